@@ -1,0 +1,109 @@
+"""Diagnostics are data; printing them is somebody else's job (see `archdsl.render`).
+
+A `Source` is a text with a name, a `Location` a stretch of it.  A `Diagnostic` says what is wrong,
+where, and what to write instead; `SpecError` carries the diagnostics that ended a phase.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+Severity = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A text and the name under which people know it (a path relative to where they stand)."""
+
+    name: str
+    text: str = field(repr=False)
+
+    @cached_property
+    def line_starts(self) -> list[int]:
+        starts, at = [0], self.text.find("\n")
+        while at >= 0:
+            starts.append(at + 1)
+            at = self.text.find("\n", at + 1)
+        return starts
+
+    def line_column(self, offset: int) -> tuple[int, int]:
+        """Line and column of a character offset, both counted from 1."""
+        line = bisect_right(self.line_starts, offset)
+        return line, offset - self.line_starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        """The text of a line (counted from 1), without its end."""
+        start = self.line_starts[number - 1]
+        end = self.line_starts[number] - 1 if number < len(self.line_starts) else len(self.text)
+        return self.text[start:end].rstrip("\r")
+
+
+@dataclass(frozen=True)
+class Location:
+    """Characters start..end (end excluded) of a source."""
+
+    source: Source
+    start: int
+    end: int
+
+    def __str__(self) -> str:
+        line, column = self.source.line_column(self.start)
+        return f"{self.source.name}:{line}:{column}"
+
+
+@dataclass(frozen=True)
+class Label:
+    """A place and what is to be said of it."""
+
+    location: Location
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Fix:
+    """A replacement that would mend the spec: the new text for each place."""
+
+    title: str
+    edits: tuple[tuple[Location, str], ...]
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One finding.
+
+    `headline` is one phrase without a full stop.  `trace` lists, outermost first, the stage rounds and
+    calls that led to `primary`.  `witness` is the shortest list of decisions, as (path, outcome), that
+    makes the finding real; empty when every network has it.
+    """
+
+    code: str
+    headline: str
+    primary: Label | None = None
+    severity: Severity = "error"
+    secondary: tuple[Label, ...] = ()
+    help: str | None = None
+    trace: tuple[Label, ...] = ()
+    witness: tuple[tuple[str, str], ...] = ()
+    fix: Fix | None = None
+
+
+class SpecError(Exception):
+    """A phase ended with errors in the user's spec.  `diagnostics` is never empty."""
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...] | list[Diagnostic]):
+        self.diagnostics = tuple(diagnostics)
+        first = self.diagnostics[0]
+        where = f"{first.primary.location}: " if first.primary else ""
+        more = f" (and {len(self.diagnostics) - 1} more)" if len(self.diagnostics) > 1 else ""
+        super().__init__(f"{where}{first.code}: {first.headline}{more}")
+
+
+def closest(word: str, known: list[str] | tuple[str, ...]) -> str | None:
+    """The known word that `word` was most likely meant to be, for "did you mean"."""
+    from difflib import get_close_matches
+
+    found = get_close_matches(word, known, n=1, cutoff=0.6)
+    return found[0] if found else None

@@ -1,0 +1,164 @@
+"""The graph IR: nodes, muxes, decisions and requirements, flat, with hierarchical names.
+
+A graph is immutable to its users.  Its nodes stand in a topological order, so that most passes are one
+loop; `Graph.digraph` is the same graph as a frozen networkx DiGraph, for everything that is an ordinary
+graph job (ancestors, longest paths, isomorphism, drawing).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations
+from math import comb, prod
+from typing import TYPE_CHECKING, Literal, Union
+
+from archdsl.diagnostics import Location
+from archdsl.ir.expr import Scalar, Value
+
+if TYPE_CHECKING:
+    import networkx
+
+Shape = tuple[Value, Value, Value]
+"""Channels, height, width of a tensor; the batch dimension is left out everywhere."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A choice to be made.
+
+    `candidates` are labels.  A decision for `count` > 1 of them has one outcome for each combination.
+    `under` is the decision and outcome without which this one does not arise.
+    """
+
+    path: str
+    candidates: tuple[str, ...]
+    count: int = 1
+    under: tuple[str, int] | None = None
+    location: Location | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def size(self) -> int:
+        """How many outcomes there are."""
+        return comb(len(self.candidates), self.count)
+
+    @cached_property
+    def outcomes(self) -> tuple[str, ...]:
+        """The outcomes as text: a label, or `{a, b}` where several are chosen."""
+        if self.count == 1:
+            return self.candidates
+        return tuple("{" + ", ".join(c) + "}" for c in combinations(self.candidates, self.count))
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """The outcome number of each outcome text."""
+        return {text: o for o, text in enumerate(self.outcomes)}
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One application of a declared op or cell; `path` is its hierarchical name."""
+
+    path: str
+    kind: Literal["op", "cell"]
+    declared: str
+
+
+@dataclass(frozen=True)
+class Node:
+    """A primitive applied.
+
+    `inputs` are names of nodes or graph inputs; those whose positions are in `optional` are left out
+    where they are not defined.  `attrs` are all settings of the primitive, defaults filled in; a value
+    that depends on decisions is an `Expr`.  Nodes with the same `weights` share one set of weights.
+    `instance` is the path of the op instance it belongs to, `cell` of the innermost cell instance.
+    """
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    attrs: Mapping[str, Value]
+    weights: str
+    optional: frozenset[int] = frozenset()
+    instance: str | None = None
+    cell: str | None = None
+    location: Location | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Mux:
+    """One of several tensors, picked by a decision (`on` is its path) or by a value (`on` is an Expr).
+
+    `cases` are (key, input): for a decision the keys are its outcome numbers, otherwise the values that
+    `on` can have.  An input of None is not defined there.
+    """
+
+    name: str
+    on: str | Value
+    cases: tuple[tuple[Scalar, str | None], ...]
+    location: Location | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The distinct inputs, in order of first appearance."""
+        return tuple(dict.fromkeys(i for _, i in self.cases if i is not None))
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A condition that a network must meet; `text` is how the spec says it."""
+
+    condition: Value
+    text: str
+    location: Location | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A space, or a network where `decisions` is empty.
+
+    `inputs` maps names to declared shapes (C, H, W).  `outputs` maps names to nodes.  `settings` are the
+    parameters it was elaborated with; `chosen` the decisions, as path to outcome text, by which it was
+    bound from a space (`origin`).
+    """
+
+    name: str
+    inputs: Mapping[str, tuple[int, int, int]]
+    nodes: Mapping[str, Union[Node, Mux]]
+    outputs: Mapping[str, str]
+    decisions: Mapping[str, Decision] = field(default_factory=dict)
+    instances: Mapping[str, Instance] = field(default_factory=dict)
+    requirements: tuple[Requirement, ...] = ()
+    settings: Mapping[str, object] = field(default_factory=dict)
+    origin: str | None = None
+    chosen: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_fixed(self) -> bool:
+        return not self.decisions and not any(isinstance(n, Mux) for n in self.nodes.values())
+
+    @property
+    def size(self) -> int:
+        """How many combinations of outcomes there are (1 for a network)."""
+        return prod(d.size for d in self.decisions.values())
+
+    @cached_property
+    def digraph(self) -> networkx.DiGraph:
+        """The graph as a frozen networkx DiGraph; each node carries its `Node` or `Mux` as `item`.
+
+        An edge carries `ports`, the input positions it feeds (for a mux: the keys of its cases).
+        """
+        import networkx
+
+        g = networkx.DiGraph(name=self.name)
+        g.add_nodes_from(self.inputs, item=None)
+        for name, item in self.nodes.items():
+            g.add_node(name, item=item)
+            ports = item.cases if isinstance(item, Mux) else enumerate(item.inputs)
+            by_source: dict[str, list[Scalar]] = {}
+            for port, source in ports:
+                if source is not None:
+                    by_source.setdefault(source, []).append(port)
+            g.add_edges_from((s, name, {"ports": tuple(p)}) for s, p in by_source.items())
+        return networkx.freeze(g)

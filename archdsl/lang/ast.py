@@ -1,0 +1,407 @@
+"""The abstract syntax of `.arch` files: frozen dataclasses with spans.
+
+A span is (start, end) in characters of the file's text; it takes no part in equality, so two ASTs are
+equal when they mean the same text, wherever it stood.  Comments hang on statements, declarations,
+clauses, candidates and items (see `Comments`), and take no part in equality either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Union
+
+Span = tuple[int, int]
+
+
+def _span() -> Span:
+    return field(default=(0, 0), compare=False, repr=False, kw_only=True)  # type: ignore[return-value]
+
+
+# ---------------------------------------------------------------- expressions
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    id: str
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """An integer or a decimal number without a unit."""
+
+    value: int | float
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number with its unit, `9 ms`, `2.5M`; `value` is the number as written."""
+
+    value: int | float
+    unit: str
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class String:
+    value: str
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Bool:
+    value: bool
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    items: tuple[Expr, ...]
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A member of a set, `label: value`."""
+
+    label: str | None
+    value: Expr
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    members: tuple[Candidate, ...]
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """`path = value` in a record, `name = value` in a call (there `path` is a `Name`).
+
+    In a record the path may be longer, `n1.1 = sep3`: an `Attribute` whose name is "1".
+    """
+
+    path: Expr
+    value: Expr
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    entries: tuple[Named, ...]
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """fn(inputs; settings): `args` are positional, `settings` are named."""
+
+    fn: Expr
+    args: tuple[Expr, ...]
+    settings: tuple[Named, ...]
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    base: Expr
+    subscripts: tuple[Expr, ...]
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """`*` as a subscript: every entry."""
+
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    base: Expr
+    name: str
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Optional:
+    """`x?`: nothing, rather than an error, where x is not defined."""
+
+    base: Expr
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    low: Expr
+    high: Expr
+    step: Expr | None
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    """`op` is "-" or "not"."""
+
+    op: str
+    operand: Expr
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """`op` is one of + - * / == != < <= > >= in and or."""
+
+    op: str
+    left: Expr
+    right: Expr
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """`source -> op`."""
+
+    source: Expr
+    op: Expr
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Conditional:
+    then: Expr
+    condition: Expr
+    otherwise: Expr
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    source: Expr
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    count: int
+    source: Expr
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    source: Expr
+    span: Span = _span()
+
+
+Expr = Union[
+    Name, Number, Quantity, String, Bool, List, Set, Record, Call, Index, Every, Attribute, Optional,
+    Range, Unary, Binary, Chain, Conditional, OneOf, AnyOf, Once,
+]  # fmt: skip
+
+
+# ---------------------------------------------------------------- statements
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """`a, b = value`; a target is a Name, an Index over a Name, or (in rows and clauses) a path."""
+
+    targets: tuple[Expr, ...]
+    value: Expr
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Binder:
+    name: str
+    domain: Expr
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """`stage NAME for i in A, r in B {…}` (binders) or `stage NAME repeat n {…}` (repeat) or neither."""
+
+    name: str
+    binders: tuple[Binder, ...]
+    repeat: Expr | None
+    body: Block
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    name: str
+    shape: Expr
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    name: str
+    value: Expr
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Require:
+    condition: Expr
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    members: tuple[Expr, ...]
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """`return value`, or `return a, b`, whose value is a List."""
+
+    value: Expr
+    span: Span = _span()
+
+
+Statement = Union[Assign, Stage, Input, Output, Require, Tie, Return]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    statements: tuple[Statement, ...]
+    span: Span = _span()
+
+
+# ---------------------------------------------------------------- declarations
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    names: tuple[Name, ...]
+    path: String
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    name: Name
+    value: Expr
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A declared setting `name: type = default`; `type` is one of int float bool str op, or None."""
+
+    name: str
+    type: str | None
+    default: Expr | None
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    inputs: tuple[Name, ...]
+    settings: tuple[Setting, ...]
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """`op` NAME(…) = expr, or with a block."""
+
+    name: Name
+    signature: Signature
+    body: Expr | Block
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    name: Name
+    signature: Signature
+    body: Block
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    name: Name
+    signature: Signature
+    body: Block
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """`network` NAME(; settings) {…}, or `network` NAME `from` SPACE(settings = …) {rows}."""
+
+    name: Name
+    signature: Signature
+    origin: Name | None
+    origin_settings: tuple[Named, ...]
+    body: Block
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """`minimize` or `maximize` an expression."""
+
+    direction: str
+    value: Expr
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Communicate:
+    what: Expr
+    how: Expr
+    span: Span = _span()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`NAME {clauses}` or `NAME LABEL {clauses}` inside a search."""
+
+    kind: str
+    label: str | None
+    clauses: tuple[Clause, ...]
+    span: Span = _span()
+
+
+Clause = Union[Assign, Goal, Require, Communicate, Group]
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    name: Name
+    space: Name
+    clauses: tuple[Clause, ...]
+    span: Span = _span()
+
+
+Declaration = Union[Import, Constant, Op, Cell, Space, Network, Search]
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment with its `#`, and where it stood.
+
+    `own_line` says whether nothing but white space stood before it on its line.
+    """
+
+    text: str
+    span: Span
+    own_line: bool
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    version: int
+    items: tuple[Declaration, ...]
+    comments: tuple[Comment, ...] = field(default=(), compare=False)
+    span: Span = _span()

@@ -1,0 +1,22 @@
+"""Where the grammar and the shipped specs live: in the wheel, or beside the package in a checkout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def _folder(name: str) -> Path:
+    packed = _PACKAGE / "_data" / name
+    return packed if packed.is_dir() else _PACKAGE.parent / name
+
+
+def grammar_path() -> Path:
+    """The grammar of the language, `arch.lark`."""
+    return _folder("grammars") / "arch.lark"
+
+
+def specs_folder() -> Path:
+    """The shipped specs; `"std/…"` imports are found here."""
+    return _folder("specs")
