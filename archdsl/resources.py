@@ -1,4 +1,4 @@
-"""Where the grammar and the shipped specs live: in the wheel, or beside the package in a checkout."""
+"""Where the grammar, the shipped specs and the error pages live: in the wheel, or beside the package in a checkout."""
 
 from __future__ import annotations
 
@@ -20,3 +20,8 @@ def grammar_path() -> Path:
 def specs_folder() -> Path:
     """The shipped specs; `"std/…"` imports are found here."""
     return _folder("specs")
+
+
+def errors_folder() -> Path:
+    """The documentation pages of the diagnostic codes, one `ARCHnnn.md` each."""
+    return _folder("docs/errors")
