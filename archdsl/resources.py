@@ -1,4 +1,4 @@
-"""Where the grammar, the specs and the error pages live: in the wheel, or beside the package in a checkout."""
+"""Where the grammar, specs and error pages live: in the wheel, or beside the package in a checkout."""
 
 from __future__ import annotations
 

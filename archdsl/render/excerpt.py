@@ -82,7 +82,9 @@ def excerpt(marks: Sequence[Mark], gutter: int, width: int, colors: Palette) -> 
     out, before = [edge], 0
     for number in sorted(numbers):
         if before and number == before + 2:
-            out.append(_source_line(source, number - 1, gutter, _bar(spread, first, number - 1, last), width, colors))
+            out.append(
+                _source_line(source, number - 1, gutter, _bar(spread, first, number - 1, last), width, colors)
+            )
         elif before and number > before + 1:
             out.append(colors.paint("frame", "..."))
         before = number

@@ -1,11 +1,11 @@
 """Diagnostics for people, in the style of the language's design: headline, place, source line, carets, notes.
 
-    error[ARCH105]: `+` after a chain
-     --> specs/sum.arch:4:27
-      |
-    4 |   return x -> conv(k = 3) + x -> conv(k = 5)
-      |                           ^
-      = help: put each chain in parentheses: (x -> f) + (y -> g)
+error[ARCH105]: `+` after a chain
+ --> specs/sum.arch:4:27
+  |
+4 |   return x -> conv(k = 3) + x -> conv(k = 5)
+  |                           ^
+  = help: put each chain in parentheses: (x -> f) + (y -> g)
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _notes(d: Diagnostic, width: int) -> Iterator[str]:
     if d.witness:
         yield "decisions: " + _wrapped([f"{path} = {outcome}" for path, outcome in d.witness], width)
     if d.help:
-        yield f"help: {d.help}"
+        yield "help: " + d.help.replace("\n", "\n      ")
     elif d.fix:
         yield f"help: {d.fix.title}"
 

@@ -1,0 +1,63 @@
+"""Diagnostics and reports as JSON for programs; the shape is described in `docs/output.md`.
+
+Every document has `format` (what it is) and `version` (raised when a field changes its meaning or goes;
+new fields may appear at any time).  Numbers that can pass 2**53, such as the size of a space, are strings.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from archdsl.codes import CODES
+from archdsl.diagnostics import Diagnostic, Label, Location
+
+VERSION = 1
+
+
+def document(kind: str, **fields: Any) -> str:
+    """A whole JSON document of a kind (`check`, `explain`, …), indented, ending with a line break."""
+    whole = {"format": f"archdsl/{kind}", "version": VERSION, **fields}
+    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+
+
+def render(diagnostics: Iterable[Diagnostic]) -> str:
+    """A document that holds diagnostics alone."""
+    return document("diagnostics", diagnostics=[as_data(d) for d in diagnostics])
+
+
+def as_data(d: Diagnostic) -> dict[str, Any]:
+    """A diagnostic in values that JSON knows."""
+    return {
+        "code": d.code,
+        "title": CODES.get(d.code),
+        "severity": d.severity,
+        "headline": d.headline,
+        "primary": d.primary and _label(d.primary),
+        "secondary": [_label(label) for label in d.secondary],
+        "trace": [_label(label) for label in d.trace],
+        "witness": [{"decision": path, "outcome": outcome} for path, outcome in d.witness],
+        "help": d.help,
+        "fix": d.fix and {
+            "title": d.fix.title,
+            "edits": [{"location": _location(where), "text": text} for where, text in d.fix.edits],
+        },
+    }  # fmt: skip
+
+
+def _label(label: Label) -> dict[str, Any]:
+    return {"text": label.text, "location": _location(label.location)}
+
+
+def _location(location: Location) -> dict[str, Any]:
+    return {
+        "file": location.source.name,
+        "start": _point(location, location.start),
+        "end": _point(location, location.end),
+    }
+
+
+def _point(location: Location, offset: int) -> dict[str, int]:
+    line, column = location.source.line_column(offset)
+    return {"line": line, "column": column, "offset": offset}
