@@ -1,1 +1,1 @@
-"""Diagnostics as text for people (`text`), as JSON for programs (`json`), as SARIF for code hosts (`sarif`)."""
+"""Diagnostics as text for people, as JSON for programs, as SARIF for code hosts."""
