@@ -12,6 +12,15 @@ from archdsl.resources import errors_folder
 
 # fmt: off
 CODES: dict[str, str] = {
+    "ARCH301": "channels do not agree",
+    "ARCH302": "heights or widths do not agree",
+    "ARCH303": "nothing is left of a tensor",
+    "ARCH310": "groups do not divide channels",
+    "ARCH311": "channels are no multiple of what is tiled",
+    "ARCH312": "channels do not fill the pixels they are to become",
+    "ARCH320": "a resized map has no whole number of pixels",
+    "ARCH321": "unclear what to resize to",
+    "ARCH330": "a stride does not divide a size",
 }
 # fmt: on
 

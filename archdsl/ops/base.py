@@ -6,32 +6,33 @@ decisions (`archdsl.ir.expr`), so one rule serves a fixed network and a whole sp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
-from archdsl.ir.expr import Value
-from archdsl.ir.graph import Shape
-
 Attrs = Mapping[str, Any]
+
+Sizes = tuple[Any, Any, Any]
+"""Channels, height, width: whole numbers, or values that depend on decisions; arithmetic is the same."""
 
 
 class Demand(Protocol):
     """Says what must hold for the primitive to be well-typed: a condition, and what to say if it fails.
 
-    `code` is the diagnostic's code; `message` is built only when the condition fails, from the values
-    in that network, passed by keyword and evaluated.
+    `code` is the diagnostic's code; `message` is a format string, filled only when the condition fails
+    with the values of that network, passed by keyword and evaluated.
     """
 
-    def __call__(self, condition: Value, code: str, message: str, **values: Value) -> None: ...
+    def __call__(self, condition: Any, code: str, message: str, /, **values: Any) -> None: ...
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting of a primitive.  `default` may be a function of the input shapes; None: required.
+    """A setting of a primitive.
 
-    `kind` is one of "int", "float", "bool", "str", "ints".  `choices` are the values a str may have.
-    `low` is the least number allowed.
+    `default` may be a function of the input shapes.  None: the setting is required, or, where it is
+    `optional`, left out of a node's attrs.  `kind` is one of "int", "float", "bool", "str", "ints".
+    `choices` are the values a str may have; `low` and `high` the least and greatest number allowed.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Setting:
     doc: str = ""
     choices: tuple[str, ...] = ()
     low: int | float | None = None
+    high: int | float | None = None
     optional: bool = False
 
 
@@ -62,9 +64,13 @@ class Layer:
 class Primitive:
     """One class each; the class owns every rule of the op, and no pass ever asks for its name.
 
-    `arity` is the least and greatest number of tensors (None: no limit).  `tensor_settings` are settings
-    whose value is a tensor (`like`); they follow the positional tensors in a node's inputs.
-    `shape_only` says of which inputs only the shape is read (none of their values).
+    `arity` is the least and greatest number of tensors (None: no limit).  `tensor_settings` are optional
+    settings whose value is a tensor (`like`); they follow the positional tensors in a node's inputs, and
+    only the height and width of such a tensor are read.
+
+    What simplification may use: `makes_zero` says that the output is zeros, `keeps_zero` that zeros in
+    give zeros out, `zero_is_neutral` that an input of zeros may be left out, `is_identity` that the
+    output is the first input.
     """
 
     name: ClassVar[str]
@@ -72,22 +78,38 @@ class Primitive:
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     settings: ClassVar[tuple[Setting, ...]] = ()
     tensor_settings: ClassVar[tuple[str, ...]] = ()
+    makes_zero: ClassVar[bool] = False
+    zero_is_neutral: ClassVar[bool] = False
 
-    def shape(self, xs: Sequence[Shape], a: Attrs, demand: Demand) -> Shape:
+    def keeps_zero(self, a: Attrs) -> bool:
+        return False
+
+    def is_identity(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> bool:
+        """Whether the output is the first input; for concrete shapes and settings."""
+        return False
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
         """The output's shape; states every condition of well-typedness through `demand`."""
         raise NotImplementedError
 
-    def cost(self, xs: Sequence[Shape], y: Shape, a: Attrs) -> Cost:
+    def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:
         """Parameters and MACs of one application, for concrete shapes."""
         return Cost()
 
-    def layer(self, xs: Sequence[Shape], y: Shape, a: Attrs) -> Layer | None:
+    def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer | None:
         """The module that holds its weights or state, for concrete shapes; None where it has none."""
         return None
 
-    def expression(self, names: Sequence[str], layer: str | None, xs: Sequence[Shape], y: Shape, a: Attrs) -> str:
-        """The Python expression of its output, given the inputs' variable names and the layer's name."""
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        """The Python expression of its output, over `torch` and `F` (torch.nn.functional).
+
+        `names` are the variables of the positional tensors, followed by expressions of the run-time
+        (height, width) of the tensors given as settings; `layer` is the expression of its module.
+        """
         raise NotImplementedError
 
 
-ShapeRule = Callable[[Sequence[Shape], Attrs, Demand], Shape]
+ADVISORY = frozenset({"ARCH330"})
+"""Codes of demands whose failure leaves a network well-defined: it runs, but maybe not as meant."""

@@ -1,0 +1,90 @@
+"""Convolutions: dense, grouped and depthwise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archdsl.ir.expr import eq
+from archdsl.ops.base import Attrs, Cost, Demand, Layer, Primitive, Setting, Sizes
+from archdsl.ops.geometry import padding, windowed
+
+_K = Setting("k", "int", 3, "kernel size", low=1)
+_S = Setting("s", "int", 1, "stride", low=1)
+_D = Setting("d", "int", 1, "dilation", low=1)
+_BIAS = Setting("bias", "bool", False, "whether a bias is added")
+
+
+class Conv(Primitive):
+    """A convolution, padded so that stride 1 keeps the size (see `geometry.padding`)."""
+
+    name = "conv"
+    summary = "convolution with padding d * (k - 1) // 2"
+    settings = (
+        Setting("c", "int", lambda xs: xs[0][0], "output channels", low=1),
+        _K,
+        _S,
+        _D,
+        Setting("g", "int", 1, "groups", low=1),
+        _BIAS,
+    )
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return a["bias"] is False
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        c, g = xs[0][0], a["g"]
+        demand(eq(c % g, 0), "ARCH310", "{g} groups do not divide {c} input channels", g=g, c=c)
+        demand(eq(a["c"] % g, 0), "ARCH310", "{g} groups do not divide {c} output channels", g=g, c=a["c"])
+        return windowed(xs[0], a["c"], a["k"], a["s"], a["d"], demand)
+
+    def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:
+        weights = y[0] * (xs[0][0] // a["g"]) * a["k"] ** 2
+        return Cost(weights + (y[0] if a["bias"] else 0), weights * y[1] * y[2])
+
+    def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
+        return _conv2d(xs[0][0], y[0], a, groups=a["g"])
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"{layer}({names[0]})"
+
+
+class DepthwiseConv(Primitive):
+    """A convolution of each channel by itself."""
+
+    name = "dwconv"
+    summary = "depthwise convolution: every channel by itself"
+    settings = (_K, _S, _D, _BIAS)
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return a["bias"] is False
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        return windowed(xs[0], xs[0][0], a["k"], a["s"], a["d"], demand)
+
+    def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:
+        weights = y[0] * a["k"] ** 2
+        return Cost(weights + (y[0] if a["bias"] else 0), weights * y[1] * y[2])
+
+    def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
+        return _conv2d(y[0], y[0], a, groups=y[0])
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"{layer}({names[0]})"
+
+
+def _conv2d(c_in: int, c_out: int, a: Attrs, groups: int) -> Layer:
+    """The arguments of `Conv2d` that differ from its defaults (but for `bias`, which is always said)."""
+    kwargs = {"in_channels": c_in, "out_channels": c_out, "kernel_size": a["k"]}
+    if a["s"] != 1:
+        kwargs["stride"] = a["s"]
+    if pad := padding(a["k"], a["d"]):
+        kwargs["padding"] = pad
+    if a["d"] != 1:
+        kwargs["dilation"] = a["d"]
+    if groups != 1:
+        kwargs["groups"] = groups
+    return Layer("Conv2d", {**kwargs, "bias": a["bias"]})

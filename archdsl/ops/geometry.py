@@ -1,0 +1,40 @@
+"""Arithmetic and conditions that shape rules share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archdsl.ir.expr import both, eq, le
+from archdsl.ops.base import Demand, Sizes
+
+
+def padding(k: Any, d: Any = 1) -> Any:
+    """The padding on each side: d * (k - 1) // 2, which keeps the size where d * (k - 1) is even.
+
+    Where it is odd (an even kernel, undilated), the padding falls one half short, as usual for 2 × 2
+    pooling: stride 1 makes the size one less, stride 2 halves it and rounds down.
+    """
+    return d * (k - 1) // 2
+
+
+def windowed(x: Sizes, c: Any, k: Any, s: Any, d: Any, demand: Demand) -> Sizes:
+    """The shape of c channels where windows of size k slide over x by s: ceil(n / s) for odd k."""
+    _, h, w = x
+    demand_divisible(x, s, demand)
+    missing = d * (k - 1) - 2 * padding(k, d)
+    if missing == 0:
+        return (c, strided(h, s), strided(w, s))
+    fits = both(le(missing + 1, h), le(missing + 1, w))
+    demand(fits, "ARCH303", "a window of {k} does not fit {h} × {w}", k=k, h=h, w=w)
+    return (c, strided(h - missing, s), strided(w - missing, s))
+
+
+def strided(n: Any, s: Any) -> Any:
+    """ceil(n / s)."""
+    return (n - 1) // s + 1
+
+
+def demand_divisible(x: Sizes, s: Any, demand: Demand) -> None:
+    _, h, w = x
+    even = both(eq(h % s, 0), eq(w % s, 0))
+    demand(even, "ARCH330", "a stride of {s} does not divide {h} × {w}", s=s, h=h, w=w)

@@ -1,0 +1,103 @@
+"""Joining tensors: concatenation, sum, product."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from archdsl.ir.expr import Value, apply, both, eq, maximum
+from archdsl.ops.base import Attrs, Demand, Primitive, Sizes
+
+_BOTH = "{c1} × {h1} × {w1} and {c2} × {h2} × {w2}"
+
+
+class Concat(Primitive):
+    """Stacks tensors of one height and width along their channels."""
+
+    name = "concat"
+    summary = "concatenation along channels"
+    arity = (1, None)
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return True
+
+    def is_identity(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> bool:
+        return len(xs) == 1
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        channels, h, w = xs[0]
+        for x in xs[1:]:
+            _demand_same_size("concat", xs[0], x, demand)
+            channels = channels + x[0]
+        return (channels, h, w)
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"torch.cat(({', '.join(names)}), 1)" if len(names) > 1 else names[0]
+
+
+class Add(Primitive):
+    """The sum of tensors of one shape."""
+
+    name = "add"
+    summary = "sum (also written +)"
+    arity = (1, None)
+    zero_is_neutral = True
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return True
+
+    def is_identity(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> bool:
+        return len(xs) == 1
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        for x in xs[1:]:
+            _demand_same_channels(xs[0], x, demand)
+            _demand_same_size("add", xs[0], x, demand)
+        return xs[0]
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return " + ".join(names)
+
+
+class Mul(Primitive):
+    """The product of two tensors; in each dimension they agree or one of them is 1."""
+
+    name = "mul"
+    summary = "product (also written *); sizes of 1 are stretched"
+    arity = (2, 2)
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return True
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        p, q = xs
+        demand(_fits(p[0], q[0]), "ARCH301", f"mul: channels differ: {_BOTH}", **_named(p, q))
+        sizes = both(_fits(p[1], q[1]), _fits(p[2], q[2]))
+        demand(sizes, "ARCH302", f"mul: sizes differ, and neither is 1 × 1: {_BOTH}", **_named(p, q))
+        return (maximum(p[0], q[0]), maximum(p[1], q[1]), maximum(p[2], q[2]))
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return " * ".join(names)
+
+
+def _named(p: Sizes, q: Sizes) -> dict[str, Value]:
+    return {"c1": p[0], "h1": p[1], "w1": p[2], "c2": q[0], "h2": q[1], "w2": q[2]}
+
+
+def _demand_same_channels(p: Sizes, q: Sizes, demand: Demand) -> None:
+    demand(eq(p[0], q[0]), "ARCH301", f"add: channels differ: {_BOTH}", **_named(p, q))
+
+
+def _demand_same_size(op: str, p: Sizes, q: Sizes, demand: Demand) -> None:
+    same = both(eq(p[1], q[1]), eq(p[2], q[2]))
+    demand(same, "ARCH302", f"{op}: heights or widths differ: {_BOTH}", **_named(p, q))
+
+
+def _fits(m: Any, n: Any) -> Any:
+    return apply("or", eq(m, n), apply("or", eq(m, 1), eq(n, 1)))

@@ -1,0 +1,67 @@
+"""Normalisation and regularisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archdsl.ops.base import Attrs, Cost, Demand, Layer, Primitive, Setting, Sizes
+
+
+class BatchNorm(Primitive):
+    """Batch normalisation over (N, H, W), with running statistics for evaluation."""
+
+    name = "bn"
+    summary = "batch normalisation"
+    settings = (
+        Setting("eps", "float", 1e-5, "added to the variance", low=0),
+        Setting(
+            "momentum", "float", 0.1, "weight of the newest batch in the running statistics", low=0, high=1
+        ),
+        Setting("affine", "bool", True, "whether scale and shift are learned"),
+    )
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        return xs[0]
+
+    def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:
+        return Cost(params=2 * y[0] if a["affine"] else 0)
+
+    def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
+        kwargs: dict[str, object] = {"num_features": y[0]}
+        if a["eps"] != 1e-5:
+            kwargs["eps"] = a["eps"]
+        if a["momentum"] != 0.1:
+            kwargs["momentum"] = a["momentum"]
+        if not a["affine"]:
+            kwargs["affine"] = False
+        return Layer("BatchNorm2d", kwargs)
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"{layer}({names[0]})"
+
+
+class Dropout(Primitive):
+    """Zeroes values at random while training, and scales the others by 1 / (1 - p)."""
+
+    name = "dropout"
+    summary = "dropout of single values"
+    settings = (Setting("p", "float", 0.5, "chance that a value is dropped", low=0, high=1),)
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return True
+
+    def is_identity(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> bool:
+        return bool(a["p"] == 0)
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        return xs[0]
+
+    def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
+        return Layer("Dropout", {"p": a["p"]})
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"{layer}({names[0]})"

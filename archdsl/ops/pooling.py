@@ -1,0 +1,71 @@
+"""Pooling: over windows, and over the whole map."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archdsl.ops.base import Attrs, Demand, Primitive, Setting, Sizes
+from archdsl.ops.geometry import padding, windowed
+
+
+class Pool(Primitive):
+    """What pooling over windows shares: padding (k - 1) // 2, and sizes as of a convolution."""
+
+    settings = (
+        Setting("k", "int", 3, "window size", low=1),
+        Setting("s", "int", 1, "stride", low=1),
+    )
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return True
+
+    def is_identity(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> bool:
+        return bool(a["k"] == a["s"] == 1)
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        return windowed(xs[0], xs[0][0], a["k"], a["s"], 1, demand)
+
+
+class MaxPool(Pool):
+    """The greatest value of each window; what lies outside the map counts as -inf."""
+
+    name = "max_pool"
+    summary = "maximum over windows"
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"F.max_pool2d({names[0]}, {a['k']:d}, {a['s']:d}, {padding(a['k'])})"
+
+
+class AvgPool(Pool):
+    """The mean of the values of each window that lie inside the map."""
+
+    name = "avg_pool"
+    summary = "mean over windows"
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"F.avg_pool2d({names[0]}, {a['k']:d}, {a['s']:d}, {padding(a['k'])}, count_include_pad=False)"
+
+
+class GlobalPool(Primitive):
+    """The mean over height and width, as a map of 1 × 1."""
+
+    name = "global_pool"
+    summary = "mean over height and width, which become 1"
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return True
+
+    def is_identity(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> bool:
+        return False  # a map of 1 × 1 at the declared input is a larger one at other inputs
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        return (xs[0][0], 1, 1)
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"{names[0]}.mean((2, 3), keepdim=True)"

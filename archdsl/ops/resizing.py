@@ -1,0 +1,120 @@
+"""Changing height and width by interpolation.
+
+All sizes are computed at run time from the sizes of tensors, so that a network runs, and is exported,
+at other sizes than the declared one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from archdsl.ir.expr import Apply, Pick, apply, both, eq, le, pick
+from archdsl.ops.base import Attrs, Demand, Primitive, Setting, Sizes
+
+TARGETS = ("scale", "size", "down")
+MODES = {"bilinear": 'mode="bilinear"', "nearest": 'mode="nearest"'}
+
+
+class Resize(Primitive):
+    """Interpolates to the size of a tensor, by a factor, to a given size, or to an n-th, rounded down."""
+
+    name = "resize"
+    summary = "interpolation to the size of a tensor (like), by a factor, or to a size"
+    settings = (
+        Setting(
+            "scale",
+            "float",
+            None,
+            "factor of height and width, which must come out whole",
+            low=0,
+            optional=True,
+        ),
+        Setting("size", "ints", None, "height and width", low=1, optional=True),
+        Setting(
+            "down", "int", None, "divisor of height and width, which are rounded down", low=1, optional=True
+        ),
+        Setting("mode", "str", "bilinear", "interpolation", choices=tuple(MODES)),
+        Setting(
+            "align_corners", "bool", False, "whether the centres of the corner pixels coincide (bilinear)"
+        ),
+    )
+    tensor_settings = ("like",)
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return True
+
+    def is_identity(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> bool:
+        return bool(a.get("scale") == 1 or a.get("down") == 1)
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        c, h, w = xs[0]
+        given = [t for t in TARGETS if a.get(t) is not None] + ["like"] * (len(xs) > 1)
+        if len(given) != 1:
+            text = "both " + " and ".join(given) if given else "nothing"
+            demand(False, "ARCH321", f"resize takes one of like, scale, size and down, and has {text}")
+            return xs[0]
+        if given == ["like"]:
+            return (c, xs[1][1], xs[1][2])
+        if given == ["size"]:
+            if len(a["size"]) != 2:
+                demand(False, "ARCH321", "the size to resize to is [height, width]")
+                return xs[0]
+            return (c, a["size"][0], a["size"][1])
+        if given == ["down"]:
+            down = a["down"]
+            fits = both(le(down, h), le(down, w))
+            demand(fits, "ARCH303", "nothing is left of {h} × {w} divided by {down}", h=h, w=w, down=down)
+            return (c, h // down, w // down)
+        up, down = ratio(a["scale"])
+        demand(le(1, up), "ARCH303", "nothing is left at a scale of {scale}", scale=a["scale"])
+        whole = both(eq(h * up % down, 0), eq(w * up % down, 0))
+        message = "{h} × {w} resized by {scale} is no whole number of pixels"
+        demand(whole, "ARCH320", message, h=h, w=w, scale=a["scale"])
+        return (c, h * up // down, w * up // down)
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        how = MODES[a["mode"]]
+        if a["mode"] == "bilinear":
+            how += f", align_corners={bool(a['align_corners'])}"
+        return f"F.interpolate({names[0]}, size={_size(names, a)}, {how})"
+
+
+class Upsample(Resize):
+    """The same rule under the name that is usual where the size grows."""
+
+    name = "upsample"
+
+
+def _size(names: Sequence[str], a: Attrs) -> str:
+    if len(names) > 1:
+        return names[1]
+    if a.get("size") is not None:
+        h, w = a["size"]
+        return f"({h:d}, {w:d})"
+    up, down = (1, a["down"]) if a.get("down") is not None else ratio(a["scale"])
+    factor = (f" * {up:d}" if up != 1 else "") + (f" // {down:d}" if down != 1 else "")
+    return f"({names[0]}.shape[2]{factor}, {names[0]}.shape[3]{factor})"
+
+
+def ratio(scale: Any) -> tuple[Any, Any]:
+    """A factor as numerator and denominator, whole numbers, so that sizes stay whole: 0.5 is (1, 2)."""
+    if isinstance(scale, (int, float)):
+        exact = Fraction(scale).limit_denominator(1000)
+        return exact.numerator, exact.denominator
+    if isinstance(scale, Pick):
+        parts = [(None, None) if v is None else ratio(v) for v in scale.values]
+        up, down = zip(*parts, strict=True)
+        return pick(scale.decision, up), pick(scale.decision, down)
+    if isinstance(scale, Apply) and scale.fn == "div":
+        return scale.args[0], scale.args[1]
+    if isinstance(scale, Apply) and scale.fn == "if":
+        then, otherwise = ratio(scale.args[1]), ratio(scale.args[2])
+        return (
+            apply("if", scale.args[0], then[0], otherwise[0]),
+            apply("if", scale.args[0], then[1], otherwise[1]),
+        )
+    return scale, 1

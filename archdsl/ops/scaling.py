@@ -1,0 +1,31 @@
+"""Learned factors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archdsl.ops.base import Attrs, Cost, Demand, Layer, Primitive, Sizes
+
+
+class Scale(Primitive):
+    """Multiplies every channel by a learned factor, 1 at the start."""
+
+    name = "scale"
+    summary = "a learned factor per channel"
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return True
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        return xs[0]
+
+    def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:
+        return Cost(params=y[0])
+
+    def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
+        return Layer("ChannelScale", {"channels": y[0]})
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"{layer}({names[0]})"

@@ -1,0 +1,154 @@
+"""Moving values about without arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archdsl.ir.expr import both, eq, le
+from archdsl.ops.base import Attrs, Demand, Primitive, Setting, Sizes
+from archdsl.ops.geometry import demand_divisible, strided
+
+
+class Identity(Primitive):
+    name = "identity"
+    summary = "the tensor itself"
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return True
+
+    def is_identity(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> bool:
+        return True
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        return xs[0]
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return names[0]
+
+
+class Zero(Primitive):
+    """Zeros of the shape that a convolution of stride s would give; what it is applied to is not read."""
+
+    name = "zero"
+    summary = "zeros; height and width are ceil(n / s)"
+    settings = (
+        Setting("c", "int", lambda xs: xs[0][0], "channels", low=1),
+        Setting("s", "int", 1, "stride", low=1),
+    )
+    makes_zero = True
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return True
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        _, h, w = xs[0]
+        demand_divisible(xs[0], a["s"], demand)
+        return (a["c"], strided(h, a["s"]), strided(w, a["s"]))
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        x, s = names[0], a["s"]
+        if s == 1:
+            return f"{x}.new_zeros(({x}.shape[0], {y[0]:d}, {x}.shape[2], {x}.shape[3]))"
+        h, w = (f"({x}.shape[{axis}] + {s - 1}) // {s}" for axis in (2, 3))
+        return f"{x}.new_zeros(({x}.shape[0], {y[0]:d}, {h}, {w}))"
+
+
+class Tile(Primitive):
+    """The channels over and over, until there are c."""
+
+    name = "tile"
+    summary = "repetition along channels"
+    settings = (Setting("c", "int", None, "channels, a multiple of the input's", low=1),)
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return True
+
+    def is_identity(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> bool:
+        return bool(xs[0][0] == y[0])
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        c, h, w = xs[0]
+        whole = both(eq(a["c"] % c, 0), le(c, a["c"]))
+        demand(whole, "ARCH311", "{target} channels are no multiple of {c}", target=a["c"], c=c)
+        return (a["c"], h, w)
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        times = y[0] // xs[0][0]
+        return f"{names[0]}.repeat(1, {times}, 1, 1)" if times != 1 else names[0]
+
+
+class Shift(Primitive):
+    """Drops the first row and column and appends a row and column of zeros: the size stays.
+
+    A strided convolution of the shifted map sees the positions that one of the map itself skips, at any
+    parity of the size.
+    """
+
+    name = "shift"
+    summary = "one row and column dropped at the start, zeros appended at the end"
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return True
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        return xs[0]
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"F.pad({names[0]}, (-1, 1, -1, 1))"
+
+
+class ChannelShuffle(Primitive):
+    """Interleaves g groups of channels: ShuffleNet, arXiv:1707.01083, figure 1."""
+
+    name = "channel_shuffle"
+    summary = "groups of channels interleaved"
+    settings = (Setting("g", "int", None, "groups", low=1),)
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return True
+
+    def is_identity(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> bool:
+        return a["g"] in (1, y[0])
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        c, g = xs[0][0], a["g"]
+        demand(eq(c % g, 0), "ARCH310", "{g} groups do not divide {c} channels", g=g, c=c)
+        return xs[0]
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"{names[0]}.unflatten(1, ({a['g']:d}, {y[0] // a['g']:d})).transpose(1, 2).flatten(1, 2)"
+
+
+class PixelShuffle(Primitive):
+    """Turns r * r channels into a map r times as high and wide: arXiv:1609.05158, equation 4."""
+
+    name = "pixel_shuffle"
+    summary = "channels turned into resolution"
+    settings = (Setting("r", "int", None, "factor of height and width", low=1),)
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return True
+
+    def is_identity(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> bool:
+        return bool(a["r"] == 1)
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        (c, h, w), r = xs[0], a["r"]
+        message = "{c} channels are no multiple of {r} × {r}"
+        demand(eq(c % (r * r), 0), "ARCH312", message, c=c, r=r)
+        return (c // (r * r), h * r, w * r)
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"F.pixel_shuffle({names[0]}, {a['r']:d})"
