@@ -1,0 +1,91 @@
+"""The layer table of a network: a row for each primitive, or for each op that the spec declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+from archdsl.ir.graph import Graph, Node
+from archdsl.ops.base import Cost
+from archdsl.passes.cost import costs, total
+from archdsl.passes.shapes import FixedShape, infer
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One application of an op.
+
+    `shape` is the output's channels, height, width.  `stride` is by how much the op reduces the height
+    of its first input, `total_stride` that of the network's first input; 1/2 means that it doubles it.
+    """
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    shape: FixedShape
+    stride: Fraction
+    total_stride: Fraction
+    params: int
+    macs: int
+    instance: str | None = None
+
+
+def layer_table(graph: Graph, by: Literal["primitive", "op"] = "primitive") -> list[LayerRow]:
+    """The rows in the order of computation.
+
+    With `by="op"` the primitives of one application of a declared op are one row, which bears the op's
+    name and stands where its last primitive stands.
+    """
+    shapes = infer(graph)
+    cost = costs(graph, shapes)
+    height = next(iter(graph.inputs.values()))[1]
+    rows = []
+    for members in _groups(graph, by):
+        own = {m.name for m in members}
+        inputs = tuple(dict.fromkeys(i for m in members for i in m.inputs if i not in own))
+        last = members[-1]
+        shape, spent = shapes[last.name], total(cost[m.name] for m in members)
+        rows.append(
+            LayerRow(
+                name=last.instance if by == "op" and last.instance else last.name,
+                op=_declared(graph, last) if by == "op" else last.op,
+                inputs=inputs,
+                shape=shape,
+                stride=_stride(shapes[inputs[0]][1], shape[1]),
+                total_stride=_stride(height, shape[1]),
+                params=spent.params,
+                macs=spent.macs,
+                instance=last.instance,
+            )
+        )
+    return rows
+
+
+def totals(rows: Iterable[LayerRow]) -> Cost:
+    """Parameters and MACs of all rows together."""
+    return total(Cost(row.params, row.macs) for row in rows)
+
+
+def _groups(graph: Graph, by: str) -> list[list[Node]]:
+    """The nodes of each row, rows ordered by their last node."""
+    groups: dict[str, list[Node]] = {}
+    for node in graph.nodes.values():
+        assert isinstance(node, Node)
+        key = f"op {node.instance}" if by == "op" and node.instance is not None else f"node {node.name}"
+        members = groups.pop(key, [])
+        groups[key] = [*members, node]
+    return list(groups.values())
+
+
+def _declared(graph: Graph, node: Node) -> str:
+    instance = graph.instances.get(node.instance or "")
+    return instance.declared if instance else node.op
+
+
+def _stride(before: int, after: int) -> Fraction:
+    """The reduction as a whole number or the inverse of one; sizes that do not divide are rounded."""
+    if before >= after:
+        return Fraction(round(before / after))
+    return Fraction(1, round(after / before))

@@ -1,0 +1,54 @@
+"""Shapes of a network: every tensor's channels, height and width, as whole numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archdsl import ops
+from archdsl.diagnostics import Diagnostic, Label, SpecError
+from archdsl.ir.graph import Graph, Node
+
+FixedShape = tuple[int, int, int]
+"""Channels, height, width."""
+
+
+def infer(graph: Graph) -> dict[str, FixedShape]:
+    """The shape of each input and node of a network (a graph without decisions).
+
+    Raises SpecError with every node that is not well-typed; nodes that read from one are not reported.
+    """
+    if not graph.is_fixed:
+        raise ValueError(f"{graph.name} has decisions; bind them first")
+    shapes: dict[str, FixedShape] = dict(graph.inputs)
+    findings = _Findings()
+    primitives = ops.primitives()
+    for name, node in graph.nodes.items():
+        assert isinstance(node, Node)
+        findings.node = node
+        xs = [shapes[i] for i in node.inputs]
+        shapes[name] = primitives[node.op].shape(xs, node.attrs, findings.demand)
+    if findings.diagnostics:
+        raise SpecError(findings.diagnostics)
+    return shapes
+
+
+class _Findings:
+    """Collects the demands that fail, but for those that follow from another."""
+
+    def __init__(self) -> None:
+        self.diagnostics: list[Diagnostic] = []
+        self.node: Node
+        self._broken: set[str] = set()
+
+    def demand(self, condition: Any, code: str, message: str, /, **values: Any) -> None:
+        if condition or code in ops.ADVISORY:
+            return
+        follows = not self._broken.isdisjoint(self.node.inputs)
+        self._broken.add(self.node.name)
+        if not follows:
+            self.diagnostics.append(_diagnostic(self.node, code, message.format(**values)))
+
+
+def _diagnostic(node: Node, code: str, headline: str) -> Diagnostic:
+    primary = Label(node.location, f"in `{node.name}`") if node.location else None
+    return Diagnostic(code, headline if primary else f"{node.name}: {headline}", primary)
