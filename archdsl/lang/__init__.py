@@ -1,0 +1,3 @@
+"""The language: text to AST and back."""
+
+from archdsl.lang.parser import parse

@@ -1,0 +1,399 @@
+"""The parser's callbacks: one method a rule of the grammar, each making its AST node.
+
+A method gets the span of its rule and the values of its parts: nodes, or tokens (matches of the scanner,
+whose last group is the token).  Mistakes that the grammar lets through, so that they can be named, are
+reported here; the method then returns something to go on with.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from archdsl.diagnostics import Diagnostic, Label, Location, Source, closest
+from archdsl.lang import ast
+from archdsl.lang.ast import Expr, Span
+from archdsl.lang.precedence import Negation, Token, Unfoldable, fold
+
+SETTING_TYPES = ("int", "float", "bool", "str", "op")
+MAX_DEPTH = 100
+MAX_DIGITS = 18
+_ESCAPES = {'"': '"', "\\": "\\", "n": "\n", "t": "\t"}
+_ESCAPE = re.compile(r"\\(.)")
+_NUMBER_PART = re.compile(r"[0-9.]+")
+
+
+class Unsupported(Exception):
+    """The file is of a version that this parser does not know; already reported."""
+
+
+def word(token: Token) -> str:
+    return token[token.lastindex or 0]
+
+
+def place(token: Token) -> Span:
+    return token.span(token.lastindex or 0)
+
+
+class Builder:
+    def __init__(self, source: Source, keywords: frozenset[str]):
+        self.source = source
+        self.keywords = keywords
+        self.diagnostics: list[Diagnostic] = []
+
+    def report(self, code: str, headline: str, span: Span, label: str = "", help_line: str | None = None) -> None:
+        primary = Label(Location(self.source, *span), label)
+        self.diagnostics.append(Diagnostic(code, headline, primary, help=help_line))
+
+    # ------------------------------------------------------------ files and declarations
+
+    def start(self, span: Span, version: int, *items: ast.Declaration) -> ast.File:
+        return ast.File(version, items, span=span)
+
+    def version(self, span: Span, number: Token) -> int:
+        if word(number) != "1":
+            self.report(
+                "ARCH004",
+                f"version {word(number)[:20]} of the language is not known",
+                place(number),
+                help_line="this archdsl reads version 1: write `arch 1`",
+            )
+            raise Unsupported
+        return 1
+
+    def import_names(self, span: Span, *parts: Any) -> ast.Import:
+        return ast.Import(parts[:-1], parts[-1], span=span)
+
+    def constant(self, span: Span, name: ast.Name, value: Expr) -> ast.Constant:
+        return ast.Constant(name, self.bounded(value), span=span)
+
+    def op(self, span: Span, name: ast.Name, signature: ast.Signature, body: Any) -> ast.Op:
+        return ast.Op(name, signature, body if type(body) is ast.Block else self.bounded(body), span=span)
+
+    def cell(self, span: Span, name: ast.Name, signature: ast.Signature, body: ast.Block) -> ast.Cell:
+        return ast.Cell(name, signature, body, span=span)
+
+    def space(self, span: Span, name: ast.Name, signature: ast.Signature | None, body: ast.Block) -> ast.Space:
+        return ast.Space(name, signature or ast.Signature((), ()), body, span=span)
+
+    def network(self, span: Span, name: ast.Name, signature: ast.Signature | None, body: ast.Block) -> ast.Network:
+        return ast.Network(name, signature or ast.Signature((), ()), None, (), body, span=span)
+
+    def discovered(self, span: Span, name: ast.Name, origin: ast.Name, *rest: Any) -> ast.Network:
+        *arguments, body = rest
+        settings: list[ast.Named] = []
+        for argument in arguments:
+            if type(argument) is not ast.Named:
+                self.report(
+                    "ARCH113",
+                    "a space takes settings only, each with its name",
+                    argument.span,
+                    help_line=f"write network {name.id} from {origin.id}(setting = value)",
+                )
+                continue
+            settings.append(self.setting_of_call(argument))
+        return ast.Network(name, ast.Signature((), ()), origin, tuple(settings), body, span=span)
+
+    def search(self, span: Span, name: ast.Name, space: ast.Name, *clauses: ast.Clause) -> ast.Search:
+        return ast.Search(name, space, clauses, span=span)
+
+    def params(self, span: Span, *parts: Any) -> ast.Signature:
+        inputs: tuple[ast.Name, ...] = ()
+        settings: tuple[ast.Setting, ...] = ()
+        for part in parts:
+            if type(part[0]) is ast.Name:
+                inputs = part
+            else:
+                settings = part
+        return ast.Signature(inputs, settings, span=span)
+
+    def inputs(self, span: Span, *names: ast.Name) -> tuple[ast.Name, ...]:
+        return names
+
+    def settings(self, span: Span, *settings: ast.Setting) -> tuple[ast.Setting, ...]:
+        return settings
+
+    def setting(self, span: Span, name: Token, type_: Token | None, default: Expr | None) -> ast.Setting:
+        kind = word(type_) if type_ is not None else None
+        if kind is not None and type_ is not None and kind not in SETTING_TYPES:
+            guess = closest(kind, SETTING_TYPES)
+            self.report(
+                "ARCH114",
+                f"`{kind}` is not a type of settings",
+                place(type_),
+                f"did you mean `{guess}`?" if guess else "",
+                "the types are int, float, bool, str and op",
+            )
+            kind = None
+        return ast.Setting(word(name), kind, default and self.bounded(default), span=span)
+
+    # ------------------------------------------------------------ statements and clauses
+
+    def block(self, span: Span, *statements: ast.Statement) -> ast.Block:
+        return ast.Block(statements, span=span)
+
+    def assign(self, span: Span, *parts: Expr) -> ast.Assign:
+        node = ast.Assign(parts[:-1], parts[-1], span=span)
+        if span[1] - span[0] > MAX_DEPTH:
+            self.bounded(*parts)
+        return node
+
+    def stage(self, span: Span, name: Token, loop: Any, body: ast.Block) -> ast.Stage:
+        if type(loop) is tuple:
+            return ast.Stage(word(name), loop, None, body, span=span)
+        return ast.Stage(word(name), (), loop, body, span=span)
+
+    def for_loop(self, span: Span, *binders: ast.Binder) -> tuple[ast.Binder, ...]:
+        return binders
+
+    def repeat_loop(self, span: Span, count: Expr) -> Expr:
+        return self.bounded(count)
+
+    def binder(self, span: Span, name: Token, domain: Expr) -> ast.Binder:
+        return ast.Binder(word(name), self.bounded(domain), span=span)
+
+    def input(self, span: Span, name: Token, shape: Expr) -> ast.Input:
+        return ast.Input(word(name), self.bounded(shape), span=span)
+
+    def output(self, span: Span, name: Token, value: Expr) -> ast.Output:
+        return ast.Output(word(name), self.bounded(value), span=span)
+
+    def require(self, span: Span, condition: Expr) -> ast.Require:
+        return ast.Require(self.bounded(condition), span=span)
+
+    def tie(self, span: Span, *members: Expr) -> ast.Tie:
+        self.bounded(*members)
+        return ast.Tie(members, span=span)
+
+    def return_(self, span: Span, *values: Expr) -> ast.Return:
+        self.bounded(*values)
+        if len(values) == 1:
+            return ast.Return(values[0], span=span)
+        return ast.Return(ast.List(values, span=(values[0].span[0], values[-1].span[1])), span=span)
+
+    def goal(self, span: Span, direction: Token, value: Expr) -> ast.Goal:
+        return ast.Goal(word(direction), self.bounded(value), span=span)
+
+    def communicate(self, span: Span, what: Expr, how: Expr) -> ast.Communicate:
+        self.bounded(what, how)
+        return ast.Communicate(what, how, span=span)
+
+    def group(self, span: Span, kind: Token, label: Token | None, *clauses: ast.Clause) -> ast.Group:
+        return ast.Group(word(kind), word(label) if label is not None else None, clauses, span=span)
+
+    # ------------------------------------------------------------ expressions
+
+    def expr(self, span: Span, first: Expr | Negation, *rest: Any) -> Expr:
+        if not rest and type(first) is not Negation:
+            return first
+        try:
+            return fold(span, first, rest)
+        except Unfoldable as mistake:
+            self.report(mistake.code, mistake.headline, mistake.span, help_line=mistake.help)
+            return ast.Name("_", span=span)
+
+    def negation(self, span: Span, operand: Expr | Negation) -> Negation:
+        return Negation(span, operand)
+
+    def negative(self, span: Span, minus: Token, operand: Expr | Negation) -> Expr:
+        return ast.Unary("-", self.plain(operand, "-"), span=span)
+
+    def one_of(self, span: Span, source: Expr | Negation) -> Expr:
+        return ast.OneOf(self.choosable(source, "one of"), span=span)
+
+    def any_of(self, span: Span, count: Token, source: Expr | Negation) -> Expr:
+        return ast.AnyOf(self.whole(count), self.choosable(source, f"any {word(count)} of"), span=span)
+
+    def once(self, span: Span, source: Expr | Negation) -> Expr:
+        return ast.Once(self.plain(source, "once"), span=span)
+
+    def plain(self, operand: Expr | Negation, before: str) -> Expr:
+        if isinstance(operand, Negation):
+            self.report(
+                "ARCH111", f"`not` after `{before}`", operand.span, help_line="put it in parentheses: (not a)"
+            )
+            return ast.Name("_", span=operand.span)
+        return operand
+
+    def choosable(self, source: Expr | Negation, words: str) -> Expr:
+        source = self.plain(source, words)
+        if isinstance(source, ast.Set | ast.Name | ast.Call | ast.Index | ast.Attribute | ast.Optional):
+            return source
+        self.report(
+            "ARCH106",
+            f"`{words}` takes a set",
+            source.span,
+            "this is not a set",
+            f"put the candidates in braces: {words} {{1..4}}, {words} {{skip, conv}}",
+        )
+        return source
+
+    def name(self, span: Span, token: Token) -> ast.Name:
+        return ast.Name(token[token.lastindex or 0], span=span)
+
+    def integer(self, span: Span, token: Token) -> ast.Number:
+        return ast.Number(self.whole(token), span=span)
+
+    def decimal(self, span: Span, token: Token) -> ast.Number:
+        return ast.Number(self.number(word(token), span), span=span)
+
+    def quantity(self, span: Span, token: Token) -> ast.Quantity:
+        text = word(token)
+        digits = _NUMBER_PART.match(text)
+        assert digits is not None
+        value = self.number(digits[0], span) if "." in digits[0] else self.whole(token, digits[0])
+        return ast.Quantity(value, text[digits.end() :].strip(), span=span)
+
+    def string(self, span: Span, token: Token) -> ast.String:
+        text = word(token)[1:-1]
+        if "\\" in text:
+            for escape in _ESCAPE.finditer(text):
+                if escape[1] not in _ESCAPES:
+                    at = span[0] + 1 + escape.start()
+                    self.report(
+                        "ARCH103",
+                        f"unknown escape `{escape[0]}`",
+                        (at, at + 2),
+                        help_line='strings know \\" \\\\ \\n and \\t; write \\\\ for a backslash',
+                    )
+            text = _ESCAPE.sub(lambda escape: _ESCAPES.get(escape[1], ""), text)
+        return ast.String(text, span=span)
+
+    def true(self, span: Span) -> ast.Bool:
+        return ast.Bool(True, span=span)
+
+    def false(self, span: Span) -> ast.Bool:
+        return ast.Bool(False, span=span)
+
+    def list(self, span: Span, *items: Expr) -> ast.List:
+        return ast.List(items, span=span)
+
+    def set(self, span: Span, *members: ast.Candidate) -> ast.Set:
+        return ast.Set(members, span=span)
+
+    def candidate(self, span: Span, label: Token | None, value: Expr) -> ast.Candidate:
+        return ast.Candidate(None if label is None else word(label), value, span=span)
+
+    def parentheses(self, span: Span, *entries: Any) -> Expr:
+        named = [entry for entry in entries if type(entry) is ast.Named]
+        if not named and len(entries) == 1:
+            # The value's span grows over its parentheses; nobody else has seen the node yet.
+            object.__setattr__(entries[0], "span", span)
+            return entries[0]  # type: ignore[no-any-return]
+        if len(named) < len(entries):
+            wrong = next(entry for entry in entries[1 if not named else 0 :] if type(entry) is not ast.Named)
+            self.report(
+                "ARCH113",
+                "parentheses hold one value, or the entries of a record",
+                wrong.span,
+                "this has no name",
+                "write [a, b] for a list, {a, b} for a set, (name = a, other = b) for a record",
+            )
+        for entry in named:
+            self.path(entry.path)
+        return ast.Record(tuple(named), span=span)
+
+    def path(self, path: Expr) -> None:
+        """Report a record's key that is no decision path."""
+        node = path
+        while isinstance(node, ast.Attribute | ast.Index):
+            node = node.base
+        if not isinstance(node, ast.Name):
+            self.report(
+                "ARCH113",
+                "an entry is named by a path",
+                path.span,
+                help_line="write name = value, n1.1 = value or x[3].left = value",
+            )
+
+    def named(self, span: Span, path: Expr, value: Expr) -> ast.Named:
+        return ast.Named(path, value, span=span)
+
+    def call(self, span: Span, fn: Expr, *arguments: Any) -> ast.Call:
+        settings = tuple(argument for argument in arguments if type(argument) is ast.Named)
+        inputs = arguments[: len(arguments) - len(settings)]
+        for argument in settings:
+            self.setting_of_call(argument)
+        if settings and settings != arguments[len(inputs) :]:
+            first = arguments.index(settings[0])
+            wrong = next(a for a in arguments[first:] if type(a) is not ast.Named)
+            self.report(
+                "ARCH110",
+                "an input after a setting",
+                wrong.span,
+                "inputs come first; settings have names",
+                "write f(x, k = 3)",
+            )
+            inputs = tuple(a for a in arguments if type(a) is not ast.Named)
+        return ast.Call(fn, inputs, settings, span=span)
+
+    def setting_of_call(self, argument: ast.Named) -> ast.Named:
+        if type(argument.path) is not ast.Name:
+            self.report("ARCH113", "a setting's name is one word", argument.path.span, help_line="write f(k = 3)")
+        return argument
+
+    def index(self, span: Span, base: Expr, subscripts: tuple[Expr, ...]) -> ast.Index:
+        return ast.Index(base, subscripts, span=span)
+
+    def subscripts(self, span: Span, *subscripts: Expr) -> tuple[Expr, ...]:
+        return subscripts
+
+    def every(self, span: Span, star: Token) -> ast.Every:
+        return ast.Every(span=span)
+
+    def attribute(self, span: Span, base: Expr, token: Token) -> ast.Attribute:
+        return ast.Attribute(base, word(token)[1:], span=span)
+
+    def optional(self, span: Span, base: Expr) -> ast.Optional:
+        return ast.Optional(base, span=span)
+
+    # ------------------------------------------------------------ limits
+
+    def whole(self, token: Token, digits: str | None = None) -> int:
+        digits = word(token) if digits is None else digits
+        if len(digits) > MAX_DIGITS:
+            self.report("ARCH703", f"a number of {len(digits)} digits", place(token), f"at most {MAX_DIGITS} digits")
+            return 0
+        return int(digits)
+
+    def number(self, text: str, span: Span) -> float:
+        if sum(character.isdigit() for character in text.lower().partition("e")[0]) > MAX_DIGITS:
+            self.report("ARCH703", "a number of too many digits", span, f"at most {MAX_DIGITS} digits")
+            return 0.0
+        value = float(text)
+        if math.isinf(value):
+            self.report("ARCH703", "a number too large to be kept", span, "the largest is about 1.8e308")
+            return 0.0
+        return value
+
+    def bounded(self, *values: Expr) -> Expr:
+        """The first value; reports those nested more deeply than later phases, which recurse, should meet."""
+        for value in values:
+            # A level takes at least one character, so short values need no measuring.
+            if value.span[1] - value.span[0] > MAX_DEPTH and too_deep(value):
+                self.report(
+                    "ARCH702",
+                    "an expression nested too deeply",
+                    value.span,
+                    f"at most {MAX_DEPTH} levels",
+                    "name its parts: y = …, then use y",
+                )
+        return values[0]
+
+
+def too_deep(value: Expr) -> bool:
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH + 1):
+        below: list[Any] = []
+        for node in level:
+            for field in node.__slots__:
+                child = getattr(node, field)
+                if type(child) is tuple:
+                    below.extend(c for c in child if hasattr(c, "span"))
+                elif hasattr(child, "span"):
+                    below.append(child)
+        if not below:
+            return False
+        level = below
+    return True

@@ -1,0 +1,216 @@
+"""Parse tables: built from `grammars/arch.lark` by Lark, kept as JSON in the user's cache folder.
+
+Lark turns the grammar into LALR(1) tables in about 0.1 s.  That is as long as a whole cold `archdsl check`
+should take, so the tables are kept between processes, as JSON rather than in Lark's own cache, because a
+pickle found in a folder is code to run and JSON is not.  Where they are found, Lark is not even imported.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archdsl.resources import grammar_path
+
+if TYPE_CHECKING:
+    from lark import Lark
+    from lark.grammar import Rule
+
+FORMAT = 1
+COMMENT, STRAY, FIXED, END = "COMMENT", "STRAY", "FIXED", "$END"
+
+
+@dataclass(frozen=True)
+class GrammarRule:
+    """A rule as the parser needs it.
+
+    `build` names the callback (the alias, else the rule); `size` counts the symbols on the right.  `pick`
+    lists what the callback gets, counted from the end of the value stack: an index, an index to be spliced
+    in (helper rules, whose value is a list), or None for an absent `[optional]`.  `mode` is "value"
+    (call back), "pass" (the only child stands for the rule), "list" and "extend" (helper rules).
+    """
+
+    origin: int
+    size: int
+    build: str
+    mode: str
+    pick: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What the parser runs on.
+
+    `symbols` numbers terminals and nonterminals.  `actions[state][symbol]` is a state to go to (> 0), minus
+    the number of a rule to reduce (< 0; rules count from 1), or 0 for a mistake.  `scanner` has one group a
+    terminal with a pattern, and one, FIXED, for those spelled out; `fixed` maps spellings and keywords to
+    their symbols.
+    """
+
+    symbols: tuple[str, ...]
+    actions: tuple[tuple[int, ...], ...]
+    start: int
+    rules: tuple[GrammarRule, ...]
+    scanner: str
+    fixed: dict[str, int]
+
+
+def load_tables() -> Tables:
+    """The tables of the grammar, from the cache where it has them."""
+    grammar = grammar_path().read_text(encoding="utf-8")
+    file = _cache_file(grammar)
+    kept = _read_cache(file)
+    if kept is not None:
+        return kept
+    data = _describe(build_lark(grammar))
+    _write_cache(file, data)
+    return _decode(data)
+
+
+def build_lark(grammar: str, *, strict: bool = False) -> Lark:
+    """Lark's own parser of the grammar.  Raises `lark.exceptions.GrammarError` where it has conflicts."""
+    from lark import Lark
+
+    return Lark(grammar, parser="lalr", lexer="basic", maybe_placeholders=True, strict=strict)
+
+
+# ---------------------------------------------------------------- from Lark
+
+
+def _describe(lark: Lark) -> dict[str, Any]:
+    """Lark's tables and terminals as JSON data."""
+    table = lark.parser.parser._parse_table  # type: ignore[attr-defined]
+    terminals = [terminal.name for terminal in lark.terminals] + [END]
+    nonterminals = sorted({rule.origin.name for rule in lark.rules})
+    symbols = {name: number for number, name in enumerate(terminals + nonterminals)}
+    states = {state: number for number, state in enumerate(table.states, start=1)}
+    rules = {rule: number for number, rule in enumerate(lark.rules, start=1)}
+    done = len(states) + 1
+    rows = [[0] * len(symbols) for _ in range(done + 1)]
+    for state, actions in table.states.items():
+        row = rows[states[state]]
+        for name, (_, argument) in actions.items():
+            row[symbols[name]] = -rules[argument] if argument in rules else states[argument]
+    # The end, once reached, stays reached: the scanner may say END twice.
+    rows[states[table.end_states["start"]]][symbols[END]] = rows[done][symbols[END]] = done
+    return {
+        "symbols": list(symbols),
+        "actions": rows,
+        "start": states[table.start_states["start"]],
+        "rules": [_describe_rule(rule, symbols) for rule in lark.rules],
+        **_describe_scanner(lark, symbols),
+    }
+
+
+def _describe_rule(rule: Rule, symbols: dict[str, int]) -> dict[str, Any]:
+    size = len(rule.expansion)
+    # Lark marks where an absent [optional] stood: True for it, False for each symbol that is there.
+    marks = iter(rule.options.empty_indices or [False] * size)
+    pick: list[tuple[str, int]] = []
+    at = -size
+    for absent in marks:
+        if absent:
+            pick.append(("none", 0))
+            continue
+        symbol = rule.expansion[at + size]
+        if not (symbol.is_term and symbol.filter_out):
+            pick.append(("splice" if not symbol.is_term and symbol.name.startswith("_") else "value", at))
+        at += 1
+    mode = "value"
+    if rule.origin.name.startswith("_"):
+        recursive = pick[0][0] == "splice" and rule.expansion[0] == rule.origin
+        mode = "extend" if recursive else "list"
+    elif rule.options.expand1 and not rule.alias and len(pick) == 1:
+        mode = "pass"
+    return {
+        "origin": symbols[rule.origin.name],
+        "size": size,
+        "build": rule.alias or rule.origin.name,
+        "mode": mode,
+        "pick": pick,
+    }
+
+
+def _describe_scanner(lark: Lark, symbols: dict[str, int]) -> dict[str, Any]:
+    """One regular expression over Lark's terminals, in the order of Lark's basic lexer."""
+    ordered = sorted(
+        lark.terminals, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name)
+    )
+    patterns = [t for t in ordered if t.pattern.type == "re"]
+    spelled = [t for t in ordered if t.pattern.type == "str"]
+    name = next(t for t in patterns if t.name == "NAME").pattern.to_regexp()
+    keywords = [t for t in spelled if re.fullmatch(name, t.pattern.value)]
+    fixed = [t.pattern.to_regexp() for t in spelled if t not in keywords]
+    white = next(t for t in patterns if t.name == "WHITE").pattern.to_regexp()
+    groups = [(t.name, t.pattern.to_regexp()) for t in patterns if t.name != "WHITE"]
+    groups += [(FIXED, "|".join(fixed)), (STRAY, r"[\s\S]"), ("END", r"\Z")]
+    return {
+        "scanner": f"(?:{white})?+(?:" + "|".join(f"(?P<{n}>{p})" for n, p in groups) + ")",
+        "fixed": {t.pattern.value: symbols[t.name] for t in spelled},
+    }
+
+
+def _decode(data: dict[str, Any]) -> Tables:
+    return Tables(
+        symbols=tuple(data["symbols"]),
+        actions=tuple(map(tuple, data["actions"])),
+        start=data["start"],
+        rules=tuple(
+            GrammarRule(r["origin"], r["size"], r["build"], r["mode"], tuple(map(tuple, r["pick"])))
+            for r in data["rules"]
+        ),
+        scanner=data["scanner"],
+        fixed=data["fixed"],
+    )
+
+
+# ---------------------------------------------------------------- the cache
+
+
+def _cache_file(grammar: str) -> Path | None:
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    if not os.path.isabs(base):  # "~/.cache" itself, where there is no home
+        return None
+    key = sha256(f"{FORMAT}\n{grammar}".encode()).hexdigest()[:16]
+    return Path(base) / "archdsl" / f"grammar-{key}.json"
+
+
+def _read_cache(file: Path | None) -> Tables | None:
+    """The tables in the file; None where there is none, it is not ours, or it is damaged."""
+    if file is None:
+        return None
+    try:
+        with file.open("rb") as stream:
+            if hasattr(os, "getuid") and os.fstat(stream.fileno()).st_uid != os.getuid():
+                return None
+            digest, _, payload = stream.read().partition(b"\n")
+        if digest.decode() != sha256(payload).hexdigest():
+            return None
+        return _decode(json.loads(payload))
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _write_cache(file: Path | None, data: dict[str, Any]) -> None:
+    """Keep the tables, in one step that a reader sees whole or not at all; without a place to, do nothing."""
+    if file is None:
+        return
+    payload = json.dumps(data, separators=(",", ":")).encode()
+    temporary = None
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=file.parent)  # readable by its owner only
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(sha256(payload).hexdigest().encode() + b"\n" + payload)
+        os.replace(temporary, file)
+    except OSError:
+        if temporary is not None:
+            with suppress(OSError):
+                os.unlink(temporary)
