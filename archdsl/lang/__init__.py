@@ -1,3 +1,4 @@
-"""The language: text to AST and back."""
+"""The language: text to AST and back, imports followed."""
 
+from archdsl.lang.loader import Unit, load
 from archdsl.lang.parser import parse

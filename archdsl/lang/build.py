@@ -42,7 +42,9 @@ class Builder:
         self.keywords = keywords
         self.diagnostics: list[Diagnostic] = []
 
-    def report(self, code: str, headline: str, span: Span, label: str = "", help_line: str | None = None) -> None:
+    def report(
+        self, code: str, headline: str, span: Span, label: str = "", help_line: str | None = None
+    ) -> None:
         primary = Label(Location(self.source, *span), label)
         self.diagnostics.append(Diagnostic(code, headline, primary, help=help_line))
 
@@ -74,10 +76,14 @@ class Builder:
     def cell(self, span: Span, name: ast.Name, signature: ast.Signature, body: ast.Block) -> ast.Cell:
         return ast.Cell(name, signature, body, span=span)
 
-    def space(self, span: Span, name: ast.Name, signature: ast.Signature | None, body: ast.Block) -> ast.Space:
+    def space(
+        self, span: Span, name: ast.Name, signature: ast.Signature | None, body: ast.Block
+    ) -> ast.Space:
         return ast.Space(name, signature or ast.Signature((), ()), body, span=span)
 
-    def network(self, span: Span, name: ast.Name, signature: ast.Signature | None, body: ast.Block) -> ast.Network:
+    def network(
+        self, span: Span, name: ast.Name, signature: ast.Signature | None, body: ast.Block
+    ) -> ast.Network:
         return ast.Network(name, signature or ast.Signature((), ()), None, (), body, span=span)
 
     def discovered(self, span: Span, name: ast.Name, origin: ast.Name, *rest: Any) -> ast.Network:
@@ -330,7 +336,9 @@ class Builder:
 
     def setting_of_call(self, argument: ast.Named) -> ast.Named:
         if type(argument.path) is not ast.Name:
-            self.report("ARCH113", "a setting's name is one word", argument.path.span, help_line="write f(k = 3)")
+            self.report(
+                "ARCH113", "a setting's name is one word", argument.path.span, help_line="write f(k = 3)"
+            )
         return argument
 
     def index(self, span: Span, base: Expr, subscripts: tuple[Expr, ...]) -> ast.Index:
@@ -353,7 +361,9 @@ class Builder:
     def whole(self, token: Token, digits: str | None = None) -> int:
         digits = word(token) if digits is None else digits
         if len(digits) > MAX_DIGITS:
-            self.report("ARCH703", f"a number of {len(digits)} digits", place(token), f"at most {MAX_DIGITS} digits")
+            self.report(
+                "ARCH703", f"a number of {len(digits)} digits", place(token), f"at most {MAX_DIGITS} digits"
+            )
             return 0
         return int(digits)
 

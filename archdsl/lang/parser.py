@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
 from archdsl.lang import ast
 from archdsl.lang.build import Builder, Unsupported
-from archdsl.lang.tables import COMMENT, FIXED, STRAY, GrammarRule, Tables, load_tables
+from archdsl.lang.reading import check_text
+from archdsl.lang.tables import COMMENT, FIXED, STRAY, GrammarRule, load_tables
 
-MAX_CHARACTERS = 5_000_000
 MAX_STACK = 500
 MAX_ERRORS = 20
 
@@ -105,6 +105,7 @@ def parse(source: Source) -> ast.File:
 
     Raises SpecError with every mistake found, at most 20, in the order of the text.
     """
+    check_text(source)
     builder = Builder(source, language().keywords)
     try:
         file = _Parse(source, builder).run()
@@ -129,7 +130,13 @@ class _Parse:
 
     def run(self) -> ast.File | None:
         lang = language()
-        actions, rules, callbacks, kinds, fixed = lang.actions, lang.rules, self.callbacks, lang.kinds, lang.fixed
+        actions, rules, callbacks, kinds, fixed = (
+            lang.actions,
+            lang.rules,
+            self.callbacks,
+            lang.kinds,
+            lang.fixed,
+        )
         name = lang.name
         tokens = lang.scan.finditer(self.source.text)
         states, values, starts = [lang.start], [None], [0]
@@ -185,4 +192,12 @@ class _Parse:
         self.comments.append(ast.Comment(text[start:end].rstrip(), (start, end), not before.strip()))
 
     def fail(self, token):
-        return SpecError([Diagnostic("ARCH100", f"unexpected `{token[token.lastindex]}`", Label(Location(self.source, *token.span(token.lastindex))))])
+        return SpecError(
+            [
+                Diagnostic(
+                    "ARCH100",
+                    f"unexpected `{token[token.lastindex]}`",
+                    Label(Location(self.source, *token.span(token.lastindex))),
+                )
+            ]
+        )

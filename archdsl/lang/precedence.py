@@ -24,7 +24,6 @@ LEVELS = {
 }  # fmt: skip
 
 
-
 class Unfoldable(Exception):
     """The row has no reading: a code, a headline, the place, and what to write instead."""
 
@@ -117,9 +116,7 @@ class _Row:
             condition = self.binary(OR)
             upcoming = self.upcoming()
             if upcoming is None or upcoming.text != "else":
-                raise Unfoldable(
-                    "ARCH111", "`if` without `else`", found.span, "write a if condition else b"
-                )
+                raise Unfoldable("ARCH111", "`if` without `else`", found.span, "write a if condition else b")
             branches.append((value, condition))
             value = self.binary(OR)
         for then, condition in reversed(branches):
@@ -144,7 +141,11 @@ class _Row:
                     else "a range has two ends: low .. high",
                 )
             right = self.binary(here + 1)
-            left = self.range(left, right) if here == RANGE else ast.Binary(text, left, right, span=_join(left, right))
+            left = (
+                self.range(left, right)
+                if here == RANGE
+                else ast.Binary(text, left, right, span=_join(left, right))
+            )
             last = here
         return left
 

@@ -1,0 +1,220 @@
+"""Following the imports of a file.
+
+A spec is untrusted, so an import reaches two places only: the shipped library, `"std/…"`, and files below
+the importing one's folder, `"./…"`, which must also lie, symbolic links resolved, below the folder of the
+file that was asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError, closest
+from archdsl.lang import ast, reading
+from archdsl.lang.parser import parse
+from archdsl.resources import specs_folder
+
+MAX_FILES = 100
+MAX_IMPORT_DEPTH = 20
+_FOREIGN = re.compile(r"[\\\x00-\x1f]|^[A-Za-z][A-Za-z0-9+.-]*:|^/")
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """A file and what its names mean: its own declarations, and for each imported name the unit it is from.
+
+    `path` is where the file lies, links resolved (for an unsaved text: where it would lie).
+    """
+
+    source: Source
+    file: ast.File = field(repr=False)
+    path: Path
+    imported: Mapping[str, tuple[Unit, ast.Declaration]] = field(repr=False)
+    declared: Mapping[str, ast.Declaration] = field(repr=False)
+
+
+def load(path: str | os.PathLike[str], text: str | None = None) -> Unit:
+    """The file at `path` with everything it imports; `text` stands for the content of an unsaved file.
+
+    Raises SpecError with the mistakes of all files that were reached.
+    """
+    path = Path(path)
+    source = reading.read(path, str(path)) if text is None else Source(str(path), text)
+    loading = _Loading(path.parent.resolve())
+    unit = loading.unit(source, path.resolve())
+    if unit is None or loading.diagnostics:
+        raise SpecError(loading.diagnostics)
+    return unit
+
+
+class _Refused(Exception):
+    """An import that leads nowhere."""
+
+    def __init__(self, code: str, headline: str, help_line: str | None = None, label: str = ""):
+        super().__init__(headline)
+        self.code, self.headline, self.help, self.label = code, headline, help_line, label
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A file that is being loaded, because an import of the one before leads to it."""
+
+    path: Path
+    source: Source
+
+
+class _Loading:
+    """One call of `load`: the files seen so far, the imports being followed, and the mistakes found."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.std = (specs_folder() / "std").resolve()
+        self.units: dict[Path, Unit | None] = {}
+        self.trail: list[_Step] = []
+        self.diagnostics: list[Diagnostic] = []
+
+    def unit(self, source: Source, path: Path) -> Unit | None:
+        """The unit of a text; None where it does not parse."""
+        try:
+            file = parse(source)
+        except SpecError as error:
+            self.diagnostics += error.diagnostics
+            self.units[path] = None
+            return None
+        scope = _Scope(source, self.diagnostics)
+        for item in file.items:
+            if isinstance(item, ast.Import):
+                self.follow(item, scope, path)
+            else:
+                scope.declare(item)
+        unit = Unit(source, file, path, MappingProxyType(scope.imported), MappingProxyType(scope.declared))
+        self.units[path] = unit
+        return unit
+
+    def follow(self, statement: ast.Import, scope: _Scope, path: Path) -> None:
+        self.trail.append(_Step(path, scope.source))
+        try:
+            unit = self.target(statement.path.value)
+        except _Refused as refused:
+            scope.report(refused.code, refused.headline, statement.path.span, refused.label, refused.help)
+            unit = None
+        self.trail.pop()
+        for name in statement.names:
+            scope.take(name, unit)
+
+    def target(self, wanted: str) -> Unit | None:
+        """The unit that an import names; None where it has mistakes of its own.  Raises _Refused."""
+        tree, start, rest, shown = self.place(wanted)
+        file = start / rest
+        if not file.is_file():
+            guess = reading.near(file)
+            raise _Refused(
+                "ARCH011",
+                f"there is no file `{wanted}`",
+                f'did you mean "{wanted.rpartition("/")[0]}/{guess}"?' if guess else None,
+            )
+        file = file.resolve()
+        if not file.is_relative_to(tree):
+            raise _Refused(
+                "ARCH010", f"`{wanted}` leads out of the folder tree", label=f"outside `{tree.name}`"
+            )
+        return self.loaded(file, shown)
+
+    def place(self, wanted: str) -> tuple[Path, Path, str, str]:
+        """Folder tree, folder, path from there, and the name in messages, of an import path."""
+        head, _, rest = wanted.partition("/")
+        if _FOREIGN.search(wanted) or head not in (".", "std") or not rest:
+            raise _Refused(
+                "ARCH010",
+                "this import leads nowhere",
+                'write "./name.arch" for a file beside this one, "std/name.arch" for one of the library',
+                "neither `./…` nor `std/…`",
+            )
+        inside = os.path.normpath(rest)
+        if inside.split(os.sep)[0] == os.pardir:
+            raise _Refused(
+                "ARCH010",
+                f"`{wanted}` leads out of the folder",
+                "move the file below the importing one's folder",
+            )
+        step = self.trail[-1]
+        if head == "std":
+            return self.std, self.std, inside, f"std/{inside}"
+        tree = self.std if step.path.is_relative_to(self.std) else self.root
+        return tree, step.path.parent, inside, os.path.join(os.path.dirname(step.source.name), inside)
+
+    def loaded(self, path: Path, shown: str) -> Unit | None:
+        if path in self.units:
+            return self.units[path]
+        trail = [step.path for step in self.trail]
+        if path in trail:
+            names = [step.source.name for step in self.trail[trail.index(path) :]]
+            raise _Refused("ARCH012", "imports in a circle", " → ".join([*names, names[0]]))
+        if len(self.trail) > MAX_IMPORT_DEPTH:
+            raise _Refused(
+                "ARCH705", "imports nested too deeply", f"at most {MAX_IMPORT_DEPTH} files in a row"
+            )
+        if len(self.units) + len(self.trail) >= MAX_FILES:
+            raise _Refused("ARCH704", "too many imported files", f"at most {MAX_FILES} files in all")
+        try:
+            source = reading.read(path, shown)
+        except SpecError as error:
+            self.diagnostics += error.diagnostics
+            self.units[path] = None
+            return None
+        return self.unit(source, path)
+
+
+class _Scope:
+    """The names of one file, each with the place that gave it its meaning."""
+
+    def __init__(self, source: Source, diagnostics: list[Diagnostic]):
+        self.source = source
+        self.diagnostics = diagnostics
+        self.imported: dict[str, tuple[Unit, ast.Declaration]] = {}
+        self.declared: dict[str, ast.Declaration] = {}
+        self.places: dict[str, ast.Span] = {}
+
+    def declare(self, item: ast.Constant | ast.Op | ast.Cell | ast.Space | ast.Network | ast.Search) -> None:
+        if self.free(item.name, "declared"):
+            self.declared[item.name.id] = item
+
+    def take(self, name: ast.Name, unit: Unit | None) -> None:
+        """Import a name from a unit; from one with mistakes of its own (None) just keep its place."""
+        if not self.free(name, "imported") or unit is None:
+            return
+        if name.id in unit.declared:
+            self.imported[name.id] = unit, unit.declared[name.id]
+            return
+        guess = closest(name.id, tuple(unit.declared))
+        help_line = f"did you mean `{guess}`?" if guess else None
+        if name.id in unit.imported:
+            help_line = f"it is imported there; import it from `{unit.imported[name.id][0].source.name}`"
+        self.report("ARCH013", f"`{unit.source.name}` declares no `{name.id}`", name.span, "", help_line)
+
+    def free(self, name: ast.Name, how: str) -> bool:
+        first = self.places.setdefault(name.id, name.span)
+        if first == name.span:
+            return True
+        before = "imported" if name.id not in self.declared else "declared"
+        headline = f"`{name.id}` is {before} and {how}" if before != how else f"`{name.id}` is {how} twice"
+        self.report("ARCH014", headline, name.span, "", "give one of them another name", first)
+        return False
+
+    def report(
+        self,
+        code: str,
+        headline: str,
+        span: ast.Span,
+        label: str,
+        help_line: str | None,
+        first: ast.Span | None = None,
+    ) -> None:
+        secondary = () if first is None else (Label(Location(self.source, *first), "first defined here"),)
+        primary = Label(Location(self.source, *span), label)
+        self.diagnostics.append(Diagnostic(code, headline, primary, secondary=secondary, help=help_line))

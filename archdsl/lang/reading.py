@@ -1,0 +1,81 @@
+"""Bytes to text: what can be read as a spec at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError, closest
+
+MAX_BYTES = 5_000_000
+_MAX_LISTED = 500
+
+
+def read(path: Path, name: str) -> Source:
+    """The text of a file, called `name` in messages; raises SpecError where it has none."""
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SpecError([_unreadable(path, name, error)]) from error
+    if len(data) > MAX_BYTES:
+        raise SpecError([too_large(Source(name, ""))])
+    return decode(data.removeprefix(b"\xef\xbb\xbf"), name)
+
+
+def decode(data: bytes, name: str) -> Source:
+    try:
+        return Source(name, data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        source = Source(name, data.decode("utf-8", errors="replace"))
+        at = len(data[: error.start].decode("utf-8"))
+        primary = Label(Location(source, at, at + 1), f"byte 0x{data[error.start]:02x}")
+        raise SpecError(
+            [Diagnostic("ARCH002", "the file is not UTF-8 text", primary, help="save it as UTF-8")]
+        ) from error
+
+
+def check_text(source: Source) -> None:
+    """Raise SpecError where the text cannot be one of a spec, whatever the grammar says."""
+    text = source.text
+    if len(text) > MAX_BYTES:
+        raise SpecError([too_large(source)])
+    at, what = text.find("\0"), "a NUL character"
+    if at < 0 and not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            at, what = error.start, "half of a surrogate pair"
+    if at >= 0:
+        primary = Label(Location(source, at, at + 1), what)
+        raise SpecError([Diagnostic("ARCH002", "the file is not a text", primary)])
+
+
+def too_large(source: Source) -> Diagnostic:
+    return Diagnostic(
+        "ARCH701",
+        f"the file is larger than {MAX_BYTES // 1_000_000} MB",
+        Label(Location(source, 0, 0)),
+        help="split it and import its parts",
+    )
+
+
+def near(path: Path) -> str | None:
+    """The name of a spec in the same folder that `path` was most likely meant to be."""
+    try:
+        with os.scandir(path.parent) as entries:
+            names = [entry.name for entry, _ in zip(entries, range(_MAX_LISTED), strict=False)]
+    except OSError:
+        return None
+    return closest(path.name, sorted(name for name in names if name.endswith(".arch")))
+
+
+def _unreadable(path: Path, name: str, error: OSError) -> Diagnostic:
+    guess = near(path) if isinstance(error, FileNotFoundError) else None
+    reason = (error.strerror or type(error).__name__).lower()
+    return Diagnostic(
+        "ARCH001",
+        f"`{name}` cannot be read: {reason}",
+        Label(Location(Source(name, ""), 0, 0)),
+        help=f"did you mean `{Path(name).with_name(guess)}`?" if guess else None,
+    )
