@@ -1,0 +1,79 @@
+"""The command line: one file a verb, each imported only when it is called for.
+
+Exit codes: 0 all is well, 1 the spec has findings, 2 the command was not understood or a file could not be
+opened, 70 an error of archdsl itself, 130 interrupted, 141 nobody reads the output any more.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from archdsl.cli.group import VerbGroup, print_version
+
+_VERBS = {
+    "check": ("archdsl.cli.check:check", "Prove that every network is well-typed, or show one that is not."),
+    "fmt": ("archdsl.cli.fmt:fmt", "Write specs in the canonical format; every comment stays."),
+    "explain": ("archdsl.cli.explain:explain", "Decisions and sizes, layers, or the page of an error code."),
+    "compile": ("archdsl.cli.compile:compile_", "Make PyTorch, Python, ONNX, a diagram, or a layer table."),
+    "viz": ("archdsl.cli.viz:viz", "Draw a network, a space, or the tree of its decisions."),
+    "diff": ("archdsl.cli.diff:diff", "Decisions, cells, layers and costs in which two specs differ."),
+    "sample": ("archdsl.cli.sample:sample", "Random networks of a space, as .arch text."),
+    "fuzz": ("archdsl.cli.fuzz:fuzz", "Put random networks of a space through every backend and compare."),
+}  # fmt: skip
+
+
+@click.group(
+    cls=VerbGroup,
+    verbs=_VERBS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Every verb has its own --help, with examples.  Try: archdsl check specs/fasterseg.arch",
+)
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=print_version,
+    help="Print the version and stop.",
+)  # fmt: skip
+def cli() -> None:
+    """archdsl: search spaces and networks as text, checked as a whole and compiled."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The `archdsl` command; ends the process."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs a command line and returns the exit code."""
+    try:
+        code = cli.main(list(arguments), prog_name="archdsl", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except BrokenPipeError:
+        # Python flushes stdout once more at its end; give it somewhere to flush to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:  # the one place that must not let an error through to the user
+        if os.environ.get("ARCHDSL_DEBUG") == "1":
+            raise
+        _report(error, arguments)
+        return 70
+    return code if isinstance(code, int) else 0
+
+
+def _report(error: Exception, arguments: Sequence[str]) -> None:
+    import shlex
+
+    what = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+    command = shlex.join(["archdsl", *arguments])
+    click.echo(
+        f"archdsl: internal error ({what}). This is a mistake in archdsl, not in your spec; please report it"
+        f" with this command, and what it prints after ARCHDSL_DEBUG=1: {command}",
+        err=True,
+    )

@@ -16,7 +16,7 @@ from archdsl.diagnostics import Diagnostic, Label, Location
 VERSION = 1
 
 
-def document(kind: str, **fields: Any) -> str:
+def document(kind: str, /, **fields: Any) -> str:
     """A whole JSON document of a kind (`check`, `explain`, …), indented, ending with a line break."""
     whole = {"format": f"archdsl/{kind}", "version": VERSION, **fields}
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,5 @@
+"""`python -m archdsl` is `archdsl`."""
+
+from archdsl.cli import main
+
+main()

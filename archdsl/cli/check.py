@@ -1,0 +1,155 @@
+"""`archdsl check`: is every network of every space well-typed?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archdsl.cli import opening
+from archdsl.cli.findings import colors, print_findings
+from archdsl.cli.numbers import digits, large, plural
+from archdsl.cli.settings import SetCommand, set_option
+from archdsl.diagnostics import Diagnostic, SpecError
+
+if TYPE_CHECKING:
+    from archdsl.program import Proof
+
+_EPILOG = """\b
+Examples:
+  archdsl check specs/fasterseg.arch
+  archdsl check specs/ --strict
+  archdsl check mine.arch --set image=3x360x480 classes=11
+  archdsl check mine.arch --format sarif > check.sarif
+
+Exit codes: 0 no errors, 1 errors in a spec, 2 usage.
+"""
+
+
+@click.command(cls=SetCommand, epilog=_EPILOG)
+@click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
+@set_option
+@click.option("--strict", is_flag=True, help="Warnings, and what could not be proved, count as errors.")
+@click.option(
+    "--budget", type=click.IntRange(min=1), help="How much work a proof may take before it gives up."
+)
+@click.option(
+    "--samples", type=click.IntRange(min=0), default=0, metavar="N",
+    help="Also check N random networks of each space, where not everything is proved.",
+)  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True,
+    help="How to print what was found.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
+@click.pass_context
+def check(
+    ctx: click.Context,
+    specs: tuple[str, ...],
+    settings: dict[str, Any],
+    strict: bool,
+    budget: int | None,
+    samples: int,
+    form: str,
+    as_json: bool,
+) -> None:
+    """Prove that every network of every space is well-typed, or show one that is not.
+
+    Shapes, channels and divisibility are proved for all decisions at once.  A failing network is shown by
+    the shortest list of decisions that leads to it.  SPEC is a file, a folder, a shipped spec, or `-`.
+    """
+    form = "json" if as_json else form
+    results = []
+    for path in opening.find_all(specs):
+        result = _check(path, settings, budget, samples, strict)
+        results.append(result)
+        if form == "text":
+            _print(result)
+    if form == "json":
+        _print_json(results)
+    elif form == "sarif":
+        _print_sarif(results)
+    ctx.exit(0 if all(r.ok for r in results) else 1)
+
+
+class _Result:
+    """What was found in one file."""
+
+    def __init__(self, name: str, diagnostics: Sequence[Diagnostic], proofs: Sequence[Proof], strict: bool):
+        self.name, self.diagnostics, self.proofs = name, diagnostics, proofs
+        fatal = ("error", "warning") if strict else ("error",)
+        unproved = strict and not all(p.proved for p in proofs)
+        self.ok = not unproved and not any(d.severity in fatal for d in diagnostics)
+
+
+def _check(
+    path: Path | None, settings: dict[str, Any], budget: int | None, samples: int, strict: bool
+) -> _Result:
+    name = "<stdin>" if path is None else str(path)
+    try:
+        report = opening.load_file(path).check(budget=budget, samples=samples, settings=settings)
+    except SpecError as error:
+        return _Result(name, error.diagnostics, (), strict)
+    return _Result(name, report.diagnostics, report.proofs, strict)
+
+
+def _print(result: _Result) -> None:
+    print_findings(result.diagnostics)
+    paint = colors().paint
+    for proof in result.proofs:
+        said = _said(proof)
+        click.echo(
+            f"{result.name}: {paint('good', said) if proof.proved else paint('warning', said)}", color=True
+        )
+        for reason in proof.open:
+            click.echo(f"  not proved: {reason}")
+    if not result.proofs and not result.diagnostics:
+        click.echo(f"{result.name}: no errors; it declares no space or network to be proved")
+
+
+def _said(proof: Proof) -> str:
+    conditions = plural(proof.obligations, "condition")
+    if proof.kind == "network":
+        verdict = f"well-typed ({conditions} proved)" if proof.proved else f"not proved ({conditions})"
+        return f"network {proof.target}: {verdict}"
+    decisions = plural(proof.decisions, "decision")
+    if proof.proved:
+        counted = f"every one of {large(proof.size)} networks is well-typed"
+        return f"space {proof.target}: {counted} ({decisions}, {conditions} proved)"
+    counted = f"not proved for every one of {large(proof.size)} networks"
+    return f"space {proof.target}: {counted} ({decisions}, {conditions}); --budget and --samples go further"
+
+
+def _print_json(results: Sequence[_Result]) -> None:
+    from archdsl.render.json import as_data, document
+
+    specs = [
+        {
+            "file": r.name,
+            "ok": r.ok,
+            "diagnostics": [as_data(d) for d in r.diagnostics],
+            "proofs": [
+                {
+                    "target": p.target,
+                    "kind": p.kind,
+                    "decisions": p.decisions,
+                    "size": digits(p.size),
+                    "proved": p.proved,
+                    "obligations": p.obligations,
+                    "open": list(p.open),
+                }
+                for p in r.proofs
+            ],
+        }
+        for r in results
+    ]
+    click.echo(document("check", ok=all(r.ok for r in results), specs=specs), nl=False)
+
+
+def _print_sarif(results: Sequence[_Result]) -> None:
+    from archdsl.cli.group import version
+    from archdsl.render.sarif import render
+
+    click.echo(render([d for r in results for d in r.diagnostics], version=version()), nl=False)

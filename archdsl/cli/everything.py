@@ -1,0 +1,148 @@
+"""`archdsl compile --out DIR`: every form of a network, and one run of it on an image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archdsl import atomic
+from archdsl.cli import tables
+from archdsl.cli.numbers import plural, shape
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from archdsl.program import Network
+
+_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as all four papers' encoders use
+
+
+def write_everything(network: Network, folder: Path, picture: Path | None) -> None:
+    """Writes layers.txt, network.arch/.py/.onnx, diagram.svg, input.png and output.png into `folder`."""
+    graph = network.graph
+    sizes = tuple(next(iter(graph.inputs.values())))
+    click.echo(f"{network.name}: input {shape(sizes)}")
+    folder.mkdir(parents=True, exist_ok=True)
+
+    rows, total = tables.layers(graph, "op")
+    atomic.write_text(folder / "layers.txt", tables.layers_text(graph))
+    _say(
+        folder,
+        "layers.txt",
+        f"{plural(len(rows), 'layer')}, {total.params:,} parameters, {total.macs:,} MACs",
+    )
+    atomic.write_text(folder / "network.arch", network.to_arch())
+    _say(folder, "network.arch", "the network as text")
+    _write_diagram(network, folder)
+    module, logits_KHW = _run(network, folder, picture, sizes)
+    _write_python(network, folder)
+    _write_onnx(network, module, folder, logits_KHW)
+
+
+def _say(folder: Path, name: str, what: str) -> None:
+    click.echo(f"  {(folder / name).as_posix()}: {what}")
+
+
+def _write_diagram(network: Network, folder: Path) -> None:
+    from archdsl.cli.viz import draw
+
+    draw(network.graph, None, folder / "diagram.svg")
+    _say(folder, "diagram.svg", "the graph of its layers")
+
+
+def _write_python(network: Network, folder: Path) -> None:
+    from archdsl.backends.source import emit
+
+    text = emit(network.graph)
+    atomic.write_text(folder / "network.py", text)
+    _say(folder, "network.py", f"plain Python that needs torch alone, {plural(text.count(chr(10)), 'line')}")
+
+
+def _run(
+    network: Network, folder: Path, picture: Path | None, sizes: tuple[int, ...]
+) -> tuple[Any, NDArray[np.float32]]:
+    """The module, and its logits on the image; writes the image and the map of classes."""
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    from archdsl.cli.street import paint_classes
+
+    _, height, width = sizes
+    image_HWC = _image(picture, height, width)
+    _save(folder / "input.png", image_HWC)
+    _say(
+        folder,
+        "input.png",
+        "drawn for this purpose" if picture is None else f"{picture}, at {height} × {width}",
+    )
+
+    torch.manual_seed(0)
+    module = network.module().eval()
+    with torch.inference_mode():
+        logits_KHW = _first(module(torch.from_numpy(_normalized(image_HWC)))).numpy()[0]
+    classes = Image.fromarray(paint_classes(logits_KHW.argmax(0)))
+    _save(folder / "output.png", np.asarray(classes.resize((width, height), Image.Resampling.NEAREST)))
+    _say(
+        folder,
+        "output.png",
+        f"the largest of {shape(logits_KHW.shape)} logits; weights are random, not trained",
+    )
+    return module, logits_KHW
+
+
+def _write_onnx(network: Network, module: Any, folder: Path, logits_KHW: NDArray[np.float32]) -> None:
+    """Exports the module and runs it once more by onnxruntime, on the image that `_run` wrote."""
+    import numpy as np
+    import onnxruntime
+    from PIL import Image
+
+    from archdsl.backends.onnx_file import export
+
+    path = folder / "network.onnx"
+    with atomic.replacing(path) as temporary:
+        export(module, temporary)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    image_1CHW = _normalized(np.asarray(Image.open(folder / "input.png")))
+    again = session.run(None, {session.get_inputs()[0].name: image_1CHW})[0][0]
+    difference = float(np.abs(again - logits_KHW).max() / np.abs(logits_KHW).max())
+    _say(folder, "network.onnx", f"onnxruntime gives the same logits to {difference:.1e} of the largest")
+
+
+def _image(picture: Path | None, height: int, width: int) -> NDArray[np.uint8]:
+    import numpy as np
+
+    from archdsl.cli.street import draw_street
+
+    if picture is None:
+        return draw_street(height, width)
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(picture) as opened:
+            return np.asarray(opened.convert("RGB").resize((width, height), Image.Resampling.BILINEAR))
+    except UnidentifiedImageError:
+        raise click.UsageError(f"{picture} is not an image that can be read") from None
+
+
+def _normalized(image_HWC: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """An image as the networks take it: (1, 3, height, width), zero mean and unit variance per channel."""
+    import numpy as np
+
+    scaled = (image_HWC / 255 - np.array(_MEAN)) / np.array(_STD)
+    return np.ascontiguousarray(scaled.transpose(2, 0, 1)[None], dtype=np.float32)
+
+
+def _save(path: Path, image_HWC: NDArray[np.uint8]) -> None:
+    from PIL import Image
+
+    with atomic.replacing(path) as temporary:
+        Image.fromarray(image_HWC).save(temporary)
+
+
+def _first(logits: Any) -> Any:
+    """The main logits of a module that may have several outputs."""
+    return logits[0] if isinstance(logits, tuple) else logits

@@ -1,0 +1,195 @@
+"""`archdsl explain`: what a spec decides and holds, or what an error code means."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archdsl.cli import opening, tables
+from archdsl.cli.numbers import digits, large, plural, setting
+from archdsl.cli.settings import SetCommand, name_option, set_option
+from archdsl.codes import CODES, page
+from archdsl.diagnostics import closest
+
+if TYPE_CHECKING:
+    from archdsl.ir.graph import Decision, Graph
+    from archdsl.program import Network, Program, Space
+
+_CODE = re.compile(r"ARCH[0-9]+", re.IGNORECASE)
+
+_EPILOG = """\b
+Examples:
+  archdsl explain specs/template.arch          decisions, candidates, counts
+  archdsl explain specs/autortnet_a.arch       the layer table
+  archdsl explain specs/gas.arch --json
+  archdsl explain ARCH301                      what the error means, and what to write instead
+"""
+
+
+@click.command(cls=SetCommand, epilog=_EPILOG)
+@click.argument("what", metavar="SPEC|CODE")
+@name_option
+@set_option
+@click.option("--json", "json_wanted", is_flag=True, help="Print JSON.")
+def explain(what: str, name: str | None, settings: dict[str, Any], json_wanted: bool) -> None:
+    """Decisions, candidates and sizes of a space; layers of a network; or the page of an error code."""
+    if _CODE.fullmatch(what):
+        _explain_code(what.upper(), json_wanted)
+        return
+    program = opening.load(what)
+    if name is None and not program.spaces and not program.networks:
+        _explain_file(program, json_wanted)
+        return
+    target = opening.target(program, name, settings)
+    click.echo(as_json(program, target) if json_wanted else as_text(program, target), nl=False)
+
+
+def as_text(program: Program, target: Space | Network) -> str:
+    """A space's decisions or a network's layers, with what is required of them and the searches over them."""
+    return "\n".join(_text(program, target, _searches(program, target))) + "\n"
+
+
+def as_json(program: Program, target: Space | Network) -> str:
+    """The same as a JSON document."""
+    return _json(program, target, _searches(program, target))
+
+
+def _searches(program: Program, target: Space | Network) -> list[str]:
+    return [name for name, search in program.searches.items() if search.space.id == target.name]
+
+
+def _explain_code(code: str, as_json: bool) -> None:
+    if code not in CODES:
+        meant = closest(code, list(CODES))
+        raise click.UsageError(f"there is no code {code}" + (f"; did you mean {meant}?" if meant else ""))
+    text = page(code).read_text("utf-8")
+    if as_json:
+        from archdsl.render.json import document
+
+        text = document("code", code=code, title=CODES[code], page=text)
+    click.echo(text, nl=not text.endswith("\n"))
+
+
+def _explain_file(program: Program, as_json: bool) -> None:
+    """A library: what it declares."""
+    from archdsl.lang import ast
+
+    named = (ast.Op, ast.Cell, ast.Constant, ast.Search)
+    found = [(type(i).__name__.lower(), i.name.id) for i in program.unit.file.items if isinstance(i, named)]
+    if as_json:
+        from archdsl.render.json import document
+
+        declared = [{"kind": kind, "name": name} for kind, name in found]
+        click.echo(document("explain", file=str(program.path), kind="library", declared=declared), nl=False)
+        return
+    click.echo(f"{program.path}: no space and no network; it declares")
+    for kind, name in found:
+        click.echo(f"  {kind} {name}")
+
+
+def _text(program: Program, target: Space | Network, searches: list[str]) -> Iterator[str]:
+    graph = target.graph
+    kind = "network" if graph.is_fixed else "space"
+    origin = f" from {graph.origin}" if graph.origin else ""
+    yield f"{kind} {graph.name}{origin} ({program.path})"
+    given = {**{n: tuple(s) for n, s in graph.inputs.items()}, **graph.settings}
+    yield "settings: " + ", ".join(f"{name} = {setting(value)}" for name, value in given.items())
+    yield ""
+    if graph.is_fixed:
+        if graph.chosen:
+            yield plural(len(graph.chosen), "decision") + " taken"
+            yield tables.table(("decision", "outcome"), [list(row) for row in graph.chosen.items()])
+        yield tables.layers_text(graph)
+    else:
+        yield f"{plural(len(graph.decisions), 'decision')}, {large(graph.size)} networks"
+        yield _decision_table(graph)
+        yield _totals(graph)
+    if graph.requirements:
+        yield "required of every network:"
+        yield from (f"  {r.text}" for r in graph.requirements)
+    for name in searches:
+        yield f"search {name}: {_search_line(program, name)}"
+
+
+def _decision_table(graph: Graph) -> str:
+    rows = [
+        [
+            d.path,
+            _choose(d),
+            large(d.size),
+            ", ".join(d.candidates),
+            "" if d.under is None else _under(graph, d),
+        ]
+        for d in graph.decisions.values()
+    ]
+    head = ("decision", "choose", "outcomes", "candidates", "only if")
+    if not any(row[-1] for row in rows):
+        return tables.table(head[:-1], [row[:-1] for row in rows], numeric=(2,))
+    return tables.table(head, rows, numeric=(2,))
+
+
+def _choose(d: Decision) -> str:
+    return f"{'one' if d.count == 1 else d.count} of {len(d.candidates)}"
+
+
+def _under(graph: Graph, d: Decision) -> str:
+    assert d.under is not None
+    path, outcome = d.under
+    return f"{path} = {graph.decisions[path].outcomes[outcome]}"
+
+
+def _totals(graph: Graph) -> str:
+    candidates = sum(len(d.candidates) for d in graph.decisions.values())
+    return f"{plural(candidates, 'candidate')} in all; {plural(len(graph.nodes), 'node')} in the graph\n"
+
+
+def _search_line(program: Program, name: str) -> str:
+    search = program.search(name)
+    return ", ".join(f"{key} = {value}" for key, value in _search_data(search).items())
+
+
+def _search_data(search: Any) -> dict[str, str]:
+    from dataclasses import fields
+
+    return {
+        f.name: str(getattr(search, f.name)) for f in fields(search) if f.name not in ("name", "location")
+    }
+
+
+def _json(program: Program, target: Space | Network, searches: list[str]) -> str:
+    from archdsl.render.json import document
+
+    graph = target.graph
+    whole: dict[str, Any] = {
+        "file": str(program.path),
+        "kind": "network" if graph.is_fixed else "space",
+        "name": graph.name,
+        "origin": graph.origin,
+        "inputs": {name: list(shape) for name, shape in graph.inputs.items()},
+        "settings": {k: list(v) if isinstance(v, tuple) else v for k, v in graph.settings.items()},
+        "requirements": [r.text for r in graph.requirements],
+        "searches": searches,
+    }
+    if graph.is_fixed:
+        return document("explain", **whole, chosen=dict(graph.chosen), **tables.layers_data(graph))
+    return document(
+        "explain",
+        **whole,
+        size=digits(graph.size),
+        decisions=[_decision(graph, d) for d in graph.decisions.values()],
+    )
+
+
+def _decision(graph: Graph, d: Decision) -> dict[str, Any]:
+    return {
+        "path": d.path,
+        "count": d.count,
+        "candidates": list(d.candidates),
+        "outcomes": digits(d.size),
+        "under": d.under
+        and {"decision": d.under[0], "outcome": graph.decisions[d.under[0]].outcomes[d.under[1]]},
+        "location": str(d.location) if d.location else None,
+    }

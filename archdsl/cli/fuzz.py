@@ -1,0 +1,141 @@
+"""`archdsl fuzz`: the user's own acceptance test, random networks through every backend."""
+
+from __future__ import annotations
+
+import random
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archdsl import atomic
+from archdsl.cli import opening
+from archdsl.cli.numbers import plural, setting
+from archdsl.cli.settings import SetCommand, name_option, parse_value, set_option
+from archdsl.diagnostics import SpecError
+
+if TYPE_CHECKING:
+    from archdsl.program import Network, Program, Space
+
+_EPILOG = """\b
+Examples:
+  archdsl fuzz specs/template.arch -n 20
+  archdsl fuzz mine.arch -n 5 --seed 7 --image 3x64x128
+  archdsl fuzz mine.arch -n 200 --no-onnx
+
+Exit codes: 0 all passed, 1 a network failed, 2 usage.
+"""
+
+
+@click.command(cls=SetCommand, epilog=_EPILOG)
+@click.argument("spec", metavar="SPEC")
+@click.option(
+    "-n", "number", type=click.IntRange(1, 1_000_000), default=10, show_default=True, help="How many."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Network i is drawn with seed + i.")
+@click.option("--image", metavar="CxHxW", help="Size of the input, as 3x64x128; short for --set image=….")
+@click.option("--onnx/--no-onnx", default=True, help="Export to ONNX and run it by onnxruntime, too.")
+@click.option(
+    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), default=Path("fuzz"),
+    show_default=True, metavar="DIR", help="Where networks that fail are written as .arch.",
+)  # fmt: skip
+@name_option
+@set_option
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@click.pass_context
+def fuzz(
+    ctx: click.Context,
+    spec: str,
+    number: int,
+    seed: int,
+    image: str | None,
+    onnx: bool,
+    output: Path,
+    name: str | None,
+    settings: dict[str, Any],
+    as_json: bool,
+) -> None:
+    """Draw random networks of a space and compare what the backends make of each.
+
+    For each network: its .arch text and its graph text read back to the same graph; the shapes that were
+    inferred are those that PyTorch computes; the emitted Python computes the same logits exactly, ONNX
+    to 1e-4 of the largest.  A network in place of a space is tried once.
+    """
+    if image is not None:
+        settings = {**settings, "image": parse_value(image)}
+    program = opening.load(spec)
+    target = opening.target(program, name, settings)
+    seeds = list(range(seed, seed + number)) if not target.graph.is_fixed else [seed]
+    repeat = _Repeat(spec, target.name, settings, onnx)
+    failed: dict[int, list[str]] = {}
+    for one in _progress(seeds, quiet=as_json):
+        failures = _try(program, target, one, onnx)
+        if failures:
+            failed[one] = failures
+            _keep(target, one, failures, output, repeat)
+    if as_json:
+        from archdsl.render.json import document
+
+        click.echo(
+            document("fuzz", tried=len(seeds), failed={str(s): f for s, f in failed.items()}), nl=False
+        )
+    else:
+        click.echo(f"{plural(len(seeds), 'network')} of {target.name}: {plural(len(failed), 'failure')}")
+    ctx.exit(1 if failed else 0)
+
+
+class _Repeat:
+    """The command that tries one network again."""
+
+    def __init__(self, spec: str, name: str, settings: dict[str, Any], onnx: bool):
+        given = [f"{k}={setting(v)}" for k, v in settings.items()]
+        self.words = ["archdsl", "fuzz", spec, "--name", name]
+        self.words += (["--set", *given] if given else []) + ([] if onnx else ["--no-onnx"])
+
+    def command(self, seed: int) -> str:
+        return shlex.join([*self.words, "-n", "1", "--seed", str(seed)])
+
+
+def _progress(seeds: list[int], *, quiet: bool) -> Iterator[int]:
+    """The seeds, telling how far we are: a bar with the time left on a terminal, otherwise a line each."""
+    if not quiet and sys.stderr.isatty():
+        with click.progressbar(seeds, label="networks", file=sys.stderr, show_pos=True) as bar:
+            yield from bar
+        return
+    for n, seed in enumerate(seeds, 1):
+        if not quiet:
+            click.echo(f"network {n} of {len(seeds)} (seed {seed})", err=True)
+        yield seed
+
+
+def _draw(target: Space | Network, seed: int) -> Network:
+    from archdsl.program import Network
+
+    return target if isinstance(target, Network) else target.bind(target.sample(random.Random(seed)))
+
+
+def _try(program: Program, target: Space | Network, seed: int, onnx: bool) -> list[str]:
+    """What goes wrong with the network of a seed; a network that cannot be made at all has failed, too."""
+    from archdsl.cli.parity import failures
+
+    try:
+        return list(failures(program, _draw(target, seed), seed=seed, onnx=onnx))
+    except SpecError as error:
+        return [f"not a network: {error}"]
+
+
+def _keep(target: Space | Network, seed: int, failures: list[str], output: Path, repeat: _Repeat) -> None:
+    """Writes the network that failed, with why and how to try it again."""
+    try:
+        text = _draw(target, seed).to_arch()
+    except SpecError:
+        text = "arch 1\n"
+    head = [f"# {line}" for failure in failures for line in failure.splitlines()]
+    path = output / f"{target.name.lower()}_{seed}.arch"
+    atomic.write_text(path, "\n".join([*head, f"# again: {repeat.command(seed)}", text]))
+    click.echo(
+        f"seed {seed}: {'; '.join(failures)}\n  written to {path}; again: {repeat.command(seed)}", err=True
+    )

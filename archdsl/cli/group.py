@@ -1,0 +1,75 @@
+"""The group of verbs: loads a verb when it is called, and turns findings into an exit code."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from archdsl.diagnostics import SpecError, closest
+
+
+class VerbGroup(click.Group):
+    """A group whose `verbs` are (where the command is, one line of help) by name."""
+
+    def __init__(self, *args: Any, verbs: dict[str, tuple[str, str]], **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.verbs = verbs
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.verbs)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.verbs:
+            return None
+        module, _, name = self.verbs[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] in self.verbs or args[0].startswith("-"):
+            return super().resolve_command(ctx, args)
+        meant = closest(args[0], list(self.verbs))
+        hint = f"; did you mean `{meant}`?" if meant else f"; the verbs are {', '.join(self.verbs)}"
+        raise click.UsageError(f"there is no verb `{args[0]}`{hint}", ctx)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, text) for name, (_, text) in self.verbs.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SpecError as error:
+            from archdsl.cli.findings import print_findings
+
+            print_findings(error.diagnostics, err=True)
+            ctx.exit(1)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            if error.filename is None:
+                raise
+            raise click.UsageError(
+                f"{error.filename}: {(error.strerror or 'cannot be opened').lower()}"
+            ) from error
+
+
+def version() -> str:
+    """The version of the installed package."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        return installed("archdsl")
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        return "0+checkout"
+
+
+def print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        click.echo(f"archdsl {version()}")
+        ctx.exit()

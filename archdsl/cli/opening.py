@@ -1,0 +1,115 @@
+"""From the SPEC words of a command line to programs and their spaces and networks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archdsl.diagnostics import closest
+from archdsl.resources import specs_folder
+
+if TYPE_CHECKING:
+    from archdsl.program import Network, Program, Space
+
+STDIN = "-"
+
+
+def find(spec: str) -> Path:
+    """The file that SPEC names: a path, or the name of a spec that ships with archdsl."""
+    path = Path(spec)
+    if path.is_file():
+        return path
+    if path.is_dir():
+        raise click.UsageError(f"{spec} is a folder, not a spec")
+    shipped = _shipped(path)
+    if shipped is None:
+        raise click.UsageError(_missing(spec))
+    click.echo(
+        f"archdsl: there is no {spec} here; taking the one that ships with archdsl, {shipped}", err=True
+    )
+    return shipped
+
+
+def find_all(specs: Iterable[str]) -> list[Path | None]:
+    """The files that the SPEC words name, a folder standing for every spec in it; None for `-`."""
+    found: list[Path | None] = []
+    for spec in specs:
+        if spec == STDIN:
+            found.append(None)
+        elif Path(spec).is_dir():
+            inside = sorted(Path(spec).rglob("*.arch"))
+            if not inside:
+                raise click.UsageError(f"there is no .arch file in {spec}")
+            found += inside
+        else:
+            found.append(find(spec))
+    return found
+
+
+def load(spec: str) -> Program:
+    """The program in the file that SPEC names, or in standard input for `-`."""
+    return load_file(None if spec == STDIN else find(spec))
+
+
+def load_file(path: Path | None) -> Program:
+    from archdsl.program import load as load_program
+
+    if path is not None:
+        return load_program(path)
+    return load_program(Path("<stdin>"), text=sys.stdin.read())
+
+
+def target(program: Program, name: str | None, settings: Mapping[str, Any]) -> Space | Network:
+    """The named space or network, or the file's default one, under these settings."""
+    return program.target(chosen(program, name), **settings)
+
+
+def space(program: Program, name: str | None, settings: Mapping[str, Any]) -> Space:
+    """The named space, or the file's only or last one."""
+    if name is None and not program.spaces:
+        raise click.UsageError(f"{program.path} declares no space: there is nothing to choose")
+    if name is not None and chosen(program, name) not in program.spaces:
+        raise click.UsageError(f"{name} is a network: there is nothing left to choose")
+    return program.space(name, **settings)
+
+
+def chosen(program: Program, name: str | None) -> str:
+    """`name` where the program has it, or the name of its default space or network."""
+    known = [*program.spaces, *program.networks]
+    if not known:
+        raise click.UsageError(f"{program.path} declares no space and no network")
+    if name is None:
+        return program.default_name()
+    if name not in known:
+        meant = closest(name, known)
+        hint = f"did you mean `{meant}`?" if meant else f"it has {', '.join(known)}"
+        raise click.UsageError(f"{program.path} has no space or network `{name}`; {hint}")
+    return name
+
+
+def _shipped(path: Path) -> Path | None:
+    """The shipped spec of that name; `specs/` in front and `.arch` behind may be left out or not."""
+    if path.is_absolute() or ".." in path.parts:
+        return None
+    parts = path.parts[1:] if path.parts[:1] == ("specs",) else path.parts
+    if not parts:
+        return None
+    file = specs_folder().joinpath(*parts)
+    file = file if file.suffix == ".arch" else file.with_name(file.name + ".arch")
+    return file if file.is_file() else None
+
+
+def _missing(spec: str) -> str:
+    folder = specs_folder()
+    names = [f.relative_to(folder).with_suffix("").as_posix() for f in sorted(folder.rglob("*.arch"))]
+    meant = closest(Path(spec).stem, names)
+    beside = [str(f) for f in sorted(Path(spec).parent.glob("*.arch"))]
+    near = closest(spec, beside)
+    hint = (
+        f"; did you mean {near}?" if near else f"; did you mean the shipped spec `{meant}`?" if meant else ""
+    )
+    return f"there is no file {spec}{hint}"

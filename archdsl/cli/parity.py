@@ -1,0 +1,112 @@
+"""Do all forms of a network say the same?  Text, graph, module, Python source, ONNX."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+    from archdsl.ir.graph import Graph
+    from archdsl.program import Network, Program
+
+ONNX_TOLERANCE = 1e-4
+"""How far onnxruntime's logits may be from PyTorch's, as a share of the largest."""
+
+
+def failures(program: Program, network: Network, *, seed: int, onnx: bool) -> Iterator[str]:
+    """What differs between the forms of a network; nothing where all agree."""
+    yield from _texts(program, network)
+    import torch
+
+    generator = torch.Generator().manual_seed(seed)
+    image_1CHW = torch.randn(1, *next(iter(network.graph.inputs.values())), generator=generator)
+    torch.manual_seed(seed)
+    module = network.module().eval()
+    with torch.inference_mode():
+        yield from _shapes(network.graph, module, image_1CHW)
+        logits = _main(module(image_1CHW))
+        yield from _source(network.graph, module, image_1CHW, logits)
+    if onnx:
+        yield from _onnx(module, image_1CHW, logits)
+
+
+def _texts(program: Program, network: Network) -> Iterator[str]:
+    from archdsl.ir.text import dump, parse
+    from archdsl.program import load
+
+    text = network.to_arch()
+    again = load(Path(program.path).with_name("fuzzed.arch"), text=text).network(network.name)
+    if again.graph != network.graph:
+        yield "its .arch text does not read back to the same graph"
+    dumped = dump(network.graph)
+    if dump(parse(dumped)) != dumped:
+        yield "the text of its graph does not read back to the same text"
+
+
+def _shapes(graph: Graph, module: torch.nn.Module, image_1CHW: torch.Tensor) -> Iterator[str]:
+    """Layers and outputs whose inferred shapes are not what PyTorch computes."""
+    from archdsl.backends.straightline import identifier
+    from archdsl.passes.shapes import infer
+
+    inferred = infer(graph)
+    computed: dict[str, tuple[int, ...]] = {}
+    hooks = [
+        child.register_forward_hook(
+            lambda _m, _x, y, name=name: computed.setdefault(name, tuple(y.shape[1:]))
+        )
+        for name, child in module.named_children()
+    ]
+    logits = _main(module(image_1CHW))
+    for hook in hooks:
+        hook.remove()
+    main = next(iter(graph.outputs.values()))
+    pairs: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
+        main: (inferred[main], tuple(logits.shape[1:]))
+    }
+    uses = [getattr(node, "weights", None) for node in graph.nodes.values()]
+    for name, node in graph.nodes.items():
+        layer = identifier(name)
+        if layer in computed and uses.count(getattr(node, "weights", None)) == 1:
+            pairs[name] = inferred[name], computed[layer]
+    for name, (said, is_) in pairs.items():
+        if tuple(said) != is_:
+            yield f"{name} has shape {is_}, not {tuple(said)} as inferred"
+
+
+def _source(
+    graph: Graph, module: torch.nn.Module, image_1CHW: torch.Tensor, logits: torch.Tensor
+) -> Iterator[str]:
+    from archdsl.backends.source import emit
+
+    namespace: Mapping[str, Any] = {"__name__": "emitted"}
+    exec(compile(emit(graph), "emitted.py", "exec"), namespace)  # type: ignore[arg-type]  # our own emitter's text
+    classes = [v for v in namespace.values() if isinstance(v, type) and v.__module__ == "emitted"]
+    twin = classes[-1]()
+    twin.load_state_dict(module.state_dict())
+    if not _main(twin.eval()(image_1CHW)).equal(logits):
+        yield "the emitted Python does not compute the same logits"
+
+
+def _onnx(module: torch.nn.Module, image_1CHW: torch.Tensor, logits: torch.Tensor) -> Iterator[str]:
+    import onnxruntime
+    import torch
+
+    from archdsl.backends.onnx_file import export
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        export(module, path)
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        again = torch.from_numpy(session.run(None, {session.get_inputs()[0].name: image_1CHW.numpy()})[0])
+    largest = float(logits.abs().max())
+    difference = float((again - logits).abs().max())
+    if not difference <= ONNX_TOLERANCE * largest:  # also where either is not a number
+        yield f"ONNX differs by {difference:.1e} where the largest logit is {largest:.1e}"
+
+
+def _main(outputs: Any) -> torch.Tensor:
+    return outputs[0] if isinstance(outputs, tuple) else outputs

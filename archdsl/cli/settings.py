@@ -1,0 +1,86 @@
+"""`--set image=3x360x480 classes=11`: parameters of a space or network, from outside."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+_SETTING = re.compile(r"[A-Za-z_]\w*=")
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+_DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?")
+_SHAPE = re.compile(r"[0-9]{1,18}(x[0-9]{1,18}){1,8}")
+_WORDS = {"true": True, "false": False}
+
+
+class SetCommand(click.Command):
+    """A command whose `--set` takes every following word of the form k=v."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, spread(args))
+
+
+def spread(words: list[str]) -> list[str]:
+    """The words with `--set` before each k=v that follows a `--set`."""
+    out: list[str] = []
+    inside = False
+    for n, word in enumerate(words):
+        if word == "--":
+            return out + words[n:]
+        if word == "--set" or word.startswith("--set="):
+            inside = True
+            follows = n + 1 < len(words) and _SETTING.match(words[n + 1])
+            if word != "--set" or not follows:  # otherwise the next round writes it
+                out.append(word)
+        elif inside and _SETTING.match(word):
+            out += ["--set", word]
+        else:
+            inside = False
+            out.append(word)
+    return out
+
+
+class _Pair(click.ParamType):
+    name = "k=v"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, Any]:
+        name, equals, text = value.partition("=")
+        if not equals or not name.isidentifier() or not text:
+            self.fail(f"`{value}` is not of the form name=value, as in classes=11", param, ctx)
+        return name, parse_value(text)
+
+
+def parse_value(text: str) -> int | float | bool | str | tuple[int, ...]:
+    """A whole number, a decimal, true or false, a shape such as 3x360x480, or else the text itself."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if _DECIMAL.fullmatch(text):
+        return float(text)
+    if _SHAPE.fullmatch(text):
+        return tuple(int(n) for n in text.split("x"))
+    return text
+
+
+def _no_repeats(
+    _ctx: click.Context, _param: click.Parameter, pairs: tuple[tuple[str, Any], ...]
+) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for name, value in pairs:
+        if settings.get(name, value) != value:
+            raise click.BadParameter(f"`{name}` is set twice")
+        settings[name] = value
+    return settings
+
+
+set_option = click.option(
+    "--set", "settings", type=_Pair(), multiple=True, callback=_no_repeats, metavar="K=V...",
+    help="Parameters, as in --set image=3x360x480 classes=11.",
+)  # fmt: skip
+name_option = click.option(
+    "--name", help="Which space or network, where the file has several (default: the last)."
+)

@@ -1,0 +1,75 @@
+"""`archdsl viz`: pictures of networks, spaces and decisions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archdsl import atomic
+from archdsl.cli import opening
+from archdsl.cli.settings import SetCommand, name_option, set_option
+
+if TYPE_CHECKING:
+    from archdsl.ir.graph import Graph
+
+SUFFIXES = (".svg", ".png", ".pdf", ".dot")
+
+_EPILOG = """\b
+Examples:
+  archdsl viz specs/autortnet_a.arch -o a.svg
+  archdsl viz specs/fasterseg.arch -o decisions.svg --what decisions
+  archdsl viz specs/gas.arch -o gas.dot
+"""
+
+
+@click.command(cls=SetCommand, epilog=_EPILOG)
+@click.argument("spec", metavar="SPEC")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE",
+    help="The picture: .svg, .png, .pdf or .dot.",
+)  # fmt: skip
+@click.option(
+    "--what", type=click.Choice(["network", "space", "decisions"]),
+    help="What to draw (default: network or space, whichever SPEC is).",
+)  # fmt: skip
+@name_option
+@set_option
+def viz(spec: str, output: Path, what: str | None, name: str | None, settings: dict[str, Any]) -> None:
+    """Draw a network, a space, or the tree of its decisions.
+
+    Pictures are made by Graphviz where it is installed (the `dot` program, or the extra `archdsl[viz]`);
+    without it SVG is drawn by a simpler layout of archdsl's own.
+    """
+    if output.suffix.lower() not in SUFFIXES:
+        raise click.UsageError(f"{output}: the name of a picture ends in one of {', '.join(SUFFIXES)}")
+    graph = opening.target(opening.load(spec), name, settings).graph
+    draw(graph, what, output)
+    click.echo(f"wrote {output}", err=True)
+
+
+def dot_text(graph: Graph, what: str | None) -> str:
+    """The DOT text of what is to be drawn of a graph."""
+    from archdsl.backends import diagram
+
+    if what is None:
+        what = "network" if graph.is_fixed else "space"
+    if what == "network" and not graph.is_fixed:
+        raise click.UsageError(f"{graph.name} is a space: draw `--what space` or `--what decisions`")
+    if what == "decisions" and graph.is_fixed:
+        raise click.UsageError(f"{graph.name} is a network: it has no decisions left to draw")
+    drawn = {"network": diagram.network_dot, "space": diagram.space_dot, "decisions": diagram.decisions_dot}
+    return drawn[what](graph)
+
+
+def draw(graph: Graph, what: str | None, output: Path) -> None:
+    """Writes the picture of a graph, in the form that the file's suffix says."""
+    dot = dot_text(graph, what)
+    if output.suffix.lower() == ".dot":
+        atomic.write_text(output, dot)
+        return
+    from archdsl.backends import diagram
+
+    with atomic.replacing(output) as temporary:
+        diagram.render(dot, temporary)
