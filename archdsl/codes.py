@@ -28,3 +28,30 @@ CODES: dict[str, str] = {
 def page(code: str) -> Path:
     """The documentation page of a code, in the wheel or in a checkout."""
     return errors_folder() / f"{code}.md"
+
+
+_GROUPS = {
+    "0": "Files and imports",
+    "1": "Syntax",
+    "2": "Names, kinds, settings and units",
+    "3": "Shapes",
+    "4": "Decisions and requirements",
+    "5": "Networks given as decisions",
+    "6": "Searches",
+    "7": "Limits",
+    "8": "Backends",
+}
+
+
+def index() -> str:
+    """The list of all codes, `docs/errors/index.md`."""
+    lines = [
+        "# Error codes",
+        "",
+        "Every finding has a code that stays the same from release to release. `archdsl explain CODE` prints its page.",
+    ]
+    for digit, title in _GROUPS.items():
+        codes = [code for code in sorted(CODES) if code[4] == digit]
+        if codes:
+            lines += ["", f"## {title}", "", *(f"- [{code}]({code}.md): {CODES[code]}" for code in codes)]
+    return "\n".join(lines) + "\n"

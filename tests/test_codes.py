@@ -1,0 +1,84 @@
+"""Every diagnostic code is known, used, and has a page whose examples are true."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import archdsl
+from archdsl.codes import CODES, index, page
+from archdsl.diagnostics import SpecError
+
+ROOT = Path(__file__).resolve().parent.parent
+CODE = re.compile(r"\bARCH\d{3}\b")
+ARCH_BLOCK = re.compile(r"^```arch\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+NOT_FROM_ONE_TEXT: dict[str, str] = {}
+"""Codes that the text of one spec cannot produce, and why; their pages show commands or files instead."""
+
+
+def used() -> set[str]:
+    sources = (ROOT / "archdsl").rglob("*.py")
+    return {
+        code for path in sources if path.name != "codes.py" for code in CODE.findall(path.read_text("utf-8"))
+    }
+
+
+def examples(code: str) -> list[str]:
+    return ARCH_BLOCK.findall(page(code).read_text("utf-8"))
+
+
+def found_in(text: str) -> dict[str, str]:
+    """The codes that a spec's text produces, and how severe they are."""
+    try:
+        diagnostics = archdsl.load(ROOT / "specs" / "example.arch", text=text).check().diagnostics
+    except SpecError as error:
+        diagnostics = error.diagnostics
+    return {d.code: d.severity for d in diagnostics}
+
+
+def test_every_code_in_the_sources_is_listed_and_every_listed_code_is_used():
+    assert used() == set(CODES)
+
+
+def test_the_table_of_codes_is_sorted_and_its_titles_are_phrases():
+    assert list(CODES) == sorted(CODES)
+    assert [c for c, title in CODES.items() if title.endswith(".") or "\n" in title] == []
+
+
+def test_the_list_of_codes_in_the_documentation_is_up_to_date():
+    written = (ROOT / "docs" / "errors" / "index.md").read_text("utf-8")
+    assert written == index(), (
+        "python -c 'from archdsl.codes import index; print(index(), end=\"\")' > docs/errors/index.md"
+    )
+
+
+def test_there_is_no_page_without_a_code():
+    pages = {path.stem for path in (ROOT / "docs" / "errors").glob("ARCH*.md")}
+    assert pages == set(CODES)
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+def test_the_page_of_a_code_is_headed_by_its_title(code: str):
+    assert page(code).read_text("utf-8").startswith(f"# {code}: {CODES[code]}\n")
+
+
+@pytest.mark.parametrize("code", sorted(set(CODES) - set(NOT_FROM_ONE_TEXT)))
+def test_the_first_example_of_a_page_produces_its_code(code: str):
+    assert code in found_in(examples(code)[0])
+
+
+@pytest.mark.parametrize("code", sorted(set(CODES) - set(NOT_FROM_ONE_TEXT)))
+def test_the_last_example_of_a_page_is_accepted(code: str):
+    shown = examples(code)
+    assert len(shown) >= 2
+    found = found_in(shown[-1])
+    assert code not in found
+    assert "error" not in found.values()
+
+
+def test_codes_that_one_text_cannot_produce_exist_and_say_why():
+    assert set(NOT_FROM_ONE_TEXT) <= set(CODES)
+    assert all(NOT_FROM_ONE_TEXT.values())
