@@ -279,9 +279,23 @@ def _simplify_if(condition: Value, then: Value, otherwise: Value) -> Value | Non
         return otherwise
     if then is True and otherwise is False:
         return condition
+    if then is False and otherwise is True:
+        return apply("not", condition)
+    if then is True:
+        return apply("or", condition, otherwise)
+    if otherwise is False:
+        return apply("and", condition, then)
     if otherwise is True and then == condition:
         return True
     return None
+
+
+def any_of(values: Sequence[Value]) -> Value:
+    """Whether any of these conditions holds."""
+    result: Value = False
+    for value in values:
+        result = apply("or", result, value)
+    return result
 
 
 def eq(a: Value, b: Value) -> Value:

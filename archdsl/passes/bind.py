@@ -1,0 +1,234 @@
+"""Binds decisions: muxes and picks are replaced by their outcomes, and what is then dead is dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from archdsl import ops
+from archdsl.diagnostics import Diagnostic, SpecError, closest
+from archdsl.ir import Expr, Graph, Mux, Node, Requirement
+from archdsl.ir.expr import evaluate, nodes_in, specialize
+from archdsl.passes.shapes import FixedShape
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A network: its graph, the shapes of its nodes, and the demands that fail, if any do.
+
+    `failures` are (node, code, message) in the order of the graph.
+    """
+
+    graph: Graph
+    shapes: Mapping[str, FixedShape]
+    failures: tuple[tuple[str, str, str], ...]
+
+
+class Binder:
+    """Binds networks of one space, many times over; what does not depend on decisions is found once."""
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self._primitives = ops.primitives()
+        self._place = {name: n for n, name in enumerate(graph.nodes)}
+        self._varying = {
+            name: [k for k, v in item.attrs.items() if isinstance(v, Expr)]
+            for name, item in graph.nodes.items()
+            if isinstance(item, Node) and any(isinstance(v, Expr) for v in item.attrs.values())
+        }
+        self._dims = {name: tuple(found) for name in graph.nodes if (found := self._dims_of(name))}
+
+    def _dims_of(self, name: str) -> set[str]:
+        item = self.graph.nodes[name]
+        if isinstance(item, Mux):
+            return nodes_in(item.on) if isinstance(item.on, Expr) else set()
+        return {n for key in self._varying.get(name, ()) for n in nodes_in(item.attrs[key])}
+
+    def outcomes(self, decisions: Mapping[str, Any]) -> dict[str, int]:
+        """Outcome numbers of decisions given as path -> outcome text (or label, or number of a label).
+
+        Raises SpecError for a path or an outcome that the space does not have.
+        """
+        known = self.graph.decisions
+        found: dict[str, int] = {}
+        errors: list[Diagnostic] = []
+        for path, outcome in decisions.items():
+            decision = known.get(path)
+            if decision is None:
+                guess = closest(path, list(known))
+                errors.append(
+                    Diagnostic(
+                        "ARCH501",
+                        f"`{self.graph.name}` has no decision `{path}`",
+                        help=f"did you mean `{guess}`?" if guess else None,
+                    )
+                )
+                continue
+            text = _outcome_text(outcome)
+            number = decision.index.get(text)
+            if number is None:
+                guess = closest(text, decision.outcomes)
+                listed = ", ".join(decision.outcomes[:12])
+                errors.append(
+                    Diagnostic(
+                        "ARCH502",
+                        f"`{path}` cannot be `{text}`",
+                        help=f"did you mean `{guess}`?" if guess else f"its candidates are {listed}",
+                    )
+                )
+                continue
+            found[path] = number
+        if errors:
+            raise SpecError(errors)
+        return found
+
+    def bind(self, outcomes: Mapping[str, int], name: str | None = None) -> Bound:
+        """The network where decisions come out as given; all that matter there must be given.
+
+        Raises SpecError (ARCH504) naming those that are not.
+        """
+        graph = self.graph
+        run = _Run(self, outcomes)
+        outputs = {out: run.resolve(node) for out, node in graph.outputs.items()}
+        if run.missing:
+            listed = ", ".join(f"`{p}`" for p in list(run.missing)[:5])
+            raise SpecError(
+                [
+                    Diagnostic(
+                        "ARCH504",
+                        f"{len(run.missing)} decisions of `{graph.name}` are left open: {listed}",
+                        help="`archdsl explain` lists the decisions of a space",
+                    )
+                ]
+            )
+        undefined = [out for out, node in outputs.items() if node is None]
+        failures = list(run.failures)
+        failures += [(out, "ARCH406", f"output `{out}` is not defined") for out in undefined]
+        order = sorted(run.nodes, key=self._place.__getitem__)
+        nodes: dict[str, Node | Mux] = {n: run.nodes[n] for n in order}
+        used = {i for node in run.nodes.values() for i in (node.instance, node.cell) if i}
+        bound = Graph(
+            name=name or graph.name,
+            inputs=graph.inputs,
+            nodes=nodes,
+            outputs={out: node for out, node in outputs.items() if node is not None},
+            decisions={},
+            instances={path: i for path, i in graph.instances.items() if path in used},
+            requirements=tuple(_requirement(r, outcomes) for r in graph.requirements),
+            settings=graph.settings,
+            origin=graph.name,
+            chosen={p: graph.decisions[p].outcomes[o] for p, o in outcomes.items() if p in run.asked},
+        )
+        return Bound(bound, run.shapes, tuple(failures))
+
+
+def _outcome_text(outcome: Any) -> str:
+    if isinstance(outcome, set | frozenset | tuple | list):
+        return "{" + ", ".join(map(str, outcome)) + "}"
+    if isinstance(outcome, bool):
+        return "true" if outcome else "false"
+    return str(outcome)
+
+
+def _requirement(requirement: Requirement, outcomes: Mapping[str, int]) -> Requirement:
+    allowed = {path: (outcome,) for path, outcome in outcomes.items()}
+    return replace(requirement, condition=specialize(requirement.condition, allowed))
+
+
+_BUSY = object()
+
+
+class _Run:
+    """One binding: resolves nodes on demand, so that what is dead costs nothing."""
+
+    def __init__(self, binder: Binder, outcomes: Mapping[str, int]):
+        self.binder, self.given = binder, outcomes
+        self.shapes: dict[str, FixedShape] = dict(binder.graph.inputs)
+        self.nodes: dict[str, Node] = {}
+        self.missing: dict[str, None] = {}
+        self.asked: set[str] = set()
+        self.failures: list[tuple[str, str, str]] = []
+        self._resolved: dict[str, str | None] = {name: name for name in binder.graph.inputs}
+
+    def resolve(self, wanted: str) -> str | None:
+        """The node that a name stands for in this network; None where it is not defined."""
+        resolved, stack = self._resolved, [wanted]
+        while stack:
+            name = stack[-1]
+            if name in resolved:
+                stack.pop()
+                continue
+            needs = [n for n in self._needs(name) if n not in resolved]
+            if needs:
+                stack.extend(reversed(needs))
+                continue
+            stack.pop()
+            resolved[name] = self._finish(name)
+        return resolved[wanted]
+
+    def _needs(self, name: str) -> tuple[str, ...]:
+        """What must be resolved before a node: for a mux, only the input that is picked."""
+        item = self.binder.graph.nodes[name]
+        dims = self.binder._dims.get(name, ())
+        if isinstance(item, Node):
+            return (*item.inputs, *dims) if dims else item.inputs
+        if any(d not in self._resolved for d in dims):
+            return dims
+        source = self._picked(item)
+        return () if source is None else (source,)
+
+    def _picked(self, mux: Mux) -> str | None:
+        if isinstance(mux.on, str):
+            self.asked.add(mux.on)
+            key: Any = self.given.get(mux.on)
+            if key is None:
+                self.missing[mux.on] = None
+                key = mux.cases[0][0]
+        else:
+            key = self._value(mux.on)
+        return next((source for k, source in mux.cases if k == key), None)
+
+    def _finish(self, name: str) -> str | None:
+        item = self.binder.graph.nodes[name]
+        if isinstance(item, Mux):
+            source = self._picked(item)
+            return None if source is None else self._resolved[source]
+        inputs = tuple(self._resolved[i] for i in item.inputs)
+        if None in inputs:
+            kept = tuple(i for port, i in enumerate(inputs) if i is not None or port not in item.optional)
+            if None in kept or not kept:
+                return None
+            inputs = kept
+        attrs = item.attrs
+        varying = self.binder._varying.get(name)
+        if varying:
+            attrs = {**attrs, **{key: self._value(attrs[key]) for key in varying}}
+        if inputs != item.inputs or varying or item.optional:
+            item = Node(
+                name, item.op, inputs, attrs, item.weights,  # type: ignore[arg-type]
+                frozenset(), item.instance, item.cell, item.location,
+            )  # fmt: skip
+        self.nodes[name] = item
+        shapes = self.shapes
+
+        def demand(condition: Any, code: str, message: str, /, **values: Any) -> None:
+            if not condition and code not in ops.ADVISORY:
+                self.failures.append((name, code, message.format(**values)))
+
+        primitive = self.binder._primitives[item.op]
+        shapes[name] = primitive.shape([shapes[i] for i in item.inputs], attrs, demand)  # type: ignore[assignment]
+        return name
+
+    def _value(self, value: Any) -> Any:
+        try:
+            return evaluate(value, self.given, self._dim)
+        except KeyError as error:
+            (path,) = error.args
+            self.missing[path] = None
+            first = {p: 0 for p in self.binder.graph.decisions}
+            return evaluate(value, {**first, **self.given}, self._dim)
+
+    def _dim(self, node: str, axis: int) -> int:
+        source = self._resolved[node]
+        return self.shapes[source][axis] if source is not None else 0

@@ -1,0 +1,284 @@
+"""Grows the graph of one space or network: nodes, muxes, decisions, shapes and what must hold of them.
+
+Shapes are known as soon as a node is: whole numbers where all networks agree, values over decisions
+elsewhere.  What a primitive demands is decided on the spot where that is a comparison of constants, and
+kept as an `Obligation` for `archdsl.spec.prove` where it is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from archdsl.diagnostics import Label, Location
+from archdsl.ir import Apply, Decision, Dim, Expr, Instance, Mux, Node, Pick, Requirement, Shape, Value
+from archdsl.ir.expr import any_of, apply, both, pick, specialize
+from archdsl.ops.base import Primitive
+
+Allowed = dict[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """How evaluation got somewhere: a chain of stage rounds and calls, innermost first."""
+
+    outer: Trace | None
+    location: Location
+    text: str
+
+    def labels(self) -> tuple[Label, ...]:
+        """Outermost first."""
+        own = (Label(self.location, self.text),)
+        return own if self.outer is None else self.outer.labels() + own
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a node comes from: for messages and for the names of layers."""
+
+    location: Location
+    trace: Trace | None
+    instance: str | None
+    cell: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """A condition that must hold in every network that has `node`.
+
+    `allowed` are the outcomes under which it is evaluated at all, `conditions` what else holds there.
+    """
+
+    condition: Value
+    code: str
+    message: str
+    values: Mapping[str, Value]
+    node: str
+    location: Location
+    trace: Trace | None
+    allowed: Mapping[str, tuple[int, ...]]
+    conditions: tuple[Value, ...]
+
+
+@dataclass
+class Builder:
+    """The graph under construction.  `budget` bounds its nodes (the caller reports `Exhausted`)."""
+
+    budget: int
+    inputs: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    nodes: dict[str, Node | Mux] = field(default_factory=dict)
+    shapes: dict[str, Shape] = field(default_factory=dict)
+    present: dict[str, Value] = field(default_factory=dict)
+    """In which networks a node is defined, where that is not all of them."""
+    definitions: dict[Dim, tuple[Mux, tuple[Value | None, ...]]] = field(default_factory=dict)
+    """What a dimension named by a mux is, case by case."""
+    decisions: dict[str, Decision] = field(default_factory=dict)
+    instances: dict[str, Instance] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+    requirements: list[Requirement] = field(default_factory=list)
+    obligations: list[Obligation] = field(default_factory=list)
+    readers: dict[str, list[str]] = field(default_factory=dict)
+    ties: dict[str, str] = field(default_factory=dict)
+    _muxes: dict[Any, str] = field(default_factory=dict)
+    contexts: dict[str, tuple[Allowed, tuple[Value, ...]]] = field(default_factory=dict)
+    """Under which outcomes and conditions a node is computed, where not under all."""
+
+    def unique(self, name: str) -> str:
+        """The name, or the name with a number where it is taken."""
+        if name not in self.nodes and name not in self.inputs:
+            return name
+        n = 2
+        while f"{name}_{n}" in self.nodes:
+            n += 1
+        return f"{name}_{n}"
+
+    def add_input(self, name: str, shape: tuple[int, int, int]) -> str:
+        self.inputs[name] = shape
+        self.shapes[name] = shape
+        return name
+
+    def add_node(
+        self,
+        primitive: Primitive,
+        name: str,
+        inputs: tuple[str, ...],
+        attrs: Mapping[str, Value],
+        place: Place,
+        allowed: Allowed,
+        conditions: tuple[Value, ...],
+        optional: frozenset[int] = frozenset(),
+    ) -> str:
+        """Adds a primitive and returns the node's name."""
+        if len(self.nodes) >= self.budget:
+            raise Exhausted(place.location, self.budget)
+        name = self.unique(name)
+        shapes, present = self._inputs_of(inputs, optional)
+
+        def demand(condition: Value, code: str, message: str, **values: Value) -> None:
+            if condition is True:
+                return
+            self.obligations.append(
+                Obligation(
+                    condition, code, message, values, name, place.location, place.trace,
+                    dict(allowed), conditions,
+                )
+            )  # fmt: skip
+
+        self.shapes[name] = primitive.shape(shapes, attrs, demand)
+        if present is not True:
+            self.present[name] = present
+        self.nodes[name] = Node(
+            name, primitive.name, inputs, attrs, name, optional, place.instance, place.cell, place.location
+        )
+        if allowed or conditions:
+            self.contexts[name] = (dict(allowed), conditions)
+        for source in inputs:
+            self.readers.setdefault(source, []).append(name)
+        return name
+
+    def _inputs_of(self, inputs: tuple[str, ...], optional: frozenset[int]) -> tuple[list[Shape], Value]:
+        """Shapes of the inputs, an absent one counting no channels, and when the node is defined."""
+        present: Value = True
+        shapes = []
+        for port, source in enumerate(inputs):
+            shape = self.shapes[source]
+            here = self.present.get(source, True)
+            if here is not True and port in optional:
+                shape = (apply("if", here, shape[0], 0), shape[1], shape[2])
+            elif here is not True:
+                present = both(present, here)
+            shapes.append(shape)
+        return shapes, present
+
+    def add_mux(
+        self, on: str | Value, name: str, cases: Sequence[tuple[Any, str | None]], location: Location
+    ) -> str:
+        """Picks one of several tensors; the tensor itself where all cases are the same."""
+        sources = {source for _, source in cases}
+        if len(sources) == 1 and None not in sources:
+            return next(iter(sources))  # type: ignore[return-value]
+        key = (on, tuple(cases))
+        if key in self._muxes:
+            return self._muxes[key]
+        if len(self.nodes) >= self.budget:
+            raise Exhausted(location, self.budget)
+        name = self.unique(name)
+        mux = Mux(name, on, tuple(cases), location)
+        self.nodes[name] = mux
+        self._muxes[key] = name
+        self.shapes[name] = self._mux_shape(mux)
+        present = self._present(on, cases)
+        if present is not True:
+            self.present[name] = present
+        for source in mux.inputs:
+            self.readers.setdefault(source, []).append(name)
+        return name
+
+    def _mux_shape(self, mux: Mux) -> Shape:
+        shape = []
+        for axis in range(3):
+            sizes = tuple(None if s is None else self.shapes[s][axis] for _, s in mux.cases)
+            keyed = [(k, v) for (k, _), v in zip(mux.cases, sizes, strict=True)]
+            value = self._join(mux.on, keyed)
+            if value is None:
+                value = Dim(mux.name, axis)
+                self.definitions[value] = (mux, sizes)
+            shape.append(value)
+        return shape[0], shape[1], shape[2]
+
+    def _join(self, on: str | Value, keyed: list[tuple[Any, Value | None]]) -> Value | None:
+        """The size that is `v` where `on` is `k`, if it can be said without naming the mux."""
+        given = [v for _, v in keyed if v is not None]
+        first = given[0]
+        if all(v is first or (v == first and type(v) is type(first)) for v in given[1:]):
+            return first
+        if isinstance(on, str):
+            table: list[Any] = [None] * self.decisions[on].size
+            for outcome, value in keyed:
+                if value is not None:
+                    value = specialize(value, {on: (outcome,)})
+                if isinstance(value, Expr):
+                    return None
+                table[outcome] = value
+            return pick(on, tuple(table))
+        by_key = dict(keyed)
+        then, otherwise = by_key.get(True), by_key.get(False)
+        if then is None or otherwise is None:
+            return None
+        joined = apply("if", on, then, otherwise)
+        return None if isinstance(joined, Apply) and joined.fn == "if" else joined
+
+    def _present(self, on: str | Value, cases: Sequence[tuple[Any, str | None]]) -> Value:
+        """In which networks a mux is defined: where its picked input is."""
+        here = [(key, False if s is None else self.present.get(s, True)) for key, s in cases]
+        result = here[-1][1]
+        for key, value in reversed(here[:-1]):
+            if isinstance(on, str):
+                chosen = self.is_outcome(on, key)
+            else:
+                chosen = on if key is True else apply("eq", on, key)
+            result = apply("if", chosen, value, result)
+        return result
+
+    def is_outcome(self, decision: str, *outcomes: int) -> Value:
+        """Whether a decision comes out as one of these."""
+        return pick(decision, tuple(o in outcomes for o in range(self.decisions[decision].size)))
+
+    def case(self, node: str, allowed: Allowed) -> str | None:
+        """The tensor that a node is where decisions are as allowed; None where it is not defined."""
+        while True:
+            item = self.nodes.get(node)
+            if not isinstance(item, Mux) or not isinstance(item.on, str):
+                return node
+            outcomes = allowed.get(item.on)
+            if outcomes is None:
+                return node
+            left = {source for key, source in item.cases if key in outcomes}
+            if len(left) != 1:
+                return node
+            (only,) = left
+            if only is None:
+                return None
+            node = only
+
+    def tie(self, first: str, other: str) -> None:
+        self.ties[other] = self.ties.get(first, first)
+
+    def unread(self, node: str) -> Value:
+        """In which networks no other node reads this one (of those added so far)."""
+        return apply("not", any_of([self._reads(reader, node) for reader in self.readers.get(node, ())]))
+
+    def _reads(self, reader: str, node: str) -> Value:
+        item = self.nodes[reader]
+        if not isinstance(item, Mux):
+            allowed, conditions = self.contexts.get(reader, ({}, ()))
+            here: Value = True
+            for decision, outcomes in allowed.items():
+                here = both(here, self.is_outcome(decision, *outcomes))
+            for condition in conditions:
+                here = both(here, condition)
+            return here
+        if not self.readers.get(reader):
+            return False  # nobody reads the mux itself
+        keys = [key for key, source in item.cases if source == node]
+        if isinstance(item.on, str):
+            return self.is_outcome(item.on, *keys)  # type: ignore[arg-type]
+        return any_of([apply("eq", item.on, key) for key in keys])
+
+
+class Exhausted(Exception):
+    """The node budget was passed at `location`."""
+
+    def __init__(self, location: Location, budget: int):
+        super().__init__(f"more than {budget} nodes at {location}")
+        self.location, self.budget = location, budget
+
+
+def values_of(value: Value) -> tuple[Any, ...]:
+    """All constants that a constant or a pick can be; empty where that is not known so simply."""
+    if isinstance(value, Pick):
+        return tuple(v for v in value.values if v is not None)
+    if isinstance(value, Expr):
+        return ()
+    return (value,)

@@ -1,0 +1,151 @@
+"""Functions of the language itself: on numbers, and on sets of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import floor
+from typing import TYPE_CHECKING, Any
+
+from archdsl.ir import Expr, Measure, Pick
+from archdsl.ir.expr import apply, pick
+from archdsl.spec.frame import Frame, join
+from archdsl.spec.values import (
+    Builtin,
+    Function,
+    Member,
+    PrimitiveOp,
+    SetValue,
+    Tensor,
+    Undefined,
+    kind_of,
+)
+
+if TYPE_CHECKING:
+    from archdsl.spec.evaluate import Evaluator
+
+
+def call(
+    ev: Evaluator, fn: Builtin, args: list[Any], settings: Mapping[str, Any], at: Any, frame: Frame, site: str
+) -> Any:
+    if fn.name in ("latency", "rate"):
+        return _measure(fn.name, args, settings, at, frame)
+    if settings:
+        raise frame.error("ARCH204", f"`{fn.name}` has no settings", at)
+    undefined = next((a for a in args if isinstance(a, Undefined)), None)
+    if undefined is not None:
+        return undefined
+    return BUILTINS[fn.name](ev, args, at, frame, site)
+
+
+def _measure(name: str, args: list[Any], settings: Mapping[str, Any], at: Any, frame: Frame) -> Measure:
+    if args:
+        raise frame.error("ARCH206", f"`{name}` takes settings only: {name}(device = \"…\")", at)
+    for key, value in settings.items():
+        if not isinstance(value, str | int | float):
+            raise frame.error("ARCH208", f"`{key}` of `{name}` is {kind_of(value)}, and must be plain", at)
+    return Measure(name, tuple(sorted(settings.items())))
+
+
+def _extreme(name: str) -> Callable[..., Any]:
+    def run(ev: Evaluator, args: list[Any], at: Any, frame: Frame, site: str) -> Any:
+        values = list(args)
+        if len(values) == 1 and isinstance(values[0], SetValue):
+            values = [m.value for m in values[0].members]
+        if not values:
+            raise frame.error("ARCH206", f"`{name}` of nothing", at)
+        result = ev.number(values[0], at, frame)
+        for value in values[1:]:
+            result = apply(name, result, ev.number(value, at, frame))
+        return result
+
+    return run
+
+
+def _rounding(name: str, function: Callable[[float], int]) -> Callable[..., Any]:
+    def run(ev: Evaluator, args: list[Any], at: Any, frame: Frame, site: str) -> Any:
+        if len(args) != 1:
+            raise frame.error("ARCH206", f"`{name}` takes one number", at)
+        value = ev.number(args[0], at, frame)
+        if isinstance(value, Pick):
+            return pick(value.decision, tuple(None if v is None else function(v) for v in value.values))
+        if isinstance(value, Expr):
+            if name == "floor":
+                return apply("floordiv", value, 1)
+            raise frame.error("ARCH217", "a number that depends on several decisions cannot be rounded", at)
+        return function(value)
+
+    return run
+
+
+def _unused(ev: Evaluator, args: list[Any], at: Any, frame: Frame, site: str) -> Any:
+    """The members that nothing evaluated so far reads, each where that holds."""
+    if len(args) != 1 or not isinstance(args[0], SetValue):
+        raise frame.error("ARCH207", "`unused` takes a set of tensors: unused(x[3..9])", at)
+    members = []
+    for member in args[0].members:
+        if not isinstance(member.value, Tensor):
+            raise frame.error("ARCH207", f"`unused` takes tensors, this set holds {kind_of(member.value)}", at)
+        node = member.value.node
+        free = ev.builder.unread(node)
+        if free is False:
+            continue
+        if free is not True:
+            name = frame.node_path(join(site, "unused"))
+            node = ev.builder.add_mux(free, name, [(True, node), (False, None)], frame.location(at))
+        members.append(Member(member.label, Tensor(node)))
+    if not members:
+        return Undefined("every member is used")
+    return SetValue(tuple(members))
+
+
+def _fold(ev: Evaluator, args: list[Any], at: Any, frame: Frame, site: str) -> Any:
+    """f(f(f(a, b), c), d) over the members that are there."""
+    if len(args) != 2 or not isinstance(args[1], SetValue) or not isinstance(args[0], Function | PrimitiveOp):
+        raise frame.error("ARCH207", "`fold` takes an op or cell and a set: fold(Join, unused(x[3..9]))", at)
+    fn, members = args[0], args[1].members
+    total: Any = None
+    for member in members:
+        if not isinstance(member.value, Tensor):
+            raise frame.error("ARCH207", f"`fold` takes tensors, this set holds {kind_of(member.value)}", at)
+        total = member.value if total is None else _folded(ev, fn, total, member, at, frame, site)
+    return Undefined("the set is empty") if total is None else total
+
+
+def _folded(ev: Evaluator, fn: Any, total: Tensor, member: Member, at: Any, frame: Frame, site: str) -> Tensor:
+    """The total with one more member, each of which may be missing in some networks."""
+    from archdsl.spec import applying
+
+    builder = ev.builder
+    before = builder.present.get(total.node, True)
+    here = builder.present.get(member.value.node, True)
+    site = join(site, member.label)
+    left, right = _bare(ev, total), _bare(ev, member.value)
+    with ev.where(before), ev.where(here):
+        both = applying.call(ev, fn, [left, right], {}, at, frame, site, False)
+    if not isinstance(both, Tensor):
+        raise frame.error("ARCH207", f"what `fold` applies gives {kind_of(both)}, not a tensor", at)
+    node, location = both.node, frame.location(at)
+    if before is not True:
+        node = builder.add_mux(before, frame.node_path(join(site, "first")), [(True, node), (False, right.node)], location)
+    if here is not True:
+        cases = [(True, node), (False, total.node)]
+        node = builder.add_mux(here, frame.node_path(join(site, "kept")), cases, location)
+    return Tensor(node)
+
+
+def _bare(ev: Evaluator, tensor: Tensor) -> Tensor:
+    """The tensor behind the mark that it may be missing."""
+    mux = ev.builder.nodes.get(tensor.node)
+    sources = [s for _, s in getattr(mux, "cases", ()) if s is not None]
+    hides = len(sources) == 1 and any(s is None for _, s in mux.cases)  # type: ignore[union-attr]
+    return Tensor(sources[0]) if hides else tensor
+
+
+BUILTINS: dict[str, Callable[..., Any]] = {
+    "max": _extreme("max"),
+    "min": _extreme("min"),
+    "round": _rounding("round", round),
+    "floor": _rounding("floor", floor),
+    "unused": _unused,
+    "fold": _fold,
+}

@@ -1,0 +1,241 @@
+"""Decisions, and values that are one thing or another by a decision or a condition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from archdsl.diagnostics import Label
+from archdsl.ir import Decision, Expr, Pick
+from archdsl.ir.expr import apply, pick, specialize
+from archdsl.spec.frame import Frame, join
+from archdsl.spec.possible import Unbounded, possible
+from archdsl.spec.values import (
+    Choice,
+    Either,
+    Function,
+    ListValue,
+    SetValue,
+    Tensor,
+    Undefined,
+    kind_of,
+)
+
+if TYPE_CHECKING:
+    from archdsl.spec.evaluate import Evaluator
+
+OUTCOME_BUDGET = 10_000
+
+
+def decide(ev: Evaluator, expr: Any, count: int, frame: Frame) -> Any:
+    """`one of` and `any n of`: a new decision, or the only value there can be."""
+    if frame.instance is not None:
+        raise frame.error(
+            "ARCH215", "a choice inside an op", expr, help="an op is one candidate: make it a cell"
+        )
+    source = ev.evaluate(expr.source, frame)
+    if isinstance(source, Undefined):
+        return source
+    if not isinstance(source, SetValue):
+        raise frame.error(
+            "ARCH207", f"a choice is made from a set, this is {kind_of(source)}", expr.source,
+            help="write one of {a, b, c}",
+        )  # fmt: skip
+    members = source.members
+    if not members:
+        return Undefined("no candidate is defined")
+    if count > len(members) or count < 1:
+        raise frame.error("ARCH405", f"any {count} of {len(members)} candidates", expr)
+    if count == len(members):
+        return members[0].value if count == 1 else source
+    path = frame.decision_path(frame.sites.choices[id(expr)])
+    decision = Decision(path, tuple(m.label for m in members), count, _under(ev), frame.location(expr))
+    if decision.size > OUTCOME_BUDGET:
+        ev.stop(frame.error("ARCH712", f"a decision of more than {OUTCOME_BUDGET:,} outcomes", expr))
+    decision = _register(ev, decision, expr, frame)
+    values = [m.value for m in members]
+    if count > 1:
+        values = [SetValue(chosen) for chosen in combinations(members, count)]
+    if path in ev.given:
+        return ev.refine(values[_given(ev, decision)])
+    cases = []
+    for outcome in ev.outcomes(path):
+        with ev.assuming(path, (outcome,)):
+            cases.append((outcome, ev.refine(values[outcome])))
+    return merge(ev, path, cases, expr, frame)
+
+
+def _under(ev: Evaluator) -> tuple[str, int] | None:
+    single = [(d, o[0]) for d, o in ev.allowed.items() if len(o) == 1]
+    return single[-1] if single else None
+
+
+def _register(ev: Evaluator, decision: Decision, expr: Any, frame: Frame) -> Decision:
+    before = ev.builder.decisions.get(decision.path)
+    if before is None:
+        ev.builder.decisions[decision.path] = decision
+        return decision
+    assert before.location is not None
+    if not frame.shared:
+        raise frame.error(
+            "ARCH401",
+            f"two choices are both called `{decision.path}`",
+            expr,
+            secondary=(Label(before.location, "the first"),),
+            help="give one of them a name of its own: kind = one of …",
+        )
+    if (before.candidates, before.count) != (decision.candidates, decision.count):
+        raise frame.error(
+            "ARCH411",
+            f"`{decision.path}` is decided once, but its candidates differ between uses",
+            expr,
+            f"here {', '.join(decision.candidates)}; before {', '.join(before.candidates)}",
+        )
+    return before
+
+
+def _given(ev: Evaluator, decision: Decision) -> int:
+    """The outcome given for a decision; the first where the given one does not exist (said later)."""
+    ev.taken.add(decision.path)
+    return decision.index.get(ev.given[decision.path], 0)
+
+
+def once(ev: Evaluator, expr: Any, frame: Frame) -> Any:
+    value = ev.evaluate(expr.source, frame)
+    if isinstance(value, Undefined):
+        return value
+    if not isinstance(value, Function) or not value.is_cell:
+        raise frame.error("ARCH209", f"`once` takes a cell, this is {kind_of(value)}", expr.source)
+    own = "" if id(expr) in frame.sites.whole else value.name
+    path = join(frame.decisions, frame.decision_name, own)
+    first = ev.shared.setdefault(path, expr)
+    if first is not expr:
+        raise frame.error(
+            "ARCH401",
+            f"the choices of two `once` cells are both called `{path}…`",
+            expr,
+            secondary=(Label(frame.location(first), "the first"),),
+            help="assign one of them to a plain name of its own first",
+        )
+    return Function(value.declared, value.unit, value.settings, path)
+
+
+def conditional(ev: Evaluator, expr: Any, condition: Expr, frame: Frame) -> Any:
+    """`a if c else b` where c depends on decisions: each branch under the outcomes it is for."""
+    if isinstance(condition, Pick):
+        cases = []
+        path = condition.decision
+        for wanted, branch in ((True, expr.then), (False, expr.otherwise)):
+            here = tuple(o for o in ev.outcomes(path) if condition.values[o] is wanted)
+            if not here:
+                continue
+            with ev.assuming(path, here):
+                value = ev.evaluate(branch, frame)
+            for outcome in here:
+                with ev.assuming(path, (outcome,)):
+                    cases.append((outcome, ev.refine(value)))
+        return merge(ev, path, sorted(cases, key=lambda c: c[0]), expr, frame)
+    with ev.where(condition):
+        then = ev.evaluate(expr.then, frame)
+    with ev.where(apply("not", condition)):
+        otherwise = ev.evaluate(expr.otherwise, frame)
+    return merge(ev, condition, [(True, then), (False, otherwise)], expr, frame)
+
+
+def by_pick(ev: Evaluator, subscript: Pick, at: Callable[[Any], Any], expr: Any, frame: Frame) -> Any:
+    """What `at` gives for each value that a decision picks."""
+    cases = []
+    for outcome in ev.outcomes(subscript.decision):
+        value = subscript.values[outcome]
+        if value is not None:
+            with ev.assuming(subscript.decision, (outcome,)):
+                cases.append((outcome, at(value)))
+    return merge(ev, subscript.decision, cases, expr, frame)
+
+
+def by_value(ev: Evaluator, subscript: Expr, at: Callable[[Any], Any], expr: Any, frame: Frame) -> Any:
+    """What `at` gives for each value that arithmetic over several decisions can have."""
+    try:
+        values = sorted(possible(subscript, ev.builder, ev.allowed))
+    except Unbounded:
+        raise frame.error(
+            "ARCH217", "it cannot be told which entries this subscript can name", expr,
+            help="index by one decision: x[depth]",
+        ) from None  # fmt: skip
+    cases = []
+    for value in values:
+        with ev.where(apply("eq", subscript, value)):
+            cases.append((value, at(value)))
+    return merge(ev, subscript, cases, expr, frame)
+
+
+def each(ev: Evaluator, value: Choice | Either, use: Callable[[Any], Any], expr: Any, frame: Frame) -> Any:
+    """What `use` makes of a value, for each thing that the value can be."""
+    if isinstance(value, Either):
+        with ev.where(value.condition):
+            then = use(ev.refine(value.then))
+        with ev.where(apply("not", value.condition)):
+            otherwise = use(ev.refine(value.otherwise))
+        return merge(ev, value.condition, [(True, then), (False, otherwise)], expr, frame)
+    cases = []
+    for outcome in ev.outcomes(value.decision):
+        if value.values[outcome] is not None:
+            with ev.assuming(value.decision, (outcome,)):
+                cases.append((outcome, use(ev.refine(value.values[outcome]))))
+    return merge(ev, value.decision, cases, expr, frame)
+
+
+def merge(ev: Evaluator, on: str | Expr, cases: Sequence[tuple[Any, Any]], expr: Any, frame: Frame) -> Any:
+    """The value that is the case whose key `on` comes out as."""
+    defined = [value for _, value in cases if not isinstance(value, Undefined)]
+    if not defined:
+        return Undefined("not defined for any outcome")
+    if len(cases) == 1:
+        return cases[0][1]
+    if all(isinstance(v, Tensor) for v in defined):
+        name = frame.node_path(frame.sites.nodes.get(id(expr), "") or "mux")
+        keyed = [(k, v.node if isinstance(v, Tensor) else None) for k, v in cases]
+        return Tensor(ev.builder.add_mux(on, name, keyed, frame.location(expr)))
+    if all(isinstance(v, int | float | str | Expr) for v in defined):
+        return _merge_scalars(ev, on, cases)
+    if all(isinstance(v, ListValue) for v in defined) and len({len(v.items) for v in defined}) == 1:
+        columns = zip(*(v.items if isinstance(v, ListValue) else () for _, v in cases), strict=False)
+        keys = [k for k, _ in cases]
+        items = [merge(ev, on, list(zip(keys, column, strict=True)), expr, frame) for column in columns]
+        return ListValue(tuple(items))
+    if any(isinstance(v, Tensor | int | float | str | Expr) for v in defined):
+        kinds = sorted({kind_of(v) for v in defined})
+        raise frame.error(
+            "ARCH207", f"these candidates are of different kinds: {' and '.join(kinds)}", expr,
+            witness=ev.witness(),
+        )  # fmt: skip
+    if all(v == defined[0] for v in defined[1:]) and len(defined) == len(cases):
+        return defined[0]
+    if isinstance(on, str):
+        table: list[Any] = [None] * ev.builder.decisions[on].size
+        for outcome, value in cases:
+            table[outcome] = None if isinstance(value, Undefined) else value
+        return Choice(on, tuple(table))
+    by_key = dict(cases)
+    if set(by_key) == {True, False} and len(defined) == 2:
+        return Either(on, by_key[True], by_key[False])
+    raise frame.error("ARCH217", "this value depends on several decisions at once", expr)
+
+
+def _merge_scalars(ev: Evaluator, on: str | Expr, cases: Sequence[tuple[Any, Any]]) -> Any:
+    keyed = [(k, v) for k, v in cases if not isinstance(v, Undefined)]
+    if isinstance(on, str):
+        table: list[Any] = [None] * ev.builder.decisions[on].size
+        for outcome, value in keyed:
+            table[outcome] = specialize(value, {on: (outcome,)})
+        if not any(isinstance(v, Expr) for v in table):
+            return pick(on, tuple(table))
+    result = keyed[-1][1]
+    for key, value in reversed(keyed[:-1]):
+        if isinstance(on, str):
+            chosen = ev.builder.is_outcome(on, key)
+        else:
+            chosen = on if key is True else apply("eq", on, key)
+        result = apply("if", chosen, value, result)
+    return result

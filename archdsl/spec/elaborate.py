@@ -1,0 +1,325 @@
+"""From a declaration to its graph: stages unrolled, decisions found, what no output reads left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
+from archdsl.ir import Decision, Dim, Graph, Mux, Node, Shape, Value
+from archdsl.ir.expr import decisions_in
+from archdsl.lang import ast
+from archdsl.lang.loader import Unit
+from archdsl.passes.liveness import live_nodes
+from archdsl.spec import statements
+from archdsl.spec.builder import Builder, Obligation, values_of
+from archdsl.spec.evaluate import Evaluator, Fatal, Poisoned
+from archdsl.spec.frame import Frame
+from archdsl.spec.rows import Row, read_rows
+from archdsl.spec.values import ListValue, Tensor, Undefined
+
+NODE_BUDGET = 300_000
+_TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
+
+
+@dataclass(frozen=True)
+class Elaborated:
+    """A graph and what is known about it beyond it.
+
+    `shapes` are those of live nodes, `definitions` what dimensions named by muxes are, `present` in which
+    networks a node is defined.  `obligations` must hold in every network (`archdsl.spec.prove`).
+    `unread` are decisions that exist in the text and in no network.  `resized` says that an input's
+    declared shape was replaced from outside.
+    """
+
+    graph: Graph
+    shapes: Mapping[str, Shape]
+    definitions: Mapping[Dim, tuple[Mux, tuple[Value | None, ...]]]
+    present: Mapping[str, Value]
+    obligations: tuple[Obligation, ...]
+    unread: tuple[Decision, ...]
+    resized: bool
+    location: Location
+
+
+def elaborate(
+    unit: Unit, declared: ast.Space | ast.Network, settings: Mapping[str, Any] | None = None
+) -> Elaborated:
+    """The graph of a space or network under settings from outside.
+
+    Raises SpecError with every error found.
+    """
+    settings = dict(settings or {})
+    if isinstance(declared, ast.Network) and declared.origin is not None:
+        return _from_space(unit, declared, settings)
+    return _evaluated(unit, declared, settings, {})
+
+
+def bind_rows(
+    unit: Unit, declared: ast.Space, settings: Mapping[str, Any], outcomes: Mapping[str, str]
+) -> Elaborated:
+    """The graph of a space where decisions (path -> outcome) are made beforehand."""
+    return _evaluated(unit, declared, dict(settings), outcomes)
+
+
+def _from_space(unit: Unit, declared: ast.Network, settings: dict[str, Any]) -> Elaborated:
+    assert declared.origin is not None
+    home, space = origin_of(unit, declared)
+    rows = read_rows(unit, declared)
+    given = {path: row.outcome for path, row in rows.items()}
+    own = {**_origin_settings(unit, declared), **settings}
+    found = _evaluated(home, space, own, given, rows=rows, reader=(unit, declared))
+    graph = replace(found.graph, name=declared.name.id, origin=space.name.id)
+    return replace(found, graph=graph, location=_at(unit, declared.name))
+
+
+def origin_of(unit: Unit, declared: ast.Network) -> tuple[Unit, ast.Space]:
+    """The space that a network is from, and the file it stands in.  Raises SpecError."""
+    assert declared.origin is not None
+    name = declared.origin.id
+    home, space = unit, unit.declared.get(name)
+    if space is None and name in unit.imported:
+        home, space = unit.imported[name]
+    if not isinstance(space, ast.Space):
+        known = [n for n, d in unit.declared.items() if isinstance(d, ast.Space)]
+        known += [n for n, (_, d) in unit.imported.items() if isinstance(d, ast.Space)]
+        guess = closest(name, known)
+        what = f"`{name}` is not defined" if space is None else f"`{name}` is not a space"
+        help = f"did you mean `{guess}`?" if guess else f'import it: import {name} from "./….arch"'
+        raise Frame(unit).error("ARCH201", what, declared.origin, help=help)
+    return home, space
+
+
+def _origin_settings(unit: Unit, declared: ast.Network) -> dict[str, Any]:
+    frame = Frame(unit)
+    ev = Evaluator(Builder(0))
+    settings = {}
+    for given in declared.origin_settings:
+        value = ev.evaluate(given.value, frame)
+        if isinstance(value, ListValue):
+            value = value.items
+        settings[given.path.id] = value  # type: ignore[union-attr]
+    return settings
+
+
+def _evaluated(
+    unit: Unit,
+    declared: ast.Space | ast.Network,
+    settings: dict[str, Any],
+    given: Mapping[str, str],
+    rows: Mapping[str, Row] | None = None,
+    reader: tuple[Unit, ast.Network] | None = None,
+) -> Elaborated:
+    inputs, parameters = _split_settings(unit, declared, settings)
+    builder = Builder(NODE_BUDGET)
+    ev = Evaluator(builder, given=given, inputs=inputs)
+    frame = Frame(unit)
+    try:
+        frame.names.update(_parameters(ev, declared, parameters, frame))
+        statements.run_block(ev, declared.body, frame)
+    except Fatal as fatal:
+        ev.diagnostics.extend(d for d in fatal.error.diagnostics if d not in ev.diagnostics)
+    except Poisoned:
+        pass
+    except SpecError as error:
+        ev.diagnostics.extend(error.diagnostics)
+    if not ev.diagnostics and not builder.outputs:
+        ev.diagnostics.extend(
+            frame.error(
+                "ARCH218", f"`{declared.name.id}` has no output", declared.name, help="write output logits = …"
+            ).diagnostics
+        )
+    if rows is not None and reader is not None:
+        ev.diagnostics.extend(_row_errors(unit, declared, settings, ev, rows, reader))
+    if ev.diagnostics:
+        raise SpecError(ev.diagnostics)
+    values = {
+        name: value for name, value in frame.names.items() if name in _setting_names(declared)
+    }
+    found = _finished(builder, ev, declared, unit, {**values, **{k: v for k, v in builder.inputs.items() if k in inputs}})
+    if reader is not None:
+        _no_decision_left(found, reader)
+    return replace(found, resized=bool(inputs))
+
+
+def _setting_names(declared: ast.Space | ast.Network) -> set[str]:
+    return {s.name for s in declared.signature.settings}
+
+
+def _split_settings(
+    unit: Unit, declared: ast.Space | ast.Network, settings: dict[str, Any]
+) -> tuple[dict[str, tuple[int, int, int]], dict[str, Any]]:
+    """Settings from outside: shapes of inputs, and parameters."""
+    names = {s.name: s for s in declared.signature.settings}
+    input_names = [s.name for s in declared.body.statements if isinstance(s, ast.Input)]
+    inputs: dict[str, tuple[int, int, int]] = {}
+    parameters: dict[str, Any] = {}
+    frame = Frame(unit)
+    for name, value in settings.items():
+        if name in names:
+            parameters[name] = value
+            continue
+        if name not in input_names:
+            known = [*names, *input_names]
+            guess = closest(name, known)
+            help = (f"did you mean `{guess}`? " if guess else "") + f"its settings are {', '.join(known)}"
+            raise frame.error("ARCH204", f"`{declared.name.id}` has no setting `{name}`", declared.name, help=help)
+        shape = tuple(value) if isinstance(value, tuple | list) else ()
+        if len(shape) != 3 or not all(isinstance(n, int) and 1 <= n <= 1_000_000 for n in shape):
+            raise frame.error(
+                "ARCH208", f"`{name}` is set to {value}, and takes a shape such as 3x360x480", declared.name
+            )
+        inputs[name] = (shape[0], shape[1], shape[2])
+    return inputs, parameters
+
+
+def _parameters(
+    ev: Evaluator, declared: ast.Space | ast.Network, given: Mapping[str, Any], frame: Frame
+) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for setting in declared.signature.settings:
+        if setting.name in given:
+            value = given[setting.name]
+        elif setting.default is not None:
+            value = ev.evaluate(setting.default, frame)
+        else:
+            raise frame.error(
+                "ARCH205", f"`{declared.name.id}` needs its setting `{setting.name}`", setting,
+                help=f"give it a default, or set it: --set {setting.name}=…",
+            )  # fmt: skip
+        wanted = _TYPES.get(setting.type or "")
+        if setting.name in given and wanted is None and setting.default is not None:
+            default = ev.evaluate(setting.default, frame)
+            if isinstance(default, bool | int | float | str):
+                wanted = (bool,) if isinstance(default, bool) else (int, float) if isinstance(default, float) else (type(default),)
+        if wanted is not None:
+            right = isinstance(value, wanted) and isinstance(value, bool) == (wanted == (bool,))
+            if not right:
+                kind = "true or false" if wanted == (bool,) else {int: "a whole number", str: "a string"}.get(wanted[0], "a number")
+                raise frame.error("ARCH208", f"`{setting.name}` is set to {value}, and takes {kind}", setting)
+        values[setting.name] = value
+        frame.names[setting.name] = value
+    return values
+
+
+def _finished(
+    builder: Builder, ev: Evaluator, declared: ast.Space | ast.Network, unit: Unit, settings: Mapping[str, Any]
+) -> Elaborated:
+    """The part of what was built that an output reads."""
+    alive = live_nodes(builder.nodes, builder.outputs.values())
+    nodes: dict[str, Node | Mux] = {}
+    read: set[str] = set()
+    for name, item in builder.nodes.items():
+        if name not in alive:
+            continue
+        if isinstance(item, Mux):
+            read |= {item.on} if isinstance(item.on, str) else decisions_in(item.on)
+        else:
+            for value in item.attrs.values():
+                read |= decisions_in(value)
+            if name in builder.ties:
+                item = replace(item, weights=builder.ties[name])
+        nodes[name] = item
+    decisions = {p: d for p, d in builder.decisions.items() if p in read and p not in ev.given}
+    used = {i for n in nodes.values() if isinstance(n, Node) for i in (n.instance, n.cell) if i}
+    graph = Graph(
+        name=declared.name.id,
+        inputs=dict(builder.inputs),
+        nodes=nodes,
+        outputs=dict(builder.outputs),
+        decisions=decisions,
+        instances={p: i for p, i in builder.instances.items() if p in used},
+        requirements=tuple(builder.requirements),
+        settings={k: v for k, v in settings.items() if isinstance(v, bool | int | float | str | tuple)},
+        chosen={p: o for p, o in ev.given.items() if p in builder.decisions},
+    )
+    return Elaborated(
+        graph,
+        shapes=builder.shapes,
+        definitions=builder.definitions,
+        present=builder.present,
+        obligations=tuple(o for o in builder.obligations if o.node in alive),
+        unread=tuple(d for p, d in builder.decisions.items() if p not in decisions and p not in ev.given),
+        resized=False,
+        location=_at(unit, declared.name),
+    )
+
+
+def _at(unit: Unit, node: Any) -> Location:
+    return Location(unit.source, *node.span)
+
+
+# ---------------------------------------------------------------- rows of a discovered network
+
+
+def _row_errors(
+    unit: Unit,
+    space: ast.Space | ast.Network,
+    settings: dict[str, Any],
+    ev: Evaluator,
+    rows: Mapping[str, Row],
+    reader: tuple[Unit, ast.Network],
+) -> list[Diagnostic]:
+    """Rows that decide what the space does not, or as it cannot."""
+    frame = Frame(reader[0])
+    found: list[Diagnostic] = []
+    for path, row in rows.items():
+        decision = ev.builder.decisions.get(path)
+        if decision is not None and row.outcome not in decision.index:
+            found.extend(_no_such_outcome(frame, decision, row).diagnostics)
+    unasked = [path for path in rows if path not in ev.taken]
+    if not unasked or ev.diagnostics:
+        return found
+    known = _all_decisions(unit, space, settings)
+    for path in unasked:
+        if path in known:
+            if rows[path].outcome not in known[path].index:
+                found.extend(_no_such_outcome(frame, known[path], rows[path]).diagnostics)
+            continue
+        guess = closest(path, list(known))
+        found.extend(
+            frame.error(
+                "ARCH501",
+                f"`{space.name.id}` has no decision `{path}`",
+                rows[path].node,
+                help=f"did you mean `{guess}`?" if guess else "`archdsl explain` lists the decisions of a space",
+            ).diagnostics
+        )
+    return found
+
+
+def _no_such_outcome(frame: Frame, decision: Decision, row: Row) -> SpecError:
+    guess = closest(row.outcome, decision.outcomes)
+    listed = ", ".join(decision.outcomes[:12]) + (", …" if decision.size > 12 else "")
+    return frame.error(
+        "ARCH502",
+        f"`{decision.path}` cannot be `{row.outcome}`",
+        row.node,
+        help=(f"did you mean `{guess}`? " if guess else "") + f"its candidates are {listed}",
+        secondary=(Label(decision.location, "decided here"),) if decision.location else (),
+    )
+
+
+def _all_decisions(unit: Unit, space: Any, settings: dict[str, Any]) -> dict[str, Decision]:
+    """Every decision of a space, also those that the given ones leave dead."""
+    whole = _evaluated(unit, space, settings, {})
+    return {**whole.graph.decisions, **{d.path: d for d in whole.unread}}
+
+
+def _no_decision_left(found: Elaborated, reader: tuple[Unit, ast.Network]) -> None:
+    missing = list(found.graph.decisions)
+    if not missing:
+        return
+    unit, declared = reader
+    listed = ", ".join(f"`{p}`" for p in missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+    first = found.graph.decisions[missing[0]]
+    raise Frame(unit).error(
+        "ARCH504",
+        f"`{declared.name.id}` leaves {len(missing)} decision{'s' if len(missing) > 1 else ''} open: {listed}",
+        declared.name,
+        help=f"add {first.path} = … ; its candidates are {', '.join(first.outcomes[:12])}",
+        secondary=(Label(first.location, "this choice"),) if first.location else (),
+    )
+
+

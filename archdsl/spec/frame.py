@@ -1,0 +1,85 @@
+"""Where evaluation stands: the names in sight, the paths built so far, and how it got there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
+from archdsl.lang.loader import Unit
+from archdsl.spec.builder import Place, Trace
+from archdsl.spec.sites import Sites
+
+NO_SITES = Sites({}, {}, frozenset())
+
+
+def join(*parts: str) -> str:
+    """A hierarchical name of the parts that are not empty."""
+    return ".".join(part for part in parts if part)
+
+
+@dataclass
+class Frame:
+    """One activation of a declaration.
+
+    `decisions` and `nodes` are the path prefixes of choices and of nodes; the statement being evaluated
+    adds `decision_name` and `node_name`, and `sites` the places within it.
+    """
+
+    unit: Unit
+    decisions: str = ""
+    nodes: str = ""
+    names: dict[str, Any] = field(default_factory=dict)
+    instance: str | None = None
+    cell: str | None = None
+    trace: Trace | None = None
+    depth: int = 0
+    shared: bool = False
+    """Whether decisions made here may have been made before, by another use of a `once` cell."""
+    binders: tuple[str, ...] = ()
+    sites: Sites = NO_SITES
+    decision_name: str = ""
+    node_name: str = ""
+    written: dict[Any, tuple[int, int]] = field(default_factory=dict)
+    """Which nodes, by number, an assignment made: what `tie` ties."""
+
+    def location(self, node: Any) -> Location:
+        start, end = node.span
+        return Location(self.unit.source, start, end)
+
+    def place(self, node: Any) -> Place:
+        start, end = node.span
+        return Place(Location(self.unit.source, start, end), self.trace, self.instance, self.cell)
+
+    def node_path(self, site: str) -> str:
+        return join(self.nodes, self.node_name, site)
+
+    def decision_path(self, ordinal: str) -> str:
+        if not ordinal and not self.decision_name:
+            ordinal = "1"
+        return join(self.decisions, self.decision_name, ordinal)
+
+    def error(
+        self,
+        code: str,
+        headline: str,
+        node: Any,
+        label: str = "",
+        help: str | None = None,
+        secondary: tuple[Label, ...] = (),
+        witness: tuple[tuple[str, str], ...] = (),
+    ) -> SpecError:
+        """The error to raise, at the place of an AST node, with the rounds and calls that led there."""
+        return SpecError(
+            [
+                Diagnostic(
+                    code,
+                    headline,
+                    Label(self.location(node), label),
+                    secondary=secondary,
+                    help=help,
+                    trace=self.trace.labels() if self.trace else (),
+                    witness=witness,
+                )
+            ]
+        )

@@ -1,0 +1,321 @@
+"""Proves what must hold in every network of a space, or finds the decisions under which it does not.
+
+Never by enumeration.  A condition over decisions is first evaluated over the sets of values that its
+parts can have; where that leaves it open, the decisions it depends on are split one at a time, those
+nearest first, until every branch is settled or the budget is spent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from typing import Any
+
+from archdsl.diagnostics import Diagnostic, Label
+from archdsl.ir import Apply, Dim, Expr, Graph, Mux, Pick, Value
+from archdsl.ir.expr import apply, evaluate
+from archdsl.ops.base import ADVISORY
+from archdsl.passes.bind import Binder, Bound
+from archdsl.spec.builder import Obligation
+from archdsl.spec.elaborate import Elaborated
+from archdsl.spec.possible import Possible, Unbounded
+
+BUDGET = 20_000
+"""Evaluations of one condition, over all its splits, before it is left open."""
+
+Outcomes = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was shown of a space or network.
+
+    `obligations` are the conditions decided, `open` those that were not, as text.
+    """
+
+    target: str
+    kind: str
+    decisions: int
+    size: int
+    obligations: int
+    open: tuple[str, ...] = ()
+    ok: bool = True
+
+    @property
+    def proved(self) -> bool:
+        return self.ok and not self.open
+
+
+class Undecided(Exception):
+    """The budget was spent."""
+
+
+def support(value: Value, definitions: Mapping[Dim, Any]) -> dict[str, None]:
+    """The decisions that a value depends on, nearest first."""
+    found: dict[str, None] = {}
+    seen: set[Value] = set()
+    ahead: list[Value] = [value]
+    while ahead:
+        later: list[Value] = []
+        for here in ahead:
+            if not isinstance(here, Expr) or here in seen:
+                continue
+            seen.add(here)
+            if isinstance(here, Pick):
+                found.setdefault(here.decision)
+            elif isinstance(here, Apply):
+                later.extend(here.args)
+            elif isinstance(here, Dim):
+                mux, sizes = definitions[here]
+                if isinstance(mux.on, str):
+                    found.setdefault(mux.on)
+                else:
+                    later.append(mux.on)
+                later.extend(s for s in sizes if s is not None)
+        ahead = later
+    return found
+
+
+class Searcher:
+    """Looks for outcomes that make a condition false."""
+
+    def __init__(self, graph: Graph, definitions: Mapping[Dim, Any], budget: int = BUDGET):
+        self.graph, self.definitions, self.budget = graph, definitions, budget
+
+    def counterexample(self, condition: Value, allowed: Mapping[str, Sequence[int]]) -> Outcomes | None:
+        """Outcomes under which the condition is false whatever the rest; None if there are none.
+
+        Raises Undecided.
+        """
+        if condition is True:
+            return None
+        left = [self.budget]
+        order = list(support(condition, self.definitions))
+        found = self._split(condition, dict(allowed), order, left)
+        return None if found is None else self._least(condition, found, allowed)
+
+    def _truth(self, condition: Value, allowed: Mapping[str, Sequence[int]]) -> frozenset[Any]:
+        try:
+            return Possible(self.definitions, allowed).of(condition)
+        except Unbounded:
+            return frozenset((True, False))
+
+    def _split(
+        self, condition: Value, allowed: dict[str, Sequence[int]], order: list[str], left: list[int]
+    ) -> Outcomes | None:
+        stack = [allowed]
+        while stack:
+            here = stack.pop()
+            left[0] -= 1
+            if left[0] < 0:
+                raise Undecided
+            truth = self._truth(condition, here)
+            if truth == {True} or not truth:
+                continue
+            if truth == {False}:
+                return {d: o[0] for d, o in here.items() if len(o) == 1}
+            decision = next((d for d in order if len(self._outcomes(d, here)) > 1), None)
+            if decision is None:
+                raise Undecided
+            stack.extend({**here, decision: (o,)} for o in reversed(self._outcomes(decision, here)))
+        return None
+
+    def _outcomes(self, decision: str, allowed: Mapping[str, Sequence[int]]) -> Sequence[int]:
+        found = allowed.get(decision)
+        if found is not None:
+            return found
+        known = self.graph.decisions.get(decision)
+        return range(known.size) if known else (0,)
+
+    def _least(self, condition: Value, found: Outcomes, allowed: Mapping[str, Sequence[int]]) -> Outcomes:
+        """Without the decisions that are not needed for the condition to fail."""
+        fixed = {d for d, o in allowed.items() if len(o) == 1}
+        kept = dict(found)
+        for decision in reversed(list(found)):
+            if decision in fixed:
+                continue
+            fewer = {d: o for d, o in kept.items() if d != decision}
+            if self._truth(condition, {**allowed, **{d: (o,) for d, o in fewer.items()}}) == {False}:
+                kept = fewer
+        return kept
+
+
+@dataclass
+class Prover:
+    """Decides the obligations of one elaborated space or network."""
+
+    found: Elaborated
+    budget: int = BUDGET
+
+    def __post_init__(self) -> None:
+        self.searcher = Searcher(self.found.graph, self.found.definitions, self.budget)
+        self._binder: Binder | None = None
+        self._consumers: dict[str, list[tuple[str, Any]]] | None = None
+
+    def run(self) -> tuple[list[Diagnostic], list[str], int]:
+        """Diagnostics, what was left open, and how many conditions were decided."""
+        diagnostics: list[Diagnostic] = []
+        open_: list[str] = []
+        broken: set[tuple[str, Any]] = set()
+        settled: dict[Any, Outcomes | None] = {}
+        for obligation in self.found.obligations:
+            place = (obligation.code, obligation.location)
+            if place in broken:
+                continue
+            try:
+                outcomes = self._decide(obligation, settled)
+            except Undecided:
+                open_.append(self._text(obligation))
+                continue
+            if outcomes is None:
+                continue
+            diagnostic = self._diagnose(obligation, outcomes)
+            if diagnostic is None:
+                open_.append(self._text(obligation))
+                continue
+            broken.add(place)
+            diagnostics.append(diagnostic)
+        diagnostics.extend(self._undefined_outputs(open_))
+        decided = len(self.found.obligations) - len(open_)
+        return diagnostics, list(dict.fromkeys(open_)), decided
+
+    def _decide(self, obligation: Obligation, settled: dict[Any, Outcomes | None]) -> Outcomes | None:
+        formula = obligation.condition
+        for condition in obligation.conditions:
+            formula = apply("or", formula, apply("not", condition))
+        key = (formula, tuple(obligation.allowed.items()))
+        if key not in settled:
+            settled[key] = self.searcher.counterexample(formula, obligation.allowed)
+        return settled[key]
+
+    @staticmethod
+    def _text(obligation: Obligation) -> str:
+        return f"{obligation.location}: {obligation.code} of `{obligation.node}`"
+
+    # ------------------------------------------------------------ witnesses
+
+    def _diagnose(self, obligation: Obligation, outcomes: Outcomes) -> Diagnostic | None:
+        """The finding with its witness, seen to be real in a network; None if it could not be."""
+        reached = self._reach(obligation.node, outcomes)
+        if reached is None:
+            return None
+        bound = self._bound(reached)
+        if obligation.node not in bound.graph.nodes:
+            return None
+        failed = {code for node, code, _ in bound.failures if node == obligation.node}
+        if obligation.code not in failed and obligation.code not in ADVISORY:
+            return None
+        graph = self.found.graph
+        witness = tuple((p, graph.decisions[p].outcomes[o]) for p, o in reached.items() if p in graph.decisions)
+        advisory = obligation.code in ADVISORY
+        return Diagnostic(
+            obligation.code,
+            self._message(obligation, reached, bound),
+            Label(obligation.location, f"in `{obligation.node}`"),
+            severity="warning" if advisory and self.found.resized else "error",
+            trace=obligation.trace.labels() if obligation.trace else (),
+            witness=witness,
+            help="choose an input size that divides, for example with --set image=…" if advisory else None,
+        )
+
+    def _message(self, obligation: Obligation, outcomes: Outcomes, bound: Bound) -> str:
+        def dim(node: str, axis: int) -> int:
+            shape = bound.shapes.get(node)
+            return shape[axis] if shape else self._mux_dim(node, axis, outcomes, bound)
+
+        full = {**{d: 0 for d in self.found.graph.decisions}, **outcomes}
+        values = {name: evaluate(value, full, dim) for name, value in obligation.values.items()}
+        return obligation.message.format(**values)
+
+    def _mux_dim(self, node: str, axis: int, outcomes: Outcomes, bound: Bound) -> int:
+        """A mux's dimension is that of the input it picks."""
+        graph = self.found.graph
+        while isinstance(mux := graph.nodes.get(node), Mux):
+            keys = self._keys(mux, outcomes, bound)
+            node = next((s for k, s in mux.cases if k in keys and s is not None), mux.inputs[0])
+        shape = bound.shapes.get(node)
+        return shape[axis] if shape else 0
+
+    def _keys(self, mux: Mux, outcomes: Outcomes, bound: Bound) -> set[Any]:
+        if isinstance(mux.on, str):
+            return {outcomes.get(mux.on, 0)}
+        full = {**{d: 0 for d in self.found.graph.decisions}, **outcomes}
+        return {evaluate(mux.on, full, lambda n, a: self._mux_dim(n, a, outcomes, bound))}
+
+    def _bound(self, outcomes: Outcomes) -> Bound:
+        if self._binder is None:
+            self._binder = Binder(self.found.graph)
+        return self._binder.bind({**{d: 0 for d in self.found.graph.decisions}, **outcomes})
+
+    def _reach(self, node: str, outcomes: Outcomes) -> Outcomes | None:
+        """The outcomes, with the fewest more, under which an output reads the node."""
+        consumers = self._reading()
+        targets = set(self.found.graph.outputs.values())
+        queue: list[tuple[int, int, str, Outcomes]] = [(0, 0, node, dict(outcomes))]
+        seen: set[str] = set()
+        serial = 0
+        while queue:
+            cost, _, here, chosen = heappop(queue)
+            if here in seen:
+                continue
+            seen.add(here)
+            if here in targets:
+                return chosen
+            for reader, key in consumers.get(here, ()):
+                item = self.found.graph.nodes[reader]
+                step = chosen
+                if isinstance(item, Mux) and isinstance(item.on, str):
+                    if chosen.get(item.on, key) != key:
+                        continue
+                    step = chosen if item.on in chosen else {**chosen, item.on: key}
+                serial += 1
+                heappush(queue, (cost + len(step) - len(chosen), serial, reader, step))
+        return None
+
+    def _reading(self) -> dict[str, list[tuple[str, Any]]]:
+        """Who reads each node, and for a mux under which key."""
+        if self._consumers is None:
+            self._consumers = {}
+            for name, item in self.found.graph.nodes.items():
+                for key, source in _edges(item):
+                    self._consumers.setdefault(source, []).append((name, key))
+        return self._consumers
+
+    def _undefined_outputs(self, open_: list[str]) -> Iterator[Diagnostic]:
+        for output, node in self.found.graph.outputs.items():
+            present = self.found.present.get(node, True)
+            try:
+                outcomes = self.searcher.counterexample(present, {})
+            except Undecided:
+                open_.append(f"{self.found.location}: output `{output}` is defined")
+                continue
+            if outcomes is None:
+                continue
+            decisions = self.found.graph.decisions
+            yield Diagnostic(
+                "ARCH406",
+                f"output `{output}` is not defined in every network",
+                Label(self.found.location, ""),
+                witness=tuple((p, decisions[p].outcomes[o]) for p, o in outcomes.items() if p in decisions),
+                help="one of the tensors it reads is missing there",
+            )
+
+
+def _edges(item: Any) -> Iterator[tuple[Any, str]]:
+    if isinstance(item, Mux):
+        yield from ((key, source) for key, source in item.cases if source is not None)
+    else:
+        yield from enumerate(item.inputs)
+
+
+def prove(found: Elaborated, kind: str, budget: int = BUDGET) -> tuple[list[Diagnostic], Proof]:
+    """Decides every obligation of a space or network."""
+    diagnostics, open_, decided = Prover(found, budget).run()
+    errors = any(d.severity == "error" for d in diagnostics)
+    proof = Proof(
+        found.graph.name, kind, len(found.graph.decisions), found.graph.size, decided, tuple(open_), not errors
+    )
+    return diagnostics, proof
+
+

@@ -1,0 +1,104 @@
+"""Reads the rows of `network … from …`: decisions by path, each with its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from archdsl.diagnostics import Diagnostic, Label, SpecError
+from archdsl.lang import ast
+from archdsl.lang.loader import Unit
+from archdsl.spec.frame import Frame, join
+
+
+@dataclass(frozen=True)
+class Row:
+    """The outcome given for a decision, and where."""
+
+    outcome: str
+    node: Any
+
+
+def read_rows(unit: Unit, declared: ast.Network) -> dict[str, Row]:
+    """All decisions of a discovered network, by path.  Raises SpecError with every error found."""
+    frame = Frame(unit)
+    rows: dict[str, Row] = {}
+    errors: list[Diagnostic] = []
+    for statement in declared.body.statements:
+        try:
+            for path, row in _rows_of(statement, frame):
+                if path in rows:
+                    raise frame.error(
+                        "ARCH503",
+                        f"`{path}` is decided twice",
+                        row.node,
+                        secondary=(Label(frame.location(rows[path].node), "first here"),),
+                    )
+                rows[path] = row
+        except SpecError as error:
+            errors.extend(error.diagnostics)
+    if errors:
+        raise SpecError(errors)
+    return rows
+
+
+def _rows_of(statement: Any, frame: Frame) -> Iterator[tuple[str, Row]]:
+    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+        raise frame.error(
+            "ARCH505", "a discovered network holds decisions only", statement,
+            help="write PATH = OUTCOME or PATH = (name = outcome, …)",
+        )  # fmt: skip
+    yield from _entries(path_text(statement.targets[0], frame), statement.value, statement.targets[0], frame)
+
+
+def _entries(path: str, value: Any, node: Any, frame: Frame) -> Iterator[tuple[str, Row]]:
+    if isinstance(value, ast.Record):
+        for entry in value.entries:
+            yield from _entries(join(path, path_text(entry.path, frame)), entry.value, entry, frame)
+        return
+    yield path, Row(outcome_text(value, frame), node)
+
+
+def path_text(expr: Any, frame: Frame) -> str:
+    """The decision path that an expression writes."""
+    match expr:
+        case ast.Name():
+            return expr.id
+        case ast.Attribute():
+            return f"{path_text(expr.base, frame)}.{expr.name}"
+        case ast.Index():
+            return f"{path_text(expr.base, frame)}[{', '.join(_subscript(s, frame) for s in expr.subscripts)}]"
+    raise frame.error("ARCH505", "this is not the path of a decision", expr)
+
+
+def _subscript(expr: Any, frame: Frame) -> str:
+    if isinstance(expr, ast.Number):
+        return str(expr.value)
+    if isinstance(expr, ast.Unary) and expr.op == "-" and isinstance(expr.operand, ast.Number):
+        return f"-{expr.operand.value}"
+    if isinstance(expr, ast.Name):
+        return expr.id
+    raise frame.error("ARCH505", "subscripts of a decision's path are plain numbers", expr)
+
+
+def outcome_text(expr: Any, frame: Frame) -> str:
+    """The outcome that an expression writes: a label, or several in braces."""
+    match expr:
+        case ast.Name():
+            return expr.id
+        case ast.String():
+            return expr.value
+        case ast.Number():
+            return str(expr.value)
+        case ast.Quantity():
+            return f"{expr.value}{expr.unit}"
+        case ast.Bool():
+            return "true" if expr.value else "false"
+        case ast.Index() | ast.Attribute():
+            return path_text(expr, frame)
+        case ast.Unary(op="-", operand=ast.Number()):
+            return f"-{expr.operand.value}"
+        case ast.Set():
+            return "{" + ", ".join(outcome_text(m.value, frame) for m in expr.members) + "}"
+    raise frame.error("ARCH505", "an outcome is the label of a candidate", expr)

@@ -1,0 +1,360 @@
+"""Runs the statements of a space, network, op or cell.
+
+An error ends its statement only: the names it was to define are poisoned, and evaluation goes on, so
+that all errors of a spec are found in one go, each once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from archdsl.diagnostics import Label, SpecError
+from archdsl.ir import Expr, Mux, Requirement
+from archdsl.lang import ast
+from archdsl.spec.builder import Exhausted, Trace
+from archdsl.spec.frame import Frame, join
+from archdsl.spec.values import (
+    Family,
+    ListValue,
+    Poison,
+    SetValue,
+    Tensor,
+    Undefined,
+    kind_of,
+)
+
+if TYPE_CHECKING:
+    from archdsl.spec.evaluate import Evaluator
+
+ERROR_BUDGET = 50
+STATEMENT_NAMES = {ast.Input: "input", ast.Output: "output", ast.Require: "require", ast.Return: "return"}
+
+
+def run_block(ev: Evaluator, block: ast.Block, frame: Frame) -> Any:
+    """Runs statements in order; the value of `return`, or None."""
+    counts: dict[str, int] = {}
+    return _run(ev, block.statements, frame, counts)
+
+
+def _run(ev: Evaluator, statements: tuple[Any, ...], frame: Frame, counts: dict[str, int]) -> Any:
+    from archdsl.spec.evaluate import Poisoned
+
+    result = None
+    for statement in statements:
+        try:
+            value = _RUN[type(statement)](ev, statement, frame, counts)
+        except SpecError as error:
+            _report(ev, error)
+            value = _poison(statement, frame)
+        except Poisoned:
+            value = _poison(statement, frame)
+        except Exhausted as error:
+            at = ast.Every(span=(error.location.start, error.location.end))
+            ev.stop(
+                replace_location(
+                    frame.error("ARCH710", f"a graph of more than {error.budget:,} nodes", at), error.location
+                )
+            )
+        if value is not None:
+            result = value
+    return result
+
+
+def replace_location(error: SpecError, location: Any) -> SpecError:
+    """The error, told of another place."""
+    (diagnostic,) = error.diagnostics
+    return SpecError([replace(diagnostic, primary=Label(location, ""))])
+
+
+def _report(ev: Evaluator, error: SpecError) -> None:
+    """Keeps each finding once: a stage meets the same mistake every time round."""
+    seen = {(d.code, d.primary.location if d.primary else None) for d in ev.diagnostics}
+    for diagnostic in error.diagnostics:
+        place = (diagnostic.code, diagnostic.primary.location if diagnostic.primary else None)
+        if place not in seen:
+            ev.diagnostics.append(diagnostic)
+    if len(ev.diagnostics) >= ERROR_BUDGET:
+        ev.stop(error)
+
+
+def _poison(statement: Any, frame: Frame) -> Any:
+    """What the statement was to define cannot be used, and says nothing more."""
+    if isinstance(statement, ast.Return):
+        return Poison()
+    for target in getattr(statement, "targets", ()):
+        if isinstance(target, ast.Name):
+            frame.names[target.id] = Poison()
+        elif isinstance(target, ast.Index) and isinstance(target.base, ast.Name):
+            frame.names[target.base.id] = Poison()
+    return None
+
+
+# ---------------------------------------------------------------- assignments
+
+
+def assign(ev: Evaluator, statement: ast.Assign, frame: Frame, counts: dict[str, int]) -> None:
+    targets = statement.targets
+    keys = [_key(ev, target, frame) for target in targets]
+    _name_statement(statement, keys[0], frame, counts)
+    frame.sites = ev.sites(statement.value)
+    start = len(ev.builder.nodes)
+    value = ev.evaluate(statement.value, frame)
+    if len(targets) == 1:
+        values = [value]
+    else:
+        values = _unpacked(value, statement, frame)
+    for target, key, item in zip(targets, keys, values, strict=True):
+        _define(ev, target, key, item, frame)
+        frame.written[_tie_key(target, key)] = (start, len(ev.builder.nodes))
+
+
+def _key(ev: Evaluator, target: Any, frame: Frame) -> tuple[Any, ...] | None:
+    """The subscripts of an indexed target; None for a plain name."""
+    if isinstance(target, ast.Name):
+        return None
+    if not isinstance(target, ast.Index) or not isinstance(target.base, ast.Name):
+        raise frame.error("ARCH216", "only names and indexed names can be assigned to", target)
+    key = []
+    for subscript in target.subscripts:
+        value = ev.evaluate(subscript, frame)
+        if isinstance(value, Expr):
+            raise frame.error(
+                "ARCH217", "an entry is defined for all networks, its subscript cannot depend on decisions", subscript
+            )
+        if not isinstance(value, int | float | str):
+            raise frame.error("ARCH207", f"a subscript is a number, this is {kind_of(value)}", subscript)
+        key.append(value)
+    return tuple(key)
+
+
+def _name_statement(
+    statement: ast.Assign, key: tuple[Any, ...] | None, frame: Frame, counts: dict[str, int]
+) -> None:
+    """What choices and nodes of this statement are called (see docs: decision paths)."""
+    target = statement.targets[0]
+    if key is None:
+        assert isinstance(target, ast.Name)
+        counts[target.id] = counts.get(target.id, 0) + 1
+        name = target.id if counts[target.id] == 1 else f"{target.id}_{counts[target.id]}"
+        frame.decision_name = frame.node_name = name
+        return
+    assert isinstance(target, ast.Index) and isinstance(target.base, ast.Name)
+    family = target.base.id
+    full = f"{family}[{', '.join(map(str, key))}]"
+    names = tuple(s.id if isinstance(s, ast.Name) else None for s in target.subscripts)
+    frame.node_name = family if frame.binders and names == frame.binders else full
+    if not frame.binders:
+        frame.decision_name = full
+    elif _is_application(statement.value):
+        frame.decision_name = ""  # the round already says which
+    else:
+        frame.decision_name = family
+
+
+def _is_application(value: Any) -> bool:
+    if isinstance(value, ast.Conditional):
+        return _is_application(value.then) and _is_application(value.otherwise)
+    return isinstance(value, ast.Call | ast.Once)
+
+
+def _unpacked(value: Any, statement: ast.Assign, frame: Frame) -> list[Any]:
+    wanted = len(statement.targets)
+    if isinstance(value, Undefined):
+        return [value] * wanted
+    if not isinstance(value, ListValue):
+        raise frame.error("ARCH219", f"{wanted} names for one value, {kind_of(value)}", statement)
+    if len(value.items) != wanted:
+        raise frame.error("ARCH219", f"{wanted} names for {len(value.items)} values", statement)
+    return list(value.items)
+
+
+def _define(ev: Evaluator, target: Any, key: tuple[Any, ...] | None, value: Any, frame: Frame) -> None:
+    if key is None:
+        frame.names[target.id] = value
+        return
+    name = target.base.id
+    family = frame.names.get(name)
+    if family is None:
+        family = frame.names[name] = Family(name)
+    if isinstance(family, Poison):
+        return
+    if not isinstance(family, Family):
+        raise frame.error("ARCH207", f"`{name}` is {kind_of(family)}, and has no entries", target)
+    if key in family.entries:
+        text = f"{name}[{', '.join(map(str, key))}]"
+        first = ev.defined_at.get((id(family), key))
+        raise frame.error(
+            "ARCH203",
+            f"`{text}` is defined twice",
+            target,
+            secondary=(Label(first, "first defined here"),) if first else (),
+        )
+    if not isinstance(value, Undefined):
+        family.entries[key] = value
+        ev.defined_at[(id(family), key)] = frame.location(target)
+
+
+# ---------------------------------------------------------------- stages
+
+
+def stage(ev: Evaluator, statement: ast.Stage, frame: Frame, counts: dict[str, int]) -> Any:
+    if statement.repeat is not None:
+        n = ev.whole(statement.repeat, frame)
+        ev.bounded(n, statement.repeat, frame)
+        names: tuple[str, ...] = ()
+        rounds: Any = [(i,) for i in range(1, n + 1)]
+    elif statement.binders:
+        names = tuple(b.name for b in statement.binders)
+        domains = [_domain(ev, b.domain, frame) for b in statement.binders]
+        total = 1
+        for domain in domains:
+            total *= len(domain)
+        ev.bounded(total, statement, frame)
+        rounds = product(*domains)
+    else:
+        names, rounds = (), [()]
+    return _rounds(ev, statement, names, rounds, frame)
+
+
+def _domain(ev: Evaluator, expr: Any, frame: Frame) -> list[Any]:
+    value = ev.evaluate(expr, frame)
+    if isinstance(value, SetValue):
+        items = [m.value for m in value.members]
+    elif isinstance(value, ListValue):
+        items = list(value.items)
+    else:
+        raise frame.error("ARCH207", f"a stage runs over a range or a set, this is {kind_of(value)}", expr)
+    for item in items:
+        if isinstance(item, Expr):
+            raise frame.error("ARCH217", "what a stage runs over cannot depend on decisions", expr)
+        if not isinstance(item, int | float | str):
+            raise frame.error("ARCH207", f"a stage runs over numbers or names, this holds {kind_of(item)}", expr)
+    return items
+
+
+def _rounds(ev: Evaluator, statement: ast.Stage, names: tuple[str, ...], rounds: Any, frame: Frame) -> Any:
+    before = (frame.decisions, frame.nodes, frame.trace, frame.binders)
+    shadowed = {name: frame.names[name] for name in names if name in frame.names}
+    result = None
+    for values in rounds:
+        label = f"{statement.name}[{', '.join(map(str, values))}]" if values else statement.name
+        frame.decisions, frame.nodes = join(before[0], label), join(before[1], label)
+        frame.binders = (*before[3], *names) if names else (*before[3], "")
+        if values:
+            text = ", ".join(f"{n} = {v}" for n, v in zip(names, values, strict=False)) or f"round {values[0]}"
+            frame.trace = Trace(before[2], frame.location(statement), f"in stage `{statement.name}`, {text}")
+        frame.names.update(zip(names, values, strict=False))
+        value = _run(ev, statement.body.statements, frame, {})
+        result = value if value is not None else result
+        ev.count_call(statement, frame)
+    frame.decisions, frame.nodes, frame.trace, frame.binders = before
+    for name in names:
+        frame.names.pop(name, None)
+    frame.names.update(shadowed)
+    return result
+
+
+# ---------------------------------------------------------------- the rest
+
+
+def input_(ev: Evaluator, statement: ast.Input, frame: Frame, counts: dict[str, int]) -> None:
+    _only_outermost(statement, frame)
+    if statement.name in frame.names:
+        raise frame.error("ARCH203", f"`{statement.name}` is defined twice", statement)
+    shape = ev.inputs.get(statement.name)
+    if shape is None:
+        value = ev.evaluate(statement.shape, frame)
+        items = value.items if isinstance(value, ListValue) else ()
+        if len(items) != 3 or not all(isinstance(i, int) and i >= 1 for i in items):
+            raise frame.error(
+                "ARCH207", "an input's shape is [channels, height, width], whole numbers from 1", statement.shape
+            )
+        shape = (items[0], items[1], items[2])
+    frame.names[statement.name] = Tensor(ev.builder.add_input(statement.name, shape))
+
+
+def output(ev: Evaluator, statement: ast.Output, frame: Frame, counts: dict[str, int]) -> None:
+    _only_outermost(statement, frame)
+    if statement.name in ev.builder.outputs:
+        raise frame.error("ARCH203", f"output `{statement.name}` is defined twice", statement)
+    frame.decision_name = frame.node_name = statement.name
+    frame.sites = ev.sites(statement.value)
+    value = ev.evaluate(statement.value, frame)
+    if isinstance(value, Undefined):
+        raise frame.error("ARCH223", f"output `{statement.name}` is not defined: {value.why}", statement.value)
+    if not isinstance(value, Tensor):
+        raise frame.error("ARCH207", f"an output is a tensor, this is {kind_of(value)}", statement.value)
+    ev.builder.outputs[statement.name] = value.node
+    frame.names[statement.name] = value
+
+
+def require(ev: Evaluator, statement: ast.Require, frame: Frame, counts: dict[str, int]) -> None:
+    frame.decision_name = frame.node_name = "require"
+    frame.sites = ev.sites(statement.condition)
+    ev.measuring = True
+    try:
+        value = ev.evaluate(statement.condition, frame)
+    finally:
+        ev.measuring = False
+    condition = ev.truth(value, statement.condition, frame)
+    start, end = statement.condition.span
+    text = " ".join(frame.unit.source.text[start:end].split())
+    ev.builder.requirements.append(Requirement(condition, text, frame.location(statement)))
+
+
+def tie(ev: Evaluator, statement: ast.Tie, frame: Frame, counts: dict[str, int]) -> None:
+    """One set of weights for what several assignments made."""
+    runs = []
+    for member in statement.members:
+        key = _tie_key(member, _key(ev, member, frame))
+        if key not in frame.written:
+            raise frame.error("ARCH220", "only what was assigned here can be tied", member)
+        start, end = frame.written[key]
+        names = list(ev.builder.nodes)[start:end]
+        runs.append([n for n in names if not isinstance(ev.builder.nodes[n], Mux)])
+    for member, run in zip(statement.members[1:], runs[1:], strict=True):
+        if [_tied(ev, n) for n in run] != [_tied(ev, n) for n in runs[0]]:
+            raise frame.error(
+                "ARCH220", "only the same ops on the same channels can share weights", member,
+                secondary=(Label(frame.location(statement.members[0]), "tied to this"),),
+            )  # fmt: skip
+        for first, other in zip(runs[0], run, strict=True):
+            ev.builder.tie(first, other)
+
+
+def _tied(ev: Evaluator, name: str) -> Any:
+    """What must be the same of two nodes for them to have the same weights."""
+    node = ev.builder.nodes[name]
+    assert not isinstance(node, Mux)
+    return node.op, dict(node.attrs), ev.builder.shapes[node.inputs[0]][0]
+
+
+def _tie_key(target: Any, key: tuple[Any, ...] | None) -> Any:
+    return target.id if key is None else (target.base.id, key)
+
+
+def return_(ev: Evaluator, statement: ast.Return, frame: Frame, counts: dict[str, int]) -> Any:
+    if frame.depth == 0:
+        raise frame.error("ARCH216", "`return` stands in ops and cells", statement, help="write output NAME = …")
+    frame.decision_name = frame.node_name = ""
+    frame.sites = ev.sites(statement.value)
+    return ev.evaluate(statement.value, frame)
+
+
+def _only_outermost(statement: Any, frame: Frame) -> None:
+    if frame.depth:
+        what = STATEMENT_NAMES[type(statement)]
+        raise frame.error("ARCH216", f"`{what}` stands in spaces and networks", statement)
+
+
+_RUN = {
+    ast.Assign: assign,
+    ast.Stage: stage,
+    ast.Input: input_,
+    ast.Output: output,
+    ast.Require: require,
+    ast.Tie: tie,
+    ast.Return: return_,
+}
