@@ -21,6 +21,8 @@ CODES: dict[str, str] = {
     "ARCH320": "a resized map has no whole number of pixels",
     "ARCH321": "unclear what to resize to",
     "ARCH330": "a stride does not divide a size",
+    "ARCH850": "the text of a graph is malformed",
+    "ARCH851": "a graph is too large for its text form",
 }
 # fmt: on
 
