@@ -50,7 +50,7 @@ def index() -> str:
     lines = [
         "# Error codes",
         "",
-        "Every finding has a code that stays the same from release to release. `archdsl explain CODE` prints its page.",
+        "Every finding has a code that never changes its meaning. `archdsl explain CODE` prints its page.",
     ]
     for digit, title in _GROUPS.items():
         codes = [code for code in sorted(CODES) if code[4] == digit]

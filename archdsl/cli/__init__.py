@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import click
 
-from archdsl.cli.group import VerbGroup, print_version
+from archdsl.cli.group import NOBODY_READS, VerbGroup, print_version
 
 _VERBS = {
     "check": ("archdsl.cli.check:check", "Prove that every network is well-typed, or show one that is not."),
@@ -56,14 +56,15 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return 130
     except BrokenPipeError:
-        # Python flushes stdout once more at its end; give it somewhere to flush to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        code = NOBODY_READS
     except Exception as error:  # the one place that must not let an error through to the user
         if os.environ.get("ARCHDSL_DEBUG") == "1":
             raise
         _report(error, arguments)
         return 70
+    if code == NOBODY_READS:
+        # Python flushes stdout once more at its end; give it somewhere to flush to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code if isinstance(code, int) else 0
 
 

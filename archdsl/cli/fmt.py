@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,7 +40,7 @@ def fmt(ctx: click.Context, specs: tuple[str, ...], only_check: bool, show_diff:
     paths = opening.find_all(specs)
     for path in paths:
         try:
-            source = _read(path)
+            source = opening.read(path)
             formatted = _format(source)
         except SpecError as error:
             print_findings(error.diagnostics, err=True)
@@ -57,12 +56,6 @@ def fmt(ctx: click.Context, specs: tuple[str, ...], only_check: bool, show_diff:
     if paths != [None]:
         click.echo(_summary(len(paths), changed, failed, only_check or show_diff), err=True)
     ctx.exit(1 if failed or (changed and (only_check or show_diff)) else 0)
-
-
-def _read(path: Path | None) -> Source:
-    from archdsl.lang import read_source
-
-    return Source("<stdin>", sys.stdin.read()) if path is None else read_source(path)
 
 
 def _format(source: Source) -> str:

@@ -9,6 +9,9 @@ import click
 
 from archdsl.diagnostics import SpecError, closest
 
+NOBODY_READS = 141
+"""The exit code that a shell gives to a program whose reader went away (128 + SIGPIPE)."""
+
 
 class VerbGroup(click.Group):
     """A group whose `verbs` are (where the command is, one line of help) by name."""
@@ -48,8 +51,8 @@ class VerbGroup(click.Group):
 
             print_findings(error.diagnostics, err=True)
             ctx.exit(1)
-        except BrokenPipeError:
-            raise
+        except BrokenPipeError:  # caught here because click would make it exit code 1
+            ctx.exit(NOBODY_READS)
         except OSError as error:
             if error.filename is None:
                 raise

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archdsl.diagnostics import closest
+from archdsl.diagnostics import Source, SpecError, closest
 from archdsl.resources import specs_folder
 
 if TYPE_CHECKING:
@@ -60,7 +60,21 @@ def load_file(path: Path | None) -> Program:
 
     if path is not None:
         return load_program(path)
-    return load_program(Path("<stdin>"), text=sys.stdin.read())
+    source = read(None)
+    return load_program(Path(source.name), text=source.text)
+
+
+def read(path: Path | None) -> Source:
+    """The text of a file, or of standard input; raises SpecError where it is not one of a spec."""
+    from archdsl.lang.reading import MAX_BYTES, decode, too_large
+    from archdsl.lang.reading import read as read_file
+
+    if path is not None:
+        return read_file(path, str(path))
+    data = sys.stdin.buffer.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise SpecError([too_large(Source("<stdin>", ""))])
+    return decode(data, "<stdin>")
 
 
 def target(program: Program, name: str | None, settings: Mapping[str, Any]) -> Space | Network:

@@ -64,9 +64,9 @@ def test_settings_may_stand_before_or_after_the_spec():
         assert CliRunner().invoke(show, words).output == "s.arch {'a': 1, 'b': (2, 3)}\n"
 
 
-@pytest.mark.parametrize("words", [["--set", "a"], ["--set", "a="], ["--set", "1a=2"], ["--set", "a=1", "a=2"]])
-def test_what_is_not_a_setting_is_a_mistake_in_the_usage(words: list[str]):
-    assert CliRunner().invoke(show, ["s.arch", *words]).exit_code == 2
+@pytest.mark.parametrize("words", ["--set a", "--set a=", "--set 1a=2", "--set a=1 a=2"])
+def test_what_is_not_a_setting_is_a_mistake_in_the_usage(words: str):
+    assert CliRunner().invoke(show, ["s.arch", *words.split()]).exit_code == 2
 
 
 def test_an_unknown_verb_is_answered_with_the_one_that_was_meant():
@@ -75,7 +75,7 @@ def test_an_unknown_verb_is_answered_with_the_one_that_was_meant():
     assert "did you mean `check`?" in result.stderr
 
 
-@pytest.mark.parametrize("verb", ["check", "fmt", "explain", "compile", "viz", "diff", "sample", "fuzz"])
+@pytest.mark.parametrize("verb", list(cli.verbs))
 def test_every_verb_has_a_help_text_with_examples(verb: str):
     result = CliRunner().invoke(cli, [verb, "--help"])
     assert result.exit_code == 0
@@ -83,8 +83,8 @@ def test_every_verb_has_a_help_text_with_examples(verb: str):
     assert verb in CliRunner().invoke(cli, ["--help"]).output
 
 
-@pytest.mark.parametrize("spec", ["autortnet_a", "autortnet_a.arch", "specs/autortnet_a.arch", "std/ops.arch"])
-def test_a_spec_that_ships_is_found_from_anywhere_and_said_so(spec, tmp_path: Path, monkeypatch, capsys):
+@pytest.mark.parametrize("spec", ["gas", "gas.arch", "specs/gas.arch", "std/ops.arch"])
+def test_a_spec_that_ships_is_found_anywhere_and_said_so(spec, tmp_path: Path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     found = opening.find(spec)
     assert found.parent in (specs_folder(), specs_folder() / "std")
@@ -100,12 +100,17 @@ def test_a_file_of_ones_own_comes_before_the_one_that_ships(tmp_path: Path, monk
 
 @pytest.mark.parametrize(
     ("spec", "hint"),
-    [("autortnet_aa", "`autortnet_a`"), ("mime.arch", "mine.arch"), ("/etc/none", ""), ("../gas.arch", "gas")],
+    [
+        ("autortnet_aa", "`autortnet_a`"),
+        ("mime.arch", "mine.arch"),
+        ("/etc/none", ""),
+        ("../gas.arch", "gas"),
+    ],
 )
-def test_a_missing_spec_is_a_mistake_in_the_usage_with_what_was_meant(spec, hint, tmp_path: Path, monkeypatch):
+def test_a_missing_spec_is_answered_with_what_was_meant(spec, hint, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("mine.arch").write_text("arch 1\n")
-    with pytest.raises(click.UsageError, match=f"there is no file .*{hint}"):
+    with pytest.raises(click.UsageError, match=rf"there is no file .*{hint}"):
         opening.find(spec)
 
 
@@ -118,7 +123,7 @@ def test_a_folder_stands_for_every_spec_in_it(tmp_path: Path):
 
 
 def test_a_folder_without_specs_is_a_mistake_in_the_usage(tmp_path: Path):
-    with pytest.raises(click.UsageError, match="no .arch file"):
+    with pytest.raises(click.UsageError, match="no [.]arch file"):
         opening.find_all([str(tmp_path)])
 
 
