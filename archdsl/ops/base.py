@@ -55,10 +55,14 @@ class Cost:
 
 @dataclass(frozen=True)
 class Layer:
-    """A module to be made: a class of `torch.nn`, or of `archdsl.ops.layers`, and its arguments."""
+    """A module to be made: a class of `torch.nn`, or of `archdsl.ops.layers`, and its arguments.
+
+    The first `positional` of the arguments are written without their names in emitted Python.
+    """
 
     cls: str
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    positional: int = 0
 
 
 class Primitive:
@@ -80,6 +84,11 @@ class Primitive:
     tensor_settings: ClassVar[tuple[str, ...]] = ()
     makes_zero: ClassVar[bool] = False
     zero_is_neutral: ClassVar[bool] = False
+
+    def tensors(self, inputs: int) -> int:
+        """How many of a node's inputs are positional tensors; the rest are tensor settings."""
+        most = self.arity[1]
+        return inputs if most is None or not self.tensor_settings else min(inputs, most)
 
     def keeps_zero(self, a: Attrs) -> bool:
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from archdsl.ir.expr import eq
 from archdsl.ops.base import Attrs, Cost, Demand, Layer, Primitive, Setting, Sizes
@@ -78,7 +79,7 @@ class DepthwiseConv(Primitive):
 
 def _conv2d(c_in: int, c_out: int, a: Attrs, groups: int) -> Layer:
     """The arguments of `Conv2d` that differ from its defaults (but for `bias`, which is always said)."""
-    kwargs = {"in_channels": c_in, "out_channels": c_out, "kernel_size": a["k"]}
+    kwargs: dict[str, Any] = {"in_channels": c_in, "out_channels": c_out, "kernel_size": a["k"]}
     if a["s"] != 1:
         kwargs["stride"] = a["s"]
     if pad := padding(a["k"], a["d"]):
@@ -87,4 +88,4 @@ def _conv2d(c_in: int, c_out: int, a: Attrs, groups: int) -> Layer:
         kwargs["dilation"] = a["d"]
     if groups != 1:
         kwargs["groups"] = groups
-    return Layer("Conv2d", {**kwargs, "bias": a["bias"]})
+    return Layer("Conv2d", {**kwargs, "bias": a["bias"]}, positional=3)

@@ -34,7 +34,7 @@ class BatchNorm(Primitive):
             kwargs["momentum"] = a["momentum"]
         if not a["affine"]:
             kwargs["affine"] = False
-        return Layer("BatchNorm2d", kwargs)
+        return Layer("BatchNorm2d", kwargs, positional=1)
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
@@ -59,7 +59,7 @@ class Dropout(Primitive):
         return xs[0]
 
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
-        return Layer("Dropout", {"p": a["p"]})
+        return Layer("Dropout", {"p": a["p"]}, positional=1)
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs

@@ -23,7 +23,7 @@ class Scale(Primitive):
         return Cost(params=y[0])
 
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
-        return Layer("ChannelScale", {"channels": y[0]})
+        return Layer("ChannelScale", {"channels": y[0]}, positional=1)
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs

@@ -7,6 +7,7 @@ from typing import Any
 from archdsl import ops
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir.graph import Graph, Node
+from archdsl.ops.base import ADVISORY
 
 FixedShape = tuple[int, int, int]
 """Channels, height, width."""
@@ -41,7 +42,7 @@ class _Findings:
         self._broken: set[str] = set()
 
     def demand(self, condition: Any, code: str, message: str, /, **values: Any) -> None:
-        if condition or code in ops.ADVISORY:
+        if condition or code in ADVISORY:
             return
         follows = not self._broken.isdisjoint(self.node.inputs)
         self._broken.add(self.node.name)

@@ -1,0 +1,252 @@
+"""A network as straight-line Python: its layers, and the statements that compute its outputs.
+
+The compiled module and the emitted source are two renderings of this, so that they have the same layers
+under the same names and compute the same.  Variables live no longer than in code written by hand: a
+statement takes over the variable of an input that it is the last to read, and deletes the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from archdsl import ops
+from archdsl.backends.naming import NAMES_IN_SCOPE, RESERVED, chain_name, identifier, unique
+from archdsl.diagnostics import Diagnostic, Label, SpecError
+from archdsl.ir.graph import Graph, Node
+from archdsl.ops.base import Layer, Primitive
+from archdsl.passes.shapes import FixedShape, infer
+
+
+@dataclass(frozen=True)
+class Function:
+    """Statements, and the variables that hold the outputs once they have run.
+
+    `comments` are what may be said above a statement: the op or cell of the spec that begins there.
+    """
+
+    statements: tuple[str, ...]
+    results: tuple[tuple[str, str], ...]
+    comments: Mapping[int, str]
+
+
+@dataclass(frozen=True)
+class Straightline:
+    """A network's layers by attribute, the variables of its inputs, and its functions.
+
+    `forward` computes the main output, the first that the spec names; `forward_all` all of them, and is
+    None where there is only one.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    layers: tuple[tuple[str, Layer], ...]
+    forward: Function
+    forward_all: Function | None
+
+
+def lower(graph: Graph) -> Straightline:
+    """The straight-line form of a network.  Raises SpecError where it is not well-typed."""
+    steps, layers, same = _steps(graph, infer(graph))
+    taken = set(NAMES_IN_SCOPE)
+    inputs = {name: unique(identifier(name), taken) for name in graph.inputs}
+    results = {key: same.get(name, name) for key, name in graph.outputs.items()}
+    main = next(iter(results.items()))
+    return Straightline(
+        name=unique(identifier(graph.name), set(NAMES_IN_SCOPE)),
+        inputs=tuple(inputs.values()),
+        layers=layers,
+        forward=_function(steps, inputs, dict([main])),
+        forward_all=_function(steps, inputs, results) if len(results) > 1 else None,
+    )
+
+
+class _Step(NamedTuple):
+    """A node that becomes a statement.
+
+    `layer` is the attribute of its module, `tensors` are the inputs whose values it reads, `measured`
+    those of which it reads the size only.
+    """
+
+    node: Node
+    primitive: Primitive
+    xs: list[FixedShape]
+    y: FixedShape
+    layer: str | None
+    tensors: tuple[str, ...]
+    measured: tuple[str, ...]
+
+
+def _steps(
+    graph: Graph, shapes: Mapping[str, FixedShape]
+) -> tuple[list[_Step], tuple[tuple[str, Layer], ...], dict[str, str]]:
+    """The steps, the layers by attribute, and what the nodes that change nothing are the same as.
+
+    Nodes that share weights share a layer, which has the name of the first of them.
+    """
+    steps: list[_Step] = []
+    layers: dict[str, Layer] = {}
+    shared: dict[str, str] = {}
+    same: dict[str, str] = {}
+    taken = set(RESERVED)
+    primitives = ops.primitives()
+    for name, node in graph.nodes.items():
+        assert isinstance(node, Node)
+        primitive, xs, y = primitives[node.op], [shapes[i] for i in node.inputs], shapes[name]
+        inputs = tuple(same.get(i, i) for i in node.inputs)
+        if primitive.is_identity(xs, y, node.attrs):
+            same[name] = inputs[0]
+            continue
+        layer, attribute = primitive.layer(xs, y, node.attrs), None
+        if layer is not None:
+            attribute = shared.get(node.weights)
+            if attribute is None:
+                attribute = shared[node.weights] = unique(identifier(name), taken)
+                layers[attribute] = layer
+            elif layers[attribute] != layer:
+                raise SpecError([_tied_apart(node, layers[attribute], layer)])
+        count = primitive.tensors(len(inputs))
+        steps.append(_Step(node, primitive, xs, y, attribute, inputs[:count], inputs[count:]))
+    return steps, tuple(layers.items()), same
+
+
+def _tied_apart(node: Node, first: Layer, second: Layer) -> Diagnostic:
+    def said(layer: Layer) -> str:
+        return ", ".join(f"{k} {v}" for k, v in layer.kwargs.items())
+
+    return Diagnostic(
+        "ARCH340",
+        f"`{node.name}` is tied to a layer that it does not match: {said(first)} and {said(second)}",
+        Label(node.location) if node.location else None,
+    )
+
+
+def _function(steps: Sequence[_Step], inputs: Mapping[str, str], results: Mapping[str, str]) -> Function:
+    """The statements that compute some of a network's outputs."""
+    steps = _needed(steps, results.values())
+    last_read = _last_reads(steps, inputs, results.values())
+    dying = [_dying(step, at, last_read) for at, step in enumerate(steps)]
+    variables, taken = _variables(steps, inputs, dying)
+    sizes, noted = _noted_sizes(steps, last_read, variables, taken)
+    statements: list[str] = []
+    comments: dict[int, str] = {}
+    place: str | None = None
+    for at, step in enumerate(steps):
+        node = step.node
+        if node.instance != place:
+            place = node.instance
+            comments[len(statements)] = _printable(place or node.name)
+        statements += noted.get(at, ())
+        names = [variables[i] for i in step.tensors]
+        for i in step.measured:
+            names.append(sizes[i] if last_read[i] < at else f"{variables[i]}.shape[-2:]")
+        layer = f"self.{step.layer}" if step.layer else None
+        target = variables[node.name]
+        statements.append(
+            f"{target} = {step.primitive.expression(names, layer, step.xs, step.y, node.attrs)}"
+        )
+        if gone := [variables[i] for i in dying[at] if variables[i] != target]:
+            statements.append(f"del {', '.join(gone)}")
+    named = tuple((key, variables[name]) for key, name in results.items())
+    return Function(tuple(statements), named, comments)
+
+
+def _printable(text: str) -> str:
+    """The text on one line, in characters that cannot end a comment."""
+    return text.encode("unicode_escape").decode("ascii")
+
+
+def _needed(steps: Sequence[_Step], results: Iterable[str]) -> list[_Step]:
+    """The steps that the results depend on."""
+    wanted = set(results)
+    needed = []
+    for step in reversed(steps):
+        if step.node.name in wanted:
+            wanted.update(step.tensors, step.measured)
+            needed.append(step)
+    needed.reverse()
+    return needed
+
+
+def _last_reads(steps: Sequence[_Step], inputs: Iterable[str], results: Iterable[str]) -> dict[str, int]:
+    """Which step is the last to read each value; none for inputs, which the caller holds, and results.
+
+    A tensor that is only measured afterwards need not live on: its size is noted in time.
+    """
+    last: dict[str, int] = {}
+    for at, step in enumerate(steps):
+        for name in step.tensors:
+            last[name] = at
+    for at, step in enumerate(steps):
+        for name in step.measured:
+            last.setdefault(name, at)
+    last.update(dict.fromkeys((*inputs, *results), len(steps)))
+    return last
+
+
+def _dying(step: _Step, at: int, last_read: Mapping[str, int]) -> list[str]:
+    """The values that nothing reads after this step."""
+    read = step.tensors if len(step.tensors) == 1 else dict.fromkeys(step.tensors)
+    dying = [i for i in read if last_read[i] == at]
+    return dying + [i for i in step.measured if last_read[i] == at and i not in dying]
+
+
+def _variables(
+    steps: Sequence[_Step], inputs: Mapping[str, str], dying: Sequence[list[str]]
+) -> tuple[dict[str, str], set[str]]:
+    """The variable of each value, and all names in use.
+
+    A chain of steps, each the last to read the one before, is one variable.
+    """
+    ends: dict[str, str] = {}
+    for step, gone in zip(reversed(steps), reversed(dying), strict=True):
+        end = ends.setdefault(step.node.name, step.node.name)
+        if gone:
+            ends[gone[0]] = end
+    chains: dict[str, list[Node]] = {}
+    for step in steps:
+        chains.setdefault(ends[step.node.name], []).append(step.node)
+    taken = {*NAMES_IN_SCOPE, *inputs.values()}
+    variables = dict(inputs)
+    for chain in chains.values():
+        name = unique(chain_name(chain), taken)
+        variables.update((node.name, name) for node in chain)
+    return variables, taken
+
+
+def _noted_sizes(
+    steps: Sequence[_Step], last_read: Mapping[str, int], variables: Mapping[str, str], taken: set[str]
+) -> tuple[dict[str, str], dict[int, list[str]]]:
+    """The variables of sizes that are needed after their tensor is gone, and the statements that set them."""
+    sizes: dict[str, str] = {}
+    statements: dict[int, list[str]] = {}
+    for at, step in enumerate(steps):
+        for name in step.measured:
+            if last_read[name] < at and name not in sizes:
+                sizes[name] = unique(f"{variables[name]}_size", taken)
+                note = f"{sizes[name]} = {variables[name]}.shape[-2:]"
+                statements.setdefault(last_read[name], []).append(note)
+    return sizes, statements
+
+
+def methods(code: Straightline, comments: bool = False) -> str:
+    """The text of the methods that compute the outputs, indented as in a class.
+
+    With comments, each op of the spec has its path above its statements.
+    """
+    text = _method("forward", code.inputs, code.forward, code.forward.results[0][1], comments)
+    if code.forward_all is None:
+        return text
+    results = ", ".join(f"{name!r}: {variable}" for name, variable in code.forward_all.results)
+    return f"{text}\n{_method('forward_all', code.inputs, code.forward_all, f'{{{results}}}', comments)}"
+
+
+def _method(name: str, inputs: Sequence[str], function: Function, result: str, comments: bool) -> str:
+    lines = [f"    def {name}({', '.join(('self', *inputs))}):\n"]
+    for at, statement in enumerate(function.statements):
+        if comments and at in function.comments:
+            lines.append(f"        # {function.comments[at]}\n")
+        lines.append(f"        {statement}\n")
+    lines.append(f"        return {result}\n")
+    return "".join(lines)

@@ -1,0 +1,90 @@
+"""A network as an ordinary PyTorch module: named children, and a straight-line forward.
+
+The forward is generated as text, compiled once for each distinct text, and looks at no graph when it
+runs.  Weights start as torch's own defaults, drawn in the order of the layers, so that a network written
+by hand in that order starts with the same ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any, Literal, cast
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (the usual name, also in generated code)
+from torch import nn
+
+from archdsl.backends.making import make
+from archdsl.backends.straightline import lower, methods
+from archdsl.ir.graph import Graph
+
+Initialisation = Literal["default", "kaiming"]
+
+
+class CompiledNetwork(nn.Module):
+    """What compiled networks share.  `archdsl_graph` is the graph that a network was compiled from."""
+
+    _source: str
+    archdsl_graph: Graph
+
+    def forward_all(self, *inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+        """All outputs by name; `forward` returns the main one, the first that the spec names."""
+        (name,) = self.archdsl_graph.outputs
+        return {name: self.forward(*inputs)}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled by the source of its class, which is no class of an importable module."""
+        state = dict(self.__dict__, archdsl_graph=replace(self.archdsl_graph))  # without cached views
+        return _empty, (self._source,), state
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CompiledNetwork:
+        """A copy with its own weights; the graph, which never changes, is shared."""
+        from copy import deepcopy
+
+        memo[id(self.archdsl_graph)] = self.archdsl_graph
+        copy = _empty(self._source)
+        memo[id(self)] = copy
+        copy.__dict__.update(deepcopy(self.__dict__, memo))
+        return copy
+
+
+def build(graph: Graph, init: Initialisation = "default") -> CompiledNetwork:
+    """The module of a network (a graph without decisions), in training mode.
+
+    `forward` takes the inputs in the order of the graph, N × C × H × W, and returns the main output;
+    `forward_all` returns all of them.  `init="kaiming"` draws convolutions from a normal distribution
+    by fan-in (He et al. 2015, arXiv:1502.01852) and sets their biases to zero.
+    Raises SpecError where the network is not well-typed, or tied layers do not match.
+    """
+    code = lower(graph)
+    module = _empty(f"class {code.name}(CompiledNetwork):\n{methods(code)}")
+    children = module._modules
+    for attribute, layer in code.layers:
+        children[attribute] = make(layer)
+    module.archdsl_graph = graph
+    if init == "kaiming":
+        module.apply(_kaiming)
+    return module
+
+
+def _kaiming(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+@lru_cache(maxsize=256)
+def _class(source: str) -> type[CompiledNetwork]:
+    """The class that a text defines; compiled once."""
+    scope: dict[str, Any] = {"CompiledNetwork": CompiledNetwork, "torch": torch, "F": F, "__name__": __name__}
+    exec(compile(source, "<compiled network>", "exec"), scope)
+    cls = cast(type[CompiledNetwork], scope.popitem()[1])  # the last name that was defined
+    cls._source = source
+    return cls
+
+
+def _empty(source: str) -> CompiledNetwork:
+    """A module of the class that a text defines, without layers."""
+    return _class(source)()
