@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from archdsl.ir.graph import Decision
 
-MAX_CHARS = 8_000_000  # about 80,000 nodes
+MAX_CHARS = 64_000_000  # some 500,000 nodes; less where values over decisions are long
 MAX_DEPTH = 128  # of brackets; a reader that recurses must stop before Python does
 MAX_TERMS = 1_000  # of one `a + b + …`: it nests to the left
 MAX_DIGITS = 400
