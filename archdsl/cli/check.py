@@ -89,7 +89,7 @@ def _check(
 ) -> _Result:
     name = "<stdin>" if path is None else str(path)
     try:
-        report = opening.load_file(path).check(budget=budget, samples=samples, settings=settings)
+        report = opening.load_file(path).check(budget=budget, samples=samples, **settings)
     except SpecError as error:
         return _Result(name, error.diagnostics, (), strict)
     return _Result(name, report.diagnostics, report.proofs, strict)
@@ -149,7 +149,7 @@ def _print_json(results: Sequence[_Result]) -> None:
 
 
 def _print_sarif(results: Sequence[_Result]) -> None:
-    from archdsl.cli.group import version
+    from archdsl import __version__
     from archdsl.render.sarif import render
 
-    click.echo(render([d for r in results for d in r.diagnostics], version=version()), nl=False)
+    click.echo(render([d for r in results for d in r.diagnostics], version=__version__), nl=False)

@@ -62,6 +62,7 @@ def compile_(
 ) -> None:
     """Compile a network to PyTorch, Python, ONNX, a diagram or .arch; or print its layers.
 
+    `--emit arch` writes a network out in full, so that it needs no space; a space's file it formats.
     `--emit torch` prints the module, or saves its (untrained) weights where FILE ends in .safetensors.
     """
     _refuse(emit, output, folder, picture, as_json)
@@ -166,10 +167,15 @@ def _svg(_program: Program, target: Space | Network) -> str:
 
 
 def _arch(program: Program, target: Space | Network) -> str:
-    from archdsl.lang import unparse
     from archdsl.program import Network
 
-    return target.to_arch() if isinstance(target, Network) else unparse(program.unit.file)
+    if isinstance(target, Network):
+        from archdsl.spec.decompile import written_out
+
+        return written_out(target.graph)
+    from archdsl.lang import format_source
+
+    return format_source(program.unit.source)
 
 
 def _draw(target: Space | Network, output: Path) -> None:

@@ -22,6 +22,8 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as al
 
 def write_everything(network: Network, folder: Path, picture: Path | None) -> None:
     """Writes layers.txt, network.arch/.py/.onnx, diagram.svg, input.png and output.png into `folder`."""
+    from archdsl.spec.decompile import written_out
+
     graph = network.graph
     sizes = tuple(next(iter(graph.inputs.values())))
     click.echo(f"{network.name}: input {shape(sizes)}")
@@ -34,8 +36,8 @@ def write_everything(network: Network, folder: Path, picture: Path | None) -> No
         "layers.txt",
         f"{plural(len(rows), 'layer')}, {total.params:,} parameters, {total.macs:,} MACs",
     )
-    atomic.write_text(folder / "network.arch", network.to_arch())
-    _say(folder, "network.arch", "the network as text")
+    atomic.write_text(folder / "network.arch", written_out(graph))
+    _say(folder, "network.arch", "the network as text, written out in full")
     _write_diagram(network, folder)
     module, logits_KHW = _run(network, folder, picture, sizes)
     _write_python(network, folder)

@@ -83,9 +83,11 @@ def _explain_file(program: Program, as_json: bool) -> None:
         from archdsl.render.json import document
 
         declared = [{"kind": kind, "name": name} for kind, name in found]
-        click.echo(document("explain", file=str(program.path), kind="library", declared=declared), nl=False)
+        click.echo(
+            document("explain", file=opening.name_of(program), kind="library", declared=declared), nl=False
+        )
         return
-    click.echo(f"{program.path}: no space and no network; it declares")
+    click.echo(f"{opening.name_of(program)}: no space and no network; it declares")
     for kind, name in found:
         click.echo(f"  {kind} {name}")
 
@@ -94,7 +96,7 @@ def _text(program: Program, target: Space | Network, searches: list[str]) -> Ite
     graph = target.graph
     kind = "network" if graph.is_fixed else "space"
     origin = f" from {graph.origin}" if graph.origin else ""
-    yield f"{kind} {graph.name}{origin} ({program.path})"
+    yield f"{kind} {graph.name}{origin} ({opening.name_of(program)})"
     given = {**{n: tuple(s) for n, s in graph.inputs.items()}, **graph.settings}
     yield "settings: " + ", ".join(f"{name} = {setting(value)}" for name, value in given.items())
     yield ""
@@ -164,7 +166,7 @@ def _json(program: Program, target: Space | Network, searches: list[str]) -> str
 
     graph = target.graph
     whole: dict[str, Any] = {
-        "file": str(program.path),
+        "file": opening.name_of(program),
         "kind": "network" if graph.is_fixed else "space",
         "name": graph.name,
         "origin": graph.origin,

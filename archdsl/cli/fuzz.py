@@ -62,11 +62,14 @@ def fuzz(
 
     For each network: its .arch text and its graph text read back to the same graph; the shapes that were
     inferred are those that PyTorch computes; the emitted Python computes the same logits exactly, ONNX
-    to 1e-4 of the largest.  A network in place of a space is tried once.
+    to 1e-4 of the largest.  A file without a space has its
+    network tried, once.
     """
     if image is not None:
         settings = {**settings, "image": parse_value(image)}
     program = opening.load(spec)
+    if name is None and program.spaces:
+        name = list(program.spaces)[-1]
     target = opening.target(program, name, settings)
     seeds = list(range(seed, seed + number)) if not target.graph.is_fixed else [seed]
     repeat = _Repeat(spec, target.name, settings, onnx)

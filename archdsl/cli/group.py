@@ -61,18 +61,9 @@ class VerbGroup(click.Group):
             ) from error
 
 
-def version() -> str:
-    """The version of the installed package."""
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed
-
-    try:
-        return installed("archdsl")
-    except PackageNotFoundError:  # run from a checkout that was never installed
-        return "0+checkout"
-
-
 def print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        click.echo(f"archdsl {version()}")
+        from archdsl import __version__
+
+        click.echo(f"archdsl {__version__}")
         ctx.exit()

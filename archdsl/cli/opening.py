@@ -85,7 +85,7 @@ def target(program: Program, name: str | None, settings: Mapping[str, Any]) -> S
 def space(program: Program, name: str | None, settings: Mapping[str, Any]) -> Space:
     """The named space, or the file's only or last one."""
     if name is None and not program.spaces:
-        raise click.UsageError(f"{program.path} declares no space: there is nothing to choose")
+        raise click.UsageError(f"{name_of(program)} declares no space: there is nothing to choose")
     if name is not None and chosen(program, name) not in program.spaces:
         raise click.UsageError(f"{name} is a network: there is nothing left to choose")
     return program.space(name, **settings)
@@ -95,14 +95,19 @@ def chosen(program: Program, name: str | None) -> str:
     """`name` where the program has it, or the name of its default space or network."""
     known = [*program.spaces, *program.networks]
     if not known:
-        raise click.UsageError(f"{program.path} declares no space and no network")
+        raise click.UsageError(f"{name_of(program)} declares no space and no network")
     if name is None:
         return program.default_name()
     if name not in known:
         meant = closest(name, known)
         hint = f"did you mean `{meant}`?" if meant else f"it has {', '.join(known)}"
-        raise click.UsageError(f"{program.path} has no space or network `{name}`; {hint}")
+        raise click.UsageError(f"{name_of(program)} has no space or network `{name}`; {hint}")
     return name
+
+
+def name_of(program: Program) -> str:
+    """How messages call the file of a program."""
+    return program.unit.source.name
 
 
 def _shipped(path: Path) -> Path | None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from archdsl import atomic
 from archdsl.cli import opening
+from archdsl.cli.numbers import plural
 from archdsl.cli.settings import SetCommand, name_option, set_option
+from archdsl.resources import specs_folder
+
+if TYPE_CHECKING:
+    from archdsl.program import Network, Program
 
 _EPILOG = """\b
 Examples:
@@ -31,6 +36,9 @@ Examples:
 )  # fmt: skip
 @name_option
 @set_option
+@click.option(
+    "--full", is_flag=True, help="Write networks out in full rather than as decisions of the space."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the decisions of each as JSON.")
 def sample(
     spec: str,
@@ -39,13 +47,16 @@ def sample(
     output: Path | None,
     name: str | None,
     settings: dict[str, Any],
+    full: bool,
     as_json: bool,
 ) -> None:
     """Random networks of a space, as .arch text: every outcome of a decision is equally likely.
 
-    The same seed gives the same network.  Requirements of the space are not looked at.
+    The same seed gives the same network.  Requirements of the space are not looked at.  A network given as
+    decisions imports its space, so DIR gets a copy of the space's file.
     """
-    space = opening.space(opening.load(spec), name, settings)
+    program = opening.load(spec)
+    space = opening.space(program, name, settings)
     if as_json:
         from archdsl.render.json import document
 
@@ -54,11 +65,36 @@ def sample(
         return
     if number > 1 and output is None:
         raise click.UsageError("several networks need a folder: -o DIR")
+    if output is not None and not full:
+        _copy_space(program, output)
     for one in range(seed, seed + number):
-        text = space.bind(space.sample(random.Random(one))).to_arch()
+        text = _text(space.bind(space.sample(random.Random(one))), full)
         if output is None:
             click.echo(text, nl=False)
         else:
             atomic.write_text(output / f"{space.name.lower()}_{one}.arch", text)
     if output is not None:
-        click.echo(f"wrote {number} networks into {output}", err=True)
+        click.echo(f"wrote {plural(number, 'network')} into {output}", err=True)
+
+
+def _text(network: Network, full: bool) -> str:
+    from archdsl.spec.decompile import written_out
+
+    return written_out(network.graph) if full else network.to_arch()
+
+
+def _copy_space(program: Program, output: Path) -> None:
+    """Copies a spec and the files beside it that it imports, unless they are there already."""
+    root, library = program.unit.path.parent, specs_folder().resolve() / "std"
+    if output.resolve() == root:
+        return
+    ahead = [program.unit]
+    while ahead:
+        unit = ahead.pop()
+        copy = output / unit.path.relative_to(root)
+        if not copy.exists():
+            atomic.write_text(copy, unit.source.text)
+        elif copy.read_text("utf-8") != unit.source.text:
+            raise click.UsageError(f"{copy} is there already and is another file")
+        beside = {u.path: u for u, _ in unit.imported.values() if u.path.is_relative_to(root)}
+        ahead += [u for path, u in beside.items() if not path.is_relative_to(library)]

@@ -110,8 +110,10 @@ def test_a_file_of_ones_own_comes_before_the_one_that_ships(tmp_path: Path, monk
 def test_a_missing_spec_is_answered_with_what_was_meant(spec, hint, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("mine.arch").write_text("arch 1\n")
-    with pytest.raises(click.UsageError, match=rf"there is no file .*{hint}"):
+    with pytest.raises(click.UsageError) as caught:
         opening.find(spec)
+    assert f"there is no file {spec}" in caught.value.message
+    assert hint in caught.value.message
 
 
 def test_a_folder_stands_for_every_spec_in_it(tmp_path: Path):
@@ -123,7 +125,7 @@ def test_a_folder_stands_for_every_spec_in_it(tmp_path: Path):
 
 
 def test_a_folder_without_specs_is_a_mistake_in_the_usage(tmp_path: Path):
-    with pytest.raises(click.UsageError, match="no [.]arch file"):
+    with pytest.raises(click.UsageError, match=r"no \.arch file"):
         opening.find_all([str(tmp_path)])
 
 
