@@ -15,7 +15,10 @@ ROOT = Path(__file__).resolve().parent.parent
 CODE = re.compile(r"\bARCH\d{3}\b")
 ARCH_BLOCK = re.compile(r"^```arch\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-NOT_FROM_ONE_TEXT: dict[str, str] = {}
+NOT_FROM_ONE_TEXT: dict[str, str] = {
+    "ARCH850": "the text form of a graph is no spec",
+    "ARCH851": "the text form of a graph is no spec",
+}
 """Codes that the text of one spec cannot produce, and why; their pages show commands or files instead."""
 
 

@@ -124,7 +124,7 @@ def _item(name: str, recipe: Any, context: Context) -> Node | Mux:
         op,
         tuple(one(context.nodes, ordinal) for ordinal, _ in reads),
         {k: _value(v, context) for k, v in attrs.items()},
-        name if weights is None else f"{name} {weights}",
+        name if weights is None else f"weights of {name!r}, {weights}",
         frozenset(port for port, (_, optional) in enumerate(reads) if optional),
         one(ops, instance),
         one(cells, cell),
