@@ -20,6 +20,7 @@ SETTING_TYPES = ("int", "float", "bool", "str", "op")
 MAX_DEPTH = 100
 MAX_DIGITS = 18
 _ESCAPES = {'"': '"', "\\": "\\", "n": "\n", "t": "\t"}
+_WITHOUT_BRACKETS = (ast.Binary, ast.Chain, ast.Conditional, ast.Range)
 _ESCAPE = re.compile(r"\\(.)")
 _NUMBER_PART = re.compile(r"[0-9.]+")
 
@@ -224,7 +225,7 @@ class Builder:
 
     def choosable(self, source: Expr | Negation, words: str) -> Expr:
         source = self.plain(source, words)
-        if isinstance(source, ast.Set | ast.Name | ast.Call | ast.Index | ast.Attribute | ast.Optional):
+        if isinstance(source, ast.Set | ast.Name | ast.Call | ast.Index | ast.Attribute):
             return source
         self.report(
             "ARCH106",
@@ -284,8 +285,9 @@ class Builder:
     def parentheses(self, span: Span, *entries: Any) -> Expr:
         named = [entry for entry in entries if type(entry) is ast.Named]
         if not named and len(entries) == 1:
-            # The value's span grows over its parentheses; nobody else has seen the node yet.
-            object.__setattr__(entries[0], "span", span)
+            if isinstance(entries[0], _WITHOUT_BRACKETS):
+                # The span grows over the parentheses; nobody else has seen the node yet.
+                object.__setattr__(entries[0], "span", span)
             return entries[0]  # type: ignore[no-any-return]
         if len(named) < len(entries):
             wrong = next(entry for entry in entries[1 if not named else 0 :] if type(entry) is not ast.Named)
