@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -37,7 +37,7 @@ def make(layer: Layer) -> nn.Module:
     pattern = _pattern(layer.cls, tuple(layer.kwargs.items()))
     if pattern is None:
         return _constructed(layer.cls, layer.kwargs)
-    module = cast(nn.Module, object.__new__(pattern.cls))
+    module = object.__new__(pattern.cls)
     attributes = module.__dict__
     attributes.update(pattern.plain)
     for name, container in pattern.own:

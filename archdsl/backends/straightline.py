@@ -7,6 +7,7 @@ statement takes over the variable of an input that it is the last to read, and d
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -129,6 +130,7 @@ def _function(steps: Sequence[_Step], inputs: Mapping[str, str], results: Mappin
     dying = [_dying(step, at, last_read) for at, step in enumerate(steps)]
     variables, taken = _variables(steps, inputs, dying)
     sizes, noted = _noted_sizes(steps, last_read, variables, taken)
+    writable = _writable(steps)
     statements: list[str] = []
     comments: dict[int, str] = {}
     place: str | None = None
@@ -142,10 +144,12 @@ def _function(steps: Sequence[_Step], inputs: Mapping[str, str], results: Mappin
         for i in step.measured:
             names.append(sizes[i] if last_read[i] < at else f"{variables[i]}.shape[-2:]")
         layer = f"self.{step.layer}" if step.layer else None
-        target = variables[node.name]
-        statements.append(
-            f"{target} = {step.primitive.expression(names, layer, step.xs, step.y, node.attrs)}"
-        )
+        target, value = variables[node.name], None
+        if step.tensors[0] in writable and step.tensors[0] in dying[at]:
+            value = step.primitive.in_place(names[0], node.attrs)
+        if value is None:
+            value = step.primitive.expression(names, layer, step.xs, step.y, node.attrs)
+        statements.append(f"{target} = {value}")
         if gone := [variables[i] for i in dying[at] if variables[i] != target]:
             statements.append(f"del {', '.join(gone)}")
     named = tuple((key, variables[name]) for key, name in results.items())
@@ -190,6 +194,12 @@ def _dying(step: _Step, at: int, last_read: Mapping[str, int]) -> list[str]:
     read = step.tensors if len(step.tensors) == 1 else dict.fromkeys(step.tensors)
     dying = [i for i in read if last_read[i] == at]
     return dying + [i for i in step.measured if last_read[i] == at and i not in dying]
+
+
+def _writable(steps: Sequence[_Step]) -> set[str]:
+    """The values that may be overwritten by the step that reads them: nothing else will ever miss them."""
+    reads = Counter(i for step in steps for i in step.tensors)
+    return {s.node.name for s in steps if s.primitive.fresh and reads[s.node.name] == 1}
 
 
 def _variables(

@@ -28,13 +28,19 @@ class Activation(Primitive):
 class Relu(Activation):
     name = "relu"
     summary = "max(x, 0)"
-    function = "torch.relu"
+    function = "F.relu"
+
+    def in_place(self, name: str, a: Attrs) -> str:
+        return f"F.relu({name}, inplace=True)"
 
 
 class Relu6(Activation):
     name = "relu6"
     summary = "min(max(x, 0), 6)"
     function = "F.relu6"
+
+    def in_place(self, name: str, a: Attrs) -> str:
+        return f"F.relu6({name}, inplace=True)"
 
 
 class HardSwish(Activation):

@@ -75,6 +75,9 @@ class Primitive:
     What simplification may use: `makes_zero` says that the output is zeros, `keeps_zero` that zeros in
     give zeros out, `zero_is_neutral` that an input of zeros may be left out, `is_identity` that the
     output is the first input.
+
+    `fresh` says that the output is a new tensor which its own gradient does not need, so that its only
+    reader may write over it.
     """
 
     name: ClassVar[str]
@@ -84,11 +87,17 @@ class Primitive:
     tensor_settings: ClassVar[tuple[str, ...]] = ()
     makes_zero: ClassVar[bool] = False
     zero_is_neutral: ClassVar[bool] = False
+    fresh: ClassVar[bool] = False
 
     def tensors(self, inputs: int) -> int:
         """How many of a node's inputs are positional tensors; the rest are tensor settings."""
         most = self.arity[1]
         return inputs if most is None or not self.tensor_settings else min(inputs, most)
+
+    @property
+    def has_layer(self) -> bool:
+        """Whether its nodes hold weights or state, so that two equal ones are not the same."""
+        return type(self).layer is not Primitive.layer
 
     def keeps_zero(self, a: Attrs) -> bool:
         return False
@@ -118,6 +127,10 @@ class Primitive:
         (height, width) of the tensors given as settings; `layer` is the expression of its module.
         """
         raise NotImplementedError
+
+    def in_place(self, name: str, a: Attrs) -> str | None:
+        """The expression that overwrites its only input with its output; None where there is none."""
+        return None
 
 
 ADVISORY = frozenset({"ARCH330"})

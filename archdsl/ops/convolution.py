@@ -20,6 +20,7 @@ class Conv(Primitive):
 
     name = "conv"
     summary = "convolution with padding d * (k - 1) // 2"
+    fresh = True
     settings = (
         Setting("c", "int", lambda xs: xs[0][0], "output channels", low=1),
         _K,
@@ -56,6 +57,7 @@ class DepthwiseConv(Primitive):
 
     name = "dwconv"
     summary = "depthwise convolution: every channel by itself"
+    fresh = True
     settings = (_K, _S, _D, _BIAS)
 
     def keeps_zero(self, a: Attrs) -> bool:

@@ -16,6 +16,7 @@ class Concat(Primitive):
 
     name = "concat"
     summary = "concatenation along channels"
+    fresh = True
     arity = (1, None)
 
     def keeps_zero(self, a: Attrs) -> bool:
@@ -42,6 +43,7 @@ class Add(Primitive):
 
     name = "add"
     summary = "sum (also written +)"
+    fresh = True
     arity = (1, None)
     zero_is_neutral = True
 
@@ -68,6 +70,7 @@ class Mul(Primitive):
 
     name = "mul"
     summary = "product (also written *); sizes of 1 are stretched"
+    fresh = True
     arity = (2, 2)
 
     def keeps_zero(self, a: Attrs) -> bool:

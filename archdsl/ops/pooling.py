@@ -31,6 +31,7 @@ class MaxPool(Pool):
 
     name = "max_pool"
     summary = "maximum over windows"
+    fresh = True
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
@@ -43,6 +44,7 @@ class AvgPool(Pool):
 
     name = "avg_pool"
     summary = "mean over windows"
+    fresh = True
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs

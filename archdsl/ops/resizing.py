@@ -22,6 +22,7 @@ class Resize(Primitive):
 
     name = "resize"
     summary = "interpolation to the size of a tensor (like), by a factor, or to a size"
+    fresh = True
     settings = (
         Setting(
             "scale",

@@ -92,6 +92,7 @@ class Shift(Primitive):
 
     name = "shift"
     summary = "one row and column dropped at the start, zeros appended at the end"
+    fresh = True
 
     def keeps_zero(self, a: Attrs) -> bool:
         return True
