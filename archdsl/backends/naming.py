@@ -48,6 +48,11 @@ def unique(name: str, taken: set[str]) -> str:
     return free
 
 
+def plain_text(text: str) -> str:
+    """The text on one line, in characters that neither a comment nor a docstring treats specially."""
+    return re.sub(r"[^ -!#-\[\]-~]", "?", text)
+
+
 def chain_name(chain: Sequence[Node]) -> str:
     """What the paths of the chain's nodes have in common; `x` where that is nothing."""
     if len(chain) == 1:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from archdsl import ops
-from archdsl.backends.naming import NAMES_IN_SCOPE, RESERVED, chain_name, identifier, unique
+from archdsl.backends.naming import NAMES_IN_SCOPE, RESERVED, chain_name, identifier, plain_text, unique
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir.graph import Graph, Node
 from archdsl.ops.base import Layer, Primitive
@@ -138,7 +138,7 @@ def _function(steps: Sequence[_Step], inputs: Mapping[str, str], results: Mappin
         node = step.node
         if node.instance != place:
             place = node.instance
-            comments[len(statements)] = _printable(place or node.name)
+            comments[len(statements)] = plain_text(place or node.name)
         statements += noted.get(at, ())
         names = [variables[i] for i in step.tensors]
         for i in step.measured:
@@ -154,11 +154,6 @@ def _function(steps: Sequence[_Step], inputs: Mapping[str, str], results: Mappin
             statements.append(f"del {', '.join(gone)}")
     named = tuple((key, variables[name]) for key, name in results.items())
     return Function(tuple(statements), named, comments)
-
-
-def _printable(text: str) -> str:
-    """The text on one line, in characters that cannot end a comment."""
-    return text.encode("unicode_escape").decode("ascii")
 
 
 def _needed(steps: Sequence[_Step], results: Iterable[str]) -> list[_Step]:
@@ -240,23 +235,31 @@ def _noted_sizes(
     return sizes, statements
 
 
-def methods(code: Straightline, comments: bool = False) -> str:
+def methods(code: Straightline, readable: bool = False) -> str:
     """The text of the methods that compute the outputs, indented as in a class.
 
-    With comments, each op of the spec has its path above its statements.
+    For readers there are types, and above the statements of each op its path in the spec.
     """
-    text = _method("forward", code.inputs, code.forward, code.forward.results[0][1], comments)
+    (_, main), *_ = code.forward.results
+    text = _method("forward", code.inputs, code.forward, main, "torch.Tensor", readable)
     if code.forward_all is None:
         return text
-    results = ", ".join(f"{name!r}: {variable}" for name, variable in code.forward_all.results)
-    return f"{text}\n{_method('forward_all', code.inputs, code.forward_all, f'{{{results}}}', comments)}"
+    every = ", ".join(f"{name!r}: {variable}" for name, variable in code.forward_all.results)
+    returns = "dict[str, torch.Tensor]"
+    return (
+        text + "\n" + _method("forward_all", code.inputs, code.forward_all, f"{{{every}}}", returns, readable)
+    )
 
 
-def _method(name: str, inputs: Sequence[str], function: Function, result: str, comments: bool) -> str:
-    lines = [f"    def {name}({', '.join(('self', *inputs))}):\n"]
+def _method(
+    name: str, inputs: Sequence[str], function: Function, result: str, returns: str, readable: bool
+) -> str:
+    lines = [f"def {name}({', '.join(('self', *inputs))}):"]
+    if readable:
+        lines = [f"def {name}(self, {', '.join(f'{i}: torch.Tensor' for i in inputs)}) -> {returns}:"]
     for at, statement in enumerate(function.statements):
-        if comments and at in function.comments:
-            lines.append(f"        # {function.comments[at]}\n")
-        lines.append(f"        {statement}\n")
-    lines.append(f"        return {result}\n")
-    return "".join(lines)
+        if readable and at in function.comments:
+            lines.append(f"    # {function.comments[at]}")
+        lines.append(f"    {statement}")
+    lines.append(f"    return {result}")
+    return "".join(f"    {line}\n" for line in lines)
