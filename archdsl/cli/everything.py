@@ -26,6 +26,7 @@ def write_everything(network: Network, folder: Path, picture: Path | None) -> No
 
     graph = network.graph
     sizes = tuple(next(iter(graph.inputs.values())))
+    image_HWC = _image(picture, *sizes[1:])
     click.echo(f"{network.name}: input {shape(sizes)}")
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -39,9 +40,12 @@ def write_everything(network: Network, folder: Path, picture: Path | None) -> No
     atomic.write_text(folder / "network.arch", written_out(graph))
     _say(folder, "network.arch", "the network as text, written out in full")
     _write_diagram(network, folder)
-    module, logits_KHW = _run(network, folder, picture, sizes)
+    _save(folder / "input.png", image_HWC)
+    origin = "drawn for this purpose" if picture is None else str(picture)
+    _say(folder, "input.png", f"{origin}, at {shape(sizes[1:])}")
+    module, logits_KHW = _run(network, folder, image_HWC)
     _write_python(network, folder)
-    _write_onnx(network, module, folder, logits_KHW)
+    _write_onnx(module, folder, image_HWC, logits_KHW)
 
 
 def _say(folder: Path, name: str, what: str) -> None:
@@ -63,44 +67,32 @@ def _write_python(network: Network, folder: Path) -> None:
     _say(folder, "network.py", f"plain Python that needs torch alone, {plural(text.count(chr(10)), 'line')}")
 
 
-def _run(
-    network: Network, folder: Path, picture: Path | None, sizes: tuple[int, ...]
-) -> tuple[Any, NDArray[np.float32]]:
-    """The module, and its logits on the image; writes the image and the map of classes."""
+def _run(network: Network, folder: Path, image_HWC: NDArray[np.uint8]) -> tuple[Any, NDArray[np.float32]]:
+    """The module, and its logits on the image; writes the map of classes."""
     import numpy as np
     import torch
     from PIL import Image
 
     from archdsl.cli.street import paint_classes
 
-    _, height, width = sizes
-    image_HWC = _image(picture, height, width)
-    _save(folder / "input.png", image_HWC)
-    _say(
-        folder,
-        "input.png",
-        "drawn for this purpose" if picture is None else f"{picture}, at {height} × {width}",
-    )
-
     torch.manual_seed(0)
     module = network.module().eval()
     with torch.inference_mode():
         logits_KHW = _first(module(torch.from_numpy(_normalized(image_HWC)))).numpy()[0]
+    height, width, _ = image_HWC.shape
     classes = Image.fromarray(paint_classes(logits_KHW.argmax(0)))
     _save(folder / "output.png", np.asarray(classes.resize((width, height), Image.Resampling.NEAREST)))
-    _say(
-        folder,
-        "output.png",
-        f"the largest of {shape(logits_KHW.shape)} logits; weights are random, not trained",
-    )
+    sizes = shape(logits_KHW.shape)
+    _say(folder, "output.png", f"the largest of {sizes} logits; weights are random, not trained")
     return module, logits_KHW
 
 
-def _write_onnx(network: Network, module: Any, folder: Path, logits_KHW: NDArray[np.float32]) -> None:
-    """Exports the module and runs it once more by onnxruntime, on the image that `_run` wrote."""
+def _write_onnx(
+    module: Any, folder: Path, image_HWC: NDArray[np.uint8], logits_KHW: NDArray[np.float32]
+) -> None:
+    """Exports the module and runs it once more by onnxruntime, on the same image."""
     import numpy as np
     import onnxruntime
-    from PIL import Image
 
     from archdsl.backends.onnx_file import export
 
@@ -108,8 +100,7 @@ def _write_onnx(network: Network, module: Any, folder: Path, logits_KHW: NDArray
     with atomic.replacing(path) as temporary:
         export(module, temporary)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    image_1CHW = _normalized(np.asarray(Image.open(folder / "input.png")))
-    again = session.run(None, {session.get_inputs()[0].name: image_1CHW})[0][0]
+    again = session.run(None, {session.get_inputs()[0].name: _normalized(image_HWC)})[0][0]
     difference = float(np.abs(again - logits_KHW).max() / np.abs(logits_KHW).max())
     _say(folder, "network.onnx", f"onnxruntime gives the same logits to {difference:.1e} of the largest")
 

@@ -112,8 +112,10 @@ def _text(program: Program, target: Space | Network, searches: list[str]) -> Ite
     if graph.requirements:
         yield "required of every network:"
         yield from (f"  {r.text}" for r in graph.requirements)
+        yield ""
     for name in searches:
-        yield f"search {name}: {_search_line(program, name)}"
+        program.search(name)  # raises SpecError where it is not one
+        yield _search_text(program, name)
 
 
 def _decision_table(graph: Graph) -> str:
@@ -148,17 +150,12 @@ def _totals(graph: Graph) -> str:
     return f"{plural(candidates, 'candidate')} in all; {plural(len(graph.nodes), 'node')} in the graph\n"
 
 
-def _search_line(program: Program, name: str) -> str:
-    search = program.search(name)
-    return ", ".join(f"{key} = {value}" for key, value in _search_data(search).items())
+def _search_text(program: Program, name: str) -> str:
+    """A search as the formatter writes it."""
+    from archdsl.lang import ast, unparse
 
-
-def _search_data(search: Any) -> dict[str, str]:
-    from dataclasses import fields
-
-    return {
-        f.name: str(getattr(search, f.name)) for f in fields(search) if f.name not in ("name", "location")
-    }
+    text = unparse(ast.File(version=1, items=(program.searches[name],)))
+    return text.partition("\n\n")[2].rstrip("\n")
 
 
 def _json(program: Program, target: Space | Network, searches: list[str]) -> str:
@@ -173,7 +170,7 @@ def _json(program: Program, target: Space | Network, searches: list[str]) -> str
         "inputs": {name: list(shape) for name, shape in graph.inputs.items()},
         "settings": {k: list(v) if isinstance(v, tuple) else v for k, v in graph.settings.items()},
         "requirements": [r.text for r in graph.requirements],
-        "searches": searches,
+        "searches": [{"name": name, "text": _search_text(program, name)} for name in searches],
     }
     if graph.is_fixed:
         return document("explain", **whole, chosen=dict(graph.chosen), **tables.layers_data(graph))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,24 +49,24 @@ def _texts(program: Program, network: Network) -> Iterator[str]:
 
 def _shapes(graph: Graph, module: torch.nn.Module, image_1CHW: torch.Tensor) -> Iterator[str]:
     """Layers and outputs whose inferred shapes are not what PyTorch computes."""
-    from archdsl.backends.straightline import identifier
+    from archdsl.backends.naming import identifier
     from archdsl.passes.shapes import infer
 
     inferred = infer(graph)
     computed: dict[str, tuple[int, ...]] = {}
-    hooks = [
-        child.register_forward_hook(
-            lambda _m, _x, y, name=name: computed.setdefault(name, tuple(y.shape[1:]))
-        )
-        for name, child in module.named_children()
-    ]
+
+    def remember(name: str) -> Callable[..., None]:
+        def hook(_layer: Any, _inputs: Any, output: torch.Tensor) -> None:
+            computed[name] = tuple(output.shape[1:])
+
+        return hook
+
+    hooks = [child.register_forward_hook(remember(name)) for name, child in module.named_children()]
     logits = _main(module(image_1CHW))
     for hook in hooks:
         hook.remove()
     main = next(iter(graph.outputs.values()))
-    pairs: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
-        main: (inferred[main], tuple(logits.shape[1:]))
-    }
+    pairs = {main: (inferred[main], tuple(logits.shape[1:]))}
     uses = [getattr(node, "weights", None) for node in graph.nodes.values()]
     for name, node in graph.nodes.items():
         layer = identifier(name)
@@ -82,8 +82,8 @@ def _source(
 ) -> Iterator[str]:
     from archdsl.backends.source import emit
 
-    namespace: Mapping[str, Any] = {"__name__": "emitted"}
-    exec(compile(emit(graph), "emitted.py", "exec"), namespace)  # type: ignore[arg-type]  # our own emitter's text
+    namespace: dict[str, Any] = {"__name__": "emitted"}
+    exec(compile(emit(graph), "emitted.py", "exec"), namespace)  # our own emitter's text, not the user's
     classes = [v for v in namespace.values() if isinstance(v, type) and v.__module__ == "emitted"]
     twin = classes[-1]()
     twin.load_state_dict(module.state_dict())
