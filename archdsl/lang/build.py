@@ -14,18 +14,19 @@ from typing import Any
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, closest
 from archdsl.lang import ast
 from archdsl.lang.ast import Expr, Span
-from archdsl.lang.precedence import Negation, Token, Unfoldable, fold
+from archdsl.lang.precedence import Token, UnfoldableError, fold
 
 SETTING_TYPES = ("int", "float", "bool", "str", "op")
 MAX_DEPTH = 100
 MAX_DIGITS = 18
 _ESCAPES = {'"': '"', "\\": "\\", "n": "\n", "t": "\t"}
 _WITHOUT_BRACKETS = (ast.Binary, ast.Chain, ast.Conditional, ast.Range)
+_REFERENCES = (ast.Set, ast.Name, ast.Call, ast.Index, ast.Attribute)
 _ESCAPE = re.compile(r"\\(.)")
 _NUMBER_PART = re.compile(r"[0-9.]+")
 
 
-class Unsupported(Exception):
+class UnsupportedError(Exception):
     """The file is of a version that this parser does not know; already reported."""
 
 
@@ -62,7 +63,7 @@ class Builder:
                 place(number),
                 help_line="this archdsl reads version 1: write `arch 1`",
             )
-            raise Unsupported
+            raise UnsupportedError
         return 1
 
     def import_names(self, span: Span, *parts: Any) -> ast.Import:
@@ -99,7 +100,8 @@ class Builder:
                     help_line=f"write network {name.id} from {origin.id}(setting = value)",
                 )
                 continue
-            settings.append(self.setting_of_call(argument))
+            self.check_setting(argument)
+            settings.append(argument)
         return ast.Network(name, ast.Signature((), ()), origin, tuple(settings), body, span=span)
 
     def search(self, span: Span, name: ast.Name, space: ast.Name, *clauses: ast.Clause) -> ast.Search:
@@ -191,56 +193,51 @@ class Builder:
 
     # ------------------------------------------------------------ expressions
 
-    def expr(self, span: Span, first: Expr | Negation, *rest: Any) -> Expr:
-        if not rest and type(first) is not Negation:
-            return first
+    def row(self, span: Span, *parts: Expr | Token) -> Expr:
         try:
-            return fold(span, first, rest)
-        except Unfoldable as mistake:
+            return fold(span, parts)
+        except UnfoldableError as mistake:
             self.report(mistake.code, mistake.headline, mistake.span, help_line=mistake.help)
             return ast.Name("_", span=span)
 
-    def negation(self, span: Span, operand: Expr | Negation) -> Negation:
-        return Negation(span, operand)
+    def negative(self, span: Span, minus: Token, operand: Expr) -> Expr:
+        return ast.Unary("-", operand, span=span)
 
-    def negative(self, span: Span, minus: Token, operand: Expr | Negation) -> Expr:
-        return ast.Unary("-", self.plain(operand, "-"), span=span)
+    def one_of(self, span: Span, source: Expr) -> Expr:
+        self.check_choosable(source, "one of")
+        return ast.OneOf(source, span=span)
 
-    def one_of(self, span: Span, source: Expr | Negation) -> Expr:
-        return ast.OneOf(self.choosable(source, "one of"), span=span)
+    def any_of(self, span: Span, count: Token, source: Expr) -> Expr:
+        self.check_choosable(source, f"any {word(count)} of")
+        return ast.AnyOf(self.whole(count), source, span=span)
 
-    def any_of(self, span: Span, count: Token, source: Expr | Negation) -> Expr:
-        return ast.AnyOf(self.whole(count), self.choosable(source, f"any {word(count)} of"), span=span)
-
-    def once(self, span: Span, source: Expr | Negation) -> Expr:
-        return ast.Once(self.plain(source, "once"), span=span)
-
-    def plain(self, operand: Expr | Negation, before: str) -> Expr:
-        if isinstance(operand, Negation):
+    def once(self, span: Span, source: Expr) -> Expr:
+        if not isinstance(source, _REFERENCES):
             self.report(
-                "ARCH111", f"`not` after `{before}`", operand.span, help_line="put it in parentheses: (not a)"
+                "ARCH106",
+                "`once` takes a cell",
+                source.span,
+                "this is not a cell",
+                "name the cell: once Node, once Node(c = 8)",
             )
-            return ast.Name("_", span=operand.span)
-        return operand
+        return ast.Once(source, span=span)
 
-    def choosable(self, source: Expr | Negation, words: str) -> Expr:
-        source = self.plain(source, words)
-        if isinstance(source, ast.Set | ast.Name | ast.Call | ast.Index | ast.Attribute):
-            return source
-        self.report(
-            "ARCH106",
-            f"`{words}` takes a set",
-            source.span,
-            "this is not a set",
-            f"put the candidates in braces: {words} {{1..4}}, {words} {{skip, conv}}",
-        )
-        return source
+    def check_choosable(self, source: Expr, words: str) -> None:
+        if not isinstance(source, _REFERENCES):
+            self.report(
+                "ARCH106",
+                f"`{words}` takes a set",
+                source.span,
+                "this is not a set",
+                f"put the candidates in braces: {words} {{1..4}}, {words} {{skip, conv}}",
+            )
 
     def name(self, span: Span, token: Token) -> ast.Name:
         return ast.Name(token[token.lastindex or 0], span=span)
 
     def integer(self, span: Span, token: Token) -> ast.Number:
-        return ast.Number(self.whole(token), span=span)
+        digits = token[token.lastindex or 0]
+        return ast.Number(int(digits) if len(digits) <= MAX_DIGITS else self.whole(token), span=span)
 
     def decimal(self, span: Span, token: Token) -> ast.Number:
         return ast.Number(self.number(word(token), span), span=span)
@@ -319,35 +316,41 @@ class Builder:
         return ast.Named(path, value, span=span)
 
     def call(self, span: Span, fn: Expr, *arguments: Any) -> ast.Call:
-        settings = tuple(argument for argument in arguments if type(argument) is ast.Named)
-        inputs = arguments[: len(arguments) - len(settings)]
+        inputs = 0
+        for argument in arguments:
+            if type(argument) is ast.Named:
+                break
+            inputs += 1
+        settings = arguments[inputs:]
         for argument in settings:
-            self.setting_of_call(argument)
-        if settings and settings != arguments[len(inputs) :]:
-            first = arguments.index(settings[0])
-            wrong = next(a for a in arguments[first:] if type(a) is not ast.Named)
+            if type(argument) is not ast.Named or type(argument.path) is not ast.Name:
+                return self.mixed_call(span, fn, arguments)
+        return ast.Call(fn, arguments[:inputs], settings, span=span)
+
+    def mixed_call(self, span: Span, fn: Expr, arguments: tuple[Any, ...]) -> ast.Call:
+        """A call whose settings have no plain names, or stand before inputs."""
+        settings = tuple(argument for argument in arguments if type(argument) is ast.Named)
+        inputs = tuple(argument for argument in arguments if type(argument) is not ast.Named)
+        late = [argument for argument in inputs if argument.span[0] > settings[0].span[0]]
+        for argument in settings:
+            self.check_setting(argument)
+        if late:
             self.report(
                 "ARCH110",
                 "an input after a setting",
-                wrong.span,
-                "inputs come first; settings have names",
+                late[0].span,
+                "inputs come first; a setting needs its name",
                 "write f(x, k = 3)",
             )
-            inputs = tuple(a for a in arguments if type(a) is not ast.Named)
         return ast.Call(fn, inputs, settings, span=span)
 
-    def setting_of_call(self, argument: ast.Named) -> ast.Named:
+    def check_setting(self, argument: ast.Named) -> None:
         if type(argument.path) is not ast.Name:
-            self.report(
-                "ARCH113", "a setting's name is one word", argument.path.span, help_line="write f(k = 3)"
-            )
-        return argument
+            where = argument.path.span
+            self.report("ARCH113", "a setting's name is one word", where, help_line="write f(k = 3)")
 
-    def index(self, span: Span, base: Expr, subscripts: tuple[Expr, ...]) -> ast.Index:
+    def index(self, span: Span, base: Expr, *subscripts: Expr) -> ast.Index:
         return ast.Index(base, subscripts, span=span)
-
-    def subscripts(self, span: Span, *subscripts: Expr) -> tuple[Expr, ...]:
-        return subscripts
 
     def every(self, span: Span, star: Token) -> ast.Every:
         return ast.Every(span=span)

@@ -7,7 +7,7 @@ tokens and no parse tree are built.  Measured on 1,500 statements it takes a ten
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence, Iterator
 from dataclasses import replace
 from functools import cache
 from operator import itemgetter
@@ -15,17 +15,20 @@ from typing import Any, NamedTuple
 
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
 from archdsl.lang import ast
-from archdsl.lang.build import Builder, Unsupported
+from archdsl.lang.build import Builder, UnsupportedError
 from archdsl.lang.reading import check_text
 from archdsl.lang.tables import COMMENT, FIXED, STRAY, GrammarRule, load_tables
 
 MAX_STACK = 500
 MAX_ERRORS = 20
 
-PASS, ONE, MANY, GATHER, LIST, EXTEND = range(6)
+ONE, MANY, LIST, EXTEND = range(4)
+IS_WORD, IS_COMMENT, IS_STRAY = -1, -2, -3
 
 
 class _Rule(NamedTuple):
+    """What a reduction does: `mode` and `pick` say what it takes from the value stack."""
+
     size: int
     origin: int
     mode: int
@@ -34,20 +37,22 @@ class _Rule(NamedTuple):
 
 
 class _Language(NamedTuple):
-    """The tables, made ready for the loop."""
+    """The tables, made ready for the loop.
+
+    `rules[-n]` is rule n, and actions below `-passing` pass the value on: there is nothing to do but to go to
+    the state after `passes[action]`.  `kinds` has the symbol of each group of the scanner, or IS_….
+    """
 
     actions: tuple[tuple[int, ...], ...]
-    rules: tuple[_Rule, ...]  # in reverse, so that rules[-n] is rule n
+    rules: tuple[_Rule, ...]
+    passing: int
     scan: re.Pattern[str]
-    kinds: tuple[int, ...]  # the symbol of each group of the scanner; negative: see below
+    kinds: tuple[int, ...]
     fixed: dict[str, int]
     name: int
     start: int
     symbols: tuple[str, ...]
     keywords: frozenset[str]
-
-
-IS_WORD, IS_COMMENT, IS_STRAY = -1, -2, -3
 
 
 @cache
@@ -62,6 +67,7 @@ def language() -> _Language:
     return _Language(
         actions=tables.actions,
         rules=tuple(_ready(rule) for rule in reversed(tables.rules)),
+        passing=sum(rule.mode != "pass" for rule in tables.rules),
         scan=scan,
         kinds=tuple(kinds),
         fixed=tables.fixed,
@@ -75,18 +81,27 @@ def language() -> _Language:
 def _ready(rule: GrammarRule) -> _Rule:
     plain = all(kind == "value" for kind, _ in rule.pick)
     if rule.mode == "pass":
-        return _Rule(rule.size, rule.origin, PASS, itemgetter(rule.pick[0][1]), "")
-    if rule.mode == "value" and plain and len(rule.pick) == 1:
+        return _Rule(rule.size, rule.origin, ONE, itemgetter(-1), "")
+    if rule.mode == "extend":
+        return _Rule(rule.size, rule.origin, EXTEND, _gatherer(rule.pick[1:]), "")
+    if rule.mode == "list":
+        return _Rule(rule.size, rule.origin, LIST, _gatherer(rule.pick), "")
+    if plain and len(rule.pick) == 1:
         return _Rule(rule.size, rule.origin, ONE, itemgetter(rule.pick[0][1]), rule.build)
-    if rule.mode == "value" and plain and rule.pick:
+    if plain and rule.pick:
         return _Rule(rule.size, rule.origin, MANY, itemgetter(*(at for _, at in rule.pick)), rule.build)
-    mode = {"value": GATHER, "list": LIST, "extend": EXTEND}[rule.mode]
-    steps = rule.pick[1:] if mode == EXTEND else rule.pick
-    return _Rule(rule.size, rule.origin, mode, _gatherer(steps), rule.build)
+    return _Rule(rule.size, rule.origin, MANY, _gatherer(rule.pick), rule.build)
 
 
-def _gatherer(steps: tuple[tuple[str, int], ...]) -> Callable[[list[Any]], list[Any]]:
+def _gatherer(steps: tuple[tuple[str, int], ...]) -> Callable[[list[Any]], Sequence[Any]]:
     """What a callback gets, from the value stack: values, lists spliced in, None for what is absent."""
+    match steps:
+        case [("value", one)]:
+            return lambda values: (values[one],)
+        case [("splice", one)]:
+            return itemgetter(one)
+        case [("value", one), ("splice", rest)]:
+            return lambda values: (values[one], *values[rest])
 
     def gather(values: list[Any]) -> list[Any]:
         found: list[Any] = []
@@ -109,7 +124,7 @@ def parse(source: Source) -> ast.File:
     builder = Builder(source, language().keywords)
     try:
         file = _Parse(source, builder).run()
-    except Unsupported:
+    except UnsupportedError:
         file = None
     if builder.diagnostics:
         raise SpecError(sorted(builder.diagnostics, key=_where)[:MAX_ERRORS])
@@ -126,23 +141,20 @@ class _Parse:
         self.source = source
         self.builder = builder
         self.comments: list[ast.Comment] = []
-        self.callbacks = tuple(getattr(builder, rule.build, None) for rule in language().rules)
+        self.callbacks = tuple(
+            getattr(builder, rule.build) if rule.build else None for rule in language().rules
+        )
+        self.states, self.values, self.starts = [language().start], [None], [0]
 
     def run(self) -> ast.File | None:
         lang = language()
-        actions, rules, callbacks, kinds, fixed = (
-            lang.actions,
-            lang.rules,
-            self.callbacks,
-            lang.kinds,
-            lang.fixed,
-        )
-        name = lang.name
-        tokens = lang.scan.finditer(self.source.text)
-        states, values, starts = [lang.start], [None], [0]
+        actions, rules, passing, kinds = lang.actions, lang.rules, -lang.passing, lang.kinds
+        fixed, name = lang.fixed, lang.name
+        callbacks = self.callbacks
+        states, values, starts = self.states, self.values, self.starts
         row = actions[lang.start]
         end = 0
-        for token in tokens:
+        for token in lang.scan.finditer(self.source.text):
             group = token.lastindex
             kind = kinds[group]
             if kind < 0:
@@ -153,31 +165,33 @@ class _Parse:
                     continue
                 else:
                     raise self.fail(token)
-            while (action := row[kind]) <= 0:
-                if action == 0:
-                    raise self.fail(token)
+            action = row[kind]
+            while action < 0:
                 size, origin, mode, pick, _ = rules[action]
-                if mode == PASS:
-                    value = values[-1]
-                elif mode == ONE:
+                if mode == ONE:
                     value = callbacks[action]((starts[-size], end), pick(values))
                 elif mode == MANY:
-                    value = callbacks[action]((starts[-size], end), *pick(values))
-                elif mode == GATHER:
                     value = callbacks[action]((starts[-size], end), *pick(values))
                 elif mode == EXTEND:
                     value = values[-size]
                     value += pick(values)
                 else:
-                    value = pick(values)
+                    value = [*pick(values)]
                 if size > 1:
-                    del states[-size:], values[1 - size :], starts[1 - size :]
-                else:
-                    del states[-1]
+                    size = 1 - size
+                    del states[size:], values[size:], starts[size:]
                 values[-1] = value
-                action = actions[states[-1]][origin]
-                states.append(action)
-                row = actions[action]
+                below = actions[states[-2]]
+                state = below[origin]
+                row = actions[state]
+                action = row[kind]
+                while action < passing:
+                    state = below[rules[action][1]]
+                    row = actions[state]
+                    action = row[kind]
+                states[-1] = state
+            if action == 0:
+                raise self.fail(token)
             states.append(action)
             row = actions[action]
             values.append(token)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from archdsl.lang import ast
 from archdsl.lang.ast import Expr, Span
@@ -24,7 +24,13 @@ LEVELS = {
 }  # fmt: skip
 
 
-class Unfoldable(Exception):
+_ONE_IN_A_ROW = {
+    COMPARISON: ("comparison", "compare two values at a time: a < b and b < c"),
+    RANGE: ("range", "a range has two ends: low .. high"),
+}
+
+
+class UnfoldableError(Exception):
     """The row has no reading: a code, a headline, the place, and what to write instead."""
 
     def __init__(self, code: str, headline: str, span: Span, help_line: str):
@@ -32,11 +38,7 @@ class Unfoldable(Exception):
         self.code, self.headline, self.span, self.help = code, headline, span, help_line
 
 
-class Negation(NamedTuple):
-    """`not operand`, before it is known how far to the right the `not` reaches."""
-
-    span: Span
-    operand: Expr | Negation
+Token = re.Match[str]
 
 
 class Operator(NamedTuple):
@@ -44,23 +46,20 @@ class Operator(NamedTuple):
     span: Span
 
 
-Token = re.Match[str]
+def fold(span: Span, row: Sequence[Expr | Token]) -> Expr:
+    """The tree of a row of operands, operators and `not`s; raises UnfoldableError."""
+    if len(row) == 3 and not isinstance(row[0], re.Match):
+        text = row[1][row[1].lastindex]  # type: ignore[index, union-attr]
+        if text == "->":
+            return ast.Chain(row[0], row[2], span=span)  # type: ignore[arg-type]
+        if text in LEVELS and LEVELS[text] != RANGE:
+            return ast.Binary(text, row[0], row[2], span=span)  # type: ignore[arg-type]
+    return _Row([_named(part) if isinstance(part, re.Match) else part for part in row]).fold()
 
 
-def operator(token: Token) -> Operator:
+def _named(token: Token) -> Operator:
     group = token.lastindex or 0
     return Operator(token[group], token.span(group))
-
-
-def fold(span: Span, first: Expr | Negation, rest: Sequence[Any]) -> Expr:
-    """The tree of the row `first`, operator, operand, operator, operand, …; raises Unfoldable."""
-    if len(rest) == 2 and type(first) is not Negation and type(rest[1]) is not Negation:
-        text = rest[0][rest[0].lastindex]
-        if text == "->":
-            return ast.Chain(first, rest[1], span=span)
-        if text in LEVELS and LEVELS[text] != RANGE:
-            return ast.Binary(text, first, rest[1], span=span)
-    return _Row([first, *rest[1::2]], [operator(token) for token in rest[::2]]).fold()
 
 
 def _join(left: Expr, right: Expr) -> Span:
@@ -68,11 +67,10 @@ def _join(left: Expr, right: Expr) -> Span:
 
 
 class _Row:
-    """Operands and the operators between them; `at` is the operand to be read next."""
+    """A row being folded; `at` is the part to be read next."""
 
-    def __init__(self, operands: list[Expr | Negation], operators: list[Operator]):
-        self.operands = operands
-        self.operators = operators
+    def __init__(self, parts: list[Expr | Operator]):
+        self.parts = parts
         self.at = 0
 
     def fold(self) -> Expr:
@@ -81,15 +79,15 @@ class _Row:
         if upcoming is None:
             return value
         if upcoming.text != "->":  # only `else` and `step` are left to stop a conditional
-            before = {"else": "if", "step": ".."}[upcoming.text]
-            raise Unfoldable(
-                "ARCH111",
-                f"`{upcoming.text}` without `{before}`",
-                upcoming.span,
-                "write a if condition else b" if before == "if" else "write low .. high step width",
+            before, example = {
+                "else": ("if", "a if condition else b"),
+                "step": ("..", "low .. high step width"),
+            }[upcoming.text]
+            raise UnfoldableError(
+                "ARCH111", f"`{upcoming.text}` without `{before}`", upcoming.span, f"write {example}"
             )
         if isinstance(value, ast.Conditional) and self.at > 1:
-            raise Unfoldable(
+            raise UnfoldableError(
                 "ARCH105",
                 "`->` after a conditional",
                 upcoming.span,
@@ -100,12 +98,13 @@ class _Row:
     def chain(self, value: Expr) -> Expr:
         while (upcoming := self.upcoming()) is not None:
             if upcoming.text != "->":
-                raise Unfoldable(
+                raise UnfoldableError(
                     "ARCH105",
                     f"`{upcoming.text}` after a chain",
                     upcoming.span,
                     "put each chain in parentheses: (x -> f) + (y -> g)",
                 )
+            self.at += 1
             value = ast.Chain(value, op := self.operand(), span=_join(value, op))
         return value
 
@@ -113,10 +112,14 @@ class _Row:
         branches: list[tuple[Expr, Expr]] = []
         value = self.binary(OR)
         while (found := self.upcoming()) is not None and found.text == "if":
+            self.at += 1
             condition = self.binary(OR)
             upcoming = self.upcoming()
             if upcoming is None or upcoming.text != "else":
-                raise Unfoldable("ARCH111", "`if` without `else`", found.span, "write a if condition else b")
+                raise UnfoldableError(
+                    "ARCH111", "`if` without `else`", found.span, "write a if condition else b"
+                )
+            self.at += 1
             branches.append((value, condition))
             value = self.binary(OR)
         for then, condition in reversed(branches):
@@ -131,21 +134,15 @@ class _Row:
             text, here = upcoming.text, LEVELS.get(upcoming.text, 0)
             if here < level or here == 0 or text == "step":
                 break
-            if here == last and here in (COMPARISON, RANGE):
-                raise Unfoldable(
-                    "ARCH111",
-                    f"`{text}` after another {'comparison' if here == COMPARISON else 'range'}",
-                    upcoming.span,
-                    "compare two values at a time: a < b and b < c"
-                    if here == COMPARISON
-                    else "a range has two ends: low .. high",
-                )
+            if here == last and here in _ONE_IN_A_ROW:
+                what, example = _ONE_IN_A_ROW[here]
+                raise UnfoldableError("ARCH111", f"`{text}` after another {what}", upcoming.span, example)
+            self.at += 1
             right = self.binary(here + 1)
-            left = (
-                self.range(left, right)
-                if here == RANGE
-                else ast.Binary(text, left, right, span=_join(left, right))
-            )
+            if here == RANGE:
+                left = self.range(left, right)
+            else:
+                left = ast.Binary(text, left, right, span=_join(left, right))
             last = here
         return left
 
@@ -153,14 +150,15 @@ class _Row:
         upcoming = self.upcoming()
         if upcoming is None or upcoming.text != "step":
             return ast.Range(low, high, None, span=_join(low, high))
+        self.at += 1
         step = self.binary(SUM)
         return ast.Range(low, high, step, span=_join(low, step))
 
     def negated(self) -> Expr:
         starts = []
-        while isinstance(item := self.operands[self.at], Negation):
-            starts.append(item.span[0])
-            self.operands[self.at] = item.operand
+        while isinstance(part := self.parts[self.at], Operator):
+            starts.append(part.span[0])
+            self.at += 1
         if not starts:
             return self.operand()
         value = self.binary(COMPARISON)
@@ -169,15 +167,20 @@ class _Row:
         return value
 
     def operand(self) -> Expr:
-        item = self.operands[self.at]
-        if isinstance(item, Negation):
-            before = self.operators[self.at - 1].text
-            raise Unfoldable(
-                "ARCH111", f"`not` after `{before}`", item.span, "put it in parentheses: (not a)"
+        part = self.parts[self.at]
+        if isinstance(part, Operator):
+            before = self.parts[self.at - 1]
+            assert isinstance(before, Operator)
+            raise UnfoldableError(
+                "ARCH111", f"`not` after `{before.text}`", part.span, "put it in parentheses: (not a)"
             )
         self.at += 1
-        return item
+        return part
 
     def upcoming(self) -> Operator | None:
-        """The operator before the next operand; reading that operand steps over it."""
-        return self.operators[self.at - 1] if self.at <= len(self.operators) else None
+        """The operator that comes next, if the row goes on."""
+        if self.at == len(self.parts):
+            return None
+        part = self.parts[self.at]
+        assert isinstance(part, Operator)
+        return part

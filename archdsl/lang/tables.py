@@ -34,7 +34,7 @@ class GrammarRule:
     `build` names the callback (the alias, else the rule); `size` counts the symbols on the right.  `pick`
     lists what the callback gets, counted from the end of the value stack: an index, an index to be spliced
     in (helper rules, whose value is a list), or None for an absent `[optional]`.  `mode` is "value"
-    (call back), "pass" (the only child stands for the rule), "list" and "extend" (helper rules).
+    (call back), "pass" (the only part stands for the rule), "list" and "extend" (helper rules).
     """
 
     origin: int
@@ -49,7 +49,8 @@ class Tables:
     """What the parser runs on.
 
     `symbols` numbers terminals and nonterminals.  `actions[state][symbol]` is a state to go to (> 0), minus
-    the number of a rule to reduce (< 0; rules count from 1), or 0 for a mistake.  `scanner` has one group a
+    the number of a rule to reduce (< 0; rules count from 1, those that just pass a value on are last), or 0 for
+    a mistake.  `scanner` has one group a
     terminal with a pattern, and one, FIXED, for those spelled out; `fixed` maps spellings and keywords to
     their symbols.
     """
@@ -91,7 +92,11 @@ def _describe(lark: Lark) -> dict[str, Any]:
     nonterminals = sorted({rule.origin.name for rule in lark.rules})
     symbols = {name: number for number, name in enumerate(terminals + nonterminals)}
     states = {state: number for number, state in enumerate(table.states, start=1)}
-    rules = {rule: number for number, rule in enumerate(lark.rules, start=1)}
+    described = sorted(
+        ((_describe_rule(rule, symbols), rule) for rule in lark.rules),
+        key=lambda pair: pair[0]["mode"] == "pass",
+    )
+    rules = {rule: number for number, (_, rule) in enumerate(described, start=1)}
     done = len(states) + 1
     rows = [[0] * len(symbols) for _ in range(done + 1)]
     for state, actions in table.states.items():
@@ -104,7 +109,7 @@ def _describe(lark: Lark) -> dict[str, Any]:
         "symbols": list(symbols),
         "actions": rows,
         "start": states[table.start_states["start"]],
-        "rules": [_describe_rule(rule, symbols) for rule in lark.rules],
+        "rules": [data for data, _ in described],
         **_describe_scanner(lark, symbols),
     }
 
@@ -124,11 +129,14 @@ def _describe_rule(rule: Rule, symbols: dict[str, int]) -> dict[str, Any]:
             pick.append(("splice" if not symbol.is_term and symbol.name.startswith("_") else "value", at))
         at += 1
     mode = "value"
-    if rule.origin.name.startswith("_"):
-        recursive = pick[0][0] == "splice" and rule.expansion[0] == rule.origin
-        mode = "extend" if recursive else "list"
-    elif rule.options.expand1 and not rule.alias and len(pick) == 1:
+    if (
+        size == 1
+        and not rule.expansion[0].is_term
+        and (pick[0][0] == "splice" or (rule.options.expand1 and not rule.alias))
+    ):
         mode = "pass"
+    elif rule.origin.name.startswith("_"):
+        mode = "extend" if rule.expansion[0] == rule.origin else "list"
     return {
         "origin": symbols[rule.origin.name],
         "size": size,
