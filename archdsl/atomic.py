@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,8 @@ def replacing(path: Path) -> Iterator[Path]:
     The permissions of a file that was there are kept; a link is followed, so that what it leads to is
     replaced.  If the block raises, `path` stays as it was.
     """
+    import tempfile  # slow to import, and `check` writes nothing
+
     target = path.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=target.suffix)

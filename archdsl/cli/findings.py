@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Sequence
 
 import click
 
 from archdsl.diagnostics import Diagnostic
-from archdsl.render import text
 from archdsl.render.terminal import Palette, palette
 
 
@@ -17,6 +15,8 @@ def print_findings(diagnostics: Sequence[Diagnostic], *, err: bool = False) -> N
     """The diagnostics and, after errors, where to read more."""
     if not diagnostics:
         return
+    from archdsl.render import text  # most runs have nothing to print, and start sooner without it
+
     stream = sys.stderr if err else sys.stdout
     click.echo(text.render(diagnostics, colors=palette(stream), width=_width(stream)), err=err, color=True)
     codes = list(dict.fromkeys(d.code for d in diagnostics if d.severity == "error"))
@@ -30,5 +30,8 @@ def colors(*, err: bool = False) -> Palette:
 
 
 def _width(stream: object) -> int:
-    isatty = getattr(stream, "isatty", lambda: False)
-    return max(60, shutil.get_terminal_size().columns) if isatty() else 120
+    if not getattr(stream, "isatty", lambda: False)():
+        return 120
+    from shutil import get_terminal_size
+
+    return max(60, get_terminal_size().columns)
