@@ -10,6 +10,7 @@ from archdsl import ops
 from archdsl.diagnostics import Diagnostic, SpecError, closest
 from archdsl.ir import Expr, Graph, Mux, Node, Requirement
 from archdsl.ir.expr import evaluate, nodes_in, specialize
+from archdsl.ops.base import ADVISORY
 from archdsl.passes.shapes import FixedShape
 
 
@@ -213,7 +214,7 @@ class _Run:
         shapes = self.shapes
 
         def demand(condition: Any, code: str, message: str, /, **values: Any) -> None:
-            if not condition and code not in ops.ADVISORY:
+            if not condition and code not in ADVISORY:
                 self.failures.append((name, code, message.format(**values)))
 
         primitive = self.binder._primitives[item.op]

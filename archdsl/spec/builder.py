@@ -7,7 +7,7 @@ kept as an `Obligation` for `archdsl.spec.prove` where it is not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -245,9 +245,10 @@ class Builder:
     def tie(self, first: str, other: str) -> None:
         self.ties[other] = self.ties.get(first, first)
 
-    def unread(self, node: str) -> Value:
-        """In which networks no other node reads this one (of those added so far)."""
-        return apply("not", any_of([self._reads(reader, node) for reader in self.readers.get(node, ())]))
+    def unread(self, node: str, needed: Set[str]) -> Value:
+        """In which networks none of the needed nodes reads this one."""
+        readers = [reader for reader in self.readers.get(node, ()) if reader in needed]
+        return apply("not", any_of([self._reads(reader, node) for reader in readers]))
 
     def _reads(self, reader: str, node: str) -> Value:
         item = self.nodes[reader]
@@ -259,8 +260,6 @@ class Builder:
             for condition in conditions:
                 here = both(here, condition)
             return here
-        if not self.readers.get(reader):
-            return False  # nobody reads the mux itself
         keys = [key for key, source in item.cases if source == node]
         if isinstance(item.on, str):
             return self.is_outcome(item.on, *keys)  # type: ignore[arg-type]

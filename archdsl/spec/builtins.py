@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.ir import Expr, Measure, Pick
 from archdsl.ir.expr import apply, pick
+from archdsl.passes.liveness import live_nodes
 from archdsl.spec.frame import Frame, join
 from archdsl.spec.values import (
     Builtin,
@@ -78,15 +79,17 @@ def _rounding(name: str, function: Callable[[float], int]) -> Callable[..., Any]
 
 
 def _unused(ev: Evaluator, args: list[Any], at: Any, frame: Frame, site: str) -> Any:
-    """The members that nothing evaluated so far reads, each where that holds."""
+    """The members from which no other member is computed, each where that holds."""
     if len(args) != 1 or not isinstance(args[0], SetValue):
         raise frame.error("ARCH207", "`unused` takes a set of tensors: unused(x[3..9])", at)
-    members = []
     for member in args[0].members:
         if not isinstance(member.value, Tensor):
             raise frame.error("ARCH207", f"`unused` takes tensors, this set holds {kind_of(member.value)}", at)
+    needed = live_nodes(ev.builder.nodes, [m.value.node for m in args[0].members])
+    members = []
+    for member in args[0].members:
         node = member.value.node
-        free = ev.builder.unread(node)
+        free = ev.builder.unread(node, needed)
         if free is False:
             continue
         if free is not True:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from archdsl.diagnostics import Label
+from archdsl.diagnostics import Diagnostic, Label
 from archdsl.ir import Decision, Expr, Pick
 from archdsl.ir.expr import apply, pick, specialize
 from archdsl.spec.frame import Frame, join
@@ -16,6 +16,7 @@ from archdsl.spec.values import (
     Either,
     Function,
     ListValue,
+    Member,
     SetValue,
     Tensor,
     Undefined,
@@ -54,6 +55,7 @@ def decide(ev: Evaluator, expr: Any, count: int, frame: Frame) -> Any:
     if decision.size > OUTCOME_BUDGET:
         ev.stop(frame.error("ARCH712", f"a decision of more than {OUTCOME_BUDGET:,} outcomes", expr))
     decision = _register(ev, decision, expr, frame)
+    _warn_of_twins(ev, members, expr, frame)
     values = [m.value for m in members]
     if count > 1:
         values = [SetValue(chosen) for chosen in combinations(members, count)]
@@ -64,6 +66,24 @@ def decide(ev: Evaluator, expr: Any, count: int, frame: Frame) -> Any:
         with ev.assuming(path, (outcome,)):
             cases.append((outcome, ev.refine(values[outcome])))
     return merge(ev, path, cases, expr, frame)
+
+
+def _warn_of_twins(ev: Evaluator, members: tuple[Member, ...], expr: Any, frame: Frame) -> None:
+    """Candidates that are the same op under two labels."""
+    for n, member in enumerate(members):
+        twin = next((m for m in members[:n] if m.value == member.value and kind_of(m.value) == kind_of(member.value)), None)
+        location = frame.location(expr)
+        if twin is None or any(w.primary and w.primary.location == location for w in ev.warnings):
+            continue
+        ev.warnings.append(
+            Diagnostic(
+                "ARCH407",
+                f"candidates `{twin.label}` and `{member.label}` are the same",
+                Label(location, "chosen between here"),
+                severity="warning",
+                help="leave one out: a search would learn the same thing twice",
+            )
+        )
 
 
 def _under(ev: Evaluator) -> tuple[str, int] | None:

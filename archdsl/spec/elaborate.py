@@ -41,6 +41,9 @@ class Elaborated:
     unread: tuple[Decision, ...]
     resized: bool
     location: Location
+    given: Mapping[str, Any]
+    """Settings that were set from outside, or by the network that is from this space."""
+    warnings: tuple[Diagnostic, ...] = ()
 
 
 def elaborate(
@@ -140,7 +143,7 @@ def _evaluated(
     found = _finished(builder, ev, declared, unit, {**values, **{k: v for k, v in builder.inputs.items() if k in inputs}})
     if reader is not None:
         _no_decision_left(found, reader)
-    return replace(found, resized=bool(inputs))
+    return replace(found, resized=bool(inputs), given=settings)
 
 
 def _setting_names(declared: ast.Space | ast.Network) -> set[str]:
@@ -243,6 +246,8 @@ def _finished(
         unread=tuple(d for p, d in builder.decisions.items() if p not in decisions and p not in ev.given),
         resized=False,
         location=_at(unit, declared.name),
+        given={},
+        warnings=tuple(ev.warnings),
     )
 
 

@@ -75,6 +75,7 @@ class Evaluator:
     taken: set[str] = field(default_factory=set)
     """The given outcomes that were asked for."""
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    warnings: list[Diagnostic] = field(default_factory=list)
     measuring: bool = False
     """Whether a requirement is being evaluated, where `params` and the like may be read."""
     shared: dict[str, Any] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any
 
-from archdsl.diagnostics import Diagnostic, Label
+from archdsl.diagnostics import Diagnostic, Label, Severity
 from archdsl.ir import Apply, Dim, Expr, Graph, Mux, Pick, Value
 from archdsl.ir.expr import apply, evaluate
 from archdsl.ops.base import ADVISORY
@@ -208,16 +208,29 @@ class Prover:
             return None
         graph = self.found.graph
         witness = tuple((p, graph.decisions[p].outcomes[o]) for p, o in reached.items() if p in graph.decisions)
-        advisory = obligation.code in ADVISORY
+        severity, help = self._severity(obligation.code, witness)
         return Diagnostic(
             obligation.code,
             self._message(obligation, reached, bound),
             Label(obligation.location, f"in `{obligation.node}`"),
-            severity="warning" if advisory and self.found.resized else "error",
+            severity=severity,
             trace=obligation.trace.labels() if obligation.trace else (),
             witness=witness,
-            help="choose an input size that divides, for example with --set image=…" if advisory else None,
+            help=help,
         )
+
+    def _severity(self, code: str, witness: tuple[tuple[str, str], ...]) -> tuple[Severity, str | None]:
+        """A size that does not divide is a mistake where a file declares it for all its networks.
+
+        Where it was set from outside it may well be wanted, and where only some decisions lead to it,
+        the networks are as the space means them.
+        """
+        if code not in ADVISORY:
+            return "error", None
+        help = "choose an input size that divides: rows and columns are padded here"
+        if witness:
+            return "note", help
+        return ("warning" if self.found.resized else "error"), help
 
     def _message(self, obligation: Obligation, outcomes: Outcomes, bound: Bound) -> str:
         def dim(node: str, axis: int) -> int:

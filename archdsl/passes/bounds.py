@@ -1,0 +1,97 @@
+"""Bounds on what the networks of a space cost, without enumerating them.
+
+The lower bound counts what every network has, and for each decision made in every network the cheapest
+of its candidates; what candidates of several decisions share is counted for none of them.  It is sound,
+and exact where decisions are independent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from archdsl import ops
+from archdsl.ir import Expr, Graph, Mux, Node, Shape
+
+Least = Callable[[Any], int]
+"""The least value that a size or setting can have."""
+
+
+def least_cost(graph: Graph, shapes: Mapping[str, Shape], least: Least, what: str) -> tuple[int, dict[str, int]]:
+    """A lower bound of `params` or `macs` over the space, and the cheapest outcome of each decision."""
+    names = list(graph.nodes)
+    bit = {name: 1 << n for n, name in enumerate(names)}
+    must = _needed_by_all(graph, bit)
+    always = 0
+    for node in graph.outputs.values():
+        always |= must.get(node, 0)
+    cost = {n: _least_of(graph.nodes[n], shapes, least, what) for n in names}
+    extras = _extras(graph, bit, must, always)
+    shared = seen = 0
+    for outcomes in extras.values():
+        union = 0
+        for nodes in outcomes.values():
+            union |= nodes
+        shared |= seen & union
+        seen |= union
+    total = _sum(always, names, cost)
+    cheapest: dict[str, int] = {}
+    for decision, outcomes in extras.items():
+        prices = {o: _sum(nodes & ~shared, names, cost) for o, nodes in outcomes.items()}
+        best = min(prices, key=lambda o: (prices[o], o))
+        cheapest[decision] = best
+        total += prices[best]
+    return total, cheapest
+
+
+def _needed_by_all(graph: Graph, bit: Mapping[str, int]) -> dict[str, int]:
+    """For each node, as a bit set, the nodes without which it cannot be computed in any network."""
+    must: dict[str, int] = {}
+    for name, item in graph.nodes.items():
+        if isinstance(item, Mux):
+            sets = [must.get(s, 0) for s in item.inputs]
+            both = sets[0]
+            for other in sets[1:]:
+                both &= other
+            must[name] = both | bit[name]
+            continue
+        needed = bit[name]
+        for port, source in enumerate(item.inputs):
+            if port not in item.optional:
+                needed |= must.get(source, 0)
+        must[name] = needed
+    return must
+
+
+def _extras(graph: Graph, bit: Mapping[str, int], must: Mapping[str, int], always: int) -> dict[str, dict[int, int]]:
+    """For each decision made in every network, what each outcome adds to what every network has."""
+    found: dict[str, dict[int, int]] = {}
+    for name, item in graph.nodes.items():
+        if not isinstance(item, Mux) or not isinstance(item.on, str) or not bit[name] & always:
+            continue
+        outcomes = found.setdefault(item.on, {})
+        for key, source in item.cases:
+            adds = must.get(source, 0) & ~always if source is not None else 0
+            outcomes[int(key)] = outcomes.get(int(key), 0) | adds
+    return found
+
+
+def _sum(nodes: int, names: list[str], cost: Mapping[str, int]) -> int:
+    total = 0
+    while nodes:
+        low = nodes & -nodes
+        total += cost[names[low.bit_length() - 1]]
+        nodes ^= low
+    return total
+
+
+def _least_of(item: Node | Mux, shapes: Mapping[str, Shape], least: Least, what: str) -> int:
+    """Costs grow with every size and setting, but for groups, which must be plain to count at all."""
+    if isinstance(item, Mux) or isinstance(item.attrs.get("g"), Expr):
+        return 0
+    if item.weights != item.name and what == "params":
+        return 0
+    xs = [tuple(least(v) for v in shapes[i]) for i in item.inputs]
+    y = tuple(least(v) for v in shapes[item.name])
+    attrs = {k: least(v) if isinstance(v, Expr) else v for k, v in item.attrs.items()}
+    return int(getattr(ops.get(item.op).cost(xs, y, attrs), what))  # type: ignore[arg-type]

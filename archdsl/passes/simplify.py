@@ -1,0 +1,87 @@
+"""Simplification: common subexpressions, identities, zeros that a sum does not need, dead code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from archdsl import ops
+from archdsl.ir import Expr, Graph, Mux, Node
+from archdsl.passes.liveness import live_nodes
+from archdsl.passes.shapes import FixedShape, infer
+
+
+def simplify(graph: Graph, shapes: Mapping[str, FixedShape] | None = None) -> Graph:
+    """The same network, or space, with fewer nodes; weights and results stay what they were.
+
+    `shapes` are those of a network's nodes, where they are known already.
+    """
+    return _Simplifier(graph, shapes).run()
+
+
+class _Simplifier:
+    def __init__(self, graph: Graph, shapes: Mapping[str, FixedShape] | None):
+        self.graph = graph
+        self.fixed = graph.is_fixed
+        self.shapes: Mapping[str, Any] = shapes or (infer(graph) if self.fixed else {})
+        self.instead: dict[str, str] = {}
+        self.zeros: set[str] = set()
+        self.seen: dict[Any, str] = {}
+        self.nodes: dict[str, Node | Mux] = {}
+
+    def run(self) -> Graph:
+        for name, item in self.graph.nodes.items():
+            kept = self._mux(item) if isinstance(item, Mux) else self._node(item)
+            if kept is not None:
+                self.nodes[name] = kept
+        outputs = {out: self.instead.get(node, node) for out, node in self.graph.outputs.items()}
+        alive = live_nodes(self.nodes, outputs.values())
+        nodes = {name: item for name, item in self.nodes.items() if name in alive}
+        used = {i for n in nodes.values() if isinstance(n, Node) for i in (n.instance, n.cell) if i}
+        instances = {path: i for path, i in self.graph.instances.items() if path in used}
+        return replace(self.graph, nodes=nodes, outputs=outputs, instances=instances)
+
+    def _mux(self, mux: Mux) -> Mux | None:
+        cases = tuple((key, None if s is None else self.instead.get(s, s)) for key, s in mux.cases)
+        sources = {s for _, s in cases}
+        if len(sources) == 1 and None not in sources:
+            self.instead[mux.name] = cases[0][1] or ""
+            return None
+        if self._merged(mux.name, (mux.on, cases)):
+            return None
+        return mux if cases == mux.cases else replace(mux, cases=cases)
+
+    def _node(self, node: Node) -> Node | None:
+        inputs = tuple(self.instead.get(i, i) for i in node.inputs)
+        primitive = ops.get(node.op)
+        if self.fixed:
+            if primitive.zero_is_neutral and any(i in self.zeros for i in inputs):
+                inputs = tuple(i for i in inputs if i not in self.zeros) or inputs[:1]
+            xs, y = [self.shapes[i] for i in inputs], self.shapes[node.name]
+            if primitive.is_identity(xs, y, node.attrs):
+                self.instead[node.name] = inputs[0]
+                return None
+            values = inputs[: primitive.tensors(len(inputs))]
+            if primitive.makes_zero or (
+                primitive.keeps_zero(node.attrs) and all(i in self.zeros for i in values)
+            ):
+                self.zeros.add(node.name)
+        if not primitive.has_layer:
+            key = (node.op, inputs, node.optional, tuple((k, _typed(v)) for k, v in node.attrs.items()))
+            if self._merged(node.name, key):
+                return None
+        return node if inputs == node.inputs else replace(node, inputs=inputs)
+
+    def _merged(self, name: str, key: Any) -> bool:
+        """Whether an equal node stands before this one and is used instead."""
+        first = self.seen.setdefault(key, name)
+        if first == name:
+            return False
+        self.instead[name] = first
+        return True
+
+
+def _typed(value: Any) -> Any:
+    """Tells 1 from True and 1.0, which Python takes for equal."""
+    return value if isinstance(value, Expr | tuple) else (type(value), value)

@@ -1,0 +1,279 @@
+"""Specs as Python objects: load a file, take a space or network from it, sample, bind, compile."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
+from archdsl.ir import Decision, Graph
+from archdsl.lang import ast
+from archdsl.lang.loader import Unit
+from archdsl.lang.loader import load as load_unit
+from archdsl.passes.bind import Binder
+from archdsl.passes.simplify import simplify
+from archdsl.spec.check import Report, check
+from archdsl.spec.decompile import rows_text, written_out
+from archdsl.spec.elaborate import Elaborated, elaborate
+from archdsl.spec.search import SearchSpec, read_search
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A network with nothing left to choose.
+
+    `graph` is simplified; `chosen` are the decisions by which it was bound from `origin`, if it was.
+    """
+
+    graph: Graph
+    source: str | None = None
+    """Where its space can be imported from, for `to_arch`."""
+    given: Mapping[str, Any] = field(default_factory=dict)
+    """The settings of its space that were set from outside."""
+
+    @property
+    def name(self) -> str:
+        return self.graph.name
+
+    @property
+    def origin(self) -> str | None:
+        return self.graph.origin
+
+    @property
+    def chosen(self) -> Mapping[str, str]:
+        return self.graph.chosen
+
+    def to_arch(self) -> str:
+        """The network as the text of a file: its decisions where it has a space, in full otherwise."""
+        if self.origin is not None and self.source is not None:
+            return rows_text(self.graph, self.source, self.given)
+        return written_out(self.graph)
+
+    def module(self) -> torch.nn.Module:
+        """A PyTorch module with ordinary children and a straight-line forward, in eval mode."""
+        from archdsl.backends.torch_module import build
+
+        return build(self.graph).eval()
+
+    def _repr_svg_(self) -> str:
+        from archdsl.backends.diagram import svg
+
+        return svg(self.graph)
+
+    def __repr__(self) -> str:
+        origin = f" from {self.origin}" if self.origin else ""
+        return f"<network {self.name}{origin}: {len(self.graph.nodes)} nodes>"
+
+
+@dataclass(frozen=True, eq=False)
+class Space:
+    """All the networks that a spec describes."""
+
+    elaborated: Elaborated
+    source: str | None = None
+
+    @property
+    def graph(self) -> Graph:
+        return self.elaborated.graph
+
+    @property
+    def name(self) -> str:
+        return self.graph.name
+
+    @property
+    def decisions(self) -> Mapping[str, Decision]:
+        return self.graph.decisions
+
+    @property
+    def size(self) -> int:
+        """How many combinations of outcomes there are."""
+        return self.graph.size
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        return self.graph.settings
+
+    @cached_property
+    def binder(self) -> Binder:
+        return Binder(self.graph)
+
+    def sample(self, rng: random.Random) -> dict[str, str]:
+        """Decisions made uniformly at random, as path -> outcome."""
+        return {path: rng.choice(d.outcomes) for path, d in self.decisions.items()}
+
+    def bind(self, decisions: Mapping[str, Any], name: str = "Found") -> Network:
+        """The network that these decisions make.
+
+        Decisions that do not matter under the others may be left out.  Raises SpecError for paths and
+        outcomes that do not exist, for decisions left open, and where the network is not well-typed.
+        """
+        bound = self.binder.bind(self.binder.outcomes(decisions), name)
+        if bound.failures:
+            raise SpecError([_failure(bound.graph, *failure) for failure in bound.failures])
+        return Network(simplify(bound.graph, bound.shapes), self.source, self.elaborated.given)
+
+    def _repr_svg_(self) -> str:
+        from archdsl.backends.diagram import svg
+
+        return svg(self.graph)
+
+    def __repr__(self) -> str:
+        return f"<space {self.name}: {len(self.decisions)} decisions, {float(self.size):.3g} networks>"
+
+
+def _failure(graph: Graph, node: str, code: str, message: str) -> Diagnostic:
+    item = graph.nodes.get(node)
+    location = item.location if item is not None else None
+    witness = tuple(graph.chosen.items()) if len(graph.chosen) <= 8 else ()
+    return Diagnostic(code, message, Label(location, f"in `{node}`") if location else None, witness=witness)
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A file and all that it imports."""
+
+    unit: Unit
+
+    @property
+    def path(self) -> Path | None:
+        return self.unit.path
+
+    def _declared(self, kind: type) -> dict[str, Any]:
+        return {name: d for name, d in self.unit.declared.items() if isinstance(d, kind)}
+
+    @property
+    def spaces(self) -> dict[str, ast.Space]:
+        return self._declared(ast.Space)
+
+    @property
+    def networks(self) -> dict[str, ast.Network]:
+        return self._declared(ast.Network)
+
+    @property
+    def searches(self) -> dict[str, ast.Search]:
+        return self._declared(ast.Search)
+
+    def default_name(self) -> str:
+        """The last network of the file, else its last space.  Raises SpecError where there is neither."""
+        names = list(self.networks) or list(self.spaces)
+        if not names:
+            at = Label(Location(self.unit.source, 0, 0), "")
+            raise SpecError([Diagnostic("ARCH224", "the file declares no space and no network", at)])
+        return names[-1]
+
+    def target(self, name: str | None = None, **settings: Any) -> Space | Network:
+        """A space or network of the file by name; by default `default_name()`."""
+        name = name or self.default_name()
+        declared = {**self.spaces, **self.networks}.get(name)
+        if declared is None:
+            raise self._unknown(name)
+        found = elaborate(self.unit, declared, settings)
+        if isinstance(declared, ast.Space) and found.graph.decisions:
+            return Space(found, self._source(name))
+        if isinstance(declared, ast.Network) and found.graph.decisions:
+            raise SpecError([_open_network(found)])
+        graph = _well_typed(found)
+        return Network(simplify(graph), self._source_of_origin(declared), found.given)
+
+    def _source(self, name: str) -> str | None:
+        return self.path.name if self.path is not None else None
+
+    def _source_of_origin(self, declared: Any) -> str | None:
+        origin = getattr(declared, "origin", None)
+        if origin is None:
+            return None
+        for item in self.unit.file.items:
+            if isinstance(item, ast.Import) and any(n.id == origin.id for n in item.names):
+                return item.path.value
+        return self._source(origin.id)
+
+    def _unknown(self, name: str) -> SpecError:
+        known = [*self.spaces, *self.networks]
+        guess = closest(name, known)
+        help = f"did you mean `{guess}`?" if guess else f"it declares {', '.join(known) or 'neither spaces nor networks'}"
+        at = Label(Location(self.unit.source, 0, 0), "")
+        return SpecError([Diagnostic("ARCH224", f"the file declares no space or network `{name}`", at, help=help)])
+
+    def space(self, name: str | None = None, **settings: Any) -> Space:
+        """A space of the file.  A space whose every choice has one candidate has one network."""
+        declared = self._one(name, self.spaces, "space")
+        return Space(elaborate(self.unit, declared, settings), self._source(declared.name.id))
+
+    def network(self, name: str | None = None, **settings: Any) -> Network:
+        """A network of the file."""
+        declared = self._one(name, self.networks, "network")
+        found = self.target(declared.name.id, **settings)
+        assert isinstance(found, Network)
+        return found
+
+    def _one(self, name: str | None, known: Mapping[str, Any], kind: str) -> Any:
+        if name is None and known:
+            return list(known.values())[-1]
+        if name is None or name not in known:
+            raise self._unknown(name or kind)
+        return known[name]
+
+    def search(self, name: str | None = None) -> SearchSpec:
+        """A search of the file as a typed value."""
+        declared = self._one(name, self.searches, "search")
+        return read_search(self.unit, declared)
+
+    def check(self, *, budget: int | None = None, samples: int = 0, **settings: Any) -> Report:
+        """Everything that can be found wrong with the file, and what was proved of it."""
+        return check(self.unit, settings, budget=budget, samples=samples)
+
+
+def _open_network(found: Elaborated) -> Diagnostic:
+    decision = next(iter(found.graph.decisions.values()))
+    assert decision.location is not None
+    return Diagnostic(
+        "ARCH225",
+        f"network `{found.graph.name}` has a choice, `{decision.path}`",
+        Label(decision.location, "a network has nothing left to choose"),
+        help=f"make it a space: space {found.graph.name} {{…}}",
+    )
+
+
+def _well_typed(found: Elaborated) -> Graph:
+    from archdsl.spec.prove import prove
+
+    errors = [d for d in prove(found, "network")[0] if d.severity == "error"]
+    if errors:
+        raise SpecError(errors)
+    return found.graph
+
+
+def load(path: str | Path, *, text: str | None = None) -> Program:
+    """Reads a file and what it imports; `text` replaces what is on disk.  Raises SpecError."""
+    return Program(load_unit(path, text=text))
+
+
+def bind(space: Space, decisions: Mapping[str, Any]) -> Network:
+    """The network of a space that these decisions (path -> outcome) make."""
+    return space.bind(decisions)
+
+
+def compile(program: str | Path | Program, name: str | None = None, **settings: Any) -> torch.nn.Module:
+    """A network of a spec as a PyTorch module in eval mode; `forward` gives the main logits."""
+    if not isinstance(program, Program):
+        program = load(program)
+    found = program.target(name, **settings)
+    if isinstance(found, Space):
+        raise SpecError(
+            [
+                Diagnostic(
+                    "ARCH226",
+                    f"`{found.name}` is a space of {float(found.size):.3g} networks",
+                    Label(found.elaborated.location, "not one network"),
+                    help="bind its decisions first: archdsl.bind(space, {…})",
+                )
+            ]
+        )
+    return found.module()

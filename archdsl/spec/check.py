@@ -1,0 +1,131 @@
+"""Everything that can be found wrong with a file, and what was proved of it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
+from archdsl.lang import ast
+from archdsl.lang.loader import Unit
+from archdsl.passes.bind import Binder
+from archdsl.spec.elaborate import Elaborated, elaborate
+from archdsl.spec.lint import lint_decisions, lint_names
+from archdsl.spec.prove import BUDGET, Proof, prove
+from archdsl.spec.require import check_requirements
+from archdsl.spec.search import read_search
+
+
+@dataclass(frozen=True)
+class Report:
+    """The findings about a file, in the order of its text, and what was proved of each declaration."""
+
+    diagnostics: tuple[Diagnostic, ...]
+    proofs: tuple[Proof, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error; warnings and notes do not count."""
+        return not any(d.severity == "error" for d in self.diagnostics)
+
+
+def check(
+    unit: Unit, settings: Mapping[str, Any] | None = None, *, budget: int | None = None, samples: int = 0
+) -> Report:
+    """Checks every space, network and search of a file, under settings from outside.
+
+    `budget` bounds the work spent on one condition; what it leaves open can be tried on `samples` random
+    networks.
+    """
+    diagnostics = list(lint_names(unit))
+    proofs: list[Proof] = []
+    if not (unit.declared or unit.imported):
+        at = Label(Location(unit.source, 0, 0), "")
+        diagnostics.append(Diagnostic("ARCH224", "the file declares nothing", at))
+    for declared in unit.declared.values():
+        try:
+            if isinstance(declared, ast.Space | ast.Network):
+                found, proof = _check_target(unit, declared, dict(settings or {}), budget or BUDGET, samples)
+                diagnostics.extend(found)
+                proofs.append(proof)
+            elif isinstance(declared, ast.Search):
+                read_search(unit, declared)
+        except SpecError as error:
+            diagnostics.extend(error.diagnostics)
+            if isinstance(declared, ast.Space | ast.Network):
+                kind = "space" if isinstance(declared, ast.Space) else "network"
+                proofs.append(Proof(declared.name.id, kind, 0, 0, 0, ok=False))
+    return Report(tuple(_once_each(diagnostics)), tuple(proofs))
+
+
+def _check_target(
+    unit: Unit, declared: ast.Space | ast.Network, settings: dict[str, Any], budget: int, samples: int
+) -> tuple[list[Diagnostic], Proof]:
+    found = elaborate(unit, declared, settings)
+    kind = "network" if isinstance(declared, ast.Network) else "space"
+    diagnostics = list(found.warnings)
+    if kind == "network" and found.graph.decisions:
+        decision = next(iter(found.graph.decisions.values()))
+        assert decision.location is not None
+        diagnostics.append(
+            Diagnostic(
+                "ARCH225",
+                f"network `{found.graph.name}` has a choice, `{decision.path}`",
+                Label(decision.location, "a network has nothing left to choose"),
+                help=f"make it a space: space {found.graph.name} {{…}}",
+            )
+        )
+    failed, proof = prove(found, kind, budget)
+    diagnostics += failed
+    if proof.ok:
+        diagnostics += check_requirements(found, budget)
+        diagnostics += _open(found, proof, samples)
+    diagnostics += lint_decisions(found)
+    if any(d.severity == "error" for d in diagnostics) and proof.ok:
+        proof = Proof(proof.target, kind, proof.decisions, proof.size, proof.obligations, proof.open, False)
+    return diagnostics, proof
+
+
+def _open(found: Elaborated, proof: Proof, samples: int) -> Iterator[Diagnostic]:
+    """What the budget left open, tried on random networks where that was asked for."""
+    if not proof.open:
+        return
+    binder, rng = Binder(found.graph), random.Random(0)
+    for _ in range(samples):
+        outcomes = {path: rng.randrange(d.size) for path, d in found.graph.decisions.items()}
+        bound = binder.bind(outcomes)
+        for node, code, message in bound.failures:
+            item = found.graph.nodes.get(node)
+            place = item.location if item is not None and item.location else found.location
+            witness = tuple(bound.graph.chosen.items())
+            yield Diagnostic(code, message, Label(place, f"in `{node}`"), witness=witness)
+            return
+    tried = f"; {samples} random networks are well-typed" if samples else ""
+    yield Diagnostic(
+        "ARCH408",
+        f"{len(proof.open)} conditions of `{found.graph.name}` were not decided within the budget{tried}",
+        Label(found.location, ""),
+        severity="warning",
+        help="spend more with --budget, or try random networks with --samples; first: " + proof.open[0],
+    )
+
+
+def _once_each(diagnostics: list[Diagnostic]) -> Iterator[Diagnostic]:
+    """Each finding once, in the order of the text; files in the order they were met."""
+    seen: set[Any] = set()
+    files: dict[str, int] = {}
+    for d in diagnostics:
+        if d.primary:
+            files.setdefault(d.primary.location.source.name, len(files))
+    ordered = sorted(
+        diagnostics,
+        key=lambda d: (files[d.primary.location.source.name], d.primary.location.start) if d.primary else (-1, 0),
+    )
+    for diagnostic in ordered:
+        place = diagnostic.primary.location if diagnostic.primary else None
+        key = (diagnostic.code, place, None if place else diagnostic.headline)
+        if key not in seen:
+            seen.add(key)
+            yield diagnostic

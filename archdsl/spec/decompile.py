@@ -1,0 +1,145 @@
+"""Back to text: a network as decisions in its space, or written out in full."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from archdsl import ops
+from archdsl.diagnostics import Source
+from archdsl.ir import Apply, Graph, Measure, Mux, Node, Value
+from archdsl.lang import format_source
+from archdsl.lang.parser import language
+from archdsl.spec.evaluate import MEASURES
+
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_LABEL = re.compile(r"(-?[0-9]+(\.[0-9]+)?|[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*(\[[A-Za-z0-9_, -]*\])?)\Z")
+_ROUND = re.compile(r"(?P<round>.*\])\.(?P<name>[^\[\]]+)\Z")
+_FUNCTIONS = {"le": "<=", "lt": "<", "eq": "==", "ne": "!=", "and": "and", "or": "or",
+              "add": "+", "sub": "-", "mul": "*", "div": "/"}  # fmt: skip
+_UNITS = {"count": "", "time": " ms", "rate": " fps"}
+
+
+def rows_text(graph: Graph, source: str, settings: Mapping[str, Any] | None = None) -> str:
+    """A file with `network … from …`: one row for each round of a stage.
+
+    `source` is the path to import the space from; `settings` those that were set from outside.
+    """
+    rows: dict[str, list[str]] = {}
+    for path, outcome in graph.chosen.items():
+        found = _ROUND.match(path)
+        if found is None:
+            rows[path] = [outcome_source(outcome)]
+        else:
+            rows.setdefault(found["round"], []).append(f"{found['name']} = {outcome_source(outcome)}")
+    lines = []
+    for path, entries in rows.items():
+        one = len(entries) == 1 and " = " not in entries[0]
+        lines.append(f"  {path} = {entries[0] if one else '(' + ', '.join(entries) + ')'}")
+    origin = graph.origin or ""
+    given = ", ".join(f"{k} = {setting_source(v)}" for k, v in (settings or {}).items())
+    path = source if source.startswith(("./", "std/")) else f"./{source}"
+    text = f'arch 1\n\nimport {origin} from "{path}"\n\n'
+    text += f"network {graph.name} from {origin}{f'({given})' if given else ''} {{\n" + "\n".join(lines) + "\n}\n"
+    return format_source(Source("found", text))
+
+
+def outcome_source(outcome: str) -> str:
+    """An outcome as it is written in a row; a string where it is not a plain label."""
+    if outcome.startswith("{"):
+        return "{" + ", ".join(outcome_source(part) for part in outcome[1:-1].split(", ")) + "}"
+    if _LABEL.match(outcome) and outcome not in language().keywords or outcome in ("true", "false"):
+        return outcome
+    return _string(outcome)
+
+
+def setting_source(value: Any) -> str:
+    """A constant as the language writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(setting_source(v) for v in value) + "]"
+    return _string(value) if isinstance(value, str) else repr(value)
+
+
+def _string(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+    return f'"{escaped}"'
+
+
+# ---------------------------------------------------------------- written out
+
+
+def written_out(graph: Graph) -> str:
+    """A file with the network in full, primitive by primitive; needs nothing else to be compiled.
+
+    Raises ValueError for a graph with decisions.
+    """
+    if not graph.is_fixed:
+        raise ValueError(f"{graph.name} has decisions; bind them first")
+    names = _names(graph)
+    lines = [f"  input {names[i]}: [{c}, {h}, {w}]" for i, (c, h, w) in graph.inputs.items()]
+    weights: dict[str, list[str]] = {}
+    for name, node in graph.nodes.items():
+        assert not isinstance(node, Mux)
+        lines.append(f"  {names[name]} = {_application(node, names)}")
+        weights.setdefault(node.weights, []).append(names[name])
+    lines += [f"  tie {', '.join(tied)}" for tied in weights.values() if len(tied) > 1]
+    lines += [f"  output {names[out]} = {names[node]}" for out, node in graph.outputs.items()]
+    lines += [
+        f"  require {condition_source(r.condition)}"
+        for r in graph.requirements
+        if not isinstance(r.condition, bool)
+    ]
+    text = f"arch 1\n\nnetwork {graph.name} {{\n" + "\n".join(lines) + "\n}\n"
+    return format_source(Source("found", text))
+
+
+def _names(graph: Graph) -> dict[str, str]:
+    """A plain name for each input, node and output; those that are plain already stay."""
+    taken: set[str] = set(language().keywords) | set(ops.primitives())
+    names: dict[str, str] = {}
+    for output in graph.outputs:
+        taken.add(output)
+        names[output] = output
+    for name in (*graph.inputs, *graph.nodes):
+        plain = name if _WORD.match(name) else re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
+        if not plain or not _WORD.match(plain):
+            plain = f"n_{plain}"
+        unique, n = plain, 2
+        while unique in taken:
+            unique, n = f"{plain}_{n}", n + 1
+        taken.add(unique)
+        names[name] = unique
+    return names
+
+
+def _application(node: Node, names: Mapping[str, str]) -> str:
+    primitive = ops.get(node.op)
+    count = primitive.tensors(len(node.inputs))
+    parts = [names[i] for i in node.inputs[:count]]
+    for setting in primitive.settings:
+        if setting.name in node.attrs and node.attrs[setting.name] != setting.default:
+            parts.append(f"{setting.name} = {setting_source(node.attrs[setting.name])}")
+    likes = zip(primitive.tensor_settings, node.inputs[count:], strict=False)
+    parts += [f"{setting} = {names[source]}" for setting, source in likes]
+    return f"{node.op}({', '.join(parts)})"
+
+
+def condition_source(value: Value) -> str:
+    """A condition over properties of the network as the language writes it."""
+    if isinstance(value, Measure):
+        options = ", ".join(f"{k} = {setting_source(v)}" for k, v in value.options)
+        return f"{value.name}({options})" if options or value.name in ("latency", "rate") else value.name
+    if isinstance(value, Apply):
+        if value.fn == "not":
+            return f"not ({condition_source(value.args[0])})"
+        left, right = value.args
+        unit = next((_UNITS[MEASURES[a.name]] for a in (left, right) if isinstance(a, Measure)), "")
+        sides = [
+            condition_source(a) if isinstance(a, Measure | Apply) else f"{a!r}{unit}" for a in (left, right)
+        ]
+        wrapped = [f"({s})" if isinstance(a, Apply) else s for s, a in zip(sides, (left, right), strict=True)]
+        return f"{wrapped[0]} {_FUNCTIONS[value.fn]} {wrapped[1]}"
+    return setting_source(value)

@@ -1,0 +1,199 @@
+"""Findings that do not depend on values: names nobody defines, choices that change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from archdsl import ops
+from archdsl.diagnostics import Diagnostic, Label, SpecError, closest
+from archdsl.ir import Decision, Mux, Pick
+from archdsl.ir.expr import Apply
+from archdsl.lang import ast
+from archdsl.lang.loader import Unit
+from archdsl.spec.builtins import BUILTINS
+from archdsl.spec.elaborate import Elaborated
+from archdsl.spec.evaluate import MEASURES
+from archdsl.spec.frame import Frame
+
+
+def lint_names(unit: Unit) -> Iterator[Diagnostic]:
+    """Unknown names in declarations, also in those that nothing uses; imports that nothing uses."""
+    outside = {*unit.declared, *unit.imported, *ops.primitives(), *BUILTINS}
+    used: set[str] = set()
+    for declared in unit.declared.values():
+        if isinstance(declared, ast.Search):
+            used.add(declared.space.id)
+            continue
+        if isinstance(declared, ast.Network) and declared.origin is not None:
+            used.add(declared.origin.id)
+            continue
+        names = list(_names(declared))
+        used |= {n.id for n in names}
+        local = _assigned(declared)
+        for name in names:
+            if name.id not in outside and name.id not in local:
+                yield from _unknown(unit, name, local, outside).diagnostics
+    for item in unit.file.items:
+        if not isinstance(item, ast.Import):
+            continue
+        for name in item.names:
+            if name.id not in used:
+                yield Diagnostic(
+                    "ARCH227",
+                    f"`{name.id}` is imported and not used",
+                    Label(Frame(unit).location(name), ""),
+                    severity="warning",
+                    help="leave it out",
+                )
+
+
+def _unknown(unit: Unit, name: ast.Name, local: set[str], outside: set[str]) -> SpecError:
+    guess = closest(name.id, sorted(local | outside))
+    return Frame(unit).error(
+        "ARCH201",
+        f"`{name.id}` is not defined",
+        name,
+        "not found in this scope, the file, its imports or the primitives",
+        help=f"did you mean `{guess}`?" if guess else f'import it: import {name.id} from "std/ops.arch"',
+    )
+
+
+def _names(declared: Any) -> Iterator[ast.Name]:
+    """The names that a declaration reads.  Properties of a whole network are only for requirements."""
+    if isinstance(declared, ast.Constant):
+        yield from _read(declared.value)
+        return
+    for setting in declared.signature.settings:
+        if setting.default is not None:
+            yield from _read(setting.default)
+    body = declared.body
+    yield from _statements(body.statements) if isinstance(body, ast.Block) else _read(body)
+
+
+def _statements(statements: tuple[Any, ...]) -> Iterator[ast.Name]:
+    for s in statements:
+        match s:
+            case ast.Assign():
+                for target in s.targets:
+                    yield from _read(getattr(target, "subscripts", ()))
+                yield from _read(s.value)
+            case ast.Stage():
+                yield from _read(tuple(b.domain for b in s.binders))
+                if s.repeat is not None:
+                    yield from _read(s.repeat)
+                yield from _statements(s.body.statements)
+            case ast.Require():
+                yield from (n for n in _read(s.condition) if n.id not in MEASURES)
+            case _:
+                yield from _read(tuple(getattr(s, f.name) for f in fields(s) if f.name != "span"))
+
+
+def _read(expr: Any) -> Iterator[ast.Name]:
+    """The names in an expression, but for those that a `?` lets be missing and names of settings."""
+    if isinstance(expr, ast.Optional):
+        inner = expr.base.subscripts if isinstance(expr.base, ast.Index) else ()
+        yield from _read(inner)
+    elif isinstance(expr, ast.Named):
+        yield from _read(expr.value)
+    elif isinstance(expr, ast.Name):
+        yield expr
+    elif isinstance(expr, tuple):
+        for item in expr:
+            yield from _read(item)
+    elif is_dataclass(expr):
+        for f in fields(expr):
+            if f.name != "span":
+                yield from _read(getattr(expr, f.name))
+
+
+def _assigned(declared: Any) -> set[str]:
+    if isinstance(declared, ast.Constant):
+        return set()
+    found = {n.id for n in declared.signature.inputs} | {s.name for s in declared.signature.settings}
+    if isinstance(declared.body, ast.Block):
+        _collect(declared.body.statements, found)
+    return found
+
+
+def _collect(statements: tuple[Any, ...], found: set[str]) -> None:
+    for s in statements:
+        if isinstance(s, ast.Assign):
+            for target in s.targets:
+                base = target.base if isinstance(target, ast.Index) else target
+                if isinstance(base, ast.Name):
+                    found.add(base.id)
+        elif isinstance(s, ast.Stage):
+            found |= {b.name for b in s.binders}
+            _collect(s.body.statements, found)
+        elif isinstance(s, ast.Input | ast.Output):
+            found.add(s.name)
+
+
+# ---------------------------------------------------------------- decisions
+
+
+def lint_decisions(found: Elaborated) -> Iterator[Diagnostic]:
+    """Decisions that change nothing, and outcomes that make no difference."""
+    live = {d.location for d in found.graph.decisions.values()}
+    for decision in found.unread:
+        if decision.location in live or decision.location is None:
+            continue
+        live.add(decision.location)
+        yield Diagnostic(
+            "ARCH402",
+            f"decision `{decision.path}` changes nothing",
+            Label(decision.location, "no output reads what is chosen here"),
+            severity="warning",
+            help="use what it chooses, or leave the choice out",
+        )
+    yield from _no_difference(found)
+
+
+def _no_difference(found: Elaborated) -> Iterator[Diagnostic]:
+    """Two outcomes under which every mux picks the same tensor and every setting has the same value."""
+    uses: dict[str, list[dict[int, Any]]] = {}
+    for item in found.graph.nodes.values():
+        if isinstance(item, Mux) and isinstance(item.on, str):
+            uses.setdefault(item.on, []).append({int(k): s for k, s in item.cases})
+        values = [item.on] if isinstance(item, Mux) else list(item.attrs.values())
+        for value in values:
+            for picked in _picks(value):
+                uses.setdefault(picked.decision, []).append(dict(enumerate(picked.values)))
+    said: set[Any] = set()
+    for path, decision in found.graph.decisions.items():
+        twins = _twins(decision, uses.get(path, []))
+        if twins is None or decision.location in said:
+            continue
+        said.add(decision.location)
+        assert decision.location is not None
+        yield Diagnostic(
+            "ARCH407",
+            f"`{path}` makes no difference between `{twins[0]}` and `{twins[1]}`",
+            Label(decision.location, "chosen between here"),
+            severity="warning",
+            help="leave one out: a search would learn the same thing twice",
+        )
+
+
+def _picks(value: Any) -> Iterator[Pick]:
+    if isinstance(value, Pick):
+        yield value
+    elif isinstance(value, Apply):
+        for arg in value.args:
+            yield from _picks(arg)
+
+
+def _twins(decision: Decision, uses: list[dict[int, Any]]) -> tuple[str, str] | None:
+    seen: dict[Any, int] = {}
+    for outcome in range(decision.size):
+        key = tuple(use.get(outcome) for use in uses)
+        if None in key:
+            continue
+        first = seen.setdefault(key, outcome)
+        if first != outcome:
+            return decision.outcomes[first], decision.outcomes[outcome]
+    return None
+
+

@@ -1,0 +1,181 @@
+"""Requirements: whether any network can meet them, and which candidates they rule out."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from archdsl.diagnostics import Diagnostic, Label
+from archdsl.ir import Apply, Expr, Measure, Requirement, Value
+from archdsl.ir.expr import apply, specialize
+from archdsl.passes.bind import Binder, Bound
+from archdsl.passes.bounds import least_cost
+from archdsl.passes.cost import costs, total
+from archdsl.spec.elaborate import Elaborated
+from archdsl.spec.possible import Possible, Unbounded
+from archdsl.spec.prove import Searcher, Undecided, support
+
+TRIES = 20
+"""Random networks tried before it is said that none was found to meet a requirement."""
+
+
+def check_requirements(found: Elaborated, budget: int) -> Iterator[Diagnostic]:
+    for requirement in found.graph.requirements:
+        if measures_in(requirement.condition):
+            yield from _measured(found, requirement)
+        else:
+            yield from _decided(found, requirement, budget)
+
+
+def measures_in(value: Value) -> set[str]:
+    """The properties of the whole network that a condition names."""
+    if isinstance(value, Measure):
+        return {value.name}
+    if isinstance(value, Apply):
+        return {m for a in value.args for m in measures_in(a)}
+    return set()
+
+
+def _finding(requirement: Requirement, code: str, headline: str, severity: Any, help: str | None = None) -> Diagnostic:
+    assert requirement.location is not None
+    return Diagnostic(code, headline, Label(requirement.location, ""), severity=severity, help=help)
+
+
+# ---------------------------------------------------------------- on decisions and sizes
+
+
+def _decided(found: Elaborated, requirement: Requirement, budget: int) -> Iterator[Diagnostic]:
+    searcher = Searcher(found.graph, found.definitions, budget)
+    broken = apply("not", requirement.condition)
+    try:
+        met = searcher.counterexample(broken, {})
+    except Undecided:
+        yield _finding(requirement, "ARCH409", f"not decided whether any network meets `{requirement.text}`", "note")
+        return
+    if met is None:
+        who = "no network" if found.graph.decisions else f"`{found.graph.name}` does not"
+        text = f"{who} can meet `{requirement.text}`" if found.graph.decisions else f"{who} meet `{requirement.text}`"
+        yield _finding(requirement, "ARCH404", text, "error")
+        return
+    for path in support(requirement.condition, found.definitions):
+        decision = found.graph.decisions.get(path)
+        if decision is None or decision.size > 64:
+            continue
+        for outcome in range(decision.size):
+            if _impossible(searcher, broken, {path: (outcome,)}):
+                yield _finding(
+                    requirement,
+                    "ARCH403",
+                    f"`{path} = {decision.outcomes[outcome]}` can never be chosen",
+                    "warning",
+                    help=f"`{requirement.text}` rules it out: leave the candidate out",
+                )
+
+
+def _impossible(searcher: Searcher, broken: Value, allowed: Mapping[str, Sequence[int]]) -> bool:
+    try:
+        return searcher.counterexample(broken, allowed) is None
+    except Undecided:
+        return False
+
+
+# ---------------------------------------------------------------- on what networks cost
+
+
+def _measured(found: Elaborated, requirement: Requirement) -> Iterator[Diagnostic]:
+    names = measures_in(requirement.condition)
+    if names & {"latency", "rate"}:
+        return  # decided where a latency table is at hand
+    graph = found.graph
+    binder = Binder(graph)
+    rng = random.Random(0)
+    for n in range(TRIES if graph.decisions else 1):
+        outcomes = {p: rng.randrange(d.size) for p, d in graph.decisions.items()}
+        if n == 0:
+            outcomes.update(_cheapest(found))
+        if holds(requirement.condition, binder.bind(outcomes), outcomes):
+            return
+    if not graph.decisions:
+        text = f"`{graph.name}` does not meet `{requirement.text}`"
+        yield _finding(requirement, "ARCH404", text, "error", help=_measured_text(binder.bind({}), names))
+        return
+    least = _least_of_limit(found, requirement.condition)
+    if least is not None:
+        name, bound, limit = least
+        yield _finding(
+            requirement,
+            "ARCH404",
+            f"no network can meet `{requirement.text}`",
+            "error",
+            help=f"every network has {name} of at least {bound:,}, and the limit is {limit:,}",
+        )
+        return
+    yield _finding(
+        requirement,
+        "ARCH409",
+        f"no network was found that meets `{requirement.text}`, and none was ruled out",
+        "note",
+        help=f"the cheapest that was tried and {TRIES - 1} random ones do not",
+    )
+
+
+def holds(condition: Value, bound: Bound, outcomes: Mapping[str, int]) -> bool:
+    """Whether a bound network meets a condition over `params`, `macs` and `flops`."""
+    sums = _sums(bound)
+    value = _with_measures(specialize(condition, {p: (o,) for p, o in outcomes.items()}), sums)
+    return value is True
+
+
+def _sums(bound: Bound) -> dict[str, int]:
+    whole = total(costs(bound.graph, bound.shapes).values())
+    return {"params": whole.params, "macs": whole.macs, "flops": 2 * whole.macs}
+
+
+def _measured_text(bound: Bound, names: set[str]) -> str:
+    return "it has " + ", ".join(f"{value:,} {name}" for name, value in _sums(bound).items() if name in names)
+
+
+def _with_measures(value: Value, sums: Mapping[str, int]) -> Value:
+    if isinstance(value, Measure):
+        return sums[value.name]
+    if isinstance(value, Apply):
+        return apply(value.fn, *(_with_measures(a, sums) for a in value.args))
+    return value
+
+
+def _bounds(found: Elaborated, what: str) -> tuple[int, dict[str, int]]:
+    known = Possible(found.definitions, {})
+
+    def least(value: Any) -> int:
+        if not isinstance(value, Expr):
+            return value  # type: ignore[no-any-return]
+        try:
+            return min(known.of(value))
+        except (Unbounded, ValueError):
+            return 0
+
+    return least_cost(found.graph, found.shapes, least, what)
+
+
+def _cheapest(found: Elaborated) -> dict[str, int]:
+    return _bounds(found, "params")[1] if found.graph.decisions else {}
+
+
+def _least_of_limit(found: Elaborated, condition: Value) -> tuple[str, int, int] | None:
+    """The lower bound that shows that `measure <= limit` cannot be met: (measure, bound, limit)."""
+    if not isinstance(condition, Apply):
+        return None
+    if condition.fn == "and":
+        return _least_of_limit(found, condition.args[0]) or _least_of_limit(found, condition.args[1])
+    left, right = condition.args[0], condition.args[-1]
+    if condition.fn not in ("le", "lt") or not isinstance(left, Measure) or isinstance(right, Expr):
+        return None
+    what = "macs" if left.name == "flops" else left.name
+    bound = _bounds(found, what)[0] * (2 if left.name == "flops" else 1)
+    limit = right
+    assert isinstance(limit, int | float)
+    beyond = bound > limit if condition.fn == "le" else bound >= limit
+    return (left.name, bound, int(limit)) if beyond else None
+
+

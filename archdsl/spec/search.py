@@ -1,0 +1,243 @@
+"""Searches as typed values: parsed and checked here, run by the search room."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+from archdsl.diagnostics import Diagnostic, SpecError, closest
+from archdsl.lang import ast
+from archdsl.lang.loader import Unit
+from archdsl.spec.evaluate import MEASURES
+from archdsl.spec.frame import Frame
+from archdsl.spec.rows import path_text
+from archdsl.spec.units import UNITS, Quantity, quantity
+
+VOCABULARY: Mapping[str, tuple[str, ...] | None] = {
+    # strategies
+    "differentiable": ("sampler", "epochs", "gates_from", "steps", "warmup", "order", "clip", "pretrain"),
+    "evolution": ("population", "generations", "mutation", "tournament"),
+    "random": ("trials",),
+    "reinforce": ("controller", "lr", "baseline", "entropy", "clip", "samples"),
+    "ppo": ("controller", "lr", "baseline", "entropy", "clip", "epochs", "buffer", "samples"),
+    "lstm": ("hidden", "layers"),
+    # samplers and schedules
+    "gumbel": ("tau", "end", "hard"),
+    "softmax": ("tau", "end"),
+    "hard": ("tau", "end"),
+    "one_path": ("tau", "end"),
+    "uniform": (),
+    "fixed": (),
+    "cosine": ("lr", "end", "epochs"),
+    "poly": ("lr", "power", "end", "epochs"),
+    "linear": ("lr", "end", "epochs"),
+    "exponential": ("lr", "decay"),
+    # optimizers
+    "adam": ("lr", "betas", "decay", "end"),
+    "sgd": ("lr", "end", "momentum", "decay", "schedule"),
+    # data
+    "cityscapes": ("path", "batch", "crop", "resize", "split", "scale", "flip"),
+    "camvid": ("path", "batch", "crop", "resize", "split", "scale", "flip"),
+    "synthetic": ("batch", "crop", "images", "seed", "size", "split"),
+    "folder": ("path", "classes", "batch", "crop", "resize", "split", "scale", "flip"),
+    # communication between cells
+    "gcn": ("hidden", "layers", "residual", "between", "source"),
+    "dense": ("hidden", "between"),
+    # objectives
+    "cross_entropy": (),
+    "ohem": ("threshold", "kept"),
+    "distillation": ("weight", "teacher", "temperature"),
+    "miou": (),
+    "reward": (),
+    "log": None,
+    "latency": ("device", "table", "mode"),
+    "rate": ("device", "table", "mode"),
+    "params": (),
+    "macs": (),
+    "flops": (),
+    "cells": (),
+    "decisions": (),
+}
+"""What a search can name, and the settings it takes (None: it takes one value)."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """A named thing with its settings: `gumbel(tau = 3.0)`, `latency(device = "…")`, `log(…)`."""
+
+    name: str
+    settings: Mapping[str, SearchValue] = field(default_factory=dict)
+    args: tuple[SearchValue, ...] = ()
+
+
+@dataclass(frozen=True)
+class Formula:
+    """Arithmetic or a comparison over terms; `op` as written."""
+
+    op: str
+    args: tuple[SearchValue, ...]
+
+
+SearchValue = Union[int, float, bool, str, Quantity, Term, Formula, tuple["SearchValue", ...]]
+
+
+@dataclass(frozen=True)
+class Objective:
+    direction: str
+    value: SearchValue
+
+
+@dataclass(frozen=True)
+class Clauses:
+    """The clauses of a search or of a group in it."""
+
+    settings: Mapping[str, SearchValue] = field(default_factory=dict)
+    objectives: tuple[Objective, ...] = ()
+    requirements: tuple[SearchValue, ...] = ()
+    communicate: tuple[tuple[SearchValue, SearchValue], ...] = ()
+    groups: Mapping[str, Clauses] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SearchSpec:
+    """How a space is to be searched; the space itself does not know."""
+
+    name: str
+    space: str
+    clauses: Clauses
+
+
+def read_search(unit: Unit, declared: ast.Search) -> SearchSpec:
+    """A search as a typed value.  Raises SpecError with every error found."""
+    reader = _Reader(unit)
+    space = declared.space.id
+    found = unit.declared.get(space) or (unit.imported[space][1] if space in unit.imported else None)
+    if not isinstance(found, ast.Space):
+        known = [n for n, d in unit.declared.items() if isinstance(d, ast.Space)]
+        known += [n for n, (_, d) in unit.imported.items() if isinstance(d, ast.Space)]
+        guess = closest(space, known)
+        reader.fail("ARCH602", f"`{space}` is not a space", declared.space, f"did you mean `{guess}`?" if guess else None)
+    clauses = reader.clauses(declared.clauses)
+    if reader.errors:
+        raise SpecError(reader.errors)
+    return SearchSpec(declared.name.id, space, clauses)
+
+
+class _Reader:
+    def __init__(self, unit: Unit):
+        self.unit, self.frame = unit, Frame(unit)
+        self.errors: list[Diagnostic] = []
+
+    def fail(self, code: str, headline: str, node: Any, help: str | None = None) -> None:
+        self.errors.extend(self.frame.error(code, headline, node, help=help).diagnostics)
+
+    def clauses(self, clauses: tuple[ast.Clause, ...]) -> Clauses:
+        settings: dict[str, SearchValue] = {}
+        objectives, requirements, communicate = [], [], []
+        groups: dict[str, Clauses] = {}
+        for clause in clauses:
+            try:
+                if isinstance(clause, ast.Assign):
+                    self._setting(clause, settings)
+                elif isinstance(clause, ast.Goal):
+                    objectives.append(Objective(clause.direction, self.value(clause.value)))
+                elif isinstance(clause, ast.Require):
+                    requirements.append(self.value(clause.condition))
+                elif isinstance(clause, ast.Communicate):
+                    communicate.append((self.value(clause.what), self.value(clause.how)))
+                else:
+                    self._group(clause, groups)
+            except SpecError as error:
+                self.errors.extend(error.diagnostics)
+        return Clauses(settings, tuple(objectives), tuple(requirements), tuple(communicate), groups)
+
+    def _setting(self, clause: ast.Assign, settings: dict[str, SearchValue]) -> None:
+        path = path_text(clause.targets[0], self.frame)
+        if path in settings:
+            raise self.frame.error("ARCH603", f"`{path}` is set twice", clause)
+        settings[path] = self.value(clause.value)
+
+    def _group(self, clause: ast.Group, groups: dict[str, Clauses]) -> None:
+        name = f"{clause.kind} {clause.label}" if clause.label else clause.kind
+        if name in groups:
+            raise self.frame.error("ARCH603", f"group `{name}` stands twice", clause)
+        groups[name] = self.clauses(clause.clauses)
+
+    # ------------------------------------------------------------ values
+
+    def value(self, expr: Any) -> SearchValue:
+        match expr:
+            case ast.Number() | ast.String() | ast.Bool():
+                return expr.value
+            case ast.Quantity():
+                return self._quantity(expr)
+            case ast.List():
+                return tuple(self.value(i) for i in expr.items)
+            case ast.Set():
+                return tuple(self.value(m.value) for m in expr.members)
+            case ast.Name():
+                return self._name(expr)
+            case ast.Call(fn=ast.Name()):
+                return self._term(expr)
+            case ast.Unary():
+                return Formula(expr.op, (self.value(expr.operand),))
+            case ast.Range():
+                return Formula("..", (self.value(expr.low), self.value(expr.high)))
+            case ast.Binary():
+                return self._binary(expr)
+        raise self.frame.error("ARCH604", "a search takes numbers, names and their arithmetic", expr)
+
+    def _quantity(self, expr: ast.Quantity) -> Quantity:
+        if expr.unit not in UNITS:
+            raise self.frame.error("ARCH212", f"`{expr.unit}` is not a unit", expr, help=f"units are {', '.join(UNITS)}")
+        return quantity(expr.value, expr.unit)
+
+    def _name(self, expr: ast.Name) -> SearchValue:
+        constant = self.unit.declared.get(expr.id)
+        if isinstance(constant, ast.Constant):
+            return self.value(constant.value)
+        self._known(expr.id, expr)
+        return Term(expr.id)
+
+    def _known(self, name: str, node: Any) -> None:
+        if name not in VOCABULARY:
+            guess = closest(name, list(VOCABULARY))
+            raise self.frame.error(
+                "ARCH601", f"a search knows no `{name}`", node, help=f"did you mean `{guess}`?" if guess else None
+            )
+
+    def _term(self, expr: ast.Call) -> Term:
+        name = expr.fn.id  # type: ignore[union-attr]
+        self._known(name, expr.fn)
+        allowed = VOCABULARY[name]
+        settings: dict[str, SearchValue] = {}
+        for given in expr.settings:
+            key = given.path.id  # type: ignore[union-attr]
+            if key not in (allowed or ()):
+                guess = closest(key, list(allowed or ()))
+                listed = f"its settings are {', '.join(allowed)}" if allowed else "it has none"
+                help = f"did you mean `{guess}`? {listed}" if guess else listed
+                raise self.frame.error("ARCH204", f"`{name}` has no setting `{key}`", given.path, help=help)
+            settings[key] = self.value(given.value)
+        return Term(name, settings, tuple(self.value(a) for a in expr.args))
+
+    def _binary(self, expr: ast.Binary) -> Formula:
+        left, right = self.value(expr.left), self.value(expr.right)
+        if expr.op in ("==", "!=", "<", "<=", ">", ">=", "in"):
+            dims = {_dimension(left), _dimension(right)} - {None}
+            if len(dims) > 1 and dims != {"count", "number"}:
+                raise self.frame.error("ARCH212", f"`{expr.op}` between {' and '.join(sorted(map(str, dims)))}", expr)
+        return Formula(expr.op, (left, right))
+
+
+def _dimension(value: SearchValue) -> str | None:
+    """What a value measures; None where that is open."""
+    if isinstance(value, Quantity):
+        return value.dimension
+    if isinstance(value, Term):
+        return MEASURES.get(value.name, "number")
+    if isinstance(value, Formula):
+        inner = {_dimension(a) for a in value.args}
+        return inner.pop() if len(inner) == 1 else None
+    return "number" if isinstance(value, int | float) else None
