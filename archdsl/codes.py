@@ -21,6 +21,7 @@ CODES: dict[str, str] = {
     "ARCH320": "a resized map has no whole number of pixels",
     "ARCH321": "unclear what to resize to",
     "ARCH330": "a stride does not divide a size",
+    "ARCH801": "a network is too large to be built",
     "ARCH850": "the text of a graph is malformed",
     "ARCH851": "a graph is too large for its text form",
 }

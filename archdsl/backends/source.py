@@ -46,7 +46,7 @@ def _said(value: object) -> str:
 
 
 def _class(graph: Graph, code: Straightline) -> str:
-    cost = total(costs(graph).values())
+    macs = total(costs(graph).values()).macs
     inputs = ", ".join(
         f"{variable} (N × {c} × H × W, declared {h} × {w})"
         for variable, (c, h, w) in zip(code.inputs, graph.inputs.values(), strict=True)
@@ -55,7 +55,7 @@ def _class(graph: Graph, code: Straightline) -> str:
         f"class {code.name}(nn.Module):",
         f'    """Input: {inputs}.',
         "",
-        f"    {cost.params:,} parameters; {cost.macs:,} multiply-accumulates per image of the declared size.",
+        f"    {code.params:,} parameters; {macs:,} multiply-accumulates per image of the declared size.",
         '    """',
         "",
         "    def __init__(self):",

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from archdsl import ops
 from archdsl.backends.naming import NAMES_IN_SCOPE, RESERVED, chain_name, identifier, plain_text, unique
-from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir.graph import Graph, Node
 from archdsl.ops.base import Layer, Primitive
 from archdsl.passes.shapes import FixedShape, infer
@@ -36,6 +35,8 @@ class Function:
 class Straightline:
     """A network's layers by attribute, the variables of its inputs, and its functions.
 
+    `params` is how many trainable parameters the layers have.
+
     `forward` computes the main output, the first that the spec names; `forward_all` all of them, and is
     None where there is only one.
     """
@@ -43,13 +44,17 @@ class Straightline:
     name: str
     inputs: tuple[str, ...]
     layers: tuple[tuple[str, Layer], ...]
+    params: int
     forward: Function
     forward_all: Function | None
 
 
 def lower(graph: Graph) -> Straightline:
-    """The straight-line form of a network.  Raises SpecError where it is not well-typed."""
-    steps, layers, same = _steps(graph, infer(graph))
+    """The straight-line form of a network.
+
+    Raises SpecError where it is not well-typed, ValueError where nodes that share weights differ.
+    """
+    steps, layers, params, same = _steps(graph, infer(graph))
     taken = set(NAMES_IN_SCOPE)
     inputs = {name: unique(identifier(name), taken) for name in graph.inputs}
     results = {key: same.get(name, name) for key, name in graph.outputs.items()}
@@ -58,6 +63,7 @@ def lower(graph: Graph) -> Straightline:
         name=unique(identifier(graph.name), set(NAMES_IN_SCOPE)),
         inputs=tuple(inputs.values()),
         layers=layers,
+        params=params,
         forward=_function(steps, inputs, dict([main])),
         forward_all=_function(steps, inputs, results) if len(results) > 1 else None,
     )
@@ -81,8 +87,8 @@ class _Step(NamedTuple):
 
 def _steps(
     graph: Graph, shapes: Mapping[str, FixedShape]
-) -> tuple[list[_Step], tuple[tuple[str, Layer], ...], dict[str, str]]:
-    """The steps, the layers by attribute, and what the nodes that change nothing are the same as.
+) -> tuple[list[_Step], tuple[tuple[str, Layer], ...], int, dict[str, str]]:
+    """The steps, the layers and how many parameters they have, and what unchanging nodes are the same as.
 
     Nodes that share weights share a layer, which has the name of the first of them.
     """
@@ -91,6 +97,7 @@ def _steps(
     shared: dict[str, str] = {}
     same: dict[str, str] = {}
     taken = set(RESERVED)
+    params = 0
     primitives = ops.primitives()
     for name, node in graph.nodes.items():
         assert isinstance(node, Node)
@@ -105,22 +112,12 @@ def _steps(
             if attribute is None:
                 attribute = shared[node.weights] = unique(identifier(name), taken)
                 layers[attribute] = layer
+                params += primitive.cost(xs, y, node.attrs).params
             elif layers[attribute] != layer:
-                raise SpecError([_tied_apart(node, layers[attribute], layer)])
+                raise ValueError(f"{name} is tied to {layers[attribute]} and would be {layer}")
         count = primitive.tensors(len(inputs))
         steps.append(_Step(node, primitive, xs, y, attribute, inputs[:count], inputs[count:]))
-    return steps, tuple(layers.items()), same
-
-
-def _tied_apart(node: Node, first: Layer, second: Layer) -> Diagnostic:
-    def said(layer: Layer) -> str:
-        return ", ".join(f"{k} {v}" for k, v in layer.kwargs.items())
-
-    return Diagnostic(
-        "ARCH340",
-        f"`{node.name}` is tied to a layer that it does not match: {said(first)} and {said(second)}",
-        Label(node.location) if node.location else None,
-    )
+    return steps, tuple(layers.items()), params, same
 
 
 def _function(steps: Sequence[_Step], inputs: Mapping[str, str], results: Mapping[str, str]) -> Function:

@@ -17,9 +17,13 @@ from torch import nn
 
 from archdsl.backends.making import make
 from archdsl.backends.straightline import lower, methods
+from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir.graph import Graph
 
 Initialisation = Literal["default", "kaiming"]
+
+MOST_PARAMETERS = 2**29
+"""2 GiB of numbers, what one ONNX file can hold; a slip in a width must not take all memory."""
 
 
 class CompiledNetwork(nn.Module):
@@ -55,9 +59,12 @@ def build(graph: Graph, init: Initialisation = "default") -> CompiledNetwork:
     `forward` takes the inputs in the order of the graph, N × C × H × W, and returns the main output;
     `forward_all` returns all of them.  `init="kaiming"` draws convolutions from a normal distribution
     by fan-in (He et al. 2015, arXiv:1502.01852) and sets their biases to zero.
-    Raises SpecError where the network is not well-typed, or tied layers do not match.
+    Raises SpecError where the network is not well-typed, or has more parameters than `MOST_PARAMETERS`.
     """
     code = lower(graph)
+    if code.params > MOST_PARAMETERS:
+        headline = f"{graph.name} has {code.params:,} parameters; at most {MOST_PARAMETERS:,} are built"
+        raise SpecError([Diagnostic("ARCH801", headline)])
     module = _empty(f"class {code.name}(CompiledNetwork):\n{methods(code)}")
     children = module._modules
     for attribute, layer in code.layers:

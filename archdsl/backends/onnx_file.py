@@ -1,0 +1,185 @@
+"""A network as an ONNX file, and how far onnxruntime's results are from PyTorch's.
+
+Opset 18 (2022) is the newest that torch's exporter writes without a conversion afterwards, and has all
+that the primitives need; runtimes from 2023 on read it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from archdsl.atomic import write_bytes
+from archdsl.backends import exported
+from archdsl.backends.torch_module import CompiledNetwork, build
+from archdsl.diagnostics import SpecError
+from archdsl.ir.graph import Graph
+from archdsl.passes.shapes import FixedShape, infer
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET = 18
+TOLERANCE = 1e-4
+"""How far results may be apart, as a share of the largest."""
+
+SMALL = 48  # pixels; images for the comparison are not halved below it
+AXES = {0: "batch", 2: "height", 3: "width"}
+
+
+class DeviationError(RuntimeError):
+    """onnxruntime computes something else than PyTorch: a defect of an exporter or of a runtime."""
+
+
+@dataclass(frozen=True)
+class OnnxFile:
+    """What was written, and the greatest deviation that was measured, as a share of the largest result."""
+
+    path: Path
+    opset: int
+    deviation: float | None
+
+
+def export(
+    network: Graph | CompiledNetwork,
+    path: str | os.PathLike[str],
+    *,
+    opset: int = OPSET,
+    spec_hash: str | None = None,
+    verify: bool = True,
+) -> OnnxFile:
+    """Writes the main output of a network in evaluation mode, whole or not at all.
+
+    Batch, height and width are open, as in `exported.export`.  The file's metadata say the network's
+    name, settings, space and decisions, and the hash of the spec if it is given.  With `verify` the
+    results of onnxruntime are compared with PyTorch's at two small sizes; DeviationError where they
+    differ.  Raises SpecError where the network is not well-typed or too large.
+    """
+    import onnx
+
+    module = network if isinstance(network, CompiledNetwork) else build(network)
+    graph = module.archdsl_graph
+    model = _model(module, opset)
+    _describe(model, graph, spec_hash)
+    onnx.checker.check_model(model, full_check=True)
+    data = model.SerializeToString()
+    found = deviation(data, module, _small_sizes(graph)) if verify else None
+    if found is not None and not found <= TOLERANCE:
+        raise DeviationError(f"{graph.name}: onnxruntime is off by {found:.1e} of the largest result")
+    write_bytes(Path(path), data)
+    return OnnxFile(Path(path), opset, found)
+
+
+def deviation(
+    model: bytes | str | os.PathLike[str],
+    module: CompiledNetwork,
+    sizes: Iterable[Sequence[FixedShape]],
+    seed: int = 0,
+) -> float:
+    """The greatest difference between onnxruntime's and PyTorch's results, as a share of the largest.
+
+    `sizes` are the shapes of the inputs (C, H, W) of each comparison; the batch is 1, then 2, and so on.
+    """
+    import onnxruntime
+
+    source = model if isinstance(model, bytes) else os.fspath(model)
+    session = onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"])
+    names = [i.name for i in session.get_inputs()]
+    generator = torch.Generator().manual_seed(seed)
+    worst = 0.0
+    with exported.evaluating(module):
+        for batch, shapes in enumerate(sizes, start=1):
+            inputs = [exported.example(module, shape, batch) for shape in shapes]
+            inputs = [torch.randn(i.shape, generator=generator, dtype=i.dtype).to(i.device) for i in inputs]
+            expected = module(*inputs).cpu()
+            feeds = {name: i.cpu().numpy() for name, i in zip(names, inputs, strict=True)}
+            found = torch.from_numpy(session.run(None, feeds)[0])
+            worst = max(worst, _relative(found, expected))
+    return worst
+
+
+def _relative(found: torch.Tensor, expected: torch.Tensor) -> float:
+    """The greatest difference as a share of the largest; infinite where either is not a number."""
+    if found.shape != expected.shape:
+        return float("inf")
+    difference = float((found - expected).abs().max())
+    largest = float(expected.abs().max())
+    if difference == 0:
+        return 0.0
+    return difference / largest if difference < float("inf") and largest > 0 else float("inf")
+
+
+def _model(module: CompiledNetwork, opset: int) -> onnx.ModelProto:
+    graph = module.archdsl_graph
+    program = exported.export(module)
+    with exported.quiet():
+        made: Any = torch.onnx.export(
+            program,
+            dynamo=True,
+            opset_version=opset,
+            input_names=list(graph.inputs),
+            output_names=list(graph.outputs)[:1],
+            external_data=False,
+            verbose=False,
+        )
+    model: onnx.ModelProto = made.model_proto
+    return model
+
+
+def _describe(model: onnx.ModelProto, graph: Graph, spec_hash: str | None) -> None:
+    """Names the graph and its open axes, and says where it is from; drops the exporter's own notes."""
+    import onnx
+
+    model.graph.name = graph.name
+    for node in model.graph.node:
+        del node.metadata_props[:]
+    names = _axis_names(model.graph.input)
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
+        for size in value.type.tensor_type.shape.dim:
+            if size.dim_param:
+                size.dim_param = re.sub(r"\w+", lambda m: names.get(m[0], m[0]), size.dim_param)
+    facts = {"name": graph.name, "space": graph.origin, "spec_hash": spec_hash}
+    facts |= {"settings": _json(graph.settings), "decisions": _json(graph.chosen)}
+    said = {f"archdsl.{key}": value for key, value in facts.items() if value is not None}
+    onnx.helper.set_model_props(model, said)
+
+
+def _axis_names(inputs: Iterable[onnx.ValueInfoProto]) -> dict[str, str]:
+    """A name for each symbol in the inputs' shapes; axes that must agree have one symbol."""
+    names: dict[str, str] = {}
+    for at, value in enumerate(inputs):
+        for axis, size in enumerate(value.type.tensor_type.shape.dim):
+            if size.dim_param:
+                names.setdefault(size.dim_param, AXES[axis] if at == 0 else f"{value.name}_{AXES[axis]}")
+    return names
+
+
+def _json(values: Mapping[str, object]) -> str | None:
+    return json.dumps(dict(values), default=str) if values else None
+
+
+def _small_sizes(graph: Graph) -> list[list[FixedShape]]:
+    """Two sizes to compare results at, small and of different aspects; the declared one if need be."""
+    shapes = list(graph.inputs.values())
+    while min(min(h, w) for _, h, w in shapes) >= 2 * SMALL:
+        halved = [(c, h // 2, w // 2) for c, h, w in shapes]
+        if any(h % 2 or w % 2 for _, h, w in shapes) or not _well_typed(graph, halved):
+            break
+        shapes = halved
+    wider = [(c, h, 2 * w) for c, h, w in shapes]
+    return [shapes, wider] if _well_typed(graph, wider) else [shapes]
+
+
+def _well_typed(graph: Graph, shapes: Iterable[FixedShape]) -> bool:
+    try:
+        infer(replace(graph, inputs=dict(zip(graph.inputs, shapes, strict=True))))
+    except SpecError:
+        return False
+    return True
