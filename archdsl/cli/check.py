@@ -17,6 +17,8 @@ from archdsl.diagnostics import Diagnostic, SpecError
 if TYPE_CHECKING:
     from archdsl.program import Proof
 
+_SHOWN = 10
+
 _EPILOG = """\b
 Examples:
   archdsl check specs/fasterseg.arch
@@ -99,27 +101,28 @@ def _print(result: _Result) -> None:
     print_findings(result.diagnostics)
     paint = colors().paint
     for proof in result.proofs:
-        said = _said(proof)
-        click.echo(
-            f"{result.name}: {paint('good', said) if proof.proved else paint('warning', said)}", color=True
-        )
-        for reason in proof.open:
-            click.echo(f"  not proved: {reason}")
+        colour = "good" if proof.proved else "warning" if proof.ok else "error"
+        click.echo(f"{result.name}: {paint(colour, _said(proof))}", color=True)
+        for condition in proof.open[:_SHOWN]:
+            click.echo(f"  left open: {condition}")
+        if len(proof.open) > _SHOWN:
+            click.echo(f"  … {len(proof.open) - _SHOWN} more (--json has all)")
     if not result.proofs and not result.diagnostics:
         click.echo(f"{result.name}: no errors; it declares no space or network to be proved")
 
 
 def _said(proof: Proof) -> str:
-    conditions = plural(proof.obligations, "condition")
-    if proof.kind == "network":
-        verdict = f"well-typed ({conditions} proved)" if proof.proved else f"not proved ({conditions})"
-        return f"network {proof.target}: {verdict}"
-    decisions = plural(proof.decisions, "decision")
+    if not proof.ok:
+        return f"{proof.kind} {proof.target}: has errors"
+    facts = [plural(proof.decisions, "decision")] if proof.kind == "space" else []
+    if proof.obligations:
+        facts.append(plural(proof.obligations, "condition") + " proved")
+    behind = f" ({', '.join(facts)})" if facts else ""
+    what = "it" if proof.kind == "network" else f"every one of {large(proof.size)} networks"
     if proof.proved:
-        counted = f"every one of {large(proof.size)} networks is well-typed"
-        return f"space {proof.target}: {counted} ({decisions}, {conditions} proved)"
-    counted = f"not proved for every one of {large(proof.size)} networks"
-    return f"space {proof.target}: {counted} ({decisions}, {conditions}); --budget and --samples go further"
+        return f"{proof.kind} {proof.target}: {what} is well-typed{behind}"
+    left = plural(len(proof.open), "condition")
+    return f"{proof.kind} {proof.target}: not proved that {what} is well-typed{behind}; {left} left open"
 
 
 def _print_json(results: Sequence[_Result]) -> None:

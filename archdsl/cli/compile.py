@@ -119,7 +119,7 @@ def _summary(program: Program, target: Space | Network, as_json: bool) -> str:
     from archdsl.cli.explain import as_json as explained
     from archdsl.cli.explain import as_text
 
-    return explained(program, target) if as_json else as_text(program, target)
+    return explained(program, target) if as_json else as_text(program, target, chosen=False)
 
 
 def _ast(program: Program) -> str:

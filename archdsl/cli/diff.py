@@ -168,6 +168,8 @@ def _shown(value: Any) -> str:
         return "nothing"
     if hasattr(value, "candidates"):
         return f"{value.count} of {{{', '.join(value.candidates)}}}"
+    if isinstance(value, list) and any(isinstance(v, str) for v in value):
+        return ", ".join(value)
     return setting(value)
 
 

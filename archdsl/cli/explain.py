@@ -47,9 +47,12 @@ def explain(what: str, name: str | None, settings: dict[str, Any], json_wanted: 
     click.echo(as_json(program, target) if json_wanted else as_text(program, target), nl=False)
 
 
-def as_text(program: Program, target: Space | Network) -> str:
-    """A space's decisions or a network's layers, with what is required of them and the searches over them."""
-    return "\n".join(_text(program, target, _searches(program, target))) + "\n"
+def as_text(program: Program, target: Space | Network, *, chosen: bool = True) -> str:
+    """A space's decisions or a network's layers, with what is required of them and the searches over them.
+
+    `chosen`: with the decisions that a network was bound by.
+    """
+    return "\n".join(_text(program, target, _searches(program, target), chosen)) + "\n"
 
 
 def as_json(program: Program, target: Space | Network) -> str:
@@ -92,7 +95,7 @@ def _explain_file(program: Program, as_json: bool) -> None:
         click.echo(f"  {kind} {name}")
 
 
-def _text(program: Program, target: Space | Network, searches: list[str]) -> Iterator[str]:
+def _text(program: Program, target: Space | Network, searches: list[str], chosen: bool) -> Iterator[str]:
     graph = target.graph
     kind = "network" if graph.is_fixed else "space"
     origin = f" from {graph.origin}" if graph.origin else ""
@@ -101,7 +104,7 @@ def _text(program: Program, target: Space | Network, searches: list[str]) -> Ite
     yield "settings: " + ", ".join(f"{name} = {setting(value)}" for name, value in given.items())
     yield ""
     if graph.is_fixed:
-        if graph.chosen:
+        if graph.chosen and chosen:
             yield plural(len(graph.chosen), "decision") + " taken"
             yield tables.table(("decision", "outcome"), [list(row) for row in graph.chosen.items()])
         yield tables.layers_text(graph)
