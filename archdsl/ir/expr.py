@@ -275,7 +275,7 @@ def _simplify_if(condition: Value, then: Value, otherwise: Value) -> Value | Non
         return then if condition else otherwise
     if then == otherwise and type(then) is type(otherwise):
         return then
-    if isinstance(condition, Apply) and condition.fn == "eq" and set(condition.args) == {then, otherwise}:
+    if _implies_equal(condition, then, otherwise):
         return otherwise
     if then is True and otherwise is False:
         return condition
@@ -288,6 +288,15 @@ def _simplify_if(condition: Value, then: Value, otherwise: Value) -> Value | Non
     if otherwise is True and then == condition:
         return True
     return None
+
+
+def _implies_equal(condition: Value, a: Value, b: Value) -> bool:
+    """Whether a condition says, alone or among other things, that a equals b."""
+    if not isinstance(condition, Apply):
+        return False
+    if condition.fn == "and":
+        return any(_implies_equal(c, a, b) for c in condition.args)
+    return condition.fn == "eq" and condition.args in ((a, b), (b, a))
 
 
 def any_of(values: Sequence[Value]) -> Value:

@@ -40,6 +40,11 @@ class Possible:
         self._definitions, self._allowed = definitions, allowed
         self._known: dict[Value, Values | None] = {}
 
+    @property
+    def work(self) -> int:
+        """How many sub-expressions were computed."""
+        return len(self._known)
+
     def of(self, value: Value) -> Values:
         if not isinstance(value, Expr):
             return frozenset((value,))

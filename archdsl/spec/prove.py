@@ -21,8 +21,10 @@ from archdsl.spec.builder import Obligation
 from archdsl.spec.elaborate import Elaborated
 from archdsl.spec.possible import Possible, Unbounded
 
-BUDGET = 20_000
-"""Evaluations of one condition, over all its splits, before it is left open."""
+BUDGET = 50_000
+"""Sub-expressions evaluated for one condition, over all its splits, before it is left open."""
+TOTAL = 20
+"""All conditions of one graph together may take this many times the budget of one."""
 
 Outcomes = dict[str, int]
 
@@ -82,6 +84,7 @@ class Searcher:
 
     def __init__(self, graph: Graph, definitions: Mapping[Dim, Any], budget: int = BUDGET):
         self.graph, self.definitions, self.budget = graph, definitions, budget
+        self.total = TOTAL * budget
 
     def counterexample(self, condition: Value, allowed: Mapping[str, Sequence[int]]) -> Outcomes | None:
         """Outcomes under which the condition is false whatever the rest; None if there are none.
@@ -90,25 +93,25 @@ class Searcher:
         """
         if condition is True:
             return None
-        left = [self.budget]
         order = list(support(condition, self.definitions))
-        found = self._split(condition, dict(allowed), order, left)
+        found = self._split(condition, dict(allowed), order)
         return None if found is None else self._least(condition, found, allowed)
 
     def _truth(self, condition: Value, allowed: Mapping[str, Sequence[int]]) -> frozenset[Any]:
+        values = Possible(self.definitions, allowed)
         try:
-            return Possible(self.definitions, allowed).of(condition)
+            return values.of(condition)
         except Unbounded:
             return frozenset((True, False))
+        finally:
+            self.total -= values.work
 
-    def _split(
-        self, condition: Value, allowed: dict[str, Sequence[int]], order: list[str], left: list[int]
-    ) -> Outcomes | None:
+    def _split(self, condition: Value, allowed: dict[str, Sequence[int]], order: list[str]) -> Outcomes | None:
         stack = [allowed]
+        enough = max(self.total - self.budget, 0)
         while stack:
             here = stack.pop()
-            left[0] -= 1
-            if left[0] < 0:
+            if self.total <= enough:
                 raise Undecided
             truth = self._truth(condition, here)
             if truth == {True} or not truth:
