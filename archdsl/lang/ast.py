@@ -1,3 +1,4 @@
+# ruff: noqa: RUF009 (_span() makes a field)
 """The abstract syntax of `.arch` files: frozen dataclasses with spans.
 
 A span is (start, end) in characters of the file's text; it takes no part in equality, so two ASTs are
@@ -14,7 +15,7 @@ Span = tuple[int, int]
 
 
 def _span() -> Span:
-    return field(default=(0, 0), compare=False, repr=False, kw_only=True)  # type: ignore[return-value]
+    return field(default=(0, 0), compare=False, repr=False, kw_only=True)
 
 
 # ---------------------------------------------------------------- expressions

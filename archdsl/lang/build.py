@@ -9,21 +9,27 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from typing import Any, TypeVar
 
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, closest
 from archdsl.lang import ast
 from archdsl.lang.ast import Expr, Span
-from archdsl.lang.precedence import Token, UnfoldableError, fold
+from archdsl.lang.machine import Token
+from archdsl.lang.mistakes import shortened, unknown_unit
+from archdsl.lang.precedence import UnfoldableError, fold
 
 SETTING_TYPES = ("int", "float", "bool", "str", "op")
 MAX_DEPTH = 100
+MAX_NESTING = 20
 MAX_DIGITS = 18
 _ESCAPES = {'"': '"', "\\": "\\", "n": "\n", "t": "\t"}
 _WITHOUT_BRACKETS = (ast.Binary, ast.Chain, ast.Conditional, ast.Range)
 _REFERENCES = (ast.Set, ast.Name, ast.Call, ast.Index, ast.Attribute)
 _ESCAPE = re.compile(r"\\(.)")
 _NUMBER_PART = re.compile(r"[0-9.]+")
+
+
+Nesting = TypeVar("Nesting", ast.Stage, ast.Group)
 
 
 class UnsupportedError(Exception):
@@ -39,10 +45,10 @@ def place(token: Token) -> Span:
 
 
 class Builder:
-    def __init__(self, source: Source, keywords: frozenset[str]):
+    def __init__(self, source: Source):
         self.source = source
-        self.keywords = keywords
         self.diagnostics: list[Diagnostic] = []
+        self.levels: dict[int, int] = {}
 
     def report(
         self, code: str, headline: str, span: Span, label: str = "", help_line: str | None = None
@@ -126,10 +132,10 @@ class Builder:
     def setting(self, span: Span, name: Token, type_: Token | None, default: Expr | None) -> ast.Setting:
         kind = word(type_) if type_ is not None else None
         if kind is not None and type_ is not None and kind not in SETTING_TYPES:
-            guess = closest(kind, SETTING_TYPES)
+            guess = closest(kind[:20], SETTING_TYPES)
             self.report(
                 "ARCH114",
-                f"`{kind}` is not a type of settings",
+                f"`{shortened(kind)}` is not a type of settings",
                 place(type_),
                 f"did you mean `{guess}`?" if guess else "",
                 "the types are int, float, bool, str and op",
@@ -149,9 +155,8 @@ class Builder:
         return node
 
     def stage(self, span: Span, name: Token, loop: Any, body: ast.Block) -> ast.Stage:
-        if type(loop) is tuple:
-            return ast.Stage(word(name), loop, None, body, span=span)
-        return ast.Stage(word(name), (), loop, body, span=span)
+        binders, repeat = (loop, None) if type(loop) is tuple else ((), loop)
+        return self.nested(ast.Stage(word(name), binders, repeat, body, span=span), body.statements)
 
     def for_loop(self, span: Span, *binders: ast.Binder) -> tuple[ast.Binder, ...]:
         return binders
@@ -189,7 +194,13 @@ class Builder:
         return ast.Communicate(what, how, span=span)
 
     def group(self, span: Span, kind: Token, label: Token | None, *clauses: ast.Clause) -> ast.Group:
-        return ast.Group(word(kind), word(label) if label is not None else None, clauses, span=span)
+        unit = unknown_unit(
+            self.source, place(kind)
+        )  # `budget = 48 hours` and a group, read as a group `hours`
+        if unit is not None:
+            self.diagnostics.append(unit)
+        label_word = None if label is None else word(label)
+        return self.nested(ast.Group(word(kind), label_word, clauses, span=span), clauses)
 
     # ------------------------------------------------------------ expressions
 
@@ -381,6 +392,14 @@ class Builder:
             self.report("ARCH703", "a number too large to be kept", span, "the largest is about 1.8e308")
             return 0.0
         return value
+
+    def nested(self, node: Nesting, inside: tuple[ast.Statement, ...] | tuple[ast.Clause, ...]) -> Nesting:
+        """The node, which holds statements; reports one too many levels of such."""
+        level = 1 + max((self.levels.get(id(statement), 0) for statement in inside), default=0)
+        self.levels[id(node)] = level
+        if level == MAX_NESTING + 1:
+            self.report("ARCH702", "blocks nested too deeply", node.span, f"at most {MAX_NESTING} levels")
+        return node
 
     def bounded(self, *values: Expr) -> Expr:
         """The first value; reports those nested more deeply than later phases, which recurse, should meet."""

@@ -34,12 +34,11 @@ class TooLongError(Exception):
 
 def level(expr: Expr) -> int:
     """How tightly the outermost operator of an expression binds."""
-    kind = type(expr)
-    if kind is ast.Binary:
-        return _BINARY[expr.op]  # type: ignore[union-attr]
-    if kind is ast.Unary:
-        return PREFIX if expr.op == "-" else NOT  # type: ignore[union-attr]
-    return _LEVELS.get(kind, POSTFIX)
+    if isinstance(expr, ast.Binary):
+        return _BINARY[expr.op]
+    if isinstance(expr, ast.Unary):
+        return PREFIX if expr.op == "-" else NOT
+    return _LEVELS.get(type(expr), POSTFIX)
 
 
 def operands(expr: ast.Binary) -> tuple[int, int]:

@@ -12,8 +12,21 @@ from archdsl.lang import ast
 from archdsl.lang.ast import Expr
 from archdsl.lang.comments import Comments, first, last
 from archdsl.lang.flat import (
-    CHAIN, CONDITIONAL, NOT, OR, POSTFIX, PREFIX, SUM, WIDTH,
-    TooLongError, attribute_base, dots_of, flat, level, operands, source_level,
+    CHAIN,
+    CONDITIONAL,
+    NOT,
+    OR,
+    POSTFIX,
+    PREFIX,
+    SUM,
+    WIDTH,
+    TooLongError,
+    attribute_base,
+    dots_of,
+    flat,
+    level,
+    operands,
+    source_level,
 )  # fmt: skip
 
 INDENT = 2

@@ -52,7 +52,7 @@ def load(path: str | os.PathLike[str], text: str | None = None) -> Unit:
     return unit
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """An import that leads nowhere."""
 
     def __init__(self, code: str, headline: str, help_line: str | None = None, label: str = ""):
@@ -100,7 +100,7 @@ class _Loading:
         self.trail.append(_Step(path, scope.source))
         try:
             unit = self.target(statement.path.value)
-        except _Refused as refused:
+        except _RefusedError as refused:
             scope.report(refused.code, refused.headline, statement.path.span, refused.label, refused.help)
             unit = None
         self.trail.pop()
@@ -108,19 +108,19 @@ class _Loading:
             scope.take(name, unit)
 
     def target(self, wanted: str) -> Unit | None:
-        """The unit that an import names; None where it has mistakes of its own.  Raises _Refused."""
+        """The unit that an import names; None where it has mistakes of its own.  Raises _RefusedError."""
         tree, start, rest, shown = self.place(wanted)
         file = start / rest
         if not file.is_file():
             guess = reading.near(file)
-            raise _Refused(
+            raise _RefusedError(
                 "ARCH011",
                 f"there is no file `{wanted}`",
                 f'did you mean "{wanted.rpartition("/")[0]}/{guess}"?' if guess else None,
             )
         file = file.resolve()
         if not file.is_relative_to(tree):
-            raise _Refused(
+            raise _RefusedError(
                 "ARCH010", f"`{wanted}` leads out of the folder tree", label=f"outside `{tree.name}`"
             )
         return self.loaded(file, shown)
@@ -129,7 +129,7 @@ class _Loading:
         """Folder tree, folder, path from there, and the name in messages, of an import path."""
         head, _, rest = wanted.partition("/")
         if _FOREIGN.search(wanted) or head not in (".", "std") or not rest:
-            raise _Refused(
+            raise _RefusedError(
                 "ARCH010",
                 "this import leads nowhere",
                 'write "./name.arch" for a file beside this one, "std/name.arch" for one of the library',
@@ -137,7 +137,7 @@ class _Loading:
             )
         inside = os.path.normpath(rest)
         if inside.split(os.sep)[0] == os.pardir:
-            raise _Refused(
+            raise _RefusedError(
                 "ARCH010",
                 f"`{wanted}` leads out of the folder",
                 "move the file below the importing one's folder",
@@ -154,13 +154,13 @@ class _Loading:
         trail = [step.path for step in self.trail]
         if path in trail:
             names = [step.source.name for step in self.trail[trail.index(path) :]]
-            raise _Refused("ARCH012", "imports in a circle", " → ".join([*names, names[0]]))
+            raise _RefusedError("ARCH012", "imports in a circle", " → ".join([*names, names[0]]))
         if len(self.trail) > MAX_IMPORT_DEPTH:
-            raise _Refused(
+            raise _RefusedError(
                 "ARCH705", "imports nested too deeply", f"at most {MAX_IMPORT_DEPTH} files in a row"
             )
         if len(self.units) + len(self.trail) >= MAX_FILES:
-            raise _Refused("ARCH704", "too many imported files", f"at most {MAX_FILES} files in all")
+            raise _RefusedError("ARCH704", "too many imported files", f"at most {MAX_FILES} files in all")
         try:
             source = reading.read(path, shown)
         except SpecError as error:

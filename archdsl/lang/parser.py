@@ -1,134 +1,42 @@
 """From text to AST: a scanner and a shift-reduce loop over the tables that Lark makes from the grammar.
 
-The loop is Lark's own LALR algorithm, with tokens as numbers and callbacks at each reduction, so that no
-tokens and no parse tree are built.  Measured on 1,500 statements it takes a tenth of the time.
+The loop is the LALR algorithm of Lark's parser with tokens as numbers and a callback at each reduction, so
+that no token objects and no parse tree are made.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
-from operator import itemgetter
-from typing import Any, NamedTuple
+from itertools import chain, islice
+from typing import Any, cast
 
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
 from archdsl.lang import ast
 from archdsl.lang.build import Builder, UnsupportedError
+from archdsl.lang.machine import EXTEND, IS_COMMENT, IS_WORD, MANY, ONE, Token, language, symbol
+from archdsl.lang.mistakes import Mistake, describe, line_before
 from archdsl.lang.reading import check_text
-from archdsl.lang.tables import COMMENT, FIXED, STRAY, GrammarRule, load_tables
+from archdsl.lang.recovery import resume
 
 MAX_STACK = 500
+MAX_TOKENS = 1_000_000
 MAX_ERRORS = 20
-
-ONE, MANY, LIST, EXTEND = range(4)
-IS_WORD, IS_COMMENT, IS_STRAY = -1, -2, -3
-
-
-class _Rule(NamedTuple):
-    """What a reduction does: `mode` and `pick` say what it takes from the value stack."""
-
-    size: int
-    origin: int
-    mode: int
-    pick: Callable[[list[Any]], Any]
-    build: str
-
-
-class _Language(NamedTuple):
-    """The tables, made ready for the loop.
-
-    `rules[-n]` is rule n, and actions below `-passing` pass the value on: there is nothing to do but to go to
-    the state after `passes[action]`.  `kinds` has the symbol of each group of the scanner, or IS_….
-    """
-
-    actions: tuple[tuple[int, ...], ...]
-    rules: tuple[_Rule, ...]
-    passing: int
-    scan: re.Pattern[str]
-    kinds: tuple[int, ...]
-    fixed: dict[str, int]
-    name: int
-    start: int
-    symbols: tuple[str, ...]
-    keywords: frozenset[str]
-
-
-@cache
-def language() -> _Language:
-    tables = load_tables()
-    number = {name: at for at, name in enumerate(tables.symbols)}
-    scan = re.compile(tables.scanner)
-    special = {"NAME": IS_WORD, FIXED: IS_WORD, COMMENT: IS_COMMENT, STRAY: IS_STRAY, "END": number["$END"]}
-    kinds = [0] * (scan.groups + 1)
-    for group, at in scan.groupindex.items():
-        kinds[at] = special.get(group, number.get(group, 0))
-    return _Language(
-        actions=tables.actions,
-        rules=tuple(_ready(rule) for rule in reversed(tables.rules)),
-        passing=sum(rule.mode != "pass" for rule in tables.rules),
-        scan=scan,
-        kinds=tuple(kinds),
-        fixed=tables.fixed,
-        name=number["NAME"],
-        start=tables.start,
-        symbols=tables.symbols,
-        keywords=frozenset(word for word in tables.fixed if word.isalpha()),
-    )
-
-
-def _ready(rule: GrammarRule) -> _Rule:
-    plain = all(kind == "value" for kind, _ in rule.pick)
-    if rule.mode == "pass":
-        return _Rule(rule.size, rule.origin, ONE, itemgetter(-1), "")
-    if rule.mode == "extend":
-        return _Rule(rule.size, rule.origin, EXTEND, _gatherer(rule.pick[1:]), "")
-    if rule.mode == "list":
-        return _Rule(rule.size, rule.origin, LIST, _gatherer(rule.pick), "")
-    if plain and len(rule.pick) == 1:
-        return _Rule(rule.size, rule.origin, ONE, itemgetter(rule.pick[0][1]), rule.build)
-    if plain and rule.pick:
-        return _Rule(rule.size, rule.origin, MANY, itemgetter(*(at for _, at in rule.pick)), rule.build)
-    return _Rule(rule.size, rule.origin, MANY, _gatherer(rule.pick), rule.build)
-
-
-def _gatherer(steps: tuple[tuple[str, int], ...]) -> Callable[[list[Any]], Sequence[Any]]:
-    """What a callback gets, from the value stack: values, lists spliced in, None for what is absent."""
-    match steps:
-        case [("value", one)]:
-            return lambda values: (values[one],)
-        case [("splice", one)]:
-            return itemgetter(one)
-        case [("value", one), ("splice", rest)]:
-            return lambda values: (values[one], *values[rest])
-
-    def gather(values: list[Any]) -> list[Any]:
-        found: list[Any] = []
-        for kind, at in steps:
-            if kind == "splice":
-                found.extend(values[at])
-            else:
-                found.append(values[at] if kind == "value" else None)
-        return found
-
-    return gather
 
 
 def parse(source: Source) -> ast.File:
     """The AST of a file.
 
-    Raises SpecError with every mistake found, at most 20, in the order of the text.
+    Raises SpecError with the mistakes found, at most 20, in the order of the text.
     """
     check_text(source)
-    builder = Builder(source, language().keywords)
+    builder = Builder(source)
     try:
         file = _Parse(source, builder).run()
     except UnsupportedError:
         file = None
-    if builder.diagnostics:
+    if file is None or builder.diagnostics:
         raise SpecError(sorted(builder.diagnostics, key=_where)[:MAX_ERRORS])
-    assert file is not None
     return file
 
 
@@ -137,24 +45,41 @@ def _where(diagnostic: Diagnostic) -> int:
 
 
 class _Parse:
+    """One run over a text: the stacks (states, values, and where each value starts), comments, mistakes."""
+
     def __init__(self, source: Source, builder: Builder):
         self.source = source
         self.builder = builder
         self.comments: list[ast.Comment] = []
-        self.callbacks = tuple(
-            getattr(builder, rule.build) if rule.build else None for rule in language().rules
-        )
-        self.states, self.values, self.starts = [language().start], [None], [0]
+        self.states: list[int] = [language().start]
+        self.values: list[Any] = [None]
+        self.starts: list[int] = [0]
+        self.end = 0
 
     def run(self) -> ast.File | None:
+        """The file; None where it could not be read to its end, which is reported."""
+        tokens: Iterator[Token] = islice(language().scan.finditer(self.source.text), MAX_TOKENS)
+        while (stopped := self.advance(tokens)) is not None:
+            rest = self.recover(stopped, tokens)
+            if rest is None:
+                return None
+            tokens = rest
+        if self.states[-1] != language().done:
+            self.refuse(
+                "ARCH706", "the file is too long", f"at most {MAX_TOKENS:,} words and marks", self.end
+            )
+            return None
+        return replace(cast(ast.File, self.values[1]), comments=tuple(self.comments))
+
+    def advance(self, tokens: Iterator[Any]) -> Token | None:
+        """Read tokens until one cannot come where it stands, and return that; None at the end."""
         lang = language()
         actions, rules, passing, kinds = lang.actions, lang.rules, -lang.passing, lang.kinds
         fixed, name = lang.fixed, lang.name
-        callbacks = self.callbacks
-        states, values, starts = self.states, self.values, self.starts
-        row = actions[lang.start]
-        end = 0
-        for token in lang.scan.finditer(self.source.text):
+        callbacks: list[Any] = [getattr(self.builder, rule.build) if rule.build else None for rule in rules]
+        states, values, starts, end = self.states, self.values, self.starts, self.end
+        row = actions[states[-1]]
+        for token in tokens:
             group = token.lastindex
             kind = kinds[group]
             if kind < 0:
@@ -164,7 +89,7 @@ class _Parse:
                     self.comment(token)
                     continue
                 else:
-                    raise self.fail(token)
+                    return cast(Token, token)
             action = row[kind]
             while action < 0:
                 size, origin, mode, pick, _ = rules[action]
@@ -186,32 +111,51 @@ class _Parse:
                 row = actions[state]
                 action = row[kind]
                 while action < passing:
-                    state = below[rules[action][1]]
+                    state = below[rules[action].origin]
                     row = actions[state]
                     action = row[kind]
                 states[-1] = state
-            if action == 0:
-                raise self.fail(token)
+            if action == 0 or len(states) > MAX_STACK:
+                self.end = end
+                return cast(Token, token)
             states.append(action)
             row = actions[action]
             values.append(token)
             start, end = token.span(group)
             starts.append(start)
-        return replace(values[1], comments=tuple(self.comments))
+        self.end = end
+        return None
 
-    def comment(self, token: re.Match[str]) -> None:
+    def recover(self, stopped: Token, tokens: Iterator[Token]) -> Iterator[Token] | None:
+        """Report the token that could not be read; the tokens to go on with, None to give up."""
+        group = stopped.lastindex or 0
+        if len(self.states) > MAX_STACK:
+            self.refuse(
+                "ARCH702",
+                "brackets nested too deeply",
+                "name inner parts: y = …, then use y",
+                stopped.start(group),
+            )
+            return None
+        kind = symbol(stopped)
+        name = "STRAY" if kind is None else language().symbols[kind]
+        mistake = Mistake(self.source, self.states, self.values, name, stopped.span(group))
+        self.builder.diagnostics.append(describe(mistake))
+        if len(self.builder.diagnostics) >= MAX_ERRORS:
+            return None
+        tokens = chain([stopped], tokens)
+        found = resume(self.source, self.states, self.values, tokens)
+        if found is None:
+            return None
+        token, keep = found
+        del self.states[keep:], self.values[keep:], self.starts[keep:]
+        return chain([token], tokens)
+
+    def refuse(self, code: str, headline: str, help_line: str, at: int) -> None:
+        primary = Label(Location(self.source, at, at))
+        self.builder.diagnostics.append(Diagnostic(code, headline, primary, help=help_line))
+
+    def comment(self, token: Token) -> None:
         start, end = token.span("COMMENT")
-        text = self.source.text
-        before = text[text.rfind("\n", 0, start) + 1 : start]
-        self.comments.append(ast.Comment(text[start:end].rstrip(), (start, end), not before.strip()))
-
-    def fail(self, token):
-        return SpecError(
-            [
-                Diagnostic(
-                    "ARCH100",
-                    f"unexpected `{token[token.lastindex]}`",
-                    Label(Location(self.source, *token.span(token.lastindex))),
-                )
-            ]
-        )
+        own_line = not line_before(self.source, start).strip()
+        self.comments.append(ast.Comment(self.source.text[start:end].rstrip(), (start, end), own_line))

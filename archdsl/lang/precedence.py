@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from archdsl.lang import ast
 from archdsl.lang.ast import Expr, Span
+from archdsl.lang.machine import Token
 
 OR, AND, NOT, COMPARISON, RANGE, SUM, PRODUCT = range(1, 8)
 LEVELS = {
@@ -36,9 +37,6 @@ class UnfoldableError(Exception):
     def __init__(self, code: str, headline: str, span: Span, help_line: str):
         super().__init__(headline)
         self.code, self.headline, self.span, self.help = code, headline, span, help_line
-
-
-Token = re.Match[str]
 
 
 class Operator(NamedTuple):

@@ -49,7 +49,7 @@ class Tables:
     """What the parser runs on.
 
     `symbols` numbers terminals and nonterminals.  `actions[state][symbol]` is a state to go to (> 0), minus
-    the number of a rule to reduce (< 0; rules count from 1, those that just pass a value on are last), or 0 for
+    the number of a rule to reduce (< 0; rules count from 1, those that pass a value on are last), or 0 for
     a mistake.  `scanner` has one group a
     terminal with a pattern, and one, FIXED, for those spelled out; `fixed` maps spellings and keywords to
     their symbols.
@@ -87,7 +87,7 @@ def build_lark(grammar: str, *, strict: bool = False) -> Lark:
 
 def _describe(lark: Lark) -> dict[str, Any]:
     """Lark's tables and terminals as JSON data."""
-    table = lark.parser.parser._parse_table  # type: ignore[attr-defined]
+    table = lark.parser.parser._parse_table
     terminals = [terminal.name for terminal in lark.terminals] + [END]
     nonterminals = sorted({rule.origin.name for rule in lark.rules})
     symbols = {name: number for number, name in enumerate(terminals + nonterminals)}
@@ -125,7 +125,7 @@ def _describe_rule(rule: Rule, symbols: dict[str, int]) -> dict[str, Any]:
             pick.append(("none", 0))
             continue
         symbol = rule.expansion[at + size]
-        if not (symbol.is_term and symbol.filter_out):
+        if not getattr(symbol, "filter_out", False):  # an attribute of terminals only
             pick.append(("splice" if not symbol.is_term and symbol.name.startswith("_") else "value", at))
         at += 1
     mode = "value"

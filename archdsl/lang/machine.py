@@ -1,0 +1,140 @@
+"""The parse tables, made ready for the loop of the parser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cache
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from archdsl.lang.tables import COMMENT, FIXED, STRAY, GrammarRule, load_tables
+
+ONE, MANY, LIST, EXTEND = range(4)
+IS_WORD, IS_COMMENT, IS_STRAY = -1, -2, -3
+
+
+Token = re.Match[str]
+"""A match of the scanner; its last group is the token."""
+
+
+class Reduction(NamedTuple):
+    """What a reduction does: `mode` and `pick` say what it takes from the value stack."""
+
+    size: int
+    origin: int
+    mode: int
+    pick: Callable[[list[Any]], Any]
+    build: str
+
+
+class Language(NamedTuple):
+    """The tables, made ready for the loop.
+
+    `rules[-n]` is rule n; those from `passing` on just pass a value on.  `kinds` has the symbol of each group
+    of the scanner, or IS_…; the first `terminals` symbols are terminals, and in state `done` all is read.
+    """
+
+    actions: tuple[tuple[int, ...], ...]
+    rules: tuple[Reduction, ...]
+    passing: int
+    scan: re.Pattern[str]
+    kinds: tuple[int, ...]
+    fixed: dict[str, int]
+    name: int
+    start: int
+    done: int
+    terminals: int
+    symbols: tuple[str, ...]
+    keywords: frozenset[str]
+
+
+@cache
+def language() -> Language:
+    tables = load_tables()
+    number = {name: at for at, name in enumerate(tables.symbols)}
+    scan = re.compile(tables.scanner)
+    special = {"NAME": IS_WORD, FIXED: IS_WORD, COMMENT: IS_COMMENT, STRAY: IS_STRAY, "END": number["$END"]}
+    kinds = [0] * (scan.groups + 1)
+    for group, at in scan.groupindex.items():
+        kinds[at] = special.get(group, number.get(group, 0))
+    return Language(
+        actions=tables.actions,
+        rules=tuple(_ready(rule) for rule in reversed(tables.rules)),
+        passing=sum(rule.mode != "pass" for rule in tables.rules),
+        scan=scan,
+        kinds=tuple(kinds),
+        fixed=tables.fixed,
+        name=number["NAME"],
+        start=tables.start,
+        done=len(tables.actions) - 1,
+        terminals=number["$END"] + 1,
+        symbols=tables.symbols,
+        keywords=frozenset(word for word in tables.fixed if word.isalpha()),
+    )
+
+
+def symbol(token: Token) -> int | None:
+    """The terminal of a token; None for a comment or a stray character."""
+    lang = language()
+    kind = lang.kinds[token.lastindex or 0]
+    if kind == IS_WORD:
+        return lang.fixed.get(token[token.lastindex or 0], lang.name)
+    return kind if kind >= 0 else None
+
+
+def _ready(rule: GrammarRule) -> Reduction:
+    plain = all(kind == "value" for kind, _ in rule.pick)
+    if rule.mode == "pass":
+        return Reduction(rule.size, rule.origin, ONE, itemgetter(-1), "")
+    if rule.mode == "extend":
+        return Reduction(rule.size, rule.origin, EXTEND, _gatherer(rule.pick[1:]), "")
+    if rule.mode == "list":
+        return Reduction(rule.size, rule.origin, LIST, _gatherer(rule.pick), "")
+    if plain and len(rule.pick) == 1:
+        return Reduction(rule.size, rule.origin, ONE, itemgetter(rule.pick[0][1]), rule.build)
+    if plain and rule.pick:
+        return Reduction(rule.size, rule.origin, MANY, itemgetter(*(at for _, at in rule.pick)), rule.build)
+    return Reduction(rule.size, rule.origin, MANY, _gatherer(rule.pick), rule.build)
+
+
+def _gatherer(steps: tuple[tuple[str, int], ...]) -> Callable[[list[Any]], Sequence[Any]]:
+    """What a callback gets, from the value stack: values, lists spliced in, None for what is absent."""
+    match steps:
+        case [("value", one)]:
+            return lambda values: (values[one],)
+        case [("splice", one)]:
+            return itemgetter(one)
+        case [("value", one), ("splice", rest)]:
+            return lambda values: (values[one], *values[rest])
+
+    def gather(values: list[Any]) -> list[Any]:
+        found: list[Any] = []
+        for kind, at in steps:
+            if kind == "splice":
+                found.extend(values[at])
+            else:
+                found.append(values[at] if kind == "value" else None)
+        return found
+
+    return gather
+
+
+def accepts(states: Sequence[int], kind: int) -> bool:
+    """Whether a token of that kind may come next: it can be shifted after what it makes reduce."""
+    lang = language()
+    stack = list(states)
+    while (action := lang.actions[stack[-1]][kind]) < 0:
+        rule = lang.rules[action]
+        del stack[-rule.size :]
+        stack.append(lang.actions[stack[-1]][rule.origin])
+    return action > 0
+
+
+def acceptable(states: Sequence[int]) -> frozenset[str]:
+    """The names of all terminals that may come next."""
+    lang = language()
+    row = lang.actions[states[-1]]
+    return frozenset(
+        lang.symbols[kind] for kind in range(lang.terminals) if row[kind] and accepts(states, kind)
+    )

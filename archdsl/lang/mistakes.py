@@ -1,0 +1,416 @@
+"""Saying what is wrong where the grammar has no way on, in the words of the language.
+
+Known mistakes are tried in turn; the last resort names what could have come instead.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from archdsl.diagnostics import Diagnostic, Label, Location, Source, closest
+from archdsl.lang.ast import Span
+from archdsl.lang.machine import acceptable, language
+
+UNITS = (
+    "ns",
+    "us",
+    "ms",
+    "s",
+    "min",
+    "h",
+    "fps",
+    "K",
+    "M",
+    "G",
+    "T",
+    "KB",
+    "MB",
+    "GB",
+    "TB",
+    "KiB",
+    "MiB",
+    "GiB",
+    "TiB",
+)
+_LONG_UNITS = {
+    "sec": "s", "second": "s", "msec": "ms", "millisecond": "ms", "usec": "us", "microsecond": "us",
+    "nanosecond": "ns", "minute": "min", "mins": "min", "hour": "h", "hr": "h",
+}  # fmt: skip
+_NUMBER_BEFORE = re.compile(r"(?<![A-Za-z0-9_.])[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?[ \t]*\Z")
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+_CLOSERS = frozenset(_CLOSING.values())
+_NO_STATEMENT = frozenset(
+    {"TRUE", "FALSE", "NOT", "ONE", "ANY", "ONCE", "IF", "ELSE", "OR", "AND", "IN", "STEP", "OF", "BY"}
+)
+_LOOK_ALIKES = {
+    "'": "strings have double quotes",
+    "!": "write `not`, or `!=` to compare",
+    "&": "write `and`",
+    "|": "write `or`",
+    "%": "there is no remainder",
+    "^": "powers are written as products",
+    "×": "write `*`",
+    "→": "write `->`",
+    "−": "write `-`",
+    "≤": "write `<=`",
+    "≥": "write `>=`",
+    "≠": "write `!=`",
+    "…": "write `..`",
+    "“": 'write `"`',
+    "”": 'write `"`',
+    "$": "names are made of letters, digits and `_`",
+    "@": "names are made of letters, digits and `_`",
+    "\\": "a line needs no mark where it goes on",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """Where the parser stands: what it has read, and the token, of terminal `kind`, that it cannot take."""
+
+    source: Source
+    states: Sequence[int]
+    values: Sequence[Any]
+    kind: str
+    span: Span
+
+    @cached_property
+    def expected(self) -> frozenset[str]:
+        return acceptable(self.states)
+
+    @property
+    def word(self) -> str:
+        return self.source.text[slice(*self.span)]
+
+    @property
+    def before(self) -> str:
+        """The line up to the token."""
+        return line_before(self.source, self.span[0])
+
+    @property
+    def after(self) -> str:
+        """The line behind the token."""
+        text = self.source.text
+        end = text.find("\n", self.span[1])
+        return text[self.span[1] : end if end >= 0 else len(text)]
+
+    @property
+    def starts_line(self) -> bool:
+        return not self.before.strip()
+
+    @cached_property
+    def opened(self) -> tuple[str, Span] | None:
+        """The innermost bracket that is open."""
+        for value in reversed(self.values):
+            if isinstance(value, re.Match):
+                text, span = value[value.lastindex or 0], value.span(value.lastindex or 0)
+                if text in _CLOSING:
+                    return text, span
+        return None
+
+    def finding(
+        self,
+        code: str,
+        headline: str,
+        label: str = "",
+        help_line: str | None = None,
+        span: Span | None = None,
+    ) -> Diagnostic:
+        """A diagnostic at the token, or at `span`."""
+        location = Location(self.source, *(span or self.span))
+        return Diagnostic(code, headline, Label(location, label), help=help_line)
+
+
+def line_before(source: Source, at: int) -> str:
+    return source.text[source.text.rfind("\n", 0, at) + 1 : at]
+
+
+def describe(mistake: Mistake) -> Diagnostic:
+    for explain in _EXPLANATIONS:
+        finding = explain(mistake)
+        if finding is not None:
+            return finding
+    return _unexpected(mistake)
+
+
+# ---------------------------------------------------------------- known mistakes
+
+
+def _no_version(mistake: Mistake) -> Diagnostic | None:
+    if mistake.expected != {"ARCH"} and not (len(mistake.states) == 2 and mistake.expected == {"INT"}):
+        return None
+    if not mistake.source.text.strip():
+        return mistake.finding("ARCH003", "the file is empty", "", "a spec starts with its version: arch 1")
+    headline = "the version of the language is missing"
+    return mistake.finding("ARCH003", headline, "expected `arch 1`", "write arch 1 on the first line")
+
+
+def _stray(mistake: Mistake) -> Diagnostic | None:
+    if mistake.kind != "STRAY":
+        return None
+    word = mistake.word
+    if word == '"':
+        end = mistake.span[1] + len(mistake.after.rstrip("\r"))
+        span = mistake.span[0], end
+        return mistake.finding(
+            "ARCH102",
+            "a string without an end",
+            'expected `"` on this line',
+            "a line break is written \\n",
+            span,
+        )
+    if word == ".":
+        return _dot(mistake)
+    shown = f"`{word}`" if word.isprintable() else f"U+{ord(word):04X}"
+    return mistake.finding("ARCH101", f"unexpected character {shown}", "", _LOOK_ALIKES.get(word))
+
+
+def _dot(mistake: Mistake) -> Diagnostic:
+    if _NUMBER_BEFORE.search(mistake.before):
+        return mistake.finding("ARCH112", "a number ends in a dot", "", "write 1 or 1.0")
+    return mistake.finding("ARCH101", "unexpected character `.`", "", "a name follows its dot at once: x.c")
+
+
+def _bare_fraction(mistake: Mistake) -> Diagnostic | None:
+    if mistake.kind != "ATTRIBUTE" or not mistake.word[1].isdigit():
+        return None
+    return mistake.finding("ARCH112", "a number starts with a dot", "", f"write 0{mistake.word}")
+
+
+def unknown_unit(source: Source, span: Span) -> Diagnostic | None:
+    """What is wrong with the word at `span`, if a number stands before it on its line."""
+    found = _NUMBER_BEFORE.search(line_before(source, span[0]))
+    if found is None:
+        return None
+    word = source.text[slice(*span)]
+    plain = word.lower().removesuffix("s") or word.lower()
+    guess = next((unit for unit in UNITS if unit.lower() == word.lower()), None)
+    guess = guess or _LONG_UNITS.get(word.lower()) or _LONG_UNITS.get(plain) or closest(word[:20], UNITS)
+    return Diagnostic(
+        "ARCH104",
+        f"`{shortened(word)}` is not a unit",
+        Label(Location(source, *span), f"did you mean `{guess}`?" if guess else ""),
+        help="units are ns us ms s min h, fps, K M G T, and KB … TiB; a product needs its `*`",
+    )
+
+
+def _unit(mistake: Mistake) -> Diagnostic | None:
+    return unknown_unit(mistake.source, mistake.span) if mistake.kind == "NAME" else None
+
+
+def _statement_within_line(mistake: Mistake) -> Diagnostic | None:
+    """`x = a b` reads as `x = a` and a statement `b …`: the second word is the mistake, not the third."""
+    name = mistake.values[-1]
+    if "EQUAL" not in mistake.expected or not isinstance(name, re.Match):
+        return None
+    span = name.span(name.lastindex or 0)
+    if name.lastgroup != "NAME" or mistake.kind in ("EQUAL", "COMPARE"):
+        return None
+    before = line_before(mistake.source, span[0])
+    if not before.strip() or before.rstrip().endswith(("{", "}", "(", ",", ";")):
+        return None
+    unit = unknown_unit(mistake.source, span)
+    if unit is not None:
+        return unit
+    word = mistake.source.text[slice(*span)]
+    return mistake.finding(
+        "ARCH100", f"unexpected `{word}`", "expected an operator or a new line", None, span
+    )
+
+
+def _keyword(mistake: Mistake) -> Diagnostic | None:
+    """A keyword where a name should stand, now or, as in `input = 3`, one token ago."""
+    keywords = language().keywords
+    if mistake.word in keywords and "NAME" in mistake.expected:
+        rest = mistake.after.lstrip()
+        if (
+            mistake.kind in _NO_STATEMENT
+            or not mistake.starts_line
+            or rest[:1] in ("=", "[", ",", ".", ")", "(")
+        ):
+            return _reserved(mistake, mistake.word, mistake.span)
+    last = mistake.values[-1]
+    if isinstance(last, re.Match) and mistake.kind in (
+        "EQUAL",
+        "LSQB",
+        "ATTRIBUTE",
+        "COMMA",
+        "LPAR",
+        "COLON",
+    ):
+        word = last[last.lastindex or 0]
+        if word in keywords:
+            return _reserved(mistake, word, last.span(last.lastindex or 0))
+    return None
+
+
+def _reserved(mistake: Mistake, word: str, span: Span) -> Diagnostic:
+    headline = f"`{word}` is a word of the language"
+    return mistake.finding("ARCH107", headline, "cannot be a name", f"choose another name: {word}_1", span)
+
+
+def _no_value(mistake: Mistake) -> Diagnostic | None:
+    """`x =` without a value: the next line's `y = 3` went on with it, as far as `y`."""
+    name = mistake.before.strip()
+    if mistake.word != "=" or not name.isidentifier() or "COMPARE" not in mistake.expected:
+        return None
+    start = mistake.span[0] - len(mistake.before.lstrip())
+    if mistake.source.text[:start].rstrip()[-1:] not in tuple("=+-*/<>"):
+        return None
+    return mistake.finding(
+        "ARCH100",
+        f"unexpected `{shortened(name)}`",
+        "expected a value before this line",
+        None,
+        (start, start + len(name)),
+    )
+
+
+def _equals(mistake: Mistake) -> Diagnostic | None:
+    word, expected = mistake.word, mistake.expected
+    if word == "=" and "SEMICOLON" in expected:
+        return mistake.finding(
+            "ARCH110", "a setting among the inputs", "", "settings follow a semicolon: (x; k = 3)"
+        )
+    if word == "==" and "EQUAL" in expected:
+        return mistake.finding("ARCH109", "`==` where a value is given", "", "`==` compares; write `=`")
+    if word == "=" and "COMPARE" in expected:
+        if mistake.opened is not None and mistake.opened[0] == "{" and "COLON" in expected:
+            return mistake.finding(
+                "ARCH109", "`=` in a set", "", "a label ends in a colon: {sep3: sep_conv(k = 3)}"
+            )
+        return mistake.finding(
+            "ARCH109", "`=` where values are compared", "", "`=` gives a value; write `==`"
+        )
+    if word == ":" and "EQUAL" in expected:
+        return mistake.finding("ARCH109", "`:` where a value is given", "", "write `=`")
+    return None
+
+
+def _bracket(mistake: Mistake) -> Diagnostic | None:
+    """A bracket that is closed by nothing, or by another kind of bracket; a closing one too many."""
+    word, opened = mistake.word, mistake.opened
+    if opened is None:
+        if word in _CLOSERS:
+            return mistake.finding("ARCH108", f"unexpected `{word}`", "no bracket is open here")
+        return None
+    closer = _CLOSING[opened[0]]
+    ends = mistake.kind == "$END" or (word in _CLOSERS and word != closer)
+    begins = mistake.starts_line and word in language().keywords and mistake.kind not in _NO_STATEMENT
+    if not ends and not begins:
+        return None
+    where = "the end of the file" if mistake.kind == "$END" else f"`{word}`"
+    return Diagnostic(
+        "ARCH108",
+        f"`{opened[0]}` is not closed",
+        Label(Location(mistake.source, *mistake.span), f"expected `{closer}` before {where}"),
+        secondary=(Label(Location(mistake.source, *opened[1]), "opened here"),),
+    )
+
+
+def _foreign(mistake: Mistake) -> Diagnostic | None:
+    """Comments, negated membership and assignments as other languages write them."""
+    text = mistake.source.text
+    if mistake.kind == "SLASH" and text[mistake.span[0] - 1 : mistake.span[0]] == "/":
+        return mistake.finding("ARCH100", "unexpected `/`", "", "a comment starts with #")
+    if mistake.kind == "NOT" and mistake.after.lstrip().startswith("in "):
+        return mistake.finding("ARCH100", "unexpected `not`", "", "write not a in b")
+    if mistake.word in tuple("+-*/") and mistake.after.startswith("=") and "EQUAL" in mistake.expected:
+        word = mistake.word
+        return mistake.finding("ARCH100", f"unexpected `{word}`", "", f"write x = x {word} y")
+    return None
+
+
+_EXPLANATIONS: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
+    _no_version, _stray, _bare_fraction, _unit, _statement_within_line, _foreign, _keyword, _no_value,
+    _equals, _bracket,
+)  # fmt: skip
+
+
+# ---------------------------------------------------------------- anything else
+
+_VALUE = frozenset(
+    {
+        "NAME",
+        "INT",
+        "FLOAT",
+        "QUANTITY",
+        "STRING",
+        "TRUE",
+        "FALSE",
+        "LPAR",
+        "LSQB",
+        "LBRACE",
+        "MINUS",
+        "NOT",
+        "ONE",
+        "ANY",
+        "ONCE",
+    }
+)
+_OPERATORS = frozenset(
+    {"ARROW", "IF", "ELSE", "OR", "AND", "COMPARE", "IN", "DOTS", "STEP", "PLUS", "MINUS", "STAR", "SLASH"}
+)
+_POSTFIXES = frozenset({"LPAR", "LSQB", "ATTRIBUTE", "QMARK"})
+_DECLARATIONS = frozenset({"IMPORT", "OP", "CELL", "SPACE", "NETWORK", "SEARCH", "NAME", "$END"})
+_STATEMENTS = frozenset({"STAGE", "INPUT", "OUTPUT", "REQUIRE", "TIE", "RETURN", "NAME"})
+_CLAUSES = frozenset({"MINIMIZE", "MAXIMIZE", "COMMUNICATE", "REQUIRE", "NAME"})
+_WORDS = {"NAME": "a name", "INT": "a whole number", "STRING": "a string", "$END": "the end of the file"}
+
+
+def _unexpected(mistake: Mistake) -> Diagnostic:
+    shown = "the end of the file" if mistake.kind == "$END" else f"`{shortened(mistake.word)}`"
+    finding = mistake.finding(
+        "ARCH100", f"unexpected {shown}", f"expected {_either(_in_words(mistake.expected))}"
+    )
+    opened = mistake.opened
+    if opened is None or opened[0] == "{" or not mistake.starts_line:
+        return finding
+    return Diagnostic(
+        finding.code,
+        finding.headline,
+        finding.primary,
+        secondary=(Label(Location(mistake.source, *opened[1]), "opened here"),),
+    )
+
+
+def _in_words(expected: frozenset[str]) -> list[str]:
+    """What may come next; things that only go on with a value are one, "an operator"."""
+    rest, words = set(expected), []
+    if {"PLUS", "ARROW"} <= rest:
+        words.append("an operator")
+        rest -= _OPERATORS | _POSTFIXES
+    elif rest >= {"NAME", "INT", "LSQB"}:
+        words.append("a value")
+        rest -= _VALUE
+    for group, name in (
+        (_DECLARATIONS, "a declaration"),
+        (_STATEMENTS, "a statement"),
+        (_CLAUSES, "a clause"),
+    ):
+        if rest >= group:
+            words.append(name)
+            rest -= group
+    if "EQUAL" in rest:
+        rest -= _POSTFIXES | {"COMMA"}
+    return words + sorted(_spelled(terminal) for terminal in rest)
+
+
+def _spelled(terminal: str) -> str:
+    if terminal in _WORDS:
+        return _WORDS[terminal]
+    lang = language()
+    kind = lang.symbols.index(terminal)
+    return next((f"`{text}`" for text, symbol in lang.fixed.items() if symbol == kind), terminal.lower())
+
+
+def _either(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def shortened(word: str) -> str:
+    return word if len(word) <= 30 else f"{word[:27]}…"

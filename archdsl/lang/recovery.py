@@ -1,0 +1,67 @@
+"""Finding a place to go on after a syntax error, so that the next ones are found too.
+
+The parser goes on at the next statement, clause or declaration that starts a line outside the brackets
+opened since; a word that can only start one of them goes on inside brackets too, for then one is missing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from archdsl.diagnostics import Source
+from archdsl.lang.machine import Token, accepts, language, symbol
+from archdsl.lang.mistakes import line_before
+
+_OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
+_DECLARING = frozenset({"import", "op", "cell", "space", "network", "search"})
+_STATING = frozenset(
+    {"stage", "input", "output", "require", "tie", "return", "minimize", "maximize", "communicate"}
+)
+
+
+def resume(
+    source: Source, stack: list[int], values: Sequence[Any], tokens: Iterable[Token]
+) -> tuple[Token, int] | None:
+    """The token to go on with and how much of the stack to keep; None where nothing is left.
+
+    `tokens` starts with the one that could not be taken; those passed over are used up.
+    """
+    places = _list_places(stack)
+    if not places:
+        return None
+    inner, outer = places[-1], places[0]
+    depth = sum(_text(value) in _OPENING for value in values[inner:] if isinstance(value, re.Match))
+    for token in tokens:
+        group = token.lastindex or 0
+        kind, text = symbol(token), token[group]
+        if kind is None:
+            continue
+        if text == "" or language().symbols[kind] == "$END":
+            return None
+        starts_line = not line_before(source, token.start(group)).strip()
+        if starts_line and text in _DECLARING and accepts(stack[:outer], kind):
+            return token, outer
+        takes = accepts(stack[:inner], kind)
+        if takes and starts_line and (depth <= 0 or text in _STATING):
+            return token, inner
+        if takes and text == "}" and depth <= 0:
+            return token, inner
+        depth += (text in _OPENING) - (text in _CLOSING and depth > 0)
+    return None
+
+
+def _text(token: Token) -> str:
+    return token[token.lastindex or 0]
+
+
+def _list_places(stack: Sequence[int]) -> list[int]:
+    """How much of the stack to keep to stand where a declaration, a statement or a clause may come."""
+    lang = language()
+    listed = [lang.symbols.index(name) for name in ("item", "statement", "clause")]
+    return [
+        number
+        for number, state in enumerate(stack, start=1)
+        if any(lang.actions[state][symbol] for symbol in listed)
+    ]
