@@ -15,7 +15,7 @@ from archdsl.cli.settings import SetCommand, set_option
 from archdsl.diagnostics import Diagnostic, SpecError
 
 if TYPE_CHECKING:
-    from archdsl.program import Proof
+    from archdsl.spec.prove import Proof
 
 _SHOWN = 10
 

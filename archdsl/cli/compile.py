@@ -129,7 +129,7 @@ def _ast(program: Program) -> str:
 
 
 def _ir(_program: Program, target: Space | Network) -> str:
-    from archdsl.ir.text import dump
+    from archdsl.ir.text.writer import dump
 
     return dump(target.graph)
 
@@ -173,7 +173,7 @@ def _arch(program: Program, target: Space | Network) -> str:
         from archdsl.spec.decompile import written_out
 
         return written_out(target.graph)
-    from archdsl.lang import format_source
+    from archdsl.lang.formatter import format_source
 
     return format_source(program.unit.source)
 
@@ -198,9 +198,7 @@ def _write_torch(target: Space | Network, output: Path) -> None:
 def _write_onnx(target: Space | Network, output: Path) -> None:
     from archdsl.backends.onnx_file import export
 
-    graph = _fixed(target).graph
-    with atomic.replacing(output) as temporary:
-        export(graph, temporary)
+    export(_fixed(target).graph, output)
 
 
 _TEXTS: dict[str, Callable[[Program, Space | Network], str]] = {

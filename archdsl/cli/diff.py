@@ -112,9 +112,12 @@ def _unequal(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Pair]:
 
 def _layers(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, dict[str, Any]]:
     """What is to be compared of each layer."""
+    from archdsl.ir.graph import Node
+
     return {
         name: {"op": node.op, "inputs": list(node.inputs), "shape": list(shapes[name]), **_attrs(node)}
         for name, node in graph.nodes.items()
+        if isinstance(node, Node)
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from archdsl.backends.torch_module import CompiledNetwork
     from archdsl.program import Network
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as all four papers' encoders use
@@ -43,9 +44,9 @@ def write_everything(network: Network, folder: Path, picture: Path | None) -> No
     _save(folder / "input.png", image_HWC)
     origin = "drawn for this purpose" if picture is None else str(picture)
     _say(folder, "input.png", f"{origin}, at {shape(sizes[1:])}")
-    module, logits_KHW = _run(network, folder, image_HWC)
+    module = _run(network, folder, image_HWC)
     _write_python(network, folder)
-    _write_onnx(module, folder, image_HWC, logits_KHW)
+    _write_onnx(module, folder)
 
 
 def _say(folder: Path, name: str, what: str) -> None:
@@ -67,8 +68,8 @@ def _write_python(network: Network, folder: Path) -> None:
     _say(folder, "network.py", f"plain Python that needs torch alone, {plural(text.count(chr(10)), 'line')}")
 
 
-def _run(network: Network, folder: Path, image_HWC: NDArray[np.uint8]) -> tuple[Any, NDArray[np.float32]]:
-    """The module, and its logits on the image; writes the map of classes."""
+def _run(network: Network, folder: Path, image_HWC: NDArray[np.uint8]) -> CompiledNetwork:
+    """The module; writes the map of classes that it makes of the image."""
     import numpy as np
     import torch
     from PIL import Image
@@ -76,33 +77,25 @@ def _run(network: Network, folder: Path, image_HWC: NDArray[np.uint8]) -> tuple[
     from archdsl.cli.street import paint_classes
 
     torch.manual_seed(0)
-    module = network.module().eval()
+    module = cast("CompiledNetwork", network.module())
     with torch.inference_mode():
-        logits_KHW = _first(module(torch.from_numpy(_normalized(image_HWC)))).numpy()[0]
+        logits_KHW = module(torch.from_numpy(_normalized(image_HWC))).numpy()[0]
     height, width, _ = image_HWC.shape
     classes = Image.fromarray(paint_classes(logits_KHW.argmax(0)))
     _save(folder / "output.png", np.asarray(classes.resize((width, height), Image.Resampling.NEAREST)))
     sizes = shape(logits_KHW.shape)
     _say(folder, "output.png", f"the largest of {sizes} logits; weights are random, not trained")
-    return module, logits_KHW
+    return module
 
 
-def _write_onnx(
-    module: Any, folder: Path, image_HWC: NDArray[np.uint8], logits_KHW: NDArray[np.float32]
-) -> None:
-    """Exports the module and runs it once more by onnxruntime, on the same image."""
-    import numpy as np
-    import onnxruntime
-
-    from archdsl.backends.onnx_file import export
+def _write_onnx(module: CompiledNetwork, folder: Path) -> None:
+    """Exports the module and compares onnxruntime with PyTorch at the network's own size."""
+    from archdsl.backends.onnx_file import deviation, export
 
     path = folder / "network.onnx"
-    with atomic.replacing(path) as temporary:
-        export(module, temporary)
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    again = session.run(None, {session.get_inputs()[0].name: _normalized(image_HWC)})[0][0]
-    difference = float(np.abs(again - logits_KHW).max() / np.abs(logits_KHW).max())
-    _say(folder, "network.onnx", f"onnxruntime gives the same logits to {difference:.1e} of the largest")
+    export(module, path, verify=False)
+    share = deviation(path, module, [list(module.archdsl_graph.inputs.values())])
+    _say(folder, "network.onnx", f"onnxruntime gives the same logits to {share:.1e} of the largest")
 
 
 def _image(picture: Path | None, height: int, width: int) -> NDArray[np.uint8]:
@@ -134,8 +127,3 @@ def _save(path: Path, image_HWC: NDArray[np.uint8]) -> None:
 
     with atomic.replacing(path) as temporary:
         Image.fromarray(image_HWC).save(temporary)
-
-
-def _first(logits: Any) -> Any:
-    """The main logits of a module that may have several outputs."""
-    return logits[0] if isinstance(logits, tuple) else logits

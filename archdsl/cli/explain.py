@@ -155,7 +155,8 @@ def _totals(graph: Graph) -> str:
 
 def _search_text(program: Program, name: str) -> str:
     """A search as the formatter writes it."""
-    from archdsl.lang import ast, unparse
+    from archdsl.lang import ast
+    from archdsl.lang.formatter import unparse
 
     text = unparse(ast.File(version=1, items=(program.searches[name],)))
     return text.partition("\n\n")[2].rstrip("\n")

@@ -59,7 +59,7 @@ def fmt(ctx: click.Context, specs: tuple[str, ...], only_check: bool, show_diff:
 
 
 def _format(source: Source) -> str:
-    from archdsl.lang import format_source
+    from archdsl.lang.formatter import format_source
 
     return format_source(source)
 

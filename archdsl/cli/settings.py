@@ -41,7 +41,7 @@ def spread(words: list[str]) -> list[str]:
     return out
 
 
-class _Pair(click.ParamType):
+class _Pair(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
     name = "k=v"
 
     def convert(

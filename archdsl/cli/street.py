@@ -9,6 +9,10 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Image = NDArray[np.float32]
+    Mask = NDArray[np.bool_]
+    Axis = NDArray[np.float32]
+
 CITYSCAPES_COLOURS = (
     (128, 64, 128), (244, 35, 232), (70, 70, 70), (102, 102, 156), (190, 153, 153),
     (153, 153, 153), (250, 170, 30), (220, 220, 0), (107, 142, 35), (152, 251, 152),
@@ -52,16 +56,17 @@ def draw_street(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
 
 def paint_classes(classes: NDArray[np.integer]) -> NDArray[np.uint8]:
     """Class numbers (height, width) as an RGB image; colours repeat after the 19th class."""
-    return np.asarray(CITYSCAPES_COLOURS, np.uint8)[classes % len(CITYSCAPES_COLOURS)]
+    colours = np.asarray(CITYSCAPES_COLOURS, np.uint8)
+    return np.take(colours, classes % len(colours), axis=0)
 
 
-def _box(y: NDArray, x: NDArray, left: float, top: float, right: float, bottom: float) -> NDArray:
+def _box(y: Axis, x: Axis, left: float, top: float, right: float, bottom: float) -> Mask:
     return (x > left) & (x < right) & (y > top) & (y < bottom)
 
 
-def _fill(image: NDArray, where: NDArray, colour: tuple[int, int, int]) -> None:
+def _fill(image: Image, where: Mask, colour: tuple[int, int, int]) -> None:
     image[where] = colour
 
 
-def _paint(image: NDArray, where: NDArray, rng: np.random.Generator, shades: tuple[int, int]) -> None:
+def _paint(image: Image, where: Mask, rng: np.random.Generator, shades: tuple[int, int]) -> None:
     image[where] = rng.uniform(*shades, 3)
