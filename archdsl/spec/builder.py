@@ -79,7 +79,13 @@ class Builder:
     requirements: list[Requirement] = field(default_factory=list)
     obligations: list[Obligation] = field(default_factory=list)
     readers: dict[str, list[str]] = field(default_factory=dict)
+    decided: dict[str, int] = field(default_factory=dict)
+    """Outcomes of decisions that were made beforehand."""
     ties: dict[str, str] = field(default_factory=dict)
+    known: tuple[Value, ...] = ()
+    """Conditions that hold where the next node is computed."""
+    settled: int = 0
+    """How many demands were met on the spot."""
     _muxes: dict[Any, str] = field(default_factory=dict)
     contexts: dict[str, tuple[Allowed, tuple[Value, ...]]] = field(default_factory=dict)
     """Under which outcomes and conditions a node is computed, where not under all."""
@@ -117,6 +123,7 @@ class Builder:
 
         def demand(condition: Value, code: str, message: str, **values: Value) -> None:
             if condition is True:
+                self.settled += 1
                 return
             self.obligations.append(
                 Obligation(
@@ -143,7 +150,7 @@ class Builder:
         shapes = []
         for port, source in enumerate(inputs):
             shape = self.shapes[source]
-            here = self.present.get(source, True)
+            here = self._here(source)
             if here is not True and port in optional:
                 shape = (apply("if", here, shape[0], 0), shape[1], shape[2])
             elif here is not True:
@@ -158,7 +165,8 @@ class Builder:
         sources = {source for _, source in cases}
         if len(sources) == 1 and None not in sources:
             return next(iter(sources))  # type: ignore[return-value]
-        key = (on, tuple(cases))
+        partial = any(source in self.present for source in sources)
+        key = (on, tuple(cases), self.known if partial else ())
         if key in self._muxes:
             return self._muxes[key]
         if len(self.nodes) >= self.budget:
@@ -211,7 +219,7 @@ class Builder:
 
     def _present(self, on: str | Value, cases: Sequence[tuple[Any, str | None]]) -> Value:
         """In which networks a mux is defined: where its picked input is."""
-        here = [(key, False if s is None else self.present.get(s, True)) for key, s in cases]
+        here = [(key, False if s is None else self._here(s)) for key, s in cases]
         result = here[-1][1]
         for key, value in reversed(here[:-1]):
             if isinstance(on, str):
@@ -221,8 +229,15 @@ class Builder:
             result = apply("if", chosen, value, result)
         return result
 
+    def _here(self, source: str) -> Value:
+        """In which networks a node is defined, of those where the next node is computed."""
+        present = self.present.get(source, True)
+        return True if present in self.known else present
+
     def is_outcome(self, decision: str, *outcomes: int) -> Value:
         """Whether a decision comes out as one of these."""
+        if decision in self.decided:
+            return self.decided[decision] in outcomes
         return pick(decision, tuple(o in outcomes for o in range(self.decisions[decision].size)))
 
     def case(self, node: str, allowed: Allowed) -> str | None:

@@ -17,6 +17,7 @@ from archdsl.spec.values import (
     Function,
     ListValue,
     Member,
+    PrimitiveOp,
     SetValue,
     Tensor,
     Undefined,
@@ -60,7 +61,7 @@ def decide(ev: Evaluator, expr: Any, count: int, frame: Frame) -> Any:
     if count > 1:
         values = [SetValue(chosen) for chosen in combinations(members, count)]
     if path in ev.given:
-        return ev.refine(values[_given(ev, decision)])
+        return _given(ev, decision, values)
     cases = []
     for outcome in ev.outcomes(path):
         with ev.assuming(path, (outcome,)):
@@ -115,10 +116,18 @@ def _register(ev: Evaluator, decision: Decision, expr: Any, frame: Frame) -> Dec
     return before
 
 
-def _given(ev: Evaluator, decision: Decision) -> int:
-    """The outcome given for a decision; the first where the given one does not exist (said later)."""
+def _given(ev: Evaluator, decision: Decision, values: Sequence[Any]) -> Any:
+    """The value for the outcome given beforehand; for the first where that does not exist (said later).
+
+    An op stays the choice that it was, with one outcome, so that paths are those of the whole space.
+    """
     ev.taken.add(decision.path)
-    return decision.index.get(ev.given[decision.path], 0)
+    outcome = decision.index.get(ev.given[decision.path], 0)
+    ev.builder.decided[decision.path] = outcome
+    value = ev.refine(values[outcome])
+    if not isinstance(value, Function | PrimitiveOp | Choice | Either):
+        return value
+    return Choice(decision.path, tuple(value if o == outcome else None for o in range(decision.size)))
 
 
 def once(ev: Evaluator, expr: Any, frame: Frame) -> Any:

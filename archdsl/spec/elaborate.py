@@ -38,6 +38,8 @@ class Elaborated:
     definitions: Mapping[Dim, tuple[Mux, tuple[Value | None, ...]]]
     present: Mapping[str, Value]
     obligations: tuple[Obligation, ...]
+    settled: int
+    """How many conditions were met as soon as they were stated."""
     unread: tuple[Decision, ...]
     resized: bool
     location: Location
@@ -243,6 +245,7 @@ def _finished(
         definitions=builder.definitions,
         present=builder.present,
         obligations=tuple(o for o in builder.obligations if o.node in alive),
+        settled=builder.settled,
         unread=tuple(d for p, d in builder.decisions.items() if p not in decisions and p not in ev.given),
         resized=False,
         location=_at(unit, declared.name),

@@ -209,14 +209,18 @@ class Evaluator:
     def where(self, condition: Any) -> Iterator[None]:
         """Evaluates what happens where a condition over several decisions holds."""
         before = self.conditions
-        self.conditions = (*before, condition)
+        if condition is not True:
+            self.conditions = (*before, condition)
+        self.builder.known = self.conditions
         try:
             yield
         finally:
-            self.conditions = before
+            self.conditions = self.builder.known = before
 
     def outcomes(self, decision: str) -> tuple[int, ...]:
         """The outcomes of a decision that are possible here."""
+        if decision in self.builder.decided:
+            return (self.builder.decided[decision],)
         return self.allowed.get(decision) or tuple(range(self.builder.decisions[decision].size))
 
     def sites(self, value: Any) -> Sites:

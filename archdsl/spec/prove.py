@@ -180,7 +180,7 @@ class Prover:
             broken.add(place)
             diagnostics.append(diagnostic)
         diagnostics.extend(self._undefined_outputs(open_))
-        decided = len(self.found.obligations) - len(open_)
+        decided = self.found.settled + len(self.found.obligations) - len(open_)
         return diagnostics, list(dict.fromkeys(open_)), decided
 
     def _decide(self, obligation: Obligation, settled: dict[Any, Outcomes | None]) -> Outcomes | None:
