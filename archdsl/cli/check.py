@@ -89,9 +89,11 @@ class _Result:
 def _check(
     path: Path | None, settings: dict[str, Any], budget: int | None, samples: int, strict: bool
 ) -> _Result:
+    from archdsl.spec.check import check as check_unit
+
     name = "<stdin>" if path is None else str(path)
     try:
-        report = opening.load_file(path).check(budget=budget, samples=samples, **settings)
+        report = check_unit(opening.load_file(path).unit, settings, budget=budget, samples=samples)
     except SpecError as error:
         return _Result(name, error.diagnostics, (), strict)
     return _Result(name, report.diagnostics, report.proofs, strict)

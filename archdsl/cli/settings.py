@@ -11,6 +11,7 @@ _SETTING = re.compile(r"[A-Za-z_]\w*=")
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?")
 _SHAPE = re.compile(r"[0-9]{1,18}(x[0-9]{1,18}){1,8}")
+_TAKEN = ("name", "self")  # arguments of the functions that settings are given to by name
 _WORDS = {"true": True, "false": False}
 
 
@@ -73,6 +74,8 @@ def _no_repeats(
     for name, value in pairs:
         if settings.get(name, value) != value:
             raise click.BadParameter(f"`{name}` is set twice")
+        if name in _TAKEN:
+            raise click.BadParameter(f"`{name}` cannot be the name of a setting here")
         settings[name] = value
     return settings
 

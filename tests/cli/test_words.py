@@ -64,7 +64,7 @@ def test_settings_may_stand_before_or_after_the_spec():
         assert CliRunner().invoke(show, words).output == "s.arch {'a': 1, 'b': (2, 3)}\n"
 
 
-@pytest.mark.parametrize("words", ["--set a", "--set a=", "--set 1a=2", "--set a=1 a=2"])
+@pytest.mark.parametrize("words", ["--set a", "--set a=", "--set 1a=2", "--set a=1 a=2", "--set name=x"])
 def test_what_is_not_a_setting_is_a_mistake_in_the_usage(words: str):
     assert CliRunner().invoke(show, ["s.arch", *words.split()]).exit_code == 2
 
