@@ -199,7 +199,9 @@ def unknown_unit(source: Source, span: Span) -> Diagnostic | None:
 
 
 def _unit(mistake: Mistake) -> Diagnostic | None:
-    return unknown_unit(mistake.source, mistake.span) if mistake.kind == "NAME" else None
+    if mistake.kind != "NAME" or mistake.after.lstrip().startswith("="):
+        return None
+    return unknown_unit(mistake.source, mistake.span)
 
 
 def _statement_within_line(mistake: Mistake) -> Diagnostic | None:
