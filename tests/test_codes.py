@@ -16,6 +16,13 @@ CODE = re.compile(r"\bARCH\d{3}\b")
 ARCH_BLOCK = re.compile(r"^```arch\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 NOT_FROM_ONE_TEXT: dict[str, str] = {
+    "ARCH001": "about a file that cannot be read",
+    "ARCH002": "about bytes that are no text",
+    "ARCH012": "takes two files",
+    "ARCH701": "takes 5 MB",
+    "ARCH704": "takes a hundred files",
+    "ARCH705": "takes twenty files",
+    "ARCH706": "takes a million words",
     "ARCH801": "a check makes no module",
     "ARCH850": "the text form of a graph is no spec",
     "ARCH851": "the text form of a graph is no spec",
