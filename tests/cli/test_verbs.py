@@ -359,9 +359,20 @@ def test_diff_lists_decisions_cells_layers_and_costs():
     result = call("diff tiny.arch other.arch")
     assert result.exit_code == 0
     assert "decisions (1)\n  body[2].kind  wide -> narrow\n" in result.stdout
-    assert "k: 3 -> 1" in result.stdout
+    assert "  - body[2].x.kind.wide: conv, 8x16x32\n" in result.stdout
+    assert "  + body[2].x.kind.narrow: conv, 8x16x32\n" in result.stdout
     assert "costs (2)" in result.stdout
     assert call("diff tiny.arch other.arch --exit-code").exit_code == 1
+
+
+def test_diff_of_one_network_at_two_sizes_shows_settings_and_shapes():
+    Path("large.arch").write_text(
+        TINY.replace("[3, 32, 64]", "[3, 64, 64]").replace("width = 8", "width = 4")
+    )
+    result = call("diff tiny.arch large.arch")
+    assert "  image  3x32x64 -> 3x64x64\n" in result.stdout
+    assert "  width  8 -> 4\n" in result.stdout
+    assert "  ~ x[0].conv: shape: 8x16x32 -> 4x32x32, c: 8 -> 4\n" in result.stdout
 
 
 def test_diff_of_the_same_network_is_empty():
