@@ -61,8 +61,14 @@ class Network:
         return self.relu(x, name=f"{name}.relu")
 
     def graph(self, **outputs: str) -> Graph:
+        """The network of some outputs, the last node where none is given; nodes that they do not need go."""
         outputs = outputs or {"y": next(reversed(self.nodes))}
-        return Graph(self.name, self.inputs, self.nodes, outputs, instances=self.instances)
+        needed = set(outputs.values())
+        for node in reversed(self.nodes.values()):
+            if node.name in needed:
+                needed.update(node.inputs)
+        nodes = {name: node for name, node in self.nodes.items() if name in needed}
+        return Graph(self.name, self.inputs, nodes, outputs, instances=self.instances)
 
 
 def mobilenet(image: tuple[int, int, int] = (3, 64, 96), classes: int = 11) -> Graph:

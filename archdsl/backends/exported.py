@@ -20,15 +20,20 @@ from archdsl.passes.shapes import FixedShape, infer
 LARGEST_FACTOR = 256
 
 
-def export(network: Graph | CompiledNetwork, dynamic: bool = True) -> ExportedProgram:
+def export(network: Graph | CompiledNetwork, dynamic: bool = True, enlarge: bool = False) -> ExportedProgram:
     """The evaluation form of a network's main output as an exported program.
 
-    With `dynamic`, batch, height and width are open; height and width are not where the network is
-    well-typed at its declared size only (a `resize` to a fixed size that meets another map).
+    With `dynamic`, batch, height and width are open.  Height and width are not where the network is
+    well-typed at its declared size only (a `resize` to a fixed size that meets another map), and where
+    the declared image is so small that a map shrinks to one row, which torch's tracer takes for a
+    constant.  With `enlarge` such a network is traced with a larger image: both are open, but the
+    program's own guards refuse the small image then (an ONNX file has no guards).
     """
     module = network if isinstance(network, CompiledNetwork) else build(network)
     graph = module.archdsl_graph
     factor = _factor(graph) if dynamic else None
+    if factor != 1 and not enlarge:
+        factor = None
     shapes = _scaled(graph, factor or 1).inputs.values()
     axes = (0, 2, 3) if factor is not None else (0,) if dynamic else ()
     inputs = tuple(example(module, shape, batch=2 if dynamic else 1) for shape in shapes)
@@ -47,8 +52,7 @@ def example(module: torch.nn.Module, shape: FixedShape, batch: int = 1) -> torch
 def _factor(graph: Graph) -> int | None:
     """By how much the declared size is multiplied for tracing; None where no other size will do.
 
-    The tracer takes a size of 1 for a constant.  A map that has shrunk to one row only because the
-    declared image is small is no constant, so the image is enlarged until there is none.
+    A map of one row is no constant if it has more in a larger image: the image grows until there is none.
     """
     factor = 1
     while factor <= LARGEST_FACTOR:

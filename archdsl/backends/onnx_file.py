@@ -118,7 +118,7 @@ def _relative(found: torch.Tensor, expected: torch.Tensor) -> float:
 
 def _model(module: CompiledNetwork, opset: int) -> onnx.ModelProto:
     graph = module.archdsl_graph
-    program = exported.export(module)
+    program = exported.export(module, enlarge=True)
     with exported.quiet():
         made: Any = torch.onnx.export(
             program,

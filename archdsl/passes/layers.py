@@ -40,20 +40,21 @@ def layer_table(graph: Graph, by: Literal["primitive", "op"] = "primitive") -> l
     """
     shapes = infer(graph)
     cost = costs(graph, shapes)
+    groups = _groups(graph, by)
+    row_of = {node.name: row for row, members in groups.items() for node in members}
     height = next(iter(graph.inputs.values()))[1]
     rows = []
-    for members in _groups(graph, by):
-        own = {m.name for m in members}
-        inputs = tuple(dict.fromkeys(i for m in members for i in m.inputs if i not in own))
-        last = members[-1]
-        shape, spent = shapes[last.name], total(cost[m.name] for m in members)
+    for row, members in groups.items():
+        read = [i for node in members for i in node.inputs if row_of.get(i) != row]
+        last, spent = members[-1], total(cost[node.name] for node in members)
+        shape = shapes[last.name]
         rows.append(
             LayerRow(
-                name=last.instance if by == "op" and last.instance else last.name,
-                op=_declared(graph, last) if by == "op" else last.op,
-                inputs=inputs,
+                name=row,
+                op=_declared(graph, last) if row != last.name else last.op,
+                inputs=tuple(dict.fromkeys(row_of.get(i, i) for i in read)),
                 shape=shape,
-                stride=_stride(shapes[inputs[0]][1], shape[1]),
+                stride=_stride(shapes[read[0]][1], shape[1]),
                 total_stride=_stride(height, shape[1]),
                 params=spent.params,
                 macs=spent.macs,
@@ -68,15 +69,14 @@ def totals(rows: Iterable[LayerRow]) -> Cost:
     return total(Cost(row.params, row.macs) for row in rows)
 
 
-def _groups(graph: Graph, by: str) -> list[list[Node]]:
-    """The nodes of each row, rows ordered by their last node."""
+def _groups(graph: Graph, by: str) -> dict[str, list[Node]]:
+    """The nodes of each row by its name, rows ordered by their last node."""
     groups: dict[str, list[Node]] = {}
     for node in graph.nodes.values():
         assert isinstance(node, Node)
-        key = f"op {node.instance}" if by == "op" and node.instance is not None else f"node {node.name}"
-        members = groups.pop(key, [])
-        groups[key] = [*members, node]
-    return list(groups.values())
+        row = node.instance if by == "op" and node.instance is not None else node.name
+        groups[row] = [*groups.pop(row, []), node]
+    return groups
 
 
 def _declared(graph: Graph, node: Node) -> str:

@@ -1,0 +1,192 @@
+"""The rules of single primitives."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archdsl import ops
+from archdsl.codes import CODES
+from archdsl.ir.expr import Dim, Pick, evaluate
+from archdsl.ops.base import ADVISORY, Primitive
+from archdsl.ops.resizing import ratio
+
+NAMES = sorted(ops.primitives())
+
+
+def subclasses(cls: type) -> list[type]:
+    return [cls, *(s for sub in cls.__subclasses__() for s in subclasses(sub))]
+
+
+def demands(op: str, *xs, **settings):
+    """The output's shape, and the codes and messages of the demands that fail."""
+    primitive = ops.get(op)
+    attrs = filled_in(primitive, xs, settings)
+    failed = []
+
+    def demand(condition, code, message, /, **values):
+        if not condition:
+            failed.append((code, message.format(**values)))
+
+    return primitive.shape(xs, attrs, demand), failed
+
+
+def filled_in(primitive: Primitive, xs, settings):
+    attrs = dict(settings)
+    for setting in primitive.settings:
+        if setting.name not in attrs and (setting.default is not None):
+            attrs[setting.name] = setting.default(xs) if callable(setting.default) else setting.default
+    return attrs
+
+
+def test_every_primitive_that_is_defined_is_listed_once_under_its_own_name():
+    defined = {cls for cls in subclasses(Primitive) if hasattr(cls, "name")}
+    assert {type(p) for p in ops.PRIMITIVES} == defined
+    assert len(ops.primitives()) == len(ops.PRIMITIVES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_primitive_says_what_it_and_its_settings_are_for(name):
+    primitive = ops.get(name)
+    assert primitive.summary
+    assert all(setting.doc for setting in primitive.settings)
+    assert len({s.name for s in primitive.settings}) == len(primitive.settings)
+
+
+def test_primitives_and_passes_and_source_do_not_import_torch():
+    code = (
+        "import sys, archdsl.ops, archdsl.passes.shapes, archdsl.passes.layers, archdsl.backends.source;"
+        "sys.exit('torch' in sys.modules or 'networkx' in sys.modules or 'numpy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("n", range(1, 12))
+@pytest.mark.parametrize("s", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("op", "k"), [("conv", 1), ("conv", 3), ("dwconv", 5), ("max_pool", 3), ("avg_pool", 7)]
+)
+def test_windows_of_odd_size_give_the_size_divided_by_the_stride_and_rounded_up(op, k, s, n):
+    (_, h, w), _ = demands(op, (4, n, 2 * n), k=k, s=s)
+    assert (h, w) == (-(-n // s), -(-2 * n // s))
+
+
+def test_windows_of_even_size_halve_at_stride_two_and_lose_one_at_stride_one():
+    assert demands("max_pool", (4, 8, 10), k=2, s=2)[0] == (4, 4, 5)
+    assert demands("conv", (4, 8, 10), k=4, s=2)[0] == (4, 4, 5)
+    assert demands("avg_pool", (4, 8, 10), k=2)[0] == (4, 7, 9)
+
+
+MISTAKES = [
+    ("add", [(8, 4, 4), (9, 4, 4)], {}, "ARCH301", "8 × 4 × 4 and 9 × 4 × 4"),
+    ("add", [(8, 4, 4), (8, 4, 4), (8, 5, 4)], {}, "ARCH302", "8 × 4 × 4 and 8 × 5 × 4"),
+    ("add", [(8, 4, 4), (8, 4, 6)], {}, "ARCH302", "8 × 4 × 4 and 8 × 4 × 6"),
+    ("concat", [(8, 4, 4), (3, 4, 2)], {}, "ARCH302", "8 × 4 × 4 and 3 × 4 × 2"),
+    ("mul", [(8, 4, 4), (2, 1, 1)], {}, "ARCH301", "8 × 4 × 4 and 2 × 1 × 1"),
+    ("mul", [(8, 4, 4), (8, 2, 2)], {}, "ARCH302", "8 × 4 × 4 and 8 × 2 × 2"),
+    ("conv", [(9, 4, 4)], {"c": 8, "g": 4}, "ARCH310", "4 groups do not divide 9 input channels"),
+    ("conv", [(8, 4, 4)], {"c": 9, "g": 4}, "ARCH310", "4 groups do not divide 9 output channels"),
+    ("channel_shuffle", [(9, 4, 4)], {"g": 2}, "ARCH310", "2 groups do not divide 9 channels"),
+    ("tile", [(8, 4, 4)], {"c": 20}, "ARCH311", "20 channels are no multiple of 8"),
+    ("tile", [(8, 4, 4)], {"c": 4}, "ARCH311", "4 channels are no multiple of 8"),
+    ("pixel_shuffle", [(6, 4, 4)], {"r": 2}, "ARCH312", "6 channels are no multiple of 2 × 2"),
+    ("conv", [(8, 1, 4)], {"k": 2}, "ARCH303", "a window of 2 does not fit 1 × 4"),
+    ("resize", [(8, 1, 4)], {"down": 2}, "ARCH303", "nothing is left of 1 × 4 divided by 2"),
+    ("resize", [(8, 2, 4)], {"scale": 0.0}, "ARCH303", "nothing is left at a scale of 0.0"),
+    ("resize", [(8, 4, 5)], {"scale": 0.5}, "ARCH320", "4 × 5 resized by 0.5 is no whole number of pixels"),
+    ("resize", [(8, 4, 4)], {}, "ARCH321", "has nothing"),
+    ("resize", [(8, 4, 4), (1, 9, 9)], {"scale": 2}, "ARCH321", "has both scale and like"),
+    ("upsample", [(8, 4, 4)], {"size": (3,)}, "ARCH321", "[height, width]"),
+    ("conv", [(8, 5, 4)], {"s": 2}, "ARCH330", "a stride of 2 does not divide 5 × 4"),
+    ("zero", [(8, 4, 7)], {"s": 2}, "ARCH330", "a stride of 2 does not divide 4 × 7"),
+]
+
+
+@pytest.mark.parametrize(("op", "xs", "settings", "code", "said"), MISTAKES)
+def test_a_mistake_is_found_and_said_with_its_values(op, xs, settings, code, said):
+    _, failed = demands(op, *xs, **settings)
+    assert [c for c, _ in failed] == [code]
+    assert said in failed[0][1]
+    assert code in CODES
+
+
+def test_a_stride_that_does_not_divide_is_advice_and_nothing_else_is():
+    assert {"ARCH330"} == ADVISORY
+
+
+def test_products_stretch_sizes_of_one():
+    assert demands("mul", (8, 4, 6), (8, 1, 1)) == ((8, 4, 6), [])
+    assert demands("mul", (1, 4, 6), (8, 4, 6)) == ((8, 4, 6), [])
+
+
+@given(st.integers(1, 40), st.integers(1, 40))
+def test_a_factor_is_the_quotient_of_whole_numbers(up, down):
+    numerator, denominator = ratio(up / down)
+    assert numerator * down == denominator * up
+
+
+# ---------------------------------------------------------------- values that depend on decisions
+
+VARIED = {
+    "conv": {"c": (8, 16), "k": (3, 5), "s": (1, 2), "d": (1, 2), "g": (1, 4)},
+    "dwconv": {"k": (2, 3), "s": (1, 2)},
+    "max_pool": {"k": (2, 3), "s": (1, 3)},
+    "avg_pool": {"k": (3, 4), "s": (2, 1)},
+    "resize": {"scale": (0.5, 2.0)},
+    "upsample": {"down": (2, 3)},
+    "zero": {"c": (4, 8), "s": (1, 2)},
+    "tile": {"c": (8, 16)},
+    "channel_shuffle": {"g": (2, 3)},
+    "pixel_shuffle": {"r": (1, 2)},
+    "add": {},
+    "concat": {},
+    "mul": {},
+    "global_pool": {},
+    "shift": {},
+    "bn": {},
+    "relu": {},
+}
+SIZES = (4, 7, 12)
+
+
+def outcome(op: str, xs, attrs):
+    """The shape and whether each demand holds, in order, as values."""
+    held = []
+    y = ops.get(op).shape(
+        xs, attrs, lambda condition, code, message, /, **values: held.append((code, condition))
+    )
+    return y, dict(held)
+
+
+@pytest.mark.parametrize("op", sorted(VARIED))
+@pytest.mark.parametrize("shared", [True, False], ids=["one decision", "two decisions"])
+def test_a_rule_over_decisions_gives_in_each_network_what_it_gives_for_its_numbers(op, shared):
+    primitive, two = ops.get(op), ops.get(op).arity[0] == 2 or ops.get(op).arity[1] is None
+    varied = {name: Pick("a" if shared else "b", values) for name, values in VARIED[op].items()}
+    heights = Pick("a", (8, 12))
+    xs = [(Dim("x", 0), heights, Dim("x", 2)), (Dim("z", 0), Dim("z", 1), 24)][: 2 if two else 1]
+    attrs = filled_in(primitive, xs, varied)
+    symbolic, conditions = outcome(op, xs, attrs)
+    tensors = itertools.product(SIZES, SIZES) if two else ((size, size) for size in SIZES)
+    for (at_x, at_z), a, b in itertools.product(tensors, range(2), range(2)):
+        sizes = {"x": (at_x, heights.values[a], 2 * at_x), "z": (at_z, heights.values[b], 24)}
+
+        def value(v, a=a, b=b, sizes=sizes):
+            return evaluate(v, {"a": a, "b": b}, lambda node, axis: sizes[node][axis])
+
+        numbers = {name: value(v) for name, v in attrs.items()}
+        found, held = outcome(op, [tuple(map(value, x)) for x in xs], numbers)
+        assert tuple(map(value, symbolic)) == found
+        for code, condition in conditions.items():
+            if code in held:
+                assert bool(value(condition)) == bool(held[code])
+
+
+def test_every_primitive_that_changes_shapes_is_tried_with_decisions():
+    plain = {"identity", "dropout", "scale", "relu6", "hswish", "silu", "sigmoid"}
+    assert set(VARIED) | plain == set(NAMES)
