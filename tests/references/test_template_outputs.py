@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812  (its usual name)
-from archdsl.program import Space
 from torch import nn
 
 import archdsl
 import shapefill
+from archdsl.program import Space
 from archdsl.resources import specs_folder
 
 OPS = ("sep3", "sep5", "gap", "pool3", "dil5", "skip")
