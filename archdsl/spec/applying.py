@@ -10,7 +10,7 @@ from archdsl.diagnostics import Label, SpecError, closest
 from archdsl.ir import Expr, Instance
 from archdsl.lang import ast
 from archdsl.ops.base import Setting
-from archdsl.spec import builtins, choosing
+from archdsl.spec import builtins, choosing, stamping
 from archdsl.spec.builder import Trace, values_of
 from archdsl.spec.frame import Frame, join
 from archdsl.spec.units import Quantity
@@ -325,19 +325,58 @@ def apply_function(
     site: str,
     whole: bool,
 ) -> Any:
-    declared, signature = fn.declared, fn.declared.signature
+    signature = fn.declared.signature
     merged = {**fn.settings, **settings} if fn.settings else settings
     for name in settings:
         if not any(s.name == name for s in signature.settings):
             raise unknown_setting(fn.name, name, [s.name for s in signature.settings], at, frame)
     if not args and signature.inputs:
-        return Function(declared, fn.unit, dict(merged), fn.shared)
+        return Function(fn.declared, fn.unit, dict(merged), fn.shared)
     if len(args) != len(signature.inputs):
         names = ", ".join(i.id for i in signature.inputs)
         raise wrong_inputs(fn.name, f"{len(signature.inputs)} ({names})", len(args), at, frame)
     undefined = next((a for a in args if isinstance(a, Undefined)), None)
     if undefined is not None:
         return undefined
+    if not fn.is_cell and frame.instance is None:
+        return _stamped(ev, fn, args, merged, at, frame, site)
+    return _evaluated(ev, fn, args, merged, at, frame, site, whole)
+
+
+def _stamped(
+    ev: Evaluator, fn: Function, args: list[Any], merged: Mapping[str, Any], at: Any, frame: Frame, site: str
+) -> Any:
+    """An op, by the stamp of an earlier application that was the same but for its place."""
+    builder = ev.builder
+    settings = {name: ev.refine(value) for name, value in merged.items()}
+    key = stamping.key_of(fn, args, settings, builder)
+    prefix = frame.node_path(site) or fn.name
+    stamp = ev.stamps.get(key) if key is not None else None
+    if stamp is not None and len(builder.nodes) + len(stamp.nodes) <= builder.budget:
+        ev.count_call(at, frame)
+        instance = Instance(prefix, "op", fn.name)
+        return stamping.apply(stamp, builder, args, prefix, instance, frame.cell, ev.allowed, ev.conditions)
+    start, counts = len(builder.nodes), (len(builder.obligations), builder.settled)
+    result = _evaluated(ev, fn, args, settings, at, frame, site, False)
+    if key is not None:
+        stamp = stamping.record(builder, start, counts, args, prefix, result)
+        if stamp is not None:
+            ev.stamps[key] = stamp
+    return result
+
+
+def _evaluated(
+    ev: Evaluator,
+    fn: Function,
+    args: list[Any],
+    merged: Mapping[str, Any],
+    at: Any,
+    frame: Frame,
+    site: str,
+    whole: bool,
+) -> Any:
+    """The value of the body, with inputs and settings in place."""
+    declared, signature = fn.declared, fn.declared.signature
     inner = _enter(ev, fn, at, frame, site, whole)
     for name, value in zip(signature.inputs, args, strict=True):
         inner.names[name.id] = value

@@ -18,7 +18,7 @@ from archdsl.ir import Apply, Expr, Measure, Pick
 from archdsl.ir.expr import AXES, apply, specialize
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
-from archdsl.spec import applying, builtins, choosing, statements
+from archdsl.spec import applying, builtins, choosing, stamping, statements
 from archdsl.spec.builder import Allowed, Builder
 from archdsl.spec.frame import Frame
 from archdsl.spec.sites import Sites, sites
@@ -84,6 +84,7 @@ class Evaluator:
     """The declarations being evaluated, outermost first."""
     defined_at: dict[Any, Location] = field(default_factory=dict)
     """Where each entry of an indexed name was defined."""
+    stamps: dict[stamping.Key, stamping.Stamp] = field(default_factory=dict)
     calls: int = 0
     _constants: dict[tuple[int, str], Any] = field(default_factory=dict)
     _sites: dict[int, Sites] = field(default_factory=dict)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 from archdsl import ops
@@ -16,6 +15,7 @@ from archdsl.spec.builtins import BUILTINS
 from archdsl.spec.elaborate import Elaborated
 from archdsl.spec.evaluate import MEASURES
 from archdsl.spec.frame import Frame
+from archdsl.spec.sites import CHILDREN
 
 
 def lint_names(unit: Unit) -> Iterator[Diagnostic]:
@@ -87,7 +87,7 @@ def _statements(statements: tuple[Any, ...]) -> Iterator[ast.Name]:
             case ast.Require():
                 yield from (n for n in _read(s.condition) if n.id not in MEASURES)
             case _:
-                yield from _read(tuple(getattr(s, f.name) for f in fields(s) if f.name != "span"))
+                yield from _read(tuple(getattr(s, field) for field in CHILDREN[type(s)]))
 
 
 def _read(expr: Any) -> Iterator[ast.Name]:
@@ -102,10 +102,9 @@ def _read(expr: Any) -> Iterator[ast.Name]:
     elif isinstance(expr, tuple):
         for item in expr:
             yield from _read(item)
-    elif is_dataclass(expr):
-        for f in fields(expr):
-            if f.name != "span":
-                yield from _read(getattr(expr, f.name))
+    else:
+        for field in CHILDREN.get(type(expr), ()):
+            yield from _read(getattr(expr, field))
 
 
 def _assigned(declared: Any) -> set[str]:
@@ -153,6 +152,8 @@ def lint_decisions(found: Elaborated) -> Iterator[Diagnostic]:
 
 def _no_difference(found: Elaborated) -> Iterator[Diagnostic]:
     """Two outcomes under which every mux picks the same tensor and every setting has the same value."""
+    if not found.graph.decisions:
+        return
     uses: dict[str, list[dict[int, Any]]] = {}
     for item in found.graph.nodes.values():
         if isinstance(item, Mux) and isinstance(item.on, str):

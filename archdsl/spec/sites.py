@@ -7,7 +7,6 @@ where the same name stands twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
@@ -24,71 +23,93 @@ class Sites:
     """The calls that are the whole value of the statement."""
 
 
-def walk(expr: Any) -> Iterator[Any]:
+def _children() -> dict[type, tuple[str, ...]]:
+    """The fields of each kind of AST node that hold expressions, in reading order."""
+    found = {
+        kind: tuple(f.name for f in fields(kind) if f.name != "span")
+        for kind in vars(ast).values()
+        if isinstance(kind, type) and is_dataclass(kind)
+    }
+    found[ast.Conditional] = ("then", "condition", "otherwise")
+    leaves = (ast.Name, ast.Number, ast.Quantity, ast.String, ast.Bool, ast.Every)
+    return {**found, **dict.fromkeys(leaves, ())}
+
+
+CHILDREN = _children()
+
+
+def walk(expr: Any) -> list[Any]:
     """Every AST node below and including `expr`, in reading order."""
-    if isinstance(expr, tuple):
-        for item in expr:
-            yield from walk(item)
-        return
-    if not is_dataclass(expr):
-        return
-    yield expr
-    if isinstance(expr, ast.Conditional):
-        children: tuple[Any, ...] = (expr.then, expr.condition, expr.otherwise)
-    else:
-        children = tuple(getattr(expr, f.name) for f in fields(expr) if f.name != "span")
-    for child in children:
-        if isinstance(child, tuple) or is_dataclass(child):
-            yield from walk(child)
+    found: list[Any] = []
+    ahead = [expr]
+    while ahead:
+        here = ahead.pop()
+        if isinstance(here, tuple):
+            ahead.extend(reversed(here))
+            continue
+        children = CHILDREN.get(type(here))
+        if children is None:
+            continue
+        found.append(here)
+        for name in reversed(children):
+            ahead.append(getattr(here, name))
+    return found
 
 
 def sites(value: Any) -> Sites:
     """The sites of a statement's value."""
-    if isinstance(value, ast.Chain | ast.Call) and _is_plain(value):
-        return Sites({}, {id(value): ""}, frozenset({id(value)}))
+    if type(value) is ast.Chain and _is_plain(value):
+        nodes = {id(value): "", id(value.source): "mux"}
+        return Sites({}, nodes, frozenset((id(value),)))
+    exprs = walk(value)
     named = set(map(id, _direct(value)))
     choices: dict[int, str] = {}
-    applied: list[tuple[int, str]] = []
+    applied: list[tuple[int, int, str]] = []
     joined: list[tuple[int, str]] = []
     inside_chain: set[int] = set()
-    for expr in walk(value):
-        if isinstance(expr, ast.OneOf | ast.AnyOf):
-            choices[id(expr)] = "" if id(expr) in named else str(1 + sum(1 for c in choices.values() if c))
-            joined.append((id(expr), "mux"))
-        elif isinstance(expr, ast.Chain):
+    chosen: list[Any] = []
+    unnamed = 0
+    for expr in exprs:
+        kind = type(expr)
+        if kind is ast.Chain:
             inside_chain.add(id(expr.op))
-            applied.append((id(expr), _op_name(expr.op)))
-        elif isinstance(expr, ast.Call) and expr.args and id(expr) not in inside_chain:
-            applied.append((id(expr), _op_name(expr.fn)))
-        elif isinstance(expr, ast.Conditional | ast.Index):
+            applied.append((expr.op.span[0], id(expr), _op_name(expr.op)))
+            if isinstance(expr.op, ast.OneOf | ast.AnyOf):
+                chosen.append(expr)
+        elif kind is ast.Call:
+            if expr.args and id(expr) not in inside_chain:
+                applied.append((expr.span[0], id(expr), _op_name(expr.fn)))
+        elif kind is ast.Index or kind is ast.Conditional:
             joined.append((id(expr), "mux"))
-        elif isinstance(expr, ast.Binary) and expr.op == "+":
+        elif kind is ast.OneOf or kind is ast.AnyOf:
+            unnamed += id(expr) not in named
+            choices[id(expr)] = "" if id(expr) in named else str(unnamed)
+            joined.append((id(expr), "mux"))
+        elif kind is ast.Binary and expr.op == "+":
             joined.append((id(expr), "add"))
-    nodes = {applied[0][0]: ""} if len(applied) == 1 else _numbered(_reading_order(value, applied))
+    if len(applied) == 1:
+        nodes = {applied[0][1]: ""}
+    else:
+        nodes = _numbered([(key, name) for _, key, name in sorted(applied, key=lambda a: a[0])])
     nodes.update(_numbered(joined))
-    for expr in walk(value):
-        if isinstance(expr, ast.Chain) and isinstance(expr.op, ast.OneOf | ast.AnyOf):
-            nodes[id(expr)] = choices[id(expr.op)]
+    for expr in chosen:
+        nodes[id(expr)] = choices[id(expr.op)]
     return Sites(choices, nodes, frozenset(map(id, _whole(value))))
 
 
-def _is_plain(value: Any) -> bool:
-    """`f(x, y)` or `x -> f` over names, with settings that hold no choice: by far the usual statement."""
-    if isinstance(value, ast.Chain):
-        if not isinstance(value.source, ast.Name):
+def _is_plain(chain: ast.Chain) -> bool:
+    """`x[i] -> f(c = 8)`: by far the most usual statement, and nothing in it to number."""
+    source, op = chain.source, chain.op
+    if type(source) is ast.Index:
+        if not all(type(s) is ast.Number or type(s) is ast.Name for s in source.subscripts):
             return False
-        op = value.op
-        if isinstance(op, ast.Name):
-            return True
-        if not isinstance(op, ast.Call) or op.args or not isinstance(op.fn, ast.Name):
+    elif type(source) is not ast.Name:
+        return False
+    if type(op) is ast.Call:
+        if op.args or not all(type(s.value) is ast.Number or type(s.value) is ast.Name for s in op.settings):
             return False
-        return all(isinstance(s.value, ast.Number | ast.Name) for s in op.settings)
-    return (
-        isinstance(value.fn, ast.Name)
-        and bool(value.args)
-        and all(isinstance(a, ast.Name) for a in value.args)
-        and all(isinstance(s.value, ast.Number | ast.Name) for s in value.settings)
-    )
+        op = op.fn
+    return type(op) is ast.Name
 
 
 def _direct(value: Any) -> list[Any]:
@@ -118,17 +139,6 @@ def _op_name(op: Any) -> str:
             op = op.source
         else:
             return "op"
-
-
-def _reading_order(value: Any, applied: list[tuple[int, str]]) -> list[tuple[int, str]]:
-    """Innermost source first, as a chain is read: `walk` meets a chain before its source."""
-    place = {}
-    for expr in walk(value):
-        if isinstance(expr, ast.Chain):
-            place[id(expr)] = expr.op.span[0]
-        elif isinstance(expr, ast.Call):
-            place[id(expr)] = expr.span[0]
-    return sorted(applied, key=lambda item: place[item[0]])
 
 
 def _numbered(items: list[tuple[int, str]]) -> dict[int, str]:

@@ -1,0 +1,110 @@
+"""An op applied again in the same way is not evaluated again: its nodes are stamped.
+
+The body of an op sees its inputs' sizes and its settings, and nothing else that changes; so where these
+are the same as before, so are the nodes, but for their names.  Only applications that left nothing to be
+proved and made no mux are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from archdsl.ir import Expr, Instance, Mux, Node, Shape, Value
+from archdsl.spec.builder import Allowed, Builder
+from archdsl.spec.values import Function, Tensor
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Print:
+    """A node of a stamp: inputs are numbers, of an argument where negative (-1 is the first)."""
+
+    suffix: str
+    op: str
+    inputs: tuple[int, ...]
+    attrs: Mapping[str, Value]
+    shape: Shape
+    location: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    nodes: tuple[_Print, ...]
+    result: int
+    settled: int
+
+
+def key_of(fn: Function, args: list[Any], settings: Mapping[str, Any], builder: Builder) -> Key | None:
+    """What an application's nodes depend on; None where it is not worth keeping."""
+    parts: list[Any] = [id(fn.declared)]
+    for value in args:
+        if not isinstance(value, Tensor) or value.node in builder.present:
+            return None
+        parts.append(builder.shapes[value.node])
+    for name, setting in settings.items():
+        if not isinstance(setting, int | float | str | Expr):
+            return None
+        parts.append((name, type(setting), setting))
+    if len(args) > 1:  # whether two inputs are one tensor may matter to the body
+        parts.append(tuple(args.index(a) for a in args))
+    return tuple(parts)
+
+
+def record(
+    builder: Builder, start: int, counts: tuple[int, int], args: list[Any], prefix: str, result: Any
+) -> Stamp | None:
+    """The stamp of what was built since `start` nodes; `counts` are obligations and settled demands then."""
+    made = len(builder.nodes) - start
+    if len(builder.obligations) != counts[0] or not isinstance(result, Tensor):
+        return None
+    names = list(islice(reversed(builder.nodes), made))[::-1]
+    number = {value.node: -1 - n for n, value in reversed(list(enumerate(args)))}
+    prints = []
+    for n, name in enumerate(names):
+        node = builder.nodes[name]
+        if isinstance(node, Mux) or node.optional or not name.startswith(prefix):
+            return None
+        if any(i not in number for i in node.inputs):
+            return None
+        inputs = tuple(number[i] for i in node.inputs)
+        prints.append(
+            _Print(name[len(prefix) :], node.op, inputs, node.attrs, builder.shapes[name], node.location)
+        )
+        number[name] = n
+    if result.node not in number:
+        return None
+    return Stamp(tuple(prints), number[result.node], builder.settled - counts[1])
+
+
+def apply(
+    stamp: Stamp,
+    builder: Builder,
+    args: list[Any],
+    prefix: str,
+    instance: Instance,
+    cell: str | None,
+    allowed: Allowed,
+    conditions: tuple[Value, ...],
+) -> Tensor:
+    """Makes the nodes of a stamp under a new name."""
+    names: list[str] = []
+    inputs_of = [a.node for a in args]
+    builder.instances[instance.path] = instance
+    builder.settled += stamp.settled
+    nodes, readers = builder.nodes, builder.readers
+    context = (dict(allowed), conditions) if allowed or conditions else None
+    for p in stamp.nodes:
+        name = builder.unique(prefix + p.suffix)
+        inputs = tuple([names[i] if i >= 0 else inputs_of[-1 - i] for i in p.inputs])
+        nodes[name] = Node(name, p.op, inputs, p.attrs, name, frozenset(), instance.path, cell, p.location)
+        builder.shapes[name] = p.shape
+        if context is not None:
+            builder.contexts[name] = context
+        for source in inputs:
+            readers.setdefault(source, []).append(name)
+        names.append(name)
+    return Tensor(names[stamp.result]) if stamp.result >= 0 else args[-1 - stamp.result]
