@@ -158,12 +158,19 @@ def _dot(_program: Program, target: Space | Network) -> str:
 
 
 def _svg(_program: Program, target: Space | Network) -> str:
+    return _picture(target, ".svg").decode("utf-8")
+
+
+def _picture(target: Space | Network, suffix: str) -> bytes:
+    """The picture in the form of a suffix, whatever the file will be called that it goes to."""
     import tempfile
 
+    from archdsl.cli.viz import draw
+
     with tempfile.TemporaryDirectory() as folder:
-        picture = Path(folder) / "picture.svg"
-        _draw(target, picture)
-        return picture.read_text("utf-8")
+        picture = Path(folder) / f"picture{suffix}"
+        draw(target.graph, None, picture)
+        return picture.read_bytes()
 
 
 def _arch(program: Program, target: Space | Network) -> str:
@@ -178,10 +185,8 @@ def _arch(program: Program, target: Space | Network) -> str:
     return format_source(program.unit.source)
 
 
-def _draw(target: Space | Network, output: Path) -> None:
-    from archdsl.cli.viz import draw
-
-    draw(target.graph, None, output)
+def _write_png(target: Space | Network, output: Path) -> None:
+    atomic.write_bytes(output, _picture(target, ".png"))
 
 
 def _write_torch(target: Space | Network, output: Path) -> None:
@@ -213,6 +218,5 @@ _TEXTS: dict[str, Callable[[Program, Space | Network], str]] = {
 _WRITERS: dict[str, Callable[[Space | Network, Path], None]] = {
     "torch": _write_torch,
     "onnx": _write_onnx,
-    "svg": _draw,
-    "png": _draw,
+    "png": _write_png,
 }
