@@ -208,9 +208,25 @@ def test_an_input_may_be_an_output():
     assert build(graph)(image) is image
 
 
-def test_inputs_are_never_written_to():
+def test_an_activation_does_not_write_over_what_gradients_of_others_need():
     net = Network((3, 4, 4))
-    graph = net.graph(y=net.relu(net.identity(net.dropout("image", p=0.0))))
+    read_twice = net.bn(net.conv("image", c=4))
+    x = net.add(net.conv(read_twice, c=4), net.relu(read_twice))
+    needs_its_output = net.sigmoid(x)
+    graph = net.graph(y=net.relu6(needs_its_output))
+    module, inputs = build(graph).eval(), random_inputs(graph)
+    module(*inputs.values()).sum().backward()
+    found = [p.grad.clone() for p in module.parameters()]
+    module.zero_grad()
+    oracle.values(graph, module, inputs)[graph.outputs["y"]].sum().backward()
+    for gradient, parameter in zip(found, module.parameters(), strict=True):
+        assert_close(gradient, parameter.grad)
+
+
+@pytest.mark.parametrize("p", [0.0, 0.5])
+def test_inputs_are_never_written_to(p):
+    net = Network((3, 4, 4))
+    graph = net.graph(y=net.relu(net.identity(net.dropout("image", p=p))))
     image = torch.randn(1, 3, 4, 4)
     before = image.clone()
     build(graph).eval()(image)
@@ -253,6 +269,11 @@ def test_a_module_comes_back_from_a_pickle_and_a_deep_copy(make_graph):
         assert again.archdsl_graph == graph
         assert not again.training
         assert {id(p) for p in again.parameters()}.isdisjoint(id(p) for p in module.parameters())
+
+
+def test_a_deep_copy_shares_the_graph():
+    module = build(graphs.tied())
+    assert copy.deepcopy(module).archdsl_graph is module.archdsl_graph
 
 
 def test_a_state_dict_is_saved_and_loaded_like_any_other():
