@@ -1,9 +1,9 @@
 """archdsl: neural architectures, their search spaces and searches, as text.
 
-    program = archdsl.load("autortnet.arch")
-    space = program.space()
-    network = archdsl.bind(space, space.sample(random.Random(0)))
-    module = network.module()
+program = archdsl.load("autortnet.arch")
+space = program.space()
+network = archdsl.bind(space, space.sample(random.Random(0)))
+module = network.module()
 """
 
 from __future__ import annotations

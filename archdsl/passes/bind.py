@@ -227,7 +227,7 @@ class _Run:
         except KeyError as error:
             (path,) = error.args
             self.missing[path] = None
-            first = {p: 0 for p in self.binder.graph.decisions}
+            first = dict.fromkeys(self.binder.graph.decisions, 0)
             return evaluate(value, {**first, **self.given}, self._dim)
 
     def _dim(self, node: str, axis: int) -> int:

@@ -17,7 +17,9 @@ Least = Callable[[Any], int]
 """The least value that a size or setting can have."""
 
 
-def least_cost(graph: Graph, shapes: Mapping[str, Shape], least: Least, what: str) -> tuple[int, dict[str, int]]:
+def least_cost(
+    graph: Graph, shapes: Mapping[str, Shape], least: Least, what: str
+) -> tuple[int, dict[str, int]]:
     """A lower bound of `params` or `macs` over the space, and the cheapest outcome of each decision."""
     names = list(graph.nodes)
     bit = {name: 1 << n for n, name in enumerate(names)}
@@ -63,7 +65,9 @@ def _needed_by_all(graph: Graph, bit: Mapping[str, int]) -> dict[str, int]:
     return must
 
 
-def _extras(graph: Graph, bit: Mapping[str, int], must: Mapping[str, int], always: int) -> dict[str, dict[int, int]]:
+def _extras(
+    graph: Graph, bit: Mapping[str, int], must: Mapping[str, int], always: int
+) -> dict[str, dict[int, int]]:
     """For each decision made in every network, what each outcome adds to what every network has."""
     found: dict[str, dict[int, int]] = {}
     for name, item in graph.nodes.items():

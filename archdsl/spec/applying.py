@@ -89,7 +89,9 @@ def call(
     if undefined is not None:
         return undefined
     if isinstance(fn, SetValue) and not args:
-        members = (Member(m.label, call(ev, m.value, [], settings, at, frame, site, whole)) for m in fn.members)
+        members = (
+            Member(m.label, call(ev, m.value, [], settings, at, frame, site, whole)) for m in fn.members
+        )
         return SetValue(tuple(members))
     if isinstance(fn, Choice):
         return _call_choice(ev, fn, args, settings, at, frame, site, whole)
@@ -111,7 +113,14 @@ def _refined(ev: Evaluator, args: list[Any]) -> list[Any]:
 
 
 def _call_choice(
-    ev: Evaluator, fn: Choice, args: list[Any], settings: Mapping[str, Any], at: Any, frame: Frame, site: str, whole: bool
+    ev: Evaluator,
+    fn: Choice,
+    args: list[Any],
+    settings: Mapping[str, Any],
+    at: Any,
+    frame: Frame,
+    site: str,
+    whole: bool,
 ) -> Any:
     """A mux over what the candidates give; without tensors, every candidate configured."""
     outcomes = ev.builder.decisions[fn.decision].outcomes
@@ -152,7 +161,13 @@ def _merge_at(ev: Evaluator, on: str, cases: list[tuple[int, Any]], at: Any, fra
 
 
 def apply_primitive(
-    ev: Evaluator, fn: PrimitiveOp, args: list[Any], settings: Mapping[str, Any], at: Any, frame: Frame, site: str
+    ev: Evaluator,
+    fn: PrimitiveOp,
+    args: list[Any],
+    settings: Mapping[str, Any],
+    at: Any,
+    frame: Frame,
+    site: str,
 ) -> Any:
     primitive = fn.primitive
     merged = {**fn.settings, **settings} if fn.settings else dict(settings)
@@ -203,7 +218,14 @@ def _known_settings(primitive: Any) -> dict[str, None]:
 
 
 def _spread(
-    ev: Evaluator, fn: Any, args: list[Any], settings: Mapping[str, Any], value: Any, at: Any, frame: Frame, site: str
+    ev: Evaluator,
+    fn: Any,
+    args: list[Any],
+    settings: Mapping[str, Any],
+    value: Any,
+    at: Any,
+    frame: Frame,
+    site: str,
 ) -> Any:
     """A primitive on a value that is one set or another: once for each."""
 
@@ -230,7 +252,9 @@ def _tensors(
             items = [m.value for m in value.members] if isinstance(value, SetValue) else value.items
             for item in items:
                 if not isinstance(item, Tensor):
-                    raise frame.error("ARCH207", f"tensors are needed here, this set holds {kind_of(item)}", at)
+                    raise frame.error(
+                        "ARCH207", f"tensors are needed here, this set holds {kind_of(item)}", at
+                    )
                 if item.node in ev.builder.present:
                     optional.add(len(tensors))
                 tensors.append(item.node)
@@ -259,7 +283,9 @@ _KINDS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bo
 
 
 def _check_constant(setting: Setting, constant: Any, value: Any, owner: str, at: Any, frame: Frame) -> None:
-    right = isinstance(constant, _KINDS[setting.kind]) and isinstance(constant, bool) == (setting.kind == "bool")
+    right = isinstance(constant, _KINDS[setting.kind]) and isinstance(constant, bool) == (
+        setting.kind == "bool"
+    )
     if not right:
         raise _wrong_kind(owner, setting, constant, at, frame)
     if setting.choices and constant not in setting.choices:
@@ -277,10 +303,18 @@ def _check_constant(setting: Setting, constant: Any, value: Any, owner: str, at:
 
 
 def _wrong_kind(owner: str, setting: Setting, value: Any, at: Any, frame: Frame) -> SpecError:
-    wanted = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "a string", "ints": "a list of whole numbers"}
+    wanted = {
+        "int": "a whole number",
+        "float": "a number",
+        "bool": "true or false",
+        "str": "a string",
+        "ints": "a list of whole numbers",
+    }
     text = f" ({value})" if isinstance(value, int | float | str) else ""
     return frame.error(
-        "ARCH208", f"`{setting.name}` of `{owner}` takes {wanted[setting.kind]}, this is {kind_of(value)}{text}", at
+        "ARCH208",
+        f"`{setting.name}` of `{owner}` takes {wanted[setting.kind]}, this is {kind_of(value)}{text}",
+        at,
     )
 
 
@@ -395,7 +429,12 @@ def _evaluated(
 def _enter(ev: Evaluator, fn: Function, at: Any, frame: Frame, site: str, whole: bool) -> Frame:
     """The frame in which a function's body is evaluated."""
     if any(a is fn.declared for a in ev.active):
-        raise frame.error("ARCH210", f"`{fn.name}` is applied inside itself", at, help="recursion is not possible; use a stage")
+        raise frame.error(
+            "ARCH210",
+            f"`{fn.name}` is applied inside itself",
+            at,
+            help="recursion is not possible; use a stage",
+        )
     ev.count_call(at, frame)
     if frame.depth >= DEPTH_BUDGET:
         ev.stop(frame.error("ARCH711", f"calls nested more than {DEPTH_BUDGET} deep", at))
@@ -409,7 +448,9 @@ def _enter(ev: Evaluator, fn: Function, at: Any, frame: Frame, site: str, whole:
         decisions, shared = frame.decisions, frame.shared
     instance, cell = frame.instance, frame.cell
     if fn.is_cell and instance is not None:
-        raise frame.error("ARCH215", f"a cell, `{fn.name}`, inside an op", at, help="an op is one candidate: make it a cell")
+        raise frame.error(
+            "ARCH215", f"a cell, `{fn.name}`, inside an op", at, help="an op is one candidate: make it a cell"
+        )
     if fn.is_cell:
         cell = nodes or fn.name
         ev.builder.instances[cell] = Instance(cell, "cell", fn.name)
@@ -431,7 +472,13 @@ def _enter(ev: Evaluator, fn: Function, at: Any, frame: Frame, site: str, whole:
 
 
 def _setting_value(
-    ev: Evaluator, declared: ast.Setting, merged: Mapping[str, Any], fn: Function, at: Any, frame: Frame, inner: Frame
+    ev: Evaluator,
+    declared: ast.Setting,
+    merged: Mapping[str, Any],
+    fn: Function,
+    at: Any,
+    frame: Frame,
+    inner: Frame,
 ) -> Any:
     if declared.name in merged:
         value = ev.refine(merged[declared.name])

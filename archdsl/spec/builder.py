@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archdsl.diagnostics import Label, Location
-from archdsl.ir import Apply, Decision, Dim, Expr, Instance, Mux, Node, Pick, Requirement, Shape, Value
-from archdsl.ir.expr import any_of, apply, both, pick, specialize
+from archdsl.ir import Decision, Expr, Instance, Mux, Node, Pick, Requirement, Shape, Value
+from archdsl.ir.expr import any_of, apply, both, pick
 from archdsl.ops.base import Primitive
+from archdsl.passes.symbolic import Definitions, input_shapes, mux_shape
 
 Allowed = dict[str, tuple[int, ...]]
 
@@ -71,7 +72,7 @@ class Builder:
     shapes: dict[str, Shape] = field(default_factory=dict)
     present: dict[str, Value] = field(default_factory=dict)
     """In which networks a node is defined, where that is not all of them."""
-    definitions: dict[Dim, tuple[Mux, tuple[Value | None, ...]]] = field(default_factory=dict)
+    definitions: Definitions = field(default_factory=dict)
     """What a dimension named by a mux is, case by case."""
     decisions: dict[str, Decision] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
@@ -145,18 +146,13 @@ class Builder:
         return name
 
     def _inputs_of(self, inputs: tuple[str, ...], optional: frozenset[int]) -> tuple[list[Shape], Value]:
-        """Shapes of the inputs, an absent one counting no channels, and when the node is defined."""
+        """Shapes of the inputs, and when the node is defined."""
+        here = [self._here(source) for source in inputs]
         present: Value = True
-        shapes = []
-        for port, source in enumerate(inputs):
-            shape = self.shapes[source]
-            here = self._here(source)
-            if here is not True and port in optional:
-                shape = (apply("if", here, shape[0], 0), shape[1], shape[2])
-            elif here is not True:
-                present = both(present, here)
-            shapes.append(shape)
-        return shapes, present
+        for port, defined in enumerate(here):
+            if defined is not True and port not in optional:
+                present = both(present, defined)
+        return input_shapes([self.shapes[i] for i in inputs], here, optional), present
 
     def add_mux(
         self, on: str | Value, name: str, cases: Sequence[tuple[Any, str | None]], location: Location
@@ -175,47 +171,13 @@ class Builder:
         mux = Mux(name, on, tuple(cases), location)
         self.nodes[name] = mux
         self._muxes[key] = name
-        self.shapes[name] = self._mux_shape(mux)
+        self.shapes[name] = mux_shape(mux, self.shapes, self.decisions, self.definitions)
         present = self._present(on, cases)
         if present is not True:
             self.present[name] = present
         for source in mux.inputs:
             self.readers.setdefault(source, []).append(name)
         return name
-
-    def _mux_shape(self, mux: Mux) -> Shape:
-        shape = []
-        for axis in range(3):
-            sizes = tuple(None if s is None else self.shapes[s][axis] for _, s in mux.cases)
-            keyed = [(k, v) for (k, _), v in zip(mux.cases, sizes, strict=True)]
-            value = self._join(mux.on, keyed)
-            if value is None:
-                value = Dim(mux.name, axis)
-                self.definitions[value] = (mux, sizes)
-            shape.append(value)
-        return shape[0], shape[1], shape[2]
-
-    def _join(self, on: str | Value, keyed: list[tuple[Any, Value | None]]) -> Value | None:
-        """The size that is `v` where `on` is `k`, if it can be said without naming the mux."""
-        given = [v for _, v in keyed if v is not None]
-        first = given[0]
-        if all(v is first or (v == first and type(v) is type(first)) for v in given[1:]):
-            return first
-        if isinstance(on, str):
-            table: list[Any] = [None] * self.decisions[on].size
-            for outcome, value in keyed:
-                if value is not None:
-                    value = specialize(value, {on: (outcome,)})
-                if isinstance(value, Expr):
-                    return None
-                table[outcome] = value
-            return pick(on, tuple(table))
-        by_key = dict(keyed)
-        then, otherwise = by_key.get(True), by_key.get(False)
-        if then is None or otherwise is None:
-            return None
-        joined = apply("if", on, then, otherwise)
-        return None if isinstance(joined, Apply) and joined.fn == "if" else joined
 
     def _present(self, on: str | Value, cases: Sequence[tuple[Any, str | None]]) -> Value:
         """In which networks a mux is defined: where its picked input is."""

@@ -40,7 +40,7 @@ def call(
 
 def _measure(name: str, args: list[Any], settings: Mapping[str, Any], at: Any, frame: Frame) -> Measure:
     if args:
-        raise frame.error("ARCH206", f"`{name}` takes settings only: {name}(device = \"…\")", at)
+        raise frame.error("ARCH206", f'`{name}` takes settings only: {name}(device = "…")', at)
     for key, value in settings.items():
         if not isinstance(value, str | int | float):
             raise frame.error("ARCH208", f"`{key}` of `{name}` is {kind_of(value)}, and must be plain", at)
@@ -84,7 +84,9 @@ def _unused(ev: Evaluator, args: list[Any], at: Any, frame: Frame, site: str) ->
         raise frame.error("ARCH207", "`unused` takes a set of tensors: unused(x[3..9])", at)
     for member in args[0].members:
         if not isinstance(member.value, Tensor):
-            raise frame.error("ARCH207", f"`unused` takes tensors, this set holds {kind_of(member.value)}", at)
+            raise frame.error(
+                "ARCH207", f"`unused` takes tensors, this set holds {kind_of(member.value)}", at
+            )
     needed = live_nodes(ev.builder.nodes, [m.value.node for m in args[0].members])
     members = []
     for member in args[0].members:
@@ -114,7 +116,9 @@ def _fold(ev: Evaluator, args: list[Any], at: Any, frame: Frame, site: str) -> A
     return Undefined("the set is empty") if total is None else total
 
 
-def _folded(ev: Evaluator, fn: Any, total: Tensor, member: Member, at: Any, frame: Frame, site: str) -> Tensor:
+def _folded(
+    ev: Evaluator, fn: Any, total: Tensor, member: Member, at: Any, frame: Frame, site: str
+) -> Tensor:
     """The total with one more member, each of which may be missing in some networks."""
     from archdsl.spec import applying
 
@@ -129,7 +133,9 @@ def _folded(ev: Evaluator, fn: Any, total: Tensor, member: Member, at: Any, fram
         raise frame.error("ARCH207", f"what `fold` applies gives {kind_of(both)}, not a tensor", at)
     node, location = both.node, frame.location(at)
     if before is not True:
-        node = builder.add_mux(before, frame.node_path(join(site, "first")), [(True, node), (False, right.node)], location)
+        node = builder.add_mux(
+            before, frame.node_path(join(site, "first")), [(True, node), (False, right.node)], location
+        )
     if here is not True:
         cases = [(True, node), (False, total.node)]
         node = builder.add_mux(here, frame.node_path(join(site, "kept")), cases, location)

@@ -121,7 +121,9 @@ def _once_each(diagnostics: list[Diagnostic]) -> Iterator[Diagnostic]:
             files.setdefault(d.primary.location.source.name, len(files))
     ordered = sorted(
         diagnostics,
-        key=lambda d: (files[d.primary.location.source.name], d.primary.location.start) if d.primary else (-1, 0),
+        key=lambda d: (
+            (files[d.primary.location.source.name], d.primary.location.start) if d.primary else (-1, 0)
+        ),
     )
     for diagnostic in ordered:
         place = diagnostic.primary.location if diagnostic.primary else None

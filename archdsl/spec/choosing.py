@@ -52,7 +52,7 @@ def decide(ev: Evaluator, expr: Any, count: int, frame: Frame) -> Any:
     if count == len(members):
         return members[0].value if count == 1 else source
     path = frame.decision_path(frame.sites.choices[id(expr)])
-    decision = Decision(path, tuple(m.label for m in members), count, _under(ev), frame.location(expr))
+    decision = Decision(path, tuple(m.label for m in members), count, _under(ev, frame), frame.location(expr))
     if decision.size > OUTCOME_BUDGET:
         ev.stop(frame.error("ARCH712", f"a decision of more than {OUTCOME_BUDGET:,} outcomes", expr))
     decision = _register(ev, decision, expr, frame)
@@ -72,7 +72,10 @@ def decide(ev: Evaluator, expr: Any, count: int, frame: Frame) -> Any:
 def _warn_of_twins(ev: Evaluator, members: tuple[Member, ...], expr: Any, frame: Frame) -> None:
     """Candidates that are the same op under two labels."""
     for n, member in enumerate(members):
-        twin = next((m for m in members[:n] if m.value == member.value and kind_of(m.value) == kind_of(member.value)), None)
+        twin = next(
+            (m for m in members[:n] if m.value == member.value and kind_of(m.value) == kind_of(member.value)),
+            None,
+        )
         location = frame.location(expr)
         if twin is None or any(w.primary and w.primary.location == location for w in ev.warnings):
             continue
@@ -87,7 +90,10 @@ def _warn_of_twins(ev: Evaluator, members: tuple[Member, ...], expr: Any, frame:
         )
 
 
-def _under(ev: Evaluator) -> tuple[str, int] | None:
+def _under(ev: Evaluator, frame: Frame) -> tuple[str, int] | None:
+    """The innermost outcome without which a choice does not arise; a shared one serves several."""
+    if frame.shared:
+        return None
     single = [(d, o[0]) for d, o in ev.allowed.items() if len(o) == 1]
     return single[-1] if single else None
 

@@ -14,7 +14,9 @@ from archdsl.lang.parser import language
 from archdsl.spec.evaluate import MEASURES
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_LABEL = re.compile(r"(-?[0-9]+(\.[0-9]+)?|[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*(\[[A-Za-z0-9_, -]*\])?)\Z")
+_LABEL = re.compile(
+    r"(-?[0-9]+(\.[0-9]+)?|[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*(\[[A-Za-z0-9_, -]*\])?)\Z"
+)
 _ROUND = re.compile(r"(?P<round>.*\])\.(?P<name>[^\[\]]+)\Z")
 _FUNCTIONS = {"le": "<=", "lt": "<", "eq": "==", "ne": "!=", "and": "and", "or": "or",
               "add": "+", "sub": "-", "mul": "*", "div": "/"}  # fmt: skip
@@ -41,7 +43,9 @@ def rows_text(graph: Graph, source: str, settings: Mapping[str, Any] | None = No
     given = ", ".join(f"{k} = {setting_source(v)}" for k, v in (settings or {}).items())
     path = source if source.startswith(("./", "std/")) else f"./{source}"
     text = f'arch 1\n\nimport {origin} from "{path}"\n\n'
-    text += f"network {graph.name} from {origin}{f'({given})' if given else ''} {{\n" + "\n".join(lines) + "\n}\n"
+    text += (
+        f"network {graph.name} from {origin}{f'({given})' if given else ''} {{\n" + "\n".join(lines) + "\n}\n"
+    )
     return format_source(Source("found", text))
 
 
@@ -49,7 +53,7 @@ def outcome_source(outcome: str) -> str:
     """An outcome as it is written in a row; a string where it is not a plain label."""
     if outcome.startswith("{"):
         return "{" + ", ".join(outcome_source(part) for part in outcome[1:-1].split(", ")) + "}"
-    if _LABEL.match(outcome) and outcome not in language().keywords or outcome in ("true", "false"):
+    if (_LABEL.match(outcome) and outcome not in language().keywords) or outcome in ("true", "false"):
         return outcome
     return _string(outcome)
 

@@ -7,17 +7,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
-from archdsl.ir import Decision, Dim, Graph, Mux, Node, Shape, Value
+from archdsl.ir import Decision, Graph, Mux, Node, Shape, Value
 from archdsl.ir.expr import decisions_in
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
 from archdsl.passes.liveness import live_nodes
+from archdsl.passes.symbolic import Definitions
 from archdsl.spec import statements
-from archdsl.spec.builder import Builder, Obligation, values_of
+from archdsl.spec.builder import Builder, Obligation
 from archdsl.spec.evaluate import Evaluator, Fatal, Poisoned
 from archdsl.spec.frame import Frame
 from archdsl.spec.rows import Row, read_rows
-from archdsl.spec.values import ListValue, Tensor, Undefined
+from archdsl.spec.values import ListValue
 
 NODE_BUDGET = 300_000
 _TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
@@ -35,7 +36,7 @@ class Elaborated:
 
     graph: Graph
     shapes: Mapping[str, Shape]
-    definitions: Mapping[Dim, tuple[Mux, tuple[Value | None, ...]]]
+    definitions: Definitions
     present: Mapping[str, Value]
     obligations: tuple[Obligation, ...]
     settled: int
@@ -132,17 +133,20 @@ def _evaluated(
     if not ev.diagnostics and not builder.outputs:
         ev.diagnostics.extend(
             frame.error(
-                "ARCH218", f"`{declared.name.id}` has no output", declared.name, help="write output logits = …"
+                "ARCH218",
+                f"`{declared.name.id}` has no output",
+                declared.name,
+                help="write output logits = …",
             ).diagnostics
         )
     if rows is not None and reader is not None:
         ev.diagnostics.extend(_row_errors(unit, declared, settings, ev, rows, reader))
     if ev.diagnostics:
         raise SpecError(ev.diagnostics)
-    values = {
-        name: value for name, value in frame.names.items() if name in _setting_names(declared)
-    }
-    found = _finished(builder, ev, declared, unit, {**values, **{k: v for k, v in builder.inputs.items() if k in inputs}})
+    values = {name: value for name, value in frame.names.items() if name in _setting_names(declared)}
+    found = _finished(
+        builder, ev, declared, unit, {**values, **{k: v for k, v in builder.inputs.items() if k in inputs}}
+    )
     if reader is not None:
         _no_decision_left(found, reader)
     return replace(found, resized=bool(inputs), given=settings)
@@ -169,7 +173,9 @@ def _split_settings(
             known = [*names, *input_names]
             guess = closest(name, known)
             help = (f"did you mean `{guess}`? " if guess else "") + f"its settings are {', '.join(known)}"
-            raise frame.error("ARCH204", f"`{declared.name.id}` has no setting `{name}`", declared.name, help=help)
+            raise frame.error(
+                "ARCH204", f"`{declared.name.id}` has no setting `{name}`", declared.name, help=help
+            )
         shape = tuple(value) if isinstance(value, tuple | list) else ()
         if len(shape) != 3 or not all(isinstance(n, int) and 1 <= n <= 1_000_000 for n in shape):
             raise frame.error(
@@ -197,11 +203,21 @@ def _parameters(
         if setting.name in given and wanted is None and setting.default is not None:
             default = ev.evaluate(setting.default, frame)
             if isinstance(default, bool | int | float | str):
-                wanted = (bool,) if isinstance(default, bool) else (int, float) if isinstance(default, float) else (type(default),)
+                wanted = (
+                    (bool,)
+                    if isinstance(default, bool)
+                    else (int, float)
+                    if isinstance(default, float)
+                    else (type(default),)
+                )
         if wanted is not None:
             right = isinstance(value, wanted) and isinstance(value, bool) == (wanted == (bool,))
             if not right:
-                kind = "true or false" if wanted == (bool,) else {int: "a whole number", str: "a string"}.get(wanted[0], "a number")
+                kind = (
+                    "true or false"
+                    if wanted == (bool,)
+                    else {int: "a whole number", str: "a string"}.get(wanted[0], "a number")
+                )
                 raise frame.error("ARCH208", f"`{setting.name}` is set to {value}, and takes {kind}", setting)
         values[setting.name] = value
         frame.names[setting.name] = value
@@ -209,7 +225,11 @@ def _parameters(
 
 
 def _finished(
-    builder: Builder, ev: Evaluator, declared: ast.Space | ast.Network, unit: Unit, settings: Mapping[str, Any]
+    builder: Builder,
+    ev: Evaluator,
+    declared: ast.Space | ast.Network,
+    unit: Unit,
+    settings: Mapping[str, Any],
 ) -> Elaborated:
     """The part of what was built that an output reads."""
     alive = live_nodes(builder.nodes, builder.outputs.values())
@@ -291,7 +311,9 @@ def _row_errors(
                 "ARCH501",
                 f"`{space.name.id}` has no decision `{path}`",
                 rows[path].node,
-                help=f"did you mean `{guess}`?" if guess else "`archdsl explain` lists the decisions of a space",
+                help=f"did you mean `{guess}`?"
+                if guess
+                else "`archdsl explain` lists the decisions of a space",
             ).diagnostics
         )
     return found
@@ -320,7 +342,9 @@ def _no_decision_left(found: Elaborated, reader: tuple[Unit, ast.Network]) -> No
     if not missing:
         return
     unit, declared = reader
-    listed = ", ".join(f"`{p}`" for p in missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+    listed = ", ".join(f"`{p}`" for p in missing[:5]) + (
+        f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+    )
     first = found.graph.decisions[missing[0]]
     raise Frame(unit).error(
         "ARCH504",
@@ -329,5 +353,3 @@ def _no_decision_left(found: Elaborated, reader: tuple[Unit, ast.Network]) -> No
         help=f"add {first.path} = … ; its candidates are {', '.join(first.outcomes[:12])}",
         secondary=(Label(first.location, "this choice"),) if first.location else (),
     )
-
-

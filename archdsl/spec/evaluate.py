@@ -123,14 +123,20 @@ class Evaluator:
         raise self.unknown(name, frame, node)
 
     def unknown(self, name: str, frame: Frame, node: Any) -> SpecError:
-        known = [*frame.names, *frame.unit.declared, *frame.unit.imported, *ops.primitives(), *builtins.BUILTINS]
+        known = [
+            *frame.names,
+            *frame.unit.declared,
+            *frame.unit.imported,
+            *ops.primitives(),
+            *builtins.BUILTINS,
+        ]
         guess = closest(name, known)
         return frame.error(
             "ARCH201",
             f"`{name}` is not defined",
             node,
             "not found in this scope, the file, its imports or the primitives",
-            help=f"did you mean `{guess}`?" if guess else f"import it: import {name} from \"std/ops.arch\"",
+            help=f"did you mean `{guess}`?" if guess else f'import it: import {name} from "std/ops.arch"',
         )
 
     def constant(self, declared: ast.Constant, unit: Unit) -> Any:
@@ -248,7 +254,7 @@ class Evaluator:
             )
         return quantity(expr.value, expr.unit)
 
-    def list(self, expr: ast.List, frame: Frame) -> Any:
+    def list_(self, expr: ast.List, frame: Frame) -> Any:
         return ListValue(tuple(self.evaluate(item, frame) for item in expr.items))
 
     def record(self, expr: ast.Record, frame: Frame) -> Any:
@@ -269,7 +275,7 @@ class Evaluator:
             return Undefined(f"`{expr.base.id}` is not defined")
         return self.evaluate(expr.base, frame)
 
-    def set(self, expr: ast.Set, frame: Frame) -> Any:
+    def set_(self, expr: ast.Set, frame: Frame) -> Any:
         members: list[Member] = []
         first: dict[str, ast.Candidate] = {}
         for candidate in expr.members:
@@ -320,7 +326,10 @@ class Evaluator:
                     parts.append(f"{s.path.id}{self.plain(s.value, frame)}")  # type: ignore[union-attr]
                 return "_".join(parts)
         raise frame.error(
-            "ARCH213", "this candidate needs a label", expr, help="write {name: …}: decisions are made by name"
+            "ARCH213",
+            "this candidate needs a label",
+            expr,
+            help="write {name: …}: decisions are made by name",
         )
 
     def plain(self, expr: Any, frame: Frame) -> str:
@@ -332,10 +341,13 @@ class Evaluator:
         if isinstance(value, PrimitiveOp | Function):
             return value.name
         raise frame.error(
-            "ARCH213", "this candidate needs a label", expr, help="write {name: …}: decisions are made by name"
+            "ARCH213",
+            "this candidate needs a label",
+            expr,
+            help="write {name: …}: decisions are made by name",
         )
 
-    def range(self, expr: ast.Range, frame: Frame) -> Any:
+    def range_(self, expr: ast.Range, frame: Frame) -> Any:
         low, high = self.whole(expr.low, frame), self.whole(expr.high, frame)
         step = self.whole(expr.step, frame) if expr.step is not None else 1
         if step < 1:
@@ -377,7 +389,10 @@ class Evaluator:
         if isinstance(value, bool | Expr):
             return value
         raise frame.error(
-            "ARCH207", f"a condition is needed here, this is {kind_of(value)}", node, help="compare it: a == b"
+            "ARCH207",
+            f"a condition is needed here, this is {kind_of(value)}",
+            node,
+            help="compare it: a == b",
         )
 
     def binary(self, expr: ast.Binary, frame: Frame) -> Any:
@@ -423,7 +438,10 @@ class Evaluator:
         dims = [self.dimension(v) for v in (left, right)]
         countable = all(d in ("count", "number") for d in dims)
         if dims[0] != dims[1] and not countable and not (expr.op in "*/" and "number" in dims):
-            what = [f"{v} measures {d}" if isinstance(v, Quantity) else f"a {d}" for v, d in zip((left, right), dims, strict=True)]
+            what = [
+                f"{v} measures {d}" if isinstance(v, Quantity) else f"a {d}"
+                for v, d in zip((left, right), dims, strict=True)
+            ]
             raise frame.error(
                 "ARCH212",
                 f"`{expr.op}` between different units",
@@ -489,13 +507,21 @@ class Evaluator:
         if isinstance(base, RecordValue) and expr.name in base.entries:
             return base.entries[expr.name]
         if isinstance(base, Choice | Either):
-            return choosing.each(self, base, lambda value: self._attribute_of(value, expr, frame), expr, frame)
+            return choosing.each(
+                self, base, lambda value: self._attribute_of(value, expr, frame), expr, frame
+            )
         return self._attribute_of(base, expr, frame)
 
     def _attribute_of(self, base: Any, expr: ast.Attribute, frame: Frame) -> Any:
         if isinstance(base, RecordValue) and expr.name in base.entries:
             return base.entries[expr.name]
-        known = list(base.entries) if isinstance(base, RecordValue) else list(AXES) if isinstance(base, Tensor) else []
+        known = (
+            list(base.entries)
+            if isinstance(base, RecordValue)
+            else list(AXES)
+            if isinstance(base, Tensor)
+            else []
+        )
         raise frame.error(
             "ARCH221",
             f"{kind_of(base)} has no `{expr.name}`",
@@ -546,7 +572,12 @@ class Evaluator:
         return list(dict.fromkeys(key[position] for key in base.entries if position < len(key)))
 
     def _entries(
-        self, base: Family | ListValue, subscripts: list[list[Any]], expr: ast.Index, frame: Frame, marked: bool
+        self,
+        base: Family | ListValue,
+        subscripts: list[list[Any]],
+        expr: ast.Index,
+        frame: Frame,
+        marked: bool,
     ) -> SetValue:
         name = base.name if isinstance(base, Family) else "item"
         members = []
@@ -557,7 +588,9 @@ class Evaluator:
                 members.append(Member(f"{name}[{', '.join(map(str, key))}]", value))
         return SetValue(tuple(members))
 
-    def entry(self, base: Family | ListValue, key: tuple[Any, ...], expr: ast.Index, frame: Frame, marked: bool) -> Any:
+    def entry(
+        self, base: Family | ListValue, key: tuple[Any, ...], expr: ast.Index, frame: Frame, marked: bool
+    ) -> Any:
         for position, subscript in enumerate(key):
             if isinstance(subscript, Expr):
                 return self._picked_entry(base, key, position, expr, frame, marked)
@@ -590,7 +623,9 @@ class Evaluator:
         decisions = self.builder.decisions
         return tuple((d, decisions[d].outcomes[o[0]]) for d, o in self.allowed.items() if len(o) == 1)
 
-    def _item(self, base: ListValue, key: tuple[Any, ...], expr: ast.Index, frame: Frame, marked: bool) -> Any:
+    def _item(
+        self, base: ListValue, key: tuple[Any, ...], expr: ast.Index, frame: Frame, marked: bool
+    ) -> Any:
         (position,) = key if len(key) == 1 else (None,)
         if isinstance(position, int) and 1 <= position <= len(base.items):
             return self.refine(base.items[position - 1])
@@ -605,7 +640,13 @@ class Evaluator:
         )
 
     def _picked_entry(
-        self, base: Family | ListValue, key: tuple[Any, ...], position: int, expr: ast.Index, frame: Frame, marked: bool
+        self,
+        base: Family | ListValue,
+        key: tuple[Any, ...],
+        position: int,
+        expr: ast.Index,
+        frame: Frame,
+        marked: bool,
     ) -> Any:
         """`x[depth]`: the entry that a decision picks."""
         subscript = key[position]
@@ -641,12 +682,12 @@ _EVALUATE: dict[type, Callable[[Evaluator, Any, Frame], Any]] = {
     ast.String: Evaluator.literal,
     ast.Bool: Evaluator.literal,
     ast.Quantity: Evaluator.quantity,
-    ast.List: Evaluator.list,
-    ast.Set: Evaluator.set,
+    ast.List: Evaluator.list_,
+    ast.Set: Evaluator.set_,
     ast.Record: Evaluator.record,
     ast.Every: Evaluator.every,
     ast.Optional: Evaluator.optional,
-    ast.Range: Evaluator.range,
+    ast.Range: Evaluator.range_,
     ast.Unary: Evaluator.unary,
     ast.Binary: Evaluator.binary,
     ast.Conditional: Evaluator.conditional,

@@ -196,5 +196,3 @@ def _twins(decision: Decision, uses: list[dict[int, Any]]) -> tuple[str, str] | 
         if first != outcome:
             return decision.outcomes[first], decision.outcomes[outcome]
     return None
-
-

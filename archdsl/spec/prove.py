@@ -106,7 +106,9 @@ class Searcher:
         finally:
             self.total -= values.work
 
-    def _split(self, condition: Value, allowed: dict[str, Sequence[int]], order: list[str]) -> Outcomes | None:
+    def _split(
+        self, condition: Value, allowed: dict[str, Sequence[int]], order: list[str]
+    ) -> Outcomes | None:
         stack = [allowed]
         enough = max(self.total - self.budget, 0)
         while stack:
@@ -210,7 +212,9 @@ class Prover:
         if obligation.code not in failed and obligation.code not in ADVISORY:
             return None
         graph = self.found.graph
-        witness = tuple((p, graph.decisions[p].outcomes[o]) for p, o in reached.items() if p in graph.decisions)
+        witness = tuple(
+            (p, graph.decisions[p].outcomes[o]) for p, o in reached.items() if p in graph.decisions
+        )
         severity, help = self._severity(obligation.code, witness)
         return Diagnostic(
             obligation.code,
@@ -225,22 +229,23 @@ class Prover:
     def _severity(self, code: str, witness: tuple[tuple[str, str], ...]) -> tuple[Severity, str | None]:
         """A size that does not divide is a mistake where a file declares it for all its networks.
 
-        Where it was set from outside it may well be wanted, and where only some decisions lead to it,
-        the networks are as the space means them.
+        Where it was set from outside, or comes from the decisions of a found network, it may well be
+        wanted; where only some decisions lead to it, the space may well mean them.
         """
         if code not in ADVISORY:
             return "error", None
         help = "choose an input size that divides: rows and columns are padded here"
         if witness:
             return "note", help
-        return ("warning" if self.found.resized else "error"), help
+        wanted = self.found.resized or self.found.graph.chosen
+        return ("warning" if wanted else "error"), help
 
     def _message(self, obligation: Obligation, outcomes: Outcomes, bound: Bound) -> str:
         def dim(node: str, axis: int) -> int:
             shape = bound.shapes.get(node)
             return shape[axis] if shape else self._mux_dim(node, axis, outcomes, bound)
 
-        full = {**{d: 0 for d in self.found.graph.decisions}, **outcomes}
+        full = {**dict.fromkeys(self.found.graph.decisions, 0), **outcomes}
         values = {name: evaluate(value, full, dim) for name, value in obligation.values.items()}
         return obligation.message.format(**values)
 
@@ -256,13 +261,13 @@ class Prover:
     def _keys(self, mux: Mux, outcomes: Outcomes, bound: Bound) -> set[Any]:
         if isinstance(mux.on, str):
             return {outcomes.get(mux.on, 0)}
-        full = {**{d: 0 for d in self.found.graph.decisions}, **outcomes}
+        full = {**dict.fromkeys(self.found.graph.decisions, 0), **outcomes}
         return {evaluate(mux.on, full, lambda n, a: self._mux_dim(n, a, outcomes, bound))}
 
     def _bound(self, outcomes: Outcomes) -> Bound:
         if self._binder is None:
             self._binder = Binder(self.found.graph)
-        return self._binder.bind({**{d: 0 for d in self.found.graph.decisions}, **outcomes})
+        return self._binder.bind({**dict.fromkeys(self.found.graph.decisions, 0), **outcomes})
 
     def _reach(self, node: str, outcomes: Outcomes) -> Outcomes | None:
         """The outcomes, with the fewest more, under which an output reads the node."""
@@ -330,8 +335,12 @@ def prove(found: Elaborated, kind: str, budget: int = BUDGET) -> tuple[list[Diag
     diagnostics, open_, decided = Prover(found, budget).run()
     errors = any(d.severity == "error" for d in diagnostics)
     proof = Proof(
-        found.graph.name, kind, len(found.graph.decisions), found.graph.size, decided, tuple(open_), not errors
+        found.graph.name,
+        kind,
+        len(found.graph.decisions),
+        found.graph.size,
+        decided,
+        tuple(open_),
+        not errors,
     )
     return diagnostics, proof
-
-

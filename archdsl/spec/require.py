@@ -37,7 +37,9 @@ def measures_in(value: Value) -> set[str]:
     return set()
 
 
-def _finding(requirement: Requirement, code: str, headline: str, severity: Any, help: str | None = None) -> Diagnostic:
+def _finding(
+    requirement: Requirement, code: str, headline: str, severity: Any, help: str | None = None
+) -> Diagnostic:
     assert requirement.location is not None
     return Diagnostic(code, headline, Label(requirement.location, ""), severity=severity, help=help)
 
@@ -51,11 +53,17 @@ def _decided(found: Elaborated, requirement: Requirement, budget: int) -> Iterat
     try:
         met = searcher.counterexample(broken, {})
     except Undecided:
-        yield _finding(requirement, "ARCH409", f"not decided whether any network meets `{requirement.text}`", "note")
+        yield _finding(
+            requirement, "ARCH409", f"not decided whether any network meets `{requirement.text}`", "note"
+        )
         return
     if met is None:
         who = "no network" if found.graph.decisions else f"`{found.graph.name}` does not"
-        text = f"{who} can meet `{requirement.text}`" if found.graph.decisions else f"{who} meet `{requirement.text}`"
+        text = (
+            f"{who} can meet `{requirement.text}`"
+            if found.graph.decisions
+            else f"{who} meet `{requirement.text}`"
+        )
         yield _finding(requirement, "ARCH404", text, "error")
         return
     for path in support(requirement.condition, found.definitions):
@@ -177,5 +185,3 @@ def _least_of_limit(found: Elaborated, condition: Value) -> tuple[str, int, int]
     assert isinstance(limit, int | float)
     beyond = bound > limit if condition.fn == "le" else bound >= limit
     return (left.name, bound, int(limit)) if beyond else None
-
-

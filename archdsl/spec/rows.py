@@ -68,7 +68,9 @@ def path_text(expr: Any, frame: Frame) -> str:
         case ast.Attribute():
             return f"{path_text(expr.base, frame)}.{expr.name}"
         case ast.Index():
-            return f"{path_text(expr.base, frame)}[{', '.join(_subscript(s, frame) for s in expr.subscripts)}]"
+            return (
+                f"{path_text(expr.base, frame)}[{', '.join(_subscript(s, frame) for s in expr.subscripts)}]"
+            )
     raise frame.error("ARCH505", "this is not the path of a decision", expr)
 
 

@@ -117,7 +117,12 @@ def read_search(unit: Unit, declared: ast.Search) -> SearchSpec:
         known = [n for n, d in unit.declared.items() if isinstance(d, ast.Space)]
         known += [n for n, (_, d) in unit.imported.items() if isinstance(d, ast.Space)]
         guess = closest(space, known)
-        reader.fail("ARCH602", f"`{space}` is not a space", declared.space, f"did you mean `{guess}`?" if guess else None)
+        reader.fail(
+            "ARCH602",
+            f"`{space}` is not a space",
+            declared.space,
+            f"did you mean `{guess}`?" if guess else None,
+        )
     clauses = reader.clauses(declared.clauses)
     if reader.errors:
         raise SpecError(reader.errors)
@@ -190,7 +195,9 @@ class _Reader:
 
     def _quantity(self, expr: ast.Quantity) -> Quantity:
         if expr.unit not in UNITS:
-            raise self.frame.error("ARCH212", f"`{expr.unit}` is not a unit", expr, help=f"units are {', '.join(UNITS)}")
+            raise self.frame.error(
+                "ARCH212", f"`{expr.unit}` is not a unit", expr, help=f"units are {', '.join(UNITS)}"
+            )
         return quantity(expr.value, expr.unit)
 
     def _name(self, expr: ast.Name) -> SearchValue:
@@ -204,7 +211,10 @@ class _Reader:
         if name not in VOCABULARY:
             guess = closest(name, list(VOCABULARY))
             raise self.frame.error(
-                "ARCH601", f"a search knows no `{name}`", node, help=f"did you mean `{guess}`?" if guess else None
+                "ARCH601",
+                f"a search knows no `{name}`",
+                node,
+                help=f"did you mean `{guess}`?" if guess else None,
             )
 
     def _term(self, expr: ast.Call) -> Term:
@@ -227,7 +237,9 @@ class _Reader:
         if expr.op in ("==", "!=", "<", "<=", ">", ">=", "in"):
             dims = {_dimension(left), _dimension(right)} - {None}
             if len(dims) > 1 and dims != {"count", "number"}:
-                raise self.frame.error("ARCH212", f"`{expr.op}` between {' and '.join(sorted(map(str, dims)))}", expr)
+                raise self.frame.error(
+                    "ARCH212", f"`{expr.op}` between {' and '.join(sorted(map(str, dims)))}", expr
+                )
         return Formula(expr.op, (left, right))
 
 

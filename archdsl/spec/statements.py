@@ -121,7 +121,9 @@ def _key(ev: Evaluator, target: Any, frame: Frame) -> tuple[Any, ...] | None:
         value = ev.evaluate(subscript, frame)
         if isinstance(value, Expr):
             raise frame.error(
-                "ARCH217", "an entry is defined for all networks, its subscript cannot depend on decisions", subscript
+                "ARCH217",
+                "an entry is defined for all networks, its subscript cannot depend on decisions",
+                subscript,
             )
         if not isinstance(value, int | float | str):
             raise frame.error("ARCH207", f"a subscript is a number, this is {kind_of(value)}", subscript)
@@ -230,7 +232,9 @@ def _domain(ev: Evaluator, expr: Any, frame: Frame) -> list[Any]:
         if isinstance(item, Expr):
             raise frame.error("ARCH217", "what a stage runs over cannot depend on decisions", expr)
         if not isinstance(item, int | float | str):
-            raise frame.error("ARCH207", f"a stage runs over numbers or names, this holds {kind_of(item)}", expr)
+            raise frame.error(
+                "ARCH207", f"a stage runs over numbers or names, this holds {kind_of(item)}", expr
+            )
     return items
 
 
@@ -243,7 +247,9 @@ def _rounds(ev: Evaluator, statement: ast.Stage, names: tuple[str, ...], rounds:
         frame.decisions, frame.nodes = join(before[0], label), join(before[1], label)
         frame.binders = (*before[3], *names) if names else (*before[3], "")
         if values:
-            text = ", ".join(f"{n} = {v}" for n, v in zip(names, values, strict=False)) or f"round {values[0]}"
+            text = (
+                ", ".join(f"{n} = {v}" for n, v in zip(names, values, strict=False)) or f"round {values[0]}"
+            )
             frame.trace = Trace(before[2], frame.location(statement), f"in stage `{statement.name}`, {text}")
         frame.names.update(zip(names, values, strict=False))
         value = _run(ev, statement.body.statements, frame, {})
@@ -269,7 +275,9 @@ def input_(ev: Evaluator, statement: ast.Input, frame: Frame, counts: dict[str, 
         items = value.items if isinstance(value, ListValue) else ()
         if len(items) != 3 or not all(isinstance(i, int) and i >= 1 for i in items):
             raise frame.error(
-                "ARCH207", "an input's shape is [channels, height, width], whole numbers from 1", statement.shape
+                "ARCH207",
+                "an input's shape is [channels, height, width], whole numbers from 1",
+                statement.shape,
             )
         shape = (items[0], items[1], items[2])
     frame.names[statement.name] = Tensor(ev.builder.add_input(statement.name, shape))
@@ -283,7 +291,9 @@ def output(ev: Evaluator, statement: ast.Output, frame: Frame, counts: dict[str,
     frame.sites = ev.sites(statement.value)
     value = ev.evaluate(statement.value, frame)
     if isinstance(value, Undefined):
-        raise frame.error("ARCH223", f"output `{statement.name}` is not defined: {value.why}", statement.value)
+        raise frame.error(
+            "ARCH223", f"output `{statement.name}` is not defined: {value.why}", statement.value
+        )
     if not isinstance(value, Tensor):
         raise frame.error("ARCH207", f"an output is a tensor, this is {kind_of(value)}", statement.value)
     ev.builder.outputs[statement.name] = value.node
@@ -337,7 +347,9 @@ def _tie_key(target: Any, key: tuple[Any, ...] | None) -> Any:
 
 def return_(ev: Evaluator, statement: ast.Return, frame: Frame, counts: dict[str, int]) -> Any:
     if frame.depth == 0:
-        raise frame.error("ARCH216", "`return` stands in ops and cells", statement, help="write output NAME = …")
+        raise frame.error(
+            "ARCH216", "`return` stands in ops and cells", statement, help="write output NAME = …"
+        )
     frame.decision_name = frame.node_name = ""
     frame.sites = ev.sites(statement.value)
     return ev.evaluate(statement.value, frame)

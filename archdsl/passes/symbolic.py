@@ -1,0 +1,83 @@
+"""Shapes of a space: whole numbers where all networks agree, values over decisions where they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from archdsl import ops
+from archdsl.ir import Apply, Decision, Dim, Expr, Graph, Mux, Shape, Value
+from archdsl.ir.expr import apply, pick, specialize
+
+Definitions = dict[Dim, tuple[Mux, tuple[Value | None, ...]]]
+"""What a dimension named by a mux is: its mux, and the size in each of its cases."""
+
+
+def infer_symbolic(graph: Graph) -> tuple[dict[str, Shape], Definitions]:
+    """The shape of each input and node of a space, and what the dimensions named in them are.
+
+    Demands are not looked at: see `archdsl.spec.prove`.
+    """
+    shapes: dict[str, Shape] = dict(graph.inputs)
+    definitions: Definitions = {}
+    primitives = ops.primitives()
+    for name, item in graph.nodes.items():
+        if isinstance(item, Mux):
+            shapes[name] = mux_shape(item, shapes, graph.decisions, definitions)
+            continue
+        xs = input_shapes([shapes[i] for i in item.inputs], [True] * len(item.inputs), item.optional)
+        shapes[name] = primitives[item.op].shape(xs, item.attrs, _ignore)
+    return shapes, definitions
+
+
+def _ignore(condition: Value, code: str, message: str, /, **values: Value) -> None:
+    """Demands are decided elsewhere."""
+
+
+def input_shapes(shapes: Sequence[Shape], here: Sequence[Value], optional: frozenset[int]) -> list[Shape]:
+    """Shapes as a node sees them: an input that may be missing has no channels where it is."""
+    return [
+        (apply("if", defined, shape[0], 0), shape[1], shape[2]) if port in optional else shape
+        for port, (shape, defined) in enumerate(zip(shapes, here, strict=True))
+    ]
+
+
+def mux_shape(
+    mux: Mux, shapes: Mapping[str, Shape], decisions: Mapping[str, Decision], definitions: Definitions
+) -> Shape:
+    """The shape of what a mux picks; adds to `definitions` the dimensions that are named by the mux."""
+    shape = []
+    for axis in range(3):
+        sizes = tuple(None if s is None else shapes[s][axis] for _, s in mux.cases)
+        keyed = [(k, v) for (k, _), v in zip(mux.cases, sizes, strict=True)]
+        value = _join(mux.on, keyed, decisions)
+        if value is None:
+            value = Dim(mux.name, axis)
+            definitions[value] = (mux, sizes)
+        shape.append(value)
+    return shape[0], shape[1], shape[2]
+
+
+def _join(
+    on: str | Value, keyed: Sequence[tuple[Any, Value | None]], decisions: Mapping[str, Decision]
+) -> Value | None:
+    """The size that is `v` where `on` is `k`, if it can be said without naming the mux."""
+    given = [v for _, v in keyed if v is not None]
+    first = given[0]
+    if all(v is first or (v == first and type(v) is type(first)) for v in given[1:]):
+        return first
+    if isinstance(on, str):
+        table: list[Any] = [None] * decisions[on].size
+        for outcome, value in keyed:
+            if value is not None:
+                value = specialize(value, {on: (outcome,)})
+            if isinstance(value, Expr):
+                return None
+            table[outcome] = value
+        return pick(on, tuple(table))
+    by_key = dict(keyed)
+    then, otherwise = by_key.get(True), by_key.get(False)
+    if then is None or otherwise is None:
+        return None
+    joined = apply("if", on, then, otherwise)
+    return None if isinstance(joined, Apply) and joined.fn == "if" else joined
