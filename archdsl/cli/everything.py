@@ -13,6 +13,7 @@ from archdsl.cli.numbers import plural, shape
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
     from archdsl.backends.torch_module import CompiledNetwork
@@ -78,14 +79,33 @@ def _run(network: Network, folder: Path, image_HWC: NDArray[np.uint8]) -> Compil
 
     torch.manual_seed(0)
     module = cast("CompiledNetwork", network.module())
+    image_1CHW = torch.from_numpy(_normalized(image_HWC))
     with torch.inference_mode():
-        logits_KHW = module(torch.from_numpy(_normalized(image_HWC))).numpy()[0]
+        _settle(module, image_1CHW)
+        logits_KHW = module(image_1CHW).numpy()[0]
     height, width, _ = image_HWC.shape
     classes = Image.fromarray(paint_classes(logits_KHW.argmax(0)))
     _save(folder / "output.png", np.asarray(classes.resize((width, height), Image.Resampling.NEAREST)))
     sizes = shape(logits_KHW.shape)
     _say(folder, "output.png", f"the largest of {sizes} logits; weights are random, not trained")
     return module
+
+
+def _settle(module: CompiledNetwork, image_1CHW: torch.Tensor) -> None:
+    """Gives batch normalisation the statistics of the image.
+
+    With those it starts with, what a deep network with random weights says hardly depends on its input.
+    The mirrored image is a second sample, without which a layer on 1 × 1 maps has no variance.
+    """
+    import torch
+
+    norms = [m for m in module.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.train().momentum = 1.0
+    module(torch.cat([image_1CHW, image_1CHW.flip(-1)]))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.eval().momentum = momentum
 
 
 def _write_onnx(module: CompiledNetwork, folder: Path) -> None:

@@ -50,7 +50,7 @@ def draw_street(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
             _box(y, x, left + size / 6, top + size / 8, left + size * 5 / 6, top + size / 2),
             (40, 60, 80),
         )
-    image += rng.normal(0, 4, image.shape)
+    image += rng.normal(0, 1, image.shape)
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
