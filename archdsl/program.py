@@ -172,7 +172,7 @@ class Program:
     def target(self, name: str | None = None, **settings: Any) -> Space | Network:
         """A space or network of the file by name; by default `default_name()`."""
         name = name or self.default_name()
-        declared = {**self.spaces, **self.networks}.get(name)
+        declared: Any = self.spaces.get(name) or self.networks.get(name)
         if declared is None:
             raise self._unknown(name)
         found = elaborate(self.unit, declared, settings)

@@ -145,7 +145,7 @@ class Measure(Expr):
         return f"Measure({self.name!r}, {self.options!r})"
 
 
-Value = Union[int, float, bool, str, Pick, Dim, Measure, Apply]
+Value = Union[int, float, bool, str, Expr]
 
 
 def _divide(a: Any, b: Any) -> Any:

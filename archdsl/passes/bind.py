@@ -218,7 +218,7 @@ class _Run:
                 self.failures.append((name, code, message.format(**values)))
 
         primitive = self.binder._primitives[item.op]
-        shapes[name] = primitive.shape([shapes[i] for i in item.inputs], attrs, demand)  # type: ignore[assignment]
+        shapes[name] = primitive.shape([shapes[i] for i in item.inputs], attrs, demand)
         return name
 
     def _value(self, value: Any) -> Any:

@@ -133,10 +133,7 @@ def _call_choice(
         label = outcomes[outcome]
         with ev.assuming(fn.decision, (outcome,)):
             here = {name: ev.refine(value) for name, value in settings.items()}
-            if args:
-                inner = join(site, label)
-            else:
-                inner = site
+            inner = join(site, label) if args else site
             candidate = call(ev, ev.refine(member), _refined(ev, args), here, at, frame, inner, False)
         cases.append((outcome, candidate))
     assert (decisions, nodes) == (frame.decisions, frame.node_name)

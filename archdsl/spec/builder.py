@@ -122,7 +122,7 @@ class Builder:
         name = self.unique(name)
         shapes, present = self._inputs_of(inputs, optional)
 
-        def demand(condition: Value, code: str, message: str, **values: Value) -> None:
+        def demand(condition: Value, code: str, message: str, /, **values: Value) -> None:
             if condition is True:
                 self.settled += 1
                 return

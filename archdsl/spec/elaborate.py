@@ -348,7 +348,7 @@ def _no_decision_left(found: Elaborated, reader: tuple[Unit, ast.Network]) -> No
     first = found.graph.decisions[missing[0]]
     raise Frame(unit).error(
         "ARCH504",
-        f"`{declared.name.id}` leaves {len(missing)} decision{'s' if len(missing) > 1 else ''} open: {listed}",
+        f"`{declared.name.id}` leaves decisions open: {listed}",
         declared.name,
         help=f"add {first.path} = … ; its candidates are {', '.join(first.outcomes[:12])}",
         secondary=(Label(first.location, "this choice"),) if first.location else (),

@@ -580,7 +580,7 @@ class Evaluator:
         marked: bool,
     ) -> SetValue:
         name = base.name if isinstance(base, Family) else "item"
-        members = []
+        members: list[Member] = []
         for key in product(*subscripts):
             self.bounded(len(members), expr, frame)
             value = self.entry(base, key, expr, frame, marked)

@@ -159,7 +159,7 @@ def _bounds(found: Elaborated, what: str) -> tuple[int, dict[str, int]]:
         if not isinstance(value, Expr):
             return value  # type: ignore[no-any-return]
         try:
-            return min(known.of(value))
+            return int(min(known.of(value)))
         except (Unbounded, ValueError):
             return 0
 

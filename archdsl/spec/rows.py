@@ -99,8 +99,8 @@ def outcome_text(expr: Any, frame: Frame) -> str:
             return "true" if expr.value else "false"
         case ast.Index() | ast.Attribute():
             return path_text(expr, frame)
-        case ast.Unary(op="-", operand=ast.Number()):
-            return f"-{expr.operand.value}"
+        case ast.Unary(op="-", operand=ast.Number(value=value)):
+            return f"-{value}"
         case ast.Set():
             return "{" + ", ".join(outcome_text(m.value, frame) for m in expr.members) + "}"
     raise frame.error("ARCH505", "an outcome is the label of a candidate", expr)

@@ -6,6 +6,7 @@ that all errors of a spec are found in one go, each once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -101,10 +102,7 @@ def assign(ev: Evaluator, statement: ast.Assign, frame: Frame, counts: dict[str,
     frame.sites = ev.sites(statement.value)
     start = len(ev.builder.nodes)
     value = ev.evaluate(statement.value, frame)
-    if len(targets) == 1:
-        values = [value]
-    else:
-        values = _unpacked(value, statement, frame)
+    values = [value] if len(targets) == 1 else _unpacked(value, statement, frame)
     for target, key, item in zip(targets, keys, values, strict=True):
         _define(ev, target, key, item, frame)
         frame.written[_tie_key(target, key)] = (start, len(ev.builder.nodes))
@@ -142,7 +140,8 @@ def _name_statement(
         name = target.id if counts[target.id] == 1 else f"{target.id}_{counts[target.id]}"
         frame.decision_name = frame.node_name = name
         return
-    assert isinstance(target, ast.Index) and isinstance(target.base, ast.Name)
+    assert isinstance(target, ast.Index)
+    assert isinstance(target.base, ast.Name)
     family = target.base.id
     full = f"{family}[{', '.join(map(str, key))}]"
     names = tuple(s.id if isinstance(s, ast.Name) else None for s in target.subscripts)
@@ -361,7 +360,7 @@ def _only_outermost(statement: Any, frame: Frame) -> None:
         raise frame.error("ARCH216", f"`{what}` stands in spaces and networks", statement)
 
 
-_RUN = {
+_RUN: dict[type, Callable[..., Any]] = {
     ast.Assign: assign,
     ast.Stage: stage,
     ast.Input: input_,

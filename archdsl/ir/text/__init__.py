@@ -2,3 +2,5 @@
 
 from archdsl.ir.text.reader import parse
 from archdsl.ir.text.writer import dump, value_text
+
+__all__ = ["dump", "parse", "value_text"]
