@@ -69,7 +69,7 @@ class Mul(Primitive):
     """The product of two tensors; in each dimension they agree or one of them is 1."""
 
     name = "mul"
-    summary = "product (also written *); sizes of 1 are stretched"
+    summary = "product; sizes of 1 are stretched"
     fresh = True
     arity = (2, 2)
 

@@ -262,6 +262,7 @@ def _tensors(
 
 def checked(ev: Evaluator, setting: Setting, value: Any, owner: str, at: Any, frame: Frame) -> Any:
     """A setting's value, of the right kind and within its range in every network."""
+    at = _setting_node(at, setting.name)
     if setting.kind == "ints":
         if not isinstance(value, ListValue):
             raise _wrong_kind(owner, setting, value, at, frame)
@@ -365,7 +366,13 @@ def apply_function(
         return Function(fn.declared, fn.unit, dict(merged), fn.shared)
     if len(args) != len(signature.inputs):
         names = ", ".join(i.id for i in signature.inputs)
-        raise wrong_inputs(fn.name, f"{len(signature.inputs)} ({names})", len(args), at, frame)
+        raise wrong_inputs(
+            fn.name,
+            f"{len(signature.inputs)} input{'' if len(signature.inputs) == 1 else 's'} ({names})",
+            len(args),
+            at,
+            frame,
+        )
     undefined = next((a for a in args if isinstance(a, Undefined)), None)
     if undefined is not None:
         return undefined

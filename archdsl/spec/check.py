@@ -103,9 +103,10 @@ def _open(found: Elaborated, proof: Proof, samples: int) -> Iterator[Diagnostic]
             yield Diagnostic(code, message, Label(place, f"in `{node}`"), witness=witness)
             return
     tried = f"; {samples} random networks are well-typed" if samples else ""
+    conditions = "1 condition" if len(proof.open) == 1 else f"{len(proof.open)} conditions"
     yield Diagnostic(
         "ARCH408",
-        f"{len(proof.open)} conditions of `{found.graph.name}` were not decided within the budget{tried}",
+        f"{conditions} of `{found.graph.name}` not decided within the budget{tried}",
         Label(found.location, ""),
         severity="warning",
         help="spend more with --budget, or try random networks with --samples; first: " + proof.open[0],

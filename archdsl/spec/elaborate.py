@@ -350,6 +350,6 @@ def _no_decision_left(found: Elaborated, reader: tuple[Unit, ast.Network]) -> No
         "ARCH504",
         f"`{declared.name.id}` leaves decisions open: {listed}",
         declared.name,
-        help=f"add {first.path} = … ; its candidates are {', '.join(first.outcomes[:12])}",
+        help=f"add {first.path} = …; its candidates are {', '.join(first.outcomes[:12])}",
         secondary=(Label(first.location, "this choice"),) if first.location else (),
     )
