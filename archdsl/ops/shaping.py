@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archdsl.ir.expr import both, eq
+from archdsl.ir.expr import eq
 from archdsl.ops.base import Attrs, Demand, Primitive, Setting, Sizes
 from archdsl.ops.geometry import demand_divisible, strided
 

@@ -13,7 +13,7 @@ from itertools import product
 from typing import Any, NoReturn
 
 from archdsl import ops
-from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
+from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
 from archdsl.ir import Apply, Expr, Measure, Pick
 from archdsl.ir.expr import AXES, apply, specialize
 from archdsl.lang import ast
@@ -130,14 +130,7 @@ class Evaluator:
             *ops.primitives(),
             *builtins.BUILTINS,
         ]
-        guess = closest(name, known)
-        return frame.error(
-            "ARCH201",
-            f"`{name}` is not defined",
-            node,
-            "not found in this scope, the file, its imports or the primitives",
-            help=f"did you mean `{guess}`?" if guess else f'import it: import {name} from "std/ops.arch"',
-        )
+        return frame.unknown(name, node, known)
 
     def constant(self, declared: ast.Constant, unit: Unit) -> Any:
         key = (id(unit), declared.name.id)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
+from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
+from archdsl.lang import shipped
 from archdsl.lang.loader import Unit
 from archdsl.spec.builder import Place, Trace
 from archdsl.spec.sites import Sites
@@ -83,3 +85,14 @@ class Frame:
                 )
             ]
         )
+
+    def unknown(self, name: str, node: Any, known: Sequence[str]) -> SpecError:
+        """A name that nothing defines; says where it can be imported from, or what it may have meant."""
+        path = shipped.declared_in(name)
+        guess = closest(name, list(known))
+        if path is not None:
+            help: str | None = f'import it: import {name} from "{path}"'
+        else:
+            help = f"did you mean `{guess}`?" if guess else None
+        label = "not found in this scope, the file, its imports or the primitives"
+        return self.error("ARCH201", f"`{name}` is not defined", node, label, help)

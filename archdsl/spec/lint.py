@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from archdsl import ops
-from archdsl.diagnostics import Diagnostic, Label, SpecError, closest
+from archdsl.diagnostics import Diagnostic, Label
 from archdsl.ir import Decision, Mux, Pick
 from archdsl.ir.expr import Apply
 from archdsl.lang import ast
@@ -34,7 +34,7 @@ def lint_names(unit: Unit) -> Iterator[Diagnostic]:
         local = _assigned(declared)
         for name in names:
             if name.id not in outside and name.id not in local:
-                yield from _unknown(unit, name, local, outside).diagnostics
+                yield from Frame(unit).unknown(name.id, name, sorted(local | outside)).diagnostics
     for item in unit.file.items:
         if not isinstance(item, ast.Import):
             continue
@@ -47,17 +47,6 @@ def lint_names(unit: Unit) -> Iterator[Diagnostic]:
                     severity="warning",
                     help="leave it out",
                 )
-
-
-def _unknown(unit: Unit, name: ast.Name, local: set[str], outside: set[str]) -> SpecError:
-    guess = closest(name.id, sorted(local | outside))
-    return Frame(unit).error(
-        "ARCH201",
-        f"`{name.id}` is not defined",
-        name,
-        "not found in this scope, the file, its imports or the primitives",
-        help=f"did you mean `{guess}`?" if guess else f'import it: import {name.id} from "std/ops.arch"',
-    )
 
 
 def _names(declared: Any) -> Iterator[ast.Name]:
@@ -135,6 +124,8 @@ def _collect(statements: tuple[Any, ...], found: set[str]) -> None:
 
 def lint_decisions(found: Elaborated) -> Iterator[Diagnostic]:
     """Decisions that change nothing, and outcomes that make no difference."""
+    if found.graph.chosen:
+        return  # a found network leaves most of its space behind
     live = {d.location for d in found.graph.decisions.values()}
     for decision in found.unread:
         if decision.location in live or decision.location is None:

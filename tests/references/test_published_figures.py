@@ -6,10 +6,10 @@ from __future__ import annotations
 from functools import cache
 
 import pytest
-from archdsl.program import Network, Space
 
 import archdsl
 from archdsl.passes.cost import costs
+from archdsl.program import Network, Space
 from archdsl.resources import specs_folder
 
 HD = (3, 1024, 2048)

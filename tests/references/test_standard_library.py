@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from archdsl.program import Network
 
 import archdsl
 from archdsl.passes.cost import costs
+from archdsl.program import Network
 from archdsl.resources import specs_folder
 
 

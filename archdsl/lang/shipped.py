@@ -1,0 +1,16 @@
+"""What the standard library declares, for messages that say where a name can be imported from."""
+
+from __future__ import annotations
+
+import re
+
+from archdsl.resources import specs_folder
+
+
+def declared_in(name: str) -> str | None:
+    """The `std/…` path of the library file that declares an op or cell of this name."""
+    found = re.compile(rf"^(op|cell) {re.escape(name)}\b", re.MULTILINE)
+    for path in sorted((specs_folder() / "std").glob("*.arch")):
+        if found.search(path.read_text(encoding="utf-8")):
+            return f"std/{path.name}"
+    return None
