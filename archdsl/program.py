@@ -30,31 +30,39 @@ if TYPE_CHECKING:
 class Network:
     """A network with nothing left to choose.
 
-    `graph` is simplified; `chosen` are the decisions by which it was bound from `origin`, if it was.
+    `bound` is its graph as its space has it; `chosen` are the decisions by which it was bound from
+    `origin`, if it was.
     """
 
-    graph: Graph
+    bound: Graph
+    shapes: Mapping[str, tuple[int, int, int]] | None = None
+    """Of the nodes of `bound`, where they are known already."""
     source: str | None = None
     """Where its space can be imported from, for `to_arch`."""
     given: Mapping[str, Any] = field(default_factory=dict)
     """The settings of its space that were set from outside."""
 
+    @cached_property
+    def graph(self) -> Graph:
+        """The graph, simplified: found when first asked for, as many are bound and few are built."""
+        return simplify(self.bound, self.shapes)
+
     @property
     def name(self) -> str:
-        return self.graph.name
+        return self.bound.name
 
     @property
     def origin(self) -> str | None:
-        return self.graph.origin
+        return self.bound.origin
 
     @property
     def chosen(self) -> Mapping[str, str]:
-        return self.graph.chosen
+        return self.bound.chosen
 
     def to_arch(self) -> str:
         """The network as the text of a file: its decisions where it has a space, in full otherwise."""
         if self.origin is not None and self.source is not None:
-            return rows_text(self.graph, self.source, self.given)
+            return rows_text(self.bound, self.source, self.given)
         return written_out(self.graph)
 
     def module(self) -> torch.nn.Module:
@@ -118,7 +126,7 @@ class Space:
         bound = self.binder.bind(self.binder.outcomes(decisions), name)
         if bound.failures:
             raise SpecError([_failure(bound.graph, *failure) for failure in bound.failures])
-        return Network(simplify(bound.graph, bound.shapes), self.source, self.elaborated.given)
+        return Network(bound.graph, bound.shapes, self.source, self.elaborated.given)
 
     def _repr_svg_(self) -> str:
         from archdsl.backends.diagram import svg
@@ -181,7 +189,7 @@ class Program:
         if isinstance(declared, ast.Network) and found.graph.decisions:
             raise SpecError([_open_network(found)])
         graph = _well_typed(found)
-        return Network(simplify(graph), self._source_of_origin(declared), found.given)
+        return Network(graph, None, self._source_of_origin(declared), found.given)
 
     def _source(self, name: str) -> str | None:
         return self.path.name if self.path is not None else None

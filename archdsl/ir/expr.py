@@ -180,7 +180,10 @@ def apply(fn: str, *args: Value) -> Value:
 
     Raises ZeroDivisionError where a constant divisor is 0.
     """
-    if not any(isinstance(a, Expr) for a in args):
+    for a in args:
+        if isinstance(a, Expr):
+            break
+    else:
         return FUNCTIONS[fn](*args)  # type: ignore[no-any-return]
     picks = [a for a in args if isinstance(a, Pick)]
     if picks and all(not isinstance(a, Expr) or isinstance(a, Pick) for a in args):
@@ -308,14 +311,20 @@ def any_of(values: Sequence[Value]) -> Value:
 
 
 def eq(a: Value, b: Value) -> Value:
+    if type(a) is int and type(b) is int:  # by far the most usual, and on the way of every network made
+        return a == b
     return apply("eq", a, b)
 
 
 def le(a: Value, b: Value) -> Value:
+    if type(a) is int and type(b) is int:
+        return a <= b
     return apply("le", a, b)
 
 
 def both(a: Value, b: Value) -> Value:
+    if a is True:
+        return b
     return apply("and", a, b)
 
 
