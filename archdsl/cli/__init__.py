@@ -42,6 +42,8 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The `archdsl` command; ends the process."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # × and … on old terminals
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

@@ -12,6 +12,7 @@ from archdsl.cli import opening
 from archdsl.cli.settings import SetCommand, name_option, set_option
 
 if TYPE_CHECKING:
+    from archdsl.backends.diagram.dot import Dot
     from archdsl.ir.graph import Graph
 
 SUFFIXES = (".svg", ".png", ".pdf", ".dot")
@@ -49,7 +50,7 @@ def viz(spec: str, output: Path, what: str | None, name: str | None, settings: d
     click.echo(f"wrote {output}", err=True)
 
 
-def dot_text(graph: Graph, what: str | None) -> str:
+def dot_text(graph: Graph, what: str | None) -> Dot:
     """The DOT text of what is to be drawn of a graph."""
     from archdsl.backends import diagram
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -80,6 +81,14 @@ def test_an_interrupt_is_quiet(verb, capsys):
 def test_usage_ends_with_2():
     assert archdsl("check").returncode == 2
     assert archdsl("check", "--format", "xml", "gas").returncode == 2
+
+
+def test_a_terminal_that_knows_ascii_only_is_no_error():
+    done = archdsl(
+        "check", "-", input="arch 1\nspace é {}\n", env={**os.environ, "PYTHONIOENCODING": "ascii"}
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "2 | space \\xe9 {}" in done.stdout
 
 
 def test_the_version_is_printed():
