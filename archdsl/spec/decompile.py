@@ -90,7 +90,7 @@ def written_out(graph: Graph) -> str:
         lines.append(f"  {names[name]} = {_application(node, names)}")
         weights.setdefault(node.weights, []).append(names[name])
     lines += [f"  tie {', '.join(tied)}" for tied in weights.values() if len(tied) > 1]
-    lines += [f"  output {names[out]} = {names[node]}" for out, node in graph.outputs.items()]
+    lines += [f"  output {out} = {names[node]}" for out, node in graph.outputs.items()]
     lines += [
         f"  require {condition_source(r.condition)}"
         for r in graph.requirements
@@ -101,12 +101,9 @@ def written_out(graph: Graph) -> str:
 
 
 def _names(graph: Graph) -> dict[str, str]:
-    """A plain name for each input, node and output; those that are plain already stay."""
-    taken: set[str] = set(language().keywords) | set(ops.primitives())
+    """A plain name for each input and node, not that of an output; those that are plain already stay."""
+    taken: set[str] = {*language().keywords, *ops.primitives(), *graph.outputs}
     names: dict[str, str] = {}
-    for output in graph.outputs:
-        taken.add(output)
-        names[output] = output
     for name in (*graph.inputs, *graph.nodes):
         plain = name if _WORD.match(name) else re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
         if not plain or not _WORD.match(plain):
