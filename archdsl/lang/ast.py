@@ -1,5 +1,4 @@
-# ruff: noqa: RUF009 (_span() makes a field)
-"""The abstract syntax of `.arch` files: frozen dataclasses with spans.
+"""The abstract syntax of `.arch` files: frozen records with spans.
 
 A span is (start, end) in characters of the file's text; it takes no part in equality, so two ASTs are
 equal when they mean the same text, wherever it stood.  Comments hang on statements, declarations,
@@ -8,8 +7,10 @@ clauses, candidates and items (see `Comments`), and take no part in equality eit
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Union
+
+from archdsl.lang.node import node
 
 Span = tuple[int, int]
 
@@ -21,13 +22,13 @@ def _span() -> Span:
 # ---------------------------------------------------------------- expressions
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Name:
     id: str
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Number:
     """An integer or a decimal number without a unit."""
 
@@ -35,7 +36,7 @@ class Number:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Quantity:
     """A number with its unit, `9 ms`, `2.5M`; `value` is the number as written."""
 
@@ -44,25 +45,25 @@ class Quantity:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class String:
     value: str
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Bool:
     value: bool
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class List:
     items: tuple[Expr, ...]
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Candidate:
     """A member of a set, `label: value`."""
 
@@ -71,13 +72,13 @@ class Candidate:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Set:
     members: tuple[Candidate, ...]
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Named:
     """`path = value` in a record, `name = value` in a call (there `path` is a `Name`).
 
@@ -89,13 +90,13 @@ class Named:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Record:
     entries: tuple[Named, ...]
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Call:
     """fn(inputs; settings): `args` are positional, `settings` are named."""
 
@@ -105,28 +106,28 @@ class Call:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Index:
     base: Expr
     subscripts: tuple[Expr, ...]
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Every:
     """`*` as a subscript: every entry."""
 
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Attribute:
     base: Expr
     name: str
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Optional:
     """`x?`: nothing, rather than an error, where x is not defined."""
 
@@ -134,7 +135,7 @@ class Optional:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Range:
     low: Expr
     high: Expr
@@ -142,7 +143,7 @@ class Range:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Unary:
     """`op` is "-" or "not"."""
 
@@ -151,7 +152,7 @@ class Unary:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Binary:
     """`op` is one of + - * / == != < <= > >= in and or."""
 
@@ -161,7 +162,7 @@ class Binary:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Chain:
     """`source -> op`."""
 
@@ -170,7 +171,7 @@ class Chain:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Conditional:
     then: Expr
     condition: Expr
@@ -178,20 +179,20 @@ class Conditional:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class OneOf:
     source: Expr
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class AnyOf:
     count: int
     source: Expr
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Once:
     source: Expr
     span: Span = _span()
@@ -206,7 +207,7 @@ Expr = Union[
 # ---------------------------------------------------------------- statements
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Assign:
     """`a, b = value`; a target is a Name, an Index over a Name, or (in rows and clauses) a path."""
 
@@ -215,14 +216,14 @@ class Assign:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Binder:
     name: str
     domain: Expr
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Stage:
     """`stage NAME for i in A, r in B {…}` (binders) or `stage NAME repeat n {…}` (repeat) or neither."""
 
@@ -233,33 +234,33 @@ class Stage:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Input:
     name: str
     shape: Expr
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Output:
     name: str
     value: Expr
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Require:
     condition: Expr
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Tie:
     members: tuple[Expr, ...]
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Return:
     """`return value`, or `return a, b`, whose value is a List."""
 
@@ -270,7 +271,7 @@ class Return:
 Statement = Union[Assign, Stage, Input, Output, Require, Tie, Return]
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Block:
     statements: tuple[Statement, ...]
     span: Span = _span()
@@ -279,21 +280,21 @@ class Block:
 # ---------------------------------------------------------------- declarations
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Import:
     names: tuple[Name, ...]
     path: String
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Constant:
     name: Name
     value: Expr
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Setting:
     """A declared setting `name: type = default`; `type` is one of int float bool str op, or None."""
 
@@ -303,14 +304,14 @@ class Setting:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Signature:
     inputs: tuple[Name, ...]
     settings: tuple[Setting, ...]
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Op:
     """`op` NAME(…) = expr, or with a block."""
 
@@ -320,7 +321,7 @@ class Op:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Cell:
     name: Name
     signature: Signature
@@ -328,7 +329,7 @@ class Cell:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Space:
     name: Name
     signature: Signature
@@ -336,7 +337,7 @@ class Space:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Network:
     """`network` NAME(; settings) {…}, or `network` NAME `from` SPACE(settings = …) {rows}."""
 
@@ -348,7 +349,7 @@ class Network:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Goal:
     """`minimize` or `maximize` an expression."""
 
@@ -357,14 +358,14 @@ class Goal:
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Communicate:
     what: Expr
     how: Expr
     span: Span = _span()
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Group:
     """`NAME {clauses}` or `NAME LABEL {clauses}` inside a search."""
 
@@ -377,7 +378,7 @@ class Group:
 Clause = Union[Assign, Goal, Require, Communicate, Group]
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Search:
     name: Name
     space: Name
@@ -388,7 +389,7 @@ class Search:
 Declaration = Union[Import, Constant, Op, Cell, Space, Network, Search]
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class Comment:
     """A comment with its `#`, and where it stood.
 
@@ -400,7 +401,7 @@ class Comment:
     own_line: bool
 
 
-@dataclass(frozen=True, slots=True)
+@node
 class File:
     version: int
     items: tuple[Declaration, ...]

@@ -15,13 +15,14 @@ from archdsl.diagnostics import Diagnostic, Label, Location, Source, closest
 from archdsl.lang import ast
 from archdsl.lang.ast import Expr, Span
 from archdsl.lang.machine import Token
-from archdsl.lang.mistakes import shortened, unknown_unit
 from archdsl.lang.precedence import UnfoldableError, fold
+from archdsl.lang.reading import shortened
 
 SETTING_TYPES = ("int", "float", "bool", "str", "op")
 MAX_DEPTH = 100
 MAX_NESTING = 20
 MAX_DIGITS = 18
+MAX_ERRORS = 20
 _ESCAPES = {'"': '"', "\\": "\\", "n": "\n", "t": "\t"}
 _WITHOUT_BRACKETS = (ast.Binary, ast.Chain, ast.Conditional, ast.Range)
 _REFERENCES = (ast.Set, ast.Name, ast.Call, ast.Index, ast.Attribute)
@@ -53,8 +54,12 @@ class Builder:
     def report(
         self, code: str, headline: str, span: Span, label: str = "", help_line: str | None = None
     ) -> None:
-        primary = Label(Location(self.source, *span), label)
-        self.diagnostics.append(Diagnostic(code, headline, primary, help=help_line))
+        self.add(Diagnostic(code, headline, Label(Location(self.source, *span), label), help=help_line))
+
+    def add(self, finding: Diagnostic) -> None:
+        """Keep a finding, unless there are many already: no more are shown."""
+        if len(self.diagnostics) < MAX_ERRORS:
+            self.diagnostics.append(finding)
 
     # ------------------------------------------------------------ files and declarations
 
@@ -194,11 +199,13 @@ class Builder:
         return ast.Communicate(what, how, span=span)
 
     def group(self, span: Span, kind: Token, label: Token | None, *clauses: ast.Clause) -> ast.Group:
+        from archdsl.lang.mistakes import unknown_unit  # groups are few, and the module slow to import
+
         unit = unknown_unit(
             self.source, place(kind)
         )  # `budget = 48 hours` and a group, read as a group `hours`
         if unit is not None:
-            self.diagnostics.append(unit)
+            self.add(unit)
         label_word = None if label is None else word(label)
         return self.nested(ast.Group(word(kind), label_word, clauses, span=span), clauses)
 
@@ -384,7 +391,9 @@ class Builder:
         return int(digits)
 
     def number(self, text: str, span: Span) -> float:
-        if sum(character.isdigit() for character in text.lower().partition("e")[0]) > MAX_DIGITS:
+        digits = _NUMBER_PART.match(text)
+        assert digits is not None
+        if len(digits[0].replace(".", "").lstrip("0")) > MAX_DIGITS:
             self.report("ARCH703", "a number of too many digits", span, f"at most {MAX_DIGITS} digits")
             return 0.0
         value = float(text)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -135,7 +134,11 @@ def _named(entry: ast.Named) -> str:
 
 
 def _quantity(expr: ast.Quantity) -> str:
-    digits = str(expr.value) if type(expr.value) is int else format(Decimal(repr(expr.value)), "f")
+    digits = repr(expr.value)
+    if "e" in digits:
+        from decimal import Decimal  # seldom needed, and slow to import
+
+        digits = format(Decimal(digits), "f")
     return digits + expr.unit if expr.unit in _SCALES else f"{digits} {expr.unit}"
 
 

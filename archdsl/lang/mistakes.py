@@ -14,6 +14,7 @@ from typing import Any
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, closest
 from archdsl.lang.ast import Span
 from archdsl.lang.machine import acceptable, language
+from archdsl.lang.reading import shortened, starts_line
 
 UNITS = (
     "ns",
@@ -100,7 +101,7 @@ class Mistake:
 
     @property
     def starts_line(self) -> bool:
-        return not self.before.strip()
+        return starts_line(self.source.text, self.span[0])
 
     @cached_property
     def opened(self) -> tuple[str, Span] | None:
@@ -183,8 +184,8 @@ def _bare_fraction(mistake: Mistake) -> Diagnostic | None:
 
 def unknown_unit(source: Source, span: Span) -> Diagnostic | None:
     """What is wrong with the word at `span`, if a number stands before it on its line."""
-    found = _NUMBER_BEFORE.search(line_before(source, span[0]))
-    if found is None:
+    near = source.text[max(0, span[0] - 60) : span[0]].rpartition("\n")[2]
+    if _NUMBER_BEFORE.search(near) is None:
         return None
     word = source.text[slice(*span)]
     plain = word.lower().removesuffix("s") or word.lower()
@@ -412,7 +413,3 @@ def _spelled(terminal: str) -> str:
 
 def _either(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
-
-
-def shortened(word: str) -> str:
-    return word if len(word) <= 30 else f"{word[:27]}…"

@@ -13,15 +13,12 @@ from typing import Any, cast
 
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
 from archdsl.lang import ast
-from archdsl.lang.build import Builder, UnsupportedError
+from archdsl.lang.build import MAX_ERRORS, Builder, UnsupportedError
 from archdsl.lang.machine import EXTEND, IS_COMMENT, IS_WORD, MANY, ONE, Token, language, symbol
-from archdsl.lang.mistakes import Mistake, describe, line_before
-from archdsl.lang.reading import check_text
-from archdsl.lang.recovery import resume
+from archdsl.lang.reading import check_text, starts_line
 
 MAX_STACK = 500
 MAX_TOKENS = 1_000_000
-MAX_ERRORS = 20
 
 
 def parse(source: Source) -> ast.File:
@@ -36,7 +33,7 @@ def parse(source: Source) -> ast.File:
     except UnsupportedError:
         file = None
     if file is None or builder.diagnostics:
-        raise SpecError(sorted(builder.diagnostics, key=_where)[:MAX_ERRORS])
+        raise SpecError(sorted(builder.diagnostics, key=_where))
     return file
 
 
@@ -128,6 +125,9 @@ class _Parse:
 
     def recover(self, stopped: Token, tokens: Iterator[Token]) -> Iterator[Token] | None:
         """Report the token that could not be read; the tokens to go on with, None to give up."""
+        from archdsl.lang.mistakes import Mistake, describe  # not on the way of a file without mistakes
+        from archdsl.lang.recovery import resume
+
         group = stopped.lastindex or 0
         if len(self.states) > MAX_STACK:
             self.refuse(
@@ -140,7 +140,7 @@ class _Parse:
         kind = symbol(stopped)
         name = "STRAY" if kind is None else language().symbols[kind]
         mistake = Mistake(self.source, self.states, self.values, name, stopped.span(group))
-        self.builder.diagnostics.append(describe(mistake))
+        self.builder.add(describe(mistake))
         if len(self.builder.diagnostics) >= MAX_ERRORS:
             return None
         tokens = chain([stopped], tokens)
@@ -153,9 +153,9 @@ class _Parse:
 
     def refuse(self, code: str, headline: str, help_line: str, at: int) -> None:
         primary = Label(Location(self.source, at, at))
-        self.builder.diagnostics.append(Diagnostic(code, headline, primary, help=help_line))
+        self.builder.add(Diagnostic(code, headline, primary, help=help_line))
 
     def comment(self, token: Token) -> None:
         start, end = token.span("COMMENT")
-        own_line = not line_before(self.source, start).strip()
+        own_line = starts_line(self.source.text, start)
         self.comments.append(ast.Comment(self.source.text[start:end].rstrip(), (start, end), own_line))

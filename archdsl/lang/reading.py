@@ -79,3 +79,14 @@ def _unreadable(path: Path, name: str, error: OSError) -> Diagnostic:
         Label(Location(Source(name, ""), 0, 0)),
         help=f"did you mean `{Path(name).with_name(guess)}`?" if guess else None,
     )
+
+
+def starts_line(text: str, at: int) -> bool:
+    """Whether only white space stands before a place on its line."""
+    while at and text[at - 1] in " \t\r":
+        at -= 1
+    return at == 0 or text[at - 1] == "\n"
+
+
+def shortened(word: str) -> str:
+    return word if len(word) <= 30 else f"{word[:27]}…"

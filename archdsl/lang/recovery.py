@@ -12,7 +12,7 @@ from typing import Any
 
 from archdsl.diagnostics import Source
 from archdsl.lang.machine import Token, accepts, language, symbol
-from archdsl.lang.mistakes import line_before
+from archdsl.lang.reading import starts_line
 
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 _DECLARING = frozenset({"import", "op", "cell", "space", "network", "search"})
@@ -40,11 +40,11 @@ def resume(
             continue
         if text == "" or language().symbols[kind] == "$END":
             return None
-        starts_line = not line_before(source, token.start(group)).strip()
-        if starts_line and text in _DECLARING and accepts(stack[:outer], kind):
+        first = starts_line(source.text, token.start(group))
+        if first and text in _DECLARING and accepts(stack[:outer], kind):
             return token, outer
         takes = accepts(stack[:inner], kind)
-        if takes and starts_line and (depth <= 0 or text in _STATING):
+        if takes and first and (depth <= 0 or text in _STATING):
             return token, inner
         if takes and text == "}" and depth <= 0:
             return token, inner

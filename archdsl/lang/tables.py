@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
+import zlib
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from lark import Lark
     from lark.grammar import Rule
 
-FORMAT = 1
 COMMENT, STRAY, FIXED, END = "COMMENT", "STRAY", "FIXED", "$END"
 
 
@@ -186,8 +184,10 @@ def _cache_file(grammar: str) -> Path | None:
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     if not os.path.isabs(base):  # "~/.cache" itself, where there is no home
         return None
-    key = sha256(f"{FORMAT}\n{grammar}".encode()).hexdigest()[:16]
-    return Path(base) / "archdsl" / f"grammar-{key}.json"
+    key = zlib.crc32(
+        grammar.encode(), zlib.crc32(Path(__file__).read_bytes())
+    )  # of the code that wrote it, too
+    return Path(base) / "archdsl" / f"grammar-{len(grammar)}-{key:08x}.json"
 
 
 def _read_cache(file: Path | None) -> Tables | None:
@@ -198,8 +198,8 @@ def _read_cache(file: Path | None) -> Tables | None:
         with file.open("rb") as stream:
             if hasattr(os, "getuid") and os.fstat(stream.fileno()).st_uid != os.getuid():
                 return None
-            digest, _, payload = stream.read().partition(b"\n")
-        if digest.decode() != sha256(payload).hexdigest():
+            checksum, _, payload = stream.read().partition(b"\n")
+        if int(checksum) != zlib.crc32(payload):
             return None
         return _decode(json.loads(payload))
     except (OSError, ValueError, LookupError, TypeError):
@@ -210,13 +210,15 @@ def _write_cache(file: Path | None, data: dict[str, Any]) -> None:
     """Keep the tables, in one step that a reader sees whole or not at all; without a place to, do nothing."""
     if file is None:
         return
+    import tempfile  # seldom needed, and slow to import
+
     payload = json.dumps(data, separators=(",", ":")).encode()
     temporary = None
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=file.parent)  # readable by its owner only
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(sha256(payload).hexdigest().encode() + b"\n" + payload)
+            stream.write(b"%d\n%s" % (zlib.crc32(payload), payload))
         os.replace(temporary, file)
     except OSError:
         if temporary is not None:
