@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from archdsl import ops
 from archdsl.diagnostics import Diagnostic, SpecError, closest
 from archdsl.ir import Expr, Graph, Mux, Node, Requirement
-from archdsl.ir.expr import evaluate, nodes_in, specialize
+from archdsl.ir.expr import decisions_in, evaluate, nodes_in, specialize
 from archdsl.ops.base import ADVISORY
 from archdsl.passes.shapes import FixedShape
+
+_REMEMBERED = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,50 @@ class Binder:
             if isinstance(item, Node) and any(isinstance(v, Expr) for v in item.attrs.values())
         }
         self._dims = {name: tuple(found) for name in graph.nodes if (found := self._dims_of(name))}
+        self._needs = {
+            name: (*item.inputs, *self._dims.get(name, ()))
+            for name, item in graph.nodes.items()
+            if isinstance(item, Node)
+        }
+        self._made: dict[Any, Node] = {}
+        self._typed: dict[Any, tuple[FixedShape, tuple[tuple[str, str, str], ...]]] = {}
 
     def _dims_of(self, name: str) -> set[str]:
         item = self.graph.nodes[name]
         if isinstance(item, Mux):
             return nodes_in(item.on) if isinstance(item.on, Expr) else set()
         return {n for key in self._varying.get(name, ()) for n in nodes_in(item.attrs[key])}
+
+    def _node(self, item: Node, inputs: tuple[str, ...], values: tuple[Any, ...]) -> Node:
+        """A node as it is in a network with these inputs and values of its varying settings."""
+        key = (item.name, inputs, values, tuple([type(v) for v in values]))
+        node = self._made.get(key)
+        if node is None:
+            _limit(self._made)
+            varying = self._varying.get(item.name, ())
+            node = self._made[key] = Node(
+                item.name, item.op, inputs, {**item.attrs, **dict(zip(varying, values, strict=True))},
+                item.weights, frozenset(), item.instance, item.cell, item.location,
+            )  # fmt: skip
+        return node
+
+    def _type(
+        self, node: Node, sizes: tuple[FixedShape, ...], values: tuple[Any, ...]
+    ) -> tuple[FixedShape, tuple[tuple[str, str, str], ...]]:
+        """The shape of a node whose inputs have these sizes, and the demands that fail."""
+        key = (node.name, sizes, values)
+        typed = self._typed.get(key)
+        if typed is None:
+            _limit(self._typed)
+            failures: list[tuple[str, str, str]] = []
+
+            def demand(condition: Any, code: str, message: str, /, **values: Any) -> None:
+                if not condition and code not in ADVISORY:
+                    failures.append((node.name, code, message.format(**values)))
+
+            shape = self._primitives[node.op].shape(sizes, node.attrs, demand)
+            typed = self._typed[key] = (shape, tuple(failures))
+        return typed
 
     def outcomes(self, decisions: Mapping[str, Any]) -> dict[str, int]:
         """Outcome numbers of decisions given as path -> outcome text (or label, or number of a label).
@@ -124,6 +164,12 @@ class Binder:
         return Bound(bound, run.shapes, tuple(failures))
 
 
+def _limit(remembered: dict[Any, Any]) -> None:
+    """Forgets everything where a space has so many different nodes that remembering them is no use."""
+    if len(remembered) >= _REMEMBERED:
+        remembered.clear()
+
+
 def _outcome_text(outcome: Any) -> str:
     if isinstance(outcome, set | frozenset | tuple | list):
         return "{" + ", ".join(map(str, outcome)) + "}"
@@ -154,29 +200,32 @@ class _Run:
 
     def resolve(self, wanted: str) -> str | None:
         """The node that a name stands for in this network; None where it is not defined."""
-        resolved, stack = self._resolved, [wanted]
+        resolved, of_nodes, stack = self._resolved, self.binder._needs, [wanted]
         while stack:
             name = stack[-1]
             if name in resolved:
                 stack.pop()
                 continue
-            needs = [n for n in self._needs(name) if n not in resolved]
-            if needs:
-                stack.extend(reversed(needs))
+            needs = of_nodes.get(name)
+            if needs is None:
+                needs = self._needs_of_mux(name)
+            missing = [n for n in needs if n not in resolved]
+            if missing:
+                missing.reverse()
+                stack += missing
                 continue
             stack.pop()
             resolved[name] = self._finish(name)
         return resolved[wanted]
 
-    def _needs(self, name: str) -> tuple[str, ...]:
-        """What must be resolved before a node: for a mux, only the input that is picked."""
-        item = self.binder.graph.nodes[name]
+    def _needs_of_mux(self, name: str) -> tuple[str, ...]:
+        """What must be resolved before a mux: the dimensions it looks at, then only the input it picks."""
         dims = self.binder._dims.get(name, ())
-        if isinstance(item, Node):
-            return (*item.inputs, *dims) if dims else item.inputs
         if any(d not in self._resolved for d in dims):
             return dims
-        source = self._picked(item)
+        mux = self.binder.graph.nodes[name]
+        assert isinstance(mux, Mux)
+        source = self._picked(mux)
         return () if source is None else (source,)
 
     def _picked(self, mux: Mux) -> str | None:
@@ -188,40 +237,37 @@ class _Run:
                 key = mux.cases[0][0]
         else:
             key = self._value(mux.on)
-        return next((source for k, source in mux.cases if k == key), None)
+        for case, source in mux.cases:
+            if case == key:
+                return source
+        return None
 
     def _finish(self, name: str) -> str | None:
-        item = self.binder.graph.nodes[name]
+        binder, resolved = self.binder, self._resolved
+        item = binder.graph.nodes[name]
         if isinstance(item, Mux):
             source = self._picked(item)
-            return None if source is None else self._resolved[source]
-        inputs = tuple(self._resolved[i] for i in item.inputs)
-        if None in inputs:
-            kept = tuple(i for port, i in enumerate(inputs) if i is not None or port not in item.optional)
-            if None in kept or not kept:
+            return None if source is None else resolved[source]
+        found = tuple([resolved[i] for i in item.inputs])
+        if None in found:
+            found = tuple([i for port, i in enumerate(found) if i is not None or port not in item.optional])
+            if None in found or not found:
                 return None
-            inputs = kept
-        attrs = item.attrs
-        varying = self.binder._varying.get(name)
-        if varying:
-            attrs = {**attrs, **{key: self._value(attrs[key]) for key in varying}}
+        inputs = cast(tuple[str, ...], found)
+        varying = binder._varying.get(name)
+        values = tuple([self._value(item.attrs[key]) for key in varying]) if varying else ()
         if inputs != item.inputs or varying or item.optional:
-            item = Node(
-                name, item.op, inputs, attrs, item.weights,  # type: ignore[arg-type]
-                frozenset(), item.instance, item.cell, item.location,
-            )  # fmt: skip
+            item = binder._node(item, inputs, values)
         self.nodes[name] = item
         shapes = self.shapes
-
-        def demand(condition: Any, code: str, message: str, /, **values: Any) -> None:
-            if not condition and code not in ADVISORY:
-                self.failures.append((name, code, message.format(**values)))
-
-        primitive = self.binder._primitives[item.op]
-        shapes[name] = primitive.shape([shapes[i] for i in item.inputs], attrs, demand)
+        shape, failures = binder._type(item, tuple([shapes[i] for i in inputs]), values)
+        shapes[name] = shape
+        if failures:
+            self.failures += failures
         return name
 
     def _value(self, value: Any) -> Any:
+        self.asked |= decisions_in(value)
         try:
             return evaluate(value, self.given, self._dim)
         except KeyError as error:

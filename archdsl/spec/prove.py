@@ -17,6 +17,7 @@ from archdsl.ir import Apply, Dim, Expr, Graph, Mux, Pick, Value
 from archdsl.ir.expr import apply, evaluate
 from archdsl.ops.base import ADVISORY
 from archdsl.passes.bind import Binder, Bound
+from archdsl.passes.dominance import in_every_network
 from archdsl.spec.builder import Obligation
 from archdsl.spec.elaborate import Elaborated
 from archdsl.spec.possible import Possible, Unbounded
@@ -205,6 +206,7 @@ class Prover:
         reached = self._reach(obligation.node, outcomes)
         if reached is None:
             return None
+        reached = self._needed(obligation.node, reached, outcomes)
         bound = self._bound(reached)
         if obligation.node not in bound.graph.nodes:
             return None
@@ -293,6 +295,15 @@ class Prover:
                 serial += 1
                 heappush(queue, (cost + len(step) - len(chosen), serial, reader, step))
         return None
+
+    def _needed(self, node: str, reached: Outcomes, outcomes: Outcomes) -> Outcomes:
+        """Without the decisions that a network need not take for the node to be there."""
+        kept = dict(reached)
+        for decision in [d for d in reached if d not in outcomes]:
+            fewer = {d: o for d, o in kept.items() if d != decision}
+            if node in in_every_network(self.found.graph, fewer):
+                kept = fewer
+        return kept
 
     def _reading(self) -> dict[str, list[tuple[str, Any]]]:
         """Who reads each node, and for a mux under which key."""
