@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from archdsl.ir import Mux, Node
 from archdsl.ir.expr import Expr, nodes_in
@@ -19,17 +19,12 @@ def live_nodes(nodes: Mapping[str, Node | Mux], outputs: Iterable[str]) -> set[s
         alive.add(name)
         item = nodes.get(name)
         if item is not None:
-            ahead.extend(dependencies(item))
+            ahead += dependencies(item)
     return alive
 
 
-def dependencies(item: Node | Mux) -> Iterator[str]:
+def dependencies(item: Node | Mux) -> Sequence[str]:
     """The nodes that a node needs: its inputs, and those whose dimensions its settings name."""
-    yield from item.inputs
-    if isinstance(item, Mux):
-        if isinstance(item.on, Expr):
-            yield from nodes_in(item.on)
-        return
-    for value in item.attrs.values():
-        if isinstance(value, Expr):
-            yield from nodes_in(value)
+    values = (item.on,) if isinstance(item, Mux) else item.attrs.values()
+    measured = [node for value in values if isinstance(value, Expr) for node in nodes_in(value)]
+    return [*item.inputs, *measured] if measured else item.inputs

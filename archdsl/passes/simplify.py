@@ -8,6 +8,7 @@ from typing import Any
 
 from archdsl import ops
 from archdsl.ir import Expr, Graph, Mux, Node
+from archdsl.ops.base import Primitive
 from archdsl.passes.liveness import live_nodes
 from archdsl.passes.shapes import FixedShape, infer
 
@@ -24,6 +25,7 @@ class _Simplifier:
     def __init__(self, graph: Graph, shapes: Mapping[str, FixedShape] | None):
         self.graph = graph
         self.fixed = graph.is_fixed
+        self.primitives = ops.primitives()
         self.shapes: Mapping[str, Any] = shapes or (infer(graph) if self.fixed else {})
         self.instead: dict[str, str] = {}
         self.zeros: set[str] = set()
@@ -37,8 +39,14 @@ class _Simplifier:
                 self.nodes[name] = kept
         outputs = {out: self.instead.get(node, node) for out, node in self.graph.outputs.items()}
         alive = live_nodes(self.nodes, outputs.values())
-        nodes = {name: item for name, item in self.nodes.items() if name in alive}
-        used = {i for n in nodes.values() if isinstance(n, Node) for i in (n.instance, n.cell) if i}
+        nodes = self.nodes
+        if len(alive) < len(nodes) + len(self.graph.inputs):
+            nodes = {name: item for name, item in nodes.items() if name in alive}
+        used: set[str | None] = set()
+        for item in nodes.values():
+            if isinstance(item, Node):
+                used.add(item.instance)
+                used.add(item.cell)
         instances = {path: i for path, i in self.graph.instances.items() if path in used}
         return replace(self.graph, nodes=nodes, outputs=outputs, instances=instances)
 
@@ -53,25 +61,27 @@ class _Simplifier:
         return mux if cases == mux.cases else replace(mux, cases=cases)
 
     def _node(self, node: Node) -> Node | None:
-        inputs = tuple(self.instead.get(i, i) for i in node.inputs)
-        primitive = ops.get(node.op)
+        instead, zeros = self.instead, self.zeros
+        inputs = tuple([instead.get(i, i) for i in node.inputs]) if instead else node.inputs
+        primitive = self.primitives[node.op]
         if self.fixed:
-            if primitive.zero_is_neutral and any(i in self.zeros for i in inputs):
-                inputs = tuple(i for i in inputs if i not in self.zeros) or inputs[:1]
-            xs, y = [self.shapes[i] for i in inputs], self.shapes[node.name]
-            if primitive.is_identity(xs, y, node.attrs):
-                self.instead[node.name] = inputs[0]
+            if zeros and primitive.zero_is_neutral and not zeros.isdisjoint(inputs):
+                inputs = tuple([i for i in inputs if i not in zeros]) or inputs[:1]
+            shapes = self.shapes
+            if primitive.is_identity([shapes[i] for i in inputs], shapes[node.name], node.attrs):
+                instead[node.name] = inputs[0]
                 return None
-            values = inputs[: primitive.tensors(len(inputs))]
-            if primitive.makes_zero or (
-                primitive.keeps_zero(node.attrs) and all(i in self.zeros for i in values)
-            ):
-                self.zeros.add(node.name)
+            if primitive.makes_zero or (zeros and self._keeps_zero(primitive, node, inputs)):
+                zeros.add(node.name)
         if not primitive.has_layer:
-            key = (node.op, inputs, node.optional, tuple((k, _typed(v)) for k, v in node.attrs.items()))
+            key = (node.op, inputs, node.optional, tuple([(k, _typed(v)) for k, v in node.attrs.items()]))
             if self._merged(node.name, key):
                 return None
         return node if inputs == node.inputs else replace(node, inputs=inputs)
+
+    def _keeps_zero(self, primitive: Primitive, node: Node, inputs: tuple[str, ...]) -> bool:
+        values = inputs[: primitive.tensors(len(inputs))]
+        return self.zeros.issuperset(values) and primitive.keeps_zero(node.attrs)
 
     def _merged(self, name: str, key: Any) -> bool:
         """Whether an equal node stands before this one and is used instead."""
