@@ -1,0 +1,1 @@
+"""Reports: pictures as inline SVG, in one self-contained HTML page."""
