@@ -10,6 +10,7 @@ from archdsl.ir import Expr, Measure, Pick
 from archdsl.ir.expr import apply, pick
 from archdsl.passes.liveness import live_nodes
 from archdsl.spec.frame import Frame, join
+from archdsl.spec.kinds import number
 from archdsl.spec.values import (
     Builtin,
     Function,
@@ -54,9 +55,9 @@ def _extreme(name: str) -> Callable[..., Any]:
             values = [m.value for m in values[0].members]
         if not values:
             raise frame.error("ARCH206", f"`{name}` of nothing", at)
-        result = ev.number(values[0], at, frame)
+        result = number(values[0], at, frame)
         for value in values[1:]:
-            result = apply(name, result, ev.number(value, at, frame))
+            result = apply(name, result, number(value, at, frame))
         return result
 
     return run
@@ -66,7 +67,7 @@ def _rounding(name: str, function: Callable[[float], int]) -> Callable[..., Any]
     def run(ev: Evaluator, args: list[Any], at: Any, frame: Frame, site: str) -> Any:
         if len(args) != 1:
             raise frame.error("ARCH206", f"`{name}` takes one number", at)
-        value = ev.number(args[0], at, frame)
+        value = number(args[0], at, frame)
         if isinstance(value, Pick):
             return pick(value.decision, tuple(None if v is None else function(v) for v in value.values))
         if isinstance(value, Expr):

@@ -11,7 +11,7 @@ from archdsl.diagnostics import Source
 from archdsl.ir import Apply, Graph, Measure, Mux, Node, Value
 from archdsl.lang import format_source
 from archdsl.lang.parser import language
-from archdsl.spec.evaluate import MEASURES
+from archdsl.spec.units import MEASURES
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _LABEL = re.compile(

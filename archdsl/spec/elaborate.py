@@ -15,7 +15,8 @@ from archdsl.passes.liveness import live_nodes
 from archdsl.passes.symbolic import Definitions
 from archdsl.spec import statements
 from archdsl.spec.builder import Builder, Obligation
-from archdsl.spec.evaluate import Evaluator, Fatal, Poisoned
+from archdsl.spec.control import Fatal, Poisoned
+from archdsl.spec.evaluate import Evaluator
 from archdsl.spec.frame import Frame
 from archdsl.spec.rows import Row, read_rows
 from archdsl.spec.values import ListValue

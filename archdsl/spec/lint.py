@@ -13,9 +13,9 @@ from archdsl.lang import ast
 from archdsl.lang.loader import Unit
 from archdsl.spec.builtins import BUILTINS
 from archdsl.spec.elaborate import Elaborated
-from archdsl.spec.evaluate import MEASURES
 from archdsl.spec.frame import Frame
 from archdsl.spec.sites import CHILDREN
+from archdsl.spec.units import MEASURES
 
 
 def lint_names(unit: Unit) -> Iterator[Diagnostic]:

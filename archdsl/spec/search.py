@@ -9,10 +9,9 @@ from typing import Any, Union
 from archdsl.diagnostics import Diagnostic, SpecError, closest
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
-from archdsl.spec.evaluate import MEASURES
 from archdsl.spec.frame import Frame
 from archdsl.spec.rows import path_text
-from archdsl.spec.units import UNITS, Quantity, quantity
+from archdsl.spec.units import MEASURES, UNITS, Quantity, quantity
 
 VOCABULARY: Mapping[str, tuple[str, ...] | None] = {
     # strategies

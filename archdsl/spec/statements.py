@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Any
 from archdsl.diagnostics import Label, SpecError
 from archdsl.ir import Expr, Mux, Requirement
 from archdsl.lang import ast
+from archdsl.spec import sets
 from archdsl.spec.builder import Exhausted, Trace
+from archdsl.spec.control import Poisoned
 from archdsl.spec.frame import Frame, join
+from archdsl.spec.kinds import truth
 from archdsl.spec.values import (
     Family,
     ListValue,
@@ -40,8 +43,6 @@ def run_block(ev: Evaluator, block: ast.Block, frame: Frame) -> Any:
 
 
 def _run(ev: Evaluator, statements: tuple[Any, ...], frame: Frame, counts: dict[str, int]) -> Any:
-    from archdsl.spec.evaluate import Poisoned
-
     result = None
     for statement in statements:
         try:
@@ -202,8 +203,8 @@ def _define(ev: Evaluator, target: Any, key: tuple[Any, ...] | None, value: Any,
 
 def stage(ev: Evaluator, statement: ast.Stage, frame: Frame, counts: dict[str, int]) -> Any:
     if statement.repeat is not None:
-        n = ev.whole(statement.repeat, frame)
-        ev.bounded(n, statement.repeat, frame)
+        n = sets.whole(ev, statement.repeat, frame)
+        sets.bounded(ev, n, statement.repeat, frame)
         names: tuple[str, ...] = ()
         rounds: Any = [(i,) for i in range(1, n + 1)]
     elif statement.binders:
@@ -212,7 +213,7 @@ def stage(ev: Evaluator, statement: ast.Stage, frame: Frame, counts: dict[str, i
         total = 1
         for domain in domains:
             total *= len(domain)
-        ev.bounded(total, statement, frame)
+        sets.bounded(ev, total, statement, frame)
         rounds = product(*domains)
     else:
         names, rounds = (), [()]
@@ -307,7 +308,7 @@ def require(ev: Evaluator, statement: ast.Require, frame: Frame, counts: dict[st
         value = ev.evaluate(statement.condition, frame)
     finally:
         ev.measuring = False
-    condition = ev.truth(value, statement.condition, frame)
+    condition = truth(value, statement.condition, frame)
     start, end = statement.condition.span
     text = " ".join(frame.unit.source.text[start:end].split())
     ev.builder.requirements.append(Requirement(condition, text, frame.location(statement)))

@@ -29,6 +29,10 @@ UNITS: dict[str, tuple[str, float]] = {
 """Unit -> (dimension, base units): counts in ones, times in ms, rates in frames a second, sizes in bytes."""
 
 
+MEASURES = {"params": "count", "macs": "count", "flops": "count", "latency": "time", "rate": "rate"}
+"""Properties of a whole network that a requirement or an objective may name, and what they measure."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quantity:
     """An amount in base units and what it measures."""

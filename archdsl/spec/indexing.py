@@ -1,0 +1,156 @@
+"""Reading entries: of indexed names and lists, one or several, also where a decision picks which."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from archdsl.diagnostics import SpecError
+from archdsl.ir import Expr, Pick
+from archdsl.lang import ast
+from archdsl.spec import choosing, sets
+from archdsl.spec.control import Poisoned
+from archdsl.spec.frame import Frame
+from archdsl.spec.values import (
+    Choice,
+    Either,
+    Family,
+    ListValue,
+    Member,
+    Poison,
+    SetValue,
+    Undefined,
+    kind_of,
+)
+
+if TYPE_CHECKING:
+    from archdsl.spec.evaluate import Evaluator
+
+
+def index(ev: Evaluator, expr: ast.Index, frame: Frame, marked: bool = False) -> Any:
+    if isinstance(expr.base, ast.Name) and marked and expr.base.id not in frame.names:
+        return Undefined(f"no entry of `{expr.base.id}` is defined")
+    base = ev.evaluate(expr.base, frame)
+    if isinstance(base, Choice | Either):
+        return choosing.each(ev, base, lambda b: _index(ev, b, expr, frame, marked), expr, frame)
+    return _index(ev, base, expr, frame, marked)
+
+
+def _index(ev: Evaluator, base: Any, expr: ast.Index, frame: Frame, marked: bool) -> Any:
+    if isinstance(base, Undefined):
+        return base
+    if not isinstance(base, Family | ListValue):
+        raise frame.error("ARCH207", f"{kind_of(base)} has no entries", expr)
+    subscripts: list[list[Any]] = []
+    several = False
+    for position, subscript in enumerate(expr.subscripts):
+        if isinstance(subscript, ast.Every):
+            several = True
+            subscripts.append(_every(base, position))
+            continue
+        value = ev.evaluate(subscript, frame)
+        if isinstance(value, Undefined):
+            return value
+        if isinstance(value, SetValue):
+            several = True
+            subscripts.append([m.value for m in value.members])
+        elif isinstance(value, int | float | str | Expr):
+            subscripts.append([value])
+        else:
+            raise frame.error("ARCH207", f"a subscript is a number, this is {kind_of(value)}", subscript)
+    if not several:
+        return entry(ev, base, tuple(s[0] for s in subscripts), expr, frame, marked)
+    return _entries(ev, base, subscripts, expr, frame, marked)
+
+
+def _every(base: Family | ListValue, position: int) -> list[Any]:
+    if isinstance(base, ListValue):
+        return list(range(1, len(base.items) + 1))
+    return list(dict.fromkeys(key[position] for key in base.entries if position < len(key)))
+
+
+def _entries(
+    ev: Evaluator,
+    base: Family | ListValue,
+    subscripts: list[list[Any]],
+    expr: ast.Index,
+    frame: Frame,
+    marked: bool,
+) -> SetValue:
+    name = base.name if isinstance(base, Family) else "item"
+    members: list[Member] = []
+    for key in product(*subscripts):
+        sets.bounded(ev, len(members), expr, frame)
+        value = entry(ev, base, key, expr, frame, marked)
+        if not isinstance(value, Undefined):
+            members.append(Member(f"{name}[{', '.join(map(str, key))}]", value))
+    return SetValue(tuple(members))
+
+
+def entry(
+    ev: Evaluator, base: Family | ListValue, key: tuple[Any, ...], expr: ast.Index, frame: Frame, marked: bool
+) -> Any:
+    for position, subscript in enumerate(key):
+        if isinstance(subscript, Expr):
+            return _picked_entry(ev, base, key, position, expr, frame, marked)
+    if isinstance(base, ListValue):
+        return _item(ev, base, key, expr, frame, marked)
+    value = base.entries.get(key)
+    if isinstance(value, Poison):
+        raise Poisoned
+    if value is None or isinstance(value, Undefined):
+        text = f"{base.name}[{', '.join(map(str, key))}]"
+        if marked:
+            return Undefined(f"`{text}` is not defined")
+        raise _missing(ev, base, text, expr, frame)
+    return ev.refine(value)
+
+
+def _missing(ev: Evaluator, base: Family, text: str, expr: ast.Index, frame: Frame) -> SpecError:
+    known = [f"{base.name}[{', '.join(map(str, k))}]" for k in list(base.entries)[:6]]
+    more = ", …" if len(base.entries) > 6 else ""
+    return frame.error(
+        "ARCH202",
+        f"`{text}` is not defined",
+        expr,
+        help=(f"defined are {', '.join(known)}{more}; " if known else "")
+        + "mark it with `?` where it may be missing",
+        witness=ev.witness(),
+    )
+
+
+def _item(
+    ev: Evaluator, base: ListValue, key: tuple[Any, ...], expr: ast.Index, frame: Frame, marked: bool
+) -> Any:
+    (position,) = key if len(key) == 1 else (None,)
+    if isinstance(position, int) and 1 <= position <= len(base.items):
+        return ev.refine(base.items[position - 1])
+    if marked:
+        return Undefined("no such item")
+    raise frame.error(
+        "ARCH222",
+        f"the list has {len(base.items)} items and no item {', '.join(map(str, key))}",
+        expr,
+        help="lists count from 1",
+        witness=ev.witness(),
+    )
+
+
+def _picked_entry(
+    ev: Evaluator,
+    base: Family | ListValue,
+    key: tuple[Any, ...],
+    position: int,
+    expr: ast.Index,
+    frame: Frame,
+    marked: bool,
+) -> Any:
+    """`x[depth]`: the entry that a decision picks."""
+    subscript = key[position]
+
+    def at(value: Any) -> Any:
+        return entry(ev, base, (*key[:position], value, *key[position + 1 :]), expr, frame, marked)
+
+    if isinstance(subscript, Pick):
+        return choosing.by_pick(ev, subscript, at, expr, frame)
+    return choosing.by_value(ev, subscript, at, expr, frame)

@@ -1,0 +1,119 @@
+"""Sets, ranges, and the labels of their members."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archdsl.diagnostics import Label
+from archdsl.ir import Expr
+from archdsl.lang import ast
+from archdsl.spec.frame import Frame
+from archdsl.spec.units import Quantity
+from archdsl.spec.values import Choice, Either, Function, Member, PrimitiveOp, SetValue, Undefined, kind_of
+
+if TYPE_CHECKING:
+    from archdsl.spec.evaluate import Evaluator
+
+SET_BUDGET = 10_000
+"""The most members of a set, and rounds of a stage."""
+
+
+def set_(ev: Evaluator, expr: ast.Set, frame: Frame) -> Any:
+    members: list[Member] = []
+    first: dict[str, ast.Candidate] = {}
+    for candidate in expr.members:
+        value = ev.evaluate(candidate.value, frame)
+        if isinstance(value, Undefined):
+            continue
+        if isinstance(value, SetValue) and candidate.label is None:
+            new = value.members
+        else:
+            label = candidate.label or label_of(ev, candidate.value, value, frame)
+            new = (Member(label, value),)
+        for member in new:
+            if member.label in first:
+                raise frame.error(
+                    "ARCH214",
+                    f"two candidates are called `{member.label}`",
+                    candidate,
+                    secondary=(Label(frame.location(first[member.label]), "first here"),),
+                    help="give one of them a label of its own: {first: …, second: …}",
+                )
+            first[member.label] = candidate
+        members += new
+        bounded(ev, len(members), candidate, frame)
+    return SetValue(tuple(members))
+
+
+def bounded(ev: Evaluator, size: int, node: Any, frame: Frame) -> None:
+    if size > SET_BUDGET:
+        ev.stop(frame.error("ARCH712", f"a set or range of more than {SET_BUDGET:,} members", node))
+
+
+def label_of(ev: Evaluator, expr: Any, value: Any, frame: Frame) -> str:
+    """The label of a candidate that has none: its own text, where that is short and plain."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float | str | Quantity):
+        return str(value)
+    match expr:
+        case ast.Name():
+            return expr.id
+        case ast.Optional():
+            return label_of(ev, expr.base, value, frame)
+        case ast.Attribute():
+            return expr.name
+        case ast.Index(base=ast.Name(id=base)):
+            return f"{base}[{', '.join(plain(ev, s, frame) for s in expr.subscripts)}]"
+        case ast.Call(fn=ast.Name(id=base)) if not expr.args:
+            parts = [base]
+            for s in expr.settings:
+                parts.append(f"{s.path.id}{plain(ev, s.value, frame)}")  # type: ignore[union-attr]
+            return "_".join(parts)
+    raise frame.error(
+        "ARCH213",
+        "this candidate needs a label",
+        expr,
+        help="write {name: …}: decisions are made by name",
+    )
+
+
+def plain(ev: Evaluator, expr: Any, frame: Frame) -> str:
+    value = ev.evaluate(expr, frame)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float | str | Quantity):
+        return str(value).replace(" ", "")
+    if isinstance(value, PrimitiveOp | Function):
+        return value.name
+    raise frame.error(
+        "ARCH213",
+        "this candidate needs a label",
+        expr,
+        help="write {name: …}: decisions are made by name",
+    )
+
+
+def range_(ev: Evaluator, expr: ast.Range, frame: Frame) -> Any:
+    low, high = whole(ev, expr.low, frame), whole(ev, expr.high, frame)
+    step = whole(ev, expr.step, frame) if expr.step is not None else 1
+    if step < 1:
+        raise frame.error("ARCH208", f"a step of {step}", expr.step, help="steps are 1 or more")
+    numbers = range(low, high + 1, step)
+    bounded(ev, len(numbers), expr, frame)
+    return SetValue(tuple(Member(str(n), n) for n in numbers))
+
+
+def whole(ev: Evaluator, expr: Any, frame: Frame) -> int:
+    """A whole number that no decision changes."""
+    value = ev.evaluate(expr, frame)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, Expr | Choice | Either):
+        raise frame.error(
+            "ARCH217",
+            "this number depends on decisions, and here one number must serve all networks",
+            expr,
+            help="unroll as far as the largest and pick the result: x[depth]",
+        )
+    raise frame.error("ARCH207", f"a whole number is needed here, this is {kind_of(value)}", expr)
