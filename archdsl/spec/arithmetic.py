@@ -94,8 +94,8 @@ def measured(expr: ast.Binary, left: Any, right: Any, frame: Frame) -> Any:
     value = arithmetic(expr, amounts[0], amounts[1], frame)
     if expr.op in COMPARISONS or isinstance(value, Expr) or countable:
         return value
-    dimension = dims[1] if dims[0] == "number" else dims[0]
-    return Quantity(value, dimension, f"{value} {dimension}")
+    measures = dims[1] if dims[0] == "number" else dims[0]
+    return Quantity(value, measures, f"{value} {measures}")
 
 
 def dimension(value: Any) -> str:
