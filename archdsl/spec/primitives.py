@@ -1,0 +1,215 @@
+"""Applying primitives: settings checked, tensors gathered, a node added."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from archdsl.diagnostics import SpecError, closest
+from archdsl.ir import Expr
+from archdsl.lang import ast
+from archdsl.ops.base import Setting
+from archdsl.spec import choosing
+from archdsl.spec.builder import values_of
+from archdsl.spec.frame import Frame
+from archdsl.spec.units import Quantity
+from archdsl.spec.values import (
+    Choice,
+    Either,
+    ListValue,
+    PrimitiveOp,
+    SetValue,
+    Tensor,
+    Undefined,
+    kind_of,
+)
+
+if TYPE_CHECKING:
+    from archdsl.spec.evaluate import Evaluator
+
+
+def apply_primitive(
+    ev: Evaluator,
+    fn: PrimitiveOp,
+    args: list[Any],
+    settings: Mapping[str, Any],
+    at: Any,
+    frame: Frame,
+    site: str,
+) -> Any:
+    primitive = fn.primitive
+    merged = {**fn.settings, **settings} if fn.settings else dict(settings)
+    if merged:
+        known = _known_settings(primitive)
+        for name in merged:
+            if name not in known:
+                raise unknown_setting(primitive.name, name, list(known), at, frame)
+    if not args:
+        return PrimitiveOp(primitive, merged)
+    for value in args:
+        if isinstance(value, Choice | Either):
+            return _spread(ev, fn, args, settings, value, at, frame, site)
+    tensors, optional = _tensors(ev, primitive.arity[1], args, at, frame)
+    if tensors is None:
+        return Undefined("an input is not defined")
+    least, most = primitive.arity
+    if len(tensors) < least or (most is not None and len(tensors) > most):
+        raise wrong_inputs(primitive.name, _arity_text(least, most), len(tensors), at, frame)
+    for name in primitive.tensor_settings:
+        like = merged.pop(name, None)
+        if like is not None:
+            if not isinstance(like, Tensor):
+                raise frame.error("ARCH207", f"`{name}` takes a tensor, this is {kind_of(like)}", at)
+            tensors.append(like.node)
+    shapes = [ev.builder.shapes[t] for t in tensors]
+    attrs: dict[str, Any] = {}
+    for setting in primitive.settings:
+        value = merged.get(setting.name)
+        if value is None:
+            if setting.default is None:
+                if setting.optional:
+                    continue
+                raise frame.error("ARCH205", f"`{primitive.name}` needs its setting `{setting.name}`", at)
+            attrs[setting.name] = setting.default(shapes) if callable(setting.default) else setting.default
+        else:
+            attrs[setting.name] = checked(ev, setting, value, primitive.name, at, frame)
+    name = frame.node_path(site) or primitive.name
+    return Tensor(
+        ev.builder.add_node(
+            primitive, name, tuple(tensors), attrs, frame.place(at), ev.allowed, ev.conditions, optional
+        )
+    )
+
+
+def _known_settings(primitive: Any) -> dict[str, None]:
+    return dict.fromkeys([*(s.name for s in primitive.settings), *primitive.tensor_settings])
+
+
+def _spread(
+    ev: Evaluator,
+    fn: Any,
+    args: list[Any],
+    settings: Mapping[str, Any],
+    value: Any,
+    at: Any,
+    frame: Frame,
+    site: str,
+) -> Any:
+    """A primitive on a value that is one set or another: once for each."""
+
+    def use(inner: Any) -> Any:
+        replaced = [inner if a is value else ev.refine(a) for a in args]
+        return apply_primitive(ev, fn, replaced, settings, at, frame, site)
+
+    return choosing.each(ev, value, use, at, frame)
+
+
+def _tensors(
+    ev: Evaluator, most: int | None, args: list[Any], at: Any, frame: Frame
+) -> tuple[list[str] | None, frozenset[int]]:
+    """The nodes of the inputs, and which may be missing; None where an input is not defined."""
+    tensors: list[str] = []
+    optional: set[int] = set()
+    for value in args:
+        if isinstance(value, Tensor):
+            tensors.append(value.node)
+        elif isinstance(value, Undefined):
+            if most is not None:
+                return None, frozenset()
+        elif isinstance(value, SetValue | ListValue):
+            items = [m.value for m in value.members] if isinstance(value, SetValue) else value.items
+            for item in items:
+                if not isinstance(item, Tensor):
+                    raise frame.error(
+                        "ARCH207", f"tensors are needed here, this set holds {kind_of(item)}", at
+                    )
+                if item.node in ev.builder.present:
+                    optional.add(len(tensors))
+                tensors.append(item.node)
+        else:
+            raise frame.error("ARCH207", f"a tensor is needed here, this is {kind_of(value)}", at)
+    return (tensors or None), frozenset(optional)
+
+
+def checked(ev: Evaluator, setting: Setting, value: Any, owner: str, at: Any, frame: Frame) -> Any:
+    """A setting's value, of the right kind and within its range in every network."""
+    at = setting_node(at, setting.name)
+    if setting.kind == "ints":
+        if not isinstance(value, ListValue):
+            raise _wrong_kind(owner, setting, value, at, frame)
+        single = Setting(setting.name, "int", low=setting.low)
+        return tuple(checked(ev, single, item, owner, at, frame) for item in value.items)
+    if isinstance(value, Quantity) and value.dimension == "count":
+        value = value.amount
+    if not isinstance(value, int | float | str | Expr):
+        raise _wrong_kind(owner, setting, value, at, frame)
+    for constant in values_of(value):
+        _check_constant(setting, constant, value, owner, at, frame)
+    return value
+
+
+KINDS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
+
+
+def _check_constant(setting: Setting, constant: Any, value: Any, owner: str, at: Any, frame: Frame) -> None:
+    right = isinstance(constant, KINDS[setting.kind]) and isinstance(constant, bool) == (
+        setting.kind == "bool"
+    )
+    if not right:
+        raise _wrong_kind(owner, setting, constant, at, frame)
+    if setting.choices and constant not in setting.choices:
+        guess = closest(constant, setting.choices)
+        raise frame.error(
+            "ARCH208",
+            f"`{setting.name} = {constant}` is not one of {', '.join(setting.choices)}",
+            at,
+            help=f"did you mean `{guess}`?" if guess else None,
+        )
+    low, high = setting.low, setting.high
+    if (low is not None and constant < low) or (high is not None and constant > high):
+        bounds = f"at least {low}" if high is None else f"from {low} to {high}"
+        raise frame.error("ARCH208", f"`{setting.name}` of `{owner}` is {constant}, and must be {bounds}", at)
+
+
+def _wrong_kind(owner: str, setting: Setting, value: Any, at: Any, frame: Frame) -> SpecError:
+    wanted = {
+        "int": "a whole number",
+        "float": "a number",
+        "bool": "true or false",
+        "str": "a string",
+        "ints": "a list of whole numbers",
+    }
+    text = f" ({value})" if isinstance(value, int | float | str) else ""
+    return frame.error(
+        "ARCH208",
+        f"`{setting.name}` of `{owner}` takes {wanted[setting.kind]}, this is {kind_of(value)}{text}",
+        at,
+    )
+
+
+def unknown_setting(owner: str, name: str, known: list[str], at: Any, frame: Frame) -> SpecError:
+    guess = closest(name, known)
+    settings = f"its settings are {', '.join(known)}" if known else "it has none"
+    return frame.error(
+        "ARCH204",
+        f"`{owner}` has no setting `{name}`",
+        setting_node(at, name),
+        help=f"did you mean `{guess}`? {settings}" if guess else settings,
+    )
+
+
+def setting_node(at: Any, name: str) -> Any:
+    """The place where the setting is given, if it is given right here."""
+    for given in getattr(at, "settings", ()):
+        if isinstance(given, ast.Named) and isinstance(given.path, ast.Name) and given.path.id == name:
+            return given.path
+    return at
+
+
+def wrong_inputs(owner: str, wanted: str, got: int, at: Any, frame: Frame) -> SpecError:
+    return frame.error("ARCH206", f"`{owner}` takes {wanted}, and gets {got}", at)
+
+
+def _arity_text(least: int, most: int | None) -> str:
+    count = f"{least} or more" if most is None else str(least) if least == most else f"{least} to {most}"
+    return f"{count} tensor{'' if count == '1' else 's'}"
