@@ -31,7 +31,7 @@ def rows_text(graph: Graph, source: str, settings: Mapping[str, Any] | None = No
     rows: dict[str, list[str]] = {}
     for path, outcome in graph.chosen.items():
         found = _ROUND.match(path)
-        if found is None:
+        if found is None or found["name"][0].isdigit():  # an entry of a row is named by a word
             rows[path] = [outcome_source(outcome)]
         else:
             rows.setdefault(found["round"], []).append(f"{found['name']} = {outcome_source(outcome)}")
