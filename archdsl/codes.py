@@ -103,6 +103,8 @@ CODES: dict[str, str] = {
     "ARCH801": "a network is too large to be built",
     "ARCH850": "the text of a graph is malformed",
     "ARCH851": "a graph is too large for its text form",
+    "ARCH860": "a picture of this kind cannot be made here",
+    "ARCH861": "Graphviz makes no picture of this",
 }
 # fmt: on
 

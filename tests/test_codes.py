@@ -29,6 +29,8 @@ NOT_FROM_ONE_TEXT: dict[str, str] = {
     "ARCH801": "a check makes no module",
     "ARCH850": "the text form of a graph is no spec",
     "ARCH851": "the text form of a graph is no spec",
+    "ARCH860": "what is installed decides, not the spec",
+    "ARCH861": "Graphviz and time decide, not the spec",
 }
 """Codes that the text of one spec cannot produce, and why; their pages show commands or files instead."""
 

@@ -1,0 +1,123 @@
+"""The smallest things a diagram shows: op instances, single primitives, muxes, and choices of ops.
+
+The primitives of one op become one atom; so do a mux and the ops it chooses from, where nothing else
+reads these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from archdsl import ops
+from archdsl.backends.diagram import paths
+from archdsl.ir.graph import Graph, Mux, Node
+
+
+@dataclass(frozen=True)
+class Atom:
+    """Nodes drawn as one box.  `path` is its hierarchical name, `nodes` are in the graph's order."""
+
+    path: str
+    kind: Literal["input", "op", "primitive", "mux", "choice"]
+    nodes: tuple[str, ...]
+
+    @property
+    def last(self) -> str:
+        return self.nodes[-1]
+
+
+@dataclass(frozen=True)
+class Read:
+    """An atom reads a node of another one; `size`: nothing but its height and width."""
+
+    source: str
+    reader: str
+    size: bool = False
+
+
+@dataclass(frozen=True)
+class Atoms:
+    """The atoms of a graph in its order, to which atom each node and input belongs, and what is read."""
+
+    all: Mapping[str, Atom]
+    of: Mapping[str, str]
+    reads: tuple[Read, ...]
+
+
+def atoms(graph: Graph, *, split: bool = False) -> Atoms:
+    """The atoms of a graph; with `split` every node is one of its own."""
+    of = {name: name for name in graph.inputs}
+    for name, item in graph.nodes.items():
+        of[name] = name if split else _op_of(graph, name, item)
+    if not split:
+        _fold_candidates(graph, of)
+    members: dict[str, list[str]] = {}
+    for name, path in of.items():
+        members.setdefault(path, []).append(name)
+    found = {path: _atom(graph, path, tuple(nodes)) for path, nodes in members.items()}
+    return Atoms(found, of, _reads(graph, of))
+
+
+def _atom(graph: Graph, path: str, nodes: tuple[str, ...]) -> Atom:
+    if path in graph.inputs:
+        return Atom(path, "input", nodes)
+    if isinstance(graph.nodes.get(path), Mux):
+        return Atom(path, "choice" if len(nodes) > 1 else "mux", nodes)
+    instance = graph.instances.get(path)
+    return Atom(path, "op" if instance is not None and instance.kind == "op" else "primitive", nodes)
+
+
+def _op_of(graph: Graph, name: str, item: Node | Mux) -> str:
+    """The op instance that a node belongs to, else the node itself."""
+    if isinstance(item, Node):
+        return item.instance or name
+    for prefix in paths.ancestors(name):
+        instance = graph.instances.get(prefix)
+        if instance is not None and instance.kind == "op":
+            return prefix
+    return name
+
+
+def _fold_candidates(graph: Graph, of: dict[str, str]) -> None:
+    """Ops that stand beside a mux and are read by it alone become part of it."""
+    readers: dict[str, set[str]] = {}
+    for name, item in graph.nodes.items():
+        for source in item.inputs:
+            if of[source] != of[name]:
+                readers.setdefault(of[source], set()).add(of[name])
+    outputs = {of[source] for source in graph.outputs.values()}
+    into: dict[str, str] = {}
+    for name, item in graph.nodes.items():
+        if not isinstance(item, Mux) or of[name] != name or not isinstance(item.on, str):
+            continue
+        beside = name.rpartition(".")[0] + "."
+        ahead = {of[s] for s in item.inputs if of[s].startswith(beside)} - outputs
+        inside = {name}
+        while folded := {path for path in ahead if readers[path] <= inside}:
+            inside |= folded
+            ahead -= folded
+        into.update(dict.fromkeys(inside, name))
+    for name, path in of.items():
+        of[name] = into.get(path, path)
+
+
+def _reads(graph: Graph, of: Mapping[str, str]) -> tuple[Read, ...]:
+    """Each pair once; as a tensor where it is read in both ways."""
+    found: dict[tuple[str, str], bool] = {}
+    for name, item in graph.nodes.items():
+        for port, source in enumerate(item.inputs):
+            if of[source] != of[name]:
+                pair = source, of[name]
+                found[pair] = found.get(pair, True) and _reads_size(item, port)
+    return tuple(Read(source, reader, size) for (source, reader), size in found.items())
+
+
+def _reads_size(item: Node | Mux, port: int) -> bool:
+    """Whether an input is a tensor setting, `like`: these follow the positional ones."""
+    if isinstance(item, Mux):
+        return False
+    primitive = ops.get(item.op)
+    most = primitive.arity[1]
+    return bool(primitive.tensor_settings) and most is not None and port >= most

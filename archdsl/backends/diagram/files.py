@@ -1,0 +1,86 @@
+"""Makes files of drawings: by Graphviz where it is at hand, else SVG by the layout of our own.
+
+Graphviz is the `dot` program, or the copy in the wheel of pygraphviz.  Both run in a process of their own,
+so that a layout that takes too long can be ended.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from archdsl.backends.diagram.dot import Dot, to_dot
+from archdsl.backends.diagram.model import Drawing
+from archdsl.backends.diagram.svg import to_svg
+from archdsl.diagnostics import Diagnostic, SpecError
+
+FORMATS = ("svg", "png", "pdf", "dot")
+TIMEOUT_S = 30.0
+DPI = {"png": "144"}
+INSTALL = "install Graphviz (https://graphviz.org), or the extra: pip install 'archdsl[viz]'"
+
+_PYGRAPHVIZ = """
+import sys, pygraphviz
+graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode("utf-8"))
+if sys.argv[2]:
+    graph.graph_attr["dpi"] = sys.argv[2]
+sys.stdout.buffer.write(graph.draw(format=sys.argv[1], prog="dot"))
+"""
+
+
+def render(drawing: Drawing | Dot, path: str | Path) -> None:
+    """Writes a drawing to a file; its suffix (.svg, .png, .pdf, .dot) says how.
+
+    Raises SpecError: ARCH860 where that cannot be made on this machine, ARCH861 where Graphviz fails.
+    """
+    path = Path(path)
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in FORMATS:
+        known = ", ".join(f".{f}" for f in FORMATS)
+        raise SpecError(
+            [Diagnostic("ARCH860", f"no picture is made as `{path.suffix}`", help=f"one of {known}")]
+        )
+    path.write_bytes(picture(drawing, kind))
+
+
+def picture(drawing: Drawing | Dot, kind: str) -> bytes:
+    """A drawing as the bytes of an SVG, PNG, PDF or DOT file."""
+    dot = to_dot(drawing) if isinstance(drawing, Drawing) else drawing
+    if kind == "dot":
+        return dot.encode("utf-8")
+    command = _graphviz(kind)
+    if kind == "svg":
+        made = None if command is None else _run(command, dot)
+        return made or to_svg(dot.drawing).encode("utf-8")
+    if command is None:
+        raise SpecError(
+            [Diagnostic("ARCH860", f"nothing on this machine makes a {kind.upper()}", help=INSTALL)]
+        )
+    made = _run(command, dot)
+    if made is None:
+        headline = f"Graphviz makes no {kind.upper()} of this diagram within {TIMEOUT_S:g} s"
+        help = "make an .svg, or draw with less detail"
+        raise SpecError([Diagnostic("ARCH861", headline, help=help)])
+    return made
+
+
+def _graphviz(kind: str) -> list[str] | None:
+    """The command that reads DOT and writes a picture; None where there is none."""
+    dpi = DPI.get(kind, "")
+    if program := shutil.which("dot"):
+        return [program, f"-T{kind}", *([f"-Gdpi={dpi}"] if dpi else [])]
+    if find_spec("pygraphviz") is not None:
+        return [sys.executable, "-c", _PYGRAPHVIZ, kind, dpi]
+    return None
+
+
+def _run(command: list[str], dot: str) -> bytes | None:
+    """What the command makes of the text; None if it fails or takes too long."""
+    try:
+        done = subprocess.run(command, input=dot.encode("utf-8"), capture_output=True, timeout=TIMEOUT_S)
+    except (subprocess.TimeoutExpired, OSError):
+        return None
+    return done.stdout if done.returncode == 0 and done.stdout else None

@@ -1,0 +1,123 @@
+"""What stands in the boxes: ops with their settings, decisions with their candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from textwrap import wrap
+
+from archdsl import ops
+from archdsl.backends.diagram import paths
+from archdsl.backends.diagram.atoms import Atom
+from archdsl.ir.expr import Expr, Scalar, decisions_in
+from archdsl.ir.graph import Decision, Graph, Mux, Node
+from archdsl.ir.text import value_text
+
+LINE = 26  # characters
+MOST_NAMED = 10_000
+LONGEST = 60
+
+
+def short(text: str, width: int = LONGEST) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def is_joining(graph: Graph, atom: Atom) -> bool:
+    """Whether an atom is a sum, a product or a concatenation: a primitive of any number of tensors."""
+    node = graph.nodes[atom.last]
+    return isinstance(node, Node) and ops.get(node.op).arity != (1, 1)
+
+
+def op_title(graph: Graph, atom: Atom) -> str:
+    """The op's declared name and its kernel, dilation and stride, where they say something."""
+    nodes = [n for n in map(graph.nodes.get, atom.nodes) if isinstance(n, Node)]
+    name = graph.instances[atom.path].declared if atom.kind == "op" else nodes[-1].op
+    return " ".join([short(name, 24), *_settings(nodes)])
+
+
+def _settings(nodes: Sequence[Node]) -> list[str]:
+    said = []
+    for key in "kds":
+        given = [n.attrs[key] for n in nodes if key in n.attrs]
+        numbers = [v for v in given if isinstance(v, int)]
+        if len(numbers) < len(given):
+            said.append(f"{key}…")
+        elif max(numbers, default=1) > 1:
+            said.append(f"{key}{max(numbers)}")
+    return said
+
+
+def settings_taken(graph: Graph, atom: Atom, frame: str) -> tuple[str, ...]:
+    """Which settings depend on which decisions: `c by width`."""
+    by: dict[str, dict[str, None]] = {}
+    for node in map(graph.nodes.get, atom.nodes):
+        for key, value in node.attrs.items() if isinstance(node, Node) else ():
+            for path in sorted(decisions_in(value)):
+                by.setdefault(key, {})[path] = None
+    return tuple(f"{key} by {_one_or_number(list(found), frame)}" for key, found in by.items())
+
+
+def _one_or_number(decisions: Sequence[str], frame: str) -> str:
+    return decision_title(decisions[0], frame) if len(decisions) == 1 else f"{len(decisions)} decisions"
+
+
+def decision_title(path: str, frame: str) -> str:
+    """A decision as it is called here: without the part of its path that the frame says."""
+    while not paths.below(path, frame):
+        frame = "".join(paths.ancestors(frame)[-1:])
+    return short(paths.within(path, frame), 32)
+
+
+def outcomes(decision: Decision, keys: Sequence[Scalar]) -> list[str]:
+    """The names of outcomes; their numbers where there are too many to name."""
+    if decision.size > MOST_NAMED:
+        return [f"#{key}" for key in keys]
+    return [decision.outcomes[key] for key in keys if isinstance(key, int)]
+
+
+def candidates(decision: Decision) -> tuple[str, ...]:
+    """The candidates, some in a line."""
+    count = f"{decision.count} of: " if decision.count > 1 else ""
+    return wrapped(count + dotted(decision.candidates), 6)
+
+
+def dotted(names: Iterable[str]) -> str:
+    """Names between dots, to be wrapped behind a dot only."""
+    return "\u00a0· ".join(name.replace(" ", "\u00a0") for name in names)
+
+
+def taken(decisions: Sequence[str], frame: str) -> str:
+    """Decisions in few words: those of a frame by name, others by family and number."""
+    own: dict[str, list[str]] = {}
+    others: dict[str, int] = {}
+    for path in decisions:
+        title = decision_title(path, frame)
+        prefix = paths.family(title.rpartition(".")[0])
+        if paths.below(path, frame):
+            own.setdefault(prefix, []).append(title)
+        else:
+            others[prefix or title] = others.get(prefix or title, 0) + 1
+    said = []
+    for prefix, titles in own.items():
+        said += [f"{prefix} ({len(titles)})"] if prefix and len(titles) > 2 else titles
+    said += [f"{name} ({count})" if count > 1 else name for name, count in others.items()]
+    return dotted(said)
+
+
+def wrapped(text: str, most: int) -> tuple[str, ...]:
+    lines = wrap(text, LINE, break_long_words=True) or [text]
+    if len(lines) > most:
+        lines = [*lines[: most - 1], lines[most - 1] + " …"]
+    return tuple(line.replace("\u00a0", " ") for line in lines)
+
+
+def condition_title(mux: Mux) -> str:
+    """Of a mux that is picked by a value: what the value depends on."""
+    value = mux.on
+    found = sorted(decisions_in(value)) if isinstance(value, Expr) else []
+    if not found:
+        return "by size"
+    return f"by {found[0]}" if len(found) == 1 else f"by {len(found)} decisions"
+
+
+def condition_tip(mux: Mux) -> str:
+    return short(value_text(mux.on), 400)

@@ -1,0 +1,27 @@
+"""How diagrams write numbers: few digits, since they are looked at and not computed with."""
+
+from __future__ import annotations
+
+from math import floor, log10
+
+_UNITS = ((10**9, "G"), (10**6, "M"), (10**3, "K"))
+
+
+def amount(n: int) -> str:
+    """`2.51M`, `27.8G`, `640`."""
+    for size, unit in _UNITS:
+        if n >= size:
+            return f"{n / size:.3g}{unit}"
+    return str(n)
+
+
+def many(n: int) -> str:
+    """A count: exact where it is short, else as `1.74e23`."""
+    if n < 1_000_000:
+        return f"{n:,}"
+    exponent = floor(log10(n))
+    return f"{10 ** (log10(n) - exponent):.2f}e{exponent}"
+
+
+def plural(n: int, noun: str) -> str:
+    return f"{many(n)} {noun}{'' if n == 1 else 's'}"
