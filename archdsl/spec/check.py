@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from archdsl.collector import paused
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
@@ -31,6 +32,7 @@ class Report:
         return not any(d.severity == "error" for d in self.diagnostics)
 
 
+@paused()
 def check(
     unit: Unit, settings: Mapping[str, Any] | None = None, *, budget: int | None = None, samples: int = 0
 ) -> Report:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.diagnostics import Diagnostic, Label
 from archdsl.ir import Decision, Expr, Pick
-from archdsl.ir.expr import apply, pick, specialize
+from archdsl.ir.expr import apply, pick
+from archdsl.ir.resolve import specialize
 from archdsl.spec.frame import Frame, join
 from archdsl.spec.possible import Unbounded, possible
 from archdsl.spec.values import (

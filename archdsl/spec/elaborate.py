@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from archdsl.collector import paused
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
 from archdsl.ir import Decision, Graph, Mux, Node, Shape, Value
 from archdsl.ir.expr import decisions_in
@@ -50,6 +51,7 @@ class Elaborated:
     warnings: tuple[Diagnostic, ...] = ()
 
 
+@paused()
 def elaborate(
     unit: Unit, declared: ast.Space | ast.Network, settings: Mapping[str, Any] | None = None
 ) -> Elaborated:
@@ -63,6 +65,7 @@ def elaborate(
     return _evaluated(unit, declared, settings, {})
 
 
+@paused()
 def bind_rows(
     unit: Unit, declared: ast.Space, settings: Mapping[str, Any], outcomes: Mapping[str, str]
 ) -> Elaborated:

@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 from archdsl import ops
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
 from archdsl.ir import Expr, Measure
-from archdsl.ir.expr import AXES, specialize
+from archdsl.ir.expr import AXES
+from archdsl.ir.resolve import specialize
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
 from archdsl.spec import applying, arithmetic, builtins, choosing, indexing, sets, stamping, statements

@@ -79,21 +79,24 @@ def _statements(statements: tuple[Any, ...]) -> Iterator[ast.Name]:
                 yield from _read(tuple(getattr(s, field) for field in CHILDREN[type(s)]))
 
 
-def _read(expr: Any) -> Iterator[ast.Name]:
+def _read(expr: Any) -> list[ast.Name]:
     """The names in an expression, but for those that a `?` lets be missing and names of settings."""
-    if isinstance(expr, ast.Optional):
-        inner = expr.base.subscripts if isinstance(expr.base, ast.Index) else ()
-        yield from _read(inner)
-    elif isinstance(expr, ast.Named):
-        yield from _read(expr.value)
-    elif isinstance(expr, ast.Name):
-        yield expr
-    elif isinstance(expr, tuple):
-        for item in expr:
-            yield from _read(item)
-    else:
-        for field in CHILDREN.get(type(expr), ()):
-            yield from _read(getattr(expr, field))
+    found: list[ast.Name] = []
+    ahead = [expr]
+    while ahead:
+        here = ahead.pop()
+        kind = type(here)
+        if kind is ast.Name:
+            found.append(here)
+        elif kind is tuple:
+            ahead.extend(reversed(here))
+        elif kind is ast.Named:
+            ahead.append(here.value)
+        elif kind is ast.Optional:
+            ahead.append(here.base.subscripts if isinstance(here.base, ast.Index) else ())
+        else:
+            ahead.extend([getattr(here, field) for field in reversed(CHILDREN.get(kind, ()))])
+    return found
 
 
 def _assigned(declared: Any) -> set[str]:

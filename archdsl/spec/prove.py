@@ -14,7 +14,8 @@ from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, Severity
 from archdsl.ir import Apply, Dim, Expr, Graph, Mux, Pick, Value
-from archdsl.ir.expr import apply, evaluate
+from archdsl.ir.expr import apply
+from archdsl.ir.resolve import evaluate
 from archdsl.ops.base import ADVISORY
 from archdsl.passes.bind import Binder, Bound
 from archdsl.passes.dominance import in_every_network

@@ -8,7 +8,8 @@ from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label
 from archdsl.ir import Apply, Expr, Measure, Requirement, Value
-from archdsl.ir.expr import apply, specialize
+from archdsl.ir.expr import apply
+from archdsl.ir.resolve import specialize
 from archdsl.passes.bind import Binder, Bound
 from archdsl.passes.bounds import least_cost
 from archdsl.passes.cost import costs, total
