@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from archdsl.collector import paused
 from archdsl.diagnostics import Source, SpecError
 from archdsl.lang import ast
 from archdsl.lang.comments import NEVER, Comments, first
@@ -21,7 +20,6 @@ class FormatterError(Exception):
     """The formatter would have changed what a file means; a mistake of archdsl, not of the spec."""
 
 
-@paused()
 def format_source(source: Source) -> str:
     """The canonical text of a spec.
 

@@ -210,6 +210,8 @@ def _statement_within_line(mistake: Mistake) -> Diagnostic | None:
     name = mistake.values[-1]
     if "EQUAL" not in mistake.expected or not isinstance(name, re.Match):
         return None
+    if isinstance(mistake.values[-2], re.Match):  # `output y`, `stage y`: no statement starts with the name
+        return None
     span = name.span(name.lastindex or 0)
     if name.lastgroup != "NAME" or mistake.kind in ("EQUAL", "COMPARE"):
         return None
@@ -398,7 +400,7 @@ def _in_words(expected: frozenset[str]) -> list[str]:
         if rest >= group:
             words.append(name)
             rest -= group
-    if "EQUAL" in rest:
+    if "EQUAL" in rest and not words:
         rest -= _POSTFIXES | {"COMMA"}
     return words + sorted(_spelled(terminal) for terminal in rest)
 

@@ -11,7 +11,6 @@ from dataclasses import replace
 from itertools import chain, islice
 from typing import Any, cast
 
-from archdsl.collector import paused
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
 from archdsl.lang import ast
 from archdsl.lang.build import MAX_ERRORS, Builder, UnsupportedError
@@ -22,7 +21,6 @@ MAX_STACK = 500
 MAX_TOKENS = 1_000_000
 
 
-@paused()
 def parse(source: Source) -> ast.File:
     """The AST of a file.
 

@@ -89,7 +89,7 @@ def _describe(lark: Lark) -> dict[str, Any]:
     terminals = [terminal.name for terminal in lark.terminals] + [END]
     nonterminals = sorted({rule.origin.name for rule in lark.rules})
     symbols = {name: number for number, name in enumerate(terminals + nonterminals)}
-    states = {state: number for number, state in enumerate(table.states, start=1)}
+    states = _numbered(table, symbols)
     described = sorted(
         ((_describe_rule(rule, symbols), rule) for rule in lark.rules),
         key=lambda pair: pair[0]["mode"] == "pass",
@@ -100,16 +100,27 @@ def _describe(lark: Lark) -> dict[str, Any]:
     for state, actions in table.states.items():
         row = rows[states[state]]
         for name, (_, argument) in actions.items():
-            row[symbols[name]] = -rules[argument] if argument in rules else states[argument]
+            row[symbols[name]] = states[argument] if argument in states else -rules[argument]
     # The end, once reached, stays reached: the scanner may say END twice.
     rows[states[table.end_states["start"]]][symbols[END]] = rows[done][symbols[END]] = done
     return {
         "symbols": list(symbols),
         "actions": rows,
-        "start": states[table.start_states["start"]],
+        "start": 1,
         "rules": [data for data, _ in described],
         **_describe_scanner(lark, symbols),
     }
+
+
+def _numbered(table: Any, symbols: dict[str, int]) -> dict[int, int]:
+    """Numbers of the states, from 1, in the order in which they are reached; those of Lark vary."""
+    found = [table.start_states["start"]]
+    for state in found:
+        for name in sorted(table.states[state], key=symbols.__getitem__):
+            target = table.states[state][name][1]
+            if target in table.states and target not in found:
+                found.append(target)
+    return {state: number for number, state in enumerate(found, start=1)}
 
 
 def _describe_rule(rule: Rule, symbols: dict[str, int]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from archdsl.diagnostics import Source
 from archdsl.lang import ast, format_source, parse, unparse
-from strategies import commented, expressions, files
+from random_specs import commented, expressions, files
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
