@@ -8,11 +8,24 @@ usual cases, the same value, and a proof of it is a comparison.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from math import floor, isfinite
 from typing import Any, Union
 
 Scalar = Union[int, float, bool, str]
 AXES = ("c", "h", "w")
+
+LARGEST = 10**18
+"""No number of a spec is larger."""
+TERMS = 10_000
+"""No value is written out from more constants and decisions: what reads a value takes that many steps."""
+SHALLOW = 60
+"""Up to this depth a value is read by recursion, which is faster."""
+_LARGE_DIM = 100_000
+
+
+class TooLargeError(ArithmeticError):
+    """A number beyond `LARGEST`, or one that depends on too much; the text says which."""
 
 
 class Expr:
@@ -102,26 +115,115 @@ class Dim(Expr):
 
 
 class Apply(Expr):
-    """A function of values, at least one of which depends on decisions."""
+    """A function of values, at least one of which depends on decisions.
 
-    __slots__ = ("args", "fn")
+    `terms` and `depth` are the size of it written out, `bound` what its absolute value stays below, and
+    `kind` what it is: "int", "number" (that may be no whole one), "bool", "str" or "mixed".
+    """
+
+    __slots__ = ("args", "bound", "depth", "fn", "kind", "terms")
+    terms: int
+    depth: int
+    bound: float
+    kind: str
 
     def __init__(self, fn: str, args: tuple[Value, ...]):
         self.fn, self.args = fn, args
         self._hash = hash((fn, args))
+        terms, depth = 1, 0
+        for a in args:
+            if isinstance(a, Apply):
+                terms += a.terms
+                depth = max(depth, a.depth)
+            else:
+                terms += 1
+        self.terms, self.depth = terms, depth + 1
+        self.bound = _bound_of(fn, args)
+        self.kind = _kind_of(fn, args)
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (
-            isinstance(other, Apply)
-            and self._hash == other._hash
-            and self.fn == other.fn
-            and self.args == other.args
-        )
+        if self is other:
+            return True
+        if not isinstance(other, Apply) or self._hash != other._hash:
+            return False
+        ahead: list[tuple[Apply, Apply]] = [(self, other)]
+        while ahead:
+            a, b = ahead.pop()
+            if a._hash != b._hash or a.fn != b.fn or len(a.args) != len(b.args):
+                return False
+            for x, y in zip(a.args, b.args, strict=True):
+                if x is y:
+                    continue
+                if isinstance(x, Apply) and isinstance(y, Apply):
+                    ahead.append((x, y))
+                elif type(x) is not type(y) or x != y:
+                    return False
+        return True
 
     __hash__ = Expr.__hash__
 
     def __repr__(self) -> str:
+        if self.depth > SHALLOW:
+            return f"{self.fn}(… {self.terms} terms)"
         return f"{self.fn}({', '.join(map(repr, self.args))})"
+
+
+def kind(value: Value) -> str:
+    """What a value is in every network: "int", "number", "bool", "str", or "mixed" where networks differ."""
+    if isinstance(value, Apply):
+        return value.kind
+    if isinstance(value, Dim):
+        return "int"
+    if isinstance(value, Measure):
+        return "number"
+    if not isinstance(value, Pick):
+        return _KINDS.get(type(value), "mixed")
+    return _joined({kind(v) for v in value.values if v is not None})
+
+
+_KINDS: dict[type, str] = {bool: "bool", int: "int", float: "number", str: "str"}
+
+
+def _joined(kinds: set[str]) -> str:
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    return "number" if kinds == {"int", "number"} else "mixed"
+
+
+def _kind_of(fn: str, args: tuple[Value, ...]) -> str:
+    if fn in _CONDITIONS:
+        return "bool"
+    if fn in ("floor", "round"):
+        return "int"
+    if fn == "if":
+        return _joined({kind(a) for a in args[1:]})
+    return "int" if fn != "div" and all(kind(a) == "int" for a in args) else "number"
+
+
+def bound(value: Value) -> float:
+    """What the absolute value of a number stays below; dimensions are taken to be of usual size."""
+    if isinstance(value, Apply):
+        return value.bound
+    if isinstance(value, Pick):
+        return max((bound(v) for v in value.values if v is not None), default=0.0)
+    if isinstance(value, Dim):
+        return _LARGE_DIM
+    return abs(value) if isinstance(value, (int, float)) else 1
+
+
+def _bound_of(fn: str, args: tuple[Value, ...]) -> float:
+    if fn in _CONDITIONS:
+        return 1
+    sizes = [bound(a) for a in args]
+    if fn in ("add", "sub"):
+        return sum(sizes)
+    if fn == "mul":
+        return sizes[0] * sizes[-1]
+    if fn == "if":
+        return max(sizes[1:], default=0.0)
+    if fn in ("max", "min"):
+        return max(sizes)
+    return sizes[0]
 
 
 class Measure(Expr):
@@ -155,6 +257,19 @@ def _divide(a: Any, b: Any) -> Any:
     return a / b
 
 
+def _finite(function: Callable[[float], int]) -> Callable[[float], int]:
+    def rounded(a: float) -> int:
+        if not isfinite(a):
+            raise TooLargeError("this number is too large")
+        return function(a)
+
+    return rounded
+
+
+def _is_whole(a: Any) -> bool:
+    return isinstance(a, int) and not isinstance(a, bool)
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
@@ -172,29 +287,54 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "or": lambda a, b: a or b,
     "not": lambda a: not a,
     "if": lambda c, a, b: a if c else b,
+    "floor": _finite(floor),
+    "round": _finite(round),
+    "whole": _is_whole,
 }
+_CONDITIONS = frozenset({"eq", "ne", "lt", "le", "and", "or", "not", "whole"})
+_COMMUTATIVE = frozenset({"add", "mul", "max", "min", "and", "or", "eq", "ne"})
 
 
 def apply(fn: str, *args: Value) -> Value:
     """The value of a function, folded as far as it goes.
 
-    Raises ZeroDivisionError where a constant divisor is 0.
+    Raises ZeroDivisionError where a constant divisor is 0, TooLargeError beyond the limits of numbers.
     """
-    for a in args:
-        if isinstance(a, Expr):
-            break
-    else:
-        return FUNCTIONS[fn](*args)  # type: ignore[no-any-return]
+    if not any(isinstance(a, Expr) for a in args):
+        return _limited(FUNCTIONS[fn](*args))  # type: ignore[no-any-return]
     picks = [a for a in args if isinstance(a, Pick)]
     if picks and all(not isinstance(a, Expr) or isinstance(a, Pick) for a in args):
         decision = picks[0].decision
         if all(p.decision == decision for p in picks):
             return _zip(fn, decision, args)
-    simple = _simplify(fn, args)
-    return Apply(fn, args) if simple is None else simple
+    if fn == "if":
+        simple = _simplify_if(*args)
+    elif len(args) == 1:
+        simple = _simplify_unary(fn, args[0])
+    else:
+        if fn in _COMMUTATIVE and not isinstance(args[0], Expr):
+            args = args[::-1]  # a constant stands last
+        simple = _simplify(fn, *args)
+    return _apply(fn, args) if simple is None else simple
+
+
+def _apply(fn: str, args: tuple[Value, ...]) -> Apply:
+    value = Apply(fn, args)
+    if value.bound > LARGEST:
+        raise TooLargeError("this number can become too large")
+    if value.terms > TERMS:
+        raise TooLargeError("this value depends on too many decisions at once")
+    return value
+
+
+def _limited(value: Any) -> Any:
+    if isinstance(value, (int, float)) and abs(value) > LARGEST:
+        raise TooLargeError("this number is too large")
+    return value
 
 
 def _zip(fn: str, decision: str, args: tuple[Value, ...]) -> Value:
+    """Outcome by outcome; None, which is no value, where a divisor is 0."""
     n = next(len(a.values) for a in args if isinstance(a, Pick))
     function = FUNCTIONS[fn]
     values = []
@@ -202,8 +342,13 @@ def _zip(fn: str, decision: str, args: tuple[Value, ...]) -> Value:
         row = [a.values[o] if isinstance(a, Pick) else a for a in args]
         if fn == "if" and row[0] is not None:
             values.append(row[1] if row[0] else row[2])
+        elif any(v is None for v in row):
+            values.append(None)
         else:
-            values.append(None if any(v is None for v in row) else function(*row))
+            try:
+                values.append(_limited(function(*row)))
+            except ZeroDivisionError:
+                values.append(None)
     return pick(decision, tuple(values))
 
 
@@ -215,62 +360,57 @@ def pick(decision: str, values: Sequence[Any]) -> Value:
     return Pick(decision, tuple(values))
 
 
-def _simplify(fn: str, args: tuple[Value, ...]) -> Value | None:
-    """Identities that keep equal sizes equal; None where nothing simplifies."""
-    if fn == "if":
-        return _simplify_if(*args)
-    if fn == "not":
-        (a,) = args
-        return a.args[0] if isinstance(a, Apply) and a.fn == "not" else None
-    a, b = args
-    if fn in ("add", "mul", "max", "min", "and", "or", "eq", "ne") and not isinstance(a, Expr):
-        a, b = b, a  # a constant stands last
-    flipped = (a, b) != args
+def _simplify(fn: str, a: Value, b: Value) -> Value | None:
+    """Identities that keep equal sizes equal; None where nothing simplifies.  A constant stands last."""
     constant = not isinstance(b, Expr)
+    if fn in ("and", "or"):
+        if constant:
+            return a if bool(b) is (fn == "and") else bool(b)
+        return a if a == b else None
+    if fn in ("max", "min"):
+        return a if a == b else None
+    if fn in ("eq", "le") and a == b:
+        return True
+    if fn in ("ne", "lt") and a == b:
+        return False
+    if fn == "sub" and constant:
+        return apply("add", a, -b)  # type: ignore[operator]
+    if kind(a) == kind(b) == "int":
+        return _simplify_whole(fn, a, b, constant)
+    return None
+
+
+def _simplify_whole(fn: str, a: Value, b: Value, constant: bool) -> Value | None:
+    """Identities that hold for whole numbers only: others are rounded, and 2.0 is no whole number."""
+    product = a.args if isinstance(a, Apply) and a.fn == "mul" else ()
     if fn == "sub":
-        if a == b:
-            return 0
-        return apply("add", a, -b) if constant else None  # type: ignore[operator]
+        return 0 if a == b else None
     if fn in ("add", "mul"):
-        neutral = 0 if fn == "add" else 1
-        if constant and b == neutral:
+        if not constant:
+            return None
+        if b == (0 if fn == "add" else 1):
             return a
-        if constant and fn == "mul" and b == 0:
+        if fn == "mul" and b == 0:
             return 0
-        if constant and isinstance(a, Apply) and a.fn == fn and not isinstance(a.args[1], Expr):
+        if isinstance(a, Apply) and a.fn == fn and not isinstance(a.args[1], Expr):
             return apply(fn, a.args[0], FUNCTIONS[fn](a.args[1], b))
     elif fn in ("floordiv", "div"):
         if constant and b == 1:
             return a
-        if isinstance(a, Apply) and a.fn == "mul" and b in a.args:
-            return a.args[0] if a.args[1] == b else a.args[1]
-        if a == b:
-            return 1
-    elif fn == "mod":
-        if (constant and b == 1) or a == b:
-            return 0
-        if isinstance(a, Apply) and a.fn == "mul" and b in a.args:
-            return 0
-    elif fn in ("max", "min"):
-        if a == b:
-            return a
-    elif fn == "eq" or (fn == "le" and not constant):
-        if a == b:
-            return True
-    elif fn in ("ne", "lt"):
-        if a == b:
-            return False
-    elif fn == "and":
-        if constant:
-            return a if b else False
-        if a == b:
-            return a
-    elif fn == "or":
-        if constant:
-            return True if b else a
-        if a == b:
-            return a
-    return Apply(fn, (a, b)) if flipped else None
+        if b in product:
+            return product[0] if product[1] == b else product[1]
+        return 1 if a == b else None
+    elif fn == "mod" and ((constant and b == 1) or a == b or b in product):
+        return 0
+    return None
+
+
+def _simplify_unary(fn: str, a: Value) -> Value | None:
+    if fn == "not":
+        return a.args[0] if isinstance(a, Apply) and a.fn == "not" else None
+    if kind(a) != "int":
+        return None
+    return True if fn == "whole" else a
 
 
 def _simplify_if(condition: Value, then: Value, otherwise: Value) -> Value | None:
@@ -332,58 +472,27 @@ def maximum(a: Value, b: Value) -> Value:
     return apply("max", a, b)
 
 
-def specialize(value: Value, allowed: Mapping[str, Sequence[int]]) -> Value:
-    """The value where each decision in `allowed` can only come out as listed."""
-    if not allowed or not isinstance(value, Expr):
-        return value
-    if isinstance(value, Pick):
-        outcomes = allowed.get(value.decision)
-        if outcomes is None:
-            return value
-        return pick(
-            value.decision,
-            tuple(v if o in outcomes else None for o, v in enumerate(value.values)),
-        )
-    if isinstance(value, Apply):
-        args = tuple(specialize(a, allowed) for a in value.args)
-        same = all(a is b for a, b in zip(args, value.args, strict=True))
-        return value if same else apply(value.fn, *args)
-    return value
-
-
-def evaluate(value: Value, outcomes: Mapping[str, int], dim: Callable[[str, int], int]) -> Any:
-    """The constant that a value is in one network; None where a pick has no value there."""
-    if not isinstance(value, Expr):
-        return value
-    if isinstance(value, Pick):
-        return value.values[outcomes[value.decision]]
-    if isinstance(value, Dim):
-        return dim(value.node, value.axis)
-    assert isinstance(value, Apply)
-    if value.fn == "if":
-        chosen = value.args[1] if evaluate(value.args[0], outcomes, dim) else value.args[2]
-        return evaluate(chosen, outcomes, dim)
-    if value.fn in ("and", "or"):
-        left = evaluate(value.args[0], outcomes, dim)
-        if bool(left) is (value.fn == "or"):
-            return left
-        return evaluate(value.args[1], outcomes, dim)
-    return FUNCTIONS[value.fn](*(evaluate(a, outcomes, dim) for a in value.args))
-
-
 def decisions_in(value: Value) -> set[str]:
     """The decisions that a value names itself (not those behind its dimensions)."""
-    if isinstance(value, Pick):
-        return {value.decision}
-    if isinstance(value, Apply):
-        return {d for a in value.args for d in decisions_in(a)}
-    return set()
+    return {part.decision for part in _leaves(value) if isinstance(part, Pick)}
 
 
 def nodes_in(value: Value) -> set[str]:
     """The nodes whose dimensions a value reads."""
-    if isinstance(value, Dim):
-        return {value.node}
-    if isinstance(value, Apply):
-        return {n for a in value.args for n in nodes_in(a)}
-    return set()
+    return {part.node for part in _leaves(value) if isinstance(part, Dim)}
+
+
+def _leaves(value: Value) -> list[Value]:
+    if not isinstance(value, Apply):
+        return [value]
+    found: list[Value] = []
+    seen: set[int] = set()
+    ahead: list[Value] = [value]
+    while ahead:
+        here = ahead.pop()
+        if not isinstance(here, Apply):
+            found.append(here)
+        elif id(here) not in seen:
+            seen.add(id(here))
+            ahead += here.args
+    return found

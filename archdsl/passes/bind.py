@@ -9,7 +9,8 @@ from typing import Any, cast
 from archdsl import ops
 from archdsl.diagnostics import Diagnostic, SpecError, closest
 from archdsl.ir import Expr, Graph, Mux, Node, Requirement
-from archdsl.ir.expr import decisions_in, evaluate, nodes_in, specialize
+from archdsl.ir.expr import decisions_in, nodes_in
+from archdsl.ir.resolve import evaluate, specialize
 from archdsl.ops.base import ADVISORY
 from archdsl.passes.shapes import FixedShape
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from archdsl import ops
 from archdsl.ir import Apply, Decision, Dim, Expr, Graph, Mux, Shape, Value
-from archdsl.ir.expr import apply, pick, specialize
+from archdsl.ir.expr import apply, pick
+from archdsl.ir.resolve import specialize
 
 Definitions = dict[Dim, tuple[Mux, tuple[Value | None, ...]]]
 """What a dimension named by a mux is: its mux, and the size in each of its cases."""

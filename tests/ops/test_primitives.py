@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from archdsl import ops
 from archdsl.codes import CODES
-from archdsl.ir.expr import Dim, Pick, evaluate
+from archdsl.ir.expr import Dim, Pick
+from archdsl.ir.resolve import evaluate
 from archdsl.ops.base import ADVISORY, Primitive
 from archdsl.ops.resizing import ratio
 

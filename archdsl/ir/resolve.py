@@ -1,0 +1,106 @@
+"""What a value is in one network, or where decisions come out in some ways only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from archdsl.ir.expr import FUNCTIONS, SHALLOW, Apply, Dim, Expr, Pick, Value, apply, pick
+
+
+def specialize(value: Value, allowed: Mapping[str, Sequence[int]]) -> Value:
+    """The value where each decision in `allowed` can only come out as listed."""
+    if not allowed or not isinstance(value, Expr):
+        return value
+    if isinstance(value, Pick):
+        outcomes = allowed.get(value.decision)
+        if outcomes is None:
+            return value
+        return pick(
+            value.decision,
+            tuple(v if o in outcomes else None for o, v in enumerate(value.values)),
+        )
+    if not isinstance(value, Apply):
+        return value
+    if value.depth > SHALLOW:
+        return _specialize_deep(value, allowed)
+    return _with_args(value, tuple([specialize(a, allowed) for a in value.args]))
+
+
+def _with_args(value: Apply, args: tuple[Value, ...]) -> Value:
+    same = all(a is b for a, b in zip(args, value.args, strict=True))
+    return value if same else apply(value.fn, *args)
+
+
+def _specialize_deep(value: Apply, allowed: Mapping[str, Sequence[int]]) -> Value:
+    done: dict[int, Value] = {}
+    for part in _inside_out(value):
+        args = [done[id(a)] if isinstance(a, Apply) else specialize(a, allowed) for a in part.args]
+        done[id(part)] = _with_args(part, tuple(args))
+    return done[id(value)]
+
+
+def _inside_out(value: Apply) -> list[Apply]:
+    """The functions that a value is made of, each behind its arguments."""
+    found: dict[int, Apply] = {}
+    ahead = [value]
+    while ahead:
+        here = ahead.pop()
+        found.pop(id(here), None)
+        found[id(here)] = here
+        ahead += [a for a in here.args if isinstance(a, Apply)]
+    return list(found.values())[::-1]
+
+
+def evaluate(value: Value, outcomes: Mapping[str, int], dim: Callable[[str, int], int]) -> Any:
+    """The constant that a value is in one network; None where a pick has no value there.
+
+    Raises ArithmeticError where there is no such number.
+    """
+    if not isinstance(value, Expr):
+        return value
+    if isinstance(value, Pick):
+        return value.values[outcomes[value.decision]]
+    if isinstance(value, Dim):
+        return dim(value.node, value.axis)
+    assert isinstance(value, Apply)
+    if value.depth > SHALLOW:
+        return _evaluate_deep(value, outcomes, dim)
+    fn, args = value.fn, value.args
+    if fn == "if":
+        return evaluate(args[1] if evaluate(args[0], outcomes, dim) else args[2], outcomes, dim)
+    if fn in ("and", "or"):
+        left = evaluate(args[0], outcomes, dim)
+        return left if bool(left) is (fn == "or") else evaluate(args[1], outcomes, dim)
+    return FUNCTIONS[fn](*[evaluate(a, outcomes, dim) for a in args])
+
+
+def _evaluate_deep(value: Apply, outcomes: Mapping[str, int], dim: Callable[[str, int], int]) -> Any:
+    """The same without recursion: what is known by now decides which argument is needed next."""
+    known: dict[int, Any] = {}
+
+    def of(part: Value) -> Any:
+        return known[id(part)] if isinstance(part, Apply) else evaluate(part, outcomes, dim)
+
+    def needed(part: Apply) -> Sequence[Value]:
+        first = part.args[0]
+        if part.fn not in ("if", "and", "or"):
+            return part.args
+        if isinstance(first, Apply) and id(first) not in known:
+            return (first,)
+        if part.fn == "if":
+            return (first, part.args[1] if of(first) else part.args[2])
+        return (first,) if bool(of(first)) is (part.fn == "or") else part.args
+
+    ahead = [value]
+    while ahead:
+        here = ahead[-1]
+        needs = needed(here)
+        missing = [a for a in needs if isinstance(a, Apply) and id(a) not in known]
+        if missing:
+            ahead += missing
+            continue
+        ahead.pop()
+        lazy = here.fn in ("if", "and", "or")
+        known[id(here)] = of(needs[-1]) if lazy else FUNCTIONS[here.fn](*map(of, needs))
+    return known[id(value)]
