@@ -32,8 +32,9 @@ def decisions_dot(graph: Graph) -> Dot:
 
 
 def svg(graph: Graph, detail: Detail = "auto") -> str:
-    """The SVG text of a network's or space's picture."""
-    return files.picture(_drawing(graph, detail), "svg").decode("utf-8")
+    """The SVG element of a network's or space's picture, without an XML head."""
+    text = files.picture(_drawing(graph, detail), "svg").decode("utf-8")
+    return text[text.index("<svg") :]
 
 
 def render(what: Graph | Drawing | Dot, path: str | Path) -> None:

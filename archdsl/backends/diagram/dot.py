@@ -184,8 +184,8 @@ def _escaped(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """For attributes that are no labels; a backslash would begin an escape there."""
-    return printable(text).replace("\\", "\\\\")
+    """For attributes that are no labels: entities are read there too, and a backslash begins an escape."""
+    return _escaped(text).replace("\\", "\\\\")
 
 
 def printable(text: str) -> str:

@@ -51,7 +51,7 @@ def picture(drawing: Drawing | Dot, kind: str) -> bytes:
     dot = to_dot(drawing) if isinstance(drawing, Drawing) else drawing
     if kind == "dot":
         return dot.encode("utf-8")
-    command = _graphviz(kind)
+    command = graphviz(kind)
     if kind == "svg":
         made = None if command is None else _run(command, dot)
         return made or to_svg(dot.drawing).encode("utf-8")
@@ -67,7 +67,7 @@ def picture(drawing: Drawing | Dot, kind: str) -> bytes:
     return made
 
 
-def _graphviz(kind: str) -> list[str] | None:
+def graphviz(kind: str) -> list[str] | None:
     """The command that reads DOT and writes a picture; None where there is none."""
     dpi = DPI.get(kind, "")
     if program := shutil.which("dot"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Literal
 
 from archdsl.backends.diagram import labels, paths, picture
@@ -24,6 +24,7 @@ FEW_BOXES = 48  # beyond these, groups are closed, and the inside of each kind o
 FEW_INSIDE = 24
 MOST_BOXES = 2_000
 MOST_INSETS = 16
+INSET_BOXES = 300
 
 
 def network(graph: Graph, detail: Detail = "auto") -> Drawing:
@@ -46,7 +47,8 @@ def space(graph: Graph, detail: Detail = "auto") -> Drawing:
 
 
 def _scene(graph: Graph, detail: Detail) -> Scene:
-    split = detail == "primitive" or (detail == "auto" and len(graph.nodes) <= FEW_PRIMITIVES)
+    few = detail == "auto" and graph.is_fixed and len(graph.nodes) <= FEW_PRIMITIVES
+    split = detail == "primitive" or few
     return Scene(graph, atoms(graph, split=split), sizes(graph))
 
 
@@ -54,11 +56,11 @@ def _drawing(scene: Scene, caption: str, detail: Detail) -> Drawing:
     count = len(scene.atoms.all)
     everything = detail in ("op", "primitive") or (detail == "auto" and count <= FEW_ATOMS)
     seen = view(outline(scene.graph, scene.atoms), min(count, MOST_BOXES) if everything else FEW_BOXES)
-    insets = list(islice(_insets(scene, seen), MOST_INSETS + 1))
-    parts = [picture.whole(scene, seen), *insets[:MOST_INSETS]]
+    insets, hidden = _as_many_as_fit(_insets(scene, seen))
+    parts = [picture.whole(scene, seen), *insets]
     boxes = tuple(b for p in parts for b in p.boxes)
     edges = tuple(e for p in parts for e in p.edges) + stacked(parts)
-    hints = _hints(boxes, edges, len(insets) > MOST_INSETS)
+    hints = _hints(boxes, edges, hidden)
     levels = {b.level for b in boxes if b.level is not None and b.kind in ("box", "cell", "join")}
     clusters = tuple(c for p in parts for c in p.clusters)
     return Drawing(scene.graph.name, caption, boxes, clusters, edges, tuple(sorted(levels)), hints)
@@ -88,6 +90,18 @@ def _insets(scene: Scene, seen: View) -> Iterator[Part]:
         inner = view(group, FEW_INSIDE)
         yield picture.inside(scene, group, inner, _title(group, groups))
         yield from _insets(scene, inner)
+
+
+def _as_many_as_fit(insets: Iterator[Part]) -> tuple[list[Part], bool]:
+    """The first insets, and whether there are more."""
+    found: list[Part] = []
+    room = INSET_BOXES
+    for inset in insets:
+        room -= len(inset.boxes)
+        if room < 0 or len(found) == MOST_INSETS:
+            return found, True
+        found.append(inset)
+    return found, False
 
 
 def _kind(scene: Scene, group: Group) -> object:
