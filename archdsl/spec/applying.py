@@ -195,7 +195,7 @@ def _stamped(
     """An op, by the stamp of an earlier application that was the same but for its place."""
     builder = ev.builder
     settings = {name: ev.refine(value) for name, value in merged.items()}
-    key = stamping.key_of(fn, args, settings, builder)
+    key = stamping.key_of(fn, args, settings, builder, ev.allowed)
     prefix = frame.node_path(site) or fn.name
     stamp = ev.stamps.get(key) if key is not None else None
     if stamp is not None and len(builder.nodes) + len(stamp.nodes) <= builder.budget:

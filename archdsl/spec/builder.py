@@ -220,7 +220,16 @@ class Builder:
             node = only
 
     def tie(self, first: str, other: str) -> None:
-        self.ties[other] = self.ties.get(first, first)
+        """From now on the other node, and what it is tied to, has the weights of the first."""
+        kept, dropped = self.weights_of(first), self.weights_of(other)
+        if kept != dropped:
+            self.ties[dropped] = kept
+
+    def weights_of(self, node: str) -> str:
+        """The node whose weights a node has: its own, where it is not tied to another."""
+        while node in self.ties:
+            node = self.ties[node]
+        return node
 
     def unread(self, node: str, needed: Set[str]) -> Value:
         """In which networks none of the needed nodes reads this one."""

@@ -248,7 +248,7 @@ def _finished(
             for value in item.attrs.values():
                 read |= decisions_in(value)
             if name in builder.ties:
-                item = replace(item, weights=builder.ties[name])
+                item = replace(item, weights=builder.weights_of(name))
         nodes[name] = item
     decisions = {p: d for p, d in builder.decisions.items() if p in read and p not in ev.given}
     used = {i for n in nodes.values() if isinstance(n, Node) for i in (n.instance, n.cell) if i}

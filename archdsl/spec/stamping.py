@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from archdsl.ir import Expr, Instance, Mux, Node, Shape, Value
+from archdsl.ir.resolve import specialize
 from archdsl.spec.builder import Allowed, Builder
 from archdsl.spec.values import Function, Tensor
 
@@ -38,13 +39,21 @@ class Stamp:
     settled: int
 
 
-def key_of(fn: Function, args: list[Any], settings: Mapping[str, Any], builder: Builder) -> Key | None:
-    """What an application's nodes depend on; None where it is not worth keeping."""
+def key_of(
+    fn: Function, args: list[Any], settings: Mapping[str, Any], builder: Builder, allowed: Allowed
+) -> Key | None:
+    """What an application's nodes depend on; None where it is not worth keeping.
+
+    The body sees the sizes that are possible under the `allowed` outcomes.
+    """
     parts: list[Any] = [id(fn.declared)]
     for value in args:
         if not isinstance(value, Tensor) or value.node in builder.present:
             return None
-        parts.append(builder.shapes[value.node])
+        shape = builder.shapes[value.node]
+        parts += shape
+        if allowed:
+            parts += (specialize(size, allowed) for size in shape)
     for name, setting in settings.items():
         if not isinstance(setting, int | float | str | Expr):
             return None
