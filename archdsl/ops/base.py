@@ -114,6 +114,23 @@ class Primitive:
         """Parameters and MACs of one application, for concrete shapes."""
         return Cost()
 
+    def traffic(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int]:
+        """How many values of activations it reads and writes in evaluation; (0, 0): its output is its input.
+
+        For concrete shapes; values read twice, by a window that slides, count once.
+        """
+        read = 0
+        for c, h, w in xs[: self.tensors(len(xs))]:
+            read += c * h * w
+        return read, y[0] * y[1] * y[2]
+
+    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
+        """The first and the last row (or column) of its x rows of input that row `at` of y reads.
+
+        They may lie outside of the input, where there is padding.  None: it reads no values.
+        """
+        return (0, 0) if x == 1 else (at, at)
+
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer | None:
         """The module that holds its weights or state, for concrete shapes; None where it has none."""
         return None

@@ -7,7 +7,7 @@ from typing import Any
 
 from archdsl.ir.expr import eq
 from archdsl.ops.base import Attrs, Cost, Demand, Layer, Primitive, Setting, Sizes
-from archdsl.ops.geometry import padding, windowed
+from archdsl.ops.geometry import padding, window_seen, windowed
 
 _K = Setting("k", "int", 3, "kernel size", low=1)
 _S = Setting("s", "int", 1, "stride", low=1)
@@ -43,6 +43,9 @@ class Conv(Primitive):
         weights = y[0] * (xs[0][0] // a["g"]) * a["k"] ** 2
         return Cost(weights + (y[0] if a["bias"] else 0), weights * y[1] * y[2])
 
+    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
+        return window_seen(at, a["k"], a["s"], a["d"])
+
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
         return _conv2d(xs[0][0], y[0], a, groups=a["g"])
 
@@ -69,6 +72,9 @@ class DepthwiseConv(Primitive):
     def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:
         weights = y[0] * a["k"] ** 2
         return Cost(weights + (y[0] if a["bias"] else 0), weights * y[1] * y[2])
+
+    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
+        return window_seen(at, a["k"], a["s"], a["d"])
 
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
         return _conv2d(y[0], y[0], a, groups=y[0])

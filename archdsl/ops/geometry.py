@@ -29,6 +29,12 @@ def windowed(x: Sizes, c: Any, k: Any, s: Any, d: Any, demand: Demand) -> Sizes:
     return (c, strided(h - missing, s), strided(w - missing, s))
 
 
+def window_seen(at: int, k: int, s: int, d: int) -> tuple[int, int]:
+    """The first and last position that a window reads for output position `at` (see `Primitive.sees`)."""
+    first = at * s - padding(k, d)
+    return first, first + d * (k - 1)
+
+
 def strided(n: Any, s: Any) -> Any:
     """ceil(n / s)."""
     return (n - 1) // s + 1

@@ -59,6 +59,9 @@ class Dropout(Primitive):
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
         return xs[0]
 
+    def traffic(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int]:
+        return 0, 0
+
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
         return Layer("Dropout", {"p": a["p"]}, positional=1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archdsl.ops.base import Attrs, Demand, Primitive, Setting, Sizes
-from archdsl.ops.geometry import padding, windowed
+from archdsl.ops.geometry import padding, window_seen, windowed
 
 
 class Pool(Primitive):
@@ -24,6 +24,9 @@ class Pool(Primitive):
 
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
         return windowed(xs[0], xs[0][0], a["k"], a["s"], 1, demand)
+
+    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
+        return window_seen(at, a["k"], a["s"], 1)
 
 
 class MaxPool(Pool):
@@ -66,6 +69,9 @@ class GlobalPool(Primitive):
 
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
         return (xs[0][0], 1, 1)
+
+    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
+        return (0, x - 1)
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs

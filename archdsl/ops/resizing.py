@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import ceil, floor
 from typing import Any
 
 from archdsl.ir.expr import Apply, Pick, apply, both, eq, le, pick
@@ -74,6 +75,15 @@ class Resize(Primitive):
         message = "{h} × {w} resized by {scale} is no whole number of pixels"
         demand(whole, "ARCH320", message, h=h, w=w, scale=a["scale"])
         return (c, h * up // down, w * up // down)
+
+    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
+        if a["mode"] == "nearest":
+            return (at * x // y, at * x // y)
+        if a["align_corners"]:
+            place = Fraction(at * (x - 1), max(y - 1, 1))
+        else:
+            place = max(Fraction(0), Fraction((2 * at + 1) * x, 2 * y) - Fraction(1, 2))
+        return (floor(place), ceil(place))
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs

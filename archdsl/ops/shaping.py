@@ -22,6 +22,9 @@ class Identity(Primitive):
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
         return xs[0]
 
+    def traffic(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int]:
+        return 0, 0
+
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
@@ -46,6 +49,12 @@ class Zero(Primitive):
         _, h, w = xs[0]
         demand_divisible(xs[0], a["s"], demand)
         return (a["c"], strided(h, a["s"]), strided(w, a["s"]))
+
+    def traffic(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int]:
+        return 0, y[0] * y[1] * y[2]
+
+    def sees(self, at: int, x: int, y: int, a: Attrs) -> None:
+        return None
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
@@ -100,6 +109,9 @@ class Shift(Primitive):
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
         return xs[0]
 
+    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
+        return (at + 1, at + 1)
+
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
@@ -148,6 +160,9 @@ class PixelShuffle(Primitive):
         message = "{c} channels are no multiple of {r} × {r}"
         demand(eq(c % (r * r), 0), "ARCH312", message, c=c, r=r)
         return (c // (r * r), h * r, w * r)
+
+    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
+        return (at // a["r"], at // a["r"])
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs

@@ -3,11 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from archdsl import ops
 from archdsl.ir.graph import Graph, Node
 from archdsl.ops.base import Cost
+from archdsl.passes.memory import Memory, activation_memory, traffic
+from archdsl.passes.receptive import ReceptiveField, receptive_fields
 from archdsl.passes.shapes import FixedShape, infer
+
+
+@dataclass(frozen=True)
+class NodeCost:
+    """Of one node, per image; `memory_bytes` is what all activations take while it runs."""
+
+    params: int
+    macs: int
+    read_bytes: int
+    written_bytes: int
+    memory_bytes: int
+    receptive_field: ReceptiveField
+
+    @property
+    def flops(self) -> int:
+        return 2 * self.macs
+
+    @property
+    def traffic_bytes(self) -> int:
+        return self.read_bytes + self.written_bytes
+
+
+@dataclass(frozen=True)
+class NetworkCost:
+    """Of a network, per image.  Traffic and memory are of activations in `dtype`, not of weights.
+
+    `receptive_field` is that of the main output, the first that the spec names.
+    """
+
+    nodes: Mapping[str, NodeCost]
+    params: int
+    macs: int
+    traffic_bytes: int
+    memory: Memory
+    receptive_field: ReceptiveField
+    dtype: str
+
+    @property
+    def flops(self) -> int:
+        return 2 * self.macs
+
+
+def network_cost(
+    graph: Graph, shapes: Mapping[str, FixedShape] | None = None, dtype: str = "float32"
+) -> NetworkCost:
+    """Everything a network costs, per node and in total.  Raises KeyError for a dtype without a size."""
+    shapes = shapes or infer(graph)
+    counted, moved = costs(graph, shapes), traffic(graph, shapes, dtype)
+    memory, fields = activation_memory(graph, shapes, dtype), receptive_fields(graph, shapes)
+    nodes = {
+        name: NodeCost(cost.params, cost.macs, *moved[name], memory.during[name], fields[name])
+        for name, cost in counted.items()
+    }
+    whole = total(counted.values())
+    output = next(iter(graph.outputs.values()))
+    field = fields[output] if output in fields else ReceptiveField(1, 1, (False, False))
+    bytes_moved = sum(read + written for read, written in moved.values())
+    return NetworkCost(nodes, whole.params, whole.macs, bytes_moved, memory, field, dtype)
 
 
 def costs(graph: Graph, shapes: Mapping[str, FixedShape] | None = None) -> dict[str, Cost]:
