@@ -320,6 +320,7 @@ def tie(ev: Evaluator, statement: ast.Tie, frame: Frame, counts: dict[str, int])
     for member in statement.members:
         key = _tie_key(member, _key(ev, member, frame))
         if key not in frame.written:
+            ev.evaluate(member, frame)  # says nothing more of a name whose value is in error
             raise frame.error("ARCH220", "only what was assigned here can be tied", member)
         start, end = frame.written[key]
         names = list(ev.builder.nodes)[start:end]
