@@ -12,9 +12,10 @@ from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
 from archdsl.passes.bind import Binder
+from archdsl.spec.deciding import BUDGET
 from archdsl.spec.elaborate import Elaborated, elaborate
 from archdsl.spec.lint import lint_decisions, lint_names
-from archdsl.spec.prove import BUDGET, Proof, prove
+from archdsl.spec.prove import Proof, prove
 from archdsl.spec.require import check_requirements
 from archdsl.spec.search import read_search
 

@@ -1,34 +1,25 @@
 """Proves what must hold in every network of a space, or finds the decisions under which it does not.
 
-Never by enumeration.  A condition over decisions is first evaluated over the sets of values that its
-parts can have; where that leaves it open, the decisions it depends on are split one at a time, those
-nearest first, until every branch is settled or the budget is spent.
+Never by enumeration: see `archdsl.spec.deciding`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, Severity
-from archdsl.ir import Apply, Dim, Expr, Graph, Mux, Pick, Value
+from archdsl.ir import Mux
 from archdsl.ir.expr import apply
 from archdsl.ir.resolve import evaluate
 from archdsl.ops.base import ADVISORY
 from archdsl.passes.bind import Binder, Bound
 from archdsl.passes.dominance import in_every_network
 from archdsl.spec.builder import Obligation
+from archdsl.spec.deciding import BUDGET, Outcomes, Searcher, Undecided
 from archdsl.spec.elaborate import Elaborated
-from archdsl.spec.possible import Possible, Unbounded
-
-BUDGET = 50_000
-"""Sub-expressions evaluated for one condition, over all its splits, before it is left open."""
-TOTAL = 20
-"""All conditions of one graph together may take this many times the budget of one."""
-
-Outcomes = dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -51,103 +42,6 @@ class Proof:
         return self.ok and not self.open
 
 
-class Undecided(Exception):
-    """The budget was spent."""
-
-
-def support(value: Value, definitions: Mapping[Dim, Any]) -> dict[str, None]:
-    """The decisions that a value depends on, nearest first."""
-    found: dict[str, None] = {}
-    seen: set[Value] = set()
-    ahead: list[Value] = [value]
-    while ahead:
-        later: list[Value] = []
-        for here in ahead:
-            if not isinstance(here, Expr) or here in seen:
-                continue
-            seen.add(here)
-            if isinstance(here, Pick):
-                found.setdefault(here.decision)
-            elif isinstance(here, Apply):
-                later.extend(here.args)
-            elif isinstance(here, Dim):
-                mux, sizes = definitions[here]
-                if isinstance(mux.on, str):
-                    found.setdefault(mux.on)
-                else:
-                    later.append(mux.on)
-                later.extend(s for s in sizes if s is not None)
-        ahead = later
-    return found
-
-
-class Searcher:
-    """Looks for outcomes that make a condition false."""
-
-    def __init__(self, graph: Graph, definitions: Mapping[Dim, Any], budget: int = BUDGET):
-        self.graph, self.definitions, self.budget = graph, definitions, budget
-        self.total = TOTAL * budget
-
-    def counterexample(self, condition: Value, allowed: Mapping[str, Sequence[int]]) -> Outcomes | None:
-        """Outcomes under which the condition is false whatever the rest; None if there are none.
-
-        Raises Undecided.
-        """
-        if condition is True:
-            return None
-        order = list(support(condition, self.definitions))
-        found = self._split(condition, dict(allowed), order)
-        return None if found is None else self._least(condition, found, allowed)
-
-    def _truth(self, condition: Value, allowed: Mapping[str, Sequence[int]]) -> frozenset[Any]:
-        values = Possible(self.definitions, allowed)
-        try:
-            return values.of(condition)
-        except Unbounded:
-            return frozenset((True, False))
-        finally:
-            self.total -= values.work
-
-    def _split(
-        self, condition: Value, allowed: dict[str, Sequence[int]], order: list[str]
-    ) -> Outcomes | None:
-        stack = [allowed]
-        enough = max(self.total - self.budget, 0)
-        while stack:
-            here = stack.pop()
-            if self.total <= enough:
-                raise Undecided
-            truth = self._truth(condition, here)
-            if truth == {True} or not truth:
-                continue
-            if truth == {False}:
-                return {d: o[0] for d, o in here.items() if len(o) == 1}
-            decision = next((d for d in order if len(self._outcomes(d, here)) > 1), None)
-            if decision is None:
-                raise Undecided
-            stack.extend({**here, decision: (o,)} for o in reversed(self._outcomes(decision, here)))
-        return None
-
-    def _outcomes(self, decision: str, allowed: Mapping[str, Sequence[int]]) -> Sequence[int]:
-        found = allowed.get(decision)
-        if found is not None:
-            return found
-        known = self.graph.decisions.get(decision)
-        return range(known.size) if known else (0,)
-
-    def _least(self, condition: Value, found: Outcomes, allowed: Mapping[str, Sequence[int]]) -> Outcomes:
-        """Without the decisions that are not needed for the condition to fail."""
-        fixed = {d for d, o in allowed.items() if len(o) == 1}
-        kept = dict(found)
-        for decision in reversed(list(found)):
-            if decision in fixed:
-                continue
-            fewer = {d: o for d, o in kept.items() if d != decision}
-            if self._truth(condition, {**allowed, **{d: (o,) for d, o in fewer.items()}}) == {False}:
-                kept = fewer
-        return kept
-
-
 @dataclass
 class Prover:
     """Decides the obligations of one elaborated space or network."""
@@ -156,7 +50,7 @@ class Prover:
     budget: int = BUDGET
 
     def __post_init__(self) -> None:
-        self.searcher = Searcher(self.found.graph, self.found.definitions, self.budget)
+        self.searcher = Searcher(self.found.graph.decisions, self.found.definitions, self.budget)
         self._binder: Binder | None = None
         self._consumers: dict[str, list[tuple[str, Any]]] | None = None
 

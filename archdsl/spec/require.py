@@ -13,9 +13,9 @@ from archdsl.ir.resolve import specialize
 from archdsl.passes.bind import Binder, Bound
 from archdsl.passes.bounds import least_cost
 from archdsl.passes.cost import costs, total
+from archdsl.spec.deciding import Searcher, Undecided, support
 from archdsl.spec.elaborate import Elaborated
 from archdsl.spec.possible import Possible, Unbounded
-from archdsl.spec.prove import Searcher, Undecided, support
 
 TRIES = 20
 """Random networks tried before it is said that none was found to meet a requirement."""
@@ -49,7 +49,7 @@ def _finding(
 
 
 def _decided(found: Elaborated, requirement: Requirement, budget: int) -> Iterator[Diagnostic]:
-    searcher = Searcher(found.graph, found.definitions, budget)
+    searcher = Searcher(found.graph.decisions, found.definitions, budget)
     broken = apply("not", requirement.condition)
     try:
         met = searcher.counterexample(broken, {})
