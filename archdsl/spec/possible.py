@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from archdsl.ir import Apply, Dim, Expr, Mux, Pick, Value
@@ -34,7 +35,7 @@ def possible(value: Value, builder: Builder, allowed: Allowed) -> Values:
 
 
 class Possible:
-    """Possible values under fixed allowed outcomes, each sub-expression computed once."""
+    """Possible values under fixed allowed outcomes, each sub-expression computed once, none by recursion."""
 
     def __init__(self, definitions: Mapping[Dim, tuple[Mux, tuple[Value | None, ...]]], allowed: Allowed):
         self._definitions, self._allowed = definitions, allowed
@@ -46,81 +47,111 @@ class Possible:
         return len(self._known)
 
     def of(self, value: Value) -> Values:
+        """The values; raises Unbounded."""
         if not isinstance(value, Expr):
             return frozenset((value,))
-        if value not in self._known:
-            self._known[value] = self._compute(value)
-        found = self._known[value]
+        known, ahead = self._known, [value]
+        while ahead:
+            here = ahead[-1]
+            if here in known:
+                ahead.pop()
+                continue
+            needs = [v for v in self._needs(here) if isinstance(v, Expr) and v not in known]
+            if needs:
+                ahead += needs
+                continue
+            known[here] = self._compute(here)
+            ahead.pop()
+        found = known[value]
         if found is None:
             raise Unbounded
         return found
 
+    def _needs(self, value: Expr) -> Sequence[Value]:
+        """What must be known before a value; first what decides on the rest."""
+        if isinstance(value, Apply):
+            if value.fn != "if":
+                return value.args
+            condition = value.args[0]
+            if isinstance(condition, Expr) and condition not in self._known:
+                return (condition,)
+            conditions = self._truths(condition)
+            return [
+                v for v, wanted in zip(value.args[1:], (True, False), strict=True) if wanted in conditions
+            ]
+        if isinstance(value, Dim):
+            on = self._definitions[value][0].on
+            if isinstance(on, Expr) and on not in self._known:
+                return (on,)
+            return self._sizes(value)
+        return ()
+
     def _compute(self, value: Expr) -> Values | None:
-        try:
-            if isinstance(value, Pick):
-                found = self._pick(value)
-            elif isinstance(value, Dim):
-                found = self._dim(value)
-            elif isinstance(value, Apply):
-                found = self._apply(value)
-            else:
+        found: Values | None
+        if isinstance(value, Pick):
+            found = self._pick(value)
+        elif isinstance(value, Dim):
+            found = self._joined(self._sizes(value))
+        elif not isinstance(value, Apply):
+            found = None
+        elif value.fn == "if":
+            found = self._joined(self._needs(value))
+        elif value.fn in ("and", "or"):
+            found = self._connective(value)
+        else:
+            found = self._apply(value)
+        return found if found is not None and len(found) <= LIMIT else None
+
+    def _of_known(self, value: Value) -> Values | None:
+        return self._known[value] if isinstance(value, Expr) else frozenset((value,))
+
+    def _truths(self, condition: Value) -> Values:
+        """What a known condition can be; either where that is not known."""
+        return self._of_known(condition) or frozenset((True, False))
+
+    def _joined(self, values: Sequence[Value]) -> Values | None:
+        found: set[Any] = set()
+        for value in values:
+            known = self._of_known(value)
+            if known is None:
                 return None
-        except Unbounded:
-            return None
-        return found if len(found) <= LIMIT else None
+            found |= known
+        return frozenset(found)
 
     def _pick(self, value: Pick) -> Values:
         outcomes = self._allowed.get(value.decision)
         chosen = value.values if outcomes is None else [value.values[o] for o in outcomes]
         return frozenset(v for v in chosen if v is not None)
 
-    def _dim(self, value: Dim) -> Values:
+    def _sizes(self, value: Dim) -> list[Value]:
+        """What a dimension can be: the sizes of the cases that can be picked."""
         mux, sizes = self._definitions[value]
-        outcomes = self._allowed.get(mux.on) if isinstance(mux.on, str) else None
-        found: set[Any] = set()
-        keys = None if isinstance(mux.on, str) else self._keys(mux.on)
-        for (key, _), size in zip(mux.cases, sizes, strict=True):
-            if size is None or (outcomes is not None and key not in outcomes):
-                continue
-            if keys is not None and key not in keys:
-                continue
-            found |= self.of(size)
-        return frozenset(found)
+        on = mux.on
+        keys = self._allowed.get(on) if isinstance(on, str) else self._of_known(on)
+        return [
+            size
+            for (key, _), size in zip(mux.cases, sizes, strict=True)
+            if size is not None and (keys is None or key in keys)
+        ]
 
-    def _keys(self, on: Value) -> Values | None:
-        try:
-            return self.of(on)
-        except Unbounded:
+    def _apply(self, value: Apply) -> Values | None:
+        sets = [self._of_known(a) for a in value.args]
+        known = [s for s in sets if s is not None]
+        if len(known) < len(sets) or prod(map(len, known)) > LIMIT * 8:
             return None
-
-    def _apply(self, value: Apply) -> Values:
-        if value.fn == "if":
-            conditions = self._keys(value.args[0]) or frozenset((True, False))
-            found: Values = frozenset()
-            if True in conditions:
-                found |= self.of(value.args[1])
-            if False in conditions:
-                found |= self.of(value.args[2])
-            return found
-        if value.fn in ("and", "or"):
-            return self._connective(value)
-        sets = [self.of(a) for a in value.args]
-        if len(sets) == 2 and len(sets[0]) * len(sets[1]) > LIMIT * 8:
-            raise Unbounded
         function = FUNCTIONS[value.fn]
-        found = frozenset()
         values: set[Any] = set()
-        for combination in product(*sets):
+        for combination in product(*known):
             try:
                 values.add(function(*combination))
-            except ZeroDivisionError:
+            except ArithmeticError:
                 continue
-        return found | values
+        return frozenset(values)
 
     def _connective(self, value: Apply) -> Values:
         """One side may settle it where the other is not known."""
         decisive = value.fn == "or"
-        sides = [self._keys(a) or frozenset((True, False)) for a in value.args]
-        if frozenset((decisive,)) in sides:
+        left, right = (self._truths(a) for a in value.args)
+        if frozenset((decisive,)) in (left, right):
             return frozenset((decisive,))
-        return frozenset(FUNCTIONS[value.fn](a, b) for a in sides[0] for b in sides[1])
+        return frozenset(FUNCTIONS[value.fn](a, b) for a in left for b in right)
