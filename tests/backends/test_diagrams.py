@@ -65,7 +65,7 @@ b3 [add] shape=ellipse
 b4 [logits; 8 × 32 × 64] shape=box
 b0 -> b1
 b1 -> b2
-b0 -> b2 [style=dashed weight=0]
+b0 -> b2 [style=dashed]
 b2 -> b3
 b3 -> b4
 """
@@ -110,6 +110,25 @@ def test_a_tensor_of_which_only_the_size_is_read_comes_by_a_dashed_arrow():
     kinds = {(e.tail, e.head): e.kind for e in diagram.network(CHAIN, "op").edges}
     assert kinds["image", "up"] == "size"
     assert kinds["stem", "up"] == "tensor"
+
+
+def test_ops_that_share_an_activation_are_drawn_side_by_side():
+    conv = "k = 3, s = 1, d = 1, g = 1, bias = false"
+    graph = parse(f"""
+        network Shared {{
+          input image [3, 8, 8]
+          op left = act_conv
+          op right = act_conv
+          %left.relu = relu(%image) @left
+          %left.conv = conv(%left.relu; c = 3, {conv}) @left
+          %right.conv = conv(%left.relu; c = 3, {conv}) @right
+          %sum = add(%left.conv, %right.conv)
+          output y = %sum
+        }}
+    """)
+    arrows = {(e.tail, e.head) for e in diagram.network(graph, "op").edges}
+    assert ("image", "right") in arrows
+    assert ("left", "right") not in arrows
 
 
 def test_boxes_are_filled_by_resolution():

@@ -6,13 +6,14 @@ reads these.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from archdsl import ops
 from archdsl.backends.diagram import paths
 from archdsl.ir.graph import Graph, Mux, Node
+from archdsl.ops.base import Primitive
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,14 @@ def atoms(graph: Graph, *, split: bool = False) -> Atoms:
     of = {name: name for name in graph.inputs}
     for name, item in graph.nodes.items():
         of[name] = name if split else _op_of(graph, name, item)
+    reads = _reads(graph, of)
     if not split:
-        _fold_candidates(graph, of)
+        reads = _fold_candidates(graph, of, reads)
     members: dict[str, list[str]] = {}
     for name, path in of.items():
         members.setdefault(path, []).append(name)
     found = {path: _atom(graph, path, tuple(nodes)) for path, nodes in members.items()}
-    return Atoms(found, of, _reads(graph, of))
+    return Atoms(found, of, reads)
 
 
 def _atom(graph: Graph, path: str, nodes: tuple[str, ...]) -> Atom:
@@ -80,13 +82,72 @@ def _op_of(graph: Graph, name: str, item: Node | Mux) -> str:
     return name
 
 
-def _fold_candidates(graph: Graph, of: dict[str, str]) -> None:
-    """Ops that stand beside a mux and are read by it alone become part of it."""
-    readers: dict[str, set[str]] = {}
-    for name, item in graph.nodes.items():
-        for source in item.inputs:
-            if of[source] != of[name]:
-                readers.setdefault(of[source], set()).add(of[name])
+def _reads(graph: Graph, of: Mapping[str, str]) -> tuple[Read, ...]:
+    """What atoms read of each other; each pair once, as a tensor where it is read in both ways."""
+    origins = _Origins(graph, of)
+    return _distinct(
+        Read(source, of[name], _reads_size(item, port))
+        for name, item in graph.nodes.items()
+        for port, given in enumerate(item.inputs)
+        for source in origins.of(given, of[name])
+        if of[source] != of[name]
+    )
+
+
+def _distinct(reads: Iterable[Read]) -> tuple[Read, ...]:
+    found: dict[tuple[str, str], bool] = {}
+    for read in reads:
+        pair = read.source, read.reader
+        found[pair] = found.get(pair, True) and read.size
+    return tuple(Read(source, reader, size) for (source, reader), size in found.items())
+
+
+class _Origins:
+    """Undoes, for the eye, that ops share what they compute alike.
+
+    Where two ops begin with the same activation of the same tensor it is computed once, inside the first of
+    them; but the second still reads the tensor, and not the first.
+    """
+
+    def __init__(self, graph: Graph, atom_of: Mapping[str, str]) -> None:
+        self.graph, self.atom_of = graph, atom_of
+        self.inner = {
+            source
+            for name, item in graph.nodes.items()
+            for source in item.inputs
+            if atom_of[source] == atom_of[name]
+        }
+
+    def of(self, source: str, reader: str) -> tuple[str, ...]:
+        """What an atom reads when it reads this: the tensor, or what a shared beginning of an op reads."""
+        node = self.graph.nodes.get(source)
+        home = self.atom_of[source]
+        if home == reader or source not in self.inner or not isinstance(node, Node) or not _is_free(node):
+            return (source,)
+        if any(self.atom_of[given] == home for given in node.inputs):
+            return (source,)
+        return node.inputs
+
+
+def _is_free(node: Node) -> bool:
+    """Whether its primitive has neither parameters nor MACs, whatever the shapes."""
+    return type(ops.get(node.op)).cost is Primitive.cost
+
+
+def _reads_size(item: Node | Mux, port: int) -> bool:
+    """Whether an input is a tensor setting, `like`: these follow the positional ones."""
+    if isinstance(item, Mux):
+        return False
+    primitive = ops.get(item.op)
+    most = primitive.arity[1]
+    return bool(primitive.tensor_settings) and most is not None and port >= most
+
+
+def _fold_candidates(graph: Graph, of: dict[str, str], reads: tuple[Read, ...]) -> tuple[Read, ...]:
+    """Makes ops that stand beside a mux, and are read by it alone, part of it."""
+    readers: dict[str, set[str]] = {path: set() for path in of.values()}
+    for read in reads:
+        readers[of[read.source]].add(read.reader)
     outputs = {of[source] for source in graph.outputs.values()}
     into: dict[str, str] = {}
     for name, item in graph.nodes.items():
@@ -101,23 +162,5 @@ def _fold_candidates(graph: Graph, of: dict[str, str]) -> None:
         into.update(dict.fromkeys(inside, name))
     for name, path in of.items():
         of[name] = into.get(path, path)
-
-
-def _reads(graph: Graph, of: Mapping[str, str]) -> tuple[Read, ...]:
-    """Each pair once; as a tensor where it is read in both ways."""
-    found: dict[tuple[str, str], bool] = {}
-    for name, item in graph.nodes.items():
-        for port, source in enumerate(item.inputs):
-            if of[source] != of[name]:
-                pair = source, of[name]
-                found[pair] = found.get(pair, True) and _reads_size(item, port)
-    return tuple(Read(source, reader, size) for (source, reader), size in found.items())
-
-
-def _reads_size(item: Node | Mux, port: int) -> bool:
-    """Whether an input is a tensor setting, `like`: these follow the positional ones."""
-    if isinstance(item, Mux):
-        return False
-    primitive = ops.get(item.op)
-    most = primitive.arity[1]
-    return bool(primitive.tensor_settings) and most is not None and port >= most
+    moved = (replace(read, reader=into.get(read.reader, read.reader)) for read in reads)
+    return _distinct(read for read in moved if of[read.source] != read.reader)

@@ -31,7 +31,7 @@ SHAPES: dict[Kind, dict[str, str]] = {
 
 _EDGES: dict[str, dict[str, str]] = {
     "tensor": {},
-    "size": {"style": "dashed", "weight": "0", "color": style.FAINT},
+    "size": {"style": "dashed", "color": style.FAINT},
     "below": {"style": "invis"},
 }
 
