@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from archdsl.collector import paused
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
 from archdsl.ir import Decision, Graph
 from archdsl.lang import ast
@@ -269,7 +270,8 @@ def _well_typed(found: Elaborated) -> Graph:
 
 def load(path: str | Path, *, text: str | None = None) -> Program:
     """Reads a file and what it imports; `text` replaces what is on disk.  Raises SpecError."""
-    return Program(load_unit(path, text=text))
+    with paused():
+        return Program(load_unit(path, text=text))
 
 
 def bind(space: Space, decisions: Mapping[str, Any]) -> Network:
