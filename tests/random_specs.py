@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from archdsl.lang import ast
+from archdsl.diagnostics import Source
+from archdsl.lang import ast, parse
 from archdsl.lang.machine import Token, language
 
 UNITS = [
@@ -180,3 +181,29 @@ def commented(draw: st.DrawFn, text: str) -> str:
         parts += [text[at:place], before, comment, after if comment else " "]
         at = place
     return "".join([*parts, text[at:]])
+
+
+def _values(node: object) -> list[ast.Expr]:
+    """The expressions below a node around which parentheses change nothing."""
+    found: list[ast.Expr] = []
+    for name in getattr(node, "__slots__", ()):
+        child = getattr(node, name)
+        if name in ("targets", "names", "name", "space", "origin", "inputs", "path", "span"):
+            continue
+        for part in child if isinstance(child, tuple) else (child,):
+            bracketless = isinstance(node, ast.Return) and isinstance(part, ast.List)
+            if isinstance(part, ast.Expr) and not isinstance(part, ast.Every) and not bracketless:
+                found.append(part)
+            found += _values(part)
+    return found
+
+
+@st.composite
+def parenthesised(draw: st.DrawFn, text: str) -> str:
+    """The text with parentheses put around some of its values."""
+    values = _values(parse(Source("random.arch", text)))
+    chosen = draw(st.lists(st.sampled_from(values), max_size=6)) if values else []
+    marks = [(value.span[1], 0, ")") for value in chosen] + [(value.span[0], 1, "(") for value in chosen]
+    for at, _, mark in sorted(marks, reverse=True):
+        text = text[:at] + mark + text[at:]
+    return text

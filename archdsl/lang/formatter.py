@@ -20,14 +20,15 @@ class FormatterError(Exception):
     """The formatter would have changed what a file means; a mistake of archdsl, not of the spec."""
 
 
-def format_source(source: Source) -> str:
-    """The canonical text of a spec.
+def format_source(source: Source, file: ast.File | None = None) -> str:
+    """The canonical text of a spec; `file` is its AST, where it has been parsed already.
 
     The result parses to the same AST, keeps every comment, and formatting it again changes nothing: this is
     checked before it is returned, and FormatterError says that it did not hold.  Raises SpecError where the
     source does not parse.
     """
-    file = parse(source)
+    if file is None:
+        file = parse(source)
     text = unparse(file, source)
     if text != source.text:  # a text that is its own canonical form keeps all three promises
         _check(file, Source(source.name, text))

@@ -71,9 +71,12 @@ class _Parse:
     def advance(self, tokens: Iterator[Any]) -> Token | None:
         """Read tokens until one cannot come where it stands, and return that; None at the end."""
         lang = language()
-        actions, rules, passing, kinds = lang.actions, lang.rules, -lang.passing, lang.kinds
-        fixed, name = lang.fixed, lang.name
-        callbacks: list[Any] = [getattr(self.builder, rule.build) if rule.build else None for rule in rules]
+        actions, passing, kinds, fixed, name = lang.actions, -lang.passing, lang.kinds, lang.fixed, lang.name
+        rules = [
+            (rule.size, rule.origin, rule.mode, rule.pick, getattr(self.builder, rule.build, None))
+            for rule in lang.rules
+        ]
+        origins = [rule.origin for rule in lang.rules]
         states, values, starts, end = self.states, self.values, self.starts, self.end
         row = actions[states[-1]]
         for token in tokens:
@@ -89,11 +92,11 @@ class _Parse:
                     return cast(Token, token)
             action = row[kind]
             while action < 0:
-                size, origin, mode, pick, _ = rules[action]
+                size, origin, mode, pick, build = rules[action]
                 if mode == ONE:
-                    value = callbacks[action]((starts[-size], end), pick(values))
+                    value = build((starts[-size], end), pick(values))
                 elif mode == MANY:
-                    value = callbacks[action]((starts[-size], end), *pick(values))
+                    value = build((starts[-size], end), *pick(values))
                 elif mode == EXTEND:
                     value = values[-size]
                     value += pick(values)
@@ -108,11 +111,11 @@ class _Parse:
                 row = actions[state]
                 action = row[kind]
                 while action < passing:
-                    state = below[rules[action].origin]
+                    state = below[origins[action]]
                     row = actions[state]
                     action = row[kind]
                 states[-1] = state
-            if action == 0 or len(states) > MAX_STACK:
+            if action == 0 or len(starts) > MAX_STACK:
                 self.end = end
                 return cast(Token, token)
             states.append(action)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from archdsl.diagnostics import Source
 from archdsl.lang import ast, format_source, parse, unparse
-from random_specs import commented, expressions, files
+from random_specs import commented, expressions, files, parenthesised
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
@@ -31,10 +31,18 @@ def test_an_expression_needs_no_more_parentheses_than_it_gets(expression: ast.Ex
     assert file.items[0].value == expression  # type: ignore[union-attr]
 
 
+@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@given(files.map(unparse), st.data())
+def test_parentheses_without_need_change_nothing(text: str, data: st.DataObject):
+    padded = data.draw(parenthesised(text))
+    assert parse(Source("random.arch", padded)) == parse(Source("random.arch", text))
+    assert format_source(Source("random.arch", padded)) == text
+
+
 @settings(max_examples=500, deadline=None, suppress_health_check=SLOW)
 @given(st.data())
 def test_formatting_keeps_every_comment_wherever_it_stands(data: st.DataObject):
-    text = data.draw(files.map(unparse).flatmap(commented))
+    text = data.draw(files.map(unparse).flatmap(parenthesised).flatmap(commented))
     source = Source("random.arch", text)
     formatted = format_source(source)
     before, after = parse(source), parse(Source("random.arch", formatted))
