@@ -88,7 +88,10 @@ class _Writer:
             self._edge(graph, edge)
 
     def _inside(self, graph: Any, cluster_id: str | None) -> None:
-        for box in self.boxes.get(cluster_id, ()):
+        boxes = self.boxes.get(cluster_id, [])
+        if cluster_id is not None and self.drawing.direction == "LR":
+            boxes = boxes[::-1]  # Graphviz puts the last of a cluster on top
+        for box in boxes:
             graph.node(self.ids[box.id], **_box(box))
         for number, cluster in self.clusters.get(cluster_id, ()):
             with graph.subgraph(name=f"cluster_{number}") as inner:
