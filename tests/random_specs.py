@@ -10,28 +10,8 @@ from hypothesis import strategies as st
 from archdsl.diagnostics import Source
 from archdsl.lang import ast, parse
 from archdsl.lang.machine import Token, language
+from archdsl.lang.mistakes import UNITS
 
-UNITS = [
-    "ns",
-    "us",
-    "ms",
-    "s",
-    "min",
-    "h",
-    "fps",
-    "K",
-    "M",
-    "G",
-    "T",
-    "KB",
-    "MB",
-    "GB",
-    "TB",
-    "KiB",
-    "MiB",
-    "GiB",
-    "TiB",
-]
 BINARY = ["+", "-", "*", "/", "==", "!=", "<", "<=", ">", ">=", "in", "and", "or"]
 WORDS = ["x", "y", "n1", "keep", "OPS", "Node", "conv_bn_relu", "s", "ms", "K", "i_1", "_", "inputs", "e5"]
 

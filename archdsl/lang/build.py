@@ -1,34 +1,18 @@
-"""The parser's callbacks: one method a rule of the grammar, each making its AST node.
-
-A method gets the span of its rule and the values of its parts: nodes, or tokens (matches of the scanner,
-whose last group is the token).  Mistakes that the grammar lets through, so that they can be named, are
-reported here; the method then returns something to go on with.
-"""
+"""The parser's callbacks for files, declarations, statements and clauses; see `values` for the rest."""
 
 from __future__ import annotations
 
-import math
-import re
 from typing import Any, TypeVar
 
-from archdsl.diagnostics import Diagnostic, Label, Location, Source, closest
+from archdsl.diagnostics import Source, closest
 from archdsl.lang import ast
 from archdsl.lang.ast import Expr, Span
 from archdsl.lang.machine import Token
-from archdsl.lang.precedence import UnfoldableError, fold
 from archdsl.lang.reading import shortened
+from archdsl.lang.values import MAX_DEPTH, Values, place, word
 
 SETTING_TYPES = ("int", "float", "bool", "str", "op")
-MAX_DEPTH = 100
 MAX_NESTING = 20
-MAX_DIGITS = 18
-MAX_ERRORS = 20
-_ESCAPES = {'"': '"', "\\": "\\", "n": "\n", "t": "\t"}
-_WITHOUT_BRACKETS = (ast.Binary, ast.Chain, ast.Conditional, ast.Range)
-_REFERENCES = (ast.Set, ast.Name, ast.Call, ast.Index, ast.Attribute)
-_ESCAPE = re.compile(r"\\(.)")
-_NUMBER_PART = re.compile(r"[0-9.]+")
-
 
 Nesting = TypeVar("Nesting", ast.Stage, ast.Group)
 
@@ -37,29 +21,12 @@ class UnsupportedError(Exception):
     """The file is of a version that this parser does not know; already reported."""
 
 
-def word(token: Token) -> str:
-    return token[token.lastindex or 0]
+class Builder(Values):
+    """Makes the nodes of a file."""
 
-
-def place(token: Token) -> Span:
-    return token.span(token.lastindex or 0)
-
-
-class Builder:
     def __init__(self, source: Source):
-        self.source = source
-        self.diagnostics: list[Diagnostic] = []
+        super().__init__(source)
         self.levels: dict[int, int] = {}
-
-    def report(
-        self, code: str, headline: str, span: Span, label: str = "", help_line: str | None = None
-    ) -> None:
-        self.add(Diagnostic(code, headline, Label(Location(self.source, *span), label), help=help_line))
-
-    def add(self, finding: Diagnostic) -> None:
-        """Keep a finding, unless there are many already: no more are shown."""
-        if len(self.diagnostics) < MAX_ERRORS:
-            self.diagnostics.append(finding)
 
     # ------------------------------------------------------------ files and declarations
 
@@ -209,199 +176,6 @@ class Builder:
         label_word = None if label is None else word(label)
         return self.nested(ast.Group(word(kind), label_word, clauses, span=span), clauses)
 
-    # ------------------------------------------------------------ expressions
-
-    def row(self, span: Span, *parts: Expr | Token) -> Expr:
-        try:
-            return fold(span, parts)
-        except UnfoldableError as mistake:
-            self.report(mistake.code, mistake.headline, mistake.span, help_line=mistake.help)
-            return ast.Name("_", span=span)
-
-    def negative(self, span: Span, minus: Token, operand: Expr) -> Expr:
-        return ast.Unary("-", operand, span=span)
-
-    def one_of(self, span: Span, source: Expr) -> Expr:
-        self.check_choosable(source, "one of")
-        return ast.OneOf(source, span=span)
-
-    def any_of(self, span: Span, count: Token, source: Expr) -> Expr:
-        self.check_choosable(source, f"any {word(count)} of")
-        return ast.AnyOf(self.whole(count), source, span=span)
-
-    def once(self, span: Span, source: Expr) -> Expr:
-        if not isinstance(source, _REFERENCES):
-            self.report(
-                "ARCH106",
-                "`once` takes a cell",
-                source.span,
-                "this is not a cell",
-                "name the cell: once Node, once Node(c = 8)",
-            )
-        return ast.Once(source, span=span)
-
-    def check_choosable(self, source: Expr, words: str) -> None:
-        if not isinstance(source, _REFERENCES):
-            self.report(
-                "ARCH106",
-                f"`{words}` takes a set",
-                source.span,
-                "this is not a set",
-                f"put the candidates in braces: {words} {{1..4}}, {words} {{skip, conv}}",
-            )
-
-    def name(self, span: Span, token: Token) -> ast.Name:
-        return ast.Name(token[token.lastindex or 0], span=span)
-
-    def integer(self, span: Span, token: Token) -> ast.Number:
-        digits = token[token.lastindex or 0]
-        return ast.Number(int(digits) if len(digits) <= MAX_DIGITS else self.whole(token), span=span)
-
-    def decimal(self, span: Span, token: Token) -> ast.Number:
-        return ast.Number(self.number(word(token), span), span=span)
-
-    def quantity(self, span: Span, token: Token) -> ast.Quantity:
-        text = word(token)
-        digits = _NUMBER_PART.match(text)
-        assert digits is not None
-        value = self.number(digits[0], span) if "." in digits[0] else self.whole(token, digits[0])
-        return ast.Quantity(value, text[digits.end() :].strip(), span=span)
-
-    def string(self, span: Span, token: Token) -> ast.String:
-        text = word(token)[1:-1]
-        if "\\" in text:
-            for escape in _ESCAPE.finditer(text):
-                if escape[1] not in _ESCAPES:
-                    at = span[0] + 1 + escape.start()
-                    self.report(
-                        "ARCH103",
-                        f"unknown escape `{escape[0]}`",
-                        (at, at + 2),
-                        help_line='strings know \\" \\\\ \\n and \\t; write \\\\ for a backslash',
-                    )
-            text = _ESCAPE.sub(lambda escape: _ESCAPES.get(escape[1], ""), text)
-        return ast.String(text, span=span)
-
-    def true(self, span: Span) -> ast.Bool:
-        return ast.Bool(True, span=span)
-
-    def false(self, span: Span) -> ast.Bool:
-        return ast.Bool(False, span=span)
-
-    def list(self, span: Span, *items: Expr) -> ast.List:
-        return ast.List(items, span=span)
-
-    def set(self, span: Span, *members: ast.Candidate) -> ast.Set:
-        return ast.Set(members, span=span)
-
-    def candidate(self, span: Span, label: Token | None, value: Expr) -> ast.Candidate:
-        return ast.Candidate(None if label is None else word(label), value, span=span)
-
-    def parentheses(self, span: Span, *entries: Any) -> Expr:
-        named = [entry for entry in entries if type(entry) is ast.Named]
-        if not named and len(entries) == 1:
-            if isinstance(entries[0], _WITHOUT_BRACKETS):
-                # The span grows over the parentheses; nobody else has seen the node yet.
-                object.__setattr__(entries[0], "span", span)
-            return entries[0]  # type: ignore[no-any-return]
-        if len(named) < len(entries):
-            wrong = next(entry for entry in entries[1 if not named else 0 :] if type(entry) is not ast.Named)
-            self.report(
-                "ARCH113",
-                "parentheses hold one value, or the entries of a record",
-                wrong.span,
-                "this has no name",
-                "write [a, b] for a list, {a, b} for a set, (name = a, other = b) for a record",
-            )
-        for entry in named:
-            self.path(entry.path)
-        return ast.Record(tuple(named), span=span)
-
-    def path(self, path: Expr) -> None:
-        """Report a record's key that is no decision path."""
-        node = path
-        while isinstance(node, ast.Attribute | ast.Index):
-            node = node.base
-        if not isinstance(node, ast.Name):
-            self.report(
-                "ARCH113",
-                "an entry is named by a path",
-                path.span,
-                help_line="write name = value, n1.1 = value or x[3].left = value",
-            )
-
-    def named(self, span: Span, path: Expr, value: Expr) -> ast.Named:
-        return ast.Named(path, value, span=span)
-
-    def call(self, span: Span, fn: Expr, *arguments: Any) -> ast.Call:
-        inputs = 0
-        for argument in arguments:
-            if type(argument) is ast.Named:
-                break
-            inputs += 1
-        settings = arguments[inputs:]
-        for argument in settings:
-            if type(argument) is not ast.Named or type(argument.path) is not ast.Name:
-                return self.mixed_call(span, fn, arguments)
-        return ast.Call(fn, arguments[:inputs], settings, span=span)
-
-    def mixed_call(self, span: Span, fn: Expr, arguments: tuple[Any, ...]) -> ast.Call:
-        """A call whose settings have no plain names, or stand before inputs."""
-        settings = tuple(argument for argument in arguments if type(argument) is ast.Named)
-        inputs = tuple(argument for argument in arguments if type(argument) is not ast.Named)
-        late = [argument for argument in inputs if argument.span[0] > settings[0].span[0]]
-        for argument in settings:
-            self.check_setting(argument)
-        if late:
-            self.report(
-                "ARCH110",
-                "an input after a setting",
-                late[0].span,
-                "inputs come first; a setting needs its name",
-                "write f(x, k = 3)",
-            )
-        return ast.Call(fn, inputs, settings, span=span)
-
-    def check_setting(self, argument: ast.Named) -> None:
-        if type(argument.path) is not ast.Name:
-            where = argument.path.span
-            self.report("ARCH113", "a setting's name is one word", where, help_line="write f(k = 3)")
-
-    def index(self, span: Span, base: Expr, *subscripts: Expr) -> ast.Index:
-        return ast.Index(base, subscripts, span=span)
-
-    def every(self, span: Span, star: Token) -> ast.Every:
-        return ast.Every(span=span)
-
-    def attribute(self, span: Span, base: Expr, token: Token) -> ast.Attribute:
-        return ast.Attribute(base, word(token)[1:], span=span)
-
-    def optional(self, span: Span, base: Expr) -> ast.Optional:
-        return ast.Optional(base, span=span)
-
-    # ------------------------------------------------------------ limits
-
-    def whole(self, token: Token, digits: str | None = None) -> int:
-        digits = word(token) if digits is None else digits
-        if len(digits) > MAX_DIGITS:
-            self.report(
-                "ARCH703", f"a number of {len(digits)} digits", place(token), f"at most {MAX_DIGITS} digits"
-            )
-            return 0
-        return int(digits)
-
-    def number(self, text: str, span: Span) -> float:
-        digits = _NUMBER_PART.match(text)
-        assert digits is not None
-        if len(digits[0].replace(".", "").lstrip("0")) > MAX_DIGITS:
-            self.report("ARCH703", "a number of too many digits", span, f"at most {MAX_DIGITS} digits")
-            return 0.0
-        value = float(text)
-        if math.isinf(value):
-            self.report("ARCH703", "a number too large to be kept", span, "the largest is about 1.8e308")
-            return 0.0
-        return value
-
     def nested(self, node: Nesting, inside: tuple[ast.Statement, ...] | tuple[ast.Clause, ...]) -> Nesting:
         """The node, which holds statements; reports one too many levels of such."""
         level = 1 + max((self.levels.get(id(statement), 0) for statement in inside), default=0)
@@ -409,34 +183,3 @@ class Builder:
         if level == MAX_NESTING + 1:
             self.report("ARCH702", "blocks nested too deeply", node.span, f"at most {MAX_NESTING} levels")
         return node
-
-    def bounded(self, *values: Expr) -> Expr:
-        """The first value; reports those nested more deeply than later phases, which recurse, should meet."""
-        for value in values:
-            # A level takes at least one character, so short values need no measuring.
-            if value.span[1] - value.span[0] > MAX_DEPTH and too_deep(value):
-                self.report(
-                    "ARCH702",
-                    "an expression nested too deeply",
-                    value.span,
-                    f"at most {MAX_DEPTH} levels",
-                    "name its parts: y = …, then use y",
-                )
-        return values[0]
-
-
-def too_deep(value: Expr) -> bool:
-    level: list[Any] = [value]
-    for _ in range(MAX_DEPTH + 1):
-        below: list[Any] = []
-        for node in level:
-            for field in node.__slots__:
-                child = getattr(node, field)
-                if type(child) is tuple:
-                    below.extend(c for c in child if hasattr(c, "span"))
-                elif hasattr(child, "span"):
-                    below.append(child)
-        if not below:
-            return False
-        level = below
-    return True

@@ -13,30 +13,14 @@ from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, closest
 from archdsl.lang.ast import Span
+from archdsl.lang.expectations import in_words
 from archdsl.lang.machine import acceptable, language
 from archdsl.lang.reading import shortened, starts_line
 
 UNITS = (
-    "ns",
-    "us",
-    "ms",
-    "s",
-    "min",
-    "h",
-    "fps",
-    "K",
-    "M",
-    "G",
-    "T",
-    "KB",
-    "MB",
-    "GB",
-    "TB",
-    "KiB",
-    "MiB",
-    "GiB",
-    "TiB",
-)
+    "ns", "us", "ms", "s", "min", "h", "fps",
+    "K", "M", "G", "T", "B", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB",
+)  # fmt: skip
 _LONG_UNITS = {
     "sec": "s", "second": "s", "msec": "ms", "millisecond": "ms", "usec": "us", "microsecond": "us",
     "nanosecond": "ns", "minute": "min", "mins": "min", "hour": "h", "hr": "h",
@@ -44,9 +28,9 @@ _LONG_UNITS = {
 _NUMBER_BEFORE = re.compile(r"(?<![A-Za-z0-9_.])[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?[ \t]*\Z")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _CLOSERS = frozenset(_CLOSING.values())
-_NO_STATEMENT = frozenset(
-    {"TRUE", "FALSE", "NOT", "ONE", "ANY", "ONCE", "IF", "ELSE", "OR", "AND", "IN", "STEP", "OF", "BY"}
-)
+_NO_STATEMENT = frozenset({
+    "TRUE", "FALSE", "NOT", "ONE", "ANY", "ONCE", "IF", "ELSE", "OR", "AND", "IN", "STEP", "OF", "BY",
+})  # fmt: skip
 _LOOK_ALIKES = {
     "'": "strings have double quotes",
     "!": "write `not`, or `!=` to compare",
@@ -195,7 +179,7 @@ def unknown_unit(source: Source, span: Span) -> Diagnostic | None:
         "ARCH104",
         f"`{shortened(word)}` is not a unit",
         Label(Location(source, *span), f"did you mean `{guess}`?" if guess else ""),
-        help="units are ns us ms s min h, fps, K M G T, and KB … TiB; a product needs its `*`",
+        help="units are ns us ms s min h, fps, K M G T, and B KB … TiB; a product needs its `*`",
     )
 
 
@@ -336,42 +320,9 @@ _EXPLANATIONS: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
 )  # fmt: skip
 
 
-# ---------------------------------------------------------------- anything else
-
-_VALUE = frozenset(
-    {
-        "NAME",
-        "INT",
-        "FLOAT",
-        "QUANTITY",
-        "STRING",
-        "TRUE",
-        "FALSE",
-        "LPAR",
-        "LSQB",
-        "LBRACE",
-        "MINUS",
-        "NOT",
-        "ONE",
-        "ANY",
-        "ONCE",
-    }
-)
-_OPERATORS = frozenset(
-    {"ARROW", "IF", "ELSE", "OR", "AND", "COMPARE", "IN", "DOTS", "STEP", "PLUS", "MINUS", "STAR", "SLASH"}
-)
-_POSTFIXES = frozenset({"LPAR", "LSQB", "ATTRIBUTE", "QMARK"})
-_DECLARATIONS = frozenset({"IMPORT", "OP", "CELL", "SPACE", "NETWORK", "SEARCH", "NAME", "$END"})
-_STATEMENTS = frozenset({"STAGE", "INPUT", "OUTPUT", "REQUIRE", "TIE", "RETURN", "NAME"})
-_CLAUSES = frozenset({"MINIMIZE", "MAXIMIZE", "COMMUNICATE", "REQUIRE", "NAME"})
-_WORDS = {"NAME": "a name", "INT": "a whole number", "STRING": "a string", "$END": "the end of the file"}
-
-
 def _unexpected(mistake: Mistake) -> Diagnostic:
-    shown = "the end of the file" if mistake.kind == "$END" else f"`{shortened(mistake.word)}`"
-    finding = mistake.finding(
-        "ARCH100", f"unexpected {shown}", f"expected {_either(_in_words(mistake.expected))}"
-    )
+    shown = "end of the file" if mistake.kind == "$END" else f"`{shortened(mistake.word)}`"
+    finding = mistake.finding("ARCH100", f"unexpected {shown}", f"expected {in_words(mistake.expected)}")
     opened = mistake.opened
     if opened is None or opened[0] == "{" or not mistake.starts_line:
         return finding
@@ -381,37 +332,3 @@ def _unexpected(mistake: Mistake) -> Diagnostic:
         finding.primary,
         secondary=(Label(Location(mistake.source, *opened[1]), "opened here"),),
     )
-
-
-def _in_words(expected: frozenset[str]) -> list[str]:
-    """What may come next; things that only go on with a value are one, "an operator"."""
-    rest, words = set(expected), []
-    if {"PLUS", "ARROW"} <= rest:
-        words.append("an operator")
-        rest -= _OPERATORS | _POSTFIXES
-    elif rest >= {"NAME", "INT", "LSQB"}:
-        words.append("a value")
-        rest -= _VALUE
-    for group, name in (
-        (_DECLARATIONS, "a declaration"),
-        (_STATEMENTS, "a statement"),
-        (_CLAUSES, "a clause"),
-    ):
-        if rest >= group:
-            words.append(name)
-            rest -= group
-    if "EQUAL" in rest and not words:
-        rest -= _POSTFIXES | {"COMMA"}
-    return words + sorted(_spelled(terminal) for terminal in rest)
-
-
-def _spelled(terminal: str) -> str:
-    if terminal in _WORDS:
-        return _WORDS[terminal]
-    lang = language()
-    kind = lang.symbols.index(terminal)
-    return next((f"`{text}`" for text, symbol in lang.fixed.items() if symbol == kind), terminal.lower())
-
-
-def _either(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

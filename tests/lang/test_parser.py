@@ -6,6 +6,8 @@ import pytest
 
 from archdsl.diagnostics import Source
 from archdsl.lang import ast, parse
+from archdsl.lang.mistakes import UNITS
+from archdsl.spec import units
 from spec_texts import body, read, value
 
 A, B, C, X, F, G = (ast.Name(word) for word in "abcxfg")
@@ -73,6 +75,16 @@ def test_an_expression_groups_as_the_table_of_precedence_says(text: str, expecte
 def test_a_number_and_its_unit_are_one_value(text: str, expected: ast.Expr):
     assert value(text) == expected
     assert type(value(text).value) is type(expected.value)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_every_unit_is_read_beside_its_number(unit: str):
+    assert value(f"25{unit}") == ast.Quantity(25, unit)
+    assert value(f"[2.5{unit}]") == ast.List((ast.Quantity(2.5, unit),))
+
+
+def test_the_units_that_are_read_are_those_that_mean_something():
+    assert set(UNITS) == set(units.UNITS)
 
 
 def test_a_setting_named_like_a_unit_is_a_setting():
