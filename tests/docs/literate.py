@@ -1,7 +1,7 @@
 """Documentation that runs: the fenced blocks of a page, and what becomes of each.
 
-A block of a file's text follows a line that ends in the file's name and a colon (`small.arch`:) and is
-written under that name.  A `console` block holds commands, each after `$ `, and what they print; a
+An `arch` block follows a line that ends in its file's name and a colon (`small.arch`:) and is written
+under that name.  A `console` block holds commands, each after `$ `, and what they print; a
 `python` block is run, a `pycon` block is run as by doctest; all Python of a page shares its names.
 `…` in expected output stands for anything.
 """
@@ -43,8 +43,9 @@ def blocks(page: Path) -> list[Block]:
     found = []
     for match in _FENCE.finditer(text):
         named = _FILE.search(text, max(0, match.start() - 200), match.start())
+        file = named[1] if named and match[1] == "arch" else None
         line = text.count("\n", 0, match.start()) + 1
-        found.append(Block(match[1], match[2], line, named[1] if named else None))
+        found.append(Block(match[1], match[2], line, file))
     return found
 
 

@@ -1,0 +1,160 @@
+"""Rooms import in one direction, and commands import no more than they need (see docs/architecture.md)."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "archdsl"
+
+ROOMS = (
+    "diagnostics",
+    "resources",
+    "atomic",
+    "collector",
+    "codes",
+    "render",
+    "lang",
+    "ir",
+    "ops",
+    "passes",
+    "spec",
+    "backends",
+    "program",
+    "devices",
+    "report",
+    "cli",
+)
+"""Low to high: a room imports only rooms that stand before it."""
+
+ENTRANCES = {"__init__", "__main__"}
+"""The package itself and its command; they may import any room."""
+
+HEAVY = ("networkx", "numpy", "onnx", "onnxruntime", "pydantic", "rich", "torch")
+
+
+def rooms() -> set[str]:
+    inside = (path for path in PACKAGE.iterdir() if path.suffix == ".py" or any(path.rglob("*.py")))
+    return {path.stem for path in inside} - ENTRANCES
+
+
+def imports() -> Iterator[tuple[str, str, str]]:
+    """(room, imported room, place) of every import of one room by another, also inside functions."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        room = path.relative_to(PACKAGE).with_suffix("").parts[0]
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            for name in _imported(node):
+                head, _, rest = name.partition(".")
+                other = rest.partition(".")[0]
+                if head == "archdsl" and other in ROOMS and other != room:
+                    yield room, other, f"{path.relative_to(ROOT)}:{node.lineno}"  # type: ignore[attr-defined]
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if not isinstance(node, ast.ImportFrom) or node.module is None:
+        return []
+    if node.module == "archdsl":
+        return [f"archdsl.{alias.name}" for alias in node.names]
+    return [node.module]
+
+
+def test_every_room_has_its_place_in_the_order() -> None:
+    assert sorted(rooms()) == sorted(ROOMS)
+
+
+def test_rooms_import_only_rooms_below_them() -> None:
+    place = {room: n for n, room in enumerate(ROOMS)}
+    upward = [
+        f"{where}: {room} imports {other}"
+        for room, other, where in imports()
+        if room not in ENTRANCES and place[other] > place[room]
+    ]
+    assert upward == []
+
+
+def test_no_import_is_relative() -> None:
+    relative = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+    assert relative == []
+
+
+def test_the_documentation_lists_the_rooms_in_this_order() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(\w+)(?:/|\.py)` ", text, re.MULTILINE)
+    assert tuple(listed) == ROOMS
+
+
+def modules_after(*command: str, folder: Path) -> set[str]:
+    """The top-level modules that a process has imported after an `archdsl` command that succeeds."""
+    code = (
+        "import sys\n"
+        "from archdsl.cli import run\n"
+        "code = run(sys.argv[1:])\n"
+        "print('imported', *{name.partition('.')[0] for name in sys.modules})\n"
+        "sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split()[1:])
+
+
+@pytest.mark.parametrize("spec", ["autortnet_a.arch", "space.arch"])
+def test_check_imports_nothing_heavy(spec: str, tmp_path: Path) -> None:
+    found = modules_after("check", str(ROOT / "specs" / spec), folder=tmp_path)
+    assert found & set(HEAVY) == set()
+
+
+def test_fmt_imports_nothing_heavy(tmp_path: Path) -> None:
+    found = modules_after("fmt", "--check", str(ROOT / "specs" / "space.arch"), folder=tmp_path)
+    assert found & set(HEAVY) == set()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("explain", "{specs}/autortnet_a.arch"),
+        ("explain", "{specs}/fasterseg.arch"),
+        ("viz", "{specs}/space.arch", "-o", "picture.svg"),
+        ("viz", "{specs}/gas_like.arch", "-o", "picture.dot"),
+        ("sample", "{specs}/space.arch"),
+        ("diff", "{specs}/template_arch0.arch", "{specs}/template_arch1.arch"),
+    ],
+    ids=" ".join,
+)
+def test_what_makes_no_module_does_not_import_torch(command: tuple[str, ...], tmp_path: Path) -> None:
+    words = [word.format(specs=ROOT / "specs") for word in command]
+    assert "torch" not in modules_after(*words, folder=tmp_path)
+
+
+def test_importing_the_package_imports_nothing_heavy(tmp_path: Path) -> None:
+    code = "import sys, archdsl; archdsl.load; archdsl.SpecError; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    assert {name.partition(".")[0] for name in done.stdout.split()} & set(HEAVY) == set()
