@@ -13,17 +13,20 @@ from archdsl.passes.liveness import live_nodes
 from archdsl.passes.shapes import FixedShape, infer
 
 
-def simplify(graph: Graph, shapes: Mapping[str, FixedShape] | None = None) -> Graph:
+def simplify(
+    graph: Graph, shapes: Mapping[str, FixedShape] | None = None, *, across_ops: bool = True
+) -> Graph:
     """The same network, or space, with fewer nodes; weights and results stay what they were.
 
-    `shapes` are those of a network's nodes, where they are known already.
+    `shapes` are those of a network's nodes, where they are known already.  With `across_ops=False` equal
+    nodes of different applications of declared ops stay apart, so that each application is whole.
     """
-    return _Simplifier(graph, shapes).run()
+    return _Simplifier(graph, shapes, across_ops).run()
 
 
 class _Simplifier:
-    def __init__(self, graph: Graph, shapes: Mapping[str, FixedShape] | None):
-        self.graph = graph
+    def __init__(self, graph: Graph, shapes: Mapping[str, FixedShape] | None, across_ops: bool):
+        self.graph, self.across_ops = graph, across_ops
         self.fixed = graph.is_fixed
         self.primitives = ops.primitives()
         self.shapes: Mapping[str, Any] = shapes or (infer(graph) if self.fixed else {})
@@ -74,7 +77,8 @@ class _Simplifier:
             if primitive.makes_zero or (zeros and self._keeps_zero(primitive, node, inputs)):
                 zeros.add(node.name)
         if not primitive.has_layer:
-            key = (node.op, inputs, node.optional, tuple([(k, _typed(v)) for k, v in node.attrs.items()]))
+            place = None if self.across_ops else node.instance
+            key = (node.op, inputs, place, node.optional, _settings(node))
             if self._merged(node.name, key):
                 return None
         return node if inputs == node.inputs else replace(node, inputs=inputs)
@@ -90,6 +94,10 @@ class _Simplifier:
             return False
         self.instead[name] = first
         return True
+
+
+def _settings(node: Node) -> tuple[tuple[str, Any], ...]:
+    return tuple([(k, _typed(v)) for k, v in node.attrs.items()])
 
 
 def _typed(value: Any) -> Any:

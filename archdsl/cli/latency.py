@@ -1,0 +1,388 @@
+"""`archdsl latency`: tables of what ops take on a device, estimates from them, and how good these are."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from archdsl.cli import opening
+from archdsl.cli.numbers import plural
+from archdsl.cli.settings import SetCommand, name_option, parse_value, set_option
+
+if TYPE_CHECKING:
+    from archdsl.devices.measure import Timer
+    from archdsl.program import Network, Space
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_TABLE = "table.json"
+_BACKENDS = ("onnxruntime", "eager", "compile", "openvino", "tensorrt")
+
+_EPILOG = """\b
+Examples:
+  archdsl latency build specs/space.arch -o table.json
+  archdsl latency validate specs/space.arch --table table.json --networks 50
+  archdsl latency estimate found.arch --table table.json
+  archdsl latency measure found.arch
+  archdsl latency import fasterseg_latency_table.json --mapping fasterseg -o gtx1080ti.json
+"""
+
+
+@click.group(epilog=_EPILOG)
+def latency() -> None:
+    """Time the ops of a space on this machine; estimate networks, and find out how well.
+
+    Times are of one image in milliseconds.  What networks take beyond the sum of their ops is learnt by
+    `validate` from networks measured whole.
+    """
+
+
+def _timing(command: F) -> F:
+    """The options of everything that times."""
+    for option in (
+        click.option(
+            "--backend", type=click.Choice(_BACKENDS), default="onnxruntime", show_default=True,
+            help="What runs the ops.",
+        ),
+        click.option(
+            "--threads", type=click.IntRange(1, 1024), default=1, show_default=True,
+            help="Threads of the runtime.",
+        ),
+        click.option(
+            "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
+            help="Where eager and compile run.",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _spec(command: F) -> F:
+    """The SPEC and what is set of it."""
+    image = click.option(
+        "--image", metavar="HxW", help="Size of the image, short for --set image=3xHxW; CxHxW is taken too."
+    )
+    return click.argument("spec", metavar="SPEC")(name_option(set_option(image(command))))
+
+
+def _table_option(default: str | None = _TABLE) -> Callable[[F], F]:
+    return click.option(
+        "-t", "--table", "path", type=click.Path(dir_okay=False, path_type=Path), default=default,
+        show_default=True, metavar="FILE", help="The table.",
+    )  # fmt: skip
+
+
+_stale_option = click.option(
+    "--allow-stale", is_flag=True, help="Use a table of another device, version or protocol, and say so."
+)
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_report_option = click.option(
+    "--report", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="Write pictures and figures as one self-contained HTML page.",
+)  # fmt: skip
+
+
+def _target(spec: str, name: str | None, settings: dict[str, Any], image: str | None) -> Space | Network:
+    return opening.target(opening.load(spec), name, _settings(settings, image))
+
+
+def _space(spec: str, name: str | None, settings: dict[str, Any], image: str | None) -> Space:
+    return opening.space(opening.load(spec), name, _settings(settings, image))
+
+
+def _network(spec: str, name: str | None, settings: dict[str, Any], image: str | None) -> Network:
+    from archdsl.program import Network
+
+    target = _target(spec, name, settings, image)
+    if isinstance(target, Network):
+        return target
+    raise click.UsageError(
+        f"{target.name} is a space: take a network with --name, or draw one with `archdsl sample`"
+    )
+
+
+def _settings(settings: dict[str, Any], image: str | None) -> dict[str, Any]:
+    if image is None:
+        return settings
+    size = parse_value(image)
+    if not isinstance(size, tuple) or len(size) not in (2, 3):
+        raise click.BadParameter(f"`{image}` is no size; write --image 360x480", param_hint="--image")
+    if "image" in settings:
+        raise click.BadParameter("the image is set twice", param_hint="--image")
+    return {**settings, "image": size if len(size) == 3 else (3, *size)}
+
+
+def _timer(backend: str, threads: int, device: str) -> Timer:
+    from archdsl.devices.fingerprint import demand_backend
+    from archdsl.devices.measure import Timer, passive_waiting
+
+    if device == "cuda" and backend == "onnxruntime":
+        raise click.UsageError("onnxruntime is timed on the CPU; take --backend eager or compile for CUDA")
+    demand_backend(backend)
+    passive_waiting()
+    return Timer(backend, threads, device=device)
+
+
+class _Bar:
+    """One line on the terminal that is written over; nothing where standard error is no terminal."""
+
+    def __init__(self) -> None:
+        self.shown = sys.stderr.isatty()
+        self._next = 0.0
+
+    def show(self, what: str, share: float, seconds_left: float) -> None:
+        if self.shown and time.monotonic() >= self._next:
+            self._next = time.monotonic() + 0.2
+            line = f"{share:4.0%}  {duration(seconds_left)} left  {what}"
+            click.echo(f"\r{line[:78]:78}", nl=False, err=True)
+
+    def end(self) -> None:
+        if self.shown:
+            click.echo(f"\r{'':78}\r", nl=False, err=True)
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `3 min 20 s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+@latency.command(cls=SetCommand)
+@_spec
+@_timing
+@click.option(
+    "-o", "--output", "path", type=click.Path(dir_okay=False, path_type=Path), default=_TABLE,
+    show_default=True, metavar="FILE", help="The table; rows that it has are kept.",
+)  # fmt: skip
+@click.option("--passes", type=click.IntRange(2, 100), default=5, show_default=True, help="Rounds of timing.")
+@click.option(
+    "--most", type=click.IntRange(1), default=2000, show_default=True,
+    help="Networks drawn at most to find the keys of a space.",
+)  # fmt: skip
+@_stale_option
+@_json_option
+def build(
+    spec: str, name: str | None, settings: dict[str, Any], image: str | None, backend: str, threads: int,
+    device: str, path: Path, passes: int, most: int, allow_stale: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Time the ops of a space, or of a network, once each.
+
+    A run that was interrupted goes on where it stopped when it is called again.
+    """
+    from dataclasses import replace
+
+    from archdsl.devices import build as building
+    from archdsl.devices.keys import network_keys, space_keys
+    from archdsl.devices.rounds import Plan
+    from archdsl.program import Space
+
+    target = _target(spec, name, settings, image)
+    timer = _timer(backend, threads, device)
+    begin = time.monotonic()
+    found = None
+    if isinstance(target, Space):
+        found = space_keys(target, random.Random(0), most=most)
+        units = list(found.units.values())
+        given = target.settings
+    else:
+        units, given = list(network_keys([target]).values()), target.graph.settings
+    plan = replace(Plan(), passes=passes)
+    if found is not None and not as_json:
+        click.echo(_coverage(found), err=True)
+    if not as_json:
+        least = len(units) * passes * plan.seconds
+        click.echo(f"timing {plural(len(units), 'row')}, at least {duration(least)}", err=True)
+    bar = _Bar()
+    made = building.build(
+        path, units, timer, plan=plan, start=building.new_table(timer, target.name, given),
+        stale=allow_stale, progress=lambda p: bar.show(p.row.op, p.share, p.seconds_left),
+    )  # fmt: skip
+    bar.end()
+    seconds = time.monotonic() - begin
+    failed = building.failed_rows(made)
+    noisy = [row for row in made.rows if row.noisy]
+    if as_json:
+        from archdsl.render.json import document
+
+        click.echo(
+            document(
+                "latency-build", table=str(path), rows=len(made.rows), seconds=round(seconds, 2),
+                networks_drawn=found.networks if found else 1,
+                new_keys_per_network=found.new_per_network if found else 0.0,
+                retimed=sum(row.retimed > 0 for row in made.rows), noisy=[row.key for row in noisy],
+                failed=[{"key": r.key, "op": r.op, "inputs": r.inputs, "why": r.failed} for r in failed],
+            ),
+            nl=False,
+        )  # fmt: skip
+        return
+    for row in failed:
+        click.echo(f"failed: {row.op} {row.inputs}: {row.failed}", err=True)
+    if noisy:
+        click.echo(
+            f"{plural(len(noisy), 'row')} varied by more than 5 % even when timed again: the machine is busy",
+            err=True,
+        )
+    click.echo(f"wrote {path}: {plural(len(made.rows), 'row')} in {duration(seconds)}", err=True)
+
+
+def _coverage(found: Any) -> str:
+    drawn = f"{plural(len(found.units), 'key')} in {plural(found.networks, 'network')}"
+    if found.rare == 0:
+        return f"{drawn}, every one of them seen more than once"
+    return f"{drawn}; one more network brings about {found.new_per_network:.2g} new ones"
+
+
+@latency.command(cls=SetCommand)
+@_spec
+@_timing
+@_table_option()
+@click.option(
+    "--networks", type=click.IntRange(10, 10_000), default=50, show_default=True,
+    help="Networks held out, on which the accuracy is found.",
+)  # fmt: skip
+@click.option(
+    "--fit", type=click.IntRange(10, 10_000), default=100, show_default=True,
+    help="Networks that the calibration is fitted on.",
+)  # fmt: skip
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the networks that are drawn.")
+@click.option(
+    "--raw", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    help="Write every network with what was measured and predicted, as JSON.",
+)  # fmt: skip
+@_report_option
+@_stale_option
+@_json_option
+def validate(
+    spec: str, name: str | None, settings: dict[str, Any], image: str | None, backend: str, threads: int,
+    device: str, path: Path, networks: int, fit: int, seed: int, raw: Path | None, report: Path | None,
+    allow_stale: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """Measure random networks whole, calibrate the table on some, and check it on the others.
+
+    Calibration and error are stored in the table.  Rows that it lacks are timed first.
+    """
+    from archdsl.cli import latency_text
+    from archdsl.devices.validate import validate as run
+
+    space = _space(spec, name, settings, image)
+    timer = _timer(backend, threads, device)
+    bar = _Bar()
+    found = run(
+        space, path, timer, held_out=networks, fit=fit, seed=seed, stale=allow_stale,
+        progress=lambda s: bar.show(f"timing {s.what}", s.share, s.seconds_left),
+    )  # fmt: skip
+    bar.end()
+    if raw is not None:
+        _write(raw, latency_text.validation_json(space, found, raw=True))
+    if report is not None:
+        _write(report, latency_text.validation_page(space, found))
+    if as_json:
+        click.echo(latency_text.validation_json(space, found), nl=False)
+    else:
+        click.echo(latency_text.validation_text(space, found, path), nl=False)
+
+
+def _write(path: Path, text: str) -> None:
+    from archdsl import atomic
+
+    atomic.write_text(path, text)
+    click.echo(f"wrote {path}", err=True)
+
+
+@latency.command(cls=SetCommand)
+@_spec
+@_table_option()
+@click.option(
+    "--samples", type=click.IntRange(1, 1_000_000), default=200, show_default=True,
+    help="Random networks to estimate, where SPEC is a space.",
+)  # fmt: skip
+@click.option("--seed", type=int, default=0, show_default=True, help="Of these networks.")
+@_report_option
+@_stale_option
+@_json_option
+@click.pass_context
+def estimate(
+    ctx: click.Context, spec: str, name: str | None, settings: dict[str, Any], image: str | None,
+    path: Path, samples: int, seed: int, report: Path | None, allow_stale: bool, as_json: bool,
+) -> None:  # fmt: skip
+    """What a network takes by a table, layer by layer; or how the networks of a space spread.
+
+    Rows that the table lacks are listed, and the exit code is 1 then: nothing is guessed.
+    """
+    from archdsl.cli import latency_text
+    from archdsl.devices import estimate as estimating
+    from archdsl.program import Space
+
+    table, stale = estimating.read_table(path, allow_stale=allow_stale)
+    target = _target(spec, name, settings, image)
+    if isinstance(target, Space):
+        rng = random.Random(seed)
+        networks = [target.bind(target.sample(rng)) for _ in range(samples)]
+        found = [estimating.estimate(n, table, stale) for n in networks]
+        write = latency_text.space_json if as_json else latency_text.space_text
+        click.echo(write(target, networks, found), nl=False)
+        if report is not None:
+            _write(report, latency_text.space_page(target, networks, found))
+        ctx.exit(1 if all(f.missing for f in found) else 0)
+    one = estimating.estimate(target, table, stale)
+    click.echo(latency_text.estimate_json(one) if as_json else latency_text.estimate_text(one), nl=False)
+    if report is not None:
+        _write(report, latency_text.estimate_page(one))
+    ctx.exit(1 if one.missing else 0)
+
+
+@latency.command(cls=SetCommand)
+@_spec
+@_timing
+@_json_option
+def measure(
+    spec: str, name: str | None, settings: dict[str, Any], image: str | None, backend: str, threads: int,
+    device: str, as_json: bool,
+) -> None:  # fmt: skip
+    """Time a whole network on this machine."""
+    from archdsl.cli import latency_text
+    from archdsl.devices.validate import measure as run
+
+    network = _network(spec, name, settings, image)
+    timer = _timer(backend, threads, device)
+    whole = run(network, timer)
+    write = latency_text.measured_json if as_json else latency_text.measured_text
+    click.echo(write(network, timer, whole), nl=False)
+
+
+@latency.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--mapping", required=True, metavar="NAME", help="How its rows are named: fasterseg,"
+    " fasterseg_released (zoomed convolutions read from plain rows, as released), or a JSON file.",
+)  # fmt: skip
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE",
+    help="The table to write.",
+)  # fmt: skip
+@_json_option
+def import_(file: Path, mapping: str, output: Path, as_json: bool) -> None:
+    """Take over somebody else's table: a JSON object of names and milliseconds."""
+    from archdsl.devices import foreign, table
+
+    by = foreign.mapping(mapping)
+    made = foreign.import_table(file, by)
+    table.write(made, output)
+    if as_json:
+        from archdsl.render.json import document
+
+        text = document(
+            "latency-import", table=str(output), rows=len(made.rows), device=by.device,
+            runtime=by.runtime, notes=by.notes, final_upsampling=by.final_upsampling,
+        )  # fmt: skip
+        click.echo(text, nl=False)
+        return
+    click.echo(f"wrote {output}: {plural(len(made.rows), 'row')} of {by.device}, {by.runtime}", err=True)
+    for note in by.notes:
+        click.echo(f"note: {note}", err=True)

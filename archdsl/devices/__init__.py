@@ -1,0 +1,1 @@
+"""Latency tables: keys, timing, calibration, estimates.  torch and runtimes are imported by timing only."""

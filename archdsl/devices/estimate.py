@@ -1,0 +1,236 @@
+"""What a network takes by a table: the rows it is made of, those that are missing, and the error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archdsl import ops
+from archdsl.devices import build, fingerprint, table
+from archdsl.devices.calibrate import Sum, predict
+from archdsl.devices.foreign import rows_of
+from archdsl.devices.keys import Parts, Unit, network_keys, parts
+from archdsl.devices.measure import Timer
+from archdsl.devices.table import Row, Table
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.ir.graph import Node
+from archdsl.ops.resizing import Resize
+from archdsl.passes.shapes import infer
+
+if TYPE_CHECKING:
+    from archdsl.program import Network
+
+
+@dataclass(frozen=True)
+class Line:
+    """A unit of a network, or primitives that units share (negative): the row it is read from, and its part.
+
+    `ms` is calibrated where the table is; None where the row is missing or failed.  `rows` are the names of
+    rows in the table: hashes of keys, or names of a foreign table.
+    """
+
+    name: str
+    op: str
+    rows: tuple[str, ...]
+    ms: float | None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The latency of a network by a table, in milliseconds.
+
+    `total_ms` is of the rows that are there: the whole only where `missing` is empty.  `error_ms` is what
+    nine in ten held-out networks were predicted within, None where the table was never validated.
+    `fixed_ms` belongs to no line.  `stale` says in what the table's conditions differ from those here.
+    """
+
+    network: str
+    total_ms: float
+    error_ms: float | None
+    fixed_ms: float
+    lines: tuple[Line, ...]
+    missing: tuple[str, ...]
+    final_upsampling: str
+    device: str
+    backend: str
+    notes: tuple[str, ...] = ()
+    stale: tuple[str, ...] = ()
+
+    @property
+    def fps(self) -> float:
+        return 1000 / self.total_ms if self.total_ms else math.inf
+
+    def __str__(self) -> str:
+        least = "at least " if self.missing else ""
+        error = f" ± {self.error_ms:.2g}" if self.error_ms is not None else ""
+        return f"{least}{written_ms(self.total_ms, self.error_ms)}{error} ms"
+
+
+def written_ms(ms: float, error_ms: float | None = None) -> str:
+    """Milliseconds with as many digits as the error leaves, or four."""
+    if error_ms:
+        return f"{ms:.{max(0, 1 - math.floor(math.log10(error_ms)))}f}"
+    return f"{ms:.{max(0, 3 - math.floor(math.log10(ms)))}f}" if ms > 0 else "0"
+
+
+def read_table(path: Path, *, allow_stale: bool = False) -> tuple[Table, tuple[str, ...]]:
+    """A table to estimate with, and in what it differs from what would be timed here.
+
+    Raises SpecError where the file is no table (ARCH820), or was timed under other conditions (ARCH821),
+    unless that is allowed.  Tables made elsewhere, which have a mapping, are for their own device.
+    """
+    found = table.read(path)
+    if found.mapping is not None:
+        return found, ()
+    timer = timer_of(found)
+    here = build.conditions_of(timer) if timer is not None else {}
+    if not allow_stale:
+        table.demand_same(found, here, path, "archdsl latency build")
+    return found, tuple(table.differences(found, here))
+
+
+def timer_of(found: Table) -> Timer | None:
+    """The timer that would make this table here; None where its backend is not known."""
+    if found.runtime.backend not in fingerprint.BACKENDS:
+        return None
+    kind = "cuda" if found.device.kind == "cuda" and _has_cuda() else "cpu"
+    return Timer(found.runtime.backend, found.protocol.threads, found.protocol.batch, kind)
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
+def estimate(network: Network, by: Table, stale: tuple[str, ...] = ()) -> Estimate:
+    """The latency of a network by a table, row by row."""
+    split = parts(network)
+    made = _foreign(split, by) if by.mapping is not None else _timed(split, by)
+    return replace(made, network=network.name, final_upsampling=_upsampling(network, by), stale=stale)
+
+
+def latency_ms(network: Network, by: Table) -> float:
+    """The latency alone; raises SpecError (ARCH824) where rows are missing."""
+    found = estimate(network, by)
+    if found.missing:
+        raise missing_rows(found.missing)
+    return found.total_ms
+
+
+def missing_rows(missing: tuple[str, ...] | list[str]) -> SpecError:
+    listed = "; ".join(list(missing)[:5]) + ("; …" if len(missing) > 5 else "")
+    help = "add them: archdsl latency build SPEC -o TABLE (rows that are there are kept)"
+    headline = f"the table lacks {len(missing)} of the rows that are needed: {listed}"
+    return SpecError([Diagnostic("ARCH824", headline, help=help)])
+
+
+def _timed(split: Parts, by: Table) -> Estimate:
+    rows = by.by_key()
+    calibration = by.calibration
+    lines = [_line(unit, rows, by, 1) for unit in split.units]
+    lines += [_line(unit, rows, by, -1) for unit in split.shared]
+    missing = [f"{line.note}: {line.name}" for line in lines if line.ms is None]
+    fixed = calibration.fixed_ms if calibration else by.nothing_ms
+    total = fixed + math.fsum(line.ms for line in lines if line.ms is not None)
+    return Estimate(
+        network="",
+        total_ms=total,
+        error_ms=calibration.error * total if calibration and not missing else None,
+        fixed_ms=fixed,
+        lines=tuple(lines),
+        missing=tuple(missing),
+        final_upsampling="",
+        device=by.device.model,
+        backend=_backend(by),
+        notes=() if calibration else ("a plain sum of rows, not calibrated: archdsl latency validate",),
+    )
+
+
+def _backend(by: Table) -> str:
+    versions = " ".join(f"{k} {v}" for k, v in by.runtime.versions.items()) or by.runtime.options.get(
+        "runtime", ""
+    )
+    threads = "1 thread" if by.protocol.threads == 1 else f"{by.protocol.threads} threads"
+    name = "" if versions.startswith(by.runtime.backend) or by.mapping else f"{by.runtime.backend}, "
+    return f"{name}{versions}, " + (by.protocol.dtype if by.mapping else f"{threads}, {by.protocol.dtype}")
+
+
+def _line(unit: Unit, rows: Mapping[str, Row], by: Table, sign: int) -> Line:
+    digest = unit.key.hash
+    row = rows.get(digest)
+    note = "" if sign > 0 else "computed once, read by several"
+    if row is None or row.ms is None:
+        why = "missing" if row is None or row.failed is None else f"failed ({row.failed})"
+        return Line(f"{unit.name} ({unit.key})", unit.key.op, (digest,), None, why)
+    return Line(unit.name, unit.key.op, (digest,), sign * unit_ms(by, digest, unit.key.op, row.ms), note)
+
+
+def unit_ms(by: Table, digest: str, op: str, row_ms: float) -> float:
+    """What one unit adds to a network: its row, calibrated where the table is."""
+    calibration = by.calibration
+    if calibration is None:
+        return row_ms
+    one = Sum({digest: 1}, {digest: op}, 1)
+    return predict(calibration, one, {digest: row_ms}) - calibration.fixed_ms
+
+
+def _foreign(split: Parts, by: Table) -> Estimate:
+    assert by.mapping is not None
+    rows = by.by_key()
+    lines = []
+    missing = []
+    for found in rows_of(split.units, by.mapping):
+        name, op = found.units[0].name, found.units[-1].key.op
+        if found.rule is None:
+            lines.append(Line(name, op, (), None, "no rule of the mapping"))
+            missing.append(f"no rule of the mapping fits: {name} ({found.units[0].key})")
+            continue
+        lacking = [row for row in found.rows if row not in rows]
+        missing += [f"missing: {row}" for row in lacking]
+        ms = None if lacking else math.fsum(rows[row].ms or 0.0 for row in found.rows)
+        lines.append(Line(name, op, found.rows, ms, found.rule.why))
+    return Estimate(
+        network="",
+        total_ms=math.fsum(rows[r].ms or 0.0 for line in lines if line.ms is not None for r in line.rows),
+        error_ms=None,
+        fixed_ms=0.0,
+        lines=tuple(lines),
+        missing=tuple(missing),
+        final_upsampling="",
+        device=by.device.model,
+        backend=_backend(by),
+        notes=tuple(by.mapping.notes),
+    )
+
+
+def _upsampling(network: Network, by: Table) -> str:
+    return by.mapping.final_upsampling if by.mapping is not None else final_upsampling(network)
+
+
+def final_upsampling(network: Network) -> str:
+    """Whether the last step of a network, which is timed with it, brings its output to the image's size."""
+    graph = network.graph
+    shapes = infer(graph)
+    main = next(iter(graph.outputs.values()))
+    _, height, width = next(iter(graph.inputs.values()))
+    node = graph.nodes.get(main)
+    if (
+        isinstance(node, Node)
+        and isinstance(ops.get(node.op), Resize)
+        and shapes[main][1:] == (height, width)
+    ):
+        return "inside"
+    if shapes[main][1:] == (height, width):
+        return "inside: the network works at the size of its image"
+    return f"outside: the output has {shapes[main][1]}x{shapes[main][2]}, the image {height}x{width}"
+
+
+def missing_units(networks: list[Network], by: Table) -> dict[str, Unit]:
+    """The units of networks that a table has no row for."""
+    rows = by.by_key()
+    return {k: u for k, u in network_keys(networks).items() if k not in rows or rows[k].ms is None}

@@ -1,0 +1,113 @@
+"""What a timing depends on beside the network: the machine, the runtime and its version, the options."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal, get_args
+
+from archdsl.devices.table import Device, Protocol, Runtime
+from archdsl.diagnostics import Diagnostic, SpecError
+
+Backend = Literal["onnxruntime", "eager", "compile", "openvino", "tensorrt"]
+BACKENDS: tuple[str, ...] = get_args(Backend)
+_PACKAGE = {"onnxruntime": "onnxruntime", "eager": "torch", "compile": "torch"}
+_NOT_TIMED = {"openvino": "openvino", "tensorrt": "tensorrt"}
+
+_OPTIONS = {
+    "onnxruntime": {
+        "provider": "CPUExecutionProvider",
+        "graph optimisation": "all",
+        "execution": "sequential",
+        "waiting": "passive",
+    },
+    "eager": {"gradients": "off"},
+    "compile": {"gradients": "off", "mode": "default"},
+}
+
+STATISTIC = "lowest tenth of CPU time of the timing thread"
+STATISTIC_WALL = "lowest tenth of wall-clock time"
+STATISTIC_CUDA = "lowest tenth of time between CUDA events, clocks warm, no CUDA graphs"
+
+
+def demand_backend(backend: str) -> None:
+    """Raises SpecError (ARCH823) where a backend is not there to be timed."""
+    if backend in _NOT_TIMED:
+        there = _installed(_NOT_TIMED[backend]) is not None
+        why = "is installed, but archdsl cannot time it" if there else "is not installed here"
+        help = (
+            "time with --backend onnxruntime, eager or compile; the ONNX file of `archdsl compile` runs on it"
+        )
+        raise SpecError([Diagnostic("ARCH823", f"the backend {backend} {why}", help=help)])
+    if _installed(_PACKAGE[backend]) is None:
+        headline = f"the backend {backend} needs {_PACKAGE[backend]}, which is not installed"
+        raise SpecError([Diagnostic("ARCH823", headline)])
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def runtime(backend: str) -> Runtime:
+    """The runtime as it would be timed here; imports nothing."""
+    package = _PACKAGE.get(backend, backend)
+    return Runtime(
+        backend=backend,
+        versions={package: _installed(package) or "none"},
+        options=dict(_OPTIONS.get(backend, {})),
+    )
+
+
+def protocol(threads: int = 1, batch: int = 1, device: str = "cpu") -> Protocol:
+    """How a table is timed here with these threads."""
+    statistic = STATISTIC if threads == 1 else STATISTIC_WALL
+    return Protocol(
+        threads=threads,
+        batch=batch,
+        dtype="float32",
+        memory_format="contiguous",
+        statistic=STATISTIC_CUDA if device == "cuda" else statistic,
+    )
+
+
+def device(kind: str = "cpu") -> Device:
+    """This machine's processor, or its first CUDA device (which imports torch)."""
+    if kind == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise SpecError([Diagnostic("ARCH823", "there is no CUDA device here")])
+        return Device(kind="cuda", model=torch.cuda.get_device_name(0))
+    return Device(kind="cpu", model=_cpu_model(), cores=_cores(), governor=_governor())
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    facts = dict(line.split(":", 1) for line in reversed(lines) if ":" in line)
+    named = {key.strip(): value.strip() for key, value in facts.items()}
+    parts = [named.get("model name") or platform.machine()]
+    parts += [
+        f"{name} {named[key]}" for name, key in (("family", "cpu family"), ("model", "model")) if key in named
+    ]
+    return ", ".join(parts)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _governor() -> str | None:
+    try:
+        return Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text("utf-8").strip()
+    except OSError:
+        return None

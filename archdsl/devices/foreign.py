@@ -1,0 +1,171 @@
+"""Other people's latency tables, read through a mapping from units to the names of their rows.
+
+A mapping is data: `mappings/*.json`.  In its rules the nodes of a unit are numbered by primitive, so that
+`{conv2.in.c}` is the channels that its second convolution reads, `{conv1.k}` a setting of the first.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from archdsl.devices.keys import Unit, values_read
+from archdsl.devices.table import Device, Protocol, Row, RowMapping, Rule, Runtime, Table
+from archdsl.diagnostics import Diagnostic, SpecError, closest
+from archdsl.passes.shapes import infer
+
+_FOLDER = Path(__file__).parent / "mappings"
+_FIELD = re.compile(r"\{([\w.]+)\}")
+
+
+def known() -> list[str]:
+    """The names of the mappings that ship with archdsl."""
+    return sorted(p.stem for p in _FOLDER.glob("*.json"))
+
+
+def mapping(name: str) -> RowMapping:
+    """A shipped mapping by name, or one from a file; raises SpecError (ARCH822)."""
+    path = _FOLDER / f"{name}.json" if name in known() else Path(name)
+    if not path.is_file():
+        guess = closest(name, known())
+        hint = f"did you mean `{guess}`?" if guess else f"it is a file, or one of {', '.join(known())}"
+        raise SpecError([Diagnostic("ARCH822", f"there is no mapping `{name}`", help=hint)])
+    data = _json(path)
+    base = data.pop("extends", None)
+    if base is not None:
+        below = mapping(base).model_dump()
+        data = {**below, **data, "rules": [*data.get("rules", []), *below["rules"]]}
+        data["notes"] = [*data.get("notes", []), *(n for n in below["notes"] if n not in data["notes"])]
+    try:
+        return RowMapping.model_validate(data)
+    except ValueError as error:
+        raise _not_importable(path, str(error).splitlines()[0]) from error
+
+
+def import_table(path: Path, by: RowMapping) -> Table:
+    """The table in a JSON file of names and milliseconds, or of `entries` of these.
+
+    Raises SpecError (ARCH822) where the file holds anything else.
+    """
+    data = _json(path)
+    entries = data.get("entries", data)
+    if not isinstance(entries, dict) or not entries:
+        raise _not_importable(path, "it has no entries")
+    for name, value in entries.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
+            raise _not_importable(path, f"the entry `{name}` is no number of milliseconds")
+    return Table(
+        device=Device(kind="imported", model=by.device),
+        runtime=Runtime(backend="imported", options={"runtime": by.runtime}),
+        protocol=Protocol(
+            threads=1, batch=by.batch, dtype=by.dtype, memory_format="contiguous", statistic="as published"
+        ),
+        spec=by.source,
+        settings={"image": list(by.image)},
+        mapping=by,
+        rows=[Row(key=name, op=name.split("_H", 1)[0], ms=value) for name, value in entries.items()],
+    )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise _not_importable(path, f"it is no JSON ({error})") from error
+    if not isinstance(data, dict):
+        raise _not_importable(path, "it is no object of names and values")
+    return data
+
+
+def _not_importable(path: Path, why: str) -> SpecError:
+    return SpecError([Diagnostic("ARCH822", f"{path} cannot be imported: {why}")])
+
+
+class Found:
+    """The rows of some consecutive units: their names; `rule` is None where no rule fits."""
+
+    def __init__(self, units: Sequence[Unit], rule: Rule | None, rows: Sequence[str]):
+        self.units, self.rule, self.rows = tuple(units), rule, tuple(rows)
+
+
+def rows_of(units: Sequence[Unit], by: RowMapping) -> list[Found]:
+    """The row names of a network's units, in order.
+
+    A rule for a chain is tried before those for a single unit that stand above it.
+    """
+    follows = _only_readers(units)
+    taken: set[str] = set()
+    found = []
+    for unit in units:
+        if unit.name in taken:
+            continue
+        match = _match(unit, follows, by) or Found([unit], None, ())
+        taken.update(u.name for u in match.units)
+        found.append(match)
+    return found
+
+
+def _match(unit: Unit, follows: Mapping[str, Unit], by: RowMapping) -> Found | None:
+    for rule in sorted(by.rules, key=lambda r: -len(r.chain)):
+        chain = _chain(unit, follows, rule.chain)
+        if chain is None:
+            continue
+        fields = _fields(chain)
+        if all(fields.get(name) == _wanted(value, fields) for name, value in rule.when.items()):
+            return Found(chain, rule, [_filled(row, fields) for row in rule.rows])
+    return None
+
+
+def _chain(unit: Unit, follows: Mapping[str, Unit], ops: Sequence[str]) -> list[Unit] | None:
+    chain: list[Unit] = []
+    at: Unit | None = unit
+    for op in ops:
+        if at is None or op not in (at.key.op, "*"):
+            return None
+        chain.append(at)
+        at = follows.get(at.name)
+    return chain
+
+
+def _only_readers(units: Sequence[Unit]) -> dict[str, Unit]:
+    """By unit, the one that is alone in reading its results."""
+    made_by = {node.name: unit for unit in units for node in unit.nodes}
+    readers: dict[str, dict[str, Unit]] = {}
+    for unit in units:
+        for node in unit.nodes:
+            for source in values_read(node):
+                maker = made_by.get(source)
+                if maker is not None and maker is not unit:
+                    readers.setdefault(maker.name, {})[unit.name] = unit
+    return {name: next(iter(by.values())) for name, by in readers.items() if len(by) == 1}
+
+
+def _fields(units: Sequence[Unit]) -> dict[str, Any]:
+    """What rules may name: sizes and settings of the nodes of units, numbered by primitive."""
+    fields: dict[str, Any] = {}
+    count: dict[str, int] = {}
+    for unit in units:
+        shapes = infer(unit.piece)
+        for node in unit.nodes:
+            count[node.op] = count.get(node.op, 0) + 1
+            name = f"{node.op}{count[node.op]}"
+            for what, shape in (("in", shapes[node.inputs[0]]), ("out", shapes[node.name])):
+                fields.update({f"{name}.{what}.{axis}": n for axis, n in zip("chw", shape, strict=True)})
+            fields.update({f"{name}.{key}": value for key, value in node.attrs.items()})
+    first, last = units[0], units[-1]
+    for what, shape in (("in", first.key.inputs[0]), ("out", last.key.outputs[0])):
+        fields.update({f"{what}.{axis}": n for axis, n in zip("chw", shape, strict=True)})
+    fields["stride"] = max(1, round(first.key.inputs[0][1] / last.key.outputs[0][1]))
+    fields.update({f"count.{op}": n for op, n in count.items()})
+    return fields
+
+
+def _wanted(value: int | str | bool, fields: Mapping[str, Any]) -> Any:
+    return fields.get(value, value) if isinstance(value, str) else value
+
+
+def _filled(row: str, fields: Mapping[str, Any]) -> str:
+    return _FIELD.sub(lambda m: str(fields.get(m[1], m[0])), row)

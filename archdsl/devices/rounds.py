@@ -1,0 +1,143 @@
+"""Timing many things fairly: in rounds, each in another order, so that a slow minute hits all alike."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from archdsl.devices.measure import Run, Timer
+from archdsl.devices.table import Pass
+from archdsl.ir.graph import Graph, Node
+from archdsl.passes.shapes import infer
+
+T = TypeVar("T")
+
+HELD_BYTES = 2**30
+"""How much memory the networks of one batch may hold in their largest tensors."""
+
+AGREE = 0.05
+"""Rounds whose lowest tenths differ by more than this share are not trusted, and more are run."""
+
+
+@dataclass
+class Timed(Generic[T]):
+    """Something to be timed: what it is, its network, and the rounds so far."""
+
+    what: T
+    graph: Graph
+    passes: list[Pass] = field(default_factory=list)
+    retimed: int = 0
+    failed: str | None = None
+
+    @property
+    def low_ms(self) -> float:
+        return statistics.median(p.low_ms for p in self.passes)
+
+    @property
+    def noisy(self) -> bool:
+        """Whether the middle rounds disagree; one or two slow ones do not matter."""
+        lows = sorted(p.low_ms for p in self.passes)
+        middle = lows[len(lows) // 4 : len(lows) - len(lows) // 4]
+        return bool(middle) and middle[-1] - middle[0] > max(AGREE * middle[0], 2e-3)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long everything is timed: rounds, seconds and runs of each in a round, and rounds added at most."""
+
+    passes: int = 5
+    seconds: float = 0.03
+    least: int = 3
+    more: int = 4
+
+
+def time_all(
+    things: Sequence[Timed[T]],
+    timer: Timer,
+    plan: Plan,
+    rng: random.Random,
+    done: Callable[[Timed[T], float], None],
+) -> None:
+    """Completes the rounds of all things; `done` hears of each step, and the share of all that is behind.
+
+    What cannot be run has its `failed` set to the runtime's words.
+    """
+    finished = 0
+    for batch in _batches(things):
+        _time_batch(batch, timer, plan, rng, lambda t, share: done(t, share), finished, len(things))
+        finished += len(batch)
+
+
+def _time_batch(
+    batch: Sequence[Timed[T]],
+    timer: Timer,
+    plan: Plan,
+    rng: random.Random,
+    done: Callable[[Timed[T], float], None],
+    before: int,
+    of: int,
+) -> None:
+    runs: dict[int, Run] = {}
+    for thing in batch:
+        if thing.failed is None and len(thing.passes) < plan.passes:
+            run = _prepared(thing, timer)
+            if run is not None:
+                runs[id(thing)] = run
+            else:
+                done(thing, before / of)
+    for number in range(plan.passes + plan.more):
+        extra = number >= plan.passes
+        ahead = [t for t in batch if id(t) in runs and (t.noisy if extra else len(t.passes) <= number)]
+        rng.shuffle(ahead)
+        for n, thing in enumerate(ahead):
+            thing.passes.append(timer.time(runs[id(thing)], plan.seconds, plan.least))
+            thing.retimed += extra
+            part = 1.0 if extra else (number + (n + 1) / len(ahead)) / plan.passes
+            done(thing, (before + len(batch) * part) / of)
+
+
+def _prepared(thing: Timed[T], timer: Timer) -> Run | None:
+    """A run that has warmed up; None where the runtime refuses the network, in whose words it is noted."""
+    try:
+        run = timer.prepare(thing.graph)
+        for _ in range(3):
+            run()
+    except Exception as error:  # any runtime, any reason: it is the user who must hear of it
+        thing.failed = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+        return None
+    return run
+
+
+def _batches(things: Sequence[Timed[T]]) -> Iterator[list[Timed[T]]]:
+    """Consecutive things that fit into memory together."""
+    batch: list[Timed[T]] = []
+    held = 0
+    for thing in things:
+        size = _bytes(thing.graph)
+        if batch and held + size > HELD_BYTES:
+            yield batch
+            batch, held = [], 0
+        batch.append(thing)
+        held += size
+    if batch:
+        yield batch
+
+
+def _bytes(graph: Graph) -> int:
+    """About what a network holds while it runs: its inputs and outputs, twice its largest tensor, weights."""
+    from archdsl.passes.cost import costs, total
+
+    shapes = infer(graph)
+    sizes = [c * h * w for c, h, w in shapes.values()]
+    ends = [shapes[name] for name in (*graph.inputs, *graph.outputs.values())]
+    weights = total(costs(graph, shapes).values()).params
+    return 4 * (2 * max(sizes) + sum(c * h * w for c, h, w in ends) + 2 * weights)
+
+
+def nothing() -> Graph:
+    """A network that does next to nothing, to time what calling the runtime takes."""
+    node = Node("y", "relu", ("x",), {}, "y")
+    return Graph("Nothing", {"x": (1, 1, 1)}, {"y": node}, {"y": "y"})

@@ -1,0 +1,268 @@
+"""The latency table as a file: readable JSON that says what was timed, on what, how, and how well it fits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from archdsl import atomic
+from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
+
+FORMAT = 1
+MAX_BYTES = 64 * 2**20
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Device(_Part):
+    """The machine that was timed; `governor` and `cores` are left out where they cannot be read."""
+
+    kind: str
+    model: str
+    cores: int | None = None
+    governor: str | None = None
+
+
+class Runtime(_Part):
+    """What ran the ops: its versions by package, and the options that it was given."""
+
+    backend: str
+    versions: dict[str, str] = Field(default_factory=dict)
+    options: dict[str, str] = Field(default_factory=dict)
+
+
+class Protocol(_Part):
+    """How it was timed.  `statistic` says which of the runs the figures are taken from."""
+
+    threads: int = Field(ge=1)
+    batch: int = Field(ge=1)
+    dtype: str
+    memory_format: str
+    statistic: str
+    mode: str = "evaluation"
+
+
+class Pass(_Part):
+    """One round of runs, in milliseconds: median, lowest tenth, and the distance between the quartiles.
+
+    `disturbed` is the share of the runs that were interrupted by other programs.
+    """
+
+    median_ms: float = Field(ge=0, allow_inf_nan=False)
+    low_ms: float = Field(ge=0, allow_inf_nan=False)
+    iqr_ms: float = Field(ge=0, allow_inf_nan=False)
+    runs: int = Field(ge=1)
+    disturbed: float = Field(default=0, ge=0, le=1)
+
+
+class Row(_Part):
+    """The latency of one key in milliseconds, from rounds far apart in time; `ms` is what estimates read.
+
+    `ms` is the median over the rounds of their lowest tenths, less what running nothing takes;
+    `median_ms` and `iqr_ms` are of the runs as they were.  `retimed` rounds were added because the rounds
+    disagreed; `noisy` says that they still do.  A row that failed has no figures but says why.
+    """
+
+    key: str
+    op: str
+    inputs: list[tuple[int, int, int]] = Field(default_factory=list)
+    outputs: list[tuple[int, int, int]] = Field(default_factory=list)
+    text: str = ""
+    ms: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    median_ms: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    iqr_ms: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    passes: list[Pass] = Field(default_factory=list)
+    retimed: int = 0
+    noisy: bool = False
+    failed: str | None = None
+
+
+class Accuracy(_Part):
+    """How predictions compare with measurements of networks that the fit did not see.
+
+    Errors and shares are fractions, not per cent.
+    """
+
+    networks: int
+    spearman: float
+    kendall: float
+    mean_error: float
+    worst_error: float
+    within_5: float
+    within_10: float
+
+
+class Calibration(_Part):
+    """From rows to networks: `fixed_ms + Σ (per_unit_ms + scale · op_scale · ms + correction_ms)` over units.
+
+    `op_scales` (by op, 1 where absent) and `corrections_ms` (by key, 0 where absent) are what whole networks
+    teach beyond the rows.  Nine in ten of the held-out networks are predicted within `error`, a fraction.
+    """
+
+    scale: float
+    per_unit_ms: float
+    fixed_ms: float
+    op_scales: dict[str, float] = Field(default_factory=dict)
+    corrections_ms: dict[str, float] = Field(default_factory=dict)
+    error: float
+    form: str
+    fitted_on: int
+    seed: int
+    held_out: Accuracy
+    rows_alone: Accuracy
+    macs_alone: Accuracy
+    tried: dict[str, Accuracy] = Field(default_factory=dict)
+    final_upsampling: str
+    noisy_networks: int = 0
+
+
+class Rule(_Part):
+    """A rule of a mapping: which units it stands for, and the names of the rows that they are read from.
+
+    `chain` are the ops of units that follow one another, each reading only the one before.  `when` are
+    conditions; `rows` are row names, with fields such as `{conv1.in.c}`.
+    No rows: the foreign table does not time this apart.
+    """
+
+    chain: list[str]
+    when: dict[str, int | str | bool] = Field(default_factory=dict)
+    rows: list[str] = Field(default_factory=list)
+    why: str = ""
+
+
+class RowMapping(_Part):
+    """How the ops of specs are named in somebody else's table; the first rule that fits is taken."""
+
+    name: str
+    source: str
+    device: str
+    runtime: str
+    batch: int
+    dtype: str
+    image: tuple[int, int, int]
+    notes: list[str]
+    final_upsampling: str
+    rules: list[Rule]
+
+
+class Table(_Part):
+    """Latencies in milliseconds by key.  A table made elsewhere carries its `mapping` instead of texts.
+
+    `nothing_ms` is what running an empty network takes, which is taken off every row.
+    """
+
+    archdsl_latency_table: Literal[1] = 1
+    unit: Literal["ms"] = "ms"
+    device: Device
+    runtime: Runtime
+    protocol: Protocol
+    spec: str = ""
+    settings: dict[str, Any] = Field(default_factory=dict)
+    nothing_ms: float = Field(default=0, ge=0)
+    mapping: RowMapping | None = None
+    rows: list[Row] = Field(default_factory=list)
+    calibration: Calibration | None = None
+
+    def by_key(self) -> dict[str, Row]:
+        return {row.key: row for row in self.rows}
+
+
+def write(table: Table, path: Path) -> None:
+    """Writes the table whole or not at all."""
+    atomic.write_text(path, table.model_dump_json(indent=1, exclude_defaults=False) + "\n")
+
+
+def read(path: Path) -> Table:
+    """The table in a file.  Raises SpecError (ARCH820) that says where the file is wrong."""
+    if path.stat().st_size > MAX_BYTES:
+        raise _broken(path, "", 0, f"a table of more than {MAX_BYTES // 2**20} MiB is not read")
+    data = path.read_bytes()
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _broken(path, "", 0, f"not a text: byte {error.start} is no UTF-8") from error
+    return _parsed(path, text)
+
+
+def _parsed(path: Path, text: str) -> Table:
+    import json
+
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        what = "the file ends too early" if error.pos >= len(text.rstrip()) else f"no JSON: {error.msg}"
+        raise _broken(path, text, min(error.pos, len(text)), what) from error
+    except RecursionError as error:
+        raise _broken(path, text, 0, "nested too deeply") from error
+    try:
+        return Table.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise _broken(path, text, _find(text, first["loc"]), f"{where}: {first['msg']}") from error
+
+
+def _find(text: str, where: tuple[int | str, ...]) -> int:
+    """About where in the text a value stands: after the last of its names that is found."""
+    at = 0
+    for name in where:
+        found = text.find(f'"{name}"', at) if isinstance(name, str) else at
+        at = found if found >= 0 else at
+    return at
+
+
+def _broken(path: Path, text: str, at: int, what: str) -> SpecError:
+    source = Source(str(path), text)
+    label = Label(Location(source, at, min(at + 1, len(text))), what)
+    return SpecError(
+        [
+            Diagnostic(
+                "ARCH820",
+                "this is not a whole latency table",
+                label,
+                help="nothing was overwritten; delete the file, or build into another one",
+            )
+        ]
+    )
+
+
+def differences(table: Table, here: Mapping[str, str]) -> list[str]:
+    """What of a table's conditions differs from `here` (names as in `conditions`), as phrases."""
+    there = conditions(table.device, table.runtime, table.protocol)
+    return [
+        f"{name}: {there.get(name, 'unknown')} in the table, {here.get(name, 'none')} here"
+        for name in dict.fromkeys([*there, *here])
+        if there.get(name) != here.get(name)
+    ]
+
+
+def conditions(device: Device, runtime: Runtime, protocol: Protocol) -> dict[str, str]:
+    """What must agree for two timings to be comparable, by name."""
+    return {
+        "device": device.model,
+        "cores": str(device.cores),
+        "governor": str(device.governor),
+        "backend": runtime.backend,
+        **{f"version of {k}": v for k, v in runtime.versions.items()},
+        **{f"option {k}": v for k, v in runtime.options.items()},
+        "threads": str(protocol.threads),
+        "batch": str(protocol.batch),
+        "dtype": protocol.dtype,
+        "memory format": protocol.memory_format,
+        "statistic": protocol.statistic,
+    }
+
+
+def demand_same(table: Table, here: Mapping[str, str], path: Path, rebuild: str) -> None:
+    """Raises SpecError (ARCH821) where a table was made under other conditions."""
+    found = differences(table, here)
+    if not found:
+        return
+    headline = f"{path} was timed under other conditions: " + "; ".join(found)
+    help = f"build it for these: {rebuild}; or use it as it is: --allow-stale"
+    raise SpecError([Diagnostic("ARCH821", headline, help=help)])
