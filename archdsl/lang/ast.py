@@ -1,8 +1,9 @@
 """The abstract syntax of `.arch` files: frozen records with spans.
 
 A span is (start, end) in characters of the file's text; it takes no part in equality, so two ASTs are
-equal when they mean the same text, wherever it stood.  Comments hang on statements, declarations,
-clauses, candidates and items (see `Comments`), and take no part in equality either.
+equal when they mean the same text, wherever it stood.  Comments are listed beside the tree, in
+`File.comments`, and take no part in equality either; `archdsl.lang.comments` says where they go when a file
+is laid out.
 """
 
 from __future__ import annotations

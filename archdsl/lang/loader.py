@@ -17,6 +17,7 @@ from types import MappingProxyType
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError, closest
 from archdsl.lang import ast, reading
 from archdsl.lang.parser import parse
+from archdsl.lang.reading import shortened
 from archdsl.resources import specs_folder
 
 MAX_FILES = 100
@@ -45,8 +46,9 @@ def load(path: str | os.PathLike[str], text: str | None = None) -> Unit:
     """
     path = Path(path)
     source = reading.read(path, str(path)) if text is None else Source(str(path), text)
-    loading = _Loading(path.parent.resolve())
-    unit = loading.unit(source, path.resolve())
+    real = Path(os.path.realpath(path))
+    loading = _Loading(real.parent)
+    unit = loading.unit(source, real)
     if unit is None or loading.diagnostics:
         raise SpecError(loading.diagnostics)
     return unit
@@ -111,17 +113,19 @@ class _Loading:
         """The unit that an import names; None where it has mistakes of its own.  Raises _RefusedError."""
         tree, start, rest, shown = self.place(wanted)
         file = start / rest
-        if not file.is_file():
+        if not os.path.isfile(file):  # False, too, for a name that is too long
             guess = reading.near(file)
             raise _RefusedError(
                 "ARCH011",
-                f"there is no file `{wanted}`",
+                f"there is no file `{shortened(wanted)}`",
                 f'did you mean "{wanted.rpartition("/")[0]}/{guess}"?' if guess else None,
             )
         file = file.resolve()
         if not file.is_relative_to(tree):
             raise _RefusedError(
-                "ARCH010", f"`{wanted}` leads out of the folder tree", label=f"outside `{tree.name}`"
+                "ARCH010",
+                f"`{shortened(wanted)}` leads out of the folder tree",
+                label=f"outside `{tree.name}`",
             )
         return self.loaded(file, shown)
 
@@ -139,7 +143,7 @@ class _Loading:
         if inside.split(os.sep)[0] == os.pardir:
             raise _RefusedError(
                 "ARCH010",
-                f"`{wanted}` leads out of the folder",
+                f"`{shortened(wanted)}` leads out of the folder",
                 "move the file below the importing one's folder",
             )
         step = self.trail[-1]
@@ -191,18 +195,21 @@ class _Scope:
         if name.id in unit.declared:
             self.imported[name.id] = unit, unit.declared[name.id]
             return
-        guess = closest(name.id, tuple(unit.declared))
+        guess = closest(name.id[:60], tuple(unit.declared))
         help_line = f"did you mean `{guess}`?" if guess else None
         if name.id in unit.imported:
             help_line = f"it is imported there; import it from `{unit.imported[name.id][0].source.name}`"
-        self.report("ARCH013", f"`{unit.source.name}` declares no `{name.id}`", name.span, "", help_line)
+        self.report(
+            "ARCH013", f"`{unit.source.name}` declares no `{shortened(name.id)}`", name.span, "", help_line
+        )
 
     def free(self, name: ast.Name, how: str) -> bool:
         first = self.places.setdefault(name.id, name.span)
         if first == name.span:
             return True
         before = "imported" if name.id not in self.declared else "declared"
-        headline = f"`{name.id}` is {before} and {how}" if before != how else f"`{name.id}` is {how} twice"
+        shown = shortened(name.id)
+        headline = f"`{shown}` is {before} and {how}" if before != how else f"`{shown}` is {how} twice"
         self.report("ARCH014", headline, name.span, "", "give one of them another name", first)
         return False
 

@@ -145,6 +145,28 @@ def test_a_missing_file_is_offered_one_of_a_similar_name(folder: Path):
     assert (found.code, found.help) == ("ARCH011", 'did you mean "std/ops.arch"?')
 
 
+@pytest.mark.parametrize("name", ["x" * 5000, "x/" * 3000 + "y", "ß" * 300])
+def test_a_name_that_no_file_can_have_is_a_missing_file(folder: Path, name: str):
+    found = finding(write(folder, "main.arch", f'import A from "./{name}"'))
+    assert found.code == "ARCH011"
+    assert len(found.headline) < 100
+
+
+def test_a_link_to_the_first_file_is_followed_to_its_folder(folder: Path):
+    write(folder, "a.arch", "A = 1")
+    write(folder, "main.arch", 'import A from "./a.arch"')
+    (folder.parent / "link.arch").symlink_to(folder / "main.arch")
+    assert list(load(folder.parent / "link.arch").imported) == ["A"]
+
+
+def test_links_in_a_circle_are_no_files(folder: Path):
+    (folder / "a.arch").symlink_to(folder / "b.arch")
+    (folder / "b.arch").symlink_to(folder / "a.arch")
+    assert finding(folder / "a.arch").code == "ARCH001"
+    assert finding(write(folder, "main.arch", 'import A from "./a.arch"')).code == "ARCH011"
+    assert list(load(folder / "a.arch", text="arch 1\nA = 1").declared) == ["A"]
+
+
 def test_a_folder_is_no_file(folder: Path):
     assert finding(write(folder, "main.arch", 'import A from "./parts"')).code == "ARCH011"
     assert finding(folder).code == "ARCH001"
