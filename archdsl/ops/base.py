@@ -6,9 +6,11 @@ decisions (`archdsl.ir.expr`), so one rule serves a fixed network and a whole sp
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
+
+from archdsl.ir.expr import any_of, apply
 
 Attrs = Mapping[str, Any]
 
@@ -43,6 +45,34 @@ class Setting:
     low: int | float | None = None
     high: int | float | None = None
     optional: bool = False
+
+    def demands(self, owner: str, value: Any) -> Iterator[tuple[Any, str]]:
+        """What must hold of a value of the right kind, and what to say, with {value} filled in, if it fails."""
+        what = f"`{self.name}` of `{owner}`"
+        if self.kind in ("int", "ints"):
+            yield apply("whole", value), what + " takes a whole number, this is {value}"
+        limits = f"at least {self.low}" if self.high is None else f"from {self.low} to {self.high}"
+        if self.low is not None:
+            yield apply("le", self.low, value), what + " is {value}, and must be " + limits
+        if self.high is not None:
+            yield apply("le", value, self.high), what + " is {value}, and must be " + limits
+        if self.choices:
+            known = any_of([apply("eq", value, choice) for choice in self.choices])
+            yield known, what + " is {value}, and must be one of " + ", ".join(self.choices)
+
+    def is_fine(self, value: Any) -> bool:
+        """Whether a constant is a whole number in its range: by far the most usual case."""
+        low, high = self.low, self.high
+        return type(value) is int and (low is None or low <= value) and (high is None or value <= high)
+
+    def repaired(self, owner: str, value: Any) -> Any:
+        """The value, or one that is allowed instead of it, with which shapes can be computed all the same."""
+        items = value if isinstance(value, tuple) else (value,)
+        if all(holds is not False for item in items for holds, _ in self.demands(owner, item)):
+            return value
+        if self.choices:
+            return self.choices[0]
+        return max(1, self.low or 1) if not isinstance(value, tuple) else (1,) * len(value)
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ class Binder:
         self, node: Node, sizes: tuple[FixedShape, ...], values: tuple[Any, ...]
     ) -> tuple[FixedShape, tuple[tuple[str, str, str], ...]]:
         """The shape of a node whose inputs have these sizes, and the demands that fail."""
-        key = (node.name, sizes, values)
+        key = (node.name, sizes, values, tuple([type(v) for v in values]))
         typed = self._typed.get(key)
         if typed is None:
             _limit(self._typed)
@@ -83,7 +83,17 @@ class Binder:
                 if not condition and code not in ADVISORY:
                     failures.append((node.name, code, message.format(**values)))
 
-            shape = self._primitives[node.op].shape(sizes, node.attrs, demand)
+            primitive = self._primitives[node.op]
+            attrs = node.attrs
+            for setting in primitive.settings:
+                value = attrs.get(setting.name)
+                if value is None or setting.is_fine(value):
+                    continue
+                for item in value if isinstance(value, tuple) else (value,):
+                    for condition, message in setting.demands(node.op, item):
+                        demand(condition, "ARCH208", message, value=item)
+                attrs = {**attrs, setting.name: setting.repaired(node.op, value)}
+            shape = primitive.shape(sizes, attrs, demand)
             typed = self._typed[key] = (shape, tuple(failures))
         return typed
 
@@ -256,7 +266,7 @@ class _Run:
                 return None
         inputs = cast(tuple[str, ...], found)
         varying = binder._varying.get(name)
-        values = tuple([self._value(item.attrs[key]) for key in varying]) if varying else ()
+        values = tuple([self._setting(item, key) for key in varying]) if varying else ()
         if inputs != item.inputs or varying or item.optional:
             item = binder._node(item, inputs, values)
         self.nodes[name] = item
@@ -266,6 +276,13 @@ class _Run:
         if failures:
             self.failures += failures
         return name
+
+    def _setting(self, node: Node, key: str) -> Any:
+        try:
+            return self._value(node.attrs[key])
+        except ArithmeticError as error:
+            self.failures.append((node.name, "ARCH211", f"`{key}` of `{node.op}` is no number: {error}"))
+            return 1
 
     def _value(self, value: Any) -> Any:
         self.asked |= decisions_in(value)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl import ops
 from archdsl.diagnostics import Label
-from archdsl.ir import Expr, Instance
+from archdsl.ir import Instance
+from archdsl.ir.expr import apply, kind
 from archdsl.lang import ast
-from archdsl.spec import builtins, choosing, stamping
-from archdsl.spec.builder import Trace, values_of
+from archdsl.spec import builtins, choosing, reaching, stamping
+from archdsl.spec.builder import Trace
 from archdsl.spec.frame import Frame, join
 from archdsl.spec.primitives import KINDS, apply_primitive, setting_node, unknown_setting, wrong_inputs
 from archdsl.spec.values import (
@@ -124,6 +125,7 @@ def _call_choice(
     outcomes = ev.builder.decisions[fn.decision].outcomes
     decisions, nodes = frame.decisions, frame.node_name
     cases = []
+    ev.height += 4
     for outcome in ev.outcomes(fn.decision):
         member = fn.values[outcome]
         if member is None:
@@ -134,12 +136,10 @@ def _call_choice(
             inner = join(site, label) if args else site
             candidate = call(ev, ev.refine(member), _refined(ev, args), here, at, frame, inner, False)
         cases.append((outcome, candidate))
+    ev.height -= 4
     assert (decisions, nodes) == (frame.decisions, frame.node_name)
     if not args:
-        table: list[Any] = [None] * len(outcomes)
-        for outcome, value in cases:
-            table[outcome] = None if isinstance(value, Undefined) else value
-        return Choice(fn.decision, tuple(table))
+        return choosing.choice(ev, fn.decision, cases, at, frame)
     return _merge_at(ev, fn.decision, cases, at, frame, site)
 
 
@@ -232,9 +232,11 @@ def _evaluated(
             return value
         inner.names[declared_setting.name] = value
     ev.active.append(declared)
+    ev.height += 8
     try:
         return ev.run_body(declared, inner, frame, at)
     finally:
+        ev.height -= 8
         ev.active.pop()
 
 
@@ -304,23 +306,18 @@ def _setting_value(
             secondary=(Label(inner.location(declared), "declared here without a default"),),
         )
     if declared.type is not None and not isinstance(value, Undefined):
-        _check_type(declared, value, fn.name, at, frame)
+        _check_type(ev, declared, value, fn.name, at, frame)
     return value
 
 
-def _check_type(declared: ast.Setting, value: Any, owner: str, at: Any, frame: Frame) -> None:
-    kind = declared.type
-    if kind == "op":
+def _check_type(ev: Evaluator, declared: ast.Setting, value: Any, owner: str, at: Any, frame: Frame) -> None:
+    at = setting_node(at, declared.name)
+    what = f"`{declared.name}` of `{owner}` takes {declared.type}, this is {kind_of(value)}"
+    if declared.type == "op":
         right = isinstance(value, PrimitiveOp | Function | Choice | Either)
     else:
-        wanted = KINDS.get(kind or "", ())
-        constants = values_of(value) if isinstance(value, int | float | str | Expr) else None
-        right = constants is not None and all(
-            isinstance(v, wanted) and isinstance(v, bool) == (kind == "bool") for v in constants
-        )
+        right = kind(value) in KINDS[declared.type or ""]
     if not right:
-        raise frame.error(
-            "ARCH208",
-            f"`{declared.name}` of `{owner}` takes {kind}, this is {kind_of(value)}",
-            setting_node(at, declared.name),
-        )
+        raise frame.error("ARCH208", what, at)
+    if declared.type == "int":
+        reaching.demand(ev, apply("whole", value), "ARCH208", what, at, frame)

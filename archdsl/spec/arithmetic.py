@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archdsl.ir import Apply, Expr, Measure
-from archdsl.ir.expr import apply
+from archdsl.ir import Expr, Measure
+from archdsl.ir.expr import TooLargeError, apply, leaves
 from archdsl.lang import ast
-from archdsl.spec import applying
+from archdsl.spec import applying, reaching
 from archdsl.spec.frame import Frame
 from archdsl.spec.kinds import number, truth
 from archdsl.spec.units import MEASURES, Quantity
@@ -35,64 +35,85 @@ def unary(ev: Evaluator, expr: ast.Unary, frame: Frame) -> Any:
 
 
 def binary(ev: Evaluator, expr: ast.Binary, frame: Frame) -> Any:
-    op = expr.op
-    if op == "in":
+    if expr.op == "in":
         return member(ev, expr, frame)
     left = ev.evaluate(expr.left, frame)
-    if op in ("and", "or"):
-        left = truth(left, expr.left, frame)
-        if isinstance(left, bool) and left is (op == "or"):
-            return left
-        return apply(op, left, truth(ev.evaluate(expr.right, frame), expr.right, frame))
+    if expr.op in ("and", "or"):
+        return _connected(ev, expr, left, frame)
     right = ev.evaluate(expr.right, frame)
-    for value in (left, right):
-        if isinstance(value, Undefined):
-            return value
-    if op == "+" and (isinstance(left, Tensor) or isinstance(right, Tensor)):
-        return applying.add(ev, expr, left, right, frame)
-    if isinstance(left, Quantity) or isinstance(right, Quantity):
-        return measured(expr, left, right, frame)
-    if op in ("==", "!=") and all(isinstance(v, int | float | str | Expr) for v in (left, right)):
-        return apply(OPERATORS[op], left, right)
-    return arithmetic(expr, left, right, frame)
+    if expr.op == "+" and (isinstance(left, Tensor) or isinstance(right, Tensor)):
+        undefined = _undefined(left, right)
+        return undefined or applying.add(ev, expr, left, right, frame)
+    return _combined(ev, expr.op, (expr.left, left), (expr.right, right), expr, frame)
 
 
-def arithmetic(expr: ast.Binary, left: Any, right: Any, frame: Frame) -> Any:
-    left, right = number(left, expr.left, frame), number(right, expr.right, frame)
-    if expr.op in (">", ">="):
-        left, right = right, left
+def _connected(ev: Evaluator, expr: ast.Binary, left: Any, frame: Frame) -> Any:
+    """`and`, `or`: the right side is not looked at where the left settles it."""
+    if isinstance(left, Undefined):
+        return left
+    left = truth(left, expr.left, frame)
+    if isinstance(left, bool) and left is (expr.op == "or"):
+        return left
+    right = ev.evaluate(expr.right, frame)
+    if isinstance(right, Undefined):
+        return right
+    return apply(expr.op, left, truth(right, expr.right, frame))
+
+
+def _undefined(*values: Any) -> Undefined | None:
+    return next((v for v in values if isinstance(v, Undefined)), None)
+
+
+Side = tuple[Any, Any]
+"""An operand: its text as AST, and its value."""
+
+
+def _combined(ev: Evaluator, op: str, left: Side, right: Side, at: Any, frame: Frame) -> Any:
+    values = (left[1], right[1])
+    undefined = _undefined(*values)
+    if undefined is not None:
+        return undefined
+    if any(isinstance(v, Quantity) for v in values):
+        return _measured(ev, op, left, right, at, frame)
+    if op in ("==", "!=") and all(isinstance(v, int | float | str | Expr) for v in values):
+        return apply(OPERATORS[op], *values)
+    return _calculated(ev, op, left, right, at, frame)
+
+
+def _calculated(ev: Evaluator, op: str, left: Side, right: Side, at: Any, frame: Frame) -> Any:
+    a, b = number(left[1], left[0], frame), number(right[1], right[0], frame)
+    if op in (">", ">="):
+        a, b = b, a
     try:
-        value = apply(OPERATORS[expr.op], left, right)
-    except ZeroDivisionError:
-        raise frame.error("ARCH211", "division by zero", expr) from None
-    except TypeError:
-        raise frame.error("ARCH207", f"`{expr.op}` between values of different kinds", expr) from None
-    except OverflowError:
-        raise frame.error("ARCH211", "this number is too large", expr) from None
-    if isinstance(value, int | float) and abs(value) > 1e18:
-        raise frame.error("ARCH211", "this number is too large", expr)
-    return value
+        if op == "/":
+            reaching.demand(ev, apply("ne", b, 0), "ARCH211", "division by zero", at, frame)
+        return apply(OPERATORS[op], a, b)
+    except ZeroDivisionError:  # where no network comes
+        return Undefined("division by zero")
+    except TooLargeError as error:
+        raise frame.error("ARCH211", str(error), at) from None
 
 
-def measured(expr: ast.Binary, left: Any, right: Any, frame: Frame) -> Any:
+def _measured(ev: Evaluator, op: str, left: Side, right: Side, at: Any, frame: Frame) -> Any:
     """A quantity with its own kind, or with a number where it counts."""
-    dims = [dimension(v) for v in (left, right)]
+    values = (left[1], right[1])
+    dims = [dimension(v) for v in values]
     countable = all(d in ("count", "number") for d in dims)
-    if dims[0] != dims[1] and not countable and not (expr.op in "*/" and "number" in dims):
+    if dims[0] != dims[1] and not countable and not (op in "*/" and "number" in dims):
         what = [
             f"{v} measures {d}" if isinstance(v, Quantity) else f"a {d}"
-            for v, d in zip((left, right), dims, strict=True)
+            for v, d in zip(values, dims, strict=True)
         ]
         raise frame.error(
             "ARCH212",
-            f"`{expr.op}` between different units",
-            expr,
+            f"`{op}` between different units",
+            at,
             f"{what[0]}, {what[1]}",
             help="times in ns us ms s min h, rates in fps, counts in K M G T, sizes in B … TiB",
         )
-    amounts = [v.amount if isinstance(v, Quantity) else v for v in (left, right)]
-    value = arithmetic(expr, amounts[0], amounts[1], frame)
-    if expr.op in COMPARISONS or isinstance(value, Expr) or countable:
+    a, b = (v.amount if isinstance(v, Quantity) else v for v in values)
+    value = _calculated(ev, op, (left[0], a), (right[0], b), at, frame)
+    if op in COMPARISONS or isinstance(value, Expr | Undefined) or countable:
         return value
     measures = dims[1] if dims[0] == "number" else dims[0]
     return Quantity(value, measures, f"{value} {measures}")
@@ -102,22 +123,22 @@ def dimension(value: Any) -> str:
     """What a value measures: count, time, rate, size, or a plain number."""
     if isinstance(value, Quantity):
         return value.dimension
-    if isinstance(value, Measure):
-        return MEASURES.get(value.name, "number")
-    if isinstance(value, Apply):
-        inner = {dimension(a) for a in value.args} - {"number"}
-        return inner.pop() if len(inner) == 1 else "number"
-    return "number"
+    if not isinstance(value, Expr):
+        return "number"
+    inner = {MEASURES.get(v.name, "number") for v in leaves(value) if isinstance(v, Measure)} - {"number"}
+    return inner.pop() if len(inner) == 1 else "number"
 
 
 def member(ev: Evaluator, expr: ast.Binary, frame: Frame) -> Any:
+    """`a in {…}`, `a in low..high`."""
     left = ev.evaluate(expr.left, frame)
     if isinstance(left, Undefined):
         return left
     if isinstance(expr.right, ast.Range) and expr.right.step is None:
-        low = ast.Binary("<=", expr.right.low, expr.left, span=expr.span)
-        high = ast.Binary("<=", expr.left, expr.right.high, span=expr.span)
-        return apply("and", binary(ev, low, frame), binary(ev, high, frame))
+        return _between(ev, (expr.left, left), expr.right, expr, frame)
+    if not isinstance(left, int | float | str | Expr):
+        what = f"only numbers and strings can be looked for, this is {kind_of(left)}"
+        raise frame.error("ARCH207", what, expr.left)
     right = ev.evaluate(expr.right, frame)
     if isinstance(right, SetValue):
         choices = [m.value for m in right.members]
@@ -131,3 +152,9 @@ def member(ev: Evaluator, expr: ast.Binary, frame: Frame) -> Any:
             raise frame.error("ARCH207", "only numbers and strings can be looked for with `in`", expr)
         result = apply("or", result, apply("eq", left, value))
     return result
+
+
+def _between(ev: Evaluator, side: Side, limits: ast.Range, at: Any, frame: Frame) -> Any:
+    low = _combined(ev, "<=", (limits.low, ev.evaluate(limits.low, frame)), side, at, frame)
+    high = _combined(ev, "<=", side, (limits.high, ev.evaluate(limits.high, frame)), at, frame)
+    return _undefined(low, high) or apply("and", low, high)

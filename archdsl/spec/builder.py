@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archdsl.diagnostics import Label, Location
-from archdsl.ir import Decision, Expr, Instance, Mux, Node, Pick, Requirement, Shape, Value
-from archdsl.ir.expr import any_of, apply, both, pick
-from archdsl.ops.base import Primitive
+from archdsl.ir import Decision, Instance, Mux, Node, Requirement, Shape, Value
+from archdsl.ir.expr import LARGEST, TooLargeError, any_of, apply, both, pick
+from archdsl.ops.base import Demand, Primitive
 from archdsl.passes.symbolic import Definitions, input_shapes, mux_shape
 
 Allowed = dict[str, tuple[int, ...]]
@@ -115,25 +115,21 @@ class Builder:
         allowed: Allowed,
         conditions: tuple[Value, ...],
         optional: frozenset[int] = frozenset(),
+        typed_with: Mapping[str, Value] | None = None,
     ) -> str:
-        """Adds a primitive and returns the node's name."""
+        """Adds a primitive and returns the node's name.
+
+        `typed_with` are settings to take for its shape where some of `attrs` are out of their range.
+        """
         if len(self.nodes) >= self.budget:
             raise Exhausted(place.location, self.budget)
         name = self.unique(name)
         shapes, present = self._inputs_of(inputs, optional)
 
-        def demand(condition: Value, code: str, message: str, /, **values: Value) -> None:
-            if condition is True:
-                self.settled += 1
-                return
-            self.obligations.append(
-                Obligation(
-                    condition, code, message, values, name, place.location, place.trace,
-                    dict(allowed), conditions,
-                )
-            )  # fmt: skip
-
-        self.shapes[name] = primitive.shape(shapes, attrs, demand)
+        demand = self.demand_of(name, place, allowed, conditions)
+        shape = self.shapes[name] = primitive.shape(shapes, typed_with or attrs, demand)
+        if any(isinstance(size, int) and size > LARGEST for size in shape):
+            raise TooLargeError("this tensor is too large")
         if present is not True:
             self.present[name] = present
         self.nodes[name] = Node(
@@ -144,6 +140,22 @@ class Builder:
         for source in inputs:
             self.readers.setdefault(source, []).append(name)
         return name
+
+    def demand_of(self, node: str, place: Place, allowed: Allowed, conditions: tuple[Value, ...]) -> Demand:
+        """States what must hold in every network that has the node."""
+
+        def demand(condition: Value, code: str, message: str, /, **values: Value) -> None:
+            if condition is True:
+                self.settled += 1
+                return
+            self.obligations.append(
+                Obligation(
+                    condition, code, message, values, node, place.location, place.trace,
+                    dict(allowed), conditions,
+                )
+            )  # fmt: skip
+
+        return demand
 
     def _inputs_of(self, inputs: tuple[str, ...], optional: frozenset[int]) -> tuple[list[Shape], Value]:
         """Shapes of the inputs, and when the node is defined."""
@@ -258,12 +270,3 @@ class Exhausted(Exception):
     def __init__(self, location: Location, budget: int):
         super().__init__(f"more than {budget} nodes at {location}")
         self.location, self.budget = location, budget
-
-
-def values_of(value: Value) -> tuple[Any, ...]:
-    """All constants that a constant or a pick can be; empty where that is not known so simply."""
-    if isinstance(value, Pick):
-        return tuple(v for v in value.values if v is not None)
-    if isinstance(value, Expr):
-        return ()
-    return (value,)

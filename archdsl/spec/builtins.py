@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import floor
 from typing import TYPE_CHECKING, Any
 
-from archdsl.ir import Expr, Measure, Pick
-from archdsl.ir.expr import apply, pick
+from archdsl.ir import Measure
+from archdsl.ir.expr import TooLargeError, apply
 from archdsl.passes.liveness import live_nodes
 from archdsl.spec.frame import Frame, join
 from archdsl.spec.kinds import number
@@ -57,24 +56,21 @@ def _extreme(name: str) -> Callable[..., Any]:
             raise frame.error("ARCH206", f"`{name}` of nothing", at)
         result = number(values[0], at, frame)
         for value in values[1:]:
+            ev.spend(1, at, frame)
             result = apply(name, result, number(value, at, frame))
         return result
 
     return run
 
 
-def _rounding(name: str, function: Callable[[float], int]) -> Callable[..., Any]:
+def _rounding(name: str) -> Callable[..., Any]:
     def run(ev: Evaluator, args: list[Any], at: Any, frame: Frame, site: str) -> Any:
         if len(args) != 1:
             raise frame.error("ARCH206", f"`{name}` takes one number", at)
-        value = number(args[0], at, frame)
-        if isinstance(value, Pick):
-            return pick(value.decision, tuple(None if v is None else function(v) for v in value.values))
-        if isinstance(value, Expr):
-            if name == "floor":
-                return apply("floordiv", value, 1)
-            raise frame.error("ARCH217", "a number that depends on several decisions cannot be rounded", at)
-        return function(value)
+        try:
+            return apply(name, number(args[0], at, frame))
+        except TooLargeError as error:
+            raise frame.error("ARCH211", str(error), at) from None
 
     return run
 
@@ -154,8 +150,8 @@ def _bare(ev: Evaluator, tensor: Tensor) -> Tensor:
 BUILTINS: dict[str, Callable[..., Any]] = {
     "max": _extreme("max"),
     "min": _extreme("min"),
-    "round": _rounding("round", round),
-    "floor": _rounding("floor", floor),
+    "round": _rounding("round"),
+    "floor": _rounding("floor"),
     "unused": _unused,
     "fold": _fold,
 }

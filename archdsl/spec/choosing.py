@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from archdsl.diagnostics import Diagnostic, Label
-from archdsl.ir import Decision, Expr, Pick
-from archdsl.ir.expr import apply, pick
+from archdsl.ir import Decision, Expr, Pick, Value
+from archdsl.ir.expr import apply, kind, pick
 from archdsl.ir.resolve import specialize
+from archdsl.spec import reaching
 from archdsl.spec.frame import Frame, join
 from archdsl.spec.possible import Unbounded, possible
 from archdsl.spec.values import (
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from archdsl.spec.evaluate import Evaluator
 
 OUTCOME_BUDGET = 10_000
+CHOICE_BUDGET = 60
 
 
 def decide(ev: Evaluator, expr: Any, count: int, frame: Frame) -> Any:
@@ -52,6 +54,10 @@ def decide(ev: Evaluator, expr: Any, count: int, frame: Frame) -> Any:
         raise frame.error("ARCH405", f"any {count} of {len(members)} candidates", expr)
     if count == len(members):
         return members[0].value if count == 1 else source
+    if id(expr) not in frame.sites.choices:
+        raise frame.error(
+            "ARCH215", "a choice that is no statement's", expr, help="assign it to a name first"
+        )
     path = frame.decision_path(frame.sites.choices[id(expr)])
     decision = Decision(path, tuple(m.label for m in members), count, _under(ev, frame), frame.location(expr))
     if decision.size > OUTCOME_BUDGET:
@@ -72,13 +78,11 @@ def decide(ev: Evaluator, expr: Any, count: int, frame: Frame) -> Any:
 
 def _warn_of_twins(ev: Evaluator, members: tuple[Member, ...], expr: Any, frame: Frame) -> None:
     """Candidates that are the same op under two labels."""
-    for n, member in enumerate(members):
-        twin = next(
-            (m for m in members[:n] if m.value == member.value and kind_of(m.value) == kind_of(member.value)),
-            None,
-        )
-        location = frame.location(expr)
-        if twin is None or any(w.primary and w.primary.location == location for w in ev.warnings):
+    location = frame.location(expr)
+    first: dict[Any, Member] = {}
+    for member in members:
+        twin = first.setdefault(_identity(member.value), member)
+        if twin is member or any(w.primary and w.primary.location == location for w in ev.warnings):
             continue
         ev.warnings.append(
             Diagnostic(
@@ -89,6 +93,17 @@ def _warn_of_twins(ev: Evaluator, members: tuple[Member, ...], expr: Any, frame:
                 help="leave one out: a search would learn the same thing twice",
             )
         )
+
+
+def _identity(value: Any) -> Any:
+    """What two candidates have in common exactly if they are the same."""
+    if isinstance(value, int | float | str | Expr | Tensor):
+        return type(value), value
+    if isinstance(value, PrimitiveOp | Function):
+        settings = frozenset((name, _identity(v)) for name, v in value.settings.items())
+        of = value.primitive if isinstance(value, PrimitiveOp) else (id(value.declared), value.shared)
+        return of, settings
+    return id(value)
 
 
 def _under(ev: Evaluator, frame: Frame) -> tuple[str, int] | None:
@@ -208,25 +223,33 @@ def by_value(ev: Evaluator, subscript: Expr, at: Callable[[Any], Any], expr: Any
 
 def each(ev: Evaluator, value: Choice | Either, use: Callable[[Any], Any], expr: Any, frame: Frame) -> Any:
     """What `use` makes of a value, for each thing that the value can be."""
+    ev.height += 5
     if isinstance(value, Either):
         with ev.where(value.condition):
-            then = use(ev.refine(value.then))
+            then = _used(use, ev.refine(value.then))
         with ev.where(apply("not", value.condition)):
-            otherwise = use(ev.refine(value.otherwise))
+            otherwise = _used(use, ev.refine(value.otherwise))
+        ev.height -= 5
         return merge(ev, value.condition, [(True, then), (False, otherwise)], expr, frame)
     cases = []
     for outcome in ev.outcomes(value.decision):
         if value.values[outcome] is not None:
             with ev.assuming(value.decision, (outcome,)):
-                cases.append((outcome, use(ev.refine(value.values[outcome]))))
+                cases.append((outcome, _used(use, ev.refine(value.values[outcome]))))
+    ev.height -= 5
     return merge(ev, value.decision, cases, expr, frame)
+
+
+def _used(use: Callable[[Any], Any], value: Any) -> Any:
+    return value if isinstance(value, Undefined) else use(value)
 
 
 def merge(ev: Evaluator, on: str | Expr, cases: Sequence[tuple[Any, Any]], expr: Any, frame: Frame) -> Any:
     """The value that is the case whose key `on` comes out as."""
+    ev.spend(len(cases), expr, frame)
     defined = [value for _, value in cases if not isinstance(value, Undefined)]
     if not defined:
-        return Undefined("not defined for any outcome")
+        return cases[0][1] if len(cases) == 1 else Undefined("not defined for any outcome")
     if len(cases) == 1:
         return cases[0][1]
     if all(isinstance(v, Tensor) for v in defined):
@@ -234,33 +257,58 @@ def merge(ev: Evaluator, on: str | Expr, cases: Sequence[tuple[Any, Any]], expr:
         keyed = [(k, v.node if isinstance(v, Tensor) else None) for k, v in cases]
         return Tensor(ev.builder.add_mux(on, name, keyed, frame.location(expr)))
     if all(isinstance(v, int | float | str | Expr) for v in defined):
-        return _merge_scalars(ev, on, cases)
+        return _merge_scalars(ev, on, cases, expr, frame)
     if all(isinstance(v, ListValue) for v in defined) and len({len(v.items) for v in defined}) == 1:
-        columns = zip(*(v.items if isinstance(v, ListValue) else () for _, v in cases), strict=False)
-        keys = [k for k, _ in cases]
-        items = [merge(ev, on, list(zip(keys, column, strict=True)), expr, frame) for column in columns]
+        items = (
+            merge(ev, on, [(k, v.items[n] if isinstance(v, ListValue) else v) for k, v in cases], expr, frame)
+            for n in range(len(defined[0].items))
+        )
         return ListValue(tuple(items))
     if any(isinstance(v, Tensor | int | float | str | Expr) for v in defined):
         kinds = sorted({kind_of(v) for v in defined})
-        raise frame.error(
-            "ARCH207", f"these candidates are of different kinds: {' and '.join(kinds)}", expr,
-            witness=ev.witness(),
-        )  # fmt: skip
+        what = f"these candidates are of different kinds: {' and '.join(kinds)}"
+        reaching.demand(ev, False, "ARCH207", what, expr, frame)
+        return Undefined("no network comes here")
     if all(v == defined[0] for v in defined[1:]) and len(defined) == len(cases):
         return defined[0]
     if isinstance(on, str):
-        table: list[Any] = [None] * ev.builder.decisions[on].size
-        for outcome, value in cases:
-            table[outcome] = None if isinstance(value, Undefined) else value
-        return Choice(on, tuple(table))
+        return choice(ev, on, cases, expr, frame)
     by_key = dict(cases)
-    if set(by_key) == {True, False} and len(defined) == 2:
-        return Either(on, by_key[True], by_key[False])
+    if set(by_key) == {True, False}:
+        depth = _depth(ev, by_key.values(), expr, frame)
+        return Either(on, by_key[True], by_key[False], depth)
     raise frame.error("ARCH217", "this value depends on several decisions at once", expr)
 
 
-def _merge_scalars(ev: Evaluator, on: str | Expr, cases: Sequence[tuple[Any, Any]]) -> Any:
+def choice(ev: Evaluator, on: str, cases: Sequence[tuple[Any, Any]], expr: Any, frame: Frame) -> Choice:
+    """The value that is the case whose key is the decision's outcome."""
+    table: list[Any] = [None] * ev.builder.decisions[on].size
+    for outcome, value in cases:
+        table[outcome] = value
+    return Choice(on, tuple(table), _depth(ev, table, expr, frame))
+
+
+def _depth(ev: Evaluator, values: Iterable[Any], expr: Any, frame: Frame) -> int:
+    """How many choices are inside one another; what looks into them recurses, so there is a limit."""
+    depth = 1 + max((v.depth for v in values if isinstance(v, Choice | Either)), default=0)
+    if depth > CHOICE_BUDGET:
+        ev.stop(frame.error("ARCH711", f"choices between choices, more than {CHOICE_BUDGET} deep", expr))
+    return depth
+
+
+def _merge_scalars(
+    ev: Evaluator, on: str | Expr, cases: Sequence[tuple[Any, Any]], expr: Any, frame: Frame
+) -> Any:
     keyed = [(k, v) for k, v in cases if not isinstance(v, Undefined)]
+    for key, value in cases:
+        if isinstance(value, Undefined):
+            what, help = "this number is not defined in every network", f"{value.why}; give it a value there"
+            elsewhere = apply("not", _is_case(ev, on, key))
+            reaching.demand(ev, elsewhere, "ARCH228", what, expr, frame, help)
+    kinds = {kind(v) for _, v in keyed}
+    if len(kinds) > 1 and kinds != {"int", "number"}:
+        what = " and ".join(sorted({kind_of(v) for _, v in keyed}))
+        raise frame.error("ARCH207", f"these candidates are of different kinds: {what}", expr)
     if isinstance(on, str):
         table: list[Any] = [None] * ev.builder.decisions[on].size
         for outcome, value in keyed:
@@ -269,9 +317,12 @@ def _merge_scalars(ev: Evaluator, on: str | Expr, cases: Sequence[tuple[Any, Any
             return pick(on, tuple(table))
     result = keyed[-1][1]
     for key, value in reversed(keyed[:-1]):
-        if isinstance(on, str):
-            chosen = ev.builder.is_outcome(on, key)
-        else:
-            chosen = on if key is True else apply("eq", on, key)
-        result = apply("if", chosen, value, result)
+        result = apply("if", _is_case(ev, on, key), value, result)
     return result
+
+
+def _is_case(ev: Evaluator, on: str | Expr, key: Any) -> Value:
+    """Whether a decision, or a value, comes out as the key of a case."""
+    if isinstance(on, str):
+        return ev.builder.is_outcome(on, key)
+    return on if key is True else apply("eq", on, key)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NoReturn
 
 from archdsl import ops
@@ -21,7 +22,9 @@ from archdsl.lang.loader import Unit
 from archdsl.spec import applying, arithmetic, builtins, choosing, indexing, sets, stamping, statements
 from archdsl.spec.builder import Allowed, Builder
 from archdsl.spec.control import Fatal, Poisoned
+from archdsl.spec.deciding import Searcher
 from archdsl.spec.frame import Frame
+from archdsl.spec.kinds import truth
 from archdsl.spec.sites import Sites, sites
 from archdsl.spec.units import MEASURES, UNITS, quantity
 from archdsl.spec.values import (
@@ -39,6 +42,9 @@ from archdsl.spec.values import (
 )
 
 CALL_BUDGET = 400_000
+WORK_BUDGET = 4_000_000
+HEIGHT_BUDGET = 600
+"""Python stops at a depth of 1000 calls."""
 
 
 @dataclass
@@ -65,6 +71,10 @@ class Evaluator:
     """Where each entry of an indexed name was defined."""
     stamps: dict[stamping.Key, stamping.Stamp] = field(default_factory=dict)
     calls: int = 0
+    work: int = 0
+    mistakes: int = 0
+    height: int = 0
+    """How deep the evaluation is, in frames of Python's stack, roughly; reset after an error."""
     _constants: dict[tuple[int, str], Any] = field(default_factory=dict)
     _sites: dict[int, Sites] = field(default_factory=dict)
 
@@ -101,6 +111,17 @@ class Evaluator:
             return Builtin(name) if name in ("latency", "rate") else Measure(name)
         raise self.unknown(name, frame, node)
 
+    def knows(self, name: str, frame: Frame) -> bool:
+        """Whether a name means anything here."""
+        unit = frame.unit
+        return (
+            name in frame.names
+            or name in unit.declared
+            or name in unit.imported
+            or name in ops.primitives()
+            or name in builtins.BUILTINS
+        )
+
     def unknown(self, name: str, frame: Frame, node: Any) -> SpecError:
         known = [
             *frame.names,
@@ -132,6 +153,17 @@ class Evaluator:
         self.calls += 1
         if self.calls > CALL_BUDGET:
             self.stop(frame.error("ARCH711", f"more than {CALL_BUDGET:,} calls", node))
+
+    def spend(self, amount: int, node: Any, frame: Frame) -> None:
+        """Counts work that makes no nodes: members of sets, merged values, mistakes met again."""
+        self.work += amount
+        if self.work > WORK_BUDGET:
+            self.stop(frame.error("ARCH711", "evaluating this takes too long", node))
+
+    @cached_property
+    def searcher(self) -> Searcher:
+        """Decides conditions that must be known while evaluating."""
+        return Searcher(self.builder.decisions, self.builder.definitions)
 
     def run_body(self, declared: Any, inner: Frame, caller: Frame, at: Any) -> Any:
         """The value of an op's or cell's body."""
@@ -167,7 +199,7 @@ class Evaluator:
         if isinstance(value, Choice):
             outcomes = self.allowed.get(value.decision)
             if outcomes is not None and len(outcomes) == 1:
-                return self.refine(value.values[outcomes[0]])
+                return self.refine(value.values[outcomes[0]] or Undefined("not possible here"))
         elif isinstance(value, Either):
             condition = specialize(value.condition, self.allowed)
             if not isinstance(condition, Expr):
@@ -211,7 +243,12 @@ class Evaluator:
     # ------------------------------------------------------------ expressions
 
     def evaluate(self, expr: Any, frame: Frame) -> Any:
-        return _EVALUATE[type(expr)](self, expr, frame)
+        self.height += 3
+        if self.height > HEIGHT_BUDGET:
+            self.stop(frame.error("ARCH711", "calls and expressions nested too deeply", expr))
+        value = _EVALUATE[type(expr)](self, expr, frame)
+        self.height -= 3
+        return value
 
     def name(self, expr: ast.Name, frame: Frame) -> Any:
         return self.lookup(expr.id, frame, expr)
@@ -243,7 +280,7 @@ class Evaluator:
     def optional(self, expr: ast.Optional, frame: Frame) -> Any:
         if isinstance(expr.base, ast.Index):
             return indexing.index(self, expr.base, frame, marked=True)
-        if isinstance(expr.base, ast.Name) and expr.base.id not in frame.names:
+        if isinstance(expr.base, ast.Name) and not self.knows(expr.base.id, frame):
             return Undefined(f"`{expr.base.id}` is not defined")
         return self.evaluate(expr.base, frame)
 
@@ -251,7 +288,7 @@ class Evaluator:
         condition = self.evaluate(expr.condition, frame)
         if isinstance(condition, Undefined):
             return condition
-        condition = arithmetic.truth(condition, expr.condition, frame)
+        condition = truth(condition, expr.condition, frame)
         if not isinstance(condition, Expr):
             return self.evaluate(expr.then if condition else expr.otherwise, frame)
         return choosing.conditional(self, expr, condition, frame)
@@ -286,13 +323,6 @@ class Evaluator:
             expr,
             help=f"it has {', '.join(known)}" if known else None,
         )
-
-    # ------------------------------------------------------------ indexing
-
-    def witness(self) -> tuple[tuple[str, str], ...]:
-        """The decisions that must have come out in one way for evaluation to be here."""
-        decisions = self.builder.decisions
-        return tuple((d, decisions[d].outcomes[o[0]]) for d, o in self.allowed.items() if len(o) == 1)
 
     # ------------------------------------------------------------ application and choices
 

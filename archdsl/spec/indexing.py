@@ -5,10 +5,9 @@ from __future__ import annotations
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from archdsl.diagnostics import SpecError
 from archdsl.ir import Expr, Pick
 from archdsl.lang import ast
-from archdsl.spec import choosing, sets
+from archdsl.spec import choosing, reaching, sets
 from archdsl.spec.control import Poisoned
 from archdsl.spec.frame import Frame
 from archdsl.spec.values import (
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def index(ev: Evaluator, expr: ast.Index, frame: Frame, marked: bool = False) -> Any:
-    if isinstance(expr.base, ast.Name) and marked and expr.base.id not in frame.names:
+    if isinstance(expr.base, ast.Name) and marked and not ev.knows(expr.base.id, frame):
         return Undefined(f"no entry of `{expr.base.id}` is defined")
     base = ev.evaluate(expr.base, frame)
     if isinstance(base, Choice | Either):
@@ -102,21 +101,18 @@ def entry(
         text = f"{base.name}[{', '.join(map(str, key))}]"
         if marked:
             return Undefined(f"`{text}` is not defined")
-        raise _missing(ev, base, text, expr, frame)
+        return _missing(ev, base, text, expr, frame)
     return ev.refine(value)
 
 
-def _missing(ev: Evaluator, base: Family, text: str, expr: ast.Index, frame: Frame) -> SpecError:
+def _missing(ev: Evaluator, base: Family, text: str, expr: ast.Index, frame: Frame) -> Undefined:
+    """Nothing, where no network reads it; raises an error otherwise."""
     known = [f"{base.name}[{', '.join(map(str, k))}]" for k in list(base.entries)[:6]]
     more = ", …" if len(base.entries) > 6 else ""
-    return frame.error(
-        "ARCH202",
-        f"`{text}` is not defined",
-        expr,
-        help=(f"defined are {', '.join(known)}{more}; " if known else "")
-        + "mark it with `?` where it may be missing",
-        witness=ev.witness(),
-    )
+    help = f"defined are {', '.join(known)}{more}; " if known else ""
+    help += "mark it with `?` where it may be missing"
+    reaching.demand(ev, False, "ARCH202", f"`{text}` is not defined", expr, frame, help)
+    return Undefined(f"no network reads `{text}`")
 
 
 def _item(
@@ -127,13 +123,9 @@ def _item(
         return ev.refine(base.items[position - 1])
     if marked:
         return Undefined("no such item")
-    raise frame.error(
-        "ARCH222",
-        f"the list has {len(base.items)} items and no item {', '.join(map(str, key))}",
-        expr,
-        help="lists count from 1",
-        witness=ev.witness(),
-    )
+    text = f"the list has {len(base.items)} items and no item {', '.join(map(str, key))}"
+    reaching.demand(ev, False, "ARCH222", text, expr, frame, "lists count from 1")
+    return Undefined("no network reads it")
 
 
 def _picked_entry(

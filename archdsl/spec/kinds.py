@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from archdsl.ir import Expr
+from archdsl.ir.expr import kind
 from archdsl.spec.frame import Frame
 from archdsl.spec.values import kind_of
 
 
 def number(value: Any, node: Any, frame: Frame) -> Any:
-    if isinstance(value, int | float | Expr) and not isinstance(value, bool):
+    if kind(value) in ("int", "number"):
         return value
     raise frame.error("ARCH207", f"a number is needed here, this is {kind_of(value)}", node)
 
 
 def truth(value: Any, node: Any, frame: Frame) -> Any:
-    if isinstance(value, bool | Expr):
+    if kind(value) == "bool":
         return value
     raise frame.error(
         "ARCH207",

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.diagnostics import SpecError, closest
 from archdsl.ir import Expr
+from archdsl.ir.expr import kind
 from archdsl.lang import ast
-from archdsl.ops.base import Setting
+from archdsl.ops.base import Primitive, Setting
 from archdsl.spec import choosing
-from archdsl.spec.builder import values_of
 from archdsl.spec.frame import Frame
 from archdsl.spec.units import Quantity
 from archdsl.spec.values import (
@@ -72,13 +72,39 @@ def apply_primitive(
                 raise frame.error("ARCH205", f"`{primitive.name}` needs its setting `{setting.name}`", at)
             attrs[setting.name] = setting.default(shapes) if callable(setting.default) else setting.default
         else:
-            attrs[setting.name] = checked(ev, setting, value, primitive.name, at, frame)
-    name = frame.node_path(site) or primitive.name
-    return Tensor(
-        ev.builder.add_node(
-            primitive, name, tuple(tensors), attrs, frame.place(at), ev.allowed, ev.conditions, optional
-        )
-    )
+            attrs[setting.name] = _of_kind(setting, value, primitive.name, at, frame)
+    asked = [
+        (setting, item, condition, message)
+        for setting in primitive.settings
+        if merged.get(setting.name) is not None and not setting.is_fine(attrs[setting.name])
+        for item in _items(attrs[setting.name])
+        for condition, message in setting.demands(primitive.name, item)
+    ]
+    node = ev.builder.add_node(
+        primitive, frame.node_path(site) or primitive.name, tuple(tensors), attrs, frame.place(at),
+        ev.allowed, ev.conditions, optional, _repaired(primitive, attrs, asked),
+    )  # fmt: skip
+    for setting, item, condition, message in asked:
+        place = frame.place(setting_node(at, setting.name))
+        demand = ev.builder.demand_of(node, place, ev.allowed, ev.conditions)
+        demand(condition, "ARCH208", message, value=item)
+    return Tensor(node)
+
+
+Asked = tuple[Setting, Any, Any, str]
+"""A setting, its value or an item of it, what must hold of it, and what to say where that fails."""
+
+
+def _items(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _repaired(primitive: Primitive, attrs: Mapping[str, Any], asked: list[Asked]) -> dict[str, Any] | None:
+    """Settings with which the shape can be computed where some are out of their range in every network."""
+    broken = {setting.name: setting for setting, _, condition, _ in asked if condition is False}
+    if not broken:
+        return None
+    return {**attrs, **{name: s.repaired(primitive.name, attrs[name]) for name, s in broken.items()}}
 
 
 def _known_settings(primitive: Any) -> dict[str, None]:
@@ -131,44 +157,31 @@ def _tensors(
     return (tensors or None), frozenset(optional)
 
 
-def checked(ev: Evaluator, setting: Setting, value: Any, owner: str, at: Any, frame: Frame) -> Any:
-    """A setting's value, of the right kind and within its range in every network."""
+def _of_kind(setting: Setting, value: Any, owner: str, at: Any, frame: Frame) -> Any:
+    """A setting's value as the node has it; raises an error where it is of the wrong kind."""
     at = setting_node(at, setting.name)
     if setting.kind == "ints":
         if not isinstance(value, ListValue):
             raise _wrong_kind(owner, setting, value, at, frame)
-        single = Setting(setting.name, "int", low=setting.low)
-        return tuple(checked(ev, single, item, owner, at, frame) for item in value.items)
+        return tuple(_item_of_kind(setting, item, owner, at, frame) for item in value.items)
     if isinstance(value, Quantity) and value.dimension == "count":
         value = value.amount
-    if not isinstance(value, int | float | str | Expr):
+    if kind(value) not in KINDS[setting.kind]:
         raise _wrong_kind(owner, setting, value, at, frame)
-    for constant in values_of(value):
-        _check_constant(setting, constant, value, owner, at, frame)
     return value
 
 
-KINDS: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
+def _item_of_kind(setting: Setting, item: Any, owner: str, at: Any, frame: Frame) -> Any:
+    if isinstance(item, Expr):
+        what = f"`{setting.name}` of `{owner}` is one list for all networks"
+        raise frame.error("ARCH217", what, at, help="choose between ops: one of {small: …, large: …}")
+    if kind(item) not in KINDS["int"]:
+        raise _wrong_kind(owner, setting, item, at, frame)
+    return item
 
 
-def _check_constant(setting: Setting, constant: Any, value: Any, owner: str, at: Any, frame: Frame) -> None:
-    right = isinstance(constant, KINDS[setting.kind]) and isinstance(constant, bool) == (
-        setting.kind == "bool"
-    )
-    if not right:
-        raise _wrong_kind(owner, setting, constant, at, frame)
-    if setting.choices and constant not in setting.choices:
-        guess = closest(constant, setting.choices)
-        raise frame.error(
-            "ARCH208",
-            f"`{setting.name} = {constant}` is not one of {', '.join(setting.choices)}",
-            at,
-            help=f"did you mean `{guess}`?" if guess else None,
-        )
-    low, high = setting.low, setting.high
-    if (low is not None and constant < low) or (high is not None and constant > high):
-        bounds = f"at least {low}" if high is None else f"from {low} to {high}"
-        raise frame.error("ARCH208", f"`{setting.name}` of `{owner}` is {constant}, and must be {bounds}", at)
+KINDS = {"int": ("int", "number"), "float": ("int", "number"), "bool": ("bool",), "str": ("str",)}
+"""What a value may be for a kind of setting; whether a number is a whole one may depend on decisions."""
 
 
 def _wrong_kind(owner: str, setting: Setting, value: Any, at: Any, frame: Frame) -> SpecError:

@@ -6,13 +6,14 @@ that all errors of a spec are found in one go, each once.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from archdsl.diagnostics import Label, SpecError
 from archdsl.ir import Expr, Mux, Requirement
+from archdsl.ir.expr import TooLargeError
 from archdsl.lang import ast
 from archdsl.spec import sets
 from archdsl.spec.builder import Exhausted, Trace
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from archdsl.spec.evaluate import Evaluator
 
 ERROR_BUDGET = 50
+"""Findings after which evaluation ends."""
+MISTAKE_BUDGET = 500
+"""Mistakes after which it ends, also if they are the same ones again and again."""
 STATEMENT_NAMES = {ast.Input: "input", ast.Output: "output", ast.Require: "require", ast.Return: "return"}
 
 
@@ -44,13 +48,18 @@ def run_block(ev: Evaluator, block: ast.Block, frame: Frame) -> Any:
 
 def _run(ev: Evaluator, statements: tuple[Any, ...], frame: Frame, counts: dict[str, int]) -> Any:
     result = None
+    height = ev.height
     for statement in statements:
+        ev.height = height
         try:
             value = _RUN[type(statement)](ev, statement, frame, counts)
         except SpecError as error:
             _report(ev, error)
             value = _poison(statement, frame)
         except Poisoned:
+            value = _poison(statement, frame)
+        except TooLargeError as error:
+            _report(ev, frame.error("ARCH211", str(error), statement))
             value = _poison(statement, frame)
         except Exhausted as error:
             at = ast.Every(span=(error.location.start, error.location.end))
@@ -61,6 +70,7 @@ def _run(ev: Evaluator, statements: tuple[Any, ...], frame: Frame, counts: dict[
             )
         if value is not None:
             result = value
+    ev.height = height
     return result
 
 
@@ -72,12 +82,13 @@ def replace_location(error: SpecError, location: Any) -> SpecError:
 
 def _report(ev: Evaluator, error: SpecError) -> None:
     """Keeps each finding once: a stage meets the same mistake every time round."""
+    ev.mistakes += 1
     seen = {(d.code, d.primary.location if d.primary else None) for d in ev.diagnostics}
     for diagnostic in error.diagnostics:
         place = (diagnostic.code, diagnostic.primary.location if diagnostic.primary else None)
         if place not in seen:
             ev.diagnostics.append(diagnostic)
-    if len(ev.diagnostics) >= ERROR_BUDGET:
+    if len(ev.diagnostics) >= ERROR_BUDGET or ev.mistakes >= MISTAKE_BUDGET:
         ev.stop(error)
 
 
@@ -85,12 +96,22 @@ def _poison(statement: Any, frame: Frame) -> Any:
     """What the statement was to define cannot be used, and says nothing more."""
     if isinstance(statement, ast.Return):
         return Poison()
-    for target in getattr(statement, "targets", ()):
-        if isinstance(target, ast.Name):
-            frame.names[target.id] = Poison()
-        elif isinstance(target, ast.Index) and isinstance(target.base, ast.Name):
-            frame.names[target.base.id] = Poison()
+    for name in assigned_names((statement,)):
+        frame.names[name] = Poison()
     return None
+
+
+def assigned_names(statements: tuple[Any, ...]) -> Iterator[str]:
+    """The names that statements give a meaning to, also inside stages."""
+    for statement in statements:
+        match statement:
+            case ast.Assign():
+                bases = (t.base if isinstance(t, ast.Index) else t for t in statement.targets)
+                yield from (base.id for base in bases if isinstance(base, ast.Name))
+            case ast.Stage():
+                yield from assigned_names(statement.body.statements)
+            case ast.Input() | ast.Output():
+                yield statement.name
 
 
 # ---------------------------------------------------------------- assignments
@@ -174,6 +195,8 @@ def _unpacked(value: Any, statement: ast.Assign, frame: Frame) -> list[Any]:
 
 def _define(ev: Evaluator, target: Any, key: tuple[Any, ...] | None, value: Any, frame: Frame) -> None:
     if key is None:
+        if isinstance(value, Family):
+            value = Family(target.id, dict(value.entries))
         frame.names[target.id] = value
         return
     name = target.base.id
@@ -240,6 +263,7 @@ def _domain(ev: Evaluator, expr: Any, frame: Frame) -> list[Any]:
 
 def _rounds(ev: Evaluator, statement: ast.Stage, names: tuple[str, ...], rounds: Any, frame: Frame) -> Any:
     before = (frame.decisions, frame.nodes, frame.trace, frame.binders)
+    ev.height += 4
     shadowed = {name: frame.names[name] for name in names if name in frame.names}
     result = None
     for values in rounds:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archdsl.ir import Expr
+from archdsl.ir.expr import kind
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
 from archdsl.ops.base import Primitive
@@ -107,10 +108,14 @@ class Family:
 
 @dataclass(frozen=True)
 class Choice:
-    """A value other than a number or tensor, one for each outcome of a decision (None: cannot be)."""
+    """A value other than a number or tensor, one for each outcome of a decision (None: cannot be).
+
+    `depth` counts the choices inside it.
+    """
 
     decision: str
     values: tuple[Any, ...]
+    depth: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,16 @@ class Either:
     condition: Expr
     then: Any
     otherwise: Any
+    depth: int = field(default=1, compare=False)
+
+
+_EXPR_KINDS = {
+    "int": "a whole number that depends on decisions",
+    "number": "a number that depends on decisions",
+    "bool": "a truth value that depends on decisions",
+    "str": "a string that depends on decisions",
+    "mixed": "of one kind or another by decisions",
+}
 
 
 def kind_of(value: Any) -> str:
@@ -150,12 +165,17 @@ def kind_of(value: Any) -> str:
         case Family():
             return "an indexed name"
         case Expr():
-            return "a number that depends on decisions"
-        case Choice():
-            inner = next((v for v in value.values if v is not None), None)
-            return f"{kind_of(inner)} that depends on a decision"
-        case Either():
-            return f"{kind_of(value.then)} that depends on decisions"
+            return _EXPR_KINDS[kind(value)]
+        case Choice() | Either():
+            return f"{kind_of(_first(value))} that depends on decisions"
         case Undefined():
             return "undefined"
     return "a quantity"
+
+
+def _first(value: Any) -> Any:
+    """One of the things that a value can be."""
+    while isinstance(value, Choice | Either):
+        parts = value.values if isinstance(value, Choice) else (value.then, value.otherwise)
+        value = next((v for v in parts if v is not None and not isinstance(v, Undefined)), None)
+    return value

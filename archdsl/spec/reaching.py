@@ -1,0 +1,51 @@
+"""Whether evaluation comes to a place in any network, and by which decisions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archdsl.ir import Value
+from archdsl.ir.expr import apply
+from archdsl.spec.deciding import Undecided
+from archdsl.spec.frame import Frame
+
+if TYPE_CHECKING:
+    from archdsl.spec.evaluate import Evaluator
+
+Witness = tuple[tuple[str, str], ...]
+
+
+def reached(ev: Evaluator, unless: Value = False) -> Witness | None:
+    """Decisions that lead to what is evaluated now, and under which `unless` is false; None: there are none.
+
+    Raises Undecided where that would take too long.
+    """
+    formula = unless
+    for condition in ev.conditions:
+        formula = apply("or", formula, apply("not", condition))
+    found = ev.searcher.counterexample(formula, ev.allowed)
+    if found is None:
+        return None
+    decisions = ev.builder.decisions
+    for path, outcomes in ev.allowed.items():
+        if len(outcomes) < decisions[path].size:
+            found.setdefault(path, outcomes[0])
+    return tuple((path, decisions[path].outcomes[outcome]) for path, outcome in found.items())
+
+
+def demand(
+    ev: Evaluator,
+    condition: Value,
+    code: str,
+    headline: str,
+    node: Any,
+    frame: Frame,
+    help: str | None = None,
+) -> None:
+    """Raises the error where the condition is false in some network that comes here."""
+    try:
+        witness = reached(ev, condition)
+    except Undecided:
+        raise frame.error(code, f"{headline}, or it cannot be told", node, help=help) from None
+    if witness is not None:
+        raise frame.error(code, headline, node, help=help, witness=witness)
