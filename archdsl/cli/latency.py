@@ -303,13 +303,16 @@ def _write(path: Path, text: str) -> None:
     help="Random networks to estimate, where SPEC is a space.",
 )  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help="Of these networks.")
+@click.option("--backend", type=click.Choice(_BACKENDS), help="Refuse a table of another backend.")
+@click.option("--threads", type=click.IntRange(1, 1024), help="Refuse a table of other threads.")
 @_report_option
 @_stale_option
 @_json_option
 @click.pass_context
 def estimate(
     ctx: click.Context, spec: str, name: str | None, settings: dict[str, Any], image: str | None,
-    path: Path, samples: int, seed: int, report: Path | None, allow_stale: bool, as_json: bool,
+    path: Path, samples: int, seed: int, backend: str | None, threads: int | None, report: Path | None,
+    allow_stale: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """What a network takes by a table, layer by layer; or how the networks of a space spread.
 
@@ -319,7 +322,7 @@ def estimate(
     from archdsl.devices import estimate as estimating
     from archdsl.program import Space
 
-    table, stale = estimating.read_table(path, allow_stale=allow_stale)
+    table, stale = estimating.read_table(path, allow_stale=allow_stale, backend=backend, threads=threads)
     target = _target(spec, name, settings, image)
     if isinstance(target, Space):
         rng = random.Random(seed)

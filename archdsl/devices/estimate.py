@@ -77,16 +77,20 @@ def written_ms(ms: float, error_ms: float | None = None) -> str:
     return f"{ms:.{max(0, 3 - math.floor(math.log10(ms)))}f}" if ms > 0 else "0"
 
 
-def read_table(path: Path, *, allow_stale: bool = False) -> tuple[Table, tuple[str, ...]]:
+def read_table(
+    path: Path, *, allow_stale: bool = False, backend: str | None = None, threads: int | None = None
+) -> tuple[Table, tuple[str, ...]]:
     """A table to estimate with, and in what it differs from what would be timed here.
 
     Raises SpecError where the file is no table (ARCH820), or was timed under other conditions (ARCH821),
-    unless that is allowed.  Tables made elsewhere, which have a mapping, are for their own device.
+    unless that is allowed.  `backend` and `threads` are those wanted, by default the table's.  Tables made
+    elsewhere, which have a mapping, are for their own device.
     """
     found = table.read(path)
     if found.mapping is not None:
         return found, ()
     timer = timer_of(found)
+    timer = timer and replace(timer, backend=backend or timer.backend, threads=threads or timer.threads)
     here = build.conditions_of(timer) if timer is not None else {}
     if not allow_stale:
         table.demand_same(found, here, path, "archdsl latency build")

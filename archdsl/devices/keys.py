@@ -7,7 +7,6 @@ bilinearly therefore never meets a row that was timed with nearest neighbours.
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from archdsl import ops
+from archdsl.devices.table import text_hash
 from archdsl.ir.graph import Graph, Node
 from archdsl.passes.shapes import FixedShape, infer
 from archdsl.passes.simplify import simplify
@@ -37,8 +37,8 @@ class Key:
 
     @cached_property
     def hash(self) -> str:
-        """The implementation hash: 16 hexadecimal digits of the SHA-256 of the text."""
-        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+        """The implementation hash, under which a table holds the row."""
+        return text_hash(self.text)
 
     def __str__(self) -> str:
         return f"{self.op} {_sizes(self.inputs)} -> {_sizes(self.outputs)}"
@@ -157,14 +157,18 @@ def _text(
     A tensor of which only the size is read (`like`) is left out, as the size of the result is there.
     """
     names = {source: f"x{n}" for n, source in enumerate(inputs, start=1)}
-    lines = [f"{names[i]}: {_size(shapes[i])}" for i in inputs]
+    lines = [f"{names[i]}: {size_text(shapes[i])}" for i in inputs]
     for n, node in enumerate(nodes, start=1):
-        read = ", ".join(names[i] for i in values_read(node))
-        settings = ", ".join(f"{k} = {_value(v)}" for k, v in sorted(node.attrs.items()) if v is not None)
+        read = [names[i] for i in values_read(node)]
         names[node.name] = f"n{n}"
-        call = f"{node.op}({read}; {settings})" if settings else f"{node.op}({read})"
-        lines.append(f"n{n}: {_size(shapes[node.name])} = {call}")
+        lines.append(f"n{n}: {size_text(shapes[node.name])} = {computed(node.op, read, node.attrs)}")
     return "\n".join([*lines, f"return {', '.join(names[r] for r in results)}"])
+
+
+def computed(op: str, read: Sequence[str], attrs: Mapping[str, Any]) -> str:
+    """A primitive applied to what is called so, with all settings in alphabetical order."""
+    settings = ", ".join(f"{k} = {_value(v)}" for k, v in sorted(attrs.items()) if v is not None)
+    return f"{op}({', '.join(read)}; {settings})" if settings else f"{op}({', '.join(read)})"
 
 
 def _value(value: Any) -> str:
@@ -173,12 +177,13 @@ def _value(value: Any) -> str:
     return repr(value)
 
 
-def _size(shape: Sequence[int]) -> str:
+def size_text(shape: Sequence[int]) -> str:
+    """`24x48x96`."""
     return "x".join(map(str, shape))
 
 
 def _sizes(shapes: Iterable[Sequence[int]]) -> str:
-    return " ".join(_size(s) for s in shapes)
+    return " ".join(size_text(s) for s in shapes)
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from archdsl import atomic
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
 
 FORMAT = 1
 MAX_BYTES = 64 * 2**20
+
+
+def text_hash(text: str) -> str:
+    """The implementation hash of a canonical text: 16 hexadecimal digits of its SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class _Part(BaseModel):
@@ -80,6 +86,12 @@ class Row(_Part):
     retimed: int = 0
     noisy: bool = False
     failed: str | None = None
+
+    @model_validator(mode="after")
+    def _is_of_its_text(self) -> Row:
+        if self.text and self.key != text_hash(self.text):
+            raise ValueError(f"the key {self.key} is not that of the text of the row")
+        return self
 
 
 class Accuracy(_Part):
