@@ -13,7 +13,7 @@ from archdsl import ops
 from archdsl.backends import torch_module
 from archdsl.codes import CODES
 from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.lang import build, loader, parser, reading
+from archdsl.lang import build, loader, parser, reading, values
 from archdsl.lang.parser import language
 from archdsl.ops.base import Primitive
 from archdsl.spec import applying, choosing, deciding, elaborate, evaluate, possible, sets, statements
@@ -127,8 +127,8 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
     limits = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \| \[ARCH", TEXT, re.MULTILINE))
     assert limits == {
         "size of a file": f"{reading.MAX_BYTES // 1_000_000} MB, {parser.MAX_TOKENS:,} words",
-        "nesting of expressions, of blocks": f"{build.MAX_DEPTH}, {build.MAX_NESTING}",
-        "length of a number": f"{build.MAX_DIGITS} digits",
+        "nesting of expressions, of blocks": f"{values.MAX_DEPTH}, {build.MAX_NESTING}",
+        "length of a number": f"{values.MAX_DIGITS} digits",
         "files, imports in a row": f"{loader.MAX_FILES}, {loader.MAX_IMPORT_DEPTH}",
         "nodes of a graph": f"{elaborate.NODE_BUDGET:,}",
         "calls and rounds; calls in calls": f"{evaluate.CALL_BUDGET:,}; {applying.DEPTH_BUDGET}",

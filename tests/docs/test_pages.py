@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from literate import ROOT, Page, blocks
 
+import archdsl
+
 DOCS = ROOT / "docs"
 RUN = [DOCS / "architecture.md", *sorted((DOCS / "howto").glob("*.md"))]
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#([^)]+))?\)")
@@ -21,6 +23,12 @@ def test_what_a_page_shows_is_what_happens(
     page = Page()
     for block in blocks(path):
         page.run(block)
+
+
+def test_the_example_on_the_first_page_is_accepted() -> None:
+    (example,) = (block for block in blocks(DOCS / "index.md") if block.language == "arch")
+    report = archdsl.load(ROOT / "specs" / "example.arch", text=example.text).check()
+    assert (report.ok, report.diagnostics) == (True, ())
 
 
 @pytest.mark.parametrize("path", sorted(DOCS.rglob("*.md")), ids=lambda path: path.stem)
