@@ -41,7 +41,7 @@ from archdsl.spec.values import (
     kind_of,
 )
 
-CALL_BUDGET = 400_000
+CALL_BUDGET = 150_000
 WORK_BUDGET = 4_000_000
 HEIGHT_BUDGET = 600
 """Python stops at a depth of 1000 calls."""
@@ -139,9 +139,11 @@ class Evaluator:
             if key in self.active:
                 raise frame.error("ARCH210", f"`{declared.name.id}` is defined by itself", declared.name)
             self.active.append(key)
+            self.height += 3
             try:
                 self._constants[key] = self.evaluate(declared.value, frame)
             finally:
+                self.height -= 3
                 self.active.remove(key)
         return self._constants[key]
 

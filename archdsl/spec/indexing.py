@@ -80,6 +80,7 @@ def _entries(
     members: list[Member] = []
     for key in product(*subscripts):
         sets.bounded(ev, len(members), expr, frame)
+        ev.spend(1, expr, frame)
         value = entry(ev, base, key, expr, frame, marked)
         if not isinstance(value, Undefined):
             members.append(Member(f"{name}[{', '.join(map(str, key))}]", value))

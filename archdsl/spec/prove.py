@@ -59,6 +59,7 @@ class Prover:
         diagnostics: list[Diagnostic] = []
         open_: list[str] = []
         broken: set[tuple[str, Any]] = set()
+        nodes: set[str] = set()
         settled: dict[Any, Outcomes | None] = {}
         for obligation in self.found.obligations:
             place = (obligation.code, obligation.location)
@@ -73,9 +74,12 @@ class Prover:
                 continue
             diagnostic = self._diagnose(obligation, outcomes)
             if diagnostic is None:
+                if obligation.node in nodes:
+                    continue  # it may follow from what is wrong with the node already
                 open_.append(self._text(obligation))
                 continue
             broken.add(place)
+            nodes.add(obligation.node)
             diagnostics.append(diagnostic)
         diagnostics.extend(self._undefined_outputs(open_))
         decided = self.found.settled + len(self.found.obligations) - len(open_)

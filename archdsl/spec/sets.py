@@ -41,6 +41,7 @@ def set_(ev: Evaluator, expr: ast.Set, frame: Frame) -> Any:
                 )
             first[member.label] = candidate
         members += new
+        ev.spend(len(new), candidate, frame)
         bounded(ev, len(members), candidate, frame)
     return SetValue(tuple(members))
 
@@ -101,6 +102,7 @@ def range_(ev: Evaluator, expr: ast.Range, frame: Frame) -> Any:
         raise frame.error("ARCH208", f"a step of {step}", expr.step, help="steps are 1 or more")
     numbers = range(low, high + 1, step)
     bounded(ev, len(numbers), expr, frame)
+    ev.spend(len(numbers), expr, frame)
     return SetValue(tuple(Member(str(n), n) for n in numbers))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import product
+from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
 from archdsl.diagnostics import Label, SpecError
@@ -347,7 +347,9 @@ def tie(ev: Evaluator, statement: ast.Tie, frame: Frame, counts: dict[str, int])
             ev.evaluate(member, frame)  # says nothing more of a name whose value is in error
             raise frame.error("ARCH220", "only what was assigned here can be tied", member)
         start, end = frame.written[key]
-        names = list(ev.builder.nodes)[start:end]
+        nodes = ev.builder.nodes
+        ev.spend((len(nodes) - start) // 50, member, frame)
+        names = list(islice(reversed(nodes), len(nodes) - end, len(nodes) - start))[::-1]
         runs.append([n for n in names if not isinstance(ev.builder.nodes[n], Mux)])
     for member, run in zip(statement.members[1:], runs[1:], strict=True):
         if [_tied(ev, n) for n in run] != [_tied(ev, n) for n in runs[0]]:
