@@ -2,8 +2,8 @@
 
     python benchmarks/latency.py [SPACE …] [--out benchmarks/results]
 
-For each space a table is built from nothing, 150 random networks are measured whole, the table is
-calibrated on 100 of them and compared with the other 50; the same from MACs alone stands beside it.
+For each space a table is built from nothing, 200 random networks are measured whole, the table is
+calibrated on 150 of them and compared with the other 50; the same from MACs alone stands beside it.
 Tables, every measurement and a page of pictures are written.  Absolute times are this machine's; ranks and
 relative errors are what is meant.
 """
@@ -37,7 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("spaces", nargs="*", default=list(SPACES), metavar="SPACE")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
-    parser.add_argument("--fit", type=int, default=100)
+    parser.add_argument("--fit", type=int, default=150)
     parser.add_argument("--held-out", type=int, default=50)
     given = parser.parse_args()
     passive_waiting()

@@ -78,6 +78,13 @@ def _table_option(default: str | None = _TABLE) -> Callable[[F], F]:
     )  # fmt: skip
 
 
+def _passes(default: int) -> Callable[[F], F]:
+    return click.option(
+        "--passes", type=click.IntRange(2, 100), default=default, show_default=True,
+        help="Rounds of timing, far apart in time.",
+    )  # fmt: skip
+
+
 _stale_option = click.option(
     "--allow-stale", is_flag=True, help="Use a table of another device, version or protocol, and say so."
 )
@@ -247,10 +254,11 @@ def _coverage(found: Any) -> str:
     help="Networks held out, on which the accuracy is found.",
 )  # fmt: skip
 @click.option(
-    "--fit", type=click.IntRange(10, 10_000), default=100, show_default=True,
+    "--fit", type=click.IntRange(10, 10_000), default=150, show_default=True,
     help="Networks that the calibration is fitted on.",
 )  # fmt: skip
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the networks that are drawn.")
+@_passes(7)
 @click.option(
     "--raw", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
     help="Write every network with what was measured and predicted, as JSON.",
@@ -260,14 +268,17 @@ def _coverage(found: Any) -> str:
 @_json_option
 def validate(
     spec: str, name: str | None, settings: dict[str, Any], image: str | None, backend: str, threads: int,
-    device: str, path: Path, networks: int, fit: int, seed: int, raw: Path | None, report: Path | None,
-    allow_stale: bool, as_json: bool,
+    device: str, path: Path, networks: int, fit: int, seed: int, passes: int, raw: Path | None,
+    report: Path | None, allow_stale: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure random networks whole, calibrate the table on some, and check it on the others.
 
     Calibration and error are stored in the table.  Rows that it lacks are timed first.
     """
+    from dataclasses import replace
+
     from archdsl.cli import latency_text
+    from archdsl.devices.validate import WHOLE
     from archdsl.devices.validate import validate as run
 
     space = _space(spec, name, settings, image)
@@ -275,6 +286,7 @@ def validate(
     bar = _Bar()
     found = run(
         space, path, timer, held_out=networks, fit=fit, seed=seed, stale=allow_stale,
+        whole=replace(WHOLE, passes=passes),
         progress=lambda s: bar.show(f"timing {s.what}", s.share, s.seconds_left),
     )  # fmt: skip
     bar.end()
@@ -343,18 +355,22 @@ def estimate(
 @latency.command(cls=SetCommand)
 @_spec
 @_timing
+@_passes(5)
 @_json_option
 def measure(
     spec: str, name: str | None, settings: dict[str, Any], image: str | None, backend: str, threads: int,
-    device: str, as_json: bool,
+    device: str, passes: int, as_json: bool,
 ) -> None:  # fmt: skip
     """Time a whole network on this machine."""
+    from dataclasses import replace
+
     from archdsl.cli import latency_text
+    from archdsl.devices.validate import ALONE
     from archdsl.devices.validate import measure as run
 
     network = _network(spec, name, settings, image)
     timer = _timer(backend, threads, device)
-    whole = run(network, timer)
+    whole = run(network, timer, replace(ALONE, passes=passes))
     write = latency_text.measured_json if as_json else latency_text.measured_text
     click.echo(write(network, timer, whole), nl=False)
 

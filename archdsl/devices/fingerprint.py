@@ -27,9 +27,9 @@ _OPTIONS = {
     "compile": {"gradients": "off", "mode": "default"},
 }
 
-STATISTIC = "lowest tenth of CPU time of the timing thread"
-STATISTIC_WALL = "lowest tenth of wall-clock time"
-STATISTIC_CUDA = "lowest tenth of time between CUDA events, clocks warm, no CUDA graphs"
+STATISTIC = "CPU time of the timing thread, lowest tenth of the quietest round"
+STATISTIC_WALL = "wall-clock time, lowest tenth of the quietest round"
+STATISTIC_CUDA = "time between CUDA events, lowest tenth of the quietest round, clocks warm, no CUDA graphs"
 
 
 def demand_backend(backend: str) -> None:

@@ -23,8 +23,11 @@ from archdsl.passes.cost import costs, total
 if TYPE_CHECKING:
     from archdsl.program import Network, Space
 
-WHOLE = Plan(passes=5, seconds=0.1, least=3)
+WHOLE = Plan(passes=7, seconds=0.1, least=3)
 """Whole networks are timed longer than ops."""
+
+ALONE = Plan(passes=5, seconds=0.4, least=5)
+"""A single network has the time of all."""
 
 FEWEST = 10
 
@@ -80,7 +83,7 @@ def validate(
     timer: Timer,
     *,
     held_out: int = 50,
-    fit: int = 100,
+    fit: int = 150,
     seed: int = 1,
     rows: Plan | None = None,
     whole: Plan | None = None,
@@ -223,7 +226,7 @@ class Whole:
 def measure(network: Network, timer: Timer, plan: Plan | None = None) -> Whole:
     """Times one whole network; raises SpecError (ARCH826) where the backend cannot run it."""
     thing = Timed(network.name, network.graph)
-    time_all([thing], timer, plan or Plan(passes=5, seconds=0.4, least=5), random.Random(0), lambda *_: None)
+    time_all([thing], timer, plan or ALONE, random.Random(0), lambda *_: None)
     if thing.failed is not None:
         raise SpecError([Diagnostic("ARCH826", f"{timer.backend} cannot run {network.name}: {thing.failed}")])
     rounds = thing.passes

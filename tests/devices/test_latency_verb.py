@@ -1,0 +1,116 @@
+"""`archdsl latency`: what is printed, written and returned."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from timing import SPEC
+
+from archdsl.cli import cli
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.arch").write_text(SPEC)
+
+
+def call(words: str) -> Result:
+    result = CliRunner().invoke(cli, words.split())
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_a_table_is_built_and_estimates_with_it():
+    done = call("latency build tiny.arch --name Found --passes 2 -o t.json")
+    assert done.exit_code == 0
+    assert "wrote t.json" in done.stderr
+    shown = call("latency estimate tiny.arch --name Found -t t.json")
+    assert shown.exit_code == 0
+    assert "Found:" in shown.stdout
+    assert "final up-sampling inside" in shown.stdout
+    data = json.loads(call("latency estimate tiny.arch --name Found -t t.json --json").stdout)
+    assert data["complete"]
+    assert data["total_ms"] > 0
+
+
+def test_a_network_whose_rows_are_missing_ends_with_1_and_lists_them():
+    call("latency build tiny.arch --name Bare --passes 2 -o t.json")
+    shown = call("latency estimate tiny.arch --name Found -t t.json")
+    assert shown.exit_code == 1
+    assert "at least" in shown.stdout
+    assert "missing: body[1].x.right.wide (block 4x8x16 -> 4x8x16)" in shown.stdout
+
+
+def test_a_space_is_estimated_by_sampling():
+    call("latency build tiny.arch --name Tiny --passes 2 -o t.json")
+    shown = call("latency estimate tiny.arch --name Tiny -t t.json --samples 20 --report page.html")
+    assert shown.exit_code == 0
+    assert "20 random networks estimated" in shown.stdout
+    assert "<svg" in Path("page.html").read_text()
+
+
+def test_validation_stores_its_calibration_and_writes_pictures_and_raw_results():
+    shown = call(
+        "latency validate tiny.arch --name Tiny -t t.json --networks 10 --fit 10 --passes 2"
+        " --raw raw.json --report p.html"
+    )
+    assert shown.exit_code == 0
+    assert "MACs alone" in shown.stdout
+    raw = json.loads(Path("raw.json").read_text())
+    assert sum(n["held_out"] for n in raw["networks"]) == 10
+    assert "<svg" in Path("p.html").read_text()
+    estimated = json.loads(call("latency estimate tiny.arch --name Found -t t.json --json").stdout)
+    assert estimated["error_ms"] is not None
+
+
+def test_a_network_is_measured_whole():
+    data = json.loads(call("latency measure tiny.arch --name Found --backend eager --passes 2 --json").stdout)
+    assert data["ms"] > 0
+    assert data["final_upsampling"] == "inside"
+    assert "onnxruntime" in call("latency measure tiny.arch --name Found --passes 2").stdout
+
+
+def test_a_stale_table_is_said_to_be_one_in_the_report():
+    call("latency build tiny.arch --name Found --passes 2 -o t.json")
+    text = Path("t.json").read_text().replace('"float32"', '"float16"')
+    Path("t.json").write_text(text)
+    refused = call("latency estimate tiny.arch --name Found -t t.json")
+    assert refused.exit_code == 1
+    assert "ARCH821" in refused.stderr
+    allowed = call("latency estimate tiny.arch --name Found -t t.json --allow-stale --report p.html")
+    assert "stale: dtype: float16 in the table, float32 here" in allowed.stdout
+    assert "stale: dtype" in Path("p.html").read_text()
+
+
+def test_a_table_for_other_threads_or_another_backend_is_refused():
+    call("latency build tiny.arch --name Found --passes 2 -o t.json")
+    for wanted in ("--threads 2", "--backend eager"):
+        refused = call(f"latency estimate tiny.arch --name Found -t t.json {wanted}")
+        assert refused.exit_code == 1
+        assert "ARCH821" in refused.stderr
+
+
+def test_a_foreign_table_is_imported():
+    Path("lookup.json").write_text(json.dumps({"head_H8_W8_Cin4_Cout2": 0.25}))
+    done = call("latency import lookup.json --mapping fasterseg -o t.json --json")
+    assert json.loads(done.stdout)["rows"] == 1
+    assert json.loads(Path("t.json").read_text())["device"]["model"] == "GTX 1080 Ti"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "latency measure tiny.arch --name Tiny",
+        "latency build tiny.arch --image wide",
+        "latency build tiny.arch --device cuda",
+        "latency validate tiny.arch --name Found",
+        "latency estimate tiny.arch -t absent.json",
+    ],
+)
+def test_what_makes_no_sense_is_a_mistake_of_use(words: str):
+    assert call(words).exit_code == 2
