@@ -96,7 +96,8 @@ def origin_of(unit: Unit, declared: ast.Network) -> tuple[Unit, ast.Space]:
         known += [n for n, (_, d) in unit.imported.items() if isinstance(d, ast.Space)]
         guess = closest(name, known)
         what = f"`{name}` is not defined" if space is None else f"`{name}` is not a space"
-        help = f"did you mean `{guess}`?" if guess else f'import it: import {name} from "./….arch"'
+        missing = f'import it: import {name} from "./….arch"' if space is None else None
+        help = f"did you mean `{guess}`?" if guess else missing
         raise Frame(unit).error("ARCH201", what, declared.origin, help=help)
     return home, space
 
@@ -106,10 +107,11 @@ def _origin_settings(unit: Unit, declared: ast.Network) -> dict[str, Any]:
     ev = Evaluator(Builder(0))
     settings = {}
     for given in declared.origin_settings:
+        name = given.path.id  # type: ignore[union-attr]
+        if name in settings:
+            raise frame.error("ARCH204", f"`{name}` is given twice", given)
         value = ev.evaluate(given.value, frame)
-        if isinstance(value, ListValue):
-            value = value.items
-        settings[given.path.id] = value  # type: ignore[union-attr]
+        settings[name] = value.items if isinstance(value, ListValue) else value
     return settings
 
 

@@ -309,6 +309,8 @@ def input_(ev: Evaluator, statement: ast.Input, frame: Frame, counts: dict[str, 
 
 def output(ev: Evaluator, statement: ast.Output, frame: Frame, counts: dict[str, int]) -> None:
     _only_outermost(statement, frame)
+    if statement.name in ev.builder.inputs:
+        raise frame.error("ARCH203", f"`{statement.name}` is the name of an input", statement)
     if statement.name in ev.builder.outputs:
         raise frame.error("ARCH203", f"output `{statement.name}` is defined twice", statement)
     frame.decision_name = frame.node_name = statement.name

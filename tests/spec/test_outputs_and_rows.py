@@ -1,0 +1,86 @@
+"""Names of outputs, rows of found networks, and errors that lead to no others."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import archdsl
+from archdsl.diagnostics import Diagnostic, SpecError
+
+SPACE = """\
+arch 1
+
+cell Edge(x) {
+  return x -> one of {conv, dwconv}
+}
+
+space Rounds(; classes = 5) {
+  input image: [8, 64, 128]
+  x[0] = image
+  stage body for i in 1..2 {
+    x[i] = Edge(x[i - 1])
+  }
+  y = Edge(x[2])
+  output logits = y -> one of {relu, relu6}
+}
+"""
+
+
+def findings(text: str) -> list[Diagnostic]:
+    try:
+        return list(archdsl.load("example.arch", text=text).check().diagnostics)
+    except SpecError as error:
+        return list(error.diagnostics)
+
+
+def codes(text: str) -> list[str]:
+    return [d.code for d in findings(text)]
+
+
+def network(body: str) -> str:
+    return f"arch 1\n\nnetwork Net {{\n  input image: [3, 64, 128]\n{body}\n}}\n"
+
+
+def test_a_network_written_in_full_keeps_the_names_of_its_outputs() -> None:
+    text = network("  x = image -> conv\n  output logits = x -> relu\n  output relu6 = x")
+    before = archdsl.load("example.arch", text=text).network()
+    after = archdsl.load("example.arch", text=before.to_arch()).network()
+    assert list(after.graph.outputs) == list(before.graph.outputs) == ["logits", "relu6"]
+    assert list(after.graph.inputs) == ["image"]
+
+
+def test_an_output_does_not_bear_the_name_of_an_input() -> None:
+    assert codes(network("  output image = image -> relu")) == ["ARCH203"]
+
+
+def test_choices_without_a_name_are_written_as_rows_that_read_back(tmp_path: Path) -> None:
+    (tmp_path / "rounds.arch").write_text(SPACE, "utf-8")
+    space = archdsl.load(tmp_path / "rounds.arch").space()
+    chosen = space.sample(random.Random(0))
+    assert {"body[1].1", "y.1", "logits.1"} <= set(chosen)
+    text = space.bind(chosen).to_arch()
+    again = archdsl.load(tmp_path / "found.arch", text=text).network()
+    assert dict(again.chosen) == chosen
+
+
+def test_a_setting_of_a_space_is_given_once() -> None:
+    rows = "  body[1].1 = conv\n  body[2].1 = conv\n  y.1 = conv\n  logits.1 = relu\n"
+    text = f"{SPACE}\nnetwork Found from Rounds(classes = 3, classes = 4) {{\n{rows}}}\n"
+    assert codes(text) == ["ARCH204"]
+
+
+def test_a_network_is_not_from_a_network_and_cannot_be_imported_as_a_space() -> None:
+    text = network("  output y = image") + "\nnetwork Found from Net {\n}\n"
+    (found,) = findings(text)
+    assert (found.code, found.headline, found.help) == ("ARCH201", "`Net` is not a space", None)
+
+
+def test_tying_a_name_whose_value_is_in_error_says_nothing_more() -> None:
+    body = "  a = image -> conv(c = 8)\n  b = image -> convolution(c = 8)\n  tie a, b\n  output y = a + b"
+    assert codes(network(body)) == ["ARCH201"]
+
+
+def test_tying_a_name_that_nobody_assigned_is_an_error() -> None:
+    body = "  a = image -> conv\n  tie a, image\n  output y = a"
+    assert codes(network(body)) == ["ARCH220"]
