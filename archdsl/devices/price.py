@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 from archdsl import ops
 from archdsl.devices.estimate import missing_rows, unit_ms
 from archdsl.devices.keys import computed, size_text
 from archdsl.devices.table import Row, Table
-from archdsl.passes.closed_form import Applied
-from archdsl.passes.pricing import Piece, Price
+from archdsl.passes.shapes import FixedShape
 
 _LINE = re.compile(r"^(?P<name>\w+): (?P<size>[\dx]+)(?: = (?P<op>\w+)\((?P<read>[^;)]*)(?P<rest>.*))?$")
 
+
+class Applied(Protocol):
+    """A primitive as it is applied in some network."""
+
+    @property
+    def op(self) -> str: ...
+    @property
+    def attrs(self) -> tuple[tuple[str, Any], ...]: ...
+    @property
+    def inputs(self) -> tuple[FixedShape, ...]: ...
+    @property
+    def shape(self) -> FixedShape: ...
+
+
+Piece = Iterable[tuple[Any, Applied]]
+"""The primitives of one application of an op, each with its node."""
 
 Signature = tuple[str, ...]
 """What a piece computes, whatever reads what: its primitives with sizes, in alphabetical order."""
@@ -22,13 +38,15 @@ Signature = tuple[str, ...]
 
 @dataclass(frozen=True)
 class LatencyPrice:
-    """The price of every application of an op in milliseconds, and `fixed_ms`, which every network adds.
+    """`of` prices an application of an op, or a primitive outside of ops; every network adds `fixed_ms`.
+
+    Both are milliseconds.  `archdsl.passes.pricing.Price` takes `of` with `by="op"`.
 
     What several ops share is priced in each of them, unless the price is asked for a graph in which it is
     merged, as `Network.graph` is; there it agrees with `estimate`.
     """
 
-    price: Price
+    of: Callable[[Piece], float]
     fixed_ms: float
 
 
@@ -47,7 +65,7 @@ def latency_price(by: Table) -> LatencyPrice:
         return sum(sign * unit_ms(by, row.key, row.op, row.ms or 0.0) for sign, row in found)
 
     fixed = by.calibration.fixed_ms if by.calibration else by.nothing_ms
-    return LatencyPrice(Price("latency", "ms", of, by="op"), fixed)
+    return LatencyPrice(of, fixed)
 
 
 _MOST_SHARED = 2
