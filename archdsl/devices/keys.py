@@ -229,13 +229,23 @@ def space_keys(space: Space, rng: random.Random, *, quiet: int = 200, most: int 
             path, outcome = forced.pop()
             decisions[path] = outcome
         drawn, since = drawn + 1, since + 1
-        here = {unit.key.hash: unit for unit in parts(space.bind(decisions))}
+        network = space.bind(decisions)
+        here = {unit.key.hash: unit for unit in (*parts(network), *_zeros(network))}
         for digest, unit in here.items():
             seen[digest] = seen.get(digest, 0) + 1
             if digest not in found:
                 found[digest] = unit
                 since = 0
     return Keys(found, drawn, since, sum(n == 1 for n in seen.values()))
+
+
+def _zeros(network: Network) -> Iterator[Unit]:
+    """The zeros of a network, most of which its sums leave out: a price of single ops asks for them."""
+    graph = network.bound
+    shapes = network.shapes or infer(graph)
+    for node in graph.nodes.values():
+        if isinstance(node, Node) and ops.get(node.op).makes_zero:
+            yield _unit(graph, shapes, {}, node.name, node.op, [node])
 
 
 def _outcomes(space: Space) -> list[tuple[str, str]]:
