@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,7 +136,7 @@ class Space:
         return svg(self.graph)
 
     def __repr__(self) -> str:
-        return f"<space {self.name}: {len(self.decisions)} decisions, {float(self.size):.3g} networks>"
+        return f"<space {self.name}: {len(self.decisions)} decisions, {Decimal(self.size):.3g} networks>"
 
 
 def _failure(graph: Graph, node: str, code: str, message: str) -> Diagnostic:
@@ -289,7 +290,7 @@ def compile(program: str | Path | Program, name: str | None = None, **settings: 
             [
                 Diagnostic(
                     "ARCH226",
-                    f"`{found.name}` is a space of {float(found.size):.3g} networks",
+                    f"`{found.name}` is a space of {Decimal(found.size):.3g} networks",
                     Label(found.elaborated.location, "not one network"),
                     help="bind its decisions first: archdsl.bind(space, {…})",
                 )

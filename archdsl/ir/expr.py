@@ -9,7 +9,7 @@ usual cases, the same value, and a proof of it is a comparison.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import floor, isfinite
+from math import floor, inf, isfinite
 from typing import Any, Union
 
 Scalar = Union[int, float, bool, str]
@@ -117,13 +117,15 @@ class Dim(Expr):
 class Apply(Expr):
     """A function of values, at least one of which depends on decisions.
 
-    `terms` and `depth` are the size of it written out, `bound` what its absolute value stays below, and
-    `kind` what it is: "int", "number" (that may be no whole one), "bool", "str" or "mixed".
+    `terms` and `depth` are the size of it written out, `least` what it is not below, `bound` what its
+    absolute value stays below, and `kind` what it is: "int", "number" (that may be no whole one), "bool",
+    "str" or "mixed".
     """
 
-    __slots__ = ("args", "bound", "depth", "fn", "kind", "terms")
+    __slots__ = ("args", "bound", "depth", "fn", "kind", "least", "terms")
     terms: int
     depth: int
+    least: float
     bound: float
     kind: str
 
@@ -138,6 +140,7 @@ class Apply(Expr):
             else:
                 terms += 1
         self.terms, self.depth = terms, depth + 1
+        self.least = _least_of(fn, args)
         self.bound = _bound_of(fn, args)
         self.kind = _kind_of(fn, args)
 
@@ -198,6 +201,28 @@ def _kind_of(fn: str, args: tuple[Value, ...]) -> str:
     if fn == "if":
         return _joined({kind(a) for a in args[1:]})
     return "int" if fn != "div" and all(kind(a) == "int" for a in args) else "number"
+
+
+def least(value: Value) -> float:
+    """What a number is not below; a dimension of a well-typed network is 1 or more."""
+    if isinstance(value, Apply):
+        return value.least
+    if isinstance(value, Pick):
+        return min((least(v) for v in value.values if v is not None), default=-inf)
+    if isinstance(value, Dim):
+        return 1
+    return value if isinstance(value, (int, float)) else -inf
+
+
+def _least_of(fn: str, args: tuple[Value, ...]) -> float:
+    if fn not in _MONOTONE:
+        return -inf
+    low = [least(a) for a in args]
+    if fn == "add":
+        return sum(low)
+    if fn == "mul":
+        return low[0] * low[-1] if min(low) >= 0 else -inf
+    return min(low[1:], default=-inf) if fn == "if" else max(low) if fn == "max" else min(low)
 
 
 def bound(value: Value) -> float:
@@ -292,6 +317,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "whole": _is_whole,
 }
 _CONDITIONS = frozenset({"eq", "ne", "lt", "le", "and", "or", "not", "whole"})
+_MONOTONE = frozenset({"add", "mul", "max", "min", "if"})
 _COMMUTATIVE = frozenset({"add", "mul", "max", "min", "and", "or", "eq", "ne"})
 
 
@@ -373,6 +399,8 @@ def _simplify(fn: str, a: Value, b: Value) -> Value | None:
         return True
     if fn in ("ne", "lt") and a == b:
         return False
+    if fn == "le" and not isinstance(a, (Expr, str)) and least(b) >= a:
+        return True
     if fn == "sub" and constant:
         return apply("add", a, -b)  # type: ignore[operator]
     if kind(a) == kind(b) == "int":
@@ -474,15 +502,16 @@ def maximum(a: Value, b: Value) -> Value:
 
 def decisions_in(value: Value) -> set[str]:
     """The decisions that a value names itself (not those behind its dimensions)."""
-    return {part.decision for part in _leaves(value) if isinstance(part, Pick)}
+    return {part.decision for part in leaves(value) if isinstance(part, Pick)}
 
 
 def nodes_in(value: Value) -> set[str]:
     """The nodes whose dimensions a value reads."""
-    return {part.node for part in _leaves(value) if isinstance(part, Dim)}
+    return {part.node for part in leaves(value) if isinstance(part, Dim)}
 
 
-def _leaves(value: Value) -> list[Value]:
+def leaves(value: Value) -> list[Value]:
+    """The picks, dimensions, measures and constants that a value is made of."""
     if not isinstance(value, Apply):
         return [value]
     found: list[Value] = []

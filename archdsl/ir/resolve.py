@@ -23,7 +23,7 @@ def specialize(value: Value, allowed: Mapping[str, Sequence[int]]) -> Value:
     if not isinstance(value, Apply):
         return value
     if value.depth > SHALLOW:
-        return _specialize_deep(value, allowed)
+        return rebuilt(value, lambda leaf: specialize(leaf, allowed))
     return _with_args(value, tuple([specialize(a, allowed) for a in value.args]))
 
 
@@ -32,10 +32,13 @@ def _with_args(value: Apply, args: tuple[Value, ...]) -> Value:
     return value if same else apply(value.fn, *args)
 
 
-def _specialize_deep(value: Apply, allowed: Mapping[str, Sequence[int]]) -> Value:
+def rebuilt(value: Value, leaf: Callable[[Value], Value]) -> Value:
+    """The value with something else in the place of each pick, dimension, measure and constant."""
+    if not isinstance(value, Apply):
+        return leaf(value)
     done: dict[int, Value] = {}
     for part in _inside_out(value):
-        args = [done[id(a)] if isinstance(a, Apply) else specialize(a, allowed) for a in part.args]
+        args = [done[id(a)] if isinstance(a, Apply) else leaf(a) for a in part.args]
         done[id(part)] = _with_args(part, tuple(args))
     return done[id(value)]
 

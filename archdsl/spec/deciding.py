@@ -83,21 +83,29 @@ class Searcher:
     def _split(
         self, condition: Value, allowed: dict[str, Sequence[int]], order: list[str]
     ) -> Outcomes | None:
-        stack = [allowed]
+        ahead = [allowed]
         enough = max(self.total - self.budget, 0)
-        while stack:
-            here = stack.pop()
-            if self.total <= enough:
-                raise Undecided
-            truth = self._truth(condition, here)
-            if truth == {True} or not truth:
-                continue
-            if truth == {False}:
-                return {d: o[0] for d, o in here.items() if len(o) == 1}
+        first = self._truth(condition, allowed)
+        if first == {False}:
+            return _single(allowed)
+        if first == {True} or not first:
+            return None
+        while ahead:
+            here = ahead.pop()
             decision = next((d for d in order if len(self._outcomes(d, here)) > 1), None)
             if decision is None:
                 raise Undecided
-            stack.extend({**here, decision: (o,)} for o in reversed(self._outcomes(decision, here)))
+            later = []
+            for outcome in self._outcomes(decision, here):
+                if self.total <= enough:
+                    raise Undecided
+                branch = {**here, decision: (outcome,)}
+                truth = self._truth(condition, branch)
+                if truth == {False}:
+                    return _single(branch)
+                if truth and truth != {True}:
+                    later.append(branch)
+            ahead += reversed(later)
         return None
 
     def _outcomes(self, decision: str, allowed: Mapping[str, Sequence[int]]) -> Sequence[int]:
@@ -118,3 +126,7 @@ class Searcher:
             if self._truth(condition, {**allowed, **{d: (o,) for d, o in fewer.items()}}) == {False}:
                 kept = fewer
         return kept
+
+
+def _single(allowed: Mapping[str, Sequence[int]]) -> Outcomes:
+    return {decision: outcomes[0] for decision, outcomes in allowed.items() if len(outcomes) == 1}

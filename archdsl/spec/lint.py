@@ -8,7 +8,7 @@ from typing import Any
 from archdsl import ops
 from archdsl.diagnostics import Diagnostic, Label
 from archdsl.ir import Decision, Mux, Pick
-from archdsl.ir.expr import Apply
+from archdsl.ir.expr import leaves
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
 from archdsl.spec.builtins import BUILTINS
@@ -154,7 +154,7 @@ def _no_difference(found: Elaborated) -> Iterator[Diagnostic]:
             uses.setdefault(item.on, []).append({int(k): s for k, s in item.cases})
         values = [item.on] if isinstance(item, Mux) else list(item.attrs.values())
         for value in values:
-            for picked in _picks(value):
+            for picked in (part for part in leaves(value) if isinstance(part, Pick)):
                 uses.setdefault(picked.decision, []).append(dict(enumerate(picked.values)))
     said: set[Any] = set()
     for path, decision in found.graph.decisions.items():
@@ -170,14 +170,6 @@ def _no_difference(found: Elaborated) -> Iterator[Diagnostic]:
             severity="warning",
             help="leave one out: a search would learn the same thing twice",
         )
-
-
-def _picks(value: Any) -> Iterator[Pick]:
-    if isinstance(value, Pick):
-        yield value
-    elif isinstance(value, Apply):
-        for arg in value.args:
-            yield from _picks(arg)
 
 
 def _twins(decision: Decision, uses: list[dict[int, Any]]) -> tuple[str, str] | None:

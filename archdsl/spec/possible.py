@@ -6,10 +6,11 @@ together; it never misses one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 from archdsl.ir import Apply, Dim, Expr, Mux, Pick, Value
 from archdsl.ir.expr import FUNCTIONS
@@ -25,8 +26,18 @@ class Unbounded(Exception):
     """The values are too many to follow, or are not known before a device is measured."""
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Numbers from `low` to `high`: what is known of values that are too many to follow one by one."""
+
+    low: float
+    high: float
+
+
 Values = frozenset[Any]
+Found = Union[Values, Span, None]
 Allowed = Mapping[str, Sequence[int]]
+_EITHER = frozenset((True, False))
 
 
 def possible(value: Value, builder: Builder, allowed: Allowed) -> Values:
@@ -39,7 +50,7 @@ class Possible:
 
     def __init__(self, definitions: Mapping[Dim, tuple[Mux, tuple[Value | None, ...]]], allowed: Allowed):
         self._definitions, self._allowed = definitions, allowed
-        self._known: dict[Value, Values | None] = {}
+        self._known: dict[Value, Found] = {}
 
     @property
     def work(self) -> int:
@@ -48,9 +59,20 @@ class Possible:
 
     def of(self, value: Value) -> Values:
         """The values; raises Unbounded."""
-        if not isinstance(value, Expr):
-            return frozenset((value,))
-        known, ahead = self._known, [value]
+        found = self._find(value)
+        if not isinstance(found, frozenset):
+            raise Unbounded
+        return found
+
+    def least(self, value: Value) -> float:
+        """What no value is below; raises Unbounded."""
+        span = _span(self._find(value))
+        if span is None:
+            raise Unbounded
+        return span.low
+
+    def _find(self, value: Value) -> Found:
+        known, ahead = self._known, [value] if isinstance(value, Expr) else []
         while ahead:
             here = ahead[-1]
             if here in known:
@@ -60,12 +82,10 @@ class Possible:
             if needs:
                 ahead += needs
                 continue
-            known[here] = self._compute(here)
+            found = self._compute(here)
+            known[here] = _span(found) if isinstance(found, frozenset) and len(found) > LIMIT else found
             ahead.pop()
-        found = known[value]
-        if found is None:
-            raise Unbounded
-        return found
+        return self._of_known(value)
 
     def _needs(self, value: Expr) -> Sequence[Value]:
         """What must be known before a value; first what decides on the rest."""
@@ -75,10 +95,8 @@ class Possible:
             condition = value.args[0]
             if isinstance(condition, Expr) and condition not in self._known:
                 return (condition,)
-            conditions = self._truths(condition)
-            return [
-                v for v, wanted in zip(value.args[1:], (True, False), strict=True) if wanted in conditions
-            ]
+            wanted = zip((True, False), value.args[1:], strict=True)
+            return [branch for truth, branch in wanted if truth in self._truths(condition)]
         if isinstance(value, Dim):
             on = self._definitions[value][0].on
             if isinstance(on, Expr) and on not in self._known:
@@ -86,37 +104,35 @@ class Possible:
             return self._sizes(value)
         return ()
 
-    def _compute(self, value: Expr) -> Values | None:
-        found: Values | None
+    def _compute(self, value: Expr) -> Found:
         if isinstance(value, Pick):
-            found = self._pick(value)
-        elif isinstance(value, Dim):
-            found = self._joined(self._sizes(value))
-        elif not isinstance(value, Apply):
-            found = None
-        elif value.fn == "if":
-            found = self._joined(self._needs(value))
-        elif value.fn in ("and", "or"):
-            found = self._connective(value)
-        else:
-            found = self._apply(value)
-        return found if found is not None and len(found) <= LIMIT else None
+            return self._pick(value)
+        if isinstance(value, Dim):
+            return self._joined(self._sizes(value))
+        if not isinstance(value, Apply):
+            return None
+        if value.fn == "if":
+            return self._joined(self._needs(value))
+        if value.fn in ("and", "or"):
+            return self._connective(value)
+        return self._apply(value)
 
-    def _of_known(self, value: Value) -> Values | None:
+    def _of_known(self, value: Value) -> Found:
         return self._known[value] if isinstance(value, Expr) else frozenset((value,))
 
     def _truths(self, condition: Value) -> Values:
         """What a known condition can be; either where that is not known."""
-        return self._of_known(condition) or frozenset((True, False))
+        found = self._of_known(condition)
+        return found if found and isinstance(found, frozenset) else _EITHER
 
-    def _joined(self, values: Sequence[Value]) -> Values | None:
-        found: set[Any] = set()
-        for value in values:
-            known = self._of_known(value)
-            if known is None:
-                return None
-            found |= known
-        return frozenset(found)
+    def _joined(self, values: Sequence[Value]) -> Found:
+        parts = [self._of_known(value) for value in values]
+        if all(isinstance(part, frozenset) for part in parts):
+            return frozenset().union(*parts)  # type: ignore[arg-type]
+        spans = [_span(part) for part in parts if part != frozenset()]
+        low = [span.low for span in spans if span is not None]
+        high = [span.high for span in spans if span is not None]
+        return Span(min(low), max(high)) if len(low) == len(spans) else None
 
     def _pick(self, value: Pick) -> Values:
         outcomes = self._allowed.get(value.decision)
@@ -131,14 +147,15 @@ class Possible:
         return [
             size
             for (key, _), size in zip(mux.cases, sizes, strict=True)
-            if size is not None and (keys is None or key in keys)
+            if size is not None and (keys is None or isinstance(keys, Span) or key in keys)
         ]
 
-    def _apply(self, value: Apply) -> Values | None:
+    def _apply(self, value: Apply) -> Found:
         sets = [self._of_known(a) for a in value.args]
-        known = [s for s in sets if s is not None]
+        known = [s for s in sets if isinstance(s, frozenset)]
         if len(known) < len(sets) or prod(map(len, known)) > LIMIT * 8:
-            return None
+            spans = [_span(s) for s in sets]
+            return None if None in spans else _SPANS.get(value.fn, _unknown)(*spans)
         function = FUNCTIONS[value.fn]
         values: set[Any] = set()
         for combination in product(*known):
@@ -155,3 +172,57 @@ class Possible:
         if frozenset((decisive,)) in (left, right):
             return frozenset((decisive,))
         return frozenset(FUNCTIONS[value.fn](a, b) for a in left for b in right)
+
+
+# ---------------------------------------------------------------- spans
+
+
+def _span(found: Found) -> Span | None:
+    """From the least to the greatest; None where these are not numbers."""
+    if not isinstance(found, frozenset):
+        return found
+    if not found or any(isinstance(v, str) for v in found):
+        return None
+    return Span(min(found), max(found))
+
+
+def _unknown(*spans: Span) -> None:
+    return None
+
+
+def _ordered(a: Span, b: Span, strictly: bool) -> Values:
+    if a.high < b.low or (a.high == b.low and not strictly):
+        return frozenset((True,))
+    if a.low > b.high or (a.low == b.high and strictly):
+        return frozenset((False,))
+    return _EITHER
+
+
+def _equal(a: Span, b: Span, truth: bool) -> Values:
+    return frozenset((not truth,)) if a.high < b.low or b.high < a.low else _EITHER
+
+
+def _product(a: Span, b: Span) -> Span:
+    corners = [x * y for x in (a.low, a.high) for y in (b.low, b.high)]
+    return Span(min(corners), max(corners))
+
+
+def _quotient(a: Span, b: Span) -> Span | None:
+    """Whole quotients of positive numbers, which sizes are."""
+    return Span(a.low // b.high, a.high // b.low) if a.low >= 0 and b.low > 0 else None
+
+
+_SPANS: dict[str, Callable[..., Found]] = {
+    "add": lambda a, b: Span(a.low + b.low, a.high + b.high),
+    "sub": lambda a, b: Span(a.low - b.high, a.high - b.low),
+    "mul": _product,
+    "floordiv": _quotient,
+    "mod": lambda a, b: Span(0, b.high) if b.low > 0 else None,
+    "max": lambda a, b: Span(max(a.low, b.low), max(a.high, b.high)),
+    "min": lambda a, b: Span(min(a.low, b.low), min(a.high, b.high)),
+    "le": lambda a, b: _ordered(a, b, strictly=False),
+    "lt": lambda a, b: _ordered(a, b, strictly=True),
+    "eq": lambda a, b: _equal(a, b, True),
+    "ne": lambda a, b: _equal(a, b, False),
+}
+"""What functions make of spans; what is not here makes nothing known of them."""

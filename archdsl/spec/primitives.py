@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from archdsl.diagnostics import SpecError, closest
@@ -73,38 +73,41 @@ def apply_primitive(
             attrs[setting.name] = setting.default(shapes) if callable(setting.default) else setting.default
         else:
             attrs[setting.name] = _of_kind(setting, value, primitive.name, at, frame)
-    asked = [
-        (setting, item, condition, message)
-        for setting in primitive.settings
-        if merged.get(setting.name) is not None and not setting.is_fine(attrs[setting.name])
-        for item in _items(attrs[setting.name])
-        for condition, message in setting.demands(primitive.name, item)
-    ]
-    node = ev.builder.add_node(
-        primitive, frame.node_path(site) or primitive.name, tuple(tensors), attrs, frame.place(at),
-        ev.allowed, ev.conditions, optional, _repaired(primitive, attrs, asked),
-    )  # fmt: skip
-    for setting, item, condition, message in asked:
+    name = ev.builder.unique(frame.node_path(site) or primitive.name)
+    repaired = _demand_settings(ev, primitive, merged, attrs, name, at, frame)
+    place = frame.place(at)
+    ev.builder.add_node(
+        primitive, name, tuple(tensors), attrs, place, ev.allowed, ev.conditions, optional, repaired
+    )
+    return Tensor(name)
+
+
+def _demand_settings(
+    ev: Evaluator,
+    primitive: Primitive,
+    given: Iterable[str],
+    attrs: Mapping[str, Any],
+    node: str,
+    at: Any,
+    frame: Frame,
+) -> Mapping[str, Any]:
+    """States that the given settings are in their ranges; returns settings that give a shape in any case."""
+    repaired = dict(attrs)
+    for setting in primitive.settings:
+        value = attrs.get(setting.name)
+        if setting.name not in given or setting.is_fine(value):
+            continue
         place = frame.place(setting_node(at, setting.name))
         demand = ev.builder.demand_of(node, place, ev.allowed, ev.conditions)
-        demand(condition, "ARCH208", message, value=item)
-    return Tensor(node)
-
-
-Asked = tuple[Setting, Any, Any, str]
-"""A setting, its value or an item of it, what must hold of it, and what to say where that fails."""
+        for item in _items(value):
+            for condition, message in setting.demands(primitive.name, item):
+                demand(condition, "ARCH208", message, value=item)
+        repaired[setting.name] = setting.repaired(primitive.name, value)
+    return repaired
 
 
 def _items(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
-
-
-def _repaired(primitive: Primitive, attrs: Mapping[str, Any], asked: list[Asked]) -> dict[str, Any] | None:
-    """Settings with which the shape can be computed where some are out of their range in every network."""
-    broken = {setting.name: setting for setting, _, condition, _ in asked if condition is False}
-    if not broken:
-        return None
-    return {**attrs, **{name: s.repaired(primitive.name, attrs[name]) for name, s in broken.items()}}
 
 
 def _known_settings(primitive: Any) -> dict[str, None]:

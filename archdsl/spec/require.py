@@ -8,8 +8,8 @@ from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label
 from archdsl.ir import Apply, Expr, Measure, Requirement, Value
-from archdsl.ir.expr import apply
-from archdsl.ir.resolve import specialize
+from archdsl.ir.expr import apply, leaves
+from archdsl.ir.resolve import rebuilt, specialize
 from archdsl.passes.bind import Binder, Bound
 from archdsl.passes.bounds import least_cost
 from archdsl.passes.cost import costs, total
@@ -31,11 +31,7 @@ def check_requirements(found: Elaborated, budget: int) -> Iterator[Diagnostic]:
 
 def measures_in(value: Value) -> set[str]:
     """The properties of the whole network that a condition names."""
-    if isinstance(value, Measure):
-        return {value.name}
-    if isinstance(value, Apply):
-        return {m for a in value.args for m in measures_in(a)}
-    return set()
+    return {part.name for part in leaves(value) if isinstance(part, Measure)}
 
 
 def _finding(
@@ -132,8 +128,8 @@ def _measured(found: Elaborated, requirement: Requirement) -> Iterator[Diagnosti
 def holds(condition: Value, bound: Bound, outcomes: Mapping[str, int]) -> bool:
     """Whether a bound network meets a condition over `params`, `macs` and `flops`."""
     sums = _sums(bound)
-    value = _with_measures(specialize(condition, {p: (o,) for p, o in outcomes.items()}), sums)
-    return value is True
+    value = specialize(condition, {p: (o,) for p, o in outcomes.items()})
+    return rebuilt(value, lambda part: sums[part.name] if isinstance(part, Measure) else part) is True
 
 
 def _sums(bound: Bound) -> dict[str, int]:
@@ -145,14 +141,6 @@ def _measured_text(bound: Bound, names: set[str]) -> str:
     return "it has " + ", ".join(f"{value:,} {name}" for name, value in _sums(bound).items() if name in names)
 
 
-def _with_measures(value: Value, sums: Mapping[str, int]) -> Value:
-    if isinstance(value, Measure):
-        return sums[value.name]
-    if isinstance(value, Apply):
-        return apply(value.fn, *(_with_measures(a, sums) for a in value.args))
-    return value
-
-
 def _bounds(found: Elaborated, what: str) -> tuple[int, dict[str, int]]:
     known = Possible(found.definitions, {})
 
@@ -160,8 +148,8 @@ def _bounds(found: Elaborated, what: str) -> tuple[int, dict[str, int]]:
         if not isinstance(value, Expr):
             return value  # type: ignore[no-any-return]
         try:
-            return int(min(known.of(value)))
-        except (Unbounded, ValueError):
+            return int(known.least(value))
+        except Unbounded:
             return 0
 
     return least_cost(found.graph, found.shapes, least, what)
