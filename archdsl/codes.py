@@ -99,7 +99,7 @@ CODES: dict[str, str] = {
     "ARCH705": "imports nested too deeply",
     "ARCH706": "too many words in a file",
     "ARCH710": "a graph of too many nodes",
-    "ARCH711": "too many calls",
+    "ARCH711": "too much to evaluate",
     "ARCH712": "a set or range that is too large",
     "ARCH801": "a network is too large to be built",
     "ARCH820": "not a latency table",

@@ -11,7 +11,7 @@ from literate import ROOT, Block, blocks
 import archdsl
 from archdsl import ops
 from archdsl.backends import torch_module
-from archdsl.codes import CODES
+from archdsl.codes import CODES, page
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.lang import build, loader, parser, reading, values
 from archdsl.lang.parser import language
@@ -131,10 +131,13 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
         "length of a number": f"{values.MAX_DIGITS} digits",
         "files, imports in a row": f"{loader.MAX_FILES}, {loader.MAX_IMPORT_DEPTH}",
         "nodes of a graph": f"{elaborate.NODE_BUDGET:,}",
-        "calls and rounds; calls in calls": f"{evaluate.CALL_BUDGET:,}; {applying.DEPTH_BUDGET}",
+        "calls and rounds; calls in calls; choices in choices": (
+            f"{evaluate.CALL_BUDGET:,}; {applying.DEPTH_BUDGET}; {choosing.CHOICE_BUDGET}"
+        ),
+        "members and merged values looked at": f"{evaluate.WORK_BUDGET:,}",
         "members of a set, range or stage; outcomes of a decision": f"{sets.SET_BUDGET:,}",
         "numbers": "10¹⁸",
-        "size of an input": "1,000,000 in each dimension",
+        "size of an input that is set from outside": "1,000,000 in each dimension",
         "parameters of a module that is made": f"{torch_module.MOST_PARAMETERS:,}",
     }
     assert sets.SET_BUDGET == choosing.OUTCOME_BUDGET
@@ -142,3 +145,16 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
     assert f"together {deciding.TOTAL} times that" in TEXT
     assert f"more than {possible.LIMIT} values" in TEXT
     assert f"at most {statements.ERROR_BUDGET}, each place once" in TEXT
+
+
+def test_the_pages_of_limits_say_the_limits_of_the_code() -> None:
+    calls = page("ARCH711").read_text("utf-8")
+    assert f"{evaluate.CALL_BUDGET:,} ops and cells" in calls
+    assert f"{evaluate.WORK_BUDGET:,} members" in calls
+    assert f"{applying.DEPTH_BUDGET} deep" in calls
+    assert f"choices more than {choosing.CHOICE_BUDGET}" in calls
+    assert f"{elaborate.NODE_BUDGET:,} nodes" in page("ARCH710").read_text("utf-8")
+    assert f"{sets.SET_BUDGET:,} members" in page("ARCH712").read_text("utf-8")
+    assert f"{values.MAX_DEPTH} levels, blocks at most {build.MAX_NESTING}" in page("ARCH702").read_text(
+        "utf-8"
+    )
