@@ -1,0 +1,70 @@
+"""Prices of networks of a space that has no closed form within bounds: each is bound and added up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from archdsl import ops
+from archdsl.ir import Graph, Node
+from archdsl.passes.bind import Binder, Bound
+from archdsl.passes.closed_form import Applied
+from archdsl.passes.liveness import live_nodes
+from archdsl.passes.pricing import Price, network_price
+from archdsl.passes.simplify import simplify
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+
+class BindingPricer:
+    """Answers as `archdsl.passes.pricer.Pricer` does, by binding one network after another.
+
+    Networks that are not well-typed are priced as far as their sizes can be said.
+    """
+
+    def __init__(self, graph: Graph, price: Price):
+        self.graph, self.price = graph, price
+        self.decisions = tuple(graph.decisions)
+        self._sizes = tuple(d.size for d in graph.decisions.values())
+        self._binder = Binder(graph)
+        self._known: dict[Applied, float] = {}
+        used = {ops.get(n.op) for n in graph.nodes.values() if isinstance(n, Node)}
+        self._plain = price.of_layers and not any(primitive.makes_zero for primitive in used)
+        self._counted = replace(price, of=self._remembered)
+
+    def many(self, outcomes: ArrayLike) -> NDArray[np.float64]:
+        """The prices of N networks, given as whole numbers, N × decisions."""
+        import numpy as np
+
+        rows = np.asarray(outcomes)
+        if rows.ndim != 2 or rows.shape[1] != len(self.decisions):
+            raise ValueError(f"{rows.shape} is not N × {len(self.decisions)} outcomes")
+        return np.array([self.one(row) for row in rows.tolist()], dtype=float)
+
+    def one(self, outcomes: Sequence[int]) -> float:
+        """The price of one network.  Raises ValueError where it is none of the space."""
+        if len(outcomes) != len(self.decisions):
+            raise ValueError(f"{len(outcomes)} outcomes of {len(self.decisions)} decisions")
+        if not all(0 <= o < size for o, size in zip(outcomes, self._sizes, strict=True)):
+            raise ValueError("an outcome does not exist")
+        bound = self._binder.bind(dict(zip(self.decisions, outcomes, strict=True)))
+        if self._plain:
+            return self._of_layers(bound)
+        return network_price(simplify(bound.graph, bound.shapes), self._counted)
+
+    def _remembered(self, applied: Any) -> float:
+        if self.price.by == "op":
+            return self.price.of(applied)
+        found = self._known.get(applied)
+        if found is None:
+            found = self._known[applied] = self.price.of(applied)
+        return found
+
+    def _of_layers(self, bound: Bound) -> float:
+        """Without zeros, simplification takes away what is dead, and nodes without weights that are equal."""
+        alive = live_nodes(bound.graph.nodes, bound.graph.outputs.values())
+        nodes = {name: node for name, node in bound.graph.nodes.items() if name in alive}
+        return network_price(replace(bound.graph, nodes=nodes), self._counted, bound.shapes)

@@ -1,0 +1,373 @@
+"""A space in closed form: in which networks each node lives, and what it is applied to there.
+
+Both are functions of decisions, as decision diagrams.  Networks are meant as they are built, simplified:
+a sum does not read zeros, what only zeros or sizes needed is gone (`archdsl.passes.simplify`).
+
+A function that tests too many decisions is cut: it becomes an auxiliary variable, which is a function of
+decisions and of auxiliary variables made before it, and others test that one instead.  So everything is a
+small table, and a space is written as a few hundred of them; a space where even that is not possible is
+`Entangled`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from archdsl import ops
+from archdsl.ir import Apply, Dim, Expr, Graph, Mux, Node, Pick, Value
+from archdsl.ir.expr import FUNCTIONS, decisions_in
+from archdsl.ops.base import Primitive
+from archdsl.passes.decision_diagrams import Diagrams, TooLarge
+from archdsl.passes.shapes import FixedShape
+
+CUT_ABOVE = 512
+"""Cells of the table of a function, above which it becomes an auxiliary variable."""
+MOST_CELLS = 1 << 14
+"""Cells of the greatest table that is made."""
+MOST_VALUES = 256
+"""Values of an auxiliary variable."""
+MOST_DIAGRAM_NODES = 1_500_000
+_SLOTS = 1 << 20
+
+
+class Applied(NamedTuple):
+    """A primitive as it is applied in some network: all that its price may depend on.
+
+    `ports` are the positions of the inputs that are read there, and `inputs` their shapes.
+    """
+
+    op: str
+    attrs: tuple[tuple[str, Any], ...]
+    ports: tuple[int, ...]
+    inputs: tuple[FixedShape, ...]
+    shape: FixedShape
+
+
+class Auxiliary(NamedTuple):
+    """A variable that is a function: it comes out as n where its definition is `values[n]`."""
+
+    name: str
+    level: int
+    definition: int
+    values: tuple[Any, ...]
+
+
+class Entangled(Exception):
+    """The space has no closed form within bounds; the text says where it got stuck."""
+
+
+class _State(NamedTuple):
+    """A tensor in some network: its shape, and whether it is all zeros."""
+
+    shape: FixedShape
+    zero: bool
+
+
+class Context(NamedTuple):
+    """A node in some network: its output, the inputs it reads, and what it is (None: its own input)."""
+
+    state: _State
+    ports: tuple[int, ...]
+    applied: Applied | None
+
+
+@dataclass(frozen=True)
+class ClosedForm:
+    """What `closed_form` found; all functions are roots in `diagrams`.
+
+    `live` says of each node and mux in which networks some output needs it, `contexts` what a node is there
+    (`Context`, None where it is not defined), `applied` how it is applied (`Applied`, None where it does
+    nothing or is not defined), `selectors` what each mux looks at.  `variables` maps levels to the
+    paths of decisions; the other variables are `auxiliaries`, each after those that it is a function of.
+    `cutter` makes more of them.
+    """
+
+    graph: Graph
+    diagrams: Diagrams
+    variables: Mapping[int, str]
+    live: Mapping[str, int]
+    contexts: Mapping[str, int]
+    applied: Mapping[str, int]
+    selectors: Mapping[str, int]
+    cutter: Cutter
+
+    @property
+    def auxiliaries(self) -> Sequence[Auxiliary]:
+        return self.cutter.auxiliaries
+
+
+def closed_form(graph: Graph) -> ClosedForm:
+    """The closed form of a space, or of a network.  Raises Entangled."""
+    try:
+        return _Analysis(graph).run()
+    except TooLarge as error:
+        raise Entangled(f"its closed form takes more than {error}") from error
+
+
+class Cutter:
+    """Makes auxiliary variables, at levels of their own."""
+
+    def __init__(self, diagrams: Diagrams, taken: Iterable[int]):
+        self.diagrams = diagrams
+        self.auxiliaries: list[Auxiliary] = []
+        self._taken = set(taken)
+        self._made: dict[int, int] = {}
+
+    def cut(self, root: int, name: str, above: int) -> int:
+        """The function as a variable that is tested before the level `above`."""
+        found = self._made.get(root)
+        if found is not None:
+            return found
+        leaves = self.diagrams.leaves(root)
+        if len(leaves) > MOST_VALUES:
+            raise Entangled(f"`{name}` has {len(leaves):,} different sizes or more")
+        level = above - 1
+        while level in self._taken:
+            level -= 1
+        self._taken.add(level)
+        values = tuple(self.diagrams.value(leaf) for leaf in leaves)
+        self.auxiliaries.append(Auxiliary(name, level, root, values))
+        found = self._made[root] = self.diagrams.node(level, tuple(leaves))
+        return found
+
+
+class _Analysis:
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self.d = Diagrams(MOST_DIAGRAM_NODES)
+        self.primitives = ops.primitives()
+        self.place = {name: n for n, name in enumerate(graph.nodes)}
+        self.levels = _levels(graph, self.place)
+        self.cutter = Cutter(self.d, self.levels.values())
+        self.state = {name: self.d.leaf(_State(s, False)) for name, s in graph.inputs.items()}
+        self.context: dict[str, int] = {}
+        self.live: dict[str, int] = {}
+        self.selectors: dict[str, int] = {}
+        self._decisions: dict[str, int] = {}
+        self._tests: dict[Any, int] = {}
+
+    def run(self) -> ClosedForm:
+        for name, item in self.graph.nodes.items():
+            found = self._mux(item) if isinstance(item, Mux) else self._node(item)
+            self.state[name] = self._small(found, name, self._above(name) + _SLOTS)
+        self._find_live()
+        applied = {name: self.d.map(lambda c: c and c.applied, root) for name, root in self.context.items()}
+        paths = {level: path for path, level in self.levels.items()}
+        return ClosedForm(
+            self.graph, self.d, paths, self.live, self.context, applied, self.selectors, self.cutter
+        )
+
+    def _above(self, name: str) -> int:
+        """The level under which stands all that is upstream of a node."""
+        return (len(self.place) - self.place.get(name, -1)) * _SLOTS
+
+    def _small(self, root: int, name: str, above: int) -> int:
+        return self.cutter.cut(root, name, above) if self.d.cells(root) > CUT_ABOVE else root
+
+    # ------------------------------------------------------------ what tensors are
+
+    def _decision(self, path: str) -> int:
+        """The outcome number of a decision."""
+        root = self._decisions.get(path)
+        if root is None:
+            size = self.graph.decisions[path].size
+            leaves = tuple(self.d.leaf(o) for o in range(size))
+            root = self._decisions[path] = self.d.node(self.levels[path], leaves)
+        return root
+
+    def _mux(self, mux: Mux) -> int:
+        sources = list(mux.inputs)
+        self._fit(sources, mux.name)
+        selector = self._decision(mux.on) if isinstance(mux.on, str) else self._value(mux.on)
+        self.selectors[mux.name] = selector
+        return choose(self.d, mux, selector, {s: self.state[s] for s in sources})
+
+    def _node(self, node: Node) -> int:
+        primitive = self.primitives[node.op]
+        varying = [key for key, value in node.attrs.items() if isinstance(value, Expr)]
+        fixed = {key: value for key, value in node.attrs.items() if key not in varying}
+        self._fit(node.inputs, node.name)
+        settings = [self._value(node.attrs[key]) for key in varying]
+        count = len(node.inputs)
+
+        def context(*values: Any) -> Context | None:
+            if any(v is None for v in values[count:]):
+                return None
+            attrs = {**fixed, **dict(zip(varying, values[count:], strict=True))}
+            if varying:
+                attrs = {key: attrs[key] for key in node.attrs}
+            return _context(primitive, node, values[:count], attrs)
+
+        inputs = [self.state[i] for i in node.inputs]
+        root = self.d.map(context, *inputs, *settings)
+        self.context[node.name] = root
+        return self.d.map(lambda c: c and c.state, root)
+
+    def _fit(self, names: Iterable[str], reader: str) -> None:
+        """Cuts the largest of these tensors until a table over all of them is not too large."""
+        read = list(dict.fromkeys(names))
+        while self._joint([self.state[n] for n in read]) > MOST_CELLS:
+            largest = max(read, key=lambda n: self.d.cells(self.state[n]))
+            root = self.state[largest]
+            if len(self.d.classes(root)) <= 1:
+                raise Entangled(f"what `{reader}` reads depends on too much at once")
+            self.state[largest] = self.cutter.cut(root, largest, self._above(largest) + _SLOTS)
+
+    def _joint(self, roots: Iterable[int]) -> int:
+        return joint_cells(self.d, roots)
+
+    def _value(self, value: Value) -> int:
+        """A setting, or what a mux looks at."""
+        if isinstance(value, Pick):
+            return self.d.map(lambda o: value.values[o], self._decision(value.decision))
+        if isinstance(value, Dim):
+            axis = value.axis
+            return self.d.map(lambda s: s.shape[axis] if s else 0, self.state[value.node])
+        if isinstance(value, Apply):
+            return self.d.map(_lenient(value.fn), *(self._value(a) for a in value.args))
+        return self.d.leaf(value)
+
+    # ------------------------------------------------------------ what lives
+
+    def _find_live(self) -> None:
+        d, found = self.d, dict.fromkeys(self.graph.nodes, self.d.false)
+        found.update(dict.fromkeys(self.graph.inputs, d.false))
+        for node in self.graph.outputs.values():
+            found[node] = d.true
+        for name in reversed(list(self.graph.nodes)):
+            item = self.graph.nodes[name]
+            here = found[name] = self._small(found[name], f"{name} lives", self._above(name))
+            if here == d.false:
+                continue
+            reads = self._mux_reads(item) if isinstance(item, Mux) else self._node_reads(item)
+            for source, condition in reads:
+                found[source] = self._either(found[source], self._both(here, condition, name), source)
+        self.live = found
+
+    def _both(self, here: int, condition: int, name: str) -> int:
+        if self._joint((here, condition)) > MOST_CELLS:
+            here = self.cutter.cut(here, f"{name} lives", self._above(name))
+        if self._joint((here, condition)) > MOST_CELLS:
+            raise Entangled(f"what `{name}` reads depends on too much at once")
+        return self.d.both(here, condition)
+
+    def _either(self, a: int, b: int, name: str) -> int:
+        if self._joint((a, b)) > MOST_CELLS:
+            above = self._above(name)
+            a, b = (
+                self.cutter.cut(r, f"{name} lives", above) if len(self.d.classes(r)) > 1 else r
+                for r in (a, b)
+            )
+        return self.d.either(a, b)
+
+    def _mux_reads(self, mux: Mux) -> Iterable[tuple[str, int]]:
+        selector = self.selectors[mux.name]
+        keys: dict[str, list[Any]] = {}
+        for key, source in mux.cases:
+            if source is not None:
+                keys.setdefault(source, []).append(key)
+        for source, chosen in keys.items():
+            yield source, self._test((selector, tuple(chosen)), lambda v, c=chosen: v in c, selector)
+
+    def _node_reads(self, node: Node) -> Iterable[tuple[str, int]]:
+        root = self.context[node.name]
+        for port, source in enumerate(node.inputs):
+            yield source, self._test((root, port), lambda c, p=port: c is not None and p in c.ports, root)
+
+    def _test(self, key: Hashable, condition: Callable[..., bool], root: int) -> int:
+        found = self._tests.get(key)
+        if found is None:
+            found = self._tests[key] = self.d.map(condition, root)
+        return found
+
+
+def choose(diagrams: Diagrams, mux: Mux, selector: int, found: Mapping[str, int]) -> int:
+    """What a mux picks of something that is found for each of its inputs; None where that is not defined."""
+    place = {source: n for n, source in enumerate(found)}
+
+    def case_of(value: Any) -> int | None:
+        for key, source in mux.cases:
+            if key == value:
+                return None if source is None else place[source]
+        return None
+
+    return diagrams.choose(selector, list(found.values()), case_of)
+
+
+def joint_cells(diagrams: Diagrams, roots: Iterable[int]) -> int:
+    """At least how many cells a table over all variables of these functions has."""
+    sizes: dict[int, int] = {}
+    for root in roots:
+        for level, classes in diagrams.classes(root).items():
+            sizes[level] = max(sizes.get(level, 1), max(classes) + 1)
+    cells = 1
+    for size in sizes.values():
+        cells *= size
+    return cells
+
+
+def _levels(graph: Graph, place: Mapping[str, int]) -> dict[str, int]:
+    """Where each decision stands: those that act downstream are tested first.
+
+    Whether a node lives depends on what is downstream of it, what it costs on what is upstream, so that a
+    function of both does not repeat one for each value of the other.
+    """
+    levels: dict[str, int] = {}
+    for name, item in graph.nodes.items():
+        if isinstance(item, Mux):
+            named = {item.on} if isinstance(item.on, str) else decisions_in(item.on)
+        else:
+            named = {path for value in item.attrs.values() for path in decisions_in(value)}
+        for path in sorted(named - levels.keys()):
+            levels[path] = (len(place) - place[name]) * _SLOTS + _SLOTS // 2 + len(levels)
+    return levels
+
+
+def _context(
+    primitive: Primitive, node: Node, states: Sequence[_State | None], attrs: Mapping[str, Any]
+) -> Context | None:
+    """A node over tensors as they are in some network; follows `archdsl.passes.simplify`."""
+    ports = [p for p, state in enumerate(states) if state is not None or p not in node.optional]
+    if not ports or any(states[p] is None for p in ports):
+        return None
+    read = [(p, state) for p in ports if (state := states[p]) is not None]
+    try:
+        shape: FixedShape = primitive.shape([s.shape for _, s in read], attrs, _ignore)
+    except (ArithmeticError, TypeError, ValueError):
+        return None  # a combination of decisions that is not well-typed
+    if primitive.zero_is_neutral:
+        read = [(p, s) for p, s in read if not s.zero] or read[:1]
+    ports = tuple(p for p, _ in read)  # type: ignore[assignment]
+    inputs = tuple(s.shape for _, s in read)
+    values = [s.zero for _, s in read[: primitive.tensors(len(read))]]
+    zero = primitive.makes_zero or (all(values) and primitive.keeps_zero(attrs))
+    if primitive.is_identity(inputs, shape, attrs):
+        return Context(read[0][1], (read[0][0],), None)
+    settings = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in attrs.items())
+    applied = Applied(node.op, settings, tuple(ports), inputs, shape)
+    return Context(_State(shape, zero), tuple(ports), applied)
+
+
+def _ignore(condition: Any, code: str, message: str, /, **values: Any) -> None:
+    """Whether networks are well-typed is decided elsewhere."""
+
+
+def _lenient(fn: str) -> Callable[..., Any]:
+    """A function of values that may have none, as in networks that are not asked for it."""
+    function = FUNCTIONS[fn]
+
+    def result(*args: Any) -> Any:
+        if fn == "if":
+            return args[1] if args[0] else args[2]
+        if fn in ("and", "or") and args[0] is not None and bool(args[0]) is (fn == "or"):
+            return args[0]
+        if None in args:
+            return None
+        try:
+            return function(*args)
+        except (ArithmeticError, TypeError):
+            return None
+
+    return result

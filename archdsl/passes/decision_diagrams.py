@@ -1,0 +1,178 @@
+"""Multi-valued decision diagrams: functions of decisions, each stored once, in one fixed order.
+
+A function is a number, its root; two functions are equal where their roots are.  After Bryant, "Graph-based
+algorithms for Boolean function manipulation" (1986), with as many branches as a variable has outcomes and
+any hashable values at the leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+LEAF = 1 << 60
+"""The level of leaves, below every variable."""
+
+
+class TooLarge(Exception):
+    """A function, or all of them together, takes more diagram nodes than allowed."""
+
+
+class Diagrams:
+    """A pool of functions over variables that stand at levels; the least level is tested first."""
+
+    def __init__(self, budget: int):
+        self.budget = budget
+        self.level: list[int] = []
+        self.children: list[tuple[int, ...]] = []
+        self._value: list[Any] = []
+        self._leaves: dict[Any, int] = {}
+        self._nodes: dict[tuple[int, tuple[int, ...]], int] = {}
+        self._classes: dict[int, dict[int, tuple[int, ...]]] = {}
+        self._conditions: dict[tuple[bool, int, int], int] = {}
+        self.true, self.false, self.none = self.leaf(True), self.leaf(False), self.leaf(None)
+
+    def leaf(self, value: Hashable) -> int:
+        """The constant function; 1, 1.0 and True are different constants."""
+        key = (type(value), value)
+        root = self._leaves.get(key)
+        if root is None:
+            root = self._leaves[key] = self._new(LEAF, (), value)
+        return root
+
+    def value(self, root: int) -> Any:
+        """The value of a constant function."""
+        return self._value[root]
+
+    def is_leaf(self, root: int) -> bool:
+        return self.level[root] == LEAF
+
+    def node(self, level: int, children: tuple[int, ...]) -> int:
+        """The function that is `children[o]` where the variable at `level` comes out as o."""
+        if children.count(children[0]) == len(children):
+            return children[0]
+        key = (level, children)
+        root = self._nodes.get(key)
+        if root is None:
+            root = self._nodes[key] = self._new(level, children, None)
+        return root
+
+    def _new(self, level: int, children: tuple[int, ...], value: Any) -> int:
+        if len(self.level) >= self.budget:
+            raise TooLarge(f"{self.budget:,} nodes of decision diagrams")
+        self.level.append(level)
+        self.children.append(children)
+        self._value.append(value)
+        return len(self.level) - 1
+
+    def map(self, function: Callable[..., Hashable], *roots: int) -> int:
+        """The function whose value is `function` of the values of these."""
+        return self._combined(lambda leaves: self.leaf(function(*[self._value[r] for r in leaves])), roots)
+
+    def choose(self, selector: int, cases: Sequence[int], case_of: Callable[[Any], int | None]) -> int:
+        """The function that is `cases[case_of(v)]` where the selector is v; None where that is None."""
+        memo: dict[tuple[int, ...], int] = {}
+
+        def walk(roots: tuple[int, ...]) -> int:
+            if self.level[roots[0]] == LEAF:
+                case = case_of(self._value[roots[0]])
+                return self.none if case is None else roots[case + 1]
+            found = memo.get(roots)
+            if found is None:
+                top, branches = self._branches(roots)
+                found = memo[roots] = self.node(top, tuple([walk(b) for b in branches]))
+            return found
+
+        return walk((selector, *cases))
+
+    def both(self, a: int, b: int) -> int:
+        """Whether two conditions hold."""
+        if a == self.true or b == self.false or a == b:
+            return b
+        if b == self.true or a == self.false:
+            return a
+        return self._condition(True, a, b)
+
+    def either(self, a: int, b: int) -> int:
+        """Whether one of two conditions holds."""
+        if a == self.false or b == self.true or a == b:
+            return b
+        if b == self.false or a == self.true:
+            return a
+        return self._condition(False, a, b)
+
+    def _condition(self, all_: bool, a: int, b: int) -> int:
+        key = (all_, a, b) if a < b else (all_, b, a)
+        root = self._conditions.get(key)
+        if root is None:
+            made = self.map((lambda p, q: p and q) if all_ else (lambda p, q: p or q), a, b)
+            root = self._conditions[key] = made
+        return root
+
+    def _combined(self, finish: Callable[[tuple[int, ...]], int], roots: tuple[int, ...]) -> int:
+        memo: dict[tuple[int, ...], int] = {}
+        level = self.level
+
+        def walk(at: tuple[int, ...]) -> int:
+            found = memo.get(at)
+            if found is not None:
+                return found
+            if min([level[r] for r in at]) == LEAF:
+                found = finish(at)
+            else:
+                top, branches = self._branches(at)
+                found = self.node(top, tuple([walk(b) for b in branches]))
+            memo[at] = found
+            return found
+
+        return walk(roots)
+
+    def _branches(self, roots: tuple[int, ...]) -> tuple[int, list[tuple[int, ...]]]:
+        """The variable that these functions test first, and what they are for each of its outcomes."""
+        level, children = self.level, self.children
+        top = min([level[r] for r in roots])
+        arity = next(len(children[r]) for r in roots if level[r] == top)
+        rows = [children[r] if level[r] == top else (r,) * arity for r in roots]
+        return top, list(zip(*rows, strict=True))
+
+    def reachable(self, root: int) -> list[int]:
+        """All diagram nodes of a function, leaves among them."""
+        seen, ahead = {root}, [root]
+        for at in ahead:
+            for child in self.children[at]:
+                if child not in seen:
+                    seen.add(child)
+                    ahead.append(child)
+        return ahead
+
+    def leaves(self, root: int) -> list[int]:
+        """The constants that a function can be, in the order they were made."""
+        return sorted(r for r in self.reachable(root) if self.level[r] == LEAF)
+
+    def classes(self, root: int) -> dict[int, tuple[int, ...]]:
+        """By level, the variables that matter, and for each of their outcomes the number of its class.
+
+        Outcomes of one class are never told apart, whatever the other variables are.
+        """
+        found = self._classes.get(root)
+        if found is None:
+            rows: dict[int, list[tuple[int, ...]]] = {}
+            for at in self.reachable(root):
+                if self.level[at] != LEAF:
+                    rows.setdefault(self.level[at], []).append(self.children[at])
+            found = {level: _numbered(zip(*rows[level], strict=True)) for level in sorted(rows)}
+            self._classes[root] = found
+        return found
+
+    def cells(self, root: int) -> int:
+        """How many cells a table of the function has, one axis for each variable, one row for each class."""
+        cells = 1
+        for classes in self.classes(root).values():
+            cells *= max(classes) + 1
+        return cells
+
+
+def _numbered(columns: Any) -> tuple[int, ...]:
+    """Equal columns get equal numbers, in order of first appearance."""
+    numbers: dict[Any, int] = {}
+    return tuple([numbers.setdefault(column, len(numbers)) for column in columns])

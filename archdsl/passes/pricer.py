@@ -1,0 +1,178 @@
+"""Prices of many networks at once, and of one network quickly: tables, and nothing but look-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archdsl.passes.factoring import factored
+from archdsl.passes.tables import Classes, Table, Tables, merged
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    Outcomes = NDArray[np.integer[Any]]
+
+CHUNK = 1 << 13
+"""Networks priced at a time, so that what is computed for them stays in the cache."""
+MOST_CELLS_TOGETHER = 1 << 12
+MOST_CELLS_OF_MANY = 1 << 14
+MOST_CELLS_OF_ONE = 1 << 14
+
+
+class Pricer:
+    """A price over a space, ready to be asked.
+
+    Networks are given as outcome numbers, in the order of `decisions`; all decisions must be given, those
+    that do not matter as anything.
+    """
+
+    def __init__(self, tables: Tables):
+        self.tables = tables = factored(tables, MOST_CELLS_TOGETHER)
+        self.decisions = tables.decisions
+        terms = merged(tables.terms, MOST_CELLS_OF_MANY)
+        self._plan = _Plan(tables, terms)
+
+    def many(self, outcomes: ArrayLike) -> NDArray[np.float64]:
+        """The prices of N networks, given as whole numbers, N × decisions.
+
+        Raises ValueError for another number of decisions and for outcomes that do not exist.
+        """
+        rows = np.asarray(outcomes)
+        if rows.ndim != 2 or rows.shape[1] != len(self.decisions):
+            raise ValueError(f"{rows.shape} is not N × {len(self.decisions)} outcomes")
+        if not np.issubdtype(rows.dtype, np.integer):
+            raise ValueError(f"outcomes are whole numbers, not {rows.dtype}")
+        prices = np.empty(len(rows))
+        for start in range(0, len(rows), CHUNK):
+            prices[start : start + CHUNK] = self._plan.run(rows[start : start + CHUNK])
+        return prices
+
+    def one(self, outcomes: Sequence[int]) -> float:
+        """The price of one network.  Raises ValueError or IndexError where it is none of the space.
+
+        `one_function` is the same without the call around it and without a check, for loops.
+        """
+        if min(outcomes, default=0) < 0:
+            raise IndexError("an outcome does not exist")
+        return self.one_function(outcomes)  # type: ignore[no-any-return]
+
+    @cached_property
+    def one_function(self) -> Any:
+        """`one`, compiled: local variables, and nested tuples for tables."""
+        return _compiled(self.tables, merged(self.tables.terms, MOST_CELLS_OF_ONE))
+
+
+class _Plan:
+    """The steps of pricing a chunk: for each table, the offsets by which outcomes move in its cells."""
+
+    def __init__(self, tables: Tables, terms: Sequence[Table]):
+        self.sizes = np.array(tables.sizes)
+        self.constant = tables.constant
+        needed = _needed(tables, terms)
+        self.auxiliaries = [
+            (len(tables.sizes) + n, _offsets(t), np.ascontiguousarray(t.cells.reshape(-1).astype(np.intp)))
+            for n, t in enumerate(tables.auxiliaries)
+            if n in needed
+        ]
+        self.terms = [(_offsets(t), np.ascontiguousarray(t.cells.reshape(-1))) for t in terms]
+        read = {v for _, offsets, _ in self.auxiliaries for v, _ in offsets}
+        self.read = sorted(read | {v for offsets, _ in self.terms for v, _ in offsets})
+
+    def run(self, rows: Outcomes) -> NDArray[np.float64]:
+        columns = np.ascontiguousarray(rows.T).astype(np.intp)
+        if columns.size and (columns.min() < 0 or (columns.max(axis=1) >= self.sizes).any()):
+            raise ValueError("an outcome does not exist")
+        found: dict[int, Any] = {v: columns[v] for v in self.read if v < len(columns)}
+        index, moved = np.empty(len(rows), np.intp), np.empty(len(rows), np.intp)
+        for variable, offsets, cells in self.auxiliaries:
+            _place(offsets, found, index, moved)
+            found[variable] = cells.take(index)
+        prices = np.full(len(rows), self.constant)
+        picked = np.empty(len(rows))
+        for offsets, cells in self.terms:
+            _place(offsets, found, index, moved)
+            cells.take(index, out=picked, mode="clip")
+            prices += picked
+        return prices
+
+
+def _place(offsets: Sequence[tuple[int, Any]], found: Mapping[int, Any], index: Any, moved: Any) -> None:
+    """The cells that the networks are in: the sum of what each variable moves."""
+    (variable, step), *rest = offsets
+    _move(step, found[variable], index)
+    for variable, step in rest:
+        _move(step, found[variable], moved)
+        np.add(index, moved, out=index)
+
+
+def _move(step: Any, outcomes: Any, out: Any) -> None:
+    if isinstance(step, int):
+        np.multiply(outcomes, step, out=out)
+    else:
+        step.take(outcomes, out=out, mode="clip")
+
+
+def _offsets(table: Table) -> list[tuple[int, Any]]:
+    """By variable, how far its outcomes move: a factor where all are told apart, otherwise an array."""
+    found = []
+    stride = 1
+    for variable, classes, size in reversed(
+        list(zip(table.variables, table.classes, table.cells.shape, strict=True))
+    ):
+        plain = classes == tuple(range(len(classes)))
+        found.append((variable, stride if plain else np.array(classes, np.intp) * stride))
+        stride *= size
+    return found
+
+
+def _needed(tables: Tables, terms: Sequence[Table]) -> set[int]:
+    """The auxiliary variables that the terms depend on."""
+    first = len(tables.sizes)
+    wanted = {v - first for t in terms for v in t.variables if v >= first}
+    for n in reversed(range(len(tables.auxiliaries))):
+        if n in wanted:
+            wanted |= {v - first for v in tables.auxiliaries[n].variables if v >= first}
+    return wanted
+
+
+def _compiled(tables: Tables, terms: Sequence[Table]) -> Any:
+    """A Python function of a sequence of outcomes, written out as one expression."""
+    scope: dict[str, Any] = {}
+    decisions = ", ".join(f"v{n}" for n in range(len(tables.sizes)))
+    lines = [f"({decisions},) = outcomes"] if tables.sizes else []
+    needed = _needed(tables, terms)
+    for n, table in enumerate(tables.auxiliaries):
+        if n in needed:
+            lines.append(f"v{len(tables.sizes) + n} = {_lookup(table, f'a{n}', scope)}")
+    parts = [_lookup(table, f"t{n}", scope) for n, table in enumerate(terms)]
+    parts.insert(0, repr(float(tables.constant)))
+    groups = [" + ".join(parts[n : n + 50]) for n in range(0, len(parts), 50)]
+    lines.append(f"total = {groups[0]}")
+    lines += [f"total += {group}" for group in groups[1:]]
+    lines.append("return total")
+    names = ", ".join(f"{name}={name}" for name in scope)
+    text = f"def price(outcomes, *, {names}):\n    " if names else "def price(outcomes):\n    "
+    exec(compile(text + "\n    ".join(lines), "<price>", "exec"), scope)
+    return scope["price"]
+
+
+def _lookup(table: Table, name: str, scope: dict[str, Any]) -> str:
+    """The expression of a cell of a table, whose rows are found by local variables."""
+    scope[name] = _expanded(table)
+    return name + "".join(f"[v{v}]" for v in table.variables)
+
+
+def _expanded(table: Table) -> Any:
+    """Nested tuples, indexed by outcomes; rows that are equal are one tuple."""
+
+    def nested(cells: Any, classes: Sequence[Classes]) -> Any:
+        if not classes:
+            return cells.item()
+        rows = [nested(row, classes[1:]) for row in cells]
+        return tuple([rows[c] for c in classes[0]])
+
+    return nested(table.cells, table.classes)

@@ -1,0 +1,186 @@
+"""Prices: what a primitive, or an application of an op, costs wherever it is applied, in any additive unit.
+
+A price is a function.  Parameters, MACs and traffic are some; a latency table is another.  From a space in
+closed form and a price come the tables by which all networks of the space are priced at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from archdsl import ops
+from archdsl.ir import Graph, Node
+from archdsl.passes.closed_form import MOST_CELLS, Applied, ClosedForm, joint_cells
+from archdsl.passes.memory import BYTES
+from archdsl.passes.shapes import FixedShape, infer
+from archdsl.passes.sharing import computed_nodes
+from archdsl.passes.tables import Table, Tables, from_diagram
+
+Piece = tuple[tuple[Node, Applied], ...]
+"""The primitives that an application of an op consists of in some network, in the order of the graph.
+
+The inputs and settings of the nodes are those of the space; `Applied` says which of them are read.
+"""
+
+
+@dataclass(frozen=True)
+class Price:
+    """An additive price in some unit.
+
+    `by` says of what `of` is a function: of each primitive, of each set of weights (its first primitive),
+    or of each application of a declared op (a `Piece`; primitives outside of ops are pieces of their own).
+    `of_layers` says that only primitives with weights or state cost anything, so that it does not matter
+    which of the others are equal and computed once.
+
+    Over a space, `of` may also be asked about applications that occur in no network.
+    """
+
+    name: str
+    unit: str
+    of: Callable[[Any], float]
+    by: Literal["primitive", "weights", "op"] = "primitive"
+    of_layers: bool = False
+
+
+def params(applied: Applied) -> int:
+    return ops.get(applied.op).cost(applied.inputs, applied.shape, dict(applied.attrs)).params
+
+
+def macs(applied: Applied) -> int:
+    return ops.get(applied.op).cost(applied.inputs, applied.shape, dict(applied.attrs)).macs
+
+
+def values_moved(applied: Applied) -> int:
+    return sum(ops.get(applied.op).traffic(applied.inputs, applied.shape, dict(applied.attrs)))
+
+
+PARAMS = Price("params", "", params, by="weights", of_layers=True)
+MACS = Price("macs", "", macs, of_layers=True)
+
+
+def traffic_price(dtype: str = "float32") -> Price:
+    """Bytes of activations read and written, as in `archdsl.passes.memory`."""
+    size = BYTES[dtype]
+    return Price("traffic", "B", lambda applied: size * values_moved(applied))
+
+
+def network_price(graph: Graph, price: Price, shapes: Mapping[str, FixedShape] | None = None) -> float:
+    """What a network costs."""
+    shapes = shapes or infer(graph)
+    nodes = [node for node in graph.nodes.values() if isinstance(node, Node)]
+    applied = {node.name: _applied(node, shapes) for node in nodes}
+    if price.by == "op":
+        return sum(price.of(tuple((n, applied[n.name]) for n in group)) for group in _pieces(nodes).values())
+    if price.by == "weights":
+        nodes = list({node.weights: node for node in reversed(nodes)}.values())
+    return sum(price.of(applied[node.name]) for node in nodes)
+
+
+def _applied(node: Node, shapes: Mapping[str, FixedShape]) -> Applied:
+    inputs = tuple(shapes[i] for i in node.inputs)
+    return Applied(node.op, tuple(node.attrs.items()), tuple(range(len(inputs))), inputs, shapes[node.name])
+
+
+def _pieces(nodes: Iterable[Node]) -> dict[str, list[Node]]:
+    groups: dict[str, list[Node]] = {}
+    for node in nodes:
+        groups.setdefault(node.name if node.instance is None else node.instance, []).append(node)
+    return groups
+
+
+def price_tables(closed: ClosedForm, price: Price) -> Tables:
+    """The tables of a price over a space.  Raises Entangled."""
+    d = closed.diagrams
+    constant = 0.0
+    roots: dict[int, int] = {}
+    for root in _terms(closed, price):
+        if d.is_leaf(root):
+            constant += d.value(root)
+        else:
+            roots[root] = roots.get(root, 0) + 1
+    decisions = tuple(closed.graph.decisions)
+    number = {level: decisions.index(path) for level, path in closed.variables.items()}
+    number |= {a.level: len(decisions) + n for n, a in enumerate(closed.auxiliaries)}
+    auxiliaries = tuple(_definition(closed, n, number) for n in range(len(closed.auxiliaries)))
+    terms = []
+    for root, times in roots.items():
+        table = from_diagram(d, root, number)
+        terms.append(Table(table.variables, table.classes, table.cells.astype(float) * times))
+    sizes = tuple(decision.size for decision in closed.graph.decisions.values())
+    return Tables(decisions, sizes, auxiliaries, tuple(terms), constant)
+
+
+def _definition(closed: ClosedForm, n: int, number: Mapping[int, int]) -> Table:
+    auxiliary = closed.auxiliaries[n]
+    d = closed.diagrams
+    place = {value: at for at, value in enumerate(auxiliary.values)}
+    return from_diagram(d, d.map(lambda value: place[value], auxiliary.definition), number)
+
+
+def _terms(closed: ClosedForm, price: Price) -> Iterator[int]:
+    """Functions whose sum is the price."""
+    d, free = closed.diagrams, closed.diagrams.leaf(0)
+    nodes = [node for node in closed.graph.nodes.values() if isinstance(node, Node)]
+    if price.by == "op":
+        for members in _pieces(nodes).values():
+            yield _of_piece(closed, members, price)
+        return
+    computed = closed.live if price.of_layers else computed_nodes(closed)
+    prices: dict[int, int] = {}
+    used: dict[str, int] = {}
+    shared = _shared_weights(nodes) if price.by == "weights" else set()
+    for node in nodes:
+        applied = closed.applied[node.name]
+        cost = prices.get(applied)
+        if cost is None:
+            cost = prices[applied] = d.map(lambda a: 0 if a is None else price.of(a), applied)
+        if cost == free:
+            continue
+        live = computed[node.name]
+        if node.weights in shared:
+            before = used.get(node.weights, d.false)
+            here = d.both(live, d.map(lambda a: a is not None, applied))
+            live = d.map(lambda h, b: h and not b, here, before)
+            used[node.weights] = d.either(before, here)
+        yield _where(closed, live, cost, node.name)
+
+
+def _shared_weights(nodes: Iterable[Node]) -> set[str]:
+    once: set[str] = set()
+    return {node.weights for node in nodes if node.weights in once or once.add(node.weights)}  # type: ignore[func-returns-value]
+
+
+def _where(closed: ClosedForm, live: int, cost: int, name: str) -> int:
+    """A price where a condition holds, and 0 elsewhere."""
+    d = closed.diagrams
+    if live == d.true:
+        return cost
+    if joint_cells(d, (live, cost)) > MOST_CELLS:
+        live = closed.cutter.cut(live, f"{name} lives", d.level[live])
+    return d.map(lambda here, price: price if here else 0, live, cost)
+
+
+def _of_piece(closed: ClosedForm, members: list[Node], price: Price) -> int:
+    """The price of an application of an op: of those of its primitives that live."""
+    d = closed.diagrams
+    prices: dict[tuple[Applied | None, ...], float] = {}
+    parts = []
+    for node in members:
+        live, applied = closed.live[node.name], closed.applied[node.name]
+        if joint_cells(d, (live, applied)) > MOST_CELLS:
+            live = closed.cutter.cut(live, f"{node.name} lives", d.level[live])
+        parts.append(d.map(lambda here, a: a if here else None, live, applied))
+
+    def of(*applied: Applied | None) -> float:
+        piece = tuple((n, a) for n, a in zip(members, applied, strict=True) if a is not None)
+        if not piece:
+            return 0
+        if applied not in prices:
+            prices[applied] = price.of(piece)
+        return prices[applied]
+
+    if joint_cells(d, parts) > MOST_CELLS:
+        parts = [closed.cutter.cut(p, n.name, d.level[p]) for p, n in zip(parts, members, strict=True)]
+    return d.map(of, *parts)

@@ -1,0 +1,102 @@
+"""What the networks of a space cost: one by one, by the million, on the average, at least and at most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archdsl.ir import Graph
+from archdsl.passes.binding_pricer import BindingPricer
+from archdsl.passes.closed_form import ClosedForm, Entangled, closed_form
+from archdsl.passes.pricer import Pricer
+from archdsl.passes.pricing import Price, price_tables
+from archdsl.passes.tables import Tables
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Prices of networks drawn uniformly, each decision by itself, in increasing order."""
+
+    prices: NDArray[np.float64]
+
+    @property
+    def mean(self) -> float:
+        return float(self.prices.mean())
+
+    def quantile(self, share: float) -> float:
+        """The price that a share of the networks stays below."""
+        return float(np.quantile(self.prices, share))
+
+
+class SpaceCost:
+    """The prices of a space.  What is found of the space, whatever the price, is found once."""
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self._tables: dict[Price, Tables] = {}
+        self._pricers: dict[Price, Pricer | BindingPricer] = {}
+
+    @cached_property
+    def _closed(self) -> ClosedForm | Entangled:
+        try:
+            return closed_form(self.graph)
+        except Entangled as error:
+            return error
+
+    @property
+    def entangled(self) -> str | None:
+        """Why the space has no closed form; None where it has one."""
+        return str(self._closed) if isinstance(self._closed, Entangled) else None
+
+    def tables(self, price: Price) -> Tables:
+        """The price in closed form.  Raises Entangled."""
+        found = self._tables.get(price)
+        if found is None:
+            closed = self._closed
+            if isinstance(closed, Entangled):
+                raise closed
+            found = self._tables[price] = price_tables(closed, price)
+        return found
+
+    def pricer(self, price: Price) -> Pricer | BindingPricer:
+        """What answers for single networks and for many; quick where the space has a closed form."""
+        found = self._pricers.get(price)
+        if found is None:
+            found = self._pricers[price] = self._pricer(price)
+        return found
+
+    def _pricer(self, price: Price) -> Pricer | BindingPricer:
+        try:
+            return Pricer(self.tables(price))
+        except Entangled:
+            return BindingPricer(self.graph, price)
+
+    def distribution(self, price: Price, networks: int, seed: int = 0) -> Distribution:
+        """The prices of random networks."""
+        outcomes = random_outcomes(self.graph, networks, seed)
+        return Distribution(np.sort(self.pricer(price).many(outcomes)))
+
+    def numbers(self, decisions: Mapping[str, str]) -> list[int]:
+        """Decisions (path -> outcome) as the outcome numbers that pricers take; left out: the first."""
+        return [
+            d.index[decisions[path]] if path in decisions else 0 for path, d in self.graph.decisions.items()
+        ]
+
+    def decisions(self, outcomes: Any) -> dict[str, str]:
+        """Outcome numbers as decisions (path -> outcome)."""
+        named = zip(self.graph.decisions.items(), outcomes, strict=True)
+        return {path: d.outcomes[int(o)] for (path, d), o in named}
+
+
+def random_outcomes(graph: Graph, networks: int, seed: int = 0) -> NDArray[np.int32]:
+    """Outcome numbers of networks drawn uniformly, networks × decisions."""
+    rng = np.random.default_rng(seed)
+    columns = [rng.integers(0, d.size, networks, dtype=np.int32) for d in graph.decisions.values()]
+    return np.stack(columns, axis=1) if columns else np.empty((networks, 0), np.int32)

@@ -1,0 +1,185 @@
+"""Functions of a few variables as tables: outcomes that are never told apart share a row.
+
+A space is priced by such tables: those of terms are added up, those of auxiliary variables say how these
+come out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archdsl.passes.decision_diagrams import LEAF, Diagrams
+
+if TYPE_CHECKING:
+    Array = np.ndarray[Any, np.dtype[Any]]
+
+Classes = tuple[int, ...]
+"""For each outcome of a variable, the row of a table that it is read from."""
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """One axis of `cells` for each variable, which are numbers in increasing order."""
+
+    variables: tuple[int, ...]
+    classes: tuple[Classes, ...]
+    cells: Array
+
+    @property
+    def scope(self) -> dict[int, Classes]:
+        return dict(zip(self.variables, self.classes, strict=True))
+
+    def over(self, scope: Mapping[int, Classes]) -> Array:
+        """The cells spread over the axes of a wider or finer scope, of size 1 where it does not matter."""
+        cells = self.cells
+        for axis, (variable, own) in enumerate(zip(self.variables, self.classes, strict=True)):
+            finer = scope[variable]
+            if finer != own:
+                cells = np.take(cells, rows_of(own, finer), axis=axis)
+        axes = dict(zip(self.variables, cells.shape, strict=True))
+        return cells.reshape([axes.get(v, 1) for v in scope])
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A price over a space.
+
+    The variables are first the decisions, `sizes[n]` outcomes each, then the auxiliary ones, whose value
+    is read in their table.  The price is `constant` and one cell of each of the `terms`.
+    """
+
+    decisions: tuple[str, ...]
+    sizes: tuple[int, ...]
+    auxiliaries: tuple[Table, ...]
+    terms: tuple[Table, ...]
+    constant: float
+
+    @property
+    def arities(self) -> tuple[int, ...]:
+        """How many outcomes each variable has."""
+        return (*self.sizes, *(int(t.cells.max()) + 1 for t in self.auxiliaries))
+
+
+def from_diagram(diagrams: Diagrams, root: int, number: Mapping[int, int]) -> Table:
+    """The table of a function; `number` says which variable stands at a level.  Leaves must be numbers."""
+    classes = diagrams.classes(root)
+    levels = list(classes)
+    rows = {level: _representatives(c) for level, c in classes.items()}
+    memo: dict[tuple[int, int], Array] = {}
+
+    def build(at: int, depth: int) -> Array:
+        found = memo.get((at, depth))
+        if found is None:
+            found = memo[at, depth] = make(at, depth)
+        return found
+
+    def make(at: int, depth: int) -> Array:
+        if depth == len(levels):
+            assert diagrams.level[at] == LEAF
+            return np.array(diagrams.value(at))
+        level = levels[depth]
+        if diagrams.level[at] != level:
+            below = build(at, depth + 1)
+            return np.broadcast_to(below, (len(rows[level]), *below.shape))
+        return np.stack([build(diagrams.children[at][o], depth + 1) for o in rows[level]])
+
+    cells = build(root, 0)
+    order = sorted(range(len(levels)), key=lambda n: number[levels[n]])
+    return Table(
+        tuple(number[levels[n]] for n in order),
+        tuple(classes[levels[n]] for n in order),
+        np.array(cells.transpose(order), order="C"),
+    )
+
+
+def _representatives(classes: Classes) -> list[int]:
+    return [classes.index(c) for c in range(max(classes) + 1)]
+
+
+def rows_of(coarse: Classes, fine: Classes) -> list[int]:
+    """For each class of `fine`, the class of `coarse` that it is part of."""
+    return [coarse[o] for o in _representatives(fine)]
+
+
+def common(scopes: Iterable[Mapping[int, Classes]]) -> dict[int, Classes]:
+    """The scope of a table that can hold all of these: their variables, told apart as finely as any does."""
+    found: dict[int, Classes] = {}
+    for scope in scopes:
+        for variable, classes in scope.items():
+            known = found.get(variable)
+            found[variable] = classes if known is None or known == classes else refined(known, classes)
+    return dict(sorted(found.items()))
+
+
+def refined(a: Classes, b: Classes) -> Classes:
+    """Outcomes that either tells apart."""
+    numbers: dict[tuple[int, int], int] = {}
+    return tuple([numbers.setdefault(pair, len(numbers)) for pair in zip(a, b, strict=True)])
+
+
+def size(scope: Mapping[int, Classes]) -> int:
+    """The cells of a table of this scope."""
+    return prod(max(classes) + 1 for classes in scope.values())
+
+
+def added(tables: Sequence[Table]) -> Table:
+    """The sum of tables."""
+    if len(tables) == 1:
+        return tables[0]
+    scope = common(t.scope for t in tables)
+    cells = np.zeros([max(c) + 1 for c in scope.values()])
+    for table in tables:
+        cells += table.over(scope)
+    return Table(tuple(scope), tuple(scope.values()), cells)
+
+
+def gathered(tables: Iterable[Table], most_cells: int = 1) -> list[Table]:
+    """The same sum, tables of the same variables added up where the result is not larger than allowed."""
+    equal: dict[Any, list[Table]] = {}
+    for table in tables:
+        equal.setdefault((table.variables, table.classes), []).append(table)
+    groups: dict[tuple[int, ...], list[Table]] = {}
+    for same in equal.values():
+        groups.setdefault(same[0].variables, []).append(added(same))
+    return [part for group in groups.values() for part in _packed(group, most_cells)]
+
+
+def merged(tables: Iterable[Table], most_cells: int) -> list[Table]:
+    """The same sum in fewer tables, none of which is larger than `most_cells` unless it was.
+
+    Tables of the same variables become one, and small ones are added to one that has all or most of their
+    variables.
+    """
+    left = gathered(tables, most_cells)
+    left.sort(key=lambda t: (-len(t.variables), -t.cells.size))
+    kept: list[list[Table]] = []
+    scopes: list[dict[int, Classes]] = []
+    for table in left:
+        best, cost, own = -1, float("inf"), table.scope
+        for n, scope in enumerate(scopes):
+            new = len(own) - len(scope.keys() & own.keys())
+            if (new and new >= len(own) - 1) or new * most_cells >= cost:
+                continue
+            cells = size(common([scope, own]))
+            if cells <= most_cells and new * most_cells + cells < cost:
+                best, cost = n, new * most_cells + cells
+        if best < 0:
+            kept.append([table])
+            scopes.append(own)
+        else:
+            kept[best].append(table)
+            scopes[best] = common([scopes[best], own])
+    return [added(group) for group in kept]
+
+
+def _packed(tables: Sequence[Table], most_cells: int) -> list[Table]:
+    """Tables of the same variables, added up as far as the size allows."""
+    whole = size(common(t.scope for t in tables))
+    if whole <= max(most_cells, *(t.cells.size for t in tables)):
+        return [added(tables)]
+    return list(tables)
