@@ -21,6 +21,7 @@ from archdsl.cli import run
 
 ROOT = Path(__file__).resolve().parents[2]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FOUND = re.compile(r"^error\[|: [1-9]\d* failures?$", re.MULTILINE)
 _FILE = re.compile(r"`([\w./]+)`:\s*\Z")
 
 
@@ -83,7 +84,7 @@ class Page:
     def command(command: str, shown: str) -> None:
         code, printed = archdsl(command)
         assert matches(shown, printed), f"$ {command}\n{printed}"
-        assert code == (1 if re.search(r"^error\[|failure$", printed, re.MULTILINE) else 0), (command, code)
+        assert code == (1 if _FOUND.search(printed) else 0), (command, code)
 
     def doctest(self, block: Block) -> None:
         test = doctest.DocTestParser().get_doctest(block.text, self.names, str(block), None, block.line)
