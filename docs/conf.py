@@ -22,6 +22,8 @@ release = version = archdsl.__version__
 
 extensions = ["myst_parser"]
 myst_heading_anchors = 3
+# Links to folders of the repository lead somewhere where files are read; a test follows every link.
+suppress_warnings = ["myst.xref_missing"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"archdsl {release}"
