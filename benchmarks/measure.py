@@ -62,7 +62,7 @@ def machine() -> dict[str, str | int]:
     return {
         "processor": _processor(),
         "cores": os.cpu_count() or 0,
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in ("torch", "lark")},
     }
