@@ -77,11 +77,14 @@ class Builder:
     decisions: dict[str, Decision] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
+    output_locations: dict[str, Location] = field(default_factory=dict)
     requirements: list[Requirement] = field(default_factory=list)
     obligations: list[Obligation] = field(default_factory=list)
     readers: dict[str, list[str]] = field(default_factory=dict)
     decided: dict[str, int] = field(default_factory=dict)
     """Outcomes of decisions that were made beforehand."""
+    made: dict[str, str] = field(default_factory=dict)
+    """Choices that the space makes itself, of which only one outcome is left, and that outcome."""
     ties: dict[str, str] = field(default_factory=dict)
     known: tuple[Value, ...] = ()
     """Conditions that hold where the next node is computed."""

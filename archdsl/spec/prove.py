@@ -227,7 +227,7 @@ class Prover:
             yield Diagnostic(
                 "ARCH406",
                 f"output `{output}` is not defined in every network",
-                Label(self.found.location, ""),
+                Label(self.found.output_locations[output], ""),
                 witness=tuple((p, decisions[p].outcomes[o]) for p, o in outcomes.items() if p in decisions),
                 help="one of the tensors it reads is missing there",
             )

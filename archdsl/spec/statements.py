@@ -11,8 +11,9 @@ from dataclasses import replace
 from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
+from archdsl import ops
 from archdsl.diagnostics import Label, SpecError
-from archdsl.ir import Expr, Mux, Requirement
+from archdsl.ir import Expr, Mux, Node, Requirement
 from archdsl.ir.expr import TooLargeError
 from archdsl.lang import ast
 from archdsl.spec import sets
@@ -124,10 +125,19 @@ def assign(ev: Evaluator, statement: ast.Assign, frame: Frame, counts: dict[str,
     frame.sites = ev.sites(statement.value)
     start = len(ev.builder.nodes)
     value = ev.evaluate(statement.value, frame)
+    if frame.sites.choices and isinstance(value, bool | int | float | str):
+        _note_made(ev, value, frame)
     values = [value] if len(targets) == 1 else _unpacked(value, statement, frame)
     for target, key, item in zip(targets, keys, values, strict=True):
         _define(ev, target, key, item, frame)
         frame.written[_tie_key(target, key)] = (start, len(ev.builder.nodes))
+
+
+def _note_made(ev: Evaluator, value: Any, frame: Frame) -> None:
+    """`stride = one of {1, 2} if i <= 5 else 1`: where the space makes the choice, its value is known."""
+    path = frame.decision_path("")
+    if "" in frame.sites.choices.values() and path not in ev.builder.decisions:
+        ev.builder.made[path] = sets.text_of(value)
 
 
 def _key(ev: Evaluator, target: Any, frame: Frame) -> tuple[Any, ...] | None:
@@ -323,6 +333,7 @@ def output(ev: Evaluator, statement: ast.Output, frame: Frame, counts: dict[str,
     if not isinstance(value, Tensor):
         raise frame.error("ARCH207", f"an output is a tensor, this is {kind_of(value)}", statement.value)
     ev.builder.outputs[statement.name] = value.node
+    ev.builder.output_locations[statement.name] = frame.location(statement.value)
     frame.names[statement.name] = value
 
 
@@ -352,7 +363,7 @@ def tie(ev: Evaluator, statement: ast.Tie, frame: Frame, counts: dict[str, int])
         nodes = ev.builder.nodes
         ev.spend((len(nodes) - start) // 50, member, frame)
         names = list(islice(reversed(nodes), len(nodes) - end, len(nodes) - start))[::-1]
-        runs.append([n for n in names if not isinstance(ev.builder.nodes[n], Mux)])
+        runs.append([n for n in names if _has_weights(nodes[n])])
     for member, run in zip(statement.members[1:], runs[1:], strict=True):
         if [_tied(ev, n) for n in run] != [_tied(ev, n) for n in runs[0]]:
             raise frame.error(
@@ -361,6 +372,10 @@ def tie(ev: Evaluator, statement: ast.Tie, frame: Frame, counts: dict[str, int])
             )  # fmt: skip
         for first, other in zip(runs[0], run, strict=True):
             ev.builder.tie(first, other)
+
+
+def _has_weights(item: Node | Mux) -> bool:
+    return isinstance(item, Node) and ops.get(item.op).has_layer
 
 
 def _tied(ev: Evaluator, name: str) -> Any:

@@ -1,0 +1,368 @@
+"""Small random spaces as text, statement by statement, with every construct; some networks are ill-typed.
+
+A space is grown with the decisions that its text must have, so that all its networks can be listed without
+asking what is tested.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import combinations, product
+from math import prod
+from typing import Any
+
+from hypothesis import strategies as st
+
+MOST = 150
+"""Networks of a space, at most."""
+
+HEAD = """arch 1
+
+W = [4, 8, 4]
+OPS = {zero, act: relu, same: conv, wide: conv(c = 8)}
+SAFE = {keep: identity, act: hswish, mix: plain}
+
+op plain(x; c: int = x.c, k: int = 3) = x -> conv(c = c, k = k) -> relu
+op fit(x, like) = x if x.c == like.c and x.h == like.h else (x -> conv(c = like.c, k = 1) -> resize(like = like))
+op branchy(x; n = 4) {
+  y = (x -> conv(c = n)) if x.c == 4 else (x -> relu)
+  return y -> plain
+}
+
+cell Join(a, b) {
+  size = a if a.h >= b.h else b
+  return concat(a -> resize(like = size), b -> resize(like = size))
+}
+
+cell Edge(a; c = 4) {
+  n = one of SAFE
+  return a -> n -> conv(c = c)
+}
+
+cell Two(a, b; kind = relu) {
+  p = one of SAFE
+  return (a -> kind) + fit(b, a), p(b)
+}
+"""
+
+SAFE = ("keep", "act", "mix")
+OPS = ("zero", "act", "same", "wide")
+
+
+@dataclass
+class Growing:
+    """What a space has so far: its lines, names of tensors and numbers, its decisions with their outcomes."""
+
+    draw: Callable[[Any], Any]
+    lines: list[str] = field(default_factory=list)
+    tensors: list[str] = field(default_factory=lambda: ["image"])
+    numbers: list[str] = field(default_factory=lambda: ["4", "8", "W[1]"])
+    decisions: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    count: int = 0
+
+    def name(self, letter: str) -> str:
+        self.count += 1
+        return f"{letter}{self.count}"
+
+    def one(self, options: Any) -> Any:
+        return self.draw(st.sampled_from(list(options)))
+
+    def chance(self, percent: int) -> bool:
+        return bool(self.draw(st.integers(0, 99)) < percent)
+
+    def tensor(self) -> str:
+        """Any tensor, the latest ones more often."""
+        return str(self.one(self.tensors + self.tensors[-3:] * 2))
+
+    def number(self) -> str:
+        return str(self.one(self.numbers + self.numbers[-2:]))
+
+    def decide(self, path: str, outcomes: tuple[str, ...]) -> None:
+        assert path not in self.decisions, path
+        if len(outcomes) > 1:
+            self.decisions[path] = outcomes
+
+    def room(self, factor: int) -> bool:
+        """Whether there may be that many times as many networks."""
+        return prod(map(len, self.decisions.values())) * factor <= MOST
+
+    def define(self, text: str, letter: str = "t") -> str:
+        name = self.name(letter)
+        self.lines.append(f"{name} = {text}")
+        (self.numbers if letter == "n" else self.tensors).append(name)
+        return name
+
+    def candidates(self, texts: list[str]) -> tuple[str, tuple[str, ...]]:
+        """A set with labels, and the labels."""
+        labels = tuple("abcdefgh"[: len(texts)])
+        return "{" + ", ".join(f"{k}: {v}" for k, v in zip(labels, texts, strict=True)) + "}", labels
+
+
+Step = Callable[[Growing], None]
+
+
+# ---------------------------------------------------------------- numbers and conditions
+
+
+def number_choice(g: Growing) -> None:
+    options = g.one([(4, 8), (4, 8), (4, 6), (1, 2), (2, 8, 4)])
+    if g.room(len(options)):
+        name = g.define("one of {" + ", ".join(map(str, options)) + "}", "n")
+        g.decide(name, tuple(map(str, options)))
+
+
+def number_arithmetic(g: Growing) -> None:
+    a, b = g.number(), g.number()
+    form = g.one(["{a} + {b}", "{a} * 2", "max({a}, {b})", "{a} + {b} - 4", "{a} / 2", "floor({a} / {b}) + 1",
+                  "{a} if {a} == {b} else 8", "4 * {a} / 4", "{t}.c", "{t}.h", "W[{a}]", "W[{a}]?", "8 / {a}",
+                  "8 / ({a} - {b})"])  # fmt: skip
+    if g.chance(70) and form in ("W[{a}]", "W[{a}]?", "8 / ({a} - {b})", "8 / {a}", "{a} / 2"):
+        return
+    g.define(form.format(a=a, b=b, t=g.tensor()), "n")
+
+
+def condition(g: Growing) -> str:
+    form = g.one(["{a} == {b}", "{a} < {b}", "{t}.c == {u}.c", "{t}.h == {u}.h", "{a} in {{4, 6}}",
+                  "{a} == 4 and {b} == 8", "not {a} == {b}", "{t}.c >= {a} or {a} == 4", "true"])  # fmt: skip
+    return str(form.format(a=g.number(), b=g.number(), t=g.tensor(), u=g.tensor()))
+
+
+def number_conditional(g: Growing) -> None:
+    g.define(f"{g.number()} if {condition(g)} else {g.number()}", "n")
+
+
+# ---------------------------------------------------------------- tensors
+
+
+def applied(g: Growing) -> None:
+    form = g.one(["{t} -> conv(c = {a})", "{t} -> plain(c = {a})", "{t} -> relu", "{t} -> branchy",
+                  "{t} -> branchy(n = {a})", "{t} -> conv(c = {a}, s = 2)", "{t} -> dwconv -> bn", "fit({t}, {u})",
+                  "{t} -> resize(like = {u})", "{t} -> zero(c = {a})", "{t} -> conv(c = 8, g = {a})",
+                  "{t} -> tile(c = {a})", "{t} -> conv(c = {a}, k = 1) -> plain", "{t} -> shift"])  # fmt: skip
+    g.define(form.format(t=g.tensor(), u=g.tensor(), a=g.number()))
+
+
+def joined(g: Growing) -> None:
+    t, u = g.tensor(), g.tensor()
+    if g.chance(75):
+        u = f"fit({u}, {t})"
+    g.define(g.one(["{t} + {u}", "concat({t}, {u})", "mul({t}, {u})"]).format(t=t, u=u))
+
+
+def tensor_choice(g: Growing) -> None:
+    texts = [g.tensor() for _ in range(g.one([2, 2, 3]))]
+    texts = [f"fit({t}, {texts[0]})" if g.chance(50) else t for t in texts]
+    if g.chance(30):
+        texts.append(f"{texts[0]} -> plain(c = {g.number()})" if g.chance(50) else "nothing[3]?")
+    defined = [t for t in texts if "?" not in t]
+    if not g.room(len(defined)):
+        return
+    labelled, labels = g.candidates([f"({t})" if "->" in t else t for t in texts])
+    name = g.define(f"one of {labelled}")
+    g.decide(name, tuple(k for k, t in zip(labels, texts, strict=True) if t in defined))
+
+
+def op_choice(g: Growing) -> None:
+    family = g.one([("SAFE", SAFE), ("SAFE", SAFE), ("OPS", OPS)])
+    if not g.room(len(family[1])):
+        return
+    if g.chance(50):
+        name = g.define(f"{g.tensor()} -> one of {family[0]}")
+        g.decide(f"{name}.1", family[1])
+        return
+    kind = g.name("k")
+    g.lines.append(f"{kind} = one of {family[0]}")
+    g.decide(kind, family[1])
+    for _ in range(g.one([1, 2])):
+        t = g.tensor()
+        g.define(g.one([f"{t} -> {kind}", f"{kind}({t})"]))
+
+
+def op_choice_inside(g: Growing) -> None:
+    """A choice between an op, a chosen op and an op with a chosen setting."""
+    if not g.room(4):
+        return
+    inner, outer = g.name("k"), g.name("k")
+    g.lines += [f"{inner} = one of {{relu, silu}}", f"{outer} = one of {{i: {inner}, c: plain(c = {g.number()})}}"]
+    g.decide(inner, ("relu", "silu"))
+    g.decide(outer, ("i", "c"))
+    g.define(f"{g.tensor()} -> {outer}")
+
+
+def several(g: Growing) -> None:
+    texts = [g.tensor()]
+    texts += [f"fit({g.tensor()}, {texts[0]})" for _ in range(2)]
+    if not g.room(3):
+        return
+    labelled, labels = g.candidates(texts)
+    chosen = g.name("s")
+    g.lines.append(f"{chosen} = any 2 of {labelled}")
+    g.decide(chosen, tuple("{" + ", ".join(c) + "}" for c in combinations(labels, 2)))
+    g.define(g.one([f"concat({chosen})", f"add({chosen})"]))
+
+
+def conditional(g: Growing) -> None:
+    then, otherwise = g.tensor(), g.tensor()
+    forms = ["{t}", "fit({t}, {u})", "({t} -> plain)", "({t} -> conv(c = {a}))", "({t} -> branchy)"]
+    first = g.one(forms).format(t=then, u=otherwise, a=g.number())
+    second = g.one(forms).format(t=otherwise, u=then, a=g.number())
+    g.define(f"{first} if {condition(g)} else {second}")
+
+
+def settings_by_decision(g: Growing) -> None:
+    name, options, form = g.one([
+        ("s", (1, 2), "{t} -> conv(c = 4, s = {n})"),
+        ("k", (1, 3), "{t} -> plain(k = {n})"),
+        ("d", (1, 2), "{t} -> dwconv(d = {n})"),
+        ("r", (1, 2), "{t} -> resize(scale = {n})"),
+        ("z", (0, 2), "{t} -> conv(c = 4 * {n})"),
+    ])  # fmt: skip
+    if name == "z" and g.chance(70):
+        return
+    if not g.room(2):
+        return
+    n = g.name(name)
+    g.lines.append(f"{n} = one of {{{options[0]}, {options[1]}}}")
+    g.decide(n, tuple(map(str, options)))
+    g.define(form.format(t=g.tensor(), n=n))
+
+
+# ---------------------------------------------------------------- stages, gates, cells
+
+
+def gate(g: Growing) -> None:
+    """Cells in a row, the one that speaks chosen, and the one before it."""
+    length = g.one([2, 3])
+    chosen = g.chance(50)
+    if not g.room(length * (2**length if chosen else 1)):
+        return
+    x, stage, at = g.name("x"), g.name("g"), g.name("n")
+    op = "one of {relu, silu}" if chosen else g.one(["plain", f"conv(c = {g.number()})"])
+    g.lines += [
+        f"{x}[0] = {g.tensor()}",
+        f"stage {stage} for i in 1..{length} {{ {x}[i] = {x}[i - 1] -> {op} }}",
+        f"{at} = one of {{1..{length}}}",
+    ]
+    for i in range(1, length + 1):
+        if chosen:
+            g.decide(f"{stage}[{i}].{x}.1", ("relu", "silu"))
+    g.decide(at, tuple(str(i) for i in range(1, length + 1)))
+    g.define(f"{x}[{at}]")
+    if g.chance(60):
+        before = g.one([f"{x}[{at} - 1]", f"({x}[0] -> relu) if {at} == 1 else ({x}[{at} - 1] -> plain(c = 4))"])
+        g.define(before)
+    if g.chance(15):
+        g.define(f"{x}[{at} + 1]" + ("?" if g.chance(70) else ""))
+
+
+def lattice(g: Growing) -> None:
+    """Entries that may be missing: a small triangle."""
+    if not g.room(2):
+        return
+    x, stage = g.name("y"), g.name("l")
+    g.lines += [
+        f"{x}[0, 1] = {g.tensor()}",
+        f"stage {stage} for i in 1..2, r in {{1, 2}} {{",
+        f"  {x}[i, r] = one of {{finer: {x}[i - 1, r / 2]?, same: {x}[i - 1, r]?}}",
+        "}",
+    ]
+    g.decide(f"{stage}[2, 2].{x}", ("finer", "same"))
+    g.define(f"{x}[2, {g.one([1, 2])}]")
+
+
+def cells(g: Growing) -> None:
+    t = g.tensor()
+    if g.chance(50):
+        if g.room(3):
+            name = g.define(f"Edge({t}, c = {g.number()})")
+            g.decide(f"{name}.n", SAFE)
+        return
+    if not g.room(3):
+        return
+    p, q = g.name("p"), g.name("q")
+    kind = g.one(["relu", "plain", "conv(c = 8)"])
+    g.lines.append(f"{p}, {q} = Two({t}, {g.tensor()}, kind = {kind})")
+    g.decide(f"{p}.p", SAFE)
+    g.tensors += [p, q]
+
+
+def shared(g: Growing) -> None:
+    if not g.room(3):
+        return
+    cell = g.name("E")
+    g.lines.append(f"{cell} = once Edge")
+    g.decide(f"{cell}.n", SAFE)
+    for _ in range(2):
+        g.define(f"{cell}({g.tensor()})")
+
+
+def tied(g: Growing) -> None:
+    t = g.tensor()
+    a = g.define(f"{t} -> conv(c = 4)")
+    b = g.define(f"({t} -> relu) -> conv(c = 4)" if g.chance(50) else f"{t} -> conv(c = 4)")
+    if g.lines[-1] == f"{b} = {t} -> conv(c = 4)":
+        g.lines.append(f"tie {a}, {b}")
+
+
+def loose_ends(g: Growing) -> None:
+    """What nothing else reads, joined."""
+    if not g.room(4):
+        return
+    x, stage = g.name("u"), g.name("w")
+    g.lines += [
+        f"{x}[0] = {g.tensor()}",
+        f"{x}[1] = {x}[0] -> plain",
+        f"stage {stage} for i in 2..3 {{ {x}[i] = (one of {x}[0..i - 1]) -> relu }}",
+    ]
+    for i in (2, 3):
+        g.decide(f"{stage}[{i}].{x}.1", tuple(f"{x}[{j}]" for j in range(i)))
+    g.define(g.one([f"fold(Join, unused({x}[1..3]))", f"concat(unused({x}[1..3]))", f"concat(unused({x}[0..3]))"]))
+
+
+def missing(g: Growing) -> None:
+    g.define(f"nothing[{g.number()}]?" if g.chance(50) else f"{g.tensor()} -> conv(c = W[9]?)")
+
+
+def repeated(g: Growing) -> None:
+    name = g.name("v")
+    g.lines += [f"{name} = {g.tensor()}", f"stage {g.name('r')} repeat 2 {{ {name} = {name} -> plain }}"]
+    g.tensors.append(name)
+
+
+STEPS: tuple[tuple[int, Step], ...] = (
+    (3, number_choice), (2, number_arithmetic), (1, number_conditional), (5, applied), (3, joined),
+    (4, tensor_choice), (3, op_choice), (1, op_choice_inside), (1, several), (4, conditional),
+    (3, settings_by_decision), (3, gate), (1, lattice), (2, cells), (1, shared), (1, tied), (1, loose_ends),
+    (1, missing), (1, repeated),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Grown:
+    """A space as text, and the decisions that the text makes, dead ones included."""
+
+    text: str
+    decisions: Mapping[str, tuple[str, ...]]
+
+    def networks(self) -> Iterator[dict[str, str]]:
+        """All combinations of outcomes."""
+        for outcomes in product(*self.decisions.values()):
+            yield dict(zip(self.decisions, outcomes, strict=True))
+
+
+_STEPS = st.sampled_from([step for weight, step in STEPS for _ in range(weight)])
+
+
+@st.composite
+def spaces(draw: Any, most: int = 7) -> Grown:
+    g = Growing(draw)
+    for _ in range(draw(st.integers(2, most))):
+        draw(_STEPS)(g)
+    end = [f"output y = {g.tensors[-1]}"]
+    if g.chance(30):
+        end.append(f"output z = {g.tensor()}")
+    if g.chance(15):
+        end.append(f"require {g.number()} <= {g.number()}")
+    body = "\n".join("  " + line for line in ["input image: [4, 8, 8]", *g.lines, *end])
+    return Grown(f"{HEAD}\nspace S {{\n{body}\n}}\n", dict(g.decisions))
