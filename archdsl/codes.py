@@ -92,6 +92,7 @@ CODES: dict[str, str] = {
     "ARCH602": "a search of something that is no space",
     "ARCH603": "set twice",
     "ARCH604": "not a value of a search",
+    "ARCH605": "a search sets no such thing",
     "ARCH701": "a file is too large",
     "ARCH702": "nested too deeply",
     "ARCH703": "a number is too long",

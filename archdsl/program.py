@@ -113,7 +113,7 @@ class Space:
 
     @cached_property
     def binder(self) -> Binder:
-        return Binder(self.graph)
+        return Binder(self.graph, self.elaborated.made)
 
     def sample(self, rng: random.Random) -> dict[str, str]:
         """Decisions made uniformly at random, as path -> outcome."""
@@ -187,6 +187,7 @@ class Program:
             raise self._unknown(name)
         found = elaborate(self.unit, declared, settings)
         if isinstance(declared, ast.Space) and found.graph.decisions:
+            _well_typed(found, "space")
             return Space(found, self._source(name))
         if isinstance(declared, ast.Network) and found.graph.decisions:
             raise SpecError([_open_network(found)])
@@ -258,11 +259,11 @@ def _open_network(found: Elaborated) -> Diagnostic:
     )
 
 
-def _well_typed(found: Elaborated) -> Graph:
+def _well_typed(found: Elaborated, kind: str = "network") -> Graph:
     """The graph, if it can run; what is only advised against is for `check` to say."""
     from archdsl.spec.prove import prove
 
-    failed = prove(found, "network")[0]
+    failed = prove(found, kind)[0]
     errors = [d for d in failed if d.severity == "error" and d.code not in ADVISORY]
     if errors:
         raise SpecError(errors)
@@ -275,16 +276,27 @@ def load(path: str | Path, *, text: str | None = None) -> Program:
         return Program(load_unit(path, text=text))
 
 
-def bind(space: Space, decisions: Mapping[str, Any]) -> Network:
-    """The network of a space that these decisions (path -> outcome) make."""
+def bind(space: Space | Program | str | Path, decisions: Mapping[str, Any], **settings: Any) -> Network:
+    """The network of a space that these decisions (path -> outcome) make.
+
+    Of a program, or the path of one, the space is its last; `settings` are for that.
+    """
+    if isinstance(space, str | Path):
+        space = load(space)
+    if isinstance(space, Program):
+        space = space.space(**settings)
+    elif settings:
+        raise TypeError("a Space has its settings already: bind(program.space(…), decisions)")
     return space.bind(decisions)
 
 
-def compile(program: str | Path | Program, name: str | None = None, **settings: Any) -> torch.nn.Module:
+def compile(
+    program: str | Path | Program | Network | Space, name: str | None = None, **settings: Any
+) -> torch.nn.Module:
     """A network of a spec as a PyTorch module in eval mode; `forward` gives the main logits."""
-    if not isinstance(program, Program):
+    if isinstance(program, str | Path):
         program = load(program)
-    found = program.target(name, **settings)
+    found = program.target(name, **settings) if isinstance(program, Program) else program
     if isinstance(found, Space):
         raise SpecError(
             [

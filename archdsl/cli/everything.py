@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -80,9 +81,11 @@ def _run(network: Network, folder: Path, image_HWC: NDArray[np.uint8]) -> Compil
     torch.manual_seed(0)
     module = cast("CompiledNetwork", network.module())
     image_1CHW = torch.from_numpy(_normalized(image_HWC))
+    _, *others = network.graph.inputs.values()
+    inputs = [image_1CHW, *(torch.zeros(1, *size) for size in others)]
     with torch.inference_mode():
-        _settle(module, image_1CHW)
-        logits_KHW = module(image_1CHW).numpy()[0]
+        _settle(module, inputs)
+        logits_KHW = module(*inputs).numpy()[0]
     height, width, _ = image_HWC.shape
     classes = Image.fromarray(paint_classes(logits_KHW.argmax(0)))
     _save(folder / "output.png", np.asarray(classes.resize((width, height), Image.Resampling.NEAREST)))
@@ -91,7 +94,7 @@ def _run(network: Network, folder: Path, image_HWC: NDArray[np.uint8]) -> Compil
     return module
 
 
-def _settle(module: CompiledNetwork, image_1CHW: torch.Tensor) -> None:
+def _settle(module: CompiledNetwork, inputs: Sequence[torch.Tensor]) -> None:
     """Gives batch normalisation the statistics of the image.
 
     With those it starts with, what a deep network with random weights says hardly depends on its input.
@@ -103,7 +106,7 @@ def _settle(module: CompiledNetwork, image_1CHW: torch.Tensor) -> None:
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.train().momentum = 1.0
-    module(torch.cat([image_1CHW, image_1CHW.flip(-1)]))
+    module(*(torch.cat([x, x.flip(-1)]) for x in inputs))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.eval().momentum = momentum
 

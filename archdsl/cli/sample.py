@@ -63,18 +63,24 @@ def sample(
         drawn = [{"seed": s, "decisions": space.sample(random.Random(s))} for s in range(seed, seed + number)]
         click.echo(document("sample", space=space.name, networks=drawn), nl=False)
         return
-    if number > 1 and output is None:
-        raise click.UsageError("several networks need a folder: -o DIR")
     if output is not None and not full:
         _copy_space(program, output)
+    texts = []
     for one in range(seed, seed + number):
-        text = _text(space.bind(space.sample(random.Random(one))), full)
-        if output is None:
-            click.echo(text, nl=False)
-        else:
-            atomic.write_text(output / f"{space.name.lower()}_{one}.arch", text)
+        called = "Found" if number == 1 or output is not None else f"Found{one}"
+        texts.append(_text(space.bind(space.sample(random.Random(one)), called), full))
+        if output is not None:
+            atomic.write_text(output / f"{space.name.lower()}_{one}.arch", texts.pop())
+    if output is None:
+        click.echo(_one_file(texts), nl=False)
     if output is not None:
         click.echo(f"wrote {plural(number, 'network')} into {output}", err=True)
+
+
+def _one_file(texts: list[str]) -> str:
+    """Several files as one: what comes before the network is the same in all."""
+    head, first, body = texts[0].partition("\nnetwork ")
+    return "".join([head, first, body, *(first + text.partition("\nnetwork ")[2] for text in texts[1:])])
 
 
 def _text(network: Network, full: bool) -> str:

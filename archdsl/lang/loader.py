@@ -182,7 +182,7 @@ class _Scope:
         self.diagnostics = diagnostics
         self.imported: dict[str, tuple[Unit, ast.Declaration]] = {}
         self.declared: dict[str, ast.Declaration] = {}
-        self.places: dict[str, ast.Span] = {}
+        self.places: dict[tuple[str, str], ast.Span] = {}
 
     def declare(self, item: ast.Constant | ast.Op | ast.Cell | ast.Space | ast.Network | ast.Search) -> None:
         if self.free(item.name, "declared"):
@@ -204,12 +204,11 @@ class _Scope:
         )
 
     def free(self, name: ast.Name, how: str) -> bool:
-        first = self.places.setdefault(name.id, name.span)
+        """Whether nothing else is called so.  What the file declares hides what it imports."""
+        first = self.places.setdefault((how, name.id), name.span)
         if first == name.span:
             return True
-        before = "imported" if name.id not in self.declared else "declared"
-        shown = shortened(name.id)
-        headline = f"`{shown}` is {before} and {how}" if before != how else f"`{shown}` is {how} twice"
+        headline = f"`{shortened(name.id)}` is {how} twice"
         self.report("ARCH014", headline, name.span, "", "give one of them another name", first)
         return False
 

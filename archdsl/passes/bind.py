@@ -32,8 +32,10 @@ class Bound:
 class Binder:
     """Binds networks of one space, many times over; what does not depend on decisions is found once."""
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: Graph, made: Mapping[str, str] | None = None):
+        """`made` are choices of which one outcome is left: stating it is no mistake."""
         self.graph = graph
+        self.made = made or {}
         self._primitives = ops.primitives()
         self._place = {name: n for n, name in enumerate(graph.nodes)}
         self._varying = {
@@ -107,6 +109,8 @@ class Binder:
         errors: list[Diagnostic] = []
         for path, outcome in decisions.items():
             decision = known.get(path)
+            if decision is None and self.made.get(path) == _outcome_text(outcome):
+                continue
             if decision is None:
                 guess = closest(path, list(known))
                 errors.append(

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from archdsl.ir import Measure
 from archdsl.ir.expr import TooLargeError, apply
 from archdsl.passes.liveness import live_nodes
+from archdsl.spec import choosing
 from archdsl.spec.frame import Frame, join
 from archdsl.spec.kinds import number
 from archdsl.spec.values import (
     Builtin,
+    Choice,
+    Either,
     Function,
     Member,
     PrimitiveOp,
@@ -35,6 +38,14 @@ def call(
     undefined = next((a for a in args if isinstance(a, Undefined)), None)
     if undefined is not None:
         return undefined
+    several = next((a for a in args if isinstance(a, Choice | Either)), None)
+    if several is not None:
+
+        def use(inner: Any, here: str) -> Any:
+            replaced = [inner if a is several else ev.refine(a) for a in args]
+            return call(ev, fn, replaced, {}, at, frame, here)
+
+        return choosing.spread(ev, several, use, at, frame, site)
     return BUILTINS[fn.name](ev, args, at, frame, site)
 
 

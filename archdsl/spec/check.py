@@ -13,7 +13,7 @@ from archdsl.lang import ast
 from archdsl.lang.loader import Unit
 from archdsl.passes.bind import Binder
 from archdsl.spec.deciding import BUDGET
-from archdsl.spec.elaborate import Elaborated, elaborate
+from archdsl.spec.elaborate import Elaborated, elaborate, evaluate_constant
 from archdsl.spec.lint import lint_decisions, lint_names
 from archdsl.spec.prove import Proof, prove
 from archdsl.spec.require import check_requirements
@@ -55,6 +55,8 @@ def check(
                 proofs.append(proof)
             elif isinstance(declared, ast.Search):
                 read_search(unit, declared)
+            elif isinstance(declared, ast.Constant):
+                evaluate_constant(unit, declared)
         except SpecError as error:
             diagnostics.extend(error.diagnostics)
             if isinstance(declared, ast.Space | ast.Network):

@@ -52,13 +52,15 @@ def decide(ev: Evaluator, expr: Any, count: int, frame: Frame) -> Any:
         return Undefined("no candidate is defined")
     if count > len(members) or count < 1:
         raise frame.error("ARCH405", f"any {count} of {len(members)} candidates", expr)
-    if count == len(members):
-        return members[0].value if count == 1 else source
     if id(expr) not in frame.sites.choices:
         raise frame.error(
             "ARCH215", "a choice that is no statement's", expr, help="assign it to a name first"
         )
     path = frame.decision_path(frame.sites.choices[id(expr)])
+    if count == len(members):
+        labels = [m.label for m in members]
+        ev.builder.made[path] = labels[0] if count == 1 else "{" + ", ".join(labels) + "}"
+        return members[0].value if count == 1 else source
     decision = Decision(path, tuple(m.label for m in members), count, _under(ev, frame), frame.location(expr))
     if decision.size > OUTCOME_BUDGET:
         ev.stop(frame.error("ARCH712", f"a decision of more than {OUTCOME_BUDGET:,} outcomes", expr))
@@ -147,7 +149,7 @@ def _given(ev: Evaluator, decision: Decision, values: Sequence[Any]) -> Any:
     outcome = decision.index.get(ev.given[decision.path], 0)
     ev.builder.decided[decision.path] = outcome
     value = ev.refine(values[outcome])
-    if not isinstance(value, Function | PrimitiveOp | Choice | Either):
+    if not isinstance(value, Function | PrimitiveOp | SetValue | Choice | Either):
         return value
     return Choice(decision.path, tuple(value if o == outcome else None for o in range(decision.size)))
 
@@ -236,6 +238,30 @@ def each(ev: Evaluator, value: Choice | Either, use: Callable[[Any], Any], expr:
         if value.values[outcome] is not None:
             with ev.assuming(value.decision, (outcome,)):
                 cases.append((outcome, _used(use, ev.refine(value.values[outcome]))))
+    ev.height -= 5
+    return merge(ev, value.decision, cases, expr, frame)
+
+
+def spread(
+    ev: Evaluator,
+    value: Choice | Either,
+    use: Callable[[Any, str], Any],
+    expr: Any,
+    frame: Frame,
+    site: str,
+) -> Any:
+    """As `each`, for what adds nodes: `use` is also told the site, which names the outcome."""
+    if isinstance(value, Either):
+        return each(ev, value, lambda inner: use(inner, site), expr, frame)
+    outcomes = ev.builder.decisions[value.decision].outcomes
+    ev.height += 5
+    cases = []
+    for outcome in ev.outcomes(value.decision):
+        if value.values[outcome] is not None:
+            with ev.assuming(value.decision, (outcome,)):
+                inner = ev.refine(value.values[outcome])
+                here = join(site, outcomes[outcome])
+                cases.append((outcome, inner if isinstance(inner, Undefined) else use(inner, here)))
     ev.height -= 5
     return merge(ev, value.decision, cases, expr, frame)
 

@@ -87,10 +87,15 @@ def written_out(graph: Graph) -> str:
     weights: dict[str, list[str]] = {}
     for name, node in graph.nodes.items():
         assert not isinstance(node, Mux)
-        lines.append(f"  {names[name]} = {_application(node, names)}")
+        own = "output " if graph.outputs.get(name) == name and names[name] == name else ""
+        lines.append(f"  {own}{names[name]} = {_application(node, names)}")
         weights.setdefault(node.weights, []).append(names[name])
     lines += [f"  tie {', '.join(tied)}" for tied in weights.values() if len(tied) > 1]
-    lines += [f"  output {out} = {names[node]}" for out, node in graph.outputs.items()]
+    lines += [
+        f"  output {out} = {names[node]}"
+        for out, node in graph.outputs.items()
+        if not (out == node and names[node] == out)
+    ]
     lines += [
         f"  require {condition_source(r.condition)}"
         for r in graph.requirements
@@ -101,10 +106,16 @@ def written_out(graph: Graph) -> str:
 
 
 def _names(graph: Graph) -> dict[str, str]:
-    """A plain name for each input and node, not that of an output; those that are plain already stay."""
+    """A plain name for each input and node; those that are plain already stay.
+
+    The name of an output is only given to the node that has it already.
+    """
     taken: set[str] = {*language().keywords, *ops.primitives(), *graph.outputs}
     names: dict[str, str] = {}
     for name in (*graph.inputs, *graph.nodes):
+        if graph.outputs.get(name) == name and _WORD.match(name) and name in graph.nodes:
+            names[name] = name
+            continue
         plain = name if _WORD.match(name) else re.sub(r"[^A-Za-z0-9]+", "_", name).strip("_")
         if not plain or not _WORD.match(plain):
             plain = f"n_{plain}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from operator import index
 from typing import Any
 
 from archdsl.collector import paused
@@ -46,6 +47,9 @@ class Elaborated:
     unread: tuple[Decision, ...]
     resized: bool
     location: Location
+    output_locations: Mapping[str, Location]
+    made: Mapping[str, str]
+    """Choices of which only one outcome is left, and that outcome."""
     given: Mapping[str, Any]
     """Settings that were set from outside, or by the network that is from this space."""
     warnings: tuple[Diagnostic, ...] = ()
@@ -82,6 +86,16 @@ def _from_space(unit: Unit, declared: ast.Network, settings: dict[str, Any]) -> 
     found = _evaluated(home, space, own, given, rows=rows, reader=(unit, declared))
     graph = replace(found.graph, name=declared.name.id, origin=space.name.id)
     return replace(found, graph=graph, location=_at(unit, declared.name))
+
+
+def evaluate_constant(unit: Unit, declared: ast.Constant) -> None:
+    """Evaluates a constant that may be used nowhere.  Raises SpecError for what is wrong with it."""
+    try:
+        Evaluator(Builder(0)).constant(declared, unit)
+    except Fatal as fatal:
+        raise fatal.error from None
+    except Poisoned:
+        return
 
 
 def origin_of(unit: Unit, declared: ast.Network) -> tuple[Unit, ast.Space]:
@@ -173,7 +187,9 @@ def _split_settings(
     frame = Frame(unit)
     for name, value in settings.items():
         if name in names:
-            parameters[name] = value
+            parameters[name] = (
+                value.item() if hasattr(value, "item") else value
+            )  # numpy's and torch's numbers
             continue
         if name not in input_names:
             known = [*names, *input_names]
@@ -182,13 +198,23 @@ def _split_settings(
             raise frame.error(
                 "ARCH204", f"`{declared.name.id}` has no setting `{name}`", declared.name, help=help
             )
-        shape = tuple(value) if isinstance(value, tuple | list) else ()
-        if len(shape) != 3 or not all(isinstance(n, int) and 1 <= n <= 1_000_000 for n in shape):
+        shape = _shape(value)
+        if len(shape) != 3 or not all(1 <= n <= 1_000_000 for n in shape):
             raise frame.error(
                 "ARCH208", f"`{name}` is set to {value}, and takes a shape such as 3x360x480", declared.name
             )
         inputs[name] = (shape[0], shape[1], shape[2])
     return inputs, parameters
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """Channels, height and width, given as a sequence of whole numbers or as `3x360x480`."""
+    if isinstance(value, str):
+        return tuple(int(n) for n in value.split("x") if n.isdecimal() and len(n) < 10)
+    try:
+        return tuple(index(n) for n in value)
+    except TypeError:
+        return ()
 
 
 def _parameters(
@@ -275,6 +301,8 @@ def _finished(
         unread=tuple(d for p, d in builder.decisions.items() if p not in decisions and p not in ev.given),
         resized=False,
         location=_at(unit, declared.name),
+        output_locations=builder.output_locations,
+        made=builder.made,
         given={},
         warnings=tuple(ev.warnings),
     )
@@ -307,6 +335,8 @@ def _row_errors(
         return found
     known = _all_decisions(unit, space, settings)
     for path in unasked:
+        if ev.builder.made.get(path) == rows[path].outcome:
+            continue
         if path in known:
             if rows[path].outcome not in known[path].index:
                 found.extend(_no_such_outcome(frame, known[path], rows[path]).diagnostics)

@@ -39,7 +39,17 @@ def lint_names(unit: Unit) -> Iterator[Diagnostic]:
         if not isinstance(item, ast.Import):
             continue
         for name in item.names:
-            if name.id not in used:
+            if name.id in unit.declared:
+                frame = Frame(unit)
+                yield Diagnostic(
+                    "ARCH014",
+                    f"`{name.id}` is imported and declared",
+                    Label(frame.location(name), "hidden by what the file declares"),
+                    severity="warning",
+                    secondary=(Label(frame.location(unit.declared[name.id].name), "declared here"),),  # type: ignore[union-attr]
+                    help="give one of them another name",
+                )
+            elif name.id not in used:
                 yield Diagnostic(
                     "ARCH227",
                     f"`{name.id}` is imported and not used",
@@ -130,6 +140,7 @@ def lint_decisions(found: Elaborated) -> Iterator[Diagnostic]:
     if found.graph.chosen:
         return  # a found network leaves most of its space behind
     live = {d.location for d in found.graph.decisions.values()}
+    live |= {w.primary.location for w in found.warnings if w.primary}  # twins, which is said already
     for decision in found.unread:
         if decision.location in live or decision.location is None:
             continue

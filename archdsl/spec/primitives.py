@@ -126,11 +126,11 @@ def _spread(
 ) -> Any:
     """A primitive on a value that is one set or another: once for each."""
 
-    def use(inner: Any) -> Any:
+    def use(inner: Any, here: str) -> Any:
         replaced = [inner if a is value else ev.refine(a) for a in args]
-        return apply_primitive(ev, fn, replaced, settings, at, frame, site)
+        return apply_primitive(ev, fn, replaced, settings, at, frame, here)
 
-    return choosing.each(ev, value, use, at, frame)
+    return choosing.spread(ev, value, use, at, frame, site)
 
 
 def _tensors(

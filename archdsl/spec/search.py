@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Union
 
@@ -59,6 +59,24 @@ VOCABULARY: Mapping[str, tuple[str, ...] | None] = {
     "decisions": (),
 }
 """What a search can name, and the settings it takes (None: it takes one value)."""
+
+
+CLAUSES: Mapping[str, str | None] = {
+    "strategy": None,
+    "data": None,
+    "budget": "time",
+    "samples": "number",
+    "epochs": "number",
+    "batch": "number",
+    "seed": "number",
+    "optimizer": None,
+    "schedule": None,
+    "sampler": None,
+    "init": None,
+    "temperature": None,
+    "upsample": None,
+}
+"""What a search or a group sets, and what it measures (None: not an amount)."""
 
 
 @dataclass(frozen=True)
@@ -122,16 +140,33 @@ def read_search(unit: Unit, declared: ast.Search) -> SearchSpec:
             declared.space,
             f"did you mean `{guess}`?" if guess else None,
         )
+    else:
+        reader.own = {*(s.name for s in found.signature.settings), *part_names(found.body.statements)}
     clauses = reader.clauses(declared.clauses)
     if reader.errors:
         raise SpecError(reader.errors)
     return SearchSpec(declared.name.id, space, clauses)
 
 
+def part_names(statements: tuple[ast.Statement, ...]) -> Iterator[str]:
+    """The names of stages, and of what they and the space define."""
+    for statement in statements:
+        if isinstance(statement, ast.Stage):
+            yield statement.name
+            yield from part_names(statement.body.statements)
+        elif isinstance(statement, ast.Assign):
+            bases = (t.base if isinstance(t, ast.Index) else t for t in statement.targets)
+            yield from (base.id for base in bases if isinstance(base, ast.Name))
+        elif isinstance(statement, ast.Input):
+            yield statement.name
+
+
 class _Reader:
     def __init__(self, unit: Unit):
         self.unit, self.frame = unit, Frame(unit)
         self.errors: list[Diagnostic] = []
+        self.own: set[str] = set()
+        """Parts of the space that a search may set: its settings, stages and names."""
 
     def fail(self, code: str, headline: str, node: Any, help: str | None = None) -> None:
         self.errors.extend(self.frame.error(code, headline, node, help=help).diagnostics)
@@ -160,7 +195,22 @@ class _Reader:
         path = path_text(clause.targets[0], self.frame)
         if path in settings:
             raise self.frame.error("ARCH603", f"`{path}` is set twice", clause)
-        settings[path] = self.value(clause.value)
+        value = settings[path] = self.value(clause.value)
+        first = path.split(".")[0].split("[")[0]
+        if first not in CLAUSES and first not in self.own:
+            guess = closest(first, [*CLAUSES, *self.own])
+            raise self.frame.error(
+                "ARCH605",
+                f"a search sets no `{first}`",
+                clause.targets[0],
+                help=f"did you mean `{guess}`?"
+                if guess
+                else f"it sets {', '.join(CLAUSES)}, or a part of its space",
+            )
+        wanted = CLAUSES.get(first)
+        if wanted is not None and _dimension(value) != wanted:
+            unit = "takes a time: 48 h" if wanted == "time" else "takes a plain number"
+            raise self.frame.error("ARCH212", f"`{first}` {unit}", clause.value)
 
     def _group(self, clause: ast.Group, groups: dict[str, Clauses]) -> None:
         name = f"{clause.kind} {clause.label}" if clause.label else clause.kind
@@ -228,12 +278,15 @@ class _Reader:
                 listed = f"its settings are {', '.join(allowed)}" if allowed else "it has none"
                 help = f"did you mean `{guess}`? {listed}" if guess else listed
                 raise self.frame.error("ARCH204", f"`{name}` has no setting `{key}`", given.path, help=help)
-            settings[key] = self.value(given.value)
+            value = settings[key] = self.value(given.value)
+            negated = isinstance(value, Formula) and value.op == "-"
+            if negated or (isinstance(value, int | float) and value < 0):
+                raise self.frame.error("ARCH208", f"`{key}` of `{name}` is negative", given.value)
         return Term(name, settings, tuple(self.value(a) for a in expr.args))
 
     def _binary(self, expr: ast.Binary) -> Formula:
         left, right = self.value(expr.left), self.value(expr.right)
-        if expr.op in ("==", "!=", "<", "<=", ">", ">=", "in"):
+        if expr.op in ("==", "!=", "<", "<=", ">", ">=", "in", "+", "-"):
             dims = {_dimension(left), _dimension(right)} - {None}
             if len(dims) > 1 and dims != {"count", "number"}:
                 raise self.frame.error(

@@ -51,12 +51,17 @@ def bounded(ev: Evaluator, size: int, node: Any, frame: Frame) -> None:
         ev.stop(frame.error("ARCH712", f"a set or range of more than {SET_BUDGET:,} members", node))
 
 
-def label_of(ev: Evaluator, expr: Any, value: Any, frame: Frame) -> str:
-    """The label of a candidate that has none: its own text, where that is short and plain."""
+def text_of(value: Any) -> str:
+    """A plain value as the language writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    return str(value)
+
+
+def label_of(ev: Evaluator, expr: Any, value: Any, frame: Frame) -> str:
+    """The label of a candidate that has none: its own text, where that is short and plain."""
     if isinstance(value, int | float | str | Quantity):
-        return str(value)
+        return text_of(value)
     match expr:
         case ast.Name():
             return expr.id

@@ -431,9 +431,16 @@ def test_sample_prints_decisions_as_json():
     assert set(whole["networks"][0]["decisions"]) == {"body[1].kind", "body[2].kind", "body[3].kind", "depth"}
 
 
-@pytest.mark.parametrize("words", ["sample tiny.arch -n 2", "sample tiny.arch --name Deep"])
-def test_sample_needs_a_space_and_for_several_networks_a_folder(words: str):
-    assert call(words).exit_code == 2
+def test_sample_needs_a_space():
+    assert call("sample tiny.arch --name Deep").exit_code == 2
+
+
+@pytest.mark.parametrize("form", ["", " --full"])
+def test_sample_puts_several_networks_into_one_text(form: str):
+    Path("found.arch").write_text(call(f"sample tiny.arch -n 3 --seed 5{form}").stdout)
+    networks = archdsl.load("found.arch").networks
+    assert list(networks) == ["Found5", "Found6", "Found7"]
+    assert call("fmt --check found.arch").exit_code == 0
 
 
 # ---------------------------------------------------------------- fuzz

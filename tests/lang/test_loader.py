@@ -217,8 +217,6 @@ def test_names_are_not_passed_on_but_said_to_be_elsewhere(folder: Path):
     ("text", "headline"),
     [
         ("A = 1\nop A(x) = x", "`A` is declared twice"),
-        ('import A from "./a.arch"\nA = 1', "`A` is imported and declared"),
-        ('A = 1\nimport A from "./a.arch"', "`A` is declared and imported"),
         ('import A from "./a.arch"\nimport A from "./a.arch"', "`A` is imported twice"),
         ('import A, A from "./a.arch"', "`A` is imported twice"),
     ],
@@ -232,6 +230,13 @@ def test_a_name_has_one_meaning_and_both_places_are_shown(folder: Path, text: st
     assert first.location.start < found.primary.location.start
 
 
+def test_what_a_file_declares_hides_what_it_imports(folder: Path):
+    write(folder, "a.arch", "A = 1")
+    unit = load(write(folder, "main.arch", 'import A from "./a.arch"\nA = 2'))
+    assert unit.declared["A"].span[0] > 0
+    assert unit.imported["A"][0].source.name.endswith("a.arch")
+
+
 def test_mistakes_of_several_files_are_collected(folder: Path):
     write(folder, "a.arch", "A = = 1")
     write(folder, "b.arch", "B = one of 3")
@@ -239,7 +244,7 @@ def test_mistakes_of_several_files_are_collected(folder: Path):
         write(
             folder,
             "main.arch",
-            'import A from "./a.arch"\nimport B from "./b.arch"\nimport C from "./c.arch"\nA = 3',
+            'import A from "./a.arch"\nimport B from "./b.arch"\nimport C from "./c.arch"\nD = 3\nD = 4',
         )
     )
     assert sorted(d.code for d in found) == ["ARCH011", "ARCH014", "ARCH100", "ARCH106"]

@@ -72,9 +72,16 @@ def graphviz(kind: str) -> list[str] | None:
     dpi = DPI.get(kind, "")
     if program := shutil.which("dot"):
         return [program, f"-T{kind}", *([f"-Gdpi={dpi}"] if dpi else [])]
-    if find_spec("pygraphviz") is not None:
+    if _has_pygraphviz():
         return [sys.executable, "-c", _PYGRAPHVIZ, kind, dpi]
     return None
+
+
+def _has_pygraphviz() -> bool:
+    try:
+        return find_spec("pygraphviz") is not None
+    except (ImportError, ValueError):  # what finders and broken installations raise
+        return False
 
 
 def _run(command: list[str], dot: str) -> bytes | None:
