@@ -12,7 +12,7 @@ from archdsl import ops
 from archdsl.devices import build, fingerprint, table
 from archdsl.devices.calibrate import Sum, predict
 from archdsl.devices.foreign import rows_of
-from archdsl.devices.keys import Parts, Unit, network_keys, parts
+from archdsl.devices.keys import Parts, Unit, network_keys, parts, size_text
 from archdsl.devices.measure import Timer
 from archdsl.devices.table import Row, Table
 from archdsl.diagnostics import Diagnostic, SpecError
@@ -115,7 +115,22 @@ def estimate(network: Network, by: Table, stale: tuple[str, ...] = ()) -> Estima
     """The latency of a network by a table, row by row."""
     split = parts(network)
     made = _foreign(split, by) if by.mapping is not None else _timed(split, by)
-    return replace(made, network=network.name, final_upsampling=_upsampling(network, by), stale=stale)
+    notes = (*made.notes, *_foreign_calibration(network, by))
+    return replace(
+        made, network=network.name, final_upsampling=_upsampling(network, by), stale=stale, notes=notes
+    )
+
+
+def _foreign_calibration(network: Network, by: Table) -> tuple[str, ...]:
+    """Says so where a calibration, and its error, were found on networks of another kind."""
+    calibration = by.calibration
+    if calibration is None or not calibration.space:
+        return ()
+    same_sizes = {n: tuple(s) for n, s in calibration.inputs.items()} == dict(network.graph.inputs)
+    if network.origin == calibration.space and same_sizes:
+        return ()
+    sizes = ", ".join(size_text(shape) for shape in calibration.inputs.values())
+    return (f"the calibration and its error are of networks of {calibration.space} at {sizes}",)
 
 
 def latency_ms(network: Network, by: Table) -> float:

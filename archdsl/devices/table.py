@@ -113,7 +113,8 @@ class Calibration(_Part):
     """From rows to networks: `fixed_ms + Σ (per_unit_ms + scale · op_scale · ms + correction_ms)` over units.
 
     `op_scales` (by op, 1 where absent) and `corrections_ms` (by key, 0 where absent) are what whole networks
-    teach beyond the rows.  Nine in ten of the held-out networks are predicted within `error`, a fraction.
+    teach beyond the rows: those of `space`, at the sizes of `inputs`.  Nine in ten of the held-out networks
+    are predicted within `error`, a fraction.
     """
 
     scale: float
@@ -129,6 +130,8 @@ class Calibration(_Part):
     rows_alone: Accuracy
     macs_alone: Accuracy
     tried: dict[str, Accuracy] = Field(default_factory=dict)
+    space: str = ""
+    inputs: dict[str, tuple[int, int, int]] = Field(default_factory=dict)
     final_upsampling: str
     noisy_networks: int = 0
 

@@ -123,6 +123,8 @@ def validate(
     calibration = _calibration(sums, measured, macs, row_ms, inside, outside, seed)
     calibration = calibration.model_copy(
         update={
+            "space": space.name,
+            "inputs": dict(space.graph.inputs),
             "final_upsampling": final_upsampling(networks[0]),
             "noisy_networks": sum(timed[i].noisy for i in usable),
         }

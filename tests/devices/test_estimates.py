@@ -89,6 +89,16 @@ def test_a_validated_table_gives_an_error_with_every_estimate(tmp_path: Path, sp
     assert one.total_ms == pytest.approx(whole.ms, rel=0.05)
 
 
+def test_a_calibration_of_another_space_is_said_to_be_one(tmp_path: Path, space: Space, found: Network):
+    path = tmp_path / "t.json"
+    validate(space, path, PretendTimer("onnxruntime"), fit=20, held_out=10, rows=QUICK, whole=QUICK)
+    bare = archdsl.load("tiny.arch", text=SPEC).network("Bare")
+    build(path, network_keys([bare]).values(), PretendTimer("onnxruntime"), plan=QUICK)
+    by = table.read(path)
+    assert estimate(found, by).notes == ()
+    assert estimate(bare, by).notes == ("the calibration and its error are of networks of Tiny at 3x16x32",)
+
+
 def test_a_space_of_few_networks_is_not_judged(tmp_path: Path):
     text = "arch 1\nspace Two {\n input image: [3, 8, 8]\n output y = image -> conv(c = one of {2, 3})\n}\n"
     two = archdsl.load("two.arch", text=text).space()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from timing import SPEC
 
+import archdsl
 from archdsl.cli import cli
 
 
@@ -93,6 +97,20 @@ def test_a_table_for_other_threads_or_another_backend_is_refused():
         refused = call(f"latency estimate tiny.arch --name Found -t t.json {wanted}")
         assert refused.exit_code == 1
         assert "ARCH821" in refused.stderr
+
+
+def test_an_estimate_imports_neither_torch_nor_a_runtime():
+    call("latency build tiny.arch --name Found --passes 2 -o t.json")
+    code = (
+        "import sys; from archdsl.cli import run;"
+        "code = run(['latency', 'estimate', 'tiny.arch', '--name', 'Found', '-t', 't.json']);"
+        "sys.exit(code or bool({'torch', 'onnxruntime', 'onnx'} & set(sys.modules)))"
+    )
+    root = Path(archdsl.__file__).resolve().parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(root)}, check=False
+    )
+    assert done.returncode == 0
 
 
 def test_a_foreign_table_is_imported():
