@@ -12,7 +12,7 @@ def same_but_for_names(a: Graph, b: Graph) -> bool:
 
     Names of nodes, ops and cells take no part, nor do settings and the decisions a network is from.
     """
-    return _anonymous(a) == _anonymous(b)
+    return bool(_anonymous(a) == _anonymous(b))
 
 
 def _anonymous(graph: Graph) -> Any:
