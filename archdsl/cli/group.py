@@ -13,6 +13,9 @@ NOBODY_READS = 141
 """The exit code that a shell gives to a program whose reader went away (128 + SIGPIPE)."""
 
 
+_JSON = "archdsl.json"
+
+
 class VerbGroup(click.Group):
     """A group whose `verbs` are (where the command is, one line of help) by name."""
 
@@ -43,13 +46,22 @@ class VerbGroup(click.Group):
         with formatter.section("Verbs"):
             formatter.write_dl([(name, text) for name, (_, text) in self.verbs.items()])
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[_JSON] = "--json" in args  # a program that reads the output reads findings too
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except SpecError as error:
-            from archdsl.cli.findings import print_findings
+            if ctx.meta[_JSON]:
+                from archdsl.render.json import render
 
-            print_findings(error.diagnostics, err=True)
+                click.echo(render(error.diagnostics), nl=False)
+            else:
+                from archdsl.cli.findings import print_findings
+
+                print_findings(error.diagnostics, err=True)
             ctx.exit(1)
         except BrokenPipeError:  # caught here because click would make it exit code 1
             ctx.exit(NOBODY_READS)

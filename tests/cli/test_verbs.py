@@ -431,6 +431,15 @@ def test_sample_prints_decisions_as_json():
     assert set(whole["networks"][0]["decisions"]) == {"body[1].kind", "body[2].kind", "body[3].kind", "depth"}
 
 
+@pytest.mark.parametrize("verb", ["compile", "explain", "diff broken.arch"])
+def test_findings_are_json_where_json_was_asked_for(verb: str):
+    Path("broken.arch").write_text("arch 1\n\nnetwork N {\n  output y = nothing\n}\n")
+    result = call(f"{verb} broken.arch --json")
+    assert result.exit_code == 1
+    (found,) = json.loads(result.stdout)["diagnostics"]
+    assert found["code"] == "ARCH201"
+
+
 def test_sample_needs_a_space():
     assert call("sample tiny.arch --name Deep").exit_code == 2
 
