@@ -23,7 +23,7 @@ from archdsl.spec.frame import Frame
 from archdsl.spec.rows import Row, read_rows
 from archdsl.spec.values import ListValue
 
-NODE_BUDGET = 100_000
+NODE_BUDGET = 150_000
 _TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
 
 
