@@ -222,6 +222,7 @@ def build(
                 "latency-build", table=str(path), rows=len(made.rows), seconds=round(seconds, 2),
                 networks_drawn=found.networks if found else 1,
                 new_keys_per_network=found.new_per_network if found else 0.0,
+                disturbed=round(building.disturbed(made), 3),
                 retimed=sum(row.retimed > 0 for row in made.rows), noisy=[row.key for row in noisy],
                 failed=[{"key": r.key, "op": r.op, "inputs": r.inputs, "why": r.failed} for r in failed],
             ),
@@ -230,6 +231,8 @@ def build(
         return
     for row in failed:
         click.echo(f"failed: {row.op} {row.inputs}: {row.failed}", err=True)
+    if building.disturbed(made) > 0.1:
+        click.echo(f"{building.disturbed(made):.0%} of the runs were interrupted by other programs", err=True)
     if noisy:
         click.echo(
             f"{plural(len(noisy), 'row')} varied by more than 5 % even when timed again: the machine is busy",

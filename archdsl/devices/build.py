@@ -154,6 +154,12 @@ class _Writer:
         return self.made
 
 
+def disturbed(made: Table) -> float:
+    """The share of the runs behind a table that other programs interrupted."""
+    rounds = [p for row in made.rows for p in row.passes]
+    return sum(p.disturbed * p.runs for p in rounds) / max(1, sum(p.runs for p in rounds))
+
+
 def failed_rows(made: Table) -> list[Row]:
     """The rows that the backend could not run."""
     return [row for row in made.rows if row.failed is not None]

@@ -14,6 +14,7 @@ from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
 
 FORMAT = 1
 MAX_BYTES = 64 * 2**20
+LONGEST_MS = 1e9
 
 
 def text_hash(text: str) -> str:
@@ -22,7 +23,7 @@ def text_hash(text: str) -> str:
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Device(_Part):
@@ -59,9 +60,9 @@ class Pass(_Part):
     `disturbed` is the share of the runs that were interrupted by other programs.
     """
 
-    median_ms: float = Field(ge=0, allow_inf_nan=False)
-    low_ms: float = Field(ge=0, allow_inf_nan=False)
-    iqr_ms: float = Field(ge=0, allow_inf_nan=False)
+    median_ms: float = Field(ge=0, le=LONGEST_MS)
+    low_ms: float = Field(ge=0, le=LONGEST_MS)
+    iqr_ms: float = Field(ge=0, le=LONGEST_MS)
     runs: int = Field(ge=1)
     disturbed: float = Field(default=0, ge=0, le=1)
 
@@ -79,9 +80,9 @@ class Row(_Part):
     inputs: list[tuple[int, int, int]] = Field(default_factory=list)
     outputs: list[tuple[int, int, int]] = Field(default_factory=list)
     text: str = ""
-    ms: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    median_ms: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    iqr_ms: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    ms: float | None = Field(default=None, ge=0, le=LONGEST_MS)
+    median_ms: float | None = Field(default=None, ge=0, le=LONGEST_MS)
+    iqr_ms: float | None = Field(default=None, ge=0, le=LONGEST_MS)
     passes: list[Pass] = Field(default_factory=list)
     retimed: int = 0
     noisy: bool = False
@@ -122,7 +123,7 @@ class Calibration(_Part):
     fixed_ms: float
     op_scales: dict[str, float] = Field(default_factory=dict)
     corrections_ms: dict[str, float] = Field(default_factory=dict)
-    error: float
+    error: float = Field(ge=0)
     form: str
     fitted_on: int
     seed: int
@@ -178,10 +179,16 @@ class Table(_Part):
     protocol: Protocol
     spec: str = ""
     settings: dict[str, Any] = Field(default_factory=dict)
-    nothing_ms: float = Field(default=0, ge=0)
+    nothing_ms: float = Field(default=0, ge=0, le=LONGEST_MS)
     mapping: RowMapping | None = None
     rows: list[Row] = Field(default_factory=list)
     calibration: Calibration | None = None
+
+    @model_validator(mode="after")
+    def _has_each_row_once(self) -> Table:
+        if len(self.by_key()) < len(self.rows):
+            raise ValueError("two rows have the same key")
+        return self
 
     def by_key(self) -> dict[str, Row]:
         return {row.key: row for row in self.rows}

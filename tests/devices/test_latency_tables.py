@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -128,11 +129,26 @@ def test_a_table_of_other_conditions_is_refused_with_what_differs(
         lambda text: text.replace('"ms"', '"millis"', 1),
         lambda text: text.replace("conv(", "dwconv(", 1),
         lambda text: text.replace('"low_ms":', '"low_ms":-', 1),
+        lambda text: re.sub(r'"nothing_ms": *[\d.e-]+', '"nothing_ms": NaN', text),
+        lambda text: re.sub(r'"nothing_ms": *[\d.e-]+', '"nothing_ms": 1e308', text),
+        lambda text: json.dumps({**json.loads(text), "rows": json.loads(text)["rows"] * 2}),
         lambda text: text.replace('"archdsl_latency_table":1', '"archdsl_latency_table":2').replace(
             '"archdsl_latency_table": 1', '"archdsl_latency_table": 2'
         ),
     ],
-    ids=["half", "empty", "deep", "a list", "another field", "an edited row", "negative", "another version"],
+    ids=[
+        "half",
+        "empty",
+        "deep",
+        "a list",
+        "another field",
+        "an edited row",
+        "negative",
+        "not a number",
+        "ages",
+        "rows twice",
+        "another version",
+    ],
 )
 def test_a_spoiled_table_is_refused_and_stays_as_it_is(tmp_path: Path, spoil):
     path = tmp_path / "t.json"
