@@ -47,7 +47,7 @@ class Setting:
     optional: bool = False
 
     def demands(self, owner: str, value: Any) -> Iterator[tuple[Any, str]]:
-        """What must hold of a value of the right kind, and what to say, with {value} filled in, if it fails."""
+        """What must hold of a value of the right kind, and what to say, with {value} filled in, if not."""
         what = f"`{self.name}` of `{owner}`"
         if self.kind in ("int", "ints"):
             yield apply("whole", value), what + " takes a whole number, this is {value}"

@@ -184,7 +184,10 @@ def op_choice_inside(g: Growing) -> None:
     if not g.room(4):
         return
     inner, outer = g.name("k"), g.name("k")
-    g.lines += [f"{inner} = one of {{relu, silu}}", f"{outer} = one of {{i: {inner}, c: plain(c = {g.number()})}}"]
+    g.lines += [
+        f"{inner} = one of {{relu, silu}}",
+        f"{outer} = one of {{i: {inner}, c: plain(c = {g.number()})}}",
+    ]
     g.decide(inner, ("relu", "silu"))
     g.decide(outer, ("i", "c"))
     g.define(f"{g.tensor()} -> {outer}")
@@ -250,7 +253,9 @@ def gate(g: Growing) -> None:
     g.decide(at, tuple(str(i) for i in range(1, length + 1)))
     g.define(f"{x}[{at}]")
     if g.chance(60):
-        before = g.one([f"{x}[{at} - 1]", f"({x}[0] -> relu) if {at} == 1 else ({x}[{at} - 1] -> plain(c = 4))"])
+        before = g.one(
+            [f"{x}[{at} - 1]", f"({x}[0] -> relu) if {at} == 1 else ({x}[{at} - 1] -> plain(c = 4))"]
+        )
         g.define(before)
     if g.chance(15):
         g.define(f"{x}[{at} + 1]" + ("?" if g.chance(70) else ""))
@@ -317,7 +322,9 @@ def loose_ends(g: Growing) -> None:
     ]
     for i in (2, 3):
         g.decide(f"{stage}[{i}].{x}.1", tuple(f"{x}[{j}]" for j in range(i)))
-    g.define(g.one([f"fold(Join, unused({x}[1..3]))", f"concat(unused({x}[1..3]))", f"concat(unused({x}[0..3]))"]))
+    g.define(
+        g.one([f"fold(Join, unused({x}[1..3]))", f"concat(unused({x}[1..3]))", f"concat(unused({x}[0..3]))"])
+    )
 
 
 def missing(g: Growing) -> None:

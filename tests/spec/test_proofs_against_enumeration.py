@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hypothesis import HealthCheck, event, given, settings
-
-from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.spec.check import Report
 from enumeration import Outcome, is_error, network, place, program
 from grown_spaces import Grown, spaces
+from hypothesis import HealthCheck, event, given, settings
+
+from archdsl.diagnostics import Diagnostic
 
 MANY = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -28,7 +27,8 @@ def test_a_space_is_proved_if_and_only_if_all_its_networks_are_well_typed(grown:
     networks = [network(grown.text, decisions) for decisions in grown.networks()]
     broken = [n for n in networks if n.errors]
     errors = [d for d in report.diagnostics if is_error(d) and d.code != "ARCH404"]
-    event(f"{'some' if broken else 'no'} network broken, {len(errors)} errors, {'open' if proof.open else 'closed'}")
+    some, left = ("some" if broken else "no"), ("open" if proof.open else "closed")
+    event(f"{some} network broken, {len(errors)} errors, {left}")
     if not broken:
         assert errors == []
         assert proof.open == ()
