@@ -331,10 +331,12 @@ def estimate(
 ) -> None:  # fmt: skip
     """What a network takes by a table, layer by layer; or how the networks of a space spread.
 
-    Rows that the table lacks are listed, and the exit code is 1 then: nothing is guessed.
+    Rows that the table lacks are listed: nothing is guessed.  The exit code is 1 then, and where the network
+    does not meet a requirement on its latency or rate.
     """
     from archdsl.cli import latency_text
     from archdsl.devices import estimate as estimating
+    from archdsl.devices.requirement import judge
     from archdsl.program import Space
 
     table, stale = estimating.read_table(path, allow_stale=allow_stale, backend=backend, threads=threads)
@@ -349,10 +351,12 @@ def estimate(
             _write(report, latency_text.space_page(target, networks, found))
         ctx.exit(1 if all(f.missing for f in found) else 0)
     one = estimating.estimate(target, table, stale)
-    click.echo(latency_text.estimate_json(one) if as_json else latency_text.estimate_text(one), nl=False)
+    judged = judge(target, one)
+    write_one = latency_text.estimate_json if as_json else latency_text.estimate_text
+    click.echo(write_one(one, judged), nl=False)
     if report is not None:
         _write(report, latency_text.estimate_page(one))
-    ctx.exit(1 if one.missing else 0)
+    ctx.exit(1 if one.missing or any(j.met is False for j in judged) else 0)
 
 
 @latency.command(cls=SetCommand)

@@ -14,19 +14,24 @@ from archdsl.render.json import document
 if TYPE_CHECKING:
     from archdsl.devices.estimate import Estimate
     from archdsl.devices.measure import Timer
+    from archdsl.devices.requirement import Judged
     from archdsl.devices.table import Accuracy
     from archdsl.devices.validate import Validation, Whole
     from archdsl.program import Network, Space
 
 
-def estimate_text(found: Estimate) -> str:
+def estimate_text(found: Estimate, judged: Sequence[Judged] = ()) -> str:
     """The layers, then the total with its error, and everything that limits it."""
     rows = [
         [line.name, line.op, _ms(line.ms), _share(line.ms, found.total_ms), line.note] for line in found.lines
     ]
     text = tables.table(("layer", "op", "ms", "share", ""), rows, numeric=(2, 3))
     text += f"\n{found.network}: {found}  ({found.fps:.1f} fps)\n"
-    return text + "".join(f"{line}\n" for line in _facts(found))
+    text += "".join(f"{line}\n" for line in _facts(found))
+    return text + "".join(f"{j.text}: {_VERDICT[j.met]}{f' ({j.why})' if j.why else ''}\n" for j in judged)
+
+
+_VERDICT = {True: "met", False: "not met", None: "not decided"}
 
 
 def _facts(found: Estimate) -> list[str]:
@@ -50,8 +55,8 @@ def _share(ms: float | None, total: float) -> str:
     return "" if ms is None or not total else f"{ms / total:.1%}"
 
 
-def estimate_json(found: Estimate) -> str:
-    return document("latency-estimate", **_estimate_data(found))
+def estimate_json(found: Estimate, judged: Sequence[Judged] = ()) -> str:
+    return document("latency-estimate", **_estimate_data(found), requirements=[asdict(j) for j in judged])
 
 
 def _estimate_data(found: Estimate) -> dict[str, Any]:

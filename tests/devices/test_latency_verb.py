@@ -72,6 +72,22 @@ def test_validation_stores_its_calibration_and_writes_pictures_and_raw_results()
     assert estimated["error_ms"] is not None
 
 
+def test_a_requirement_that_is_not_met_ends_with_1():
+    Path("lookup.json").write_text(json.dumps({"ConvNorm_H8_W8_Cin3_Cout4_kernel3_stride1": 5}))
+    call("latency import lookup.json --mapping fasterseg -o t.json")
+    text = (
+        'arch 1\nimport conv_bn_relu from "std/ops.arch"\nnetwork Net {\n input image: [3, 8, 8]\n'
+        " output y = image -> conv_bn_relu(c = 4)\n"
+        ' require latency(device = "gtx1080ti") <= 4 ms\n}\n'
+    )
+    Path("net.arch").write_text(text)
+    shown = call("latency estimate net.arch -t t.json")
+    assert shown.exit_code == 1
+    assert "<= 4 ms: not met" in shown.stdout
+    data = json.loads(call("latency estimate net.arch -t t.json --json").stdout)
+    assert [r["met"] for r in data["requirements"]] == [False]
+
+
 def test_a_network_is_measured_whole():
     data = json.loads(call("latency measure tiny.arch --name Found --backend eager --passes 2 --json").stdout)
     assert data["ms"] > 0

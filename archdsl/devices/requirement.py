@@ -1,0 +1,65 @@
+"""Requirements on latency and rate, decided for one network by a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from archdsl.devices.estimate import Estimate
+from archdsl.ir.expr import FUNCTIONS, Apply, Expr, Measure
+from archdsl.passes.cost import costs, total
+from archdsl.program import Network
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A requirement as the spec says it, and whether it is met; None where the table cannot say."""
+
+    text: str
+    met: bool | None
+    why: str = ""
+
+
+def judge(network: Network, found: Estimate) -> tuple[Judged, ...]:
+    """The requirements of a network that name `latency` or `rate`, by its estimate.
+
+    A requirement for another device than the table's is not decided, nor is any while rows are missing.
+    """
+    judged = []
+    for requirement in network.bound.requirements:
+        measures = _measures(requirement.condition)
+        if not {"latency", "rate"} & {m.name for m in measures}:
+            continue
+        devices = [str(v) for m in measures for k, v in m.options if k == "device"]
+        other = [d for d in devices if not same_device(d, found.device)]
+        if found.missing:
+            judged.append(Judged(requirement.text, None, "rows are missing"))
+        elif other:
+            judged.append(Judged(requirement.text, None, f"the table is of {found.device}"))
+        else:
+            judged.append(Judged(requirement.text, bool(_value(requirement.condition, network, found))))
+    return tuple(judged)
+
+
+def same_device(said: str, device: str) -> bool:
+    """Whether a spec's name of a device is that of a table: `gtx1080ti` is `GTX 1080 Ti`."""
+    short, full = ("".join(filter(str.isalnum, name.lower())) for name in (said, device))
+    return bool(short) and short in full
+
+
+def _measures(value: Any) -> list[Measure]:
+    if isinstance(value, Measure):
+        return [value]
+    return [m for part in value.args for m in _measures(part)] if isinstance(value, Apply) else []
+
+
+def _value(value: Any, network: Network, found: Estimate) -> Any:
+    if isinstance(value, Apply):
+        return FUNCTIONS[value.fn](*(_value(part, network, found) for part in value.args))
+    if not isinstance(value, Measure):
+        if isinstance(value, Expr):
+            raise ValueError(f"{value!r} is not decided in {network.name}")
+        return value
+    if value.name in ("latency", "rate"):
+        return found.total_ms if value.name == "latency" else found.fps
+    return getattr(total(costs(network.graph).values()), value.name)
