@@ -22,9 +22,9 @@ from archdsl.ops.base import Primitive
 from archdsl.passes.decision_diagrams import Diagrams, TooLarge
 from archdsl.passes.shapes import FixedShape
 
-CUT_ABOVE = 512
+CUT_ABOVE = 1 << 12
 """Cells of the table of a function, above which it becomes an auxiliary variable."""
-MOST_CELLS = 1 << 14
+MOST_CELLS = 1 << 16
 """Cells of the greatest table that is made."""
 MOST_VALUES = 256
 """Values of an auxiliary variable."""

@@ -92,10 +92,20 @@ def _pieces(nodes: Iterable[Node]) -> dict[str, list[Node]]:
 
 def price_tables(closed: ClosedForm, price: Price) -> Tables:
     """The tables of a price over a space.  Raises Entangled."""
+    return _tables(closed, _terms(closed, price))
+
+
+def life_tables(closed: ClosedForm, node: str) -> Tables:
+    """The tables of a price that is 1 where a node lives and 0 elsewhere.  Raises KeyError."""
+    return _tables(closed, [closed.diagrams.map(int, closed.live[node])])
+
+
+def _tables(closed: ClosedForm, functions: Iterable[int]) -> Tables:
+    """The sum of some functions as tables."""
     d = closed.diagrams
     constant = 0.0
     roots: dict[int, int] = {}
-    for root in _terms(closed, price):
+    for root in functions:
         if d.is_leaf(root):
             constant += d.value(root)
         else:

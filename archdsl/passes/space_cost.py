@@ -12,8 +12,10 @@ import numpy as np
 from archdsl.ir import Graph
 from archdsl.passes.binding_pricer import BindingPricer
 from archdsl.passes.closed_form import ClosedForm, Entangled, closed_form
+from archdsl.passes.expected import Expected
+from archdsl.passes.extremes import Extreme, Sense, best_found, extreme
 from archdsl.passes.pricer import Pricer
-from archdsl.passes.pricing import Price, price_tables
+from archdsl.passes.pricing import Price, life_tables, price_tables
 from archdsl.passes.tables import Tables
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ class SpaceCost:
         self.graph = graph
         self._tables: dict[Price, Tables] = {}
         self._pricers: dict[Price, Pricer | BindingPricer] = {}
+        self._expected: dict[Price, Expected] = {}
 
     @cached_property
     def _closed(self) -> ClosedForm | Entangled:
@@ -77,6 +80,31 @@ class SpaceCost:
             return Pricer(self.tables(price))
         except Entangled:
             return BindingPricer(self.graph, price)
+
+    def expected(self, price: Price) -> Expected:
+        """The expected price as a function of probabilities.  Raises Entangled."""
+        found = self._expected.get(price)
+        if found is None:
+            found = self._expected[price] = Expected(self.tables(price))
+        return found
+
+    def life(self, node: str, probabilities: Mapping[str, Any] | None = None) -> float:
+        """The probability that a node (or mux) lives: that some output needs it.
+
+        Raises Entangled, and KeyError for a node that does not exist.
+        """
+        closed = self._closed
+        if isinstance(closed, Entangled):
+            raise closed
+        return Expected(life_tables(closed, node)).of(probabilities)
+
+    def extreme(self, price: Price, sense: Sense) -> Extreme:
+        """The cheapest ("least") or dearest ("most") network; says itself whether it is exact."""
+        pricer = self.pricer(price)
+        if isinstance(pricer, Pricer):
+            return extreme(self.tables(price), pricer, sense)
+        sizes = [d.size for d in self.graph.decisions.values()]
+        return best_found(pricer, sizes, sense, tries=64)
 
     def distribution(self, price: Price, networks: int, seed: int = 0) -> Distribution:
         """The prices of random networks."""

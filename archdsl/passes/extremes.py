@@ -1,0 +1,176 @@
+"""The cheapest and the dearest network of a space, exactly, with the decisions that reach them.
+
+Variables are decided one after another, each for all cases of those it interacts with (variable
+elimination: Dechter, "Bucket elimination", 1999), and the choices are read back in reverse.  Where a table
+would grow too large, what a variable takes part in is split, and each part decides for itself
+(mini-buckets: Dechter and Rish, 2003): that gives a bound, and the best network found is improved one
+decision at a time.  The result says which of the two it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from archdsl.passes.factoring import factored
+from archdsl.passes.tables import Classes, Table, Tables, common, gathered, size
+
+if TYPE_CHECKING:
+    from archdsl.passes.binding_pricer import BindingPricer
+    from archdsl.passes.pricer import Pricer
+
+MOST_CELLS = 1 << 22
+"""Cells of the greatest table on the way; above, the result is a bound."""
+TRIES = 2000
+"""Random networks from which the best one is looked for where the extreme is not exact."""
+Sense = Literal["least", "most"]
+
+
+@dataclass(frozen=True)
+class Extreme:
+    """The least or greatest price of a space.
+
+    `price` is that of the network of `outcomes`; no network goes beyond `bound`, which is the same where
+    it is `exact`, and None where nothing is known.
+    """
+
+    price: float
+    outcomes: tuple[int, ...]
+    bound: float | None
+
+    @property
+    def exact(self) -> bool:
+        return self.bound == self.price
+
+
+def extreme(tables: Tables, pricer: Pricer, sense: Sense) -> Extreme:
+    """The least or greatest price of a space in closed form."""
+    sign = 1.0 if sense == "least" else -1.0
+    search = _Elimination(factored(tables, 1 << 12), sign)
+    bound, outcomes = search.run()
+    if search.split:
+        found = best_found(pricer, tables.sizes, sense, start=outcomes)
+        return replace(found, bound=bound)
+    price = pricer.one(outcomes)
+    return Extreme(price, tuple(outcomes), price)
+
+
+def best_found(
+    pricer: Pricer | BindingPricer,
+    sizes: Sequence[int],
+    sense: Sense,
+    start: Sequence[int] = (),
+    tries: int = TRIES,
+) -> Extreme:
+    """The best of some random networks, improved one decision at a time; nothing is known beyond it."""
+    rng = np.random.default_rng(0)
+    rows = np.stack([rng.integers(0, n, tries) for n in sizes], axis=1) if sizes else np.zeros((1, 0), int)
+    if len(start):
+        rows = np.concatenate([np.asarray([start]), rows])
+    sign = 1.0 if sense == "least" else -1.0
+    prices = sign * pricer.many(rows)
+    best, at = float(prices.min()), rows[int(prices.argmin())]
+    improved = True
+    while improved:
+        neighbours = _neighbours(at, sizes)
+        prices = sign * pricer.many(neighbours) if len(neighbours) else np.array([best])
+        improved = bool(prices.min() < best)
+        if improved:
+            best, at = float(prices.min()), neighbours[int(prices.argmin())]
+    return Extreme(sign * best, tuple(int(o) for o in at), None)
+
+
+def _neighbours(at: Any, sizes: Sequence[int]) -> Any:
+    """All networks that differ in one decision."""
+    rows = []
+    for n, outcomes in enumerate(sizes):
+        for outcome in range(outcomes):
+            if outcome != at[n]:
+                row = at.copy()
+                row[n] = outcome
+                rows.append(row)
+    return np.array(rows)
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """The best class of a variable for every case of the others in the table; `of` are its outcomes."""
+
+    variable: int
+    scope: dict[int, Classes]
+    own: Classes
+    best: Any
+
+
+class _Elimination:
+    """Least sums of tables; `sign` -1 for greatest ones."""
+
+    def __init__(self, tables: Tables, sign: float):
+        self.sign, self.constant = sign, tables.constant
+        self.count, self.arities = len(tables.sizes), tables.arities
+        self.split = False
+        self.tables = [Table(t.variables, t.classes, sign * t.cells) for t in gathered(tables.terms, 1 << 10)]
+        self.definitions = {self.count + n: t for n, t in enumerate(tables.auxiliaries)}
+        self.tables += [self._indicator(v, t) for v, t in self.definitions.items()]
+
+    def _indicator(self, variable: int, table: Table) -> Table:
+        """0 where an auxiliary variable has its value, infinite elsewhere."""
+        values = self.arities[variable]
+        cells = np.where(table.cells[..., None] == np.arange(values), 0.0, np.inf)
+        scope = {**table.scope, variable: tuple(range(values))}
+        order = sorted(range(len(scope)), key=lambda n: list(scope)[n])
+        scope = dict(sorted(scope.items()))
+        return Table(tuple(scope), tuple(scope.values()), cells.transpose(order))
+
+    def run(self) -> tuple[float, list[int]]:
+        """The bound, which is reached where nothing was split, and the outcomes of the decisions."""
+        choices: list[_Choice] = []
+        while left := {v for t in self.tables for v in t.variables}:
+            choices.append(self._eliminate(min(left, key=lambda v: (self._cost(v), v))))
+        least = self.constant * self.sign + sum(float(t.cells) for t in self.tables)
+        return self.sign * least, self._read_back(choices)
+
+    def _cost(self, variable: int) -> int:
+        return size(common(t.scope for t in self.tables if variable in t.variables))
+
+    def _eliminate(self, variable: int) -> _Choice:
+        bucket = [t for t in self.tables if variable in t.variables]
+        kept = {id(t) for t in bucket}
+        self.tables = [t for t in self.tables if id(t) not in kept]
+        parts = _parts(bucket)
+        self.split |= len(parts) > 1
+        found = [self._least(variable, part) for part in parts]
+        return found[0]
+
+    def _least(self, variable: int, tables: Sequence[Table]) -> _Choice:
+        scope = common(t.scope for t in tables)
+        cells = np.zeros([max(c) + 1 for c in scope.values()])
+        for table in tables:
+            cells = cells + table.over(scope)
+        axis = list(scope).index(variable)
+        own = scope.pop(variable)
+        self.tables.append(Table(tuple(scope), tuple(scope.values()), cells.min(axis=axis)))
+        return _Choice(variable, scope, own, cells.argmin(axis=axis))
+
+    def _read_back(self, choices: Sequence[_Choice]) -> list[int]:
+        values: dict[int, int] = {}
+        for choice in reversed(choices):
+            case = tuple(classes[values[v]] for v, classes in choice.scope.items())
+            values[choice.variable] = choice.own.index(int(choice.best[case]))
+        return [values.get(n, 0) for n in range(self.count)]
+
+
+def _parts(tables: Sequence[Table]) -> list[list[Table]]:
+    """The tables in groups that each fit into one table; one group where that is possible."""
+    parts: list[list[Table]] = []
+    for table in sorted(tables, key=lambda t: -t.cells.size):
+        for part in parts:
+            if size(common([*(t.scope for t in part), table.scope])) <= MOST_CELLS:
+                part.append(table)
+                break
+        else:
+            parts.append([table])
+    return parts
