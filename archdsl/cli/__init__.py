@@ -20,6 +20,7 @@ _VERBS = {
     "explain": ("archdsl.cli.explain:explain", "Decisions and sizes, layers, or the page of an error code."),
     "compile": ("archdsl.cli.compile:compile_", "Make PyTorch, Python, ONNX, a diagram, or a layer table."),
     "viz": ("archdsl.cli.viz:viz", "Draw a network, a space, or the tree of its decisions."),
+    "cost": ("archdsl.cli.cost:cost", "What a network costs by layer, or the networks of a space."),
     "latency": ("archdsl.cli.latency:latency", "Time ops on this machine; estimate networks, with an error."),
     "diff": ("archdsl.cli.diff:diff", "Decisions, cells, layers and costs in which two specs differ."),
     "sample": ("archdsl.cli.sample:sample", "Random networks of a space, as .arch text."),

@@ -59,7 +59,7 @@ def bars(rows: Iterable[Bar], *, title: str, unit: str = "", format: Format | No
         y = _TOP + pitch * n
         middle, end = y + pitch / 2, left + scale * row.value
         parts.append(f"<g><title>{_e(row.label)}: {_e(_behind(row, write, unit))}</title>")
-        parts.append(_text(left - 6, middle + 4, _cut(row.label, int((left - 16) / _LETTER)), anchor="end"))
+        parts.append(_text(left - 6, middle + 4, _cut(row.label, round((left - 16) / _LETTER)), anchor="end"))
         parts.append(_rect(left, y + 3, scale * row.value, pitch - 6, BLUE))
         if row.spread:
             low, high = (

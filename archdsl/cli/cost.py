@@ -1,0 +1,103 @@
+"""`archdsl cost`: what a network costs, layer by layer, or what the networks of a space do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archdsl import atomic
+from archdsl.cli import cost_text, opening
+from archdsl.cli.settings import SetCommand, name_option, set_option
+
+if TYPE_CHECKING:
+    from archdsl.program import Network, Program, Space
+
+_EPILOG = """\b
+Examples:
+  archdsl cost specs/autortnet_a.arch                     layers, totals, memory, receptive field
+  archdsl cost specs/fasterseg_student.arch --dtype float16 --by primitive
+  archdsl cost specs/space.arch                           least, most, mean, quantiles
+  archdsl cost specs/autortnet_a.arch --space             of the space that it was found in
+  archdsl cost specs/space.arch -o report.html            with pictures
+"""
+
+
+@click.command(cls=SetCommand, epilog=_EPILOG)
+@click.argument("spec", metavar="SPEC")
+@name_option
+@click.option("--space", "of_space", is_flag=True, help="Of the space of the file, or of a network's space.")
+@click.option(
+    "--samples", type=click.IntRange(1, 10_000_000), default=None, metavar="N",
+    help="Random networks of a space for its quantiles (default: 100,000; 300 where each must be bound).",
+)  # fmt: skip
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the random networks.")
+@click.option(
+    "--dtype", type=click.Choice(["float32", "float16", "bfloat16", "int8"]), default="float32",
+    show_default=True, help="Of activations, for traffic and memory.",
+)  # fmt: skip
+@click.option(
+    "--by", type=click.Choice(["op", "primitive"]), default="op", show_default=True,
+    help="A row of a network's table for each declared op, or for each primitive.",
+)  # fmt: skip
+@set_option
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.html",
+    help="Write a page with pictures.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+def cost(
+    spec: str,
+    name: str | None,
+    of_space: bool,
+    samples: int | None,
+    seed: int,
+    dtype: str,
+    by: Any,
+    settings: dict[str, Any],
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Parameters, MACs (FLOPs = 2 × MACs), activation traffic and memory, receptive field.
+
+    All per image.  Of a space: the least and greatest with their networks, the mean when every decision
+    is uniform, and quantiles of random networks; what the space requires is not looked at.
+    """
+    from archdsl.program import Network
+
+    program = opening.load(spec)
+    target = _space(program, name, settings) if of_space else opening.target(program, name, settings)
+    if isinstance(target, Network):
+        found = cost_text.of_network(target, dtype, by)
+        text, page = cost_text.network_text, cost_text.network_page
+    else:
+        found = cost_text.of_space(target, samples, seed)
+        text, page = cost_text.space_text, cost_text.space_page
+    if output is not None:
+        atomic.write_text(output, page(found))
+        click.echo(f"wrote {output}", err=True)
+    elif not as_json:
+        click.echo(text(found), nl=False)
+    if as_json:
+        import json
+
+        data = {k: v for k, v in found.items() if not k.startswith("_")}
+        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def _space(program: Program, name: str | None, settings: dict[str, Any]) -> Space | Network:
+    """The space that is meant by `--space`: of that name, of the file, or of the network."""
+    from archdsl.program import Program as AnyProgram
+    from archdsl.spec.elaborate import origin_of
+
+    chosen = opening.chosen(program, name)
+    declared = program.networks.get(chosen)
+    if declared is None:
+        return program.space(chosen, **settings)
+    if declared.origin is not None:
+        home, origin = origin_of(program.unit, declared)
+        return AnyProgram(home).space(origin.name.id, **settings)
+    if name is None and program.spaces:
+        return program.space(None, **settings)
+    raise click.UsageError(f"{chosen} is from no space")

@@ -1,0 +1,289 @@
+"""What `archdsl cost` finds, as values that JSON knows, as text, and as a page with pictures.
+
+Keys that begin with an underscore are for the pictures only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from archdsl.cli.numbers import plural, shape, thousands
+from archdsl.cli.tables import table
+
+if TYPE_CHECKING:
+    from archdsl.passes.extremes import Extreme
+    from archdsl.passes.space_cost import SpaceCost
+    from archdsl.program import Network, Space
+
+_SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+_NAMES = {"params": "parameters", "macs": "MACs"}
+_BAR = 40
+
+
+def of_network(network: Network, dtype: str, by: Any) -> dict[str, Any]:
+    """The costs of a network, in total and by layer."""
+    from archdsl.passes.cost import network_cost
+    from archdsl.passes.layers import layer_table
+    from archdsl.passes.shapes import infer
+
+    graph = network.graph
+    shapes = infer(graph)
+    found = network_cost(graph, shapes, dtype)
+    members: dict[str, list[str]] = {}
+    for node, item in graph.nodes.items():
+        row = getattr(item, "instance", None) if by == "op" else None
+        members.setdefault(row or node, []).append(node)
+    layers = []
+    for layer in layer_table(graph, by):
+        nodes = [found.nodes[n] for n in members[layer.name]]
+        last = found.nodes[members[layer.name][-1]]
+        layers.append(
+            {
+                "name": layer.name,
+                "op": layer.op,
+                "shape": list(layer.shape),
+                "params": layer.params,
+                "macs": layer.macs,
+                "traffic_bytes": sum(n.traffic_bytes for n in nodes),
+                "memory_bytes": max(n.memory_bytes for n in nodes),
+                "receptive_field": [last.receptive_field.rows, last.receptive_field.columns],
+            }
+        )
+    field = found.receptive_field
+    return {
+        "network": network.name,
+        "params": found.params,
+        "macs": found.macs,
+        "flops": found.flops,
+        "dtype": dtype,
+        "traffic_bytes": found.traffic_bytes,
+        "peak_memory_bytes": found.memory.peak_bytes,
+        "peak_memory_at": found.memory.at,
+        "receptive_field": {"rows": field.rows, "columns": field.columns, "whole": list(field.whole)},
+        "layers": layers,
+        "_field": str(field),
+    }
+
+
+def _totals(found: dict[str, Any]) -> list[tuple[str, str]]:
+    where = f" (while `{found['peak_memory_at']}` runs)" if found["peak_memory_at"] else ""
+    return [
+        ("parameters", thousands(found["params"])),
+        ("MACs", f"{thousands(found['macs'])} ({thousands(found['flops'])} FLOPs = 2 × MACs)"),
+        ("traffic", f"{_bytes(found['traffic_bytes'])} of activations read and written, {found['dtype']}"),
+        ("peak memory", f"{_bytes(found['peak_memory_bytes'])} of activations{where}"),
+        ("receptive field", found["_field"]),
+    ]
+
+
+def _layer_rows(found: dict[str, Any]) -> tuple[tuple[str, ...], list[list[str]]]:
+    head = ("name", "op", "shape", "parameters", "MACs", "traffic", "memory", "sees")
+    rows = [
+        [
+            r["name"], r["op"], shape(r["shape"]), thousands(r["params"]), thousands(r["macs"]),
+            _bytes(r["traffic_bytes"]), _bytes(r["memory_bytes"]), shape(r["receptive_field"]),
+        ]
+        for r in found["layers"]
+    ]  # fmt: skip
+    return head, rows
+
+
+def network_text(found: dict[str, Any]) -> str:
+    """The table of layers, and the totals."""
+    head, rows = _layer_rows(found)
+    lines = [f"{name:<16} {value}" for name, value in _totals(found)]
+    return table(head, rows, numeric=(2, 3, 4, 5, 6, 7)) + "\n" + "\n".join(lines) + "\n"
+
+
+def network_page(found: dict[str, Any]) -> str:
+    """The same with bars by layer."""
+    from archdsl.report.charts import Bar, Section, bars, page, short
+
+    charts = []
+    for key, title in (("macs", "MACs"), ("params", "Parameters"), ("traffic_bytes", "Activation traffic")):
+        rows = [Bar(r["name"], float(r[key])) for r in found["layers"] if r[key]]
+        largest = sorted(rows, key=lambda bar: -bar.value)[:40]
+        shown = [bar for bar in rows if bar in largest]
+        note = f", the largest {len(shown)} of {len(rows)}" if len(shown) < len(rows) else ""
+        unit, write = ("B", short) if key == "traffic_bytes" else ("", short)
+        charts.append(bars(shown, title=f"{title} by layer{note}", unit=unit, format=write))
+    head, rows_ = _layer_rows(found)
+    return page(
+        f"Cost of {found['network']}",
+        [
+            Section("Totals, per image", head=("what", "how much"), rows=_totals(found)),
+            Section("By layer", charts=charts),
+            Section("Layers", head=head, rows=rows_),
+        ],
+    )
+
+
+def of_space(space: Space, samples: int | None, seed: int) -> dict[str, Any]:
+    """What the networks of a space cost: extremes, expectation under uniform decisions, quantiles."""
+    from archdsl.passes.pricing import MACS, PARAMS
+    from archdsl.passes.space_cost import SpaceCost, random_outcomes
+
+    cost = SpaceCost(space.graph)
+    count = samples or (300 if cost.entangled else 100_000)
+    outcomes = random_outcomes(space.graph, count, seed)
+    found: dict[str, Any] = {
+        "space": space.name,
+        "decisions": len(space.decisions),
+        "networks": str(space.size) if space.size < 10**15 else f"{float(space.size):.3g}",
+        "samples": count,
+        "seed": seed,
+        "closed_form": cost.entangled is None,
+    }
+    if cost.entangled is not None:
+        found["why_not"] = cost.entangled
+    drawn = {}
+    for price in (PARAMS, MACS):
+        values = cost.pricer(price).many(outcomes)
+        drawn[price.name] = values
+        found[price.name] = _prices(cost, price, sorted(values.tolist()))
+    found["_params"], found["_macs"] = drawn["params"].tolist(), drawn["macs"].tolist()
+    return found
+
+
+def _prices(cost: SpaceCost, price: Any, values: list[float]) -> dict[str, Any]:
+    def at(share: float) -> float:
+        return values[min(len(values) - 1, int(share * len(values)))]
+
+    return {
+        "least": _extreme(cost, cost.extreme(price, "least")),
+        "most": _extreme(cost, cost.extreme(price, "most")),
+        "expected": None if cost.entangled else cost.expected(price).of(),
+        "sampled_mean": sum(values) / len(values),
+        "quantiles": {f"{share:g}": at(share) for share in _SHARES},
+    }
+
+
+def _extreme(cost: SpaceCost, found: Extreme) -> dict[str, Any]:
+    return {
+        "value": int(found.price),
+        "exact": found.exact,
+        "bound": None if found.bound is None else int(found.bound),
+        "decisions": cost.decisions(found.outcomes),
+    }
+
+
+def space_text(found: dict[str, Any]) -> str:
+    """Extremes, means and quantiles, a histogram of MACs, and the networks of the extremes."""
+    lines = [f"{found['space']}: {plural(found['decisions'], 'decision')}, {found['networks']} networks", ""]
+    if not found["closed_form"]:
+        lines += [
+            f"No closed form ({found['why_not']}): what is said to be least and most is the best",
+            "found, not proved, and the mean is of random networks.",
+            "",
+        ]
+    lines += [table(("", "parameters", "MACs"), _space_rows(found), numeric=(1, 2))]
+    lines += [f"MACs of {found['samples']:,} random networks", *_histogram(found["_macs"]), ""]
+    for which in ("least", "most"):
+        for name, label in _NAMES.items():
+            extreme = found[name][which]
+            lines += [f"{which} {label}: {_value(extreme)}", *_decisions(extreme["decisions"]), ""]
+    return "\n".join(lines)
+
+
+def _space_rows(found: dict[str, Any]) -> list[list[str]]:
+    both = [found["params"], found["macs"]]
+    rows = [["least", *(_value(p["least"]) for p in both)]]
+    rows += [
+        [f"{float(share):.0%} have less than", *(thousands(round(p["quantiles"][share])) for p in both)]
+        for share in both[0]["quantiles"]
+    ]
+    rows += [["most", *(_value(p["most"]) for p in both)]]
+    if both[0]["expected"] is not None:
+        rows.append(["expected, all uniform", *(thousands(round(p["expected"])) for p in both)])
+    rows.append(["mean of the random ones", *(thousands(round(p["sampled_mean"])) for p in both)])
+    return rows
+
+
+def _value(extreme: dict[str, Any]) -> str:
+    text: str = thousands(extreme["value"])
+    if extreme["exact"]:
+        return text
+    bound = extreme["bound"]
+    return f"{text} found" + (f", bound {thousands(bound)}" if bound is not None else ", no bound")
+
+
+def _decisions(decisions: dict[str, str]) -> list[str]:
+    """Decisions in lines of a readable width."""
+    lines, line = [], " "
+    for path, outcome in decisions.items():
+        part = f" {path} = {outcome},"
+        if len(line) + len(part) > 100:
+            lines.append(line)
+            line = " "
+        line += part
+    return [*lines, line.rstrip(",")]
+
+
+def _histogram(values: list[float]) -> list[str]:
+    from archdsl.report.charts import binned, short
+
+    edges, counts = binned(values, 16)
+    most = max(counts)
+    return [
+        f"{short(low):>6} to {short(high):<6} {'#' * round(_BAR * count / most)} {count:,}"
+        for low, high, count in zip(edges, edges[1:], counts, strict=False)
+    ]
+
+
+def space_page(found: dict[str, Any]) -> str:
+    """Histograms, parameters against MACs with the cheapest on either side, and the table."""
+    from archdsl.report.charts import Point, Section, histogram, page, scatter
+
+    charts = []
+    for name, label in _NAMES.items():
+        marks = [(which, float(found[name][which]["value"])) for which in ("least", "most")]
+        if found[name]["expected"] is not None:
+            marks.insert(1, ("expected", found[name]["expected"]))
+        charts.append(
+            histogram(
+                found[f"_{name}"], title=f"{label} of {found['samples']:,} random networks",
+                x_label=f"{label} per image", marks=marks,
+            )
+        )  # fmt: skip
+    both = list(zip(found["_params"], found["_macs"], strict=True))
+    front = _front(both)
+    points = [Point(x, y) for x, y in both[:2000]] + [Point(x, y, strong=True) for x, y in front]
+    title = "Parameters against MACs: random networks, and those that none of them beats in both"
+    charts.append(scatter(points, title=title, x_label="parameters", y_label="MACs", path=front))
+    text = [f"{plural(found['decisions'], 'decision')}, {found['networks']} networks."]
+    if not found["closed_form"]:
+        text.append(f"No closed form ({found['why_not']}): least and most are the best found, not proved.")
+    rows = [
+        [f"{which} {label}", _value(found[name][which]), "; ".join(_pairs(found[name][which]["decisions"]))]
+        for which in ("least", "most")
+        for name, label in _NAMES.items()
+    ]
+    return page(
+        f"Cost of the networks of {found['space']}",
+        [
+            Section("Distribution", text=text, charts=charts),
+            Section("Figures", head=("", "parameters", "MACs"), rows=_space_rows(found)),
+            Section("Networks of the extremes", head=("which", "value", "decisions"), rows=rows),
+        ],
+    )
+
+
+def _pairs(decisions: dict[str, str]) -> list[str]:
+    return [f"{path} = {outcome}" for path, outcome in decisions.items()]
+
+
+def _front(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points that no other one beats in both."""
+    front: list[tuple[float, float]] = []
+    for x, y in sorted(set(points)):
+        if not front or y < front[-1][1]:
+            front.append((x, y))
+    return front
+
+
+def _bytes(count: int) -> str:
+    """A size in the unit that fits: `512 B`, `1.5 KiB`, `117.0 MiB`."""
+    for unit, factor in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count} B"
