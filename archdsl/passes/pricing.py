@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from archdsl import ops
 from archdsl.ir import Graph, Node
-from archdsl.passes.closed_form import MOST_CELLS, Applied, ClosedForm, joint_cells
+from archdsl.passes.closed_form import MOST_CELLS, Applied, ClosedForm, Entangled, joint_cells
+from archdsl.passes.decision_diagrams import TooLarge
 from archdsl.passes.memory import BYTES
 from archdsl.passes.shapes import FixedShape, infer
 from archdsl.passes.sharing import computed_nodes
@@ -91,8 +92,11 @@ def _pieces(nodes: Iterable[Node]) -> dict[str, list[Node]]:
 
 
 def price_tables(closed: ClosedForm, price: Price) -> Tables:
-    """The tables of a price over a space.  Raises Entangled."""
-    return _tables(closed, _terms(closed, price))
+    """The tables of a price over a space.  Raises Entangled, after which the closed form is used up."""
+    try:
+        return _tables(closed, _terms(closed, price))
+    except TooLarge as error:
+        raise Entangled(f"the tables of {price.name} take more than {error}") from error
 
 
 def life_tables(closed: ClosedForm, node: str) -> Tables:

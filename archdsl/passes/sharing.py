@@ -72,6 +72,8 @@ def _fitting(closed: ClosedForm, roots: Iterable[int], name: str) -> list[int]:
 Value = tuple[str, int]
 """What a node computes: its own name and 0, or, where others may compute the same, a name and a number."""
 
+_OTHER: Value = ("", -1)
+
 
 class _Values:
     """What each node computes, as a function of decisions: equal where nodes compute the same."""
@@ -85,57 +87,84 @@ class _Values:
         self.known: dict[Any, Value] = {}
 
     def run(self) -> dict[str, int]:
+        wanted = self._wanted()
         for name, item in self.closed.graph.nodes.items():
             if isinstance(item, Mux):
-                found = dict.fromkeys(item.inputs)
-                roots = _fitting(self.closed, [self.source[s] for s in found], name)
-                cases = dict(zip(found, roots, strict=True))
-                self.source[name] = choose(self.d, item, self.closed.selectors[name], cases)
-            else:
-                self._node(item)
+                if name in wanted:
+                    self.source[name] = self._picked(item)
+                continue
+            self.own[name] = self._own(item) if name in self.twins.of else self.d.leaf((name, 0))
+            if name in wanted:
+                self.source[name] = self._passed_on(item)
         return self.own
 
-    def _node(self, node: Node) -> None:
-        twins = self.twins.of.get(node.name, ())
-        root = self.closed.contexts[node.name]
-        contexts = [c for leaf in self.d.leaves(root) if (c := self.d.value(leaf)) is not None]
-        if not twins:
-            self.own[node.name] = self.source[node.name] = self.d.leaf((node.name, 0))
-            if all(c.applied is not None for c in contexts):
-                return
-        ports = {p for c in contexts if twins or c.applied is None for p in c.ports}
-        read = [self.source[i] if p in ports else self.d.none for p, i in enumerate(node.inputs)]
-        root, *read = _fitting(self.closed, (root, *read), node.name)
+    def _wanted(self) -> set[str]:
+        """The tensors of which it matters what they are: twins read them, or nodes that pass them on."""
+        wanted: set[str] = set()
+        for name, item in reversed(list(self.closed.graph.nodes.items())):
+            if isinstance(item, Mux):
+                wanted.update(item.inputs if name in wanted else ())
+                continue
+            if name in self.twins.of:
+                wanted.update(item.inputs)
+            if name in wanted:
+                wanted.update(item.inputs[port] for port in self._passing_ports(item))
+        return wanted
 
-        def value(context: Context | None, *sources: Value | None) -> Value | None:
+    def _contexts(self, node: Node) -> list[Context]:
+        root = self.closed.contexts[node.name]
+        return [c for leaf in self.d.leaves(root) if (c := self.d.value(leaf)) is not None]
+
+    def _passing_ports(self, node: Node) -> set[int]:
+        return {c.ports[0] for c in self._contexts(node) if c.applied is None}
+
+    def _picked(self, mux: Mux) -> int:
+        found = dict.fromkeys(mux.inputs)
+        roots = _fitting(self.closed, [self.source[s] for s in found], mux.name)
+        return choose(self.d, mux, self.closed.selectors[mux.name], dict(zip(found, roots, strict=True)))
+
+    def _passed_on(self, node: Node) -> int:
+        """What the output of a node is: what it computes, or its input where it does nothing."""
+        own, ports = self.own[node.name], self._passing_ports(node)
+        if not ports:
+            return own
+        read = [self.source[i] if p in ports else self.d.none for p, i in enumerate(node.inputs)]
+
+        def output(context: Context | None, computed: Value, *sources: Value | None) -> Value | None:
             if context is None:
                 return None
-            if context.applied is None:
-                return sources[context.ports[0]]
-            if not twins:
-                return (node.name, 0)
-            return self._value(node, twins, context, tuple([sources[p] for p in context.ports]))
+            return sources[context.ports[0]] if context.applied is None else computed
 
-        def own(context: Context | None, found: Value | None) -> Value | None:
-            return None if context is None or context.applied is None else found
+        roots = _fitting(self.closed, (self.closed.contexts[node.name], own, *read), node.name)
+        return self.d.map(output, *roots)
 
-        found = self.source[node.name] = self.d.map(value, root, *read)
-        if twins:
-            self.own[node.name] = self.d.map(own, *_fitting(self.closed, (root, found), node.name))
-
-    def _value(
-        self, node: Node, twins: Iterable[Node], context: Context, sources: tuple[Value | None, ...]
-    ) -> Value | None:
-        """What a node computes of these tensors; not told apart where no twin may compute it too."""
-        given = [source for source in sources if source is not None]
-        if len(given) < len(sources):
-            return None  # auxiliary variables that contradict each other: in no network
-        read = {self.twins.kind(name) for name, _ in given}
-        if not any(self.twins.may_read(twin, read) for twin in twins):
-            return (node.name, 0)
+    def _own(self, node: Node) -> int:
+        """What a node computes; not told apart where no twin may compute it too."""
+        twins = self.twins.of[node.name]
         place = None if self.across_ops else node.instance
-        key = (context.applied, place, sources)
-        return self.known.setdefault(key, (node.name, len(self.known) + 1))
+        read = [self._of_interest(self.source[i], twins) for i in node.inputs]
+
+        def value(context: Context | None, *sources: Value | None) -> Value | None:
+            if context is None or context.applied is None:
+                return None
+            given = tuple([sources[p] for p in context.ports])
+            if None in given:
+                return None  # auxiliary variables that contradict each other: in no network
+            if _OTHER in given:
+                return (node.name, 0)
+            return self.known.setdefault((context.applied, place, given), (node.name, len(self.known) + 1))
+
+        roots = _fitting(self.closed, (self.closed.contexts[node.name], *read), node.name)
+        return self.d.map(value, *roots)
+
+    def _of_interest(self, root: int, twins: Iterable[Node]) -> int:
+        """A tensor, not told apart where it is one that no twin may read."""
+        kinds = {kind for twin in twins for kind in self.twins.read_by(twin)}
+
+        def value(found: Value | None) -> Value | None:
+            return found if found is None or self.twins.kind(found[0]) in kinds else _OTHER
+
+        return self.d.map(value, root)
 
 
 class _Twins:
@@ -161,10 +190,9 @@ class _Twins:
             name = up
         return name
 
-    def may_read(self, node: Node, kinds: Iterable[str]) -> bool:
-        """Whether a node may read tensors of all these kinds."""
-        possible = {self.kind(s) for i in node.inputs for s in self._possible[i]}
-        return possible.issuperset(kinds)
+    def read_by(self, node: Node) -> set[str]:
+        """The kinds of the tensors that a node may read."""
+        return {self.kind(s) for i in node.inputs for s in self._possible[i]}
 
     def _find(self, node: Node, op: Any) -> None:
         """Notes the twins of a node among those before it."""

@@ -65,7 +65,11 @@ class SpaceCost:
             closed = self._closed
             if isinstance(closed, Entangled):
                 raise closed
-            found = self._tables[price] = price_tables(closed, price)
+            try:
+                found = self._tables[price] = price_tables(closed, price)
+            except Entangled:
+                del self._closed  # it is full; other prices need less of it
+                raise
         return found
 
     def pricer(self, price: Price) -> Pricer | BindingPricer:
