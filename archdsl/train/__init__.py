@@ -1,0 +1,1 @@
+"""Training and scoring of networks: the loop, and what it is made of."""

@@ -1,0 +1,30 @@
+"""Values that change as a run goes on: learning rates, temperatures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+Kind = Literal["cosine", "poly", "linear", "exponential", "constant"]
+
+
+def schedule(kind: Kind, first: float, last: float, power: float = 0.9) -> Callable[[float], float]:
+    """From progress (0 at the start, 1 at the end) to a value between `first` and `last`.
+
+    `power` is that of "poly"; "constant" stays at `first`.  Raises ValueError for an unknown kind, and for
+    "exponential" between values that are not above zero.
+    """
+    if kind == "exponential" and min(first, last) <= 0:
+        raise ValueError(f"an exponential schedule from {first} to {last}")
+    shapes: dict[str, Callable[[float], float]] = {
+        "cosine": lambda p: last + (first - last) * (1 + math.cos(math.pi * p)) / 2,
+        "poly": lambda p: last + (first - last) * (1 - p) ** power,
+        "linear": lambda p: first + (last - first) * p,
+        "exponential": lambda p: first * (last / first) ** p,
+        "constant": lambda p: first,
+    }
+    if kind not in shapes:
+        raise ValueError(f"no schedule {kind}")
+    value = shapes[kind]
+    return lambda progress: value(min(1.0, max(0.0, progress)))
