@@ -29,7 +29,7 @@ def by_sorting(
     if kept > valid.sum():
         return losses[valid].mean()
     at = p.flatten().sort().values[min(p.numel(), kept) - 1]
-    return losses[valid & (p <= max(threshold, float(at)))].mean()
+    return losses[valid & (p <= max(threshold, float(at.detach())))].mean()
 
 
 @pytest.mark.parametrize("sharpness", [-3.0, 1.0, 6.0, 12.0])
