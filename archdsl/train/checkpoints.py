@@ -78,11 +78,11 @@ class Keeper:
 
         Older checkpoints beyond `keep` go, and so do those of later steps, which a resumed run left behind.
         """
-        path = self.folder / f"step-{step:09d}.pt"
+        path = self.path(step)
         save_state(path, state)
         there = self.steps()
         for old in [*there[there.index(step) + self.keep :], *there[: there.index(step)]]:
-            self._path(old).unlink(missing_ok=True)
+            self.path(old).unlink(missing_ok=True)
         return path
 
     def latest(self) -> tuple[int, dict[str, Any]] | None:
@@ -90,9 +90,9 @@ class Keeper:
         self.passed_over = []
         for step in self.steps():
             try:
-                return step, load_state(self._path(step))
+                return step, load_state(self.path(step))
             except SpecError as error:
-                self.passed_over.append((self._path(step), error.diagnostics[0].headline))
+                self.passed_over.append((self.path(step), error.diagnostics[0].headline))
         return None
 
     def steps(self) -> list[int]:
@@ -102,7 +102,8 @@ class Keeper:
         found = (_NAME.fullmatch(path.name) for path in self.folder.iterdir())
         return sorted((int(match[1]) for match in found if match), reverse=True)
 
-    def _path(self, step: int) -> Path:
+    def path(self, step: int) -> Path:
+        """Where the checkpoint of a step is."""
         return self.folder / f"step-{step:09d}.pt"
 
 

@@ -1,0 +1,31 @@
+"""An exponential moving average of a network's weights."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+
+class Average:
+    """A copy of a module whose parameters follow it slowly; its buffers are those of the module.
+
+    The average of n steps takes min(decay, (1 + n) / (10 + n)) of what it was, so that the random weights
+    of the start do not stay in it.
+    """
+
+    def __init__(self, module: nn.Module, decay: float):
+        self.module = copy.deepcopy(module).eval().requires_grad_(False)
+        self.decay = decay
+        self.steps = 0
+
+    @torch.no_grad()
+    def follow(self, module: nn.Module) -> None:
+        """Takes in the weights after a step."""
+        kept = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        self.steps += 1
+        own, new = list(self.module.parameters()), list(module.parameters())
+        torch._foreach_lerp_(own, new, 1 - kept)  # type: ignore[arg-type]
+        for mine, theirs in zip(self.module.buffers(), module.buffers(), strict=True):
+            mine.copy_(theirs)

@@ -1,0 +1,105 @@
+"""What a network sees in images, and how much of it is right.
+
+Shapes: B images, K classes, H × W pixels.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (the usual name)
+from torch import nn
+
+from archdsl.data.batches import whole
+from archdsl.data.dataset import Dataset
+from archdsl.train.metrics import Confusion
+from archdsl.train.processes import Processes
+
+Size = tuple[int, int]
+
+_STEPS = (8, 16, 32, 64, 128)
+
+
+def at_size(logits_BKHW: torch.Tensor, size: Size) -> torch.Tensor:
+    """Logits at the size of the labels, bilinearly, corners not aligned; in single precision."""
+    if tuple(logits_BKHW.shape[-2:]) == tuple(size):
+        return logits_BKHW
+    return F.interpolate(logits_BKHW.float(), size=size, mode="bilinear", align_corners=False)
+
+
+def fitting(module: nn.Module, size: Size) -> Size | None:
+    """The smallest size that a network can take and that holds `size`; None where it takes none such.
+
+    Tried without numbers, on torch's meta device: first the size itself, then multiples of 8, 16 and so on.
+    """
+    empty = _without_numbers(module)
+    tried = [size, *((_up(size[0], step), _up(size[1], step)) for step in _STEPS)]
+    return next((one for one in tried if _runs(empty, one)), None)
+
+
+def padded(images_B3HW: torch.Tensor, size: Size) -> torch.Tensor:
+    """Images with zeros (the mean colour) below and to the right, up to a size."""
+    height, width = images_B3HW.shape[-2:]
+    return F.pad(images_B3HW, (0, size[1] - width, 0, size[0] - height))
+
+
+def logits_of(module: nn.Module, images_B3HW: torch.Tensor, fit: Size) -> torch.Tensor:
+    """Logits at the images' own size, for which they are padded to `fit`."""
+    height, width = images_B3HW.shape[-2:]
+    logits_BKHW = at_size(module(padded(images_B3HW, fit)), fit)
+    return logits_BKHW[..., :height, :width]
+
+
+@torch.inference_mode()
+def score(module: nn.Module, dataset: Dataset, processes: Processes, size: Size | None = None) -> Confusion:
+    """The confusion matrix of a network, in its eval mode, at the resolution of the labels.
+
+    Images are resized to `size`, and padded where the network cannot take that.  The processes share the
+    work; each gets the whole matrix.  Raises SpecError about files, ValueError where no padding helps.
+    """
+    was_training = module.training
+    module.eval()
+    confusion = Confusion(len(dataset.classes))
+    fits: dict[Size, Size] = {}
+    for i in range(processes.rank, len(dataset), processes.world):
+        batch = whole(dataset, i, size)
+        images_B3HW = batch.images_B3HW.to(processes.device)
+        here = (images_B3HW.shape[-2], images_B3HW.shape[-1])
+        if here not in fits:
+            fits[here] = demand_fitting(module, here)
+        logits_BKHW = at_size(logits_of(module, images_B3HW, fits[here]), _size(batch.masks_BHW))
+        confusion.add(logits_BKHW.argmax(1), batch.masks_BHW.to(processes.device))
+    confusion.matrix = processes.sum(confusion.matrix)
+    module.train(was_training)
+    return confusion
+
+
+def demand_fitting(module: nn.Module, size: Size) -> Size:
+    """As `fitting`.  Raises ValueError where there is none."""
+    fit = fitting(module, size)
+    if fit is None:
+        raise ValueError(f"the network takes no image of {size[0]} × {size[1]}, padded or not")
+    return fit
+
+
+def _size(masks_BHW: torch.Tensor) -> Size:
+    return masks_BHW.shape[-2], masks_BHW.shape[-1]
+
+
+def _up(side: int, step: int) -> int:
+    return -(-side // step) * step
+
+
+def _without_numbers(module: nn.Module) -> nn.Module:
+    import copy
+
+    memo = {id(p): nn.Parameter(p.detach().to("meta"), False) for p in module.parameters()}
+    memo |= {id(b): b.detach().to("meta") for b in module.buffers()}  # type: ignore[misc]
+    return copy.deepcopy(module, memo).eval()
+
+
+def _runs(empty: nn.Module, size: Size) -> bool:
+    try:
+        found = empty(torch.empty(1, 3, *size, device="meta"))
+    except (RuntimeError, ValueError):
+        return False
+    return isinstance(found, torch.Tensor) and found.dim() == 4

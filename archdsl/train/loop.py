@@ -1,0 +1,245 @@
+"""Training of a network: SGD, an average of the weights, evaluation, and going on after an interruption.
+
+Shapes: B images, K classes, H × W pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from archdsl.data.augmentation import Augmentation
+from archdsl.data.batches import Batch, Batches, prefetched
+from archdsl.data.dataset import Splits
+from archdsl.diagnostics import SpecError
+from archdsl.train.average import Average
+from archdsl.train.evaluation import at_size, score
+from archdsl.train.faults import Diverged, bad_parameter, demand_finite, explain_memory, is_out_of_memory
+from archdsl.train.losses import loss_named
+from archdsl.train.metrics import Confusion
+from archdsl.train.processes import Processes
+from archdsl.train.recipe import Recipe, optimiser
+from archdsl.train.recording import Journal
+from archdsl.train.run_folder import RunFolder
+from archdsl.train.schedules import schedule
+from archdsl.train.synchronised import synchronise
+from archdsl.train.weights import save_weights
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What happened: after a step, or, where `iou` is there, after an evaluation."""
+
+    step: int
+    steps: int
+    epoch: int
+    loss: float
+    lr: float
+    miou: float | None = None
+    iou: tuple[float | None, ...] = ()
+
+
+class Interrupted(Exception):
+    """A run was asked to stop, and can go on from the checkpoint that it wrote."""
+
+    def __init__(self, step: int, checkpoint: Path):
+        super().__init__(f"stopped after step {step}")
+        self.step, self.checkpoint = step, checkpoint
+
+
+class Training:
+    """One run.  `module` is trained in place; `metadata` goes into the files of weights."""
+
+    def __init__(
+        self, module: nn.Module, splits: Splits, recipe: Recipe, folder: RunFolder, processes: Processes,
+        metadata: Mapping[str, str],
+    ):  # fmt: skip
+        layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
+        self.module = module.to(processes.device, memory_format=layout).train()  # type: ignore[call-overload]
+        self.splits, self.recipe, self.folder, self.processes = splits, recipe, folder, processes
+        self.metadata = metadata
+        self.layout = layout
+        processes.same_weights(self.module)
+        self.average = Average(self.module, recipe.ema) if recipe.ema > 0 else None
+        synchronise(self.module, processes)
+        self.optimiser = optimiser(self.module, recipe)
+        self.scaler = torch.amp.GradScaler(processes.device.type, enabled=recipe.amp == "float16")
+        self.lr = schedule("poly", recipe.lr, 0.0, recipe.power)
+        change = Augmentation(recipe.crop, recipe.scale, recipe.flip, recipe.colour)
+        self.batches = Batches(
+            splits.train, recipe.batch, change, recipe.seed, processes.rank, processes.world
+        )
+        self.steps = recipe.epochs * self.batches.steps_per_epoch
+        self.step, self.best = 0, -1.0
+        self.keeper = folder.checkpoints
+        self.journal = Journal(folder.journal) if processes.is_first else None
+
+    def restore(self) -> int:
+        """Takes the newest readable checkpoint, if there is one; returns the step it goes on after."""
+        found = self.keeper.latest()
+        if found is not None:
+            self.step, state = found
+            self._load(state)
+        if self.journal is not None:
+            self.journal.cut(found[1]["journal"] if found else 0)
+        return self.step
+
+    def run(self, report: Callable[[Progress], None], stop: Callable[[], bool] = lambda: False) -> float:
+        """Trains to the end; returns the best mIoU on the validation part.
+
+        `report` is told of every step and evaluation.  When `stop` says so, in any of the processes, a
+        checkpoint is written and Interrupted raised.  Raises SpecError: ARCH915 where numbers are not
+        finite any more, ARCH916 where memory does not suffice, ARCH917 where the disk is full.
+        """
+        try:
+            for step, batch in self._batches():
+                loss = self._train(step, batch)
+                self.step = step + 1
+                stopping = self._told(loss, stop(), batch, report)
+                self._after(report)
+                if stopping and self.step < self.steps:
+                    raise Interrupted(self.step, self._save())
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise SpecError([explain_memory(error, self._last_good())]) from error
+        finally:
+            if self.journal is not None:
+                self.journal.close()
+        return self.best
+
+    def _batches(self) -> Iterator[tuple[int, Batch]]:
+        return prefetched(self.batches, self.step, self.steps)
+
+    def _train(self, step: int, batch: Batch) -> torch.Tensor:
+        # What is random in layers depends on the step alone, so that a resumed run draws the same.
+        torch.manual_seed(self.recipe.seed * 1_000_003 + step * self.processes.world + self.processes.rank)
+        lr = self.lr(step / self.steps)
+        for group in self.optimiser.param_groups:
+            group["lr"] = lr
+        loss = self._loss(batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(self.scaler.scale(loss))
+        self.processes.mean_gradients(self.module.parameters())
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        if self.average is not None:
+            self.average.follow(self.module)
+        return loss.detach()
+
+    def _loss(self, batch: Batch) -> torch.Tensor:
+        device = self.processes.device
+        images_B3HW = batch.images_B3HW.to(device, memory_format=self.layout, non_blocking=True)
+        masks_BHW = batch.masks_BHW.to(device, non_blocking=True)
+        with self._precision():
+            logits_BKHW = self.module(images_B3HW)
+        logits_BKHW = at_size(logits_BKHW, (masks_BHW.shape[-2], masks_BHW.shape[-1]))
+        return loss_named(self.recipe.loss, logits_BKHW, masks_BHW)
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        if self.recipe.amp is None:
+            return nullcontext()
+        return torch.autocast(self.processes.device.type, getattr(torch, self.recipe.amp))
+
+    def _told(self, loss: torch.Tensor, stop: bool, batch: Batch, report: Callable[[Progress], None]) -> bool:
+        """Writes the step down; returns whether any process was asked to stop."""
+        both = self.processes.sum(torch.stack([loss.double(), loss.new_tensor(stop, dtype=torch.float64)]))
+        mean, stops = both.tolist()
+        mean /= self.processes.world
+        demand_finite(mean, self.step, self.module, lambda: self._loss(batch), self._last_good())
+        now = self._progress(mean)
+        self._write({"kind": "step", "step": now.step, "epoch": now.epoch, "loss": now.loss, "lr": now.lr})
+        report(now)
+        return bool(stops)
+
+    def _after(self, report: Callable[[Progress], None]) -> None:
+        """Evaluates and saves where it is time to."""
+        epoch, within = divmod(self.step, self.batches.steps_per_epoch)
+        if within == 0 and (epoch % self.recipe.evaluate_every == 0 or self.step == self.steps):
+            self._evaluate(report)
+        if within == 0 or self.step % self.recipe.checkpoint_every == 0:
+            self._save()
+
+    def _evaluate(self, report: Callable[[Progress], None]) -> None:
+        with self._precision():
+            confusion = score(self.evaluated, self.splits.val, self.processes)
+        miou, iou = _plain(confusion)
+        now = self._progress(0.0, miou, iou)
+        self._write(
+            {"kind": "evaluation", "step": now.step, "epoch": now.epoch, "miou": miou, "iou": list(iou),
+             "accuracy": _number(confusion.accuracy())}
+        )  # fmt: skip
+        if self.processes.is_first:
+            self._keep_weights(miou)
+        self.best = max(self.best, miou)
+        report(now)
+
+    def _keep_weights(self, miou: float) -> None:
+        told = {**self.metadata, "step": str(self.step), "miou": f"{miou:.4f}"}
+        save_weights(self.folder.last_weights, self.evaluated, told)
+        if miou > self.best:
+            save_weights(self.folder.best_weights, self.evaluated, told)
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The network that is evaluated and kept: the average, where there is one."""
+        return self.average.module if self.average is not None else self.module
+
+    def _progress(
+        self, loss: float, miou: float | None = None, iou: tuple[float | None, ...] = ()
+    ) -> Progress:
+        epoch = (self.step - 1) // self.batches.steps_per_epoch
+        return Progress(self.step, self.steps, epoch, loss, self.lr((self.step - 1) / self.steps), miou, iou)
+
+    def _write(self, record: Mapping[str, Any]) -> None:
+        if self.journal is not None:
+            self.journal.write(record)
+
+    def _save(self) -> Path:
+        """Writes a checkpoint, by the first process; refuses to keep weights that are no numbers."""
+        bad = bad_parameter(self.module)
+        if bad is not None:
+            raise Diverged(self.step, bad, self._last_good())
+        if self.journal is None:
+            return self.keeper.path(self.step)
+        self.journal.sync()
+        state = {
+            "module": dict(self.module.state_dict()),
+            "average": dict(self.average.module.state_dict()) if self.average else None,
+            "average_steps": self.average.steps if self.average else 0,
+            "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "best": self.best,
+            "journal": len(self.journal),
+        }
+        return self.keeper.save(self.step, state)
+
+    def _load(self, state: Mapping[str, Any]) -> None:
+        self.module.load_state_dict(state["module"])
+        if self.average is not None:
+            self.average.module.load_state_dict(state["average"])
+            self.average.steps = state["average_steps"]
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.best = state["best"]
+
+    def _last_good(self) -> Path | None:
+        steps = self.keeper.steps()
+        return self.keeper.path(steps[0]) if steps else None
+
+
+def _plain(confusion: Confusion) -> tuple[float, tuple[float | None, ...]]:
+    """mIoU (0 where nothing is labelled) and IoU by class (None where a class is absent)."""
+    miou = confusion.mean_iou()
+    return (0.0 if math.isnan(miou) else miou), tuple(_number(x) for x in confusion.iou().tolist())
+
+
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value

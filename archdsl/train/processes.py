@@ -1,0 +1,97 @@
+"""One process or several: ranks as torchrun starts them, and what they compute together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from archdsl.diagnostics import Diagnostic, SpecError
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Process `rank` of `world`, computing on `device`."""
+
+    rank: int
+    world: int
+    device: torch.device
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the process that writes files and talks."""
+        return self.rank == 0
+
+    def mean_gradients(self, params: Iterable[nn.Parameter]) -> None:
+        """Replaces gradients by their means over all processes, in one exchange.
+
+        A process that has no gradient of a parameter counts as zero; where none has one, there is none after.
+        """
+        if self.world == 1:
+            return
+        wanted = [p for p in params if p.requires_grad]
+        there = torch.tensor([float(p.grad is not None) for p in wanted], device=self.device)
+        flat = [p.grad.float().flatten() if p.grad is not None else p.new_zeros(p.numel()) for p in wanted]
+        whole = self.sum(torch.cat([there, *flat]))
+        counts, *means = torch.split(whole, [len(wanted), *(p.numel() for p in wanted)])
+        for p, mean, count in zip(wanted, means, counts.tolist(), strict=True):
+            p.grad = (mean / self.world).view_as(p).to(p.dtype) if count else None
+
+    def sum(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The sum over all processes, on the tensor's own device; the tensor is left alone."""
+        if self.world == 1:
+            return tensor
+        total = tensor.to(self.device, copy=True)
+        dist.all_reduce(total)
+        return total.to(tensor.device)
+
+    def same_weights(self, module: nn.Module) -> None:
+        """Gives every process the parameters and buffers of the first."""
+        if self.world > 1:
+            for tensor in module.state_dict().values():
+                dist.broadcast(tensor, src=0)
+
+    def wait(self) -> None:
+        """Returns when every process has come here."""
+        if self.world > 1:
+            dist.barrier()
+
+    def stop(self) -> None:
+        """Leaves the group."""
+        if self.world > 1:
+            dist.destroy_process_group()
+
+
+def processes(device: str | None = None) -> Processes:
+    """This process as torchrun started it (gloo on the CPU, NCCL on CUDA), or the only one.
+
+    `device` is "cpu", "cuda" or "cuda:N"; by default CUDA where there is some.  Raises SpecError (ARCH920)
+    for a device that is not there.
+    """
+    rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    where = _device(device, int(os.environ.get("LOCAL_RANK", "0")))
+    if where.type == "cuda":
+        torch.cuda.set_device(where)
+    if world > 1:
+        dist.init_process_group("nccl" if where.type == "cuda" else "gloo")
+    return Processes(rank, world, where)
+
+
+def _device(asked: str | None, local_rank: int) -> torch.device:
+    name = asked or ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(f"cuda:{local_rank}" if name == "cuda" else name)
+    except RuntimeError as error:
+        raise SpecError(
+            [Diagnostic("ARCH920", f"`{name}` is no device", help="cpu, cuda, cuda:1")]
+        ) from error
+    there = {"cpu": 1, "cuda": torch.cuda.device_count()}.get(device.type, 0)
+    if (device.index or 0) >= there:
+        headline = f"there is no device `{device}` here"
+        has = f"{there} CUDA devices" if device.type == "cuda" else "cpu and cuda are known"
+        raise SpecError([Diagnostic("ARCH920", headline, help=f"{has}; the CPU is --device cpu")])
+    return device

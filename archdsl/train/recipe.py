@@ -1,0 +1,53 @@
+"""How a network is trained: the settings, and the optimiser that they make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from archdsl.train.losses import Loss
+
+Amp = Literal["bfloat16", "float16"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.  `batch` counts the images of all processes; `crop` is (height, width)."""
+
+    crop: tuple[int, int]
+    epochs: int = 100
+    batch: int = 8
+    lr: float = 0.01
+    power: float = 0.9
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    loss: Loss = "ohem"
+    ema: float = 0.999
+    """Decay of the average of the weights, which is what is evaluated and kept; 0 for none."""
+    scale: tuple[float, float] = (0.5, 2.0)
+    flip: bool = True
+    colour: float = 0.0
+    seed: int = 0
+    amp: Amp | None = None
+    channels_last: bool = False
+    evaluate_every: int = 1
+    """Epochs between evaluations; the last epoch is always evaluated."""
+    checkpoint_every: int = 200
+    """Steps between checkpoints; the end of an epoch always has one."""
+
+
+def optimiser(module: nn.Module, recipe: Recipe) -> torch.optim.SGD:
+    """SGD with momentum.  Kernels decay; biases, and the parameters of normalisations, do not."""
+    params = [p for p in module.parameters() if p.requires_grad]
+    kernels = [p for p in params if p.dim() > 1]
+    rest = [p for p in params if p.dim() <= 1]
+    groups: list[dict[str, Any]] = [
+        {"params": kernels, "weight_decay": recipe.weight_decay},
+        {"params": rest, "weight_decay": 0.0},
+    ]
+    return torch.optim.SGD(
+        [group for group in groups if group["params"]], lr=recipe.lr, momentum=recipe.momentum
+    )

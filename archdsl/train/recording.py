@@ -1,0 +1,194 @@
+"""What a run writes down: a manifest of what it was started with, and a journal of what happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from archdsl import atomic
+from archdsl.diagnostics import Diagnostic, SpecError
+
+_PACKAGES = ("archdsl", "torch", "numpy", "pillow", "safetensors")
+
+
+class Journal:
+    """An append-only file of JSON lines.
+
+    Opening it drops a last line that was cut off when the run was killed.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data = path.read_bytes() if path.exists() else b""
+        self._ends = _line_ends(data)
+        self._file = path.open("ab")
+        self._file.truncate(self._ends[-1])
+
+    def __len__(self) -> int:
+        """How many records there are."""
+        return len(self._ends) - 1
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Appends a record, which is in the file when this returns.  Numbers must be finite, or None."""
+        line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode("utf-8") + b"\n"
+        self._file.write(line)
+        self._file.flush()
+        self._ends.append(self._ends[-1] + len(line))
+
+    def records(self) -> list[dict[str, Any]]:
+        """All records, oldest first."""
+        return [json.loads(line) for line in self.path.read_bytes().splitlines()]
+
+    def cut(self, length: int) -> None:
+        """Drops all records beyond the first `length`: those after the checkpoint that a run goes on from.
+
+        Raises SpecError (ARCH911) where there are fewer.
+        """
+        if length > len(self):
+            headline = f"{self.path} has {len(self)} lines; the checkpoint was written after {length}"
+            raise SpecError(
+                [Diagnostic("ARCH911", headline, help="the run cannot be continued: start again")]
+            )
+        del self._ends[length + 1 :]
+        self._file.truncate(self._ends[-1])
+
+    def sync(self) -> None:
+        """Returns when all records are on disk, also if the machine loses power."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """The records of a journal that somebody else may be writing: its whole lines."""
+    data = path.read_bytes()
+    return [json.loads(line) for line in data[: _line_ends(data)[-1]].splitlines()]
+
+
+class Manifest(BaseModel):
+    """What a run was started with.
+
+    `spec_sha256` is of the network or space; `data` and `settings` are plain values by name, the data's
+    fingerprints among them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: str
+    version: int = 1
+    name: str
+    spec: str
+    spec_sha256: str
+    data: dict[str, Any]
+    settings: dict[str, Any]
+    seed: int
+    device: str
+    command: list[str]
+    versions: dict[str, str]
+    machine: str
+
+    def write(self, path: Path) -> None:
+        """Replaces the file as a whole."""
+        atomic.write_text(path, self.model_dump_json(indent=2) + "\n")
+
+
+def manifest(
+    kind: str, *, name: str, spec: str, spec_sha256: str, data: Mapping[str, Any],
+    settings: Mapping[str, Any], seed: int, device: str, command: Sequence[str],
+) -> Manifest:  # fmt: skip
+    """The manifest of a run of a kind ("train", "search") on this machine."""
+    return Manifest(
+        format=f"archdsl/{kind}-run",
+        name=name,
+        spec=spec,
+        spec_sha256=spec_sha256,
+        data=json.loads(json.dumps(dict(data))),  # as it will be when read back: tuples are lists
+        settings=json.loads(json.dumps(dict(settings))),
+        seed=seed,
+        device=device,
+        command=list(command),
+        versions={"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},
+        machine=platform.platform(),
+    )
+
+
+def read_manifest(path: Path, kind: str) -> Manifest:
+    """Reads a manifest.  Raises SpecError (ARCH911) where it is none of a run of this kind."""
+    try:
+        found = Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise SpecError([_no_run(path, "there is no manifest.json")]) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise SpecError([_no_run(path, f"{where}: {first['msg']}" if where else first["msg"])]) from error
+    if found.format != f"archdsl/{kind}-run":
+        raise SpecError([_no_run(path, f"it is of another kind, {found.format}")])
+    return found
+
+
+def differences(before: Manifest, now: Manifest, free: Sequence[str] = ()) -> list[str]:
+    """In what a run would not be the same if it went on: the spec, the data, the settings, the seed.
+
+    `free` are settings that may change.  The machine and the versions may too.
+    """
+    found = []
+    if before.spec_sha256 != now.spec_sha256:
+        found.append(
+            f"the spec: {before.name} {before.spec_sha256[:12]}, now {now.name} {now.spec_sha256[:12]}"
+        )
+    if before.seed != now.seed:
+        found.append(f"seed: {before.seed}, now {now.seed}")
+    for part in ("data", "settings"):
+        old, new = getattr(before, part), getattr(now, part)
+        names = [name for name in {**old, **new} if name not in free and old.get(name) != new.get(name)]
+        label = "data " if part == "data" else ""
+        found += [f"{label}{name}: {old.get(name)}, now {new.get(name)}" for name in names]
+    return found
+
+
+def refuse_differences(folder: Path, different: Sequence[str]) -> None:
+    """Raises SpecError (ARCH912) where a run would go on as another one."""
+    if different:
+        headline = f"{folder} is a run of something else"
+        help = f"{'; '.join(different)}. Start a new run in another folder"
+        raise SpecError([Diagnostic("ARCH912", headline, help=help)])
+
+
+def _line_ends(data: bytes) -> list[int]:
+    """Where the whole lines end that are JSON objects, up to the first that is none; 0 in front."""
+    ends = [0]
+    for line in data.splitlines(keepends=True):
+        if not line.endswith(b"\n") or not _is_record(line):
+            break
+        ends.append(ends[-1] + len(line))
+    return ends
+
+
+def _is_record(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def _no_run(path: Path, why: str) -> Diagnostic:
+    return Diagnostic("ARCH911", f"{path.parent} is no run that could go on: {why}")

@@ -1,0 +1,59 @@
+"""Batch normalisation over the batch of all processes, also on the CPU (torch's own is for GPUs)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.distributed.nn import functional as together
+
+from archdsl.train.processes import Processes
+
+
+class SynchronisedBatchNorm2d(nn.BatchNorm2d):
+    """A BatchNorm2d that shares its parameters and buffers with the one it is made of.
+
+    Each of `world` processes must have as many values of a channel as the others.
+    """
+
+    def __init__(self, of: nn.BatchNorm2d, world: int):
+        super().__init__(of.num_features, of.eps, of.momentum, of.affine, of.track_running_stats)
+        self._parameters, self._buffers = of._parameters, of._buffers
+        self.world = world
+
+    def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            return super().forward(x_BCHW)
+        exact_BCHW = x_BCHW.float()
+        own_C = exact_BCHW.mean((0, 2, 3))
+        mean_C = _mean(own_C, self.world)
+        spread_C = exact_BCHW.var((0, 2, 3), correction=0) + (own_C - mean_C) ** 2
+        var_C = _mean(spread_C, self.world)
+        self._note(mean_C.detach(), var_C.detach(), self.world * x_BCHW.numel() // x_BCHW.shape[1])
+        scale_C = torch.rsqrt(var_C + self.eps)
+        shift_C = -mean_C * scale_C
+        if self.affine:
+            scale_C, shift_C = scale_C * self.weight, shift_C * self.weight + self.bias
+        return torch.addcmul(shift_C[:, None, None], exact_BCHW, scale_C[:, None, None]).to(x_BCHW.dtype)
+
+    def _note(self, mean_C: torch.Tensor, var_C: torch.Tensor, count: int) -> None:
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        self.num_batches_tracked += 1
+        weight = self.momentum if self.momentum is not None else 1 / float(self.num_batches_tracked)
+        self.running_mean.lerp_(mean_C, weight)
+        self.running_var.lerp_(var_C * (count / max(1, count - 1)), weight)
+
+
+def _mean(x_C: torch.Tensor, world: int) -> torch.Tensor:
+    total_C: torch.Tensor = together.all_reduce(x_C)  # type: ignore[no-untyped-call]
+    return total_C / world
+
+
+def synchronise(module: nn.Module, processes: Processes) -> None:
+    """Replaces the batch normalisations of a module, in place, where there is more than one process."""
+    if processes.world == 1:
+        return
+    for parent in list(module.modules()):
+        for name, child in list(parent.named_children()):
+            if type(child) is nn.BatchNorm2d:
+                setattr(parent, name, SynchronisedBatchNorm2d(child, processes.world))

@@ -1,0 +1,106 @@
+"""Weights as safetensors that say which network they are of, what they learned from, and the licence."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from archdsl import atomic
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.program import Network
+from archdsl.spec.decompile import written_out
+
+SPEC = "spec_sha256"
+"""The key of the metadata that holds the hash of the network."""
+
+_SIZE = re.compile(r"^(  input \w+: \[\d+), \d+, \d+\]", re.MULTILINE)
+
+
+def network_text(network: Network) -> str:
+    """The network in canonical .arch text, written in full."""
+    return written_out(network.graph)
+
+
+def network_hash(network: Network) -> str:
+    """SHA-256 of `network_text` without the size of the input, on which weights do not depend."""
+    return hashlib.sha256(_SIZE.sub(r"\1, H, W]", network_text(network)).encode("utf-8")).hexdigest()
+
+
+def save_weights(path: Path, module: nn.Module, metadata: Mapping[str, str], half: bool = False) -> None:
+    """Writes parameters and buffers.  `metadata[SPEC]` should be the hash of the network.
+
+    With `half`, as float16, but for tensors with numbers beyond its range.
+    """
+    tensors = {
+        name: (_halved(tensor) if half else tensor)
+        .detach()
+        .cpu()
+        .clone(memory_format=torch.contiguous_format)
+        for name, tensor in module.state_dict().items()
+    }
+    with atomic.replacing(path) as temporary:
+        save_file(tensors, temporary, metadata={"format": "pt", **metadata})
+
+
+def load_weights(path: Path, module: nn.Module, expected_hash: str | None) -> dict[str, str]:
+    """Reads weights into a module, which keeps its precision; returns the metadata.
+
+    Raises SpecError: ARCH914 for what is no file of weights, ARCH913 for weights of another network, which
+    says what differs.  The hash is not looked at where `expected_hash` is None.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = dict(file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except SafetensorError as error:
+        headline = f"{path} is no file of weights: it ends too early or is no safetensors"
+        raise SpecError([Diagnostic("ARCH914", headline)]) from error
+    different = _differences(tensors, module.state_dict())
+    if different or (expected_hash is not None and metadata.get(SPEC) != expected_hash):
+        raise SpecError([_another(path, metadata, expected_hash, different)])
+    module.load_state_dict(tensors)
+    return metadata
+
+
+def _halved(tensor: torch.Tensor) -> torch.Tensor:
+    if not tensor.is_floating_point():
+        return tensor
+    half = tensor.half()
+    return half if torch.equal(half.isfinite(), tensor.isfinite()) else tensor
+
+
+def _differences(found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]) -> list[str]:
+    lacking = [f"`{name}` is not in it" for name in wanted if name not in found]
+    extra = [f"`{name}` is not in the network" for name in found if name not in wanted]
+    shapes = [
+        f"`{name}` is {_sizes(found[name])} in it and {_sizes(wanted[name])} in the network"
+        for name in wanted
+        if name in found and found[name].shape != wanted[name].shape
+    ]
+    return shapes + lacking + extra
+
+
+def _sizes(tensor: torch.Tensor) -> str:
+    return " × ".join(map(str, tensor.shape)) or "one number"
+
+
+def _another(
+    path: Path, metadata: Mapping[str, str], expected: str | None, different: list[str]
+) -> Diagnostic:
+    name = metadata.get("name", "unknown")
+    headline = f"{path} holds weights of another network, `{name}`"
+    if different:
+        more = f", and {len(different) - 3} more differ" if len(different) > 3 else ""
+        why = "; ".join(different[:3]) + more
+    elif SPEC not in metadata:
+        why = "every tensor fits, but the file does not say which network it is of"
+    else:
+        why = f"every tensor fits, but its spec has hash {metadata[SPEC][:12]}, not {(expected or '')[:12]}"
+    return Diagnostic("ARCH913", headline, help=f"{why}; take the spec that it was trained with")
