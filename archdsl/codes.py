@@ -1,7 +1,7 @@
 """Every diagnostic code and its one-phrase title; each has a page in `docs/errors`.
 
 ARCH0xx files and imports, 1xx syntax, 2xx names, kinds, settings and units, 3xx shapes, 4xx decisions and
-requirements, 5xx networks given as decisions, 6xx searches, 7xx budgets, 8xx backends.
+requirements, 5xx networks given as decisions, 6xx searches, 7xx budgets, 8xx backends, 9xx data.
 """
 
 from __future__ import annotations
@@ -103,6 +103,7 @@ CODES: dict[str, str] = {
     "ARCH711": "too much to evaluate",
     "ARCH712": "a set or range that is too large",
     "ARCH801": "a network is too large to be built",
+    "ARCH802": "a space without a supernet",
     "ARCH820": "not a latency table",
     "ARCH821": "a latency table of other conditions",
     "ARCH822": "a foreign latency table that cannot be read",
@@ -114,6 +115,16 @@ CODES: dict[str, str] = {
     "ARCH851": "a graph is too large for its text form",
     "ARCH860": "a picture of this kind cannot be made here",
     "ARCH861": "Graphviz makes no picture of this",
+    "ARCH900": "data that is not there",
+    "ARCH901": "images and masks that do not belong together",
+    "ARCH902": "an image that cannot be read",
+    "ARCH903": "a mask without a label for each pixel",
+    "ARCH904": "a label that is no class",
+    "ARCH905": "images of different sizes",
+    "ARCH906": "settings of data that cannot be",
+    "ARCH907": "a list of classes that cannot be used",
+    "ARCH908": "more classes than the network tells apart",
+    "ARCH909": "a folder with too many files",
 }
 # fmt: on
 
@@ -133,6 +144,7 @@ _GROUPS = {
     "6": "Searches",
     "7": "Limits",
     "8": "Backends",
+    "9": "Data",
 }
 
 

@@ -31,6 +31,7 @@ ROOMS = (
     "program",
     "devices",
     "report",
+    "data",
     "cli",
 )
 """Low to high: a room imports only rooms that stand before it."""

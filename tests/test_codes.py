@@ -38,6 +38,16 @@ NOT_FROM_ONE_TEXT: dict[str, str] = {
     "ARCH851": "the text form of a graph is no spec",
     "ARCH860": "what is installed decides, not the spec",
     "ARCH861": "Graphviz and time decide, not the spec",
+    "ARCH900": "about the files of a dataset",
+    "ARCH901": "about the files of a dataset",
+    "ARCH902": "about the files of a dataset",
+    "ARCH903": "about the files of a dataset",
+    "ARCH904": "about the files of a dataset",
+    "ARCH905": "about the files of a dataset",
+    "ARCH906": "found when a search opens its data",
+    "ARCH907": "about the files of a dataset",
+    "ARCH908": "about a network and a dataset",
+    "ARCH909": "about the files of a dataset",
 }
 """Codes that the text of one spec cannot produce, and why; their pages show commands or files instead."""
 

@@ -1,0 +1,7 @@
+"""Datasets, their checks, and batches.  torch is imported where tensors are made."""
+
+from archdsl.data.augmentation import Augmentation
+from archdsl.data.batches import Batch, Batches, prefetched, whole
+from archdsl.data.checking import check_data
+from archdsl.data.dataset import IGNORE, Dataset, Sample, Splits
+from archdsl.data.opening import open_data

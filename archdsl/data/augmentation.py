@@ -1,0 +1,88 @@
+"""Random changes of an image and its labels: scale and crop, flip, colour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from archdsl.data.dataset import IGNORE, Sample
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+"""Of ImageNet, for channels in 0..1."""
+
+_PADDING = tuple(round(255 * mean) for mean in MEAN)
+_GREY = np.array((0.299, 0.587, 0.114), np.float32)
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """`crop` is (height, width), the image's own size where None; `scale` the range of a factor to its sides.
+
+    `colour` is how far brightness, contrast and saturation may be from 1.
+    """
+
+    crop: tuple[int, int] | None
+    scale: tuple[float, float] | None = (0.5, 2.0)
+    flip: bool = True
+    colour: float = 0.0
+
+
+def augmented(sample: Sample, how: Augmentation, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
+    """Image and labels of the size of the crop; what lies outside of the image is grey and `IGNORE`."""
+    scale = rng.uniform(*how.scale) if how.scale else 1.0
+    size = how.crop or sample.mask.shape
+    image, mask = _cropped(sample, (size[0], size[1]), scale, rng)
+    if how.flip and rng.random() < 0.5:
+        image, mask = image[:, ::-1], mask[:, ::-1]
+    if how.colour > 0:
+        image = recoloured(image, *rng.uniform(1 - how.colour, 1 + how.colour, 3))
+    return image, mask
+
+
+def _cropped(
+    sample: Sample, size: tuple[int, int], scale: float, rng: np.random.Generator
+) -> tuple[Pixels, Pixels]:
+    """A crop of the scaled image.  Only what is seen is resized, which halves the time for large images."""
+    if scale == 1.0 and size == sample.mask.shape:
+        return sample.image, sample.mask
+    (top, bottom, y0, y1), (left, right, x0, x1) = (
+        _window(full, wanted, scale, rng) for full, wanted in zip(sample.mask.shape, size, strict=True)
+    )
+    box, seen = (x0, y0, x1, y1), (right - left, bottom - top)
+    image = np.empty((*size, 3), np.uint8)
+    image[:] = _PADDING
+    image[top:bottom, left:right] = _resized(sample.image, seen, box, Image.Resampling.BILINEAR)
+    mask = np.full(size, IGNORE, np.uint8)
+    mask[top:bottom, left:right] = _resized(sample.mask, seen, box, Image.Resampling.NEAREST)
+    return image, mask
+
+
+def _resized(
+    pixels: Pixels, seen: tuple[int, int], box: tuple[float, float, float, float], how: Image.Resampling
+) -> Pixels:
+    return np.asarray(Image.fromarray(pixels).resize(seen, how, box))
+
+
+def _window(full: int, wanted: int, scale: float, rng: np.random.Generator) -> tuple[int, int, float, float]:
+    """Along one side: from where to where the crop is filled, and from where to where in the source."""
+    scaled = max(1, round(full * scale))
+    start = int(rng.integers(min(0, scaled - wanted), max(0, scaled - wanted) + 1))
+    first, end = max(0, start), min(scaled, start + wanted)
+    return first - start, end - start, first * full / scaled, end * full / scaled
+
+
+def recoloured(image: Pixels, brightness: float, contrast: float, saturation: float) -> Pixels:
+    """An image with its brightness, then its contrast and its saturation multiplied."""
+    pixels = image.astype(np.float32) * np.float32(brightness)
+    grey = pixels @ _GREY
+    middle = grey.mean()
+    pixels = grey[..., None] + (pixels - grey[..., None]) * np.float32(saturation)
+    pixels = middle + (pixels - middle) * np.float32(contrast)
+    clipped: Pixels = np.clip(pixels + 0.5, 0, 255).astype(np.uint8)
+    return clipped

@@ -1,0 +1,123 @@
+"""Batches as a pure function of seed and step, so that a resumed run sees what an uninterrupted one does.
+
+B batch, C channels, H height, W width.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from archdsl.data.augmentation import MEAN, STD, Augmentation, Pixels, augmented
+from archdsl.data.dataset import Dataset
+from archdsl.diagnostics import Diagnostic, SpecError
+
+if TYPE_CHECKING:
+    import torch
+
+_ORDER, _CHANGE = 0, 1
+"""What random numbers are for: each purpose has a stream of its own."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images, float32, normalised by the mean and deviation of ImageNet; class ids or `IGNORE`, int64."""
+
+    images_B3HW: torch.Tensor
+    masks_BHW: torch.Tensor
+
+
+class Batches:
+    """The batches of one of `world` processes; `batch` counts the samples of all of them together.
+
+    What a position of a batch holds does not depend on `world`; process `rank` has positions rank, rank +
+    world, …  Raises SpecError (ARCH906) where a batch cannot be dealt out evenly.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch: int,
+        augmentation: Augmentation,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+    ):
+        if batch < 1 or batch % world:
+            headline = f"a batch of {batch} cannot be dealt to {world} processes"
+            raise SpecError([Diagnostic("ARCH906", headline, help="set `batch` to a multiple of them")])
+        self.dataset, self.augmentation, self.seed = dataset, augmentation, seed
+        self.size, self.rank, self.world = batch, rank, world
+        self.steps_per_epoch = max(1, len(dataset) // batch)
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a step, counted from 0.  Raises SpecError (ARCH902 to ARCH905) about its files."""
+        epoch, within = divmod(step, self.steps_per_epoch)
+        order = np.random.default_rng((_ORDER, self.seed, epoch)).permutation(len(self.dataset))
+        samples = []
+        for position in range(self.rank, self.size, self.world):
+            sample = self.dataset[int(order[(within * self.size + position) % len(order)])]
+            rng = np.random.default_rng((_CHANGE, self.seed, step, position))
+            samples.append(augmented(sample, self.augmentation, rng))
+        return _stacked(samples)
+
+
+def whole(dataset: Dataset, i: int, size: tuple[int, int] | None = None) -> Batch:
+    """One image as it is, resized to `size` (height, width); its labels always at their own size."""
+    sample = dataset[i]
+    image = sample.image
+    if size is not None and size != image.shape[:2]:
+        image = np.asarray(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BILINEAR))
+    return Batch(_normalised([image]), _ids([sample.mask]))
+
+
+def prefetched(
+    batches: Batches, first_step: int, last_step: int, workers: int = 1
+) -> Iterator[tuple[int, Batch]]:
+    """Steps first_step to last_step - 1 with their batches, made ahead by threads.
+
+    The threads end with the iteration, also when it is left early (`close`) or a batch raises.
+    """
+    steps = iter(range(first_step, last_step))
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="batches")
+    try:
+        ahead = deque((step, pool.submit(batches.batch, step)) for step in islice(steps, workers + 1))
+        while ahead:
+            step, future = ahead.popleft()
+            batch = future.result()
+            ahead.extend((step, pool.submit(batches.batch, step)) for step in islice(steps, 1))
+            yield step, batch
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _stacked(samples: list[tuple[Pixels, Pixels]]) -> Batch:
+    sizes = {mask.shape for _, mask in samples}
+    if len(sizes) > 1:
+        told = " and ".join(f"{h} × {w}" for h, w in sorted(sizes)[:3])
+        raise SpecError(
+            [Diagnostic("ARCH905", f"images of {told} in one batch", help="set `crop = [height, width]`")]
+        )
+    images, masks = zip(*samples, strict=True)
+    return Batch(_normalised(list(images)), _ids(list(masks)))
+
+
+def _normalised(images: list[Pixels]) -> torch.Tensor:
+    import torch
+
+    images_B3HW = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
+    mean, std = (torch.tensor(x).view(3, 1, 1) * 255 for x in (MEAN, STD))
+    return images_B3HW.contiguous().sub_(mean).div_(std)
+
+
+def _ids(masks: list[Pixels]) -> torch.Tensor:
+    import torch
+
+    return torch.from_numpy(np.stack(masks)).long()

@@ -1,0 +1,30 @@
+"""CamVid in the layout of SegNet: `train/`, `trainannot/`, `val/`, `valannot/`, `test/`, `testannot/`.
+
+Brostow, Fauqueur, Cipolla, Pattern Recognition Letters 30(2), 2009; licence CC BY-NC.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from archdsl.data.dataset import IGNORE
+from archdsl.data.files import Files
+from archdsl.data.listing import files, pairs
+from archdsl.data.reading import labels
+
+CLASSES = (
+    "sky", "building", "pole", "road", "sidewalk", "tree",
+    "sign", "fence", "car", "pedestrian", "bicyclist",
+)  # fmt: skip
+COLOURS = (
+    (128, 128, 128), (128, 0, 0), (192, 192, 128), (128, 64, 128), (0, 0, 192), (128, 128, 0),
+    (192, 128, 128), (64, 64, 128), (64, 0, 128), (64, 64, 0), (0, 128, 192),
+)  # fmt: skip
+_VOID = 11
+
+
+def camvid(root: Path, part: str) -> Files:
+    """A part of CamVid, for example `train`.  Raises SpecError (ARCH900, ARCH901, ARCH909)."""
+    table = labels({id: id for id in range(len(CLASSES))} | {_VOID: IGNORE})
+    found = pairs(files(root / part), files(root / f"{part}annot"))
+    return Files("camvid", CLASSES, COLOURS, found, table)

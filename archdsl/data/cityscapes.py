@@ -1,0 +1,57 @@
+"""Cityscapes in its official layout: `leftImg8bit/PART/CITY/`, `gtFine/PART/CITY/`.
+
+Cordts et al., CVPR 2016 (arXiv:1604.01685); terms at cityscapes-dataset.com.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from archdsl.data.dataset import IGNORE
+from archdsl.data.files import Files
+from archdsl.data.listing import files, folders, pairs
+from archdsl.data.reading import Table, labels
+
+CLASSES = (
+    "road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign", "vegetation",
+    "terrain", "sky", "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle",
+)  # fmt: skip
+COLOURS = (
+    (128, 64, 128), (244, 35, 232), (70, 70, 70), (102, 102, 156), (190, 153, 153),
+    (153, 153, 153), (250, 170, 30), (220, 220, 0), (107, 142, 35), (152, 251, 152),
+    (70, 130, 180), (220, 20, 60), (255, 0, 0), (0, 0, 142), (0, 0, 70),
+    (0, 60, 100), (0, 80, 100), (0, 0, 230), (119, 11, 32),
+)  # fmt: skip
+"""By train id, as in the dataset's scripts (`labels.py`)."""
+
+_EVALUATED = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+"""The label ids of the 19 classes, in the order of their train ids."""
+
+_IMAGE, _IDS, _TRAIN_IDS = "_leftImg8bit.png", "_gtFine_labelIds.png", "_gtFine_labelTrainIds.png"
+
+
+def cityscapes(root: Path, part: str) -> Files:
+    """A part of Cityscapes, for example `train`.  Raises SpecError (ARCH900, ARCH901, ARCH909).
+
+    Masks are `labelIds`; where a part has none, `labelTrainIds`.
+    """
+    images = _under(root / "leftImg8bit" / part, _IMAGE)
+    masks, table = _under(root / "gtFine" / part, _IDS), _label_ids()
+    if not masks:
+        masks, table = _under(root / "gtFine" / part, _TRAIN_IDS), labels({i: i for i in range(len(CLASSES))})
+    return Files("cityscapes", CLASSES, COLOURS, pairs(images, masks, _frame), table)
+
+
+def _under(folder: Path, ending: str) -> list[Path]:
+    cities = folders(folder)
+    return [path for city in cities for path in files(city, (ending.lower(),))]
+
+
+def _frame(path: Path) -> str:
+    """`aachen_000000_000019`, which an image and its masks share."""
+    return path.name.removesuffix(_IMAGE).removesuffix(_IDS).removesuffix(_TRAIN_IDS)
+
+
+def _label_ids() -> Table:
+    others = dict.fromkeys(range(34), IGNORE)
+    return labels(others | {label: id for id, label in enumerate(_EVALUATED)})

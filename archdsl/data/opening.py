@@ -1,0 +1,98 @@
+"""Datasets by name.  Nothing but folders is read here; `check_data` looks into the files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from archdsl.data.camvid import camvid
+from archdsl.data.cityscapes import cityscapes
+from archdsl.data.dataset import Splits
+from archdsl.data.faults import failed
+from archdsl.data.files import Files
+from archdsl.data.folder import folder
+from archdsl.data.settings import Settings, read_settings
+from archdsl.data.synthetic import synthetic
+from archdsl.diagnostics import Diagnostic, SpecError
+
+Opener = Callable[[Path, str, Settings], Files]
+
+OPENERS: Mapping[str, Opener] = {
+    "camvid": lambda root, part, _: camvid(root, part),
+    "cityscapes": lambda root, part, _: cityscapes(root, part),
+    "folder": lambda root, part, settings: folder(root, part, settings.classes),
+}
+"""Datasets in files, by name: root folder, part and settings to what can be read."""
+
+
+def open_data(kind: str, settings: Mapping[str, Any], base: Path | None = None) -> Splits:
+    """The training and the validation part of a dataset; a relative `path` is against `base`.
+
+    Raises SpecError (ARCH900, ARCH901, ARCH906, ARCH907, ARCH909).
+    """
+    read = read_settings(kind, settings)
+    if kind == "synthetic":
+        return _generated(read)
+    root = _root(kind, read.path, base)
+    train = _part(OPENERS[kind], root, "train", read)
+    if isinstance(read.split, float):
+        return _shared(train, read.split)
+    return Splits(train, _part(OPENERS[kind], root, read.split or "val", read))
+
+
+def _generated(read: Settings) -> Splits:
+    if isinstance(read.split, str):
+        raise SpecError([Diagnostic("ARCH906", "`split` of `synthetic` is a share: 0.25")])
+    held_out = max(1, round(read.images * (read.split or 0.25)))
+    height, width = read.size
+    return Splits(
+        synthetic(read.images, height, width, read.seed, "train"),
+        synthetic(held_out, height, width, read.seed, "val"),
+    )
+
+
+def _root(kind: str, path: str | None, base: Path | None) -> Path:
+    if path is None:
+        raise SpecError(
+            [Diagnostic("ARCH906", f"`{kind}` needs a path", help=f'{kind}(path = "where/it/lies")')]
+        )
+    root = (base or Path()) / Path(path).expanduser()
+    if not root.is_dir():
+        raise failed("ARCH900", "data that is not there", root, "no such folder", "give the path to it")
+    return root
+
+
+def _part(opener: Opener, root: Path, part: str, read: Settings) -> Files:
+    try:
+        found = opener(root, part, read)
+    except SpecError as error:
+        raise SpecError([_with_advice(d, part) for d in error.diagnostics]) from error
+    if not found.pairs:
+        raise failed("ARCH900", f"no images to {_USE.get(part, 'read')}", root, f"`{part}` is empty")
+    return replace(found, resize=read.resize)
+
+
+_USE = {"train": "train on", "val": "validate on"}
+
+
+def _with_advice(diagnostic: Diagnostic, part: str) -> Diagnostic:
+    """Where the validation part is not there, a share of the training part will do."""
+    if diagnostic.code != "ARCH900" or part != "val":
+        return diagnostic
+    return replace(diagnostic, help="add it, or set `split = 0.1` to hold out a tenth of the training images")
+
+
+def _shared(train: Files, share: float) -> Splits:
+    """A share of the training images held out, always the same ones."""
+    order = np.random.default_rng(0).permutation(len(train))
+    held_out = set(order[: max(1, round(share * len(train)))].tolist())
+    if len(held_out) == len(train):
+        where = train.pairs[0][0].parent
+        raise failed("ARCH900", "no images to train on", where, f"a share of {share} leaves none to train on")
+    kept = tuple(pair for n, pair in enumerate(train.pairs) if n not in held_out)
+    val = tuple(pair for n, pair in enumerate(train.pairs) if n in held_out)
+    return Splits(replace(train, pairs=kept), replace(train, pairs=val))

@@ -1,0 +1,54 @@
+"""Street scenes that are drawn, so that everything runs anywhere."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from archdsl.data.camvid import CLASSES, COLOURS
+from archdsl.data.dataset import Colour, Sample
+from archdsl.data.street import draw
+
+Part = Literal["train", "val"]
+
+_DRAWING = 1
+"""Counted up when scenes of the same seed look different than before."""
+
+
+@dataclass(frozen=True, eq=False)
+class Synthetic:
+    """Scenes with the classes of CamVid; each is drawn when it is first asked for, and kept."""
+
+    images: int
+    height: int
+    width: int
+    seed: int
+    part: Part
+    name: str = "synthetic"
+    classes: tuple[str, ...] = CLASSES
+    colours: tuple[Colour, ...] = COLOURS
+    drawn: dict[int, Sample] = field(default_factory=dict, repr=False)
+
+    def __len__(self) -> int:
+        return self.images
+
+    def __getitem__(self, i: int) -> Sample:
+        if not 0 <= i < self.images:
+            raise IndexError(i)
+        if i not in self.drawn:
+            rng = np.random.default_rng((self.part == "val", self.seed, i))
+            self.drawn[i] = Sample(*draw(self.height, self.width, rng), f"{self.part}_{i:04d}")
+        return self.drawn[i]
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the settings and of the version of the drawing."""
+        settings = (_DRAWING, self.images, self.height, self.width, self.seed, self.part)
+        return hashlib.sha256(repr(settings).encode()).hexdigest()
+
+
+def synthetic(images: int, height: int, width: int, seed: int, part: Part) -> Synthetic:
+    """Scenes of one part; those of the other are all different."""
+    return Synthetic(images, height, width, seed, part)
