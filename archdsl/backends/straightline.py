@@ -35,7 +35,8 @@ class Function:
 class Straightline:
     """A network's layers by attribute, the variables of its inputs, and its functions.
 
-    `params` is how many trainable parameters the layers have.
+    `weights` are the names that the graph gives the weights of each layer; `params` is how many trainable
+    parameters the layers have.
 
     `forward` computes the main output, the first that the spec names; `forward_all` all of them, and is
     None where there is only one.
@@ -44,6 +45,7 @@ class Straightline:
     name: str
     inputs: tuple[str, ...]
     layers: tuple[tuple[str, Layer], ...]
+    weights: Mapping[str, str]
     params: int
     forward: Function
     forward_all: Function | None
@@ -54,7 +56,7 @@ def lower(graph: Graph) -> Straightline:
 
     Raises SpecError where it is not well-typed, ValueError where nodes that share weights differ.
     """
-    steps, layers, params, same = _steps(graph, infer(graph))
+    steps, layers, weights, params, same = _steps(graph, infer(graph))
     taken = set(NAMES_IN_SCOPE)
     inputs = {name: unique(identifier(name), taken) for name in graph.inputs}
     results = {key: same.get(name, name) for key, name in graph.outputs.items()}
@@ -63,6 +65,7 @@ def lower(graph: Graph) -> Straightline:
         name=unique(identifier(graph.name), set(NAMES_IN_SCOPE)),
         inputs=tuple(inputs.values()),
         layers=layers,
+        weights=weights,
         params=params,
         forward=_function(steps, inputs, dict([main])),
         forward_all=_function(steps, inputs, results) if len(results) > 1 else None,
@@ -87,8 +90,8 @@ class _Step(NamedTuple):
 
 def _steps(
     graph: Graph, shapes: Mapping[str, FixedShape]
-) -> tuple[list[_Step], tuple[tuple[str, Layer], ...], int, dict[str, str]]:
-    """The steps, the layers and how many parameters they have, and what unchanging nodes are the same as.
+) -> tuple[list[_Step], tuple[tuple[str, Layer], ...], dict[str, str], int, dict[str, str]]:
+    """The steps, the layers, their weights, how many parameters they have, and what unchanging nodes are.
 
     Nodes that share weights share a layer, which has the name of the first of them.
     """
@@ -117,7 +120,8 @@ def _steps(
                 raise ValueError(f"{name} is tied to {layers[attribute]} and would be {layer}")
         count = primitive.tensors(len(inputs))
         steps.append(_Step(node, primitive, xs, y, attribute, inputs[:count], inputs[count:]))
-    return steps, tuple(layers.items()), params, same
+    weights = {attribute: name for name, attribute in shared.items()}
+    return steps, tuple(layers.items()), weights, params, same
 
 
 def _function(steps: Sequence[_Step], inputs: Mapping[str, str], results: Mapping[str, str]) -> Function:

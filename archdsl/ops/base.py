@@ -175,6 +175,15 @@ class Primitive:
         """
         raise NotImplementedError
 
+    def weighted_expression(
+        self, names: Sequence[str], layer: str | None, weight: str, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str | None:
+        """The expression of its output times a number; None where a product is all there is to it.
+
+        Over `layers` (archdsl.ops.layers) as well; exactly its output where the number is 1.
+        """
+        return None
+
     def in_place(self, name: str, a: Attrs) -> str | None:
         """The expression that overwrites its only input with its output; None where there is none."""
         return None

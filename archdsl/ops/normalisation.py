@@ -42,6 +42,11 @@ class BatchNorm(Primitive):
     ) -> str:
         return f"{layer}({names[0]})"
 
+    def weighted_expression(
+        self, names: Sequence[str], layer: str | None, weight: str, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"layers.weighted_batch_norm({layer}, {names[0]}, {weight})"
+
 
 class Dropout(Primitive):
     """Zeroes values at random while training, and scales the others by 1 / (1 - p)."""

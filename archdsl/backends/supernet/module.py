@@ -1,0 +1,132 @@
+"""A supernet as a PyTorch module: one set of layers, and a forward for every network and for all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (the usual name, also in generated code)
+from torch import nn
+
+from archdsl.backends.making import make
+from archdsl.backends.straightline import lower
+from archdsl.backends.supernet.code import forward_text
+from archdsl.backends.supernet.parts import Parts, layer_key, parts
+from archdsl.backends.torch_module import MOST_PARAMETERS, CompiledNetwork
+from archdsl.backends.torch_module import build as build_network
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.ir import Graph
+from archdsl.ops import layers as own_layers
+from archdsl.ops.base import Layer
+from archdsl.passes.bind import Binder
+from archdsl.passes.simplify import simplify
+
+Weights = Mapping[str, torch.Tensor]
+"""By decision, how much each of its outcomes counts: vectors that sum to 1."""
+
+
+class SuperNetwork(nn.Module):
+    """All networks of a space over shared layers; `archdsl_graph` is the graph of the space.
+
+    The layers are ordinary children, named by their place in the spec.  How much each outcome of each
+    decision counts is handed to `forward`, so that whoever searches owns it.
+    """
+
+    def __init__(self, found: Parts):
+        super().__init__()
+        self.archdsl_graph = found.graph
+        self._parts = found
+        self._every = _function(forward_text(found))
+        self._binder = Binder(found.graph)
+        for n, mixture in enumerate(found.mixtures):
+            self.register_buffer(f"archdsl_mixture_{n}", mixture.matrix(), persistent=False)
+        self._paths: dict[Any, Callable[..., tuple[torch.Tensor, ...]]] = {}
+        for attribute, layer in found.layers.values():
+            self._modules[attribute] = make(layer)
+
+    def forward(self, *inputs: torch.Tensor, weights: Weights) -> torch.Tensor:
+        """The main output (N × K × H × W), every mux a sum of its candidates by weight.
+
+        A weight of 1 among zeros gives that candidate, bit for bit.
+        """
+        return self._every(self, *inputs, self._mixed(weights))[0]
+
+    def path(
+        self, *inputs: torch.Tensor, outcomes: Mapping[str, int], weights: Weights | None = None
+    ) -> torch.Tensor:
+        """The main output of one network, of which nothing else is computed.
+
+        `outcomes` are numbers of outcomes.  With `weights` each candidate on the way is multiplied by its
+        own: 1 in value, so that it passes gradients to what the weights were made from (straight-through).
+        """
+        function = self._path(outcomes, weights is not None)
+        return function(self, *inputs, self._mixed(weights) if weights is not None else None)[0]
+
+    def network(self, outcomes: Mapping[str, int], name: str = "Found") -> CompiledNetwork:
+        """One network as a module of its own, with copies of the weights and running statistics.
+
+        In the mode (training or evaluation) that this module is in.
+        """
+        bound = self._binder.bind(outcomes, name)
+        graph = simplify(bound.graph, bound.shapes)
+        module = build_network(graph)
+        code = lower(graph)
+        for attribute, layer in code.layers:
+            mine, _ = self._parts.layers[layer_key(code.weights[attribute], layer)]
+            module._modules[attribute].load_state_dict(self._modules[mine].state_dict())  # type: ignore[union-attr]
+        device = next((p.device for p in self.parameters()), None)
+        return module.to(device).train(self.training)
+
+    def _path(self, outcomes: Mapping[str, int], weighted: bool) -> Callable[..., tuple[torch.Tensor, ...]]:
+        key = weighted, tuple(outcomes[path] for path in self.archdsl_graph.decisions)
+        found = self._paths.get(key)
+        if found is None:
+            if len(self._paths) >= 4096:
+                self._paths.clear()
+            found = self._paths[key] = _function(forward_text(self._parts, outcomes, weighted))
+        return found
+
+    def _mixed(self, weights: Weights) -> list[tuple[torch.Tensor, ...]]:
+        return [
+            mixture.weights(weights, self._buffers[f"archdsl_mixture_{n}"]).unbind()  # type: ignore[arg-type]
+            for n, mixture in enumerate(self._parts.mixtures)
+        ]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> SuperNetwork:
+        """A copy with its own weights."""
+        copy = SuperNetwork(self._parts)
+        memo[id(self)] = copy
+        copy.load_state_dict(self.state_dict())
+        return copy.train(self.training)
+
+
+def build(graph: Graph) -> SuperNetwork:
+    """The supernet of a space, in training mode.
+
+    Raises SpecError (ARCH802) for a space whose networks differ in the size of a tensor, and (ARCH801) for
+    one with more parameters than are built.
+    """
+    found = parts(graph)
+    params = sum(_size(layer) for _, layer in found.layers.values())
+    if params > MOST_PARAMETERS:
+        headline = (
+            f"the supernet of {graph.name} has {params:,} parameters; at most {MOST_PARAMETERS:,} are built"
+        )
+        raise SpecError([Diagnostic("ARCH801", headline)])
+    return SuperNetwork(found)
+
+
+def _size(layer: Layer) -> int:
+    with torch.device("meta"):
+        return sum(p.numel() for p in make(layer).parameters())
+
+
+@lru_cache(maxsize=1024)
+def _function(text: str) -> Callable[..., tuple[torch.Tensor, ...]]:
+    """The function that a text defines; compiled once."""
+    scope: dict[str, Any] = {"torch": torch, "F": F, "layers": own_layers, "__name__": __name__}
+    exec(compile(text, "<supernet>", "exec"), scope)
+    function: Callable[..., tuple[torch.Tensor, ...]] = scope["forward"]
+    return function

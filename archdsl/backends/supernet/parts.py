@@ -1,0 +1,150 @@
+"""What a supernet is made of: the graph of a space, its mixtures, its layers, and the size of each tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from archdsl import ops
+from archdsl.backends.naming import RESERVED, identifier, unique
+from archdsl.backends.supernet.mixing import Mixture, TooManyOutcomes, mixture, outcome_of, tabled
+from archdsl.diagnostics import Diagnostic, Label, SpecError
+from archdsl.ir import Expr, Graph, Mux, Node
+from archdsl.ops.base import Layer
+from archdsl.passes.shapes import FixedShape
+from archdsl.passes.simplify import simplify
+from archdsl.passes.symbolic import infer_symbolic
+
+LayerKey = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """A mux as a supernet has it: its candidates, and which mixture weighs them."""
+
+    name: str
+    mixture: int
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All that code for a supernet is made from.
+
+    `items` are in the order of computation; settings of nodes no longer depend on decisions: a node whose
+    settings did has become a node for each of their values, and a mux of them.
+    """
+
+    graph: Graph
+    items: Mapping[str, Node | Mixed]
+    shapes: Mapping[str, FixedShape]
+    mixtures: tuple[Mixture, ...]
+    layers: Mapping[LayerKey, tuple[str, Layer]]
+
+    def attribute(self, node: Node) -> str | None:
+        """The name of the module of a node; None where it has none."""
+        layer = _layer(node, self.shapes)
+        return None if layer is None else self.layers[layer_key(node.weights, layer)][0]
+
+
+def layer_key(weights: str, layer: Layer) -> LayerKey:
+    """What a layer is known by: the name of its weights and its arguments."""
+    return weights, layer.cls, tuple(layer.kwargs.items())
+
+
+def parts(graph: Graph) -> Parts:
+    """The parts of a space's supernet.
+
+    Raises SpecError (ARCH802) where networks differ in the size of a tensor, or in whether there is one,
+    and where too many decisions pick together.
+    """
+    return _Splitter(simplify(graph)).run()
+
+
+class _Splitter:
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self.items: dict[str, Node | Mixed] = {}
+        self.mixtures: dict[Mixture, int] = {}
+        self.errors: list[Diagnostic] = []
+
+    def run(self) -> Parts:
+        shapes = self._shapes()
+        for item in self.graph.nodes.values():
+            try:
+                self._mux(item) if isinstance(item, Mux) else self._node(item, shapes)
+            except TooManyOutcomes as error:
+                self._fail(item, f"too many decisions pick together: {error}")
+        if self.errors:
+            raise SpecError(self.errors)
+        layers: dict[LayerKey, tuple[str, Layer]] = {}
+        taken = set(RESERVED)
+        for node in self.items.values():
+            if not isinstance(node, Node) or (layer := _layer(node, shapes)) is None:
+                continue
+            key = layer_key(node.weights, layer)
+            if key not in layers:
+                layers[key] = unique(identifier(node.name), taken), layer
+        return Parts(self.graph, self.items, shapes, tuple(self.mixtures), layers)
+
+    def _shapes(self) -> dict[str, FixedShape]:
+        """The size of each tensor; it must be the same in all networks."""
+        shapes: dict[str, Any] = infer_symbolic(self.graph)[0]
+        broken: set[str] = set()
+        for name, shape in shapes.items():
+            if not any(isinstance(size, Expr) for size in shape):
+                continue
+            item = self.graph.nodes[name]
+            if broken.isdisjoint(item.inputs):
+                self._fail(item, f"the size of `{name}` differs between networks")
+            broken.add(name)
+        if self.errors:
+            raise SpecError(self.errors)
+        return shapes
+
+    def _fail(self, item: Node | Mux, headline: str) -> None:
+        at = Label(item.location, "here") if item.location else None
+        help = "a supernet computes all candidates side by side; search the space by `random` or `evolution`"
+        self.errors.append(Diagnostic("ARCH802", f"no supernet: {headline}", at, help=help))
+
+    def _mux(self, mux: Mux) -> None:
+        if any(source is None for _, source in mux.cases):
+            self._fail(mux, f"`{mux.name}` is not defined in every network")
+            return
+        decisions = self.graph.decisions
+        on = outcome_of(decisions[mux.on]) if isinstance(mux.on, str) else mux.on
+        number = {source: n for n, source in enumerate(mux.inputs)}
+        place: dict[Hashable, int] = {k: number[source] for k, source in mux.cases if source is not None}
+        self._mixed(mux.name, mixture(on, decisions, place), mux.inputs)
+
+    def _mixed(self, name: str, found: Mixture, sources: tuple[str, ...]) -> None:
+        self.items[name] = Mixed(name, self.mixtures.setdefault(found, len(self.mixtures)), sources)
+
+    def _node(self, node: Node, shapes: dict[str, FixedShape]) -> None:
+        varying = {key: value for key, value in node.attrs.items() if isinstance(value, Expr)}
+        if node.optional:
+            self._fail(node, f"an input of `{node.name}` is not defined in every network")
+        if not varying:
+            self.items[node.name] = node
+            return
+        self._variants(node, varying, shapes)
+
+    def _variants(self, node: Node, varying: Mapping[str, Expr], shapes: dict[str, FixedShape]) -> None:
+        """A node for each combination of values of the settings, and a mux of them."""
+        decisions = self.graph.decisions
+        paths, values = tabled(tuple(varying.values()), decisions)
+        names = {value: f"{node.name}#{n}" for n, value in enumerate(dict.fromkeys(values))}
+        for value, name in names.items():
+            attrs: dict[str, Any] = {**node.attrs, **dict(zip(varying, value, strict=True))}
+            self.items[name] = replace(node, name=name, attrs=attrs)
+            shapes[name] = shapes[node.name]
+        place = {value: n for n, value in enumerate(names)}
+        sizes = tuple(decisions[p].size for p in paths)
+        picks = tuple(place[v] for v in values)
+        self._mixed(node.name, Mixture(paths, sizes, picks), tuple(names.values()))
+
+
+def _layer(node: Node, shapes: Mapping[str, FixedShape]) -> Layer | None:
+    xs = [shapes[i] for i in node.inputs]
+    return ops.get(node.op).layer(xs, shapes[node.name], node.attrs)
