@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +19,22 @@ Floats = NDArray[np.float32]
 Where = NDArray[np.bool_]
 Paint = Sequence[float] | Floats
 
+Texture = Literal["plain", "leaves", "spots"]
+"""Of foliage, and of the ground; all surfaces have grain besides."""
+
+SKY = 0
+
 HAZE_M = 160.0
 """Where everything has the colour of the haze."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """A colour in 0..255, and the class that it is seen as."""
+
+    colour: Paint
+    id: int
+    texture: Texture = "plain"
 
 
 @dataclass(frozen=True)
@@ -38,81 +54,116 @@ class Camera:
 
 
 class Canvas:
-    """Image in 0..255 (height, width, 3), labels and depths in metres, and noise for painters."""
+    """What is seen at each pixel: a material, how far away, and how dark a shadow lies on the ground.
 
-    def __init__(self, height: int, width: int, camera: Camera, haze: Paint, rng: np.random.Generator):
-        self.camera, self.haze = camera, np.asarray(haze, np.float32)
-        self.image: Floats = np.zeros((height, width, 3), np.float32)
-        self.mask = np.zeros((height, width), np.uint8)
-        self.depth: Floats = np.zeros((height, width), np.float32)
+    A painter lays materials; only in the end does each pixel get its colour.
+    """
+
+    def __init__(self, height: int, width: int, camera: Camera, rng: np.random.Generator):
+        self.camera = camera
+        self.materials: list[Material] = [Material((0, 0, 0), SKY)]
+        self.material = np.zeros((height, width), np.uint16)
+        self.depth_m: Floats = np.zeros((height, width), np.float32)
+        self.shade: Floats = np.ones((height, width), np.float32)
         self.rows = np.arange(height, dtype=np.float32)[:, None]
         self.columns = np.arange(width, dtype=np.float32)[None, :]
-        self.grain = 0.85 + 0.3 * rng.random((height, width), np.float32)
         self.clouds = smooth_noise(height, width, max(8, height // 5), rng)
         self.leaves = smooth_noise(height, width, max(3, height // 24), rng)
 
-    def paint(self, where: Where, colour: Paint, id: int, z_m: Floats) -> None:
-        """Colours pixels of the whole picture; colour and depth are of all pixels, or of each."""
-        laid = np.asarray(colour, np.float32)
-        self.image[where] = laid if laid.ndim == 1 else np.broadcast_to(laid, self.image.shape)[where]
-        self.depth[where] = np.broadcast_to(z_m, where.shape)[where]
-        self.mask[where] = id
+    def paint(self, where: Where, colour: Paint, id: int, texture: Texture = "plain") -> None:
+        """Lays a material of a class."""
+        np.copyto(self.material, self.made(colour, id, texture), where=where)
 
-    def upright(self, z_m: float, left_m: float, right_m: float, bottom_m: float, top_m: float) -> Upright:
-        """A window on an upright plane that faces the camera."""
-        camera, (height, width) = self.camera, self.mask.shape
-        x0 = max(0, int(camera.column(left_m, z_m)))
-        x1 = min(width, int(camera.column(right_m, z_m)) + 2)
-        y0 = max(0, int(camera.row(top_m, z_m)))
-        y1 = min(height, int(camera.row(bottom_m, z_m)) + 2)
-        return Upright(self, z_m, slice(y0, max(y0, y1)), slice(x0, max(x0, x1)))
+    def place(self, where: Where, z_m: Floats) -> None:
+        """Says how far away pixels are."""
+        np.copyto(self.depth_m, z_m, where=where)
+
+    def made(self, colour: Paint, id: int, texture: Texture = "plain") -> np.uint16:
+        """A new material, as its number."""
+        self.materials.append(Material(colour, id, texture))
+        return np.uint16(len(self.materials) - 1)
 
     def shadow(self, x_m: float, z_m: float, half_m: float, length_m: float) -> None:
         """Darkens the ground under what stands on it."""
         camera = self.camera
         left, right = (max(0, int(camera.column(x_m + side * half_m, z_m))) for side in (-1, 1))
         far, near = (max(0, int(camera.row(0, z))) for z in (z_m + length_m, z_m))
-        self.image[far : near + 1, left : right + 1] *= np.float32(0.62)
+        self.shade[far : near + 1, left : right + 1] = 0.62
 
-    def seen(self) -> Floats:
-        """The image with the grain of its surfaces, and through the air."""
-        image = self.image * np.where(self.mask > 0, self.grain, np.float32(1))[..., None]
-        thick = np.minimum(np.float32(0.75), self.depth / np.float32(HAZE_M))[..., None]
-        through: Floats = image + (self.haze - image) * thick
-        return through
+    def labels(self) -> NDArray[np.uint8]:
+        """The class of each pixel."""
+        ids = np.array([m.id for m in self.materials], np.uint8)
+        return ids[self.material]
+
+    def image(self, sky: Floats, haze: Floats, rng: np.random.Generator) -> Floats:
+        """The colour of each pixel, 0..255: its material with its texture, in shadow, through the air."""
+        colours = np.array([m.colour for m in self.materials], np.float32)
+        light = 0.85 + 0.3 * rng.random(self.material.shape, np.float32)
+        for texture, noise in (("leaves", 0.45 + 0.9 * self.leaves), ("spots", 0.86 + 0.28 * self.clouds)):
+            light *= np.where(self._of(texture), noise, np.float32(1))
+        light *= np.where(self._of("spots"), self.shade, np.float32(1))
+        thick = np.minimum(np.float32(0.75), self.depth_m / np.float32(HAZE_M))
+        image: Floats = colours[self.material] * (light * (1 - thick))[..., None] + haze * thick[..., None]
+        np.copyto(image, sky, where=(self.material == 0)[..., None])
+        return image
+
+    def _of(self, texture: str) -> Where:
+        return np.array([m.texture == texture for m in self.materials])[self.material]
 
 
 class Upright:
-    """Part of the canvas as a plane at one depth: `x` and `y` are metres of its columns and rows."""
+    """An upright plane that faces the camera, at one depth."""
 
-    def __init__(self, canvas: Canvas, z_m: float, rows: slice, columns: slice):
-        camera = canvas.camera
-        self.z_m, self.at = z_m, (rows, columns)
-        self.image, self.mask, self.depth = canvas.image[self.at], canvas.mask[self.at], canvas.depth[self.at]
-        metres = np.float32(z_m / camera.focal)
-        self.pixel_m = float(metres)
-        self.x = (canvas.columns[:, columns] - np.float32(camera.vanishing)) * metres
-        self.y = np.float32(camera.height_m) - (canvas.rows[rows] - np.float32(camera.horizon)) * metres
+    def __init__(self, canvas: Canvas, z_m: float):
+        self.canvas, self.z_m = canvas, z_m
 
-    @property
-    def empty(self) -> bool:
-        return self.x.size == 0 or self.y.size == 0
+    def box(self, left: float, right: float, bottom: float, top: float, colour: Paint, id: int) -> None:
+        """Lays a rectangle, at least one pixel wide and high, so that what is thin stays connected."""
+        self._lay(self._pixels(left, right, bottom, top), None, self.canvas.made(colour, id))
 
-    def box(self, left: float, right: float, bottom: float, top: float) -> Where:
-        """At least one pixel wide, so that what is thin stays connected."""
-        wider = max(0.0, (self.pixel_m - (right - left)) / 2)
-        across = (self.x >= left - wider) & (self.x < right + wider)
-        return across & (self.y >= bottom) & (self.y < top)
+    def disc(self, x: float, y: float, radius: float, colour: Paint, id: int, tall: float = 1.0) -> None:
+        """Lays an ellipse, `tall` times as high as wide."""
+        at = self._pixels(x - radius, x + radius, y - radius * tall, y + radius * tall)
+        dx, dy = self._from(at, x, y, radius, tall)
+        self._lay(at, dx * dx + dy * dy < 1, self.canvas.made(colour, id))
 
-    def disc(self, x: float, y: float, radius: float, tall: float = 1.0) -> Where:
-        dx, dy = (self.x - x) / radius, (self.y - y) / (radius * tall)
-        return dx * dx + dy * dy < 1
+    def crown(self, x: float, y: float, radius: float, colour: Paint, id: int) -> None:
+        """Lays foliage with holes and a ragged rim."""
+        at = self._pixels(x - radius * 1.3, x + radius * 1.3, y - radius * 1.4, y + radius * 1.4)
+        dx, dy = self._from(at, x, y, radius, 1.15)
+        inside = dx * dx + dy * dy < 0.55 + 0.9 * self.canvas.leaves[at]
+        self._lay(at, inside, self.canvas.made(colour, id, "leaves"))
 
-    def paint(self, where: Where, colour: Paint, id: int) -> None:
-        laid = np.asarray(colour, np.float32)
-        self.image[where] = laid if laid.ndim == 1 else laid[where]
-        self.depth[where] = self.z_m
-        self.mask[where] = id
+    def _pixels(self, left: float, right: float, bottom: float, top: float) -> tuple[slice, slice]:
+        camera, (height, width) = self.canvas.camera, self.canvas.material.shape
+        rows = _between(camera.row(top, self.z_m), camera.row(bottom, self.z_m), height)
+        return rows, _between(camera.column(left, self.z_m), camera.column(right, self.z_m), width)
+
+    def _from(
+        self, at: tuple[slice, slice], x: float, y: float, radius: float, tall: float
+    ) -> tuple[Floats, Floats]:
+        """How far pixels are from a point, in radii, across and up."""
+        camera, (rows, columns) = self.canvas.camera, at
+        pixels = np.float32(camera.focal * radius / self.z_m)
+        dx = (self.canvas.columns[:, columns] - np.float32(camera.column(x, self.z_m))) / pixels
+        dy = (self.canvas.rows[rows] - np.float32(camera.row(y, self.z_m))) / (pixels * np.float32(tall))
+        return dx, dy
+
+    def _lay(self, at: tuple[slice, slice], where: Where | None, material: np.uint16) -> None:
+        for plane, value in ((self.canvas.material, material), (self.canvas.depth_m, np.float32(self.z_m))):
+            if where is None:
+                plane[at] = value
+            else:
+                np.copyto(plane[at], value, where=where)
+
+
+def _between(low: float, high: float, most: int) -> slice:
+    """The pixels whose centres lie between, or else the one in the middle; none outside of the picture."""
+    first, end = ceil(low), ceil(high)
+    if end <= first:
+        first = round((low + high) / 2)
+        end = first + 1
+    return slice(min(max(first, 0), most), min(max(end, 0), most))
 
 
 def smooth_noise(height: int, width: int, cell: int, rng: np.random.Generator) -> Floats:

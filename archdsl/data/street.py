@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from archdsl.data.canvas import Camera, Canvas, Floats, Where
+from archdsl.data.canvas import Camera, Canvas, Floats, Upright, Where
 from archdsl.data.figures import (
     BUILDING,
     FENCE,
@@ -62,9 +62,9 @@ def draw(height: int, width: int, rng: np.random.Generator) -> tuple[NDArray[np.
         height_m=rng.uniform(1.4, 1.8),
     )
     grey = rng.uniform(160, 225)
-    canvas = Canvas(height, width, camera, (grey, grey, grey + rng.uniform(0, 20)), rng)
+    haze = np.array((grey, grey, grey + rng.uniform(0, 20)), np.float32)
+    canvas = Canvas(height, width, camera, rng)
     plan = _plan(rng)
-    _sky(canvas, rng)
     _end(canvas, plan, rng)
     gaps = _ground(canvas, plan, rng)
     sun = rng.uniform(0.72, 1.18)
@@ -75,7 +75,8 @@ def draw(height: int, width: int, rng: np.random.Generator) -> tuple[NDArray[np.
             _fence(canvas, wall + (kerb - wall) * rng.uniform(0.12, 0.3), rng)
     for figure in sorted(_figures(plan, rng), key=lambda f: -f.z_m):
         figure.draw(canvas)
-    image, mask = _developed(canvas, rng), canvas.mask
+    sky = _sky(canvas, haze, rng)
+    image, mask = _developed(canvas.image(sky, haze, rng), rng), canvas.labels()
     if rng.random() < 0.5:
         image, mask = image[:, ::-1], mask[:, ::-1]
     return np.ascontiguousarray(image), np.ascontiguousarray(mask)
@@ -88,23 +89,26 @@ def _plan(rng: np.random.Generator) -> Plan:
     return Plan(left, right, left - rng.uniform(2.5, 6), right + rng.uniform(2.5, 6), lane)
 
 
-def _sky(canvas: Canvas, rng: np.random.Generator) -> None:
-    down = canvas.rows / np.float32(canvas.camera.horizon)
-    blue = np.array((rng.uniform(90, 190), rng.uniform(140, 200), rng.uniform(190, 235)), np.float32)
-    clear = blue + (canvas.haze - blue) * np.minimum(down, 1)[..., None]
+def _sky(canvas: Canvas, haze: Floats, rng: np.random.Generator) -> Floats:
+    """Blue above, haze below, clouds between; of the whole picture."""
+    down = np.minimum(canvas.rows / np.float32(canvas.camera.horizon), np.float32(1))[..., None]
+    blue = np.array((rng.uniform(90, 165), rng.uniform(150, 195), rng.uniform(195, 235)), np.float32)
     cloudy = np.float32(rng.uniform(0, 0.8)) * canvas.clouds[..., None]
-    canvas.image[:] = clear + (np.float32(238) - clear) * cloudy
+    clear = blue + (haze - blue) * down
+    sky: Floats = clear + (np.float32(238) - clear) * cloudy
+    return sky
 
 
 def _end(canvas: Canvas, plan: Plan, rng: np.random.Generator) -> None:
     """What closes the street far away: trees and a house."""
-    plane = canvas.upright(FAR_M, plan.left_wall * 3, plan.right_wall * 3, 0, 22)
-    top = rng.uniform(4, 9) + 6 * canvas.leaves[plane.at]
-    plane.paint((plane.y < top) & (plane.x > -1e9), (70, 92, 58), TREE)
+    plane = Upright(canvas, FAR_M)
+    green = np.array((70, 92, 58), np.float32)
+    for _ in range(12):
+        x, size = rng.uniform(2.5 * plan.left_wall, 2.5 * plan.right_wall), rng.uniform(2.5, 6)
+        plane.crown(x, size * 0.6, size, green * np.float32(rng.uniform(0.8, 1.2)), TREE)
     if rng.random() < 0.7:
-        left = rng.uniform(plan.left_wall, 0)
-        front = plane.box(left, left + rng.uniform(6, 14), 0, rng.uniform(7, 18))
-        plane.paint(front, _pick(_FRONTS, rng), BUILDING)
+        left, width, height = rng.uniform(plan.left_wall, 0), rng.uniform(6, 14), rng.uniform(7, 18)
+        plane.box(left, left + width, 0, height, _pick(_FRONTS, rng), BUILDING)
 
 
 def _ground(
@@ -115,7 +119,7 @@ def _ground(
     below = np.maximum(canvas.rows - np.float32(camera.horizon), np.float32(0.05))
     z = np.float32(camera.focal * camera.height_m) / below
     x = (canvas.columns - np.float32(camera.vanishing)) * (z / np.float32(camera.focal))
-    ground = (canvas.rows > camera.horizon) & (x > -1e9) & (z < FAR_M)
+    ground = np.broadcast_to((canvas.rows > camera.horizon) & (z < FAR_M), x.shape)
     grey = rng.uniform(78, 128)
     asphalt = np.array((grey, grey, grey + rng.uniform(-4, 8)), np.float32)
     paving = asphalt + np.float32(rng.uniform(-10, 26)) + rng.uniform(-4, 4, 3).astype(np.float32)
@@ -123,13 +127,13 @@ def _ground(
     gaps = _side_street(rng), _side_street(rng)
     for (near, far), side in zip(gaps, (x < 0, x > 0), strict=True):
         road |= ground & side & (z > near) & (z < far)
-    spots = (0.86 + 0.28 * canvas.clouds)[..., None]
-    canvas.paint(ground, paving * spots, SIDEWALK, z)
-    _tiles(canvas, ground, x, z, rng)
-    canvas.paint(road, asphalt * spots, ROAD, z)
+    canvas.place(ground, z)
+    canvas.paint(ground, paving, SIDEWALK, "spots")
+    _tiles(canvas, ground, x, z, paving, rng)
+    canvas.paint(road, asphalt, ROAD, "spots")
     _patches(canvas, road, x, z, paving, rng)
     for kerb in (plan.left_kerb, plan.right_kerb):
-        canvas.paint(ground & ~road & (np.abs(x - kerb) < 0.14), asphalt * 1.28, SIDEWALK, z)
+        canvas.paint(ground & ~road & (np.abs(x - kerb) < 0.14), asphalt * 1.28, SIDEWALK, "spots")
     _lines(canvas, road, x, z, plan, rng)
     return gaps
 
@@ -139,11 +143,13 @@ def _side_street(rng: np.random.Generator) -> tuple[float, float]:
     return (near, near + rng.uniform(5, 9)) if rng.random() < 0.5 else (FAR_M, FAR_M)
 
 
-def _tiles(canvas: Canvas, ground: Where, x: Floats, z: Floats, rng: np.random.Generator) -> None:
+def _tiles(
+    canvas: Canvas, ground: Where, x: Floats, z: Floats, paving: Floats, rng: np.random.Generator
+) -> None:
     """Joints of the paving, where they are more than a pixel apart."""
     tile = np.float32(rng.uniform(0.6, 1.2))
     joint = (_part(x / tile) < 0.12) | (_part(z / tile) < 0.12)
-    canvas.image[ground & joint & (z < 14)] *= np.float32(rng.uniform(0.8, 0.95))
+    canvas.paint(ground & joint & (z < 14), paving * np.float32(rng.uniform(0.8, 0.95)), SIDEWALK, "spots")
 
 
 def _patches(
@@ -153,19 +159,19 @@ def _patches(
     for _ in range(rng.integers(0, 4)):
         left, near = rng.uniform(-6, 4), rng.uniform(4, 30)
         patch = (x > left) & (x < left + rng.uniform(0.8, 3)) & (z > near) & (z < near + rng.uniform(1, 8))
-        canvas.paint(road & patch, paving, ROAD, z)
+        canvas.paint(road & patch, paving, ROAD, "spots")
 
 
 def _lines(canvas: Canvas, road: Where, x: Floats, z: Floats, plan: Plan, rng: np.random.Generator) -> None:
-    white = np.float32(rng.uniform(165, 215)) * np.ones(3, np.float32)
+    white = np.full(3, rng.uniform(165, 215), np.float32)
     period = rng.uniform(4, 9)
     middle = (np.abs(x + plan.lane / 2) < 0.08) & (_part(z / np.float32(period)) < rng.uniform(0.35, 0.8))
     edge = np.abs(x - plan.lane / 2 - 0.1) < 0.06
-    canvas.paint(road & (middle | edge), white, ROAD, z)
+    canvas.paint(road & (middle | edge), white, ROAD, "spots")
     if rng.random() < 0.3:
         near = rng.uniform(6, 25)
         stripes = (z > near) & (z < near + 3) & (_part(x) < 0.5)
-        canvas.paint(road & stripes & (x > plan.left_kerb) & (x < plan.right_kerb), white, ROAD, z)
+        canvas.paint(road & stripes & (x > plan.left_kerb) & (x < plan.right_kerb), white, ROAD, "spots")
 
 
 def _houses(
@@ -180,13 +186,15 @@ def _houses(
     heights[hedge] = rng.uniform(2, 6, int(hedge.sum()))
     top = heights[which] + 2.5 * canvas.leaves * hedge[which]
     seen = beside & (y >= 0) & (y < top) & (z < FAR_M) & ~((z > gap[0]) & (z < gap[1]))
-    fronts = _FRONTS[rng.integers(0, len(_FRONTS), n)] * np.float32(light)
-    plaster = fronts[which]
-    canvas.paint(seen & ~hedge[which], plaster, BUILDING, z)
-    _windows(canvas, seen & ~hedge[which] & (y < top - 0.8), z, y, rng)
-    _shops(canvas, seen & ~hedge[which], z, y, light, rng)
-    green = np.array((72, 100, 52), np.float32) * np.float32(light)
-    canvas.paint(seen & hedge[which], green * (0.45 + 0.9 * canvas.leaves)[..., None], TREE, z)
+    canvas.place(seen, z)
+    green = canvas.made(np.array((72, 100, 52), np.float32) * np.float32(light), TREE, "leaves")
+    bright = rng.uniform(0.8 * light, 1.2 * light, (n, 1)).astype(np.float32)
+    colours = _FRONTS[rng.integers(0, len(_FRONTS), n)] * bright
+    fronts = [canvas.made(colour, BUILDING) for colour in colours]
+    np.copyto(canvas.material, np.where(hedge, green, fronts)[which], where=seen)
+    house = seen & ~hedge[which]
+    _windows(canvas, house & (y < top - 0.8), z, y, rng)
+    _shops(canvas, house, z, y, light, rng)
 
 
 def _windows(canvas: Canvas, front: Where, z: Floats, y: Floats, rng: np.random.Generator) -> None:
@@ -195,7 +203,7 @@ def _windows(canvas: Canvas, front: Where, z: Floats, y: Floats, rng: np.random.
         np.abs(_part(y / np.float32(up)) - 0.55) < 0.24
     )
     glass = np.array((62, 74, 88), np.float32) * np.float32(rng.uniform(0.7, 1.7))
-    canvas.paint(front & open_ & (y > up), glass, BUILDING, z)
+    canvas.paint(front & open_ & (y > up), glass, BUILDING)
 
 
 def _shops(
@@ -205,9 +213,9 @@ def _shops(
     for _ in range(rng.integers(1, 6)):
         near = rng.uniform(5, 50)
         shop = front & (z > near) & (z < near + rng.uniform(2, 5))
-        canvas.paint(shop & (y > 0.4) & (y < 2.3), _pick(_COATS, rng) * np.float32(light), BUILDING, z)
+        canvas.paint(shop & (y > 0.4) & (y < 2.3), _pick(_COATS, rng) * np.float32(light), BUILDING)
         board = _pick(_BRIGHT, rng) * np.float32(0.8 * light)
-        canvas.paint(shop & (y > 2.4) & (y < 3.1), board, BUILDING, z)
+        canvas.paint(shop & (y > 2.4) & (y < 3.1), board, BUILDING)
 
 
 def _fence(canvas: Canvas, x_m: float, rng: np.random.Generator) -> None:
@@ -217,8 +225,9 @@ def _fence(canvas: Canvas, x_m: float, rng: np.random.Generator) -> None:
     seen = beside & (y >= 0) & (y < height) & (z > near) & (z < near + rng.uniform(10, 40))
     colour = _pick(_FRONTS, rng) * np.float32(rng.uniform(0.6, 0.9))
     bars = _part(z / np.float32(rng.uniform(0.25, 0.7))) < 0.5
-    canvas.paint(seen, colour * 0.62, FENCE, z)
-    canvas.paint(seen & (bars | (y > height - 0.14)), colour, FENCE, z)
+    canvas.place(seen, z)
+    canvas.paint(seen, colour * 0.62, FENCE)
+    canvas.paint(seen & (bars | (y > height - 0.14)), colour, FENCE)
 
 
 def _along(canvas: Canvas, x_m: float) -> tuple[Floats, Floats, Where]:
@@ -310,15 +319,13 @@ def _lacquer(height_m: float, rng: np.random.Generator) -> Floats:
     return np.full(3, rng.uniform(30, 190), np.float32)
 
 
-def _developed(canvas: Canvas, rng: np.random.Generator) -> NDArray[np.uint8]:
+def _developed(image: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Light and its tint, a lens that is not quite sharp, the noise of the sensor."""
-    image = canvas.seen() * (rng.uniform(0.55, 1.15) * rng.uniform(0.93, 1.07, 3)).astype(np.float32)
-    sharp = image.copy()
-    image[:, 1:-1] = sharp[:, 1:-1] * np.float32(0.6) + (sharp[:, :-2] + sharp[:, 2:]) * np.float32(0.2)
-    sharp = image.copy()
-    image[1:-1] = sharp[1:-1] * np.float32(0.6) + (sharp[:-2] + sharp[2:]) * np.float32(0.2)
+    image *= (rng.uniform(0.55, 1.15) * rng.uniform(0.93, 1.07, 3)).astype(np.float32)
+    image[:, 1:-1] = image[:, 1:-1] * np.float32(0.6) + (image[:, :-2] + image[:, 2:]) * np.float32(0.2)
+    image[1:-1] = image[1:-1] * np.float32(0.6) + (image[:-2] + image[2:]) * np.float32(0.2)
     noise = rng.random(image.shape, np.float32) + rng.random(image.shape, np.float32) - 1
-    image += noise * np.float32(rng.uniform(4, 22))
+    image += noise * np.float32(rng.uniform(3, 16))
     return np.clip(image, 0, 255).astype(np.uint8)
 
 
