@@ -76,8 +76,6 @@ def _run(network: Network, folder: Path, image_HWC: NDArray[np.uint8]) -> Compil
     import torch
     from PIL import Image
 
-    from archdsl.cli.street import paint_classes
-
     torch.manual_seed(0)
     module = cast("CompiledNetwork", network.module())
     image_1CHW = torch.from_numpy(_normalized(image_HWC))
@@ -87,7 +85,7 @@ def _run(network: Network, folder: Path, image_HWC: NDArray[np.uint8]) -> Compil
         _settle(module, inputs)
         logits_KHW = module(*inputs).numpy()[0]
     height, width, _ = image_HWC.shape
-    classes = Image.fromarray(paint_classes(logits_KHW.argmax(0)))
+    classes = Image.fromarray(_painted(logits_KHW.argmax(0)))
     _save(folder / "output.png", np.asarray(classes.resize((width, height), Image.Resampling.NEAREST)))
     sizes = shape(logits_KHW.shape)
     _say(folder, "output.png", f"the largest of {sizes} logits; weights are random, not trained")
@@ -124,10 +122,10 @@ def _write_onnx(module: CompiledNetwork, folder: Path) -> None:
 def _image(picture: Path | None, height: int, width: int) -> NDArray[np.uint8]:
     import numpy as np
 
-    from archdsl.cli.street import draw_street
+    from archdsl.data.street import draw
 
     if picture is None:
-        return draw_street(height, width)
+        return draw(height, width, np.random.default_rng(0))[0]
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -135,6 +133,16 @@ def _image(picture: Path | None, height: int, width: int) -> NDArray[np.uint8]:
             return np.asarray(opened.convert("RGB").resize((width, height), Image.Resampling.BILINEAR))
     except UnidentifiedImageError:
         raise click.UsageError(f"{picture} is not an image that can be read") from None
+
+
+def _painted(classes_HW: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """Class numbers in the colours of Cityscapes, which repeat after the 19th."""
+    import numpy as np
+
+    from archdsl.data.cityscapes import COLOURS
+
+    colours = np.asarray(COLOURS, np.uint8)
+    return np.take(colours, classes_HW % len(colours), axis=0)
 
 
 def _normalized(image_HWC: NDArray[np.uint8]) -> NDArray[np.float32]:
