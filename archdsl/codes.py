@@ -1,7 +1,7 @@
 """Every diagnostic code and its one-phrase title; each has a page in `docs/errors`.
 
 ARCH0xx files and imports, 1xx syntax, 2xx names, kinds, settings and units, 3xx shapes, 4xx decisions and
-requirements, 5xx networks given as decisions, 6xx searches, 7xx budgets, 8xx backends, 9xx data.
+requirements, 5xx networks given as decisions, 6xx searches, 7xx budgets, 8xx backends, 9xx data and training.
 """
 
 from __future__ import annotations
@@ -125,6 +125,17 @@ CODES: dict[str, str] = {
     "ARCH907": "a list of classes that cannot be used",
     "ARCH908": "more classes than the network tells apart",
     "ARCH909": "a folder with too many files",
+    "ARCH910": "a checkpoint that cannot be read",
+    "ARCH911": "no run that could go on",
+    "ARCH912": "a run of something else",
+    "ARCH913": "weights of another network",
+    "ARCH914": "not a file of weights",
+    "ARCH915": "training diverged",
+    "ARCH916": "out of memory",
+    "ARCH917": "a checkpoint could not be written",
+    "ARCH918": "a network that does not suit the data",
+    "ARCH919": "a folder that holds a run already",
+    "ARCH920": "a device that is not there",
 }
 # fmt: on
 
@@ -144,7 +155,7 @@ _GROUPS = {
     "6": "Searches",
     "7": "Limits",
     "8": "Backends",
-    "9": "Data",
+    "9": "Data and training",
 }
 
 

@@ -32,6 +32,7 @@ ROOMS = (
     "devices",
     "report",
     "data",
+    "train",
     "cli",
 )
 """Low to high: a room imports only rooms that stand before it."""

@@ -49,6 +49,17 @@ NOT_FROM_ONE_TEXT: dict[str, str] = {
     "ARCH907": "about the files of a dataset",
     "ARCH908": "about a network and a dataset",
     "ARCH909": "about the files of a dataset",
+    "ARCH910": "about a file of a run",
+    "ARCH911": "about a folder of a run",
+    "ARCH912": "about a folder of a run",
+    "ARCH913": "about a file of weights",
+    "ARCH914": "about a file of weights",
+    "ARCH915": "takes training",
+    "ARCH916": "takes training",
+    "ARCH917": "takes a full disk",
+    "ARCH918": "a check opens no data",
+    "ARCH919": "about a folder of a run",
+    "ARCH920": "what the machine has decides, not the spec",
 }
 """Codes that the text of one spec cannot produce, and why; their pages show commands or files instead."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,33 +24,12 @@ from archdsl.train.faults import Diverged, bad_parameter, demand_finite, explain
 from archdsl.train.losses import loss_named
 from archdsl.train.metrics import Confusion
 from archdsl.train.processes import Processes
-from archdsl.train.recipe import Recipe, optimiser
+from archdsl.train.recipe import Interrupted, Progress, Recipe, optimiser
 from archdsl.train.recording import Journal
 from archdsl.train.run_folder import RunFolder
 from archdsl.train.schedules import schedule
 from archdsl.train.synchronised import synchronise
 from archdsl.train.weights import save_weights
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What happened: after a step, or, where `iou` is there, after an evaluation."""
-
-    step: int
-    steps: int
-    epoch: int
-    loss: float
-    lr: float
-    miou: float | None = None
-    iou: tuple[float | None, ...] = ()
-
-
-class Interrupted(Exception):
-    """A run was asked to stop, and can go on from the checkpoint that it wrote."""
-
-    def __init__(self, step: int, checkpoint: Path):
-        super().__init__(f"stopped after step {step}")
-        self.step, self.checkpoint = step, checkpoint
 
 
 class Training:
@@ -195,7 +173,7 @@ class Training:
     def _progress(
         self, loss: float, miou: float | None = None, iou: tuple[float | None, ...] = ()
     ) -> Progress:
-        epoch = (self.step - 1) // self.batches.steps_per_epoch
+        epoch = (self.step - 1) // self.batches.steps_per_epoch + 1
         return Progress(self.step, self.steps, epoch, loss, self.lr((self.step - 1) / self.steps), miou, iou)
 
     def _write(self, record: Mapping[str, Any]) -> None:

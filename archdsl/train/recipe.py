@@ -1,8 +1,9 @@
-"""How a network is trained: the settings, and the optimiser that they make."""
+"""How a network is trained: the settings, the optimiser that they make, and what a run tells."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -37,6 +38,27 @@ class Recipe:
     """Epochs between evaluations; the last epoch is always evaluated."""
     checkpoint_every: int = 200
     """Steps between checkpoints; the end of an epoch always has one."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What happened: after a step, or, where `miou` is there, after an evaluation.  Epochs count from 1."""
+
+    step: int
+    steps: int
+    epoch: int
+    loss: float
+    lr: float
+    miou: float | None = None
+    iou: tuple[float | None, ...] = ()
+
+
+class Interrupted(Exception):
+    """A run was asked to stop, and can go on from the checkpoint that it wrote."""
+
+    def __init__(self, step: int, checkpoint: Path):
+        super().__init__(f"stopped after step {step}")
+        self.step, self.checkpoint = step, checkpoint
 
 
 def optimiser(module: nn.Module, recipe: Recipe) -> torch.optim.SGD:

@@ -9,8 +9,9 @@ from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.train.checkpoints import Keeper
 from archdsl.train.recording import Manifest, differences, read_manifest, refuse_differences
 
-FREE = ("evaluate_every", "checkpoint_every")
-"""Settings that may be others when a run goes on: they do not change what is learned."""
+FREE = ("data", "evaluate_every", "checkpoint_every", "licence")
+"""Settings that may be others when a run goes on: they do not change what is learned.  Where the data lies
+may change; whether it is the same is told by its fingerprint."""
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from archdsl import atomic
@@ -45,8 +48,7 @@ def save_weights(path: Path, module: nn.Module, metadata: Mapping[str, str], hal
         .clone(memory_format=torch.contiguous_format)
         for name, tensor in module.state_dict().items()
     }
-    with atomic.replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"format": "pt", **metadata})
+    atomic.write_bytes(path, _in_order(save(tensors, {"format": "pt", **metadata})))
 
 
 def load_weights(path: Path, module: nn.Module, expected_hash: str | None) -> dict[str, str]:
@@ -55,18 +57,40 @@ def load_weights(path: Path, module: nn.Module, expected_hash: str | None) -> di
     Raises SpecError: ARCH914 for what is no file of weights, ARCH913 for weights of another network, which
     says what differs.  The hash is not looked at where `expected_hash` is None.
     """
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = dict(file.metadata() or {})
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-    except SafetensorError as error:
-        headline = f"{path} is no file of weights: it ends too early or is no safetensors"
-        raise SpecError([Diagnostic("ARCH914", headline)]) from error
+    with _opened(path) as file:
+        metadata = dict(file.metadata() or {})
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
     different = _differences(tensors, module.state_dict())
     if different or (expected_hash is not None and metadata.get(SPEC) != expected_hash):
         raise SpecError([_another(path, metadata, expected_hash, different)])
     module.load_state_dict(tensors)
     return metadata
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """What a file of weights says of itself.  Raises SpecError (ARCH914)."""
+    with _opened(path) as file:
+        return dict(file.metadata() or {})
+
+
+def _in_order(data: bytes) -> bytes:
+    """The same file with its metadata sorted, which the library writes in a random order."""
+    length = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[8 + length :]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with safe_open(path, "pt") as file:
+            yield file
+    except SafetensorError as error:
+        headline = f"{path} is no file of weights: it ends too early or is no safetensors"
+        raise SpecError([Diagnostic("ARCH914", headline)]) from error
 
 
 def _halved(tensor: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,102 @@
+"""`archdsl eval`: mIoU and IoU by class of trained weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archdsl.cli import tables
+from archdsl.cli.data import DataWord, data_option, demand_sound, open_splits
+from archdsl.cli.networks import open_network
+from archdsl.cli.settings import SetCommand, name_option, set_option
+from archdsl.cli.train import SIZE
+
+if TYPE_CHECKING:
+    from archdsl.data.dataset import Dataset
+    from archdsl.train.metrics import Confusion
+
+_EPILOG = """\b
+Examples:
+  archdsl eval best.arch --weights runs/a/weights.safetensors --data camvid:data/camvid
+  archdsl eval best.arch --weights weights.safetensors --data folder:images --size 384x512 --json
+"""
+
+
+@click.command("eval", cls=SetCommand, epilog=_EPILOG)
+@click.argument("spec", metavar="SPEC")
+@name_option
+@set_option
+@click.option(
+    "--weights", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True, metavar="FILE",
+    help="What `archdsl train` wrote.",
+)  # fmt: skip
+@data_option(required=True)
+@click.option("--split", type=click.Choice(["train", "val"]), default="val", show_default=True)
+@click.option("--size", type=SIZE, help="Resize images to this size (default: as they are).")
+@click.option("--device", help="cpu, cuda or cuda:N (default: CUDA where there is some).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def eval_(
+    spec: str, name: str | None, settings: dict[str, Any], weights: Path, data: DataWord, split: str,
+    size: tuple[int, int] | None, device: str | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Score weights on data: one confusion matrix over all pixels that are labelled.
+
+    Logits are brought to the size of the labels bilinearly before classes are taken from them.
+    """
+    from archdsl.train.evaluation import score
+    from archdsl.train.processes import processes
+    from archdsl.train.weights import load_weights, network_hash
+
+    dataset = getattr(open_splits(data), split)
+    demand_sound(dataset)
+    network = open_network(spec, name, settings, len(dataset.classes))
+    here = processes(device)
+    module = network.module()
+    load_weights(weights, module, network_hash(network))
+    module.to(here.device)
+    _say_padding(module, size or dataset[0].mask.shape)
+    confusion = score(module, dataset, here, size)
+    if here.is_first:
+        click.echo((_json if as_json else _text)(confusion, dataset, split), nl=False)
+    here.stop()
+
+
+def _say_padding(module: Any, size: tuple[int, int]) -> None:
+    from archdsl.train.evaluation import demand_fitting
+
+    fit = demand_fitting(module, size)
+    if fit != size:
+        told = f"images of {size[0]}×{size[1]} are padded to {fit[0]}×{fit[1]}, which the network can take"
+        click.echo(told, err=True)
+
+
+def _text(confusion: Confusion, dataset: Dataset, _split: str) -> str:
+    rows = [
+        [name, _percent(iou), f"{pixels:,}"]
+        for name, iou, pixels in zip(
+            dataset.classes, confusion.iou().tolist(), confusion.matrix.sum(1).tolist(), strict=True
+        )
+    ]
+    table = tables.table(("class", "IoU %", "pixels"), rows, numeric=(1, 2))
+    whole = f"mIoU {_percent(confusion.mean_iou())} %, accuracy {_percent(confusion.accuracy())} %"
+    return f"{table}\n{whole} on {len(dataset)} images of {dataset.name}\n"
+
+
+def _json(confusion: Confusion, dataset: Dataset, split: str) -> str:
+    from archdsl.render.json import document
+
+    iou = dict(zip(dataset.classes, map(_number, confusion.iou().tolist()), strict=True))
+    return document(
+        "eval", data=dataset.name, split=split, images=len(dataset), miou=_number(confusion.mean_iou()),
+        accuracy=_number(confusion.accuracy()), iou=iou, confusion=confusion.matrix.tolist(),
+    )  # fmt: skip
+
+
+def _percent(share: float) -> str:
+    return "–" if share != share else f"{100 * share:.2f}"
+
+
+def _number(share: float) -> float | None:
+    return None if share != share else share

@@ -1,0 +1,167 @@
+"""`archdsl predict`: what a network sees in images, as coloured overlays and as class numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archdsl import atomic
+from archdsl.cli.networks import open_network
+from archdsl.cli.settings import SetCommand, name_option, set_option
+from archdsl.cli.train import SIZE
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    from archdsl.data.dataset import Colour, Sample
+    from archdsl.program import Network
+
+_EPILOG = """\b
+Examples:
+  archdsl predict best.arch --weights runs/a/weights.safetensors street.jpg -o seen
+  archdsl predict best.arch --weights weights.safetensors images/*.png --size 384x512 -o seen
+"""
+
+
+@click.command(cls=SetCommand, epilog=_EPILOG)
+@click.argument("spec", metavar="SPEC")
+@click.argument(
+    "images", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="IMAGE...",
+)  # fmt: skip
+@name_option
+@set_option
+@click.option(
+    "--weights", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True, metavar="FILE",
+    help="What `archdsl train` wrote.",
+)  # fmt: skip
+@click.option("--size", type=SIZE, help="Resize images to this size (default: as they are).")
+@click.option("--device", help="cpu, cuda or cuda:N (default: CUDA where there is some).")
+@click.option(
+    "-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="DIR",
+    help="Where the pictures go.",
+)  # fmt: skip
+def predict(
+    spec: str, images: tuple[Path, ...], name: str | None, settings: dict[str, Any], weights: Path,
+    size: tuple[int, int] | None, device: str | None, out: Path,
+) -> None:  # fmt: skip
+    """Draw what a network sees.
+
+    For each IMAGE, DIR gets NAME.png, the image tinted by class with a legend, and NAME_classes.png, whose
+    pixels are the numbers of the classes.
+    """
+    from archdsl.train.processes import processes
+    from archdsl.train.weights import load_weights, network_hash, read_metadata
+
+    _demand_names(images)
+    classes, colours = _classes(read_metadata(weights))
+    network = open_network(spec, name, settings, len(classes) or None)
+    here = processes(device)
+    module = network.module()
+    load_weights(weights, module, network_hash(network))
+    module.to(here.device)
+    told: set[tuple[int, int]] = set()
+    for n, path in enumerate(images):
+        pixels, found = _seen(module, _Pictures(images), n, size, here.device, told)
+        _write(pixels, found, path.stem, out, *_named(classes, colours, network))
+    click.echo(f"wrote {2 * len(images)} pictures to {out}")
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    """Images without labels, as a dataset."""
+
+    paths: Sequence[Path]
+    name: str = "pictures"
+    classes: tuple[str, ...] = ()
+    colours: tuple[Colour, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, i: int) -> Sample:
+        import numpy as np
+
+        from archdsl.data.dataset import IGNORE, Sample
+        from archdsl.data.reading import read_image
+
+        image = read_image(self.paths[i])
+        return Sample(image, np.full(image.shape[:2], IGNORE, np.uint8), self.paths[i].stem)
+
+    def fingerprint(self) -> str:
+        raise NotImplementedError("pictures are looked at, not trained on")
+
+
+def _seen(
+    module: torch.nn.Module, pictures: _Pictures, n: int, size: tuple[int, int] | None, device: torch.device,
+    told: set[tuple[int, int]],
+) -> tuple[NDArray[Any], NDArray[Any]]:  # fmt: skip
+    """An image and the classes of its pixels, at its own size."""
+    import torch
+
+    from archdsl.data.batches import whole
+    from archdsl.train.evaluation import at_size, demand_fitting, logits_of
+
+    pixels = pictures[n].image
+    images_B3HW = whole(pictures, n, size).images_B3HW.to(device)
+    here = (images_B3HW.shape[-2], images_B3HW.shape[-1])
+    fit = demand_fitting(module, here)
+    if fit != here and here not in told:
+        told.add(here)
+        padding = f"images of {here[0]}×{here[1]} are padded to {fit[0]}×{fit[1]}"
+        click.echo(f"{padding}, which the network can take", err=True)
+    with torch.inference_mode():
+        logits_BKHW = at_size(logits_of(module, images_B3HW, fit), pixels.shape[:2])
+    return pixels, logits_BKHW.argmax(1)[0].cpu().numpy()
+
+
+def _write(
+    pixels: NDArray[Any], found: NDArray[Any], stem: str, out: Path, names: Sequence[str],
+    colours: Sequence[Colour],
+) -> None:  # fmt: skip
+    from archdsl.train.overlay import numbers, overlay
+
+    _save(overlay(pixels, found, names, colours), out / f"{stem}.png")
+    _save(numbers(found, colours), out / f"{stem}_classes.png")
+
+
+def _save(picture: Image, path: Path) -> None:
+    with atomic.replacing(path) as temporary:
+        picture.save(temporary)
+
+
+def _classes(metadata: dict[str, str]) -> tuple[list[str], list[Colour]]:
+    """Names and colours of classes as the weights have them; empty where they have none."""
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        names = TypeAdapter(list[str]).validate_json(metadata.get("classes", "[]"))
+        colours = TypeAdapter(list[tuple[int, int, int]]).validate_json(metadata.get("colours", "[]"))
+    except ValidationError:  # weights of somebody else, who writes them otherwise
+        return [], []
+    return names, colours
+
+
+def _named(
+    names: list[str], colours: list[Colour], network: Network
+) -> tuple[Sequence[str], Sequence[Colour]]:
+    from archdsl.passes.shapes import infer
+    from archdsl.train.overlay import any_colours
+
+    maps = infer(network.graph)[next(iter(network.graph.outputs.values()))][0]
+    names = names or [f"class {n}" for n in range(maps)]
+    return names, colours if len(colours) == len(names) else any_colours(len(names))
+
+
+def _demand_names(images: Sequence[Path]) -> None:
+    stems: dict[str, Path] = {}
+    for path in images:
+        if path.stem in stems:
+            raise click.UsageError(f"{stems[path.stem]} and {path} would become one picture; take them apart")
+        stems[path.stem] = path

@@ -1,0 +1,129 @@
+"""`archdsl train`: a network trained on data, resumable, on one process or several."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from archdsl.cli.data import DataWord, data_option, open_splits, parse_data
+from archdsl.cli.networks import open_network
+from archdsl.cli.settings import SetCommand, name_option, set_option
+from archdsl.cli.training import Place, run_training
+
+if TYPE_CHECKING:
+    from archdsl.train.recording import Manifest
+
+_EPILOG = """\b
+Examples:
+  archdsl train specs/autortnet_a.arch --data synthetic --epochs 20
+  archdsl train best.arch --data camvid:data/camvid --crop 352x480 --epochs 200 --out runs/a
+  archdsl train best.arch --resume runs/a
+  torchrun --nproc-per-node 2 -m archdsl train best.arch --data cityscapes:data/cityscapes --batch 16
+"""
+
+_RECIPE = (
+    "epochs", "batch", "crop", "lr", "loss", "ema", "weight_decay", "scale", "flip", "colour", "amp",
+    "channels_last", "evaluate_every",
+)  # fmt: skip
+
+
+class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
+    name = "HxW"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", value)
+        if match is None:
+            self.fail(f"`{value}` is no size; write 352x480, height first", param, ctx)
+        return int(match[1]), int(match[2])
+
+
+SIZE = _Size()
+
+
+@click.command(cls=SetCommand, epilog=_EPILOG)
+@click.argument("spec", metavar="SPEC")
+@name_option
+@set_option
+@data_option(required=False)
+@click.option(
+    "--epochs", type=click.IntRange(1), default=100, show_default=True, help="Rounds over the data."
+)
+@click.option("--batch", type=click.IntRange(1), default=8, show_default=True, help="Of all processes.")
+@click.option("--crop", type=SIZE, help="Size trained at (default: the images', at most 512x1024).")
+@click.option(
+    "--lr", type=click.FloatRange(0, min_open=True), default=0.01, show_default=True,
+    help="First learning rate; it falls to zero as (1 - progress)^0.9.",
+)  # fmt: skip
+@click.option("--loss", type=click.Choice(["ohem", "cross_entropy"]), default="ohem", show_default=True)
+@click.option(
+    "--ema", type=click.FloatRange(0, 1, max_open=True), default=0.999, show_default=True,
+    help="Decay of the average of the weights; 0 for none.",
+)  # fmt: skip
+@click.option("--weight-decay", type=click.FloatRange(0), default=5e-4, show_default=True)
+@click.option(
+    "--scale", type=(float, float), default=(0.5, 2.0), show_default=True, metavar="LOW HIGH",
+    help="Range of the factor by which images are resized.",
+)  # fmt: skip
+@click.option("--flip/--no-flip", default=True, show_default=True, help="Mirror every other image.")
+@click.option(
+    "--colour", type=click.FloatRange(0, 1), default=0.0, show_default=True,
+    help="How far brightness, contrast and saturation may vary.",
+)  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--amp", type=click.Choice(["bfloat16", "float16"]), help="Mixed precision, on CUDA.")
+@click.option("--channels-last", is_flag=True, help="Memory format that GPUs prefer.")
+@click.option(
+    "--evaluate-every", type=click.IntRange(1), default=1, show_default=True, metavar="EPOCHS",
+    help="How often to score on the validation part.",
+)  # fmt: skip
+@click.option("--device", help="cpu, cuda or cuda:N (default: CUDA where there is some).")
+@click.option("--licence", default="", help="Of the weights, kept in their file.")
+@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the run.")
+@click.option(
+    "--resume", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+    help="Go on with the run in DIR; what is not given is as it was.",
+)  # fmt: skip
+@click.pass_context
+def train(
+    ctx: click.Context, /, spec: str, name: str | None, settings: dict[str, Any], data: DataWord | None,
+    device: str | None, licence: str, out: Path | None, resume: Path | None, **recipe: Any,
+) -> None:  # fmt: skip
+    """Train a network.
+
+    SGD with momentum 0.9; the average of the weights is scored on the validation part after each epoch, and
+    the best is kept in weights.safetensors.  A run that was interrupted or killed goes on with --resume.
+    """
+    if data is None and resume is None:
+        raise click.UsageError("say what to train on with --data, or what to go on with by --resume")
+    if resume is not None and out is not None:
+        raise click.UsageError("--resume goes on in its own folder: leave out --out")
+    before = _before(resume)
+    if before is not None:
+        given = {k for k in ctx.params if ctx.get_parameter_source(k) is ParameterSource.COMMANDLINE}
+        recipe.update({k: before.settings[k] for k in _RECIPE if k in before.settings and k not in given})
+        recipe["seed"] = recipe["seed"] if "seed" in given else before.seed
+        settings = settings if "settings" in given else before.settings["set"]
+        name = name if "name" in given else before.settings["name"]
+        licence = licence if "licence" in given else before.settings["licence"]
+        data = data or parse_data(before.settings["data"])
+    assert data is not None
+    splits = open_splits(data)
+    network = open_network(spec, name, settings, len(splits.train.classes))
+    chosen = {"set": settings, "name": name, "data": data.text, "licence": licence}
+    place = Place(spec, resume or out or Path("runs") / network.name, goes_on=resume is not None)
+    ctx.exit(run_training(network, splits, recipe, chosen, place, device))
+
+
+def _before(resume: Path | None) -> Manifest | None:
+    if resume is None:
+        return None
+    from archdsl.train.recording import read_manifest
+    from archdsl.train.run_folder import RunFolder
+
+    return read_manifest(RunFolder(resume).manifest, "train")

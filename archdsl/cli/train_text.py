@@ -1,0 +1,85 @@
+"""How a training run is shown: bars with the time left on a terminal, lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from archdsl.train.recipe import Progress
+
+Report = Callable[["Progress"], None]
+
+_EVERY = 10.0
+"""Seconds between lines within an epoch."""
+
+
+@contextmanager
+def shown(first_step: int, steps: int, steps_per_epoch: int) -> Iterator[Report]:
+    """What to tell of progress: a bar where standard error is a terminal, else lines on standard output."""
+    if not sys.stderr.isatty():
+        yield _Lines(steps_per_epoch).report
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        task = bars.add_task("", total=steps, completed=first_step)
+        best = "mIoU –"
+
+        def report(now: Progress) -> None:
+            nonlocal best
+            if now.miou is not None:
+                best = f"mIoU {now.miou:.3f}"
+                bars.console.print(evaluated(now), highlight=False)
+                return
+            text = f"epoch {now.epoch}  loss {now.loss:.3f}  {best}"
+            bars.update(task, completed=now.step, description=text)
+
+        yield report
+
+
+class _Lines:
+    def __init__(self, steps_per_epoch: int):
+        self.steps_per_epoch = steps_per_epoch
+        self.losses: list[float] = []
+        self.begin = self.last = time.monotonic()
+        self.done = 0
+
+    def report(self, now: Progress) -> None:
+        if now.miou is not None:
+            click.echo(evaluated(now))
+            return
+        self.losses.append(now.loss)
+        self.done += 1
+        ends = now.step % self.steps_per_epoch == 0
+        if ends or time.monotonic() - self.last > _EVERY:
+            self.last = time.monotonic()
+            left = (self.last - self.begin) / self.done * (now.steps - now.step)
+            mean = sum(self.losses) / len(self.losses)
+            click.echo(
+                f"epoch {now.epoch}  step {now.step}/{now.steps}  loss {mean:.4f}  lr {now.lr:.2e}"
+                f"  {duration(left)} left"
+            )
+            self.losses = []
+
+
+def evaluated(now: Progress) -> str:
+    """One line about an evaluation."""
+    return f"epoch {now.epoch}  mIoU {now.miou:.4f}"
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `3 min 20 s`, `2 h 5 min`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes_left = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes_left} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

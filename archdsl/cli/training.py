@@ -1,0 +1,214 @@
+"""A training run as the command line starts it: what is checked first, what is said, how it stops."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archdsl.cli.data import demand_sound
+from archdsl.cli.networks import image_size
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from archdsl.data.dataset import Splits
+    from archdsl.program import Network
+    from archdsl.train.loop import Training
+    from archdsl.train.processes import Processes
+    from archdsl.train.recipe import Progress, Recipe
+    from archdsl.train.recording import Manifest
+    from archdsl.train.run_folder import RunFolder
+
+_LARGEST_CROP = (512, 1024)
+
+
+@dataclass(frozen=True)
+class Place:
+    """The SPEC as it was given, the folder of the run, and whether a run there goes on."""
+
+    spec: str
+    folder: Path
+    goes_on: bool
+
+
+def run_training(
+    network: Network, splits: Splits, given: Mapping[str, Any], chosen: Mapping[str, Any], place: Place,
+    device: str | None,
+) -> int:  # fmt: skip
+    """Trains, and returns the exit code; `given` are fields of a Recipe, `chosen` what else is recorded."""
+    import torch
+
+    from archdsl.train.loop import Training
+    from archdsl.train.processes import processes
+
+    here = processes(device)
+    if given["amp"] and here.device.type != "cuda":
+        raise click.UsageError(f"--amp is for CUDA, and this runs on {here.device.type}")
+    if here.is_first:
+        demand_sound(splits.train, splits.val)
+    torch.manual_seed(given["seed"])
+    module = network.module()
+    recipe = _recipe(given, splits, module)
+    folder = _folder(place, _manifest(network, splits, recipe, chosen, here), here)
+    training = Training(module, splits, recipe, folder, here, _metadata(network, splits, chosen["licence"]))
+    if place.goes_on:
+        training.restore()
+    if here.is_first:
+        _say_start(network, training)
+    try:
+        return _run(training, place)
+    finally:
+        here.stop()
+
+
+def _run(training: Training, place: Place) -> int:
+    from archdsl.cli.train_text import shown
+    from archdsl.train.recipe import Interrupted
+
+    first = training.processes.is_first
+    try:
+        with (
+            _asked_to_stop() as stop,
+            shown(training.step, training.steps, training.batches.steps_per_epoch) as told,
+        ):
+            best = training.run(_reporting(told, training), stop)
+    except Interrupted as stopped:
+        again = f"archdsl train {place.spec} --resume {place.folder}"
+        if first:
+            click.echo(f"stopped after step {stopped.step}; go on with: {again}")
+        return 130
+    if first:
+        click.echo(
+            f"best mIoU {best:.4f} on {training.splits.val.name}; wrote {training.folder.best_weights}"
+        )
+    return 0
+
+
+def _recipe(given: Mapping[str, Any], splits: Splits, module: nn.Module) -> Recipe:
+    """The recipe with a crop that the network can take.  Raises SpecError (ARCH918) where it cannot."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from archdsl.diagnostics import Diagnostic, SpecError
+    from archdsl.train.evaluation import fitting
+    from archdsl.train.recipe import Recipe
+
+    crop = given["crop"] or _usual_crop(splits)
+    try:
+        recipe = TypeAdapter(Recipe).validate_python({**given, "crop": crop})
+    except ValidationError as error:
+        raise click.UsageError(f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}") from error
+    if recipe.scale[0] <= 0 or recipe.scale[0] > recipe.scale[1]:
+        raise click.UsageError("--scale takes two factors above zero, the smaller first")
+    fits = fitting(module, recipe.crop)
+    if fits != recipe.crop:
+        size = "×".join(map(str, recipe.crop))
+        help = f"--crop {fits[0]}x{fits[1]} would do" if fits else "it has no size at which it runs"
+        raise SpecError([Diagnostic("ARCH918", f"the network takes no image of {size}", help=help)])
+    return recipe
+
+
+def _usual_crop(splits: Splits) -> tuple[int, int]:
+    """The size of the first image, at most 512 × 1024, in whole multiples of 32 where it is that large."""
+    sides = zip(splits.train[0].mask.shape, _LARGEST_CROP, strict=True)
+    height, width = (max(min(side, most) // 32 * 32, min(side, 32)) for side, most in sides)
+    return height, width
+
+
+def _manifest(
+    network: Network, splits: Splits, recipe: Recipe, chosen: Mapping[str, Any], here: Processes
+) -> Manifest:
+    from dataclasses import asdict
+
+    from archdsl.train.recording import manifest
+    from archdsl.train.weights import network_hash, network_text
+
+    data = {
+        "name": splits.train.name, "classes": list(splits.train.classes),
+        "training images": len(splits.train), "validation images": len(splits.val),
+        "training sha256": splits.train.fingerprint(), "validation sha256": splits.val.fingerprint(),
+    }  # fmt: skip
+    settings = {**asdict(recipe), **chosen}
+    del settings["seed"]  # the manifest has a place of its own for it
+    return manifest(
+        "train", name=network.name, spec=network_text(network), spec_sha256=network_hash(network), data=data,
+        settings=settings, seed=recipe.seed, device=str(here.device),
+        command=["archdsl", *sys.argv[1:]],
+    )  # fmt: skip
+
+
+def _folder(place: Place, manifest: Manifest, here: Processes) -> RunFolder:
+    from archdsl.train.run_folder import RunFolder, resume, start
+
+    if here.is_first:
+        (resume if place.goes_on else start)(place.folder, manifest)
+    here.wait()
+    return RunFolder(place.folder)
+
+
+def _metadata(network: Network, splits: Splits, licence: str) -> dict[str, str]:
+    from archdsl.train.weights import SPEC, network_hash
+
+    return {
+        SPEC: network_hash(network), "name": network.name, "classes": json.dumps(splits.train.classes),
+        "colours": json.dumps(splits.train.colours), "data": splits.train.name,
+        "data_sha256": splits.train.fingerprint(), "licence": licence,
+    }  # fmt: skip
+
+
+def _say_start(network: Network, training: Training) -> None:
+    recipe, splits, world = training.recipe, training.splits, training.processes.world
+    for torn, why in training.keeper.passed_over:
+        click.echo(f"passed over {torn.name}: {why}", err=True)
+    crop, declared = ("×".join(map(str, size)) for size in (recipe.crop, image_size(network)))
+    at = crop if crop == declared else f"{crop} (the network declares {declared})"
+    where = f"{training.processes.device}" + (f", {world} processes" if world > 1 else "")
+    click.echo(
+        f"{network.name} on {splits.train.name}: {len(splits.train)} images, {len(splits.val)} to validate"
+        f" on, {training.steps} steps of {recipe.batch} at {at}, {where}"
+    )
+    path = training.folder.path
+    click.echo(f"going on after step {training.step} in {path}" if training.step else f"writing to {path}")
+
+
+def _reporting(told: Callable[[Progress], None], training: Training) -> Callable[[Progress], None]:
+    if not training.processes.is_first:
+        return lambda now: None
+    from archdsl.train.events import scalars
+
+    scalar = scalars(training.folder.events)
+
+    def report(now: Progress) -> None:
+        told(now)
+        if now.miou is not None:
+            scalar("mIoU", now.miou, now.step)
+            return
+        scalar("loss", now.loss, now.step)
+        scalar("learning rate", now.lr, now.step)
+
+    return report
+
+
+@contextmanager
+def _asked_to_stop() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed or the process told to end; the second time it ends at once."""
+    asked = []
+
+    def note(number: int, _frame: Any) -> None:
+        asked.append(number)
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+    before = {one: signal.signal(one, note) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
