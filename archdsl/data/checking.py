@@ -26,8 +26,11 @@ def check_data(dataset: Dataset, classes: int | None = None) -> list[Diagnostic]
     """
     few = _too_few(dataset, classes)
     one = partial(_of_files, dataset) if isinstance(dataset, Files) else partial(_of_sample, dataset)
-    with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as pool:
+    pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
+    try:
         found = list(pool.map(one, range(len(dataset))))
+    finally:
+        pool.shutdown(cancel_futures=True)  # so that Ctrl-C need not wait for thousands of files
     return [*few, *(problem for problems in found for problem in problems)]
 
 

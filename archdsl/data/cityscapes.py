@@ -9,7 +9,7 @@ from pathlib import Path
 
 from archdsl.data.dataset import IGNORE
 from archdsl.data.files import Files
-from archdsl.data.listing import files, folders, pairs
+from archdsl.data.listing import files_below, pairs
 from archdsl.data.reading import Table, labels
 
 CLASSES = (
@@ -35,16 +35,12 @@ def cityscapes(root: Path, part: str) -> Files:
 
     Masks are `labelIds`; where a part has none, `labelTrainIds`.
     """
-    images = _under(root / "leftImg8bit" / part, _IMAGE)
-    masks, table = _under(root / "gtFine" / part, _IDS), _label_ids()
+    images = files_below(root / "leftImg8bit" / part, _IMAGE)
+    masks, table = files_below(root / "gtFine" / part, _IDS), _label_ids()
     if not masks:
-        masks, table = _under(root / "gtFine" / part, _TRAIN_IDS), labels({i: i for i in range(len(CLASSES))})
+        masks = files_below(root / "gtFine" / part, _TRAIN_IDS)
+        table = labels({id: id for id in range(len(CLASSES))})
     return Files("cityscapes", CLASSES, COLOURS, pairs(images, masks, _frame), table)
-
-
-def _under(folder: Path, ending: str) -> list[Path]:
-    cities = folders(folder)
-    return [path for city in cities for path in files(city, (ending.lower(),))]
 
 
 def _frame(path: Path) -> str:

@@ -32,17 +32,17 @@ def colours(n: int) -> tuple[Colour, ...]:
 
 
 def _listed(path: Path) -> tuple[str, ...]:
-    try:
-        with path.open("rb") as file:
-            text = file.read(_MOST_BYTES).decode("utf-8-sig")
-    except FileNotFoundError as error:
+    if not path.is_file():
         raise failed(
             "ARCH907",
             "no list of classes",
             path,
             "this file is not there",
             'write it, one name on each line in the order of labels, or set `classes = ["road", …]`',
-        ) from error
+        )
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MOST_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise failed("ARCH907", "a list of classes that cannot be read", path, str(error)) from error
     return _checked(tuple(line.strip() for line in text.splitlines() if line.strip()), path)

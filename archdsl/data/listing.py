@@ -16,16 +16,27 @@ Pair = tuple[Path, Path]
 
 
 def files(folder: Path, suffixes: tuple[str, ...] = SUFFIXES) -> list[Path]:
-    """Regular files of a folder whose names end so, sorted by name; hidden files are left out.
+    """Regular files of a folder whose names end so, in either case, sorted by name; without hidden files.
 
     Raises SpecError (ARCH900 where the folder is not there, ARCH909 where it holds too much).
     """
-    return [folder / name for name in _names(folder, directories=False) if name.lower().endswith(suffixes)]
+    endings = tuple(suffix.lower() for suffix in suffixes)
+    return [folder / name for name in _names(folder, directories=False) if name.lower().endswith(endings)]
 
 
 def folders(folder: Path) -> list[Path]:
     """The folders in a folder, sorted by name.  Raises as `files`."""
     return [folder / name for name in _names(folder, directories=True)]
+
+
+def files_below(folder: Path, suffix: str) -> list[Path]:
+    """Files of the folders in a folder.  Raises as `files`."""
+    found: list[Path] = []
+    for inner in folders(folder):
+        found += files(inner, (suffix,))
+        if len(found) > MOST_FILES:
+            raise _too_many(folder)
+    return found
 
 
 def pairs(
@@ -63,13 +74,7 @@ def _names(folder: Path, directories: bool) -> list[str]:
         with os.scandir(folder) as entries:
             for seen, entry in enumerate(entries):
                 if seen >= MOST_FILES:
-                    raise failed(
-                        "ARCH909",
-                        "a folder with too many files",
-                        folder,
-                        f"more than {MOST_FILES:,}",
-                        "give a folder that holds the dataset alone",
-                    )
+                    raise _too_many(folder)
                 if not entry.name.startswith(".") and _is(entry, directories):
                     found.append(entry.name)
     except OSError as error:
@@ -77,6 +82,16 @@ def _names(folder: Path, directories: bool) -> list[str]:
             "ARCH900", "data that is not there", folder, error.strerror or str(error), "give the path to it"
         ) from error
     return sorted(found)
+
+
+def _too_many(folder: Path) -> SpecError:
+    return failed(
+        "ARCH909",
+        "a folder with too many files",
+        folder,
+        f"more than {MOST_FILES:,}",
+        "give a folder that holds the dataset alone",
+    )
 
 
 def _is(entry: os.DirEntry[str], directory: bool) -> bool:

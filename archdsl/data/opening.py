@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -60,8 +61,8 @@ def _root(kind: str, path: str | None, base: Path | None) -> Path:
         raise SpecError(
             [Diagnostic("ARCH906", f"`{kind}` needs a path", help=f'{kind}(path = "where/it/lies")')]
         )
-    root = (base or Path()) / Path(path).expanduser()
-    if not root.is_dir():
+    root = (base or Path()) / os.path.expanduser(path)  # that of Path raises for unknown users
+    if not os.path.isdir(root):  # that of Path raises for a name that is too long
         raise failed("ARCH900", "data that is not there", root, "no such folder", "give the path to it")
     return root
 

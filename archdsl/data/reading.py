@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from archdsl.data.dataset import IGNORE
 from archdsl.data.faults import failed
@@ -112,10 +112,17 @@ def _opened(path: Path) -> Iterator[Image.Image]:
                 )
             yield image
     except _BROKEN as error:
-        what = str(error).replace(str(path), "the file").replace(repr(str(path)), "the file")
         raise failed(
-            "ARCH902", "an image that cannot be read", path, what or type(error).__name__, "replace the file"
+            "ARCH902", "an image that cannot be read", path, _reason(error), "replace the file"
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return f"no image in a format that is read: {', '.join(FORMATS)}"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__
 
 
 def _ends_well(path: Path, format: str) -> bool:

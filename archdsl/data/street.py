@@ -321,7 +321,7 @@ def _lacquer(height_m: float, rng: np.random.Generator) -> Floats:
 
 def _developed(image: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Light and its tint, a lens that is not quite sharp, the noise of the sensor."""
-    image *= (rng.uniform(0.55, 1.15) * rng.uniform(0.93, 1.07, 3)).astype(np.float32)
+    image *= (rng.uniform(0.62, 1.15) * rng.uniform(0.93, 1.07, 3)).astype(np.float32)
     image[:, 1:-1] = image[:, 1:-1] * np.float32(0.6) + (image[:, :-2] + image[:, 2:]) * np.float32(0.2)
     image[1:-1] = image[1:-1] * np.float32(0.6) + (image[:-2] + image[2:]) * np.float32(0.2)
     noise = rng.random(image.shape, np.float32) + rng.random(image.shape, np.float32) - 1
