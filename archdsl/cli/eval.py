@@ -56,7 +56,8 @@ def eval_(
     module = network.module()
     load_weights(weights, module, network_hash(network))
     module.to(here.device)
-    _say_padding(module, size or dataset[0].mask.shape)
+    if here.is_first:
+        _say_padding(module, size or dataset[0].mask.shape)
     confusion = score(module, dataset, here, size)
     if here.is_first:
         click.echo((_json if as_json else _text)(confusion, dataset, split), nl=False)

@@ -55,7 +55,7 @@ SIZE = _Size()
     "--epochs", type=click.IntRange(1), default=100, show_default=True, help="Rounds over the data."
 )
 @click.option("--batch", type=click.IntRange(1), default=8, show_default=True, help="Of all processes.")
-@click.option("--crop", type=SIZE, help="Size trained at (default: the images', at most 512x1024).")
+@click.option("--crop", type=SIZE, help="Size trained at (default: that of --set image, or of the images).")
 @click.option(
     "--lr", type=click.FloatRange(0, min_open=True), default=0.01, show_default=True,
     help="First learning rate; it falls to zero as (1 - progress)^0.9.",

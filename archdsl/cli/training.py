@@ -56,7 +56,8 @@ def run_training(
         demand_sound(splits.train, splits.val)
     torch.manual_seed(given["seed"])
     module = network.module()
-    recipe = _recipe(given, splits, module)
+    usual = image_size(network) if "image" in chosen["set"] else _usual_crop(splits)
+    recipe = _recipe({**given, "crop": given["crop"] or usual}, module)
     folder = _folder(place, _manifest(network, splits, recipe, chosen, here), here)
     training = Training(module, splits, recipe, folder, here, _metadata(network, splits, chosen["licence"]))
     if place.goes_on:
@@ -92,7 +93,7 @@ def _run(training: Training, place: Place) -> int:
     return 0
 
 
-def _recipe(given: Mapping[str, Any], splits: Splits, module: nn.Module) -> Recipe:
+def _recipe(given: Mapping[str, Any], module: nn.Module) -> Recipe:
     """The recipe with a crop that the network can take.  Raises SpecError (ARCH918) where it cannot."""
     from pydantic import TypeAdapter, ValidationError
 
@@ -100,9 +101,8 @@ def _recipe(given: Mapping[str, Any], splits: Splits, module: nn.Module) -> Reci
     from archdsl.train.evaluation import fitting
     from archdsl.train.recipe import Recipe
 
-    crop = given["crop"] or _usual_crop(splits)
     try:
-        recipe = TypeAdapter(Recipe).validate_python({**given, "crop": crop})
+        recipe = TypeAdapter(Recipe).validate_python(given)
     except ValidationError as error:
         raise click.UsageError(f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}") from error
     if recipe.scale[0] <= 0 or recipe.scale[0] > recipe.scale[1]:

@@ -7,6 +7,8 @@ import io
 import os
 import re
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
@@ -31,12 +33,19 @@ def save_state(path: Path, state: dict[Any, Any]) -> None:
     _demand_plain(state, "state")
     data = io.BytesIO()
     torch.save({"format": _FORMAT, "version": _VERSION, "state": state}, data)
-    try:
+    with room_for(path):
         with atomic.replacing(path) as temporary, temporary.open("wb") as file:
             file.write(data.getbuffer())
             file.flush()
             os.fsync(file.fileno())
         _sync_folder(path.parent)
+
+
+@contextmanager
+def room_for(path: Path) -> Iterator[None]:
+    """Raises SpecError (ARCH917) where what is done inside finds the disk full."""
+    try:
+        yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
@@ -145,5 +154,5 @@ def _full(path: Path, error: OSError) -> Diagnostic:
     return Diagnostic(
         "ARCH917",
         f"{path} could not be written: {(error.strerror or 'the disk is full').lower()}",
-        help="make room and go on with --resume: the checkpoints from before are untouched",
+        help="make room and go on with --resume: checkpoints from before are untouched",
     )

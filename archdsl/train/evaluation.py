@@ -11,6 +11,7 @@ from torch import nn
 
 from archdsl.data.batches import whole
 from archdsl.data.dataset import Dataset
+from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.train.metrics import Confusion
 from archdsl.train.processes import Processes
 
@@ -54,7 +55,7 @@ def score(module: nn.Module, dataset: Dataset, processes: Processes, size: Size 
     """The confusion matrix of a network, in its eval mode, at the resolution of the labels.
 
     Images are resized to `size`, and padded where the network cannot take that.  The processes share the
-    work; each gets the whole matrix.  Raises SpecError about files, ValueError where no padding helps.
+    work; each gets the whole matrix.  Raises SpecError about files, and where no padding helps (ARCH918).
     """
     was_training = module.training
     module.eval()
@@ -74,10 +75,11 @@ def score(module: nn.Module, dataset: Dataset, processes: Processes, size: Size 
 
 
 def demand_fitting(module: nn.Module, size: Size) -> Size:
-    """As `fitting`.  Raises ValueError where there is none."""
+    """As `fitting`.  Raises SpecError (ARCH918) where there is none."""
     fit = fitting(module, size)
     if fit is None:
-        raise ValueError(f"the network takes no image of {size[0]} × {size[1]}, padded or not")
+        headline = f"the network takes no image of {size[0]}×{size[1]}, padded or not"
+        raise SpecError([Diagnostic("ARCH918", headline)])
     return fit
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,10 @@ def bad_parameter(module: nn.Module) -> str | None:
 def first_non_finite(module: nn.Module, rerun: Callable[[], Any]) -> str | None:
     """Where numbers first go wrong: a parameter, or else the op whose output does when `rerun` runs.
 
-    Running statistics of the module may change.
+    Running statistics of the module may change, and are not looked at, as the failed step changed them.
     """
-    found: list[str] = [bad] if (bad := bad_parameter(module)) else []
+    bad = (name for name, p in module.named_parameters() if not bool(p.isfinite().all()))
+    found = [f"the weights `{name}`" for name in islice(bad, 1)]
 
     def look(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(_layer: nn.Module, _inputs: Any, output: Any) -> None:

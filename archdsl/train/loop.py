@@ -6,10 +6,10 @@ Shapes: B images, K classes, H × W pixels.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -77,13 +77,13 @@ class Training:
         finite any more, ARCH916 where memory does not suffice, ARCH917 where the disk is full.
         """
         try:
-            for step, batch in self._batches():
-                loss = self._train(step, batch)
-                self.step = step + 1
-                stopping = self._told(loss, stop(), batch, report)
-                self._after(report)
-                if stopping and self.step < self.steps:
-                    raise Interrupted(self.step, self._save())
+            with self._batches() as batches:
+                for step, batch in batches:
+                    loss, stopping = self._train(step, batch, stop())
+                    self._tell(loss, report)
+                    self._after(report)
+                    if stopping and self.step < self.steps:
+                        raise Interrupted(self.step, self._save())
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -93,10 +93,12 @@ class Training:
                 self.journal.close()
         return self.best
 
-    def _batches(self) -> Iterator[tuple[int, Batch]]:
-        return prefetched(self.batches, self.step, self.steps)
+    def _batches(self) -> closing[Generator[tuple[int, Batch], None, None]]:
+        ahead = prefetched(self.batches, self.step, self.steps)
+        return closing(cast(Generator[tuple[int, Batch], None, None], ahead))
 
-    def _train(self, step: int, batch: Batch) -> torch.Tensor:
+    def _train(self, step: int, batch: Batch, stop: bool) -> tuple[float, bool]:
+        """One step; returns the mean loss, and whether any process was asked to stop."""
         # What is random in layers depends on the step alone, so that a resumed run draws the same.
         torch.manual_seed(self.recipe.seed * 1_000_003 + step * self.processes.world + self.processes.rank)
         lr = self.lr(step / self.steps)
@@ -105,12 +107,15 @@ class Training:
         loss = self._loss(batch)
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(self.scaler.scale(loss))
+        mean, stopping = self._together(loss.detach(), stop)
+        demand_finite(mean, step + 1, self.module, lambda: self._loss(batch), self._last_good())
         self.processes.mean_gradients(self.module.parameters())
         self.scaler.step(self.optimiser)
         self.scaler.update()
         if self.average is not None:
             self.average.follow(self.module)
-        return loss.detach()
+        self.step = step + 1
+        return mean, stopping
 
     def _loss(self, batch: Batch) -> torch.Tensor:
         device = self.processes.device
@@ -126,16 +131,16 @@ class Training:
             return nullcontext()
         return torch.autocast(self.processes.device.type, getattr(torch, self.recipe.amp))
 
-    def _told(self, loss: torch.Tensor, stop: bool, batch: Batch, report: Callable[[Progress], None]) -> bool:
-        """Writes the step down; returns whether any process was asked to stop."""
-        both = self.processes.sum(torch.stack([loss.double(), loss.new_tensor(stop, dtype=torch.float64)]))
-        mean, stops = both.tolist()
-        mean /= self.processes.world
-        demand_finite(mean, self.step, self.module, lambda: self._loss(batch), self._last_good())
-        now = self._progress(mean)
+    def _together(self, loss: torch.Tensor, stop: bool) -> tuple[float, bool]:
+        """The mean loss of all processes, and whether any was asked to stop, in one exchange."""
+        both = torch.stack([loss.double(), loss.new_tensor(stop, dtype=torch.float64)])
+        total, stops = self.processes.sum(both).tolist()
+        return total / self.processes.world, bool(stops)
+
+    def _tell(self, loss: float, report: Callable[[Progress], None]) -> None:
+        now = self._progress(loss)
         self._write({"kind": "step", "step": now.step, "epoch": now.epoch, "loss": now.loss, "lr": now.lr})
         report(now)
-        return bool(stops)
 
     def _after(self, report: Callable[[Progress], None]) -> None:
         """Evaluates and saves where it is time to."""

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from archdsl import atomic
 from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.train.checkpoints import room_for
 
 _PACKAGES = ("archdsl", "torch", "numpy", "pillow", "safetensors")
 
@@ -40,8 +41,9 @@ class Journal:
     def write(self, record: Mapping[str, Any]) -> None:
         """Appends a record, which is in the file when this returns.  Numbers must be finite, or None."""
         line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode("utf-8") + b"\n"
-        self._file.write(line)
-        self._file.flush()
+        with room_for(self.path):
+            self._file.write(line)
+            self._file.flush()
         self._ends.append(self._ends[-1] + len(line))
 
     def records(self) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from archdsl import atomic
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.program import Network
 from archdsl.spec.decompile import written_out
+from archdsl.train.checkpoints import room_for
 
 SPEC = "spec_sha256"
 """The key of the metadata that holds the hash of the network."""
@@ -39,7 +40,8 @@ def network_hash(network: Network) -> str:
 def save_weights(path: Path, module: nn.Module, metadata: Mapping[str, str], half: bool = False) -> None:
     """Writes parameters and buffers.  `metadata[SPEC]` should be the hash of the network.
 
-    With `half`, as float16, but for tensors with numbers beyond its range.
+    With `half`, as float16, but for tensors with numbers beyond its range.  The bytes of
+    the file depend on nothing else.  Raises SpecError (ARCH917) where the disk is full.
     """
     tensors = {
         name: (_halved(tensor) if half else tensor)
@@ -48,7 +50,9 @@ def save_weights(path: Path, module: nn.Module, metadata: Mapping[str, str], hal
         .clone(memory_format=torch.contiguous_format)
         for name, tensor in module.state_dict().items()
     }
-    atomic.write_bytes(path, _in_order(save(tensors, {"format": "pt", **metadata})))
+    data = _in_order(save(tensors, {"format": "pt", **metadata}))
+    with room_for(path):
+        atomic.write_bytes(path, data)
 
 
 def load_weights(path: Path, module: nn.Module, expected_hash: str | None) -> dict[str, str]:

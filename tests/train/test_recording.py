@@ -1,0 +1,128 @@
+"""Journals that lose nothing that was written, and manifests that say what a run was."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import small
+
+from archdsl.diagnostics import SpecError
+from archdsl.train.recording import Journal, Manifest, manifest, read_manifest, read_records
+from archdsl.train.run_folder import resume, start
+
+RECORDS = [{"step": 1, "loss": 0.1}, {"step": 2, "name": "größer"}, {"step": 3, "miou": None}]
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    path = tmp_path / "run" / "journal.jsonl"
+    with Journal(path) as made:
+        for record in RECORDS:
+            made.write(record)
+        assert made.records() == RECORDS
+    return path
+
+
+def test_what_was_written_is_there_after_opening_again_and_is_added_to(journal: Path):
+    with Journal(journal) as again:
+        assert len(again) == 3
+        again.write({"step": 4})
+        assert again.records() == [*RECORDS, {"step": 4}]
+
+
+def test_a_last_line_that_was_cut_off_anywhere_is_dropped(journal: Path):
+    data = journal.read_bytes()
+    start_of_last = data[:-1].rindex(b"\n") + 1
+    for end in range(start_of_last, len(data)):
+        journal.write_bytes(data[:end])
+        assert read_records(journal) == RECORDS[:2]
+        with Journal(journal) as again:
+            assert (len(again), again.records()) == (2, RECORDS[:2])
+            again.write(RECORDS[2])
+        assert journal.read_bytes() == data
+
+
+def test_zeros_that_a_crash_left_at_the_end_are_dropped(journal: Path):
+    journal.write_bytes(journal.read_bytes() + b"\0" * 100 + b"\n")
+    with Journal(journal) as again:
+        assert again.records() == RECORDS
+
+
+def test_records_after_a_checkpoint_can_be_cut_and_written_anew(journal: Path):
+    whole = journal.read_bytes()
+    with Journal(journal) as again:
+        again.cut(1)
+        assert again.records() == RECORDS[:1]
+        for record in RECORDS[1:]:
+            again.write(record)
+    assert journal.read_bytes() == whole
+
+
+def test_a_journal_shorter_than_its_checkpoint_is_refused(journal: Path):
+    with Journal(journal) as again, pytest.raises(SpecError, match="ARCH911"):
+        again.cut(4)
+
+
+def test_what_is_no_number_is_not_written(journal: Path):
+    with Journal(journal) as again:
+        with pytest.raises(ValueError, match="JSON"):
+            again.write({"loss": float("nan")})
+        assert again.records() == RECORDS
+
+
+def made(**changes: object) -> Manifest:
+    given = {
+        "name": "Small", "spec": small.SPEC, "spec_sha256": "a" * 64, "data": {"training sha256": "x"},
+        "settings": asdict(small.RECIPE), "seed": 7, "device": "cpu", "command": ["archdsl", "train"],
+    }  # fmt: skip
+    return manifest("train", **{**given, **changes})  # type: ignore[arg-type]
+
+
+def test_a_manifest_comes_back_as_it_was_written(tmp_path: Path):
+    path = tmp_path / "manifest.json"
+    made().write(path)
+    found = read_manifest(path, "train")
+    assert found == made()
+    assert found.versions.keys() >= {"python", "archdsl", "torch"}
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"format": "archdsl/train-run"}', "[1]", "\0"])
+def test_what_is_no_manifest_is_said_to_be_none(text: str, tmp_path: Path):
+    (tmp_path / "manifest.json").write_text(text)
+    with pytest.raises(SpecError, match="ARCH911"):
+        read_manifest(tmp_path / "manifest.json", "train")
+
+
+def test_a_run_of_another_kind_is_not_gone_on_with(tmp_path: Path):
+    made().write(tmp_path / "manifest.json")
+    with pytest.raises(SpecError, match=r"ARCH911.*another kind"):
+        read_manifest(tmp_path / "manifest.json", "search")
+
+
+def test_a_run_goes_on_in_its_folder_whatever_machine_it_is_on(tmp_path: Path):
+    start(tmp_path, made())
+    assert resume(tmp_path, made(device="cuda:0", command=["archdsl", "train", "--resume"])).path == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"spec_sha256": "b" * 64}, "the spec: Small aaaaaaaaaaaa, now Small bbbbbbbbbbbb"),
+        ({"data": {"training sha256": "y"}}, "data training sha256: x, now y"),
+        ({"settings": {**asdict(small.RECIPE), "lr": 1.0}}, "lr: 0.05, now 1.0"),
+        ({"seed": 8}, "seed: 7, now 8"),
+    ],
+)
+def test_a_run_of_something_else_is_refused_with_what_differs(change: dict, said: str, tmp_path: Path):
+    start(tmp_path, made())
+    with pytest.raises(SpecError, match="ARCH912") as caught:
+        resume(tmp_path, made(**change))
+    assert str(caught.value.diagnostics[0].help).startswith(said)
+
+
+def test_a_folder_with_a_run_takes_no_other(tmp_path: Path):
+    start(tmp_path, made())
+    with pytest.raises(SpecError, match="ARCH919"):
+        start(tmp_path, made())
