@@ -91,7 +91,7 @@ def call(
         members = (
             Member(m.label, call(ev, m.value, [], settings, at, frame, site, whole)) for m in fn.members
         )
-        return SetValue(tuple(members))
+        return SetValue(tuple(members), fn.labels)
     if isinstance(fn, Choice):
         return _call_choice(ev, fn, args, settings, at, frame, site, whole)
     if isinstance(fn, Either):
@@ -181,9 +181,6 @@ def apply_function(
             at,
             frame,
         )
-    undefined = next((a for a in args if isinstance(a, Undefined)), None)
-    if undefined is not None:
-        return undefined
     if not fn.is_cell and frame.instance is None:
         return _stamped(ev, fn, args, merged, at, frame, site)
     return _evaluated(ev, fn, args, merged, at, frame, site, whole)

@@ -108,7 +108,7 @@ def _unused(ev: Evaluator, args: list[Any], at: Any, frame: Frame, site: str) ->
         members.append(Member(member.label, Tensor(node)))
     if not members:
         return Undefined("every member is used")
-    return SetValue(tuple(members))
+    return SetValue(tuple(members), args[0].labels or tuple(m.label for m in args[0].members))
 
 
 def _fold(ev: Evaluator, args: list[Any], at: Any, frame: Frame, site: str) -> Any:

@@ -50,13 +50,17 @@ def decide(ev: Evaluator, expr: Any, count: int, frame: Frame) -> Any:
     members = source.members
     if not members:
         return Undefined("no candidate is defined")
-    if count > len(members) or count < 1:
-        raise frame.error("ARCH405", f"any {count} of {len(members)} candidates", expr)
     if id(expr) not in frame.sites.choices:
         raise frame.error(
             "ARCH215", "a choice that is no statement's", expr, help="assign it to a name first"
         )
     path = frame.decision_path(frame.sites.choices[id(expr)])
+    if path in ev.given and source.labels:
+        absent = _given_absent(ev, path, source, count, expr, frame)
+        if absent is not None:
+            return absent
+    if count > len(members) or count < 1:
+        raise frame.error("ARCH405", f"any {count} of {len(members)} candidates", expr)
     if count == len(members):
         labels = [m.label for m in members]
         ev.builder.made[path] = labels[0] if count == 1 else "{" + ", ".join(labels) + "}"
@@ -152,6 +156,23 @@ def _given(ev: Evaluator, decision: Decision, values: Sequence[Any]) -> Any:
     if not isinstance(value, Function | PrimitiveOp | SetValue | Choice | Either):
         return value
     return Choice(decision.path, tuple(value if o == outcome else None for o in range(decision.size)))
+
+
+def _given_absent(
+    ev: Evaluator, path: str, source: SetValue, count: int, expr: Any, frame: Frame
+) -> Undefined | SetValue | None:
+    """What was chosen beforehand where that is not defined, or not all of it, under what else was chosen."""
+    decision = Decision(path, source.labels, count, _under(ev, frame), frame.location(expr))
+    if decision.size > OUTCOME_BUDGET or ev.given[path] not in decision.index:
+        return None
+    defined = {m.label: m for m in source.members}
+    chosen = list(combinations(source.labels, count))[decision.index[ev.given[path]]]
+    if all(label in defined for label in chosen):
+        return None
+    ev.taken.add(path)
+    ev.builder.decisions.setdefault(path, decision)
+    members = tuple(defined[label] for label in chosen if label in defined)
+    return SetValue(members, chosen) if members else Undefined(f"`{', '.join(chosen)}` is not defined")
 
 
 def once(ev: Evaluator, expr: Any, frame: Frame) -> Any:

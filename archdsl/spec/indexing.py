@@ -78,13 +78,17 @@ def _entries(
 ) -> SetValue:
     name = base.name if isinstance(base, Family) else "item"
     members: list[Member] = []
+    labels: list[str] = []
     for key in product(*subscripts):
+        if any(isinstance(part, Expr) for part in key):
+            raise frame.error("ARCH217", "which entries a set has cannot depend on decisions", expr)
         sets.bounded(ev, len(members), expr, frame)
         ev.spend(1, expr, frame)
         value = entry(ev, base, key, expr, frame, marked)
+        labels.append(f"{name}[{', '.join(map(str, key))}]")
         if not isinstance(value, Undefined):
-            members.append(Member(f"{name}[{', '.join(map(str, key))}]", value))
-    return SetValue(tuple(members))
+            members.append(Member(labels[-1], value))
+    return SetValue(tuple(members), tuple(labels) if len(labels) > len(members) else ())
 
 
 def entry(
@@ -98,7 +102,9 @@ def entry(
     value = base.entries.get(key)
     if isinstance(value, Poison):
         raise Poisoned
-    if value is None or isinstance(value, Undefined):
+    if isinstance(value, Undefined):
+        return value
+    if value is None:
         text = f"{base.name}[{', '.join(map(str, key))}]"
         if marked:
             return Undefined(f"`{text}` is not defined")

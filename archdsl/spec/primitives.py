@@ -49,7 +49,7 @@ def apply_primitive(
     for value in args:
         if isinstance(value, Choice | Either):
             return _spread(ev, fn, args, settings, value, at, frame, site)
-    tensors, optional = _tensors(ev, primitive.arity[1], args, at, frame)
+    tensors, optional = _tensors(ev, args, at, frame)
     if tensors is None:
         return Undefined("an input is not defined")
     least, most = primitive.arity
@@ -134,7 +134,7 @@ def _spread(
 
 
 def _tensors(
-    ev: Evaluator, most: int | None, args: list[Any], at: Any, frame: Frame
+    ev: Evaluator, args: list[Any], at: Any, frame: Frame
 ) -> tuple[list[str] | None, frozenset[int]]:
     """The nodes of the inputs, and which may be missing; None where an input is not defined."""
     tensors: list[str] = []
@@ -143,8 +143,7 @@ def _tensors(
         if isinstance(value, Tensor):
             tensors.append(value.node)
         elif isinstance(value, Undefined):
-            if most is not None:
-                return None, frozenset()
+            return None, frozenset()
         elif isinstance(value, SetValue | ListValue):
             items = [m.value for m in value.members] if isinstance(value, SetValue) else value.items
             for item in items:

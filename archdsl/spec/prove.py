@@ -7,19 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from heapq import heappop, heappush
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, Severity
-from archdsl.ir import Mux
-from archdsl.ir.expr import apply
-from archdsl.ir.resolve import evaluate
+from archdsl.ir import Value
+from archdsl.ir.expr import TooLargeError, apply
 from archdsl.ops.base import ADVISORY
-from archdsl.passes.bind import Binder, Bound
-from archdsl.passes.dominance import in_every_network
 from archdsl.spec.builder import Obligation
 from archdsl.spec.deciding import BUDGET, Outcomes, Searcher, Undecided
 from archdsl.spec.elaborate import Elaborated
+from archdsl.spec.witness import Witness, Witnesses
 
 
 @dataclass(frozen=True)
@@ -51,79 +48,83 @@ class Prover:
 
     def __post_init__(self) -> None:
         self.searcher = Searcher(self.found.graph.decisions, self.found.definitions, self.budget)
-        self._binder: Binder | None = None
-        self._consumers: dict[str, list[tuple[str, Any]]] | None = None
+        self.witnesses = Witnesses(self.found, self.budget)
 
     def run(self) -> tuple[list[Diagnostic], list[str], int]:
         """Diagnostics, what was left open, and how many conditions were decided."""
         diagnostics: list[Diagnostic] = []
         open_: list[str] = []
-        broken: set[tuple[str, Any]] = set()
-        nodes: set[str] = set()
+        said: set[tuple[str, Any]] = set()
         settled: dict[Any, Outcomes | None] = {}
         for obligation in self.found.obligations:
             place = (obligation.code, obligation.location)
-            if place in broken:
+            if place in said:
                 continue
             try:
-                outcomes = self._decide(obligation, settled)
+                witness = self._decide(obligation, settled)
             except Undecided:
-                open_.append(self._text(obligation))
+                open_.append(f"{obligation.location}: {obligation.code} of `{obligation.node}`")
                 continue
-            if outcomes is None:
-                continue
-            diagnostic = self._diagnose(obligation, outcomes)
-            if diagnostic is None:
-                if obligation.node in nodes:
-                    continue  # it may follow from what is wrong with the node already
-                open_.append(self._text(obligation))
-                continue
-            broken.add(place)
-            nodes.add(obligation.node)
-            diagnostics.append(diagnostic)
+            if witness is not None:
+                said.add(place)
+                diagnostics.append(self._diagnostic(obligation, witness))
         diagnostics.extend(self._undefined_outputs(open_))
         decided = self.found.settled + len(self.found.obligations) - len(open_)
         return diagnostics, list(dict.fromkeys(open_)), decided
 
-    def _decide(self, obligation: Obligation, settled: dict[Any, Outcomes | None]) -> Outcomes | None:
+    def _decide(self, obligation: Obligation, settled: dict[Any, Outcomes | None]) -> Witness | None:
+        """A witness that the condition fails in some network; None where there is none.
+
+        Raises Undecided, also where what fails may follow from something else.
+        """
         formula = obligation.condition
         for condition in obligation.conditions:
-            formula = apply("or", formula, apply("not", condition))
+            formula = self._or(formula, apply("not", condition))
         key = (formula, tuple(obligation.allowed.items()))
         if key not in settled:
             settled[key] = self.searcher.counterexample(formula, obligation.allowed)
-        return settled[key]
+        outcomes = settled[key]
+        if outcomes is None:
+            return None
+        witness = self.witnesses.of(obligation, outcomes)
+        return witness or self._exactly(obligation, formula)
+
+    def _exactly(self, obligation: Obligation, formula: Value) -> Witness | None:
+        """The same, with regard to which networks have the node at all."""
+        try:
+            live = self.witnesses.live(obligation.node)
+        except TooLargeError:
+            raise Undecided from None
+        outcomes = self.searcher.counterexample(self._or(formula, apply("not", live)), obligation.allowed)
+        if outcomes is None:
+            return None
+        witness = self.witnesses.confirmed(obligation, outcomes)
+        if witness is None:
+            raise Undecided
+        return witness
 
     @staticmethod
-    def _text(obligation: Obligation) -> str:
-        return f"{obligation.location}: {obligation.code} of `{obligation.node}`"
+    def _or(a: Value, b: Value) -> Value:
+        try:
+            return apply("or", a, b)
+        except TooLargeError:
+            raise Undecided from None
 
-    # ------------------------------------------------------------ witnesses
-
-    def _diagnose(self, obligation: Obligation, outcomes: Outcomes) -> Diagnostic | None:
-        """The finding with its witness, seen to be real in a network; None if it could not be."""
-        reached = self._reach(obligation.node, outcomes)
-        if reached is None:
-            return None
-        reached = self._needed(obligation.node, reached, outcomes)
-        bound = self._bound(reached)
-        if obligation.node not in bound.graph.nodes:
-            return None
-        failed = {code for node, code, _ in bound.failures if node == obligation.node}
-        if obligation.code not in failed and obligation.code not in ADVISORY:
-            return None
-        graph = self.found.graph
-        witness = tuple(
-            (p, graph.decisions[p].outcomes[o]) for p, o in reached.items() if p in graph.decisions
-        )
-        severity, help = self._severity(obligation.code, witness)
+    def _diagnostic(self, obligation: Obligation, witness: Witness) -> Diagnostic:
+        decisions = self.found.graph.decisions
+        chosen = tuple((path, decisions[path].outcomes[o]) for path, o in witness.outcomes.items())
+        severity, help = self._severity(obligation.code, chosen)
+        values = {
+            name: self.witnesses.value(value, witness.outcomes, witness.bound)
+            for name, value in obligation.values.items()
+        }
         return Diagnostic(
             obligation.code,
-            self._message(obligation, reached, bound),
+            obligation.message.format(**values),
             Label(obligation.location, f"in `{obligation.node}`"),
             severity=severity,
             trace=obligation.trace.labels() if obligation.trace else (),
-            witness=witness,
+            witness=chosen,
             help=help,
         )
 
@@ -140,78 +141,6 @@ class Prover:
             return "note", help
         wanted = self.found.resized or self.found.graph.chosen
         return ("warning" if wanted else "error"), help
-
-    def _message(self, obligation: Obligation, outcomes: Outcomes, bound: Bound) -> str:
-        def dim(node: str, axis: int) -> int:
-            shape = bound.shapes.get(node)
-            return shape[axis] if shape else self._mux_dim(node, axis, outcomes, bound)
-
-        full = {**dict.fromkeys(self.found.graph.decisions, 0), **outcomes}
-        values = {name: evaluate(value, full, dim) for name, value in obligation.values.items()}
-        return obligation.message.format(**values)
-
-    def _mux_dim(self, node: str, axis: int, outcomes: Outcomes, bound: Bound) -> int:
-        """A mux's dimension is that of the input it picks."""
-        graph = self.found.graph
-        while isinstance(mux := graph.nodes.get(node), Mux):
-            keys = self._keys(mux, outcomes, bound)
-            node = next((s for k, s in mux.cases if k in keys and s is not None), mux.inputs[0])
-        shape = bound.shapes.get(node)
-        return shape[axis] if shape else 0
-
-    def _keys(self, mux: Mux, outcomes: Outcomes, bound: Bound) -> set[Any]:
-        if isinstance(mux.on, str):
-            return {outcomes.get(mux.on, 0)}
-        full = {**dict.fromkeys(self.found.graph.decisions, 0), **outcomes}
-        return {evaluate(mux.on, full, lambda n, a: self._mux_dim(n, a, outcomes, bound))}
-
-    def _bound(self, outcomes: Outcomes) -> Bound:
-        if self._binder is None:
-            self._binder = Binder(self.found.graph)
-        return self._binder.bind({**dict.fromkeys(self.found.graph.decisions, 0), **outcomes})
-
-    def _reach(self, node: str, outcomes: Outcomes) -> Outcomes | None:
-        """The outcomes, with the fewest more, under which an output reads the node."""
-        consumers = self._reading()
-        targets = set(self.found.graph.outputs.values())
-        queue: list[tuple[int, int, str, Outcomes]] = [(0, 0, node, dict(outcomes))]
-        seen: set[str] = set()
-        serial = 0
-        while queue:
-            cost, _, here, chosen = heappop(queue)
-            if here in seen:
-                continue
-            seen.add(here)
-            if here in targets:
-                return chosen
-            for reader, key in consumers.get(here, ()):
-                item = self.found.graph.nodes[reader]
-                step = chosen
-                if isinstance(item, Mux) and isinstance(item.on, str):
-                    if chosen.get(item.on, key) != key:
-                        continue
-                    step = chosen if item.on in chosen else {**chosen, item.on: key}
-                serial += 1
-                heappush(queue, (cost + len(step) - len(chosen), serial, reader, step))
-        return None
-
-    def _needed(self, node: str, reached: Outcomes, outcomes: Outcomes) -> Outcomes:
-        """Without the decisions that a network need not take for the node to be there."""
-        kept = dict(reached)
-        for decision in [d for d in reached if d not in outcomes]:
-            fewer = {d: o for d, o in kept.items() if d != decision}
-            if node in in_every_network(self.found.graph, fewer):
-                kept = fewer
-        return kept
-
-    def _reading(self) -> dict[str, list[tuple[str, Any]]]:
-        """Who reads each node, and for a mux under which key."""
-        if self._consumers is None:
-            self._consumers = {}
-            for name, item in self.found.graph.nodes.items():
-                for key, source in _edges(item):
-                    self._consumers.setdefault(source, []).append((name, key))
-        return self._consumers
 
     def _undefined_outputs(self, open_: list[str]) -> Iterator[Diagnostic]:
         for output, node in self.found.graph.outputs.items():
@@ -231,13 +160,6 @@ class Prover:
                 witness=tuple((p, decisions[p].outcomes[o]) for p, o in outcomes.items() if p in decisions),
                 help="one of the tensors it reads is missing there",
             )
-
-
-def _edges(item: Any) -> Iterator[tuple[Any, str]]:
-    if isinstance(item, Mux):
-        yield from ((key, source) for key, source in item.cases if source is not None)
-    else:
-        yield from enumerate(item.inputs)
 
 
 def prove(found: Elaborated, kind: str, budget: int = BUDGET) -> tuple[list[Diagnostic], Proof]:

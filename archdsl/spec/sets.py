@@ -20,16 +20,20 @@ SET_BUDGET = 10_000
 
 def set_(ev: Evaluator, expr: ast.Set, frame: Frame) -> Any:
     members: list[Member] = []
+    labels: list[str] = []
     first: dict[str, ast.Candidate] = {}
     for candidate in expr.members:
         value = ev.evaluate(candidate.value, frame)
         if isinstance(value, Undefined):
+            labels.append(candidate.label or absent_label(candidate.value))
             continue
         if isinstance(value, SetValue) and candidate.label is None:
             new = value.members
+            labels += value.labels or (m.label for m in new)
         else:
             label = candidate.label or label_of(ev, candidate.value, value, frame)
             new = (Member(label, value),)
+            labels.append(label)
         for member in new:
             if member.label in first:
                 raise frame.error(
@@ -43,7 +47,19 @@ def set_(ev: Evaluator, expr: ast.Set, frame: Frame) -> Any:
         members += new
         ev.spend(len(new), candidate, frame)
         bounded(ev, len(members), candidate, frame)
-    return SetValue(tuple(members))
+    return SetValue(tuple(members), tuple(labels) if len(labels) > len(members) else ())
+
+
+def absent_label(expr: Any) -> str:
+    """The label of a candidate that is not defined; nothing where it has none of its own."""
+    match expr:
+        case ast.Name():
+            return expr.id
+        case ast.Optional():
+            return absent_label(expr.base)
+        case ast.Attribute():
+            return expr.name
+    return ""
 
 
 def bounded(ev: Evaluator, size: int, node: Any, frame: Frame) -> None:

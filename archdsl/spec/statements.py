@@ -226,9 +226,8 @@ def _define(ev: Evaluator, target: Any, key: tuple[Any, ...] | None, value: Any,
             target,
             secondary=(Label(first, "first defined here"),) if first else (),
         )
-    if not isinstance(value, Undefined):
-        family.entries[key] = value
-        ev.defined_at[(id(family), key)] = frame.location(target)
+    family.entries[key] = value
+    ev.defined_at[(id(family), key)] = frame.location(target)
 
 
 # ---------------------------------------------------------------- stages

@@ -85,7 +85,10 @@ class Member:
 
 @dataclass(frozen=True)
 class SetValue:
+    """Members that are defined; `labels` are those of all that were written, in order, if more were."""
+
     members: tuple[Member, ...]
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,10 @@ class Outcome:
     def places(self) -> set[tuple[str, int, str]]:
         return {place(error) for error in self.errors}
 
+    @property
+    def codes(self) -> set[str]:
+        return {error.code for error in self.errors}
+
 
 def place(diagnostic: Diagnostic) -> tuple[str, int, str]:
     """What is wrong, and where; an output may be missing in this network or in some."""

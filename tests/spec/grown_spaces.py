@@ -115,11 +115,20 @@ def number_choice(g: Growing) -> None:
 def number_arithmetic(g: Growing) -> None:
     a, b = g.number(), g.number()
     form = g.one(["{a} + {b}", "{a} * 2", "max({a}, {b})", "{a} + {b} - 4", "{a} / 2", "floor({a} / {b}) + 1",
-                  "{a} if {a} == {b} else 8", "4 * {a} / 4", "{t}.c", "{t}.h", "W[{a}]", "W[{a}]?", "8 / {a}",
+                  "{a} if {a} == {b} else 8", "4 * {a} / 4", "{t}.c", "{t}.h", "W[{a}]", "8 / {a}",
                   "8 / ({a} - {b})"])  # fmt: skip
-    if g.chance(70) and form in ("W[{a}]", "W[{a}]?", "8 / ({a} - {b})", "8 / {a}", "{a} / 2"):
+    if g.chance(70) and form in ("W[{a}]", "8 / ({a} - {b})", "8 / {a}", "{a} / 2"):
         return
     g.define(form.format(a=a, b=b, t=g.tensor()), "n")
+
+
+def number_of_list(g: Growing) -> None:
+    """A number that one outcome may lack."""
+    last = g.one([2, 3, 3, 3, 4])
+    if g.room(2):
+        name = g.define(f"one of {{1, {last}}}", "n")
+        g.decide(name, ("1", str(last)))
+        g.define(f"W[{name}]" + g.one(["", "?"]), "n")
 
 
 def condition(g: Growing) -> str:
@@ -328,7 +337,12 @@ def loose_ends(g: Growing) -> None:
 
 
 def missing(g: Growing) -> None:
-    g.define(f"nothing[{g.number()}]?" if g.chance(50) else f"{g.tensor()} -> conv(c = W[9]?)")
+    """What is computed from something that is defined in no network, and a choice that it vanishes from."""
+    name = g.name("t")
+    g.lines.append(f"{name} = {g.tensor()} -> conv(c = W[9]?)" if g.chance(50) else f"{name} = nothing[1]?")
+    vanishing = g.one(["{m}", "{m} -> relu", "fit({t}, {m})", "{t} + {m}", "concat({t}, {m})"])
+    candidate = vanishing.format(m=name, t=g.tensor())
+    g.define(f"one of {{gone: ({candidate}), only: {g.tensor()}}}")
 
 
 def repeated(g: Growing) -> None:
@@ -338,7 +352,7 @@ def repeated(g: Growing) -> None:
 
 
 STEPS: tuple[tuple[int, Step], ...] = (
-    (3, number_choice), (2, number_arithmetic), (1, number_conditional), (5, applied), (3, joined),
+    (3, number_choice), (2, number_arithmetic), (1, number_conditional), (1, number_of_list), (5, applied), (3, joined),
     (4, tensor_choice), (3, op_choice), (1, op_choice_inside), (1, several), (4, conditional),
     (3, settings_by_decision), (3, gate), (1, lattice), (2, cells), (1, shared), (1, tied), (1, loose_ends),
     (1, missing), (1, repeated),

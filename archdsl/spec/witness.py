@@ -1,0 +1,242 @@
+"""Networks that show what is wrong with a space, and the fewest decisions that lead to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from heapq import heappop, heappush
+from random import Random
+from typing import Any
+
+from archdsl.ir import Mux, Node, Value
+from archdsl.ir.expr import TooLargeError, any_of, apply, both, eq, pick
+from archdsl.ir.resolve import evaluate
+from archdsl.ops.base import ADVISORY
+from archdsl.passes.bind import Binder, Bound
+from archdsl.passes.liveness import live_nodes
+from archdsl.spec.builder import Obligation
+from archdsl.spec.deciding import Outcomes, Searcher, Undecided
+from archdsl.spec.elaborate import Elaborated
+from archdsl.spec.possible import Possible, Unbounded
+
+TRIES, TRIES_OF_NOTES = 20, 4
+"""Random networks that must all fail where it takes too long to look at all."""
+MOST_DROPPED = 200
+"""Decisions of a witness that are tried to be left out."""
+
+
+@dataclass(frozen=True)
+class Witness:
+    """Decisions that break every network that has them, and one such network."""
+
+    outcomes: Outcomes
+    bound: Bound
+
+
+@dataclass
+class Witnesses:
+    """Finds witnesses for conditions that fail somewhere in one space."""
+
+    found: Elaborated
+    budget: int
+
+    def of(self, obligation: Obligation, outcomes: Outcomes) -> Witness | None:
+        """A network where the condition fails, if there is one with these outcomes that can be reached."""
+        reached = self._reach(obligation.node, outcomes)
+        return None if reached is None else self.confirmed(obligation, reached)
+
+    def confirmed(self, obligation: Obligation, outcomes: Outcomes) -> Witness | None:
+        """The witness, if in the network that these outcomes make the condition fails, and nothing before."""
+        bound = self._bound(outcomes)
+        if not self._fails(obligation, outcomes, bound) or _follows(obligation.node, bound):
+            return None
+        return Witness(self._fewest(obligation, outcomes, bound), bound)
+
+    def live(self, node: str) -> Value:
+        """In which networks an output reads the node.  Raises TooLargeError."""
+        if self._live is None:
+            raise TooLargeError("too many ways lead to the outputs")
+        return both(self._live[node], self.found.present.get(node, True))
+
+    # ------------------------------------------------------------ one network
+
+    @cached_property
+    def _binder(self) -> Binder:
+        return Binder(self.found.graph)
+
+    def _bound(self, outcomes: Outcomes) -> Bound:
+        return self._binder.bind({**dict.fromkeys(self.found.graph.decisions, 0), **outcomes})
+
+    def _fails(self, obligation: Obligation, outcomes: Outcomes, bound: Bound) -> bool:
+        if obligation.node not in bound.graph.nodes:
+            return False
+        if obligation.code in ADVISORY:
+            return not self.value(obligation.condition, outcomes, bound)
+        return any(obligation.node == node and obligation.code == code for node, code, _ in bound.failures)
+
+    def value(self, value: Value, outcomes: Outcomes, bound: Bound) -> Any:
+        """What a value is in a network."""
+        full = {**dict.fromkeys(self.found.graph.decisions, 0), **outcomes}
+        return evaluate(value, full, lambda node, axis: self._dim(node, axis, full, bound))
+
+    def _dim(self, node: str, axis: int, full: Outcomes, bound: Bound) -> int:
+        """A mux's dimension is that of the input it picks."""
+        nodes = self.found.graph.nodes
+        while isinstance(mux := nodes.get(node), Mux):
+            on = mux.on
+            key: Any = full.get(on, 0) if isinstance(on, str) else self.value(on, full, bound)
+            node = next((s for k, s in mux.cases if k == key and s is not None), mux.inputs[0])
+        shape = bound.shapes.get(node)
+        return shape[axis] if shape else 0
+
+    # ------------------------------------------------------------ the way to an output
+
+    def _reach(self, node: str, outcomes: Outcomes) -> Outcomes | None:
+        """The outcomes, with the fewest more, under which an output reads the node."""
+        targets = set(self.found.graph.outputs.values())
+        queue: list[tuple[int, int, str, Outcomes]] = [(0, 0, node, dict(outcomes))]
+        seen: set[str] = set()
+        serial = 0
+        while queue:
+            cost, _, here, chosen = heappop(queue)
+            if here in seen:
+                continue
+            seen.add(here)
+            if here in targets:
+                return chosen
+            for reader, key in self._readers.get(here, ()):
+                item = self.found.graph.nodes[reader]
+                step = chosen
+                if isinstance(item, Mux) and isinstance(item.on, str):
+                    if chosen.get(item.on, key) != key:
+                        continue
+                    step = chosen if item.on in chosen else {**chosen, item.on: key}
+                serial += 1
+                heappush(queue, (cost + len(step) - len(chosen), serial, reader, step))
+        return None
+
+    @cached_property
+    def _readers(self) -> dict[str, list[tuple[str, Any]]]:
+        """Who reads each node, and at which port, or for a mux under which key."""
+        readers: dict[str, list[tuple[str, Any]]] = {}
+        for name, item in self.found.graph.nodes.items():
+            for key, source in _edges(item):
+                readers.setdefault(source, []).append((name, key))
+        return readers
+
+    @cached_property
+    def _live(self) -> dict[str, Value] | None:
+        """In which networks an output reads each node, if it is defined; None where that is too much."""
+        outputs = set(self.found.graph.outputs.values())
+        live: dict[str, Value] = {}
+        try:
+            for name in reversed(list(self.found.graph.nodes)):
+                read = [self._reads(reader, key, live) for reader, key in self._readers.get(name, ())]
+                live[name] = any_of([name in outputs, *read])
+        except TooLargeError:
+            return None
+        return live
+
+    def _reads(self, reader: str, key: Any, live: Mapping[str, Value]) -> Value:
+        item = self.found.graph.nodes[reader]
+        here = both(live[reader], self.found.present.get(reader, True))
+        if isinstance(item, Node):
+            return here
+        if isinstance(item.on, str):
+            size = self.found.graph.decisions[item.on].size
+            return both(here, pick(item.on, tuple(o == key for o in range(size))))
+        return both(here, item.on if key is True else eq(item.on, key))
+
+    # ------------------------------------------------------------ the fewest decisions
+
+    def _fewest(self, obligation: Obligation, outcomes: Outcomes, bound: Bound) -> Outcomes:
+        """Without the decisions that a network need not take for the condition to fail in it."""
+        decisions = self.found.graph.decisions
+        kept = {d: o for d, o in outcomes.items() if d in decisions}
+        if not self._breaks_all(obligation, kept):
+            kept = {**kept, **{d: decisions[d].index[text] for d, text in bound.graph.chosen.items()}}
+        for decision in list(kept)[:-MOST_DROPPED:-1]:
+            fewer = {d: o for d, o in kept.items() if d != decision}
+            if self._breaks_all(obligation, fewer):
+                kept = fewer
+        return kept
+
+    def _breaks_all(self, obligation: Obligation, outcomes: Outcomes) -> bool:
+        """Whether the condition fails in all networks with these outcomes, as far as can be told.
+
+        Where that takes too long, random ones are looked at.
+        """
+        for _ in range(2):
+            if not self._fails_in_some(obligation, outcomes):
+                return False
+        allowed = {d: (o,) for d, o in outcomes.items()}
+        possible = Possible(self.found.definitions, allowed)
+        try:
+            there = self._in_all(obligation.node, possible, outcomes)
+            if not there and self._searcher.counterexample(self.live(obligation.node), allowed) is not None:
+                return False
+            return self._searcher.counterexample(apply("not", obligation.condition), allowed) is None
+        except (Undecided, TooLargeError):
+            tries = TRIES_OF_NOTES if obligation.code in ADVISORY else TRIES
+            return all(self._fails_in_some(obligation, outcomes) for _ in range(tries))
+
+    def _fails_in_some(self, obligation: Obligation, outcomes: Outcomes) -> bool:
+        """Whether the condition fails in a random network with these outcomes."""
+        others = {d: self._rng.randrange(n.size) for d, n in self.found.graph.decisions.items()}
+        bound = self._binder.bind({**others, **outcomes})
+        return self._fails(obligation, {**others, **outcomes}, bound)
+
+    @cached_property
+    def _searcher(self) -> Searcher:
+        return Searcher(self.found.graph.decisions, self.found.definitions, self.budget)
+
+    @cached_property
+    def _rng(self) -> Random:
+        return Random(0)
+
+    def _in_all(self, wanted: str, possible: Possible, outcomes: Outcomes) -> bool:
+        """Whether all networks with these outcomes have a node: whether no output can do without it."""
+        needing = {wanted}
+        for name, item in self.found.graph.nodes.items():
+            if isinstance(item, Mux):
+                sources = self._sources(item, possible, outcomes)
+                if sources and all(source in needing for source in sources):
+                    needing.add(name)
+            elif any(s in needing and self._is_read(item, p, s, possible) for p, s in enumerate(item.inputs)):
+                needing.add(name)
+        return not needing.isdisjoint(self.found.graph.outputs.values())
+
+    def _sources(self, mux: Mux, possible: Possible, outcomes: Outcomes) -> list[str]:
+        """The inputs that a mux can pick."""
+        keys: Any = None
+        if isinstance(mux.on, str):
+            keys = (outcomes[mux.on],) if mux.on in outcomes else None
+        else:
+            keys = _values(possible, mux.on)
+        return [s for key, s in mux.cases if s is not None and (keys is None or key in keys)]
+
+    def _is_read(self, node: Node, port: int, source: str, possible: Possible) -> bool:
+        """Whether a node surely reads an input, which may be one that is left out where it is missing."""
+        present = self.found.present.get(source, True)
+        return port not in node.optional or _values(possible, present) == frozenset((True,))
+
+
+def _values(possible: Possible, value: Value) -> frozenset[Any] | None:
+    try:
+        return possible.of(value)
+    except Unbounded:
+        return None
+
+
+def _edges(item: Node | Mux) -> Iterator[tuple[Any, str]]:
+    if isinstance(item, Mux):
+        yield from ((key, source) for key, source in item.cases if source is not None)
+    else:
+        yield from enumerate(item.inputs)
+
+
+def _follows(node: str, bound: Bound) -> bool:
+    """Whether something that the node is computed from is wrong already."""
+    broken = {name for name, _, _ in bound.failures} - {node}
+    return bool(broken) and not broken.isdisjoint(live_nodes(bound.graph.nodes, [node]))
