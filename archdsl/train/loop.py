@@ -16,7 +16,7 @@ from torch import nn
 
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches, prefetched
-from archdsl.data.dataset import Splits
+from archdsl.data.dataset import IGNORE, Splits
 from archdsl.diagnostics import SpecError
 from archdsl.train.average import Average
 from archdsl.train.evaluation import at_size, score
@@ -124,7 +124,15 @@ class Training:
         with self._precision():
             logits_BKHW = self.module(images_B3HW)
         logits_BKHW = at_size(logits_BKHW, (masks_BHW.shape[-2], masks_BHW.shape[-1]))
-        return loss_named(self.recipe.loss, logits_BKHW, masks_BHW)
+        return loss_named(self.recipe.loss, logits_BKHW, masks_BHW) * self._weight(masks_BHW)
+
+    def _weight(self, masks_BHW: torch.Tensor) -> torch.Tensor | float:
+        """What makes the mean over processes one over all labelled pixels; OHEM still mines in each alone."""
+        if self.processes.world == 1:
+            return 1.0
+        labelled = (masks_BHW != IGNORE).sum().double()
+        total = self.processes.sum(labelled).clamp(min=1)
+        return (self.processes.world * labelled / total).float()
 
     def _precision(self) -> AbstractContextManager[Any]:
         if self.recipe.amp is None:

@@ -10,8 +10,7 @@ from typing import Literal
 import torch
 import torch.nn.functional as F  # noqa: N812  (the usual name)
 
-IGNORE = 255
-"""The label of pixels that do not count."""
+from archdsl.data.dataset import IGNORE
 
 Loss = Literal["ohem", "cross_entropy"]
 

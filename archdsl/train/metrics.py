@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from archdsl.train.losses import IGNORE
+from archdsl.data.dataset import IGNORE
 
 
 class Confusion:
