@@ -122,7 +122,7 @@ def _write_onnx(module: CompiledNetwork, folder: Path) -> None:
 def _image(picture: Path | None, height: int, width: int) -> NDArray[np.uint8]:
     import numpy as np
 
-    from archdsl.data.street import draw
+    from archdsl.data.scene.street import draw
 
     if picture is None:
         return draw(height, width, np.random.default_rng(0))[0]

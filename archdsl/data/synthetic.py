@@ -10,7 +10,7 @@ import numpy as np
 
 from archdsl.data.camvid import CLASSES, COLOURS
 from archdsl.data.dataset import Colour, Sample
-from archdsl.data.street import draw
+from archdsl.data.scene.street import draw
 
 Part = Literal["train", "val"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from archdsl.data import IGNORE, check_data, open_data
-from archdsl.data.street import draw
+from archdsl.data.scene.street import draw
 
 
 @pytest.fixture(scope="module")

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from archdsl.data.camvid import CLASSES
-from archdsl.data.canvas import Canvas, Paint, Upright
-
-BUILDING, POLE, ROAD, SIDEWALK, TREE, SIGN, FENCE, CAR, PEDESTRIAN, BICYCLIST = range(1, len(CLASSES))
+from archdsl.data.scene.canvas import Canvas, Paint, Upright
+from archdsl.data.scene.palette import BICYCLIST, CAR, PEDESTRIAN, POLE, SIGN, TREE
 
 _DARK = (28.0, 28.0, 32.0)
 _GLASS = (58.0, 70.0, 84.0)

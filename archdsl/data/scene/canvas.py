@@ -171,3 +171,9 @@ def smooth_noise(height: int, width: int, cell: int, rng: np.random.Generator) -
     coarse = rng.integers(0, 256, (height // cell + 3, width // cell + 3), np.uint8)
     smooth = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
     return np.asarray(smooth, np.float32) / np.float32(255)
+
+
+def fraction(x: Floats) -> Floats:
+    """The fraction of a number, also of negative ones."""
+    part: Floats = x - np.floor(x)
+    return part

@@ -1,0 +1,1 @@
+"""Street scenes: planned, then painted far to near."""

@@ -1,0 +1,28 @@
+"""Where the parts of a street are, in metres."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+FAR_M = 90.0
+"""Where the street ends."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Metres from the camera to the left (negative) and the right: kerbs and house fronts."""
+
+    left_kerb: float
+    right_kerb: float
+    left_wall: float
+    right_wall: float
+    lane: float
+
+
+def planned(rng: np.random.Generator) -> Plan:
+    lane = rng.uniform(2.9, 3.6)
+    right = lane / 2 + (2.1 if rng.random() < 0.6 else 0.4)
+    left = -lane * 1.5 - (2.1 if rng.random() < 0.6 else 0.4)
+    return Plan(left, right, left - rng.uniform(2.5, 6), right + rng.uniform(2.5, 6), lane)
