@@ -1,0 +1,127 @@
+"""Line charts: curves over steps or epochs, named where they end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import isfinite
+
+from archdsl.report import svg
+from archdsl.report.charts import Format, short
+
+WIDTH, HEIGHT = 560.0, 300.0
+_LEFT, _TOP, _BOTTOM = 58.0, 14.0, 46.0
+_MOST = 400
+"""Points of a curve; more cannot be told apart in a picture of this width."""
+Points = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A curve and how it looks.
+
+    `colour` counts in `svg.COLOURS`.  A `step` holds each value up to the next point; `dots` mark the points;
+    a `faint` curve is the background of others.  Only `named` ones are named in the picture.
+    """
+
+    name: str
+    points: Points
+    colour: int = 0
+    step: bool = False
+    dashed: bool = False
+    faint: bool = False
+    dots: bool = False
+    named: bool = True
+    shift: float = 0.0
+    """Pixels by which it is drawn lower, where it would hide another one."""
+
+
+def curves(
+    rows: Iterable[Curve], *, title: str, x_label: str, y_label: str, summary: str = "",
+    low: float | None = None, high: float | None = None, whole: bool = False, format: Format = short,
+) -> str:  # fmt: skip
+    """Curves in one picture.
+
+    `low` and `high` are values of y that are always shown; `whole` keeps all ticks to whole numbers.
+    Values must be finite.
+    """
+    rows = [row for row in rows if row.points]
+    if not rows:
+        return svg.nothing(title, WIDTH)
+    if not all(isfinite(value) for row in rows for at in row.points for value in at):
+        raise ValueError("a value that is not finite cannot be drawn")
+    right = 16 + svg.LETTER * max((len(_named(row)) for row in rows if row.named), default=0)
+    x = svg.Axis(*_x_range(rows), _LEFT, WIDTH - min(right, 170.0))
+    y = svg.Axis(*_y_range(rows, low, high), HEIGHT - _BOTTOM, _TOP)
+    parts = svg.frame(x, y, (x_label, y_label), (short, format), whole)
+    for row in sorted(rows, key=lambda r: not r.faint):
+        parts += _drawn(row, x, y, format)
+    return svg.picture(title, WIDTH, HEIGHT, [*parts, *_names(rows, y, x.end + 7)], summary)
+
+
+def _x_range(rows: Sequence[Curve]) -> tuple[float, float]:
+    values = [at[0] for row in rows for at in row.points]
+    low, high = min(values), max(values)
+    return (low, high) if low < high else (low - 0.5, high + 0.5)
+
+
+def _y_range(rows: Sequence[Curve], low: float | None, high: float | None) -> tuple[float, float]:
+    values = [at[1] for row in rows for at in row.points]
+    return svg.span([*values, *(end for end in (low, high) if end is not None)])
+
+
+def _drawn(row: Curve, x: svg.Axis, y: svg.Axis, format: Format) -> list[str]:
+    colour = _colour(row)
+    places = [(x(a), y(b) + row.shift) for a, b in thinned(row.points)]
+    look = 'stroke-width="1" stroke-opacity="0.28"' if row.faint else 'stroke-width="2"'
+    look += ' stroke-dasharray="3 3"' if row.dashed else ""
+    parts = [svg.polyline(_stairs(places) if row.step else places, colour, look)]
+    if row.dots or len(row.points) == 1:
+        for (a, b), (across, down) in zip(thinned(row.points), places, strict=True):
+            parts.append(svg.dot(across, down, 2.6, colour, f"{row.name}: {format(b)} at {short(a)}"))
+    return parts
+
+
+def _stairs(places: Points) -> list[tuple[float, float]]:
+    corners = [(right[0], left[1]) for left, right in pairwise(places)]
+    return [place for pair in zip(places, [*corners, places[-1]], strict=True) for place in pair]
+
+
+def thinned(points: Points, most: int = _MOST) -> Points:
+    """At most so many points: means of neighbours, where there are more."""
+    if len(points) <= most:
+        return points
+    edges = [round(n * len(points) / most) for n in range(most + 1)]
+    groups = [points[a:b] for a, b in pairwise(edges)]
+    return [(_mean([at[0] for at in group]), _mean([at[1] for at in group])) for group in groups]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _names(rows: Sequence[Curve], y: svg.Axis, left: float) -> list[str]:
+    """Names beside the ends of the curves, moved apart where they would lie over each other."""
+    named = sorted((row for row in rows if row.named), key=lambda row: -row.points[-1][1])
+    places = _apart([y(row.points[-1][1]) + row.shift for row in named], y)
+    return [
+        svg.text(left, at + 4, _named(row), colour=_colour(row), strong=not row.dashed)
+        for at, row in zip(places, named, strict=True)
+    ]
+
+
+def _apart(places: Sequence[float], y: svg.Axis, pitch: float = 14.0) -> list[float]:
+    """Places from above to below, moved so that each has its line, and none lies below the axis."""
+    made: list[float] = []
+    for place in places:
+        made.append(max(place, made[-1] + pitch) if made else place)
+    return [min(place, y.start - pitch * (len(made) - 1 - n)) for n, place in enumerate(made)]
+
+
+def _colour(row: Curve) -> str:
+    return svg.COLOURS[row.colour % len(svg.COLOURS)]
+
+
+def _named(row: Curve) -> str:
+    return svg.cut(row.name, 24)

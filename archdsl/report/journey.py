@@ -1,0 +1,63 @@
+"""The way of a search through two figures: points joined in time, their colour from early to late."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import isfinite
+
+from archdsl.report import svg
+from archdsl.report.charts import FAINT, Format, short
+from archdsl.report.curves import HEIGHT, WIDTH
+
+_EARLY, _LATE = (108, 92, 190), (232, 119, 34)
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 26.0, 30.0, 46.0
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Where the search was after an epoch."""
+
+    x: float
+    y: float
+    epoch: int
+
+
+def journey(
+    stops: Sequence[Stop], *, title: str, x_label: str, y_label: str, summary: str = "",
+    format: Format = short,
+) -> str:  # fmt: skip
+    """The stops in the order given.  Values must be finite."""
+    if not stops:
+        return svg.nothing(title, WIDTH)
+    if not all(isfinite(value) for stop in stops for value in (stop.x, stop.y)):
+        raise ValueError("a value that is not finite cannot be drawn")
+    x = svg.Axis(*svg.span([s.x for s in stops]), _LEFT, WIDTH - _RIGHT)
+    y = svg.Axis(*svg.span([s.y for s in stops]), HEIGHT - _BOTTOM, _TOP)
+    parts = svg.frame(x, y, (x_label, y_label), (format, short), False)
+    places = [(x(s.x), y(s.y)) for s in stops]
+    colours = [_colour(n / max(1, len(stops) - 1)) for n in range(len(stops))]
+    for (start, end), colour in zip(pairwise(places), colours, strict=False):
+        parts.append(svg.polyline([start, end], colour, 'stroke-width="1.6" stroke-opacity="0.75"'))
+    for stop, place, colour in zip(stops, places, colours, strict=True):
+        tip = f"epoch {stop.epoch}: {x_label} {format(stop.x)}, {y_label} {short(stop.y)}"
+        parts.append(svg.dot(*place, 4.2, colour, tip))
+    return svg.picture(title, WIDTH, HEIGHT, [*parts, *_key(stops)], summary)
+
+
+def _key(stops: Sequence[Stop]) -> list[str]:
+    """A strip of the colours with the first and the last epoch."""
+    first, last = f"epoch {stops[0].epoch}", str(stops[-1].epoch)
+    right = WIDTH - _RIGHT - svg.LETTER * len(last) - 6
+    left = right - 100
+    strip = [svg.rect(left + 5 * n, 8, 5.2, 9, _colour(n / 19)) for n in range(20)]
+    return [
+        svg.text(left - 6, 16.5, first, anchor="end", colour=FAINT), *strip,
+        svg.text(right + 6, 16.5, last, colour=FAINT),
+    ]  # fmt: skip
+
+
+def _colour(share: float) -> str:
+    mixed = (round(a + (b - a) * share) for a, b in zip(_EARLY, _LATE, strict=True))
+    return "#" + "".join(f"{part:02x}" for part in mixed)

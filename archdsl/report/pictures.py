@@ -1,0 +1,40 @@
+"""Predictions beside the truth, as pictures that are part of the page."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Sequence
+
+from archdsl.report.svg import escaped
+
+Prediction = tuple[str, bytes, bytes, bytes]
+"""A name, and PNG files: the image, the truth, and what was predicted."""
+Legend = Sequence[tuple[str, tuple[int, int, int]]]
+"""Classes and their colours (red, green, blue, 0 to 255)."""
+
+
+def predictions_html(predictions: Iterable[Prediction], legend: Legend) -> str:
+    """A row of three pictures for each prediction, under the legend; nothing where there is none."""
+    rows = "".join(_row(*prediction) for prediction in predictions)
+    return f'{_legend(legend)}<div class="seen">{rows}</div>\n' if rows else ""
+
+
+def _row(name: str, image: bytes, truth: bytes, predicted: bytes) -> str:
+    shown = {"image": image, "ground truth": truth, "prediction": predicted}
+    pictures = "".join(
+        f'<div><img alt="{escaped(f"{name}: {what}")}" src="{_inline(png)}">{what}</div>\n'
+        for what, png in shown.items()
+    )
+    return f"<h3>{escaped(name)}</h3>\n{pictures}"
+
+
+def _inline(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
+
+
+def _legend(legend: Legend) -> str:
+    items = "".join(
+        f'<li><i style="background:rgb({red},{green},{blue})"></i>{escaped(name)}</li>'
+        for name, (red, green, blue) in legend
+    )
+    return f'<ul class="legend">{items}</ul>\n' if items else ""

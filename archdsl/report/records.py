@@ -1,0 +1,207 @@
+"""What a run wrote down, as a report reads it: its manifest, and the whole lines of its journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
+
+from archdsl.diagnostics import Diagnostic, SpecError
+
+
+class _Read(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Manifest(_Read):
+    """What a run was started with."""
+
+    spec: str
+    seed: int
+    command: list[str] | str
+    device: str
+    versions: dict[str, str]
+    data: dict[str, Any]
+    settings: dict[str, Any]
+    name: str = ""
+    space: str = ""
+    search: str = ""
+    machine: str = ""
+
+
+class Start(_Read):
+    """All decisions with the texts of their outcomes, and those of them that are depths."""
+
+    kind: Literal["start"]
+    decisions: dict[str, list[str]]
+    gates: list[str] = []
+
+
+class Step(_Read):
+    """A step of a search or of a training; `task` is the loss without the costs."""
+
+    kind: Literal["step"]
+    step: int
+    epoch: int
+    loss: FiniteFloat
+    task: FiniteFloat | None = None
+    lr: FiniteFloat | None = None
+
+
+class Figures(_Read):
+    """Costs of a found network, and the depth of each gate."""
+
+    params: int | None = None
+    macs: int | None = None
+    latency_ms: FiniteFloat | None = None
+    gates: dict[str, int] = {}
+
+
+class Epoch(_Read):
+    """The state of a search after an epoch; `epoch` counts from 0."""
+
+    kind: Literal["epoch"]
+    epoch: int
+    step: int
+    loss: FiniteFloat
+    miou: FiniteFloat | None = None
+    tau: FiniteFloat | None = None
+    probabilities: dict[str, list[Annotated[float, Field(ge=0, le=1.001)]]] = {}
+    chosen: dict[str, str] = {}
+    expected: dict[str, FiniteFloat] = {}
+    found: Figures = Figures()
+    seconds: FiniteFloat | None = None
+
+
+class Evaluation(_Read):
+    """Scores of a training; `iou` of each class, None where no pixel says anything about it."""
+
+    kind: Literal["evaluation"]
+    step: int
+    epoch: int
+    miou: FiniteFloat
+    iou: list[FiniteFloat | None] = []
+    accuracy: FiniteFloat | None = None
+
+
+class Resumed(_Read):
+    kind: Literal["resumed"]
+    step: int
+
+
+class Recalibrated(_Read):
+    kind: Literal["recalibrated"]
+    batches: int
+
+
+class End(_Read):
+    """The network that a search ended with; `network` has params, macs, layers and maybe latency_ms."""
+
+    kind: Literal["end"]
+    miou: FiniteFloat | None = None
+    chosen: dict[str, str] = {}
+    network: dict[str, FiniteFloat] = {}
+    seconds: FiniteFloat | None = None
+
+
+Record = Start | Step | Epoch | Evaluation | Resumed | Recalibrated | End
+_RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
+R = TypeVar("R", bound=_Read)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as far as it went; `unread` counts whole lines that are no records of these kinds."""
+
+    manifest: Manifest
+    records: Sequence[Record]
+    unread: int = 0
+
+    def all(self, kind: type[R]) -> list[R]:
+        """The records of a kind, oldest first."""
+        return [record for record in self.records if isinstance(record, kind)]
+
+    def last(self, kind: type[R]) -> R | None:
+        found = self.all(kind)
+        return found[-1] if found else None
+
+    def steps(self) -> list[Step]:
+        """Each step once: what was done again after the run was resumed counts, not what was before."""
+        return [found for _, found in sorted({s.step: s for s in self.all(Step)}.items())]
+
+    def epochs(self) -> list[Epoch]:
+        """Each epoch once, likewise."""
+        return [found for _, found in sorted({e.epoch: e for e in self.all(Epoch)}.items())]
+
+    @property
+    def end(self) -> End | None:
+        return self.last(End)
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """The outcomes of the network that was found, or would be by now."""
+        if self.end is not None and self.end.chosen:
+            return self.end.chosen
+        return self.epochs()[-1].chosen if self.epochs() else {}
+
+    @property
+    def network(self) -> dict[str, float]:
+        """Figures of that network by name, as far as they are known."""
+        epochs = self.epochs()
+        found = epochs[-1].found.model_dump(exclude={"gates"}, exclude_none=True) if epochs else {}
+        return {**found, **(self.end.network if self.end else {})}
+
+    @property
+    def miou(self) -> float | None:
+        if self.end is not None and self.end.miou is not None:
+            return self.end.miou
+        return next((e.miou for e in reversed(self.epochs()) if e.miou is not None), None)
+
+    @property
+    def seconds(self) -> float:
+        """How long it ran; 0 where that is not written down."""
+        if self.end is not None and self.end.seconds:
+            return self.end.seconds
+        return sum(e.seconds or 0.0 for e in self.epochs())
+
+    def evaluations(self) -> list[Evaluation]:
+        """Each evaluation once, likewise."""
+        return [found for _, found in sorted({e.step: e for e in self.all(Evaluation)}.items())]
+
+
+def read_run(folder: Path) -> Run:
+    """Reads a run that may go on at this moment: a last line that is not whole is left out.
+
+    Raises SpecError (ARCH911) where there is no manifest that can be read.
+    """
+    path = folder / "manifest.json"
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise SpecError([_no_run(folder, "there is no manifest.json")]) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise SpecError([_no_run(folder, f"manifest.json: {where}: {first['msg']}")]) from error
+    found = list(_records(folder / "journal.jsonl"))
+    read = [record for record in found if record is not None]
+    return Run(manifest, read, len(found) - len(read))
+
+
+def _records(path: Path) -> Iterator[Record | None]:
+    if not path.exists():
+        return
+    for line in path.read_bytes().splitlines(keepends=True):
+        if not line.endswith(b"\n"):
+            return
+        try:
+            yield _RECORD.validate_json(line)
+        except ValidationError:
+            yield None
+
+
+def _no_run(folder: Path, why: str) -> Diagnostic:
+    return Diagnostic("ARCH911", f"{folder} is no run that could be reported on: {why}")

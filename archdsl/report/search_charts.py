@@ -1,0 +1,188 @@
+"""The charts of a search run, made of its records; epochs are counted from 1."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence, Set
+from math import log
+
+from archdsl.report.curves import Curve, Points, curves
+from archdsl.report.journey import Stop, journey
+from archdsl.report.records import Epoch, Run, Start
+from archdsl.report.sheet import figure
+
+_COSTS = {
+    "macs": "MACs", "flops": "FLOPs", "params": "parameters", "latency": "latency",
+    "latency_ms": "latency, ms",
+}  # fmt: skip
+
+
+def cost_name(key: str) -> str:
+    """How a cost is called beside an axis."""
+    return _COSTS.get(key, key)
+
+
+def loss_figure(run: Run) -> str:
+    """The objective and the task's loss: of each step, faint, and the means of epochs."""
+    steps, epochs = run.steps(), run.epochs()
+    tasks = task_means(run)
+    rows = [
+        _behind("objective", [(s.step, s.loss) for s in steps], 0),
+        _behind("task loss", [(s.step, s.task) for s in steps if s.task is not None], 1),
+        Curve("objective", [(e.step, e.loss) for e in epochs], colour=0, dots=True),
+        Curve("task loss", [(e.step, tasks[e.epoch]) for e in epochs if e.epoch in tasks], 1, dots=True),
+    ]
+    title = "Loss"
+    text = "Single steps, faint, and means of epochs. The objective adds costs to the task loss."
+    return figure(title, curves(rows, title=title, x_label="step", y_label="loss", summary=text), text)
+
+
+def _behind(name: str, points: Points, colour: int) -> Curve:
+    return Curve(name, points, colour, faint=True, named=False)
+
+
+def miou_figure(run: Run) -> str:
+    """mIoU of the network that would be found after each epoch, and of the one that was."""
+    epochs, end = run.epochs(), run.end
+    rows = [Curve("mIoU", [(e.step, e.miou) for e in epochs if e.miou is not None], colour=2, dots=True)]
+    if end is not None and end.miou is not None and epochs:
+        rows.append(Curve("found", [(epochs[-1].step, end.miou)], colour=1))
+    title = "mIoU on the validation images"
+    text = "Of the network that would be found, with weights of the supernet."
+    chart = curves(rows, title=title, x_label="step", y_label="mIoU", summary=text, low=0.0)
+    return figure(title, chart, text)
+
+
+def task_means(run: Run) -> dict[int, float]:
+    """The mean loss of the task in each epoch, by the epoch's number in the journal."""
+    found: dict[int, list[float]] = defaultdict(list)
+    for step in run.steps():
+        found[step.epoch].append(step.loss if step.task is None else step.task)
+    return {epoch: sum(losses) / len(losses) for epoch, losses in found.items()}
+
+
+def depth_figure(run: Run) -> str:
+    """Depth of each hyper-cell: chosen and expected (AutoRTNet, arXiv:2003.14226, Fig. 5)."""
+    start, epochs = run.last(Start), run.epochs()
+    if start is None or not start.gates:
+        return ""
+    rows, most = [], 1
+    for n, gate in enumerate(start.gates):
+        name = gate.rpartition(".")[0] or gate
+        most = max(most, *depths(start, gate))
+        expected = [(e.epoch + 1, expected_depth(start, gate, e)) for e in epochs if gate in e.probabilities]
+        chosen = [(e.epoch + 1, e.found.gates[gate]) for e in epochs if gate in e.found.gates]
+        shift = 2.4 * (n - (len(start.gates) - 1) / 2)
+        rows.append(Curve(name, chosen, n, step=True, shift=shift))
+        rows.append(Curve(name, expected, n, dashed=True, named=False))
+    title = "Depth of each hyper-cell"
+    text = "Cells that are kept: of the network that would be found (steps), and expected (dashed)."
+    chart = curves(
+        rows, title=title, x_label="epoch", y_label="depth, cells", summary=text, low=1, high=most, whole=True
+    )
+    return figure(title, chart, text)
+
+
+def depths(start: Start, gate: str) -> list[int]:
+    """The depths that a gate chooses among; those that are no numbers count by their place."""
+    outcomes = start.decisions.get(gate, [])
+    return [int(o) if o.isdecimal() else n for n, o in enumerate(outcomes, 1)]
+
+
+def expected_depth(start: Start, gate: str, epoch: Epoch) -> float:
+    return sum(d * p for d, p in zip(depths(start, gate), epoch.probabilities[gate], strict=False))
+
+
+def journey_figures(run: Run) -> list[str]:
+    """Each cost of the mean network against the task's loss, from epoch to epoch."""
+    epochs, tasks = run.epochs(), task_means(run)
+    names = dict.fromkeys(name for e in epochs for name in e.expected)
+    made = []
+    for name in sorted(names, key=lambda n: "latency" not in n):
+        stops = [
+            Stop(e.expected[name], tasks[e.epoch], e.epoch + 1)
+            for e in epochs
+            if name in e.expected and e.epoch in tasks
+        ]
+        title = f"Expected {cost_name(name)} against task loss"
+        text = "A point for each epoch; down and to the left is better."
+        chart = journey(
+            stops, title=title, x_label=f"expected {cost_name(name)}", y_label="task loss", summary=text
+        )
+        made.append(figure(title, chart, text))
+    return made
+
+
+def cost_figures(run: Run) -> list[str]:
+    """Each cost over time: of the mean network, and of the network that would be found."""
+    epochs = run.epochs()
+    names = dict.fromkeys(name for e in epochs for name in e.expected)
+    made = []
+    for name in sorted(names, key=lambda n: "latency" not in n):
+        found = [(e.epoch + 1, getattr(e.found, name, None)) for e in epochs]
+        rows = [
+            Curve("found", [(x, float(y)) for x, y in found if y is not None], colour=0, step=True),
+            Curve("expected", [(e.epoch + 1, e.expected[name]) for e in epochs if name in e.expected],
+                  colour=0, dashed=True),
+        ]  # fmt: skip
+        title = f"{cost_name(name)[:1].upper()}{cost_name(name)[1:]} over time"
+        text = "Of the network that would be found (steps), and the mean over all networks (dashed)."
+        chart = curves(rows, title=title, x_label="epoch", y_label=cost_name(name), summary=text)
+        made.append(figure(title, chart, text))
+    return made
+
+
+def entropy_figure(run: Run) -> str:
+    """How undecided the decisions are: each one, faint, and the means of depths and of all others."""
+    start, epochs = run.last(Start), run.epochs()
+    if start is None:
+        return ""
+    gates = set(start.gates)
+    rows = [_behind(path, _entropies(epochs, {path}), int(path in gates)) for path in start.decisions] + [
+        Curve("depths", _entropies(epochs, gates), 1),
+        Curve("all others", _entropies(epochs, start.decisions.keys() - gates), 0),
+    ]
+    title = "Entropy of the decisions"
+    text = "1: all outcomes alike; 0: decided. Each decision, faint, and means."
+    chart = curves(
+        rows, title=title, x_label="epoch", y_label="share of the most", summary=text, low=0, high=1
+    )
+    return figure(title, chart, text)
+
+
+def _entropies(epochs: Sequence[Epoch], paths: Set[str]) -> Points:
+    """The mean entropy of some decisions after each epoch."""
+    found = [
+        (e.epoch + 1, [entropy(p) for path, p in e.probabilities.items() if path in paths]) for e in epochs
+    ]
+    return [(epoch, sum(values) / len(values)) for epoch, values in found if values]
+
+
+def entropy(probabilities: Sequence[float]) -> float:
+    """Of a distribution, as a share of the most that it could be: 0 to 1."""
+    if len(probabilities) < 2:
+        return 0.0
+    total = sum(probabilities) or 1.0
+    shares = [p / total for p in probabilities if p > 0]
+    return max(0.0, -sum(p * log(p) for p in shares) / log(len(probabilities)))
+
+
+def rate_figure(run: Run) -> str:
+    """The learning rate of the weights, step by step."""
+    points = [(s.step, s.lr) for s in run.steps() if s.lr is not None]
+    if not points:
+        return ""
+    title = "Learning rate of the weights"
+    rows = [Curve("", points, 4, named=False)]
+    return figure(title, curves(rows, title=title, x_label="step", y_label="learning rate", low=0.0))
+
+
+def temperature_figure(run: Run) -> str:
+    points = [(e.epoch + 1, e.tau) for e in run.epochs() if e.tau is not None]
+    if not points:
+        return ""
+    title = "Temperature of the sampler"
+    text = "High: outcomes are mixed. Low: nearly one alone is drawn."
+    rows = [Curve("", points, 3, dots=True, named=False)]
+    chart = curves(rows, title=title, x_label="epoch", y_label="temperature", summary=text, low=0.0)
+    return figure(title, chart, text)

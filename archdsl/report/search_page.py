@@ -1,0 +1,140 @@
+"""The report of a search run: one page that needs no other file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from archdsl.report.again import again_html
+from archdsl.report.charts import short
+from archdsl.report.decisions import decision_figures
+from archdsl.report.pictures import Legend, Prediction, predictions_html
+from archdsl.report.records import Recalibrated, Resumed, Run, Start, read_run
+from archdsl.report.search_charts import (
+    cost_figures,
+    depth_figure,
+    entropy_figure,
+    journey_figures,
+    loss_figure,
+    miou_figure,
+    rate_figure,
+    temperature_figure,
+)
+from archdsl.report.sheet import Part, cards, folded, grid, preformatted, scrolled, sheet
+
+
+def search_page(
+    folder: Path, layers: str = "", diagram_svg: str = "", predictions: Sequence[Prediction] = (),
+    legend: Legend = (),
+) -> str:  # fmt: skip
+    """The page of the run in a folder, finished or not, as HTML.
+
+    `layers` is the layer table of the found network as text, `diagram_svg` its picture, taken as it is.
+    Parts of which nothing is known yet are left out.  Raises SpecError (ARCH911) where there is no run.
+    """
+    run = read_run(folder)
+    so_far = "" if run.end else " so far"
+    parts = [
+        Part(f"The network found{so_far}", _headline(run)),
+        Part("Loss and mIoU", grid([loss_figure(run), miou_figure(run)])),
+        Part("Depth, and how decided the search is", _over_time(run)),
+        Part("Decisions", _decisions(run), _HEAT),
+        Part("Cost", _together(*journey_figures(run), *cost_figures(run)), _COST),
+        Part("Schedules", _together(temperature_figure(run), rate_figure(run))),
+        Part(f"Diagram{so_far}", scrolled(_svg_alone(diagram_svg), "diagram") if diagram_svg else ""),
+        Part(f"Layers{so_far}", scrolled(preformatted(layers)) if layers else ""),
+        Part("Predictions", predictions_html(predictions, legend)),
+        Part("How to run it again", again_html(run)),
+    ]
+    return sheet(f"Search of {_title(run)}", _lead(run), parts)
+
+
+_HEAT = (
+    "Probabilities in per cent after the last epoch, a row for each decision; framed is what the found"
+    " network has. A name in grey: the found network does not have this decision."
+)
+_COST = "Expected is the mean over the networks of the space, each with its probability."
+
+
+def _title(run: Run) -> str:
+    m = run.manifest
+    return m.space or m.name or "a space"
+
+
+def _lead(run: Run) -> list[str]:
+    m, last = run.manifest, run.epochs()[-1:]
+    where = f"{m.search + ', ' if m.search else ''}seed {m.seed}, on {m.device}"
+    lines = [f"{where}, data {m.data['name']}." if m.data.get("name") else f"{where}."]
+    if run.end is None:
+        done = f"after epoch {last[0].epoch + 1}" if last else "in the first epoch"
+        lines.append(f"Not finished: {done}{_of(run)}.")
+    if resumed := run.all(Resumed):
+        lines.append(f"Gone on with after step {', '.join(str(r.step) for r in resumed)}.")
+    if recalibrated := run.last(Recalibrated):
+        lines.append(f"Running statistics were made anew from {recalibrated.batches} batches.")
+    if run.unread:
+        lines.append(f"Lines of the journal that could not be read, and are left out: {run.unread}.")
+    return lines
+
+
+def _of(run: Run) -> str:
+    epochs = run.manifest.settings.get("epochs")
+    return f" of {epochs}" if isinstance(epochs, int) else ""
+
+
+def _headline(run: Run) -> str:
+    network, miou, seconds = run.network, run.miou, run.seconds
+    epochs, steps = len(run.epochs()), len(run.steps())
+    decisions = len(start.decisions) if (start := run.last(Start)) else 0
+    figures = [
+        ("parameters", _written(network.get("params")), _whole(network.get("params"))),
+        ("MACs", _written(network.get("macs")), "multiply-accumulates per image"),
+        ("latency", _milliseconds(network.get("latency_ms")), "by the latency table"),
+        ("mIoU", f"{miou:.1%}" if miou is not None else "", "weights of the supernet, validation images"),
+        ("time", duration(seconds) if seconds else "", f"{epochs} epochs, {steps:,} steps"),
+        ("decisions", f"{decisions}" if decisions else "", "settled by the search"),
+    ]
+    return cards(figure for figure in figures if figure[1])
+
+
+def _written(value: float | None) -> str:
+    return "" if value is None else short(value)
+
+
+def _milliseconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g} ms"
+
+
+def _whole(value: float | None) -> str:
+    return "" if value is None else f"{value:,.0f}"
+
+
+def duration(seconds: float) -> str:
+    """A time in the two units that say most: `48 s`, `4 min 51 s`, `2 h 10 min`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _over_time(run: Run) -> str:
+    return _together(depth_figure(run), entropy_figure(run))
+
+
+def _together(*figures: str) -> str:
+    made = [figure for figure in figures if figure]
+    return grid(made) if made else ""
+
+
+def _decisions(run: Run) -> str:
+    made = decision_figures(run)
+    if not made:
+        return ""
+    listed = "\n".join(f"{path} = {outcome}" for path, outcome in run.chosen.items())
+    return grid(made, "narrow") + folded("The decisions of the found network as text", listed)
+
+
+def _svg_alone(svg: str) -> str:
+    """Without the declarations that stand before a picture in a file of its own."""
+    return svg[max(0, svg.find("<svg")) :]

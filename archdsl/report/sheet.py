@@ -1,0 +1,86 @@
+"""The sheet that a run is reported on: one HTML page of figures, light or dark as the screen is.
+
+It needs no other file and no script.  What is not said to be HTML is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from archdsl.report.style import style
+from archdsl.report.svg import escaped
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a sheet; `body` is HTML, made by the functions below."""
+
+    heading: str
+    body: str
+    text: str = ""
+
+
+def sheet(title: str, lead: Sequence[str], parts: Iterable[Part]) -> str:
+    """The whole page: a title, lines under it, links to the parts, the parts."""
+    parts = [part for part in parts if part.body]
+    links = "".join(f'<a href="#part-{n}">{escaped(part.heading)}</a>' for n, part in enumerate(parts) if n)
+    body = "".join(_part(n, part) for n, part in enumerate(parts))
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta name="color-scheme" content="light dark">\n<title>{escaped(title)}</title>\n'
+        f"<style>{style()}</style>\n</head>\n<body>\n<header>\n<h1>{escaped(title)}</h1>\n"
+        f"{''.join(paragraph(text) for text in lead)}<nav>{links}</nav>\n</header>\n<main>\n{body}</main>\n"
+        "</body>\n</html>\n"
+    )
+
+
+def _part(n: int, part: Part) -> str:
+    text = paragraph(part.text) if part.text else ""
+    heading = escaped(part.heading)
+    return f'<section id="part-{n}">\n<h2>{heading}</h2>\n{text}{part.body}</section>\n'
+
+
+def paragraph(text: str) -> str:
+    return f"<p>{escaped(text)}</p>\n"
+
+
+def cards(figures: Iterable[tuple[str, str, str]]) -> str:
+    """Figures to be seen first: name, value, and what is to be known about it."""
+    made = (
+        f"<div><dt>{escaped(name)}</dt><dd>{escaped(value)}<small>{escaped(note)}</small></dd></div>"
+        for name, value, note in figures
+    )
+    return f'<dl class="cards">{"".join(made)}</dl>\n'
+
+
+def figure(title: str, chart: str, text: str = "") -> str:
+    """A chart (SVG) under its title and what it shows in words."""
+    words = f"<span>{escaped(text)}</span>" if text else ""
+    return f"<figure>\n<figcaption><b>{escaped(title)}</b>{words}</figcaption>\n{chart}</figure>\n"
+
+
+def grid(figures: Iterable[str], kind: str = "wide") -> str:
+    """Figures beside each other: `wide` ones share the width, `narrow` ones keep their own."""
+    return f'<div class="{kind}">\n{"".join(figures)}</div>\n'
+
+
+def scrolled(body: str, kind: str = "") -> str:
+    """HTML in a box that scrolls, also by keys."""
+    return f'<div class="{f"scrolled {kind}".strip()}" tabindex="0">{body}</div>\n'
+
+
+def preformatted(text: str) -> str:
+    return f"<pre>{escaped(text)}</pre>\n"
+
+
+def folded(heading: str, text: str) -> str:
+    """A text that is shown when its heading is clicked."""
+    return f"<details><summary>{escaped(heading)}</summary>{preformatted(text)}</details>\n"
+
+
+def facts(rows: Mapping[str, str]) -> str:
+    """Names and values, a row each."""
+    made = (f"<tr><th>{escaped(name)}</th><td>{escaped(value)}</td></tr>\n" for name, value in rows.items())
+    return f'<table class="facts">\n{"".join(made)}</table>\n'
