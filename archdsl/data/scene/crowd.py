@@ -39,7 +39,7 @@ def _traffic(plan: Plan, rng: np.random.Generator) -> list[Figure]:
 def _people(plan: Plan, rng: np.random.Generator) -> list[Figure]:
     found = []
     for _ in range(rng.integers(2, 10)):
-        x, z = _on_sidewalk(plan, rng), rng.uniform(5, 45)
+        x, z = _on_sidewalk(plan, rng), rng.uniform(4, 34)
         if rng.random() < 0.15:
             x = rng.uniform(plan.left_kerb, plan.right_kerb)
         found.append(pedestrian(x, z, picked(COATS, rng), picked(COATS, rng), rng.uniform(0.8, 1.1)))
@@ -50,7 +50,7 @@ def _people(plan: Plan, rng: np.random.Generator) -> list[Figure]:
             if crossing
             else plan.right_kerb - rng.uniform(0.4, 2.4)
         )
-        found.append(bicyclist(x, rng.uniform(5, 30), picked(COATS, rng), picked(COATS, rng), crossing))
+        found.append(bicyclist(x, rng.uniform(4.5, 24), picked(COATS, rng), picked(COATS, rng), crossing))
     return found
 
 
@@ -64,8 +64,8 @@ def _furniture(plan: Plan, rng: np.random.Generator) -> list[Figure]:
                 found.append(lamp(kerb + 0.5 * outwards, z, height, -1.8 * outwards, iron))
         for _ in range(rng.integers(0, 5)):
             face, rim = (picked(BRIGHT if rng.random() < 0.5 else FRONTS, rng) for _ in range(2))
-            place = kerb + rng.uniform(0.3, 0.9) * outwards, rng.uniform(6, 40)
-            found.append(sign(*place, face, rim, rng.uniform(0.6, 1.1), rng.random() < 0.5, iron))
+            place = kerb + rng.uniform(0.3, 0.9) * outwards, rng.uniform(5, 32)
+            found.append(sign(*place, face, rim, rng.uniform(0.7, 1.3), rng.random() < 0.5, iron))
     for _ in range(rng.integers(0, 9)):
         green = np.array((rng.uniform(50, 110), rng.uniform(80, 120), rng.uniform(35, 70)), np.float32)
         found.append(tree(_on_sidewalk(plan, rng, 0.5), rng.uniform(7, 60), rng.uniform(3.5, 8), green))

@@ -107,8 +107,8 @@ def lamp(x_m: float, z_m: float, height_m: float, reach_m: float, colour: Paint)
     def draw(canvas: Canvas) -> None:
         plane = Upright(canvas, z_m)
         left, right = sorted((x_m, x_m + reach_m))
-        plane.box(x_m - 0.08, x_m + 0.08, 0, height_m, colour, POLE)
-        plane.box(left, right, height_m - 0.12, height_m, colour, POLE)
+        plane.box(x_m - 0.11, x_m + 0.11, 0, height_m, colour, POLE)
+        plane.box(left, right, height_m - 0.15, height_m, colour, POLE)
 
     return Figure(z_m, draw)
 
@@ -119,7 +119,7 @@ def sign(x_m: float, z_m: float, face: Paint, rim: Paint, width_m: float, round:
 
     def draw(canvas: Canvas) -> None:
         plane = Upright(canvas, z_m)
-        plane.box(x_m - 0.05, x_m + 0.05, 0, 2.4, pole, POLE)
+        plane.box(x_m - 0.07, x_m + 0.07, 0, 2.4, pole, POLE)
         for r, colour in ((width_m * 0.5, rim), (width_m * 0.34, face)):
             if round:
                 plane.disc(x_m, middle, r, colour, SIGN)

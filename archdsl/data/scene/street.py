@@ -75,5 +75,5 @@ def _developed(image: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
     image[:, 1:-1] = image[:, 1:-1] * np.float32(0.6) + (image[:, :-2] + image[:, 2:]) * np.float32(0.2)
     image[1:-1] = image[1:-1] * np.float32(0.6) + (image[:-2] + image[2:]) * np.float32(0.2)
     noise = rng.random(image.shape, np.float32) + rng.random(image.shape, np.float32) - 1
-    image += noise * np.float32(rng.uniform(3, 16))
+    image += noise * np.float32(rng.uniform(2, 11))
     return np.clip(image, 0, 255).astype(np.uint8)
