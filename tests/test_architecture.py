@@ -33,6 +33,7 @@ ROOMS = (
     "report",
     "data",
     "train",
+    "search",
     "cli",
 )
 """Low to high: a room imports only rooms that stand before it."""

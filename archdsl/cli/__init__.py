@@ -22,6 +22,8 @@ _VERBS = {
     "viz": ("archdsl.cli.viz:viz", "Draw a network, a space, or the tree of its decisions."),
     "cost": ("archdsl.cli.cost:cost", "What a network costs by layer, or the networks of a space."),
     "latency": ("archdsl.cli.latency:latency", "Time ops on this machine; estimate networks, with an error."),
+    "search": ("archdsl.cli.search:search", "Search a space; what is found is a spec again, with a report."),
+    "extract": ("archdsl.cli.extract:extract", "Weights of a network, out of the supernet of a search."),
     "train": ("archdsl.cli.train:train", "Train a network on images; goes on where it was stopped."),
     "eval": ("archdsl.cli.eval:eval_", "mIoU and IoU by class of trained weights."),
     "predict": ("archdsl.cli.predict:predict", "Draw what a trained network sees in images."),

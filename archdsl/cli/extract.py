@@ -1,0 +1,69 @@
+"""`archdsl extract`: weights of a network, taken out of the supernet of a search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from archdsl.cli import opening
+
+_EPILOG = """\b
+Examples:
+  archdsl extract runs/Quick -o best.safetensors
+  archdsl extract runs/Quick --network runs/Quick/found-0003.arch -o third.safetensors
+  archdsl extract runs/Quick -o best.safetensors --calibrate 16 --data synthetic
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--network", "spec", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A network of the searched space (default: best.arch of the run).",
+)  # fmt: skip
+@click.option(
+    "--calibrate", type=click.IntRange(0), default=0, show_default=True, metavar="BATCHES",
+    help="Make running statistics anew from so many batches of 8; recorded in the file of weights.",
+)  # fmt: skip
+@click.option("--data", metavar="KIND[:PATH][,K=V]", help="What to calibrate on, as in `train`.")
+def extract(run: Path, output: Path, spec: Path | None, calibrate: int, data: str | None) -> None:
+    """Take a network out of the supernet that a search trained.
+
+    As it is, its logits in evaluation equal those of the supernet's path through it, bit for bit.
+    """
+    from archdsl.search.extract import extract as take
+    from archdsl.search.extract import recalibrate, supernet_of
+    from archdsl.search.folder import SearchFolder
+    from archdsl.train.recording import read_manifest
+    from archdsl.train.weights import SPEC, network_hash, save_weights
+
+    if calibrate and data is None:
+        raise click.UsageError("--calibrate takes batches of what --data names")
+    folder = SearchFolder(run)
+    manifest = read_manifest(folder.manifest, "search")
+    path = spec or folder.found
+    network = opening.load(str(path)).network()
+    net, step = supernet_of(folder, network, path)
+    module = take(net, network)
+    if data is not None and calibrate:
+        recalibrate(module, _batches(data, module, calibrate))
+    told = {
+        SPEC: network_hash(network), "name": network.name, "from": manifest.name, "step": str(step),
+        "calibrated_batches": str(calibrate), "classes": ",".join(manifest.data["classes"]),
+    }  # fmt: skip
+    save_weights(output, module, told)
+    again = f", statistics of {calibrate} batches" if calibrate else ""
+    click.echo(f"wrote {output}: {network.name} after step {step} of {manifest.name}{again}")
+
+
+def _batches(data: str, module: object, count: int) -> list:  # type: ignore[type-arg]
+    from archdsl.cli.data import open_splits, parse_data
+    from archdsl.data.augmentation import Augmentation
+    from archdsl.data.batches import Batches
+
+    graph = module.archdsl_graph  # type: ignore[attr-defined]
+    _, height, width = next(iter(graph.inputs.values()))
+    batches = Batches(open_splits(parse_data(data)).train, 8, Augmentation((height, width)), seed=0)
+    return [batches.batch(step).images_B3HW for step in range(count)]

@@ -1,0 +1,61 @@
+"""`archdsl search`: a space searched as its spec says, resumable; what is found is a spec again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from archdsl.cli.settings import SetCommand, set_option
+
+_EPILOG = """\b
+Examples:
+  archdsl search specs/space.arch
+  archdsl search specs/space.arch --set epochs=16 sampler=one_path --out runs/b
+  archdsl search specs/autortnet.arch --set image=3x96x192 classes=11 --data camvid:data/camvid
+  archdsl search specs/space.arch --resume runs/b
+  torchrun --nproc-per-node 2 -m archdsl search specs/space.arch
+
+\b
+--set takes settings of the space and of the search: epochs, batch, sampler (gumbel, softmax, hard, one_path,
+uniform, fixed), tau, end, gates_from, order (0: one backward pass; 1: first-order bilevel), clip, init,
+calibrate, lr, architecture_lr, communicate (independent, shared, dense, gcn), residual.
+"""
+
+
+@click.command(cls=SetCommand, epilog=_EPILOG)
+@click.argument("spec", metavar="SPEC")
+@click.option("--search", "name", help="Which search, where the file has several (default: the last).")
+@set_option
+@click.option(
+    "--data", metavar="KIND[:PATH][,K=V]", help="Instead of the data that the search names, as in `train`."
+)
+@click.option(
+    "--table", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Latency table for `latency` and `rate` in the objective (archdsl latency build makes one).",
+)  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--device", help="cpu, cuda or cuda:N (default: CUDA where there is some).")
+@click.option("--amp", type=click.Choice(["bfloat16"]), help="Mixed precision.")
+@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the run.")
+@click.option(
+    "--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
+    help="Go on with the run in DIR; give the same settings.",
+)  # fmt: skip
+@click.pass_context
+def search(
+    ctx: click.Context, /, spec: str, name: str | None, settings: dict[str, Any], data: str | None,
+    table: Path | None, seed: int, device: str | None, amp: str | None, out: Path | None, resume: Path | None,
+) -> None:  # fmt: skip
+    """Search a space.
+
+    Trains a supernet of the space together with its architecture parameters, and writes the network found as
+    best.arch, its inherited weights as best.safetensors, and report.html into the folder of the run.
+    """
+    from archdsl.cli.searching import Asked, run_search
+
+    if resume is not None and out is not None:
+        raise click.UsageError("--resume goes on in its own folder: leave out --out")
+    asked = Asked(spec, name, settings, data, table, seed, device, amp, resume or out, resume is not None)
+    ctx.exit(run_search(asked))

@@ -1,0 +1,60 @@
+"""The page of a search, as the verb writes it."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archdsl.search.driver import Search
+
+
+def write_report(search: Search) -> None:
+    """Writes report.html into the folder of a search."""
+    from archdsl import atomic
+    from archdsl.backends.diagram import svg
+    from archdsl.cli.tables import layers_text
+    from archdsl.report.search_page import search_page
+    from archdsl.search.found import derive
+
+    chances = {path: p.detach().cpu() for path, p in search.architecture.probabilities().items()}
+    found = derive(search.space, chances, search.seed)
+    graph = found.network.graph
+    dataset = search.splits.val
+    legend = list(zip(dataset.classes, dataset.colours, strict=True))
+    page = search_page(
+        search.folder.path, layers_text(graph), svg(graph), _predictions(search, found), legend
+    )
+    atomic.write_text(search.folder.report, page)
+
+
+def _predictions(search: Search, found: Any, most: int = 4) -> list[tuple[str, bytes, bytes, bytes]]:
+    """Images, their labels, and what the found network sees, as PNG."""
+    import numpy as np
+    import torch
+    from PIL import Image
+
+    from archdsl.data.batches import whole
+    from archdsl.train.evaluation import at_size, demand_fitting, logits_of
+    from archdsl.train.overlay import numbers
+
+    module, dataset = search.recalibrated(found), search.splits.val
+    shown = []
+    for i in range(min(most, len(dataset))):
+        sample, batch = dataset[i], whole(dataset, i)
+        height, width = batch.images_B3HW.shape[-2:]
+        fit = demand_fitting(module, (height, width))
+        with torch.inference_mode():
+            logits_BKHW = logits_of(module, batch.images_B3HW.to(search.processes.device), fit)
+            seen = at_size(logits_BKHW, sample.mask.shape).argmax(1)[0].cpu().numpy()
+        colours = [*dataset.colours, *[(0, 0, 0)] * (256 - len(dataset.colours))]
+        truth = numbers(np.asarray(sample.mask), colours)
+        image, seen_too = Image.fromarray(sample.image), numbers(seen, colours)
+        shown.append((sample.name, _png(image), _png(truth), _png(seen_too)))
+    return shown
+
+
+def _png(picture: Any) -> bytes:
+    data = io.BytesIO()
+    picture.convert("RGB").save(data, "PNG")
+    return data.getvalue()

@@ -1,0 +1,89 @@
+"""How a search is shown: bars with the time left on a terminal, lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from archdsl.cli.train_text import duration
+
+if TYPE_CHECKING:
+    from archdsl.search.driver import Progress
+    from archdsl.search.found import Found
+
+_EVERY = 10.0
+"""Seconds between lines within an epoch."""
+
+
+@contextmanager
+def shown(first_step: int, steps: int) -> Iterator[Callable[[Progress], None]]:
+    """What to tell of progress: a bar where standard error is a terminal, else lines on standard output."""
+    if not sys.stderr.isatty():
+        yield _Lines().report
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        task = bars.add_task("", total=steps, completed=first_step)
+
+        def report(now: Progress) -> None:
+            if now.found is not None:
+                bars.console.print(_line(now), highlight=False)
+            else:
+                bars.update(task, completed=now.step, description=_line(now))
+
+        yield report
+
+
+class _Lines:
+    def __init__(self) -> None:
+        self.begin = self.last = time.monotonic()
+        self.done = 0
+
+    def report(self, now: Progress) -> None:
+        if now.found is not None:
+            click.echo(_line(now))
+            return
+        self.done += 1
+        here = time.monotonic()
+        if here - self.last > _EVERY:
+            self.last = here
+            left = (here - self.begin) / self.done * (now.steps - now.step)
+            click.echo(f"{_line(now)}  step {now.step}/{now.steps}  {duration(left)} left")
+
+
+def _line(now: Progress) -> str:
+    """Epoch, loss, costs of the mean network, depths (mean, or chosen), mIoU."""
+    parts = [f"epoch {now.epoch + 1}/{now.epochs}", f"loss {now.loss:.3f}"]
+    parts += [f"{name} {_short(value)}" for name, value in now.costs.items()]
+    if now.depths:
+        parts.append("depth " + " ".join(f"{depth:.1f}" for depth in now.depths.values()))
+    if now.found is not None:
+        gates = [str(now.found.outcomes[path] + 1) for path in now.depths]
+        chosen = f"{', gates {' + ' '.join(gates) + '}' if gates else ''}"
+        parts.append(f"found {_short(now.found.costs['params'])} parameters{chosen}")
+    if now.miou is not None:
+        parts.append(f"mIoU {now.miou:.3f}")
+    return "  ".join(parts)
+
+
+def found_text(found: Found) -> str:
+    """What was found, in a line or two."""
+    cost = found.costs
+    text = f"found {cost['params']:,} parameters, {cost['macs']:,} MACs: {found.how}"
+    return text + "".join(f"\nit does not meet `{one}`" for one in found.unmet)
+
+
+def _short(value: float) -> str:
+    for factor, unit in ((1e9, "G"), (1e6, "M"), (1e3, "K")):
+        if value >= factor:
+            return f"{value / factor:.3g}{unit}"
+    return f"{value:.3g}"

@@ -1,0 +1,216 @@
+"""A search as the command line starts it: what is checked first, what is said, how it stops."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archdsl.cli import opening
+from archdsl.cli.data import demand_sound, parse_data
+
+if TYPE_CHECKING:
+    from archdsl.data.dataset import Splits
+    from archdsl.devices.table import Table
+    from archdsl.program import Program, Space
+    from archdsl.search.driver import Progress, Search
+    from archdsl.search.plan import Plan
+    from archdsl.train.processes import Processes
+    from archdsl.train.recording import Manifest
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The words of the command line."""
+
+    spec: str
+    name: str | None
+    settings: dict[str, Any]
+    data: str | None
+    table: Path | None
+    seed: int
+    device: str | None
+    amp: str | None
+    folder: Path | None
+    goes_on: bool
+
+
+def run_search(asked: Asked) -> int:
+    """Searches, and returns the exit code."""
+    from archdsl.backends.supernet import build
+    from archdsl.data.opening import open_data
+    from archdsl.search.driver import Search
+    from archdsl.search.objective import ObjectiveFunction
+    from archdsl.train.processes import processes
+
+    program = opening.load(asked.spec)
+    plan, of_space = _plan(program, asked)
+    splits = open_data(plan.data, _with_size(plan, program, of_space), program.unit.path.parent)
+    space = _space(program, plan, of_space, len(splits.train.classes))
+    here = processes(asked.device)
+    if here.is_first:
+        demand_sound(splits.train, splits.val)
+    import torch
+
+    torch.manual_seed(asked.seed)
+    net = build(space.graph)
+    tables = _tables(plan, asked.table, program.unit.path.parent)
+    objective = ObjectiveFunction(plan, space, tables)
+    path = asked.folder or Path("runs") / plan.name
+    folder = _folder(path, _manifest(program, plan, space, splits, asked, here), program, asked, here)
+    amp = torch.bfloat16 if asked.amp else None
+    search = Search(plan, space, net, objective, splits, folder, here, asked.seed, amp)
+    if asked.goes_on:
+        search.restore()
+    if here.is_first:
+        _say_start(search)
+    try:
+        return _run(search, asked)
+    finally:
+        here.stop()
+
+
+def _run(search: Search, asked: Asked) -> int:
+    from archdsl.cli.search_page import write_report
+    from archdsl.cli.search_text import found_text, shown
+    from archdsl.cli.stopping import asked_to_stop
+    from archdsl.train.recipe import Interrupted
+
+    first, folder = search.processes.is_first, search.folder
+    try:
+        with asked_to_stop() as stop, shown(search.step, search.steps) as told:
+            found = search.run(_reporting(told, search), stop)
+    except Interrupted as stopped:
+        if first:
+            write_report(search)
+            again = f"archdsl search {asked.spec} --resume {folder.path}"
+            click.echo(f"stopped after step {stopped.step}; go on with: {again}, and the same settings")
+        return 130
+    if first:
+        write_report(search)
+        click.echo(found_text(found))
+        click.echo(f"wrote {folder.found}, {folder.weights}, {folder.report}")
+    return 0
+
+
+def _plan(program: Program, asked: Asked) -> tuple[Plan, dict[str, Any]]:
+    """The plan of the search, and the settings that are of its space."""
+    from archdsl.lang import ast
+    from archdsl.search.plan import read_plan
+
+    spec = program.search(asked.name)
+    declared = program.unit.declared.get(spec.space) or program.unit.imported[spec.space][1]
+    assert isinstance(declared, ast.Space)
+    own = {s.name for s in declared.signature.settings} | {"image"}
+    of_space = {key: value for key, value in asked.settings.items() if key in own}
+    plan = read_plan(spec, {key: value for key, value in asked.settings.items() if key not in own})
+    if asked.data is not None:
+        word = parse_data(asked.data)
+        plan = replace(plan, data=word.kind, data_settings=word.settings)
+    return plan, of_space
+
+
+def _with_size(plan: Plan, program: Program, of_space: dict[str, Any]) -> dict[str, Any]:
+    """Settings of the data; scenes that are drawn have the size of the space's input."""
+    settings = dict(plan.data_settings)
+    if plan.data == "synthetic" and "size" not in settings:
+        graph = program.space(plan.space, **of_space).graph
+        settings["size"] = tuple(next(iter(graph.inputs.values()))[1:])
+    return settings
+
+
+def _space(program: Program, plan: Plan, given: dict[str, Any], classes: int) -> Space:
+    """The space, with as many classes as the data has unless they were given.  Raises SpecError (ARCH918)."""
+    from archdsl.diagnostics import Diagnostic, SpecError
+    from archdsl.passes.symbolic import infer_symbolic
+
+    space = program.space(plan.space, **given)
+    if space.settings.get("classes") not in (None, classes) and "classes" not in given:
+        space = program.space(plan.space, **given, classes=classes)
+    maps = infer_symbolic(space.graph)[0][next(iter(space.graph.outputs.values()))][0]
+    if maps != classes:
+        headline = f"{space.name} tells {maps} classes apart, and the data has {classes}"
+        raise SpecError([Diagnostic("ARCH918", headline, help=f"--set classes={classes}")])
+    return space
+
+
+def _tables(plan: Plan, given: Path | None, base: Path) -> list[Table]:
+    """The latency table that was given, or those that the search names, beside the spec."""
+    from archdsl.search.objective import read_tables, tables_named
+
+    return read_tables([given] if given is not None else [base / name for name in tables_named(plan)])
+
+
+def _manifest(
+    program: Program, plan: Plan, space: Space, splits: Splits, asked: Asked, here: Processes
+) -> Manifest:
+    import hashlib
+
+    from archdsl.ir.text import dump
+    from archdsl.train.recording import manifest
+
+    data = {
+        "name": splits.train.name, "classes": list(splits.train.classes),
+        "training images": len(splits.train), "validation images": len(splits.val),
+        "training sha256": splits.train.fingerprint(), "validation sha256": splits.val.fingerprint(),
+    }  # fmt: skip
+    settings = {**plan.settings(), "space settings": {k: str(v) for k, v in space.settings.items()}}
+    if asked.table is not None:
+        settings["latency table sha256"] = hashlib.sha256(asked.table.read_bytes()).hexdigest()
+    return manifest(
+        "search", name=plan.name, spec=program.unit.source.text,
+        spec_sha256=hashlib.sha256(dump(space.graph).encode()).hexdigest(), data=data, settings=settings,
+        seed=asked.seed, device=str(here.device), command=["archdsl", *sys.argv[1:]],
+    )  # fmt: skip
+
+
+def _folder(path: Path, manifest: Manifest, program: Program, asked: Asked, here: Processes) -> Any:
+    from archdsl.search.folder import SearchFolder, resume, start
+
+    if here.is_first:
+        resume(path, manifest) if asked.goes_on else start(path, manifest, program.unit)
+    here.wait()
+    return SearchFolder(path)
+
+
+def _say_start(search: Search) -> None:
+    from archdsl.cli.train_text import duration
+    from archdsl.search.trial import trial
+
+    plan, splits, world = search.plan, search.splits, search.processes.world
+    for torn, why in search.keeper.passed_over:
+        click.echo(f"passed over {torn.name}: {why}", err=True)
+    height, width = search.crop
+    where = f"{search.processes.device}" + (f", {world} processes" if world > 1 else "")
+    click.echo(
+        f"{plan.name}: {len(search.space.decisions)} decisions of {search.space.name} on"
+        f" {splits.train.name} ({len(splits.train)} images, {len(splits.val)} to validate on),"
+        f" {search.steps} steps of {plan.batch} at {height}×{width}, {where}"
+    )
+    if world == 1:
+        seconds, size = trial(search)
+        left = duration(seconds * (search.steps - search.step))
+        click.echo(f"about {left} at {seconds:.2f} s a step, {size / 2**20:,.0f} MiB of memory")
+    path = search.folder.path
+    click.echo(f"going on after step {search.step} in {path}" if search.step else f"writing to {path}")
+
+
+def _reporting(told: Callable[[Progress], None], search: Search) -> Callable[[Progress], None]:
+    if not search.processes.is_first:
+        return lambda now: None
+    from archdsl.train.events import scalars
+
+    scalar = scalars(search.folder.events)
+
+    def report(now: Progress) -> None:
+        told(now)
+        if now.miou is not None:
+            scalar("mIoU", now.miou, now.step)
+        for name, value in {"loss": now.loss, **now.costs, **now.depths}.items():
+            scalar(name, value, now.step)
+
+    return report

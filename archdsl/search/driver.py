@@ -1,0 +1,378 @@
+"""A differentiable search: weights and architecture trained together over one supernet.
+
+Shapes: B images, K classes, H × W pixels.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from archdsl.backends.supernet import SuperNetwork
+from archdsl.data.augmentation import Augmentation
+from archdsl.data.batches import Batch, Batches, prefetched
+from archdsl.data.dataset import Dataset, Sample, Splits
+from archdsl.diagnostics import SpecError
+from archdsl.program import Space
+from archdsl.search.architecture import Architecture, Draw, depths
+from archdsl.search.extract import recalibrate
+from archdsl.search.folder import SearchFolder
+from archdsl.search.found import Found, derive
+from archdsl.search.objective import ObjectiveFunction
+from archdsl.search.optimising import optimiser, rate
+from archdsl.search.plan import Plan
+from archdsl.train.evaluation import at_size, score
+from archdsl.train.faults import Diverged, bad_parameter, demand_finite, explain_memory, is_out_of_memory
+from archdsl.train.processes import Processes
+from archdsl.train.recipe import Interrupted
+from archdsl.train.recording import Journal
+from archdsl.train.synchronised import synchronise
+
+CHECKPOINT_STEPS = 100
+"""Steps between checkpoints; the end of an epoch always has one."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What happened: after a step, or, where `found` is there, after an epoch."""
+
+    step: int
+    steps: int
+    epoch: int
+    epochs: int
+    loss: float
+    task: float
+    costs: Mapping[str, float]
+    depths: Mapping[str, float] = field(default_factory=dict)
+    """The mean depth by gate."""
+    miou: float | None = None
+    found: Found | None = None
+
+
+Report = Callable[[Progress], None]
+
+
+class Search:
+    """One search.  `net` and `architecture` are trained in place."""
+
+    def __init__(
+        self, plan: Plan, space: Space, net: SuperNetwork, objective: ObjectiveFunction, splits: Splits,
+        folder: SearchFolder, processes: Processes, seed: int = 0, amp: torch.dtype | None = None,
+    ):  # fmt: skip
+        self.plan, self.space, self.splits, self.folder = plan, space, splits, folder
+        self.processes, self.seed, self.amp, self.objective = processes, seed, amp, objective
+        self.net = net.to(processes.device).train()
+        self.architecture = Architecture(space.decisions, plan.communication, plan.init, seed).to(
+            processes.device
+        )
+        processes.same_weights(self.net)
+        synchronise(self.net, processes)
+        self.gates = frozenset(depths(space.decisions))
+        self.by_weights = optimiser(plan.parameters, self.net.parameters())
+        self.by_architecture = optimiser(plan.architecture, self.architecture.parameters())
+        self.batches, self.held = self._batches()
+        self.steps = plan.epochs * self.batches.steps_per_epoch
+        self.step = 0
+        self.keeper = folder.checkpoints
+        self.journal = Journal(folder.journal) if processes.is_first else None
+        self.sums: list[float] = []
+
+    def _batches(self) -> tuple[Batches, Batches]:
+        """Batches for the weights and for the architecture: the same, or of a half of the data each."""
+        height, width = self.crop
+        change = Augmentation((height, width), self.plan.data_settings.get("scale", (0.75, 1.5)))
+        train: tuple[Dataset, Dataset] = (self.splits.train, self.splits.train)
+        if self.plan.order == 1:
+            train = Half(self.splits.train, 0), Half(self.splits.train, 1)
+        rank, world = self.processes.rank, self.processes.world
+        first, second = (Batches(d, self.plan.batch, change, self.seed, rank, world) for d in train)
+        return first, second
+
+    @property
+    def crop(self) -> tuple[int, int]:
+        """Height and width of what is trained on: as the data says, else as the space declares its input."""
+        _, height, width = next(iter(self.space.graph.inputs.values()))
+        given = self.plan.data_settings.get("crop")
+        return (int(given[0]), int(given[1])) if given else (height, width)
+
+    # ------------------------------------------------------------ running
+
+    def restore(self) -> int:
+        """Takes the newest readable checkpoint, if there is one; returns the step it goes on after."""
+        found = self.keeper.latest()
+        if found is not None:
+            self.step, state = found
+            self.net.load_state_dict(state["net"])
+            self.architecture.load_state_dict(state["architecture"])
+            self.by_weights.load_state_dict(state["by_weights"])
+            self.by_architecture.load_state_dict(state["by_architecture"])
+            self.sums = list(state["sums"])
+        if self.journal is not None:
+            self.journal.cut(found[1]["journal"] if found else 0)
+        return self.step
+
+    def run(self, report: Report, stop: Callable[[], bool] = lambda: False) -> Found:
+        """Searches to the end; returns what was found, whose text and weights are in the folder then.
+
+        When `stop` says so, in any of the processes, a checkpoint is written and Interrupted raised.  Raises
+        SpecError: ARCH915 where numbers are not finite any more, ARCH916 where memory does not suffice,
+        ARCH917 where the disk is full.
+        """
+        started = time.monotonic()
+        if self.step == 0:
+            self._write(self._opening())
+        try:
+            for step, batch in self._ahead():
+                now = self._step(step, batch)
+                stopping = self._told(now, stop(), batch, report)
+                self._after(report)
+                if stopping and self.step < self.steps:
+                    raise Interrupted(self.step, self._save())
+                if self._is_over(started):
+                    break
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise SpecError([explain_memory(error, self._last_good())]) from error
+        return self.finish()
+
+    def _ahead(self) -> Iterator[tuple[int, Batch]]:
+        stream = prefetched(self.batches, self.step, self.steps)
+        try:
+            yield from stream
+        finally:
+            stream.close()  # type: ignore[attr-defined]
+
+    def _is_over(self, started: float) -> bool:
+        """Whether the time that the search was given is used up, looked at after each epoch."""
+        if self.plan.budget_s is None or self.step % self.batches.steps_per_epoch:
+            return False
+        spent = torch.tensor(float(time.monotonic() - started > self.plan.budget_s))
+        return bool(self.processes.sum(spent))
+
+    def _opening(self) -> dict[str, Any]:
+        decisions = {path: list(d.outcomes) for path, d in self.space.decisions.items()}
+        return {"kind": "start", "decisions": decisions, "gates": sorted(self.gates), "cells": None}
+
+    # ------------------------------------------------------------ one step
+
+    def _step(self, step: int, batch: Batch) -> Progress:
+        epoch = step // self.batches.steps_per_epoch
+        for group in self.by_weights.param_groups:
+            group["lr"] = rate(self.plan.parameters, step / self.steps)
+        for group in self.by_architecture.param_groups:
+            group["lr"] = rate(self.plan.architecture, step / self.steps)
+        draw = self._draw(step, epoch)
+        if self.plan.order == 0:
+            task, costs, loss = self._losses(batch, draw)
+            self._backward(loss, [self.by_weights, self.by_architecture])
+        else:
+            _, _, held_loss = self._losses(self.held.batch(step), draw)
+            self._backward(held_loss, [self.by_architecture])
+            task, costs, loss = self._losses(batch, self._draw(step, epoch))
+            self._backward(loss, [self.by_weights])
+        self.step = step + 1
+        told = self.objective.named(costs)
+        return Progress(
+            self.step, self.steps, epoch, self.plan.epochs, float(loss.detach()), float(task.detach()), told,
+            self._depths(),
+        )  # fmt: skip
+
+    def _draw(self, step: int, epoch: int) -> Draw:
+        generator = torch.Generator().manual_seed((self.seed << 32) + step)
+        frozen = self.gates if epoch < self.plan.gates_from else frozenset()
+        return self.architecture.draw(self.plan.sampler.name, self.tau(epoch), generator, frozen)
+
+    def tau(self, epoch: int) -> float:
+        """The temperature of an epoch."""
+        return self.plan.sampler.temperature(epoch / max(1, self.plan.epochs - 1))
+
+    def _losses(self, batch: Batch, draw: Draw) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
+        """The task's loss, the costs of the mean network, and the objective."""
+        with self._precision():
+            logits_BKHW = self._logits(batch.images_B3HW.to(self.processes.device), draw)
+            masks_BHW = batch.masks_BHW.to(self.processes.device)
+            height, width = masks_BHW.shape[-2:]
+            task = self.objective.task(at_size(logits_BKHW, (height, width)), masks_BHW)
+        costs = self.objective.cost_values(draw.weights)
+        return task, costs, self.objective.value(task, costs)
+
+    def _logits(self, images_B3HW: torch.Tensor, draw: Draw) -> torch.Tensor:
+        if draw.outcomes is None:
+            logits_BKHW: torch.Tensor = self.net(images_B3HW, weights=draw.weights)
+            return logits_BKHW
+        weights = draw.weights if draw.trained else None
+        return self.net.path(images_B3HW, outcomes=draw.outcomes, weights=weights)
+
+    def _backward(self, loss: torch.Tensor, optimisers: list[torch.optim.Optimizer]) -> None:
+        """Gradients of all processes' mean loss, clipped; then a step of these optimisers."""
+        for every in (self.by_weights, self.by_architecture):
+            every.zero_grad(set_to_none=True)
+        if loss.requires_grad:
+            loss.backward()  # type: ignore[no-untyped-call]
+        for one in optimisers:
+            params = [p for group in one.param_groups for p in group["params"]]
+            self.processes.mean_gradients(params)
+            if self.plan.clip > 0:
+                nn.utils.clip_grad_norm_(params, self.plan.clip)
+            one.step()
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        return nullcontext() if self.amp is None else torch.autocast(self.processes.device.type, self.amp)
+
+    def _depths(self) -> dict[str, float]:
+        vectors = self.architecture.probabilities()
+        return {
+            path: float((vectors[path].detach().cpu() * torch.arange(1, len(vectors[path]) + 1)).sum())
+            for path in sorted(self.gates)
+        }
+
+    # ------------------------------------------------------------ what is told and kept
+
+    def _told(self, now: Progress, stop: bool, batch: Batch, report: Report) -> bool:
+        """Writes a step down; returns whether any process was asked to stop."""
+        both = self.processes.sum(torch.tensor([now.loss, now.task, float(stop)], dtype=torch.float64))
+        loss, task = (float(x) / self.processes.world for x in both[:2])
+        draw = self._draw(now.step - 1, now.epoch)
+        demand_finite(
+            loss, now.step, self.net,
+            lambda: self._logits(batch.images_B3HW.to(self.processes.device), draw), self._last_good(),
+        )  # fmt: skip
+        self.sums.append(loss)
+        self._write(
+            {"kind": "step", "step": now.step, "epoch": now.epoch, "loss": loss, "task": task,
+             "costs": dict(now.costs), "lr": rate(self.plan.parameters, (now.step - 1) / self.steps),
+             "tau": self.tau(now.epoch)}
+        )  # fmt: skip
+        report(now)
+        return bool(both[2])
+
+    def _after(self, report: Report) -> None:
+        """Evaluates and saves where it is time to."""
+        epoch, within = divmod(self.step, self.batches.steps_per_epoch)
+        if within == 0:
+            self._epoch(epoch - 1, report)
+        if within == 0 or self.step % CHECKPOINT_STEPS == 0:
+            self._save()
+
+    def _epoch(self, epoch: int, report: Report) -> None:
+        chances = {path: p.detach().cpu() for path, p in self.architecture.probabilities().items()}
+        found = derive(self.space, chances, self.seed)
+        confusion = score(self.recalibrated(found), self.splits.val, self.processes)
+        miou = confusion.mean_iou()
+        with torch.no_grad():
+            mean = self.objective.cost_values(self.architecture.probabilities())
+        expected = self.objective.named(mean)
+        loss = sum(self.sums) / max(1, len(self.sums))
+        self.sums = []
+        self._write(
+            {"kind": "epoch", "epoch": epoch, "step": self.step, "loss": loss, "miou": _number(miou),
+             "tau": self.tau(epoch), "probabilities": {p: v.tolist() for p, v in chances.items()},
+             "chosen": dict(found.network.chosen), "expected": expected,
+             "found": {**found.costs, "gates": self._gates(found)}}
+        )  # fmt: skip
+        if self.processes.is_first:
+            _write_text(self.folder.after_epoch(epoch + 1), found.network.to_arch())
+        report(
+            Progress(self.step, self.steps, epoch, self.plan.epochs, loss, loss, expected, self._depths(),
+                     miou, found)
+        )  # fmt: skip
+
+    def _gates(self, found: Found) -> dict[str, int]:
+        return {path: found.outcomes[path] + 1 for path in sorted(self.gates)}
+
+    def recalibrated(self, found: Found) -> nn.Module:
+        """The found network with inherited weights, its running statistics made anew from some batches.
+
+        Those of the supernet are of mixtures, which the network does not see.
+        """
+        module = self.net.network(found.outcomes)
+        batches = map(self.batches.batch, range(self.plan.calibrate))
+        recalibrate(module, [b.images_B3HW.to(self.processes.device) for b in batches])
+        return module.eval()
+
+    def finish(self) -> Found:
+        """Writes what was found, its weights, and the last record."""
+        chances = {path: p.detach().cpu() for path, p in self.architecture.probabilities().items()}
+        found = derive(self.space, chances, self.seed)
+        module = self.recalibrated(found)
+        self._write({"kind": "recalibrated", "batches": self.plan.calibrate})
+        miou = score(module, self.splits.val, self.processes).mean_iou()
+        network = {**found.costs, "layers": len(found.network.graph.nodes)}
+        self._write(
+            {"kind": "end", "miou": _number(miou), "chosen": dict(found.network.chosen), "network": network,
+             "how": found.how, "unmet": list(found.unmet)}
+        )  # fmt: skip
+        if self.processes.is_first:
+            keep(self.folder, found, module, self.splits)
+        return found
+
+    def _write(self, record: Mapping[str, Any]) -> None:
+        if self.journal is not None:
+            self.journal.write(record)
+
+    def _save(self) -> Path:
+        """Writes a checkpoint, by the first process; refuses to keep weights that are no numbers."""
+        bad = bad_parameter(self.net) or bad_parameter(self.architecture)
+        if bad is not None:
+            raise Diverged(self.step, bad, self._last_good())
+        if self.journal is None:
+            return self.keeper.path(self.step)
+        self.journal.sync()
+        state = {
+            "net": dict(self.net.state_dict()),
+            "architecture": dict(self.architecture.state_dict()),
+            "by_weights": self.by_weights.state_dict(),
+            "by_architecture": self.by_architecture.state_dict(),
+            "sums": list(self.sums),
+            "journal": len(self.journal),
+        }
+        return self.keeper.save(self.step, state)
+
+    def _last_good(self) -> Path | None:
+        steps = self.keeper.steps()
+        return self.keeper.path(steps[0]) if steps else None
+
+
+@dataclass(frozen=True, eq=False)
+class Half:
+    """Every other sample of a dataset: those of even numbers, or of odd ones."""
+
+    of: Dataset
+    odd: int
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.of, name)
+
+    def __len__(self) -> int:
+        return (len(self.of) + 1 - self.odd) // 2
+
+    def __getitem__(self, i: int) -> Sample:
+        return self.of[2 * i + self.odd]
+
+
+def keep(folder: SearchFolder, found: Found, module: nn.Module, splits: Splits) -> None:
+    """Writes the found network as text, and its weights."""
+    from archdsl.train.weights import SPEC, network_hash, save_weights
+
+    _write_text(folder.found, found.network.to_arch())
+    told = {SPEC: network_hash(found.network), "name": found.network.name, "data": splits.train.name}
+    save_weights(folder.weights, module, {**told, "classes": ",".join(splits.train.classes)})
+
+
+def _write_text(path: Path, text: str) -> None:
+    from archdsl import atomic
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic.write_text(path, text)
+
+
+def _number(value: float) -> float | None:
+    return None if value != value else value

@@ -1,0 +1,68 @@
+"""A network taken out of the supernet of a search, with inherited weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from archdsl.backends.supernet import SuperNetwork, build
+from archdsl.backends.torch_module import CompiledNetwork
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.program import Network, load
+from archdsl.search.folder import SearchFolder
+
+
+def supernet_of(folder: SearchFolder, network: Network, spec: Path) -> tuple[SuperNetwork, int]:
+    """The supernet of a search as its newest checkpoint has it, and the step of that.
+
+    `network` is one of its space, written in the file `spec`.  Raises SpecError: ARCH911 where there is no
+    checkpoint, ARCH913 where it is of another space, ARCH505 for a network that is no row of a space.
+    """
+    if network.origin is None or network.source is None:
+        raise SpecError([Diagnostic("ARCH505", f"{network.name} is not written as decisions in a space")])
+    space = load(spec.parent / network.source).space(network.origin, **network.given)
+    net = build(space.graph).eval()
+    found = folder.checkpoints.latest()
+    if found is None:
+        raise SpecError([Diagnostic("ARCH911", f"{folder.path} has no checkpoint")])
+    step, state = found
+    try:
+        net.load_state_dict(state["net"])
+    except (RuntimeError, KeyError) as error:
+        headline = f"the supernet in {folder.path} is of another space than {network.name}"
+        raise SpecError([Diagnostic("ARCH913", headline)]) from error
+    return net, step
+
+
+def extract(net: SuperNetwork, network: Network) -> CompiledNetwork:
+    """The network as a module with copies of the supernet's weights and running statistics.
+
+    In evaluation its logits equal those of the supernet's path bit for bit.
+    """
+    return net.network(outcomes_of(net, network), network.name).eval()
+
+
+def outcomes_of(net: SuperNetwork, network: Network) -> Mapping[str, int]:
+    """The outcomes of a network by number; of decisions that do not matter in it, the first."""
+    decisions = net.archdsl_graph.decisions
+    first = dict.fromkeys(decisions, 0)
+    return first | {path: decisions[path].index[outcome] for path, outcome in network.chosen.items()}
+
+
+def recalibrate(module: torch.nn.Module, batches: list[torch.Tensor]) -> None:
+    """Makes running statistics anew: their plain means over some batches (N × 3 × H × W)."""
+    norms = [m for m in module.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    before = [(norm, norm.momentum) for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+    training = module.training
+    module.train()
+    with torch.no_grad():
+        for images_B3HW in batches:
+            module(images_B3HW)
+    module.train(training)
+    for norm, momentum in before:
+        norm.momentum = momentum

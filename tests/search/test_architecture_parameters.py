@@ -1,0 +1,109 @@
+"""Architecture parameters, what is drawn from them, and messages between cells."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import archdsl
+from archdsl.search.architecture import Architecture, depths
+from archdsl.search.plan import Communication
+from small_search import plan_of, program
+
+
+def architecture(seed: int = 0, **how: object) -> Architecture:
+    return Architecture(program().space().decisions, Communication(**how), 1.0, seed)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("sampler", ["softmax", "gumbel", "hard", "one_path", "uniform", "fixed"])
+def test_weights_of_a_decision_sum_to_one(sampler):
+    draw = architecture().draw(sampler, 0.7, generator())
+    for weights in draw.weights.values():
+        assert weights.sum().item() == pytest.approx(1, abs=1e-5)
+
+
+def test_hard_weights_are_ones_and_zeros_with_the_gradient_of_soft_ones():
+    one = architecture()
+    hard, soft = one.draw("hard", 0.7, generator()), one.draw("gumbel", 0.7, generator())
+    for path, weights in hard.weights.items():
+        assert sorted(weights.tolist())[:-1] == [0.0] * (len(weights) - 1)
+        assert weights.argmax() == soft.weights[path].argmax()
+    scale = torch.arange(4.0)
+    grads = []
+    for draw in (hard, soft):
+        one.zero_grad()
+        sum((w * scale[: len(w)]).sum() for w in draw.weights.values()).backward()
+        grads.append([p.grad.clone() for p in one.logits.values()])
+    for a, b in zip(*grads, strict=True):
+        torch.testing.assert_close(a, b)
+
+
+def test_outcomes_are_drawn_as_often_as_their_probabilities_say():
+    one = architecture()
+    path = "hyper[1].Reduce.pm"
+    counts = torch.zeros(4)
+    for seed in range(1500):
+        counts[one.draw("one_path", 1.0, generator(seed)).outcomes[path]] += 1
+    torch.testing.assert_close(counts / 1500, one.probabilities()[path].detach(), atol=0.04, rtol=0)
+
+
+def test_a_colder_draw_is_nearer_to_one_outcome():
+    one = architecture()
+    most = [
+        min(float(w.detach().max()) for w in one.draw("gumbel", tau, generator()).weights.values())
+        for tau in (3.0, 0.3, 0.01)
+    ]
+    assert most[0] < most[1] < most[2]
+
+
+def test_frozen_decisions_get_no_gradient():
+    one = architecture()
+    frozen = frozenset(depths(one.decisions))
+    assert frozen == {"hyper[1].gate", "hyper[2].gate"}
+    draw = one.draw("gumbel", 1.0, generator(), frozen)
+    assert not any(draw.weights[path].requires_grad for path in frozen)
+
+
+def test_a_draw_depends_on_its_generator_alone():
+    first, again, other = (architecture().draw("gumbel", 1.0, generator(s)) for s in (1, 1, 2))
+    assert all(torch.equal(w, again.weights[p]) for p, w in first.weights.items())
+    assert not all(torch.equal(w, other.weights[p]) for p, w in first.weights.items())
+
+
+@pytest.mark.parametrize("link", ["dense", "gcn"])
+def test_messages_of_weight_zero_leave_cells_independent(link):
+    alone, linked = architecture(), architecture(link=link, residual=0.0)
+    for path, vector in linked.vectors().items():
+        assert torch.equal(vector, alone.vectors()[path])
+
+
+@pytest.mark.parametrize("link", ["dense", "gcn", "shared"])
+def test_cells_hear_of_the_one_before_them(link):
+    one = architecture(link=link)
+    changed = architecture(link=link)
+    row = one.rows[4].index("hyper[1].Reduce.qn")
+    with torch.no_grad():
+        changed.logits["4"][row] += 1.0
+    before, after = one.vectors(), changed.vectors()
+    assert not torch.equal(before["hyper[1].Normal.pm"], after["hyper[1].Normal.pm"]) or link == "shared"
+    assert torch.equal(before["hyper[1].Reduce.pm"], after["hyper[1].Reduce.pm"])
+    if link == "shared":
+        assert torch.equal(after["hyper[2].Normal.qn"], after["hyper[1].Reduce.qn"])
+
+
+def test_the_graph_convolution_has_about_as_many_weights_as_published():
+    space = archdsl.load("specs/gas.arch").space()
+    one = Architecture(space.decisions, Communication("gcn"), 1.0, 0)
+    per_pair = sum(p.numel() for p in one.linked.parameters()) / 13
+    assert 5_200 < per_pair < 5_400
+
+
+def test_a_search_says_what_cannot_be_run():
+    with pytest.raises(archdsl.SpecError) as error:
+        plan_of(epoch=3)
+    assert error.value.diagnostics[0].code == "ARCH606"
+    assert "epochs" in error.value.diagnostics[0].help

@@ -1,0 +1,143 @@
+"""A search from its start to the network it found, also when it was stopped on the way."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+import pytest
+import torch
+
+import archdsl
+from archdsl.diagnostics import SpecError
+from archdsl.search.extract import extract, outcomes_of, supernet_of
+from archdsl.search.folder import SearchFolder
+from archdsl.train.recipe import Interrupted
+from archdsl.train.weights import load_weights, network_hash
+from small_search import SPEC, quiet, search
+
+
+def records(folder) -> list[dict]:
+    return [json.loads(line) for line in (folder / "journal.jsonl").read_text("utf-8").splitlines()]
+
+
+def run_in_pieces(folder, steps: int, **overrides) -> None:
+    """Stops after every few steps, and goes on with everything read anew."""
+    while True:
+        one = search(folder, **overrides)
+        one.restore()
+        count = itertools.count(1)
+        try:
+            one.run(quiet, lambda count=count: next(count) >= steps)
+        except Interrupted:
+            continue
+        return
+
+
+def test_what_is_found_is_a_spec_that_compiles_with_its_weights(tmp_path):
+    (tmp_path / "tiny.arch").write_text(SPEC)
+    one = search(tmp_path)
+    found = one.run(quiet)
+    network = archdsl.load(tmp_path / "best.arch").network()
+    assert dict(network.chosen) == dict(found.network.chosen)
+    module = network.module()
+    told = load_weights(tmp_path / "best.safetensors", module, network_hash(network))
+    assert told["data"] == "synthetic"
+    x = torch.randn(2, 3, 32, 64)
+    assert torch.equal(module(x), one.recalibrated(found)(x))
+
+
+def test_what_is_found_is_in_canonical_format(tmp_path):
+    from archdsl.diagnostics import Source
+    from archdsl.lang import format_source
+
+    search(tmp_path, epochs=1).run(quiet)
+    text = (tmp_path / "best.arch").read_text("utf-8")
+    assert format_source(Source("best.arch", text)) == text
+
+
+def test_the_journal_tells_steps_epochs_and_the_end(tmp_path):
+    search(tmp_path).run(quiet)
+    kinds = [record["kind"] for record in records(tmp_path)]
+    assert kinds == ["start", *(["step"] * 2 + ["epoch"]) * 3, "recalibrated", "end"]
+    last = records(tmp_path)[-1]
+    assert last["unmet"] == []
+    assert 0 <= last["miou"] <= 1
+    for record in records(tmp_path):
+        if record["kind"] == "epoch":
+            assert all(sum(p) == pytest.approx(1) for p in record["probabilities"].values())
+
+
+@pytest.mark.parametrize("overrides", [{}, {"sampler": "one_path"}, {"order": 1}])
+def test_a_search_in_pieces_is_the_search_in_one(tmp_path, overrides):
+    search(tmp_path / "whole", **overrides).run(quiet)
+    run_in_pieces(tmp_path / "pieces", 4, **overrides)
+    assert records(tmp_path / "whole") == records(tmp_path / "pieces")
+    whole, pieces = (SearchFolder(tmp_path / name).checkpoints.latest() for name in ("whole", "pieces"))
+    for part in ("net", "architecture"):
+        for name, tensor in whole[1][part].items():
+            assert torch.equal(tensor, pieces[1][part][name])
+
+
+def test_a_torn_checkpoint_is_passed_over_for_the_one_before(tmp_path):
+    search(tmp_path / "whole").run(quiet)
+    one = search(tmp_path / "torn", epochs=3)
+    count = itertools.count(1)
+    with pytest.raises(Interrupted):
+        one.run(quiet, lambda: next(count) >= 5)
+    newest, _ = one.keeper.steps()
+    path = one.keeper.path(newest)
+    path.write_bytes(path.read_bytes()[:1000])
+    again = search(tmp_path / "torn")
+    assert again.restore() < newest
+    again.run(quiet)
+    assert records(tmp_path / "whole") == records(tmp_path / "torn")
+
+
+def test_gates_stay_as_they_are_until_their_epoch(tmp_path):
+    search(tmp_path, gates_from=2).run(quiet)
+    epochs = [r["probabilities"]["hyper[1].gate"] for r in records(tmp_path) if r["kind"] == "epoch"]
+    spread = [max(p) - min(p) for p in epochs]
+    assert spread[0] < 0.01
+    assert spread[2] > spread[1]
+
+
+@pytest.mark.parametrize("sampler", ["softmax", "gumbel", "hard", "one_path", "uniform", "fixed"])
+def test_every_sampler_runs_and_only_some_train_the_architecture(tmp_path, sampler):
+    one = search(tmp_path, sampler=sampler, epochs=1, gates_from=0)
+    before = {name: p.detach().clone() for name, p in one.architecture.named_parameters()}
+    one.run(quiet)
+    still = all(torch.equal(p, before[name]) for name, p in one.architecture.named_parameters())
+    assert still == (sampler in ("uniform", "fixed"))
+
+
+def test_a_loss_that_is_no_number_stops_the_search_and_names_the_place(tmp_path):
+    one = search(tmp_path)
+    with torch.no_grad():
+        next(one.net.parameters()).fill_(float("nan"))
+    with pytest.raises(SpecError) as error:
+        one.run(quiet)
+    (diagnostic,) = error.value.diagnostics
+    assert diagnostic.code == "ARCH915"
+    assert "conv" in diagnostic.headline
+
+
+def test_an_extracted_network_equals_the_supernets_path_bit_for_bit(tmp_path):
+    (tmp_path / "tiny.arch").write_text(SPEC)
+    search(tmp_path).run(quiet)
+    path = tmp_path / "best.arch"
+    network = archdsl.load(path).network()
+    net, step = supernet_of(SearchFolder(tmp_path), network, path)
+    assert step == 6
+    x = torch.randn(2, 3, 32, 64)
+    assert torch.equal(extract(net, network)(x), net.path(x, outcomes=outcomes_of(net, network)))
+
+
+def test_what_is_found_meets_the_requirements_where_a_likely_network_does(tmp_path):
+    text = SPEC.replace(
+        "  output logits = y -> upsample(like = image)\n",
+        "  output logits = y -> upsample(like = image)\n  require params <= 1200\n",
+    )
+    found = search(tmp_path, text, epochs=1).run(quiet)
+    assert found.unmet == ()
+    assert found.costs["params"] <= 1200
