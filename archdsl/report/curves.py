@@ -21,8 +21,8 @@ Points = Sequence[tuple[float, float]]
 class Curve:
     """A curve and how it looks.
 
-    `colour` counts in `svg.COLOURS`.  A `step` holds each value up to the next point; `dots` mark the points;
-    a `faint` curve is the background of others.  Only `named` ones are named in the picture.
+    `colour` counts in `svg.COLOURS`.  A `step` holds each value until half way to the next; `dots` mark the
+    points; a `faint` curve is the background of others.  Only `named` ones are named in the picture.
     """
 
     name: str
@@ -43,8 +43,8 @@ def curves(
 ) -> str:  # fmt: skip
     """Curves in one picture.
 
-    `low` and `high` are values of y that are always shown; `whole` keeps all ticks to whole numbers.
-    Values must be finite.
+    `low` and `high` are values of y that are always shown; `whole` keeps the ticks of y to whole numbers,
+    as those of x always are.  Values must be finite.
     """
     rows = [row for row in rows if row.points]
     if not rows:
@@ -54,7 +54,7 @@ def curves(
     right = 16 + svg.LETTER * max((len(_named(row)) for row in rows if row.named), default=0)
     x = svg.Axis(*_x_range(rows), _LEFT, WIDTH - min(right, 170.0))
     y = svg.Axis(*_y_range(rows, low, high), HEIGHT - _BOTTOM, _TOP)
-    parts = svg.frame(x, y, (x_label, y_label), (short, format), whole)
+    parts = svg.frame(x, y, (x_label, y_label), (short, format), (True, whole))
     for row in sorted(rows, key=lambda r: not r.faint):
         parts += _drawn(row, x, y, format)
     return svg.picture(title, WIDTH, HEIGHT, [*parts, *_names(rows, y, x.end + 7)], summary)
@@ -84,8 +84,11 @@ def _drawn(row: Curve, x: svg.Axis, y: svg.Axis, format: Format) -> list[str]:
 
 
 def _stairs(places: Points) -> list[tuple[float, float]]:
-    corners = [(right[0], left[1]) for left, right in pairwise(places)]
-    return [place for pair in zip(places, [*corners, places[-1]], strict=True) for place in pair]
+    """Each value up to half way to the next."""
+    made = [places[0]]
+    for (left, before), (right, after) in pairwise(places):
+        made += [((left + right) / 2, before), ((left + right) / 2, after)]
+    return [*made, places[-1]]
 
 
 def thinned(points: Points, most: int = _MOST) -> Points:

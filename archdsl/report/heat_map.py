@@ -10,7 +10,7 @@ from archdsl.report.charts import FAINT, GRID, INK
 
 HEAT = svg.COLOURS[0]
 CHOSEN = "#d9480f"
-_ROW, _WIDEST, _NARROWEST = 20.0, 36.0, 9.0
+_ROW, _WIDEST, _NARROWEST = 22.0, 41.0, 9.0
 _READABLE = 27.0
 """Width of a cell from which a number fits into it."""
 _ROOM = 520.0
@@ -32,7 +32,7 @@ def heat_map(rows: Sequence[HeatRow], columns: Sequence[str], *, title: str, sum
     """Rows from above in the order given; what is chosen has a frame.  Probabilities are from 0 to 1."""
     left = 14 + svg.LETTER * max((len(_label(row)) for row in rows), default=0)
     cell = max(_NARROWEST, min(_WIDEST, _ROOM / max(1, len(columns))))
-    top = 16 + 5.0 * max((len(svg.cut(name, 20)) for name in columns), default=0)
+    top = 12 + 4.4 * max((len(svg.cut(name, 20)) for name in columns), default=0)
     lean = 4.2 * max((len(svg.cut(name, 20)) for name in columns[-1:]), default=0)
     parts = [_column(name, left + cell * (n + 0.5), top - 6) for n, name in enumerate(columns)]
     for n, row in enumerate(rows):
@@ -55,14 +55,14 @@ def _label(row: HeatRow) -> str:
 
 def _drawn(row: HeatRow, columns: Sequence[str], left: float, top: float, cell: float) -> list[str]:
     known = INK if row.chosen is not None else FAINT
-    parts = [svg.text(left - 7, top + 14, _label(row), anchor="end", colour=known)]
+    parts = [svg.text(left - 7, top + 15, _label(row), anchor="end", colour=known)]
     for n, (name, p) in enumerate(zip(columns, row.probabilities, strict=False)):
         box = svg.rect(left + cell * n + 1, top + 1, cell - 2, _ROW - 2, GRID)
         box += svg.rect(left + cell * n + 1, top + 1, cell - 2, _ROW - 2, HEAT, f'fill-opacity="{p:.3f}"')
         if cell >= _READABLE and p >= 0.005:
             colour = svg.PAPER if p > 0.55 else INK
             middle = left + cell * (n + 0.5)
-            box += svg.text(middle, top + 14, f"{100 * p:.0f}", anchor="middle", colour=colour, size=10)
+            box += svg.text(middle, top + 15, f"{100 * p:.0f}", anchor="middle", colour=colour, size=10)
         tip = svg.escaped(f"{row.name} = {name}: {p:.1%}")
         parts.append(f"<g><title>{tip}</title>{box}</g>")
     return parts

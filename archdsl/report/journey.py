@@ -35,7 +35,7 @@ def journey(
         raise ValueError("a value that is not finite cannot be drawn")
     x = svg.Axis(*svg.span([s.x for s in stops]), _LEFT, WIDTH - _RIGHT)
     y = svg.Axis(*svg.span([s.y for s in stops]), HEIGHT - _BOTTOM, _TOP)
-    parts = svg.frame(x, y, (x_label, y_label), (format, short), False)
+    parts = svg.frame(x, y, (x_label, y_label), (format, short))
     places = [(x(s.x), y(s.y)) for s in stops]
     colours = [_colour(n / max(1, len(stops) - 1)) for n in range(len(stops))]
     for (start, end), colour in zip(pairwise(places), colours, strict=False):
@@ -51,7 +51,7 @@ def _key(stops: Sequence[Stop]) -> list[str]:
     first, last = f"epoch {stops[0].epoch}", str(stops[-1].epoch)
     right = WIDTH - _RIGHT - svg.LETTER * len(last) - 6
     left = right - 100
-    strip = [svg.rect(left + 5 * n, 8, 5.2, 9, _colour(n / 19)) for n in range(20)]
+    strip = [svg.rect(left + 5 * n, 8, 100 - 5 * n, 9, _colour(n / 19)) for n in range(20)]
     return [
         svg.text(left - 6, 16.5, first, anchor="end", colour=FAINT), *strip,
         svg.text(right + 6, 16.5, last, colour=FAINT),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean as mean
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
@@ -66,7 +68,6 @@ class Epoch(_Read):
     kind: Literal["epoch"]
     epoch: int
     step: int
-    loss: FiniteFloat
     miou: FiniteFloat | None = None
     tau: FiniteFloat | None = None
     probabilities: dict[str, list[Annotated[float, Field(ge=0, le=1.001)]]] = {}
@@ -135,6 +136,14 @@ class Run:
     def epochs(self) -> list[Epoch]:
         """Each epoch once, likewise."""
         return [found for _, found in sorted({e.epoch: e for e in self.all(Epoch)}.items())]
+
+    def means(self, value: Callable[[Step], float | None]) -> dict[int, tuple[float, float]]:
+        """The mean step and the mean value of each epoch, over the steps that have a value."""
+        groups: dict[int, list[tuple[int, float]]] = defaultdict(list)
+        for step in self.steps():
+            if (found := value(step)) is not None:
+                groups[step.epoch].append((step.step, found))
+        return {epoch: (mean(n for n, _ in rows), mean(v for _, v in rows)) for epoch, rows in groups.items()}
 
     @property
     def end(self) -> End | None:

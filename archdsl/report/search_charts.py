@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence, Set
 from math import log
 
@@ -11,26 +10,18 @@ from archdsl.report.journey import Stop, journey
 from archdsl.report.records import Epoch, Run, Start
 from archdsl.report.sheet import figure
 
-_COSTS = {
-    "macs": "MACs", "flops": "FLOPs", "params": "parameters", "latency": "latency",
-    "latency_ms": "latency, ms",
-}  # fmt: skip
-
-
-def cost_name(key: str) -> str:
-    """How a cost is called beside an axis."""
-    return _COSTS.get(key, key)
+_COSTS = {"macs": "MACs", "flops": "FLOPs", "params": "parameters", "latency_ms": "latency"}
+_UNITS = {"latency_ms": ", ms"}
 
 
 def loss_figure(run: Run) -> str:
     """The objective and the task's loss: of each step, faint, and the means of epochs."""
-    steps, epochs = run.steps(), run.epochs()
-    tasks = task_means(run)
+    steps = run.steps()
     rows = [
         _behind("objective", [(s.step, s.loss) for s in steps], 0),
         _behind("task loss", [(s.step, s.task) for s in steps if s.task is not None], 1),
-        Curve("objective", [(e.step, e.loss) for e in epochs], colour=0, dots=True),
-        Curve("task loss", [(e.step, tasks[e.epoch]) for e in epochs if e.epoch in tasks], 1, dots=True),
+        Curve("objective", list(run.means(lambda s: s.loss).values()), 0, dots=True),
+        Curve("task loss", list(run.means(lambda s: s.task).values()), 1, dots=True),
     ]
     title = "Loss"
     text = "Single steps, faint, and means of epochs. The objective adds costs to the task loss."
@@ -53,14 +44,6 @@ def miou_figure(run: Run) -> str:
     return figure(title, chart, text)
 
 
-def task_means(run: Run) -> dict[int, float]:
-    """The mean loss of the task in each epoch, by the epoch's number in the journal."""
-    found: dict[int, list[float]] = defaultdict(list)
-    for step in run.steps():
-        found[step.epoch].append(step.loss if step.task is None else step.task)
-    return {epoch: sum(losses) / len(losses) for epoch, losses in found.items()}
-
-
 def depth_figure(run: Run) -> str:
     """Depth of each hyper-cell: chosen and expected (AutoRTNet, arXiv:2003.14226, Fig. 5)."""
     start, epochs = run.last(Start), run.epochs()
@@ -76,7 +59,7 @@ def depth_figure(run: Run) -> str:
         rows.append(Curve(name, chosen, n, step=True, shift=shift))
         rows.append(Curve(name, expected, n, dashed=True, named=False))
     title = "Depth of each hyper-cell"
-    text = "Cells that are kept: of the network that would be found (steps), and expected (dashed)."
+    text = "Cells kept by the network that would be found (steps), and expected (dashed)."
     chart = curves(
         rows, title=title, x_label="epoch", y_label="depth, cells", summary=text, low=1, high=most, whole=True
     )
@@ -95,20 +78,20 @@ def expected_depth(start: Start, gate: str, epoch: Epoch) -> float:
 
 def journey_figures(run: Run) -> list[str]:
     """Each cost of the mean network against the task's loss, from epoch to epoch."""
-    epochs, tasks = run.epochs(), task_means(run)
+    epochs, tasks = run.epochs(), run.means(lambda s: s.task)
     names = dict.fromkeys(name for e in epochs for name in e.expected)
     made = []
     for name in sorted(names, key=lambda n: "latency" not in n):
         stops = [
-            Stop(e.expected[name], tasks[e.epoch], e.epoch + 1)
+            Stop(e.expected[name], tasks[e.epoch][1], e.epoch + 1)
             for e in epochs
             if name in e.expected and e.epoch in tasks
         ]
-        title = f"Expected {cost_name(name)} against task loss"
+        cost = f"expected {_COSTS.get(name, name)}"
+        title = f"{_capital(cost)} against task loss"
         text = "A point for each epoch; down and to the left is better."
-        chart = journey(
-            stops, title=title, x_label=f"expected {cost_name(name)}", y_label="task loss", summary=text
-        )
+        x_label = cost + _UNITS.get(name, "")
+        chart = journey(stops, title=title, x_label=x_label, y_label="task loss", summary=text)
         made.append(figure(title, chart, text))
     return made
 
@@ -125,11 +108,17 @@ def cost_figures(run: Run) -> list[str]:
             Curve("expected", [(e.epoch + 1, e.expected[name]) for e in epochs if name in e.expected],
                   colour=0, dashed=True),
         ]  # fmt: skip
-        title = f"{cost_name(name)[:1].upper()}{cost_name(name)[1:]} over time"
-        text = "Of the network that would be found (steps), and the mean over all networks (dashed)."
-        chart = curves(rows, title=title, x_label="epoch", y_label=cost_name(name), summary=text)
+        cost = _COSTS.get(name, name)
+        title = f"{_capital(cost)} over time"
+        text = "Of the network that would be found (steps), and expected (dashed)."
+        y_label = cost + _UNITS.get(name, "")
+        chart = curves(rows, title=title, x_label="epoch", y_label=y_label, summary=text)
         made.append(figure(title, chart, text))
     return made
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def entropy_figure(run: Run) -> str:
@@ -172,9 +161,11 @@ def rate_figure(run: Run) -> str:
     points = [(s.step, s.lr) for s in run.steps() if s.lr is not None]
     if not points:
         return ""
-    title = "Learning rate of the weights"
+    title = "Learning rate"
+    text = "Of the optimiser of the weights."
     rows = [Curve("", points, 4, named=False)]
-    return figure(title, curves(rows, title=title, x_label="step", y_label="learning rate", low=0.0))
+    chart = curves(rows, title=title, x_label="step", y_label="learning rate", summary=text, low=0.0)
+    return figure(title, chart, text)
 
 
 def temperature_figure(run: Run) -> str:

@@ -76,7 +76,8 @@ summary {{ cursor: pointer; padding: .6rem 1rem }}
 }}
 .facts td {{ padding: .15rem .5rem; overflow-wrap: anywhere }}
 .seen {{
-  display: grid; grid-template-columns: repeat(3, 1fr); gap: .4rem .8rem; font-size: 13px; color: var(--faint);
+  display: grid; grid-template-columns: repeat(3, 1fr); gap: .4rem .8rem;
+  font-size: 13px; color: var(--faint);
 }}
 .seen img {{ width: 100%; display: block; border-radius: 4px; image-rendering: pixelated }}
 .seen h3 {{ grid-column: 1 / -1; font-size: 13px; margin: .5rem 0 0; color: var(--ink) }}

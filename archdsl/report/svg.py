@@ -48,14 +48,15 @@ def span(values: Sequence[float]) -> tuple[float, float]:
 
 
 def frame(
-    x: Axis, y: Axis, labels: tuple[str, str], formats: tuple[Format, Format], whole: bool
-) -> list[str]:
-    """Both axes with ticks, labels and a grid; `whole` keeps the ticks to whole numbers."""
+    x: Axis, y: Axis, labels: tuple[str, str], formats: tuple[Format, Format],
+    whole: tuple[bool, bool] = (False, False),
+) -> list[str]:  # fmt: skip
+    """Both axes with ticks, labels and a grid, x first; `whole` keeps ticks to whole numbers."""
     parts = []
-    for at in y.ticks(5, whole):
+    for at in y.ticks(5, whole[1]):
         parts.append(line(x.start, y(at), x.end, y(at), GRID))
         parts.append(text(x.start - 7, y(at) + 4, formats[1](at), anchor="end", colour=FAINT))
-    for at in x.ticks(7, whole):
+    for at in x.ticks(7, whole[0]):
         parts.append(line(x(at), y.start, x(at), y.start + 4, FAINT))
         parts.append(text(x(at), y.start + 17, formats[0](at), anchor="middle", colour=FAINT))
     parts.append(line(x.start, y.start, x.end, y.start, FAINT))

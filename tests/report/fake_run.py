@@ -55,8 +55,6 @@ def records(epochs: int, steps: int, ended: bool, random: Random, renamed: str) 
                    for path, os in decisions().items()}  # fmt: skip
     gates = [path for path in chosen_from if path.startswith("hyper") and ".gate" in path]
     drift = {path: [random.gauss(0, 1) for _ in outcomes] for path, outcomes in chosen_from.items()}
-    for gate, depth in zip(gates, SETTLED, strict=True):
-        drift[gate] = [-abs(n - depth) * 0.9 for n in range(1, len(drift[gate]) + 1)]
     found: list[dict[str, Any]] = [{"kind": "start", "decisions": chosen_from, "gates": gates, "cells": None}]
     last: dict[str, Any] = {}
     for epoch in range(epochs):
@@ -81,10 +79,11 @@ def _step(step: int, epoch: int, steps: int, random: Random) -> dict[str, Any]:
 def _epoch(epoch: int, epochs: int, steps: int, drift: dict[str, list[float]], outcomes: dict[str, list[str]],
            gates: list[str], random: Random) -> dict[str, Any]:  # fmt: skip
     share = (epoch + 1) / epochs
-    pull = {path: 4.5 * (max(0.0, share - 0.33) if path in gates else share) for path in drift}
-    chances = {
-        path: _softmax([pull[path] * d + random.gauss(0, 0.02) for d in ds]) for path, ds in drift.items()
-    }
+    chances = {path: _softmax([4.5 * share * d for d in ds]) for path, ds in drift.items()}
+    for gate, settled in zip(gates, SETTLED, strict=True):
+        cells = len(outcomes[gate])
+        centre = settled + (0.8 * cells - settled) * max(0.0, 1 - 1.6 * share) + random.gauss(0, 0.1)
+        chances[gate] = _softmax([-(0.2 + 2.5 * share) * abs(n - centre) for n in range(1, cells + 1)])
     best = {path: max(range(len(p)), key=p.__getitem__) for path, p in chances.items()}
     chosen = {path: outcomes[path][n] for path, n in best.items()}
     depth = sum(best[gate] + 1 for gate in gates)
@@ -122,3 +121,25 @@ def _street(seed: int, noise: int, shift: int = 0) -> bytes:
     file = io.BytesIO()
     picture.save(file, "PNG")
     return file.getvalue()
+
+
+def write_training(
+    folder: Path, *, epochs: int = 12, steps: int = 30, seed: int = 1, renamed: str = ""
+) -> Path:
+    """A training in a folder, in the same manner."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random, made = Random(seed), manifest(seed, renamed)
+    made |= {"name": "Found" + renamed, "format": "archdsl/train-run"}
+    made["data"]["classes"] = [name + renamed for name, _ in LEGEND]
+    (folder / "manifest.json").write_text(json.dumps(made), "utf-8")
+    lines = []
+    for step in range(1, epochs * steps + 1):
+        epoch = (step - 1) // steps + 1
+        lines.append({**_step(step, epoch, epochs * steps, random), "task": None, "tau": None})
+        if step % steps == 0:
+            miou = 0.7 * (1 - exp(-3 * epoch / epochs))
+            iou = [miou + 0.2, miou, None]
+            lines.append({"kind": "evaluation", "step": step, "epoch": epoch, "miou": miou, "iou": iou,
+                          "accuracy": 0.9})  # fmt: skip
+    (folder / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    return folder

@@ -1,0 +1,79 @@
+"""The report of a training run: one page that needs no other file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from archdsl.report.again import again_html
+from archdsl.report.charts import Bar, bars
+from archdsl.report.curves import Curve, curves
+from archdsl.report.pictures import Legend, Prediction, predictions_html
+from archdsl.report.records import Evaluation, Run, read_run
+from archdsl.report.search_charts import rate_figure
+from archdsl.report.sheet import Part, cards, figure, grid, preformatted, scrolled, sheet
+
+
+def train_page(
+    folder: Path, layers: str = "", predictions: Sequence[Prediction] = (), legend: Legend = ()
+) -> str:
+    """The page of the run in a folder, finished or not, as HTML.
+
+    `layers` is the layer table of the network as text.  Parts of which nothing is known yet are left out.
+    Raises SpecError (ARCH911) where there is no run.
+    """
+    run = read_run(folder)
+    m = run.manifest
+    lead = [f"Seed {m.seed}, on {m.device}{', data ' + str(m.data['name']) if m.data.get('name') else ''}."]
+    parts = [
+        Part("Figures", _headline(run)),
+        Part("Loss and mIoU", grid([_loss(run), _miou(run), rate_figure(run), *_classes(run)])),
+        Part("Layers", scrolled(preformatted(layers)) if layers else ""),
+        Part("Predictions", predictions_html(predictions, legend)),
+        Part("How to run it again", again_html(run)),
+    ]
+    return sheet(f"Training of {m.name or 'a network'}", lead, parts)
+
+
+def _headline(run: Run) -> str:
+    steps, scored = run.steps(), run.evaluations()
+    figures = [("steps", f"{len(steps):,}", f"{steps[-1].epoch} epochs" if steps else "")]
+    if scored:
+        best = max(scored, key=lambda e: e.miou)
+        figures.append(("best mIoU", f"{best.miou:.1%}", f"validation images, epoch {best.epoch}"))
+        figures.append(("last mIoU", f"{scored[-1].miou:.1%}", f"epoch {scored[-1].epoch}"))
+    if scored and scored[-1].accuracy is not None:
+        figures.append(("accuracy of pixels", f"{scored[-1].accuracy:.1%}", f"epoch {scored[-1].epoch}"))
+    return cards(figures)
+
+
+def _loss(run: Run) -> str:
+    means = list(run.means(lambda s: s.loss).values())
+    rows = [
+        Curve("loss", [(s.step, s.loss) for s in run.steps()], faint=True, named=False),
+        Curve("loss", means, named=False, dots=len(means) < 60),
+    ]
+    text = "Single steps, faint, and means of epochs."
+    return figure("Loss", curves(rows, title="Loss", x_label="step", y_label="loss", summary=text), text)
+
+
+def _miou(run: Run) -> str:
+    points = [(e.step, e.miou) for e in run.evaluations()]
+    title = "mIoU on the validation images"
+    rows = [Curve("mIoU", points, 2, dots=len(points) < 60, named=False)]
+    text = "Of the average of the weights, where there is one."
+    chart = curves(rows, title=title, x_label="step", y_label="mIoU", summary=text, low=0.0)
+    return figure(title, chart, text)
+
+
+def _classes(run: Run) -> list[str]:
+    """IoU of each class by the last evaluation."""
+    scored = run.last(Evaluation)
+    if scored is None or not any(iou is not None for iou in scored.iou):
+        return []
+    names = run.manifest.data.get("classes")
+    if not isinstance(names, list) or len(names) != len(scored.iou):
+        names = [f"class {n}" for n in range(len(scored.iou))]
+    rows = [Bar(str(name), iou) for name, iou in zip(names, scored.iou, strict=True) if iou is not None]
+    chart = bars(rows, title="IoU on the validation images", format=lambda iou: f"{iou:.1%}")
+    return [figure(f"Classes after epoch {scored.epoch}", chart)]
