@@ -97,6 +97,13 @@ def test_resize_is_the_longer_side_or_height_and_width(tmp_path, resize, size):
     assert sample.mask.shape == size
 
 
+def test_labels_are_not_blended_when_masks_are_resized(tmp_path):
+    write_folder(tmp_path)
+    write(tmp_path / "masks" / "train" / "00.png", labels(2) * 2)
+    sample = open_data("folder", {"path": str(tmp_path), "resize": 5}).train[0]
+    assert set(np.unique(sample.mask)) == {0, 2}
+
+
 def test_masks_with_a_palette_are_read_by_index(tmp_path):
     write_folder(tmp_path)
     mask = Image.fromarray(labels(3)).convert("P")
