@@ -184,6 +184,17 @@ class Primitive:
         """
         return None
 
+    def fused_expression(
+        self, names: Sequence[str], layers: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str | None:
+        """The expression of a sequence of outputs: of nodes that read the same and have these settings.
+
+        Over `layers` (archdsl.ops.layers) as well; `layers` are the expressions of their modules, none for
+        a primitive that has none, of which there is one node.  Results are equal but for rounding.  None
+        where nothing is gained over `expression`.
+        """
+        return None
+
     def in_place(self, name: str, a: Attrs) -> str | None:
         """The expression that overwrites its only input with its output; None where there is none."""
         return None

@@ -54,6 +54,14 @@ class Conv(Primitive):
     ) -> str:
         return f"{layer}({names[0]})"
 
+    def fused_expression(
+        self, names: Sequence[str], layers: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str | None:
+        gathers = a["k"] == 1 and a["s"] > 1
+        if a["g"] != 1 or (len(layers) == 1 and not gathers):
+            return None
+        return f"layers.convolved({names[0]}, ({', '.join(layers)},))"
+
 
 class DepthwiseConv(Primitive):
     """A convolution of each channel by itself."""
@@ -83,6 +91,13 @@ class DepthwiseConv(Primitive):
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
         return f"{layer}({names[0]})"
+
+    def fused_expression(
+        self, names: Sequence[str], layers: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str | None:
+        if a["d"] == 1 or a["k"] % 2 == 0:
+            return None
+        return f"layers.dilated({names[0]}, ({', '.join(layers)},))"
 
 
 def _conv2d(c_in: int, c_out: int, a: Attrs, groups: int) -> Layer:

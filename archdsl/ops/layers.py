@@ -3,6 +3,8 @@
 Imported only where modules are made.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F  # noqa: N812  (the usual name)
 from torch import nn
@@ -32,3 +34,64 @@ def weighted_batch_norm(norm: nn.BatchNorm2d, x_bchw: torch.Tensor, weight: torc
         scale, shift = weight.expand(norm.num_features), None
     mean, var = norm.running_mean, norm.running_var
     return F.batch_norm(x_bchw, mean, var, scale, shift, norm.training, norm.momentum or 0.0, norm.eps)
+
+
+def convolved(x_bchw: torch.Tensor, convs: Sequence[nn.Conv2d]) -> Sequence[torch.Tensor]:
+    """The outputs of dense convolutions with equal settings that read one tensor, computed as one.
+
+    Their weights are joined along the output channels.  A kernel of 1 × 1 that strides reads only some of
+    the pixels: these are gathered first, once for all.
+    """
+    first = convs[0]
+    stride = first.stride
+    if first.kernel_size == (1, 1) and stride != (1, 1) and x_bchw.device.type == "cpu":
+        x_bchw, stride = x_bchw[:, :, :: stride[0], :: stride[1]].clone(), (1, 1)
+    weight, bias = first.weight, first.bias
+    if len(convs) > 1:
+        weight = torch.cat([conv.weight for conv in convs])  # type: ignore[assignment]
+        bias = None if bias is None else torch.cat([conv.bias for conv in convs])  # type: ignore
+    y = F.conv2d(x_bchw, weight, bias, stride, first.padding, first.dilation)  # type: ignore[arg-type]
+    return [part.contiguous() for part in y.split(first.out_channels, 1)]
+
+
+def dilated(x_bchw: torch.Tensor, convs: Sequence[nn.Conv2d]) -> Sequence[torch.Tensor]:
+    """The outputs of dilated depthwise convolutions with equal settings and an odd kernel, of one tensor.
+
+    With dilation d an output pixel reads pixels that are a multiple of d apart.  The d × d interleaved maps
+    of such pixels are put side by side in the batch, where the convolution is an ordinary one, for which
+    there are fast kernels on CPUs.  If it strides by a multiple of d, one of these maps is all it reads.
+    """
+    first = convs[0]
+    (d, _), (s, _), (k, _) = first.dilation, first.stride, first.kernel_size
+    if x_bchw.device.type != "cpu" or (s != 1 and s % d):
+        return [conv(x_bchw) for conv in convs]
+    inner, padding = max(s // d, 1), k // 2
+    phases = _phases(x_bchw, d) if s == 1 else x_bchw[:, :, ::d, ::d].clone()
+    ys = [F.conv2d(phases, conv.weight, conv.bias, inner, padding, 1, conv.groups) for conv in convs]
+    return ys if s > 1 else [_interleaved(y, d, x_bchw.shape) for y in ys]
+
+
+def _phases(x_bchw: torch.Tensor, d: int) -> torch.Tensor:
+    """The d × d maps of every d-th pixel, in the batch; padded by zeros where d does not divide a size."""
+    b, c, h, w = x_bchw.shape
+    if h % d or w % d:
+        x_bchw = F.pad(x_bchw, (0, -w % d, 0, -h % d))
+        h, w = x_bchw.shape[2:]
+    x = x_bchw.reshape(b, c, h // d, d, w // d, d).permute(0, 3, 5, 1, 2, 4)
+    return x.reshape(b * d * d, c, h // d, w // d)
+
+
+def _interleaved(y: torch.Tensor, d: int, shape: torch.Size) -> torch.Tensor:
+    """What `_phases` takes apart, of `shape`."""
+    b, _, height, width = shape
+    _, c, h, w = y.shape
+    y_bchw = y.reshape(b, d, d, c, h, w).permute(0, 3, 4, 1, 5, 2).reshape(b, c, h * d, w * d)
+    return y_bchw if (h * d, w * d) == (height, width) else y_bchw[:, :, :height, :width].contiguous()
+
+
+def max_pool(x_bchw: torch.Tensor, kernel: int, stride: int, padding: int) -> torch.Tensor:
+    """`F.max_pool2d`, on a CPU with channels last inside: only that kernel is vectorised there."""
+    if x_bchw.device.type != "cpu" or not x_bchw.is_contiguous():
+        return F.max_pool2d(x_bchw, kernel, stride, padding)
+    last = x_bchw.contiguous(memory_format=torch.channels_last)
+    return F.max_pool2d(last, kernel, stride, padding).contiguous()

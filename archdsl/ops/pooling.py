@@ -41,6 +41,11 @@ class MaxPool(Pool):
     ) -> str:
         return f"F.max_pool2d({names[0]}, {a['k']:d}, {a['s']:d}, {padding(a['k'])})"
 
+    def fused_expression(
+        self, names: Sequence[str], layers: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"(layers.max_pool({names[0]}, {a['k']:d}, {a['s']:d}, {padding(a['k'])}),)"
+
 
 class AvgPool(Pool):
     """The mean of the values of each window that lie inside the map."""

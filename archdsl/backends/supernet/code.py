@@ -1,4 +1,4 @@
-"""The forward of a supernet as text: every candidate, weighed, or one network's alone.
+"""The forward of a supernet as statements: every candidate, weighed, or one network's alone.
 
 Both are straight-line code over the same modules.  What is saved against a sum of candidates written down
 as it is meant, with results that stay the same:
@@ -13,7 +13,7 @@ as it is meant, with results that stay the same:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from archdsl import ops
@@ -21,7 +21,7 @@ from archdsl.backends.naming import NAMES_IN_SCOPE, identifier, unique
 from archdsl.backends.supernet.parts import Mixed, Parts
 from archdsl.ir import Node
 
-SCOPE = NAMES_IN_SCOPE | {"m", "layers"}
+SCOPE = NAMES_IN_SCOPE | {"m", "layers", "checkpointed"}
 """Names that no variable may have: `m` holds the weights of each mixture."""
 
 
@@ -33,40 +33,84 @@ class Term:
     place: int
 
 
-def forward_text(parts: Parts, outcomes: Mapping[str, int] | None = None, weighted: bool = True) -> str:
-    """The text of `forward(self, inputs…, m)`, which returns a tuple of the graph's outputs.
+@dataclass(frozen=True)
+class Statement:
+    """Lines that compute one item, or several at once, the variables that they set and read, and their layers.
+
+    `cell` is the cell of the spec that it belongs to; None where it is in none, and for sums of candidates.
+    """
+
+    lines: tuple[str, ...]
+    targets: tuple[str, ...]
+    reads: tuple[str, ...]
+    layers: tuple[str, ...]
+    cell: str | None
+
+
+@dataclass(frozen=True)
+class Style:
+    """How code is written: with `fuse` nodes that read the same with the same settings are computed at once,
+    where their primitive gains by it; `in_place` lets activations overwrite what nothing else reads.
+    """
+
+    fuse: bool = False
+    in_place: bool = True
+
+
+@dataclass(frozen=True)
+class Code:
+    """Statements, the variables of the inputs, and those of the outputs."""
+
+    inputs: tuple[str, ...]
+    statements: tuple[Statement, ...]
+    results: tuple[str, ...]
+
+
+def forward_code(
+    parts: Parts, style: Style, outcomes: Mapping[str, int] | None = None, weighted: bool = True
+) -> Code:
+    """The statements that compute the graph's outputs.
 
     With `outcomes` only what that network needs is computed; then `weighted=False` leaves out the weights
     of the candidates, which are 1 there and only carry gradients.
     """
-    return _Writer(parts, outcomes, weighted).run()
+    return _Writer(parts, style, outcomes, weighted).run()
 
 
 @dataclass
 class _Writer:
     parts: Parts
+    style: Style
     outcomes: Mapping[str, int] | None
     weighted: bool
-    lines: list[str] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
 
-    def run(self) -> str:
+    def run(self) -> Code:
         self.alias: dict[str, str] = {}
         self.terms = {n: self._terms(i) for n, i in self.parts.items.items() if isinstance(i, Mixed)}
         self.zeros = self._find_zeros()
         results = [self._source(node) for node in self.parts.graph.outputs.values()]
         self.readers = self._find_readers(results)
+        self.groups = self._find_groups() if self.style.fuse else {}
+        self.grouped = {node.name: first for first, group in self.groups.items() for node in group}
         place = {name: n for n, name in enumerate(self.parts.items)} | {"": len(self.parts.items)}
-        self.last = {name: max(found, key=place.__getitem__) for name, found in self.readers.items()}
-        taken = set(SCOPE)
-        self.variables = {name: unique(identifier(name), taken) for name in self.parts.graph.inputs}
+        self.last = {
+            name: max((self.grouped.get(reader, reader) for reader in found), key=place.__getitem__)
+            for name, found in self.readers.items()
+        }
+        self.taken = set(SCOPE)
+        self.variables = {name: unique(identifier(name), self.taken) for name in self.parts.graph.inputs}
         inputs = tuple(self.variables.values())
-        self.taken = taken
         for name, item in self.parts.items.items():
-            if name in self.readers and name not in self.folded:
-                self._mixed(item) if isinstance(item, Mixed) else self._node(item)
-        returned = ", ".join(self.variables[name] for name in results)
-        head = f"def forward({', '.join(('self', *inputs, 'm'))}):"
-        return "\n    ".join([head, *self.lines, f"return ({returned},)\n"])
+            if name not in self.readers or name in self.folded:
+                continue
+            if isinstance(item, Mixed):
+                self._mixed(item)
+            elif name in self.groups:
+                self._group(self.groups[name])
+            elif name not in self.grouped:
+                self._node(item)
+        return Code(inputs, tuple(self.statements), tuple(self.variables[name] for name in results))
 
     # ------------------------------------------------------------ what is read
 
@@ -159,48 +203,97 @@ class _Writer:
                 readers[name][readers[name].index(source)] = mixed.name
 
     def _weighed(self, node: Node, names: Sequence[str], weight: str) -> str | None:
-        shapes, attribute = self.parts.shapes, self.parts.attribute(node)
-        layer = attribute and f"self.{attribute}"
+        xs = [self.parts.shapes[i] for i in node.inputs]
+        y = self.parts.shapes[node.name]
+        return ops.get(node.op).weighted_expression(names, self._layer(node), weight, xs, y, node.attrs)
+
+    def _layer(self, node: Node) -> str | None:
+        attribute = self.parts.attribute(node)
+        return attribute and f"self.{attribute}"
+
+    # ------------------------------------------------------------ what is computed at once
+
+    def _find_groups(self) -> dict[str, list[Node]]:
+        """Nodes that one expression computes, by the first of them."""
+        alike: dict[Hashable, list[Node]] = {}
+        for name, node in self.parts.items.items():
+            if isinstance(node, Node) and name in self.readers and name not in self.folded:
+                reads = tuple(map(self._source, self._reads(node)))
+                alike.setdefault((node.op, reads, tuple(node.attrs.items())), []).append(node)
+        return {group[0].name: group for group in alike.values() if self._fused(group, "x") is not None}
+
+    def _fused(self, group: Sequence[Node], variable: str) -> str | None:
+        shapes, node = self.parts.shapes, group[0]
+        layers = [layer for node in group if (layer := self._layer(node))]
         xs = [shapes[i] for i in node.inputs]
-        return ops.get(node.op).weighted_expression(names, layer, weight, xs, shapes[node.name], node.attrs)
+        names = [variable] * len(xs)
+        return ops.get(node.op).fused_expression(names, layers, xs, shapes[node.name], node.attrs)
 
     # ------------------------------------------------------------ statements
 
     def _node(self, node: Node) -> None:
         reads = self._reads(node)
         primitive = ops.get(node.op)
+        names = self._names(node, reads)
+        text = None
+        if self.style.in_place and len(reads) == 1 and self._is_spare(reads[0]):
+            text = primitive.in_place(names[0], node.attrs)
+        if text is None:
+            xs, y = [self.parts.shapes[i] for i in reads], self.parts.shapes[node.name]
+            text = primitive.expression(names, self._layer(node), xs, y, node.attrs)
+        self._state([node], [text], reads, [node])
+
+    def _names(self, node: Node, reads: Sequence[str]) -> list[str]:
+        """The variables of a node's tensors, and the sizes of those that are settings."""
         names = [self.variables[self._source(i)] for i in reads]
-        count = primitive.tensors(len(reads))
-        names[count:] = [f"{name}.shape[-2:]" for name in names[count:]]
-        shapes, attribute = self.parts.shapes, self.parts.attribute(node)
-        layer = attribute and f"self.{attribute}"
-        xs = [shapes[i] for i in reads]
-        self._assign(node.name, [primitive.expression(names, layer, xs, shapes[node.name], node.attrs)])
-        self._forget(node.name, [self._source(i) for i in reads])
+        count = ops.get(node.op).tensors(len(reads))
+        return [*names[:count], *(f"{name}.shape[-2:]" for name in names[count:])]
+
+    def _is_spare(self, name: str) -> bool:
+        """Whether the one reader of a tensor may write over it."""
+        name = self._source(name)
+        item = self.parts.items.get(name)
+        fresh = isinstance(item, Mixed) or (item is not None and ops.get(item.op).fresh)
+        return fresh and len(self.readers[name]) == 1 and name not in self.grouped
+
+    def _group(self, group: Sequence[Node]) -> None:
+        (read,) = self._reads(group[0])
+        self._state(group, [self._fused(group, self.variables[self._source(read)]) or ""], [read], group)
 
     def _mixed(self, mixed: Mixed) -> None:
-        terms, read = [], []
+        terms, reads, nodes = [], [], []
         for term in self.terms[mixed.name]:
             source, weight = self._source(term.source), f"m[{mixed.mixture}][{term.place}]"
             if source in self.folded:
                 node = self.parts.items[source]
                 assert isinstance(node, Node)
-                inputs = [self._source(i) for i in self._reads(node)]
-                terms.append(self._weighed(node, [self.variables[i] for i in inputs], weight) or "")
-                read += inputs
+                inputs = self._reads(node)
+                terms.append(self._weighed(node, self._names(node, inputs), weight) or "")
+                reads += inputs
+                nodes.append(node)
             else:
                 terms.append(f"{self.variables[source]} * {weight}")
-                read.append(source)
-        self._assign(mixed.name, terms)
-        self._forget(mixed.name, read)
+                reads.append(source)
+        self._state([mixed], terms, reads, nodes)
 
-    def _assign(self, name: str, terms: Sequence[str]) -> None:
-        variable = self.variables[name] = unique(identifier(name), self.taken)
-        self.lines.append(f"{variable} = {terms[0]}")
-        self.lines += [f"{variable} += {term}" for term in terms[1:]]
+    def _state(
+        self, items: Sequence[Node | Mixed], terms: Sequence[str], reads: Sequence[str], nodes: Sequence[Node]
+    ) -> None:
+        """Sets the variables of some items to a sum of terms, and deletes those that are read last here.
 
-    def _forget(self, reader: str, read: Sequence[str]) -> None:
-        """Deletes variables of which this was the last reader; inputs belong to the caller."""
-        gone = [n for n in dict.fromkeys(read) if self.last[n] == reader and n not in self.parts.graph.inputs]
+        `nodes` are those that are computed.  Inputs of the graph belong to the caller.
+        """
+        sources = list(dict.fromkeys(map(self._source, reads)))
+        gone = [n for n in sources if self.last[n] == items[0].name and n not in self.parts.graph.inputs]
+        read = tuple(self.variables[n] for n in sources)
+        for item in items:
+            self.variables[item.name] = unique(identifier(item.name), self.taken)
+        targets = tuple(self.variables[item.name] for item in items)
+        left = ", ".join(targets)
+        left += "," if items[0].name in self.groups else ""
+        lines = [f"{left} = {terms[0]}", *(f"{left} += {term}" for term in terms[1:])]
         if gone:
-            self.lines.append(f"del {', '.join(self.variables[n] for n in gone)}")
+            lines.append(f"del {', '.join(self.variables[n] for n in gone)}")
+        layers = tuple(name for node in nodes if (name := self.parts.attribute(node)))
+        cell = next((node.cell for node in nodes), None)
+        self.statements.append(Statement(tuple(lines), targets, read, layers, cell))

@@ -12,8 +12,10 @@ from torch import nn
 
 from archdsl.backends.making import make
 from archdsl.backends.straightline import lower
-from archdsl.backends.supernet.code import forward_text
+from archdsl.backends.supernet.checkpointing import checkpointed
+from archdsl.backends.supernet.code import Style, forward_code
 from archdsl.backends.supernet.parts import Parts, layer_key, parts
+from archdsl.backends.supernet.rendering import in_segments, whole
 from archdsl.backends.torch_module import MOST_PARAMETERS, CompiledNetwork
 from archdsl.backends.torch_module import build as build_network
 from archdsl.diagnostics import Diagnostic, SpecError
@@ -34,11 +36,11 @@ class SuperNetwork(nn.Module):
     decision counts is handed to `forward`, so that whoever searches owns it.
     """
 
-    def __init__(self, found: Parts):
+    def __init__(self, found: Parts, fuse: bool = False, checkpoint: bool = False):
         super().__init__()
         self.archdsl_graph = found.graph
-        self._parts = found
-        self._every = _function(forward_text(found))
+        self._parts, self._fuse, self._checkpoint = found, fuse, checkpoint
+        self._every = self._compiled()
         self._binder = Binder(found.graph)
         for n, mixture in enumerate(found.mixtures):
             self.register_buffer(f"archdsl_mixture_{n}", mixture.matrix(), persistent=False)
@@ -85,8 +87,15 @@ class SuperNetwork(nn.Module):
         if found is None:
             if len(self._paths) >= 4096:
                 self._paths.clear()
-            found = self._paths[key] = _function(forward_text(self._parts, outcomes, weighted))
+            found = self._paths[key] = self._compiled(outcomes, weighted)
         return found
+
+    def _compiled(
+        self, outcomes: Mapping[str, int] | None = None, weighted: bool = True
+    ) -> Callable[..., tuple[torch.Tensor, ...]]:
+        style = Style(fuse=self._fuse, in_place=not self._checkpoint)
+        code = forward_code(self._parts, style, outcomes, weighted)
+        return _function(in_segments(code) if self._checkpoint else whole(code))
 
     def _mixed(self, weights: Weights) -> list[tuple[torch.Tensor, ...]]:
         return [
@@ -96,15 +105,18 @@ class SuperNetwork(nn.Module):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SuperNetwork:
         """A copy with its own weights."""
-        copy = SuperNetwork(self._parts)
+        copy = SuperNetwork(self._parts, self._fuse, self._checkpoint)
         memo[id(self)] = copy
         copy.load_state_dict(self.state_dict())
         return copy.train(self.training)
 
 
-def build(graph: Graph) -> SuperNetwork:
+def build(graph: Graph, *, fuse: bool = False, checkpoint: bool = False) -> SuperNetwork:
     """The supernet of a space, in training mode.
 
+    With `fuse` candidates that do alike to one tensor are computed at once, and convolutions in the forms
+    that are fastest: results are equal but for rounding.  With `checkpoint` only what cells hand on is kept
+    for the backward pass, which computes the rest again: less memory, more time, equal results.
     Raises SpecError (ARCH802) for a space whose networks differ in the size of a tensor, and (ARCH801) for
     one with more parameters than are built.
     """
@@ -115,7 +127,7 @@ def build(graph: Graph) -> SuperNetwork:
             f"the supernet of {graph.name} has {params:,} parameters; at most {MOST_PARAMETERS:,} are built"
         )
         raise SpecError([Diagnostic("ARCH801", headline)])
-    return SuperNetwork(found)
+    return SuperNetwork(found, fuse, checkpoint)
 
 
 def _size(layer: Layer) -> int:
@@ -126,7 +138,13 @@ def _size(layer: Layer) -> int:
 @lru_cache(maxsize=1024)
 def _function(text: str) -> Callable[..., tuple[torch.Tensor, ...]]:
     """The function that a text defines; compiled once."""
-    scope: dict[str, Any] = {"torch": torch, "F": F, "layers": own_layers, "__name__": __name__}
+    scope: dict[str, Any] = {
+        "torch": torch,
+        "F": F,
+        "layers": own_layers,
+        "checkpointed": checkpointed,
+        "__name__": __name__,
+    }
     exec(compile(text, "<supernet>", "exec"), scope)
     function: Callable[..., tuple[torch.Tensor, ...]] = scope["forward"]
     return function

@@ -1,0 +1,43 @@
+"""Gradient checkpointing of parts of a supernet's forward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+
+def checkpointed(
+    function: Callable[..., tuple[torch.Tensor, ...]], names: Sequence[str], network: nn.Module, *arguments: Any
+) -> tuple[torch.Tensor, ...]:
+    """The function of the network and arguments, which is called again when gradients are wanted.
+
+    `names` are the layers that it applies: the second time their running statistics stay as they are.
+    """
+    layers = [network._modules[name] for name in names]
+    stateful = [layer for layer in layers if layer is not None and layer._buffers]
+    result: tuple[torch.Tensor, ...] = checkpoint(
+        function,
+        network,
+        *arguments,
+        use_reentrant=False,
+        context_fn=lambda: (nullcontext(), _buffers_aside(stateful)),
+    )
+    return result
+
+
+@contextmanager
+def _buffers_aside(layers: Sequence[nn.Module]) -> Iterator[None]:
+    """Meanwhile the layers have copies of their buffers, which are then forgotten."""
+    kept = [layer._buffers for layer in layers]
+    for layer in layers:
+        layer._buffers = {name: b if b is None else b.clone() for name, b in layer._buffers.items()}
+    try:
+        yield
+    finally:
+        for layer, buffers in zip(layers, kept, strict=True):
+            layer._buffers = buffers

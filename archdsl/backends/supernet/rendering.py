@@ -1,0 +1,58 @@
+"""Statements as functions: one for all of them, or one for each segment between cells.
+
+A segment is what is computed again in the backward pass when it was checkpointed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archdsl.backends.supernet.code import Code, Statement
+
+
+def whole(code: Code) -> str:
+    """The text of `forward(self, inputs…, m)`, which returns a tuple of the outputs."""
+    lines = [line for statement in code.statements for line in statement.lines]
+    return _function("forward", code.inputs, lines, code.results)
+
+
+def in_segments(code: Code) -> str:
+    """The same with a function of its own for each segment, called through `checkpointed`.
+
+    Only what one segment hands to another outlives it.
+    """
+    segments = _segments(code.statements)
+    needed = set(code.results)
+    texts: list[str] = []
+    calls: list[str] = []
+    for number, segment in reversed(list(enumerate(segments))):
+        made = dict.fromkeys(target for statement in segment for target in statement.targets)
+        read = dict.fromkeys(name for statement in segment for name in statement.reads if name not in made)
+        returned = [name for name in made if name in needed]
+        gone = [name for name in read if name not in needed and name not in code.inputs]
+        needed = (needed - set(made)) | set(read)
+        lines = [line for statement in segment for line in statement.lines]
+        texts.append(_function(f"_segment_{number}", tuple(read), lines, returned))
+        layers = tuple(name for statement in segment for name in statement.layers)
+        arguments = ", ".join((f"_segment_{number}", repr(layers), "self", *read, "m"))
+        if gone:
+            calls.append(f"del {', '.join(gone)}")
+        calls.append(f"{', '.join(returned)}, = checkpointed({arguments})")
+    return "\n".join([*texts, _function("forward", code.inputs, calls[::-1], code.results)])
+
+
+def _segments(statements: Sequence[Statement]) -> list[list[Statement]]:
+    """Cut where a cell begins; what lies between two cells stays with the first."""
+    segments: list[list[Statement]] = [[]]
+    current = None
+    for statement in statements:
+        if statement.cell not in (None, current):
+            current = statement.cell
+            segments.append([])
+        segments[-1].append(statement)
+    return [segment for segment in segments if segment]
+
+
+def _function(name: str, arguments: Sequence[str], lines: Sequence[str], returned: Sequence[str]) -> str:
+    head = f"def {name}({', '.join(('self', *arguments, 'm'))}):"
+    return "\n    ".join([head, *lines, f"return ({', '.join(returned)},)\n"])
