@@ -20,12 +20,16 @@ def predictions_html(predictions: Iterable[Prediction], legend: Legend) -> str:
 
 
 def _row(name: str, image: bytes, truth: bytes, predicted: bytes) -> str:
-    shown = {"image": image, "ground truth": truth, "prediction": predicted}
-    pictures = "".join(
-        f'<div><img alt="{escaped(f"{name}: {what}")}" src="{_inline(png)}">{what}</div>\n'
-        for what, png in shown.items()
+    pictures = (
+        _picture(name, "image", image),
+        _picture(name, "ground truth", truth, "classes"),
+        _picture(name, "prediction", predicted, "classes"),
     )
-    return f"<h3>{escaped(name)}</h3>\n{pictures}"
+    return f"<h3>{escaped(name)}</h3>\n{''.join(pictures)}"
+
+
+def _picture(name: str, what: str, png: bytes, kind: str = "") -> str:
+    return f'<div><img class="{kind}" alt="{escaped(f"{name}: {what}")}" src="{_inline(png)}">{what}</div>\n'
 
 
 def _inline(png: bytes) -> str:

@@ -129,7 +129,7 @@ def entropy_figure(run: Run) -> str:
     gates = set(start.gates)
     rows = [_behind(path, _entropies(epochs, {path}), int(path in gates)) for path in start.decisions] + [
         Curve("depths", _entropies(epochs, gates), 1),
-        Curve("all others", _entropies(epochs, start.decisions.keys() - gates), 0),
+        Curve("all others" if gates else "mean", _entropies(epochs, start.decisions.keys() - gates), 0),
     ]
     title = "Entropy of the decisions"
     text = "1: all outcomes alike; 0: decided. Each decision, faint, and means."

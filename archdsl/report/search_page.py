@@ -37,7 +37,7 @@ def search_page(
     parts = [
         Part(f"The network found{so_far}", _headline(run)),
         Part("Loss and mIoU", grid([loss_figure(run), miou_figure(run)])),
-        Part("Depth, and how decided the search is", _over_time(run)),
+        Part("Depth, and how much is decided", _over_time(run)),
         Part("Decisions", _decisions(run), _HEAT),
         Part("Cost", _together(*journey_figures(run), *cost_figures(run)), _COST),
         Part("Schedules", _together(temperature_figure(run), rate_figure(run))),

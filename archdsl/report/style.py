@@ -55,7 +55,7 @@ a:hover {{ text-decoration: underline }}
 dt {{ color: var(--faint); font-size: 13px }}
 dd {{ margin: 0; font-size: 1.55rem; font-weight: 600; line-height: 1.25 }}
 small {{ display: block; font-size: 12px; font-weight: 400; color: var(--faint) }}
-.wide {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(min(30rem, 100%), 1fr)); gap: .8rem }}
+.wide {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(30rem, 100%), 1fr)); gap: .8rem }}
 .narrow {{ display: flex; flex-wrap: wrap; gap: .8rem }}
 .narrow figure {{ flex: 1 1 auto; max-width: 100% }}
 figure {{ margin: 0; padding: .8rem .9rem .5rem; min-width: 0 }}
@@ -79,7 +79,8 @@ summary {{ cursor: pointer; padding: .6rem 1rem }}
   display: grid; grid-template-columns: repeat(3, 1fr); gap: .4rem .8rem;
   font-size: 13px; color: var(--faint);
 }}
-.seen img {{ width: 100%; display: block; border-radius: 4px; image-rendering: pixelated }}
+.seen img {{ width: 100%; display: block; border-radius: 4px }}
+.seen .classes {{ image-rendering: pixelated }}
 .seen h3 {{ grid-column: 1 / -1; font-size: 13px; margin: .5rem 0 0; color: var(--ink) }}
 .legend {{
   display: flex; flex-wrap: wrap; gap: .2rem 1rem; list-style: none; padding: 0; margin: .2rem 0 .8rem;
