@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ import click
 
 from archdsl.cli.data import demand_sound
 from archdsl.cli.networks import image_size
+from archdsl.cli.stopping import asked_to_stop
 
 if TYPE_CHECKING:
     from torch import nn
@@ -77,7 +76,7 @@ def _run(training: Training, place: Place) -> int:
     first = training.processes.is_first
     try:
         with (
-            _asked_to_stop() as stop,
+            asked_to_stop() as stop,
             shown(training.step, training.steps, training.batches.steps_per_epoch) as told,
         ):
             best = training.run(_reporting(told, training), stop)
@@ -194,21 +193,3 @@ def _reporting(told: Callable[[Progress], None], training: Training) -> Callable
         scalar("learning rate", now.lr, now.step)
 
     return report
-
-
-@contextmanager
-def _asked_to_stop() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C was pressed or the process told to end; the second time it ends at once."""
-    asked = []
-
-    def note(number: int, _frame: Any) -> None:
-        asked.append(number)
-        for one, handler in before.items():
-            signal.signal(one, handler)
-
-    before = {one: signal.signal(one, note) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)

@@ -65,7 +65,8 @@ class Journal:
 
     def sync(self) -> None:
         """Returns when all records are on disk, also if the machine loses power."""
-        os.fsync(self._file.fileno())
+        with room_for(self.path):
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         self._file.close()

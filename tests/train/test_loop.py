@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -183,3 +185,32 @@ def test_memory_that_does_not_suffice_is_said_with_what_to_lower(error: Exceptio
     help = str(caught.value.diagnostics[0].help)
     assert "batch or the crop" in help
     assert "step-000000004.pt" in help
+
+
+def test_mixed_precision_learns_as_single_precision_does_nearly(tmp_path: Path):
+    losses = []
+    for amp in (None, "bfloat16"):
+        run = small.training(tmp_path / str(amp), amp=amp, p=0.0)
+        run.run(small.silent)
+        assert run.module.b_conv.weight.dtype == torch.float32
+        records = read_records(tmp_path / str(amp) / "journal.jsonl")
+        losses.append([r["loss"] for r in records if r["kind"] == "step"])
+    assert losses[0] != losses[1]
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
+
+
+def test_a_full_disk_ends_a_run_that_goes_on_when_there_is_room(whole: Path, tmp_path: Path, monkeypatch):
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def fill(now: small.Progress) -> None:
+        if now.step == 5:
+            monkeypatch.setattr(os, "fsync", full)
+
+    with pytest.raises(SpecError, match="ARCH917"):
+        small.training(tmp_path).run(fill)
+    monkeypatch.undo()
+    again = small.training(tmp_path)
+    assert again.restore() == 4
+    again.run(small.silent)
+    assert same_run(tmp_path, whole)
