@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+import torch.distributed as dist
 from torch import nn
-from torch.distributed.nn import functional as together
 
 from archdsl.train.processes import Processes
 
@@ -44,8 +46,24 @@ class SynchronisedBatchNorm2d(nn.BatchNorm2d):
         self.running_var.lerp_(var_C * (count / max(1, count - 1)), weight)
 
 
+class _Sum(torch.autograd.Function):
+    """The sum over all processes; the loss of each depends on it, so their gradients are summed too."""
+
+    @staticmethod
+    def forward(_ctx: Any, x_C: torch.Tensor) -> torch.Tensor:
+        total_C = x_C.clone()
+        dist.all_reduce(total_C)
+        return total_C
+
+    @staticmethod
+    def backward(_ctx: Any, *slopes_C: torch.Tensor) -> torch.Tensor:
+        total_C = slopes_C[0].clone()
+        dist.all_reduce(total_C)
+        return total_C
+
+
 def _mean(x_C: torch.Tensor, world: int) -> torch.Tensor:
-    total_C: torch.Tensor = together.all_reduce(x_C)  # type: ignore[no-untyped-call]
+    total_C: torch.Tensor = _Sum.apply(x_C)  # type: ignore[no-untyped-call]
     return total_C / world
 
 
