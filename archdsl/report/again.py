@@ -29,4 +29,6 @@ def again_html(run: Run) -> str:
 def _plain(value: Any) -> str:
     if isinstance(value, str):
         return value
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return ", ".join(value)
     return json.dumps(value, ensure_ascii=False)

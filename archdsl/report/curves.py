@@ -11,7 +11,7 @@ from archdsl.report import svg
 from archdsl.report.charts import Format, short
 
 WIDTH, HEIGHT = 560.0, 300.0
-_LEFT, _TOP, _BOTTOM = 58.0, 14.0, 46.0
+_LEFT, _TOP, _BOTTOM = 66.0, 14.0, 46.0
 _MOST = 400
 """Points of a curve; more cannot be told apart in a picture of this width."""
 Points = Sequence[tuple[float, float]]

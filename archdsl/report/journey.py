@@ -12,7 +12,7 @@ from archdsl.report.charts import FAINT, Format, short
 from archdsl.report.curves import HEIGHT, WIDTH
 
 _EARLY, _LATE = (108, 92, 190), (232, 119, 34)
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 26.0, 30.0, 46.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 66.0, 26.0, 30.0, 46.0
 
 
 @dataclass(frozen=True)

@@ -99,12 +99,18 @@ class Recalibrated(_Read):
 
 
 class End(_Read):
-    """The network that a search ended with; `network` has params, macs, layers and maybe latency_ms."""
+    """The network that a search ended with.
+
+    `network` has params, macs, layers and maybe latency_ms; `how` says how it was chosen, `unmet` which
+    requirements it does not meet.
+    """
 
     kind: Literal["end"]
     miou: FiniteFloat | None = None
     chosen: dict[str, str] = {}
     network: dict[str, FiniteFloat] = {}
+    how: str = ""
+    unmet: list[str] = []
     seconds: FiniteFloat | None = None
 
 

@@ -58,13 +58,18 @@ _COST = "Expected is the mean over the networks of the space, each with its prob
 
 def _title(run: Run) -> str:
     m = run.manifest
-    return m.space or m.name or "a space"
+    return str(m.space or m.settings.get("space") or m.name or "a space")
 
 
 def _lead(run: Run) -> list[str]:
     m, last = run.manifest, run.epochs()[-1:]
-    where = f"{m.search + ', ' if m.search else ''}seed {m.seed}, on {m.device}"
-    lines = [f"{where}, data {m.data['name']}." if m.data.get("name") else f"{where}."]
+    search, data = m.search or m.name, m.data.get("name")
+    facts = [search and f"search {search}", f"seed {m.seed}", f"on {m.device}", data and f"data {data}"]
+    lines = [", ".join(fact for fact in facts if fact) + "."]
+    if run.end is not None and run.end.how:
+        lines.append(f"Found: {run.end.how}.")
+    if run.end is not None and run.end.unmet:
+        lines.append(f"Requirements that it does not meet: {'; '.join(run.end.unmet)}.")
     if run.end is None:
         done = f"after epoch {last[0].epoch + 1}" if last else "in the first epoch"
         lines.append(f"Not finished: {done}{_of(run)}.")

@@ -53,17 +53,25 @@ def frame(
 ) -> list[str]:  # fmt: skip
     """Both axes with ticks, labels and a grid, x first; `whole` keeps ticks to whole numbers."""
     parts = []
-    for at in y.ticks(5, whole[1]):
+    for at, label in _labelled(y.ticks(5, whole[1]), formats[1]):
         parts.append(line(x.start, y(at), x.end, y(at), GRID))
-        parts.append(text(x.start - 7, y(at) + 4, formats[1](at), anchor="end", colour=FAINT))
-    for at in x.ticks(7, whole[0]):
+        parts.append(text(x.start - 7, y(at) + 4, label, anchor="end", colour=FAINT))
+    for at, label in _labelled(x.ticks(7, whole[0]), formats[0]):
         parts.append(line(x(at), y.start, x(at), y.start + 4, FAINT))
-        parts.append(text(x(at), y.start + 17, formats[0](at), anchor="middle", colour=FAINT))
+        parts.append(text(x(at), y.start + 17, label, anchor="middle", colour=FAINT))
     parts.append(line(x.start, y.start, x.end, y.start, FAINT))
     parts.append(text((x.start + x.end) / 2, y.start + 35, labels[0], anchor="middle", colour=FAINT))
     turned = text(0, 0, labels[1], anchor="middle", colour=FAINT)
     middle = number((y.start + y.end) / 2)
     return [*parts, f'<g transform="translate(13 {middle}) rotate(-90)">{turned}</g>']
+
+
+def _labelled(ticks: Sequence[float], write: Format) -> list[tuple[float, str]]:
+    """Ticks and what is written at them: all digits, where fewer would not tell them apart."""
+    labels = [write(at) for at in ticks]
+    if len(set(labels)) < len(labels):
+        labels = [f"{at:,.10g}" for at in ticks]
+    return list(zip(ticks, labels, strict=True))
 
 
 def picture(title: str, width: float, height: float, parts: Iterable[str], summary: str = "") -> str:

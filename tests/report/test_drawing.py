@@ -98,6 +98,12 @@ def test_a_journey_joins_its_stops_and_says_when_it_was_where():
     assert tips == ["epoch 1: x 3, y 2", "epoch 2: x 2, y 1", "epoch 3: x 1, y 1"]
 
 
+def test_ticks_that_lie_close_are_told_apart():
+    svg = journey([Stop(18_860_000, 2, 1), Stop(18_900_000, 1, 2)], **LABELS)
+    labels = words(ET.fromstring(svg))
+    assert {"18,870,000", "18,880,000"} <= set(labels)
+
+
 def test_hostile_names_are_text():
     for svg in (
         curves([Curve(HOSTILE, [(0, 1)], dots=True)], title=HOSTILE, x_label=HOSTILE, y_label=HOSTILE),

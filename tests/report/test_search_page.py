@@ -55,6 +55,12 @@ def test_the_headline_says_what_was_found(whole: str):
         assert figure in head
 
 
+def test_requirements_that_are_not_met_are_said_first(whole: str):
+    head = whole[: whole.index("<h2>")]
+    assert "Found: the likeliest outcome of each decision." in head
+    assert "does not meet: params &lt;= 2M." in head
+
+
 def test_depths_end_where_the_gates_are(whole: str):
     depths = picture(whole, "Depth of each hyper-cell")
     assert {"hyper[1]", "hyper[2]", "hyper[3]"} <= set(words(depths))
