@@ -36,6 +36,8 @@ NOT_FROM_ONE_TEXT: dict[str, str] = {
     "ARCH824": "about the file of a latency table",
     "ARCH825": "takes timing",
     "ARCH826": "takes timing",
+    "ARCH827": "found when a search starts",
+    "ARCH828": "found when a search starts",
     "ARCH850": "the text form of a graph is no spec",
     "ARCH851": "the text form of a graph is no spec",
     "ARCH860": "what is installed decides, not the spec",

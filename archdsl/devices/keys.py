@@ -74,12 +74,12 @@ def parts(network: Network) -> Parts:
     """The units of a network, and what they share."""
     whole = simplify(network.bound, network.shapes, across_ops=False)
     shapes = infer(whole)
-    kept = network.graph.nodes
+    kept = simplify(whole, shapes).nodes
     twice = [node for name, node in whole.nodes.items() if name not in kept and _is_stateless(node)]
     readers = _readers(whole)
     return Parts(
-        units=tuple(_unit(whole, shapes, readers, *group) for group in _groups(whole)),
-        shared=tuple(_unit(whole, shapes, readers, n.name, n.op, [n]) for n in twice if isinstance(n, Node)),
+        units=tuple(unit(whole, shapes, readers, *group) for group in _groups(whole)),
+        shared=tuple(unit(whole, shapes, readers, n.name, n.op, [n]) for n in twice if isinstance(n, Node)),
     )
 
 
@@ -119,7 +119,7 @@ def values_read(node: Node) -> tuple[str, ...]:
     return node.inputs[: ops.get(node.op).tensors(len(node.inputs))]
 
 
-def _unit(
+def unit(
     graph: Graph,
     shapes: Mapping[str, FixedShape],
     readers: Mapping[str, list[Node | None]],
@@ -127,6 +127,8 @@ def _unit(
     op: str,
     nodes: Sequence[Node],
 ) -> Unit:
+    """Some nodes of a graph as a unit; `readers` says who reads what, where results are not the last node."""
+    nodes, shapes = _ports_apart(nodes, shapes)
     inside = {node.name for node in nodes}
     results = [
         n.name for n in nodes if any(r is None or r.name not in inside for r in readers.get(n.name, ()))
@@ -147,6 +149,17 @@ def _unit(
         outputs=tuple(shapes[r] for r in results),
     )
     return Unit(name, key, tuple(nodes), piece)
+
+
+def _ports_apart(
+    nodes: Sequence[Node], shapes: Mapping[str, FixedShape]
+) -> tuple[Sequence[Node], Mapping[str, FixedShape]]:
+    """A single primitive that reads one tensor twice, as if it read two: a row serves it either way."""
+    if len(nodes) > 1 or len(set(nodes[0].inputs)) == len(nodes[0].inputs):
+        return nodes, shapes
+    ports = [f"{i}.{n}" if i in nodes[0].inputs[:n] else i for n, i in enumerate(nodes[0].inputs)]
+    again = dict(zip(ports, (shapes[i] for i in nodes[0].inputs), strict=True))
+    return [replace(nodes[0], inputs=tuple(ports))], {**shapes, **again}
 
 
 def _text(
@@ -208,8 +221,8 @@ def network_keys(networks: Iterable[Network]) -> dict[str, Unit]:
     """The units of networks by the hash of their key, in order of appearance."""
     found: dict[str, Unit] = {}
     for network in networks:
-        for unit in parts(network):
-            found.setdefault(unit.key.hash, unit)
+        for part in parts(network):
+            found.setdefault(part.key.hash, part)
     return found
 
 
@@ -230,13 +243,27 @@ def space_keys(space: Space, rng: random.Random, *, quiet: int = 200, most: int 
             decisions[path] = outcome
         drawn, since = drawn + 1, since + 1
         network = space.bind(decisions)
-        here = {unit.key.hash: unit for unit in (*parts(network), *_zeros(network))}
-        for digest, unit in here.items():
+        split = parts(network)
+        here = {part.key.hash: part for part in (*split, *_shareable(split), *_zeros(network))}
+        for digest, part in here.items():
             seen[digest] = seen.get(digest, 0) + 1
             if digest not in found:
-                found[digest] = unit
+                found[digest] = part
                 since = 0
     return Keys(found, drawn, since, sum(n == 1 for n in seen.values()))
+
+
+def _shareable(split: Parts) -> Iterator[Unit]:
+    """What other networks may share of these units: primitives without weights that an op begins with."""
+    for part in split.units:
+        if len(part.nodes) == 1:
+            continue
+        shapes = infer(part.piece)
+        given = set(part.piece.inputs)
+        for node in part.nodes:
+            if _is_stateless(node) and given.issuperset(node.inputs):
+                given.add(node.name)
+                yield unit(part.piece, shapes, {}, node.name, node.op, [node])
 
 
 def _zeros(network: Network) -> Iterator[Unit]:
@@ -245,7 +272,7 @@ def _zeros(network: Network) -> Iterator[Unit]:
     shapes = network.shapes or infer(graph)
     for node in graph.nodes.values():
         if isinstance(node, Node) and ops.get(node.op).makes_zero:
-            yield _unit(graph, shapes, {}, node.name, node.op, [node])
+            yield unit(graph, shapes, {}, node.name, node.op, [node])
 
 
 def _outcomes(space: Space) -> list[tuple[str, str]]:

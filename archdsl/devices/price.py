@@ -3,34 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 from archdsl import ops
-from archdsl.devices.estimate import missing_rows, unit_ms
+from archdsl.devices.estimate import unit_ms
 from archdsl.devices.keys import computed, size_text
 from archdsl.devices.table import Row, Table
-from archdsl.passes.shapes import FixedShape
+from archdsl.ir.graph import Graph, Node
+from archdsl.passes.closed_form import Applied
+from archdsl.passes.pricing import Piece, Price
 
 _LINE = re.compile(r"^(?P<name>\w+): (?P<size>[\dx]+)(?: = (?P<op>\w+)\((?P<read>[^;)]*)(?P<rest>.*))?$")
 
-
-class Applied(Protocol):
-    """A primitive as it is applied in some network."""
-
-    @property
-    def op(self) -> str: ...
-    @property
-    def attrs(self) -> tuple[tuple[str, Any], ...]: ...
-    @property
-    def inputs(self) -> tuple[FixedShape, ...]: ...
-    @property
-    def shape(self) -> FixedShape: ...
-
-
-Piece = Iterable[tuple[Any, Applied]]
-"""The primitives of one application of an op, each with its node."""
 
 Signature = tuple[str, ...]
 """What a piece computes, whatever reads what: its primitives with sizes, in alphabetical order."""
@@ -38,53 +23,67 @@ Signature = tuple[str, ...]
 
 @dataclass(frozen=True)
 class LatencyPrice:
-    """`of` prices an application of an op, or a primitive outside of ops; every network adds `fixed_ms`.
+    """What the networks of a space take by a table: `price` of ops, and `fixed_ms`, both in milliseconds.
 
-    Both are milliseconds.  `archdsl.passes.pricing.Price` takes `of` with `by="op"`.
-
-    What several ops share is priced in each of them, unless the price is asked for a graph in which it is
-    merged, as `Network.graph` is; there it agrees with `estimate`.
+    It is of the networks of `graph`, and agrees with `estimate` for each of them.  What the table lacks is
+    priced as 0 and noted in `missing`, and `lacking` counts it: a closed form asks about applications that
+    no network has, so that only `lacking` tells whether some network needs the row.
     """
 
-    of: Callable[[Piece], float]
+    graph: Graph
+    price: Price
+    lacking: Price
     fixed_ms: float
+    missing: set[str]
+
+    @staticmethod
+    def of(
+        graph: Graph, ms: Callable[[Piece], float | str], fixed_ms: float, shared_once: bool
+    ) -> LatencyPrice:
+        """From the milliseconds of a piece, or the name of what the table lacks for it."""
+        missing: set[str] = set()
+
+        def priced(piece: Piece) -> float:
+            found = ms(piece)
+            if isinstance(found, str):
+                missing.add(found)
+                return 0.0
+            return found
+
+        def lacking(piece: Piece) -> float:
+            return float(isinstance(ms(piece), str))
+
+        return LatencyPrice(
+            graph,
+            Price("latency", "ms", priced, by="op", shared_once=shared_once),
+            Price("missing rows", "", lacking, by="op"),
+            fixed_ms,
+            missing,
+        )
 
 
-def latency_price(by: Table) -> LatencyPrice:
-    """The price of ops by a measured table, calibrated where the table is.
+def latency_price(by: Table, graph: Graph) -> LatencyPrice:
+    """The price of the networks of a space by a table that was measured here, calibrated where it is.
 
-    The price raises SpecError (ARCH824) for an op that the table has no row for.
+    Tables of other people are priced by `archdsl.devices.foreign_price`.
     """
     rows = {_signature(row): row for row in by.rows if row.text and row.ms is not None}
 
-    def of(piece: Piece) -> float:
+    def ms(piece: Piece) -> float | str:
         primitives = tuple(sorted(_line(applied) for _, applied in piece))
-        found = _difference(primitives, rows)
-        if found is None:
-            raise missing_rows(["; ".join(primitives)])
-        return sum(sign * unit_ms(by, row.key, row.op, row.ms or 0.0) for sign, row in found)
+        row = rows.get(primitives)
+        if row is None:
+            return "; ".join(primitives)
+        return unit_ms(by, row.key, label(graph, piece[0][0]), row.ms or 0.0)
 
     fixed = by.calibration.fixed_ms if by.calibration else by.nothing_ms
-    return LatencyPrice(of, fixed)
+    return LatencyPrice.of(graph, ms, fixed, shared_once=True)
 
 
-_MOST_SHARED = 2
-
-
-def _difference(
-    primitives: Signature, rows: Mapping[Signature, Row], deep: int = _MOST_SHARED
-) -> list[tuple[int, Row]] | None:
-    """The row of these primitives; or one with some more, which other ops compute, less the rows of these."""
-    if primitives in rows:
-        return [(1, rows[primitives])]
-    if deep == 0:
-        return None
-    for single, row in rows.items():
-        if len(single) == 1:
-            found = _difference(tuple(sorted((*primitives, *single))), rows, deep - 1)
-            if found is not None:
-                return [*found, (-1, row)]
-    return None
+def label(graph: Graph, node: Node) -> str:
+    """What the application of an op that a node belongs to is called: as declared, or the primitive."""
+    instance = graph.instances.get(node.instance or "")
+    return instance.declared if instance is not None else node.op
 
 
 def _line(applied: Applied) -> str:

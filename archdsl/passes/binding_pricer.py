@@ -12,6 +12,7 @@ from archdsl.passes.bind import Binder, Bound
 from archdsl.passes.closed_form import Applied
 from archdsl.passes.liveness import live_nodes
 from archdsl.passes.pricing import Price, network_price
+from archdsl.passes.shapes import infer
 from archdsl.passes.simplify import simplify
 
 if TYPE_CHECKING:
@@ -53,7 +54,21 @@ class BindingPricer:
         bound = self._binder.bind(dict(zip(self.decisions, outcomes, strict=True)))
         if self._plain:
             return self._of_layers(bound)
+        if self.price.shared_once:
+            return self._of_ops(bound)
         return network_price(simplify(bound.graph, bound.shapes), self._counted)
+
+    def _of_ops(self, bound: Bound) -> float:
+        """Every application of an op whole, less what they share."""
+        whole = simplify(bound.graph, bound.shapes, across_ops=False)
+        once = simplify(whole).nodes
+        again = {
+            name: replace(node, instance=None)
+            for name, node in whole.nodes.items()
+            if name not in once and isinstance(node, Node) and not ops.get(node.op).has_layer
+        }
+        shared = network_price(replace(whole, nodes=again), self._counted, infer(whole))
+        return network_price(whole, self._counted) - shared
 
     def _remembered(self, applied: Any) -> float:
         if self.price.by == "op":

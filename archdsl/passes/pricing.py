@@ -7,7 +7,7 @@ closed form and a price come the tables by which all networks of the space are p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from archdsl import ops
@@ -16,7 +16,7 @@ from archdsl.passes.closed_form import MOST_CELLS, Applied, ClosedForm, Entangle
 from archdsl.passes.decision_diagrams import TooLarge
 from archdsl.passes.memory import BYTES
 from archdsl.passes.shapes import FixedShape, infer
-from archdsl.passes.sharing import computed_nodes
+from archdsl.passes.sharing import computed_nodes, without
 from archdsl.passes.tables import Table, Tables, from_diagram
 
 Piece = tuple[tuple[Node, Applied], ...]
@@ -33,7 +33,9 @@ class Price:
     `by` says of what `of` is a function: of each primitive, of each set of weights (its first primitive),
     or of each application of a declared op (a `Piece`; primitives outside of ops are pieces of their own).
     `of_layers` says that only primitives with weights or state cost anything, so that it does not matter
-    which of the others are equal and computed once.
+    which of the others are equal and computed once.  `shared_once`, for prices of ops: a primitive that
+    several applications share is priced as a piece of its own, of a node without `instance`, and taken off
+    where it is computed already.
 
     Over a space, `of` may also be asked about applications that occur in no network.
     """
@@ -43,6 +45,7 @@ class Price:
     of: Callable[[Any], float]
     by: Literal["primitive", "weights", "op"] = "primitive"
     of_layers: bool = False
+    shared_once: bool = False
 
 
 def params(applied: Applied) -> int:
@@ -73,7 +76,7 @@ def network_price(graph: Graph, price: Price, shapes: Mapping[str, FixedShape] |
     nodes = [node for node in graph.nodes.values() if isinstance(node, Node)]
     applied = {node.name: _applied(node, shapes) for node in nodes}
     if price.by == "op":
-        return sum(price.of(tuple((n, applied[n.name]) for n in group)) for group in _pieces(nodes).values())
+        return sum(price.of(tuple((n, applied[n.name]) for n in group)) for group in pieces(nodes).values())
     if price.by == "weights":
         nodes = list({node.weights: node for node in reversed(nodes)}.values())
     return sum(price.of(applied[node.name]) for node in nodes)
@@ -84,7 +87,8 @@ def _applied(node: Node, shapes: Mapping[str, FixedShape]) -> Applied:
     return Applied(node.op, tuple(node.attrs.items()), tuple(range(len(inputs))), inputs, shapes[node.name])
 
 
-def _pieces(nodes: Iterable[Node]) -> dict[str, list[Node]]:
+def pieces(nodes: Iterable[Node]) -> dict[str, list[Node]]:
+    """Nodes by the application of a declared op that they belong to, or by themselves."""
     groups: dict[str, list[Node]] = {}
     for node in nodes:
         groups.setdefault(node.name if node.instance is None else node.instance, []).append(node)
@@ -138,8 +142,7 @@ def _terms(closed: ClosedForm, price: Price) -> Iterator[int]:
     d, free = closed.diagrams, closed.diagrams.leaf(0)
     nodes = [node for node in closed.graph.nodes.values() if isinstance(node, Node)]
     if price.by == "op":
-        for members in _pieces(nodes).values():
-            yield _of_piece(closed, members, price)
+        yield from _of_ops(closed, nodes, price)
         return
     computed = closed.live if price.of_layers else computed_nodes(closed)
     prices: dict[int, int] = {}
@@ -161,6 +164,20 @@ def _terms(closed: ClosedForm, price: Price) -> Iterator[int]:
         yield _where(closed, live, cost, node.name)
 
 
+def _of_ops(closed: ClosedForm, nodes: list[Node], price: Price) -> Iterator[int]:
+    computed = computed_nodes(closed, across_ops=False) if price.shared_once else closed.live
+    for members in pieces(nodes).values():
+        yield _of_piece(closed, members, price, computed)
+    if not price.shared_once:
+        return
+    once = computed_nodes(closed)
+    for node in nodes:
+        if computed[node.name] != once[node.name] and not ops.get(node.op).has_layer:
+            again = without(closed, computed[node.name], once[node.name], node.name)
+            alone = replace(price, of=lambda piece: -price.of(piece))
+            yield _of_piece(closed, [replace(node, instance=None)], alone, {node.name: again})
+
+
 def _shared_weights(nodes: Iterable[Node]) -> set[str]:
     once: set[str] = set()
     return {node.weights for node in nodes if node.weights in once or once.add(node.weights)}  # type: ignore[func-returns-value]
@@ -176,25 +193,51 @@ def _where(closed: ClosedForm, live: int, cost: int, name: str) -> int:
     return d.map(lambda here, price: price if here else 0, live, cost)
 
 
-def _of_piece(closed: ClosedForm, members: list[Node], price: Price) -> int:
-    """The price of an application of an op: of those of its primitives that live."""
+def _of_piece(closed: ClosedForm, members: list[Node], price: Price, computed: Mapping[str, int]) -> int:
+    """The price of an application of an op: of those of its primitives that are computed."""
     d = closed.diagrams
-    prices: dict[tuple[Applied | None, ...], float] = {}
     parts = []
     for node in members:
-        live, applied = closed.live[node.name], closed.applied[node.name]
+        live, applied = computed[node.name], closed.applied[node.name]
         if joint_cells(d, (live, applied)) > MOST_CELLS:
             live = closed.cutter.cut(live, f"{node.name} lives", d.level[live])
         parts.append(d.map(lambda here, a: a if here else None, live, applied))
-
-    def of(*applied: Applied | None) -> float:
-        piece = tuple((n, a) for n, a in zip(members, applied, strict=True) if a is not None)
-        if not piece:
-            return 0
-        if applied not in prices:
-            prices[applied] = price.of(piece)
-        return prices[applied]
-
     if joint_cells(d, parts) > MOST_CELLS:
         parts = [closed.cutter.cut(p, n.name, d.level[p]) for p, n in zip(parts, members, strict=True)]
-    return d.map(of, *parts)
+    needed = _always_made(closed, members) if computed is closed.live else set()
+    joint = d.leaf(())
+    for at, part in enumerate(parts):
+        joint = d.map(lambda before, a, at=at: _with(before, at, a, members, needed), joint, part)
+
+    def of(found: _Joint | None) -> float:
+        return price.of(tuple((members[at], applied) for at, applied in found)) if found else 0
+
+    return d.map(of, joint)
+
+
+_Joint = tuple[tuple[int, Applied], ...]
+
+
+def _always_made(closed: ClosedForm, members: list[Node]) -> set[str]:
+    """The primitives of an op that do something wherever another one reads them."""
+    d = closed.diagrams
+    found = set()
+    for node in members:
+        contexts = [d.value(leaf) for leaf in d.leaves(closed.contexts[node.name])]
+        if all(context is None or context.applied is not None for context in contexts):
+            found.add(node.name)
+    return found
+
+
+def _with(
+    before: _Joint | None, at: int, applied: Applied | None, members: list[Node], needed: set[str]
+) -> _Joint | None:
+    """A piece and one more primitive; None, which is in no network, where it reads what nobody makes."""
+    if before is None or applied is None:
+        return before
+    made = {members[n].name: what.shape for n, what in before}
+    for port, shape in zip(applied.ports, applied.inputs, strict=True):
+        source = members[at].inputs[port]
+        if made.get(source, None if source in needed else shape) != shape:
+            return None
+    return (*before, (at, applied))

@@ -41,7 +41,7 @@ def computed_nodes(closed: ClosedForm, across_ops: bool = True) -> dict[str, int
             before = used.get(value, d.false)
             again = _combined(closed, again, _both(closed, here, before, name), name)
             used[value] = _combined(closed, before, here, name)
-        found[name] = live if again == d.false else _without(closed, live, again, name)
+        found[name] = live if again == d.false else without(closed, live, again, name)
     return found
 
 
@@ -53,7 +53,8 @@ def _combined(closed: ClosedForm, a: int, b: int, name: str) -> int:
     return closed.diagrams.either(*_fitting(closed, (a, b), name))
 
 
-def _without(closed: ClosedForm, live: int, again: int, name: str) -> int:
+def without(closed: ClosedForm, live: int, again: int, name: str) -> int:
+    """Where the first condition holds and the second does not."""
     return closed.diagrams.map(lambda p, q: p and not q, *_fitting(closed, (live, again), name))
 
 

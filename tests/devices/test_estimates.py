@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,12 +17,9 @@ from archdsl.devices.build import build
 from archdsl.devices.calibrate import Fit, Sum
 from archdsl.devices.estimate import estimate, final_upsampling, latency_ms
 from archdsl.devices.keys import network_keys
-from archdsl.devices.price import latency_price
 from archdsl.devices.rounds import Plan
 from archdsl.devices.validate import draw, measure, validate
 from archdsl.diagnostics import SpecError
-from archdsl.ir.graph import Graph
-from archdsl.passes.shapes import infer
 from archdsl.program import Network, Space
 
 QUICK = Plan(passes=2, seconds=0.0, least=1)
@@ -122,41 +119,6 @@ def test_the_final_up_sampling_is_inside_only_where_the_output_ends_with_it(foun
     assert final_upsampling(found) == "inside"
     bare = archdsl.load("tiny.arch", text=SPEC).network("Bare")
     assert final_upsampling(bare) == "outside: the output has 8x16, the image 16x32"
-
-
-@dataclass(frozen=True)
-class Applied:
-    """A primitive of a network as a price sees it."""
-
-    op: str
-    attrs: tuple
-    inputs: tuple
-    shape: tuple
-
-
-def priced(graph: Graph, by: table.Table) -> float:
-    """What a network costs if its ops are priced one by one."""
-    shapes, groups = infer(graph), {}
-    for node in graph.nodes.values():
-        inputs = tuple(shapes[i] for i in node.inputs)
-        applied = Applied(node.op, tuple(node.attrs.items()), inputs, shapes[node.name])
-        groups.setdefault(node.instance or node.name, []).append((node, applied))
-    price = latency_price(by)
-    return price.fixed_ms + sum(price.of(piece) for piece in groups.values())
-
-
-def test_prices_of_ops_add_up_to_the_estimate(tmp_path: Path, space: Space):
-    networks = draw(space, 20, seed=0)
-    by = made(tmp_path / "t.json", networks)
-    for network in networks:
-        assert priced(network.graph, by) == pytest.approx(latency_ms(network, by), rel=0.01)
-
-
-def test_a_price_without_a_row_is_an_error(tmp_path: Path, space: Space, found: Network):
-    by = made(tmp_path / "t.json", [found]).model_copy(update={"rows": []})
-    with pytest.raises(SpecError) as caught:
-        priced(found.graph, by)
-    assert [d.code for d in caught.value.diagnostics] == ["ARCH824"]
 
 
 KEYS = tuple("abcdef")

@@ -86,3 +86,20 @@ def test_every_outcome_is_drawn_even_where_few_networks_are():
     found = space_keys(space, random.Random(0), quiet=0)
     assert {"thin", "wide", "pool"} <= {o for d in space.decisions.values() for o in d.candidates}
     assert {"block", "max_pool"} <= {u.key.op for u in found.units.values()}
+
+
+def test_what_a_dead_op_would_have_shared_is_not_taken_off():
+    body = "dead = image -> block(c = 4)\n output y = image -> block(c = 8)"
+    assert parts(network(body, BLOCK)).shared == ()
+
+
+def test_a_primitive_that_reads_one_tensor_twice_has_the_key_of_one_that_reads_two():
+    pair = "a = image -> conv(c = 4)\n b = image -> conv(c = 4)\n"
+    twice, two = keys(f"{pair} output y = concat(a, a)"), keys(f"{pair} output y = concat(a, b)")
+    assert twice["y"] == two["y"]
+
+
+def test_what_ops_of_a_space_may_share_has_keys_of_its_own():
+    space = archdsl.load("space.arch", text=SPEC).space()
+    found = space_keys(space, random.Random(0), quiet=0, most=1)
+    assert "relu" in {unit.key.op for unit in found.units.values()}

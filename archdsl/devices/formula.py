@@ -1,0 +1,112 @@
+"""Arithmetic of search objectives, over Python numbers, numpy arrays and torch tensors alike."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from archdsl.spec.search import Formula, SearchValue, Term
+from archdsl.spec.units import Quantity
+
+MEASURES = frozenset({"params", "macs", "flops", "latency", "rate"})
+Comparisons = Mapping[str, Callable[[Any, Any], Any]]
+
+
+def evaluate(
+    value: SearchValue, measure: Callable[[Term], Any], known: Mapping[str, Any], comparisons: Comparisons
+) -> Any:
+    """The value of a formula: of costs by `measure`, of other terms by name.
+
+    Quantities are in base units: milliseconds, frames per second, bytes.  Raises ValueError for a term that
+    is not `known`, and for what is no number.
+    """
+
+    def of(value: SearchValue) -> Any:
+        if isinstance(value, Quantity):
+            return value.amount
+        if isinstance(value, Term):
+            return _term(value, of, measure, known)
+        if isinstance(value, Formula):
+            return _formula(value, [of(a) for a in value.args], comparisons)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"{value!r} is no number")
+        return value
+
+    return of(value)
+
+
+def _term(term: Term, of: Callable[[Any], Any], measure: Callable[[Term], Any], known: Any) -> Any:
+    if term.name in MEASURES:
+        return measure(term)
+    if term.name == "log":
+        return _log(of(term.args[0]))
+    if term.name not in known:
+        raise ValueError(f"the value of `{term.name}` is not known")
+    return known[term.name]
+
+
+def _log(value: Any) -> Any:
+    if isinstance(value, int | float):
+        return math.log(value)
+    if hasattr(value, "log"):  # a tensor
+        return value.log()
+    import numpy as np
+
+    return np.log(value)
+
+
+def _formula(formula: Formula, args: list[Any], comparisons: Comparisons) -> Any:
+    if formula.op == "..":
+        return tuple(args)
+    if len(args) == 1:
+        return -args[0] if formula.op == "-" else args[0]
+    if formula.op in _ARITHMETIC:
+        return _ARITHMETIC[formula.op](*args)
+    if formula.op not in comparisons:
+        raise ValueError(f"`{formula.op}` cannot be evaluated here")
+    return comparisons[formula.op](*args)
+
+
+_ARITHMETIC: Comparisons = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
+
+EXACT: Comparisons = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "in": lambda value, ends: (value >= ends[0]) & (value <= ends[1]),
+    "and": operator.and_,
+    "or": operator.or_,
+}
+"""Whether a comparison holds."""
+
+
+def _beyond(value: Any, limit: Any) -> Any:
+    """By what share of a limit a value is above it."""
+    over = (value - limit) / abs(limit)
+    return over.clamp(min=0) if hasattr(over, "clamp") else max(0.0, over)
+
+
+def _below(value: Any, limit: Any) -> Any:
+    under = (limit - value) / abs(limit)
+    return under.clamp(min=0) if hasattr(under, "clamp") else max(0.0, under)
+
+
+MISSED: Comparisons = {
+    "<": _beyond,
+    "<=": _beyond,
+    ">": _below,
+    ">=": _below,
+    "in": lambda value, ends: _below(value, ends[0]) + _beyond(value, ends[1]),
+    "and": operator.add,
+}
+"""By what share of its limit a comparison is missed; 0 where it holds."""

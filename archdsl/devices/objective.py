@@ -1,0 +1,174 @@
+"""What searches say of cost, as numbers: soft over probabilities of outcomes, exact over bound networks.
+
+costs = Costs(space, tables)
+loss = costs.soft(objective.value, probabilities, {"cross_entropy": loss})    # a torch scalar
+penalty = costs.soft(requirement, probabilities)                              # 0 where it is met
+values = costs.exact(objective.value, outcomes, {"miou": scores})             # a number a network
+met = costs.exact(requirement, outcomes)                                      # True and False
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from archdsl.devices.estimate import missing_rows
+from archdsl.devices.foreign_price import foreign_price
+from archdsl.devices.formula import EXACT, MISSED, evaluate
+from archdsl.devices.price import LatencyPrice, latency_price
+from archdsl.devices.requirement import same_device
+from archdsl.devices.table import Table
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.passes.closed_form import Entangled
+from archdsl.passes.expected import Expected
+from archdsl.passes.pricing import MACS, PARAMS, Price
+from archdsl.passes.space_cost import SpaceCost, random_outcomes
+from archdsl.spec.search import SearchValue, Term
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+    from archdsl.program import Space
+
+Known = Mapping[str, Any]
+"""Values of terms that are no costs, by name: losses as tensors, scores as numbers or arrays."""
+
+_CHECKED = 20_000  # networks looked at for missing rows where expectations are out of reach
+
+
+class Costs:
+    """The costs that objectives and constraints over a space name.
+
+    `tables` answer for `latency` and `rate`: the one of the device that is named, or the only one.  What is
+    found of the space is found once, when it is first asked for.
+    """
+
+    def __init__(self, space: Space, tables: Sequence[Table] = ()):
+        self.space, self.tables = space, tuple(tables)
+        self._latencies: dict[int, _Latency] = {}
+
+    def soft(
+        self, value: SearchValue, probabilities: Mapping[str, torch.Tensor], known: Known | None = None
+    ) -> torch.Tensor | float:
+        """An objective when outcomes are drawn independently, through which gradients flow.
+
+        `probabilities` are vectors over the outcomes of decisions, by path; those left out are uniform.
+        Parameters, MACs and latency are expectations, rates and logarithms are taken of these.  A
+        comparison is by what share of its limit it is missed, 0 where it is met.
+        Raises SpecError: as `exact`, and ARCH828 for a space without closed form.
+        """
+        found: dict[str, Any] = {}
+
+        def measure(term: Term) -> Any:
+            if repr(term) not in found:
+                found[repr(term)] = self._soft(term, probabilities)
+            return found[repr(term)]
+
+        result: torch.Tensor | float = evaluate(value, measure, known or {}, MISSED)
+        return result
+
+    def exact(self, value: SearchValue, outcomes: Any, known: Known | None = None) -> NDArray[Any]:
+        """An objective, or whether a comparison holds, of each of N bound networks.
+
+        `outcomes` are whole numbers, N × decisions, in the order of the space's decisions.
+        Raises SpecError: ARCH824 where the table lacks rows, ARCH827 where there is no table of the device.
+        """
+        import numpy as np
+
+        rows = np.asarray(outcomes)
+        found = evaluate(value, lambda term: self._exact(term, rows), known or {}, EXACT)
+        return np.broadcast_to(np.asarray(found), (len(rows),))
+
+    def _soft(self, term: Term, probabilities: Mapping[str, torch.Tensor]) -> Any:
+        if term.name in ("latency", "rate"):
+            latency = self._latency(term)
+            ms = latency.fixed_ms + latency.expected.torch(probabilities)
+            return ms if term.name == "latency" else 1000 / ms
+        mean = _expected(self._counts, PARAMS if term.name == "params" else MACS).torch(probabilities)
+        return 2 * mean if term.name == "flops" else mean
+
+    def _exact(self, term: Term, rows: Any) -> Any:
+        if term.name in ("latency", "rate"):
+            ms = self._latency(term).many(rows)
+            return ms if term.name == "latency" else 1000 / ms
+        counts = self._counts.pricer(PARAMS if term.name == "params" else MACS).many(rows)
+        return 2 * counts if term.name == "flops" else counts
+
+    @cached_property
+    def _counts(self) -> SpaceCost:
+        return SpaceCost(self.space.graph)
+
+    def _latency(self, term: Term) -> _Latency:
+        device = term.settings.get("device")
+        fitting = [t for t in self.tables if device is None or same_device(str(device), t.device.model)]
+        if len(fitting) != 1:
+            raise _no_table(term, self.tables, len(fitting))
+        table = fitting[0]
+        if id(table) not in self._latencies:
+            graph = self.space.graph
+            price = foreign_price(table, graph) if table.mapping else latency_price(table, graph)
+            self._latencies[id(table)] = _Latency(SpaceCost(price.graph), price)
+        return self._latencies[id(table)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Latency:
+    """The latency of the networks of a space by one table."""
+
+    cost: SpaceCost
+    by: LatencyPrice
+
+    @property
+    def fixed_ms(self) -> float:
+        return self.by.fixed_ms
+
+    def many(self, rows: Any) -> Any:
+        """Milliseconds of N networks; raises SpecError (ARCH824) where one of them lacks a row."""
+        pricer = self.cost.pricer(self.by.price)
+        ms = self.fixed_ms + pricer.many(rows)
+        if self.by.missing and self.cost.pricer(self.by.lacking).many(rows).any():
+            raise missing_rows(sorted(self.by.missing))
+        return ms
+
+    @cached_property
+    def expected(self) -> Expected:
+        """The expectation, without `fixed_ms`.
+
+        Where what ops share makes it too large, each of them counts it: that is a few per cent too much.
+        Raises SpecError (ARCH824) where some network of the space lacks a row.
+        """
+        try:
+            found = self.cost.expected(self.by.price)
+        except Entangled:
+            found = _expected(self.cost, replace(self.by.price, shared_once=False))
+        if self.by.missing and self._some_network_lacks():
+            raise missing_rows(sorted(self.by.missing))
+        return found
+
+    def _some_network_lacks(self) -> bool:
+        drawn = random_outcomes(self.cost.graph, _CHECKED)
+        return bool(self.cost.pricer(self.by.lacking).many(drawn).any())
+
+
+def _expected(cost: SpaceCost, price: Price) -> Expected:
+    try:
+        return cost.expected(price)
+    except Entangled as error:
+        headline = f"`{cost.graph.name}` has no expected {price.name}: {error}"
+        help = "take a strategy that draws networks: evolution, random, reinforce, ppo"
+        raise SpecError([Diagnostic("ARCH828", headline, help=help)]) from error
+
+
+def _no_table(term: Term, tables: Sequence[Table], fitting: int) -> SpecError:
+    device = term.settings.get("device")
+    of = f" of `{device}`" if device is not None else ""
+    if fitting:
+        headline = f"{fitting} latency tables{of} were given: say which with `{term.name}(device = …)`"
+    else:
+        given = ", ".join(t.device.model for t in tables) or "none"
+        headline = f"`{term.name}` needs a latency table{of}; those given are of: {given}"
+    help = "build one on the device: archdsl latency build SPEC -o table.json"
+    return SpecError([Diagnostic("ARCH827", headline, help=help)])

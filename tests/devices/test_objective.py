@@ -1,0 +1,129 @@
+"""Costs as terms of searches: soft over probabilities, exact over bound networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from timing import SPEC, PretendTimer
+
+import archdsl
+from archdsl.devices.build import build
+from archdsl.devices.estimate import estimate
+from archdsl.devices.keys import space_keys
+from archdsl.devices.objective import Costs
+from archdsl.devices.table import Table
+from archdsl.diagnostics import SpecError
+from archdsl.passes.space_cost import random_outcomes
+from archdsl.program import Space
+from archdsl.spec.search import Clauses
+
+SEARCH = """
+search Quick for Tiny {{
+  strategy = random(trials = 4)
+  minimize {objective}
+  require {requirement}
+}}
+"""
+
+
+def read(objective: str = "params", requirement: str = "params <= 1K") -> tuple[Space, Clauses]:
+    text = SPEC + SEARCH.format(objective=objective, requirement=requirement)
+    program = archdsl.load("tiny.arch", text=text)
+    return program.space(), program.search().clauses
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    import random
+
+    units = space_keys(read()[0], random.Random(0), quiet=100).units.values()
+    return build(tmp_path / "t.json", units, PretendTimer("eager"))
+
+
+def test_the_latency_of_bound_networks_is_their_estimate(table: Table):
+    space, clauses = read("latency")
+    outcomes = random_outcomes(space.graph, 30)
+    found = Costs(space, [table]).exact(clauses.objectives[0].value, outcomes)
+    for row, ms in zip(outcomes.tolist(), found, strict=True):
+        decisions = {p: d.outcomes[o] for (p, d), o in zip(space.decisions.items(), row, strict=True)}
+        assert ms == pytest.approx(estimate(space.bind(decisions), table).total_ms, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "objective", ["0.5 * latency + 2", "log(latency)", "rate", "log(macs) - params / 1K"]
+)
+def test_a_certain_network_costs_what_it_does_when_bound(table: Table, objective: str):
+    space, clauses = read(objective)
+    costs, value = Costs(space, [table]), clauses.objectives[0].value
+    outcomes = random_outcomes(space.graph, 5)
+    for row, exact in zip(outcomes, costs.exact(value, outcomes), strict=True):
+        certain = {
+            path: torch.eye(d.size, dtype=torch.float64)[o]
+            for (path, d), o in zip(space.decisions.items(), row.tolist(), strict=True)
+        }
+        assert float(costs.soft(value, certain)) == pytest.approx(exact, rel=1e-9)
+
+
+def test_gradients_of_an_objective_reach_every_decision_and_its_losses(table: Table):
+    space, clauses = read("cross_entropy + 0.02 * log(latency)")
+    loss = torch.tensor(2.0, requires_grad=True)
+    logits = {path: torch.zeros(d.size, requires_grad=True) for path, d in space.decisions.items()}
+    soft = {path: vector.softmax(0) for path, vector in logits.items()}
+    Costs(space, [table]).soft(clauses.objectives[0].value, soft, {"cross_entropy": loss}).backward()
+    assert loss.grad == 1
+    assert all(vector.grad.abs().sum() > 0 for vector in logits.values())
+
+
+def test_a_constraint_holds_or_not_for_bound_networks_and_is_missed_by_a_share_for_soft_ones():
+    space, clauses = read(requirement="params <= 500")
+    costs, condition = Costs(space), clauses.requirements[0]
+    outcomes = random_outcomes(space.graph, 50)
+    params = costs.exact(read("params")[1].objectives[0].value, outcomes)
+    assert (costs.exact(condition, outcomes) == (params <= 500)).all()
+    least = {path: torch.eye(d.size)[0] for path, d in space.decisions.items()}
+    assert costs.soft(condition, least) == 0
+    mean = costs.soft(read("params")[1].objectives[0].value, {})
+    assert float(costs.soft(condition, {})) == pytest.approx(max(0, float(mean) / 500 - 1))
+
+
+def test_a_table_without_a_row_that_some_network_needs_is_refused(table: Table):
+    space, clauses = read("latency")
+    rows = [row for row in table.rows if row.op != "max_pool"]
+    costs = Costs(space, [table.model_copy(update={"rows": rows})])
+    for ask in (
+        lambda: costs.soft(clauses.objectives[0].value, {}),
+        lambda: costs.exact(clauses.objectives[0].value, random_outcomes(space.graph, 50)),
+    ):
+        with pytest.raises(SpecError) as caught:
+            ask()
+        assert [d.code for d in caught.value.diagnostics] == ["ARCH824"]
+
+
+def test_a_device_without_a_table_is_named(table: Table):
+    space, clauses = read('latency(device = "gtx1080ti")')
+    with pytest.raises(SpecError) as caught:
+        Costs(space, [table]).soft(clauses.objectives[0].value, {})
+    assert [d.code for d in caught.value.diagnostics] == ["ARCH827"]
+    assert "gtx1080ti" in caught.value.diagnostics[0].headline
+
+
+def test_an_entangled_space_has_exact_prices_and_no_expectation(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+):
+    from archdsl.passes import space_cost
+    from archdsl.passes.closed_form import Entangled
+
+    def fail(graph: object) -> None:
+        raise Entangled("too much at once")
+
+    space, clauses = read("latency + 0 * macs")
+    value, outcomes = clauses.objectives[0].value, random_outcomes(space.graph, 20)
+    closed = Costs(space, [table]).exact(value, outcomes)
+    monkeypatch.setattr(space_cost, "closed_form", fail)
+    costs = Costs(space, [table])
+    assert costs.exact(value, outcomes) == pytest.approx(closed, rel=1e-9)
+    with pytest.raises(SpecError) as caught:
+        costs.soft(value, {})
+    assert [d.code for d in caught.value.diagnostics] == ["ARCH828"]
