@@ -4,6 +4,7 @@ Imported only where modules are made.
 """
 
 from collections.abc import Sequence
+from math import gcd
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (the usual name)
@@ -25,7 +26,12 @@ class ChannelScale(nn.Module):
 
 
 def weighted_batch_norm(norm: nn.BatchNorm2d, x_bchw: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """`norm(x) * weight` for a number, which scales the layer's own scale and shift instead of the tensor."""
+    """`norm(x) * weight` for a number, which scales the layer's own scale and shift instead of the tensor.
+
+    A subclass that normalises in another way (over several processes) does so.
+    """
+    if type(norm) is not nn.BatchNorm2d:
+        return norm(x_bchw) * weight
     if norm.training and norm.num_batches_tracked is not None:
         norm.num_batches_tracked.add_(1)
     if norm.affine:
@@ -34,6 +40,10 @@ def weighted_batch_norm(norm: nn.BatchNorm2d, x_bchw: torch.Tensor, weight: torc
         scale, shift = weight.expand(norm.num_features), None
     mean, var = norm.running_mean, norm.running_var
     return F.batch_norm(x_bchw, mean, var, scale, shift, norm.training, norm.momentum or 0.0, norm.eps)
+
+
+LEAST_ROWS = 4
+"""Rows and columns from which on the fast kernels for depthwise convolutions pay (measured: docs/supernet.md)."""
 
 
 def convolved(x_bchw: torch.Tensor, convs: Sequence[nn.Conv2d]) -> Sequence[torch.Tensor]:
@@ -57,18 +67,23 @@ def convolved(x_bchw: torch.Tensor, convs: Sequence[nn.Conv2d]) -> Sequence[torc
 def dilated(x_bchw: torch.Tensor, convs: Sequence[nn.Conv2d]) -> Sequence[torch.Tensor]:
     """The outputs of dilated depthwise convolutions with equal settings and an odd kernel, of one tensor.
 
-    With dilation d an output pixel reads pixels that are a multiple of d apart.  The d × d interleaved maps
-    of such pixels are put side by side in the batch, where the convolution is an ordinary one, for which
-    there are fast kernels on CPUs.  If it strides by a multiple of d, one of these maps is all it reads.
+    If dilation d and stride have a common divisor, no pixels but every so many are read: these are gathered.
+    Then an output pixel reads pixels that are a multiple of d apart.  The d × d interleaved maps of such
+    pixels are put side by side in the batch, where the convolution is an ordinary one, for which there are
+    fast kernels on CPUs; unless the maps are too small for them.
     """
     first = convs[0]
     (d, _), (s, _), (k, _) = first.dilation, first.stride, first.kernel_size
-    if x_bchw.device.type != "cpu" or (s != 1 and s % d):
+    if x_bchw.device.type != "cpu":
         return [conv(x_bchw) for conv in convs]
-    inner, padding = max(s // d, 1), k // 2
-    phases = _phases(x_bchw, d) if s == 1 else x_bchw[:, :, ::d, ::d].clone()
-    ys = [F.conv2d(phases, conv.weight, conv.bias, inner, padding, 1, conv.groups) for conv in convs]
-    return ys if s > 1 else [_interleaved(y, d, x_bchw.shape) for y in ys]
+    if (step := gcd(d, s)) > 1:
+        x_bchw, d, s = x_bchw[:, :, ::step, ::step].clone(), d // step, s // step
+    parted = d > 1 and s == 1 and min(x_bchw.shape[2:]) >= LEAST_ROWS * d
+    x = _phases(x_bchw, d) if parted else x_bchw
+    inner = 1 if parted else d
+    padding = inner * (k - 1) // 2
+    ys = [F.conv2d(x, conv.weight, conv.bias, s, padding, inner, conv.groups) for conv in convs]
+    return [_interleaved(y, d, x_bchw.shape) for y in ys] if parted else ys
 
 
 def _phases(x_bchw: torch.Tensor, d: int) -> torch.Tensor:

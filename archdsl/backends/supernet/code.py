@@ -87,13 +87,14 @@ class _Writer:
 
     def run(self) -> Code:
         self.alias: dict[str, str] = {}
-        self.terms = {n: self._terms(i) for n, i in self.parts.items.items() if isinstance(i, Mixed)}
+        self.terms: dict[str, tuple[Term, ...]] = {}
+        self.items = self._find_items()
         self.zeros = self._find_zeros()
         results = [self._source(node) for node in self.parts.graph.outputs.values()]
         self.readers = self._find_readers(results)
         self.groups = self._find_groups() if self.style.fuse else {}
         self.grouped = {node.name: first for first, group in self.groups.items() for node in group}
-        place = {name: n for n, name in enumerate(self.parts.items)} | {"": len(self.parts.items)}
+        place = {name: n for n, name in enumerate(self.items)} | {"": len(self.items)}
         self.last = {
             name: max((self.grouped.get(reader, reader) for reader in found), key=place.__getitem__)
             for name, found in self.readers.items()
@@ -101,7 +102,7 @@ class _Writer:
         self.taken = set(SCOPE)
         self.variables = {name: unique(identifier(name), self.taken) for name in self.parts.graph.inputs}
         inputs = tuple(self.variables.values())
-        for name, item in self.parts.items.items():
+        for name, item in self.items.items():
             if name not in self.readers or name in self.folded:
                 continue
             if isinstance(item, Mixed):
@@ -113,6 +114,21 @@ class _Writer:
         return Code(inputs, tuple(self.statements), tuple(self.variables[name] for name in results))
 
     # ------------------------------------------------------------ what is read
+
+    def _find_items(self) -> dict[str, Node | Mixed]:
+        """What the outputs hang on, in the order of computation."""
+        wanted = set(self.parts.graph.outputs.values())
+        found: list[str] = []
+        for name, item in reversed(self.parts.items.items()):
+            if name not in wanted:
+                continue
+            found.append(name)
+            if isinstance(item, Mixed):
+                self.terms[name] = self._terms(item)
+                wanted.update(term.source for term in self.terms[name])
+            else:
+                wanted.update(item.inputs)
+        return {name: self.parts.items[name] for name in reversed(found)}
 
     def _terms(self, mixed: Mixed) -> tuple[Term, ...]:
         """The candidates that count; of zeros one is kept where there is nothing else."""
@@ -129,7 +145,7 @@ class _Writer:
     def _find_zeros(self) -> set[str]:
         """Tensors that are zeros, which sums need not read."""
         zeros: set[str] = set()
-        for name, item in self.parts.items.items():
+        for name, item in self.items.items():
             if isinstance(item, Mixed):
                 found = all(t.source in zeros for t in self.terms[name])
             else:
@@ -150,7 +166,7 @@ class _Writer:
 
     def _same_as(self, name: str) -> str | None:
         """The tensor that a node or mux only passes on; None where it computes something."""
-        item = self.parts.items.get(name)
+        item = self.items.get(name)
         if isinstance(item, Mixed):
             plain = self.outcomes is not None and not self.weighted
             return self.terms[name][0].source if plain or name in self.zeros else None
@@ -175,12 +191,12 @@ class _Writer:
         """Who reads each tensor that is needed, in the order of computation."""
         self.folded: set[str] = set()
         readers: dict[str, list[str]] = {name: [""] for name in results}
-        for name, item in reversed(list(self.parts.items.items())):
+        for name, item in reversed(self.items.items()):
             if name not in readers:
                 continue
             for source in self._needs(item):
                 readers.setdefault(source, []).insert(0, name)
-        for name, item in self.parts.items.items():
+        for name, item in self.items.items():
             if name in readers and isinstance(item, Mixed):
                 self._fold(item, readers)
         return readers
@@ -193,7 +209,7 @@ class _Writer:
         """Candidates that only this mux reads apply their weight themselves, where they can."""
         for term in self.terms[mixed.name]:
             source = self._source(term.source)
-            node = self.parts.items.get(source)
+            node = self.items.get(source)
             if not isinstance(node, Node) or readers[source] != [mixed.name]:
                 continue
             if self._weighed(node, ["x"] * len(node.inputs), "w") is None:
@@ -208,7 +224,7 @@ class _Writer:
         return ops.get(node.op).weighted_expression(names, self._layer(node), weight, xs, y, node.attrs)
 
     def _layer(self, node: Node) -> str | None:
-        attribute = self.parts.attribute(node)
+        attribute = self.parts.attributes.get(node.name)
         return attribute and f"self.{attribute}"
 
     # ------------------------------------------------------------ what is computed at once
@@ -216,7 +232,7 @@ class _Writer:
     def _find_groups(self) -> dict[str, list[Node]]:
         """Nodes that one expression computes, by the first of them."""
         alike: dict[Hashable, list[Node]] = {}
-        for name, node in self.parts.items.items():
+        for name, node in self.items.items():
             if isinstance(node, Node) and name in self.readers and name not in self.folded:
                 reads = tuple(map(self._source, self._reads(node)))
                 alike.setdefault((node.op, reads, tuple(node.attrs.items())), []).append(node)
@@ -252,7 +268,7 @@ class _Writer:
     def _is_spare(self, name: str) -> bool:
         """Whether the one reader of a tensor may write over it."""
         name = self._source(name)
-        item = self.parts.items.get(name)
+        item = self.items.get(name)
         fresh = isinstance(item, Mixed) or (item is not None and ops.get(item.op).fresh)
         return fresh and len(self.readers[name]) == 1 and name not in self.grouped
 
@@ -265,7 +281,7 @@ class _Writer:
         for term in self.terms[mixed.name]:
             source, weight = self._source(term.source), f"m[{mixed.mixture}][{term.place}]"
             if source in self.folded:
-                node = self.parts.items[source]
+                node = self.items[source]
                 assert isinstance(node, Node)
                 inputs = self._reads(node)
                 terms.append(self._weighed(node, self._names(node, inputs), weight) or "")
@@ -294,6 +310,6 @@ class _Writer:
         lines = [f"{left} = {terms[0]}", *(f"{left} += {term}" for term in terms[1:])]
         if gone:
             lines.append(f"del {', '.join(self.variables[n] for n in gone)}")
-        layers = tuple(name for node in nodes if (name := self.parts.attribute(node)))
+        layers = tuple(name for node in nodes if (name := self.parts.attributes.get(node.name)))
         cell = next((node.cell for node in nodes), None)
         self.statements.append(Statement(tuple(lines), targets, read, layers, cell))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from functools import lru_cache
 from typing import Any
 
@@ -78,8 +79,8 @@ class SuperNetwork(nn.Module):
         for attribute, layer in code.layers:
             mine, _ = self._parts.layers[layer_key(code.weights[attribute], layer)]
             module._modules[attribute].load_state_dict(self._modules[mine].state_dict())  # type: ignore[union-attr]
-        device = next((p.device for p in self.parameters()), None)
-        return module.to(device).train(self.training)
+        like = next(self.parameters(), None)
+        return (module if like is None else module.to(like.device, like.dtype)).train(self.training)
 
     def _path(self, outcomes: Mapping[str, int], weighted: bool) -> Callable[..., tuple[torch.Tensor, ...]]:
         key = weighted, tuple(outcomes[path] for path in self.archdsl_graph.decisions)
@@ -104,11 +105,13 @@ class SuperNetwork(nn.Module):
         ]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SuperNetwork:
-        """A copy with its own weights."""
-        copy = SuperNetwork(self._parts, self._fuse, self._checkpoint)
+        """A copy with its own weights, where and of what type they are; what never changes is shared."""
+        for shared in (self.archdsl_graph, self._parts, self._binder):
+            memo[id(shared)] = shared
+        copy = SuperNetwork.__new__(SuperNetwork)
         memo[id(self)] = copy
-        copy.load_state_dict(self.state_dict())
-        return copy.train(self.training)
+        copy.__dict__.update(deepcopy(self.__dict__, memo))
+        return copy
 
 
 def build(graph: Graph, *, fuse: bool = False, checkpoint: bool = False) -> SuperNetwork:

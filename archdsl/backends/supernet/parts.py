@@ -33,7 +33,8 @@ class Parts:
     """All that code for a supernet is made from.
 
     `items` are in the order of computation; settings of nodes no longer depend on decisions: a node whose
-    settings did has become a node for each of their values, and a mux of them.
+    settings did has become a node for each of their values, and a mux of them.  `attributes` are the names
+    of the modules of those nodes that have one.
     """
 
     graph: Graph
@@ -41,11 +42,7 @@ class Parts:
     shapes: Mapping[str, FixedShape]
     mixtures: tuple[Mixture, ...]
     layers: Mapping[LayerKey, tuple[str, Layer]]
-
-    def attribute(self, node: Node) -> str | None:
-        """The name of the module of a node; None where it has none."""
-        layer = _layer(node, self.shapes)
-        return None if layer is None else self.layers[layer_key(node.weights, layer)][0]
+    attributes: Mapping[str, str]
 
 
 def layer_key(weights: str, layer: Layer) -> LayerKey:
@@ -79,6 +76,7 @@ class _Splitter:
         if self.errors:
             raise SpecError(self.errors)
         layers: dict[LayerKey, tuple[str, Layer]] = {}
+        attributes: dict[str, str] = {}
         taken = set(RESERVED)
         for node in self.items.values():
             if not isinstance(node, Node) or (layer := _layer(node, shapes)) is None:
@@ -86,7 +84,8 @@ class _Splitter:
             key = layer_key(node.weights, layer)
             if key not in layers:
                 layers[key] = unique(identifier(node.name), taken), layer
-        return Parts(self.graph, self.items, shapes, tuple(self.mixtures), layers)
+            attributes[node.name] = layers[key][0]
+        return Parts(self.graph, self.items, shapes, tuple(self.mixtures), layers, attributes)
 
     def _shapes(self) -> dict[str, FixedShape]:
         """The size of each tensor; it must be the same in all networks."""
