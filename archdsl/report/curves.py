@@ -14,6 +14,7 @@ WIDTH, HEIGHT = 560.0, 300.0
 _LEFT, _TOP, _BOTTOM = 66.0, 14.0, 46.0
 _MOST = 400
 """Points of a curve; more cannot be told apart in a picture of this width."""
+_MOST_DOTS = 60
 Points = Sequence[tuple[float, float]]
 
 
@@ -22,7 +23,8 @@ class Curve:
     """A curve and how it looks.
 
     `colour` counts in `svg.COLOURS`.  A `step` holds each value until half way to the next; `dots` mark the
-    points; a `faint` curve is the background of others.  Only `named` ones are named in the picture.
+    points, if they are not too many; a `faint` curve is the background of others.  Only `named` ones are
+    named in the picture.
     """
 
     name: str
@@ -73,12 +75,13 @@ def _y_range(rows: Sequence[Curve], low: float | None, high: float | None) -> tu
 
 def _drawn(row: Curve, x: svg.Axis, y: svg.Axis, format: Format) -> list[str]:
     colour = _colour(row)
-    places = [(x(a), y(b) + row.shift) for a, b in thinned(row.points)]
+    points = row.points if row.step else thinned(row.points)  # means of steps would be no steps
+    places = [(x(a), y(b) + row.shift) for a, b in points]
     look = 'stroke-width="1" stroke-opacity="0.28"' if row.faint else 'stroke-width="2"'
     look += ' stroke-dasharray="3 3"' if row.dashed else ""
     parts = [svg.polyline(_stairs(places) if row.step else places, colour, look)]
-    if row.dots or len(row.points) == 1:
-        for (a, b), (across, down) in zip(thinned(row.points), places, strict=True):
+    if (row.dots and len(row.points) <= _MOST_DOTS) or len(row.points) == 1:
+        for (a, b), (across, down) in zip(points, places, strict=True):
             parts.append(svg.dot(across, down, 2.6, colour, f"{row.name}: {format(b)} at {short(a)}"))
     return parts
 

@@ -62,17 +62,11 @@ def _title(run: Run) -> str:
 
 
 def _lead(run: Run) -> list[str]:
-    m, last = run.manifest, run.epochs()[-1:]
+    """Which run it is, and what is to be known before its figures are read."""
+    m = run.manifest
     search, data = m.search or m.name, m.data.get("name")
-    facts = [search and f"search {search}", f"seed {m.seed}", f"on {m.device}", data and f"data {data}"]
-    lines = [", ".join(fact for fact in facts if fact) + "."]
-    if run.end is not None and run.end.how:
-        lines.append(f"Found: {run.end.how}.")
-    if run.end is not None and run.end.unmet:
-        lines.append(f"Requirements that it does not meet: {'; '.join(run.end.unmet)}.")
-    if run.end is None:
-        done = f"after epoch {last[0].epoch + 1}" if last else "in the first epoch"
-        lines.append(f"Not finished: {done}{_of(run)}.")
+    facts = [search and f"Search {search}", f"seed {m.seed}", f"on {m.device}", data and f"data {data}"]
+    lines = [", ".join(fact for fact in facts if fact) + ".", *_outcome(run)]
     if resumed := run.all(Resumed):
         lines.append(f"Gone on with after step {', '.join(str(r.step) for r in resumed)}.")
     if recalibrated := run.last(Recalibrated):
@@ -82,9 +76,17 @@ def _lead(run: Run) -> list[str]:
     return lines
 
 
-def _of(run: Run) -> str:
-    epochs = run.manifest.settings.get("epochs")
-    return f" of {epochs}" if isinstance(epochs, int) else ""
+def _outcome(run: Run) -> list[str]:
+    """How the network was found and what it does not meet, or how far the run is."""
+    if run.end is None:
+        epochs = run.epochs()
+        done = f"after epoch {epochs[-1].epoch + 1}" if epochs else "in the first epoch"
+        planned = run.manifest.settings.get("epochs")
+        return [f"Not finished: {done}{f' of {planned}' if planned else ''}."]
+    lines = [f"Found: {run.end.how}."] if run.end.how else []
+    if run.end.unmet:
+        lines.append(f"Requirements that it does not meet: {'; '.join(run.end.unmet)}.")
+    return lines
 
 
 def _headline(run: Run) -> str:

@@ -48,10 +48,9 @@ def _headline(run: Run) -> str:
 
 
 def _loss(run: Run) -> str:
-    means = list(run.means(lambda s: s.loss).values())
     rows = [
         Curve("loss", [(s.step, s.loss) for s in run.steps()], faint=True, named=False),
-        Curve("loss", means, named=False, dots=len(means) < 60),
+        Curve("loss", list(run.means(lambda s: s.loss).values()), named=False, dots=True),
     ]
     text = "Single steps, faint, and means of epochs."
     return figure("Loss", curves(rows, title="Loss", x_label="step", y_label="loss", summary=text), text)
@@ -60,7 +59,7 @@ def _loss(run: Run) -> str:
 def _miou(run: Run) -> str:
     points = [(e.step, e.miou) for e in run.evaluations()]
     title = "mIoU on the validation images"
-    rows = [Curve("mIoU", points, 2, dots=len(points) < 60, named=False)]
+    rows = [Curve("mIoU", points, 2, dots=True, named=False)]
     text = "Of the average of the weights, where there is one."
     chart = curves(rows, title=title, x_label="step", y_label="mIoU", summary=text, low=0.0)
     return figure(title, chart, text)
