@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite
+from statistics import fmean
 
 from archdsl.report import svg
 from archdsl.report.charts import Format, short
@@ -100,11 +101,7 @@ def thinned(points: Points, most: int = _MOST) -> Points:
         return points
     edges = [round(n * len(points) / most) for n in range(most + 1)]
     groups = [points[a:b] for a, b in pairwise(edges)]
-    return [(_mean([at[0] for at in group]), _mean([at[1] for at in group])) for group in groups]
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+    return [(fmean(at[0] for at in group), fmean(at[1] for at in group)) for group in groups]
 
 
 def _names(rows: Sequence[Curve], y: svg.Axis, left: float) -> list[str]:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean as mean
+from statistics import fmean
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
@@ -149,7 +149,9 @@ class Run:
         for step in self.steps():
             if (found := value(step)) is not None:
                 groups[step.epoch].append((step.step, found))
-        return {epoch: (mean(n for n, _ in rows), mean(v for _, v in rows)) for epoch, rows in groups.items()}
+        return {
+            epoch: (fmean(n for n, _ in rows), fmean(v for _, v in rows)) for epoch, rows in groups.items()
+        }
 
     @property
     def end(self) -> End | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from math import log
+from statistics import fmean
 
 from archdsl.report.curves import Curve, Points, curves
 from archdsl.report.journey import Stop, journey
@@ -60,6 +61,8 @@ def depth_figure(run: Run) -> str:
         rows.append(Curve(name, expected, n, dashed=True, named=False))
     title = "Depth of each hyper-cell"
     text = "Cells kept by the network that would be found (steps), and expected (dashed)."
+    if (first := run.manifest.settings.get("gates_from", 0)) and isinstance(first, int):
+        text += f" Searched from epoch {first + 1} on."
     chart = curves(
         rows, title=title, x_label="epoch", y_label="depth, cells", summary=text, low=1, high=most, whole=True
     )
@@ -144,7 +147,7 @@ def _entropies(epochs: Sequence[Epoch], paths: Set[str]) -> Points:
     found = [
         (e.epoch + 1, [entropy(p) for path, p in e.probabilities.items() if path in paths]) for e in epochs
     ]
-    return [(epoch, sum(values) / len(values)) for epoch, values in found if values]
+    return [(epoch, fmean(values)) for epoch, values in found if values]
 
 
 def entropy(probabilities: Sequence[float]) -> float:

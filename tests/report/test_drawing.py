@@ -42,6 +42,12 @@ def test_a_step_changes_half_way_between_its_points():
     assert y0 == y1 > y2 == y3
 
 
+def test_a_long_step_curve_still_has_whole_steps():
+    points = [(n, 1 + n % 2) for n in range(1000)]
+    heights = {y for _, y in places(ET.fromstring(curves([Curve("a", points, step=True)], **LABELS)))}
+    assert len(heights) == 2
+
+
 def test_names_of_curves_that_end_together_are_kept_apart():
     rows = [Curve(f"curve {n}", [(0, 0), (1, 5 + n / 1e6)], n) for n in range(6)]
     root = ET.fromstring(curves(rows, **LABELS))

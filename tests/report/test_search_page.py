@@ -65,6 +65,7 @@ def test_depths_end_where_the_gates_are(whole: str):
     depths = picture(whole, "Depth of each hyper-cell")
     assert {"hyper[1]", "hyper[2]", "hyper[3]"} <= set(words(depths))
     assert len(list(depths.iter(f"{SVG}polyline"))) == 6  # chosen and expected
+    assert "Searched from epoch 11 on." in (depths.findtext(f"{SVG}desc") or "")
 
 
 def test_latency_stands_before_other_costs(whole: str):
