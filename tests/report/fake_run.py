@@ -46,7 +46,7 @@ def manifest(seed: int, renamed: str) -> dict[str, Any]:
         "command": ["archdsl", "search", "autortnet.arch", "--seed", str(seed), "--out", "a b" + renamed],
         "versions": {"python": "3.11.9", "archdsl": "0.1.0", "torch": "2.7.0" + renamed},
         "data": {"name": "synthetic" + renamed, "training images": 480, "fingerprint": "5f1c" + 15 * "09ab"},
-        "settings": {"epochs": 30, "gates_from": 10, "sampler": {"name": "gumbel", "tau": 3}, "note": renamed},
+        "settings": {"epochs": 30, "gates_from": 10, "sampler": {"name": "gumbel"}, "note": renamed},
     }  # fmt: skip
 
 
