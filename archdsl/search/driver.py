@@ -18,7 +18,7 @@ from torch import nn
 from archdsl.backends.supernet import SuperNetwork
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches, prefetched
-from archdsl.data.dataset import Dataset, Sample, Splits
+from archdsl.data.dataset import IGNORE, Dataset, Sample, Splits
 from archdsl.diagnostics import SpecError
 from archdsl.program import Space
 from archdsl.search.architecture import Architecture, Draw, depths
@@ -131,7 +131,7 @@ class Search:
         try:
             for step, batch in self._ahead():
                 now = self._step(step, batch)
-                stopping = self._told(now, stop(), batch, report)
+                stopping = self._told(now, stop(), report)
                 self._after(report)
                 if stopping and self.step < self.steps:
                     raise Interrupted(self.step, self._save())
@@ -172,18 +172,30 @@ class Search:
         draw = self._draw(step, epoch)
         if self.plan.order == 0:
             task, costs, loss = self._losses(batch, draw)
+            told = self._checked(task, loss, batch, draw)
             self._backward(loss, [self.by_weights, self.by_architecture])
         else:
             _, _, held_loss = self._losses(self.held.batch(step), draw)
             self._backward(held_loss, [self.by_architecture])
-            task, costs, loss = self._losses(batch, self._draw(step, epoch))
+            draw = self._draw(step, epoch)
+            task, costs, loss = self._losses(batch, draw)
+            told = self._checked(task, loss, batch, draw)
             self._backward(loss, [self.by_weights])
         self.step = step + 1
-        told = self.objective.named(costs)
-        return Progress(
-            self.step, self.steps, epoch, self.plan.epochs, float(loss.detach()), float(task.detach()), told,
-            self._depths(),
+        named = self.objective.named(costs)
+        return Progress(self.step, self.steps, epoch, self.plan.epochs, *told, named, self._depths())
+
+    def _checked(
+        self, task: torch.Tensor, loss: torch.Tensor, batch: Batch, draw: Draw
+    ) -> tuple[float, float]:
+        """The objective and the task's loss, means over the processes, before they change any weight."""
+        both = self.processes.sum(torch.stack([loss.detach().double(), task.detach().double()]))
+        mean, task_mean = (both / self.processes.world).tolist()
+        demand_finite(
+            mean, self.step + 1, self.net,
+            lambda: self._logits(batch.images_B3HW.to(self.processes.device), draw), self._last_good(),
         )  # fmt: skip
+        return mean, task_mean
 
     def _draw(self, step: int, epoch: int) -> Draw:
         generator = torch.Generator().manual_seed((self.seed << 32) + step)
@@ -201,6 +213,7 @@ class Search:
             masks_BHW = batch.masks_BHW.to(self.processes.device)
             height, width = masks_BHW.shape[-2:]
             task = self.objective.task(at_size(logits_BKHW, (height, width)), masks_BHW)
+            task = task * self.processes.share((masks_BHW != IGNORE).sum())
         costs = self.objective.cost_values(draw.weights)
         return task, costs, self.objective.value(task, costs)
 
@@ -236,23 +249,16 @@ class Search:
 
     # ------------------------------------------------------------ what is told and kept
 
-    def _told(self, now: Progress, stop: bool, batch: Batch, report: Report) -> bool:
+    def _told(self, now: Progress, stop: bool, report: Report) -> bool:
         """Writes a step down; returns whether any process was asked to stop."""
-        both = self.processes.sum(torch.tensor([now.loss, now.task, float(stop)], dtype=torch.float64))
-        loss, task = (float(x) / self.processes.world for x in both[:2])
-        draw = self._draw(now.step - 1, now.epoch)
-        demand_finite(
-            loss, now.step, self.net,
-            lambda: self._logits(batch.images_B3HW.to(self.processes.device), draw), self._last_good(),
-        )  # fmt: skip
-        self.sums.append(loss)
+        self.sums.append(now.loss)
         self._write(
-            {"kind": "step", "step": now.step, "epoch": now.epoch, "loss": loss, "task": task,
+            {"kind": "step", "step": now.step, "epoch": now.epoch, "loss": now.loss, "task": now.task,
              "costs": dict(now.costs), "lr": rate(self.plan.parameters, (now.step - 1) / self.steps),
              "tau": self.tau(now.epoch)}
         )  # fmt: skip
         report(now)
-        return bool(both[2])
+        return bool(self.processes.sum(torch.tensor(float(stop))))
 
     def _after(self, report: Report) -> None:
         """Evaluates and saves where it is time to."""

@@ -111,7 +111,31 @@ def read_plan(spec: SearchSpec, overrides: Mapping[str, Any] | None = None) -> P
         requirements=clauses.requirements,
         communication=_communication(clauses),
     )
-    return _overridden(_with_clauses(plan, clauses, strategy), overrides or {})
+    plan = _overridden(_with_clauses(plan, clauses, strategy), overrides or {})
+    _demand_sound(plan)
+    return plan
+
+
+def _demand_sound(plan: Plan) -> None:
+    """Raises SpecError for numbers that cannot be, however they were given."""
+    rates = [o.lr for o in (plan.parameters, plan.architecture)]
+    limits: list[tuple[str, Any, Any, float]] = [
+        ("epochs", plan.epochs, int, 1),
+        ("batch", plan.batch, int, 1),
+        ("calibrate", plan.calibrate, int, 1),
+        ("gates_from", plan.gates_from, int, 0),
+        ("clip", plan.clip, (int, float), 0),
+        ("init", plan.init, (int, float), 0),
+        ("residual", plan.communication.residual, (int, float), 0),
+        ("hidden", plan.communication.hidden, int, 1),
+        *(("tau", tau, (int, float), 1e-4) for tau in (plan.sampler.tau, plan.sampler.end)),
+        *(("lr", lr, (int, float), 0) for lr in rates),
+    ]
+    for name, value, kind, low in limits:
+        if isinstance(value, bool) or not isinstance(value, kind) or value < low:
+            raise cannot(f"`{name}` cannot be {value}", f"a number of at least {low:g}")
+    if plan.order not in (0, 1):
+        raise cannot(f"`order` cannot be {plan.order}", "0, one backward pass, or 1, first-order bilevel")
 
 
 def _with_clauses(plan: Plan, clauses: Clauses, strategy: Term) -> Plan:
@@ -139,12 +163,10 @@ def _with_clauses(plan: Plan, clauses: Clauses, strategy: Term) -> Plan:
 
 def _sampler(term: Term) -> Sampler:
     name = "hard" if _plain(term.settings.get("hard", False)) else term.name
-    tau = float(_plain(term.settings.get("tau", 1.0)))
-    end = float(_plain(term.settings.get("end", tau)))
+    tau = _plain(term.settings.get("tau", 1.0))
+    end = _plain(term.settings.get("end", tau))
     if name not in get_args(SamplerName):
         raise cannot(f"`{name}` is no sampler", f"there are {', '.join(get_args(SamplerName))}")
-    if min(tau, end) <= 0:
-        raise cannot("a temperature of zero or less", "tau = 3.0, end = 0.03")
     return Sampler(name, tau, end)  # type: ignore[arg-type]
 
 
@@ -190,7 +212,7 @@ def _overridden(plan: Plan, given: Mapping[str, Any]) -> Plan:
         raise cannot(f"a search has no setting `{unknown[0]}`", help)
     plain = ("epochs", "batch", "gates_from", "order", "clip", "init", "calibrate")
     found: dict[str, Any] = {key: given[key] for key in plain if key in given}
-    tau, end = (float(given.get(key, getattr(plan.sampler, key))) for key in ("tau", "end"))
+    tau, end = (given.get(key, getattr(plan.sampler, key)) for key in ("tau", "end"))
     sampler = replace(plan.sampler, tau=tau, end=end)
     if "sampler" in given:
         sampler = _sampler(Term(given["sampler"], {"tau": sampler.tau, "end": sampler.end}))

@@ -124,15 +124,8 @@ class Training:
         with self._precision():
             logits_BKHW = self.module(images_B3HW)
         logits_BKHW = at_size(logits_BKHW, (masks_BHW.shape[-2], masks_BHW.shape[-1]))
-        return loss_named(self.recipe.loss, logits_BKHW, masks_BHW) * self._weight(masks_BHW)
-
-    def _weight(self, masks_BHW: torch.Tensor) -> torch.Tensor | float:
-        """What makes the mean over processes one over all labelled pixels; OHEM still mines in each alone."""
-        if self.processes.world == 1:
-            return 1.0
-        labelled = (masks_BHW != IGNORE).sum().double()
-        total = self.processes.sum(labelled).clamp(min=1)
-        return (self.processes.world * labelled / total).float()
+        share = self.processes.share((masks_BHW != IGNORE).sum())  # OHEM still mines in each process alone
+        return loss_named(self.recipe.loss, logits_BKHW, masks_BHW) * share
 
     def _precision(self) -> AbstractContextManager[Any]:
         if self.recipe.amp is None:

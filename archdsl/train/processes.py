@@ -49,6 +49,15 @@ class Processes:
         dist.all_reduce(total)
         return total.to(tensor.device)
 
+    def share(self, count: torch.Tensor) -> torch.Tensor | float:
+        """What a mean over `count` things here is multiplied by, so that the mean of these over the processes
+        is the mean over all things.
+        """
+        if self.world == 1:
+            return 1.0
+        counted = count.double()
+        return (self.world * counted / self.sum(counted).clamp(min=1)).float()
+
     def same_weights(self, module: nn.Module) -> None:
         """Gives every process the parameters and buffers of the first."""
         if self.world > 1:

@@ -1,0 +1,160 @@
+"""`archdsl search` and `archdsl extract` as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from archdsl.cli import cli
+from small_search import SPEC
+
+
+@pytest.fixture
+def spec(tmp_path) -> Path:
+    path = tmp_path / "tiny.arch"
+    path.write_text(SPEC)
+    return path
+
+
+def archdsl(*words: object):
+    return CliRunner().invoke(cli, [str(word) for word in words])
+
+
+def journal(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "journal.jsonl").read_text("utf-8").splitlines()]
+
+
+def started(*words: object, **more: object) -> subprocess.Popen:
+    command = [sys.executable, "-m", "archdsl", *map(str, words)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more
+    )
+
+
+def test_a_search_leaves_all_that_it_promises(spec, tmp_path):
+    run = tmp_path / "run"
+    result = archdsl("search", spec, "--out", run, "--set", "epochs=2")
+    assert result.exit_code == 0, result.output
+    assert "found" in result.output
+    for name in (
+        "best.arch",
+        "best.safetensors",
+        "report.html",
+        "manifest.json",
+        "tiny.arch",
+        "found-0002.arch",
+    ):
+        assert (run / name).stat().st_size > 0
+    assert archdsl("check", run / "best.arch").exit_code == 0
+    assert archdsl("compile", run / "best.arch", "--emit", "shapes").exit_code == 0
+    page = (run / "report.html").read_text("utf-8")
+    assert "hyper[1].gate" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_the_weights_of_a_run_can_be_scored_and_extracted(spec, tmp_path):
+    run, data = tmp_path / "run", "synthetic:images=8,size=32x64"
+    assert archdsl("search", spec, "--out", run, "--set", "epochs=1").exit_code == 0
+    scored = archdsl(
+        "eval", run / "best.arch", "--weights", run / "best.safetensors", "--data", data, "--json"
+    )
+    assert scored.exit_code == 0, scored.output
+    assert json.loads(scored.stdout)["miou"] == pytest.approx(journal(run)[-1]["miou"], abs=1e-6)
+    out = tmp_path / "taken.safetensors"
+    taken = archdsl("extract", run, "-o", out, "--calibrate", 2, "--data", data)
+    assert taken.exit_code == 0, taken.output
+    assert "statistics of 2 batches" in taken.output
+    assert archdsl("eval", run / "best.arch", "--weights", out, "--data", data).exit_code == 0
+
+
+def test_other_settings_or_another_spec_are_not_gone_on_with(spec, tmp_path):
+    run = tmp_path / "run"
+    assert archdsl("search", spec, "--out", run, "--set", "epochs=1").exit_code == 0
+    again = archdsl("search", spec, "--out", run, "--set", "epochs=1")
+    assert again.exit_code == 1
+    assert "--resume" in again.output
+    other = archdsl("search", spec, "--resume", run, "--set", "epochs=2")
+    assert other.exit_code == 1
+    assert "epochs: 1, now 2" in other.output
+    spec.write_text(SPEC.replace("one of {1..3}", "one of {1..2}"))
+    changed = archdsl("search", spec, "--resume", run, "--set", "epochs=1")
+    assert changed.exit_code == 1
+    assert "ARCH912" in changed.output
+
+
+@pytest.mark.parametrize("setting", ["epoch=3", "sampler=gumble", "communicate=radio", "tau=0", "epochs=two"])
+def test_a_setting_that_is_none_is_said_before_anything_is_written(spec, tmp_path, setting):
+    result = archdsl("search", spec, "--out", tmp_path / "run", "--set", setting)
+    assert result.exit_code == 1
+    assert "ARCH606" in result.output
+    assert not (tmp_path / "run").exists()
+
+
+def test_control_c_saves_and_says_how_to_go_on(spec, tmp_path):
+    process = started("search", spec, "--out", tmp_path / "run", "--set", "epochs=200", cwd=tmp_path)
+    wait_for_steps(tmp_path / "run", 2)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate(timeout=120)[0].decode()
+    assert process.returncode == 130
+    assert f"--resume {tmp_path / 'run'}" in output
+    assert list((tmp_path / "run" / "checkpoints").iterdir())
+
+
+def test_a_killed_search_goes_on_to_the_same_end(spec, tmp_path):
+    """At three random moments; `benchmarks/kill_and_resume.py` does it at twenty."""
+    words = ("--set", "epochs=3")
+    assert archdsl("search", spec, "--out", tmp_path / "whole", *words).exit_code == 0
+    run, rng = tmp_path / "killed", random.Random(0)
+    process = started("search", spec, "--out", run, *words)
+    for _ in range(3):
+        wait_for_steps(run, rng.randint(1, 5))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        process = started("search", spec, "--resume", run, *words)
+    process.communicate(timeout=180)
+    assert process.returncode == 0
+    assert journal(run) == journal(tmp_path / "whole")
+    assert (run / "best.arch").read_text() == (tmp_path / "whole" / "best.arch").read_text()
+
+
+def test_two_processes_have_the_loss_curve_of_one(spec, tmp_path):
+    words = ("--set", "epochs=2", "--device", "cpu")
+    assert archdsl("search", spec, "--out", tmp_path / "one", *words).exit_code == 0
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node",
+        "2",
+        "--master-port",
+        "29543",
+    ]
+    command += ["-m", "archdsl", "search", str(spec), "--out", str(tmp_path / "two"), *words]
+    done = subprocess.run(
+        command, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()[-3000:]
+    one, two = ([r["loss"] for r in journal(tmp_path / n) if r["kind"] == "step"] for n in ("one", "two"))
+    assert two == pytest.approx(one, abs=1e-4)
+
+
+def wait_for_steps(run: Path, steps: int, seconds: float = 120) -> None:
+    """Returns when the journal has that many steps, or the run has come to its end."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        path = run / "journal.jsonl"
+        text = path.read_text("utf-8", errors="replace") if path.exists() else ""
+        if text.count('"kind": "step"') >= steps or '"kind": "end"' in text:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"no {steps} steps after {seconds} s")
