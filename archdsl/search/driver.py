@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.functional import one_hot
 
 from archdsl.backends.supernet import SuperNetwork
 from archdsl.data.augmentation import Augmentation
@@ -282,7 +283,7 @@ class Search:
             {"kind": "epoch", "epoch": epoch, "step": self.step, "loss": loss, "miou": _number(miou),
              "tau": self.tau(epoch), "probabilities": {p: v.tolist() for p, v in chances.items()},
              "chosen": dict(found.network.chosen), "expected": expected,
-             "found": {**found.costs, "gates": self._gates(found)}}
+             "found": {**self._costs(found), "gates": self._gates(found)}}
         )  # fmt: skip
         if self.processes.is_first:
             _write_text(self.folder.after_epoch(epoch + 1), found.network.to_arch())
@@ -290,6 +291,15 @@ class Search:
             Progress(self.step, self.steps, epoch, self.plan.epochs, loss, loss, expected, self._depths(),
                      miou, found)
         )  # fmt: skip
+
+    def _costs(self, found: Found) -> dict[str, float]:
+        """Parameters and MACs of what was found, and what else the objective measures."""
+        decisions = self.space.decisions
+        exact = {
+            path: one_hot(torch.tensor(outcome), decisions[path].size).double()
+            for path, outcome in found.outcomes.items()
+        }
+        return {**self.objective.named(self.objective.cost_values(exact)), **found.costs}
 
     def _gates(self, found: Found) -> dict[str, int]:
         return {path: found.outcomes[path] + 1 for path in sorted(self.gates)}
@@ -311,7 +321,7 @@ class Search:
         module = self.recalibrated(found)
         self._write({"kind": "recalibrated", "batches": self.plan.calibrate})
         miou = score(module, self.splits.val, self.processes).mean_iou()
-        network = {**found.costs, "layers": len(found.network.graph.nodes)}
+        network = {**self._costs(found), "layers": len(found.network.graph.nodes)}
         self._write(
             {"kind": "end", "miou": _number(miou), "chosen": dict(found.network.chosen), "network": network,
              "how": found.how, "unmet": list(found.unmet)}
