@@ -21,7 +21,7 @@ from archdsl.passes.tables import Classes, Table, Tables, common, gathered, rows
 if TYPE_CHECKING:
     import torch
 
-MOST_CELLS = 1 << 21
+MOST_CELLS = 1 << 22
 """Cells of the greatest intermediate table."""
 _MERGED_CELLS = 1 << 10
 Scope = dict[int, Classes]

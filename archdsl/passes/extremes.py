@@ -73,26 +73,22 @@ def best_found(
     sign = 1.0 if sense == "least" else -1.0
     prices = sign * pricer.many(rows)
     best, at = float(prices.min()), rows[int(prices.argmin())]
-    improved = True
-    while improved:
-        neighbours = _neighbours(at, sizes)
-        prices = sign * pricer.many(neighbours) if len(neighbours) else np.array([best])
-        improved = bool(prices.min() < best)
-        if improved:
-            best, at = float(prices.min()), neighbours[int(prices.argmin())]
+    since = n = 0  # decisions, one after another, until none of them improves it
+    while since < len(sizes):
+        others = _others(at, n, sizes[n])
+        prices = sign * pricer.many(others)
+        since += 1
+        if len(prices) and prices.min() < best:
+            best, at, since = float(prices.min()), others[int(prices.argmin())], 1
+        n = (n + 1) % len(sizes)
     return Extreme(sign * best, tuple(int(o) for o in at), None)
 
 
-def _neighbours(at: Any, sizes: Sequence[int]) -> Any:
-    """All networks that differ in one decision."""
-    rows = []
-    for n, outcomes in enumerate(sizes):
-        for outcome in range(outcomes):
-            if outcome != at[n]:
-                row = at.copy()
-                row[n] = outcome
-                rows.append(row)
-    return np.array(rows)
+def _others(at: Any, n: int, outcomes: int) -> Any:
+    """The networks that differ from this one in a decision."""
+    rows = np.repeat(at[None], outcomes, axis=0)
+    rows[:, n] = range(outcomes)
+    return np.delete(rows, at[n], axis=0)
 
 
 @dataclass(frozen=True)
