@@ -1,4 +1,4 @@
-# make demo   installs into .venv, compiles AutoRTNet-A and runs it; everything lands in out/
+# make demo   installs into .venv, compiles AutoRTNet-A, and searches a small space; everything lands in out/
 # make test   runs the tests, with what they need
 # Both are quick when repeated. To choose the interpreter: make demo PYTHON=python3.13
 
@@ -10,7 +10,9 @@ INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c const
 
 demo: $(VENV)/.installed
 	$(BIN)/archdsl compile specs/autortnet_a.arch --out out
-	@echo "The picture is out/diagram.svg. Next: $(BIN)/archdsl --help"
+	@rm -rf out/search
+	$(BIN)/archdsl search specs/space.arch --out out/search
+	@echo "The pictures are out/diagram.svg and out/search/report.html. Next: $(BIN)/archdsl --help"
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
