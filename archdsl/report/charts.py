@@ -187,8 +187,11 @@ def _section(section: Section) -> Iterator[str]:
     yield "</section>\n"
 
 
+_NO_MARKS = str.maketrans("", "", ",.-%")
+
+
 def _cell(text: str) -> str:
-    number = text.replace(",", "").replace(".", "").replace("-", "").isdigit()
+    number = text.translate(_NO_MARKS).isdigit()
     return f'<td class="n">{_e(text)}</td>' if number else f"<td>{_e(text)}</td>"
 
 

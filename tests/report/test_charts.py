@@ -88,3 +88,10 @@ def test_numbers_are_written_in_three_digits():
     assert [short(v) for v in (0, 0.25, 9.14, 120, 1234, 999_999, 38_400_000, 2.13e9)] == [
         "0", "0.25", "9.14", "120", "1.23k", "1M", "38.4M", "2.13G",
     ]  # fmt: skip
+
+
+def test_shares_stand_under_one_another_as_numbers_do():
+    text = page("t", [Section("s", head=("a", "b"), rows=[("name", "9.5%"), ("other", "1,200")])])
+    assert '<td class="n">9.5%</td>' in text
+    assert '<td class="n">1,200</td>' in text
+    assert "<td>name</td>" in text
