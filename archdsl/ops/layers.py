@@ -43,7 +43,7 @@ def weighted_batch_norm(norm: nn.BatchNorm2d, x_bchw: torch.Tensor, weight: torc
 
 
 LEAST_ROWS = 4
-"""Rows and columns from which on the fast kernels for depthwise convolutions pay (measured: docs/supernet.md)."""
+"""Rows and columns from which on maps are worth being taken apart (measured: docs/supernet.md)."""
 
 
 def convolved(x_bchw: torch.Tensor, convs: Sequence[nn.Conv2d]) -> Sequence[torch.Tensor]:
@@ -56,12 +56,14 @@ def convolved(x_bchw: torch.Tensor, convs: Sequence[nn.Conv2d]) -> Sequence[torc
     stride = first.stride
     if first.kernel_size == (1, 1) and stride != (1, 1) and x_bchw.device.type == "cpu":
         x_bchw, stride = x_bchw[:, :, :: stride[0], :: stride[1]].clone(), (1, 1)
-    weight, bias = first.weight, first.bias
-    if len(convs) > 1:
-        weight = torch.cat([conv.weight for conv in convs])  # type: ignore[assignment]
-        bias = None if bias is None else torch.cat([conv.bias for conv in convs])  # type: ignore
-    y = F.conv2d(x_bchw, weight, bias, stride, first.padding, first.dilation)  # type: ignore[arg-type]
-    return [part.contiguous() for part in y.split(first.out_channels, 1)]
+    weight = _joined([conv.weight for conv in convs])
+    bias = None if first.bias is None else _joined([conv.bias for conv in convs])  # type: ignore[misc]
+    y = F.conv2d(x_bchw, weight, bias, stride, first.padding, first.dilation)
+    return [part.contiguous() for part in torch.split(y, first.out_channels, 1)]
+
+
+def _joined(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    return tensors[0] if len(tensors) == 1 else torch.cat(tuple(tensors))
 
 
 def dilated(x_bchw: torch.Tensor, convs: Sequence[nn.Conv2d]) -> Sequence[torch.Tensor]:

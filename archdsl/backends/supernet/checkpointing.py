@@ -12,7 +12,10 @@ from torch.utils.checkpoint import checkpoint
 
 
 def checkpointed(
-    function: Callable[..., tuple[torch.Tensor, ...]], names: Sequence[str], network: nn.Module, *arguments: Any
+    function: Callable[..., tuple[torch.Tensor, ...]],
+    names: Sequence[str],
+    network: nn.Module,
+    *arguments: Any,
 ) -> tuple[torch.Tensor, ...]:
     """The function of the network and arguments, which is called again when gradients are wanted.
 

@@ -35,7 +35,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Statement:
-    """Lines that compute one item, or several at once, the variables that they set and read, and their layers.
+    """Lines that compute one item, or several at once, what variables they set and read, and their layers.
 
     `cell` is the cell of the spec that it belongs to; None where it is in none, and for sums of candidates.
     """
@@ -59,11 +59,12 @@ class Style:
 
 @dataclass(frozen=True)
 class Code:
-    """Statements, the variables of the inputs, and those of the outputs."""
+    """Statements, the variables of the inputs and of the outputs, and which mixtures are weighed by."""
 
     inputs: tuple[str, ...]
     statements: tuple[Statement, ...]
     results: tuple[str, ...]
+    mixtures: tuple[int, ...]
 
 
 def forward_code(
@@ -84,6 +85,7 @@ class _Writer:
     outcomes: Mapping[str, int] | None
     weighted: bool
     statements: list[Statement] = field(default_factory=list)
+    mixtures: dict[int, None] = field(default_factory=dict)
 
     def run(self) -> Code:
         self.alias: dict[str, str] = {}
@@ -111,7 +113,8 @@ class _Writer:
                 self._group(self.groups[name])
             elif name not in self.grouped:
                 self._node(item)
-        return Code(inputs, tuple(self.statements), tuple(self.variables[name] for name in results))
+        outputs = tuple(self.variables[name] for name in results)
+        return Code(inputs, tuple(self.statements), outputs, tuple(self.mixtures))
 
     # ------------------------------------------------------------ what is read
 
@@ -119,7 +122,7 @@ class _Writer:
         """What the outputs hang on, in the order of computation."""
         wanted = set(self.parts.graph.outputs.values())
         found: list[str] = []
-        for name, item in reversed(self.parts.items.items()):
+        for name, item in reversed(list(self.parts.items.items())):
             if name not in wanted:
                 continue
             found.append(name)
@@ -191,7 +194,7 @@ class _Writer:
         """Who reads each tensor that is needed, in the order of computation."""
         self.folded: set[str] = set()
         readers: dict[str, list[str]] = {name: [""] for name in results}
-        for name, item in reversed(self.items.items()):
+        for name, item in reversed(list(self.items.items())):
             if name not in readers:
                 continue
             for source in self._needs(item):
@@ -277,7 +280,10 @@ class _Writer:
         self._state(group, [self._fused(group, self.variables[self._source(read)]) or ""], [read], group)
 
     def _mixed(self, mixed: Mixed) -> None:
-        terms, reads, nodes = [], [], []
+        self.mixtures[mixed.mixture] = None
+        terms: list[str] = []
+        reads: list[str] = []
+        nodes: list[Node] = []
         for term in self.terms[mixed.name]:
             source, weight = self._source(term.source), f"m[{mixed.mixture}][{term.place}]"
             if source in self.folded:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from functools import lru_cache
 from typing import Any
@@ -29,6 +29,9 @@ from archdsl.passes.simplify import simplify
 Weights = Mapping[str, torch.Tensor]
 """By decision, how much each of its outcomes counts: vectors that sum to 1."""
 
+Compiled = tuple[Callable[..., tuple[torch.Tensor, ...]], tuple[int, ...]]
+"""A forward, and the mixtures whose weights it wants."""
+
 
 class SuperNetwork(nn.Module):
     """All networks of a space over shared layers; `archdsl_graph` is the graph of the space.
@@ -45,7 +48,7 @@ class SuperNetwork(nn.Module):
         self._binder = Binder(found.graph)
         for n, mixture in enumerate(found.mixtures):
             self.register_buffer(f"archdsl_mixture_{n}", mixture.matrix(), persistent=False)
-        self._paths: dict[Any, Callable[..., tuple[torch.Tensor, ...]]] = {}
+        self._paths: dict[Any, Compiled] = {}
         for attribute, layer in found.layers.values():
             self._modules[attribute] = make(layer)
 
@@ -54,7 +57,9 @@ class SuperNetwork(nn.Module):
 
         A weight of 1 among zeros gives that candidate, bit for bit.
         """
-        return self._every(self, *inputs, self._mixed(weights))[0]
+        function, mixtures = self._every
+        mixed = {n: vector.unbind() for n, vector in self._mixed(weights, mixtures).items()}
+        return function(self, *inputs, mixed)[0]
 
     def path(
         self, *inputs: torch.Tensor, outcomes: Mapping[str, int], weights: Weights | None = None
@@ -64,8 +69,8 @@ class SuperNetwork(nn.Module):
         `outcomes` are numbers of outcomes.  With `weights` each candidate on the way is multiplied by its
         own: 1 in value, so that it passes gradients to what the weights were made from (straight-through).
         """
-        function = self._path(outcomes, weights is not None)
-        return function(self, *inputs, self._mixed(weights) if weights is not None else None)[0]
+        function, mixtures = self._path(outcomes, weights is not None)
+        return function(self, *inputs, None if weights is None else self._mixed(weights, mixtures))[0]
 
     def network(self, outcomes: Mapping[str, int], name: str = "Found") -> CompiledNetwork:
         """One network as a module of its own, with copies of the weights and running statistics.
@@ -82,7 +87,7 @@ class SuperNetwork(nn.Module):
         like = next(self.parameters(), None)
         return (module if like is None else module.to(like.device, like.dtype)).train(self.training)
 
-    def _path(self, outcomes: Mapping[str, int], weighted: bool) -> Callable[..., tuple[torch.Tensor, ...]]:
+    def _path(self, outcomes: Mapping[str, int], weighted: bool) -> Compiled:
         key = weighted, tuple(outcomes[path] for path in self.archdsl_graph.decisions)
         found = self._paths.get(key)
         if found is None:
@@ -91,18 +96,14 @@ class SuperNetwork(nn.Module):
             found = self._paths[key] = self._compiled(outcomes, weighted)
         return found
 
-    def _compiled(
-        self, outcomes: Mapping[str, int] | None = None, weighted: bool = True
-    ) -> Callable[..., tuple[torch.Tensor, ...]]:
+    def _compiled(self, outcomes: Mapping[str, int] | None = None, weighted: bool = True) -> Compiled:
         style = Style(fuse=self._fuse, in_place=not self._checkpoint)
         code = forward_code(self._parts, style, outcomes, weighted)
-        return _function(in_segments(code) if self._checkpoint else whole(code))
+        return _function(in_segments(code) if self._checkpoint else whole(code)), code.mixtures
 
-    def _mixed(self, weights: Weights) -> list[tuple[torch.Tensor, ...]]:
-        return [
-            mixture.weights(weights, self._buffers[f"archdsl_mixture_{n}"]).unbind()  # type: ignore[arg-type]
-            for n, mixture in enumerate(self._parts.mixtures)
-        ]
+    def _mixed(self, weights: Weights, mixtures: Iterable[int]) -> dict[int, torch.Tensor]:
+        found = self._parts.mixtures
+        return {n: found[n].weights(weights, self._buffers[f"archdsl_mixture_{n}"]) for n in mixtures}  # type: ignore[arg-type]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SuperNetwork:
         """A copy with its own weights, where and of what type they are; what never changes is shared."""
