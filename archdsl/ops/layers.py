@@ -31,7 +31,8 @@ def weighted_batch_norm(norm: nn.BatchNorm2d, x_bchw: torch.Tensor, weight: torc
     A subclass that normalises in another way (over several processes) does so.
     """
     if type(norm) is not nn.BatchNorm2d:
-        return norm(x_bchw) * weight
+        y_bchw: torch.Tensor = norm(x_bchw)
+        return y_bchw * weight
     if norm.training and norm.num_batches_tracked is not None:
         norm.num_batches_tracked.add_(1)
     if norm.affine:
