@@ -19,6 +19,7 @@ from archdsl.backends.supernet.parts import Parts, layer_key, parts
 from archdsl.backends.supernet.rendering import in_segments, whole
 from archdsl.backends.torch_module import MOST_PARAMETERS, CompiledNetwork
 from archdsl.backends.torch_module import build as build_network
+from archdsl.collector import paused
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir import Graph
 from archdsl.ops import layers as own_layers
@@ -98,8 +99,10 @@ class SuperNetwork(nn.Module):
 
     def _compiled(self, outcomes: Mapping[str, int] | None = None, weighted: bool = True) -> Compiled:
         style = Style(fuse=self._fuse, in_place=not self._checkpoint)
-        code = forward_code(self._parts, style, outcomes, weighted)
-        return _function(in_segments(code) if self._checkpoint else whole(code)), code.mixtures
+        with paused():
+            code = forward_code(self._parts, style, outcomes, weighted)
+            text = in_segments(code) if self._checkpoint else whole(code)
+            return _function(text), code.mixtures
 
     def _mixed(self, weights: Weights, mixtures: Iterable[int]) -> dict[int, torch.Tensor]:
         found = self._parts.mixtures
