@@ -106,6 +106,8 @@ class Primitive:
     give zeros out, `zero_is_neutral` that an input of zeros may be left out, `is_identity` that the
     output is the first input.
 
+    `stacks` says that the channels of its inputs add up, so that a missing one has none.
+
     `fresh` says that the output is a new tensor which its own gradient does not need, so that its only
     reader may write over it.
     """
@@ -117,6 +119,7 @@ class Primitive:
     tensor_settings: ClassVar[tuple[str, ...]] = ()
     makes_zero: ClassVar[bool] = False
     zero_is_neutral: ClassVar[bool] = False
+    stacks: ClassVar[bool] = False
     fresh: ClassVar[bool] = False
 
     def tensors(self, inputs: int) -> int:

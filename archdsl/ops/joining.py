@@ -16,6 +16,7 @@ class Concat(Primitive):
 
     name = "concat"
     summary = "concatenation along channels"
+    stacks = True
     fresh = True
     arity = (1, None)
 

@@ -9,6 +9,7 @@ from archdsl import ops
 from archdsl.ir import Apply, Decision, Dim, Expr, Graph, Mux, Shape, Value
 from archdsl.ir.expr import apply, pick
 from archdsl.ir.resolve import specialize
+from archdsl.ops.base import Primitive
 
 Definitions = dict[Dim, tuple[Mux, tuple[Value | None, ...]]]
 """What a dimension named by a mux is: its mux, and the size in each of its cases."""
@@ -26,8 +27,9 @@ def infer_symbolic(graph: Graph) -> tuple[dict[str, Shape], Definitions]:
         if isinstance(item, Mux):
             shapes[name] = mux_shape(item, shapes, graph.decisions, definitions)
             continue
-        xs = input_shapes([shapes[i] for i in item.inputs], [True] * len(item.inputs), item.optional)
-        shapes[name] = primitives[item.op].shape(xs, item.attrs, _ignore)
+        primitive, here = primitives[item.op], [True] * len(item.inputs)
+        xs = input_shapes(primitive, [shapes[i] for i in item.inputs], here, item.optional)
+        shapes[name] = primitive.shape(xs, item.attrs, _ignore)
     return shapes, definitions
 
 
@@ -35,10 +37,22 @@ def _ignore(condition: Value, code: str, message: str, /, **values: Value) -> No
     """Demands are decided elsewhere."""
 
 
-def input_shapes(shapes: Sequence[Shape], here: Sequence[Value], optional: frozenset[int]) -> list[Shape]:
-    """Shapes as a node sees them: an input that may be missing has no channels where it is."""
+def input_shapes(
+    primitive: Primitive, shapes: Sequence[Shape], here: Sequence[Value], optional: frozenset[int]
+) -> list[Shape]:
+    """Shapes as a node sees them.
+
+    Where an input is missing it has no channels if channels add up, and otherwise those of the inputs that
+    are there.
+    """
+    if not optional:
+        return list(shapes)
+    missing: Value = 0
+    if not primitive.stacks:
+        for shape, defined in zip(reversed(shapes), reversed(here), strict=True):
+            missing = apply("if", defined, shape[0], missing)
     return [
-        (apply("if", defined, shape[0], 0), shape[1], shape[2]) if port in optional else shape
+        (apply("if", defined, shape[0], missing), shape[1], shape[2]) if port in optional else shape
         for port, (shape, defined) in enumerate(zip(shapes, here, strict=True))
     ]
 

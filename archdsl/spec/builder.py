@@ -127,7 +127,7 @@ class Builder:
         if len(self.nodes) >= self.budget:
             raise Exhausted(place.location, self.budget)
         name = self.unique(name)
-        shapes, present = self._inputs_of(inputs, optional)
+        shapes, present = self._inputs_of(primitive, inputs, optional)
 
         demand = self.demand_of(name, place, allowed, conditions)
         shape = self.shapes[name] = primitive.shape(shapes, typed_with or attrs, demand)
@@ -160,14 +160,16 @@ class Builder:
 
         return demand
 
-    def _inputs_of(self, inputs: tuple[str, ...], optional: frozenset[int]) -> tuple[list[Shape], Value]:
+    def _inputs_of(
+        self, primitive: Primitive, inputs: tuple[str, ...], optional: frozenset[int]
+    ) -> tuple[list[Shape], Value]:
         """Shapes of the inputs, and when the node is defined."""
         here = [self._here(source) for source in inputs]
-        present: Value = True
+        present: Value = any_of(here) if len(optional) == len(inputs) else True
         for port, defined in enumerate(here):
             if defined is not True and port not in optional:
                 present = both(present, defined)
-        return input_shapes([self.shapes[i] for i in inputs], here, optional), present
+        return input_shapes(primitive, [self.shapes[i] for i in inputs], here, optional), present
 
     def add_mux(
         self, on: str | Value, name: str, cases: Sequence[tuple[Any, str | None]], location: Location
