@@ -163,7 +163,7 @@ def _evaluated(
         ev.diagnostics.extend(_row_errors(unit, declared, settings, ev, rows, reader))
     if ev.diagnostics:
         raise SpecError(ev.diagnostics)
-    values = {name: value for name, value in frame.names.items() if name in _setting_names(declared)}
+    values = {name: _plain(v) for name, v in frame.names.items() if name in _setting_names(declared)}
     found = _finished(
         builder, ev, declared, unit, {**values, **{k: v for k, v in builder.inputs.items() if k in inputs}}
     )
@@ -223,7 +223,7 @@ def _parameters(
     values: dict[str, Any] = {}
     for setting in declared.signature.settings:
         if setting.name in given:
-            value = given[setting.name]
+            value = _listed(given[setting.name])
         elif setting.default is not None:
             value = ev.evaluate(setting.default, frame)
         else:
@@ -234,6 +234,8 @@ def _parameters(
         wanted = _TYPES.get(setting.type or "")
         if setting.name in given and wanted is None and setting.default is not None:
             default = ev.evaluate(setting.default, frame)
+            if isinstance(default, ListValue) and not isinstance(value, ListValue):
+                raise frame.error("ARCH208", f"`{setting.name}` is set to {value}, and takes a list", setting)
             if isinstance(default, bool | int | float | str):
                 wanted = (
                     (bool,)
@@ -254,6 +256,16 @@ def _parameters(
         values[setting.name] = value
         frame.names[setting.name] = value
     return values
+
+
+def _plain(value: Any) -> Any:
+    """A value of the language as others have it: lists are tuples."""
+    return tuple(map(_plain, value.items)) if isinstance(value, ListValue) else value
+
+
+def _listed(value: Any) -> Any:
+    """A value given from outside as the language has it: sequences are lists."""
+    return ListValue(tuple(map(_listed, value))) if isinstance(value, list | tuple) else value
 
 
 def _finished(

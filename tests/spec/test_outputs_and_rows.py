@@ -5,8 +5,11 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import pytest
+
 import archdsl
 from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.ir.text import dump, parse
 
 SPACE = """\
 arch 1
@@ -84,3 +87,37 @@ def test_tying_a_name_whose_value_is_in_error_says_nothing_more() -> None:
 def test_tying_a_name_that_nobody_assigned_is_an_error() -> None:
     body = "  a = image -> conv\n  tie a, image\n  output y = a"
     assert codes(network(body)) == ["ARCH220"]
+
+
+LISTED = """arch 1
+
+space Deep(; depths = [2, 3]) {
+  input image: [3, 16, 16]
+  x[1, 0] = image
+  stage part for k in 1..2 {
+    gate = one of {1..depths[k]}
+    stage cells for i in 1..depths[k] {
+      x[k, i] = x[k, i - 1] -> conv
+    }
+    x[k + 1, 0] = x[k, gate]
+  }
+  output y = x[3, 0]
+}
+"""
+
+
+def test_a_list_is_set_from_outside_and_comes_back_in_the_text_of_a_network():
+    program = archdsl.load("deep.arch", text=LISTED)
+    for given in ((4, 1), [4, 1]):
+        space = program.space(depths=given)
+        assert {p: d.size for p, d in space.decisions.items()} == {"part[1].gate": 4}
+        assert space.settings["depths"] == (4, 1)
+        assert parse(dump(space.graph)) == space.graph
+    text = space.bind({"part[1].gate": 3}).to_arch()
+    assert "Deep(depths = [4, 1])" in text
+
+
+def test_a_number_where_a_list_belongs_is_refused():
+    with pytest.raises(SpecError) as error:
+        archdsl.load("deep.arch", text=LISTED).space(depths=3)
+    assert error.value.diagnostics[0].code == "ARCH208"
