@@ -12,10 +12,15 @@ from archdsl import atomic
 from archdsl.cli import opening
 from archdsl.cli.numbers import plural
 from archdsl.cli.settings import SetCommand, name_option, set_option
+from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.resources import specs_folder
 
 if TYPE_CHECKING:
-    from archdsl.program import Network, Program
+    from archdsl.ir import Requirement
+    from archdsl.program import Network, Program, Space
+
+TRIES = 1_000
+"""Networks drawn before it is said that none was found to meet the requirements."""
 
 _EPILOG = """\b
 Examples:
@@ -52,15 +57,16 @@ def sample(
 ) -> None:
     """Random networks of a space, as .arch text: every outcome of a decision is equally likely.
 
-    The same seed gives the same network.  Requirements of the space are not looked at.  A network given as
-    decisions imports its space, so DIR gets a copy of the space's file.
+    The same seed gives the same network.  Networks that do not meet the requirements of the space are drawn
+    again; requirements on latency and rate are not looked at.  A network given as decisions imports its
+    space, so DIR gets a copy of the space's file.
     """
     program = opening.load(spec)
     space = opening.space(program, name, settings)
     if as_json:
         from archdsl.render.json import document
 
-        drawn = [{"seed": s, "decisions": space.sample(random.Random(s))} for s in range(seed, seed + number)]
+        drawn = [{"seed": s, "decisions": _draw(space, s)} for s in range(seed, seed + number)]
         click.echo(document("sample", space=space.name, networks=drawn), nl=False)
         return
     if output is not None and not full:
@@ -68,13 +74,39 @@ def sample(
     texts = []
     for one in range(seed, seed + number):
         called = "Found" if number == 1 or output is not None else f"Found{one}"
-        texts.append(_text(space.bind(space.sample(random.Random(one)), called), full))
+        texts.append(_text(space.bind(_draw(space, one), called), full))
         if output is not None:
             atomic.write_text(output / f"{space.name.lower()}_{one}.arch", texts.pop())
     if output is None:
         click.echo(_one_file(texts), nl=False)
     if output is not None:
         click.echo(f"wrote {plural(number, 'network')} into {output}", err=True)
+
+
+def _draw(space: Space, seed: int) -> dict[str, str]:
+    """Random decisions that meet the requirements.  Raises SpecError (ARCH409) where none are found."""
+    from archdsl.spec.require import unmet
+
+    rng, wanted = random.Random(seed), space.graph.requirements
+    if not wanted:
+        return space.sample(rng)
+    broken: list[Requirement] = []
+    for _ in range(TRIES):
+        decisions = space.sample(rng)
+        outcomes = space.binder.outcomes(decisions)
+        broken = list(unmet(space.binder.bind(outcomes), wanted, outcomes))
+        if not broken:
+            return decisions
+    raise SpecError(
+        [
+            Diagnostic(
+                "ARCH409",
+                f"none of {TRIES:,} random networks meets the requirements",
+                Label(place, "the last one breaks this") if (place := broken[0].location) else None,
+                help="`archdsl check` says where no network can meet them",
+            )
+        ]
+    )
 
 
 def _one_file(texts: list[str]) -> str:

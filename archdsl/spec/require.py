@@ -125,6 +125,16 @@ def _measured(found: Elaborated, requirement: Requirement) -> Iterator[Diagnosti
     )
 
 
+def unmet(
+    bound: Bound, requirements: Sequence[Requirement], outcomes: Mapping[str, int]
+) -> Iterator[Requirement]:
+    """The requirements that a bound network does not meet; those on latency and rate are passed over."""
+    for requirement in requirements:
+        timed = measures_in(requirement.condition) & {"latency", "rate"}
+        if not timed and not holds(requirement.condition, bound, outcomes):
+            yield requirement
+
+
 def holds(condition: Value, bound: Bound, outcomes: Mapping[str, int]) -> bool:
     """Whether a bound network meets a condition over `params`, `macs` and `flops`."""
     sums = _sums(bound)

@@ -440,6 +440,22 @@ def test_findings_are_json_where_json_was_asked_for(verb: str):
     assert found["code"] == "ARCH201"
 
 
+def test_sample_draws_networks_that_meet_the_requirements():
+    Path("lean.arch").write_text(TINY.replace("300K", "1600\n  require depth >= 2"))
+    assert call("sample lean.arch -n 6 -o samples").exit_code == 0
+    assert call("check samples").exit_code == 0
+    drawn = data("sample lean.arch -n 6 --json")["networks"]
+    assert all(one["decisions"]["depth"] in ("2", "3") for one in drawn)
+
+
+def test_sample_says_which_requirement_no_network_was_found_to_meet():
+    Path("none.arch").write_text(TINY.replace("300K", "10"))
+    result = call("sample none.arch")
+    assert result.exit_code == 1
+    assert "ARCH409" in result.stderr
+    assert "params <= 10" in result.stderr
+
+
 def test_sample_needs_a_space():
     assert call("sample tiny.arch --name Deep").exit_code == 2
 
