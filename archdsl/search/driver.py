@@ -93,6 +93,7 @@ class Search:
         if self.plan.order == 1:
             train = Half(self.splits.train, 0), Half(self.splits.train, 1)
         rank, world = self.processes.rank, self.processes.world
+        self.whole_batches = Batches(train[0], self.plan.batch, change, self.seed)
         first, second = (Batches(d, self.plan.batch, change, self.seed, rank, world) for d in train)
         return first, second
 
@@ -310,7 +311,7 @@ class Search:
         Those of the supernet are of mixtures, which the network does not see.
         """
         module = self.net.network(found.outcomes)
-        batches = map(self.batches.batch, range(self.plan.calibrate))
+        batches = map(self.whole_batches.batch, range(self.plan.calibrate))
         recalibrate(module, [b.images_B3HW.to(self.processes.device) for b in batches])
         return module.eval()
 
