@@ -14,9 +14,10 @@ from torch import nn
 from archdsl.backends.making import make
 from archdsl.backends.straightline import lower
 from archdsl.backends.supernet.checkpointing import checkpointed
-from archdsl.backends.supernet.code import Style, forward_code
+from archdsl.backends.supernet.code import forward_code
 from archdsl.backends.supernet.parts import Parts, layer_key, parts
 from archdsl.backends.supernet.rendering import in_segments, whole
+from archdsl.backends.supernet.statements import Style
 from archdsl.backends.torch_module import MOST_PARAMETERS, CompiledNetwork
 from archdsl.backends.torch_module import build as build_network
 from archdsl.collector import paused

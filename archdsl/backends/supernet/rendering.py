@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archdsl.backends.supernet.code import Code, Statement
+from archdsl.backends.supernet.statements import Code, Statement
 
 
 def whole(code: Code) -> str:
