@@ -38,6 +38,8 @@ calibrate, lr, architecture_lr, communicate (independent, shared, dense, gcn), r
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--device", help="cpu, cuda or cuda:N (default: CUDA where there is some).")
 @click.option("--amp", type=click.Choice(["bfloat16"]), help="Mixed precision.")
+@click.option("--checkpoint", is_flag=True, help="Gradient checkpointing: less memory, more time.")
+@click.option("--channels-last", is_flag=True, help="Memory format that GPUs prefer.")
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the run.")
 @click.option(
     "--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
@@ -46,7 +48,8 @@ calibrate, lr, architecture_lr, communicate (independent, shared, dense, gcn), r
 @click.pass_context
 def search(
     ctx: click.Context, /, spec: str, name: str | None, settings: dict[str, Any], data: str | None,
-    table: Path | None, seed: int, device: str | None, amp: str | None, out: Path | None, resume: Path | None,
+    table: Path | None, seed: int, device: str | None, amp: str | None, checkpoint: bool, channels_last: bool,
+    out: Path | None, resume: Path | None,
 ) -> None:  # fmt: skip
     """Search a space.
 
@@ -57,5 +60,8 @@ def search(
 
     if resume is not None and out is not None:
         raise click.UsageError("--resume goes on in its own folder: leave out --out")
-    asked = Asked(spec, name, settings, data, table, seed, device, amp, resume or out, resume is not None)
+    asked = Asked(
+        spec, name, settings, data, table, seed, device, amp, checkpoint, channels_last, resume or out,
+        resume is not None,
+    )  # fmt: skip
     ctx.exit(run_search(asked))

@@ -13,8 +13,8 @@ import click
 from archdsl.cli.train_text import duration
 
 if TYPE_CHECKING:
-    from archdsl.search.driver import Progress
     from archdsl.search.found import Found
+    from archdsl.search.progress import Progress
 
 _EVERY = 10.0
 """Seconds between lines within an epoch."""

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from archdsl.data.dataset import Splits
     from archdsl.devices.table import Table
     from archdsl.program import Program, Space
-    from archdsl.search.driver import Progress, Search
+    from archdsl.search.driver import Search
     from archdsl.search.plan import Plan
+    from archdsl.search.progress import Progress
     from archdsl.train.processes import Processes
     from archdsl.train.recording import Manifest
 
@@ -35,6 +36,8 @@ class Asked:
     seed: int
     device: str | None
     amp: str | None
+    checkpoint: bool
+    channels_last: bool
     folder: Path | None
     goes_on: bool
 
@@ -57,7 +60,9 @@ def run_search(asked: Asked) -> int:
     import torch
 
     torch.manual_seed(asked.seed)
-    net = build(space.graph)
+    net = build(space.graph, fuse=True, checkpoint=asked.checkpoint)
+    if asked.channels_last:
+        net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     tables = _tables(plan, asked.table, program.unit.path.parent)
     objective = ObjectiveFunction(plan, space, tables)
     path = asked.folder or Path("runs") / plan.name

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +18,19 @@ from torch.nn.functional import one_hot
 from archdsl.backends.supernet import SuperNetwork
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches, prefetched
-from archdsl.data.dataset import IGNORE, Dataset, Sample, Splits
+from archdsl.data.dataset import IGNORE, Dataset, Splits
 from archdsl.diagnostics import SpecError
 from archdsl.program import Space
 from archdsl.search.architecture import Architecture, Draw, depths
 from archdsl.search.extract import recalibrate
 from archdsl.search.folder import SearchFolder
 from archdsl.search.found import Found, derive
+from archdsl.search.halves import Half
+from archdsl.search.keeping import keep, write_text
 from archdsl.search.objective import ObjectiveFunction
 from archdsl.search.optimising import optimiser, rate
 from archdsl.search.plan import Plan
+from archdsl.search.progress import Progress, Report
 from archdsl.train.evaluation import at_size, score
 from archdsl.train.faults import Diverged, bad_parameter, demand_finite, explain_memory, is_out_of_memory
 from archdsl.train.processes import Processes
@@ -38,26 +40,6 @@ from archdsl.train.synchronised import synchronise
 
 CHECKPOINT_STEPS = 100
 """Steps between checkpoints; the end of an epoch always has one."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What happened: after a step, or, where `found` is there, after an epoch."""
-
-    step: int
-    steps: int
-    epoch: int
-    epochs: int
-    loss: float
-    task: float
-    costs: Mapping[str, float]
-    depths: Mapping[str, float] = field(default_factory=dict)
-    """The mean depth by gate."""
-    miou: float | None = None
-    found: Found | None = None
-
-
-Report = Callable[[Progress], None]
 
 
 class Search:
@@ -171,16 +153,16 @@ class Search:
             group["lr"] = rate(self.plan.parameters, step / self.steps)
         for group in self.by_architecture.param_groups:
             group["lr"] = rate(self.plan.architecture, step / self.steps)
-        draw = self._draw(step, epoch)
+        draw = self.draw(step, epoch)
         if self.plan.order == 0:
-            task, costs, loss = self._losses(batch, draw)
+            task, costs, loss = self.losses(batch, draw)
             told = self._checked(task, loss, batch, draw)
             self._backward(loss, [self.by_weights, self.by_architecture])
         else:
-            _, _, held_loss = self._losses(self.held.batch(step), draw)
+            _, _, held_loss = self.losses(self.held.batch(step), draw)
             self._backward(held_loss, [self.by_architecture])
-            draw = self._draw(step, epoch)
-            task, costs, loss = self._losses(batch, draw)
+            draw = self.draw(step, epoch)
+            task, costs, loss = self.losses(batch, draw)
             told = self._checked(task, loss, batch, draw)
             self._backward(loss, [self.by_weights])
         self.step = step + 1
@@ -199,7 +181,8 @@ class Search:
         )  # fmt: skip
         return mean, task_mean
 
-    def _draw(self, step: int, epoch: int) -> Draw:
+    def draw(self, step: int, epoch: int) -> Draw:
+        """What a step uses: a function of the seed, the step and the architecture."""
         generator = torch.Generator().manual_seed((self.seed << 32) + step)
         frozen = self.gates if epoch < self.plan.gates_from else frozenset()
         return self.architecture.draw(self.plan.sampler.name, self.tau(epoch), generator, frozen)
@@ -208,7 +191,7 @@ class Search:
         """The temperature of an epoch."""
         return self.plan.sampler.temperature(epoch / max(1, self.plan.epochs - 1))
 
-    def _losses(self, batch: Batch, draw: Draw) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
+    def losses(self, batch: Batch, draw: Draw) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
         """The task's loss, the costs of the mean network, and the objective."""
         with self._precision():
             logits_BKHW = self._logits(batch.images_B3HW.to(self.processes.device), draw)
@@ -287,7 +270,7 @@ class Search:
              "found": {**self._costs(found), "gates": self._gates(found)}}
         )  # fmt: skip
         if self.processes.is_first:
-            _write_text(self.folder.after_epoch(epoch + 1), found.network.to_arch())
+            write_text(self.folder.after_epoch(epoch + 1), found.network.to_arch())
         report(
             Progress(self.step, self.steps, epoch, self.plan.epochs, loss, loss, expected, self._depths(),
                      miou, found)
@@ -356,39 +339,6 @@ class Search:
     def _last_good(self) -> Path | None:
         steps = self.keeper.steps()
         return self.keeper.path(steps[0]) if steps else None
-
-
-@dataclass(frozen=True, eq=False)
-class Half:
-    """Every other sample of a dataset: those of even numbers, or of odd ones."""
-
-    of: Dataset
-    odd: int
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.of, name)
-
-    def __len__(self) -> int:
-        return (len(self.of) + 1 - self.odd) // 2
-
-    def __getitem__(self, i: int) -> Sample:
-        return self.of[2 * i + self.odd]
-
-
-def keep(folder: SearchFolder, found: Found, module: nn.Module, splits: Splits) -> None:
-    """Writes the found network as text, and its weights."""
-    from archdsl.train.weights import SPEC, network_hash, save_weights
-
-    _write_text(folder.found, found.network.to_arch())
-    told = {SPEC: network_hash(found.network), "name": found.network.name, "data": splits.train.name}
-    save_weights(folder.weights, module, {**told, "classes": ",".join(splits.train.classes)})
-
-
-def _write_text(path: Path, text: str) -> None:
-    from archdsl import atomic
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write_text(path, text)
 
 
 def _number(value: float) -> float | None:

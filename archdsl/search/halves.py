@@ -1,0 +1,25 @@
+"""Two halves of a dataset, for weights and architecture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from archdsl.data.dataset import Dataset, Sample
+
+
+@dataclass(frozen=True, eq=False)
+class Half:
+    """Every other sample of a dataset: those of even numbers, or of odd ones."""
+
+    of: Dataset
+    odd: int
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.of, name)
+
+    def __len__(self) -> int:
+        return (len(self.of) + 1 - self.odd) // 2
+
+    def __getitem__(self, i: int) -> Sample:
+        return self.of[2 * i + self.odd]

@@ -1,0 +1,28 @@
+"""What a search tells while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from archdsl.search.found import Found
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What happened: after a step, or, where `found` is there, after an epoch."""
+
+    step: int
+    steps: int
+    epoch: int
+    epochs: int
+    loss: float
+    task: float
+    costs: Mapping[str, float]
+    depths: Mapping[str, float] = field(default_factory=dict)
+    """The mean depth by gate."""
+    miou: float | None = None
+    found: Found | None = None
+
+
+Report = Callable[[Progress], None]
