@@ -224,6 +224,7 @@ def _define(ev: Evaluator, target: Any, key: tuple[Any, ...] | None, value: Any,
             "ARCH203",
             f"`{text}` is defined twice",
             target,
+            help="entries are those of all rounds: give this one its own subscript, or move it into a cell",
             secondary=(Label(first, "first defined here"),) if first else (),
         )
     family.entries[key] = value

@@ -121,3 +121,10 @@ def test_a_number_where_a_list_belongs_is_refused():
     with pytest.raises(SpecError) as error:
         archdsl.load("deep.arch", text=LISTED).space(depths=3)
     assert error.value.diagnostics[0].code == "ARCH208"
+
+
+def test_an_entry_defined_again_in_a_later_round_is_told_to_have_the_round_in_its_subscript() -> None:
+    (error,) = findings(network("  stage s for i in 1..2 { x[0] = image -> relu }\n  output y = x[0]"))
+    assert error.code == "ARCH203"
+    assert error.help is not None
+    assert "of all rounds" in error.help
