@@ -267,7 +267,28 @@ def gate(g: Growing) -> None:
         )
         g.define(before)
     if g.chance(15):
-        g.define(f"{x}[{at} + 1]" + ("?" if g.chance(70) else ""))
+        beyond(g, x, at)
+
+
+def beyond(g: Growing, x: str, at: str) -> None:
+    """An entry that the last outcome lacks.
+
+    Where it is marked only sets read it: its sizes, asked for where it is missing, are those it has
+    elsewhere in a space and nothing in a network by itself.
+    """
+    if g.chance(30):
+        g.define(f"{x}[{at} + 1]")
+        return
+    name = g.name("m")
+    g.lines.append(f"{name} = {x}[{at} + 1]?")
+    form = g.one(
+        [
+            "add({{a: {m}, b: {x}[0]}})",
+            "concat({{a: {m} -> relu, b: {x}[{at}]}})",
+            "add({{b: {x}[0], a: {m}}})",
+        ]
+    )
+    g.define(form.format(m=name, x=x, at=at))
 
 
 def lattice(g: Growing) -> None:
