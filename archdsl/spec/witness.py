@@ -200,6 +200,8 @@ class Witnesses:
         needing = {wanted}
         for name, item in self.found.graph.nodes.items():
             if isinstance(item, Mux):
+                if needing.isdisjoint(item.inputs):
+                    continue
                 sources = self._sources(item, possible, outcomes)
                 if sources and all(source in needing for source in sources):
                     needing.add(name)
