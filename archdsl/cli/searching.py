@@ -156,30 +156,32 @@ def _manifest(
     import hashlib
 
     from archdsl.ir.text import dump
-    from archdsl.train.recording import manifest
+    from archdsl.train.recording import described, manifest
 
-    data = {
-        "name": splits.train.name, "classes": list(splits.train.classes),
-        "training images": len(splits.train), "validation images": len(splits.val),
-        "training sha256": splits.train.fingerprint(), "validation sha256": splits.val.fingerprint(),
-    }  # fmt: skip
     settings = {**plan.settings(), "space settings": {k: str(v) for k, v in space.settings.items()}}
     if asked.table is not None:
         settings["latency table sha256"] = hashlib.sha256(asked.table.read_bytes()).hexdigest()
     return manifest(
         "search", name=plan.name, spec=program.unit.source.text,
-        spec_sha256=hashlib.sha256(dump(space.graph).encode()).hexdigest(), data=data, settings=settings,
+        spec_sha256=hashlib.sha256(dump(space.graph).encode()).hexdigest(),
+        data=described(splits), settings=settings,
         seed=asked.seed, device=str(here.device), command=["archdsl", *sys.argv[1:]],
     )  # fmt: skip
 
 
 def _folder(path: Path, manifest: Manifest, program: Program, asked: Asked, here: Processes) -> Any:
-    from archdsl.search.folder import SearchFolder, resume, start
+    from archdsl.search.folder import SearchFolder
 
-    if here.is_first:
-        resume(path, manifest) if asked.goes_on else start(path, manifest, program.unit)
+    folder = SearchFolder(path)
+    if here.is_first and asked.goes_on:
+        folder.resume("search", manifest)
+    elif here.is_first:
+        folder.demand_new()
+        folder.copy_specs(program.unit)
+        path.mkdir(parents=True, exist_ok=True)
+        folder.start(manifest)
     here.wait()
-    return SearchFolder(path)
+    return folder
 
 
 def _say_start(search: Search) -> None:

@@ -126,30 +126,28 @@ def _manifest(
 ) -> Manifest:
     from dataclasses import asdict
 
-    from archdsl.train.recording import manifest
+    from archdsl.train.recording import described, manifest
     from archdsl.train.weights import network_hash, network_text
 
-    data = {
-        "name": splits.train.name, "classes": list(splits.train.classes),
-        "training images": len(splits.train), "validation images": len(splits.val),
-        "training sha256": splits.train.fingerprint(), "validation sha256": splits.val.fingerprint(),
-    }  # fmt: skip
     settings = {**asdict(recipe), **chosen}
     del settings["seed"]  # the manifest has a place of its own for it
     return manifest(
-        "train", name=network.name, spec=network_text(network), spec_sha256=network_hash(network), data=data,
-        settings=settings, seed=recipe.seed, device=str(here.device),
+        "train", name=network.name, spec=network_text(network), spec_sha256=network_hash(network),
+        data=described(splits), settings=settings, seed=recipe.seed, device=str(here.device),
         command=["archdsl", *sys.argv[1:]],
     )  # fmt: skip
 
 
 def _folder(place: Place, manifest: Manifest, here: Processes) -> RunFolder:
-    from archdsl.train.run_folder import RunFolder, resume, start
+    from archdsl.train.run_folder import FREE, RunFolder
 
-    if here.is_first:
-        (resume if place.goes_on else start)(place.folder, manifest)
+    folder = RunFolder(place.folder)
+    if here.is_first and place.goes_on:
+        folder.resume("train", manifest, FREE)
+    elif here.is_first:
+        folder.start(manifest)
     here.wait()
-    return RunFolder(place.folder)
+    return folder
 
 
 def _metadata(network: Network, splits: Splits, licence: str) -> dict[str, str]:

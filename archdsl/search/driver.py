@@ -124,7 +124,7 @@ class Search:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            raise SpecError([explain_memory(error, self._last_good())]) from error
+            raise SpecError([explain_memory(error, self.keeper.newest())]) from error
         return self.finish()
 
     def _ahead(self) -> Iterator[tuple[int, Batch]]:
@@ -177,7 +177,7 @@ class Search:
         mean, task_mean = (both / self.processes.world).tolist()
         demand_finite(
             mean, self.step + 1, self.net,
-            lambda: self._logits(batch.images_B3HW.to(self.processes.device), draw), self._last_good(),
+            lambda: self._logits(batch.images_B3HW.to(self.processes.device), draw), self.keeper.newest(),
         )  # fmt: skip
         return mean, task_mean
 
@@ -322,7 +322,7 @@ class Search:
         """Writes a checkpoint, by the first process; refuses to keep weights that are no numbers."""
         bad = bad_parameter(self.net) or bad_parameter(self.architecture)
         if bad is not None:
-            raise Diverged(self.step, bad, self._last_good())
+            raise Diverged(self.step, bad, self.keeper.newest())
         if self.journal is None:
             return self.keeper.path(self.step)
         self.journal.sync()
@@ -335,10 +335,6 @@ class Search:
             "journal": len(self.journal),
         }
         return self.keeper.save(self.step, state)
-
-    def _last_good(self) -> Path | None:
-        steps = self.keeper.steps()
-        return self.keeper.path(steps[0]) if steps else None
 
 
 def _number(value: float) -> float | None:

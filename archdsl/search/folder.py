@@ -8,35 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archdsl import atomic
-from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.lang.loader import Unit
 from archdsl.resources import specs_folder
-from archdsl.train.checkpoints import Keeper
-from archdsl.train.recording import Manifest, differences, read_manifest, refuse_differences
+from archdsl.train.run_folder import Folder
 
 
 @dataclass(frozen=True)
-class SearchFolder:
+class SearchFolder(Folder):
     """Paths of a search."""
-
-    path: Path
-
-    @property
-    def manifest(self) -> Path:
-        return self.path / "manifest.json"
-
-    @property
-    def journal(self) -> Path:
-        return self.path / "journal.jsonl"
-
-    @property
-    def checkpoints(self) -> Keeper:
-        return Keeper(self.path / "checkpoints")
-
-    @property
-    def events(self) -> Path:
-        """Where TensorBoard finds its metrics."""
-        return self.path / "events"
 
     @property
     def found(self) -> Path:
@@ -56,33 +35,12 @@ class SearchFolder:
         """The network that the search would have found after an epoch, counted from 1."""
         return self.path / f"found-{epoch:04d}.arch"
 
-
-def start(path: Path, manifest: Manifest, unit: Unit) -> SearchFolder:
-    """A folder for a new search, with copies of its specs, so that what is found can be read from it.
-
-    Raises SpecError (ARCH919) where there is a run in it already.
-    """
-    folder = SearchFolder(path)
-    if folder.manifest.exists():
-        help = f"go on with it: --resume {path}; or start another one elsewhere: --out DIR"
-        raise SpecError([Diagnostic("ARCH919", f"{path} holds a run already", help=help)])
-    root = unit.path.parent
-    for other in _units(unit):
-        if not _ships(other.path):
-            atomic.write_text(_made(path / os.path.relpath(other.path, root)), other.source.text)
-    manifest.write(_made(folder.manifest))
-    return folder
-
-
-def resume(path: Path, manifest: Manifest) -> SearchFolder:
-    """The folder of a search that goes on.
-
-    Raises SpecError: ARCH911 where there is none, ARCH912 where it is of another spec, other data or other
-    settings.
-    """
-    folder = SearchFolder(path)
-    refuse_differences(path, differences(read_manifest(folder.manifest, "search"), manifest))
-    return folder
+    def copy_specs(self, unit: Unit) -> None:
+        """Copies a spec and what it imports, so that what is found can be read from here."""
+        root = unit.path.parent
+        for other in _units(unit):
+            if not _ships(other.path):
+                atomic.write_text(_made(self.path / os.path.relpath(other.path, root)), other.source.text)
 
 
 def _units(unit: Unit) -> Iterator[Unit]:

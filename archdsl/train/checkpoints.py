@@ -111,6 +111,11 @@ class Keeper:
         found = (_NAME.fullmatch(path.name) for path in self.folder.iterdir())
         return sorted((int(match[1]) for match in found if match), reverse=True)
 
+    def newest(self) -> Path | None:
+        """The file of the newest checkpoint, which was whole when it was written."""
+        steps = self.steps()
+        return self.path(steps[0]) if steps else None
+
     def path(self, step: int) -> Path:
         """Where the checkpoint of a step is."""
         return self.folder / f"step-{step:09d}.pt"

@@ -87,7 +87,7 @@ class Training:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            raise SpecError([explain_memory(error, self._last_good())]) from error
+            raise SpecError([explain_memory(error, self.keeper.newest())]) from error
         finally:
             if self.journal is not None:
                 self.journal.close()
@@ -108,7 +108,7 @@ class Training:
         self.optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(self.scaler.scale(loss))
         mean, stopping = self._together(loss.detach(), stop)
-        demand_finite(mean, step + 1, self.module, lambda: self._loss(batch), self._last_good())
+        demand_finite(mean, step + 1, self.module, lambda: self._loss(batch), self.keeper.newest())
         self.processes.mean_gradients(self.module.parameters())
         self.scaler.step(self.optimiser)
         self.scaler.update()
@@ -190,7 +190,7 @@ class Training:
         """Writes a checkpoint, by the first process; refuses to keep weights that are no numbers."""
         bad = bad_parameter(self.module)
         if bad is not None:
-            raise Diverged(self.step, bad, self._last_good())
+            raise Diverged(self.step, bad, self.keeper.newest())
         if self.journal is None:
             return self.keeper.path(self.step)
         self.journal.sync()
@@ -213,10 +213,6 @@ class Training:
         self.optimiser.load_state_dict(state["optimiser"])
         self.scaler.load_state_dict(state["scaler"])
         self.best = state["best"]
-
-    def _last_good(self) -> Path | None:
-        steps = self.keeper.steps()
-        return self.keeper.path(steps[0]) if steps else None
 
 
 def _plain(confusion: Confusion) -> tuple[float, tuple[float | None, ...]]:

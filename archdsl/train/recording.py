@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from archdsl import atomic
+from archdsl.data.dataset import Splits
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.train.checkpoints import room_for
 
@@ -131,6 +132,16 @@ def manifest(
         versions={"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},
         machine=platform.platform(),
     )
+
+
+def described(splits: Splits) -> dict[str, Any]:
+    """What a manifest says of data: names, counts, and fingerprints, by which it is known again."""
+    train, val = splits.train, splits.val
+    return {
+        "name": train.name, "classes": list(train.classes),
+        "training images": len(train), "validation images": len(val),
+        "training sha256": train.fingerprint(), "validation sha256": val.fingerprint(),
+    }  # fmt: skip
 
 
 def read_manifest(path: Path, kind: str) -> Manifest:

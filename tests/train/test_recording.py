@@ -10,7 +10,7 @@ import small
 
 from archdsl.diagnostics import SpecError
 from archdsl.train.recording import Journal, Manifest, manifest, read_manifest, read_records
-from archdsl.train.run_folder import resume, start
+from archdsl.train.run_folder import FREE, RunFolder
 
 RECORDS = [{"step": 1, "loss": 0.1}, {"step": 2, "name": "größer"}, {"step": 3, "miou": None}]
 
@@ -102,8 +102,10 @@ def test_a_run_of_another_kind_is_not_gone_on_with(tmp_path: Path):
 
 
 def test_a_run_goes_on_in_its_folder_whatever_machine_it_is_on(tmp_path: Path):
-    start(tmp_path, made())
-    assert resume(tmp_path, made(device="cuda:0", command=["archdsl", "train", "--resume"])).path == tmp_path
+    RunFolder(tmp_path).start(made())
+    elsewhere = made(device="cuda:0", command=["archdsl", "train", "--resume"])
+    RunFolder(tmp_path).resume("train", elsewhere, FREE)
+    assert RunFolder(tmp_path).checkpoints.latest() is None
 
 
 @pytest.mark.parametrize(
@@ -116,13 +118,13 @@ def test_a_run_goes_on_in_its_folder_whatever_machine_it_is_on(tmp_path: Path):
     ],
 )
 def test_a_run_of_something_else_is_refused_with_what_differs(change: dict, said: str, tmp_path: Path):
-    start(tmp_path, made())
+    RunFolder(tmp_path).start(made())
     with pytest.raises(SpecError, match="ARCH912") as caught:
-        resume(tmp_path, made(**change))
+        RunFolder(tmp_path).resume("train", made(**change), FREE)
     assert str(caught.value.diagnostics[0].help).startswith(said)
 
 
 def test_a_folder_with_a_run_takes_no_other(tmp_path: Path):
-    start(tmp_path, made())
+    RunFolder(tmp_path).start(made())
     with pytest.raises(SpecError, match="ARCH919"):
-        start(tmp_path, made())
+        RunFolder(tmp_path).start(made())
