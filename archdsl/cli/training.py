@@ -64,7 +64,10 @@ def run_training(
     if here.is_first:
         _say_start(network, training)
     try:
-        return _run(training, place)
+        code = _run(training, place)
+        if here.is_first:
+            _write_page(training, network)
+        return code
     finally:
         here.stop()
 
@@ -90,6 +93,16 @@ def _run(training: Training, place: Place) -> int:
             f"best mIoU {best:.4f} on {training.splits.val.name}; wrote {training.folder.best_weights}"
         )
     return 0
+
+
+def _write_page(training: Training, network: Network) -> None:
+    """Writes report.html into the folder of a run."""
+    from archdsl import atomic
+    from archdsl.cli.tables import layers_text
+    from archdsl.report.train_page import train_page
+
+    page = train_page(training.folder.path, layers_text(network.graph))
+    atomic.write_text(training.folder.report, page)
 
 
 def _recipe(given: Mapping[str, Any], module: nn.Module) -> Recipe:

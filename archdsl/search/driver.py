@@ -70,7 +70,9 @@ class Search:
     def _batches(self) -> tuple[Batches, Batches]:
         """Batches for the weights and for the architecture: the same, or of a half of the data each."""
         height, width = self.crop
-        change = Augmentation((height, width), self.plan.data_settings.get("scale", (0.75, 1.5)))
+        settings = self.plan.data_settings
+        scale, flip = settings.get("scale", (0.75, 1.5)), settings.get("flip", True)
+        change = Augmentation((height, width), scale, flip)
         train: tuple[Dataset, Dataset] = (self.splits.train, self.splits.train)
         if self.plan.order == 1:
             train = Half(self.splits.train, 0), Half(self.splits.train, 1)
@@ -148,6 +150,8 @@ class Search:
     # ------------------------------------------------------------ one step
 
     def _step(self, step: int, batch: Batch) -> Progress:
+        # What is random in layers depends on the step alone, so that a resumed search draws the same.
+        torch.manual_seed((self.seed * 1_000_003 + step) * self.processes.world + self.processes.rank)
         epoch = step // self.batches.steps_per_epoch
         for group in self.by_weights.param_groups:
             group["lr"] = rate(self.plan.parameters, step / self.steps)

@@ -27,10 +27,6 @@ class SearchFolder(Folder):
         """Weights of the found network, inherited from the supernet."""
         return self.path / "best.safetensors"
 
-    @property
-    def report(self) -> Path:
-        return self.path / "report.html"
-
     def after_epoch(self, epoch: int) -> Path:
         """The network that the search would have found after an epoch, counted from 1."""
         return self.path / f"found-{epoch:04d}.arch"

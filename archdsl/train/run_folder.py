@@ -35,6 +35,11 @@ class Folder:
         return self.path / "events"
 
     @property
+    def report(self) -> Path:
+        """The page about the run."""
+        return self.path / "report.html"
+
+    @property
     def checkpoints(self) -> Keeper:
         return Keeper(self.path / "checkpoints")
 

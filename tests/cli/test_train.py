@@ -74,6 +74,7 @@ def test_a_run_tells_of_epochs_and_scores_in_lines(capsys):
     ]  # fmt: skip
     assert sum("mIoU" in line for line in lines) == 4
     assert lines[-1].endswith("wrote run/weights.safetensors")
+    assert "mIoU" in Path("run/report.html").read_text("utf-8")
 
 
 def test_a_run_writes_down_what_it_was_started_with(trained: Path):
