@@ -10,7 +10,7 @@ met = costs.exact(requirement, outcomes)                                      # 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from archdsl.devices.requirement import same_device
 from archdsl.devices.table import Table
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.passes.closed_form import Entangled
+from archdsl.passes.diagram_expectation import DiagramExpectation, diagram_expectation
 from archdsl.passes.expected import Expected
 from archdsl.passes.pricing import MACS, PARAMS, Price
 from archdsl.passes.space_cost import SpaceCost, random_outcomes
@@ -134,21 +135,23 @@ class _Latency:
         return ms
 
     @cached_property
-    def expected(self) -> Expected:
-        """The expectation, without `fixed_ms`.
+    def expected(self) -> DiagramExpectation:
+        """The expectation, without `fixed_ms`; approximate where `diagram_expectation` is.
 
-        Where what ops share makes it too large, each of them counts it: that is a few per cent too much.
-        Raises SpecError (ARCH824) where some network of the space lacks a row.
+        Raises SpecError: ARCH824 where some network of the space lacks a row, ARCH828 without closed form.
         """
         try:
-            found = self.cost.expected(self.by.price)
-        except Entangled:
-            found = _expected(self.cost, replace(self.by.price, shared_once=False))
+            found = diagram_expectation(self.by.graph, self.by.price)
+        except Entangled as error:
+            raise _no_expectation(self.cost, self.by.price, error) from error
         if self.by.missing and self._some_network_lacks():
             raise missing_rows(sorted(self.by.missing))
         return found
 
     def _some_network_lacks(self) -> bool:
+        lacking = diagram_expectation(self.by.graph, self.by.lacking)
+        if lacking.exact or lacking.of() == 0:
+            return lacking.of() > 0
         drawn = random_outcomes(self.cost.graph, _CHECKED)
         return bool(self.cost.pricer(self.by.lacking).many(drawn).any())
 
@@ -157,9 +160,13 @@ def _expected(cost: SpaceCost, price: Price) -> Expected:
     try:
         return cost.expected(price)
     except Entangled as error:
-        headline = f"`{cost.graph.name}` has no expected {price.name}: {error}"
-        help = "take a strategy that draws networks: evolution, random, reinforce, ppo"
-        raise SpecError([Diagnostic("ARCH828", headline, help=help)]) from error
+        raise _no_expectation(cost, price, error) from error
+
+
+def _no_expectation(cost: SpaceCost, price: Price, error: Entangled) -> SpecError:
+    headline = f"`{cost.graph.name}` has no expected {price.name}: {error}"
+    help = "take a strategy that draws networks: evolution, random, reinforce, ppo"
+    return SpecError([Diagnostic("ARCH828", headline, help=help)])
 
 
 def _no_table(term: Term, tables: Sequence[Table], fitting: int) -> SpecError:

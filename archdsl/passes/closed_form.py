@@ -11,6 +11,7 @@ small table, and a space is written as a few hundred of them; a space where even
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -30,6 +31,19 @@ MOST_VALUES = 256
 """Values of an auxiliary variable."""
 MOST_DIAGRAM_NODES = 1_500_000
 _SLOTS = 1 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Cells of tables above which functions are cut, and that none may exceed; nodes of all diagrams."""
+
+    cut_above: float = CUT_ABOVE
+    most_cells: float = MOST_CELLS
+    diagram_nodes: int = MOST_DIAGRAM_NODES
+
+
+UNCUT = Limits(math.inf, math.inf, 500_000)
+"""For what needs diagrams only, and no tables: no function is cut."""
 
 
 class Applied(NamedTuple):
@@ -81,7 +95,7 @@ class ClosedForm:
     (`Context`, None where it is not defined), `applied` how it is applied (`Applied`, None where it does
     nothing or is not defined), `selectors` what each mux looks at.  `variables` maps levels to the
     paths of decisions; the other variables are `auxiliaries`, each after those that it is a function of.
-    `cutter` makes more of them.
+    `cutter` makes more of them, within `limits`.
     """
 
     graph: Graph
@@ -92,16 +106,17 @@ class ClosedForm:
     applied: Mapping[str, int]
     selectors: Mapping[str, int]
     cutter: Cutter
+    limits: Limits
 
     @property
     def auxiliaries(self) -> Sequence[Auxiliary]:
         return self.cutter.auxiliaries
 
 
-def closed_form(graph: Graph) -> ClosedForm:
+def closed_form(graph: Graph, limits: Limits = Limits()) -> ClosedForm:
     """The closed form of a space, or of a network.  Raises Entangled."""
     try:
-        return _Analysis(graph).run()
+        return _Analysis(graph, limits).run()
     except TooLarge as error:
         raise Entangled(f"its closed form takes more than {error}") from error
 
@@ -134,9 +149,9 @@ class Cutter:
 
 
 class _Analysis:
-    def __init__(self, graph: Graph):
-        self.graph = graph
-        self.d = Diagrams(MOST_DIAGRAM_NODES)
+    def __init__(self, graph: Graph, limits: Limits):
+        self.graph, self.limits = graph, limits
+        self.d = Diagrams(limits.diagram_nodes)
         self.primitives = ops.primitives()
         self.place = {name: n for n, name in enumerate(graph.nodes)}
         self.levels = _levels(graph, self.place)
@@ -156,7 +171,15 @@ class _Analysis:
         applied = {name: self.d.map(lambda c: c and c.applied, root) for name, root in self.context.items()}
         paths = {level: path for path, level in self.levels.items()}
         return ClosedForm(
-            self.graph, self.d, paths, self.live, self.context, applied, self.selectors, self.cutter
+            self.graph,
+            self.d,
+            paths,
+            self.live,
+            self.context,
+            applied,
+            self.selectors,
+            self.cutter,
+            self.limits,
         )
 
     def _above(self, name: str) -> int:
@@ -164,7 +187,7 @@ class _Analysis:
         return (len(self.place) - self.place.get(name, -1)) * _SLOTS
 
     def _small(self, root: int, name: str, above: int) -> int:
-        return self.cutter.cut(root, name, above) if self.d.cells(root) > CUT_ABOVE else root
+        return self.cutter.cut(root, name, above) if self.d.cells(root) > self.limits.cut_above else root
 
     # ------------------------------------------------------------ what tensors are
 
@@ -208,7 +231,7 @@ class _Analysis:
     def _fit(self, names: Iterable[str], reader: str) -> None:
         """Cuts the largest of these tensors until a table over all of them is not too large."""
         read = list(dict.fromkeys(names))
-        while self._joint([self.state[n] for n in read]) > MOST_CELLS:
+        while self._joint([self.state[n] for n in read]) > self.limits.most_cells:
             largest = max(read, key=lambda n: self.d.cells(self.state[n]))
             root = self.state[largest]
             if len(self.d.classes(root)) <= 1:
@@ -247,14 +270,14 @@ class _Analysis:
         self.live = found
 
     def _both(self, here: int, condition: int, name: str) -> int:
-        if self._joint((here, condition)) > MOST_CELLS:
+        if self._joint((here, condition)) > self.limits.most_cells:
             here = self.cutter.cut(here, f"{name} lives", self._above(name))
-        if self._joint((here, condition)) > MOST_CELLS:
+        if self._joint((here, condition)) > self.limits.most_cells:
             raise Entangled(f"what `{name}` reads depends on too much at once")
         return self.d.both(here, condition)
 
     def _either(self, a: int, b: int, name: str) -> int:
-        if self._joint((a, b)) > MOST_CELLS:
+        if self._joint((a, b)) > self.limits.most_cells:
             above = self._above(name)
             a, b = (
                 self.cutter.cut(r, f"{name} lives", above) if len(self.d.classes(r)) > 1 else r

@@ -16,6 +16,7 @@ import numpy as np
 
 from archdsl.passes.closed_form import Entangled
 from archdsl.passes.factoring import factored
+from archdsl.passes.probabilities import numbers, tensors
 from archdsl.passes.tables import Classes, Table, Tables, common, gathered, rows_of, size
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Expected:
         `probabilities` maps paths to vectors over the outcomes of a decision, which sum to 1; decisions
         that are left out are uniform.  Raises ValueError for paths and lengths that do not fit.
         """
-        given = self._vectors(probabilities or {}, lambda v: np.asarray(v, dtype=float), np.full)
+        given = numbers(self.decisions, self.sizes, probabilities or {})
         return float(self._run(given, _take, np.asarray))
 
     def torch(self, probabilities: Mapping[str, torch.Tensor]) -> torch.Tensor:
@@ -55,33 +56,17 @@ class Expected:
         """
         import torch
 
-        like = next(iter(probabilities.values()), torch.zeros(0))
+        device = next(iter(probabilities.values()), torch.zeros(0)).device
 
         def tensor(cells: Any) -> torch.Tensor:
-            return torch.as_tensor(cells, dtype=torch.float64, device=like.device)
+            return torch.as_tensor(cells, dtype=torch.float64, device=device)
 
         def take(array: torch.Tensor, rows: Any, axis: int) -> torch.Tensor:
-            return array.index_select(axis, torch.as_tensor(rows, device=like.device))
+            return array.index_select(axis, torch.as_tensor(rows, device=device))
 
-        given = self._vectors(
-            probabilities, lambda v: v.to(torch.float64), lambda n, p: tensor(np.full(n, p))
-        )
+        given = tensors(self.decisions, self.sizes, probabilities)
         result: torch.Tensor = self._run(given, take, tensor)
         return result
-
-    def _vectors(
-        self, probabilities: Mapping[str, Any], made: Callable[[Any], Array], uniform: Callable[..., Array]
-    ) -> list[Array]:
-        unknown = [path for path in probabilities if path not in self.decisions]
-        if unknown:
-            raise ValueError(f"there is no decision {unknown[0]}")
-        vectors = []
-        for path, outcomes in zip(self.decisions, self.sizes, strict=True):
-            vector = made(probabilities[path]) if path in probabilities else uniform(outcomes, 1 / outcomes)
-            if tuple(vector.shape) != (outcomes,):
-                raise ValueError(f"{path} has {outcomes} outcomes, and not {tuple(vector.shape)}")
-            vectors.append(vector)
-        return vectors
 
     def _run(self, given: list[Array], take: Callable[..., Array], constant: Callable[..., Array]) -> Array:
         run = _Run(given, {}, take, constant)

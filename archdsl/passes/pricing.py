@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from archdsl import ops
 from archdsl.ir import Graph, Node
-from archdsl.passes.closed_form import MOST_CELLS, Applied, ClosedForm, Entangled, joint_cells
+from archdsl.passes.closed_form import Applied, ClosedForm, Entangled, joint_cells
 from archdsl.passes.decision_diagrams import TooLarge
 from archdsl.passes.memory import BYTES
 from archdsl.passes.shapes import FixedShape, infer
@@ -97,8 +97,13 @@ def pieces(nodes: Iterable[Node]) -> dict[str, list[Node]]:
 
 def price_tables(closed: ClosedForm, price: Price) -> Tables:
     """The tables of a price over a space.  Raises Entangled, after which the closed form is used up."""
+    return _tables(closed, price_functions(closed, price))
+
+
+def price_functions(closed: ClosedForm, price: Price) -> list[int]:
+    """The roots of functions whose sum is the price; raises as `price_tables`."""
     try:
-        return _tables(closed, _terms(closed, price))
+        return list(_terms(closed, price))
     except TooLarge as error:
         raise Entangled(f"the tables of {price.name} take more than {error}") from error
 
@@ -188,7 +193,7 @@ def _where(closed: ClosedForm, live: int, cost: int, name: str) -> int:
     d = closed.diagrams
     if live == d.true:
         return cost
-    if joint_cells(d, (live, cost)) > MOST_CELLS:
+    if joint_cells(d, (live, cost)) > closed.limits.most_cells:
         live = closed.cutter.cut(live, f"{name} lives", d.level[live])
     return d.map(lambda here, price: price if here else 0, live, cost)
 
@@ -199,10 +204,10 @@ def _of_piece(closed: ClosedForm, members: list[Node], price: Price, computed: M
     parts = []
     for node in members:
         live, applied = computed[node.name], closed.applied[node.name]
-        if joint_cells(d, (live, applied)) > MOST_CELLS:
+        if joint_cells(d, (live, applied)) > closed.limits.most_cells:
             live = closed.cutter.cut(live, f"{node.name} lives", d.level[live])
         parts.append(d.map(lambda here, a: a if here else None, live, applied))
-    if joint_cells(d, parts) > MOST_CELLS:
+    if joint_cells(d, parts) > closed.limits.most_cells:
         parts = [closed.cutter.cut(p, n.name, d.level[p]) for p, n in zip(parts, members, strict=True)]
     needed = _always_made(closed, members) if computed is closed.live else set()
     joint = d.leaf(())

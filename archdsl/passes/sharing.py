@@ -11,7 +11,7 @@ from typing import Any
 
 from archdsl import ops
 from archdsl.ir import Mux, Node
-from archdsl.passes.closed_form import MOST_CELLS, ClosedForm, Context, choose, joint_cells
+from archdsl.passes.closed_form import ClosedForm, Context, choose, joint_cells
 
 
 def computed_nodes(closed: ClosedForm, across_ops: bool = True) -> dict[str, int]:
@@ -61,7 +61,7 @@ def without(closed: ClosedForm, live: int, again: int, name: str) -> int:
 def _fitting(closed: ClosedForm, roots: Iterable[int], name: str) -> list[int]:
     """The functions, cut to variables of their own where a table over all of them were too large."""
     d, fitting = closed.diagrams, list(roots)
-    while joint_cells(d, fitting) > MOST_CELLS:
+    while joint_cells(d, fitting) > closed.limits.most_cells:
         n = max(range(len(fitting)), key=lambda n: d.cells(fitting[n]))
         cut = closed.cutter.cut(fitting[n], name, d.level[fitting[n]])
         if cut == fitting[n]:

@@ -1,0 +1,49 @@
+"""Probabilities of outcomes by decision, as they are given to expectations, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+
+
+def numbers(
+    decisions: Sequence[str], sizes: Sequence[int], given: Mapping[str, Any]
+) -> list[NDArray[np.float64]]:
+    """One vector a decision, uniform where none is given.  Raises ValueError for what does not fit."""
+    _check(decisions, sizes, given)
+    return [
+        np.asarray(given[path], dtype=float) if path in given else np.full(size, 1 / size)
+        for path, size in zip(decisions, sizes, strict=True)
+    ]
+
+
+def tensors(
+    decisions: Sequence[str], sizes: Sequence[int], given: Mapping[str, torch.Tensor]
+) -> list[torch.Tensor]:
+    """The same of float64, on the device of what is given."""
+    import torch
+
+    _check(decisions, sizes, given)
+    like = next(iter(given.values()), torch.zeros(0))
+    return [
+        given[path].to(torch.float64)
+        if path in given
+        else torch.full((size,), 1 / size, dtype=torch.float64, device=like.device)
+        for path, size in zip(decisions, sizes, strict=True)
+    ]
+
+
+def _check(decisions: Sequence[str], sizes: Sequence[int], given: Mapping[str, Any]) -> None:
+    size = dict(zip(decisions, sizes, strict=True))
+    for path, vector in given.items():
+        if path not in size:
+            raise ValueError(f"there is no decision {path}")
+        shape = tuple(np.shape(vector))
+        if shape != (size[path],):
+            raise ValueError(f"{path} has {size[path]} outcomes, and not {shape}")
