@@ -125,9 +125,10 @@ def test_a_page_stands_alone_and_has_pictures(spec, tmp_path: Path):
 
 
 def test_what_a_space_is_too_entangled_for_is_said(tiny, capsys, monkeypatch):
-    from archdsl.passes import closed_form
+    from archdsl.passes import space_cost
+    from archdsl.passes.closed_form import Limits, closed_form
 
-    monkeypatch.setattr(closed_form, "MOST_DIAGRAM_NODES", 12)
+    monkeypatch.setattr(space_cost, "closed_form", lambda graph: closed_form(graph, Limits(diagram_nodes=12)))
     assert run(["cost", tiny, "--name", "Tiny", "--samples", "20"]) == 0
     text = capsys.readouterr().out
     assert "No closed form" in text
