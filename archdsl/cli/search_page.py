@@ -15,10 +15,8 @@ def write_report(search: Search) -> None:
     from archdsl.backends.diagram import svg
     from archdsl.cli.tables import layers_text
     from archdsl.report.search_page import search_page
-    from archdsl.search.found import derive
 
-    chances = {path: p.detach().cpu() for path, p in search.architecture.probabilities().items()}
-    found = derive(search.space, chances, search.seed)
+    found = search.likeliest()
     graph = found.network.graph
     dataset = search.splits.val
     legend = list(zip(dataset.classes, dataset.colours, strict=True))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archdsl.cli.train_text import duration
+from archdsl.report.duration import duration
 
 if TYPE_CHECKING:
     from archdsl.search.found import Found

@@ -185,7 +185,7 @@ def _folder(path: Path, manifest: Manifest, program: Program, asked: Asked, here
 
 
 def _say_start(search: Search) -> None:
-    from archdsl.cli.train_text import duration
+    from archdsl.report.duration import duration
     from archdsl.search.trial import trial
 
     plan, splits, world = search.plan, search.splits, search.processes.world

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from archdsl.report.duration import duration
+
 if TYPE_CHECKING:
     from archdsl.train.recipe import Progress
 
@@ -74,12 +76,3 @@ class _Lines:
 def evaluated(now: Progress) -> str:
     """One line about an evaluation."""
     return f"epoch {now.epoch}  mIoU {now.miou:.4f}"
-
-
-def duration(seconds: float) -> str:
-    """`40 s`, `3 min 20 s`, `2 h 5 min`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes_left = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes_left} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -9,7 +9,9 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from math import ceil, floor, isfinite, log10
+from math import isfinite
+
+from archdsl.report.axis import Axis
 
 INK, FAINT, GRID = "#1f2933", "#5f6c7b", "#e3e8ee"
 BLUE, RED, BAND = "#3569a8", "#c2452d", "#dce8f5"
@@ -91,7 +93,7 @@ def histogram(
     edges, counts = binned(values, bins)
     low, high = _span([edges[0], edges[-1], *(at for _, at in marks)])
     height = 300.0
-    x, y = _Axis(low, high, _LEFT, WIDTH - _RIGHT), _Axis(0, max(counts), height - _BOTTOM, _TOP + 22)
+    x, y = Axis(low, high, _LEFT, WIDTH - _RIGHT), Axis(0, max(counts), height - _BOTTOM, _TOP + 22)
     parts = [_heading(title), *_axes(x, y, x_label, "networks", write, whole_y=True)]
     for start, end, count in zip(edges, edges[1:], counts, strict=False):
         if count:
@@ -129,7 +131,7 @@ def scatter(
     ys = [p.y for p in points] + [at[1] for at in path]
     x_range, y_range = (_span(xs), _span(ys)) if band is None else (_span(xs + ys), _span(xs + ys))
     height = 420.0 if band is None else WIDTH * 0.8
-    x, y = _Axis(*x_range, _LEFT, WIDTH - _RIGHT), _Axis(*y_range, height - _BOTTOM, _TOP)
+    x, y = Axis(*x_range, _LEFT, WIDTH - _RIGHT), Axis(*y_range, height - _BOTTOM, _TOP)
     parts = [_heading(title)]
     if band is not None:
         parts.append(_band(x, y, x_range, band))
@@ -216,28 +218,7 @@ def binned(values: Sequence[float], bins: int) -> tuple[list[float], list[int]]:
     return [low + width * n for n in range(bins)] + [high], counts
 
 
-@dataclass(frozen=True)
-class _Axis:
-    """A scale from values to places in the picture."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def __call__(self, value: float) -> float:
-        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
-
-    def ticks(self, about: int, whole: bool = False) -> list[float]:
-        """Round numbers within the axis."""
-        step = (self.high - self.low) / about
-        magnitude = 10.0 ** floor(log10(step))
-        step = next(m * magnitude for m in (1, 2, 5, 10) if m * magnitude >= step * 0.999)
-        step = max(1.0, step) if whole else step
-        return [step * n for n in range(ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9) + 1)]
-
-
-def _axes(x: _Axis, y: _Axis, x_label: str, y_label: str, write: Format, whole_y: bool = False) -> list[str]:
+def _axes(x: Axis, y: Axis, x_label: str, y_label: str, write: Format, whole_y: bool = False) -> list[str]:
     parts = []
     for at in y.ticks(6, whole_y):
         parts.append(_line(x.start, y(at), x.end, y(at), GRID))
@@ -253,7 +234,7 @@ def _axes(x: _Axis, y: _Axis, x_label: str, y_label: str, write: Format, whole_y
     return parts
 
 
-def _band(x: _Axis, y: _Axis, both: tuple[float, float], band: float) -> str:
+def _band(x: Axis, y: Axis, both: tuple[float, float], band: float) -> str:
     low, high = both
     corners = [
         (low, low * (1 + band)),

@@ -9,6 +9,7 @@ from math import isfinite
 from statistics import fmean
 
 from archdsl.report import svg
+from archdsl.report.axis import Axis
 from archdsl.report.charts import Format, short
 
 WIDTH, HEIGHT = 560.0, 300.0
@@ -55,8 +56,8 @@ def curves(
     if not all(isfinite(value) for row in rows for at in row.points for value in at):
         raise ValueError("a value that is not finite cannot be drawn")
     right = 16 + svg.LETTER * max((len(_named(row)) for row in rows if row.named), default=0)
-    x = svg.Axis(*_x_range(rows), _LEFT, WIDTH - min(right, 170.0))
-    y = svg.Axis(*_y_range(rows, low, high), HEIGHT - _BOTTOM, _TOP)
+    x = Axis(*_x_range(rows), _LEFT, WIDTH - min(right, 170.0))
+    y = Axis(*_y_range(rows, low, high), HEIGHT - _BOTTOM, _TOP)
     parts = svg.frame(x, y, (x_label, y_label), (short, format), (True, whole))
     for row in sorted(rows, key=lambda r: not r.faint):
         parts += _drawn(row, x, y, format)
@@ -74,7 +75,7 @@ def _y_range(rows: Sequence[Curve], low: float | None, high: float | None) -> tu
     return svg.span([*values, *(end for end in (low, high) if end is not None)])
 
 
-def _drawn(row: Curve, x: svg.Axis, y: svg.Axis, format: Format) -> list[str]:
+def _drawn(row: Curve, x: Axis, y: Axis, format: Format) -> list[str]:
     colour = _colour(row)
     points = row.points if row.step else thinned(row.points)  # means of steps would be no steps
     places = [(x(a), y(b) + row.shift) for a, b in points]
@@ -104,7 +105,7 @@ def thinned(points: Points, most: int = _MOST) -> Points:
     return [(fmean(at[0] for at in group), fmean(at[1] for at in group)) for group in groups]
 
 
-def _names(rows: Sequence[Curve], y: svg.Axis, left: float) -> list[str]:
+def _names(rows: Sequence[Curve], y: Axis, left: float) -> list[str]:
     """Names beside the ends of the curves, moved apart where they would lie over each other."""
     named = sorted((row for row in rows if row.named), key=lambda row: -row.points[-1][1])
     places = _apart([y(row.points[-1][1]) + row.shift for row in named], y)
@@ -114,7 +115,7 @@ def _names(rows: Sequence[Curve], y: svg.Axis, left: float) -> list[str]:
     ]
 
 
-def _apart(places: Sequence[float], y: svg.Axis, pitch: float = 14.0) -> list[float]:
+def _apart(places: Sequence[float], y: Axis, pitch: float = 14.0) -> list[float]:
     """Places from above to below, moved so that each has its line, and none lies below the axis."""
     made: list[float] = []
     for place in places:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from math import isfinite
 
 from archdsl.report import svg
+from archdsl.report.axis import Axis
 from archdsl.report.charts import FAINT, Format, short
 from archdsl.report.curves import HEIGHT, WIDTH
 
@@ -33,8 +34,8 @@ def journey(
         return svg.nothing(title, WIDTH)
     if not all(isfinite(value) for stop in stops for value in (stop.x, stop.y)):
         raise ValueError("a value that is not finite cannot be drawn")
-    x = svg.Axis(*svg.span([s.x for s in stops]), _LEFT, WIDTH - _RIGHT)
-    y = svg.Axis(*svg.span([s.y for s in stops]), HEIGHT - _BOTTOM, _TOP)
+    x = Axis(*svg.span([s.x for s in stops]), _LEFT, WIDTH - _RIGHT)
+    y = Axis(*svg.span([s.y for s in stops]), HEIGHT - _BOTTOM, _TOP)
     parts = svg.frame(x, y, (x_label, y_label), (format, short))
     places = [(x(s.x), y(s.y)) for s in stops]
     colours = [_colour(n / max(1, len(stops) - 1)) for n in range(len(stops))]

@@ -8,6 +8,7 @@ from pathlib import Path
 from archdsl.report.again import again_html
 from archdsl.report.charts import short
 from archdsl.report.decisions import decision_figures
+from archdsl.report.duration import duration
 from archdsl.report.pictures import Legend, Prediction, predictions_html
 from archdsl.report.records import Recalibrated, Resumed, Run, Start, read_run
 from archdsl.report.search_charts import (
@@ -114,15 +115,6 @@ def _milliseconds(value: float | None) -> str:
 
 def _whole(value: float | None) -> str:
     return "" if value is None else f"{value:,.0f}"
-
-
-def duration(seconds: float) -> str:
-    """A time in the two units that say most: `48 s`, `4 min 51 s`, `2 h 10 min`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _over_time(run: Run) -> str:

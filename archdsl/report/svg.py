@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from math import ceil, floor, log10
 
+from archdsl.report.axis import Axis
 from archdsl.report.charts import FAINT, FONT, GRID, INK, Format
 
 PAPER = "white"
@@ -17,27 +16,6 @@ COLOURS = ("#2563a8", "#b83a26", "#1b7f5c", "#7a4fa3", "#8f6100", "#0b7285")
 """For curves, in this order: told apart by colour-blind eyes, and readable as text on white."""
 LETTER = 6.4
 """Width of a letter at 11 px, for what must be kept apart."""
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A scale from values to places in the picture."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def __call__(self, value: float) -> float:
-        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
-
-    def ticks(self, about: int, whole: bool = False) -> list[float]:
-        """Round numbers within the axis."""
-        step = (self.high - self.low) / about
-        magnitude = 10.0 ** floor(log10(step))
-        step = next(m * magnitude for m in (1, 2, 5, 10) if m * magnitude >= step * 0.999)
-        step = max(1.0, step) if whole else step
-        return [step * n for n in range(ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9) + 1)]
 
 
 def span(values: Sequence[float]) -> tuple[float, float]:

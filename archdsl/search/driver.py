@@ -258,8 +258,7 @@ class Search:
             self._save()
 
     def _epoch(self, epoch: int, report: Report) -> None:
-        chances = {path: p.detach().cpu() for path, p in self.architecture.probabilities().items()}
-        found = derive(self.space, chances, self.seed)
+        chances, found = self.chances(), self.likeliest()
         confusion = score(self.recalibrated(found), self.splits.val, self.processes)
         miou = confusion.mean_iou()
         with torch.no_grad():
@@ -292,6 +291,14 @@ class Search:
     def _gates(self, found: Found) -> dict[str, int]:
         return {path: found.outcomes[path] + 1 for path in sorted(self.gates)}
 
+    def chances(self) -> dict[str, torch.Tensor]:
+        """The probability of each outcome as it is now."""
+        return {path: p.detach().cpu() for path, p in self.architecture.probabilities().items()}
+
+    def likeliest(self) -> Found:
+        """What would be found if the search ended now."""
+        return derive(self.space, self.chances(), self.seed)
+
     def recalibrated(self, found: Found) -> nn.Module:
         """The found network with inherited weights, its running statistics made anew from some batches.
 
@@ -304,8 +311,7 @@ class Search:
 
     def finish(self) -> Found:
         """Writes what was found, its weights, and the last record."""
-        chances = {path: p.detach().cpu() for path, p in self.architecture.probabilities().items()}
-        found = derive(self.space, chances, self.seed)
+        found = self.likeliest()
         module = self.recalibrated(found)
         self._write({"kind": "recalibrated", "batches": self.plan.calibrate})
         miou = score(module, self.splits.val, self.processes).mean_iou()
