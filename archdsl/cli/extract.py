@@ -1,4 +1,4 @@
-"""`archdsl extract`: weights of a network, taken out of the supernet of a search."""
+"""`archdsl extract`: weights of a network, taken out of a run."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ Examples:
   archdsl extract runs/Quick -o best.safetensors
   archdsl extract runs/Quick --network runs/Quick/found-0003.arch -o third.safetensors
   archdsl extract runs/Quick -o best.safetensors --calibrate 16 --data synthetic
+  archdsl extract runs/a --half -o small.safetensors
 """
 
 
@@ -21,26 +22,46 @@ Examples:
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--network", "spec", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A network of the searched space (default: best.arch of the run).",
+    help="Of a search: a network of the space (default: best.arch of the run).",
 )  # fmt: skip
 @click.option(
     "--calibrate", type=click.IntRange(0), default=0, show_default=True, metavar="BATCHES",
     help="Make running statistics anew from so many batches of 8; recorded in the file of weights.",
 )  # fmt: skip
 @click.option("--data", metavar="KIND[:PATH][,K=V]", help="What to calibrate on, as in `train`.")
-def extract(run: Path, output: Path, spec: Path | None, calibrate: int, data: str | None) -> None:
-    """Take a network out of the supernet that a search trained.
+@click.option("--half", is_flag=True, help="As float16, in half the room.")
+def extract(
+    run: Path, output: Path, spec: Path | None, calibrate: int, data: str | None, half: bool
+) -> None:  # fmt: skip
+    """Take the weights of a network out of a run.
 
-    As it is, its logits in evaluation equal those of the supernet's path through it, bit for bit.
+    Of a search: those that the network inherits from the supernet.  As they are, its logits in evaluation
+    equal those of the supernet's path through it, bit for bit.  Of a training: the best ones.
     """
+    from archdsl.train.recording import run_kind
+    from archdsl.train.run_folder import RunFolder
+    from archdsl.train.weights import copy_weights
+
+    if calibrate and data is None:
+        raise click.UsageError("--calibrate takes batches of what --data names")
+    if run_kind(run / "manifest.json") == "search":
+        click.echo(_inherited(run, output, spec, calibrate, data, half))
+        return
+    if spec is not None or calibrate:
+        raise click.UsageError(f"{run} is a training: --network and --calibrate are for searches")
+    name = copy_weights(RunFolder(run).best_weights, output, half).get("name", "a network")
+    click.echo(f"wrote {output}: {name} of {run}")
+
+
+def _inherited(
+    run: Path, output: Path, spec: Path | None, calibrate: int, data: str | None, half: bool
+) -> str:  # fmt: skip
     from archdsl.search.extract import extract as take
     from archdsl.search.extract import recalibrate, supernet_of
     from archdsl.search.folder import SearchFolder
     from archdsl.train.recording import read_manifest
     from archdsl.train.weights import SPEC, network_hash, save_weights
 
-    if calibrate and data is None:
-        raise click.UsageError("--calibrate takes batches of what --data names")
     folder = SearchFolder(run)
     manifest = read_manifest(folder.manifest, "search")
     path = spec or folder.found
@@ -53,9 +74,9 @@ def extract(run: Path, output: Path, spec: Path | None, calibrate: int, data: st
         SPEC: network_hash(network), "name": network.name, "from": manifest.name, "step": str(step),
         "calibrated_batches": str(calibrate), "classes": ",".join(manifest.data["classes"]),
     }  # fmt: skip
-    save_weights(output, module, told)
+    save_weights(output, module, told, half)
     again = f", statistics of {calibrate} batches" if calibrate else ""
-    click.echo(f"wrote {output}: {network.name} after step {step} of {manifest.name}{again}")
+    return f"wrote {output}: {network.name} after step {step} of {manifest.name}{again}"
 
 
 def _batches(data: str, module: object, count: int) -> list:  # type: ignore[type-arg]

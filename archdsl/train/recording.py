@@ -144,19 +144,28 @@ def described(splits: Splits) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def run_kind(path: Path) -> str:
+    """What a manifest is of: "train" or "search".  Raises SpecError (ARCH911) where it is no manifest."""
+    return _manifest(path).format.removeprefix("archdsl/").removesuffix("-run")
+
+
 def read_manifest(path: Path, kind: str) -> Manifest:
     """Reads a manifest.  Raises SpecError (ARCH911) where it is none of a run of this kind."""
+    found = _manifest(path)
+    if found.format != f"archdsl/{kind}-run":
+        raise SpecError([_no_run(path, f"it is of another kind, {found.format}")])
+    return found
+
+
+def _manifest(path: Path) -> Manifest:
     try:
-        found = Manifest.model_validate_json(path.read_bytes())
+        return Manifest.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise SpecError([_no_run(path, "there is no manifest.json")]) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise SpecError([_no_run(path, f"{where}: {first['msg']}" if where else first["msg"])]) from error
-    if found.format != f"archdsl/{kind}-run":
-        raise SpecError([_no_run(path, f"it is of another kind, {found.format}")])
-    return found
 
 
 def differences(before: Manifest, now: Manifest, free: Sequence[str] = ()) -> list[str]:

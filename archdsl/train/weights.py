@@ -43,16 +43,17 @@ def save_weights(path: Path, module: nn.Module, metadata: Mapping[str, str], hal
     With `half`, as float16, but for tensors with numbers beyond its range.  The bytes of
     the file depend on nothing else.  Raises SpecError (ARCH917) where the disk is full.
     """
-    tensors = {
-        name: (_halved(tensor) if half else tensor)
-        .detach()
-        .cpu()
-        .clone(memory_format=torch.contiguous_format)
-        for name, tensor in module.state_dict().items()
-    }
-    data = _in_order(save(tensors, {"format": "pt", **metadata}))
-    with room_for(path):
-        atomic.write_bytes(path, data)
+    _write(path, module.state_dict(), metadata, half)
+
+
+def copy_weights(source: Path, target: Path, half: bool = False) -> dict[str, str]:
+    """Writes a file of weights anew, with `half` as `save_weights` does; returns the metadata.
+
+    Raises SpecError: ARCH914 for what is no file of weights, ARCH917 where the disk is full.
+    """
+    metadata, tensors = _read(source)
+    _write(target, tensors, metadata, half)
+    return metadata
 
 
 def load_weights(path: Path, module: nn.Module, expected_hash: str | None) -> dict[str, str]:
@@ -61,9 +62,7 @@ def load_weights(path: Path, module: nn.Module, expected_hash: str | None) -> di
     Raises SpecError: ARCH914 for what is no file of weights, ARCH913 for weights of another network, which
     says what differs.  The hash is not looked at where `expected_hash` is None.
     """
-    with _opened(path) as file:
-        metadata = dict(file.metadata() or {})
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    metadata, tensors = _read(path)
     different = _differences(tensors, module.state_dict())
     if different or (expected_hash is not None and metadata.get(SPEC) != expected_hash):
         raise SpecError([_another(path, metadata, expected_hash, different)])
@@ -75,6 +74,24 @@ def read_metadata(path: Path) -> dict[str, str]:
     """What a file of weights says of itself.  Raises SpecError (ARCH914)."""
     with _opened(path) as file:
         return dict(file.metadata() or {})
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+    with _opened(path) as file:
+        return dict(file.metadata() or {}), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def _write(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str], half: bool) -> None:
+    kept = {
+        name: (_halved(tensor) if half else tensor)
+        .detach()
+        .cpu()
+        .clone(memory_format=torch.contiguous_format)
+        for name, tensor in tensors.items()
+    }
+    data = _in_order(save(kept, {"format": "pt", **metadata}))
+    with room_for(path):
+        atomic.write_bytes(path, data)
 
 
 def _in_order(data: bytes) -> bytes:

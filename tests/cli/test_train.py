@@ -19,6 +19,7 @@ from archdsl.cli import run
 from archdsl.cli.data import parse_data
 from archdsl.data.opening import open_data
 from archdsl.train.recording import read_records
+from archdsl.train.weights import read_metadata
 
 SPEC = """arch 1
 
@@ -211,6 +212,19 @@ def test_eval_prints_a_line_for_each_class(trained: Path, capsys):
         open_data("synthetic", {}, None).val.classes
     )
     assert out.splitlines()[-1].startswith("mIoU ")
+
+
+def test_the_weights_of_a_training_are_extracted_as_halves(trained: Path, tmp_path: Path):
+    small = tmp_path / "small.safetensors"
+    assert run(["extract", str(trained), "--half", "-o", str(small)]) == 0
+    whole = trained / "weights.safetensors"
+    assert {t.dtype for t in load_file(small).values() if t.is_floating_point()} == {torch.float16}
+    assert read_metadata(small) == read_metadata(whole)
+    assert run(["eval", "small.arch", "--weights", str(small), "--data", DATA]) == 0
+
+
+def test_a_training_has_no_other_networks_to_extract(trained: Path):
+    assert run(["extract", str(trained), "--calibrate", "2", "--data", DATA, "-o", "x.safetensors"]) == 2
 
 
 def test_weights_of_another_network_are_refused(trained: Path, capsys):
