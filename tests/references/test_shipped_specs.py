@@ -13,11 +13,11 @@ from archdsl.passes.shapes import infer
 from archdsl.resources import specs_folder
 
 NAMES = (
-    "autortnet", "autortnet_a", "autortnet_b", "autortnet_c", "fasterseg", "fasterseg_student",
-    "fasterseg_teacher", "gas", "gas_like", "space", "std/cells", "std/encoders", "std/ops", "template",
-    "template_arch0", "template_arch1",
+    "autortnet", "autortnet_a", "autortnet_b", "autortnet_c", "camvid", "camvid_found", "fasterseg",
+    "fasterseg_student", "fasterseg_teacher", "gas", "gas_like", "plain", "space", "std/cells", "std/encoders",
+    "std/ops", "template", "template_arch0", "template_arch1",
 )  # fmt: skip
-SPACES = ("autortnet", "fasterseg", "gas", "space", "template")
+SPACES = ("autortnet", "camvid", "fasterseg", "gas", "space", "template")
 NETWORKS = tuple(n for n in NAMES if n not in SPACES and not n.startswith("std/"))
 
 
@@ -60,5 +60,4 @@ def test_a_network_takes_the_number_of_classes_and_the_size_of_the_image(name: s
 @pytest.mark.parametrize("name", SPACES)
 def test_a_search_of_a_space_reads_as_a_typed_value(name: str) -> None:
     program = archdsl.load(path(name))
-    (search,) = program.searches
-    assert program.search(search).space == program.default_name()
+    assert {program.search(search).space for search in program.searches} == {program.default_name()}

@@ -1,0 +1,164 @@
+"""CamVid at reduced size: found against random networks, table 4 of AutoRTNet, and final networks.
+
+    python benchmarks/camvid.py DATA [JOB …] [--out out/camvid]
+
+`specs/camvid.arch` is searched on images of 180 × 240, crops of 96 × 128; what is found, and random
+networks of the space, are trained from nothing by one recipe.  Jobs: `table`, `search-2x3x4-0` (cells, seed)
+with its retraining, `random-0`, `final-found`, `report`; without any, all of them, one after the other.  A
+job that is done is passed over, one that was interrupted goes on, so several processes may share the work.
+`report` measures latencies, prints the tables and writes results/camvid.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+SPEC = ROOT / "specs" / "camvid.arch"
+SIZE = "image=3x180x240"
+SEARCHES = ("2x3x4-0", "2x3x4-1", "2x3x4-2", "2x3x6-0", "2x5x6-0", "4x4x4-0")
+RANDOM = range(6)
+SHORT = (
+    "--crop", "96x128", "--scale", "0.5", "1.25", "--epochs", "20", "--lr", "0.05", "--evaluate-every", "5",
+)  # fmt: skip
+LONG = (
+    "--crop", "192x256", "--scale", "0.5", "1.5", "--epochs", "20", "--lr", "0.05", "--colour", "0.2",
+    "--evaluate-every", "5",
+)  # fmt: skip
+FINALS = {
+    "found": ROOT / "specs" / "camvid_found.arch",
+    "plain": ROOT / "specs" / "plain.arch",
+    "template_arch0": ROOT / "specs" / "template_arch0.arch",
+    "autortnet_a": ROOT / "specs" / "autortnet_a.arch",
+}
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder of CamVid")
+    parser.add_argument("jobs", nargs="*", metavar="JOB")
+    parser.add_argument("--out", type=Path, default=ROOT / "out" / "camvid")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    for job in given.jobs or every_job():
+        run(job, given.data, given.out)
+
+
+def every_job() -> list[str]:
+    searches = [f"search-{name}" for name in SEARCHES]
+    return ["table", *searches, *(f"random-{n}" for n in RANDOM), *(f"final-{n}" for n in FINALS), "report"]
+
+
+def run(job: str, data: Path, out: Path) -> None:
+    kind, _, name = job.partition("-")
+    small = f"camvid:{data},resize=180"
+    if kind == "table":
+        archdsl("latency", "build", str(SPEC), "--set", SIZE, "-o", str(out / "table.json"))
+    elif kind == "search":
+        search(name, data, out)
+        train(out / job / "best.arch", small, out / f"train-{name}", SHORT, int(name[-1]))
+    elif kind == "random":
+        drawn = out / job
+        archdsl("sample", str(SPEC), "--seed", str(100 + int(name)), "-o", str(drawn))
+        (network,) = (p for p in drawn.glob("*.arch") if p.name != SPEC.name)
+        train(network, small, out / f"train-random-{name}", SHORT, int(name))
+    elif kind == "final":
+        train(FINALS[name], f"camvid:{data}", out / job, LONG, 0)
+    else:
+        report(out)
+
+
+def search(name: str, data: Path, out: Path) -> None:
+    """Searches with these cells and this seed; the table stands beside the runs."""
+    cells, _, seed = name.partition("-")
+    folder = out / f"search-{name}"
+    if done(folder):
+        return
+    goes_on = ("--resume", str(folder)) if folder.exists() else ("-o", str(folder))
+    archdsl(
+        "search", str(SPEC), "--search", "Light", "--set", SIZE, f"cells={cells}",
+        "--data", f"camvid:{data},resize=180,crop=96x128",
+        "--table", str(out / "table.json"), "--seed", seed, *goes_on,
+    )  # fmt: skip
+
+
+def train(network: Path, data: str, folder: Path, recipe: tuple[str, ...], seed: int) -> None:
+    if (folder / "journal.jsonl").exists() and not done(folder):
+        archdsl("train", str(network), "--resume", str(folder))
+    elif not done(folder):
+        archdsl("train", str(network), "--data", data, *recipe, "--seed", str(seed), "-o", str(folder))
+
+
+def done(folder: Path) -> bool:
+    return (folder / "report.html").exists()
+
+
+def archdsl(*words: str) -> str:
+    """Runs a verb; returns what it printed as its result."""
+    print("archdsl", *words, file=sys.stderr, flush=True)
+    told = subprocess.run(
+        [sys.executable, "-m", "archdsl", *words],
+        env=ENVIRONMENT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return told.stdout
+
+
+def journal(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "journal.jsonl").read_text("utf-8").splitlines()]
+
+
+def report(out: Path) -> None:
+    """Measures the networks in turn, prints the tables, and keeps the raw figures."""
+    found = [trained(out, f"train-{name}", out / f"search-{name}" / "best.arch") for name in SEARCHES]
+    drawn = []
+    for n in RANDOM:
+        (network,) = (p for p in (out / f"random-{n}").glob("*.arch") if p.name != SPEC.name)
+        drawn.append(trained(out, f"train-random-{n}", network))
+    for row, name in zip(found, SEARCHES, strict=True):
+        last = next(r for r in reversed(journal(out / f"search-{name}")) if r["kind"] == "epoch")
+        row["gates"] = list(last["found"]["gates"].values())
+    finals = [trained(out, f"final-{n}", path, "image=3x352x480") for n, path in FINALS.items()]
+    for title, rows in (("found", found), ("random", drawn), ("final", finals)):
+        print(f"\n{title:24} {'mIoU':>6} {'ms':>7} {'parameters':>11} {'MACs':>14}")
+        for row in rows:
+            figures = f"{row['miou']:6.3f} {row['ms']:7.2f} {row['parameters']:11,} {row['macs']:14,}"
+            print(f"{row['name']:24} {figures} {row.get('gates', '')}")
+        if len(rows) > 1 and title != "final":
+            mious = [row["miou"] for row in rows]
+            print(f"{'mean, deviation':24} {statistics.mean(mious):6.3f} {statistics.stdev(mious):.3f}")
+    results = ROOT / "benchmarks" / "results" / "camvid.json"
+    results.write_text(
+        json.dumps({"found": found, "random": drawn, "final": finals}, indent=1) + "\n", "utf-8"
+    )
+
+
+def trained(out: Path, run: str, network: Path, size: str = SIZE) -> dict[str, Any]:
+    """The last score of a run, not its best, and what the network costs at `size`."""
+    scores = [r for r in journal(out / run) if "miou" in r]
+    cost = json.loads(archdsl("cost", str(network), "--set", size, *classes(network), "--json"))
+    measured = json.loads(
+        archdsl("latency", "measure", str(network), "--set", size, *classes(network), "--json")
+    )
+    return {
+        "name": run.removeprefix("train-"), "miou": scores[-1]["miou"], "iou": scores[-1].get("iou"),
+        "ms": measured["ms"], "parameters": cost["params"], "macs": cost["macs"],
+    }  # fmt: skip
+
+
+def classes(network: Path) -> tuple[str, ...]:
+    return ("classes=11",) if network.parent == ROOT / "specs" else ()
+
+
+if __name__ == "__main__":
+    main()
