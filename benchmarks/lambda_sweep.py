@@ -9,21 +9,11 @@ from __future__ import annotations
 import json
 import statistics
 import sys
-import tempfile
-from pathlib import Path
 
 import torch
 
-import archdsl
-from archdsl.backends.supernet import build
-from archdsl.data.opening import open_data
-from archdsl.search.driver import Search
-from archdsl.search.folder import SearchFolder
-from archdsl.search.objective import ObjectiveFunction
-from archdsl.search.plan import read_plan
-from archdsl.train.processes import Processes
+from one_search import ROOT, search
 
-ROOT = Path(__file__).resolve().parent.parent
 LAMBDAS = (0.001, 0.01, 0.1, 1.0)
 SEEDS = (0, 1)
 GOAL = "minimize cross_entropy + 0.02 * log(macs)"
@@ -32,33 +22,10 @@ SETTINGS = {"epochs": 8, "architecture_lr": 0.03, "gates_from": 2}
 
 def searched(weight: float, seed: int) -> dict[str, object]:
     """One search; what was found, and the mean network at the end."""
-    text = (ROOT / "specs" / "space.arch").read_text("utf-8")
-    assert GOAL in text
-    text = text.replace(GOAL, f"minimize cross_entropy + {weight} * log(macs)").replace("budget = 5 min", "")
-    program = archdsl.load(ROOT / "specs" / "space.arch", text=text)
-    plan, space = read_plan(program.search(), SETTINGS), program.space(image=(3, 48, 96))
-    splits = open_data("synthetic", {**plan.data_settings, "size": (48, 96)})
-    torch.manual_seed(seed)
-    alone = Processes(0, 1, torch.device("cpu"))
-    with tempfile.TemporaryDirectory() as folder:
-        objective = ObjectiveFunction(plan, space)
-        search = Search(
-            plan,
-            space,
-            build(space.graph, fuse=True),
-            objective,
-            splits,
-            SearchFolder(Path(folder)),
-            alone,
-            seed,
-        )
-        found = search.run(lambda _now: None)
-        with torch.no_grad():
-            mean = objective.named(objective.cost_values(search.architecture.probabilities()))
-        end = [json.loads(line) for line in (Path(folder) / "journal.jsonl").read_text().splitlines()][-1]
-    gates = [found.outcomes[path] + 1 for path in sorted(search.gates)]
-    return {"lambda": weight, "seed": seed, **found.costs, "mean_macs": mean["macs"], "gates": gates,
-            "miou": end["miou"]}  # fmt: skip
+    goal = f"minimize cross_entropy + {weight} * log(macs)"
+    run = search("space", (GOAL, goal), (48, 96), SETTINGS, seed)
+    return {"lambda": weight, "seed": seed, **run.found.costs, "mean_macs": run.mean["macs"],
+            "gates": run.gates, "miou": run.end["miou"]}  # fmt: skip
 
 
 def main() -> None:

@@ -1,0 +1,84 @@
+"""One search, and one training, in memory: what the sweeps over settings and seeds have in common."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import archdsl
+from archdsl.backends.supernet import build
+from archdsl.data.dataset import Splits
+from archdsl.data.opening import open_data
+from archdsl.search.driver import Search
+from archdsl.search.folder import SearchFolder
+from archdsl.search.found import Found
+from archdsl.search.objective import ObjectiveFunction
+from archdsl.search.plan import read_plan
+from archdsl.train.loop import Training
+from archdsl.train.processes import Processes
+from archdsl.train.recipe import Recipe
+from archdsl.train.run_folder import RunFolder
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What was found, the last record of the journal, and the costs of the mean network at the end."""
+
+    found: Found
+    end: Mapping[str, Any]
+    mean: Mapping[str, float]
+    gates: list[int]
+
+
+def search(
+    spec: str, goal: tuple[str, str], size: tuple[int, int], settings: Mapping[str, Any], seed: int,
+    images: int = 64, **of_space: Any,
+) -> Searched:  # fmt: skip
+    """Searches `specs/SPEC.arch` on generated scenes of `size`, with `goal` (as it stands, as wanted).
+
+    `of_space` are settings of the space.
+    """
+    path = ROOT / "specs" / f"{spec}.arch"
+    text = path.read_text("utf-8")
+    assert goal[0] in text
+    program = archdsl.load(path, text=text.replace(*goal))
+    space = program.space(image=(3, *size), classes=11, **of_space)
+    plan = read_plan(program.search(), {"data": "synthetic", **settings})
+    alone = Processes(0, 1, torch.device("cpu"))
+    torch.manual_seed(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        objective = ObjectiveFunction(plan, space)
+        run = Search(
+            plan, space, build(space.graph, fuse=True), objective, scenes(size, images),
+            SearchFolder(Path(folder)), alone, seed,
+        )  # fmt: skip
+        found = run.run(lambda _now: None)
+        with torch.no_grad():
+            mean = objective.named(objective.cost_values(run.architecture.probabilities()))
+        end = json.loads((Path(folder) / "journal.jsonl").read_text("utf-8").splitlines()[-1])
+    return Searched(found, end, mean, [found.outcomes[path] + 1 for path in sorted(run.gates)])
+
+
+def train(network: archdsl.Network, size: tuple[int, int], recipe: Recipe, images: int = 64) -> float:
+    """Trains a network from nothing on the same scenes; the last mIoU on the validation part."""
+    torch.manual_seed(recipe.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Training(
+            network.module(), scenes(size, images), recipe, RunFolder(Path(folder)),
+            Processes(0, 1, torch.device("cpu")), {},
+        )  # fmt: skip
+        run.run(lambda _now: None)
+        records = [json.loads(line) for line in (Path(folder) / "journal.jsonl").read_text().splitlines()]
+    return float([r["miou"] for r in records if "miou" in r][-1])
+
+
+def scenes(size: tuple[int, int], images: int) -> Splits:
+    return open_data("synthetic", {"size": size, "images": images})
