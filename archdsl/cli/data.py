@@ -64,6 +64,13 @@ def open_splits(word: DataWord) -> Splits:
     return open_data(word.kind, word.settings, None)
 
 
+def open_part(word: DataWord, part: str) -> Dataset:
+    """One part alone: train, val, or another that the data has.  Raises SpecError."""
+    from archdsl.data.opening import open_part as opened
+
+    return opened(word.kind, word.settings, part)
+
+
 def demand_sound(*datasets: Dataset) -> None:
     """Raises SpecError with everything that is wrong with the files of datasets."""
     from archdsl.data.checking import check_data

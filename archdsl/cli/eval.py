@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archdsl.cli import tables
-from archdsl.cli.data import DataWord, data_option, demand_sound, open_splits
+from archdsl.cli.data import DataWord, data_option, demand_sound, open_part
 from archdsl.cli.networks import open_network
 from archdsl.cli.settings import SetCommand, name_option, set_option
 from archdsl.cli.train import SIZE
@@ -21,6 +21,7 @@ _EPILOG = """\b
 Examples:
   archdsl eval best.arch --weights runs/a/weights.safetensors --data camvid:data/camvid
   archdsl eval best.arch --weights weights.safetensors --data folder:images --size 384x512 --json
+  archdsl eval found.arch --weights found.safetensors --data camvid:data/camvid --split test
 """
 
 
@@ -33,7 +34,10 @@ Examples:
     help="What `archdsl train` wrote.",
 )  # fmt: skip
 @data_option(required=True)
-@click.option("--split", type=click.Choice(["train", "val"]), default="val", show_default=True)
+@click.option(
+    "--split", default="val", show_default=True, metavar="PART",
+    help="train, val, or another part that the data has, such as test.",
+)  # fmt: skip
 @click.option("--size", type=SIZE, help="Resize images to this size (default: as they are).")
 @click.option("--device", help="cpu, cuda or cuda:N (default: CUDA where there is some).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -49,7 +53,7 @@ def eval_(
     from archdsl.train.processes import processes
     from archdsl.train.weights import load_weights, network_hash
 
-    dataset = getattr(open_splits(data), split)
+    dataset = open_part(data, split)
     demand_sound(dataset)
     network = open_network(spec, name, settings, len(dataset.classes))
     here = processes(device)

@@ -4,7 +4,7 @@ from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches, prefetched, whole
 from archdsl.data.checking import check_data
 from archdsl.data.dataset import IGNORE, Dataset, Sample, Splits
-from archdsl.data.opening import open_data
+from archdsl.data.opening import open_data, open_part
 
 __all__ = [
     "IGNORE",
@@ -16,6 +16,7 @@ __all__ = [
     "Splits",
     "check_data",
     "open_data",
+    "open_part",
     "prefetched",
     "whole",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 
 from archdsl.data.camvid import camvid
 from archdsl.data.cityscapes import cityscapes
-from archdsl.data.dataset import Splits
+from archdsl.data.dataset import Dataset, Splits
 from archdsl.data.faults import failed
 from archdsl.data.files import Files
 from archdsl.data.folder import folder
@@ -43,6 +44,24 @@ def open_data(kind: str, settings: Mapping[str, Any], base: Path | None = None) 
     if isinstance(read.split, float):
         return _shared(train, read.split)
     return Splits(train, _part(OPENERS[kind], root, read.split or "val", read))
+
+
+def open_part(kind: str, settings: Mapping[str, Any], part: str, base: Path | None = None) -> Dataset:
+    """One part of a dataset, for which the others need not be there: "train", "val", or as it has them.
+
+    Raises SpecError (ARCH900, ARCH901, ARCH906, ARCH907, ARCH909).
+    """
+    read = read_settings(kind, settings)
+    if kind == "synthetic" or isinstance(read.split, float):
+        if part not in ("train", "val"):
+            help = "train and val are what it is shared out to"
+            raise SpecError([Diagnostic("ARCH906", f"`{kind}` has no part `{part}` here", help=help)])
+        both = open_data(kind, settings, base)
+        return both.train if part == "train" else both.val
+    name = str(read.split or "val") if part == "val" else part
+    if not re.fullmatch(r"\w[\w-]*", name):
+        raise SpecError([Diagnostic("ARCH906", f"`{name}` is no name of a part", help="train, val or test")])
+    return _part(OPENERS[kind], _root(kind, read.path, base), name, read)
 
 
 def _generated(read: Settings) -> Splits:

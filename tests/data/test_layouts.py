@@ -9,7 +9,8 @@ import pytest
 from datasets import image_of, labels, write, write_folder
 from PIL import Image
 
-from archdsl.data import IGNORE, check_data, open_data
+from archdsl.data import IGNORE, check_data, open_data, open_part
+from archdsl.diagnostics import SpecError
 
 
 def test_camvid_pairs_images_with_labels_and_ignores_void(tmp_path):
@@ -31,6 +32,23 @@ def test_the_test_part_of_camvid_is_opened_by_its_name(tmp_path):
             write(tmp_path / part / f"{n}.png", image_of(labels(11)))
             write(tmp_path / f"{part}annot" / f"{n}.png", labels(11))
     assert len(open_data("camvid", {"path": str(tmp_path), "split": "test"}).val) == 2
+
+
+def test_a_part_is_opened_without_the_others(tmp_path):
+    write(tmp_path / "test" / "a.png", image_of(labels(11)))
+    write(tmp_path / "testannot" / "a.png", labels(11))
+    settings = {"path": str(tmp_path)}
+    assert len(open_part("camvid", settings, "test")) == 1
+    assert len(open_part("camvid", {**settings, "split": "test"}, "val")) == 1
+    with pytest.raises(SpecError, match="ARCH900"):
+        open_part("camvid", settings, "val")
+
+
+@pytest.mark.parametrize(("kind", "part"), [("synthetic", "test"), ("camvid", "../test")])
+def test_a_part_that_cannot_be_is_refused(kind, part, tmp_path):
+    settings = {} if kind == "synthetic" else {"path": str(tmp_path)}
+    with pytest.raises(SpecError, match="ARCH906"):
+        open_part(kind, settings, part)
 
 
 def write_cityscapes(root, ending="labelIds", mask=None):
