@@ -22,7 +22,6 @@ from archdsl.devices.requirement import same_device
 from archdsl.devices.table import Table
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.passes.closed_form import Entangled
-from archdsl.passes.diagram_expectation import DiagramExpectation, diagram_expectation
 from archdsl.passes.expected import Expected
 from archdsl.passes.pricing import MACS, PARAMS, Price
 from archdsl.passes.space_cost import SpaceCost, random_outcomes
@@ -57,8 +56,8 @@ class Costs:
         """An objective when outcomes are drawn independently, through which gradients flow.
 
         `probabilities` are vectors over the outcomes of decisions, by path; those left out are uniform.
-        Parameters, MACs and latency are expectations, rates and logarithms are taken of these.  A
-        comparison is by what share of its limit it is missed, 0 where it is met.
+        Parameters, MACs and latency are expectations (`archdsl.passes.expected`), rates and logarithms are
+        taken of these.  A comparison is by what share of its limit it is missed, 0 where it is met.
         Raises SpecError: as `exact`, and ARCH828 for a space without closed form.
         """
         found: dict[str, Any] = {}
@@ -135,21 +134,18 @@ class _Latency:
         return ms
 
     @cached_property
-    def expected(self) -> DiagramExpectation:
-        """The expectation, without `fixed_ms`; approximate where `diagram_expectation` is.
+    def expected(self) -> Expected:
+        """The expectation, without `fixed_ms`.
 
         Raises SpecError: ARCH824 where some network of the space lacks a row, ARCH828 without closed form.
         """
-        try:
-            found = diagram_expectation(self.by.graph, self.by.price)
-        except Entangled as error:
-            raise _no_expectation(self.cost, self.by.price, error) from error
+        found = _expected(self.cost, self.by.price)
         if self.by.missing and self._some_network_lacks():
             raise missing_rows(sorted(self.by.missing))
         return found
 
     def _some_network_lacks(self) -> bool:
-        lacking = diagram_expectation(self.by.graph, self.by.lacking)
+        lacking = self.cost.expected(self.by.lacking)
         if lacking.exact or lacking.of() == 0:
             return lacking.of() > 0
         drawn = random_outcomes(self.cost.graph, _CHECKED)
@@ -157,16 +153,13 @@ class _Latency:
 
 
 def _expected(cost: SpaceCost, price: Price) -> Expected:
+    """Raises SpecError (ARCH828) for a space without closed form."""
     try:
         return cost.expected(price)
     except Entangled as error:
-        raise _no_expectation(cost, price, error) from error
-
-
-def _no_expectation(cost: SpaceCost, price: Price, error: Entangled) -> SpecError:
-    headline = f"`{cost.graph.name}` has no expected {price.name}: {error}"
-    help = "take a strategy that draws networks: evolution, random, reinforce, ppo"
-    return SpecError([Diagnostic("ARCH828", headline, help=help)])
+        headline = f"`{cost.graph.name}` has no expected {price.name}: {error}"
+        help = "take a strategy that draws networks: evolution, random, reinforce, ppo"
+        raise SpecError([Diagnostic("ARCH828", headline, help=help)]) from error
 
 
 def _no_table(term: Term, tables: Sequence[Table], fitting: int) -> SpecError:

@@ -97,28 +97,10 @@ def pieces(nodes: Iterable[Node]) -> dict[str, list[Node]]:
 
 def price_tables(closed: ClosedForm, price: Price) -> Tables:
     """The tables of a price over a space.  Raises Entangled, after which the closed form is used up."""
-    return _tables(closed, price_functions(closed, price))
-
-
-def price_functions(closed: ClosedForm, price: Price) -> list[int]:
-    """The roots of functions whose sum is the price; raises as `price_tables`."""
-    try:
-        return list(_terms(closed, price))
-    except TooLarge as error:
-        raise Entangled(f"the tables of {price.name} take more than {error}") from error
-
-
-def life_tables(closed: ClosedForm, node: str) -> Tables:
-    """The tables of a price that is 1 where a node lives and 0 elsewhere.  Raises KeyError."""
-    return _tables(closed, [closed.diagrams.map(int, closed.live[node])])
-
-
-def _tables(closed: ClosedForm, functions: Iterable[int]) -> Tables:
-    """The sum of some functions as tables."""
     d = closed.diagrams
     constant = 0.0
     roots: dict[int, int] = {}
-    for root in functions:
+    for root in price_functions(closed, price):
         if d.is_leaf(root):
             constant += d.value(root)
         else:
@@ -133,6 +115,14 @@ def _tables(closed: ClosedForm, functions: Iterable[int]) -> Tables:
         terms.append(Table(table.variables, table.classes, table.cells.astype(float) * times))
     sizes = tuple(decision.size for decision in closed.graph.decisions.values())
     return Tables(decisions, sizes, auxiliaries, tuple(terms), constant)
+
+
+def price_functions(closed: ClosedForm, price: Price) -> list[int]:
+    """The roots of functions whose sum is the price; raises as `price_tables`."""
+    try:
+        return list(_terms(closed, price))
+    except TooLarge as error:
+        raise Entangled(f"the tables of {price.name} take more than {error}") from error
 
 
 def _definition(closed: ClosedForm, n: int, number: Mapping[int, int]) -> Table:

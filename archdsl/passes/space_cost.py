@@ -11,11 +11,11 @@ import numpy as np
 
 from archdsl.ir import Graph
 from archdsl.passes.binding_pricer import BindingPricer
-from archdsl.passes.closed_form import ClosedForm, Entangled, closed_form
-from archdsl.passes.expected import Expected
+from archdsl.passes.closed_form import UNCUT, ClosedForm, Entangled, closed_form
+from archdsl.passes.expected import Expected, expected
 from archdsl.passes.extremes import Extreme, Sense, best_found, extreme
 from archdsl.passes.pricer import Pricer
-from archdsl.passes.pricing import Price, life_tables, price_tables
+from archdsl.passes.pricing import Price, price_tables
 from archdsl.passes.tables import Tables
 
 if TYPE_CHECKING:
@@ -58,13 +58,20 @@ class SpaceCost:
         """Why the space has no closed form; None where it has one."""
         return str(self._closed) if isinstance(self._closed, Entangled) else None
 
+    def _known(self) -> ClosedForm:
+        if isinstance(self._closed, Entangled):
+            raise self._closed
+        return self._closed
+
+    @cached_property
+    def _uncut(self) -> ClosedForm:
+        return closed_form(self.graph, UNCUT)
+
     def tables(self, price: Price) -> Tables:
         """The price in closed form.  Raises Entangled."""
         found = self._tables.get(price)
         if found is None:
-            closed = self._closed
-            if isinstance(closed, Entangled):
-                raise closed
+            closed = self._known()
             try:
                 found = self._tables[price] = price_tables(closed, price)
             except Entangled:
@@ -86,10 +93,14 @@ class SpaceCost:
             return BindingPricer(self.graph, price)
 
     def expected(self, price: Price) -> Expected:
-        """The expected price as a function of probabilities.  Raises Entangled."""
+        """The expected price as a function of probabilities; says itself whether it is exact.
+
+        Raises Entangled.
+        """
         found = self._expected.get(price)
         if found is None:
-            found = self._expected[price] = Expected(self.tables(price))
+            self._known()
+            found = self._expected[price] = expected(self.graph, price)
         return found
 
     def life(self, node: str, probabilities: Mapping[str, Any] | None = None) -> float:
@@ -97,10 +108,9 @@ class SpaceCost:
 
         Raises Entangled, and KeyError for a node that does not exist.
         """
-        closed = self._closed
-        if isinstance(closed, Entangled):
-            raise closed
-        return Expected(life_tables(closed, node)).of(probabilities)
+        self._known()
+        lives = self._uncut.diagrams.map(int, self._uncut.live[node])
+        return Expected(self._uncut, [lives]).of(probabilities)
 
     def extreme(self, price: Price, sense: Sense) -> Extreme:
         """The cheapest ("least") or dearest ("most") network; says itself whether it is exact."""

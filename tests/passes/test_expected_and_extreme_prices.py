@@ -13,12 +13,13 @@ import archdsl
 from archdsl.passes import extremes
 from archdsl.passes.closed_form import Entangled
 from archdsl.passes.pricing import MACS, PARAMS, Price, traffic_price
-from archdsl.passes.space_cost import SpaceCost
+from archdsl.passes.space_cost import SpaceCost, random_outcomes
 from archdsl.resources import specs_folder
 from random_spaces import random_space
 
 PRICES = {price.name: price for price in (PARAMS, MACS, traffic_price())}
 SEEDS = range(20)
+ONE = "arch 1\nspace One { input image: [3, 16, 16]\noutput y = image -> conv(c = 8) }"
 
 
 @cache
@@ -50,6 +51,7 @@ def test_the_expected_price_is_the_mean_over_all_networks(seed, name):
     rows = all_networks(cost)
     prices = cost.pricer(PRICES[name]).many(rows)
     expected = cost.expected(PRICES[name])
+    assert expected.exact
     assert expected.of() == pytest.approx(prices.mean(), rel=1e-12)
     probabilities = some_probabilities(cost, seed)
     mean = (weights(rows, probabilities) * prices).sum()
@@ -57,10 +59,11 @@ def test_the_expected_price_is_the_mean_over_all_networks(seed, name):
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_gradients_of_the_expected_price_are_those_of_the_mean_over_all_networks(seed):
+@pytest.mark.parametrize("name", PRICES)
+def test_gradients_of_the_expected_price_are_those_of_the_mean_over_all_networks(seed, name):
     cost = SpaceCost(random_space(seed).graph)
     rows = all_networks(cost)
-    prices = torch.as_tensor(cost.pricer(MACS).many(rows))
+    prices = torch.as_tensor(cost.pricer(PRICES[name]).many(rows))
     torch.manual_seed(seed)
     logits = {p: torch.randn(d.size, dtype=torch.float64) for p, d in cost.graph.decisions.items()}
 
@@ -75,7 +78,9 @@ def test_gradients_of_the_expected_price_are_those_of_the_mean_over_all_networks
             chance = chance * vector[torch.as_tensor(column)]
         return (chance * prices).sum()
 
-    torch.testing.assert_close(gradients(cost.expected(MACS).torch), gradients(mean), rtol=1e-9, atol=1e-3)
+    torch.testing.assert_close(
+        gradients(cost.expected(PRICES[name]).torch), gradients(mean), rtol=1e-9, atol=1e-3
+    )
 
 
 @pytest.mark.parametrize("spec", ["space", "autortnet", "fasterseg"])
@@ -101,6 +106,7 @@ def test_gradients_on_shipped_spaces_agree_with_finite_differences(spec):
 @pytest.mark.parametrize("spec", ["space", "gas", "autortnet", "fasterseg"])
 def test_the_expectation_over_a_shipped_space_is_what_sampling_tends_to(spec):
     cost = shipped(spec)
+    assert cost.expected(MACS).exact
     drawn = cost.distribution(MACS, 40_000).prices
     error = drawn.std() / len(drawn) ** 0.5
     assert abs(cost.expected(MACS).of() - drawn.mean()) < 5 * error
@@ -123,13 +129,20 @@ def test_a_cell_of_autortnet_lives_with_the_probability_that_the_gate_is_not_bef
             assert cost.life(last, probabilities) == pytest.approx(gate[i - 1 :].sum(), rel=1e-9)
 
 
-def test_a_network_that_is_certain_is_expected_at_its_price():
-    cost = shipped("autortnet")
-    row = [1] * len(cost.graph.decisions)
-    certain = {
-        path: np.eye(d.size)[o] for (path, d), o in zip(cost.graph.decisions.items(), row, strict=True)
-    }
-    assert cost.expected(MACS).of(certain) == pytest.approx(cost.pricer(MACS).one(row), rel=1e-12)
+@pytest.mark.parametrize("name", ["params", "macs"])
+@pytest.mark.parametrize("spec", ["space", "gas", "autortnet", "fasterseg"])
+def test_a_network_that_is_certain_is_expected_at_its_price_exactly(spec, name):
+    cost, price = shipped(spec), PRICES[name]
+    rows = random_outcomes(cost.graph, 5)
+    for row, own in zip(rows, cost.pricer(price).many(rows), strict=True):
+        certain = {p: np.eye(d.size)[o] for (p, d), o in zip(cost.graph.decisions.items(), row, strict=True)}
+        assert cost.expected(price).of(certain) == own
+
+
+def test_a_space_without_decisions_is_expected_at_the_price_of_its_network():
+    graph = archdsl.load("one.arch", text=ONE).space().graph
+    found = SpaceCost(graph).expected(PARAMS)
+    assert found.of() == float(found.torch({})) == 3 * 8 * 9
 
 
 def test_any_additive_price_has_an_expectation():

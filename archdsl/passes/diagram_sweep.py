@@ -1,0 +1,131 @@
+"""Decision diagrams side by side, swept as a whole: how likely each node is come by, and derivatives of that.
+
+The chance to come by each node is found from the roots downwards, for all diagrams at once.  The gradient
+is the same sweep upwards (Darwiche, "A differential approach to inference in Bayesian networks", JACM 2003).
+Outcomes that lead from a node to the same one are one edge, whose chance is the sum of theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from archdsl.passes.decision_diagrams import Diagrams
+
+Vector = Any
+"""A numpy array of one axis."""
+Place = tuple[int, int]
+"""The number of a diagram, and a node of it."""
+Root = tuple[int, int, float]
+"""The number of a diagram, its root, and how often it counts.  Those of one number share their nodes."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Edges:
+    """Edges of diagrams by one of their ends, which is among the nodes `first` to `last`."""
+
+    first: int
+    last: int
+    above: Vector
+    below: Vector
+    chance: Vector
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """Diagrams whose nodes are numbered so that edges lead to greater numbers.
+
+    `start` is how often each node is a root, `leaves` are numbers of leaves and `found` what each of
+    them stands for.  `into` and `out` hold the same edges, by what they lead to and from.  The chance of
+    an edge is one of `sums`, which say what chances are added up: `places[n]` for number `sums[n]`.
+    """
+
+    start: Vector
+    leaves: Vector
+    found: Vector
+    sums: Vector
+    places: Vector
+    into: Sequence[_Edges]
+    out: Sequence[_Edges]
+
+    @staticmethod
+    def of(
+        diagrams: Diagrams, first: Mapping[int, int], roots: Sequence[Root], found: Callable[[Place], float]
+    ) -> Sweep:
+        """`first` says by level where the chances of its variable start."""
+        rank, edges, chances = _edges(diagrams, first, roots)
+        number = {node: n for n, node in enumerate(sorted(rank, key=lambda node: (rank[node], node)))}
+        begins = np.zeros(len(number))
+        for of, root, times in roots:
+            begins[number[of, root]] += times
+        leaves = [node for node in number if diagrams.is_leaf(node[1])]
+        ranks = np.array([rank[node] for node in number], dtype=int)
+        above = np.array([number[a] for a, _, _ in edges], dtype=int)
+        below = np.array([number[b] for _, b, _ in edges], dtype=int)
+        chance = np.array([c for _, _, c in edges], dtype=int)
+        return Sweep(
+            begins,
+            np.array([number[node] for node in leaves], dtype=int),
+            np.array([found(leaf) for leaf in leaves]),
+            np.array([n for n, places in enumerate(chances) for _ in places], dtype=int),
+            np.array([place for places in chances for place in places], dtype=int),
+            _grouped(ranks, below, above, below, chance),
+            _grouped(ranks, above, above, below, chance),
+        )
+
+    def down(self, chances: Vector) -> Vector:
+        """How likely each node is come by, if outcomes are drawn anew at each."""
+        reach, chance = self.start.copy(), self._of_edges(chances)
+        for e in self.into:
+            moved = reach[e.above] * chance[e.chance]
+            reach[e.first : e.last] += np.bincount(e.below - e.first, moved, e.last - e.first)
+        return reach
+
+    def up(self, chances: Vector, reach: Vector, of_leaves: Vector) -> Vector:
+        """The derivatives by chances of a result whose derivatives by what leaves are reached are given."""
+        chance = self._of_edges(chances)
+        value, gradient = np.zeros(len(reach)), np.zeros(len(chance))
+        value[self.leaves] = of_leaves
+        for e in reversed(self.out):
+            below = value[e.below]
+            moved = below * chance[e.chance]
+            value[e.first : e.last] += np.bincount(e.above - e.first, moved, e.last - e.first)
+            gradient += np.bincount(e.chance, below * reach[e.above], len(chance))
+        return np.bincount(self.places, gradient[self.sums], len(chances))
+
+    def _of_edges(self, chances: Vector) -> Vector:
+        return np.bincount(self.sums, chances[self.places])
+
+
+def _edges(
+    diagrams: Diagrams, first: Mapping[int, int], roots: Iterable[Root]
+) -> tuple[dict[Place, int], list[tuple[Place, Place, int]], list[tuple[int, ...]]]:
+    """How far each node is below roots, at most; the edges; and the places of chances that are added up.
+
+    An edge is where it leads from and to, and which of these sums is its chance.
+    """
+    places = {(of, node) for of, root, _ in roots for node in diagrams.reachable(root)}
+    rank = dict.fromkeys(places, 0)
+    edges = []
+    sums: dict[tuple[int, ...], int] = {}
+    for of, node in sorted(places, key=lambda place: diagrams.level[place[1]]):
+        leading: dict[int, list[int]] = {}
+        for outcome, child in enumerate(diagrams.children[node]):
+            leading.setdefault(child, []).append(first[diagrams.level[node]] + outcome)
+        for child, added in leading.items():
+            edges.append(((of, node), (of, child), sums.setdefault(tuple(added), len(sums))))
+            rank[of, child] = max(rank[of, child], rank[of, node] + 1)
+    return rank, edges, list(sums)
+
+
+def _grouped(ranks: Vector, end: Vector, above: Vector, below: Vector, chance: Vector) -> list[_Edges]:
+    """The edges by the rank of one end, in increasing order."""
+    found = []
+    for rank in np.unique(ranks[end]):
+        here = ranks[end] == rank
+        first, last = np.searchsorted(ranks, (rank, rank + 1))
+        found.append(_Edges(int(first), int(last), above[here], below[here], chance[here]))
+    return found
