@@ -48,12 +48,14 @@ def run_search(asked: Asked) -> int:
     from archdsl.data.opening import open_data
     from archdsl.search.driver import Search
     from archdsl.search.objective import ObjectiveFunction
+    from archdsl.search.samplers import by_decision
     from archdsl.train.processes import processes
 
     program = opening.load(asked.spec)
     plan, of_space = _plan(program, asked)
     splits = open_data(plan.data, _with_size(plan, program, of_space), program.unit.path.parent)
     space = _space(program, plan, of_space, len(splits.train.classes))
+    by_decision(plan.sampler, plan.gates_from, plan.samplers, space.decisions)  # says early what is amiss
     here = processes(asked.device)
     if here.is_first:
         demand_sound(splits.train, splits.val)

@@ -5,7 +5,7 @@ Decisions are all that is seen here, never a network.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +14,8 @@ from torch.nn.functional import one_hot
 
 from archdsl.ir import Decision
 from archdsl.search.communicate import Linked, linked
-from archdsl.search.plan import Communication, SamplerName
+from archdsl.search.plan import Communication
+from archdsl.search.samplers import Sampling
 
 Vectors = dict[str, torch.Tensor]
 """By the path of a decision, a number for each outcome."""
@@ -33,15 +34,17 @@ class Draw:
 class Architecture(nn.Module):
     """Logits of all decisions; those of one number of outcomes are rows of one matrix.
 
-    `init` is the standard deviation that logits start with.  Parameters are the logarithms of SNAS'
+    `init` is the standard deviation that logits start with; those of decisions in `still` stay as they start,
+    whatever an optimiser does to the rest of their matrix.  Parameters are the logarithms of SNAS'
     α up to a constant, which a softmax does not see.
     """
 
     def __init__(
-        self, decisions: Mapping[str, Decision], communication: Communication, init: float, seed: int
-    ):
+        self, decisions: Mapping[str, Decision], communication: Communication, init: float, seed: int,
+        still: Collection[str] = (),
+    ):  # fmt: skip
         super().__init__()
-        self.decisions = dict(decisions)
+        self.decisions, self.still = dict(decisions), frozenset(still)
         generator = torch.Generator().manual_seed(seed)
         self.rows: dict[int, list[str]] = {}
         for path, decision in decisions.items():
@@ -52,15 +55,16 @@ class Architecture(nn.Module):
                 for size, paths in sorted(self.rows.items())
             }
         )
+        for size, logits in self.logits.items():
+            self.register_buffer(f"first_{size}", logits.detach().clone(), persistent=False)
         self.linked: Linked | None = linked(self.decisions, communication, seed)
 
     def vectors(self) -> Vectors:
         """The logits of each decision, messages between cells included."""
-        raw = {
-            path: row
-            for size, paths in self.rows.items()
-            for path, row in zip(paths, self.logits[str(size)].unbind(), strict=True)
-        }
+        raw: Vectors = {}
+        for size, paths in self.rows.items():
+            now, first = self.logits[str(size)].unbind(), self.get_buffer(f"first_{size}").unbind()
+            raw |= {path: (first if path in self.still else now)[n] for n, path in enumerate(paths)}
         return self.linked(raw) if self.linked is not None else raw
 
     def probabilities(self) -> Vectors:
@@ -71,54 +75,39 @@ class Architecture(nn.Module):
         """The likeliest outcome of each decision."""
         return {path: int(logits.argmax()) for path, logits in self.vectors().items()}
 
-    def draw(
-        self,
-        sampler: SamplerName,
-        tau: float,
-        generator: torch.Generator,
-        frozen: frozenset[str] = frozenset(),
-    ) -> Draw:
-        """Weights for one step; decisions in `frozen` are drawn alike and not trained.
+    def draw(self, by: Mapping[str, Sampling], generator: torch.Generator) -> Draw:
+        """Weights for one step; `by` says how each decision is drawn.
 
-        "softmax" takes the probabilities at temperature `tau`; "gumbel" adds noise to the logits first
-        (eq. 3 of AutoRTNet, after SNAS, arXiv:1812.09926); "hard" and "one_path" round that to the likeliest
-        outcome and pass gradients as if they did not (straight-through); "uniform" draws each outcome alike
-        and "fixed" takes the likeliest, both without training.
+        "softmax" takes the probabilities at a temperature; "gumbel" adds noise to the logits first (eq. 3 of
+        AutoRTNet, after SNAS, arXiv:1812.09926); "hard" and "one_path" round that to the likeliest outcome
+        and pass gradients as if they did not (straight-through); "uniform" draws each outcome alike and
+        "fixed" takes the likeliest, both without training.  Noise does not depend on the samplers.
         """
         vectors = self.vectors()
         weights: Vectors = {}
-        for paths in self.rows.values():
-            logits_nq = torch.stack([vectors[path] for path in paths])
-            still = torch.tensor([path in frozen or sampler == "uniform" for path in paths])
-            logits_nq = logits_nq.masked_fill(still.to(logits_nq.device)[:, None], 0.0)
-            rows_nq = _sampled(logits_nq, sampler, tau, generator)
-            weights.update(zip(paths, rows_nq.unbind(), strict=True))
-        weights = {path: w.detach() if path in frozen else w for path, w in weights.items()}
-        if sampler in ("gumbel", "softmax", "hard"):
+        for size, paths in self.rows.items():
+            noise_nq = _gumbel(torch.Size((len(paths), size)), generator)
+            for how in dict.fromkeys(by[path] for path in paths):
+                rows = [n for n, path in enumerate(paths) if by[path] == how]
+                logits_nq = torch.stack([vectors[paths[n]] for n in rows])
+                drawn_nq = _sampled(logits_nq, noise_nq[rows].to(logits_nq), how)
+                weights.update(zip([paths[n] for n in rows], drawn_nq.unbind(), strict=True))
+        if not all(by[path].takes_one for path in weights):
             return Draw(weights)
         outcomes = {path: int(weight.detach().argmax()) for path, weight in weights.items()}
-        return Draw(weights, outcomes, trained=sampler == "one_path")
+        return Draw(weights, outcomes, trained=any(how.name == "one_path" for how in by.values()))
 
 
-def depths(decisions: Mapping[str, Decision]) -> list[str]:
-    """Decisions of depth: those whose candidates are the numbers from 1 up, such as gates."""
-    return [
-        path
-        for path, d in decisions.items()
-        if d.count == 1 and d.size > 1 and d.candidates == tuple(map(str, range(1, d.size + 1)))
-    ]
-
-
-def _sampled(
-    logits_nq: torch.Tensor, sampler: SamplerName, tau: float, generator: torch.Generator
-) -> torch.Tensor:
+def _sampled(logits_nq: torch.Tensor, noise_nq: torch.Tensor, how: Sampling) -> torch.Tensor:
     """Weights of n decisions of q outcomes each, by row."""
-    if sampler == "fixed":
+    if not how.started or how.name == "uniform":
+        logits_nq = torch.zeros_like(logits_nq)
+    if how.name == "fixed":
         return one_hot(logits_nq.detach().argmax(1), logits_nq.shape[1]).to(logits_nq)
-    if sampler != "softmax":
-        logits_nq = logits_nq + _gumbel(logits_nq.shape, generator).to(logits_nq)
-    soft_nq = (logits_nq / tau).softmax(1)
-    return soft_nq if sampler in ("gumbel", "softmax") else _rounded(soft_nq)
+    if how.name != "softmax":
+        logits_nq = logits_nq + noise_nq
+    soft_nq = (logits_nq / how.tau).softmax(1)
+    return soft_nq if how.name in ("gumbel", "softmax") else _rounded(soft_nq)
 
 
 def _gumbel(shape: torch.Size, generator: torch.Generator) -> torch.Tensor:

@@ -21,7 +21,7 @@ from archdsl.data.batches import Batch, Batches, prefetched
 from archdsl.data.dataset import IGNORE, Dataset, Splits
 from archdsl.diagnostics import SpecError
 from archdsl.program import Space
-from archdsl.search.architecture import Architecture, Draw, depths
+from archdsl.search.architecture import Architecture, Draw
 from archdsl.search.extract import recalibrate
 from archdsl.search.folder import SearchFolder
 from archdsl.search.found import Found, derive
@@ -31,6 +31,7 @@ from archdsl.search.objective import ObjectiveFunction
 from archdsl.search.optimising import optimiser, rate
 from archdsl.search.plan import Plan
 from archdsl.search.progress import Progress, Report
+from archdsl.search.samplers import by_decision, depths
 from archdsl.train.evaluation import at_size, score
 from archdsl.train.faults import Diverged, bad_parameter, demand_finite, explain_memory, is_out_of_memory
 from archdsl.train.processes import Processes
@@ -51,8 +52,10 @@ class Search:
     ):  # fmt: skip
         self.plan, self.space, self.splits, self.folder = plan, space, splits, folder
         self.processes, self.seed, self.amp, self.objective = processes, seed, amp, objective
+        self.samplers = by_decision(plan.sampler, plan.gates_from, plan.samplers, space.decisions)
         self.net = net.to(processes.device).train()
-        self.architecture = Architecture(space.decisions, plan.communication, plan.init, seed).to(
+        still = [path for path, sampler in self.samplers.items() if not sampler.trains]
+        self.architecture = Architecture(space.decisions, plan.communication, plan.init, seed, still).to(
             processes.device
         )
         processes.same_weights(self.net)
@@ -188,12 +191,12 @@ class Search:
     def draw(self, step: int, epoch: int) -> Draw:
         """What a step uses: a function of the seed, the step and the architecture."""
         generator = torch.Generator().manual_seed((self.seed << 32) + step)
-        frozen = self.gates if epoch < self.plan.gates_from else frozenset()
-        return self.architecture.draw(self.plan.sampler.name, self.tau(epoch), generator, frozen)
+        by = {path: sampler.at(epoch, self.plan.epochs) for path, sampler in self.samplers.items()}
+        return self.architecture.draw(by, generator)
 
     def tau(self, epoch: int) -> float:
-        """The temperature of an epoch."""
-        return self.plan.sampler.temperature(epoch / max(1, self.plan.epochs - 1))
+        """The temperature of an epoch, of decisions that have no sampler of their own."""
+        return self.plan.sampler.at(epoch, self.plan.epochs).tau
 
     def losses(self, batch: Batch, draw: Draw) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
         """The task's loss, the costs of the mean network, and the objective."""

@@ -13,7 +13,8 @@ from archdsl.devices.formula import MEASURES, MISSED, evaluate
 from archdsl.devices.objective import Costs
 from archdsl.devices.table import Table
 from archdsl.program import Space
-from archdsl.search.plan import Plan, cannot
+from archdsl.search.plan import Plan
+from archdsl.search.values import cannot
 from archdsl.spec.search import Formula, SearchValue, Term
 from archdsl.train.losses import cross_entropy, ohem
 

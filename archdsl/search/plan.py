@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from archdsl.diagnostics import Diagnostic, SpecError, closest
-from archdsl.spec.search import Clauses, Objective, SearchSpec, SearchValue, Term
+from archdsl.search.overrides import overridden
+from archdsl.search.samplers import Sampler, read_sampler
+from archdsl.search.values import cannot, plain, term
+from archdsl.spec.search import CLAUSES, Clauses, Objective, SearchSpec, SearchValue, Term
 from archdsl.spec.units import Quantity
 
-SamplerName = Literal["gumbel", "softmax", "hard", "one_path", "uniform", "fixed"]
 Link = Literal["independent", "shared", "dense", "gcn"]
-
-
-@dataclass(frozen=True)
-class Sampler:
-    """How outcomes are weighed; the temperature goes from `tau` to `end`, linearly over the epochs."""
-
-    name: SamplerName = "gumbel"
-    tau: float = 3.0
-    end: float = 0.03
-
-    def temperature(self, progress: float) -> float:
-        return self.tau + (self.end - self.tau) * progress
 
 
 @dataclass(frozen=True)
@@ -53,10 +43,11 @@ class Communication:
 class Plan:
     """A differentiable search.
 
-    `gates_from` is the epoch from which decisions of depth are searched; before it all depths are drawn
-    alike.  `order` 0 trains weights and architecture in one backward pass on the same batch; 1 is
-    first-order bilevel: each on a half of the data of its own (DARTS, arXiv:1806.09055, section 2.3).
-    `calibrate` counts the batches by which running statistics of the found network are made anew.
+    `samplers` are those of decisions that the search names; `sampler` holds for all others, of which
+    decisions of depth are searched from epoch `gates_from` on (`archdsl.search.samplers`).  `order` 0
+    trains weights and architecture in one backward pass on the same batch; 1 is first-order bilevel: each on
+    a half of the data of its own (DARTS, arXiv:1806.09055, section 2.3).  `calibrate` counts the batches by
+    which running statistics of the found network are made anew.
     """
 
     space: str
@@ -67,7 +58,8 @@ class Plan:
     requirements: tuple[SearchValue, ...] = ()
     epochs: int = 8
     batch: int = 8
-    sampler: Sampler = Sampler()
+    sampler: Sampler = field(default_factory=Sampler)
+    samplers: Mapping[str, Sampler] = field(default_factory=dict)
     gates_from: int = 0
     order: int = 0
     clip: float = 5.0
@@ -80,10 +72,8 @@ class Plan:
 
     def settings(self) -> dict[str, Any]:
         """Everything but the data, as plain values, for a manifest."""
-        from dataclasses import asdict
-
-        plain = {k: v for k, v in asdict(self).items() if k not in ("data", "data_settings")}
-        return {k: v if isinstance(v, int | float | str | dict | None) else repr(v) for k, v in plain.items()}
+        found = {k: v for k, v in asdict(self).items() if k not in ("data", "data_settings")}
+        return {k: v if isinstance(v, int | float | str | dict | None) else repr(v) for k, v in found.items()}
 
 
 def read_plan(spec: SearchSpec, overrides: Mapping[str, Any] | None = None) -> Plan:
@@ -92,7 +82,7 @@ def read_plan(spec: SearchSpec, overrides: Mapping[str, Any] | None = None) -> P
     Raises SpecError (ARCH606) for what is missing or cannot be run.
     """
     clauses = spec.clauses
-    strategy = _term(clauses.settings.get("strategy", Term("differentiable")), "strategy")
+    strategy = term(clauses.settings.get("strategy", Term("differentiable")), "strategy")
     if strategy.name != "differentiable":
         help = "`strategy = differentiable(…)` is run; the others are parsed and checked"
         raise cannot(f"the strategy `{strategy.name}` is not run yet", help)
@@ -101,17 +91,17 @@ def read_plan(spec: SearchSpec, overrides: Mapping[str, Any] | None = None) -> P
         raise cannot(f"the group `{several[0]}` is not run yet", "one architecture is searched at a time")
     if not clauses.objectives:
         raise cannot(f"search `{spec.name}` has no objective", "minimize cross_entropy + 0.01 * log(macs)")
-    data = _term(clauses.settings.get("data", Term("synthetic")), "data")
+    data = term(clauses.settings.get("data", Term("synthetic")), "data")
     plan = Plan(
         space=spec.space,
         name=spec.name,
         objectives=clauses.objectives,
         data=data.name,
-        data_settings={key: _plain(value) for key, value in data.settings.items()},
+        data_settings={key: plain(value) for key, value in data.settings.items()},
         requirements=clauses.requirements,
         communication=_communication(clauses),
     )
-    plan = _overridden(_with_clauses(plan, clauses, strategy), overrides or {})
+    plan = overridden(_with_clauses(plan, clauses, strategy), overrides or {})
     _demand_sound(plan)
     return plan
 
@@ -128,7 +118,6 @@ def _demand_sound(plan: Plan) -> None:
         ("init", plan.init, (int, float), 0),
         ("residual", plan.communication.residual, (int, float), 0),
         ("hidden", plan.communication.hidden, int, 1),
-        *(("tau", tau, (int, float), 1e-4) for tau in (plan.sampler.tau, plan.sampler.end)),
         *(("lr", lr, (int, float), 0) for lr in rates),
     ]
     for name, value, kind, low in limits:
@@ -136,49 +125,58 @@ def _demand_sound(plan: Plan) -> None:
             raise cannot(f"`{name}` cannot be {value}", f"a number of at least {low:g}")
     if plan.order not in (0, 1):
         raise cannot(f"`order` cannot be {plan.order}", "0, one backward pass, or 1, first-order bilevel")
+    if plan.communication.link not in get_args(Link):
+        headline = f"cells cannot communicate by `{plan.communication.link}`"
+        raise cannot(headline, f"by {', '.join(get_args(Link))}")
 
 
 def _with_clauses(plan: Plan, clauses: Clauses, strategy: Term) -> Plan:
     found: dict[str, Any] = {}
     for key in ("epochs", "gates_from", "order", "clip"):
         if key in strategy.settings:
-            found[key] = _plain(strategy.settings[key])
+            found[key] = plain(strategy.settings[key])
     for key in ("epochs", "batch", "init"):
         if key in clauses.settings:
-            found[key] = _plain(clauses.settings[key])
+            found[key] = plain(clauses.settings[key])
     if "batch" in plan.data_settings:
         found["batch"] = plan.data_settings["batch"]
     sampler = strategy.settings.get("sampler", clauses.settings.get("sampler"))
     if sampler is not None:
-        found["sampler"] = _sampler(_term(sampler, "sampler"))
+        found["sampler"] = read_sampler(sampler)
     budget = clauses.settings.get("budget")
     if isinstance(budget, Quantity):
         found["budget_s"] = budget.amount / 1000
     for group in ("architecture", "parameters"):
         inner = clauses.groups.get(group)
         if inner is not None and "optimizer" in inner.settings:
-            found[group] = _optimiser(_term(inner.settings["optimizer"], "optimizer"), getattr(plan, group))
-    return replace(plan, **found)
+            found[group] = _optimiser(term(inner.settings["optimizer"], "optimizer"), getattr(plan, group))
+    return replace(plan, **found, samplers=_samplers(clauses))
 
 
-def _sampler(term: Term) -> Sampler:
-    name = "hard" if _plain(term.settings.get("hard", False)) else term.name
-    tau = _plain(term.settings.get("tau", 1.0))
-    end = _plain(term.settings.get("end", tau))
-    if name not in get_args(SamplerName):
-        raise cannot(f"`{name}` is no sampler", f"there are {', '.join(get_args(SamplerName))}")
-    return Sampler(name, tau, end)  # type: ignore[arg-type]
+def _samplers(clauses: Clauses) -> dict[str, Sampler]:
+    """Samplers of decisions that the group `architecture` names."""
+    elsewhere = [clauses, *(inner for name, inner in clauses.groups.items() if name != "architecture")]
+    for part in (part for inner in elsewhere for part in _parts(inner)):
+        help = f"architecture {{ {part} = softmax }} says how it is drawn"
+        raise cannot(f"`{part}` cannot be set here", help)
+    inner = clauses.groups.get("architecture", Clauses())
+    return {part: read_sampler(inner.settings[part], part) for part in _parts(inner)}
 
 
-def _optimiser(term: Term, default: Optimiser) -> Optimiser:
-    if term.name not in ("adam", "sgd"):
-        raise cannot(f"`{term.name}` is no optimiser", "there are adam and sgd")
-    given = {key: _plain(value) for key, value in term.settings.items()}
+def _parts(clauses: Clauses) -> list[str]:
+    """What clauses set of the space, rather than of the search."""
+    return [key for key in clauses.settings if re.split(r"[.\[]", key)[0] not in CLAUSES]
+
+
+def _optimiser(said: Term, default: Optimiser) -> Optimiser:
+    if said.name not in ("adam", "sgd"):
+        raise cannot(f"`{said.name}` is no optimiser", "there are adam and sgd")
+    given = {key: plain(value) for key, value in said.settings.items()}
     schedule = given.pop("schedule", None)
     if isinstance(schedule, Term):
-        given |= {k: _plain(v) for k, v in schedule.settings.items() if k in ("lr", "end")}
+        given |= {k: plain(v) for k, v in schedule.settings.items() if k in ("lr", "end")}
         given["schedule"] = schedule.name
-    start = default if default.kind == term.name else Optimiser(term.name, default.lr)  # type: ignore[arg-type]
+    start = default if default.kind == said.name else Optimiser(said.name, default.lr)  # type: ignore[arg-type]
     return replace(start, **{"end": None, "decay": 0.0, **given})
 
 
@@ -188,67 +186,8 @@ def _communication(clauses: Clauses) -> Communication:
     if len(clauses.communicate) > 1:
         raise cannot("several `communicate` clauses", "one is run")
     _, how = clauses.communicate[0]
-    term = _term(how, "communicate")
-    if term.name not in get_args(Link):
-        raise cannot(f"cells cannot communicate by `{term.name}`", f"by {', '.join(get_args(Link))}")
-    known = {k: _plain(v) for k, v in term.settings.items() if k in ("hidden", "residual", "source")}
-    if _plain(term.settings.get("layers", 1)) != 1:
+    said = term(how, "communicate")
+    known = {k: plain(v) for k, v in said.settings.items() if k in ("hidden", "residual", "source")}
+    if plain(said.settings.get("layers", 1)) != 1:
         raise cannot("a graph convolution of several layers", "layers = 1, as published")
-    return Communication(term.name, **known)  # type: ignore[arg-type]
-
-
-OVERRIDES = (
-    "epochs", "batch", "gates_from", "order", "clip", "init", "calibrate", "sampler", "tau", "end", "lr",
-    "architecture_lr", "communicate", "residual", "data", "path", "crop", "images", "resize",
-)  # fmt: skip
-"""Settings of a search that can be given from outside."""
-
-
-def _overridden(plan: Plan, given: Mapping[str, Any]) -> Plan:
-    unknown = [key for key in given if key not in OVERRIDES]
-    if unknown:
-        guess = closest(unknown[0], list(OVERRIDES))
-        help = f"did you mean `{guess}`?" if guess else f"there are {', '.join(OVERRIDES)}"
-        raise cannot(f"a search has no setting `{unknown[0]}`", help)
-    plain = ("epochs", "batch", "gates_from", "order", "clip", "init", "calibrate")
-    found: dict[str, Any] = {key: given[key] for key in plain if key in given}
-    tau, end = (given.get(key, getattr(plan.sampler, key)) for key in ("tau", "end"))
-    sampler = replace(plan.sampler, tau=tau, end=end)
-    if "sampler" in given:
-        sampler = _sampler(Term(given["sampler"], {"tau": sampler.tau, "end": sampler.end}))
-    if "communicate" in given and given["communicate"] not in get_args(Link):
-        raise cannot(
-            f"cells cannot communicate by `{given['communicate']}`", f"by {', '.join(get_args(Link))}"
-        )
-    told = {"link": "communicate", "residual": "residual"}
-    communication = replace(
-        plan.communication, **{field: given[key] for field, key in told.items() if key in given}
-    )
-    data = {key: given[key] for key in ("path", "crop", "images", "resize", "batch") if key in given}
-    return replace(
-        plan,
-        **found,
-        sampler=sampler,
-        communication=communication,
-        data=given.get("data", plan.data),
-        data_settings={**plan.data_settings, **data},
-        parameters=replace(plan.parameters, **({"lr": given["lr"]} if "lr" in given else {})),
-        architecture=replace(
-            plan.architecture, **({"lr": given["architecture_lr"]} if "architecture_lr" in given else {})
-        ),
-    )
-
-
-def _term(value: SearchValue, what: str) -> Term:
-    if not isinstance(value, Term):
-        raise cannot(f"`{what}` is no name with settings", f"{what} = name(…)")
-    return value
-
-
-def _plain(value: Any) -> Any:
-    return value.amount if isinstance(value, Quantity) else value
-
-
-def cannot(headline: str, help: str) -> SpecError:
-    """The finding that a search cannot be run as it is written."""
-    return SpecError([Diagnostic("ARCH606", headline, help=help)])
+    return Communication(said.name, **known)  # type: ignore[arg-type]

@@ -6,13 +6,19 @@ import pytest
 import torch
 
 import archdsl
-from archdsl.search.architecture import Architecture, depths
+from archdsl.search.architecture import Architecture, Draw
 from archdsl.search.plan import Communication
+from archdsl.search.samplers import Sampling, depths
 from small_search import plan_of, program
 
 
 def architecture(seed: int = 0, **how: object) -> Architecture:
     return Architecture(program().space().decisions, Communication(**how), 1.0, seed)
+
+
+def drawn(one: Architecture, name: str, tau: float, seed: int = 0) -> Draw:
+    """A draw in which one sampler holds for all decisions."""
+    return one.draw(dict.fromkeys(one.decisions, Sampling(name, tau)), generator(seed))
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -21,14 +27,14 @@ def generator(seed: int = 0) -> torch.Generator:
 
 @pytest.mark.parametrize("sampler", ["softmax", "gumbel", "hard", "one_path", "uniform", "fixed"])
 def test_weights_of_a_decision_sum_to_one(sampler):
-    draw = architecture().draw(sampler, 0.7, generator())
+    draw = drawn(architecture(), sampler, 0.7)
     for weights in draw.weights.values():
         assert weights.sum().item() == pytest.approx(1, abs=1e-5)
 
 
 def test_hard_weights_are_ones_and_zeros_with_the_gradient_of_soft_ones():
     one = architecture()
-    hard, soft = one.draw("hard", 0.7, generator()), one.draw("gumbel", 0.7, generator())
+    hard, soft = drawn(one, "hard", 0.7), drawn(one, "gumbel", 0.7)
     for path, weights in hard.weights.items():
         assert sorted(weights.tolist())[:-1] == [0.0] * (len(weights) - 1)
         assert weights.argmax() == soft.weights[path].argmax()
@@ -47,29 +53,73 @@ def test_outcomes_are_drawn_as_often_as_their_probabilities_say():
     path = "hyper[1].Reduce.pm"
     counts = torch.zeros(4)
     for seed in range(1500):
-        counts[one.draw("one_path", 1.0, generator(seed)).outcomes[path]] += 1
+        counts[drawn(one, "one_path", 1.0, seed).outcomes[path]] += 1
     torch.testing.assert_close(counts / 1500, one.probabilities()[path].detach(), atol=0.04, rtol=0)
 
 
 def test_a_colder_draw_is_nearer_to_one_outcome():
     one = architecture()
     most = [
-        min(float(w.detach().max()) for w in one.draw("gumbel", tau, generator()).weights.values())
+        min(float(w.detach().max()) for w in drawn(one, "gumbel", tau).weights.values())
         for tau in (3.0, 0.3, 0.01)
     ]
     assert most[0] < most[1] < most[2]
 
 
-def test_frozen_decisions_get_no_gradient():
+def mixed(one: Architecture, **gates: object) -> dict[str, Sampling]:
+    """Gumbel for all decisions, another sampling for the gates."""
+    usual = dict.fromkeys(one.decisions, Sampling("gumbel", 1.0))
+    return usual | dict.fromkeys(depths(one.decisions), Sampling(**{"tau": 1.0, **gates}))
+
+
+def test_decisions_that_have_not_started_are_drawn_alike_without_a_gradient():
     one = architecture()
-    frozen = frozenset(depths(one.decisions))
-    assert frozen == {"hyper[1].gate", "hyper[2].gate"}
-    draw = one.draw("gumbel", 1.0, generator(), frozen)
-    assert not any(draw.weights[path].requires_grad for path in frozen)
+    draw = one.draw(mixed(one, name="softmax", started=False), generator())
+    for path, weights in draw.weights.items():
+        if path in ("hyper[1].gate", "hyper[2].gate"):
+            torch.testing.assert_close(weights, torch.full((3,), 1 / 3))
+        assert weights.requires_grad == (not path.endswith("gate"))
+
+
+@pytest.mark.parametrize("name", ["hard", "one_path", "uniform", "fixed"])
+def test_one_draw_mixes_decisions_with_one_outcome_and_soft_ones(name):
+    one = architecture()
+    draw = one.draw(mixed(one, name=name), generator())
+    assert draw.outcomes is None
+    for path, weights in draw.weights.items():
+        assert (sorted(weights.tolist())[-1] == 1.0) == path.endswith("gate")
+
+
+def test_one_network_is_drawn_where_every_decision_takes_one_outcome():
+    one = architecture()
+    by = dict.fromkeys(one.decisions, Sampling("one_path", 1.0))
+    draw = one.draw(by | dict.fromkeys(depths(one.decisions), Sampling("uniform", 1.0)), generator())
+    assert draw.outcomes == {path: int(w.argmax()) for path, w in draw.weights.items()}
+    assert draw.trained
+    assert not draw.weights["hyper[1].gate"].requires_grad
+
+
+def test_another_sampler_for_some_decisions_leaves_the_draw_of_the_others_as_it_was():
+    one = architecture()
+    alone, beside = drawn(one, "gumbel", 1.0), one.draw(mixed(one, name="softmax", tau=0.1), generator())
+    for path, weights in alone.weights.items():
+        assert torch.equal(weights, beside.weights[path]) == (not path.endswith("gate"))
+
+
+def test_logits_of_decisions_that_stay_as_they_start_are_moved_by_no_optimiser():
+    space, path = program().space(), "hyper[1].Reduce.pm"
+    one = Architecture(space.decisions, Communication(), 1.0, 0, still=[path])
+    before = {name: vector.detach().clone() for name, vector in one.vectors().items()}
+    by = torch.optim.Adam(one.parameters(), 0.1, weight_decay=0.1)
+    sum(vector.sum() for vector in one.vectors().values()).backward()
+    by.step()
+    after = one.vectors()
+    assert torch.equal(after[path], before[path])
+    assert not torch.equal(after["hyper[1].Reduce.qm"], before["hyper[1].Reduce.qm"])
 
 
 def test_a_draw_depends_on_its_generator_alone():
-    first, again, other = (architecture().draw("gumbel", 1.0, generator(s)) for s in (1, 1, 2))
+    first, again, other = (drawn(architecture(), "gumbel", 1.0, s) for s in (1, 1, 2))
     assert all(torch.equal(w, again.weights[p]) for p, w in first.weights.items())
     assert not all(torch.equal(w, other.weights[p]) for p, w in first.weights.items())
 

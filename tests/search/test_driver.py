@@ -21,10 +21,10 @@ def records(folder) -> list[dict]:
     return [json.loads(line) for line in (folder / "journal.jsonl").read_text("utf-8").splitlines()]
 
 
-def run_in_pieces(folder, steps: int, **overrides) -> None:
+def run_in_pieces(folder, steps: int, text: str = SPEC, **overrides) -> None:
     """Stops after every few steps, and goes on with everything read anew."""
     while True:
-        one = search(folder, **overrides)
+        one = search(folder, text, **overrides)
         one.restore()
         count = itertools.count(1)
         try:
@@ -68,10 +68,18 @@ def test_the_journal_tells_steps_epochs_and_the_end(tmp_path):
             assert all(sum(p) == pytest.approx(1) for p in record["probabilities"].values())
 
 
-@pytest.mark.parametrize("overrides", [{}, {"sampler": "one_path"}, {"order": 1}])
-def test_a_search_in_pieces_is_the_search_in_one(tmp_path, overrides):
-    search(tmp_path / "whole", **overrides).run(quiet)
-    run_in_pieces(tmp_path / "pieces", 4, **overrides)
+MIXED = SPEC.replace(
+    "  architecture {\n",
+    "  architecture {\n    hyper.gate = one_path(tau = 2.0, start = 1)\n    hyper[1].Reduce = fixed\n",
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "overrides"), [(SPEC, {}), (SPEC, {"sampler": "one_path"}), (SPEC, {"order": 1}), (MIXED, {})]
+)
+def test_a_search_in_pieces_is_the_search_in_one(tmp_path, text, overrides):
+    search(tmp_path / "whole", text, **overrides).run(quiet)
+    run_in_pieces(tmp_path / "pieces", 4, text, **overrides)
     assert records(tmp_path / "whole") == records(tmp_path / "pieces")
     whole, pieces = (SearchFolder(tmp_path / name).checkpoints.latest() for name in ("whole", "pieces"))
     for part in ("net", "architecture"):
@@ -100,6 +108,15 @@ def test_gates_stay_as_they_are_until_their_epoch(tmp_path):
     spread = [max(p) - min(p) for p in epochs]
     assert spread[0] < 0.01
     assert spread[2] > spread[1]
+
+
+def test_decisions_are_trained_from_the_epoch_that_their_sampler_starts_at(tmp_path):
+    search(tmp_path, MIXED).run(quiet)
+    epochs = [r["probabilities"] for r in records(tmp_path) if r["kind"] == "epoch"]
+    assert epochs[0]["hyper[1].gate"] != epochs[2]["hyper[1].gate"]
+    assert max(epochs[0]["hyper[1].gate"]) - min(epochs[0]["hyper[1].gate"]) < 0.01
+    assert epochs[0]["hyper[1].Reduce.pm"] == epochs[2]["hyper[1].Reduce.pm"]
+    assert epochs[0]["hyper[1].Normal.pm"] != epochs[2]["hyper[1].Normal.pm"]
 
 
 @pytest.mark.parametrize("sampler", ["softmax", "gumbel", "hard", "one_path", "uniform", "fixed"])

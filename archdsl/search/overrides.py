@@ -1,0 +1,49 @@
+"""Settings of a search that are given from outside, over those that its text gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from archdsl.diagnostics import closest
+from archdsl.search.samplers import changed
+from archdsl.search.values import cannot
+
+if TYPE_CHECKING:
+    from archdsl.search.plan import Plan
+
+_OF_PLAN = ("epochs", "batch", "gates_from", "order", "clip", "init", "calibrate")
+_OF_SAMPLER = ("sampler", "tau", "end", "schedule")
+_OF_DATA = ("path", "crop", "images", "resize", "batch")
+
+OVERRIDES = tuple(
+    dict.fromkeys(
+        (*_OF_PLAN, *_OF_SAMPLER, "lr", "architecture_lr", "communicate", "residual", "data", *_OF_DATA)
+    )
+)
+"""Settings of a search that can be given from outside."""
+
+
+def overridden(plan: Plan, given: Mapping[str, Any]) -> Plan:
+    """A plan with settings from outside, by name.  Raises SpecError (ARCH606) for a name that is none."""
+    unknown = [key for key in given if key not in OVERRIDES]
+    if unknown:
+        guess = closest(unknown[0], list(OVERRIDES))
+        help = f"did you mean `{guess}`?" if guess else f"there are {', '.join(OVERRIDES)}"
+        raise cannot(f"a search has no setting `{unknown[0]}`", help)
+    data = {key: given[key] for key in _OF_DATA if key in given}
+    return replace(
+        plan,
+        **{key: given[key] for key in _OF_PLAN if key in given},
+        sampler=changed(plan.sampler, given),
+        communication=replace(plan.communication, **_renamed(given, communicate="link", residual="residual")),
+        data=given.get("data", plan.data),
+        data_settings={**plan.data_settings, **data},
+        parameters=replace(plan.parameters, **_renamed(given, lr="lr")),
+        architecture=replace(plan.architecture, **_renamed(given, architecture_lr="lr")),
+    )
+
+
+def _renamed(given: Mapping[str, Any], **names: str) -> dict[str, Any]:
+    return {field: given[key] for key, field in names.items() if key in given}

@@ -1,0 +1,164 @@
+"""How decisions are drawn while searching: samplers, their temperatures, and which decisions they hold for.
+
+Decisions are named by the beginnings of their paths, in which a part without an index stands for all of its
+indices: `hyper.gate` names `hyper[1].gate` and `hyper[2].gate`, `hyper[2]` all decisions in that round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+from archdsl.diagnostics import closest
+from archdsl.ir import Decision
+from archdsl.search.values import cannot, plain, term
+from archdsl.spec.search import SearchValue
+from archdsl.train.schedules import schedule
+
+SamplerName = Literal["gumbel", "softmax", "hard", "one_path", "uniform", "fixed"]
+Shape = Literal["linear", "exponential", "cosine", "poly"]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a decision is drawn in one epoch; before it has started, all outcomes alike and untrained."""
+
+    name: SamplerName
+    tau: float
+    started: bool = True
+
+    @property
+    def takes_one(self) -> bool:
+        """Whether nothing but the outcome drawn has to run."""
+        return self.name in ("one_path", "uniform", "fixed")
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """How outcomes are weighed; the temperature goes from `tau` to `end` over the epochs along `schedule`.
+
+    Decisions are trained from epoch `start` on.
+    """
+
+    name: SamplerName = "gumbel"
+    tau: float = 3.0
+    end: float = 0.03
+    schedule: Shape = "linear"
+    start: int = 0
+
+    @property
+    def trains(self) -> bool:
+        """Whether any epoch trains the decisions that it holds for."""
+        return self.name not in ("uniform", "fixed")
+
+    def temperature(self, progress: float) -> float:
+        return schedule(self.schedule, self.tau, self.end)(progress)
+
+    def at(self, epoch: int, epochs: int) -> Sampling:
+        """What holds in an epoch, counted from 0, of so many."""
+        tau = self.temperature(epoch / max(1, epochs - 1))
+        return Sampling(self.name, tau, epoch >= self.start)
+
+
+def read_sampler(value: SearchValue, what: str = "sampler") -> Sampler:
+    """A sampler as it is written; one without temperature has 1, one without `end` stays as warm as it is.
+
+    Raises SpecError (ARCH606) for what is none.
+    """
+    said = term(value, what)
+    given = {key: plain(setting) for key, setting in said.settings.items()}
+    name = "hard" if given.get("hard", False) else said.name
+    tau = given.get("tau", 1.0)
+    shape = term(given["schedule"], "schedule") if "schedule" in given else None
+    return checked(
+        Sampler(
+            _named(name, SamplerName, "sampler"),
+            tau,
+            given.get("end", tau),
+            _named(shape.name, Shape, "schedule of temperatures") if shape else "linear",
+            given.get("start", 0),
+        )
+    )
+
+
+def changed(sampler: Sampler, given: Mapping[str, Any]) -> Sampler:
+    """A sampler with settings from outside: `sampler` (its name), `tau`, `end`, `schedule`."""
+    found = {key: given[key] for key in ("tau", "end") if key in given}
+    if "sampler" in given:
+        found["name"] = _named(given["sampler"], SamplerName, "sampler")
+    if "schedule" in given:
+        found["schedule"] = _named(given["schedule"], Shape, "schedule of temperatures")
+    return checked(replace(sampler, **found))
+
+
+def checked(sampler: Sampler) -> Sampler:
+    """Raises SpecError (ARCH606) for numbers that cannot be."""
+    for key, kind, low in (("tau", (int, float), 1e-4), ("end", (int, float), 1e-4), ("start", int, 0)):
+        value = getattr(sampler, key)
+        if isinstance(value, bool) or not isinstance(value, kind) or value < low:
+            raise cannot(f"`{key}` cannot be {value}", f"a number of at least {low:g}")
+    return sampler
+
+
+def by_decision(
+    usual: Sampler, gates_from: int, named: Mapping[str, Sampler], decisions: Mapping[str, Decision]
+) -> dict[str, Sampler]:
+    """The sampler of each decision, by path.
+
+    `named` are samplers by what they hold for; decisions of depth that none of them names start at epoch
+    `gates_from`.  Raises SpecError (ARCH606) for a name of no decision, and for a decision with two names.
+    """
+    gates = set(depths(decisions))
+    late = replace(usual, start=max(usual.start, gates_from))
+    found = {path: late if path in gates else usual for path in decisions}
+    whose: dict[str, str] = {}
+    for name, sampler in named.items():
+        paths = [path for path in decisions if is_named(path, name)]
+        if not paths:
+            raise _no_decision(name, decisions)
+        for path in paths:
+            if path in whose:
+                headline = f"`{whose[path]}` and `{name}` both set how `{path}` is drawn"
+                raise cannot(headline, "let one line name each decision")
+            whose[path], found[path] = name, sampler
+    return found
+
+
+def is_named(path: str, name: str) -> bool:
+    """Whether a path begins with a name; its parts without index stand for all indices."""
+    parts, wanted = path.split("."), name.split(".")
+    if len(wanted) > len(parts):
+        return False
+    return all(w in (part, part.partition("[")[0]) for w, part in zip(wanted, parts, strict=False))
+
+
+def depths(decisions: Mapping[str, Decision]) -> list[str]:
+    """Decisions of depth: those whose candidates are the numbers from 1 up, such as gates."""
+    return [
+        path
+        for path, d in decisions.items()
+        if d.count == 1 and d.size > 1 and d.candidates == tuple(map(str, range(1, d.size + 1)))
+    ]
+
+
+def _no_decision(name: str, decisions: Iterable[str]) -> Any:
+    known = {part for path in decisions for part in _names_of(path)}
+    guess = closest(name, sorted(known))
+    help = f"did you mean `{guess}`?" if guess else f"there are {', '.join(sorted(known)[:8])}"
+    return cannot(f"`{name}` names no decision of the space", help)
+
+
+def _names_of(path: str) -> list[str]:
+    """The beginnings of a path, with its indices and without any."""
+    bare = [part.partition("[")[0] for part in path.split(".")]
+    parts = path.split(".")
+    return [".".join(names[: n + 1]) for names in (parts, bare) for n in range(len(names))]
+
+
+def _named(name: Any, known: Any, what: str) -> Any:
+    if name not in get_args(known):
+        guess = closest(str(name), list(get_args(known)))
+        listed = f"there are {', '.join(get_args(known))}"
+        raise cannot(f"`{name}` is no {what}", f"did you mean `{guess}`? {listed}" if guess else listed)
+    return name
