@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
+from archdsl.cli.asked import Asked, as_it_was, placed
+from archdsl.cli.data import DataWord, data_option
 from archdsl.cli.settings import SetCommand, set_option
 
 _EPILOG = """\b
@@ -19,8 +24,9 @@ Examples:
 
 \b
 --set takes settings of the space and of the search: epochs, batch, sampler (gumbel, softmax, hard, one_path,
-uniform, fixed), tau, end, gates_from, order (0: one backward pass; 1: first-order bilevel), clip, init,
-calibrate, lr, architecture_lr, communicate (independent, shared, dense, gcn), residual.
+uniform, fixed), tau, end, schedule, gates_from, order (0: one backward pass; 1: first-order bilevel), clip,
+init, calibrate, lr, architecture_lr, communicate (independent, shared, dense, gcn), residual; and of its
+data: path, crop, images, resize.
 """
 
 
@@ -28,9 +34,7 @@ calibrate, lr, architecture_lr, communicate (independent, shared, dense, gcn), r
 @click.argument("spec", metavar="SPEC")
 @click.option("--search", "name", help="Which search, where the file has several (default: the last).")
 @set_option
-@click.option(
-    "--data", metavar="KIND[:PATH][,K=V]", help="Instead of the data that the search names, as in `train`."
-)
+@data_option(required=False)
 @click.option(
     "--table", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Latency table for `latency` and `rate` in the objective (archdsl latency build makes one).",
@@ -43,11 +47,11 @@ calibrate, lr, architecture_lr, communicate (independent, shared, dense, gcn), r
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the run.")
 @click.option(
     "--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
-    help="Go on with the run in DIR; give the same settings.",
+    help="Go on with the run in DIR; what is not given is as it was.",
 )  # fmt: skip
 @click.pass_context
 def search(
-    ctx: click.Context, /, spec: str, name: str | None, settings: dict[str, Any], data: str | None,
+    ctx: click.Context, /, spec: str, name: str | None, settings: dict[str, Any], data: DataWord | None,
     table: Path | None, seed: int, device: str | None, amp: str | None, checkpoint: bool, channels_last: bool,
     out: Path | None, resume: Path | None,
 ) -> None:  # fmt: skip
@@ -56,12 +60,19 @@ def search(
     Trains a supernet of the space together with its architecture parameters, and writes the network found as
     best.arch, its inherited weights as best.safetensors, and report.html into the folder of the run.
     """
-    from archdsl.cli.searching import Asked, run_search
+    from archdsl.cli.searching import run_search
 
     if resume is not None and out is not None:
         raise click.UsageError("--resume goes on in its own folder: leave out --out")
     asked = Asked(
-        spec, name, settings, data, table, seed, device, amp, checkpoint, channels_last, resume or out,
-        resume is not None,
+        spec, name, placed(settings), replace(data, settings=placed(data.settings)) if data else None,
+        Path(os.path.abspath(table)) if table else None, seed, device, amp, checkpoint, channels_last,
+        resume or out, resume is not None,
     )  # fmt: skip
+    if resume is not None:
+        from archdsl.search.folder import SearchFolder
+        from archdsl.train.recording import read_manifest
+
+        given = {k for k in ctx.params if ctx.get_parameter_source(k) is ParameterSource.COMMANDLINE}
+        asked = as_it_was(asked, read_manifest(SearchFolder(resume).manifest, "search"), given)
     ctx.exit(run_search(asked))

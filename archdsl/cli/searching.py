@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from archdsl.cli import opening
-from archdsl.cli.data import demand_sound, parse_data
+from archdsl.cli.asked import FREE, Asked
+from archdsl.cli.data import demand_sound
 
 if TYPE_CHECKING:
     from archdsl.data.dataset import Splits
@@ -22,24 +22,6 @@ if TYPE_CHECKING:
     from archdsl.search.progress import Progress
     from archdsl.train.processes import Processes
     from archdsl.train.recording import Manifest
-
-
-@dataclass(frozen=True)
-class Asked:
-    """The words of the command line."""
-
-    spec: str
-    name: str | None
-    settings: dict[str, Any]
-    data: str | None
-    table: Path | None
-    seed: int
-    device: str | None
-    amp: str | None
-    checkpoint: bool
-    channels_last: bool
-    folder: Path | None
-    goes_on: bool
 
 
 def run_search(asked: Asked) -> int:
@@ -95,7 +77,7 @@ def _run(search: Search, asked: Asked) -> int:
         if first:
             write_report(search)
             again = f"archdsl search {asked.spec} --resume {folder.path}"
-            click.echo(f"stopped after step {stopped.step}; go on with: {again}, and the same settings")
+            click.echo(f"stopped after step {stopped.step}; go on with: {again}")
         return 130
     if first:
         write_report(search)
@@ -114,11 +96,9 @@ def _plan(program: Program, asked: Asked) -> tuple[Plan, dict[str, Any]]:
     assert isinstance(declared, ast.Space)
     own = {s.name for s in declared.signature.settings} | {"image"}
     of_space = {key: value for key, value in asked.settings.items() if key in own}
-    plan = read_plan(spec, {key: value for key, value in asked.settings.items() if key not in own})
-    if asked.data is not None:
-        word = parse_data(asked.data)
-        plan = replace(plan, data=word.kind, data_settings=word.settings)
-    return plan, of_space
+    of_search = {key: value for key, value in asked.settings.items() if key not in own}
+    word = asked.data
+    return read_plan(spec, of_search, (word.kind, word.settings) if word is not None else None), of_space
 
 
 def _with_size(plan: Plan, program: Program, of_space: dict[str, Any]) -> dict[str, Any]:
@@ -160,7 +140,11 @@ def _manifest(
     from archdsl.ir.text import dump
     from archdsl.train.recording import described, manifest
 
-    settings = {**plan.settings(), "space settings": {k: str(v) for k, v in space.settings.items()}}
+    settings = {
+        **plan.settings(),
+        "space settings": {k: str(v) for k, v in space.settings.items()},
+        **asked.settings_of_run(),
+    }
     if asked.table is not None:
         settings["latency table sha256"] = hashlib.sha256(asked.table.read_bytes()).hexdigest()
     return manifest(
@@ -176,7 +160,7 @@ def _folder(path: Path, manifest: Manifest, program: Program, asked: Asked, here
 
     folder = SearchFolder(path)
     if here.is_first and asked.goes_on:
-        folder.resume("search", manifest)
+        folder.resume("search", manifest, FREE)
     elif here.is_first:
         folder.demand_new()
         folder.copy_specs(program.unit)

@@ -34,15 +34,19 @@ def overridden(plan: Plan, given: Mapping[str, Any]) -> Plan:
         raise cannot(f"a search has no setting `{unknown[0]}`", help)
     data = {key: given[key] for key in _OF_DATA if key in given}
     return replace(
-        plan,
+        with_data(plan, given.get("data", plan.data), data),
         **{key: given[key] for key in _OF_PLAN if key in given},
         sampler=changed(plan.sampler, given),
         communication=replace(plan.communication, **_renamed(given, communicate="link", residual="residual")),
-        data=given.get("data", plan.data),
-        data_settings={**plan.data_settings, **data},
         parameters=replace(plan.parameters, **_renamed(given, lr="lr")),
         architecture=replace(plan.architecture, **_renamed(given, architecture_lr="lr")),
     )
+
+
+def with_data(plan: Plan, kind: str, settings: Mapping[str, Any]) -> Plan:
+    """A plan with data of a kind; of the same kind, what is not given stays, of another kind only `batch`."""
+    kept = {k: v for k, v in plan.data_settings.items() if kind == plan.data or k == "batch"}
+    return replace(plan, data=kind, data_settings={**kept, **settings})
 
 
 def _renamed(given: Mapping[str, Any], **names: str) -> dict[str, Any]:

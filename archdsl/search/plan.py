@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
-from archdsl.search.overrides import overridden
+from archdsl.search.overrides import overridden, with_data
 from archdsl.search.samplers import Sampler, read_sampler
 from archdsl.search.values import cannot, plain, term
 from archdsl.spec.search import CLAUSES, Clauses, Objective, SearchSpec, SearchValue, Term
@@ -71,14 +71,20 @@ class Plan:
     calibrate: int = 8
 
     def settings(self) -> dict[str, Any]:
-        """Everything but the data, as plain values, for a manifest."""
+        """Everything but where the data lies, as plain values, for a manifest."""
         found = {k: v for k, v in asdict(self).items() if k not in ("data", "data_settings")}
+        found["data settings"] = {k: v for k, v in self.data_settings.items() if k != "path"}
         return {k: v if isinstance(v, int | float | str | dict | None) else repr(v) for k, v in found.items()}
 
 
-def read_plan(spec: SearchSpec, overrides: Mapping[str, Any] | None = None) -> Plan:
+def read_plan(
+    spec: SearchSpec,
+    overrides: Mapping[str, Any] | None = None,
+    data: tuple[str, Mapping[str, Any]] | None = None,
+) -> Plan:
     """The plan of a search; `overrides` are settings of it given from outside, by name.
 
+    `data` is a kind and its settings, also from outside: over those of the text, under `overrides`.
     Raises SpecError (ARCH606) for what is missing or cannot be run.
     """
     clauses = spec.clauses
@@ -91,16 +97,18 @@ def read_plan(spec: SearchSpec, overrides: Mapping[str, Any] | None = None) -> P
         raise cannot(f"the group `{several[0]}` is not run yet", "one architecture is searched at a time")
     if not clauses.objectives:
         raise cannot(f"search `{spec.name}` has no objective", "minimize cross_entropy + 0.01 * log(macs)")
-    data = term(clauses.settings.get("data", Term("synthetic")), "data")
+    said = term(clauses.settings.get("data", Term("synthetic")), "data")
     plan = Plan(
         space=spec.space,
         name=spec.name,
         objectives=clauses.objectives,
-        data=data.name,
-        data_settings={key: plain(value) for key, value in data.settings.items()},
+        data=said.name,
+        data_settings={key: plain(value) for key, value in said.settings.items()},
         requirements=clauses.requirements,
         communication=_communication(clauses),
     )
+    if data is not None:
+        plan = with_data(plan, *data)
     plan = overridden(_with_clauses(plan, clauses, strategy), overrides or {})
     _demand_sound(plan)
     return plan

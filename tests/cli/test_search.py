@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -87,9 +89,75 @@ def test_other_settings_or_another_spec_are_not_gone_on_with(spec, tmp_path):
     assert other.exit_code == 1
     assert "epochs: 1, now 2" in other.output
     spec.write_text(SPEC.replace("one of {1..3}", "one of {1..2}"))
-    changed = archdsl("search", spec, "--resume", run, "--set", "epochs=1")
+    changed = archdsl("search", spec, "--resume", run)
     assert changed.exit_code == 1
     assert "ARCH912" in changed.output
+
+
+def settings(folder: Path) -> dict:
+    return json.loads((folder / "manifest.json").read_text("utf-8"))["settings"]
+
+
+def test_words_of_data_are_over_those_of_the_text_and_set_is_over_both(spec, tmp_path):
+    words = ("--data", "synthetic:images=4,seed=5,crop=32x32", "--set", "epochs=1", "crop=32x64", "batch=2")
+    assert archdsl("search", spec, "--out", tmp_path / "run", *words).exit_code == 0
+    run = settings(tmp_path / "run")
+    data = {"images": 4, "batch": 2, "size": [32, 64], "seed": 5, "crop": [32, 64]}
+    assert run["data settings"] == data
+    assert run["batch"] == 2
+    assert sum(r["kind"] == "step" for r in journal(tmp_path / "run")) == 2
+
+
+def test_data_of_another_kind_takes_nothing_but_the_batch_from_the_text(spec, tmp_path, monkeypatch):
+    from PIL import Image
+
+    from archdsl.data.opening import open_data
+
+    drawn = open_data("synthetic", {"images": 4, "size": (32, 64)})
+    for part, dataset in (("train", drawn.train), ("val", drawn.val)):
+        for n in range(len(dataset)):
+            for kind, picture in (("images", dataset[n].image), ("masks", dataset[n].mask.astype("uint8"))):
+                path = tmp_path / "own" / kind / part / f"{n}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(picture).save(path)
+    monkeypatch.chdir(tmp_path / "own")
+    classes = "+".join(drawn.train.classes)
+    words = ("--data", f"folder:.,classes={classes}", "--set", "epochs=1", "--out", tmp_path / "run")
+    result = archdsl("search", spec, *words)
+    assert result.exit_code == 0, result.output
+    assert settings(tmp_path / "run")["data settings"] == {"batch": 4, "classes": list(drawn.train.classes)}
+
+
+def test_a_search_goes_on_with_the_words_that_it_was_started_with(spec, tmp_path, monkeypatch):
+    words = ("--set", "epochs=2", "sampler=one_path", "--data", "synthetic:seed=3", "--seed", 7)
+    assert archdsl("search", spec, "--out", tmp_path / "whole", *words).exit_code == 0
+    run = tmp_path / "run"
+    with monkeypatch.context() as patched:
+        count = itertools.count(1)
+        patched.setattr("archdsl.cli.stopping.asked_to_stop", lambda: nullcontext(lambda: next(count) > 2))
+        assert archdsl("search", spec, "--out", run, *words).exit_code == 130
+    monkeypatch.chdir(run)
+    again = archdsl("search", spec, "--resume", run)
+    assert again.exit_code == 0, again.output
+    assert journal(run) == journal(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        (("--set", "tau=2.5"), "sampler: {"),
+        (("--seed", "1"), "seed: 0, now 1"),
+        (("--data", "synthetic:crop=32x32"), "data settings: {"),
+        (("--channels-last",), "channels_last: False, now True"),
+    ],
+)
+def test_a_word_that_differs_from_those_of_the_run_is_refused(spec, tmp_path, word, said):
+    run = tmp_path / "run"
+    assert archdsl("search", spec, "--out", run, "--set", "epochs=1").exit_code == 0
+    result = archdsl("search", spec, "--resume", run, *word)
+    assert result.exit_code == 1
+    assert "ARCH912" in result.output
+    assert said in result.output
 
 
 @pytest.mark.parametrize("setting", ["epoch=3", "sampler=gumble", "communicate=radio", "tau=0", "epochs=two"])
@@ -106,7 +174,7 @@ def test_control_c_saves_and_says_how_to_go_on(spec, tmp_path):
     process.send_signal(signal.SIGINT)
     output = process.communicate(timeout=120)[0].decode()
     assert process.returncode == 130
-    assert f"--resume {tmp_path / 'run'}" in output
+    assert f"go on with: archdsl search {spec} --resume {tmp_path / 'run'}\n" in output
     assert list((tmp_path / "run" / "checkpoints").iterdir())
 
 
@@ -120,7 +188,7 @@ def test_a_killed_search_goes_on_to_the_same_end(spec, tmp_path):
         wait_for_steps(run, rng.randint(1, 5))
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        process = started("search", spec, "--resume", run, *words)
+        process = started("search", spec, "--resume", run)
     process.communicate(timeout=180)
     assert process.returncode == 0
     assert journal(run) == journal(tmp_path / "whole")
