@@ -1,13 +1,9 @@
-"""A differentiable search: weights and architecture trained together over one supernet.
-
-Shapes: B images, K classes, H × W pixels.
-"""
+"""A differentiable search from its start to the network found: steps, what is told of them, what is kept."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +14,26 @@ from torch.nn.functional import one_hot
 from archdsl.backends.supernet import SuperNetwork
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches, prefetched
-from archdsl.data.dataset import IGNORE, Dataset, Splits
+from archdsl.data.dataset import Dataset, Splits
 from archdsl.diagnostics import SpecError
 from archdsl.program import Space
-from archdsl.search.architecture import Architecture, Draw
+from archdsl.search import records
 from archdsl.search.extract import recalibrate
 from archdsl.search.folder import SearchFolder
 from archdsl.search.found import Found, derive
 from archdsl.search.halves import Half
 from archdsl.search.keeping import keep, write_text
 from archdsl.search.objective import ObjectiveFunction
-from archdsl.search.optimising import optimiser, rate
+from archdsl.search.optimising import rate
 from archdsl.search.plan import Plan
 from archdsl.search.progress import Progress, Report
-from archdsl.search.samplers import by_decision, depths
-from archdsl.train.evaluation import at_size, score
-from archdsl.train.faults import Diverged, bad_parameter, demand_finite, explain_memory, is_out_of_memory
+from archdsl.search.samplers import depths
+from archdsl.search.stepping import Stepper
+from archdsl.train.evaluation import score
+from archdsl.train.faults import Diverged, bad_parameter, explain_memory, is_out_of_memory
 from archdsl.train.processes import Processes
 from archdsl.train.recipe import Interrupted
 from archdsl.train.recording import Journal
-from archdsl.train.synchronised import synchronise
 
 CHECKPOINT_STEPS = 100
 """Steps between checkpoints; the end of an epoch always has one."""
@@ -51,22 +47,14 @@ class Search:
         folder: SearchFolder, processes: Processes, seed: int = 0, amp: torch.dtype | None = None,
     ):  # fmt: skip
         self.plan, self.space, self.splits, self.folder = plan, space, splits, folder
-        self.processes, self.seed, self.amp, self.objective = processes, seed, amp, objective
-        self.samplers = by_decision(plan.sampler, plan.gates_from, plan.samplers, space.decisions)
-        self.net = net.to(processes.device).train()
-        still = [path for path, sampler in self.samplers.items() if not sampler.trains]
-        self.architecture = Architecture(space.decisions, plan.communication, plan.init, seed, still).to(
-            processes.device
-        )
-        processes.same_weights(self.net)
-        synchronise(self.net, processes)
-        self.gates = frozenset(depths(space.decisions))
-        self.by_weights = optimiser(plan.parameters, self.net.parameters())
-        self.by_architecture = optimiser(plan.architecture, self.architecture.parameters())
+        self.processes, self.seed, self.objective = processes, seed, objective
+        self.keeper = folder.checkpoints
+        self.stepper = Stepper(plan, space, net, objective, self.keeper, processes, seed, amp)
+        self.net, self.architecture = self.stepper.net, self.stepper.architecture
+        self.gates = tuple(sorted(depths(space.decisions)))
         self.batches, self.held = self._batches()
         self.steps = plan.epochs * self.batches.steps_per_epoch
         self.step = 0
-        self.keeper = folder.checkpoints
         self.journal = Journal(folder.journal) if processes.is_first else None
         self.sums: list[float] = []
 
@@ -98,10 +86,7 @@ class Search:
         found = self.keeper.latest()
         if found is not None:
             self.step, state = found
-            self.net.load_state_dict(state["net"])
-            self.architecture.load_state_dict(state["architecture"])
-            self.by_weights.load_state_dict(state["by_weights"])
-            self.by_architecture.load_state_dict(state["by_architecture"])
+            self.stepper.load_state(state)
             self.sums = list(state["sums"])
         if self.journal is not None:
             self.journal.cut(found[1]["journal"] if found else 0)
@@ -116,7 +101,7 @@ class Search:
         """
         started = time.monotonic()
         if self.step == 0:
-            self._write(self._opening())
+            self._write(records.opening(self.space.decisions, self.gates))
         try:
             for step, batch in self._ahead():
                 now = self._step(step, batch)
@@ -146,109 +131,25 @@ class Search:
         spent = torch.tensor(float(time.monotonic() - started > self.plan.budget_s))
         return bool(self.processes.sum(spent))
 
-    def _opening(self) -> dict[str, Any]:
-        decisions = {path: list(d.outcomes) for path, d in self.space.decisions.items()}
-        return {"kind": "start", "decisions": decisions, "gates": sorted(self.gates), "cells": None}
-
-    # ------------------------------------------------------------ one step
-
     def _step(self, step: int, batch: Batch) -> Progress:
-        # What is random in layers depends on the step alone, so that a resumed search draws the same.
-        torch.manual_seed((self.seed * 1_000_003 + step) * self.processes.world + self.processes.rank)
         epoch = step // self.batches.steps_per_epoch
-        for group in self.by_weights.param_groups:
-            group["lr"] = rate(self.plan.parameters, step / self.steps)
-        for group in self.by_architecture.param_groups:
-            group["lr"] = rate(self.plan.architecture, step / self.steps)
-        draw = self.draw(step, epoch)
-        if self.plan.order == 0:
-            task, costs, loss = self.losses(batch, draw)
-            told = self._checked(task, loss, batch, draw)
-            self._backward(loss, [self.by_weights, self.by_architecture])
-        else:
-            _, _, held_loss = self.losses(self.held.batch(step), draw)
-            self._backward(held_loss, [self.by_architecture])
-            draw = self.draw(step, epoch)
-            task, costs, loss = self.losses(batch, draw)
-            told = self._checked(task, loss, batch, draw)
-            self._backward(loss, [self.by_weights])
+        loss, task, costs = self.stepper.step(step, self.steps, epoch, batch, self.held.batch)
         self.step = step + 1
-        named = self.objective.named(costs)
-        return Progress(self.step, self.steps, epoch, self.plan.epochs, *told, named, self._depths())
+        return self._progress(epoch, loss, task, costs)
 
-    def _checked(
-        self, task: torch.Tensor, loss: torch.Tensor, batch: Batch, draw: Draw
-    ) -> tuple[float, float]:
-        """The objective and the task's loss, means over the processes, before they change any weight."""
-        both = self.processes.sum(torch.stack([loss.detach().double(), task.detach().double()]))
-        mean, task_mean = (both / self.processes.world).tolist()
-        demand_finite(
-            mean, self.step + 1, self.net,
-            lambda: self._logits(batch.images_B3HW.to(self.processes.device), draw), self.keeper.newest(),
-        )  # fmt: skip
-        return mean, task_mean
-
-    def draw(self, step: int, epoch: int) -> Draw:
-        """What a step uses: a function of the seed, the step and the architecture."""
-        generator = torch.Generator().manual_seed((self.seed << 32) + step)
-        by = {path: sampler.at(epoch, self.plan.epochs) for path, sampler in self.samplers.items()}
-        return self.architecture.draw(by, generator)
-
-    def tau(self, epoch: int) -> float:
-        """The temperature of an epoch, of decisions that have no sampler of their own."""
-        return self.plan.sampler.at(epoch, self.plan.epochs).tau
-
-    def losses(self, batch: Batch, draw: Draw) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
-        """The task's loss, the costs of the mean network, and the objective."""
-        with self._precision():
-            logits_BKHW = self._logits(batch.images_B3HW.to(self.processes.device), draw)
-            masks_BHW = batch.masks_BHW.to(self.processes.device)
-            height, width = masks_BHW.shape[-2:]
-            task = self.objective.task(at_size(logits_BKHW, (height, width)), masks_BHW)
-            task = task * self.processes.share((masks_BHW != IGNORE).sum())
-        costs = self.objective.cost_values(draw.weights)
-        return task, costs, self.objective.value(task, costs)
-
-    def _logits(self, images_B3HW: torch.Tensor, draw: Draw) -> torch.Tensor:
-        if draw.outcomes is None:
-            logits_BKHW: torch.Tensor = self.net(images_B3HW, weights=draw.weights)
-            return logits_BKHW
-        weights = draw.weights if draw.trained else None
-        return self.net.path(images_B3HW, outcomes=draw.outcomes, weights=weights)
-
-    def _backward(self, loss: torch.Tensor, optimisers: list[torch.optim.Optimizer]) -> None:
-        """Gradients of all processes' mean loss, clipped; then a step of these optimisers."""
-        for every in (self.by_weights, self.by_architecture):
-            every.zero_grad(set_to_none=True)
-        if loss.requires_grad:
-            loss.backward()  # type: ignore[no-untyped-call]
-        for one in optimisers:
-            params = [p for group in one.param_groups for p in group["params"]]
-            self.processes.mean_gradients(params)
-            if self.plan.clip > 0:
-                nn.utils.clip_grad_norm_(params, self.plan.clip)
-            one.step()
-
-    def _precision(self) -> AbstractContextManager[Any]:
-        return nullcontext() if self.amp is None else torch.autocast(self.processes.device.type, self.amp)
-
-    def _depths(self) -> dict[str, float]:
-        vectors = self.architecture.probabilities()
-        return {
-            path: float((vectors[path].detach().cpu() * torch.arange(1, len(vectors[path]) + 1)).sum())
-            for path in sorted(self.gates)
-        }
+    def _progress(
+        self, epoch: int, loss: float, task: float, costs: Mapping[str, float], **more: Any
+    ) -> Progress:
+        mean = records.mean_depths(self.architecture.probabilities(), self.gates)
+        return Progress(self.step, self.steps, epoch, self.plan.epochs, loss, task, costs, mean, **more)
 
     # ------------------------------------------------------------ what is told and kept
 
     def _told(self, now: Progress, stop: bool, report: Report) -> bool:
         """Writes a step down; returns whether any process was asked to stop."""
         self.sums.append(now.loss)
-        self._write(
-            {"kind": "step", "step": now.step, "epoch": now.epoch, "loss": now.loss, "task": now.task,
-             "costs": dict(now.costs), "lr": rate(self.plan.parameters, (now.step - 1) / self.steps),
-             "tau": self.tau(now.epoch)}
-        )  # fmt: skip
+        lr = rate(self.plan.parameters, (now.step - 1) / self.steps)
+        self._write(records.of_step(now, lr, self.stepper.tau(now.epoch)))
         report(now)
         return bool(self.processes.sum(torch.tensor(float(stop))))
 
@@ -262,25 +163,18 @@ class Search:
 
     def _epoch(self, epoch: int, report: Report) -> None:
         chances, found = self.chances(), self.likeliest()
-        confusion = score(self.recalibrated(found), self.splits.val, self.processes)
-        miou = confusion.mean_iou()
+        miou = score(self.recalibrated(found), self.splits.val, self.processes).mean_iou()
         with torch.no_grad():
             mean = self.objective.cost_values(self.architecture.probabilities())
         expected = self.objective.named(mean)
         loss = sum(self.sums) / max(1, len(self.sums))
         self.sums = []
-        self._write(
-            {"kind": "epoch", "epoch": epoch, "step": self.step, "loss": loss, "miou": _number(miou),
-             "tau": self.tau(epoch), "probabilities": {p: v.tolist() for p, v in chances.items()},
-             "chosen": dict(found.network.chosen), "expected": expected,
-             "found": {**self._costs(found), "gates": self._gates(found)}}
-        )  # fmt: skip
+        now = self._progress(epoch, loss, loss, expected, miou=miou, found=found)
+        told = {**self._costs(found), "gates": {path: found.outcomes[path] + 1 for path in self.gates}}
+        self._write(records.of_epoch(now, self.stepper.tau(epoch), chances, found, told))
         if self.processes.is_first:
             write_text(self.folder.after_epoch(epoch + 1), found.network.to_arch())
-        report(
-            Progress(self.step, self.steps, epoch, self.plan.epochs, loss, loss, expected, self._depths(),
-                     miou, found)
-        )  # fmt: skip
+        report(now)
 
     def _costs(self, found: Found) -> dict[str, float]:
         """Parameters and MACs of what was found, and what else the objective measures."""
@@ -290,9 +184,6 @@ class Search:
             for path, outcome in found.outcomes.items()
         }
         return {**self.objective.named(self.objective.cost_values(exact)), **found.costs}
-
-    def _gates(self, found: Found) -> dict[str, int]:
-        return {path: found.outcomes[path] + 1 for path in sorted(self.gates)}
 
     def chances(self) -> dict[str, torch.Tensor]:
         """The probability of each outcome as it is now."""
@@ -318,11 +209,7 @@ class Search:
         module = self.recalibrated(found)
         self._write({"kind": "recalibrated", "batches": self.plan.calibrate})
         miou = score(module, self.splits.val, self.processes).mean_iou()
-        network = {**self._costs(found), "layers": len(found.network.graph.nodes)}
-        self._write(
-            {"kind": "end", "miou": _number(miou), "chosen": dict(found.network.chosen), "network": network,
-             "how": found.how, "unmet": list(found.unmet)}
-        )  # fmt: skip
+        self._write(records.of_end(found, miou, self._costs(found)))
         if self.processes.is_first:
             keep(self.folder, found, module, self.splits)
         return found
@@ -340,15 +227,8 @@ class Search:
             return self.keeper.path(self.step)
         self.journal.sync()
         state = {
-            "net": dict(self.net.state_dict()),
-            "architecture": dict(self.architecture.state_dict()),
-            "by_weights": self.by_weights.state_dict(),
-            "by_architecture": self.by_architecture.state_dict(),
+            **self.stepper.state(),
             "sums": list(self.sums),
             "journal": len(self.journal),
         }
         return self.keeper.save(self.step, state)
-
-
-def _number(value: float) -> float | None:
-    return None if value != value else value

@@ -24,7 +24,7 @@ def trial(search: Search) -> tuple[float, int]:
     seconds = 0.0
     for _ in range(2):
         began = time.perf_counter()
-        _, _, loss = search.losses(batch, search.draw(search.step, 0))
+        _, _, loss = search.stepper.losses(batch, search.stepper.draw(search.step, 0))
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
         seconds = time.perf_counter() - began

@@ -1,0 +1,56 @@
+"""The records of a search's journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+
+from archdsl.ir import Decision
+from archdsl.search.found import Found
+from archdsl.search.progress import Progress
+
+Record = dict[str, Any]
+
+
+def opening(decisions: Mapping[str, Decision], gates: Iterable[str]) -> Record:
+    """What there is to decide, and which decisions are of depth."""
+    outcomes = {path: list(decision.outcomes) for path, decision in decisions.items()}
+    return {"kind": "start", "decisions": outcomes, "gates": list(gates), "cells": None}
+
+
+def of_step(now: Progress, lr: float, tau: float) -> Record:
+    return {
+        "kind": "step", "step": now.step, "epoch": now.epoch, "loss": now.loss, "task": now.task,
+        "costs": dict(now.costs), "lr": lr, "tau": tau,
+    }  # fmt: skip
+
+
+def of_epoch(
+    now: Progress, tau: float, chances: Mapping[str, torch.Tensor], found: Found, told: Mapping[str, Any]
+) -> Record:
+    """`found` is what the search would end with, and `told` its costs and depths."""
+    return {
+        "kind": "epoch", "epoch": now.epoch, "step": now.step, "loss": now.loss, "miou": _number(now.miou),
+        "tau": tau, "probabilities": {path: chance.tolist() for path, chance in chances.items()},
+        "chosen": dict(found.network.chosen), "expected": dict(now.costs), "found": dict(told),
+    }  # fmt: skip
+
+
+def of_end(found: Found, miou: float, costs: Mapping[str, float]) -> Record:
+    network = {**costs, "layers": len(found.network.graph.nodes)}
+    return {
+        "kind": "end", "miou": _number(miou), "chosen": dict(found.network.chosen), "network": network,
+        "how": found.how, "unmet": list(found.unmet),
+    }  # fmt: skip
+
+
+def mean_depths(probabilities: Mapping[str, torch.Tensor], gates: Iterable[str]) -> dict[str, float]:
+    """The mean depth of each gate, whose outcomes count from 1."""
+    rows = {gate: probabilities[gate].detach().cpu() for gate in gates}
+    return {gate: float((row * torch.arange(1, len(row) + 1)).sum()) for gate, row in rows.items()}
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or value != value else value

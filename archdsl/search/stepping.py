@@ -1,0 +1,142 @@
+"""One step of a search: what is drawn, what it loses, and how weights and architecture are changed.
+
+Shapes: B images, K classes, H × W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import nn
+
+from archdsl.backends.supernet import SuperNetwork
+from archdsl.data.batches import Batch
+from archdsl.data.dataset import IGNORE
+from archdsl.program import Space
+from archdsl.search.architecture import Architecture, Draw
+from archdsl.search.objective import ObjectiveFunction
+from archdsl.search.optimising import optimiser, rate
+from archdsl.search.plan import Plan
+from archdsl.search.samplers import by_decision
+from archdsl.train.checkpoints import Keeper
+from archdsl.train.evaluation import at_size
+from archdsl.train.faults import demand_finite
+from archdsl.train.processes import Processes
+from archdsl.train.synchronised import synchronise
+
+_KEPT = ("net", "architecture", "by_weights", "by_architecture")
+
+
+class Stepper:
+    """A supernet and an architecture, trained in place by one batch after the other."""
+
+    def __init__(
+        self, plan: Plan, space: Space, net: SuperNetwork, objective: ObjectiveFunction, keeper: Keeper,
+        processes: Processes, seed: int, amp: torch.dtype | None,
+    ):  # fmt: skip
+        self.plan, self.objective, self.keeper = plan, objective, keeper
+        self.processes, self.seed, self.amp = processes, seed, amp
+        self.samplers = by_decision(plan.sampler, plan.gates_from, plan.samplers, space.decisions)
+        self.net = net.to(processes.device).train()
+        still = [path for path, sampler in self.samplers.items() if not sampler.trains]
+        self.architecture = Architecture(space.decisions, plan.communication, plan.init, seed, still).to(
+            processes.device
+        )
+        processes.same_weights(self.net)
+        synchronise(self.net, processes)
+        self.by_weights = optimiser(plan.parameters, self.net.parameters())
+        self.by_architecture = optimiser(plan.architecture, self.architecture.parameters())
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {name: dict(getattr(self, name).state_dict()) for name in _KEPT}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Goes on from what a checkpoint kept."""
+        for name in _KEPT:
+            getattr(self, name).load_state_dict(state[name])
+
+    def step(
+        self, step: int, steps: int, epoch: int, batch: Batch, held: Callable[[int], Batch]
+    ) -> tuple[float, float, dict[str, float]]:
+        """Trains by a batch, and under first-order bilevel by one of `held` first.
+
+        Returns the objective, the task's loss and the costs of the mean network.
+        """
+        # What is random in layers depends on the step alone, so that a resumed search draws the same.
+        torch.manual_seed((self.seed * 1_000_003 + step) * self.processes.world + self.processes.rank)
+        for by, settings in (
+            (self.by_weights, self.plan.parameters), (self.by_architecture, self.plan.architecture)
+        ):  # fmt: skip
+            for group in by.param_groups:
+                group["lr"] = rate(settings, step / steps)
+        trained = [self.by_weights]
+        if self.plan.order == 0:
+            trained.append(self.by_architecture)
+        else:
+            _, _, held_loss = self.losses(held(step), self.draw(step, epoch))
+            self._backward(held_loss, [self.by_architecture])
+        draw = self.draw(step, epoch)
+        task, costs, loss = self.losses(batch, draw)
+        told = self._checked(task, loss, batch, draw, step)
+        self._backward(loss, trained)
+        return *told, self.objective.named(costs)
+
+    def _checked(
+        self, task: torch.Tensor, loss: torch.Tensor, batch: Batch, draw: Draw, step: int
+    ) -> tuple[float, float]:
+        """The objective and the task's loss, means over the processes, before they change any weight."""
+        both = self.processes.sum(torch.stack([loss.detach().double(), task.detach().double()]))
+        mean, task_mean = (both / self.processes.world).tolist()
+        demand_finite(
+            mean, step + 1, self.net,
+            lambda: self._logits(batch.images_B3HW.to(self.processes.device), draw), self.keeper.newest(),
+        )  # fmt: skip
+        return mean, task_mean
+
+    def draw(self, step: int, epoch: int) -> Draw:
+        """What a step uses: a function of the seed, the step and the architecture."""
+        generator = torch.Generator().manual_seed((self.seed << 32) + step)
+        by = {path: sampler.at(epoch, self.plan.epochs) for path, sampler in self.samplers.items()}
+        return self.architecture.draw(by, generator)
+
+    def tau(self, epoch: int) -> float:
+        """The temperature of an epoch, of decisions that have no sampler of their own."""
+        return self.plan.sampler.at(epoch, self.plan.epochs).tau
+
+    def losses(self, batch: Batch, draw: Draw) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
+        """The task's loss, the costs of the mean network, and the objective."""
+        with self._precision():
+            logits_BKHW = self._logits(batch.images_B3HW.to(self.processes.device), draw)
+            masks_BHW = batch.masks_BHW.to(self.processes.device)
+            height, width = masks_BHW.shape[-2:]
+            task = self.objective.task(at_size(logits_BKHW, (height, width)), masks_BHW)
+            task = task * self.processes.share((masks_BHW != IGNORE).sum())
+        costs = self.objective.cost_values(draw.weights)
+        return task, costs, self.objective.value(task, costs)
+
+    def _logits(self, images_B3HW: torch.Tensor, draw: Draw) -> torch.Tensor:
+        if draw.outcomes is None:
+            logits_BKHW: torch.Tensor = self.net(images_B3HW, weights=draw.weights)
+            return logits_BKHW
+        weights = draw.weights if draw.trained else None
+        return self.net.path(images_B3HW, outcomes=draw.outcomes, weights=weights)
+
+    def _backward(self, loss: torch.Tensor, optimisers: list[torch.optim.Optimizer]) -> None:
+        """Gradients of all processes' mean loss, clipped; then a step of these optimisers."""
+        for every in (self.by_weights, self.by_architecture):
+            every.zero_grad(set_to_none=True)
+        if loss.requires_grad:
+            loss.backward()  # type: ignore[no-untyped-call]
+        for one in optimisers:
+            params = [p for group in one.param_groups for p in group["params"]]
+            self.processes.mean_gradients(params)
+            if self.plan.clip > 0:
+                nn.utils.clip_grad_norm_(params, self.plan.clip)
+            one.step()
+
+    def _precision(self) -> AbstractContextManager[Any]:
+        return nullcontext() if self.amp is None else torch.autocast(self.processes.device.type, self.amp)
