@@ -1,0 +1,302 @@
+"""A space of which every network is trained, and the ranks of the networks that searches find in it.
+
+    python benchmarks/toy_space.py [JOB …] [--out out/toy_space]
+
+`toy_space.arch` on generated scenes.  Jobs: `networks-0` (seed of the weights), `search-0` (seed of the
+search), `report`; without any, all of them.  What is done is passed over, so that an interrupted run goes
+on.  A network's score is the search's objective with the validation images' cross-entropy, a mean over
+seeds; networks that are equal without their dead parts are trained once.  `report` prints ranks, beside
+those of the best of as many random networks as could be trained in a search's CPU time, and writes
+results/toy_space.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import math
+import re
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from measure import one_thread, save
+
+one_thread()
+
+import torch  # noqa: E402
+import torch.nn.functional as F  # noqa: E402, N812
+from torch import nn  # noqa: E402
+
+import archdsl  # noqa: E402
+from archdsl.backends.supernet import build  # noqa: E402
+from archdsl.data.augmentation import Augmentation  # noqa: E402
+from archdsl.data.batches import Batch, Batches, whole  # noqa: E402
+from archdsl.data.opening import open_data  # noqa: E402
+from archdsl.passes.cost import costs, total  # noqa: E402
+from archdsl.search.driver import Search  # noqa: E402
+from archdsl.search.folder import SearchFolder  # noqa: E402
+from archdsl.search.objective import ObjectiveFunction  # noqa: E402
+from archdsl.search.plan import read_plan  # noqa: E402
+from archdsl.train.losses import cross_entropy  # noqa: E402
+from archdsl.train.metrics import Confusion  # noqa: E402
+from archdsl.train.processes import Processes  # noqa: E402
+from archdsl.train.recording import Journal  # noqa: E402
+from archdsl.train.schedules import schedule  # noqa: E402
+from archdsl.train.weights import network_text  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent.parent
+SPEC = Path(__file__).parent / "toy_space.arch"
+STEPS, LR, DECAY = 120, 0.2, 5e-4
+"""Of one network's training: SGD with momentum 0.9, along a cosine to zero, all on the same batches."""
+SEEDS = (0, 1, 2)
+"""Of weights.  Every network is trained with the first, the best by that with all of them."""
+BEST = 64
+"""How many are the best."""
+SEARCHES = tuple(range(10))
+_DEFINED = re.compile(r"^  (\w+) = ", re.MULTILINE)
+
+Outcomes = tuple[int, ...]
+
+
+class Toy:
+    """The space, the search of its file, and its images."""
+
+    def __init__(self) -> None:
+        program = archdsl.load(SPEC)
+        self.space = program.space()
+        self.plan = read_plan(program.search())
+        self.objective = ObjectiveFunction(self.plan, self.space)
+        self.splits = open_data("synthetic", self.plan.data_settings)
+        self.size = tuple(next(iter(self.space.graph.inputs.values()))[1:])
+
+    def bound(self, outcomes: Outcomes) -> archdsl.Network:
+        decisions = self.space.decisions.items()
+        return self.space.bind({p: d.outcomes[o] for (p, d), o in zip(decisions, outcomes, strict=True)})
+
+    @cached_property
+    def numbers(self) -> dict[Outcomes, int]:
+        """The number of the network that outcomes make; equal networks have one."""
+        seen: dict[str, int] = {}
+        every = itertools.product(*(range(d.size) for d in self.space.decisions.values()))
+        return {o: seen.setdefault(without_names(self.bound(o)), len(seen)) for o in every}
+
+    @cached_property
+    def networks(self) -> list[Outcomes]:
+        """By number, the first outcomes that make a network."""
+        first = {number: outcomes for outcomes, number in reversed(self.numbers.items())}
+        return [first[number] for number in range(len(first))]
+
+    def said(self, number: int) -> str:
+        decisions = self.space.decisions.values()
+        return " ".join(d.outcomes[o] for d, o in zip(decisions, self.networks[number], strict=True))
+
+    def macs(self, number: int) -> int:
+        return total(costs(self.bound(self.networks[number]).graph).values()).macs
+
+    @cached_property
+    def batches(self) -> list[Batch]:
+        height, width = self.size
+        batches = Batches(
+            self.splits.train, self.plan.batch, Augmentation((height, width), (0.75, 1.5)), seed=0
+        )
+        return [batches.batch(step) for step in range(STEPS)]
+
+    @cached_property
+    def held(self) -> Batch:
+        """All validation images."""
+        every = [whole(self.splits.val, i) for i in range(len(self.splits.val))]
+        return Batch(
+            *(torch.cat(parts) for parts in zip(*((b.images_B3HW, b.masks_BHW) for b in every), strict=True))
+        )
+
+    def score(self, number: int, cross_entropy: float) -> float:
+        """The objective of the search."""
+        decisions = self.space.decisions.items()
+        weights = {
+            path: F.one_hot(torch.tensor(o), d.size).double()
+            for (path, d), o in zip(decisions, self.networks[number], strict=True)
+        }
+        costs = self.objective.cost_values(weights)
+        return float(self.objective.value(torch.tensor(cross_entropy), costs))
+
+
+def without_names(network: archdsl.Network) -> str:
+    """What a network computes: its text with numbers for names, which say by which choice a layer came."""
+    text = network_text(network)
+    number = {name: f"_{n}" for n, name in enumerate(_DEFINED.findall(text))}
+    numbered = re.sub(r"\w+", lambda word: number.get(word[0], word[0]), text)
+    return re.sub(r"\s", "", numbered).replace(",)", ")")
+
+
+def trained(toy: Toy, number: int, seed: int) -> dict[str, float]:
+    """One network, trained from nothing and scored on the validation images."""
+    began = time.process_time()
+    torch.manual_seed(seed)
+    module = toy.bound(toy.networks[number]).module().train()
+    optimiser = torch.optim.SGD(module.parameters(), LR, 0.9, weight_decay=DECAY, foreach=True)
+    rate = schedule("cosine", LR, 0.0)
+    for step, batch in enumerate(toy.batches):
+        optimiser.param_groups[0]["lr"] = rate(step / STEPS)
+        loss = cross_entropy(module(batch.images_B3HW), batch.masks_BHW)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(module.parameters(), toy.plan.clip, foreach=True)
+        optimiser.step()
+    with torch.inference_mode():
+        logits_BKHW = module.eval()(toy.held.images_B3HW)
+    confusion = Confusion(len(toy.splits.val.classes))
+    confusion.add(logits_BKHW.argmax(1), toy.held.masks_BHW)
+    return {
+        "number": number,
+        "cross_entropy": round(float(cross_entropy(logits_BKHW, toy.held.masks_BHW)), 5),
+        "miou": round(confusion.mean_iou(), 4),
+        "cpu_s": round(time.process_time() - began, 3),
+    }
+
+
+class Results:
+    """What was trained and searched, in a folder of append-only files."""
+
+    def __init__(self, toy: Toy, folder: Path):
+        self.toy, self.folder = toy, folder
+
+    def trainings(self, seed: int) -> Journal:
+        return Journal(self.folder / f"networks-{seed}.jsonl")
+
+    @property
+    def searches(self) -> Journal:
+        return Journal(self.folder / "searches.jsonl")
+
+    def wanted(self, seed: int) -> list[int]:
+        """Numbers of the networks that are trained with a seed."""
+        if seed == SEEDS[0]:
+            return list(range(len(self.toy.networks)))
+        records = self.trainings(SEEDS[0]).records()
+        first = {r["number"]: self.toy.score(r["number"], r["cross_entropy"]) for r in records}
+        return sorted(first, key=first.__getitem__)[:BEST]
+
+    def train(self, seed: int) -> None:
+        journal = self.trainings(seed)
+        done = {record["number"] for record in journal.records()}
+        for number in self.wanted(seed):
+            if number not in done:
+                journal.write(trained(self.toy, number, seed))
+
+    def search(self, seed: int) -> None:
+        if seed not in {record["seed"] for record in self.searches.records()}:
+            self.searches.write(searched(self.toy, seed))
+
+
+def searched(toy: Toy, seed: int) -> dict[str, Any]:
+    """One search: the number of the network found, and of those found after each epoch."""
+    began = time.process_time()
+    torch.manual_seed(seed)
+    net = build(toy.space.graph, fuse=True)
+    alone = Processes(0, 1, torch.device("cpu"))
+    with tempfile.TemporaryDirectory() as folder:
+        search = Search(
+            toy.plan, toy.space, net, toy.objective, toy.splits, SearchFolder(Path(folder)), alone, seed
+        )
+        found: list[dict[str, int]] = []
+        search.run(lambda now: found.append(dict(now.found.outcomes)) if now.found else None)
+        chances = {path: [round(p, 3) for p in row.tolist()] for path, row in search.chances().items()}
+    numbers = [toy.numbers[tuple(outcomes[path] for path in toy.space.decisions)] for outcomes in found]
+    cpu_s = round(time.process_time() - began, 1)
+    return {"seed": seed, "number": numbers[-1], "cpu_s": cpu_s, "by_epoch": numbers, "chances": chances}
+
+
+def report(results: Results) -> None:
+    toy = results.toy
+    records = {seed: {r["number"]: r for r in results.trainings(seed).records()} for seed in SEEDS}
+    numbers = range(len(toy.networks))
+    entropies = [[r[n]["cross_entropy"] for r in records.values() if n in r] for n in numbers]
+    scores = [toy.score(n, statistics.mean(found)) for n, found in enumerate(entropies)]
+    ranks = [1 + sum(other < score for other in scores) for score in scores]
+    searches = results.searches.records()
+    print(f"{'seed':>4}  {'rank':>5}  {'above the best':>14}  {'MACs':>8}  {'CPU s':>6}  network")
+    for one in searches:
+        n = one["number"]
+        print(f"{one['seed']:>4}  {ranks[n]:>5}  {scores[n] - min(scores):>14.4f}  {toy.macs(n):>8,}"
+              f"  {one['cpu_s']:>6.1f}  {toy.said(n)}")  # fmt: skip
+    trained_s = statistics.mean(r["cpu_s"] for r in records[SEEDS[0]].values())
+    tries = round(statistics.mean(one["cpu_s"] for one in searches) / trained_s)
+    figures = {
+        **of_ranks([ranks[one["number"]] for one in searches], len(scores), tries),
+        **of_noise(toy, entropies, scores),
+        "combinations of outcomes": toy.space.size,
+        "CPU seconds of a training": round(trained_s, 2),
+    }
+    for name, value in figures.items():
+        print(f"{name}: {value}")
+    rows = [
+        " ".join([toy.said(n), f"{toy.macs(n)}", f"{records[SEEDS[0]][n]['miou']}", *map(str, entropies[n])])
+        for n in numbers
+    ]
+    raw = {"searches": [json.dumps(one) for one in searches], "decisions": list(toy.space.decisions)}
+    save("toy_space", {**figures, **raw, "outcomes, MACs, mIoU, cross-entropies": rows})
+
+
+def of_ranks(ranks: Sequence[int], networks: int, tries: int) -> dict[str, Any]:
+    """The ranks of searches, and those of the best of random networks in the time of a search."""
+    top = networks // 100
+    missed = math.comb(networks - top, tries) / math.comb(networks, tries)
+    return {
+        "networks": networks,
+        "in the best 1 %": top,
+        "searches that are": sum(rank <= top for rank in ranks),
+        "median rank": statistics.median(ranks),
+        "random networks in a search's time": tries,
+        "expected rank of their best": round((networks + 1) / (tries + 1), 1),
+        "chance that it is in the best 1 %": round(1 - missed, 3),
+    }
+
+
+def of_noise(toy: Toy, entropies: Sequence[Sequence[float]], scores: Sequence[float]) -> dict[str, Any]:
+    """How far ranks can be trusted.  The first seed chose the best, so that the others tell the noise."""
+    often = {n: found for n, found in enumerate(entropies) if len(found) == len(SEEDS)}
+    noise = math.sqrt(statistics.mean(statistics.variance(found[1:]) for found in often.values()))
+    unsure = noise * math.sqrt(2 / len(SEEDS))
+    halves = [
+        {n: toy.score(n, statistics.mean(found[part])) for n, found in often.items()}
+        for part in (slice(0, 1), slice(1, None))
+    ]
+    best = [min(half, key=half.__getitem__) for half in halves]
+    return {
+        "deviation of scores between networks": round(statistics.stdev(scores), 4),
+        "deviation of one training between seeds": round(noise, 4),
+        "networks that are no further from the best than that of a difference": sum(
+            score - min(scores) <= unsure for score in scores
+        ),
+        "rank of the first seed's best by the other seeds, and the reverse": [
+            1 + sum(score < half[n] for score in half.values())
+            for n, half in zip(best, reversed(halves), strict=True)
+        ],
+    }
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    every = [*(f"networks-{n}" for n in SEEDS), *(f"search-{n}" for n in SEARCHES), "report"]
+    parser.add_argument("jobs", nargs="*", metavar="JOB", default=every)
+    parser.add_argument("--out", type=Path, default=ROOT / "out" / "toy_space")
+    given = parser.parse_args()
+    results = Results(Toy(), given.out)
+    for job in given.jobs:
+        kind, _, seed = job.partition("-")
+        if kind == "networks":
+            results.train(int(seed))
+        elif kind == "search":
+            results.search(int(seed))
+        else:
+            report(results)
+
+
+if __name__ == "__main__":
+    main()
