@@ -191,7 +191,7 @@ class Search:
 
     def likeliest(self) -> Found:
         """What would be found if the search ended now."""
-        return derive(self.space, self.chances(), self.seed)
+        return derive(self.space, self.chances(), self.seed, self.objective.costs)
 
     def recalibrated(self, found: Found) -> nn.Module:
         """The found network with inherited weights, its running statistics made anew from some batches.

@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from archdsl.ir import Apply, Measure, Value
+from archdsl.devices.objective import Costs
+from archdsl.diagnostics import SpecError
+from archdsl.ir import Measure, Value
 from archdsl.ir.resolve import evaluate, rebuilt
 from archdsl.passes.cost import costs, total
 from archdsl.program import Network, Space
+from archdsl.spec.search import Term
 
 DRAWN = 4096
 """Networks drawn from the probabilities where the likeliest one does not meet the requirements."""
@@ -21,8 +24,8 @@ DRAWN = 4096
 class Found:
     """A network, its outcomes by number, and how it was come by.
 
-    `unmet` are requirements that it does not meet; those on latency are not looked at, for a device decides
-    them.
+    `unmet` are requirements that it does not meet.  What could not be looked at, such as one on latency
+    without a table of the device, `how` says.
     """
 
     network: Network
@@ -37,19 +40,20 @@ class Found:
         return {"params": cost.params, "macs": cost.macs}
 
 
-def derive(space: Space, probabilities: Mapping[str, Any], seed: int = 0) -> Found:
+def derive(space: Space, probabilities: Mapping[str, Any], seed: int = 0, by: Costs | None = None) -> Found:
     """The network of the likeliest outcome of each decision, if it meets the requirements of the space.
 
     If not, the likeliest that does of those drawn from the probabilities; if none does, the first one all
-    the same, with what it does not meet.
+    the same, with what it does not meet.  Requirements on latency and rate are decided by the tables of `by`.
     """
+    by = Costs(space) if by is None else by
     chances = {path: np.asarray(p, dtype=float) for path, p in probabilities.items()}
     first = {path: int(p.argmax()) for path, p in chances.items()}
-    found = _bound(space, first, "the likeliest outcome of each decision")
+    found = _bound(space, first, "the likeliest outcome of each decision", by)
     if not found.unmet:
         return found
     for outcomes in _drawn(chances, seed):
-        other = _bound(space, outcomes, "the likeliest drawn that meets the requirements")
+        other = _bound(space, outcomes, "the likeliest drawn that meets the requirements", by)
         if not other.unmet:
             return other
     return found
@@ -64,33 +68,28 @@ def _drawn(chances: Mapping[str, Any], seed: int) -> list[dict[str, int]]:
     return [dict(zip(chances, map(int, table[n]), strict=True)) for n in np.argsort(-chance, kind="stable")]
 
 
-def _bound(space: Space, outcomes: Mapping[str, int], how: str) -> Found:
+def _bound(space: Space, outcomes: Mapping[str, int], how: str, by: Costs) -> Found:
     named = {path: space.decisions[path].outcomes[o] for path, o in outcomes.items()}
     network = space.bind(named)
-    return Found(network, outcomes, how, tuple(unmet(network)))
-
-
-def unmet(network: Network) -> list[str]:
-    """The requirements that a network does not meet, as the spec says them; not those on latency."""
-    texts = []
-    measured: dict[str, float] = {}
+    rows = [[outcomes[path] for path in space.decisions]]
+    missed = []
     for requirement in network.bound.requirements:
-        condition = requirement.condition
-        if not isinstance(condition, Apply):
-            if condition is False:
-                texts.append(requirement.text)
-            continue
-        if not measured:
-            cost = total(costs(network.graph).values())
-            measured = {"params": cost.params, "macs": cost.macs, "flops": 2 * cost.macs}
-        known = rebuilt(condition, _measuring(measured))
-        if not isinstance(known, Measure | Apply) and not evaluate(known, {}, lambda node, axis: 0):
-            texts.append(requirement.text)
-    return texts
+        try:
+            if not _holds(requirement.condition, network, lambda term: float(by.exact(term, rows)[0])):
+                missed.append(requirement.text)
+        except SpecError as error:
+            how += f"; `{requirement.text}` was not looked at: {error.diagnostics[0].headline}"
+    return Found(network, outcomes, how, tuple(missed))
 
 
-def _measuring(measured: Mapping[str, float]) -> Callable[[Value], Value]:
+def _holds(condition: Value, network: Network, timed: Callable[[Term], float]) -> bool:
+    """Whether a network meets a condition; what `timed` raises where that cannot be said."""
+    cost = total(costs(network.graph).values())
+    counts = {"params": cost.params, "macs": cost.macs, "flops": 2 * cost.macs}
+
     def leaf(value: Value) -> Value:
-        return measured.get(value.name, value) if isinstance(value, Measure) else value
+        if not isinstance(value, Measure):
+            return value
+        return counts[value.name] if value.name in counts else timed(Term(value.name, dict(value.options)))
 
-    return leaf
+    return bool(evaluate(rebuilt(condition, leaf), {}, lambda node, axis: 0))

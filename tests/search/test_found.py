@@ -1,0 +1,92 @@
+"""The network that a search ends with meets what the space requires, latency included."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+import archdsl
+from archdsl.devices.build import build
+from archdsl.devices.estimate import estimate
+from archdsl.devices.keys import space_keys
+from archdsl.devices.measure import Timer
+from archdsl.devices.objective import Costs
+from archdsl.devices.table import Pass, Table
+from archdsl.passes.cost import costs, total
+from archdsl.program import Space
+from archdsl.search.found import derive
+
+SPEC = """arch 1
+
+op block(x; c: int = x.c, k: int = 3) = x -> relu -> conv(c = c, k = k) -> bn
+
+OPS = {thin: block(k = 1), wide: block}
+
+space Tiny {
+  input image: [3, 16, 32]
+  x[0] = image -> conv(c = 4, s = 2) -> bn
+  stage body for i in 1..3 {
+    left = one of OPS
+    x[i] = x[i - 1] -> left
+  }
+  depth = one of {1..3}
+  output logits = x[depth] -> conv(c = 5, k = 1)
+}
+"""
+
+
+class PretendTimer(Timer):
+    """Takes 1 ms a call, and as long again for each 10,000 MACs."""
+
+    def prepare(self, graph):
+        def run() -> None:
+            pass
+
+        run.ms = 1 + total(costs(graph).values()).macs / 1e4
+        return run
+
+    def time(self, run, seconds, least):
+        return Pass(median_ms=run.ms, low_ms=run.ms, iqr_ms=0.01, runs=least)
+
+
+def space(requirement: str = "params <= 1M") -> Space:
+    end = "  output logits = x[depth]"
+    return archdsl.load("tiny.arch", text=SPEC.replace(end, f"  require {requirement}\n{end}")).space("Tiny")
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    units = space_keys(space(), random.Random(0), quiet=100).units.values()
+    return build(tmp_path / "t.json", units, PretendTimer("eager"))
+
+
+def towards_wide(of: Space) -> dict[str, list[float]]:
+    """Chances by which the largest network is the likeliest."""
+    sizes = {path: d.size for path, d in of.decisions.items()}
+    most = {path: d.index.get("wide", d.size - 1) for path, d in of.decisions.items()}
+    return {p: [0.4 if o == most[p] else 0.6 / (n - 1) for o in range(n)] for p, n in sizes.items()}
+
+
+def test_the_found_network_is_as_fast_as_the_space_requires(table: Table):
+    free = derive(space(), towards_wide(space()))
+    limit = 0.95 * estimate(free.network, table).total_ms
+    strict = space(f"latency() <= {limit:.3f} ms")
+    found = derive(strict, towards_wide(strict), by=Costs(strict, [table]))
+    assert found.unmet == ()
+    assert found.outcomes != free.outcomes
+    assert estimate(found.network, table).total_ms <= limit
+    assert "not looked at" not in found.how
+
+
+def test_a_rate_that_no_network_has_stays_unmet(table: Table):
+    strict = space("rate() >= 9000 fps")
+    assert derive(strict, towards_wide(strict), by=Costs(strict, [table])).unmet == ("rate() >= 9000 fps",)
+
+
+def test_a_latency_without_a_table_is_said_not_to_have_been_looked_at():
+    strict = space("latency() <= 0.001 ms")
+    found = derive(strict, towards_wide(strict))
+    assert found.unmet == ()
+    assert "`latency() <= 0.001 ms` was not looked at: `latency` needs a latency table" in found.how
