@@ -155,6 +155,24 @@ def test_a_path_passes_gradients_to_the_weights_of_what_it_picks():
     assert (grad != 0).sum() == 1
 
 
+@pytest.mark.parametrize("gate", ["1", "2", "3"])
+def test_weights_of_a_path_get_the_gradients_that_the_whole_supernet_gives_them(gate):
+    found = space(SMALL)
+    net, x = build(found.graph).double(), image(found).double()
+    outcomes = outcomes_of(found, 4, gate=gate)
+    gradients = []
+    for run in (
+        lambda weights: net(x, weights=weights),
+        lambda weights: net.path(x, outcomes=outcomes, weights=weights),
+    ):
+        weights = {p: w.double().requires_grad_() for p, w in hard(found, outcomes).items()}
+        run(weights).square().mean().backward()
+        picked = {p: w.grad[outcomes[p]] for p, w in weights.items() if w.grad is not None}
+        gradients.append(torch.stack([picked.get(p, torch.zeros(()).double()) for p in outcomes]))
+    assert gradients[1].any()
+    torch.testing.assert_close(gradients[1], gradients[0])
+
+
 def test_a_network_of_the_supernet_has_copies_of_its_weights():
     found = space(SMALL)
     net, x = build(found.graph).eval(), image(found)

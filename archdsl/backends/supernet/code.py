@@ -17,13 +17,9 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from archdsl import ops
-from archdsl.backends.naming import NAMES_IN_SCOPE, identifier, unique
 from archdsl.backends.supernet.parts import Mixed, Parts
 from archdsl.backends.supernet.statements import Code, Statement, Style
 from archdsl.ir import Node
-
-SCOPE = NAMES_IN_SCOPE | {"m", "layers", "checkpointed"}
-"""Names that no variable may have: `m` holds the weights of each mixture."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +64,8 @@ class _Writer:
             name: max((self.grouped.get(reader, reader) for reader in found), key=place.__getitem__)
             for name, found in self.readers.items()
         }
-        self.taken = set(SCOPE)
-        self.variables = {name: unique(identifier(name), self.taken) for name in self.parts.graph.inputs}
-        inputs = tuple(self.variables.values())
+        self.variables = self.parts.variables
+        inputs = tuple(self.variables[name] for name in self.parts.graph.inputs)
         for name, item in self.items.items():
             if name not in self.readers or name in self.folded:
                 continue
@@ -143,13 +138,18 @@ class _Writer:
         if item is None:
             return None
         reads = self._reads(item)
+        if reads is item.inputs:
+            return reads[0] if name in self.parts.passing else None
         shapes = self.parts.shapes
-        primitive = ops.get(item.op)
-        same = primitive.is_identity([shapes[i] for i in reads], shapes[name], item.attrs)
+        same = ops.get(item.op).is_identity([shapes[i] for i in reads], shapes[name], item.attrs)
         return reads[0] if same else None
 
     def _source(self, name: str) -> str:
         """The tensor that is read under a name."""
+        found = self.alias.get(name)
+        return self._followed(name) if found is None else found
+
+    def _followed(self, name: str) -> str:
         seen = [name]
         while name not in self.alias and (same := self._same_as(name)) is not None:
             seen.append(name := same)
@@ -275,8 +275,6 @@ class _Writer:
         sources = list(dict.fromkeys(map(self._source, reads)))
         gone = [n for n in sources if self.last[n] == items[0].name and n not in self.parts.graph.inputs]
         read = tuple(self.variables[n] for n in sources)
-        for item in items:
-            self.variables[item.name] = unique(identifier(item.name), self.taken)
         targets = tuple(self.variables[item.name] for item in items)
         left = ", ".join(targets)
         left += "," if items[0].name in self.groups else ""
@@ -284,5 +282,5 @@ class _Writer:
         if gone:
             lines.append(f"del {', '.join(self.variables[n] for n in gone)}")
         layers = tuple(name for node in nodes if (name := self.parts.attributes.get(node.name)))
-        cell = next((node.cell for node in nodes), None)
+        cell = nodes[0].cell if nodes else None
         self.statements.append(Statement(tuple(lines), targets, read, layers, cell))

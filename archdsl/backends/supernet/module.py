@@ -69,7 +69,8 @@ class SuperNetwork(nn.Module):
         """The main output of one network, of which nothing else is computed.
 
         `outcomes` are numbers of outcomes.  With `weights` each candidate on the way is multiplied by its
-        own: 1 in value, so that it passes gradients to what the weights were made from (straight-through).
+        own, whatever its value; where that is 1, only gradients come of it, for what the weights were made
+        from (straight-through), and the output is the network's bit for bit.
         """
         function, mixtures = self._path(outcomes, weights is not None)
         return function(self, *inputs, None if weights is None else self._mixed(weights, mixtures))[0]

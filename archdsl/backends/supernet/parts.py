@@ -34,7 +34,8 @@ class Parts:
 
     `items` are in the order of computation; settings of nodes no longer depend on decisions: a node whose
     settings did has become a node for each of their values, and a mux of them.  `attributes` are the names
-    of the modules of those nodes that have one.
+    of the modules of those nodes that have one, `variables` those of inputs and items in code.  `passing`
+    are the nodes that hand on their input as it is.
     """
 
     graph: Graph
@@ -43,6 +44,8 @@ class Parts:
     mixtures: tuple[Mixture, ...]
     layers: Mapping[LayerKey, tuple[str, Layer]]
     attributes: Mapping[str, str]
+    variables: Mapping[str, str]
+    passing: frozenset[str]
 
 
 def layer_key(weights: str, layer: Layer) -> LayerKey:
@@ -85,7 +88,14 @@ class _Splitter:
             if key not in layers:
                 layers[key] = unique(identifier(node.name), taken), layer
             attributes[node.name] = layers[key][0]
-        return Parts(self.graph, self.items, shapes, tuple(self.mixtures), layers, attributes)
+        # Short, since compiling its code is a good part of what the first step of a path costs.
+        variables = {name: f"t{n}" for n, name in enumerate((*self.graph.inputs, *self.items))}
+        passing = frozenset(
+            n for n, node in self.items.items() if isinstance(node, Node) and _passes(node, shapes)
+        )
+        return Parts(
+            self.graph, self.items, shapes, tuple(self.mixtures), layers, attributes, variables, passing
+        )
 
     def _shapes(self) -> dict[str, FixedShape]:
         """The size of each tensor; it must be the same in all networks."""
@@ -142,6 +152,11 @@ class _Splitter:
         sizes = tuple(decisions[p].size for p in paths)
         picks = tuple(place[v] for v in values)
         self._mixed(node.name, Mixture(paths, sizes, picks), tuple(names.values()))
+
+
+def _passes(node: Node, shapes: Mapping[str, FixedShape]) -> bool:
+    xs = [shapes[i] for i in node.inputs]
+    return ops.get(node.op).is_identity(xs, shapes[node.name], node.attrs)
 
 
 def _layer(node: Node, shapes: Mapping[str, FixedShape]) -> Layer | None:

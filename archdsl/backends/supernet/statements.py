@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Statement:
+class Statement(NamedTuple):
     """Lines that compute one item, or several at once, what variables they set and read, and their layers.
 
     `cell` is the cell of the spec that it belongs to; None where it is in none, and for sums of candidates.
