@@ -29,6 +29,7 @@ def run_search(asked: Asked) -> int:
     from archdsl.backends.supernet import build
     from archdsl.data.opening import open_data
     from archdsl.search.driver import Search
+    from archdsl.search.folder import SearchFolder
     from archdsl.search.objective import ObjectiveFunction
     from archdsl.search.samplers import by_decision
     from archdsl.train.processes import processes
@@ -50,15 +51,16 @@ def run_search(asked: Asked) -> int:
     tables = _tables(plan, asked.table, program.unit.path.parent)
     objective = ObjectiveFunction(plan, space, tables)
     path = asked.folder or Path("runs") / plan.name
-    folder = _folder(path, _manifest(program, plan, space, splits, asked, here), program, asked, here)
     amp = torch.bfloat16 if asked.amp else None
-    search = Search(plan, space, net, objective, splits, folder, here, asked.seed, amp)
-    if asked.goes_on:
-        search.restore()
-    if here.is_first:
-        _say_start(search)
     try:
-        return _run(search, asked)
+        with SearchFolder(path).held(here.is_first):
+            folder = _folder(path, _manifest(program, plan, space, splits, asked, here), program, asked, here)
+            search = Search(plan, space, net, objective, splits, folder, here, asked.seed, amp)
+            if asked.goes_on:
+                search.restore()
+            if here.is_first:
+                _say_start(search)
+            return _run(search, asked)
     finally:
         here.stop()
 

@@ -47,6 +47,7 @@ def run_training(
 
     from archdsl.train.loop import Training
     from archdsl.train.processes import processes
+    from archdsl.train.run_folder import RunFolder
 
     here = processes(device)
     if given["amp"] and here.device.type != "cuda":
@@ -57,17 +58,19 @@ def run_training(
     module = network.module()
     usual = image_size(network) if "image" in chosen["set"] else _usual_crop(splits)
     recipe = _recipe({**given, "crop": given["crop"] or usual}, module)
-    folder = _folder(place, _manifest(network, splits, recipe, chosen, here), here)
-    training = Training(module, splits, recipe, folder, here, _metadata(network, splits, chosen["licence"]))
-    if place.goes_on:
-        training.restore()
-    if here.is_first:
-        _say_start(network, training)
     try:
-        code = _run(training, place)
-        if here.is_first:
-            _write_page(training, network)
-        return code
+        with RunFolder(place.folder).held(here.is_first):
+            folder = _folder(place, _manifest(network, splits, recipe, chosen, here), here)
+            metadata = _metadata(network, splits, chosen["licence"])
+            training = Training(module, splits, recipe, folder, here, metadata)
+            if place.goes_on:
+                training.restore()
+            if here.is_first:
+                _say_start(network, training)
+            code = _run(training, place)
+            if here.is_first:
+                _write_page(training, network)
+            return code
     finally:
         here.stop()
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.train.checkpoints import Keeper
@@ -42,6 +45,27 @@ class Folder:
     @property
     def checkpoints(self) -> Keeper:
         return Keeper(self.path / "checkpoints")
+
+    @contextmanager
+    def held(self, really: bool = True) -> Iterator[None]:
+        """Keeps other processes out of the folder, also where this one ends in no good order.
+
+        Only where it is `really` wanted, which is in the process that writes.  Raises SpecError (ARCH919)
+        where another process is at work in the folder.
+        """
+        if not really:
+            yield
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / ".lock", blocking=False)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            headline = f"another process is at work in {self.path}"
+            help = "wait for it, or start another run elsewhere: --out DIR"
+            raise SpecError([Diagnostic("ARCH919", headline, help=help)]) from error
+        with lock:
+            yield
 
     def start(self, manifest: Manifest) -> None:
         """Begins a new run.  Raises SpecError (ARCH919) where there is a run already."""

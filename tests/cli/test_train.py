@@ -19,6 +19,7 @@ from archdsl.cli import run
 from archdsl.cli.data import parse_data
 from archdsl.data.opening import open_data
 from archdsl.train.recording import read_records
+from archdsl.train.run_folder import RunFolder
 from archdsl.train.weights import read_metadata
 
 SPEC = """arch 1
@@ -191,6 +192,13 @@ def test_a_run_that_is_killed_leaves_what_the_same_run_goes_on_from():
     assert run([*LONG, "--out", "whole"]) == 0
     for name in ("journal.jsonl", "weights.safetensors", "weights_last.safetensors"):
         assert (Path("run") / name).read_bytes() == (Path("whole") / name).read_bytes()
+
+
+def test_a_folder_in_which_another_run_is_at_work_is_left_alone(trained: Path, capsys):
+    with RunFolder(trained).held():
+        assert run(["train", "small.arch", "--resume", str(trained)]) == 1
+    assert f"another process is at work in {trained}" in capsys.readouterr().err
+    assert run(["train", "small.arch", "--resume", str(trained)]) == 0
 
 
 def test_eval_gives_the_scores_of_the_journal(trained: Path, capsys):
