@@ -1,4 +1,4 @@
-"""CamVid at reduced size: found against random networks, table 4 of AutoRTNet, and final networks.
+"""CamVid at reduced size: found against random networks, and final networks.
 
     python benchmarks/camvid.py DATA [JOB …] [--out out/camvid]
 
@@ -6,7 +6,7 @@
 of the space, are trained from nothing by one recipe.  Jobs: `table`, `search-Light-2x3x4-0` (objective,
 cells, seed) with its retraining, `random-0`, `final-found`, `report`;
 without any, all of them, one after the other.  A job that is done is passed over, one that was interrupted
-goes on, so several processes may share the work.  `report` measures latencies, prints the tables, and writes
+goes on, so several processes may share the work.  `report` prints the tables of what is done, and writes
 results/camvid.json and docs/figures/camvid.svg.
 """
 
@@ -127,21 +127,28 @@ def journal(folder: Path) -> list[dict[str, Any]]:
 
 
 def report(out: Path) -> None:
-    """Measures the networks in turn, prints the tables, and keeps the raw figures."""
+    """Prints the tables of the runs that are done, and keeps the raw figures and a picture."""
     rows = {
-        **{title: [found(out, name) for name in names] for title, names in SEARCHES.items()},
-        "random": [trained(out, f"train-random-{n}", drawn(out / f"random-{n}")) for n in RANDOM],
-        "final": [trained(out, f"final-{n}", path, "image=3x352x480") for n, path in FINALS.items()],
+        **{
+            title: [found(out, n) for n in names if done(out / f"train-{n}")]
+            for title, names in SEARCHES.items()
+        },
+        "random": [
+            of_space(out, f"random-{n}", drawn(out / f"random-{n}"))
+            for n in RANDOM
+            if done(out / f"train-random-{n}")
+        ],
+        "final": [final(out, n, path) for n, path in FINALS.items() if done(out / f"final-{n}")],
     }
     for title, group in rows.items():
         print(f"\n{title:24} {'mIoU':>6} {'ms':>7} {'parameters':>11} {'MACs':>14}")
         for row in group:
             figures = f"{row['miou']:6.3f} {row['ms']:7.2f} {row['parameters']:11,} {row['macs']:14,}"
             print(f"{row['name']:24} {figures} {row.get('gates', '')}")
-        if title != "final":
+        if title != "final" and len(group) > 1:
             mious, times = [row["miou"] for row in group], [row["ms"] for row in group]
-            spread = statistics.stdev(mious) if len(mious) > 1 else 0.0
-            print(f"{'mean':24} {statistics.mean(mious):6.3f} {statistics.mean(times):7.2f} ± {spread:.3f}")
+            means = f"{statistics.mean(mious):6.3f} {statistics.mean(times):7.2f}"
+            print(f"{'mean':24} {means}, deviation of mIoU {statistics.stdev(mious):.3f}")
     results = ROOT / "benchmarks" / "results" / "camvid.json"
     atomic.write_text(results, json.dumps(rows, indent=1) + "\n")
     points = [
@@ -163,26 +170,34 @@ def drawn(folder: Path) -> Path:
 
 
 def found(out: Path, name: str) -> dict[str, Any]:
-    row = trained(out, f"train-{name}", out / f"search-{name}" / "best.arch")
+    row = of_space(out, name, out / f"search-{name}" / "best.arch")
     last = next(r for r in reversed(journal(out / f"search-{name}")) if r["kind"] == "epoch")
     return {**row, "gates": list(last["found"]["gates"].values())}
 
 
-def trained(out: Path, run: str, network: Path, size: str = SIZE) -> dict[str, Any]:
-    """The last score of a run, not its best, and what the network costs at `size`."""
-    scores = [r for r in journal(out / run) if "miou" in r]
-    cost = json.loads(archdsl("cost", str(network), "--set", size, *classes(network), "--json"))
-    measured = json.loads(
-        archdsl("latency", "measure", str(network), "--set", size, *classes(network), "--json")
-    )
-    return {
-        "name": run.removeprefix("train-"), "miou": scores[-1]["miou"], "iou": scores[-1].get("iou"),
-        "ms": measured["ms"], "parameters": cost["params"], "macs": cost["macs"],
-    }  # fmt: skip
+def of_space(out: Path, name: str, network: Path) -> dict[str, Any]:
+    """A network of the space, whose latency the table tells."""
+    table = ("--table", str(out / "table.json"))
+    told = json.loads(archdsl("latency", "estimate", str(network), "--set", SIZE, *table, "--json"))
+    return {**scored(out / f"train-{name}", name), "ms": told["total_ms"], **cost(network, SIZE)}
 
 
-def classes(network: Path) -> tuple[str, ...]:
-    return ("classes=11",) if network.parent == ROOT / "specs" else ()
+def final(out: Path, name: str, network: Path) -> dict[str, Any]:
+    """Any network, measured whole."""
+    settings = ("image=3x352x480", *(("classes=11",) if name in ("template_arch0", "autortnet_a") else ()))
+    told = json.loads(archdsl("latency", "measure", str(network), "--set", *settings, "--json"))
+    return {**scored(out / f"final-{name}", name), "ms": told["ms"], **cost(network, *settings)}
+
+
+def scored(run: Path, name: str) -> dict[str, Any]:
+    """The last score of a run, not its best."""
+    last = [r for r in journal(run) if "miou" in r][-1]
+    return {"name": name, "miou": last["miou"], "iou": last["iou"]}
+
+
+def cost(network: Path, *settings: str) -> dict[str, Any]:
+    told = json.loads(archdsl("cost", str(network), "--set", *settings, "--json"))
+    return {"parameters": told["params"], "macs": told["macs"]}
 
 
 if __name__ == "__main__":
