@@ -64,8 +64,10 @@ class Folder:
             headline = f"another process is at work in {self.path}"
             help = "wait for it, or start another run elsewhere: --out DIR"
             raise SpecError([Diagnostic("ARCH919", headline, help=help)]) from error
-        with lock:
+        try:
             yield
+        finally:
+            lock.release()
 
     def start(self, manifest: Manifest) -> None:
         """Begins a new run.  Raises SpecError (ARCH919) where there is a run already."""
