@@ -238,10 +238,20 @@ class Program:
             raise self._unknown(name or kind)
         return known[name]
 
-    def search(self, name: str | None = None) -> SearchSpec:
-        """A search of the file as a typed value."""
+    def search(self, name: str | None = None, **settings: Any) -> SearchSpec:
+        """A search of the file as a typed value, under settings of it from outside."""
         declared = self._one(name, self.searches, "search")
-        return read_search(self.unit, declared)
+        return read_search(self.unit, declared, settings)
+
+    def search_settings(self, name: str | None = None) -> tuple[frozenset[str], frozenset[str]]:
+        """Names that can be set from outside: those of the space of a search, and the search's own."""
+        declared: ast.Search = self._one(name, self.searches, "search")
+        own = frozenset(s.name for s in declared.signature.settings)
+        _, space = self.unit.find(declared.space.id)
+        if not isinstance(space, ast.Space):
+            return frozenset(), own
+        inputs = (s.name for s in space.body.statements if isinstance(s, ast.Input))
+        return frozenset((*(s.name for s in space.signature.settings), *inputs)), own
 
     def check(self, *, budget: int | None = None, samples: int = 0, **settings: Any) -> Report:
         """Everything that can be found wrong with the file, and what was proved of it."""

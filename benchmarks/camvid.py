@@ -3,7 +3,7 @@
     python benchmarks/camvid.py DATA [JOB …] [--out out/camvid]
 
 `specs/camvid.arch` is searched on images of 180 × 240, crops of 96 × 128; what is found, and random networks
-of the space, are trained from nothing by one recipe.  Jobs: `table`, `search-Light-2x3x4-0` (objective,
+of the space, are trained from nothing by one recipe.  Jobs: `table`, `search-0.1-2x3x4-0` (λ,
 cells, seed) with its retraining, `random-0`, `final-found`, `report`;
 without any, all of them, one after the other.  A job that is done is passed over, one that was interrupted
 goes on, so several processes may share the work.  `report` prints the tables of what is done, and writes
@@ -86,13 +86,13 @@ def run(job: str, data: Path, out: Path) -> None:
 
 def search(name: str, data: Path, out: Path) -> None:
     """Searches with these cells and this seed; the table stands beside the runs."""
-    goal, cells, seed = name.split("-")
+    weight, cells, seed = name.split("-")
     folder = out / f"search-{name}"
     if done(folder):
         return
     goes_on = ("--resume", str(folder)) if folder.exists() else ("-o", str(folder))
     archdsl(
-        "search", str(SPEC), "--search", goal, "--set", SIZE, f"cells={cells}",
+        "search", str(SPEC), "--set", SIZE, f"weight={weight}", f"cells={cells}",
         "--data", f"camvid:{data},resize=180,crop=96x128",
         "--table", str(out / "table.json"), "--seed", seed, *goes_on,
     )  # fmt: skip

@@ -26,10 +26,8 @@ from one_search import ROOT, search, train
 WAYS = ("shared", "independent", "dense", "gcn")
 SEEDS = (0, 1, 2)
 SIZE, WIDTH = (32, 64), 4
-GOAL = (
-    'minimize cross_entropy + 5e-3 * log(latency(device = "titan_xp"))',
-    "minimize cross_entropy + 5e-3 * log(macs)",
-)
+GOAL = ('log(latency(device = "titan_xp"))', "log(macs)")
+"""What the spec's objective names, for which no table is at hand, and what stands here instead."""
 SETTINGS = {"epochs": 12, "architecture_lr": 0.03, "lr": 0.05, "batch": 8}
 RECIPE = Recipe(crop=SIZE, epochs=20, lr=0.05, scale=(0.75, 1.5), evaluate_every=20)
 RESULTS = ROOT / "benchmarks" / "results" / "gas_ablation.json"
@@ -62,7 +60,7 @@ def one(way: str, seed: int) -> dict[str, Any]:
         space = archdsl.load(ROOT / "specs" / "gas.arch").space(image=(3, *SIZE), classes=11, width=WIDTH)
         network, inherited = space.bind(space.sample(random.Random(100 + seed))), None
     else:
-        searched = search("gas", GOAL, SIZE, {**SETTINGS, "communicate": way}, seed, width=WIDTH)
+        searched = search("gas", SIZE, {**SETTINGS, "communicate": way}, seed, instead=GOAL, width=WIDTH)
         network, inherited = searched.found.network, searched.end["miou"]
     recipe = Recipe(**{**vars(RECIPE), "seed": seed})
     cost = total(costs(network.graph).values())

@@ -39,19 +39,21 @@ class Searched:
 
 
 def search(
-    spec: str, goal: tuple[str, str], size: tuple[int, int], settings: Mapping[str, Any], seed: int,
-    images: int = 64, **of_space: Any,
+    spec: str, size: tuple[int, int], settings: Mapping[str, Any], seed: int, images: int = 64,
+    instead: tuple[str, str] = ("", ""), **given: Any,
 ) -> Searched:  # fmt: skip
-    """Searches `specs/SPEC.arch` on generated scenes of `size`, with `goal` (as it stands, as wanted).
+    """Searches `specs/SPEC.arch` on generated scenes of `size`; `given` are settings of its space and search.
 
-    `of_space` are settings of the space.
+    `instead` is what in the text is put otherwise.
     """
     path = ROOT / "specs" / f"{spec}.arch"
     text = path.read_text("utf-8")
-    assert goal[0] in text
-    program = archdsl.load(path, text=text.replace(*goal))
-    space = program.space(image=(3, *size), classes=11, **of_space)
-    plan = read_plan(program.search(), {"data": "synthetic", **settings})
+    assert instead[0] in text
+    program = archdsl.load(path, text=text.replace(*instead) if instead[0] else text)
+    _, own = program.search_settings()
+    of_search = {key: value for key, value in given.items() if key in own}
+    space = program.space(image=(3, *size), classes=11, **{k: given[k] for k in given.keys() - own})
+    plan = read_plan(program.search(**of_search), {"data": "synthetic", **settings})
     alone = Processes(0, 1, torch.device("cpu"))
     torch.manual_seed(seed)
     with tempfile.TemporaryDirectory() as folder:

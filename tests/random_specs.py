@@ -137,7 +137,7 @@ declarations: st.SearchStrategy[ast.Declaration] = st.one_of(
     st.builds(ast.Space, names, _signatures, _bodies),
     st.builds(ast.Network, names, _signatures, st.none(), st.just(()), _bodies),
     st.builds(ast.Network, names, _no_signature, names, _named, _bodies),
-    st.builds(ast.Search, names, names, _tuples(clauses)),
+    st.builds(ast.Search, names, _signatures, names, _tuples(clauses)),
 )
 files: st.SearchStrategy[ast.File] = st.builds(ast.File, st.just(1), _tuples(declarations, 0, 3))
 

@@ -90,17 +90,15 @@ def _run(search: Search, asked: Asked) -> int:
 
 def _plan(program: Program, asked: Asked) -> tuple[Plan, dict[str, Any]]:
     """The plan of the search, and the settings that are of its space."""
-    from archdsl.lang import ast
     from archdsl.search.plan import read_plan
 
-    spec = program.search(asked.name)
-    declared = program.unit.declared.get(spec.space) or program.unit.imported[spec.space][1]
-    assert isinstance(declared, ast.Space)
-    own = {s.name for s in declared.signature.settings} | {"image"}
-    of_space = {key: value for key, value in asked.settings.items() if key in own}
-    of_search = {key: value for key, value in asked.settings.items() if key not in own}
-    word = asked.data
-    return read_plan(spec, of_search, (word.kind, word.settings) if word is not None else None), of_space
+    given = asked.settings
+    space, own = program.search_settings(asked.name)
+    of_space = {key: value for key, value in given.items() if key in space}
+    spec = program.search(asked.name, **{key: value for key, value in given.items() if key in own})
+    others = {key: value for key, value in given.items() if key not in space | own}
+    data = (asked.data.kind, asked.data.settings) if asked.data is not None else None
+    return read_plan(spec, others, data), of_space
 
 
 def _with_size(plan: Plan, program: Program, of_space: dict[str, Any]) -> dict[str, Any]:

@@ -381,7 +381,10 @@ Clause = Union[Assign, Goal, Require, Communicate, Group]
 
 @node
 class Search:
+    """`search` NAME(; settings) `for` SPACE {clauses}."""
+
     name: Name
+    signature: Signature
     space: Name
     clauses: tuple[Clause, ...]
     span: Span = _span()

@@ -82,8 +82,11 @@ class Builder(Values):
             settings.append(argument)
         return ast.Network(name, ast.Signature((), ()), origin, tuple(settings), body, span=span)
 
-    def search(self, span: Span, name: ast.Name, space: ast.Name, *clauses: ast.Clause) -> ast.Search:
-        return ast.Search(name, space, clauses, span=span)
+    def search(
+        self, span: Span, name: ast.Name, signature: ast.Signature | None, space: ast.Name,
+        *clauses: ast.Clause,
+    ) -> ast.Search:  # fmt: skip
+        return ast.Search(name, signature or ast.Signature((), ()), space, clauses, span=span)
 
     def params(self, span: Span, *parts: Any) -> ast.Signature:
         inputs: tuple[ast.Name, ...] = ()

@@ -119,8 +119,11 @@ class _Writer(Layout):
                 self.block(body)
             case ast.Network():
                 self.network(item)
-            case ast.Search(name, space, clauses):
-                self.write(f"search {name.id} for {space.id} {{")
+            case ast.Search(name, signature, space, clauses):
+                self.write(f"search {name.id}")
+                if signature.inputs or signature.settings:
+                    self.signature(signature, len(f" for {space.id} {{"))
+                self.write(f" for {space.id} {{")
                 self.body(clauses, space.span[1], item.span[1])
 
     def import_(self, item: ast.Import) -> None:

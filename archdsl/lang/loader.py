@@ -38,6 +38,12 @@ class Unit:
     imported: Mapping[str, tuple[Unit, ast.Declaration]] = field(repr=False)
     declared: Mapping[str, ast.Declaration] = field(repr=False)
 
+    def find(self, name: str) -> tuple[Unit, ast.Declaration | None]:
+        """What a name means here, and the unit that declares it; this one and None where nothing does."""
+        if name in self.declared:
+            return self, self.declared[name]
+        return self.imported.get(name, (self, None))
+
 
 def load(path: str | os.PathLike[str], text: str | None = None) -> Unit:
     """The file at `path` with everything it imports; `text` stands for the content of an unsaved file.

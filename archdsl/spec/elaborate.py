@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from operator import index
 from typing import Any
 
 from archdsl.collector import paused
@@ -21,10 +20,10 @@ from archdsl.spec.control import Fatal, Poisoned
 from archdsl.spec.evaluate import Evaluator
 from archdsl.spec.frame import Frame
 from archdsl.spec.rows import Row, read_rows
+from archdsl.spec.settings import plain, settle, split_settings
 from archdsl.spec.values import ListValue
 
 NODE_BUDGET = 150_000
-_TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
 
 
 @dataclass(frozen=True)
@@ -102,9 +101,7 @@ def origin_of(unit: Unit, declared: ast.Network) -> tuple[Unit, ast.Space]:
     """The space that a network is from, and the file it stands in.  Raises SpecError."""
     assert declared.origin is not None
     name = declared.origin.id
-    home, space = unit, unit.declared.get(name)
-    if space is None and name in unit.imported:
-        home, space = unit.imported[name]
+    home, space = unit.find(name)
     if not isinstance(space, ast.Space):
         known = [n for n, d in unit.declared.items() if isinstance(d, ast.Space)]
         known += [n for n, (_, d) in unit.imported.items() if isinstance(d, ast.Space)]
@@ -137,12 +134,12 @@ def _evaluated(
     rows: Mapping[str, Row] | None = None,
     reader: tuple[Unit, ast.Network] | None = None,
 ) -> Elaborated:
-    inputs, parameters = _split_settings(unit, declared, settings)
+    inputs, parameters = split_settings(unit, declared, settings)
     builder = Builder(NODE_BUDGET)
     ev = Evaluator(builder, given=given, inputs=inputs)
     frame = Frame(unit)
     try:
-        frame.names.update(_parameters(ev, declared, parameters, frame))
+        settle(declared, parameters, frame, lambda default: ev.evaluate(default, frame))
         statements.run_block(ev, declared.body, frame)
     except Fatal as fatal:
         ev.diagnostics.extend(d for d in fatal.error.diagnostics if d not in ev.diagnostics)
@@ -163,109 +160,14 @@ def _evaluated(
         ev.diagnostics.extend(_row_errors(unit, declared, settings, ev, rows, reader))
     if ev.diagnostics:
         raise SpecError(ev.diagnostics)
-    values = {name: _plain(v) for name, v in frame.names.items() if name in _setting_names(declared)}
+    own = {s.name for s in declared.signature.settings}
+    values = {name: plain(v) for name, v in frame.names.items() if name in own}
     found = _finished(
         builder, ev, declared, unit, {**values, **{k: v for k, v in builder.inputs.items() if k in inputs}}
     )
     if reader is not None:
         _no_decision_left(found, reader)
     return replace(found, resized=bool(inputs), given=settings)
-
-
-def _setting_names(declared: ast.Space | ast.Network) -> set[str]:
-    return {s.name for s in declared.signature.settings}
-
-
-def _split_settings(
-    unit: Unit, declared: ast.Space | ast.Network, settings: dict[str, Any]
-) -> tuple[dict[str, tuple[int, int, int]], dict[str, Any]]:
-    """Settings from outside: shapes of inputs, and parameters."""
-    names = {s.name: s for s in declared.signature.settings}
-    input_names = [s.name for s in declared.body.statements if isinstance(s, ast.Input)]
-    inputs: dict[str, tuple[int, int, int]] = {}
-    parameters: dict[str, Any] = {}
-    frame = Frame(unit)
-    for name, value in settings.items():
-        if name in names:
-            parameters[name] = (
-                value.item() if hasattr(value, "item") else value
-            )  # numpy's and torch's numbers
-            continue
-        if name not in input_names:
-            known = [*names, *input_names]
-            guess = closest(name, known)
-            help = (f"did you mean `{guess}`? " if guess else "") + f"its settings are {', '.join(known)}"
-            raise frame.error(
-                "ARCH204", f"`{declared.name.id}` has no setting `{name}`", declared.name, help=help
-            )
-        shape = _shape(value)
-        if len(shape) != 3 or not all(1 <= n <= 1_000_000 for n in shape):
-            raise frame.error(
-                "ARCH208", f"`{name}` is set to {value}, and takes a shape such as 3x360x480", declared.name
-            )
-        inputs[name] = (shape[0], shape[1], shape[2])
-    return inputs, parameters
-
-
-def _shape(value: Any) -> tuple[int, ...]:
-    """Channels, height and width, given as a sequence of whole numbers or as `3x360x480`."""
-    if isinstance(value, str):
-        return tuple(int(n) for n in value.split("x") if n.isdecimal() and len(n) < 10)
-    try:
-        return tuple(index(n) for n in value)
-    except TypeError:
-        return ()
-
-
-def _parameters(
-    ev: Evaluator, declared: ast.Space | ast.Network, given: Mapping[str, Any], frame: Frame
-) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for setting in declared.signature.settings:
-        if setting.name in given:
-            value = _listed(given[setting.name])
-        elif setting.default is not None:
-            value = ev.evaluate(setting.default, frame)
-        else:
-            raise frame.error(
-                "ARCH205", f"`{declared.name.id}` needs its setting `{setting.name}`", setting,
-                help=f"give it a default, or set it: --set {setting.name}=…",
-            )  # fmt: skip
-        wanted = _TYPES.get(setting.type or "")
-        if setting.name in given and wanted is None and setting.default is not None:
-            default = ev.evaluate(setting.default, frame)
-            if isinstance(default, ListValue) and not isinstance(value, ListValue):
-                raise frame.error("ARCH208", f"`{setting.name}` is set to {value}, and takes a list", setting)
-            if isinstance(default, bool | int | float | str):
-                wanted = (
-                    (bool,)
-                    if isinstance(default, bool)
-                    else (int, float)
-                    if isinstance(default, float)
-                    else (type(default),)
-                )
-        if wanted is not None:
-            right = isinstance(value, wanted) and isinstance(value, bool) == (wanted == (bool,))
-            if not right:
-                kind = (
-                    "true or false"
-                    if wanted == (bool,)
-                    else {int: "a whole number", str: "a string"}.get(wanted[0], "a number")
-                )
-                raise frame.error("ARCH208", f"`{setting.name}` is set to {value}, and takes {kind}", setting)
-        values[setting.name] = value
-        frame.names[setting.name] = value
-    return values
-
-
-def _plain(value: Any) -> Any:
-    """A value of the language as others have it: lists are tuples."""
-    return tuple(map(_plain, value.items)) if isinstance(value, ListValue) else value
-
-
-def _listed(value: Any) -> Any:
-    """A value given from outside as the language has it: sequences are lists."""
-    return ListValue(tuple(map(_listed, value))) if isinstance(value, list | tuple) else value
 
 
 def _finished(

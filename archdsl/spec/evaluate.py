@@ -90,10 +90,7 @@ class Evaluator:
 
     def lookup_outside(self, name: str, frame: Frame, node: Any) -> Any:
         """A declaration or constant of the file, an import, a primitive or a builtin."""
-        unit = frame.unit
-        found = unit.declared.get(name)
-        if found is None and name in unit.imported:
-            unit, found = unit.imported[name]
+        unit, found = frame.unit.find(name)
         if isinstance(found, ast.Op | ast.Cell):
             return Function(found, unit)
         if isinstance(found, ast.Constant):

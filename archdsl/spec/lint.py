@@ -24,7 +24,7 @@ def lint_names(unit: Unit) -> Iterator[Diagnostic]:
     used: set[str] = set()
     for declared in unit.declared.values():
         if isinstance(declared, ast.Search):
-            used.add(declared.space.id)
+            used |= {declared.space.id, *(n.id for n in _read((declared.signature, declared.clauses)))}
             continue
         if isinstance(declared, ast.Network) and declared.origin is not None:
             used.add(declared.origin.id)

@@ -11,6 +11,7 @@ from archdsl.lang import ast
 from archdsl.lang.loader import Unit
 from archdsl.spec.frame import Frame
 from archdsl.spec.rows import path_text
+from archdsl.spec.settings import settle
 from archdsl.spec.units import MEASURES, UNITS, Quantity, quantity
 
 VOCABULARY: Mapping[str, tuple[str, ...] | None] = {
@@ -125,11 +126,14 @@ class SearchSpec:
     clauses: Clauses
 
 
-def read_search(unit: Unit, declared: ast.Search) -> SearchSpec:
-    """A search as a typed value.  Raises SpecError with every error found."""
+def read_search(unit: Unit, declared: ast.Search, given: Mapping[str, Any] | None = None) -> SearchSpec:
+    """A search as a typed value; `given` are settings of it from outside.
+
+    Raises SpecError with every error found.
+    """
     reader = _Reader(unit)
     space = declared.space.id
-    found = unit.declared.get(space) or (unit.imported[space][1] if space in unit.imported else None)
+    _, found = unit.find(space)
     if not isinstance(found, ast.Space):
         known = [n for n, d in unit.declared.items() if isinstance(d, ast.Space)]
         known += [n for n, (_, d) in unit.imported.items() if isinstance(d, ast.Space)]
@@ -142,6 +146,7 @@ def read_search(unit: Unit, declared: ast.Search) -> SearchSpec:
         )
     else:
         reader.own = {*(s.name for s in found.signature.settings), *part_names(found.body.statements)}
+    reader.settings(declared, given or {})
     clauses = reader.clauses(declared.clauses)
     if reader.errors:
         raise SpecError(reader.errors)
@@ -162,14 +167,32 @@ def part_names(statements: tuple[ast.Statement, ...]) -> Iterator[str]:
 
 
 class _Reader:
-    def __init__(self, unit: Unit):
-        self.unit, self.frame = unit, Frame(unit)
+    def __init__(self, unit: Unit, reading: tuple[ast.Constant, ...] = ()):
+        self.unit, self.frame, self.reading = unit, Frame(unit), reading
         self.errors: list[Diagnostic] = []
         self.own: set[str] = set()
         """Parts of the space that a search may set: its settings, stages and names."""
 
     def fail(self, code: str, headline: str, node: Any, help: str | None = None) -> None:
         self.errors.extend(self.frame.error(code, headline, node, help=help).diagnostics)
+
+    def settings(self, declared: ast.Search, given: Mapping[str, Any]) -> None:
+        """Settles the search's settings, for its clauses to read.  Raises SpecError for what cannot be."""
+        for name in declared.signature.inputs:
+            raise self.frame.error(
+                "ARCH604", "a search has settings only", name, help=f"write (; {name.id} = …)"
+            )
+        for setting in declared.signature.settings:
+            own = setting.name in self.own
+            if own or setting.name in VOCABULARY:
+                what = f"a part of `{declared.space.id}`" if own else "what a search knows"
+                raise self.frame.error("ARCH203", f"`{setting.name}` is the name of {what} too", setting)
+        unknown = given.keys() - {s.name for s in declared.signature.settings}
+        if unknown:
+            known = ", ".join(s.name for s in declared.signature.settings) or "none"
+            headline = f"search `{declared.name.id}` has no setting `{min(unknown)}`"
+            raise self.frame.error("ARCH204", headline, declared.name, help=f"its settings are {known}")
+        settle(declared, given, self.frame, self.value)
 
     def clauses(self, clauses: tuple[ast.Clause, ...]) -> Clauses:
         settings: dict[str, SearchValue] = {}
@@ -250,11 +273,19 @@ class _Reader:
         return quantity(expr.value, expr.unit)
 
     def _name(self, expr: ast.Name) -> SearchValue:
-        constant = self.unit.declared.get(expr.id)
+        if expr.id in self.frame.names:
+            found: SearchValue = self.frame.names[expr.id]
+            return found
+        unit, constant = self.unit.find(expr.id)
         if isinstance(constant, ast.Constant):
-            return self.value(constant.value)
+            return self._constant(unit, constant)
         self._known(expr.id, expr)
         return Term(expr.id)
+
+    def _constant(self, unit: Unit, constant: ast.Constant) -> SearchValue:
+        if any(constant is other for other in self.reading):
+            raise Frame(unit).error("ARCH210", f"`{constant.name.id}` is defined by itself", constant.name)
+        return _Reader(unit, (*self.reading, constant)).value(constant.value)
 
     def _known(self, name: str, node: Any) -> None:
         if name not in VOCABULARY:

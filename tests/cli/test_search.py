@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -62,6 +63,21 @@ def test_a_search_leaves_all_that_it_promises(spec, tmp_path):
     page = (run / "report.html").read_text("utf-8")
     assert "hyper[1].gate" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_set_reaches_the_search_the_space_and_inputs_of_any_name(tmp_path):
+    spec = tmp_path / "tiny.arch"
+    text = re.sub(r"\bimage\b", "frame", SPEC).replace(", size = [32, 64]", "")
+    text = text.replace("search Quick for", "search Quick(; weight = 0.02) for")
+    spec.write_text(re.sub(r"cross_entropy \+ \S+ \*", "cross_entropy + weight *", text))
+    words = ("epochs=1", "weight=0.5", "frame=3x32x32")
+    result = archdsl("search", spec, "--out", tmp_path / "run", "--set", *words)
+    assert result.exit_code == 0, result.output
+    run = settings(tmp_path / "run")
+    assert "0.5" in run["objectives"]
+    assert run["space settings"]["frame"] == "(3, 32, 32)"
+    resumed = archdsl("search", spec, "--resume", tmp_path / "run", "--set", "weight=0.1")
+    assert "ARCH912" in resumed.output
 
 
 def test_the_weights_of_a_run_can_be_scored_and_extracted(spec, tmp_path):

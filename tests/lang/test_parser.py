@@ -161,6 +161,7 @@ def test_a_search_has_clauses_and_groups():
     ).items
     assert search == ast.Search(
         ast.Name("S"),
+        ast.Signature((), ()),
         ast.Name("T"),
         (
             ast.Assign((A,), ast.Number(3)),

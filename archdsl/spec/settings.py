@@ -1,0 +1,116 @@
+"""Settings of declarations: those given from outside, the defaults of the text, and what kinds they take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from operator import index
+from typing import Any
+
+from archdsl.diagnostics import closest
+from archdsl.lang import ast
+from archdsl.lang.loader import Unit
+from archdsl.spec.frame import Frame
+from archdsl.spec.units import UNITS, Quantity, quantity
+from archdsl.spec.values import ListValue
+
+_QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?) ?([A-Za-z]{1,3})")
+_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    "bool": ((bool,), "true or false"),
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "str": ((str,), "a string"),
+}
+
+
+def split_settings(
+    unit: Unit, declared: ast.Space | ast.Network, settings: dict[str, Any]
+) -> tuple[dict[str, tuple[int, int, int]], dict[str, Any]]:
+    """Settings from outside: shapes of inputs, and parameters."""
+    names = {s.name: s for s in declared.signature.settings}
+    input_names = [s.name for s in declared.body.statements if isinstance(s, ast.Input)]
+    inputs: dict[str, tuple[int, int, int]] = {}
+    parameters: dict[str, Any] = {}
+    frame = Frame(unit)
+    for name, value in settings.items():
+        if name in names:
+            found = value.item() if hasattr(value, "item") else value  # numpy's and torch's numbers
+            parameters[name] = listed(found)
+            continue
+        if name not in input_names:
+            known = [*names, *input_names]
+            guess = closest(name, known)
+            help = (f"did you mean `{guess}`? " if guess else "") + f"its settings are {', '.join(known)}"
+            raise frame.error(
+                "ARCH204", f"`{declared.name.id}` has no setting `{name}`", declared.name, help=help
+            )
+        shape = _shape(value)
+        if len(shape) != 3 or not all(1 <= n <= 1_000_000 for n in shape):
+            raise frame.error(
+                "ARCH208", f"`{name}` is set to {value}, and takes a shape such as 3x360x480", declared.name
+            )
+        inputs[name] = (shape[0], shape[1], shape[2])
+    return inputs, parameters
+
+
+def _shape(value: Any) -> tuple[int, ...]:
+    """Channels, height and width, given as a sequence of whole numbers or as `3x360x480`."""
+    if isinstance(value, str):
+        return tuple(int(n) for n in value.split("x") if n.isdecimal() and len(n) < 10)
+    try:
+        return tuple(index(n) for n in value)
+    except TypeError:
+        return ()
+
+
+def settle(
+    declared: ast.Space | ast.Network | ast.Search, given: Mapping[str, Any], frame: Frame,
+    evaluate: Callable[[ast.Expr], Any],
+) -> None:  # fmt: skip
+    """Puts the value of every setting among the names of a frame: what is given from outside, or its default.
+
+    Raises SpecError: ARCH205 for one that has neither, ARCH208 for a value of another kind than its type or
+    its default.
+    """
+    for setting in declared.signature.settings:
+        if setting.name not in given and setting.default is None:
+            raise frame.error(
+                "ARCH205", f"`{declared.name.id}` needs its setting `{setting.name}`", setting,
+                help=f"give it a default, or set it: --set {setting.name}=…",
+            )  # fmt: skip
+        known = _TYPES.get(setting.type or "")
+        outside = setting.name in given
+        default = None if setting.default is None or (outside and known) else evaluate(setting.default)
+        value = _amount(given[setting.name], default) if outside else default
+        wanted, kind = known or _of_default(default)
+        right = isinstance(value, wanted) and isinstance(value, bool) == (bool in wanted)
+        if wanted and not right:
+            raise frame.error("ARCH208", f"`{setting.name}` is set to {value}, and takes {kind}", setting)
+        frame.names[setting.name] = value
+
+
+def _of_default(default: Any) -> tuple[tuple[type, ...], str]:
+    """Of which types the values of a setting without a type are, none where of any, and in words."""
+    others = (((ListValue, tuple), "a list"), ((Quantity,), "a number with its unit"))
+    for types, words in (*_TYPES.values(), *others):
+        if isinstance(default, types):
+            return types, words
+    return (), ""
+
+
+def _amount(value: Any, default: Any) -> Any:
+    """What is given for a setting; `7ms` for one whose default is a quantity of the same kind is one."""
+    written = _QUANTITY.fullmatch(value) if isinstance(value, str) and isinstance(default, Quantity) else None
+    if written is None or UNITS.get(written[2], ("",))[0] != default.dimension:
+        return value
+    return quantity(float(written[1]) if "." in written[1] else int(written[1]), written[2])
+
+
+def plain(value: Any) -> Any:
+    """A value of the language as others have it: lists are tuples."""
+    return tuple(map(plain, value.items)) if isinstance(value, ListValue) else value
+
+
+def listed(value: Any) -> Any:
+    """A value given from outside as the language has it: sequences are lists."""
+    return ListValue(tuple(map(listed, value))) if isinstance(value, list | tuple) else value
