@@ -5,7 +5,7 @@ Decisions are all that is seen here, never a network.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -66,6 +66,10 @@ class Architecture(nn.Module):
             now, first = self.logits[str(size)].unbind(), self.get_buffer(f"first_{size}").unbind()
             raw |= {path: (first if path in self.still else now)[n] for n, path in enumerate(paths)}
         return self.linked(raw) if self.linked is not None else raw
+
+    def messages(self) -> Iterator[nn.Parameter]:
+        """The parameters of messages between cells; they are no logits."""
+        return iter(()) if self.linked is None else self.linked.parameters()
 
     def probabilities(self) -> Vectors:
         """The chance of each outcome."""

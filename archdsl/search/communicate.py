@@ -58,7 +58,7 @@ class GraphConvolution(nn.Module):
         super().__init__()
         self.own_qq = nn.Parameter(torch.randn(q, q) / q**0.5)
         self.before_qq = nn.Parameter(torch.randn(q, q) / q**0.5)
-        self.enter, self.leave = nn.Linear(q, d), nn.Linear(d, q)
+        self.enter, self.leave = _linear(q, d), _linear(d, q)
         self.weight_dd = nn.Parameter(torch.randn(d, d) / d**0.5)
 
     def forward(self, own_pq: torch.Tensor, before_pq: torch.Tensor) -> torch.Tensor:
@@ -73,11 +73,18 @@ class Dense(nn.Module):
 
     def __init__(self, p: int, q: int, d: int):
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(p * q, d), nn.ReLU(), nn.Linear(d, p * q))
+        self.layers = nn.Sequential(_linear(p * q, d), nn.ReLU(), _linear(d, p * q))
 
     def forward(self, own_pq: torch.Tensor, before_pq: torch.Tensor) -> torch.Tensor:
         message_pq: torch.Tensor = self.layers(before_pq.flatten()).view_as(own_pq)
         return message_pq
+
+
+def _linear(inputs: int, outputs: int) -> nn.Linear:
+    """A linear map whose bias starts at 0, so that cells that prefer nothing say nothing at first."""
+    made = nn.Linear(inputs, outputs)
+    nn.init.zeros_(made.bias)
+    return made
 
 
 def linked(decisions: Mapping[str, Decision], how: Communication, seed: int) -> Linked | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,12 +12,27 @@ from archdsl.search.plan import Optimiser
 from archdsl.train.schedules import schedule
 
 
-def optimiser(settings: Optimiser, params: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """Adam, or SGD with momentum, both with weight decay in the gradient."""
-    wanted = list(params)
+def optimiser(
+    settings: Optimiser, params: Iterable[nn.Parameter], others: Iterable[nn.Parameter] = (), lr: float = 0.0
+) -> torch.optim.Optimizer:
+    """Adam, or SGD with momentum, both with weight decay in the gradient.
+
+    The rate of `others` is `lr` where that of `params` is the settings', and follows the same schedule.
+    """
+    groups: list[dict[str, Any]] = [
+        {"params": list(params), "times": 1.0},
+        {"params": list(others), "times": lr / settings.lr if settings.lr else 0.0},
+    ]
+    groups = [group for group in groups if group["params"]]
     if settings.kind == "adam":
-        return torch.optim.Adam(wanted, settings.lr, settings.betas, weight_decay=settings.decay)
-    return torch.optim.SGD(wanted, settings.lr, settings.momentum, weight_decay=settings.decay)
+        return torch.optim.Adam(groups, settings.lr, settings.betas, weight_decay=settings.decay)
+    return torch.optim.SGD(groups, settings.lr, settings.momentum, weight_decay=settings.decay)
+
+
+def set_rates(by: torch.optim.Optimizer, settings: Optimiser, progress: float) -> None:
+    """The learning rates at a point between 0, the start, and 1, the end."""
+    for group in by.param_groups:
+        group["lr"] = rate(settings, progress) * group["times"]
 
 
 def rate(settings: Optimiser, progress: float) -> float:

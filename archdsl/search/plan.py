@@ -37,6 +37,8 @@ class Communication:
     hidden: int = 64
     residual: float = 0.5
     source: Literal["raw", "updated"] = "raw"
+    lr: float = 1e-3
+    """Rate of the messages' own parameters, which are many for each logit that they change."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,7 @@ def _demand_sound(plan: Plan) -> None:
         ("init", plan.init, (int, float), 0),
         ("residual", plan.communication.residual, (int, float), 0),
         ("hidden", plan.communication.hidden, int, 1),
+        ("lr", plan.communication.lr, (int, float), 0),
         *(("lr", lr, (int, float), 0) for lr in rates),
     ]
     for name, value, kind, low in limits:
@@ -195,7 +198,7 @@ def _communication(clauses: Clauses) -> Communication:
         raise cannot("several `communicate` clauses", "one is run")
     _, how = clauses.communicate[0]
     said = term(how, "communicate")
-    known = {k: plain(v) for k, v in said.settings.items() if k in ("hidden", "residual", "source")}
+    known = {k: plain(v) for k, v in said.settings.items() if k in ("hidden", "residual", "source", "lr")}
     if plain(said.settings.get("layers", 1)) != 1:
         raise cannot("a graph convolution of several layers", "layers = 1, as published")
     return Communication(said.name, **known)  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ from archdsl.data.dataset import IGNORE
 from archdsl.program import Space
 from archdsl.search.architecture import Architecture, Draw
 from archdsl.search.objective import ObjectiveFunction
-from archdsl.search.optimising import optimiser, rate
+from archdsl.search.optimising import optimiser, set_rates
 from archdsl.search.plan import Plan
 from archdsl.search.samplers import by_decision
 from archdsl.train.checkpoints import Keeper
@@ -48,7 +48,10 @@ class Stepper:
         processes.same_weights(self.net)
         synchronise(self.net, processes)
         self.by_weights = optimiser(plan.parameters, self.net.parameters())
-        self.by_architecture = optimiser(plan.architecture, self.architecture.parameters())
+        self.by_architecture = optimiser(
+            plan.architecture, self.architecture.logits.parameters(), self.architecture.messages(),
+            plan.communication.lr,
+        )  # fmt: skip
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
@@ -71,8 +74,7 @@ class Stepper:
         for by, settings in (
             (self.by_weights, self.plan.parameters), (self.by_architecture, self.plan.architecture)
         ):  # fmt: skip
-            for group in by.param_groups:
-                group["lr"] = rate(settings, step / steps)
+            set_rates(by, settings, step / steps)
         trained = [self.by_weights]
         if self.plan.order == 0:
             trained.append(self.by_architecture)

@@ -42,8 +42,8 @@ VOCABULARY: Mapping[str, tuple[str, ...] | None] = {
     "synthetic": ("batch", "crop", "images", "seed", "size", "split"),
     "folder": ("path", "classes", "batch", "crop", "resize", "split", "scale", "flip"),
     # communication between cells
-    "gcn": ("hidden", "layers", "residual", "between", "source"),
-    "dense": ("hidden", "between"),
+    "gcn": ("hidden", "layers", "residual", "between", "source", "lr"),
+    "dense": ("hidden", "residual", "between", "source", "lr"),
     # objectives
     "cross_entropy": (),
     "ohem": ("threshold", "kept"),

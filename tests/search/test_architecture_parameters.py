@@ -7,6 +7,7 @@ import torch
 
 import archdsl
 from archdsl.search.architecture import Architecture, Draw
+from archdsl.search.optimising import optimiser, set_rates
 from archdsl.search.plan import Communication
 from archdsl.search.samplers import Sampling, depths
 from small_search import plan_of, program
@@ -143,6 +144,23 @@ def test_cells_hear_of_the_one_before_them(link):
     assert torch.equal(before["hyper[1].Reduce.pm"], after["hyper[1].Reduce.pm"])
     if link == "shared":
         assert torch.equal(after["hyper[2].Normal.qn"], after["hyper[1].Reduce.qn"])
+
+
+@pytest.mark.parametrize("link", ["dense", "gcn"])
+def test_cells_that_prefer_nothing_say_nothing_at_first(link):
+    silent = Architecture(program().space().decisions, Communication(link), 0.0, 0)
+    assert all(not vector.any() for vector in silent.vectors().values())
+
+
+def test_messages_learn_at_a_rate_of_their_own():
+    plan = plan_of(communicate="gcn", architecture_lr=0.05)
+    one = Architecture(program().space().decisions, plan.communication, 1.0, 0)
+    by = optimiser(plan.architecture, one.logits.parameters(), one.messages(), plan.communication.lr)
+    set_rates(by, plan.architecture, 0.0)
+    rates = {id(p): group["lr"] for group in by.param_groups for p in group["params"]}
+    assert {rates[id(p)] for p in one.logits.parameters()} == {0.05}
+    assert [rates[id(p)] for p in one.messages()] == pytest.approx([1e-3] * len(list(one.messages())))
+    assert len(rates) == len(list(one.parameters()))
 
 
 def test_the_graph_convolution_has_about_as_many_weights_as_published():
