@@ -39,7 +39,7 @@ VOCABULARY: Mapping[str, tuple[str, ...] | None] = {
     # data
     "cityscapes": ("path", "batch", "crop", "resize", "split", "scale", "flip"),
     "camvid": ("path", "batch", "crop", "resize", "split", "scale", "flip"),
-    "synthetic": ("batch", "crop", "images", "seed", "size", "split"),
+    "synthetic": ("batch", "crop", "images", "seed", "size", "split", "scale", "flip"),
     "folder": ("path", "classes", "batch", "crop", "resize", "split", "scale", "flip"),
     # communication between cells
     "gcn": ("hidden", "layers", "residual", "between", "source", "lr"),

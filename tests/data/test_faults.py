@@ -11,6 +11,7 @@ from datasets import Numbered, image_of, labels, named, told, write, write_folde
 from PIL import Image
 
 from archdsl.data import Sample, check_data, listing, open_data
+from archdsl.data.settings import KINDS, read_settings
 from archdsl.diagnostics import SpecError
 
 
@@ -235,6 +236,12 @@ def test_a_list_of_classes_that_is_no_text_is_refused(root):
 def test_more_classes_than_the_network_tells_apart_are_a_finding(root):
     assert [d.code for d in check_data(opened(root).train, classes=2)] == ["ARCH908"]
     assert check_data(opened(root).train, classes=19) == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_data_says_how_its_images_are_changed(kind):
+    changed = read_settings(kind, {"scale": (0.5, 1.5), "flip": False, "crop": (32, 32), "batch": 2})
+    assert (changed.scale, changed.flip, changed.crop, changed.batch) == ((0.5, 1.5), False, (32, 32), 2)
 
 
 @pytest.mark.parametrize(
