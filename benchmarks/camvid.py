@@ -3,8 +3,8 @@
     python benchmarks/camvid.py DATA [JOB …] [--out out/camvid]
 
 `specs/camvid.arch` is searched on images of 180 × 240, crops of 96 × 128; what is found, and random networks
-of the space, are trained from nothing by one recipe.  Jobs: `table`, `search-0.1-2x3x4-0` (λ,
-cells, seed) with its retraining, `random-0`, `final-found`, `report`;
+of the space, are trained from nothing by one recipe.  Jobs: `table`, `search-0.1-2x3x4-warm-0` (λ,
+cells, strategy, seed) with its retraining, `random-0`, `final-found`, `report`;
 without any, all of them, one after the other.  A job that is done is passed over, one that was interrupted
 goes on, so several processes may share the work.  `report` prints the tables of what is done, and writes
 results/camvid.json and docs/figures/camvid.svg.
@@ -28,13 +28,21 @@ from archdsl.report.charts import Point, scatter
 ROOT = Path(__file__).resolve().parent.parent
 SPEC = ROOT / "specs" / "camvid.arch"
 SIZE = "image=3x180x240"
-SEARCHES = {
-    "found": ("Balanced-2x3x4-0", "Balanced-2x3x4-1", "Balanced-2x3x4-2"),
-    "found for mIoU": ("Accurate-2x3x4-0", "Accurate-2x3x4-1"),
-    "found for latency": ("Light-2x3x4-0",),
+STRATEGIES = {
+    "short": ("epochs=15", "start=0", "gates_from=3"),
+    "warm": ("epochs=20", "start=5", "gates_from=5"),
 }
-"""Objective, cells of the hyper-cells, and seed."""
-RANDOM = range(6)
+SEARCHES = {
+    "λ = 0.1": ("0.1-2x3x4-short-0", "0.1-2x3x4-short-1", "0.1-2x3x4-short-2"),
+    "λ = 0.1, warm": ("0.1-2x3x4-warm-0", "0.1-2x3x4-warm-1", "0.1-2x3x4-warm-2"),
+    "other λ": (
+        "0.001-2x3x4-short-0", "0.01-2x3x4-short-0", "0.05-2x3x4-short-0", "0.05-2x3x4-short-1",
+        "0.07-2x3x4-short-0", "0.07-2x3x4-short-1", "0.2-2x3x4-short-0",
+    ),
+    "other cells": ("0.1-4x4x4-short-0", "0.1-2x3x6-short-0"),
+}  # fmt: skip
+"""λ, cells of the hyper-cells, strategy, and seed."""
+RANDOM = range(8)
 SHORT = (
     "--crop", "96x128", "--scale", "0.5", "1.25", "--epochs", "20", "--lr", "0.05", "--evaluate-every", "5",
 )  # fmt: skip
@@ -86,13 +94,13 @@ def run(job: str, data: Path, out: Path) -> None:
 
 def search(name: str, data: Path, out: Path) -> None:
     """Searches with these cells and this seed; the table stands beside the runs."""
-    weight, cells, seed = name.split("-")
+    weight, cells, strategy, seed = name.split("-")
     folder = out / f"search-{name}"
     if done(folder):
         return
     goes_on = ("--resume", str(folder)) if folder.exists() else ("-o", str(folder))
     archdsl(
-        "search", str(SPEC), "--set", SIZE, f"weight={weight}", f"cells={cells}",
+        "search", str(SPEC), "--set", SIZE, f"weight={weight}", f"cells={cells}", *STRATEGIES[strategy],
         "--data", f"camvid:{data},resize=180,crop=96x128",
         "--table", str(out / "table.json"), "--seed", seed, *goes_on,
     )  # fmt: skip

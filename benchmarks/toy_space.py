@@ -2,12 +2,13 @@
 
     python benchmarks/toy_space.py [JOB …] [--out out/toy_space]
 
-`toy_space.arch` on generated scenes.  Jobs: `networks-0` (seed of the weights), `search-0` (seed of the
-search), `report`; without any, all of them.  What is done is passed over, so that an interrupted run goes
-on.  A network's score is the search's objective with the validation images' cross-entropy, a mean over
-seeds; networks that are equal without their dead parts are trained once.  `report` prints ranks, beside
-those of the best of as many random networks as could be trained in a search's CPU time, and writes
-results/toy_space.json.
+`toy_space.arch` on generated scenes.  Jobs: `networks`, every one trained with small batches; `best-0` (seed
+of the weights), the best by that trained again, with the batches of the search; `search-0` (seed of the
+search); `report`.  Without any, all of them.  What is done is passed over, so that an interrupted run goes
+on.  A network's score is the search's objective with the validation images' cross-entropy; the best rank by
+the mean of their second trainings, before all others.  Networks that are equal without their dead parts are
+trained once.  `report` prints ranks, beside those of the best of as many random networks as could be trained
+in a search's CPU time, and writes results/toy_space.json.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ import re
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,9 +55,11 @@ ROOT = Path(__file__).resolve().parent.parent
 SPEC = Path(__file__).parent / "toy_space.arch"
 STEPS, LR, DECAY = 120, 0.2, 5e-4
 """Of one network's training: SGD with momentum 0.9, along a cosine to zero, all on the same batches."""
-SEEDS = (0, 1, 2)
-"""Of weights.  Every network is trained with the first, the best by that with all of them."""
-BEST = 64
+FIRST_BATCH = 4
+"""Images in a batch when every network is trained."""
+SEEDS = (0, 1)
+"""Of weights, when the best are trained again."""
+BEST = 128
 """How many are the best."""
 SEARCHES = tuple(range(10))
 _DEFINED = re.compile(r"^  (\w+) = ", re.MULTILINE)
@@ -99,12 +102,10 @@ class Toy:
     def macs(self, number: int) -> int:
         return total(costs(self.bound(self.networks[number]).graph).values()).macs
 
-    @cached_property
-    def batches(self) -> list[Batch]:
+    @cache  # noqa: B019  # one of these lives as long as the process
+    def batches(self, size: int) -> list[Batch]:
         height, width = self.size
-        batches = Batches(
-            self.splits.train, self.plan.batch, Augmentation((height, width), (0.75, 1.5)), seed=0
-        )
+        batches = Batches(self.splits.train, size, Augmentation((height, width), (0.75, 1.5)), seed=0)
         return [batches.batch(step) for step in range(STEPS)]
 
     @cached_property
@@ -134,14 +135,14 @@ def without_names(network: archdsl.Network) -> str:
     return re.sub(r"\s", "", numbered).replace(",)", ")")
 
 
-def trained(toy: Toy, number: int, seed: int) -> dict[str, float]:
+def trained(toy: Toy, number: int, seed: int, batch_size: int) -> dict[str, float]:
     """One network, trained from nothing and scored on the validation images."""
     began = time.process_time()
     torch.manual_seed(seed)
     module = toy.bound(toy.networks[number]).module().train()
     optimiser = torch.optim.SGD(module.parameters(), LR, 0.9, weight_decay=DECAY, foreach=True)
     rate = schedule("cosine", LR, 0.0)
-    for step, batch in enumerate(toy.batches):
+    for step, batch in enumerate(toy.batches(batch_size)):
         optimiser.param_groups[0]["lr"] = rate(step / STEPS)
         loss = cross_entropy(module(batch.images_B3HW), batch.masks_BHW)
         optimiser.zero_grad()
@@ -166,27 +167,38 @@ class Results:
     def __init__(self, toy: Toy, folder: Path):
         self.toy, self.folder = toy, folder
 
-    def trainings(self, seed: int) -> Journal:
-        return Journal(self.folder / f"networks-{seed}.jsonl")
+    @property
+    def every(self) -> Journal:
+        return Journal(self.folder / "networks.jsonl")
+
+    def again(self, seed: int) -> Journal:
+        return Journal(self.folder / f"best-{seed}.jsonl")
 
     @property
     def searches(self) -> Journal:
         return Journal(self.folder / "searches.jsonl")
 
-    def wanted(self, seed: int) -> list[int]:
-        """Numbers of the networks that are trained with a seed."""
-        if seed == SEEDS[0]:
-            return list(range(len(self.toy.networks)))
-        records = self.trainings(SEEDS[0]).records()
-        first = {r["number"]: self.toy.score(r["number"], r["cross_entropy"]) for r in records}
-        return sorted(first, key=first.__getitem__)[:BEST]
+    @cached_property
+    def first(self) -> list[float]:
+        """The scores of all networks by their first training."""
+        found = {r["number"]: self.toy.score(r["number"], r["cross_entropy"]) for r in self.every.records()}
+        return [found[number] for number in range(len(self.toy.networks))]
 
-    def train(self, seed: int) -> None:
-        journal = self.trainings(seed)
+    @cached_property
+    def best(self) -> list[int]:
+        return sorted(range(len(self.first)), key=self.first.__getitem__)[:BEST]
+
+    def train_all(self) -> None:
+        self._train(self.every, range(len(self.toy.networks)), 0, FIRST_BATCH)
+
+    def train_best(self, seed: int) -> None:
+        self._train(self.again(seed), self.best, seed, self.toy.plan.batch)
+
+    def _train(self, journal: Journal, numbers: Sequence[int], seed: int, batch_size: int) -> None:
         done = {record["number"] for record in journal.records()}
-        for number in self.wanted(seed):
+        for number in numbers:
             if number not in done:
-                journal.write(trained(self.toy, number, seed))
+                journal.write(trained(self.toy, number, seed, batch_size))
 
     def search(self, seed: int) -> None:
         if seed not in {record["seed"] for record in self.searches.records()}:
@@ -213,33 +225,38 @@ def searched(toy: Toy, seed: int) -> dict[str, Any]:
 
 def report(results: Results) -> None:
     toy = results.toy
-    records = {seed: {r["number"]: r for r in results.trainings(seed).records()} for seed in SEEDS}
-    numbers = range(len(toy.networks))
-    entropies = [[r[n]["cross_entropy"] for r in records.values() if n in r] for n in numbers]
-    scores = [toy.score(n, statistics.mean(found)) for n, found in enumerate(entropies)]
-    ranks = [1 + sum(other < score for other in scores) for score in scores]
+    again = {
+        seed: {r["number"]: toy.score(r["number"], r["cross_entropy"]) for r in results.again(seed).records()}
+        for seed in SEEDS
+    }
+    scores = {n: statistics.mean(again[seed][n] for seed in SEEDS) for n in results.best}
+    order = sorted(scores, key=scores.__getitem__)
+    order += sorted(set(range(len(results.first))) - set(order), key=results.first.__getitem__)
+    ranks = {number: 1 + place for place, number in enumerate(order)}
     searches = results.searches.records()
     print(f"{'seed':>4}  {'rank':>5}  {'above the best':>14}  {'MACs':>8}  {'CPU s':>6}  network")
     for one in searches:
         n = one["number"]
-        print(f"{one['seed']:>4}  {ranks[n]:>5}  {scores[n] - min(scores):>14.4f}  {toy.macs(n):>8,}"
+        above = f"{scores[n] - scores[order[0]]:.4f}" if n in scores else "–"
+        print(f"{one['seed']:>4}  {ranks[n]:>5}  {above:>14}  {toy.macs(n):>8,}"
               f"  {one['cpu_s']:>6.1f}  {toy.said(n)}")  # fmt: skip
-    trained_s = statistics.mean(r["cpu_s"] for r in records[SEEDS[0]].values())
+    trained_s = statistics.mean(r["cpu_s"] for r in results.again(SEEDS[0]).records())
     tries = round(statistics.mean(one["cpu_s"] for one in searches) / trained_s)
     figures = {
-        **of_ranks([ranks[one["number"]] for one in searches], len(scores), tries),
-        **of_noise(toy, entropies, scores),
+        **of_ranks([ranks[one["number"]] for one in searches], len(ranks), tries),
+        **of_noise([again[seed] for seed in SEEDS], scores),
         "combinations of outcomes": toy.space.size,
         "CPU seconds of a training": round(trained_s, 2),
     }
     for name, value in figures.items():
         print(f"{name}: {value}")
     rows = [
-        " ".join([toy.said(n), f"{toy.macs(n)}", f"{records[SEEDS[0]][n]['miou']}", *map(str, entropies[n])])
-        for n in numbers
-    ]
+        " ".join([str(ranks[n]), toy.said(n), f"{toy.macs(n)}", f"{results.first[n]:.5f}",
+                  *(f"{again[seed][n]:.5f}" for seed in SEEDS if n in scores)])
+        for n in order
+    ]  # fmt: skip
     raw = {"searches": [json.dumps(one) for one in searches], "decisions": list(toy.space.decisions)}
-    save("toy_space", {**figures, **raw, "outcomes, MACs, mIoU, cross-entropies": rows})
+    save("toy_space", {**figures, **raw, "rank, outcomes, MACs, scores": rows})
 
 
 def of_ranks(ranks: Sequence[int], networks: int, tries: int) -> dict[str, Any]:
@@ -257,25 +274,21 @@ def of_ranks(ranks: Sequence[int], networks: int, tries: int) -> dict[str, Any]:
     }
 
 
-def of_noise(toy: Toy, entropies: Sequence[Sequence[float]], scores: Sequence[float]) -> dict[str, Any]:
-    """How far ranks can be trusted.  The first seed chose the best, so that the others tell the noise."""
-    often = {n: found for n, found in enumerate(entropies) if len(found) == len(SEEDS)}
-    noise = math.sqrt(statistics.mean(statistics.variance(found[1:]) for found in often.values()))
-    unsure = noise * math.sqrt(2 / len(SEEDS))
-    halves = [
-        {n: toy.score(n, statistics.mean(found[part])) for n, found in often.items()}
-        for part in (slice(0, 1), slice(1, None))
-    ]
-    best = [min(half, key=half.__getitem__) for half in halves]
+def of_noise(again: Sequence[Mapping[int, float]], scores: Mapping[int, float]) -> dict[str, Any]:
+    """How far the ranks of the best can be trusted."""
+    noise = math.sqrt(statistics.mean(statistics.variance([a[n] for a in again]) for n in scores))
+    unsure = noise * math.sqrt(2 / len(again))
+    top = min(scores.values())
+    best = [min(scores, key=a.__getitem__) for a in again]
     return {
-        "deviation of scores between networks": round(statistics.stdev(scores), 4),
+        "deviation of scores between the best networks": round(statistics.stdev(scores.values()), 4),
         "deviation of one training between seeds": round(noise, 4),
         "networks that are no further from the best than that of a difference": sum(
-            score - min(scores) <= unsure for score in scores
+            score - top <= unsure for score in scores.values()
         ),
-        "rank of the first seed's best by the other seeds, and the reverse": [
-            1 + sum(score < half[n] for score in half.values())
-            for n, half in zip(best, reversed(halves), strict=True)
+        "rank of the first seed's best by the other, and the reverse": [
+            1 + sum(other[m] < other[n] for m in scores)
+            for n, other in zip(best, reversed(again), strict=True)
         ],
     }
 
@@ -283,7 +296,7 @@ def of_noise(toy: Toy, entropies: Sequence[Sequence[float]], scores: Sequence[fl
 def main() -> None:
     torch.set_num_threads(1)
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    every = [*(f"networks-{n}" for n in SEEDS), *(f"search-{n}" for n in SEARCHES), "report"]
+    every = ["networks", *(f"best-{n}" for n in SEEDS), *(f"search-{n}" for n in SEARCHES), "report"]
     parser.add_argument("jobs", nargs="*", metavar="JOB", default=every)
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "toy_space")
     given = parser.parse_args()
@@ -291,7 +304,9 @@ def main() -> None:
     for job in given.jobs:
         kind, _, seed = job.partition("-")
         if kind == "networks":
-            results.train(int(seed))
+            results.train_all()
+        elif kind == "best":
+            results.train_best(int(seed))
         elif kind == "search":
             results.search(int(seed))
         else:

@@ -23,10 +23,10 @@ Examples:
   torchrun --nproc-per-node 2 -m archdsl search specs/space.arch
 
 \b
---set takes settings of the space and of the search: epochs, batch, sampler (gumbel, softmax, hard, one_path,
-uniform, fixed), tau, end, schedule, gates_from, order (0: one backward pass; 1: first-order bilevel), clip,
-init, calibrate, lr, architecture_lr, communicate (independent, shared, dense, gcn), residual; and of its
-data: path, crop, images, resize.
+--set takes settings of the space and of the search: those that the search declares; epochs, batch, sampler
+(gumbel, softmax, hard, one_path, uniform, fixed), tau, end, schedule, start, gates_from, order (0: one
+backward pass; 1: first-order bilevel), clip, init, calibrate, lr, architecture_lr, communicate (independent,
+shared, dense, gcn), residual; and of its data: path, crop, images, resize.
 """
 
 

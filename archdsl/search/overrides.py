@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from archdsl.search.plan import Plan
 
 _OF_PLAN = ("epochs", "batch", "gates_from", "order", "clip", "init", "calibrate")
-_OF_SAMPLER = ("sampler", "tau", "end", "schedule")
+_OF_SAMPLER = ("sampler", "tau", "end", "schedule", "start")
 _OF_DATA = ("path", "crop", "images", "resize", "batch")
 
 OVERRIDES = tuple(

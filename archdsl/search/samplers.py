@@ -83,8 +83,8 @@ def read_sampler(value: SearchValue, what: str = "sampler") -> Sampler:
 
 
 def changed(sampler: Sampler, given: Mapping[str, Any]) -> Sampler:
-    """A sampler with settings from outside: `sampler` (its name), `tau`, `end`, `schedule`."""
-    found = {key: given[key] for key in ("tau", "end") if key in given}
+    """A sampler with settings from outside: `sampler` (its name), `tau`, `end`, `schedule`, `start`."""
+    found = {key: given[key] for key in ("tau", "end", "start") if key in given}
     if "sampler" in given:
         found["name"] = _named(given["sampler"], SamplerName, "sampler")
     if "schedule" in given:

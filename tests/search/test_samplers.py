@@ -71,9 +71,9 @@ def test_temperatures_fall_along_their_schedule_from_the_first_epoch_to_the_last
 
 
 def test_settings_from_outside_are_those_of_the_usual_sampler():
-    found = samplers("hyper.gate = softmax", sampler="one_path", tau=1.5, schedule="cosine")
+    found = samplers("hyper.gate = softmax", sampler="one_path", tau=1.5, schedule="cosine", start=2)
     assert found["hyper[1].gate"] == Sampler("softmax", 1.0, 1.0)
-    assert found["hyper[1].Reduce.pm"] == Sampler("one_path", 1.5, 0.1, "cosine")
+    assert found["hyper[1].Reduce.pm"] == Sampler("one_path", 1.5, 0.1, "cosine", 2)
 
 
 def test_a_name_of_no_decision_is_refused_with_the_closest():
