@@ -7,13 +7,14 @@ of the space, are trained from nothing by one recipe.  Jobs: `table`, `search-0.
 cells, strategy, seed) with its retraining, `random-0`, `final-found`, `report`;
 without any, all of them, one after the other.  A job that is done is passed over, one that was interrupted
 goes on, so several processes may share the work.  `report` prints the tables of what is done, and writes
-results/camvid.json and docs/figures/camvid.svg.
+results/camvid.json, docs/figures/camvid.svg and docs/figures/lambda.svg.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -170,6 +171,25 @@ def report(out: Path) -> None:
         x_label="milliseconds, 180 × 240, one CPU thread", y_label="mIoU in %, CamVid, validation",
     )  # fmt: skip
     atomic.write_text(ROOT / "docs" / "figures" / "camvid.svg", figure)
+    searched = [row for title in SEARCHES for row in rows[title]]
+    atomic.write_text(ROOT / "docs" / "figures" / "lambda.svg", by_weight(searched))
+
+
+def by_weight(searched: list[dict[str, Any]]) -> str:
+    """Latency over the logarithm of λ (Fig. 6 of AutoRTNet), of searches that differ in λ and seed alone."""
+    times: dict[float, list[float]] = {}
+    for row in searched:
+        weight, cells, strategy, _ = row["name"].split("-")
+        if (cells, strategy) == ("2x3x4", "short"):
+            times.setdefault(math.log10(float(weight)), []).append(row["ms"])
+    points = [
+        Point(x, ms, f"λ = {10**x:g}: {ms:.2f} ms", strong=True) for x, all in times.items() for ms in all
+    ]
+    return scatter(
+        points, path=[(x, statistics.mean(times[x])) for x in sorted(times)],
+        title="Latency of found networks by the weight of latency", x_label="log10 λ",
+        y_label="milliseconds, 180 × 240, one CPU thread",
+    )  # fmt: skip
 
 
 def drawn(folder: Path) -> Path:
