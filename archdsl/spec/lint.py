@@ -19,10 +19,14 @@ from archdsl.spec.units import MEASURES
 
 
 def lint_names(unit: Unit) -> Iterator[Diagnostic]:
-    """Unknown names in declarations, also in those that nothing uses; imports that nothing uses."""
+    """Unknown names in declarations, also in those that nothing uses; imports that nothing uses; what an op,
+    cell, space, network or search takes twice.
+    """
     outside = {*unit.declared, *unit.imported, *ops.primitives(), *BUILTINS}
     used: set[str] = set()
     for declared in unit.declared.values():
+        if not isinstance(declared, ast.Constant | ast.Import):
+            yield from _taken_twice(unit, declared.signature)
         if isinstance(declared, ast.Search):
             used |= {declared.space.id, *(n.id for n in _read((declared.signature, declared.clauses)))}
             continue
@@ -57,6 +61,18 @@ def lint_names(unit: Unit) -> Iterator[Diagnostic]:
                     severity="warning",
                     help="leave it out",
                 )
+
+
+def _taken_twice(unit: Unit, signature: ast.Signature) -> Iterator[Diagnostic]:
+    frame = Frame(unit)
+    seen: dict[str, Any] = {}
+    named = [(part.id, part) for part in signature.inputs] + [(s.name, s) for s in signature.settings]
+    for name, part in named:
+        if name in seen:
+            first = (Label(frame.location(seen[name]), "first here"),)
+            headline = f"`{name}` is taken twice"
+            yield from frame.error("ARCH203", headline, part, secondary=first).diagnostics
+        seen.setdefault(name, part)
 
 
 def _names(declared: Any) -> Iterator[ast.Name]:

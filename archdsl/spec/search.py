@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import Any, TypeGuard, Union
 
 from archdsl.diagnostics import Diagnostic, SpecError, closest
+from archdsl.ir.expr import apply
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
+from archdsl.spec.arithmetic import OPERATORS
 from archdsl.spec.frame import Frame
 from archdsl.spec.rows import path_text
 from archdsl.spec.settings import settle
@@ -146,7 +148,10 @@ def read_search(unit: Unit, declared: ast.Search, given: Mapping[str, Any] | Non
         )
     else:
         reader.own = {*(s.name for s in found.signature.settings), *part_names(found.body.statements)}
-    reader.settings(declared, given or {})
+    try:
+        reader.settings(declared, given or {})
+    except SpecError as error:
+        raise SpecError([*reader.errors, *error.diagnostics]) from None
     clauses = reader.clauses(declared.clauses)
     if reader.errors:
         raise SpecError(reader.errors)
@@ -258,7 +263,8 @@ class _Reader:
             case ast.Call(fn=ast.Name()):
                 return self._term(expr)
             case ast.Unary():
-                return Formula(expr.op, (self.value(expr.operand),))
+                operand = self.value(expr.operand)
+                return -operand if expr.op == "-" and _is_number(operand) else Formula(expr.op, (operand,))
             case ast.Range():
                 return Formula("..", (self.value(expr.low), self.value(expr.high)))
             case ast.Binary():
@@ -310,12 +316,11 @@ class _Reader:
                 help = f"did you mean `{guess}`? {listed}" if guess else listed
                 raise self.frame.error("ARCH204", f"`{name}` has no setting `{key}`", given.path, help=help)
             value = settings[key] = self.value(given.value)
-            negated = isinstance(value, Formula) and value.op == "-"
-            if negated or (isinstance(value, int | float) and value < 0):
+            if isinstance(value, int | float) and value < 0:
                 raise self.frame.error("ARCH208", f"`{key}` of `{name}` is negative", given.value)
         return Term(name, settings, tuple(self.value(a) for a in expr.args))
 
-    def _binary(self, expr: ast.Binary) -> Formula:
+    def _binary(self, expr: ast.Binary) -> SearchValue:
         left, right = self.value(expr.left), self.value(expr.right)
         if expr.op in ("==", "!=", "<", "<=", ">", ">=", "in", "+", "-"):
             dims = {_dimension(left), _dimension(right)} - {None}
@@ -323,7 +328,17 @@ class _Reader:
                 raise self.frame.error(
                     "ARCH212", f"`{expr.op}` between {' and '.join(sorted(map(str, dims)))}", expr
                 )
-        return Formula(expr.op, (left, right))
+        if expr.op not in ("+", "-", "*", "/") or not (_is_number(left) and _is_number(right)):
+            return Formula(expr.op, (left, right))
+        try:
+            result: SearchValue = apply(OPERATORS[expr.op], left, right)  # type: ignore[assignment]
+            return result
+        except ArithmeticError as error:
+            raise self.frame.error("ARCH211", str(error) or "division by zero", expr) from None
+
+
+def _is_number(value: SearchValue) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _dimension(value: SearchValue) -> str | None:

@@ -103,7 +103,7 @@ def test_constants_may_be_imported(tmp_path: Path):
     assert [d.code for d in found.check().diagnostics] == []
     goal = found.search().clauses.objectives[0].value
     assert isinstance(goal, Formula)
-    assert goal.args[0] == Formula("*", (2, 0.25))
+    assert goal.args[0] == 0.5
 
 
 def test_constants_that_are_defined_by_themselves_are_said():
@@ -111,3 +111,27 @@ def test_constants_that_are_defined_by_themselves_are_said():
     with pytest.raises(SpecError) as caught:
         archdsl.load("s.arch", text=text + "search Q for Small {\n  minimize A * macs\n}\n").search()
     assert [d.code for d in caught.value.diagnostics] == ["ARCH210"]
+
+
+def test_arithmetic_of_numbers_is_done():
+    text = "search Q(; rounds = 3) for Small {\n  epochs = 8 / 2 + rounds * 2\n  batch = -1 + 9\n"
+    text += "  minimize macs\n}\n"
+    settings = program(text).search(rounds=5).clauses.settings
+    assert settings == {"epochs": 14, "batch": 8}
+
+
+def test_numbers_that_cannot_be_are_refused():
+    assert refused("search Q for Small {\n  epochs = 8 / 0\n  minimize macs\n}\n")[0] == "ARCH211"
+    assert (
+        refused("search Q for Small {\n  data = synthetic(batch = 2 - 4)\n  minimize macs\n}\n")[0]
+        == "ARCH208"
+    )
+
+
+@pytest.mark.parametrize(
+    "header", ["search Q(; a = 1, a = 2) for Small", "cell C(x, x)", "op f(x; k = 1, k = 2)"]
+)
+def test_what_is_taken_twice_is_found(header: str):
+    body = {"s": "minimize macs", "c": "return x", "o": "return x -> relu"}[header[0]]
+    found = program(f"{header} {{\n  {body}\n}}\n").check().diagnostics
+    assert [d.code for d in found] == ["ARCH203"]
