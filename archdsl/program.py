@@ -23,6 +23,7 @@ from archdsl.spec.check import Report, check
 from archdsl.spec.decompile import rows_text, written_out
 from archdsl.spec.elaborate import Elaborated, elaborate
 from archdsl.spec.search import SearchSpec, read_search
+from archdsl.spec.settings import input_names
 
 if TYPE_CHECKING:
     import torch
@@ -250,8 +251,7 @@ class Program:
         _, space = self.unit.find(declared.space.id)
         if not isinstance(space, ast.Space):
             return frozenset(), own
-        inputs = (s.name for s in space.body.statements if isinstance(s, ast.Input))
-        return frozenset((*(s.name for s in space.signature.settings), *inputs)), own
+        return frozenset((*(s.name for s in space.signature.settings), *input_names(space))), own
 
     def check(self, *, budget: int | None = None, samples: int = 0, **settings: Any) -> Report:
         """Everything that can be found wrong with the file, and what was proved of it."""

@@ -114,16 +114,15 @@ class _Writer(Layout):
                 self.block(body)
             case ast.Space(name, signature, body):
                 self.write(f"space {name.id}")
-                if signature.inputs or signature.settings:
-                    self.signature(signature, 2)
+                self.optional_signature(signature, 2)
                 self.block(body)
             case ast.Network():
                 self.network(item)
             case ast.Search(name, signature, space, clauses):
                 self.write(f"search {name.id}")
-                if signature.inputs or signature.settings:
-                    self.signature(signature, len(f" for {space.id} {{"))
-                self.write(f" for {space.id} {{")
+                tail = f" for {space.id} {{"
+                self.optional_signature(signature, len(tail))
+                self.write(tail)
                 self.body(clauses, space.span[1], item.span[1])
 
     def import_(self, item: ast.Import) -> None:
@@ -154,8 +153,7 @@ class _Writer(Layout):
 
     def network(self, item: ast.Network) -> None:
         self.write(f"network {item.name.id}")
-        if item.signature.inputs or item.signature.settings:
-            self.signature(item.signature, 2)
+        self.optional_signature(item.signature, 2)
         if item.origin is not None:
             self.write(" from ")
             start = item.origin.span
@@ -165,6 +163,11 @@ class _Writer(Layout):
             else:
                 self.write(item.origin.id)
         self.block(item.body)
+
+    def optional_signature(self, signature: ast.Signature, tail: int) -> None:
+        """That of a declaration which needs none; an empty one is left out."""
+        if signature.inputs or signature.settings:
+            self.signature(signature, tail)
 
     def signature(self, signature: ast.Signature, tail: int) -> None:
         inputs = ", ".join(name.id for name in signature.inputs)

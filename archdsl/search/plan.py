@@ -118,7 +118,7 @@ def read_plan(
 
 def _demand_sound(plan: Plan) -> None:
     """Raises SpecError for numbers that cannot be, however they were given."""
-    rates = [o.lr for o in (plan.parameters, plan.architecture)]
+    rates = [o.lr for o in (plan.parameters, plan.architecture, plan.communication)]
     limits: list[tuple[str, Any, Any, float]] = [
         ("epochs", plan.epochs, int, 1),
         ("batch", plan.batch, int, 1),
@@ -128,7 +128,6 @@ def _demand_sound(plan: Plan) -> None:
         ("init", plan.init, (int, float), 0),
         ("residual", plan.communication.residual, (int, float), 0),
         ("hidden", plan.communication.hidden, int, 1),
-        ("lr", plan.communication.lr, (int, float), 0),
         *(("lr", lr, (int, float), 0) for lr in rates),
     ]
     for name, value, kind, low in limits:

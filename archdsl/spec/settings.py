@@ -23,12 +23,17 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
 }
 
 
+def input_names(declared: ast.Space | ast.Network) -> list[str]:
+    """The inputs, whose shapes are set as settings are."""
+    return [s.name for s in declared.body.statements if isinstance(s, ast.Input)]
+
+
 def split_settings(
     unit: Unit, declared: ast.Space | ast.Network, settings: dict[str, Any]
 ) -> tuple[dict[str, tuple[int, int, int]], dict[str, Any]]:
     """Settings from outside: shapes of inputs, and parameters."""
     names = {s.name: s for s in declared.signature.settings}
-    input_names = [s.name for s in declared.body.statements if isinstance(s, ast.Input)]
+    shaped = input_names(declared)
     inputs: dict[str, tuple[int, int, int]] = {}
     parameters: dict[str, Any] = {}
     frame = Frame(unit)
@@ -37,8 +42,8 @@ def split_settings(
             found = value.item() if hasattr(value, "item") else value  # numpy's and torch's numbers
             parameters[name] = listed(found)
             continue
-        if name not in input_names:
-            known = [*names, *input_names]
+        if name not in shaped:
+            known = [*names, *shaped]
             guess = closest(name, known)
             help = (f"did you mean `{guess}`? " if guess else "") + f"its settings are {', '.join(known)}"
             raise frame.error(

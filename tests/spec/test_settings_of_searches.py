@@ -55,8 +55,9 @@ def test_settings_are_set_from_outside():
 
 
 def test_a_later_setting_reads_an_earlier_one():
-    text = "search Q(; rounds = 3, epochs = 2 * rounds) for Small {\n  minimize macs\n}\n"
-    assert program(text).search().name == "Q"
+    text = "search Q(; rounds = 3, twice = 2 * rounds) for Small {\n  epochs = twice\n  minimize macs\n}\n"
+    assert program(text).search().clauses.settings == {"epochs": 6}
+    assert program(text).search(rounds=5).clauses.settings == {"epochs": 10}
 
 
 @pytest.mark.parametrize(
