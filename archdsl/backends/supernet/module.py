@@ -14,13 +14,12 @@ from torch import nn
 from archdsl.backends.making import make
 from archdsl.backends.straightline import lower
 from archdsl.backends.supernet.checkpointing import checkpointed
-from archdsl.backends.supernet.code import forward_code
+from archdsl.backends.supernet.code import Writer
 from archdsl.backends.supernet.parts import Parts, layer_key, parts
 from archdsl.backends.supernet.rendering import in_segments, whole
-from archdsl.backends.supernet.statements import Style
+from archdsl.backends.supernet.statements import Code, Style
 from archdsl.backends.torch_module import MOST_PARAMETERS, CompiledNetwork
 from archdsl.backends.torch_module import build as build_network
-from archdsl.collector import paused
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir import Graph
 from archdsl.ops import layers as own_layers
@@ -31,8 +30,21 @@ from archdsl.passes.simplify import simplify
 Weights = Mapping[str, torch.Tensor]
 """By decision, how much each of its outcomes counts: vectors that sum to 1."""
 
-Compiled = tuple[Callable[..., tuple[torch.Tensor, ...]], tuple[int, ...]]
+Forward = Callable[..., tuple[torch.Tensor, ...]]
+"""Of the network, its inputs, and the weights of candidates by mixture."""
+
+Compiled = tuple[Forward, tuple[int, ...]]
 """A forward, and the mixtures whose weights it wants."""
+
+
+_GLOBALS: dict[str, Any] = {
+    "torch": torch,
+    "F": F,
+    "layers": own_layers,
+    "checkpointed": checkpointed,
+    "__name__": __name__,
+}
+"""What code may speak of."""
 
 
 class SuperNetwork(nn.Module):
@@ -45,7 +57,8 @@ class SuperNetwork(nn.Module):
     def __init__(self, found: Parts, fuse: bool = False, checkpoint: bool = False):
         super().__init__()
         self.archdsl_graph = found.graph
-        self._parts, self._fuse, self._checkpoint = found, fuse, checkpoint
+        self._parts, self._checkpoint = found, checkpoint
+        self._writer = Writer(found, Style(fuse, in_place=not checkpoint))
         self._every = self._compiled()
         self._binder = Binder(found.graph)
         for n, mixture in enumerate(found.mixtures):
@@ -100,11 +113,11 @@ class SuperNetwork(nn.Module):
         return found
 
     def _compiled(self, outcomes: Mapping[str, int] | None = None, weighted: bool = True) -> Compiled:
-        style = Style(fuse=self._fuse, in_place=not self._checkpoint)
-        with paused():
-            code = forward_code(self._parts, style, outcomes, weighted)
-            text = in_segments(code) if self._checkpoint else whole(code)
-            return _function(text), code.mixtures
+        code = self._writer.forward(outcomes, weighted)
+        if self._checkpoint:
+            return _function(in_segments(code)), code.mixtures
+        # A path is seldom asked for twice, and its statements are often those of others.
+        return (_function(whole(code)) if outcomes is None else _in_steps(code)), code.mixtures
 
     def _mixed(self, weights: Weights, mixtures: Iterable[int]) -> dict[int, torch.Tensor]:
         found = self._parts.mixtures
@@ -112,7 +125,7 @@ class SuperNetwork(nn.Module):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SuperNetwork:
         """A copy with its own weights, where and of what type they are; what never changes is shared."""
-        for shared in (self.archdsl_graph, self._parts, self._binder):
+        for shared in (self.archdsl_graph, self._parts, self._writer, self._binder):
             memo[id(shared)] = shared
         copy = SuperNetwork.__new__(SuperNetwork)
         memo[id(self)] = copy
@@ -145,15 +158,24 @@ def _size(layer: Layer) -> int:
 
 
 @lru_cache(maxsize=1024)
-def _function(text: str) -> Callable[..., tuple[torch.Tensor, ...]]:
+def _function(text: str) -> Forward:
     """The function that a text defines; compiled once."""
-    scope: dict[str, Any] = {
-        "torch": torch,
-        "F": F,
-        "layers": own_layers,
-        "checkpointed": checkpointed,
-        "__name__": __name__,
-    }
+    scope = dict(_GLOBALS)
     exec(compile(text, "<supernet>", "exec"), scope)
-    function: Callable[..., tuple[torch.Tensor, ...]] = scope["forward"]
+    function: Forward = scope["forward"]
     return function
+
+
+def _in_steps(code: Code) -> Forward:
+    """The function that runs one statement after the other, each compiled for all forwards that have it."""
+    steps = [(step.statement.compiled, step.gone) for step in code.steps]
+
+    def forward(network: nn.Module, *arguments: Any) -> tuple[torch.Tensor, ...]:
+        variables = dict(zip(("self", *code.inputs, "m"), (network, *arguments), strict=True))
+        for compiled, gone in steps:
+            exec(compiled, _GLOBALS, variables)
+            for name in gone:
+                del variables[name]
+        return tuple(variables[name] for name in code.results)
+
+    return forward

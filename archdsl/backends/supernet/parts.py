@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from archdsl import ops
@@ -34,8 +35,7 @@ class Parts:
 
     `items` are in the order of computation; settings of nodes no longer depend on decisions: a node whose
     settings did has become a node for each of their values, and a mux of them.  `attributes` are the names
-    of the modules of those nodes that have one, `variables` those of inputs and items in code.  `passing`
-    are the nodes that hand on their input as it is.
+    of the modules of those nodes that have one, `variables` those of inputs and items in code.
     """
 
     graph: Graph
@@ -45,7 +45,42 @@ class Parts:
     layers: Mapping[LayerKey, tuple[str, Layer]]
     attributes: Mapping[str, str]
     variables: Mapping[str, str]
-    passing: frozenset[str]
+
+    @cached_property
+    def place(self) -> Mapping[str, int]:
+        """Of each item, in the order of computation."""
+        return {name: n for n, name in enumerate(self.items)}
+
+    @cached_property
+    def passing(self) -> frozenset[str]:
+        """The nodes that hand on their input as it is."""
+        return frozenset(node.name for node in self._nodes() if self._passes(node))
+
+    @cached_property
+    def weighing(self) -> frozenset[str]:
+        """The nodes that can apply the weight of a candidate themselves."""
+        return frozenset(
+            node.name
+            for node in self._nodes()
+            if self.weighed(node, ["x"] * len(node.inputs), "w") is not None
+        )
+
+    def layer_of(self, node: Node) -> str | None:
+        """The expression of a node's module; None where it has none."""
+        attribute = self.attributes.get(node.name)
+        return attribute and f"self.{attribute}"
+
+    def weighed(self, node: Node, names: Sequence[str], weight: str) -> str | None:
+        """The expression of a node's output times a weight; None where a product is all there is to it."""
+        xs, y = [self.shapes[i] for i in node.inputs], self.shapes[node.name]
+        return ops.get(node.op).weighted_expression(names, self.layer_of(node), weight, xs, y, node.attrs)
+
+    def _nodes(self) -> Iterator[Node]:
+        return (item for item in self.items.values() if isinstance(item, Node))
+
+    def _passes(self, node: Node) -> bool:
+        xs = [self.shapes[i] for i in node.inputs]
+        return ops.get(node.op).is_identity(xs, self.shapes[node.name], node.attrs)
 
 
 def layer_key(weights: str, layer: Layer) -> LayerKey:
@@ -90,12 +125,7 @@ class _Splitter:
             attributes[node.name] = layers[key][0]
         # Short, since compiling its code is a good part of what the first step of a path costs.
         variables = {name: f"t{n}" for n, name in enumerate((*self.graph.inputs, *self.items))}
-        passing = frozenset(
-            n for n, node in self.items.items() if isinstance(node, Node) and _passes(node, shapes)
-        )
-        return Parts(
-            self.graph, self.items, shapes, tuple(self.mixtures), layers, attributes, variables, passing
-        )
+        return Parts(self.graph, self.items, shapes, tuple(self.mixtures), layers, attributes, variables)
 
     def _shapes(self) -> dict[str, FixedShape]:
         """The size of each tensor; it must be the same in all networks."""
@@ -152,11 +182,6 @@ class _Splitter:
         sizes = tuple(decisions[p].size for p in paths)
         picks = tuple(place[v] for v in values)
         self._mixed(node.name, Mixture(paths, sizes, picks), tuple(names.values()))
-
-
-def _passes(node: Node, shapes: Mapping[str, FixedShape]) -> bool:
-    xs = [shapes[i] for i in node.inputs]
-    return ops.get(node.op).is_identity(xs, shapes[node.name], node.attrs)
 
 
 def _layer(node: Node, shapes: Mapping[str, FixedShape]) -> Layer | None:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archdsl.backends.supernet.statements import Code, Statement
+from archdsl.backends.supernet.statements import Code, Step
 
 
 def whole(code: Code) -> str:
     """The text of `forward(self, inputs…, m)`, which returns a tuple of the outputs."""
-    lines = [line for statement in code.statements for line in statement.lines]
+    lines = [line for step in code.steps for line in step.lines]
     return _function("forward", code.inputs, lines, code.results)
 
 
@@ -21,19 +21,20 @@ def in_segments(code: Code) -> str:
 
     Only what one segment hands to another outlives it.
     """
-    segments = _segments(code.statements)
+    segments = _segments(code.steps)
     needed = set(code.results)
     texts: list[str] = []
     calls: list[str] = []
     for number, segment in reversed(list(enumerate(segments))):
-        made = dict.fromkeys(target for statement in segment for target in statement.targets)
-        read = dict.fromkeys(name for statement in segment for name in statement.reads if name not in made)
+        statements = [step.statement for step in segment]
+        made = dict.fromkeys(target for statement in statements for target in statement.targets)
+        read = dict.fromkeys(name for statement in statements for name in statement.reads if name not in made)
         returned = [name for name in made if name in needed]
         gone = [name for name in read if name not in needed and name not in code.inputs]
         needed = (needed - set(made)) | set(read)
-        lines = [line for statement in segment for line in statement.lines]
+        lines = [line for step in segment for line in step.lines]
         texts.append(_function(f"_segment_{number}", tuple(read), lines, returned))
-        layers = tuple(name for statement in segment for name in statement.layers)
+        layers = tuple(name for statement in statements for name in statement.layers)
         arguments = ", ".join((f"_segment_{number}", repr(layers), "self", *read, "m"))
         if gone:
             calls.append(f"del {', '.join(gone)}")
@@ -41,15 +42,15 @@ def in_segments(code: Code) -> str:
     return "\n".join([*texts, _function("forward", code.inputs, calls[::-1], code.results)])
 
 
-def _segments(statements: Sequence[Statement]) -> list[list[Statement]]:
+def _segments(steps: Sequence[Step]) -> list[list[Step]]:
     """Cut where a cell begins; what lies between two cells stays with the first."""
-    segments: list[list[Statement]] = [[]]
+    segments: list[list[Step]] = [[]]
     current = None
-    for statement in statements:
-        if statement.cell not in (None, current):
-            current = statement.cell
+    for step in steps:
+        if step.statement.cell not in (None, current):
+            current = step.statement.cell
             segments.append([])
-        segments[-1].append(statement)
+        segments[-1].append(step)
     return [segment for segment in segments if segment]
 
 

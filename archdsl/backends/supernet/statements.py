@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from types import CodeType
 from typing import NamedTuple
 
 
-class Statement(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Statement:
     """Lines that compute one item, or several at once, what variables they set and read, and their layers.
 
     `cell` is the cell of the spec that it belongs to; None where it is in none, and for sums of candidates.
@@ -17,6 +20,23 @@ class Statement(NamedTuple):
     reads: tuple[str, ...]
     layers: tuple[str, ...]
     cell: str | None
+
+    @cached_property
+    def compiled(self) -> CodeType:
+        """The lines as Python compiles them, once."""
+        return compile("\n".join(self.lines), "<supernet>", "exec")
+
+
+class Step(NamedTuple):
+    """A statement of a forward, and the variables that it is the last to read."""
+
+    statement: Statement
+    gone: tuple[str, ...]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The statement's, and the end of variables."""
+        return (*self.statement.lines, f"del {', '.join(self.gone)}") if self.gone else self.statement.lines
 
 
 @dataclass(frozen=True)
@@ -31,9 +51,9 @@ class Style:
 
 @dataclass(frozen=True)
 class Code:
-    """Statements, the variables of the inputs and of the outputs, and which mixtures are weighed by."""
+    """Steps, the variables of the inputs and of the outputs, and which mixtures are weighed by."""
 
     inputs: tuple[str, ...]
-    statements: tuple[Statement, ...]
+    steps: tuple[Step, ...]
     results: tuple[str, ...]
     mixtures: tuple[int, ...]
