@@ -4,6 +4,7 @@ Imported only where modules are made.
 """
 
 from collections.abc import Sequence
+from itertools import product
 from math import gcd
 
 import torch
@@ -43,8 +44,11 @@ def weighted_batch_norm(norm: nn.BatchNorm2d, x_bchw: torch.Tensor, weight: torc
     return F.batch_norm(x_bchw, mean, var, scale, shift, norm.training, norm.momentum or 0.0, norm.eps)
 
 
-LEAST_ROWS = 4
+LEAST_ROWS = 3
 """Rows and columns from which on maps are worth being taken apart (measured: docs/supernet.md)."""
+
+FEW_TAPS = 3
+"""Weights of a kernel for which products cost less than a convolution (measured: docs/supernet.md)."""
 
 
 def convolved(x_bchw: torch.Tensor, convs: Sequence[nn.Conv2d]) -> Sequence[torch.Tensor]:
@@ -71,9 +75,10 @@ def dilated(x_bchw: torch.Tensor, convs: Sequence[nn.Conv2d]) -> Sequence[torch.
     """The outputs of dilated depthwise convolutions with equal settings and an odd kernel, of one tensor.
 
     If dilation d and stride have a common divisor, no pixels but every so many are read: these are gathered.
-    Then an output pixel reads pixels that are a multiple of d apart.  The d × d interleaved maps of such
-    pixels are put side by side in the batch, where the convolution is an ordinary one, for which there are
-    fast kernels on CPUs; unless the maps are too small for them.
+    On maps hardly larger than d most weights see nothing but padding: the few that see more are applied one
+    by one.  Elsewhere an output pixel reads pixels that are a multiple of d apart.  The d × d interleaved
+    maps of such pixels are put side by side in the batch, where the convolution is an ordinary one, for
+    which there are fast kernels on CPUs; unless the maps are too small for them.
     """
     first = convs[0]
     (d, _), (s, _), (k, _) = first.dilation, first.stride, first.kernel_size
@@ -81,12 +86,44 @@ def dilated(x_bchw: torch.Tensor, convs: Sequence[nn.Conv2d]) -> Sequence[torch.
         return [conv(x_bchw) for conv in convs]
     if (step := gcd(d, s)) > 1:
         x_bchw, d, s = x_bchw[:, :, ::step, ::step].clone(), d // step, s // step
-    parted = d > 1 and s == 1 and min(x_bchw.shape[2:]) >= LEAST_ROWS * d
+    height, width = x_bchw.shape[2:]
+    reach = min(k // 2, (height - 1) // d), min(k // 2, (width - 1) // d)
+    if s == 1 and (2 * reach[0] + 1) * (2 * reach[1] + 1) <= FEW_TAPS:
+        return [_tap_by_tap(x_bchw, conv, d, reach) for conv in convs]
+    parted = d > 1 and s == 1 and min(height, width) >= LEAST_ROWS * d
     x = _phases(x_bchw, d) if parted else x_bchw
     inner = 1 if parted else d
     padding = inner * (k - 1) // 2
     ys = [F.conv2d(x, conv.weight, conv.bias, s, padding, inner, conv.groups) for conv in convs]
     return [_interleaved(y, d, x_bchw.shape) for y in ys] if parted else ys
+
+
+def _tap_by_tap(x_bchw: torch.Tensor, conv: nn.Conv2d, d: int, reach: tuple[int, int]) -> torch.Tensor:
+    """A depthwise convolution of dilation d, of which only weights up to `reach` from the middle count.
+
+    Each is added to those outputs from which it sees a pixel.
+    """
+    height, width = x_bchw.shape[2:]
+    middle = conv.kernel_size[0] // 2
+    weight = conv.weight.to(x_bchw.dtype)[:, 0]
+
+    def tap(row: int, column: int) -> torch.Tensor:
+        i, j = middle + row, middle + column
+        return weight[:, i : i + 1, j : j + 1]
+
+    y_bchw = x_bchw * tap(0, 0)
+    if conv.bias is not None:
+        y_bchw += conv.bias.to(x_bchw.dtype)[:, None, None]
+    for row, column in product(*(range(-r, r + 1) for r in reach)):
+        if (row, column) != (0, 0):
+            seen, at = zip(_overlap(height, row * d), _overlap(width, column * d), strict=True)
+            y_bchw[:, :, *at].addcmul_(x_bchw[:, :, *seen], tap(row, column))
+    return y_bchw
+
+
+def _overlap(size: int, shift: int) -> tuple[slice, slice]:
+    """The pixels that are seen from others at this distance, and those others."""
+    return slice(max(0, shift), size + min(0, shift)), slice(max(0, -shift), size - max(0, shift))
 
 
 def _phases(x_bchw: torch.Tensor, d: int) -> torch.Tensor:

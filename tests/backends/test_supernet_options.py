@@ -15,8 +15,11 @@ from archdsl.program import Space
 
 SPACE = """arch 1
 import conv1, conv_bn_relu, sep1, skip, pool from "std/ops.arch"
+op biased(x; c: int, s: int = 1) {
+  return x -> dwconv(k = 5, s = s, d = 4, bias = true) -> conv(c = c, k = 1)
+}
 OPS = {
-  zero, skip, pool, conv: conv1, wide: conv1(k = 5), sep: sep1, dil2: sep1(d = 2), dil3: sep1(d = 3),
+  zero, skip, pool, conv: conv1, wide: conv1(k = 5), sep: sep1, dil2: sep1(d = 2), dil3: sep1(d = 3), biased,
 }
 cell Two(p, q; c: int, s: int = 1) {
   a = one of OPS
@@ -78,7 +81,7 @@ def gradients(net: SuperNetwork, y: torch.Tensor, weights: dict[str, torch.Tenso
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-@pytest.mark.parametrize("size", [(32, 40), (31, 53)])
+@pytest.mark.parametrize("size", [(32, 40), (31, 53), (8, 20), (4, 8)])
 def test_options_change_neither_outputs_nor_gradients_nor_running_statistics(small, options, size):
     plain, other = pair(small, **options)
     weights, x = soft(small), image(*size)
