@@ -206,7 +206,7 @@ class Results:
 
 
 def searched(toy: Toy, seed: int) -> dict[str, Any]:
-    """One search: the number of the network found, and of those found after each epoch."""
+    """One search: the numbers of the network found, and of the likeliest ones after each epoch."""
     began = time.process_time()
     torch.manual_seed(seed)
     net = build(toy.space.graph, fuse=True)
@@ -216,11 +216,19 @@ def searched(toy: Toy, seed: int) -> dict[str, Any]:
             toy.plan, toy.space, net, toy.objective, toy.splits, SearchFolder(Path(folder)), alone, seed
         )
         found: list[dict[str, int]] = []
-        search.run(lambda now: found.append(dict(now.found.outcomes)) if now.found else None)
+        last = search.run(lambda now: found.append(dict(now.found.outcomes)) if now.found else None)
         chances = {path: [round(p, 3) for p in row.tolist()] for path, row in search.chances().items()}
     numbers = [toy.numbers[tuple(outcomes[path] for path in toy.space.decisions)] for outcomes in found]
+    number = toy.numbers[tuple(last.outcomes[path] for path in toy.space.decisions)]
     cpu_s = round(time.process_time() - began, 1)
-    return {"seed": seed, "number": numbers[-1], "cpu_s": cpu_s, "by_epoch": numbers, "chances": chances}
+    return {
+        "seed": seed,
+        "number": number,
+        "likeliest": numbers[-1],
+        "cpu_s": cpu_s,
+        "by_epoch": numbers,
+        "chances": chances,
+    }
 
 
 def report(results: Results) -> None:
@@ -234,15 +242,18 @@ def report(results: Results) -> None:
     order += sorted(set(range(len(results.first))) - set(order), key=results.first.__getitem__)
     ranks = {number: 1 + place for place, number in enumerate(order)}
     searches = results.searches.records()
-    print(f"{'seed':>4}  {'rank':>5}  {'above the best':>14}  {'MACs':>8}  {'CPU s':>6}  network")
+    print(
+        f"{'seed':>4}  {'likeliest':>9}  {'rank':>5}  {'above best':>10}  {'MACs':>8}  {'CPU s':>6}  network"
+    )
     for one in searches:
         n = one["number"]
         above = f"{scores[n] - scores[order[0]]:.4f}" if n in scores else "–"
-        print(f"{one['seed']:>4}  {ranks[n]:>5}  {above:>14}  {toy.macs(n):>8,}"
+        print(f"{one['seed']:>4}  {ranks[one['likeliest']]:>9}  {ranks[n]:>5}  {above:>10}  {toy.macs(n):>8,}"
               f"  {one['cpu_s']:>6.1f}  {toy.said(n)}")  # fmt: skip
     trained_s = statistics.mean(r["cpu_s"] for r in results.again(SEEDS[0]).records())
     tries = round(statistics.mean(one["cpu_s"] for one in searches) / trained_s)
     figures = {
+        "ranks of the likeliest, before any is trained on": [ranks[one["likeliest"]] for one in searches],
         **of_ranks([ranks[one["number"]] for one in searches], len(ranks), tries),
         **of_noise([again[seed] for seed in SEEDS], scores),
         "combinations of outcomes": toy.space.size,

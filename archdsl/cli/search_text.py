@@ -35,7 +35,9 @@ def shown(first_step: int, steps: int) -> Iterator[Callable[[Progress], None]]:
         task = bars.add_task("", total=steps, completed=first_step)
 
         def report(now: Progress) -> None:
-            if now.found is not None:
+            if now.tried:
+                bars.update(task, completed=now.tried, total=now.to_try, description=_line(now))
+            elif now.found is not None:
                 bars.console.print(_line(now), highlight=False)
             else:
                 bars.update(task, completed=now.step, description=_line(now))
@@ -49,7 +51,7 @@ class _Lines:
         self.done = 0
 
     def report(self, now: Progress) -> None:
-        if now.found is not None:
+        if now.found is not None or now.tried:
             click.echo(_line(now))
             return
         self.done += 1
@@ -62,6 +64,8 @@ class _Lines:
 
 def _line(now: Progress) -> str:
     """Epoch, loss, costs of the mean network, depths (mean, or chosen), mIoU."""
+    if now.tried:
+        return f"trained on {now.tried} of at most {now.to_try} networks  objective {now.loss:.3f}"
     parts = [f"epoch {now.epoch + 1}/{now.epochs}", f"loss {now.loss:.3f}"]
     parts += [f"{name} {_short(value)}" for name, value in now.costs.items()]
     if now.depths:

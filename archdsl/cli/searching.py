@@ -183,6 +183,7 @@ def _say_start(search: Search) -> None:
         f"{plan.name}: {len(search.space.decisions)} decisions of {search.space.name} on"
         f" {splits.train.name} ({len(splits.train)} images, {len(splits.val)} to validate on),"
         f" {search.steps} steps of {plan.batch} at {height}×{width}, {where}"
+        + (f"; then up to {plan.refine} networks trained on" if plan.refine else "")
     )
     if world == 1:
         seconds, size = trial(search)
@@ -201,6 +202,8 @@ def _reporting(told: Callable[[Progress], None], search: Search) -> Callable[[Pr
 
     def report(now: Progress) -> None:
         told(now)
+        if now.tried:
+            return
         if now.miou is not None:
             scalar("mIoU", now.miou, now.step)
         for name, value in {"loss": now.loss, **now.costs, **now.depths}.items():

@@ -98,6 +98,15 @@ class Recalibrated(_Read):
     batches: int
 
 
+class Tried(_Read):
+    """A network near the likeliest one, trained on for a little; no `objective`: it was no number."""
+
+    kind: Literal["tried"]
+    number: int
+    chosen: dict[str, str] = {}
+    objective: FiniteFloat | None = None
+
+
 class End(_Read):
     """The network that a search ended with.
 
@@ -114,7 +123,7 @@ class End(_Read):
     seconds: FiniteFloat | None = None
 
 
-Record = Start | Step | Epoch | Evaluation | Resumed | Recalibrated | End
+Record = Start | Step | Epoch | Evaluation | Resumed | Recalibrated | Tried | End
 _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
 R = TypeVar("R", bound=_Read)
 

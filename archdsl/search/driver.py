@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.functional import one_hot
 
 from archdsl.backends.supernet import SuperNetwork
 from archdsl.data.augmentation import Augmentation
@@ -18,9 +18,10 @@ from archdsl.data.dataset import Dataset, Splits
 from archdsl.diagnostics import SpecError
 from archdsl.program import Space
 from archdsl.search import records
+from archdsl.search.climbing import Outcomes, climb
 from archdsl.search.extract import recalibrate
 from archdsl.search.folder import SearchFolder
-from archdsl.search.found import Found, derive
+from archdsl.search.found import Found, bound, derive
 from archdsl.search.halves import Half
 from archdsl.search.keeping import keep, write_text
 from archdsl.search.objective import ObjectiveFunction
@@ -29,6 +30,7 @@ from archdsl.search.plan import Plan
 from archdsl.search.progress import Progress, Report
 from archdsl.search.samplers import depths
 from archdsl.search.stepping import Stepper
+from archdsl.search.tuning import objective_of, tuned
 from archdsl.train.evaluation import score
 from archdsl.train.faults import Diverged, bad_parameter, explain_memory, is_out_of_memory
 from archdsl.train.processes import Processes
@@ -57,6 +59,7 @@ class Search:
         self.step = 0
         self.journal = Journal(folder.journal) if processes.is_first else None
         self.sums: list[float] = []
+        self.tried: dict[str, float] = {}
 
     def _batches(self) -> tuple[Batches, Batches]:
         """Batches for the weights and for the architecture: the same, or of a half of the data each."""
@@ -87,7 +90,7 @@ class Search:
         if found is not None:
             self.step, state = found
             self.stepper.load_state(state)
-            self.sums = list(state["sums"])
+            self.sums, self.tried = list(state["sums"]), dict(state["tried"])
         if self.journal is not None:
             self.journal.cut(found[1]["journal"] if found else 0)
         return self.step
@@ -103,7 +106,7 @@ class Search:
         if self.step == 0:
             self._write(records.opening(self.space.decisions, self.gates))
         try:
-            for step, batch in self._ahead():
+            for step, batch in () if self.tried else self._ahead():
                 now = self._step(step, batch)
                 stopping = self._told(now, stop(), report)
                 self._after(report)
@@ -111,11 +114,12 @@ class Search:
                     raise Interrupted(self.step, self._save())
                 if self._is_over(started):
                     break
+            found = self._refined(report, stop) if self.plan.refine else self.likeliest()
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             raise SpecError([explain_memory(error, self.keeper.newest())]) from error
-        return self.finish()
+        return self.finish(found)
 
     def _ahead(self) -> Iterator[tuple[int, Batch]]:
         stream = prefetched(self.batches, self.step, self.steps)
@@ -178,12 +182,7 @@ class Search:
 
     def _costs(self, found: Found) -> dict[str, float]:
         """Parameters and MACs of what was found, and what else the objective measures."""
-        decisions = self.space.decisions
-        exact = {
-            path: one_hot(torch.tensor(outcome), decisions[path].size).double()
-            for path, outcome in found.outcomes.items()
-        }
-        return {**self.objective.named(self.objective.cost_values(exact)), **found.costs}
+        return {**self.objective.named(self.objective.costs_of(found.outcomes)), **found.costs}
 
     def chances(self) -> dict[str, torch.Tensor]:
         """The probability of each outcome as it is now."""
@@ -203,9 +202,49 @@ class Search:
         recalibrate(module, [b.images_B3HW.to(self.processes.device) for b in batches])
         return module.eval()
 
-    def finish(self) -> Found:
+    def _refined(self, report: Report, stop: Callable[[], bool]) -> Found:
+        """The best of the likeliest network and some near it, each trained on for a little.
+
+        A network that was tried is kept at once, so that a search which is stopped here goes on here.
+        """
+        likeliest, chances = self.likeliest(), self.chances()
+        if likeliest.unmet:
+            return likeliest
+
+        def found(outcomes: Outcomes, how: str = "") -> Found:
+            return bound(self.space, dict(zip(chances, outcomes, strict=True)), how, self.objective.costs)
+
+        def name(outcomes: Outcomes) -> frozenset[tuple[str, str]] | None:
+            one = found(outcomes)
+            return None if one.unmet else frozenset(one.network.chosen.items())
+
+        def score(outcomes: Outcomes) -> float:
+            key = " ".join(map(str, outcomes))
+            if key not in self.tried:
+                self.tried[key] = self._try(found(outcomes), report)
+                stopping, kept = self.processes.sum(torch.tensor(float(stop()))), self._save()
+                if stopping:
+                    raise Interrupted(self.step, kept)
+            return self.tried[key]
+
+        first = tuple(likeliest.outcomes[path] for path in chances)
+        rows = [chance.tolist() for chance in chances.values()]
+        best = climb(first, rows, self.plan.refine, name, score)
+        epochs = self.plan.refine_epochs
+        each = f"each trained on for {epochs} epoch{'s' if epochs > 1 else ''}"
+        return found(best, f"the best of {len(self.tried)} networks, the likeliest and some near it, {each}")
+
+    def _try(self, one: Found, report: Report) -> float:
+        module = tuned(self.stepper, one.outcomes, self.batches)
+        value = objective_of(self.stepper, module, one.outcomes, self.splits.val)
+        number = 1 + len(self.tried)
+        self._write(records.of_tried(one, number, value))
+        now = self._progress(self.plan.epochs - 1, value, value, {})
+        report(replace(now, tried=number, to_try=self.plan.refine))
+        return value
+
+    def finish(self, found: Found) -> Found:
         """Writes what was found, its weights, and the last record."""
-        found = self.likeliest()
         module = self.recalibrated(found)
         self._write({"kind": "recalibrated", "batches": self.plan.calibrate})
         miou = score(module, self.splits.val, self.processes).mean_iou()
@@ -229,6 +268,7 @@ class Search:
         state = {
             **self.stepper.state(),
             "sums": list(self.sums),
+            "tried": dict(self.tried),
             "journal": len(self.journal),
         }
         return self.keeper.save(self.step, state)

@@ -49,11 +49,11 @@ def derive(space: Space, probabilities: Mapping[str, Any], seed: int = 0, by: Co
     by = Costs(space) if by is None else by
     chances = {path: np.asarray(p, dtype=float) for path, p in probabilities.items()}
     first = {path: int(p.argmax()) for path, p in chances.items()}
-    found = _bound(space, first, "the likeliest outcome of each decision", by)
+    found = bound(space, first, "the likeliest outcome of each decision", by)
     if not found.unmet:
         return found
     for outcomes in _drawn(chances, seed):
-        other = _bound(space, outcomes, "the likeliest drawn that meets the requirements", by)
+        other = bound(space, outcomes, "the likeliest drawn that meets the requirements", by)
         if not other.unmet:
             return other
     return found
@@ -68,7 +68,8 @@ def _drawn(chances: Mapping[str, Any], seed: int) -> list[dict[str, int]]:
     return [dict(zip(chances, map(int, table[n]), strict=True)) for n in np.argsort(-chance, kind="stable")]
 
 
-def _bound(space: Space, outcomes: Mapping[str, int], how: str, by: Costs) -> Found:
+def bound(space: Space, outcomes: Mapping[str, int], how: str, by: Costs) -> Found:
+    """The network of these outcomes, and which requirements of the space it does not meet."""
     named = {path: space.decisions[path].outcomes[o] for path, o in outcomes.items()}
     network = space.bind(named)
     rows = [[outcomes[path] for path in space.decisions]]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.functional import one_hot
 
 from archdsl.devices.estimate import read_table
 from archdsl.devices.formula import MEASURES, MISSED, evaluate
@@ -38,7 +39,7 @@ class ObjectiveFunction:
         Raises SpecError: ARCH606 for objectives that cannot be computed; what `Costs.soft` raises, now
         rather than in the first step.
         """
-        self.plan, self.costs = plan, Costs(space, tables)
+        self.plan, self.costs, self.decisions = plan, Costs(space, tables), space.decisions
         found = [term for value in _values(plan) for term in _terms(value)]
         for term in found:
             if term.name not in (*TASKS, *MEASURES, "log"):
@@ -65,6 +66,11 @@ class ObjectiveFunction:
     def cost_values(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Each cost that the objective names, of the mean network; decisions left out count as uniform."""
         return {key: torch.as_tensor(self.costs.soft(t, weights)) for key, t in self.measured.items()}
+
+    def costs_of(self, outcomes: Mapping[str, int]) -> dict[str, torch.Tensor]:
+        """Each cost that the objective names, of one network."""
+        sizes = {path: self.decisions[path].size for path in outcomes}
+        return self.cost_values({p: one_hot(torch.tensor(o), sizes[p]).double() for p, o in outcomes.items()})
 
     def named(self, costs: Mapping[str, torch.Tensor]) -> dict[str, float]:
         """Costs as numbers under names for people: macs, latency_ms, fps."""

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from archdsl.search.plan import Optimiser
+from archdsl.train.processes import Processes
 from archdsl.train.schedules import schedule
 
 
@@ -27,6 +28,15 @@ def optimiser(
     if settings.kind == "adam":
         return torch.optim.Adam(groups, settings.lr, settings.betas, weight_decay=settings.decay)
     return torch.optim.SGD(groups, settings.lr, settings.momentum, weight_decay=settings.decay)
+
+
+def change(by: torch.optim.Optimizer, processes: Processes, clip: float) -> None:
+    """A step along the mean of all processes' gradients, clipped to a norm of `clip` unless that is 0."""
+    params = [p for group in by.param_groups for p in group["params"]]
+    processes.mean_gradients(params)
+    if clip > 0:
+        nn.utils.clip_grad_norm_(params, clip)
+    by.step()
 
 
 def set_rates(by: torch.optim.Optimizer, settings: Optimiser, progress: float) -> None:

@@ -13,7 +13,7 @@ from archdsl.search.values import cannot
 if TYPE_CHECKING:
     from archdsl.search.plan import Plan
 
-_OF_PLAN = ("epochs", "batch", "gates_from", "order", "clip", "init", "calibrate")
+_OF_PLAN = ("epochs", "batch", "gates_from", "order", "clip", "init", "calibrate", "refine", "refine_epochs")
 _OF_SAMPLER = ("sampler", "tau", "end", "schedule", "start")
 _OF_DATA = ("path", "crop", "images", "resize", "batch")
 

@@ -49,7 +49,9 @@ class Plan:
     decisions of depth are searched from epoch `gates_from` on (`archdsl.search.samplers`).  `order` 0
     trains weights and architecture in one backward pass on the same batch; 1 is first-order bilevel: each on
     a half of the data of its own (DARTS, arXiv:1806.09055, section 2.3).  `calibrate` counts the batches by
-    which running statistics of the found network are made anew.
+    which running statistics of the found network are made anew.  At the end at most `refine` networks, the
+    likeliest and some near it, are trained on for `refine_epochs`, and the best is found
+    (`archdsl.search.tuning`).
     """
 
     space: str
@@ -71,6 +73,8 @@ class Plan:
     communication: Communication = field(default_factory=Communication)
     budget_s: float | None = None
     calibrate: int = 8
+    refine: int = 0
+    refine_epochs: int = 4
 
     def settings(self) -> dict[str, Any]:
         """Everything but where the data lies, as plain values, for a manifest."""
@@ -123,6 +127,8 @@ def _demand_sound(plan: Plan) -> None:
         ("epochs", plan.epochs, int, 1),
         ("batch", plan.batch, int, 1),
         ("calibrate", plan.calibrate, int, 1),
+        ("refine", plan.refine, int, 0),
+        ("refine_epochs", plan.refine_epochs, int, 1),
         ("gates_from", plan.gates_from, int, 0),
         ("clip", plan.clip, (int, float), 0),
         ("init", plan.init, (int, float), 0),
@@ -142,7 +148,7 @@ def _demand_sound(plan: Plan) -> None:
 
 def _with_clauses(plan: Plan, clauses: Clauses, strategy: Term) -> Plan:
     found: dict[str, Any] = {}
-    for key in ("epochs", "gates_from", "order", "clip"):
+    for key in ("epochs", "gates_from", "order", "clip", "refine", "refine_epochs"):
         if key in strategy.settings:
             found[key] = plain(strategy.settings[key])
     for key in ("epochs", "batch", "init"):

@@ -10,7 +10,8 @@ from archdsl.search.found import Found
 
 @dataclass(frozen=True)
 class Progress:
-    """What happened: after a step, or, where `found` is there, after an epoch."""
+    """What happened: after a step, where `found` is there after an epoch, and where networks were `tried`
+    after one of these, of which `loss` is the objective."""
 
     step: int
     steps: int
@@ -23,6 +24,8 @@ class Progress:
     """The mean depth by gate."""
     miou: float | None = None
     found: Found | None = None
+    tried: int = 0
+    to_try: int = 0
 
 
 Report = Callable[[Progress], None]

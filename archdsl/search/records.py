@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -36,6 +37,12 @@ def of_epoch(
         "tau": tau, "probabilities": {path: chance.tolist() for path, chance in chances.items()},
         "chosen": dict(found.network.chosen), "expected": dict(now.costs), "found": dict(told),
     }  # fmt: skip
+
+
+def of_tried(found: Found, number: int, objective: float) -> Record:
+    """A network near the likeliest one, trained on for a little."""
+    value = objective if math.isfinite(objective) else None
+    return {"kind": "tried", "number": number, "chosen": dict(found.network.chosen), "objective": value}
 
 
 def of_end(found: Found, miou: float, costs: Mapping[str, float]) -> Record:

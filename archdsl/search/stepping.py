@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from torch import nn
 
 from archdsl.backends.supernet import SuperNetwork
 from archdsl.data.batches import Batch
@@ -18,7 +17,7 @@ from archdsl.data.dataset import IGNORE
 from archdsl.program import Space
 from archdsl.search.architecture import Architecture, Draw
 from archdsl.search.objective import ObjectiveFunction
-from archdsl.search.optimising import optimiser, set_rates
+from archdsl.search.optimising import change, optimiser, set_rates
 from archdsl.search.plan import Plan
 from archdsl.search.samplers import by_decision
 from archdsl.train.checkpoints import Keeper
@@ -111,14 +110,18 @@ class Stepper:
 
     def losses(self, batch: Batch, draw: Draw) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
         """The task's loss, the costs of the mean network, and the objective."""
+        task = self.task(lambda images_B3HW: self._logits(images_B3HW, draw), batch)
+        costs = self.objective.cost_values(draw.weights)
+        return task, costs, self.objective.value(task, costs)
+
+    def task(self, network: Callable[[torch.Tensor], torch.Tensor], batch: Batch) -> torch.Tensor:
+        """The task's loss, such that its mean over the processes is that of all images."""
         with self._precision():
-            logits_BKHW = self._logits(batch.images_B3HW.to(self.processes.device), draw)
+            logits_BKHW = network(batch.images_B3HW.to(self.processes.device))
             masks_BHW = batch.masks_BHW.to(self.processes.device)
             height, width = masks_BHW.shape[-2:]
             task = self.objective.task(at_size(logits_BKHW, (height, width)), masks_BHW)
-            task = task * self.processes.share((masks_BHW != IGNORE).sum())
-        costs = self.objective.cost_values(draw.weights)
-        return task, costs, self.objective.value(task, costs)
+            return task * self.processes.share((masks_BHW != IGNORE).sum())
 
     def _logits(self, images_B3HW: torch.Tensor, draw: Draw) -> torch.Tensor:
         if draw.outcomes is None:
@@ -134,11 +137,7 @@ class Stepper:
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
         for one in optimisers:
-            params = [p for group in one.param_groups for p in group["params"]]
-            self.processes.mean_gradients(params)
-            if self.plan.clip > 0:
-                nn.utils.clip_grad_norm_(params, self.plan.clip)
-            one.step()
+            change(one, self.processes, self.plan.clip)
 
     def _precision(self) -> AbstractContextManager[Any]:
         return nullcontext() if self.amp is None else torch.autocast(self.processes.device.type, self.amp)

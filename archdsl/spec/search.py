@@ -18,7 +18,18 @@ from archdsl.spec.units import MEASURES, UNITS, Quantity, quantity
 
 VOCABULARY: Mapping[str, tuple[str, ...] | None] = {
     # strategies
-    "differentiable": ("sampler", "epochs", "gates_from", "steps", "warmup", "order", "clip", "pretrain"),
+    "differentiable": (
+        "sampler",
+        "epochs",
+        "gates_from",
+        "steps",
+        "warmup",
+        "order",
+        "clip",
+        "pretrain",
+        "refine",
+        "refine_epochs",
+    ),
     "evolution": ("population", "generations", "mutation", "tournament"),
     "random": ("trials",),
     "reinforce": ("controller", "lr", "baseline", "entropy", "clip", "samples"),

@@ -75,8 +75,12 @@ MIXED = SPEC.replace(
 
 
 @pytest.mark.parametrize(
-    ("text", "overrides"), [(SPEC, {}), (SPEC, {"sampler": "one_path"}), (SPEC, {"order": 1}), (MIXED, {})]
-)
+    ("text", "overrides"),
+    [
+        (SPEC, {}), (SPEC, {"sampler": "one_path"}), (SPEC, {"order": 1}), (MIXED, {}),
+        (SPEC, {"refine": 3, "refine_epochs": 1}),
+    ],
+)  # fmt: skip
 def test_a_search_in_pieces_is_the_search_in_one(tmp_path, text, overrides):
     search(tmp_path / "whole", text, **overrides).run(quiet)
     run_in_pieces(tmp_path / "pieces", 4, text, **overrides)
@@ -158,3 +162,28 @@ def test_what_is_found_meets_the_requirements_where_a_likely_network_does(tmp_pa
     found = search(tmp_path, text, epochs=1).run(quiet)
     assert found.unmet == ()
     assert found.costs["params"] <= 1200
+
+
+def test_what_is_found_is_the_best_of_the_networks_that_were_trained_on(tmp_path):
+    (tmp_path / "tiny.arch").write_text(SPEC)
+    found = search(tmp_path, refine=4, refine_epochs=1).run(quiet)
+    tried = [record for record in records(tmp_path) if record["kind"] == "tried"]
+    assert [one["number"] for one in tried] == [1, 2, 3, 4]
+    assert tried[0]["chosen"] == [r for r in records(tmp_path) if r["kind"] == "epoch"][-1]["chosen"]
+    assert len({tuple(one["chosen"].items()) for one in tried}) == 4
+    assert dict(found.network.chosen) == min(tried, key=lambda one: one["objective"])["chosen"]
+    assert found.how.startswith("the best of 4 networks")
+    module = archdsl.load(tmp_path / "best.arch").network().module()
+    load_weights(tmp_path / "best.safetensors", module, network_hash(found.network))
+
+
+def test_a_search_stopped_while_networks_are_trained_on_does_not_try_them_again(tmp_path):
+    text = SPEC.replace("epochs = 3", "epochs = 1, refine = 3, refine_epochs = 1")
+    one = search(tmp_path, text)
+    with pytest.raises(Interrupted):
+        one.run(quiet, lambda: bool(one.tried))
+    again = search(tmp_path, text)
+    again.restore()
+    assert len(again.tried) == 1
+    again.run(quiet)
+    assert [r["number"] for r in records(tmp_path) if r["kind"] == "tried"] == [1, 2, 3]

@@ -1,0 +1,64 @@
+"""A network of a space, trained on for a little from the supernet's weights, and scored.
+
+A supernet judges a candidate by weights that it shares with many networks and by the images that it trains
+on, which favours the larger of two that are nearly as good.  This is the second opinion: the objective on
+the images to validate on.  It is in neither paper; DARTS (arXiv:1806.09055, section 3.2) chooses among the
+networks that several searches found by short trainings.
+
+Shapes: B images, K classes, H × W pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import nn
+
+from archdsl.data.batches import Batches, whole
+from archdsl.data.dataset import IGNORE, Dataset
+from archdsl.search.optimising import change, optimiser, set_rates
+from archdsl.search.stepping import Stepper
+from archdsl.train.evaluation import at_size, demand_fitting, logits_of
+from archdsl.train.synchronised import synchronise
+
+
+def tuned(stepper: Stepper, outcomes: Mapping[str, int], batches: Batches) -> nn.Module:
+    """A copy of the network, trained for the plan's epochs of refining by its optimiser of weights."""
+    plan = stepper.plan
+    torch.manual_seed(stepper.seed)
+    module = stepper.net.network(outcomes).train()
+    synchronise(module, stepper.processes)
+    by = optimiser(plan.parameters, module.parameters())
+    steps = plan.refine_epochs * batches.steps_per_epoch
+    for step in range(steps):
+        set_rates(by, plan.parameters, step / steps)
+        loss = stepper.task(module, batches.batch(step))
+        by.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        change(by, stepper.processes, plan.clip)
+    return module.eval()
+
+
+@torch.inference_mode()
+def objective_of(stepper: Stepper, module: nn.Module, outcomes: Mapping[str, int], dataset: Dataset) -> float:
+    """The objective of a network: the task's loss on whole images, and its own costs.
+
+    Infinite where it is no number.  Raises SpecError (ARCH918) where the network takes no such image.
+    """
+    here, total, pixels = stepper.processes, 0.0, 0
+    for i in range(here.rank, len(dataset), here.world):
+        batch = whole(dataset, i)
+        images_B3HW, masks_BHW = batch.images_B3HW.to(here.device), batch.masks_BHW.to(here.device)
+        height, width = images_B3HW.shape[-2:]
+        logits_BKHW = logits_of(module, images_B3HW, demand_fitting(module, (height, width)))
+        count = int((masks_BHW != IGNORE).sum())
+        if count:
+            rows, columns = masks_BHW.shape[-2:]
+            task = stepper.objective.task(at_size(logits_BKHW, (rows, columns)), masks_BHW)
+            total, pixels = total + count * float(task), pixels + count
+    total, pixels = here.sum(torch.tensor([total, float(pixels)], dtype=torch.float64)).tolist()
+    task = torch.tensor(total / max(pixels, 1))
+    value = float(stepper.objective.value(task, stepper.objective.costs_of(outcomes)))
+    return value if math.isfinite(value) else math.inf
