@@ -61,7 +61,8 @@ SEEDS = (0, 1)
 """Of weights, when the best are trained again."""
 BEST = 128
 """How many are the best."""
-SEARCHES = tuple(range(10))
+SEARCHES = tuple(range(10, 20))
+"""Seeds of searches; others than those of trainings, since a search that refines trains networks as well."""
 _DEFINED = re.compile(r"^  (\w+) = ", re.MULTILINE)
 
 Outcomes = tuple[int, ...]

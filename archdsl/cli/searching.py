@@ -183,7 +183,11 @@ def _say_start(search: Search) -> None:
         f"{plan.name}: {len(search.space.decisions)} decisions of {search.space.name} on"
         f" {splits.train.name} ({len(splits.train)} images, {len(splits.val)} to validate on),"
         f" {search.steps} steps of {plan.batch} at {height}×{width}, {where}"
-        + (f"; then up to {plan.refine} networks trained on" if plan.refine else "")
+        + (
+            f"; then up to {plan.refine} networks trained for {plan.refine_epochs} epochs each"
+            if plan.refine
+            else ""
+        )
     )
     if world == 1:
         seconds, size = trial(search)

@@ -99,7 +99,7 @@ class Recalibrated(_Read):
 
 
 class Tried(_Read):
-    """A network near the likeliest one, trained on for a little; no `objective`: it was no number."""
+    """The likeliest network or one near it, after a short training; no `objective`: it was no number."""
 
     kind: Literal["tried"]
     number: int

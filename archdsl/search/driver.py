@@ -19,6 +19,7 @@ from archdsl.diagnostics import SpecError
 from archdsl.program import Space
 from archdsl.search import records
 from archdsl.search.climbing import Outcomes, climb
+from archdsl.search.comparing import objective_of, trained
 from archdsl.search.extract import recalibrate
 from archdsl.search.folder import SearchFolder
 from archdsl.search.found import Found, bound, derive
@@ -30,7 +31,6 @@ from archdsl.search.plan import Plan
 from archdsl.search.progress import Progress, Report
 from archdsl.search.samplers import depths
 from archdsl.search.stepping import Stepper
-from archdsl.search.tuning import objective_of, tuned
 from archdsl.train.evaluation import score
 from archdsl.train.faults import Diverged, bad_parameter, explain_memory, is_out_of_memory
 from archdsl.train.processes import Processes
@@ -203,7 +203,7 @@ class Search:
         return module.eval()
 
     def _refined(self, report: Report, stop: Callable[[], bool]) -> Found:
-        """The best of the likeliest network and some near it, each trained on for a little.
+        """The best of the likeliest network and some near it, each trained from nothing for a little.
 
         A network that was tried is kept at once, so that a search which is stopped here goes on here.
         """
@@ -231,11 +231,11 @@ class Search:
         rows = [chance.tolist() for chance in chances.values()]
         best = climb(first, rows, self.plan.refine, name, score)
         epochs = self.plan.refine_epochs
-        each = f"each trained on for {epochs} epoch{'s' if epochs > 1 else ''}"
+        each = f"each trained for {epochs} epoch{'s' if epochs > 1 else ''}"
         return found(best, f"the best of {len(self.tried)} networks, the likeliest and some near it, {each}")
 
     def _try(self, one: Found, report: Report) -> float:
-        module = tuned(self.stepper, one.outcomes, self.batches)
+        module = trained(self.stepper, one.network, self.batches)
         value = objective_of(self.stepper, module, one.outcomes, self.splits.val)
         number = 1 + len(self.tried)
         self._write(records.of_tried(one, number, value))

@@ -50,8 +50,8 @@ class Plan:
     trains weights and architecture in one backward pass on the same batch; 1 is first-order bilevel: each on
     a half of the data of its own (DARTS, arXiv:1806.09055, section 2.3).  `calibrate` counts the batches by
     which running statistics of the found network are made anew.  At the end at most `refine` networks, the
-    likeliest and some near it, are trained on for `refine_epochs`, and the best is found
-    (`archdsl.search.tuning`).
+    likeliest and some near it, are trained from nothing for `refine_epochs`, and the best is found
+    (`archdsl.search.comparing`).
     """
 
     space: str
@@ -74,7 +74,7 @@ class Plan:
     budget_s: float | None = None
     calibrate: int = 8
     refine: int = 0
-    refine_epochs: int = 4
+    refine_epochs: int = 8
 
     def settings(self) -> dict[str, Any]:
         """Everything but where the data lies, as plain values, for a manifest."""

@@ -10,8 +10,8 @@ from archdsl.search.found import Found
 
 @dataclass(frozen=True)
 class Progress:
-    """What happened: after a step, where `found` is there after an epoch, and where networks were `tried`
-    after one of these, of which `loss` is the objective."""
+    """What happened: after a step, where `found` is there after an epoch, and where `tried` networks were
+    trained at the end after one of these, of which `loss` is the objective."""
 
     step: int
     steps: int

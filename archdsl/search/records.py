@@ -40,7 +40,7 @@ def of_epoch(
 
 
 def of_tried(found: Found, number: int, objective: float) -> Record:
-    """A network near the likeliest one, trained on for a little."""
+    """The likeliest network or one near it, and its objective after a short training."""
     value = objective if math.isfinite(objective) else None
     return {"kind": "tried", "number": number, "chosen": dict(found.network.chosen), "objective": value}
 

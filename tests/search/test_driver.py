@@ -164,7 +164,7 @@ def test_what_is_found_meets_the_requirements_where_a_likely_network_does(tmp_pa
     assert found.costs["params"] <= 1200
 
 
-def test_what_is_found_is_the_best_of_the_networks_that_were_trained_on(tmp_path):
+def test_what_is_found_is_the_best_of_the_networks_that_were_trained_at_the_end(tmp_path):
     (tmp_path / "tiny.arch").write_text(SPEC)
     found = search(tmp_path, refine=4, refine_epochs=1).run(quiet)
     tried = [record for record in records(tmp_path) if record["kind"] == "tried"]
@@ -177,7 +177,7 @@ def test_what_is_found_is_the_best_of_the_networks_that_were_trained_on(tmp_path
     load_weights(tmp_path / "best.safetensors", module, network_hash(found.network))
 
 
-def test_a_search_stopped_while_networks_are_trained_on_does_not_try_them_again(tmp_path):
+def test_a_search_stopped_while_networks_are_compared_does_not_try_them_again(tmp_path):
     text = SPEC.replace("epochs = 3", "epochs = 1, refine = 3, refine_epochs = 1")
     one = search(tmp_path, text)
     with pytest.raises(Interrupted):

@@ -1,9 +1,9 @@
-"""A network of a space, trained on for a little from the supernet's weights, and scored.
+"""A network of a space, trained from nothing for a little, and scored.
 
 A supernet judges a candidate by weights that it shares with many networks and by the images that it trains
-on, which favours the larger of two that are nearly as good.  This is the second opinion: the objective on
-the images to validate on.  It is in neither paper; DARTS (arXiv:1806.09055, section 3.2) chooses among the
-networks that several searches found by short trainings.
+on, which favours the larger of two that are nearly as good.  This is the second opinion: short trainings,
+compared by the objective on the images to validate on.  It is in neither paper; DARTS (arXiv:1806.09055,
+section 3.2) chooses so among the networks that several searches found.
 
 Shapes: B images, K classes, H × W pixels.
 """
@@ -18,18 +18,20 @@ from torch import nn
 
 from archdsl.data.batches import Batches, whole
 from archdsl.data.dataset import IGNORE, Dataset
+from archdsl.program import Network
 from archdsl.search.optimising import change, optimiser, set_rates
 from archdsl.search.stepping import Stepper
 from archdsl.train.evaluation import at_size, demand_fitting, logits_of
 from archdsl.train.synchronised import synchronise
 
 
-def tuned(stepper: Stepper, outcomes: Mapping[str, int], batches: Batches) -> nn.Module:
-    """A copy of the network, trained for the plan's epochs of refining by its optimiser of weights."""
-    plan = stepper.plan
+def trained(stepper: Stepper, network: Network, batches: Batches) -> nn.Module:
+    """The network, trained for the plan's epochs of refining by its optimiser of weights."""
+    plan, here = stepper.plan, stepper.processes
     torch.manual_seed(stepper.seed)
-    module = stepper.net.network(outcomes).train()
-    synchronise(module, stepper.processes)
+    module = network.module().to(here.device).train()
+    here.same_weights(module)
+    synchronise(module, here)
     by = optimiser(plan.parameters, module.parameters())
     steps = plan.refine_epochs * batches.steps_per_epoch
     for step in range(steps):
@@ -37,7 +39,7 @@ def tuned(stepper: Stepper, outcomes: Mapping[str, int], batches: Batches) -> nn
         loss = stepper.task(module, batches.batch(step))
         by.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        change(by, stepper.processes, plan.clip)
+        change(by, here, plan.clip)
     return module.eval()
 
 
