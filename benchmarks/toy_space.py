@@ -3,7 +3,7 @@
     python benchmarks/toy_space.py [JOB …] [--out out/toy_space]
 
 `toy_space.arch` on generated scenes.  Jobs: `networks`, every one trained with small batches; `best-0` (seed
-of the weights), the best by that trained again, with the batches of the search; `search-0` (seed of the
+of the weights), the best by that trained again, with the batches of the search; `search-10` (seed of the
 search); `report`.  Without any, all of them.  What is done is passed over, so that an interrupted run goes
 on.  A network's score is the search's objective with the validation images' cross-entropy; the best rank by
 the mean of their second trainings, before all others.  Networks that are equal without their dead parts are

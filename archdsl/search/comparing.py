@@ -16,12 +16,12 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from archdsl.data.batches import Batches, whole
+from archdsl.data.batches import Batches
 from archdsl.data.dataset import IGNORE, Dataset
 from archdsl.program import Network
 from archdsl.search.optimising import change, optimiser, set_rates
 from archdsl.search.stepping import Stepper
-from archdsl.train.evaluation import at_size, demand_fitting, logits_of
+from archdsl.train.evaluation import seen
 from archdsl.train.synchronised import synchronise
 
 
@@ -50,15 +50,9 @@ def objective_of(stepper: Stepper, module: nn.Module, outcomes: Mapping[str, int
     Infinite where it is no number.  Raises SpecError (ARCH918) where the network takes no such image.
     """
     here, total, pixels = stepper.processes, 0.0, 0
-    for i in range(here.rank, len(dataset), here.world):
-        batch = whole(dataset, i)
-        images_B3HW, masks_BHW = batch.images_B3HW.to(here.device), batch.masks_BHW.to(here.device)
-        height, width = images_B3HW.shape[-2:]
-        logits_BKHW = logits_of(module, images_B3HW, demand_fitting(module, (height, width)))
-        count = int((masks_BHW != IGNORE).sum())
-        if count:
-            rows, columns = masks_BHW.shape[-2:]
-            task = stepper.objective.task(at_size(logits_BKHW, (rows, columns)), masks_BHW)
+    for logits_BKHW, masks_BHW in seen(module, dataset, here):
+        if count := int((masks_BHW != IGNORE).sum()):
+            task = stepper.objective.task(logits_BKHW, masks_BHW)
             total, pixels = total + count * float(task), pixels + count
     total, pixels = here.sum(torch.tensor([total, float(pixels)], dtype=torch.float64)).tolist()
     task = torch.tensor(total / max(pixels, 1))

@@ -5,6 +5,8 @@ Shapes: B images, K classes, H × W pixels.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F  # noqa: N812  (the usual name)
 from torch import nn
@@ -60,6 +62,20 @@ def score(module: nn.Module, dataset: Dataset, processes: Processes, size: Size 
     was_training = module.training
     module.eval()
     confusion = Confusion(len(dataset.classes))
+    for logits_BKHW, masks_BHW in seen(module, dataset, processes, size):
+        confusion.add(logits_BKHW.argmax(1), masks_BHW)
+    confusion.matrix = processes.sum(confusion.matrix)
+    module.train(was_training)
+    return confusion
+
+
+def seen(
+    module: nn.Module, dataset: Dataset, processes: Processes, size: Size | None = None
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Of each image that is this process's share, the logits at the resolution of its labels, and these.
+
+    Images are resized and padded as by `score`, and the same is raised.
+    """
     fits: dict[Size, Size] = {}
     for i in range(processes.rank, len(dataset), processes.world):
         batch = whole(dataset, i, size)
@@ -68,10 +84,7 @@ def score(module: nn.Module, dataset: Dataset, processes: Processes, size: Size 
         if here not in fits:
             fits[here] = demand_fitting(module, here)
         logits_BKHW = at_size(logits_of(module, images_B3HW, fits[here]), _size(batch.masks_BHW))
-        confusion.add(logits_BKHW.argmax(1), batch.masks_BHW.to(processes.device))
-    confusion.matrix = processes.sum(confusion.matrix)
-    module.train(was_training)
-    return confusion
+        yield logits_BKHW, batch.masks_BHW.to(processes.device)
 
 
 def demand_fitting(module: nn.Module, size: Size) -> Size:
