@@ -254,7 +254,7 @@ def report(results: Results) -> None:
     trained_s = statistics.mean(r["cpu_s"] for r in results.again(SEEDS[0]).records())
     tries = round(statistics.mean(one["cpu_s"] for one in searches) / trained_s)
     figures = {
-        "ranks of the likeliest, before any is trained on": [ranks[one["likeliest"]] for one in searches],
+        "ranks of the likeliest networks": [ranks[one["likeliest"]] for one in searches],
         **of_ranks([ranks[one["number"]] for one in searches], len(ranks), tries),
         **of_noise([again[seed] for seed in SEEDS], scores),
         "combinations of outcomes": toy.space.size,
