@@ -1,7 +1,8 @@
 """A search that is killed (SIGKILL) at twenty random moments and resumed, against one that is not.
 
-python benchmarks/kill_and_resume.py: a small search (`tests/small_search.py`), thirty epochs and thirty short
-trainings at its end; prints at how many journal records each kill came, and whether journal, found network, weights and checkpoints are equal.
+python benchmarks/kill_and_resume.py: a small search (`tests/small_search.py`), forty epochs and thirty short
+trainings at its end; prints at how many journal records each kill came, and whether journal, found network
+and weights are equal.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from small_search import SPEC  # noqa: E402  (tests are no package)
 
 KILLS = 20
-WORDS = ("--set", "epochs=30", "refine=30", "refine_epochs=1", "--device", "cpu")
+WORDS = ("--set", "epochs=40", "refine=30", "refine_epochs=1", "--device", "cpu")
 
 
 def started(spec: Path, *where: str) -> subprocess.Popen[bytes]:
