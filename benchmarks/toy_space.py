@@ -31,7 +31,6 @@ from measure import one_thread, save
 one_thread()
 
 import torch  # noqa: E402
-import torch.nn.functional as F  # noqa: E402, N812
 from torch import nn  # noqa: E402
 
 import archdsl  # noqa: E402
@@ -119,12 +118,8 @@ class Toy:
 
     def score(self, number: int, cross_entropy: float) -> float:
         """The objective of the search."""
-        decisions = self.space.decisions.items()
-        weights = {
-            path: F.one_hot(torch.tensor(o), d.size).double()
-            for (path, d), o in zip(decisions, self.networks[number], strict=True)
-        }
-        costs = self.objective.cost_values(weights)
+        outcomes = dict(zip(self.space.decisions, self.networks[number], strict=True))
+        costs = self.objective.costs_of(outcomes)
         return float(self.objective.value(torch.tensor(cross_entropy), costs))
 
 
@@ -219,8 +214,10 @@ def searched(toy: Toy, seed: int) -> dict[str, Any]:
         found: list[dict[str, int]] = []
         last = search.run(lambda now: found.append(dict(now.found.outcomes)) if now.found else None)
         chances = {path: [round(p, 3) for p in row.tolist()] for path, row in search.chances().items()}
-    numbers = [toy.numbers[tuple(outcomes[path] for path in toy.space.decisions)] for outcomes in found]
-    number = toy.numbers[tuple(last.outcomes[path] for path in toy.space.decisions)]
+    *numbers, number = (
+        toy.numbers[tuple(outcomes[path] for path in toy.space.decisions)]
+        for outcomes in (*found, last.outcomes)
+    )
     cpu_s = round(time.process_time() - began, 1)
     return {
         "seed": seed,

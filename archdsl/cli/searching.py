@@ -179,15 +179,12 @@ def _say_start(search: Search) -> None:
         click.echo(f"passed over {torn.name}: {why}", err=True)
     height, width = search.crop
     where = f"{search.processes.device}" + (f", {world} processes" if world > 1 else "")
+    short = f"; then up to {plan.refine} networks trained for {plan.refine_epochs} epochs each"
+    then = short if plan.refine else ""
     click.echo(
         f"{plan.name}: {len(search.space.decisions)} decisions of {search.space.name} on"
         f" {splits.train.name} ({len(splits.train)} images, {len(splits.val)} to validate on),"
-        f" {search.steps} steps of {plan.batch} at {height}×{width}, {where}"
-        + (
-            f"; then up to {plan.refine} networks trained for {plan.refine_epochs} epochs each"
-            if plan.refine
-            else ""
-        )
+        f" {search.steps} steps of {plan.batch} at {height}×{width}, {where}{then}"
     )
     if world == 1:
         seconds, size = trial(search)

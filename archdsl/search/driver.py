@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -211,6 +212,7 @@ class Search:
         if likeliest.unmet:
             return likeliest
 
+        @lru_cache(maxsize=1)  # a network is named, then scored
         def found(outcomes: Outcomes, how: str = "") -> Found:
             return bound(self.space, dict(zip(chances, outcomes, strict=True)), how, self.objective.costs)
 

@@ -69,8 +69,8 @@ class ObjectiveFunction:
 
     def costs_of(self, outcomes: Mapping[str, int]) -> dict[str, torch.Tensor]:
         """Each cost that the objective names, of one network."""
-        sizes = {path: self.decisions[path].size for path in outcomes}
-        return self.cost_values({p: one_hot(torch.tensor(o), sizes[p]).double() for p, o in outcomes.items()})
+        exact = {p: one_hot(torch.tensor(o), self.decisions[p].size).double() for p, o in outcomes.items()}
+        return self.cost_values(exact)
 
     def named(self, costs: Mapping[str, torch.Tensor]) -> dict[str, float]:
         """Costs as numbers under names for people: macs, latency_ms, fps."""

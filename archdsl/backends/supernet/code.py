@@ -79,9 +79,14 @@ class _Forward:
         self.source, self.variables = reading.source, writer.parts.variables
         self.steps: list[Step] = []
         self.mixtures: dict[int, None] = {}
+        self.items = {
+            name: item
+            for name, item in reading.items.items()
+            if name in reading.readers and name not in reading.folded
+        }
         self.groups = self._find_groups() if writer.style.fuse else {}
         self.grouped = {node.name: first for first, group in self.groups.items() for node in group}
-        place = {name: n for n, name in enumerate(reading.items)} | {"": len(reading.items)}
+        place = self.parts.place
         self.last = {
             name: max((self.grouped.get(reader, reader) for reader in found), key=place.__getitem__)
             for name, found in reading.readers.items()
@@ -89,10 +94,7 @@ class _Forward:
 
     def code(self) -> Code:
         inputs = tuple(self.variables[name] for name in self.parts.graph.inputs)
-        needed, folded = self.reading.readers, self.reading.folded
-        for name, item in self.reading.items.items():
-            if name not in needed or name in folded:
-                continue
+        for name, item in self.items.items():
             if isinstance(item, Mixed):
                 self._mixed(item)
             elif name in self.groups:
@@ -105,8 +107,8 @@ class _Forward:
     def _find_groups(self) -> dict[str, list[Node]]:
         """Nodes that one expression computes, by the first of them."""
         alike: dict[Hashable, list[Node]] = {}
-        for name, node in self.reading.items.items():
-            if isinstance(node, Node) and name in self.reading.readers and name not in self.reading.folded:
+        for node in self.items.values():
+            if isinstance(node, Node):
                 reads = tuple(map(self.source, self.reading.reads(node)))
                 alike.setdefault((node.op, reads, tuple(node.attrs.items())), []).append(node)
         return {group[0].name: group for group in alike.values() if self.writer.is_fusible(group)}

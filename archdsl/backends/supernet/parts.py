@@ -48,8 +48,8 @@ class Parts:
 
     @cached_property
     def place(self) -> Mapping[str, int]:
-        """Of each item, in the order of computation."""
-        return {name: n for n, name in enumerate(self.items)}
+        """Of each item, in the order of computation; the caller, "", comes last."""
+        return {name: n for n, name in enumerate((*self.items, ""))}
 
     @cached_property
     def passing(self) -> frozenset[str]:

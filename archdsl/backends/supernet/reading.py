@@ -120,16 +120,14 @@ class Reading:
 
     def _find_readers(self) -> dict[str, list[str]]:
         readers: dict[str, list[str]] = {name: [""] for name in self.results}
-        mixtures: list[Mixed] = []
         for name, item in reversed(list(self.items.items())):
             if name not in readers:
                 continue
             for source in self._needs(item):
                 readers.setdefault(source, []).insert(0, name)
-            if isinstance(item, Mixed):
-                mixtures.append(item)
-        for mixed in reversed(mixtures):
-            self._fold(mixed, readers)
+        for name, item in self.items.items():
+            if name in readers and isinstance(item, Mixed):
+                self._fold(item, readers)
         return readers
 
     def _needs(self, item: Node | Mixed) -> Sequence[str]:
