@@ -66,14 +66,18 @@ def plan_of(text: str = SPEC, **overrides: object) -> Plan:
     return read_plan(program(text).search(), overrides)
 
 
-def search(folder: Path, text: str = SPEC, seed: int = 0, **overrides: object) -> Search:
+def search(
+    folder: Path, text: str = SPEC, seed: int = 0, processes: Processes = ALONE,
+    amp: torch.dtype | None = None, **overrides: object,
+) -> Search:  # fmt: skip
     """A search as the verb sets it up, in a folder without a manifest."""
     torch.set_num_threads(1)
     plan, space = plan_of(text, **overrides), program(text).space()
     torch.manual_seed(seed)
     net = build(space.graph)
     splits = open_data(plan.data, plan.data_settings)
-    return Search(plan, space, net, ObjectiveFunction(plan, space), splits, SearchFolder(folder), ALONE, seed)
+    objective = ObjectiveFunction(plan, space)
+    return Search(plan, space, net, objective, splits, SearchFolder(folder), processes, seed, amp)
 
 
 def quiet(_progress: object) -> None:
