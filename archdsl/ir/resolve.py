@@ -107,3 +107,22 @@ def _evaluate_deep(value: Apply, outcomes: Mapping[str, int], dim: Callable[[str
         lazy = here.fn in ("if", "and", "or")
         known[id(here)] = of(needs[-1]) if lazy else FUNCTIONS[here.fn](*map(of, needs))
     return known[id(value)]
+
+
+def lenient(fn: str) -> Callable[..., Any]:
+    """A function of values that may have none, as in networks that are not asked for it."""
+    function = FUNCTIONS[fn]
+
+    def result(*args: Any) -> Any:
+        if fn == "if":
+            return args[1] if args[0] else args[2]
+        if fn in ("and", "or") and args[0] is not None and bool(args[0]) is (fn == "or"):
+            return args[0]
+        if None in args:
+            return None
+        try:
+            return function(*args)
+        except (ArithmeticError, TypeError):
+            return None
+
+    return result

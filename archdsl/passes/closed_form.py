@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 
 from archdsl import ops
 from archdsl.ir import Apply, Dim, Expr, Graph, Mux, Node, Pick, Value
-from archdsl.ir.expr import FUNCTIONS, decisions_in
+from archdsl.ir.expr import decisions_in
+from archdsl.ir.resolve import lenient
 from archdsl.ops.base import Primitive
 from archdsl.passes.decision_diagrams import Diagrams, TooLarge
 from archdsl.passes.shapes import FixedShape
@@ -249,7 +250,7 @@ class _Analysis:
             axis = value.axis
             return self.d.map(lambda s: s.shape[axis] if s else 0, self.state[value.node])
         if isinstance(value, Apply):
-            return self.d.map(_lenient(value.fn), *(self._value(a) for a in value.args))
+            return self.d.map(lenient(value.fn), *(self._value(a) for a in value.args))
         return self.d.leaf(value)
 
     # ------------------------------------------------------------ what lives
@@ -375,22 +376,3 @@ def _context(
 
 def _ignore(condition: Any, code: str, message: str, /, **values: Any) -> None:
     """Whether networks are well-typed is decided elsewhere."""
-
-
-def _lenient(fn: str) -> Callable[..., Any]:
-    """A function of values that may have none, as in networks that are not asked for it."""
-    function = FUNCTIONS[fn]
-
-    def result(*args: Any) -> Any:
-        if fn == "if":
-            return args[1] if args[0] else args[2]
-        if fn in ("and", "or") and args[0] is not None and bool(args[0]) is (fn == "or"):
-            return args[0]
-        if None in args:
-            return None
-        try:
-            return function(*args)
-        except (ArithmeticError, TypeError):
-            return None
-
-    return result

@@ -12,6 +12,8 @@ from typing import Any
 
 LEAF = 1 << 60
 """The level of leaves, below every variable."""
+STEPS_PER_NODE = 20
+"""Branches that are followed on the way to a diagram node, of which most are met several times."""
 
 
 class TooLarge(Exception):
@@ -22,7 +24,9 @@ class Diagrams:
     """A pool of functions over variables that stand at levels; the least level is tested first."""
 
     def __init__(self, budget: int):
+        """`budget` is the most diagram nodes; branches followed on the way are limited with it."""
         self.budget = budget
+        self.steps = STEPS_PER_NODE * budget
         self.level: list[int] = []
         self.children: list[tuple[int, ...]] = []
         self._value: list[Any] = []
@@ -59,11 +63,14 @@ class Diagrams:
 
     def _new(self, level: int, children: tuple[int, ...], value: Any) -> int:
         if len(self.level) >= self.budget:
-            raise TooLarge(f"{self.budget:,} nodes of decision diagrams")
+            raise self._too_large()
         self.level.append(level)
         self.children.append(children)
         self._value.append(value)
         return len(self.level) - 1
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"{self.budget:,} nodes of decision diagrams")
 
     def map(self, function: Callable[..., Hashable], *roots: int) -> int:
         """The function whose value is `function` of the values of these."""
@@ -71,19 +78,12 @@ class Diagrams:
 
     def choose(self, selector: int, cases: Sequence[int], case_of: Callable[[Any], int | None]) -> int:
         """The function that is `cases[case_of(v)]` where the selector is v; None where that is None."""
-        memo: dict[tuple[int, ...], int] = {}
 
-        def walk(roots: tuple[int, ...]) -> int:
-            if self.level[roots[0]] == LEAF:
-                case = case_of(self._value[roots[0]])
-                return self.none if case is None else roots[case + 1]
-            found = memo.get(roots)
-            if found is None:
-                top, branches = self._branches(roots)
-                found = memo[roots] = self.node(top, tuple([walk(b) for b in branches]))
-            return found
+        def chosen(roots: tuple[int, ...]) -> int:
+            case = case_of(self._value[roots[0]])
+            return self.none if case is None else roots[case + 1]
 
-        return walk((selector, *cases))
+        return self._combined(chosen, (selector, *cases), first=True)
 
     def both(self, a: int, b: int) -> int:
         """Whether two conditions hold."""
@@ -109,23 +109,36 @@ class Diagrams:
             root = self._conditions[key] = made
         return root
 
-    def _combined(self, finish: Callable[[tuple[int, ...]], int], roots: tuple[int, ...]) -> int:
+    def _combined(
+        self, finish: Callable[[tuple[int, ...]], int], roots: tuple[int, ...], first: bool = False
+    ) -> int:
+        """The function that `finish` makes of the leaves of these; with `first`, where the first is a leaf.
+
+        Without recursion, because a function may test thousands of variables.
+        """
         memo: dict[tuple[int, ...], int] = {}
-        level = self.level
-
-        def walk(at: tuple[int, ...]) -> int:
-            found = memo.get(at)
-            if found is not None:
-                return found
-            if min([level[r] for r in at]) == LEAF:
-                found = finish(at)
+        level, ahead = self.level, [roots]
+        opened: dict[tuple[int, ...], tuple[int, list[tuple[int, ...]]]] = {}
+        while ahead:
+            at = ahead[-1]
+            if at in memo:
+                ahead.pop()
+                continue
+            made = opened.pop(at, None)
+            if made is not None:
+                top, branches = made
+                memo[at] = self.node(top, tuple([memo[b] for b in branches]))
+                ahead.pop()
+            elif (level[at[0]] if first else min([level[r] for r in at])) == LEAF:
+                memo[at] = finish(at)
+                ahead.pop()
             else:
-                top, branches = self._branches(at)
-                found = self.node(top, tuple([walk(b) for b in branches]))
-            memo[at] = found
-            return found
-
-        return walk(roots)
+                opened[at] = top, branches = self._branches(at)
+                ahead += [b for b in reversed(branches) if b not in memo]
+                self.steps -= len(branches)
+                if self.steps < 0:
+                    raise self._too_large()
+        return memo[roots]
 
     def _branches(self, roots: tuple[int, ...]) -> tuple[int, list[tuple[int, ...]]]:
         """The variable that these functions test first, and what they are for each of its outcomes."""

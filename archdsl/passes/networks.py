@@ -1,0 +1,219 @@
+"""How many networks a space has, and networks drawn from all of them with equal chances.
+
+A network is an assignment of the decisions that arise under it (`archdsl.passes.arising`): what the others
+would be makes no difference, so that a space has fewer networks than combinations of outcomes.
+
+The decisions that say which others arise are decided one after another, those that act downstream first.
+What is left undecided falls into parts that no decision joins, which are counted apart and multiplied, and
+each part is counted once, however it is reached (as in counting the models of a formula: Bacchus, Dalmao
+and Pitassi, "Algorithms and complexity results for #SAT and Bayesian inference", FOCS 2003).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from math import prod
+from random import Random
+from typing import NamedTuple
+
+from archdsl.ir import Graph
+from archdsl.passes.arising import Arising, arising
+from archdsl.passes.decision_diagrams import LEAF, TooLarge
+
+MOST_PARTS = 20_000
+"""Different parts that are counted before the result is a bound."""
+
+Part = tuple[int, ...]
+"""Conditions that share variables, as roots in increasing order: what of a space is left undecided."""
+
+
+class Count(NamedTuple):
+    """How many networks a space has, exactly or at most, and how many combinations of outcomes."""
+
+    networks: int
+    exact: bool
+    combinations: int
+
+
+class Uncounted(Exception):
+    """The space has too many networks of too many kinds to count them, so that none can be drawn fairly."""
+
+
+class _Row(NamedTuple):
+    """Outcomes of the first variable of a part that leave the same: how often each counts, and parts.
+
+    `free` are the levels of variables that make no further difference.
+    """
+
+    outcomes: list[int]
+    weight: int
+    parts: list[Part]
+    free: list[int]
+
+
+class Networks:
+    """The networks of a space."""
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self._found: Arising = arising(graph)
+        self._d = self._found.diagrams
+        self._rows: dict[Part, list[_Row]] = {}
+        self._counts: dict[Part, int] = {}
+        self._supports: dict[int, int] = {}
+        self._bit = {level: 1 << n for n, level in enumerate(sorted(self._found.variables))}
+        self._levels = sorted(self._found.variables)
+
+    @cached_property
+    def count(self) -> Count:
+        """How many there are; work is limited, and where it does not do the number is a bound."""
+        size = self.graph.size
+        try:
+            start = self._start
+            for part in start.parts:
+                self._count(part)
+        except TooLarge:
+            arise = [p for p, root in self._found.when.items() if root != self._d.false]
+            return Count(prod(self.graph.decisions[p].size for p in arise), False, size)
+        return Count(self._of_row(start), self._found.exact, size)
+
+    def draw(self, rng: Random) -> dict[str, int]:
+        """Outcome numbers of the decisions that arise in a network; all networks are equally likely.
+
+        Raises Uncounted.
+        """
+        if not self.count.exact:
+            raise Uncounted
+        chosen = {level: rng.randrange(self._found.outcomes[level]) for level in self._start.free}
+        ahead = list(self._start.parts)
+        while ahead:
+            part = ahead.pop()
+            number = rng.randrange(self._counts[part])
+            for row in self._rows[part]:
+                number -= len(row.outcomes) * self._of_row(row)
+                if number < 0:
+                    break
+            chosen[self._top(part)] = rng.choice(row.outcomes)
+            chosen.update((level, rng.randrange(self._found.outcomes[level])) for level in row.free)
+            ahead += row.parts
+        return self._named(chosen, rng)
+
+    def _named(self, chosen: dict[int, int], rng: Random) -> dict[str, int]:
+        d, found = self._d, self._found
+        level_of = {path: level for level, path in found.variables.items()}
+        holds: dict[int, bool] = {}
+        outcomes = {}
+        for path, root in found.when.items():
+            if root not in holds:
+                at = root
+                while not d.is_leaf(at):
+                    at = d.children[at][chosen[d.level[at]]]
+                holds[root] = d.value(at)
+            if holds[root]:
+                level = level_of.get(path)
+                size = self.graph.decisions[path].size
+                outcomes[path] = rng.randrange(size) if level is None else chosen[level]
+        return outcomes
+
+    # ------------------------------------------------------------ counting
+
+    @cached_property
+    def _start(self) -> _Row:
+        """All that is to be counted, before anything is decided."""
+        return self._row([0], self._factors(), sum(self._bit.values()))
+
+    def _factors(self) -> list[int]:
+        """Functions whose product, over all outcomes of the variables, adds up to the number of networks.
+
+        A decision that says what arises counts once where it does not arise itself; all others count by
+        their outcomes where they arise.
+        """
+        d, found = self._d, self._found
+        level_of = {path: level for level, path in found.variables.items()}
+        factors, weights = [], dict[int, int]()
+        for path, root in found.when.items():
+            size, level = self.graph.decisions[path].size, level_of.get(path)
+            if level is None:
+                weights[root] = weights.get(root, 1) * size
+            elif root != d.true:
+                first = d.node(level, tuple([d.leaf(o == 0) for o in range(size)]))
+                factors.append(d.map(int, d.either(root, first)))
+        for root, weight in weights.items():
+            factors.append(d.map(lambda arises, weight=weight: weight if arises else 1, root))
+        for level, definition in found.definitions.items():
+            own = d.node(level, tuple([d.leaf(o) for o in range(found.outcomes[level])]))
+            factors.append(d.map(lambda a, b: int(a == b), own, definition))
+        return factors
+
+    def _count(self, wanted: Part) -> None:
+        counts, ahead = self._counts, [wanted]
+        while ahead:
+            part = ahead[-1]
+            if part in counts:
+                ahead.pop()
+                continue
+            rows = self._rows.get(part)
+            if rows is None:
+                if len(self._rows) >= MOST_PARTS:
+                    raise TooLarge
+                rows = self._rows[part] = self._decided(part)
+                missing = [p for row in rows for p in row.parts if p not in counts]
+                if missing:
+                    ahead += missing
+                    continue
+            counts[part] = sum(len(row.outcomes) * self._of_row(row) for row in rows)
+            ahead.pop()
+
+    def _of_row(self, row: _Row) -> int:
+        free = prod(self._found.outcomes[level] for level in row.free)
+        return row.weight * free * prod(self._counts[part] for part in row.parts)
+
+    def _top(self, part: Part) -> int:
+        return min(self._d.level[root] for root in part)
+
+    def _decided(self, part: Part) -> list[_Row]:
+        """The part under the outcomes of its first variable."""
+        d, top = self._d, self._top(part)
+        under = self._support(part) ^ self._bit[top]
+        leading: dict[Part, list[int]] = {}
+        for outcome in range(self._found.outcomes[top]):
+            roots = tuple([d.children[r][outcome] if d.level[r] == top else r for r in part])
+            leading.setdefault(roots, []).append(outcome)
+        rows = [self._row(outcomes, roots, under) for roots, outcomes in leading.items()]
+        return [row for row in rows if row.weight]
+
+    def _row(self, outcomes: list[int], roots: Sequence[int], under: int) -> _Row:
+        """What is left, in parts that share no variable; `under` are the variables there were, as bits."""
+        d, weight = self._d, 1
+        parts: list[tuple[int, list[int]]] = []
+        for root in roots:
+            if d.is_leaf(root):
+                weight *= d.value(root)
+                continue
+            support, joined, apart = self._support([root]), [root], []
+            for other, members in parts:
+                if other & support:
+                    support |= other
+                    joined += members
+                else:
+                    apart.append((other, members))
+            parts = [*apart, (support, joined)]
+        for support, _ in parts:
+            under &= ~support
+        free = [level for level in self._levels if under & self._bit[level]] if under else []
+        return _Row(outcomes, weight, [tuple(sorted(members)) for _, members in parts], free)
+
+    def _support(self, roots: Iterable[int]) -> int:
+        """The variables that functions depend on, as bits."""
+        d, known, found = self._d, self._supports, 0
+        for root in roots:
+            if root not in known:
+                for at in sorted(d.reachable(root), key=lambda at: -d.level[at]):
+                    if at not in known:
+                        own = 0 if d.is_leaf(at) else self._bit[d.level[at]]
+                        for child in d.children[at]:
+                            own |= known[child]
+                        known[at] = own
+            found |= known[root]
+        return found
