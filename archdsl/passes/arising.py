@@ -226,7 +226,12 @@ class _Reached:
         if level is None:
             level = self._level_of[on] = self._new_level(fork)
         known = self.conditions[level][1]
-        return d.node(level, tuple([d.true if o < len(known) and known[o] in keys else d.false for o in range(self._size(level))]))
+        return d.node(
+            level,
+            tuple(
+                [d.true if o < len(known) and known[o] in keys else d.false for o in range(self._size(level))]
+            ),
+        )
 
     def _new_level(self, fork: Fork) -> int:
         """A condition on sizes is tested before the newest decision that it can depend on."""
@@ -237,7 +242,9 @@ class _Reached:
         if kind(fork.on) == "bool":
             keys: list[Any] = [False, True]
         else:
-            keys = list(dict.fromkeys(k for other in self.forks if other.on == fork.on for k, _ in other.cases))
+            keys = list(
+                dict.fromkeys(k for other in self.forks if other.on == fork.on for k, _ in other.cases)
+            )
         self.conditions[level] = fork.on, keys
         return level
 
@@ -250,6 +257,7 @@ class _Reached:
 
     def _definition(self, on: Value, keys: list[Any]) -> int:
         """The number of the key that a condition on sizes comes out as."""
+
         def number(value: Any) -> int:
             return keys.index(value) if value in keys else len(keys) - (kind(on) == "bool")
 

@@ -12,8 +12,8 @@ from typing import Any
 
 LEAF = 1 << 60
 """The level of leaves, below every variable."""
-STEPS_PER_NODE = 20
-"""Branches that are followed on the way to a diagram node, of which most are met several times."""
+STEPS_PER_NODE = 10
+"""Combinations of nodes looked at for each node made, unless said otherwise; shipped spaces need 2 to 4."""
 
 
 class TooLarge(Exception):
@@ -23,10 +23,11 @@ class TooLarge(Exception):
 class Diagrams:
     """A pool of functions over variables that stand at levels; the least level is tested first."""
 
-    def __init__(self, budget: int):
-        """`budget` is the most diagram nodes; branches followed on the way are limited with it."""
+    def __init__(self, budget: int, most_steps: float | None = None):
+        """`budget` is the most diagram nodes, `most_steps` how many may be looked at to make them."""
         self.budget = budget
-        self.steps = STEPS_PER_NODE * budget
+        self.most_steps = STEPS_PER_NODE * budget if most_steps is None else most_steps
+        self.steps = 0
         self.level: list[int] = []
         self.children: list[tuple[int, ...]] = []
         self._value: list[Any] = []
@@ -63,27 +64,33 @@ class Diagrams:
 
     def _new(self, level: int, children: tuple[int, ...], value: Any) -> int:
         if len(self.level) >= self.budget:
-            raise self._too_large()
+            raise TooLarge(f"{self.budget:,} nodes of decision diagrams")
         self.level.append(level)
         self.children.append(children)
         self._value.append(value)
         return len(self.level) - 1
 
-    def _too_large(self) -> TooLarge:
-        return TooLarge(f"{self.budget:,} nodes of decision diagrams")
-
     def map(self, function: Callable[..., Hashable], *roots: int) -> int:
         """The function whose value is `function` of the values of these."""
-        return self._combined(lambda leaves: self.leaf(function(*[self._value[r] for r in leaves])), roots)
+        level, value = self.level, self._value
+
+        def settled(at: tuple[int, ...]) -> int | None:
+            if min([level[r] for r in at]) != LEAF:
+                return None
+            return self.leaf(function(*[value[r] for r in at]))
+
+        return self._combined(settled, roots)
 
     def choose(self, selector: int, cases: Sequence[int], case_of: Callable[[Any], int | None]) -> int:
         """The function that is `cases[case_of(v)]` where the selector is v; None where that is None."""
 
-        def chosen(roots: tuple[int, ...]) -> int:
+        def settled(roots: tuple[int, ...]) -> int | None:
+            if self.level[roots[0]] != LEAF:
+                return None
             case = case_of(self._value[roots[0]])
             return self.none if case is None else roots[case + 1]
 
-        return self._combined(chosen, (selector, *cases), first=True)
+        return self._combined(settled, (selector, *cases))
 
     def both(self, a: int, b: int) -> int:
         """Whether two conditions hold."""
@@ -109,35 +116,27 @@ class Diagrams:
             root = self._conditions[key] = made
         return root
 
-    def _combined(
-        self, finish: Callable[[tuple[int, ...]], int], roots: tuple[int, ...], first: bool = False
-    ) -> int:
-        """The function that `finish` makes of the leaves of these; with `first`, where the first is a leaf.
-
-        Without recursion, because a function may test thousands of variables.
-        """
+    def _combined(self, settled: Callable[[tuple[int, ...]], int | None], roots: tuple[int, ...]) -> int:
+        """The function that is `settled` of these where that is not None; without recursion."""
         memo: dict[tuple[int, ...], int] = {}
-        level, ahead = self.level, [roots]
-        opened: dict[tuple[int, ...], tuple[int, list[tuple[int, ...]]]] = {}
+        ahead: list[tuple[tuple[int, ...], int, list[tuple[int, ...]] | None]] = [(roots, 0, None)]
         while ahead:
-            at = ahead[-1]
-            if at in memo:
-                ahead.pop()
-                continue
-            made = opened.pop(at, None)
-            if made is not None:
-                top, branches = made
+            at, top, branches = ahead.pop()
+            if branches is not None:
                 memo[at] = self.node(top, tuple([memo[b] for b in branches]))
-                ahead.pop()
-            elif (level[at[0]] if first else min([level[r] for r in at])) == LEAF:
-                memo[at] = finish(at)
-                ahead.pop()
-            else:
-                opened[at] = top, branches = self._branches(at)
-                ahead += [b for b in reversed(branches) if b not in memo]
-                self.steps -= len(branches)
-                if self.steps < 0:
-                    raise self._too_large()
+                continue
+            if at in memo:
+                continue
+            found = settled(at)
+            if found is not None:
+                memo[at] = found
+                continue
+            self.steps += 1
+            if self.steps > self.most_steps:
+                raise TooLarge(f"{self.most_steps:,} steps over decision diagrams")
+            top, branches = self._branches(at)
+            ahead.append((at, top, branches))
+            ahead += [(b, 0, None) for b in reversed(branches) if b not in memo]
         return memo[roots]
 
     def _branches(self, roots: tuple[int, ...]) -> tuple[int, list[tuple[int, ...]]]:

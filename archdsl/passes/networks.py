@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from archdsl.ir import Graph
 from archdsl.passes.arising import Arising, arising
-from archdsl.passes.decision_diagrams import LEAF, TooLarge
+from archdsl.passes.decision_diagrams import TooLarge
 
 MOST_PARTS = 20_000
 """Different parts that are counted before the result is a bound."""
