@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from archdsl.diagnostics import Diagnostic, SpecError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_LONGEST_STEM = 60  # of a temporary name, which must stay shorter than what a file system takes
 
 
 @contextmanager
@@ -13,21 +19,57 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary path in the same folder, with the same suffix, that takes `path`'s place at the end.
 
     The permissions of a file that was there are kept; a link is followed, so that what it leads to is
-    replaced.  If the block raises, `path` stays as it was.
+    replaced.  If the block raises, `path` stays as it was.  Raises SpecError (ARCH917) where the disk is
+    full, OSError with the name of `path` where it cannot be written, and for devices, pipes and folders.
     """
     import tempfile  # slow to import, and `check` writes nothing
 
-    target = path.resolve()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}-", suffix=target.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    with room_for(path):
+        target = Path(os.path.realpath(path))
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EINVAL, "not a regular file, and would be replaced by one", str(path))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        stem, suffix = target.stem[:_LONGEST_STEM], target.suffix[:_LONGEST_STEM]
+        try:
+            handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{stem}-", suffix=suffix)
+        except OSError as error:  # which names the temporary file
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            with _named(path, temporary):
+                yield temporary
+                temporary.chmod(_mode(target))
+                temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def room_for(path: Path) -> Iterator[None]:
+    """Raises SpecError (ARCH917) where what is done inside finds the disk full.
+
+    An OSError without the name of a file, as a failed write is, gets that of `path`.
+    """
     try:
-        yield temporary
-        temporary.chmod(_mode(target))
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise SpecError([_full(path, error)]) from error
+        if error.filename is None:
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from error
+        raise
+
+
+@contextmanager
+def _named(path: Path, temporary: Path) -> Iterator[None]:
+    """Lets errors about the temporary file name the file that it stands for."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename == str(temporary):
+            raise OSError(error.errno, error.strerror, str(path)) from error
+        raise
 
 
 def write_text(path: Path, text: str) -> None:
@@ -47,3 +89,11 @@ def _mode(target: Path) -> int:
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask
+
+
+def _full(path: Path, error: OSError) -> Diagnostic:
+    return Diagnostic(
+        "ARCH917",
+        f"{path} could not be written: {(error.strerror or 'the disk is full').lower()}",
+        help="make room and repeat the command, a run with --resume; what was there before is untouched",
+    )

@@ -139,6 +139,9 @@ CODES: dict[str, str] = {
     "ARCH918": "a network that does not suit the data",
     "ARCH919": "a folder that holds a run already",
     "ARCH920": "a device that is not there",
+    "ARCH930": "an output that would overwrite an input",
+    "ARCH931": "an output in the place of a file of another kind",
+    "ARCH932": "two outputs of one name",
 }
 # fmt: on
 

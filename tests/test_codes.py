@@ -63,6 +63,9 @@ NOT_FROM_ONE_TEXT: dict[str, str] = {
     "ARCH918": "a check opens no data",
     "ARCH919": "about a folder of a run",
     "ARCH920": "what the machine has decides, not the spec",
+    "ARCH930": "about the files of a command",
+    "ARCH931": "about the files of a command",
+    "ARCH932": "about the files of a command",
 }
 """Codes that the text of one spec cannot produce, and why; their pages show commands or files instead."""
 

@@ -11,6 +11,7 @@ import click
 from archdsl import atomic
 from archdsl.cli import opening, tables
 from archdsl.cli.numbers import shape
+from archdsl.cli.outputs import Kind, Output, demand_free, overwrite_option
 from archdsl.cli.settings import SetCommand, name_option, set_option
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ FORMS = ("ast", "ir", "shapes", "torch", "python", "onnx", "dot", "svg", "png", 
     help="With --out: the image to run on (default: a street that is drawn).",
 )  # fmt: skip
 @set_option
+@overwrite_option
 @click.option("--json", "as_json", is_flag=True, help="Print the layer table as JSON.")
 def compile_(
     spec: str,
@@ -58,6 +60,7 @@ def compile_(
     folder: Path | None,
     picture: Path | None,
     settings: dict[str, Any],
+    overwrite: bool,
     as_json: bool,
 ) -> None:
     """Compile a network to PyTorch, Python, ONNX, a diagram or .arch; or print its layers.
@@ -67,6 +70,8 @@ def compile_(
     """
     _refuse(emit, output, folder, picture, as_json)
     program = opening.load(spec)
+    read = [*opening.files(program), *([picture] if picture else [])]
+    demand_free(_outputs(emit, output, folder), read, overwrite)
     if emit == "ast":
         _put(_ast(program), output)
         return
@@ -95,6 +100,22 @@ def _refuse(
         raise click.UsageError("--json prints the layer table: leave out --emit")
     if emit in ("onnx", "png") and output is None:
         raise click.UsageError(f"--emit {emit} is binary: say where to write it with -o FILE")
+
+
+_KINDS: dict[str, Kind] = {"arch": "spec", "torch": "modules"}
+"""Kinds of file by form, where they are called otherwise."""
+
+
+def _outputs(emit: str | None, output: Path | None, folder: Path | None) -> list[Output]:
+    if folder is not None:
+        from archdsl.cli.everything import outputs
+
+        return outputs(folder)
+    if output is None:
+        return []
+    if emit == "torch" and output.suffix == ".safetensors":
+        return [Output(output, "weights")]
+    return [Output(output, "layers" if emit is None else _KINDS.get(emit, emit))]  # type: ignore[arg-type]
 
 
 def _put(text: str, output: Path | None) -> None:
@@ -163,14 +184,9 @@ def _svg(_program: Program, target: Space | Network) -> str:
 
 def _picture(target: Space | Network, suffix: str) -> bytes:
     """The picture in the form of a suffix, whatever the file will be called that it goes to."""
-    import tempfile
+    from archdsl.cli.viz import drawn
 
-    from archdsl.cli.viz import draw
-
-    with tempfile.TemporaryDirectory() as folder:
-        picture = Path(folder) / f"picture{suffix}"
-        draw(target.graph, None, picture)
-        return picture.read_bytes()
+    return drawn(target.graph, None, suffix)
 
 
 def _arch(program: Program, target: Space | Network) -> str:
@@ -193,11 +209,10 @@ def _write_torch(target: Space | Network, output: Path) -> None:
     if output.suffix != ".safetensors":
         atomic.write_text(output, repr(_fixed(target).module()) + "\n")
         return
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     network = _fixed(target)
-    with atomic.replacing(output) as temporary:
-        save_file(network.module().state_dict(), temporary, metadata={"network": network.name})
+    atomic.write_bytes(output, save(network.module().state_dict(), metadata={"network": network.name}))
 
 
 def _write_onnx(target: Space | Network, output: Path) -> None:

@@ -9,6 +9,7 @@ import click
 
 from archdsl import atomic
 from archdsl.cli import cost_text, opening
+from archdsl.cli.outputs import Output, demand_free, overwrite_option
 from archdsl.cli.settings import SetCommand, name_option, set_option
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ Examples:
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.html",
     help="Write a page with pictures.",
 )  # fmt: skip
+@overwrite_option
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def cost(
     spec: str,
@@ -57,6 +59,7 @@ def cost(
     by: Any,
     settings: dict[str, Any],
     output: Path | None,
+    overwrite: bool,
     as_json: bool,
 ) -> None:
     """Parameters, MACs (FLOPs = 2 × MACs), activation traffic and memory, receptive field.
@@ -67,6 +70,8 @@ def cost(
     from archdsl.program import Network
 
     program = opening.load(spec)
+    if output is not None:
+        demand_free([Output(output, "html")], opening.files(program), overwrite)
     target = _space(program, name, settings) if of_space else opening.target(program, name, settings)
     if isinstance(target, Network):
         found = cost_text.of_network(target, dtype, by)

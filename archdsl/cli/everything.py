@@ -11,6 +11,7 @@ import click
 from archdsl import atomic
 from archdsl.cli import tables
 from archdsl.cli.numbers import plural, shape
+from archdsl.cli.outputs import Kind, Output
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +24,17 @@ if TYPE_CHECKING:
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as all four papers' encoders use
 
 
+_FILES: dict[str, Kind] = {
+    "layers.txt": "layers", "network.arch": "spec", "network.py": "python", "network.onnx": "onnx",
+    "diagram.svg": "svg", "input.png": "png", "output.png": "png",
+}  # fmt: skip
+
+
+def outputs(folder: Path) -> list[Output]:
+    """What is going to be written into a folder."""
+    return [Output(folder / name, kind) for name, kind in _FILES.items()]
+
+
 def write_everything(network: Network, folder: Path, picture: Path | None) -> None:
     """Writes layers.txt, network.arch/.py/.onnx, diagram.svg, input.png and output.png into `folder`."""
     from archdsl.spec.decompile import written_out
@@ -31,8 +43,6 @@ def write_everything(network: Network, folder: Path, picture: Path | None) -> No
     sizes = tuple(next(iter(graph.inputs.values())))
     image_HWC = _image(picture, *sizes[1:])
     click.echo(f"{network.name}: input {shape(sizes)}")
-    folder.mkdir(parents=True, exist_ok=True)
-
     rows, total = tables.layers(graph, "op")
     atomic.write_text(folder / "layers.txt", tables.layers_text(graph))
     _say(
@@ -56,9 +66,9 @@ def _say(folder: Path, name: str, what: str) -> None:
 
 
 def _write_diagram(network: Network, folder: Path) -> None:
-    from archdsl.cli.viz import draw
+    from archdsl.cli.viz import drawn
 
-    draw(network.graph, None, folder / "diagram.svg")
+    atomic.write_bytes(folder / "diagram.svg", drawn(network.graph, None, ".svg"))
     _say(folder, "diagram.svg", "the graph of its layers")
 
 
@@ -156,5 +166,6 @@ def _normalized(image_HWC: NDArray[np.uint8]) -> NDArray[np.float32]:
 def _save(path: Path, image_HWC: NDArray[np.uint8]) -> None:
     from PIL import Image
 
-    with atomic.replacing(path) as temporary:
-        Image.fromarray(image_HWC).save(temporary)
+    from archdsl.cli.pictures import png
+
+    atomic.write_bytes(path, png(Image.fromarray(image_HWC)))

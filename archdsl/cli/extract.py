@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from archdsl.cli import opening
+from archdsl.cli.outputs import Output, demand_free, overwrite_option
 
 _EPILOG = """\b
 Examples:
@@ -30,8 +31,10 @@ Examples:
 )  # fmt: skip
 @click.option("--data", metavar="KIND[:PATH][,K=V]", help="What to calibrate on, as in `train`.")
 @click.option("--half", is_flag=True, help="As float16, in half the room.")
+@overwrite_option
 def extract(
-    run: Path, output: Path, spec: Path | None, calibrate: int, data: str | None, half: bool
+    run: Path, output: Path, spec: Path | None, calibrate: int, data: str | None, half: bool,
+    overwrite: bool,
 ) -> None:  # fmt: skip
     """Take the weights of a network out of a run.
 
@@ -44,13 +47,26 @@ def extract(
 
     if calibrate and data is None:
         raise click.UsageError("--calibrate takes batches of what --data names")
-    if run_kind(run / "manifest.json") == "search":
+    kind = run_kind(run / "manifest.json")
+    demand_free([Output(output, "weights")], _files(run, spec), overwrite)
+    if kind == "search":
         click.echo(_inherited(run, output, spec, calibrate, data, half))
         return
     if spec is not None or calibrate:
         raise click.UsageError(f"{run} is a training: --network and --calibrate are for searches")
     name = copy_weights(RunFolder(run).best_weights, output, half).get("name", "a network")
     click.echo(f"wrote {output}: {name} of {run}")
+
+
+def _files(run: Path, spec: Path | None) -> list[Path]:
+    """What a run has written, which is read, or goes on being needed."""
+    from archdsl.search.folder import SearchFolder
+    from archdsl.train.run_folder import RunFolder
+
+    training, search = RunFolder(run), SearchFolder(run)
+    own = [training.manifest, training.journal, training.report, training.best_weights, training.last_weights]
+    kept = [*search.path.glob("*.arch"), *(run / "checkpoints").glob("*")]
+    return [*own, search.weights, *kept, *([spec] if spec else [])]
 
 
 def _inherited(

@@ -14,6 +14,7 @@ import click
 from archdsl import atomic
 from archdsl.cli import opening
 from archdsl.cli.numbers import plural, setting
+from archdsl.cli.outputs import Output, demand_free, overwrite_option
 from archdsl.cli.settings import SetCommand, name_option, parse_value, set_option
 from archdsl.diagnostics import SpecError
 
@@ -44,6 +45,7 @@ Exit codes: 0 all passed, 1 a network failed, 2 usage.
 )  # fmt: skip
 @name_option
 @set_option
+@overwrite_option
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
 @click.pass_context
 def fuzz(
@@ -56,6 +58,7 @@ def fuzz(
     output: Path,
     name: str | None,
     settings: dict[str, Any],
+    overwrite: bool,
     as_json: bool,
 ) -> None:
     """Draw random networks of a space and compare what the backends make of each.
@@ -73,6 +76,8 @@ def fuzz(
     target = opening.target(program, name, settings)
     seeds = list(range(seed, seed + number)) if not target.graph.is_fixed else [seed]
     repeat = _Repeat(spec, target.name, settings, onnx)
+    written = [Output(_path(output, target, one), "spec") for one in seeds]
+    demand_free(written, opening.files(program), overwrite)
     failed: dict[int, list[str]] = {}
     for one in _progress(seeds, quiet=as_json):
         failures = _try(program, target, one, onnx)
@@ -130,6 +135,11 @@ def _try(program: Program, target: Space | Network, seed: int, onnx: bool) -> li
         return [f"not a network: {error}"]
 
 
+def _path(folder: Path, target: Space | Network, seed: int) -> Path:
+    """Where a network goes that fails."""
+    return folder / f"{target.name.lower()}_{seed}.arch"
+
+
 def _keep(target: Space | Network, seed: int, failures: list[str], output: Path, repeat: _Repeat) -> None:
     """Writes the network that failed, with why and how to try it again."""
     try:
@@ -137,7 +147,7 @@ def _keep(target: Space | Network, seed: int, failures: list[str], output: Path,
     except SpecError:
         text = "arch 1\n"
     head = [f"# {line}" for failure in failures for line in failure.splitlines()]
-    path = output / f"{target.name.lower()}_{seed}.arch"
+    path = _path(output, target, seed)
     atomic.write_text(path, "\n".join([*head, f"# again: {repeat.command(seed)}", text]))
     click.echo(
         f"seed {seed}: {'; '.join(failures)}\n  written to {path}; again: {repeat.command(seed)}", err=True

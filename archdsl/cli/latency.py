@@ -13,11 +13,12 @@ import click
 
 from archdsl.cli import opening
 from archdsl.cli.numbers import plural
+from archdsl.cli.outputs import Kind, Output, demand_free, overwrite_option
 from archdsl.cli.settings import SetCommand, name_option, parse_value, set_option
 
 if TYPE_CHECKING:
     from archdsl.devices.measure import Timer
-    from archdsl.program import Network, Space
+    from archdsl.program import Network, Program, Space
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -97,10 +98,6 @@ _report_option = click.option(
 
 def _target(spec: str, name: str | None, settings: dict[str, Any], image: str | None) -> Space | Network:
     return opening.target(opening.load(spec), name, _settings(settings, image))
-
-
-def _space(spec: str, name: str | None, settings: dict[str, Any], image: str | None) -> Space:
-    return opening.space(opening.load(spec), name, _settings(settings, image))
 
 
 def _network(spec: str, name: str | None, settings: dict[str, Any], image: str | None) -> Network:
@@ -267,12 +264,13 @@ def _coverage(found: Any) -> str:
     help="Write every network with what was measured and predicted, as JSON.",
 )  # fmt: skip
 @_report_option
+@overwrite_option
 @_stale_option
 @_json_option
 def validate(
     spec: str, name: str | None, settings: dict[str, Any], image: str | None, backend: str, threads: int,
     device: str, path: Path, networks: int, fit: int, seed: int, passes: int, raw: Path | None,
-    report: Path | None, allow_stale: bool, as_json: bool,
+    report: Path | None, overwrite: bool, allow_stale: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure random networks whole, calibrate the table on some, and check it on the others.
 
@@ -284,7 +282,9 @@ def validate(
     from archdsl.devices.validate import WHOLE
     from archdsl.devices.validate import validate as run
 
-    space = _space(spec, name, settings, image)
+    program = opening.load(spec)
+    _demand_free(program, path, overwrite, json=raw, html=report)
+    space = opening.space(program, name, _settings(settings, image))
     timer = _timer(backend, threads, device)
     bar = _Bar()
     found = run(
@@ -301,6 +301,13 @@ def validate(
         click.echo(latency_text.validation_json(space, found), nl=False)
     else:
         click.echo(latency_text.validation_text(space, found, path), nl=False)
+
+
+def _demand_free(program: Program, table: Path, overwrite: bool, **outputs: Path | None) -> None:
+    """Raises SpecError where an output, given by its kind, would destroy a file."""
+    kinds: dict[str, Kind] = {"json": "json", "html": "html"}
+    written = [Output(path, kinds[kind]) for kind, path in outputs.items() if path is not None]
+    demand_free(written, [table, *opening.files(program)], overwrite)
 
 
 def _write(path: Path, text: str) -> None:
@@ -321,13 +328,14 @@ def _write(path: Path, text: str) -> None:
 @click.option("--backend", type=click.Choice(_BACKENDS), help="Refuse a table of another backend.")
 @click.option("--threads", type=click.IntRange(1, 1024), help="Refuse a table of other threads.")
 @_report_option
+@overwrite_option
 @_stale_option
 @_json_option
 @click.pass_context
 def estimate(
     ctx: click.Context, spec: str, name: str | None, settings: dict[str, Any], image: str | None,
     path: Path, samples: int, seed: int, backend: str | None, threads: int | None, report: Path | None,
-    allow_stale: bool, as_json: bool,
+    overwrite: bool, allow_stale: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """What a network takes by a table, layer by layer; or how the networks of a space spread.
 
@@ -339,8 +347,10 @@ def estimate(
     from archdsl.devices.requirement import judge
     from archdsl.program import Space
 
+    program = opening.load(spec)
+    _demand_free(program, path, overwrite, html=report)
     table, stale = estimating.read_table(path, allow_stale=allow_stale, backend=backend, threads=threads)
-    target = _target(spec, name, settings, image)
+    target = opening.target(program, name, _settings(settings, image))
     if isinstance(target, Space):
         rng = random.Random(seed)
         networks = [target.bind(target.sample(rng)) for _ in range(samples)]
@@ -392,11 +402,13 @@ def measure(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE",
     help="The table to write.",
 )  # fmt: skip
+@overwrite_option
 @_json_option
-def import_(file: Path, mapping: str, output: Path, as_json: bool) -> None:
+def import_(file: Path, mapping: str, output: Path, overwrite: bool, as_json: bool) -> None:
     """Take over somebody else's table: a JSON object of names and milliseconds."""
     from archdsl.devices import foreign, table
 
+    demand_free([Output(output, "table")], [file, Path(mapping)], overwrite)
     by = foreign.mapping(mapping)
     made = foreign.import_table(file, by)
     table.write(made, output)

@@ -105,6 +105,18 @@ def chosen(program: Program, name: str | None) -> str:
     return name
 
 
+def files(program: Program) -> list[Path]:
+    """The file of a program and all that it imports, directly or not."""
+    found: dict[Path, None] = {}
+    ahead = [program.unit]
+    while ahead:
+        unit = ahead.pop()
+        if unit.path not in found:
+            found[unit.path] = None
+            ahead += [other for other, _ in unit.imported.values()]
+    return list(found)
+
+
 def name_of(program: Program) -> str:
     """How messages call the file of a program."""
     return program.unit.source.name

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archdsl import atomic
+from archdsl.cli import opening
 from archdsl.cli.networks import open_network
+from archdsl.cli.outputs import Output, demand_free, overwrite_option
+from archdsl.cli.pictures import png
 from archdsl.cli.settings import SetCommand, name_option, set_option
 from archdsl.cli.train import SIZE
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
-    from PIL.Image import Image
 
     from archdsl.data.dataset import Colour, Sample
     from archdsl.program import Network
@@ -47,9 +49,10 @@ Examples:
     "-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="DIR",
     help="Where the pictures go.",
 )  # fmt: skip
+@overwrite_option
 def predict(
     spec: str, images: tuple[Path, ...], name: str | None, settings: dict[str, Any], weights: Path,
-    size: tuple[int, int] | None, device: str | None, out: Path,
+    size: tuple[int, int] | None, device: str | None, out: Path, overwrite: bool,
 ) -> None:  # fmt: skip
     """Draw what a network sees.
 
@@ -60,6 +63,8 @@ def predict(
     from archdsl.train.weights import load_weights, network_hash, read_metadata
 
     _demand_names(images)
+    read = [*images, weights, *opening.files(opening.load(spec))]
+    demand_free([Output(path, "png") for image in images for path in _pictures(image, out)], read, overwrite)
     classes, colours = _classes(read_metadata(weights))
     network = open_network(spec, name, settings, len(classes) or None)
     here = processes(device)
@@ -69,7 +74,7 @@ def predict(
     told: set[tuple[int, int]] = set()
     for n, path in enumerate(images):
         pixels, found = _seen(module, _Pictures(images), n, size, here.device, told)
-        _write(pixels, found, path.stem, out, *_named(classes, colours, network))
+        _write(pixels, found, _pictures(path, out), *_named(classes, colours, network))
     click.echo(f"wrote {2 * len(images)} pictures to {out}")
 
 
@@ -122,18 +127,19 @@ def _seen(
 
 
 def _write(
-    pixels: NDArray[Any], found: NDArray[Any], stem: str, out: Path, names: Sequence[str],
+    pixels: NDArray[Any], found: NDArray[Any], files: tuple[Path, Path], names: Sequence[str],
     colours: Sequence[Colour],
 ) -> None:  # fmt: skip
     from archdsl.train.overlay import numbers, overlay
 
-    _save(overlay(pixels, found, names, colours), out / f"{stem}.png")
-    _save(numbers(found, colours), out / f"{stem}_classes.png")
+    pictures = overlay(pixels, found, names, colours), numbers(found, colours)
+    for path, picture in zip(files, pictures, strict=True):
+        atomic.write_bytes(path, png(picture))
 
 
-def _save(picture: Image, path: Path) -> None:
-    with atomic.replacing(path) as temporary:
-        picture.save(temporary)
+def _pictures(image: Path, out: Path) -> tuple[Path, Path]:
+    """Where the overlay of an image goes, and the numbers of its classes."""
+    return out / f"{image.stem}.png", out / f"{image.stem}_classes.png"
 
 
 def _classes(metadata: dict[str, str]) -> tuple[list[str], list[Colour]]:

@@ -11,6 +11,7 @@ import click
 from archdsl import atomic
 from archdsl.cli import opening
 from archdsl.cli.numbers import plural
+from archdsl.cli.outputs import Output, demand_free, overwrite_option
 from archdsl.cli.settings import SetCommand, name_option, set_option
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.resources import specs_folder
@@ -44,6 +45,7 @@ Examples:
 @click.option(
     "--full", is_flag=True, help="Write networks out in full rather than as decisions of the space."
 )
+@overwrite_option
 @click.option("--json", "as_json", is_flag=True, help="Print the decisions of each as JSON.")
 def sample(
     spec: str,
@@ -53,6 +55,7 @@ def sample(
     name: str | None,
     settings: dict[str, Any],
     full: bool,
+    overwrite: bool,
     as_json: bool,
 ) -> None:
     """Random networks of a space, as .arch text: every outcome of a decision is equally likely.
@@ -69,14 +72,18 @@ def sample(
         drawn = [{"seed": s, "decisions": _draw(space, s)} for s in range(seed, seed + number)]
         click.echo(document("sample", space=space.name, networks=drawn), nl=False)
         return
-    if output is not None and not full:
-        _copy_space(program, output)
+    if output is not None:
+        copies = {} if full else _copies(program, output)
+        made = [Output(_path(output, space, one), "spec") for one in range(seed, seed + number)]
+        new = [Output(path, "spec") for path in copies if not path.exists()]
+        demand_free([*made, *new], opening.files(program), overwrite)
+        _copy(copies, overwrite)
     texts = []
     for one in range(seed, seed + number):
         called = "Found" if number == 1 or output is not None else f"Found{one}"
         texts.append(_text(space.bind(_draw(space, one), called), full))
         if output is not None:
-            atomic.write_text(output / f"{space.name.lower()}_{one}.arch", texts.pop())
+            atomic.write_text(_path(output, space, one), texts.pop())
     if output is None:
         click.echo(_one_file(texts), nl=False)
     if output is not None:
@@ -121,18 +128,33 @@ def _text(network: Network, full: bool) -> str:
     return written_out(network.graph) if full else network.to_arch()
 
 
-def _copy_space(program: Program, output: Path) -> None:
-    """Copies a spec and the files beside it that it imports, unless they are there already."""
+def _path(folder: Path, space: Space, seed: int) -> Path:
+    return folder / f"{space.name.lower()}_{seed}.arch"
+
+
+def _copies(program: Program, output: Path) -> dict[Path, str]:
+    """Where copies of a spec and the files beside it that it imports go, and their texts."""
     root, library = program.unit.path.parent, specs_folder().resolve() / "std"
     if output.resolve() == root:
-        return
+        return {}
+    copies = {}
     ahead = [program.unit]
     while ahead:
         unit = ahead.pop()
-        copy = output / unit.path.relative_to(root)
-        if not copy.exists():
-            atomic.write_text(copy, unit.source.text)
-        elif copy.read_text("utf-8") != unit.source.text:
-            raise click.UsageError(f"{copy} is there already and is another file")
+        copies[output / unit.path.relative_to(root)] = unit.source.text
         beside = {u.path: u for u, _ in unit.imported.values() if u.path.is_relative_to(root)}
         ahead += [u for path, u in beside.items() if not path.is_relative_to(library)]
+    return copies
+
+
+def _copy(copies: dict[Path, str], overwrite: bool) -> None:
+    """Writes copies that are not there yet, when it is clear that none of them replaces another text."""
+    there = {path for path in copies if path.exists()}
+    for path in there:
+        if not overwrite and path.read_bytes() != copies[path].encode("utf-8"):
+            raise click.UsageError(
+                f"{path} is there already and is another file; add --overwrite, or move it"
+            )
+    for path, text in copies.items():
+        if overwrite or path not in there:
+            atomic.write_text(path, text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,6 +31,7 @@ def _predictions(search: Search, found: Any, most: int = 4) -> list[tuple[str, b
     import torch
     from PIL import Image
 
+    from archdsl.cli.pictures import png
     from archdsl.data.batches import whole
     from archdsl.train.evaluation import at_size, demand_fitting, logits_of
     from archdsl.train.overlay import numbers
@@ -47,12 +47,7 @@ def _predictions(search: Search, found: Any, most: int = 4) -> list[tuple[str, b
             seen = at_size(logits_BKHW, sample.mask.shape).argmax(1)[0].cpu().numpy()
         colours = [*dataset.colours, *[(0, 0, 0)] * (256 - len(dataset.colours))]
         truth = numbers(np.asarray(sample.mask), colours)
-        image, seen_too = Image.fromarray(sample.image), numbers(seen, colours)
-        shown.append((sample.name, _png(image), _png(truth), _png(seen_too)))
+        image, seen_too = Image.fromarray(sample.image).convert("RGB"), numbers(seen, colours)
+        labels, answer = png(truth.convert("RGB")), png(seen_too.convert("RGB"))
+        shown.append((sample.name, png(image), labels, answer))
     return shown
-
-
-def _png(picture: Any) -> bytes:
-    data = io.BytesIO()
-    picture.convert("RGB").save(data, "PNG")
-    return data.getvalue()

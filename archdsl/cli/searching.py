@@ -164,7 +164,6 @@ def _folder(path: Path, manifest: Manifest, program: Program, asked: Asked, here
     elif here.is_first:
         folder.demand_new()
         folder.copy_specs(program.unit)
-        path.mkdir(parents=True, exist_ok=True)
         folder.start(manifest)
     here.wait()
     return folder

@@ -9,6 +9,7 @@ import click
 
 from archdsl import atomic
 from archdsl.cli import opening
+from archdsl.cli.outputs import Output, demand_free, overwrite_option
 from archdsl.cli.settings import SetCommand, name_option, set_option
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ Examples:
 )  # fmt: skip
 @name_option
 @set_option
-def viz(spec: str, output: Path, what: str | None, name: str | None, settings: dict[str, Any]) -> None:
+@overwrite_option
+def viz(
+    spec: str, output: Path, what: str | None, name: str | None, settings: dict[str, Any], overwrite: bool
+) -> None:  # fmt: skip
     """Draw a network, a space, or the tree of its decisions.
 
     Pictures are made by Graphviz where it is installed (the `dot` program, or the extra `archdsl[viz]`);
@@ -45,8 +49,11 @@ def viz(spec: str, output: Path, what: str | None, name: str | None, settings: d
     """
     if output.suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"{output}: the name of a picture ends in one of {', '.join(SUFFIXES)}")
-    graph = opening.target(opening.load(spec), name, settings).graph
-    draw(graph, what, output)
+    program = opening.load(spec)
+    kind: Any = output.suffix.lower().removeprefix(".")
+    demand_free([Output(output, kind)], opening.files(program), overwrite)
+    graph = opening.target(program, name, settings).graph
+    atomic.write_bytes(output, drawn(graph, what, output.suffix.lower()))
     click.echo(f"wrote {output}", err=True)
 
 
@@ -64,13 +71,8 @@ def dot_text(graph: Graph, what: str | None) -> Dot:
     return drawn[what](graph)
 
 
-def draw(graph: Graph, what: str | None, output: Path) -> None:
-    """Writes the picture of a graph, in the form that the file's suffix says."""
-    dot = dot_text(graph, what)
-    if output.suffix.lower() == ".dot":
-        atomic.write_text(output, dot)
-        return
-    from archdsl.backends import diagram
+def drawn(graph: Graph, what: str | None, suffix: str) -> bytes:
+    """The picture of a graph, in the form of a suffix."""
+    from archdsl.backends.diagram import picture
 
-    with atomic.replacing(output) as temporary:
-        diagram.render(dot, temporary)
+    return picture(dot_text(graph, what), suffix.removeprefix("."))

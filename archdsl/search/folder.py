@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archdsl import atomic
+from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.lang.loader import Unit
 from archdsl.resources import specs_folder
 from archdsl.train.run_folder import Folder
@@ -31,12 +32,27 @@ class SearchFolder(Folder):
         """The network that the search would have found after an epoch, counted from 1."""
         return self.path / f"found-{epoch:04d}.arch"
 
+    def written(self) -> list[Path]:
+        return [*super().written(), self.found, self.weights, *self.path.glob("found-*.arch")]
+
     def copy_specs(self, unit: Unit) -> None:
-        """Copies a spec and what it imports, so that what is found can be read from here."""
+        """Copies a spec and what it imports, so that what is found can be read from here.
+
+        Raises SpecError (ARCH931) where another file has the name of one of them; nothing is written then.
+        """
         root = unit.path.parent
-        for other in _units(unit):
-            if not _ships(other.path):
-                atomic.write_text(_made(self.path / os.path.relpath(other.path, root)), other.source.text)
+        texts = {
+            self.path / os.path.relpath(other.path, root): other.source.text
+            for other in _units(unit)
+            if not _ships(other.path)
+        }
+        there = {path for path in texts if path.exists()}
+        for path in there:
+            if path.read_bytes().removeprefix(b"\xef\xbb\xbf") != texts[path].encode("utf-8"):
+                headline = f"{path} is there already, and a copy of the spec would be written over it"
+                raise SpecError([Diagnostic("ARCH931", headline, help="start in another folder: --out DIR")])
+        for path in texts.keys() - there:
+            atomic.write_text(path, texts[path])
 
 
 def _units(unit: Unit) -> Iterator[Unit]:
@@ -53,8 +69,3 @@ def _units(unit: Unit) -> Iterator[Unit]:
 
 def _ships(path: Path) -> bool:
     return path.is_relative_to(Path(os.path.realpath(specs_folder())) / "std")
-
-
-def _made(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import re
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
@@ -33,23 +30,12 @@ def save_state(path: Path, state: dict[Any, Any]) -> None:
     _demand_plain(state, "state")
     data = io.BytesIO()
     torch.save({"format": _FORMAT, "version": _VERSION, "state": state}, data)
-    with room_for(path):
-        with atomic.replacing(path) as temporary, temporary.open("wb") as file:
-            file.write(data.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
+    with atomic.replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(data.getbuffer())
+        file.flush()
+        os.fsync(file.fileno())
+    with atomic.room_for(path):
         _sync_folder(path.parent)
-
-
-@contextmanager
-def room_for(path: Path) -> Iterator[None]:
-    """Raises SpecError (ARCH917) where what is done inside finds the disk full."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        raise SpecError([_full(path, error)]) from error
 
 
 def load_state(path: Path) -> dict[str, Any]:
@@ -152,12 +138,4 @@ def _unreadable(path: Path, why: str) -> Diagnostic:
         "ARCH910",
         f"{path} is no whole checkpoint: {why}",
         help="an older one lies beside it if the run got that far; `--resume` finds it by itself",
-    )
-
-
-def _full(path: Path, error: OSError) -> Diagnostic:
-    return Diagnostic(
-        "ARCH917",
-        f"{path} could not be written: {(error.strerror or 'the disk is full').lower()}",
-        help="make room and go on with --resume: checkpoints from before are untouched",
     )

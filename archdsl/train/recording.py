@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from archdsl import atomic
 from archdsl.data.dataset import Splits
 from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.train.checkpoints import room_for
 
 _PACKAGES = ("archdsl", "torch", "numpy", "pillow", "safetensors")
 
@@ -42,7 +41,7 @@ class Journal:
     def write(self, record: Mapping[str, Any]) -> None:
         """Appends a record, which is in the file when this returns.  Numbers must be finite, or None."""
         line = json.dumps(record, ensure_ascii=False, allow_nan=False).encode("utf-8") + b"\n"
-        with room_for(self.path):
+        with atomic.room_for(self.path):
             self._file.write(line)
             self._file.flush()
         self._ends.append(self._ends[-1] + len(line))
@@ -66,7 +65,7 @@ class Journal:
 
     def sync(self) -> None:
         """Returns when all records are on disk, also if the machine loses power."""
-        with room_for(self.path):
+        with atomic.room_for(self.path):
             os.fsync(self._file.fileno())
 
     def close(self) -> None:

@@ -75,11 +75,21 @@ class Folder:
         manifest.write(self.manifest)
 
     def demand_new(self) -> None:
-        """Raises SpecError (ARCH919) where there is a run already."""
+        """Raises SpecError: ARCH919 where there is a run already, ARCH931 where other files are."""
         if self.manifest.exists():
             headline = f"{self.path} holds a run already"
             help = f"go on with it: --resume {self.path}; or start another one elsewhere: --out DIR"
             raise SpecError([Diagnostic("ARCH919", headline, help=help)])
+        for path in self.written():
+            if path.exists():
+                headline = f"{path} is there already, and a run in {self.path} would write over it"
+                raise SpecError(
+                    [Diagnostic("ARCH931", headline, help="start it in another folder: --out DIR")]
+                )
+
+    def written(self) -> list[Path]:
+        """What a run writes beside its manifest, as far as it is known before."""
+        return [self.journal, self.report, *map(self.checkpoints.path, self.checkpoints.steps())]
 
     def resume(self, kind: str, manifest: Manifest, free: Sequence[str] = ()) -> None:
         """Goes on with a run of a kind ("train", "search"); settings in `free` may be others.
@@ -101,3 +111,6 @@ class RunFolder(Folder):
     @property
     def last_weights(self) -> Path:
         return self.path / "weights_last.safetensors"
+
+    def written(self) -> list[Path]:
+        return [*super().written(), self.best_weights, self.last_weights]

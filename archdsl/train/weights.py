@@ -19,7 +19,6 @@ from archdsl import atomic
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.program import Network
 from archdsl.spec.decompile import written_out
-from archdsl.train.checkpoints import room_for
 
 SPEC = "spec_sha256"
 """The key of the metadata that holds the hash of the network."""
@@ -90,8 +89,7 @@ def _write(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[st
         for name, tensor in tensors.items()
     }
     data = _in_order(save(kept, {"format": "pt", **metadata}))
-    with room_for(path):
-        atomic.write_bytes(path, data)
+    atomic.write_bytes(path, data)
 
 
 def _in_order(data: bytes) -> bytes:

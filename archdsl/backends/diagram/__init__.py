@@ -45,5 +45,10 @@ def render(what: Graph | Drawing | Dot, path: str | Path) -> None:
     files.render(_drawing(what) if isinstance(what, Graph) else what, path)
 
 
+def picture(dot: Dot, form: str) -> bytes:
+    """A picture as the bytes of a file: svg, png, pdf or dot; raises as `render` does."""
+    return files.picture(dot, form)
+
+
 def _drawing(graph: Graph, detail: Detail = "auto") -> Drawing:
     return network(graph, detail) if graph.is_fixed else space(graph, detail)

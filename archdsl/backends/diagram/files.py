@@ -12,6 +12,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from archdsl.atomic import write_bytes
 from archdsl.backends.diagram.dot import Dot, to_dot
 from archdsl.backends.diagram.model import Drawing
 from archdsl.backends.diagram.svg import to_svg
@@ -43,7 +44,7 @@ def render(drawing: Drawing | Dot, path: str | Path) -> None:
         raise SpecError(
             [Diagnostic("ARCH860", f"no picture is made as `{path.suffix}`", help=f"one of {known}")]
         )
-    path.write_bytes(picture(drawing, kind))
+    write_bytes(path, picture(drawing, kind))
 
 
 def picture(drawing: Drawing | Dot, kind: str) -> bytes:

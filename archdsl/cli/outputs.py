@@ -1,0 +1,148 @@
+"""What verbs write: not over what they read, nor over files of another kind, without `--overwrite`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from archdsl.diagnostics import Diagnostic, SpecError
+
+Kind = Literal[
+    "spec", "layers", "ast", "ir", "shapes", "modules", "python", "onnx", "weights", "table", "json", "html",
+    "dot", "svg", "png", "pdf",
+]  # fmt: skip
+
+_HEAD = 4096
+"""Bytes from which the kind of a file is recognised."""
+
+_KINDS: tuple[tuple[Kind, str, bytes], ...] = (
+    ("html", "an HTML page", rb"\s*(<!doctype html|<html)"),
+    ("svg", "an SVG picture", rb"\s*(<svg|<(\?xml|!doctype svg|!--).*?<svg)"),
+    ("png", "a PNG picture", rb"\x89PNG\r\n\x1a\n"),
+    ("pdf", "a PDF", rb"%PDF-"),
+    ("dot", "a DOT graph", rb"\s*(strict\s+)?(di)?graph\b[^{]*\{"),
+    ("onnx", "an ONNX model", rb"\x08[\x01-\x7f][\x12\x1a\x22\x2a\x32\x3a\x42\x72]"),
+    ("weights", "a safetensors file", rb".{4}\x00{4}\{"),
+    ("table", "a latency table", rb"\s*\{\s*\"archdsl_latency_table\""),
+    ("layers", "a layer table", rb"(network|space) [^\n{]*\([^\n]*\)\nsettings:|name\s+op\s+input\b"),
+    ("layers", "a layer table", rb"\{\s*\"format\": \"archdsl/explain\""),
+    ("json", "a JSON document of archdsl", rb"\s*\{\s*\"format\": \"archdsl/"),
+    ("python", "Python source written out by archdsl", rb"\s*\"\"\"[^\n]*, written out by archdsl\."),
+    ("ast", "a syntax tree", rb"File\("),
+    ("shapes", "a table of shapes", rb"node\s+shape\n-"),
+    ("modules", "a list of modules", rb"[^\s(]+\((\n  \(|\)\n)"),
+    ("spec", "a spec", rb"(\xef\xbb\xbf)?(\s|#[^\n]*\n)*arch +\d"),
+    ("ir", "the text of a graph", rb"(space|network) [^\n]*\{\n"),
+)  # fmt: skip
+"""What messages call files of each kind, and how these begin: the narrower before the wider."""
+
+_NAMES = {kind: name for kind, name, _ in _KINDS}
+_BEGINS = [(kind, re.compile(begin, re.DOTALL | re.IGNORECASE)) for kind, _, begin in _KINDS]
+
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Write over files that are read here, or of another kind, too."
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file that is going to be written."""
+
+    path: Path
+    kind: Kind
+
+
+def demand_free(outputs: Iterable[Output], inputs: Iterable[Path], overwrite: bool = False) -> None:
+    """Raises SpecError where writing would destroy something, before anything is written.
+
+    ARCH932 for two outputs of one name; unless `overwrite`, ARCH930 for an output that is one of `inputs`
+    and ARCH931 for one that is there already and of another kind.  Files are compared as the file system
+    knows them, whatever they are called: links are followed.
+    """
+    found = list(outputs)
+    twice = list(_twice(found))
+    if twice or overwrite:
+        _raise(twice)
+        return
+    read = {identity: path for path in inputs if (identity := _identity(path)) is not None}
+    _raise([problem for one in found if (problem := _problem(one, read)) is not None])
+
+
+def _raise(problems: Sequence[Diagnostic]) -> None:
+    if problems:
+        raise SpecError(tuple(problems))
+
+
+def _problem(output: Output, read: dict[tuple[int, int], Path]) -> Diagnostic | None:
+    identity = _identity(output.path)
+    if identity is None:
+        return None
+    if identity in read:
+        source = read[identity]
+        also = "" if os.path.abspath(source) == os.path.abspath(output.path) else f" as {source}"
+        headline = f"{output.path} is read by this command{also}, and would be overwritten"
+        return Diagnostic("ARCH930", headline, help="write somewhere else, or add --overwrite")
+    there = kind_of(output.path)
+    if there in (None, output.kind) or (output.kind == "spec" and _is_spec_by_name(output.path)):
+        return None
+    what = "something else" if there == "other" else _NAMES[there]
+    headline = f"{output.path} is {what} already, and {_NAMES[output.kind]} would be written over it"
+    return Diagnostic(
+        "ARCH931", headline, help="write somewhere else, move the file away, or add --overwrite"
+    )
+
+
+def kind_of(path: Path) -> Kind | Literal["other"] | None:
+    """What a file is by how it begins; None for an empty file and for what is no regular file."""
+    if not path.is_file():
+        return None  # nothing can be replaced there, which is said when it is tried
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD)
+    if not head:
+        return None
+    return next((kind for kind, begin in _BEGINS if begin.match(head)), "other")
+
+
+def _is_spec_by_name(path: Path) -> bool:
+    """Whether a file is a spec that does not begin as one should."""
+    return path.suffix == ".arch" and kind_of(path) == "other"
+
+
+def _twice(outputs: Sequence[Output]) -> Iterator[Diagnostic]:
+    first: dict[str, Output] = {}
+    for output in outputs:
+        name = _spelling(output.path)
+        if name in first:
+            headline = f"{first[name].path} and {output.path} would be one file"
+            yield Diagnostic("ARCH932", headline, help="give them different names, or write into two folders")
+        first.setdefault(name, output)
+
+
+def _spelling(path: Path) -> str:
+    """A name that two paths share where they lead, or would lead, to the same file."""
+    real = os.path.realpath(path)
+    folder = os.path.dirname(real)
+    while not os.path.exists(folder):
+        folder = os.path.dirname(folder)
+    return real.casefold() if _ignores_case(folder) else real
+
+
+def _ignores_case(folder: str) -> bool:
+    """Whether the file system takes `A` and `a` for one name, by the name of a folder that is there."""
+    other = folder.swapcase()
+    return other != folder and os.path.exists(other) and os.path.samefile(folder, other)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What hard links, symbolic links and other spellings of a file have in common; None where it is not."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
