@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import types
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,32 +23,55 @@ LARGEST_FACTOR = 256
 
 
 def export(network: Graph | CompiledNetwork, dynamic: bool = True, enlarge: bool = False) -> ExportedProgram:
-    """The evaluation form of a network's main output as an exported program.
+    """The evaluation form of a network as an exported program.
 
-    With `dynamic`, batch, height and width are open.  Height and width are not where the network is
-    well-typed at its declared size only (a `resize` to a fixed size that meets another map), and where
-    the declared image is so small that a map shrinks to one row, which torch's tracer takes for a
-    constant.  With `enlarge` such a network is traced with a larger image: both are open, but the
-    program's own guards refuse the small image then (an ONNX file has no guards).
+    The program returns the output, or a dict of all outputs by name where there are several.  With
+    `dynamic`, the axes of `open_axes` are open; otherwise the program takes one image of the declared size.
+    With `enlarge` a network whose map shrinks to one row is traced with a larger image: height and width
+    are open then, but the program's own guards refuse the small image (an ONNX file has no guards).
     """
     module = network if isinstance(network, CompiledNetwork) else build(network)
     graph = module.archdsl_graph
-    factor = _factor(graph) if dynamic else None
-    if factor != 1 and not enlarge:
-        factor = None
-    shapes = _scaled(graph, factor or 1).inputs.values()
-    axes = (0, 2, 3) if factor is not None else (0,) if dynamic else ()
-    inputs = tuple(example(module, shape, batch=2 if dynamic else 1) for shape in shapes)
+    axes = open_axes(graph, enlarge) if dynamic else ()
+    factor = (_factor(graph) if 2 in axes else None) or 1
+    inputs = tuple(
+        example(module, shape, batch=2 if dynamic else 1) for shape in _scaled(graph, factor).inputs.values()
+    )
     with evaluating(module), quiet():
         return torch.export.export(
-            module, inputs, dynamic_shapes=tuple(dict.fromkeys(axes, Dim.DYNAMIC) for _ in inputs)
+            _with_all_outputs(module),
+            inputs,
+            dynamic_shapes=tuple(dict.fromkeys(axes, Dim.DYNAMIC) for _ in inputs),
         )
 
 
+def open_axes(graph: Graph, enlarge: bool = False) -> tuple[int, ...]:
+    """The axes (of N × C × H × W) that can be open: batch, and height and width where the network allows it.
+
+    It does not where it is well-typed at its declared size only (a `resize` to a fixed size that meets
+    another map), nor, without `enlarge`, where the declared image is so small that a map shrinks to one
+    row, which torch's tracer takes for a constant.
+    """
+    factor = _factor(graph)
+    return (0,) if factor is None or (factor > 1 and not enlarge) else (0, 2, 3)
+
+
+def _with_all_outputs(module: CompiledNetwork) -> CompiledNetwork:
+    """The module, or a view of it whose `forward` is `forward_all` where there are several outputs."""
+    if len(module.archdsl_graph.outputs) == 1:
+        return module
+    view = copy.copy(module)
+    view.forward = types.MethodType(type(module).forward_all, view)
+    return view
+
+
 def example(module: torch.nn.Module, shape: FixedShape, batch: int = 1) -> torch.Tensor:
-    """Memory of the size of an input, on the module's device and of its type; its values are not set."""
+    """Zeros of the size of an input, on the module's device and of its type.
+
+    Not memory that is not set: a saved program holds its example, and two files should be equal.
+    """
     like = next(module.parameters(), torch.empty(0))
-    return torch.empty((batch, *shape), dtype=like.dtype, device=like.device)
+    return torch.zeros((batch, *shape), dtype=like.dtype, device=like.device)
 
 
 def _factor(graph: Graph) -> int | None:

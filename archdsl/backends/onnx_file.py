@@ -45,6 +45,8 @@ class OnnxFile:
     path: Path
     opset: int
     deviation: float | None
+    open_axes: tuple[str, ...]
+    """Of batch, height and width, those that are open."""
 
 
 def export(
@@ -52,29 +54,33 @@ def export(
     path: str | os.PathLike[str],
     *,
     opset: int = OPSET,
-    spec_hash: str | None = None,
+    dynamic: bool = True,
+    facts: Mapping[str, str] | None = None,
     verify: bool = True,
 ) -> OnnxFile:
-    """Writes the main output of a network in evaluation mode, whole or not at all.
+    """Writes a network in evaluation mode, with all its outputs by name; whole or not at all.
 
-    Batch, height and width are open, as in `exported.export`.  The file's metadata say the network's
-    name, settings, space and decisions, and the hash of the spec if it is given.  With `verify` the
-    results of onnxruntime are compared with PyTorch's at two small sizes; DeviationError where they
-    differ.  Raises SpecError where the network is not well-typed or too large.
+    With `dynamic`, batch, height and width are open, as far as the network allows it; otherwise the file
+    takes one image of the declared size.  The file's metadata say the network's name, settings, space and
+    decisions, and `facts`, each behind `archdsl.`.  With `verify` the results of onnxruntime are compared
+    with PyTorch's, at two small sizes where sizes are open; DeviationError where they differ.  Raises
+    SpecError where the network is not well-typed or too large.
     """
     import onnx
 
     module = network if isinstance(network, CompiledNetwork) else build(network)
     graph = module.archdsl_graph
-    model = _model(module, opset)
-    _describe(model, graph, spec_hash)
+    model = _model(module, opset, dynamic)
+    _describe(model, graph, facts or {})
     onnx.checker.check_model(model, full_check=True)
-    data = model.SerializeToString()
-    found = deviation(data, module, _small_sizes(graph)) if verify else None
+    data = model.SerializeToString(deterministic=True)
+    axes = tuple(AXES[axis] for axis in exported.open_axes(graph, enlarge=True)) if dynamic else ()
+    sizes = _small_sizes(graph) if dynamic else [list(graph.inputs.values())]
+    found = deviation(data, module, sizes) if verify else None
     if found is not None and not found <= TOLERANCE:
         raise DeviationError(f"{graph.name}: onnxruntime is off by {found:.1e} of the largest result")
     write_bytes(Path(path), data)
-    return OnnxFile(Path(path), opset, found)
+    return OnnxFile(Path(path), opset, found, axes)
 
 
 def deviation(
@@ -85,7 +91,8 @@ def deviation(
 ) -> float:
     """The greatest difference between onnxruntime's and PyTorch's results, as a share of the largest.
 
-    `sizes` are the shapes of the inputs (C, H, W) of each comparison; the batch is 1, then 2, and so on.
+    Each output is compared with its own largest result.  `sizes` are the shapes of the inputs (C, H, W) of
+    each comparison; the batch is 1, then 2, and so on.
     """
     import onnxruntime
 
@@ -98,10 +105,11 @@ def deviation(
         for batch, shapes in enumerate(sizes, start=1):
             inputs = [exported.example(module, shape, batch) for shape in shapes]
             inputs = [torch.randn(i.shape, generator=generator, dtype=i.dtype).to(i.device) for i in inputs]
-            expected = module(*inputs).cpu()
             feeds = {name: i.cpu().numpy() for name, i in zip(names, inputs, strict=True)}
-            found = torch.from_numpy(session.run(None, feeds)[0])
-            worst = max(worst, _relative(found, expected))
+            expected = module.forward_all(*inputs)
+            found = session.run(list(expected), feeds)
+            for mine, theirs in zip(found, expected.values(), strict=True):
+                worst = max(worst, _relative(torch.from_numpy(mine), theirs.cpu()))
     return worst
 
 
@@ -116,16 +124,16 @@ def _relative(found: torch.Tensor, expected: torch.Tensor) -> float:
     return difference / largest if difference < float("inf") and largest > 0 else float("inf")
 
 
-def _model(module: CompiledNetwork, opset: int) -> onnx.ModelProto:
+def _model(module: CompiledNetwork, opset: int, dynamic: bool) -> onnx.ModelProto:
     graph = module.archdsl_graph
-    program = exported.export(module, enlarge=True)
+    program = exported.export(module, dynamic, enlarge=True)
     with exported.quiet():
         made: Any = torch.onnx.export(
             program,
             dynamo=True,
             opset_version=opset,
             input_names=list(graph.inputs),
-            output_names=list(graph.outputs)[:1],
+            output_names=list(graph.outputs),
             external_data=False,
             verbose=False,
         )
@@ -133,7 +141,7 @@ def _model(module: CompiledNetwork, opset: int) -> onnx.ModelProto:
     return model
 
 
-def _describe(model: onnx.ModelProto, graph: Graph, spec_hash: str | None) -> None:
+def _describe(model: onnx.ModelProto, graph: Graph, facts: Mapping[str, str]) -> None:
     """Names the graph and its open axes, and says where it is from; drops the exporter's own notes."""
     import onnx
 
@@ -145,9 +153,9 @@ def _describe(model: onnx.ModelProto, graph: Graph, spec_hash: str | None) -> No
         for size in value.type.tensor_type.shape.dim:
             if size.dim_param:
                 size.dim_param = re.sub(r"\w+", lambda m: names.get(m[0], m[0]), size.dim_param)
-    facts = {"name": graph.name, "space": graph.origin, "spec_hash": spec_hash}
-    facts |= {"settings": _json(graph.settings), "decisions": _json(graph.chosen)}
-    said = {f"archdsl.{key}": value for key, value in facts.items() if value is not None}
+    known = {"name": graph.name, "space": graph.origin}
+    known |= {"settings": _json(graph.settings), "decisions": _json(graph.chosen)}
+    said = {f"archdsl.{key}": value for key, value in {**known, **facts}.items() if value is not None}
     onnx.helper.set_model_props(model, said)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -14,16 +14,19 @@ from archdsl.ir.graph import Graph
 from archdsl.ops.base import Layer
 from archdsl.passes.cost import costs, total
 
+WITHOUT_WEIGHTS = "Weights: none here; PyTorch draws random ones when the class is made."
 
-def emit(graph: Graph) -> str:
+
+def emit(graph: Graph, notes: Sequence[str] = ()) -> str:
     """The text of a Python module with one class, the network (a graph without decisions).
 
-    Its layers have the names of those of the compiled module, so that either loads the other's
-    state_dict, and it computes the same.  Raises SpecError where the network is not well-typed.
+    `notes` are lines for its docstring.  Its layers have the names of those of the compiled module, so
+    that either loads the other's state_dict, and it computes the same.  Raises SpecError where the network
+    is not well-typed.
     """
     code = lower(graph)
     parts = [
-        f'"""{_origin(graph)}\n"""\n',
+        f'"""{_origin(graph, notes)}\n"""\n',
         "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n",
     ]
     parts += [f"\n{text}\n" for text in _own_classes(layer for _, layer in code.layers)]
@@ -31,13 +34,14 @@ def emit(graph: Graph) -> str:
     return "\n".join(parts)
 
 
-def _origin(graph: Graph) -> str:
+def _origin(graph: Graph, notes: Sequence[str]) -> str:
     lines = [f"{graph.name}, written out by archdsl.", ""]
     if graph.origin:
         lines.append(f"Space: {graph.origin}")
     if graph.settings:
         lines.append("Settings: " + ", ".join(f"{k} = {_said(v)}" for k, v in graph.settings.items()))
     lines += [f"Decision: {path} = {outcome}" for path, outcome in graph.chosen.items()]
+    lines += notes
     return "\n".join(plain_text(line) for line in lines).rstrip()
 
 

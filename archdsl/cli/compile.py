@@ -10,6 +10,8 @@ import click
 
 from archdsl import atomic
 from archdsl.cli import opening, tables
+from archdsl.cli.exporting import export, fitted, form_of
+from archdsl.cli.networks import fixed
 from archdsl.cli.numbers import shape
 from archdsl.cli.outputs import Kind, Output, demand_free, overwrite_option
 from archdsl.cli.settings import SetCommand, name_option, set_option
@@ -23,6 +25,8 @@ Examples:
   archdsl compile specs/autortnet_a.arch --out out/               everything, run on an image
   archdsl compile specs/fasterseg_student.arch --emit python -o student.py
   archdsl compile specs/fasterseg_student.arch --emit onnx -o student.onnx --set image=3x512x1024
+  archdsl compile best.arch --weights runs/a/weights.safetensors --emit onnx -o best.onnx
+  archdsl compile best.arch --weights runs/a/weights.safetensors --emit torch -o best.pt2
   archdsl compile specs/gas_like.arch --emit torch -o weights.safetensors
 """
 
@@ -49,6 +53,17 @@ FORMS = ("ast", "ir", "shapes", "torch", "python", "onnx", "dot", "svg", "png", 
     "--image", "picture", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
     help="With --out: the image to run on (default: a street that is drawn).",
 )  # fmt: skip
+@click.option(
+    "--weights", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+    help="What `archdsl train` wrote (default: random weights).",
+)  # fmt: skip
+@click.option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of random weights."
+)
+@click.option(
+    "--fixed-size", is_flag=True,
+    help="ONNX and .pt2 for one image of the declared size (default: any batch, height and width).",
+)  # fmt: skip
 @set_option
 @overwrite_option
 @click.option("--json", "as_json", is_flag=True, help="Print the layer table as JSON.")
@@ -59,6 +74,9 @@ def compile_(
     output: Path | None,
     folder: Path | None,
     picture: Path | None,
+    weights: Path | None,
+    seed: int,
+    fixed_size: bool,
     settings: dict[str, Any],
     overwrite: bool,
     as_json: bool,
@@ -66,21 +84,33 @@ def compile_(
     """Compile a network to PyTorch, Python, ONNX, a diagram or .arch; or print its layers.
 
     `--emit arch` writes a network out in full, so that it needs no space; a space's file it formats.
-    `--emit torch` prints the module, or saves its (untrained) weights where FILE ends in .safetensors.
+    `--emit torch` prints the module; it saves weights where FILE ends in .safetensors, and the program of
+    torch.export where it ends in .pt2.  Without --weights, weights are random, and every file says so.
     """
     _refuse(emit, output, folder, picture, as_json)
+    form = form_of(emit, output)
+    if weights is not None and form is None and folder is None:
+        raise click.UsageError(
+            "--weights goes with --emit onnx, python or torch, each with -o FILE, or with --out DIR"
+        )
+    if fixed_size and form not in ("onnx", "pt2"):
+        raise click.UsageError("--fixed-size goes with --emit onnx -o FILE and --emit torch -o FILE.pt2")
     program = opening.load(spec)
-    read = [*opening.files(program), *([picture] if picture else [])]
-    demand_free(_outputs(emit, output, folder), read, overwrite)
+    read = [*opening.files(program), *(path for path in (picture, weights) if path is not None)]
+    demand_free(_outputs(emit, output, folder, weights is not None), read, overwrite)
     if emit == "ast":
         _put(_ast(program), output)
         return
-    target = opening.target(program, name, settings)
     if folder is not None:
         from archdsl.cli.everything import write_everything
 
-        write_everything(_fixed(target), folder, picture)
-    elif emit is None:
+        write_everything(fitted(program, name, settings, weights), folder, picture, weights, seed)
+        return
+    if form is not None and output is not None:
+        export(fitted(program, name, settings, weights), form, output, weights, seed, not fixed_size)
+        return
+    target = opening.target(program, name, settings)
+    if emit is None:
         _put(_summary(program, target, as_json), output)
     elif emit in _WRITERS and output is not None:
         _WRITERS[emit](target, output)
@@ -106,15 +136,17 @@ _KINDS: dict[str, Kind] = {"arch": "spec", "torch": "modules"}
 """Kinds of file by form, where they are called otherwise."""
 
 
-def _outputs(emit: str | None, output: Path | None, folder: Path | None) -> list[Output]:
+def _outputs(emit: str | None, output: Path | None, folder: Path | None, trained: bool) -> list[Output]:
     if folder is not None:
         from archdsl.cli.everything import outputs
 
-        return outputs(folder)
+        return outputs(folder, trained)
     if output is None:
         return []
-    if emit == "torch" and output.suffix == ".safetensors":
-        return [Output(output, "weights")]
+    if emit == "python" and trained:
+        return [Output(output, "python"), Output(output.with_suffix(".safetensors"), "weights")]
+    if emit == "torch" and form_of(emit, output) is not None:
+        return [Output(output, "weights" if form_of(emit, output) == "safetensors" else "program")]
     return [Output(output, "layers" if emit is None else _KINDS.get(emit, emit))]  # type: ignore[arg-type]
 
 
@@ -124,16 +156,6 @@ def _put(text: str, output: Path | None) -> None:
         return
     atomic.write_text(output, text if text.endswith("\n") else text + "\n")
     click.echo(f"wrote {output}", err=True)
-
-
-def _fixed(target: Space | Network) -> Network:
-    from archdsl.program import Network
-
-    if isinstance(target, Network):
-        return target
-    raise click.UsageError(
-        f"{target.name} is a space: take a network with --name, or draw one with `archdsl sample`"
-    )
 
 
 def _summary(program: Program, target: Space | Network, as_json: bool) -> str:
@@ -158,18 +180,18 @@ def _ir(_program: Program, target: Space | Network) -> str:
 def _shapes(_program: Program, target: Space | Network) -> str:
     from archdsl.passes.shapes import infer
 
-    rows = [[name, shape(sizes)] for name, sizes in infer(_fixed(target).graph).items()]
+    rows = [[name, shape(sizes)] for name, sizes in infer(fixed(target).graph).items()]
     return tables.table(("node", "shape"), rows)
 
 
 def _torch(_program: Program, target: Space | Network) -> str:
-    return repr(_fixed(target).module())
+    return repr(fixed(target).module())
 
 
 def _python(_program: Program, target: Space | Network) -> str:
-    from archdsl.backends.source import emit
+    from archdsl.backends.source import WITHOUT_WEIGHTS, emit
 
-    return emit(_fixed(target).graph)
+    return emit(fixed(target).graph, (WITHOUT_WEIGHTS,))
 
 
 def _dot(_program: Program, target: Space | Network) -> str:
@@ -205,22 +227,6 @@ def _write_png(target: Space | Network, output: Path) -> None:
     atomic.write_bytes(output, _picture(target, ".png"))
 
 
-def _write_torch(target: Space | Network, output: Path) -> None:
-    if output.suffix != ".safetensors":
-        atomic.write_text(output, repr(_fixed(target).module()) + "\n")
-        return
-    from safetensors.torch import save
-
-    network = _fixed(target)
-    atomic.write_bytes(output, save(network.module().state_dict(), metadata={"network": network.name}))
-
-
-def _write_onnx(target: Space | Network, output: Path) -> None:
-    from archdsl.backends.onnx_file import export
-
-    export(_fixed(target).graph, output)
-
-
 _TEXTS: dict[str, Callable[[Program, Space | Network], str]] = {
     "ir": _ir,
     "shapes": _shapes,
@@ -230,8 +236,4 @@ _TEXTS: dict[str, Callable[[Program, Space | Network], str]] = {
     "svg": _svg,
     "arch": _arch,
 }
-_WRITERS: dict[str, Callable[[Space | Network, Path], None]] = {
-    "torch": _write_torch,
-    "onnx": _write_onnx,
-    "png": _write_png,
-}
+_WRITERS: dict[str, Callable[[Space | Network, Path], None]] = {"png": _write_png}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import click
 
 from archdsl import atomic
 from archdsl.cli import tables
+from archdsl.cli.exporting import say_random
 from archdsl.cli.numbers import plural, shape
 from archdsl.cli.outputs import Kind, Output
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from archdsl.backends.torch_module import CompiledNetwork
     from archdsl.program import Network
+    from archdsl.train.exporting import Filled
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as all four papers' encoders use
 
@@ -30,14 +32,21 @@ _FILES: dict[str, Kind] = {
 }  # fmt: skip
 
 
-def outputs(folder: Path) -> list[Output]:
+def outputs(folder: Path, trained: bool) -> list[Output]:
     """What is going to be written into a folder."""
-    return [Output(folder / name, kind) for name, kind in _FILES.items()]
+    weights = [Output(folder / "network.safetensors", "weights")] if trained else []
+    return [*(Output(folder / name, kind) for name, kind in _FILES.items()), *weights]
 
 
-def write_everything(network: Network, folder: Path, picture: Path | None) -> None:
-    """Writes layers.txt, network.arch/.py/.onnx, diagram.svg, input.png and output.png into `folder`."""
+def write_everything(
+    network: Network, folder: Path, picture: Path | None, weights: Path | None, seed: int
+) -> None:
+    """Writes layers.txt, network.arch/.py/.onnx, diagram.svg, input.png and output.png into `folder`.
+
+    With a file of `weights`, also network.safetensors, which network.py takes.
+    """
     from archdsl.spec.decompile import written_out
+    from archdsl.train.exporting import filled
 
     graph = network.graph
     sizes = tuple(next(iter(graph.inputs.values())))
@@ -56,9 +65,12 @@ def write_everything(network: Network, folder: Path, picture: Path | None) -> No
     _save(folder / "input.png", image_HWC)
     origin = "drawn for this purpose" if picture is None else str(picture)
     _say(folder, "input.png", f"{origin}, at {shape(sizes[1:])}")
-    module = _run(network, folder, image_HWC)
-    _write_python(network, folder)
-    _write_onnx(module, folder)
+    net = filled(network, weights, seed)
+    if net.is_random:
+        say_random(seed)
+    _run(net, folder, image_HWC)
+    _write_python(net, folder)
+    _write_onnx(net, folder)
 
 
 def _say(folder: Path, name: str, what: str) -> None:
@@ -72,34 +84,35 @@ def _write_diagram(network: Network, folder: Path) -> None:
     _say(folder, "diagram.svg", "the graph of its layers")
 
 
-def _write_python(network: Network, folder: Path) -> None:
-    from archdsl.backends.source import emit
+def _write_python(net: Filled, folder: Path) -> None:
+    from archdsl.train.exporting import write
 
-    text = emit(network.graph)
-    atomic.write_text(folder / "network.py", text)
-    _say(folder, "network.py", f"plain Python that needs torch alone, {plural(text.count(chr(10)), 'line')}")
+    write(net, folder / "network.py", "python")
+    lines = (folder / "network.py").read_text(encoding="utf-8").count("\n")
+    _say(folder, "network.py", f"plain Python that needs torch alone, {plural(lines, 'line')}")
+    if not net.is_random:
+        _say(folder, "network.safetensors", "its weights")
 
 
-def _run(network: Network, folder: Path, image_HWC: NDArray[np.uint8]) -> CompiledNetwork:
-    """The module; writes the map of classes that it makes of the image."""
+def _run(net: Filled, folder: Path, image_HWC: NDArray[np.uint8]) -> None:
+    """Writes the map of classes that the network makes of the image."""
     import numpy as np
     import torch
     from PIL import Image
 
-    torch.manual_seed(0)
-    module = cast("CompiledNetwork", network.module())
+    module = net.module
     image_1CHW = torch.from_numpy(_normalized(image_HWC))
-    _, *others = network.graph.inputs.values()
+    _, *others = module.archdsl_graph.inputs.values()
     inputs = [image_1CHW, *(torch.zeros(1, *size) for size in others)]
     with torch.inference_mode():
-        _settle(module, inputs)
+        if net.is_random:
+            _settle(module, inputs)
         logits_KHW = module(*inputs).numpy()[0]
     height, width, _ = image_HWC.shape
-    classes = Image.fromarray(_painted(logits_KHW.argmax(0)))
+    classes = Image.fromarray(_painted(logits_KHW.argmax(0), _colours(net)))
     _save(folder / "output.png", np.asarray(classes.resize((width, height), Image.Resampling.NEAREST)))
-    sizes = shape(logits_KHW.shape)
-    _say(folder, "output.png", f"the largest of {sizes} logits; weights are random, not trained")
-    return module
+    how = "weights are random, not trained" if net.is_random else f"weights: {net.facts['weights']}"
+    _say(folder, "output.png", f"the largest of {shape(logits_KHW.shape)} logits; {how}")
 
 
 def _settle(module: CompiledNetwork, inputs: Sequence[torch.Tensor]) -> None:
@@ -119,14 +132,15 @@ def _settle(module: CompiledNetwork, inputs: Sequence[torch.Tensor]) -> None:
         norm.eval().momentum = momentum
 
 
-def _write_onnx(module: CompiledNetwork, folder: Path) -> None:
-    """Exports the module and compares onnxruntime with PyTorch at the network's own size."""
-    from archdsl.backends.onnx_file import deviation, export
+def _write_onnx(net: Filled, folder: Path) -> None:
+    """Exports the network and compares onnxruntime with PyTorch at the network's own size."""
+    from archdsl.backends.onnx_file import deviation
+    from archdsl.train.exporting import write
 
     path = folder / "network.onnx"
-    export(module, path, verify=False)
-    share = deviation(path, module, [list(module.archdsl_graph.inputs.values())])
-    _say(folder, "network.onnx", f"onnxruntime gives the same logits to {share:.1e} of the largest")
+    write(net, path, "onnx", verify=False)
+    share = deviation(path, net.module, [list(net.module.archdsl_graph.inputs.values())])
+    _say(folder, "network.onnx", f"onnxruntime gives the same results to {share:.1e} of the largest")
 
 
 def _image(picture: Path | None, height: int, width: int) -> NDArray[np.uint8]:
@@ -145,14 +159,18 @@ def _image(picture: Path | None, height: int, width: int) -> NDArray[np.uint8]:
         raise click.UsageError(f"{picture} is not an image that can be read") from None
 
 
-def _painted(classes_HW: NDArray[np.integer]) -> NDArray[np.uint8]:
-    """Class numbers in the colours of Cityscapes, which repeat after the 19th."""
+def _colours(net: Filled) -> Sequence[tuple[int, int, int]]:
+    """Those of the classes, where the weights have them; else those of Cityscapes, which repeat."""
+    from archdsl.data.cityscapes import COLOURS
+    from archdsl.train.weights import classes_of
+
+    return classes_of(net.facts)[1] or COLOURS
+
+
+def _painted(classes_HW: NDArray[np.integer], colours: Sequence[tuple[int, int, int]]) -> NDArray[np.uint8]:
     import numpy as np
 
-    from archdsl.data.cityscapes import COLOURS
-
-    colours = np.asarray(COLOURS, np.uint8)
-    return np.take(colours, classes_HW % len(colours), axis=0)
+    return np.take(np.asarray(colours, np.uint8), classes_HW % len(colours), axis=0)
 
 
 def _normalized(image_HWC: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -10,21 +10,27 @@ from archdsl.cli import opening
 from archdsl.diagnostics import Diagnostic, SpecError
 
 if TYPE_CHECKING:
-    from archdsl.program import Network
+    from archdsl.program import Network, Program
 
 
 def open_network(spec: str, name: str | None, settings: dict[str, Any], classes: int | None) -> Network:
     """The network that SPEC names.
 
-    Where it has a setting `classes` that was not given, that becomes the number of classes of the data.
     Raises SpecError (ARCH918) where the network does not give a map for each class.
     """
-    program = opening.load(spec)
-    network = _fixed(opening.target(program, name, settings))
+    network = with_classes(opening.load(spec), name, settings, classes)
+    _demand_classes(network, classes)
+    return network
+
+
+def with_classes(
+    program: Program, name: str | None, settings: dict[str, Any], classes: int | None
+) -> Network:
+    """A network of a file; its setting `classes`, where it has one that was not given, becomes `classes`."""
+    network = fixed(opening.target(program, name, settings))
     declared = network.graph.settings.get("classes")
     if classes is not None and declared not in (None, classes) and "classes" not in settings:
-        network = _fixed(opening.target(program, name, {**settings, "classes": classes}))
-    _demand_classes(network, classes)
+        return fixed(opening.target(program, name, {**settings, "classes": classes}))
     return network
 
 
@@ -46,7 +52,8 @@ def _demand_classes(network: Network, classes: int | None) -> None:
         raise SpecError([Diagnostic("ARCH918", headline, help=f"give its last layer {classes} channels")])
 
 
-def _fixed(target: Any) -> Network:
+def fixed(target: Any) -> Network:
+    """The target, if it is a network."""
     from archdsl.program import Network
 
     if isinstance(target, Network):

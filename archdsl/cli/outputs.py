@@ -14,7 +14,7 @@ import click
 from archdsl.diagnostics import Diagnostic, SpecError
 
 Kind = Literal[
-    "spec", "layers", "ast", "ir", "shapes", "modules", "python", "onnx", "weights", "table", "json", "html",
+    "spec", "layers", "ast", "ir", "shapes", "modules", "python", "onnx", "program", "weights", "table", "json", "html",
     "dot", "svg", "png", "pdf",
 ]  # fmt: skip
 
@@ -28,6 +28,7 @@ _KINDS: tuple[tuple[Kind, str, bytes], ...] = (
     ("pdf", "a PDF", rb"%PDF-"),
     ("dot", "a DOT graph", rb"\s*(strict\s+)?(di)?graph\b[^{]*\{"),
     ("onnx", "an ONNX model", rb"\x08[\x01-\x7f][\x12\x1a\x22\x2a\x32\x3a\x42\x72]"),
+    ("program", "a program of torch.export", rb"PK\x03\x04.{26}[^/]{1,99}/(data/|models/|archive_format)"),
     ("weights", "a safetensors file", rb".{4}\x00{4}\{"),
     ("table", "a latency table", rb"\s*\{\s*\"archdsl_latency_table\""),
     ("layers", "a layer table", rb"(network|space) [^\n{]*\([^\n]*\)\nsettings:|name\s+op\s+input\b"),

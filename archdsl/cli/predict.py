@@ -60,12 +60,12 @@ def predict(
     pixels are the numbers of the classes.
     """
     from archdsl.train.processes import processes
-    from archdsl.train.weights import load_weights, network_hash, read_metadata
+    from archdsl.train.weights import classes_of, load_weights, network_hash, read_metadata
 
     _demand_names(images)
     read = [*images, weights, *opening.files(opening.load(spec))]
     demand_free([Output(path, "png") for image in images for path in _pictures(image, out)], read, overwrite)
-    classes, colours = _classes(read_metadata(weights))
+    classes, colours = classes_of(read_metadata(weights))
     network = open_network(spec, name, settings, len(classes) or None)
     here = processes(device)
     module = network.module()
@@ -140,18 +140,6 @@ def _write(
 def _pictures(image: Path, out: Path) -> tuple[Path, Path]:
     """Where the overlay of an image goes, and the numbers of its classes."""
     return out / f"{image.stem}.png", out / f"{image.stem}_classes.png"
-
-
-def _classes(metadata: dict[str, str]) -> tuple[list[str], list[Colour]]:
-    """Names and colours of classes as the weights have them; empty where they have none."""
-    from pydantic import TypeAdapter, ValidationError
-
-    try:
-        names = TypeAdapter(list[str]).validate_json(metadata.get("classes", "[]"))
-        colours = TypeAdapter(list[tuple[int, int, int]]).validate_json(metadata.get("colours", "[]"))
-    except ValidationError:  # weights of somebody else, who writes them otherwise
-        return [], []
-    return names, colours
 
 
 def _named(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from torch import nn
@@ -17,7 +18,7 @@ def keep(folder: SearchFolder, found: Found, module: nn.Module, splits: Splits) 
     """Writes the found network as text, and its weights."""
     write_text(folder.found, found.network.to_arch())
     told = {SPEC: network_hash(found.network), "name": found.network.name, "data": splits.train.name}
-    save_weights(folder.weights, module, {**told, "classes": ",".join(splits.train.classes)})
+    save_weights(folder.weights, module, {**told, "classes": json.dumps(splits.train.classes)})
 
 
 def write_text(path: Path, text: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import nn
@@ -73,6 +74,16 @@ def read_metadata(path: Path) -> dict[str, str]:
     """What a file of weights says of itself.  Raises SpecError (ARCH914)."""
     with _opened(path) as file:
         return dict(file.metadata() or {})
+
+
+def classes_of(metadata: Mapping[str, str]) -> tuple[list[str], list[tuple[int, int, int]]]:
+    """Names and colours of classes as weights have them; empty where they have none."""
+    try:
+        names = TypeAdapter(list[str]).validate_json(metadata.get("classes", "[]"))
+        colours = TypeAdapter(list[tuple[int, int, int]]).validate_json(metadata.get("colours", "[]"))
+    except ValidationError:  # weights of somebody else, who writes them otherwise
+        return [], []
+    return names, colours
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:

@@ -71,4 +71,15 @@ def test_what_is_exported_is_the_evaluation_form_and_the_module_stays_in_its_mod
     program = exported.export(module, dynamic=False)
     assert module.training
     image = torch.randn(1, 3, 64, 96)
-    torch.testing.assert_close(program.module()(image), module.eval()(image))
+    torch.testing.assert_close(program.module()(image)["logits"], module.eval()(image))
+
+
+def test_several_outputs_are_a_dict_by_name():
+    net = Network((3, 32, 32), "Heads")
+    a = net.conv("image", c=4, s=2, name="a")
+    module = build(net.graph(logits=net.conv(a, c=5, name="b"), aux=a)).eval()
+    image = torch.randn(2, 3, 64, 32)
+    found, expected = exported.export(module).module()(image), module.forward_all(image)
+    assert list(found) == ["logits", "aux"]
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor)

@@ -37,7 +37,7 @@ def fusion(tmp_path_factory):
     module = build(graph)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        made = onnx_file.export(module, path, spec_hash="abc123")
+        made = onnx_file.export(module, path, facts={"spec_sha256": "abc123"})
     return path, module, made, warned
 
 
@@ -53,7 +53,10 @@ def test_the_file_is_valid_and_of_the_documented_opset(fusion):
 def test_batch_height_and_width_are_open_and_named(fusion):
     model = onnx.load(fusion[0])
     assert [(i.name, sizes(i)) for i in model.graph.input] == [("image", ["batch", 3, "height", "width"])]
-    assert [(o.name, sizes(o)) for o in model.graph.output] == [("logits", ["batch", 5, "height", "width"])]
+    assert [(o.name, sizes(o)) for o in model.graph.output] == [
+        ("logits", ["batch", 5, "height", "width"]),
+        ("auxiliary", ["batch", 5, "height", "width"]),
+    ]
 
 
 @pytest.mark.parametrize("shape", [(1, 3, 64, 96), (1, 3, 64, 64), (3, 3, 37, 131)])
@@ -71,7 +74,7 @@ def test_the_metadata_say_what_the_network_is(fusion):
     said = {p.key: p.value for p in onnx.load(fusion[0]).metadata_props}
     assert said.pop("archdsl.settings") == json.dumps({"classes": 5, "image": [3, 64, 96]})
     assert json.loads(said.pop("archdsl.decisions")) == {"depth": "3"}
-    assert said == {"archdsl.name": "Fusion", "archdsl.space": "Space", "archdsl.spec_hash": "abc123"}
+    assert said == {"archdsl.name": "Fusion", "archdsl.space": "Space", "archdsl.spec_sha256": "abc123"}
 
 
 def test_nothing_of_this_machine_is_left_in_the_file(fusion):
@@ -134,3 +137,49 @@ def test_a_file_that_deviates_is_not_written(tmp_path, monkeypatch):
         onnx_file.export(graphs.tied(), path)
     assert path.read_bytes() == b"what was there"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def several_outputs() -> graphs.Graph:
+    """Two heads of different sizes, one result under two names, and an input that is handed on."""
+    net = Network((3, 64, 96), "Several")
+    a = net.conv("image", c=4, s=2, name="a")
+    b = net.conv(a, c=5, s=2, name="b")
+    return net.graph(logits=net.resize(b, "image", name="up"), aux=b, low=b, same="image")
+
+
+def test_every_output_has_its_name_and_is_compared(tmp_path):
+    module = build(several_outputs()).eval()
+    made = onnx_file.export(module, tmp_path / "network.onnx")
+    assert made.deviation <= onnx_file.TOLERANCE
+    assert made.open_axes == ("batch", "height", "width")
+    assert [o.name for o in onnx.load(made.path).graph.output] == ["logits", "aux", "low", "same"]
+    session = onnxruntime.InferenceSession(str(made.path), providers=["CPUExecutionProvider"])
+    image = torch.randn(3, 3, 32, 160)
+    with torch.no_grad():
+        expected = module.forward_all(image)
+    for name, tensor in expected.items():
+        (found,) = session.run([name], {"image": image.numpy()})
+        assert (torch.from_numpy(found) - tensor).abs().max() <= 1e-4 * tensor.abs().max()
+
+
+def test_sizes_can_be_fixed(tmp_path):
+    made = onnx_file.export(several_outputs(), tmp_path / "network.onnx", dynamic=False)
+    model = onnx.load(made.path)
+    assert made.open_axes == ()
+    assert [sizes(i) for i in model.graph.input] == [[1, 3, 64, 96]]
+    assert [sizes(o) for o in model.graph.output] == [
+        [1, 5, 64, 96],
+        [1, 5, 16, 24],
+        [1, 5, 16, 24],
+        [1, 3, 64, 96],
+    ]
+
+
+def test_what_cannot_be_open_is_not_said_to_be(tmp_path):
+    assert onnx_file.export(fixed_size(), tmp_path / "network.onnx").open_axes == ("batch",)
+
+
+def test_the_file_depends_on_the_weights_alone(tmp_path):
+    module = build(several_outputs())
+    files = [onnx_file.export(module, tmp_path / f"{n}.onnx").path.read_bytes() for n in range(2)]
+    assert files[0] == files[1]

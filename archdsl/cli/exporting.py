@@ -1,0 +1,51 @@
+"""`archdsl compile` to forms that hold weights, or are run with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archdsl.cli.networks import with_classes
+
+if TYPE_CHECKING:
+    from archdsl.program import Network, Program
+
+
+def form_of(emit: str | None, output: Path | None) -> str | None:
+    """The form of `archdsl.train.exporting` that --emit and -o name; None for one without weights."""
+    if output is None:
+        return None
+    if emit == "torch":
+        suffix = output.suffix.lower()
+        return suffix[1:] if suffix in (".safetensors", ".pt2") else None
+    return emit if emit in ("onnx", "python") else None
+
+
+def fitted(program: Program, name: str | None, settings: dict[str, Any], weights: Path | None) -> Network:
+    """The network of a file, with as many classes as its weights have names of."""
+    classes = None
+    if weights is not None:
+        from archdsl.train.weights import classes_of, read_metadata
+
+        classes = len(classes_of(read_metadata(weights))[0]) or None
+    return with_classes(program, name, settings, classes)
+
+
+def export(network: Network, form: str, output: Path, weights: Path | None, seed: int, dynamic: bool) -> None:
+    """Writes a network in a form, and says on standard error what is in the files."""
+    from archdsl.train.exporting import filled, write
+
+    if weights is None and form != "python":  # source holds no weights, and says so
+        say_random(seed)
+    written = write(filled(network, weights, seed), output, form, dynamic=dynamic)
+    click.echo(f"wrote {' and '.join(map(str, written.files))}", err=True)
+    for note in written.notes:
+        click.echo(f"  {note}", err=True)
+
+
+def say_random(seed: int) -> None:
+    click.echo(
+        f"the weights are random (seed {seed}), not trained; --weights FILE takes trained ones", err=True
+    )

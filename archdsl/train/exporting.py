@@ -1,0 +1,165 @@
+"""Networks as files that other programs run: ONNX, torch.export, Python source, weights.
+
+Every file says where its weights are from: a file of weights, or a seed where they are random.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from archdsl import atomic
+from archdsl.backends import exported, onnx_file
+from archdsl.backends.source import WITHOUT_WEIGHTS, emit
+from archdsl.backends.torch_module import CompiledNetwork
+from archdsl.data.augmentation import MEAN, STD
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.program import Network
+from archdsl.train.faults import bad_parameter
+from archdsl.train.weights import SPEC, load_weights, network_hash, save_weights
+
+WEIGHTS = "weights"
+"""The fact that says where the weights are from."""
+
+_KEPT = ("classes", "colours", "data", "data_sha256", "licence", "miou", "step")
+"""What is taken over from the metadata of a file of weights."""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A network with weights.  `facts` say which network it is and where its weights are from."""
+
+    module: CompiledNetwork
+    facts: Mapping[str, str]
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the weights are random, and not of a file."""
+        return self.facts[WEIGHTS].startswith("random")
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written: the files, and what a person should know of them."""
+
+    files: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+
+def filled(network: Network, weights: Path | None = None, seed: int = 0) -> Filled:
+    """The module of a network, in eval mode, with the weights of a file, or random ones of a seed.
+
+    Raises SpecError: ARCH914 for what is no file of weights, ARCH913 for weights of another network.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = network.module()
+    assert isinstance(module, CompiledNetwork)
+    facts = {SPEC: network_hash(network), "name": network.name}
+    if weights is None:
+        return Filled(module, {**facts, WEIGHTS: f"random, seed {seed}, not trained"})
+    metadata = load_weights(weights, module, facts[SPEC])
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    kept = {key: metadata[key] for key in _KEPT if metadata.get(key)}
+    return Filled(module, {**facts, WEIGHTS: f"{weights.name}, sha256 {digest}", **kept})
+
+
+def own(module: CompiledNetwork, classes: tuple[str, ...] = ()) -> Filled:
+    """A compiled module with the weights that it has.  Raises SpecError (ARCH915) where one is not finite."""
+    bad = bad_parameter(module)
+    if bad is not None:
+        raise SpecError([Diagnostic("ARCH915", f"not a finite number in {bad}")])
+    network = Network(module.archdsl_graph)
+    facts = {SPEC: network_hash(network), "name": network.name, WEIGHTS: "of a module in memory"}
+    return Filled(module, {**facts, "classes": json.dumps(classes)} if classes else facts)
+
+
+def write(network: Filled, path: Path, form: str, *, dynamic: bool = True, verify: bool = True) -> Written:
+    """Writes a network in one of FORMS.
+
+    With `dynamic`, ONNX and torch.export take any batch, height and width that the network can take;
+    otherwise one image of the declared size.  With `verify`, onnxruntime's results are compared with
+    PyTorch's before an ONNX file is written.  Raises SpecError (ARCH917) where the disk is full.
+    """
+    return FORMS[form](network, path, dynamic, verify)
+
+
+def _onnx(network: Filled, path: Path, dynamic: bool, verify: bool) -> Written:
+    facts = {**network.facts, **_preprocessing(network)}
+    made = onnx_file.export(network.module, path, facts=facts, dynamic=dynamic, verify=verify)
+    notes = [_outputs(network), _sizes(network, dynamic, made.open_axes)]
+    if made.deviation is not None:
+        notes.append(f"onnxruntime computes the same to {made.deviation:.1e} of the largest result")
+    return Written((path,), tuple(notes))
+
+
+def _program(network: Filled, path: Path, dynamic: bool, _verify: bool) -> Written:
+    program = exported.export(network.module, dynamic)
+    axes = exported.open_axes(network.module.archdsl_graph) if dynamic else ()
+    data = io.BytesIO()
+    facts = {**network.facts, **_preprocessing(network)}
+    torch.export.save(program, data, extra_files={"archdsl.json": json.dumps(facts, indent=2)})
+    atomic.write_bytes(path, data.getvalue())
+    names = [onnx_file.AXES[axis] for axis in axes]
+    return Written((path,), (_outputs(network), _sizes(network, dynamic, names)))
+
+
+def _weights(network: Filled, path: Path, _dynamic: bool, _verify: bool) -> Written:
+    save_weights(path, network.module, network.facts)
+    return Written((path,), ())
+
+
+def _python(network: Filled, path: Path, _dynamic: bool, _verify: bool) -> Written:
+    """The source, and its weights beside it where they are not random."""
+    graph = network.module.archdsl_graph
+    if network.is_random:
+        notes: tuple[str, ...] = (WITHOUT_WEIGHTS,)
+        files = [path]
+    else:
+        beside = path.with_suffix(".safetensors")
+        save_weights(beside, network.module, network.facts)
+        notes = (
+            f"Weights: {beside.name} ({network.facts[WEIGHTS]})",
+            "  from safetensors.torch import load_file",
+            f"  model.load_state_dict(load_file('{beside.name}')); model.eval()",
+        )
+        files = [path, beside]
+    atomic.write_text(path, emit(graph, notes))
+    return Written(tuple(files), ())
+
+
+FORMS: Mapping[str, Callable[[Filled, Path, bool, bool], Written]] = {
+    "onnx": _onnx,
+    "pt2": _program,
+    "safetensors": _weights,
+    "python": _python,
+}
+
+
+def _preprocessing(network: Filled) -> dict[str, str]:
+    """How images were normalised for the training; others that run the file have to do the same."""
+    channels = next(iter(network.module.archdsl_graph.inputs.values()))[0]
+    if network.is_random or channels != len(MEAN):
+        return {}
+    return {"normalisation": json.dumps({"channels": "RGB", "scale": "0 to 1", "mean": MEAN, "std": STD})}
+
+
+def _outputs(network: Filled) -> str:
+    names = list(network.module.archdsl_graph.outputs)
+    return f"output{'s' if len(names) > 1 else ''} {', '.join(names)}"
+
+
+def _sizes(network: Filled, dynamic: bool, open_axes: Sequence[str]) -> str:
+    """Which axes are open, and why others are not, where they were asked for."""
+    sizes = " and ".join("×".join(map(str, s)) for s in network.module.archdsl_graph.inputs.values())
+    if not dynamic:
+        return f"batch 1, size {sizes}"
+    if len(open_axes) == len(onnx_file.AXES):
+        return "any batch, height and width"
+    return f"any batch, but only the size {sizes}: the network is not well-typed, or not traced, at others"
