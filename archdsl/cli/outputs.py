@@ -14,8 +14,8 @@ import click
 from archdsl.diagnostics import Diagnostic, SpecError
 
 Kind = Literal[
-    "spec", "layers", "ast", "ir", "shapes", "modules", "python", "onnx", "program", "weights", "table", "json", "html",
-    "dot", "svg", "png", "pdf",
+    "spec", "layers", "ast", "ir", "shapes", "modules", "python", "onnx", "program", "weights", "table",
+    "json", "html", "dot", "svg", "png", "pdf",
 ]  # fmt: skip
 
 _HEAD = 4096
