@@ -142,6 +142,13 @@ CODES: dict[str, str] = {
     "ARCH930": "an output that would overwrite an input",
     "ARCH931": "an output in the place of a file of another kind",
     "ARCH932": "two outputs of one name",
+    "ARCH940": "a mask in a format that changes labels",
+    "ARCH941": "an image without a fourth channel",
+    "ARCH942": "images of other channels than a network takes",
+    "ARCH943": "nothing labelled to learn or to score",
+    "ARCH944": "class weights that cannot be used",
+    "ARCH945": "classes without a pixel",
+    "ARCH946": "weights of other classes than the data",
 }
 # fmt: on
 

@@ -66,6 +66,13 @@ NOT_FROM_ONE_TEXT: dict[str, str] = {
     "ARCH930": "about the files of a command",
     "ARCH931": "about the files of a command",
     "ARCH932": "about the files of a command",
+    "ARCH940": "about the files of a dataset",
+    "ARCH941": "about the files of a dataset",
+    "ARCH942": "about a network and a dataset",
+    "ARCH943": "about the files of a dataset",
+    "ARCH944": "about the words of a command",
+    "ARCH945": "about the files of a dataset",
+    "ARCH946": "about a file of weights and a dataset",
 }
 """Codes that the text of one spec cannot produce, and why; their pages show commands or files instead."""
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from archdsl.cli.numbers import plural
 from archdsl.cli.settings import parse_value
 from archdsl.diagnostics import SpecError
 
 if TYPE_CHECKING:
+    from archdsl.data.checking import Inspection, Shares
     from archdsl.data.dataset import Dataset, Splits
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -53,28 +56,91 @@ def parse_data(text: str) -> DataWord:
         settings["path"] = parts.pop(0)
     for part in parts:
         key, _, value = part.partition("=")
-        settings[key] = tuple(value.split("+")) if key == "classes" else parse_value(value)
+        settings[key] = _READ.get(key, parse_value)(value)
     return DataWord(text, kind, settings)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split("+"))
+
+
+def _labels(text: str) -> Any:
+    """`7+8/9+26`: what stands for each class, several labels with `/`; or `1..19`.  Words stay words."""
+    if match := re.fullmatch(r"(\d{1,3})\.\.(\d{1,3})", text):
+        return tuple(range(int(match[1]), min(int(match[2]), 256) + 1))
+    entries = (tuple(map(parse_value, entry.split("/"))) for entry in text.split("+"))
+    return tuple(entry[0] if len(entry) == 1 else entry for entry in entries)
+
+
+_READ: dict[str, Callable[[str], Any]] = {
+    "path": str, "train": str, "classes": _words, "colours": _words, "labels": _labels, "ignore": _labels,
+}  # fmt: skip
+"""Settings that are read otherwise than by `parse_value`."""
 
 
 def open_splits(word: DataWord) -> Splits:
     """The training and the validation part.  Raises SpecError."""
     from archdsl.data.opening import open_data
 
-    return open_data(word.kind, word.settings, None)
+    with _explained(word):
+        return open_data(word.kind, word.settings, None)
 
 
 def open_part(word: DataWord, part: str) -> Dataset:
     """One part alone: train, val, or another that the data has.  Raises SpecError."""
     from archdsl.data.opening import open_part as opened
 
-    return opened(word.kind, word.settings, part)
+    with _explained(word):
+        return opened(word.kind, word.settings, part)
 
 
-def demand_sound(*datasets: Dataset) -> None:
-    """Raises SpecError with everything that is wrong with the files of datasets."""
-    from archdsl.data.checking import check_data
+@contextmanager
+def _explained(word: DataWord) -> Iterator[None]:
+    """Adds to findings about settings that a path may have been taken for one."""
+    try:
+        yield
+    except SpecError as error:
+        if "path" in word.settings or "=" not in word.text or error.diagnostics[0].code != "ARCH906":
+            raise
+        rest = word.text.partition(":")[2]
+        first = error.diagnostics[0]
+        help = f"if `{rest}` is a folder, write {word.kind}:./{rest}"
+        told = replace(first, help=f"{first.help}; {help}" if first.help else help)
+        raise SpecError([told, *error.diagnostics[1:]]) from None
 
-    found = [problem for dataset in datasets for problem in check_data(dataset)]
-    if found:
-        raise SpecError(found)
+
+def demand_sound(train: Dataset, val: Dataset) -> Shares:
+    """Shares of classes in the images to train on, after a look at every file of both parts.
+
+    Raises SpecError with everything that is wrong; what is worth knowing is printed.
+    """
+    return _inspected({"to train on": train, "to validate on": val})["to train on"].shares
+
+
+def demand_scorable(dataset: Dataset) -> None:
+    """Looks at every file of a part that is scored; raises and prints as `demand_sound`."""
+    _inspected({"to score": dataset})
+
+
+def _inspected(datasets: Mapping[str, Dataset]) -> dict[str, Inspection]:
+    from archdsl.cli.findings import print_findings
+    from archdsl.data.checking import inspect
+    from archdsl.data.faults import grouped
+    from archdsl.data.labelling import about_labels
+
+    found = {use: inspect(dataset) for use, dataset in datasets.items()}
+    about = [
+        problem
+        for use, dataset in datasets.items()
+        for problem in (*found[use].problems, *about_labels(dataset, found[use], use, use == "to train on"))
+    ]
+    errors = [problem for problem in about if problem.severity == "error"]
+    if errors:
+        raise SpecError(grouped(errors))
+    print_findings(about, err=True)
+    for use, dataset in datasets.items():
+        for told in getattr(dataset, "left_out", ()):
+            click.echo(f"not read among the images {use}: {told}", err=True)
+        if turned := found[use].turned:
+            click.echo(f"{plural(turned, 'image')} {use} turned as EXIF says", err=True)
+    return found

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archdsl.cli import tables
-from archdsl.cli.data import DataWord, data_option, demand_sound, open_part
+from archdsl.cli.data import DataWord, data_option, demand_scorable, open_part
 from archdsl.cli.networks import open_network
 from archdsl.cli.settings import SetCommand, name_option, set_option
 from archdsl.cli.train import SIZE
+from archdsl.diagnostics import Diagnostic, SpecError
 
 if TYPE_CHECKING:
     from archdsl.data.dataset import Dataset
@@ -51,27 +52,46 @@ def eval_(
     """
     from archdsl.train.evaluation import score
     from archdsl.train.processes import processes
-    from archdsl.train.weights import load_weights, network_hash
+    from archdsl.train.weights import classes_of, load_weights, network_hash
 
     dataset = open_part(data, split)
-    demand_sound(dataset)
-    network = open_network(spec, name, settings, len(dataset.classes))
+    demand_scorable(dataset)
+    network = open_network(spec, name, settings, len(dataset.classes), dataset.channels)
     here = processes(device)
     module = network.module()
-    load_weights(weights, module, network_hash(network))
+    metadata = load_weights(weights, module, network_hash(network))
+    _demand_same_classes(tuple(classes_of(metadata)[0]), dataset.classes)
     module.to(here.device)
     if here.is_first:
-        _say_padding(module, size or dataset[0].mask.shape)
+        _say_padding(module, size or dataset[0].mask.shape, dataset.channels)
     confusion = score(module, dataset, here, size)
     if here.is_first:
         click.echo((_json if as_json else _text)(confusion, dataset, split), nl=False)
     here.stop()
 
 
-def _say_padding(module: Any, size: tuple[int, int]) -> None:
+def _demand_same_classes(trained: tuple[str, ...], scored: tuple[str, ...]) -> None:
+    """Raises SpecError (ARCH946) where weights say that they were trained on classes of other names."""
+    if not trained or trained == scored:
+        return
+    headline = f"the weights tell {_some(trained)} apart, and the data has {_some(scored)}"
+    if sorted(trained) == sorted(scored):
+        words = "+".join(trained)
+        own = "and `labels` if the masks are numbered otherwise"
+        help = f"the same names in another order: set `classes={words}` in --data, {own}"
+    else:
+        help = "give the classes of a folder the names that the weights have: `classes=…` in --data"
+    raise SpecError([Diagnostic("ARCH946", headline, help=help)])
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+def _say_padding(module: Any, size: tuple[int, int], channels: int) -> None:
     from archdsl.train.evaluation import demand_fitting
 
-    fit = demand_fitting(module, size)
+    fit = demand_fitting(module, size, channels)
     if fit != size:
         told = f"images of {size[0]}×{size[1]} are padded to {fit[0]}×{fit[1]}, which the network can take"
         click.echo(told, err=True)

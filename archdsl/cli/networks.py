@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archdsl.cli import opening
+from archdsl.cli.numbers import plural
 from archdsl.diagnostics import Diagnostic, SpecError
 
 if TYPE_CHECKING:
     from archdsl.program import Network, Program
 
 
-def open_network(spec: str, name: str | None, settings: dict[str, Any], classes: int | None) -> Network:
+def open_network(
+    spec: str, name: str | None, settings: dict[str, Any], classes: int | None, channels: int | None = None
+) -> Network:
     """The network that SPEC names.
 
-    Raises SpecError (ARCH918) where the network does not give a map for each class.
+    Raises SpecError: ARCH918 where the network does not give a map for each class, ARCH942 where it takes
+    images of other `channels` than the data has (None: 1, 3 or 4).
     """
     network = with_classes(opening.load(spec), name, settings, classes)
+    _demand_channels(network, channels)
     _demand_classes(network, classes)
     return network
 
@@ -34,18 +39,37 @@ def with_classes(
     return network
 
 
+def image_channels(network: Network) -> int:
+    """How many channels the image has that the network declares."""
+    return next(iter(network.graph.inputs.values()))[0]
+
+
 def image_size(network: Network) -> tuple[int, int]:
     """Height and width of the image that the network declares."""
     _, height, width = next(iter(network.graph.inputs.values()))
     return height, width
 
 
+def _demand_channels(network: Network, channels: int | None) -> None:
+    inputs = list(network.graph.inputs.values())
+    if len(inputs) != 1 or inputs[0][0] not in (1, 3, 4):
+        headline = f"{network.name} does not take one image of 1, 3 or 4 channels"
+        raise SpecError([Diagnostic("ARCH918", headline)])
+    demand_equal_channels(network.name, inputs[0][0], channels)
+
+
+def demand_equal_channels(name: str, declared: int, channels: int | None) -> None:
+    """Raises SpecError (ARCH942) where images have other channels than a network or space declares."""
+    if channels is None or channels == declared:
+        return
+    headline = f"{name} takes images of {plural(declared, 'channel')}, and the data has {channels}"
+    help = f"read it so with `channels = {declared}` (--data …,channels={declared}), or change its input"
+    raise SpecError([Diagnostic("ARCH942", headline, help=help)])
+
+
 def _demand_classes(network: Network, classes: int | None) -> None:
     from archdsl.passes.shapes import infer
 
-    inputs = list(network.graph.inputs.values())
-    if len(inputs) != 1 or inputs[0][0] != 3:
-        raise SpecError([Diagnostic("ARCH918", f"{network.name} does not take one image of 3 channels")])
     maps = infer(network.graph)[next(iter(network.graph.outputs.values()))][0]
     if classes is not None and maps != classes:
         headline = f"{network.name} tells {maps} classes apart, and the data has {classes}"

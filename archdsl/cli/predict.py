@@ -11,7 +11,7 @@ import click
 
 from archdsl import atomic
 from archdsl.cli import opening
-from archdsl.cli.networks import open_network
+from archdsl.cli.networks import image_channels, open_network
 from archdsl.cli.outputs import Output, demand_free, overwrite_option
 from archdsl.cli.pictures import png
 from archdsl.cli.settings import SetCommand, name_option, set_option
@@ -72,8 +72,9 @@ def predict(
     load_weights(weights, module, network_hash(network))
     module.to(here.device)
     told: set[tuple[int, int]] = set()
+    pictures = _Pictures(images, image_channels(network))
     for n, path in enumerate(images):
-        pixels, found = _seen(module, _Pictures(images), n, size, here.device, told)
+        pixels, found = _seen(module, pictures, n, size, here.device, told)
         _write(pixels, found, _pictures(path, out), *_named(classes, colours, network))
     click.echo(f"wrote {2 * len(images)} pictures to {out}")
 
@@ -83,6 +84,7 @@ class _Pictures:
     """Images without labels, as a dataset."""
 
     paths: Sequence[Path]
+    channels: int
     name: str = "pictures"
     classes: tuple[str, ...] = ()
     colours: tuple[Colour, ...] = ()
@@ -96,7 +98,7 @@ class _Pictures:
         from archdsl.data.dataset import IGNORE, Sample
         from archdsl.data.reading import read_image
 
-        image = read_image(self.paths[i])
+        image = read_image(self.paths[i], self.channels)
         return Sample(image, np.full(image.shape[:2], IGNORE, np.uint8), self.paths[i].stem)
 
     def fingerprint(self) -> str:
@@ -116,7 +118,7 @@ def _seen(
     pixels = pictures[n].image
     images_B3HW = whole(pictures, n, size).images_B3HW.to(device)
     here = (images_B3HW.shape[-2], images_B3HW.shape[-1])
-    fit = demand_fitting(module, here)
+    fit = demand_fitting(module, here, pictures.channels)
     if fit != here and here not in told:
         told.add(here)
         padding = f"images of {here[0]}×{here[1]} are padded to {fit[0]}×{fit[1]}"
@@ -130,9 +132,10 @@ def _write(
     pixels: NDArray[Any], found: NDArray[Any], files: tuple[Path, Path], names: Sequence[str],
     colours: Sequence[Colour],
 ) -> None:  # fmt: skip
+    from archdsl.data.channels import as_colours
     from archdsl.train.overlay import numbers, overlay
 
-    pictures = overlay(pixels, found, names, colours), numbers(found, colours)
+    pictures = overlay(as_colours(pixels), found, names, colours), numbers(found, colours)
     for path, picture in zip(files, pictures, strict=True):
         atomic.write_bytes(path, png(picture))
 

@@ -33,6 +33,7 @@ def _predictions(search: Search, found: Any, most: int = 4) -> list[tuple[str, b
 
     from archdsl.cli.pictures import png
     from archdsl.data.batches import whole
+    from archdsl.data.channels import as_colours
     from archdsl.train.evaluation import at_size, demand_fitting, logits_of
     from archdsl.train.overlay import numbers
 
@@ -41,13 +42,13 @@ def _predictions(search: Search, found: Any, most: int = 4) -> list[tuple[str, b
     for i in range(min(most, len(dataset))):
         sample, batch = dataset[i], whole(dataset, i)
         height, width = batch.images_B3HW.shape[-2:]
-        fit = demand_fitting(module, (height, width))
+        fit = demand_fitting(module, (height, width), dataset.channels)
         with torch.inference_mode():
             logits_BKHW = logits_of(module, batch.images_B3HW.to(search.processes.device), fit)
             seen = at_size(logits_BKHW, sample.mask.shape).argmax(1)[0].cpu().numpy()
         colours = [*dataset.colours, *[(0, 0, 0)] * (256 - len(dataset.colours))]
         truth = numbers(np.asarray(sample.mask), colours)
-        image, seen_too = Image.fromarray(sample.image).convert("RGB"), numbers(seen, colours)
+        image, seen_too = Image.fromarray(as_colours(sample.image)), numbers(seen, colours)
         labels, answer = png(truth.convert("RGB")), png(seen_too.convert("RGB"))
         shown.append((sample.name, png(image), labels, answer))
     return shown

@@ -12,9 +12,10 @@ import click
 from archdsl.cli import opening
 from archdsl.cli.asked import FREE, Asked
 from archdsl.cli.data import demand_sound
+from archdsl.cli.networks import demand_equal_channels
 
 if TYPE_CHECKING:
-    from archdsl.data.dataset import Splits
+    from archdsl.data.dataset import Dataset, Splits
     from archdsl.devices.table import Table
     from archdsl.program import Program, Space
     from archdsl.search.driver import Search
@@ -37,7 +38,7 @@ def run_search(asked: Asked) -> int:
     program = opening.load(asked.spec)
     plan, of_space = _plan(program, asked)
     splits = open_data(plan.data, _with_size(plan, program, of_space), program.unit.path.parent)
-    space = _space(program, plan, of_space, len(splits.train.classes))
+    space = _space(program, plan, of_space, splits.train)
     by_decision(plan.sampler, plan.gates_from, plan.samplers, space.decisions)  # says early what is amiss
     here = processes(asked.device)
     if here.is_first:
@@ -110,12 +111,17 @@ def _with_size(plan: Plan, program: Program, of_space: dict[str, Any]) -> dict[s
     return settings
 
 
-def _space(program: Program, plan: Plan, given: dict[str, Any], classes: int) -> Space:
-    """The space, with as many classes as the data has unless they were given.  Raises SpecError (ARCH918)."""
+def _space(program: Program, plan: Plan, given: dict[str, Any], data: Dataset) -> Space:
+    """The space, with as many classes as the data has unless they were given.
+
+    Raises SpecError: ARCH918 for other classes, ARCH942 for images of other channels.
+    """
     from archdsl.diagnostics import Diagnostic, SpecError
     from archdsl.passes.symbolic import infer_symbolic
 
+    classes = len(data.classes)
     space = program.space(plan.space, **given)
+    demand_equal_channels(space.name, next(iter(space.graph.inputs.values()))[0], data.channels)
     if space.settings.get("classes") not in (None, classes) and "classes" not in given:
         space = program.space(plan.space, **given, classes=classes)
     maps = infer_symbolic(space.graph)[0][next(iter(space.graph.outputs.values()))][0]

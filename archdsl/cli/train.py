@@ -62,6 +62,11 @@ SIZE = _Size()
 )  # fmt: skip
 @click.option("--loss", type=click.Choice(["ohem", "cross_entropy"]), default="ohem", show_default=True)
 @click.option(
+    "--class-weights", metavar="RULE",
+    help="Weights of classes in the loss: inverse-log:C, which is 1 / ln(C + share), median, or a number for"
+    " each class, 1,2.5,0.8 (default: all the same).",
+)  # fmt: skip
+@click.option(
     "--ema", type=click.FloatRange(0, 1, max_open=True), default=0.999, show_default=True,
     help="Decay of the average of the weights; 0 for none.",
 )  # fmt: skip
@@ -107,6 +112,8 @@ def train(
     if before is not None:
         given = {k for k in ctx.params if ctx.get_parameter_source(k) is ParameterSource.COMMANDLINE}
         recipe.update({k: before.settings[k] for k in _RECIPE if k in before.settings and k not in given})
+        if "class_weights" not in given:
+            recipe["class_weights"] = before.settings.get("class_weights_rule")
         recipe["seed"] = recipe["seed"] if "seed" in given else before.seed
         settings = settings if "settings" in given else before.settings["set"]
         name = name if "name" in given else before.settings["name"]
@@ -114,7 +121,8 @@ def train(
         data = data or parse_data(before.settings["data"])
     assert data is not None
     splits = open_splits(data)
-    network = open_network(spec, name, settings, len(splits.train.classes))
+    train = splits.train
+    network = open_network(spec, name, settings, len(train.classes), train.channels)
     chosen = {"set": settings, "name": name, "data": data.text, "licence": licence}
     place = Place(spec, resume or out or Path("runs") / network.name, goes_on=resume is not None)
     ctx.exit(run_training(network, splits, recipe, chosen, place, device))

@@ -18,6 +18,7 @@ from archdsl.cli.stopping import asked_to_stop
 if TYPE_CHECKING:
     from torch import nn
 
+    from archdsl.data.checking import Shares
     from archdsl.data.dataset import Splits
     from archdsl.program import Network
     from archdsl.train.loop import Training
@@ -52,12 +53,14 @@ def run_training(
     here = processes(device)
     if given["amp"] and here.device.type != "cuda":
         raise click.UsageError(f"--amp is for CUDA, and this runs on {here.device.type}")
-    if here.is_first:
-        demand_sound(splits.train, splits.val)
+    shares = demand_sound(splits.train, splits.val) if here.is_first else None
+    rule = given["class_weights"]
+    weights = _class_weights(rule, shares, splits, here)
+    given, chosen = {**given, "class_weights": weights}, {**chosen, "class_weights_rule": rule}
     torch.manual_seed(given["seed"])
     module = network.module()
     usual = image_size(network) if "image" in chosen["set"] else _usual_crop(splits)
-    recipe = _recipe({**given, "crop": given["crop"] or usual}, module)
+    recipe = _recipe({**given, "crop": given["crop"] or usual}, module, splits.train.channels)
     try:
         with RunFolder(place.folder).held(here.is_first):
             folder = _folder(place, _manifest(network, splits, recipe, chosen, here), here)
@@ -73,6 +76,25 @@ def run_training(
             return code
     finally:
         here.stop()
+
+
+def _class_weights(
+    rule: str | None, shares: Shares | None, splits: Splits, here: Processes
+) -> tuple[float, ...] | None:
+    """Weights by a rule, from shares that the first process counted, in every process."""
+    if rule is None:
+        return None
+    import torch
+
+    from archdsl.data.checking import Shares
+    from archdsl.train.class_weights import class_weights
+
+    classes = splits.train.classes
+    counted = torch.zeros(2, len(classes), dtype=torch.int64)
+    if shares is not None:
+        counted = torch.tensor([shares.pixels, shares.in_images])
+    pixels, in_images = here.sum(counted).tolist()
+    return class_weights(rule, Shares(tuple(pixels), tuple(in_images)), classes)
 
 
 def _run(training: Training, place: Place) -> int:
@@ -108,7 +130,7 @@ def _write_page(training: Training, network: Network) -> None:
     atomic.write_text(training.folder.report, page)
 
 
-def _recipe(given: Mapping[str, Any], module: nn.Module) -> Recipe:
+def _recipe(given: Mapping[str, Any], module: nn.Module, channels: int) -> Recipe:
     """The recipe with a crop that the network can take.  Raises SpecError (ARCH918) where it cannot."""
     from pydantic import TypeAdapter, ValidationError
 
@@ -122,7 +144,7 @@ def _recipe(given: Mapping[str, Any], module: nn.Module) -> Recipe:
         raise click.UsageError(f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}") from error
     if recipe.scale[0] <= 0 or recipe.scale[0] > recipe.scale[1]:
         raise click.UsageError("--scale takes two factors above zero, the smaller first")
-    fits = fitting(module, recipe.crop)
+    fits = fitting(module, recipe.crop, channels)
     if fits != recipe.crop:
         size = "×".join(map(str, recipe.crop))
         help = f"--crop {fits[0]}x{fits[1]} would do" if fits else "it has no size at which it runs"
@@ -177,6 +199,8 @@ def _metadata(network: Network, splits: Splits, licence: str) -> dict[str, str]:
 
 
 def _say_start(network: Network, training: Training) -> None:
+    from archdsl.data.opening import trained_too
+
     recipe, splits, world = training.recipe, training.splits, training.processes.world
     for torn, why in training.keeper.passed_over:
         click.echo(f"passed over {torn.name}: {why}", err=True)
@@ -187,6 +211,12 @@ def _say_start(network: Network, training: Training) -> None:
         f"{network.name} on {splits.train.name}: {len(splits.train)} images, {len(splits.val)} to validate"
         f" on, {training.steps} steps of {recipe.batch} at {at}, {where}"
     )
+    if recipe.class_weights is not None:
+        both = zip(splits.train.classes, recipe.class_weights, strict=True)
+        click.echo(f"class weights: {', '.join(f'{name} {weight:.3g}' for name, weight in both)}")
+    if shared := trained_too(splits):
+        which = "all" if shared == len(splits.val) else f"{shared:,}"
+        click.echo(f"{which} of the images to validate on are trained on too: mIoU is no measure of others")
     path = training.folder.path
     click.echo(f"going on after step {training.step} in {path}" if training.step else f"writing to {path}")
 

@@ -5,19 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from archdsl.data.channels import Pixels, mean_and_deviation, resampled
 from archdsl.data.dataset import IGNORE, Sample
 
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
-"""Of ImageNet, for channels in 0..1."""
-
-_PADDING = tuple(round(255 * mean) for mean in MEAN)
 _GREY = np.array((0.299, 0.587, 0.114), np.float32)
-
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -54,19 +47,14 @@ def _cropped(
     (top, bottom, y0, y1), (left, right, x0, x1) = (
         _window(full, wanted, scale, rng) for full, wanted in zip(sample.mask.shape, size, strict=True)
     )
-    box, seen = (x0, y0, x1, y1), (right - left, bottom - top)
-    image = np.empty((*size, 3), np.uint8)
-    image[:] = _PADDING
-    image[top:bottom, left:right] = _resized(sample.image, seen, box, Image.Resampling.BILINEAR)
+    box, seen = (x0, y0, x1, y1), (bottom - top, right - left)
+    channels = sample.image.shape[2]
+    image = np.empty((*size, channels), np.uint8)
+    image[:] = [round(255 * mean) for mean in mean_and_deviation(channels)[0]]
+    image[top:bottom, left:right] = resampled(sample.image, seen, Image.Resampling.BILINEAR, box)
     mask = np.full(size, IGNORE, np.uint8)
-    mask[top:bottom, left:right] = _resized(sample.mask, seen, box, Image.Resampling.NEAREST)
+    mask[top:bottom, left:right] = resampled(sample.mask, seen, Image.Resampling.NEAREST, box)
     return image, mask
-
-
-def _resized(
-    pixels: Pixels, seen: tuple[int, int], box: tuple[float, float, float, float], how: Image.Resampling
-) -> Pixels:
-    return np.asarray(Image.fromarray(pixels).resize(seen, how, box))
 
 
 def _window(full: int, wanted: int, scale: float, rng: np.random.Generator) -> tuple[int, int, float, float]:
@@ -78,9 +66,16 @@ def _window(full: int, wanted: int, scale: float, rng: np.random.Generator) -> t
 
 
 def recoloured(image: Pixels, brightness: float, contrast: float, saturation: float) -> Pixels:
-    """An image with its brightness, then its contrast and its saturation multiplied."""
+    """An image with its brightness, then its contrast and its saturation multiplied.
+
+    Grey has no saturation; a fourth channel, which need not be a colour, stays.
+    """
+    if image.shape[2] == 4:
+        return np.concatenate(
+            [recoloured(image[..., :3], brightness, contrast, saturation), image[..., 3:]], 2
+        )
     pixels = image.astype(np.float32) * np.float32(brightness)
-    grey = pixels @ _GREY
+    grey = pixels[..., 0] if image.shape[2] == 1 else pixels @ _GREY
     middle = grey.mean()
     pixels = grey[..., None] + (pixels - grey[..., None]) * np.float32(saturation)
     pixels = middle + (pixels - middle) * np.float32(contrast)

@@ -1,6 +1,6 @@
 """Batches as a pure function of seed and step, so that a resumed run sees what an uninterrupted one does.
 
-B batch, C channels, H height, W width.
+B batch, H height, W width; 3 channels stand for as many as the images have.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from archdsl.data.augmentation import MEAN, STD, Augmentation, Pixels, augmented
+from archdsl.data.augmentation import Augmentation, augmented
+from archdsl.data.channels import Pixels, mean_and_deviation, resampled
 from archdsl.data.dataset import Dataset
 from archdsl.diagnostics import Diagnostic, SpecError
 
@@ -28,7 +29,10 @@ _ORDER, _CHANGE = 0, 1
 
 @dataclass(frozen=True)
 class Batch:
-    """Images, float32, normalised by the mean and deviation of ImageNet; class ids or `IGNORE`, int64."""
+    """Images, float32, normalised by the mean and deviation of ImageNet; class ids or `IGNORE`, int64.
+
+    Grey images have one channel, and others may have four (`archdsl.data.channels`).
+    """
 
     images_B3HW: torch.Tensor
     masks_BHW: torch.Tensor
@@ -74,7 +78,7 @@ def whole(dataset: Dataset, i: int, size: tuple[int, int] | None = None) -> Batc
     sample = dataset[i]
     image = sample.image
     if size is not None and size != image.shape[:2]:
-        image = np.asarray(Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BILINEAR))
+        image = resampled(image, size, Image.Resampling.BILINEAR)
     return Batch(_normalised([image]), _ids([sample.mask]))
 
 
@@ -113,7 +117,7 @@ def _normalised(images: list[Pixels]) -> torch.Tensor:
     import torch
 
     images_B3HW = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
-    mean, std = (torch.tensor(x).view(3, 1, 1) * 255 for x in (MEAN, STD))
+    mean, std = (torch.tensor(x).view(-1, 1, 1) * 255 for x in mean_and_deviation(images_B3HW.shape[1]))
     return images_B3HW.contiguous().sub_(mean).div_(std)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from archdsl.data.dataset import IGNORE
 from archdsl.data.files import Files
-from archdsl.data.listing import files, pairs
+from archdsl.data.listing import files, images, left_out, pairs
 from archdsl.data.reading import labels
 
 CLASSES = (
@@ -26,5 +26,6 @@ _VOID = 11
 def camvid(root: Path, part: str) -> Files:
     """A part of CamVid, for example `train`.  Raises SpecError (ARCH900, ARCH901, ARCH909)."""
     table = labels({id: id for id in range(len(CLASSES))} | {_VOID: IGNORE})
-    found = pairs(files(root / part), files(root / f"{part}annot"))
-    return Files("camvid", CLASSES, COLOURS, found, table)
+    masks = root / f"{part}annot"
+    found = pairs(images(root / part), files(masks), masks)
+    return Files("camvid", CLASSES, COLOURS, found, table, left_out=left_out(root / part))

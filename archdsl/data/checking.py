@@ -1,37 +1,89 @@
-"""Everything that is wrong with a dataset, found before training starts."""
+"""Everything that is wrong with a dataset, and what its labels are, found before training starts.
+
+Shapes: N samples, K classes.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from archdsl.data.dataset import IGNORE, Dataset
 from archdsl.data.files import Files, differing
-from archdsl.data.reading import image_size, mask_size
+from archdsl.data.reading import demand_allowed, read_labels, read_turned
 from archdsl.diagnostics import Diagnostic, SpecError
 
 _MOST_THREADS = 8
 
 Size = tuple[int, int]
+Counts = NDArray[np.int64]
 
 
-def check_data(dataset: Dataset, classes: int | None = None) -> list[Diagnostic]:
-    """Every problem with a dataset, in the order of its samples; `classes` is what the network tells apart.
+@dataclass(frozen=True)
+class Shares:
+    """Labelled pixels of each class, and all labelled pixels of the images where the class is seen."""
 
-    Every mask is read as a whole.  Of images the head is read, and the end where the format has one.
+    pixels: tuple[int, ...]
+    in_images: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found in a dataset.
+
+    `pixels_NK` counts the pixels of each class in each sample, zero where a sample has a problem; `labels`
+    counts all labels as they stand in the masks, 256 of them; `turned` counts images that are turned by
+    their EXIF orientation.
     """
-    few = _too_few(dataset, classes)
+
+    problems: tuple[Diagnostic, ...]
+    pixels_NK: Counts
+    labels: Counts
+    turned: int = 0
+
+    @property
+    def shares(self) -> Shares:
+        around_N = self.pixels_NK.sum(1)
+        in_images_K = (around_N[:, None] * (self.pixels_NK > 0)).sum(0)
+        return Shares(tuple(self.pixels_NK.sum(0).tolist()), tuple(in_images_K.tolist()))
+
+
+@dataclass
+class _Sample:
+    problems: list[Diagnostic] = field(default_factory=list)
+    labels: Counts = field(default_factory=lambda: np.zeros(256, np.int64))
+    ids: Counts = field(default_factory=lambda: np.zeros(256, np.int64))
+    turned: bool = False
+
+
+def inspect(dataset: Dataset) -> Inspection:
+    """Reads every image and every mask of a dataset as a whole, several at a time."""
     one = partial(_of_files, dataset) if isinstance(dataset, Files) else partial(_of_sample, dataset)
     pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
     try:
         found = list(pool.map(one, range(len(dataset))))
     finally:
         pool.shutdown(cancel_futures=True)  # so that Ctrl-C need not wait for thousands of files
-    return [*few, *(problem for problems in found for problem in problems)]
+    return Inspection(
+        tuple(problem for sample in found for problem in sample.problems),
+        np.stack([sample.ids for sample in found])[:, : len(dataset.classes)],
+        np.sum([sample.labels for sample in found], 0),
+        sum(sample.turned for sample in found),
+    )
+
+
+def check_data(dataset: Dataset, classes: int | None = None) -> list[Diagnostic]:
+    """Every problem with a dataset, in the order of its samples; `classes` is what the network tells apart.
+
+    Every image and every mask is read as a whole.
+    """
+    return [*_too_few(dataset, classes), *inspect(dataset).problems]
 
 
 def _too_few(dataset: Dataset, classes: int | None) -> list[Diagnostic]:
@@ -42,14 +94,34 @@ def _too_few(dataset: Dataset, classes: int | None) -> list[Diagnostic]:
     return [Diagnostic("ARCH908", headline, help=f"give the network {n}: --set classes={n}")]
 
 
-def _of_files(dataset: Files, i: int) -> list[Diagnostic]:
+def _of_files(dataset: Files, i: int) -> _Sample:
     """Problems of a pair of files, those of both at once."""
     image_path, mask_path = dataset.pairs[i]
-    image, problems = _tried(lambda: image_size(image_path))
-    mask, more = _tried(lambda: mask_size(mask_path, dataset.table))
-    if image and mask and image != mask:
-        return [differing(mask_path, image, mask)]
-    return [*problems, *more]
+    found = _Sample()
+
+    def image() -> Size:
+        pixels, found.turned = read_turned(image_path, dataset.channels)
+        return pixels.shape[0], pixels.shape[1]
+
+    def mask() -> Size:
+        labels = read_labels(mask_path)
+        ids = dataset.table[labels]
+        found.labels = _counted(labels)
+        demand_allowed(mask_path, labels, ids, dataset.table)
+        found.ids = _counted(ids)
+        return labels.shape[0], labels.shape[1]
+
+    image_size, problems = _tried(image)
+    mask_size, more = _tried(mask)
+    if image_size and mask_size and image_size != mask_size:
+        found.problems = [differing(mask_path, image_size, mask_size, found.turned)]
+    else:
+        found.problems = [*problems, *more]
+    return found
+
+
+def _counted(labels: NDArray[np.uint8]) -> Counts:
+    return np.bincount(labels.reshape(-1), minlength=256)
 
 
 def _tried(measure: Callable[[], Size]) -> tuple[Size | None, tuple[Diagnostic, ...]]:
@@ -59,16 +131,23 @@ def _tried(measure: Callable[[], Size]) -> tuple[Size | None, tuple[Diagnostic, 
         return None, error.diagnostics
 
 
-def _of_sample(dataset: Dataset, i: int) -> list[Diagnostic]:
+def _of_sample(dataset: Dataset, i: int) -> _Sample:
     """Problems of a sample that came from elsewhere than files."""
+    found = _Sample()
     try:
         sample = dataset[i]
     except SpecError as error:
-        return list(error.diagnostics)
+        found.problems = list(error.diagnostics)
+        return found
     named = f"sample `{sample.name}` of `{dataset.name}`"
     if sample.image.shape[:2] != sample.mask.shape:
-        return [Diagnostic("ARCH905", f"{named}: image and mask differ in size")]
+        found.problems = [Diagnostic("ARCH905", f"{named}: image and mask differ in size")]
+        return found
+    found.labels = _counted(sample.mask)
     outside = (sample.mask >= len(dataset.classes)) & (sample.mask != IGNORE)
     if outside.any():
-        return [Diagnostic("ARCH904", f"{named}: label {np.max(sample.mask[outside])} is no class")]
-    return []
+        headline = f"{named}: label {np.max(sample.mask[outside])} is no class"
+        found.problems = [Diagnostic("ARCH904", headline)]
+        return found
+    found.ids = found.labels
+    return found

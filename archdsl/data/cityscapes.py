@@ -40,7 +40,8 @@ def cityscapes(root: Path, part: str) -> Files:
     if not masks:
         masks = files_below(root / "gtFine" / part, _TRAIN_IDS)
         table = labels({id: id for id in range(len(CLASSES))})
-    return Files("cityscapes", CLASSES, COLOURS, pairs(images, masks, _frame), table)
+    found = pairs(images, masks, root / "gtFine" / part, _frame)
+    return Files("cityscapes", CLASSES, COLOURS, found, table)
 
 
 def _frame(path: Path) -> str:

@@ -19,7 +19,7 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Sample:
-    """An image (height, width, 3), its labels (height, width) as class ids or `IGNORE`, both uint8."""
+    """An image (height, width, channels), its labels (height, width) as class ids or `IGNORE`, both uint8."""
 
     image: NDArray[np.uint8]
     mask: NDArray[np.uint8]
@@ -29,6 +29,7 @@ class Sample:
 class Dataset(Protocol):
     """Samples by number; the id of a class is its place in `classes`, `colours` are for overlays.
 
+    `channels` is how many the images have: 1, 3 or 4.
     Raises SpecError where a file is not what it should be.
     """
 
@@ -38,6 +39,8 @@ class Dataset(Protocol):
     def classes(self) -> tuple[str, ...]: ...
     @property
     def colours(self) -> tuple[Colour, ...]: ...
+    @property
+    def channels(self) -> int: ...
 
     def __len__(self) -> int: ...
     def __getitem__(self, i: int) -> Sample: ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
@@ -16,3 +18,30 @@ def fault(code: str, headline: str, path: Path, what: str = "", help: str | None
 def failed(code: str, headline: str, path: Path, what: str = "", help: str | None = None) -> SpecError:
     """The same as an error to raise."""
     return SpecError([fault(code, headline, path, what, help)])
+
+
+_SHOWN = 5
+
+
+def grouped(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Findings in their order, of each kind the first few; then one for the others, with their number."""
+    kinds: dict[tuple[str, str], list[Diagnostic]] = defaultdict(list)
+    kept = []
+    for problem in problems:
+        alike = kinds[problem.code, problem.headline]
+        alike.append(problem)
+        if len(alike) <= _SHOWN:
+            kept.append(problem)
+    for (code, headline), alike in kinds.items():
+        if len(alike) > _SHOWN:
+            n = len(alike) - _SHOWN
+            kept.append(
+                Diagnostic(code, f"{headline}: {n:,} more file{'s' if n > 1 else ''}", help=_names(alike))
+            )
+    return kept
+
+
+def _names(alike: list[Diagnostic]) -> str:
+    """Names of the files of findings beyond those that are shown."""
+    places = [d.primary.location.source.name for d in alike[_SHOWN:] if d.primary is not None]
+    return ", ".join(places[:3]) + (", …" if len(places) > 3 else "")

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from archdsl.data.faults import failed, fault
+from archdsl.data.faults import failed, fault, grouped
 from archdsl.data.reading import SUFFIXES
 from archdsl.diagnostics import Diagnostic, SpecError
 
 MOST_FILES = 100_000
+
+_MOST_FOLDERS = 100
+
+_NOT_READ = (
+    ".tif", ".tiff", ".gif", ".jp2", ".jpx", ".heic", ".heif", ".avif", ".exr", ".npy", ".npz", ".mat",
+    ".raw", ".dng", ".svg", ".pbm", ".pnm", ".jfif", ".tga",
+)  # fmt: skip
+"""Endings of images and masks in formats that are not read."""
 
 Pair = tuple[Path, Path]
 
@@ -40,30 +49,84 @@ def files_below(folder: Path, suffix: str) -> list[Path]:
 
 
 def pairs(
-    images: list[Path], masks: list[Path], key: Callable[[Path], str] = lambda p: p.stem
+    images: list[Path], masks: list[Path], where: Path, key: Callable[[Path], str] = lambda p: p.stem
 ) -> tuple[Pair, ...]:
-    """Each image with the mask of its key.  Raises SpecError (ARCH901) with all that have none, or two."""
+    """Each image with the mask of its key; masks lie in the folder `where`.
+
+    Raises SpecError (ARCH901) with images that have no mask, and with masks and images of one key.
+    """
     known: dict[str, Path] = {}
+    seen: dict[str, Path] = {}
     problems = []
     for mask in masks:
         first = known.setdefault(key(mask), mask)
         if first is not mask:
             problems.append(fault("ARCH901", "two masks of one image", mask, f"{first.name} is there too"))
+    alone = any(key(image) not in known for image in images)
+    beside = "; ".join(("", *left_out(where))) if alone else ""
     for image in images:
-        if key(image) not in known:
-            problems.append(_alone(image, masks))
+        first = seen.setdefault(key(image), image)
+        if first is not image:
+            problems.append(_twice(image, first))
+        elif key(image) not in known:
+            problems.append(_alone(image, where, beside))
     if problems:
-        raise SpecError(problems)
+        raise SpecError(grouped(problems))
     return tuple((image, known[key(image)]) for image in images)
 
 
-def _alone(image: Path, masks: list[Path]) -> Diagnostic:
-    where = masks[0].parent if masks else "the folder of masks"
+def images(folder: Path) -> list[Path]:
+    """As `files`.  Raises SpecError (ARCH900) also where there are none, with what else lies there."""
+    found = files(folder)
+    if not found:
+        there = "; ".join(left_out(folder, every=True)) or "the folder is empty"
+        help = f"images end in {', '.join(SUFFIXES)}, and lie in this folder itself"
+        raise failed("ARCH900", "a folder without images that are read", folder, there, help)
+    return found
+
+
+def left_out(folder: Path, every: bool = False) -> tuple[str, ...]:
+    """What lies in a folder of images and is not read: `12 files end in .tif`, images one folder deeper.
+
+    Of endings that are no image's only with `every`.
+    """
+    endings = Counter(_ending(name) for name in _names(folder, directories=False))
+    others = {e: n for e, n in endings.items() if e in _NOT_READ or (every and e not in SUFFIXES)}
+    told = [
+        f"{_files(n)} {'end' if n > 1 else 'ends'} in {ending or 'nothing'}" for ending, n in others.items()
+    ]
+    for inner in folders(folder)[:_MOST_FOLDERS]:
+        names = _names(inner, directories=False)
+        n = sum(_ending(name) in (*SUFFIXES, *_NOT_READ) for name in names)
+        if n:
+            told.append(f"{_files(n)} {'lie' if n > 1 else 'lies'} one folder deeper, in {inner.name}/")
+    return tuple(told)
+
+
+def _ending(name: str) -> str:
+    return os.path.splitext(name)[1].lower()
+
+
+def _files(n: int) -> str:
+    return f"{n:,} files" if n > 1 else "1 file"
+
+
+def _twice(image: Path, first: Path) -> Diagnostic:
+    return fault(
+        "ARCH901",
+        "two images of one mask",
+        image,
+        f"{first.name} is there too",
+        "an image and its mask share their name but for the ending: rename one, or take it away",
+    )
+
+
+def _alone(image: Path, where: Path, beside: str) -> Diagnostic:
     return fault(
         "ARCH901",
         "an image without a mask",
         image,
-        f"no mask of this name in {where}",
+        f"no mask of this name in {where}{beside}",
         "write a mask of the same name, or take the image away",
     )
 

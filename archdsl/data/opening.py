@@ -13,7 +13,7 @@ import numpy as np
 
 from archdsl.data.camvid import camvid
 from archdsl.data.cityscapes import cityscapes
-from archdsl.data.dataset import Dataset, Splits
+from archdsl.data.dataset import IGNORE, Dataset, Splits
 from archdsl.data.faults import failed
 from archdsl.data.files import Files
 from archdsl.data.folder import folder
@@ -26,7 +26,7 @@ Opener = Callable[[Path, str, Settings], Files]
 OPENERS: Mapping[str, Opener] = {
     "camvid": lambda root, part, _: camvid(root, part),
     "cityscapes": lambda root, part, _: cityscapes(root, part),
-    "folder": lambda root, part, settings: folder(root, part, settings.classes),
+    "folder": folder,
 }
 """Datasets in files, by name: root folder, part and settings to what can be read."""
 
@@ -40,14 +40,24 @@ def open_data(kind: str, settings: Mapping[str, Any], base: Path | None = None) 
     if kind == "synthetic":
         return _generated(read)
     root = _root(kind, read.path, base)
-    train = _part(OPENERS[kind], root, "train", read)
+    train = _joined(OPENERS[kind], root, read.train, read)
     if isinstance(read.split, float):
         return _shared(train, read.split)
     return Splits(train, _part(OPENERS[kind], root, read.split or "val", read))
 
 
+def trained_too(splits: Splits) -> int:
+    """How many of the images to validate on are trained on too."""
+    if not isinstance(splits.train, Files) or not isinstance(splits.val, Files):
+        return 0
+    trained = {image for image, _ in splits.train.pairs}
+    return sum(image in trained for image, _ in splits.val.pairs)
+
+
 def open_part(kind: str, settings: Mapping[str, Any], part: str, base: Path | None = None) -> Dataset:
     """One part of a dataset, for which the others need not be there: "train", "val", or as it has them.
+
+    "train" and "val" are the parts that the settings `train` and `split` name.
 
     Raises SpecError (ARCH900, ARCH901, ARCH906, ARCH907, ARCH909).
     """
@@ -58,10 +68,10 @@ def open_part(kind: str, settings: Mapping[str, Any], part: str, base: Path | No
             raise SpecError([Diagnostic("ARCH906", f"`{kind}` has no part `{part}` here", help=help)])
         both = open_data(kind, settings, base)
         return both.train if part == "train" else both.val
-    name = str(read.split or "val") if part == "val" else part
-    if not re.fullmatch(r"\w[\w-]*", name):
+    name = {"train": read.train, "val": str(read.split or "val")}.get(part, part)
+    if not re.fullmatch(r"\w[\w-]*(\+\w[\w-]*)*", name):
         raise SpecError([Diagnostic("ARCH906", f"`{name}` is no name of a part", help="train, val or test")])
-    return _part(OPENERS[kind], _root(kind, read.path, base), name, read)
+    return _joined(OPENERS[kind], _root(kind, read.path, base), name, read)
 
 
 def _generated(read: Settings) -> Splits:
@@ -93,7 +103,24 @@ def _part(opener: Opener, root: Path, part: str, read: Settings) -> Files:
         raise SpecError([_with_advice(d, part) for d in error.diagnostics]) from error
     if not found.pairs:
         raise failed("ARCH900", f"no images to {_USE.get(part, 'read')}", root, f"`{part}` is empty")
-    return replace(found, resize=read.resize)
+    table = found.table.copy()
+    table[list(read.ignore)] = IGNORE
+    return replace(found, table=table, ignored=read.ignore, resize=read.resize, channels=read.channels)
+
+
+def _joined(opener: Opener, root: Path, names: str, read: Settings) -> Files:
+    """Parts such as `train+val` as one.  Raises SpecError (ARCH906) for a part that stands twice."""
+    parts = names.split("+")
+    if len(set(parts)) < len(parts):
+        raise SpecError([Diagnostic("ARCH906", f"`{names}` names a part twice", help="train+val")])
+    found = [_part(opener, root, part, read) for part in parts]
+    if any((one.table != found[0].table).any() for one in found):
+        raise SpecError([Diagnostic("ARCH906", f"the labels of {' and '.join(parts)} are of two kinds")])
+    return replace(
+        found[0],
+        pairs=tuple(pair for one in found for pair in one.pairs),
+        left_out=tuple(told for one in found for told in one.left_out),
+    )
 
 
 _USE = {"train": "train on", "val": "validate on"}

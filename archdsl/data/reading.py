@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,8 +22,27 @@ MOST_PIXELS = 2**26
 NOT_ALLOWED = 254
 """What a table of labels holds where a label must not stand in a mask."""
 
+Pixels = NDArray[np.uint8]
 Table = NDArray[np.uint8]
 
+_EXIF_ORIENTATION = 0x0112
+_UPRIGHT: Mapping[int, Callable[[Pixels], Pixels]] = {
+    1: lambda pixels: pixels,
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    8: lambda pixels: np.rot90(pixels, 1),
+}
+"""What makes an image upright, by its EXIF orientation (JEITA CP-3451, tag 0x0112)."""
+
+_MODE_OF_CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}
+_PNG_STEPS = {"L;2": 85, "L;4": 17}
+"""By what Pillow multiplies grey samples of a PNG of 2 and 4 bits."""
+
+_LOSSY = ("JPEG", "MPO")
 _IMAGE_MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "1", "CMYK", "YCbCr")
 _MASK_MODES = ("L", "P", "1")
 _BROKEN = (
@@ -38,20 +57,32 @@ _BROKEN = (
     zlib.error,
     Image.DecompressionBombError,
 )
-_ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9"}
 
 
-def labels(known: dict[int, int]) -> Table:
-    """A table from labels as they stand in masks to class ids; 255 may stand in any mask."""
+def labels(known: Mapping[int, int], ignored: Iterable[int] = ()) -> Table:
+    """A table from labels as they stand in masks to class ids.
+
+    255 may stand in any mask for pixels of no class, unless `known` has it; so may those in `ignored`.
+    """
     table = np.full(256, NOT_ALLOWED, np.uint8)
+    table[255] = IGNORE
     for label, id in known.items():
         table[label] = id
-    table[255] = IGNORE
+    table[list(ignored)] = IGNORE
     return table
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
-    """The pixels (height, width, 3) of a file.  Raises SpecError (ARCH902)."""
+def read_image(path: Path, channels: int = 3) -> Pixels:
+    """The pixels (height, width, channels) of a file, turned as its EXIF orientation says.
+
+    1 channel is grey, 3 are red, green and blue, 4 are these and the fourth of the file.  Raises SpecError
+    (ARCH902; ARCH941 for a file without a fourth channel).
+    """
+    return read_turned(path, channels)[0]
+
+
+def read_turned(path: Path, channels: int = 3) -> tuple[Pixels, bool]:
+    """As `read_image`; and whether the image was turned."""
     with _opened(path) as image:
         if image.mode not in _IMAGE_MODES:
             raise failed(
@@ -59,43 +90,96 @@ def read_image(path: Path) -> NDArray[np.uint8]:
                 "an image of a kind that is not read",
                 path,
                 f"pixels are of the mode {image.mode}",
-                "write it with 8 bits for each of red, green and blue",
+                "write it with 8 bits for each channel",
             )
-        return np.array(image.convert("RGB"))
+        if channels == 4 and not _has_fourth(image):
+            raise failed(
+                "ARCH941",
+                "an image without a fourth channel",
+                path,
+                f"pixels are of the mode {image.mode}, and `channels` is 4",
+                "write it as a PNG of four channels with 8 bits each, or set `channels = 3`",
+            )
+        found = np.array(image.convert(_MODE_OF_CHANNELS[channels]))
+        orientation = _orientation(image)
+    return _turned(found.reshape(*found.shape[:2], channels), orientation), orientation != 1
 
 
-def read_mask(path: Path, table: Table) -> NDArray[np.uint8]:
-    """The class ids (height, width) of a mask.  Raises SpecError (ARCH902, ARCH903, ARCH904)."""
+def read_labels(path: Path) -> Pixels:
+    """The labels (height, width) of a mask as they stand in the file: samples of 1 to 8 bits, or indices.
+
+    A mask is turned as its own EXIF orientation says.  Raises SpecError (ARCH902, ARCH903, ARCH940).
+    """
     with _opened(path) as image:
+        if image.format in _LOSSY:
+            raise failed(
+                "ARCH940",
+                "a mask in a format that changes labels",
+                path,
+                "JPEG does not keep the numbers that were written",
+                "write the mask as PNG, from where it was made: what JPEG changed cannot be restored",
+            )
         if image.mode not in _MASK_MODES:
             raise failed(
                 "ARCH903",
                 "a mask without a label for each pixel",
                 path,
                 f"pixels are of the mode {image.mode}",
-                "a mask is a PNG of one channel with 8 bits, or with a palette: each pixel is the number "
-                "of its class, 255 where it has none",
+                "a mask is a PNG of one channel with at most 8 bits, or with a palette: each pixel is the "
+                "number of its class, 255 where it has none",
             )
-        found = np.asarray(image, np.uint8)
-    ids = table[found]
-    wrong = ids == NOT_ALLOWED
-    if wrong.any():
-        raise failed("ARCH904", "a label that is no class", path, _told(found, wrong), _allowed(table))
+        restore = _as_written(image)
+        return _turned(restore(np.asarray(image, np.uint8)), _orientation(image))
+
+
+def read_mask(path: Path, table: Table) -> Pixels:
+    """The class ids (height, width) of a mask.  Raises SpecError (ARCH902, ARCH903, ARCH904, ARCH940)."""
+    found = read_labels(path)
+    ids: Pixels = table[found]
+    demand_allowed(path, found, ids, table)
     return ids
 
 
-def image_size(path: Path) -> tuple[int, int]:
-    """Height and width, by its head.  Raises SpecError (ARCH902), also where its end is missing."""
-    with _opened(path) as image:
-        if not _ends_well(path, image.format or ""):
-            image.load()  # what follows the end of an image may be harmless
-        return image.height, image.width
+def demand_allowed(path: Path, found: Pixels, ids: Pixels, table: Table) -> None:
+    """Raises SpecError (ARCH904) where labels of a mask have no place in the table that led to `ids`."""
+    wrong = ids == NOT_ALLOWED
+    if wrong.any():
+        raise failed("ARCH904", "a label that is no class", path, _told(found, wrong), _allowed(table))
 
 
-def mask_size(path: Path, table: Table) -> tuple[int, int]:
-    """Height and width of a mask that is read as a whole.  Raises as `read_mask`."""
-    height, width = read_mask(path, table).shape
-    return height, width
+def _has_fourth(image: Image.Image) -> bool:
+    return image.mode in ("RGBA", "PA") or (image.mode == "P" and "transparency" in image.info)
+
+
+def _as_written(image: Image.Image) -> Callable[[Pixels], Pixels]:
+    """What leads from the samples that Pillow will give for a mask to those in its file.
+
+    Pillow spreads grey of few bits over 0 to 255.  Only before pixels are loaded is it known how.
+    """
+    tile = getattr(image, "tile", None)  # of files alone
+    decoder, args = (tile[0][0], tile[0][3]) if tile else ("", None)
+    if image.format == "PNG" and args in _PNG_STEPS:
+        step = _PNG_STEPS[args]
+        return lambda samples: samples // step
+    if image.format == "PPM" and image.mode == "1":
+        return lambda samples: 1 - samples  # a bitmap's 1 is black
+    if decoder in ("ppm", "ppm_plain") and isinstance(args, tuple) and isinstance(args[-1], int):
+        most = args[-1]
+        return lambda samples: np.rint(samples * (most / 255)).astype(np.uint8)
+    return lambda samples: samples
+
+
+def _orientation(image: Image.Image) -> int:
+    """How the camera was held, 1 to 8; 1, upright, also where the file says nothing that makes sense."""
+    try:
+        value = image.getexif().get(_EXIF_ORIENTATION, 1)
+    except (*_BROKEN, LookupError, TypeError, AttributeError):
+        return 1
+    return value if isinstance(value, int) and value in _UPRIGHT else 1
+
+
+def _turned(pixels: Pixels, orientation: int) -> Pixels:
+    return np.ascontiguousarray(_UPRIGHT[orientation](pixels))
 
 
 @contextmanager
@@ -125,15 +209,6 @@ def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _ends_well(path: Path, format: str) -> bool:
-    end = _ENDS.get(format)
-    if end is None:
-        return False
-    with path.open("rb") as file:
-        file.seek(-min(len(end), path.stat().st_size), 2)
-        return file.read() == end
-
-
 def _told(found: NDArray[np.uint8], wrong: NDArray[np.bool_]) -> str:
     """`label 12 (31 pixels), the first at row 4, column 7`, of up to five labels."""
     ids, counts = np.unique(found[wrong], return_counts=True)
@@ -147,5 +222,17 @@ def _told(found: NDArray[np.uint8], wrong: NDArray[np.bool_]) -> str:
 
 
 def _allowed(table: Table) -> str:
-    known = np.flatnonzero(table != NOT_ALLOWED).tolist()[:-1]
-    return f"labels are {known[0]} to {known[-1]}, and 255 for pixels of no class"
+    known, ignored = np.flatnonzero(table < NOT_ALLOWED), np.flatnonzero(table == IGNORE)
+    none = f", and {ranges(ignored.tolist())} for pixels of no class" if len(ignored) else ""
+    return f"labels are {ranges(known.tolist())}{none}"
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers, those in a row as `0 to 10`."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)

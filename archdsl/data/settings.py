@@ -3,34 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from archdsl.data.dataset import Colour
 from archdsl.diagnostics import Diagnostic, SpecError, closest
-from archdsl.spec.search import VOCABULARY
+from archdsl.spec.search import VOCABULARY, Formula
 
 KINDS = ("synthetic", "camvid", "cityscapes", "folder")
+
+
+def colour_of(word: str) -> Colour:
+    """The colour that is written `#rrggbb`.  Raises ValueError."""
+    if len(word) != 7 or word[0] != "#":
+        raise ValueError(f"`{word}` is not a colour such as #804080")
+    return int(word[1:3], 16), int(word[3:5], 16), int(word[5:7], 16)
+
+
+def _several(value: Any) -> Any:
+    """One number, a list of them, or a range `1..19` whose ends both count."""
+    if isinstance(value, Formula) and value.op == ".." and all(type(end) is int for end in value.args):
+        first, last = value.args
+        return tuple(range(first, min(last, 255) + 1))  # type: ignore[operator, arg-type, type-var]
+    return (value,) if isinstance(value, int) else value
+
+
+def _colour(value: Any) -> Any:
+    return colour_of(value) if isinstance(value, str) else value
+
 
 _Side = Annotated[int, Field(ge=1, le=2**14)]
 _SceneSide = Annotated[int, Field(ge=32, le=2**12)]
 _Share = Annotated[float, Field(gt=0, lt=1)]
+_Label = Annotated[int, Field(ge=0, le=255)]
+_Labels = Annotated[tuple[_Label, ...], BeforeValidator(_several)]
+_Byte = Annotated[int, Field(ge=0, le=255)]
+_Colour = Annotated[tuple[_Byte, _Byte, _Byte], BeforeValidator(_colour)]
 
 
 class Settings(BaseModel):
     """`batch`, `crop`, `scale` and `flip` are for those who make batches.
 
-    `resize` is the longer side or [height, width]; `split` a share of the training part to validate on, or
-    the name of the part to validate on.
+    `train` names the parts to train on, joined by `+`; `split` a share of them to validate on, or the name of
+    the part to validate on.  `resize` is the longer side or [height, width].  `ignore` are labels in masks
+    for pixels of no class; `labels` those of each class, in the order of classes.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
     path: str | None = None
     classes: tuple[str, ...] | None = None
+    labels: Annotated[tuple[_Labels, ...], BeforeValidator(_several)] | None = None
+    ignore: _Labels = ()
+    colours: tuple[_Colour, ...] | None = None
+    channels: Literal[1, 3, 4] = 3
     batch: int | None = Field(None, ge=1)
     crop: tuple[_Side, _Side] | None = None
     resize: _Side | tuple[_Side, _Side] | None = None
+    train: str = Field("train", pattern=r"^\w[\w-]*(\+\w[\w-]*)*$")
     split: _Share | Annotated[str, Field(pattern=r"^\w[\w-]*$")] | None = None
     scale: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] | None = None
     flip: bool | None = None

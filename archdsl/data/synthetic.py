@@ -30,6 +30,7 @@ class Synthetic:
     name: str = "synthetic"
     classes: tuple[str, ...] = CLASSES
     colours: tuple[Colour, ...] = COLOURS
+    channels: int = 3
     drawn: dict[int, Sample] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:

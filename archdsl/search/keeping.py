@@ -17,8 +17,12 @@ from archdsl.train.weights import SPEC, network_hash, save_weights
 def keep(folder: SearchFolder, found: Found, module: nn.Module, splits: Splits) -> None:
     """Writes the found network as text, and its weights."""
     write_text(folder.found, found.network.to_arch())
-    told = {SPEC: network_hash(found.network), "name": found.network.name, "data": splits.train.name}
-    save_weights(folder.weights, module, {**told, "classes": json.dumps(splits.train.classes)})
+    train = splits.train
+    told = {
+        SPEC: network_hash(found.network), "name": found.network.name, "data": train.name,
+        "classes": json.dumps(train.classes), "colours": json.dumps(train.colours),
+    }  # fmt: skip
+    save_weights(folder.weights, module, told)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -29,14 +29,14 @@ def at_size(logits_BKHW: torch.Tensor, size: Size) -> torch.Tensor:
     return F.interpolate(logits_BKHW.float(), size=size, mode="bilinear", align_corners=False)
 
 
-def fitting(module: nn.Module, size: Size) -> Size | None:
+def fitting(module: nn.Module, size: Size, channels: int = 3) -> Size | None:
     """The smallest size that a network can take and that holds `size`; None where it takes none such.
 
     Tried without numbers, on torch's meta device: first the size itself, then multiples of 8, 16 and so on.
     """
     empty = _without_numbers(module)
     tried = [size, *((_up(size[0], step), _up(size[1], step)) for step in _STEPS)]
-    return next((one for one in tried if _runs(empty, one)), None)
+    return next((one for one in tried if _runs(empty, one, channels)), None)
 
 
 def padded(images_B3HW: torch.Tensor, size: Size) -> torch.Tensor:
@@ -82,14 +82,14 @@ def seen(
         images_B3HW = batch.images_B3HW.to(processes.device)
         here = (images_B3HW.shape[-2], images_B3HW.shape[-1])
         if here not in fits:
-            fits[here] = demand_fitting(module, here)
+            fits[here] = demand_fitting(module, here, images_B3HW.shape[1])
         logits_BKHW = at_size(logits_of(module, images_B3HW, fits[here]), _size(batch.masks_BHW))
         yield logits_BKHW, batch.masks_BHW.to(processes.device)
 
 
-def demand_fitting(module: nn.Module, size: Size) -> Size:
+def demand_fitting(module: nn.Module, size: Size, channels: int = 3) -> Size:
     """As `fitting`.  Raises SpecError (ARCH918) where there is none."""
-    fit = fitting(module, size)
+    fit = fitting(module, size, channels)
     if fit is None:
         headline = f"the network takes no image of {size[0]}×{size[1]}, padded or not"
         raise SpecError([Diagnostic("ARCH918", headline)])
@@ -112,9 +112,9 @@ def _without_numbers(module: nn.Module) -> nn.Module:
     return copy.deepcopy(module, memo).eval()
 
 
-def _runs(empty: nn.Module, size: Size) -> bool:
+def _runs(empty: nn.Module, size: Size, channels: int) -> bool:
     try:
-        found = empty(torch.empty(1, 3, *size, device="meta"))
+        found = empty(torch.empty(1, channels, *size, device="meta"))
     except (RuntimeError, ValueError):
         return False
     return isinstance(found, torch.Tensor) and found.dim() == 4

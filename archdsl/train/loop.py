@@ -16,12 +16,12 @@ from torch import nn
 
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches, prefetched
-from archdsl.data.dataset import IGNORE, Splits
+from archdsl.data.dataset import Splits
 from archdsl.diagnostics import SpecError
 from archdsl.train.average import Average
 from archdsl.train.evaluation import at_size, score
 from archdsl.train.faults import Diverged, bad_parameter, demand_finite, explain_memory, is_out_of_memory
-from archdsl.train.losses import loss_named
+from archdsl.train.losses import labelled, loss_named
 from archdsl.train.metrics import Confusion
 from archdsl.train.processes import Processes
 from archdsl.train.recipe import Interrupted, Progress, Recipe, optimiser
@@ -55,6 +55,8 @@ class Training:
             splits.train, recipe.batch, change, recipe.seed, processes.rank, processes.world
         )
         self.steps = recipe.epochs * self.batches.steps_per_epoch
+        weights = recipe.class_weights
+        self.class_weights = None if weights is None else torch.tensor(weights, device=processes.device)
         self.step, self.best = 0, -1.0
         self.keeper = folder.checkpoints
         self.journal = Journal(folder.journal) if processes.is_first else None
@@ -124,8 +126,9 @@ class Training:
         with self._precision():
             logits_BKHW = self.module(images_B3HW)
         logits_BKHW = at_size(logits_BKHW, (masks_BHW.shape[-2], masks_BHW.shape[-1]))
-        share = self.processes.share((masks_BHW != IGNORE).sum())  # OHEM still mines in each process alone
-        return loss_named(self.recipe.loss, logits_BKHW, masks_BHW) * share
+        weights_K = self.class_weights
+        share = self.processes.share(labelled(masks_BHW, weights_K))  # OHEM mines in each process alone
+        return loss_named(self.recipe.loss, logits_BKHW, masks_BHW, weights_K) * share
 
     def _precision(self) -> AbstractContextManager[Any]:
         if self.recipe.amp is None:

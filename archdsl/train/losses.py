@@ -15,37 +15,73 @@ from archdsl.data.dataset import IGNORE
 Loss = Literal["ohem", "cross_entropy"]
 
 
-def cross_entropy(logits_BKHW: torch.Tensor, masks_BHW: torch.Tensor) -> torch.Tensor:
-    """The mean over pixels that are not ignored; zero, with a gradient, where there are none."""
+def cross_entropy(
+    logits_BKHW: torch.Tensor, masks_BHW: torch.Tensor, weights_K: torch.Tensor | None = None
+) -> torch.Tensor:
+    """The mean over pixels that are not ignored; zero, with a gradient, where there are none.
+
+    With `weights_K` it is weighted by the weight of each pixel's class.
+    """
     losses_BHW = _per_pixel(logits_BKHW, masks_BHW)
-    return losses_BHW.sum() / (masks_BHW != IGNORE).sum().clamp(min=1)
+    if weights_K is None:
+        return losses_BHW.sum() / (masks_BHW != IGNORE).sum().clamp(min=1)
+    return _weighted_mean(losses_BHW, _pixel_weights(masks_BHW, weights_K))
 
 
 def ohem(
-    logits_BKHW: torch.Tensor, masks_BHW: torch.Tensor, threshold: float = 0.7, kept: int | None = None
+    logits_BKHW: torch.Tensor,
+    masks_BHW: torch.Tensor,
+    threshold: float = 0.7,
+    kept: int | None = None,
+    weights_K: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Cross-entropy of hard pixels: those whose own class has at most probability `threshold`.
 
     If these are fewer than `kept` (by default a sixteenth of all pixels), the `kept` hardest pixels count;
     if fewer pixels than that are labelled at all, every labelled one.  As in FasterSeg (ICLR 2020), whose
-    code sorts all pixels; the value is the same.
+    code sorts all pixels; the value is the same.  Class weights do not change which pixels are hard, and
+    weight their mean, as in that code.
     """
     losses_BHW = _per_pixel(logits_BKHW, masks_BHW)
     valid_BHW = masks_BHW != IGNORE
     with torch.no_grad():
         hard_BHW = valid_BHW & _hard(losses_BHW, valid_BHW, threshold, kept)
-    return losses_BHW.where(hard_BHW, 0).sum() / hard_BHW.sum().clamp(min=1)
+    if weights_K is None:
+        return losses_BHW.where(hard_BHW, 0).sum() / hard_BHW.sum().clamp(min=1)
+    return _weighted_mean(losses_BHW, _pixel_weights(masks_BHW, weights_K).where(hard_BHW, 0))
 
 
-def loss_named(name: Loss, logits_BKHW: torch.Tensor, masks_BHW: torch.Tensor) -> torch.Tensor:
-    """The loss of that name with its usual settings."""
-    return {"ohem": ohem, "cross_entropy": cross_entropy}[name](logits_BKHW, masks_BHW)
+def loss_named(
+    name: Loss, logits_BKHW: torch.Tensor, masks_BHW: torch.Tensor, weights_K: torch.Tensor | None = None
+) -> torch.Tensor:
+    """The loss of that name with its usual settings, and weights of classes where they are given."""
+    if name == "ohem":
+        return ohem(logits_BKHW, masks_BHW, weights_K=weights_K)
+    return cross_entropy(logits_BKHW, masks_BHW, weights_K)
+
+
+def labelled(masks_BHW: torch.Tensor, weights_K: torch.Tensor | None = None) -> torch.Tensor:
+    """How many pixels are not ignored, or the sum of their weights."""
+    if weights_K is None:
+        return (masks_BHW != IGNORE).sum()
+    return _pixel_weights(masks_BHW, weights_K).sum()
 
 
 def _per_pixel(logits_BKHW: torch.Tensor, masks_BHW: torch.Tensor) -> torch.Tensor:
     """Cross-entropy of each pixel, in single precision at least; zero where ignored."""
     exact = logits_BKHW if logits_BKHW.dtype == torch.float64 else logits_BKHW.float()
     return F.cross_entropy(exact, masks_BHW.long(), ignore_index=IGNORE, reduction="none")
+
+
+def _pixel_weights(masks_BHW: torch.Tensor, weights_K: torch.Tensor) -> torch.Tensor:
+    """The weight of each pixel's class; zero where ignored."""
+    valid_BHW = masks_BHW != IGNORE
+    return weights_K[masks_BHW.long().where(valid_BHW, 0)].where(valid_BHW, 0)
+
+
+def _weighted_mean(losses_BHW: torch.Tensor, weights_BHW: torch.Tensor) -> torch.Tensor:
+    """Zero where all weights are; what is no number stays, so that it is noticed."""
+    return (losses_BHW * weights_BHW).sum() / weights_BHW.sum().clamp(min=torch.finfo(torch.float32).tiny)
 
 
 def _hard(

@@ -50,13 +50,13 @@ class Processes:
         return total.to(tensor.device)
 
     def share(self, count: torch.Tensor) -> torch.Tensor | float:
-        """What a mean over `count` things here is multiplied by, so that the mean of these over the processes
-        is the mean over all things.
+        """What a mean over `count` things here, or of weight `count`, is multiplied by, so that the mean of
+        these over the processes is the mean over all things.
         """
         if self.world == 1:
             return 1.0
         counted = count.double()
-        return (self.world * counted / self.sum(counted).clamp(min=1)).float()
+        return (self.world * counted / self.sum(counted).clamp(min=torch.finfo(torch.float64).tiny)).float()
 
     def same_weights(self, module: nn.Module) -> None:
         """Gives every process the parameters and buffers of the first."""

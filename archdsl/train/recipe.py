@@ -36,6 +36,8 @@ class Recipe:
     channels_last: bool = False
     evaluate_every: int = 1
     """Epochs between evaluations; the last epoch is always evaluated."""
+    class_weights: tuple[float, ...] | None = None
+    """What each class counts in the loss, in the order of the data's classes; None: the same."""
     checkpoint_every: int = 200
     """Steps between checkpoints; the end of an epoch always has one."""
 

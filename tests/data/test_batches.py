@@ -10,7 +10,8 @@ import torch
 from datasets import Numbered, image_of, labels
 
 from archdsl.data import IGNORE, Augmentation, Batches, Sample, prefetched, whole
-from archdsl.data.augmentation import MEAN, STD, augmented, recoloured
+from archdsl.data.augmentation import augmented, recoloured
+from archdsl.data.channels import MEAN, STD
 from archdsl.diagnostics import SpecError
 
 PLAIN = Augmentation(crop=None, scale=None, flip=False)

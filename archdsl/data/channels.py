@@ -1,0 +1,52 @@
+"""Images of one, three or four channels: how they are normalised, resized and shown.
+
+Shapes: H × W pixels, C channels.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Pixels = NDArray[np.uint8]
+Channels = Literal[1, 3, 4]
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+"""Of ImageNet, for channels in 0..1."""
+
+_GREY = ((0.449,), (0.226,))
+"""The means of these over red, green and blue."""
+
+_FOURTH = (0.5, 0.25)
+"""What a fourth channel holds is not known: it is brought from 0..1 to -2..2."""
+
+
+def mean_and_deviation(channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """What images are normalised by, for channels in 0..1."""
+    if channels == 1:
+        return _GREY
+    return (MEAN, STD) if channels == 3 else ((*MEAN, _FOURTH[0]), (*STD, _FOURTH[1]))
+
+
+def resampled(
+    pixels_HWC: Pixels, size: tuple[int, int], how: Image.Resampling,
+    box: tuple[float, float, float, float] | None = None,
+) -> Pixels:  # fmt: skip
+    """Pixels, H × W or H × W × C, at a size (height, width); of what is in `box`, as Pillow takes it.
+
+    Each channel is resized by itself: Pillow would weight the others by a fourth.
+    """
+    across = (size[1], size[0])
+    if pixels_HWC.ndim == 2 or pixels_HWC.shape[2] == 3:
+        return np.array(Image.fromarray(pixels_HWC).resize(across, how, box))
+    bands = np.moveaxis(pixels_HWC, 2, 0)
+    return np.stack([np.array(Image.fromarray(band).resize(across, how, box)) for band in bands], -1)
+
+
+def as_colours(image_HWC: Pixels) -> Pixels:
+    """An image for people, of three channels: grey thrice, or without a fourth channel."""
+    return np.repeat(image_HWC, 3, 2) if image_HWC.shape[2] == 1 else image_HWC[..., :3]

@@ -1,0 +1,67 @@
+"""Weights of classes in a loss, by which rare classes count for more.
+
+Shapes: K classes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from archdsl.data.checking import Shares
+from archdsl.diagnostics import Diagnostic, SpecError
+
+RULES = "inverse-log, inverse-log:1.10, median, or a number for each class: 1,2.5,0.8"
+
+_ENET = 1.02
+
+
+def class_weights(rule: str, shares: Shares, classes: Sequence[str]) -> tuple[float, ...]:
+    """The weight of each class, to six digits.
+
+    `inverse-log:C` is 1 / ln(C + p), p the share of a class in all labelled pixels (ENet, arXiv:1606.02147,
+    section 5.2, with C = 1.02, the default); `median` is median frequency balancing (Eigen and Fergus,
+    arXiv:1411.4734, section 6.3.2; SegNet); or the weights themselves.  A class without a pixel has weight 1
+    by `median`.  Raises SpecError (ARCH944) for anything else, and for another number of weights.
+    """
+    name, _, constant = rule.partition(":")
+    if name == "inverse-log":
+        found = _inverse_log(_number(constant, rule) if constant else _ENET, shares, rule)
+    elif rule == "median":
+        found = _median(shares)
+    else:
+        found = [_number(word, rule) for word in rule.split(",")]
+        if len(found) != len(classes):
+            raise _refused(f"{len(found)} class weights for {len(classes)} classes", ", ".join(classes))
+    if not any(found):
+        raise _refused("class weights that are all zero", RULES)
+    return tuple(float(f"{weight:.6g}") for weight in found)
+
+
+def _inverse_log(constant: float, shares: Shares, rule: str) -> list[float]:
+    if not 1 < constant <= 100:
+        raise _refused(f"class weights `{rule}`", "the constant is above 1, where every class has a weight")
+    total = max(1, sum(shares.pixels))
+    return [1 / math.log(constant + pixels / total) for pixels in shares.pixels]
+
+
+def _median(shares: Shares) -> list[float]:
+    seen = zip(shares.pixels, shares.in_images, strict=True)
+    frequencies = [pixels / around if pixels else 0.0 for pixels, around in seen]
+    there = sorted(frequency for frequency in frequencies if frequency)
+    middle = (there[(len(there) - 1) // 2] + there[len(there) // 2]) / 2 if there else 1.0
+    return [middle / frequency if frequency else 1.0 for frequency in frequencies]
+
+
+def _number(word: str, rule: str) -> float:
+    try:
+        value = float(word)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1e6:  # also what is not a number
+        raise _refused(f"class weights `{rule}`: `{word}` is not a number from 0 to 1,000,000", RULES)
+    return value
+
+
+def _refused(headline: str, help: str) -> SpecError:
+    return SpecError([Diagnostic("ARCH944", headline, help=help)])
