@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (the usual name)
 from torch import nn
 
-from archdsl.data.augmentation import MEAN, STD
+from archdsl.data.channels import MEAN, STD
 from archdsl.data.dataset import IGNORE, Dataset
 from archdsl.train.checkpoints import Keeper
 from archdsl.train.evaluation import at_size

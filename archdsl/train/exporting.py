@@ -18,7 +18,7 @@ from archdsl import atomic
 from archdsl.backends import exported, onnx_file
 from archdsl.backends.source import WITHOUT_WEIGHTS, emit
 from archdsl.backends.torch_module import CompiledNetwork
-from archdsl.data.augmentation import MEAN, STD
+from archdsl.data.channels import mean_and_deviation
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.program import Network
 from archdsl.train.faults import bad_parameter
@@ -145,9 +145,11 @@ FORMS: Mapping[str, Callable[[Filled, Path, bool, bool], Written]] = {
 def _preprocessing(network: Filled) -> dict[str, str]:
     """How images were normalised for the training; others that run the file have to do the same."""
     channels = next(iter(network.module.archdsl_graph.inputs.values()))[0]
-    if network.is_random or channels != len(MEAN):
+    named = {1: "grey", 3: "RGB", 4: "RGB and a fourth"}.get(channels)
+    if network.is_random or named is None:
         return {}
-    return {"normalisation": json.dumps({"channels": "RGB", "scale": "0 to 1", "mean": MEAN, "std": STD})}
+    mean, std = mean_and_deviation(channels)
+    return {"normalisation": json.dumps({"channels": named, "scale": "0 to 1", "mean": mean, "std": std})}
 
 
 def _outputs(network: Filled) -> str:
