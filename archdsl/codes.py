@@ -88,7 +88,7 @@ CODES: dict[str, str] = {
     "ARCH503": "decided twice",
     "ARCH504": "decisions are left open",
     "ARCH505": "not a row",
-    "ARCH601": "a search knows no such name",
+    "ARCH601": "an unknown word in a search",
     "ARCH602": "a search of something that is no space",
     "ARCH603": "set twice",
     "ARCH604": "not a value of a search",

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, closest
+from archdsl.lang import foreign
 from archdsl.lang.ast import Span
 from archdsl.lang.expectations import in_words
 from archdsl.lang.machine import acceptable, language
@@ -35,7 +36,7 @@ _LOOK_ALIKES = {
     "'": "strings have double quotes",
     "!": "write `not`, or `!=` to compare",
     "&": "write `and`",
-    "|": "write `or`",
+    "|": "write `or`; a choice is one of {a, b}, an op is applied by `->`",
     "%": "there is no remainder",
     "^": "powers are written as products",
     "×": "write `*`",
@@ -90,11 +91,15 @@ class Mistake:
     @cached_property
     def opened(self) -> tuple[str, Span] | None:
         """The innermost bracket that is open."""
+        closed = 0  # brackets that are closed, of what is not reduced yet
         for value in reversed(self.values):
             if isinstance(value, re.Match):
                 text, span = value[value.lastindex or 0], value.span(value.lastindex or 0)
+                closed += text in _CLOSERS
                 if text in _CLOSING:
-                    return text, span
+                    if not closed:
+                        return text, span
+                    closed -= 1
         return None
 
     def finding(
@@ -169,9 +174,11 @@ def _bare_fraction(mistake: Mistake) -> Diagnostic | None:
 def unknown_unit(source: Source, span: Span) -> Diagnostic | None:
     """What is wrong with the word at `span`, if a number stands before it on its line."""
     near = source.text[max(0, span[0] - 60) : span[0]].rpartition("\n")[2]
-    if _NUMBER_BEFORE.search(near) is None:
+    number = _NUMBER_BEFORE.search(near)
+    if number is None:
         return None
     word = source.text[slice(*span)]
+    form = foreign.after_number(number[0].strip(), word)
     plain = word.lower().removesuffix("s") or word.lower()
     guess = next((unit for unit in UNITS if unit.lower() == word.lower()), None)
     guess = guess or _LONG_UNITS.get(word.lower()) or _LONG_UNITS.get(plain) or closest(word[:20], UNITS)
@@ -179,7 +186,7 @@ def unknown_unit(source: Source, span: Span) -> Diagnostic | None:
         "ARCH104",
         f"`{shortened(word)}` is not a unit",
         Label(Location(source, *span), f"did you mean `{guess}`?" if guess else ""),
-        help="units are ns us ms s min h, fps, K M G T, and B KB … TiB; a product needs its `*`",
+        help=form or "units are ns us ms s min h, fps, K M G T, and B KB … TiB; a product needs its `*`",
     )
 
 
@@ -315,8 +322,8 @@ def _foreign(mistake: Mistake) -> Diagnostic | None:
 
 
 _EXPLANATIONS: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
-    _no_version, _stray, _bare_fraction, _unit, _statement_within_line, _foreign, _keyword, _no_value,
-    _equals, _bracket,
+    _no_version, foreign.explain, _stray, _bare_fraction, _unit, _statement_within_line, _foreign, _keyword,
+    _no_value, _equals, _bracket,
 )  # fmt: skip
 
 

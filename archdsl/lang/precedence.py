@@ -96,11 +96,14 @@ class _Row:
     def chain(self, value: Expr) -> Expr:
         while (upcoming := self.upcoming()) is not None:
             if upcoming.text != "->":
+                chosen = (
+                    "values are chosen, with each chain in parentheses: (x -> f) if condition else (y -> g)"
+                )
                 raise UnfoldableError(
                     "ARCH105",
                     f"`{upcoming.text}` after a chain",
                     upcoming.span,
-                    "put each chain in parentheses: (x -> f) + (y -> g)",
+                    chosen if upcoming.text == "if" else "put each chain in parentheses: (x -> f) + (y -> g)",
                 )
             self.at += 1
             value = ast.Chain(value, op := self.operand(), span=_join(value, op))

@@ -13,7 +13,14 @@ from archdsl.lang import ast
 from archdsl.spec import builtins, choosing, reaching, stamping
 from archdsl.spec.builder import Trace
 from archdsl.spec.frame import Frame, join
-from archdsl.spec.primitives import KINDS, apply_primitive, setting_node, unknown_setting, wrong_inputs
+from archdsl.spec.primitives import (
+    KINDS,
+    apply_primitive,
+    demand_tensors,
+    setting_node,
+    unknown_setting,
+    wrong_inputs,
+)
 from archdsl.spec.values import (
     Builtin,
     Choice,
@@ -56,7 +63,8 @@ def chain_expression(ev: Evaluator, expr: ast.Chain, frame: Frame) -> Any:
             "ARCH209",
             f"`->` applies an op, this is {kind_of(op)}",
             expr.op,
-            help="the right side is an op with its settings, without its input: x -> conv(c = 8)",
+            help="the right side is an op with its settings, without its input: x -> conv(c = 8);"
+            " ops in a row are x -> conv -> bn",
         )
     site = frame.sites.nodes.get(id(expr), "")
     return call(ev, op, [source], {}, expr.op, frame, site, id(expr) in frame.sites.whole)
@@ -66,7 +74,8 @@ def add(ev: Evaluator, expr: ast.Binary, left: Any, right: Any, frame: Frame) ->
     """`a + b` on tensors is the primitive add."""
     for value, side in ((left, expr.left), (right, expr.right)):
         if not isinstance(value, Tensor):
-            raise frame.error("ARCH207", f"a tensor cannot be added to {kind_of(value)}", side)
+            help = "write mul(a, b) for a product, and a + b for a sum, of tensors"
+            raise frame.error("ARCH207", f"a tensor cannot be added to {kind_of(value)}", side, help=help)
     site = frame.sites.nodes.get(id(expr), "add")
     return call(ev, PrimitiveOp(ops.get("add")), [left, right], {}, expr, frame, site, False)
 
@@ -104,7 +113,8 @@ def call(
         return apply_function(ev, fn, args, settings, at, frame, site, whole)
     if isinstance(fn, Builtin):
         return builtins.call(ev, fn, args, settings, at, frame, site)
-    raise frame.error("ARCH209", f"{kind_of(fn)} cannot be applied", at)
+    help = "ops are applied to tensors: conv(x, c = 8), or x -> conv(c = 8)"
+    raise frame.error("ARCH209", f"{kind_of(fn)} cannot be applied", at, help=help)
 
 
 def _refined(ev: Evaluator, args: list[Any]) -> list[Any]:
@@ -172,6 +182,7 @@ def apply_function(
             raise unknown_setting(fn.name, name, [s.name for s in signature.settings], at, frame)
     if not args and signature.inputs:
         return Function(fn.declared, fn.unit, dict(merged), fn.shared)
+    demand_tensors(fn.name, args, [s.name for s in signature.settings], at, frame)
     if len(args) != len(signature.inputs):
         names = ", ".join(i.id for i in signature.inputs)
         raise wrong_inputs(

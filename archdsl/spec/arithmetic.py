@@ -11,7 +11,7 @@ from archdsl.spec import applying, reaching
 from archdsl.spec.frame import Frame
 from archdsl.spec.kinds import number, truth
 from archdsl.spec.units import MEASURES, Quantity
-from archdsl.spec.values import ListValue, SetValue, Tensor, Undefined, kind_of
+from archdsl.spec.values import Builtin, ListValue, SetValue, Tensor, Undefined, kind_of
 
 if TYPE_CHECKING:
     from archdsl.spec.evaluate import Evaluator
@@ -73,6 +73,9 @@ def _combined(ev: Evaluator, op: str, left: Side, right: Side, at: Any, frame: F
     undefined = _undefined(*values)
     if undefined is not None:
         return undefined
+    for node, value in (left, right):
+        if isinstance(value, Builtin | Tensor):
+            number(value, node, frame)  # raises
     if any(isinstance(v, Quantity) for v in values):
         return _measured(ev, op, left, right, at, frame)
     if op in ("==", "!=") and all(isinstance(v, int | float | str | Expr) for v in values):

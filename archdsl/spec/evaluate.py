@@ -18,6 +18,7 @@ from archdsl.ir import Expr, Measure
 from archdsl.ir.expr import AXES
 from archdsl.ir.resolve import specialize
 from archdsl.lang import ast
+from archdsl.lang.habits import attribute_form
 from archdsl.lang.loader import Unit
 from archdsl.spec import applying, arithmetic, builtins, choosing, indexing, sets, stamping, statements
 from archdsl.spec.builder import Allowed, Builder
@@ -320,7 +321,7 @@ class Evaluator:
             "ARCH221",
             f"{kind_of(base)} has no `{expr.name}`",
             expr,
-            help=f"it has {', '.join(known)}" if known else None,
+            help=_attribute_help(base, expr.name, known),
         )
 
     # ------------------------------------------------------------ application and choices
@@ -339,6 +340,16 @@ class Evaluator:
 
     def once(self, expr: ast.Once, frame: Frame) -> Any:
         return choosing.once(self, expr, frame)
+
+
+def _attribute_help(base: Any, name: str, known: list[str]) -> str | None:
+    there = f"it has {', '.join(known)}" if known else None
+    if not isinstance(base, Tensor):
+        return there
+    if name in ops.primitives():
+        return f"an op is applied by `->`: x -> {name}"
+    form = attribute_form(name)
+    return f"{form}; {there}" if form else there
 
 
 _EVALUATE: dict[type, Callable[[Evaluator, Any, Frame], Any]] = {

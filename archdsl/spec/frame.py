@@ -8,6 +8,7 @@ from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
 from archdsl.lang import shipped
+from archdsl.lang.habits import name_form
 from archdsl.lang.loader import Unit
 from archdsl.spec.builder import Place, Trace
 from archdsl.spec.sites import Sites
@@ -88,10 +89,12 @@ class Frame:
 
     def unknown(self, name: str, node: Any, known: Sequence[str]) -> SpecError:
         """A name that nothing defines; says where it can be imported from, or what it may have meant."""
-        path = shipped.declared_in(name)
+        path, form = shipped.declared_in(name), name_form(name, known)
         guess = closest(name, list(known))
-        if path is not None:
-            help: str | None = f'import it: import {name} from "{path}"'
+        if form is not None and path is None:
+            help: str | None = form
+        elif path is not None:
+            help = f'import it: import {name} from "{path}"'
         else:
             help = f"did you mean `{guess}`?" if guess else None
         label = "not found in this scope, the file, its imports or the primitives"

@@ -18,6 +18,7 @@ from archdsl.spec.values import (
     Member,
     Poison,
     SetValue,
+    Tensor,
     Undefined,
     kind_of,
 )
@@ -39,7 +40,14 @@ def _index(ev: Evaluator, base: Any, expr: ast.Index, frame: Frame, marked: bool
     if isinstance(base, Undefined):
         return base
     if not isinstance(base, Family | ListValue):
-        raise frame.error("ARCH207", f"{kind_of(base)} has no entries", expr)
+        help = None
+        if isinstance(base, SetValue):
+            help = (
+                "a set is read as a whole: concat(SET), one of SET; entries are those of x[1] = …, x[2] = …"
+            )
+        elif isinstance(base, Tensor):
+            help = "channels are not sliced by index; x.c, x.h and x.w are the sizes"
+        raise frame.error("ARCH207", f"{kind_of(base)} has no entries", expr, help=help)
     subscripts: list[list[Any]] = []
     several = False
     for position, subscript in enumerate(expr.subscripts):

@@ -6,13 +6,18 @@ from typing import Any
 
 from archdsl.ir.expr import kind
 from archdsl.spec.frame import Frame
-from archdsl.spec.values import kind_of
+from archdsl.spec.values import Builtin, Tensor, kind_of
 
 
 def number(value: Any, node: Any, frame: Frame) -> Any:
     if kind(value) in ("int", "number"):
         return value
-    raise frame.error("ARCH207", f"a number is needed here, this is {kind_of(value)}", node)
+    help = None
+    if isinstance(value, Tensor):
+        help = "tensors are added by a + b and multiplied by mul(a, b); sizes are x.c, x.h and x.w"
+    elif isinstance(value, Builtin):
+        help = f"it takes its settings in parentheses: {value.name}(…)"
+    raise frame.error("ARCH207", f"a number is needed here, this is {kind_of(value)}", node, help=help)
 
 
 def truth(value: Any, node: Any, frame: Frame) -> Any:

@@ -9,6 +9,7 @@ from archdsl.diagnostics import SpecError, closest
 from archdsl.ir import Expr
 from archdsl.ir.expr import kind
 from archdsl.lang import ast
+from archdsl.lang.habits import setting_form
 from archdsl.ops.base import Primitive, Setting
 from archdsl.spec import choosing
 from archdsl.spec.frame import Frame
@@ -46,6 +47,7 @@ def apply_primitive(
                 raise unknown_setting(primitive.name, name, list(known), at, frame)
     if not args:
         return PrimitiveOp(primitive, merged)
+    demand_tensors(primitive.name, args, [s.name for s in primitive.settings], at, frame)
     for value in args:
         if isinstance(value, Choice | Either):
             return _spread(ev, fn, args, settings, value, at, frame, site)
@@ -80,6 +82,19 @@ def apply_primitive(
         primitive, name, tuple(tensors), attrs, place, ev.allowed, ev.conditions, optional, repaired
     )
     return Tensor(name)
+
+
+def demand_tensors(owner: str, args: list[Any], settings: list[str], at: Any, frame: Frame) -> None:
+    """Raises SpecError (ARCH207) where an input is a number or a word, as settings without names are."""
+    plain = [n for n, value in enumerate(args) if isinstance(value, int | float | str | Quantity)]
+    if not plain:
+        return
+    given = getattr(at, "args", ())
+    first = given[plain[0]] if plain[0] < len(given) else at
+    named = [f"{name} = {args[n]}" for name, n in zip(settings, plain, strict=False)]
+    example = f": {owner}({', '.join(named)})" if named else ""
+    headline = f"inputs of `{owner}` are tensors, this is {kind_of(args[plain[0]])}"
+    raise frame.error("ARCH207", headline, first, help=f"settings are written with their names{example}")
 
 
 def _demand_settings(
@@ -203,13 +218,13 @@ def _wrong_kind(owner: str, setting: Setting, value: Any, at: Any, frame: Frame)
 
 
 def unknown_setting(owner: str, name: str, known: list[str], at: Any, frame: Frame) -> SpecError:
-    guess = closest(name, known)
+    guess, form = closest(name, known), setting_form(name, known)
     settings = f"its settings are {', '.join(known)}" if known else "it has none"
     return frame.error(
         "ARCH204",
         f"`{owner}` has no setting `{name}`",
         setting_node(at, name),
-        help=f"did you mean `{guess}`? {settings}" if guess else settings,
+        help=f"{form}; {settings}" if form else f"did you mean `{guess}`? {settings}" if guess else settings,
     )
 
 

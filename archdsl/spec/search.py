@@ -9,6 +9,7 @@ from typing import Any, TypeGuard, Union
 from archdsl.diagnostics import Diagnostic, SpecError, closest
 from archdsl.ir.expr import apply
 from archdsl.lang import ast
+from archdsl.lang.habits import clause_form, search_form, setting_form
 from archdsl.lang.loader import Unit
 from archdsl.spec.arithmetic import OPERATORS
 from archdsl.spec.frame import Frame
@@ -267,8 +268,8 @@ class _Reader:
                 "ARCH605",
                 f"a search sets no `{first}`",
                 clause.targets[0],
-                help=f"did you mean `{guess}`?"
-                if guess
+                help=clause_form(first) or f"did you mean `{guess}`?"
+                if guess or clause_form(first)
                 else f"it sets {', '.join(CLAUSES)}, or a part of its space",
             )
         wanted = CLAUSES.get(first)
@@ -305,7 +306,12 @@ class _Reader:
                 return Formula("..", (self.value(expr.low), self.value(expr.high)))
             case ast.Binary():
                 return self._binary(expr)
-        raise self.frame.error("ARCH604", "a search takes numbers, names and their arithmetic", expr)
+        help = None
+        if isinstance(expr, ast.Call) and isinstance(expr.fn, ast.Attribute):
+            help = f"functions take their value in parentheses: {expr.fn.name}(macs)"
+        raise self.frame.error(
+            "ARCH604", "a search takes numbers, names and their arithmetic", expr, help=help
+        )
 
     def _quantity(self, expr: ast.Quantity) -> Quantity:
         if expr.unit not in UNITS:
@@ -331,13 +337,9 @@ class _Reader:
 
     def _known(self, name: str, node: Any) -> None:
         if name not in VOCABULARY:
-            guess = closest(name, list(VOCABULARY))
-            raise self.frame.error(
-                "ARCH601",
-                f"a search knows no `{name}`",
-                node,
-                help=f"did you mean `{guess}`?" if guess else None,
-            )
+            form, guess = search_form(name, list(VOCABULARY)), closest(name, list(VOCABULARY))
+            help = form or (f"did you mean `{guess}`?" if guess else None)
+            raise self.frame.error("ARCH601", f"unknown word `{name}` in a search", node, help=help)
 
     def _term(self, expr: ast.Call) -> Term:
         name = expr.fn.id  # type: ignore[union-attr]
@@ -349,7 +351,10 @@ class _Reader:
             if key not in (allowed or ()):
                 guess = closest(key, list(allowed or ()))
                 listed = f"its settings are {', '.join(allowed)}" if allowed else "it has none"
-                help = f"did you mean `{guess}`? {listed}" if guess else listed
+                form = setting_form(key, list(allowed or ()))
+                help = (
+                    f"{form}; {listed}" if form else f"did you mean `{guess}`? {listed}" if guess else listed
+                )
                 raise self.frame.error("ARCH204", f"`{name}` has no setting `{key}`", given.path, help=help)
             value = settings[key] = self.value(given.value)
             if isinstance(value, int | float) and value < 0:

@@ -266,7 +266,10 @@ def _domain(ev: Evaluator, expr: Any, frame: Frame) -> list[Any]:
             raise frame.error("ARCH217", "what a stage runs over cannot depend on decisions", expr)
         if not isinstance(item, int | float | str):
             raise frame.error(
-                "ARCH207", f"a stage runs over numbers or names, this holds {kind_of(item)}", expr
+                "ARCH207",
+                f"a stage runs over numbers or names, this holds {kind_of(item)}",
+                expr,
+                help="run over numbers and read a list: stage NAME for i in 1..2 {… LIST[i].c}",
             )
     return items
 

@@ -1,0 +1,161 @@
+"""Words of other notations (PyTorch, Keras, Python, other search tools), and what is written here instead.
+
+Each table leads from a word, in lower case and without `_`, to the help line of the finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+_CONV = "conv(c = CHANNELS, k = 3)"
+_GLOBAL = "write global_pool; windows have max_pool(k = 3, s = 2) and avg_pool"
+_RESIZE = "write resize(like = x), resize(scale = 2) or upsample"
+_LINEAR = f"a linear layer over channels is {_CONV.replace('k = 3', 'k = 1')}"
+_RANGE = "a range is written low..high, both included: {1..4}"
+_CHOICE = "write one of {a, b}"
+
+_OPS: Mapping[str, str] = {
+    "batchnorm": "write bn", "batchnorm2d": "write bn", "batchnormalization": "write bn", "norm": "write bn",
+    "conv2d": f"write {_CONV}", "convolution": f"write {_CONV}", "conv3x3": f"write {_CONV}",
+    "conv1x1": "write conv(c = CHANNELS, k = 1)", "pointwise": "write conv(c = CHANNELS, k = 1)",
+    "depthwise": "write dwconv", "depthwiseconv": "write dwconv", "depthwiseconv2d": "write dwconv",
+    "separableconv": 'write sep_conv: import sep_conv from "std/ops.arch"',
+    "separableconv2d": 'write sep_conv: import sep_conv from "std/ops.arch"',
+    "maxpool": "write max_pool", "maxpool2d": "write max_pool", "maxpooling2d": "write max_pool",
+    "avgpool": "write avg_pool", "avgpool2d": "write avg_pool", "averagepool": "write avg_pool",
+    "adaptiveavgpool": _GLOBAL, "adaptiveavgpool2d": _GLOBAL, "globalaveragepool": _GLOBAL,
+    "globalavgpool": _GLOBAL, "globalaveragepooling2d": _GLOBAL, "gap": _GLOBAL,
+    "interpolate": _RESIZE, "upsampling2d": _RESIZE, "upsamplingbilinear2d": _RESIZE, "bilinear": _RESIZE,
+    "cat": "write concat(a, b)", "concatenate": "write concat(a, b)", "stack": "write concat(a, b)",
+    "sum": "write a + b, or add(SET) for a set of tensors",
+    "multiply": "write mul(a, b)", "times": "write mul(a, b)",
+    "linear": _LINEAR, "dense": _LINEAR, "fc": _LINEAR, "fullyconnected": _LINEAR,
+    "swish": "write silu", "hardswish": "write hswish", "relun": "write relu6",
+    "skipconnect": 'write identity, or skip: import skip from "std/ops.arch"',
+    "none": "nothing is written zero (an op), or an entry is left out: x[i]?",
+    "noop": "write identity", "passthrough": "write identity",
+    "sequential": "ops in a row are a chain: x -> conv -> bn -> relu; as an op: op f(x) = x -> conv -> relu",
+    "pixelshuffle2d": "write pixel_shuffle(r = 2)", "depthtospace": "write pixel_shuffle(r = 2)",
+    "channelshuffle2d": "write channel_shuffle(g = 2)",
+    # Python
+    "range": _RANGE, "choice": _CHOICE, "choose": _CHOICE, "oneof": _CHOICE, "layerchoice": _CHOICE,
+    "inputchoice": _CHOICE, "select": _CHOICE, "switch": _CHOICE, "mixedop": _CHOICE,
+    "optional": 'write one of {skip, f}: import skip from "std/ops.arch"',
+    "null": "a value that may be missing is marked with `?`: x[i]?",
+    "nil": "a value that may be missing is marked with `?`: x[i]?",
+    "len": "a list has as many items as are written; name the number: N = 4",
+    "int": "write floor(a) or round(a)", "ceil": "write floor((a + b - 1) / b) for a / b rounded up",
+    "abs": "write max(a, 0 - a)", "sqrt": "there are `+ - * /`, floor, round, min and max",
+    "softmax": "logits are the output as they are; a gate is x -> sigmoid",
+    "image": "write input image: [channels, height, width]",
+    "pow": "powers are written as products: a * a",
+    "latency": 'write latency(device = "NAME") <= 9 ms',
+}  # fmt: skip
+
+_CASED: Mapping[str, str] = {
+    "None": "a value that may be missing is marked with `?`: x[i]?",
+    "True": "write true", "False": "write false",
+}  # fmt: skip
+
+_PADDING = "padding follows from k and d: stride 1 keeps the size, stride s gives ceil(n / s)"
+_IN = "input channels are those of the tensor it is applied to"
+_SETTINGS: Mapping[str, str] = {
+    "kernelsize": "k", "kernel": "k", "ks": "k", "poolsize": "k", "window": "k", "ksize": "k", "size": "k",
+    "stride": "s", "strides": "s", "dilation": "d", "dilationrate": "d", "rate": "d", "atrous": "d",
+    "groups": "g", "group": "g", "outchannels": "c", "channels": "c", "filters": "c", "features": "c",
+    "outplanes": "c", "planes": "c", "outputchannels": "c", "numfilters": "c", "cout": "c", "nout": "c",
+    "usebias": "bias", "scalefactor": "scale", "factor": "scale", "upscalefactor": "r", "epsilon": "eps",
+    "rank": "r", "prob": "p", "probability": "p", "droprate": "p",
+    # searches
+    "learningrate": "lr", "weightdecay": "decay", "wd": "decay", "batchsize": "batch", "imagesize": "size",
+    "root": "path", "dir": "path", "directory": "path", "cropsize": "crop",
+    "temperature": "tau", "temp": "tau",
+    "numepochs": "epochs", "maxepochs": "epochs", "populationsize": "population", "lrend": "end",
+    "hiddensize": "hidden", "numclasses": "classes",
+}  # fmt: skip
+_NO_SETTING: Mapping[str, str] = {
+    "padding": _PADDING, "pad": _PADDING, "inchannels": _IN, "inplanes": _IN, "cin": _IN,
+    "tau": "it is one of the sampler: differentiable(sampler = gumbel(tau = 3.0, end = 0.1))",
+    "temperature": "it is one of the sampler: differentiable(sampler = gumbel(tau = 3.0, end = 0.1))",
+    "lr": "rates are those of optimizers: parameters { optimizer = sgd(lr = 0.05) }",
+    "learningrate": "rates are those of optimizers: parameters { optimizer = sgd(lr = 0.05) }",
+    "batch": "it is one of the data: data = synthetic(batch = 8)",
+    "batchsize": "it is one of the data: data = synthetic(batch = 8)",
+}  # fmt: skip
+
+_ATTRIBUTES: Mapping[str, str] = {
+    "channels": "c", "shape": "c, .h and .w", "size": "c, .h and .w", "height": "h", "width": "w",
+    "outchannels": "c", "dim": "c, .h and .w",
+}  # fmt: skip
+
+_OBJECTIVE = "write cross_entropy or ohem for the loss of the task"
+_WEIGHT = "a weight is a setting of the search: search NAME(; weight = 0.01) for SPACE {…}"
+_ACCURACY = "write miou"
+_DIFFERENTIABLE = "write differentiable(sampler = gumbel(tau = 3.0, end = 0.1))"
+_SEARCH: Mapping[str, str] = {
+    "loss": _OBJECTIVE, "taskloss": _OBJECTIVE, "crossentropyloss": _OBJECTIVE, "ce": _OBJECTIVE,
+    "nll": _OBJECTIVE, "lambda": _WEIGHT, "alpha": _WEIGHT, "beta": _WEIGHT,
+    "accuracy": _ACCURACY, "acc": _ACCURACY, "iou": _ACCURACY, "meaniou": _ACCURACY, "score": _ACCURACY,
+    "metric": _ACCURACY, "mIoU": _ACCURACY,
+    "darts": _DIFFERENTIABLE, "gradient": _DIFFERENTIABLE, "snas": _DIFFERENTIABLE, "gdas": _DIFFERENTIABLE,
+    "proxylessnas": _DIFFERENTIABLE, "oneshot": _DIFFERENTIABLE, "supernet": _DIFFERENTIABLE,
+    "gumbelsoftmax": "write gumbel(tau = 3.0, end = 0.1)",
+    "evolutionary": "write evolution", "ea": "write evolution", "genetic": "write evolution",
+    "ga": "write evolution", "regularizedevolution": "write evolution", "rl": "write reinforce or ppo",
+    "controller": "write reinforce or ppo", "randomsearch": "write random",
+    "adamw": "write adam(decay = 1e-2)",
+    "momentum": "write sgd(momentum = 0.9)", "size": "write params", "parameters": "write params",
+    "numparams": "write params", "modelsize": "write params", "flop": "write flops", "mac": "write macs",
+    "madds": "write macs", "multadds": "write macs", "fps": 'write rate(device = "NAME")',
+    "throughput": 'write rate(device = "NAME")', "runtime": "write latency", "time": "write latency",
+    "ms": "write latency", "imagefolder": "write folder(path = …)", "dataset": "write folder(path = …)",
+}  # fmt: skip
+_CLAUSES: Mapping[str, str] = {
+    "objective": "write minimize … or maximize …", "loss": "write minimize …", "goal": "write minimize …",
+    "metric": "write maximize miou", "constraint": "write require …", "constraints": "write require …",
+    "lr": "rates are those of optimizers: parameters { optimizer = sgd(lr = 0.05) }",
+    "learningrate": "rates are those of optimizers: parameters { optimizer = sgd(lr = 0.05) }",
+    "dataset": "write data = …", "algorithm": "write strategy = …", "method": "write strategy = …",
+    "searcher": "write strategy = …", "batchsize": "write data = synthetic(batch = 8)",
+    "trials": "write strategy = …, budget = 2 h", "time": "write budget = 2 h",
+    "timeout": "write budget = 2 h",
+    "maxtime": "write budget = 2 h",
+}  # fmt: skip
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("_", "")
+
+
+def name_form(name: str, known: Collection[str]) -> str | None:
+    """The help for an unknown op, function or value, where `known` are those there are."""
+    plain = name.lower()
+    if plain != name and plain in known:
+        return f"write {plain}"
+    return _CASED.get(name) or _OPS.get(_plain(name))
+
+
+def setting_form(name: str, known: Collection[str]) -> str | None:
+    """The help for an unknown setting, where `known` are those there are."""
+    plain = _plain(name)
+    meant = plain if plain in known and plain != name else _SETTINGS.get(plain)
+    if meant in known:
+        return f"write {meant}"
+    return _NO_SETTING.get(plain)
+
+
+def attribute_form(name: str) -> str | None:
+    """The help for an unknown attribute of a tensor."""
+    meant = _ATTRIBUTES.get(_plain(name))
+    return f"write .{meant}" if meant else None
+
+
+def search_form(name: str, known: Collection[str]) -> str | None:
+    """The help for a word that searches do not know, where `known` are those they do."""
+    plain = _plain(name)
+    return f"write {plain}" if plain in known else _SEARCH.get(name) or _SEARCH.get(plain)
+
+
+def clause_form(name: str) -> str | None:
+    """The help for a clause that searches do not have."""
+    return _CLAUSES.get(_plain(name))
