@@ -1,7 +1,8 @@
-"""`archdsl explain`: what a spec decides and holds, or what an error code means."""
+"""`archdsl explain`: what a spec decides and holds, what a word or an error code means, what there is."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import click
 from archdsl.cli import opening, tables
 from archdsl.cli.numbers import digits, large, plural, setting
 from archdsl.cli.settings import SetCommand, name_option, set_option
+from archdsl.cli.words import LISTS
 from archdsl.codes import CODES, page
 from archdsl.diagnostics import closest
 
@@ -26,18 +28,48 @@ Examples:
   archdsl explain specs/autortnet_a.arch       the layer table
   archdsl explain specs/gas.arch --json
   archdsl explain ARCH301                      what the error means, and what to write instead
+  archdsl explain conv                         a primitive, its settings, their defaults, its cost
+  archdsl explain sep_conv                     an op of the library, as it is written
+  archdsl explain gumbel                       a word of searches and its settings
+  archdsl explain train                        every option of a verb
+  archdsl explain --primitives                 also --ops, --strategies, --samplers, --datasets, …
 """
 
 
+def _lists(command: Any) -> Any:
+    """A flag for each list."""
+    for kind in reversed(LISTS):
+        command = click.option(
+            f"--{kind}", "listed", flag_value=kind, default=None, help=f"List the {kind} that exist."
+        )(command)
+    return command
+
+
 @click.command(cls=SetCommand, epilog=_EPILOG)
-@click.argument("what", metavar="SPEC|CODE")
+@click.argument("what", metavar="SPEC|CODE|WORD", required=False)
+@_lists
 @name_option
 @set_option
 @click.option("--json", "json_wanted", is_flag=True, help="Print JSON.")
-def explain(what: str, name: str | None, settings: dict[str, Any], json_wanted: bool) -> None:
-    """Decisions, candidates and sizes of a space; layers of a network; or the page of an error code."""
+@click.pass_context
+def explain(
+    ctx: click.Context, /, what: str | None, listed: str | None, name: str | None, settings: dict[str, Any],
+    json_wanted: bool,
+) -> None:  # fmt: skip
+    """Decisions, candidates and sizes of a space; layers of a network; the page of an error code or a word.
+
+    Words are primitives, ops of the library, what searches name, and verbs; --primitives and its like list
+    what there is.
+    """
+    if listed is not None:
+        _explain_list(listed, json_wanted)
+        return
+    if what is None:
+        raise click.UsageError("name a spec, an error code or a word, or list what there is: --primitives")
     if _CODE.fullmatch(what):
         _explain_code(what.upper(), json_wanted)
+        return
+    if what.isidentifier() and not os.path.exists(what) and _explain_word(ctx, what, json_wanted):
         return
     program = opening.load(what)
     if name is None and not program.spaces and not program.networks:
@@ -62,6 +94,37 @@ def as_json(program: Program, target: Space | Network) -> str:
 
 def _searches(program: Program, target: Space | Network) -> list[str]:
     return [name for name, search in program.searches.items() if search.space.id == target.name]
+
+
+def _explain_list(kind: str, as_json: bool) -> None:
+    from archdsl.cli.words import listing, listing_text
+
+    if as_json:
+        from archdsl.render.json import document
+
+        click.echo(document("list", kind=kind, entries=listing(kind)), nl=False)
+        return
+    click.echo(listing_text(kind), nl=False)
+
+
+def _explain_word(ctx: click.Context, word: str, as_json: bool) -> bool:
+    """Prints the page of a word; returns whether there is one."""
+    from archdsl.cli.words import known_names, page_of
+
+    verbs = ctx.find_root().command
+    assert isinstance(verbs, click.Group)
+    text = page_of(word, verbs)
+    if text is None:
+        meant = None if opening.ships(word) else closest(word, known_names(verbs))
+        if meant is not None:
+            raise click.UsageError(f"there is no file and no word {word}; did you mean {meant}?")
+        return False
+    if as_json:
+        from archdsl.render.json import document
+
+        text = document("word", word=word, page=text)
+    click.echo(text, nl=False)
+    return True
 
 
 def _explain_code(code: str, as_json: bool) -> None:

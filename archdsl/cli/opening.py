@@ -122,6 +122,11 @@ def name_of(program: Program) -> str:
     return program.unit.source.name
 
 
+def ships(spec: str) -> bool:
+    """Whether a spec of that name ships with archdsl."""
+    return _shipped(Path(spec)) is not None
+
+
 def _shipped(path: Path) -> Path | None:
     """The shipped spec of that name; `specs/` in front and `.arch` behind may be left out or not."""
     if path.is_absolute() or ".." in path.parts:

@@ -9,7 +9,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from archdsl.data.dataset import Colour
 from archdsl.diagnostics import Diagnostic, SpecError, closest
-from archdsl.spec.search import VOCABULARY, Formula
+from archdsl.spec.search import Formula
+from archdsl.spec.vocabulary import VOCABULARY
 
 KINDS = ("synthetic", "camvid", "cityscapes", "folder")
 

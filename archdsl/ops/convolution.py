@@ -16,7 +16,7 @@ _BIAS = Setting("bias", "bool", False, "whether a bias is added")
 
 
 class Conv(Primitive):
-    """A convolution, padded so that stride 1 keeps the size (see `geometry.padding`)."""
+    """A convolution, padded so that stride 1 keeps the size where k is odd."""
 
     name = "conv"
     summary = "convolution with padding d * (k - 1) // 2"

@@ -51,7 +51,7 @@ class AvgPool(Pool):
     """The mean of the values of each window that lie inside the map."""
 
     name = "avg_pool"
-    summary = "mean over windows"
+    summary = "mean over windows, of the values that lie inside the map (padding does not count)"
     fresh = True
 
     def expression(

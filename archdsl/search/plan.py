@@ -10,8 +10,9 @@ from typing import Any, Literal, get_args
 from archdsl.search.overrides import overridden, with_data
 from archdsl.search.samplers import Sampler, read_sampler
 from archdsl.search.values import cannot, plain, term
-from archdsl.spec.search import CLAUSES, Clauses, Objective, SearchSpec, SearchValue, Term
+from archdsl.spec.search import Clauses, Objective, SearchSpec, SearchValue, Term
 from archdsl.spec.units import Quantity
+from archdsl.spec.vocabulary import CLAUSES
 
 Link = Literal["independent", "shared", "dense", "gcn"]
 

@@ -13,7 +13,7 @@ from archdsl.cli.data import parse_data
 from archdsl.data import open_part
 from archdsl.data.settings import KINDS, read_settings
 from archdsl.search.plan import read_plan
-from archdsl.spec.search import VOCABULARY
+from archdsl.spec.vocabulary import VOCABULARY
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "data.md").read_text("utf-8")

@@ -15,7 +15,7 @@ from archdsl.codes import CODES, page
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.lang import build, loader, parser, reading, values
 from archdsl.lang.parser import language
-from archdsl.ops.base import Primitive
+from archdsl.ops.signature import signature
 from archdsl.spec import applying, choosing, deciding, elaborate, evaluate, possible, sets, statements
 from archdsl.spec.units import UNITS
 
@@ -90,22 +90,6 @@ def primitives_table() -> Iterator[str]:
     yield "|---|---|"
     for primitive in ops.PRIMITIVES:
         yield f"| `{signature(primitive)}` | {primitive.summary} |"
-
-
-def signature(primitive: Primitive) -> str:
-    least, most = primitive.arity
-    tensors = "x, …" if most is None else ", ".join("xyz"[:least])
-    settings = [f"{name}?: tensor" for name in primitive.tensor_settings]
-    for setting in primitive.settings:
-        default = setting.default([("x.c", "x.h", "x.w")]) if callable(setting.default) else setting.default
-        if default is not None:
-            shown = str(default).lower() if isinstance(default, bool) else default
-            settings.append(
-                f'{setting.name} = "{default}"' if setting.kind == "str" else f"{setting.name} = {shown}"
-            )
-        else:
-            settings.append(f"{setting.name}{'?' if setting.optional else ''}: {setting.kind}")
-    return f"{primitive.name}({tensors}{'; ' if settings else ''}{', '.join(settings)})"
 
 
 def test_every_reserved_word_is_listed() -> None:

@@ -1,0 +1,202 @@
+"""Pages of what exists: primitives, ops of the library, words of searches, verbs; one by name, or a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archdsl.cli.tables import table
+
+if TYPE_CHECKING:
+    from archdsl.ops.base import Primitive
+    from archdsl.spec.vocabulary import Word
+
+LISTS = (
+    "primitives",
+    "ops",
+    "strategies",
+    "samplers",
+    "schedules",
+    "optimizers",
+    "datasets",
+    "objectives",
+    "specs",
+)
+"""What can be listed; "ops" are those of the library that ships."""
+
+
+def listing(kind: str) -> list[dict[str, str]]:
+    """Names of a kind with what each is, and how it is written where that says more."""
+    if kind == "primitives":
+        from archdsl.ops import PRIMITIVES
+        from archdsl.ops.signature import signature
+
+        return [_entry(p.name, signature(p), p.summary) for p in PRIMITIVES]
+    if kind == "ops":
+        return [_entry(name, written, f"import it from {path}") for name, written, path in _library()]
+    if kind == "specs":
+        return [_entry(name, name, first) for name, first in _specs()]
+    from archdsl.spec.vocabulary import GROUPS
+
+    return [_entry(name, _written(name, word), _state(word)) for name, word in GROUPS[kind].items()]
+
+
+def listing_text(kind: str) -> str:
+    rows = [[entry["written"], entry["summary"]] for entry in listing(kind)]
+    widest = max(len(written) for written, _ in rows)
+    if widest <= 56:
+        return table((kind, "what it is"), rows)
+    return "\n".join(f"{written}\n    {summary}" for written, summary in rows) + "\n"
+
+
+def page_of(name: str, verbs: click.Group) -> str | None:
+    """The page of a primitive, an op of the library, a word of searches or a verb; None for other names."""
+    from archdsl.ops import primitives
+
+    parts = [
+        *([_primitive(primitives()[name])] if name in primitives() else []),
+        *_declaration(name),
+        *_words(name),
+    ]
+    if not parts and name in verbs.list_commands(click.Context(verbs)):
+        return _verb(name, verbs)
+    return "\n".join(parts) or None
+
+
+def known_names(verbs: click.Group) -> list[str]:
+    """Every name that has a page."""
+    from archdsl.spec.vocabulary import CLAUSES
+
+    listed = [entry["name"] for kind in LISTS if kind != "specs" for entry in listing(kind)]
+    return [*listed, *CLAUSES, *verbs.list_commands(click.Context(verbs))]
+
+
+# ---------------------------------------------------------------- pages
+
+
+def _primitive(primitive: Primitive) -> str:
+    import inspect
+
+    from archdsl.ops.signature import default_text, signature, takes
+
+    rows = [
+        [s.name, default_text(s) or ("none" if s.optional else "required"), takes(s), s.doc]
+        for s in primitive.settings
+    ]
+    rows += [
+        [name, "none", "tensor", "height and width are those of this tensor"]
+        for name in primitive.tensor_settings
+    ]
+    lines = [
+        f"primitive {signature(primitive)}",
+        "",
+        f"{primitive.summary[0].upper()}{primitive.summary[1:]}.",
+    ]
+    about = inspect.getdoc(type(primitive))
+    if about:
+        lines.append(about)
+    if rows:
+        lines += ["", table(("setting", "default", "takes", "meaning"), rows).rstrip()]
+    return "\n".join([*lines, *_example(primitive)]) + "\n"
+
+
+def _example(primitive: Primitive) -> Iterator[str]:
+    """Output size and cost on inputs of 16 × 64 × 128, where the defaults suffice."""
+    needed = [s for s in primitive.settings if s.default is None and not s.optional]
+    if needed or (primitive.tensor_settings and primitive.arity == (1, 1)):
+        return
+    tensors = [(16, 64, 128)] * max(1, primitive.arity[0])
+    attrs: dict[str, Any] = {
+        s.name: s.default(tensors) if callable(s.default) else s.default
+        for s in primitive.settings
+        if s.default is not None
+    }
+    size = primitive.shape(tensors, attrs, lambda *_, **__: None)
+    cost = primitive.cost(tensors, size, attrs)
+    shown = " × ".join(map(str, size))
+    yield ""
+    yield f"of 16 × 64 × 128, with the defaults: {shown}, {cost.params:,} parameters, {cost.macs:,} MACs"
+
+
+def _declaration(name: str) -> Iterator[str]:
+    """An op or a cell of the library, as it is written."""
+    from archdsl.lang import ast, shipped
+    from archdsl.lang.formatter import unparse
+    from archdsl.lang.loader import load as load_unit
+    from archdsl.resources import specs_folder
+
+    path = shipped.declared_in(name)
+    if path is None:
+        return
+    unit = load_unit(specs_folder() / path)
+    declared = unit.declared[name]
+    text = unparse(ast.File(version=1, items=(declared,))).partition("\n\n")[2]
+    yield f'import {name} from "{path}"\n\n{text.rstrip()}\n'
+
+
+def _words(name: str) -> Iterator[str]:
+    from archdsl.spec.vocabulary import CLAUSES, GROUPS
+
+    for group, words in GROUPS.items():
+        if name in words:
+            word = words[name]
+            settings = ", ".join(word.settings or ()) or ("one value" if word.settings is None else "none")
+            yield f"{name}, among the {group} of a search: {_state(word)}\nsettings: {settings}\n"
+    if name in CLAUSES:
+        measures = f", a {CLAUSES[name]}" if CLAUSES[name] else ""
+        yield f"{name} = …, a clause of a search{measures}\n"
+
+
+def _verb(name: str, verbs: click.Group) -> str | None:
+    """Every option of a verb, its default and what it does."""
+    context = click.Context(verbs, info_name="archdsl")
+    command = verbs.get_command(context, name)
+    if command is None:
+        return None
+    return command.get_help(click.Context(command, info_name=name, parent=context)) + "\n"
+
+
+# ---------------------------------------------------------------- lists
+
+
+def _entry(name: str, written: str, summary: str) -> dict[str, str]:
+    return {"name": name, "written": written, "summary": summary}
+
+
+def _written(name: str, word: Word) -> str:
+    if word.settings is None:
+        return f"{name}(…)"
+    return f"{name}({', '.join(word.settings)})" if word.settings else name
+
+
+def _state(word: Word) -> str:
+    return word.summary if word.run else f"{word.summary} (checked, not run yet)"
+
+
+def _library() -> Iterator[tuple[str, str, str]]:
+    """Ops and cells of the library: name, the line that declares it without its body, and its path."""
+    import re
+
+    from archdsl.resources import specs_folder
+
+    heads = re.compile(r"^(op|cell) (\w+)(\([^)]*\))", re.MULTILINE)
+    for path in sorted((specs_folder() / "std").glob("*.arch")):
+        for kind, name, signature in heads.findall(path.read_text(encoding="utf-8")):
+            yield name, " ".join(f"{kind} {name}{signature}".split()), f'"std/{path.name}"'
+
+
+def _specs() -> Iterator[tuple[str, str]]:
+    """Specs that ship, and what each declares."""
+    from archdsl.lang import ast
+    from archdsl.lang.loader import load as load_unit
+    from archdsl.resources import specs_folder
+
+    for path in sorted(specs_folder().glob("*.arch")):
+        declared = [
+            f"{type(item).__name__.lower()} {item.name.id}"
+            for item in load_unit(path).file.items
+            if isinstance(item, ast.Space | ast.Network | ast.Search)
+        ]
+        yield path.stem, ", ".join(declared)

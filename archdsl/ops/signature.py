@@ -1,0 +1,49 @@
+"""A primitive as it is written: its tensors, its settings and their defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from archdsl.ops.base import Primitive, Setting
+
+_X = ("x.c", "x.h", "x.w")
+_KINDS = {
+    "int": "whole number", "float": "number", "bool": "true or false", "str": "string",
+    "ints": "list of whole numbers",
+}  # fmt: skip
+
+
+def signature(primitive: Primitive) -> str:
+    """`conv(x; c = x.c, k = 3, …)`; a setting with `?` may be left out and has then no value."""
+    least, most = primitive.arity
+    tensors = "x, …" if most is None else ", ".join("xyz"[:least])
+    settings = [f"{name}?: tensor" for name in primitive.tensor_settings]
+    for setting in primitive.settings:
+        default = default_text(setting)
+        optional = "?" if setting.optional else ""
+        settings.append(
+            f"{setting.name} = {default}" if default else f"{setting.name}{optional}: {setting.kind}"
+        )
+    return f"{primitive.name}({tensors}{'; ' if settings else ''}{', '.join(settings)})"
+
+
+def default_text(setting: Setting) -> str:
+    """The default of a setting as it is written; empty where there is none."""
+    default = setting.default([_X]) if callable(setting.default) else setting.default
+    if default is None:
+        return ""
+    if isinstance(default, bool):
+        return str(default).lower()
+    return f'"{default}"' if setting.kind == "str" else str(default)
+
+
+def takes(setting: Setting) -> str:
+    """The values of a setting in words: "whole number, at least 1"."""
+    if setting.choices:
+        return ", ".join(f'"{choice}"' for choice in setting.choices)
+    limits: Sequence[Any] = [
+        *([f"at least {setting.low}"] if setting.low is not None else []),
+        *([f"at most {setting.high}"] if setting.high is not None else []),
+    ]
+    return ", ".join([_KINDS[setting.kind], *limits])
