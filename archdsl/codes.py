@@ -64,6 +64,7 @@ CODES: dict[str, str] = {
     "ARCH226": "a space where a network is needed",
     "ARCH227": "an import that is not used",
     "ARCH228": "a number that some networks lack",
+    "ARCH229": "a comparison that never holds",
     "ARCH301": "channels do not agree",
     "ARCH302": "heights or widths do not agree",
     "ARCH303": "nothing is left of a tensor",

@@ -11,6 +11,7 @@ _SETTING = re.compile(r"[A-Za-z_]\w*=")
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?")
 _SHAPE = re.compile(r"[0-9]{1,18}(x[0-9]{1,18}){1,8}")
+_LIST = re.compile(r"\[[^\[\]{}\",]+(,[^\[\]{}\",]+)*\]")
 _TAKEN = ("name", "self")  # arguments of the functions that settings are given to by name
 _WORDS = {"true": True, "false": False}
 
@@ -54,8 +55,11 @@ class _Pair(click.ParamType):  # type: ignore[type-arg]  # generic in new versio
         return name, parse_value(text)
 
 
-def parse_value(text: str) -> int | float | bool | str | tuple[int, ...]:
-    """A whole number, a decimal, true or false, a shape such as 3x360x480, or else the text itself."""
+def parse_value(text: str) -> Any:
+    """A whole number, a decimal, true or false, a shape such as 3x360x480, a list, or else the text itself.
+
+    Lists are [8, 16] as in a spec; other text is for whoever knows what the setting takes, such as a set.
+    """
     if text in _WORDS:
         return _WORDS[text]
     if _WHOLE.fullmatch(text):
@@ -64,6 +68,8 @@ def parse_value(text: str) -> int | float | bool | str | tuple[int, ...]:
         return float(text)
     if _SHAPE.fullmatch(text):
         return tuple(int(n) for n in text.split("x"))
+    if _LIST.fullmatch(text):
+        return tuple(parse_value(item.strip()) for item in text[1:-1].split(","))
     return text
 
 
@@ -82,7 +88,7 @@ def _no_repeats(
 
 set_option = click.option(
     "--set", "settings", type=_Pair(), multiple=True, callback=_no_repeats, metavar="K=V...",
-    help="Parameters, as in --set image=3x360x480 classes=11.",
+    help="Parameters, as in --set image=3x360x480 classes=11 'widths=[8, 16]' 'kernels={3, 5}'.",
 )  # fmt: skip
 name_option = click.option(
     "--name", help="Which space or network, where the file has several (default: the last)."

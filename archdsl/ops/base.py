@@ -108,6 +108,8 @@ class Primitive:
 
     `stacks` says that the channels of its inputs add up, so that a missing one has none.
 
+    `stateless` says that its layer holds neither parameters nor statistics.
+
     `fresh` says that the output is a new tensor which its own gradient does not need, so that its only
     reader may write over it.
     """
@@ -120,12 +122,18 @@ class Primitive:
     makes_zero: ClassVar[bool] = False
     zero_is_neutral: ClassVar[bool] = False
     stacks: ClassVar[bool] = False
+    stateless: ClassVar[bool] = False
     fresh: ClassVar[bool] = False
 
     def tensors(self, inputs: int) -> int:
         """How many of a node's inputs are positional tensors; the rest are tensor settings."""
         most = self.arity[1]
         return inputs if most is None or not self.tensor_settings else min(inputs, most)
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether its nodes hold parameters or running statistics, which can be tied."""
+        return self.has_layer and not self.stateless
 
     @property
     def has_layer(self) -> bool:

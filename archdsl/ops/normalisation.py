@@ -53,6 +53,7 @@ class Dropout(Primitive):
 
     name = "dropout"
     summary = "dropout of single values"
+    stateless = True
     settings = (Setting("p", "float", 0.5, "chance that a value is dropped", low=0, high=1),)
 
     def keeps_zero(self, a: Attrs) -> bool:

@@ -51,7 +51,7 @@ def layer_table(graph: Graph, by: Literal["primitive", "op"] = "primitive") -> l
         rows.append(
             LayerRow(
                 name=row,
-                op=_declared(graph, last) if row != last.name else last.op,
+                op=_declared(graph, last) if by == "op" else last.op,
                 inputs=tuple(dict.fromkeys(row_of.get(i, i) for i in read)),
                 shape=shape,
                 stride=_stride(shapes[read[0]][1], shape[1]),

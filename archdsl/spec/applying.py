@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl import ops
 from archdsl.diagnostics import Label
-from archdsl.ir import Instance
 from archdsl.ir.expr import apply, kind
 from archdsl.lang import ast
 from archdsl.spec import builtins, choosing, reaching, stamping
@@ -208,7 +207,7 @@ def _stamped(
     stamp = ev.stamps.get(key) if key is not None else None
     if stamp is not None and len(builder.nodes) + len(stamp.nodes) <= builder.budget:
         ev.count_call(at, frame)
-        instance = Instance(prefix, "op", fn.name)
+        instance = builder.instance(prefix, "op", fn.name)
         return stamping.apply(stamp, builder, args, prefix, instance, frame.cell, ev.allowed, ev.conditions)
     start, counts = len(builder.nodes), (len(builder.obligations), builder.settled)
     result = _evaluated(ev, fn, args, settings, at, frame, site, False)
@@ -274,11 +273,9 @@ def _enter(ev: Evaluator, fn: Function, at: Any, frame: Frame, site: str, whole:
             "ARCH215", f"a cell, `{fn.name}`, inside an op", at, help="an op is one candidate: make it a cell"
         )
     if fn.is_cell:
-        cell = nodes or fn.name
-        ev.builder.instances[cell] = Instance(cell, "cell", fn.name)
+        cell = ev.builder.instance(nodes or fn.name, "cell", fn.name).path
     elif instance is None:
-        instance = nodes or fn.name
-        ev.builder.instances[instance] = Instance(instance, "op", fn.name)
+        instance = ev.builder.instance(nodes or fn.name, "op", fn.name).path
     location = frame.location(at)
     kind = "cell" if fn.is_cell else "op"
     return Frame(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from archdsl.diagnostics import Diagnostic, Label
 from archdsl.ir import Expr, Measure
-from archdsl.ir.expr import TooLargeError, apply, leaves
+from archdsl.ir.expr import TooLargeError, apply, kind, leaves
 from archdsl.lang import ast
 from archdsl.spec import applying, reaching
 from archdsl.spec.frame import Frame
@@ -78,6 +79,8 @@ def _combined(ev: Evaluator, op: str, left: Side, right: Side, at: Any, frame: F
             number(value, node, frame)  # raises
     if any(isinstance(v, Quantity) for v in values):
         return _measured(ev, op, left, right, at, frame)
+    if op in ("==", "!="):
+        watch(ev, at, *values, frame)
     if op in ("==", "!=") and all(isinstance(v, int | float | str | Expr) for v in values):
         return apply(OPERATORS[op], *values)
     return _calculated(ev, op, left, right, at, frame)
@@ -150,11 +153,41 @@ def member(ev: Evaluator, expr: ast.Binary, frame: Frame) -> Any:
     else:
         raise frame.error("ARCH207", f"a set is needed after `in`, this is {kind_of(right)}", expr.right)
     result: Any = False
-    for value in choices:
+    places = [m.value for m in expr.right.members] if isinstance(expr.right, ast.Set) else []
+    for n, value in enumerate(choices):
+        watch(ev, places[n] if len(places) == len(choices) else expr.right, left, value, frame)
         if not isinstance(value, int | float | str | Expr):
             raise frame.error("ARCH207", "only numbers and strings can be looked for with `in`", expr)
         result = apply("or", result, apply("eq", left, value))
     return result
+
+
+def watch(ev: Evaluator, at: Any, a: Any, b: Any, frame: Frame) -> None:
+    """Notes whether a comparison of equality is of a whole number with one that is not.
+
+    Where it is so each time the place is evaluated, it never holds, and `fractional_warnings` says so.
+    """
+    never = any(isinstance(x, float) and not x.is_integer() and kind(y) == "int" for x, y in ((a, b), (b, a)))
+    before = ev.fractional.get(id(at))
+    if before is None:
+        ev.fractional[id(at)] = (never, a if isinstance(a, float) else b, at, frame)
+    elif before[0] and not never:
+        ev.fractional[id(at)] = (False, *before[1:])
+
+
+def fractional_warnings(ev: Evaluator) -> list[Diagnostic]:
+    """A warning for each comparison of whole numbers with a number that is not whole."""
+    return [
+        Diagnostic(
+            "ARCH229",
+            f"a whole number is never {value:.6g}",
+            Label(frame.location(at), "this comparison never holds"),
+            severity="warning",
+            help="round it: floor(a / b) or round(a / b)",
+        )
+        for never, value, at, frame in ev.fractional.values()
+        if never
+    ]
 
 
 def _between(ev: Evaluator, side: Side, limits: ast.Range, at: Any, frame: Frame) -> Any:

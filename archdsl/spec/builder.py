@@ -7,9 +7,9 @@ kept as an `Obligation` for `archdsl.spec.prove` where it is not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Container, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from archdsl.diagnostics import Label, Location
 from archdsl.ir import Decision, Instance, Mux, Node, Requirement, Shape, Value
@@ -91,16 +91,30 @@ class Builder:
     settled: int = 0
     """How many demands were met on the spot."""
     _muxes: dict[Any, str] = field(default_factory=dict)
+    _node_numbers: dict[str, int] = field(default_factory=dict)
+    """By name, the last number that was put behind it: a thousand equal names take a thousand steps."""
+    _instance_numbers: dict[str, int] = field(default_factory=dict)
     contexts: dict[str, tuple[Allowed, tuple[Value, ...]]] = field(default_factory=dict)
     """Under which outcomes and conditions a node is computed, where not under all."""
+
+    def instance(self, path: str, kind: Literal["op", "cell"], declared: str) -> Instance:
+        """A new instance; rounds of equal values have one path, and their instances a number behind it."""
+        taken = self.instances
+        name = path if path not in taken else self._numbered(path, taken, self._instance_numbers)
+        made = self.instances[name] = Instance(name, kind, declared)
+        return made
 
     def unique(self, name: str) -> str:
         """The name, or the name with a number where it is taken."""
         if name not in self.nodes and name not in self.inputs:
             return name
-        n = 2
-        while f"{name}_{n}" in self.nodes:
+        return self._numbered(name, self.nodes, self._node_numbers)
+
+    def _numbered(self, name: str, taken: Container[str], numbers: dict[str, int]) -> str:
+        n = numbers.get(name, 1) + 1
+        while f"{name}_{n}" in taken:
             n += 1
+        numbers[name] = n
         return f"{name}_{n}"
 
     def add_input(self, name: str, shape: tuple[int, int, int]) -> str:

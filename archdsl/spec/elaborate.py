@@ -14,7 +14,7 @@ from archdsl.lang import ast
 from archdsl.lang.loader import Unit
 from archdsl.passes.liveness import live_nodes
 from archdsl.passes.symbolic import Definitions
-from archdsl.spec import statements
+from archdsl.spec import arithmetic, statements
 from archdsl.spec.builder import Builder, Obligation
 from archdsl.spec.control import Fatal, Poisoned
 from archdsl.spec.evaluate import Evaluator
@@ -218,7 +218,7 @@ def _finished(
         output_locations=builder.output_locations,
         made=builder.made,
         given={},
-        warnings=tuple(ev.warnings),
+        warnings=(*ev.warnings, *arithmetic.fractional_warnings(ev)),
     )
 
 

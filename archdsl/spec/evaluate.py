@@ -62,6 +62,8 @@ class Evaluator:
     """The given outcomes that were asked for."""
     diagnostics: list[Diagnostic] = field(default_factory=list)
     warnings: list[Diagnostic] = field(default_factory=list)
+    fractional: dict[int, tuple[bool, Any, Any, Frame]] = field(default_factory=dict)
+    """Places of comparisons, and whether all were of whole numbers with others (`arithmetic.watch`)."""
     measuring: bool = False
     """Whether a requirement is being evaluated, where `params` and the like may be read."""
     shared: dict[str, Any] = field(default_factory=dict)

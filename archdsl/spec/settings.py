@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from operator import index
 from typing import Any
 
-from archdsl.diagnostics import closest
-from archdsl.lang import ast
+from archdsl.diagnostics import Source, SpecError, closest
+from archdsl.lang import ast, parse
 from archdsl.lang.loader import Unit
 from archdsl.spec.frame import Frame
+from archdsl.spec.sites import walk
 from archdsl.spec.units import UNITS, Quantity, quantity
-from archdsl.spec.values import ListValue
+from archdsl.spec.values import ListValue, SetValue
 
 _QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?) ?([A-Za-z]{1,3})")
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
@@ -86,21 +87,50 @@ def settle(
         known = _TYPES.get(setting.type or "")
         outside = setting.name in given
         default = None if setting.default is None or (outside and known) else evaluate(setting.default)
-        value = _amount(given[setting.name], default) if outside else default
+        value = _written(given[setting.name], default, evaluate) if outside else default
         wanted, kind = known or _of_default(default)
         right = isinstance(value, wanted) and isinstance(value, bool) == (bool in wanted)
         if wanted and not right:
-            raise frame.error("ARCH208", f"`{setting.name}` is set to {value}, and takes {kind}", setting)
+            example = {"a list": "[8, 16]", "a set": "{3, 5}"}.get(kind)
+            raise frame.error(
+                "ARCH208", f"`{setting.name}` is set to {plain(value)}, and takes {kind}", setting,
+                help=f"--set '{setting.name}={example}'" if example else None,
+            )  # fmt: skip
         frame.names[setting.name] = value
 
 
 def _of_default(default: Any) -> tuple[tuple[type, ...], str]:
     """Of which types the values of a setting without a type are, none where of any, and in words."""
-    others = (((ListValue, tuple), "a list"), ((Quantity,), "a number with its unit"))
+    others = (((ListValue, tuple), "a list"), ((SetValue,), "a set"), ((Quantity,), "a number with its unit"))
     for types, words in (*_TYPES.values(), *others):
         if isinstance(default, types):
             return types, words
     return (), ""
+
+
+def _written(value: Any, default: Any, evaluate: Callable[[ast.Expr], Any]) -> Any:
+    """What is given for a setting; text such as `[8, 16]` or `{3, 5}` for a default of that kind is one."""
+    if isinstance(value, str) and isinstance(default, ListValue | SetValue):
+        written = _literal(value)
+        return value if written is None else evaluate(written)
+    return _amount(value, default)
+
+
+def _literal(text: str) -> ast.Expr | None:
+    """A list or set that is written in the language and chooses nothing; None for any other text."""
+    try:
+        items = parse(Source("--set", f"arch 1\nx = {text}\n")).items
+    except SpecError:
+        return None
+    found = items[0].value if len(items) == 1 and isinstance(items[0], ast.Constant) else None
+    plain = isinstance(found, ast.List | ast.Set) and all(isinstance(n, _PLAIN) for n in walk(found))
+    return found if plain else None
+
+
+_PLAIN = (
+    ast.List, ast.Set, ast.Candidate, ast.Range, ast.Number, ast.Quantity, ast.String, ast.Bool, ast.Name,
+    ast.Unary, ast.Binary, ast.Call, ast.Named,
+)  # fmt: skip
 
 
 def _amount(value: Any, default: Any) -> Any:

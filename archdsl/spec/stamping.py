@@ -102,7 +102,6 @@ def apply(
     """Makes the nodes of a stamp under a new name."""
     names: list[str] = []
     inputs_of = [a.node for a in args]
-    builder.instances[instance.path] = instance
     builder.settled += stamp.settled
     nodes, readers = builder.nodes, builder.readers
     context = (dict(allowed), conditions) if allowed or conditions else None

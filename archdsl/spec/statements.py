@@ -378,7 +378,7 @@ def tie(ev: Evaluator, statement: ast.Tie, frame: Frame, counts: dict[str, int])
 
 
 def _has_weights(item: Node | Mux) -> bool:
-    return isinstance(item, Node) and ops.get(item.op).has_layer
+    return isinstance(item, Node) and ops.get(item.op).has_weights
 
 
 def _tied(ev: Evaluator, name: str) -> Any:

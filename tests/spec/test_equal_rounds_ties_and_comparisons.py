@@ -1,0 +1,114 @@
+"""Rounds of equal values, ties, comparisons that never hold, settings as they are written."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+import archdsl
+from archdsl.cli import cli
+from archdsl.diagnostics import SpecError
+from archdsl.passes.layers import layer_table
+
+
+def network(body: str, head: str = "") -> archdsl.Network:
+    text = f"arch 1\n{head}\nnetwork N {{\n  input image: [8, 16, 16]\n{body}\n}}\n"
+    return archdsl.load("n.arch", text=text).network()
+
+
+def space(body: str, signature: str = "") -> str:
+    return f"arch 1\nspace S{signature} {{\n  input image: [8, 16, 16]\n{body}\n}}\n"
+
+
+def codes(text: str) -> list[str]:
+    return [d.code for d in archdsl.load("s.arch", text=text).check().diagnostics]
+
+
+@pytest.mark.parametrize(
+    ("rounds", "count"), [("for s in [1, 1, 1]", 3), ("for s in [1, 2, 1], t in [5, 5]", 6)]
+)
+def test_every_round_of_equal_values_is_a_row_of_the_layer_table(rounds, count):
+    found = network(
+        f"x = image\nstage b {rounds} {{ x = x -> f }}\noutput y = x", "op f(x) = x -> conv -> relu"
+    )
+    rows = layer_table(found.graph, "op")
+    assert len({row.name for row in rows}) == len(rows) == count
+    assert {row.op for row in rows} == {"f"}
+
+
+def test_an_op_with_a_body_in_braces_has_its_own_name_in_the_layer_table():
+    found = network("x = image -> f\noutput y = x", "op f(x) { y = x -> conv  return y -> relu }")
+    assert [row.op for row in layer_table(found.graph, "op")] == ["f"]
+    assert [row.op for row in layer_table(found.graph)] == ["conv", "relu"]
+
+
+def test_layers_without_weights_are_tied_whatever_their_channels():
+    body = (
+        "a = image -> conv(c = 4, k = 1) -> dropout\nb = image -> conv(c = 4, k = 1) -> dropout\n"
+        "tie a, b\noutput y = a + b"
+    )
+    assert len(list(network(body).module().parameters())) == 1
+    wide = "a = image -> dropout\nw = image -> conv(c = 4)\nb = w -> dropout\n"
+    network(f"{wide}tie a, b\noutput y = concat(a, b)")
+
+
+def test_convolutions_of_other_channels_are_not_tied():
+    with pytest.raises(SpecError, match="ARCH220"):
+        network("a = image -> conv(c = 4)\nb = image -> conv(c = 6)\ntie a, b\noutput y = concat(a, b)")
+
+
+COMPARED = "i = one of {{1, 2, 3}}\nx = image -> conv(d = i)\noutput y = (x -> relu) if {} else x"
+
+
+@pytest.mark.parametrize(
+    "condition", ["i in {8 / 3 + 1}", "i == 5 / 2", "i != 0.5", "i in {8 / 3 + 1, 2}", "2.5 == i"]
+)
+def test_a_comparison_of_a_whole_number_with_another_that_never_holds_is_named(condition):
+    assert "ARCH229" in codes(space(COMPARED.format(condition)))
+
+
+@pytest.mark.parametrize("condition", ["i in {1, 2}", "i == 4 / 2", "2 * i == 3", "i < 2.5"])
+def test_a_comparison_that_can_hold_is_not(condition):
+    assert "ARCH229" not in codes(space(COMPARED.format(condition)))
+
+
+def test_a_comparison_that_holds_in_one_round_is_not_named():
+    body = "x = image\nstage s for i in 1..4 { x = (x -> relu) if i / 2 == 1 else (x -> conv) }\noutput y = x"
+    assert "ARCH229" not in codes(space(body))
+
+
+LISTED = space(
+    "k = one of kernels\ndepth = one of {1, 2}\nx[1] = image -> conv(c = widths[1], k = k)\n"
+    "x[2] = x[1] -> conv(c = widths[1])\noutput y = x[depth] -> conv(c = widths[2])",
+    "(; widths = [8, 16], kernels = {3, 5})",
+)
+
+
+def run(tmp_path, *words: str):
+    (tmp_path / "s.arch").write_text(LISTED)
+    return CliRunner().invoke(cli, [words[0], str(tmp_path / "s.arch"), *words[1:]])
+
+
+@pytest.mark.parametrize("written", ["widths=[4, 6]", "widths=4x6", "widths=[4,6]"])
+def test_a_list_is_set_as_it_is_written(tmp_path, written):
+    result = run(tmp_path, "explain", "--set", written)
+    assert "widths = 4x6" in result.output
+
+
+def test_a_set_is_set_as_it_is_written_and_kept_by_networks(tmp_path):
+    result = run(tmp_path, "explain", "--set", "kernels={1, 3, 7}")
+    assert "1, 3, 7" in result.output
+    drawn = run(tmp_path, "sample", "--set", "kernels={1, 3, 7}", "widths=[4, 6]", "--seed", "3")
+    (tmp_path / "n.arch").write_text(drawn.output)
+    read = archdsl.load(tmp_path / "n.arch").network()
+    assert read.graph.nodes[next(iter(read.graph.outputs.values()))].attrs["c"] == 6
+
+
+@pytest.mark.parametrize(
+    "wrong", ["kernels=3", "kernels={3", "kernels={one of {1, 3}}", "widths=8", "widths={8}"]
+)
+def test_what_is_no_list_or_set_is_refused_with_an_example(tmp_path, wrong):
+    result = run(tmp_path, "check", "--set", wrong)
+    assert result.exit_code == 1
+    assert "ARCH208" in result.output
+    assert f"--set '{wrong.partition('=')[0]}=" in result.output
