@@ -18,6 +18,7 @@ from archdsl.lang.loader import Unit
 from archdsl.lang.loader import load as load_unit
 from archdsl.ops.base import ADVISORY
 from archdsl.passes.bind import Binder
+from archdsl.passes.networks import Count, Networks, Over, Uncounted
 from archdsl.passes.simplify import simplify
 from archdsl.spec.check import Report, check
 from archdsl.spec.decompile import rows_text, written_out
@@ -105,8 +106,13 @@ class Space:
 
     @property
     def size(self) -> int:
-        """How many combinations of outcomes there are."""
+        """How many combinations of outcomes there are; see `networks`."""
         return self.graph.size
+
+    @cached_property
+    def networks(self) -> Networks:
+        """Its networks: `networks.count` says how many, `networks.draw` draws any of them alike."""
+        return Networks(self.graph)
 
     @property
     def settings(self) -> Mapping[str, object]:
@@ -116,9 +122,19 @@ class Space:
     def binder(self) -> Binder:
         return Binder(self.graph, self.elaborated.made)
 
-    def sample(self, rng: random.Random) -> dict[str, str]:
-        """Decisions made uniformly at random, as path -> outcome."""
-        return {path: rng.choice(d.outcomes) for path, d in self.decisions.items()}
+    def sample(self, rng: random.Random, over: Over = "outcomes") -> dict[str, str]:
+        """Random decisions, as path -> outcome.
+
+        Every outcome of a decision is equally likely; with `over="networks"` every network is, and decisions
+        that do not arise in it are left out.  Raises SpecError (ARCH416) where they cannot be counted.
+        """
+        if over == "outcomes":
+            return {path: rng.choice(d.outcomes) for path, d in self.decisions.items()}
+        try:
+            drawn = self.networks.draw(rng)
+        except Uncounted:
+            raise SpecError([_uncounted(self)]) from None
+        return {path: self.decisions[path].outcomes[o] for path, o in drawn.items()}
 
     def bind(self, decisions: Mapping[str, Any], name: str = "Found") -> Network:
         """The network that these decisions make.
@@ -137,7 +153,16 @@ class Space:
         return svg(self.graph)
 
     def __repr__(self) -> str:
-        return f"<space {self.name}: {len(self.decisions)} decisions, {Decimal(self.size):.3g} networks>"
+        return f"<space {self.name}: {len(self.decisions)} decisions, {Decimal(self.size):.3g} combinations>"
+
+
+def _uncounted(space: Space) -> Diagnostic:
+    return Diagnostic(
+        "ARCH416",
+        f"the networks of `{space.name}` are too entangled to be counted",
+        Label(space.elaborated.location, "none can be drawn with the same chance as all others"),
+        help="draw over outcomes, each decision by itself",
+    )
 
 
 def _failure(graph: Graph, node: str, code: str, message: str) -> Diagnostic:
@@ -258,6 +283,10 @@ class Program:
         return check(self.unit, settings, budget=budget, samples=samples)
 
 
+def _counted(count: Count) -> str:
+    return f"{'' if count.exact else 'at most '}{Decimal(count.networks):.3g} networks"
+
+
 def _open_network(found: Elaborated) -> Diagnostic:
     decision = next(iter(found.graph.decisions.values()))
     assert decision.location is not None
@@ -312,7 +341,7 @@ def compile(
             [
                 Diagnostic(
                     "ARCH226",
-                    f"`{found.name}` is a space of {Decimal(found.size):.3g} networks",
+                    f"`{found.name}` is a space of {_counted(found.networks.count)}",
                     Label(found.elaborated.location, "not one network"),
                     help="bind its decisions first: archdsl.bind(space, {…})",
                 )

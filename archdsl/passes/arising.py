@@ -8,7 +8,9 @@ decision diagrams.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, Union
@@ -19,15 +21,28 @@ from archdsl.ir.resolve import lenient
 from archdsl.passes.decision_diagrams import LEAF, Diagrams, TooLarge
 from archdsl.passes.symbolic import Definitions, infer_symbolic
 
-MOST_DIAGRAM_NODES = 50_000
-MOST_OF_ONE = 5_000
-"""Diagram nodes that one fork may add before it is taken to be reached in all networks."""
 MOST_BITS = 1 << 32
 """Bits of all the sets of what tensors read."""
 _SLOTS = 1 << 20
 
 Variable = Union[str, Value]
 """The path of a decision, or a condition on sizes that is not looked into."""
+
+
+class _Effort(NamedTuple):
+    """How many diagram nodes may be made, and looked at; and above how many a condition becomes a variable.
+
+    Others then test that variable instead of repeating the condition.  Where nothing is cut more conditions
+    are found to be equal, and where much is cut larger spaces are done with.
+    """
+
+    nodes: int
+    steps: int
+    cut_above: float
+
+
+_EFFORTS = (_Effort(20_000, 40_000, math.inf), _Effort(50_000, 100_000, 32))
+_LAST = _Effort(10_000, 20_000, 32)
 
 
 class Fork(NamedTuple):
@@ -45,14 +60,15 @@ class Fork(NamedTuple):
 class Arising:
     """In which networks each decision arises.
 
-    `when` are roots in `diagrams`, whose variables stand at levels: `variables` says which, and
-    `outcomes` how many outcomes each has.  Where not `exact` a decision may arise in fewer networks than
-    its condition says, never in more.  `definitions` are functions that conditions on sizes are, by level.
+    `when` are roots in `diagrams`.  The variables that these test stand at levels; `outcomes` says how many
+    outcomes each has.  `paths` are those that are decisions, the others are functions: their `definitions`
+    say the number of the outcome.  Where not `exact` a decision may arise in fewer networks than its
+    condition says, never in more.
     """
 
     diagrams: Diagrams
     when: Mapping[str, int]
-    variables: Mapping[int, Variable]
+    paths: Mapping[int, str]
     outcomes: Mapping[int, int]
     definitions: Mapping[int, int]
     exact: bool
@@ -61,10 +77,10 @@ class Arising:
 def arising(graph: Graph) -> Arising:
     """In which networks of a space each of its decisions arises."""
     forks, outputs = _forks(graph)
-    found = _Reached(graph, forks, outputs).run()
-    if any(not isinstance(on, str) for on in found.variables.values()) and not found.definitions:
-        return _Reached(graph, forks, outputs, look_at_sizes=False).run()
-    return found
+    for effort in _EFFORTS:
+        with suppress(TooLarge, ArithmeticError):
+            return _Reached(graph, forks, outputs, effort).run()
+    return _Reached(graph, forks, outputs, _LAST, last=True).run()
 
 
 def _forks(graph: Graph) -> tuple[list[Fork], int]:
@@ -138,52 +154,57 @@ def _bits(mask: int) -> Iterator[int]:
         mask ^= low
 
 
+def _tested(diagrams: Diagrams, roots: Iterable[int]) -> set[int]:
+    """The levels of the variables that functions test."""
+    return {diagrams.level[at] for root in set(roots) for at in diagrams.reachable(root)} - {LEAF}
+
+
 class _Reached:
     """Finds when each fork is reached, from the outputs upwards: what acts downstream is tested first.
 
     A condition on sizes is a variable of its own at first, because most of them cancel out.
     """
 
-    def __init__(self, graph: Graph, forks: list[Fork], outputs: int, look_at_sizes: bool = True):
-        """With `look_at_sizes=False` all cases of a condition on sizes are taken to be reached."""
+    def __init__(self, graph: Graph, forks: list[Fork], outputs: int, effort: _Effort, last: bool = False):
+        """With `last` what takes too much, and what hangs on sizes, is taken to be reached always."""
         self.graph, self.forks, self.outputs = graph, forks, outputs
-        self.look_at_sizes, self.exact = look_at_sizes, look_at_sizes
+        self.cut_above, self.last, self.exact = effort.cut_above, last, not last
         self.count = len(graph.decisions)
-        self.d = Diagrams(MOST_DIAGRAM_NODES)
+        self.d = Diagrams(effort.nodes, effort.steps)
         self.level = {path: (self.count - n) * _SLOTS for n, path in enumerate(graph.decisions)}
+        self.full = False
+        self._paths = {level: path for path, level in self.level.items()}
+        self._cut: dict[int, int] = {}
         self.conditions: dict[int, tuple[Value, list[Any]]] = {}
         self._level_of: dict[Value, int] = {}
         self._functions: dict[tuple[type, Value], int] = {}
 
     def run(self) -> Arising:
         d = self.d
-        reached = self._all_reached()
-        when = dict(zip(self.graph.decisions, reached, strict=False))
-        tested = {d.level[at] for root in set(when.values()) for at in d.reachable(root)} - {LEAF}
-        definitions: dict[int, int] = {}
-        try:
-            for level in sorted(tested & self.conditions.keys()):
-                definitions[level] = self._definition(*self.conditions[level])
-        except (TooLarge, ArithmeticError):
-            definitions = {}
-        for root in definitions.values():
-            tested |= {d.level[at] for at in d.reachable(root)} - {LEAF}
-        paths = {level: path for path, level in self.level.items()}
-        decisions = self.graph.decisions
-        outcomes = {v: decisions[paths[v]].size if v in paths else self._size(v) for v in tested}
-        variables = {v: paths[v] if v in paths else self.conditions[v][0] for v in tested}
-        return Arising(d, when, variables, outcomes, definitions, self.exact)
+        when = self._all_reached()
+        tested = _tested(d, when.values())
+        ahead = sorted(tested - self._paths.keys())
+        while ahead:
+            level = ahead.pop()
+            new = _tested(d, [self._defined(level)]) - tested
+            tested |= new
+            ahead += new - self._paths.keys()
+        outcomes = {level: self._size(level) for level in tested}
+        paths = {level: self._paths[level] for level in tested & self._paths.keys()}
+        definitions = {level: self._defined(level) for level in tested - self._paths.keys()}
+        return Arising(d, when, paths, outcomes, definitions, self.exact)
 
-    def _all_reached(self) -> list[int]:
-        """When each decision and each fork is reached."""
-        d, forks, first = self.d, self.forks, self.count
-        reached = [d.false] * (first + len(forks))
+    def _all_reached(self) -> dict[str, int]:
+        """When each decision arises; that of each fork is found on the way."""
+        forks, first = self.forks, self.count
+        terms: list[list[int]] = [[] for _ in range(first + len(forks))]
         for number in _bits(self.outputs):
-            reached[number] = d.true
+            terms[number].append(self.d.true)
         for n in reversed(range(len(forks))):
-            here = reached[first + n]
-            if here == d.false:
+            here = self._any(terms[first + n])
+            if here == self.d.false:
                 continue
+            here = self._small(here)
             under: dict[int, list[Any]] = {}
             for key, more in forks[n].cases:
                 for number in _bits(more):
@@ -192,27 +213,43 @@ class _Reached:
             for number, keys in under.items():
                 test = tuple(keys)
                 if test not in found:
-                    found[test] = self._both(here, forks[n], keys)
-                reached[number] = self._bounded(d.either, reached[number], found[test])
-        return reached
+                    found[test] = self._bounded(self._both, here, forks[n], frozenset(test))
+                terms[number].append(found[test])
+        return {path: self._any(terms[n]) for n, path in enumerate(self.graph.decisions)}
 
-    def _both(self, here: int, fork: Fork, keys: list[Any]) -> int:
-        return self._bounded(lambda: self.d.both(here, self._test(fork, keys)))
-
-    def _bounded(self, condition: Callable[..., int], *given: int) -> int:
-        """A condition; one that holds in all networks where it takes too much to say in which it holds."""
-        before = len(self.d.level)
-        try:
-            found = condition(*given)
-        except TooLarge:
-            found = self.d.true
-            self.exact = False
-        if len(self.d.level) - before > MOST_OF_ONE:
-            self.exact = False
-            return self.d.true
+    def _any(self, terms: Iterable[int]) -> int:
+        """Whether one of these conditions holds: first those that test the least, each of which comes on top."""
+        found = self.d.false
+        for term in sorted(set(terms), key=lambda root: -self.d.level[root]):
+            found = self._bounded(self.d.either, found, term)
         return found
 
-    def _test(self, fork: Fork, keys: list[Any]) -> int:
+    def _both(self, here: int, fork: Fork, keys: frozenset[Any]) -> int:
+        return self.d.both(here, self._test(fork, keys))
+
+    def _bounded(self, condition: Callable[..., int], *given: Any) -> int:
+        """A condition; one that holds in all networks where it takes too much to say in which it holds."""
+        if self.full:
+            return self.d.true
+        try:
+            return condition(*given)
+        except TooLarge:
+            if not self.last:
+                raise
+            self.full = True
+            return self.d.true
+
+    def _small(self, root: int) -> int:
+        """A condition; where it takes many diagram nodes, a variable that is defined as it."""
+        if len(self.d.reachable(root)) <= self.cut_above or self.full:
+            return root
+        level = max(_tested(self.d, [root])) + 1
+        while level in self._cut:
+            level += 1
+        self._cut[level] = root
+        return self.d.node(level, (self.d.false, self.d.true))
+
+    def _test(self, fork: Fork, keys: frozenset[Any]) -> int:
         """When a fork has one of these values."""
         d, on = self.d, fork.on
         if isinstance(on, str):
@@ -220,7 +257,7 @@ class _Reached:
             return d.node(self.level[on], tuple([d.true if o in keys else d.false for o in range(size)]))
         if not nodes_in(on):
             return d.map(lambda value: value in keys, self._function(on))
-        if not self.look_at_sizes:
+        if self.last:
             return d.true
         level = self._level_of.get(on)
         if level is None:
@@ -249,14 +286,21 @@ class _Reached:
         return level
 
     def _size(self, level: int) -> int:
-        """How many outcomes a condition on sizes has: its keys, and one for all other values."""
+        """How many outcomes a variable has; a condition on sizes has its keys, and one for all other values."""
+        if level in self._paths:
+            return self.graph.decisions[self._paths[level]].size
+        if level in self._cut:
+            return 2
         on, keys = self.conditions[level]
         return len(keys) if kind(on) == "bool" else len(keys) + 1
 
     # ------------------------------------------------------------ values as functions of decisions
 
-    def _definition(self, on: Value, keys: list[Any]) -> int:
-        """The number of the key that a condition on sizes comes out as."""
+    def _defined(self, level: int) -> int:
+        """The number of the outcome of a variable that is no decision.  Raises TooLarge, ArithmeticError."""
+        if level in self._cut:
+            return self.d.map(int, self._cut[level])
+        on, keys = self.conditions[level]
 
         def number(value: Any) -> int:
             return keys.index(value) if value in keys else len(keys) - (kind(on) == "bool")

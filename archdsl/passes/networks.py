@@ -15,14 +15,17 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from math import prod
 from random import Random
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from archdsl.ir import Graph
 from archdsl.passes.arising import Arising, arising
 from archdsl.passes.decision_diagrams import TooLarge
 
-MOST_PARTS = 20_000
-"""Different parts that are counted before the result is a bound."""
+MOST_WORK = 1_500_000
+"""Conditions looked at, under each outcome of a variable, before the result is a bound."""
+
+Over = Literal["outcomes", "networks"]
+"""What is equally likely where networks are drawn: the outcomes of each decision, or all networks."""
 
 Part = tuple[int, ...]
 """Conditions that share variables, as roots in increasing order: what of a space is left undecided."""
@@ -62,8 +65,9 @@ class Networks:
         self._rows: dict[Part, list[_Row]] = {}
         self._counts: dict[Part, int] = {}
         self._supports: dict[int, int] = {}
-        self._bit = {level: 1 << n for n, level in enumerate(sorted(self._found.variables))}
-        self._levels = sorted(self._found.variables)
+        self._work = 0
+        self._levels = sorted(self._found.outcomes)
+        self._bit = {level: 1 << n for n, level in enumerate(self._levels)}
 
     @cached_property
     def count(self) -> Count:
@@ -101,7 +105,7 @@ class Networks:
 
     def _named(self, chosen: dict[int, int], rng: Random) -> dict[str, int]:
         d, found = self._d, self._found
-        level_of = {path: level for level, path in found.variables.items()}
+        level_of = {path: level for level, path in found.paths.items()}
         holds: dict[int, bool] = {}
         outcomes = {}
         for path, root in found.when.items():
@@ -130,7 +134,11 @@ class Networks:
         their outcomes where they arise.
         """
         d, found = self._d, self._found
-        level_of = {path: level for level, path in found.variables.items()}
+        d.budget, d.most_steps = (
+            4 * d.budget,
+            4 * d.most_steps,
+        )  # conditions are copied, with weights for leaves
+        level_of = {path: level for level, path in found.paths.items()}
         factors, weights = [], dict[int, int]()
         for path, root in found.when.items():
             size, level = self.graph.decisions[path].size, level_of.get(path)
@@ -155,7 +163,8 @@ class Networks:
                 continue
             rows = self._rows.get(part)
             if rows is None:
-                if len(self._rows) >= MOST_PARTS:
+                self._work += len(part) * self._found.outcomes[self._top(part)]
+                if self._work > MOST_WORK:
                     raise TooLarge
                 rows = self._rows[part] = self._decided(part)
                 missing = [p for row in rows for p in row.parts if p not in counts]

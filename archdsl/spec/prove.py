@@ -23,7 +23,8 @@ from archdsl.spec.witness import Witness, Witnesses
 class Proof:
     """What was shown of a space or network.
 
-    `obligations` are the conditions decided, `open` those that were not, as text.
+    `obligations` are the conditions decided, `open` those that were not, as text.  `size` are all
+    combinations of outcomes, `count` says how many networks they are, if it was asked for.
     """
 
     target: str
