@@ -84,6 +84,7 @@ CODES: dict[str, str] = {
     "ARCH408": "not everything was proved",
     "ARCH409": "not known whether a requirement can be met",
     "ARCH411": "candidates that differ between uses",
+    "ARCH416": "networks that cannot be counted",
     "ARCH501": "no such decision",
     "ARCH502": "no such candidate",
     "ARCH503": "decided twice",

@@ -20,7 +20,7 @@ from archdsl.ops.base import ADVISORY
 from archdsl.passes.bind import Binder
 from archdsl.passes.networks import Count, Networks, Over, Uncounted
 from archdsl.passes.simplify import simplify
-from archdsl.spec.check import Report, check
+from archdsl.spec.check import Report, check, uncounted
 from archdsl.spec.decompile import rows_text, written_out
 from archdsl.spec.elaborate import Elaborated, elaborate
 from archdsl.spec.search import SearchSpec, read_search
@@ -133,7 +133,7 @@ class Space:
         try:
             drawn = self.networks.draw(rng)
         except Uncounted:
-            raise SpecError([_uncounted(self)]) from None
+            raise SpecError([uncounted(self.elaborated)]) from None
         return {path: self.decisions[path].outcomes[o] for path, o in drawn.items()}
 
     def bind(self, decisions: Mapping[str, Any], name: str = "Found") -> Network:
@@ -153,16 +153,7 @@ class Space:
         return svg(self.graph)
 
     def __repr__(self) -> str:
-        return f"<space {self.name}: {len(self.decisions)} decisions, {Decimal(self.size):.3g} combinations>"
-
-
-def _uncounted(space: Space) -> Diagnostic:
-    return Diagnostic(
-        "ARCH416",
-        f"the networks of `{space.name}` are too entangled to be counted",
-        Label(space.elaborated.location, "none can be drawn with the same chance as all others"),
-        help="draw over outcomes, each decision by itself",
-    )
+        return f"<space {self.name}: {len(self.decisions)} decisions, {_counted(self.networks.count)}>"
 
 
 def _failure(graph: Graph, node: str, code: str, message: str) -> Diagnostic:
@@ -278,9 +269,11 @@ class Program:
             return frozenset(), own
         return frozenset((*(s.name for s in space.signature.settings), *input_names(space))), own
 
-    def check(self, *, budget: int | None = None, samples: int = 0, **settings: Any) -> Report:
+    def check(
+        self, *, budget: int | None = None, samples: int = 0, over: Over = "outcomes", **settings: Any
+    ) -> Report:
         """Everything that can be found wrong with the file, and what was proved of it."""
-        return check(self.unit, settings, budget=budget, samples=samples)
+        return check(self.unit, settings, budget=budget, samples=samples, over=over)
 
 
 def _counted(count: Count) -> str:

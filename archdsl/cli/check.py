@@ -10,11 +10,12 @@ import click
 
 from archdsl.cli import opening
 from archdsl.cli.findings import colors, print_findings
-from archdsl.cli.numbers import digits, large, plural
-from archdsl.cli.settings import SetCommand, set_option
+from archdsl.cli.numbers import combinations, count_data, digits, networks, plural
+from archdsl.cli.settings import SetCommand, over_option, set_option
 from archdsl.diagnostics import Diagnostic, SpecError
 
 if TYPE_CHECKING:
+    from archdsl.passes.networks import Over
     from archdsl.spec.prove import Proof
 
 _SHOWN = 10
@@ -41,6 +42,7 @@ Exit codes: 0 no errors, 1 errors in a spec, 2 usage.
     "--samples", type=click.IntRange(min=0), default=0, metavar="N",
     help="Also check N random networks of each space, where not everything is proved.",
 )  # fmt: skip
+@over_option
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True,
     help="How to print what was found.",
@@ -54,6 +56,7 @@ def check(
     strict: bool,
     budget: int | None,
     samples: int,
+    over: Over,
     form: str,
     as_json: bool,
 ) -> None:
@@ -65,7 +68,7 @@ def check(
     form = "json" if as_json else form
     results = []
     for path in opening.find_all(specs):
-        result = _check(path, settings, budget, samples, strict)
+        result = _check(path, settings, budget, samples, over, strict)
         results.append(result)
         if form == "text":
             _print(result)
@@ -87,13 +90,13 @@ class _Result:
 
 
 def _check(
-    path: Path | None, settings: dict[str, Any], budget: int | None, samples: int, strict: bool
+    path: Path | None, settings: dict[str, Any], budget: int | None, samples: int, over: Over, strict: bool
 ) -> _Result:
     from archdsl.spec.check import check as check_unit
 
     name = "<stdin>" if path is None else str(path)
     try:
-        report = check_unit(opening.load_file(path).unit, settings, budget=budget, samples=samples)
+        report = check_unit(opening.load_file(path).unit, settings, budget=budget, samples=samples, over=over)
     except SpecError as error:
         return _Result(name, error.diagnostics, (), strict)
     return _Result(name, report.diagnostics, report.proofs, strict)
@@ -116,11 +119,13 @@ def _print(result: _Result) -> None:
 def _said(proof: Proof) -> str:
     if not proof.ok:
         return f"{proof.kind} {proof.target}: has errors"
-    facts = [plural(proof.decisions, "decision")] if proof.kind == "space" else []
+    facts, what = [], "it"
+    if proof.count is not None:
+        facts = [plural(proof.decisions, "decision"), *combinations(proof.count)]
+        what = f"every one of {networks(proof.count)}"
     if proof.obligations:
         facts.append(plural(proof.obligations, "condition") + " proved")
     behind = f" ({', '.join(facts)})" if facts else ""
-    what = "it" if proof.kind == "network" else f"every one of {large(proof.size)} networks"
     if proof.proved:
         return f"{proof.kind} {proof.target}: {what} is well-typed{behind}"
     left = plural(len(proof.open), "condition")
@@ -141,6 +146,7 @@ def _print_json(results: Sequence[_Result]) -> None:
                     "kind": p.kind,
                     "decisions": p.decisions,
                     "size": digits(p.size),
+                    **count_data(p.count),
                     "proved": p.proved,
                     "obligations": p.obligations,
                     "open": list(p.open),

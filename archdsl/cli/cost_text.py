@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archdsl.cli.numbers import plural, shape, thousands
+from archdsl.cli.numbers import count_data, counted, digits, plural, shape, thousands
 from archdsl.cli.tables import table
 
 if TYPE_CHECKING:
@@ -129,7 +129,8 @@ def of_space(space: Space, samples: int | None, seed: int) -> dict[str, Any]:
     found: dict[str, Any] = {
         "space": space.name,
         "decisions": len(space.decisions),
-        "networks": str(space.size) if space.size < 10**15 else f"{float(space.size):.3g}",
+        "size": digits(space.size),
+        **count_data(space.networks.count),
         "samples": count,
         "seed": seed,
         "closed_form": cost.entangled is None,
@@ -141,6 +142,7 @@ def of_space(space: Space, samples: int | None, seed: int) -> dict[str, Any]:
         values = cost.pricer(price).many(outcomes)
         drawn[price.name] = values
         found[price.name] = _prices(cost, price, sorted(values.tolist()))
+    found["_counted"] = counted(space.networks.count)
     found["_params"], found["_macs"] = drawn["params"].tolist(), drawn["macs"].tolist()
     return found
 
@@ -169,7 +171,7 @@ def _extreme(cost: SpaceCost, found: Extreme) -> dict[str, Any]:
 
 def space_text(found: dict[str, Any]) -> str:
     """Extremes, means and quantiles, a histogram of MACs, and the networks of the extremes."""
-    lines = [f"{found['space']}: {plural(found['decisions'], 'decision')}, {found['networks']} networks", ""]
+    lines = [f"{found['space']}: {plural(found['decisions'], 'decision')}, {found['_counted']}", ""]
     if not found["closed_form"]:
         lines += [
             f"No closed form ({found['why_not']}): what is said to be least and most is the best",
@@ -250,7 +252,7 @@ def space_page(found: dict[str, Any]) -> str:
     points = [Point(x, y) for x, y in both[:2000]] + [Point(x, y, strong=True) for x, y in front]
     title = "Parameters against MACs: random networks, and those that none of them beats in both"
     charts.append(scatter(points, title=title, x_label="parameters", y_label="MACs", path=front))
-    text = [f"{plural(found['decisions'], 'decision')}, {found['networks']} networks."]
+    text = [f"{plural(found['decisions'], 'decision')}, {found['_counted']}."]
     if not found["closed_form"]:
         text.append(f"No closed form ({found['why_not']}): least and most are the best found, not proved.")
     rows = [

@@ -20,6 +20,7 @@ Pair = tuple[Any, Any]
 """What A and B have; None where one has nothing."""
 
 _SHOWN = 60
+_FOLD = 100  # a change to more than that many times as much is not said in percent
 
 _EPILOG = """\b
 Examples:
@@ -76,6 +77,15 @@ def _graph(spec: str, settings: dict[str, Any]) -> Graph:
     return opening.target(program, name if named else None, settings).graph
 
 
+def _sizes(a: Graph, b: Graph) -> dict[str, Pair]:
+    """How many networks two spaces have."""
+    from archdsl.passes.networks import Networks
+
+    left, right = Networks(a).count, Networks(b).count
+    name = "networks" if left.exact and right.exact else "networks, at most"
+    return _unequal({name: left.networks}, {name: right.networks})
+
+
 def compare(a: Graph, b: Graph) -> Difference:
     """In what two networks, or two spaces, differ."""
     settings = _unequal(_settings(a), _settings(b))
@@ -85,7 +95,7 @@ def compare(a: Graph, b: Graph) -> Difference:
             settings=settings,
             decisions=_unequal(a.decisions, b.decisions),
             requirements=wanted if wanted[0] != wanted[1] else ([], []),
-            costs=_unequal({"networks": a.size}, {"networks": b.size}),
+            costs=_sizes(a, b),
         )
     from archdsl.passes.cost import costs, total
     from archdsl.passes.shapes import infer
@@ -177,7 +187,7 @@ def _shown(value: Any) -> str:
 
 
 def _cost(old: int, new: int) -> tuple[str, str]:
-    change = f" ({(new - old) / old:+.1%})" if old else ""
+    change = f" ({(new - old) / old:+.1%})" if 0 < new <= _FOLD * old else ""
     return large(old), large(new) + change
 
 

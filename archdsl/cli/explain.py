@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archdsl.cli import opening, tables
-from archdsl.cli.numbers import digits, large, plural, setting
+from archdsl.cli.numbers import count_data, counted, digits, large, plural, setting
 from archdsl.cli.settings import SetCommand, name_option, set_option
 from archdsl.cli.words import LISTS
 from archdsl.codes import CODES, page
@@ -159,6 +159,8 @@ def _explain_file(program: Program, as_json: bool) -> None:
 
 
 def _text(program: Program, target: Space | Network, searches: list[str], chosen: bool) -> Iterator[str]:
+    from archdsl.passes.networks import Networks
+
     graph = target.graph
     kind = "network" if graph.is_fixed else "space"
     origin = f" from {graph.origin}" if graph.origin else ""
@@ -172,7 +174,7 @@ def _text(program: Program, target: Space | Network, searches: list[str], chosen
             yield tables.table(("decision", "outcome"), [list(row) for row in graph.chosen.items()])
         yield tables.layers_text(graph)
     else:
-        yield f"{plural(len(graph.decisions), 'decision')}, {large(graph.size)} networks"
+        yield f"{plural(len(graph.decisions), 'decision')}, {counted(Networks(graph).count)}"
         yield _decision_table(graph)
         yield _totals(graph)
     if graph.requirements:
@@ -226,6 +228,7 @@ def _search_text(program: Program, name: str) -> str:
 
 
 def _json(program: Program, target: Space | Network, searches: list[str]) -> str:
+    from archdsl.passes.networks import Networks
     from archdsl.render.json import document
 
     graph = target.graph
@@ -245,6 +248,7 @@ def _json(program: Program, target: Space | Network, searches: list[str]) -> str
         "explain",
         **whole,
         size=digits(graph.size),
+        **count_data(Networks(graph).count),
         decisions=[_decision(graph, d) for d in graph.decisions.values()],
     )
 

@@ -15,10 +15,11 @@ from archdsl import atomic
 from archdsl.cli import opening
 from archdsl.cli.numbers import plural, setting
 from archdsl.cli.outputs import Output, demand_free, overwrite_option
-from archdsl.cli.settings import SetCommand, name_option, parse_value, set_option
+from archdsl.cli.settings import SetCommand, name_option, over_option, parse_value, set_option
 from archdsl.diagnostics import SpecError
 
 if TYPE_CHECKING:
+    from archdsl.passes.networks import Over
     from archdsl.program import Network, Program, Space
 
 _EPILOG = """\b
@@ -43,6 +44,7 @@ Exit codes: 0 all passed, 1 a network failed, 2 usage.
     "-o", "--output", type=click.Path(file_okay=False, path_type=Path), default=Path("fuzz"),
     show_default=True, metavar="DIR", help="Where networks that fail are written as .arch.",
 )  # fmt: skip
+@over_option
 @name_option
 @set_option
 @overwrite_option
@@ -56,6 +58,7 @@ def fuzz(
     image: str | None,
     onnx: bool,
     output: Path,
+    over: Over,
     name: str | None,
     settings: dict[str, Any],
     overwrite: bool,
@@ -75,15 +78,15 @@ def fuzz(
         name = list(program.spaces)[-1]
     target = opening.target(program, name, settings)
     seeds = list(range(seed, seed + number)) if not target.graph.is_fixed else [seed]
-    repeat = _Repeat(spec, target.name, settings, onnx)
+    repeat = _Repeat(spec, target.name, settings, onnx, over)
     written = [Output(_path(output, target, one), "spec") for one in seeds]
     demand_free(written, opening.files(program), overwrite)
     failed: dict[int, list[str]] = {}
     for one in _progress(seeds, quiet=as_json):
-        failures = _try(program, target, one, onnx)
+        failures = _try(program, target, one, onnx, over)
         if failures:
             failed[one] = failures
-            _keep(target, one, failures, output, repeat)
+            _keep(target, one, failures, output, repeat, over)
     if as_json:
         from archdsl.render.json import document
 
@@ -98,10 +101,11 @@ def fuzz(
 class _Repeat:
     """The command that tries one network again."""
 
-    def __init__(self, spec: str, name: str, settings: dict[str, Any], onnx: bool):
+    def __init__(self, spec: str, name: str, settings: dict[str, Any], onnx: bool, over: Over):
         given = [f"{k}={setting(v)}" for k, v in settings.items()]
         self.words = ["archdsl", "fuzz", spec, "--name", name]
         self.words += (["--set", *given] if given else []) + ([] if onnx else ["--no-onnx"])
+        self.words += [] if over == "outcomes" else ["--over", over]
 
     def command(self, seed: int) -> str:
         return shlex.join([*self.words, "-n", "1", "--seed", str(seed)])
@@ -119,18 +123,18 @@ def _progress(seeds: list[int], *, quiet: bool) -> Iterator[int]:
         yield seed
 
 
-def _draw(target: Space | Network, seed: int) -> Network:
+def _draw(target: Space | Network, seed: int, over: Over) -> Network:
     from archdsl.program import Network
 
-    return target if isinstance(target, Network) else target.bind(target.sample(random.Random(seed)))
+    return target if isinstance(target, Network) else target.bind(target.sample(random.Random(seed), over))
 
 
-def _try(program: Program, target: Space | Network, seed: int, onnx: bool) -> list[str]:
+def _try(program: Program, target: Space | Network, seed: int, onnx: bool, over: Over) -> list[str]:
     """What goes wrong with the network of a seed; a network that cannot be made at all has failed, too."""
     from archdsl.cli.parity import failures
 
     try:
-        return list(failures(program, _draw(target, seed), seed=seed, onnx=onnx))
+        return list(failures(program, _draw(target, seed, over), seed=seed, onnx=onnx))
     except SpecError as error:
         return [f"not a network: {error}"]
 
@@ -140,10 +144,12 @@ def _path(folder: Path, target: Space | Network, seed: int) -> Path:
     return folder / f"{target.name.lower()}_{seed}.arch"
 
 
-def _keep(target: Space | Network, seed: int, failures: list[str], output: Path, repeat: _Repeat) -> None:
+def _keep(
+    target: Space | Network, seed: int, failures: list[str], output: Path, repeat: _Repeat, over: Over
+) -> None:
     """Writes the network that failed, with why and how to try it again."""
     try:
-        text = _draw(target, seed).to_arch()
+        text = _draw(target, seed, over).to_arch()
     except SpecError:
         text = "arch 1\n"
     head = [f"# {line}" for failure in failures for line in failure.splitlines()]

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from math import floor, log10
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from archdsl.passes.networks import Count
 
 _EXACT_BELOW = 1_000_000_000
 _DIGITS = 4000  # Python refuses to write out whole numbers of more than 4,300 digits
@@ -21,6 +25,31 @@ def large(n: int) -> str:
     if mantissa == "10.00":
         mantissa, exponent = "1.00", exponent + 1
     return f"{mantissa}e{exponent}"
+
+
+def networks(count: Count) -> str:
+    """`84 networks`, `at most 1.74e23 networks`."""
+    noun = "network" if count.networks == 1 else "networks"
+    return f"{'' if count.exact else 'at most '}{large(count.networks)} {noun}"
+
+
+def combinations(count: Count) -> list[str]:
+    """How many combinations of outcomes the networks are, where these are more: `192 combinations …`."""
+    more = count.combinations != count.networks
+    return [f"{large(count.combinations)} combinations of outcomes"] if more else []
+
+
+def counted(count: Count) -> str:
+    """`84 networks (192 combinations of outcomes)`."""
+    return " ".join([networks(count), *(f"({more})" for more in combinations(count))])
+
+
+def count_data(count: Count | None) -> dict[str, object]:
+    """The same for programs; None where nothing was counted."""
+    return {
+        "networks": digits(count.networks) if count else None,
+        "networks_exact": count.exact if count else None,
+    }
 
 
 def digits(n: int) -> str:

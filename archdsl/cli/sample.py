@@ -12,12 +12,13 @@ from archdsl import atomic
 from archdsl.cli import opening
 from archdsl.cli.numbers import plural
 from archdsl.cli.outputs import Output, demand_free, overwrite_option
-from archdsl.cli.settings import SetCommand, name_option, set_option
+from archdsl.cli.settings import SetCommand, name_option, over_option, set_option
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.resources import specs_folder
 
 if TYPE_CHECKING:
     from archdsl.ir import Requirement
+    from archdsl.passes.networks import Over
     from archdsl.program import Network, Program, Space
 
 TRIES = 1_000
@@ -27,6 +28,7 @@ _EPILOG = """\b
 Examples:
   archdsl sample specs/template.arch > found.arch
   archdsl sample specs/fasterseg.arch -n 20 --seed 7 -o samples/
+  archdsl sample specs/space.arch --over networks
 """
 
 
@@ -40,6 +42,7 @@ Examples:
     "-o", "--output", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
     help="Write each into DIR as NAME_SEED.arch, rather than to standard output.",
 )  # fmt: skip
+@over_option
 @name_option
 @set_option
 @click.option(
@@ -52,6 +55,7 @@ def sample(
     number: int,
     seed: int,
     output: Path | None,
+    over: Over,
     name: str | None,
     settings: dict[str, Any],
     full: bool,
@@ -60,6 +64,7 @@ def sample(
 ) -> None:
     """Random networks of a space, as .arch text: every outcome of a decision is equally likely.
 
+    With --over networks every network is equally likely, and decisions that do not arise in it are left out.
     The same seed gives the same network.  Networks that do not meet the requirements of the space are drawn
     again; requirements on latency and rate are not looked at.  A network given as decisions imports its
     space, so DIR gets a copy of the space's file.
@@ -69,7 +74,7 @@ def sample(
     if as_json:
         from archdsl.render.json import document
 
-        drawn = [{"seed": s, "decisions": _draw(space, s)} for s in range(seed, seed + number)]
+        drawn = [{"seed": s, "decisions": _draw(space, s, over)} for s in range(seed, seed + number)]
         click.echo(document("sample", space=space.name, networks=drawn), nl=False)
         return
     if output is not None:
@@ -81,7 +86,7 @@ def sample(
     texts = []
     for one in range(seed, seed + number):
         called = "Found" if number == 1 or output is not None else f"Found{one}"
-        texts.append(_text(space.bind(_draw(space, one), called), full))
+        texts.append(_text(space.bind(_draw(space, one, over), called), full))
         if output is not None:
             atomic.write_text(_path(output, space, one), texts.pop())
     if output is None:
@@ -90,16 +95,16 @@ def sample(
         click.echo(f"wrote {plural(number, 'network')} into {output}", err=True)
 
 
-def _draw(space: Space, seed: int) -> dict[str, str]:
+def _draw(space: Space, seed: int, over: Over) -> dict[str, str]:
     """Random decisions that meet the requirements.  Raises SpecError (ARCH409) where none are found."""
     from archdsl.spec.require import unmet
 
     rng, wanted = random.Random(seed), space.graph.requirements
     if not wanted:
-        return space.sample(rng)
+        return space.sample(rng, over)
     broken: list[Requirement] = []
     for _ in range(TRIES):
-        decisions = space.sample(rng)
+        decisions = space.sample(rng, over)
         outcomes = space.binder.outcomes(decisions)
         broken = list(unmet(space.binder.bind(outcomes), wanted, outcomes))
         if not broken:

@@ -90,6 +90,10 @@ set_option = click.option(
     "--set", "settings", type=_Pair(), multiple=True, callback=_no_repeats, metavar="K=V...",
     help="Parameters, as in --set image=3x360x480 classes=11 'widths=[8, 16]' 'kernels={3, 5}'.",
 )  # fmt: skip
+over_option = click.option(
+    "--over", type=click.Choice(["outcomes", "networks"]), default="outcomes", show_default=True,
+    help="What random networks are uniform over: the outcomes of each decision, or all networks.",
+)  # fmt: skip
 name_option = click.option(
     "--name", help="Which space or network, where the file has several (default: the last)."
 )

@@ -218,7 +218,7 @@ class _Reached:
         return {path: self._any(terms[n]) for n, path in enumerate(self.graph.decisions)}
 
     def _any(self, terms: Iterable[int]) -> int:
-        """Whether one of these conditions holds: first those that test the least, each of which comes on top."""
+        """Whether one of these conditions holds; each that is added tests more than those before it."""
         found = self.d.false
         for term in sorted(set(terms), key=lambda root: -self.d.level[root]):
             found = self._bounded(self.d.either, found, term)
@@ -286,7 +286,7 @@ class _Reached:
         return level
 
     def _size(self, level: int) -> int:
-        """How many outcomes a variable has; a condition on sizes has its keys, and one for all other values."""
+        """How many outcomes a variable has: of a condition on sizes, its keys, and one for other values."""
         if level in self._paths:
             return self.graph.decisions[self._paths[level]].size
         if level in self._cut:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from archdsl.collector import paused
@@ -12,6 +12,7 @@ from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
 from archdsl.passes.bind import Binder
+from archdsl.passes.networks import Networks, Over
 from archdsl.spec.deciding import BUDGET
 from archdsl.spec.elaborate import Elaborated, elaborate, evaluate_constant
 from archdsl.spec.lint import lint_decisions, lint_names
@@ -35,12 +36,17 @@ class Report:
 
 @paused()
 def check(
-    unit: Unit, settings: Mapping[str, Any] | None = None, *, budget: int | None = None, samples: int = 0
+    unit: Unit,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    budget: int | None = None,
+    samples: int = 0,
+    over: Over = "outcomes",
 ) -> Report:
     """Checks every space, network and search of a file, under settings from outside.
 
     `budget` bounds the work spent on one condition; what it leaves open can be tried on `samples` random
-    networks.
+    networks, drawn over outcomes or over networks.
     """
     diagnostics = list(lint_names(unit))
     proofs: list[Proof] = []
@@ -50,7 +56,9 @@ def check(
     for declared in unit.declared.values():
         try:
             if isinstance(declared, ast.Space | ast.Network):
-                found, proof = _check_target(unit, declared, dict(settings or {}), budget or BUDGET, samples)
+                found, proof = _check_target(
+                    unit, declared, dict(settings or {}), budget or BUDGET, samples, over
+                )
                 diagnostics.extend(found)
                 proofs.append(proof)
             elif isinstance(declared, ast.Search):
@@ -66,7 +74,12 @@ def check(
 
 
 def _check_target(
-    unit: Unit, declared: ast.Space | ast.Network, settings: dict[str, Any], budget: int, samples: int
+    unit: Unit,
+    declared: ast.Space | ast.Network,
+    settings: dict[str, Any],
+    budget: int,
+    samples: int,
+    over: Over,
 ) -> tuple[list[Diagnostic], Proof]:
     found = elaborate(unit, declared, settings)
     kind = "network" if isinstance(declared, ast.Network) else "space"
@@ -86,20 +99,23 @@ def _check_target(
     diagnostics += failed
     if proof.ok:
         diagnostics += check_requirements(found, budget)
-        diagnostics += _open(found, proof, samples)
+        diagnostics += _open(found, proof, samples, over)
     diagnostics += lint_decisions(found)
     if any(d.severity == "error" for d in diagnostics) and proof.ok:
-        proof = Proof(proof.target, kind, proof.decisions, proof.size, proof.obligations, proof.open, False)
+        proof = replace(proof, ok=False)
+    if kind == "space" and proof.ok:
+        proof = replace(proof, count=Networks(found.graph).count)
     return diagnostics, proof
 
 
-def _open(found: Elaborated, proof: Proof, samples: int) -> Iterator[Diagnostic]:
+def _open(found: Elaborated, proof: Proof, samples: int, over: Over) -> Iterator[Diagnostic]:
     """What the budget left open, tried on random networks where that was asked for."""
     if not proof.open:
         return
     binder, rng = Binder(found.graph), random.Random(0)
+    draw = _drawer(found, over if samples else "outcomes")
     for _ in range(samples):
-        outcomes = {path: rng.randrange(d.size) for path, d in found.graph.decisions.items()}
+        outcomes = draw(rng)
         bound = binder.bind(outcomes)
         for node, code, message in bound.failures:
             item = found.graph.nodes.get(node)
@@ -115,6 +131,26 @@ def _open(found: Elaborated, proof: Proof, samples: int) -> Iterator[Diagnostic]
         Label(found.location, ""),
         severity="warning",
         help="spend more with --budget, or try random networks with --samples; first: " + proof.open[0],
+    )
+
+
+def _drawer(found: Elaborated, over: Over) -> Callable[[random.Random], dict[str, int]]:
+    """What draws the outcomes of decisions.  Raises SpecError (ARCH416)."""
+    decisions = found.graph.decisions
+    if over == "outcomes":
+        return lambda rng: {path: rng.randrange(d.size) for path, d in decisions.items()}
+    networks = Networks(found.graph)
+    if not networks.count.exact:
+        raise SpecError([uncounted(found)])
+    return networks.draw
+
+
+def uncounted(found: Elaborated) -> Diagnostic:
+    return Diagnostic(
+        "ARCH416",
+        f"the networks of `{found.graph.name}` cannot be counted, which a fair draw needs",
+        Label(found.location, "its choices depend on each other in too many combinations"),
+        help="draw every decision by itself: --over outcomes",
     )
 
 

@@ -13,6 +13,7 @@ from archdsl.diagnostics import Diagnostic, Label, Severity
 from archdsl.ir import Value
 from archdsl.ir.expr import TooLargeError, apply
 from archdsl.ops.base import ADVISORY
+from archdsl.passes.networks import Count
 from archdsl.spec.builder import Obligation
 from archdsl.spec.deciding import BUDGET, Outcomes, Searcher, Undecided
 from archdsl.spec.elaborate import Elaborated
@@ -24,7 +25,7 @@ class Proof:
     """What was shown of a space or network.
 
     `obligations` are the conditions decided, `open` those that were not, as text.  `size` are all
-    combinations of outcomes, `count` says how many networks they are, if it was asked for.
+    combinations of outcomes, `count` says how many networks of a space they are, where it has no errors.
     """
 
     target: str
@@ -34,6 +35,7 @@ class Proof:
     obligations: int
     open: tuple[str, ...] = ()
     ok: bool = True
+    count: Count | None = None
 
     @property
     def proved(self) -> bool:

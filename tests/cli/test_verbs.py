@@ -16,7 +16,7 @@ from archdsl.cli import cli
 TINY = """\
 arch 1
 
-# A space of 24 networks.
+# A space of 14 networks, and 24 combinations of outcomes.
 OPS = {narrow: conv(k = 1), wide: conv(k = 3)}
 
 space Tiny(; width = 8, classes = 4) {
@@ -72,7 +72,7 @@ def data(words: str) -> dict:
 def test_check_says_what_was_proved():
     result = call("check tiny.arch")
     assert result.exit_code == 0
-    assert "tiny.arch: space Tiny: every one of 24 networks is well-typed (4 decisions" in result.stdout
+    assert "space Tiny: every one of 14 networks is well-typed (4 decisions, 24 combinations" in result.stdout
     assert "tiny.arch: network Deep: it is well-typed" in result.stdout
 
 
@@ -88,7 +88,7 @@ def test_check_goes_on_with_the_other_specs_after_errors():
     Path("worse.arch").write_text("arch 99\n")
     result = call("check worse.arch broken.arch tiny.arch")
     assert result.exit_code == 1
-    assert "every one of 24 networks" in result.stdout
+    assert "every one of 14 networks" in result.stdout
     assert result.stdout.count("error[") >= 2
 
 
@@ -122,6 +122,7 @@ def test_check_prints_json():
     assert (whole["ok"], good["ok"], bad["ok"]) == (False, True, False)
     space = next(p for p in good["proofs"] if p["kind"] == "space")
     assert (space["target"], space["size"], space["decisions"], space["proved"]) == ("Tiny", "24", 4, True)
+    assert (space["networks"], space["networks_exact"]) == ("14", True)
     assert {d["code"] for d in bad["diagnostics"]} >= {"ARCH301"}
     assert bad["diagnostics"][0]["primary"]["location"]["file"] == "broken.arch"
 
@@ -175,7 +176,7 @@ def test_fmt_leaves_a_spec_with_errors_alone_and_formats_the_others():
 def test_explain_lists_decisions_candidates_and_the_size_of_a_space():
     result = call("explain tiny.arch --name Tiny")
     assert result.exit_code == 0
-    assert "4 decisions, 24 networks" in result.stdout
+    assert "4 decisions, 14 networks (24 combinations of outcomes)" in result.stdout
     assert "body[2].kind  one of 2         2  narrow, wide" in result.stdout
     assert "params <= 300K" in result.stdout
 
@@ -189,6 +190,7 @@ def test_explain_prints_the_layers_of_a_network():
 def test_explain_prints_json():
     whole = data("explain tiny.arch --name Tiny --json")
     assert (whole["kind"], whole["size"], len(whole["decisions"])) == ("space", "24", 4)
+    assert (whole["networks"], whole["networks_exact"]) == ("14", True)
     network = data("explain tiny.arch --json")
     assert network["chosen"] == {
         "body[1].kind": "narrow",
@@ -391,7 +393,7 @@ def test_diff_compares_spaces_and_prints_json():
             "b": {"count": 1, "candidates": ["1", "3"]},
         }
     }
-    assert whole["costs"] == {"networks": {"a": 24, "b": 16}}
+    assert whole["costs"] == {"networks": {"a": 14, "b": 10}}
 
 
 def test_diff_of_a_space_and_a_network_is_a_mistake_in_the_usage():
@@ -399,6 +401,25 @@ def test_diff_of_a_space_and_a_network_is_a_mistake_in_the_usage():
 
 
 # ---------------------------------------------------------------- sample
+
+
+def test_sample_over_networks_leaves_out_decisions_that_do_not_arise():
+    drawn = data("sample tiny.arch -n 40 --over networks --json")["networks"]
+    assert len({tuple(sorted(n["decisions"].items())) for n in drawn}) > 8
+    assert {len(n["decisions"]) for n in drawn} == {2, 3, 4}
+    assert all(n["decisions"]["depth"] == str(len(n["decisions"]) - 1) for n in drawn)
+
+
+def test_sample_over_networks_that_cannot_be_counted_is_refused():
+    rounds = (
+        "stage s for i in 2..60 { x[i] = (one of x[0..i - 1]) + (one of x[0..i - 1]) + (one of x[0..i - 1]) }"
+    )
+    body = f"x[0] = image -> relu\n  x[1] = x[0] -> relu\n  {rounds}\n  output y = x[60]"
+    Path("dense.arch").write_text(f"arch 1\nspace D {{\n  input image: [3, 8, 8]\n  {body}\n}}\n")
+    result = call("sample dense.arch --over networks")
+    assert result.exit_code == 1
+    assert "ARCH416" in result.stderr
+    assert "every one of at most " in call("check dense.arch").stdout
 
 
 def test_sample_prints_a_network_that_is_the_same_for_the_same_seed():

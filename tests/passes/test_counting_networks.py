@@ -8,13 +8,12 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from random_spaces import random_space
 
 import archdsl
-from archdsl.diagnostics import SpecError
 from archdsl.ir import Graph
 from archdsl.passes.bind import Binder
 from archdsl.passes.networks import Count, Networks, Uncounted
+from random_spaces import random_space
 
 Chosen = tuple[tuple[str, str], ...]
 

@@ -191,3 +191,30 @@ def test_autortnet_without_ops_on_its_edges_has_the_weights_of_its_adapters_alon
     merged = {path: "conv" for path in found.decisions if path.startswith("merged")}
     merged |= {path: "dil4" for path in merged if ".h3_" in path}
     assert params(archdsl.bind(found, decisions | merged)) == 1_224_795 + 327_552
+
+
+@pytest.mark.parametrize(
+    ("spec", "networks"),
+    [
+        ("autortnet.arch", "2.53e+37"),
+        ("fasterseg.arch", "6.88e+62"),
+        ("gas.arch", "1.65e+63"),
+        ("space.arch", "1.33e+24"),
+        ("template.arch", "1.44e+23"),
+    ],
+)
+def test_the_networks_of_a_space_are_counted_exactly(spec: str, networks: str) -> None:
+    count = space(spec).networks.count
+    assert count.exact
+    assert f"{count.networks:.2e}" == networks
+
+
+def test_template_has_a_network_for_each_assignment_of_the_templates_that_its_blocks_use() -> None:
+    found = space("template.arch")
+    used = {
+        1: 3,
+        2: 3 * (2**7 - 2),
+        3: 3**7 - 3 * 2**7 + 3,
+    }  # how many of the three templates seven blocks use
+    others = found.size // (3**7 * 72**3)
+    assert found.networks.count.networks == others * sum(ways * 72**k for k, ways in used.items())

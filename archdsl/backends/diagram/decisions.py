@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from archdsl.backends.diagram import labels, paths
 from archdsl.backends.diagram.model import Box, Cluster, Drawing, Edge
-from archdsl.backends.diagram.numbers import many, plural
+from archdsl.backends.diagram.numbers import counted, many, plural
 from archdsl.ir.graph import Decision, Graph
 
 MOST_TABLES = 80
@@ -40,7 +40,7 @@ def decisions(graph: Graph) -> Drawing:
 
 
 def _root(graph: Graph) -> Box:
-    lines = (plural(len(graph.decisions), "decision"), plural(graph.size, "network"))
+    lines = (plural(len(graph.decisions), "decision"), *counted(graph))
     return Box(ROOT, graph.name, lines, "port")
 
 

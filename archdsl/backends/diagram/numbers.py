@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from math import floor, log10
 
+from archdsl.ir import Graph
+from archdsl.passes.networks import Networks
+
 _UNITS = ((10**9, "G"), (10**6, "M"), (10**3, "K"))
 
 
@@ -21,6 +24,15 @@ def many(n: int) -> str:
         return f"{n:,}"
     exponent = floor(log10(n))
     return f"{10 ** (log10(n) - exponent):.2f}e{exponent}"
+
+
+def counted(graph: Graph) -> list[str]:
+    """How many networks a space has, and, where these are more, combinations of outcomes."""
+    count = Networks(graph).count
+    found = [("" if count.exact else "at most ") + plural(count.networks, "network")]
+    if count.combinations != count.networks:
+        found.append(plural(count.combinations, "combination"))
+    return found
 
 
 def plural(n: int, noun: str) -> str:

@@ -9,7 +9,7 @@ from typing import Literal
 from archdsl.backends.diagram import labels, paths, picture
 from archdsl.backends.diagram.atoms import atoms
 from archdsl.backends.diagram.model import Box, Drawing, Edge
-from archdsl.backends.diagram.numbers import amount, plural
+from archdsl.backends.diagram.numbers import amount, counted, plural
 from archdsl.backends.diagram.outline import Group, View, outline, view
 from archdsl.backends.diagram.picture import Part, Scene
 from archdsl.backends.diagram.sizes import sizes
@@ -42,7 +42,7 @@ def network(graph: Graph, detail: Detail = "auto") -> Drawing:
 
 def space(graph: Graph, detail: Detail = "auto") -> Drawing:
     """The picture of a space: like that of a network, with the decisions where they are taken."""
-    caption = f"{plural(len(graph.decisions), 'decision')} · {plural(graph.size, 'network')}"
+    caption = f"{plural(len(graph.decisions), 'decision')} · {' · '.join(counted(graph))}"
     return _drawing(_scene(graph, detail), caption, detail)
 
 
