@@ -7,6 +7,7 @@ graph job (ancestors, longest paths, isomorphism, drawing).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
 
 Shape = tuple[Value, Value, Value]
 """Channels, height, width of a tensor; the batch dimension is left out everywhere."""
+
+
+_BETWEEN = re.compile(r", (?![^\[]*\])")
+"""What stands between labels, some of which have commas of their own: `e[1, 2]`."""
+
+
+def outcome_labels(outcome: str) -> list[str]:
+    """The labels in the outcome of a choice of several, `{a, b}`."""
+    return _BETWEEN.split(outcome[1:-1])
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,17 @@ class Decision:
     def index(self) -> dict[str, int]:
         """The outcome number of each outcome text."""
         return {text: o for o, text in enumerate(self.outcomes)}
+
+    def number(self, text: str) -> int | None:
+        """The number of an outcome, several chosen candidates in any order; None where there is none."""
+        found = self.index.get(text)
+        if found is not None or self.count == 1 or not text.startswith("{"):
+            return found
+        place = {label: n for n, label in enumerate(self.candidates)}
+        labels = outcome_labels(text)
+        if not place.keys() >= set(labels):
+            return None
+        return self.index.get("{" + ", ".join(sorted(labels, key=place.__getitem__)) + "}")
 
 
 @dataclass(frozen=True)

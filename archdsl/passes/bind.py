@@ -122,7 +122,7 @@ class Binder:
                 )
                 continue
             text = _outcome_text(outcome)
-            number = decision.index.get(text)
+            number = decision.number(text)
             if number is None:
                 guess = closest(text, decision.outcomes)
                 listed = ", ".join(decision.outcomes[:12])

@@ -150,7 +150,7 @@ def _given(ev: Evaluator, decision: Decision, values: Sequence[Any]) -> Any:
     An op stays the choice that it was, with one outcome, so that paths are those of the whole space.
     """
     ev.taken.add(decision.path)
-    outcome = decision.index.get(ev.given[decision.path], 0)
+    outcome = decision.number(ev.given[decision.path]) or 0
     ev.builder.decided[decision.path] = outcome
     value = ev.refine(values[outcome])
     if not isinstance(value, Function | PrimitiveOp | SetValue | Choice | Either):
@@ -163,10 +163,11 @@ def _given_absent(
 ) -> Undefined | SetValue | None:
     """What was chosen beforehand where that is not defined, or not all of it, under what else was chosen."""
     decision = Decision(path, source.labels, count, _under(ev, frame), frame.location(expr))
-    if decision.size > OUTCOME_BUDGET or ev.given[path] not in decision.index:
+    number = None if decision.size > OUTCOME_BUDGET else decision.number(ev.given[path])
+    if number is None:
         return None
     defined = {m.label: m for m in source.members}
-    chosen = list(combinations(source.labels, count))[decision.index[ev.given[path]]]
+    chosen = list(combinations(source.labels, count))[number]
     if all(label in defined for label in chosen):
         return None
     ev.taken.add(path)

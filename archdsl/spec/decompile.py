@@ -9,6 +9,7 @@ from typing import Any
 from archdsl import ops
 from archdsl.diagnostics import Source
 from archdsl.ir import Apply, Graph, Measure, Mux, Node, Value
+from archdsl.ir.graph import outcome_labels
 from archdsl.lang import format_source
 from archdsl.lang.parser import language
 from archdsl.spec.units import MEASURES
@@ -52,7 +53,7 @@ def rows_text(graph: Graph, source: str, settings: Mapping[str, Any] | None = No
 def outcome_source(outcome: str) -> str:
     """An outcome as it is written in a row; a string where it is not a plain label."""
     if outcome.startswith("{"):
-        return "{" + ", ".join(outcome_source(part) for part in outcome[1:-1].split(", ")) + "}"
+        return "{" + ", ".join(outcome_source(part) for part in outcome_labels(outcome)) + "}"
     if (_LABEL.match(outcome) and outcome not in language().keywords) or outcome in ("true", "false"):
         return outcome
     return _string(outcome)

@@ -203,7 +203,9 @@ def _finished(
         instances={p: i for p, i in builder.instances.items() if p in used},
         requirements=tuple(builder.requirements),
         settings={k: v for k, v in settings.items() if isinstance(v, bool | int | float | str | tuple)},
-        chosen={p: o for p, o in ev.given.items() if p in builder.decisions},
+        chosen={
+            p: _canonical(builder.decisions[p], o) for p, o in ev.given.items() if p in builder.decisions
+        },
     )
     return Elaborated(
         graph,
@@ -220,6 +222,12 @@ def _finished(
         given={},
         warnings=(*ev.warnings, *arithmetic.fractional_warnings(ev)),
     )
+
+
+def _canonical(decision: Decision, outcome: str) -> str:
+    """An outcome as the decision has it, several chosen candidates in its order."""
+    number = decision.number(outcome)
+    return outcome if number is None else decision.outcomes[number]
 
 
 def _at(unit: Unit, node: Any) -> Location:
@@ -242,7 +250,7 @@ def _row_errors(
     found: list[Diagnostic] = []
     for path, row in rows.items():
         decision = ev.builder.decisions.get(path)
-        if decision is not None and row.outcome not in decision.index:
+        if decision is not None and decision.number(row.outcome) is None:
             found.extend(_no_such_outcome(frame, decision, row).diagnostics)
     unasked = [path for path in rows if path not in ev.taken]
     if not unasked or ev.diagnostics:
@@ -252,7 +260,7 @@ def _row_errors(
         if ev.builder.made.get(path) == rows[path].outcome:
             continue
         if path in known:
-            if rows[path].outcome not in known[path].index:
+            if known[path].number(rows[path].outcome) is None:
                 found.extend(_no_such_outcome(frame, known[path], rows[path]).diagnostics)
             continue
         guess = closest(path, list(known))

@@ -128,3 +128,27 @@ def test_an_entry_defined_again_in_a_later_round_is_told_to_have_the_round_in_it
     assert error.code == "ARCH203"
     assert error.help is not None
     assert "of all rounds" in error.help
+
+
+SEVERAL = """arch 1
+space S {
+  input image: [8, 16, 16]
+  stage s for i in 1..3 { e[i, 1] = image -> conv(d = i) }
+  p = any 2 of e[*, 1]
+  q = any 2 of {a: image, b: image -> relu, c: image -> silu}
+  output y = concat(p, q)
+}
+"""
+
+
+@pytest.mark.parametrize(
+    "rows", ['p = {"e[3, 1]", "e[1, 1]"}\nq = {c, b}', 'p = {"e[1, 1]", "e[3, 1]"}\nq = {b, c}']
+)
+def test_several_chosen_candidates_are_read_in_any_order_and_written_in_that_of_the_space(tmp_path, rows):
+    (tmp_path / "s.arch").write_text(SEVERAL)
+    (tmp_path / "n.arch").write_text(f'arch 1\nimport S from "./s.arch"\nnetwork N from S {{\n{rows}\n}}\n')
+    found = archdsl.load(tmp_path / "n.arch").network()
+    assert dict(found.chosen) == {"p": "{e[1, 1], e[3, 1]}", "q": "{b, c}"}
+    assert "p = {e[1, 1], e[3, 1]}" in found.to_arch()
+    bound = archdsl.bind(tmp_path / "s.arch", {"p": "{e[3, 1], e[1, 1]}", "q": "{c, b}"})
+    assert bound.to_arch() == found.to_arch().replace("N from", "Found from")
