@@ -218,10 +218,14 @@ class Program:
         origin = getattr(declared, "origin", None)
         if origin is None:
             return None
+        return self._import_path(origin.id) or self._source(origin.id)
+
+    def _import_path(self, name: str) -> str | None:
+        """Where the file imports a name from."""
         for item in self.unit.file.items:
-            if isinstance(item, ast.Import) and any(n.id == origin.id for n in item.names):
+            if isinstance(item, ast.Import) and any(n.id == name for n in item.names):
                 return item.path.value
-        return self._source(origin.id)
+        return None
 
     def _unknown(self, name: str) -> SpecError:
         known = [*self.spaces, *self.networks]
@@ -237,9 +241,15 @@ class Program:
         )
 
     def space(self, name: str | None = None, **settings: Any) -> Space:
-        """A space of the file.  A space whose every choice has one candidate has one network."""
-        declared = self._one(name, self.spaces, "space")
-        return Space(elaborate(self.unit, declared, settings), self._source(declared.name.id))
+        """A space of the file, or by name one that it imports.
+
+        A space whose every choice has one candidate has one network.
+        """
+        unit, declared = self.unit.imported.get(name or "", (self.unit, None))
+        if name in self.unit.declared or not isinstance(declared, ast.Space):
+            declared = self._one(name, self.spaces, "space")
+            return Space(elaborate(self.unit, declared, settings), self._source(declared.name.id))
+        return Space(elaborate(unit, declared, settings), self._import_path(declared.name.id))
 
     def network(self, name: str | None = None, **settings: Any) -> Network:
         """A network of the file."""

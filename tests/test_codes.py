@@ -39,6 +39,7 @@ NOT_FROM_ONE_TEXT: dict[str, str] = {
     "ARCH826": "takes timing",
     "ARCH827": "found when a search starts",
     "ARCH828": "found when a search starts",
+    "ARCH829": "found when a training or a search starts",
     "ARCH850": "the text form of a graph is no spec",
     "ARCH851": "the text form of a graph is no spec",
     "ARCH860": "what is installed decides, not the spec",

@@ -71,8 +71,8 @@ def _line(now: Progress) -> str:
     if now.depths:
         parts.append("depth " + " ".join(f"{depth:.1f}" for depth in now.depths.values()))
     if now.found is not None:
-        gates = [str(now.found.outcomes[path] + 1) for path in now.depths]
-        chosen = f"{', gates {' + ' '.join(gates) + '}' if gates else ''}"
+        depths = [now.found.network.chosen.get(path, "–") for path in now.depths]
+        chosen = f"{', depths {' + ' '.join(depths) + '}' if depths else ''}"
         parts.append(f"found {_short(now.found.costs['params'])} parameters{chosen}")
     if now.miou is not None:
         parts.append(f"mIoU {now.miou:.3f}")

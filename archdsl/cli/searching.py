@@ -32,6 +32,7 @@ def run_search(asked: Asked) -> int:
     from archdsl.search.driver import Search
     from archdsl.search.folder import SearchFolder
     from archdsl.search.objective import ObjectiveFunction
+    from archdsl.search.readiness import demand_ready
     from archdsl.search.samplers import by_decision
     from archdsl.train.processes import processes
 
@@ -39,10 +40,11 @@ def run_search(asked: Asked) -> int:
     plan, of_space = _plan(program, asked)
     splits = open_data(plan.data, _with_size(plan, program, of_space), program.unit.path.parent)
     space = _space(program, plan, of_space, splits.train)
-    by_decision(plan.sampler, plan.gates_from, plan.samplers, space.decisions)  # says early what is amiss
+    by_decision(plan.sampler, plan.gates_from, plan.samplers, space.graph)  # says early what is amiss
     here = processes(asked.device)
     if here.is_first:
         demand_sound(splits.train, splits.val)
+    demand_ready(plan, space.graph, splits, here.world)
     import torch
 
     torch.manual_seed(asked.seed)

@@ -20,9 +20,11 @@ from archdsl.devices.formula import EXACT, MISSED, evaluate
 from archdsl.devices.price import LatencyPrice, latency_price
 from archdsl.devices.requirement import same_device
 from archdsl.devices.table import Table
-from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.diagnostics import Diagnostic, Label, SpecError
+from archdsl.ir import Graph, Mux
 from archdsl.passes.closed_form import Entangled
 from archdsl.passes.expected import Expected
+from archdsl.passes.picking import picked_by
 from archdsl.passes.pricing import MACS, PARAMS, Price
 from archdsl.passes.space_cost import SpaceCost, random_outcomes
 from archdsl.spec.search import SearchValue, Term
@@ -158,8 +160,21 @@ def _expected(cost: SpaceCost, price: Price) -> Expected:
         return cost.expected(price)
     except Entangled as error:
         headline = f"`{cost.graph.name}` has no expected {price.name}: {error}"
-        help = "take a strategy that draws networks: evolution, random, reinforce, ppo"
-        raise SpecError([Diagnostic("ARCH828", headline, help=help)]) from error
+        help = f"minimize the loss alone, and write `require {price.name} <= …` in the space"
+        raise SpecError([Diagnostic("ARCH828", headline, _place(cost.graph, error.node), help=help)]) from error
+
+
+def _place(graph: Graph, name: str | None) -> Label | None:
+    """The decision that a node is picked by, else where the node stands."""
+    item = graph.nodes.get(name or "")
+    if item is None:
+        return None
+    by = item.on if isinstance(item, Mux) and isinstance(item.on, str) else None
+    picked = picked_by(graph, item.name)
+    decision = graph.decisions[by] if by else picked.decision if picked else None
+    if decision is not None and decision.location is not None:
+        return Label(decision.location, f"`{decision.path}` is decided here")
+    return Label(item.location, f"in `{item.name}`") if item.location else None
 
 
 def _no_table(term: Term, tables: Sequence[Table], fitting: int) -> SpecError:

@@ -110,6 +110,9 @@ class Primitive:
 
     `stateless` says that its layer holds neither parameters nor statistics.
 
+    `over_batch` says that in training a channel is normalised by the values that it has in the batch, of
+    which one alone is not enough.
+
     `fresh` says that the output is a new tensor which its own gradient does not need, so that its only
     reader may write over it.
     """
@@ -123,6 +126,7 @@ class Primitive:
     zero_is_neutral: ClassVar[bool] = False
     stacks: ClassVar[bool] = False
     stateless: ClassVar[bool] = False
+    over_batch: ClassVar[bool] = False
     fresh: ClassVar[bool] = False
 
     def tensors(self, inputs: int) -> int:

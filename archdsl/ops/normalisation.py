@@ -12,6 +12,7 @@ class BatchNorm(Primitive):
 
     name = "bn"
     summary = "batch normalisation"
+    over_batch = True
     fresh = True
     settings = (
         Setting("eps", "float", 1e-5, "added to the variance", low=0),

@@ -70,7 +70,11 @@ class Auxiliary(NamedTuple):
 
 
 class Entangled(Exception):
-    """The space has no closed form within bounds; the text says where it got stuck."""
+    """The space has no closed form within bounds; the text says where it got stuck, and `node` at what."""
+
+    def __init__(self, text: str, node: str | None = None):
+        super().__init__(text)
+        self.node = node
 
 
 class _State(NamedTuple):
@@ -138,7 +142,7 @@ class Cutter:
             return found
         leaves = self.diagrams.leaves(root)
         if len(leaves) > MOST_VALUES:
-            raise Entangled(f"`{name}` has {len(leaves):,} different sizes or more")
+            raise Entangled(f"`{name}` has {len(leaves):,} different sizes or more", name)
         level = above - 1
         while level in self._taken:
             level -= 1
@@ -236,7 +240,7 @@ class _Analysis:
             largest = max(read, key=lambda n: self.d.cells(self.state[n]))
             root = self.state[largest]
             if len(self.d.classes(root)) <= 1:
-                raise Entangled(f"what `{reader}` reads depends on too much at once")
+                raise Entangled(f"what `{reader}` reads depends on too much at once", reader)
             self.state[largest] = self.cutter.cut(root, largest, self._above(largest) + _SLOTS)
 
     def _joint(self, roots: Iterable[int]) -> int:
@@ -274,7 +278,7 @@ class _Analysis:
         if self._joint((here, condition)) > self.limits.most_cells:
             here = self.cutter.cut(here, f"{name} lives", self._above(name))
         if self._joint((here, condition)) > self.limits.most_cells:
-            raise Entangled(f"what `{name}` reads depends on too much at once")
+            raise Entangled(f"what `{name}` reads depends on too much at once", name)
         return self.d.both(here, condition)
 
     def _either(self, a: int, b: int, name: str) -> int:

@@ -46,25 +46,26 @@ def miou_figure(run: Run) -> str:
 
 
 def depth_figure(run: Run) -> str:
-    """Depth of each hyper-cell: chosen and expected (AutoRTNet, arXiv:2003.14226, Fig. 5)."""
+    """Each decision of depth: chosen and expected (AutoRTNet, arXiv:2003.14226, Fig. 5)."""
     start, epochs = run.last(Start), run.epochs()
     if start is None or not start.gates:
         return ""
-    rows, most = [], 1
+    rows = []
+    every = [depth for gate in start.gates for depth in depths(start, gate)]
     for n, gate in enumerate(start.gates):
         name = gate.rpartition(".")[0] or gate
-        most = max(most, *depths(start, gate))
         expected = [(e.epoch + 1, expected_depth(start, gate, e)) for e in epochs if gate in e.probabilities]
         chosen = [(e.epoch + 1, e.found.gates[gate]) for e in epochs if gate in e.found.gates]
         shift = 2.4 * (n - (len(start.gates) - 1) / 2)
         rows.append(Curve(name, chosen, n, step=True, shift=shift))
         rows.append(Curve(name, expected, n, dashed=True, named=False))
-    title = "Depth of each hyper-cell"
-    text = "Cells kept by the network that would be found (steps), and expected (dashed)."
+    title = "Depth"
+    text = "Rounds kept by the network that would be found (steps), and expected (dashed)."
     if (first := run.manifest.settings.get("gates_from", 0)) and isinstance(first, int):
         text += f" Searched from epoch {first + 1} on."
     chart = curves(
-        rows, title=title, x_label="epoch", y_label="depth, cells", summary=text, low=1, high=most, whole=True
+        rows, title=title, x_label="epoch", y_label="depth, rounds", summary=text,
+        low=min(every, default=1), high=max(every, default=1), whole=True,
     )
     return figure(title, chart, text)
 

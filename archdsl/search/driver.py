@@ -17,6 +17,7 @@ from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches, prefetched
 from archdsl.data.dataset import Dataset, Splits
 from archdsl.diagnostics import SpecError
+from archdsl.passes.depth import depths
 from archdsl.program import Space
 from archdsl.search import records
 from archdsl.search.climbing import Outcomes, climb
@@ -29,8 +30,8 @@ from archdsl.search.keeping import keep, write_text
 from archdsl.search.objective import ObjectiveFunction
 from archdsl.search.optimising import rate
 from archdsl.search.plan import Plan
+from archdsl.search.readiness import crop_of
 from archdsl.search.progress import Progress, Report
-from archdsl.search.samplers import depths
 from archdsl.search.stepping import Stepper
 from archdsl.train.evaluation import score
 from archdsl.train.faults import Diverged, bad_parameter, explain_memory, is_out_of_memory
@@ -54,7 +55,7 @@ class Search:
         self.keeper = folder.checkpoints
         self.stepper = Stepper(plan, space, net, objective, self.keeper, processes, seed, amp)
         self.net, self.architecture = self.stepper.net, self.stepper.architecture
-        self.gates = tuple(sorted(depths(space.decisions)))
+        self.depths = dict(sorted(depths(space.graph).items()))
         self.batches, self.held = self._batches()
         self.steps = plan.epochs * self.batches.steps_per_epoch
         self.step = 0
@@ -78,10 +79,8 @@ class Search:
 
     @property
     def crop(self) -> tuple[int, int]:
-        """Height and width of what is trained on: as the data says, else as the space declares its input."""
-        _, height, width = next(iter(self.space.graph.inputs.values()))
-        given = self.plan.data_settings.get("crop")
-        return (int(given[0]), int(given[1])) if given else (height, width)
+        """Height and width of what is trained on."""
+        return crop_of(self.plan, self.space.graph)
 
     # ------------------------------------------------------------ running
 
@@ -105,7 +104,7 @@ class Search:
         """
         started = time.monotonic()
         if self.step == 0:
-            self._write(records.opening(self.space.decisions, self.gates))
+            self._write(records.opening(self.space.decisions, self.depths))
         try:
             for step, batch in () if self.tried else self._ahead():
                 now = self._step(step, batch)
@@ -145,7 +144,7 @@ class Search:
     def _progress(
         self, epoch: int, loss: float, task: float, costs: Mapping[str, float], **more: Any
     ) -> Progress:
-        mean = records.mean_depths(self.architecture.probabilities(), self.gates)
+        mean = records.mean_depths(self.architecture.probabilities(), self.depths)
         return Progress(self.step, self.steps, epoch, self.plan.epochs, loss, task, costs, mean, **more)
 
     # ------------------------------------------------------------ what is told and kept
@@ -175,7 +174,8 @@ class Search:
         loss = sum(self.sums) / max(1, len(self.sums))
         self.sums = []
         now = self._progress(epoch, loss, loss, expected, miou=miou, found=found)
-        told = {**self._costs(found), "gates": {path: found.outcomes[path] + 1 for path in self.gates}}
+        chosen = {path: rounds[found.outcomes[path]] for path, rounds in self.depths.items()}
+        told = {**self._costs(found), "gates": chosen}
         self._write(records.of_epoch(now, self.stepper.tau(epoch), chances, found, told))
         if self.processes.is_first:
             write_text(self.folder.after_epoch(epoch + 1), found.network.to_arch())

@@ -21,7 +21,7 @@ class Progress:
     task: float
     costs: Mapping[str, float]
     depths: Mapping[str, float] = field(default_factory=dict)
-    """The mean depth by gate."""
+    """The mean depth by each decision of depth."""
     miou: float | None = None
     found: Found | None = None
     tried: int = 0

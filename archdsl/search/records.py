@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -53,10 +53,12 @@ def of_end(found: Found, miou: float, costs: Mapping[str, float]) -> Record:
     }  # fmt: skip
 
 
-def mean_depths(probabilities: Mapping[str, torch.Tensor], gates: Iterable[str]) -> dict[str, float]:
-    """The mean depth of each gate, whose outcomes count from 1."""
-    rows = {gate: probabilities[gate].detach().cpu() for gate in gates}
-    return {gate: float((row * torch.arange(1, len(row) + 1)).sum()) for gate, row in rows.items()}
+def mean_depths(
+    probabilities: Mapping[str, torch.Tensor], depths: Mapping[str, Sequence[int]]
+) -> dict[str, float]:
+    """The mean depth by each decision of depth; `depths` are the rounds that its outcomes keep."""
+    rows = {path: probabilities[path].detach().cpu() for path in depths}
+    return {path: float((row * torch.tensor(depths[path])).sum()) for path, row in rows.items()}
 
 
 def _number(value: float | None) -> float | None:

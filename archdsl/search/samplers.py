@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 from archdsl.diagnostics import closest
-from archdsl.ir import Decision
+from archdsl.ir import Graph
+from archdsl.passes.depth import depths
 from archdsl.search.values import cannot, plain, term
 from archdsl.spec.search import SearchValue
 from archdsl.train.schedules import schedule
@@ -102,14 +103,14 @@ def checked(sampler: Sampler) -> Sampler:
 
 
 def by_decision(
-    usual: Sampler, gates_from: int, named: Mapping[str, Sampler], decisions: Mapping[str, Decision]
+    usual: Sampler, gates_from: int, named: Mapping[str, Sampler], graph: Graph
 ) -> dict[str, Sampler]:
-    """The sampler of each decision, by path.
+    """The sampler of each decision of a space, by path.
 
     `named` are samplers by what they hold for; decisions of depth that none of them names start at epoch
     `gates_from`.  Raises SpecError (ARCH606) for a name of no decision, and for a decision with two names.
     """
-    gates = set(depths(decisions))
+    decisions, gates = graph.decisions, depths(graph)
     late = replace(usual, start=max(usual.start, gates_from))
     found = {path: late if path in gates else usual for path in decisions}
     whose: dict[str, str] = {}
@@ -131,15 +132,6 @@ def is_named(path: str, name: str) -> bool:
     if len(wanted) > len(parts):
         return False
     return all(w in (part, part.partition("[")[0]) for w, part in zip(wanted, parts, strict=False))
-
-
-def depths(decisions: Mapping[str, Decision]) -> list[str]:
-    """Decisions of depth: those whose candidates are the numbers from 1 up, such as gates."""
-    return [
-        path
-        for path, d in decisions.items()
-        if d.count == 1 and d.size > 1 and d.candidates == tuple(map(str, range(1, d.size + 1)))
-    ]
 
 
 def _no_decision(name: str, decisions: Iterable[str]) -> Any:

@@ -38,7 +38,7 @@ class Stepper:
     ):  # fmt: skip
         self.plan, self.objective, self.keeper = plan, objective, keeper
         self.processes, self.seed, self.amp = processes, seed, amp
-        self.samplers = by_decision(plan.sampler, plan.gates_from, plan.samplers, space.decisions)
+        self.samplers = by_decision(plan.sampler, plan.gates_from, plan.samplers, space.graph)
         self.net = net.to(processes.device).train()
         still = [path for path, sampler in self.samplers.items() if not sampler.trains]
         self.architecture = Architecture(space.decisions, plan.communication, plan.init, seed, still).to(

@@ -62,7 +62,7 @@ def test_requirements_that_are_not_met_are_said_first(whole: str):
 
 
 def test_depths_end_where_the_gates_are(whole: str):
-    depths = picture(whole, "Depth of each hyper-cell")
+    depths = picture(whole, "Depth")
     assert {"hyper[1]", "hyper[2]", "hyper[3]"} <= set(words(depths))
     assert len(list(depths.iter(f"{SVG}polyline"))) == 6  # chosen and expected
     assert "Searched from epoch 11 on." in (depths.findtext(f"{SVG}desc") or "")
@@ -108,7 +108,7 @@ def test_a_run_that_goes_on_is_shown_as_far_as_it_is(tmp_path: Path):
     assert "Not finished: after epoch 3 of 30." in page
     assert "The network found so far" in page
     assert "Predictions" not in page
-    assert picture(page, "Depth of each hyper-cell") is not None
+    assert picture(page, "Depth") is not None
 
 
 def test_a_last_line_that_is_torn_is_left_out(tmp_path: Path):

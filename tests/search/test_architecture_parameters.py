@@ -9,8 +9,10 @@ import archdsl
 from archdsl.search.architecture import Architecture, Draw
 from archdsl.search.optimising import optimiser, set_rates
 from archdsl.search.plan import Communication
-from archdsl.search.samplers import Sampling, depths
+from archdsl.search.samplers import Sampling
 from small_search import plan_of, program
+
+GATES = ("hyper[1].gate", "hyper[2].gate")
 
 
 def architecture(seed: int = 0, **how: object) -> Architecture:
@@ -70,7 +72,7 @@ def test_a_colder_draw_is_nearer_to_one_outcome():
 def mixed(one: Architecture, **gates: object) -> dict[str, Sampling]:
     """Gumbel for all decisions, another sampling for the gates."""
     usual = dict.fromkeys(one.decisions, Sampling("gumbel", 1.0))
-    return usual | dict.fromkeys(depths(one.decisions), Sampling(**{"tau": 1.0, **gates}))
+    return usual | dict.fromkeys(GATES, Sampling(**{"tau": 1.0, **gates}))
 
 
 def test_decisions_that_have_not_started_are_drawn_alike_without_a_gradient():
@@ -94,7 +96,7 @@ def test_one_draw_mixes_decisions_with_one_outcome_and_soft_ones(name):
 def test_one_network_is_drawn_where_every_decision_takes_one_outcome():
     one = architecture()
     by = dict.fromkeys(one.decisions, Sampling("one_path", 1.0))
-    draw = one.draw(by | dict.fromkeys(depths(one.decisions), Sampling("uniform", 1.0)), generator())
+    draw = one.draw(by | dict.fromkeys(GATES, Sampling("uniform", 1.0)), generator())
     assert draw.outcomes == {path: int(w.argmax()) for path, w in draw.weights.items()}
     assert draw.trained
     assert not draw.weights["hyper[1].gate"].requires_grad

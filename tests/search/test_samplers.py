@@ -19,7 +19,7 @@ def with_lines(*lines: str, where: str = _ADAM) -> str:
 def samplers(*lines: str, where: str = _ADAM, **overrides: object) -> dict[str, Sampler]:
     text = with_lines(*lines, where=where)
     plan = plan_of(text, **overrides)
-    return by_decision(plan.sampler, plan.gates_from, plan.samplers, program(text).space().decisions)
+    return by_decision(plan.sampler, plan.gates_from, plan.samplers, program(text).space().graph)
 
 
 def refused(*lines: str, where: str = _ADAM) -> archdsl.diagnostics.Diagnostic:

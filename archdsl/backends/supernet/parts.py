@@ -9,13 +9,22 @@ from typing import Any
 
 from archdsl import ops
 from archdsl.backends.naming import RESERVED, identifier, unique
-from archdsl.backends.supernet.mixing import Mixture, TooManyOutcomes, mixture, outcome_of, tabled
+from archdsl.backends.supernet.mixing import (
+    MOST_OUTCOMES,
+    Mixture,
+    TooManyOutcomes,
+    mixture,
+    outcome_of,
+    tabled,
+)
 from archdsl.diagnostics import Diagnostic, Label, SpecError
-from archdsl.ir import Expr, Graph, Mux, Node
+from archdsl.ir import Dim, Expr, Graph, Mux, Node, Value
+from archdsl.ir.expr import decisions_in, leaves
 from archdsl.ops.base import Layer
+from archdsl.passes.picking import picked_by
 from archdsl.passes.shapes import FixedShape
 from archdsl.passes.simplify import simplify
-from archdsl.passes.symbolic import infer_symbolic
+from archdsl.passes.symbolic import Definitions, infer_symbolic
 
 LayerKey = tuple[Any, ...]
 
@@ -110,7 +119,8 @@ class _Splitter:
             try:
                 self._mux(item) if isinstance(item, Mux) else self._node(item, shapes)
             except TooManyOutcomes as error:
-                self._fail(item, f"too many decisions pick together: {error}")
+                instead = f"let at most {MOST_OUTCOMES:,} outcomes pick together"
+                self._fail(item, f"too many decisions pick together: {error}", instead=instead)
         if self.errors:
             raise SpecError(self.errors)
         layers: dict[LayerKey, tuple[str, Layer]] = {}
@@ -129,27 +139,38 @@ class _Splitter:
 
     def _shapes(self) -> dict[str, FixedShape]:
         """The size of each tensor; it must be the same in all networks."""
-        shapes: dict[str, Any] = infer_symbolic(self.graph)[0]
+        shapes: dict[str, Any]
+        shapes, definitions = infer_symbolic(self.graph)
         broken: set[str] = set()
         for name, shape in shapes.items():
-            if not any(isinstance(size, Expr) for size in shape):
+            varying = [axis for axis, size in enumerate(shape) if isinstance(size, Expr)]
+            if not varying:
                 continue
             item = self.graph.nodes[name]
             if broken.isdisjoint(item.inputs):
-                self._fail(item, f"the size of `{name}` differs between networks")
+                by = next(_deciding([shape[axis] for axis in varying], definitions), None)
+                self._fail(item, f"the size of `{name}` differs between networks", by, _one_size(varying))
             broken.add(name)
         if self.errors:
             raise SpecError(self.errors)
         return shapes
 
-    def _fail(self, item: Node | Mux, headline: str) -> None:
-        at = Label(item.location, "here") if item.location else None
-        help = "a supernet computes all candidates side by side; search the space by `random` or `evolution`"
-        self.errors.append(Diagnostic("ARCH802", f"no supernet: {headline}", at, help=help))
+    def _fail(self, item: Node | Mux, headline: str, by: str | None = None, instead: str = "") -> None:
+        """Notes what is wrong with an item, at the decision `by` which it is, else at the one that has it."""
+        picked = picked_by(self.graph, item.name)
+        decision = self.graph.decisions[by] if by else picked.decision if picked else None
+        places = [Label(item.location, f"in `{item.name}`")] if item.location else []
+        if decision is not None and decision.location is not None:
+            places = [p for p in places if p.location != decision.location]
+            places.insert(0, Label(decision.location, f"`{decision.path}` is decided here"))
+        help = f"{instead}; or train networks of the space one by one: archdsl sample SPEC -n 8 -o DIR"
+        self.errors.append(
+            Diagnostic("ARCH802", f"no supernet: {headline}", *places[:1], secondary=tuple(places[1:]), help=help)
+        )
 
     def _mux(self, mux: Mux) -> None:
         if any(source is None for _, source in mux.cases):
-            self._fail(mux, f"`{mux.name}` is not defined in every network")
+            self._fail(mux, f"`{mux.name}` is not defined in every network", instead=_THERE)
             return
         decisions = self.graph.decisions
         on = outcome_of(decisions[mux.on]) if isinstance(mux.on, str) else mux.on
@@ -163,7 +184,7 @@ class _Splitter:
     def _node(self, node: Node, shapes: dict[str, FixedShape]) -> None:
         varying = {key: value for key, value in node.attrs.items() if isinstance(value, Expr)}
         if node.optional:
-            self._fail(node, f"an input of `{node.name}` is not defined in every network")
+            self._fail(node, f"an input of `{node.name}` is not defined in every network", instead=_THERE)
         if not varying:
             self.items[node.name] = node
             return
@@ -182,6 +203,35 @@ class _Splitter:
         sizes = tuple(decisions[p].size for p in paths)
         picks = tuple(place[v] for v in values)
         self._mixed(node.name, Mixture(paths, sizes, picks), tuple(names.values()))
+
+
+_THERE = "a supernet computes all candidates and adds them up: let each network have the tensor"
+
+
+def _one_size(axes: Sequence[int]) -> str:
+    """What to write where sizes differ in channels (axis 0), or in height or width."""
+    how = "conv(c = …, k = 1)" if 0 in axes else "resize(like = …)"
+    return f"a supernet adds its candidates up: bring them to one size, as by `{how}` behind each"
+
+
+def _deciding(sizes: Sequence[Value], definitions: Definitions) -> Iterator[str]:
+    """The decisions that sizes hang on, also over the dimensions that they name."""
+    seen: set[Value] = set()
+    ahead = list(sizes)
+    while ahead:
+        size = ahead.pop(0)
+        if size in seen:
+            continue
+        seen.add(size)
+        yield from sorted(decisions_in(size))
+        for part in leaves(size):
+            if isinstance(part, Dim) and part in definitions:
+                mux, cases = definitions[part]
+                if isinstance(mux.on, str):
+                    yield mux.on
+                else:
+                    ahead.append(mux.on)
+                ahead += [case for case in cases if case is not None]
 
 
 def _layer(node: Node, shapes: Mapping[str, FixedShape]) -> Layer | None:

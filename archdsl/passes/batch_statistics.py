@@ -1,0 +1,43 @@
+"""What statistics over a batch need: more than one value of each channel, while a network is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from archdsl import ops
+from archdsl.diagnostics import Diagnostic, Label, SpecError
+from archdsl.ir import Graph, Mux, Node
+from archdsl.passes.picking import picked_by
+from archdsl.passes.resized import resized
+from archdsl.passes.shapes import FixedShape, infer
+
+
+def demand_statistics(graph: Graph, size: tuple[int, int], batch: int) -> None:
+    """Raises SpecError (ARCH829) where a network cannot be trained by `batch` images (of all processes) of a
+    size (height, width), because a normalisation would see one value of each channel.
+    """
+    small = resized(graph, size)
+    demand_values(small, small.nodes.values(), infer(small), batch)
+
+
+def demand_values(
+    graph: Graph, items: Iterable[Node | Mux], shapes: Mapping[str, FixedShape], batch: int
+) -> None:
+    """The same of nodes whose sizes are known; those of a space are named by what picks them."""
+    for node in items:
+        if not isinstance(node, Node) or not ops.get(node.op).over_batch:
+            continue
+        _, height, width = shapes[node.inputs[0]]
+        if batch * height * width == 1:
+            raise SpecError([_one_value(graph, node)])
+
+
+def _one_value(graph: Graph, node: Node) -> Diagnostic:
+    headline = f"a batch of 1 leaves `{node.name}` one value per channel to normalise by"
+    help = "train with a batch of 2 or more, or leave out the normalisation of what is pooled to 1×1"
+    picked = picked_by(graph, node.name)
+    inner = Label(node.location, f"in `{node.name}`") if node.location else None
+    if picked is None or picked.decision.location is None:
+        return Diagnostic("ARCH829", headline, inner, help=help)
+    primary = Label(picked.decision.location, f"`{picked.label}` of `{picked.decision.path}`")
+    return Diagnostic("ARCH829", headline, primary, secondary=(inner,) if inner else (), help=help)

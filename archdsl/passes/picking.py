@@ -1,0 +1,34 @@
+"""Which candidate of which decision a node belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archdsl.ir import Decision, Graph, Mux
+from archdsl.passes.liveness import dependencies
+
+
+@dataclass(frozen=True)
+class Picked:
+    """A decision, and one of its outcomes as text."""
+
+    decision: Decision
+    label: str
+
+
+def picked_by(graph: Graph, node: str) -> Picked | None:
+    """The first decision behind a node that may leave it out, and an outcome that keeps it.
+
+    None where every network has the node.  A decision between its sizes alone is not looked at.
+    """
+    affected = {node}
+    for name, item in graph.nodes.items():
+        if affected.isdisjoint(dependencies(item)):
+            continue
+        if isinstance(item, Mux) and isinstance(item.on, str):
+            kept = [key for key, source in item.cases if source in affected]
+            if 0 < len(kept) < len(item.cases):
+                decision = graph.decisions[item.on]
+                return Picked(decision, decision.outcomes[int(kept[0])])
+        affected.add(name)
+    return None

@@ -1,0 +1,37 @@
+"""What a search needs of its space and its data, looked at before it takes a folder."""
+
+from __future__ import annotations
+
+from archdsl.backends.supernet.fitting import demand_trainable, fitting
+from archdsl.data.augmentation import Augmentation
+from archdsl.data.batches import Batches
+from archdsl.data.dataset import Splits
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.ir import Graph
+from archdsl.search.plan import Plan
+from archdsl.search.values import cannot
+
+
+def crop_of(plan: Plan, graph: Graph) -> tuple[int, int]:
+    """Height and width of what is trained on: as the data says, else as the space declares its input."""
+    _, height, width = next(iter(graph.inputs.values()))
+    given = plan.data_settings.get("crop")
+    return (int(given[0]), int(given[1])) if given else (height, width)
+
+
+def demand_ready(plan: Plan, graph: Graph, splits: Splits, world: int = 1) -> None:
+    """Raises SpecError where a search by `world` processes would fail in one of its steps or scorings.
+
+    ARCH606: too few images for `order = 1`; ARCH906: a batch that cannot be dealt out; ARCH918: a crop or
+    validation images that the space cannot take; ARCH829: a batch of 1 where something is pooled to 1 × 1.
+    """
+    if plan.order == 1 and len(splits.train) < 2:
+        headline = "`order = 1` trains weights and architecture on one half of the images each"
+        raise cannot(f"{headline}, and there is 1", "order = 0, or more images")
+    crop = crop_of(plan, graph)
+    Batches(splits.train, plan.batch, Augmentation(crop), 0, 0, world)
+    demand_trainable(graph, crop, plan.batch)
+    height, width = splits.val[0].mask.shape
+    if fitting(graph, (height, width)) is None:
+        headline = f"{graph.name} takes no image of {height}×{width}, padded or not"
+        raise SpecError([Diagnostic("ARCH918", headline, help="the first image to validate on; `resize` it")])
