@@ -26,9 +26,16 @@ def estimate_text(found: Estimate, judged: Sequence[Judged] = ()) -> str:
         [line.name, line.op, _ms(line.ms), _share(line.ms, found.total_ms), line.note] for line in found.lines
     ]
     text = tables.table(("layer", "op", "ms", "share", ""), rows, numeric=(2, 3))
-    text += f"\n{found.network}: {found}  ({found.fps:.1f} fps)\n"
+    text += f"\n{found.network}: {found}{_rate(found)}\n"
     text += "".join(f"{line}\n" for line in _facts(found))
     return text + "".join(f"{j.text}: {_VERDICT[j.met]}{f' ({j.why})' if j.why else ''}\n" for j in judged)
+
+
+def _rate(found: Estimate) -> str:
+    """Images a second; a bound, where rows are missing; nothing, where all are."""
+    if not found.total_ms:
+        return ""
+    return f"  ({'at most ' if found.missing else ''}{found.fps:.1f} fps)"
 
 
 _VERDICT = {True: "met", False: "not met", None: "not decided"}
@@ -62,7 +69,9 @@ def estimate_json(found: Estimate, judged: Sequence[Judged] = ()) -> str:
 def _estimate_data(found: Estimate) -> dict[str, Any]:
     data = asdict(found)
     data["complete"] = not found.missing
-    data["fps"] = found.fps if found.total_ms else None
+    rate = found.fps if found.total_ms else None
+    data["fps"] = None if found.missing else rate
+    data["fps_at_most"] = rate if found.missing else None
     return data
 
 

@@ -26,7 +26,8 @@ Examples:
 --set takes settings of the space and of the search: those that the search declares; epochs, batch, sampler
 (gumbel, softmax, hard, one_path, uniform, fixed), tau, end, schedule, start, gates_from, order (0: one
 backward pass; 1: first-order bilevel), clip, init, calibrate, refine, refine_epochs, lr, architecture_lr,
-communicate (independent, shared, dense, gcn), residual; and of its data: path, crop, images, resize.
+communicate (independent, shared, dense, gcn), residual, budget (90s, 10min, 2h); and of its data: path,
+crop, images, resize.
 """
 
 

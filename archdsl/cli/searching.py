@@ -178,9 +178,6 @@ def _folder(path: Path, manifest: Manifest, program: Program, asked: Asked, here
 
 
 def _say_start(search: Search) -> None:
-    from archdsl.report.duration import duration
-    from archdsl.search.trial import trial
-
     plan, splits, world = search.plan, search.splits, search.processes.world
     for torn, why in search.keeper.passed_over:
         click.echo(f"passed over {torn.name}: {why}", err=True)
@@ -194,11 +191,37 @@ def _say_start(search: Search) -> None:
         f" {search.steps} steps of {plan.batch} at {height}×{width}, {where}{then}"
     )
     if world == 1:
-        seconds, size = trial(search)
-        left = duration(seconds * (search.steps - search.step))
-        click.echo(f"about {left} at {seconds:.2f} s a step, {size / 2**20:,.0f} MiB of memory")
+        click.echo(_forecast(search))
     path = search.folder.path
     click.echo(f"going on after step {search.step} in {path}" if search.step else f"writing to {path}")
+
+
+def _forecast(search: Search) -> str:
+    """How long the search will take here, what memory, and how to end it earlier."""
+    from archdsl.diagnostics import SpecError
+    from archdsl.report.duration import duration
+    from archdsl.search.trial import trial
+    from archdsl.train.faults import explain_memory, is_out_of_memory
+
+    plan = search.plan
+    try:
+        found = trial(search)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise SpecError([explain_memory(error, search.keeper.newest())]) from error
+    epochs = plan.epochs - search.step // search.batches.steps_per_epoch
+    left = found.left_s(search.steps - search.step, epochs)
+    line = f"about {duration(left)} at {found.step_s:.2f} s a step, {found.memory / 2**20:,.0f} MiB of memory"
+    if plan.budget_s is not None and left > plan.budget_s:
+        return f"{line}; ends with the epoch in which its budget of {duration(plan.budget_s)} is used up"
+    if plan.budget_s is None and left > _LONG_S:
+        return f"{line}; `budget = 2 h` in the search, or --set budget=2h, ends it earlier"
+    return line
+
+
+_LONG_S = 900.0
+"""A search without budget that takes longer is told how to set one."""
 
 
 def _reporting(told: Callable[[Progress], None], search: Search) -> Callable[[Progress], None]:

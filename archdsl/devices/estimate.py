@@ -141,11 +141,35 @@ def latency_ms(network: Network, by: Table) -> float:
     return found.total_ms
 
 
-def missing_rows(missing: tuple[str, ...] | list[str]) -> SpecError:
+def missing_rows(
+    missing: tuple[str, ...] | list[str],
+    by: Table | None = None,
+    settings: Mapping[str, object] | None = None,
+) -> SpecError:
+    """The finding that a table lacks rows (ARCH824); `settings` are those of the space that needs them.
+
+    Where the table was made under others, these are what makes the difference, and what to build it with.
+    """
     listed = "; ".join(list(missing)[:5]) + ("; …" if len(missing) > 5 else "")
-    help = "add them: archdsl latency build SPEC -o TABLE (rows that are there are kept)"
     headline = f"the table lacks {len(missing)} of the rows that are needed: {listed}"
+    made = by.settings if by is not None else {}
+    other = {k: v for k, v in (settings or {}).items() if made and _listed(v) != _listed(made.get(k))}
+    words = " ".join(f"{name}={_word(value)}" for name, value in other.items())
+    build = f"archdsl latency build SPEC -o TABLE{f' --set {words}' if words else ''}"
+    help = f"add them, those that are there are kept: {build}"
+    if other:
+        named = ", ".join(f"{k} = {_word(made[k]) if k in made else 'as declared'}" for k in other)
+        help = f"it was built with {named}; {help}"
     return SpecError([Diagnostic("ARCH824", headline, help=help)])
+
+
+def _listed(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _word(value: object) -> str:
+    """A setting as `--set` takes it: sizes as 3x96x192."""
+    return size_text(value) if isinstance(value, tuple | list) else str(value)
 
 
 def _timed(split: Parts, by: Table) -> Estimate:

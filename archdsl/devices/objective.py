@@ -112,7 +112,7 @@ class Costs:
         if id(table) not in self._latencies:
             graph = self.space.graph
             price = foreign_price(table, graph) if table.mapping else latency_price(table, graph)
-            self._latencies[id(table)] = _Latency(SpaceCost(price.graph), price)
+            self._latencies[id(table)] = _Latency(SpaceCost(price.graph), price, table)
         return self._latencies[id(table)]
 
 
@@ -122,6 +122,7 @@ class _Latency:
 
     cost: SpaceCost
     by: LatencyPrice
+    table: Table
 
     @property
     def fixed_ms(self) -> float:
@@ -132,7 +133,7 @@ class _Latency:
         pricer = self.cost.pricer(self.by.price)
         ms = self.fixed_ms + pricer.many(rows)
         if self.by.missing and self.cost.pricer(self.by.lacking).many(rows).any():
-            raise missing_rows(sorted(self.by.missing))
+            raise self._missing()
         return ms
 
     @cached_property
@@ -143,8 +144,11 @@ class _Latency:
         """
         found = _expected(self.cost, self.by.price)
         if self.by.missing and self._some_network_lacks():
-            raise missing_rows(sorted(self.by.missing))
+            raise self._missing()
         return found
+
+    def _missing(self) -> SpecError:
+        return missing_rows(sorted(self.by.missing), self.table, self.cost.graph.settings)
 
     def _some_network_lacks(self) -> bool:
         lacking = self.cost.expected(self.by.lacking)
@@ -161,7 +165,9 @@ def _expected(cost: SpaceCost, price: Price) -> Expected:
     except Entangled as error:
         headline = f"`{cost.graph.name}` has no expected {price.name}: {error}"
         help = f"minimize the loss alone, and write `require {price.name} <= …` in the space"
-        raise SpecError([Diagnostic("ARCH828", headline, _place(cost.graph, error.node), help=help)]) from error
+        raise SpecError(
+            [Diagnostic("ARCH828", headline, _place(cost.graph, error.node), help=help)]
+        ) from error
 
 
 def _place(graph: Graph, name: str | None) -> Label | None:

@@ -37,7 +37,8 @@ def _rounds(decision: Decision) -> tuple[int, ...]:
 def _is_chain(graph: Graph, sources: list[str | None], place: dict[str, int]) -> bool:
     """Whether each source is computed from the one before."""
     return all(
-        a is not None and b is not None and a != b and _reads(graph, b, a, place) for a, b in pairwise(sources)
+        a is not None and b is not None and a != b and _reads(graph, b, a, place)
+        for a, b in pairwise(sources)
     )
 
 

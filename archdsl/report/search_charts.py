@@ -64,8 +64,14 @@ def depth_figure(run: Run) -> str:
     if (first := run.manifest.settings.get("gates_from", 0)) and isinstance(first, int):
         text += f" Searched from epoch {first + 1} on."
     chart = curves(
-        rows, title=title, x_label="epoch", y_label="depth, rounds", summary=text,
-        low=min(every, default=1), high=max(every, default=1), whole=True,
+        rows,
+        title=title,
+        x_label="epoch",
+        y_label="depth, rounds",
+        summary=text,
+        low=min(every, default=1),
+        high=max(every, default=1),
+        whole=True,
     )
     return figure(title, chart, text)
 

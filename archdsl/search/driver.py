@@ -30,8 +30,8 @@ from archdsl.search.keeping import keep, write_text
 from archdsl.search.objective import ObjectiveFunction
 from archdsl.search.optimising import rate
 from archdsl.search.plan import Plan
-from archdsl.search.readiness import crop_of
 from archdsl.search.progress import Progress, Report
+from archdsl.search.readiness import crop_of
 from archdsl.search.stepping import Stepper
 from archdsl.train.evaluation import score
 from archdsl.train.faults import Diverged, bad_parameter, explain_memory, is_out_of_memory

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -9,17 +10,29 @@ from typing import TYPE_CHECKING, Any
 from archdsl.diagnostics import closest
 from archdsl.search.samplers import changed
 from archdsl.search.values import cannot
+from archdsl.spec.units import quantity
 
 if TYPE_CHECKING:
     from archdsl.search.plan import Plan
 
 _OF_PLAN = ("epochs", "batch", "gates_from", "order", "clip", "init", "calibrate", "refine", "refine_epochs")
+_TIME = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|min|h)")
 _OF_SAMPLER = ("sampler", "tau", "end", "schedule", "start")
 _OF_DATA = ("path", "crop", "images", "resize", "batch")
 
 OVERRIDES = tuple(
     dict.fromkeys(
-        (*_OF_PLAN, *_OF_SAMPLER, "lr", "architecture_lr", "communicate", "residual", "data", *_OF_DATA)
+        (
+            *_OF_PLAN,
+            *_OF_SAMPLER,
+            "lr",
+            "architecture_lr",
+            "communicate",
+            "residual",
+            "budget",
+            "data",
+            *_OF_DATA,
+        )
     )
 )
 """Settings of a search that can be given from outside."""
@@ -36,6 +49,7 @@ def overridden(plan: Plan, given: Mapping[str, Any]) -> Plan:
     return replace(
         with_data(plan, given.get("data", plan.data), data),
         **{key: given[key] for key in _OF_PLAN if key in given},
+        **({"budget_s": _seconds(given["budget"])} if "budget" in given else {}),
         sampler=changed(plan.sampler, given),
         communication=replace(plan.communication, **_renamed(given, communicate="link", residual="residual")),
         parameters=replace(plan.parameters, **_renamed(given, lr="lr")),
@@ -47,6 +61,14 @@ def with_data(plan: Plan, kind: str, settings: Mapping[str, Any]) -> Plan:
     """A plan with data of a kind; of the same kind, what is not given stays, of another kind only `batch`."""
     kept = {k: v for k, v in plan.data_settings.items() if kind == plan.data or k == "batch"}
     return replace(plan, data=kind, data_settings={**kept, **settings})
+
+
+def _seconds(value: Any) -> float:
+    """A time as it is given from outside: `90s`, `10min`, `2h`.  Raises SpecError (ARCH606)."""
+    found = _TIME.fullmatch(str(value))
+    if found is None or float(found[1]) == 0:
+        raise cannot(f"`budget` cannot be {value}", "a time: 90s, 10min, 2h")
+    return quantity(float(found[1]), found[2]).amount / 1000
 
 
 def _renamed(given: Mapping[str, Any], **names: str) -> dict[str, Any]:

@@ -50,6 +50,33 @@ def test_a_network_whose_rows_are_missing_ends_with_1_and_lists_them():
     assert "missing: body[1].x.right.wide (block 4x8x16 -> 4x8x16)" in shown.stdout
 
 
+def test_the_rate_of_a_network_whose_rows_are_missing_is_said_to_be_a_bound():
+    call("latency build tiny.arch --name Bare --passes 2 -o t.json")
+    call("latency build tiny.arch --name Found --passes 2 -o whole.json")
+    some = json.loads(Path("whole.json").read_text())
+    some["rows"] = some["rows"][:2]
+    Path("t.json").write_text(json.dumps(some))
+    assert "(at most " in call("latency estimate tiny.arch --name Found -t t.json").stdout
+    data = json.loads(call("latency estimate tiny.arch --name Found -t t.json --json").stdout)
+    assert data["fps"] is None
+    assert data["fps_at_most"] == pytest.approx(1000 / data["total_ms"])
+    assert "at most" not in call("latency estimate tiny.arch --name Found -t whole.json").stdout
+
+
+def test_a_table_of_other_settings_says_which_and_how_to_add_the_rows():
+    search = "search Q for Tiny {\n  minimize cross_entropy + log(latency)\n}\n"
+    text = SPEC.replace("width = 4)", "width = 4, classes = 5)").replace("conv(c = 5", "conv(c = classes")
+    Path("own.arch").write_text(text + search)
+    call("latency build own.arch --name Tiny --passes 2 -o t.json")
+    data = ("--data", "synthetic:images=4,size=32x64", "--set", "batch=2", "image=3x32x64")
+    words = ["search", "own.arch", "--table", "t.json", *data]
+    refused = CliRunner().invoke(cli, words)
+    assert refused.exit_code == 1
+    assert "ARCH824" in refused.stderr
+    assert "built with classes = 5, image = as declared" in refused.stderr
+    assert "-o TABLE --set classes=11 image=3x32x64" in refused.stderr
+
+
 def test_a_space_is_estimated_by_sampling():
     call("latency build tiny.arch --name Tiny --passes 2 -o t.json")
     shown = call("latency estimate tiny.arch --name Tiny -t t.json --samples 20 --report page.html")

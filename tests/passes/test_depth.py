@@ -51,6 +51,12 @@ def test_numbers_that_pick_tensors_beside_each_other_are_no_depths():
 
 
 def test_the_gates_of_shipped_spaces_are_their_depths():
-    found = {name: depths(archdsl.load(SPECS / f"{name}.arch").space().graph) for name in ("space", "fasterseg")}
-    assert found["space"] == {"hyper[1].gate": (1, 2), "hyper[2].gate": (1, 2, 3), "hyper[3].gate": (1, 2, 3, 4)}
+    found = {
+        name: depths(archdsl.load(SPECS / f"{name}.arch").space().graph) for name in ("space", "fasterseg")
+    }
+    assert found["space"] == {
+        "hyper[1].gate": (1, 2),
+        "hyper[2].gate": (1, 2, 3),
+        "hyper[3].gate": (1, 2, 3, 4),
+    }
     assert found["fasterseg"] == {}

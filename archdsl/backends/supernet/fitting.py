@@ -71,7 +71,9 @@ def _of(item: Node | Mixed, found: Parts) -> Iterator[Diagnostic]:
 
 def _not_taken(graph: Graph, size: Size, why: Diagnostic) -> Diagnostic:
     height, width = size
-    headline = f"{graph.name} takes no image of {height}×{width}: {why.headline.removeprefix('no supernet: ')}"
+    headline = (
+        f"{graph.name} takes no image of {height}×{width}: {why.headline.removeprefix('no supernet: ')}"
+    )
     fit = fitting(graph, size)
     help = f"crop={fit[0]}x{fit[1]} would do" if fit else "it has no size at which it runs"
     return Diagnostic("ARCH918", headline, help=help)

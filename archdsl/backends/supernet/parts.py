@@ -165,7 +165,9 @@ class _Splitter:
             places.insert(0, Label(decision.location, f"`{decision.path}` is decided here"))
         help = f"{instead}; or train networks of the space one by one: archdsl sample SPEC -n 8 -o DIR"
         self.errors.append(
-            Diagnostic("ARCH802", f"no supernet: {headline}", *places[:1], secondary=tuple(places[1:]), help=help)
+            Diagnostic(
+                "ARCH802", f"no supernet: {headline}", *places[:1], secondary=tuple(places[1:]), help=help
+            )
         )
 
     def _mux(self, mux: Mux) -> None:
