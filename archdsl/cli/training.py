@@ -46,6 +46,7 @@ def run_training(
     """Trains, and returns the exit code; `given` are fields of a Recipe, `chosen` what else is recorded."""
     import torch
 
+    from archdsl.passes.batch_statistics import demand_statistics
     from archdsl.train.loop import Training
     from archdsl.train.processes import processes
     from archdsl.train.run_folder import RunFolder
@@ -61,6 +62,7 @@ def run_training(
     module = network.module()
     usual = image_size(network) if "image" in chosen["set"] else _usual_crop(splits)
     recipe = _recipe({**given, "crop": given["crop"] or usual}, module, splits.train.channels)
+    demand_statistics(network.graph, recipe.crop, recipe.batch)
     try:
         with RunFolder(place.folder).held(here.is_first):
             folder = _folder(place, _manifest(network, splits, recipe, chosen, here), here)

@@ -120,3 +120,13 @@ def test_a_budget_from_outside_ends_the_search_with_the_epoch(here):
     assert run(["search", "s.arch", "--out", "run", "--set", "epochs=50", "budget=0.001s"]) == 0
     assert Path("run/found-0001.arch").exists()
     assert not Path("run/found-0002.arch").exists()
+
+
+def test_training_by_a_batch_of_one_is_refused_where_pooled_values_are_normalised(here, capsys):
+    text = POOLED[: POOLED.index("search")].replace("space Pooled", "network Pooled")
+    Path("n.arch").write_text(text.replace("one of {conv_bn_relu, context}", "context"))
+    words = ["train", "n.arch", "--data", "synthetic:images=2,size=32x64", "--epochs", "1", "--out", "run"]
+    assert run([*words, "--batch", "1"]) == 1
+    assert "ARCH829" in capsys.readouterr().err
+    assert not Path("run").exists()
+    assert run([*words, "--batch", "2"]) == 0
