@@ -49,7 +49,7 @@ def overridden(plan: Plan, given: Mapping[str, Any]) -> Plan:
     return replace(
         with_data(plan, given.get("data", plan.data), data),
         **{key: given[key] for key in _OF_PLAN if key in given},
-        **({"budget_s": _seconds(given["budget"])} if "budget" in given else {}),
+        budget_s=_seconds(given["budget"]) if "budget" in given else plan.budget_s,
         sampler=changed(plan.sampler, given),
         communication=replace(plan.communication, **_renamed(given, communicate="link", residual="residual")),
         parameters=replace(plan.parameters, **_renamed(given, lr="lr")),

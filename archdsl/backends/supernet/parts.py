@@ -139,8 +139,8 @@ class _Splitter:
 
     def _shapes(self) -> dict[str, FixedShape]:
         """The size of each tensor; it must be the same in all networks."""
-        shapes: dict[str, Any]
-        shapes, definitions = infer_symbolic(self.graph)
+        symbolic, definitions = infer_symbolic(self.graph)
+        shapes: dict[str, Any] = symbolic  # fixed, unless an error is noted below
         broken: set[str] = set()
         for name, shape in shapes.items():
             varying = [axis for axis, size in enumerate(shape) if isinstance(size, Expr)]
@@ -164,11 +164,9 @@ class _Splitter:
             places = [p for p in places if p.location != decision.location]
             places.insert(0, Label(decision.location, f"`{decision.path}` is decided here"))
         help = f"{instead}; or train networks of the space one by one: archdsl sample SPEC -n 8 -o DIR"
-        self.errors.append(
-            Diagnostic(
-                "ARCH802", f"no supernet: {headline}", *places[:1], secondary=tuple(places[1:]), help=help
-            )
-        )
+        first, others = (places[0], tuple(places[1:])) if places else (None, ())
+        headline = f"no supernet: {headline}"
+        self.errors.append(Diagnostic("ARCH802", headline, first, secondary=others, help=help))
 
     def _mux(self, mux: Mux) -> None:
         if any(source is None for _, source in mux.cases):
