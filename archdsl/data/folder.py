@@ -64,7 +64,7 @@ def _described(root: Path, settings: Settings) -> _Classes:
     if settings.colours is not None:
         _demand_one_each("colours", settings.colours, found.names)
         found = _Classes(found.names, found.labels, settings.colours)
-    _demand_apart(found, settings.ignore)
+    _demand_apart(found, settings.ignore if settings.labels is not None else ())
     return found
 
 

@@ -62,6 +62,7 @@ class Search:
         self.journal = Journal(folder.journal) if processes.is_first else None
         self.sums: list[float] = []
         self.tried: dict[str, float] = {}
+        self.scored = True
 
     def _batches(self) -> tuple[Batches, Batches]:
         """Batches for the weights and for the architecture: the same, or of a half of the data each."""
@@ -91,6 +92,7 @@ class Search:
             self.step, state = found
             self.stepper.load_state(state)
             self.sums, self.tried = list(state["sums"]), dict(state["tried"])
+            self.scored = state.get("scored", True)
         if self.journal is not None:
             self.journal.cut(found[1]["journal"] if found else 0)
         return self.step
@@ -106,6 +108,8 @@ class Search:
         if self.step == 0:
             self._write(records.opening(self.space.decisions, self.depths))
         try:
+            if not self.scored:
+                self._after(report)
             for step, batch in () if self.tried else self._ahead():
                 now = self._step(step, batch)
                 stopping = self._told(now, stop(), report)
@@ -161,7 +165,10 @@ class Search:
         """Evaluates and saves where it is time to."""
         epoch, within = divmod(self.step, self.batches.steps_per_epoch)
         if within == 0:
+            self.scored = False
+            self._save()  # so that an epoch is not lost where scoring fails
             self._epoch(epoch - 1, report)
+            self.scored = True
         if within == 0 or self.step % CHECKPOINT_STEPS == 0:
             self._save()
 
@@ -270,6 +277,7 @@ class Search:
         state = {
             **self.stepper.state(),
             "sums": list(self.sums),
+            "scored": self.scored,
             "tried": dict(self.tried),
             "journal": len(self.journal),
         }

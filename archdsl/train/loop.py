@@ -58,6 +58,7 @@ class Training:
         weights = recipe.class_weights
         self.class_weights = None if weights is None else torch.tensor(weights, device=processes.device)
         self.step, self.best = 0, -1.0
+        self.scored = True
         self.keeper = folder.checkpoints
         self.journal = Journal(folder.journal) if processes.is_first else None
 
@@ -79,6 +80,8 @@ class Training:
         finite any more, ARCH916 where memory does not suffice, ARCH917 where the disk is full.
         """
         try:
+            if not self.scored:
+                self._after(report)
             with self._batches() as batches:
                 for step, batch in batches:
                     loss, stopping = self._train(step, batch, stop())
@@ -150,7 +153,10 @@ class Training:
         """Evaluates and saves where it is time to."""
         epoch, within = divmod(self.step, self.batches.steps_per_epoch)
         if within == 0 and (epoch % self.recipe.evaluate_every == 0 or self.step == self.steps):
+            self.scored = False
+            self._save()  # so that an epoch is not lost where scoring fails
             self._evaluate(report)
+            self.scored = True
         if within == 0 or self.step % self.recipe.checkpoint_every == 0:
             self._save()
 
@@ -204,6 +210,7 @@ class Training:
             "optimiser": self.optimiser.state_dict(),
             "scaler": self.scaler.state_dict(),
             "best": self.best,
+            "scored": self.scored,
             "journal": len(self.journal),
         }
         return self.keeper.save(self.step, state)
@@ -215,7 +222,7 @@ class Training:
             self.average.steps = state["average_steps"]
         self.optimiser.load_state_dict(state["optimiser"])
         self.scaler.load_state_dict(state["scaler"])
-        self.best = state["best"]
+        self.best, self.scored = state["best"], state.get("scored", True)
 
 
 def _plain(confusion: Confusion) -> tuple[float, tuple[float | None, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,21 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 Colour = tuple[int, int, int]
+Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 _ROW = 18
 _WIDTH = 130
+_WIDEST = 260
+_TEXT_AT = 24
+_UNASSIGNED = "\uffff"
+"""A character that no font has: drawn, it shows what a font draws for those that it lacks."""
+
+_FONTS = (
+    "DejaVuSans.ttf", "NotoSans-Regular.ttf", "NotoSansCJK-Regular.ttc", "DroidSansFallbackFull.ttf",
+    "wqy-zenhei.ttc", "Arial Unicode.ttf", "PingFang.ttc", "msyh.ttc", "msgothic.ttc", "Nirmala.ttf",
+    "segoeui.ttf", "unifont.ttf",
+)  # fmt: skip
+"""Fonts with many scripts that systems have; Pillow's own has Latin letters only."""
 
 
 def overlay(
@@ -24,14 +37,15 @@ def overlay(
     tinted = (1 - strength) * image + strength * palette[classes]
     there = [int(c) for c in np.unique(classes)]
     height, width = classes.shape
-    page = Image.new("RGB", (width + _WIDTH, max(height, _ROW * len(there) + 4)), "white")
+    texts = [_legible(names[c]) for c in there]
+    beside = max(_WIDTH, *(_TEXT_AT + 8 + round(font.getlength(text)) for text, font in texts))
+    page = Image.new("RGB", (width + beside, max(height, _ROW * len(there) + 4)), "white")
     page.paste(Image.fromarray(tinted.round().astype(np.uint8)), (0, 0))
     draw = ImageDraw.Draw(page)
-    font = ImageFont.load_default(12)
-    for n, c in enumerate(there):
+    for n, (c, (text, font)) in enumerate(zip(there, texts, strict=True)):
         top = 4 + _ROW * n
         draw.rectangle((width + 6, top, width + 18, top + 12), fill=tuple(colours[c]), outline="black")
-        draw.text((width + 24, top - 1), _short(names[c]), "black", font)
+        draw.text((width + _TEXT_AT, top - 1), text, "black", font)
     return page
 
 
@@ -52,5 +66,44 @@ def any_colours(count: int) -> tuple[Colour, ...]:
     return tuple((round(255 * r), round(255 * g), round(255 * b)) for r, g, b in found)
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= 15 else name[:14] + "…"
+def _legible(name: str) -> tuple[str, Font]:
+    """A name as it can be drawn, and by which font: characters that no font here has are escaped."""
+    fonts = [font for font in map(_font, (None, *_FONTS)) if font is not None]
+    for font in fonts:
+        if all(_draws(font, character) for character in name):
+            return _fitting(name, font), font
+    first = fonts[0]
+    told = (c if _draws(first, c) else c.encode("unicode_escape").decode("ascii") for c in name)
+    return _fitting("".join(told), first), first
+
+
+def _fitting(text: str, font: Font) -> str:
+    """A text that is cut where it would make the legend too wide."""
+    kept = text[:100]
+    while font.getlength(kept + "…") > _WIDEST:
+        kept = kept[:-1]
+    return text if kept == text else kept + "…"
+
+
+@lru_cache
+def _font(file: str | None) -> Font | None:
+    """A font of the system by its file, or Pillow's own; None where it is not there."""
+    if file is None:
+        return ImageFont.load_default(12)
+    try:
+        return ImageFont.truetype(file, 12)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _draws(font: Font, character: str) -> bool:
+    """Whether a font has a character."""
+    if character == " ":
+        return True
+    return character.isprintable() and _shape(font, character) != _shape(font, _UNASSIGNED)
+
+
+def _shape(font: Font, character: str) -> tuple[tuple[int, int], bytes]:
+    mask = font.getmask(character, mode="L")
+    return mask.size, bytes(mask)

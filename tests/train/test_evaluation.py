@@ -99,6 +99,29 @@ def test_an_overlay_tints_each_class_and_lists_those_that_are_there():
     assert (0, 255, 0) not in legend
 
 
+def legend(names: list[str]) -> np.ndarray:
+    classes = np.arange(len(names))[:, None].repeat(40, 1).repeat(20, 0)
+    page = overlay(np.zeros((*classes.shape, 3), np.uint8), classes, names, any_colours(len(names)))
+    return np.asarray(page)[:, 40 + 22 :]
+
+
+def test_names_in_any_script_are_drawn_or_escaped_and_never_as_the_same_boxes():
+    names = ["道路", "天空", "дорога", "Straße", "الطريق", "सड़क", "\U0001f6e3", "a\tb"]
+    shown = legend(names)
+    rows = [shown[4 + 18 * n : 22 + 18 * n].tobytes() for n in range(len(names))]
+    assert len(set(rows)) == len(names)
+
+
+def test_characters_without_a_glyph_are_escaped(monkeypatch):
+    monkeypatch.setattr("archdsl.train.overlay._FONTS", ())
+    assert (legend(["道路", "a\tb"]) == legend(["\\u9053\\u8def", "a\\tb"])).all()
+
+
+def test_a_legend_is_as_wide_as_its_names_up_to_a_limit():
+    narrow, wide, endless = (legend([name, "b"]).shape[1] for name in ("a", "a" * 25, "a" * 5000))
+    assert narrow < wide < endless < 400
+
+
 def test_a_picture_of_numbers_holds_the_numbers_and_shows_the_colours():
     classes = np.array([[0, 1], [2, 1]])
     picture = numbers(classes, [(1, 2, 3), (4, 5, 6), (7, 8, 9)])

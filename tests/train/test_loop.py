@@ -11,7 +11,8 @@ import small
 import torch
 from safetensors.torch import load_file
 
-from archdsl.diagnostics import SpecError
+from archdsl.data.dataset import Sample, Splits
+from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.train.faults import Diverged
 from archdsl.train.recipe import Interrupted
 from archdsl.train.recording import read_records
@@ -71,13 +72,28 @@ def test_a_run_that_was_killed_after_an_evaluation_or_twice_does_too(whole: Path
     with pytest.raises(small.Killed):
         small.training(tmp_path).run(small.killed_after(8, evaluating=True))
     again = small.training(tmp_path)
-    assert again.restore() == 6
+    assert again.restore() == 8  # saved before it was scored
     with pytest.raises(small.Killed):
-        again.run(small.killed_after(7))
+        again.run(small.killed_after(9))
     (tmp_path / "journal.jsonl").open("a").write('{"kind": "st')
     last = small.training(tmp_path)
     last.restore()
     last.run(small.silent)
+    assert same_run(tmp_path, whole)
+
+
+def test_an_image_that_breaks_during_a_run_costs_no_epoch(whole: Path, tmp_path: Path):
+    class Breaking(small.Stripes):
+        def __getitem__(self, i: int) -> Sample:
+            raise SpecError([Diagnostic("ARCH902", "an image that cannot be read")])
+
+    first = small.training(tmp_path)
+    first.splits = Splits(first.splits.train, Breaking(5))
+    with pytest.raises(SpecError, match="ARCH902"):
+        first.run(small.silent)
+    again = small.training(tmp_path)
+    assert again.restore() == 4
+    again.run(small.silent)
     assert same_run(tmp_path, whole)
 
 

@@ -1,0 +1,198 @@
+"""`train`, `eval` and `predict` on folders of one's own: what is found before a start, and what is kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from archdsl.cli import run
+from archdsl.cli.data import parse_data
+from archdsl.train.weights import read_metadata
+
+SPEC = """arch 1
+
+network Small(; classes = 2, channels = 3) {
+  input image: [channels, 16, 24]
+  a = image -> conv(c = 4, s = 2) -> bn -> relu
+  output logits = a -> conv(c = classes, k = 1) -> upsample(like = image)
+}
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "n.arch").write_text(SPEC)
+    return tmp_path
+
+
+def drawn(root: str, values: tuple[int, ...] = (0, 1), names: str = "a\nb\n", channels: int = 3) -> None:
+    rng = np.random.default_rng(0)
+    for part in ("train", "val"):
+        for n in range(2):
+            mask = np.array(values, np.uint8)[rng.integers(0, len(values), (16, 24))]
+            image = rng.integers(0, 256, (16, 24, channels), np.uint8)
+            for kind, pixels in (("images", image.squeeze()), ("masks", mask)):
+                path = Path(root, kind, part, f"{n}.png")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels).save(path)
+    Path(root, "classes.txt").write_text(names, "utf-8")
+
+
+def train(data: str, *words: str) -> int:
+    usual = ["--epochs", "1", "--batch", "2", "--device", "cpu", "--out", "run"]
+    return run(["train", "n.arch", "--data", data, *usual, *words])
+
+
+def manifest() -> dict:
+    return json.loads(Path("run/manifest.json").read_text())
+
+
+def test_black_and_white_masks_are_refused_before_the_folder_is_made(capsys):
+    drawn("d", (0, 255))
+    assert train("folder:d") == 1
+    assert "labels=0+255" in capsys.readouterr().err
+    assert not Path("run").exists()
+    assert train("folder:d,labels=0+255") == 0
+
+
+def test_a_class_without_a_pixel_is_listed_before_the_start_and_none_at_all_is_refused(capsys):
+    drawn("d", (1,))
+    assert train("folder:d") == 0
+    assert "no pixel of `a` in the 2 images to train on" in capsys.readouterr().err
+    drawn("e", (255,))
+    assert train("folder:e") == 1
+    assert "error[ARCH943]: the images to train on have no labelled pixel" in capsys.readouterr().err
+    words = ["--weights", "run/weights.safetensors", "--device", "cpu"]
+    assert run(["eval", "n.arch", *words, "--data", "folder:e"]) == 1
+    assert "error[ARCH943]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_an_image_that_cannot_be_read_is_found_before_the_folder_is_made(part: str, capsys):
+    drawn("d")
+    bad = Path("d/images", part, "1.png")
+    Image.fromarray(np.zeros((16, 24), np.uint16)).save(bad)
+    assert train("folder:d") == 1
+    assert f"{bad}" in capsys.readouterr().err
+    assert not Path("run").exists()
+
+
+def test_a_run_goes_on_with_a_file_that_was_restored(capsys):
+    drawn("d")
+    assert train("folder:d") == 0
+    path = Path("d/images/val/1.png")
+    sound = path.read_bytes()
+    path.write_bytes(sound[:-40])
+    assert run(["train", "n.arch", "--resume", "run", "--device", "cpu"]) == 1
+    path.write_bytes(sound)
+    assert run(["train", "n.arch", "--resume", "run", "--device", "cpu"]) == 0
+
+
+def test_four_hundred_findings_do_not_fill_the_screen(capsys):
+    drawn("d", (7, 8))
+    for part in ("train", "val"):
+        for n in range(2, 200):
+            for kind in ("images", "masks"):
+                Path("d", kind, part, f"{n}.png").write_bytes(Path("d", kind, part, "0.png").read_bytes())
+    assert train("folder:d") == 1
+    said = capsys.readouterr().err
+    assert "395 more files" in said
+    assert len(said.splitlines()) < 60
+
+
+def test_class_weights_are_printed_kept_and_the_same_after_resuming(capsys):
+    drawn("d")
+    assert train("folder:d", "--class-weights", "inverse-log:1.10") == 0
+    assert "class weights: a " in capsys.readouterr().out
+    kept = manifest()["settings"]
+    assert kept["class_weights_rule"] == "inverse-log:1.10"
+    assert len(kept["class_weights"]) == 2
+    assert run(["train", "n.arch", "--resume", "run", "--device", "cpu"]) == 0
+    assert run(["train", "n.arch", "--resume", "run", "--device", "cpu", "--class-weights", "median"]) == 1
+    assert "class_weights_rule: inverse-log:1.10, now median" in capsys.readouterr().err
+    assert run(["train", "n.arch", "--data", "folder:d", "--class-weights", "1,2,3", "--out", "b"]) == 1
+    assert "error[ARCH944]: 3 class weights for 2 classes" in capsys.readouterr().err
+
+
+def test_what_labels_stand_for_survives_resuming_and_may_not_change(capsys):
+    drawn("d", (0, 1, 11))
+    assert train("folder:d,ignore=11,colours=#010203+#040506") == 0
+    assert read_metadata(Path("run/weights.safetensors"))["colours"] == "[[1, 2, 3], [4, 5, 6]]"
+    assert run(["train", "n.arch", "--resume", "run", "--device", "cpu"]) == 0
+    other = ["--data", "folder:d,ignore=1+11"]
+    assert run(["train", "n.arch", "--resume", "run", "--device", "cpu", *other]) == 1
+    assert "ARCH912" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_images_of_one_and_four_channels_are_trained_on_scored_and_drawn(channels: int, capsys):
+    drawn("d", channels=channels)
+    data, own = f"folder:d,channels={channels}", ["--set", f"channels={channels}"]
+    assert train("folder:d", *own) == 1
+    assert "error[ARCH942]" in capsys.readouterr().err
+    assert train(data) == 1
+    assert train(data, *own) == 0
+    words = [*own, "--weights", "run/weights.safetensors", "--device", "cpu"]
+    assert run(["eval", "n.arch", *words, "--data", data]) == 0
+    assert run(["predict", "n.arch", "d/images/val/0.png", *words, "-o", "seen"]) == 0
+    assert Path("seen/0_classes.png").exists()
+
+
+def test_weights_are_scored_on_classes_of_the_same_names_only(capsys):
+    drawn("d")
+    assert train("folder:d") == 0
+    words = ["eval", "n.arch", "--weights", "run/weights.safetensors", "--device", "cpu", "--data"]
+    assert run([*words, "folder:d"]) == 0
+    for classes, help in (
+        ("b+a", "in another order: set `classes=a+b`"),
+        ("a+c", "the names that the weights"),
+    ):
+        assert run([*words, f"folder:d,classes={classes}"]) == 1
+        said = capsys.readouterr().err
+        assert "error[ARCH946]" in said
+        assert help in said
+
+
+def test_it_is_said_when_images_are_scored_that_are_trained_on(capsys):
+    drawn("d")
+    assert train("folder:d,train=train+val") == 0
+    said = capsys.readouterr().out
+    assert "4 images, 2 to validate on" in said
+    assert "all of the images to validate on are trained on too" in said
+
+
+def test_predict_turns_photographs_upright(capsys):
+    drawn("d")
+    assert train("folder:d") == 0
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 24)).save("a.jpg", exif=exif)
+    words = ["--weights", "run/weights.safetensors", "--device", "cpu", "-o", "seen"]
+    assert run(["predict", "n.arch", "a.jpg", *words]) == 0
+    assert Image.open("seen/a_classes.png").size == (24, 40)
+
+
+def test_a_folder_whose_name_looks_like_a_setting(capsys):
+    drawn("k=1")
+    assert train("folder:k=1") == 1
+    assert "write folder:./k=1" in capsys.readouterr().err
+    assert train("folder:./k=1") == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        ("folder:8", {"path": "8"}),
+        ("folder:path=k=1", {"path": "k=1"}),
+        ("folder:x,labels=7+8/9,ignore=11", {"path": "x", "labels": (7, (8, 9)), "ignore": (11,)}),
+        ("folder:x,labels=1..3,train=train+val", {"path": "x", "labels": (1, 2, 3), "train": "train+val"}),
+        ("folder:x,colours=#010203+#ffffff", {"path": "x", "colours": ("#010203", "#ffffff")}),
+    ],
+)
+def test_settings_of_folders_are_words_of_the_command_line(text: str, settings: dict):
+    assert parse_data(text).settings == settings
