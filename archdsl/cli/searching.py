@@ -181,6 +181,8 @@ def _say_start(search: Search) -> None:
     plan, splits, world = search.plan, search.splits, search.processes.world
     for torn, why in search.keeper.passed_over:
         click.echo(f"passed over {torn.name}: {why}", err=True)
+    for note in search.journal.notes if search.journal else ():
+        click.echo(f"note: {note}", err=True)
     height, width = search.crop
     where = f"{search.processes.device}" + (f", {world} processes" if world > 1 else "")
     short = f"; then up to {plan.refine} networks trained for {plan.refine_epochs} epochs each"

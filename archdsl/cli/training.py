@@ -206,6 +206,8 @@ def _say_start(network: Network, training: Training) -> None:
     recipe, splits, world = training.recipe, training.splits, training.processes.world
     for torn, why in training.keeper.passed_over:
         click.echo(f"passed over {torn.name}: {why}", err=True)
+    for note in training.journal.notes if training.journal else ():
+        click.echo(f"note: {note}", err=True)
     crop, declared = ("×".join(map(str, size)) for size in (recipe.crop, image_size(network)))
     at = crop if crop == declared else f"{crop} (the network declares {declared})"
     where = f"{training.processes.device}" + (f", {world} processes" if world > 1 else "")

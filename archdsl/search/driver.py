@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -35,9 +36,11 @@ from archdsl.search.readiness import crop_of
 from archdsl.search.stepping import Stepper
 from archdsl.train.evaluation import score
 from archdsl.train.faults import Diverged, bad_parameter, explain_memory, is_out_of_memory
+from archdsl.train.lines import Mark
 from archdsl.train.processes import Processes
 from archdsl.train.recipe import Interrupted
 from archdsl.train.recording import Journal
+from archdsl.train.restoring import Unfit, part
 
 CHECKPOINT_STEPS = 100
 """Steps between checkpoints; the end of an epoch always has one."""
@@ -87,15 +90,23 @@ class Search:
 
     def restore(self) -> int:
         """Takes the newest readable checkpoint, if there is one; returns the step it goes on after."""
-        found = self.keeper.latest()
-        if found is not None:
-            self.step, state = found
-            self.stepper.load_state(state)
-            self.sums, self.tried = list(state["sums"]), dict(state["tried"])
-            self.scored = state.get("scored", True)
+        marks: list[Mark] = []
+        found = self.keeper.restore(lambda state: marks.append(self._load(state)))
+        self.step = found or 0
         if self.journal is not None:
-            self.journal.cut(found[1]["journal"] if found else 0)
+            self.journal.cut(*(marks[-1] if marks else Mark(0)), step=self.step)
         return self.step
+
+    def _load(self, state: Mapping[str, Any]) -> Mark:
+        """Goes on from a state; returns how far the journal was.  Raises Unfit, and changes nothing then."""
+        sums, tried = part(state, "sums", list), part(state, "tried", dict)
+        for n, value in enumerate([*sums, *tried.values()]):
+            if type(value) is not float or math.isnan(value):
+                raise Unfit(f"number {n} of its losses is {value}")
+        scored, mark = part({"scored": True, **state}, "scored", bool), Mark.read(state)
+        self.stepper.load_state(state)
+        self.sums, self.tried, self.scored = list(sums), dict(tried), scored
+        return mark
 
     def run(self, report: Report, stop: Callable[[], bool] = lambda: False) -> Found:
         """Searches to the end; returns what was found, whose text and weights are in the folder then.
@@ -279,6 +290,6 @@ class Search:
             "sums": list(self.sums),
             "scored": self.scored,
             "tried": dict(self.tried),
-            "journal": len(self.journal),
+            "journal": self.journal.mark().plain(),
         }
         return self.keeper.save(self.step, state)

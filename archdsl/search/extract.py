@@ -12,6 +12,7 @@ from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.program import Network, load
 from archdsl.search.folder import SearchFolder
+from archdsl.train.restoring import Unfit, like
 
 
 def supernet_of(folder: SearchFolder, network: Network, spec: Path) -> tuple[SuperNetwork, int]:
@@ -29,10 +30,10 @@ def supernet_of(folder: SearchFolder, network: Network, spec: Path) -> tuple[Sup
         raise SpecError([Diagnostic("ARCH911", f"{folder.path} has no checkpoint")])
     step, state = found
     try:
-        net.load_state_dict(state["net"])
-    except (RuntimeError, KeyError) as error:
+        net.load_state_dict(like(state, "net", dict(net.state_dict())))
+    except Unfit as error:
         headline = f"the supernet in {folder.path} is of another space than {network.name}"
-        raise SpecError([Diagnostic("ARCH913", headline)]) from error
+        raise SpecError([Diagnostic("ARCH913", headline, help=str(error))]) from error
     return net, step
 
 

@@ -24,6 +24,7 @@ from archdsl.train.checkpoints import Keeper
 from archdsl.train.evaluation import at_size
 from archdsl.train.faults import demand_finite
 from archdsl.train.processes import Processes
+from archdsl.train.restoring import like, optimiser_state
 from archdsl.train.synchronised import synchronise
 
 _KEPT = ("net", "architecture", "by_weights", "by_architecture")
@@ -57,9 +58,14 @@ class Stepper:
         return {name: dict(getattr(self, name).state_dict()) for name in _KEPT}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Goes on from what a checkpoint kept."""
-        for name in _KEPT:
-            getattr(self, name).load_state_dict(state[name])
+        """Goes on from what a checkpoint kept.  Raises Unfit, and changes nothing then."""
+        modules, optimisers = (self.net, self.architecture), (self.by_weights, self.by_architecture)
+        found = [like(state, n, dict(m.state_dict())) for n, m in zip(_KEPT[:2], modules, strict=True)]
+        kept = [optimiser_state(state, n, o) for n, o in zip(_KEPT[2:], optimisers, strict=True)]
+        for module, values in zip(modules, found, strict=True):
+            module.load_state_dict(values)
+        for one, values in zip(optimisers, kept, strict=True):
+            one.load_state_dict(values)
 
     def step(
         self, step: int, steps: int, epoch: int, batch: Batch, held: Callable[[int], Batch]

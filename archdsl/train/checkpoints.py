@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import re
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 
 from archdsl import atomic
 from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.train.restoring import Unfit
 
 _FORMAT = "archdsl/state"
-_VERSION = 1
-_NAME = re.compile(r"step-(\d+)\.pt")
+_VERSION = 2
+_NAME = re.compile(r"step-(\d{9,18})\.pt")
+
+_MARK = b"archdsl sha256 "
+_DIGITS = 64
+_END_OF_ARCHIVE = b"PK\x05\x06"
+_END_LENGTH = 22
 
 
-def save_state(path: Path, state: dict[Any, Any]) -> None:
+def save_state(path: Path, state: dict[Any, Any], step: int = 0, run: str = "") -> None:
     """Writes a state: tensors, numbers, strings, None, and lists, tuples and dicts of these.
 
-    The file at `path` is replaced when the new one is safely on disk.  Raises SpecError (ARCH917) where the
-    disk is full, TypeError for a value of any other kind, which could not be read back without pickled code.
+    `step` and `run`, a hash of what the run was started with, say what it is a state of.  The file is an
+    archive of torch whose comment is the SHA-256 of all that stands before it.  The file at `path` is
+    replaced when the new one is safely on disk.  Raises SpecError (ARCH917) where the disk is full,
+    TypeError for a value of any other kind, which could not be read back without pickled code.
     """
     _demand_plain(state, "state")
     data = io.BytesIO()
-    torch.save({"format": _FORMAT, "version": _VERSION, "state": state}, data)
+    torch.save({"format": _FORMAT, "version": _VERSION, "step": step, "run": run, "state": state}, data)
     with atomic.replacing(path) as temporary, temporary.open("wb") as file:
-        file.write(data.getbuffer())
+        file.write(_sealed(data.getvalue()))
         file.flush()
         os.fsync(file.fileno())
     with atomic.room_for(path):
@@ -39,33 +48,75 @@ def save_state(path: Path, state: dict[Any, Any]) -> None:
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    """Reads a state, to the CPU.  Raises SpecError (ARCH910) where the file is torn or none of ours."""
+    """Reads a state, to the CPU.  Raises SpecError (ARCH910) where the file is torn, damaged or no state."""
+    state: dict[str, Any] = _load(path)["state"]
+    return state
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """A whole file.  Its checksum is compared before anything of it is read."""
+    data = path.read_bytes()
+    sealed = _is_sealed(path, data)
+    if not sealed:
+        _demand_sound_members(path, data)
     try:
-        with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-            damaged = archive.testzip()  # torch itself does not compare checksums
-            if damaged is not None:
-                raise SpecError([_unreadable(path, f"{damaged} in it is damaged")])
-            file.seek(0)
-            whole = torch.load(file, map_location="cpu", weights_only=True)
-    except (zipfile.BadZipFile, UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise SpecError([_unreadable(path, "it ends too early or is something else")]) from error
+        whole = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # bytes that are no archive of torch end in nearly any exception
+        raise _torn(path) from error
     if not isinstance(whole, dict) or whole.get("format") != _FORMAT:
         raise SpecError([_unreadable(path, "archdsl did not write it")])
-    if whole["version"] != _VERSION:
-        raise SpecError([_unreadable(path, f"its version is {whole['version']}, not {_VERSION}")])
-    state: dict[str, Any] = whole["state"]
-    return state
+    version = _VERSION if sealed else 1
+    if whole.get("version") != version:
+        why = f"its version is {whole.get('version')}, not {version}"
+        raise SpecError([_unreadable(path, why)])
+    if not isinstance(whole.get("state"), dict):
+        raise SpecError([_unreadable(path, "there is no state in it")])
+    return whole
+
+
+def _sealed(data: bytes) -> bytes:
+    """An archive with the checksum of all that stands before it as its comment."""
+    comment = len(_MARK) + _DIGITS
+    body = data[:-2] + comment.to_bytes(2, "little") + _MARK
+    return body + hashlib.sha256(body).hexdigest().encode()
+
+
+def _is_sealed(path: Path, data: bytes) -> bool:
+    """Whether a file has a checksum.  Raises SpecError where it is another one, or the file is torn."""
+    body, digits = data[:-_DIGITS], data[-_DIGITS:]
+    if body.endswith(_MARK):
+        if hashlib.sha256(body).hexdigest().encode() != digits:
+            raise SpecError([_unreadable(path, "it is damaged: its checksum is another")])
+        return True
+    end = data[-_END_LENGTH:]
+    if not end.startswith(_END_OF_ARCHIVE) or not end.endswith(b"\0\0"):
+        raise _torn(path)
+    return False
+
+
+def _demand_sound_members(path: Path, data: bytes) -> None:
+    """Compares the checksums of the members of an archive of version 1, which has none of its own."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+                raise SpecError([_unreadable(path, "archdsl did not write it")])
+            damaged = archive.testzip()  # torch itself does not compare checksums
+    except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+        raise _torn(path) from error
+    if damaged is not None:
+        raise SpecError([_unreadable(path, f"{damaged} in it is damaged")])
 
 
 @dataclass
 class Keeper:
-    """A folder with the newest checkpoints of a run.
+    """A folder with the newest checkpoints of a run, of which `run` is a hash of what it was started with.
 
-    `passed_over` holds what `latest` found unreadable: the file, and why.
+    `passed_over` holds what `latest` and `restore` could not use: the file, and why.
     """
 
     folder: Path
     keep: int = 2
+    run: str = ""
     passed_over: list[tuple[Path, str]] = field(default_factory=list)
 
     def save(self, step: int, state: dict[Any, Any]) -> Path:
@@ -74,28 +125,59 @@ class Keeper:
         Older checkpoints beyond `keep` go, and so do those of later steps, which a resumed run left behind.
         """
         path = self.path(step)
-        save_state(path, state)
+        save_state(path, state, step, self.run)
         there = self.steps()
         for old in [*there[there.index(step) + self.keep :], *there[: there.index(step)]]:
             self.path(old).unlink(missing_ok=True)
         return path
 
     def latest(self) -> tuple[int, dict[str, Any]] | None:
-        """Step and state of the newest checkpoint that can be read; None where there is none."""
+        """Step and state of the newest checkpoint that can be read; None where there is none at all.
+
+        Raises SpecError (ARCH910) where there are some and none can be read.
+        """
+        found: list[dict[str, Any]] = []
+        step = self.restore(found.append)
+        return None if step is None else (step, found[-1])
+
+    def restore(self, take: Callable[[dict[str, Any]], None]) -> int | None:
+        """Hands states to `take`, the newest first, until it takes one; returns the step of that.
+
+        `take` raises Unfit for a state that is not one of this run, having changed nothing.  None where there
+        is no checkpoint at all; SpecError (ARCH910) where there are some and none can be used.
+        """
         self.passed_over = []
         for step in self.steps():
             try:
-                return step, load_state(self.path(step))
+                take(self._state(step))
+                return step
             except SpecError as error:
                 self.passed_over.append((self.path(step), error.diagnostics[0].headline))
+            except Unfit as error:
+                headline = _unreadable(self.path(step), str(error)).headline
+                self.passed_over.append((self.path(step), headline))
+        if self.passed_over:
+            raise SpecError([_unusable(self.folder, [why for _, why in self.passed_over])])
         return None
+
+    def _state(self, step: int) -> dict[str, Any]:
+        path = self.path(step)
+        whole = _load(path)
+        if whole["version"] == 1:
+            state: dict[str, Any] = whole["state"]
+            return state
+        if whole.get("step") != step:
+            raise SpecError([_unreadable(path, f"it is of step {whole.get('step')}")])
+        if whole.get("run") != self.run:
+            raise SpecError([_unreadable(path, "it is of another run, or the manifest was changed")])
+        return whole["state"]  # type: ignore[no-any-return]
 
     def steps(self) -> list[int]:
         """Steps of which there are checkpoints, newest first."""
         if not self.folder.is_dir():
             return []
         found = (_NAME.fullmatch(path.name) for path in self.folder.iterdir())
-        return sorted((int(match[1]) for match in found if match), reverse=True)
+        return sorted({int(match[1]) for match in found if match}, reverse=True)
 
     def newest(self) -> Path | None:
         """The file of the newest checkpoint, which was whole when it was written."""
@@ -131,6 +213,18 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _torn(path: Path) -> SpecError:
+    return SpecError([_unreadable(path, "it ends too early or is something else")])
+
+
+def _unusable(folder: Path, why: list[str]) -> Diagnostic:
+    return Diagnostic(
+        "ARCH910",
+        f"none of the checkpoints in {folder} can be used: {'; '.join(why)}",
+        help="put one back from a copy, or start again in another folder: --out DIR",
+    )
 
 
 def _unreadable(path: Path, why: str) -> Diagnostic:

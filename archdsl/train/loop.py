@@ -21,11 +21,13 @@ from archdsl.diagnostics import SpecError
 from archdsl.train.average import Average
 from archdsl.train.evaluation import at_size, score
 from archdsl.train.faults import Diverged, bad_parameter, demand_finite, explain_memory, is_out_of_memory
+from archdsl.train.lines import Mark
 from archdsl.train.losses import labelled, loss_named
 from archdsl.train.metrics import Confusion
 from archdsl.train.processes import Processes
 from archdsl.train.recipe import Interrupted, Progress, Recipe, optimiser
 from archdsl.train.recording import Journal
+from archdsl.train.restoring import like, optimiser_state, part
 from archdsl.train.run_folder import RunFolder
 from archdsl.train.schedules import schedule
 from archdsl.train.synchronised import synchronise
@@ -64,12 +66,11 @@ class Training:
 
     def restore(self) -> int:
         """Takes the newest readable checkpoint, if there is one; returns the step it goes on after."""
-        found = self.keeper.latest()
-        if found is not None:
-            self.step, state = found
-            self._load(state)
+        marks: list[Mark] = []
+        found = self.keeper.restore(lambda state: marks.append(self._load(state)))
+        self.step = found or 0
         if self.journal is not None:
-            self.journal.cut(found[1]["journal"] if found else 0)
+            self.journal.cut(*(marks[-1] if marks else Mark(0)), step=self.step)
         return self.step
 
     def run(self, report: Callable[[Progress], None], stop: Callable[[], bool] = lambda: False) -> float:
@@ -211,18 +212,29 @@ class Training:
             "scaler": self.scaler.state_dict(),
             "best": self.best,
             "scored": self.scored,
-            "journal": len(self.journal),
+            "journal": self.journal.mark().plain(),
         }
         return self.keeper.save(self.step, state)
 
-    def _load(self, state: Mapping[str, Any]) -> None:
-        self.module.load_state_dict(state["module"])
+    def _load(self, state: Mapping[str, Any]) -> Mark:
+        """Goes on from a state; returns how far the journal was.  Raises Unfit, and changes nothing then."""
+        average = dict(self.average.module.state_dict()) if self.average else None
+        kept = {
+            "module": like(state, "module", dict(self.module.state_dict())),
+            "average": like(state, "average", average),
+            "scaler": like(state, "scaler", self.scaler.state_dict()),
+            "optimiser": optimiser_state(state, "optimiser", self.optimiser),
+        }
+        average_steps, best = part(state, "average_steps", int, least=0), part(state, "best", float, least=-1)
+        scored, mark = part({"scored": True, **state}, "scored", bool), Mark.read(state)
+        self.module.load_state_dict(kept["module"])
         if self.average is not None:
-            self.average.module.load_state_dict(state["average"])
-            self.average.steps = state["average_steps"]
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.scaler.load_state_dict(state["scaler"])
-        self.best, self.scored = state["best"], state.get("scored", True)
+            self.average.module.load_state_dict(kept["average"])
+            self.average.steps = average_steps
+        self.optimiser.load_state_dict(kept["optimiser"])
+        self.scaler.load_state_dict(kept["scaler"])
+        self.best, self.scored = best, scored
+        return mark
 
 
 def _plain(confusion: Confusion) -> tuple[float, tuple[float | None, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,7 +45,8 @@ class Folder:
 
     @property
     def checkpoints(self) -> Keeper:
-        return Keeper(self.path / "checkpoints")
+        data = self.manifest.read_bytes() if self.manifest.exists() else b""
+        return Keeper(self.path / "checkpoints", run=hashlib.sha256(data).hexdigest())
 
     @contextmanager
     def held(self, really: bool = True) -> Iterator[None]:

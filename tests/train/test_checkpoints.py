@@ -8,7 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import small
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from archdsl.diagnostics import SpecError
 from archdsl.train.checkpoints import Keeper, load_state, save_state
@@ -105,3 +108,109 @@ def test_a_full_disk_is_said_and_leaves_the_checkpoint_that_was_there(tmp_path: 
     assert "no space left" in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["step-000000005.pt"]
     assert keeper.latest() == (5, {"at": 5})
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_no_change_of_any_bytes_of_a_checkpoint_goes_unnoticed(
+    whole: bytes, tmp_path_factory, data: st.DataObject
+):
+    changed = bytearray(whole)
+    at = data.draw(st.integers(0, len(whole) - 1))
+    how = data.draw(st.sampled_from(["flip", "zero", "cut", "grow", "end"]))
+    if how == "flip":
+        changed[at] ^= 1 << data.draw(st.integers(0, 7))
+    elif how == "end":
+        changed[-1 - at % 200] ^= 1 << data.draw(st.integers(0, 7))
+    elif how == "zero":
+        changed[at : at + 64] = bytes(len(changed[at : at + 64]))
+    elif how == "cut":
+        del changed[at:]
+    else:
+        changed += b"\0" * (1 + at % 70)
+    path = tmp_path_factory.getbasetemp() / "changed.pt"
+    path.write_bytes(changed)
+    if bytes(changed) == whole:
+        assert load_state(path)["step"] == 3
+        return
+    with pytest.raises(SpecError, match="ARCH910"):
+        load_state(path)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> bytes:
+    path = tmp_path_factory.mktemp("whole") / "state.pt"
+    save_state(path, STATE)
+    return path.read_bytes()
+
+
+def test_a_checkpoint_of_version_1_which_has_no_checksum_of_its_own_is_read(tmp_path: Path):
+    path = tmp_path / "step-000000005.pt"
+    torch.save({"format": "archdsl/state", "version": 1, "state": STATE}, path)
+    assert load_state(path)["step"] == 3
+    assert Keeper(tmp_path, run="any").latest()[0] == 5
+
+
+def test_checkpoints_that_changed_places_or_are_of_another_run_are_passed_over(tmp_path: Path):
+    keeper = Keeper(tmp_path / "a", run="a")
+    for step in (5, 10):
+        keeper.save(step, {"at": step})
+    other = Keeper(tmp_path / "b", run="b").save(10, {"at": 0})
+    keeper.path(10).write_bytes(keeper.path(5).read_bytes())
+    assert keeper.latest() == (5, {"at": 5})
+    assert "it is of step 5" in keeper.passed_over[0][1]
+    keeper.path(10).write_bytes(other.read_bytes())
+    assert keeper.latest() == (5, {"at": 5})
+    assert "of another run" in keeper.passed_over[0][1]
+
+
+def test_a_run_whose_checkpoints_are_all_damaged_does_not_begin_anew(tmp_path: Path):
+    keeper = Keeper(tmp_path)
+    for step in (5, 10):
+        keeper.save(step, {"at": step}).write_bytes(b"torn")
+    with pytest.raises(SpecError, match="ARCH910: none of the checkpoints"):
+        keeper.latest()
+
+
+def broken(state: dict, how: str) -> None:
+    """Makes a state one that no run has, though its checksum is right."""
+    key = next(iter(state["module"]))
+    if how in state:
+        del state[how]
+    elif how == "tensor missing":
+        del state["module"][key]
+    elif how == "shape":
+        state["module"][key] = state["module"][key][:1]
+    elif how == "nan":
+        state["module"][key].flatten()[0] = torch.nan
+    elif how == "dtype":
+        state["average"][key] = state["average"][key].long()
+    elif how == "type":
+        state["module"] = [1, 2]
+    elif how == "tensor of another type":
+        state["module"][key] = "weights"
+    elif how == "optimiser state":
+        state["optimiser"]["state"][0].pop("momentum_buffer")
+    elif how == "optimiser parameter":
+        state["optimiser"]["state"][99] = {}
+    elif how == "score":
+        state["best"] = float("nan")
+
+
+@pytest.mark.parametrize(
+    "how",
+    ["module", "average", "optimiser", "scaler", "best", "journal", "average_steps", "tensor missing",
+     "shape", "nan", "dtype", "type", "tensor of another type", "optimiser state", "optimiser parameter",
+     "score"],
+)  # fmt: skip
+def test_a_whole_checkpoint_of_a_state_that_does_not_fit_is_passed_over(how: str, tmp_path: Path):
+    run = small.training(tmp_path)
+    with pytest.raises(small.Killed):
+        run.run(small.killed_after(9))
+    newest, before = run.keeper.steps()
+    state = load_state(run.keeper.path(newest))
+    broken(state, how)
+    run.keeper.save(newest, state)
+    again = small.training(tmp_path)
+    assert again.restore() == before
+    assert again.keeper.passed_over[0][0] == run.keeper.path(newest)

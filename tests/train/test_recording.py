@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -63,6 +65,85 @@ def test_records_after_a_checkpoint_can_be_cut_and_written_anew(journal: Path):
 def test_a_journal_shorter_than_its_checkpoint_is_refused(journal: Path):
     with Journal(journal) as again, pytest.raises(SpecError, match="ARCH911"):
         again.cut(4)
+
+
+DAMAGED = [
+    b"\xff\xfe",
+    b"\0" * 9,
+    b"[" * 200_000,
+    b'{"step": ' + b"9" * 5_000 + b"}",
+    b"7",
+    b'{"step": 1',
+    b"",
+]
+
+
+@pytest.mark.parametrize("line", DAMAGED, ids=range(len(DAMAGED)))
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_damaged_line_destroys_no_other_and_is_kept_beside(line: bytes, at: int, journal: Path):
+    with Journal(journal) as whole:
+        mark = whole.mark()
+    lines = journal.read_bytes().splitlines()
+    lines[at] = line
+    damaged = b"".join(one + b"\n" for one in lines)
+    journal.write_bytes(damaged)
+    left = [record for n, record in enumerate(RECORDS) if n != at]
+    assert read_records(journal) == left
+    with Journal(journal) as again:
+        assert journal.read_bytes() == damaged
+        again.cut(*mark, step=3)
+        assert again.records() == left
+        (note,) = again.notes
+        again.write({"step": 4})
+        assert again.records() == [*left, {"step": 4}]
+    assert "journal.damaged-1.jsonl" in note
+    assert journal.with_name("journal.damaged-1.jsonl").read_bytes() == damaged
+
+
+def test_a_number_that_was_changed_in_a_journal_is_noticed(journal: Path):
+    with Journal(journal) as whole:
+        mark = whole.mark()
+    journal.write_bytes(journal.read_bytes().replace(b"0.1", b"0.3"))
+    with Journal(journal) as again:
+        again.cut(*mark, step=3)
+        assert "is damaged" in again.notes[0]
+
+
+def test_a_journal_is_not_cut_to_nothing_unseen(journal: Path):
+    data = journal.read_bytes()
+    with Journal(journal) as again:
+        again.cut(0)
+        assert (len(again), len(again.notes)) == (0, 1)
+    assert journal.with_name("journal.damaged-1.jsonl").read_bytes() == data
+
+
+def test_a_full_disk_leaves_whole_lines_and_the_journal_goes_on_when_there_is_room(
+    journal: Path, monkeypatch
+):
+    class Full:
+        """A file on a disk with room for three more bytes."""
+
+        def __init__(self, file):
+            self.file, self.room = file, 3
+
+        def write(self, data: bytes) -> int:
+            if self.room == 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            written, self.room = self.file.write(data[: self.room]), 0
+            return written
+
+        def __getattr__(self, name: str):
+            return getattr(self.file, name)
+
+    data = journal.read_bytes()
+    with Journal(journal) as again:
+        monkeypatch.setattr(again, "_file", Full(again._file))
+        with pytest.raises(SpecError, match="ARCH917"):
+            again.write({"step": 4})
+        assert journal.read_bytes() == data
+        monkeypatch.setattr(again, "_file", again._file.file)
+        again.write({"step": 4})
+        assert again.records() == [*RECORDS, {"step": 4}]
 
 
 def test_what_is_no_number_is_not_written(journal: Path):

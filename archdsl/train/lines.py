@@ -1,0 +1,61 @@
+"""Lines of journals: which of them are records, and how far a journal was at a checkpoint."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from archdsl.train.restoring import Unfit
+
+
+class Mark(NamedTuple):
+    """How far a journal was: its lines, and the SHA-256 of their bytes, None in checkpoints of version 1."""
+
+    lines: int
+    sha256: str | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """As a checkpoint keeps it."""
+        return self._asdict()
+
+    @classmethod
+    def read(cls, state: Mapping[str, Any]) -> Mark:
+        """The mark in a checkpoint.  Raises Unfit where there is none."""
+        found = state.get("journal")
+        lines, sha256 = (found.get("lines"), found.get("sha256")) if type(found) is dict else (found, None)
+        if type(lines) is not int or lines < 0 or type(sha256) not in (str, type(None)):
+            raise Unfit("it does not say how far the journal was")
+        return cls(lines, sha256)
+
+
+def read_records(path: Path) -> list[dict[str, Any]]:
+    """The records of a journal that somebody else may be writing: its whole lines that are records."""
+    found = map(record, whole_lines(path.read_bytes()))
+    return [one for one in found if one is not None]
+
+
+def whole_lines(data: bytes) -> list[bytes]:
+    """Lines with their ends; without a last one that has none, and without zeros that a crash left behind."""
+    lines = [line + b"\n" for line in data.split(b"\n")[:-1]]
+    while lines and not lines[-1].strip(b"\0\n"):
+        lines.pop()
+    return lines
+
+
+def record(line: bytes) -> dict[str, Any] | None:
+    """The record in a line; None where it is damaged."""
+    try:
+        found = json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def is_of(found: dict[str, Any] | None, step: int | None) -> bool:
+    """Whether a record can be read, and is not of a later step than `step`."""
+    if found is None:
+        return False
+    at = found.get("step", 0)
+    return isinstance(at, int) and (step is None or 0 <= at <= step)

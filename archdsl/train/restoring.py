@@ -1,0 +1,91 @@
+"""Whether a state that was read is one that a run can go on from: its names, types, shapes and numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+
+class Unfit(Exception):
+    """Why a state does not fit: one phrase."""
+
+
+_KEPT = {
+    torch.optim.SGD: {"momentum_buffer"},
+    torch.optim.Adam: {"step", "exp_avg", "exp_avg_sq"},
+}
+"""What optimisers keep of a parameter."""
+
+
+def part(state: Mapping[str, Any], name: str, kind: type, *, least: float = -math.inf) -> Any:
+    """A value of a state.  Raises Unfit where it is missing, of another type, or a number below `least`."""
+    if name not in state:
+        raise Unfit(f"it has no `{name}`")
+    value = state[name]
+    if type(value) is not kind:
+        raise Unfit(f"`{name}` in it is of type {type(value).__name__}, not {kind.__name__}")
+    if isinstance(value, int | float) and not least <= value < math.inf:
+        raise Unfit(f"`{name}` in it cannot be {value}")
+    return value
+
+
+def like(state: Mapping[str, Any], name: str, wanted: Any) -> Any:
+    """A value of a state that has the names, types and shapes of `wanted`, all of its numbers finite.
+
+    Raises Unfit where it has not.
+    """
+    if name not in state:
+        raise Unfit(f"it has no `{name}`")
+    _demand_like(state[name], wanted, name)
+    return state[name]
+
+
+def optimiser_state(state: Mapping[str, Any], name: str, of: torch.optim.Optimizer) -> dict[str, Any]:
+    """What an optimiser kept of each parameter, with the settings that `of` has, for its `load_state_dict`.
+
+    Raises Unfit where it is not of the parameters of `of`.
+    """
+    groups = of.state_dict()["param_groups"]
+    params = [p for group in of.param_groups for p in group["params"]]
+    kept = part(part(state, name, dict), "state", dict)
+    for n, entry in kept.items():
+        where = f"{name}, parameter {n}"
+        if type(n) is not int or not 0 <= n < len(params) or type(entry) is not dict:
+            raise Unfit(f"{where}: there is none such")
+        if entry.keys() != _KEPT[type(of)]:
+            raise Unfit(f"{where}: it keeps {', '.join(map(str, entry)) or 'nothing'}")
+        for key, value in entry.items():
+            wanted = torch.zeros(()) if key == "step" else params[n].detach()
+            _demand_tensor(
+                value, wanted, f"{where}, {key}", finite=False
+            )  # a mean of squares may be infinite
+    return {"state": kept, "param_groups": groups}
+
+
+def _demand_like(value: Any, wanted: Any, where: str) -> None:
+    if isinstance(wanted, torch.Tensor):
+        _demand_tensor(value, wanted, where)
+    elif type(value) is not type(wanted):
+        raise Unfit(f"`{where}` in it is of type {type(value).__name__}, not {type(wanted).__name__}")
+    elif isinstance(wanted, float) and not math.isfinite(value):
+        raise Unfit(f"`{where}` in it is not finite")
+    elif isinstance(wanted, dict):
+        for key in {**wanted, **value}:
+            if key not in value:
+                raise Unfit(f"it has no `{where}.{key}`")
+            if key not in wanted:
+                raise Unfit(f"it has `{where}.{key}`, which is not of this run")
+            _demand_like(value[key], wanted[key], f"{where}.{key}")
+
+
+def _demand_tensor(value: Any, wanted: torch.Tensor, where: str, finite: bool = True) -> None:
+    if not isinstance(value, torch.Tensor):
+        raise Unfit(f"`{where}` in it is of type {type(value).__name__}, not a tensor")
+    if value.shape != wanted.shape or value.dtype != wanted.dtype:
+        found, needed = ((tuple(t.shape), str(t.dtype)) for t in (value, wanted))
+        raise Unfit(f"`{where}` in it is {found}, not {needed}")
+    if value.is_floating_point() and bool((~value.isfinite() if finite else value.isnan()).any()):
+        raise Unfit(f"`{where}` in it is not finite")
