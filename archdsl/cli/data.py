@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,6 +17,7 @@ from archdsl.diagnostics import SpecError
 if TYPE_CHECKING:
     from archdsl.data.checking import Inspection, Shares
     from archdsl.data.dataset import Dataset, Splits
+    from archdsl.train.processes import Processes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -82,7 +83,7 @@ def open_splits(word: DataWord) -> Splits:
     """The training and the validation part.  Raises SpecError."""
     from archdsl.data.opening import open_data
 
-    with _explained(word):
+    with explained(word):
         return open_data(word.kind, word.settings, None)
 
 
@@ -90,12 +91,12 @@ def open_part(word: DataWord, part: str) -> Dataset:
     """One part alone: train, val, or another that the data has.  Raises SpecError."""
     from archdsl.data.opening import open_part as opened
 
-    with _explained(word):
+    with explained(word):
         return opened(word.kind, word.settings, part)
 
 
 @contextmanager
-def _explained(word: DataWord) -> Iterator[None]:
+def explained(word: DataWord) -> Iterator[None]:
     """Adds to findings about settings that a path may have been taken for one."""
     try:
         yield
@@ -115,6 +116,31 @@ def demand_sound(train: Dataset, val: Dataset) -> Shares:
     Raises SpecError with everything that is wrong; what is worth knowing is printed.
     """
     return _inspected({"to train on": train, "to validate on": val})["to train on"].shares
+
+
+def weights_by_rule(
+    rule: str | None, shares: Shares | None, classes: Sequence[str], here: Processes
+) -> tuple[float, ...] | None:
+    """Class weights by a rule, in every process, from shares that the first one counted; they are printed.
+
+    Raises SpecError (ARCH944).
+    """
+    if rule is None:
+        return None
+    import torch
+
+    from archdsl.data.checking import Shares
+    from archdsl.train.class_weights import class_weights
+
+    counted = torch.zeros(2, len(classes), dtype=torch.int64)
+    if shares is not None:
+        counted = torch.tensor([shares.pixels, shares.in_images])
+    pixels, in_images = here.sum(counted).tolist()
+    found = class_weights(rule, Shares(tuple(pixels), tuple(in_images)), classes)
+    if here.is_first:
+        both = zip(classes, found, strict=True)
+        click.echo(f"class weights: {', '.join(f'{name} {weight:.3g}' for name, weight in both)}")
+    return found
 
 
 def demand_scorable(dataset: Dataset) -> None:

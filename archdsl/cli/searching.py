@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import click
 
 from archdsl.cli import opening
 from archdsl.cli.asked import FREE, Asked
-from archdsl.cli.data import demand_sound
+from archdsl.cli.data import demand_sound, explained, weights_by_rule
 from archdsl.cli.networks import demand_equal_channels
 
 if TYPE_CHECKING:
@@ -31,19 +32,21 @@ def run_search(asked: Asked) -> int:
     from archdsl.data.opening import open_data
     from archdsl.search.driver import Search
     from archdsl.search.folder import SearchFolder
-    from archdsl.search.objective import ObjectiveFunction
+    from archdsl.search.objective import ObjectiveFunction, class_weights_rule
     from archdsl.search.readiness import demand_ready
     from archdsl.search.samplers import by_decision
     from archdsl.train.processes import processes
 
     program = opening.load(asked.spec)
     plan, of_space = _plan(program, asked)
-    splits = open_data(plan.data, _with_size(plan, program, of_space), program.unit.path.parent)
+    with explained(asked.data) if asked.data is not None else nullcontext():
+        splits = open_data(plan.data, _with_size(plan, program, of_space), program.unit.path.parent)
     space = _space(program, plan, of_space, splits.train)
     by_decision(plan.sampler, plan.gates_from, plan.samplers, space.graph)  # says early what is amiss
     here = processes(asked.device)
-    if here.is_first:
-        demand_sound(splits.train, splits.val)
+    rule = class_weights_rule(plan)
+    shares = demand_sound(splits.train, splits.val) if here.is_first else None
+    weights = weights_by_rule(rule, shares, splits.train.classes, here)
     demand_ready(plan, space.graph, splits, here.world)
     import torch
 
@@ -52,12 +55,13 @@ def run_search(asked: Asked) -> int:
     if asked.channels_last:
         net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     tables = _tables(plan, asked.table, program.unit.path.parent)
-    objective = ObjectiveFunction(plan, space, tables)
+    objective = ObjectiveFunction(plan, space, tables, weights)
     path = asked.folder or Path("runs") / plan.name
     amp = torch.bfloat16 if asked.amp else None
     try:
         with SearchFolder(path).held(here.is_first):
-            folder = _folder(path, _manifest(program, plan, space, splits, asked, here), program, asked, here)
+            told = _manifest(program, plan, space, splits, asked, here, weights)
+            folder = _folder(path, told, program, asked, here)
             search = Search(plan, space, net, objective, splits, folder, here, asked.seed, amp)
             if asked.goes_on:
                 search.restore()
@@ -141,8 +145,9 @@ def _tables(plan: Plan, given: Path | None, base: Path) -> list[Table]:
 
 
 def _manifest(
-    program: Program, plan: Plan, space: Space, splits: Splits, asked: Asked, here: Processes
-) -> Manifest:
+    program: Program, plan: Plan, space: Space, splits: Splits, asked: Asked, here: Processes,
+    weights: tuple[float, ...] | None,
+) -> Manifest:  # fmt: skip
     import hashlib
 
     from archdsl.ir.text import dump
@@ -153,6 +158,8 @@ def _manifest(
         "space settings": {k: str(v) for k, v in space.settings.items()},
         **asked.settings_of_run(),
     }
+    if weights is not None:
+        settings["class weights"] = weights
     if asked.table is not None:
         settings["latency table sha256"] = hashlib.sha256(asked.table.read_bytes()).hexdigest()
     return manifest(

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archdsl.cli.data import demand_sound
+from archdsl.cli.data import demand_sound, weights_by_rule
 from archdsl.cli.networks import image_size
 from archdsl.cli.stopping import asked_to_stop
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from archdsl.data.checking import Shares
     from archdsl.data.dataset import Splits
     from archdsl.program import Network
     from archdsl.train.loop import Training
@@ -56,7 +55,7 @@ def run_training(
         raise click.UsageError(f"--amp is for CUDA, and this runs on {here.device.type}")
     shares = demand_sound(splits.train, splits.val) if here.is_first else None
     rule = given["class_weights"]
-    weights = _class_weights(rule, shares, splits, here)
+    weights = weights_by_rule(rule, shares, splits.train.classes, here)
     given, chosen = {**given, "class_weights": weights}, {**chosen, "class_weights_rule": rule}
     torch.manual_seed(given["seed"])
     module = network.module()
@@ -78,25 +77,6 @@ def run_training(
             return code
     finally:
         here.stop()
-
-
-def _class_weights(
-    rule: str | None, shares: Shares | None, splits: Splits, here: Processes
-) -> tuple[float, ...] | None:
-    """Weights by a rule, from shares that the first process counted, in every process."""
-    if rule is None:
-        return None
-    import torch
-
-    from archdsl.data.checking import Shares
-    from archdsl.train.class_weights import class_weights
-
-    classes = splits.train.classes
-    counted = torch.zeros(2, len(classes), dtype=torch.int64)
-    if shares is not None:
-        counted = torch.tensor([shares.pixels, shares.in_images])
-    pixels, in_images = here.sum(counted).tolist()
-    return class_weights(rule, Shares(tuple(pixels), tuple(in_images)), classes)
 
 
 def _run(training: Training, place: Place) -> int:
@@ -215,9 +195,6 @@ def _say_start(network: Network, training: Training) -> None:
         f"{network.name} on {splits.train.name}: {len(splits.train)} images, {len(splits.val)} to validate"
         f" on, {training.steps} steps of {recipe.batch} at {at}, {where}"
     )
-    if recipe.class_weights is not None:
-        both = zip(splits.train.classes, recipe.class_weights, strict=True)
-        click.echo(f"class weights: {', '.join(f'{name} {weight:.3g}' for name, weight in both)}")
     if shared := trained_too(splits):
         which = "all" if shared == len(splits.val) else f"{shared:,}"
         click.echo(f"{which} of the images to validate on are trained on too: mIoU is no measure of others")

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from archdsl.data.batches import Batches
-from archdsl.data.dataset import IGNORE, Dataset
+from archdsl.data.dataset import Dataset
 from archdsl.program import Network
 from archdsl.search.optimising import change, optimiser, set_rates
 from archdsl.search.stepping import Stepper
@@ -49,12 +49,12 @@ def objective_of(stepper: Stepper, module: nn.Module, outcomes: Mapping[str, int
 
     Infinite where it is no number.  Raises SpecError (ARCH918) where the network takes no such image.
     """
-    here, total, pixels = stepper.processes, 0.0, 0
+    here, total, pixels = stepper.processes, 0.0, 0.0
     for logits_BKHW, masks_BHW in seen(module, dataset, here):
-        if count := int((masks_BHW != IGNORE).sum()):
+        if count := float(stepper.objective.labelled(masks_BHW)):
             task = stepper.objective.task(logits_BKHW, masks_BHW)
             total, pixels = total + count * float(task), pixels + count
-    total, pixels = here.sum(torch.tensor([total, float(pixels)], dtype=torch.float64)).tolist()
-    task = torch.tensor(total / max(pixels, 1))
+    total, pixels = here.sum(torch.tensor([total, pixels], dtype=torch.float64)).tolist()
+    task = torch.tensor(total / pixels if pixels else 0.0)
     value = float(stepper.objective.value(task, stepper.objective.costs_of(outcomes)))
     return value if math.isfinite(value) else math.inf

@@ -17,7 +17,7 @@ from archdsl.program import Space
 from archdsl.search.plan import Plan
 from archdsl.search.values import cannot
 from archdsl.spec.search import Formula, SearchValue, Term
-from archdsl.train.losses import cross_entropy, ohem
+from archdsl.train.losses import cross_entropy, labelled, ohem
 
 TASKS = ("cross_entropy", "ohem")
 """Losses that an objective can name."""
@@ -33,12 +33,21 @@ class ObjectiveFunction:
     A requirement of the search adds the share of its limit by which the mean network misses it.
     """
 
-    def __init__(self, plan: Plan, space: Space, tables: Sequence[Table] = ()):
-        """`tables` answer for `latency` and `rate`.
+    def __init__(
+        self,
+        plan: Plan,
+        space: Space,
+        tables: Sequence[Table] = (),
+        class_weights: Sequence[float] | None = None,
+    ):
+        """`tables` answer for `latency` and `rate`; `class_weights` are those of `class_weights_rule`.
 
         Raises SpecError: ARCH606 for objectives that cannot be computed; what `Costs.soft` raises, now
         rather than in the first step.
         """
+        if (class_weights is None) != (class_weights_rule(plan) is None):
+            raise ValueError("class weights are those that the plan's rule makes of the data")
+        self.weights_K = None if class_weights is None else torch.tensor(class_weights)
         self.plan, self.costs, self.decisions = plan, Costs(space, tables), space.decisions
         found = [term for value in _values(plan) for term in _terms(value)]
         for term in found:
@@ -58,10 +67,18 @@ class ObjectiveFunction:
 
     def task(self, logits_BKHW: torch.Tensor, masks_BHW: torch.Tensor) -> torch.Tensor:
         """The loss that the objective names."""
+        weights_K = self._weights_at(masks_BHW)
         if self.task_term.name == "cross_entropy":
-            return cross_entropy(logits_BKHW, masks_BHW)
-        given: dict[str, Any] = dict(self.task_term.settings)
-        return ohem(logits_BKHW, masks_BHW, **given)
+            return cross_entropy(logits_BKHW, masks_BHW, weights_K)
+        given: dict[str, Any] = {k: v for k, v in self.task_term.settings.items() if k != "class_weights"}
+        return ohem(logits_BKHW, masks_BHW, weights_K=weights_K, **given)
+
+    def labelled(self, masks_BHW: torch.Tensor) -> torch.Tensor:
+        """By how much the loss of these pixels counts: their number, or the sum of their weights."""
+        return labelled(masks_BHW, self._weights_at(masks_BHW))
+
+    def _weights_at(self, masks_BHW: torch.Tensor) -> torch.Tensor | None:
+        return None if self.weights_K is None else self.weights_K.to(masks_BHW.device)
 
     def cost_values(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Each cost that the objective names, of the mean network; decisions left out count as uniform."""
@@ -90,6 +107,20 @@ class ObjectiveFunction:
         for requirement in self.plan.requirements:
             total = total + of(requirement)
         return total
+
+
+def class_weights_rule(plan: Plan) -> str | None:
+    """How the plan's loss weights classes, as `class_weights` of the train room reads it.
+
+    `cross_entropy(class_weights = "median")`, or a list of numbers.  Raises SpecError (ARCH606).
+    """
+    terms = [term for value in _values(plan) for term in _terms(value) if term.name in TASKS]
+    rule = terms[0].settings.get("class_weights") if terms else None
+    if rule is None or isinstance(rule, str):
+        return rule
+    if isinstance(rule, tuple) and all(isinstance(weight, int | float) for weight in rule):
+        return ",".join(map(str, rule))
+    raise cannot("`class_weights` is a rule or a list of numbers", 'class_weights = "inverse-log:1.10"')
 
 
 def read_tables(paths: Sequence[Path]) -> list[Table]:

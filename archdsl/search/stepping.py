@@ -13,7 +13,6 @@ import torch
 
 from archdsl.backends.supernet import SuperNetwork
 from archdsl.data.batches import Batch
-from archdsl.data.dataset import IGNORE
 from archdsl.program import Space
 from archdsl.search.architecture import Architecture, Draw
 from archdsl.search.objective import ObjectiveFunction
@@ -127,7 +126,7 @@ class Stepper:
             masks_BHW = batch.masks_BHW.to(self.processes.device)
             height, width = masks_BHW.shape[-2:]
             task = self.objective.task(at_size(logits_BKHW, (height, width)), masks_BHW)
-            return task * self.processes.share((masks_BHW != IGNORE).sum())
+            return task * self.processes.share(self.objective.labelled(masks_BHW))
 
     def _logits(self, images_B3HW: torch.Tensor, draw: Draw) -> torch.Tensor:
         if draw.outcomes is None:

@@ -104,8 +104,8 @@ GROUPS: Mapping[str, Mapping[str, Word]] = {
         ),
     },
     "objectives": {
-        "cross_entropy": Word("mean cross-entropy of labelled pixels"),
-        "ohem": Word("cross-entropy of the hardest pixels", ("threshold", "kept")),
+        "cross_entropy": Word("mean cross-entropy of labelled pixels", ("class_weights",)),
+        "ohem": Word("cross-entropy of the hardest pixels", ("threshold", "kept", "class_weights")),
         "distillation": Word("divergence from a teacher", ("weight", "teacher", "temperature"), run=False),
         "miou": Word("mean intersection over union", run=False),
         "reward": Word("the reward of template-based search", run=False),

@@ -51,6 +51,22 @@ def started(*words: object, **more: object) -> subprocess.Popen:
     )
 
 
+def test_classes_are_weighted_by_a_rule_of_the_spec_that_the_manifest_keeps(spec, tmp_path):
+    spec.write_text(
+        SPEC.replace("minimize cross_entropy", 'minimize cross_entropy(class_weights = "median")')
+    )
+    run = tmp_path / "run"
+    result = archdsl("search", spec, "--out", run, "--set", "epochs=1")
+    assert result.exit_code == 0, result.output
+    assert "class weights: sky " in result.output
+    assert len(json.loads((run / "manifest.json").read_text())["settings"]["class weights"]) == 11
+    assert archdsl("search", spec, "--resume", run).exit_code == 0
+    spec.write_text(SPEC.replace("minimize cross_entropy", 'minimize cross_entropy(class_weights = "mean")'))
+    result = archdsl("search", spec, "--out", tmp_path / "other")
+    assert "ARCH944" in result.output
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_search_leaves_all_that_it_promises(spec, tmp_path):
     run = tmp_path / "run"
     result = archdsl("search", spec, "--out", run, "--set", "epochs=2")

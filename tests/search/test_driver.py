@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import archdsl
-from archdsl.diagnostics import SpecError
+from archdsl.data.dataset import Splits
+from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.search.extract import extract, outcomes_of, supernet_of
 from archdsl.search.folder import SearchFolder
 from archdsl.train.recipe import Interrupted
@@ -104,6 +105,31 @@ def test_a_torn_checkpoint_is_passed_over_for_the_one_before(tmp_path):
     assert again.restore() < newest
     again.run(quiet)
     assert records(tmp_path / "whole") == records(tmp_path / "torn")
+
+
+def test_an_image_that_breaks_during_a_search_costs_no_epoch(tmp_path):
+    class Breaking:
+        def __init__(self, of):
+            self.of = of
+
+        def __getattr__(self, name):
+            return getattr(self.of, name)
+
+        def __len__(self):
+            return len(self.of)
+
+        def __getitem__(self, i):
+            raise SpecError([Diagnostic("ARCH902", "an image that cannot be read")])
+
+    search(tmp_path / "whole").run(quiet)
+    one = search(tmp_path / "broken")
+    one.splits = Splits(one.splits.train, Breaking(one.splits.val))
+    with pytest.raises(SpecError, match="ARCH902"):
+        one.run(quiet)
+    again = search(tmp_path / "broken")
+    assert again.restore() == again.batches.steps_per_epoch
+    again.run(quiet)
+    assert records(tmp_path / "whole") == records(tmp_path / "broken")
 
 
 def test_gates_stay_as_they_are_until_their_epoch(tmp_path):

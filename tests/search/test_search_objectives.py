@@ -9,7 +9,7 @@ import torch
 
 from archdsl.diagnostics import SpecError
 from archdsl.passes.cost import costs, total
-from archdsl.search.objective import ObjectiveFunction
+from archdsl.search.objective import ObjectiveFunction, class_weights_rule
 from small_search import SPEC, plan_of, program
 
 
@@ -65,3 +65,27 @@ def test_objectives_that_cannot_be_computed_are_said_before_the_search(goal):
     with pytest.raises(SpecError) as error:
         objective(goal)
     assert error.value.diagnostics[0].code == "ARCH606"
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "ohem"])
+def test_classes_are_weighted_as_the_loss_says(loss):
+    text = SPEC.replace("minimize cross_entropy", f"minimize {loss}(class_weights = [1, 4, 0.5])")
+    plan = plan_of(text)
+    assert class_weights_rule(plan) == "1,4,0.5"
+    found = ObjectiveFunction(plan, program(text).space(), (), (1.0, 4.0, 0.5))
+    masks_BHW = torch.tensor([[[0, 1, 2, 255]]])
+    assert float(found.labelled(masks_BHW)) == 5.5
+    losses = torch.nn.functional.cross_entropy
+    logits_BKHW = torch.randn(1, 3, 1, 4, generator=torch.Generator().manual_seed(0))
+    wanted = losses(logits_BKHW, masks_BHW, torch.tensor([1.0, 4.0, 0.5]), ignore_index=255)
+    if loss == "cross_entropy":
+        torch.testing.assert_close(found.task(logits_BKHW, masks_BHW), wanted)
+    assert float(found.task(logits_BKHW, masks_BHW)) > 0
+    with pytest.raises(ValueError, match="class weights"):
+        ObjectiveFunction(plan, program(text).space())
+
+
+def test_a_rule_for_classes_that_is_none_is_refused():
+    text = SPEC.replace("minimize cross_entropy", "minimize cross_entropy(class_weights = true)")
+    with pytest.raises(SpecError, match="ARCH606"):
+        class_weights_rule(plan_of(text))
