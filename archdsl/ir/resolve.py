@@ -70,12 +70,15 @@ def evaluate(value: Value, outcomes: Mapping[str, int], dim: Callable[[str, int]
     if value.depth > SHALLOW:
         return _evaluate_deep(value, outcomes, dim)
     fn, args = value.fn, value.args
-    if fn == "if":
-        return evaluate(args[1] if evaluate(args[0], outcomes, dim) else args[2], outcomes, dim)
-    if fn in ("and", "or"):
-        left = evaluate(args[0], outcomes, dim)
-        return left if bool(left) is (fn == "or") else evaluate(args[1], outcomes, dim)
-    return FUNCTIONS[fn](*[evaluate(a, outcomes, dim) for a in args])
+    if fn in ("if", "and", "or"):
+        first = evaluate(args[0], outcomes, dim)
+        if first is None:
+            return None
+        if fn == "if":
+            return evaluate(args[1] if first else args[2], outcomes, dim)
+        return first if bool(first) is (fn == "or") else evaluate(args[1], outcomes, dim)
+    values = [evaluate(a, outcomes, dim) for a in args]
+    return None if None in values else FUNCTIONS[fn](*values)
 
 
 def _evaluate_deep(value: Apply, outcomes: Mapping[str, int], dim: Callable[[str, int], int]) -> Any:
@@ -89,7 +92,7 @@ def _evaluate_deep(value: Apply, outcomes: Mapping[str, int], dim: Callable[[str
         first = part.args[0]
         if part.fn not in ("if", "and", "or"):
             return part.args
-        if isinstance(first, Apply) and id(first) not in known:
+        if (isinstance(first, Apply) and id(first) not in known) or of(first) is None:
             return (first,)
         if part.fn == "if":
             return (first, part.args[1] if of(first) else part.args[2])
@@ -104,8 +107,11 @@ def _evaluate_deep(value: Apply, outcomes: Mapping[str, int], dim: Callable[[str
             ahead += missing
             continue
         ahead.pop()
-        lazy = here.fn in ("if", "and", "or")
-        known[id(here)] = of(needs[-1]) if lazy else FUNCTIONS[here.fn](*map(of, needs))
+        if here.fn in ("if", "and", "or"):
+            known[id(here)] = of(needs[-1])
+        else:
+            values = [of(a) for a in needs]
+            known[id(here)] = None if None in values else FUNCTIONS[here.fn](*values)
     return known[id(value)]
 
 

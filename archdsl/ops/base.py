@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
-from archdsl.ir.expr import any_of, apply
+from archdsl.ir.expr import Pick, any_of, apply, maximum
 
 Attrs = Mapping[str, Any]
 
@@ -61,7 +61,9 @@ class Setting:
             yield known, what + " is {value}, and must be one of " + ", ".join(self.choices)
 
     def is_fine(self, value: Any) -> bool:
-        """Whether a constant is a whole number in its range: by far the most usual case."""
+        """Whether a constant is a whole number in its range, or a truth value: by far the most usual cases."""
+        if self.kind == "bool":
+            return type(value) is bool
         low, high = self.low, self.high
         return type(value) is int and (low is None or low <= value) and (high is None or value <= high)
 
@@ -155,6 +157,21 @@ class Primitive:
         """The output's shape; states every condition of well-typedness through `demand`."""
         raise NotImplementedError
 
+    def sizes(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        """The output's shape whatever is wrong: settings outside their ranges are demanded, and replaced.
+
+        No size is below 1, so that the rules of what reads the output can divide by it.
+        """
+        for setting in self.settings:
+            value = a.get(setting.name)
+            if value is None or setting.is_fine(value):
+                continue
+            for item in value if isinstance(value, tuple) else (value,):
+                for condition, message in setting.demands(self.name, item):
+                    demand(condition, "ARCH208", message, value=item)
+            a = {**a, setting.name: setting.repaired(self.name, value)}
+        return at_least_one(self.shape(xs, a, demand))
+
     def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:
         """Parameters and MACs of one application, for concrete shapes."""
         return Cost()
@@ -213,6 +230,19 @@ class Primitive:
     def in_place(self, name: str, a: Attrs) -> str | None:
         """The expression that overwrites its only input with its output; None where there is none."""
         return None
+
+
+def at_least_one(shape: Sizes) -> Sizes:
+    """The shape with 1 for what a rule whose demands fail made less of."""
+    if type(shape[0]) is type(shape[1]) is type(shape[2]) is int and min(shape) >= 1:
+        return shape
+    c, h, w = (maximum(n, 1) if isinstance(n, (int, float, Pick)) and _below_one(n) else n for n in shape)
+    return c, h, w
+
+
+def _below_one(size: Any) -> bool:
+    values = size.values if isinstance(size, Pick) else (size,)
+    return any(value is not None and value < 1 for value in values)
 
 
 ADVISORY = frozenset({"ARCH330"})

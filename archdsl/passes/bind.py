@@ -85,17 +85,7 @@ class Binder:
                 if not condition and code not in ADVISORY:
                     failures.append((node.name, code, message.format(**values)))
 
-            primitive = self._primitives[node.op]
-            attrs = node.attrs
-            for setting in primitive.settings:
-                value = attrs.get(setting.name)
-                if value is None or setting.is_fine(value):
-                    continue
-                for item in value if isinstance(value, tuple) else (value,):
-                    for condition, message in setting.demands(node.op, item):
-                        demand(condition, "ARCH208", message, value=item)
-                attrs = {**attrs, setting.name: setting.repaired(node.op, value)}
-            shape = primitive.shape(sizes, attrs, demand)
+            shape = self._primitives[node.op].sizes(sizes, node.attrs, demand)
             typed = self._typed[key] = (shape, tuple(failures))
         return typed
 
@@ -283,10 +273,15 @@ class _Run:
 
     def _setting(self, node: Node, key: str) -> Any:
         try:
-            return self._value(node.attrs[key])
+            value = self._value(node.attrs[key])
         except ArithmeticError as error:
-            self.failures.append((node.name, "ARCH211", f"`{key}` of `{node.op}` is no number: {error}"))
+            value, why = None, str(error)
+        else:
+            why = "what it is computed from is not well-typed"
+        if value is None:
+            self.failures.append((node.name, "ARCH211", f"`{key}` of `{node.op}` has no value: {why}"))
             return 1
+        return value
 
     def _value(self, value: Any) -> Any:
         self.asked |= decisions_in(value)

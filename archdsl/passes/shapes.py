@@ -27,7 +27,7 @@ def infer(graph: Graph) -> dict[str, FixedShape]:
         assert isinstance(node, Node)
         findings.node = node
         xs = [shapes[i] for i in node.inputs]
-        shapes[name] = primitives[node.op].shape(xs, node.attrs, findings.demand)
+        shapes[name] = primitives[node.op].sizes(xs, node.attrs, findings.demand)
     if findings.diagnostics:
         raise SpecError(findings.diagnostics)
     return shapes

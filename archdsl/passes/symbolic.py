@@ -29,7 +29,7 @@ def infer_symbolic(graph: Graph) -> tuple[dict[str, Shape], Definitions]:
             continue
         primitive, here = primitives[item.op], [True] * len(item.inputs)
         xs = input_shapes(primitive, [shapes[i] for i in item.inputs], here, item.optional)
-        shapes[name] = primitive.shape(xs, item.attrs, _ignore)
+        shapes[name] = primitive.sizes(xs, item.attrs, _ignore)
     return shapes, definitions
 
 

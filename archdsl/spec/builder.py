@@ -14,7 +14,7 @@ from typing import Any, Literal
 from archdsl.diagnostics import Label, Location
 from archdsl.ir import Decision, Instance, Mux, Node, Requirement, Shape, Value
 from archdsl.ir.expr import LARGEST, TooLargeError, any_of, apply, both, pick
-from archdsl.ops.base import Demand, Primitive
+from archdsl.ops.base import Demand, Primitive, at_least_one
 from archdsl.passes.symbolic import Definitions, input_shapes, mux_shape
 
 Allowed = dict[str, tuple[int, ...]]
@@ -144,9 +144,10 @@ class Builder:
         shapes, present = self._inputs_of(primitive, inputs, optional)
 
         demand = self.demand_of(name, place, allowed, conditions)
-        shape = self.shapes[name] = primitive.shape(shapes, typed_with or attrs, demand)
+        shape = at_least_one(primitive.shape(shapes, typed_with or attrs, demand))
         if any(isinstance(size, int) and size > LARGEST for size in shape):
             raise TooLargeError("this tensor is too large")
+        self.shapes[name] = shape
         if present is not True:
             self.present[name] = present
         self.nodes[name] = Node(

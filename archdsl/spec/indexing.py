@@ -6,6 +6,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from archdsl.ir import Expr, Pick
+from archdsl.ir.expr import kind
 from archdsl.lang import ast
 from archdsl.spec import choosing, reaching, sets
 from archdsl.spec.control import Poisoned
@@ -61,7 +62,7 @@ def _index(ev: Evaluator, base: Any, expr: ast.Index, frame: Frame, marked: bool
         if isinstance(value, SetValue):
             several = True
             subscripts.append([m.value for m in value.members])
-        elif isinstance(value, int | float | str | Expr):
+        elif isinstance(value, int | float | str | Expr) and kind(value) != "bool":
             subscripts.append([value])
         else:
             raise frame.error("ARCH207", f"a subscript is a number, this is {kind_of(value)}", subscript)

@@ -64,7 +64,7 @@ def _shape(value: Any) -> tuple[int, ...]:
     if isinstance(value, str):
         return tuple(int(n) for n in value.split("x") if n.isdecimal() and len(n) < 10)
     try:
-        return tuple(index(n) for n in value)
+        return tuple(index(n) for n in value if not isinstance(n, bool))
     except TypeError:
         return ()
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from archdsl import ops
 from archdsl.diagnostics import Label, SpecError
 from archdsl.ir import Expr, Mux, Node, Requirement
-from archdsl.ir.expr import TooLargeError
+from archdsl.ir.expr import LARGEST, TooLargeError
 from archdsl.lang import ast
 from archdsl.spec import sets
 from archdsl.spec.builder import Exhausted, Trace
@@ -155,7 +155,7 @@ def _key(ev: Evaluator, target: Any, frame: Frame) -> tuple[Any, ...] | None:
                 "an entry is defined for all networks, its subscript cannot depend on decisions",
                 subscript,
             )
-        if not isinstance(value, int | float | str):
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise frame.error("ARCH207", f"a subscript is a number, this is {kind_of(value)}", subscript)
         key.append(value)
     return tuple(key)
@@ -310,7 +310,7 @@ def input_(ev: Evaluator, statement: ast.Input, frame: Frame, counts: dict[str, 
     if shape is None:
         value = ev.evaluate(statement.shape, frame)
         items = value.items if isinstance(value, ListValue) else ()
-        if len(items) != 3 or not all(isinstance(i, int) and i >= 1 for i in items):
+        if len(items) != 3 or not all(type(i) is int and 1 <= i <= LARGEST for i in items):
             raise frame.error(
                 "ARCH207",
                 "an input's shape is [channels, height, width], whole numbers from 1",

@@ -25,7 +25,7 @@ def sizes(graph: Graph) -> dict[str, Shape]:
 
 
 def _node(node: Node, found: Mapping[str, Shape]) -> Any:
-    return ops.get(node.op).shape([found[i] for i in node.inputs], node.attrs, _ignore)
+    return ops.get(node.op).sizes([found[i] for i in node.inputs], node.attrs, _ignore)
 
 
 def _mux(mux: Mux, found: Mapping[str, Shape]) -> Any:
