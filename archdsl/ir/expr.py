@@ -510,13 +510,14 @@ def nodes_in(value: Value) -> set[str]:
     return {part.node for part in leaves(value) if isinstance(part, Dim)}
 
 
-def leaves(value: Value) -> list[Value]:
-    """The picks, dimensions, measures and constants that a value is made of."""
-    if not isinstance(value, Apply):
-        return [value]
+def leaves(*values: Value, seen: set[int] | None = None) -> list[Value]:
+    """The picks, dimensions, measures and constants that values are made of; what they share is read once.
+
+    `seen` are the ids of what was read before and is passed over; it grows.
+    """
     found: list[Value] = []
-    seen: set[int] = set()
-    ahead: list[Value] = [value]
+    seen = set() if seen is None else seen
+    ahead: list[Value] = list(values)
     while ahead:
         here = ahead.pop()
         if not isinstance(here, Apply):

@@ -143,7 +143,7 @@ def _stray(mistake: Mistake) -> Diagnostic | None:
     if mistake.kind != "STRAY":
         return None
     word = mistake.word
-    if word == '"':
+    if word.startswith('"'):
         end = mistake.span[1] + len(mistake.after.rstrip("\r"))
         span = mistake.span[0], end
         return mistake.finding(

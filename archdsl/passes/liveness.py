@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from archdsl.ir import Mux, Node
-from archdsl.ir.expr import Expr, nodes_in
+from archdsl.ir import Dim, Mux, Node
+from archdsl.ir.expr import leaves
 
 
 def live_nodes(nodes: Mapping[str, Node | Mux], outputs: Iterable[str]) -> set[str]:
     """The nodes that some output reads in some network, also if only a dimension of it is read."""
     alive: set[str] = set()
+    read: set[int] = set()  # values share most of their parts
     ahead = list(outputs)
     while ahead:
         name = ahead.pop()
@@ -19,12 +20,12 @@ def live_nodes(nodes: Mapping[str, Node | Mux], outputs: Iterable[str]) -> set[s
         alive.add(name)
         item = nodes.get(name)
         if item is not None:
-            ahead += dependencies(item)
+            ahead += _dependencies(item, read)
     return alive
 
 
-def dependencies(item: Node | Mux) -> Sequence[str]:
+def _dependencies(item: Node | Mux, read: set[int]) -> Sequence[str]:
     """The nodes that a node needs: its inputs, and those whose dimensions its settings name."""
     values = (item.on,) if isinstance(item, Mux) else item.attrs.values()
-    measured = [node for value in values if isinstance(value, Expr) for node in nodes_in(value)]
+    measured = [part.node for part in leaves(*values, seen=read) if isinstance(part, Dim)]
     return [*item.inputs, *measured] if measured else item.inputs

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from archdsl.diagnostics import Label, Location
-from archdsl.ir import Decision, Instance, Mux, Node, Requirement, Shape, Value
+from archdsl.ir import Apply, Decision, Instance, Mux, Node, Requirement, Shape, Value
 from archdsl.ir.expr import LARGEST, TooLargeError, any_of, apply, both, pick
 from archdsl.ops.base import Demand, Primitive, at_least_one
 from archdsl.passes.symbolic import Definitions, input_shapes, mux_shape
@@ -90,6 +90,8 @@ class Builder:
     """Conditions that hold where the next node is computed."""
     settled: int = 0
     """How many demands were met on the spot."""
+    work: int = 0
+    """Parts of conditions that were gone through to join them."""
     _muxes: dict[Any, str] = field(default_factory=dict)
     _node_numbers: dict[str, int] = field(default_factory=dict)
     """By name, the last number that was put behind it: a thousand equal names take a thousand steps."""
@@ -214,8 +216,17 @@ class Builder:
     def _present(self, on: str | Value, cases: Sequence[tuple[Any, str | None]]) -> Value:
         """In which networks a mux is defined: where its picked input is."""
         here = [(key, False if s is None else self._here(s)) for key, s in cases]
+        if all(value is True for _, value in here):
+            return True
         result = here[-1][1]
+        if isinstance(on, str) and on not in self.decided and all(isinstance(v, bool) for _, v in here):
+            table = [result] * self.decisions[on].size
+            for key, value in here:
+                table[key] = value
+            return pick(on, tuple(table))
         for key, value in reversed(here[:-1]):
+            size = self.decisions[on].size if isinstance(on, str) else 1
+            self.work += size + (result.terms if isinstance(result, Apply) else 1)
             if isinstance(on, str):
                 chosen = self.is_outcome(on, key)
             else:
@@ -232,7 +243,12 @@ class Builder:
         """Whether a decision comes out as one of these."""
         if decision in self.decided:
             return self.decided[decision] in outcomes
-        return pick(decision, tuple(o in outcomes for o in range(self.decisions[decision].size)))
+        size = self.decisions[decision].size
+        self.work += size
+        table = [False] * size
+        for outcome in outcomes:
+            table[outcome] = True
+        return pick(decision, tuple(table))
 
     def case(self, node: str, allowed: Allowed) -> str | None:
         """The tensor that a node is where decisions are as allowed; None where it is not defined."""

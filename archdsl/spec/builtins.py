@@ -100,6 +100,7 @@ def _unused(ev: Evaluator, args: list[Any], at: Any, frame: Frame, site: str) ->
     for member in args[0].members:
         node = member.value.node
         free = ev.builder.unread(node, needed)
+        ev.spend(1, at, frame)
         if free is False:
             continue
         if free is not True:

@@ -8,8 +8,8 @@ from typing import Any
 
 from archdsl.collector import paused
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
-from archdsl.ir import Decision, Graph, Mux, Node, Shape, Value
-from archdsl.ir.expr import decisions_in
+from archdsl.ir import Decision, Expr, Graph, Mux, Node, Pick, Shape, Value
+from archdsl.ir.expr import leaves
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
 from archdsl.passes.liveness import live_nodes
@@ -181,17 +181,21 @@ def _finished(
     alive = live_nodes(builder.nodes, builder.outputs.values())
     nodes: dict[str, Node | Mux] = {}
     read: set[str] = set()
+    values: list[Value] = []
     for name, item in builder.nodes.items():
         if name not in alive:
             continue
         if isinstance(item, Mux):
-            read |= {item.on} if isinstance(item.on, str) else decisions_in(item.on)
+            if isinstance(item.on, str):
+                read.add(item.on)
+            else:
+                values.append(item.on)
         else:
-            for value in item.attrs.values():
-                read |= decisions_in(value)
+            values += (value for value in item.attrs.values() if isinstance(value, Expr))
             if name in builder.ties:
                 item = replace(item, weights=builder.weights_of(name))
         nodes[name] = item
+    read |= {part.decision for part in leaves(*values) if isinstance(part, Pick)}
     decisions = {p: d for p, d in builder.decisions.items() if p in read and p not in ev.given}
     used = {i for n in nodes.values() if isinstance(n, Node) for i in (n.instance, n.cell) if i}
     graph = Graph(

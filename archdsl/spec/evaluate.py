@@ -157,9 +157,9 @@ class Evaluator:
             self.stop(frame.error("ARCH711", f"more than {CALL_BUDGET:,} calls", node))
 
     def spend(self, amount: int, node: Any, frame: Frame) -> None:
-        """Counts work that makes no nodes: members of sets, merged values, mistakes met again."""
+        """Counts work that makes no nodes: members of sets, merged values and conditions, mistakes met again."""
         self.work += amount
-        if self.work > WORK_BUDGET:
+        if self.work + self.builder.work > WORK_BUDGET:
             self.stop(frame.error("ARCH711", "evaluating this takes too long", node))
 
     @cached_property

@@ -176,13 +176,13 @@ def _no_difference(found: Elaborated) -> Iterator[Diagnostic]:
     if not found.graph.decisions:
         return
     uses: dict[str, list[dict[int, Any]]] = {}
+    values: list[Any] = []
     for item in found.graph.nodes.values():
         if isinstance(item, Mux) and isinstance(item.on, str):
             uses.setdefault(item.on, []).append({int(k): s for k, s in item.cases})
-        values = [item.on] if isinstance(item, Mux) else list(item.attrs.values())
-        for value in values:
-            for picked in (part for part in leaves(value) if isinstance(part, Pick)):
-                uses.setdefault(picked.decision, []).append(dict(enumerate(picked.values)))
+        values += [item.on] if isinstance(item, Mux) else item.attrs.values()
+    for picked in dict.fromkeys(part for part in leaves(*values) if isinstance(part, Pick)):
+        uses.setdefault(picked.decision, []).append(dict(enumerate(picked.values)))
     said: set[Any] = set()
     for path, decision in found.graph.decisions.items():
         twins = _twins(decision, uses.get(path, []))
