@@ -13,6 +13,7 @@ from archdsl.lang import ast
 from archdsl.lang.loader import Unit
 from archdsl.passes.bind import Binder
 from archdsl.passes.networks import Networks, Over
+from archdsl.spec.constants import Constants
 from archdsl.spec.deciding import BUDGET
 from archdsl.spec.elaborate import Elaborated, elaborate, evaluate_constant
 from archdsl.spec.lint import lint_decisions, lint_names
@@ -48,7 +49,7 @@ def check(
     `budget` bounds the work spent on one condition; what it leaves open can be tried on `samples` random
     networks, drawn over outcomes or over networks.
     """
-    diagnostics = list(lint_names(unit))
+    diagnostics, constants = list(lint_names(unit)), Constants()
     proofs: list[Proof] = []
     if not (unit.declared or unit.imported):
         at = Label(Location(unit.source, 0, 0), "")
@@ -57,14 +58,14 @@ def check(
         try:
             if isinstance(declared, ast.Space | ast.Network):
                 found, proof = _check_target(
-                    unit, declared, dict(settings or {}), budget or BUDGET, samples, over
+                    unit, declared, dict(settings or {}), budget or BUDGET, samples, over, constants
                 )
                 diagnostics.extend(found)
                 proofs.append(proof)
             elif isinstance(declared, ast.Search):
                 read_search(unit, declared)
             elif isinstance(declared, ast.Constant):
-                evaluate_constant(unit, declared)
+                evaluate_constant(unit, declared, constants)
         except SpecError as error:
             diagnostics.extend(error.diagnostics)
             if isinstance(declared, ast.Space | ast.Network):
@@ -80,8 +81,9 @@ def _check_target(
     budget: int,
     samples: int,
     over: Over,
+    constants: Constants,
 ) -> tuple[list[Diagnostic], Proof]:
-    found = elaborate(unit, declared, settings)
+    found = elaborate(unit, declared, settings, constants)
     kind = "network" if isinstance(declared, ast.Network) else "space"
     diagnostics = list(found.warnings)
     if kind == "network" and found.graph.decisions:

@@ -16,6 +16,7 @@ from archdsl.passes.liveness import live_nodes
 from archdsl.passes.symbolic import Definitions
 from archdsl.spec import arithmetic, statements
 from archdsl.spec.builder import Builder, Obligation
+from archdsl.spec.constants import Constants
 from archdsl.spec.control import Fatal, Poisoned
 from archdsl.spec.evaluate import Evaluator
 from archdsl.spec.frame import Frame
@@ -56,16 +57,19 @@ class Elaborated:
 
 @paused()
 def elaborate(
-    unit: Unit, declared: ast.Space | ast.Network, settings: Mapping[str, Any] | None = None
+    unit: Unit,
+    declared: ast.Space | ast.Network,
+    settings: Mapping[str, Any] | None = None,
+    constants: Constants | None = None,
 ) -> Elaborated:
     """The graph of a space or network under settings from outside.
 
-    Raises SpecError with every error found.
+    `constants` are those known from other declarations.  Raises SpecError with every error found.
     """
-    settings = dict(settings or {})
+    settings, constants = dict(settings or {}), constants or Constants()
     if isinstance(declared, ast.Network) and declared.origin is not None:
-        return _from_space(unit, declared, settings)
-    return _evaluated(unit, declared, settings, {})
+        return _from_space(unit, declared, settings, constants)
+    return _evaluated(unit, declared, settings, {}, constants)
 
 
 @paused()
@@ -73,26 +77,26 @@ def bind_rows(
     unit: Unit, declared: ast.Space, settings: Mapping[str, Any], outcomes: Mapping[str, str]
 ) -> Elaborated:
     """The graph of a space where decisions (path -> outcome) are made beforehand."""
-    return _evaluated(unit, declared, dict(settings), outcomes)
+    return _evaluated(unit, declared, dict(settings), outcomes, Constants())
 
 
-def _from_space(unit: Unit, declared: ast.Network, settings: dict[str, Any]) -> Elaborated:
+def _from_space(
+    unit: Unit, declared: ast.Network, settings: dict[str, Any], constants: Constants
+) -> Elaborated:
     assert declared.origin is not None
     home, space = origin_of(unit, declared)
     rows = read_rows(unit, declared)
     given = {path: row.outcome for path, row in rows.items()}
-    own = {**_origin_settings(unit, declared), **settings}
-    found = _evaluated(home, space, own, given, rows=rows, reader=(unit, declared))
+    own = {**_origin_settings(unit, declared, constants), **settings}
+    found = _evaluated(home, space, own, given, constants, rows=rows, reader=(unit, declared))
     graph = replace(found.graph, name=declared.name.id, origin=space.name.id)
     return replace(found, graph=graph, location=_at(unit, declared.name))
 
 
-def evaluate_constant(unit: Unit, declared: ast.Constant) -> None:
+def evaluate_constant(unit: Unit, declared: ast.Constant, constants: Constants) -> None:
     """Evaluates a constant that may be used nowhere.  Raises SpecError for what is wrong with it."""
     try:
-        Evaluator(Builder(0)).constant(declared, unit)
-    except Fatal as fatal:
-        raise fatal.error from None
+        Evaluator(Builder(0), constants=constants).constant(declared, unit)
     except Poisoned:
         return
 
@@ -113,9 +117,9 @@ def origin_of(unit: Unit, declared: ast.Network) -> tuple[Unit, ast.Space]:
     return home, space
 
 
-def _origin_settings(unit: Unit, declared: ast.Network) -> dict[str, Any]:
+def _origin_settings(unit: Unit, declared: ast.Network, constants: Constants) -> dict[str, Any]:
     frame = Frame(unit)
-    ev = Evaluator(Builder(0))
+    ev = Evaluator(Builder(0), constants=constants)
     settings = {}
     for given in declared.origin_settings:
         name = given.path.id  # type: ignore[union-attr]
@@ -131,12 +135,13 @@ def _evaluated(
     declared: ast.Space | ast.Network,
     settings: dict[str, Any],
     given: Mapping[str, str],
+    constants: Constants,
     rows: Mapping[str, Row] | None = None,
     reader: tuple[Unit, ast.Network] | None = None,
 ) -> Elaborated:
     inputs, parameters = split_settings(unit, declared, settings)
     builder = Builder(NODE_BUDGET)
-    ev = Evaluator(builder, given=given, inputs=inputs)
+    ev = Evaluator(builder, given=given, inputs=inputs, constants=constants)
     frame = Frame(unit)
     try:
         settle(declared, parameters, frame, lambda default: ev.evaluate(default, frame))
@@ -295,7 +300,7 @@ def _no_such_outcome(frame: Frame, decision: Decision, row: Row) -> SpecError:
 
 def _all_decisions(unit: Unit, space: Any, settings: dict[str, Any]) -> dict[str, Decision]:
     """Every decision of a space, also those that the given ones leave dead."""
-    whole = _evaluated(unit, space, settings, {})
+    whole = _evaluated(unit, space, settings, {}, Constants())
     return {**whole.graph.decisions, **{d.path: d for d in whole.unread}}
 
 

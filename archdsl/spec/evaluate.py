@@ -7,7 +7,7 @@ under conditions over several decisions (`conditions`); a branch that cannot be 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NoReturn
@@ -15,13 +15,14 @@ from typing import Any, NoReturn
 from archdsl import ops
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
 from archdsl.ir import Expr, Measure
-from archdsl.ir.expr import AXES
+from archdsl.ir.expr import AXES, TooLargeError
 from archdsl.ir.resolve import specialize
 from archdsl.lang import ast
 from archdsl.lang.habits import attribute_form
 from archdsl.lang.loader import Unit
 from archdsl.spec import applying, arithmetic, builtins, choosing, indexing, sets, stamping, statements
 from archdsl.spec.builder import Allowed, Builder
+from archdsl.spec.constants import Constants, Failed
 from archdsl.spec.control import Fatal, Poisoned
 from archdsl.spec.deciding import Searcher
 from archdsl.spec.frame import Frame
@@ -69,7 +70,7 @@ class Evaluator:
     shared: dict[str, Any] = field(default_factory=dict)
     """The `once` expression that decides under each path."""
     active: list[Any] = field(default_factory=list)
-    """The declarations being evaluated, outermost first."""
+    """The declared ops and cells being applied, outermost first."""
     defined_at: dict[Any, Location] = field(default_factory=dict)
     """Where each entry of an indexed name was defined."""
     stamps: dict[stamping.Key, stamping.Stamp] = field(default_factory=dict)
@@ -78,7 +79,7 @@ class Evaluator:
     mistakes: int = 0
     height: int = 0
     """How deep the evaluation is, in frames of Python's stack, roughly; reset after an error."""
-    _constants: dict[tuple[int, str], Any] = field(default_factory=dict)
+    constants: Constants = field(default_factory=Constants)
     _sites: dict[int, Sites] = field(default_factory=dict)
 
     # ------------------------------------------------------------ names
@@ -133,19 +134,37 @@ class Evaluator:
         return frame.unknown(name, node, known)
 
     def constant(self, declared: ast.Constant, unit: Unit) -> Any:
-        key = (id(unit), declared.name.id)
-        if key not in self._constants:
+        """The value of a constant; those that stand above it first, so that a long chain of them is not deep."""
+        kept = self.constants
+        if (id(unit), declared.name.id) not in kept.values and not kept.chain:
+            for above in kept.until(declared, unit):
+                with suppress(SpecError, Poisoned):
+                    self._constant(above, unit)
+        return self._constant(declared, unit)
+
+    def _constant(self, declared: ast.Constant, unit: Unit) -> Any:
+        key, kept = (id(unit), declared.name.id), self.constants
+        if key not in kept.values:
             frame = Frame(unit)
-            if key in self.active:
+            if key in kept.chain:
                 raise frame.error("ARCH210", f"`{declared.name.id}` is defined by itself", declared.name)
-            self.active.append(key)
-            self.height += 3
+            kept.chain.add(key)
+            height, self.height = self.height, self.height + 3
             try:
-                self._constants[key] = self.evaluate(declared.value, frame)
+                kept.values[key] = self.evaluate(declared.value, frame)
+            except SpecError as error:
+                kept.values[key] = Failed(error.diagnostics)
+            except Fatal as fatal:
+                kept.values[key] = Failed(fatal.error.diagnostics)
+            except TooLargeError as error:
+                kept.values[key] = Failed(frame.error("ARCH211", str(error), declared.value).diagnostics)
             finally:
-                self.height -= 3
-                self.active.remove(key)
-        return self._constants[key]
+                self.height = height
+                kept.chain.remove(key)
+        value = kept.values[key]
+        if isinstance(value, Failed):
+            raise SpecError(value.diagnostics)
+        return value
 
     def stop(self, error: SpecError) -> NoReturn:
         """Ends the evaluation: what follows would only take more time."""
