@@ -114,15 +114,31 @@ def _commands(spec: str, folder: Path, program: archdsl.Program, rng: random.Ran
     yield from (["explain", spec], ["explain", spec, "--json"])
     if not (program.spaces or program.networks):
         return
-    yield from (["cost", spec], ["cost", spec, "--json", "--samples", "10"], ["cost", spec, "-o", f"{folder}/c.html"])
-    yield from (["compile", spec, "--emit", form] for form in ("ast", "ir", "shapes", "arch", "python", "dot", "svg"))
-    yield from (["viz", spec, "-o", str(folder / "x.svg")], ["viz", spec, "-o", f"{folder}/x.dot", "--what", "decisions"])
-    yield from (["sample", spec, "-n", "2", "--full"], ["sample", spec, "--json"], ["sample", spec, "-o", f"{folder}/s"])
+    yield from (
+        ["cost", spec],
+        ["cost", spec, "--json", "--samples", "10"],
+        ["cost", spec, "-o", f"{folder}/c.html"],
+    )
+    yield from (
+        ["compile", spec, "--emit", form] for form in ("ast", "ir", "shapes", "arch", "python", "dot", "svg")
+    )
+    yield from (
+        ["viz", spec, "-o", str(folder / "x.svg")],
+        ["viz", spec, "-o", f"{folder}/x.dot", "--what", "decisions"],
+    )
+    yield from (
+        ["sample", spec, "-n", "2", "--full"],
+        ["sample", spec, "--json"],
+        ["sample", spec, "-o", f"{folder}/s"],
+    )
     found = sorted((folder / "s").glob("*_0.arch"))
     yield ["diff", spec, str(found[0]) if found else spec]
     yield from (["check", str(found[0])] for _ in found[:1])
     if _is_light(program):
-        yield from (["compile", spec, "--emit", "torch"], ["compile", spec, "--emit", "torch", "-o", f"{folder}/w.safetensors"])
+        yield from (
+            ["compile", spec, "--emit", "torch"],
+            ["compile", spec, "--emit", "torch", "-o", f"{folder}/w.safetensors"],
+        )
         onnx = [] if rng.random() < 0.1 else ["--no-onnx"]
         yield ["fuzz", spec, "-n", "1", "--seed", str(rng.randrange(100)), "-o", f"{folder}/f", *onnx]
 
@@ -135,7 +151,10 @@ def _is_light(program: archdsl.Program) -> bool:
     target = program.target()
     network = target if isinstance(target, Network) else target.bind(target.sample(random.Random(0)))
     shapes = infer(network.graph)
-    return total(costs(network.graph, shapes).values()).macs + sum(c * h * w for c, h, w in shapes.values()) < MOST_MACS
+    return (
+        total(costs(network.graph, shapes).values()).macs + sum(c * h * w for c, h, w in shapes.values())
+        < MOST_MACS
+    )
 
 
 # ---------------------------------------------------------------- under limits

@@ -15,7 +15,9 @@ from archdsl import ops
 from archdsl.resources import errors_folder, specs_folder
 
 _BLOCK = re.compile(r"^```arch\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_TOKEN = re.compile(r'[A-Za-z_]\w*|\d+(?:\.\d+)?|"(?:[^"\\\n]|\\.)*"|#[^\n]*|->|\.\.|[<>=!]=|\s+|.', re.DOTALL)
+_TOKEN = re.compile(
+    r'[A-Za-z_]\w*|\d+(?:\.\d+)?|"(?:[^"\\\n]|\\.)*"|#[^\n]*|->|\.\.|[<>=!]=|\s+|.', re.DOTALL
+)
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 
 PLAIN = ("0", "1", "2", "3", "4", "6", "8", "7", "5", "-1", "-2", "16", "0.5", "1.5", "10 - 10", "99999")
@@ -24,7 +26,18 @@ NUMBERS = (
     "1000000", "999999999999999999", "1000000000000000000", "1e300", "true", "false", '"4"', "4K", "2 ms", "[2, 2]",
     "{1, 2}", "(a = 1)", "relu", "nothing?", "nothing[1]?", "10 - 10", "1 / 3", "0 * 1", "8 / 3 * 3",
 )  # fmt: skip
-PLAIN_CHOICES = ("{1, 2}", "{0, 1}", "{0, 1, 4}", "{-1, 2}", "{1..3}", "{0..2}", "{2, 4, 8}", "{1, 4}", "{0.5, 2}", "{4}")
+PLAIN_CHOICES = (
+    "{1, 2}",
+    "{0, 1}",
+    "{0, 1, 4}",
+    "{-1, 2}",
+    "{1..3}",
+    "{0..2}",
+    "{2, 4, 8}",
+    "{1, 4}",
+    "{0.5, 2}",
+    "{4}",
+)
 CHOICES = (
     "{1, 2}", "{0, 1}", "{0, 1, 4}", "{-1, 2}", "{1..3}", "{0..2}", "{2, 4, 8}", "{0.5, 2}", "{1, 1.5}", "{true, false}",
     "{true, 1}", '{"a", "b"}', "{1K, 2}", "{1, 999999999999999999}", "{a: 1, b: nothing?}", "{4}", "{0}",
@@ -33,7 +46,28 @@ CHOICES = (
 ARITHMETIC = ("+", "-", "*", "/", "*", "-")
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 FUNCTIONS = ("max", "min", "floor", "round")
-PIECES = ("{", "}", "(", ")", "[", "]", '"', "\\", "#", "\n", "=", ",", "->", "..", "?", ":", ";", "\x00", "é", "\x1b")
+PIECES = (
+    "{",
+    "}",
+    "(",
+    ")",
+    "[",
+    "]",
+    '"',
+    "\\",
+    "#",
+    "\n",
+    "=",
+    ",",
+    "->",
+    "..",
+    "?",
+    ":",
+    ";",
+    "\x00",
+    "é",
+    "\x1b",
+)
 
 
 def corpus(*more: Path) -> list[str]:
@@ -98,7 +132,9 @@ def _numbered(hostile: Hostile, rng: random.Random) -> str:
     tokens = hostile.pick(rng)
     numbers = [n for n, t in enumerate(tokens) if _NUMBER.fullmatch(t)][1:]
     for at in rng.sample(numbers, min(len(numbers), rng.choice((1, 1, 2, 3)))):
-        tokens[at] = _value(rng) if rng.random() < 0.6 else rng.choice(("zz", "(zz)", "(zz * zz)", "(zz - 1)"))
+        tokens[at] = (
+            _value(rng) if rng.random() < 0.6 else rng.choice(("zz", "(zz)", "(zz * zz)", "(zz - 1)"))
+        )
     text = "".join(tokens)
     return re.sub(r"\n( *input [^\n]*)", rf"\n\1\n  zz = one of {_choices(rng)}", text, count=1)
 
