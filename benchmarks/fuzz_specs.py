@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # forms of statements and commands, one a line
 """Hostile specs through `check` and `fmt`, and a share of those accepted through every other verb.
 
     python benchmarks/fuzz_specs.py --cases 1000000 [--seed 0] [--minutes 60] [--corpus DIR]
@@ -309,7 +310,7 @@ def main() -> None:
         if kept["next"] // CHUNK % 20 == 0:
             rate = outcomes["cases"] / (time.monotonic() - start)
             print(f"{kept['next']:,} cases, {rate:.0f} a second", flush=True)
-    print(json.dumps({k: v for k, v in sorted(outcomes.items())}, indent=1))
+    print(json.dumps(dict(sorted(outcomes.items())), indent=1))
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # forms of statements and commands, one a line
 """Hostile specs, a text for each case number: damaged, spliced, repeated and grown ones.
 
 The same seed and number give the same text.  Texts are small: what takes time is found by what grows faster
@@ -237,7 +238,7 @@ def _called(rng: random.Random, names: list[str], tensors: list[str], lines: lis
     forms = (
         f"{t} -> plain(c = {n})", f"{t} -> plain(k = {n}, n = {n})", f"{t} -> loose(n = {n})", f"Join({t}, {u})",
         f"Pair({t}, c = {n})", f"{t} -> one of OPS", f"{t} -> plain(b = {n})", f"{t} + {u}", f"mul({t}, {u})",
-        f"{t} if {n} == 1 else {u}", f"{t} if {n} else ({u} -> conv(c = {n}))", f"once Pair", f"fold(Join, {{{t}, {u}}})",
+        f"{t} if {n} == 1 else {u}", f"{t} if {n} else ({u} -> conv(c = {n}))", "once Pair", f"fold(Join, {{{t}, {u}}})",
     )  # fmt: skip
     _define(rng, rng.choice(forms), tensors, lines)
 

@@ -19,6 +19,7 @@ ROOMS = (
     "diagnostics",
     "resources",
     "atomic",
+    "bounded",
     "collector",
     "codes",
     "render",

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 import click
 
 from archdsl.cli.group import NOBODY_READS, VerbGroup, print_version
+from archdsl.cli.printing import forget_output, printed
+from archdsl.diagnostics import SpecError
 
 _VERBS = {
     "check": ("archdsl.cli.check:check", "Prove that every network is well-typed, or show one that is not."),
@@ -49,13 +51,24 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The `archdsl` command; ends the process."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # × and … on old terminals
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
 def run(arguments: Sequence[str]) -> int:
     """Runs a command line and returns the exit code."""
+    with printed():
+        try:
+            code = _run(arguments)
+        except KeyboardInterrupt:  # while an error was printed
+            code = 130
+        except OSError:  # nobody takes what there is to say of an error either
+            code = 1
+        if code == NOBODY_READS or not _flushed():
+            forget_output()
+        return code
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         code = cli.main(list(arguments), prog_name="archdsl", standalone_mode=False)
         sys.stdout.flush()
@@ -65,25 +78,41 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return 130
     except BrokenPipeError:
-        code = NOBODY_READS
+        return NOBODY_READS
     except Exception as error:  # the one place that must not let an error through to the user
         if os.environ.get("ARCHDSL_DEBUG") == "1":
             raise
-        _report(error, arguments)
-        return 70
-    if code == NOBODY_READS:
-        # Python flushes stdout once more at its end; give it somewhere to flush to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _refused(error) or _report(error, arguments)
     return code if isinstance(code, int) else 0
 
 
-def _report(error: Exception, arguments: Sequence[str]) -> None:
+def _flushed() -> bool:
+    """Whether standard output took all that was printed."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return False
+    return True
+
+
+def _refused(error: Exception) -> int:
+    """Says what the machine refused outside of any verb, as at the last flush of the output: 1, or 0."""
+    from archdsl.cli.findings import print_findings
+    from archdsl.cli.refusals import refusal
+
+    found = error.diagnostics if isinstance(error, SpecError) else tuple(filter(None, [refusal(error)]))
+    print_findings(found, err=True)
+    return 1 if found else 0
+
+
+def _report(error: Exception, arguments: Sequence[str]) -> int:
     import shlex
 
-    what = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+    what = next(iter(f"{type(error).__name__}: {error}".splitlines()), "")[:200]
     command = shlex.join(["archdsl", *arguments])
     click.echo(
         f"archdsl: internal error ({what}). This is a mistake in archdsl, not in your spec; please report it"
         f" with this command, and what it prints after ARCHDSL_DEBUG=1: {command}",
         err=True,
     )
+    return 70

@@ -14,6 +14,7 @@ from archdsl.cli.exporting import export, fitted, form_of
 from archdsl.cli.networks import fixed
 from archdsl.cli.numbers import shape
 from archdsl.cli.outputs import Kind, Output, demand_free, overwrite_option
+from archdsl.cli.printing import document
 from archdsl.cli.settings import SetCommand, name_option, set_option
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def _outputs(emit: str | None, output: Path | None, folder: Path | None, trained
 
 def _put(text: str, output: Path | None) -> None:
     if output is None:
-        click.echo(text, nl=not text.endswith("\n"))
+        document(text if text.endswith("\n") else text + "\n")
         return
     atomic.write_text(output, text if text.endswith("\n") else text + "\n")
     click.echo(f"wrote {output}", err=True)

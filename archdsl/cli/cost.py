@@ -85,10 +85,10 @@ def cost(
     elif not as_json:
         click.echo(text(found), nl=False)
     if as_json:
-        import json
+        from archdsl.render.json import text_of
 
         data = {k: v for k, v in found.items() if not k.startswith("_")}
-        click.echo(json.dumps(data, indent=2, ensure_ascii=False))
+        click.echo(text_of(data))
 
 
 def _space(program: Program, name: str | None, settings: dict[str, Any]) -> Space | Network:

@@ -11,6 +11,7 @@ from archdsl import atomic
 from archdsl.cli import opening
 from archdsl.cli.findings import print_findings
 from archdsl.cli.numbers import plural
+from archdsl.cli.printing import document
 from archdsl.diagnostics import Source, SpecError
 
 _EPILOG = """\b
@@ -66,14 +67,14 @@ def _format(source: Source) -> str:
 
 def _write(path: Path | None, source: Source, formatted: str) -> None:
     if path is None:
-        click.echo(formatted, nl=False)
+        document(formatted)
     elif formatted != source.text:
         atomic.write_text(path, formatted)
         click.echo(f"reformatted {path}", err=True)
 
 
 def _print_diff(source: Source, formatted: str) -> None:
-    click.echo("".join(_diff(source, formatted)), nl=False)
+    document("".join(_diff(source, formatted)))
 
 
 def _diff(source: Source, formatted: str) -> Iterator[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import Any
 
 import click
 
-from archdsl.diagnostics import SpecError, closest
+from archdsl.diagnostics import Diagnostic, SpecError, closest
 
 NOBODY_READS = 141
 """The exit code that a shell gives to a program whose reader went away (128 + SIGPIPE)."""
@@ -54,23 +55,33 @@ class VerbGroup(click.Group):
         try:
             return super().invoke(ctx)
         except SpecError as error:
-            if ctx.meta[_JSON]:
-                from archdsl.render.json import render
-
-                click.echo(render(error.diagnostics), nl=False)
-            else:
-                from archdsl.cli.findings import print_findings
-
-                print_findings(error.diagnostics, err=True)
-            ctx.exit(1)
+            found = error.diagnostics
         except BrokenPipeError:  # caught here because click would make it exit code 1
-            ctx.exit(NOBODY_READS)
-        except OSError as error:
-            if error.filename is None:
-                raise
-            raise click.UsageError(
-                f"{error.filename}: {(error.strerror or 'cannot be opened').lower()}"
-            ) from error
+            return ctx.exit(NOBODY_READS)
+        except (MemoryError, RecursionError, OverflowError, RuntimeError, OSError) as error:
+            found = _refused(error)
+        if ctx.meta[_JSON]:
+            from archdsl.render.json import render
+
+            click.echo(render(found), nl=False)
+        else:
+            from archdsl.cli.findings import print_findings
+
+            print_findings(found, err=True)
+        return ctx.exit(1)
+
+
+def _refused(error: Exception) -> tuple[Diagnostic, ...]:
+    """What the machine refused.  Raises UsageError for a file that cannot be opened, or the error."""
+    from archdsl.cli.refusals import refusal
+
+    found = refusal(error)
+    if found is None and isinstance(error, OSError) and error.filename is not None:
+        what = (error.strerror or "cannot be opened").lower()
+        raise click.UsageError(f"{error.filename}: {what}") from error
+    if found is None or os.environ.get("ARCHDSL_DEBUG") == "1":
+        raise error
+    return (found,)
 
 
 def print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:

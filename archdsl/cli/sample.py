@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archdsl import atomic
-from archdsl.cli import opening
+from archdsl.cli import opening, printing
 from archdsl.cli.numbers import plural
 from archdsl.cli.outputs import Output, demand_free, overwrite_option
 from archdsl.cli.settings import SetCommand, name_option, over_option, set_option
@@ -90,7 +90,7 @@ def sample(
         if output is not None:
             atomic.write_text(_path(output, space, one), texts.pop())
     if output is None:
-        click.echo(_one_file(texts), nl=False)
+        printing.document(_one_file(texts))
     if output is not None:
         click.echo(f"wrote {plural(number, 'network')} into {output}", err=True)
 

@@ -73,8 +73,13 @@ class Estimate:
 def written_ms(ms: float, error_ms: float | None = None) -> str:
     """Milliseconds with as many digits as the error leaves, or four."""
     if error_ms:
-        return f"{ms:.{max(0, 1 - math.floor(math.log10(error_ms)))}f}"
-    return f"{ms:.{max(0, 3 - math.floor(math.log10(ms)))}f}" if ms > 0 else "0"
+        return f"{ms:.{_places(1, error_ms)}f}"
+    return f"{ms:.{_places(3, ms)}f}" if ms > 0 else "0"
+
+
+def _places(digits: int, ms: float) -> int:
+    """Decimal places that show so many digits after the first of a positive number; 12 at most."""
+    return min(max(0, digits - math.floor(math.log10(ms))), 12) if ms < math.inf else 0
 
 
 def read_table(

@@ -6,18 +6,21 @@ A mapping is data: `mappings/*.json`.  In its rules the nodes of a unit are numb
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from archdsl.bounded import json_of, read_bytes
 from archdsl.devices.keys import Unit, values_read
-from archdsl.devices.table import Device, Protocol, Row, RowMapping, Rule, Runtime, Table
+from archdsl.devices.table import MAX_BYTES, Device, Protocol, Row, RowMapping, Rule, Runtime, Table
 from archdsl.diagnostics import Diagnostic, SpecError, closest
 from archdsl.passes.shapes import infer
 
 _FOLDER = Path(__file__).parent / "mappings"
+MOST_EXTENDED = 10
 _FIELD = re.compile(r"\{([\w.]+)\}")
 
 
@@ -28,21 +31,39 @@ def known() -> list[str]:
 
 def mapping(name: str) -> RowMapping:
     """A shipped mapping by name, or one from a file; raises SpecError (ARCH822)."""
+    path, data = _merged(name, ())
+    try:
+        return RowMapping.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise _not_importable(path, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+
+
+def _merged(name: str, above: tuple[Path, ...]) -> tuple[Path, dict[str, Any]]:
+    """The data of a mapping on top of what it extends, and its file; `above` are the files that extend it."""
     path = _FOLDER / f"{name}.json" if name in known() else Path(name)
     if not path.is_file():
         guess = closest(name, known())
         hint = f"did you mean `{guess}`?" if guess else f"it is a file, or one of {', '.join(known())}"
         raise SpecError([Diagnostic("ARCH822", f"there is no mapping `{name}`", help=hint)])
+    if path.resolve() in above:
+        raise _not_importable(path, "it extends itself")
+    if len(above) >= MOST_EXTENDED:
+        raise _not_importable(path, f"more than {MOST_EXTENDED} mappings extend one another")
     data = _json(path)
     base = data.pop("extends", None)
-    if base is not None:
-        below = mapping(base).model_dump()
-        data = {**below, **data, "rules": [*data.get("rules", []), *below["rules"]]}
-        data["notes"] = [*data.get("notes", []), *(n for n in below["notes"] if n not in data["notes"])]
-    try:
-        return RowMapping.model_validate(data)
-    except ValueError as error:
-        raise _not_importable(path, str(error).splitlines()[0]) from error
+    for key in ("rules", "notes"):
+        if not isinstance(data.get(key, []), list):
+            raise _not_importable(path, f"{key}: a list is needed")
+    if base is None:
+        return path, data
+    if not isinstance(base, str):
+        raise _not_importable(path, "extends: the name of a mapping is needed")
+    _, below = _merged(base, (*above, path.resolve()))
+    notes, rules = below.get("notes", []), below.get("rules", [])
+    data["rules"] = [*data.get("rules", []), *rules]
+    data["notes"] = [*data.get("notes", []), *(n for n in notes if n not in data.get("notes", []))]
+    return path, {**below, **data}
 
 
 def import_table(path: Path, by: RowMapping) -> Table:
@@ -72,8 +93,8 @@ def import_table(path: Path, by: RowMapping) -> Table:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text("utf-8"))
-    except (ValueError, RecursionError) as error:
+        data = json_of(read_bytes(path, MAX_BYTES).decode("utf-8"))
+    except ValueError as error:
         raise _not_importable(path, f"it is no JSON ({error})") from error
     if not isinstance(data, dict):
         raise _not_importable(path, "it is no object of names and values")

@@ -5,16 +5,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from archdsl import atomic
+from archdsl.bounded import json_of, read_bytes
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
 
 FORMAT = 1
-MAX_BYTES = 64 * 2**20
+MAX_BYTES = 32 * 2**20
 LONGEST_MS = 1e9
+LARGEST_FACTOR = 1e6
+LARGEST_COUNT = 10**12
+_Factor = Annotated[float, Field(ge=-LARGEST_FACTOR, le=LARGEST_FACTOR)]
+_Ms = Annotated[float, Field(ge=-LONGEST_MS, le=LONGEST_MS)]
 
 
 def text_hash(text: str) -> str:
@@ -101,13 +106,13 @@ class Accuracy(_Part):
     Errors and shares are fractions, not per cent.
     """
 
-    networks: int
-    spearman: float
-    kendall: float
-    mean_error: float
-    worst_error: float
-    within_5: float
-    within_10: float
+    networks: int = Field(ge=0, le=LARGEST_COUNT)
+    spearman: float = Field(ge=-1, le=1)
+    kendall: float = Field(ge=-1, le=1)
+    mean_error: float = Field(ge=0, le=LARGEST_FACTOR)
+    worst_error: float = Field(ge=0, le=LARGEST_FACTOR)
+    within_5: float = Field(ge=0, le=1)
+    within_10: float = Field(ge=0, le=1)
 
 
 class Calibration(_Part):
@@ -118,12 +123,12 @@ class Calibration(_Part):
     are predicted within `error`, a fraction.
     """
 
-    scale: float
-    per_unit_ms: float
-    fixed_ms: float
-    op_scales: dict[str, float] = Field(default_factory=dict)
-    corrections_ms: dict[str, float] = Field(default_factory=dict)
-    error: float = Field(ge=0)
+    scale: _Factor
+    per_unit_ms: _Ms
+    fixed_ms: _Ms
+    op_scales: dict[str, _Factor] = Field(default_factory=dict)
+    corrections_ms: dict[str, _Ms] = Field(default_factory=dict)
+    error: float = Field(ge=0, le=LARGEST_FACTOR)
     form: str
     fitted_on: int
     seed: int
@@ -201,9 +206,7 @@ def write(table: Table, path: Path) -> None:
 
 def read(path: Path) -> Table:
     """The table in a file.  Raises SpecError (ARCH820) that says where the file is wrong."""
-    if path.stat().st_size > MAX_BYTES:
-        raise _broken(path, "", 0, f"a table of more than {MAX_BYTES // 2**20} MiB is not read")
-    data = path.read_bytes()
+    data = read_bytes(path, MAX_BYTES)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -215,12 +218,12 @@ def _parsed(path: Path, text: str) -> Table:
     import json
 
     try:
-        data = json.loads(text)
+        data = json_of(text)
     except json.JSONDecodeError as error:
         what = "the file ends too early" if error.pos >= len(text.rstrip()) else f"no JSON: {error.msg}"
         raise _broken(path, text, min(error.pos, len(text)), what) from error
-    except RecursionError as error:
-        raise _broken(path, text, 0, "nested too deeply") from error
+    except ValueError as error:
+        raise _broken(path, text, 0, str(error)) from error
     try:
         return Table.model_validate(data)
     except ValidationError as error:

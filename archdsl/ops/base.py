@@ -61,7 +61,7 @@ class Setting:
             yield known, what + " is {value}, and must be one of " + ", ".join(self.choices)
 
     def is_fine(self, value: Any) -> bool:
-        """Whether a constant is a whole number in its range, or a truth value: by far the most usual cases."""
+        """Whether a constant is a whole number in its range, or a truth value, as most are."""
         if self.kind == "bool":
             return type(value) is bool
         low, high = self.low, self.high

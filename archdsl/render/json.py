@@ -7,6 +7,7 @@ new fields may appear at any time).  Numbers that can pass 2**53, such as the si
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,12 +15,19 @@ from archdsl.codes import CODES
 from archdsl.diagnostics import Diagnostic, Label, Location
 
 VERSION = 1
+_CONTROL = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def document(kind: str, /, **fields: Any) -> str:
     """A whole JSON document of a kind (`check`, `explain`, …), indented, ending with a line break."""
     whole = {"format": f"archdsl/{kind}", "version": VERSION, **fields}
-    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+    return text_of(whole) + "\n"
+
+
+def text_of(value: Any) -> str:
+    """A value as indented JSON in which no character can control a terminal: those are escaped."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def render(diagnostics: Iterable[Diagnostic]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from urllib.parse import quote
 
 from archdsl.codes import CODES, page
 from archdsl.diagnostics import Diagnostic, Fix, Label, Location
+from archdsl.render.json import text_of
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
@@ -26,7 +26,7 @@ def render(diagnostics: Iterable[Diagnostic], *, version: str) -> str:
         "results": [_result(d, codes.index(d.code)) for d in found],
     }
     log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
+    return text_of(log) + "\n"
 
 
 def _rule(code: str) -> dict[str, Any]:

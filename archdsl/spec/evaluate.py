@@ -134,7 +134,7 @@ class Evaluator:
         return frame.unknown(name, node, known)
 
     def constant(self, declared: ast.Constant, unit: Unit) -> Any:
-        """The value of a constant; those that stand above it first, so that a long chain of them is not deep."""
+        """The value of a constant; those above it come first, so that a long chain of them is not deep."""
         kept = self.constants
         if (id(unit), declared.name.id) not in kept.values and not kept.chain:
             for above in kept.until(declared, unit):
@@ -176,7 +176,7 @@ class Evaluator:
             self.stop(frame.error("ARCH711", f"more than {CALL_BUDGET:,} calls", node))
 
     def spend(self, amount: int, node: Any, frame: Frame) -> None:
-        """Counts work that makes no nodes: members of sets, merged values and conditions, mistakes met again."""
+        """Counts work that makes no nodes: members of sets, merged values, conditions, repeated mistakes."""
         self.work += amount
         if self.work + self.builder.work > WORK_BUDGET:
             self.stop(frame.error("ARCH711", "evaluating this takes too long", node))

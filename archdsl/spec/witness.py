@@ -72,13 +72,16 @@ class Witnesses:
         if obligation.node not in bound.graph.nodes:
             return False
         if obligation.code in ADVISORY:
-            return not self.value(obligation.condition, outcomes, bound)
+            return self.value(obligation.condition, outcomes, bound) is False
         return any(obligation.node == node and obligation.code == code for node, code, _ in bound.failures)
 
     def value(self, value: Value, outcomes: Outcomes, bound: Bound) -> Any:
-        """What a value is in a network."""
+        """What a value is in a network; None where it has none there, as beside another mistake."""
         full = {**dict.fromkeys(self.found.graph.decisions, 0), **outcomes}
-        return evaluate(value, full, lambda node, axis: self._dim(node, axis, full, bound))
+        try:
+            return evaluate(value, full, lambda node, axis: self._dim(node, axis, full, bound))
+        except ArithmeticError:
+            return None
 
     def _dim(self, node: str, axis: int, full: Outcomes, bound: Bound) -> int:
         """A mux's dimension is that of the input it picks."""

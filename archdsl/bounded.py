@@ -1,0 +1,47 @@
+"""Reading files of strangers: regular ones, up to a size, and JSON that cannot take the stack or the time."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+from archdsl.diagnostics import Diagnostic, SpecError
+
+LONGEST_NUMBER = 300
+"""Digits of a whole number in JSON; a longer one is not even a number that computers calculate with."""
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """The content of a regular file of at most that many bytes.
+
+    Raises SpecError (ARCH715) for anything else, such as a pipe; OSError where it cannot be opened.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise _refused(f"{path} is not a regular file", "copy its content into a file first")
+    with path.open("rb") as stream:
+        data = stream.read(most + 1)
+    if len(data) > most:
+        raise _refused(
+            f"{path} is larger than {most / 2**20:.3g} MiB", "such files are small: is it the right one?"
+        )
+    return data
+
+
+def json_of(text: str | bytes) -> Any:
+    """The value of a JSON text.  Raises ValueError, also for great depth and long numbers."""
+    try:
+        return json.loads(text, parse_int=_whole)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > LONGEST_NUMBER:
+        raise ValueError(f"a number of {len(digits):,} digits")
+    return int(digits)
+
+
+def _refused(headline: str, help: str) -> SpecError:
+    return SpecError([Diagnostic("ARCH715", headline, help=help)])
