@@ -20,12 +20,15 @@ def live_nodes(nodes: Mapping[str, Node | Mux], outputs: Iterable[str]) -> set[s
         alive.add(name)
         item = nodes.get(name)
         if item is not None:
-            ahead += _dependencies(item, read)
+            ahead += dependencies(item, read)
     return alive
 
 
-def _dependencies(item: Node | Mux, read: set[int]) -> Sequence[str]:
-    """The nodes that a node needs: its inputs, and those whose dimensions its settings name."""
+def dependencies(item: Node | Mux, read: set[int] | None = None) -> Sequence[str]:
+    """The nodes that a node needs: its inputs, and those whose dimensions its settings name.
+
+    `read` are the ids of parts of values that were gone through before and are passed over; it grows.
+    """
     values = (item.on,) if isinstance(item, Mux) else item.attrs.values()
     measured = [part.node for part in leaves(*values, seen=read) if isinstance(part, Dim)]
     return [*item.inputs, *measured] if measured else item.inputs
