@@ -27,11 +27,11 @@ def about_labels(dataset: Dataset, found: Inspection, use: str, learned: bool) -
     if not pixels_K.any():
         return [Diagnostic("ARCH943", f"the images {use} have no labelled pixel", help=_all_ignored(found))]
     absent = [name for name, n in zip(dataset.classes, pixels_K.tolist(), strict=True) if n == 0]
+    alone = len(absent) == len(dataset.classes) - 1
+    if alone and found.labels[IGNORE] and _may_be_a_class(dataset):
+        return [_second_class(dataset, found, use, learned)]
     if not absent or not learned:
         return []
-    unlabelled = int(found.labels[IGNORE])
-    if len(absent) == len(dataset.classes) - 1 and unlabelled and _may_be_a_class(dataset):
-        return [_second_class(dataset, found)]
     headline = f"no pixel of {_names(absent)} in the {len(dataset)} images {use}"
     help = "it is not learned, and counts in mIoU where it is predicted or scored"
     return [Diagnostic("ARCH945", headline, severity="warning", help=help)]
@@ -42,19 +42,24 @@ def _may_be_a_class(dataset: Dataset) -> bool:
     return isinstance(dataset, Files) and dataset.table[IGNORE] == IGNORE and IGNORE not in dataset.ignored
 
 
-def _second_class(dataset: Dataset, found: Inspection) -> Diagnostic:
-    """Masks that are drawn in black and white, of which the white is ignored."""
+def _second_class(dataset: Dataset, found: Inspection, use: str, learned: bool) -> Diagnostic:
+    """Masks that are drawn in black and white, of which the white is ignored.
+
+    Images that are only scored may really show one class: a warning is enough for them.
+    """
     there = [label for label in np.flatnonzero(found.labels).tolist() if label != IGNORE]
     share = 100 * found.labels[IGNORE] / found.labels.sum()
     only = dataset.classes[int(found.pixels_NK.sum(0).argmax())]
-    headline = (
-        f"only `{only}` is left to learn: masks hold {ranges(there)} and 255, and 255 stands for no class"
-    )
+    held = f"masks hold {ranges(there)} and 255, and 255 stands for no class"
     help = f"{share:.0f} % of all pixels are 255; "
     if len(dataset.classes) == 2:
         own = f"`labels = [{there[0]}, 255]`, in --data `labels={there[0]}+255`"
         help += f"if these are the second class, set {own}; "
-    return Diagnostic("ARCH943", headline, help=f"{help}if they are of no class, say so: `ignore = 255`")
+    help += "if they are of no class, say so: `ignore = 255`"
+    if learned:
+        return Diagnostic("ARCH943", f"only `{only}` is left to learn: {held}", help=help)
+    headline = f"the images {use} show `{only}` alone: {held}"
+    return Diagnostic("ARCH945", headline, severity="warning", help=help)
 
 
 def _all_ignored(found: Inspection) -> str:

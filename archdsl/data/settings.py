@@ -92,4 +92,5 @@ def _refused(headline: str, word: str, known: tuple[str, ...]) -> Diagnostic:
 
 
 def _wrong(kind: str, where: tuple[int | str, ...], message: str) -> Diagnostic:
-    return Diagnostic("ARCH906", f"`{where[0]}` of `{kind}`: {message[0].lower()}{message[1:]}")
+    told = message.removeprefix("Value error, ")
+    return Diagnostic("ARCH906", f"`{where[0]}` of `{kind}`: {told[0].lower()}{told[1:]}")

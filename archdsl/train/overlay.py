@@ -67,14 +67,11 @@ def any_colours(count: int) -> tuple[Colour, ...]:
 
 
 def _legible(name: str) -> tuple[str, Font]:
-    """A name as it can be drawn, and by which font: characters that no font here has are escaped."""
+    """A name as it can be drawn, and by which font: the characters that it lacks are escaped."""
     fonts = [font for font in map(_font, (None, *_FONTS)) if font is not None]
-    for font in fonts:
-        if all(_draws(font, character) for character in name):
-            return _fitting(name, font), font
-    first = fonts[0]
-    told = (c if _draws(first, c) else c.encode("unicode_escape").decode("ascii") for c in name)
-    return _fitting("".join(told), first), first
+    best = max(fonts, key=lambda font: sum(_draws(font, character) for character in name))
+    told = (c if _draws(best, c) else c.encode("unicode_escape").decode("ascii") for c in name)
+    return _fitting("".join(told), best), best
 
 
 def _fitting(text: str, font: Font) -> str:

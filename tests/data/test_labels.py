@@ -300,6 +300,9 @@ def test_black_and_white_masks_are_recognised_and_it_is_said_what_to_set(tmp_pat
     assert "only `a` is left to learn" in problem.headline
     assert "labels=0+255" in problem.help
     assert about(masked(tmp_path, [[0, 0, 255, 255]], labels=(0, 255)).train) == []
+    (scored,) = about(data.val, learned=False)
+    assert (scored.code, scored.severity) == ("ARCH945", "warning")
+    assert "labels=0+255" in scored.help
     (said,) = about(masked(tmp_path, [[0, 0, 255, 255]], ignore=255).train)
     assert (said.code, said.severity) == ("ARCH945", "warning")
 
