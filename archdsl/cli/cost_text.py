@@ -59,7 +59,12 @@ def of_network(network: Network, dtype: str, by: Any) -> dict[str, Any]:
         "traffic_bytes": found.traffic_bytes,
         "peak_memory_bytes": found.memory.peak_bytes,
         "peak_memory_at": found.memory.at,
-        "receptive_field": {"rows": field.rows, "columns": field.columns, "whole": list(field.whole)},
+        "receptive_field": {
+            "rows": field.rows,
+            "columns": field.columns,
+            "whole": list(field.whole),
+            "exact": field.exact,
+        },
         "layers": layers,
         "_field": str(field),
     }

@@ -30,7 +30,7 @@ MOST_CELLS = 1 << 16
 """Cells of the greatest table that is made."""
 MOST_VALUES = 256
 """Values of an auxiliary variable."""
-MOST_DIAGRAM_NODES = 1_500_000
+MOST_DIAGRAM_NODES = 500_000
 _SLOTS = 1 << 20
 
 

@@ -19,6 +19,9 @@ from archdsl.passes.shapes import FixedShape, infer
 from archdsl.passes.sharing import computed_nodes, without
 from archdsl.passes.tables import Table, Tables, from_diagram
 
+MOST_CELLS = 1 << 25
+"""Cells of all tables of a price together."""
+
 Piece = tuple[tuple[Node, Applied], ...]
 """The primitives that an application of an op consists of in some network, in the order of the graph.
 
@@ -96,7 +99,10 @@ def pieces(nodes: Iterable[Node]) -> dict[str, list[Node]]:
 
 
 def price_tables(closed: ClosedForm, price: Price) -> Tables:
-    """The tables of a price over a space.  Raises Entangled, after which the closed form is used up."""
+    """The tables of a price over a space.
+
+    Raises Entangled, after which the closed form is used up; also where tables take more than `MOST_CELLS`.
+    """
     d = closed.diagrams
     constant = 0.0
     roots: dict[int, int] = {}
@@ -108,6 +114,7 @@ def price_tables(closed: ClosedForm, price: Price) -> Tables:
     decisions = tuple(closed.graph.decisions)
     number = {level: decisions.index(path) for level, path in closed.variables.items()}
     number |= {a.level: len(decisions) + n for n, a in enumerate(closed.auxiliaries)}
+    _limited(closed, [*roots, *(auxiliary.definition for auxiliary in closed.auxiliaries)], price)
     auxiliaries = tuple(_definition(closed, n, number) for n in range(len(closed.auxiliaries)))
     terms = []
     for root, times in roots.items():
@@ -115,6 +122,12 @@ def price_tables(closed: ClosedForm, price: Price) -> Tables:
         terms.append(Table(table.variables, table.classes, table.cells.astype(float) * times))
     sizes = tuple(decision.size for decision in closed.graph.decisions.values())
     return Tables(decisions, sizes, auxiliaries, tuple(terms), constant)
+
+
+def _limited(closed: ClosedForm, roots: Iterable[int], price: Price) -> None:
+    cells = sum(closed.diagrams.cells(root) for root in roots)
+    if cells > MOST_CELLS:
+        raise Entangled(f"the tables of {price.name} take more than {MOST_CELLS:,} cells")
 
 
 def price_functions(closed: ClosedForm, price: Price) -> list[int]:

@@ -1,13 +1,16 @@
 """The receptive field: how much of the image one value of a tensor can see.
 
-For every tensor and each axis, the first and last row of the image that each of its rows depends on; so
-it is exact at the declared size, across resizing by any ratio, and at the borders.  Between them there may
-be rows that are not read (dilation).
+For every tensor and each axis, the first and last row of the image that its rows depend on; so it is exact
+at the declared size, across resizing by any ratio, and at the borders.  Between them there may be rows that
+are not read (dilation).  Lower rows of a tensor never see less far up or further down than those above
+them, so that a range of rows sees from what its first row sees to what its last one does.  Of maps of
+more than `MOST_ROWS` rows some are traced: those at both borders and in the middle.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,19 +24,27 @@ if TYPE_CHECKING:
     Rows = numpy.ndarray[Any, numpy.dtype[numpy.int64]]
     Extent = tuple[Rows, Rows]
 
+MOST_ROWS = 1 << 14
+"""Rows or columns of the largest map of which all are traced."""
+_BORDER, _MIDDLE = 8, 64
+
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """The most rows and columns of the image that one value depends on, and whether that is all of them."""
+    """The most rows and columns of the image that one value depends on, and whether that is all of them.
+
+    Where not `exact` only some values were looked at, because there are too many.
+    """
 
     rows: int
     columns: int
     whole: tuple[bool, bool]
+    exact: bool = True
 
     def __str__(self) -> str:
         sides = zip((self.rows, self.columns), self.whole, strict=True)
         text = " × ".join(f"{n:,}{' (all)' if all_ else ''}" for n, all_ in sides)
-        return "the whole image" if all(self.whole) else text
+        return "the whole image" if all(self.whole) else text if self.exact else f"{text}, at least"
 
 
 def receptive_fields(
@@ -41,80 +52,123 @@ def receptive_fields(
 ) -> dict[str, ReceptiveField]:
     """The receptive field of each node, in the first input of the network, per row and column."""
     shapes = shapes or infer(graph)
-    axes = [_axis(graph, shapes, axis) for axis in (1, 2)]
     image = next(iter(graph.inputs.values()))
-    found = {}
-    for name in graph.nodes:
-        sizes = [int(max(0, (last - first).max() + 1)) for first, last in (seen[name] for seen in axes)]
-        whole = (sizes[0] == image[1], sizes[1] == image[2])
-        found[name] = ReceptiveField(sizes[0], sizes[1], whole)
-    return found
+    rows, columns = _axis(graph, shapes, 1), _axis(graph, shapes, 2)
+    exact = max(max(shape[1:]) for shape in shapes.values()) <= MOST_ROWS
+    return {
+        name: ReceptiveField(
+            rows[name], columns[name], (rows[name] == image[1], columns[name] == image[2]), exact
+        )
+        for name in graph.nodes
+    }
 
 
-def _axis(graph: Graph, shapes: Mapping[str, FixedShape], axis: int) -> dict[str, Extent]:
-    """The first and last row of the image that each row of each tensor depends on (last < first: none)."""
+def _axis(graph: Graph, shapes: Mapping[str, FixedShape], axis: int) -> dict[str, int]:
+    """The most rows of the image that one row of each node depends on."""
     import numpy as np
 
+    traced = _Traced(graph, shapes, axis)
     image, *others = graph.inputs
     size = graph.inputs[image][axis]
-    rows = np.arange(size)
+    rows = traced.rows(image)
     seen: dict[str, Extent] = {image: (rows, rows)}
     for name in others:
-        seen[name] = _nothing(graph.inputs[name][axis], size)
-    rules: dict[Any, Extent | None] = {}
-    for name, node in graph.nodes.items():
-        assert isinstance(node, Node)
-        y = shapes[name][axis]
-        first, last = _nothing(y, size)
-        for source in node.inputs[: ops.get(node.op).tensors(len(node.inputs))]:
-            x = shapes[source][axis]
-            key = (node.op, x, y, tuple(node.attrs.items()))
-            if key not in rules:
-                rules[key] = _rule(node, x, y)
-            rule = rules[key]
-            if rule is None:
-                continue
-            begin, end = seen[source]
-            first = np.minimum(first, _least(begin, *rule))
-            last = np.maximum(last, -_least(-end, *rule))
+        seen[name] = _nothing(traced.rows(name), size)
+    readers = Counter(source for name in graph.nodes for source in traced.read(name))
+    most = {}
+    for name in graph.nodes:
+        first, last = _nothing(traced.rows(name), size)
+        for source in traced.read(name):
+            reads = traced.reads(name, source)
+            if reads is not None:
+                begin, end = seen[source]
+                first = np.minimum(first, begin[traced.places(source, reads[0])])
+                last = np.maximum(last, end[traced.places(source, reads[1])])
+        most[name] = int(max(0, (last - first).max() + 1))
         seen[name] = (first, last)
-    return seen
+        readers.subtract(traced.read(name))
+        for source in {name, *traced.read(name)}:
+            if not readers[source]:
+                del seen[source]
+    return most
 
 
-def _nothing(rows: int, size: int) -> Extent:
+def _nothing(rows: Rows, size: int) -> Extent:
     import numpy as np
 
-    return np.full(rows, size), np.full(rows, -1)
+    return np.full(len(rows), size), np.full(len(rows), -1)
 
 
-def _rule(node: Node, x: int, y: int) -> Extent | None:
-    """The rows of its input that each row of a node reads, cut to those that there are."""
+class _Traced:
+    """The rows of each tensor that are traced: all of them, or what some rows of all tensors depend on."""
+
+    def __init__(self, graph: Graph, shapes: Mapping[str, FixedShape], axis: int):
+        self.graph = graph
+        self.size = {name: shape[axis] for name, shape in shapes.items()}
+        self._rules: dict[Any, Extent | None] = {}
+        self._rows: dict[str, Rows] | None = None
+        if max(self.size.values()) > MOST_ROWS:
+            self._rows = self._chosen()
+
+    def rows(self, name: str) -> Rows:
+        import numpy as np
+
+        return np.arange(self.size[name]) if self._rows is None else self._rows[name]
+
+    def places(self, name: str, rows: Rows) -> Rows:
+        """Where rows stand among those of a tensor that are traced."""
+        import numpy as np
+
+        return rows if self._rows is None else np.searchsorted(self._rows[name], rows)
+
+    def read(self, name: str) -> tuple[str, ...]:
+        """The tensors that a node reads."""
+        node = self.graph.nodes[name]
+        assert isinstance(node, Node)
+        return node.inputs[: ops.get(node.op).tensors(len(node.inputs))]
+
+    def reads(self, name: str, source: str) -> Extent | None:
+        """The first and last row of its input that each row of a node reads, cut to those that there are."""
+        node = self.graph.nodes[name]
+        assert isinstance(node, Node)
+        x, y = self.size[source], self.size[name]
+        if self._rows is not None:
+            return _rule(node, x, y, self._rows[name])
+        key = (node.op, x, y, tuple(node.attrs.items()))
+        if key not in self._rules:
+            self._rules[key] = _rule(node, x, y, range(y))
+        return self._rules[key]
+
+    def _chosen(self) -> dict[str, Rows]:
+        """From the outputs upwards, rows at the borders and in the middle, and what others read."""
+        import numpy as np
+
+        wanted = {name: [_some(size)] for name, size in self.size.items()}
+        found: dict[str, Rows] = {}
+        self._rows = found
+        for name in (*reversed(list(self.graph.nodes)), *self.graph.inputs):
+            found[name] = np.unique(np.concatenate(wanted.pop(name)))
+            for source in self.read(name) if name in self.graph.nodes else ():
+                wanted[source] += self.reads(name, source) or ()
+        return found
+
+
+def _some(size: int) -> Rows:
+    import numpy as np
+
+    if size <= _MIDDLE:
+        return np.arange(size)
+    middle, ends = size // 2 - _MIDDLE // 2, np.arange(_BORDER)
+    return np.concatenate([ends, middle + np.arange(_MIDDLE), size - 1 - ends])
+
+
+def _rule(node: Node, x: int, y: int, rows: Iterable[int]) -> Extent | None:
     import numpy as np
 
     primitive = ops.get(node.op)
-    read = [primitive.sees(at, x, y, node.attrs) for at in range(y)]
-    found = [pair for pair in read if pair is not None]
+    read = [primitive.sees(int(at), x, y, node.attrs) for at in rows]
+    found = [[min(max(row, 0), x - 1) for row in pair] for pair in read if pair is not None]
     if not found:
         return None
-    both = np.array(found).clip(0, x - 1)
+    both = np.array(found)
     return both[:, 0], both[:, 1]
-
-
-def _least(values: Rows, first: Rows, last: Rows) -> Rows:
-    """The least of values[first[i]..last[i]] for every i, in logarithmic time by doubling."""
-    import numpy as np
-
-    level, width, tables = values, 1, [values]
-    longest = int((last - first).max()) + 1
-    while 2 * width <= longest:
-        level = np.minimum(level[: len(level) - width], level[width:])
-        width *= 2
-        tables.append(level)
-    result = np.empty(len(first), dtype=values.dtype)
-    lengths = last - first + 1
-    steps = np.frexp(lengths.astype(float))[1] - 1  # the greatest power of two within each range
-    for step in np.unique(steps):
-        here = steps == step
-        table = tables[step]
-        result[here] = np.minimum(table[first[here]], table[last[here] - (1 << int(step)) + 1])
-    return result

@@ -14,6 +14,7 @@ import archdsl
 import graphs
 from archdsl.backends.torch_module import build
 from archdsl.ir.graph import Graph
+from archdsl.passes import receptive
 from archdsl.passes.cost import network_cost
 from archdsl.passes.memory import activation_memory, traffic
 from archdsl.passes.receptive import receptive_fields
@@ -169,6 +170,24 @@ def test_the_receptive_field_after_global_pooling_is_said_to_be_the_whole_image(
     fields = receptive_fields(graph)
     assert str(fields[graph.outputs["z"]]) == "the whole image"
     assert str(fields["a"]) == "5 × 5"
+
+
+@pytest.mark.parametrize("spec", ["autortnet_a", "fasterseg_student", "template_arch0", "camvid_found"])
+def test_some_rows_of_large_maps_see_as_much_as_all_of_them(spec, monkeypatch):
+    graph = archdsl.load(specs_folder() / f"{spec}.arch").network().graph
+    exact = {name: (f.rows, f.columns) for name, f in receptive_fields(graph).items()}
+    monkeypatch.setattr(receptive, "MOST_ROWS", 16)
+    traced = receptive_fields(graph)
+    assert {name: (f.rows, f.columns) for name, f in traced.items()} == exact
+    assert not any(f.exact for f in traced.values())
+
+
+def test_the_receptive_field_of_an_image_of_a_billion_rows_is_found_from_some_of_them():
+    net = Network((3, 10**9, 24))
+    graph = net.graph(y=net.upsample(net.conv("image", c=4, s=2, name="c"), scale=2, name="r"))
+    field = receptive_fields(graph)["r"]
+    assert (field.rows, field.columns, field.exact) == (5, 5, False)
+    assert str(field) == "5 × 5, at least"
 
 
 def test_zeros_have_no_receptive_field():
