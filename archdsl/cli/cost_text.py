@@ -129,7 +129,8 @@ def of_space(space: Space, samples: int | None, seed: int) -> dict[str, Any]:
     from archdsl.passes.space_cost import SpaceCost, random_outcomes
 
     cost = SpaceCost(space.graph)
-    count = samples or (300 if cost.entangled else 100_000)
+    count = samples or cost.samples((PARAMS, MACS))
+    why_not = cost.why_no_tables(PARAMS) or cost.why_no_tables(MACS)
     outcomes = random_outcomes(space.graph, count, seed)
     found: dict[str, Any] = {
         "space": space.name,
@@ -138,10 +139,10 @@ def of_space(space: Space, samples: int | None, seed: int) -> dict[str, Any]:
         **count_data(space.networks.count),
         "samples": count,
         "seed": seed,
-        "closed_form": cost.entangled is None,
+        "closed_form": why_not is None,
     }
-    if cost.entangled is not None:
-        found["why_not"] = cost.entangled
+    if why_not is not None:
+        found["why_not"] = why_not
     drawn = {}
     for price in (PARAMS, MACS):
         values = cost.pricer(price).many(outcomes)
@@ -159,10 +160,19 @@ def _prices(cost: SpaceCost, price: Any, values: list[float]) -> dict[str, Any]:
     return {
         "least": _extreme(cost, cost.extreme(price, "least")),
         "most": _extreme(cost, cost.extreme(price, "most")),
-        "expected": None if cost.entangled else cost.expected(price).of(),
+        "expected": _expected(cost, price),
         "sampled_mean": sum(values) / len(values),
         "quantiles": {f"{share:g}": at(share) for share in _SHARES},
     }
+
+
+def _expected(cost: SpaceCost, price: Any) -> float | None:
+    from archdsl.passes.closed_form import Entangled
+
+    try:
+        return cost.expected(price).of()
+    except Entangled:
+        return None
 
 
 def _extreme(cost: SpaceCost, found: Extreme) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from typing import Any
 
 LEAF = 1 << 60
 """The level of leaves, below every variable."""
-STEPS_PER_NODE = 10
-"""Combinations of nodes looked at for each node made, unless said otherwise; shipped spaces need 2 to 4."""
+STEPS_PER_NODE = 4
+"""Combinations of nodes looked at for each node made, unless said otherwise."""
 
 
 class TooLarge(Exception):

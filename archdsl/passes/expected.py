@@ -33,12 +33,13 @@ if TYPE_CHECKING:
 class Expected:
     """The expected price of a space, as a function of the probabilities of outcomes by decision.
 
-    `exact` says whether it is; it is not where functions were cut.
+    `exact` says whether it is; it is not where functions were cut (`cut`).
     """
 
     def __init__(self, closed: ClosedForm, functions: Sequence[int]):
         """`functions` are the roots whose sum is the price."""
-        self.exact = not closed.auxiliaries
+        self.cut = bool(closed.auxiliaries)
+        self.exact = not self.cut
         decisions = closed.graph.decisions
         self.decisions, self.sizes = tuple(decisions), tuple(d.size for d in decisions.values())
         first, self._chances = _starts(closed)
@@ -47,6 +48,8 @@ class Expected:
             for n, auxiliary in enumerate(closed.auxiliaries)
             for at, leaf in enumerate(closed.diagrams.leaves(auxiliary.definition))
         }
+        sizes = [len(auxiliary.values) for auxiliary in closed.auxiliaries]
+        self._of = np.repeat(np.arange(1 + len(sizes)), [self._chances - sum(sizes), *sizes])
         self._rounds = [
             Sweep.of(closed.diagrams, first, [(n, root, 1.0) for n, root in together], place.__getitem__)
             for together in _rounds(closed)
@@ -81,7 +84,7 @@ class Expected:
         reached = []
         for sweep in self._rounds:
             reach = sweep.down(chances)
-            chances[sweep.found] = reach[sweep.leaves]
+            chances[sweep.found] = self._adding_up(reach[sweep.leaves], self._of[sweep.found])
             reached.append(reach)
         reach = self._price.down(chances)
         price = float(reach[self._price.leaves] @ self._price.found)
@@ -90,19 +93,32 @@ class Expected:
             gradient += sweep.up(chances, reach, gradient[sweep.found])
         return price, gradient[: len(given)]
 
+    @staticmethod
+    def _adding_up(chances: Vector, of: Vector) -> Vector:
+        """The chances of the values of variables, which add up to 1.
 
-def expected(graph: Graph, price: Price) -> Expected:
+        Each round repeats the rounding errors of those before it many times over, until they are no errors
+        of rounding any more.
+        """
+        sums = np.bincount(of, chances)
+        return chances / np.where(np.abs(sums - 1) > 1e-9, sums, 1.0)[of]
+
+
+def expected(graph: Graph, price: Price, cut: bool = False) -> Expected:
     """The expected price of a space: exact; else with what ops share counted in each; else with cuts.
 
-    Raises Entangled for a space without closed form, which `closed_form` is quicker to tell.
+    With `cut` the last is tried only.  Raises Entangled for a space without closed form, which `closed_form`
+    is quicker to tell.
     """
     apart = replace(price, shared_once=False)
-    if price.shared_once:
+    if price.shared_once and not cut:
         with suppress(Entangled):
             return _within(graph, price, UNCUT)
     try:
-        found = _within(graph, apart, UNCUT)
+        found = _within(graph, apart, Limits() if cut else UNCUT)
     except Entangled:
+        if cut:
+            raise
         found = _within(graph, apart, Limits())
     found.exact &= not price.shared_once
     return found

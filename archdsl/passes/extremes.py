@@ -9,7 +9,7 @@ decision at a time.  The result says which of the two it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -26,6 +26,8 @@ MOST_CELLS = 1 << 22
 """Cells of the greatest table on the way; above, the result is a bound."""
 TRIES = 2000
 """Random networks from which the best one is looked for where the extreme is not exact."""
+MOST_PRICED = 1_000_000
+"""Networks that are priced on the way to the best one found."""
 Sense = Literal["least", "most"]
 
 
@@ -64,8 +66,12 @@ def best_found(
     sense: Sense,
     start: Sequence[int] = (),
     tries: int = TRIES,
+    most: int = MOST_PRICED,
 ) -> Extreme:
-    """The best of some random networks, improved one decision at a time; nothing is known beyond it."""
+    """The best of some random networks, improved one decision at a time; nothing is known beyond it.
+
+    At most `most` networks are priced, and those of one decision.
+    """
     rng = np.random.default_rng(0)
     rows = np.stack([rng.integers(0, n, tries) for n in sizes], axis=1) if sizes else np.zeros((1, 0), int)
     if len(start):
@@ -74,8 +80,10 @@ def best_found(
     prices = sign * pricer.many(rows)
     best, at = float(prices.min()), rows[int(prices.argmin())]
     since = n = 0  # decisions, one after another, until none of them improves it
-    while since < len(sizes):
+    priced = len(rows)
+    while since < len(sizes) and priced < most:
         others = _others(at, n, sizes[n])
+        priced += len(others)
         prices = sign * pricer.many(others)
         since += 1
         if len(prices) and prices.min() < best:
@@ -124,16 +132,27 @@ class _Elimination:
     def run(self) -> tuple[float, list[int]]:
         """The bound, which is reached where nothing was split, and the outcomes of the decisions."""
         choices: list[_Choice] = []
-        while left := {v for t in self.tables for v in t.variables}:
-            choices.append(self._eliminate(min(left, key=lambda v: (self._cost(v), v))))
+        buckets: dict[int, dict[int, Table]] = {}
+        for table in self.tables:
+            for variable in table.variables:
+                buckets.setdefault(variable, {})[id(table)] = table
+        cost = {variable: _cells(bucket) for variable, bucket in buckets.items()}
+        while buckets:
+            variable = min(buckets, key=lambda v: (cost[v], v))
+            bucket = buckets.pop(variable)
+            before = len(self.tables)
+            choices.append(self._eliminate(variable, list(bucket.values())))
+            touched = {v for t in bucket.values() for v in t.variables} - {variable}
+            for other in touched:
+                buckets[other] = {k: t for k, t in buckets[other].items() if k not in bucket}
+            for table in self.tables[before - len(bucket) :]:
+                for other in table.variables:
+                    buckets[other][id(table)] = table
+            cost.update((other, _cells(buckets[other])) for other in touched)
         least = self.constant * self.sign + sum(float(t.cells) for t in self.tables)
         return self.sign * least, self._read_back(choices)
 
-    def _cost(self, variable: int) -> int:
-        return size(common(t.scope for t in self.tables if variable in t.variables))
-
-    def _eliminate(self, variable: int) -> _Choice:
-        bucket = [t for t in self.tables if variable in t.variables]
+    def _eliminate(self, variable: int, bucket: list[Table]) -> _Choice:
         kept = {id(t) for t in bucket}
         self.tables = [t for t in self.tables if id(t) not in kept]
         parts = _parts(bucket)
@@ -157,6 +176,11 @@ class _Elimination:
             case = tuple(classes[values[v]] for v, classes in choice.scope.items())
             values[choice.variable] = choice.own.index(int(choice.best[case]))
         return [values.get(n, 0) for n in range(self.count)]
+
+
+def _cells(bucket: Mapping[int, Table]) -> int:
+    """The cells of a table that holds all of these."""
+    return size(common(t.scope for t in bucket.values()))
 
 
 def _parts(tables: Sequence[Table]) -> list[list[Table]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,10 @@ from archdsl.passes.tables import Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+_NODES_BOUND, _LEAST_BOUND = 4_000_000, 400
+"""Nodes that are bound while the cheapest or dearest network is looked for, and networks in any case."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class SpaceCost:
         self._tables: dict[Price, Tables] = {}
         self._pricers: dict[Price, Pricer | BindingPricer] = {}
         self._expected: dict[Price, Expected] = {}
+        self._refused: dict[Price, Entangled] = {}
+        self._cut = False  # a space that must be cut for one price is cut for all
 
     @cached_property
     def _closed(self) -> ClosedForm | Entangled:
@@ -52,6 +58,19 @@ class SpaceCost:
             return closed_form(self.graph)
         except Entangled as error:
             return error
+
+    def samples(self, prices: Iterable[Price]) -> int:
+        """How many networks are priced in a few seconds."""
+        quick = all(isinstance(self.pricer(price), Pricer) for price in prices)
+        return 100_000 if quick else 300
+
+    def why_no_tables(self, price: Price) -> str | None:
+        """Why the price has no tables; None where it has them."""
+        try:
+            self.tables(price)
+        except Entangled as error:
+            return str(error)
+        return None
 
     @property
     def entangled(self) -> str | None:
@@ -70,11 +89,14 @@ class SpaceCost:
     def tables(self, price: Price) -> Tables:
         """The price in closed form.  Raises Entangled."""
         found = self._tables.get(price)
+        if price in self._refused:
+            raise self._refused[price]
         if found is None:
             closed = self._known()
             try:
                 found = self._tables[price] = price_tables(closed, price)
-            except Entangled:
+            except Entangled as error:
+                self._refused[price] = error
                 del self._closed  # it is full; other prices need less of it
                 raise
         return found
@@ -100,7 +122,8 @@ class SpaceCost:
         found = self._expected.get(price)
         if found is None:
             self._known()
-            found = self._expected[price] = expected(self.graph, price)
+            found = self._expected[price] = expected(self.graph, price, self._cut)
+            self._cut |= found.cut
         return found
 
     def life(self, node: str, probabilities: Mapping[str, Any] | None = None) -> float:
@@ -118,7 +141,8 @@ class SpaceCost:
         if isinstance(pricer, Pricer):
             return extreme(self.tables(price), pricer, sense)
         sizes = [d.size for d in self.graph.decisions.values()]
-        return best_found(pricer, sizes, sense, tries=64)
+        most = max(_LEAST_BOUND, _NODES_BOUND // len(self.graph.nodes))
+        return best_found(pricer, sizes, sense, tries=64, most=most)
 
     def distribution(self, price: Price, networks: int, seed: int = 0) -> Distribution:
         """The prices of random networks."""
