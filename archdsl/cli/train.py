@@ -113,7 +113,8 @@ def train(
         given = {k for k in ctx.params if ctx.get_parameter_source(k) is ParameterSource.COMMANDLINE}
         recipe.update({k: before.settings[k] for k in _RECIPE if k in before.settings and k not in given})
         if "class_weights" not in given:
-            recipe["class_weights"] = before.settings.get("class_weights_rule")
+            rule = before.settings.get("class_weights_rule")
+            recipe["class_weights"] = None if rule is None else str(rule)
         recipe["seed"] = recipe["seed"] if "seed" in given else before.seed
         settings = settings if "settings" in given else before.settings["set"]
         name = name if "name" in given else before.settings["name"]

@@ -64,8 +64,9 @@ def run_training(
     demand_statistics(network.graph, recipe.crop, recipe.batch)
     try:
         with RunFolder(place.folder).held(here.is_first):
-            folder = _folder(place, _manifest(network, splits, recipe, chosen, here), here)
-            metadata = _metadata(network, splits, chosen["licence"])
+            told = _manifest(network, splits, recipe, chosen, here)
+            folder = _folder(place, told, here)
+            metadata = _metadata(network, splits, chosen["licence"], told.data["training sha256"])
             training = Training(module, splits, recipe, folder, here, metadata)
             if place.goes_on:
                 training.restore()
@@ -170,13 +171,13 @@ def _folder(place: Place, manifest: Manifest, here: Processes) -> RunFolder:
     return folder
 
 
-def _metadata(network: Network, splits: Splits, licence: str) -> dict[str, str]:
+def _metadata(network: Network, splits: Splits, licence: str, fingerprint: str) -> dict[str, str]:
     from archdsl.train.weights import SPEC, network_hash
 
     return {
         SPEC: network_hash(network), "name": network.name, "classes": json.dumps(splits.train.classes),
         "colours": json.dumps(splits.train.colours), "data": splits.train.name,
-        "data_sha256": splits.train.fingerprint(), "licence": licence,
+        "data_sha256": fingerprint, "licence": licence,
     }  # fmt: skip
 
 
