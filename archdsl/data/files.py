@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from archdsl.data.channels import Channels, resampled
@@ -54,6 +55,16 @@ class Files:
             image = resampled(image, size, Image.Resampling.BILINEAR)
             mask = resampled(mask, size, Image.Resampling.NEAREST)
         return Sample(image, mask, image_path.stem)
+
+    def said(self) -> dict[str, Any]:
+        """What settings or the list of classes say about labels and channels, for a manifest."""
+        own = {name: np.flatnonzero(self.table == id).tolist() for id, name in enumerate(self.classes)}
+        usual = self.name != "folder" or all(labels == [id] for id, labels in enumerate(own.values()))
+        return {
+            **({} if usual else {"labels": own}),
+            **({"ignored labels": list(self.ignored)} if self.ignored else {}),
+            **({"channels": self.channels} if self.channels != 3 else {}),
+        }
 
     def fingerprint(self) -> str:
         """SHA-256 of classes, labels, and of each file its name, its size and its bytes."""

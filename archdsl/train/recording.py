@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from archdsl import atomic
 from archdsl.data.dataset import Splits
+from archdsl.data.files import Files
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.train.lines import Mark, is_of, read_records, record, whole_lines
 
@@ -202,6 +203,7 @@ def described(splits: Splits) -> dict[str, Any]:
         "name": train.name, "classes": list(train.classes),
         "training images": len(train), "validation images": len(val),
         "training sha256": train.fingerprint(), "validation sha256": val.fingerprint(),
+        **(train.said() if isinstance(train, Files) else {}),
     }  # fmt: skip
 
 

@@ -58,6 +58,7 @@ def test_black_and_white_masks_are_refused_before_the_folder_is_made(capsys):
     assert "labels=0+255" in capsys.readouterr().err
     assert not Path("run").exists()
     assert train("folder:d,labels=0+255") == 0
+    assert manifest()["data"]["labels"] == {"a": [0], "b": [255]}
 
 
 def test_a_class_without_a_pixel_is_listed_before_the_start_and_none_at_all_is_refused(capsys):
@@ -123,6 +124,8 @@ def test_what_labels_stand_for_survives_resuming_and_may_not_change(capsys):
     drawn("d", (0, 1, 11))
     assert train("folder:d,ignore=11,colours=#010203+#040506") == 0
     assert read_metadata(Path("run/weights.safetensors"))["colours"] == "[[1, 2, 3], [4, 5, 6]]"
+    assert manifest()["data"]["ignored labels"] == [11]
+    assert "labels" not in manifest()["data"]
     assert run(["train", "n.arch", "--resume", "run", "--device", "cpu"]) == 0
     other = ["--data", "folder:d,ignore=1+11"]
     assert run(["train", "n.arch", "--resume", "run", "--device", "cpu", *other]) == 1
