@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archdsl.cli.data import DataWord
+from archdsl.cli.search_tables import TableWord, read_word
 
 if TYPE_CHECKING:
     from archdsl.train.recording import Manifest
@@ -22,7 +23,7 @@ class Asked:
     name: str | None
     settings: dict[str, Any]
     data: DataWord | None
-    table: Path | None
+    tables: tuple[TableWord, ...]
     seed: int
     device: str | None
     amp: str | None
@@ -34,7 +35,7 @@ class Asked:
     def settings_of_run(self) -> dict[str, Any]:
         """What a manifest keeps of these words, as plain values."""
         return {
-            "search": self.name, "set": self.settings, "table": str(self.table) if self.table else None,
+            "search": self.name, "set": self.settings, "table": [str(word) for word in self.tables] or None,
             "data": {"kind": self.data.kind, "settings": self.data.settings} if self.data else None,
             "amp": self.amp, "checkpoint": self.checkpoint, "channels_last": self.channels_last,
         }  # fmt: skip
@@ -55,7 +56,7 @@ def as_it_was(asked: Asked, before: Manifest, given: Collection[str]) -> Asked:
         name=asked.name if "name" in given else was.get("search"),
         settings={**set_then, **asked.settings},
         data=_same_data(was.get("data"), asked.data),
-        table=asked.table or (Path(was["table"]) if was.get("table") else None),
+        tables=asked.tables or _tables(was.get("table")),
         seed=asked.seed if "seed" in given else before.seed,
         **flags,
     )
@@ -70,6 +71,12 @@ def _same_data(before: dict[str, Any] | None, now: DataWord | None) -> DataWord 
     if now is None:
         return DataWord(kind, kind, settings)
     return now if now.kind != kind else replace(now, settings={**settings, **now.settings})
+
+
+def _tables(was: Any) -> tuple[TableWord, ...]:
+    """Tables of a run: one file, as runs once had it, or words."""
+    words = [was] if isinstance(was, str) else was if isinstance(was, list) else []
+    return tuple(read_word(str(word)) for word in words)
 
 
 def _read(settings: Mapping[str, Any]) -> dict[str, Any]:

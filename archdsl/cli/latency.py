@@ -133,7 +133,7 @@ def _timer(backend: str, threads: int, device: str) -> Timer:
     return Timer(backend, threads, device=device)
 
 
-class _Bar:
+class Bar:
     """One line on the terminal that is written over; nothing where standard error is no terminal."""
 
     def __init__(self) -> None:
@@ -202,7 +202,7 @@ def build(
     if not as_json:
         least = len(units) * passes * plan.seconds
         click.echo(f"timing {plural(len(units), 'row')}, at least {duration(least)}", err=True)
-    bar = _Bar()
+    bar = Bar()
     made = building.build(
         path, units, timer, plan=plan, start=building.new_table(timer, target.name, given),
         stale=allow_stale, progress=lambda p: bar.show(p.row.op, p.share, p.seconds_left),
@@ -286,7 +286,7 @@ def validate(
     _demand_free(program, path, overwrite, json=raw, html=report)
     space = opening.space(program, name, _settings(settings, image))
     timer = _timer(backend, threads, device)
-    bar = _Bar()
+    bar = Bar()
     found = run(
         space, path, timer, held_out=networks, fit=fit, seed=seed, stale=allow_stale,
         whole=replace(WHOLE, passes=passes),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from click.core import ParameterSource
 
 from archdsl.cli.asked import Asked, as_it_was, placed
 from archdsl.cli.data import DataWord, data_option
+from archdsl.cli.search_tables import TableType, TableWord
 from archdsl.cli.settings import SetCommand, set_option
 
 _EPILOG = """\b
@@ -19,6 +19,7 @@ Examples:
   archdsl search specs/space.arch
   archdsl search specs/space.arch --set epochs=16 sampler=one_path --out runs/b
   archdsl search specs/autortnet.arch --set image=3x96x192 classes=11 --data camvid:data/camvid
+  archdsl search specs/gas.arch --set image=3x64x128 batch=4 --data synthetic:images=16 --table auto
   archdsl search specs/space.arch --resume runs/b
   torchrun --nproc-per-node 2 -m archdsl search specs/space.arch
 
@@ -37,8 +38,9 @@ crop, images, resize.
 @set_option
 @data_option(required=False)
 @click.option(
-    "--table", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Latency table for `latency` and `rate` in the objective (archdsl latency build makes one).",
+    "--table", "tables", type=TableType(), multiple=True, metavar="FILE|DEVICE=FILE|auto",
+    help="Latency table for `latency` and `rate`: a file (archdsl latency build makes one), one that stands"
+    " for a device which the spec names, or auto: what is missing for this machine is timed first.",
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--device", help="cpu, cuda or cuda:N (default: CUDA where there is some).")
@@ -53,8 +55,8 @@ crop, images, resize.
 @click.pass_context
 def search(
     ctx: click.Context, /, spec: str, name: str | None, settings: dict[str, Any], data: DataWord | None,
-    table: Path | None, seed: int, device: str | None, amp: str | None, checkpoint: bool, channels_last: bool,
-    out: Path | None, resume: Path | None,
+    tables: tuple[TableWord, ...], seed: int, device: str | None, amp: str | None, checkpoint: bool,
+    channels_last: bool, out: Path | None, resume: Path | None,
 ) -> None:  # fmt: skip
     """Search a space.
 
@@ -67,7 +69,7 @@ def search(
         raise click.UsageError("--resume goes on in its own folder: leave out --out")
     asked = Asked(
         spec, name, placed(settings), replace(data, settings=placed(data.settings)) if data else None,
-        Path(os.path.abspath(table)) if table else None, seed, device, amp, checkpoint, channels_last,
+        tables, seed, device, amp, checkpoint, channels_last,
         resume or out, resume is not None,
     )  # fmt: skip
     if resume is not None:

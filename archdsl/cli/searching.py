@@ -16,8 +16,8 @@ from archdsl.cli.data import demand_sound, explained, weights_by_rule
 from archdsl.cli.networks import demand_equal_channels
 
 if TYPE_CHECKING:
+    from archdsl.cli.search_tables import Given
     from archdsl.data.dataset import Dataset, Splits
-    from archdsl.devices.table import Table
     from archdsl.program import Program, Space
     from archdsl.search.driver import Search
     from archdsl.search.plan import Plan
@@ -54,14 +54,16 @@ def run_search(asked: Asked) -> int:
     net = build(space.graph, fuse=True, checkpoint=asked.checkpoint)
     if asked.channels_last:
         net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    tables = _tables(plan, asked.table, program.unit.path.parent)
-    objective = ObjectiveFunction(plan, space, tables, weights)
     path = asked.folder or Path("runs") / plan.name
+    if not asked.goes_on:
+        SearchFolder(path).demand_new()
+    given = _tables(plan, space, asked, program, SearchFolder(path).table, here)
+    objective = ObjectiveFunction(plan, space, given.tables, weights, given.stands)
     amp = torch.bfloat16 if asked.amp else None
     try:
         with SearchFolder(path).held(here.is_first):
-            told = _manifest(program, plan, space, splits, asked, here, weights)
-            folder = _folder(path, told, program, asked, here)
+            manifest = _manifest(program, plan, space, splits, asked, given, here, weights)
+            folder = _folder(path, manifest, program, asked, given, here)
             search = Search(plan, space, net, objective, splits, folder, here, asked.seed, amp)
             if asked.goes_on:
                 search.restore()
@@ -137,15 +139,20 @@ def _space(program: Program, plan: Plan, given: dict[str, Any], data: Dataset) -
     return space
 
 
-def _tables(plan: Plan, given: Path | None, base: Path) -> list[Table]:
-    """The latency table that was given, or those that the search names, beside the spec."""
-    from archdsl.search.objective import read_tables, tables_named
+def _tables(plan: Plan, space: Space, asked: Asked, program: Program, kept: Path, here: Processes) -> Given:
+    """The latency tables, built by the first process where they are; the others find what it built."""
+    from archdsl.cli.search_tables import gather
 
-    return read_tables([given] if given is not None else [base / name for name in tables_named(plan)])
+    base = program.unit.path.parent
+    found = gather(plan, space, asked.tables, base, kept, asked.goes_on) if here.is_first else None
+    here.wait()
+    for line in found.said() if found else ():
+        click.echo(line)
+    return found or gather(plan, space, asked.tables, base, kept, asked.goes_on)
 
 
 def _manifest(
-    program: Program, plan: Plan, space: Space, splits: Splits, asked: Asked, here: Processes,
+    program: Program, plan: Plan, space: Space, splits: Splits, asked: Asked, given: Given, here: Processes,
     weights: tuple[float, ...] | None,
 ) -> Manifest:  # fmt: skip
     import hashlib
@@ -160,8 +167,10 @@ def _manifest(
     }
     if weights is not None:
         settings["class weights"] = weights
-    if asked.table is not None:
-        settings["latency table sha256"] = hashlib.sha256(asked.table.read_bytes()).hexdigest()
+    if given.sha256 is not None:
+        settings["latency table sha256"] = given.sha256
+    if given.devices:
+        settings["latency devices"] = given.devices
     return manifest(
         "search", name=plan.name, spec=program.unit.source.text,
         spec_sha256=hashlib.sha256(dump(space.graph).encode()).hexdigest(),
@@ -170,7 +179,10 @@ def _manifest(
     )  # fmt: skip
 
 
-def _folder(path: Path, manifest: Manifest, program: Program, asked: Asked, here: Processes) -> Any:
+def _folder(
+    path: Path, manifest: Manifest, program: Program, asked: Asked, given: Given, here: Processes
+) -> Any:
+    from archdsl import atomic
     from archdsl.search.folder import SearchFolder
 
     folder = SearchFolder(path)
@@ -179,6 +191,8 @@ def _folder(path: Path, manifest: Manifest, program: Program, asked: Asked, here
     elif here.is_first:
         folder.demand_new()
         folder.copy_specs(program.unit)
+        if given.text is not None:
+            atomic.write_text(folder.table, given.text)
         folder.start(manifest)
     here.wait()
     return folder

@@ -44,12 +44,13 @@ _CHECKED = 20_000  # networks looked at for missing rows where expectations are 
 class Costs:
     """The costs that objectives and constraints over a space name.
 
-    `tables` answer for `latency` and `rate`: the one of the device that is named, or the only one.  What is
-    found of the space is found once, when it is first asked for.
+    `tables` answer for `latency` and `rate`: the one of the device that is named, or the only one.  Those in
+    `stands` answer for a device by its name in the spec, whatever they are of.  What is found of the space
+    is found once, when it is first asked for.
     """
 
-    def __init__(self, space: Space, tables: Sequence[Table] = ()):
-        self.space, self.tables = space, tuple(tables)
+    def __init__(self, space: Space, tables: Sequence[Table] = (), stands: Mapping[str, Table] | None = None):
+        self.space, self.tables, self.stands = space, tuple(tables), dict(stands or {})
         self._latencies: dict[int, _Latency] = {}
 
     def soft(
@@ -106,6 +107,8 @@ class Costs:
     def _latency(self, term: Term) -> _Latency:
         device = term.settings.get("device")
         fitting = [t for t in self.tables if device is None or same_device(str(device), t.device.model)]
+        if device is not None and str(device) in self.stands:
+            fitting = [self.stands[str(device)]]
         if len(fitting) != 1:
             raise _no_table(term, self.tables, len(fitting))
         table = fitting[0]
@@ -191,5 +194,7 @@ def _no_table(term: Term, tables: Sequence[Table], fitting: int) -> SpecError:
     else:
         given = ", ".join(t.device.model for t in tables) or "none"
         headline = f"`{term.name}` needs a latency table{of}; those given are of: {given}"
-    help = "build one on the device: archdsl latency build SPEC -o table.json"
+    named = f"; --table {device}=FILE lets another stand for it" if device is not None else ""
+    build = "build one on the device: archdsl latency build SPEC -o table.json"
+    help = f"{build}; --table auto builds one for this machine{named}"
     return SpecError([Diagnostic("ARCH827", headline, help=help)])

@@ -27,10 +27,10 @@ def judge(network: Network, found: Estimate) -> tuple[Judged, ...]:
     """
     judged = []
     for requirement in network.bound.requirements:
-        measures = _measures(requirement.condition)
-        if not {"latency", "rate"} & {m.name for m in measures}:
+        named = measures(requirement.condition)
+        if not {"latency", "rate"} & {m.name for m in named}:
             continue
-        devices = [str(v) for m in measures for k, v in m.options if k == "device"]
+        devices = [str(v) for m in named for k, v in m.options if k == "device"]
         other = [d for d in devices if not same_device(d, found.device)]
         if found.missing:
             judged.append(Judged(requirement.text, None, "rows are missing"))
@@ -47,10 +47,11 @@ def same_device(said: str, device: str) -> bool:
     return bool(short) and short in full
 
 
-def _measures(value: Any) -> list[Measure]:
+def measures(value: Any) -> list[Measure]:
+    """The properties of a whole network that a condition reads."""
     if isinstance(value, Measure):
         return [value]
-    return [m for part in value.args for m in _measures(part)] if isinstance(value, Apply) else []
+    return [m for part in value.args for m in measures(part)] if isinstance(value, Apply) else []
 
 
 def _value(value: Any, network: Network, found: Estimate) -> Any:

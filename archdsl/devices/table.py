@@ -201,7 +201,12 @@ class Table(_Part):
 
 def write(table: Table, path: Path) -> None:
     """Writes the table whole or not at all."""
-    atomic.write_text(path, table.model_dump_json(indent=1, exclude_defaults=False) + "\n")
+    atomic.write_text(path, text_of(table))
+
+
+def text_of(table: Table) -> str:
+    """The text of a table's file."""
+    return table.model_dump_json(indent=1, exclude_defaults=False) + "\n"
 
 
 def read(path: Path) -> Table:

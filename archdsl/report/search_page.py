@@ -68,6 +68,9 @@ def _lead(run: Run) -> list[str]:
     search, data = m.search or m.name, m.data.get("name")
     facts = [search and f"Search {search}", f"seed {m.seed}", f"on {m.device}", data and f"data {data}"]
     lines = [", ".join(fact for fact in facts if fact) + ".", *_outcome(run)]
+    devices = m.settings.get("latency devices")
+    if isinstance(devices, dict):
+        lines += [f"Latency of {name} is by a table of {model}." for name, model in devices.items()]
     if resumed := run.all(Resumed):
         lines.append(f"Gone on with after step {', '.join(str(r.step) for r in resumed)}.")
     if recalibrated := run.last(Recalibrated):

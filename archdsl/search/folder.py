@@ -28,6 +28,11 @@ class SearchFolder(Folder):
         """Weights of the found network, inherited from the supernet."""
         return self.path / "best.safetensors"
 
+    @property
+    def table(self) -> Path:
+        """The latency table of a search for which one was built."""
+        return self.path / "latency.json"
+
     def after_epoch(self, epoch: int) -> Path:
         """The network that the search would have found after an epoch, counted from 1."""
         return self.path / f"found-{epoch:04d}.arch"

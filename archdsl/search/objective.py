@@ -12,7 +12,9 @@ from torch.nn.functional import one_hot
 from archdsl.devices.estimate import read_table
 from archdsl.devices.formula import MEASURES, MISSED, evaluate
 from archdsl.devices.objective import Costs
+from archdsl.devices.requirement import measures
 from archdsl.devices.table import Table
+from archdsl.ir import Graph
 from archdsl.program import Space
 from archdsl.search.plan import Plan
 from archdsl.search.values import cannot
@@ -39,8 +41,10 @@ class ObjectiveFunction:
         space: Space,
         tables: Sequence[Table] = (),
         class_weights: Sequence[float] | None = None,
+        stands: Mapping[str, Table] | None = None,
     ):
-        """`tables` answer for `latency` and `rate`; `class_weights` are those of `class_weights_rule`.
+        """`tables` answer for `latency` and `rate`, and `stands` for those of devices by name; `class_weights`
+        are those of `class_weights_rule`.
 
         Raises SpecError: ARCH606 for objectives that cannot be computed; what `Costs.soft` raises, now
         rather than in the first step.
@@ -48,7 +52,7 @@ class ObjectiveFunction:
         if (class_weights is None) != (class_weights_rule(plan) is None):
             raise ValueError("class weights are those that the plan's rule makes of the data")
         self.weights_K = None if class_weights is None else torch.tensor(class_weights)
-        self.plan, self.costs, self.decisions = plan, Costs(space, tables), space.decisions
+        self.plan, self.costs, self.decisions = plan, Costs(space, tables, stands), space.decisions
         found = [term for value in _values(plan) for term in _terms(value)]
         for term in found:
             if term.name not in (*TASKS, *MEASURES, "log"):
@@ -59,8 +63,8 @@ class ObjectiveFunction:
             raise cannot("the objective names no loss", "minimize cross_entropy + 0.01 * log(macs)")
         self.task_term = tasks[0]
         measured = [term for term in found if term.name in MEASURES]
-        if measured and not tables and any(term.name in _NAMES for term in measured):
-            help = "archdsl latency build SPEC -o table.json, then archdsl search SPEC --table table.json"
+        if measured and not (tables or stands) and any(term.name in _NAMES for term in measured):
+            help = "archdsl search SPEC --table auto builds one for this machine; --table FILE takes one"
             raise cannot("an objective on latency needs a latency table", help)
         self.measured = {repr(term): term for term in measured}
         self.cost_values({})
@@ -132,6 +136,15 @@ def tables_named(plan: Plan) -> list[str]:
     """The files of latency tables that terms of an objective name: `latency(table = "…")`."""
     terms = [term for value in _values(plan) for term in _terms(value)]
     return list(dict.fromkeys(str(t.settings["table"]) for t in terms if "table" in t.settings))
+
+
+def devices_named(plan: Plan, graph: Graph) -> list[str]:
+    """The devices that an objective, or a requirement of the space, names for `latency` or `rate`."""
+    terms = [term for value in _values(plan) for term in _terms(value) if term.name in _NAMES]
+    named = [str(term.settings["device"]) for term in terms if "device" in term.settings]
+    required = [m for r in graph.requirements for m in measures(r.condition) if m.name in _NAMES]
+    named += [str(value) for m in required for key, value in m.options if key == "device"]
+    return list(dict.fromkeys(named))
 
 
 def _values(plan: Plan) -> list[SearchValue]:

@@ -1,0 +1,73 @@
+"""A latency table of this machine that grows with every space it is asked for, in the user's cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from archdsl.devices import build, table
+from archdsl.devices.fingerprint import demand_backend
+from archdsl.devices.keys import Unit, space_keys
+from archdsl.devices.measure import Timer, passive_waiting
+from archdsl.devices.rounds import Plan
+from archdsl.devices.table import Table
+from archdsl.program import Space
+
+TIMER = Timer("onnxruntime")
+"""One thread, one image: as `archdsl latency build` times by default."""
+PLAN = Plan()
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What is wanted of a table: all units of a space by key, and those that are not timed yet."""
+
+    path: Path
+    wanted: Mapping[str, Unit]
+    units: Mapping[str, Unit]
+    timer: Timer
+
+    @property
+    def least_s(self) -> float:
+        """Seconds that timing takes at least."""
+        return len(self.units) * PLAN.passes * PLAN.seconds
+
+
+def cache_folder() -> Path:
+    """Where tables are kept between searches: `$XDG_CACHE_HOME/archdsl`, by default `~/.cache/archdsl`."""
+    root = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(root) / "archdsl"
+
+
+def missing(space: Space) -> Ahead:
+    """What the table of this machine lacks for a space.
+
+    A table is of one device, runtime and protocol, so that other versions have another file.  Raises
+    SpecError: ARCH823 without the runtime, ARCH820 for a damaged file.
+    """
+    demand_backend(TIMER.backend)
+    conditions = json.dumps(build.conditions_of(TIMER), sort_keys=True)
+    path = cache_folder() / f"latency-{hashlib.sha256(conditions.encode()).hexdigest()[:16]}.json"
+    wanted = space_keys(space, random.Random(0)).units
+    rows = table.read(path).by_key() if path.exists() else {}
+    lacking = {
+        key: unit
+        for key, unit in wanted.items()
+        if key not in rows or (rows[key].failed is None and len(rows[key].passes) < PLAN.passes)
+    }
+    return Ahead(path, wanted, lacking, TIMER)
+
+
+def complete(ahead: Ahead, progress: Callable[[build.Progress], None] | None = None) -> Table:
+    """Times what is missing, going on where it was stopped; the table of the wanted rows alone."""
+    passive_waiting()
+    if ahead.units:
+        ahead.path.parent.mkdir(parents=True, exist_ok=True)
+        build.build(ahead.path, ahead.units.values(), ahead.timer, plan=PLAN, progress=progress)
+    found = table.read(ahead.path)
+    return found.model_copy(update={"rows": [row for row in found.rows if row.key in ahead.wanted]})

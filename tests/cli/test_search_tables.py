@@ -1,0 +1,179 @@
+"""`archdsl search --table`: tables of files, for other devices, and for this machine."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from archdsl.cli import run
+from archdsl.devices import cache
+from archdsl.devices.measure import Run, Timer
+from archdsl.devices.rounds import Plan
+from archdsl.devices.table import Pass, Table
+from archdsl.ir import Graph
+from archdsl.passes.cost import costs, total
+
+SPECS = Path(__file__).resolve().parents[2] / "specs"
+
+SPEC = """arch 1
+
+import conv_bn_relu, sep1 from "std/ops.arch"
+
+space Toy(; classes = 11) {
+  input image: [3, 32, 64]
+  x = image -> conv_bn_relu(c = 4, s = 4)
+  way = one of {conv_bn_relu, sep1}
+  y = x -> way -> conv(c = classes, k = 1)
+  output logits = y -> upsample(like = image)
+  require latency(device = "titan_xp") <= 1 s
+}
+
+search Quick for Toy {
+  strategy = differentiable(epochs = 2)
+  data = synthetic(images = 4, batch = 2, size = [32, 64])
+  minimize cross_entropy + 0.1 * log(latency(device = "titan_xp"))
+}
+"""
+
+
+@dataclass(frozen=True)
+class PretendTimer(Timer):
+    """Takes 1 ms a call, and as long again for each 100,000 MACs."""
+
+    def prepare(self, graph: Graph) -> Run:
+        def call() -> None:
+            pass
+
+        call.ms = 1 + total(costs(graph).values()).macs / 1e5  # type: ignore[attr-defined]
+        return call
+
+    def time(self, run: Run, seconds: float, least: int) -> Pass:
+        ms: float = run.ms  # type: ignore[attr-defined]
+        return Pass(median_ms=ms, low_ms=ms, iqr_ms=0.01, runs=least)
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(cache, "TIMER", PretendTimer("onnxruntime"))
+    monkeypatch.setattr(cache, "PLAN", Plan(passes=2))
+    Path("toy.arch").write_text(SPEC)
+
+
+def search(*words: str) -> int:
+    return run(["search", "toy.arch", "--out", "run", *words])
+
+
+def settings() -> dict:
+    return json.loads(Path("run/manifest.json").read_text())["settings"]
+
+
+def cached() -> Path:
+    (path,) = Path("cache/archdsl").iterdir()
+    return path
+
+
+def test_a_search_for_another_device_says_how_to_run_it_here(capsys):
+    assert search() == 1
+    said = capsys.readouterr().err
+    assert "--table auto" in said
+    assert not Path("run").exists()
+
+
+def test_auto_times_what_is_missing_says_so_and_stands_for_the_device(capsys):
+    assert search("--table", "auto") == 0
+    said = capsys.readouterr()
+    assert "of Toy on this machine" in said.err
+    assert "`titan_xp` stands for" in said.out
+    assert list(settings()["latency devices"]) == ["titan_xp"]
+    assert "Latency of titan_xp is by a table of" in Path("run/report.html").read_text("utf-8")
+    assert "was not looked at" not in said.out  # the requirement, which is on that device
+
+
+def test_what_was_timed_is_not_timed_again_and_more_is_added(capsys):
+    assert search("--table", "auto") == 0
+    before = cached().read_bytes()
+    capsys.readouterr()
+    assert run(["search", "toy.arch", "--out", "again", "--table", "auto"]) == 0
+    assert "timing" not in capsys.readouterr().err
+    assert cached().read_bytes() == before
+    words = ["search", "toy.arch", "--out", "wider", "--table", "auto", "--set", "image=3x64x64"]
+    assert run(words) == 0
+    first, now = Table.model_validate_json(before), Table.model_validate_json(cached().read_bytes())
+    assert {row.key for row in first.rows} < {row.key for row in now.rows}
+
+
+def test_a_table_that_was_stopped_while_it_was_built_is_completed():
+    class Stopped(Exception):
+        pass
+
+    def stop(progress: object) -> None:
+        raise Stopped
+
+    from archdsl import load
+
+    space = load("toy.arch").space()
+    with pytest.raises(Stopped):
+        cache.complete(cache.missing(space), stop)
+    some = len(cache.missing(space).units)
+    assert some
+    found = cache.complete(cache.missing(space))
+    assert cache.missing(space).units == {}
+    assert all(len(row.passes) >= 2 for row in found.rows)
+
+
+def test_a_search_goes_on_with_the_table_that_it_began_with(monkeypatch):
+    import itertools
+    from contextlib import nullcontext
+
+    assert search("--table", "auto") == 0
+    whole = Path("run/journal.jsonl").read_bytes()
+    with monkeypatch.context() as patched:
+        count = itertools.count(1)
+        patched.setattr("archdsl.cli.stopping.asked_to_stop", lambda: nullcontext(lambda: next(count) > 1))
+        assert run(["search", "toy.arch", "--out", "parts", "--table", "auto"]) == 130
+    cached().unlink()
+    monkeypatch.setattr(cache, "missing", None)  # nothing is timed
+    assert run(["search", "toy.arch", "--resume", "parts"]) == 0
+    assert Path("parts/journal.jsonl").read_bytes() == whole
+
+
+def test_a_file_can_stand_for_a_named_device_and_is_recorded(capsys):
+    assert search("--table", "auto") == 0
+    Path("mine.json").write_bytes(cached().read_bytes())
+    capsys.readouterr()
+    assert run(["search", "toy.arch", "--out", "other", "--table", "mine.json"]) == 1
+    assert "--table titan_xp=FILE" in capsys.readouterr().err
+    assert run(["search", "toy.arch", "--out", "other", "--table", "titan_xp=mine.json"]) == 0
+    assert "`titan_xp` stands for" in capsys.readouterr().out
+    record = json.loads(Path("other/manifest.json").read_text())["settings"]
+    assert list(record["latency devices"]) == ["titan_xp"]
+    assert record["latency table sha256"].startswith("titan_xp=")
+    assert run(["search", "toy.arch", "--resume", "other"]) == 0
+
+
+def test_a_table_that_is_not_there_is_a_mistake_of_the_command(capsys):
+    assert search("--table", "titan_xp=none.json") == 2
+    assert "there is no file none.json" in capsys.readouterr().err
+
+
+SMALL = ["epochs=1", "batch=2", "calibrate=1"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "size", "more"),
+    [
+        ("space", "32x64", []),
+        ("camvid", "32x64", []),
+        ("autortnet", "32x64", ["cells=1x1x1"]),
+    ],
+)
+def test_a_shipped_search_runs_here_at_reduced_size(spec, size, more):
+    data = ["--data", f"synthetic:images=2,size={size}", "--table", "auto", "--out", "run"]
+    words = ["--set", f"image=3x{size}", *SMALL, *more]
+    assert run(["search", str(SPECS / f"{spec}.arch"), *words, *data]) == 0
+    assert run(["check", "run/best.arch"]) == 0
