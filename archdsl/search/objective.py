@@ -43,8 +43,9 @@ class ObjectiveFunction:
         class_weights: Sequence[float] | None = None,
         stands: Mapping[str, Table] | None = None,
     ):
-        """`tables` answer for `latency` and `rate`, and `stands` for those of devices by name; `class_weights`
-        are those of `class_weights_rule`.
+        """`tables` answer for `latency` and `rate`, `stands` for those of devices by name.
+
+        `class_weights` are those of `class_weights_rule`.
 
         Raises SpecError: ARCH606 for objectives that cannot be computed; what `Costs.soft` raises, now
         rather than in the first step.
