@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from archdsl.ir import Dim, Mux, Node
+from archdsl.ir import Dim, Expr, Mux, Node
 from archdsl.ir.expr import leaves
 
 
@@ -30,5 +30,7 @@ def dependencies(item: Node | Mux, read: set[int] | None = None) -> Sequence[str
     `read` are the ids of parts of values that were gone through before and are passed over; it grows.
     """
     values = (item.on,) if isinstance(item, Mux) else item.attrs.values()
-    measured = [part.node for part in leaves(*values, seen=read) if isinstance(part, Dim)]
-    return [*item.inputs, *measured] if measured else item.inputs
+    measured = [value for value in values if isinstance(value, Expr)]
+    if not measured:
+        return item.inputs
+    return [*item.inputs, *(part.node for part in leaves(*measured, seen=read) if isinstance(part, Dim))]

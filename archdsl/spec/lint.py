@@ -14,7 +14,7 @@ from archdsl.lang.loader import Unit
 from archdsl.spec.builtins import BUILTINS
 from archdsl.spec.elaborate import Elaborated
 from archdsl.spec.frame import Frame
-from archdsl.spec.sites import CHILDREN
+from archdsl.spec.sites import CHILDREN, LAST_FIRST
 from archdsl.spec.units import MEASURES
 
 
@@ -115,13 +115,14 @@ def _read(expr: Any) -> list[ast.Name]:
         if kind is ast.Name:
             found.append(here)
         elif kind is tuple:
-            ahead.extend(reversed(here))
+            ahead.extend(here[::-1])
         elif kind is ast.Named:
             ahead.append(here.value)
         elif kind is ast.Optional:
             ahead.append(here.base.subscripts if isinstance(here.base, ast.Index) else ())
         else:
-            ahead.extend([getattr(here, field) for field in reversed(CHILDREN.get(kind, ()))])
+            for field in LAST_FIRST.get(kind, ()):
+                ahead.append(getattr(here, field))
     return found
 
 

@@ -136,10 +136,16 @@ def unmet(
 
 
 def holds(condition: Value, bound: Bound, outcomes: Mapping[str, int]) -> bool:
-    """Whether a bound network meets a condition over `params`, `macs` and `flops`."""
+    """Whether a bound network meets a condition over `params`, `macs` and `flops`.
+
+    It does not where the condition divides by zero or takes too large a number in it.
+    """
     sums = _sums(bound)
-    value = specialize(condition, {p: (o,) for p, o in outcomes.items()})
-    return rebuilt(value, lambda part: sums[part.name] if isinstance(part, Measure) else part) is True
+    try:
+        value = specialize(condition, {p: (o,) for p, o in outcomes.items()})
+        return rebuilt(value, lambda part: sums[part.name] if isinstance(part, Measure) else part) is True
+    except ArithmeticError:
+        return False
 
 
 def _sums(bound: Bound) -> dict[str, int]:

@@ -23,10 +23,14 @@ class Sites:
     """The calls that are the whole value of the statement."""
 
 
+_PLAIN = ("str", "int", "bool", "int | float", "str | None")
+"""Types of fields that hold no expression."""
+
+
 def _children() -> dict[type, tuple[str, ...]]:
     """The fields of each kind of AST node that hold expressions, in reading order."""
     found = {
-        kind: tuple(f.name for f in fields(kind) if f.name != "span")
+        kind: tuple(f.name for f in fields(kind) if f.name != "span" and f.type not in _PLAIN)
         for kind in vars(ast).values()
         if isinstance(kind, type) and is_dataclass(kind)
     }
@@ -36,6 +40,7 @@ def _children() -> dict[type, tuple[str, ...]]:
 
 
 CHILDREN = _children()
+LAST_FIRST = {kind: names[::-1] for kind, names in CHILDREN.items()}
 
 
 def walk(expr: Any) -> list[Any]:
@@ -44,15 +49,13 @@ def walk(expr: Any) -> list[Any]:
     ahead = [expr]
     while ahead:
         here = ahead.pop()
-        if isinstance(here, tuple):
-            ahead.extend(reversed(here))
-            continue
-        children = CHILDREN.get(type(here))
-        if children is None:
-            continue
-        found.append(here)
-        for name in reversed(children):
-            ahead.append(getattr(here, name))
+        children = LAST_FIRST.get(type(here))
+        if children is not None:
+            found.append(here)
+            for name in children:
+                ahead.append(getattr(here, name))
+        elif type(here) is tuple:
+            ahead.extend(here[::-1])
     return found
 
 

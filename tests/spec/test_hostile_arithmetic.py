@@ -126,6 +126,17 @@ def test_a_network_that_cannot_be_is_shown_with_its_decision(kind: str):
     assert not report.ok
 
 
+@pytest.mark.parametrize(
+    "condition", ["2 != 1M * 1M * macs", "1 / (macs - macs) < 2", "macs / (params - 72) > 1"]
+)
+def test_a_requirement_whose_numbers_go_wrong_is_not_met(condition: str):
+    text = (
+        "arch 1\nnetwork N {\n  input image: [3, 64, 64]\n  output y = image -> conv(c = 8, k = 1, s = 64)\n"
+    )
+    outcome(text + f"  require {condition}\n}}\n")
+    outcome(space("output y = t -> conv(c = 1000000, d = 3)", f"require {condition}"))
+
+
 @pytest.mark.parametrize("size", ["true", "3, true", "3, 8, false"])
 def test_a_truth_value_is_no_size(size: str):
     rest = {0: ", 8, 8", 1: ", 8", 2: ""}[size.count(",")]
