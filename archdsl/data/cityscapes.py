@@ -8,9 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from archdsl.data.dataset import IGNORE
+from archdsl.data.faults import failed
 from archdsl.data.files import Files
-from archdsl.data.listing import files_below, pairs
+from archdsl.data.listing import files, files_below, left_out, pairs
 from archdsl.data.reading import Table, labels
+from archdsl.diagnostics import SpecError
 
 CLASSES = (
     "road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign", "vegetation",
@@ -35,13 +37,25 @@ def cityscapes(root: Path, part: str) -> Files:
 
     Masks are `labelIds`; where a part has none, `labelTrainIds`.
     """
-    images = files_below(root / "leftImg8bit" / part, _IMAGE)
+    where = root / "leftImg8bit" / part
+    images = files_below(where, _IMAGE)
+    if not images:
+        raise _without_images(where)
     masks, table = files_below(root / "gtFine" / part, _IDS), _label_ids()
     if not masks:
         masks = files_below(root / "gtFine" / part, _TRAIN_IDS)
         table = labels({id: id for id in range(len(CLASSES))})
     found = pairs(images, masks, root / "gtFine" / part, _frame)
     return Files("cityscapes", CLASSES, COLOURS, found, table)
+
+
+def _without_images(where: Path) -> SpecError:
+    """The finding that no image lies where it should, with what lies there instead."""
+    direct = len(files(where))
+    there = [f"{direct:,} in the folder itself"] if direct else []
+    told = "; ".join((*there, *left_out(where, every=True))) or "the folder is empty"
+    help = f"images end in {_IMAGE}, and lie in a folder for each city"
+    return failed("ARCH900", "a folder without images that are read", where, told, help)
 
 
 def _frame(path: Path) -> str:

@@ -101,8 +101,6 @@ def _part(opener: Opener, root: Path, part: str, read: Settings) -> Files:
         found = opener(root, part, read)
     except SpecError as error:
         raise SpecError([_with_advice(d, part) for d in error.diagnostics]) from error
-    if not found.pairs:
-        raise failed("ARCH900", f"no images to {_USE.get(part, 'read')}", root, f"`{part}` is empty")
     table = found.table.copy()
     table[list(read.ignore)] = IGNORE
     return replace(found, table=table, ignored=read.ignore, resize=read.resize, channels=read.channels)
@@ -121,9 +119,6 @@ def _joined(opener: Opener, root: Path, names: str, read: Settings) -> Files:
         pairs=tuple(pair for one in found for pair in one.pairs),
         left_out=tuple(told for one in found for told in one.left_out),
     )
-
-
-_USE = {"train": "train on", "val": "validate on"}
 
 
 def _with_advice(diagnostic: Diagnostic, part: str) -> Diagnostic:

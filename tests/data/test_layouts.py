@@ -72,6 +72,18 @@ def test_label_ids_of_cityscapes_become_the_19_classes(tmp_path):
     assert data.train.colours[13] == (0, 0, 142)
 
 
+def test_images_of_cityscapes_that_lie_elsewhere_are_counted(tmp_path):
+    root = write_cityscapes(tmp_path)
+    folder = root / "leftImg8bit" / "train"
+    image = folder / "aachen" / "aachen_000000_000019_leftImg8bit.png"
+    image.rename(folder / "aachen" / "other.png")
+    write(folder / "a_leftImg8bit.png", image_of(labels(3)))
+    with pytest.raises(SpecError, match="ARCH900") as raised:
+        open_data("cityscapes", {"path": str(root)})
+    told = raised.value.diagnostics[0].primary.text
+    assert told == "1 in the folder itself; 1 file lies one folder deeper, in aachen/"
+
+
 def test_train_ids_of_cityscapes_are_taken_where_label_ids_are_missing(tmp_path):
     mask = np.array([[0, 18, 255]], np.uint8)
     data = open_data("cityscapes", {"path": str(write_cityscapes(tmp_path, "labelTrainIds", mask))})
