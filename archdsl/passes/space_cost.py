@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_NODES_BOUND, _LEAST_BOUND = 4_000_000, 400
+_NODES_BOUND, _LEAST_BOUND = 2_000_000, 1_000
 """Nodes that are bound while the cheapest or dearest network is looked for, and networks in any case."""
 
 

@@ -1,0 +1,100 @@
+"""Verbs end within limits of memory and time on spaces whose tables and diagrams would not fit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import archdsl
+import limited
+from archdsl.passes import closed_form, pricing
+from archdsl.passes.binding_pricer import BindingPricer
+from archdsl.passes.closed_form import Limits
+from archdsl.passes.expected import Expected
+from archdsl.passes.pricing import MACS, PARAMS, price_functions
+from archdsl.passes.space_cost import SpaceCost
+from archdsl.program import Space
+
+
+def loaded(text: str) -> Space:
+    return archdsl.load(Path("s.arch"), text=text).space()
+
+
+def test_the_cost_of_a_network_on_a_billion_rows_is_found_without_holding_them(tmp_path: Path):
+    spec = tmp_path / "n.arch"
+    spec.write_text("""arch 1
+network N {
+  input image: [3, 1000000000, 24]
+  x = image -> conv(c = 4, s = 2)
+  output y = x -> resize(like = image) -> conv(c = 3)
+}
+""")
+    ended = limited.run("cost", spec, "--json")
+    assert (ended.code, ended.err) == (0, "")
+    field = json.loads(ended.out)["receptive_field"]
+    assert (field["rows"], field["columns"], field["exact"]) == (7, 7, False)
+
+
+@pytest.mark.parametrize(
+    "words", [["cost", "--samples", "1000"], ["explain"], ["check"], ["sample", "--over", "networks"]]
+)
+def test_spaces_of_more_networks_than_a_float_can_say_are_no_error(words: list[str], tmp_path: Path):
+    spec = tmp_path / "s.arch"
+    spec.write_text(limited.in_a_row(1100))
+    ended = limited.run(words[0], spec, *words[1:])
+    assert ended.code == 0, ended.err
+    assert words[0] == "sample" or "1.36e331 networks" in ended.out
+
+
+def test_a_space_of_more_networks_than_a_float_can_say_is_compared_with_a_small_one(tmp_path: Path):
+    large, small = tmp_path / "large.arch", tmp_path / "small.arch"
+    large.write_text(limited.in_a_row(1100))
+    small.write_text(limited.in_a_row(3))
+    ended = limited.run("diff", small, large)
+    assert (ended.code, ended.err) == (0, "")
+    assert "8 -> 1.36e331" in ended.out
+
+
+def test_networks_that_are_too_many_to_be_counted_are_said_to_be_at_most(tmp_path: Path):
+    spec = tmp_path / "s.arch"
+    spec.write_text(limited.dense(60))
+    ended = limited.run("check", spec)
+    assert ended.code == 0
+    assert "every one of at most 5.76e245 networks" in ended.out
+
+
+def test_prices_whose_tables_are_too_large_are_those_of_bound_networks(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(pricing, "MOST_CELLS", 500)
+    cost = SpaceCost(loaded(limited.widths(2, 12)).graph)
+    assert "the tables of params take more than 500 cells" in (cost.why_no_tables(PARAMS) or "")
+    assert isinstance(cost.pricer(PARAMS), BindingPricer)
+    assert cost.samples([PARAMS]) == 300
+    least, most = cost.extreme(PARAMS, "least"), cost.extreme(PARAMS, "most")
+    assert least.price < most.price
+    assert least.bound is None
+
+
+def test_the_same_prices_are_found_with_tables_and_without(monkeypatch: pytest.MonkeyPatch):
+    graph = loaded(limited.widths(2, 6)).graph
+    quick = SpaceCost(graph)
+    monkeypatch.setattr(pricing, "MOST_CELLS", 10)
+    slow = SpaceCost(graph)
+    slow.why_no_tables(MACS)
+    outcomes = [[0, 0, 0], [5, 5, 5], [1, 4, 2]]
+    assert quick.pricer(MACS).many(outcomes).tolist() == slow.pricer(MACS).many(outcomes).tolist()
+
+
+def test_expectations_over_many_cut_functions_stay_expectations():
+    of = closed_form.closed_form(loaded(limited.dense(36)).graph, Limits(64, 1 << 12, 200_000))
+    found = Expected(of, price_functions(of, PARAMS))
+    assert not found.exact
+    assert found.of() == pytest.approx(108, rel=1e-6)  # one convolution, which every network has
+
+
+def test_the_cheapest_of_a_thousand_choices_in_a_row_is_found_exactly():
+    cost = SpaceCost(loaded(limited.in_a_row(1100)).graph)
+    assert cost.extreme(PARAMS, "least").exact
+    assert cost.extreme(PARAMS, "least").price == 108
+    assert cost.extreme(PARAMS, "most").price == 108 + 1100 * 144
