@@ -99,14 +99,14 @@ def _draw(space: Space, seed: int, over: Over) -> dict[str, str]:
     """Random decisions that meet the requirements.  Raises SpecError (ARCH409) where none are found."""
     from archdsl.spec.require import unmet
 
-    rng, wanted = random.Random(seed), space.graph.requirements
-    if not wanted:
+    rng = random.Random(seed)
+    if not space.graph.requirements:
         return space.sample(rng, over)
     broken: list[Requirement] = []
     for _ in range(TRIES):
         decisions = space.sample(rng, over)
         outcomes = space.binder.outcomes(decisions)
-        broken = list(unmet(space.binder.bind(outcomes), wanted, outcomes))
+        broken = list(unmet(space.binder.bind(outcomes)))
         if not broken:
             return decisions
     raise SpecError(

@@ -82,11 +82,19 @@ def evaluate(value: Value, outcomes: Mapping[str, int], dim: Callable[[str, int]
 
 
 def _evaluate_deep(value: Apply, outcomes: Mapping[str, int], dim: Callable[[str, int], int]) -> Any:
-    """The same without recursion: what is known by now decides which argument is needed next."""
+    """The same without recursion."""
+    return settled(value, lambda leaf: evaluate(leaf, outcomes, dim))
+
+
+def settled(value: Value, leaf: Callable[[Value], Any]) -> Any:
+    """The value with something else in the place of its leaves; those it does not need are not asked for.
+
+    What is known by now decides which argument is needed next.
+    """
     known: dict[int, Any] = {}
 
     def of(part: Value) -> Any:
-        return known[id(part)] if isinstance(part, Apply) else evaluate(part, outcomes, dim)
+        return known[id(part)] if isinstance(part, Apply) else leaf(part)
 
     def needed(part: Apply) -> Sequence[Value]:
         first = part.args[0]
@@ -94,10 +102,15 @@ def _evaluate_deep(value: Apply, outcomes: Mapping[str, int], dim: Callable[[str
             return part.args
         if (isinstance(first, Apply) and id(first) not in known) or of(first) is None:
             return (first,)
+        condition = of(first)
+        if isinstance(condition, Expr):
+            return part.args
         if part.fn == "if":
-            return (first, part.args[1] if of(first) else part.args[2])
-        return (first,) if bool(of(first)) is (part.fn == "or") else part.args
+            return (first, part.args[1] if condition else part.args[2])
+        return (first,) if bool(condition) is (part.fn == "or") else part.args
 
+    if not isinstance(value, Apply):
+        return leaf(value)
     ahead = [value]
     while ahead:
         here = ahead[-1]
@@ -107,11 +120,15 @@ def _evaluate_deep(value: Apply, outcomes: Mapping[str, int], dim: Callable[[str
             ahead += missing
             continue
         ahead.pop()
-        if here.fn in ("if", "and", "or"):
-            known[id(here)] = of(needs[-1])
+        found = [of(a) for a in needs]
+        if here.fn in ("if", "and", "or") and not isinstance(found[0], Expr):
+            known[id(here)] = found[-1]
+        elif any(a is None for a in found):
+            known[id(here)] = None
+        elif any(isinstance(a, Expr) for a in found):
+            known[id(here)] = apply(here.fn, *found)
         else:
-            values = [of(a) for a in needs]
-            known[id(here)] = None if None in values else FUNCTIONS[here.fn](*values)
+            known[id(here)] = FUNCTIONS[here.fn](*found)
     return known[id(value)]
 
 

@@ -1,28 +1,87 @@
-"""Whether two networks are the same graph but for the names of their nodes."""
+"""Whether two networks compute the same by the same steps, whatever their nodes are called."""
 
 from __future__ import annotations
 
-from typing import Any
+import hashlib
+from collections.abc import Iterator, Mapping
 
-from archdsl.ir.graph import Graph, Mux
+from archdsl.ir.graph import Graph, Node
+from archdsl.ir.text.writer import value_text
 
 
-def same_but_for_names(a: Graph, b: Graph) -> bool:
-    """Whether two networks apply the same primitives to the same tensors, with the same sharing of weights.
+def same_but_for_names(a: Graph, b: Graph, commutative: frozenset[str] = frozenset()) -> bool:
+    """Whether two networks apply the same primitives to the same tensors, and share weights alike."""
+    return canonical_text(a, commutative) == canonical_text(b, commutative)
 
-    Names of nodes, ops and cells take no part, nor do settings and the decisions a network is from.
+
+def fingerprint(graph: Graph, commutative: frozenset[str] = frozenset()) -> str:
+    """A SHA-256 of `canonical_text`, in hexadecimal."""
+    return hashlib.sha256(canonical_text(graph, commutative).encode()).hexdigest()
+
+
+def canonical_text(graph: Graph, commutative: frozenset[str] = frozenset()) -> str:
+    """What a network computes, as text without names of nodes, ops and cells; equal for equal networks.
+
+    Inputs and outputs keep their names and order.  The inputs of primitives in `commutative` are put in an
+    order that is the same in both networks, but for inputs that are themselves computed alike.  Nodes that
+    no output reads, settings, requirements and the decisions that a network is from take no part.
+
+    Raises ValueError for a graph with decisions.
     """
-    return bool(_anonymous(a) == _anonymous(b))
+    if not graph.is_fixed:
+        raise ValueError(f"{graph.name} has decisions; bind them first")
+    return "\n".join(_lines(graph, commutative))
 
 
-def _anonymous(graph: Graph) -> Any:
-    number: dict[str, int] = {name: n for n, name in enumerate((*graph.inputs, *graph.nodes))}
-    shared: dict[str, int] = {}
-    nodes = []
-    for node in graph.nodes.values():
-        assert not isinstance(node, Mux)
-        inputs = tuple(number[i] for i in node.inputs)
-        attrs = tuple(sorted((k, type(v), v) for k, v in node.attrs.items()))
-        nodes.append((node.op, inputs, attrs, node.optional, shared.setdefault(node.weights, len(shared))))
-    outputs = [(out, number[node]) for out, node in graph.outputs.items()]
-    return list(graph.inputs.values()), nodes, outputs
+def _lines(graph: Graph, commutative: frozenset[str]) -> Iterator[str]:
+    number = {name: f"%{n}" for n, name in enumerate(graph.inputs)}
+    for name, size in graph.inputs.items():
+        yield f"input {name} {size}"
+    inputs = _inputs(graph, commutative)
+    weights: dict[str, int] = {}
+    for name in _from_outputs(graph, inputs):
+        node = graph.nodes[name]
+        assert isinstance(node, Node)
+        of = weights.setdefault(node.weights, len(weights))
+        number[name] = f"%{len(number)}"
+        read = ", ".join(number[source] + "?" * optional for source, optional in inputs[name])
+        yield f"{number[name]} = {_applied(node)} {read} weights {of}"
+    for out, name in graph.outputs.items():
+        yield f"output {out} {number[name]}"
+
+
+def _applied(node: Node) -> str:
+    settings = ", ".join(f"{key} = {value_text(value)}" for key, value in sorted(node.attrs.items()))
+    return f"{node.op}({settings})"
+
+
+def _inputs(graph: Graph, commutative: frozenset[str]) -> dict[str, list[tuple[str, bool]]]:
+    """The inputs of each node, and whether they may be missing; ordered by how they are computed."""
+    alike: dict[str, str] = {name: f"input {name}" for name in graph.inputs}
+    found: dict[str, list[tuple[str, bool]]] = {}
+    for name, node in graph.nodes.items():
+        assert isinstance(node, Node)
+        read = [(source, port in node.optional) for port, source in enumerate(node.inputs)]
+        if node.op in commutative:
+            read.sort(key=lambda one: (alike[one[0]], one[1]))
+        found[name] = read
+        computed = "\n".join([_applied(node), *(f"{alike[source]} {missing}" for source, missing in read)])
+        alike[name] = hashlib.sha256(computed.encode()).hexdigest()
+    return found
+
+
+def _from_outputs(graph: Graph, inputs: Mapping[str, list[tuple[str, bool]]]) -> Iterator[str]:
+    """The nodes that outputs read, each behind its inputs, in an order that names take no part in."""
+    done = set(graph.inputs)
+    for output in graph.outputs.values():
+        ahead = [output]
+        while ahead:
+            name = ahead[-1]
+            missing = [] if name in done else [s for s, _ in inputs[name] if s not in done]
+            if missing:
+                ahead.append(missing[0])
+                continue
+            ahead.pop()
+            if name not in done:
+                done.add(name)
+                yield name

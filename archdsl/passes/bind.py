@@ -8,10 +8,11 @@ from typing import Any, cast
 
 from archdsl import ops
 from archdsl.diagnostics import Diagnostic, SpecError, closest
-from archdsl.ir import Expr, Graph, Mux, Node, Requirement
+from archdsl.ir import Dim, Expr, Graph, Mux, Node, Requirement
 from archdsl.ir.expr import decisions_in, nodes_in
-from archdsl.ir.resolve import evaluate, specialize
+from archdsl.ir.resolve import evaluate
 from archdsl.ops.base import ADVISORY
+from archdsl.passes.requirements import Open, met_by_some
 from archdsl.passes.shapes import FixedShape
 
 _REMEMBERED = 1 << 17
@@ -161,7 +162,7 @@ class Binder:
             outputs={out: node for out, node in outputs.items() if node is not None},
             decisions={},
             instances={path: i for path, i in graph.instances.items() if path in used},
-            requirements=tuple(_requirement(r, outcomes) for r in graph.requirements),
+            requirements=tuple(run.requirement(r) for r in graph.requirements),
             settings=graph.settings,
             origin=graph.name,
             chosen={p: graph.decisions[p].outcomes[o] for p, o in outcomes.items() if p in run.asked},
@@ -181,11 +182,6 @@ def _outcome_text(outcome: Any) -> str:
     if isinstance(outcome, bool):
         return "true" if outcome else "false"
     return str(outcome)
-
-
-def _requirement(requirement: Requirement, outcomes: Mapping[str, int]) -> Requirement:
-    allowed = {path: (outcome,) for path, outcome in outcomes.items()}
-    return replace(requirement, condition=specialize(requirement.condition, allowed))
 
 
 _BUSY = object()
@@ -292,6 +288,28 @@ class _Run:
             self.missing[path] = None
             first = dict.fromkeys(self.binder.graph.decisions, 0)
             return evaluate(value, {**first, **self.given}, self._dim)
+
+    def requirement(self, requirement: Requirement) -> Requirement:
+        """A requirement as it is in this network, once its outputs are resolved."""
+        condition = requirement.condition
+        if not decisions_in(condition) and not nodes_in(condition):
+            return requirement
+        made = {path: self.given[path] for path in self.asked if path in self.given}
+        here = met_by_some(condition, made, self.binder.graph.decisions, self._size)
+        return replace(requirement, condition=here)
+
+    def _size(self, outcomes: Mapping[str, int], dim: Dim) -> int:
+        """A dimension of a tensor, which need not be in this network.  Raises Open and ArithmeticError."""
+        run = self
+        if dim.node not in self._resolved:
+            run = _Run(self.binder, outcomes)
+            run.resolve(dim.node)
+            if run.missing:
+                raise Open(next(iter(run.missing)))
+        source = run._resolved[dim.node]
+        if source is None:
+            raise ZeroDivisionError("a tensor that is not defined has no size")
+        return run.shapes[source][dim.axis]
 
     def _dim(self, node: str, axis: int) -> int:
         source = self._resolved[node]

@@ -112,8 +112,18 @@ class Diagrams:
         key = (all_, a, b) if a < b else (all_, b, a)
         root = self._conditions.get(key)
         if root is None:
-            made = self.map((lambda p, q: p and q) if all_ else (lambda p, q: p or q), a, b)
-            root = self._conditions[key] = made
+            decisive, neutral = (self.false, self.true) if all_ else (self.true, self.false)
+            known = self._conditions
+
+            def settled(roots: tuple[int, ...]) -> int | None:
+                p, q = roots
+                if p == q or decisive in (p, q):
+                    return p if p == q else decisive
+                if neutral in (p, q):
+                    return q if p == neutral else p
+                return known.get((all_, p, q) if p < q else (all_, q, p))
+
+            root = known[key] = self._combined(settled, (a, b))
         return root
 
     def _combined(self, settled: Callable[[tuple[int, ...]], int | None], roots: tuple[int, ...]) -> int:

@@ -208,7 +208,7 @@ def _stamped(
     if stamp is not None and len(builder.nodes) + len(stamp.nodes) <= builder.budget:
         ev.count_call(at, frame)
         instance = builder.instance(prefix, "op", fn.name)
-        return stamping.apply(stamp, builder, args, prefix, instance, frame.cell, ev.allowed, ev.conditions)
+        return stamping.apply(stamp, builder, args, prefix, instance, frame.cell)
     start, counts = len(builder.nodes), (len(builder.obligations), builder.settled)
     result = _evaluated(ev, fn, args, settings, at, frame, site, False)
     if key is not None:

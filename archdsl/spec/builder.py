@@ -7,7 +7,7 @@ kept as an `Obligation` for `archdsl.spec.prove` where it is not.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence, Set
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -80,7 +80,6 @@ class Builder:
     output_locations: dict[str, Location] = field(default_factory=dict)
     requirements: list[Requirement] = field(default_factory=list)
     obligations: list[Obligation] = field(default_factory=list)
-    readers: dict[str, list[str]] = field(default_factory=dict)
     decided: dict[str, int] = field(default_factory=dict)
     """Outcomes of decisions that were made beforehand."""
     made: dict[str, str] = field(default_factory=dict)
@@ -96,8 +95,6 @@ class Builder:
     _node_numbers: dict[str, int] = field(default_factory=dict)
     """By name, the last number that was put behind it: a thousand equal names take a thousand steps."""
     _instance_numbers: dict[str, int] = field(default_factory=dict)
-    contexts: dict[str, tuple[Allowed, tuple[Value, ...]]] = field(default_factory=dict)
-    """Under which outcomes and conditions a node is computed, where not under all."""
 
     def instance(self, path: str, kind: Literal["op", "cell"], declared: str) -> Instance:
         """A new instance; rounds of equal values have one path, and their instances a number behind it."""
@@ -155,10 +152,6 @@ class Builder:
         self.nodes[name] = Node(
             name, primitive.name, inputs, attrs, name, optional, place.instance, place.cell, place.location
         )
-        if allowed or conditions:
-            self.contexts[name] = (dict(allowed), conditions)
-        for source in inputs:
-            self.readers.setdefault(source, []).append(name)
         return name
 
     def demand_of(self, node: str, place: Place, allowed: Allowed, conditions: tuple[Value, ...]) -> Demand:
@@ -209,8 +202,6 @@ class Builder:
         present = self._present(on, cases)
         if present is not True:
             self.present[name] = present
-        for source in mux.inputs:
-            self.readers.setdefault(source, []).append(name)
         return name
 
     def _present(self, on: str | Value, cases: Sequence[tuple[Any, str | None]]) -> Value:
@@ -278,26 +269,6 @@ class Builder:
         while node in self.ties:
             node = self.ties[node]
         return node
-
-    def unread(self, node: str, needed: Set[str]) -> Value:
-        """In which networks none of the needed nodes reads this one."""
-        readers = [reader for reader in self.readers.get(node, ()) if reader in needed]
-        return apply("not", any_of([self._reads(reader, node) for reader in readers]))
-
-    def _reads(self, reader: str, node: str) -> Value:
-        item = self.nodes[reader]
-        if not isinstance(item, Mux):
-            allowed, conditions = self.contexts.get(reader, ({}, ()))
-            here: Value = True
-            for decision, outcomes in allowed.items():
-                here = both(here, self.is_outcome(decision, *outcomes))
-            for condition in conditions:
-                here = both(here, condition)
-            return here
-        keys = [key for key, source in item.cases if source == node]
-        if isinstance(item.on, str):
-            return self.is_outcome(item.on, *keys)  # type: ignore[arg-type]
-        return any_of([apply("eq", item.on, key) for key in keys])
 
 
 class Exhausted(Exception):

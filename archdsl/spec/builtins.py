@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl.ir import Measure
 from archdsl.ir.expr import TooLargeError, apply
-from archdsl.passes.liveness import live_nodes
+from archdsl.ir.resolve import specialize
 from archdsl.spec import choosing
 from archdsl.spec.frame import Frame, join
 from archdsl.spec.kinds import number
+from archdsl.spec.loose import loose, upstream
 from archdsl.spec.values import (
     Builtin,
     Choice,
@@ -87,7 +88,7 @@ def _rounding(name: str) -> Callable[..., Any]:
 
 
 def _unused(ev: Evaluator, args: list[Any], at: Any, frame: Frame, site: str) -> Any:
-    """The members from which no other member is computed, each where that holds."""
+    """The members from which no other member is computed, each in the networks where that holds."""
     if len(args) != 1 or not isinstance(args[0], SetValue):
         raise frame.error("ARCH207", "`unused` takes a set of tensors: unused(x[3..9])", at)
     for member in args[0].members:
@@ -95,11 +96,15 @@ def _unused(ev: Evaluator, args: list[Any], at: Any, frame: Frame, site: str) ->
             raise frame.error(
                 "ARCH207", f"`unused` takes tensors, this set holds {kind_of(member.value)}", at
             )
-    needed = live_nodes(ev.builder.nodes, [m.value.node for m in args[0].members])
+    nodes = [m.value.node for m in args[0].members]
+    ev.spend(len(list(upstream(ev.builder, nodes))), at, frame)
+    try:
+        found = loose(ev.builder, nodes)
+    except TooLargeError as error:
+        raise frame.error("ARCH211", str(error), at) from None
     members = []
-    for member in args[0].members:
-        node = member.value.node
-        free = ev.builder.unread(node, needed)
+    for member, node, everywhere in zip(args[0].members, nodes, found, strict=True):
+        free = specialize(everywhere, ev.allowed)
         ev.spend(1, at, frame)
         if free is False:
             continue

@@ -8,20 +8,17 @@ from typing import Any
 
 from archdsl import ops
 from archdsl.diagnostics import Source
-from archdsl.ir import Apply, Graph, Measure, Mux, Node, Value
+from archdsl.ir import Graph, Mux, Node
 from archdsl.ir.graph import outcome_labels
 from archdsl.lang import format_source
 from archdsl.lang.parser import language
-from archdsl.spec.units import MEASURES
+from archdsl.spec.conditions import condition_source
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _LABEL = re.compile(
     r"(-?[0-9]+(\.[0-9]+)?|[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*(\[[A-Za-z0-9_, -]*\])?)\Z"
 )
 _ROUND = re.compile(r"(?P<round>.*\])\.(?P<name>[^\[\]]+)\Z")
-_FUNCTIONS = {"le": "<=", "lt": "<", "eq": "==", "ne": "!=", "and": "and", "or": "or",
-              "add": "+", "sub": "-", "mul": "*", "div": "/"}  # fmt: skip
-_UNITS = {"count": "", "time": " ms", "rate": " fps"}
 
 
 def rows_text(graph: Graph, source: str, settings: Mapping[str, Any] | None = None) -> str:
@@ -84,7 +81,10 @@ def written_out(graph: Graph) -> str:
     if not graph.is_fixed:
         raise ValueError(f"{graph.name} has decisions; bind them first")
     names = _names(graph)
-    lines = [f"  input {names[i]}: [{c}, {h}, {w}]" for i, (c, h, w) in graph.inputs.items()]
+    # Before all names, which may be those of what is required: `params`, `macs`.
+    wanted = [r.condition for r in graph.requirements if r.condition is not True]
+    lines = [f"  require {condition_source(condition)}" for condition in wanted]
+    lines += [f"  input {names[i]}: [{c}, {h}, {w}]" for i, (c, h, w) in graph.inputs.items()]
     weights: dict[str, list[str]] = {}
     for name, node in graph.nodes.items():
         assert not isinstance(node, Mux)
@@ -96,11 +96,6 @@ def written_out(graph: Graph) -> str:
         f"  output {out} = {names[node]}"
         for out, node in graph.outputs.items()
         if not (out == node and names[node] == out)
-    ]
-    lines += [
-        f"  require {condition_source(r.condition)}"
-        for r in graph.requirements
-        if not isinstance(r.condition, bool)
     ]
     text = f"arch 1\n\nnetwork {graph.name} {{\n" + "\n".join(lines) + "\n}\n"
     return format_source(Source("found", text))
@@ -138,21 +133,3 @@ def _application(node: Node, names: Mapping[str, str]) -> str:
     likes = zip(primitive.tensor_settings, node.inputs[count:], strict=False)
     parts += [f"{setting} = {names[source]}" for setting, source in likes]
     return f"{node.op}({', '.join(parts)})"
-
-
-def condition_source(value: Value) -> str:
-    """A condition over properties of the network as the language writes it."""
-    if isinstance(value, Measure):
-        options = ", ".join(f"{k} = {setting_source(v)}" for k, v in value.options)
-        return f"{value.name}({options})" if options or value.name in ("latency", "rate") else value.name
-    if isinstance(value, Apply):
-        if value.fn == "not":
-            return f"not ({condition_source(value.args[0])})"
-        left, right = value.args
-        unit = next((_UNITS[MEASURES[a.name]] for a in (left, right) if isinstance(a, Measure)), "")
-        sides = [
-            condition_source(a) if isinstance(a, Measure | Apply) else f"{a!r}{unit}" for a in (left, right)
-        ]
-        wrapped = [f"({s})" if isinstance(a, Apply) else s for s, a in zip(sides, (left, right), strict=True)]
-        return f"{wrapped[0]} {_FUNCTIONS[value.fn]} {wrapped[1]}"
-    return setting_source(value)

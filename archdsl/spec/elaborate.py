@@ -8,11 +8,12 @@ from typing import Any
 
 from archdsl.collector import paused
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
-from archdsl.ir import Decision, Expr, Graph, Mux, Node, Pick, Shape, Value
-from archdsl.ir.expr import leaves
+from archdsl.ir import Decision, Expr, Graph, Mux, Node, Pick, Requirement, Shape, Value
+from archdsl.ir.expr import TooLargeError, leaves
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
 from archdsl.passes.liveness import live_nodes
+from archdsl.passes.requirements import over_what_is_read
 from archdsl.passes.symbolic import Definitions
 from archdsl.spec import arithmetic, statements
 from archdsl.spec.builder import Builder, Obligation
@@ -210,7 +211,7 @@ def _finished(
         outputs=dict(builder.outputs),
         decisions=decisions,
         instances={p: i for p, i in builder.instances.items() if p in used},
-        requirements=tuple(builder.requirements),
+        requirements=tuple(_over_what_is_read(r, builder, nodes, decisions) for r in builder.requirements),
         settings={k: v for k, v in settings.items() if isinstance(v, bool | int | float | str | tuple)},
         chosen={
             p: _canonical(builder.decisions[p], o) for p, o in ev.given.items() if p in builder.decisions
@@ -237,6 +238,28 @@ def _canonical(decision: Decision, outcome: str) -> str:
     """An outcome as the decision has it, several chosen candidates in its order."""
     number = decision.number(outcome)
     return outcome if number is None else decision.outcomes[number]
+
+
+def _over_what_is_read(
+    requirement: Requirement, builder: Builder, nodes: Mapping[str, Any], decisions: Mapping[str, Decision]
+) -> Requirement:
+    try:
+        condition = over_what_is_read(
+            requirement.condition, nodes, decisions, builder.decisions, builder.definitions
+        )
+    except TooLargeError:
+        assert requirement.location is not None
+        raise SpecError(
+            [
+                Diagnostic(
+                    "ARCH211",
+                    f"`{requirement.text}` depends on too many decisions that no output reads",
+                    Label(requirement.location, ""),
+                    help="require what decides on the network",
+                )
+            ]
+        ) from None
+    return replace(requirement, condition=condition)
 
 
 def _at(unit: Unit, node: Any) -> Location:

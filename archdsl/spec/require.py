@@ -9,10 +9,11 @@ from typing import Any
 from archdsl.diagnostics import Diagnostic, Label
 from archdsl.ir import Apply, Expr, Measure, Requirement, Value
 from archdsl.ir.expr import apply, leaves
-from archdsl.ir.resolve import rebuilt, specialize
+from archdsl.ir.resolve import settled
 from archdsl.passes.bind import Binder, Bound
 from archdsl.passes.bounds import least_cost
 from archdsl.passes.cost import costs, total
+from archdsl.passes.simplify import simplify
 from archdsl.spec.deciding import Searcher, Undecided, support
 from archdsl.spec.elaborate import Elaborated
 from archdsl.spec.possible import Possible, Unbounded
@@ -22,9 +23,9 @@ TRIES = 20
 
 
 def check_requirements(found: Elaborated, budget: int) -> Iterator[Diagnostic]:
-    for requirement in found.graph.requirements:
+    for place, requirement in enumerate(found.graph.requirements):
         if measures_in(requirement.condition):
-            yield from _measured(found, requirement)
+            yield from _measured(found, place)
         else:
             yield from _decided(found, requirement, budget)
 
@@ -88,7 +89,8 @@ def _impossible(searcher: Searcher, broken: Value, allowed: Mapping[str, Sequenc
 # ---------------------------------------------------------------- on what networks cost
 
 
-def _measured(found: Elaborated, requirement: Requirement) -> Iterator[Diagnostic]:
+def _measured(found: Elaborated, place: int) -> Iterator[Diagnostic]:
+    requirement = found.graph.requirements[place]
     names = measures_in(requirement.condition)
     if names & {"latency", "rate"}:
         return  # decided where a latency table is at hand
@@ -99,7 +101,8 @@ def _measured(found: Elaborated, requirement: Requirement) -> Iterator[Diagnosti
         outcomes = {p: rng.randrange(d.size) for p, d in graph.decisions.items()}
         if n == 0:
             outcomes.update(_cheapest(found))
-        if holds(requirement.condition, binder.bind(outcomes), outcomes):
+        network = binder.bind(outcomes)
+        if holds(network.graph.requirements[place].condition, network):
             return
     if not graph.decisions:
         text = f"`{graph.name}` does not meet `{requirement.text}`"
@@ -125,31 +128,31 @@ def _measured(found: Elaborated, requirement: Requirement) -> Iterator[Diagnosti
     )
 
 
-def unmet(
-    bound: Bound, requirements: Sequence[Requirement], outcomes: Mapping[str, int]
-) -> Iterator[Requirement]:
+def unmet(bound: Bound) -> Iterator[Requirement]:
     """The requirements that a bound network does not meet; those on latency and rate are passed over."""
-    for requirement in requirements:
+    for requirement in bound.graph.requirements:
         timed = measures_in(requirement.condition) & {"latency", "rate"}
-        if not timed and not holds(requirement.condition, bound, outcomes):
+        if not timed and not holds(requirement.condition, bound):
             yield requirement
 
 
-def holds(condition: Value, bound: Bound, outcomes: Mapping[str, int]) -> bool:
-    """Whether a bound network meets a condition over `params`, `macs` and `flops`.
+def holds(condition: Value, bound: Bound) -> bool:
+    """Whether a bound network meets a condition of its own over `params`, `macs` and `flops`.
 
     It does not where the condition divides by zero or takes too large a number in it.
     """
+    if not isinstance(condition, Expr):
+        return condition is True
     sums = _sums(bound)
     try:
-        value = specialize(condition, {p: (o,) for p, o in outcomes.items()})
-        return rebuilt(value, lambda part: sums[part.name] if isinstance(part, Measure) else part) is True
+        return settled(condition, lambda leaf: sums[leaf.name] if isinstance(leaf, Measure) else leaf) is True
     except ArithmeticError:
         return False
 
 
 def _sums(bound: Bound) -> dict[str, int]:
-    whole = total(costs(bound.graph, bound.shapes).values())
+    graph = simplify(bound.graph, bound.shapes)
+    whole = total(costs(graph, bound.shapes).values())
     return {"params": whole.params, "macs": whole.macs, "flops": 2 * whole.macs}
 
 

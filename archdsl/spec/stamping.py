@@ -96,23 +96,16 @@ def apply(
     prefix: str,
     instance: Instance,
     cell: str | None,
-    allowed: Allowed,
-    conditions: tuple[Value, ...],
 ) -> Tensor:
     """Makes the nodes of a stamp under a new name."""
     names: list[str] = []
     inputs_of = [a.node for a in args]
     builder.settled += stamp.settled
-    nodes, readers = builder.nodes, builder.readers
-    context = (dict(allowed), conditions) if allowed or conditions else None
+    nodes = builder.nodes
     for p in stamp.nodes:
         name = builder.unique(prefix + p.suffix)
         inputs = tuple([names[i] if i >= 0 else inputs_of[-1 - i] for i in p.inputs])
         nodes[name] = Node(name, p.op, inputs, p.attrs, name, frozenset(), instance.path, cell, p.location)
         builder.shapes[name] = p.shape
-        if context is not None:
-            builder.contexts[name] = context
-        for source in inputs:
-            readers.setdefault(source, []).append(name)
         names.append(name)
     return Tensor(names[stamp.result]) if stamp.result >= 0 else args[-1 - stamp.result]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from archdsl import ops
 from archdsl.diagnostics import Label, SpecError
 from archdsl.ir import Expr, Mux, Node, Requirement
-from archdsl.ir.expr import LARGEST, TooLargeError
+from archdsl.ir.expr import LARGEST, TooLargeError, apply
 from archdsl.lang import ast
 from archdsl.spec import sets
 from archdsl.spec.builder import Exhausted, Trace
@@ -349,6 +349,9 @@ def require(ev: Evaluator, statement: ast.Require, frame: Frame, counts: dict[st
     finally:
         ev.measuring = False
     condition = truth(value, statement.condition, frame)
+    reached = [ev.builder.is_outcome(path, *outcomes) for path, outcomes in ev.allowed.items()]
+    for here in reversed([*reached, *ev.conditions]):
+        condition = apply("if", here, condition, True)
     start, end = statement.condition.span
     text = " ".join(frame.unit.source.text[start:end].split())
     ev.builder.requirements.append(Requirement(condition, text, frame.location(statement)))

@@ -6,7 +6,7 @@ asking what is tested.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, product
 from math import prod
@@ -34,6 +34,8 @@ cell Join(a, b) {
   size = a if a.h >= b.h else b
   return concat(a -> resize(like = size), b -> resize(like = size))
 }
+
+op Gap(a, b) = concat(a -> global_pool, b -> global_pool)
 
 cell Edge(a; c = 4) {
   n = one of SAFE
@@ -357,6 +359,36 @@ def loose_ends(g: Growing) -> None:
     )
 
 
+def loose_tensors(g: Growing) -> None:
+    """What no other of some tensors is computed from: aliases, choices and what may be missing among them."""
+    texts = list(dict.fromkeys(g.tensor() for _ in range(g.one([2, 3, 3, 4]))))
+    texts += [f"({texts[0]} -> {g.one(['relu', 'plain', 'identity'])})"] if g.chance(30) else []
+    texts += [g.one(["nothing[4]?", texts[0]])] if g.chance(20) else []
+    labelled, _ = g.candidates(texts)
+    loose = f"unused({labelled})"
+    if g.chance(25) and g.room(len(texts)):
+        # which are candidates at all is found by evaluation, so they are listed only where it does not matter
+        loose = f"{{z: {g.tensor()}, rest: fold(Join, {loose})}}"
+        name = g.name("o")
+        g.lines.append(f"{name} = one of {loose}")
+        g.decide(name, ("z", "rest"))
+        g.tensors.append(name)
+        return
+    g.define(g.one(["fold(Join, {l})", "fold(Join, {l})", "fold(add, {l})", "concat({l})", "add({l})",
+                    "concat({l}) -> conv(c = {a})", "fold(Gap, {l})"]).format(l=loose, a=g.number()))  # fmt: skip
+
+
+def alias(g: Growing) -> None:
+    """Another name for a tensor, in some networks or in all."""
+    t, u = g.tensor(), g.tensor()
+    if g.chance(20):
+        g.define(g.one(["{t}", "{t} -> identity", "{t} if true else {u}"]).format(t=t, u=u))
+        return
+    if g.room(2):
+        name = g.define(f"one of {{a: {t}, b: {u}}}")
+        g.decide(name, ("a", "b"))
+
+
 def missing(g: Growing) -> None:
     """What is computed from something that is defined in no network, and a choice that it vanishes from."""
     name = g.name("t")
@@ -380,6 +412,53 @@ STEPS: tuple[tuple[int, Step], ...] = (
 )  # fmt: skip
 
 
+# ---------------------------------------------------------------- requirements
+
+
+def requirement(g: Growing, depth: int = 2) -> str:
+    """A condition over what a network costs, its sizes and decisions, and constants."""
+    if depth == 0 or g.chance(40):
+        return _comparison(g, depth)
+    form = g.one(["({p}) and ({q})", "({p}) or ({q})", "not ({p})", "({p}) if ({q}) else ({r})", "({p}) == true",
+                  "({p}) != ({q})", "{p}", "true", "({p}) or false"])  # fmt: skip
+    p, q, r = (requirement(g, depth - 1) for _ in range(3))
+    return str(form.format(p=p, q=q, r=r))
+
+
+def _comparison(g: Growing, depth: int) -> str:
+    sign = g.one(["<=", "<", ">=", ">", "==", "!="])
+    if g.chance(30):
+        return (
+            f"{_timed(g, depth)} {sign} {g.one(['2 ms', '300 us', '1e-1', '(2 ms + 0.5 s)', '2 * 1.5 ms'])}"
+        )
+    if g.chance(15):
+        return f"{_timed(g, depth)} in 1 ms .. {g.one(['2 ms', '40 ms'])}"
+    if g.chance(10):
+        return f'rate(device = "b") {sign} {g.one(["30 fps", "2.5 fps"])}'
+    if g.chance(10):
+        return f"{_counted(g, depth)} in {g.one(['{200, 8, 1000}', '[8, 0.5]', '100 .. 4K', '0..1M', '{4}'])}"
+    return f"{_counted(g, depth)} {sign} {_counted(g, depth)}"
+
+
+def _counted(g: Growing, depth: int) -> str:
+    if depth == 0 or g.chance(40):
+        simple = ["params", "macs", "flops", "8", "0.25", "1e-7", "200", "1.5K", "2M", "999T", "-3"]
+        return str(g.one([*simple, g.number(), g.number(), f"{g.tensor()}.{g.one('ch')}"]))
+    form = g.one(["({p} + {q})", "({p} - {q})", "({p} - ({q} - {p}))", "{p} * {q}", "({p}) / 4", "floor({p} / 3)",
+                  "round({p} / 3)", "max({p}, {q})", "min({p}, {q}, 12)", "({p} if {c} else {q})", "-{p}"])  # fmt: skip
+    p, q = _counted(g, depth - 1), _counted(g, depth - 1)
+    return str(form.format(p=p, q=q, c=_comparison(g, 0)))
+
+
+def _timed(g: Growing, depth: int) -> str:
+    one = g.one(['latency(device = "a")', 'latency(device = "b \\" c", batch = 2)'])
+    if depth == 0 or g.chance(50):
+        return str(one)
+    form = g.one(["({p} + {q})", "2 * {p}", "{p} / 2", "{p} * {q}", "({p} - 1 ms)", "max({p}, {q})", "floor({p})",
+                  "({p} if {c} else {q})"])  # fmt: skip
+    return str(form.format(p=one, q=_timed(g, depth - 1), c=_comparison(g, 0)))
+
+
 @dataclass(frozen=True)
 class Grown:
     """A space as text, and the decisions that the text makes, dead ones included."""
@@ -393,18 +472,25 @@ class Grown:
             yield dict(zip(self.decisions, outcomes, strict=True))
 
 
-_STEPS = st.sampled_from([step for weight, step in STEPS for _ in range(weight)])
+LOOSE: tuple[tuple[int, Step], ...] = (
+    *STEPS, (10, alias), (8, loose_tensors), (4, loose_ends), (4, tensor_choice), (3, gate), (2, lattice),
+)  # fmt: skip
+"""The same with `unused` in most spaces."""
 
 
 @st.composite
-def spaces(draw: Any, most: int = 7) -> Grown:
+def spaces(
+    draw: Any, most: int = 7, steps: Sequence[tuple[int, Step]] = STEPS, requirements: int = 0
+) -> Grown:
     g = Growing(draw)
+    weighted = st.sampled_from([step for weight, step in steps for _ in range(weight)])
     for _ in range(draw(st.integers(2, most))):
-        draw(_STEPS)(g)
+        draw(weighted)(g)
     end = [f"output y = {g.tensors[-1]}"]
     if g.chance(30):
         end.append(f"output z = {g.tensor()}")
     if g.chance(15):
         end.append(f"require {g.number()} <= {g.number()}")
+    end += [f"require {requirement(g)}" for _ in range(requirements)]
     body = "\n".join("  " + line for line in ["input image: [4, 8, 8]", *g.lines, *end])
     return Grown(f"{HEAD}\nspace S {{\n{body}\n}}\n", dict(g.decisions))

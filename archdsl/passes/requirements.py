@@ -1,0 +1,127 @@
+"""Requirements over what a network has: a decision that nothing in it reads is free.
+
+What no output reads does not exist, so a network neither makes nor keeps such a decision.  A requirement
+that reads one is met if some outcome of it meets it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from archdsl.ir import Decision, Dim, Mux, Pick, Value
+from archdsl.ir.expr import any_of, apply, decisions_in, leaves, pick
+from archdsl.ir.resolve import rebuilt, settled, specialize
+
+MOST_TRIED = 1000
+"""Combinations of free decisions that are tried for one requirement of one network."""
+
+
+class Open(Exception):
+    """A value depends on a decision that was not made; `path` names it."""
+
+    def __init__(self, path: str):
+        super().__init__(path)
+        self.path = path
+
+
+def met_by_some(
+    condition: Value,
+    made: Mapping[str, int],
+    decisions: Mapping[str, Decision],
+    size: Callable[[Mapping[str, int], Dim], int],
+) -> Value:
+    """A condition in the network of the decisions `made`, over properties of it and nothing else.
+
+    `size` gives a dimension under outcomes; it raises Open for one that is not among them, and
+    ArithmeticError where there is no such dimension.  Other decisions are free, and false is what does not
+    hold for the first `MOST_TRIED` combinations of them.
+    """
+    result: Value = False
+    ahead = [dict(made)]
+    for _ in range(MOST_TRIED):
+        if not ahead or result is True:
+            break
+        outcomes = ahead.pop()
+        try:
+            here = settled(condition, lambda leaf, outcomes=outcomes: _leaf(leaf, outcomes, size))  # type: ignore[misc]
+        except Open as free:
+            outcomes_of = range(decisions[free.path].size)
+            ahead += [{**outcomes, free.path: outcome} for outcome in reversed(outcomes_of)]
+            continue
+        except ArithmeticError:
+            continue
+        result = apply("or", result, here)
+    return result
+
+
+def _leaf(leaf: Value, outcomes: Mapping[str, int], size: Callable[[Mapping[str, int], Dim], int]) -> Any:
+    if isinstance(leaf, Dim):
+        return size(outcomes, leaf)
+    if not isinstance(leaf, Pick):
+        return leaf
+    if leaf.decision not in outcomes:
+        raise Open(leaf.decision)
+    value = leaf.values[outcomes[leaf.decision]]
+    if value is None:
+        raise ZeroDivisionError("there is no such number")
+    return value
+
+
+def over_what_is_read(
+    condition: Value,
+    nodes: Collection[str],
+    decisions: Collection[str],
+    known: Mapping[str, Decision],
+    definitions: Mapping[Dim, tuple[Mux, tuple[Value | None, ...]]],
+) -> Value:
+    """A condition over `nodes` and `decisions`, which outputs read, instead of all that are `known`.
+
+    Raises TooLargeError.
+    """
+    condition = _without_dimensions(condition, nodes, known, definitions)
+    for path in sorted(decisions_in(condition) - set(decisions)):
+        each = [specialize(condition, {path: (outcome,)}) for outcome in range(known[path].size)]
+        condition = any_of(list(dict.fromkeys(each)))
+    return condition
+
+
+def _without_dimensions(
+    condition: Value,
+    nodes: Collection[str],
+    known: Mapping[str, Decision],
+    definitions: Mapping[Dim, tuple[Mux, tuple[Value | None, ...]]],
+) -> Value:
+    """Dimensions of other nodes written out: what the size is in each case."""
+    wanted: set[Dim] = set()
+    ahead = [condition]
+    while ahead:
+        for leaf in leaves(ahead.pop()):
+            if isinstance(leaf, Dim) and leaf.node not in nodes and leaf not in wanted:
+                wanted.add(leaf)
+                mux, sizes = definitions[leaf]
+                ahead += [size for size in sizes if size is not None]
+                ahead += [] if isinstance(mux.on, str) else [mux.on]
+    instead: dict[Value, Value] = {}
+
+    def leaf_of(leaf: Value) -> Value:
+        return instead.get(leaf, leaf) if isinstance(leaf, Dim) else leaf
+
+    for dim, (mux, sizes) in definitions.items():  # each stands behind those that it is made of
+        if dim in wanted:
+            cases = [
+                (key, rebuilt(size, leaf_of))
+                for (key, _), size in zip(mux.cases, sizes, strict=True)
+                if size is not None
+            ]
+            value = cases[-1][1]
+            for key, size in reversed(cases[:-1]):
+                value = apply("if", _is_case(mux, key, known, leaf_of), size, value)
+            instead[dim] = value
+    return rebuilt(condition, leaf_of) if instead else condition
+
+
+def _is_case(mux: Mux, key: Any, known: Mapping[str, Decision], leaf: Callable[[Value], Value]) -> Value:
+    if isinstance(mux.on, str):
+        return pick(mux.on, tuple(outcome == key for outcome in range(known[mux.on].size)))
+    return apply("eq", rebuilt(mux.on, leaf), key)

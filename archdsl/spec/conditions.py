@@ -1,0 +1,123 @@
+"""Conditions over properties of a whole network, as the language writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archdsl.ir import Apply, Expr, Measure, Value
+from archdsl.ir.expr import leaves
+from archdsl.lang.ast import String
+from archdsl.lang.flat import (
+    AND,
+    COMPARISON,
+    CONDITIONAL,
+    NOT,
+    OR,
+    POSTFIX,
+    PREFIX,
+    PRODUCT,
+    SUM,
+    decimal,
+    flat,
+)
+from archdsl.lang.values import MAX_DIGITS
+from archdsl.spec.units import MEASURES
+
+_SIGNS = {
+    "or": ("or", OR), "and": ("and", AND), "le": ("<=", COMPARISON), "lt": ("<", COMPARISON),
+    "eq": ("==", COMPARISON), "ne": ("!=", COMPARISON), "add": ("+", SUM), "sub": ("-", SUM),
+    "mul": ("*", PRODUCT), "div": ("/", PRODUCT),
+}  # fmt: skip
+_SAME_UNITS = frozenset({"le", "lt", "eq", "ne", "add", "sub"})
+_SUFFIXES = {"time": " ms", "rate": " fps"}
+
+_Written = tuple[str, int]
+"""A text, and how tightly its outermost operator binds."""
+
+
+def condition_source(value: Value) -> str:
+    """A value over properties of the network, and of nothing else that depends on decisions, as text."""
+    return _written(value)[0]
+
+
+def _written(value: Value, unit: str = "") -> _Written:
+    if isinstance(value, Measure):
+        options = ", ".join(f"{name} = {_constant(option)[0]}" for name, option in value.options)
+        named = options or value.name in ("latency", "rate")
+        return (f"{value.name}({options})" if named else value.name), POSTFIX
+    if not isinstance(value, Apply):
+        return _constant(value, unit)
+    if value.fn == "not":
+        return f"not {_within(value.args[0], NOT)}", NOT
+    if value.fn == "if":
+        condition, then, otherwise = value.args
+        text = f"{_within(then, OR)} if {_within(condition, OR)} else {_within(otherwise, CONDITIONAL)}"
+        return text, CONDITIONAL
+    if value.fn not in _SIGNS:
+        return f"{value.fn}({', '.join(_written(a)[0] for a in value.args)})", POSTFIX
+    return _membership(value) or _infix(value)
+
+
+def _infix(value: Apply) -> _Written:
+    """A row of operands; what stands left of a sign and has the same is not nested but continues the row."""
+    sign, level = _SIGNS[value.fn]
+    row: list[Value] = []
+    here: Value = value
+    while isinstance(here, Apply) and here.fn == value.fn and (level != COMPARISON or here is value):
+        here, right = here.args
+        row.append(right)
+    row.append(here)
+    row.reverse()
+    unit = _unit(row) if value.fn in _SAME_UNITS else ""
+    first = _within(row[0], level + (level == COMPARISON), unit)
+    rest = [_within(operand, level + 1, unit) for operand in row[1:]]
+    return f" {sign} ".join([first, *rest]), level
+
+
+def _membership(value: Apply) -> _Written | None:
+    """`a in {1, 2}` for `a == 1 or a == 2`; as a row it could be longer than a text may nest."""
+    choices: list[Value] = []
+    here: Value = value
+    while isinstance(here, Apply) and here.fn == "or":
+        here, last = here.args
+        if not isinstance(last, Apply) or last.fn != "eq":
+            return None
+        choices.append(last)
+    choices.append(here)
+    if len(choices) < 2 or not all(isinstance(c, Apply) and c.fn == "eq" for c in choices):
+        return None
+    sought = [c.args[0] for c in choices if isinstance(c, Apply)]
+    numbers = dict.fromkeys(c.args[1] for c in reversed(choices) if isinstance(c, Apply))
+    if any(s != sought[0] for s in sought) or not all(_is_plain(n) for n in numbers):
+        return None
+    listed = ", ".join(_constant(n)[0] for n in numbers)
+    return f"{_within(sought[0], COMPARISON + 1)} in {{{listed}}}", COMPARISON
+
+
+def _is_plain(value: Value) -> bool:
+    return type(value) in (int, float) and value >= 0  # type: ignore[operator]
+
+
+def _within(value: Value, at_least: int, unit: str = "") -> str:
+    text, level = _written(value, unit)
+    return text if level >= at_least else f"({text})"
+
+
+def _constant(value: Any, unit: str = "") -> _Written:
+    """A constant; one that is compared with a time or a rate has its unit, if it can be written with one."""
+    if isinstance(value, bool):
+        return ("true" if value else "false"), POSTFIX
+    if isinstance(value, str):
+        return flat(String(value)), POSTFIX
+    if value < 0:
+        return f"-{_constant(-value, unit)[0]}", PREFIX
+    text = str(value) if isinstance(value, int) and len(str(value)) <= MAX_DIGITS else decimal(float(value))
+    return (text if "e" in text else text + unit), POSTFIX
+
+
+def _unit(operands: list[Value]) -> str:
+    """The unit of constants that are compared with, or added to, these."""
+    measured = {
+        MEASURES[m.name] for o in operands if isinstance(o, Expr) for m in leaves(o) if isinstance(m, Measure)
+    }
+    return _SUFFIXES.get(measured.pop(), "") if len(measured) == 1 else ""

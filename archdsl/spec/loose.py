@@ -1,0 +1,112 @@
+"""Which of some tensors no other of them is computed from, and in which networks.
+
+In a network a tensor is the output of a node, or an input, by whatever names it is known: a mux there is
+the tensor that it picks.  A member of a set is used if another member's tensor is computed from its tensor
+by one node or more.  So two members that are one tensor do not use each other, and a member that is missing
+in a network uses nothing there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
+
+from archdsl.ir import Mux, Value
+from archdsl.ir.expr import Scalar, apply
+from archdsl.spec.builder import Builder
+from archdsl.spec.truths import Truths
+
+
+def loose(builder: Builder, members: Sequence[str]) -> list[Value]:
+    """For each member, in which of the networks that have it no other member is computed from it.
+
+    Raises TooLargeError.
+    """
+    return _Uses(builder, members).loose()
+
+
+class _Uses:
+    """What members are computed from, as conditions in `truths`.
+
+    `is_member` says in which networks a tensor is some member itself, `read` in which a node that computes
+    a member reads it.
+    """
+
+    def __init__(self, builder: Builder, members: Sequence[str]):
+        self.builder, self.members = builder, members
+        self.truths = Truths(builder)
+        self.is_member = dict.fromkeys(members, self.truths.true)
+        self.read: dict[str, int] = {}
+
+    def loose(self) -> list[Value]:
+        order = list(upstream(self.builder, self.members))
+        for name in reversed(order):
+            self._pass_on(name)
+        used: dict[str, int] = {}
+        for name in order:
+            if name in self.is_member:
+                used[name] = self._used(name, used)
+        values = {root: self.truths.value(root) for root in {used[name] for name in self.members}}
+        return [apply("not", values[used[name]]) for name in self.members]
+
+    def _pass_on(self, name: str) -> None:
+        """Adds to what stands before a node, once all that reads the node is known."""
+        item = self.builder.nodes.get(name)
+        if item is None:
+            return
+        is_member, read = self._of(self.is_member, name), self._of(self.read, name)
+        both, either = self.truths.both, self.truths.either
+        if isinstance(item, Mux):
+            for source, picked in self._cases(item):
+                if name in self.is_member:
+                    here = self._of(self.is_member, source)
+                    self.is_member[source] = either(here, both(is_member, picked))
+                self.read[source] = either(self._of(self.read, source), both(read, picked))
+            return
+        present = self.truths.of(self.builder.present.get(name, True))
+        computed = both(either(is_member, read), present)
+        for source in item.inputs:
+            self.read[source] = either(self._of(self.read, source), computed)
+
+    def _of(self, conditions: dict[str, int], name: str) -> int:
+        return conditions.get(name, self.truths.false)
+
+    def _used(self, name: str, used: dict[str, int]) -> int:
+        item = self.builder.nodes.get(name)
+        if not isinstance(item, Mux):
+            return self._of(self.read, name)
+        cases = [self.truths.both(picked, used[source]) for source, picked in self._cases(item)]
+        return reduce(self.truths.either, cases, self.truths.false)
+
+    def _cases(self, mux: Mux) -> Iterator[tuple[str, int]]:
+        """Each tensor that a mux may pick, and in which networks it does."""
+        for source in mux.inputs:
+            keys = [key for key, picked in mux.cases if picked == source]
+            if isinstance(mux.on, str):
+                yield source, self.truths.of(self.builder.is_outcome(mux.on, *keys))  # type: ignore[arg-type]
+                continue
+            yield source, reduce(self.truths.either, [self.truths.of(_is(mux.on, key)) for key in keys])
+
+
+def _is(value: Value, key: Scalar) -> Value:
+    """Whether what a mux looks at comes out as the key of a case."""
+    if isinstance(key, bool):
+        return value if key else apply("not", value)
+    return apply("eq", value, key)
+
+
+def upstream(builder: Builder, names: Iterable[str]) -> Iterator[str]:
+    """These tensors and all that they are computed from, each behind its inputs."""
+    done: set[str] = set()
+    ahead = list(names)
+    while ahead:
+        name = ahead[-1]
+        item = builder.nodes.get(name)
+        missing = [] if name in done or item is None else [i for i in item.inputs if i not in done]
+        if missing:
+            ahead += missing
+            continue
+        ahead.pop()
+        if name not in done:
+            done.add(name)
+            yield name

@@ -1,0 +1,106 @@
+"""What `unused` and requirements mean, by example."""
+
+from __future__ import annotations
+
+import pytest
+from enumeration import program
+
+import archdsl
+from archdsl.spec.decompile import written_out
+
+ALIAS = """arch 1
+space S {
+  input image: [3, 8, 8]
+  s = image -> conv(c = 4)
+  q = s -> conv(c = 5)
+  x = one of {a: s, b: q}
+  z = s -> relu
+  output y = concat(unused({x, z}))
+}
+"""
+
+
+def problems(text: str) -> set[str]:
+    return {d.code for d in program(text).check().diagnostics}
+
+
+def test_a_member_that_is_another_name_of_a_used_tensor_is_used():
+    space = program(ALIAS).space()
+    read = {}
+    for x in ("a", "b"):
+        graph = space.bind({"x": x}).bound
+        read[x] = graph.nodes[graph.outputs["y"]].inputs
+    assert read == {"a": ("z",), "b": ("q", "z")}
+
+
+def test_a_reader_that_nothing_in_a_network_needs_does_not_use_what_it_reads():
+    text = ALIAS.replace("b: q", "b: image").replace("{x, z}", "{x, s}")
+    found = program(text).space().bind({"x": "b"}).graph
+    assert [n.op for n in found.nodes.values()] == [
+        "conv"
+    ]  # of `image` and `s`, `s` is computed from `image`
+
+
+def test_a_requirement_of_a_cell_holds_where_the_cell_is_chosen():
+    text = """arch 1
+cell A(x; n = 1) { require n == 1  return x -> conv(c = 4) }
+cell B(x) { return x -> conv(c = 4) -> relu }
+space S {
+  input image: [3, 8, 8]
+  k = one of {A(n = 2), B}
+  output y = k(image)
+}
+"""
+    space = program(text).space()
+    met = {k: [r.condition for r in space.bind({"k": k}).bound.requirements] for k in ("A_n2", "B")}
+    assert met == {"A_n2": [False], "B": [True]}
+    assert problems(text) == {"ARCH403"}
+
+
+@pytest.mark.parametrize(("wanted", "met"), [("n == 2", True), ("n == 3", False), ("t.c == 8", True)])
+def test_a_decision_that_no_output_reads_is_free_in_a_requirement(wanted, met):
+    text = f"""arch 1
+space S {{
+  input image: [3, 8, 8]
+  d = one of {{relu, silu}}
+  n = one of {{1, 2}}
+  t = one of {{a: image, b: image -> conv(c = 8)}}
+  output y = image -> d
+  require {wanted}
+}}
+"""
+    (requirement,) = program(text).space().bind({"d": "relu"}).bound.requirements
+    assert requirement.condition is met
+    assert ("ARCH404" in problems(text)) is not met
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "floor(macs) <= 3G",
+        "max(params, macs) < 1M",
+        "params <= (2000 if macs > 3 else 3000000)",
+        "params in {216, 217}",
+        "params in {150..289}",
+        '2 * latency(device = "a") <= 9 ms',
+        'latency(device = "a") - 1 ms <= 9 ms + 300 us',
+        'rate(device = "a") in 30 fps .. 60 fps',
+        "(params > 3) == true",
+        "not (params > 1T and macs < 3)",
+        "params <= 999999T",
+    ],
+)
+def test_a_network_is_accepted_again_with_its_requirements_when_written_out(condition):
+    body = f"input image: [3, 8, 8] require {condition} output macs = image -> conv(c = 8)"
+    text = f"arch 1\nnetwork N {{ {body} }}\n"
+    again = archdsl.load("n.arch", text=text).network().to_arch()
+    (first,) = archdsl.load("n.arch", text=text).network().graph.requirements
+    (second,) = archdsl.load("n.arch", text=again).network().graph.requirements
+    assert first.condition == second.condition
+    assert problems(again) == set()
+
+
+def test_a_requirement_that_a_network_does_not_meet_is_not_lost_when_it_is_written_out():
+    body = "input image: [3, 8, 8] d = one of {1, 2} output y = image -> conv(c = d) require d == 1"
+    network = program(f"arch 1\nspace S {{ {body} }}\n").space().bind({"d": 2})
+    assert "ARCH404" in problems(written_out(network.graph))
