@@ -51,7 +51,8 @@ def met_by_some(
             continue
         except ArithmeticError:
             continue
-        result = apply("or", result, here)
+        if here is not None:
+            result = apply("or", result, here)
     return result
 
 
