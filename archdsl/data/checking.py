@@ -72,10 +72,14 @@ def inspect(dataset: Dataset) -> Inspection:
         pool.shutdown(cancel_futures=True)  # so that Ctrl-C need not wait for thousands of files
     return Inspection(
         tuple(problem for sample in found for problem in sample.problems),
-        np.stack([sample.ids for sample in found])[:, : len(dataset.classes)],
-        np.sum([sample.labels for sample in found], 0),
+        _rows([sample.ids for sample in found])[:, : len(dataset.classes)],
+        _rows([sample.labels for sample in found]).sum(0),
         sum(sample.turned for sample in found),
     )
+
+
+def _rows(counts: list[Counts]) -> Counts:
+    return np.array(counts, np.int64).reshape(-1, 256)
 
 
 def check_data(dataset: Dataset, classes: int | None = None) -> list[Diagnostic]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datasets import image_of, labels, told, write, write_folder
+from datasets import Numbered, image_of, labels, told, write, write_folder
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
@@ -369,3 +369,9 @@ def test_several_parts_are_trained_on_and_it_is_known_what_is_scored_too(tmp_pat
     held = open_data("folder", {"path": str(tmp_path), "train": "train+val", "split": 0.5})
     assert (len(held.train), len(held.val), trained_too(held)) == (3, 3, 0)
     assert len(open_part("folder", {"path": str(tmp_path)}, "train+val+test")) == 9
+
+
+def test_a_dataset_without_samples_has_nothing_labelled():
+    found = inspect(Numbered(0))
+    assert (found.problems, found.pixels_NK.shape, found.labels.sum()) == ((), (0, 200), 0)
+    assert [d.code for d in about(Numbered(0))] == ["ARCH943"]
