@@ -1,4 +1,5 @@
-# make demo   installs into .venv, compiles AutoRTNet-A, and searches a small space; everything lands in out/
+# make demo   installs into .venv, compiles AutoRTNet-A, has a trained network colour a street, and searches
+#             a small space; everything lands in out/
 # make test   runs the tests, with what they need
 # Both are quick when repeated. To choose the interpreter: make demo PYTHON=python3.13
 
@@ -10,9 +11,11 @@ INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check -c const
 
 demo: $(VENV)/.installed
 	$(BIN)/archdsl compile specs/autortnet_a.arch --out out
+	$(BIN)/archdsl compile specs/camvid_found.arch --weights zoo/scenes_found.safetensors --out out/trained
+	$(BIN)/archdsl predict specs/camvid_found.arch --weights zoo/scenes_found.safetensors out/trained/input.png -o out/seen
 	@rm -rf out/search
-	$(BIN)/archdsl search specs/space.arch --out out/search
-	@echo "The pictures are out/diagram.svg and out/search/report.html. Next: $(BIN)/archdsl --help"
+	$(BIN)/archdsl search specs/space.arch --set epochs=20 end=1.5 --out out/search
+	@echo "The pictures are out/diagram.svg, out/seen/input.png (a trained network's classes over a street) and out/search/report.html. Next: $(BIN)/archdsl --help"
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -14,15 +15,21 @@ from archdsl.train.weights import load_weights, network_hash
 
 ZOO = Path(__file__).resolve().parents[2] / "zoo"
 WEIGHTS = sorted(ZOO.glob("*.safetensors"))
+OF = {
+    "camvid_found": ("camvid_found", "camvid", "CC BY-NC 4.0"),
+    "scenes_found": ("camvid_found", "synthetic", "MIT"),
+}
+"""The spec, the data and the licence of each file."""
 
 
 @pytest.mark.parametrize("weights", WEIGHTS, ids=lambda path: path.stem)
-def test_weights_that_ship_are_those_of_the_spec_of_their_name(weights: Path) -> None:
-    network = open_network(str(specs_folder() / f"{weights.stem}.arch"), None, {}, 11)
+def test_weights_that_ship_are_those_of_their_spec(weights: Path) -> None:
+    spec, data, licence = OF[weights.stem]
+    network = open_network(str(specs_folder() / f"{spec}.arch"), None, {}, 11)
     module = network.module()
     told = load_weights(weights, module, network_hash(network))
-    assert told["licence"] == "CC BY-NC 4.0"
-    assert told["data"] == "camvid"
+    assert told["licence"] == licence
+    assert told["data"] == data
     with torch.inference_mode():
         assert module(torch.zeros(1, 3, 96, 128)).isfinite().all()
 
@@ -36,3 +43,14 @@ def test_what_ships_is_small_and_has_a_card() -> None:
     assert 0 < sum(path.stat().st_size for path in WEIGHTS) <= 10 * 2**20
     card = (ZOO / "README.md").read_text("utf-8")
     assert all(path.name in card for path in WEIGHTS)
+
+
+def test_the_weights_of_the_demo_colour_a_drawn_street(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from archdsl.cli import run
+
+    spec, weights = specs_folder() / "camvid_found.arch", ZOO / "scenes_found.safetensors"
+    data = "synthetic:images=4,size=192x256,seed=99"
+    assert run(["eval", str(spec), "--weights", str(weights), "--data", data, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["accuracy"] > 0.8
