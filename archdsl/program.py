@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from archdsl.lang.loader import Unit
 from archdsl.lang.loader import load as load_unit
 from archdsl.ops.base import ADVISORY
 from archdsl.passes.bind import Binder
+from archdsl.passes.deployed import deployed
 from archdsl.passes.networks import Count, Networks, Over, Uncounted
 from archdsl.passes.simplify import simplify
 from archdsl.spec.check import Report, check, uncounted
@@ -45,11 +46,25 @@ class Network:
     """Where its space can be imported from, for `to_arch`."""
     given: Mapping[str, Any] = field(default_factory=dict)
     """The settings of its space that were set from outside."""
+    train_outputs: bool = False
+    """Whether `graph`, and all that is made of it, has the train-only outputs."""
 
     @cached_property
     def graph(self) -> Graph:
-        """The graph, simplified: found when first asked for, as many are bound and few are built."""
-        return simplify(self.bound, self.shapes)
+        """The graph, simplified: found when first asked for, as many are bound and few are built.
+
+        As it is deployed, without train-only outputs and what only they need, but for `train_outputs`.
+        """
+        return simplify(self.whole, self.shapes)
+
+    @cached_property
+    def whole(self) -> Graph:
+        """The graph before it is simplified."""
+        return self.bound if self.train_outputs else deployed(self.bound)
+
+    def with_train_outputs(self) -> Network:
+        """The network with its train-only outputs; itself where it has none."""
+        return replace(self, train_outputs=True) if self.bound.train_only else self
 
     @property
     def name(self) -> str:
@@ -67,7 +82,7 @@ class Network:
         """The network as the text of a file: its decisions where it has a space, in full otherwise."""
         if self.origin is not None and self.source is not None:
             return rows_text(self.bound, self.source, self.given)
-        return written_out(self.graph)
+        return written_out(self.with_train_outputs().graph)
 
     def module(self) -> torch.nn.Module:
         """A PyTorch module with ordinary children and a straight-line forward, in eval mode."""
@@ -95,6 +110,11 @@ class Space:
     @property
     def graph(self) -> Graph:
         return self.elaborated.graph
+
+    @cached_property
+    def deployed(self) -> Graph:
+        """The graph without train-only outputs and what only they need: what costs are of."""
+        return deployed(self.graph)
 
     @property
     def name(self) -> str:

@@ -97,7 +97,7 @@ _simple = st.one_of(
     st.builds(ast.Assign, _tuples(paths(leaves), 1, 2), _short),
     st.builds(ast.Assign, _tuples(names, 1, 1), _short),
     st.builds(ast.Input, words(), _short),
-    st.builds(ast.Output, words(), _short),
+    st.builds(ast.Output, words(), _short, st.booleans()),
     st.builds(ast.Require, _short),
     st.builds(ast.Tie, _tuples(_short, 2, 3)),
     st.builds(ast.Return, _short | _lists),

@@ -15,7 +15,7 @@ from archdsl.cli.networks import fixed
 from archdsl.cli.numbers import shape
 from archdsl.cli.outputs import Kind, Output, demand_free, overwrite_option
 from archdsl.cli.printing import document
-from archdsl.cli.settings import SetCommand, name_option, set_option
+from archdsl.cli.settings import SetCommand, name_option, set_option, train_outputs_option
 
 if TYPE_CHECKING:
     from archdsl.program import Network, Program, Space
@@ -31,6 +31,9 @@ Examples:
   archdsl compile specs/gas_like.arch --emit torch -o weights.safetensors
 """
 
+
+_WHOLE = ("ir", "shapes", "dot", "svg", "png", "arch")
+"""Forms that always show train-only outputs."""
 
 FORMS = ("ast", "ir", "shapes", "torch", "python", "onnx", "dot", "svg", "png", "arch")
 
@@ -65,6 +68,7 @@ FORMS = ("ast", "ir", "shapes", "torch", "python", "onnx", "dot", "svg", "png", 
     "--fixed-size", is_flag=True,
     help="ONNX and .pt2 for one image of the declared size (default: any batch, height and width).",
 )  # fmt: skip
+@train_outputs_option
 @set_option
 @overwrite_option
 @click.option("--json", "as_json", is_flag=True, help="Print the layer table as JSON.")
@@ -78,6 +82,7 @@ def compile_(
     weights: Path | None,
     seed: int,
     fixed_size: bool,
+    train_outputs: bool,
     settings: dict[str, Any],
     overwrite: bool,
     as_json: bool,
@@ -105,12 +110,20 @@ def compile_(
     if folder is not None:
         from archdsl.cli.everything import write_everything
 
-        write_everything(fitted(program, name, settings, weights), folder, picture, weights, seed)
+        network = fitted(program, name, settings, weights, train_outputs)
+        write_everything(network, folder, picture, weights, seed)
         return
     if form is not None and output is not None:
-        export(fitted(program, name, settings, weights), form, output, weights, seed, not fixed_size)
+        export(
+            fitted(program, name, settings, weights, train_outputs),
+            form,
+            output,
+            weights,
+            seed,
+            not fixed_size,
+        )
         return
-    target = opening.target(program, name, settings)
+    target = opening.target(program, name, settings, train_outputs or emit in _WHOLE)
     if emit is None:
         _put(_summary(program, target, as_json), output)
     elif emit in _WRITERS and output is not None:

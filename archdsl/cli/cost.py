@@ -10,7 +10,7 @@ import click
 from archdsl import atomic
 from archdsl.cli import cost_text, opening
 from archdsl.cli.outputs import Output, demand_free, overwrite_option
-from archdsl.cli.settings import SetCommand, name_option, set_option
+from archdsl.cli.settings import SetCommand, name_option, set_option, train_outputs_option
 
 if TYPE_CHECKING:
     from archdsl.program import Network, Program, Space
@@ -42,6 +42,7 @@ Examples:
     "--by", type=click.Choice(["op", "primitive"]), default="op", show_default=True,
     help="A row of a network's table for each declared op, or for each primitive.",
 )  # fmt: skip
+@train_outputs_option
 @set_option
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.html",
@@ -57,6 +58,7 @@ def cost(
     seed: int,
     dtype: str,
     by: Any,
+    train_outputs: bool,
     settings: dict[str, Any],
     output: Path | None,
     overwrite: bool,
@@ -72,18 +74,22 @@ def cost(
     program = opening.load(spec)
     if output is not None:
         demand_free([Output(output, "html")], opening.files(program), overwrite)
-    target = _space(program, name, settings) if of_space else opening.target(program, name, settings)
+    target = opening.target(program, name, settings, train_outputs)
+    if of_space:
+        target = _space(program, name, settings)
     if isinstance(target, Network):
         found = cost_text.of_network(target, dtype, by)
         text, page = cost_text.network_text, cost_text.network_page
     else:
-        found = cost_text.of_space(target, samples, seed)
+        found = cost_text.of_space(target, samples, seed, train_outputs)
         text, page = cost_text.space_text, cost_text.space_page
     if output is not None:
         atomic.write_text(output, page(found))
         click.echo(f"wrote {output}", err=True)
     elif not as_json:
         click.echo(text(found), nl=False)
+        if left_out := opening.left_out(target):
+            click.echo(left_out)
     if as_json:
         from archdsl.render.json import text_of
 

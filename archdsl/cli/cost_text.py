@@ -123,12 +123,12 @@ def network_page(found: dict[str, Any]) -> str:
     )
 
 
-def of_space(space: Space, samples: int | None, seed: int) -> dict[str, Any]:
+def of_space(space: Space, samples: int | None, seed: int, train_outputs: bool = False) -> dict[str, Any]:
     """What the networks of a space cost: extremes, expectation under uniform decisions, quantiles."""
     from archdsl.passes.pricing import MACS, PARAMS
     from archdsl.passes.space_cost import SpaceCost, random_outcomes
 
-    cost = SpaceCost(space.graph)
+    cost = SpaceCost(space.graph if train_outputs else space.deployed)
     count = samples or cost.samples((PARAMS, MACS))
     why_not = cost.why_no_tables(PARAMS) or cost.why_no_tables(MACS)
     outcomes = random_outcomes(space.graph, count, seed)

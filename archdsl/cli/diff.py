@@ -74,7 +74,7 @@ def _graph(spec: str, settings: dict[str, Any]) -> Graph:
     path, colon, name = spec.rpartition(":")
     named = bool(colon) and not Path(spec).is_file() and name.isidentifier()
     program = opening.load(path if named else spec)
-    return opening.target(program, name if named else None, settings).graph
+    return opening.target(program, name if named else None, settings, train_outputs=True).graph
 
 
 def _sizes(a: Graph, b: Graph) -> dict[str, Pair]:

@@ -59,7 +59,7 @@ def write_everything(
         "layers.txt",
         f"{plural(len(rows), 'layer')}, {total.params:,} parameters, {total.macs:,} MACs",
     )
-    atomic.write_text(folder / "network.arch", written_out(graph))
+    atomic.write_text(folder / "network.arch", written_out(network.with_train_outputs().graph))
     _say(folder, "network.arch", "the network as text, written out in full")
     _write_diagram(network, folder)
     _save(folder / "input.png", image_HWC)
@@ -80,7 +80,7 @@ def _say(folder: Path, name: str, what: str) -> None:
 def _write_diagram(network: Network, folder: Path) -> None:
     from archdsl.cli.viz import drawn
 
-    atomic.write_bytes(folder / "diagram.svg", drawn(network.graph, None, ".svg"))
+    atomic.write_bytes(folder / "diagram.svg", drawn(network.with_train_outputs().graph, None, ".svg"))
     _say(folder, "diagram.svg", "the graph of its layers")
 
 

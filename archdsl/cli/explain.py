@@ -173,6 +173,8 @@ def _text(program: Program, target: Space | Network, searches: list[str], chosen
             yield plural(len(graph.chosen), "decision") + " taken"
             yield tables.table(("decision", "outcome"), [list(row) for row in graph.chosen.items()])
         yield tables.layers_text(graph)
+        if left_out := opening.left_out(target):
+            yield f"{left_out}\n"
     else:
         yield f"{plural(len(graph.decisions), 'decision')}, {counted(Networks(graph).count)}"
         yield _decision_table(graph)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archdsl.cli.networks import with_classes
+from archdsl.cli.opening import left_out
 
 if TYPE_CHECKING:
     from archdsl.program import Network, Program
@@ -23,14 +24,16 @@ def form_of(emit: str | None, output: Path | None) -> str | None:
     return emit if emit in ("onnx", "python") else None
 
 
-def fitted(program: Program, name: str | None, settings: dict[str, Any], weights: Path | None) -> Network:
+def fitted(
+    program: Program, name: str | None, settings: dict[str, Any], weights: Path | None, train_outputs: bool
+) -> Network:
     """The network of a file, with as many classes as its weights have names of."""
     classes = None
     if weights is not None:
         from archdsl.train.weights import classes_of, read_metadata
 
         classes = len(classes_of(read_metadata(weights))[0]) or None
-    return with_classes(program, name, settings, classes)
+    return with_classes(program, name, settings, classes, train_outputs)
 
 
 def export(network: Network, form: str, output: Path, weights: Path | None, seed: int, dynamic: bool) -> None:
@@ -41,7 +44,7 @@ def export(network: Network, form: str, output: Path, weights: Path | None, seed
         say_random(seed)
     written = write(filled(network, weights, seed), output, form, dynamic=dynamic)
     click.echo(f"wrote {' and '.join(map(str, written.files))}", err=True)
-    for note in written.notes:
+    for note in filter(None, (*written.notes, left_out(network))):
         click.echo(f"  {note}", err=True)
 
 

@@ -29,13 +29,14 @@ def open_network(
 
 
 def with_classes(
-    program: Program, name: str | None, settings: dict[str, Any], classes: int | None
-) -> Network:
+    program: Program, name: str | None, settings: dict[str, Any], classes: int | None,
+    train_outputs: bool = False,
+) -> Network:  # fmt: skip
     """A network of a file; its setting `classes`, where it has one that was not given, becomes `classes`."""
-    network = fixed(opening.target(program, name, settings))
+    network = fixed(opening.target(program, name, settings, train_outputs))
     declared = network.graph.settings.get("classes")
     if classes is not None and declared not in (None, classes) and "classes" not in settings:
-        return fixed(opening.target(program, name, {**settings, "classes": classes}))
+        return fixed(opening.target(program, name, {**settings, "classes": classes}, train_outputs))
     return network
 
 

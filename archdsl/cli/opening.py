@@ -77,9 +77,27 @@ def read(path: Path | None) -> Source:
     return decode(data, "<stdin>")
 
 
-def target(program: Program, name: str | None, settings: Mapping[str, Any]) -> Space | Network:
-    """The named space or network, or the file's default one, under these settings."""
-    return program.target(chosen(program, name), **settings)
+def target(
+    program: Program, name: str | None, settings: Mapping[str, Any], train_outputs: bool = False
+) -> Space | Network:
+    """The named space or network, or the file's default one, under these settings.
+
+    A network is without its train-only outputs, but for `train_outputs`.
+    """
+    from archdsl.program import Network
+
+    found = program.target(chosen(program, name), **settings)
+    return found.with_train_outputs() if train_outputs and isinstance(found, Network) else found
+
+
+def left_out(target: Space | Network) -> str:
+    """A sentence that names the train-only outputs that are not in a network's graph; else nothing."""
+    from archdsl.program import Network
+
+    if not isinstance(target, Network) or target.train_outputs or not target.bound.train_only:
+        return ""
+    names = ", ".join(sorted(target.bound.train_only))
+    return f"left out, as train-only: {names} (--train-outputs takes them in)"
 
 
 def space(program: Program, name: str | None, settings: Mapping[str, Any]) -> Space:

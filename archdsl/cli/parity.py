@@ -20,6 +20,7 @@ ONNX_TOLERANCE = 1e-4
 
 def failures(program: Program, network: Network, *, seed: int, onnx: bool) -> Iterator[str]:
     """What differs between the forms of a network; nothing where all agree."""
+    network = network.with_train_outputs()
     yield from _texts(program, network)
     import torch
 
@@ -42,7 +43,9 @@ def _texts(program: Program, network: Network) -> Iterator[str]:
     from archdsl.program import load
 
     text = network.to_arch()
-    again = load(program.unit.path.with_name("fuzzed.arch"), text=text).network(network.name)
+    again = (
+        load(program.unit.path.with_name("fuzzed.arch"), text=text).network(network.name).with_train_outputs()
+    )
     if again.graph != network.graph and not (
         network.origin is None and same_but_for_names(again.graph, network.graph)
     ):

@@ -130,7 +130,7 @@ def _one_file(texts: list[str]) -> str:
 def _text(network: Network, full: bool) -> str:
     from archdsl.spec.decompile import written_out
 
-    return written_out(network.graph) if full else network.to_arch()
+    return written_out(network.with_train_outputs().graph) if full else network.to_arch()
 
 
 def _path(folder: Path, space: Space, seed: int) -> Path:

@@ -94,6 +94,10 @@ over_option = click.option(
     "--over", type=click.Choice(["outcomes", "networks"]), default="outcomes", show_default=True,
     help="What random networks are uniform over: the outcomes of each decision, or all networks.",
 )  # fmt: skip
+train_outputs_option = click.option(
+    "--train-outputs", is_flag=True, help="With the outputs that only a training reads (`output NAME train`)."
+)
+
 name_option = click.option(
     "--name", help="Which space or network, where the file has several (default: the last)."
 )

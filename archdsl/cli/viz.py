@@ -52,7 +52,7 @@ def viz(
     program = opening.load(spec)
     kind: Any = output.suffix.lower().removeprefix(".")
     demand_free([Output(output, kind)], opening.files(program), overwrite)
-    graph = opening.target(program, name, settings).graph
+    graph = opening.target(program, name, settings, train_outputs=True).graph
     atomic.write_bytes(output, drawn(graph, what, output.suffix.lower()))
     click.echo(f"wrote {output}", err=True)
 

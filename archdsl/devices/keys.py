@@ -72,7 +72,7 @@ class Parts:
 
 def parts(network: Network) -> Parts:
     """The units of a network, and what they share."""
-    whole = simplify(network.bound, network.shapes, across_ops=False)
+    whole = simplify(network.whole, network.shapes, across_ops=False)
     shapes = infer(whole)
     kept = simplify(whole, shapes).nodes
     twice = [node for name, node in whole.nodes.items() if name not in kept and _is_stateless(node)]
@@ -268,7 +268,7 @@ def _shareable(split: Parts) -> Iterator[Unit]:
 
 def _zeros(network: Network) -> Iterator[Unit]:
     """The zeros of a network, most of which its sums leave out: a price of single ops asks for them."""
-    graph = network.bound
+    graph = network.whole
     shapes = network.shapes or infer(graph)
     for node in graph.nodes.values():
         if isinstance(node, Node) and ops.get(node.op).makes_zero:

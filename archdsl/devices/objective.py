@@ -102,7 +102,7 @@ class Costs:
 
     @cached_property
     def _counts(self) -> SpaceCost:
-        return SpaceCost(self.space.graph)
+        return SpaceCost(self.space.deployed)
 
     def _latency(self, term: Term) -> _Latency:
         device = term.settings.get("device")
@@ -113,7 +113,7 @@ class Costs:
             raise _no_table(term, self.tables, len(fitting))
         table = fitting[0]
         if id(table) not in self._latencies:
-            graph = self.space.graph
+            graph = self.space.deployed
             price = foreign_price(table, graph) if table.mapping else latency_price(table, graph)
             self._latencies[id(table)] = _Latency(SpaceCost(price.graph), price, table)
         return self._latencies[id(table)]

@@ -139,7 +139,8 @@ class Requirement:
 class Graph:
     """A space, or a network where `decisions` is empty.
 
-    `inputs` maps names to declared shapes (C, H, W).  `outputs` maps names to nodes.  `settings` are the
+    `inputs` maps names to declared shapes (C, H, W).  `outputs` maps names to nodes; the first is the main
+    one, and those in `train_only`, which only a training reads, stand behind the others.  `settings` are the
     parameters it was elaborated with; `chosen` the decisions, as path to outcome text, by which it was
     bound from a space (`origin`).
     """
@@ -154,6 +155,7 @@ class Graph:
     settings: Mapping[str, object] = field(default_factory=dict)
     origin: str | None = None
     chosen: Mapping[str, str] = field(default_factory=dict)
+    train_only: frozenset[str] = frozenset()
 
     @property
     def is_fixed(self) -> bool:

@@ -47,7 +47,7 @@ def _lines(graph: Graph, commutative: frozenset[str]) -> Iterator[str]:
         read = ", ".join(number[source] + "?" * optional for source, optional in inputs[name])
         yield f"{number[name]} = {_applied(node)} {read} weights {of}"
     for out, name in graph.outputs.items():
-        yield f"output {out} {number[name]}"
+        yield f"output {out} {number[name]}{' train' if out in graph.train_only else ''}"
 
 
 def _applied(node: Node) -> str:

@@ -111,6 +111,13 @@ def _outputs(graph: Graph) -> Iterator[Violation]:
     for name, source in graph.outputs.items():
         if source not in graph.nodes and source not in graph.inputs:
             yield Violation("outputs", name, f"it is read from {source}, which does not exist")
+    for name in graph.train_only - set(graph.outputs):
+        yield Violation("outputs", name, "it is marked as train-only, and does not exist")
+    marks = [name in graph.train_only for name in graph.outputs]
+    if marks != sorted(marks) or (marks and marks[0]):
+        yield Violation(
+            "outputs", graph.name, "an output for use stands behind a train-only one, or is missing"
+        )
 
 
 def _decisions(graph: Graph) -> Iterator[Violation]:

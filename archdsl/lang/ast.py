@@ -244,8 +244,11 @@ class Input:
 
 @node
 class Output:
+    """`output NAME = value`, or `output NAME train = value` for one that only a training reads."""
+
     name: str
     value: Expr
+    train_only: bool = False
     span: Span = _span()
 
 

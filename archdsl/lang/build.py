@@ -145,8 +145,16 @@ class Builder(Values):
     def input(self, span: Span, name: Token, shape: Expr) -> ast.Input:
         return ast.Input(word(name), self.bounded(shape), span=span)
 
-    def output(self, span: Span, name: Token, value: Expr) -> ast.Output:
-        return ast.Output(word(name), self.bounded(value), span=span)
+    def output(self, span: Span, name: Token, mark: Token | None, value: Expr) -> ast.Output:
+        if mark is not None and word(mark) != "train":
+            self.report(
+                "ARCH100",
+                f"unexpected `{shortened(word(mark))}`",
+                place(mark),
+                "expected `=`",
+                f"an output that only a training reads is output {shortened(word(name))} train = …",
+            )
+        return ast.Output(word(name), self.bounded(value), mark is not None, span=span)
 
     def require(self, span: Span, condition: Expr) -> ast.Require:
         return ast.Require(self.bounded(condition), span=span)

@@ -231,8 +231,8 @@ class _Writer(Layout):
             case ast.Input(name, shape):
                 self.write(f"input {name}: ")
                 self.value(shape)
-            case ast.Output(name, value):
-                self.write(f"output {name} = ")
+            case ast.Output(name, value, train_only):
+                self.write(f"output {name} train = " if train_only else f"output {name} = ")
                 self.value(value)
             case ast.Require(condition):
                 self.write("require ")

@@ -166,6 +166,7 @@ class Binder:
             settings=graph.settings,
             origin=graph.name,
             chosen={p: graph.decisions[p].outcomes[o] for p, o in outcomes.items() if p in run.asked},
+            train_only=graph.train_only,
         )
         return Bound(bound, run.shapes, tuple(failures))
 

@@ -77,6 +77,7 @@ class Builder:
     decisions: dict[str, Decision] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
+    train_only: set[str] = field(default_factory=set)
     output_locations: dict[str, Location] = field(default_factory=dict)
     requirements: list[Requirement] = field(default_factory=list)
     obligations: list[Obligation] = field(default_factory=list)

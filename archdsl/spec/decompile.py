@@ -88,17 +88,23 @@ def written_out(graph: Graph) -> str:
     weights: dict[str, list[str]] = {}
     for name, node in graph.nodes.items():
         assert not isinstance(node, Mux)
-        own = "output " if graph.outputs.get(name) == name and names[name] == name else ""
-        lines.append(f"  {own}{names[name]} = {_application(node, names)}")
+        if graph.outputs.get(name) == name and names[name] == name:
+            lines.append(f"  {_output(graph, name)} = {_application(node, names)}")
+        else:
+            lines.append(f"  {names[name]} = {_application(node, names)}")
         weights.setdefault(node.weights, []).append(names[name])
     lines += [f"  tie {', '.join(tied)}" for tied in weights.values() if len(tied) > 1]
     lines += [
-        f"  output {out} = {names[node]}"
+        f"  {_output(graph, out)} = {names[node]}"
         for out, node in graph.outputs.items()
         if not (out == node and names[node] == out)
     ]
     text = f"arch 1\n\nnetwork {graph.name} {{\n" + "\n".join(lines) + "\n}\n"
     return format_source(Source("found", text))
+
+
+def _output(graph: Graph, name: str) -> str:
+    return f"output {name} train" if name in graph.train_only else f"output {name}"
 
 
 def _names(graph: Graph) -> dict[str, str]:

@@ -153,11 +153,12 @@ def _evaluated(
         pass
     except SpecError as error:
         ev.diagnostics.extend(error.diagnostics)
-    if not ev.diagnostics and not builder.outputs:
+    if not ev.diagnostics and builder.outputs.keys() <= builder.train_only:
+        which = " but train-only ones" if builder.outputs else ""
         ev.diagnostics.extend(
             frame.error(
                 "ARCH218",
-                f"`{declared.name.id}` has no output",
+                f"`{declared.name.id}` has no output{which}",
                 declared.name,
                 help="write output logits = …",
             ).diagnostics
@@ -208,7 +209,7 @@ def _finished(
         name=declared.name.id,
         inputs=dict(builder.inputs),
         nodes=nodes,
-        outputs=dict(builder.outputs),
+        outputs=dict(sorted(builder.outputs.items(), key=lambda item: item[0] in builder.train_only)),
         decisions=decisions,
         instances={p: i for p, i in builder.instances.items() if p in used},
         requirements=tuple(_over_what_is_read(r, builder, nodes, decisions) for r in builder.requirements),
@@ -216,6 +217,7 @@ def _finished(
         chosen={
             p: _canonical(builder.decisions[p], o) for p, o in ev.given.items() if p in builder.decisions
         },
+        train_only=frozenset(builder.train_only),
     )
     return Elaborated(
         graph,

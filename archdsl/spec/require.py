@@ -13,6 +13,7 @@ from archdsl.ir.resolve import settled
 from archdsl.passes.bind import Binder, Bound
 from archdsl.passes.bounds import least_cost
 from archdsl.passes.cost import costs, total
+from archdsl.passes.deployed import deployed
 from archdsl.passes.simplify import simplify
 from archdsl.spec.deciding import Searcher, Undecided, support
 from archdsl.spec.elaborate import Elaborated
@@ -151,7 +152,7 @@ def holds(condition: Value, bound: Bound) -> bool:
 
 
 def _sums(bound: Bound) -> dict[str, int]:
-    graph = simplify(bound.graph, bound.shapes)
+    graph = simplify(deployed(bound.graph), bound.shapes)
     whole = total(costs(graph, bound.shapes).values())
     return {"params": whole.params, "macs": whole.macs, "flops": 2 * whole.macs}
 
@@ -171,7 +172,7 @@ def _bounds(found: Elaborated, what: str) -> tuple[int, dict[str, int]]:
         except Unbounded:
             return 0
 
-    return least_cost(found.graph, found.shapes, least, what)
+    return least_cost(deployed(found.graph), found.shapes, least, what)
 
 
 def _cheapest(found: Elaborated) -> dict[str, int]:

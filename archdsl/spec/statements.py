@@ -336,6 +336,8 @@ def output(ev: Evaluator, statement: ast.Output, frame: Frame, counts: dict[str,
     if not isinstance(value, Tensor):
         raise frame.error("ARCH207", f"an output is a tensor, this is {kind_of(value)}", statement.value)
     ev.builder.outputs[statement.name] = value.node
+    if statement.train_only:
+        ev.builder.train_only.add(statement.name)
     ev.builder.output_locations[statement.name] = frame.location(statement.value)
     frame.names[statement.name] = value
 

@@ -156,6 +156,7 @@ def graphs(draw: st.DrawFn) -> Graph:
             nodes[name] = _item(name, recipe, Context(decisions, [*inputs, *nodes], instances))
     context = Context(decisions, [*inputs, *nodes])
     name, outputs, requirements, settings, origin, chosen = draw(_rests)
+    marked = draw(st.integers(0, len(outputs) - 1))
     paths = {d.path for d in decisions}
     return Graph(
         name,
@@ -168,6 +169,7 @@ def graphs(draw: st.DrawFn) -> Graph:
         settings,
         origin,
         {} if origin is None else {k: v for k, v in chosen.items() if k not in paths},
+        frozenset(list(outputs)[len(outputs) - marked :]),
     )
 
 

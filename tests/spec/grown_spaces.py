@@ -488,7 +488,7 @@ def spaces(
         draw(weighted)(g)
     end = [f"output y = {g.tensors[-1]}"]
     if g.chance(30):
-        end.append(f"output z = {g.tensor()}")
+        end.append(f"output z{g.one(['', ' train'])} = {g.tensor()}")
     if g.chance(15):
         end.append(f"require {g.number()} <= {g.number()}")
     end += [f"require {requirement(g)}" for _ in range(requirements)]

@@ -38,7 +38,8 @@ def whole(scene: Scene, view: View) -> Part:
     painter = _Painter(scene, view)
     boxes, edges = painter.boxes(), painter.edges()
     for name, source in scene.graph.outputs.items():
-        port = Box(f"output {name}", name, (shape_text(scene.shapes[source]),), "port")
+        title = f"{name} (train)" if name in scene.graph.train_only else name
+        port = Box(f"output {name}", title, (shape_text(scene.shapes[source]),), "port")
         boxes.append(port)
         edges.append(Edge(view.box_of[scene.atoms.of[source]], port.id))
     return Part(tuple(boxes), painter.frames(), tuple(edges))

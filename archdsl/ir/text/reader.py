@@ -46,6 +46,7 @@ class _GraphReader(ValueReader):
         self.nodes: dict[str, Union[Node, Mux]] = {}
         self.requirements: list[Requirement] = []
         self.outputs: dict[str, str] = {}
+        self.train_only: set[str] = set()
         self.statements: dict[str, Callable[[], None]] = {
             "input": self._input,
             "decision": self._decision,
@@ -76,7 +77,7 @@ class _GraphReader(ValueReader):
             self.fail("a network has no decisions, a space has some", at=start)
         return Graph(
             name, self.inputs, self.nodes, self.outputs, self.decisions, self.instances,
-            tuple(self.requirements), settings, origin, self.chosen,
+            tuple(self.requirements), settings, origin, self.chosen, frozenset(self.train_only),
         )  # fmt: skip
 
     def _statement(self) -> None:
@@ -169,6 +170,8 @@ class _GraphReader(ValueReader):
         start = self.place
         self.advance()
         name = self.name()
+        if self.accept("train"):
+            self.train_only.add(name)
         self.expect("=")
         self._add(self.outputs, name, self.node_name(), start)
 

@@ -138,7 +138,8 @@ class _Writer:
         for requirement in graph.requirements:
             yield f"require {self.values.text(requirement.condition, 0)} as {quoted(requirement.text)}"
         for name, source in graph.outputs.items():
-            yield f"output {name_text(name)} = %{name_text(source)}"
+            mark = " train" if name in graph.train_only else ""
+            yield f"output {name_text(name)}{mark} = %{name_text(source)}"
 
     def _decision(self, decision: Decision) -> str:
         count = "" if decision.count == 1 else f"{decision.count} of "
