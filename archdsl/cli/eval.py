@@ -52,14 +52,13 @@ def eval_(
     """
     from archdsl.train.evaluation import score
     from archdsl.train.processes import processes
-    from archdsl.train.weights import classes_of, load_weights, network_hash
+    from archdsl.train.weights import classes_of, module_with_weights
 
     dataset = open_part(data, split)
     demand_scorable(dataset)
     network = open_network(spec, name, settings, len(dataset.classes), dataset.channels)
     here = processes(device)
-    module = network.module()
-    metadata = load_weights(weights, module, network_hash(network))
+    module, metadata = module_with_weights(network, weights)
     _demand_same_classes(tuple(classes_of(metadata)[0]), dataset.classes)
     module.to(here.device)
     if here.is_first:

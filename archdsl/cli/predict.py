@@ -60,7 +60,7 @@ def predict(
     pixels are the numbers of the classes.
     """
     from archdsl.train.processes import processes
-    from archdsl.train.weights import classes_of, load_weights, network_hash, read_metadata
+    from archdsl.train.weights import classes_of, module_with_weights, read_metadata
 
     _demand_names(images)
     read = [*images, weights, *opening.files(opening.load(spec))]
@@ -68,8 +68,7 @@ def predict(
     classes, colours = classes_of(read_metadata(weights))
     network = open_network(spec, name, settings, len(classes) or None)
     here = processes(device)
-    module = network.module()
-    load_weights(weights, module, network_hash(network))
+    module, _ = module_with_weights(network, weights)
     module.to(here.device)
     told: set[tuple[int, int]] = set()
     pictures = _Pictures(images, image_channels(network))

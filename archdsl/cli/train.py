@@ -67,6 +67,10 @@ SIZE = _Size()
     " each class, 1,2.5,0.8 (default: all the same).",
 )  # fmt: skip
 @click.option(
+    "--aux", multiple=True, metavar="WEIGHT|NAME=WEIGHT",
+    help="What the losses of further outputs count: of all of as many maps, or by name (default: none).",
+)  # fmt: skip
+@click.option(
     "--ema", type=click.FloatRange(0, 1, max_open=True), default=0.999, show_default=True,
     help="Decay of the average of the weights; 0 for none.",
 )  # fmt: skip
@@ -115,6 +119,9 @@ def train(
         if "class_weights" not in given:
             rule = before.settings.get("class_weights_rule")
             recipe["class_weights"] = None if rule is None else str(rule)
+        if "aux" not in given:
+            aux = before.settings.get("aux")
+            recipe["aux"] = tuple(f"{n}={w!r}" for n, w in aux.items()) if isinstance(aux, dict) else ()
         recipe["seed"] = recipe["seed"] if "seed" in given else before.seed
         settings = settings if "settings" in given else before.settings["set"]
         name = name if "name" in given else before.settings["name"]
@@ -123,7 +130,7 @@ def train(
     assert data is not None
     splits = open_splits(data)
     train = splits.train
-    network = open_network(spec, name, settings, len(train.classes), train.channels)
+    network = open_network(spec, name, settings, len(train.classes), train.channels).with_train_outputs()
     chosen = {"set": settings, "name": name, "data": data.text, "licence": licence}
     place = Place(spec, resume or out or Path("runs") / network.name, goes_on=resume is not None)
     ctx.exit(run_training(network, splits, recipe, chosen, place, device))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archdsl.cli.aux_outputs import aux_weights, say_untrained
 from archdsl.cli.data import demand_sound, weights_by_rule
 from archdsl.cli.networks import image_size
 from archdsl.cli.stopping import asked_to_stop
@@ -57,6 +58,7 @@ def run_training(
     rule = given["class_weights"]
     weights = weights_by_rule(rule, shares, splits.train.classes, here)
     given, chosen = {**given, "class_weights": weights}, {**chosen, "class_weights_rule": rule}
+    given = {**given, "aux": aux_weights(given["aux"], network)}
     torch.manual_seed(given["seed"])
     module = network.module()
     usual = image_size(network) if "image" in chosen["set"] else _usual_crop(splits)
@@ -200,6 +202,7 @@ def _say_start(network: Network, training: Training) -> None:
         which = "all" if shared == len(splits.val) else f"{shared:,}"
         click.echo(f"{which} of the images to validate on are trained on too: mIoU is no measure of others")
     path = training.folder.path
+    say_untrained(network, recipe.aux)
     click.echo(f"going on after step {training.step} in {path}" if training.step else f"writing to {path}")
 
 

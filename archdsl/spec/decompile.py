@@ -85,22 +85,29 @@ def written_out(graph: Graph) -> str:
     wanted = [r.condition for r in graph.requirements if r.condition is not True]
     lines = [f"  require {condition_source(condition)}" for condition in wanted]
     lines += [f"  input {names[i]}: [{c}, {h}, {w}]" for i, (c, h, w) in graph.inputs.items()]
+    inline = _inline(graph, names)
     weights: dict[str, list[str]] = {}
     for name, node in graph.nodes.items():
         assert not isinstance(node, Mux)
-        if graph.outputs.get(name) == name and names[name] == name:
+        if name in inline:
             lines.append(f"  {_output(graph, name)} = {_application(node, names)}")
         else:
             lines.append(f"  {names[name]} = {_application(node, names)}")
         weights.setdefault(node.weights, []).append(names[name])
     lines += [f"  tie {', '.join(tied)}" for tied in weights.values() if len(tied) > 1]
     lines += [
-        f"  {_output(graph, out)} = {names[node]}"
-        for out, node in graph.outputs.items()
-        if not (out == node and names[node] == out)
+        f"  {_output(graph, out)} = {names[node]}" for out, node in graph.outputs.items() if out not in inline
     ]
     text = f"arch 1\n\nnetwork {graph.name} {{\n" + "\n".join(lines) + "\n}\n"
     return format_source(Source("found", text))
+
+
+def _inline(graph: Graph, names: Mapping[str, str]) -> frozenset[str]:
+    """The outputs that are written where their node is: none, where their order would be another."""
+    own = [name for name in graph.nodes if graph.outputs.get(name) == name and names[name] == name]
+    written = [*own, *(out for out in graph.outputs if out not in own)]
+    in_order = sorted(written, key=lambda out: out in graph.train_only)
+    return frozenset(own if in_order == list(graph.outputs) else ())
 
 
 def _output(graph: Graph, name: str) -> str:

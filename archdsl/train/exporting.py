@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -19,10 +20,8 @@ from archdsl.backends import exported, onnx_file
 from archdsl.backends.source import WITHOUT_WEIGHTS, emit
 from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.data.channels import mean_and_deviation
-from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.program import Network
-from archdsl.train.faults import bad_parameter
-from archdsl.train.weights import SPEC, load_weights, network_hash, save_weights
+from archdsl.train.weights import SPEC, module_with_weights, network_hash, save_weights
 
 WEIGHTS = "weights"
 """The fact that says where the weights are from."""
@@ -57,27 +56,16 @@ def filled(network: Network, weights: Path | None = None, seed: int = 0) -> Fill
 
     Raises SpecError: ARCH914 for what is no file of weights, ARCH913 for weights of another network.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        module = network.module()
-    assert isinstance(module, CompiledNetwork)
     facts = {SPEC: network_hash(network), "name": network.name}
     if weights is None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            module = cast(CompiledNetwork, network.module())
         return Filled(module, {**facts, WEIGHTS: f"random, seed {seed}, not trained"})
-    metadata = load_weights(weights, module, facts[SPEC])
+    module, metadata = module_with_weights(network, weights)
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     kept = {key: metadata[key] for key in _KEPT if metadata.get(key)}
     return Filled(module, {**facts, WEIGHTS: f"{weights.name}, sha256 {digest}", **kept})
-
-
-def own(module: CompiledNetwork, classes: tuple[str, ...] = ()) -> Filled:
-    """A compiled module with the weights that it has.  Raises SpecError (ARCH915) where one is not finite."""
-    bad = bad_parameter(module)
-    if bad is not None:
-        raise SpecError([Diagnostic("ARCH915", f"not a finite number in {bad}")])
-    network = Network(module.archdsl_graph)
-    facts = {SPEC: network_hash(network), "name": network.name, WEIGHTS: "of a module in memory"}
-    return Filled(module, {**facts, "classes": json.dumps(classes)} if classes else facts)
 
 
 def write(network: Filled, path: Path, form: str, *, dynamic: bool = True, verify: bool = True) -> Written:

@@ -14,6 +14,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches, prefetched
 from archdsl.data.dataset import Splits
@@ -127,12 +128,23 @@ class Training:
         device = self.processes.device
         images_B3HW = batch.images_B3HW.to(device, memory_format=self.layout, non_blocking=True)
         masks_BHW = batch.masks_BHW.to(device, non_blocking=True)
-        with self._precision():
-            logits_BKHW = self.module(images_B3HW)
-        logits_BKHW = at_size(logits_BKHW, (masks_BHW.shape[-2], masks_BHW.shape[-1]))
         weights_K = self.class_weights
         share = self.processes.share(labelled(masks_BHW, weights_K))  # OHEM mines in each process alone
-        return loss_named(self.recipe.loss, logits_BKHW, masks_BHW, weights_K) * share
+        losses = []
+        for weight, logits_BKHW in self._outputs(images_B3HW):
+            sized_BKHW = at_size(logits_BKHW, (masks_BHW.shape[-2], masks_BHW.shape[-1]))
+            loss = loss_named(self.recipe.loss, sized_BKHW, masks_BHW, weights_K)
+            losses.append(loss if weight is None else weight * loss)
+        return torch.stack(losses).sum() * share if len(losses) > 1 else losses[0] * share
+
+    def _outputs(self, images_B3HW: torch.Tensor) -> list[tuple[float | None, torch.Tensor]]:
+        """The logits that are trained, the main ones first, and what the losses of the others count."""
+        with self._precision():
+            if not self.recipe.aux:
+                return [(None, self.module(images_B3HW))]
+            found = cast(CompiledNetwork, self.module).forward_all(images_B3HW)
+        main = next(iter(found.values()))
+        return [(None, main), *((weight, found[name]) for name, weight in self.recipe.aux.items())]
 
     def _precision(self) -> AbstractContextManager[Any]:
         if self.recipe.amp is None:

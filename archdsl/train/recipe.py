@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,6 +39,8 @@ class Recipe:
     """Epochs between evaluations; the last epoch is always evaluated."""
     class_weights: tuple[float, ...] | None = None
     """What each class counts in the loss, in the order of the data's classes; None: the same."""
+    aux: Mapping[str, float] = field(default_factory=dict)
+    """What the loss of each further output counts, by its name; others are not trained."""
     checkpoint_every: int = 200
     """Steps between checkpoints; the end of an epoch always has one."""
 

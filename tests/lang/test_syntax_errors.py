@@ -87,7 +87,7 @@ def test_an_unknown_unit_before_a_group_is_no_group():
         ("stage 3 {}", "3", "expected a name"),
         ("y z = 3", "z", "expected `=`"),
         ("y =\n  z = 3", "z", "expected a value before this line"),
-        ("output y", "}", "expected `=` or a name"),
+        ("output y", "}", "expected `=`"),
         ("y = ()", ")", "expected a value"),
     ],
 )

@@ -1,0 +1,72 @@
+"""`archdsl train --aux`: what the losses of further outputs count, and which outputs are never trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from archdsl.program import Network
+
+
+def aux_weights(words: Sequence[str], network: Network) -> dict[str, float]:
+    """The weight of each further output that is trained.
+
+    A word is a number, for all further outputs of as many maps as the main one, or `NAME=NUMBER`.
+    """
+    maps = _maps(network)
+    main, *further = maps
+    fitting = [name for name in further if maps[name] == maps[main]]
+    found: dict[str, float] = {}
+    for word in sorted(words, key=lambda word: "=" in word):  # what is said of one output wins
+        name, named, number = word.rpartition("=")
+        weight = _weight(number, word)
+        if not named:
+            if not fitting:
+                raise click.UsageError(
+                    f"--aux {word}: {network.name} has no further output of {maps[main]} maps"
+                )
+            found |= dict.fromkeys(fitting, weight)
+            continue
+        if name not in further:
+            known = f"it has {', '.join(further)}" if further else f"`{main}` is its only one"
+            raise click.UsageError(f"--aux {word}: {network.name} has no further output `{name}`; {known}")
+        if name not in fitting:
+            raise click.UsageError(
+                f"--aux {word}: `{name}` has {maps[name]} maps, and there are {maps[main]} classes"
+            )
+        found[name] = weight
+    return {name: found[name] for name in further if name in found}
+
+
+def say_untrained(network: Network, aux: Mapping[str, float]) -> None:
+    """Names the outputs that no loss reads."""
+    maps = _maps(network)
+    main, *further = maps
+    left = [name for name in further if name not in aux]
+    if not left:
+        return
+    could = [name for name in left if maps[name] == maps[main]]
+    help = f"; --aux 0.4 trains {', '.join(could)} beside `{main}`" if could else ""
+    click.echo(f"warning: never trained: {', '.join(left)}{help}", err=True)
+
+
+def _maps(network: Network) -> dict[str, int]:
+    """How many maps each output has, the main one first."""
+    from archdsl.passes.shapes import infer
+
+    shapes = infer(network.graph)
+    return {name: shapes[node][0] for name, node in network.graph.outputs.items()}
+
+
+def _weight(number: str, word: str) -> float:
+    try:
+        weight = float(number)
+    except ValueError:
+        weight = math.nan
+    if not 0 < weight < math.inf:
+        raise click.UsageError(f"--aux {word}: write a weight above 0, as in --aux 0.4 or --aux NAME=0.4")
+    return weight
