@@ -126,12 +126,11 @@ def network_page(found: dict[str, Any]) -> str:
 def of_space(space: Space, samples: int | None, seed: int, train_outputs: bool = False) -> dict[str, Any]:
     """What the networks of a space cost: extremes, expectation under uniform decisions, quantiles."""
     from archdsl.passes.pricing import MACS, PARAMS
-    from archdsl.passes.space_cost import SpaceCost, random_outcomes
+    from archdsl.passes.space_cost import SpaceCost
 
     cost = SpaceCost(space.graph if train_outputs else space.deployed)
     count = samples or cost.samples((PARAMS, MACS))
     why_not = cost.why_no_tables(PARAMS) or cost.why_no_tables(MACS)
-    outcomes = random_outcomes(space.graph, count, seed)
     found: dict[str, Any] = {
         "space": space.name,
         "decisions": len(space.decisions),
@@ -144,8 +143,8 @@ def of_space(space: Space, samples: int | None, seed: int, train_outputs: bool =
     if why_not is not None:
         found["why_not"] = why_not
     drawn = {}
-    for price in (PARAMS, MACS):
-        values = cost.pricer(price).many(outcomes)
+    prices = (PARAMS, MACS)
+    for price, values in zip(prices, cost.sampled(prices, count, seed), strict=True):
         drawn[price.name] = values
         found[price.name] = _prices(cost, price, sorted(values.tolist()))
     found["_counted"] = counted(space.networks.count)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 _NODES_BOUND, _LEAST_BOUND = 2_000_000, 1_000
 """Nodes that are bound while the cheapest or dearest network is looked for, and networks in any case."""
+
+
+_OUTCOMES_TOGETHER = 1 << 25
+"""Outcomes of decisions that are drawn at a time."""
 
 
 @dataclass(frozen=True)
@@ -146,8 +150,18 @@ class SpaceCost:
 
     def distribution(self, price: Price, networks: int, seed: int = 0) -> Distribution:
         """The prices of random networks."""
-        outcomes = random_outcomes(self.graph, networks, seed)
-        return Distribution(np.sort(self.pricer(price).many(outcomes)))
+        return Distribution(np.sort(self.sampled([price], networks, seed)[0]))
+
+    def sampled(self, prices: Sequence[Price], networks: int, seed: int = 0) -> list[NDArray[np.float64]]:
+        """The prices of the same random networks, by price; drawn in portions that fit into memory."""
+        portion = max(1, _OUTCOMES_TOGETHER // max(1, len(self.graph.decisions)))
+        found: list[list[NDArray[np.float64]]] = [[] for _ in prices]
+        for n, start in enumerate(range(0, networks, portion)):
+            here = min(portion, networks - start)
+            outcomes = random_outcomes(self.graph, here, (seed, n) if n else seed)
+            for price, known in zip(prices, found, strict=True):
+                known.append(self.pricer(price).many(outcomes))
+        return [np.concatenate(known) for known in found]
 
     def numbers(self, decisions: Mapping[str, str]) -> list[int]:
         """Decisions (path -> outcome) as the outcome numbers that pricers take; left out: the first."""
@@ -161,7 +175,7 @@ class SpaceCost:
         return {path: d.outcomes[int(o)] for (path, d), o in named}
 
 
-def random_outcomes(graph: Graph, networks: int, seed: int = 0) -> NDArray[np.int32]:
+def random_outcomes(graph: Graph, networks: int, seed: int | tuple[int, int] = 0) -> NDArray[np.int32]:
     """Outcome numbers of networks drawn uniformly, networks × decisions."""
     rng = np.random.default_rng(seed)
     columns = [rng.integers(0, d.size, networks, dtype=np.int32) for d in graph.decisions.values()]

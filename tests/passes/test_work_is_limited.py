@@ -9,7 +9,7 @@ import pytest
 
 import archdsl
 import limited
-from archdsl.passes import closed_form, pricing
+from archdsl.passes import closed_form, pricing, space_cost
 from archdsl.passes.binding_pricer import BindingPricer
 from archdsl.passes.closed_form import Limits
 from archdsl.passes.expected import Expected
@@ -98,3 +98,13 @@ def test_the_cheapest_of_a_thousand_choices_in_a_row_is_found_exactly():
     assert cost.extreme(PARAMS, "least").exact
     assert cost.extreme(PARAMS, "least").price == 108
     assert cost.extreme(PARAMS, "most").price == 108 + 1100 * 144
+
+
+def test_networks_are_drawn_in_portions_that_fit_into_memory(monkeypatch: pytest.MonkeyPatch):
+    cost = SpaceCost(loaded(limited.widths(2, 6)).graph)
+    whole = cost.sampled([PARAMS, MACS], 500)
+    monkeypatch.setattr(space_cost, "_OUTCOMES_TOGETHER", 300)
+    parts = cost.sampled([PARAMS, MACS], 500)
+    assert [len(values) for values in parts] == [500, 500]
+    assert parts[0][:100].tolist() == cost.sampled([PARAMS], 100)[0].tolist()
+    assert parts[1].mean() == pytest.approx(whole[1].mean(), rel=0.2)
