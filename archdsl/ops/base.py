@@ -108,6 +108,8 @@ class Primitive:
     give zeros out, `zero_is_neutral` that an input of zeros may be left out, `is_identity` that the
     output is the first input.
 
+    `commutes` says that the order of its inputs does not matter, but for rounding.
+
     `stacks` says that the channels of its inputs add up, so that a missing one has none.
 
     `stateless` says that its layer holds neither parameters nor statistics.
@@ -126,6 +128,7 @@ class Primitive:
     tensor_settings: ClassVar[tuple[str, ...]] = ()
     makes_zero: ClassVar[bool] = False
     zero_is_neutral: ClassVar[bool] = False
+    commutes: ClassVar[bool] = False
     stacks: ClassVar[bool] = False
     stateless: ClassVar[bool] = False
     over_batch: ClassVar[bool] = False

@@ -47,6 +47,7 @@ class Add(Primitive):
     fresh = True
     arity = (1, None)
     zero_is_neutral = True
+    commutes = True
 
     def keeps_zero(self, a: Attrs) -> bool:
         return True

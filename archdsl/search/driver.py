@@ -19,6 +19,7 @@ from archdsl.data.batches import Batch, Batches, prefetched
 from archdsl.data.dataset import Dataset, Splits
 from archdsl.diagnostics import SpecError
 from archdsl.passes.depth import depths
+from archdsl.passes.identity import identity
 from archdsl.program import Space
 from archdsl.search import records
 from archdsl.search.climbing import Outcomes, climb
@@ -234,9 +235,9 @@ class Search:
         def found(outcomes: Outcomes, how: str = "") -> Found:
             return bound(self.space, dict(zip(chances, outcomes, strict=True)), how, self.objective.costs)
 
-        def name(outcomes: Outcomes) -> frozenset[tuple[str, str]] | None:
+        def name(outcomes: Outcomes) -> str | None:
             one = found(outcomes)
-            return None if one.unmet else frozenset(one.network.chosen.items())
+            return None if one.unmet else identity(one.network.graph)
 
         def score(outcomes: Outcomes) -> float:
             key = " ".join(map(str, outcomes))

@@ -6,6 +6,7 @@ asking what is tested.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, product
@@ -482,10 +483,32 @@ LOOSE: tuple[tuple[int, Step], ...] = (
 def spaces(
     draw: Any, most: int = 7, steps: Sequence[tuple[int, Step]] = STEPS, requirements: int = 0
 ) -> Grown:
-    g = Growing(draw)
-    weighted = st.sampled_from([step for weight, step in steps for _ in range(weight)])
-    for _ in range(draw(st.integers(2, most))):
-        draw(weighted)(g)
+    return grow(Growing(draw), most, steps, requirements)
+
+
+def seeded(seed: int, most: int = 7, requirements: int = 0) -> Grown:
+    """The space of a seed, with `unused` in most."""
+    return grow(_Seeded(random.Random(seed)), most, LOOSE, requirements)
+
+
+class _Seeded(Growing):
+    """Draws from a generator of random numbers instead of Hypothesis."""
+
+    def __init__(self, rng: random.Random):
+        super().__init__(lambda strategy: None)
+        self.rng = rng
+
+    def one(self, options: Any) -> Any:
+        return self.rng.choice(list(options))
+
+    def chance(self, percent: int) -> bool:
+        return self.rng.randrange(100) < percent
+
+
+def grow(g: Growing, most: int, steps: Sequence[tuple[int, Step]], requirements: int) -> Grown:
+    weighted = [step for weight, step in steps for _ in range(weight)]
+    for _ in range(g.one(range(2, most + 1))):
+        g.one(weighted)(g)
     end = [f"output y = {g.tensors[-1]}"]
     if g.chance(30):
         end.append(f"output z{g.one(['', ' train'])} = {g.tensor()}")
