@@ -141,10 +141,10 @@ class Diagrams:
             if found is not None:
                 memo[at] = found
                 continue
-            self.steps += 1
             if self.steps > self.most_steps:
                 raise TooLarge(f"{self.most_steps:,} steps over decision diagrams")
             top, branches = self._branches(at)
+            self.steps += 1 + len(branches) * len(at) // 16  # a decision may have thousands of outcomes
             ahead.append((at, top, branches))
             ahead += [(b, 0, None) for b in reversed(branches) if b not in memo]
         return memo[roots]
