@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -79,11 +79,17 @@ def _line(now: Progress) -> str:
     return "  ".join(parts)
 
 
-def found_text(found: Found) -> str:
-    """What was found, in a line or two."""
+def found_text(found: Found, verdict: Mapping[str, Any]) -> str:
+    """What was found, how decided it is, and what is to be warned of, in some lines."""
     cost = found.costs
     text = f"found {cost['params']:,} parameters, {cost['macs']:,} MACs: {found.how}"
-    return text + "".join(f"\nit does not meet `{one}`" for one in found.unmet)
+    text += "".join(f"\nit does not meet `{one}`" for one in found.unmet)
+    macs = [drawn["macs"] for drawn in verdict["random"]]
+    idle = verdict["idle"]
+    text += f"\nmean entropy of the decisions {verdict['mean_entropy']:.2f} of 1"
+    text += f", {idle:.0%} of {verdict['edges']} edges multiply nothing" if idle is not None else ""
+    text += f"; {len(macs)} random networks have {_short(min(macs))} to {_short(max(macs))} MACs"
+    return text + "".join(f"\nwarning: {one}" for one in verdict["warnings"])
 
 
 def _short(value: float) -> str:

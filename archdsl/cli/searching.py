@@ -92,7 +92,7 @@ def _run(search: Search, asked: Asked) -> int:
         return 130
     if first:
         write_report(search)
-        click.echo(found_text(found))
+        click.echo(found_text(found, search.verdict))
         click.echo(f"wrote {folder.found}, {folder.weights}, {folder.report}")
     return 0
 

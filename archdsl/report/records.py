@@ -107,6 +107,25 @@ class Tried(_Read):
     objective: FiniteFloat | None = None
 
 
+class Drawn(_Read):
+    """Costs of a network drawn at random."""
+
+    params: int
+    macs: int
+
+
+class Verdict(_Read):
+    """How decided a search is (entropies from 0 to 1), and the share of the network's edges that multiply
+    nothing."""
+
+    mean_entropy: FiniteFloat = 0.0
+    idle: FiniteFloat | None = None
+    edges: int = 0
+    shallow: bool = False
+    random: list[Drawn] = []
+    warnings: list[str] = []
+
+
 class End(_Read):
     """The network that a search ended with.
 
@@ -120,6 +139,8 @@ class End(_Read):
     network: dict[str, FiniteFloat] = {}
     how: str = ""
     unmet: list[str] = []
+    iou: list[FiniteFloat | None] = []
+    verdict: Verdict | None = None
     seconds: FiniteFloat | None = None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from archdsl.report.again import again_html
-from archdsl.report.charts import short
+from archdsl.report.charts import Bar, bars, short
 from archdsl.report.decisions import decision_figures
 from archdsl.report.duration import duration
 from archdsl.report.pictures import Legend, Prediction, predictions_html
@@ -21,7 +21,7 @@ from archdsl.report.search_charts import (
     rate_figure,
     temperature_figure,
 )
-from archdsl.report.sheet import Part, cards, folded, grid, preformatted, scrolled, sheet
+from archdsl.report.sheet import Part, cards, facts, figure, folded, grid, preformatted, scrolled, sheet
 
 
 def search_page(
@@ -39,8 +39,9 @@ def search_page(
         Part(f"The network found{so_far}", _headline(run)),
         Part("Loss and mIoU", grid([loss_figure(run), miou_figure(run)])),
         Part("Depth, and how much is decided", _over_time(run)),
+        Part("Classes", _classes(run), _CLASSES),
         Part("Decisions", _decisions(run), _HEAT),
-        Part("Cost", _together(*journey_figures(run), *cost_figures(run)), _COST),
+        Part("Cost", _together(*journey_figures(run), *cost_figures(run), _beside_random(run)), _COST),
         Part("Schedules", _together(temperature_figure(run), rate_figure(run))),
         Part(f"Diagram{so_far}", scrolled(_svg_alone(diagram_svg), "diagram") if diagram_svg else ""),
         Part(f"Layers{so_far}", scrolled(preformatted(layers)) if layers else ""),
@@ -54,6 +55,7 @@ _HEAT = (
     "Probabilities in per cent after the last epoch, a row for each decision; framed is what the found"
     " network has. A name in grey: the found network does not have this decision."
 )
+_CLASSES = "Of the network found, with weights of the supernet."
 _COST = "Expected is the mean over the networks of the space, each with its probability."
 
 
@@ -90,7 +92,37 @@ def _outcome(run: Run) -> list[str]:
     lines = [f"Found: {run.end.how}."] if run.end.how else []
     if run.end.unmet:
         lines.append(f"Requirements that it does not meet: {'; '.join(run.end.unmet)}.")
+    if (verdict := run.end.verdict) is not None:
+        lines += [f"Warning: {warning}." for warning in verdict.warnings]
+        if verdict.shallow:
+            lines.append("Every depth is the least that there is.")
     return lines
+
+
+def _classes(run: Run) -> str:
+    """IoU of each class by the network found, as bars and as a table."""
+    iou = run.end.iou if run.end is not None else []
+    if not any(value is not None for value in iou):
+        return ""
+    names = run.manifest.data.get("classes")
+    if not isinstance(names, list) or len(names) != len(iou):
+        names = [f"class {n}" for n in range(len(iou))]
+    rows = [(str(name), value) for name, value in zip(names, iou, strict=True)]
+    title = "IoU on the validation images"
+    bar = bars([Bar(n, v) for n, v in rows if v is not None], title=title, format=lambda v: f"{v:.1%}")
+    listed = {name: "no pixel of it" if value is None else f"{value:.1%}" for name, value in rows}
+    return grid([figure("By class", bar)]) + facts(listed)
+
+
+def _beside_random(run: Run) -> str:
+    """The cost of the network found beside networks drawn uniformly."""
+    verdict = run.end.verdict if run.end is not None else None
+    macs = run.network.get("macs")
+    if verdict is None or not verdict.random or macs is None:
+        return ""
+    rows = [Bar("found", float(macs))]
+    rows += [Bar(f"random {n}", float(drawn.macs)) for n, drawn in enumerate(verdict.random, start=1)]
+    return figure("Found and random networks", bars(rows, title="Multiply-accumulates per image"))
 
 
 def _headline(run: Run) -> str:
@@ -104,8 +136,20 @@ def _headline(run: Run) -> str:
         ("mIoU", f"{miou:.1%}" if miou is not None else "", "weights of the supernet, validation images"),
         ("time", duration(seconds) if seconds else "", f"{epochs} epochs, {steps:,} steps"),
         ("decisions", f"{decisions}" if decisions else "", "settled by the search"),
+        *_decided(run),
     ]
     return cards(figure for figure in figures if figure[1])
+
+
+def _decided(run: Run) -> list[tuple[str, str, str]]:
+    verdict = run.end.verdict if run.end is not None else None
+    if verdict is None:
+        return []
+    found = [("mean entropy", f"{verdict.mean_entropy:.2f}", "0 decided, 1 all outcomes alike")]
+    if verdict.idle is not None:
+        note = f"of {verdict.edges} edges: zeros, skips, pooling"
+        found.append(("idle edges", f"{verdict.idle:.0%}", note))
+    return found
 
 
 def _written(value: float | None) -> str:

@@ -35,6 +35,7 @@ from archdsl.search.plan import Plan
 from archdsl.search.progress import Progress, Report
 from archdsl.search.readiness import crop_of
 from archdsl.search.stepping import Stepper
+from archdsl.search.verdict import verdict
 from archdsl.train.evaluation import score
 from archdsl.train.faults import Diverged, bad_parameter, explain_memory, is_out_of_memory
 from archdsl.train.lines import Mark
@@ -66,6 +67,7 @@ class Search:
         self.journal = Journal(folder.journal) if processes.is_first else None
         self.sums: list[float] = []
         self.tried: dict[str, float] = {}
+        self.verdict: dict[str, Any] = {}
         self.scored = True
 
     def _batches(self) -> tuple[Batches, Batches]:
@@ -268,8 +270,11 @@ class Search:
         """Writes what was found, its weights, and the last record."""
         module = self.recalibrated(found)
         self._write({"kind": "recalibrated", "batches": self.plan.calibrate})
-        miou = score(module, self.splits.val, self.processes).mean_iou()
-        self._write(records.of_end(found, miou, self._costs(found)))
+        seen = score(module, self.splits.val, self.processes)
+        chances = {path: p.double().tolist() for path, p in self.chances().items()}
+        self.verdict = verdict(self.space, chances, found.network.chosen, self.seed)
+        costs, iou = self._costs(found), seen.iou().tolist()
+        self._write(records.of_end(found, seen.mean_iou(), costs, iou, self.verdict))
         if self.processes.is_first:
             keep(self.folder, found, module, self.splits)
         return found

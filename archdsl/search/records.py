@@ -45,11 +45,15 @@ def of_tried(found: Found, number: int, objective: float) -> Record:
     return {"kind": "tried", "number": number, "chosen": dict(found.network.chosen), "objective": value}
 
 
-def of_end(found: Found, miou: float, costs: Mapping[str, float]) -> Record:
+def of_end(
+    found: Found, miou: float, costs: Mapping[str, float], iou: Iterable[float], verdict: Mapping[str, Any]
+) -> Record:
+    """`iou` is by class, `verdict` that of `archdsl.search.verdict`."""
     network = {**costs, "layers": len(found.network.graph.nodes)}
     return {
         "kind": "end", "miou": _number(miou), "chosen": dict(found.network.chosen), "network": network,
-        "how": found.how, "unmet": list(found.unmet),
+        "how": found.how, "unmet": list(found.unmet), "iou": [_number(x) for x in iou],
+        "verdict": dict(verdict),
     }  # fmt: skip
 
 
