@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,11 @@ SIZE = _Size()
     "--evaluate-every", type=click.IntRange(1), default=1, show_default=True, metavar="EPOCHS",
     help="How often to score on the validation part.",
 )  # fmt: skip
+@click.option(
+    "--init", type=click.Path(exists=True, path_type=Path), metavar="FILE|RUN",
+    help="Start from weights: safetensors, a state_dict of torch.save, or the final ones of a run's folder.",
+)  # fmt: skip
+@click.option("--init-strict", is_flag=True, help="Refuse --init where a tensor of the network is not in it.")
 @click.option("--device", help="cpu, cuda or cuda:N (default: CUDA where there is some).")
 @click.option("--licence", default="", help="Of the weights, kept in their file.")
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the run.")
@@ -101,7 +107,8 @@ SIZE = _Size()
 @click.pass_context
 def train(
     ctx: click.Context, /, spec: str, name: str | None, settings: dict[str, Any], data: DataWord | None,
-    device: str | None, licence: str, out: Path | None, resume: Path | None, **recipe: Any,
+    init: Path | None, init_strict: bool, device: str | None, licence: str, out: Path | None,
+    resume: Path | None, **recipe: Any,
 ) -> None:  # fmt: skip
     """Train a network.
 
@@ -112,9 +119,12 @@ def train(
         raise click.UsageError("say what to train on with --data, or what to go on with by --resume")
     if resume is not None and out is not None:
         raise click.UsageError("--resume goes on in its own folder: leave out --out")
+    if resume is not None and init is not None:
+        raise click.UsageError("--init starts a new run: leave out --resume, and name its folder with --out")
     before = _before(resume)
-    if before is not None:
+    if before is not None and resume is not None:
         given = {k for k in ctx.params if ctx.get_parameter_source(k) is ParameterSource.COMMANDLINE}
+        _demand_same_epochs(before, recipe["epochs"] if "epochs" in given else None, spec, resume)
         recipe.update({k: before.settings[k] for k in _RECIPE if k in before.settings and k not in given})
         if "class_weights" not in given:
             rule = before.settings.get("class_weights_rule")
@@ -131,9 +141,25 @@ def train(
     splits = open_splits(data)
     train = splits.train
     network = open_network(spec, name, settings, len(train.classes), train.channels).with_train_outputs()
-    chosen = {"set": settings, "name": name, "data": data.text, "licence": licence}
-    place = Place(spec, resume or out or Path("runs") / network.name, goes_on=resume is not None)
+    chosen: dict[str, Any] = {"set": settings, "name": name, "data": data.text, "licence": licence}
+    chosen["init"] = before.settings.get("init") if before is not None else None
+    folder = resume or out or Path("runs") / network.name
+    place = Place(spec, folder, resume is not None, init, init_strict)
     ctx.exit(run_training(network, splits, recipe, chosen, place, device))
+
+
+def _demand_same_epochs(before: Manifest, epochs: int | None, spec: str, run: Path) -> None:
+    """More epochs are another run: the learning rate of a run falls to zero over all its epochs."""
+    from archdsl.diagnostics import Diagnostic, SpecError
+
+    there = before.settings.get("epochs")
+    if epochs is None or epochs == there:
+        return
+    headline = f"{run} is a run of {there} epochs, and its learning rate falls to zero over them"
+    more = f"archdsl train {shlex.quote(spec)} --init {shlex.quote(str(run))} --epochs N --data … --out DIR"
+    raise SpecError(
+        [Diagnostic("ARCH912", headline, help=f"train its final weights on in a new run: {more}")]
+    )
 
 
 def _before(resume: Path | None) -> Manifest | None:

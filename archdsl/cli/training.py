@@ -14,6 +14,7 @@ import click
 from archdsl.cli.aux_outputs import aux_weights, say_untrained
 from archdsl.cli.data import demand_sound, weights_by_rule
 from archdsl.cli.networks import image_size
+from archdsl.cli.starting import start, start_again
 from archdsl.cli.stopping import asked_to_stop
 
 if TYPE_CHECKING:
@@ -32,11 +33,16 @@ _LARGEST_CROP = (512, 1024)
 
 @dataclass(frozen=True)
 class Place:
-    """The SPEC as it was given, the folder of the run, and whether a run there goes on."""
+    """The SPEC as it was given, the folder of the run, and whether a run there goes on.
+
+    A new run starts from the weights of `init`, all of which it has to have where `init_strict`.
+    """
 
     spec: str
     folder: Path
     goes_on: bool
+    init: Path | None = None
+    init_strict: bool = False
 
 
 def run_training(
@@ -61,6 +67,11 @@ def run_training(
     given = {**given, "aux": aux_weights(given["aux"], network)}
     torch.manual_seed(given["seed"])
     module = network.module()
+    if place.init is not None:
+        recorded = start(module, place.init, place.init_strict, here.is_first)
+        chosen = {**chosen, "init": recorded}
+    else:
+        start_again(module, chosen["init"], place.folder)
     usual = image_size(network) if "image" in chosen["set"] else _usual_crop(splits)
     recipe = _recipe({**given, "crop": given["crop"] or usual}, module, splits.train.channels)
     demand_statistics(network.graph, recipe.crop, recipe.batch)

@@ -106,6 +106,11 @@ def classes_of(metadata: Mapping[str, str]) -> tuple[list[str], list[tuple[int, 
     return names, colours
 
 
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a file of weights by name.  Raises SpecError (ARCH914)."""
+    return _read(path)[1]
+
+
 def _read(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
     with _opened(path) as file:
         return dict(file.metadata() or {}), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -1,0 +1,109 @@
+"""Weights that a training starts from: those of a file that fit, tensor by tensor, by name and shape."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import nn
+
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.train.recording import run_kind
+from archdsl.train.weights import read_tensors
+
+_WRAPPED = ("state_dict", "model_state_dict", "model")
+_PREFIXES = ("module.", "_orig_mod.", "model.")
+_COUNTER = "num_batches_tracked"
+
+
+@dataclass(frozen=True)
+class Start:
+    """What was taken from a file, by name; `other_shape` holds the shape in the file and in the network."""
+
+    file: Path
+    sha256: str
+    taken: tuple[str, ...]
+    other_shape: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
+    lacking: tuple[str, ...]
+    unused: tuple[str, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every tensor of the network was taken."""
+        return not self.other_shape and not self.lacking
+
+    def recorded(self) -> dict[str, Any]:
+        """What the manifest of the run says of it."""
+        others = {"other_shape": list(self.other_shape), "lacking": list(self.lacking)}
+        return {"file": str(self.file), "sha256": self.sha256, "taken": len(self.taken), **others}
+
+
+def weights_at(path: Path) -> Path:
+    """The file of weights that a path names: itself, or of a run's folder the final ones."""
+    if not path.is_dir():
+        return path
+    name = "best" if run_kind(path / "manifest.json") == "search" else "weights_last"
+    return path / f"{name}.safetensors"
+
+
+def start_from(module: nn.Module, path: Path) -> Start:
+    """Gives a module the tensors of a file that have the name and shape of its own; others stay.
+
+    The file holds safetensors, or what `torch.save` wrote of a state_dict; no code of it is run.  Raises
+    SpecError (ARCH914) where it is neither, where nothing in it fits, or a tensor that fits is not finite.
+    """
+    found = _tensors(path)
+    own = {name: t for name, t in module.state_dict().items() if not name.endswith(_COUNTER)}
+    taken = {name: found[name] for name, t in own.items() if name in found and found[name].shape == t.shape}
+    if not taken:
+        raise _refused(path, "no tensor in it has the name and shape of one of the network")
+    for name, tensor in taken.items():
+        if not bool(tensor.isfinite().all()):
+            raise _refused(path, f"`{name}` holds numbers that are not finite")
+    module.load_state_dict(taken, strict=False)
+    other = {
+        name: (tuple(found[name].shape), tuple(t.shape))
+        for name, t in own.items()
+        if name in found and name not in taken
+    }
+    return Start(
+        path,
+        hashlib.sha256(path.read_bytes()).hexdigest(),
+        tuple(taken),
+        other,
+        tuple(name for name in own if name not in found),
+        tuple(name for name in found if name not in own and not name.endswith(_COUNTER)),
+    )
+
+
+def _tensors(path: Path) -> dict[str, torch.Tensor]:
+    with path.open("rb") as file:
+        head = file.read(2)
+    if head not in (b"PK", b"\x80\x02"):
+        return read_tensors(path)
+    try:
+        whole = torch.load(path, map_location="cpu", weights_only=True)
+    except (UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError, TypeError,
+            AttributeError, IndexError, OverflowError) as error:  # fmt: skip
+        why = "it is damaged, or holds more than tensors: save torch.save(model.state_dict(), FILE)"
+        raise _refused(path, why) from error
+    for key in _WRAPPED:
+        if isinstance(whole, dict) and isinstance(whole.get(key), dict):
+            whole = whole[key]
+    if not isinstance(whole, dict):
+        raise _refused(path, "it holds no state_dict")
+    found = {k: v for k, v in whole.items() if isinstance(k, str) and isinstance(v, torch.Tensor)}
+    for prefix in _PREFIXES:
+        if found and all(name.startswith(prefix) for name in found):
+            found = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
+    return found
+
+
+def _refused(path: Path, why: str) -> SpecError:
+    return SpecError([Diagnostic("ARCH914", f"a training cannot start from {path}: {why}")])

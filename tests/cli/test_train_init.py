@@ -1,0 +1,128 @@
+"""`archdsl train --init`: trainings that start from weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import archdsl
+from archdsl.cli import run
+
+SPEC = """arch 1
+
+import conv_bn_relu from "std/ops.arch"
+
+network Small(; classes = 11) {
+  input image: [3, 32, 64]
+  output logits = image -> conv_bn_relu(c = 8, s = 2) -> conv(c = classes, k = 1) -> upsample(like = image)
+}
+"""
+TRAIN = ["train", "small.arch", "--data", "synthetic:images=4,size=32x64", "--device", "cpu", "--batch", "4",
+         "--epochs", "1"]  # fmt: skip
+STILL = ["--lr", "1e-30", "--ema", "0", "--weight-decay", "0"]
+"""A training that hardly changes weights, so that those it started from are seen."""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.arch").write_text(SPEC)
+    return tmp_path
+
+
+def last(run_folder: str) -> dict[str, torch.Tensor]:
+    return load_file(f"{run_folder}/weights_last.safetensors")
+
+
+def other_weights() -> dict[str, torch.Tensor]:
+    torch.manual_seed(77)
+    return archdsl.load("small.arch").network().module().state_dict()
+
+
+def test_a_finished_run_is_trained_on_from_its_folder(capsys):
+    assert run([*TRAIN, "--out", "first"]) == 0
+    capsys.readouterr()
+    assert run([*TRAIN, *STILL, "--seed", "5", "--init", "first", "--out", "second"]) == 0
+    assert "starting from first/weights_last.safetensors: 6 of 6 tensors taken" in capsys.readouterr().out
+    first, second = last("first"), last("second")
+    for name in first:
+        if name.endswith(".weight"):
+            torch.testing.assert_close(second[name], first[name])
+    recorded = json.loads(Path("second/manifest.json").read_text())["settings"]["init"]
+    assert recorded["file"] == "first/weights_last.safetensors"
+    assert recorded["taken"] == 6
+    assert run(["train", "small.arch", "--resume", "second", "--device", "cpu"]) == 0
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda s: s, lambda s: {"state_dict": {f"module.{k}": v for k, v in s.items()}}]
+)
+def test_a_state_dict_of_torch_is_taken(wrap, capsys):
+    state = other_weights()
+    torch.save(wrap(dict(state)), "other.pth")
+    assert run([*TRAIN, *STILL, "--init", "other.pth", "--init-strict", "--out", "run"]) == 0
+    weight = next(name for name in state if name.endswith("conv.weight"))
+    torch.testing.assert_close(last("run")[weight], state[weight])
+
+
+def test_a_head_of_other_classes_starts_anew_and_is_named(capsys):
+    state = archdsl.load("small.arch").network(classes=5).module().state_dict()
+    head = next(name for name, t in state.items() if t.dim() == 4 and t.shape[0] == 5)
+    save_file({**state, "more.weight": torch.zeros(3)}, "five.safetensors")
+    assert run([*TRAIN, "--init", "five.safetensors", "--out", "run"]) == 0
+    said = capsys.readouterr().out
+    assert f"new, as the shape differs: {head} (there 5×8×1×1, here 11×8×1×1)" in said
+    assert "in the file, and not used: more.weight" in said
+    assert run([*TRAIN, "--init", "five.safetensors", "--init-strict", "--out", "strict"]) == 1
+    assert "ARCH913" in capsys.readouterr().err
+    assert not Path("strict").exists()
+
+
+def test_a_part_is_taken_and_what_is_lacking_is_named(capsys):
+    state = other_weights()
+    part = {name: t for name, t in state.items() if "bn" not in name}
+    save_file(part, "part.safetensors")
+    assert run([*TRAIN, "--init", "part.safetensors", "--out", "run"]) == 0
+    assert "new, as not in the file: " in capsys.readouterr().out
+
+
+def test_what_cannot_be_started_from_is_refused(capsys):
+    state = dict(other_weights())
+    first = next(iter(state))
+    torch.save({"x": torch.zeros(3)}, "nothing.pt")
+    save_file({**state, first: torch.full_like(state[first], torch.nan)}, "nan.safetensors")
+    Path("torn.pt").write_bytes(b"PK torn")
+    Path("none.safetensors").write_text("none")
+    for file in ("nothing.pt", "nan.safetensors", "torn.pt", "none.safetensors"):
+        assert run([*TRAIN, "--init", file, "--out", "run"]) == 1
+        assert "ARCH914" in capsys.readouterr().err
+        assert not Path("run").exists()
+    assert run(["train", "small.arch", "--init", "nothing.pt", "--resume", "run"]) == 2
+
+
+def test_a_run_without_a_checkpoint_starts_from_the_same_weights_again(capsys):
+    torch.save(dict(other_weights()), "other.pt")
+    assert run([*TRAIN, "--init", "other.pt", "--out", "run"]) == 0
+    before = Path("run/weights_last.safetensors").read_bytes()
+    for path in Path("run/checkpoints").iterdir():
+        path.unlink()
+    assert run(["train", "small.arch", "--resume", "run", "--device", "cpu"]) == 0
+    assert Path("run/weights_last.safetensors").read_bytes() == before
+    for path in Path("run/checkpoints").iterdir():
+        path.unlink()
+    torch.save({**other_weights(), "more": torch.zeros(2)}, "other.pt")
+    assert run(["train", "small.arch", "--resume", "run", "--device", "cpu"]) == 1
+    assert "ARCH912" in capsys.readouterr().err
+
+
+def test_more_epochs_of_a_run_are_a_run_that_starts_from_its_weights(capsys):
+    assert run([*TRAIN, "--out", "first"]) == 0
+    capsys.readouterr()
+    assert run(["train", "small.arch", "--resume", "first", "--epochs", "5", "--device", "cpu"]) == 1
+    said = capsys.readouterr().err
+    assert "ARCH912]: first is a run of 1 epochs" in said
+    assert "archdsl train small.arch --init first" in said
