@@ -18,6 +18,7 @@ from archdsl.lang.loader import Unit
 from archdsl.lang.loader import load as load_unit
 from archdsl.ops.base import ADVISORY
 from archdsl.passes.bind import Binder
+from archdsl.passes.cost import costs, total
 from archdsl.passes.deployed import deployed
 from archdsl.passes.networks import Count, Networks, Over, Uncounted
 from archdsl.passes.simplify import simplify
@@ -77,6 +78,16 @@ class Network:
     @property
     def chosen(self) -> Mapping[str, str]:
         return self.bound.chosen
+
+    @property
+    def params(self) -> int:
+        """How many trainable parameters it has."""
+        return total(costs(self.graph).values()).params
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one image of the declared size; FLOPs are twice that."""
+        return total(costs(self.graph).values()).macs
 
     def to_arch(self) -> str:
         """The network as the text of a file: its decisions where it has a space, in full otherwise."""
@@ -333,7 +344,12 @@ def _well_typed(found: Elaborated, kind: str = "network") -> Graph:
 
 
 def load(path: str | Path, *, text: str | None = None) -> Program:
-    """Reads a file and what it imports; `text` replaces what is on disk.  Raises SpecError."""
+    """Reads a file and what it imports; `text` replaces what is on disk.  Raises SpecError.
+
+    A string of several lines is the text of a spec, whose imports are looked for in the current folder.
+    """
+    if isinstance(path, str) and text is None and "\n" in path:
+        path, text = "spec.arch", path
     with paused():
         return Program(load_unit(path, text=text))
 
