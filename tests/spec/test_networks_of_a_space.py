@@ -46,11 +46,12 @@ def from_rows(grown: Grown, network: Network) -> Network:
 
 
 def forms(grown: Grown, found: Network) -> dict[str, Graph]:
-    """The network as it is read again, from each text that there is of it."""
+    """The network as it is read again, from each text that there is of it; with outputs of the training."""
+    whole = simplify(found.bound)
     return {
-        "its rows": from_rows(grown, found).graph,
-        "written out": archdsl.load("f.arch", text=written_out(found.graph)).network().graph,
-        "its graph": parse(dump(found.graph)),
+        "its rows": from_rows(grown, found).bound,
+        "written out": archdsl.load("f.arch", text=written_out(whole)).network().bound,
+        "its graph": parse(dump(whole)),
     }
 
 
