@@ -118,7 +118,7 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
         "calls and rounds; calls in calls; choices in choices": (
             f"{evaluate.CALL_BUDGET:,}; {applying.DEPTH_BUDGET}; {choosing.CHOICE_BUDGET}"
         ),
-        "members and merged values looked at": f"{evaluate.WORK_BUDGET:,}",
+        "members and merged values looked at, parts of conditions joined": f"{evaluate.WORK_BUDGET:,}",
         "members of a set, range or stage; outcomes of a decision": f"{sets.SET_BUDGET:,}",
         "numbers": "10¹⁸",
         "size of an input that is set from outside": "1,000,000 in each dimension",
