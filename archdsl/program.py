@@ -311,10 +311,15 @@ class Program:
         return frozenset((*(s.name for s in space.signature.settings), *input_names(space))), own
 
     def check(
-        self, *, budget: int | None = None, samples: int = 0, over: Over = "outcomes", **settings: Any
-    ) -> Report:
-        """Everything that can be found wrong with the file, and what was proved of it."""
-        return check(self.unit, settings, budget=budget, samples=samples, over=over)
+        self, *, budget: int | None = None, samples: int = 0, over: Over = "outcomes",
+        allow_open: bool = False, **settings: Any,
+    ) -> Report:  # fmt: skip
+        """Everything that can be found wrong with the file, and what was proved of it.
+
+        `budget` bounds the work spent on one condition; what is left open is tried on random networks, on
+        `samples` more of them where asked for, and is an error unless `allow_open`.
+        """
+        return check(self.unit, settings, budget=budget, samples=samples, over=over, allow_open=allow_open)
 
 
 def _counted(count: Count) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +27,15 @@ Examples:
   archdsl check mine.arch --set image=3x360x480 classes=11
   archdsl check mine.arch --format sarif > check.sarif
 
-Exit codes: 0 no errors, 1 errors in a spec, 2 usage.
+Exit codes: 0 no errors and nothing left open, 1 errors in a spec or conditions left open, 2 usage.
 """
 
 
 @click.command(cls=SetCommand, epilog=_EPILOG)
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
 @set_option
-@click.option("--strict", is_flag=True, help="Warnings, and what could not be proved, count as errors.")
+@click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@click.option("--allow-open", is_flag=True, help="Conditions that are left open are no error.")
 @click.option(
     "--budget", type=click.IntRange(min=1), help="How much work a proof may take before it gives up."
 )
@@ -54,6 +55,7 @@ def check(
     specs: tuple[str, ...],
     settings: dict[str, Any],
     strict: bool,
+    allow_open: bool,
     budget: int | None,
     samples: int,
     over: Over,
@@ -68,7 +70,8 @@ def check(
     form = "json" if as_json else form
     results = []
     for path in opening.find_all(specs):
-        result = _check(path, settings, budget, samples, over, strict)
+        options = {"budget": budget, "samples": samples, "over": over, "allow_open": allow_open}
+        result = _check(path, settings, strict, options)
         results.append(result)
         if form == "text":
             _print(result)
@@ -85,18 +88,15 @@ class _Result:
     def __init__(self, name: str, diagnostics: Sequence[Diagnostic], proofs: Sequence[Proof], strict: bool):
         self.name, self.diagnostics, self.proofs = name, diagnostics, proofs
         fatal = ("error", "warning") if strict else ("error",)
-        unproved = strict and not all(p.proved for p in proofs)
-        self.ok = not unproved and not any(d.severity in fatal for d in diagnostics)
+        self.ok = not any(d.severity in fatal for d in diagnostics)
 
 
-def _check(
-    path: Path | None, settings: dict[str, Any], budget: int | None, samples: int, over: Over, strict: bool
-) -> _Result:
+def _check(path: Path | None, settings: dict[str, Any], strict: bool, options: Mapping[str, Any]) -> _Result:
     from archdsl.spec.check import check as check_unit
 
     name = "<stdin>" if path is None else str(path)
     try:
-        report = check_unit(opening.load_file(path).unit, settings, budget=budget, samples=samples, over=over)
+        report = check_unit(opening.load_file(path).unit, settings, **options)
     except SpecError as error:
         return _Result(name, error.diagnostics, (), strict)
     return _Result(name, report.diagnostics, report.proofs, strict)

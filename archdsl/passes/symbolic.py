@@ -42,19 +42,24 @@ def input_shapes(
 ) -> list[Shape]:
     """Shapes as a node sees them.
 
-    Where an input is missing it has no channels if channels add up, and otherwise those of the inputs that
-    are there.
+    An input that is missing has the sizes of those that are there, and no channels if channels add up.
     """
     if not optional:
         return list(shapes)
-    missing: Value = 0
-    if not primitive.stacks:
-        for shape, defined in zip(reversed(shapes), reversed(here), strict=True):
-            missing = apply("if", defined, shape[0], missing)
+    other = shapes[-1]
+    for shape, defined in zip(reversed(shapes), reversed(here), strict=True):
+        other = _where(defined, shape, other)
+    if primitive.stacks:
+        other = (0, *other[1:])
     return [
-        (apply("if", defined, shape[0], missing), shape[1], shape[2]) if port in optional else shape
+        _where(defined, shape, other) if port in optional else shape
         for port, (shape, defined) in enumerate(zip(shapes, here, strict=True))
     ]
+
+
+def _where(condition: Value, then: Shape, otherwise: Shape) -> Shape:
+    c, h, w = [apply("if", condition, a, b) for a, b in zip(then, otherwise, strict=True)]
+    return c, h, w
 
 
 def mux_shape(

@@ -43,11 +43,12 @@ def check(
     budget: int | None = None,
     samples: int = 0,
     over: Over = "outcomes",
+    allow_open: bool = False,
 ) -> Report:
     """Checks every space, network and search of a file, under settings from outside.
 
     `budget` bounds the work spent on one condition; what it leaves open can be tried on `samples` random
-    networks, drawn over outcomes or over networks.
+    networks, drawn over outcomes or over networks.  What is then open is an error, unless `allow_open`.
     """
     diagnostics, constants = list(lint_names(unit)), Constants()
     proofs: list[Proof] = []
@@ -58,7 +59,14 @@ def check(
         try:
             if isinstance(declared, ast.Space | ast.Network):
                 found, proof = _check_target(
-                    unit, declared, dict(settings or {}), budget or BUDGET, samples, over, constants
+                    unit,
+                    declared,
+                    dict(settings or {}),
+                    budget or BUDGET,
+                    samples,
+                    over,
+                    allow_open,
+                    constants,
                 )
                 diagnostics.extend(found)
                 proofs.append(proof)
@@ -81,6 +89,7 @@ def _check_target(
     budget: int,
     samples: int,
     over: Over,
+    allow_open: bool,
     constants: Constants,
 ) -> tuple[list[Diagnostic], Proof]:
     found = elaborate(unit, declared, settings, constants)
@@ -101,16 +110,18 @@ def _check_target(
     diagnostics += failed
     if proof.ok:
         diagnostics += check_requirements(found, budget)
-        diagnostics += _open(found, proof, samples, over)
+        diagnostics += _open(found, proof, samples, over, allow_open)
     diagnostics += lint_decisions(found)
-    if any(d.severity == "error" for d in diagnostics) and proof.ok:
+    if any(d.severity == "error" and d.code != "ARCH408" for d in diagnostics) and proof.ok:
         proof = replace(proof, ok=False)
     if kind == "space" and proof.ok:
         proof = replace(proof, count=Networks(found.graph).count)
     return diagnostics, proof
 
 
-def _open(found: Elaborated, proof: Proof, samples: int, over: Over) -> Iterator[Diagnostic]:
+def _open(
+    found: Elaborated, proof: Proof, samples: int, over: Over, allow_open: bool
+) -> Iterator[Diagnostic]:
     """What the budget left open, tried on random networks where that was asked for."""
     if not proof.open:
         return
@@ -131,8 +142,9 @@ def _open(found: Elaborated, proof: Proof, samples: int, over: Over) -> Iterator
         "ARCH408",
         f"{conditions} of `{found.graph.name}` not decided within the budget{tried}",
         Label(found.location, ""),
-        severity="warning",
-        help="spend more with --budget, or try random networks with --samples; first: " + proof.open[0],
+        severity="warning" if allow_open else "error",
+        help="spend more with --budget, try more random networks with --samples, or accept it with"
+        f" --allow-open; first: {proof.open[0]}",
     )
 
 

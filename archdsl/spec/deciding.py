@@ -1,8 +1,9 @@
 """Decides whether a condition over decisions holds in every network, or finds outcomes where it does not.
 
-Never by enumeration.  A condition is first evaluated over the sets of values that its parts can have;
-where that leaves it open, the decisions it depends on are split one at a time, those nearest first, until
-every branch is settled or the budget is spent.
+Never by enumeration.  A condition is first evaluated over the sets of values that its parts can have.
+Where that leaves it open, the decisions it depends on are split one at a time, those nearest first, until
+every branch is settled.  Where that takes long, it is written as a decision diagram, which settles it
+(`archdsl.spec.exact`), unless the budget is spent before.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archdsl.ir import Apply, Decision, Dim, Expr, Pick, Value
+from archdsl.passes.decision_diagrams import TooLarge
+from archdsl.spec.exact import Exact
 from archdsl.spec.possible import Possible, Unbounded
 
-BUDGET = 50_000
-"""Sub-expressions evaluated for one condition, over all its splits, before it is left open."""
-TOTAL = 20
+BUDGET = 200_000
+"""Steps that one condition may take before it is left open."""
+SPLITS = 20
+"""One of so many steps may be spent on splits, the others on diagrams."""
+TOTAL = 5
 """All conditions of one graph together may take this many times the budget of one."""
 
 Outcomes = dict[str, int]
@@ -68,8 +73,22 @@ class Searcher:
         if condition is True:
             return None
         order = list(support(condition, self.definitions))
-        found = self._split(condition, dict(allowed), order)
+        try:
+            found = self._split(condition, dict(allowed), order)
+        except Undecided:
+            return self._exactly(condition, allowed, order)
         return None if found is None else self._least(condition, found, allowed)
+
+    def _exactly(
+        self, condition: Value, allowed: Mapping[str, Sequence[int]], order: list[str]
+    ) -> Outcomes | None:
+        exact = Exact(order, self.decisions, self.definitions, min(self.budget, self.total))
+        try:
+            return exact.shortest(exact.diagrams.both(exact.allowed(allowed), exact.holds(condition, False)))
+        except TooLarge:
+            raise Undecided from None
+        finally:
+            self.total -= exact.diagrams.steps
 
     def _truth(self, condition: Value, allowed: Mapping[str, Sequence[int]]) -> frozenset[Any]:
         values = Possible(self.definitions, allowed)
@@ -84,7 +103,7 @@ class Searcher:
         self, condition: Value, allowed: dict[str, Sequence[int]], order: list[str]
     ) -> Outcomes | None:
         ahead = [allowed]
-        enough = max(self.total - self.budget, 0)
+        enough = max(self.total - self.budget // SPLITS, 0)
         first = self._truth(condition, allowed)
         if first == {False}:
             return _single(allowed)

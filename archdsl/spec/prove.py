@@ -66,8 +66,9 @@ class Prover:
             try:
                 witness = self._decide(obligation, settled)
             except Undecided:
-                open_.append(f"{obligation.location}: {obligation.code} of `{obligation.node}`")
-                continue
+                witness = self.witnesses.sampled(obligation)
+                if witness is None:
+                    open_.append(f"{obligation.location}: {obligation.code} of `{obligation.node}`")
             if witness is not None:
                 said.add(place)
                 diagnostics.append(self._diagnostic(obligation, witness))
@@ -78,33 +79,21 @@ class Prover:
     def _decide(self, obligation: Obligation, settled: dict[Any, Outcomes | None]) -> Witness | None:
         """A witness that the condition fails in some network; None where there is none.
 
-        Raises Undecided, also where what fails may follow from something else.
+        Raises Undecided.
         """
         formula = obligation.condition
         for condition in obligation.conditions:
             formula = self._or(formula, apply("not", condition))
         key = (formula, tuple(obligation.allowed.items()))
-        if key not in settled:
-            settled[key] = self.searcher.counterexample(formula, obligation.allowed)
+        try:
+            if key not in settled:
+                settled[key] = self.searcher.counterexample(formula, obligation.allowed)
+        except Undecided:
+            return self.witnesses.exact(obligation)
         outcomes = settled[key]
         if outcomes is None:
             return None
-        witness = self.witnesses.of(obligation, outcomes)
-        return witness or self._exactly(obligation, formula)
-
-    def _exactly(self, obligation: Obligation, formula: Value) -> Witness | None:
-        """The same, with regard to which networks have the node at all."""
-        try:
-            live = self.witnesses.live(obligation.node)
-        except TooLargeError:
-            raise Undecided from None
-        outcomes = self.searcher.counterexample(self._or(formula, apply("not", live)), obligation.allowed)
-        if outcomes is None:
-            return None
-        witness = self.witnesses.confirmed(obligation, outcomes)
-        if witness is None:
-            raise Undecided
-        return witness
+        return self.witnesses.of(obligation, outcomes) or self.witnesses.exact(obligation)
 
     @staticmethod
     def _or(a: Value, b: Value) -> Value:

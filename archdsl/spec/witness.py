@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import heappop, heappush
 from random import Random
 from typing import Any
 
 from archdsl.ir import Mux, Node, Value
-from archdsl.ir.expr import TooLargeError, any_of, apply, both, eq, pick
+from archdsl.ir.expr import apply
 from archdsl.ir.resolve import evaluate
 from archdsl.ops.base import ADVISORY
 from archdsl.passes.bind import Binder, Bound
 from archdsl.passes.liveness import live_nodes
+from archdsl.spec.alive import Alive
 from archdsl.spec.builder import Obligation
 from archdsl.spec.deciding import Outcomes, Searcher, Undecided
 from archdsl.spec.elaborate import Elaborated
@@ -22,6 +23,9 @@ from archdsl.spec.possible import Possible, Unbounded
 
 TRIES, TRIES_OF_NOTES = 20, 4
 """Random networks that must all fail where it takes too long to look at all."""
+POOL, LED, MOST_LED = 200, 40, 2_000
+"""Random networks in which conditions that were left open are tried: the same for all, led to the node of one
+condition, and led to nodes in all."""
 MOST_DROPPED = 200
 """Decisions of a witness that are tried to be left out."""
 
@@ -40,6 +44,8 @@ class Witnesses:
 
     found: Elaborated
     budget: int
+    _draws: int = MOST_LED
+    _undecided: set[int] = field(default_factory=set)
 
     def of(self, obligation: Obligation, outcomes: Outcomes) -> Witness | None:
         """A network where the condition fails, if there is one with these outcomes that can be reached."""
@@ -53,11 +59,55 @@ class Witnesses:
             return None
         return Witness(self._fewest(obligation, outcomes, bound), bound)
 
-    def live(self, node: str) -> Value:
-        """In which networks an output reads the node.  Raises TooLargeError."""
-        if self._live is None:
-            raise TooLargeError("too many ways lead to the outputs")
-        return both(self._live[node], self.found.present.get(node, True))
+    def exact(self, obligation: Obligation) -> Witness | None:
+        """The same with regard to which networks have the node at all; None where no network shows it.
+
+        Raises Undecided.
+        """
+        alive = self._alive
+        failing = alive.failing(obligation)
+        outcomes = alive.shortest(failing)
+        if outcomes is None:
+            return None
+        bound = self._bound(outcomes)
+        if _follows(obligation.node, bound):
+            outcomes = alive.shortest_of_its_own(obligation, failing)
+            if outcomes is None:
+                return None
+            bound = self._bound(outcomes)
+        if not self._fails(obligation, outcomes, bound) or _follows(obligation.node, bound):
+            raise Undecided
+        return Witness(self._fewest(obligation, outcomes, bound), bound)
+
+    def sampled(self, obligation: Obligation) -> Witness | None:
+        """A witness among random networks, some of which are led to the node; None where none shows it.
+
+        For a condition that could not be decided, so that a witness is shortened by trying too.
+        """
+        self._undecided.add(id(obligation))
+        led = self._reach(obligation.node, {}) or {}
+        for _ in range(min(LED, self._draws)):
+            self._draws -= 1
+            outcomes = {**self._random(), **led}
+            found = self.confirmed(obligation, outcomes)
+            if found is not None:
+                return found
+        for outcomes, bound in self._pool:
+            if self._fails(obligation, outcomes, bound) and not _follows(obligation.node, bound):
+                return Witness(self._fewest(obligation, outcomes, bound), bound)
+        return None
+
+    @cached_property
+    def _pool(self) -> list[tuple[Outcomes, Bound]]:
+        drawn = [self._random() for _ in range(POOL)]
+        return [(outcomes, self._bound(outcomes)) for outcomes in drawn]
+
+    def _random(self) -> Outcomes:
+        return {path: self._rng.randrange(d.size) for path, d in self.found.graph.decisions.items()}
+
+    @cached_property
+    def _alive(self) -> Alive:
+        return Alive(self.found, self._readers, self.budget)
 
     # ------------------------------------------------------------ one network
 
@@ -128,29 +178,6 @@ class Witnesses:
                 readers.setdefault(source, []).append((name, key))
         return readers
 
-    @cached_property
-    def _live(self) -> dict[str, Value] | None:
-        """In which networks an output reads each node, if it is defined; None where that is too much."""
-        outputs = set(self.found.graph.outputs.values())
-        live: dict[str, Value] = {}
-        try:
-            for name in reversed(list(self.found.graph.nodes)):
-                read = [self._reads(reader, key, live) for reader, key in self._readers.get(name, ())]
-                live[name] = any_of([name in outputs, *read])
-        except TooLargeError:
-            return None
-        return live
-
-    def _reads(self, reader: str, key: Any, live: Mapping[str, Value]) -> Value:
-        item = self.found.graph.nodes[reader]
-        here = both(live[reader], self.found.present.get(reader, True))
-        if isinstance(item, Node):
-            return here
-        if isinstance(item.on, str):
-            size = self.found.graph.decisions[item.on].size
-            return both(here, pick(item.on, tuple(o == key for o in range(size))))
-        return both(here, item.on if key is True else eq(item.on, key))
-
     # ------------------------------------------------------------ the fewest decisions
 
     def _fewest(self, obligation: Obligation, outcomes: Outcomes, bound: Bound) -> Outcomes:
@@ -176,17 +203,19 @@ class Witnesses:
         allowed = {d: (o,) for d, o in outcomes.items()}
         possible = Possible(self.found.definitions, allowed)
         try:
+            if id(obligation) in self._undecided:
+                raise Undecided
             there = self._in_all(obligation.node, possible, outcomes)
-            if not there and self._searcher.counterexample(self.live(obligation.node), allowed) is not None:
+            if not there and not self._alive.always(obligation.node, outcomes):
                 return False
             return self._searcher.counterexample(apply("not", obligation.condition), allowed) is None
-        except (Undecided, TooLargeError):
+        except Undecided:
             tries = TRIES_OF_NOTES if obligation.code in ADVISORY else TRIES
             return all(self._fails_in_some(obligation, outcomes) for _ in range(tries))
 
     def _fails_in_some(self, obligation: Obligation, outcomes: Outcomes) -> bool:
         """Whether the condition fails in a random network with these outcomes."""
-        others = {d: self._rng.randrange(n.size) for d, n in self.found.graph.decisions.items()}
+        others = self._random()
         bound = self._binder.bind({**others, **outcomes})
         return self._fails(obligation, {**others, **outcomes}, bound)
 

@@ -116,6 +116,22 @@ def test_check_counts_warnings_when_strict():
     assert "warning[" in result.stdout
 
 
+def test_check_fails_where_conditions_are_left_open_unless_that_is_allowed():
+    widths = "stage widths for i in 1..6 { w[i] = one of {8..800 step 7} }"
+    sizes = "left = w[1] * w[2] + w[3] * w[4] + w[5] * w[6]\nright = w[6] * w[5] + w[4] * w[3] + w[2] * w[1]"
+    joined = "output y = (image -> conv(c = left)) + (image -> conv(c = right))"
+    Path("open.arch").write_text(
+        f"arch 1\nspace S {{\ninput image: [3, 8, 8]\n{widths}\n{sizes}\n{joined}\n}}\n"
+    )
+    result = call("check open.arch --budget 500")
+    assert result.exit_code == 1
+    assert "error[ARCH408]" in result.stdout
+    assert "--allow-open" in result.stdout
+    allowed = call("check open.arch --budget 500 --allow-open")
+    assert allowed.exit_code == 0
+    assert "left open: " in allowed.stdout
+
+
 def test_check_prints_json():
     whole = data("check tiny.arch broken.arch --json")
     good, bad = whole["specs"]

@@ -125,7 +125,7 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
         "parameters of a module that is made": f"{torch_module.MOST_PARAMETERS:,}",
     }
     assert sets.SET_BUDGET == choosing.OUTCOME_BUDGET
-    assert f"{deciding.BUDGET:,} evaluations" in TEXT
+    assert f"{deciding.BUDGET:,} steps" in TEXT
     assert f"together {deciding.TOTAL} times that" in TEXT
     assert f"more than {possible.LIMIT} values" in TEXT
     assert f"at most {statements.ERROR_BUDGET}, each place once" in TEXT

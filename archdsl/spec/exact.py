@@ -1,0 +1,183 @@
+"""Conditions over decisions as decision diagrams: decided exactly, whatever they are made of.
+
+Where value sets and splits leave a condition open, it is written as a function of the decisions it depends
+on, part by part, each part once (`archdsl.passes.decision_diagrams`).  What counts is how many different
+functions the parts are, not how many ways lead to them or how many networks there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from archdsl.ir import Apply, Decision, Dim, Expr, Mux, Pick, Value
+from archdsl.ir.expr import FUNCTIONS
+from archdsl.passes.decision_diagrams import LEAF, Diagrams, TooLarge
+
+Outcomes = dict[str, int]
+
+
+class Exact:
+    """Values over decisions as roots in one pool of diagrams.
+
+    Decisions are tested in the given order; others, as they are met, after these.
+    """
+
+    def __init__(
+        self,
+        order: Iterable[str],
+        decisions: Mapping[str, Decision],
+        definitions: Mapping[Dim, Any],
+        most_steps: float,
+    ):
+        self.diagrams = Diagrams(MOST_NODES, most_steps)
+        self._decisions, self._definitions = decisions, definitions
+        self._levels: dict[str, int] = {path: level for level, path in enumerate(order)}
+        self._known: dict[Value, int] = {}
+
+    # ------------------------------------------------------------ values
+
+    def of(self, value: Value) -> int:
+        """The value as a function; None where it has no value.  Raises TooLarge."""
+        if not isinstance(value, Expr):
+            return self.diagrams.leaf(value)
+        known, ahead = self._known, [value]
+        while ahead:
+            here = ahead[-1]
+            needs = [v for v in self._parts(here) if isinstance(v, Expr) and v not in known]
+            if needs and here not in known:
+                ahead += needs
+                continue
+            ahead.pop()
+            if here not in known:
+                known[here] = self._made(here)
+        return known[value]
+
+    def _parts(self, value: Expr) -> Sequence[Value]:
+        if isinstance(value, Apply):
+            return value.args
+        if isinstance(value, Dim):
+            mux, sizes = self._definitions[value]
+            given = [size for size in sizes if size is not None]
+            return given if isinstance(mux.on, str) else [mux.on, *given]
+        return ()
+
+    def _made(self, value: Expr) -> int:
+        d = self.diagrams
+        if isinstance(value, Pick):
+            return self.decision(value.decision, [d.leaf(v) for v in value.values])
+        if isinstance(value, Dim):
+            mux, sizes = self._definitions[value]
+            return self.chosen(mux, [None if size is None else self.of(size) for size in sizes])
+        if not isinstance(value, Apply):
+            raise TooLarge("what only a whole network has")
+        first, *others = [self.of(a) for a in value.args]
+        if value.fn == "if":
+            return d.choose(first, others, _by_truth)
+        if value.fn == "and":
+            return d.choose(first, (*others, d.false), _by_truth)
+        if value.fn == "or":
+            return d.choose(first, (d.true, *others), _by_truth)
+        return d.map(_lenient(FUNCTIONS[value.fn]), first, *others)
+
+    def decision(self, path: str, cases: Sequence[int]) -> int:
+        """What is `cases[o]` where the decision comes out as o."""
+        level = self._levels.setdefault(path, len(self._levels))
+        if all(self.diagrams.level[case] > level for case in cases):
+            return self.diagrams.node(level, tuple(cases))
+        outcome = self.diagrams.node(level, tuple([self.diagrams.leaf(o) for o in range(len(cases))]))
+        return self.diagrams.choose(outcome, cases, lambda o: o)
+
+    def chosen(self, mux: Mux, sizes: Sequence[int | None]) -> int:
+        """What a mux picks of something that its cases have."""
+        d = self.diagrams
+        keys = [key for key, _ in mux.cases]
+        cases = [d.none if size is None else size for size in sizes]
+        if isinstance(mux.on, str):
+            by_outcome = dict(zip(map(int, keys), cases, strict=True))
+            count = self._decisions[mux.on].size if mux.on in self._decisions else max(by_outcome) + 1
+            return self.decision(mux.on, [by_outcome.get(o, d.none) for o in range(count)])
+        place = {key: n for n, key in reversed(list(enumerate(keys)))}
+        return d.choose(self.of(mux.on), cases, place.get)
+
+    # ------------------------------------------------------------ conditions
+
+    def holds(self, value: Value, *expected: Any) -> int:
+        """Whether a value is one of these."""
+        return self.diagrams.map(lambda v: v in expected, self.of(value))
+
+    def allowed(self, allowed: Mapping[str, Sequence[int]]) -> int:
+        """Whether decisions come out as listed."""
+        d, found = self.diagrams, self.diagrams.true
+        for path, outcomes in allowed.items():
+            if path in self._decisions:
+                listed = [d.true if o in outcomes else d.false for o in range(self._decisions[path].size)]
+                found = d.both(found, self.decision(path, listed))
+        return found
+
+    def shortest(self, condition: int) -> Outcomes | None:
+        """The fewest outcomes under which a condition holds whatever the rest; None where it never does."""
+        d = self.diagrams
+        if condition == d.false:
+            return None
+        cost: dict[int, int] = {}
+        step: dict[int, int] = {}
+        for at in sorted(d.reachable(condition)):  # children are made before what tests them
+            if d.level[at] == LEAF:
+                if at == d.true:
+                    cost[at] = 0
+                continue
+            found = [(cost[child], o) for o, child in enumerate(d.children[at]) if child in cost]
+            if found:
+                least, step[at] = min(found)
+                cost[at] = least + 1
+        paths = {level: path for path, level in self._levels.items()}
+        outcomes: Outcomes = {}
+        at = condition
+        while d.level[at] != LEAF:
+            outcomes[paths[d.level[at]]] = step[at]
+            at = d.children[at][step[at]]
+        for path in reversed(list(outcomes)):
+            fewer = {p: o for p, o in outcomes.items() if p != path}
+            if self.always(condition, fewer):
+                outcomes = fewer
+        return outcomes
+
+    def always(self, condition: int, outcomes: Mapping[str, int]) -> bool:
+        """Whether a condition holds in all networks with these outcomes."""
+        d = self.diagrams
+        fixed = {self._levels[path]: o for path, o in outcomes.items() if path in self._levels}
+        ahead, seen = [condition], {condition}
+        while ahead:
+            at = ahead.pop()
+            if d.level[at] == LEAF:
+                if at != d.true:
+                    return False
+                continue
+            only = fixed.get(d.level[at])
+            children = d.children[at] if only is None else (d.children[at][only],)
+            ahead += [child for child in children if child not in seen]
+            seen.update(children)
+        return True
+
+
+MOST_NODES = 2_000_000
+"""Nodes of all diagrams of a pool, which bounds its memory."""
+
+
+def _by_truth(value: Any) -> int:
+    return 0 if value else 1
+
+
+def _lenient(function: Callable[..., Any]) -> Callable[..., Any]:
+    """None where an argument is None, or where there is no such number."""
+
+    def result(*args: Any) -> Any:
+        if None in args:
+            return None
+        try:
+            return function(*args)
+        except (ArithmeticError, TypeError):
+            return None
+
+    return result
