@@ -21,7 +21,7 @@ def aux_weights(words: Sequence[str], network: Network) -> dict[str, float]:
     main, *further = maps
     fitting = [name for name in further if maps[name] == maps[main]]
     found: dict[str, float] = {}
-    for word in sorted(words, key=lambda word: "=" in word):  # what is said of one output wins
+    for word in sorted(words, key=lambda word: "=" in word):  # the weight of one output wins
         name, named, number = word.rpartition("=")
         weight = _weight(number, word)
         if not named:

@@ -7,11 +7,11 @@ functions the parts are, not how many ways lead to them or how many networks the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from archdsl.ir import Apply, Decision, Dim, Expr, Mux, Pick, Value
-from archdsl.ir.expr import FUNCTIONS
+from archdsl.ir.resolve import lenient
 from archdsl.passes.decision_diagrams import LEAF, Diagrams, TooLarge
 
 Outcomes = dict[str, int]
@@ -78,7 +78,7 @@ class Exact:
             return d.choose(first, (*others, d.false), _by_truth)
         if value.fn == "or":
             return d.choose(first, (d.true, *others), _by_truth)
-        return d.map(_lenient(FUNCTIONS[value.fn]), first, *others)
+        return d.map(lenient(value.fn), first, *others)
 
     def decision(self, path: str, cases: Sequence[int]) -> int:
         """What is `cases[o]` where the decision comes out as o."""
@@ -167,17 +167,3 @@ MOST_NODES = 2_000_000
 
 def _by_truth(value: Any) -> int:
     return 0 if value else 1
-
-
-def _lenient(function: Callable[..., Any]) -> Callable[..., Any]:
-    """None where an argument is None, or where there is no such number."""
-
-    def result(*args: Any) -> Any:
-        if None in args:
-            return None
-        try:
-            return function(*args)
-        except (ArithmeticError, TypeError):
-            return None
-
-    return result

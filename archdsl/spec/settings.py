@@ -109,7 +109,7 @@ def _of_default(default: Any) -> tuple[tuple[type, ...], str]:
 
 
 def _written(value: Any, default: Any, evaluate: Callable[[ast.Expr], Any]) -> Any:
-    """What is given for a setting; text such as `[8, 16]` or `{3, 5}` for a default of that kind is one."""
+    """The value of a setting from outside; `[8, 16]` and `{3, 5}` are read as text too."""
     if isinstance(value, str) and isinstance(default, ListValue | SetValue):
         written = _literal(value)
         return value if written is None else evaluate(written)
