@@ -1,4 +1,4 @@
-"""Weights that a training starts from: those of a file that fit, tensor by tensor, by name and shape."""
+"""Weights that a training starts from: those of a file that fit, tensor by tensor, by name or order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -32,6 +32,7 @@ class Start:
     other_shape: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
     lacking: tuple[str, ...]
     unused: tuple[str, ...]
+    by: Literal["name", "order"]
 
     @property
     def is_whole(self) -> bool:
@@ -41,7 +42,8 @@ class Start:
     def recorded(self) -> dict[str, Any]:
         """What the manifest of the run says of it."""
         others = {"other_shape": list(self.other_shape), "lacking": list(self.lacking)}
-        return {"file": str(self.file), "sha256": self.sha256, "taken": len(self.taken), **others}
+        whole = {"file": str(self.file), "sha256": self.sha256, "by": self.by, "taken": len(self.taken)}
+        return {**whole, **others}
 
 
 def weights_at(path: Path) -> Path:
@@ -55,11 +57,15 @@ def weights_at(path: Path) -> Path:
 def start_from(module: nn.Module, path: Path) -> Start:
     """Gives a module the tensors of a file that have the name and shape of its own; others stay.
 
-    The file holds safetensors, or what `torch.save` wrote of a state_dict; no code of it is run.  Raises
-    SpecError (ARCH914) where it is neither, where nothing in it fits, or a tensor that fits is not finite.
+    The file holds safetensors, or what `torch.save` wrote of a state_dict; no code of it is run.  Tensors of
+    a state_dict that has none of the network's names are taken by order, where it says that it is the same
+    one.  Raises SpecError (ARCH914) where the file is neither, where nothing in it fits, or a tensor that
+    fits is not finite.
     """
-    found = _tensors(path)
+    found, ordered = _tensors(path)
     own = {name: t for name, t in module.state_dict().items() if not name.endswith(_COUNTER)}
+    in_order = _in_order(found, own) if ordered else None
+    found = in_order or found
     taken = {name: found[name] for name, t in own.items() if name in found and found[name].shape == t.shape}
     if not taken:
         raise _refused(path, "no tensor in it has the name and shape of one of the network")
@@ -79,14 +85,34 @@ def start_from(module: nn.Module, path: Path) -> Start:
         other,
         tuple(name for name in own if name not in found),
         tuple(name for name in found if name not in own and not name.endswith(_COUNTER)),
+        "order" if in_order else "name",
     )
 
 
-def _tensors(path: Path) -> dict[str, torch.Tensor]:
+def _in_order(
+    found: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor] | None:
+    """The tensors of a file under the network's names, by order; None where the order may be another.
+
+    There have to be as many, and each pair has to have one role: the last part of a name, as in
+    `features.0.weight`.  Else a bias would pass for a mean, which has its shape.
+    """
+    there = {name: tensor for name, tensor in found.items() if not name.endswith(_COUNTER)}
+    if not there.keys().isdisjoint(own) or [*map(_role, there)] != [*map(_role, own)]:
+        return None
+    return dict(zip(own, there.values(), strict=True))
+
+
+def _role(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _tensors(path: Path) -> tuple[dict[str, torch.Tensor], bool]:
+    """The tensors of a file by name, and whether they stand in the order of the module that they are of."""
     with path.open("rb") as file:
         head = file.read(2)
     if head not in (b"PK", b"\x80\x02"):
-        return read_tensors(path)
+        return read_tensors(path), False  # sorted by name and type
     try:
         whole = torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError, TypeError,
@@ -102,7 +128,7 @@ def _tensors(path: Path) -> dict[str, torch.Tensor]:
     for prefix in _PREFIXES:
         if found and all(name.startswith(prefix) for name in found):
             found = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
-    return found
+    return found, True
 
 
 def _refused(path: Path, why: str) -> SpecError:

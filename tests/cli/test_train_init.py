@@ -69,6 +69,29 @@ def test_a_state_dict_of_torch_is_taken(wrap, capsys):
     torch.testing.assert_close(last("run")[weight], state[weight])
 
 
+def test_a_state_dict_of_other_names_is_taken_by_order(capsys):
+    state = other_weights()
+    renamed = {f"layer{n}.{name.rpartition('.')[2]}": t for n, (name, t) in enumerate(state.items())}
+    torch.save(renamed, "other.pth")
+    assert run([*TRAIN, *STILL, "--init", "other.pth", "--init-strict", "--out", "run"]) == 0
+    assert "6 of 6 tensors taken, by order and shape" in capsys.readouterr().out
+    weight = next(name for name in state if name.endswith("conv.weight"))
+    torch.testing.assert_close(last("run")[weight], state[weight])
+    assert json.loads(Path("run/manifest.json").read_text())["settings"]["init"]["by"] == "order"
+
+
+def test_order_is_not_guessed_where_it_may_be_another(capsys):
+    """Roles that differ, a tensor too many, and files that sort their tensors."""
+    state = {f"layer{n}.{name.rpartition('.')[2]}": t for n, (name, t) in enumerate(other_weights().items())}
+    torch.save(dict(reversed(state.items())), "turned.pth")
+    torch.save({**state, "more.weight": torch.zeros(3)}, "more.pth")
+    save_file(state, "sorted.safetensors")
+    for file in ("turned.pth", "more.pth", "sorted.safetensors"):
+        assert run([*TRAIN, "--init", file, "--out", "run"]) == 1
+        assert "ARCH914" in capsys.readouterr().err
+        assert not Path("run").exists()
+
+
 def test_a_head_of_other_classes_starts_anew_and_is_named(capsys):
     state = archdsl.load("small.arch").network(classes=5).module().state_dict()
     head = next(name for name, t in state.items() if t.dim() == 4 and t.shape[0] == 5)
