@@ -82,7 +82,7 @@ def _run(arguments: Sequence[str]) -> int:
     except Exception as error:  # the one place that must not let an error through to the user
         if os.environ.get("ARCHDSL_DEBUG") == "1":
             raise
-        return _refused(error) or _report(error, arguments)
+        return _refused(error) or _lacking(error) or _report(error, arguments)
     return code if isinstance(code, int) else 0
 
 
@@ -103,6 +103,17 @@ def _refused(error: Exception) -> int:
     found = error.diagnostics if isinstance(error, SpecError) else tuple(filter(None, [refusal(error)]))
     print_findings(found, err=True)
     return 1 if found else 0
+
+
+def _lacking(error: Exception) -> int:
+    """Names a package that is not installed, as after `pip install --no-deps`: 1, or 0."""
+    name = (error.name or "") if isinstance(error, ModuleNotFoundError) else ""
+    package = name.partition(".")[0]
+    if package in ("", "archdsl"):
+        return 0
+    message = f"archdsl: the Python package `{package}` is not installed, and this command needs it"
+    click.echo(f"{message}; pip install archdsl installs all that it needs", err=True)
+    return 1
 
 
 def _report(error: Exception, arguments: Sequence[str]) -> int:

@@ -51,7 +51,9 @@ def start_again(module: nn.Module, recorded: Any, folder: Path) -> None:
 
 def _text(found: Start) -> str:
     whole = len(found.taken) + len(found.other_shape) + len(found.lacking)
-    lines = [f"starting from {found.file}: {len(found.taken)} of {whole} tensors taken, by {found.by} and shape"]
+    lines = [
+        f"starting from {found.file}: {len(found.taken)} of {whole} tensors taken, by {found.by} and shape"
+    ]
     shapes = [f"{name} (there {_sizes(a)}, here {_sizes(b)})" for name, (a, b) in found.other_shape.items()]
     for what, names in (
         ("new, as the shape differs", shapes),

@@ -136,3 +136,18 @@ def test_a_verb_imports_nothing_heavy_that_it_does_not_need(words, never, tmp_pa
     )
     assert done.returncode == 0, done.stderr
     assert set(done.stderr.splitlines()[-1].split()) & set(never) == set()
+
+
+def test_a_package_that_is_not_installed_is_named(tmp_path, monkeypatch, capsys):
+    (tmp_path / "n.arch").write_text(
+        "arch 1\n\nnetwork N {\n  input x: [3, 8, 8]\n  output y = x -> conv\n}\n"
+    )
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    assert run(["cost", str(tmp_path / "n.arch")]) == 1
+    assert "package `numpy` is not installed" in capsys.readouterr().err
+
+
+def test_a_module_of_archdsl_that_is_missing_is_a_mistake_in_archdsl(verb, capsys):
+    verb(raising(ModuleNotFoundError("No module named 'archdsl.gone'", name="archdsl.gone")))
+    assert run(["try"]) == 70
+    assert "internal error" in capsys.readouterr().err

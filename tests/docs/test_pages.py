@@ -11,7 +11,7 @@ from literate import ROOT, Page, blocks
 import archdsl
 
 DOCS = ROOT / "docs"
-RUN = [DOCS / "architecture.md", *sorted((DOCS / "howto").glob("*.md"))]
+RUN = [DOCS / "architecture.md", DOCS / "python.md", *sorted((DOCS / "howto").glob("*.md"))]
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#([^)]+))?\)")
 
 
