@@ -60,7 +60,7 @@ def start_from(module: nn.Module, path: Path) -> Start:
     The file holds safetensors, or what `torch.save` wrote of a state_dict; no code of it is run.  Tensors of
     a state_dict that has none of the network's names are taken by order, where it says that it is the same
     one.  Raises SpecError (ARCH914) where the file is neither, where nothing in it fits, or a tensor that
-    fits is not finite.
+    fits is not dense, floating-point and finite.
     """
     found, ordered = _tensors(path)
     own = {name: t for name, t in module.state_dict().items() if not name.endswith(_COUNTER)}
@@ -70,7 +70,9 @@ def start_from(module: nn.Module, path: Path) -> Start:
     if not taken:
         raise _refused(path, "no tensor in it has the name and shape of one of the network")
     for name, tensor in taken.items():
-        if not bool(tensor.isfinite().all()):
+        if not _is_plain(tensor):
+            raise _refused(path, f"`{name}` is not a dense tensor of floating-point numbers")
+        if not bool(tensor.to(own[name].dtype).isfinite().all()):
             raise _refused(path, f"`{name}` holds numbers that are not finite")
     module.load_state_dict(taken, strict=False)
     other = {
@@ -87,6 +89,10 @@ def start_from(module: nn.Module, path: Path) -> Start:
         tuple(name for name in found if name not in own and not name.endswith(_COUNTER)),
         "order" if in_order else "name",
     )
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    return tensor.layout is torch.strided and tensor.is_floating_point() and not tensor.is_meta
 
 
 def _in_order(

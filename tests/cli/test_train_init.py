@@ -127,6 +127,36 @@ def test_what_cannot_be_started_from_is_refused(capsys):
     assert run(["train", "small.arch", "--init", "nothing.pt", "--resume", "run"]) == 2
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        torch.Tensor.to_sparse,
+        lambda t: t.to("meta"),
+        lambda t: t.to(torch.complex64),
+        lambda t: torch.quantize_per_tensor(t, 0.1, 0, torch.qint8),
+        lambda t: t > 0,
+        lambda t: torch.full_like(t, 1e300, dtype=torch.float64),
+    ],
+    ids=["sparse", "meta", "complex", "quantized", "bool", "beyond float32"],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_tensors_that_no_weight_can_take_are_refused(odd, capsys):
+    state = dict(other_weights())
+    first = next(iter(state))
+    torch.save({**state, first: odd(state[first])}, "odd.pt")
+    assert run([*TRAIN, "--init", "odd.pt", "--out", "run"]) == 1
+    said = capsys.readouterr().err
+    assert "ARCH914" in said
+    assert f"`{first}`" in said
+    assert not Path("run").exists()
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+def test_weights_of_other_precision_are_taken(kind, capsys):
+    torch.save({k: t.to(kind) if t.is_floating_point() else t for k, t in other_weights().items()}, "o.pt")
+    assert run([*TRAIN, "--init", "o.pt", "--init-strict", "--out", "run"]) == 0
+
+
 def test_a_run_without_a_checkpoint_starts_from_the_same_weights_again(capsys):
     torch.save(dict(other_weights()), "other.pt")
     assert run([*TRAIN, "--init", "other.pt", "--out", "run"]) == 0
