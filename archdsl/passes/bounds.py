@@ -1,8 +1,9 @@
 """Bounds on what the networks of a space cost, without enumerating them.
 
 The lower bound counts what every network has, and for each decision made in every network the cheapest
-of its candidates; what candidates of several decisions share is counted for none of them.  It is sound,
-and exact where decisions are independent.
+of its candidates; what candidates of several decisions share is counted for none of them.  What a sum
+reads counts only where it is zeros in no network, as a sum leaves zeros out.  The bound is sound, and exact
+where decisions are independent and nothing is zeros.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ def least_cost(
 def _needed_by_all(graph: Graph, bit: Mapping[str, int]) -> dict[str, int]:
     """For each node, as a bit set, the nodes without which it cannot be computed in any network."""
     must: dict[str, int] = {}
+    zeros = _may_be_zeros(graph)
     for name, item in graph.nodes.items():
         if isinstance(item, Mux):
             sets = [must.get(s, 0) for s in item.inputs]
@@ -58,11 +60,31 @@ def _needed_by_all(graph: Graph, bit: Mapping[str, int]) -> dict[str, int]:
             must[name] = both | bit[name]
             continue
         needed = bit[name]
+        left_out = zeros if ops.get(item.op).zero_is_neutral else ()
         for port, source in enumerate(item.inputs):
-            if port not in item.optional:
+            if port not in item.optional and source not in left_out:
                 needed |= must.get(source, 0)
         must[name] = needed
     return must
+
+
+def _may_be_zeros(graph: Graph) -> set[str]:
+    """The nodes that are zeros in some network, as simplification finds them, and maybe some more."""
+    zeros: set[str] = set()
+    for name, item in graph.nodes.items():
+        if isinstance(item, Mux):
+            if not zeros.isdisjoint(item.inputs):
+                zeros.add(name)
+            continue
+        primitive = ops.get(item.op)
+        values = item.inputs[: primitive.tensors(len(item.inputs))]
+        needed = [i for port, i in enumerate(values) if port not in item.optional]
+        varies = any(isinstance(value, Expr) for value in item.attrs.values())
+        if primitive.makes_zero or (
+            zeros.issuperset(needed) and (varies or primitive.keeps_zero(item.attrs))
+        ):
+            zeros.add(name)
+    return zeros
 
 
 def _extras(
