@@ -204,6 +204,9 @@ def _say_start(search: Search) -> None:
         click.echo(f"passed over {torn.name}: {why}", err=True)
     for note in search.journal.notes if search.journal else ():
         click.echo(f"note: {note}", err=True)
+    main, *further = search.space.graph.outputs
+    if further:
+        click.echo(f"warning: never trained: {', '.join(further)}; a search trains `{main}` alone", err=True)
     height, width = search.crop
     where = f"{search.processes.device}" + (f", {world} processes" if world > 1 else "")
     short = f"; then up to {plan.refine} networks trained for {plan.refine_epochs} epochs each"

@@ -175,3 +175,11 @@ def test_a_network_trained_with_an_auxiliary_output_is_scored_drawn_and_deployed
     assert run(["eval", "small.arch", "--weights", "small.safetensors", *DATA]) == 0
     assert run(["compile", "small.arch", *weights, "--train-outputs", *words]) == 0
     assert load_file("small.safetensors").keys() == load_file("run/weights.safetensors").keys()
+
+
+def test_a_search_names_the_outputs_that_it_never_trains(capsys):
+    space = HEADS.replace("network Small", "space Wide").replace("(s = 2)", "(s = 2) -> one of {conv, relu}")
+    settings = "data = synthetic(images = 4, size = [32, 64])\nminimize cross_entropy\nepochs = 1\nbatch = 2"
+    Path("wide.arch").write_text(f"{space}\nsearch Q for Wide {{\n{settings}\n}}\n")
+    assert run(["search", "wide.arch", "--device", "cpu", "-o", "run"]) == 0
+    assert "warning: never trained: edges, aux; a search trains `logits` alone\n" in capsys.readouterr().err
