@@ -150,6 +150,8 @@ CODES: dict[str, str] = {
     "ARCH930": "an output that would overwrite an input",
     "ARCH931": "an output in the place of a file of another kind",
     "ARCH932": "two outputs of one name",
+    "ARCH933": "a setting of a run outside of its range",
+    "ARCH934": "weights that are not finite numbers",
     "ARCH940": "a mask in a format that changes labels",
     "ARCH941": "an image without a fourth channel",
     "ARCH942": "images of other channels than a network takes",

@@ -73,6 +73,8 @@ NOT_FROM_ONE_TEXT: dict[str, str] = {
     "ARCH930": "about the files of a command",
     "ARCH931": "about the files of a command",
     "ARCH932": "about the files of a command",
+    "ARCH933": "about a folder of a run",
+    "ARCH934": "about a file of weights",
     "ARCH940": "about the files of a dataset",
     "ARCH941": "about the files of a dataset",
     "ARCH942": "about a network and a dataset",

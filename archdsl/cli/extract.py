@@ -89,7 +89,7 @@ def _inherited(
         recalibrate(module, _batches(data, module, calibrate))
     told = {
         SPEC: network_hash(network), "name": network.name, "from": manifest.name, "step": str(step),
-        "calibrated_batches": str(calibrate), "classes": json.dumps(manifest.data["classes"]),
+        "calibrated_batches": str(calibrate), "classes": json.dumps(manifest.data.get("classes", [])),
     }  # fmt: skip
     save_weights(output, module, told, half)
     again = f", statistics of {calibrate} batches" if calibrate else ""

@@ -11,6 +11,7 @@ from click.core import ParameterSource
 
 from archdsl.cli.asked import Asked, as_it_was, placed
 from archdsl.cli.data import DataWord, data_option
+from archdsl.cli.ranges import Within
 from archdsl.cli.search_tables import TableType, TableWord
 from archdsl.cli.settings import SetCommand, set_option
 
@@ -42,7 +43,7 @@ crop, images, resize.
     help="Latency table for `latency` and `rate`: a file (archdsl latency build makes one), one that stands"
     " for a device which the spec names, or auto: what is missing for this machine is timed first.",
 )  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=Within("seed"), default=0, show_default=True)
 @click.option("--device", help="cpu, cuda or cuda:N (default: CUDA where there is some).")
 @click.option("--amp", type=click.Choice(["bfloat16"]), help="Mixed precision.")
 @click.option("--checkpoint", is_flag=True, help="Gradient checkpointing: less memory, more time.")

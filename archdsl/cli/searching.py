@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -87,7 +88,7 @@ def _run(search: Search, asked: Asked) -> int:
     except Interrupted as stopped:
         if first:
             write_report(search)
-            again = f"archdsl search {asked.spec} --resume {folder.path}"
+            again = shlex.join(["archdsl", "search", asked.spec, "--resume", str(folder.path)])
             click.echo(f"stopped after step {stopped.step}; go on with: {again}")
         return 130
     if first:

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 
 from archdsl.cli.data import DataWord, data_option, open_splits, parse_data
 from archdsl.cli.networks import open_network
+from archdsl.cli.ranges import Within
 from archdsl.cli.settings import SetCommand, name_option, set_option
 from archdsl.cli.training import Place, run_training
 
@@ -32,6 +33,9 @@ _RECIPE = (
 )  # fmt: skip
 
 
+_MOST_PIXELS = 2**27
+
+
 class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
     name = "HxW"
 
@@ -41,7 +45,10 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in new versio
         match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", value)
         if match is None:
             self.fail(f"`{value}` is no size; write 352x480, height first", param, ctx)
-        return int(match[1]), int(match[2])
+        height, width = int(match[1]), int(match[2])
+        if height * width > _MOST_PIXELS:
+            self.fail(f"{value} has more than {_MOST_PIXELS:,} pixels", param, ctx)
+        return height, width
 
 
 SIZE = _Size()
@@ -52,13 +59,11 @@ SIZE = _Size()
 @name_option
 @set_option
 @data_option(required=False)
-@click.option(
-    "--epochs", type=click.IntRange(1), default=100, show_default=True, help="Rounds over the data."
-)
-@click.option("--batch", type=click.IntRange(1), default=8, show_default=True, help="Of all processes.")
+@click.option("--epochs", type=Within("epochs"), default=100, show_default=True, help="Rounds over the data.")
+@click.option("--batch", type=Within("batch"), default=8, show_default=True, help="Of all processes.")
 @click.option("--crop", type=SIZE, help="Size trained at (default: that of --set image, or of the images).")
 @click.option(
-    "--lr", type=click.FloatRange(0, min_open=True), default=0.01, show_default=True,
+    "--lr", type=Within("lr"), default=0.01, show_default=True,
     help="First learning rate; it falls to zero as (1 - progress)^0.9.",
 )  # fmt: skip
 @click.option("--loss", type=click.Choice(["ohem", "cross_entropy"]), default="ohem", show_default=True)
@@ -72,24 +77,25 @@ SIZE = _Size()
     help="What the losses of further outputs count: of all of as many maps, or by name (default: none).",
 )  # fmt: skip
 @click.option(
-    "--ema", type=click.FloatRange(0, 1, max_open=True), default=0.999, show_default=True,
+    "--ema", type=Within("ema"), default=0.999, show_default=True,
     help="Decay of the average of the weights; 0 for none.",
 )  # fmt: skip
-@click.option("--weight-decay", type=click.FloatRange(0), default=5e-4, show_default=True)
+@click.option("--weight-decay", type=Within("weight_decay"), default=5e-4, show_default=True)
 @click.option(
-    "--scale", type=(float, float), default=(0.5, 2.0), show_default=True, metavar="LOW HIGH",
+    "--scale", type=(Within("scale"), Within("scale")), default=(0.5, 2.0), show_default=True,
+    metavar="LOW HIGH",
     help="Range of the factor by which images are resized.",
 )  # fmt: skip
 @click.option("--flip/--no-flip", default=True, show_default=True, help="Mirror every other image.")
 @click.option(
-    "--colour", type=click.FloatRange(0, 1), default=0.0, show_default=True,
+    "--colour", type=Within("colour"), default=0.0, show_default=True,
     help="How far brightness, contrast and saturation may vary.",
 )  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=Within("seed"), default=0, show_default=True)
 @click.option("--amp", type=click.Choice(["bfloat16", "float16"]), help="Mixed precision, on CUDA.")
 @click.option("--channels-last", is_flag=True, help="Memory format that GPUs prefer.")
 @click.option(
-    "--evaluate-every", type=click.IntRange(1), default=1, show_default=True, metavar="EPOCHS",
+    "--evaluate-every", type=Within("evaluate_every"), default=1, show_default=True, metavar="EPOCHS",
     help="How often to score on the validation part.",
 )  # fmt: skip
 @click.option(
@@ -165,7 +171,9 @@ def _demand_same_epochs(before: Manifest, epochs: int | None, spec: str, run: Pa
 def _before(resume: Path | None) -> Manifest | None:
     if resume is None:
         return None
-    from archdsl.train.recording import read_manifest
+    from archdsl.train.recording import demand_settings, read_manifest
     from archdsl.train.run_folder import RunFolder
 
-    return read_manifest(RunFolder(resume).manifest, "train")
+    found = read_manifest(RunFolder(resume).manifest, "train")
+    demand_settings(RunFolder(resume).manifest, found, ("set", "name", "data", "licence"))
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ def _run(training: Training, place: Place) -> int:
         ):
             best = training.run(_reporting(told, training), stop)
     except Interrupted as stopped:
-        again = f"archdsl train {place.spec} --resume {place.folder}"
+        again = shlex.join(["archdsl", "train", place.spec, "--resume", str(place.folder)])
         if first:
             click.echo(f"stopped after step {stopped.step}; go on with: {again}")
         return 130

@@ -14,6 +14,9 @@ from archdsl.spec.search import Clauses, Objective, SearchSpec, SearchValue, Ter
 from archdsl.spec.units import Quantity
 from archdsl.spec.vocabulary import CLAUSES
 
+MOST = 1_000_000
+"""The greatest number that a setting of a search may be."""
+
 Link = Literal["independent", "shared", "dense", "gcn"]
 
 
@@ -138,8 +141,8 @@ def _demand_sound(plan: Plan) -> None:
         *(("lr", lr, (int, float), 0) for lr in rates),
     ]
     for name, value, kind, low in limits:
-        if isinstance(value, bool) or not isinstance(value, kind) or value < low:
-            raise cannot(f"`{name}` cannot be {value}", f"a number of at least {low:g}")
+        if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= MOST:
+            raise cannot(f"`{name}` cannot be {value}", f"a number of at least {low:g} and at most {MOST:,}")
     if plan.order not in (0, 1):
         raise cannot(f"`order` cannot be {plan.order}", "0, one backward pass, or 1, first-order bilevel")
     if plan.communication.link not in get_args(Link):

@@ -15,7 +15,7 @@ from torch import nn
 
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.train.recording import run_kind
-from archdsl.train.weights import read_tensors
+from archdsl.train.weights import demand_finite, read_tensors
 
 _WRAPPED = ("state_dict", "model_state_dict", "model")
 _PREFIXES = ("module.", "_orig_mod.", "model.")
@@ -59,8 +59,8 @@ def start_from(module: nn.Module, path: Path) -> Start:
 
     The file holds safetensors, or what `torch.save` wrote of a state_dict; no code of it is run.  Tensors of
     a state_dict that has none of the network's names are taken by order, where it says that it is the same
-    one.  Raises SpecError (ARCH914) where the file is neither, where nothing in it fits, or a tensor that
-    fits is not dense, floating-point and finite.
+    one.  Raises SpecError: ARCH914 where the file is neither, where nothing in it fits, or a tensor that fits
+    is not dense and floating-point, ARCH934 where one is not finite.
     """
     found, ordered = _tensors(path)
     own = {name: t for name, t in module.state_dict().items() if not name.endswith(_COUNTER)}
@@ -72,8 +72,7 @@ def start_from(module: nn.Module, path: Path) -> Start:
     for name, tensor in taken.items():
         if not _is_plain(tensor):
             raise _refused(path, f"`{name}` is not a dense tensor of floating-point numbers")
-        if not bool(tensor.to(own[name].dtype).isfinite().all()):
-            raise _refused(path, f"`{name}` holds numbers that are not finite")
+    demand_finite(path, {name: tensor.to(own[name].dtype) for name, tensor in taken.items()})
     module.load_state_dict(taken, strict=False)
     other = {
         name: (tuple(found[name].shape), tuple(t.shape))

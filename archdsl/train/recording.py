@@ -12,13 +12,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from archdsl import atomic
 from archdsl.data.dataset import Splits
 from archdsl.data.files import Files
 from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.train.limits import demand_within
 from archdsl.train.lines import Mark, is_of, read_records, record, whole_lines
+
+_CHECKSUM = "sha256"
+"""The key of a manifest under which the checksum of all others is."""
 
 _PACKAGES = ("archdsl", "torch", "numpy", "pillow", "safetensors")
 
@@ -172,8 +176,29 @@ class Manifest(BaseModel):
     machine: str
 
     def write(self, path: Path) -> None:
-        """Replaces the file as a whole."""
-        atomic.write_text(path, self.model_dump_json(indent=2) + "\n")
+        """Replaces the file as a whole; it has a checksum of what it says."""
+        data = json.loads(self.model_dump_json())
+        sealed = {**data, _CHECKSUM: _digest(data)}
+        atomic.write_text(path, json.dumps(sealed, indent=2, ensure_ascii=False) + "\n")
+
+
+class _Data(BaseModel):
+    """A kind of data and its settings, as a search was given it."""
+
+    kind: str
+    settings: dict[str, Any]
+
+
+class _Settings(BaseModel):
+    """The types of settings that a run which goes on takes from its manifest."""
+
+    set: dict[str, Any] = {}
+    name: str | None = None
+    search: str | None = None
+    table: str | None = None
+    data: str | _Data | None = None
+    licence: str = ""
+    class_weights_rule: str | None = None
 
 
 def manifest(
@@ -213,22 +238,49 @@ def run_kind(path: Path) -> str:
 
 
 def read_manifest(path: Path, kind: str) -> Manifest:
-    """Reads a manifest.  Raises SpecError (ARCH911) where it is none of a run of this kind."""
+    """Reads a manifest.
+
+    Raises SpecError: ARCH911 where it is none of a run of this kind or was changed, ARCH933 for a number
+    outside of its range.
+    """
     found = _manifest(path)
     if found.format != f"archdsl/{kind}-run":
         raise SpecError([_no_run(path, f"it is of another kind, {found.format}")])
     return found
 
 
+def demand_settings(path: Path, found: Manifest, names: Sequence[str]) -> None:
+    """Raises SpecError (ARCH911) where a manifest lacks settings of these names."""
+    lacking = [name for name in names if name not in found.settings]
+    if lacking:
+        raise SpecError([_no_run(path, f"settings.{lacking[0]}: it is missing")])
+
+
 def _manifest(path: Path) -> Manifest:
     try:
-        return Manifest.model_validate_json(path.read_bytes())
+        data = json.loads(path.read_bytes().decode("utf-8"))
+        checksum = data.pop(_CHECKSUM, None) if isinstance(data, dict) else None
+        found = Manifest.model_validate(data, strict=True)
+        _Settings.model_validate(found.settings, strict=True)
+        TypeAdapter(list[str]).validate_python(found.data.get("classes", []), strict=True)
+        demand_within({**found.settings, "seed": found.seed}, f"{path}: ")
+        if checksum not in (None, _digest(data)):
+            why = f"manifest.json was changed; without `{_CHECKSUM}` it is taken as it is"
+            raise SpecError([_no_run(path, why)])
+        return found
     except FileNotFoundError as error:
         raise SpecError([_no_run(path, "there is no manifest.json")]) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise SpecError([_no_run(path, f"{where}: {first['msg']}" if where else first["msg"])]) from error
+    except (ValueError, RecursionError) as error:
+        raise SpecError([_no_run(path, "manifest.json is no JSON")]) from error
+
+
+def _digest(data: Mapping[str, Any]) -> str:
+    """SHA-256 of what a manifest says, however it is laid out."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode("ascii")).hexdigest()
 
 
 def differences(before: Manifest, now: Manifest, free: Sequence[str] = ()) -> list[str]:

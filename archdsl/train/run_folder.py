@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,7 +81,8 @@ class Folder:
         """Raises SpecError: ARCH919 where there is a run already, ARCH931 where other files are."""
         if self.manifest.exists():
             headline = f"{self.path} holds a run already"
-            help = f"go on with it: --resume {self.path}; or start another one elsewhere: --out DIR"
+            here = shlex.quote(str(self.path))
+            help = f"go on with it: --resume {here}; or start another one elsewhere: --out DIR"
             raise SpecError([Diagnostic("ARCH919", headline, help=help)])
         for path in self.written():
             if path.exists():

@@ -26,6 +26,9 @@ from archdsl.spec.decompile import written_out
 SPEC = "spec_sha256"
 """The key of the metadata that holds the hash of the network."""
 
+_CHECKSUM = "archdsl_sha256"
+"""The key of the metadata that holds the SHA-256 of the file in which this value is zeros."""
+
 _SIZE = re.compile(r"^(  input \w+: \[\d+), \d+, \d+\]", re.MULTILINE)
 
 
@@ -51,7 +54,8 @@ def save_weights(path: Path, module: nn.Module, metadata: Mapping[str, str], hal
 def copy_weights(source: Path, target: Path, half: bool = False) -> dict[str, str]:
     """Writes a file of weights anew, with `half` as `save_weights` does; returns the metadata.
 
-    Raises SpecError: ARCH914 for what is no file of weights, ARCH917 where the disk is full.
+    Raises SpecError: ARCH914 for what is no file of weights or is damaged, ARCH934 for weights that are not
+    finite, ARCH917 where the disk is full.
     """
     metadata, tensors = _read(source)
     _write(target, tensors, metadata, half)
@@ -61,8 +65,9 @@ def copy_weights(source: Path, target: Path, half: bool = False) -> dict[str, st
 def load_weights(path: Path, module: nn.Module, expected_hash: str | None) -> dict[str, str]:
     """Reads weights into a module, which keeps its precision; returns the metadata.
 
-    Raises SpecError: ARCH914 for what is no file of weights, ARCH913 for weights of another network, which
-    says what differs.  The hash is not looked at where `expected_hash` is None.
+    Raises SpecError: ARCH914 for what is no file of weights or is damaged, ARCH934 for weights that are not
+    finite, ARCH913 for weights of another network, which says what differs.  The hash is not compared where
+    `expected_hash` is None.
     """
     metadata, tensors = _read(path)
     different = _differences(tensors, module.state_dict())
@@ -91,9 +96,12 @@ def module_with_weights(network: Network, path: Path) -> tuple[CompiledNetwork, 
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """What a file of weights says of itself.  Raises SpecError (ARCH914)."""
+    """The metadata of a file of weights.  Raises SpecError (ARCH914), also where its checksum differs."""
     with _opened(path) as file:
-        return dict(file.metadata() or {})
+        metadata = dict(file.metadata() or {})
+    _demand_whole(path, metadata)
+    metadata.pop(_CHECKSUM, None)
+    return metadata
 
 
 def classes_of(metadata: Mapping[str, str]) -> tuple[list[str], list[tuple[int, int, int]]]:
@@ -112,8 +120,11 @@ def read_tensors(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _read(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+    metadata = read_metadata(path)
     with _opened(path) as file:
-        return dict(file.metadata() or {}), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    demand_finite(path, tensors)
+    return metadata, tensors
 
 
 def _write(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str], half: bool) -> None:
@@ -124,8 +135,37 @@ def _write(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[st
         .clone(memory_format=torch.contiguous_format)
         for name, tensor in tensors.items()
     }
-    data = _in_order(save(kept, {"format": "pt", **metadata}))
-    atomic.write_bytes(path, data)
+    data = _in_order(save(kept, {"format": "pt", **metadata, _CHECKSUM: _ZEROS}))
+    atomic.write_bytes(path, data.replace(_field(_ZEROS), _field(hashlib.sha256(data).hexdigest()), 1))
+
+
+_ZEROS = 64 * "0"
+
+
+def _field(digits: str) -> bytes:
+    """The checksum as it stands in the header of a file."""
+    return f'"{_CHECKSUM}":"{digits}"'.encode()
+
+
+def _demand_whole(path: Path, metadata: Mapping[str, str]) -> None:
+    """Raises SpecError (ARCH914) where a file has a checksum, and another one than its own."""
+    digits = metadata.get(_CHECKSUM)
+    if digits is None:
+        return
+    data = path.read_bytes().replace(_field(digits), _field(_ZEROS), 1)
+    if hashlib.sha256(data).hexdigest() != digits:
+        headline = f"{path} is damaged: its checksum differs"
+        help = f"take another copy; a file that was changed on purpose has no `{_CHECKSUM}` in its metadata"
+        raise SpecError([Diagnostic("ARCH914", headline, help=help)])
+
+
+def demand_finite(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Raises SpecError (ARCH934) for the first tensor that holds something else than finite numbers."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            headline = f"{path}: `{name}` holds numbers that are not finite"
+            help = "what trained them diverged: train with a lower learning rate, or take earlier weights"
+            raise SpecError([Diagnostic("ARCH934", headline, help=help)])
 
 
 def _in_order(data: bytes) -> bytes:
@@ -163,7 +203,12 @@ def _differences(found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.T
         for name in wanted
         if name in found and found[name].shape != wanted[name].shape
     ]
-    return shapes + lacking + extra
+    kinds = [
+        f"`{name}` is {found[name].dtype} in it and {wanted[name].dtype} in the network"
+        for name in wanted
+        if name in found and found[name].is_floating_point() != wanted[name].is_floating_point()
+    ]
+    return shapes + kinds + lacking + extra
 
 
 def _sizes(tensor: torch.Tensor) -> str:

@@ -278,3 +278,29 @@ def test_two_images_of_one_name_are_refused(trained: Path):
 def test_data_is_a_kind_a_path_and_settings(text: str, kind: str, settings: dict):
     word = parse_data(text)
     assert (word.kind, word.settings) == (kind, settings)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--lr", "nan"], "a number above 0"), (["--lr", "inf"], "at most 1,000"),
+        (["--lr", "1e300"], "at most"),
+        (["--scale", "nan", "nan"], "a number above 0"), (["--colour", "nan"], "at most 1"),
+        (["--ema", "nan"], "below 1"), (["--weight-decay", "inf"], "at most 1,000"),
+        (["--seed", str(2**32)], "at most 4,294,967,295"), (["--epochs", "9" * 5000], "at most 1,000,000"),
+        (["--crop", "99999x99999"], "pixels"),
+    ],
+)  # fmt: skip
+def test_numbers_that_are_none_are_refused_with_their_range(words: list[str], said: str, capsys):
+    assert run([*TRAIN, *words]) == 2
+    assert said in capsys.readouterr().err
+    assert not Path("runs").exists()
+
+
+def test_a_manifest_without_settings_is_no_run_to_go_on_with(trained: Path, tmp_path: Path, capsys):
+    data = json.loads((trained / "manifest.json").read_text())
+    del data["settings"]["set"], data["sha256"]
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "manifest.json").write_text(json.dumps(data))
+    assert run(["train", "small.arch", "--resume", "run"]) == 1
+    assert "ARCH911" in capsys.readouterr().err

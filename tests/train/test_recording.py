@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -209,3 +210,60 @@ def test_a_folder_with_a_run_takes_no_other(tmp_path: Path):
     RunFolder(tmp_path).start(made())
     with pytest.raises(SpecError, match="ARCH919"):
         RunFolder(tmp_path).start(made())
+
+
+def changed(path: Path, **settings: object) -> None:
+    """Writes a manifest whose settings were changed by hand."""
+    data = json.loads(path.read_text())
+    data["settings"].update(settings)
+    path.write_text(json.dumps(data))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("epochs", -5, "a whole number of at least 1 and at most 1,000,000"),
+        ("epochs", 2.5, "a whole number"),
+        ("lr", float("nan"), "a number above 0 and at most 1,000"),
+        ("lr", float("inf"), "a number above 0"),
+        ("ema", float("nan"), "a number of at least 0 and below 1"),
+        ("scale", [0.5, float("nan")], "a number above 0"),
+        ("colour", "much", "a number of at least 0 and at most 1"),
+        ("batch", None, "a whole number"),
+    ],
+)
+def test_numbers_of_a_manifest_are_in_their_range(name: str, value: object, said: str, tmp_path: Path):
+    path = tmp_path / "manifest.json"
+    made().write(path)
+    changed(path, **{name: value})
+    with pytest.raises(SpecError, match=f"ARCH933.*`{name}`") as caught:
+        read_manifest(path, "train")
+    assert said in str(caught.value.diagnostics[0].help)
+
+
+def test_a_manifest_that_was_changed_is_refused_and_one_without_a_checksum_is_taken(tmp_path: Path):
+    path = tmp_path / "manifest.json"
+    made().write(path)
+    changed(path, lr=0.04)
+    with pytest.raises(SpecError, match=r"ARCH911.*changed"):
+        read_manifest(path, "train")
+    data = json.loads(path.read_text())
+    del data["sha256"]
+    path.write_text(json.dumps(data))
+    assert read_manifest(path, "train").settings["lr"] == 0.04
+
+
+@pytest.mark.parametrize("settings", [{"set": 3}, {"data": {"kind": 1}}, {"name": [1]}, {"table": {}}])
+def test_settings_of_other_types_are_said_to_be(settings: dict, tmp_path: Path):
+    path = tmp_path / "manifest.json"
+    made().write(path)
+    changed(path, **settings)
+    with pytest.raises(SpecError, match="ARCH911"):
+        read_manifest(path, "train")
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe", b"[" * 200_000, b"9" * 5_000, b"\0" * 20, b"nu"])
+def test_bytes_that_are_no_manifest_are_said_to_be_none(data: bytes, tmp_path: Path):
+    (tmp_path / "manifest.json").write_bytes(data)
+    with pytest.raises(SpecError, match="ARCH911"):
+        read_manifest(tmp_path / "manifest.json", "train")

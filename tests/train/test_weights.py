@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 import small
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save_file
 
 from archdsl.diagnostics import SpecError
-from archdsl.train.weights import SPEC, load_weights, network_hash, read_metadata, save_weights
+from archdsl.train.weights import SPEC, copy_weights, load_weights, network_hash, read_metadata, save_weights
 
 
 def written(path: Path, half: bool = False, **settings: object) -> torch.nn.Module:
@@ -98,3 +101,44 @@ def test_a_file_that_ends_too_early_is_said_to(share: float, tmp_path: Path):
     path.write_bytes(data[: int(share * len(data))])
     with pytest.raises(SpecError, match="ARCH914"):
         load_weights(path, module, None)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("name", ["a_conv_bn_relu_conv.weight", "b_bn.running_var"])
+def test_weights_that_are_not_finite_are_refused(name: str, value: float, tmp_path: Path):
+    path, module = tmp_path / "weights.safetensors", small.network().module()
+    module.state_dict()[name].flatten()[-1] = value
+    save_weights(path, module, {SPEC: network_hash(small.network())})
+    with pytest.raises(SpecError, match=f"ARCH934.*{name}"):
+        load_weights(path, small.network().module(), None)
+    with pytest.raises(SpecError, match="ARCH934"):
+        copy_weights(path, tmp_path / "copy.safetensors")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 10**9), st.integers(0, 7), st.booleans())
+def test_no_changed_bit_of_a_file_of_weights_goes_unnoticed(tmp_path_factory, at: int, bit: int, front: bool):
+    path = tmp_path_factory.getbasetemp() / "bits.safetensors"
+    written(path)
+    data = bytearray(path.read_bytes())
+    length = int.from_bytes(data[:8], "little") + 8
+    at %= length if front else len(data)
+    if b"archdsl_sha256" in data[max(0, at - 14) : at + 14]:
+        return  # without its name there is no checksum, and nothing else has changed
+    data[at] ^= 1 << bit
+    path.write_bytes(data)
+    with pytest.raises(SpecError, match="ARCH91"):
+        load_weights(path, small.network().module(), None)
+
+
+def test_files_of_others_which_have_no_checksum_are_read(tmp_path: Path):
+    path, module = tmp_path / "weights.safetensors", small.network().module()
+    save_file(module.state_dict(), path, {"name": "theirs"})
+    assert load_weights(path, small.network().module(), None)["name"] == "theirs"
+
+
+def test_whole_numbers_are_not_taken_for_weights(tmp_path: Path):
+    path, module = tmp_path / "weights.safetensors", small.network().module()
+    save_file({name: tensor.int() for name, tensor in module.state_dict().items()}, path)
+    with pytest.raises(SpecError, match="ARCH913"):
+        load_weights(path, small.network().module(), None)
