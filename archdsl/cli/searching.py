@@ -52,7 +52,7 @@ def run_search(asked: Asked) -> int:
     import torch
 
     torch.manual_seed(asked.seed)
-    net = build(space.graph, fuse=True, checkpoint=asked.checkpoint)
+    net = build(space.deployed, fuse=True, checkpoint=asked.checkpoint)  # no loss reads train-only outputs
     if asked.channels_last:
         net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     path = asked.folder or Path("runs") / plan.name

@@ -24,7 +24,7 @@ def supernet_of(folder: SearchFolder, network: Network, spec: Path) -> tuple[Sup
     if network.origin is None or network.source is None:
         raise SpecError([Diagnostic("ARCH505", f"{network.name} is not written as decisions in a space")])
     space = load(spec.parent / network.source).space(network.origin, **network.given)
-    net = build(space.graph).eval()
+    net = build(space.deployed).eval()
     found = folder.checkpoints.latest()
     if found is None:
         raise SpecError([Diagnostic("ARCH911", f"{folder.path} has no checkpoint")])

@@ -183,3 +183,15 @@ def test_a_search_names_the_outputs_that_it_never_trains(capsys):
     Path("wide.arch").write_text(f"{space}\nsearch Q for Wide {{\n{settings}\n}}\n")
     assert run(["search", "wide.arch", "--device", "cpu", "-o", "run"]) == 0
     assert "warning: never trained: edges, aux; a search trains `logits` alone\n" in capsys.readouterr().err
+
+
+def test_what_a_search_finds_is_scored_extracted_and_trained_on_where_the_space_has_train_outputs(capsys):
+    space = HEADS.replace("network Small", "space Wide").replace("(s = 2)", "(s = 2) -> one of {conv, relu}")
+    settings = "data = synthetic(images = 4, size = [32, 64])\nminimize cross_entropy\nepochs = 1\nbatch = 2"
+    Path("wide.arch").write_text(f"{space}\nsearch Q for Wide {{\n{settings}\n}}\n")
+    assert run(["search", "wide.arch", "--device", "cpu", "-o", "run"]) == 0
+    assert run(["eval", "run/best.arch", "--weights", "run/best.safetensors", *DATA]) == 0
+    assert run(["extract", "run", "-o", "again.safetensors"]) == 0
+    assert run(["eval", "run/best.arch", "--weights", "again.safetensors", *DATA]) == 0
+    words = ["--init", "run", "--aux", "aux=0.4", "--epochs", "1", "--batch", "4", "--out", "on"]
+    assert run(["train", "run/best.arch", *DATA, *words]) == 0
