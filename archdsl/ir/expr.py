@@ -326,10 +326,11 @@ def apply(fn: str, *args: Value) -> Value:
 
     Raises ZeroDivisionError where a constant divisor is 0, TooLargeError beyond the limits of numbers.
     """
-    if not any(isinstance(a, Expr) for a in args):
+    varying = [a for a in args if isinstance(a, Expr)]
+    if not varying:
         return _limited(FUNCTIONS[fn](*args))  # type: ignore[no-any-return]
-    picks = [a for a in args if isinstance(a, Pick)]
-    if picks and all(not isinstance(a, Expr) or isinstance(a, Pick) for a in args):
+    picks = [a for a in varying if isinstance(a, Pick)]
+    if len(picks) == len(varying):
         decision = picks[0].decision
         if all(p.decision == decision for p in picks):
             return _zip(fn, decision, args)

@@ -50,6 +50,7 @@ class Binder:
             for name, item in graph.nodes.items()
             if isinstance(item, Node)
         }
+        self._named: dict[int, set[str]] = {}
         self._made: dict[Any, Node] = {}
         self._typed: dict[Any, tuple[FixedShape, tuple[tuple[str, str, str], ...]]] = {}
 
@@ -58,6 +59,13 @@ class Binder:
         if isinstance(item, Mux):
             return nodes_in(item.on) if isinstance(item.on, Expr) else set()
         return {n for key in self._varying.get(name, ()) for n in nodes_in(item.attrs[key])}
+
+    def _decisions(self, value: Any) -> set[str]:
+        """The decisions that a value of the graph names: found once, as the graph keeps its values."""
+        found = self._named.get(id(value))
+        if found is None:
+            found = self._named[id(value)] = decisions_in(value)
+        return found
 
     def _node(self, item: Node, inputs: tuple[str, ...], values: tuple[Any, ...]) -> Node:
         """A node as it is in a network with these inputs and values of its varying settings."""
@@ -199,6 +207,7 @@ class _Run:
         self.asked: set[str] = set()
         self.failures: list[tuple[str, str, str]] = []
         self._resolved: dict[str, str | None] = {name: name for name in binder.graph.inputs}
+        self._sources: dict[str, str | None] = {}  # what each mux picks
 
     def resolve(self, wanted: str) -> str | None:
         """The node that a name stands for in this network; None where it is not defined."""
@@ -227,7 +236,9 @@ class _Run:
             return dims
         mux = self.binder.graph.nodes[name]
         assert isinstance(mux, Mux)
-        source = self._picked(mux)
+        if name not in self._sources:
+            self._sources[name] = self._picked(mux)
+        source = self._sources[name]
         return () if source is None else (source,)
 
     def _picked(self, mux: Mux) -> str | None:
@@ -248,7 +259,7 @@ class _Run:
         binder, resolved = self.binder, self._resolved
         item = binder.graph.nodes[name]
         if isinstance(item, Mux):
-            source = self._picked(item)
+            source = self._sources[name]
             return None if source is None else resolved[source]
         found = tuple([resolved[i] for i in item.inputs])
         if None in found:
@@ -281,7 +292,7 @@ class _Run:
         return value
 
     def _value(self, value: Any) -> Any:
-        self.asked |= decisions_in(value)
+        self.asked |= self.binder._decisions(value)
         try:
             return evaluate(value, self.given, self._dim)
         except KeyError as error:
