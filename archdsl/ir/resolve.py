@@ -55,9 +55,15 @@ def _inside_out(value: Apply) -> list[Apply]:
     return list(found.values())[::-1]
 
 
-def evaluate(value: Value, outcomes: Mapping[str, int], dim: Callable[[str, int], int]) -> Any:
+def evaluate(
+    value: Value,
+    outcomes: Mapping[str, int],
+    dim: Callable[[str, int], int],
+    known: dict[int, Any] | None = None,
+) -> Any:
     """The constant that a value is in one network; None where a pick has no value there.
 
+    `known` keeps what deep values come to by their ids, for others of the same network that share parts.
     Raises ArithmeticError where there is no such number.
     """
     if not isinstance(value, Expr):
@@ -68,7 +74,7 @@ def evaluate(value: Value, outcomes: Mapping[str, int], dim: Callable[[str, int]
         return dim(value.node, value.axis)
     assert isinstance(value, Apply)
     if value.depth > SHALLOW:
-        return _evaluate_deep(value, outcomes, dim)
+        return settled(value, lambda leaf: evaluate(leaf, outcomes, dim), known)
     fn, args = value.fn, value.args
     if fn in ("if", "and", "or"):
         first = evaluate(args[0], outcomes, dim)
@@ -81,17 +87,12 @@ def evaluate(value: Value, outcomes: Mapping[str, int], dim: Callable[[str, int]
     return None if None in values else FUNCTIONS[fn](*values)
 
 
-def _evaluate_deep(value: Apply, outcomes: Mapping[str, int], dim: Callable[[str, int], int]) -> Any:
-    """The same without recursion."""
-    return settled(value, lambda leaf: evaluate(leaf, outcomes, dim))
-
-
-def settled(value: Value, leaf: Callable[[Value], Any]) -> Any:
+def settled(value: Value, leaf: Callable[[Value], Any], known: dict[int, Any] | None = None) -> Any:
     """The value with something else in the place of its leaves; those it does not need are not asked for.
 
-    What is known by now decides which argument is needed next.
+    What is known by now decides which argument is needed next.  Without recursion; `known` grows.
     """
-    known: dict[int, Any] = {}
+    known = {} if known is None else known
 
     def of(part: Value) -> Any:
         return known[id(part)] if isinstance(part, Apply) else leaf(part)
@@ -111,6 +112,8 @@ def settled(value: Value, leaf: Callable[[Value], Any]) -> Any:
 
     if not isinstance(value, Apply):
         return leaf(value)
+    if id(value) in known:
+        return known[id(value)]
     ahead = [value]
     while ahead:
         here = ahead[-1]

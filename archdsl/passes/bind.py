@@ -208,6 +208,7 @@ class _Run:
         self.failures: list[tuple[str, str, str]] = []
         self._resolved: dict[str, str | None] = {name: name for name in binder.graph.inputs}
         self._sources: dict[str, str | None] = {}  # what each mux picks
+        self._known: dict[int, Any] = {}  # what deep values are, which share nearly all of their parts
 
     def resolve(self, wanted: str) -> str | None:
         """The node that a name stands for in this network; None where it is not defined."""
@@ -294,7 +295,7 @@ class _Run:
     def _value(self, value: Any) -> Any:
         self.asked |= self.binder._decisions(value)
         try:
-            return evaluate(value, self.given, self._dim)
+            return evaluate(value, self.given, self._dim, self._known)
         except KeyError as error:
             (path,) = error.args
             self.missing[path] = None
