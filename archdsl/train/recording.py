@@ -195,7 +195,7 @@ class _Settings(BaseModel):
     set: dict[str, Any] = {}
     name: str | None = None
     search: str | None = None
-    table: str | None = None
+    table: str | list[str] | None = None
     data: str | _Data | None = None
     licence: str = ""
     class_weights_rule: str | None = None
