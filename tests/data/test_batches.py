@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -183,3 +184,24 @@ def test_an_error_in_a_thread_arrives_where_batches_are_read():
     with pytest.raises(LookupError):
         list(prefetched(Batches(Broken(4), 2, PLAIN, seed=0), 0, 3))
     assert not [t for t in threading.enumerate() if t.name.startswith("batches")]
+
+
+def test_threads_compute_alone_and_leave_those_of_the_network_as_they_are():
+    def threads_of_another() -> int:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(torch.get_num_threads).result()
+
+    class Watched(Numbered):
+        def __getitem__(self, i: int) -> Sample:
+            seen.add(torch.get_num_threads())
+            return super().__getitem__(i)
+
+    seen: set[int] = set()
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        list(prefetched(Batches(Watched(8), 4, PLAIN, seed=0), 0, 4, workers=2))
+        assert seen == {1}
+        assert (torch.get_num_threads(), threads_of_another()) == (3, 3)
+    finally:
+        torch.set_num_threads(before)
