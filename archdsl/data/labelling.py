@@ -9,10 +9,12 @@ import numpy as np
 from archdsl.data.checking import Inspection
 from archdsl.data.dataset import IGNORE, Dataset
 from archdsl.data.files import Files
-from archdsl.data.reading import ranges
+from archdsl.data.reading import NOT_ALLOWED, ranges
 from archdsl.diagnostics import Diagnostic
 
 _SHOWN = 12
+_FEW = 3
+"""So many labels may be void by mistake; more are classes."""
 
 
 def about_labels(dataset: Dataset, found: Inspection, use: str, learned: bool) -> list[Diagnostic]:
@@ -73,13 +75,16 @@ def _listed_labels(dataset: Dataset, found: Inspection) -> list[Diagnostic]:
     there = np.flatnonzero(found.labels).tolist()
     classes = len(dataset.classes)
     told = f"the masks hold the labels {ranges(there)}, for {classes} classes"
+    no_class = np.flatnonzero(found.labels * (dataset.table == NOT_ALLOWED)).tolist()
+    if len(no_class) <= _FEW and len(no_class) < len([n for n in there if n != IGNORE]):
+        words = "+".join(map(str, no_class))
+        told += f"; if pixels of {ranges(no_class)} are of no class, set `ignore={words}` in --data"
     for own in (there, [n for n in there if n != IGNORE], [n for n in there if n != 0]):
         if dataset.name == "folder" and len(own) == classes:
             rest = [n for n in there if n not in own and n != IGNORE]
             ignored = f", ignore={'+'.join(map(str, rest))}" if rest else ""
-            told += (
-                f"; `labels={_as_words(own)}{ignored}` in --data would make them these classes, in this order"
-            )
+            own_words = f"`labels={_as_words(own)}{ignored}`"
+            told += f"; if the classes, in their order, are {ranges(own)}, set {own_words} in --data"
             break
     return [Diagnostic("ARCH904", "labels and classes do not agree", help=told)]
 

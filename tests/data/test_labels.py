@@ -331,6 +331,24 @@ def test_labels_that_are_no_classes_are_listed_with_what_could_be_set(tmp_path: 
     assert advice in problem.help
 
 
+def test_a_label_behind_the_classes_is_first_taken_for_void_rather_than_for_a_shift_of_all_classes(
+    tmp_path: Path,
+):
+    data = masked(tmp_path, [[0, 1, 2]])
+    (problem,) = about(data.train)
+    void, shift = problem.help.index("`ignore=2`"), problem.help.index("`labels=1+2, ignore=0`")
+    assert void < shift
+    assert "if pixels of 2 are of no class" in problem.help
+    assert "if the classes, in their order, are 1 to 2" in problem.help
+    assert about(masked(tmp_path, [[0, 1, 2]], ignore=2).train) == []
+
+
+def test_labels_of_which_none_is_a_class_are_not_taken_for_void(tmp_path: Path):
+    (problem,) = about(masked(tmp_path, [[7, 9]]).train)
+    assert "labels=7+9" in problem.help
+    assert "of no class" not in problem.help
+
+
 # ---------------------------------------------------------------- channels and parts
 
 
