@@ -42,10 +42,13 @@ def aux_weights(words: Sequence[str], network: Network) -> dict[str, float]:
     return {name: found[name] for name in further if name in found}
 
 
-def say_untrained(network: Network, aux: Mapping[str, float]) -> None:
-    """Names the outputs that no loss reads."""
+def say_aux(network: Network, aux: Mapping[str, float]) -> None:
+    """Names the further outputs that are trained, with their weights, and those that no loss reads."""
     maps = _maps(network)
     main, *further = maps
+    if aux:
+        told = ", ".join(f"{name} (weight {weight:g})" for name, weight in aux.items())
+        click.echo(f"trained beside `{main}`: {told}")
     left = [name for name in further if name not in aux]
     if not left:
         return

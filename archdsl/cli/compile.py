@@ -16,6 +16,7 @@ from archdsl.cli.numbers import shape
 from archdsl.cli.outputs import Kind, Output, demand_free, overwrite_option
 from archdsl.cli.printing import document
 from archdsl.cli.settings import SetCommand, name_option, set_option, train_outputs_option
+from archdsl.cli.weights_file import WeightsFile
 
 if TYPE_CHECKING:
     from archdsl.program import Network, Program, Space
@@ -58,7 +59,7 @@ FORMS = ("ast", "ir", "shapes", "torch", "python", "onnx", "dot", "svg", "png", 
     help="With --out: the image to run on (default: a street that is drawn).",
 )  # fmt: skip
 @click.option(
-    "--weights", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+    "--weights", type=WeightsFile(), metavar="FILE",
     help="What `archdsl train` wrote (default: random weights).",
 )  # fmt: skip
 @click.option(

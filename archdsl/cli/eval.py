@@ -12,6 +12,7 @@ from archdsl.cli.data import DataWord, data_option, demand_scorable, open_part
 from archdsl.cli.networks import open_network
 from archdsl.cli.settings import SetCommand, name_option, set_option
 from archdsl.cli.train import SIZE
+from archdsl.cli.weights_file import WeightsFile
 from archdsl.diagnostics import Diagnostic, SpecError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ Examples:
 @name_option
 @set_option
 @click.option(
-    "--weights", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True, metavar="FILE",
+    "--weights", type=WeightsFile(), required=True, metavar="FILE",
     help="What `archdsl train` wrote.",
 )  # fmt: skip
 @data_option(required=True)

@@ -16,6 +16,7 @@ from archdsl.cli.outputs import Output, demand_free, overwrite_option
 from archdsl.cli.pictures import png
 from archdsl.cli.settings import SetCommand, name_option, set_option
 from archdsl.cli.train import SIZE
+from archdsl.cli.weights_file import WeightsFile
 
 if TYPE_CHECKING:
     import torch
@@ -40,7 +41,7 @@ Examples:
 @name_option
 @set_option
 @click.option(
-    "--weights", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True, metavar="FILE",
+    "--weights", type=WeightsFile(), required=True, metavar="FILE",
     help="What `archdsl train` wrote.",
 )  # fmt: skip
 @click.option("--size", type=SIZE, help="Resize images to this size (default: as they are).")

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from archdsl.passes.layers import LayerRow
 
 By = Literal["op", "primitive"]
-_WIDEST = 60
+WIDEST = 60
+"""Longer cells are cut."""
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[int] = ()) -> str:
@@ -31,7 +32,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[
 
 
 def _short(cell: str) -> str:
-    return cell if len(cell) <= _WIDEST else cell[: _WIDEST - 1] + "…"
+    return cell if len(cell) <= WIDEST else cell[: WIDEST - 1] + "…"
 
 
 def layers(graph: Graph, by: By) -> tuple[list[LayerRow], Cost]:

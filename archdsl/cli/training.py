@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archdsl.cli.aux_outputs import aux_weights, say_untrained
+from archdsl.cli.aux_outputs import aux_weights, say_aux
 from archdsl.cli.data import demand_sound, weights_by_rule
 from archdsl.cli.networks import image_size
 from archdsl.cli.starting import start, start_again
@@ -85,7 +85,7 @@ def run_training(
             if place.goes_on:
                 training.restore()
             if here.is_first:
-                _say_start(network, training)
+                _say_start(network, training, place)
             code = _run(training, place)
             if here.is_first:
                 _write_page(training, network)
@@ -195,7 +195,7 @@ def _metadata(network: Network, splits: Splits, licence: str, fingerprint: str) 
     }  # fmt: skip
 
 
-def _say_start(network: Network, training: Training) -> None:
+def _say_start(network: Network, training: Training, place: Place) -> None:
     from archdsl.data.opening import trained_too
 
     recipe, splits, world = training.recipe, training.splits, training.processes.world
@@ -214,8 +214,14 @@ def _say_start(network: Network, training: Training) -> None:
         which = "all" if shared == len(splits.val) else f"{shared:,}"
         click.echo(f"{which} of the images to validate on are trained on too: mIoU is no measure of others")
     path = training.folder.path
-    say_untrained(network, recipe.aux)
-    click.echo(f"going on after step {training.step} in {path}" if training.step else f"writing to {path}")
+    say_aux(network, recipe.aux)
+    if training.step == training.steps and training.scored:
+        again = shlex.join(["archdsl", "train", place.spec, "--init", str(path)])
+        click.echo(f"{path} is finished; for more epochs: {again} --epochs N --data … --out DIR")
+    else:
+        click.echo(
+            f"going on after step {training.step} in {path}" if training.step else f"writing to {path}"
+        )
 
 
 def _reporting(told: Callable[[Progress], None], training: Training) -> Callable[[Progress], None]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archdsl.cli.tables import table
+from archdsl.cli.tables import WIDEST, table
 
 if TYPE_CHECKING:
     from archdsl.ops.base import Primitive
@@ -46,7 +46,7 @@ def listing(kind: str) -> list[dict[str, str]]:
 def listing_text(kind: str) -> str:
     rows = [[entry["written"], entry["summary"]] for entry in listing(kind)]
     widest = max(len(written) for written, _ in rows)
-    if widest <= 56:
+    if widest <= 56 and all(len(summary) <= WIDEST for _, summary in rows):
         return table((kind, "what it is"), rows)
     return "\n".join(f"{written}\n    {summary}" for written, summary in rows) + "\n"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -74,7 +75,8 @@ class Settings(BaseModel):
 def read_settings(kind: str, settings: Mapping[str, Any]) -> Settings:
     """Checked settings.  Raises SpecError (ARCH906) with every one that is wrong."""
     if kind not in KINDS:
-        raise SpecError([_refused(f"there is no dataset `{kind}`", kind, KINDS)])
+        folder = f"; for a folder of images and masks write `folder:{kind}`" if Path(kind).is_dir() else ""
+        raise SpecError([_refused(f"there is no dataset `{kind}`", kind, KINDS, folder)])
     known = VOCABULARY[kind] or ()
     unknown = [_refused(f"`{kind}` has no setting `{s}`", s, known) for s in settings if s not in known]
     if unknown:
@@ -85,9 +87,9 @@ def read_settings(kind: str, settings: Mapping[str, Any]) -> Settings:
         raise SpecError([_wrong(kind, e["loc"], e["msg"]) for e in error.errors()]) from error
 
 
-def _refused(headline: str, word: str, known: tuple[str, ...]) -> Diagnostic:
+def _refused(headline: str, word: str, known: tuple[str, ...], more: str = "") -> Diagnostic:
     guess = closest(word, list(known))
-    listed = f"there are {', '.join(known)}"
+    listed = f"there are {', '.join(known)}{more}"
     return Diagnostic("ARCH906", headline, help=f"did you mean `{guess}`? {listed}" if guess else listed)
 
 

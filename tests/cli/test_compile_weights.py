@@ -213,3 +213,21 @@ def test_the_file_of_weights_is_not_written_over(trained: Path):
     Path("small.safetensors").write_bytes(trained.read_bytes())
     assert compile_("--weights", "small.safetensors", "--emit", "python", "-o", "small.py") == 1
     assert Path("small.safetensors").read_bytes() == trained.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["compile", "small.arch", "--emit", "onnx", "-o", "n.onnx"],
+        ["eval", "small.arch", "--data", "synthetic:images=4"],
+        ["predict", "small.arch", "small.arch", "-o", "seen"],
+    ],
+)
+def test_the_folder_of_a_run_as_weights_is_answered_by_the_file_in_it(trained: Path, verb, capsys):
+    assert run([*verb, "--weights", str(trained.parent)]) == 2
+    assert f"is a folder; give the file, {trained}" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_folder_without_weights_is_not_said_to_have_some(folder: Path, capsys):
+    assert run(["compile", "small.arch", "--emit", "onnx", "--weights", str(folder)]) == 2
+    assert "give the file, FILE.safetensors" in " ".join(capsys.readouterr().err.split())

@@ -55,7 +55,11 @@ def test_a_finished_run_is_trained_on_from_its_folder(capsys):
     recorded = json.loads(Path("second/manifest.json").read_text())["settings"]["init"]
     assert recorded["file"] == "first/weights_last.safetensors"
     assert recorded["taken"] == 6
+    capsys.readouterr()
     assert run(["train", "small.arch", "--resume", "second", "--device", "cpu"]) == 0
+    told = capsys.readouterr().out
+    assert "second is finished; for more epochs: archdsl train small.arch --init second" in told
+    assert "going on" not in told
 
 
 @pytest.mark.parametrize(

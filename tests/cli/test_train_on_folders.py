@@ -199,3 +199,12 @@ def test_a_folder_whose_name_looks_like_a_setting(capsys):
 )
 def test_settings_of_folders_are_words_of_the_command_line(text: str, settings: dict):
     assert parse_data(text).settings == settings
+
+
+def test_the_path_of_a_folder_alone_is_answered_by_its_kind(capsys):
+    drawn("street")
+    for word in ("street", "./street"):
+        assert train(word) == 1
+        assert f"write `folder:{word}`" in capsys.readouterr().err
+    assert train("nowhere") == 1
+    assert "write `folder:" not in capsys.readouterr().err

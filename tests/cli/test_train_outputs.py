@@ -123,11 +123,15 @@ space S {
 
 def test_aux_trains_the_outputs_it_names_and_the_others_are_named(capsys):
     assert run([*TRAIN, "--aux", "0.4", "--out", "run"]) == 0
-    assert "warning: never trained: edges\n" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "warning: never trained: edges\n" in said.err
+    assert "trained beside `logits`: aux (weight 0.4)\n" in said.out
     settings = json.loads(Path("run/manifest.json").read_text())["settings"]
     assert settings["aux"] == {"aux": 0.4}
     assert run([*TRAIN, "--out", "plain"]) == 0
-    assert "never trained: edges, aux; --aux 0.4 trains aux beside `logits`" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "never trained: edges, aux; --aux 0.4 trains aux beside `logits`" in said.err
+    assert "trained beside" not in said.out
     one, other = (load_file(f"{folder}/weights_last.safetensors") for folder in ("run", "plain"))
     assert not torch.equal(one["aux_conv.weight"], other["aux_conv.weight"])
     assert run(["train", "small.arch", "--resume", "run", "--device", "cpu"]) == 0
