@@ -88,7 +88,11 @@ def cost(
         click.echo(f"wrote {output}", err=True)
     elif not as_json:
         click.echo(text(found), nl=False)
-        if left_out := opening.left_out(target):
+        network = isinstance(target, Network)
+        left_out = (
+            opening.left_out(target) if network or train_outputs else opening.without(target.graph.train_only)
+        )
+        if left_out:
             click.echo(left_out)
     if as_json:
         from archdsl.render.json import text_of

@@ -94,10 +94,15 @@ def left_out(target: Space | Network) -> str:
     """A sentence that names the train-only outputs that are not in a network's graph; else nothing."""
     from archdsl.program import Network
 
-    if not isinstance(target, Network) or target.train_outputs or not target.bound.train_only:
+    if not isinstance(target, Network) or target.train_outputs:
         return ""
-    names = ", ".join(sorted(target.bound.train_only))
-    return f"left out, as train-only: {names} (--train-outputs takes them in)"
+    return without(target.bound.train_only)
+
+
+def without(train_only: Iterable[str]) -> str:
+    """A sentence that names these train-only outputs as left out; nothing where there are none."""
+    names = ", ".join(sorted(train_only))
+    return f"left out, as train-only: {names} (--train-outputs takes them in)" if names else ""
 
 
 def space(program: Program, name: str | None, settings: Mapping[str, Any]) -> Space:

@@ -48,7 +48,7 @@ def run_search(asked: Asked) -> int:
     rule = class_weights_rule(plan)
     shares = demand_sound(splits.train, splits.val) if here.is_first else None
     weights = weights_by_rule(rule, shares, splits.train.classes, here)
-    demand_ready(plan, space.graph, splits, here.world)
+    demand_ready(plan, space.deployed, splits, here.world)
     import torch
 
     torch.manual_seed(asked.seed)

@@ -199,3 +199,25 @@ def test_what_a_search_finds_is_scored_extracted_and_trained_on_where_the_space_
     assert run(["eval", "run/best.arch", "--weights", "again.safetensors", *DATA]) == 0
     words = ["--init", "run", "--aux", "aux=0.4", "--epochs", "1", "--batch", "4", "--out", "on"]
     assert run(["train", "run/best.arch", *DATA, *words]) == 0
+
+
+def test_a_choice_that_only_a_train_output_reads_does_not_keep_a_space_from_being_searched():
+    candidates = "one of {conv_bn_relu(c = 4), conv_bn_relu(c = 6)}"
+    space = HEADS.replace("network Small", "space Wide").replace(
+        "a -> conv_bn_relu(c = 4)", f"a -> {candidates}"
+    )
+    space = space.replace("(s = 2)", "(s = 2) -> one of {conv, relu}")
+    settings = "data = synthetic(images = 4, size = [32, 64])\nminimize cross_entropy\nepochs = 1\nbatch = 2"
+    Path("wide.arch").write_text(f"{space}\nsearch Q for Wide {{\n{settings}\n}}\n")
+    assert run(["search", "wide.arch", "--device", "cpu", "-o", "run"]) == 0
+    assert run(["eval", "run/best.arch", "--weights", "run/best.safetensors", *DATA]) == 0
+
+
+def test_the_cost_of_a_space_names_the_train_outputs_that_it_leaves_out(capsys):
+    space = HEADS.replace("network Small", "space Wide").replace("(s = 2)", "(s = 2) -> one of {conv, relu}")
+    Path("wide.arch").write_text(space)
+    said = "left out, as train-only: aux"
+    assert run(["cost", "wide.arch"]) == 0
+    assert said in capsys.readouterr().out
+    assert run(["cost", "wide.arch", "--train-outputs"]) == 0
+    assert said not in capsys.readouterr().out

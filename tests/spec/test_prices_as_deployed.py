@@ -1,0 +1,51 @@
+"""Prices of spaces with train-only outputs, against the networks that they bind to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from grown_spaces import seeded
+
+import archdsl
+from archdsl.diagnostics import SpecError
+from archdsl.passes.pricing import MACS, PARAMS, network_price, traffic_price
+from archdsl.passes.space_cost import SpaceCost, random_outcomes
+from archdsl.program import Space
+
+PRICES = (PARAMS, MACS, traffic_price())
+
+
+def grown() -> list[tuple[int, Space]]:
+    """The first 25 spaces of the generator that have a train-only output and decisions."""
+    found: list[tuple[int, Space]] = []
+    seed = 0
+    while len(found) < 25:
+        seed += 1
+        text = seeded(seed).text
+        if " train = " not in text:
+            continue
+        try:
+            space = archdsl.load(Path("s.arch"), text=text).space()
+        except SpecError:
+            continue
+        if space.decisions:
+            found.append((seed, space))
+    return found
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["deployed", "with train outputs"])
+def test_the_prices_of_a_space_are_those_of_its_networks_where_it_has_train_outputs(whole):
+    compared = 0
+    for seed, space in grown():
+        cost = SpaceCost(space.graph if whole else space.deployed)
+        for row in random_outcomes(space.graph, 5, seed).tolist():
+            try:
+                network = space.bind(cost.decisions(row))
+            except SpecError:  # ill-typed under these outcomes
+                continue
+            graph = (network.with_train_outputs() if whole else network).graph
+            for price in PRICES:
+                assert cost.pricer(price).one(row) == network_price(graph, price), (seed, row)
+                compared += 1
+    assert compared > 150
