@@ -17,11 +17,11 @@ from archdsl.lang import ast
 from archdsl.lang.loader import Unit
 from archdsl.lang.loader import load as load_unit
 from archdsl.ops.base import ADVISORY
-from archdsl.passes.bind import Binder
-from archdsl.passes.cost import costs, total
-from archdsl.passes.deployed import deployed
-from archdsl.passes.networks import Count, Networks, Over, Uncounted
-from archdsl.passes.simplify import simplify
+from archdsl.passes.analyses.networks import Count, Networks, Over, Uncounted
+from archdsl.passes.costs.cost import costs, total
+from archdsl.passes.transforms.bind import Binder
+from archdsl.passes.transforms.deployed import deployed
+from archdsl.passes.transforms.simplify import simplify
 from archdsl.spec.check import Report, check, uncounted
 from archdsl.spec.decompile import rows_text, written_out
 from archdsl.spec.elaborate import Elaborated, elaborate

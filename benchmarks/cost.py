@@ -21,11 +21,11 @@ from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 import archdsl  # noqa: E402
 from archdsl.backends.torch_module import build  # noqa: E402
-from archdsl.passes.cost import costs, total  # noqa: E402
-from archdsl.passes.memory import traffic  # noqa: E402
-from archdsl.passes.pricer import Pricer  # noqa: E402
-from archdsl.passes.pricing import MACS, PARAMS, traffic_price  # noqa: E402
-from archdsl.passes.space_cost import SpaceCost, random_outcomes  # noqa: E402
+from archdsl.passes.costs.cost import costs, total  # noqa: E402
+from archdsl.passes.costs.memory import traffic  # noqa: E402
+from archdsl.passes.costs.pricer import Pricer  # noqa: E402
+from archdsl.passes.costs.pricing import MACS, PARAMS, traffic_price  # noqa: E402
+from archdsl.passes.costs.space_cost import SpaceCost, random_outcomes  # noqa: E402
 
 SPACES = ("space", "autortnet", "gas", "fasterseg", "template")
 MANY = {True: 100_000, False: 40}

@@ -32,12 +32,12 @@ from archdsl.diagnostics import SpecError  # noqa: E402
 from archdsl.ir import Graph  # noqa: E402
 from archdsl.ir.same import canonical_text  # noqa: E402
 from archdsl.ir.text import dump, parse  # noqa: E402
-from archdsl.passes.closed_form import Entangled  # noqa: E402
-from archdsl.passes.cost import costs, total  # noqa: E402
-from archdsl.passes.pricing import MACS, PARAMS  # noqa: E402
-from archdsl.passes.shapes import infer  # noqa: E402
-from archdsl.passes.simplify import simplify  # noqa: E402
-from archdsl.passes.space_cost import SpaceCost  # noqa: E402
+from archdsl.passes.analyses.closed_form import Entangled  # noqa: E402
+from archdsl.passes.analyses.shapes import infer  # noqa: E402
+from archdsl.passes.costs.cost import costs, total  # noqa: E402
+from archdsl.passes.costs.pricing import MACS, PARAMS  # noqa: E402
+from archdsl.passes.costs.space_cost import SpaceCost  # noqa: E402
+from archdsl.passes.transforms.simplify import simplify  # noqa: E402
 from archdsl.program import Program, Space  # noqa: E402
 from archdsl.spec.decompile import rows_text, written_out  # noqa: E402
 from archdsl.spec.elaborate import bind_rows  # noqa: E402

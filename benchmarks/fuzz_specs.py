@@ -146,8 +146,8 @@ def _commands(spec: str, folder: Path, program: archdsl.Program, rng: random.Ran
 
 def _is_light(program: archdsl.Program) -> bool:
     """Whether a network of the default target can be run in no time."""
-    from archdsl.passes.cost import costs, total
-    from archdsl.passes.shapes import infer
+    from archdsl.passes.analyses.shapes import infer
+    from archdsl.passes.costs.cost import costs, total
 
     target = program.target()
     network = target if isinstance(target, Network) else target.bind(target.sample(random.Random(0)))

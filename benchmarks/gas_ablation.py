@@ -19,7 +19,7 @@ import torch
 import archdsl
 from archdsl import atomic
 from archdsl.devices.measure import passive_waiting
-from archdsl.passes.cost import costs, total
+from archdsl.passes.costs.cost import costs, total
 from archdsl.train.recipe import Recipe
 from one_search import ROOT, search, train
 

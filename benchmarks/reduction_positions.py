@@ -19,8 +19,8 @@ from archdsl.devices.calibrate import spearman
 from archdsl.devices.measure import Timer, passive_waiting
 from archdsl.devices.rounds import Plan
 from archdsl.devices.validate import measure
-from archdsl.passes.cost import costs, total
-from archdsl.passes.memory import traffic
+from archdsl.passes.costs.cost import costs, total
+from archdsl.passes.costs.memory import traffic
 
 SPEC = Path(__file__).with_name("twelve_cells.arch")
 PUBLISHED_FPS = {(1, 2, 4): 125.0, (1, 3, 7): 106.0, (1, 5, 10): 90.2, (3, 5, 8): 75.7}

@@ -38,7 +38,7 @@ from archdsl.backends.supernet import build  # noqa: E402
 from archdsl.data.augmentation import Augmentation  # noqa: E402
 from archdsl.data.batches import Batch, Batches, whole  # noqa: E402
 from archdsl.data.opening import open_data  # noqa: E402
-from archdsl.passes.cost import costs, total  # noqa: E402
+from archdsl.passes.costs.cost import costs, total  # noqa: E402
 from archdsl.search.driver import Search  # noqa: E402
 from archdsl.search.folder import SearchFolder  # noqa: E402
 from archdsl.search.objective import ObjectiveFunction  # noqa: E402

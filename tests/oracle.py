@@ -14,7 +14,7 @@ from torch import nn
 
 from archdsl import ops
 from archdsl.ir.graph import Graph
-from archdsl.passes.shapes import infer
+from archdsl.passes.analyses.shapes import infer
 
 
 def values(graph: Graph, module: nn.Module, inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -39,6 +39,9 @@ ROOMS = (
 )
 """Low to high: a room imports only rooms that stand before it."""
 
+INSIDE = {"passes": ("analyses", "transforms", "costs")}
+"""Folders of rooms, low to high: their files import only folders that stand before their own."""
+
 ENTRANCES = {"__init__", "__main__"}
 """The package itself and its command; they may import any room."""
 
@@ -83,6 +86,18 @@ def test_rooms_import_only_rooms_below_them() -> None:
         for room, other, where in imports()
         if room not in ENTRANCES and place[other] > place[room]
     ]
+    assert upward == []
+
+
+@pytest.mark.parametrize(("room", "folders"), INSIDE.items())
+def test_folders_of_a_room_import_only_those_below_them(room: str, folders: tuple[str, ...]) -> None:
+    upward = []
+    for n, folder in enumerate(folders):
+        for path in sorted((PACKAGE / room / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                above = [f"archdsl.{room}.{other}." for other in folders[n + 1 :]]
+                if any(f"{name}.".startswith(tuple(above)) for name in _imported(node) if above):
+                    upward.append(f"{path.relative_to(ROOT)}:{node.lineno}")  # type: ignore[attr-defined]
     assert upward == []
 
 

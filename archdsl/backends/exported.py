@@ -17,7 +17,7 @@ from torch.export import Dim, ExportedProgram
 from archdsl.backends.torch_module import CompiledNetwork, build
 from archdsl.diagnostics import SpecError
 from archdsl.ir.graph import Graph
-from archdsl.passes.shapes import FixedShape, infer
+from archdsl.passes.analyses.shapes import FixedShape, infer
 
 LARGEST_FACTOR = 256
 

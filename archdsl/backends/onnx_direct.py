@@ -15,7 +15,7 @@ from archdsl import ops
 from archdsl.ir.graph import Graph, Node
 from archdsl.ops.base import Attrs
 from archdsl.ops.geometry import padding
-from archdsl.passes.shapes import FixedShape, infer
+from archdsl.passes.analyses.shapes import FixedShape, infer
 
 if TYPE_CHECKING:
     import onnx

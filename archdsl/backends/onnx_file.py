@@ -21,7 +21,7 @@ from archdsl.backends import exported
 from archdsl.backends.torch_module import CompiledNetwork, build
 from archdsl.diagnostics import SpecError
 from archdsl.ir.graph import Graph
-from archdsl.passes.shapes import FixedShape, infer
+from archdsl.passes.analyses.shapes import FixedShape, infer
 
 if TYPE_CHECKING:
     import onnx

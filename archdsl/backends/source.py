@@ -12,7 +12,7 @@ from archdsl.backends.naming import plain_text
 from archdsl.backends.straightline import Straightline, lower, methods
 from archdsl.ir.graph import Graph
 from archdsl.ops.base import Layer
-from archdsl.passes.cost import costs, total
+from archdsl.passes.costs.cost import costs, total
 
 WITHOUT_WEIGHTS = "Weights: none here; PyTorch draws random ones when the class is made."
 

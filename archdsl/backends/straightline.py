@@ -16,7 +16,7 @@ from archdsl import ops
 from archdsl.backends.naming import NAMES_IN_SCOPE, RESERVED, chain_name, identifier, plain_text, unique
 from archdsl.ir.graph import Graph, Node
 from archdsl.ops.base import Layer, Primitive
-from archdsl.passes.shapes import FixedShape, infer
+from archdsl.passes.analyses.shapes import FixedShape, infer
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def say_aux(network: Network, aux: Mapping[str, float]) -> None:
 
 def _maps(network: Network) -> dict[str, int]:
     """How many maps each output has, the main one first."""
-    from archdsl.passes.shapes import infer
+    from archdsl.passes.analyses.shapes import infer
 
     shapes = infer(network.graph)
     return {name: shapes[node][0] for name, node in network.graph.outputs.items()}

@@ -15,7 +15,7 @@ from archdsl.cli.settings import SetCommand, over_option, set_option
 from archdsl.diagnostics import Diagnostic, SpecError
 
 if TYPE_CHECKING:
-    from archdsl.passes.networks import Over
+    from archdsl.passes.analyses.networks import Over
     from archdsl.spec.prove import Proof
 
 _SHOWN = 10

@@ -193,7 +193,7 @@ def _ir(_program: Program, target: Space | Network) -> str:
 
 
 def _shapes(_program: Program, target: Space | Network) -> str:
-    from archdsl.passes.shapes import infer
+    from archdsl.passes.analyses.shapes import infer
 
     rows = [[name, shape(sizes)] for name, sizes in infer(fixed(target).graph).items()]
     return tables.table(("node", "shape"), rows)

@@ -11,8 +11,8 @@ from archdsl.cli.numbers import count_data, counted, digits, plural, shape, thou
 from archdsl.cli.tables import table
 
 if TYPE_CHECKING:
-    from archdsl.passes.extremes import Extreme
-    from archdsl.passes.space_cost import SpaceCost
+    from archdsl.passes.costs.extremes import Extreme
+    from archdsl.passes.costs.space_cost import SpaceCost
     from archdsl.program import Network, Space
 
 _SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
@@ -22,9 +22,9 @@ _BAR = 40
 
 def of_network(network: Network, dtype: str, by: Any) -> dict[str, Any]:
     """The costs of a network, in total and by layer."""
-    from archdsl.passes.cost import network_cost
-    from archdsl.passes.layers import layer_table
-    from archdsl.passes.shapes import infer
+    from archdsl.passes.analyses.shapes import infer
+    from archdsl.passes.costs.cost import network_cost
+    from archdsl.passes.costs.layers import layer_table
 
     graph = network.graph
     shapes = infer(graph)
@@ -125,8 +125,8 @@ def network_page(found: dict[str, Any]) -> str:
 
 def of_space(space: Space, samples: int | None, seed: int, train_outputs: bool = False) -> dict[str, Any]:
     """What the networks of a space cost: extremes, expectation under uniform decisions, quantiles."""
-    from archdsl.passes.pricing import MACS, PARAMS
-    from archdsl.passes.space_cost import SpaceCost
+    from archdsl.passes.costs.pricing import MACS, PARAMS
+    from archdsl.passes.costs.space_cost import SpaceCost
 
     cost = SpaceCost(space.graph if train_outputs else space.deployed)
     count = samples or cost.samples((PARAMS, MACS))
@@ -166,7 +166,7 @@ def _prices(cost: SpaceCost, price: Any, values: list[float]) -> dict[str, Any]:
 
 
 def _expected(cost: SpaceCost, price: Any) -> float | None:
-    from archdsl.passes.closed_form import Entangled
+    from archdsl.passes.analyses.closed_form import Entangled
 
     try:
         return cost.expected(price).of()

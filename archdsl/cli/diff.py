@@ -79,7 +79,7 @@ def _graph(spec: str, settings: dict[str, Any]) -> Graph:
 
 def _sizes(a: Graph, b: Graph) -> dict[str, Pair]:
     """How many networks two spaces have."""
-    from archdsl.passes.networks import Networks
+    from archdsl.passes.analyses.networks import Networks
 
     left, right = Networks(a).count, Networks(b).count
     name = "networks" if left.exact and right.exact else "networks, at most"
@@ -97,8 +97,8 @@ def compare(a: Graph, b: Graph) -> Difference:
             requirements=wanted if wanted[0] != wanted[1] else ([], []),
             costs=_sizes(a, b),
         )
-    from archdsl.passes.cost import costs, total
-    from archdsl.passes.shapes import infer
+    from archdsl.passes.analyses.shapes import infer
+    from archdsl.passes.costs.cost import costs, total
 
     layers = _unequal(_layers(a, infer(a)), _layers(b, infer(b)))
     left, right = total(costs(a).values()), total(costs(b).values())

@@ -159,7 +159,7 @@ def _explain_file(program: Program, as_json: bool) -> None:
 
 
 def _text(program: Program, target: Space | Network, searches: list[str], chosen: bool) -> Iterator[str]:
-    from archdsl.passes.networks import Networks
+    from archdsl.passes.analyses.networks import Networks
 
     graph = target.graph
     kind = "network" if graph.is_fixed else "space"
@@ -230,7 +230,7 @@ def _search_text(program: Program, name: str) -> str:
 
 
 def _json(program: Program, target: Space | Network, searches: list[str]) -> str:
-    from archdsl.passes.networks import Networks
+    from archdsl.passes.analyses.networks import Networks
     from archdsl.render.json import document
 
     graph = target.graph

@@ -19,7 +19,7 @@ from archdsl.cli.settings import SetCommand, name_option, over_option, parse_val
 from archdsl.diagnostics import SpecError
 
 if TYPE_CHECKING:
-    from archdsl.passes.networks import Over
+    from archdsl.passes.analyses.networks import Over
     from archdsl.program import Network, Program, Space
 
 _EPILOG = """\b

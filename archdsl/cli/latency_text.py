@@ -143,7 +143,7 @@ def _space_data(space: Space, networks: Sequence[Network], found: Sequence[Estim
 
 def space_page(space: Space, networks: Sequence[Network], found: Sequence[Estimate]) -> str:
     """The distribution of latencies, and latency against parameters with its front."""
-    from archdsl.passes.cost import costs, total
+    from archdsl.passes.costs.cost import costs, total
     from archdsl.report.charts import Point, Section, histogram, page, scatter
 
     there = [(n, f) for n, f in zip(networks, found, strict=True) if not f.missing]

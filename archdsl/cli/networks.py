@@ -69,7 +69,7 @@ def demand_equal_channels(name: str, declared: int, channels: int | None) -> Non
 
 
 def _demand_classes(network: Network, classes: int | None) -> None:
-    from archdsl.passes.shapes import infer
+    from archdsl.passes.analyses.shapes import infer
 
     maps = infer(network.graph)[next(iter(network.graph.outputs.values()))][0]
     if classes is not None and maps != classes:

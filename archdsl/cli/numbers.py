@@ -6,7 +6,7 @@ from math import floor, log10
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from archdsl.passes.networks import Count
+    from archdsl.passes.analyses.networks import Count
 
 _EXACT_BELOW = 1_000_000_000
 _DIGITS = 4000  # Python refuses to write out whole numbers of more than 4,300 digits

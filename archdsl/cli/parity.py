@@ -58,7 +58,7 @@ def _texts(program: Program, network: Network) -> Iterator[str]:
 def _shapes(graph: Graph, module: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> Iterator[str]:
     """Layers and outputs whose inferred shapes are not what PyTorch computes."""
     from archdsl.backends.naming import identifier
-    from archdsl.passes.shapes import infer
+    from archdsl.passes.analyses.shapes import infer
 
     inferred = infer(graph)
     computed: dict[str, tuple[int, ...]] = {}

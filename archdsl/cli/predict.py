@@ -148,7 +148,7 @@ def _pictures(image: Path, out: Path) -> tuple[Path, Path]:
 def _named(
     names: list[str], colours: list[Colour], network: Network
 ) -> tuple[Sequence[str], Sequence[Colour]]:
-    from archdsl.passes.shapes import infer
+    from archdsl.passes.analyses.shapes import infer
     from archdsl.train.overlay import any_colours
 
     maps = infer(network.graph)[next(iter(network.graph.outputs.values()))][0]

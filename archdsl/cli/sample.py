@@ -18,7 +18,7 @@ from archdsl.resources import specs_folder
 
 if TYPE_CHECKING:
     from archdsl.ir import Requirement
-    from archdsl.passes.networks import Over
+    from archdsl.passes.analyses.networks import Over
     from archdsl.program import Network, Program, Space
 
 TRIES = 1_000

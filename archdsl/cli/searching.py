@@ -126,7 +126,7 @@ def _space(program: Program, plan: Plan, given: dict[str, Any], data: Dataset) -
     Raises SpecError: ARCH918 for other classes, ARCH942 for images of other channels.
     """
     from archdsl.diagnostics import Diagnostic, SpecError
-    from archdsl.passes.symbolic import infer_symbolic
+    from archdsl.passes.analyses.symbolic import infer_symbolic
 
     classes = len(data.classes)
     space = program.space(plan.space, **given)

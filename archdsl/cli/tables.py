@@ -11,7 +11,7 @@ from archdsl.cli.numbers import large, plural, shape, thousands
 if TYPE_CHECKING:
     from archdsl.ir.graph import Graph
     from archdsl.ops.base import Cost
-    from archdsl.passes.layers import LayerRow
+    from archdsl.passes.costs.layers import LayerRow
 
 By = Literal["op", "primitive"]
 WIDEST = 60
@@ -37,7 +37,7 @@ def _short(cell: str) -> str:
 
 def layers(graph: Graph, by: By) -> tuple[list[LayerRow], Cost]:
     """The layer table of a network, a row for each declared op or each primitive, and the totals."""
-    from archdsl.passes.layers import layer_table, totals
+    from archdsl.passes.costs.layers import layer_table, totals
 
     rows = layer_table(graph, by)
     return rows, totals(rows)

@@ -53,7 +53,7 @@ def run_training(
     """Trains, and returns the exit code; `given` are fields of a Recipe, `chosen` what else is recorded."""
     import torch
 
-    from archdsl.passes.batch_statistics import demand_statistics
+    from archdsl.passes.analyses.batch_statistics import demand_statistics
     from archdsl.train.loop import Training
     from archdsl.train.processes import processes
     from archdsl.train.run_folder import RunFolder

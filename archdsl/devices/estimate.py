@@ -18,7 +18,7 @@ from archdsl.devices.table import Row, Table
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir.graph import Node
 from archdsl.ops.resizing import Resize
-from archdsl.passes.shapes import infer
+from archdsl.passes.analyses.shapes import infer
 
 if TYPE_CHECKING:
     from archdsl.program import Network

@@ -17,7 +17,7 @@ from archdsl.bounded import json_of, read_bytes
 from archdsl.devices.keys import Unit, values_read
 from archdsl.devices.table import MAX_BYTES, Device, Protocol, Row, RowMapping, Rule, Runtime, Table
 from archdsl.diagnostics import Diagnostic, SpecError, closest
-from archdsl.passes.shapes import infer
+from archdsl.passes.analyses.shapes import infer
 
 _FOLDER = Path(__file__).parent / "mappings"
 MOST_EXTENDED = 10

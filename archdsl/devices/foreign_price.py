@@ -11,7 +11,7 @@ from archdsl.devices.keys import Unit, unit, values_read
 from archdsl.devices.price import LatencyPrice, label
 from archdsl.devices.table import RowMapping, Table
 from archdsl.ir.graph import Graph, Node
-from archdsl.passes.pricing import Piece, pieces
+from archdsl.passes.costs.pricing import Piece, pieces
 
 
 def foreign_price(by: Table, graph: Graph) -> LatencyPrice:

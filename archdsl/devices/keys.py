@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from archdsl import ops
 from archdsl.devices.table import text_hash
 from archdsl.ir.graph import Graph, Node
-from archdsl.passes.shapes import FixedShape, infer
-from archdsl.passes.simplify import simplify
+from archdsl.passes.analyses.shapes import FixedShape, infer
+from archdsl.passes.transforms.simplify import simplify
 
 if TYPE_CHECKING:
     from archdsl.program import Network, Space

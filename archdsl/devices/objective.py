@@ -22,11 +22,11 @@ from archdsl.devices.requirement import same_device
 from archdsl.devices.table import Table
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Graph, Mux
-from archdsl.passes.closed_form import Entangled
-from archdsl.passes.expected import Expected
-from archdsl.passes.picking import picked_by
-from archdsl.passes.pricing import MACS, PARAMS, Price
-from archdsl.passes.space_cost import SpaceCost, random_outcomes
+from archdsl.passes.analyses.closed_form import Entangled
+from archdsl.passes.analyses.picking import picked_by
+from archdsl.passes.costs.expected import Expected
+from archdsl.passes.costs.pricing import MACS, PARAMS, Price
+from archdsl.passes.costs.space_cost import SpaceCost, random_outcomes
 from archdsl.spec.search import SearchValue, Term
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ class Costs:
         """An objective when outcomes are drawn independently, through which gradients flow.
 
         `probabilities` are vectors over the outcomes of decisions, by path; those left out are uniform.
-        Parameters, MACs and latency are expectations (`archdsl.passes.expected`), rates and logarithms are
-        taken of these.  A comparison is by what share of its limit it is missed, 0 where it is met.
+        Parameters, MACs and latency are expectations (`archdsl.passes.costs.expected`), rates and logarithms
+        are taken of these.  A comparison is by what share of its limit it is missed, 0 where it is met.
         Raises SpecError: as `exact`, and ARCH828 for a space without closed form.
         """
         found: dict[str, Any] = {}

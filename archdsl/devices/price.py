@@ -11,8 +11,8 @@ from archdsl.devices.estimate import unit_ms
 from archdsl.devices.keys import computed, size_text
 from archdsl.devices.table import Row, Table
 from archdsl.ir.graph import Graph, Node
-from archdsl.passes.closed_form import Applied
-from archdsl.passes.pricing import Piece, Price
+from archdsl.passes.analyses.closed_form import Applied
+from archdsl.passes.costs.pricing import Piece, Price
 
 _LINE = re.compile(r"^(?P<name>\w+): (?P<size>[\dx]+)(?: = (?P<op>\w+)\((?P<read>[^;)]*)(?P<rest>.*))?$")
 

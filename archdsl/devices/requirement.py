@@ -7,7 +7,7 @@ from typing import Any
 
 from archdsl.devices.estimate import Estimate
 from archdsl.ir.expr import FUNCTIONS, Apply, Expr, Measure
-from archdsl.passes.cost import costs, total
+from archdsl.passes.costs.cost import costs, total
 from archdsl.program import Network
 
 

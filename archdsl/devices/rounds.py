@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from archdsl.devices.measure import Run, Timer
 from archdsl.devices.table import Pass
 from archdsl.ir.graph import Graph, Node
-from archdsl.passes.shapes import infer
+from archdsl.passes.analyses.shapes import infer
 
 T = TypeVar("T")
 
@@ -128,7 +128,7 @@ def _batches(things: Sequence[Timed[T]]) -> Iterator[list[Timed[T]]]:
 
 def _bytes(graph: Graph) -> int:
     """About what a network holds while it runs: its inputs and outputs, twice its largest tensor, weights."""
-    from archdsl.passes.cost import costs, total
+    from archdsl.passes.costs.cost import costs, total
 
     shapes = infer(graph)
     sizes = [c * h * w for c, h, w in shapes.values()]

@@ -18,7 +18,7 @@ from archdsl.devices.measure import Timer
 from archdsl.devices.rounds import Plan, Timed, time_all
 from archdsl.devices.table import Accuracy, Calibration, Table
 from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.passes.cost import costs, total
+from archdsl.passes.costs.cost import costs, total
 
 if TYPE_CHECKING:
     from archdsl.program import Network, Space

@@ -5,7 +5,7 @@ from __future__ import annotations
 from archdsl import ops
 from archdsl.ir import Graph
 from archdsl.ir.same import fingerprint
-from archdsl.passes.simplify import simplify
+from archdsl.passes.transforms.simplify import simplify
 
 
 def identity(graph: Graph) -> str:

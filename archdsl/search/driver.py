@@ -18,7 +18,7 @@ from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches, prefetched
 from archdsl.data.dataset import Dataset, Splits
 from archdsl.diagnostics import SpecError
-from archdsl.passes.depth import depths
+from archdsl.passes.analyses.depth import depths
 from archdsl.passes.identity import identity
 from archdsl.program import Space
 from archdsl.search import records

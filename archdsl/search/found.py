@@ -12,7 +12,7 @@ from archdsl.devices.objective import Costs
 from archdsl.diagnostics import SpecError
 from archdsl.ir import Measure, Value
 from archdsl.ir.resolve import evaluate, rebuilt
-from archdsl.passes.cost import costs, total
+from archdsl.passes.costs.cost import costs, total
 from archdsl.program import Network, Space
 from archdsl.spec.search import Term
 

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from archdsl.diagnostics import closest
 from archdsl.ir import Graph
-from archdsl.passes.depth import depths
+from archdsl.passes.analyses.depth import depths
 from archdsl.search.values import cannot, plain, term
 from archdsl.spec.search import SearchValue
 from archdsl.train.schedules import schedule

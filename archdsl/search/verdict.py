@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from archdsl.passes.cost import costs, total
-from archdsl.passes.depth import depths
-from archdsl.passes.idle import idle_outcomes
+from archdsl.passes.analyses.depth import depths
+from archdsl.passes.analyses.idle import idle_outcomes
+from archdsl.passes.costs.cost import costs, total
 from archdsl.program import Space
 
 UNDECIDED = 0.95

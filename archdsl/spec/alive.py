@@ -8,8 +8,8 @@ from typing import Any
 from archdsl.ir import Expr, Graph, Mux, Node
 from archdsl.ir.expr import decisions_in
 from archdsl.ops.base import ADVISORY
-from archdsl.passes.decision_diagrams import TooLarge
-from archdsl.passes.liveness import live_nodes
+from archdsl.passes.analyses.decision_diagrams import TooLarge
+from archdsl.passes.analyses.liveness import live_nodes
 from archdsl.spec.builder import Obligation
 from archdsl.spec.deciding import TOTAL, Outcomes, Undecided
 from archdsl.spec.elaborate import Elaborated

@@ -15,7 +15,7 @@ from archdsl.diagnostics import Label, Location
 from archdsl.ir import Apply, Decision, Instance, Mux, Node, Requirement, Shape, Value
 from archdsl.ir.expr import LARGEST, TooLargeError, any_of, apply, both, pick
 from archdsl.ops.base import Demand, Primitive, at_least_one
-from archdsl.passes.symbolic import Definitions, input_shapes, mux_shape
+from archdsl.passes.analyses.symbolic import Definitions, input_shapes, mux_shape
 
 Allowed = dict[str, tuple[int, ...]]
 

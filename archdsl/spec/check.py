@@ -11,8 +11,8 @@ from archdsl.collector import paused
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
-from archdsl.passes.bind import Binder
-from archdsl.passes.networks import Networks, Over
+from archdsl.passes.analyses.networks import Networks, Over
+from archdsl.passes.transforms.bind import Binder
 from archdsl.spec.constants import Constants
 from archdsl.spec.deciding import BUDGET
 from archdsl.spec.elaborate import Elaborated, elaborate, evaluate_constant

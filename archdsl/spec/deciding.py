@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archdsl.ir import Apply, Decision, Dim, Expr, Pick, Value
-from archdsl.passes.decision_diagrams import TooLarge
+from archdsl.passes.analyses.decision_diagrams import TooLarge
 from archdsl.spec.exact import Exact
 from archdsl.spec.possible import Possible, Unbounded
 

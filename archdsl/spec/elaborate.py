@@ -12,9 +12,9 @@ from archdsl.ir import Decision, Expr, Graph, Mux, Node, Pick, Requirement, Shap
 from archdsl.ir.expr import TooLargeError, leaves
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
-from archdsl.passes.liveness import live_nodes
-from archdsl.passes.requirements import over_what_is_read
-from archdsl.passes.symbolic import Definitions
+from archdsl.passes.analyses.liveness import live_nodes
+from archdsl.passes.analyses.symbolic import Definitions
+from archdsl.passes.transforms.requirements import over_what_is_read
 from archdsl.spec import arithmetic, statements
 from archdsl.spec.builder import Builder, Obligation
 from archdsl.spec.constants import Constants

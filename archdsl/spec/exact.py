@@ -1,8 +1,8 @@
 """Conditions over decisions as decision diagrams: decided exactly, whatever they are made of.
 
 Where value sets and splits leave a condition open, it is written as a function of the decisions it depends
-on, part by part, each part once (`archdsl.passes.decision_diagrams`).  What counts is how many different
-functions the parts are, not how many ways lead to them or how many networks there are.
+on, part by part, each part once (`archdsl.passes.analyses.decision_diagrams`).  What counts is how many
+different functions the parts are, not how many ways lead to them or how many networks there are.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from archdsl.ir import Apply, Decision, Dim, Expr, Mux, Pick, Value
 from archdsl.ir.resolve import lenient
-from archdsl.passes.decision_diagrams import LEAF, Diagrams, TooLarge
+from archdsl.passes.analyses.decision_diagrams import LEAF, Diagrams, TooLarge
 
 Outcomes = dict[str, int]
 

@@ -13,7 +13,7 @@ from archdsl.diagnostics import Diagnostic, Label, Severity
 from archdsl.ir import Value
 from archdsl.ir.expr import TooLargeError, apply
 from archdsl.ops.base import ADVISORY
-from archdsl.passes.networks import Count
+from archdsl.passes.analyses.networks import Count
 from archdsl.spec.builder import Obligation
 from archdsl.spec.deciding import BUDGET, Outcomes, Searcher, Undecided
 from archdsl.spec.elaborate import Elaborated

@@ -10,11 +10,11 @@ from archdsl.diagnostics import Diagnostic, Label
 from archdsl.ir import Apply, Expr, Measure, Requirement, Value
 from archdsl.ir.expr import apply, leaves
 from archdsl.ir.resolve import settled
-from archdsl.passes.bind import Binder, Bound
-from archdsl.passes.bounds import least_cost
-from archdsl.passes.cost import costs, total
-from archdsl.passes.deployed import deployed
-from archdsl.passes.simplify import simplify
+from archdsl.passes.costs.bounds import least_cost
+from archdsl.passes.costs.cost import costs, total
+from archdsl.passes.transforms.bind import Binder, Bound
+from archdsl.passes.transforms.deployed import deployed
+from archdsl.passes.transforms.simplify import simplify
 from archdsl.spec.deciding import Searcher, Undecided, support
 from archdsl.spec.elaborate import Elaborated
 from archdsl.spec.possible import Possible, Unbounded

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archdsl.ir import Apply, Expr, Pick, Value
 from archdsl.ir.expr import TooLargeError, apply, pick
-from archdsl.passes.decision_diagrams import Diagrams, TooLarge
+from archdsl.passes.analyses.decision_diagrams import Diagrams, TooLarge
 from archdsl.spec.builder import Builder
 
 MOST_NODES = 100_000

@@ -13,8 +13,8 @@ from archdsl.ir import Mux, Node, Value
 from archdsl.ir.expr import apply
 from archdsl.ir.resolve import evaluate
 from archdsl.ops.base import ADVISORY
-from archdsl.passes.bind import Binder, Bound
-from archdsl.passes.liveness import live_nodes
+from archdsl.passes.analyses.liveness import live_nodes
+from archdsl.passes.transforms.bind import Binder, Bound
 from archdsl.spec.alive import Alive
 from archdsl.spec.builder import Obligation
 from archdsl.spec.deciding import Outcomes, Searcher, Undecided

@@ -22,8 +22,8 @@ from archdsl.backends.torch_module import CompiledNetwork, build
 from archdsl.diagnostics import SpecError
 from archdsl.ir.graph import Graph
 from archdsl.ops.base import Layer
-from archdsl.passes.cost import costs, total
-from archdsl.passes.shapes import infer
+from archdsl.passes.analyses.shapes import infer
+from archdsl.passes.costs.cost import costs, total
 from graphs import Network
 from random_networks import networks
 

@@ -10,7 +10,7 @@ import pytest
 
 import archdsl
 from archdsl.cli import run
-from archdsl.passes.cost import network_cost
+from archdsl.passes.costs.cost import network_cost
 from archdsl.resources import specs_folder
 
 SPECS = specs_folder()
@@ -125,8 +125,8 @@ def test_a_page_stands_alone_and_has_pictures(spec, tmp_path: Path):
 
 
 def test_what_a_space_is_too_entangled_for_is_said(tiny, capsys, monkeypatch):
-    from archdsl.passes import space_cost
-    from archdsl.passes.closed_form import Limits, closed_form
+    from archdsl.passes.analyses.closed_form import Limits, closed_form
+    from archdsl.passes.costs import space_cost
 
     monkeypatch.setattr(space_cost, "closed_form", lambda graph: closed_form(graph, Limits(diagram_nodes=12)))
     assert run(["cost", tiny, "--name", "Tiny", "--samples", "20"]) == 0

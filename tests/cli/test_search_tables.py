@@ -14,7 +14,7 @@ from archdsl.devices.measure import Run, Timer
 from archdsl.devices.rounds import Plan
 from archdsl.devices.table import Pass, Table
 from archdsl.ir import Graph
-from archdsl.passes.cost import costs, total
+from archdsl.passes.costs.cost import costs, total
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
 

@@ -15,7 +15,7 @@ import archdsl
 from archdsl.cli import run
 from archdsl.diagnostics import SpecError
 from archdsl.ir.text import dump, parse
-from archdsl.passes.space_cost import SpaceCost
+from archdsl.passes.costs.space_cost import SpaceCost
 
 PLAIN = """arch 1
 
@@ -110,7 +110,7 @@ space S {
 """
     space = archdsl.load("s.arch", text=text).space()
     cost = SpaceCost(space.deployed)
-    from archdsl.passes.pricing import PARAMS
+    from archdsl.passes.costs.pricing import PARAMS
 
     found = {
         sum(p.numel() for p in space.bind({"k": k, "aux.1": a}).module().parameters())

@@ -66,7 +66,7 @@ def test_a_sum_with_zeros_is_no_unit():
 
 
 def test_the_piece_of_a_unit_is_a_network_that_computes_the_same_shapes():
-    from archdsl.passes.shapes import infer
+    from archdsl.passes.analyses.shapes import infer
 
     for unit in parts(archdsl.load("tiny.arch", text=SPEC).network("Found")):
         shapes = infer(unit.piece)

@@ -15,7 +15,7 @@ from archdsl.devices.keys import space_keys
 from archdsl.devices.objective import Costs
 from archdsl.devices.table import Table
 from archdsl.diagnostics import SpecError
-from archdsl.passes.space_cost import random_outcomes
+from archdsl.passes.costs.space_cost import random_outcomes
 from archdsl.program import Space
 from archdsl.spec.search import Clauses
 
@@ -112,8 +112,8 @@ def test_a_device_without_a_table_is_named(table: Table):
 def test_an_entangled_space_has_exact_prices_and_no_expectation(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ):
-    from archdsl.passes import space_cost
-    from archdsl.passes.closed_form import Entangled
+    from archdsl.passes.analyses.closed_form import Entangled
+    from archdsl.passes.costs import space_cost
 
     def fail(graph: object) -> None:
         raise Entangled("too much at once")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from archdsl.devices.measure import Run, Timer
 from archdsl.devices.table import Pass
 from archdsl.ir.graph import Graph
-from archdsl.passes.cost import costs, total
-from archdsl.passes.shapes import infer
+from archdsl.passes.analyses.shapes import infer
+from archdsl.passes.costs.cost import costs, total
 
 SPEC = """\
 arch 1

@@ -9,7 +9,7 @@ from literate import ROOT
 
 import archdsl
 from archdsl.cli.numbers import large
-from archdsl.passes.cost import costs, total
+from archdsl.passes.costs.cost import costs, total
 from archdsl.program import Network, Space
 from archdsl.resources import specs_folder
 

@@ -11,8 +11,8 @@ import pytest
 
 import archdsl
 from archdsl.ir import Graph
-from archdsl.passes.bind import Binder
-from archdsl.passes.networks import Count, Networks, Uncounted
+from archdsl.passes.analyses.networks import Count, Networks, Uncounted
+from archdsl.passes.transforms.bind import Binder
 from random_spaces import random_space
 
 Chosen = tuple[tuple[str, str], ...]

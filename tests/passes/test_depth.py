@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import archdsl
-from archdsl.passes.depth import depths
+from archdsl.passes.analyses.depth import depths
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 import archdsl
-from archdsl.passes.closed_form import Limits, closed_form
-from archdsl.passes.expected import Expected
-from archdsl.passes.pricing import MACS, price_functions
-from archdsl.passes.space_cost import SpaceCost, random_outcomes
+from archdsl.passes.analyses.closed_form import Limits, closed_form
+from archdsl.passes.costs.expected import Expected
+from archdsl.passes.costs.pricing import MACS, price_functions
+from archdsl.passes.costs.space_cost import SpaceCost, random_outcomes
 from archdsl.resources import specs_folder
 from random_spaces import random_space
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 import archdsl
-from archdsl.passes import extremes
-from archdsl.passes.closed_form import Entangled
-from archdsl.passes.pricing import MACS, PARAMS, Price, traffic_price
-from archdsl.passes.space_cost import SpaceCost, random_outcomes
+from archdsl.passes.analyses.closed_form import Entangled
+from archdsl.passes.costs import extremes
+from archdsl.passes.costs.pricing import MACS, PARAMS, Price, traffic_price
+from archdsl.passes.costs.space_cost import SpaceCost, random_outcomes
 from archdsl.resources import specs_folder
 from random_spaces import random_space
 

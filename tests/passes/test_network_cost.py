@@ -14,10 +14,10 @@ import archdsl
 import graphs
 from archdsl.backends.torch_module import build
 from archdsl.ir.graph import Graph
-from archdsl.passes import receptive
-from archdsl.passes.cost import network_cost
-from archdsl.passes.memory import activation_memory, traffic
-from archdsl.passes.receptive import receptive_fields
+from archdsl.passes.analyses import receptive
+from archdsl.passes.analyses.receptive import receptive_fields
+from archdsl.passes.costs.cost import network_cost
+from archdsl.passes.costs.memory import activation_memory, traffic
 from archdsl.resources import specs_folder
 from graphs import Network
 

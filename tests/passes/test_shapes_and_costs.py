@@ -11,9 +11,9 @@ import graphs
 from archdsl.diagnostics import Location, Source, SpecError
 from archdsl.ir.graph import Decision, Graph, Instance
 from archdsl.ops.base import Cost
-from archdsl.passes.cost import costs, total
-from archdsl.passes.layers import layer_table, totals
-from archdsl.passes.shapes import infer
+from archdsl.passes.analyses.shapes import infer
+from archdsl.passes.costs.cost import costs, total
+from archdsl.passes.costs.layers import layer_table, totals
 from graphs import Network
 
 

@@ -10,14 +10,14 @@ import pytest
 
 import archdsl
 from archdsl.ir import Decision, Graph, Mux
-from archdsl.passes.binding_pricer import BindingPricer
-from archdsl.passes.closed_form import MOST_CELLS
-from archdsl.passes.cost import costs, total
-from archdsl.passes.memory import traffic
-from archdsl.passes.pricer import Pricer
-from archdsl.passes.pricing import MACS, PARAMS, Price, network_price, traffic_price
-from archdsl.passes.simplify import simplify
-from archdsl.passes.space_cost import SpaceCost, random_outcomes
+from archdsl.passes.analyses.closed_form import MOST_CELLS
+from archdsl.passes.costs.binding_pricer import BindingPricer
+from archdsl.passes.costs.cost import costs, total
+from archdsl.passes.costs.memory import traffic
+from archdsl.passes.costs.pricer import Pricer
+from archdsl.passes.costs.pricing import MACS, PARAMS, Price, network_price, traffic_price
+from archdsl.passes.costs.space_cost import SpaceCost, random_outcomes
+from archdsl.passes.transforms.simplify import simplify
 from archdsl.program import Space
 from archdsl.resources import specs_folder
 from graphs import Network

@@ -9,12 +9,13 @@ import pytest
 
 import archdsl
 import limited
-from archdsl.passes import closed_form, pricing, space_cost
-from archdsl.passes.binding_pricer import BindingPricer
-from archdsl.passes.closed_form import Limits
-from archdsl.passes.expected import Expected
-from archdsl.passes.pricing import MACS, PARAMS, price_functions
-from archdsl.passes.space_cost import SpaceCost
+from archdsl.passes.analyses import closed_form
+from archdsl.passes.analyses.closed_form import Limits
+from archdsl.passes.costs import pricing, space_cost
+from archdsl.passes.costs.binding_pricer import BindingPricer
+from archdsl.passes.costs.expected import Expected
+from archdsl.passes.costs.pricing import MACS, PARAMS, price_functions
+from archdsl.passes.costs.space_cost import SpaceCost
 from archdsl.program import Space
 
 

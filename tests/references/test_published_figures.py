@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 import archdsl
-from archdsl.passes.cost import costs
+from archdsl.passes.costs.cost import costs
 from archdsl.program import Network, Space
 from archdsl.resources import specs_folder
 

@@ -9,7 +9,7 @@ import pytest
 import archdsl
 from archdsl.diagnostics import Source
 from archdsl.lang import format_source
-from archdsl.passes.shapes import infer
+from archdsl.passes.analyses.shapes import infer
 from archdsl.resources import specs_folder
 
 NAMES = (

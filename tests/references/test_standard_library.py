@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import archdsl
-from archdsl.passes.cost import costs
+from archdsl.passes.costs.cost import costs
 from archdsl.program import Network
 from archdsl.resources import specs_folder
 

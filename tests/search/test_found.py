@@ -14,7 +14,7 @@ from archdsl.devices.keys import space_keys
 from archdsl.devices.measure import Timer
 from archdsl.devices.objective import Costs
 from archdsl.devices.table import Pass, Table
-from archdsl.passes.cost import costs, total
+from archdsl.passes.costs.cost import costs, total
 from archdsl.program import Space
 from archdsl.search.found import derive
 

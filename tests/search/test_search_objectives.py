@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from archdsl.diagnostics import SpecError
-from archdsl.passes.cost import costs, total
+from archdsl.passes.costs.cost import costs, total
 from archdsl.search.objective import ObjectiveFunction, class_weights_rule
 from small_search import SPEC, plan_of, program
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from archdsl.cli import run
-from archdsl.passes.idle import idle_outcomes
+from archdsl.passes.analyses.idle import idle_outcomes
 from archdsl.search.verdict import entropy, verdict
 from small_search import SPEC, program
 

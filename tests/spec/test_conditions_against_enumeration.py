@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from archdsl.diagnostics import SpecError
 from archdsl.ops.base import ADVISORY
-from archdsl.passes.bind import Binder
+from archdsl.passes.transforms.bind import Binder
 from archdsl.program import Program
 from archdsl.spec.elaborate import elaborate
 

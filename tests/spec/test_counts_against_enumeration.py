@@ -9,7 +9,7 @@ from grown_spaces import Grown, spaces
 from hypothesis import HealthCheck, event, given, settings
 
 from archdsl.diagnostics import SpecError
-from archdsl.passes.networks import Networks
+from archdsl.passes.analyses.networks import Networks
 
 MANY = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

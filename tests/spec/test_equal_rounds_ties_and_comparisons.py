@@ -8,7 +8,7 @@ from click.testing import CliRunner
 import archdsl
 from archdsl.cli import cli
 from archdsl.diagnostics import SpecError
-from archdsl.passes.layers import layer_table
+from archdsl.passes.costs.layers import layer_table
 
 
 def network(body: str, head: str = "") -> archdsl.Network:

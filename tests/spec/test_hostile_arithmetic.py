@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import archdsl
 from archdsl import ops
 from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.passes.shapes import infer
+from archdsl.passes.analyses.shapes import infer
 from archdsl.program import Network
 
 VALUES = [

@@ -17,7 +17,7 @@ from archdsl.ir.expr import leaves
 from archdsl.ir.resolve import settled
 from archdsl.ir.same import canonical_text
 from archdsl.ir.text import dump, parse
-from archdsl.passes.simplify import simplify
+from archdsl.passes.transforms.simplify import simplify
 from archdsl.program import Network
 from archdsl.spec.decompile import rows_text, written_out
 

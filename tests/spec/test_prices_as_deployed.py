@@ -9,8 +9,8 @@ from grown_spaces import seeded
 
 import archdsl
 from archdsl.diagnostics import SpecError
-from archdsl.passes.pricing import MACS, PARAMS, network_price, traffic_price
-from archdsl.passes.space_cost import SpaceCost, random_outcomes
+from archdsl.passes.costs.pricing import MACS, PARAMS, network_price, traffic_price
+from archdsl.passes.costs.space_cost import SpaceCost, random_outcomes
 from archdsl.program import Space
 
 PRICES = (PARAMS, MACS, traffic_price())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import floor, log10
 
 from archdsl.ir import Graph
-from archdsl.passes.networks import Networks
+from archdsl.passes.analyses.networks import Networks
 
 _UNITS = ((10**9, "G"), (10**6, "M"), (10**3, "K"))
 

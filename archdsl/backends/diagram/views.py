@@ -14,7 +14,7 @@ from archdsl.backends.diagram.outline import Group, View, outline, view
 from archdsl.backends.diagram.picture import Part, Scene
 from archdsl.backends.diagram.sizes import sizes
 from archdsl.ir.graph import Graph
-from archdsl.passes.cost import costs, total
+from archdsl.passes.costs.cost import costs, total
 
 Detail = Literal["auto", "cell", "op", "primitive"]
 

@@ -10,9 +10,9 @@ from archdsl.backends.supernet.parts import Mixed, Parts, parts
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Graph, Node
 from archdsl.ops.base import ADVISORY
-from archdsl.passes.batch_statistics import demand_values
-from archdsl.passes.resized import resized
-from archdsl.passes.shapes import FixedShape
+from archdsl.passes.analyses.batch_statistics import demand_values
+from archdsl.passes.analyses.resized import resized
+from archdsl.passes.analyses.shapes import FixedShape
 
 Size = tuple[int, int]
 

@@ -24,8 +24,8 @@ from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir import Graph
 from archdsl.ops import layers as own_layers
 from archdsl.ops.base import Layer
-from archdsl.passes.bind import Binder
-from archdsl.passes.simplify import simplify
+from archdsl.passes.transforms.bind import Binder
+from archdsl.passes.transforms.simplify import simplify
 
 Weights = Mapping[str, torch.Tensor]
 """By decision, how much each of its outcomes counts: vectors that sum to 1."""

@@ -21,10 +21,10 @@ from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Dim, Expr, Graph, Mux, Node, Value
 from archdsl.ir.expr import decisions_in, leaves
 from archdsl.ops.base import Layer
-from archdsl.passes.picking import picked_by
-from archdsl.passes.shapes import FixedShape
-from archdsl.passes.simplify import simplify
-from archdsl.passes.symbolic import Definitions, infer_symbolic
+from archdsl.passes.analyses.picking import picked_by
+from archdsl.passes.analyses.shapes import FixedShape
+from archdsl.passes.analyses.symbolic import Definitions, infer_symbolic
+from archdsl.passes.transforms.simplify import simplify
 
 LayerKey = tuple[Any, ...]
 

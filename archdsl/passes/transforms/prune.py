@@ -9,7 +9,7 @@ from typing import Any
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir import Apply, Decision, Dim, Expr, Graph, Mux, Node, Pick, Value
 from archdsl.ir.expr import apply, decisions_in, pick
-from archdsl.passes.liveness import live_nodes
+from archdsl.passes.analyses.liveness import live_nodes
 
 
 def prune(graph: Graph, kept: Mapping[str, Sequence[str]]) -> Graph:

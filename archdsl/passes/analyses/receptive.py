@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl import ops
 from archdsl.ir.graph import Graph, Node
-from archdsl.passes.shapes import FixedShape, infer
+from archdsl.passes.analyses.shapes import FixedShape, infer
 
 if TYPE_CHECKING:
     import numpy

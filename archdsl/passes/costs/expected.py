@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archdsl.ir import Graph
-from archdsl.passes.closed_form import UNCUT, ClosedForm, Entangled, Limits, closed_form
-from archdsl.passes.diagram_sweep import Place, Sweep, Vector
-from archdsl.passes.pricing import Price, price_functions
-from archdsl.passes.probabilities import numbers, tensors
+from archdsl.passes.analyses.closed_form import UNCUT, ClosedForm, Entangled, Limits, closed_form
+from archdsl.passes.costs.diagram_sweep import Place, Sweep, Vector
+from archdsl.passes.costs.pricing import Price, price_functions
+from archdsl.passes.costs.probabilities import numbers, tensors
 
 if TYPE_CHECKING:
     import torch

@@ -14,7 +14,7 @@ from math import prod
 
 from archdsl import ops
 from archdsl.ir.graph import Graph, Node
-from archdsl.passes.shapes import FixedShape, infer
+from archdsl.passes.analyses.shapes import FixedShape, infer
 
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
 """Bytes of one value by dtype."""

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple, Union
 from archdsl.ir import Apply, Dim, Expr, Graph, Mux, Pick, Shape, Value
 from archdsl.ir.expr import kind, leaves, nodes_in
 from archdsl.ir.resolve import lenient
-from archdsl.passes.decision_diagrams import LEAF, Diagrams, TooLarge
-from archdsl.passes.symbolic import Definitions, infer_symbolic
+from archdsl.passes.analyses.decision_diagrams import LEAF, Diagrams, TooLarge
+from archdsl.passes.analyses.symbolic import Definitions, infer_symbolic
 
 MOST_BITS = 1 << 32
 """Bits of all the sets of what tensors read."""

@@ -12,8 +12,8 @@ from archdsl.ir import Dim, Expr, Graph, Mux, Node, Requirement
 from archdsl.ir.expr import decisions_in, nodes_in
 from archdsl.ir.resolve import evaluate
 from archdsl.ops.base import ADVISORY
-from archdsl.passes.requirements import Open, met_by_some
-from archdsl.passes.shapes import FixedShape
+from archdsl.passes.analyses.shapes import FixedShape
+from archdsl.passes.transforms.requirements import Open, met_by_some
 
 _REMEMBERED = 1 << 17
 

@@ -9,8 +9,8 @@ from typing import Literal
 
 from archdsl.ir.graph import Graph, Node
 from archdsl.ops.base import Cost
-from archdsl.passes.cost import costs, total
-from archdsl.passes.shapes import FixedShape, infer
+from archdsl.passes.analyses.shapes import FixedShape, infer
+from archdsl.passes.costs.cost import costs, total
 
 
 @dataclass(frozen=True)

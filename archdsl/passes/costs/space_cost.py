@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archdsl.ir import Graph
-from archdsl.passes.binding_pricer import BindingPricer
-from archdsl.passes.closed_form import UNCUT, ClosedForm, Entangled, closed_form
-from archdsl.passes.expected import Expected, expected
-from archdsl.passes.extremes import Extreme, Sense, best_found, extreme
-from archdsl.passes.pricer import Pricer
-from archdsl.passes.pricing import Price, price_tables
-from archdsl.passes.tables import Tables
+from archdsl.passes.analyses.closed_form import UNCUT, ClosedForm, Entangled, closed_form
+from archdsl.passes.costs.binding_pricer import BindingPricer
+from archdsl.passes.costs.expected import Expected, expected
+from archdsl.passes.costs.extremes import Extreme, Sense, best_found, extreme
+from archdsl.passes.costs.pricer import Pricer
+from archdsl.passes.costs.pricing import Price, price_tables
+from archdsl.passes.costs.tables import Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from archdsl.ir import Decision, Graph, Mux
-from archdsl.passes.liveness import dependencies
+from archdsl.passes.analyses.liveness import dependencies
 
 
 def depths(graph: Graph) -> dict[str, tuple[int, ...]]:

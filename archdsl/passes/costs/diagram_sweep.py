@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from archdsl.passes.decision_diagrams import Diagrams
+from archdsl.passes.analyses.decision_diagrams import Diagrams
 
 Vector = Any
 """A numpy array of one axis."""

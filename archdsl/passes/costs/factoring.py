@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from archdsl.passes.tables import Classes, Table, Tables, common, gathered, size
+from archdsl.passes.costs.tables import Classes, Table, Tables, common, gathered, size
 
 MOST_COMBINATIONS = 1 << 12
 

@@ -9,8 +9,8 @@ from typing import Any
 from archdsl import ops
 from archdsl.ir import Expr, Graph, Mux, Node
 from archdsl.ops.base import Primitive
-from archdsl.passes.liveness import live_nodes
-from archdsl.passes.shapes import FixedShape, infer
+from archdsl.passes.analyses.liveness import live_nodes
+from archdsl.passes.analyses.shapes import FixedShape, infer
 
 
 def simplify(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archdsl.ir import Decision, Graph, Mux
-from archdsl.passes.liveness import dependencies
+from archdsl.passes.analyses.liveness import dependencies
 
 
 @dataclass(frozen=True)

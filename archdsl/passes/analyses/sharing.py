@@ -1,7 +1,7 @@
 """Equal nodes: which nodes of a space compute what another one computes already, and in which networks.
 
 Two candidates that begin with the same activation of one tensor compute it once.  Simplification finds
-that in each network (`archdsl.passes.simplify`); here it is found for all of them.
+that in each network (`archdsl.passes.transforms.simplify`); here it is found for all of them.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from archdsl import ops
 from archdsl.ir import Mux, Node
-from archdsl.passes.closed_form import ClosedForm, Context, choose, joint_cells
+from archdsl.passes.analyses.closed_form import ClosedForm, Context, choose, joint_cells
 
 
 def computed_nodes(closed: ClosedForm, across_ops: bool = True) -> dict[str, int]:

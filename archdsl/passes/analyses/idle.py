@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from archdsl import ops
 from archdsl.ir import Expr, Graph, Mux, Node, Shape
-from archdsl.passes.liveness import dependencies
-from archdsl.passes.symbolic import infer_symbolic
+from archdsl.passes.analyses.liveness import dependencies
+from archdsl.passes.analyses.symbolic import infer_symbolic
 
 
 def idle_outcomes(graph: Graph) -> dict[str, tuple[bool, ...]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archdsl.passes.decision_diagrams import LEAF, Diagrams
+from archdsl.passes.analyses.decision_diagrams import LEAF, Diagrams
 
 if TYPE_CHECKING:
     Array = np.ndarray[Any, np.dtype[Any]]

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from archdsl import ops
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Graph, Mux, Node
-from archdsl.passes.picking import picked_by
-from archdsl.passes.resized import resized
-from archdsl.passes.shapes import FixedShape, infer
+from archdsl.passes.analyses.picking import picked_by
+from archdsl.passes.analyses.resized import resized
+from archdsl.passes.analyses.shapes import FixedShape, infer
 
 
 def demand_statistics(graph: Graph, size: tuple[int, int], batch: int) -> None:

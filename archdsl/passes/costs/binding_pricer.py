@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from archdsl import ops
 from archdsl.ir import Graph, Node
-from archdsl.passes.bind import Binder, Bound
-from archdsl.passes.closed_form import Applied
-from archdsl.passes.liveness import live_nodes
-from archdsl.passes.pricing import Price, network_price
-from archdsl.passes.shapes import infer
-from archdsl.passes.simplify import simplify
+from archdsl.passes.analyses.closed_form import Applied
+from archdsl.passes.analyses.liveness import live_nodes
+from archdsl.passes.analyses.shapes import infer
+from archdsl.passes.costs.pricing import Price, network_price
+from archdsl.passes.transforms.bind import Binder, Bound
+from archdsl.passes.transforms.simplify import simplify
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class BindingPricer:
-    """Answers as `archdsl.passes.pricer.Pricer` does, by binding one network after another.
+    """Answers as `archdsl.passes.costs.pricer.Pricer` does, by binding one network after another.
 
     Networks that are not well-typed are priced as far as their sizes can be said.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from archdsl.ir import Graph, Node
-from archdsl.passes.liveness import live_nodes
+from archdsl.passes.analyses.liveness import live_nodes
 
 
 def deployed(graph: Graph) -> Graph:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from archdsl.passes.factoring import factored
-from archdsl.passes.tables import Classes, Table, Tables, common, gathered, size
+from archdsl.passes.costs.factoring import factored
+from archdsl.passes.costs.tables import Classes, Table, Tables, common, gathered, size
 
 if TYPE_CHECKING:
-    from archdsl.passes.binding_pricer import BindingPricer
-    from archdsl.passes.pricer import Pricer
+    from archdsl.passes.costs.binding_pricer import BindingPricer
+    from archdsl.passes.costs.pricer import Pricer
 
 MOST_CELLS = 1 << 22
 """Cells of the greatest table on the way; above, the result is a bound."""

@@ -1,7 +1,7 @@
 """How many networks a space has, and networks drawn from all of them with equal chances.
 
-A network is an assignment of the decisions that arise under it (`archdsl.passes.arising`): what the others
-would be makes no difference, so that a space has fewer networks than combinations of outcomes.
+A network is an assignment of the decisions that arise under it (`archdsl.passes.analyses.arising`): what the
+others would be makes no difference, so that a space has fewer networks than combinations of outcomes.
 
 The decisions that say which others arise are decided one after another, those that act downstream first.
 What is left undecided falls into parts that no decision joins, which are counted apart and multiplied, and
@@ -18,8 +18,8 @@ from random import Random
 from typing import Literal, NamedTuple
 
 from archdsl.ir import Graph
-from archdsl.passes.arising import Arising, arising
-from archdsl.passes.decision_diagrams import TooLarge
+from archdsl.passes.analyses.arising import Arising, arising
+from archdsl.passes.analyses.decision_diagrams import TooLarge
 
 MOST_WORK = 1_500_000
 """Conditions looked at, under each outcome of a variable, before the result is a bound."""

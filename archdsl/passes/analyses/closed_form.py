@@ -1,7 +1,7 @@
 """A space in closed form: in which networks each node lives, and what it is applied to there.
 
 Both are functions of decisions, as decision diagrams.  Networks are meant as they are built, simplified:
-a sum does not read zeros, what only zeros or sizes needed is gone (`archdsl.passes.simplify`).
+a sum does not read zeros, what only zeros or sizes needed is gone (`archdsl.passes.transforms.simplify`).
 
 A function that tests too many decisions is cut: it becomes an auxiliary variable, which is a function of
 decisions and of auxiliary variables made before it, and others test that one instead.  So everything is a
@@ -21,8 +21,8 @@ from archdsl.ir import Apply, Dim, Expr, Graph, Mux, Node, Pick, Value
 from archdsl.ir.expr import decisions_in
 from archdsl.ir.resolve import lenient
 from archdsl.ops.base import Primitive
-from archdsl.passes.decision_diagrams import Diagrams, TooLarge
-from archdsl.passes.shapes import FixedShape
+from archdsl.passes.analyses.decision_diagrams import Diagrams, TooLarge
+from archdsl.passes.analyses.shapes import FixedShape
 
 CUT_ABOVE = 1 << 12
 """Cells of the table of a function, above which it becomes an auxiliary variable."""
@@ -356,7 +356,7 @@ def _levels(graph: Graph, place: Mapping[str, int]) -> dict[str, int]:
 def _context(
     primitive: Primitive, node: Node, states: Sequence[_State | None], attrs: Mapping[str, Any]
 ) -> Context | None:
-    """A node over tensors as they are in some network; follows `archdsl.passes.simplify`."""
+    """A node over tensors as they are in some network; follows `archdsl.passes.transforms.simplify`."""
     ports = [p for p, state in enumerate(states) if state is not None or p not in node.optional]
     if not ports or any(states[p] is None for p in ports):
         return None

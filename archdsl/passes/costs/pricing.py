@@ -12,12 +12,12 @@ from typing import Any, Literal
 
 from archdsl import ops
 from archdsl.ir import Graph, Node
-from archdsl.passes.closed_form import Applied, ClosedForm, Entangled, joint_cells
-from archdsl.passes.decision_diagrams import TooLarge
-from archdsl.passes.memory import BYTES
-from archdsl.passes.shapes import FixedShape, infer
-from archdsl.passes.sharing import computed_nodes, without
-from archdsl.passes.tables import Table, Tables, from_diagram
+from archdsl.passes.analyses.closed_form import Applied, ClosedForm, Entangled, joint_cells
+from archdsl.passes.analyses.decision_diagrams import TooLarge
+from archdsl.passes.analyses.shapes import FixedShape, infer
+from archdsl.passes.analyses.sharing import computed_nodes, without
+from archdsl.passes.costs.memory import BYTES
+from archdsl.passes.costs.tables import Table, Tables, from_diagram
 
 MOST_CELLS = 1 << 25
 """Cells of all tables of a price together."""
@@ -68,7 +68,7 @@ MACS = Price("macs", "", macs, of_layers=True)
 
 
 def traffic_price(dtype: str = "float32") -> Price:
-    """Bytes of activations read and written, as in `archdsl.passes.memory`."""
+    """Bytes of activations read and written, as in `archdsl.passes.costs.memory`."""
     size = BYTES[dtype]
     return Price("traffic", "B", lambda applied: size * values_moved(applied))
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from archdsl import ops
 from archdsl.ir.graph import Graph, Node
 from archdsl.ops.base import Cost
-from archdsl.passes.memory import Memory, activation_memory, traffic
-from archdsl.passes.receptive import ReceptiveField, receptive_fields
-from archdsl.passes.shapes import FixedShape, infer
+from archdsl.passes.analyses.receptive import ReceptiveField, receptive_fields
+from archdsl.passes.analyses.shapes import FixedShape, infer
+from archdsl.passes.costs.memory import Memory, activation_memory, traffic
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archdsl.passes.factoring import factored
-from archdsl.passes.tables import Classes, Table, Tables, merged
+from archdsl.passes.costs.factoring import factored
+from archdsl.passes.costs.tables import Classes, Table, Tables, merged
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
