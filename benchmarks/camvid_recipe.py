@@ -24,7 +24,7 @@ from torch import nn
 
 from archdsl.data.channels import MEAN, STD
 from archdsl.data.dataset import IGNORE, Dataset
-from archdsl.train.checkpoints import Keeper
+from archdsl.runs.checkpoints import Keeper
 from archdsl.train.evaluation import at_size
 from archdsl.train.metrics import Confusion
 

@@ -27,8 +27,9 @@ import torch
 from archdsl import atomic
 from archdsl.devices import table as tables
 from archdsl.diagnostics import SpecError
-from archdsl.train.checkpoints import load_state, save_state
-from archdsl.train.recording import Journal, manifest, read_manifest
+from archdsl.runs.checkpoints import load_state, save_state
+from archdsl.runs.journal import Journal
+from archdsl.runs.manifest import manifest, read_manifest
 from archdsl.train.weights import read_tensors, save_weights
 
 RESULT = Path(__file__).parent / "results" / "fuzz_state.json"

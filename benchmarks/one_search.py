@@ -15,15 +15,15 @@ import archdsl
 from archdsl.backends.supernet import build
 from archdsl.data.dataset import Splits
 from archdsl.data.opening import open_data
+from archdsl.runs.processes import Processes
 from archdsl.search.driver import Search
 from archdsl.search.folder import SearchFolder
 from archdsl.search.found import Found
 from archdsl.search.objective import ObjectiveFunction
 from archdsl.search.plan import read_plan
+from archdsl.train.folder import RunFolder
 from archdsl.train.loop import Training
-from archdsl.train.processes import Processes
 from archdsl.train.recipe import Recipe
-from archdsl.train.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -39,14 +39,14 @@ from archdsl.data.augmentation import Augmentation  # noqa: E402
 from archdsl.data.batches import Batch, Batches, whole  # noqa: E402
 from archdsl.data.opening import open_data  # noqa: E402
 from archdsl.passes.costs.cost import costs, total  # noqa: E402
+from archdsl.runs.journal import Journal  # noqa: E402
+from archdsl.runs.processes import Processes  # noqa: E402
 from archdsl.search.driver import Search  # noqa: E402
 from archdsl.search.folder import SearchFolder  # noqa: E402
 from archdsl.search.objective import ObjectiveFunction  # noqa: E402
 from archdsl.search.plan import read_plan  # noqa: E402
 from archdsl.train.losses import cross_entropy  # noqa: E402
 from archdsl.train.metrics import Confusion  # noqa: E402
-from archdsl.train.processes import Processes  # noqa: E402
-from archdsl.train.recording import Journal  # noqa: E402
 from archdsl.train.schedules import schedule  # noqa: E402
 from archdsl.train.weights import network_text  # noqa: E402
 

@@ -9,11 +9,11 @@ import torch
 import archdsl
 from archdsl.backends.supernet import build
 from archdsl.data.opening import open_data
+from archdsl.runs.processes import Processes
 from archdsl.search.driver import Search
 from archdsl.search.folder import SearchFolder
 from archdsl.search.objective import ObjectiveFunction
 from archdsl.search.plan import Plan, read_plan
-from archdsl.train.processes import Processes
 
 SPEC = """arch 1
 

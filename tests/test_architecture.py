@@ -33,6 +33,7 @@ ROOMS = (
     "devices",
     "report",
     "data",
+    "runs",
     "train",
     "search",
     "cli",

@@ -12,7 +12,7 @@ from archdsl.cli.data import DataWord
 from archdsl.cli.search_tables import TableWord, read_word
 
 if TYPE_CHECKING:
-    from archdsl.train.recording import Manifest
+    from archdsl.runs.manifest import Manifest
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from archdsl.diagnostics import SpecError
 if TYPE_CHECKING:
     from archdsl.data.checking import Inspection, Shares
     from archdsl.data.dataset import Dataset, Splits
-    from archdsl.train.processes import Processes
+    from archdsl.runs.processes import Processes
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -51,8 +51,8 @@ def eval_(
 
     Logits are brought to the size of the labels bilinearly before classes are taken from them.
     """
+    from archdsl.runs.processes import processes
     from archdsl.train.evaluation import score
-    from archdsl.train.processes import processes
     from archdsl.train.weights import classes_of, module_with_weights
 
     dataset = open_part(data, split)

@@ -42,8 +42,8 @@ def extract(
     Of a search: those that the network inherits from the supernet.  As they are, its logits in evaluation
     equal those of the supernet's path through it, bit for bit.  Of a training: the best ones.
     """
-    from archdsl.train.recording import run_kind
-    from archdsl.train.run_folder import RunFolder
+    from archdsl.runs.manifest import run_kind
+    from archdsl.train.folder import RunFolder
     from archdsl.train.weights import copy_weights
 
     if calibrate and data is None:
@@ -62,7 +62,7 @@ def extract(
 def _files(run: Path, spec: Path | None) -> list[Path]:
     """What a run has written, which is read, or goes on being needed."""
     from archdsl.search.folder import SearchFolder
-    from archdsl.train.run_folder import RunFolder
+    from archdsl.train.folder import RunFolder
 
     training, search = RunFolder(run), SearchFolder(run)
     own = [training.manifest, training.journal, training.report, training.best_weights, training.last_weights]
@@ -73,10 +73,10 @@ def _files(run: Path, spec: Path | None) -> list[Path]:
 def _inherited(
     run: Path, output: Path, spec: Path | None, calibrate: int, data: str | None, half: bool
 ) -> str:  # fmt: skip
+    from archdsl.runs.manifest import read_manifest
     from archdsl.search.extract import extract as take
     from archdsl.search.extract import recalibrate, supernet_of
     from archdsl.search.folder import SearchFolder
-    from archdsl.train.recording import read_manifest
     from archdsl.train.weights import SPEC, network_hash, save_weights
 
     folder = SearchFolder(run)

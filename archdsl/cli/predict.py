@@ -60,7 +60,7 @@ def predict(
     For each IMAGE, DIR gets NAME.png, the image tinted by class with a legend, and NAME_classes.png, whose
     pixels are the numbers of the classes.
     """
-    from archdsl.train.processes import processes
+    from archdsl.runs.processes import processes
     from archdsl.train.weights import classes_of, module_with_weights, read_metadata
 
     _demand_names(images)

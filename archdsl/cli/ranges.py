@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from archdsl.train.limits import LIMITS
+from archdsl.runs.limits import LIMITS
 
 
 class Within(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
-    """A number in the range that `archdsl.train.limits` has for a setting of a training."""
+    """A number in the range that `archdsl.runs.limits` has for a setting of a training."""
 
     def __init__(self, setting: str):
         self.limit = LIMITS[setting]

@@ -74,8 +74,8 @@ def search(
         resume or out, resume is not None,
     )  # fmt: skip
     if resume is not None:
+        from archdsl.runs.manifest import read_manifest
         from archdsl.search.folder import SearchFolder
-        from archdsl.train.recording import read_manifest
 
         given = {k for k in ctx.params if ctx.get_parameter_source(k) is ParameterSource.COMMANDLINE}
         asked = as_it_was(asked, read_manifest(SearchFolder(resume).manifest, "search"), given)

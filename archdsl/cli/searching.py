@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from archdsl.cli.search_tables import Given
     from archdsl.data.dataset import Dataset, Splits
     from archdsl.program import Program, Space
+    from archdsl.runs.manifest import Manifest
+    from archdsl.runs.processes import Processes
     from archdsl.search.driver import Search
     from archdsl.search.plan import Plan
     from archdsl.search.progress import Progress
-    from archdsl.train.processes import Processes
-    from archdsl.train.recording import Manifest
 
 
 def run_search(asked: Asked) -> int:
     """Searches, and returns the exit code."""
     from archdsl.backends.supernet import build
     from archdsl.data.opening import open_data
+    from archdsl.runs.processes import processes
     from archdsl.search.driver import Search
     from archdsl.search.folder import SearchFolder
     from archdsl.search.objective import ObjectiveFunction, class_weights_rule
     from archdsl.search.readiness import demand_ready
     from archdsl.search.samplers import by_decision
-    from archdsl.train.processes import processes
 
     program = opening.load(asked.spec)
     plan, of_space = _plan(program, asked)
@@ -79,7 +79,7 @@ def _run(search: Search, asked: Asked) -> int:
     from archdsl.cli.search_page import write_report
     from archdsl.cli.search_text import found_text, shown
     from archdsl.cli.stopping import asked_to_stop
-    from archdsl.train.recipe import Interrupted
+    from archdsl.runs.interrupted import Interrupted
 
     first, folder = search.processes.is_first, search.folder
     try:
@@ -159,7 +159,7 @@ def _manifest(
     import hashlib
 
     from archdsl.ir.text import dump
-    from archdsl.train.recording import described, manifest
+    from archdsl.runs.manifest import described, manifest
 
     settings = {
         **plan.settings(),
@@ -227,8 +227,8 @@ def _forecast(search: Search) -> str:
     """How long the search will take here, what memory, and how to end it earlier."""
     from archdsl.diagnostics import SpecError
     from archdsl.report.duration import duration
+    from archdsl.runs.faults import explain_memory, is_out_of_memory
     from archdsl.search.trial import trial
-    from archdsl.train.faults import explain_memory, is_out_of_memory
 
     plan = search.plan
     try:
@@ -254,7 +254,7 @@ _LONG_S = 900.0
 def _reporting(told: Callable[[Progress], None], search: Search) -> Callable[[Progress], None]:
     if not search.processes.is_first:
         return lambda now: None
-    from archdsl.train.events import scalars
+    from archdsl.runs.events import scalars
 
     scalar = scalars(search.folder.events)
 

@@ -38,9 +38,9 @@ def start(module: nn.Module, init: Path, strict: bool, talks: bool) -> dict[str,
 
 def start_again(module: nn.Module, recorded: Any, folder: Path) -> None:
     """Starts a run anew that was killed before its first checkpoint, from the same weights."""
+    from archdsl.runs.manifest import refuse_differences
+    from archdsl.train.folder import RunFolder
     from archdsl.train.initial import start_from
-    from archdsl.train.recording import refuse_differences
-    from archdsl.train.run_folder import RunFolder
 
     if not isinstance(recorded, dict) or RunFolder(folder).checkpoints.steps():
         return

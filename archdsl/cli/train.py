@@ -17,7 +17,7 @@ from archdsl.cli.settings import SetCommand, name_option, set_option
 from archdsl.cli.training import Place, run_training
 
 if TYPE_CHECKING:
-    from archdsl.train.recording import Manifest
+    from archdsl.runs.manifest import Manifest
 
 _EPILOG = """\b
 Examples:
@@ -171,8 +171,8 @@ def _demand_same_epochs(before: Manifest, epochs: int | None, spec: str, run: Pa
 def _before(resume: Path | None) -> Manifest | None:
     if resume is None:
         return None
-    from archdsl.train.recording import demand_settings, read_manifest
-    from archdsl.train.run_folder import RunFolder
+    from archdsl.runs.manifest import demand_settings, read_manifest
+    from archdsl.train.folder import RunFolder
 
     found = read_manifest(RunFolder(resume).manifest, "train")
     demand_settings(RunFolder(resume).manifest, found, ("set", "name", "data", "licence"))

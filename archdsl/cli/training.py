@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     from archdsl.data.dataset import Splits
     from archdsl.program import Network
+    from archdsl.runs.manifest import Manifest
+    from archdsl.runs.processes import Processes
+    from archdsl.train.folder import RunFolder
     from archdsl.train.loop import Training
-    from archdsl.train.processes import Processes
     from archdsl.train.recipe import Progress, Recipe
-    from archdsl.train.recording import Manifest
-    from archdsl.train.run_folder import RunFolder
 
 _LARGEST_CROP = (512, 1024)
 
@@ -54,9 +54,9 @@ def run_training(
     import torch
 
     from archdsl.passes.analyses.batch_statistics import demand_statistics
+    from archdsl.runs.processes import processes
+    from archdsl.train.folder import RunFolder
     from archdsl.train.loop import Training
-    from archdsl.train.processes import processes
-    from archdsl.train.run_folder import RunFolder
 
     here = processes(device)
     if given["amp"] and here.device.type != "cuda":
@@ -96,7 +96,7 @@ def run_training(
 
 def _run(training: Training, place: Place) -> int:
     from archdsl.cli.train_text import shown
-    from archdsl.train.recipe import Interrupted
+    from archdsl.runs.interrupted import Interrupted
 
     first = training.processes.is_first
     try:
@@ -161,7 +161,7 @@ def _manifest(
 ) -> Manifest:
     from dataclasses import asdict
 
-    from archdsl.train.recording import described, manifest
+    from archdsl.runs.manifest import described, manifest
     from archdsl.train.weights import network_hash, network_text
 
     settings = {**asdict(recipe), **chosen}
@@ -174,7 +174,7 @@ def _manifest(
 
 
 def _folder(place: Place, manifest: Manifest, here: Processes) -> RunFolder:
-    from archdsl.train.run_folder import FREE, RunFolder
+    from archdsl.train.folder import FREE, RunFolder
 
     folder = RunFolder(place.folder)
     if here.is_first and place.goes_on:
@@ -227,7 +227,7 @@ def _say_start(network: Network, training: Training, place: Place) -> None:
 def _reporting(told: Callable[[Progress], None], training: Training) -> Callable[[Progress], None]:
     if not training.processes.is_first:
         return lambda now: None
-    from archdsl.train.events import scalars
+    from archdsl.runs.events import scalars
 
     scalar = scalars(training.folder.events)
 

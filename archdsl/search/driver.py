@@ -21,6 +21,12 @@ from archdsl.diagnostics import SpecError
 from archdsl.passes.analyses.depth import depths
 from archdsl.passes.identity import identity
 from archdsl.program import Space
+from archdsl.runs.faults import Diverged, bad_parameter, explain_memory, is_out_of_memory
+from archdsl.runs.interrupted import Interrupted
+from archdsl.runs.journal import Journal
+from archdsl.runs.lines import Mark
+from archdsl.runs.processes import Processes
+from archdsl.runs.restoring import Unfit, part
 from archdsl.search import records
 from archdsl.search.climbing import Outcomes, climb
 from archdsl.search.comparing import objective_of, trained
@@ -37,12 +43,6 @@ from archdsl.search.readiness import crop_of
 from archdsl.search.stepping import Stepper
 from archdsl.search.verdict import verdict
 from archdsl.train.evaluation import score
-from archdsl.train.faults import Diverged, bad_parameter, explain_memory, is_out_of_memory
-from archdsl.train.lines import Mark
-from archdsl.train.processes import Processes
-from archdsl.train.recipe import Interrupted
-from archdsl.train.recording import Journal
-from archdsl.train.restoring import Unfit, part
 
 CHECKPOINT_STEPS = 100
 """Steps between checkpoints; the end of an epoch always has one."""

@@ -11,8 +11,8 @@ from archdsl.backends.supernet import SuperNetwork, build
 from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.program import Network, load
+from archdsl.runs.restoring import Unfit, like
 from archdsl.search.folder import SearchFolder
-from archdsl.train.restoring import Unfit, like
 
 
 def supernet_of(folder: SearchFolder, network: Network, spec: Path) -> tuple[SuperNetwork, int]:

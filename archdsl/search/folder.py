@@ -11,7 +11,7 @@ from archdsl import atomic
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.lang.loader import Unit
 from archdsl.resources import specs_folder
-from archdsl.train.run_folder import Folder
+from archdsl.runs.folder import Folder
 
 
 @dataclass(frozen=True)

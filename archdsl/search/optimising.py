@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from archdsl.runs.processes import Processes
 from archdsl.search.plan import Optimiser
-from archdsl.train.processes import Processes
 from archdsl.train.schedules import schedule
 
 

@@ -14,16 +14,16 @@ import torch
 from archdsl.backends.supernet import SuperNetwork
 from archdsl.data.batches import Batch
 from archdsl.program import Space
+from archdsl.runs.checkpoints import Keeper
+from archdsl.runs.faults import demand_finite
+from archdsl.runs.processes import Processes
+from archdsl.runs.restoring import like, optimiser_state
 from archdsl.search.architecture import Architecture, Draw
 from archdsl.search.objective import ObjectiveFunction
 from archdsl.search.optimising import change, optimiser, set_rates
 from archdsl.search.plan import Plan
 from archdsl.search.samplers import by_decision
-from archdsl.train.checkpoints import Keeper
 from archdsl.train.evaluation import at_size
-from archdsl.train.faults import demand_finite
-from archdsl.train.processes import Processes
-from archdsl.train.restoring import like, optimiser_state
 from archdsl.train.synchronised import synchronise
 
 _KEPT = ("net", "architecture", "by_weights", "by_architecture")

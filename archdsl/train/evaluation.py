@@ -14,8 +14,8 @@ from torch import nn
 from archdsl.data.batches import whole
 from archdsl.data.dataset import Dataset
 from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.runs.processes import Processes
 from archdsl.train.metrics import Confusion
-from archdsl.train.processes import Processes
 
 Size = tuple[int, int]
 

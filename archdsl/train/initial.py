@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.train.recording import run_kind
+from archdsl.runs.manifest import run_kind
 from archdsl.train.weights import demand_finite, read_tensors
 
 _WRAPPED = ("state_dict", "model_state_dict", "model")

@@ -19,17 +19,18 @@ from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches, prefetched
 from archdsl.data.dataset import Splits
 from archdsl.diagnostics import SpecError
+from archdsl.runs.faults import Diverged, bad_parameter, demand_finite, explain_memory, is_out_of_memory
+from archdsl.runs.interrupted import Interrupted
+from archdsl.runs.journal import Journal
+from archdsl.runs.lines import Mark
+from archdsl.runs.processes import Processes
+from archdsl.runs.restoring import like, optimiser_state, part
 from archdsl.train.average import Average
 from archdsl.train.evaluation import at_size, score
-from archdsl.train.faults import Diverged, bad_parameter, demand_finite, explain_memory, is_out_of_memory
-from archdsl.train.lines import Mark
+from archdsl.train.folder import RunFolder
 from archdsl.train.losses import labelled, loss_named
 from archdsl.train.metrics import Confusion
-from archdsl.train.processes import Processes
-from archdsl.train.recipe import Interrupted, Progress, Recipe, optimiser
-from archdsl.train.recording import Journal
-from archdsl.train.restoring import like, optimiser_state, part
-from archdsl.train.run_folder import RunFolder
+from archdsl.train.recipe import Progress, Recipe, optimiser
 from archdsl.train.schedules import schedule
 from archdsl.train.synchronised import synchronise
 from archdsl.train.weights import save_weights

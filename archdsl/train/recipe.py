@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -56,14 +55,6 @@ class Progress:
     lr: float
     miou: float | None = None
     iou: tuple[float | None, ...] = ()
-
-
-class Interrupted(Exception):
-    """A run was asked to stop, and can go on from the checkpoint that it wrote."""
-
-    def __init__(self, step: int, checkpoint: Path):
-        super().__init__(f"stopped after step {step}")
-        self.step, self.checkpoint = step, checkpoint
 
 
 def optimiser(module: nn.Module, recipe: Recipe) -> torch.optim.SGD:

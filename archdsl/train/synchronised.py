@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from archdsl.train.processes import Processes
+from archdsl.runs.processes import Processes
 
 
 class SynchronisedBatchNorm2d(nn.BatchNorm2d):

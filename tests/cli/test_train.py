@@ -18,8 +18,8 @@ from safetensors.torch import load_file
 from archdsl.cli import run
 from archdsl.cli.data import parse_data
 from archdsl.data.opening import open_data
-from archdsl.train.recording import read_records
-from archdsl.train.run_folder import RunFolder
+from archdsl.runs.lines import read_records
+from archdsl.train.folder import RunFolder
 from archdsl.train.weights import read_metadata
 
 SPEC = """arch 1

@@ -11,9 +11,9 @@ import torch
 import archdsl
 from archdsl.data.dataset import Splits
 from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.runs.interrupted import Interrupted
 from archdsl.search.extract import extract, outcomes_of, supernet_of
 from archdsl.search.folder import SearchFolder
-from archdsl.train.recipe import Interrupted
 from archdsl.train.weights import load_weights, network_hash
 from small_search import SPEC, quiet, search
 

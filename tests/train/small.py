@@ -12,10 +12,10 @@ import torch
 import archdsl
 from archdsl.data.dataset import Sample, Splits
 from archdsl.program import Network
+from archdsl.runs.processes import Processes
+from archdsl.train.folder import RunFolder
 from archdsl.train.loop import Training
-from archdsl.train.processes import Processes
 from archdsl.train.recipe import Progress, Recipe
-from archdsl.train.run_folder import RunFolder
 
 SPEC = """arch 1
 

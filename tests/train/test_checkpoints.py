@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archdsl.diagnostics import SpecError
-from archdsl.train.checkpoints import Keeper, load_state, save_state
+from archdsl.runs.checkpoints import Keeper, load_state, save_state
 
 STATE = {
     "step": 3, "loss": 0.25, "name": "Net", "done": False, "best": None, "seeds": [1, (2, 3)],

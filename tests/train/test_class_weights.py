@@ -11,9 +11,9 @@ from test_losses import by_sorting, scene
 
 from archdsl.data.checking import Shares
 from archdsl.diagnostics import SpecError
+from archdsl.runs.processes import Processes
 from archdsl.train.class_weights import class_weights
 from archdsl.train.losses import cross_entropy, labelled, ohem
-from archdsl.train.processes import Processes
 
 SHARES = Shares(pixels=(600, 300, 100, 0), in_images=(1000, 600, 400, 0))
 NAMES = ("a", "b", "c", "d")

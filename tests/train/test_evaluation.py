@@ -12,8 +12,8 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 from archdsl.diagnostics import SpecError
+from archdsl.runs.events import scalars
 from archdsl.train.evaluation import fitting, logits_of, score
-from archdsl.train.events import scalars
 from archdsl.train.overlay import any_colours, numbers, overlay
 
 

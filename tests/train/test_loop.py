@@ -13,9 +13,9 @@ from safetensors.torch import load_file
 
 from archdsl.data.dataset import Sample, Splits
 from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.train.faults import Diverged
-from archdsl.train.recipe import Interrupted
-from archdsl.train.recording import read_records
+from archdsl.runs.faults import Diverged
+from archdsl.runs.interrupted import Interrupted
+from archdsl.runs.lines import read_records
 
 
 @pytest.fixture(scope="module")

@@ -17,11 +17,11 @@ from torch.nn.functional import one_hot
 import archdsl
 import small_search
 from archdsl.backends.supernet import build
+from archdsl.runs.interrupted import Interrupted
+from archdsl.runs.lines import read_records
+from archdsl.runs.processes import processes
 from archdsl.search.extract import extract
 from archdsl.train.evaluation import score
-from archdsl.train.processes import processes
-from archdsl.train.recipe import Interrupted
-from archdsl.train.recording import read_records
 
 NAME = os.environ.get("ARCHDSL_TEST_DEVICE", "cpu")
 SPECS = Path(__file__).resolve().parents[2] / "specs"
@@ -113,7 +113,7 @@ def test_a_network_has_the_scores_that_it_has_on_the_cpu(here, tmp_path):
 TWO = """
 import small, sys
 from pathlib import Path
-from archdsl.train.processes import processes
+from archdsl.runs.processes import processes
 here = processes("cuda")
 small.training(Path(sys.argv[1]), here, p=0.0, loss="cross_entropy").run(small.silent)
 here.stop()

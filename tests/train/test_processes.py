@@ -12,15 +12,15 @@ import small
 import torch
 
 from archdsl.diagnostics import SpecError
-from archdsl.train.processes import processes
-from archdsl.train.recording import read_records
+from archdsl.runs.lines import read_records
+from archdsl.runs.processes import processes
 
 HERE = Path(__file__).parent
 
 TRAIN = """
 import sys, small
 from pathlib import Path
-from archdsl.train.processes import processes
+from archdsl.runs.processes import processes
 here = processes("cpu")
 run = small.training(Path(sys.argv[1]), here, p=0.0, loss="cross_entropy")
 run.run(small.silent)
@@ -29,7 +29,7 @@ here.stop()
 
 GRADIENTS = """
 import torch
-from archdsl.train.processes import processes
+from archdsl.runs.processes import processes
 here = processes("cpu")
 both, second, none = (torch.nn.Parameter(torch.zeros(2, 2)) for _ in range(3))
 both.grad = torch.full((2, 2), float(here.rank + 1))

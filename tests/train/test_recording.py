@@ -12,8 +12,10 @@ import pytest
 import small
 
 from archdsl.diagnostics import SpecError
-from archdsl.train.recording import Journal, Manifest, manifest, read_manifest, read_records
-from archdsl.train.run_folder import FREE, RunFolder
+from archdsl.runs.journal import Journal
+from archdsl.runs.lines import read_records
+from archdsl.runs.manifest import Manifest, manifest, read_manifest
+from archdsl.train.folder import FREE, RunFolder
 
 RECORDS = [{"step": 1, "loss": 0.1}, {"step": 2, "name": "größer"}, {"step": 3, "miou": None}]
 

@@ -12,12 +12,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.train.checkpoints import Keeper
-from archdsl.train.recording import Manifest, differences, read_manifest, refuse_differences
-
-FREE = ("data", "evaluate_every", "checkpoint_every", "licence")
-"""Settings that may be others when a training goes on: they do not change what is learned.  Where the data
-lies may change; whether it is the same is told by its fingerprint."""
+from archdsl.runs.checkpoints import Keeper
+from archdsl.runs.manifest import Manifest, differences, read_manifest, refuse_differences
 
 
 @dataclass(frozen=True)
@@ -102,19 +98,3 @@ class Folder:
         or other settings.
         """
         refuse_differences(self.path, differences(read_manifest(self.manifest, kind), manifest, free))
-
-
-@dataclass(frozen=True)
-class RunFolder(Folder):
-    """Paths of a training."""
-
-    @property
-    def best_weights(self) -> Path:
-        return self.path / "weights.safetensors"
-
-    @property
-    def last_weights(self) -> Path:
-        return self.path / "weights_last.safetensors"
-
-    def written(self) -> list[Path]:
-        return [*super().written(), self.best_weights, self.last_weights]

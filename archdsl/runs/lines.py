@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from archdsl.train.restoring import Unfit
+from archdsl.runs.restoring import Unfit
 
 
 class Mark(NamedTuple):

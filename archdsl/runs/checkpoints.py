@@ -16,7 +16,7 @@ import torch
 
 from archdsl import atomic
 from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.train.restoring import Unfit
+from archdsl.runs.restoring import Unfit
 
 _FORMAT = "archdsl/state"
 _VERSION = 2

@@ -1,15 +1,13 @@
-"""What a run writes down: a manifest of what it was started with, and a journal of what happened."""
+"""The manifest of a run: what it was started with, from which it can be run again."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -18,139 +16,12 @@ from archdsl import atomic
 from archdsl.data.dataset import Splits
 from archdsl.data.files import Files
 from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.train.limits import demand_within
-from archdsl.train.lines import Mark, is_of, read_records, record, whole_lines
+from archdsl.runs.limits import demand_within
 
 _CHECKSUM = "sha256"
 """The key of a manifest under which the checksum of all others is."""
 
 _PACKAGES = ("archdsl", "torch", "numpy", "pillow", "safetensors")
-
-
-class Journal:
-    """An append-only file of JSON lines.
-
-    Opening it changes nothing.  A last line that was cut off when the run was killed is dropped when the next
-    one is written.  `notes` say what was found damaged, and where it was kept.
-    """
-
-    def __init__(self, path: Path):
-        self.path = path
-        self.notes: list[str] = []
-        with atomic.room_for(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("ab", buffering=0)
-        self._read()
-
-    def _read(self) -> None:
-        data = self.path.read_bytes()
-        lines = whole_lines(data)
-        self._sound = [record(line) is not None for line in lines]
-        self._ends = [0]
-        for line in lines:
-            self._ends.append(self._ends[-1] + len(line))
-        self._more = len(data) > self._ends[-1]
-        self._hash = hashlib.sha256(data[: self._ends[-1]])
-
-    def __len__(self) -> int:
-        """How many lines there are."""
-        return len(self._ends) - 1
-
-    def write(self, event: Mapping[str, Any]) -> None:
-        """Appends a record, which is in the file when this returns.  Numbers must be finite, or None.
-
-        Raises SpecError (ARCH917) where the disk is full; the file is as it was before then.
-        """
-        line = json.dumps(event, ensure_ascii=False, allow_nan=False).encode("utf-8") + b"\n"
-        with atomic.room_for(self.path):
-            self._drop_rest()
-            try:
-                written = 0
-                while written < len(line):
-                    written += self._file.write(line[written:]) or 0
-            except OSError:
-                self._more = True
-                self._drop_rest()
-                raise
-        self._ends.append(self._ends[-1] + len(line))
-        self._sound.append(True)
-        self._hash.update(line)
-
-    def _drop_rest(self) -> None:
-        """Drops what follows the last whole line."""
-        if self._more:
-            self._file.truncate(self._ends[-1])
-            self._more = False
-
-    def records(self) -> list[dict[str, Any]]:
-        """All records, oldest first; lines that are damaged are left out."""
-        return read_records(self.path)
-
-    def mark(self) -> Mark:
-        """How far the journal is."""
-        return Mark(len(self), self._hash.hexdigest())
-
-    def cut(self, length: int, sha256: str | None = None, step: int | None = None) -> None:
-        """Drops all lines beyond the first `length`: those after the checkpoint that a run goes on from.
-
-        `sha256` is that of their bytes, `step` that of the checkpoint.  Where the lines are not those that
-        were written, the file is kept beside this one, and records up to `step` that can be read stay.
-        Raises SpecError (ARCH911), and changes nothing, where lines are missing and none is damaged.
-        """
-        damaged = self._more or not all(self._sound[:length])
-        if length > len(self) and not damaged:
-            headline = f"{self.path} has {len(self)} lines; the checkpoint was written after {length}"
-            help = "put the whole journal back from a copy, or start again in another folder: --out DIR"
-            raise SpecError([Diagnostic("ARCH911", headline, help=help)])
-        if length > len(self) or not all(self._sound[:length]) or not self._is(length, sha256):
-            self._mend(step)
-            return
-        if length == 0 and len(self):
-            kept = self._keep()
-            self.notes.append(f"there is no checkpoint: the journal begins anew; what it was is {kept}")
-        with atomic.room_for(self.path):
-            self._file.truncate(self._ends[length])
-        self._read()
-
-    def _is(self, length: int, sha256: str | None) -> bool:
-        data = self.path.read_bytes()[: self._ends[length]]
-        return sha256 in (None, hashlib.sha256(data).hexdigest())
-
-    def _mend(self, step: int | None) -> None:
-        kept = self._keep()
-        lines = [line for line in whole_lines(self.path.read_bytes()) if is_of(record(line), step)]
-        self.notes.append(
-            f"{self.path.name} is damaged: {len(lines)} of its lines can be read and are taken, and the whole"
-            f" is kept as {kept}; what is trained does not depend on it"
-        )
-        self._file.close()
-        atomic.write_bytes(self.path, b"".join(lines))
-        self._file = self.path.open("ab", buffering=0)
-        self._read()
-
-    def _keep(self) -> str:
-        """Copies the file beside itself; returns the name of the copy."""
-        n = 1
-        while (path := self.path.with_name(f"{self.path.stem}.damaged-{n}{self.path.suffix}")).exists():
-            n += 1
-        atomic.write_bytes(path, self.path.read_bytes())
-        return path.name
-
-    def sync(self) -> None:
-        """Returns when all records are on disk, also if the machine loses power."""
-        with atomic.room_for(self.path):
-            os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        self._file.close()
-
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class Manifest(BaseModel):

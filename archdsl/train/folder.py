@@ -1,0 +1,28 @@
+"""The folder of a training: what lies where in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from archdsl.runs.folder import Folder
+
+FREE = ("data", "evaluate_every", "checkpoint_every", "licence")
+"""Settings that may be others when a training goes on: they do not change what is learned.  Where the data
+lies may change; whether it is the same is told by its fingerprint."""
+
+
+@dataclass(frozen=True)
+class RunFolder(Folder):
+    """Paths of a training."""
+
+    @property
+    def best_weights(self) -> Path:
+        return self.path / "weights.safetensors"
+
+    @property
+    def last_weights(self) -> Path:
+        return self.path / "weights_last.safetensors"
+
+    def written(self) -> list[Path]:
+        return [*super().written(), self.best_weights, self.last_weights]
