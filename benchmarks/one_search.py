@@ -16,11 +16,11 @@ from archdsl.backends.supernet import build
 from archdsl.data.dataset import Splits
 from archdsl.data.opening import open_data
 from archdsl.runs.processes import Processes
-from archdsl.search.driver import Search
+from archdsl.search.config import read_config
+from archdsl.search.differentiable.driver import Search
+from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.folder import SearchFolder
-from archdsl.search.found import Found
-from archdsl.search.objective import ObjectiveFunction
-from archdsl.search.plan import read_plan
+from archdsl.search.result import Found
 from archdsl.train.folder import RunFolder
 from archdsl.train.loop import Training
 from archdsl.train.recipe import Recipe
@@ -53,7 +53,7 @@ def search(
     _, own = program.search_settings()
     of_search = {key: value for key, value in given.items() if key in own}
     space = program.space(image=(3, *size), classes=11, **{k: given[k] for k in given.keys() - own})
-    plan = read_plan(program.search(**of_search), {"data": "synthetic", **settings})
+    plan = read_config(program.search(**of_search), {"data": "synthetic", **settings})
     alone = Processes(0, 1, torch.device("cpu"))
     torch.manual_seed(seed)
     with tempfile.TemporaryDirectory() as folder:

@@ -41,10 +41,10 @@ from archdsl.data.opening import open_data  # noqa: E402
 from archdsl.passes.costs.cost import costs, total  # noqa: E402
 from archdsl.runs.journal import Journal  # noqa: E402
 from archdsl.runs.processes import Processes  # noqa: E402
-from archdsl.search.driver import Search  # noqa: E402
+from archdsl.search.config import read_config  # noqa: E402
+from archdsl.search.differentiable.driver import Search  # noqa: E402
+from archdsl.search.differentiable.objective import ObjectiveFunction  # noqa: E402
 from archdsl.search.folder import SearchFolder  # noqa: E402
-from archdsl.search.objective import ObjectiveFunction  # noqa: E402
-from archdsl.search.plan import read_plan  # noqa: E402
 from archdsl.train.losses import cross_entropy  # noqa: E402
 from archdsl.train.metrics import Confusion  # noqa: E402
 from archdsl.train.schedules import schedule  # noqa: E402
@@ -73,7 +73,7 @@ class Toy:
     def __init__(self) -> None:
         program = archdsl.load(SPEC)
         self.space = program.space()
-        self.plan = read_plan(program.search())
+        self.plan = read_config(program.search())
         self.objective = ObjectiveFunction(self.plan, self.space)
         self.splits = open_data("synthetic", self.plan.data_settings)
         self.size = tuple(next(iter(self.space.graph.inputs.values()))[1:])

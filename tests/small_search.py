@@ -10,10 +10,10 @@ import archdsl
 from archdsl.backends.supernet import build
 from archdsl.data.opening import open_data
 from archdsl.runs.processes import Processes
-from archdsl.search.driver import Search
+from archdsl.search.config import SearchConfig, read_config
+from archdsl.search.differentiable.driver import Search
+from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.folder import SearchFolder
-from archdsl.search.objective import ObjectiveFunction
-from archdsl.search.plan import Plan, read_plan
 
 SPEC = """arch 1
 
@@ -62,8 +62,8 @@ def program(text: str = SPEC) -> archdsl.Program:
     return archdsl.load("tiny.arch", text=text)
 
 
-def plan_of(text: str = SPEC, **overrides: object) -> Plan:
-    return read_plan(program(text).search(), overrides)
+def plan_of(text: str = SPEC, **overrides: object) -> SearchConfig:
+    return read_config(program(text).search(), overrides)
 
 
 def search(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from archdsl.search.driver import Search
+    from archdsl.search.differentiable.driver import Search
 
 
 def write_report(search: Search) -> None:

@@ -15,7 +15,7 @@ from archdsl.cli.numbers import plural
 if TYPE_CHECKING:
     from archdsl.devices.table import Table
     from archdsl.program import Space
-    from archdsl.search.plan import Plan
+    from archdsl.search.config import SearchConfig
 
 AUTO = "auto"
 
@@ -80,7 +80,7 @@ class Given:
 
 
 def gather(
-    plan: Plan, space: Space, words: Sequence[TableWord], base: Path, kept: Path, goes_on: bool
+    plan: SearchConfig, space: Space, words: Sequence[TableWord], base: Path, kept: Path, goes_on: bool
 ) -> Given:
     """The tables of the command line, or those that the search names, beside the spec.
 
@@ -88,7 +88,7 @@ def gather(
     device that the spec names; a search that goes on has the table that it began with, in `kept`.
     """
     from archdsl.devices.table import text_of
-    from archdsl.search.objective import devices_named, read_tables, tables_named
+    from archdsl.search.differentiable.objective import devices_named, read_tables, tables_named
 
     if not words:
         return Given(tuple(read_tables([base / name for name in tables_named(plan)])))

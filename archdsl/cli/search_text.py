@@ -13,8 +13,8 @@ import click
 from archdsl.report.duration import duration
 
 if TYPE_CHECKING:
-    from archdsl.search.found import Found
     from archdsl.search.progress import Progress
+    from archdsl.search.result import Result
 
 _EVERY = 10.0
 """Seconds between lines within an epoch."""
@@ -79,7 +79,7 @@ def _line(now: Progress) -> str:
     return "  ".join(parts)
 
 
-def found_text(found: Found, verdict: Mapping[str, Any]) -> str:
+def found_text(found: Result, verdict: Mapping[str, Any]) -> str:
     """What was found, how decided it is, and what is to be warned of, in some lines."""
     cost = found.costs
     text = f"found {cost['params']:,} parameters, {cost['macs']:,} MACs: {found.how}"

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from archdsl.program import Program, Space
     from archdsl.runs.manifest import Manifest
     from archdsl.runs.processes import Processes
-    from archdsl.search.driver import Search
-    from archdsl.search.plan import Plan
+    from archdsl.search.config import SearchConfig
+    from archdsl.search.differentiable.driver import Search
     from archdsl.search.progress import Progress
 
 
@@ -32,11 +32,11 @@ def run_search(asked: Asked) -> int:
     from archdsl.backends.supernet import build
     from archdsl.data.opening import open_data
     from archdsl.runs.processes import processes
-    from archdsl.search.driver import Search
+    from archdsl.search.differentiable.driver import Search
+    from archdsl.search.differentiable.objective import ObjectiveFunction, class_weights_rule
+    from archdsl.search.differentiable.readiness import demand_ready
+    from archdsl.search.differentiable.samplers import by_decision
     from archdsl.search.folder import SearchFolder
-    from archdsl.search.objective import ObjectiveFunction, class_weights_rule
-    from archdsl.search.readiness import demand_ready
-    from archdsl.search.samplers import by_decision
 
     program = opening.load(asked.spec)
     plan, of_space = _plan(program, asked)
@@ -98,9 +98,9 @@ def _run(search: Search, asked: Asked) -> int:
     return 0
 
 
-def _plan(program: Program, asked: Asked) -> tuple[Plan, dict[str, Any]]:
+def _plan(program: Program, asked: Asked) -> tuple[SearchConfig, dict[str, Any]]:
     """The plan of the search, and the settings that are of its space."""
-    from archdsl.search.plan import read_plan
+    from archdsl.search.config import read_config
 
     given = asked.settings
     space, own = program.search_settings(asked.name)
@@ -108,10 +108,10 @@ def _plan(program: Program, asked: Asked) -> tuple[Plan, dict[str, Any]]:
     spec = program.search(asked.name, **{key: value for key, value in given.items() if key in own})
     others = {key: value for key, value in given.items() if key not in space | own}
     data = (asked.data.kind, asked.data.settings) if asked.data is not None else None
-    return read_plan(spec, others, data), of_space
+    return read_config(spec, others, data), of_space
 
 
-def _with_size(plan: Plan, program: Program, of_space: dict[str, Any]) -> dict[str, Any]:
+def _with_size(plan: SearchConfig, program: Program, of_space: dict[str, Any]) -> dict[str, Any]:
     """Settings of the data; scenes that are drawn have the size of the space's input."""
     settings = dict(plan.data_settings)
     if plan.data == "synthetic" and "size" not in settings:
@@ -120,7 +120,7 @@ def _with_size(plan: Plan, program: Program, of_space: dict[str, Any]) -> dict[s
     return settings
 
 
-def _space(program: Program, plan: Plan, given: dict[str, Any], data: Dataset) -> Space:
+def _space(program: Program, plan: SearchConfig, given: dict[str, Any], data: Dataset) -> Space:
     """The space, with as many classes as the data has unless they were given.
 
     Raises SpecError: ARCH918 for other classes, ARCH942 for images of other channels.
@@ -140,7 +140,9 @@ def _space(program: Program, plan: Plan, given: dict[str, Any], data: Dataset) -
     return space
 
 
-def _tables(plan: Plan, space: Space, asked: Asked, program: Program, kept: Path, here: Processes) -> Given:
+def _tables(
+    plan: SearchConfig, space: Space, asked: Asked, program: Program, kept: Path, here: Processes
+) -> Given:
     """The latency tables, built by the first process where they are; the others find what it built."""
     from archdsl.cli.search_tables import gather
 
@@ -153,8 +155,8 @@ def _tables(plan: Plan, space: Space, asked: Asked, program: Program, kept: Path
 
 
 def _manifest(
-    program: Program, plan: Plan, space: Space, splits: Splits, asked: Asked, given: Given, here: Processes,
-    weights: tuple[float, ...] | None,
+    program: Program, plan: SearchConfig, space: Space, splits: Splits, asked: Asked, given: Given,
+    here: Processes, weights: tuple[float, ...] | None,
 ) -> Manifest:  # fmt: skip
     import hashlib
 
@@ -228,7 +230,7 @@ def _forecast(search: Search) -> str:
     from archdsl.diagnostics import SpecError
     from archdsl.report.duration import duration
     from archdsl.runs.faults import explain_memory, is_out_of_memory
-    from archdsl.search.trial import trial
+    from archdsl.search.differentiable.forecast import trial
 
     plan = search.plan
     try:

@@ -10,11 +10,11 @@ from torch import nn
 from archdsl import atomic
 from archdsl.data.dataset import Splits
 from archdsl.search.folder import SearchFolder
-from archdsl.search.found import Found
+from archdsl.search.result import Result
 from archdsl.train.weights import SPEC, network_hash, save_weights
 
 
-def keep(folder: SearchFolder, found: Found, module: nn.Module, splits: Splits) -> None:
+def keep(folder: SearchFolder, found: Result, module: nn.Module, splits: Splits) -> None:
     """Writes the found network as text, and its weights."""
     write_text(folder.found, found.network.to_arch())
     train = splits.train

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from archdsl.diagnostics import closest
-from archdsl.search.samplers import changed
+from archdsl.search.differentiable.samplers import changed
 from archdsl.search.values import cannot
 from archdsl.spec.units import quantity
 
 if TYPE_CHECKING:
-    from archdsl.search.plan import Plan
+    from archdsl.search.config import SearchConfig
 
 _OF_PLAN = ("epochs", "batch", "gates_from", "order", "clip", "init", "calibrate", "refine", "refine_epochs")
 _TIME = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|min|h)")
@@ -38,7 +38,7 @@ OVERRIDES = tuple(
 """Settings of a search that can be given from outside."""
 
 
-def overridden(plan: Plan, given: Mapping[str, Any]) -> Plan:
+def overridden(plan: SearchConfig, given: Mapping[str, Any]) -> SearchConfig:
     """A plan with settings from outside, by name.  Raises SpecError (ARCH606) for a name that is none."""
     unknown = [key for key in given if key not in OVERRIDES]
     if unknown:
@@ -57,7 +57,7 @@ def overridden(plan: Plan, given: Mapping[str, Any]) -> Plan:
     )
 
 
-def with_data(plan: Plan, kind: str, settings: Mapping[str, Any]) -> Plan:
+def with_data(plan: SearchConfig, kind: str, settings: Mapping[str, Any]) -> SearchConfig:
     """A plan with data of a kind; of the same kind, what is not given stays, of another kind only `batch`."""
     kept = {k: v for k, v in plan.data_settings.items() if kind == plan.data or k == "batch"}
     return replace(plan, data=kind, data_settings={**kept, **settings})

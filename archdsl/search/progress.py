@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from archdsl.search.found import Found
+from archdsl.search.result import Result
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Progress:
     depths: Mapping[str, float] = field(default_factory=dict)
     """The mean depth by each decision of depth."""
     miou: float | None = None
-    found: Found | None = None
+    found: Result | None = None
     tried: int = 0
     to_try: int = 0
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from archdsl.ir import Decision
-from archdsl.search.found import Found
 from archdsl.search.progress import Progress
+from archdsl.search.result import Result
 
 Record = dict[str, Any]
 
@@ -29,7 +29,7 @@ def of_step(now: Progress, lr: float, tau: float) -> Record:
 
 
 def of_epoch(
-    now: Progress, tau: float, chances: Mapping[str, torch.Tensor], found: Found, told: Mapping[str, Any]
+    now: Progress, tau: float, chances: Mapping[str, torch.Tensor], found: Result, told: Mapping[str, Any]
 ) -> Record:
     """`found` is what the search would end with, and `told` its costs and depths."""
     return {
@@ -39,14 +39,14 @@ def of_epoch(
     }  # fmt: skip
 
 
-def of_tried(found: Found, number: int, objective: float) -> Record:
+def of_tried(found: Result, number: int, objective: float) -> Record:
     """The likeliest network or one near it, and its objective after a short training."""
     value = objective if math.isfinite(objective) else None
     return {"kind": "tried", "number": number, "chosen": dict(found.network.chosen), "objective": value}
 
 
 def of_end(
-    found: Found, miou: float, costs: Mapping[str, float], iou: Iterable[float], verdict: Mapping[str, Any]
+    found: Result, miou: float, costs: Mapping[str, float], iou: Iterable[float], verdict: Mapping[str, Any]
 ) -> Record:
     """`iou` is by class, `verdict` that of `archdsl.search.verdict`."""
     network = {**costs, "layers": len(found.network.graph.nodes)}

@@ -12,7 +12,7 @@ import archdsl
 from archdsl.cli.data import parse_data
 from archdsl.data import open_part
 from archdsl.data.settings import KINDS, read_settings
-from archdsl.search.plan import read_plan
+from archdsl.search.config import read_plan
 from archdsl.spec.vocabulary import VOCABULARY
 
 ROOT = Path(__file__).resolve().parents[2]

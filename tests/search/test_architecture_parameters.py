@@ -6,10 +6,10 @@ import pytest
 import torch
 
 import archdsl
-from archdsl.search.architecture import Architecture, Draw
-from archdsl.search.optimising import optimiser, set_rates
-from archdsl.search.plan import Communication
-from archdsl.search.samplers import Sampling
+from archdsl.search.config import Communication
+from archdsl.search.differentiable.architecture import Architecture, Draw
+from archdsl.search.differentiable.optimisers import optimiser, set_rates
+from archdsl.search.differentiable.samplers import Sampling
 from small_search import plan_of, program
 
 GATES = ("hyper[1].gate", "hyper[2].gate")

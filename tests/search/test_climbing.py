@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archdsl.search.climbing import Outcomes, climb
+from archdsl.search.strategies.hill_climb import Outcomes, climb
 
 CHANCES = [[0.6, 0.3, 0.1], [0.2, 0.8], [0.5, 0.1, 0.4]]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import archdsl
-from archdsl.search.samplers import Sampler, by_decision, is_named
+from archdsl.search.differentiable.samplers import Sampler, by_decision, is_named
 from small_search import SPEC, plan_of, program
 
 _ADAM = "    optimizer = adam(lr = 0.05, betas = [0.5, 0.999])\n"

@@ -9,7 +9,7 @@ import torch
 
 from archdsl.diagnostics import SpecError
 from archdsl.passes.costs.cost import costs, total
-from archdsl.search.objective import ObjectiveFunction, class_weights_rule
+from archdsl.search.differentiable.objective import ObjectiveFunction, class_weights_rule
 from small_search import SPEC, plan_of, program
 
 

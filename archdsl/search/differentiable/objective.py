@@ -16,7 +16,7 @@ from archdsl.devices.requirement import measures
 from archdsl.devices.table import Table
 from archdsl.ir import Graph
 from archdsl.program import Space
-from archdsl.search.plan import Plan
+from archdsl.search.config import SearchConfig
 from archdsl.search.values import cannot
 from archdsl.spec.search import Formula, SearchValue, Term
 from archdsl.train.losses import cross_entropy, labelled, ohem
@@ -37,7 +37,7 @@ class ObjectiveFunction:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: SearchConfig,
         space: Space,
         tables: Sequence[Table] = (),
         class_weights: Sequence[float] | None = None,
@@ -114,7 +114,7 @@ class ObjectiveFunction:
         return total
 
 
-def class_weights_rule(plan: Plan) -> str | None:
+def class_weights_rule(plan: SearchConfig) -> str | None:
     """How the plan's loss weights classes, as `class_weights` of the train room reads it.
 
     `cross_entropy(class_weights = "median")`, or a list of numbers.  Raises SpecError (ARCH606).
@@ -133,13 +133,13 @@ def read_tables(paths: Sequence[Path]) -> list[Table]:
     return [read_table(path)[0] for path in paths]
 
 
-def tables_named(plan: Plan) -> list[str]:
+def tables_named(plan: SearchConfig) -> list[str]:
     """The files of latency tables that terms of an objective name: `latency(table = "…")`."""
     terms = [term for value in _values(plan) for term in _terms(value)]
     return list(dict.fromkeys(str(t.settings["table"]) for t in terms if "table" in t.settings))
 
 
-def devices_named(plan: Plan, graph: Graph) -> list[str]:
+def devices_named(plan: SearchConfig, graph: Graph) -> list[str]:
     """The devices that an objective, or a requirement of the space, names for `latency` or `rate`."""
     terms = [term for value in _values(plan) for term in _terms(value) if term.name in _NAMES]
     named = [str(term.settings["device"]) for term in terms if "device" in term.settings]
@@ -148,7 +148,7 @@ def devices_named(plan: Plan, graph: Graph) -> list[str]:
     return list(dict.fromkeys(named))
 
 
-def _values(plan: Plan) -> list[SearchValue]:
+def _values(plan: SearchConfig) -> list[SearchValue]:
     return [*(objective.value for objective in plan.objectives), *plan.requirements]
 
 

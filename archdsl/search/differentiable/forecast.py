@@ -17,7 +17,7 @@ from archdsl.data.batches import whole
 from archdsl.train.evaluation import at_size, demand_fitting, logits_of
 
 if TYPE_CHECKING:
-    from archdsl.search.driver import Search
+    from archdsl.search.differentiable.driver import Search
 
 MOST_STEPS = 6
 MOST_SECONDS = 4.0

@@ -16,7 +16,7 @@ from archdsl.devices.objective import Costs
 from archdsl.devices.table import Pass, Table
 from archdsl.passes.costs.cost import costs, total
 from archdsl.program import Space
-from archdsl.search.found import derive
+from archdsl.search.result import discretize
 
 SPEC = """arch 1
 
@@ -70,10 +70,10 @@ def towards_wide(of: Space) -> dict[str, list[float]]:
 
 
 def test_the_found_network_is_as_fast_as_the_space_requires(table: Table):
-    free = derive(space(), towards_wide(space()))
+    free = discretize(space(), towards_wide(space()))
     limit = 0.95 * estimate(free.network, table).total_ms
     strict = space(f"latency() <= {limit:.3f} ms")
-    found = derive(strict, towards_wide(strict), by=Costs(strict, [table]))
+    found = discretize(strict, towards_wide(strict), by=Costs(strict, [table]))
     assert found.unmet == ()
     assert found.outcomes != free.outcomes
     assert estimate(found.network, table).total_ms <= limit
@@ -82,11 +82,13 @@ def test_the_found_network_is_as_fast_as_the_space_requires(table: Table):
 
 def test_a_rate_that_no_network_has_stays_unmet(table: Table):
     strict = space("rate() >= 9000 fps")
-    assert derive(strict, towards_wide(strict), by=Costs(strict, [table])).unmet == ("rate() >= 9000 fps",)
+    assert discretize(strict, towards_wide(strict), by=Costs(strict, [table])).unmet == (
+        "rate() >= 9000 fps",
+    )
 
 
 def test_a_latency_without_a_table_is_said_not_to_have_been_looked_at():
     strict = space("latency() <= 0.001 ms")
-    found = derive(strict, towards_wide(strict))
+    found = discretize(strict, towards_wide(strict))
     assert found.unmet == ()
     assert "`latency() <= 0.001 ms` was not looked at: `latency` needs a latency table" in found.how

@@ -19,8 +19,8 @@ from torch import nn
 from archdsl.data.batches import Batches
 from archdsl.data.dataset import Dataset
 from archdsl.program import Network
-from archdsl.search.optimising import change, optimiser, set_rates
-from archdsl.search.stepping import Stepper
+from archdsl.search.differentiable.optimisers import change, optimiser, set_rates
+from archdsl.search.differentiable.step import Stepper
 from archdsl.train.evaluation import seen
 from archdsl.train.synchronised import synchronise
 

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from archdsl.ir import Decision
-from archdsl.search.plan import Communication
+from archdsl.search.config import Communication
 
 Vectors = dict[str, torch.Tensor]
 

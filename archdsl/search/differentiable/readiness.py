@@ -8,18 +8,18 @@ from archdsl.data.batches import Batches
 from archdsl.data.dataset import Splits
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir import Graph
-from archdsl.search.plan import Plan
+from archdsl.search.config import SearchConfig
 from archdsl.search.values import cannot
 
 
-def crop_of(plan: Plan, graph: Graph) -> tuple[int, int]:
+def crop_of(plan: SearchConfig, graph: Graph) -> tuple[int, int]:
     """Height and width of what is trained on: as the data says, else as the space declares its input."""
     _, height, width = next(iter(graph.inputs.values()))
     given = plan.data_settings.get("crop")
     return (int(given[0]), int(given[1])) if given else (height, width)
 
 
-def demand_ready(plan: Plan, graph: Graph, splits: Splits, world: int = 1) -> None:
+def demand_ready(plan: SearchConfig, graph: Graph, splits: Splits, world: int = 1) -> None:
     """Raises SpecError where a search by `world` processes would fail in one of its steps or scorings.
 
     ARCH606: too few images for `order = 1`; ARCH906: a batch that cannot be dealt out; ARCH918: a crop or

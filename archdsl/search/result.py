@@ -21,7 +21,7 @@ DRAWN = 4096
 
 
 @dataclass(frozen=True)
-class Found:
+class Result:
     """A network, its outcomes by number, and how it was come by.
 
     `unmet` are requirements that it does not meet.  What could not be looked at, such as one on latency
@@ -40,7 +40,9 @@ class Found:
         return {"params": cost.params, "macs": cost.macs}
 
 
-def derive(space: Space, probabilities: Mapping[str, Any], seed: int = 0, by: Costs | None = None) -> Found:
+def discretize(
+    space: Space, probabilities: Mapping[str, Any], seed: int = 0, by: Costs | None = None
+) -> Result:
     """The network of the likeliest outcome of each decision, if it meets the requirements of the space.
 
     If not, the likeliest that does of those drawn from the probabilities; if none does, the first one all
@@ -68,7 +70,7 @@ def _drawn(chances: Mapping[str, Any], seed: int) -> list[dict[str, int]]:
     return [dict(zip(chances, map(int, table[n]), strict=True)) for n in np.argsort(-chance, kind="stable")]
 
 
-def bound(space: Space, outcomes: Mapping[str, int], how: str, by: Costs) -> Found:
+def bound(space: Space, outcomes: Mapping[str, int], how: str, by: Costs) -> Result:
     """The network of these outcomes, and which requirements of the space it does not meet."""
     named = {path: space.decisions[path].outcomes[o] for path, o in outcomes.items()}
     network = space.bind(named)
@@ -80,7 +82,7 @@ def bound(space: Space, outcomes: Mapping[str, int], how: str, by: Costs) -> Fou
                 missed.append(requirement.text)
         except SpecError as error:
             how += f"; `{requirement.text}` was not looked at: {error.diagnostics[0].headline}"
-    return Found(network, outcomes, how, tuple(missed))
+    return Result(network, outcomes, how, tuple(missed))
 
 
 def _holds(condition: Value, network: Network, timed: Callable[[Term], float]) -> bool:

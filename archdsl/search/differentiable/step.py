@@ -18,11 +18,11 @@ from archdsl.runs.checkpoints import Keeper
 from archdsl.runs.faults import demand_finite
 from archdsl.runs.processes import Processes
 from archdsl.runs.restoring import like, optimiser_state
-from archdsl.search.architecture import Architecture, Draw
-from archdsl.search.objective import ObjectiveFunction
-from archdsl.search.optimising import change, optimiser, set_rates
-from archdsl.search.plan import Plan
-from archdsl.search.samplers import by_decision
+from archdsl.search.config import SearchConfig
+from archdsl.search.differentiable.architecture import Architecture, Draw
+from archdsl.search.differentiable.objective import ObjectiveFunction
+from archdsl.search.differentiable.optimisers import change, optimiser, set_rates
+from archdsl.search.differentiable.samplers import by_decision
 from archdsl.train.evaluation import at_size
 from archdsl.train.synchronised import synchronise
 
@@ -33,8 +33,8 @@ class Stepper:
     """A supernet and an architecture, trained in place by one batch after the other."""
 
     def __init__(
-        self, plan: Plan, space: Space, net: SuperNetwork, objective: ObjectiveFunction, keeper: Keeper,
-        processes: Processes, seed: int, amp: torch.dtype | None,
+        self, plan: SearchConfig, space: Space, net: SuperNetwork, objective: ObjectiveFunction,
+        keeper: Keeper, processes: Processes, seed: int, amp: torch.dtype | None,
     ):  # fmt: skip
         self.plan, self.objective, self.keeper = plan, objective, keeper
         self.processes, self.seed, self.amp = processes, seed, amp

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from archdsl.runs.processes import Processes
-from archdsl.search.plan import Optimiser
+from archdsl.search.config import Optimiser
 from archdsl.train.schedules import schedule
 
 

@@ -28,19 +28,19 @@ from archdsl.runs.lines import Mark
 from archdsl.runs.processes import Processes
 from archdsl.runs.restoring import Unfit, part
 from archdsl.search import records
-from archdsl.search.climbing import Outcomes, climb
-from archdsl.search.comparing import objective_of, trained
+from archdsl.search.config import SearchConfig
+from archdsl.search.differentiable.halves import Half
+from archdsl.search.differentiable.objective import ObjectiveFunction
+from archdsl.search.differentiable.optimisers import rate
+from archdsl.search.differentiable.readiness import crop_of
+from archdsl.search.differentiable.step import Stepper
+from archdsl.search.evaluators.short_training import objective_of, trained
 from archdsl.search.extract import recalibrate
 from archdsl.search.folder import SearchFolder
-from archdsl.search.found import Found, bound, derive
-from archdsl.search.halves import Half
 from archdsl.search.keeping import keep, write_text
-from archdsl.search.objective import ObjectiveFunction
-from archdsl.search.optimising import rate
-from archdsl.search.plan import Plan
 from archdsl.search.progress import Progress, Report
-from archdsl.search.readiness import crop_of
-from archdsl.search.stepping import Stepper
+from archdsl.search.result import Result, bound, discretize
+from archdsl.search.strategies.hill_climb import Outcomes, climb
 from archdsl.search.verdict import verdict
 from archdsl.train.evaluation import score
 
@@ -52,8 +52,9 @@ class Search:
     """One search.  `net` and `architecture` are trained in place."""
 
     def __init__(
-        self, plan: Plan, space: Space, net: SuperNetwork, objective: ObjectiveFunction, splits: Splits,
-        folder: SearchFolder, processes: Processes, seed: int = 0, amp: torch.dtype | None = None,
+        self, plan: SearchConfig, space: Space, net: SuperNetwork, objective: ObjectiveFunction,
+        splits: Splits, folder: SearchFolder, processes: Processes, seed: int = 0,
+        amp: torch.dtype | None = None,
     ):  # fmt: skip
         self.plan, self.space, self.splits, self.folder = plan, space, splits, folder
         self.processes, self.seed, self.objective = processes, seed, objective
@@ -111,7 +112,7 @@ class Search:
         self.sums, self.tried, self.scored = list(sums), dict(tried), scored
         return mark
 
-    def run(self, report: Report, stop: Callable[[], bool] = lambda: False) -> Found:
+    def run(self, report: Report, stop: Callable[[], bool] = lambda: False) -> Result:
         """Searches to the end; returns what was found, whose text and weights are in the folder then.
 
         When `stop` says so, in any of the processes, a checkpoint is written and Interrupted raised.  Raises
@@ -202,7 +203,7 @@ class Search:
             write_text(self.folder.after_epoch(epoch + 1), found.network.to_arch())
         report(now)
 
-    def _costs(self, found: Found) -> dict[str, float]:
+    def _costs(self, found: Result) -> dict[str, float]:
         """Parameters and MACs of what was found, and what else the objective measures."""
         return {**self.objective.named(self.objective.costs_of(found.outcomes)), **found.costs}
 
@@ -210,11 +211,11 @@ class Search:
         """The probability of each outcome as it is now."""
         return {path: p.detach().cpu() for path, p in self.architecture.probabilities().items()}
 
-    def likeliest(self) -> Found:
+    def likeliest(self) -> Result:
         """What would be found if the search ended now."""
-        return derive(self.space, self.chances(), self.seed, self.objective.costs)
+        return discretize(self.space, self.chances(), self.seed, self.objective.costs)
 
-    def recalibrated(self, found: Found) -> nn.Module:
+    def recalibrated(self, found: Result) -> nn.Module:
         """The found network with inherited weights, its running statistics made anew from some batches.
 
         Those of the supernet are of mixtures, which the network does not see.
@@ -224,7 +225,7 @@ class Search:
         recalibrate(module, [b.images_B3HW.to(self.processes.device) for b in batches])
         return module.eval()
 
-    def _refined(self, report: Report, stop: Callable[[], bool]) -> Found:
+    def _refined(self, report: Report, stop: Callable[[], bool]) -> Result:
         """The best of the likeliest network and some near it, each trained from nothing for a little.
 
         A network that was tried is kept at once, so that a search which is stopped here goes on here.
@@ -234,7 +235,7 @@ class Search:
             return likeliest
 
         @lru_cache(maxsize=1)  # a network is named, then scored
-        def found(outcomes: Outcomes, how: str = "") -> Found:
+        def found(outcomes: Outcomes, how: str = "") -> Result:
             return bound(self.space, dict(zip(chances, outcomes, strict=True)), how, self.objective.costs)
 
         def name(outcomes: Outcomes) -> str | None:
@@ -257,7 +258,7 @@ class Search:
         each = f"each trained for {epochs} epoch{'s' if epochs > 1 else ''}"
         return found(best, f"the best of {len(self.tried)} networks, the likeliest and some near it, {each}")
 
-    def _try(self, one: Found, report: Report) -> float:
+    def _try(self, one: Result, report: Report) -> float:
         module = trained(self.stepper, one.network, self.batches)
         value = objective_of(self.stepper, module, one.outcomes, self.splits.val)
         number = 1 + len(self.tried)
@@ -266,7 +267,7 @@ class Search:
         report(replace(now, tried=number, to_try=self.plan.refine))
         return value
 
-    def finish(self, found: Found) -> Found:
+    def finish(self, found: Result) -> Result:
         """Writes what was found, its weights, and the last record."""
         module = self.recalibrated(found)
         self._write({"kind": "recalibrated", "batches": self.plan.calibrate})

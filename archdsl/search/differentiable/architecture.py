@@ -13,9 +13,9 @@ from torch import nn
 from torch.nn.functional import one_hot
 
 from archdsl.ir import Decision
-from archdsl.search.communicate import Linked, linked
-from archdsl.search.plan import Communication
-from archdsl.search.samplers import Sampling
+from archdsl.search.config import Communication
+from archdsl.search.differentiable.communicate import Linked, linked
+from archdsl.search.differentiable.samplers import Sampling
 
 Vectors = dict[str, torch.Tensor]
 """By the path of a decision, a number for each outcome."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 
+from archdsl.search.differentiable.samplers import Sampler, read_sampler
 from archdsl.search.overrides import overridden, with_data
-from archdsl.search.samplers import Sampler, read_sampler
 from archdsl.search.values import cannot, plain, term
 from archdsl.spec.search import Clauses, Objective, SearchSpec, SearchValue, Term
 from archdsl.spec.units import Quantity
@@ -35,7 +35,7 @@ class Optimiser:
 
 @dataclass(frozen=True)
 class Communication:
-    """How the decisions of cells hang together while searching (`archdsl.search.communicate`)."""
+    """Messages between the decisions of cells in a search (`archdsl.search.differentiable.communicate`)."""
 
     link: Link = "independent"
     hidden: int = 64
@@ -46,16 +46,16 @@ class Communication:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SearchConfig:
     """A differentiable search.
 
     `samplers` are those of decisions that the search names; `sampler` holds for all others, of which
-    decisions of depth are searched from epoch `gates_from` on (`archdsl.search.samplers`).  `order` 0
-    trains weights and architecture in one backward pass on the same batch; 1 is first-order bilevel: each on
-    a half of the data of its own (DARTS, arXiv:1806.09055, section 2.3).  `calibrate` counts the batches by
+    decisions of depth are searched from epoch `gates_from` on (`archdsl.search.differentiable.samplers`).
+    `order` 0 trains weights and architecture in one backward pass on the same batch; 1 is first-order
+    bilevel: each on a half of the data of its own (DARTS, arXiv:1806.09055, section 2.3).  `calibrate` counts the batches by
     which running statistics of the found network are made anew.  At the end at most `refine` networks, the
     likeliest and some near it, are trained from nothing for `refine_epochs`, and the best is found
-    (`archdsl.search.comparing`).
+    (`archdsl.search.evaluators.short_training`).
     """
 
     space: str
@@ -87,11 +87,11 @@ class Plan:
         return {k: v if isinstance(v, int | float | str | dict | None) else repr(v) for k, v in found.items()}
 
 
-def read_plan(
+def read_config(
     spec: SearchSpec,
     overrides: Mapping[str, Any] | None = None,
     data: tuple[str, Mapping[str, Any]] | None = None,
-) -> Plan:
+) -> SearchConfig:
     """The plan of a search; `overrides` are settings of it given from outside, by name.
 
     `data` is a kind and its settings, also from outside: over those of the text, under `overrides`.
@@ -108,7 +108,7 @@ def read_plan(
     if not clauses.objectives:
         raise cannot(f"search `{spec.name}` has no objective", "minimize cross_entropy + 0.01 * log(macs)")
     said = term(clauses.settings.get("data", Term("synthetic")), "data")
-    plan = Plan(
+    plan = SearchConfig(
         space=spec.space,
         name=spec.name,
         objectives=clauses.objectives,
@@ -124,7 +124,7 @@ def read_plan(
     return plan
 
 
-def _demand_sound(plan: Plan) -> None:
+def _demand_sound(plan: SearchConfig) -> None:
     """Raises SpecError for numbers that cannot be, however they were given."""
     rates = [o.lr for o in (plan.parameters, plan.architecture, plan.communication)]
     limits: list[tuple[str, Any, Any, float]] = [
@@ -150,7 +150,7 @@ def _demand_sound(plan: Plan) -> None:
         raise cannot(headline, f"by {', '.join(get_args(Link))}")
 
 
-def _with_clauses(plan: Plan, clauses: Clauses, strategy: Term) -> Plan:
+def _with_clauses(plan: SearchConfig, clauses: Clauses, strategy: Term) -> SearchConfig:
     found: dict[str, Any] = {}
     for key in ("epochs", "gates_from", "order", "clip", "refine", "refine_epochs"):
         if key in strategy.settings:

@@ -1,0 +1,1 @@
+"""Differentiable search: architecture parameters trained by gradients together with a supernet."""

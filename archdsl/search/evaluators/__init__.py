@@ -1,0 +1,1 @@
+"""Evaluators: a network in, its scores out."""

@@ -1,0 +1,1 @@
+"""Strategies: decisions and scores in, proposals out; they never see a network."""
