@@ -167,7 +167,7 @@ def report(out: Path) -> None:
         for row in group
     ]
     figure = scatter(
-        points, title="Result (red) and random networks (blue)",
+        points, title="Found (red) and random networks (blue)",
         x_label="milliseconds, 180 × 240, one CPU thread", y_label="mIoU in %, CamVid, validation",
     )  # fmt: skip
     atomic.write_text(ROOT / "docs" / "figures" / "camvid.svg", figure)

@@ -52,9 +52,10 @@ class SearchConfig:
     `samplers` are those of decisions that the search names; `sampler` holds for all others, of which
     decisions of depth are searched from epoch `gates_from` on (`archdsl.search.differentiable.samplers`).
     `order` 0 trains weights and architecture in one backward pass on the same batch; 1 is first-order
-    bilevel: each on a half of the data of its own (DARTS, arXiv:1806.09055, section 2.3).  `calibrate` counts the batches by
-    which running statistics of the found network are made anew.  At the end at most `refine` networks, the
-    likeliest and some near it, are trained from nothing for `refine_epochs`, and the best is found
+    bilevel: each on a half of the data of its own (DARTS, arXiv:1806.09055, section 2.3).
+    `calibrate` counts the batches over which running statistics of the found network are computed anew.  At
+    the end at most `refine` networks, the likeliest and some near it, are trained from scratch for
+    `refine_epochs` each, and the best of them is the result
     (`archdsl.search.evaluators.short_training`).
     """
 

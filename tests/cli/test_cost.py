@@ -24,7 +24,7 @@ space Tiny {
   depth = one of {0..2}
   output logits = x[depth] -> conv(c = 2)
 }
-network Result from Tiny {
+network Found from Tiny {
   w = 4
   depth = 0
 }

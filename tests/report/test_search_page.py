@@ -57,7 +57,7 @@ def test_the_headline_says_what_was_found(whole: str):
 
 def test_requirements_that_are_not_met_are_said_first(whole: str):
     head = whole[: whole.index("<h2>")]
-    assert "Result: the likeliest outcome of each decision." in head
+    assert "Found: the likeliest outcome of each decision." in head
     assert "does not meet: params &lt;= 2M." in head
 
 

@@ -77,5 +77,5 @@ def test_an_undecided_search_says_so_on_the_terminal_in_its_journal_and_its_repo
     page = (out / "report.html").read_text("utf-8")
     assert "Warning: undecided" in page
     assert "idle edges" in page
-    assert "Result and random networks" in page
+    assert "Found and random networks" in page
     assert "bicyclist" in page
