@@ -20,7 +20,7 @@ from archdsl.search.config import read_config
 from archdsl.search.differentiable.driver import Search
 from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.folder import SearchFolder
-from archdsl.search.result import Found
+from archdsl.search.result import Result
 from archdsl.train.folder import RunFolder
 from archdsl.train.loop import Training
 from archdsl.train.recipe import Recipe
@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parent.parent
 class Searched:
     """What was found, the last record of the journal, and the costs of the mean network at the end."""
 
-    found: Found
+    found: Result
     end: Mapping[str, Any]
     mean: Mapping[str, float]
     gates: list[int]
@@ -66,7 +66,7 @@ def search(
         with torch.no_grad():
             mean = objective.named(objective.cost_values(run.architecture.probabilities()))
         end = json.loads((Path(folder) / "journal.jsonl").read_text("utf-8").splitlines()[-1])
-    return Searched(found, end, mean, [found.outcomes[path] + 1 for path in sorted(run.gates)])
+    return Searched(found, end, mean, [run.depths[path][found.outcomes[path]] for path in run.depths])
 
 
 def train(network: archdsl.Network, size: tuple[int, int], recipe: Recipe, images: int = 64) -> float:
