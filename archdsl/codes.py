@@ -126,6 +126,7 @@ CODES: dict[str, str] = {
     "ARCH851": "a graph is too large for its text form",
     "ARCH860": "a picture of this kind cannot be made here",
     "ARCH861": "Graphviz makes no picture of this",
+    "ARCH862": "no ONNX lowering",
     "ARCH900": "data that is not there",
     "ARCH901": "images and masks that do not belong together",
     "ARCH902": "an image that cannot be read",

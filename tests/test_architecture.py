@@ -21,6 +21,7 @@ ROOMS = (
     "atomic",
     "bounded",
     "collector",
+    "registry",
     "codes",
     "render",
     "lang",

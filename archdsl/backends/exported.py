@@ -22,11 +22,14 @@ from archdsl.passes.analyses.shapes import FixedShape, infer
 LARGEST_FACTOR = 256
 
 
-def export(network: Graph | CompiledNetwork, dynamic: bool = True, enlarge: bool = False) -> ExportedProgram:
+def export(
+    network: Graph | CompiledNetwork, dynamic: bool = True, enlarge: bool = False, batch: int = 1
+) -> ExportedProgram:
     """The evaluation form of a network as an exported program.
 
     The program returns the output, or a dict of all outputs by name where there are several.  With
-    `dynamic`, the axes of `open_axes` are open; otherwise the program takes one image of the declared size.
+    `dynamic`, the axes of `open_axes` are open; otherwise the program takes `batch` images of the declared
+    size.
     With `enlarge` a network whose map shrinks to one row is traced with a larger image: height and width
     are open then, but the program's own guards refuse the small image (an ONNX file has no guards).
     """
@@ -35,7 +38,8 @@ def export(network: Graph | CompiledNetwork, dynamic: bool = True, enlarge: bool
     axes = open_axes(graph, enlarge) if dynamic else ()
     factor = (_factor(graph) if 2 in axes else None) or 1
     inputs = tuple(
-        example(module, shape, batch=2 if dynamic else 1) for shape in _scaled(graph, factor).inputs.values()
+        example(module, shape, batch=2 if dynamic else batch)
+        for shape in _scaled(graph, factor).inputs.values()
     )
     with evaluating(module), quiet():
         return torch.export.export(

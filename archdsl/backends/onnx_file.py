@@ -83,6 +83,14 @@ def export(
     return OnnxFile(Path(path), opset, found, axes)
 
 
+def of_fixed_size(graph: Graph, batch: int = 1) -> onnx.ModelProto:
+    """The model of a network for that many images of the declared size, by PyTorch's exporter.
+
+    For timing where a primitive has no ONNX lowering of its own (see `onnx_direct`).
+    """
+    return _model(build(graph).eval(), OPSET, dynamic=False, batch=batch)
+
+
 def deviation(
     model: bytes | str | os.PathLike[str],
     module: CompiledNetwork,
@@ -124,9 +132,9 @@ def _relative(found: torch.Tensor, expected: torch.Tensor) -> float:
     return difference / largest if difference < float("inf") and largest > 0 else float("inf")
 
 
-def _model(module: CompiledNetwork, opset: int, dynamic: bool) -> onnx.ModelProto:
+def _model(module: CompiledNetwork, opset: int, dynamic: bool, batch: int = 1) -> onnx.ModelProto:
     graph = module.archdsl_graph
-    program = exported.export(module, dynamic, enlarge=True)
+    program = exported.export(module, dynamic, enlarge=True, batch=batch)
     with exported.quiet():
         made: Any = torch.onnx.export(
             program,

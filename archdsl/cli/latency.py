@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from archdsl.cli import opening
 from archdsl.cli.numbers import plural
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _TABLE = "table.json"
-_BACKENDS = ("onnxruntime", "eager", "compile", "openvino", "tensorrt")
 
 _EPILOG = """\b
 Examples:
@@ -33,6 +33,30 @@ Examples:
   archdsl latency measure found.arch
   archdsl latency import fasterseg_latency_table.json --mapping fasterseg -o gtx1080ti.json
 """
+
+
+class _Backend(click.ParamType[str]):
+    """The name of a runtime, those of plug-ins among them; some names have a diagnostic of their own."""
+
+    name = "backend"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return f"[{'|'.join(self._names())}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value not in self._names():
+            self.fail(f"unknown runtime `{value}`; there are {', '.join(self._names())}", param, ctx)
+        return str(value)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return [CompletionItem(name) for name in self._names() if name.startswith(incomplete)]
+
+    def _names(self) -> Sequence[str]:
+        from archdsl.devices.runtimes import NOT_TIMED, RUNTIMES
+
+        return tuple(dict.fromkeys((*RUNTIMES, *NOT_TIMED)))
 
 
 @click.group(epilog=_EPILOG)
@@ -48,7 +72,7 @@ def _timing(command: F) -> F:
     """The options of everything that times."""
     for option in (
         click.option(
-            "--backend", type=click.Choice(_BACKENDS), default="onnxruntime", show_default=True,
+            "--backend", type=_Backend(), default="onnxruntime", show_default=True,
             help="What runs the ops.",
         ),
         click.option(
@@ -57,7 +81,7 @@ def _timing(command: F) -> F:
         ),
         click.option(
             "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
-            help="Where eager and compile run.",
+            help="Where the runtime runs.",
         ),
     ):  # fmt: skip
         command = option(command)
@@ -123,12 +147,13 @@ def _settings(settings: dict[str, Any], image: str | None) -> dict[str, Any]:
 
 
 def _timer(backend: str, threads: int, device: str) -> Timer:
-    from archdsl.devices.fingerprint import demand_backend
+    from archdsl.devices import runtimes
     from archdsl.devices.measure import Timer, passive_waiting
 
-    if device == "cuda" and backend == "onnxruntime":
-        raise click.UsageError("onnxruntime is timed on the CPU; take --backend eager or compile for CUDA")
-    demand_backend(backend)
+    runtime = runtimes.find(backend)
+    if device not in runtime.devices:
+        others = " or ".join(name for name, found in runtimes.RUNTIMES.items() if device in found.devices)
+        raise click.UsageError(f"{backend} is timed on the CPU; take --backend {others} for CUDA")
     passive_waiting()
     return Timer(backend, threads, device=device)
 
@@ -325,7 +350,7 @@ def _write(path: Path, text: str) -> None:
     help="Random networks to estimate, where SPEC is a space.",
 )  # fmt: skip
 @click.option("--seed", type=int, default=0, show_default=True, help="Of these networks.")
-@click.option("--backend", type=click.Choice(_BACKENDS), help="Refuse a table of another backend.")
+@click.option("--backend", type=_Backend(), help="Refuse a table of another backend.")
 @click.option("--threads", type=click.IntRange(1, 1024), help="Refuse a table of other threads.")
 @_report_option
 @overwrite_option

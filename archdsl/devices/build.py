@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from archdsl.devices import fingerprint, table
+from archdsl.devices import fingerprint, runtimes, table
 from archdsl.devices.keys import Key, Unit
 from archdsl.devices.measure import Timer
 from archdsl.devices.rounds import Plan, Timed, nothing, time_all
@@ -66,7 +66,7 @@ def build(
     Raises SpecError where the file is no table (ARCH820), or one made under other conditions (ARCH821) and
     `stale` is not set; nothing is written then.
     """
-    fingerprint.demand_backend(timer.backend)
+    runtimes.find(timer.backend)
     plan = plan or Plan()
     made = start or new_table(timer)
     if path.exists():

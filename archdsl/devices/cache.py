@@ -10,8 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from archdsl.devices import build, table
-from archdsl.devices.fingerprint import demand_backend
+from archdsl.devices import build, runtimes, table
 from archdsl.devices.keys import Unit, space_keys
 from archdsl.devices.measure import Timer, passive_waiting
 from archdsl.devices.rounds import Plan
@@ -50,7 +49,7 @@ def missing(space: Space) -> Ahead:
     A table is of one device, runtime and protocol, so that other versions have another file.  Raises
     SpecError: ARCH823 without the runtime, ARCH820 for a damaged file.
     """
-    demand_backend(TIMER.backend)
+    runtimes.find(TIMER.backend)
     conditions = json.dumps(build.conditions_of(TIMER), sort_keys=True)
     path = cache_folder() / f"latency-{hashlib.sha256(conditions.encode()).hexdigest()[:16]}.json"
     wanted = space_keys(space, random.Random(0)).units

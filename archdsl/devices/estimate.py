@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from archdsl import ops
-from archdsl.devices import build, fingerprint, table
+from archdsl.devices import build, table
 from archdsl.devices.calibrate import Sum, predict
 from archdsl.devices.foreign import rows_of
 from archdsl.devices.keys import Parts, Unit, network_keys, parts, size_text
 from archdsl.devices.measure import Timer
+from archdsl.devices.runtimes import RUNTIMES
 from archdsl.devices.table import Row, Table
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir.graph import Node
@@ -104,7 +105,7 @@ def read_table(
 
 def timer_of(found: Table) -> Timer | None:
     """The timer that would make this table here; None where its backend is not known."""
-    if found.runtime.backend not in fingerprint.BACKENDS:
+    if found.runtime.backend not in RUNTIMES:
         return None
     kind = "cuda" if found.device.kind == "cuda" and _has_cuda() else "cpu"
     return Timer(found.runtime.backend, found.protocol.threads, found.protocol.batch, kind)

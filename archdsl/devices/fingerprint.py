@@ -4,62 +4,24 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal, get_args
 
-from archdsl.devices.table import Device, Protocol, Runtime
+from archdsl.devices.runtimes import RUNTIMES, installed
+from archdsl.devices.table import Device, Protocol, RuntimeRecord
 from archdsl.diagnostics import Diagnostic, SpecError
-
-Backend = Literal["onnxruntime", "eager", "compile", "openvino", "tensorrt"]
-BACKENDS: tuple[str, ...] = get_args(Backend)
-_PACKAGE = {"onnxruntime": "onnxruntime", "eager": "torch", "compile": "torch"}
-_NOT_TIMED = {"openvino": "openvino", "tensorrt": "tensorrt"}
-
-_OPTIONS = {
-    "onnxruntime": {
-        "provider": "CPUExecutionProvider",
-        "graph optimisation": "all",
-        "execution": "sequential",
-        "waiting": "passive",
-    },
-    "eager": {"gradients": "off"},
-    "compile": {"gradients": "off", "mode": "default"},
-}
 
 STATISTIC = "CPU time of the timing thread, lowest tenth of the quietest round"
 STATISTIC_WALL = "wall-clock time, lowest tenth of the quietest round"
 STATISTIC_CUDA = "time between CUDA events, lowest tenth of the quietest round, clocks warm, no CUDA graphs"
 
 
-def demand_backend(backend: str) -> None:
-    """Raises SpecError (ARCH823) where a backend is not there to be timed."""
-    if backend in _NOT_TIMED:
-        there = _installed(_NOT_TIMED[backend]) is not None
-        why = "is installed, but archdsl cannot time it" if there else "is not installed here"
-        help = (
-            "time with --backend onnxruntime, eager or compile; the ONNX file of `archdsl compile` runs on it"
-        )
-        raise SpecError([Diagnostic("ARCH823", f"the backend {backend} {why}", help=help)])
-    if _installed(_PACKAGE[backend]) is None:
-        headline = f"the backend {backend} needs {_PACKAGE[backend]}, which is not installed"
-        raise SpecError([Diagnostic("ARCH823", headline)])
-
-
-def _installed(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def runtime(backend: str) -> Runtime:
-    """The runtime as it would be timed here; imports nothing."""
-    package = _PACKAGE.get(backend, backend)
-    return Runtime(
+def runtime(backend: str) -> RuntimeRecord:
+    """The runtime as it would be timed here; imports nothing.  KeyError where it is unknown."""
+    found = RUNTIMES[backend]
+    return RuntimeRecord(
         backend=backend,
-        versions={package: _installed(package) or "none"},
-        options=dict(_OPTIONS.get(backend, {})),
+        versions={found.package: installed(found.package) or "none"},
+        options=dict(found.options),
     )
 
 

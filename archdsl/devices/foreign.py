@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from archdsl.bounded import json_of, read_bytes
 from archdsl.devices.keys import Unit, values_read
-from archdsl.devices.table import MAX_BYTES, Device, Protocol, Row, RowMapping, Rule, Runtime, Table
+from archdsl.devices.table import MAX_BYTES, Device, Protocol, Row, RowMapping, Rule, RuntimeRecord, Table
 from archdsl.diagnostics import Diagnostic, SpecError, closest
 from archdsl.passes.analyses.shapes import infer
 
@@ -80,7 +80,7 @@ def import_table(path: Path, by: RowMapping) -> Table:
             raise _not_importable(path, f"the entry `{name}` is no number of milliseconds")
     return Table(
         device=Device(kind="imported", model=by.device),
-        runtime=Runtime(backend="imported", options={"runtime": by.runtime}),
+        runtime=RuntimeRecord(backend="imported", options={"runtime": by.runtime}),
         protocol=Protocol(
             threads=1, batch=by.batch, dtype=by.dtype, memory_format="contiguous", statistic="as published"
         ),

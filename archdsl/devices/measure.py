@@ -1,7 +1,5 @@
 """Timing: a piece of a network, or a whole one, as a function that runs it once, and how often it is run.
 
-torch and onnxruntime are imported here, when something is timed.
-
 A run is timed by the CPU time of its thread where one thread computes: what other programs do on the same
 core is then not counted.  Its wall-clock time says whether it was disturbed.
 """
@@ -11,14 +9,13 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from archdsl.devices.runtimes import RUNTIMES, Run
 from archdsl.devices.table import Pass
 from archdsl.ir.graph import Graph
-
-Run = Callable[[], None]
 
 DISTURBED = 1.05
 """A run whose wall-clock time is more than this factor of its CPU time was interrupted."""
@@ -28,7 +25,7 @@ SHORTEST_S = 100e-6  # what is shorter is run several times for one reading of t
 
 @dataclass(frozen=True)
 class Timer:
-    """Makes runs of graphs on one backend, and times them."""
+    """Makes runs of graphs by one runtime, `backend`, and times them."""
 
     backend: str
     threads: int = 1
@@ -40,9 +37,8 @@ class Timer:
 
         Raises whatever the runtime raises where it cannot.
         """
-        if self.backend == "onnxruntime":
-            return _onnxruntime(graph, self.threads, self.batch)
-        return _torch(graph, self)
+        runtime = RUNTIMES[self.backend]
+        return runtime.prepare(graph, threads=self.threads, batch=self.batch, device=self.device)
 
     def time(self, run: Run, seconds: float, least: int) -> Pass:
         """Runs for about `seconds`, but at least `least` times; milliseconds of one run."""
@@ -98,61 +94,6 @@ def _cuda_times(run: Run, seconds: float, least: int) -> list[tuple[float, float
         spent = before.elapsed_time(after)
         times.append((spent, spent))
     return times
-
-
-def _onnxruntime(graph: Graph, threads: int, batch: int) -> Run:
-    """All graph optimisations, as deployed; inputs and outputs lie in memory that is allocated beforehand."""
-    import numpy as np
-    import onnxruntime
-
-    from archdsl.backends import onnx_direct
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    model = onnx_direct.model(graph, batch=batch)
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    generator = np.random.default_rng(0)
-    binding: Any = session.io_binding()
-    held = []
-    for value in session.get_inputs():
-        data = generator.standard_normal(value.shape, np.float32)
-        held.append(onnxruntime.OrtValue.ortvalue_from_numpy(data))
-        binding.bind_ortvalue_input(value.name, held[-1])
-    for value in session.get_outputs():
-        held.append(onnxruntime.OrtValue.ortvalue_from_numpy(np.empty(value.shape, np.float32)))
-        binding.bind_ortvalue_output(value.name, held[-1])
-
-    def run(held: Sequence[Any] = held) -> None:
-        session.run_with_iobinding(binding)
-
-    return run
-
-
-def _torch(graph: Graph, timer: Timer) -> Run:
-    import torch
-
-    from archdsl.backends.torch_module import build
-
-    torch.set_num_threads(timer.threads)
-    module: Any = build(graph).eval().to(timer.device)
-    shapes = [(timer.batch, *shape) for shape in graph.inputs.values()]
-    generator = torch.Generator().manual_seed(0)
-    inputs = [torch.randn(shape, generator=generator).to(timer.device) for shape in shapes]
-    if timer.backend == "compile":
-        module = torch.compile(module)
-
-    def run() -> None:
-        with torch.inference_mode():
-            module(*inputs)
-
-    return run
 
 
 def passive_waiting() -> Mapping[str, str]:

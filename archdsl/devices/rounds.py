@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from archdsl.devices.measure import Run, Timer
+from archdsl.devices.measure import Timer
+from archdsl.devices.runtimes import Run
 from archdsl.devices.table import Pass
 from archdsl.ir.graph import Graph, Node
 from archdsl.passes.analyses.shapes import infer

@@ -40,7 +40,7 @@ class Device(_Part):
     governor: str | None = None
 
 
-class Runtime(_Part):
+class RuntimeRecord(_Part):
     """What ran the ops: its versions by package, and the options that it was given."""
 
     backend: str
@@ -180,7 +180,7 @@ class Table(_Part):
     archdsl_latency_table: Literal[1] = 1
     unit: Literal["ms"] = "ms"
     device: Device
-    runtime: Runtime
+    runtime: RuntimeRecord
     protocol: Protocol
     spec: str = ""
     settings: dict[str, Any] = Field(default_factory=dict)
@@ -271,7 +271,7 @@ def differences(table: Table, here: Mapping[str, str]) -> list[str]:
     ]
 
 
-def conditions(device: Device, runtime: Runtime, protocol: Protocol) -> dict[str, str]:
+def conditions(device: Device, runtime: RuntimeRecord, protocol: Protocol) -> dict[str, str]:
     """What must agree for two timings to be comparable, by name."""
     return {
         "device": device.model,

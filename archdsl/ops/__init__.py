@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from archdsl.ops import activation, convolution, joining, normalisation, pooling, resizing, scaling, shaping
-from archdsl.ops.base import Attrs, Cost, Demand, Layer, Primitive, Setting
+from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting
 
 PRIMITIVES: tuple[Primitive, ...] = (
     convolution.Conv(),

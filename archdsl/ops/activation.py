@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from archdsl.ops.base import Attrs, Demand, Primitive, Sizes
+from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Sizes
 
 
 class Activation(Primitive):
@@ -30,6 +30,9 @@ class Relu(Activation):
     summary = "max(x, 0)"
     function = "F.relu"
 
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return to.node("Relu", names)
+
     def in_place(self, name: str, a: Attrs) -> str:
         return f"F.relu({name}, inplace=True)"
 
@@ -42,11 +45,18 @@ class Relu6(Activation):
     def in_place(self, name: str, a: Attrs) -> str:
         return f"F.relu6({name}, inplace=True)"
 
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        bounds = [to.filled(label, bound, (1,)) for label, bound in (("0", 0.0), ("6", 6.0))]
+        return to.node("Clip", [names[0], *bounds])
+
 
 class HardSwish(Activation):
     name = "hswish"
     summary = "x * relu6(x + 3) / 6"
     function = "F.hardswish"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return to.node("HardSwish", names)
 
 
 class Silu(Activation):
@@ -54,11 +64,17 @@ class Silu(Activation):
     summary = "x * sigmoid(x)"
     function = "F.silu"
 
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return to.node("Mul", [names[0], to.node("Sigmoid", names, "sigmoid")])
+
 
 class Sigmoid(Activation):
     name = "sigmoid"
     summary = "1 / (1 + exp(-x))"
     function = "torch.sigmoid"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return to.node("Sigmoid", names)
 
     def keeps_zero(self, a: Attrs) -> bool:
         return False

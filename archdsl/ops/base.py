@@ -97,6 +97,29 @@ class Layer:
     positional: int = 0
 
 
+class OnnxWriter(Protocol):
+    """Takes the ONNX nodes and constants of one application of a primitive, and returns their names.
+
+    What is made is called after the application, with `.label` behind it where there is a label.
+    """
+
+    @property
+    def batch(self) -> int:
+        """How many images the model takes."""
+
+    def node(self, operator: str, inputs: Sequence[str], label: str = "", **attributes: Any) -> str:
+        """A node of one output; an input that is left out is an empty name."""
+
+    def weight(self, name: str, shape: Sequence[int]) -> str:
+        """A parameter or buffer of the application's layer, by its name there; shared where it is tied."""
+
+    def ints(self, label: str, values: Sequence[int]) -> str:
+        """A vector of int64: sizes, axes, pads."""
+
+    def filled(self, label: str, value: float, shape: Sequence[int]) -> str:
+        """A tensor of float32 whose values are all the same."""
+
+
 class Primitive:
     """One class each; the class owns every rule of the op, and no pass ever asks for its name.
 
@@ -229,6 +252,18 @@ class Primitive:
         where nothing is gained over `expression`.
         """
         return None
+
+    @property
+    def has_onnx(self) -> bool:
+        """Whether it writes its own ONNX nodes; PyTorch's exporter writes those of others, in seconds."""
+        return type(self).onnx is not Primitive.onnx
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        """Writes its ONNX nodes, of opset 18, and returns the name of its output.
+
+        For concrete shapes; `names` are those of the positional tensors.
+        """
+        raise NotImplementedError
 
     def in_place(self, name: str, a: Attrs) -> str | None:
         """The expression that overwrites its only input with its output; None where there is none."""

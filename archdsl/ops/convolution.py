@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from archdsl.ir.expr import eq
-from archdsl.ops.base import Attrs, Cost, Demand, Layer, Primitive, Setting, Sizes
+from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
 from archdsl.ops.geometry import padding, window_seen, windowed
 
 _K = Setting("k", "int", 3, "kernel size", low=1)
@@ -62,6 +62,9 @@ class Conv(Primitive):
             return None
         return f"layers.convolved({names[0]}, ({', '.join(layers)},))"
 
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return _onnx_conv(to, names[0], xs[0][0], y[0], a, groups=a["g"])
+
 
 class DepthwiseConv(Primitive):
     """A convolution of each channel by itself."""
@@ -99,6 +102,9 @@ class DepthwiseConv(Primitive):
             return None
         return f"layers.dilated({names[0]}, ({', '.join(layers)},))"
 
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return _onnx_conv(to, names[0], y[0], y[0], a, groups=y[0])
+
 
 def _conv2d(c_in: int, c_out: int, a: Attrs, groups: int) -> Layer:
     """The arguments of `Conv2d` that differ from its defaults (but for `bias`, which is always said)."""
@@ -112,3 +118,13 @@ def _conv2d(c_in: int, c_out: int, a: Attrs, groups: int) -> Layer:
     if groups != 1:
         kwargs["groups"] = groups
     return Layer("Conv2d", {**kwargs, "bias": a["bias"]}, positional=3)
+
+
+def _onnx_conv(to: OnnxWriter, name: str, c_in: int, c_out: int, a: Attrs, groups: int) -> str:
+    inputs = [name, to.weight("weight", (c_out, c_in // groups, a["k"], a["k"]))]
+    if a["bias"]:
+        inputs.append(to.weight("bias", (c_out,)))
+    return to.node(
+        "Conv", inputs, kernel_shape=[a["k"]] * 2, strides=[a["s"]] * 2, dilations=[a["d"]] * 2,
+        pads=[padding(a["k"], a["d"])] * 4, group=groups,
+    )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from archdsl.ir.expr import Value, apply, both, eq, maximum
-from archdsl.ops.base import Attrs, Demand, Primitive, Sizes
+from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Sizes
 
 _BOTH = "{c1} × {h1} × {w1} and {c2} × {h2} × {w2}"
 
@@ -38,6 +38,9 @@ class Concat(Primitive):
     ) -> str:
         return f"torch.cat(({', '.join(names)}), 1)" if len(names) > 1 else names[0]
 
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return to.node("Concat", names, axis=1)
+
 
 class Add(Primitive):
     """The sum of tensors of one shape."""
@@ -66,6 +69,12 @@ class Add(Primitive):
     ) -> str:
         return " + ".join(names)
 
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        total = names[0]
+        for n, name in enumerate(names[1:], start=1):
+            total = to.node("Add", [total, name], str(n) if n < len(names) - 1 else "")
+        return total
+
 
 class Mul(Primitive):
     """The product of two tensors; in each dimension they agree or one of them is 1."""
@@ -89,6 +98,9 @@ class Mul(Primitive):
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
         return " * ".join(names)
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return to.node("Mul", names)
 
 
 def _named(p: Sizes, q: Sizes) -> dict[str, Value]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archdsl.ops.base import Attrs, Cost, Demand, Layer, Primitive, Setting, Sizes
+from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
 
 
 class BatchNorm(Primitive):
@@ -48,6 +48,15 @@ class BatchNorm(Primitive):
     ) -> str:
         return f"layers.weighted_batch_norm({layer}, {names[0]}, {weight})"
 
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        c = (y[0],)
+        if a["affine"]:
+            scale, shift = to.weight("weight", c), to.weight("bias", c)
+        else:
+            scale, shift = to.filled("ones", 1.0, c), to.filled("zeros", 0.0, c)
+        inputs = [names[0], scale, shift, to.weight("running_mean", c), to.weight("running_var", c)]
+        return to.node("BatchNormalization", inputs, epsilon=float(a["eps"]))
+
 
 class Dropout(Primitive):
     """Zeroes values at random while training, and scales the others by 1 / (1 - p)."""
@@ -76,3 +85,6 @@ class Dropout(Primitive):
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
         return f"{layer}({names[0]})"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return names[0]

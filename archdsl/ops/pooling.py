@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from archdsl.ops.base import Attrs, Demand, Primitive, Setting, Sizes
+from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Setting, Sizes
 from archdsl.ops.geometry import padding, window_seen, windowed
 
 
@@ -46,6 +47,9 @@ class MaxPool(Pool):
     ) -> str:
         return f"(layers.max_pool({names[0]}, {a['k']:d}, {a['s']:d}, {padding(a['k'])}),)"
 
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return to.node("MaxPool", names, **_window(a))
+
 
 class AvgPool(Pool):
     """The mean of the values of each window that lie inside the map."""
@@ -58,6 +62,9 @@ class AvgPool(Pool):
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
         return f"F.avg_pool2d({names[0]}, {a['k']:d}, {a['s']:d}, {padding(a['k'])}, count_include_pad=False)"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return to.node("AveragePool", names, **_window(a), count_include_pad=0)
 
 
 class GlobalPool(Primitive):
@@ -82,3 +89,11 @@ class GlobalPool(Primitive):
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
         return f"{names[0]}.mean((2, 3), keepdim=True)"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return to.node("ReduceMean", [names[0], to.ints("axes", [2, 3])], keepdims=1)
+
+
+def _window(a: Attrs) -> dict[str, Any]:
+    """The attributes of an ONNX node that pools over windows."""
+    return {"kernel_shape": [a["k"]] * 2, "strides": [a["s"]] * 2, "pads": [padding(a["k"])] * 4}

@@ -12,7 +12,7 @@ from math import ceil, floor
 from typing import Any
 
 from archdsl.ir.expr import Apply, Pick, apply, both, eq, le, pick
-from archdsl.ops.base import Attrs, Demand, Primitive, Setting, Sizes
+from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Setting, Sizes
 
 TARGETS = ("scale", "size", "down")
 MODES = {"bilinear": 'mode="bilinear"', "nearest": 'mode="nearest"'}
@@ -92,6 +92,14 @@ class Resize(Primitive):
         if a["mode"] == "bilinear":
             how += f", align_corners={bool(a['align_corners'])}"
         return f"F.interpolate({names[0]}, size={_size(names, a)}, {how})"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        sizes = to.ints("sizes", [to.batch, *y])
+        how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+        if a["mode"] == "bilinear":
+            grid = "align_corners" if a["align_corners"] else "pytorch_half_pixel"
+            how = {"mode": "linear", "coordinate_transformation_mode": grid}
+        return to.node("Resize", [names[0], "", "", sizes], **how)
 
 
 class Upsample(Resize):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archdsl.ops.base import Attrs, Cost, Demand, Layer, Primitive, Sizes
+from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Sizes
 
 
 class Scale(Primitive):
@@ -30,3 +30,6 @@ class Scale(Primitive):
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
         return f"{layer}({names[0]})"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return to.node("Mul", [names[0], to.weight("weight", (y[0], 1, 1))])

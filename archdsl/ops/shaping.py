@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archdsl.ir.expr import eq
-from archdsl.ops.base import Attrs, Demand, Primitive, Setting, Sizes
+from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Setting, Sizes
 from archdsl.ops.geometry import demand_divisible, strided
 
 
@@ -28,6 +28,9 @@ class Identity(Primitive):
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
+        return names[0]
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         return names[0]
 
 
@@ -65,6 +68,9 @@ class Zero(Primitive):
         h, w = (f"({x}.shape[{axis}] + {s - 1}) // {s}" for axis in (2, 3))
         return f"{x}.new_zeros(({x}.shape[0], {y[0]:d}, {h}, {w}))"
 
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return to.filled("", 0.0, (to.batch, *y))
+
 
 class Tile(Primitive):
     """The channels over and over, until there are c."""
@@ -90,6 +96,9 @@ class Tile(Primitive):
     ) -> str:
         times = y[0] // xs[0][0]
         return f"{names[0]}.repeat(1, {times}, 1, 1)" if times != 1 else names[0]
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return to.node("Tile", [names[0], to.ints("times", [1, y[0] // xs[0][0], 1, 1])])
 
 
 class Shift(Primitive):
@@ -117,6 +126,9 @@ class Shift(Primitive):
     ) -> str:
         return f"F.pad({names[0]}, (-1, 1, -1, 1))"
 
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return to.node("Pad", [names[0], to.ints("pads", [0, 0, -1, -1, 0, 0, 1, 1])])
+
 
 class ChannelShuffle(Primitive):
     """Interleaves g groups of channels: ShuffleNet, arXiv:1707.01083, figure 1."""
@@ -140,6 +152,13 @@ class ChannelShuffle(Primitive):
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
         return f"{names[0]}.unflatten(1, ({a['g']:d}, {y[0] // a['g']:d})).transpose(1, 2).flatten(1, 2)"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        (c, h, w), g = y, a["g"]
+        apart = to.ints("apart", [to.batch, g, c // g, h, w])
+        whole = to.ints("whole", [to.batch, c, h, w])
+        grouped = to.node("Reshape", [names[0], apart], "1")
+        return to.node("Reshape", [to.node("Transpose", [grouped], "2", perm=[0, 2, 1, 3, 4]), whole])
 
 
 class PixelShuffle(Primitive):
@@ -168,3 +187,6 @@ class PixelShuffle(Primitive):
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
         return f"F.pixel_shuffle({names[0]}, {a['r']:d})"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return to.node("DepthToSpace", names, blocksize=a["r"], mode="CRD")

@@ -10,8 +10,9 @@ import pytest
 
 from archdsl.cli import run
 from archdsl.devices import cache
-from archdsl.devices.measure import Run, Timer
+from archdsl.devices.measure import Timer
 from archdsl.devices.rounds import Plan
+from archdsl.devices.runtimes import Run
 from archdsl.devices.table import Pass, Table
 from archdsl.ir import Graph
 from archdsl.passes.costs.cost import costs, total

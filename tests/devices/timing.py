@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from archdsl.devices.measure import Run, Timer
+from archdsl.devices.measure import Timer
+from archdsl.devices.runtimes import Run
 from archdsl.devices.table import Pass
 from archdsl.ir.graph import Graph
 from archdsl.passes.analyses.shapes import infer

@@ -46,7 +46,8 @@ def filled_in(primitive: Primitive, xs, settings):
 
 
 def test_every_primitive_that_is_defined_is_listed_once_under_its_own_name():
-    defined = {cls for cls in subclasses(Primitive) if hasattr(cls, "name")}
+    inside = [cls for cls in subclasses(Primitive) if cls.__module__.startswith("archdsl.")]
+    defined = {cls for cls in inside if hasattr(cls, "name")}
     assert {type(p) for p in ops.PRIMITIVES} == defined
     assert len(ops.primitives()) == len(ops.PRIMITIVES)
 
