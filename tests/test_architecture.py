@@ -47,7 +47,7 @@ INSIDE = {"passes": ("analyses", "transforms", "costs")}
 ENTRANCES = {"__init__", "__main__"}
 """The package itself and its command; they may import any room."""
 
-HEAVY = ("networkx", "numpy", "onnx", "onnxruntime", "pydantic", "rich", "torch")
+HEAVY = ("networkx", "numpy", "onnx", "onnxruntime", "pydantic", "rich", "scipy", "torch")
 
 
 def rooms() -> set[str]:

@@ -179,19 +179,14 @@ _FLOOR_MS = 2e-3  # a row of nearly nothing may still cost something between oth
 
 
 def _positive(design: Vector) -> Vector:
-    """Coefficients that are not negative and bring every row of the design closest to 1."""
+    """Coefficients that are not negative and bring every row of the design closest to 1 (least squares)."""
     import numpy as np
+    from scipy.optimize import nnls
 
-    active = list(range(design.shape[1]))
-    ones = np.ones(len(design))
-    while active:
-        found, *_ = np.linalg.lstsq(design[:, active], ones, rcond=None)
-        if (found >= 0).all():
-            whole = np.zeros(design.shape[1])
-            whole[active] = found
-            return whole
-        active.pop(int(np.argmin(found)))
-    return np.zeros(design.shape[1])
+    size = np.linalg.norm(design, axis=0)
+    size[size == 0] = 1.0  # MACs and milliseconds side by side: the solver's tolerance is one for all columns
+    found: Vector = nnls(design / size, np.ones(len(design)))[0] / size
+    return found
 
 
 def line_through(values: Sequence[float], measured_ms: Sequence[float]) -> Callable[[float], float]:
@@ -222,33 +217,20 @@ def accuracy(predicted: Sequence[float], measured: Sequence[float]) -> Accuracy:
 
 def spearman(a: Sequence[float] | Vector, b: Sequence[float] | Vector) -> float:
     """Spearman's rank correlation, ties at their mean rank; 0 where one side does not vary."""
-    import numpy as np
+    from scipy.stats import spearmanr
 
-    x, y = _ranks(np.asarray(a, float)), _ranks(np.asarray(b, float))
-    x, y = x - x.mean(), y - y.mean()
-    spread = float(np.sqrt((x @ x) * (y @ y)))
-    return float(x @ y) / spread if spread else 0.0
-
-
-def _ranks(values: Vector) -> Vector:
-    import numpy as np
-
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    mean: Vector = (last - (counts - 1) / 2)[place]
-    return mean
+    return float(spearmanr(a, b).statistic) if _vary(a, b) else 0.0
 
 
 def kendall(a: Sequence[float] | Vector, b: Sequence[float] | Vector) -> float:
     """Kendall's tau-b; 0 where one side does not vary."""
-    import numpy as np
+    from scipy.stats import kendalltau
 
-    x, y = np.asarray(a, float), np.asarray(b, float)
-    above = np.triu_indices(len(x), 1)
-    dx = np.sign(x[:, None] - x[None, :])[above]
-    dy = np.sign(y[:, None] - y[None, :])[above]
-    spread = float(np.sqrt(np.abs(dx).sum() * np.abs(dy).sum()))
-    return float((dx * dy).sum()) / spread if spread else 0.0
+    return float(kendalltau(a, b).statistic) if _vary(a, b) else 0.0
+
+
+def _vary(*sides: Sequence[float] | Vector) -> bool:
+    return all(min(side) < max(side) for side in sides)
 
 
 def error_of(predicted: Sequence[float], measured: Sequence[float]) -> float:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from timing import SPEC, PretendTimer
 
@@ -180,6 +180,28 @@ def test_rank_correlations_are_as_in_the_textbook():
     assert calibrate.kendall([1, 1, 1], [1, 2, 3]) == 0.0
     tied, other = [1, 2, 2, 4], [1, 3, 2, 4]
     assert calibrate.kendall(tied, other) == pytest.approx(5 / 30**0.5)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 100), st.integers(1, 100)), min_size=3, max_size=20))
+def test_the_line_through_macs_has_no_better_one_beside_it_at_any_scale(points):
+    """Sizes of 10 and of 10¹⁰ give the same line; neither a slope nor a fixed cost is negative."""
+    ms = [float(y) for _, y in points]
+
+    def line(scale: float):
+        through = calibrate.line_through([x * scale for x, _ in points], ms)
+        fixed = through(0.0)
+        return through(100 * scale) - fixed, fixed
+
+    def error(rise: float, fixed: float) -> float:
+        return sum(((rise * x / 100 + fixed) / y - 1) ** 2 for x, y in points)
+
+    rise, fixed = line(1.0)
+    assert line(1e8) == pytest.approx((rise, fixed), rel=1e-6, abs=1e-9)
+    assert rise >= 0
+    assert fixed >= 0
+    for other in ((rise * 1.01, fixed), (rise * 0.99, fixed), (rise, fixed * 1.01), (rise, fixed * 0.99)):
+        assert error(rise, fixed) <= error(*other) + 1e-9
 
 
 def test_accuracy_counts_shares_within_bands():
