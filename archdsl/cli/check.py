@@ -10,9 +10,9 @@ import click
 
 from archdsl.cli import opening
 from archdsl.cli.findings import colors, print_findings
-from archdsl.cli.numbers import combinations, count_data, digits, networks, plural
 from archdsl.cli.settings import SetCommand, over_option, set_option
 from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.report.numbers import combinations, count_data, digits, networks, plural
 
 if TYPE_CHECKING:
     from archdsl.passes.analyses.networks import Over

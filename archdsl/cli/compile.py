@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archdsl import atomic
-from archdsl.cli import opening, tables
+from archdsl.cli import opening
 from archdsl.cli.exporting import export, fitted, form_of
 from archdsl.cli.networks import fixed
-from archdsl.cli.numbers import shape
 from archdsl.cli.outputs import Kind, Output, demand_free, overwrite_option
 from archdsl.cli.printing import document
 from archdsl.cli.settings import SetCommand, name_option, set_option, train_outputs_option
 from archdsl.cli.weights_file import WeightsFile
+from archdsl.report import tables
+from archdsl.report.numbers import shape
 
 if TYPE_CHECKING:
     from archdsl.program import Network, Program, Space

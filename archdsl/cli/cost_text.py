@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archdsl.cli.numbers import count_data, counted, digits, plural, shape, thousands
-from archdsl.cli.tables import table
+from archdsl.report.numbers import count_data, counted, digits, plural, shape, thousands
+from archdsl.report.tables import table
 
 if TYPE_CHECKING:
     from archdsl.passes.costs.extremes import Extreme

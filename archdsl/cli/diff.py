@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archdsl.cli import opening
-from archdsl.cli.numbers import digits, large, plural, setting, shape
 from archdsl.cli.settings import SetCommand, set_option
+from archdsl.report.numbers import digits, large, plural, setting, shape
 
 if TYPE_CHECKING:
     from archdsl.ir.graph import Graph, Node

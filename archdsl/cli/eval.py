@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archdsl.cli import tables
-from archdsl.cli.data import DataWord, data_option, demand_scorable, open_part
+from archdsl.cli.data import data_option, demand_scorable
 from archdsl.cli.networks import open_network
 from archdsl.cli.settings import SetCommand, name_option, set_option
 from archdsl.cli.train import SIZE
 from archdsl.cli.weights_file import WeightsFile
+from archdsl.data.source import DataSource
 from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.report import tables
 
 if TYPE_CHECKING:
     from archdsl.data.dataset import Dataset
@@ -44,7 +45,7 @@ Examples:
 @click.option("--device", help="cpu, cuda or cuda:N (default: CUDA where there is some).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def eval_(
-    spec: str, name: str | None, settings: dict[str, Any], weights: Path, data: DataWord, split: str,
+    spec: str, name: str | None, settings: dict[str, Any], weights: Path, data: DataSource, split: str,
     size: tuple[int, int] | None, device: str | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Score weights on data: one confusion matrix over all pixels that are labelled.
@@ -55,7 +56,7 @@ def eval_(
     from archdsl.train.evaluation import score
     from archdsl.train.weights import classes_of, module_with_weights
 
-    dataset = open_part(data, split)
+    dataset = data.open_part(split)
     demand_scorable(dataset)
     network = open_network(spec, name, settings, len(dataset.classes), dataset.channels)
     here = processes(device)

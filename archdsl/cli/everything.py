@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from archdsl import atomic
-from archdsl.cli import tables
 from archdsl.cli.exporting import say_random
-from archdsl.cli.numbers import plural, shape
 from archdsl.cli.outputs import Kind, Output
+from archdsl.report import tables
+from archdsl.report.numbers import plural, shape
 
 if TYPE_CHECKING:
     import numpy as np
@@ -184,6 +184,6 @@ def _normalized(image_HWC: NDArray[np.uint8]) -> NDArray[np.float32]:
 def _save(path: Path, image_HWC: NDArray[np.uint8]) -> None:
     from PIL import Image
 
-    from archdsl.cli.pictures import png
+    from archdsl.report.pictures import png
 
     atomic.write_bytes(path, png(Image.fromarray(image_HWC)))

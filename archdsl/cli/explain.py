@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archdsl.cli import opening, tables
-from archdsl.cli.numbers import count_data, counted, digits, large, plural, setting
+from archdsl.cli import opening
 from archdsl.cli.settings import SetCommand, name_option, set_option
 from archdsl.cli.words import LISTS
 from archdsl.codes import CODES, page
 from archdsl.diagnostics import closest
+from archdsl.report import tables
+from archdsl.report.numbers import count_data, counted, digits, large, plural, setting
 
 if TYPE_CHECKING:
     from archdsl.ir.graph import Decision, Graph

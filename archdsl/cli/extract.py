@@ -97,11 +97,11 @@ def _inherited(
 
 
 def _batches(data: str, module: object, count: int) -> list:  # type: ignore[type-arg]
-    from archdsl.cli.data import open_splits, parse_data
+    from archdsl.cli.data import parse_data
     from archdsl.data.augmentation import Augmentation
     from archdsl.data.batches import Batches
 
     graph = module.archdsl_graph  # type: ignore[attr-defined]
     _, height, width = next(iter(graph.inputs.values()))
-    batches = Batches(open_splits(parse_data(data)).train, 8, Augmentation((height, width)), seed=0)
+    batches = Batches(parse_data(data).open().train, 8, Augmentation((height, width)), seed=0)
     return [batches.batch(step).images_B3HW for step in range(count)]

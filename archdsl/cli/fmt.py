@@ -10,9 +10,9 @@ import click
 from archdsl import atomic
 from archdsl.cli import opening
 from archdsl.cli.findings import print_findings
-from archdsl.cli.numbers import plural
 from archdsl.cli.printing import document
 from archdsl.diagnostics import Source, SpecError
+from archdsl.report.numbers import plural
 
 _EPILOG = """\b
 Examples:

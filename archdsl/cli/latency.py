@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,9 +12,11 @@ import click
 from click.shell_completion import CompletionItem
 
 from archdsl.cli import opening
-from archdsl.cli.numbers import plural
 from archdsl.cli.outputs import Kind, Output, demand_free, overwrite_option
+from archdsl.cli.reporting import Bar
 from archdsl.cli.settings import SetCommand, name_option, parse_value, set_option
+from archdsl.report.duration import duration
+from archdsl.report.numbers import plural
 
 if TYPE_CHECKING:
     from archdsl.devices.measure import Timer
@@ -156,30 +157,6 @@ def _timer(backend: str, threads: int, device: str) -> Timer:
         raise click.UsageError(f"{backend} is timed on the CPU; take --backend {others} for CUDA")
     passive_waiting()
     return Timer(backend, threads, device=device)
-
-
-class Bar:
-    """One line on the terminal that is written over; nothing where standard error is no terminal."""
-
-    def __init__(self) -> None:
-        self.shown = sys.stderr.isatty()
-        self._next = 0.0
-
-    def show(self, what: str, share: float, seconds_left: float) -> None:
-        if self.shown and time.monotonic() >= self._next:
-            self._next = time.monotonic() + 0.2
-            line = f"{share:4.0%}  {duration(seconds_left)} left  {what}"
-            click.echo(f"\r{line[:78]:78}", nl=False, err=True)
-
-    def end(self) -> None:
-        if self.shown:
-            click.echo(f"\r{'':78}\r", nl=False, err=True)
-
-
-def duration(seconds: float) -> str:
-    """`40 s`, `3 min 20 s`."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 @latency.command(cls=SetCommand)

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from archdsl.cli import tables
-from archdsl.cli.numbers import plural, thousands
 from archdsl.render.json import document
+from archdsl.report import tables
+from archdsl.report.numbers import plural, thousands
 
 if TYPE_CHECKING:
     from archdsl.devices.estimate import Estimate

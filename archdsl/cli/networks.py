@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archdsl.cli import opening
-from archdsl.cli.numbers import plural
 from archdsl.diagnostics import Diagnostic, SpecError
 
 if TYPE_CHECKING:
@@ -56,16 +55,10 @@ def _demand_channels(network: Network, channels: int | None) -> None:
     if len(inputs) != 1 or inputs[0][0] not in (1, 3, 4):
         headline = f"{network.name} does not take one image of 1, 3 or 4 channels"
         raise SpecError([Diagnostic("ARCH918", headline)])
-    demand_equal_channels(network.name, inputs[0][0], channels)
+    if channels is not None:
+        from archdsl.data.channels import demand_channels
 
-
-def demand_equal_channels(name: str, declared: int, channels: int | None) -> None:
-    """Raises SpecError (ARCH942) where images have other channels than a network or space declares."""
-    if channels is None or channels == declared:
-        return
-    headline = f"{name} takes images of {plural(declared, 'channel')}, and the data has {channels}"
-    help = f"read it so with `channels = {declared}` (--data …,channels={declared}), or change its input"
-    raise SpecError([Diagnostic("ARCH942", headline, help=help)])
+        demand_channels(network.name, inputs[0][0], channels)
 
 
 def _demand_classes(network: Network, classes: int | None) -> None:

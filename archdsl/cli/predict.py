@@ -13,10 +13,10 @@ from archdsl import atomic
 from archdsl.cli import opening
 from archdsl.cli.networks import image_channels, open_network
 from archdsl.cli.outputs import Output, demand_free, overwrite_option
-from archdsl.cli.pictures import png
 from archdsl.cli.settings import SetCommand, name_option, set_option
 from archdsl.cli.train import SIZE
 from archdsl.cli.weights_file import WeightsFile
+from archdsl.report.pictures import png
 
 if TYPE_CHECKING:
     import torch

@@ -1,7 +1,9 @@
-"""`archdsl search`: a space searched as its spec says, resumable; what is found is a spec again."""
+"""`archdsl search`: a space searched as its spec says, resumable; the result is a spec again."""
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,12 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from archdsl.cli.asked import Asked, as_it_was, placed
-from archdsl.cli.data import DataWord, data_option
+from archdsl.cli.data import data_option
 from archdsl.cli.ranges import Within
-from archdsl.cli.search_tables import TableType, TableWord
 from archdsl.cli.settings import SetCommand, set_option
+from archdsl.data.source import DataSource
+from archdsl.search.options import SearchOptions, absolute, resumed_options
+from archdsl.search.tables import AUTO, TableSource
 
 _EPILOG = """\b
 Examples:
@@ -33,13 +36,29 @@ crop, images, resize.
 """
 
 
+class _TableType(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
+    name = "table"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> TableSource:
+        if isinstance(value, TableSource):
+            return value
+        device, equals, named = value.partition("=")
+        if not equals or os.path.isfile(value):
+            device, named = "", value
+        if named == AUTO:
+            return TableSource(None, device or None)
+        if not os.path.isfile(named):
+            self.fail(f"there is no file {named}; write FILE, DEVICE=FILE or auto", param, ctx)
+        return TableSource(Path(os.path.abspath(named)), device or None)
+
+
 @click.command(cls=SetCommand, epilog=_EPILOG)
 @click.argument("spec", metavar="SPEC")
 @click.option("--search", "name", help="Which search, where the file has several (default: the last).")
 @set_option
 @data_option(required=False)
 @click.option(
-    "--table", "tables", type=TableType(), multiple=True, metavar="FILE|DEVICE=FILE|auto",
+    "--table", "tables", type=_TableType(), multiple=True, metavar="FILE|DEVICE=FILE|auto",
     help="Latency table for `latency` and `rate`: a file (archdsl latency build makes one), one that stands"
     " for a device which the spec names, or auto: what is missing for this machine is timed first.",
 )  # fmt: skip
@@ -51,12 +70,12 @@ crop, images, resize.
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the run.")
 @click.option(
     "--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
-    help="Go on with the run in DIR; what is not given is as it was.",
+    help="Resume the run in DIR, with the options that it had unless given anew.",
 )  # fmt: skip
 @click.pass_context
 def search(
-    ctx: click.Context, /, spec: str, name: str | None, settings: dict[str, Any], data: DataWord | None,
-    tables: tuple[TableWord, ...], seed: int, device: str | None, amp: str | None, checkpoint: bool,
+    ctx: click.Context, /, spec: str, name: str | None, settings: dict[str, Any], data: DataSource | None,
+    tables: tuple[TableSource, ...], seed: int, device: str | None, amp: str | None, checkpoint: bool,
     channels_last: bool, out: Path | None, resume: Path | None,
 ) -> None:  # fmt: skip
     """Search a space.
@@ -67,16 +86,16 @@ def search(
     from archdsl.cli.searching import run_search
 
     if resume is not None and out is not None:
-        raise click.UsageError("--resume goes on in its own folder: leave out --out")
-    asked = Asked(
-        spec, name, placed(settings), replace(data, settings=placed(data.settings)) if data else None,
-        tables, seed, device, amp, checkpoint, channels_last,
-        resume or out, resume is not None,
+        raise click.UsageError("--resume writes to the folder of its run: leave out --out")
+    options = SearchOptions(
+        name, absolute(settings), replace(data, settings=absolute(data.settings)) if data else None, tables,
+        seed, device, amp, checkpoint, channels_last, resume or out, resume is not None,
+        ("archdsl", *sys.argv[1:]),
     )  # fmt: skip
     if resume is not None:
         from archdsl.runs.manifest import read_manifest
         from archdsl.search.folder import SearchFolder
 
         given = {k for k in ctx.params if ctx.get_parameter_source(k) is ParameterSource.COMMANDLINE}
-        asked = as_it_was(asked, read_manifest(SearchFolder(resume).manifest, "search"), given)
-    ctx.exit(run_search(asked))
+        options = resumed_options(options, read_manifest(SearchFolder(resume).manifest, "search"), given)
+    ctx.exit(run_search(spec, options))

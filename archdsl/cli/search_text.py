@@ -79,7 +79,7 @@ def _line(now: Progress) -> str:
     return "  ".join(parts)
 
 
-def found_text(found: Result, verdict: Mapping[str, Any]) -> str:
+def result_text(found: Result, verdict: Mapping[str, Any]) -> str:
     """What was found, how decided it is, and what is to be warned of, in some lines."""
     cost = found.costs
     text = f"found {cost['params']:,} parameters, {cost['macs']:,} MACs: {found.how}"

@@ -9,7 +9,7 @@ from typing import Any
 
 
 @contextmanager
-def asked_to_stop() -> Iterator[Callable[[], bool]]:
+def stop_signals() -> Iterator[Callable[[], bool]]:
     """Whether Ctrl-C was pressed or the process told to end; the second time it ends at once."""
     asked = []
 

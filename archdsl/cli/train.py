@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from archdsl.cli.data import DataWord, data_option, open_splits, parse_data
+from archdsl.cli.data import data_option, parse_data
 from archdsl.cli.networks import open_network
 from archdsl.cli.ranges import Within
 from archdsl.cli.settings import SetCommand, name_option, set_option
 from archdsl.cli.training import Place, run_training
+from archdsl.data.source import DataSource
 
 if TYPE_CHECKING:
     from archdsl.runs.manifest import Manifest
@@ -112,7 +113,7 @@ SIZE = _Size()
 )  # fmt: skip
 @click.pass_context
 def train(
-    ctx: click.Context, /, spec: str, name: str | None, settings: dict[str, Any], data: DataWord | None,
+    ctx: click.Context, /, spec: str, name: str | None, settings: dict[str, Any], data: DataSource | None,
     init: Path | None, init_strict: bool, device: str | None, licence: str, out: Path | None,
     resume: Path | None, **recipe: Any,
 ) -> None:  # fmt: skip
@@ -144,7 +145,7 @@ def train(
         licence = licence if "licence" in given else before.settings["licence"]
         data = data or parse_data(before.settings["data"])
     assert data is not None
-    splits = open_splits(data)
+    splits = data.open()
     train = splits.train
     network = open_network(spec, name, settings, len(train.classes), train.channels).with_train_outputs()
     chosen: dict[str, Any] = {"set": settings, "name": name, "data": data.text, "licence": licence}

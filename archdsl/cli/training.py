@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archdsl.cli.aux_outputs import aux_weights, say_aux
-from archdsl.cli.data import demand_sound, weights_by_rule
+from archdsl.cli.data import demand_sound
 from archdsl.cli.networks import image_size
 from archdsl.cli.starting import start, start_again
-from archdsl.cli.stopping import asked_to_stop
+from archdsl.cli.stopping import stop_signals
 
 if TYPE_CHECKING:
     from torch import nn
@@ -55,6 +55,7 @@ def run_training(
 
     from archdsl.passes.analyses.batch_statistics import demand_statistics
     from archdsl.runs.processes import processes
+    from archdsl.train.class_weights import class_weights_everywhere, described
     from archdsl.train.folder import RunFolder
     from archdsl.train.loop import Training
 
@@ -63,7 +64,9 @@ def run_training(
         raise click.UsageError(f"--amp is for CUDA, and this runs on {here.device.type}")
     shares = demand_sound(splits.train, splits.val) if here.is_first else None
     rule = given["class_weights"]
-    weights = weights_by_rule(rule, shares, splits.train.classes, here)
+    weights = class_weights_everywhere(rule, shares, splits.train.classes, here)
+    if weights is not None and here.is_first:
+        click.echo(described(weights, splits.train.classes))
     given, chosen = {**given, "class_weights": weights}, {**chosen, "class_weights_rule": rule}
     given = {**given, "aux": aux_weights(given["aux"], network)}
     torch.manual_seed(given["seed"])
@@ -101,7 +104,7 @@ def _run(training: Training, place: Place) -> int:
     first = training.processes.is_first
     try:
         with (
-            asked_to_stop() as stop,
+            stop_signals() as stop,
             shown(training.step, training.steps, training.batches.steps_per_epoch) as told,
         ):
             best = training.run(_reporting(told, training), stop)
@@ -120,7 +123,7 @@ def _run(training: Training, place: Place) -> int:
 def _write_page(training: Training, network: Network) -> None:
     """Writes report.html into the folder of a run."""
     from archdsl import atomic
-    from archdsl.cli.tables import layers_text
+    from archdsl.report.tables import layers_text
     from archdsl.report.train_page import train_page
 
     page = train_page(training.folder.path, layers_text(network.graph))

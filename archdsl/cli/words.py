@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archdsl.cli.tables import WIDEST, table
+from archdsl.report.tables import WIDEST, table
 
 if TYPE_CHECKING:
     from archdsl.ops.base import Primitive

@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.report.numbers import plural
+
 Pixels = NDArray[np.uint8]
 Channels = Literal[1, 3, 4]
 
@@ -50,3 +53,12 @@ def resampled(
 def as_colours(image_HWC: Pixels) -> Pixels:
     """An image for people, of three channels: grey thrice, or without a fourth channel."""
     return np.repeat(image_HWC, 3, 2) if image_HWC.shape[2] == 1 else image_HWC[..., :3]
+
+
+def demand_channels(name: str, declared: int, channels: int) -> None:
+    """Raises SpecError (ARCH942) where images have other channels than a network or space declares."""
+    if channels == declared:
+        return
+    headline = f"{name} takes images of {plural(declared, 'channel')}, and the data has {channels}"
+    help = f"read it so with `channels = {declared}` (--data …,channels={declared}), or change its input"
+    raise SpecError([Diagnostic("ARCH942", headline, help=help)])

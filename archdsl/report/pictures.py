@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from archdsl.report.svg import escaped
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 Prediction = tuple[str, bytes, bytes, bytes]
 """A name, and PNG files: the image, the truth, and what was predicted."""
@@ -42,3 +47,10 @@ def _legend(legend: Legend) -> str:
         for name, (red, green, blue) in legend
     )
     return f'<ul class="legend">{items}</ul>\n' if items else ""
+
+
+def png(picture: Image) -> bytes:
+    """A picture as the bytes of a PNG file."""
+    data = io.BytesIO()
+    picture.save(data, "PNG")
+    return data.getvalue()

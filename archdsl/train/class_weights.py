@@ -8,8 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import torch
+
 from archdsl.data.checking import Shares
 from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.runs.processes import Processes
 
 RULES = "inverse-log, inverse-log:1.10, median, or a number for each class: 1,2.5,0.8"
 
@@ -36,6 +39,25 @@ def class_weights(rule: str, shares: Shares, classes: Sequence[str]) -> tuple[fl
     if not any(found):
         raise _refused("class weights that are all zero", RULES)
     return tuple(float(f"{weight:.6g}") for weight in found)
+
+
+def class_weights_everywhere(
+    rule: str | None, shares: Shares | None, classes: Sequence[str], here: Processes
+) -> tuple[float, ...] | None:
+    """`class_weights` in every process, from shares that the first one counted; None without a rule."""
+    if rule is None:
+        return None
+    counted = torch.zeros(2, len(classes), dtype=torch.int64)
+    if shares is not None:
+        counted = torch.tensor([shares.pixels, shares.in_images])
+    pixels, in_images = here.sum(counted).tolist()
+    return class_weights(rule, Shares(tuple(pixels), tuple(in_images)), classes)
+
+
+def described(weights: Sequence[float], classes: Sequence[str]) -> str:
+    """Class weights as a line."""
+    both = zip(classes, weights, strict=True)
+    return f"class weights: {', '.join(f'{name} {weight:.3g}' for name, weight in both)}"
 
 
 def _inverse_log(constant: float, shares: Shares, rule: str) -> list[float]:

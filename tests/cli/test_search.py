@@ -173,7 +173,7 @@ def test_a_search_goes_on_with_the_words_that_it_was_started_with(spec, tmp_path
     run = tmp_path / "run"
     with monkeypatch.context() as patched:
         count = itertools.count(1)
-        patched.setattr("archdsl.cli.stopping.asked_to_stop", lambda: nullcontext(lambda: next(count) > 2))
+        patched.setattr("archdsl.cli.stopping.stop_signals", lambda: nullcontext(lambda: next(count) > 2))
         assert archdsl("search", spec, "--out", run, *words).exit_code == 130
     monkeypatch.chdir(run)
     again = archdsl("search", spec, "--resume", run)
@@ -213,7 +213,7 @@ def test_control_c_saves_and_says_how_to_go_on(spec, tmp_path):
     process.send_signal(signal.SIGINT)
     output = process.communicate(timeout=120)[0].decode()
     assert process.returncode == 130
-    assert f"go on with: archdsl search {spec} --resume {tmp_path / 'run'}\n" in output
+    assert f"resume with: archdsl search {spec} --resume {tmp_path / 'run'}\n" in output
     assert list((tmp_path / "run" / "checkpoints").iterdir())
 
 

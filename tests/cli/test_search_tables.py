@@ -135,7 +135,7 @@ def test_a_search_goes_on_with_the_table_that_it_began_with(monkeypatch):
     whole = Path("run/journal.jsonl").read_bytes()
     with monkeypatch.context() as patched:
         count = itertools.count(1)
-        patched.setattr("archdsl.cli.stopping.asked_to_stop", lambda: nullcontext(lambda: next(count) > 1))
+        patched.setattr("archdsl.cli.stopping.stop_signals", lambda: nullcontext(lambda: next(count) > 1))
         assert run(["search", "toy.arch", "--out", "parts", "--table", "auto"]) == 130
     cached().unlink()
     monkeypatch.setattr(cache, "missing", None)  # nothing is timed

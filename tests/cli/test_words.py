@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from archdsl.cli import cli, opening
-from archdsl.cli.numbers import digits, large, plural, setting
 from archdsl.cli.settings import SetCommand, parse_value, set_option, spread
+from archdsl.report.numbers import digits, large, plural, setting
 from archdsl.resources import specs_folder
 
 

@@ -12,7 +12,7 @@ import archdsl
 from archdsl.cli.data import parse_data
 from archdsl.data import open_part
 from archdsl.data.settings import KINDS, read_settings
-from archdsl.search.config import read_plan
+from archdsl.search.config import read_config
 from archdsl.spec.vocabulary import VOCABULARY
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +36,7 @@ def test_the_specs_on_the_page_are_accepted():
     for text in found:
         program = archdsl.load(ROOT / "specs" / "example.arch", text=text)
         program.check()
-        plan = read_plan(program.search())
+        plan = read_config(program.search())
         read_settings(plan.data, plan.data_settings)
 
 

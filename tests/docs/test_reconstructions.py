@@ -8,9 +8,9 @@ import pytest
 from literate import ROOT
 
 import archdsl
-from archdsl.cli.numbers import large
 from archdsl.passes.costs.cost import costs, total
 from archdsl.program import Network, Space
+from archdsl.report.numbers import large
 from archdsl.resources import specs_folder
 
 TEXT = (ROOT / "docs" / "reconstructions.md").read_text("utf-8")

@@ -109,7 +109,7 @@ def test_a_torn_checkpoint_costs_only_the_steps_since_the_one_before(whole: Path
     assert same_run(tmp_path, whole)
 
 
-def test_a_run_that_is_asked_to_stop_saves_where_it_is(whole: Path, tmp_path: Path):
+def test_a_run_that_is_stop_signals_saves_where_it_is(whole: Path, tmp_path: Path):
     told: list[int] = []
     first = small.training(tmp_path)
     with pytest.raises(Interrupted) as stopped:

@@ -37,7 +37,7 @@ class Forecast:
         return self.step_s * steps + self.epoch_s * epochs
 
 
-def trial(search: Search) -> Forecast:
+def forecast(search: Search) -> Forecast:
     """What a search takes here, by some of its own steps; the search is as it was before.
 
     The first step, and the first image that is scored, are not counted: they make what is made once, such

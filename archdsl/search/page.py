@@ -12,8 +12,8 @@ def write_report(search: Search) -> None:
     """Writes report.html into the folder of a search."""
     from archdsl import atomic
     from archdsl.backends.diagram import svg
-    from archdsl.cli.tables import layers_text
     from archdsl.report.search_page import search_page
+    from archdsl.report.tables import layers_text
 
     found = search.likeliest()
     graph = found.network.graph
@@ -31,9 +31,9 @@ def _predictions(search: Search, found: Any, most: int = 4) -> list[tuple[str, b
     import torch
     from PIL import Image
 
-    from archdsl.cli.pictures import png
     from archdsl.data.batches import whole
     from archdsl.data.channels import as_colours
+    from archdsl.report.pictures import png
     from archdsl.train.evaluation import at_size, demand_fitting, logits_of
     from archdsl.train.overlay import numbers
 

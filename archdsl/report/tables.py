@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
-from archdsl.cli.numbers import large, plural, shape, thousands
+from archdsl.report.numbers import large, plural, shape, thousands
 
 if TYPE_CHECKING:
     from archdsl.ir.graph import Graph

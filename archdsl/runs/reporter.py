@@ -1,0 +1,26 @@
+"""What a run reports to whoever started it: lines, warnings, findings about data, and timings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from archdsl.diagnostics import Diagnostic
+
+
+class Reporter:
+    """Receives reports, and drops them; a command line overrides what it prints."""
+
+    def info(self, line: str) -> None:
+        """A fact about the run."""
+
+    def warn(self, line: str) -> None:
+        """Something that is likely to surprise."""
+
+    def findings(self, found: Sequence[Diagnostic]) -> None:
+        """Warnings and notes about the data."""
+
+    def timing(self, op: str, share: float, seconds_left: float) -> None:
+        """An op of a latency table is being timed; `share` of the table is done."""
+
+    def timed(self) -> None:
+        """The table is complete."""

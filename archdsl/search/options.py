@@ -1,0 +1,101 @@
+"""What a caller chooses of a search beside its spec, and the options of a resumed search."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archdsl.data.source import DataSource
+from archdsl.search.tables import TableSource, read_source
+
+if TYPE_CHECKING:
+    from archdsl.runs.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """Options of one search.
+
+    `name` is that of the search where a file has several; `settings` are of its space, of the search and of
+    its data.  `folder` is that of the run (None: `runs/` and the name); with `resume` the run in it goes on.
+    """
+
+    name: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    data: DataSource | None = None
+    tables: tuple[TableSource, ...] = ()
+    seed: int = 0
+    device: str | None = None
+    amp: str | None = None
+    checkpoint: bool = False
+    channels_last: bool = False
+    folder: Path | None = None
+    resume: bool = False
+    command: tuple[str, ...] = ()
+    """The command line, for the manifest."""
+
+    def recorded(self) -> dict[str, Any]:
+        """What a manifest keeps of the options, as plain values."""
+        data = self.data
+        return {
+            "search": self.name, "set": dict(self.settings),
+            "table": [str(source) for source in self.tables] or None,
+            "data": {"kind": data.kind, "settings": dict(data.settings)} if data else None,
+            "amp": self.amp, "checkpoint": self.checkpoint, "channels_last": self.channels_last,
+        }  # fmt: skip
+
+
+FREE = ("search", "set", "table", "data", "checkpoint")
+"""Recorded options that may differ in a resumed search: they change no result, or their effect is
+compared."""
+
+
+def resumed_options(options: SearchOptions, before: Manifest, given: Collection[str]) -> SearchOptions:
+    """The options of a resumed search: those of its run, but for those that are `given` anew."""
+    recorded = before.settings
+    anew = options.data.settings if options.data is not None else {}
+    settings = {key: value for key, value in _tuples(recorded.get("set", {})).items() if key not in anew}
+    flags = {
+        k: recorded[k] for k in ("amp", "checkpoint", "channels_last") if k in recorded and k not in given
+    }
+    return replace(
+        options,
+        name=options.name if "name" in given else recorded.get("search"),
+        settings={**settings, **options.settings},
+        data=_same_data(recorded.get("data"), options.data),
+        tables=options.tables or _tables(recorded.get("table")),
+        seed=options.seed if "seed" in given else before.seed,
+        **flags,
+    )
+
+
+def _same_data(before: Mapping[str, Any] | None, now: DataSource | None) -> DataSource | None:
+    """The data of a run, with the settings of it that are given anew."""
+    if before is None:
+        return now
+    kind, settings = before["kind"], _tuples(before["settings"])
+    if now is None:
+        return DataSource(kind, settings, kind)
+    return now if now.kind != kind else replace(now, settings={**settings, **now.settings})
+
+
+def _tables(recorded: Any) -> tuple[TableSource, ...]:
+    """Tables of a run: one file, as manifests once had it, or several sources."""
+    words = [recorded] if isinstance(recorded, str) else recorded if isinstance(recorded, list) else []
+    return tuple(read_source(str(word)) for word in words)
+
+
+def _tuples(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with tuples where a manifest has lists."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
+
+
+def absolute(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings whose `path` is absolute; a relative one in a spec is against the folder of the spec."""
+    path = settings.get("path")
+    if not isinstance(path, str):
+        return dict(settings)
+    return {**settings, "path": os.path.abspath(os.path.expanduser(path))}

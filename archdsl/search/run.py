@@ -1,0 +1,237 @@
+"""A search from a program and options to its result; the command line and Python programs both call it."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from archdsl import atomic
+from archdsl.backends.supernet import build
+from archdsl.data.channels import demand_channels
+from archdsl.data.dataset import Dataset, Splits
+from archdsl.data.opening import open_data
+from archdsl.data.soundness import TRAINED, VALIDATED, demand_sound
+from archdsl.data.source import DataSource
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.ir.text import dump
+from archdsl.passes.analyses.symbolic import infer_symbolic
+from archdsl.program import Program, Space
+from archdsl.runs.interrupted import Interrupted
+from archdsl.runs.manifest import Manifest, described, manifest
+from archdsl.runs.processes import Processes, processes
+from archdsl.runs.reporter import Reporter
+from archdsl.search.config import SearchConfig, read_config
+from archdsl.search.differentiable.driver import Search
+from archdsl.search.differentiable.objective import ObjectiveFunction, class_weights_rule
+from archdsl.search.differentiable.readiness import demand_ready
+from archdsl.search.differentiable.samplers import by_decision
+from archdsl.search.folder import SearchFolder
+from archdsl.search.options import FREE, SearchOptions
+from archdsl.search.page import write_report
+from archdsl.search.progress import Report
+from archdsl.search.result import Result
+from archdsl.search.tables import Tables, gather
+from archdsl.train import class_weights
+
+
+@contextmanager
+def prepared(program: Program, options: SearchOptions, reporter: Reporter) -> Iterator[Search]:
+    """A search that is ready to run, or to go on, its folder held until the end of the block.
+
+    Raises SpecError for whatever would end the search later: in the spec, the data, the tables, the machine
+    or the folder.
+    """
+    here = processes(options.device)
+    try:
+        inputs = _inputs(program, options, here, reporter)
+        torch.manual_seed(options.seed)
+        # No loss reads train-only outputs.
+        net = build(inputs.space.deployed, fuse=True, checkpoint=options.checkpoint)
+        if options.channels_last:
+            net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        folder = SearchFolder(options.folder or Path("runs") / inputs.config.name)
+        if not options.resume:
+            folder.demand_new()
+        tables = _tables(inputs, options, program, folder, here, reporter)
+        objective = ObjectiveFunction(
+            inputs.config, inputs.space, tables.own, inputs.class_weights, tables.stands
+        )
+        with folder.held(here.is_first):
+            _open(folder, _manifest(program, inputs, options, tables, here), program, options, tables, here)
+            search = Search(
+                inputs.config, inputs.space, net, objective, inputs.splits, folder, here, options.seed,
+                torch.bfloat16 if options.amp else None,
+            )  # fmt: skip
+            if options.resume:
+                search.restore()
+            yield search
+    finally:
+        here.stop()
+
+
+def finish(search: Search, report: Report, stop: Callable[[], bool]) -> Result:
+    """Runs a prepared search to its end, and writes its page, also where `stop` ends it early.
+
+    Raises Interrupted then, and SpecError as `Search.run`.
+    """
+    try:
+        result = search.run(report, stop)
+    except Interrupted:
+        if search.processes.is_first:
+            write_report(search)
+        raise
+    if search.processes.is_first:
+        write_report(search)
+    return result
+
+
+def run(
+    program: Program,
+    options: SearchOptions | None = None,
+    *,
+    reporter: Reporter | None = None,
+    report: Report = lambda now: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Result:
+    """Searches a space as a spec says, and returns the network found.
+
+    The folder of the run holds it as best.arch, its inherited weights as best.safetensors, and report.html.
+    `report` hears of every step.  Raises SpecError, and Interrupted where `stop` returned True.
+    """
+    with prepared(program, options or SearchOptions(), reporter or Reporter()) as search:
+        return finish(search, report, stop)
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What a search is over: its settings, the space, the data, and the weights of its classes."""
+
+    config: SearchConfig
+    space: Space
+    splits: Splits
+    class_weights: tuple[float, ...] | None
+
+
+def _inputs(program: Program, options: SearchOptions, here: Processes, reporter: Reporter) -> _Inputs:
+    config, of_space = configured(program, options)
+    space = program.space(config.space, **of_space)
+    splits = _splits(config, options.data, space, program)
+    space = _with_classes(space, splits.train, program, of_space)
+    by_decision(config.sampler, config.gates_from, config.samplers, space.graph)  # raises early
+    shares = None
+    if here.is_first:
+        found = demand_sound({TRAINED: splits.train, VALIDATED: splits.val})
+        reporter.findings(found.findings)
+        for line in found.lines:
+            reporter.warn(line)
+        shares = found.inspections[TRAINED].shares
+    classes = splits.train.classes
+    weights = class_weights.class_weights_everywhere(class_weights_rule(config), shares, classes, here)
+    if weights is not None and here.is_first:
+        reporter.info(class_weights.described(weights, classes))
+    demand_ready(config, space.deployed, splits, here.world)
+    return _Inputs(config, space, splits, weights)
+
+
+def configured(program: Program, options: SearchOptions) -> tuple[SearchConfig, dict[str, Any]]:
+    """The settings of the search, and those settings from outside that are of its space."""
+    given = options.settings
+    space, own = program.search_settings(options.name)
+    of_space = {key: value for key, value in given.items() if key in space}
+    spec = program.search(options.name, **{key: value for key, value in given.items() if key in own})
+    others = {key: value for key, value in given.items() if key not in space | own}
+    data = (options.data.kind, options.data.settings) if options.data is not None else None
+    return read_config(spec, others, data), of_space
+
+
+def _splits(config: SearchConfig, source: DataSource | None, space: Space, program: Program) -> Splits:
+    """The data; generated scenes have the size of the space's input."""
+    settings = dict(config.data_settings)
+    if config.data == "synthetic" and "size" not in settings:
+        settings["size"] = tuple(next(iter(space.graph.inputs.values()))[1:])
+    base = program.unit.path.parent
+    if source is None:
+        return open_data(config.data, settings, base)
+    with source.explained():
+        return open_data(config.data, settings, base)
+
+
+def _with_classes(space: Space, data: Dataset, program: Program, given: Mapping[str, Any]) -> Space:
+    """The space, with as many classes as the data has unless they were given.
+
+    Raises SpecError: ARCH918 for another number of classes, ARCH942 for images of other channels.
+    """
+    classes, channels = len(data.classes), next(iter(space.graph.inputs.values()))[0]
+    demand_channels(space.name, channels, data.channels)
+    if space.settings.get("classes") not in (None, classes) and "classes" not in given:
+        space = program.space(space.name, **given, classes=classes)
+    maps = infer_symbolic(space.graph)[0][next(iter(space.graph.outputs.values()))][0]
+    if maps != classes:
+        headline = f"{space.name} tells {maps} classes apart, and the data has {classes}"
+        raise SpecError([Diagnostic("ARCH918", headline, help=f"--set classes={classes}")])
+    return space
+
+
+def _tables(
+    inputs: _Inputs, options: SearchOptions, program: Program, folder: SearchFolder, here: Processes,
+    reporter: Reporter,
+) -> Tables:  # fmt: skip
+    """The latency tables, built by the first process where they are; the others find what it built."""
+    base = program.unit.path.parent
+
+    def gathered() -> Tables:
+        return gather(
+            inputs.config, inputs.space, options.tables, base, folder.table, options.resume, reporter
+        )
+
+    found = gathered() if here.is_first else None
+    here.wait()
+    for device, model in (found.devices if found else {}).items():
+        reporter.info(f"`{device}` stands for {model}, which its table is of")
+    return found or gathered()
+
+
+def _manifest(
+    program: Program, inputs: _Inputs, options: SearchOptions, tables: Tables, here: Processes
+) -> Manifest:
+    config, space = inputs.config, inputs.space
+    settings = {
+        **config.settings(),
+        "space settings": {k: str(v) for k, v in space.settings.items()},
+        **options.recorded(),
+    }
+    if inputs.class_weights is not None:
+        settings["class weights"] = inputs.class_weights
+    if tables.sha256 is not None:
+        settings["latency table sha256"] = tables.sha256
+    if tables.devices:
+        settings["latency devices"] = tables.devices
+    return manifest(
+        "search", name=config.name, spec=program.unit.source.text,
+        spec_sha256=hashlib.sha256(dump(space.graph).encode()).hexdigest(),
+        data=described(inputs.splits), settings=settings,
+        seed=options.seed, device=str(here.device), command=options.command or tuple(sys.argv),
+    )  # fmt: skip
+
+
+def _open(
+    folder: SearchFolder, manifest: Manifest, program: Program, options: SearchOptions, tables: Tables,
+    here: Processes,
+) -> None:  # fmt: skip
+    """Begins the run, or goes on with it, by the first process."""
+    if here.is_first and options.resume:
+        folder.resume("search", manifest, FREE)
+    elif here.is_first:
+        folder.demand_new()
+        folder.copy_specs(program.unit)
+        if tables.text is not None:
+            atomic.write_text(folder.table, tables.text)
+        folder.start(manifest)
+    here.wait()

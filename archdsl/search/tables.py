@@ -1,0 +1,115 @@
+"""The latency tables of a search: files that are named, and one that is built for this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from archdsl.report.duration import duration
+from archdsl.runs.reporter import Reporter
+
+if TYPE_CHECKING:
+    from archdsl.devices.table import Table
+    from archdsl.program import Space
+    from archdsl.search.config import SearchConfig
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class TableSource:
+    """A table, and the device that it stands for; without `path`, one that is built for this machine."""
+
+    path: Path | None
+    device: str | None = None
+
+    def __str__(self) -> str:
+        named = AUTO if self.path is None else str(self.path)
+        return f"{self.device}={named}" if self.device else named
+
+
+def read_source(text: str) -> TableSource:
+    """A source as a manifest keeps it: FILE, DEVICE=FILE or auto."""
+    device, equals, named = text.partition("=")
+    if not equals or os.path.isfile(text):
+        device, named = "", text
+    return TableSource(None if named == AUTO else Path(named), device or None)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Tables of their own devices, and tables that stand for other devices by name.
+
+    `sha256` is what a manifest compares; `text` is the table that was built, for the folder of the run.
+    """
+
+    own: tuple[Table, ...] = ()
+    stands: dict[str, Table] = field(default_factory=dict)
+    sha256: str | None = None
+    text: str | None = None
+
+    @property
+    def devices(self) -> dict[str, str]:
+        """The devices that tables stand for, by the names in the spec, and the models the tables are of."""
+        return {device: table.device.model for device, table in self.stands.items()}
+
+
+def gather(
+    config: SearchConfig, space: Space, sources: Sequence[TableSource], base: Path, kept: Path, resume: bool,
+    reporter: Reporter,
+) -> Tables:  # fmt: skip
+    """The tables of the sources; without any, those that the search names, relative to `base`.
+
+    `auto` builds what is missing for this machine, in a cache that later searches share, and stands for every
+    device that the spec names; a resumed search has the table that it began with, in `kept`.
+    """
+    from archdsl.devices.table import text_of
+    from archdsl.search.differentiable.objective import devices_named, read_tables, tables_named
+
+    if not sources:
+        return Tables(tuple(read_tables([base / name for name in tables_named(config)])))
+    own: list[Table] = []
+    stands: dict[str, Table] = {}
+    shas: list[str] = []
+    built: Table | None = None
+    for source in sources:
+        if source.path is None:
+            table = built = built or _built(space, kept if resume else None, reporter)
+            data = text_of(built).encode("utf-8")
+            names = [source.device] if source.device else [*devices_named(config, space.graph)]
+        else:
+            table, data = read_tables([source.path])[0], source.path.read_bytes()
+            names = [source.device] if source.device else []
+        stands.update(dict.fromkeys(names, table))
+        if source.device is None:
+            own.append(table)
+        shas.append(_sha256(data, source.device))
+    return Tables(tuple(own), stands, " ".join(shas), text_of(built) if built else None)
+
+
+def _sha256(data: bytes, device: str | None) -> str:
+    digest = hashlib.sha256(data).hexdigest()
+    return f"{device}={digest}" if device else digest
+
+
+def _built(space: Space, kept: Path | None, reporter: Reporter) -> Table:
+    """A table for this machine with the rows of a space, or the one that was kept."""
+    from archdsl.devices.cache import complete, missing
+    from archdsl.devices.table import read
+
+    if kept is not None and kept.is_file():
+        return read(kept)
+    ahead = missing(space)
+    if ahead.units:
+        rows = f"{len(ahead.units)} row{'s' if len(ahead.units) > 1 else ''}"
+        reporter.warn(
+            f"timing {rows} of {space.name} on this machine, at least {duration(ahead.least_s)},"
+            f" into {ahead.path}; later searches find them there"
+        )
+    found = complete(ahead, lambda p: reporter.timing(p.row.op, p.share, p.seconds_left))
+    reporter.timed()
+    return found
