@@ -35,11 +35,15 @@ class Manifest(_Read):
 
 
 class Start(_Read):
-    """All decisions with the texts of their outcomes, and those of them that are depths."""
+    """All decisions with the texts of their outcomes, and those of them that are depths.
+
+    `rounds` are those that each outcome of a depth keeps; journals of before have none.
+    """
 
     kind: Literal["start"]
     decisions: dict[str, list[str]]
     gates: list[str] = []
+    rounds: dict[str, list[int]] = {}
 
 
 class Step(_Read):

@@ -77,8 +77,10 @@ def depth_figure(run: Run) -> str:
 
 
 def depths(start: Start, gate: str) -> list[int]:
-    """The depths that a gate chooses among; those that are no numbers count by their place."""
+    """The depths that a gate chooses among; without any in the journal, labels or their places."""
     outcomes = start.decisions.get(gate, [])
+    if len(start.rounds.get(gate, [])) == len(outcomes):
+        return start.rounds[gate]
     return [int(o) if o.isdecimal() else n for n, o in enumerate(outcomes, 1)]
 
 

@@ -15,10 +15,11 @@ from archdsl.search.result import Result
 Record = dict[str, Any]
 
 
-def opening(decisions: Mapping[str, Decision], gates: Iterable[str]) -> Record:
-    """What there is to decide, and which decisions are of depth."""
+def opening(decisions: Mapping[str, Decision], depths: Mapping[str, Sequence[int]]) -> Record:
+    """What there is to decide, and which decisions are of depth, with the rounds that their outcomes keep."""
     outcomes = {path: list(decision.outcomes) for path, decision in decisions.items()}
-    return {"kind": "start", "decisions": outcomes, "gates": list(gates), "cells": None}
+    rounds = {path: list(kept) for path, kept in depths.items()}
+    return {"kind": "start", "decisions": outcomes, "gates": list(rounds), "rounds": rounds, "cells": None}
 
 
 def of_step(now: Progress, lr: float, tau: float) -> Record:

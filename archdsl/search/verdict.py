@@ -50,7 +50,8 @@ def verdict(
     deep = depths(space.graph)
     idle = [edges[p][space.decisions[p].index[o]] for p, o in chosen.items() if p in edges and p not in deep]
     share = sum(idle) / len(idle) if idle else None
-    shallow = bool(deep) and all(chosen.get(p, str(r[0])) == str(r[0]) for p, r in deep.items())
+    kept = {p: rounds[space.decisions[p].index[chosen[p]]] for p, rounds in deep.items() if p in chosen}
+    shallow = bool(deep) and all(count == min(deep[p]) for p, count in kept.items())
     warnings = []
     if mean >= UNDECIDED:
         warnings.append(

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 import archdsl
+from archdsl.diagnostics import SpecError
+from archdsl.ir import Node
 from archdsl.passes.analyses.depth import depths
+from archdsl.passes.analyses.pruned import pruned
+from archdsl.passes.transforms.prune import prune
+from random_spaces import random_space
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
 
-HEAD = 'arch 1\n\nimport conv_bn_relu from "std/ops.arch"\n\nspace S {\n  input image: [3, 16, 32]\n'
+IMPORT = 'import conv_bn_relu, zoomed_conv from "std/ops.arch"'
+HEAD = f"arch 1\n\n{IMPORT}\n\nspace S {{\n  input image: [3, 16, 32]\n"
 TAIL = "  output logits = y -> conv(c = 2, k = 1)\n}\n"
 
 
@@ -32,16 +39,46 @@ def test_a_decision_that_prunes_rounds_is_of_depth(choice, rounds):
 
 
 @pytest.mark.parametrize(
+    ("lines", "rounds"),
+    [
+        (("gate = one of {shallow: x[2], deep: x[4]}", "y = gate"), (2, 4)),
+        (("gate = one of {deep: x[4], shallow: x[2]}", "y = gate"), (4, 2)),
+        (("gate = one of x[1..4]", "y = gate"), (1, 2, 3, 4)),
+        (("gate = one of {4, 3, 1}", "y = x[gate]"), (4, 3, 1)),
+        (("gate = one of {0..2}", "y = x[0] if gate == 0 else x[gate]"), (0, 1, 2)),
+        (("gate = one of {1..4}", "y = x[gate] + (x[gate] -> relu)"), (1, 2, 3, 4)),
+    ],
+    ids=str,
+)
+def test_labels_and_their_order_do_not_matter(lines, rounds):
+    assert depths_of(*CHAIN, *lines) == {"gate": rounds}
+
+
+def test_a_chain_that_is_read_elsewhere_loses_no_rounds():
+    assert depths_of(*CHAIN, "gate = one of {1..4}", "y = x[gate] + x[4]") == {}
+
+
+def test_a_chain_without_a_stage_has_rounds_too():
+    lines = ("x[0] = image -> conv(c = 8)", "x[1] = x[0] -> conv -> relu", "x[2] = x[1] -> conv -> relu")
+    assert depths_of(*lines, "gate = one of {1, 2}", "y = x[gate]") == {"gate": (1, 2)}
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "y = x -> conv(c = 8, d = one of {1, 2})",
         "y = x -> conv(c = 8, g = one of {1, 2})",
         "y = x -> conv(c = 8, s = one of {1, 2}) -> resize(like = x)",
         "y = x -> conv(c = one of {1, 2, 3})",
+        "y = x -> zoomed_conv(n = one of {1, 2})",
         "times = one of {1, 2}  y = one of {a: x -> relu, b: x -> relu -> relu}",
+        "times = one of {1, 2}  y = (x -> conv) if times == 1 else (x -> conv -> conv)",
+        "kind = one of {plain: x, conv: x -> conv}  y = kind",
+        "n = one of {1, 2}  y = x if n == 1 else (x -> conv)",
+        "stage body for i in 1..2 { kind = one of {skip: x, conv: x -> conv} x = kind }  y = x",
     ],
 )
-def test_settings_of_one_two_three_and_named_candidates_are_no_depths(line):
+def test_settings_of_one_two_three_and_choices_of_ops_are_no_depths(line):
     assert depths_of("x = image -> conv(c = 8)", *line.split("  ")) == {}
 
 
@@ -50,13 +87,36 @@ def test_numbers_that_pick_tensors_beside_each_other_are_no_depths():
     assert depths_of(*lines, "y = x[k]") == {}
 
 
-def test_the_gates_of_shipped_spaces_are_their_depths():
-    found = {
-        name: depths(archdsl.load(SPECS / f"{name}.arch").space().graph) for name in ("space", "fasterseg")
-    }
-    assert found["space"] == {
-        "hyper[1].gate": (1, 2),
-        "hyper[2].gate": (1, 2, 3),
-        "hyper[3].gate": (1, 2, 3, 4),
-    }
-    assert found["fasterseg"] == {}
+@pytest.mark.parametrize("name", ["fasterseg", "gas", "template"])
+def test_shipped_spaces_without_hyper_cells_have_no_depths(name):
+    assert depths(archdsl.load(SPECS / f"{name}.arch").space().graph) == {}
+
+
+@pytest.mark.parametrize(("name", "cells"), [("space", (2, 3, 4)), ("autortnet", (5, 10, 10))])
+def test_the_gates_of_hyper_cells_are_depths(name, cells):
+    found = depths(archdsl.load(SPECS / f"{name}.arch").space().graph)
+    assert found == {f"hyper[{k}].gate": tuple(range(1, n + 1)) for k, n in enumerate(cells, 1)}
+
+
+def gone_and_found(graph, path):
+    """By outcome, the nodes that pruning to it removes, and those that are found to be removed by it."""
+    for outcome, found in zip(graph.decisions[path].outcomes, pruned(graph, path), strict=True):
+        with suppress(SpecError):  # an output that is not there under this outcome
+            yield graph.nodes.keys() - prune(graph, {path: [outcome]}).nodes.keys(), found
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_dominators_say_is_pruned_is_pruned(seed):
+    graph = random_space(seed).graph
+    for path in graph.decisions:
+        for gone, found in gone_and_found(graph, path):
+            assert found <= gone
+
+
+def test_dominators_find_all_that_a_gate_prunes():
+    graph = archdsl.load(SPECS / "space.arch").space().graph
+    for path in depths(graph):
+        for gone, found in gone_and_found(graph, path):
+            nodes = {name for name, item in graph.nodes.items() if isinstance(item, Node)}
+            assert gone & nodes == found & nodes
+        assert len(pruned(graph, path)[0]) > 20

@@ -1,48 +1,99 @@
-"""Decisions of depth: those whose outcomes keep more and more rounds of the same chain.
+"""Decisions of depth: those whose outcomes prune rounds of a chain.
 
-`out = x[gate]`, where each `x[i]` is computed from the one before, is a gate: the rounds behind the outcome
-are read by nothing and pruned.  Numbers that are settings, such as dilations, groups and strides, are not.
+In `out = x[gate]`, where each `x[i]` is computed from the one before, the rounds behind the outcome are read
+by nothing and pruned: `gate` is a decision of depth, and the stage that it shortens a hyper-cell.  Numbers
+that are settings, such as dilations, groups and strides, prune nothing; a choice between ops of one round
+prunes no round.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
 
-from archdsl.ir import Decision, Graph, Mux
+from archdsl.ir import Decision, Graph
 from archdsl.passes.analyses.liveness import dependencies
+from archdsl.passes.analyses.pruned import choices, pruned
 
 
 def depths(graph: Graph) -> dict[str, tuple[int, ...]]:
-    """The decisions of depth by path, with the rounds that each outcome keeps: its label, a whole number."""
+    """The decisions of depth by path, with the number of rounds that each outcome keeps.
+
+    That is the label of the outcome where labels are whole numbers that grow with depth; else rounds are
+    counted.
+    """
     place = {name: n for n, name in enumerate(graph.nodes)}
+    rounds = Counter(round for name in graph.nodes for round in _rounds_around(name))
+    own = choices(graph)
     found = {}
-    for item in graph.nodes.values():
-        if not isinstance(item, Mux) or not isinstance(item.on, str) or item.on in found:
+    for path, decision in graph.decisions.items():
+        if decision.count > 1 or path not in own:
             continue
-        rounds = _rounds(graph.decisions[item.on])
-        if rounds and _is_chain(graph, [source for _, source in sorted(item.cases)], place):
-            found[item.on] = rounds
-    return {path: found[path] for path in graph.decisions if path in found}
+        chain = next(filter(None, (_chain(graph, own[path], mux, place) for mux in own[path])), ())
+        if chain and (kept := _kept(graph, decision, chain, rounds)):
+            found[path] = kept
+    return found
 
 
-def _rounds(decision: Decision) -> tuple[int, ...]:
-    """The labels as numbers, where they are whole numbers that grow."""
-    labels = decision.candidates
-    if decision.count > 1 or len(labels) < 2 or not all(c.isdecimal() and c.isascii() for c in labels):
+def _chain(
+    graph: Graph, own: Mapping[str, Sequence[str | None]], mux: str, place: Mapping[str, int]
+) -> tuple[int, ...]:
+    """The outcomes in an order in which each picks a tensor that is computed from the one before; else ()."""
+    picked = []
+    for outcome in range(len(own[mux])):
+        source: str | None = mux
+        while source is not None and source in own:  # a choice of what the same decision chose
+            source = own[source][outcome]
+        if source is None:
+            return ()
+        picked.append((place.get(source, -1), outcome, source))
+    picked.sort()
+    sources = [source for _, _, source in picked]
+    if len(sources) < 2 or not all(a != b and _reads(graph, b, a, place) for a, b in pairwise(sources)):
         return ()
-    numbers = tuple(int(label[:9]) for label in labels)
-    return numbers if all(a < b for a, b in pairwise(numbers)) else ()
+    return tuple(outcome for _, outcome, _ in picked)
 
 
-def _is_chain(graph: Graph, sources: list[str | None], place: dict[str, int]) -> bool:
-    """Whether each source is computed from the one before."""
-    return all(
-        a is not None and b is not None and a != b and _reads(graph, b, a, place)
-        for a, b in pairwise(sources)
-    )
+def _kept(
+    graph: Graph, decision: Decision, chain: Sequence[int], rounds: Mapping[str, int]
+) -> tuple[int, ...]:
+    """How many rounds each outcome keeps; () where one prunes none that the next in the chain keeps."""
+    by_outcome = pruned(graph, decision.path)
+    gone = [_whole_rounds(by_outcome[outcome], rounds) for outcome in chain]
+    if not all(deeper < shallower for shallower, deeper in pairwise(gone)):
+        return ()
+    labels = decision.candidates
+    if all(label.isdecimal() and label.isascii() and len(label) < 10 for label in labels):
+        numbers = [int(labels[outcome]) for outcome in chain]
+        if all(a < b for a, b in pairwise(numbers)):
+            return tuple(map(int, labels))
+    families = {_family(round) for round in gone[0]}
+    total = sum(_family(round) in families for round in rounds)
+    count = {outcome: total - len(left_out) for outcome, left_out in zip(chain, gone, strict=True)}
+    return tuple(count[outcome] for outcome in range(decision.size))
 
 
-def _reads(graph: Graph, reader: str, wanted: str, place: dict[str, int]) -> bool:
+def _rounds_around(name: str) -> Iterator[str]:
+    """The rounds that a node is in, as the beginnings of its name: `body[3]` of `body[3].x.conv`."""
+    for part in accumulate(name.split("."), "{}.{}".format):
+        if part.endswith("]"):
+            yield part
+
+
+def _family(round: str) -> str:
+    """What a round is one of: `body` of `body[3]`."""
+    return round.rpartition("[")[0]
+
+
+def _whole_rounds(nodes: Collection[str], rounds: Mapping[str, int]) -> frozenset[str]:
+    """The rounds all of whose nodes are among some nodes, but for those within others."""
+    here = Counter(round for name in nodes for round in _rounds_around(name))
+    whole = {round for round, count in here.items() if count == rounds[round]}
+    return frozenset(r for r in whole if not any(outer in whole for outer in _rounds_around(r) if outer != r))
+
+
+def _reads(graph: Graph, reader: str, wanted: str, place: Mapping[str, int]) -> bool:
     """Whether a node is computed, maybe over others, from another; inputs come before all nodes."""
     first, seen, ahead = place.get(wanted, -1), {reader}, [reader]
     while ahead:
