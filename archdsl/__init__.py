@@ -20,6 +20,7 @@ _PUBLIC = {
     "bind": "archdsl.program",
     "compile": "archdsl.program",
     "load": "archdsl.program",
+    "use": "archdsl.plugins",
 }
 
 __all__ = ["__version__", *_PUBLIC]

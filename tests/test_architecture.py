@@ -22,6 +22,7 @@ ROOMS = (
     "bounded",
     "collector",
     "registry",
+    "plugins",
     "codes",
     "render",
     "lang",

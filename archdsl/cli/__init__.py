@@ -45,7 +45,11 @@ _VERBS = {
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=print_version,
     help="Print the version and stop.",
 )  # fmt: skip
-def cli() -> None:
+@click.option(
+    "--plugin", "plugins", multiple=True, metavar="NAME",
+    help="Load an installed package that adds to archdsl; may be repeated.",
+)  # fmt: skip
+def cli(plugins: Sequence[str]) -> None:
     """archdsl: search spaces and networks as text, checked as a whole and compiled."""
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -53,6 +55,7 @@ class VerbGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
+            use_plugins(ctx.params.get("plugins", ()))
             return super().invoke(ctx)
         except SpecError as error:
             found = error.diagnostics
@@ -69,6 +72,14 @@ class VerbGroup(click.Group):
 
             print_findings(found, err=True)
         return ctx.exit(1)
+
+
+def use_plugins(names: Sequence[str]) -> None:
+    """Loads the plug-ins of the command line, and those of the project in whose folder it is run."""
+    from archdsl import plugins
+
+    for name in dict.fromkeys((*plugins.of_project(Path.cwd()), *names)):
+        plugins.use(name)
 
 
 def _refused(error: Exception) -> tuple[Diagnostic, ...]:

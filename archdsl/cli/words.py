@@ -30,10 +30,10 @@ LISTS = (
 def listing(kind: str) -> list[dict[str, str]]:
     """Names of a kind with what each is, and how it is written where that says more."""
     if kind == "primitives":
-        from archdsl.ops import PRIMITIVES
+        from archdsl.ops import primitives
         from archdsl.ops.signature import signature
 
-        return [_entry(p.name, signature(p), p.summary) for p in PRIMITIVES]
+        return [_entry(p.name, signature(p), p.summary) for p in primitives().values()]
     if kind == "ops":
         return [_entry(name, written, f"import it from {path}") for name, written, path in _library()]
     if kind == "specs":

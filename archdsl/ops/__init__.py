@@ -1,6 +1,7 @@
 """The primitives: all that is not composed from something else in the language.
 
-`PRIMITIVES` is the explicit list; a new primitive is one class in its family's file and one line here.
+`PRIMITIVES` is the explicit list of those of archdsl; a new one is one class in its family's file and one
+line here.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from types import MappingProxyType
 
 from archdsl.ops import activation, convolution, joining, normalisation, pooling, resizing, scaling, shaping
 from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting
+from archdsl.registry import demand_free, loaded, unusable
 
 PRIMITIVES: tuple[Primitive, ...] = (
     convolution.Conv(),
@@ -38,14 +40,29 @@ PRIMITIVES: tuple[Primitive, ...] = (
     scaling.Scale(),
 )
 
-_BY_NAME: Mapping[str, Primitive] = MappingProxyType({p.name: p for p in PRIMITIVES})
+_BY_NAME: dict[str, Primitive] = {p.name: p for p in PRIMITIVES}
+_VIEW: Mapping[str, Primitive] = MappingProxyType(_BY_NAME)
 
 
 def primitives() -> Mapping[str, Primitive]:
-    """All primitives by name."""
-    return _BY_NAME
+    """All primitives by name, those of plug-ins among them."""
+    return _VIEW
 
 
 def get(name: str) -> Primitive:
     """The primitive of that name; KeyError where there is none."""
     return _BY_NAME[name]
+
+
+def register(name: str, place: str, plugin: str) -> None:
+    """Adds the primitive of a plug-in, an object or a class at "module:attribute".
+
+    Raises SpecError: ARCH864 where it is not a primitive of that name, ARCH865 where the name is taken.
+    """
+    demand_free("primitive", name, plugin, _BY_NAME)
+    made = loaded("primitive", place, Primitive, plugin)
+    if made.name != name:
+        raise unusable(
+            "primitive", place, plugin, f"its name is `{made.name}`, that of its entry point `{name}`"
+        )
+    _BY_NAME[name] = made

@@ -21,6 +21,7 @@ from archdsl.report.search_charts import (
     rate_figure,
     temperature_figure,
 )
+from archdsl.report.sections import added
 from archdsl.report.sheet import Part, cards, facts, figure, folded, grid, preformatted, scrolled, sheet
 
 
@@ -46,6 +47,7 @@ def search_page(
         Part(f"Diagram{so_far}", scrolled(_svg_alone(diagram_svg), "diagram") if diagram_svg else ""),
         Part(f"Layers{so_far}", scrolled(preformatted(layers)) if layers else ""),
         Part("Predictions", predictions_html(predictions, legend)),
+        *added(run),
         Part("How to run it again", again_html(run)),
     ]
     return sheet(f"Search of {_title(run)}", _lead(run), parts)

@@ -11,6 +11,7 @@ from archdsl.report.curves import Curve, curves
 from archdsl.report.pictures import Legend, Prediction, predictions_html
 from archdsl.report.records import Evaluation, Run, read_run
 from archdsl.report.search_charts import rate_figure
+from archdsl.report.sections import added
 from archdsl.report.sheet import Part, cards, figure, grid, preformatted, scrolled, sheet
 
 
@@ -30,6 +31,7 @@ def train_page(
         Part("Loss and mIoU", grid([_loss(run), _miou(run), rate_figure(run), *_classes(run)])),
         Part("Layers", scrolled(preformatted(layers)) if layers else ""),
         Part("Predictions", predictions_html(predictions, legend)),
+        *added(run),
         Part("How to run it again", again_html(run)),
     ]
     return sheet(f"Training of {m.name or 'a network'}", lead, parts)

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from archdsl import atomic
+from archdsl import atomic, plugins
 from archdsl.data.dataset import Splits
 from archdsl.data.files import Files
 from archdsl.diagnostics import Diagnostic, SpecError
@@ -28,7 +28,7 @@ class Manifest(BaseModel):
     """What a run was started with.
 
     `spec_sha256` is of the network or space; `data` and `settings` are plain values by name, the data's
-    fingerprints among them.
+    fingerprints among them; `plugins` are versions by name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -45,6 +45,7 @@ class Manifest(BaseModel):
     command: list[str]
     versions: dict[str, str]
     machine: str
+    plugins: dict[str, str] = {}
 
     def write(self, path: Path) -> None:
         """Replaces the file as a whole; it has a checksum of what it says."""
@@ -89,6 +90,7 @@ def manifest(
         command=list(command),
         versions={"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},
         machine=platform.platform(),
+        plugins=dict(plugins.used()),
     )
 
 
@@ -112,11 +114,12 @@ def read_manifest(path: Path, kind: str) -> Manifest:
     """Reads a manifest.
 
     Raises SpecError: ARCH911 where it is none of a run of this kind or was changed, ARCH933 for a number
-    outside of its range.
+    outside of its range, ARCH867 where it used a plug-in that is not loaded.
     """
     found = _manifest(path)
     if found.format != f"archdsl/{kind}-run":
         raise SpecError([_no_run(path, f"it is of another kind, {found.format}")])
+    plugins.demand_used(found.plugins, path.parent)
     return found
 
 

@@ -1,8 +1,10 @@
 """Documentation that runs: the fenced blocks of a page, and what becomes of each.
 
 An `arch` block follows a line that ends in its file's name and a colon (`small.arch`:) and is written
-under that name.  A `console` block holds commands, each after `$ `, and what they print; a
-`python` block is run, a `pycon` block is run as by doctest; all Python of a page shares its names.
+under that name; a `python` or `toml` block likewise, unless the file is one of archdsl's own, and a
+pyproject.toml is installed as pip would.  A `console` block holds commands, each after `$ `, and what they
+print; another `python` block is run, a `pycon` block is run as by doctest; all Python of a page shares its
+names.
 `…` in expected output stands for anything.
 """
 
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archdsl.cli import run
+from strangers import install_project
 
 ROOT = Path(__file__).resolve().parents[2]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -44,10 +47,14 @@ def blocks(page: Path) -> list[Block]:
     found = []
     for match in _FENCE.finditer(text):
         named = _FILE.search(text, max(0, match.start() - 200), match.start())
-        file = named[1] if named and match[1] == "arch" else None
+        file = named[1] if named and _is_written(match[1], named[1]) else None
         line = text.count("\n", 0, match.start()) + 1
         found.append(Block(match[1], match[2], line, file))
     return found
+
+
+def _is_written(language: str, file: str) -> bool:
+    return language == "arch" or (language in ("python", "toml") and not file.startswith("archdsl/"))
 
 
 def commands(block: Block) -> Iterator[tuple[str, str]]:
@@ -72,6 +79,8 @@ class Page:
             path = Path(block.file)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text, "utf-8")
+            if path.name == "pyproject.toml":
+                install_project(path.absolute())
         elif block.language == "console":
             for command, shown in commands(block):
                 self.command(command, shown)

@@ -9,6 +9,7 @@ import pytest
 from literate import ROOT, Page, blocks
 
 import archdsl
+from strangers import undone
 
 DOCS = ROOT / "docs"
 RUN = [DOCS / "architecture.md", DOCS / "python.md", *sorted((DOCS / "howto").glob("*.md"))]
@@ -21,8 +22,9 @@ def test_what_a_page_shows_is_what_happens(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     page = Page()
-    for block in blocks(path):
-        page.run(block)
+    with undone():
+        for block in blocks(path):
+            page.run(block)
 
 
 def test_the_example_on_the_first_page_is_accepted() -> None:

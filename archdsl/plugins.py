@@ -1,0 +1,148 @@
+"""Packages that add to archdsl by entry points, loaded when they are named and never otherwise.
+
+A plug-in is an installed distribution with entry points in the groups of `GROUPS`.  Whoever runs archdsl
+names it: `--plugin NAME`, `plugins` of `[tool.archdsl]` in the project's pyproject.toml, or
+`archdsl.use("NAME")`.  A spec, a table or the files of a run cannot.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from archdsl.bounded import read_bytes
+from archdsl.diagnostics import Diagnostic, SpecError, closest
+from archdsl.registry import imported
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
+
+GROUPS: Mapping[str, str] = {
+    "archdsl.primitives": "archdsl.ops:register",
+    "archdsl.runtimes": "archdsl.devices.runtimes:RUNTIMES.add",
+    "archdsl.report_sections": "archdsl.report.sections:SECTIONS.add",
+}
+"""Groups of entry points, and what takes one: a name, the place of an object, the name of the plug-in."""
+
+_PREFIX = "archdsl."
+_MENTIONED = re.compile(rb"^[^#\n]*\btool\b[^\n]*\barchdsl\b|^\s*\[\s*tool\s*\]", re.MULTILINE)
+"""Where a project may have settings for archdsl; reading TOML takes as long as half a check."""
+
+_LARGEST_PROJECT = 2**20
+
+_used: dict[str, str] = {}
+
+
+def used() -> Mapping[str, str]:
+    """The plug-ins that are loaded in this process, with their versions."""
+    return MappingProxyType(_used)
+
+
+def use(name: str) -> None:
+    """Loads the plug-in of an installed distribution; nothing where it is loaded already.
+
+    Raises SpecError: ARCH863 where no such plug-in is installed, ARCH864 where it cannot be used, ARCH865
+    where it adds a name that there is already.
+    """
+    found = _distribution(name)
+    known = _normal(found.metadata["Name"])
+    if known in _used:
+        return
+    points = [point for point in found.entry_points if point.group.startswith(_PREFIX)]
+    for point in points:
+        if point.group not in GROUPS:
+            raise _unknown_group(known, point.group)
+    for point in points:
+        imported(GROUPS[point.group])(point.name, point.value, known)
+    _used[known] = found.version
+
+
+def demand_used(plugins: Mapping[str, str], where: Path) -> None:
+    """Raises SpecError (ARCH867) where a run used plug-ins that are not loaded here."""
+    if lacking := [name for name in plugins if name not in _used]:
+        headline = f"{where} is of a run with plug-ins that are not loaded: {', '.join(lacking)}"
+        help = f"add {' '.join(f'--plugin {name}' for name in lacking)} behind `archdsl`"
+        raise SpecError([Diagnostic("ARCH867", headline, help=help)])
+
+
+def of_project(folder: Path) -> tuple[str, ...]:
+    """The plug-ins that the pyproject.toml of a folder, or the nearest one above it, names.
+
+    Raises SpecError (ARCH866) where its `[tool.archdsl]` is not understood.
+    """
+    for place in (folder, *folder.parents):
+        path = place / "pyproject.toml"
+        if path.is_file():
+            data = read_bytes(path, _LARGEST_PROJECT)
+            return _named(data, path) if _MENTIONED.search(data) else ()
+    return ()
+
+
+def _named(data: bytes, path: Path) -> tuple[str, ...]:
+    import tomllib
+
+    try:
+        tools: Any = tomllib.loads(data.decode("utf-8")).get("tool", {})
+    except (ValueError, RecursionError) as error:
+        raise _misread(path, str(error) or "nested too deeply") from error
+    own = tools.get("archdsl", {}) if isinstance(tools, dict) else {}
+    if not isinstance(own, dict):
+        raise _misread(path, "[tool.archdsl] is a table")
+    if unknown := [key for key in own if key != "plugins"]:
+        raise _misread(path, f"[tool.archdsl] has no setting `{unknown[0]}`; it has `plugins`")
+    names = own.get("plugins", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise _misread(path, 'plugins is a list of names: plugins = ["my-plugin"]')
+    return tuple(names)
+
+
+def _misread(path: Path, why: str) -> SpecError:
+    return SpecError([Diagnostic("ARCH866", f"{path} is not understood", help=why)])
+
+
+def _distribution(name: str) -> Distribution:
+    from importlib import metadata
+
+    try:
+        found = metadata.distribution(name)
+    except (metadata.PackageNotFoundError, ValueError):
+        raise _unknown(name, "no such package is installed") from None
+    if not any(point.group.startswith(_PREFIX) for point in found.entry_points):
+        raise _unknown(name, f"the package has no entry point in {', '.join(GROUPS)}")
+    return found
+
+
+def _unknown(name: str, why: str) -> SpecError:
+    there = installed()
+    guess = closest(name, there)
+    listed = f"plug-ins that are installed: {', '.join(there)}" if there else "no plug-in is installed"
+    help = f"{why}; {f'did you mean `{guess}`?' if guess else listed}"
+    return SpecError([Diagnostic("ARCH863", f"unknown plug-in `{name}`", help=help)])
+
+
+def _unknown_group(plugin: str, group: str) -> SpecError:
+    guess = closest(group, list(GROUPS))
+    help = f"did you mean {guess}?" if guess else f"the groups are {', '.join(GROUPS)}"
+    headline = f"the plug-in {plugin} has entry points in a group that archdsl does not know, {group}"
+    return SpecError([Diagnostic("ARCH864", headline, help=help)])
+
+
+def installed() -> list[str]:
+    """The names of all plug-ins that could be loaded here."""
+    from importlib import metadata
+
+    return sorted(
+        {
+            _normal(found.metadata["Name"])
+            for found in metadata.distributions()
+            if any(point.group.startswith(_PREFIX) for point in found.entry_points)
+        }
+    )
+
+
+def _normal(name: str) -> str:
+    """A distribution's name as indexes spell it: `My_Plugin` is `my-plugin`."""
+    return name.lower().replace("_", "-").replace(".", "-")

@@ -1,0 +1,241 @@
+"""Packages that add to archdsl: loaded when they are named, and only then."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import archdsl
+from archdsl import SpecError, ops, plugins
+from archdsl.cli import cli
+from archdsl.devices.runtimes import RUNTIMES
+from strangers import install, undone
+
+MODULE = """\
+from archdsl.devices.runtimes import Runtime
+from archdsl.ops.base import Primitive
+
+
+class Negated(Primitive):
+    name = "negated"
+    summary = "-x"
+
+    def shape(self, xs, a, demand):
+        return xs[0]
+
+    def expression(self, names, layer, xs, y, a):
+        return f"-{names[0]}"
+
+
+class Idle(Runtime):
+    package = "stranger"
+
+    @property
+    def options(self):
+        return {}
+
+    def prepare(self, graph, *, threads, batch, device):
+        return lambda: None
+
+
+def losses(run):
+    from archdsl.report.sheet import Part, paragraph
+
+    steps = run.steps()
+    return Part("Losses", paragraph(f"{len(steps)} steps & more")) if steps else None
+
+
+def failing(run):
+    return 1 / 0
+
+
+PLAIN = "no runtime"
+"""
+
+SPEC = "arch 1\n\nnetwork N {\n  input image: [3, 8, 8]\n  output y = image -> negated -> relu\n}\n"
+PRIMITIVE = {"archdsl.primitives": {"negated": "stranger:Negated"}}
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "site").mkdir()
+    Path("site/stranger.py").write_text(MODULE)
+    Path("n.arch").write_text(SPEC)
+    with undone():
+        yield
+
+
+def call(words: str) -> Result:
+    result = CliRunner().invoke(cli, words.split())
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def refused(name: str) -> tuple[str, str, str]:
+    with pytest.raises(SpecError) as caught:
+        archdsl.use(name)
+    (found,) = caught.value.diagnostics
+    return found.code, found.headline, found.help or ""
+
+
+def test_an_installed_plug_in_adds_nothing_before_it_is_named() -> None:
+    install(Path("site").absolute(), "stranger", PRIMITIVE)
+    assert call("check n.arch").exit_code == 1
+    assert "stranger" not in sys.modules
+    assert call("--plugin stranger check n.arch").exit_code == 0
+
+
+def test_what_python_names_is_loaded_once_under_any_spelling_of_its_name() -> None:
+    install(Path("site").absolute(), "My.Stranger", PRIMITIVE)
+    archdsl.use("my_stranger")
+    archdsl.use("my-stranger")
+    assert dict(plugins.used()) == {"my-stranger": "1.0"}
+    assert archdsl.load(SPEC).check().ok
+
+
+def test_the_project_of_the_working_directory_names_plug_ins() -> None:
+    install(Path("site").absolute(), "stranger", PRIMITIVE)
+    Path("pyproject.toml").write_text('[tool.archdsl]\nplugins = ["stranger"]\n')
+    Path("below").mkdir()
+    assert call("check n.arch").exit_code == 0
+
+
+def test_the_project_of_a_spec_elsewhere_names_none() -> None:
+    install(Path("site").absolute(), "stranger", PRIMITIVE)
+    Path("theirs").mkdir()
+    Path("theirs/pyproject.toml").write_text('[tool.archdsl]\nplugins = ["stranger"]\n')
+    Path("theirs/n.arch").write_text(SPEC)
+    assert call("check theirs/n.arch").exit_code == 1
+    assert "stranger" not in sys.modules
+
+
+def test_the_nearest_project_counts() -> None:
+    Path("pyproject.toml").write_text('[tool.archdsl]\nplugins = ["a"]\n')
+    inner = Path("one/two")
+    inner.mkdir(parents=True)
+    assert plugins.of_project(inner.absolute()) == ("a",)
+    Path("one/pyproject.toml").write_text("[tool.other]\n")
+    assert plugins.of_project(inner.absolute()) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[tool.archdsl]\nplugin = ["a"]\n',
+        '[tool.archdsl]\nplugins = "a"\n',
+        "[tool.archdsl]\nplugins = [1]\n",
+        "[tool]\narchdsl = 3\n",
+        "[tool.archdsl\n",
+        "[tool.archdsl]\nx = " + "[" * 10_000,
+    ],
+)
+def test_settings_of_a_project_that_are_not_understood_are_refused(text: str) -> None:
+    Path("pyproject.toml").write_text(text)
+    done = call("check n.arch")
+    assert done.exit_code == 1
+    assert "ARCH866" in done.stderr
+
+
+def test_an_unknown_plug_in_is_refused_with_those_that_are_installed() -> None:
+    install(Path("site").absolute(), "stranger", PRIMITIVE)
+    assert refused("strangr") == (
+        "ARCH863", "unknown plug-in `strangr`", "no such package is installed; did you mean `stranger`?",
+    )  # fmt: skip
+    assert refused("numpy")[2].endswith("plug-ins that are installed: stranger")
+
+
+def test_findings_about_plug_ins_are_json_where_that_is_asked_for() -> None:
+    done = call("--plugin nobody check n.arch --json")
+    assert json.loads(done.stdout)["diagnostics"][0]["code"] == "ARCH863"
+
+
+@pytest.mark.parametrize(
+    ("group", "point", "why"),
+    [
+        ("archdsl.primitives", "negated = missing:Negated", "ModuleNotFoundError"),
+        ("archdsl.primitives", "negated = stranger:Lost", "AttributeError"),
+        ("archdsl.primitives", "negated = stranger:PLAIN", "it is a str, not a Primitive"),
+        ("archdsl.primitives", "other = stranger:Negated", "its name is `negated`"),
+        ("archdsl.primitive", "negated = stranger:Negated", "did you mean archdsl.primitives?"),
+    ],
+)
+def test_a_plug_in_that_cannot_be_used_is_named_with_the_reason(group: str, point: str, why: str) -> None:
+    name, _, place = point.partition(" = ")
+    install(Path("site").absolute(), "stranger", {group: {name: place}})
+    code, headline, help = refused("stranger")
+    assert code == "ARCH864"
+    assert "stranger" in headline
+    assert why in help
+    assert dict(plugins.used()) == {}
+
+
+def test_what_fails_in_the_code_of_a_plug_in_is_no_error_of_archdsl() -> None:
+    Path("site/broken.py").write_text("1 / 0\n")
+    install(Path("site").absolute(), "broken", {"archdsl.primitives": {"negated": "broken:Negated"}})
+    done = call("--plugin broken check n.arch")
+    assert done.exit_code == 1
+    assert "ZeroDivisionError" in done.stderr
+
+
+def test_a_name_that_is_taken_is_not_replaced() -> None:
+    install(Path("site").absolute(), "stranger", {"archdsl.primitives": {"relu": "stranger:Negated"}})
+    assert refused("stranger")[0] == "ARCH865"
+    assert ops.get("relu").summary == "max(x, 0)"
+
+
+def test_a_runtime_of_a_plug_in_is_imported_when_it_is_looked_up() -> None:
+    install(Path("site").absolute(), "stranger", {"archdsl.runtimes": {"idle": "stranger:Idle"}})
+    archdsl.use("stranger")
+    assert "idle" in RUNTIMES
+    assert "stranger" not in sys.modules
+    assert RUNTIMES["idle"].package == "stranger"
+    Path("n.arch").write_text(SPEC.replace("negated", "conv(c = 4)"))
+    done = call("latency build n.arch --backend idle --passes 2 -o t.json")
+    assert done.exit_code == 0
+    assert json.loads(Path("t.json").read_text())["runtime"]["versions"] == {"stranger": "1.0"}
+
+
+def test_a_runtime_that_is_no_runtime_is_named_when_it_is_asked_for() -> None:
+    install(Path("site").absolute(), "stranger", {"archdsl.runtimes": {"idle": "stranger:PLAIN"}})
+    Path("n.arch").write_text(SPEC.replace("negated", "conv(c = 4)"))
+    done = call("--plugin stranger latency build n.arch --backend idle")
+    assert done.exit_code == 1
+    assert "ARCH864" in done.stderr
+
+
+TRAIN = "train n.arch --data synthetic:images=4,size=32x64 --batch 4 --epochs 1 --device cpu --out run"
+TRAINED = (
+    "arch 1\n\nnetwork N {\n  input image: [3, 32, 64]\n  output y = image -> conv(c = 11) -> negated\n}\n"
+)
+
+
+def test_a_run_records_its_plug_ins_and_is_resumed_with_them_only() -> None:
+    sections = {"archdsl.report_sections": {"losses": "stranger:losses"}}
+    install(Path("site").absolute(), "stranger", PRIMITIVE | sections)
+    Path("n.arch").write_text(TRAINED)
+    with undone():
+        assert call(f"--plugin stranger {TRAIN}").exit_code == 0
+        assert json.loads(Path("run/manifest.json").read_text())["plugins"] == {"stranger": "1.0"}
+        assert "1 steps &amp; more" in Path("run/report.html").read_text("utf-8")
+    done = call("train n.arch --resume run")
+    assert done.exit_code == 1
+    assert "ARCH867" in done.stderr
+    assert "add --plugin stranger behind `archdsl`" in done.stderr
+    assert call("--plugin stranger train n.arch --resume run").exit_code == 0
+
+
+def test_a_section_that_fails_is_named() -> None:
+    sections = {"archdsl.report_sections": {"losses": "stranger:failing"}}
+    install(Path("site").absolute(), "stranger", PRIMITIVE | sections)
+    Path("n.arch").write_text(TRAINED)
+    done = call(f"--plugin stranger {TRAIN}")
+    assert done.exit_code == 1
+    assert "the report section `losses` of a plug-in failed" in done.stderr
+    assert "ZeroDivisionError" in done.stderr
