@@ -29,7 +29,7 @@ from archdsl.runs.processes import Processes, processes
 from archdsl.runs.reporter import Reporter
 from archdsl.search.config import SearchConfig, read_config
 from archdsl.search.differentiable.driver import Search
-from archdsl.search.differentiable.objective import ObjectiveFunction, class_weights_rule
+from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.differentiable.readiness import demand_ready
 from archdsl.search.differentiable.samplers import by_decision
 from archdsl.search.folder import SearchFolder
@@ -37,6 +37,7 @@ from archdsl.search.options import FREE, SearchOptions
 from archdsl.search.page import write_report
 from archdsl.search.progress import Report
 from archdsl.search.result import Result
+from archdsl.search.scores import class_weights_rule
 from archdsl.search.tables import Tables, gather
 from archdsl.train import class_weights
 

@@ -68,7 +68,7 @@ def gather(
     device that the spec names; a resumed search has the table that it began with, in `kept`.
     """
     from archdsl.devices.table import text_of
-    from archdsl.search.differentiable.objective import devices_named, read_tables, tables_named
+    from archdsl.search.scores import devices_named, read_tables, tables_named
 
     if not sources:
         return Tables(tuple(read_tables([base / name for name in tables_named(config)])))

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 import archdsl
-from archdsl.data.dataset import Splits
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.runs.interrupted import Interrupted
 from archdsl.search.extract import extract, outcomes_of, supernet_of
@@ -123,7 +122,7 @@ def test_an_image_that_breaks_during_a_search_costs_no_epoch(tmp_path):
 
     search(tmp_path / "whole").run(quiet)
     one = search(tmp_path / "broken")
-    one.splits = Splits(one.splits.train, Breaking(one.splits.val))
+    one.shared.dataset = Breaking(one.splits.val)
     with pytest.raises(SpecError, match="ARCH902"):
         one.run(quiet)
     again = search(tmp_path / "broken")

@@ -9,7 +9,8 @@ import torch
 
 from archdsl.diagnostics import SpecError
 from archdsl.passes.costs.cost import costs, total
-from archdsl.search.differentiable.objective import ObjectiveFunction, class_weights_rule
+from archdsl.search.differentiable.objective import ObjectiveFunction
+from archdsl.search.scores import class_weights_rule
 from small_search import SPEC, plan_of, program
 
 

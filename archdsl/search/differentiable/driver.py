@@ -27,22 +27,22 @@ from archdsl.runs.journal import Journal
 from archdsl.runs.lines import Mark
 from archdsl.runs.processes import Processes
 from archdsl.runs.restoring import Unfit, part
-from archdsl.search import records
+from archdsl.search import loop, records
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.halves import Half
 from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.differentiable.optimisers import rate
 from archdsl.search.differentiable.readiness import crop_of
 from archdsl.search.differentiable.step import Stepper
-from archdsl.search.evaluators.short_training import objective_of, trained
-from archdsl.search.extract import recalibrate
+from archdsl.search.evaluators.shared_weights import SharedWeights
+from archdsl.search.evaluators.short_training import ShortTraining
 from archdsl.search.folder import SearchFolder
 from archdsl.search.keeping import keep, write_text
 from archdsl.search.progress import Progress, Report
 from archdsl.search.result import Result, bound, discretize
-from archdsl.search.strategies.hill_climb import Outcomes, climb
+from archdsl.search.strategies.base import Outcomes
+from archdsl.search.strategies.hill_climb import HillClimb
 from archdsl.search.verdict import verdict
-from archdsl.train.evaluation import score
 
 CHECKPOINT_STEPS = 100
 """Steps between checkpoints; the end of an epoch always has one."""
@@ -63,6 +63,7 @@ class Search:
         self.net, self.architecture = self.stepper.net, self.stepper.architecture
         self.depths = dict(sorted(depths(space.graph).items()))
         self.batches, self.held = self._batches()
+        self.shared = SharedWeights(self.net, self.whole_batches, plan.calibrate, splits.val, processes)
         self.steps = plan.epochs * self.batches.steps_per_epoch
         self.step = 0
         self.journal = Journal(folder.journal) if processes.is_first else None
@@ -189,7 +190,7 @@ class Search:
 
     def _epoch(self, epoch: int, report: Report) -> None:
         chances, found = self.chances(), self.likeliest()
-        miou = score(self.recalibrated(found), self.splits.val, self.processes).mean_iou()
+        miou = self.shared.score(found.outcomes)["miou"]
         with torch.no_grad():
             mean = self.objective.cost_values(self.architecture.probabilities())
         expected = self.objective.named(mean)
@@ -216,62 +217,57 @@ class Search:
         return discretize(self.space, self.chances(), self.seed, self.objective.costs)
 
     def recalibrated(self, found: Result) -> nn.Module:
-        """The found network with inherited weights, its running statistics made anew from some batches.
-
-        Those of the supernet are of mixtures, which the network does not see.
-        """
-        module = self.net.network(found.outcomes)
-        batches = map(self.whole_batches.batch, range(self.plan.calibrate))
-        recalibrate(module, [b.images_B3HW.to(self.processes.device) for b in batches])
-        return module.eval()
+        """The found network with inherited weights, in eval mode (see `SharedWeights`)."""
+        return self.shared.module(found.outcomes)
 
     def _refined(self, report: Report, stop: Callable[[], bool]) -> Result:
-        """The best of the likeliest network and some near it, each trained from nothing for a little.
+        """The best of the likeliest network and some near it, each trained from scratch on a short schedule.
 
-        A network that was tried is kept at once, so that a search which is stopped here goes on here.
+        The objective of a network is kept at once, so that a search which is stopped here is resumed here.
         """
         likeliest, chances = self.likeliest(), self.chances()
         if likeliest.unmet:
             return likeliest
+        evaluator = ShortTraining(self.stepper, self.space, self.batches, self.splits.val)
 
-        @lru_cache(maxsize=1)  # a network is named, then scored
-        def found(outcomes: Outcomes, how: str = "") -> Result:
+        @lru_cache(maxsize=1)  # a network is identified, then scored
+        def result(outcomes: Outcomes, how: str = "") -> Result:
             return bound(self.space, dict(zip(chances, outcomes, strict=True)), how, self.objective.costs)
 
-        def name(outcomes: Outcomes) -> str | None:
-            one = found(outcomes)
+        def identify(outcomes: Outcomes) -> str | None:
+            one = result(outcomes)
             return None if one.unmet else identity(one.network.graph)
 
-        def score(outcomes: Outcomes) -> float:
+        def evaluate(outcomes: Outcomes) -> float:
             key = " ".join(map(str, outcomes))
             if key not in self.tried:
-                self.tried[key] = self._try(found(outcomes), report)
+                value = evaluator.score(result(outcomes).outcomes)["objective"]
+                self._tried(result(outcomes), value, report)
+                self.tried[key] = value
                 stopping, kept = self.processes.sum(torch.tensor(float(stop()))), self._save()
                 if stopping:
                     raise Interrupted(self.step, kept)
             return self.tried[key]
 
         first = tuple(likeliest.outcomes[path] for path in chances)
-        rows = [chance.tolist() for chance in chances.values()]
-        best = climb(first, rows, self.plan.refine, name, score)
+        strategy = HillClimb(first, [chance.tolist() for chance in chances.values()])
+        trials = loop.run(strategy, evaluate, self.plan.refine, identify)
         epochs = self.plan.refine_epochs
         each = f"each trained for {epochs} epoch{'s' if epochs > 1 else ''}"
-        return found(best, f"the best of {len(self.tried)} networks, the likeliest and some near it, {each}")
+        how = f"the best of {len(trials)} networks, the likeliest and some near it, {each}"
+        return result(loop.best(trials).outcomes, how)
 
-    def _try(self, one: Result, report: Report) -> float:
-        module = trained(self.stepper, one.network, self.batches)
-        value = objective_of(self.stepper, module, one.outcomes, self.splits.val)
+    def _tried(self, one: Result, value: float, report: Report) -> None:
         number = 1 + len(self.tried)
         self._write(records.of_tried(one, number, value))
         now = self._progress(self.plan.epochs - 1, value, value, {})
         report(replace(now, tried=number, to_try=self.plan.refine))
-        return value
 
     def finish(self, found: Result) -> Result:
         """Writes what was found, its weights, and the last record."""
         module = self.recalibrated(found)
         self._write({"kind": "recalibrated", "batches": self.plan.calibrate})
-        seen = score(module, self.splits.val, self.processes)
+        seen = self.shared.confusion(module)
         chances = {path: p.double().tolist() for path, p in self.chances().items()}
         self.verdict = verdict(self.space, chances, found.network.chosen, self.seed)
         costs, iou = self._costs(found), seen.iou().tolist()

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch.nn.functional import one_hot
 
-from archdsl.devices.estimate import read_table
 from archdsl.devices.formula import MEASURES, MISSED, evaluate
 from archdsl.devices.objective import Costs
-from archdsl.devices.requirement import measures
 from archdsl.devices.table import Table
-from archdsl.ir import Graph
 from archdsl.program import Space
 from archdsl.search.config import SearchConfig
+from archdsl.search.scores import LOSSES, UNITS, class_weights_rule, terms_of
 from archdsl.search.values import cannot
-from archdsl.spec.search import Formula, SearchValue, Term
+from archdsl.spec.search import SearchValue
 from archdsl.train.losses import cross_entropy, labelled, ohem
-
-TASKS = ("cross_entropy", "ohem")
-"""Losses that an objective can name."""
-
-_NAMES = {"latency": "latency_ms", "rate": "fps"}
 
 
 class ObjectiveFunction:
@@ -54,17 +46,17 @@ class ObjectiveFunction:
             raise ValueError("class weights are those that the plan's rule makes of the data")
         self.weights_K = None if class_weights is None else torch.tensor(class_weights)
         self.plan, self.costs, self.decisions = plan, Costs(space, tables, stands), space.decisions
-        found = [term for value in _values(plan) for term in _terms(value)]
+        found = terms_of(plan)
         for term in found:
-            if term.name not in (*TASKS, *MEASURES, "log"):
-                known = ", ".join((*TASKS, *sorted(MEASURES), "log"))
+            if term.name not in (*LOSSES, *MEASURES, "log"):
+                known = ", ".join((*LOSSES, *sorted(MEASURES), "log"))
                 raise cannot(f"`{term.name}` is no part of a differentiable objective", f"parts are {known}")
-        tasks = [term for term in found if term.name in TASKS]
+        tasks = [term for term in found if term.name in LOSSES]
         if not tasks:
             raise cannot("the objective names no loss", "minimize cross_entropy + 0.01 * log(macs)")
         self.task_term = tasks[0]
         measured = [term for term in found if term.name in MEASURES]
-        if measured and not (tables or stands) and any(term.name in _NAMES for term in measured):
+        if measured and not (tables or stands) and any(term.name in UNITS for term in measured):
             help = "archdsl search SPEC --table auto builds one for this machine; --table FILE takes one"
             raise cannot("an objective on latency needs a latency table", help)
         self.measured = {repr(term): term for term in measured}
@@ -96,12 +88,12 @@ class ObjectiveFunction:
 
     def named(self, costs: Mapping[str, torch.Tensor]) -> dict[str, float]:
         """Costs as numbers under names for people: macs, latency_ms, fps."""
-        names = {key: _NAMES.get(term.name, term.name) for key, term in self.measured.items()}
+        names = {key: UNITS.get(term.name, term.name) for key, term in self.measured.items()}
         return {names[key]: float(value.detach()) for key, value in costs.items()}
 
     def value(self, task: torch.Tensor, costs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """The objective, to be minimised."""
-        known = {name: task.double() for name in TASKS}
+        known = {name: task.double() for name in LOSSES}
 
         def of(value: SearchValue) -> Any:
             return evaluate(value, lambda term: costs[repr(term)], known, MISSED)
@@ -112,50 +104,3 @@ class ObjectiveFunction:
         for requirement in self.plan.requirements:
             total = total + of(requirement)
         return total
-
-
-def class_weights_rule(plan: SearchConfig) -> str | None:
-    """How the plan's loss weights classes, as `class_weights` of the train room reads it.
-
-    `cross_entropy(class_weights = "median")`, or a list of numbers.  Raises SpecError (ARCH606).
-    """
-    terms = [term for value in _values(plan) for term in _terms(value) if term.name in TASKS]
-    rule = terms[0].settings.get("class_weights") if terms else None
-    if rule is None or isinstance(rule, str):
-        return rule
-    if isinstance(rule, tuple) and all(isinstance(weight, int | float) for weight in rule):
-        return ",".join(map(str, rule))
-    raise cannot("`class_weights` is a rule or a list of numbers", 'class_weights = "inverse-log:1.10"')
-
-
-def read_tables(paths: Sequence[Path]) -> list[Table]:
-    """Latency tables.  Raises SpecError where one cannot be read, or is of other conditions."""
-    return [read_table(path)[0] for path in paths]
-
-
-def tables_named(plan: SearchConfig) -> list[str]:
-    """The files of latency tables that terms of an objective name: `latency(table = "…")`."""
-    terms = [term for value in _values(plan) for term in _terms(value)]
-    return list(dict.fromkeys(str(t.settings["table"]) for t in terms if "table" in t.settings))
-
-
-def devices_named(plan: SearchConfig, graph: Graph) -> list[str]:
-    """The devices that an objective, or a requirement of the space, names for `latency` or `rate`."""
-    terms = [term for value in _values(plan) for term in _terms(value) if term.name in _NAMES]
-    named = [str(term.settings["device"]) for term in terms if "device" in term.settings]
-    required = [m for r in graph.requirements for m in measures(r.condition) if m.name in _NAMES]
-    named += [str(value) for m in required for key, value in m.options if key == "device"]
-    return list(dict.fromkeys(named))
-
-
-def _values(plan: SearchConfig) -> list[SearchValue]:
-    return [*(objective.value for objective in plan.objectives), *plan.requirements]
-
-
-def _terms(value: SearchValue) -> Iterator[Term]:
-    """The terms of a formula."""
-    if isinstance(value, Term):
-        yield value
-    if isinstance(value, Term | Formula):
-        for part in value.args:
-            yield from _terms(part)

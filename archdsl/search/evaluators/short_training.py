@@ -1,9 +1,9 @@
-"""A network of a space, trained from nothing for a little, and scored.
+"""Networks of a space trained from scratch on a short schedule, and scored by the objective.
 
 A supernet judges a candidate by weights that it shares with many networks and by the images that it trains
 on, which favours the larger of two that are nearly as good.  This is the second opinion: short trainings,
-compared by the objective on the images to validate on.  It is in neither paper; DARTS (arXiv:1806.09055,
-section 3.2) chooses so among the networks that several searches found.
+compared by the objective on the validation images.  It is in neither paper; DARTS (arXiv:1806.09055, section
+3.2) chooses so among the networks that several searches found.
 
 Shapes: B images, K classes, H × W pixels.
 """
@@ -18,43 +18,52 @@ from torch import nn
 
 from archdsl.data.batches import Batches
 from archdsl.data.dataset import Dataset
-from archdsl.program import Network
+from archdsl.program import Space
 from archdsl.search.differentiable.optimisers import change, optimiser, set_rates
 from archdsl.search.differentiable.step import Stepper
+from archdsl.search.evaluators.base import Scores
 from archdsl.train.evaluation import seen
 from archdsl.train.synchronised import synchronise
 
 
-def trained(stepper: Stepper, network: Network, batches: Batches) -> nn.Module:
-    """The network, trained for the plan's epochs of refining by its optimiser of weights."""
-    plan, here = stepper.plan, stepper.processes
-    torch.manual_seed(stepper.seed)
-    module = network.module().to(here.device).train()
-    here.same_weights(module)
-    synchronise(module, here)
-    by = optimiser(plan.parameters, module.parameters())
-    steps = plan.refine_epochs * batches.steps_per_epoch
-    for step in range(steps):
-        set_rates(by, plan.parameters, step / steps)
-        loss = stepper.task(module, batches.batch(step))
-        by.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        change(by, here, plan.clip)
-    return module.eval()
+class ShortTraining:
+    """Trains by the search's optimiser of weights for its epochs of refinement, and scores on a dataset."""
 
+    def __init__(self, stepper: Stepper, space: Space, batches: Batches, dataset: Dataset):
+        self.stepper, self.space, self.batches, self.dataset = stepper, space, batches, dataset
 
-@torch.inference_mode()
-def objective_of(stepper: Stepper, module: nn.Module, outcomes: Mapping[str, int], dataset: Dataset) -> float:
-    """The objective of a network: the task's loss on whole images, and its own costs.
+    def score(self, outcomes: Mapping[str, int]) -> Scores:
+        """The objective of a network: the loss on whole images, and its own costs.
 
-    Infinite where it is no number.  Raises SpecError (ARCH918) where the network takes no such image.
-    """
-    here, total, pixels = stepper.processes, 0.0, 0.0
-    for logits_BKHW, masks_BHW in seen(module, dataset, here):
-        if count := float(stepper.objective.labelled(masks_BHW)):
-            task = stepper.objective.task(logits_BKHW, masks_BHW)
-            total, pixels = total + count * float(task), pixels + count
-    total, pixels = here.sum(torch.tensor([total, pixels], dtype=torch.float64)).tolist()
-    task = torch.tensor(total / pixels if pixels else 0.0)
-    value = float(stepper.objective.value(task, stepper.objective.costs_of(outcomes)))
-    return value if math.isfinite(value) else math.inf
+        Infinite where it is not finite.  Raises SpecError (ARCH918) where the network takes no such image.
+        """
+        return {"objective": self._objective(self._trained(outcomes), outcomes)}
+
+    def _trained(self, outcomes: Mapping[str, int]) -> nn.Module:
+        config, here = self.stepper.plan, self.stepper.processes
+        torch.manual_seed(self.stepper.seed)
+        named = {path: self.space.decisions[path].outcomes[o] for path, o in outcomes.items()}
+        module = self.space.bind(named).module().to(here.device).train()
+        here.same_weights(module)
+        synchronise(module, here)
+        by = optimiser(config.parameters, module.parameters())
+        steps = config.refine_epochs * self.batches.steps_per_epoch
+        for step in range(steps):
+            set_rates(by, config.parameters, step / steps)
+            loss = self.stepper.task(module, self.batches.batch(step))
+            by.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            change(by, here, config.clip)
+        return module.eval()
+
+    @torch.inference_mode()
+    def _objective(self, module: nn.Module, outcomes: Mapping[str, int]) -> float:
+        here, objective, total, pixels = self.stepper.processes, self.stepper.objective, 0.0, 0.0
+        for logits_BKHW, masks_BHW in seen(module, self.dataset, here):
+            if count := float(objective.labelled(masks_BHW)):
+                task = objective.task(logits_BKHW, masks_BHW)
+                total, pixels = total + count * float(task), pixels + count
+        total, pixels = here.sum(torch.tensor([total, pixels], dtype=torch.float64)).tolist()
+        task = torch.tensor(total / pixels if pixels else 0.0)
+        value = float(objective.value(task, objective.costs_of(outcomes)))
+        return value if math.isfinite(value) else math.inf

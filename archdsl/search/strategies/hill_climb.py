@@ -1,49 +1,38 @@
-"""Which networks near a found one are tried: hill climbing, one decision at a time, the likeliest first.
-
-Decisions are all that is seen here, never a network.
-"""
+"""Hill climbing from a network: neighbours that differ in one decision, the likeliest first."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-Outcomes = tuple[int, ...]
-"""An outcome of each decision, by number."""
+from archdsl.search.strategies.base import Outcomes
 
 
-def climb(
-    first: Outcomes,
-    chances: Sequence[Sequence[float]],
-    most: int,
-    name: Callable[[Outcomes], Hashable],
-    score: Callable[[Outcomes], float],
-) -> Outcomes:
-    """The outcomes of the lowest score found, of at most `most` networks that are scored.
+class HillClimb:
+    """Proposes `first`, then neighbours of the best network observed.
 
-    A better network takes the place of the one before, and its neighbours come next; of those that are left
-    the likeliest by `chances`.  Outcomes with equal names make one network; those named None make none that
-    is wanted.
+    A neighbour differs in one decision; those whose outcome has the greatest chance, relative to the outcome
+    that it replaces, come first.  `chances` are the probabilities of outcomes by decision.
     """
-    best, lowest = first, score(first)
-    passed, known = {first}, {name(first)}
-    tried = 1
-    while tried < most:
-        candidate = next((o for o in _neighbours(best, chances) if o not in passed), None)
-        if candidate is None:
-            break
-        passed.add(candidate)
-        called = name(candidate)
-        if called is None or called in known:
-            continue
-        known.add(called)
-        tried += 1
-        if (value := score(candidate)) < lowest:
-            best, lowest = candidate, value
-    return best
+
+    def __init__(self, first: Outcomes, chances: Sequence[Sequence[float]]):
+        self.chances = chances
+        self.best, self.lowest = first, float("inf")
+        self._proposed: set[Outcomes] = set()
+
+    def propose(self) -> Outcomes | None:
+        ahead = (self.best, *_neighbours(self.best, self.chances))
+        found = next((outcomes for outcomes in ahead if outcomes not in self._proposed), None)
+        if found is not None:
+            self._proposed.add(found)
+        return found
+
+    def observe(self, outcomes: Outcomes, value: float | None) -> None:
+        if value is not None and value < self.lowest:
+            self.best, self.lowest = outcomes, value
 
 
 def _neighbours(at: Outcomes, chances: Sequence[Sequence[float]]) -> Iterator[Outcomes]:
-    """Those that differ in one decision, the likeliest first."""
+    """Outcomes that differ in one decision, the likeliest first."""
     others = [
         (chance[outcome] / max(chance[at[n]], 1e-12), n, outcome)
         for n, chance in enumerate(chances)

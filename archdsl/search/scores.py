@@ -1,0 +1,68 @@
+"""What a search minimises, as its text says it: losses, costs, and the tables and devices they name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from archdsl.devices.estimate import read_table
+from archdsl.devices.requirement import measures
+from archdsl.devices.table import Table
+from archdsl.ir import Graph
+from archdsl.search.config import SearchConfig
+from archdsl.search.values import cannot
+from archdsl.spec.search import Formula, SearchValue, Term
+
+LOSSES = ("cross_entropy", "ohem")
+"""Losses that an objective can name."""
+
+UNITS = {"latency": "latency_ms", "rate": "fps"}
+"""Names of costs with their units, where these differ from the names in the language."""
+
+
+def terms_of(config: SearchConfig) -> list[Term]:
+    """All terms of the objectives and requirements of a search, outer ones first."""
+    values = [*(objective.value for objective in config.objectives), *config.requirements]
+    return [term for value in values for term in _terms(value)]
+
+
+def class_weights_rule(config: SearchConfig) -> str | None:
+    """How the loss weights classes, as `archdsl.train.class_weights` reads it.
+
+    `cross_entropy(class_weights = "median")`, or a list of numbers.  Raises SpecError (ARCH606).
+    """
+    losses = [term for term in terms_of(config) if term.name in LOSSES]
+    rule = losses[0].settings.get("class_weights") if losses else None
+    if rule is None or isinstance(rule, str):
+        return rule
+    if isinstance(rule, tuple) and all(isinstance(weight, int | float) for weight in rule):
+        return ",".join(map(str, rule))
+    raise cannot("`class_weights` is a rule or a list of numbers", 'class_weights = "inverse-log:1.10"')
+
+
+def read_tables(paths: Sequence[Path]) -> list[Table]:
+    """Latency tables.  Raises SpecError where one cannot be read, or is of other conditions."""
+    return [read_table(path)[0] for path in paths]
+
+
+def tables_named(config: SearchConfig) -> list[str]:
+    """The files of latency tables that terms of an objective name: `latency(table = "…")`."""
+    return list(dict.fromkeys(str(t.settings["table"]) for t in terms_of(config) if "table" in t.settings))
+
+
+def devices_named(config: SearchConfig, graph: Graph) -> list[str]:
+    """The devices that an objective, or a requirement of the space, names for `latency` or `rate`."""
+    timed = [term for term in terms_of(config) if term.name in UNITS]
+    named = [str(term.settings["device"]) for term in timed if "device" in term.settings]
+    required = [m for r in graph.requirements for m in measures(r.condition) if m.name in UNITS]
+    named += [str(value) for m in required for key, value in m.options if key == "device"]
+    return list(dict.fromkeys(named))
+
+
+def _terms(value: SearchValue) -> Iterator[Term]:
+    """The terms of a formula."""
+    if isinstance(value, Term):
+        yield value
+    if isinstance(value, Term | Formula):
+        for part in value.args:
+            yield from _terms(part)
