@@ -348,6 +348,16 @@ def _well_typed(found: Elaborated, kind: str = "network") -> Graph:
     return found.graph
 
 
+def open_decisions(space: Space) -> Diagnostic:
+    """The finding that a space stands where one network is needed."""
+    return Diagnostic(
+        "ARCH226",
+        f"`{space.name}` is a space of {_counted(space.networks.count)}",
+        Label(space.elaborated.location, "not one network"),
+        help="bind its decisions first: archdsl.bind(space, {…})",
+    )
+
+
 def load(path: str | Path, *, text: str | None = None) -> Program:
     """Reads a file and what it imports; `text` replaces what is on disk.  Raises SpecError.
 
@@ -381,14 +391,5 @@ def compile(
         program = load(program)
     found = program.target(name, **settings) if isinstance(program, Program) else program
     if isinstance(found, Space):
-        raise SpecError(
-            [
-                Diagnostic(
-                    "ARCH226",
-                    f"`{found.name}` is a space of {_counted(found.networks.count)}",
-                    Label(found.elaborated.location, "not one network"),
-                    help="bind its decisions first: archdsl.bind(space, {…})",
-                )
-            ]
-        )
+        raise SpecError([open_decisions(found)])
     return found.module()

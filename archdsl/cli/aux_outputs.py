@@ -17,7 +17,9 @@ def aux_weights(words: Sequence[str], network: Network) -> dict[str, float]:
 
     A word is a number, for all further outputs of as many maps as the main one, or `NAME=NUMBER`.
     """
-    maps = _maps(network)
+    from archdsl.train.networks import output_maps
+
+    maps = output_maps(network)
     main, *further = maps
     fitting = [name for name in further if maps[name] == maps[main]]
     found: dict[str, float] = {}
@@ -44,7 +46,9 @@ def aux_weights(words: Sequence[str], network: Network) -> dict[str, float]:
 
 def say_aux(network: Network, aux: Mapping[str, float]) -> None:
     """Names the further outputs that are trained, with their weights, and those that no loss reads."""
-    maps = _maps(network)
+    from archdsl.train.networks import output_maps
+
+    maps = output_maps(network)
     main, *further = maps
     if aux:
         told = ", ".join(f"{name} (weight {weight:g})" for name, weight in aux.items())
@@ -55,14 +59,6 @@ def say_aux(network: Network, aux: Mapping[str, float]) -> None:
     could = [name for name in left if maps[name] == maps[main]]
     help = f"; --aux 0.4 trains {', '.join(could)} beside `{main}`" if could else ""
     click.echo(f"warning: never trained: {', '.join(left)}{help}", err=True)
-
-
-def _maps(network: Network) -> dict[str, int]:
-    """How many maps each output has, the main one first."""
-    from archdsl.passes.analyses.shapes import infer
-
-    shapes = infer(network.graph)
-    return {name: shapes[node][0] for name, node in network.graph.outputs.items()}
 
 
 def _weight(number: str, word: str) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -12,7 +12,6 @@ from archdsl.cli.settings import parse_value
 from archdsl.data.source import DataSource
 
 if TYPE_CHECKING:
-    from archdsl.data.checking import Inspection, Shares
     from archdsl.data.dataset import Dataset
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -66,29 +65,15 @@ _READ: dict[str, Callable[[str], Any]] = {
 """Settings that are read otherwise than by `parse_value`."""
 
 
-def demand_sound(train: Dataset, val: Dataset) -> Shares:
-    """Shares of classes in the images to train on, after a look at every file of both parts.
+def demand_scorable(dataset: Dataset) -> None:
+    """Looks at every file of a part that is scored.
 
     Raises SpecError with everything that is wrong; what is worth knowing is printed.
     """
-    from archdsl.data.soundness import TRAINED, VALIDATED
-
-    return _inspected({TRAINED: train, VALIDATED: val})[TRAINED].shares
-
-
-def demand_scorable(dataset: Dataset) -> None:
-    """Looks at every file of a part that is scored; raises and prints as `demand_sound`."""
-    from archdsl.data.soundness import SCORED
-
-    _inspected({SCORED: dataset})
-
-
-def _inspected(parts: Mapping[str, Dataset]) -> Mapping[str, Inspection]:
     from archdsl.cli.findings import print_findings
-    from archdsl.data.soundness import demand_sound
+    from archdsl.data.soundness import SCORED, demand_sound
 
-    found = demand_sound(parts)
+    found = demand_sound({SCORED: dataset})
     print_findings(found.findings, err=True)
     for line in found.lines:
         click.echo(line, err=True)
-    return found.inspections

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archdsl.cli import opening
-from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.diagnostics import SpecError
 
 if TYPE_CHECKING:
     from archdsl.program import Network, Program
@@ -21,9 +21,10 @@ def open_network(
     Raises SpecError: ARCH918 where the network does not give a map for each class, ARCH942 where it takes
     images of other `channels` than the data has (None: 1, 3 or 4).
     """
+    from archdsl.train.networks import demand_fits
+
     network = with_classes(opening.load(spec), name, settings, classes)
-    _demand_channels(network, channels)
-    _demand_classes(network, classes)
+    demand_fits(network, classes, channels)
     return network
 
 
@@ -32,42 +33,15 @@ def with_classes(
     train_outputs: bool = False,
 ) -> Network:  # fmt: skip
     """A network of a file; its setting `classes`, where it has one that was not given, becomes `classes`."""
-    network = fixed(opening.target(program, name, settings, train_outputs))
-    declared = network.graph.settings.get("classes")
-    if classes is not None and declared not in (None, classes) and "classes" not in settings:
-        return fixed(opening.target(program, name, {**settings, "classes": classes}, train_outputs))
-    return network
+    from archdsl.train.networks import network_of
 
-
-def image_channels(network: Network) -> int:
-    """How many channels the image has that the network declares."""
-    return next(iter(network.graph.inputs.values()))[0]
-
-
-def image_size(network: Network) -> tuple[int, int]:
-    """Height and width of the image that the network declares."""
-    _, height, width = next(iter(network.graph.inputs.values()))
-    return height, width
-
-
-def _demand_channels(network: Network, channels: int | None) -> None:
-    inputs = list(network.graph.inputs.values())
-    if len(inputs) != 1 or inputs[0][0] not in (1, 3, 4):
-        headline = f"{network.name} does not take one image of 1, 3 or 4 channels"
-        raise SpecError([Diagnostic("ARCH918", headline)])
-    if channels is not None:
-        from archdsl.data.channels import demand_channels
-
-        demand_channels(network.name, inputs[0][0], channels)
-
-
-def _demand_classes(network: Network, classes: int | None) -> None:
-    from archdsl.passes.analyses.shapes import infer
-
-    maps = infer(network.graph)[next(iter(network.graph.outputs.values()))][0]
-    if classes is not None and maps != classes:
-        headline = f"{network.name} tells {maps} classes apart, and the data has {classes}"
-        raise SpecError([Diagnostic("ARCH918", headline, help=f"give its last layer {classes} channels")])
+    try:
+        network = network_of(program, opening.chosen(program, name), settings, classes)
+    except SpecError as error:
+        if error.diagnostics[0].code == "ARCH226":
+            raise _space(opening.chosen(program, name)) from error
+        raise
+    return network.with_train_outputs() if train_outputs else network
 
 
 def fixed(target: Any) -> Network:
@@ -76,6 +50,10 @@ def fixed(target: Any) -> Network:
 
     if isinstance(target, Network):
         return target
-    raise click.UsageError(
-        f"{target.name} is a space: take a network with --name, or draw one with `archdsl sample`"
+    raise _space(target.name)
+
+
+def _space(name: str) -> click.UsageError:
+    return click.UsageError(
+        f"{name} is a space: take a network with --name, or draw one with `archdsl sample`"
     )

@@ -11,12 +11,13 @@ import click
 
 from archdsl import atomic
 from archdsl.cli import opening
-from archdsl.cli.networks import image_channels, open_network
+from archdsl.cli.networks import open_network
 from archdsl.cli.outputs import Output, demand_free, overwrite_option
 from archdsl.cli.settings import SetCommand, name_option, set_option
 from archdsl.cli.train import SIZE
 from archdsl.cli.weights_file import WeightsFile
 from archdsl.report.pictures import png
+from archdsl.train.networks import image_channels
 
 if TYPE_CHECKING:
     import torch

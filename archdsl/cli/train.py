@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+from archdsl.cli.aux_outputs import aux_weights
 from archdsl.cli.data import data_option, parse_data
 from archdsl.cli.networks import open_network
 from archdsl.cli.ranges import Within
 from archdsl.cli.settings import SetCommand, name_option, set_option
-from archdsl.cli.training import Place, run_training
+from archdsl.cli.training import run_training
 from archdsl.data.source import DataSource
+from archdsl.train.options import TrainOptions
 
 if TYPE_CHECKING:
     from archdsl.runs.manifest import Manifest
@@ -148,11 +151,14 @@ def train(
     splits = data.open()
     train = splits.train
     network = open_network(spec, name, settings, len(train.classes), train.channels).with_train_outputs()
-    chosen: dict[str, Any] = {"set": settings, "name": name, "data": data.text, "licence": licence}
+    chosen: dict[str, Any] = {"set": settings, "name": name, "data": data.text}
     chosen["init"] = before.settings.get("init") if before is not None else None
-    folder = resume or out or Path("runs") / network.name
-    place = Place(spec, folder, resume is not None, init, init_strict)
-    ctx.exit(run_training(network, splits, recipe, chosen, place, device))
+    rule = recipe.pop("class_weights")
+    options = TrainOptions(
+        {**recipe, "aux": aux_weights(recipe["aux"], network)}, rule, "image" in settings, resume or out,
+        resume is not None, init, init_strict, device, licence, chosen, ("archdsl", *sys.argv[1:]),
+    )  # fmt: skip
+    ctx.exit(run_training(spec, network, splits, options))
 
 
 def _demand_same_epochs(before: Manifest, epochs: int | None, spec: str, run: Path) -> None:

@@ -20,6 +20,7 @@ from archdsl.train.weights import demand_finite, read_tensors
 _WRAPPED = ("state_dict", "model_state_dict", "model")
 _PREFIXES = ("module.", "_orig_mod.", "model.")
 _COUNTER = "num_batches_tracked"
+_SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -138,3 +139,25 @@ def _tensors(path: Path) -> tuple[dict[str, torch.Tensor], bool]:
 
 def _refused(path: Path, why: str) -> SpecError:
     return SpecError([Diagnostic("ARCH914", f"a training cannot start from {path}: {why}")])
+
+
+def start_text(found: Start) -> str:
+    """Which tensors were taken and which were not, in lines."""
+    whole = len(found.taken) + len(found.other_shape) + len(found.lacking)
+    lines = [
+        f"starting from {found.file}: {len(found.taken)} of {whole} tensors taken, by {found.by} and shape"
+    ]
+    shapes = [f"{name} (there {_sizes(a)}, here {_sizes(b)})" for name, (a, b) in found.other_shape.items()]
+    for what, names in (
+        ("new, as the shape differs", shapes),
+        ("new, as not in the file", list(found.lacking)),
+        ("in the file, and not used", list(found.unused)),
+    ):
+        if names:
+            more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+            lines.append(f"  {what}: {', '.join(names[:_SHOWN])}{more}")
+    return "\n".join(lines)
+
+
+def _sizes(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape)) or "one number"

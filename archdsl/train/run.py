@@ -1,0 +1,233 @@
+"""A training from a network, data and options to its result; the command line and Python programs call it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from torch import nn
+
+from archdsl import atomic
+from archdsl.backends.torch_module import CompiledNetwork
+from archdsl.data.dataset import Splits
+from archdsl.data.soundness import TRAINED, VALIDATED, demand_sound
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.passes.analyses.batch_statistics import demand_statistics
+from archdsl.program import Network
+from archdsl.report.tables import layers_text
+from archdsl.report.train_page import train_page
+from archdsl.runs.interrupted import Interrupted
+from archdsl.runs.manifest import Manifest, described, manifest, refuse_differences
+from archdsl.runs.processes import Processes, processes
+from archdsl.runs.reporter import Reporter
+from archdsl.train import class_weights
+from archdsl.train.evaluation import fitting
+from archdsl.train.folder import FREE, RunFolder
+from archdsl.train.initial import start_from, start_text, weights_at
+from archdsl.train.loop import Training
+from archdsl.train.networks import image_size
+from archdsl.train.options import OptionError, TrainOptions
+from archdsl.train.recipe import Progress, Recipe
+from archdsl.train.weights import SPEC, module_with_weights, network_hash, network_text
+
+_LARGEST_CROP = (512, 1024)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network that was trained: the best mIoU on the data to validate on, and the files of the run.
+
+    `weights` are those that scored best.
+    """
+
+    network: Network
+    miou: float
+    folder: Path
+    weights: Path
+
+    def module(self) -> CompiledNetwork:
+        """The network with its best weights, in evaluation mode."""
+        return module_with_weights(self.network, self.weights)[0]
+
+
+@contextmanager
+def prepared(
+    network: Network, splits: Splits, options: TrainOptions, reporter: Reporter
+) -> Iterator[Training]:
+    """A training that is ready to run, or to go on, its folder held until the end of the block.
+
+    `network` has its train-only outputs, and a map for each class of the data.  Raises SpecError for whatever
+    would end the training later, and OptionError.
+    """
+    here = processes(options.device)
+    try:
+        folder = RunFolder(options.folder or Path("runs") / network.name)
+        _demand_precision(options.recipe.get("amp"), here)
+        weights = _class_weights(splits, options, here, reporter)
+        recipe_of = {**options.recipe, "class_weights": weights}
+        torch.manual_seed(recipe_of.get("seed", 0))
+        module = network.module()
+        init = _started(module, options, folder, here, reporter)
+        recipe_of["crop"] = recipe_of.get("crop") or _usual_crop(network, splits, options)
+        recipe = _recipe(recipe_of, module, splits.train.channels)
+        demand_statistics(network.graph, recipe.crop, recipe.batch)
+        with folder.held(here.is_first):
+            chosen = {**options.recorded, "licence": options.licence, "init": init}
+            settings = {**asdict(recipe), **chosen, "class_weights_rule": options.class_weights}
+            wanted = _manifest(network, splits, settings, options, here)
+            if here.is_first and options.resume:
+                folder.resume("train", wanted, FREE)
+            elif here.is_first:
+                folder.start(wanted)
+            here.wait()
+            facts = _facts(network, splits, options.licence, wanted.data["training sha256"])
+            training = Training(module, splits, recipe, folder, here, facts)
+            if options.resume:
+                training.restore()
+            yield training
+    finally:
+        here.stop()
+
+
+def finish(
+    network: Network, training: Training, report: Callable[[Progress], None], stop: Callable[[], bool]
+) -> Trained:
+    """Runs a prepared training to its end, and writes its page, also where `stop` ends it early.
+
+    Raises Interrupted then, and SpecError as `Training.run`.
+    """
+    folder = training.folder
+    try:
+        best = training.run(report, stop)
+    except Interrupted:
+        _write_page(training, network)
+        raise
+    _write_page(training, network)
+    return Trained(network, best, folder.path, folder.best_weights)
+
+
+def run(
+    network: Network,
+    splits: Splits,
+    options: TrainOptions | None = None,
+    *,
+    reporter: Reporter | None = None,
+    report: Callable[[Progress], None] = lambda now: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Trained:
+    """Trains a network, as `prepared` and `finish` do.
+
+    `report` receives every step and evaluation.  Raises SpecError, OptionError, and Interrupted where `stop`
+    returned True.
+    """
+    with prepared(network, splits, options or TrainOptions(), reporter or Reporter()) as training:
+        return finish(network, training, report, stop)
+
+
+def _class_weights(
+    splits: Splits, options: TrainOptions, here: Processes, reporter: Reporter
+) -> tuple[float, ...] | None:
+    """The weights of the classes by the rule, after a look at every file of both parts of the data."""
+    shares = None
+    if here.is_first:
+        found = demand_sound({TRAINED: splits.train, VALIDATED: splits.val})
+        reporter.findings(found.findings)
+        for line in found.lines:
+            reporter.warn(line)
+        shares = found.inspections[TRAINED].shares
+    classes = splits.train.classes
+    weights = class_weights.class_weights_everywhere(options.class_weights, shares, classes, here)
+    if weights is not None and here.is_first:
+        reporter.info(class_weights.described(weights, classes))
+    return weights
+
+
+def _demand_precision(amp: str | None, here: Processes) -> None:
+    if amp and here.device.type != "cuda":
+        raise OptionError(f"mixed precision (amp) is for CUDA, and this runs on {here.device.type}")
+
+
+def _started(
+    module: nn.Module, options: TrainOptions, folder: RunFolder, here: Processes, reporter: Reporter
+) -> Any:
+    """Gives the module the weights that its training starts from; returns what the manifest records of them.
+
+    A run that was killed before its first checkpoint starts anew from the same weights.
+    """
+    if options.init is None:
+        recorded = options.recorded.get("init")
+        if isinstance(recorded, dict) and not folder.checkpoints.steps():
+            file = Path(str(recorded.get("file")))
+            if not file.is_file() or start_from(module, file).recorded() != recorded:
+                why = f"{file}, whose weights it started from, is another file or gone"
+                refuse_differences(folder.path, [why])
+        return recorded
+    found = start_from(module, weights_at(options.init))
+    if here.is_first:
+        reporter.info(start_text(found))
+    if options.init_strict and not found.is_whole:
+        lacking = [*found.other_shape, *found.lacking]
+        headline = f"{found.file} lacks {len(lacking)} tensors of the network, `{lacking[0]}` first"
+        help = "--init without --init-strict takes what fits"
+        raise SpecError([Diagnostic("ARCH913", headline, help=help)])
+    return found.recorded()
+
+
+def _recipe(given: Mapping[str, Any], module: nn.Module, channels: int) -> Recipe:
+    """The recipe with a crop that the network can take.  Raises SpecError (ARCH918) where it cannot."""
+    try:
+        recipe = TypeAdapter(Recipe).validate_python(dict(given))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise OptionError(f"{first['loc'][0]}: {first['msg']}") from error
+    if recipe.scale[0] <= 0 or recipe.scale[0] > recipe.scale[1]:
+        raise OptionError("scale takes two factors above zero, the smaller first")
+    fits = fitting(module, recipe.crop, channels)
+    if fits != recipe.crop:
+        size = "×".join(map(str, recipe.crop))
+        help = f"--crop {fits[0]}x{fits[1]} would do" if fits else "it has no size at which it runs"
+        raise SpecError([Diagnostic("ARCH918", f"the network takes no image of {size}", help=help)])
+    return recipe
+
+
+def _usual_crop(network: Network, splits: Splits, options: TrainOptions) -> tuple[int, int]:
+    """The size of the first image, at most 512 × 1024, in whole multiples of 32 where it is that large."""
+    if options.declared_size:
+        return image_size(network)
+    sides = zip(splits.train[0].mask.shape, _LARGEST_CROP, strict=True)
+    height, width = (max(min(side, most) // 32 * 32, min(side, 32)) for side, most in sides)
+    return height, width
+
+
+def _manifest(
+    network: Network, splits: Splits, settings: dict[str, Any], options: TrainOptions, here: Processes
+) -> Manifest:
+    seed = settings.pop("seed")  # the manifest has a place of its own for it
+    return manifest(
+        "train", name=network.name, spec=network_text(network), spec_sha256=network_hash(network),
+        data=described(splits), settings=settings, seed=seed, device=str(here.device),
+        command=options.command or tuple(sys.argv),
+    )  # fmt: skip
+
+
+def _facts(network: Network, splits: Splits, licence: str, fingerprint: str) -> dict[str, str]:
+    """What the files of weights say of themselves."""
+    return {
+        SPEC: network_hash(network), "name": network.name, "classes": json.dumps(splits.train.classes),
+        "colours": json.dumps(splits.train.colours), "data": splits.train.name,
+        "data_sha256": fingerprint, "licence": licence,
+    }  # fmt: skip
+
+
+def _write_page(training: Training, network: Network) -> None:
+    """Writes report.html into the folder of a run, by the first process."""
+    if training.processes.is_first:
+        page = train_page(training.folder.path, layers_text(network.graph))
+        atomic.write_text(training.folder.report, page)
