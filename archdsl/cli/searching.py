@@ -44,7 +44,7 @@ def run_search(spec: str, options: SearchOptions) -> int:
 
 
 def _print_start(search: Search) -> None:
-    config, splits, world = search.plan, search.splits, search.processes.world
+    config, splits, world = search.config, search.splits, search.processes.world
     for torn, why in search.keeper.passed_over:
         click.echo(f"passed over {torn.name}: {why}", err=True)
     for note in search.journal.notes if search.journal else ():
@@ -73,7 +73,7 @@ def _forecast(search: Search) -> str:
     from archdsl.runs.faults import explain_memory, is_out_of_memory
     from archdsl.search.differentiable.forecast import forecast
 
-    config = search.plan
+    config = search.config
     try:
         found = forecast(search)
     except (RuntimeError, MemoryError) as error:

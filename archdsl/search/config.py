@@ -93,7 +93,7 @@ def read_config(
     overrides: Mapping[str, Any] | None = None,
     data: tuple[str, Mapping[str, Any]] | None = None,
 ) -> SearchConfig:
-    """The plan of a search; `overrides` are settings of it given from outside, by name.
+    """The settings of a search; `overrides` come from outside, by name.
 
     `data` is a kind and its settings, also from outside: over those of the text, under `overrides`.
     Raises SpecError (ARCH606) for what is missing or cannot be run.
@@ -109,7 +109,7 @@ def read_config(
     if not clauses.objectives:
         raise cannot(f"search `{spec.name}` has no objective", "minimize cross_entropy + 0.01 * log(macs)")
     said = term(clauses.settings.get("data", Term("synthetic")), "data")
-    plan = SearchConfig(
+    config = SearchConfig(
         space=spec.space,
         name=spec.name,
         objectives=clauses.objectives,
@@ -119,39 +119,39 @@ def read_config(
         communication=_communication(clauses),
     )
     if data is not None:
-        plan = with_data(plan, *data)
-    plan = overridden(_with_clauses(plan, clauses, strategy), overrides or {})
-    _demand_sound(plan)
-    return plan
+        config = with_data(config, *data)
+    config = overridden(_with_clauses(config, clauses, strategy), overrides or {})
+    _demand_sound(config)
+    return config
 
 
-def _demand_sound(plan: SearchConfig) -> None:
+def _demand_sound(config: SearchConfig) -> None:
     """Raises SpecError for numbers that cannot be, however they were given."""
-    rates = [o.lr for o in (plan.parameters, plan.architecture, plan.communication)]
+    rates = [o.lr for o in (config.parameters, config.architecture, config.communication)]
     limits: list[tuple[str, Any, Any, float]] = [
-        ("epochs", plan.epochs, int, 1),
-        ("batch", plan.batch, int, 1),
-        ("calibrate", plan.calibrate, int, 1),
-        ("refine", plan.refine, int, 0),
-        ("refine_epochs", plan.refine_epochs, int, 1),
-        ("gates_from", plan.gates_from, int, 0),
-        ("clip", plan.clip, (int, float), 0),
-        ("init", plan.init, (int, float), 0),
-        ("residual", plan.communication.residual, (int, float), 0),
-        ("hidden", plan.communication.hidden, int, 1),
+        ("epochs", config.epochs, int, 1),
+        ("batch", config.batch, int, 1),
+        ("calibrate", config.calibrate, int, 1),
+        ("refine", config.refine, int, 0),
+        ("refine_epochs", config.refine_epochs, int, 1),
+        ("gates_from", config.gates_from, int, 0),
+        ("clip", config.clip, (int, float), 0),
+        ("init", config.init, (int, float), 0),
+        ("residual", config.communication.residual, (int, float), 0),
+        ("hidden", config.communication.hidden, int, 1),
         *(("lr", lr, (int, float), 0) for lr in rates),
     ]
     for name, value, kind, low in limits:
         if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= MOST:
             raise cannot(f"`{name}` cannot be {value}", f"a number of at least {low:g} and at most {MOST:,}")
-    if plan.order not in (0, 1):
-        raise cannot(f"`order` cannot be {plan.order}", "0, one backward pass, or 1, first-order bilevel")
-    if plan.communication.link not in get_args(Link):
-        headline = f"cells cannot communicate by `{plan.communication.link}`"
+    if config.order not in (0, 1):
+        raise cannot(f"`order` cannot be {config.order}", "0, one backward pass, or 1, first-order bilevel")
+    if config.communication.link not in get_args(Link):
+        headline = f"cells cannot communicate by `{config.communication.link}`"
         raise cannot(headline, f"by {', '.join(get_args(Link))}")
 
 
-def _with_clauses(plan: SearchConfig, clauses: Clauses, strategy: Term) -> SearchConfig:
+def _with_clauses(config: SearchConfig, clauses: Clauses, strategy: Term) -> SearchConfig:
     found: dict[str, Any] = {}
     for key in ("epochs", "gates_from", "order", "clip", "refine", "refine_epochs"):
         if key in strategy.settings:
@@ -159,8 +159,8 @@ def _with_clauses(plan: SearchConfig, clauses: Clauses, strategy: Term) -> Searc
     for key in ("epochs", "batch", "init"):
         if key in clauses.settings:
             found[key] = plain(clauses.settings[key])
-    if "batch" in plan.data_settings:
-        found["batch"] = plan.data_settings["batch"]
+    if "batch" in config.data_settings:
+        found["batch"] = config.data_settings["batch"]
     sampler = strategy.settings.get("sampler", clauses.settings.get("sampler"))
     if sampler is not None:
         found["sampler"] = read_sampler(sampler)
@@ -170,8 +170,8 @@ def _with_clauses(plan: SearchConfig, clauses: Clauses, strategy: Term) -> Searc
     for group in ("architecture", "parameters"):
         inner = clauses.groups.get(group)
         if inner is not None and "optimizer" in inner.settings:
-            found[group] = _optimiser(term(inner.settings["optimizer"], "optimizer"), getattr(plan, group))
-    return replace(plan, **found, samplers=_samplers(clauses))
+            found[group] = _optimiser(term(inner.settings["optimizer"], "optimizer"), getattr(config, group))
+    return replace(config, **found, samplers=_samplers(clauses))
 
 
 def _samplers(clauses: Clauses) -> dict[str, Sampler]:

@@ -38,8 +38,8 @@ OVERRIDES = tuple(
 """Settings of a search that can be given from outside."""
 
 
-def overridden(plan: SearchConfig, given: Mapping[str, Any]) -> SearchConfig:
-    """A plan with settings from outside, by name.  Raises SpecError (ARCH606) for a name that is none."""
+def overridden(config: SearchConfig, given: Mapping[str, Any]) -> SearchConfig:
+    """Settings, some replaced from outside, by name.  Raises SpecError (ARCH606) for an unknown one."""
     unknown = [key for key in given if key not in OVERRIDES]
     if unknown:
         guess = closest(unknown[0], list(OVERRIDES))
@@ -47,20 +47,22 @@ def overridden(plan: SearchConfig, given: Mapping[str, Any]) -> SearchConfig:
         raise cannot(f"a search has no setting `{unknown[0]}`", help)
     data = {key: given[key] for key in _OF_DATA if key in given}
     return replace(
-        with_data(plan, given.get("data", plan.data), data),
+        with_data(config, given.get("data", config.data), data),
         **{key: given[key] for key in _OF_PLAN if key in given},
-        budget_s=_seconds(given["budget"]) if "budget" in given else plan.budget_s,
-        sampler=changed(plan.sampler, given),
-        communication=replace(plan.communication, **_renamed(given, communicate="link", residual="residual")),
-        parameters=replace(plan.parameters, **_renamed(given, lr="lr")),
-        architecture=replace(plan.architecture, **_renamed(given, architecture_lr="lr")),
+        budget_s=_seconds(given["budget"]) if "budget" in given else config.budget_s,
+        sampler=changed(config.sampler, given),
+        communication=replace(
+            config.communication, **_renamed(given, communicate="link", residual="residual")
+        ),
+        parameters=replace(config.parameters, **_renamed(given, lr="lr")),
+        architecture=replace(config.architecture, **_renamed(given, architecture_lr="lr")),
     )
 
 
-def with_data(plan: SearchConfig, kind: str, settings: Mapping[str, Any]) -> SearchConfig:
-    """A plan with data of a kind; of the same kind, what is not given stays, of another kind only `batch`."""
-    kept = {k: v for k, v in plan.data_settings.items() if kind == plan.data or k == "batch"}
-    return replace(plan, data=kind, data_settings={**kept, **settings})
+def with_data(config: SearchConfig, kind: str, settings: Mapping[str, Any]) -> SearchConfig:
+    """Settings with data of a kind; those of the same kind stay, of another kind only `batch`."""
+    kept = {k: v for k, v in config.data_settings.items() if kind == config.data or k == "batch"}
+    return replace(config, data=kind, data_settings={**kept, **settings})
 
 
 def _seconds(value: Any) -> float:

@@ -52,19 +52,19 @@ class Search:
     """One search.  `net` and `architecture` are trained in place."""
 
     def __init__(
-        self, plan: SearchConfig, space: Space, net: SuperNetwork, objective: ObjectiveFunction,
+        self, config: SearchConfig, space: Space, net: SuperNetwork, objective: ObjectiveFunction,
         splits: Splits, folder: SearchFolder, processes: Processes, seed: int = 0,
         amp: torch.dtype | None = None,
     ):  # fmt: skip
-        self.plan, self.space, self.splits, self.folder = plan, space, splits, folder
+        self.config, self.space, self.splits, self.folder = config, space, splits, folder
         self.processes, self.seed, self.objective = processes, seed, objective
         self.keeper = folder.checkpoints
-        self.stepper = Stepper(plan, space, net, objective, self.keeper, processes, seed, amp)
-        self.net, self.architecture = self.stepper.net, self.stepper.architecture
+        self.stepper = Stepper(config, space, net, objective, self.keeper, processes, seed, amp)
+        self.net, self.architecture = self.stepper.net, self.stepper.learner.architecture
         self.depths = dict(sorted(depths(space.graph).items()))
         self.batches, self.held = self._batches()
-        self.shared = SharedWeights(self.net, self.whole_batches, plan.calibrate, splits.val, processes)
-        self.steps = plan.epochs * self.batches.steps_per_epoch
+        self.shared = SharedWeights(self.net, self.whole_batches, config.calibrate, splits.val, processes)
+        self.steps = config.epochs * self.batches.steps_per_epoch
         self.step = 0
         self.journal = Journal(folder.journal) if processes.is_first else None
         self.sums: list[float] = []
@@ -75,21 +75,21 @@ class Search:
     def _batches(self) -> tuple[Batches, Batches]:
         """Batches for the weights and for the architecture: the same, or of a half of the data each."""
         height, width = self.crop
-        settings = self.plan.data_settings
+        settings = self.config.data_settings
         scale, flip = settings.get("scale", (0.75, 1.5)), settings.get("flip", True)
         change = Augmentation((height, width), scale, flip)
         train: tuple[Dataset, Dataset] = (self.splits.train, self.splits.train)
-        if self.plan.order == 1:
+        if self.config.order == 1:
             train = Half(self.splits.train, 0), Half(self.splits.train, 1)
         rank, world = self.processes.rank, self.processes.world
-        self.whole_batches = Batches(train[0], self.plan.batch, change, self.seed)
-        first, second = (Batches(d, self.plan.batch, change, self.seed, rank, world) for d in train)
+        self.whole_batches = Batches(train[0], self.config.batch, change, self.seed)
+        first, second = (Batches(d, self.config.batch, change, self.seed, rank, world) for d in train)
         return first, second
 
     @property
     def crop(self) -> tuple[int, int]:
         """Height and width of what is trained on."""
-        return crop_of(self.plan, self.space.graph)
+        return crop_of(self.config, self.space.graph)
 
     # ------------------------------------------------------------ running
 
@@ -134,7 +134,7 @@ class Search:
                     raise Interrupted(self.step, self._save())
                 if self._is_over(started):
                     break
-            found = self._refined(report, stop) if self.plan.refine else self.likeliest()
+            found = self._refined(report, stop) if self.config.refine else self.likeliest()
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -150,9 +150,9 @@ class Search:
 
     def _is_over(self, started: float) -> bool:
         """Whether the time that the search was given is used up, looked at after each epoch."""
-        if self.plan.budget_s is None or self.step % self.batches.steps_per_epoch:
+        if self.config.budget_s is None or self.step % self.batches.steps_per_epoch:
             return False
-        spent = torch.tensor(float(time.monotonic() - started > self.plan.budget_s))
+        spent = torch.tensor(float(time.monotonic() - started > self.config.budget_s))
         return bool(self.processes.sum(spent))
 
     def _step(self, step: int, batch: Batch) -> Progress:
@@ -165,15 +165,15 @@ class Search:
         self, epoch: int, loss: float, task: float, costs: Mapping[str, float], **more: Any
     ) -> Progress:
         mean = records.mean_depths(self.architecture.probabilities(), self.depths)
-        return Progress(self.step, self.steps, epoch, self.plan.epochs, loss, task, costs, mean, **more)
+        return Progress(self.step, self.steps, epoch, self.config.epochs, loss, task, costs, mean, **more)
 
     # ------------------------------------------------------------ what is told and kept
 
     def _told(self, now: Progress, stop: bool, report: Report) -> bool:
         """Writes a step down; returns whether any process was asked to stop."""
         self.sums.append(now.loss)
-        lr = rate(self.plan.parameters, (now.step - 1) / self.steps)
-        self._write(records.of_step(now, lr, self.stepper.tau(now.epoch)))
+        lr = rate(self.config.parameters, (now.step - 1) / self.steps)
+        self._write(records.of_step(now, lr, self.stepper.learner.tau(now.epoch)))
         report(now)
         return bool(self.processes.sum(torch.tensor(float(stop))))
 
@@ -199,7 +199,7 @@ class Search:
         now = self._progress(epoch, loss, loss, expected, miou=miou, found=found)
         chosen = {path: rounds[found.outcomes[path]] for path, rounds in self.depths.items()}
         told = {**self._costs(found), "gates": chosen}
-        self._write(records.of_epoch(now, self.stepper.tau(epoch), chances, found, told))
+        self._write(records.of_epoch(now, self.stepper.learner.tau(epoch), chances, found, told))
         if self.processes.is_first:
             write_text(self.folder.after_epoch(epoch + 1), found.network.to_arch())
         report(now)
@@ -251,8 +251,8 @@ class Search:
 
         first = tuple(likeliest.outcomes[path] for path in chances)
         strategy = HillClimb(first, [chance.tolist() for chance in chances.values()])
-        trials = loop.run(strategy, evaluate, self.plan.refine, identify)
-        epochs = self.plan.refine_epochs
+        trials = loop.run(strategy, evaluate, self.config.refine, identify)
+        epochs = self.config.refine_epochs
         each = f"each trained for {epochs} epoch{'s' if epochs > 1 else ''}"
         how = f"the best of {len(trials)} networks, the likeliest and some near it, {each}"
         return result(loop.best(trials).outcomes, how)
@@ -260,13 +260,13 @@ class Search:
     def _tried(self, one: Result, value: float, report: Report) -> None:
         number = 1 + len(self.tried)
         self._write(records.of_tried(one, number, value))
-        now = self._progress(self.plan.epochs - 1, value, value, {})
-        report(replace(now, tried=number, to_try=self.plan.refine))
+        now = self._progress(self.config.epochs - 1, value, value, {})
+        report(replace(now, tried=number, to_try=self.config.refine))
 
     def finish(self, found: Result) -> Result:
         """Writes what was found, its weights, and the last record."""
         module = self.recalibrated(found)
-        self._write({"kind": "recalibrated", "batches": self.plan.calibrate})
+        self._write({"kind": "recalibrated", "batches": self.config.calibrate})
         seen = self.shared.confusion(module)
         chances = {path: p.double().tolist() for path, p in self.chances().items()}
         self.verdict = verdict(self.space, chances, found.network.chosen, self.seed)

@@ -47,8 +47,8 @@ def forecast(search: Search) -> Forecast:
     batch = search.batches.batch(search.step)
 
     def step(number: int) -> None:
-        for _ in range(1 + search.plan.order):  # first-order bilevel has a second backward pass
-            _, _, loss = search.stepper.losses(batch, search.stepper.draw(search.step + number, 0))
+        for _ in range(1 + search.config.order):  # first-order bilevel has a second backward pass
+            _, _, loss = search.stepper.losses(batch, search.stepper.learner.draw(search.step + number, 0))
             if loss.requires_grad:
                 loss.backward()  # type: ignore[no-untyped-call]
 

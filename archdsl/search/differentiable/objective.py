@@ -20,7 +20,7 @@ from archdsl.train.losses import cross_entropy, labelled, ohem
 
 
 class ObjectiveFunction:
-    """The objective of a plan over a space, as a number that gradients flow through.
+    """The objective of a search over a space, as a number that gradients flow through.
 
     Every cost is that of the mean network under the weights of a step: a cell counts with the chance that
     it lives, P(gate ≥ i) (AutoRTNet, eq. 7); with weights of ones and zeros it is that network's, exactly.
@@ -29,7 +29,7 @@ class ObjectiveFunction:
 
     def __init__(
         self,
-        plan: SearchConfig,
+        config: SearchConfig,
         space: Space,
         tables: Sequence[Table] = (),
         class_weights: Sequence[float] | None = None,
@@ -42,11 +42,11 @@ class ObjectiveFunction:
         Raises SpecError: ARCH606 for objectives that cannot be computed; what `Costs.soft` raises, now
         rather than in the first step.
         """
-        if (class_weights is None) != (class_weights_rule(plan) is None):
-            raise ValueError("class weights are those that the plan's rule makes of the data")
+        if (class_weights is None) != (class_weights_rule(config) is None):
+            raise ValueError("class weights are those that the search's rule makes of the data")
         self.weights_K = None if class_weights is None else torch.tensor(class_weights)
-        self.plan, self.costs, self.decisions = plan, Costs(space, tables, stands), space.decisions
-        found = terms_of(plan)
+        self.config, self.costs, self.decisions = config, Costs(space, tables, stands), space.decisions
+        found = terms_of(config)
         for term in found:
             if term.name not in (*LOSSES, *MEASURES, "log"):
                 known = ", ".join((*LOSSES, *sorted(MEASURES), "log"))
@@ -99,8 +99,8 @@ class ObjectiveFunction:
             return evaluate(value, lambda term: costs[repr(term)], known, MISSED)
 
         total = torch.zeros((), dtype=torch.float64, device=task.device)
-        for objective in self.plan.objectives:
+        for objective in self.config.objectives:
             total = total + (1 if objective.direction == "minimize" else -1) * of(objective.value)
-        for requirement in self.plan.requirements:
+        for requirement in self.config.requirements:
             total = total + of(requirement)
         return total

@@ -12,25 +12,25 @@ from archdsl.search.config import SearchConfig
 from archdsl.search.values import cannot
 
 
-def crop_of(plan: SearchConfig, graph: Graph) -> tuple[int, int]:
+def crop_of(config: SearchConfig, graph: Graph) -> tuple[int, int]:
     """Height and width of what is trained on: as the data says, else as the space declares its input."""
     _, height, width = next(iter(graph.inputs.values()))
-    given = plan.data_settings.get("crop")
+    given = config.data_settings.get("crop")
     return (int(given[0]), int(given[1])) if given else (height, width)
 
 
-def demand_ready(plan: SearchConfig, graph: Graph, splits: Splits, world: int = 1) -> None:
+def demand_ready(config: SearchConfig, graph: Graph, splits: Splits, world: int = 1) -> None:
     """Raises SpecError where a search by `world` processes would fail in one of its steps or scorings.
 
     ARCH606: too few images for `order = 1`; ARCH906: a batch that cannot be dealt out; ARCH918: a crop or
     validation images that the space cannot take; ARCH829: a batch of 1 where something is pooled to 1 × 1.
     """
-    if plan.order == 1 and len(splits.train) < 2:
+    if config.order == 1 and len(splits.train) < 2:
         headline = "`order = 1` trains weights and architecture on one half of the images each"
         raise cannot(f"{headline}, and there is 1", "order = 0, or more images")
-    crop = crop_of(plan, graph)
-    Batches(splits.train, plan.batch, Augmentation(crop), 0, 0, world)
-    demand_trainable(graph, crop, plan.batch)
+    crop = crop_of(config, graph)
+    Batches(splits.train, config.batch, Augmentation(crop), 0, 0, world)
+    demand_trainable(graph, crop, config.batch)
     height, width = splits.val[0].mask.shape
     if fitting(graph, (height, width)) is None:
         headline = f"{graph.name} takes no image of {height}×{width}, padded or not"

@@ -19,52 +19,50 @@ from archdsl.runs.faults import demand_finite
 from archdsl.runs.processes import Processes
 from archdsl.runs.restoring import like, optimiser_state
 from archdsl.search.config import SearchConfig
-from archdsl.search.differentiable.architecture import Architecture, Draw
+from archdsl.search.differentiable.architecture import Draw
+from archdsl.search.differentiable.learner import Learner
 from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.differentiable.optimisers import change, optimiser, set_rates
-from archdsl.search.differentiable.samplers import by_decision
 from archdsl.train.evaluation import at_size
 from archdsl.train.synchronised import synchronise
-
-_KEPT = ("net", "architecture", "by_weights", "by_architecture")
 
 
 class Stepper:
     """A supernet and an architecture, trained in place by one batch after the other."""
 
     def __init__(
-        self, plan: SearchConfig, space: Space, net: SuperNetwork, objective: ObjectiveFunction,
+        self, config: SearchConfig, space: Space, net: SuperNetwork, objective: ObjectiveFunction,
         keeper: Keeper, processes: Processes, seed: int, amp: torch.dtype | None,
     ):  # fmt: skip
-        self.plan, self.objective, self.keeper = plan, objective, keeper
+        self.config, self.objective, self.keeper = config, objective, keeper
         self.processes, self.seed, self.amp = processes, seed, amp
-        self.samplers = by_decision(plan.sampler, plan.gates_from, plan.samplers, space.graph)
         self.net = net.to(processes.device).train()
-        still = [path for path, sampler in self.samplers.items() if not sampler.trains]
-        self.architecture = Architecture(space.decisions, plan.communication, plan.init, seed, still).to(
-            processes.device
-        )
+        self.learner = Learner(config, space, seed, processes.device)
         processes.same_weights(self.net)
         synchronise(self.net, processes)
-        self.by_weights = optimiser(plan.parameters, self.net.parameters())
-        self.by_architecture = optimiser(
-            plan.architecture, self.architecture.logits.parameters(), self.architecture.messages(),
-            plan.communication.lr,
-        )  # fmt: skip
+        self.by_weights = optimiser(config.parameters, self.net.parameters())
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
-        return {name: dict(getattr(self, name).state_dict()) for name in _KEPT}
+        return {name: dict(part.state_dict()) for name, part in self._parts().items()}
+
+    def _parts(self) -> dict[str, Any]:
+        """Modules, then optimisers, by their names in checkpoints."""
+        return {
+            "net": self.net, "architecture": self.learner.architecture, "by_weights": self.by_weights,
+            "by_architecture": self.learner.optimiser,
+        }  # fmt: skip
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Goes on from what a checkpoint kept.  Raises Unfit, and changes nothing then."""
-        modules, optimisers = (self.net, self.architecture), (self.by_weights, self.by_architecture)
-        found = [like(state, n, dict(m.state_dict())) for n, m in zip(_KEPT[:2], modules, strict=True)]
-        kept = [optimiser_state(state, n, o) for n, o in zip(_KEPT[2:], optimisers, strict=True)]
-        for module, values in zip(modules, found, strict=True):
-            module.load_state_dict(values)
-        for one, values in zip(optimisers, kept, strict=True):
-            one.load_state_dict(values)
+        """Takes what a checkpoint kept.  Raises Unfit, and changes nothing then."""
+        found = {
+            name: optimiser_state(state, name, part)
+            if isinstance(part, torch.optim.Optimizer)
+            else like(state, name, dict(part.state_dict()))
+            for name, part in self._parts().items()
+        }
+        for name, part in self._parts().items():
+            part.load_state_dict(found[name])
 
     def step(
         self, step: int, steps: int, epoch: int, batch: Batch, held: Callable[[int], Batch]
@@ -76,16 +74,16 @@ class Stepper:
         # What is random in layers depends on the step alone, so that a resumed search draws the same.
         torch.manual_seed((self.seed * 1_000_003 + step) * self.processes.world + self.processes.rank)
         for by, settings in (
-            (self.by_weights, self.plan.parameters), (self.by_architecture, self.plan.architecture)
+            (self.by_weights, self.config.parameters), (self.learner.optimiser, self.config.architecture)
         ):  # fmt: skip
             set_rates(by, settings, step / steps)
         trained = [self.by_weights]
-        if self.plan.order == 0:
-            trained.append(self.by_architecture)
+        if self.config.order == 0:
+            trained.append(self.learner.optimiser)
         else:
-            _, _, held_loss = self.losses(held(step), self.draw(step, epoch))
-            self._backward(held_loss, [self.by_architecture])
-        draw = self.draw(step, epoch)
+            _, _, held_loss = self.losses(held(step), self.learner.draw(step, epoch))
+            self._backward(held_loss, [self.learner.optimiser])
+        draw = self.learner.draw(step, epoch)
         task, costs, loss = self.losses(batch, draw)
         told = self._checked(task, loss, batch, draw, step)
         self._backward(loss, trained)
@@ -102,16 +100,6 @@ class Stepper:
             lambda: self._logits(batch.images_B3HW.to(self.processes.device), draw), self.keeper.newest(),
         )  # fmt: skip
         return mean, task_mean
-
-    def draw(self, step: int, epoch: int) -> Draw:
-        """What a step uses: a function of the seed, the step and the architecture."""
-        generator = torch.Generator().manual_seed((self.seed << 32) + step)
-        by = {path: sampler.at(epoch, self.plan.epochs) for path, sampler in self.samplers.items()}
-        return self.architecture.draw(by, generator)
-
-    def tau(self, epoch: int) -> float:
-        """The temperature of an epoch, of decisions that have no sampler of their own."""
-        return self.plan.sampler.at(epoch, self.plan.epochs).tau
 
     def losses(self, batch: Batch, draw: Draw) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
         """The task's loss, the costs of the mean network, and the objective."""
@@ -137,12 +125,12 @@ class Stepper:
 
     def _backward(self, loss: torch.Tensor, optimisers: list[torch.optim.Optimizer]) -> None:
         """Gradients of all processes' mean loss, clipped; then a step of these optimisers."""
-        for every in (self.by_weights, self.by_architecture):
+        for every in (self.by_weights, self.learner.optimiser):
             every.zero_grad(set_to_none=True)
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
         for one in optimisers:
-            change(one, self.processes, self.plan.clip)
+            change(one, self.processes, self.config.clip)
 
     def _precision(self) -> AbstractContextManager[Any]:
         return nullcontext() if self.amp is None else torch.autocast(self.processes.device.type, self.amp)

@@ -40,7 +40,7 @@ class ShortTraining:
         return {"objective": self._objective(self._trained(outcomes), outcomes)}
 
     def _trained(self, outcomes: Mapping[str, int]) -> nn.Module:
-        config, here = self.stepper.plan, self.stepper.processes
+        config, here = self.stepper.config, self.stepper.processes
         torch.manual_seed(self.stepper.seed)
         named = {path: self.space.decisions[path].outcomes[o] for path, o in outcomes.items()}
         module = self.space.bind(named).module().to(here.device).train()

@@ -1,0 +1,43 @@
+"""A learner: an architecture, how its decisions are drawn, and the optimiser that trains it.
+
+Several learners can share the weights of one supernet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from archdsl.program import Space
+from archdsl.search.config import SearchConfig
+from archdsl.search.differentiable.architecture import Architecture, Draw
+from archdsl.search.differentiable.optimisers import optimiser
+from archdsl.search.differentiable.samplers import Sampler, by_decision
+
+
+class Learner:
+    """Architecture parameters over the decisions of a space; `samplers` by the path of a decision."""
+
+    def __init__(self, config: SearchConfig, space: Space, seed: int, device: torch.device):
+        self.config, self.seed = config, seed
+        self.samplers: Mapping[str, Sampler] = by_decision(
+            config.sampler, config.gates_from, config.samplers, space.graph
+        )
+        frozen = [path for path, sampler in self.samplers.items() if not sampler.trains]
+        self.architecture = Architecture(space.decisions, config.communication, config.init, seed, frozen)
+        self.architecture = self.architecture.to(device)
+        self.optimiser = optimiser(
+            config.architecture, self.architecture.logits.parameters(), self.architecture.messages(),
+            config.communication.lr,
+        )  # fmt: skip
+
+    def draw(self, step: int, epoch: int) -> Draw:
+        """What a step uses: a function of the seed, the step and the architecture."""
+        generator = torch.Generator().manual_seed((self.seed << 32) + step)
+        by = {path: sampler.at(epoch, self.config.epochs) for path, sampler in self.samplers.items()}
+        return self.architecture.draw(by, generator)
+
+    def tau(self, epoch: int) -> float:
+        """The temperature of an epoch, of decisions that have no sampler of their own."""
+        return self.config.sampler.at(epoch, self.config.epochs).tau
