@@ -158,6 +158,7 @@ CODES: dict[str, str] = {
     "ARCH932": "two outputs of one name",
     "ARCH933": "a setting of a run outside of its range",
     "ARCH934": "weights that are not finite numbers",
+    "ARCH935": "no parameter to train",
     "ARCH940": "a mask in a format that changes labels",
     "ARCH941": "an image without a fourth channel",
     "ARCH942": "images of other channels than a network takes",

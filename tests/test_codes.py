@@ -81,6 +81,7 @@ NOT_FROM_ONE_TEXT: dict[str, str] = {
     "ARCH932": "about the files of a command",
     "ARCH933": "about a folder of a run",
     "ARCH934": "about a file of weights",
+    "ARCH935": "found when a training or a search starts",
     "ARCH940": "about the files of a dataset",
     "ARCH941": "about the files of a dataset",
     "ARCH942": "about a network and a dataset",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, SpecError
@@ -42,6 +42,22 @@ def demand_fits(network: Network, classes: int | None, channels: int | None) -> 
     if classes is not None and main != classes:
         headline = f"{network.name} tells {main} classes apart, and the data has {classes}"
         raise SpecError([Diagnostic("ARCH918", headline, help=f"give its last layer {classes} channels")])
+
+
+def demand_parameters(network: Network, aux: Collection[str]) -> None:
+    """Raises SpecError (ARCH935) where neither the main output nor those of `aux` need a parameter."""
+    from archdsl.passes.analyses.parameters import outputs_with_parameters
+
+    maps = output_maps(network)
+    main = next(iter(maps))
+    learning = outputs_with_parameters(network.graph)
+    if any(output in learning for output in (main, *aux)):
+        return
+    could = [name for name in learning if maps[name] == maps[main]]
+    help = f"--aux 0.4 trains {', '.join(could)} too" if could else "add a convolution, for one"
+    trained = " and ".join(f"`{name}`" for name in (main, *aux))
+    headline = f"{trained} of {network.name} need{'' if aux else 's'} no parameter: there is nothing to train"
+    raise SpecError([Diagnostic("ARCH935", headline, help=help)])
 
 
 def output_maps(network: Network) -> dict[str, int]:

@@ -32,7 +32,7 @@ from archdsl.train.evaluation import fitting
 from archdsl.train.folder import FREE, RunFolder
 from archdsl.train.initial import start_from, start_text, weights_at
 from archdsl.train.loop import Training
-from archdsl.train.networks import image_size
+from archdsl.train.networks import demand_parameters, image_size
 from archdsl.train.options import OptionError, TrainOptions
 from archdsl.train.recipe import Progress, Recipe
 from archdsl.train.weights import SPEC, module_with_weights, network_hash, network_text
@@ -70,6 +70,7 @@ def prepared(
     try:
         folder = RunFolder(options.folder or Path("runs") / network.name)
         _demand_precision(options.recipe.get("amp"), here)
+        demand_parameters(network, options.recipe.get("aux", {}))
         weights = _class_weights(splits, options, here, reporter)
         recipe_of = {**options.recipe, "class_weights": weights}
         torch.manual_seed(recipe_of.get("seed", 0))

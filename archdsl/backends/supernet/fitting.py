@@ -11,6 +11,7 @@ from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Graph, Node
 from archdsl.ops.base import ADVISORY
 from archdsl.passes.analyses.batch_statistics import demand_values
+from archdsl.passes.analyses.parameters import has_parameters
 from archdsl.passes.analyses.resized import resized
 from archdsl.passes.analyses.shapes import FixedShape
 
@@ -22,7 +23,8 @@ _STEPS = (8, 16, 32, 64, 128)
 def demand_trainable(graph: Graph, size: Size, batch: int) -> None:
     """Raises SpecError where the supernet of a space cannot be trained by `batch` images (of all processes)
     of a size (height, width): what is wrong at the size that the space declares, ARCH918 with the next size
-    that would do at another, ARCH829 where a normalisation would see one value of each channel.
+    that would do at another, ARCH829 where a normalisation would see one value of each channel, ARCH935
+    where it has no parameters.
     """
     problems = _problems(graph, size)
     if problems and all(tuple(shape[1:]) == size for shape in graph.inputs.values()):
@@ -32,6 +34,9 @@ def demand_trainable(graph: Graph, size: Size, batch: int) -> None:
     found = parts(resized(graph, size))
     nodes = [item for item in found.items.values() if isinstance(item, Node)]
     demand_values(found.graph, nodes, found.shapes, batch)
+    if not has_parameters(nodes, found.shapes):
+        headline = f"the supernet of {graph.name} has no parameters: there is nothing to train"
+        raise SpecError([Diagnostic("ARCH935", headline, help="add a convolution, for one")])
 
 
 def fitting(graph: Graph, size: Size) -> Size | None:

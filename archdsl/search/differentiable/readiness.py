@@ -22,9 +22,13 @@ def crop_of(config: SearchConfig, graph: Graph) -> tuple[int, int]:
 def demand_ready(config: SearchConfig, graph: Graph, splits: Splits, world: int = 1) -> None:
     """Raises SpecError where a search by `world` processes would fail in one of its steps or scorings.
 
-    ARCH606: too few images for `order = 1`; ARCH906: a batch that cannot be dealt out; ARCH918: a crop or
-    validation images that the space cannot take; ARCH829: a batch of 1 where something is pooled to 1 × 1.
+    ARCH606: nothing to decide, or too few images for `order = 1`; ARCH906: a batch that cannot be dealt out;
+    ARCH918: a crop or validation images that the space cannot take; ARCH829: a batch of 1 where something is
+    pooled to 1 × 1; ARCH935: no parameters.
     """
+    if not graph.decisions:
+        help = "archdsl train SPEC trains a network"
+        raise cannot(f"{graph.name} has no decisions, so there is nothing to search", help)
     if config.order == 1 and len(splits.train) < 2:
         headline = "`order = 1` trains weights and architecture on one half of the images each"
         raise cannot(f"{headline}, and there is 1", "order = 0, or more images")

@@ -46,13 +46,16 @@ class ShortTraining:
         module = self.space.bind(named).module().to(here.device).train()
         here.same_weights(module)
         synchronise(module, here)
+        if not any(True for _ in module.parameters()):
+            return module.eval()
         by = optimiser(config.parameters, module.parameters())
         steps = config.refine_epochs * self.batches.steps_per_epoch
         for step in range(steps):
             set_rates(by, config.parameters, step / steps)
             loss = self.stepper.task(module, self.batches.batch(step))
             by.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            if loss.requires_grad:  # not where only further outputs have parameters
+                loss.backward()  # type: ignore[no-untyped-call]
             change(by, here, config.clip)
         return module.eval()
 
