@@ -20,7 +20,7 @@ from archdsl.ops.base import ADVISORY
 from archdsl.passes.analyses.networks import Count, Networks, Over, Uncounted
 from archdsl.passes.costs.cost import costs, total
 from archdsl.passes.transforms.bind import Binder
-from archdsl.passes.transforms.deployed import deployed
+from archdsl.passes.transforms.deployed import deployed, searched
 from archdsl.passes.transforms.simplify import simplify
 from archdsl.spec.check import Report, check, uncounted
 from archdsl.spec.decompile import rows_text, written_out
@@ -126,6 +126,11 @@ class Space:
     def deployed(self) -> Graph:
         """The graph without train-only outputs and what only they need: what costs are of."""
         return deployed(self.graph)
+
+    @cached_property
+    def searched(self) -> Graph:
+        """`deployed` with the decisions alone that it reads: those that a search settles."""
+        return searched(self.graph)
 
     @property
     def name(self) -> str:

@@ -125,17 +125,20 @@ def network_page(found: dict[str, Any]) -> str:
 
 def of_space(space: Space, samples: int | None, seed: int, train_outputs: bool = False) -> dict[str, Any]:
     """What the networks of a space cost: extremes, expectation under uniform decisions, quantiles."""
+    from archdsl.passes.analyses.networks import Networks
     from archdsl.passes.costs.pricing import MACS, PARAMS
     from archdsl.passes.costs.space_cost import SpaceCost
 
-    cost = SpaceCost(space.graph if train_outputs else space.deployed)
+    graph = space.graph if train_outputs else space.searched
+    networks = Networks(graph)
+    cost = SpaceCost(graph)
     count = samples or cost.samples((PARAMS, MACS))
     why_not = cost.why_no_tables(PARAMS) or cost.why_no_tables(MACS)
     found: dict[str, Any] = {
         "space": space.name,
-        "decisions": len(space.decisions),
-        "size": digits(space.size),
-        **count_data(space.networks.count),
+        "decisions": len(graph.decisions),
+        "size": digits(graph.size),
+        **count_data(networks.count),
         "samples": count,
         "seed": seed,
         "closed_form": why_not is None,
@@ -147,7 +150,7 @@ def of_space(space: Space, samples: int | None, seed: int, train_outputs: bool =
     for price, values in zip(prices, cost.sampled(prices, count, seed), strict=True):
         drawn[price.name] = values
         found[price.name] = _prices(cost, price, sorted(values.tolist()))
-    found["_counted"] = counted(space.networks.count)
+    found["_counted"] = counted(networks.count)
     found["_params"], found["_macs"] = drawn["params"].tolist(), drawn["macs"].tolist()
     return found
 

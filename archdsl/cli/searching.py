@@ -10,6 +10,7 @@ import click
 
 from archdsl.cli import opening
 from archdsl.report.duration import duration
+from archdsl.report.numbers import plural
 
 if TYPE_CHECKING:
     from archdsl.search.differentiable.driver import Search
@@ -49,15 +50,13 @@ def _print_start(search: Search) -> None:
         click.echo(f"passed over {torn.name}: {why}", err=True)
     for note in search.journal.notes if search.journal else ():
         click.echo(f"note: {note}", err=True)
-    main, *further = search.space.graph.outputs
-    if further:
-        click.echo(f"warning: never trained: {', '.join(further)}; a search trains `{main}` alone", err=True)
+    _print_untrained(search)
     height, width = search.crop
     where = f"{search.processes.device}" + (f", {world} processes" if world > 1 else "")
     short = f"; then up to {config.refine} networks trained for {config.refine_epochs} epochs each"
     then = short if config.refine else ""
     click.echo(
-        f"{config.name}: {len(search.space.decisions)} decisions of {search.space.name} on"
+        f"{config.name}: {plural(len(search.space.searched.decisions), 'decision')} of {search.space.name} on"
         f" {splits.train.name} ({len(splits.train)} images, {len(splits.val)} to validate on),"
         f" {search.steps} steps of {config.batch} at {height}×{width}, {where}{then}"
     )
@@ -65,6 +64,27 @@ def _print_start(search: Search) -> None:
         click.echo(_forecast(search))
     path = search.folder.path
     click.echo(f"resuming after step {search.step} in {path}" if search.step else f"writing to {path}")
+
+
+def _print_untrained(search: Search) -> None:
+    """Names the outputs that are not trained, how to train them then, and the decisions of these alone."""
+    from archdsl.passes.analyses.symbolic import infer_symbolic
+    from archdsl.search.result import not_searched
+
+    graph = search.space.graph
+    main, *further = graph.outputs
+    if further:
+        shapes = infer_symbolic(graph)[0]
+        maps = {output: shapes[node][0] for output, node in graph.outputs.items()}
+        run = search.folder
+        words = ["archdsl", "train", str(run.found), "--init", str(run.path), "--aux", "0.4"]
+        fits = any(maps[output] == maps[main] for output in further)
+        then = f"; afterwards: {shlex.join(words)} --data … --out DIR" if fits else ""
+        headline = f"warning: never trained: {', '.join(further)}; a search trains `{main}` alone"
+        click.echo(headline + then, err=True)
+    if left := not_searched(search.space):
+        first = "only train-only outputs read them; the network found has their first candidates"
+        click.echo(f"not searched: {', '.join(left)} ({first})", err=True)
 
 
 def _forecast(search: Search) -> str:

@@ -24,7 +24,7 @@ def supernet_of(folder: SearchFolder, network: Network, spec: Path) -> tuple[Sup
     if network.origin is None or network.source is None:
         raise SpecError([Diagnostic("ARCH505", f"{network.name} is not written as decisions in a space")])
     space = load(spec.parent / network.source).space(network.origin, **network.given)
-    net = build(space.deployed).eval()
+    net = build(space.searched).eval()
     found = folder.checkpoints.latest()
     if found is None:
         raise SpecError([Diagnostic("ARCH911", f"{folder.path} has no checkpoint")])
@@ -46,10 +46,14 @@ def extract(net: SuperNetwork, network: Network) -> CompiledNetwork:
 
 
 def outcomes_of(net: SuperNetwork, network: Network) -> Mapping[str, int]:
-    """The outcomes of a network by number; of decisions that do not matter in it, the first."""
+    """The outcomes of a network by number; of decisions that do not matter in it, the first.
+
+    Decisions that only train-only outputs read are none of the supernet's.
+    """
     decisions = net.archdsl_graph.decisions
     first = dict.fromkeys(decisions, 0)
-    return first | {path: decisions[path].index[outcome] for path, outcome in network.chosen.items()}
+    chosen = {path: outcome for path, outcome in network.chosen.items() if path in decisions}
+    return first | {path: decisions[path].index[outcome] for path, outcome in chosen.items()}
 
 
 def recalibrate(module: torch.nn.Module, batches: list[torch.Tensor]) -> None:

@@ -9,20 +9,31 @@ from torch import nn
 
 from archdsl import atomic
 from archdsl.data.dataset import Splits
+from archdsl.program import Space
 from archdsl.search.folder import SearchFolder
-from archdsl.search.result import Result
+from archdsl.search.result import Result, not_searched
 from archdsl.train.weights import SPEC, network_hash, save_weights
 
 
-def keep(folder: SearchFolder, found: Result, module: nn.Module, splits: Splits) -> None:
+def keep(folder: SearchFolder, space: Space, found: Result, module: nn.Module, splits: Splits) -> None:
     """Writes the found network as text, and its weights."""
-    write_text(folder.found, found.network.to_arch())
+    write_text(folder.found, text_of(space, found))
     train = splits.train
     told = {
         SPEC: network_hash(found.network), "name": found.network.name, "data": train.name,
         "classes": json.dumps(train.classes), "colours": json.dumps(train.colours),
     }  # fmt: skip
     save_weights(folder.weights, module, told)
+
+
+def text_of(space: Space, found: Result) -> str:
+    """The found network as text, with a comment on decisions that were not searched."""
+    text = found.network.to_arch()
+    if not (left := not_searched(space)):
+        return text
+    comment = f"# Not searched, as only train-only outputs read them: {', '.join(left)}.\n"
+    head, keyword, network = text.partition("network ")
+    return f"{head}{comment}# These have their first candidates.\n{keyword}{network}"
 
 
 def write_text(path: Path, text: str) -> None:

@@ -72,9 +72,8 @@ def _drawn(chances: Mapping[str, Any], seed: int) -> list[dict[str, int]]:
 
 def bound(space: Space, outcomes: Mapping[str, int], how: str, by: Costs) -> Result:
     """The network of these outcomes, and which requirements of the space it does not meet."""
-    named = {path: space.decisions[path].outcomes[o] for path, o in outcomes.items()}
-    network = space.bind(named)
-    rows = [[outcomes[path] for path in space.decisions]]
+    network = space.bind(named(space, outcomes))
+    rows = [[outcomes.get(path, 0) for path in space.decisions]]
     missed = []
     for requirement in network.bound.requirements:
         try:
@@ -83,6 +82,16 @@ def bound(space: Space, outcomes: Mapping[str, int], how: str, by: Costs) -> Res
         except SpecError as error:
             how += f"; `{requirement.text}` was not looked at: {error.diagnostics[0].headline}"
     return Result(network, outcomes, how, tuple(missed))
+
+
+def named(space: Space, outcomes: Mapping[str, int]) -> dict[str, str]:
+    """Outcomes by their texts; of decisions that are not searched, the first."""
+    return {path: d.outcomes[outcomes.get(path, 0)] for path, d in space.decisions.items()}
+
+
+def not_searched(space: Space) -> list[str]:
+    """The decisions that only train-only outputs read, which no search settles."""
+    return sorted(space.decisions.keys() - space.searched.decisions.keys())
 
 
 def _holds(condition: Value, network: Network, timed: Callable[[Term], float]) -> bool:

@@ -54,7 +54,7 @@ def prepared(program: Program, options: SearchOptions, reporter: Reporter) -> It
         inputs = _inputs(program, options, here, reporter)
         torch.manual_seed(options.seed)
         # No loss reads train-only outputs.
-        net = build(inputs.space.deployed, fuse=True, checkpoint=options.checkpoint)
+        net = build(inputs.space.searched, fuse=True, checkpoint=options.checkpoint)
         if options.channels_last:
             net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         folder = SearchFolder(options.folder or Path("runs") / inputs.config.name)
@@ -137,7 +137,7 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
     weights = class_weights.class_weights_everywhere(class_weights_rule(config), shares, classes, here)
     if weights is not None and here.is_first:
         reporter.info(class_weights.described(weights, classes))
-    demand_ready(config, space.deployed, splits, here.world)
+    demand_ready(config, space.searched, splits, here.world)
     return _Inputs(config, space, splits, weights)
 
 

@@ -46,8 +46,8 @@ def verdict(
     """
     by = {path: round(entropy(p), 6) for path, p in chances.items()}
     mean = fmean(by.values()) if by else 0.0
-    edges = idle_outcomes(space.graph)
-    deep = depths(space.graph)
+    edges = idle_outcomes(space.searched)
+    deep = depths(space.searched)
     idle = [edges[p][space.decisions[p].index[o]] for p, o in chosen.items() if p in edges and p not in deep]
     share = sum(idle) / len(idle) if idle else None
     kept = {p: rounds[space.decisions[p].index[chosen[p]]] for p, rounds in deep.items() if p in chosen}

@@ -13,8 +13,9 @@ from safetensors.torch import load_file
 
 import archdsl
 from archdsl.cli import run
-from archdsl.diagnostics import SpecError
+from archdsl.diagnostics import Source, SpecError
 from archdsl.ir.text import dump, parse
+from archdsl.lang import format_source
 from archdsl.passes.costs.space_cost import SpaceCost
 
 PLAIN = """arch 1
@@ -186,7 +187,10 @@ def test_a_search_names_the_outputs_that_it_never_trains(capsys):
     settings = "data = synthetic(images = 4, size = [32, 64])\nminimize cross_entropy\nepochs = 1\nbatch = 2"
     Path("wide.arch").write_text(f"{space}\nsearch Q for Wide {{\n{settings}\n}}\n")
     assert run(["search", "wide.arch", "--device", "cpu", "-o", "run"]) == 0
-    assert "warning: never trained: edges, aux; a search trains `logits` alone\n" in capsys.readouterr().err
+    assert (
+        "warning: never trained: edges, aux; a search trains `logits` alone; afterwards:"
+        in capsys.readouterr().err
+    )
 
 
 def test_what_a_search_finds_is_scored_extracted_and_trained_on_where_the_space_has_train_outputs(capsys):
@@ -221,3 +225,58 @@ def test_the_cost_of_a_space_names_the_train_outputs_that_it_leaves_out(capsys):
     assert said in capsys.readouterr().out
     assert run(["cost", "wide.arch", "--train-outputs"]) == 0
     assert said not in capsys.readouterr().out
+
+
+CHOICES = """arch 1
+
+import conv_bn_relu from "std/ops.arch"
+
+space Wide(; classes = 11) {
+  input image: [3, 32, 64]
+  a = image -> conv_bn_relu(c = 8, s = 2)
+  output logits = a -> one of {conv_bn_relu, relu} -> conv(c = classes, k = 1) -> upsample(like = image)
+  head = one of {narrow: a -> conv_bn_relu(c = 4), wide: a -> conv_bn_relu(c = one of {6, 8})}
+  output aux train = head -> conv(c = classes, k = one of {1, 3})
+}
+
+search Q for Wide {
+  data = synthetic(images = 4, size = [32, 64])
+  minimize cross_entropy + 0.01 * log(macs)
+  epochs = 1
+  batch = 2
+}
+"""
+
+
+def test_decisions_of_train_outputs_alone_are_not_searched_and_the_found_network_says_so(capsys):
+    Path("wide.arch").write_text(CHOICES)
+    assert run(["search", "wide.arch", "--device", "cpu", "-o", "run", "--set", "refine=2"]) == 0
+    out, err = capsys.readouterr()
+    assert "Q: 1 decision of Wide" in out
+    assert "warning: never trained: aux; a search trains `logits` alone; afterwards:" in err
+    assert "not searched: aux.1, head, head.1 (" in err
+    text = Path("run/best.arch").read_text()
+    assert "# Not searched, as only train-only outputs read them: aux.1, head, head.1." in text
+    assert text == (format_source(Source("best.arch", text)))
+    records = [json.loads(line) for line in Path("run/journal.jsonl").read_text().splitlines()]
+    assert list(records[0]["decisions"]) == ["logits.1"]
+    verdict = records[-1]["verdict"]
+    assert list(verdict["entropy"]) == ["logits.1"]
+    chosen = archdsl.load("run/best.arch").network().chosen
+    assert {path: chosen[path] for path in ("aux.1", "head")} == {"aux.1": "1", "head": "narrow"}
+    assert run(["extract", "run", "-o", "again.safetensors"]) == 0
+    assert run(["search", "wide.arch", "--resume", "run"]) == 0
+    words = ["--init", "run", "--aux", "0.4", "--epochs", "1", "--batch", "4", "--out", "on"]
+    assert run(["train", "run/best.arch", *DATA, *words]) == 0
+
+
+def test_the_cost_of_a_space_counts_and_shows_the_decisions_of_what_is_deployed(capsys):
+    Path("wide.arch").write_text(CHOICES)
+    assert run(["cost", "wide.arch", "--json"]) == 0
+    lean = json.loads(capsys.readouterr().out)
+    assert (lean["decisions"], lean["networks"], lean["size"]) == (1, "2", "2")
+    assert list(lean["params"]["least"]["decisions"]) == ["logits.1"]
+    assert run(["cost", "wide.arch", "--json", "--train-outputs"]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert (whole["decisions"], whole["networks"], whole["size"]) == (4, "12", "16")
+    assert set(whole["params"]["least"]["decisions"]) == {"logits.1", "head", "head.1", "aux.1"}

@@ -37,7 +37,7 @@ from archdsl.search.differentiable.step import Stepper
 from archdsl.search.evaluators.shared_weights import SharedWeights
 from archdsl.search.evaluators.short_training import ShortTraining
 from archdsl.search.folder import SearchFolder
-from archdsl.search.keeping import keep, write_text
+from archdsl.search.keeping import keep, text_of, write_text
 from archdsl.search.progress import Progress, Report
 from archdsl.search.result import Result, bound, discretize
 from archdsl.search.strategies.base import Outcomes
@@ -61,7 +61,7 @@ class Search:
         self.keeper = folder.checkpoints
         self.stepper = Stepper(config, space, net, objective, self.keeper, processes, seed, amp)
         self.net, self.architecture = self.stepper.net, self.stepper.learner.architecture
-        self.depths = dict(sorted(depths(space.graph).items()))
+        self.depths = dict(sorted(depths(space.searched).items()))
         self.batches, self.held = self._batches()
         self.shared = SharedWeights(self.net, self.whole_batches, config.calibrate, splits.val, processes)
         self.steps = config.epochs * self.batches.steps_per_epoch
@@ -122,7 +122,7 @@ class Search:
         """
         started = time.monotonic()
         if self.step == 0:
-            self._write(records.opening(self.space.decisions, self.depths))
+            self._write(records.opening(self.space.searched.decisions, self.depths))
         try:
             if not self.scored:
                 self._after(report)
@@ -201,7 +201,7 @@ class Search:
         told = {**self._costs(found), "gates": chosen}
         self._write(records.of_epoch(now, self.stepper.learner.tau(epoch), chances, found, told))
         if self.processes.is_first:
-            write_text(self.folder.after_epoch(epoch + 1), found.network.to_arch())
+            write_text(self.folder.after_epoch(epoch + 1), text_of(self.space, found))
         report(now)
 
     def _costs(self, found: Result) -> dict[str, float]:
@@ -273,7 +273,7 @@ class Search:
         costs, iou = self._costs(found), seen.iou().tolist()
         self._write(records.of_end(found, seen.mean_iou(), costs, iou, self.verdict))
         if self.processes.is_first:
-            keep(self.folder, found, module, self.splits)
+            keep(self.folder, self.space, found, module, self.splits)
         return found
 
     def _write(self, record: Mapping[str, Any]) -> None:

@@ -21,11 +21,11 @@ class Learner:
 
     def __init__(self, config: SearchConfig, space: Space, seed: int, device: torch.device):
         self.config, self.seed = config, seed
-        self.samplers: Mapping[str, Sampler] = by_decision(
-            config.sampler, config.gates_from, config.samplers, space.graph
-        )
+        decisions = space.searched.decisions
+        samplers = by_decision(config.sampler, config.gates_from, config.samplers, space.graph)
+        self.samplers: Mapping[str, Sampler] = {path: samplers[path] for path in decisions}
         frozen = [path for path, sampler in self.samplers.items() if not sampler.trains]
-        self.architecture = Architecture(space.decisions, config.communication, config.init, seed, frozen)
+        self.architecture = Architecture(decisions, config.communication, config.init, seed, frozen)
         self.architecture = self.architecture.to(device)
         self.optimiser = optimiser(
             config.architecture, self.architecture.logits.parameters(), self.architecture.messages(),

@@ -22,6 +22,7 @@ from archdsl.program import Space
 from archdsl.search.differentiable.optimisers import change, optimiser, set_rates
 from archdsl.search.differentiable.step import Stepper
 from archdsl.search.evaluators.base import Scores
+from archdsl.search.result import named
 from archdsl.train.evaluation import seen
 from archdsl.train.synchronised import synchronise
 
@@ -42,8 +43,7 @@ class ShortTraining:
     def _trained(self, outcomes: Mapping[str, int]) -> nn.Module:
         config, here = self.stepper.config, self.stepper.processes
         torch.manual_seed(self.stepper.seed)
-        named = {path: self.space.decisions[path].outcomes[o] for path, o in outcomes.items()}
-        module = self.space.bind(named).module().to(here.device).train()
+        module = self.space.bind(named(self.space, outcomes)).module().to(here.device).train()
         here.same_weights(module)
         synchronise(module, here)
         if not any(True for _ in module.parameters()):
