@@ -102,7 +102,8 @@ def network_text(found: dict[str, Any]) -> str:
 
 def network_page(found: dict[str, Any]) -> str:
     """The same with bars by layer."""
-    from archdsl.report.charts import Bar, Section, bars, page, short
+    from archdsl.report.charts import Bar, bars, short
+    from archdsl.report.sheet import section, sheet
 
     charts = []
     for key, title in (("macs", "MACs"), ("params", "Parameters"), ("traffic_bytes", "Activation traffic")):
@@ -113,12 +114,13 @@ def network_page(found: dict[str, Any]) -> str:
         unit, write = ("B", short) if key == "traffic_bytes" else ("", short)
         charts.append(bars(shown, title=f"{title} by layer{note}", unit=unit, format=write))
     head, rows_ = _layer_rows(found)
-    return page(
+    return sheet(
         f"Cost of {found['network']}",
+        (),
         [
-            Section("Totals, per image", head=("what", "how much"), rows=_totals(found)),
-            Section("By layer", charts=charts),
-            Section("Layers", head=head, rows=rows_),
+            section("Totals, per image", head=("what", "how much"), rows=_totals(found)),
+            section("By layer", charts=charts),
+            section("Layers", head=head, rows=rows_),
         ],
     )
 
@@ -251,7 +253,8 @@ def _histogram(values: list[float]) -> list[str]:
 
 def space_page(found: dict[str, Any]) -> str:
     """Histograms, parameters against MACs with the cheapest on either side, and the table."""
-    from archdsl.report.charts import Point, Section, histogram, page, scatter
+    from archdsl.report.charts import Point, histogram, scatter
+    from archdsl.report.sheet import section, sheet
 
     charts = []
     for name, label in _NAMES.items():
@@ -267,7 +270,7 @@ def space_page(found: dict[str, Any]) -> str:
     both = list(zip(found["_params"], found["_macs"], strict=True))
     front = _front(both)
     points = [Point(x, y) for x, y in both[:2000]] + [Point(x, y, strong=True) for x, y in front]
-    title = "Parameters against MACs: random networks, and those that none of them beats in both"
+    title = "Parameters against MACs of random networks; red: the Pareto front"
     charts.append(scatter(points, title=title, x_label="parameters", y_label="MACs", path=front))
     text = [f"{plural(found['decisions'], 'decision')}, {found['_counted']}."]
     if not found["closed_form"]:
@@ -277,12 +280,13 @@ def space_page(found: dict[str, Any]) -> str:
         for which in ("least", "most")
         for name, label in _NAMES.items()
     ]
-    return page(
+    return sheet(
         f"Cost of the networks of {found['space']}",
+        (),
         [
-            Section("Distribution", text=text, charts=charts),
-            Section("Figures", head=("", "parameters", "MACs"), rows=_space_rows(found)),
-            Section("Networks of the extremes", head=("which", "value", "decisions"), rows=rows),
+            section("Distribution", text=text, charts=charts),
+            section("Figures", head=("", "parameters", "MACs"), rows=_space_rows(found)),
+            section("Networks of the extremes", head=("which", "value", "decisions"), rows=rows),
         ],
     )
 

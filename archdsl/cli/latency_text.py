@@ -77,7 +77,8 @@ def _estimate_data(found: Estimate) -> dict[str, Any]:
 
 def estimate_page(found: Estimate) -> str:
     """A bar for each layer, and the figures."""
-    from archdsl.report.charts import Bar, Section, bars, page
+    from archdsl.report.charts import Bar, bars
+    from archdsl.report.sheet import section, sheet
 
     there = [line for line in found.lines if line.ms is not None]
     chart = bars(
@@ -85,14 +86,14 @@ def estimate_page(found: Estimate) -> str:
         title=f"{found.network}: latency by layer",
         unit="ms",
     )
-    section = Section(
-        heading=f"{found.network}: {found}",
-        text=_facts(found),
+    part = section(
+        f"{found.network}: {found}",
+        _facts(found),
         charts=[chart],
         head=("layer", "op", "ms", "rows"),
         rows=[(line.name, line.op, _ms(line.ms), ", ".join(line.rows)) for line in found.lines],
     )
-    return page(f"Latency of {found.network}", [section])
+    return sheet(f"Latency of {found.network}", (), [part])
 
 
 def space_text(space: Space, networks: Sequence[Network], found: Sequence[Estimate]) -> str:
@@ -144,7 +145,8 @@ def _space_data(space: Space, networks: Sequence[Network], found: Sequence[Estim
 def space_page(space: Space, networks: Sequence[Network], found: Sequence[Estimate]) -> str:
     """The distribution of latencies, and latency against parameters with its front."""
     from archdsl.passes.costs.cost import costs, total
-    from archdsl.report.charts import Point, Section, histogram, page, scatter
+    from archdsl.report.charts import Point, histogram, scatter
+    from archdsl.report.sheet import section, sheet
 
     there = [(n, f) for n, f in zip(networks, found, strict=True) if not f.missing]
     times = [f.total_ms for _, f in there]
@@ -159,7 +161,7 @@ def space_page(space: Space, networks: Sequence[Network], found: Sequence[Estima
         ),
     ]  # fmt: skip
     facts = _facts(there[0][1]) if there else _missing(found)[:10]
-    return page(f"Latency of {space.name}", [Section(space.name, facts, charts)])
+    return sheet(f"Latency of {space.name}", (), [section(space.name, facts, charts)])
 
 
 def _front(points: Sequence[tuple[float, float]]) -> set[tuple[float, float]]:
@@ -238,7 +240,8 @@ def validation_json(space: Space, found: Validation, raw: bool = False) -> str:
 
 def validation_page(space: Space, found: Validation) -> str:
     """Predicted against measured, with the band of ±10 %."""
-    from archdsl.report.charts import Point, Section, page, scatter
+    from archdsl.report.charts import Point, scatter
+    from archdsl.report.sheet import section, sheet
 
     calibration = found.table.calibration
     assert calibration is not None
@@ -255,8 +258,8 @@ def validation_page(space: Space, found: Validation) -> str:
         f" final up-sampling {calibration.final_upsampling}",
         f"on {found.table.device.model}",
     ]
-    section = Section(space.name, text, [chart], _ACCURACY, _accuracy_rows(found))
-    return page(f"Latency of {space.name}: predicted and measured", [section])
+    part = section(space.name, text, [chart], _ACCURACY, _accuracy_rows(found))
+    return sheet(f"Latency of {space.name}: predicted and measured", (), [part])
 
 
 def measured_text(network: Network, timer: Timer, whole: Whole) -> str:

@@ -8,9 +8,10 @@ from itertools import pairwise
 from math import isfinite
 from statistics import fmean
 
-from archdsl.report import svg
+from archdsl.render import svg
 from archdsl.report.axis import Axis
-from archdsl.report.charts import Format, short
+from archdsl.report.charts import short
+from archdsl.report.frame import Format, frame, nothing, span
 
 WIDTH, HEIGHT = 560.0, 300.0
 _LEFT, _TOP, _BOTTOM = 66.0, 14.0, 46.0
@@ -52,13 +53,13 @@ def curves(
     """
     rows = [row for row in rows if row.points]
     if not rows:
-        return svg.nothing(title, WIDTH)
+        return nothing(title, WIDTH)
     if not all(isfinite(value) for row in rows for at in row.points for value in at):
         raise ValueError("a value that is not finite cannot be drawn")
     right = 16 + svg.LETTER * max((len(_named(row)) for row in rows if row.named), default=0)
     x = Axis(*_x_range(rows), _LEFT, WIDTH - min(right, 170.0))
     y = Axis(*_y_range(rows, low, high), HEIGHT - _BOTTOM, _TOP)
-    parts = svg.frame(x, y, (x_label, y_label), (short, format), (True, whole))
+    parts = frame(x, y, (x_label, y_label), (short, format), (True, whole))
     for row in sorted(rows, key=lambda r: not r.faint):
         parts += _drawn(row, x, y, format)
     return svg.picture(title, WIDTH, HEIGHT, [*parts, *_names(rows, y, x.end + 7)], summary)
@@ -72,7 +73,7 @@ def _x_range(rows: Sequence[Curve]) -> tuple[float, float]:
 
 def _y_range(rows: Sequence[Curve], low: float | None, high: float | None) -> tuple[float, float]:
     values = [at[1] for row in rows for at in row.points]
-    return svg.span([*values, *(end for end in (low, high) if end is not None)])
+    return span([*values, *(end for end in (low, high) if end is not None)])
 
 
 def _drawn(row: Curve, x: Axis, y: Axis, format: Format) -> list[str]:

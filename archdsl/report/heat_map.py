@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from archdsl.report import svg
-from archdsl.report.charts import FAINT, GRID, INK
+from archdsl.render import svg
+from archdsl.render.svg import FAINT, GRID, INK
 
 HEAT = svg.COLOURS[0]
 CHOSEN = "#d9480f"

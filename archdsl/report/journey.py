@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite
 
-from archdsl.report import svg
+from archdsl.render import svg
+from archdsl.render.svg import FAINT
 from archdsl.report.axis import Axis
-from archdsl.report.charts import FAINT, Format, short
+from archdsl.report.charts import short
 from archdsl.report.curves import HEIGHT, WIDTH
+from archdsl.report.frame import Format, frame, nothing, span
 
 _EARLY, _LATE = (108, 92, 190), (232, 119, 34)
 _LEFT, _RIGHT, _TOP, _BOTTOM = 66.0, 26.0, 30.0, 46.0
@@ -31,12 +33,12 @@ def journey(
 ) -> str:  # fmt: skip
     """The stops in the order given.  Values must be finite."""
     if not stops:
-        return svg.nothing(title, WIDTH)
+        return nothing(title, WIDTH)
     if not all(isfinite(value) for stop in stops for value in (stop.x, stop.y)):
         raise ValueError("a value that is not finite cannot be drawn")
-    x = Axis(*svg.span([s.x for s in stops]), _LEFT, WIDTH - _RIGHT)
-    y = Axis(*svg.span([s.y for s in stops]), HEIGHT - _BOTTOM, _TOP)
-    parts = svg.frame(x, y, (x_label, y_label), (format, short))
+    x = Axis(*span([s.x for s in stops]), _LEFT, WIDTH - _RIGHT)
+    y = Axis(*span([s.y for s in stops]), HEIGHT - _BOTTOM, _TOP)
+    parts = frame(x, y, (x_label, y_label), (format, short))
     places = [(x(s.x), y(s.y)) for s in stops]
     colours = [_colour(n / max(1, len(stops) - 1)) for n in range(len(stops))]
     for (start, end), colour in zip(pairwise(places), colours, strict=False):

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from archdsl.report.svg import escaped
+from archdsl.render.svg import escaped
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -1,6 +1,6 @@
-"""The sheet that a run is reported on: one HTML page of figures, light or dark as the screen is.
+"""Pages of figures: runs, costs and latencies as one HTML file each, light or dark as the screen is.
 
-It needs no other file and no script.  What is not said to be HTML is escaped.
+It needs no other file and no script.  What is not documented as HTML is escaped.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from archdsl.render.svg import escaped
 from archdsl.report.style import style
-from archdsl.report.svg import escaped
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,30 @@ def _part(n: int, part: Part) -> str:
     text = paragraph(part.text) if part.text else ""
     heading = escaped(part.heading)
     return f'<section id="part-{n}">\n<h2>{heading}</h2>\n{text}{part.body}</section>\n'
+
+
+def section(
+    heading: str, text: Sequence[str] = (), charts: Iterable[str] = (), head: Sequence[str] = (),
+    rows: Iterable[Sequence[str]] = (),
+) -> Part:  # fmt: skip
+    """A part of paragraphs, charts (SVG) and a table under its head."""
+    body = "".join(map(paragraph, text)) + "".join(f"<figure>\n{chart}</figure>\n" for chart in charts)
+    return Part(heading, body + (table(head, rows) if head else ""))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Rows under a head; numbers stand to the right."""
+    names = "".join(f"<th>{escaped(name)}</th>" for name in head)
+    body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>\n" for row in rows)
+    return scrolled(f'<table class="rows">\n<tr>{names}</tr>\n{body}</table>\n')
+
+
+_MARKS_OF_NUMBERS = str.maketrans("", "", ",.-%")
+
+
+def _cell(text: str) -> str:
+    number = text.translate(_MARKS_OF_NUMBERS).isdigit()
+    return f'<td class="n">{escaped(text)}</td>' if number else f"<td>{escaped(text)}</td>"
 
 
 def paragraph(text: str) -> str:

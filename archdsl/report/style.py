@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from archdsl.report.charts import BAND, BLUE, FAINT, FONT, GRID, INK, RED
-from archdsl.report.svg import COLOURS, PAPER
+from archdsl.render.svg import BAND, COLOURS, FAINT, FONT, GRID, INK, PAPER
 
 _MONO = "ui-monospace, SFMono-Regular, Menlo, 'DejaVu Sans Mono', monospace"
 _NIGHT = ("#7fb2f0", "#ff9b85", "#6fd3a8", "#c9a6f2", "#e3b341", "#66cfe0")
 _DARK = {
-    PAPER: "#171c23", INK: "#e4eaf0", FAINT: "#9ba8b5", GRID: "#2b333d", BAND: "#22344a", BLUE: "#7fb2f0",
-    RED: "#ff9b85", **dict(zip(COLOURS, _NIGHT, strict=True)),
+    PAPER: "#171c23", INK: "#e4eaf0", FAINT: "#9ba8b5", GRID: "#2b333d", BAND: "#22344a",
+    **dict(zip(COLOURS, _NIGHT, strict=True)),
 }  # fmt: skip
 """What the colours of charts are on a dark screen."""
 
@@ -26,12 +25,12 @@ def style() -> str:
 _AT_NIGHT = f"""\
 :root {{
   --ground: #0e1217; --paper: {_DARK[PAPER]}; --ink: {_DARK[INK]}; --faint: {_DARK[FAINT]};
-  --rule: {_DARK[GRID]}; --link: {_DARK[BLUE]};
+  --rule: {_DARK[GRID]}; --link: {_NIGHT[0]};
 }}
 """
 _LAYOUT = f"""
 :root {{
-  --ground: #f4f6f8; --paper: #fff; --ink: {INK}; --faint: {FAINT}; --rule: {GRID}; --link: {BLUE};
+  --ground: #f4f6f8; --paper: #fff; --ink: {INK}; --faint: {FAINT}; --rule: {GRID}; --link: {COLOURS[0]};
 }}
 * {{ box-sizing: border-box }}
 body {{
@@ -75,6 +74,10 @@ summary {{ cursor: pointer; padding: .6rem 1rem }}
   padding: .15rem .5rem; white-space: nowrap; width: 1%;
 }}
 .facts td {{ padding: .15rem .5rem; overflow-wrap: anywhere }}
+.rows {{ border-collapse: collapse; font-size: 13px; width: 100% }}
+.rows th, .rows td {{ padding: .15rem .7rem; border-bottom: 1px solid var(--rule); text-align: left }}
+.rows th {{ color: var(--faint); font-weight: 400 }}
+.rows td.n {{ text-align: right; font-variant-numeric: tabular-nums }}
 .seen {{
   display: grid; grid-template-columns: repeat(3, 1fr); gap: .4rem .8rem;
   font-size: 13px; color: var(--faint);

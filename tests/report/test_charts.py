@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archdsl.report.charts import Bar, Point, Section, bars, binned, histogram, page, scatter, short
+from archdsl.report.charts import Bar, Point, bars, binned, histogram, scatter, short
+from archdsl.report.sheet import section, sheet
 
 SVG = "{http://www.w3.org/2000/svg}"
 numbers = st.floats(-1e15, 1e15) | st.integers(-(10**12), 10**12)
@@ -73,7 +74,7 @@ def test_a_chart_of_nothing_says_so():
 
 def test_names_of_a_spec_are_shown_and_never_obeyed():
     chart = bars([Bar(HOSTILE, 1.0)], title=HOSTILE)
-    whole = page(HOSTILE, [Section(HOSTILE, [HOSTILE], [chart], [HOSTILE], [[HOSTILE]])])
+    whole = sheet(HOSTILE, (), [section(HOSTILE, [HOSTILE], [chart], [HOSTILE], [[HOSTILE]])])
     tags: list[str] = []
     reader = HTMLParser()
     reader.handle_starttag = lambda tag, attrs: tags.append(tag)  # type: ignore[method-assign]
@@ -91,7 +92,7 @@ def test_numbers_are_written_in_three_digits():
 
 
 def test_shares_stand_under_one_another_as_numbers_do():
-    text = page("t", [Section("s", head=("a", "b"), rows=[("name", "9.5%"), ("other", "1,200")])])
+    text = sheet("t", (), [section("s", head=("a", "b"), rows=[("name", "9.5%"), ("other", "1,200")])])
     assert '<td class="n">9.5%</td>' in text
     assert '<td class="n">1,200</td>' in text
     assert "<td>name</td>" in text

@@ -6,14 +6,13 @@ can be opened.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
 
 from archdsl.backends.diagram import measure, style
-from archdsl.backends.diagram.dot import printable
 from archdsl.backends.diagram.layout import Layout, Point, Rect, lay_out
 from archdsl.backends.diagram.measure import LEADING, SMALL_SIZE, TITLE_SIZE
 from archdsl.backends.diagram.model import Box, Cluster, Drawing, Edge
+from archdsl.render.svg import escaped, number, polygon, rect, text
 
 MARGIN = 16.0
 
@@ -27,13 +26,13 @@ def to_svg(drawing: Drawing) -> str:
     height = layout.height + top + MARGIN
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{_n(width)}" height="{_n(height)}" '
-            f'viewBox="0 0 {_n(width)} {_n(height)}" font-family="{style.FONT}" fill="{style.INK}">',
-            f"<title>{_escaped(drawing.title)}</title>",
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{number(width)}" height="{number(height)}" '
+            f'viewBox="0 0 {number(width)} {number(height)}" font-family="{style.FONT}" fill="{style.INK}">',
+            f"<title>{escaped(drawing.title)}</title>",
             _ARROW,
-            f'<rect width="{_n(width)}" height="{_n(height)}" fill="white"/>',
+            f'<rect width="{number(width)}" height="{number(height)}" fill="white"/>',
             *legend,
-            f'<g transform="translate({_n(MARGIN)} {_n(top)})">',
+            f'<g transform="translate({number(MARGIN)} {number(top)})">',
             *_body(drawing, layout),
             "</g>",
             "</svg>",
@@ -73,7 +72,7 @@ def _body(drawing: Drawing, layout: Layout) -> Iterator[str]:
         if edge.kind != "below":
             yield from _edge(edge, layout.edges[n], drawing.direction == "LR")
     for box in drawing.boxes:
-        yield "<g>" + (f"<title>{_escaped(box.tip)}</title>" if box.tip else "")
+        yield "<g>" + (f"<title>{escaped(box.tip)}</title>" if box.tip else "")
         yield from _outline(box, layout.boxes[box.id])
         yield from _content(box, layout.boxes[box.id])
         yield "</g>"
@@ -88,15 +87,19 @@ def _cluster(cluster: Cluster, at: Rect) -> Iterator[str]:
 
 def _edge(edge: Edge, points: tuple[Point, ...], sideways: bool) -> Iterator[str]:
     (x, y), *rest = points
-    path = [f"M{_n(x)} {_n(y)}"]
+    path = [f"M{number(x)} {number(y)}"]
     for at, (x2, y2) in zip(points, rest, strict=False):
         x, y = at
         if sideways:
             middle = (x + x2) / 2
-            path.append(f"C{_n(middle)} {_n(y)} {_n(middle)} {_n(y2)} {_n(x2)} {_n(y2)}")
+            path.append(
+                f"C{number(middle)} {number(y)} {number(middle)} {number(y2)} {number(x2)} {number(y2)}"
+            )
         else:
             middle = (y + y2) / 2
-            path.append(f"C{_n(x)} {_n(middle)} {_n(x2)} {_n(middle)} {_n(x2)} {_n(y2)}")
+            path.append(
+                f"C{number(x)} {number(middle)} {number(x2)} {number(middle)} {number(x2)} {number(y2)}"
+            )
     dash = ' stroke-dasharray="4 3"' if edge.kind == "size" else ""
     yield (
         f'<path d="{"".join(path)}" fill="none" stroke="{style.LINE}" stroke-width="1.1"{dash} '
@@ -112,11 +115,12 @@ def _edge(edge: Edge, points: tuple[Point, ...], sideways: bool) -> Iterator[str
 def _outline(box: Box, at: Rect) -> Iterator[str]:
     fill, stroke = style.fill(box.kind, box.level), style.line(box.kind)
     if box.kind == "mux":
-        yield _polygon(_diamond(at) if len(box.title) < 10 else _hexagon(at), fill, stroke)
+        corners = _diamond(at) if len(box.title) < 10 else _hexagon(at)
+        yield polygon(corners, fill, f'stroke="{stroke}" stroke-width="1.8"')
     elif box.kind == "join":
         rx, ry = at.width / 2, at.height / 2
-        centre = f'cx="{_n(at.x + rx)}" cy="{_n(at.y + ry)}"'
-        yield f'<ellipse {centre} rx="{_n(rx)}" ry="{_n(ry)}" fill="{fill}" stroke="{stroke}"/>'
+        centre = f'cx="{number(at.x + rx)}" cy="{number(at.y + ry)}"'
+        yield f'<ellipse {centre} rx="{number(rx)}" ry="{number(ry)}" fill="{fill}" stroke="{stroke}"/>'
     elif box.kind == "cell":
         yield _rect(at, fill="white", stroke=stroke, radius=8)
         yield _rect(Rect(at.x + 3, at.y + 3, at.width - 6, at.height - 6), fill=fill, stroke=stroke, radius=6)
@@ -138,19 +142,14 @@ def _hexagon(at: Rect) -> list[Point]:
     return [*upper, (right, (top + bottom) / 2), *lower, (left, (top + bottom) / 2)]
 
 
-def _polygon(points: list[Point], fill: str, stroke: str) -> str:
-    corners = " ".join(f"{_n(x)},{_n(y)}" for x, y in points)
-    return f'<polygon points="{corners}" fill="{fill}" stroke="{stroke}" stroke-width="1.8"/>'
-
-
 def _content(box: Box, at: Rect) -> Iterator[str]:
     if box.rows:
         yield from _table(box, at)
         return
     colour = style.PORT_INK if box.kind == "port" else style.INK
     x = at.x + at.width / 2
-    text = LEADING * (TITLE_SIZE + SMALL_SIZE * len(box.lines))
-    y = at.y + (at.height - text) / 2 + TITLE_SIZE
+    high = LEADING * (TITLE_SIZE + SMALL_SIZE * len(box.lines))
+    y = at.y + (at.height - high) / 2 + TITLE_SIZE
     bold = box.kind not in ("join", "ghost")
     yield _text(x, y, box.title, TITLE_SIZE, bold=bold, colour=colour, anchor="middle")
     for line in box.lines:
@@ -176,31 +175,12 @@ def _rect(
     at: Rect, *, fill: str, stroke: str, radius: float = 0, dashed: bool = False, wide: float = 1.0
 ) -> str:
     dash = ' stroke-dasharray="5 4"' if dashed else ""
-    return (
-        f'<rect x="{_n(at.x)}" y="{_n(at.y)}" width="{_n(at.width)}" height="{_n(at.height)}" '
-        f'rx="{_n(radius)}" fill="{fill}" stroke="{stroke}" stroke-width="{_n(wide)}"{dash}/>'
-    )
+    look = f'rx="{number(radius)}" stroke="{stroke}" stroke-width="{number(wide)}"{dash}'
+    return rect(at.x, at.y, at.width, at.height, fill, look)
 
 
 def _text(
-    x: float,
-    y: float,
-    text: str,
-    size: float,
-    *,
-    bold: bool = False,
-    colour: str = style.INK,
+    x: float, y: float, words: str, size: float, *, bold: bool = False, colour: str = style.INK,
     anchor: str = "start",
-) -> str:
-    place = f'x="{_n(x)}" y="{_n(y)}" font-size="{_n(size)}" text-anchor="{anchor}"'
-    weight = ' font-weight="bold"' if bold else ""
-    return f'<text {place} fill="{colour}"{weight}>{_escaped(text)}</text>'
-
-
-def _escaped(text: str) -> str:
-    return html.escape(printable(text))
-
-
-def _n(value: float) -> str:
-    """A number with at most one decimal, and no -0."""
-    return f"{round(value, 1) + 0.0:g}"
+) -> str:  # fmt: skip
+    return text(x, y, words, anchor=anchor, colour=colour, size=size, strong=bold)

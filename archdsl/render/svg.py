@@ -1,55 +1,21 @@
-"""What charts are drawn with: scales, and elements of SVG as text.
+"""Elements of SVG as text, and the colours and the font of charts and pages.
 
-Colours are those of `COLOURS`, so that a page can show all of them otherwise on a dark screen.
+All words are escaped.  Colours of charts are those below, so that a page can map each to another one on a
+dark screen.
 """
 
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from archdsl.report.axis import Axis
-from archdsl.report.charts import FAINT, FONT, GRID, INK, Format
-
-PAPER = "white"
+INK, FAINT, GRID, PAPER = "#1f2933", "#5f6c7b", "#e3e8ee", "white"
+FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 COLOURS = ("#2563a8", "#b83a26", "#1b7f5c", "#7a4fa3", "#8f6100", "#0b7285")
 """For curves, in this order: told apart by colour-blind eyes, and readable as text on white."""
+BLUE, RED, BAND = COLOURS[0], COLOURS[1], "#dce8f5"
 LETTER = 6.4
 """Width of a letter at 11 px, for what must be kept apart."""
-
-
-def span(values: Sequence[float]) -> tuple[float, float]:
-    """A range a little wider than the values, which does not cross zero; never one point."""
-    low, high = min(values), max(values)
-    room = (high - low) * 0.05 or abs(high) * 0.05 or 1.0
-    return (max(0.0, low - room) if low >= 0 else low - room), high + room
-
-
-def frame(
-    x: Axis, y: Axis, labels: tuple[str, str], formats: tuple[Format, Format],
-    whole: tuple[bool, bool] = (False, False),
-) -> list[str]:  # fmt: skip
-    """Both axes with ticks, labels and a grid, x first; `whole` keeps ticks to whole numbers."""
-    parts = []
-    for at, label in _labelled(y.ticks(5, whole[1]), formats[1]):
-        parts.append(line(x.start, y(at), x.end, y(at), GRID))
-        parts.append(text(x.start - 7, y(at) + 4, label, anchor="end", colour=FAINT))
-    for at, label in _labelled(x.ticks(7, whole[0]), formats[0]):
-        parts.append(line(x(at), y.start, x(at), y.start + 4, FAINT))
-        parts.append(text(x(at), y.start + 17, label, anchor="middle", colour=FAINT))
-    parts.append(line(x.start, y.start, x.end, y.start, FAINT))
-    parts.append(text((x.start + x.end) / 2, y.start + 35, labels[0], anchor="middle", colour=FAINT))
-    turned = text(0, 0, labels[1], anchor="middle", colour=FAINT)
-    middle = number((y.start + y.end) / 2)
-    return [*parts, f'<g transform="translate(13 {middle}) rotate(-90)">{turned}</g>']
-
-
-def _labelled(ticks: Sequence[float], write: Format) -> list[tuple[float, str]]:
-    """Ticks and what is written at them: all digits, where fewer would not tell them apart."""
-    labels = [write(at) for at in ticks]
-    if len(set(labels)) < len(labels):
-        labels = [f"{at:,.10g}" for at in ticks]
-    return list(zip(ticks, labels, strict=True))
 
 
 def picture(title: str, width: float, height: float, parts: Iterable[str], summary: str = "") -> str:
@@ -64,11 +30,6 @@ def picture(title: str, width: float, height: float, parts: Iterable[str], summa
     )
 
 
-def nothing(title: str, width: float) -> str:
-    """The picture of what is not there."""
-    return picture(title, width, 60, [text(12, 34, "nothing to show yet", colour=FAINT)])
-
-
 def text(
     x: float, y: float, content: str, *, anchor: str = "start", colour: str = INK, size: float = 11,
     strong: bool = False, turn: float = 0,
@@ -81,26 +42,34 @@ def text(
     return f'<text {place} text-anchor="{anchor}" fill="{colour}"{look}>{escaped(content)}</text>'
 
 
-def line(x1: float, y1: float, x2: float, y2: float, colour: str) -> str:
+def line(x1: float, y1: float, x2: float, y2: float, colour: str, look: str = "") -> str:
+    """`look` are further attributes, here and below."""
     ends = f'x1="{number(x1)}" y1="{number(y1)}" x2="{number(x2)}" y2="{number(y2)}"'
-    return f'<line {ends} stroke="{colour}"/>'
+    return f'<line {ends} stroke="{colour}"{" " + look if look else ""}/>'
 
 
 def rect(x: float, y: float, width: float, height: float, fill: str, look: str = "") -> str:
-    """`look` are further attributes."""
     size = f'width="{number(width)}" height="{number(height)}"'
     return f'<rect x="{number(x)}" y="{number(y)}" {size} fill="{fill}"{" " + look if look else ""}/>'
 
 
-def dot(x: float, y: float, radius: float, fill: str, tip: str) -> str:
+def dot(x: float, y: float, radius: float, fill: str, tip: str, look: str = "") -> str:
     """A point; `tip` is shown where the pointer rests on it."""
     place = f'cx="{number(x)}" cy="{number(y)}" r="{number(radius)}"'
-    return f'<circle {place} fill="{fill}"><title>{escaped(tip)}</title></circle>'
+    return f'<circle {place} fill="{fill}"{" " + look if look else ""}><title>{escaped(tip)}</title></circle>'
+
+
+def polygon(points: Iterable[tuple[float, float]], fill: str, look: str = "") -> str:
+    return f'<polygon points="{corners(points)}" fill="{fill}"{" " + look if look else ""}/>'
 
 
 def polyline(points: Iterable[tuple[float, float]], colour: str, look: str = "") -> str:
-    corners = " ".join(f"{number(x)},{number(y)}" for x, y in points)
-    return f'<polyline points="{corners}" fill="none" stroke="{colour}" stroke-linejoin="round" {look}/>'
+    stroke = f'fill="none" stroke="{colour}" stroke-linejoin="round"'
+    return f'<polyline points="{corners(points)}" {stroke}{" " + look if look else ""}/>'
+
+
+def corners(points: Iterable[tuple[float, float]]) -> str:
+    return " ".join(f"{number(x)},{number(y)}" for x, y in points)
 
 
 def number(value: float) -> str:
