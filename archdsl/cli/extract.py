@@ -97,9 +97,9 @@ def _inherited(
 
 
 def _batches(data: str, module: object, count: int) -> list:  # type: ignore[type-arg]
-    from archdsl.cli.data import parse_data
     from archdsl.data.augmentation import Augmentation
     from archdsl.data.batches import Batches
+    from archdsl.data.source import parse_data
 
     graph = module.archdsl_graph  # type: ignore[attr-defined]
     _, height, width = next(iter(graph.inputs.values()))

@@ -14,9 +14,10 @@ import click
 from archdsl import atomic
 from archdsl.cli import opening
 from archdsl.cli.outputs import Output, demand_free, overwrite_option
-from archdsl.cli.settings import SetCommand, name_option, over_option, parse_value, set_option
+from archdsl.cli.settings import SetCommand, name_option, over_option, set_option
 from archdsl.diagnostics import SpecError
 from archdsl.report.numbers import plural, setting
+from archdsl.spec.from_text import parse_value
 
 if TYPE_CHECKING:
     from archdsl.passes.analyses.networks import Over

@@ -14,9 +14,10 @@ from click.shell_completion import CompletionItem
 from archdsl.cli import opening
 from archdsl.cli.outputs import Kind, Output, demand_free, overwrite_option
 from archdsl.cli.reporting import Bar
-from archdsl.cli.settings import SetCommand, name_option, parse_value, set_option
+from archdsl.cli.settings import SetCommand, name_option, set_option
 from archdsl.report.duration import duration
 from archdsl.report.numbers import plural
+from archdsl.spec.from_text import parse_value
 
 if TYPE_CHECKING:
     from archdsl.devices.measure import Timer

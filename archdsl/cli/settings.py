@@ -7,13 +7,10 @@ from typing import Any
 
 import click
 
+from archdsl.spec.from_text import parse_value
+
 _SETTING = re.compile(r"[A-Za-z_]\w*=")
-_WHOLE = re.compile(r"-?[0-9]{1,18}")
-_DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?")
-_SHAPE = re.compile(r"[0-9]{1,18}(x[0-9]{1,18}){1,8}")
-_LIST = re.compile(r"\[[^\[\]{}\",]+(,[^\[\]{}\",]+)*\]")
 _TAKEN = ("name", "self")  # arguments of the functions that settings are given to by name
-_WORDS = {"true": True, "false": False}
 
 
 class SetCommand(click.Command):
@@ -53,24 +50,6 @@ class _Pair(click.ParamType):  # type: ignore[type-arg]  # generic in new versio
         if not equals or not name.isidentifier() or not text:
             self.fail(f"`{value}` is not of the form name=value, as in classes=11", param, ctx)
         return name, parse_value(text)
-
-
-def parse_value(text: str) -> Any:
-    """A whole number, a decimal, true or false, a shape such as 3x360x480, a list, or else the text itself.
-
-    Lists are [8, 16] as in a spec; other text is for whoever knows what the setting takes, such as a set.
-    """
-    if text in _WORDS:
-        return _WORDS[text]
-    if _WHOLE.fullmatch(text):
-        return int(text)
-    if _DECIMAL.fullmatch(text):
-        return float(text)
-    if _SHAPE.fullmatch(text):
-        return tuple(int(n) for n in text.split("x"))
-    if _LIST.fullmatch(text):
-        return tuple(parse_value(item.strip()) for item in text[1:-1].split(","))
-    return text
 
 
 def _no_repeats(

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archdsl.diagnostics import SpecError
+from archdsl.spec.from_text import parse_value
 
 if TYPE_CHECKING:
     from archdsl.data.dataset import Dataset, Splits
+
+
+_NEXT = re.compile(r",(?=[a-z_]+=)")
 
 
 @dataclass(frozen=True)
@@ -49,3 +54,34 @@ class DataSource:
             help = f"if `{rest}` is a folder, write {self.kind}:./{rest}"
             advised = replace(first, help=f"{first.help}; {help}" if first.help else help)
             raise SpecError([advised, *error.diagnostics[1:]]) from None
+
+
+def parse_data(text: str) -> DataSource:
+    """`camvid:PATH,resize=480`: a kind, a path where it needs one, and settings."""
+    kind, _, rest = text.partition(":")
+    parts = _NEXT.split(rest) if rest else []
+    settings: dict[str, Any] = {}
+    if parts and not re.match(r"[a-z_]+=", parts[0]):
+        settings["path"] = parts.pop(0)
+    for part in parts:
+        key, _, value = part.partition("=")
+        settings[key] = _READ.get(key, parse_value)(value)
+    return DataSource(kind, settings, text)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split("+"))
+
+
+def _labels(text: str) -> Any:
+    """`7+8/9+26`: what stands for each class, several labels with `/`; or `1..19`.  Words stay words."""
+    if match := re.fullmatch(r"(\d{1,3})\.\.(\d{1,3})", text):
+        return tuple(range(int(match[1]), min(int(match[2]), 256) + 1))
+    entries = (tuple(map(parse_value, entry.split("/"))) for entry in text.split("+"))
+    return tuple(entry[0] if len(entry) == 1 else entry for entry in entries)
+
+
+_READ: dict[str, Callable[[str], Any]] = {
+    "path": str, "train": str, "classes": _words, "colours": _words, "labels": _labels, "ignore": _labels,
+}  # fmt: skip
+"""Settings that are read otherwise than by `parse_value`."""

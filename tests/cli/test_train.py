@@ -16,8 +16,8 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from archdsl.cli import run
-from archdsl.cli.data import parse_data
 from archdsl.data.opening import open_data
+from archdsl.data.source import parse_data
 from archdsl.runs.lines import read_records
 from archdsl.train.folder import RunFolder
 from archdsl.train.weights import read_metadata

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from archdsl.cli import run
-from archdsl.cli.data import parse_data
+from archdsl.data.source import parse_data
 from archdsl.train.weights import read_metadata
 
 SPEC = """arch 1

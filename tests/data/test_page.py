@@ -9,9 +9,9 @@ import numpy as np
 from datasets import image_of, write
 
 import archdsl
-from archdsl.cli.data import parse_data
 from archdsl.data import open_part
 from archdsl.data.settings import KINDS, read_settings
+from archdsl.data.source import parse_data
 from archdsl.search.config import read_config
 from archdsl.spec.vocabulary import VOCABULARY
 
