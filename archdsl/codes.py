@@ -166,6 +166,8 @@ CODES: dict[str, str] = {
     "ARCH944": "class weights that cannot be used",
     "ARCH945": "classes without a pixel",
     "ARCH946": "weights of other classes than the data",
+    "ARCH950": "an unknown tensor of a network",
+    "ARCH951": "a file of an unknown form",
 }
 # fmt: on
 

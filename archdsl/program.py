@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, Union
 
 from archdsl.collector import paused
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
@@ -22,14 +23,20 @@ from archdsl.passes.costs.cost import costs, total
 from archdsl.passes.transforms.bind import Binder
 from archdsl.passes.transforms.deployed import deployed, searched
 from archdsl.passes.transforms.simplify import simplify
-from archdsl.spec.check import Report, check, uncounted
+from archdsl.spec.check import Report, uncounted
+from archdsl.spec.check import check as check_unit
 from archdsl.spec.decompile import rows_text, written_out
 from archdsl.spec.elaborate import Elaborated, elaborate
 from archdsl.spec.search import SearchSpec, read_search
 from archdsl.spec.settings import input_names
 
 if TYPE_CHECKING:
-    import torch
+    from archdsl.backends.torch_module import CompiledNetwork
+    from archdsl.passes.costs.cost import NetworkCost
+    from archdsl.passes.costs.layers import LayerRow
+
+
+Dtype = Literal["float32", "float16", "bfloat16", "int8"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +102,23 @@ class Network:
             return rows_text(self.bound, self.source, self.given)
         return written_out(self.with_train_outputs().graph)
 
-    def module(self) -> torch.nn.Module:
+    @cached_property
+    def layers(self) -> tuple[LayerRow, ...]:
+        """The layer table: a row for each application of an op, in the order of computation."""
+        from archdsl.passes.costs.layers import layer_table
+
+        return tuple(layer_table(self.graph, "op"))
+
+    def cost(self, dtype: Dtype = "float32") -> NetworkCost:
+        """All that it costs per image, by node and in total: parameters, MACs, memory, receptive field.
+
+        Memory and traffic are of activations in `dtype`.
+        """
+        from archdsl.passes.costs.cost import network_cost
+
+        return network_cost(self.graph, dtype=dtype)
+
+    def module(self) -> CompiledNetwork:
         """A PyTorch module with ordinary children and a straight-line forward, in eval mode."""
         from archdsl.backends.torch_module import build
 
@@ -324,7 +347,9 @@ class Program:
         `budget` bounds the work spent on one condition; what is left open is tried on random networks, on
         `samples` more of them where asked for, and is an error unless `allow_open`.
         """
-        return check(self.unit, settings, budget=budget, samples=samples, over=over, allow_open=allow_open)
+        return check_unit(
+            self.unit, settings, budget=budget, samples=samples, over=over, allow_open=allow_open
+        )
 
 
 def _counted(count: Count) -> str:
@@ -363,34 +388,57 @@ def open_decisions(space: Space) -> Diagnostic:
     )
 
 
+Spec = Union[Program, str, Path]
+"""A program, the path of its file, or its text."""
+
+_IS_TEXT = re.compile(r"\s*arch\s+\d")
+
+
+def program_of(spec: Spec) -> Program:
+    """The program itself, or that of a path or text.  Raises SpecError."""
+    return spec if isinstance(spec, Program) else load(spec)
+
+
+def check(
+    spec: Spec, *, budget: int | None = None, samples: int = 0, over: Over = "outcomes",
+    allow_open: bool = False, **settings: Any,
+) -> Report:  # fmt: skip
+    """Everything that can be found wrong with a spec, and what was proved of it: `Program.check`.
+
+    A spec that cannot be read is a report with errors, too.
+    """
+    try:
+        program = program_of(spec)
+    except SpecError as error:
+        return Report(error.diagnostics, ())
+    return program.check(budget=budget, samples=samples, over=over, allow_open=allow_open, **settings)
+
+
 def load(path: str | Path, *, text: str | None = None) -> Program:
     """Reads a file and what it imports; `text` replaces what is on disk.  Raises SpecError.
 
-    A string of several lines is the text of a spec, whose imports are looked for in the current folder.
+    A string of several lines, or that begins with the version of the language, is the text of a spec, whose
+    imports are looked for in the current folder.
     """
-    if isinstance(path, str) and text is None and "\n" in path:
+    if isinstance(path, str) and text is None and ("\n" in path or _IS_TEXT.match(path)):
         path, text = "spec.arch", path
     with paused():
         return Program(load_unit(path, text=text))
 
 
-def bind(space: Space | Program | str | Path, decisions: Mapping[str, Any], **settings: Any) -> Network:
+def bind(space: Space | Spec, decisions: Mapping[str, Any], **settings: Any) -> Network:
     """The network of a space that these decisions (path -> outcome) make.
 
     Of a program, or the path of one, the space is its last; `settings` are for that.
     """
-    if isinstance(space, str | Path):
-        space = load(space)
-    if isinstance(space, Program):
-        space = space.space(**settings)
+    if not isinstance(space, Space):
+        space = program_of(space).space(**settings)
     elif settings:
         raise TypeError("a Space has its settings already: bind(program.space(…), decisions)")
     return space.bind(decisions)
 
 
-def compile(
-    program: str | Path | Program | Network | Space, name: str | None = None, **settings: Any
-) -> torch.nn.Module:
+def compile(program: Spec | Network | Space, name: str | None = None, **settings: Any) -> CompiledNetwork:
     """A network of a spec as a PyTorch module in eval mode; `forward` gives the main logits."""
     if isinstance(program, str | Path):
         program = load(program)

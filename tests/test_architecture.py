@@ -23,6 +23,7 @@ ROOMS = (
     "collector",
     "registry",
     "plugins",
+    "calling",
     "codes",
     "render",
     "lang",

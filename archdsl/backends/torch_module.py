@@ -17,8 +17,8 @@ from torch import nn
 
 from archdsl.backends.making import make
 from archdsl.backends.straightline import lower, methods
-from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.ir.graph import Graph
+from archdsl.diagnostics import Diagnostic, SpecError, closest
+from archdsl.ir.graph import Graph, Node
 
 Initialisation = Literal["default", "kaiming"]
 
@@ -73,6 +73,45 @@ def build(graph: Graph, init: Initialisation = "default") -> CompiledNetwork:
     if init == "kaiming":
         module.apply(_kaiming)
     return module
+
+
+def view(module: CompiledNetwork, graph: Graph) -> CompiledNetwork:
+    """Another network over the layers of a module: those with the same weights in its graph are shared.
+
+    KeyError where the graph has weights that the module lacks.
+    """
+    layer_of = {weights: attribute for attribute, weights in lower(module.archdsl_graph).weights.items()}
+    code = lower(graph)
+    made = _empty(f"class {code.name}(CompiledNetwork):\n{methods(code)}")
+    for attribute, _ in code.layers:
+        made._modules[attribute] = module._modules[layer_of[code.weights[attribute]]]
+    made.archdsl_graph = graph
+    made.training = module.training
+    return made
+
+
+def features(module: CompiledNetwork, *names: str) -> CompiledNetwork:
+    """The module with other outputs: the tensors of these ops or nodes, by the names of its layer table.
+
+    It shares the layers of the module, in whatever mode they are; `forward_all` returns the tensors by name.
+    Raises SpecError (ARCH950) for a name that the network does not have.
+    """
+    graph = module.archdsl_graph
+    last = {node.instance: name for name, node in graph.nodes.items() if isinstance(node, Node)}
+    found = {}
+    for name in names:
+        node = name if name in graph.nodes or name in graph.inputs else last.get(name)
+        if node is None:
+            raise SpecError([_unknown(graph, name, [*graph.inputs, *graph.nodes, *filter(None, last)])])
+        found[name] = node
+    return view(module, replace(graph, outputs=found, train_only=frozenset()))
+
+
+def _unknown(graph: Graph, name: str, known: list[str]) -> Diagnostic:
+    inside = [other for other in known if other.startswith(f"{name}.")]
+    guess = inside[-1] if inside else closest(name, known)
+    help = f"did you mean `{guess}`?" if guess else "`Network.layers` lists the names"
+    return Diagnostic("ARCH950", f"{graph.name} has no tensor `{name}`", help=help)
 
 
 def _kaiming(module: nn.Module) -> None:

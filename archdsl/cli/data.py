@@ -10,7 +10,7 @@ import click
 from archdsl.data.source import DataSource, parse_data
 
 if TYPE_CHECKING:
-    from archdsl.data.dataset import Dataset
+    pass
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,17 +28,3 @@ def data_option(required: bool) -> Callable[[F], F]:
         help="camvid:PATH, cityscapes:PATH, folder:PATH, or synthetic; settings follow, as in"
         " synthetic:images=32,size=64x128.",
     )  # fmt: skip
-
-
-def demand_scorable(dataset: Dataset) -> None:
-    """Looks at every file of a part that is scored.
-
-    Raises SpecError with everything that is wrong; what is worth knowing is printed.
-    """
-    from archdsl.cli.findings import print_findings
-    from archdsl.data.soundness import SCORED, demand_sound
-
-    found = demand_sound({SCORED: dataset})
-    print_findings(found.findings, err=True)
-    for line in found.lines:
-        click.echo(line, err=True)

@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archdsl.cli.data import data_option, demand_scorable
+from archdsl.cli.data import data_option
 from archdsl.cli.networks import open_network
 from archdsl.cli.settings import SetCommand, name_option, set_option
 from archdsl.cli.train import SIZE
 from archdsl.cli.weights_file import WeightsFile
 from archdsl.data.source import DataSource
-from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.report import tables
 
 if TYPE_CHECKING:
     from archdsl.data.dataset import Dataset
-    from archdsl.train.metrics import Confusion
+    from archdsl.train.scoring import Scores
 
 _EPILOG = """\b
 Examples:
@@ -52,76 +51,44 @@ def eval_(
 
     Logits are brought to the size of the labels bilinearly before classes are taken from them.
     """
+    from archdsl.cli.reporting import TerminalReporter
     from archdsl.runs.processes import processes
-    from archdsl.train.evaluation import score
+    from archdsl.train.scoring import demand_same_classes, scored
     from archdsl.train.weights import classes_of, module_with_weights
 
     dataset = data.open_part(split)
-    demand_scorable(dataset)
     network = open_network(spec, name, settings, len(dataset.classes), dataset.channels)
     here = processes(device)
     module, metadata = module_with_weights(network, weights)
-    _demand_same_classes(tuple(classes_of(metadata)[0]), dataset.classes)
-    module.to(here.device)
+    demand_same_classes(tuple(classes_of(metadata)[0]), dataset.classes)
+    scores = scored(module, dataset, here, TerminalReporter(), size)
     if here.is_first:
-        _say_padding(module, size or dataset[0].mask.shape, dataset.channels)
-    confusion = score(module, dataset, here, size)
-    if here.is_first:
-        click.echo((_json if as_json else _text)(confusion, dataset, split), nl=False)
+        click.echo((_json if as_json else _text)(scores, dataset, split), nl=False)
     here.stop()
 
 
-def _demand_same_classes(trained: tuple[str, ...], scored: tuple[str, ...]) -> None:
-    """Raises SpecError (ARCH946) where weights say that they were trained on classes of other names."""
-    if not trained or trained == scored:
-        return
-    headline = f"the weights tell {_some(trained)} apart, and the data has {_some(scored)}"
-    if sorted(trained) == sorted(scored):
-        words = "+".join(trained)
-        own = "and `labels` if the masks are numbered otherwise"
-        help = f"the same names in another order: set `classes={words}` in --data, {own}"
-    else:
-        help = "give the classes of a folder the names that the weights have: `classes=…` in --data"
-    raise SpecError([Diagnostic("ARCH946", headline, help=help)])
-
-
-def _some(names: tuple[str, ...]) -> str:
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-
-
-def _say_padding(module: Any, size: tuple[int, int], channels: int) -> None:
-    from archdsl.train.evaluation import demand_fitting
-
-    fit = demand_fitting(module, size, channels)
-    if fit != size:
-        told = f"images of {size[0]}×{size[1]} are padded to {fit[0]}×{fit[1]}, which the network can take"
-        click.echo(told, err=True)
-
-
-def _text(confusion: Confusion, dataset: Dataset, _split: str) -> str:
+def _text(scores: Scores, dataset: Dataset, _split: str) -> str:
+    pixels = scores.confusion_KK.sum(1).tolist()
     rows = [
-        [name, _percent(iou), f"{pixels:,}"]
-        for name, iou, pixels in zip(
-            dataset.classes, confusion.iou().tolist(), confusion.matrix.sum(1).tolist(), strict=True
-        )
+        [name, _percent(iou), f"{count:,}"]
+        for (name, iou), count in zip(scores.iou.items(), pixels, strict=True)
     ]
     table = tables.table(("class", "IoU %", "pixels"), rows, numeric=(1, 2))
-    whole = f"mIoU {_percent(confusion.mean_iou())} %, accuracy {_percent(confusion.accuracy())} %"
-    return f"{table}\n{whole} on {len(dataset)} images of {dataset.name}\n"
+    whole = f"mIoU {_percent(scores.miou)} %, accuracy {_percent(scores.accuracy)} %"
+    return f"{table}\n{whole} on {scores.images} images of {dataset.name}\n"
 
 
-def _json(confusion: Confusion, dataset: Dataset, split: str) -> str:
+def _json(scores: Scores, dataset: Dataset, split: str) -> str:
     from archdsl.render.json import document
 
-    iou = dict(zip(dataset.classes, map(_number, confusion.iou().tolist()), strict=True))
     return document(
-        "eval", data=dataset.name, split=split, images=len(dataset), miou=_number(confusion.mean_iou()),
-        accuracy=_number(confusion.accuracy()), iou=iou, confusion=confusion.matrix.tolist(),
+        "eval", data=dataset.name, split=split, images=scores.images, miou=_number(scores.miou),
+        accuracy=_number(scores.accuracy), iou=scores.iou, confusion=scores.confusion_KK.tolist(),
     )  # fmt: skip
 
 
-def _percent(share: float) -> str:
-    return "–" if share != share else f"{100 * share:.2f}"
+def _percent(share: float | None) -> str:
+    return "–" if share is None or share != share else f"{100 * share:.2f}"
 
 
 def _number(share: float) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
@@ -27,7 +27,7 @@ def failures(program: Program, network: Network, *, seed: int, onnx: bool) -> It
     generator = torch.Generator().manual_seed(seed)
     inputs = [torch.randn(1, *size, generator=generator) for size in network.graph.inputs.values()]
     torch.manual_seed(seed)
-    module = cast("CompiledNetwork", network.module())
+    module = network.module()
     with torch.inference_mode():
         yield from _shapes(network.graph, module, inputs)
         logits = module(*inputs)

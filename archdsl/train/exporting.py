@@ -11,20 +11,21 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import torch
 
 from archdsl import atomic
 from archdsl.backends import exported, onnx_file
 from archdsl.backends.source import WITHOUT_WEIGHTS, emit
-from archdsl.backends.torch_module import CompiledNetwork
+from archdsl.backends.torch_module import CompiledNetwork, view
 from archdsl.data.channels import mean_and_deviation
 from archdsl.program import Network
 from archdsl.train.weights import SPEC, module_with_weights, network_hash, save_weights
 
 WEIGHTS = "weights"
 """The fact that says where the weights are from."""
+
+_OF_PROGRAM = "those of a module in a Python program"
 
 _KEPT = ("classes", "colours", "data", "data_sha256", "licence", "miou", "step")
 """What is taken over from the metadata of a file of weights."""
@@ -41,6 +42,10 @@ class Filled:
     def is_random(self) -> bool:
         """Whether the weights are random, and not of a file."""
         return self.facts[WEIGHTS].startswith("random")
+
+    def with_facts(self, facts: Mapping[str, str]) -> Filled:
+        """The same with more facts, which replace those of the same names."""
+        return Filled(self.module, {**self.facts, **facts})
 
 
 @dataclass(frozen=True)
@@ -60,12 +65,19 @@ def filled(network: Network, weights: Path | None = None, seed: int = 0) -> Fill
     if weights is None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            module = cast(CompiledNetwork, network.module())
+            module = network.module()
         return Filled(module, {**facts, WEIGHTS: f"random, seed {seed}, not trained"})
     module, metadata = module_with_weights(network, weights)
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     kept = {key: metadata[key] for key in _KEPT if metadata.get(key)}
     return Filled(module, {**facts, WEIGHTS: f"{weights.name}, sha256 {digest}", **kept})
+
+
+def filled_by(module: CompiledNetwork) -> Filled:
+    """A module with the weights that it has, without its train-only outputs, in eval mode."""
+    network = Network(module.archdsl_graph)
+    deployed = view(module, network.graph).eval()
+    return Filled(deployed, {SPEC: network_hash(network), "name": network.name, WEIGHTS: _OF_PROGRAM})
 
 
 def write(network: Filled, path: Path, form: str, *, dynamic: bool = True, verify: bool = True) -> Written:
@@ -134,7 +146,7 @@ def _preprocessing(network: Filled) -> dict[str, str]:
     """How images were normalised for the training; others that run the file have to do the same."""
     channels = next(iter(network.module.archdsl_graph.inputs.values()))[0]
     named = {1: "grey", 3: "RGB", 4: "RGB and a fourth"}.get(channels)
-    if network.is_random or named is None:
+    if network.is_random or network.facts[WEIGHTS] == _OF_PROGRAM or named is None:
         return {}
     mean, std = mean_and_deviation(channels)
     return {"normalisation": json.dumps({"channels": named, "scale": "0 to 1", "mean": mean, "std": std})}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ from archdsl.train.evaluation import fitting
 from archdsl.train.folder import FREE, RunFolder
 from archdsl.train.initial import start_from, start_text, weights_at
 from archdsl.train.loop import Training
-from archdsl.train.networks import demand_parameters, image_size
+from archdsl.train.networks import demand_parameters, image_size, output_maps
 from archdsl.train.options import OptionError, TrainOptions
 from archdsl.train.recipe import Progress, Recipe
 from archdsl.train.weights import SPEC, module_with_weights, network_hash, network_text
@@ -70,6 +71,7 @@ def prepared(
     try:
         folder = RunFolder(options.folder or Path("runs") / network.name)
         _demand_precision(options.recipe.get("amp"), here)
+        _demand_outputs(options.recipe.get("aux", {}), network)
         demand_parameters(network, options.recipe.get("aux", {}))
         weights = _class_weights(splits, options, here, reporter)
         recipe_of = {**options.recipe, "class_weights": weights}
@@ -153,6 +155,18 @@ def _class_weights(
 def _demand_precision(amp: str | None, here: Processes) -> None:
     if amp and here.device.type != "cuda":
         raise OptionError(f"mixed precision (amp) is for CUDA, and this runs on {here.device.type}")
+
+
+def _demand_outputs(aux: Mapping[str, float], network: Network) -> None:
+    maps = output_maps(network)
+    main, *further = maps
+    for name, weight in aux.items():
+        if name not in further:
+            raise OptionError(f"aux: {network.name} has no further output `{name}`")
+        if maps[name] != maps[main]:
+            raise OptionError(f"aux: `{name}` has {maps[name]} maps, and there are {maps[main]} classes")
+        if not 0 < weight < math.inf:
+            raise OptionError(f"aux: the weight of `{name}` is {weight}, and must be above 0")
 
 
 def _started(

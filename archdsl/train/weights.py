@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from pydantic import TypeAdapter, ValidationError
@@ -17,8 +17,7 @@ from safetensors.torch import save
 from torch import nn
 
 from archdsl import atomic
-from archdsl.backends.straightline import lower
-from archdsl.backends.torch_module import CompiledNetwork
+from archdsl.backends.torch_module import CompiledNetwork, view
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.program import Network
 from archdsl.spec.decompile import written_out
@@ -83,16 +82,13 @@ def module_with_weights(network: Network, path: Path) -> tuple[CompiledNetwork, 
     The file may be of the network with its train-only outputs, also where the network is without them.
     Raises SpecError as `load_weights`.
     """
-    module = cast(CompiledNetwork, network.module())
     whole = network.with_train_outputs()
     if whole is network or read_metadata(path).get(SPEC) == network_hash(network):
+        module = network.module()
         return module, load_weights(path, module, network_hash(network))
-    source = cast(CompiledNetwork, whole.module())
+    source = whole.module()
     metadata = load_weights(path, source, network_hash(whole))
-    attribute = {weights: name for name, weights in lower(whole.graph).weights.items()}
-    for name, weights in lower(network.graph).weights.items():
-        module.get_submodule(name).load_state_dict(source.get_submodule(attribute[weights]).state_dict())
-    return module, metadata
+    return view(source, network.graph), metadata
 
 
 def read_metadata(path: Path) -> dict[str, str]:

@@ -1,0 +1,60 @@
+"""`archdsl.search(…)`: a search from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+from archdsl.data.source import DataSource, parse_data
+from archdsl.program import Spec, program_of
+from archdsl.runs.reporter import Reporter
+from archdsl.search.options import SearchOptions, absolute
+from archdsl.search.progress import Progress
+from archdsl.search.result import Result
+from archdsl.search.run import run
+from archdsl.search.tables import TableSource, read_source
+
+
+def search(
+    spec: Spec,
+    name: str | None = None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    data: DataSource | str | None = None,
+    tables: Sequence[TableSource | str | Path] = (),
+    folder: str | Path | None = None,
+    resume: bool = False,
+    seed: int = 0,
+    device: str | None = None,
+    amp: Literal["bfloat16"] | None = None,
+    checkpoint: bool = False,
+    channels_last: bool = False,
+    reporter: Reporter | None = None,
+    report: Callable[[Progress], None] = lambda now: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Result:
+    """Searches a space as a search of a spec says, and returns the network found: `archdsl search`.
+
+    `name` is that of the search (by default the last of the file); `settings` are of its space, of the search
+    and of its data, `data` replaces that of the spec.  The folder of the run, by default `runs/` and the
+    name, holds the network as best.arch, its inherited weights and report.html; `resume` goes on with a
+    run there.  `report` receives every step, `reporter` what the command line prints beside.  Raises
+    SpecError, and `archdsl.runs.interrupted.Interrupted` where `stop` returned True.
+    """
+    source = parse_data(data) if isinstance(data, str) else data
+    options = SearchOptions(
+        name=name,
+        settings=absolute(settings or {}),
+        data=replace(source, settings=absolute(source.settings)) if source else None,
+        tables=tuple(t if isinstance(t, TableSource) else read_source(str(t)) for t in tables),
+        seed=seed,
+        device=device,
+        amp=amp,
+        checkpoint=checkpoint,
+        channels_last=channels_last,
+        folder=None if folder is None else Path(folder),
+        resume=resume,
+    )
+    return run(program_of(spec), options, reporter=reporter, report=report, stop=stop)

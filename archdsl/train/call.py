@@ -1,0 +1,211 @@
+"""`archdsl.train(…)`, `evaluate(…)` and `export(…)`: trainings from Python, and what becomes of networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Union
+
+from torch import nn
+
+from archdsl.backends.torch_module import CompiledNetwork
+from archdsl.data.dataset import Dataset, Splits
+from archdsl.data.source import DataSource, parse_data
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.program import Network, Spec, program_of
+from archdsl.runs.limits import demand_within
+from archdsl.runs.processes import processes
+from archdsl.runs.reporter import Reporter
+from archdsl.train.exporting import FORMS, Written, filled, filled_by, write
+from archdsl.train.losses import Loss
+from archdsl.train.networks import demand_fits, network_of
+from archdsl.train.options import TrainOptions
+from archdsl.train.recipe import Amp, Progress
+from archdsl.train.run import Trained, run
+from archdsl.train.scoring import Scores, demand_same_classes, scored
+from archdsl.train.weights import classes_of, module_with_weights
+
+Data = Union[DataSource, Splits, str]
+"""Data to train and validate on: by name, as `"camvid:data/camvid,resize=480"`, or two datasets."""
+
+_SUFFIXES = {".onnx": "onnx", ".pt2": "pt2", ".safetensors": "safetensors", ".py": "python"}
+
+
+def train(
+    network: Network | Spec,
+    data: Data,
+    *,
+    name: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    epochs: int = 100,
+    batch: int = 8,
+    crop: tuple[int, int] | None = None,
+    lr: float = 0.01,
+    loss: Loss = "ohem",
+    class_weights: str | None = None,
+    aux: Mapping[str, float] | None = None,
+    ema: float = 0.999,
+    weight_decay: float = 5e-4,
+    scale: tuple[float, float] = (0.5, 2.0),
+    flip: bool = True,
+    colour: float = 0.0,
+    seed: int = 0,
+    amp: Amp | None = None,
+    channels_last: bool = False,
+    evaluate_every: int = 1,
+    folder: str | Path | None = None,
+    resume: bool = False,
+    init: str | Path | None = None,
+    init_strict: bool = False,
+    device: str | None = None,
+    licence: str = "",
+    reporter: Reporter | None = None,
+    report: Callable[[Progress], None] = lambda now: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Trained:
+    """Trains a network, and returns its best mIoU and the files of the run: `archdsl train`.
+
+    A network of a spec (`name`, by default the last, under `settings`) gets as many classes as the data has.
+    `crop` is the size trained at, height first (by default that of the images, at most 512 × 1024); `aux`
+    what the losses of further outputs count, by name; the others as `archdsl train --help` has them.  The
+    folder of the run is `runs/` and the network's name by default; `resume` goes on with a run there, called
+    with the same options.  `report` receives every step and evaluation, `reporter` what the command line
+    prints beside.  Raises SpecError; ValueError for options that this machine or the network cannot follow;
+    `archdsl.runs.interrupted.Interrupted` where `stop` returned True.
+    """
+    recipe: dict[str, Any] = {
+        "epochs": epochs, "batch": batch, "crop": crop, "lr": lr, "loss": loss, "aux": dict(aux or {}),
+        "ema": ema, "weight_decay": weight_decay, "scale": scale, "flip": flip, "colour": colour,
+        "seed": seed, "amp": amp, "channels_last": channels_last, "evaluate_every": evaluate_every,
+    }  # fmt: skip
+    demand_within(recipe)
+    splits = _splits(data)
+    made = _network(network, name, settings, splits.train).with_train_outputs()
+    own = dict(settings or {})
+    options = TrainOptions(
+        recipe=recipe,
+        class_weights=class_weights,
+        declared_size="image" in own,
+        folder=None if folder is None else Path(folder),
+        resume=resume,
+        init=None if init is None else Path(init),
+        init_strict=init_strict,
+        device=device,
+        licence=licence,
+        recorded={"set": own, "name": name, "data": _written(data), "init": None},
+    )
+    return run(made, splits, options, reporter=reporter, report=report, stop=stop)
+
+
+def evaluate(
+    network: nn.Module | Network | Spec,
+    data: Dataset | Data,
+    *,
+    weights: str | Path | None = None,
+    part: str = "val",
+    name: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    size: tuple[int, int] | None = None,
+    device: str | None = None,
+    reporter: Reporter | None = None,
+) -> Scores:
+    """Scores a network on a part of a dataset: `archdsl eval`.
+
+    A module is scored with the weights that it has, whoever trained it: it takes images, B × C × H × W,
+    normalised as archdsl's trainings do (`archdsl.data.channels`), and returns logits of any height and
+    width; it stays on its device, unless `device` is another.  A `Network`, or a network of a spec, takes a
+    file of `weights`.  Images are resized to `size`, height first, and padded where the network cannot take
+    that.  Raises SpecError.
+    """
+    dataset = _part(data, part)
+    if device is None and isinstance(network, nn.Module):
+        device = next((str(p.device) for p in network.parameters()), None)
+    here = processes(device)
+    try:
+        if isinstance(network, nn.Module):
+            if weights is not None:
+                raise TypeError("a module has its weights already")
+            module = network
+        else:
+            if weights is None:
+                raise TypeError("a network has no weights: weights=FILE, or give its module")
+            made = _network(network, name, settings, dataset)
+            module, metadata = module_with_weights(made, Path(weights))
+            demand_same_classes(tuple(classes_of(metadata)[0]), tuple(dataset.classes))
+        return scored(module, dataset, here, reporter or Reporter(), size)
+    finally:
+        here.stop()
+
+
+def export(
+    network: CompiledNetwork | Network,
+    path: str | Path,
+    *,
+    weights: str | Path | None = None,
+    form: Literal["onnx", "pt2", "safetensors", "python"] | None = None,
+    dynamic: bool = True,
+    verify: bool = True,
+    facts: Mapping[str, str] | None = None,
+) -> Written:
+    """Writes a network for other programs: ONNX, torch.export, weights or Python source, by the suffix.
+
+    A module that archdsl made (`Network.module`, `archdsl.compile`) is written with the weights that it has,
+    without its train-only outputs; a `Network` takes a file of `weights`.  With `dynamic`, batch, height and
+    width are open as far as the network allows; with `verify`, onnxruntime's results are compared with
+    PyTorch's.  `facts` go into the file, such as `classes` or `licence`.  Raises SpecError; TypeError for a
+    module of another origin.
+    """
+    target = Path(path)
+    chosen = form or _SUFFIXES.get(target.suffix.lower())
+    if chosen is None or chosen not in FORMS:
+        known = ", ".join(_SUFFIXES)
+        headline = f"what to write is not clear from the name {target.name}"
+        raise SpecError([Diagnostic("ARCH951", headline, help=f"suffixes are {known}; or set form")])
+    if isinstance(network, Network):
+        if weights is None:
+            raise TypeError("a network has no weights: weights=FILE, or give its module")
+        source = filled(network, Path(weights))
+    elif isinstance(network, CompiledNetwork):
+        source = filled_by(network)
+    else:
+        raise TypeError("only modules that archdsl made can be exported; torch.onnx.export takes others")
+    source = source.with_facts(facts or {})
+    return write(source, target, chosen, dynamic=dynamic, verify=verify)
+
+
+def _network(
+    network: Network | Spec, name: str | None, settings: Mapping[str, Any] | None, dataset: Dataset
+) -> Network:
+    """The network, if it fits the data; of a spec, with as many classes."""
+    classes = len(dataset.classes)
+    if isinstance(network, Network):
+        if name is not None or settings:
+            raise TypeError("a Network has its settings already")
+        made = network
+    else:
+        made = network_of(program_of(network), name, settings or {}, classes)
+    demand_fits(made, classes, dataset.channels)
+    return made
+
+
+def _splits(data: Data) -> Splits:
+    source = parse_data(data) if isinstance(data, str) else data
+    return source.open() if isinstance(source, DataSource) else source
+
+
+def _part(data: Dataset | Data, part: str) -> Dataset:
+    source = parse_data(data) if isinstance(data, str) else data
+    if isinstance(source, DataSource):
+        return source.open_part(part)
+    if not isinstance(source, Splits):
+        return source
+    if part not in ("train", "val"):
+        raise ValueError(f"two datasets have the parts train and val, not {part}")
+    return source.train if part == "train" else source.val
+
+
+def _written(data: Data) -> str:
+    """The data as a manifest records it, beside its fingerprints."""
+    if isinstance(data, str):
+        return data
+    return (data.text or data.kind) if isinstance(data, DataSource) else data.train.name

@@ -1,0 +1,91 @@
+"""Scores of a network on data: mIoU, IoU by class, accuracy."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from archdsl.data.dataset import Dataset
+from archdsl.data.soundness import SCORED, demand_sound
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.runs.processes import Processes
+from archdsl.runs.reporter import Reporter
+from archdsl.train.evaluation import Size, demand_fitting, score
+from archdsl.train.metrics import Confusion
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How good a network is on a part of a dataset, over all labelled pixels.
+
+    `confusion_KK` counts pixels by true class (rows) and predicted class (columns).
+    """
+
+    classes: tuple[str, ...]
+    confusion_KK: torch.Tensor
+    images: int
+
+    @property
+    def miou(self) -> float:
+        """The mean IoU of the classes that are there or were predicted; nan where nothing is labelled."""
+        return self._confusion().mean_iou()
+
+    @property
+    def accuracy(self) -> float:
+        """The share of pixels that are right; nan where nothing is labelled."""
+        return self._confusion().accuracy()
+
+    @property
+    def iou(self) -> dict[str, float | None]:
+        """Intersection over union by class; None for a class that is neither there nor predicted."""
+        found = self._confusion().iou().tolist()
+        return {name: None if math.isnan(iou) else iou for name, iou in zip(self.classes, found, strict=True)}
+
+    def _confusion(self) -> Confusion:
+        confusion = Confusion(len(self.classes))
+        confusion.matrix = self.confusion_KK
+        return confusion
+
+
+def scored(
+    module: nn.Module, dataset: Dataset, here: Processes, reporter: Reporter, size: Size | None = None
+) -> Scores:
+    """The scores of a module on all images of a dataset, whose files are looked at first.
+
+    The module takes images, B × C × H × W, normalised as archdsl's trainings do, and returns logits.  Images
+    are resized to `size`, and padded where the network cannot take that.  Raises SpecError about files, and
+    where no padding helps (ARCH918).
+    """
+    if here.is_first:
+        found = demand_sound({SCORED: dataset})
+        reporter.findings(found.findings)
+        for line in found.lines:
+            reporter.warn(line)
+        wanted = size or dataset[0].mask.shape
+        fit = demand_fitting(module, (wanted[0], wanted[1]), dataset.channels)
+        if fit != wanted:
+            padded = f"images of {wanted[0]}×{wanted[1]} are padded to {fit[0]}×{fit[1]}"
+            reporter.warn(f"{padded}, which the network can take")
+    confusion = score(module.to(here.device), dataset, here, size)
+    return Scores(tuple(dataset.classes), confusion.matrix, len(dataset))
+
+
+def demand_same_classes(trained: tuple[str, ...], found: tuple[str, ...]) -> None:
+    """Raises SpecError (ARCH946) where weights name the classes they were trained on, and these differ."""
+    if not trained or trained == found:
+        return
+    headline = f"the weights tell {_some(trained)} apart, and the data has {_some(found)}"
+    if sorted(trained) == sorted(found):
+        words = "+".join(trained)
+        own = "and `labels` if the masks are numbered otherwise"
+        help = f"the same names in another order: set `classes={words}` in --data, {own}"
+    else:
+        help = "give the classes of a folder the names that the weights have: `classes=…` in --data"
+    raise SpecError([Diagnostic("ARCH946", headline, help=help)])
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
