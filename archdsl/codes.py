@@ -84,6 +84,8 @@ CODES: dict[str, str] = {
     "ARCH408": "not everything was proved",
     "ARCH409": "not known whether a requirement can be met",
     "ARCH411": "candidates that differ between uses",
+    "ARCH414": "a search of a space without a supernet",
+    "ARCH415": "a search that `archdsl search` refuses",
     "ARCH416": "networks that cannot be counted",
     "ARCH501": "no such decision",
     "ARCH502": "no such candidate",

@@ -20,6 +20,8 @@ NOT_FROM_ONE_TEXT: dict[str, str] = {
     "ARCH002": "about bytes that are no text",
     "ARCH012": "takes two files",
     "ARCH226": "a check makes no module",
+    "ARCH414": "found by the command, which knows what a search needs",
+    "ARCH415": "found by the command, which knows what a search runs",
     "ARCH416": "a check draws no networks",
     "ARCH701": "takes 5 MB",
     "ARCH704": "takes a hundred files",

@@ -92,14 +92,17 @@ class _Result:
 
 
 def _check(path: Path | None, settings: dict[str, Any], strict: bool, options: Mapping[str, Any]) -> _Result:
+    from archdsl.cli.searchable import search_notes
     from archdsl.spec.check import check as check_unit
 
     name = "<stdin>" if path is None else str(path)
     try:
-        report = check_unit(opening.load_file(path).unit, settings, **options)
+        unit = opening.load_file(path).unit
+        report = check_unit(unit, settings, **options)
     except SpecError as error:
         return _Result(name, error.diagnostics, (), strict)
-    return _Result(name, report.diagnostics, report.proofs, strict)
+    notes = tuple(search_notes(unit, settings, report.spaces))
+    return _Result(name, report.diagnostics + notes, report.proofs, strict)
 
 
 def _print(result: _Result) -> None:

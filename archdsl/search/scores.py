@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from archdsl.devices.estimate import read_table
-from archdsl.devices.requirement import measures
-from archdsl.devices.table import Table
+from archdsl.devices.formula import MEASURES
 from archdsl.ir import Graph
 from archdsl.search.config import SearchConfig
 from archdsl.search.values import cannot
 from archdsl.spec.search import Formula, SearchValue, Term
+
+if TYPE_CHECKING:
+    from archdsl.devices.table import Table
 
 LOSSES = ("cross_entropy", "ohem")
 """Losses that an objective can name."""
@@ -24,6 +26,19 @@ def terms_of(config: SearchConfig) -> list[Term]:
     """All terms of the objectives and requirements of a search, outer ones first."""
     values = [*(objective.value for objective in config.objectives), *config.requirements]
     return [term for value in values for term in _terms(value)]
+
+
+def loss_of(config: SearchConfig) -> Term:
+    """The loss of the objective.  Raises SpecError (ARCH606) where a term is unknown or no loss is named."""
+    found = terms_of(config)
+    for term in found:
+        if term.name not in (*LOSSES, *MEASURES, "log"):
+            known = ", ".join((*LOSSES, *sorted(MEASURES), "log"))
+            raise cannot(f"`{term.name}` is no part of a differentiable objective", f"parts are {known}")
+    losses = [term for term in found if term.name in LOSSES]
+    if not losses:
+        raise cannot("the objective names no loss", "minimize cross_entropy + 0.01 * log(macs)")
+    return losses[0]
 
 
 def class_weights_rule(config: SearchConfig) -> str | None:
@@ -42,6 +57,8 @@ def class_weights_rule(config: SearchConfig) -> str | None:
 
 def read_tables(paths: Sequence[Path]) -> list[Table]:
     """Latency tables.  Raises SpecError where one cannot be read, or is of other conditions."""
+    from archdsl.devices.estimate import read_table
+
     return [read_table(path)[0] for path in paths]
 
 
@@ -52,6 +69,8 @@ def tables_named(config: SearchConfig) -> list[str]:
 
 def devices_named(config: SearchConfig, graph: Graph) -> list[str]:
     """The devices that an objective, or a requirement of the space, names for `latency` or `rate`."""
+    from archdsl.devices.requirement import measures
+
     timed = [term for term in terms_of(config) if term.name in UNITS]
     named = [str(term.settings["device"]) for term in timed if "device" in term.settings]
     required = [m for r in graph.requirements for m in measures(r.condition) if m.name in UNITS]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archdsl.collector import paused
@@ -28,6 +28,8 @@ class Report:
 
     diagnostics: tuple[Diagnostic, ...]
     proofs: tuple[Proof, ...]
+    spaces: Mapping[str, Elaborated] = field(default_factory=dict)
+    """The spaces of the file that have no errors."""
 
     @property
     def ok(self) -> bool:
@@ -52,24 +54,20 @@ def check(
     """
     diagnostics, constants = list(lint_names(unit)), Constants()
     proofs: list[Proof] = []
+    spaces: dict[str, Elaborated] = {}
     if not (unit.declared or unit.imported):
         at = Label(Location(unit.source, 0, 0), "")
         diagnostics.append(Diagnostic("ARCH224", "the file declares nothing", at))
     for declared in unit.declared.values():
         try:
             if isinstance(declared, ast.Space | ast.Network):
-                found, proof = _check_target(
-                    unit,
-                    declared,
-                    dict(settings or {}),
-                    budget or BUDGET,
-                    samples,
-                    over,
-                    allow_open,
-                    constants,
-                )
+                elaborated = elaborate(unit, declared, dict(settings or {}), constants)
+                kind = "network" if isinstance(declared, ast.Network) else "space"
+                found, proof = _check_target(elaborated, kind, budget or BUDGET, samples, over, allow_open)
                 diagnostics.extend(found)
                 proofs.append(proof)
+                if kind == "space" and proof.ok:
+                    spaces[declared.name.id] = elaborated
             elif isinstance(declared, ast.Search):
                 read_search(unit, declared)
             elif isinstance(declared, ast.Constant):
@@ -79,21 +77,12 @@ def check(
             if isinstance(declared, ast.Space | ast.Network):
                 kind = "space" if isinstance(declared, ast.Space) else "network"
                 proofs.append(Proof(declared.name.id, kind, 0, 0, 0, ok=False))
-    return Report(tuple(_once_each(diagnostics)), tuple(proofs))
+    return Report(tuple(_once_each(diagnostics)), tuple(proofs), spaces)
 
 
 def _check_target(
-    unit: Unit,
-    declared: ast.Space | ast.Network,
-    settings: dict[str, Any],
-    budget: int,
-    samples: int,
-    over: Over,
-    allow_open: bool,
-    constants: Constants,
+    found: Elaborated, kind: str, budget: int, samples: int, over: Over, allow_open: bool
 ) -> tuple[list[Diagnostic], Proof]:
-    found = elaborate(unit, declared, settings, constants)
-    kind = "network" if isinstance(declared, ast.Network) else "space"
     diagnostics = list(found.warnings)
     if kind == "network" and found.graph.decisions:
         decision = next(iter(found.graph.decisions.values()))

@@ -1,5 +1,21 @@
-"""A space as one trainable module: muxes become weighted sums of their candidates (a supernet)."""
+"""A space as one trainable module: muxes become weighted sums of their candidates (a supernet).
 
-from archdsl.backends.supernet.module import SuperNetwork, build
+Imported when asked for, so that whether a space has a supernet is found without torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archdsl.backends.supernet.module import SuperNetwork, build
 
 __all__ = ["SuperNetwork", "build"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from archdsl.backends.supernet import module
+
+    return getattr(module, name)

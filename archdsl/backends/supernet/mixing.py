@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from functools import reduce
 from itertools import product
 from math import prod
-
-import torch
+from typing import TYPE_CHECKING
 
 from archdsl.ir import Decision, Value
 from archdsl.ir.expr import Pick, decisions_in
 from archdsl.ir.resolve import evaluate
+
+if TYPE_CHECKING:
+    import torch
 
 MOST_OUTCOMES = 4096
 """Outcomes of all the decisions that one mux or one setting may hang on together."""
@@ -55,11 +57,15 @@ class Mixture:
 
     def matrix(self) -> torch.Tensor:
         """Candidates × joint outcomes: 1 where the outcome picks the candidate."""
+        import torch
+
         rows = torch.arange(max(self.picks) + 1)
         return (rows[:, None] == torch.tensor(self.picks)).float()
 
     def weights(self, of: Mapping[str, torch.Tensor], matrix: torch.Tensor) -> torch.Tensor:
         """The weight of each candidate, from vectors over the outcomes of each decision."""
+        import torch
+
         if self.is_plain:
             return of[self.decisions[0]]
         joint = reduce(lambda a, b: torch.outer(a, b).flatten(), (of[path] for path in self.decisions))

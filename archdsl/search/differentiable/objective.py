@@ -13,7 +13,7 @@ from archdsl.devices.objective import Costs
 from archdsl.devices.table import Table
 from archdsl.program import Space
 from archdsl.search.config import SearchConfig
-from archdsl.search.scores import LOSSES, UNITS, class_weights_rule, terms_of
+from archdsl.search.scores import LOSSES, UNITS, class_weights_rule, loss_of, terms_of
 from archdsl.search.values import cannot
 from archdsl.spec.search import SearchValue
 from archdsl.train.losses import cross_entropy, labelled, ohem
@@ -46,16 +46,8 @@ class ObjectiveFunction:
             raise ValueError("class weights are those that the search's rule makes of the data")
         self.weights_K = None if class_weights is None else torch.tensor(class_weights)
         self.config, self.costs, self.decisions = config, Costs(space, tables, stands), space.decisions
-        found = terms_of(config)
-        for term in found:
-            if term.name not in (*LOSSES, *MEASURES, "log"):
-                known = ", ".join((*LOSSES, *sorted(MEASURES), "log"))
-                raise cannot(f"`{term.name}` is no part of a differentiable objective", f"parts are {known}")
-        tasks = [term for term in found if term.name in LOSSES]
-        if not tasks:
-            raise cannot("the objective names no loss", "minimize cross_entropy + 0.01 * log(macs)")
-        self.task_term = tasks[0]
-        measured = [term for term in found if term.name in MEASURES]
+        self.task_term = loss_of(config)
+        measured = [term for term in terms_of(config) if term.name in MEASURES]
         if measured and not (tables or stands) and any(term.name in UNITS for term in measured):
             help = "archdsl search SPEC --table auto builds one for this machine; --table FILE takes one"
             raise cannot("an objective on latency needs a latency table", help)

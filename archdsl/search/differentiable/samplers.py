@@ -113,6 +113,15 @@ def by_decision(
     decisions, gates = graph.decisions, depths(graph)
     late = replace(usual, start=max(usual.start, gates_from))
     found = {path: late if path in gates else usual for path in decisions}
+    return found | own_samplers(named, decisions)
+
+
+def own_samplers(named: Mapping[str, Sampler], decisions: Iterable[str]) -> dict[str, Sampler]:
+    """The samplers of those decisions that names hold for, by path.
+
+    Raises SpecError (ARCH606) for a name of no decision, and for a decision with two names.
+    """
+    found: dict[str, Sampler] = {}
     whose: dict[str, str] = {}
     for name, sampler in named.items():
         paths = [path for path in decisions if is_named(path, name)]

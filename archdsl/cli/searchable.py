@@ -1,0 +1,88 @@
+"""What `archdsl check` notes of searches: that `archdsl search` would refuse them when it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
+from archdsl.ir import Expr, Mux
+from archdsl.lang import ast
+from archdsl.lang.loader import Unit
+from archdsl.spec.elaborate import Elaborated, elaborate
+
+
+def search_notes(
+    unit: Unit, settings: Mapping[str, Any], spaces: Mapping[str, Elaborated]
+) -> Iterator[Diagnostic]:
+    """A note for each search of a file that cannot be run; `spaces` are those of the file without errors.
+
+    ARCH415 where its settings or objective are not run, ARCH414 where its space has no supernet.  Searches
+    with errors, and searches of spaces with errors, have none.
+    """
+    for declared in unit.declared.values():
+        if isinstance(declared, ast.Search):
+            try:
+                found = spaces.get(declared.space.id) or _imported(unit, declared, settings)
+                yield from _notes(unit, declared, found) if found is not None else ()
+            except SpecError:
+                continue  # what is wrong with the space, or the text of the search, has its own finding
+
+
+def _imported(unit: Unit, declared: ast.Search, settings: Mapping[str, Any]) -> Elaborated | None:
+    home, space = unit.find(declared.space.id)
+    if home is unit or not isinstance(space, ast.Space):
+        return None
+    return elaborate(home, space, dict(settings))
+
+
+def _notes(unit: Unit, declared: ast.Search, space: Elaborated) -> Iterator[Diagnostic]:
+    from archdsl.passes.transforms.deployed import searched
+    from archdsl.spec.search import read_search
+
+    spec, graph = read_search(unit, declared), searched(space.graph)
+    try:
+        _demand_runnable(spec, graph)
+    except SpecError as error:
+        yield _note("ARCH415", error.diagnostics[0], unit, declared)
+        return
+    live = [item for item in graph.nodes.values() if item.name in space.shapes]
+    if not any(_may_differ(item, space) for item in live):
+        return
+    from archdsl.backends.supernet.parts import parts
+
+    try:
+        parts(graph)
+    except SpecError as error:
+        if error.diagnostics[0].code == "ARCH802":
+            yield _note("ARCH414", error.diagnostics[0], unit, declared)
+
+
+def _demand_runnable(spec: Any, graph: Any) -> None:
+    """Raises SpecError (ARCH606) where a search is refused for what its text says."""
+    from archdsl.search.config import read_config
+    from archdsl.search.differentiable.samplers import own_samplers
+    from archdsl.search.scores import loss_of
+    from archdsl.search.values import cannot
+
+    config = read_config(spec)
+    loss_of(config)
+    own_samplers(config.samplers, graph.decisions)
+    if not graph.decisions:
+        raise cannot(f"{graph.name} has no decisions, so there is nothing to search", "")
+
+
+def _may_differ(item: Any, space: Elaborated) -> bool:
+    """Whether a tensor may differ in size between networks, or be missing in some; quick to say."""
+    if any(isinstance(size, Expr) for size in space.shapes[item.name]):
+        return True
+    return any(source is None for _, source in item.cases) if isinstance(item, Mux) else bool(item.optional)
+
+
+def _note(code: str, why: Diagnostic, unit: Unit, declared: ast.Search) -> Diagnostic:
+    name = declared.name
+    here = Label(Location(unit.source, *name.span), "")
+    places = tuple(place for place in (why.primary, *why.secondary) if place is not None)
+    headline = f"`archdsl search` cannot run `{name.id}`: {why.headline}"
+    return replace(why, code=code, severity="note", headline=headline, primary=here, secondary=places)

@@ -1,0 +1,91 @@
+"""`archdsl check` notes that `archdsl search` would refuse a search, as that does when it starts."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from archdsl.cli import run
+
+SPACE = """arch 1
+
+import conv_bn_relu from "std/ops.arch"
+
+space S(; classes = 11) {
+  input image: [3, 32, 64]
+  x = image -> conv_bn_relu(c = 8, s = 2)
+  y = x -> CHOICE
+  output logits = y -> conv(c = classes, k = 1) -> upsample(like = image)
+}
+"""
+SEARCH = """
+search Q for S {
+  strategy = differentiable(epochs = 1)
+  data = synthetic(images = 4, size = [32, 64], batch = 2)
+  minimize cross_entropy + 0.01 * log(macs)
+}
+"""
+FITS = "one of {conv_bn_relu, relu}"
+VARIES = "one of {narrow: conv_bn_relu(c = 4), wide: conv_bn_relu(c = 8)}"
+EVENED = "one of {narrow: conv_bn_relu(c = 4), wide: conv_bn_relu(c = 8)} -> conv_bn_relu(c = 8)"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def spec(choice: str = FITS, search: str = SEARCH) -> str:
+    return SPACE.replace("CHOICE", choice) + search
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (spec(), None),
+        (spec(VARIES, search=""), None),
+        (spec("one of {zero, conv_bn_relu, zero(c = 8)}"), None),
+        (spec(VARIES), "ARCH414"),
+        (spec(EVENED), "ARCH414"),
+        (spec(search=SEARCH.replace("cross_entropy + ", "")), "ARCH415"),
+        (spec(search=SEARCH.replace("  data", "  architecture {\n y.zz = softmax\n }\n  data")), "ARCH415"),
+        (spec(search=SEARCH.replace("epochs = 1", "order = 3")), "ARCH415"),
+        (spec("conv_bn_relu"), "ARCH415"),
+    ],
+)  # fmt: skip
+def test_check_notes_what_search_refuses_and_nothing_else(text: str, code: str | None, capsys):
+    Path("s.arch").write_text(text)
+    assert run(["check", "s.arch"]) == 0
+    said = capsys.readouterr().out
+    assert re.findall(r"note\[(ARCH4\d\d)\]", said) == ([] if code is None else [code])
+    if "search Q" not in text:
+        return
+    assert run(["search", "s.arch", "--device", "cpu"]) == (0 if code is None else 1)
+    refused = capsys.readouterr().err
+    assert {"ARCH414": "ARCH802", "ARCH415": "ARCH606"}.get(str(code), "") in refused
+
+
+def test_the_space_of_a_search_may_be_imported(capsys):
+    Path("space.arch").write_text(SPACE.replace("CHOICE", VARIES))
+    Path("s.arch").write_text(f'arch 1\n\nimport S from "./space.arch"\n{SEARCH}')
+    assert run(["check", "s.arch"]) == 0
+    assert "note[ARCH414]" in capsys.readouterr().out
+
+
+def test_a_space_with_errors_has_no_note_on_its_supernet(capsys):
+    Path("s.arch").write_text(spec(VARIES).replace("upsample(like = image)", "upsample(like = imag)"))
+    assert run(["check", "s.arch"]) == 1
+    assert "ARCH414" not in capsys.readouterr().out
+
+
+def test_notes_on_searches_need_no_torch(here: Path):
+    Path("s.arch").write_text(spec(VARIES))
+    code = "import sys; from archdsl.cli import run; run(['check', 's.arch']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "note[ARCH414]" in done.stdout
+    assert not {"torch", "numpy", "pydantic"} & set(done.stdout.split())
