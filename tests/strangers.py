@@ -12,6 +12,7 @@ from typing import Any
 
 from archdsl import ops, plugins
 from archdsl.registry import Registry, imported
+from archdsl.spec.datasets import DATASETS
 
 
 def install(folder: Path, name: str, groups: Mapping[str, Mapping[str, str]], version: str = "1.0") -> None:
@@ -59,4 +60,4 @@ def _registered() -> list[dict[str, Any]]:
     owners = [getattr(imported(place), "__self__", None) for place in plugins.GROUPS.values()]
     registries = [owner for owner in owners if isinstance(owner, Registry)]
     inside = [kept for r in registries for kept in (r._places, r._loaded, r._plugins)]
-    return [plugins._used, ops._BY_NAME, *inside]
+    return [plugins._used, ops._BY_NAME, DATASETS, *inside]

@@ -55,6 +55,22 @@ def failing(run):
 
 
 PLAIN = "no runtime"
+
+
+def dataset(function):
+    from archdsl.spec.datasets import DatasetKind
+
+    return DatasetKind("made of the synthetic scenes", ("images", "size", "batch"), samples=function)
+
+
+def scenes(settings):
+    from archdsl.data.synthetic import scenes
+
+    return scenes(settings)
+
+
+SCENES = dataset(scenes)
+EMPTY = dataset(None)
 """
 
 SPEC = "arch 1\n\nnetwork N {\n  input image: [3, 8, 8]\n  output y = image -> negated -> relu\n}\n"
@@ -239,3 +255,40 @@ def test_a_section_that_fails_is_named() -> None:
     assert done.exit_code == 1
     assert "the report section `losses` of a plug-in failed" in done.stderr
     assert "ZeroDivisionError" in done.stderr
+
+
+SEARCH = """arch 1
+
+space S {
+  input image: [3, 32, 64]
+  a = image -> one of {small: conv(c = 8), large: conv(c = 8, k = 5)}
+  output logits = a -> conv(c = 11, k = 1)
+}
+
+search Quick for S {
+  data = scenes(images = 4, batch = 2)
+  strategy = differentiable(epochs = 1)
+  minimize cross_entropy
+}
+"""
+
+
+def test_a_dataset_of_a_plug_in_is_a_word_of_searches_and_of_commands() -> None:
+    install(Path("site").absolute(), "stranger", {"archdsl.datasets": {"scenes": "stranger:SCENES"}})
+    Path("s.arch").write_text(SEARCH)
+    assert "unknown word `scenes`" in call("check s.arch").stdout
+    archdsl.use("stranger")
+    assert call("check s.arch").exit_code == 0
+    assert "made of the synthetic scenes" in call("explain scenes").stdout
+    assert call("search s.arch --device cpu -o run").exit_code == 0
+    Path("n.arch").write_text(TRAINED.replace(" -> negated", ""))
+    assert call("train n.arch --data scenes:images=4,size=32x64 --batch 4 --epochs 1 --out t").exit_code == 0
+    refused = call("train n.arch --data scenes:path=x --epochs 1 --out u")
+    assert "`scenes` has no setting `path`" in refused.stderr
+
+
+def test_a_dataset_that_makes_nothing_or_has_a_name_of_searches_is_refused() -> None:
+    install(Path("site").absolute(), "stranger", {"archdsl.datasets": {"scenes": "stranger:EMPTY"}})
+    assert "neither a function `files` nor one `samples`" in refused("stranger")[2]
+    install(Path("site").absolute(), "other", {"archdsl.datasets": {"gumbel": "stranger:SCENES"}})
+    assert refused("other")[0] == "ARCH865"

@@ -11,24 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from archdsl.data.camvid import camvid
-from archdsl.data.cityscapes import cityscapes
 from archdsl.data.dataset import IGNORE, Dataset, Splits
 from archdsl.data.faults import failed
 from archdsl.data.files import Files
-from archdsl.data.folder import folder
 from archdsl.data.settings import Settings, read_settings
-from archdsl.data.synthetic import synthetic
 from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.spec.datasets import DATASETS
 
 Opener = Callable[[Path, str, Settings], Files]
-
-OPENERS: Mapping[str, Opener] = {
-    "camvid": lambda root, part, _: camvid(root, part),
-    "cityscapes": lambda root, part, _: cityscapes(root, part),
-    "folder": folder,
-}
-"""Datasets in files, by name: root folder, part and settings to what can be read."""
+"""Root folder, part and settings to what can be read."""
 
 
 def open_data(kind: str, settings: Mapping[str, Any], base: Path | None = None) -> Splits:
@@ -37,13 +28,15 @@ def open_data(kind: str, settings: Mapping[str, Any], base: Path | None = None) 
     Raises SpecError (ARCH900, ARCH901, ARCH906, ARCH907, ARCH909).
     """
     read = read_settings(kind, settings)
-    if kind == "synthetic":
-        return _generated(read)
+    maker = DATASETS[kind].made_by()
+    if not DATASETS[kind].has_files:
+        made: Splits = maker(read)
+        return made
     root = _root(kind, read.path, base)
-    train = _joined(OPENERS[kind], root, read.train, read)
+    train = _joined(maker, root, read.train, read)
     if isinstance(read.split, float):
         return _shared(train, read.split)
-    return Splits(train, _part(OPENERS[kind], root, read.split or "val", read))
+    return Splits(train, _part(maker, root, read.split or "val", read))
 
 
 def trained_too(splits: Splits) -> int:
@@ -62,7 +55,7 @@ def open_part(kind: str, settings: Mapping[str, Any], part: str, base: Path | No
     Raises SpecError (ARCH900, ARCH901, ARCH906, ARCH907, ARCH909).
     """
     read = read_settings(kind, settings)
-    if kind == "synthetic" or isinstance(read.split, float):
+    if not DATASETS[kind].has_files or isinstance(read.split, float):
         if part not in ("train", "val"):
             help = "train and val are what it is shared out to"
             raise SpecError([Diagnostic("ARCH906", f"`{kind}` has no part `{part}` here", help=help)])
@@ -71,18 +64,7 @@ def open_part(kind: str, settings: Mapping[str, Any], part: str, base: Path | No
     name = {"train": read.train, "val": str(read.split or "val")}.get(part, part)
     if not re.fullmatch(r"\w[\w-]*(\+\w[\w-]*)*", name):
         raise SpecError([Diagnostic("ARCH906", f"`{name}` is no name of a part", help="train, val or test")])
-    return _joined(OPENERS[kind], _root(kind, read.path, base), name, read)
-
-
-def _generated(read: Settings) -> Splits:
-    if isinstance(read.split, str):
-        raise SpecError([Diagnostic("ARCH906", "`split` of `synthetic` is a share: 0.25")])
-    held_out = max(1, round(read.images * (read.split or 0.25)))
-    height, width = read.size
-    return Splits(
-        synthetic(read.images, height, width, read.seed, "train"),
-        synthetic(held_out, height, width, read.seed, "val"),
-    )
+    return _joined(DATASETS[kind].made_by(), _root(kind, read.path, base), name, read)
 
 
 def _root(kind: str, path: str | None, base: Path | None) -> Path:

@@ -10,10 +10,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from archdsl.data.dataset import Colour
 from archdsl.diagnostics import Diagnostic, SpecError, closest
+from archdsl.spec.datasets import DATASETS
 from archdsl.spec.search import Formula
-from archdsl.spec.vocabulary import VOCABULARY
-
-KINDS = ("synthetic", "camvid", "cityscapes", "folder")
 
 
 def colour_of(word: str) -> Colour:
@@ -74,10 +72,10 @@ class Settings(BaseModel):
 
 def read_settings(kind: str, settings: Mapping[str, Any]) -> Settings:
     """Checked settings.  Raises SpecError (ARCH906) with every one that is wrong."""
-    if kind not in KINDS:
+    if kind not in DATASETS:
         folder = f"; for a folder of images and masks write `folder:{kind}`" if Path(kind).is_dir() else ""
-        raise SpecError([_refused(f"there is no dataset `{kind}`", kind, KINDS, folder)])
-    known = VOCABULARY[kind] or ()
+        raise SpecError([_refused(f"there is no dataset `{kind}`", kind, tuple(DATASETS), folder)])
+    known = DATASETS[kind].settings or ()
     unknown = [_refused(f"`{kind}` has no setting `{s}`", s, known) for s in settings if s not in known]
     if unknown:
         raise SpecError(unknown)

@@ -9,8 +9,10 @@ from typing import Literal
 import numpy as np
 
 from archdsl.data.camvid import CLASSES, COLOURS
-from archdsl.data.dataset import Colour, Sample
+from archdsl.data.dataset import Colour, Sample, Splits
 from archdsl.data.scene.street import draw
+from archdsl.data.settings import Settings
+from archdsl.diagnostics import Diagnostic, SpecError
 
 Part = Literal["train", "val"]
 
@@ -53,3 +55,15 @@ class Synthetic:
 def synthetic(images: int, height: int, width: int, seed: int, part: Part) -> Synthetic:
     """Scenes of one part; those of the other are all different."""
     return Synthetic(images, height, width, seed, part)
+
+
+def scenes(read: Settings) -> Splits:
+    """Both parts, of the number and size that the settings say.  Raises SpecError (ARCH906)."""
+    if isinstance(read.split, str):
+        raise SpecError([Diagnostic("ARCH906", "`split` of `synthetic` is a share: 0.25")])
+    held_out = max(1, round(read.images * (read.split or 0.25)))
+    height, width = read.size
+    return Splits(
+        synthetic(read.images, height, width, read.seed, "train"),
+        synthetic(held_out, height, width, read.seed, "val"),
+    )

@@ -39,6 +39,7 @@ from archdsl.search.progress import Report
 from archdsl.search.result import Result
 from archdsl.search.scores import class_weights_rule
 from archdsl.search.tables import Tables, gather
+from archdsl.spec.datasets import DATASETS
 from archdsl.train import class_weights
 
 
@@ -155,7 +156,8 @@ def configured(program: Program, options: SearchOptions) -> tuple[SearchConfig, 
 def _splits(config: SearchConfig, source: DataSource | None, space: Space, program: Program) -> Splits:
     """The data; generated scenes have the size of the space's input."""
     settings = dict(config.data_settings)
-    if config.data == "synthetic" and "size" not in settings:
+    kind = DATASETS.get(config.data)
+    if kind is not None and "size" in (kind.settings or ()) and "size" not in settings:
         settings["size"] = tuple(next(iter(space.graph.inputs.values()))[1:])
     base = program.unit.path.parent
     if source is None:

@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Iterator, Mapping
 
-
-@dataclass(frozen=True)
-class Word:
-    """A name in a search: what it is, and its settings (None: it takes one value in parentheses).
-
-    What is not `run` yet is parsed and checked, and refused by `archdsl search`.
-    """
-
-    summary: str
-    settings: tuple[str, ...] | None = ()
-    run: bool = True
-
+from archdsl.registry import demand_free, loaded, unusable
+from archdsl.spec.datasets import DATASETS, DatasetKind
+from archdsl.spec.words import Word
 
 # fmt: off
 GROUPS: Mapping[str, Mapping[str, Word]] = {
@@ -72,27 +61,7 @@ GROUPS: Mapping[str, Mapping[str, Word]] = {
         "adam": Word("Adam", ("lr", "betas", "decay", "end")),
         "sgd": Word("SGD with momentum", ("lr", "end", "momentum", "decay", "schedule")),
     },
-    "datasets": {
-        "synthetic": Word(
-            "generated street scenes, 11 classes, nothing to download",
-            ("batch", "crop", "images", "seed", "size", "split", "scale", "flip"),
-        ),
-        "camvid": Word(
-            "CamVid in the layout of SegNet, 11 classes",
-            ("path", "batch", "crop", "resize", "train", "split", "scale", "flip", "ignore",
-             "channels"),
-        ),
-        "cityscapes": Word(
-            "Cityscapes, 19 classes",
-            ("path", "batch", "crop", "resize", "train", "split", "scale", "flip", "ignore",
-             "channels"),
-        ),
-        "folder": Word(
-            "images and masks in folders of your own",
-            ("path", "classes", "labels", "ignore", "colours", "channels", "batch", "crop", "resize",
-             "train", "split", "scale", "flip"),
-        ),
-    },
+    "datasets": DATASETS,
     "communication": {
         "gcn": Word(
             "messages between cells by a graph convolution (GAS, section 3.2)",
@@ -121,10 +90,38 @@ GROUPS: Mapping[str, Mapping[str, Word]] = {
 }
 # fmt: on
 
-VOCABULARY: Mapping[str, tuple[str, ...] | None] = MappingProxyType(
-    {name: word.settings for words in GROUPS.values() for name, word in words.items()}
-)
+
+class _Settings(Mapping[str, "tuple[str, ...] | None"]):
+    """The settings of every word, as the groups have them now."""
+
+    def __getitem__(self, name: str) -> tuple[str, ...] | None:
+        for words in GROUPS.values():
+            if name in words:
+                return words[name].settings
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for words in GROUPS.values() for name in words)
+
+    def __len__(self) -> int:
+        return sum(len(words) for words in GROUPS.values())
+
+
+VOCABULARY: Mapping[str, tuple[str, ...] | None] = _Settings()
 """Every name, and the settings it takes."""
+
+
+def register_dataset(name: str, place: str, plugin: str) -> None:
+    """Adds a kind of data of a plug-in, a `DatasetKind` at "module:attribute".
+
+    Raises SpecError: ARCH864 where it is none, ARCH865 where a search knows the name already.
+    """
+    demand_free("dataset", name, plugin, VOCABULARY)
+    made = loaded("dataset", place, DatasetKind, plugin)
+    if not callable(made.files or made.samples):
+        raise unusable("dataset", place, plugin, "it has neither a function `files` nor one `samples`")
+    DATASETS[name] = made
+
 
 CLAUSES: Mapping[str, str | None] = {
     "strategy": None,

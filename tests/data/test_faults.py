@@ -11,8 +11,9 @@ from datasets import Numbered, image_of, labels, named, told, write, write_folde
 from PIL import Image
 
 from archdsl.data import Sample, check_data, listing, open_data
-from archdsl.data.settings import KINDS, read_settings
+from archdsl.data.settings import read_settings
 from archdsl.diagnostics import SpecError
+from archdsl.spec.datasets import DATASETS
 
 
 @pytest.fixture
@@ -238,7 +239,7 @@ def test_more_classes_than_the_network_tells_apart_are_a_finding(root):
     assert check_data(opened(root).train, classes=19) == []
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", DATASETS)
 def test_every_kind_of_data_says_how_its_images_are_changed(kind):
     changed = read_settings(kind, {"scale": (0.5, 1.5), "flip": False, "crop": (32, 32), "batch": 2})
     assert (changed.scale, changed.flip, changed.crop, changed.batch) == ((0.5, 1.5), False, (32, 32), 2)
