@@ -103,6 +103,7 @@ def _forecast(search: Search) -> str:
     epochs = config.epochs - search.step // search.batches.steps_per_epoch
     left = found.left_s(search.steps - search.step, epochs)
     line = f"about {duration(left)} at {found.step_s:.2f} s a step, {found.memory / 2**20:,.0f} MiB of memory"
+    line += ", without the networks trained at the end" if config.refine else ""
     if config.budget_s is not None and left > config.budget_s:
         return f"{line}; ends with the epoch in which its budget of {duration(config.budget_s)} is used up"
     if config.budget_s is None and left > _LONG_S:

@@ -6,19 +6,25 @@ import copy
 import resource
 import statistics
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from archdsl.data.batches import whole
+from archdsl.runs.checkpoints import save_state
+from archdsl.search.differentiable.driver import CHECKPOINT_STEPS
 from archdsl.train.evaluation import at_size, demand_fitting, logits_of
 
 if TYPE_CHECKING:
     from archdsl.search.differentiable.driver import Search
 
+MOST_SAVED = 1 << 24
+"""Bytes that are written to time a checkpoint."""
 MOST_STEPS = 6
 MOST_SECONDS = 4.0
 """Of the steps that are timed; one is, however long it takes."""
@@ -41,22 +47,43 @@ def forecast(search: Search) -> Forecast:
     """What a search takes here, by some of its own steps; the search is as it was before.
 
     The first step, and the first image that is scored, are not counted: they make what is made once, such
-    as code and memory.  Of the others the median counts.
+    as code and memory.  Of the others the median counts.  Batches are made beside the steps, and counted
+    where they take longer.
     """
-    state = copy.deepcopy(search.net.state_dict())
+    state = copy.deepcopy(search.stepper.state())
+    began = time.perf_counter()
     batch = search.batches.batch(search.step)
+    batch_s = time.perf_counter() - began
 
     def step(number: int) -> None:
-        for _ in range(1 + search.config.order):  # first-order bilevel has a second backward pass
-            _, _, loss = search.stepper.losses(batch, search.stepper.learner.draw(search.step + number, 0))
-            if loss.requires_grad:
-                loss.backward()  # type: ignore[no-untyped-call]
+        search.stepper.rehearse(search.step + number, batch, search.held.batch)
 
     step_s = _median_of(step, search.processes.device)
-    search.net.load_state_dict(state)
+    save_s = _of_a_checkpoint(search)
+    search.stepper.load_state(state)
     for module in (search.net, search.architecture):
         module.zero_grad(set_to_none=True)
-    return Forecast(step_s, _end_of_epoch(search), _memory(search.processes.device))
+    end_s = _end_of_epoch(search) + 2 * save_s
+    return Forecast(max(step_s, batch_s) + save_s / CHECKPOINT_STEPS, end_s, _memory(search.processes.device))
+
+
+def _of_a_checkpoint(search: Search) -> float:
+    """Seconds of writing a checkpoint, by a state of at most `MOST_SAVED` bytes where the run writes."""
+    size = sum(tensor.nbytes for tensor in _tensors(search.stepper.state()))
+    part = max(1, min(size, MOST_SAVED))
+    with tempfile.TemporaryDirectory(dir=search.folder.path) as folder:
+        began = time.perf_counter()
+        save_state(Path(folder) / "state.pt", {"part": torch.zeros(part, dtype=torch.uint8)})
+        return (time.perf_counter() - began) * max(1.0, size / part)
+
+
+def _tensors(state: Any) -> Iterator[torch.Tensor]:
+    """The tensors of nested dicts and lists."""
+    if isinstance(state, torch.Tensor):
+        yield state
+    elif isinstance(state, dict | list | tuple):
+        for part in state.values() if isinstance(state, dict) else state:
+            yield from _tensors(part)
 
 
 def _median_of(call: Callable[[int], None], device: torch.device) -> float:

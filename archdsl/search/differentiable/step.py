@@ -77,17 +77,26 @@ class Stepper:
             (self.by_weights, self.config.parameters), (self.learner.optimiser, self.config.architecture)
         ):  # fmt: skip
             set_rates(by, settings, step / steps)
-        trained = [self.by_weights]
-        if self.config.order == 0:
-            trained.append(self.learner.optimiser)
-        else:
-            _, _, held_loss = self.losses(held(step), self.learner.draw(step, epoch))
-            self._backward(held_loss, [self.learner.optimiser])
+        trained = self._held_out(step, epoch, held)
         draw = self.learner.draw(step, epoch)
         task, costs, loss = self.losses(batch, draw)
         told = self._checked(task, loss, batch, draw, step)
         self._backward(loss, trained)
         return *told, self.objective.named(costs)
+
+    def rehearse(self, step: int, batch: Batch, held: Callable[[int], Batch]) -> None:
+        """Does what a step does, whether its loss is finite or not: to be timed, and undone."""
+        trained = self._held_out(step, 0, held)
+        _, _, loss = self.losses(batch, self.learner.draw(step, 0))
+        self._backward(loss, trained)
+
+    def _held_out(self, step: int, epoch: int, held: Callable[[int], Batch]) -> list[torch.optim.Optimizer]:
+        """Under first-order bilevel, trains the architecture; returns the optimisers of the batch itself."""
+        if self.config.order == 0:
+            return [self.by_weights, self.learner.optimiser]
+        _, _, loss = self.losses(held(step), self.learner.draw(step, epoch))
+        self._backward(loss, [self.learner.optimiser])
+        return [self.by_weights]
 
     def _checked(
         self, task: torch.Tensor, loss: torch.Tensor, batch: Batch, draw: Draw, step: int
