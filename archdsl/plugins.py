@@ -35,6 +35,8 @@ _MENTIONED = re.compile(rb"^[^#\n]*\btool\b[^\n]*\barchdsl\b|^\s*\[\s*tool\s*\]"
 _LARGEST_PROJECT = 2**20
 
 _used: dict[str, str] = {}
+_added: dict[tuple[str, str, str], str] = {}
+"""Plug-in, group and name of each entry point that was registered, and its place."""
 
 
 def used() -> Mapping[str, str]:
@@ -57,7 +59,10 @@ def use(name: str) -> None:
         if point.group not in GROUPS:
             raise _unknown_group(known, point.group)
     for point in points:
-        imported(GROUPS[point.group])(point.name, point.value, known)
+        added = (known, point.group, point.name)
+        if added not in _added:  # by a call that failed at a later entry point
+            imported(GROUPS[point.group])(point.name, point.value, known)
+            _added[added] = point.value
     _used[known] = found.version
 
 
@@ -144,6 +149,16 @@ def installed() -> list[str]:
     )
 
 
+def summary(name: str) -> str:
+    """What an installed plug-in adds: `1.0: primitives mish`."""
+    found = _distribution(name)
+    groups: dict[str, list[str]] = {}
+    for point in found.entry_points:
+        if point.group.startswith(_PREFIX):
+            groups.setdefault(point.group.removeprefix(_PREFIX).replace("_", " "), []).append(point.name)
+    return f"{found.version}: " + "; ".join(f"{kind} {', '.join(names)}" for kind, names in groups.items())
+
+
 def _normal(name: str) -> str:
-    """A distribution's name as indexes spell it: `My_Plugin` is `my-plugin`."""
-    return name.lower().replace("_", "-").replace(".", "-")
+    """A distribution's name as indexes spell it (PEP 503): `My_Plugin` is `my-plugin`."""
+    return re.sub(r"[-_.]+", "-", name).lower()

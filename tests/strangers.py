@@ -55,9 +55,9 @@ def undone() -> Iterator[None]:
             kept.update(before)
 
 
-def _registered() -> list[dict[str, Any]]:
+def _registered() -> list[dict[Any, Any]]:
     """The dictionaries that plug-ins are added to."""
     owners = [getattr(imported(place), "__self__", None) for place in plugins.GROUPS.values()]
     registries = [owner for owner in owners if isinstance(owner, Registry)]
     inside = [kept for r in registries for kept in (r._places, r._loaded, r._plugins)]
-    return [plugins._used, ops._BY_NAME, DATASETS, *inside]
+    return [plugins._used, plugins._added, ops._BY_NAME, DATASETS, *inside]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from collections.abc import Iterator
@@ -292,3 +293,28 @@ def test_a_dataset_that_makes_nothing_or_has_a_name_of_searches_is_refused() -> 
     assert "neither a function `files` nor one `samples`" in refused("stranger")[2]
     install(Path("site").absolute(), "other", {"archdsl.datasets": {"gumbel": "stranger:SCENES"}})
     assert refused("other")[0] == "ARCH865"
+
+
+def test_a_plug_in_is_loaded_whole_after_its_fault_is_mended() -> None:
+    points = {"archdsl.primitives": {"negated": "stranger:Negated", "other": "second:Other"}}
+    install(Path("site").absolute(), "stranger", points)
+    assert refused("stranger")[0] == "ARCH864"
+    Path("site/second.py").write_text(
+        "from stranger import Negated\nclass Other(Negated):\n    name = 'other'\n"
+    )
+    importlib.invalidate_caches()
+    archdsl.use("stranger")
+    assert ops.get("other").summary == "-x"
+
+
+def test_what_is_installed_and_what_it_adds_is_listed() -> None:
+    points = {**PRIMITIVE, "archdsl.runtimes": {"idle": "stranger:Idle"}}
+    install(Path("site").absolute(), "My.Stranger", points)
+    listed = call("explain --plugins").stdout
+    assert "my-stranger" in listed
+    assert "1.0: primitives negated; runtimes idle" in listed
+    assert "stranger" not in sys.modules
+    assert "onnxruntime" in call("explain --runtimes").stdout
+    with undone():
+        shown = call("--plugin my-stranger explain --runtimes").stdout
+    assert "stranger is not installed" in shown

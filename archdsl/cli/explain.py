@@ -33,7 +33,7 @@ Examples:
   archdsl explain sep_conv                     an op of the library, as it is written
   archdsl explain gumbel                       a word of searches and its settings
   archdsl explain train                        every option of a verb
-  archdsl explain --primitives                 also --ops, --strategies, --samplers, --datasets, …
+  archdsl explain --primitives                 also --ops, --samplers, --datasets, --plugins, …
 """
 
 

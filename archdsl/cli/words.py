@@ -23,8 +23,10 @@ LISTS = (
     "datasets",
     "objectives",
     "specs",
+    "runtimes",
+    "plugins",
 )
-"""What can be listed; "ops" are those of the library that ships."""
+"""What can be listed; "ops" are those of the library that ships, "plugins" those that are installed."""
 
 
 def listing(kind: str) -> list[dict[str, str]]:
@@ -38,6 +40,15 @@ def listing(kind: str) -> list[dict[str, str]]:
         return [_entry(name, written, f"import it from {path}") for name, written, path in _library()]
     if kind == "specs":
         return [_entry(name, name, first) for name, first in _specs()]
+    if kind == "runtimes":
+        from archdsl.devices.runtimes import RUNTIMES, installed
+
+        timed = [(name, runtime.package) for name, runtime in RUNTIMES.items()]
+        return [_entry(n, n, f"{package} {installed(package) or 'is not installed'}") for n, package in timed]
+    if kind == "plugins":
+        from archdsl import plugins
+
+        return [_entry(name, name, plugins.summary(name)) for name in plugins.installed()]
     from archdsl.spec.vocabulary import GROUPS
 
     return [_entry(name, _written(name, word), _state(word)) for name, word in GROUPS[kind].items()]
@@ -45,6 +56,8 @@ def listing(kind: str) -> list[dict[str, str]]:
 
 def listing_text(kind: str) -> str:
     rows = [[entry["written"], entry["summary"]] for entry in listing(kind)]
+    if not rows:
+        return f"no {kind}\n"
     widest = max(len(written) for written, _ in rows)
     if widest <= 56 and all(len(summary) <= WIDEST for _, summary in rows):
         return table((kind, "what it is"), rows)
@@ -69,7 +82,8 @@ def known_names(verbs: click.Group) -> list[str]:
     """Every name that has a page."""
     from archdsl.spec.vocabulary import CLAUSES
 
-    listed = [entry["name"] for kind in LISTS if kind != "specs" for entry in listing(kind)]
+    without_page = ("specs", "runtimes", "plugins")
+    listed = [entry["name"] for kind in LISTS if kind not in without_page for entry in listing(kind)]
     return [*listed, *CLAUSES, *verbs.list_commands(click.Context(verbs))]
 
 

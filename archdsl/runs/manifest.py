@@ -8,9 +8,9 @@ import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
 
 from archdsl import atomic, plugins
 from archdsl.data.dataset import Splits
@@ -22,6 +22,9 @@ _CHECKSUM = "sha256"
 """The key of a manifest under which the checksum of all others is."""
 
 _PACKAGES = ("archdsl", "torch", "numpy", "pillow", "safetensors")
+
+
+PluginName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,200}$")]
 
 
 class Manifest(BaseModel):
@@ -45,7 +48,7 @@ class Manifest(BaseModel):
     command: list[str]
     versions: dict[str, str]
     machine: str
-    plugins: dict[str, str] = {}
+    plugins: dict[PluginName, str] = {}
 
     def write(self, path: Path) -> None:
         """Replaces the file as a whole; it has a checksum of what it says."""
