@@ -20,9 +20,9 @@ from archdsl.lang.loader import load as load_unit
 from archdsl.ops.base import ADVISORY
 from archdsl.passes.analyses.networks import Count, Networks, Over, Uncounted
 from archdsl.passes.costs.cost import costs, total
-from archdsl.passes.transforms.bind import Binder
-from archdsl.passes.transforms.deployed import deployed, searched
-from archdsl.passes.transforms.simplify import simplify
+from archdsl.passes.transforms.bind import Bind, Binder, Prepared, outcome_text
+from archdsl.passes.transforms.deployed import Deploy
+from archdsl.passes.transforms.simplify import Simplify
 from archdsl.spec.check import Report, uncounted
 from archdsl.spec.check import check as check_unit
 from archdsl.spec.decompile import rows_text, written_out
@@ -48,14 +48,14 @@ class Network:
     """
 
     bound: Graph
-    shapes: Mapping[str, tuple[int, int, int]] | None = None
-    """Of the nodes of `bound`, where they are known already."""
     source: str | None = None
     """Where its space can be imported from, for `to_arch`."""
     given: Mapping[str, Any] = field(default_factory=dict)
     """The settings of its space that were set from outside."""
     train_outputs: bool = False
     """Whether `graph`, and all that is made of it, has the train-only outputs."""
+    as_it_is: bool = False
+    """Whether `graph` is `bound`, as after passes that were asked for by name."""
 
     @cached_property
     def graph(self) -> Graph:
@@ -63,16 +63,16 @@ class Network:
 
         As it is deployed, without train-only outputs and what only they need, but for `train_outputs`.
         """
-        return simplify(self.whole, self.shapes)
+        return self.bound if self.as_it_is else Simplify()(self.whole)
 
     @cached_property
     def whole(self) -> Graph:
         """The graph before it is simplified."""
-        return self.bound if self.train_outputs else deployed(self.bound)
+        return self.bound if self.train_outputs or self.as_it_is else Deploy()(self.bound)
 
     def with_train_outputs(self) -> Network:
         """The network with its train-only outputs; itself where it has none."""
-        return replace(self, train_outputs=True) if self.bound.train_only else self
+        return self if self.as_it_is or not self.bound.train_only else replace(self, train_outputs=True)
 
     @property
     def name(self) -> str:
@@ -148,12 +148,12 @@ class Space:
     @cached_property
     def deployed(self) -> Graph:
         """The graph without train-only outputs and what only they need: what costs are of."""
-        return deployed(self.graph)
+        return Deploy()(self.graph)
 
     @cached_property
     def searched(self) -> Graph:
         """`deployed` with the decisions alone that it reads: those that a search settles."""
-        return searched(self.graph)
+        return Deploy(keep_decisions=False)(self.graph)
 
     @property
     def name(self) -> str:
@@ -177,9 +177,9 @@ class Space:
     def settings(self) -> Mapping[str, object]:
         return self.graph.settings
 
-    @cached_property
+    @property
     def binder(self) -> Binder:
-        return Binder(self.graph, self.elaborated.made)
+        return Prepared()(self.graph)
 
     def sample(self, rng: random.Random, over: Over = "outcomes") -> dict[str, str]:
         """Random decisions, as path -> outcome.
@@ -201,10 +201,9 @@ class Space:
         Decisions that do not matter under the others may be left out.  Raises SpecError for paths and
         outcomes that do not exist, for decisions left open, and where the network is not well-typed.
         """
-        bound = self.binder.bind(self.binder.outcomes(decisions), name)
-        if bound.failures:
-            raise SpecError([_failure(bound.graph, *failure) for failure in bound.failures])
-        return Network(bound.graph, bound.shapes, self.source, self.elaborated.given)
+        made = self.elaborated.made  # choices of which one outcome is left: stating it is no mistake
+        asked = {p: o for p, o in decisions.items() if p not in made or made[p] != outcome_text(o)}
+        return Network(Bind(asked, name)(self.graph), self.source, self.elaborated.given)
 
     def _repr_svg_(self) -> str:
         from archdsl.backends.diagram import svg
@@ -213,13 +212,6 @@ class Space:
 
     def __repr__(self) -> str:
         return f"<space {self.name}: {len(self.decisions)} decisions, {_counted(self.networks.count)}>"
-
-
-def _failure(graph: Graph, node: str, code: str, message: str) -> Diagnostic:
-    item = graph.nodes.get(node)
-    location = item.location if item is not None else None
-    witness = tuple(graph.chosen.items()) if len(graph.chosen) <= 8 else ()
-    return Diagnostic(code, message, Label(location, f"in `{node}`") if location else None, witness=witness)
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,7 +260,7 @@ class Program:
         if isinstance(declared, ast.Network) and found.graph.decisions:
             raise SpecError([_open_network(found)])
         graph = _well_typed(found)
-        return Network(graph, None, self._source_of_origin(declared), found.given)
+        return Network(graph, self._source_of_origin(declared), found.given)
 
     def _source(self, name: str) -> str | None:
         return self.path.name if self.path is not None else None

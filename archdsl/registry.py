@@ -20,9 +20,11 @@ class Registry(Mapping[str, T], Generic[T]):
     imported, or is of another type, raises SpecError (ARCH864).
     """
 
-    def __init__(self, kind: str, base: type[T], places: Mapping[str, str]):
+    def __init__(self, kind: str, base: type[Any], places: Mapping[str, str], *, classes: bool = False):
+        """With `classes`, classes below `base` are registered, not objects of it."""
         self.kind = kind
         self.base = base
+        self.classes = classes
         self._places = dict(places)
         self._loaded: dict[str, T] = {}
         self._plugins: dict[str, str] = {}
@@ -43,7 +45,7 @@ class Registry(Mapping[str, T], Generic[T]):
     def __getitem__(self, name: str) -> T:
         if name not in self._loaded:
             place, plugin = self._places[name], self._plugins.get(name)
-            self._loaded[name] = loaded(self.kind, place, self.base, plugin)
+            self._loaded[name] = loaded(self.kind, place, self.base, plugin, self.classes)
         return self._loaded[name]
 
     def __contains__(self, name: object) -> bool:
@@ -65,22 +67,21 @@ def imported(place: str) -> Any:
     return found
 
 
-def loaded(kind: str, place: str, base: type[T], plugin: str | None) -> T:
-    """The object at a place, or an object of the class there.
+def loaded(kind: str, place: str, base: type[Any], plugin: str | None, classes: bool = False) -> Any:
+    """The object at a place, or an object of the class there; with `classes` that class.
 
     Raises SpecError (ARCH864) where that of a plug-in cannot be imported or is of another type than `base`.
     """
     if plugin is None:
-        found: T = imported(place)
-        return found
+        return imported(place)
     try:
         given = imported(place)
-        made = given() if isinstance(given, type) else given
+        made = given() if isinstance(given, type) and not classes else given
     except SpecError:
         raise
     except Exception as error:  # the plug-in's own code runs when its module is imported
         raise unusable(kind, place, plugin, f"{type(error).__name__}: {error}") from error
-    if not isinstance(made, base):
+    if not (isinstance(made, type) and issubclass(made, base) if classes else isinstance(made, base)):
         raise unusable(kind, place, plugin, f"it is a {type(made).__name__}, not a {base.__name__}")
     return made
 

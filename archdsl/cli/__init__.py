@@ -21,6 +21,7 @@ _VERBS = {
     "fmt": ("archdsl.cli.fmt:fmt", "Write specs in the canonical format; every comment stays."),
     "explain": ("archdsl.cli.explain:explain", "Decisions and sizes, layers, or the page of an error code."),
     "compile": ("archdsl.cli.compile:compile_", "Make PyTorch, Python, ONNX, a diagram, or a layer table."),
+    "passes": ("archdsl.cli.passes:passes", "List the passes of `compile --passes`, with their contracts."),
     "viz": ("archdsl.cli.viz:viz", "Draw a network, a space, or the tree of its decisions."),
     "cost": ("archdsl.cli.cost:cost", "What a network costs by layer, or the networks of a space."),
     "latency": ("archdsl.cli.latency:latency", "Time ops on this machine; estimate networks, with an error."),

@@ -13,6 +13,7 @@ from archdsl.cli import opening
 from archdsl.cli.exporting import export, fitted, form_of
 from archdsl.cli.networks import fixed
 from archdsl.cli.outputs import Kind, Output, demand_free, overwrite_option
+from archdsl.cli.passing import passes_options, piped
 from archdsl.cli.printing import document
 from archdsl.cli.settings import SetCommand, name_option, set_option, train_outputs_option
 from archdsl.cli.weights_file import WeightsFile
@@ -20,6 +21,7 @@ from archdsl.report import tables
 from archdsl.report.numbers import shape
 
 if TYPE_CHECKING:
+    from archdsl.passes.pipeline import Pipeline
     from archdsl.program import Network, Program, Space
 
 _EPILOG = """\b
@@ -70,6 +72,7 @@ FORMS = ("ast", "ir", "shapes", "torch", "python", "onnx", "dot", "svg", "png", 
     "--fixed-size", is_flag=True,
     help="ONNX and .pt2 for one image of the declared size (default: any batch, height and width).",
 )  # fmt: skip
+@passes_options
 @train_outputs_option
 @set_option
 @overwrite_option
@@ -84,6 +87,9 @@ def compile_(
     weights: Path | None,
     seed: int,
     fixed_size: bool,
+    passes: str | None,
+    verify: bool,
+    print_after_all: bool,
     train_outputs: bool,
     settings: dict[str, Any],
     overwrite: bool,
@@ -96,6 +102,7 @@ def compile_(
     torch.export where it ends in .pt2.  Without --weights, weights are random, and every file says so.
     """
     _refuse(emit, output, folder, picture, as_json)
+    _refuse_passes(passes, verify or print_after_all, emit, folder, train_outputs)
     form = form_of(emit, output)
     if weights is not None and form is None and folder is None:
         raise click.UsageError(
@@ -103,6 +110,7 @@ def compile_(
         )
     if fixed_size and form not in ("onnx", "pt2"):
         raise click.UsageError("--fixed-size goes with --emit onnx -o FILE and --emit torch -o FILE.pt2")
+    pipeline = _pipeline(passes)
     program = opening.load(spec)
     read = [*opening.files(program), *(path for path in (picture, weights) if path is not None)]
     demand_free(_outputs(emit, output, folder, weights is not None), read, overwrite)
@@ -115,18 +123,18 @@ def compile_(
         network = fitted(program, name, settings, weights, train_outputs)
         write_everything(network, folder, picture, weights, seed)
         return
+    target: Space | Network
+    if form is not None and (pipeline is None or opening.chosen(program, name) in program.networks):
+        target = fitted(program, name, settings, weights, train_outputs)
+    else:
+        target = opening.target(program, name, settings, train_outputs or emit in _WHOLE)
+    if pipeline is not None:
+        target = piped(target, pipeline, verify, print_after_all)
+        if emit == "arch" and not target.graph.is_fixed:
+            raise click.UsageError("a space has no .arch text after passes: use --emit ir, or `bind` it")
     if form is not None and output is not None:
-        export(
-            fitted(program, name, settings, weights, train_outputs),
-            form,
-            output,
-            weights,
-            seed,
-            not fixed_size,
-        )
-        return
-    target = opening.target(program, name, settings, train_outputs or emit in _WHOLE)
-    if emit is None:
+        export(fixed(target), form, output, weights, seed, not fixed_size)
+    elif emit is None:
         _put(_summary(program, target, as_json), output)
     elif emit in _WRITERS and output is not None:
         _WRITERS[emit](target, output)
@@ -146,6 +154,25 @@ def _refuse(
         raise click.UsageError("--json prints the layer table: leave out --emit")
     if emit in ("onnx", "png") and output is None:
         raise click.UsageError(f"--emit {emit} is binary: say where to write it with -o FILE")
+
+
+def _refuse_passes(
+    passes: str | None, shown: bool, emit: str | None, folder: Path | None, train_outputs: bool
+) -> None:
+    if passes is None and shown:
+        raise click.UsageError("--verify and --print-after-all go with --passes")
+    if passes is not None and (emit == "ast" or folder is not None):
+        raise click.UsageError("--passes works on the graph: use --emit ir, or another form of it")
+    if passes is not None and train_outputs:
+        raise click.UsageError("with --passes train-only outputs stay, unless `deploy` is among the passes")
+
+
+def _pipeline(passes: str | None) -> Pipeline | None:
+    if passes is None:
+        return None
+    from archdsl.passes.pipeline_text import read_pipeline
+
+    return read_pipeline(passes, name="--passes")
 
 
 _KINDS: dict[str, Kind] = {"arch": "spec", "torch": "modules"}

@@ -38,10 +38,10 @@ def _imported(unit: Unit, declared: ast.Search, settings: Mapping[str, Any]) -> 
 
 
 def _notes(unit: Unit, declared: ast.Search, space: Elaborated) -> Iterator[Diagnostic]:
-    from archdsl.passes.transforms.deployed import searched
+    from archdsl.passes.transforms.deployed import Deploy
     from archdsl.spec.search import read_search
 
-    spec, graph = read_search(unit, declared), searched(space.graph)
+    spec, graph = read_search(unit, declared), Deploy(keep_decisions=False)(space.graph)
     try:
         _demand_runnable(spec, graph)
     except SpecError as error:

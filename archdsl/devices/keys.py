@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from archdsl import ops
 from archdsl.devices.table import text_hash
 from archdsl.ir.graph import Graph, Node
-from archdsl.passes.analyses.shapes import FixedShape, infer
+from archdsl.passes.analyses.shapes import FixedShape, Shapes, infer
 from archdsl.passes.transforms.simplify import simplify
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Parts:
 
 def parts(network: Network) -> Parts:
     """The units of a network, and what they share."""
-    whole = simplify(network.whole, network.shapes, across_ops=False)
+    whole = simplify(network.whole, across_ops=False)
     shapes = infer(whole)
     kept = simplify(whole, shapes).nodes
     twice = [node for name, node in whole.nodes.items() if name not in kept and _is_stateless(node)]
@@ -269,7 +269,7 @@ def _shareable(split: Parts) -> Iterator[Unit]:
 def _zeros(network: Network) -> Iterator[Unit]:
     """The zeros of a network, most of which its sums leave out: a price of single ops asks for them."""
     graph = network.whole
-    shapes = network.shapes or infer(graph)
+    shapes = Shapes()(graph)
     for node in graph.nodes.values():
         if isinstance(node, Node) and ops.get(node.op).makes_zero:
             yield unit(graph, shapes, {}, node.name, node.op, [node])

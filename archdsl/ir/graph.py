@@ -8,12 +8,12 @@ graph job (ancestors, longest paths, isomorphism, drawing).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from math import comb, prod
-from typing import TYPE_CHECKING, Literal, Union
+from typing import TYPE_CHECKING, Any, Literal, Union
 
 from archdsl.diagnostics import Location
 from archdsl.ir.expr import Scalar, Value
@@ -165,6 +165,11 @@ class Graph:
     def size(self) -> int:
         """How many combinations of outcomes there are (1 for a network)."""
         return prod(d.size for d in self.decisions.values())
+
+    @cached_property
+    def facts(self) -> dict[Hashable, Any]:
+        """What analyses found of this graph, by analysis (`archdsl.passes.base`); it changes no more."""
+        return {}
 
     @cached_property
     def digraph(self) -> networkx.DiGraph:

@@ -21,7 +21,7 @@ class Section(Protocol):
     def __call__(self, run: Run) -> Part | None: ...
 
 
-SECTIONS: Registry[Section] = Registry("report section", Section, {})  # type: ignore[type-abstract]
+SECTIONS: Registry[Section] = Registry("report section", Section, {})
 
 
 def added(run: Run) -> Iterator[Part]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from archdsl.collector import paused
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
-from archdsl.ir import Decision, Expr, Graph, Mux, Node, Pick, Requirement, Shape, Value
-from archdsl.ir.expr import TooLargeError, leaves
+from archdsl.ir import Decision, Expr, Graph, Mux, Node, Pick, Shape, Value
+from archdsl.ir.expr import leaves
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
 from archdsl.passes.analyses.liveness import live_nodes
@@ -212,7 +212,10 @@ def _finished(
         outputs=dict(sorted(builder.outputs.items(), key=lambda item: item[0] in builder.train_only)),
         decisions=decisions,
         instances={p: i for p, i in builder.instances.items() if p in used},
-        requirements=tuple(_over_what_is_read(r, builder, nodes, decisions) for r in builder.requirements),
+        requirements=tuple(
+            over_what_is_read(r, nodes, decisions, builder.decisions, builder.definitions)
+            for r in builder.requirements
+        ),
         settings={k: v for k, v in settings.items() if isinstance(v, bool | int | float | str | tuple)},
         chosen={
             p: _canonical(builder.decisions[p], o) for p, o in ev.given.items() if p in builder.decisions
@@ -240,28 +243,6 @@ def _canonical(decision: Decision, outcome: str) -> str:
     """An outcome as the decision has it, several chosen candidates in its order."""
     number = decision.number(outcome)
     return outcome if number is None else decision.outcomes[number]
-
-
-def _over_what_is_read(
-    requirement: Requirement, builder: Builder, nodes: Mapping[str, Any], decisions: Mapping[str, Decision]
-) -> Requirement:
-    try:
-        condition = over_what_is_read(
-            requirement.condition, nodes, decisions, builder.decisions, builder.definitions
-        )
-    except TooLargeError:
-        assert requirement.location is not None
-        raise SpecError(
-            [
-                Diagnostic(
-                    "ARCH211",
-                    f"`{requirement.text}` depends on too many decisions that no output reads",
-                    Label(requirement.location, ""),
-                    help="require what decides on the network",
-                )
-            ]
-        ) from None
-    return replace(requirement, condition=condition)
 
 
 def _at(unit: Unit, node: Any) -> Location:

@@ -13,7 +13,7 @@ from archdsl.ir.resolve import settled
 from archdsl.passes.costs.bounds import least_cost
 from archdsl.passes.costs.cost import costs, total
 from archdsl.passes.transforms.bind import Binder, Bound
-from archdsl.passes.transforms.deployed import deployed
+from archdsl.passes.transforms.deployed import Deploy
 from archdsl.passes.transforms.simplify import simplify
 from archdsl.spec.deciding import Searcher, Undecided, support
 from archdsl.spec.elaborate import Elaborated
@@ -152,7 +152,7 @@ def holds(condition: Value, bound: Bound) -> bool:
 
 
 def _sums(bound: Bound) -> dict[str, int]:
-    graph = simplify(deployed(bound.graph), bound.shapes)
+    graph = simplify(Deploy()(bound.graph), bound.shapes)
     whole = total(costs(graph, bound.shapes).values())
     return {"params": whole.params, "macs": whole.macs, "flops": 2 * whole.macs}
 
@@ -172,7 +172,7 @@ def _bounds(found: Elaborated, what: str) -> tuple[int, dict[str, int]]:
         except Unbounded:
             return 0
 
-    return least_cost(deployed(found.graph), found.shapes, least, what)
+    return least_cost(Deploy()(found.graph), found.shapes, least, what)
 
 
 def _cheapest(found: Elaborated) -> dict[str, int]:

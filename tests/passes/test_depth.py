@@ -12,7 +12,7 @@ from archdsl.diagnostics import SpecError
 from archdsl.ir import Node
 from archdsl.passes.analyses.depth import depths
 from archdsl.passes.analyses.pruned import pruned
-from archdsl.passes.transforms.prune import prune
+from archdsl.passes.transforms.prune import Prune
 from random_spaces import random_space
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
@@ -102,7 +102,7 @@ def gone_and_found(graph, path):
     """By outcome, the nodes that pruning to it removes, and those that are found to be removed by it."""
     for outcome, found in zip(graph.decisions[path].outcomes, pruned(graph, path), strict=True):
         with suppress(SpecError):  # an output that is not there under this outcome
-            yield graph.nodes.keys() - prune(graph, {path: [outcome]}).nodes.keys(), found
+            yield graph.nodes.keys() - Prune({path: outcome})(graph).nodes.keys(), found
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -84,7 +84,7 @@ def test_a_price_may_be_a_table_of_measured_ops():
     found = cost.pricer(price).many(rows)
     for row, ms in zip(rows.tolist(), found, strict=True):
         network = space.bind(cost.decisions(row))
-        whole = simplify(network.bound, network.shapes, across_ops=False)
+        whole = simplify(network.bound, across_ops=False)
         assert ms == pytest.approx(network_price(whole, price), rel=1e-12)
 
 

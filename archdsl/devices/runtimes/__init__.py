@@ -11,7 +11,7 @@ from archdsl.registry import Registry
 
 RUNTIMES: Registry[Runtime] = Registry(
     "runtime",
-    Runtime,  # type: ignore[type-abstract]
+    Runtime,
     {
         "onnxruntime": "archdsl.devices.runtimes.onnxruntime:RUNTIME",
         "eager": "archdsl.devices.runtimes.torch:EAGER",

@@ -20,7 +20,12 @@ CONSTANTS: dict[str, Scalar | None] = {
 
 
 class TokenReader:
-    """The tokens of a text, one at a time: `kind` and `text` describe the current one, `place` says where."""
+    """The tokens of a text, one at a time: `kind` and `text` describe the current one, `place` says where.
+
+    `what` is read, by messages; mistakes in it have the diagnostic code `code`.
+    """
+
+    what, code = "the text of a graph", "ARCH850"
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -38,15 +43,15 @@ class TokenReader:
                 return left
         self.place, self.kind, self.text = (end, end), "end", ""
         if end < len(self.source.text):
-            self.fail(f"{self.source.text[end]!r} is no part of the text of a graph")
+            self.fail(f"{self.source.text[end]!r} is no part of {self.what}")
         return left
 
     def fail(
-        self, headline: str, *, help: str | None = None, at: Place | None = None, code: str = "ARCH850"
+        self, headline: str, *, help: str | None = None, at: Place | None = None, code: str | None = None
     ) -> NoReturn:
         start, end = at or self.place
         place = Location(self.source, start, max(end, start + 1))
-        raise SpecError([Diagnostic(code, headline, Label(place), help=help)])
+        raise SpecError([Diagnostic(code or self.code, headline, Label(place), help=help)])
 
     def fail_expecting(self, what: str) -> NoReturn:
         shown = self.text if len(self.text) <= 40 else self.text[:40] + "…"

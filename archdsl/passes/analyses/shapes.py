@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from archdsl import ops
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir.graph import Graph, Node
 from archdsl.ops.base import ADVISORY
+from archdsl.passes.base import Analysis, Contract
 
 FixedShape = tuple[int, int, int]
 """Channels, height, width."""
@@ -31,6 +34,21 @@ def infer(graph: Graph) -> dict[str, FixedShape]:
     if findings.diagnostics:
         raise SpecError(findings.diagnostics)
     return shapes
+
+
+@dataclass(frozen=True)
+class Shapes(Analysis[Mapping[str, FixedShape]]):
+    """The shapes of a network, as `infer` finds them."""
+
+    name = "shapes"
+    summary = "channels, height and width of each tensor of a network"
+    contract = Contract(needs="network")
+
+    def run(self, graph: Graph) -> Mapping[str, FixedShape]:
+        return infer(graph)
+
+    def text(self, found: Mapping[str, FixedShape]) -> str:
+        return "\n".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in found.items())
 
 
 class _Findings:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archdsl import ops
-from archdsl.ir import Apply, Decision, Dim, Expr, Graph, Mux, Shape, Value
+from archdsl.ir import Apply, Decision, Dim, Expr, Graph, Mux, Node, Shape, Value
 from archdsl.ir.expr import apply, pick
 from archdsl.ir.resolve import specialize
 from archdsl.ops.base import Primitive
@@ -20,17 +20,35 @@ def infer_symbolic(graph: Graph) -> tuple[dict[str, Shape], Definitions]:
 
     Demands are not looked at: see `archdsl.spec.prove`.
     """
-    shapes: dict[str, Shape] = dict(graph.inputs)
-    definitions: Definitions = {}
-    primitives = ops.primitives()
-    for name, item in graph.nodes.items():
+    sizes = Sizes(graph.inputs, graph.decisions)
+    for item in graph.nodes.values():
+        sizes.add(item)
+    return sizes.shapes, sizes.definitions
+
+
+class Sizes:
+    """The shapes of nodes that are added one by one, in the order of computation."""
+
+    def __init__(self, inputs: Mapping[str, Shape], decisions: Mapping[str, Decision]):
+        self.shapes: dict[str, Shape] = dict(inputs)
+        self.definitions: Definitions = {}
+        self._decisions, self._primitives = decisions, ops.primitives()
+        self._unsure: set[str] = set()
+
+    def add(self, item: Node | Mux) -> None:
+        shapes = self.shapes
+        if not self._unsure.isdisjoint(item.inputs) or (isinstance(item, Node) and item.optional):
+            self._unsure.add(item.name)
         if isinstance(item, Mux):
-            shapes[name] = mux_shape(item, shapes, graph.decisions, definitions)
-            continue
-        primitive, here = primitives[item.op], [True] * len(item.inputs)
+            shapes[item.name] = mux_shape(item, shapes, self._decisions, self.definitions)
+            return
+        primitive, here = self._primitives[item.op], [True] * len(item.inputs)
         xs = input_shapes(primitive, [shapes[i] for i in item.inputs], here, item.optional)
-        shapes[name] = primitive.sizes(xs, item.attrs, _ignore)
-    return shapes, definitions
+        shapes[item.name] = primitive.sizes(xs, item.attrs, _ignore)
+
+    def of(self, name: str, axis: int) -> Value:
+        """A size as a value; named by its node where it hangs on which inputs are there."""
+        return Dim(name, axis) if name in self._unsure else self.shapes[name][axis]
 
 
 def _ignore(condition: Value, code: str, message: str, /, **values: Value) -> None:

@@ -2,20 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from archdsl import ops
-from archdsl.diagnostics import Diagnostic, SpecError, closest
+from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Dim, Expr, Graph, Mux, Node, Requirement
 from archdsl.ir.expr import decisions_in, nodes_in
 from archdsl.ir.resolve import evaluate
 from archdsl.ops.base import ADVISORY
-from archdsl.passes.analyses.shapes import FixedShape
+from archdsl.passes.analyses.shapes import FixedShape, Shapes
+from archdsl.passes.base import Analysis, Contract, Transform, option
 from archdsl.passes.transforms.requirements import Open, met_by_some
+from archdsl.passes.transforms.unknown import no_decision, no_outcome
 
 _REMEMBERED = 1 << 17
+
+
+@dataclass(frozen=True)
+class Bind(Transform):
+    """The network where decisions come out as given; its shapes are known then.
+
+    Decisions that do not matter under the others may be left out.  Raises SpecError for paths and outcomes
+    that do not exist (ARCH501, ARCH502), for decisions left open (ARCH504), and where the network is not
+    well-typed.
+    """
+
+    name = "bind"
+    summary = "all decisions are made: a network"
+    contract = Contract(
+        uses=frozenset(("binder",)),
+        changes=frozenset(("name", "nodes", "decisions", "instances", "requirements", "chosen")),
+        guarantees=frozenset(("outputs", "requirements", "weights", "no more nodes")),
+    )
+
+    decisions: Mapping[str, Any] = option(
+        meaning="the outcome of each decision", takes="OUTCOME", by_decision=True
+    )
+    called: str | None = None
+    """The name of the network; that of the space without it."""
+
+    def run(self, graph: Graph) -> Graph:
+        binder = Prepared()(graph)
+        outcomes = binder.outcomes(self.decisions, self.label)
+        bound = binder.bind(outcomes, self.called, self.label(""))
+        if bound.failures:
+            raise SpecError([_failure(bound.graph, *failure) for failure in bound.failures])
+        return bound.graph
+
+    def before(self, outcomes: Mapping[str, str], graph: Graph) -> Mapping[str, str]:
+        return {path: outcome_text(outcome) for path, outcome in self.decisions.items()}
+
+
+def _failure(graph: Graph, node: str, code: str, message: str) -> Diagnostic:
+    item = graph.nodes.get(node)
+    location = item.location if item is not None else None
+    witness = tuple(graph.chosen.items()) if len(graph.chosen) <= 8 else ()
+    return Diagnostic(code, message, Label(location, f"in `{node}`") if location else None, witness=witness)
 
 
 @dataclass(frozen=True)
@@ -33,10 +77,8 @@ class Bound:
 class Binder:
     """Binds networks of one space, many times over; what does not depend on decisions is found once."""
 
-    def __init__(self, graph: Graph, made: Mapping[str, str] | None = None):
-        """`made` are choices of which one outcome is left: stating it is no mistake."""
+    def __init__(self, graph: Graph):
         self.graph = graph
-        self.made = made or {}
         self._primitives = ops.primitives()
         self._place = {name: n for n, name in enumerate(graph.nodes)}
         self._varying = {
@@ -98,47 +140,32 @@ class Binder:
             typed = self._typed[key] = (shape, tuple(failures))
         return typed
 
-    def outcomes(self, decisions: Mapping[str, Any]) -> dict[str, int]:
+    def outcomes(
+        self, decisions: Mapping[str, Any], label: Callable[[str], Label | None] = lambda path: None
+    ) -> dict[str, int]:
         """Outcome numbers of decisions given as path -> outcome text (or label, or number of a label).
 
-        Raises SpecError for a path or an outcome that the space does not have.
+        `label` says where a decision is written.  Raises SpecError for a path or an outcome that the space
+        does not have.
         """
-        known = self.graph.decisions
         found: dict[str, int] = {}
         errors: list[Diagnostic] = []
         for path, outcome in decisions.items():
-            decision = known.get(path)
-            if decision is None and self.made.get(path) == _outcome_text(outcome):
-                continue
+            decision = self.graph.decisions.get(path)
             if decision is None:
-                guess = closest(path, list(known))
-                errors.append(
-                    Diagnostic(
-                        "ARCH501",
-                        f"`{self.graph.name}` has no decision `{path}`",
-                        help=f"did you mean `{guess}`?" if guess else None,
-                    )
-                )
+                errors.append(no_decision(self.graph, path, label(path)))
                 continue
-            text = _outcome_text(outcome)
+            text = outcome_text(outcome)
             number = decision.number(text)
             if number is None:
-                guess = closest(text, decision.outcomes)
-                listed = ", ".join(decision.outcomes[:12])
-                errors.append(
-                    Diagnostic(
-                        "ARCH502",
-                        f"`{path}` cannot be `{text}`",
-                        help=f"did you mean `{guess}`?" if guess else f"its candidates are {listed}",
-                    )
-                )
+                errors.append(no_outcome(decision, text, label(path)))
                 continue
             found[path] = number
         if errors:
             raise SpecError(errors)
         return found
 
-    def bind(self, outcomes: Mapping[str, int], name: str | None = None) -> Bound:
+    def bind(self, outcomes: Mapping[str, int], name: str | None = None, place: Label | None = None) -> Bound:
         """The network where decisions come out as given; all that matter there must be given.
 
         Raises SpecError (ARCH504) naming those that are not.
@@ -153,6 +180,7 @@ class Binder:
                     Diagnostic(
                         "ARCH504",
                         f"{len(run.missing)} decisions of `{graph.name}` are left open: {listed}",
+                        place,
                         help="`archdsl explain` lists the decisions of a space",
                     )
                 ]
@@ -172,11 +200,27 @@ class Binder:
             instances={path: i for path, i in graph.instances.items() if path in used},
             requirements=tuple(run.requirement(r) for r in graph.requirements),
             settings=graph.settings,
-            origin=graph.name,
-            chosen={p: graph.decisions[p].outcomes[o] for p, o in outcomes.items() if p in run.asked},
+            origin=graph.origin or graph.name,
+            chosen={
+                **graph.chosen,
+                **{p: graph.decisions[p].outcomes[o] for p, o in outcomes.items() if p in run.asked},
+            },
             train_only=graph.train_only,
         )
+        if not failures:
+            bound.facts[Shapes()] = run.shapes
         return Bound(bound, run.shapes, tuple(failures))
+
+
+@dataclass(frozen=True)
+class Prepared(Analysis[Binder]):
+    """What binding needs to know of a space, found once for all of its networks."""
+
+    name = "binder"
+    summary = "a space, made ready for binding many networks of it"
+
+    def run(self, graph: Graph) -> Binder:
+        return Binder(graph)
 
 
 def _limit(remembered: dict[Any, Any]) -> None:
@@ -185,7 +229,8 @@ def _limit(remembered: dict[Any, Any]) -> None:
         remembered.clear()
 
 
-def _outcome_text(outcome: Any) -> str:
+def outcome_text(outcome: Any) -> str:
+    """An outcome as the decision has it: a label, or the labels that are chosen together."""
     if isinstance(outcome, set | frozenset | tuple | list):
         return "{" + ", ".join(map(str, outcome)) + "}"
     if isinstance(outcome, bool):

@@ -2,36 +2,63 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from archdsl.ir import Graph, Mux, Node, Value
 from archdsl.ir.expr import decisions_in
 from archdsl.passes.analyses.liveness import live_nodes
+from archdsl.passes.analyses.shapes import Shapes
+from archdsl.passes.base import Contract, Part, Transform, option
+from archdsl.passes.transforms.requirements import over_what_is_left
 
 
-def deployed(graph: Graph) -> Graph:
-    """The graph without its train-only outputs.
+@dataclass(frozen=True)
+class Deploy(Transform):
+    """The graph without its train-only outputs, and what only they need.
 
-    Its decisions stay, also those that only these outputs ask, so that outcomes of the graph are outcomes
-    of what is deployed of it.
+    Decisions that only these outputs ask stay, so that outcomes of the graph are outcomes of what is
+    deployed of it; without `keep_decisions` they go as well, as a search does not settle them.
     """
-    if not graph.train_only:
-        return graph
+
+    name = "deploy"
+    summary = "train-only outputs, and what only they need, are removed"
+    contract = Contract(
+        changes=frozenset(("nodes", "outputs", "instances", "requirements", "train_only")),
+        guarantees=frozenset(("outputs", "weights", "no more nodes", "idempotent")),
+    )
+
+    keep_decisions: bool = option(True, meaning="whether decisions stay that nothing reads any more")
+
+    def run(self, graph: Graph) -> Graph:
+        if not graph.train_only:
+            return graph
+        lean = _deployed(graph)
+        if self.keep_decisions:
+            return lean
+        read = _read(lean)
+        return replace(lean, decisions={path: d for path, d in lean.decisions.items() if path in read})
+
+    def declared(self) -> Contract:
+        more: frozenset[Part] = frozenset() if self.keep_decisions else frozenset(("decisions",))
+        return replace(self.contract, changes=self.contract.changes | more)
+
+
+def _deployed(graph: Graph) -> Graph:
     outputs = {out: node for out, node in graph.outputs.items() if out not in graph.train_only}
     alive = live_nodes(graph.nodes, outputs.values())
     nodes = {name: item for name, item in graph.nodes.items() if name in alive}
     used = {i for n in nodes.values() if isinstance(n, Node) for i in (n.instance, n.cell)}
     instances = {path: i for path, i in graph.instances.items() if path in used}
-    return replace(graph, nodes=nodes, outputs=outputs, instances=instances, train_only=frozenset())
-
-
-def searched(graph: Graph) -> Graph:
-    """What is deployed, with the decisions alone that it reads: those that a search settles."""
-    if not graph.train_only:
-        return graph
-    lean = deployed(graph)
-    read = _read(lean)
-    return replace(lean, decisions={path: d for path, d in lean.decisions.items() if path in read})
+    known = {*graph.inputs, *nodes}
+    requirements = tuple(over_what_is_left(r, graph, known, graph.decisions) for r in graph.requirements)
+    left = replace(
+        graph, nodes=nodes, outputs=outputs, instances=instances, requirements=requirements,
+        train_only=frozenset(),
+    )  # fmt: skip
+    if Shapes() in graph.facts:
+        shapes = graph.facts[Shapes()]
+        left.facts[Shapes()] = {name: shapes[name] for name in (*left.inputs, *nodes)}
+    return left
 
 
 def _read(graph: Graph) -> set[str]:

@@ -2,48 +2,89 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.ir import Apply, Decision, Dim, Expr, Graph, Mux, Node, Pick, Value
-from archdsl.ir.expr import apply, decisions_in, pick
+from archdsl.diagnostics import Diagnostic, Label, SpecError
+from archdsl.ir import Decision, Dim, Expr, Graph, Mux, Node, Pick, Requirement, Value
+from archdsl.ir.expr import Scalar, decisions_in, nodes_in, pick
+from archdsl.ir.resolve import rebuilt
 from archdsl.passes.analyses.liveness import live_nodes
+from archdsl.passes.analyses.symbolic import Sizes
+from archdsl.passes.base import Contract, Transform, option
+from archdsl.passes.transforms.requirements import over_what_is_left
+from archdsl.passes.transforms.unknown import no_decision, no_outcome
 
 
-def prune(graph: Graph, kept: Mapping[str, Sequence[str]]) -> Graph:
-    """The space in which each decision named in `kept` (path -> outcomes) comes out as one of those.
+@dataclass(frozen=True)
+class Prune(Transform):
+    """The space in which each decision named in `kept` comes out as one of those outcomes.
 
+    Outcomes are one text, or several; where several candidates are chosen at once, their labels are one.
     A decision with one outcome left is made, and counts among `chosen`.  Raises SpecError for paths and
-    outcomes that do not exist, and for a decision with no outcome left.
+    outcomes that do not exist (ARCH501, ARCH502), for a decision with no outcome left, and where an output
+    is not defined then (ARCH406).
     """
-    return _Pruner(graph, _numbers(graph, kept)).run()
+
+    name = "prune"
+    summary = "outcomes of decisions are ruled out, and what only they need is removed"
+    contract = Contract(
+        needs="space",
+        changes=frozenset(("nodes", "decisions", "instances", "requirements", "chosen")),
+        guarantees=frozenset(("outputs", "requirements", "weights", "no more nodes")),
+    )
+
+    kept: Mapping[str, str | Sequence[str]] = option(
+        meaning="the outcomes that are kept, by decision", takes="OUTCOME or {OUTCOME, …}", by_decision=True
+    )
+
+    def run(self, graph: Graph) -> Graph:
+        return _Pruner(graph, self._numbers(graph), self.label("")).run()
+
+    def before(self, outcomes: Mapping[str, str], graph: Graph) -> Mapping[str, str]:
+        first = {path: graph.decisions[path].outcomes[kept[0]] for path, kept in self._numbers(graph).items()}
+        return {**first, **outcomes}
+
+    def _numbers(self, graph: Graph) -> dict[str, tuple[int, ...]]:
+        """The numbers of the outcomes that are kept, by decision."""
+        numbers: dict[str, tuple[int, ...]] = {}
+        errors = []
+        for path, kept in self.kept.items():
+            decision = graph.decisions.get(path)
+            if decision is None:
+                errors.append(no_decision(graph, path, self.label(path)))
+                continue
+            outcomes = _outcomes(decision, kept)
+            found = [decision.number(outcome) for outcome in outcomes]
+            numbers[path] = tuple(sorted({number for number in found if number is not None}))
+            wrong = [outcome for outcome, number in zip(outcomes, found, strict=True) if number is None]
+            errors += [no_outcome(decision, outcome, self.label(path)) for outcome in wrong[:1]]
+            if not outcomes:
+                headline = f"no outcome of `{path}` is kept"
+                help = f"its candidates are {', '.join(decision.outcomes[:12])}"
+                errors.append(Diagnostic("ARCH502", headline, self.label(path), help=help))
+        if errors:
+            raise SpecError(errors)
+        return numbers
 
 
-def _numbers(graph: Graph, kept: Mapping[str, Sequence[str]]) -> dict[str, tuple[int, ...]]:
-    numbers: dict[str, tuple[int, ...]] = {}
-    errors = []
-    for path, outcomes in kept.items():
-        decision = graph.decisions.get(path)
-        if decision is None:
-            errors.append(Diagnostic("ARCH501", f"`{graph.name}` has no decision `{path}`"))
-            continue
-        wrong = [o for o in outcomes if o not in decision.index]
-        if wrong or not outcomes:
-            what = f"`{wrong[0]}`" if wrong else "nothing"
-            errors.append(Diagnostic("ARCH502", f"`{path}` cannot be {what}"))
-            continue
-        numbers[path] = tuple(sorted({decision.index[o] for o in outcomes}))
-    if errors:
-        raise SpecError(errors)
-    return numbers
+def _outcomes(decision: Decision, kept: str | Sequence[str]) -> list[str]:
+    """The outcomes that are meant: labels that are chosen together are one."""
+    if isinstance(kept, str):
+        return [kept]
+    together = "{" + ", ".join(kept) + "}"
+    return [together] if decision.count > 1 and decision.number(together) is not None else list(kept)
 
 
 class _Pruner:
-    def __init__(self, graph: Graph, kept: Mapping[str, tuple[int, ...]]):
-        self.graph, self.kept = graph, kept
+    def __init__(self, graph: Graph, kept: Mapping[str, tuple[int, ...]], place: Label | None):
+        self.graph, self.kept, self.place = graph, kept, place
+        self.decisions = {path: self._fewer(decision) for path, decision in graph.decisions.items()}
         self.instead: dict[str, str | None] = {}
+        self.sizes = Sizes(graph.inputs, self.decisions) if _names_dimensions(graph) else None
+        self.partial: set[str] = set()
+        """Nodes that may be undefined in some network that is left."""
 
     def run(self) -> Graph:
         nodes: dict[str, Node | Mux] = {}
@@ -51,10 +92,12 @@ class _Pruner:
             found = self._mux(item) if isinstance(item, Mux) else self._node(item)
             if found is not None:
                 nodes[name] = found
+                if self.sizes is not None:
+                    self.sizes.add(found)
         outputs = {out: self._source(node) for out, node in self.graph.outputs.items()}
         undefined = [out for out, node in outputs.items() if node is None]
         if undefined:
-            raise SpecError([Diagnostic("ARCH406", f"output `{undefined[0]}` is not defined")])
+            raise SpecError([Diagnostic("ARCH406", f"output `{undefined[0]}` is not defined", self.place)])
         alive = live_nodes(nodes, [node for node in outputs.values() if node is not None])
         nodes = {name: item for name, item in nodes.items() if name in alive}
         used = {i for n in nodes.values() if isinstance(n, Node) for i in (n.instance, n.cell) if i}
@@ -64,10 +107,11 @@ class _Pruner:
             self.graph,
             nodes=nodes,
             outputs={out: node for out, node in outputs.items() if node is not None},
-            decisions={p: self._decision(d, read) for p, d in self.graph.decisions.items() if p in read},
+            decisions={p: self._decision(d, read) for p, d in self.decisions.items() if p in read},
             instances={path: i for path, i in self.graph.instances.items() if path in used},
             requirements=tuple(
-                replace(r, condition=self._value(r.condition)) for r in self.graph.requirements
+                self._requirement(r, {*nodes, *self.graph.inputs}, read | made.keys())
+                for r in self.graph.requirements
             ),
             origin=self.graph.origin or (self.graph.name if made else None),
             chosen={**self.graph.chosen, **made},
@@ -83,19 +127,22 @@ class _Pruner:
                 read |= {d for value in item.attrs.values() for d in decisions_in(value)}
         return read
 
-    def _decision(self, decision: Decision, read: set[str]) -> Decision:
+    def _fewer(self, decision: Decision) -> Decision:
         """Fewer candidates; where several are chosen at once, each combination left is one candidate."""
-        if decision.under is not None:
-            path, outcome = decision.under
-            left = self.kept.get(path)
-            if path not in read or (left is not None and outcome not in left):
-                decision = replace(decision, under=None)
-            elif left is not None:
-                decision = replace(decision, under=(path, left.index(outcome)))
         outcomes = self.kept.get(decision.path)
         if outcomes is None:
             return decision
         return replace(decision, candidates=tuple(decision.outcomes[o] for o in outcomes), count=1)
+
+    def _decision(self, decision: Decision, read: set[str]) -> Decision:
+        """A decision that is left, under the outcome without which it does not arise, if that is left."""
+        if decision.under is None:
+            return decision
+        path, outcome = decision.under
+        left = self.kept.get(path)
+        if path not in read or (left is not None and outcome not in left):
+            return replace(decision, under=None)
+        return decision if left is None else replace(decision, under=(path, left.index(outcome)))
 
     def _source(self, name: str | None) -> str | None:
         return self.instead.get(name, name) if name is not None else None
@@ -108,35 +155,59 @@ class _Pruner:
             cases = [(outcomes.index(int(key)), source) for key, source in cases if int(key) in outcomes]
         elif not isinstance(on, str):
             on = self._value(on)
-            if not isinstance(on, Expr):
-                cases = [(key, source) for key, source in cases if key == on]
+            possible = on.values if isinstance(on, Pick) else () if isinstance(on, Expr) else (on,)
+            cases = [(key, source) for key, source in cases if not possible or key in possible]
         if len({source for _, source in cases}) <= 1 and (len(cases) <= 1 or cases[0][1] is not None):
             self.instead[mux.name] = cases[0][1] if cases else None
             return None
+        if not self._covers(on, [key for key, _ in cases]) or any(
+            source is None or source in self.partial for _, source in cases
+        ):
+            self.partial.add(mux.name)
         return replace(mux, on=on, cases=tuple(cases))
+
+    def _covers(self, on: str | Value, keys: Collection[Scalar]) -> bool:
+        """Whether a mux surely has a case for each network."""
+        if isinstance(on, str):
+            return len(keys) == self.decisions[on].size
+        return set(on.values) <= set(keys) if isinstance(on, Pick) else {True, False} == set(keys)
 
     def _node(self, node: Node) -> Node | None:
         inputs = [self._source(i) for i in node.inputs]
         missing = [port for port, source in enumerate(inputs) if source is None]
-        optional = node.optional
-        if any(port not in optional for port in missing) or len(missing) == len(inputs):
+        if any(port not in node.optional for port in missing) or len(missing) == len(inputs):
             self.instead[node.name] = None
             return None
-        if missing:
-            left = [port for port in range(len(inputs)) if port not in missing]
-            optional = frozenset(n for n, port in enumerate(left) if port in optional)
+        left = [(source, port in node.optional) for port, source in enumerate(inputs) if source is not None]
+        optional = frozenset(n for n, (source, may) in enumerate(left) if may and source in self.partial)
+        if len(optional) == len(left) or any(source in self.partial and not may for source, may in left):
+            self.partial.add(node.name)
         attrs = {key: self._value(value) for key, value in node.attrs.items()}
-        return replace(node, inputs=tuple(i for i in inputs if i is not None), attrs=attrs, optional=optional)
+        return replace(node, inputs=tuple(source for source, _ in left), attrs=attrs, optional=optional)
+
+    def _requirement(
+        self, requirement: Requirement, nodes: Collection[str], asked: Collection[str]
+    ) -> Requirement:
+        """A requirement over nodes and decisions that are left; others are free in it."""
+        left = {name for name in (*self.graph.inputs, *self.graph.nodes) if self._source(name) in nodes}
+        requirement = over_what_is_left(requirement, self.graph, left, asked)
+        return replace(requirement, condition=self._value(requirement.condition))
 
     def _value(self, value: Value) -> Value:
-        if isinstance(value, Pick):
-            outcomes = self.kept.get(value.decision)
-            return (
-                value if outcomes is None else pick(value.decision, tuple(value.values[o] for o in outcomes))
-            )
-        if isinstance(value, Dim):
-            source = self._source(value.node)
-            return value if source is None or source == value.node else Dim(source, value.axis)
-        if isinstance(value, Apply):
-            return apply(value.fn, *(self._value(a) for a in value.args))
-        return value
+        return rebuilt(value, self._leaf) if isinstance(value, Expr) else value
+
+    def _leaf(self, leaf: Value) -> Value:
+        if isinstance(leaf, Pick):
+            kept = self.kept.get(leaf.decision)
+            return leaf if kept is None else pick(leaf.decision, tuple(leaf.values[o] for o in kept))
+        if isinstance(leaf, Dim) and self.sizes is not None:
+            source = self._source(leaf.node)
+            return leaf if source is None else self.sizes.of(source, leaf.axis)
+        return leaf
+
+
+def _names_dimensions(graph: Graph) -> bool:
+    values: list[object] = [r.condition for r in graph.requirements]
+    for item in graph.nodes.values():
+        values += [item.on] if isinstance(item, Mux) else item.attrs.values()
+    return any(isinstance(value, Expr) and nodes_in(value) for value in values)

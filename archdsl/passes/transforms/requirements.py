@@ -7,11 +7,14 @@ that reads one is met if some outcome of it meets it.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
-from archdsl.ir import Decision, Dim, Mux, Pick, Value
-from archdsl.ir.expr import any_of, apply, decisions_in, leaves, pick
+from archdsl.diagnostics import Diagnostic, Label, SpecError
+from archdsl.ir import Decision, Dim, Graph, Mux, Pick, Requirement, Value
+from archdsl.ir.expr import TooLargeError, any_of, apply, decisions_in, leaves, nodes_in, pick
 from archdsl.ir.resolve import rebuilt, settled, specialize
+from archdsl.passes.analyses.symbolic import infer_symbolic
 
 MOST_TRIED = 1000
 """Combinations of free decisions that are tried for one requirement of one network."""
@@ -70,16 +73,52 @@ def _leaf(leaf: Value, outcomes: Mapping[str, int], size: Callable[[Mapping[str,
 
 
 def over_what_is_read(
+    requirement: Requirement,
+    nodes: Collection[str],
+    decisions: Collection[str],
+    known: Mapping[str, Decision],
+    definitions: Mapping[Dim, tuple[Mux, tuple[Value | None, ...]]],
+) -> Requirement:
+    """A requirement over `nodes` and `decisions`, which outputs read, instead of all that are `known`.
+
+    Raises SpecError (ARCH211) where its condition becomes too large.
+    """
+    try:
+        condition = _over_what_is_read(requirement.condition, nodes, decisions, known, definitions)
+    except TooLargeError:
+        headline = f"`{requirement.text}` depends on too many decisions that no output reads"
+        place = None if requirement.location is None else Label(requirement.location, "")
+        help = "require what decides on the network"
+        raise SpecError([Diagnostic("ARCH211", headline, place, help=help)]) from None
+    return replace(requirement, condition=condition)
+
+
+def over_what_is_left(
+    requirement: Requirement, graph: Graph, left: Collection[str], asked: Collection[str]
+) -> Requirement:
+    """A requirement of a graph over the nodes that are left of it, and the decisions that are asked.
+
+    Raises SpecError (ARCH211) where its condition becomes too large.
+    """
+    condition = requirement.condition
+    if nodes_in(condition) <= set(left) and decisions_in(condition) <= set(asked):
+        return requirement
+    shapes, definitions = infer_symbolic(graph)
+
+    def size(leaf: Value) -> Value:
+        return shapes[leaf.node][leaf.axis] if isinstance(leaf, Dim) and leaf.node not in left else leaf
+
+    requirement = replace(requirement, condition=rebuilt(condition, size))
+    return over_what_is_read(requirement, left, asked, graph.decisions, definitions)
+
+
+def _over_what_is_read(
     condition: Value,
     nodes: Collection[str],
     decisions: Collection[str],
     known: Mapping[str, Decision],
     definitions: Mapping[Dim, tuple[Mux, tuple[Value | None, ...]]],
 ) -> Value:
-    """A condition over `nodes` and `decisions`, which outputs read, instead of all that are `known`.
-
-    Raises TooLargeError.
-    """
     condition = _without_dimensions(condition, nodes, known, definitions)
     for path in sorted(decisions_in(condition) - set(decisions)):
         each = [specialize(condition, {path: (outcome,)}) for outcome in range(known[path].size)]

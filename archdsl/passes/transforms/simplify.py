@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from archdsl import ops
 from archdsl.ir import Expr, Graph, Mux, Node
 from archdsl.ops.base import Primitive
 from archdsl.passes.analyses.liveness import live_nodes
-from archdsl.passes.analyses.shapes import FixedShape, infer
+from archdsl.passes.analyses.shapes import FixedShape, Shapes
+from archdsl.passes.base import Contract, Transform, option
+
+
+@dataclass(frozen=True)
+class Simplify(Transform):
+    """The same network, or space, with fewer nodes, as `simplify` makes it."""
+
+    name = "simplify"
+    summary = "common subexpressions, identities, zeros that a sum does not need, and dead nodes are removed"
+    contract = Contract(
+        uses=frozenset(("shapes",)),
+        changes=frozenset(("nodes", "instances")),
+        guarantees=frozenset(("outputs", "weights", "no more nodes", "idempotent")),
+    )
+
+    across_ops: bool = option(
+        True, meaning="whether equal nodes of different applications of declared ops become one"
+    )
+
+    def run(self, graph: Graph) -> Graph:
+        return simplify(graph, across_ops=self.across_ops)
 
 
 def simplify(
@@ -29,7 +50,7 @@ class _Simplifier:
         self.graph, self.across_ops = graph, across_ops
         self.fixed = graph.is_fixed
         self.primitives = ops.primitives()
-        self.shapes: Mapping[str, Any] = shapes or (infer(graph) if self.fixed else {})
+        self.shapes: Mapping[str, Any] = shapes or (Shapes()(graph) if self.fixed else {})
         self.instead: dict[str, str] = {}
         self.zeros: set[str] = set()
         self.seen: dict[Any, str] = {}

@@ -1,0 +1,65 @@
+"""`--passes`: a pipeline that a space or network goes through before it is written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from archdsl.report.numbers import plural
+
+if TYPE_CHECKING:
+    from archdsl.passes.pipeline import Pipeline, Step
+    from archdsl.program import Network, Space
+
+
+def passes_options(command: Any) -> Any:
+    """--passes, and what shows and checks its steps."""
+    options = [
+        click.option(
+            "--passes", metavar="PIPELINE",
+            help="Run these passes instead of the usual ones, as in 'deploy, simplify' (archdsl passes).",
+        ),
+        click.option(
+            "--verify", is_flag=True, help="With --passes: check the graph and the contract of each pass."
+        ),
+        click.option(
+            "--print-after-all", is_flag=True, help="With --passes: print the graph after each (stderr)."
+        ),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def piped(
+    target: Space | Network, pipeline: Pipeline, verify: bool = False, printing: bool = False
+) -> Space | Network:
+    """What a pipeline makes of a space or network, which then is as the passes left it.
+
+    What analyses find, and with `printing` the graph after each transform, goes to standard error.
+    """
+    from archdsl.program import Network, Space
+
+    graph = target.graph if isinstance(target, Space) else target.bound
+    for step in pipeline.steps(graph, verify=verify):
+        _show(step, printing)
+        graph = step.after
+    if isinstance(target, Network):
+        return replace(target, bound=graph, as_it_is=True)
+    if graph.is_fixed:
+        return Network(graph, target.source, target.elaborated.given, as_it_is=True)
+    return Space(replace(target.elaborated, graph=graph), target.source)
+
+
+def _show(step: Step, printing: bool) -> None:
+    from archdsl.ir.text.writer import dump
+    from archdsl.passes.base import Analysis
+    from archdsl.passes.pipeline_text import pass_text
+
+    if isinstance(step.run, Analysis):
+        click.echo(f"# {pass_text(step.run)}\n{step.run.text(step.found)}", err=True)
+    elif printing:
+        counts = f"{plural(len(step.after.nodes), 'node')}, {len(step.before.nodes)} before"
+        click.echo(f"# after {pass_text(step.run)}: {counts}\n{dump(step.after)}", err=True)

@@ -1,0 +1,46 @@
+"""What a network computes, tensor by tensor, as hashes: equal where equal operations are applied in order.
+
+Unlike `archdsl.passes.identity` this stands on no transform, so that transforms can be judged by it: an
+operation is a hash of its primitive, its settings, the name of its weights and what it reads, but for what
+primitives say of themselves, identities and zeros.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from archdsl import ops
+from archdsl.ir import Graph, Node
+from archdsl.ir.text import value_text
+from archdsl.passes.analyses.shapes import FixedShape
+
+
+def computed(graph: Graph, shapes: Mapping[str, FixedShape]) -> dict[str, str]:
+    """A hash for each output of a network (a graph without decisions), whose nodes have these shapes."""
+    known = {name: _hash("input", name, shape) for name, shape in graph.inputs.items()}
+    zeros: set[str] = set()
+    for name, node in graph.nodes.items():
+        assert isinstance(node, Node)
+        primitive, shape = ops.get(node.op), shapes[name]
+        read = list(node.inputs)
+        if primitive.zero_is_neutral:
+            read = [source for source in read if known[source] not in zeros] or read[:1]
+        sizes = [shapes[source] for source in read]
+        tensors = read[: primitive.tensors(len(read))]
+        if primitive.is_identity(sizes, shape, node.attrs):
+            known[name] = known[read[0]]
+        elif primitive.makes_zero or (
+            zeros.issuperset(known[source] for source in tensors) and primitive.keeps_zero(node.attrs)
+        ):
+            known[name] = _hash("zeros", shape)
+            zeros.add(known[name])
+        else:
+            settings = [f"{key} = {value_text(value)}" for key, value in sorted(node.attrs.items())]
+            weights = node.weights if primitive.has_layer else ""
+            known[name] = _hash(node.op, settings, weights, [known[source] for source in read], shape)
+    return {output: known[name] for output, name in graph.outputs.items()}
+
+
+def _hash(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()

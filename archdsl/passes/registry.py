@@ -1,0 +1,21 @@
+"""The passes that pipelines can name: one line each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archdsl.passes.base import Pass
+from archdsl.registry import Registry
+
+PASSES: Registry[type[Pass[Any]]] = Registry(
+    "pass",
+    Pass,
+    {
+        "simplify": "archdsl.passes.transforms.simplify:Simplify",
+        "deploy": "archdsl.passes.transforms.deployed:Deploy",
+        "prune": "archdsl.passes.transforms.prune:Prune",
+        "bind": "archdsl.passes.transforms.bind:Bind",
+        "shapes": "archdsl.passes.analyses.shapes:Shapes",
+    },
+    classes=True,
+)

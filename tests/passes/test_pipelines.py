@@ -1,0 +1,406 @@
+"""Pipelines as text: what they do to graphs, and how they are read, written, refused and shown."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import archdsl
+from archdsl.cli import run
+from archdsl.diagnostics import SpecError
+from archdsl.ir.text import dump, parse
+from archdsl.ir.verify import verify
+from archdsl.ops import primitives
+from archdsl.passes.pipeline import Pipeline
+from archdsl.passes.pipeline_text import MAX_CHARS, pipeline_text, read_pipeline
+from archdsl.passes.registry import PASSES
+from archdsl.passes.transforms.bind import Bind
+from archdsl.passes.transforms.prune import Prune
+from archdsl.passes.transforms.simplify import Simplify
+
+SPECS = Path(__file__).resolve().parents[2] / "specs"
+
+GOLDENS = {
+    "simplify": """
+        network N {
+          input image [4, 8, 8]
+          %same = identity(%image)
+          %a = relu(%same)
+          %b = relu(%image)
+          %none = zero(%image; c = 4, s = 1)
+          %sum = add(%a, %none, %b)
+          output y = %sum
+        }
+        ---
+        network N {
+          input image [4, 8, 8]
+          %a = relu(%image)
+          %sum = add(%a, %a)
+          output y = %sum
+        }
+    """,
+    "simplify(across_ops = false)": """
+        network N {
+          input image [4, 8, 8]
+          op a = block
+          op b = block
+          %a.relu = relu(%image) @a
+          %b.relu = relu(%image) @b
+          %sum = add(%a.relu, %b.relu)
+          output y = %sum
+        }
+        ---
+        network N {
+          input image [4, 8, 8]
+          op a = block
+          op b = block
+          %a.relu = relu(%image) @a
+          %b.relu = relu(%image) @b
+          %sum = add(%a.relu, %b.relu)
+          output y = %sum
+        }
+    """,
+    "deploy": """
+        network N {
+          input image [4, 8, 8]
+          %y = relu(%image)
+          %aux = hswish(%y)
+          output y = %y
+          output aux train = %aux
+        }
+        ---
+        network N {
+          input image [4, 8, 8]
+          %y = relu(%image)
+          output y = %y
+        }
+    """,
+    "deploy(keep_decisions = false)": """
+        space S {
+          input image [4, 8, 8]
+          decision j = {thin, wide}
+          decision k = {3, 5}
+          decision w = {4, 6}
+          %y = conv(%image; c = 4, k = pick(k; 3, 5), s = 1, d = 1, g = 1, bias = false)
+          %a = conv(%image; c = 4, k = 3, s = 1, d = 1, g = 1, bias = false)
+          %b = conv(%image; c = 8, k = 3, s = 1, d = 1, g = 1, bias = false)
+          %j = mux(j; thin: %a, wide: %b)
+          %aux = conv(%j; c = pick(w; 4, 6), k = 3, s = 1, d = 1, g = 1, bias = false)
+          require c(%j) == 4 as "j.c == 4"
+          output y = %y
+          output aux train = %aux
+        }
+        ---
+        space S {
+          input image [4, 8, 8]
+          decision j = {thin, wide}
+          decision k = {3, 5}
+          %y = conv(%image; c = 4, k = pick(k; 3, 5), s = 1, d = 1, g = 1, bias = false)
+          require pick(j; true, false) as "j.c == 4"
+          output y = %y
+        }
+    """,
+    "prune(gate = {1, 2})": """
+        space S {
+          input image [4, 8, 8]
+          decision gate = {1, 2, 3}
+          decision k = {3, 5}
+          %x[1] = conv(%image; c = 4, k = 3, s = 1, d = 1, g = 1, bias = false)
+          %x[2] = conv(%x[1]; c = 4, k = 3, s = 1, d = 1, g = 1, bias = false)
+          %x[3] = conv(%x[2]; c = 4, k = pick(k; 3, 5), s = 1, d = 1, g = 1, bias = false)
+          %y = mux(gate; 1: %x[1], 2: %x[2], 3: %x[3])
+          output y = %y
+        }
+        ---
+        space S {
+          input image [4, 8, 8]
+          decision gate = {1, 2}
+          %x[1] = conv(%image; c = 4, k = 3, s = 1, d = 1, g = 1, bias = false)
+          %x[2] = conv(%x[1]; c = 4, k = 3, s = 1, d = 1, g = 1, bias = false)
+          %y = mux(gate; 1: %x[1], 2: %x[2])
+          output y = %y
+        }
+    """,
+    "prune(k = 5, pair = {c, a})": """
+        space S {
+          input image [4, 8, 8]
+          decision k = {3, 5}
+          decision pair = 2 of {a, b, c}
+          decision w = {2, 4}
+          %a = conv(%image; c = pick(w; 2, 4), k = pick(k; 3, 5), s = 1, d = 1, g = 1, bias = false)
+          %b = relu(%image)
+          %c = hswish(%image)
+          %first = mux(pair; "{a, b}": %a, "{a, c}": %a, "{b, c}": %b)
+          %second = mux(pair; "{a, b}": %b, "{a, c}": %c, "{b, c}": %c)
+          %y = concat(%first, %second)
+          require pick(k; 3, 5) == 5 as "k == 5"
+          output y = %y
+        }
+        ---
+        space S from S {
+          input image [4, 8, 8]
+          decision w = {2, 4}
+          chosen k = 5
+          chosen pair = "{a, c}"
+          %a = conv(%image; c = pick(w; 2, 4), k = 5, s = 1, d = 1, g = 1, bias = false)
+          %c = hswish(%image)
+          %y = concat(%a, %c)
+          require true as "k == 5"
+          output y = %y
+        }
+    """,
+    "prune(kind = wide)": """
+        space S {
+          input image [4, 8, 8]
+          decision kind = {thin, wide}
+          decision more = {no, yes}
+          %thin = relu(%image)
+          %wide = conv(%image; c = 8, k = 3, s = 1, d = 1, g = 1, bias = false)
+          %x = mux(kind; thin: %thin, wide: %wide)
+          %z = conv(%x; c = c(%x), k = 3, s = 1, d = 1, g = 1, bias = false)
+          %fit = switch(c(%x) == 8; true: %x, false: %z)
+          %y = mux(more; no: %x, yes: %fit)
+          output y = %y
+        }
+        ---
+        network S from S {
+          input image [4, 8, 8]
+          chosen kind = wide
+          %wide = conv(%image; c = 8, k = 3, s = 1, d = 1, g = 1, bias = false)
+          output y = %wide
+        }
+    """,
+    "bind(y = act, k = 5)": """
+        space S {
+          input image [4, 8, 8]
+          decision k = {3, 5}
+          decision y = {plain, act}
+          %x = conv(%image; c = 8, k = pick(k; 3, 5), s = 1, d = 1, g = 1, bias = false)
+          %act = relu(%x)
+          %y = mux(y; plain: %image, act: %act)
+          output y = %y
+        }
+        ---
+        network S from S {
+          input image [4, 8, 8]
+          chosen y = act
+          chosen k = 5
+          %x = conv(%image; c = 8, k = 5, s = 1, d = 1, g = 1, bias = false)
+          %act = relu(%x)
+          output y = %act
+        }
+    """,
+    "prune(k = 5), bind(y = act)": """
+        space S {
+          input image [4, 8, 8]
+          decision k = {3, 5}
+          decision y = {plain, act}
+          %x = conv(%image; c = 8, k = pick(k; 3, 5), s = 1, d = 1, g = 1, bias = false)
+          %act = relu(%x)
+          %y = mux(y; plain: %image, act: %act)
+          output y = %y
+        }
+        ---
+        network S from S {
+          input image [4, 8, 8]
+          chosen k = 5
+          chosen y = act
+          %x = conv(%image; c = 8, k = 5, s = 1, d = 1, g = 1, bias = false)
+          %act = relu(%x)
+          output y = %act
+        }
+    """,
+}
+
+
+@pytest.mark.parametrize(("passes", "texts"), GOLDENS.items(), ids=GOLDENS.keys())
+def test_text_in_text_out(passes: str, texts: str):
+    before, after = dedent(texts).strip().split("\n---\n")
+    graph = parse(before)
+    verify(graph, primitives())
+    assert dump(read_pipeline(passes)(graph, verify=True)) == after + "\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "simplify",
+        "deploy, simplify(across_ops = false)",
+        "prune(hyper[1].gate = {1, 2}, body[3].n1.1 = e[1, 2])",
+        'prune("a b" = "c)", across_ops = -1), bind(x = 0.5)',
+    ],
+)
+def test_a_pipeline_is_read_back_from_its_text(text: str):
+    once = read_pipeline(text)
+    assert read_pipeline(pipeline_text(once)) == once
+    assert pipeline_text(read_pipeline(pipeline_text(once))) == pipeline_text(once)
+
+
+labels = st.text(max_size=5)
+
+
+@given(st.dictionaries(labels, labels | st.lists(labels, min_size=1, max_size=3).map(tuple), min_size=1))
+def test_decisions_may_have_any_names(decisions: dict[str, str | tuple[str, ...]]):
+    whole = Pipeline((Prune(decisions), Simplify(across_ops=False), Bind(decisions)))
+    assert read_pipeline(pipeline_text(whole)) == whole
+
+
+REFUSED = {
+    "simplfy": ("ARCH506", "simplfy", "did you mean `simplify`?"),
+    "deploy, x": ("ARCH506", "x", f"there are {', '.join(PASSES)}"),
+    "simplify(across = true)": ("ARCH507", "across = true", "did you mean `across_ops`?"),
+    "shapes(x = 1)": ("ARCH507", "x = 1", "it has no options"),
+    "simplify(across_ops = maybe)": ("ARCH507", "across_ops = maybe", "across_ops = true or false: whether"),
+    "simplify(across_ops = {true})": (
+        "ARCH507",
+        "across_ops = {true}",
+        "across_ops = true or false: whether",
+    ),
+    "prune": ("ARCH507", "prune", "prune(PATH = OUTCOME or {OUTCOME, …}): the outcomes that are kept"),
+    "bind(a = 1, a = 2)": ("ARCH507", "a", None),
+    "deploy,": ("ARCH509", "", None),
+    "deploy simplify": ("ARCH509", "simplify", None),
+    "prune(a = )": ("ARCH509", ")", None),
+    "prune(a = {1, 2)": ("ARCH509", ")", None),
+    "prune(a": ("ARCH509", "", None),
+    "?": ("ARCH509", "?", None),
+    "deploy; simplify": ("ARCH509", ";", None),
+    "§": ("ARCH509", "§", None),
+    "prune(kind = 7)": ("ARCH502", "kind = 7", "its candidates are conv, sep"),
+    "prune(kind = {conv, sap})": ("ARCH502", "kind = {conv, sap}", "did you mean `sep`?"),
+    "prune(kind = {})": ("ARCH502", "kind = {}", "its candidates are conv, sep"),
+    "simplify, prune(kinds = sep)": ("ARCH501", "kinds = sep", "did you mean `kind`?"),
+    "bind(kinds = sep)": ("ARCH501", "kinds = sep", "did you mean `kind`?"),
+    "bind(kind = sap)": ("ARCH502", "kind = sap", "did you mean `sep`?"),
+    "bind(kind = sep)": ("ARCH504", "bind", "`archdsl explain` lists the decisions of a space"),
+    "shapes": ("ARCH508", "shapes", "decide what is open before it: bind(PATH = OUTCOME, …)"),
+    "bind(kind = sep, k = 3), prune(k = 3)": ("ARCH508", "prune", "leave `prune` out"),
+}
+SPACE = """arch 1
+
+import sep_conv from "std/ops.arch"
+
+space S {
+  input image: [3, 8, 8]
+  k = one of {3, 5}
+  kind = one of {conv, sep: sep_conv}
+  output y = image -> kind(c = 4, k = k)
+}
+"""
+
+
+@pytest.mark.parametrize(("text", "found"), REFUSED.items(), ids=REFUSED.keys())
+def test_what_cannot_be_run_is_refused_at_its_place(text: str, found: tuple[str, str, str | None]):
+    code, place, help = found
+    with pytest.raises(SpecError) as caught:
+        read_pipeline(text)(archdsl.load("s.arch", text=SPACE).space().graph)
+    (one,) = caught.value.diagnostics
+    assert one.primary is not None
+    where = one.primary.location
+    assert (one.code, text[where.start : where.end]) == (code, place)
+    assert one.help == help or (one.help or "").startswith(help or "?")
+
+
+@given(st.text(alphabet='prune(simplify=,){}"1 a[].%§\n', max_size=40))
+def test_any_text_is_a_pipeline_or_refused(text: str):
+    try:
+        codes = {"" for _ in read_pipeline(text).passes}
+    except SpecError as error:
+        codes = {d.code for d in error.diagnostics}
+    assert codes <= {"", "ARCH506", "ARCH507", "ARCH509"}
+
+
+def test_a_pipeline_has_a_greatest_length():
+    with pytest.raises(SpecError, match="longer than 10,000 characters"):
+        read_pipeline("deploy, " * (MAX_CHARS // 8) + "deploy")
+
+
+# ---------------------------------------------------------------- the command line
+
+
+def compiled(capsys, *words: str) -> tuple[int, str, str]:
+    code = run(["compile", *words])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+@pytest.mark.parametrize("form", ["ir", "shapes", "arch", "python"])
+def test_deploy_and_simplify_are_what_a_network_goes_through_anyway(form: str, capsys):
+    spec = str(SPECS / "plain.arch")
+    asked = compiled(capsys, spec, "--passes", "deploy, simplify", "--emit", form)
+    assert asked == compiled(capsys, spec, "--emit", form)
+    assert asked[0] == 0
+
+
+def test_a_hyper_cell_is_pruned_on_the_way_to_the_ir(capsys):
+    words = ("--passes", "simplify,prune(hyper[1].gate = 2)", "--emit", "ir", "--verify")
+    code, out, err = compiled(capsys, str(SPECS / "space.arch"), *words)
+    assert (code, err) == (0, "")
+    graph = parse(out)
+    assert dict(graph.chosen) == {"hyper[1].gate": "2"}
+    assert "hyper[2].gate" in graph.decisions
+
+
+def test_each_step_is_printed_where_that_is_asked_for(tmp_path, capsys):
+    (tmp_path / "s.arch").write_text(SPACE)
+    words = ("--passes", "bind(kind = sep, k = 5), shapes, simplify", "--print-after-all", "--emit", "python")
+    code, out, err = compiled(capsys, str(tmp_path / "s.arch"), *words)
+    assert code == 0
+    assert "class S(" in out
+    first, second, third = err.strip().split("# ")[1:]
+    assert first.startswith("after bind(kind = sep, k = 5): 4 nodes, 6 before\nnetwork S from S {")
+    assert second.splitlines()[:2] == ["shapes", "image 3x8x8"]
+    assert third.startswith("after simplify: 4 nodes, 4 before\nnetwork S from S {")
+
+
+def test_a_network_of_a_space_is_written_without_a_file_of_rows(tmp_path, capsys):
+    (tmp_path / "s.arch").write_text(SPACE)
+    words = ("--passes", "bind(kind = conv, k = 3)", "--emit", "arch")
+    code, out, _ = compiled(capsys, str(tmp_path / "s.arch"), *words)
+    assert code == 0
+    assert archdsl.load("n.arch", text=out).network().params == 3 * 4 * 9
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--verify",), "--verify and --print-after-all go with --passes"),
+        (("--passes", "deploy", "--emit", "ast"), "--passes works on the graph"),
+        (("--passes", "deploy", "--train-outputs"), "unless `deploy` is among the passes"),
+        (("--passes", "simplify", "--emit", "arch"), "a space has no .arch text after passes"),
+        (("--passes", "simplify", "--emit", "python"), "S is a space"),
+    ],
+)
+def test_options_that_contradict_each_other_are_named(words, said, tmp_path, capsys):
+    (tmp_path / "s.arch").write_text(SPACE)
+    code, _, err = compiled(capsys, str(tmp_path / "s.arch"), *words)
+    assert code == 2
+    assert said in " ".join(err.split())
+
+
+def test_passes_are_listed_with_options_and_contracts(capsys):
+    assert run(["passes"]) == 0
+    text = capsys.readouterr().out
+    assert "prune: transform; outcomes of decisions are ruled out" in text
+    assert "  guarantees: no more nodes, outputs, requirements, weights\n" in text
+    assert run(["passes", "--json"]) == 0
+    listed = {one["name"]: one for one in json.loads(capsys.readouterr().out)}
+    assert list(listed) == list(PASSES)
+    assert listed["simplify"]["options"] == [
+        {
+            "name": "across_ops", "takes": "bool", "default": True, "required": False,
+            "meaning": "whether equal nodes of different applications of declared ops become one",
+        }
+    ]  # fmt: skip
+    assert (listed["shapes"]["kind"], listed["shapes"]["needs"]) == ("analysis", "network")
+
+
+def test_a_pass_that_there_is_not_cannot_be_listed(capsys):
+    assert run(["passes", "prun"]) == 1
+    assert "did you mean `prune`?" in capsys.readouterr().err
