@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import archdsl
 
@@ -22,6 +24,12 @@ def test_public_names_are_listed_before_they_are_imported():
     script = "import archdsl, sys; print(*dir(archdsl)); assert 'archdsl.program' not in sys.modules"
     listed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert set(archdsl.__all__) <= set(listed.split())
+
+
+def test_the_page_about_python_has_every_public_name():
+    page = (Path(__file__).resolve().parent.parent / "docs" / "python.md").read_text("utf-8")
+    listed = set(re.findall(r"`(?:archdsl\.)?(\w+)", page))
+    assert set(archdsl.__all__) - {"__version__"} <= listed
 
 
 def test_a_text_is_read_as_a_spec():
