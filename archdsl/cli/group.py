@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +13,8 @@ import click
 
 from archdsl.diagnostics import Diagnostic, SpecError, closest
 
+INTERRUPTED = 130
+"""The exit code that a shell gives to a program that was interrupted (128 + SIGINT)."""
 NOBODY_READS = 141
 """The exit code that a shell gives to a program whose reader went away (128 + SIGPIPE)."""
 
@@ -59,6 +62,8 @@ class VerbGroup(click.Group):
             return super().invoke(ctx)
         except SpecError as error:
             found = error.diagnostics
+        except KeyboardInterrupt:  # click would print an empty line
+            return ctx.exit(_interrupted())
         except BrokenPipeError:  # caught here because click would make it exit code 1
             return ctx.exit(NOBODY_READS)
         except (MemoryError, RecursionError, OverflowError, RuntimeError, OSError) as error:
@@ -72,6 +77,13 @@ class VerbGroup(click.Group):
 
             print_findings(found, err=True)
         return ctx.exit(1)
+
+
+def _interrupted() -> int:
+    """Ends the line on which a terminal shows ^C; returns the exit code."""
+    if sys.stderr.isatty():
+        click.echo(err=True)
+    return INTERRUPTED
 
 
 def use_plugins(names: Sequence[str]) -> None:

@@ -74,6 +74,7 @@ def predict(
     module.to(here.device)
     told: set[tuple[int, int]] = set()
     pictures = _Pictures(images, image_channels(network))
+    _demand_readable(pictures)
     for n, path in enumerate(images):
         pixels, found = _seen(module, pictures, n, size, here.device, told)
         _write(pixels, found, _pictures(path, out), *_named(classes, colours, network))
@@ -104,6 +105,17 @@ class _Pictures:
 
     def fingerprint(self) -> str:
         raise NotImplementedError("pictures are looked at, not trained on")
+
+
+def _demand_readable(pictures: _Pictures) -> None:
+    """Reads every picture once.  Raises SpecError with all that cannot be read, before one is drawn."""
+    from archdsl.data.checking import inspect
+    from archdsl.data.faults import grouped
+    from archdsl.diagnostics import SpecError
+
+    problems = inspect(pictures).problems
+    if problems:
+        raise SpecError(grouped(problems))
 
 
 def _seen(

@@ -29,6 +29,8 @@ def grouped(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
     kept = []
     for problem in problems:
         alike = kinds[problem.code, problem.headline]
+        if problem.primary is None and problem in alike:
+            continue  # it holds for several parts of the data
         alike.append(problem)
         if len(alike) <= _SHOWN:
             kept.append(problem)

@@ -41,6 +41,7 @@ from archdsl.search.scores import class_weights_rule
 from archdsl.search.tables import Tables, gather
 from archdsl.spec.datasets import DATASETS
 from archdsl.train import class_weights
+from archdsl.train.networks import help_on_classes
 
 
 @contextmanager
@@ -178,7 +179,7 @@ def _with_classes(space: Space, data: Dataset, program: Program, given: Mapping[
     maps = infer_symbolic(space.graph)[0][next(iter(space.graph.outputs.values()))][0]
     if maps != classes:
         headline = f"{space.name} tells {maps} classes apart, and the data has {classes}"
-        raise SpecError([Diagnostic("ARCH918", headline, help=f"--set classes={classes}")])
+        raise SpecError([Diagnostic("ARCH918", headline, help=help_on_classes(space.graph, classes))])
     return space
 
 

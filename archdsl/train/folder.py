@@ -24,5 +24,10 @@ class RunFolder(Folder):
     def last_weights(self) -> Path:
         return self.path / "weights_last.safetensors"
 
+    @property
+    def init(self) -> Path:
+        """What was taken of the weights that it started from."""
+        return self.path / "init.txt"
+
     def written(self) -> list[Path]:
-        return [*super().written(), self.best_weights, self.last_weights]
+        return [*super().written(), self.best_weights, self.last_weights, self.init]

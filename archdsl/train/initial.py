@@ -19,6 +19,7 @@ from archdsl.train.weights import demand_finite, read_tensors
 
 _WRAPPED = ("state_dict", "model_state_dict", "model")
 _PREFIXES = ("module.", "_orig_mod.", "model.")
+_MOST_WRAPS = 8
 _COUNTER = "num_batches_tracked"
 _SHOWN = 8
 
@@ -125,24 +126,37 @@ def _tensors(path: Path) -> tuple[dict[str, torch.Tensor], bool]:
             AttributeError, IndexError, OverflowError) as error:  # fmt: skip
         why = "it is damaged, or holds more than tensors: save torch.save(model.state_dict(), FILE)"
         raise _refused(path, why) from error
-    for key in _WRAPPED:
-        if isinstance(whole, dict) and isinstance(whole.get(key), dict):
-            whole = whole[key]
-    if not isinstance(whole, dict):
+    found = _unwrapped(whole)
+    if not found:
         raise _refused(path, "it holds no state_dict")
-    found = {k: v for k, v in whole.items() if isinstance(k, str) and isinstance(v, torch.Tensor)}
-    for prefix in _PREFIXES:
-        if found and all(name.startswith(prefix) for name in found):
-            found = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
+    while prefix := next((p for p in _PREFIXES if all(name.startswith(p) for name in found)), None):
+        found = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
     return found, True
+
+
+def _unwrapped(whole: Any) -> dict[str, torch.Tensor]:
+    """The tensors of a state_dict that lies in some dicts, under a usual name or as the only dict there."""
+    for _ in range(_MOST_WRAPS):
+        if not isinstance(whole, dict):
+            break
+        found = {k: v for k, v in whole.items() if isinstance(k, str) and isinstance(v, torch.Tensor)}
+        dicts = {key: value for key, value in whole.items() if isinstance(value, dict)}
+        inner = next((dicts[key] for key in _WRAPPED if key in dicts), None)
+        if inner is None and not found and len(dicts) == 1:
+            (inner,) = dicts.values()
+        if inner is None:
+            return found
+        whole = inner
+    return {}
 
 
 def _refused(path: Path, why: str) -> SpecError:
     return SpecError([Diagnostic("ARCH914", f"a training cannot start from {path}: {why}")])
 
 
-def start_text(found: Start) -> str:
-    """Which tensors were taken and which were not, in lines."""
+def start_text(found: Start, whole_at: Path | None = None) -> str:
+    """Which tensors were taken and which were not, in lines: all, or some where all are in another file."""
+    most = None if whole_at is None else _SHOWN
     whole = len(found.taken) + len(found.other_shape) + len(found.lacking)
     lines = [
         f"starting from {found.file}: {len(found.taken)} of {whole} tensors taken, by {found.by} and shape"
@@ -154,8 +168,9 @@ def start_text(found: Start) -> str:
         ("in the file, and not used", list(found.unused)),
     ):
         if names:
-            more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-            lines.append(f"  {what}: {', '.join(names[:_SHOWN])}{more}")
+            left = len(names[:most])
+            more = f" and {len(names) - left} more (all of them: {whole_at})" if len(names) > left else ""
+            lines.append(f"  {what}: {', '.join(names[:most])}{more}")
     return "\n".join(lines)
 
 

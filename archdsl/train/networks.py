@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.ir import Graph
 from archdsl.program import Network, Program, Space, open_decisions
 
 
@@ -41,7 +42,16 @@ def demand_fits(network: Network, classes: int | None, channels: int | None) -> 
     main = next(iter(maps.values()))
     if classes is not None and main != classes:
         headline = f"{network.name} tells {main} classes apart, and the data has {classes}"
-        raise SpecError([Diagnostic("ARCH918", headline, help=f"give its last layer {classes} channels")])
+        raise SpecError([Diagnostic("ARCH918", headline, help=help_on_classes(network.graph, classes))])
+
+
+def help_on_classes(graph: Graph, classes: int) -> str:
+    """How a network or space gets a map for each class."""
+    return (
+        f"--set classes={classes}"
+        if "classes" in graph.settings
+        else f"give its last layer {classes} channels"
+    )
 
 
 def demand_parameters(network: Network, aux: Collection[str]) -> None:

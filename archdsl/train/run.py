@@ -77,7 +77,7 @@ def prepared(
         recipe_of = {**options.recipe, "class_weights": weights}
         torch.manual_seed(recipe_of.get("seed", 0))
         module = network.module()
-        init = _started(module, options, folder, here, reporter)
+        init, init_text = _started(module, options, folder, here, reporter)
         recipe_of["crop"] = recipe_of.get("crop") or _usual_crop(network, splits, options)
         recipe = _recipe(recipe_of, module, splits.train.channels)
         demand_statistics(network.graph, recipe.crop, recipe.batch)
@@ -89,6 +89,8 @@ def prepared(
                 folder.resume("train", wanted, FREE)
             elif here.is_first:
                 folder.start(wanted)
+                if init_text is not None:
+                    atomic.write_text(folder.init, f"{init_text}\n")
             here.wait()
             facts = _facts(network, splits, options.licence, wanted.data["training sha256"])
             training = Training(module, splits, recipe, folder, here, facts)
@@ -171,9 +173,10 @@ def _demand_outputs(aux: Mapping[str, float], network: Network) -> None:
 
 def _started(
     module: nn.Module, options: TrainOptions, folder: RunFolder, here: Processes, reporter: Reporter
-) -> Any:
-    """Gives the module the weights that its training starts from; returns what the manifest records of them.
+) -> tuple[Any, str | None]:
+    """Gives the module the weights that its training starts from.
 
+    Returns what the manifest records of them, and what was taken of a file in full.
     A run that was killed before its first checkpoint starts anew from the same weights.
     """
     if options.init is None:
@@ -183,16 +186,16 @@ def _started(
             if not file.is_file() or start_from(module, file).recorded() != recorded:
                 why = f"{file}, whose weights it started from, is another file or gone"
                 refuse_differences(folder.path, [why])
-        return recorded
+        return recorded, None
     found = start_from(module, weights_at(options.init))
     if here.is_first:
-        reporter.info(start_text(found))
+        reporter.info(start_text(found, folder.init))
     if options.init_strict and not found.is_whole:
         lacking = [*found.other_shape, *found.lacking]
         headline = f"{found.file} lacks {len(lacking)} tensors of the network, `{lacking[0]}` first"
         help = "--init without --init-strict takes what fits"
         raise SpecError([Diagnostic("ARCH913", headline, help=help)])
-    return found.recorded()
+    return found.recorded(), start_text(found)
 
 
 def _recipe(given: Mapping[str, Any], module: nn.Module, channels: int) -> Recipe:

@@ -77,7 +77,7 @@ def test_an_interrupt_is_quiet(verb, capsys):
     verb(raising(KeyboardInterrupt()))
     assert run(["try"]) == 130
     printed = capsys.readouterr()
-    assert printed.out + printed.err.strip() == ""
+    assert printed.out + printed.err == ""
 
 
 def test_usage_ends_with_2():

@@ -63,7 +63,14 @@ def test_a_finished_run_is_trained_on_from_its_folder(capsys):
 
 
 @pytest.mark.parametrize(
-    "wrap", [lambda s: s, lambda s: {"state_dict": {f"module.{k}": v for k, v in s.items()}}]
+    "wrap",
+    [
+        lambda s: s,
+        lambda s: {"state_dict": {f"module.{k}": v for k, v in s.items()}},
+        lambda s: {"epoch": 3, "state_dict": {"model": s}},
+        lambda s: {"model": {"state_dict": {f"module._orig_mod.module.{k}": v for k, v in s.items()}}},
+        lambda s: {"epoch": 3, "ema_weights": s},
+    ],
 )
 def test_a_state_dict_of_torch_is_taken(wrap, capsys):
     state = other_weights()
@@ -183,3 +190,29 @@ def test_more_epochs_of_a_run_are_a_run_that_starts_from_its_weights(capsys):
     said = capsys.readouterr().err
     assert "ARCH912]: first is a run of 1 epochs" in said
     assert "archdsl train small.arch --init first" in said
+
+
+def test_a_dict_within_itself_is_no_state_dict(capsys):
+    within: dict[str, object] = {}
+    within["model"] = within
+    torch.save(within, "other.pth")
+    assert run([*TRAIN, "--init", "other.pth", "--out", "run"]) == 1
+    assert "ARCH914" in capsys.readouterr().err
+
+
+def test_the_whole_list_of_what_was_taken_is_kept_in_the_folder(capsys):
+    lines = "".join(f"  a{n} = a{n - 1} -> conv_bn_relu(c = 4)\n" for n in range(1, 12))
+    text = SPEC.replace(
+        "  output logits = image ->", f"  a0 = image -> conv(c = 4)\n{lines}  output logits = a11 ->"
+    )
+    Path("small.arch").write_text(text)
+    torch.save(
+        {"a0.weight": archdsl.load("small.arch").network().module().state_dict()["a0.weight"]}, "o.pth"
+    )
+    assert run([*TRAIN, "--init", "o.pth", "--out", "run"]) == 0
+    said = capsys.readouterr().out
+    assert "(all of them: run/init.txt)" in said
+    whole = Path("run/init.txt").read_text()
+    assert "a11_conv.weight" not in said
+    assert "a11_conv.weight" in whole
+    assert "more" not in whole

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -208,3 +210,59 @@ def test_the_path_of_a_folder_alone_is_answered_by_its_kind(capsys):
         assert f"write `folder:{word}`" in capsys.readouterr().err
     assert train("nowhere") == 1
     assert "write `folder:" not in capsys.readouterr().err
+
+
+def test_classes_that_were_set_otherwise_than_the_data_has_them_are_to_be_set_anew(capsys):
+    drawn("d")
+    assert train("folder:d", "--set", "classes=5") == 1
+    assert "--set classes=2" in capsys.readouterr().err
+    Path("n.arch").write_text(SPEC.replace("classes = 2, ", "").replace("c = classes", "c = 5"))
+    assert train("folder:d") == 1
+    said = capsys.readouterr().err
+    assert "give its last layer 2 channels" in said
+    assert "--set" not in said
+
+
+def test_a_space_without_a_setting_for_classes_is_not_told_to_set_it(capsys):
+    drawn("d")
+    space = SPEC.replace("network", "space").replace("classes = 2, ", "").replace("c = classes", "c = 5")
+    search = "search Q for Small {\n  minimize cross_entropy\n}\n"
+    Path("s.arch").write_text(space.replace("-> relu\n", "-> one of {relu, silu}\n") + "\n" + search)
+    assert run(["search", "s.arch", "--data", "folder:d"]) == 1
+    said = capsys.readouterr().err
+    assert "give its last layer 2 channels" in said
+    assert "--set" not in said
+
+
+def test_what_holds_for_both_parts_of_the_data_is_said_once(capsys):
+    drawn("d", values=(0, 7))
+    assert train("folder:d") == 1
+    assert capsys.readouterr().err.count("the masks hold the labels 0, 7, for 2 classes") == 1
+
+
+def test_pictures_that_cannot_be_read_or_taken_are_all_found_before_any_is_drawn(capsys):
+    drawn("d")
+    assert train("folder:d") == 0
+    good = Path("d/images/val/0.png").read_bytes()
+    Path("good.png").write_bytes(good)
+    Path("torn.png").write_bytes(good[:-200])
+    Path("text.png").write_text("no picture")
+    capsys.readouterr()
+    pictures = ["good.png", "torn.png", "text.png"]
+    assert run(["predict", "n.arch", *pictures, "--weights", "run/weights.safetensors", "-o", "seen"]) == 1
+    said = capsys.readouterr().err
+    assert "torn.png" in said
+    assert "text.png" in said
+    assert not Path("seen").exists()
+
+
+def test_a_damaged_exif_is_read_as_upright_without_a_word_of_the_library(capfd):
+    drawn("d")
+    exif = b"Exif\0\0II*\0\x08\0\0\0\xff\x7f" + bytes(range(200))
+    for path in Path("d/images").glob("*/*.png"):
+        Image.open(path).save(path.with_suffix(".jpg"), exif=exif)
+        path.unlink()
+    code = "import sys; from archdsl.cli import run; sys.exit(run(sys.argv[1:]))"
+    words = ["train", "n.arch", "--data", "folder:d", "--epochs", "1", "--batch", "2", "--out", "run"]
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

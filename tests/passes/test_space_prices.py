@@ -163,3 +163,12 @@ def test_the_distribution_is_of_uniform_networks_and_repeatable():
 def test_the_closed_form_of_a_price_is_small_tables():
     tables = SpaceCost(shipped("autortnet").graph).tables(MACS)
     assert max(t.cells.size for t in (*tables.terms, *tables.auxiliaries)) <= MOST_CELLS
+
+
+def test_no_networks_and_networks_without_decisions_have_prices():
+    text = "arch 1\n\nspace S {\n  input x: [3, 8, 8]\n  output y = x -> conv(c = 2)\n}\n"
+    cost = SpaceCost(archdsl.load("s.arch", text=text).space().graph)
+    assert cost.pricer(PARAMS).many([[]]).tolist() == [54.0]
+    assert cost.pricer(PARAMS).many([[], []]).tolist() == [54.0, 54.0]
+    space = shipped("space")
+    assert SpaceCost(space.graph).pricer(PARAMS).many(random_outcomes(space.graph, 0)).tolist() == []

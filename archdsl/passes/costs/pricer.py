@@ -44,7 +44,7 @@ class Pricer:
         rows = np.asarray(outcomes)
         if rows.ndim != 2 or rows.shape[1] != len(self.decisions):
             raise ValueError(f"{rows.shape} is not N × {len(self.decisions)} outcomes")
-        if not np.issubdtype(rows.dtype, np.integer):
+        if rows.size and not np.issubdtype(rows.dtype, np.integer):  # nothing has no type of its own
             raise ValueError(f"outcomes are whole numbers, not {rows.dtype}")
         prices = np.empty(len(rows))
         for start in range(0, len(rows), CHUNK):
