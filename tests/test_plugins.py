@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import archdsl
 from archdsl import SpecError, ops, plugins
@@ -158,6 +160,32 @@ def test_settings_of_a_project_that_are_not_understood_are_refused(text: str) ->
     done = call("check n.arch")
     assert done.exit_code == 1
     assert "ARCH866" in done.stderr
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.text("[]tol.archdsplugin=\"'\n ", max_size=60).map(
+            lambda text: f"[tool.archdsl]\n{text}".encode()
+        ),
+    )
+)
+def test_whatever_a_project_says_is_a_list_of_names_or_a_finding(data: bytes) -> None:
+    Path("pyproject.toml").write_bytes(data)
+    found: tuple[str, ...] = ()
+    codes = {"ARCH866"}
+    try:
+        found = plugins.of_project(Path.cwd())
+    except SpecError as error:
+        codes |= {diagnostic.code for diagnostic in error.diagnostics}
+    assert codes == {"ARCH866"}
+    assert all(isinstance(name, str) for name in found)
+
+
+@pytest.mark.parametrize("name", ["", " ", "../site", "a/b", "a\nb", "x" * 10_000, "-", "\u00e4", "a.b:c"])
+def test_a_name_that_no_package_can_have_is_unknown(name: str) -> None:
+    assert refused(name)[0] == "ARCH863"
 
 
 def test_an_unknown_plug_in_is_refused_with_those_that_are_installed() -> None:
