@@ -39,8 +39,8 @@ def search(
 
     `name` is that of the search (by default the last of the file); `settings` are of its space, of the search
     and of its data, `data` replaces that of the spec.  The folder of the run, by default `runs/` and the
-    name, holds the network as best.arch, its inherited weights and report.html; `resume` goes on with a
-    run there.  `report` receives every step, `reporter` what the command line prints beside.  Raises
+    name, holds the network as best.arch, its inherited weights and report.html; `resume` resumes a run
+    there.  `report` receives every step, `reporter` what the command line prints beside.  Raises
     SpecError, and `archdsl.runs.interrupted.Interrupted` where `stop` returned True.
     """
     source = parse_data(data) if isinstance(data, str) else data

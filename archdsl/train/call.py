@@ -68,8 +68,8 @@ def train(
     A network of a spec (`name`, by default the last, under `settings`) gets as many classes as the data has.
     `crop` is the size trained at, height first (by default that of the images, at most 512 × 1024); `aux`
     what the losses of further outputs count, by name; the others as `archdsl train --help` has them.  The
-    folder of the run is `runs/` and the network's name by default; `resume` goes on with a run there, called
-    with the same options.  `report` receives every step and evaluation, `reporter` what the command line
+    folder of the run is `runs/` and the network's name by default; `resume` resumes a run there, called with
+    the same options.  `report` receives every step and evaluation, `reporter` what the command line
     prints beside.  Raises SpecError; ValueError for options that this machine or the network cannot follow;
     `archdsl.runs.interrupted.Interrupted` where `stop` returned True.
     """

@@ -19,8 +19,8 @@ class TrainOptions:
     `recipe` holds fields of `archdsl.train.recipe.Recipe` by name; without `crop`, images are trained at the
     size of the first one, at most 512 × 1024, or that of the network where `declared_size`.  `class_weights`
     is a rule (`archdsl.train.class_weights`).  `folder` is that of the run (None: `runs/` and the network's
-    name); with `resume` the run in it goes on.  A new run starts from the weights of `init`, all of which it
-    needs where `init_strict`.  `recorded` is what the manifest keeps beside all this.
+    name); with `resume` the run in it is resumed.  A new run starts from the weights of `init`, all of which
+    it needs where `init_strict`.  `recorded` is what the manifest keeps beside all this.
     """
 
     recipe: Mapping[str, Any] = field(default_factory=dict)

@@ -62,7 +62,7 @@ class Trained:
 def prepared(
     network: Network, splits: Splits, options: TrainOptions, reporter: Reporter
 ) -> Iterator[Training]:
-    """A training that is ready to run, or to go on, its folder held until the end of the block.
+    """A training that is ready to run or to be resumed, its folder held until the end of the block.
 
     `network` has its train-only outputs, and a map for each class of the data.  Raises SpecError for whatever
     would end the training later, and OptionError.
