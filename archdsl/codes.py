@@ -103,6 +103,8 @@ CODES: dict[str, str] = {
     "ARCH604": "not a value of a search",
     "ARCH605": "a search sets no such thing",
     "ARCH606": "a search that cannot be run as it is",
+    "ARCH607": "a value that a setting of a search does not take",
+    "ARCH608": "not run yet",
     "ARCH701": "a file is too large",
     "ARCH702": "nested too deeply",
     "ARCH703": "a number is too long",

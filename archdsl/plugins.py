@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 GROUPS: Mapping[str, str] = {
     "archdsl.primitives": "archdsl.ops:register",
-    "archdsl.datasets": "archdsl.spec.vocabulary:register_dataset",
+    "archdsl.datasets": "archdsl.configs.words:register_dataset",
     "archdsl.passes": "archdsl.passes.registry:PASSES.add",
     "archdsl.runtimes": "archdsl.devices.runtimes:RUNTIMES.add",
     "archdsl.report_sections": "archdsl.report.sections:SECTIONS.add",

@@ -16,10 +16,10 @@ from archdsl.backends.supernet import build
 from archdsl.data.dataset import Splits
 from archdsl.data.opening import open_data
 from archdsl.runs.processes import Processes
-from archdsl.search.config import read_config
 from archdsl.search.differentiable.driver import Search
 from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.folder import SearchFolder
+from archdsl.search.reading import read_config
 from archdsl.search.result import Result
 from archdsl.train.folder import RunFolder
 from archdsl.train.loop import Training

@@ -10,10 +10,11 @@ import archdsl
 from archdsl.backends.supernet import build
 from archdsl.data.opening import open_data
 from archdsl.runs.processes import Processes
-from archdsl.search.config import SearchConfig, read_config
+from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.driver import Search
 from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.folder import SearchFolder
+from archdsl.search.reading import read_config
 
 SPEC = """arch 1
 

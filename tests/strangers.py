@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from archdsl import ops, plugins
+from archdsl.configs.datasets import DATASETS
 from archdsl.registry import Registry, imported
-from archdsl.spec.datasets import DATASETS
 
 
 def install(folder: Path, name: str, groups: Mapping[str, Mapping[str, str]], version: str = "1.0") -> None:

@@ -26,6 +26,7 @@ ROOMS = (
     "calling",
     "codes",
     "render",
+    "configs",
     "lang",
     "ir",
     "ops",

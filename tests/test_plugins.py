@@ -61,9 +61,9 @@ PLAIN = "no runtime"
 
 
 def dataset(function):
-    from archdsl.spec.datasets import DatasetKind
+    from archdsl.configs.datasets import DatasetKind, Synthetic
 
-    return DatasetKind("made of the synthetic scenes", ("images", "size", "batch"), samples=function)
+    return DatasetKind("made of the synthetic scenes", Synthetic, samples=function)
 
 
 def scenes(settings):

@@ -62,7 +62,7 @@ class _TableType(click.ParamType):  # type: ignore[type-arg]  # generic in new v
     help="Latency table for `latency` and `rate`: a file (archdsl latency build makes one), one that stands"
     " for a device which the spec names, or auto: what is missing for this machine is timed first.",
 )  # fmt: skip
-@click.option("--seed", type=Within("seed"), default=0, show_default=True)
+@click.option("--seed", type=Within("seed"), help="(default: that of the search, else 0)")
 @click.option("--device", help="cpu, cuda or cuda:N (default: CUDA where there is some).")
 @click.option("--amp", type=click.Choice(["bfloat16"]), help="Mixed precision.")
 @click.option("--checkpoint", is_flag=True, help="Gradient checkpointing: less memory, more time.")
@@ -75,7 +75,7 @@ class _TableType(click.ParamType):  # type: ignore[type-arg]  # generic in new v
 @click.pass_context
 def search(
     ctx: click.Context, /, spec: str, name: str | None, settings: dict[str, Any], data: DataSource | None,
-    tables: tuple[TableSource, ...], seed: int, device: str | None, amp: str | None, checkpoint: bool,
+    tables: tuple[TableSource, ...], seed: int | None, device: str | None, amp: str | None, checkpoint: bool,
     channels_last: bool, out: Path | None, resume: Path | None,
 ) -> None:  # fmt: skip
     """Search a space.

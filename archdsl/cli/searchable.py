@@ -42,6 +42,8 @@ def _notes(unit: Unit, declared: ast.Search, space: Elaborated) -> Iterator[Diag
     from archdsl.spec.search import read_search
 
     spec, graph = read_search(unit, declared), Deploy(keep_decisions=False)(space.graph)
+    if spec.not_run:
+        return  # each has a note of its own, at its place
     try:
         _demand_runnable(spec, graph)
     except SpecError as error:
@@ -61,8 +63,8 @@ def _notes(unit: Unit, declared: ast.Search, space: Elaborated) -> Iterator[Diag
 
 def _demand_runnable(spec: Any, graph: Any) -> None:
     """Raises SpecError (ARCH606) where a search is refused for what its text says."""
-    from archdsl.search.config import read_config
     from archdsl.search.differentiable.samplers import own_samplers
+    from archdsl.search.reading import read_config
     from archdsl.search.scores import loss_of
     from archdsl.search.values import cannot
 

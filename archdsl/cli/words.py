@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,8 +10,9 @@ import click
 from archdsl.report.tables import WIDEST, table
 
 if TYPE_CHECKING:
+    from archdsl.configs.setting import Setting
+    from archdsl.configs.word import Word
     from archdsl.ops.base import Primitive
-    from archdsl.spec.vocabulary import Word
 
 LISTS = (
     "primitives",
@@ -49,7 +50,7 @@ def listing(kind: str) -> list[dict[str, str]]:
         from archdsl import plugins
 
         return [_entry(name, name, plugins.summary(name)) for name in plugins.installed()]
-    from archdsl.spec.vocabulary import GROUPS
+    from archdsl.configs.words import GROUPS
 
     return [_entry(name, _written(name, word), _state(word)) for name, word in GROUPS[kind].items()]
 
@@ -80,11 +81,12 @@ def page_of(name: str, verbs: click.Group) -> str | None:
 
 def known_names(verbs: click.Group) -> list[str]:
     """Every name that has a page."""
-    from archdsl.spec.vocabulary import CLAUSES
+    from archdsl.configs.clauses import Search
+    from archdsl.configs.setting import settings_of
 
     without_page = ("specs", "runtimes", "plugins")
     listed = [entry["name"] for kind in LISTS if kind not in without_page for entry in listing(kind)]
-    return [*listed, *CLAUSES, *verbs.list_commands(click.Context(verbs))]
+    return [*listed, *settings_of(Search), *verbs.list_commands(click.Context(verbs))]
 
 
 # ---------------------------------------------------------------- pages
@@ -151,16 +153,84 @@ def _declaration(name: str) -> Iterator[str]:
 
 
 def _words(name: str) -> Iterator[str]:
-    from archdsl.spec.vocabulary import CLAUSES, GROUPS
+    from archdsl.configs.clauses import Search
+    from archdsl.configs.setting import settings_of
+    from archdsl.configs.words import GROUPS
 
     for group, words in GROUPS.items():
         if name in words:
-            word = words[name]
-            settings = ", ".join(word.settings or ()) or ("one value" if word.settings is None else "none")
-            yield f"{name}, among the {group} of a search: {_state(word)}\nsettings: {settings}\n"
-    if name in CLAUSES:
-        measures = f", a {CLAUSES[name]}" if CLAUSES[name] else ""
-        yield f"{name} = …, a clause of a search{measures}\n"
+            head = f"{name}, among the {group} of a search: {_state(words[name])}\n"
+            yield head + settings_table(words[name].settings, words[name].function)
+    clauses = settings_of(Search)
+    if name in clauses:
+        one = clauses[name]
+        state = "" if one.run else " (checked, not run yet)"
+        yield f"{name} = …, a clause of a search{state}: {one.doc}\n"
+        yield f"takes {one.takes()}; default {default(one)}\n"
+
+
+def settings_table(settings: Mapping[str, Setting], function: bool = False) -> str:
+    """Settings with defaults, values and meanings."""
+    if not settings:
+        return "settings: one value in parentheses\n" if function else "settings: none\n"
+    rows = [
+        [name, default(one), one.takes(), one.doc if one.run else f"{one.doc} (not run yet)"]
+        for name, one in settings.items()
+    ]
+    return table(("setting", "default", "takes", "meaning"), rows)
+
+
+def reference() -> str:
+    """The page of all words that a search can name, as Markdown (docs/vocabulary.md)."""
+    from archdsl.configs.clauses import Group, Search
+    from archdsl.configs.setting import settings_of
+    from archdsl.configs.words import GROUPS
+
+    parts = [_INTRODUCTION, "## Clauses\n", _markdown(settings_of(Search))]
+    parts += ["In the groups `architecture { … }` and `parameters { … }`:\n", _markdown(settings_of(Group))]
+    for group, words in GROUPS.items():
+        parts.append(f"## {group.capitalize()}\n")
+        for name, word in words.items():
+            written = f"{name}(…)" if word.function else name
+            parts.append(f"### `{written}`\n\n{_state(word)[0].upper()}{_state(word)[1:]}.\n")
+            parts += [_markdown(word.settings)] if word.settings else []
+    return "\n".join(parts)
+
+
+_INTRODUCTION = """\
+# The vocabulary of searches
+
+Every word that a `search` can name, its settings, their defaults and the values they take. The checker reads
+the same table: other keys and values are refused where they stand ([ARCH204](errors/ARCH204.md),
+[ARCH607](errors/ARCH607.md)).
+What is *not run yet* is accepted with a note ([ARCH608](errors/ARCH608.md)), and refused by `archdsl search`.
+`archdsl explain NAME` shows the same for one word. How they work together is in [searching](search.md).
+"""
+
+
+def _markdown(settings: Mapping[str, Setting]) -> str:
+    rows = [
+        f"| `{name}` | {default(one)} | {one.takes()} | {one.doc}{'' if one.run else ' *(not run yet)*'} |"
+        for name, one in settings.items()
+    ]
+    head = "| setting | default | takes | meaning |\n| --- | --- | --- | --- |"
+    return "\n".join([head, *(row.replace("see data.md", "see [data](data.md)") for row in rows)]) + "\n"
+
+
+def default(one: Setting) -> str:
+    """The default of a setting as a spec writes it, or in words."""
+    if one.usual:
+        return one.usual
+    match one.default:
+        case None:
+            return "none"
+        case bool():
+            return str(one.default).lower()
+        case str():
+            return f'"{one.default}"'
+        case tuple():
+            return str(list(one.default))
+    return f"{one.default:g}"
 
 
 def _verb(name: str, verbs: click.Group) -> str | None:
@@ -180,7 +250,7 @@ def _entry(name: str, written: str, summary: str) -> dict[str, str]:
 
 
 def _written(name: str, word: Word) -> str:
-    if word.settings is None:
+    if word.function:
         return f"{name}(…)"
     return f"{name}({', '.join(word.settings)})" if word.settings else name
 
@@ -214,3 +284,7 @@ def _specs() -> Iterator[tuple[str, str]]:
             if isinstance(item, ast.Space | ast.Network | ast.Search)
         ]
         yield path.stem, ", ".join(declared)
+
+
+if __name__ == "__main__":
+    click.echo(reference(), nl=False)

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from archdsl.configs.datasets import DATASETS
 from archdsl.data.dataset import IGNORE, Dataset, Splits
 from archdsl.data.faults import failed
 from archdsl.data.files import Files
 from archdsl.data.settings import Settings, read_settings
 from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.spec.datasets import DATASETS
 
 Opener = Callable[[Path, str, Settings], Files]
 """Root folder, part and settings to what can be read."""

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from archdsl.configs.datasets import DATASETS
 from archdsl.data.dataset import Colour
 from archdsl.diagnostics import Diagnostic, SpecError, closest
-from archdsl.spec.datasets import DATASETS
 from archdsl.spec.search import Formula
 
 
@@ -75,7 +75,7 @@ def read_settings(kind: str, settings: Mapping[str, Any]) -> Settings:
     if kind not in DATASETS:
         folder = f"; for a folder of images and masks write `folder:{kind}`" if Path(kind).is_dir() else ""
         raise SpecError([_refused(f"there is no dataset `{kind}`", kind, tuple(DATASETS), folder)])
-    known = DATASETS[kind].settings or ()
+    known = tuple(DATASETS[kind].settings)
     unknown = [_refused(f"`{kind}` has no setting `{s}`", s, known) for s in settings if s not in known]
     if unknown:
         raise SpecError(unknown)

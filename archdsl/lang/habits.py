@@ -90,8 +90,11 @@ _ATTRIBUTES: Mapping[str, str] = {
 
 _OBJECTIVE = "write cross_entropy or ohem for the loss of the task"
 _WEIGHT = "a weight is a setting of the search: search NAME(; weight = 0.01) for SPACE {…}"
-_ACCURACY = "write miou"
+_ACCURACY = "write miou (checked, not run yet)"
 _DIFFERENTIABLE = "write differentiable(sampler = gumbel(tau = 3.0, end = 0.1))"
+_EVOLUTION = "write evolution (checked, not run yet)"
+_POLICY = "write reinforce or ppo (checked, not run yet)"
+_TAU = "temperatures are those of samplers: sampler = gumbel(tau = 3.0, end = 0.1)"
 _SEARCH: Mapping[str, str] = {
     "loss": _OBJECTIVE, "taskloss": _OBJECTIVE, "crossentropyloss": _OBJECTIVE, "ce": _OBJECTIVE,
     "nll": _OBJECTIVE, "lambda": _WEIGHT, "alpha": _WEIGHT, "beta": _WEIGHT,
@@ -100,9 +103,9 @@ _SEARCH: Mapping[str, str] = {
     "darts": _DIFFERENTIABLE, "gradient": _DIFFERENTIABLE, "snas": _DIFFERENTIABLE, "gdas": _DIFFERENTIABLE,
     "proxylessnas": _DIFFERENTIABLE, "oneshot": _DIFFERENTIABLE, "supernet": _DIFFERENTIABLE,
     "gumbelsoftmax": "write gumbel(tau = 3.0, end = 0.1)",
-    "evolutionary": "write evolution", "ea": "write evolution", "genetic": "write evolution",
-    "ga": "write evolution", "regularizedevolution": "write evolution", "rl": "write reinforce or ppo",
-    "controller": "write reinforce or ppo", "randomsearch": "write random",
+    "evolutionary": _EVOLUTION, "ea": _EVOLUTION, "genetic": _EVOLUTION, "ga": _EVOLUTION,
+    "regularizedevolution": _EVOLUTION, "rl": _POLICY, "controller": _POLICY,
+    "randomsearch": "write random (checked, not run yet)",
     "adamw": "write adam(decay = 1e-2)",
     "momentum": "write sgd(momentum = 0.9)", "size": "write params", "parameters": "write params",
     "numparams": "write params", "modelsize": "write params", "flop": "write flops", "mac": "write macs",
@@ -112,13 +115,15 @@ _SEARCH: Mapping[str, str] = {
 }  # fmt: skip
 _CLAUSES: Mapping[str, str] = {
     "objective": "write minimize … or maximize …", "loss": "write minimize …", "goal": "write minimize …",
-    "metric": "write maximize miou", "constraint": "write require …", "constraints": "write require …",
+    "metric": "write maximize miou (checked, not run yet)",
+    "constraint": "write require …", "constraints": "write require …",
     "lr": "rates are those of optimizers: parameters { optimizer = sgd(lr = 0.05) }",
     "learningrate": "rates are those of optimizers: parameters { optimizer = sgd(lr = 0.05) }",
     "dataset": "write data = …", "algorithm": "write strategy = …", "method": "write strategy = …",
     "searcher": "write strategy = …", "batchsize": "write data = synthetic(batch = 8)",
-    "trials": "write strategy = …, budget = 2 h", "time": "write budget = 2 h",
-    "timeout": "write budget = 2 h",
+    "trials": "write budget = 2 h", "time": "write budget = 2 h",
+    "timeout": "write budget = 2 h", "temperature": _TAU, "tau": _TAU,
+    "schedule": "schedules are those of optimizers and samplers: sgd(schedule = poly)",
     "maxtime": "write budget = 2 h",
 }  # fmt: skip
 

@@ -27,7 +27,8 @@ class SearchOptions:
     settings: Mapping[str, Any] = field(default_factory=dict)
     data: DataSource | None = None
     tables: tuple[TableSource, ...] = ()
-    seed: int = 0
+    seed: int | None = None
+    """None: the seed that the search names, else 0."""
     device: str | None = None
     amp: str | None = None
     checkpoint: bool = False

@@ -5,17 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archdsl.diagnostics import closest
+from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.samplers import changed
 from archdsl.search.values import cannot
 from archdsl.spec.units import quantity
 
-if TYPE_CHECKING:
-    from archdsl.search.config import SearchConfig
-
-_OF_PLAN = ("epochs", "batch", "gates_from", "order", "clip", "init", "calibrate", "refine", "refine_epochs")
+_OF_CONFIG = (
+    "epochs",
+    "batch",
+    "gates_from",
+    "order",
+    "clip",
+    "init",
+    "calibrate",
+    "refine",
+    "refine_epochs",
+)
 _TIME = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*(s|min|h)")
 _OF_SAMPLER = ("sampler", "tau", "end", "schedule", "start")
 _OF_DATA = ("path", "crop", "images", "resize", "batch")
@@ -23,7 +31,7 @@ _OF_DATA = ("path", "crop", "images", "resize", "batch")
 OVERRIDES = tuple(
     dict.fromkeys(
         (
-            *_OF_PLAN,
+            *_OF_CONFIG,
             *_OF_SAMPLER,
             "lr",
             "architecture_lr",
@@ -48,7 +56,7 @@ def overridden(config: SearchConfig, given: Mapping[str, Any]) -> SearchConfig:
     data = {key: given[key] for key in _OF_DATA if key in given}
     return replace(
         with_data(config, given.get("data", config.data), data),
-        **{key: given[key] for key in _OF_PLAN if key in given},
+        **{key: given[key] for key in _OF_CONFIG if key in given},
         budget_s=_seconds(given["budget"]) if "budget" in given else config.budget_s,
         sampler=changed(config.sampler, given),
         communication=replace(

@@ -14,6 +14,7 @@ import torch
 
 from archdsl import atomic
 from archdsl.backends.supernet import build
+from archdsl.configs.datasets import DATASETS
 from archdsl.data.channels import demand_channels
 from archdsl.data.dataset import Dataset, Splits
 from archdsl.data.opening import open_data
@@ -27,7 +28,7 @@ from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.manifest import Manifest, described, manifest
 from archdsl.runs.processes import Processes, processes
 from archdsl.runs.reporter import Reporter
-from archdsl.search.config import SearchConfig, read_config
+from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.driver import Search
 from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.differentiable.readiness import demand_ready
@@ -36,10 +37,10 @@ from archdsl.search.folder import SearchFolder
 from archdsl.search.options import FREE, SearchOptions
 from archdsl.search.page import write_report
 from archdsl.search.progress import Report
+from archdsl.search.reading import read_config
 from archdsl.search.result import Result
 from archdsl.search.scores import class_weights_rule
 from archdsl.search.tables import Tables, gather
-from archdsl.spec.datasets import DATASETS
 from archdsl.train import class_weights
 from archdsl.train.networks import help_on_classes
 
@@ -54,7 +55,8 @@ def prepared(program: Program, options: SearchOptions, reporter: Reporter) -> It
     here = processes(options.device)
     try:
         inputs = _inputs(program, options, here, reporter)
-        torch.manual_seed(options.seed)
+        seed = _seed(options, inputs.config)
+        torch.manual_seed(seed)
         # No loss reads train-only outputs.
         net = build(inputs.space.searched, fuse=True, checkpoint=options.checkpoint)
         if options.channels_last:
@@ -69,7 +71,7 @@ def prepared(program: Program, options: SearchOptions, reporter: Reporter) -> It
         with folder.held(here.is_first):
             _open(folder, _manifest(program, inputs, options, tables, here), program, options, tables, here)
             search = Search(
-                inputs.config, inputs.space, net, objective, inputs.splits, folder, here, options.seed,
+                inputs.config, inputs.space, net, objective, inputs.splits, folder, here, seed,
                 torch.bfloat16 if options.amp else None,
             )  # fmt: skip
             if options.resume:
@@ -141,6 +143,10 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
         reporter.info(class_weights.described(weights, classes))
     demand_ready(config, space.searched, splits, here.world)
     return _Inputs(config, space, splits, weights)
+
+
+def _seed(options: SearchOptions, config: SearchConfig) -> int:
+    return (config.seed or 0) if options.seed is None else options.seed
 
 
 def configured(program: Program, options: SearchOptions) -> tuple[SearchConfig, dict[str, Any]]:
@@ -221,7 +227,7 @@ def _manifest(
         "search", name=config.name, spec=program.unit.source.text,
         spec_sha256=hashlib.sha256(dump(space.graph).encode()).hexdigest(),
         data=described(inputs.splits), settings=settings,
-        seed=options.seed, device=str(here.device), command=options.command or tuple(sys.argv),
+        seed=_seed(options, config), device=str(here.device), command=options.command or tuple(sys.argv),
     )  # fmt: skip
 
 

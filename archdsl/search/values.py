@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.configs.words import WORDS
+from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
 from archdsl.spec.search import SearchValue, Term
 from archdsl.spec.units import Quantity
 
@@ -12,15 +14,35 @@ from archdsl.spec.units import Quantity
 def term(value: SearchValue, what: str) -> Term:
     """A name with settings.  Raises SpecError (ARCH606) for anything else."""
     if not isinstance(value, Term):
-        raise cannot(f"`{what}` is no name with settings", f"{what} = name(…)")
+        raise cannot(f"`{what}` is not a name with settings", f"{what} = name(…)")
     return value
 
 
+def configured(value: Term) -> Any:
+    """The config of a word with its settings as plain values; those that are words stay terms."""
+    word = WORDS[value.name]
+    return word.config(**{key: plain(one) for key, one in value.settings.items()})
+
+
 def plain(value: Any) -> Any:
-    """A quantity as its amount in base units; other values as they are."""
+    """A quantity as its amount in base units; other values unchanged."""
     return value.amount if isinstance(value, Quantity) else value
 
 
-def cannot(headline: str, help: str) -> SpecError:
+def recorded(value: Any) -> Any:
+    """A value as a manifest keeps it: terms and formulas as mappings, without their places."""
+    if isinstance(value, Term):
+        settings = {key: recorded(one) for key, one in value.settings.items()}
+        return {"name": value.name, "settings": settings, "args": tuple(map(recorded, value.args))}
+    if isinstance(value, tuple):
+        return tuple(map(recorded, value))
+    if isinstance(value, Mapping):
+        return {key: recorded(one) for key, one in value.items()}
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: recorded(getattr(value, name)) for name in value.__dataclass_fields__}
+    return value
+
+
+def cannot(headline: str, help: str, at: Location | None = None) -> SpecError:
     """The finding that a search cannot be run as it is written."""
-    return SpecError([Diagnostic("ARCH606", headline, help=help)])
+    return SpecError([Diagnostic("ARCH606", headline, Label(at) if at else None, help=help)])

@@ -69,7 +69,7 @@ def check(
                 if kind == "space" and proof.ok:
                     spaces[declared.name.id] = elaborated
             elif isinstance(declared, ast.Search):
-                read_search(unit, declared)
+                diagnostics.extend(read_search(unit, declared).not_run)
             elif isinstance(declared, ast.Constant):
                 evaluate_constant(unit, declared, constants)
         except SpecError as error:

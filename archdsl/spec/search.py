@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard, Union
+from typing import TYPE_CHECKING, Any, TypeGuard, Union
 
-from archdsl.diagnostics import Diagnostic, SpecError, closest
+from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
 from archdsl.ir.expr import apply
 from archdsl.lang import ast
 from archdsl.lang.habits import clause_form, search_form, setting_form
@@ -16,16 +16,23 @@ from archdsl.spec.frame import Frame
 from archdsl.spec.rows import path_text
 from archdsl.spec.settings import settle
 from archdsl.spec.units import MEASURES, UNITS, Quantity, quantity
-from archdsl.spec.vocabulary import CLAUSES, VOCABULARY
+
+if TYPE_CHECKING:
+    from archdsl.configs.setting import Setting
+    from archdsl.configs.word import Word
 
 
 @dataclass(frozen=True)
 class Term:
-    """A named thing with its settings: `gumbel(tau = 3.0)`, `latency(device = "…")`, `log(…)`."""
+    """A named thing with its settings: `gumbel(tau = 3.0)`, `latency(device = "…")`, `log(…)`.
+
+    `at` is where the text has it; equal terms may stand in different places.
+    """
 
     name: str
     settings: Mapping[str, SearchValue] = field(default_factory=dict)
     args: tuple[SearchValue, ...] = ()
+    at: Location | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -54,15 +61,22 @@ class Clauses:
     requirements: tuple[SearchValue, ...] = ()
     communicate: tuple[tuple[SearchValue, SearchValue], ...] = ()
     groups: Mapping[str, Clauses] = field(default_factory=dict)
+    places: Mapping[str, Location] = field(default_factory=dict, compare=False, repr=False)
+    """Where each setting stands."""
 
 
 @dataclass(frozen=True)
 class SearchSpec:
-    """How a space is to be searched; the space itself does not know."""
+    """How a space is to be searched; the space itself does not know.
+
+    `not_run` are notes (ARCH608) on what `archdsl search` does not run yet.
+    """
 
     name: str
     space: str
     clauses: Clauses
+    at: Location | None = field(default=None, compare=False, repr=False)
+    not_run: tuple[Diagnostic, ...] = field(default=(), compare=False)
 
 
 def read_search(unit: Unit, declared: ast.Search, given: Mapping[str, Any] | None = None) -> SearchSpec:
@@ -92,7 +106,8 @@ def read_search(unit: Unit, declared: ast.Search, given: Mapping[str, Any] | Non
     clauses = reader.clauses(declared.clauses)
     if reader.errors:
         raise SpecError(reader.errors)
-    return SearchSpec(declared.name.id, space, clauses)
+    at = reader.frame.location(declared.name)
+    return SearchSpec(declared.name.id, space, clauses, at, tuple(reader.notes))
 
 
 def part_names(statements: tuple[ast.Statement, ...]) -> Iterator[str]:
@@ -112,11 +127,21 @@ class _Reader:
     def __init__(self, unit: Unit, reading: tuple[ast.Constant, ...] = ()):
         self.unit, self.frame, self.reading = unit, Frame(unit), reading
         self.errors: list[Diagnostic] = []
+        self.notes: list[Diagnostic] = []
+        self.silent = 0
+        """Inside of how many things that are not run, whose parts need no notes of their own."""
         self.own: set[str] = set()
         """Parts of the space that a search may set: its settings, stages and names."""
 
     def fail(self, code: str, headline: str, node: Any, help: str | None = None) -> None:
         self.errors.extend(self.frame.error(code, headline, node, help=help).diagnostics)
+
+    def not_run(self, what: str, node: Any, help: str | None = None) -> None:
+        """Notes that something is accepted, and not run yet."""
+        if not self.silent:
+            place = Label(self.frame.location(node), "checked; `archdsl search` refuses it")
+            note = Diagnostic("ARCH608", f"{what} is not run yet", place, severity="note", help=help)
+            self.notes.append(note)
 
     def settings(self, declared: ast.Search, given: Mapping[str, Any]) -> None:
         """Settles the search's settings, for its clauses to read.  Raises SpecError for what cannot be."""
@@ -126,8 +151,8 @@ class _Reader:
             )
         for setting in declared.signature.settings:
             own = setting.name in self.own
-            if own or setting.name in VOCABULARY:
-                what = f"a part of `{declared.space.id}`" if own else "what a search knows"
+            if own or setting.name in _words():
+                what = f"a part of `{declared.space.id}`" if own else "a word of searches"
                 raise self.frame.error("ARCH203", f"`{setting.name}` is the name of {what} too", setting)
         unknown = given.keys() - {s.name for s in declared.signature.settings}
         if unknown:
@@ -136,52 +161,86 @@ class _Reader:
             raise self.frame.error("ARCH204", headline, declared.name, help=f"its settings are {known}")
         settle(declared, given, self.frame, self.value)
 
-    def clauses(self, clauses: tuple[ast.Clause, ...]) -> Clauses:
+    def clauses(self, clauses: tuple[ast.Clause, ...], group: str = "") -> Clauses:
+        """The clauses of a search, or of a `group` in it."""
         settings: dict[str, SearchValue] = {}
+        places: dict[str, Location] = {}
         objectives, requirements, communicate = [], [], []
         groups: dict[str, Clauses] = {}
         for clause in clauses:
             try:
                 if isinstance(clause, ast.Assign):
-                    self._setting(clause, settings)
+                    path = self._setting(clause, settings, group)
+                    places[path] = self.frame.location(clause.targets[0])
                 elif isinstance(clause, ast.Goal):
                     objectives.append(Objective(clause.direction, self.value(clause.value)))
                 elif isinstance(clause, ast.Require):
                     requirements.append(self.value(clause.condition))
                 elif isinstance(clause, ast.Communicate):
-                    communicate.append((self.value(clause.what), self.value(clause.how)))
+                    what = self._word(clause.what, "scopes")
+                    communicate.append((what, self._word(clause.how, "communication")))
                 else:
                     self._group(clause, groups)
+                if group in TRAINED and not isinstance(clause, ast.Assign):
+                    help = "write it in the search itself"
+                    raise self.frame.error("ARCH605", f"this does not stand in `{group}`", clause, help=help)
             except SpecError as error:
                 self.errors.extend(error.diagnostics)
-        return Clauses(settings, tuple(objectives), tuple(requirements), tuple(communicate), groups)
+        found = tuple(objectives), tuple(requirements), tuple(communicate)
+        return Clauses(settings, *found, groups, places)
 
-    def _setting(self, clause: ast.Assign, settings: dict[str, SearchValue]) -> None:
-        path = path_text(clause.targets[0], self.frame)
+    def _setting(self, clause: ast.Assign, settings: dict[str, SearchValue], group: str) -> str:
+        target = clause.targets[0]
+        path = path_text(target, self.frame)
         if path in settings:
             raise self.frame.error("ARCH603", f"`{path}` is set twice", clause)
-        value = settings[path] = self.value(clause.value)
         first = path.split(".")[0].split("[")[0]
-        if first not in CLAUSES and first not in self.own:
-            guess = closest(first, [*CLAUSES, *self.own])
-            raise self.frame.error(
-                "ARCH605",
-                f"a search sets no `{first}`",
-                clause.targets[0],
-                help=clause_form(first) or f"did you mean `{guess}`?"
-                if guess or clause_form(first)
-                else f"it sets {', '.join(CLAUSES)}, or a part of its space",
-            )
-        wanted = CLAUSES.get(first)
-        if wanted is not None and _dimension(value) != wanted:
-            unit = "takes a time: 48 h" if wanted == "time" else "takes a plain number"
-            raise self.frame.error("ARCH212", f"`{first}` {unit}", clause.value)
+        known = _clauses(group)
+        if first in self.own:
+            if group == "architecture":
+                settings[path] = self._word(clause.value, "samplers")
+            else:
+                settings[path] = self.value(clause.value)
+                where = f" in `{group}`" if group else " outside of `architecture`"
+                help = f"architecture {{ {path} = softmax }} says how its decisions are drawn"
+                self.not_run(f"`{path}`{where}", target, help)
+            return path
+        if first not in known:
+            settings[path] = self.value(clause.value)
+            raise self._no_clause(first, group, target)
+        setting = known[first]
+        if setting.kind in ("whole", "number", "time"):
+            value = self.value(clause.value)
+            wanted = "time" if setting.kind == "time" else "number"
+            if _dimension(value) != wanted:
+                unit = "takes a time: 48 h" if wanted == "time" else "takes a plain number"
+                raise self.frame.error("ARCH212", f"`{first}` {unit}", clause.value)
+        settings[path] = self._taken(first, None, setting, clause.value)
+        if not setting.run:
+            self.not_run(f"`{first}`", target)
+        return path
+
+    def _no_clause(self, name: str, group: str, node: Any) -> SpecError:
+        known = _clauses(group)
+        form, guess = clause_form(name), closest(name, [*known, *self.own])
+        if group and name in _clauses(""):
+            form = f"`{name}` stands in the search itself"
+        parts = ", or a part of its space" if group in ("", "architecture") else ""
+        help = form or (f"did you mean `{guess}`?" if guess else f"it sets {', '.join(known)}{parts}")
+        where = f"`{group}`" if group else "a search"
+        return self.frame.error("ARCH605", f"{where} sets no `{name}`", node, help=help)
 
     def _group(self, clause: ast.Group, groups: dict[str, Clauses]) -> None:
         name = f"{clause.kind} {clause.label}" if clause.label else clause.kind
         if name in groups:
             raise self.frame.error("ARCH603", f"group `{name}` stands twice", clause)
-        groups[name] = self.clauses(clause.clauses)
+        if name in TRAINED:
+            groups[name] = self.clauses(clause.clauses, name)
+            return
+        self.not_run(f"the group `{name}`", clause)
+        self.silent += 1
+        groups[name] = self.clauses(clause.clauses, name)
+        self.silent -= 1
 
     # ------------------------------------------------------------ values
 
@@ -228,38 +287,77 @@ class _Reader:
         if isinstance(constant, ast.Constant):
             return self._constant(unit, constant)
         self._known(expr.id, expr)
-        return Term(expr.id)
+        return Term(expr.id, at=self.frame.location(expr))
 
     def _constant(self, unit: Unit, constant: ast.Constant) -> SearchValue:
         if any(constant is other for other in self.reading):
             raise Frame(unit).error("ARCH210", f"`{constant.name.id}` is defined by itself", constant.name)
         return _Reader(unit, (*self.reading, constant)).value(constant.value)
 
-    def _known(self, name: str, node: Any) -> None:
-        if name not in VOCABULARY:
-            form, guess = search_form(name, list(VOCABULARY)), closest(name, list(VOCABULARY))
+    def _known(self, name: str, node: Any) -> Word:
+        words = _words()
+        if name not in words:
+            form, guess = search_form(name, list(words)), closest(name, list(words))
             help = form or (f"did you mean `{guess}`?" if guess else None)
             raise self.frame.error("ARCH601", f"unknown word `{name}` in a search", node, help=help)
+        word = words[name]
+        if not word.run:
+            self.not_run(f"`{name}`", node)
+        return word
+
+    def _word(self, expr: Any, group: str) -> SearchValue:
+        """A value that has to be one of the words of a group."""
+        value = self.value(expr)
+        words = _groups()[group]
+        if isinstance(value, Term) and value.name in words:
+            return value
+        what = f"`{value.name}` is not" if isinstance(value, Term) else "this is not"
+        guess = closest(value.name, list(words)) if isinstance(value, Term) else None
+        listed = f"there are {', '.join(words)}"
+        help = f"did you mean `{guess}`? {listed}" if guess else listed
+        raise self.frame.error("ARCH607", f"{what} one of the {group}", expr, help=help)
+
+    def _taken(self, key: str, of: str | None, setting: Setting, expr: Any) -> SearchValue:
+        """The value of a setting, one that it takes."""
+        if setting.kind == "word":
+            return self._word(expr, setting.group)
+        value = self.value(expr)
+        if setting.kind in ("data", "time") or isinstance(value, Term | Formula):
+            return value  # the first are looked at with the data; the others cannot be numbers
+        name = f"`{key}` of `{of}`" if of else f"`{key}`"
+        if isinstance(value, int | float) and value < 0 and setting.low >= 0:
+            raise self.frame.error("ARCH208", f"{name} is negative", expr)
+        if not setting.accepts(value):
+            help = f"{setting.takes()}: {setting.doc}"
+            raise self.frame.error("ARCH607", f"{name} cannot be {_shown(value)}", expr, help=help)
+        return value
 
     def _term(self, expr: ast.Call) -> Term:
         name = expr.fn.id  # type: ignore[union-attr]
-        self._known(name, expr.fn)
-        allowed = VOCABULARY[name]
+        word = self._known(name, expr.fn)
+        allowed = word.settings
         settings: dict[str, SearchValue] = {}
+        self.silent += not word.run
         for given in expr.settings:
             key = given.path.id  # type: ignore[union-attr]
-            if key not in (allowed or ()):
-                guess = closest(key, list(allowed or ()))
-                listed = f"its settings are {', '.join(allowed)}" if allowed else "it has none"
-                form = setting_form(key, list(allowed or ()))
-                help = (
-                    f"{form}; {listed}" if form else f"did you mean `{guess}`? {listed}" if guess else listed
-                )
-                raise self.frame.error("ARCH204", f"`{name}` has no setting `{key}`", given.path, help=help)
-            value = settings[key] = self.value(given.value)
-            if isinstance(value, int | float) and value < 0:
-                raise self.frame.error("ARCH208", f"`{key}` of `{name}` is negative", given.value)
-        return Term(name, settings, tuple(self.value(a) for a in expr.args))
+            if key not in allowed:
+                raise self._no_setting(name, key, list(allowed), given.path)
+            settings[key] = self._taken(key, name, allowed[key], given.value)
+            if not allowed[key].run:
+                self.not_run(f"`{key}` of `{name}`", given.path)
+        args = tuple(self.value(a) for a in expr.args)
+        self.silent -= not word.run
+        if bool(args) != word.function:
+            help = f"{name}(macs)" if word.function else f"write {name}"
+            takes = "takes one value in parentheses" if word.function else "takes no value in parentheses"
+            raise self.frame.error("ARCH604", f"`{name}` {takes}", expr, help=help)
+        return Term(name, settings, args, self.frame.location(expr))
+
+    def _no_setting(self, name: str, key: str, known: list[str], node: Any) -> SpecError:
+        guess, form = closest(key, known), setting_form(key, known)
+        listed = f"its settings are {', '.join(known)}" if known else "it has none"
+        help = f"{form}; {listed}" if form else f"did you mean `{guess}`? {listed}" if guess else listed
+        return self.frame.error("ARCH204", f"`{name}` has no setting `{key}`", node, help=help)
 
     def _binary(self, expr: ast.Binary) -> SearchValue:
         left, right = self.value(expr.left), self.value(expr.right)
@@ -276,6 +374,37 @@ class _Reader:
             return result
         except ArithmeticError as error:
             raise self.frame.error("ARCH211", str(error) or "division by zero", expr) from None
+
+
+TRAINED = ("architecture", "parameters")
+"""Groups of what is trained; other groups are further architectures over the same weights."""
+
+
+def _words() -> Mapping[str, Word]:
+    from archdsl.configs.words import WORDS  # most files have no search, and are checked sooner without it
+
+    return WORDS
+
+
+def _groups() -> Mapping[str, Mapping[str, Word]]:
+    from archdsl.configs.words import GROUPS
+
+    return GROUPS
+
+
+def _clauses(group: str) -> Mapping[str, Setting]:
+    """What a search ("") or a group in it sets."""
+    from archdsl.configs import clauses
+    from archdsl.configs.setting import settings_of
+
+    if group in TRAINED:
+        return settings_of(clauses.Group)
+    found = settings_of(clauses.Search)
+    return {**found, **settings_of(clauses.Group)} if group else found
+
+
+def _shown(value: SearchValue) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 def _is_number(value: SearchValue) -> TypeGuard[int | float]:

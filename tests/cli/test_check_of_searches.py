@@ -54,7 +54,6 @@ def spec(choice: str = FITS, search: str = SEARCH) -> str:
         (spec(EVENED), "ARCH414"),
         (spec(search=SEARCH.replace("cross_entropy + ", "")), "ARCH415"),
         (spec(search=SEARCH.replace("  data", "  architecture {\n y.zz = softmax\n }\n  data")), "ARCH415"),
-        (spec(search=SEARCH.replace("epochs = 1", "order = 3")), "ARCH415"),
         (spec("conv_bn_relu"), "ARCH415"),
     ],
 )  # fmt: skip

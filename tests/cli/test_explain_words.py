@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from archdsl import ops
 from archdsl.cli import cli
 from archdsl.cli.words import LISTS
-from archdsl.spec.vocabulary import GROUPS
+from archdsl.configs.words import GROUPS
 
 
 def explain(*words: str):

@@ -10,10 +10,10 @@ import pytest
 from datasets import Numbered, image_of, labels, named, told, write, write_folder
 from PIL import Image
 
+from archdsl.configs.datasets import DATASETS
 from archdsl.data import Sample, check_data, listing, open_data
 from archdsl.data.settings import read_settings
 from archdsl.diagnostics import SpecError
-from archdsl.spec.datasets import DATASETS
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import numpy as np
 from datasets import image_of, write
 
 import archdsl
+from archdsl.configs.datasets import DATASETS
 from archdsl.data import open_part
 from archdsl.data.settings import read_settings
 from archdsl.data.source import parse_data
-from archdsl.search.config import read_config
-from archdsl.spec.datasets import DATASETS
+from archdsl.search.reading import read_config
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs" / "data.md").read_text("utf-8")
@@ -64,4 +64,4 @@ def test_every_setting_that_a_search_may_give_is_on_the_page():
     table = TEXT.partition("## Settings")[2].partition("## Batches")[0]
     rows = [row.split("|")[1] for row in table.split("\n") if "|" in row]
     listed = set(re.findall(r"`(\w+)`", "".join(rows)))
-    assert listed == {setting for kind in DATASETS.values() for setting in kind.settings or ()}
+    assert listed == {setting for kind in DATASETS.values() for setting in kind.settings}

@@ -22,11 +22,11 @@ def samplers(*lines: str, where: str = _ADAM, **overrides: object) -> dict[str, 
     return by_decision(plan.sampler, plan.gates_from, plan.samplers, program(text).space().graph)
 
 
-def refused(*lines: str, where: str = _ADAM) -> archdsl.diagnostics.Diagnostic:
+def refused(*lines: str, where: str = _ADAM, code: str = "ARCH606") -> archdsl.diagnostics.Diagnostic:
     with pytest.raises(archdsl.SpecError) as error:
         samplers(*lines, where=where)
     (diagnostic,) = error.value.diagnostics
-    assert diagnostic.code == "ARCH606"
+    assert diagnostic.code == code
     return diagnostic
 
 
@@ -85,14 +85,25 @@ def test_two_lines_for_one_decision_are_refused():
     assert found.headline == "`hyper.gate` and `hyper[1]` both set how `hyper[1].gate` is drawn"
 
 
-def test_what_is_no_sampler_is_refused():
-    assert "`adam` is no sampler" in refused("hyper.gate = adam(lr = 0.1)").headline
-    assert "`hyper.gate` is no name" in refused("hyper.gate = 3").headline
+def test_a_word_of_another_kind_is_refused_where_a_sampler_stands():
+    found = refused("hyper.gate = adam(lr = 0.1)", code="ARCH607")
+    assert "`adam` is not one of the samplers" in found.headline
+    assert "this is not one of the samplers" in refused("hyper.gate = 3", code="ARCH607").headline
 
 
-def test_a_temperature_that_cannot_be_is_refused():
-    assert "`end` cannot be 0" in refused("hyper.gate = gumbel(tau = 1.0, end = 0.0)").headline
+def test_a_temperature_that_cannot_be_is_refused_at_its_place():
+    found = refused("hyper.gate = gumbel(tau = 1.0, end = 0.0)", code="ARCH607")
+    assert "`end` of `gumbel` cannot be 0.0" in found.headline
+    assert found.primary is not None
+    at = found.primary.location
+    assert at.source.text[at.start : at.end] == "0.0"
+
+
+def test_a_schedule_of_rates_is_refused_for_temperatures():
+    assert "`lr`" in refused("hyper.gate = gumbel(schedule = cosine(lr = 0.1))").headline
 
 
 def test_decisions_are_set_in_the_group_of_the_architecture_alone():
-    assert "architecture {" in refused("hyper.gate = softmax", where="  parameters {\n").help
+    help = refused("hyper.gate = softmax", where="  parameters {\n").help
+    assert help is not None
+    assert "architecture {" in help

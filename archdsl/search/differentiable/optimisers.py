@@ -49,4 +49,4 @@ def rate(settings: Optimiser, progress: float) -> float:
     """The learning rate at a point between 0, the start, and 1, the end."""
     if settings.end is None:
         return settings.lr
-    return schedule(settings.schedule, settings.lr, settings.end)(progress)
+    return schedule(settings.schedule, settings.lr, settings.end, settings.power)(progress)

@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
+from archdsl.configs.samplers import Gumbel, Tempered
 from archdsl.diagnostics import closest
 from archdsl.ir import Graph
 from archdsl.passes.analyses.depth import depths
-from archdsl.search.values import cannot, plain, term
-from archdsl.spec.search import SearchValue
+from archdsl.search.values import cannot, configured
+from archdsl.spec.search import Term
 from archdsl.train.schedules import schedule
 
 SamplerName = Literal["gumbel", "softmax", "hard", "one_path", "uniform", "fixed"]
@@ -47,6 +48,8 @@ class Sampler:
     end: float = 0.03
     schedule: Shape = "linear"
     start: int = 0
+    power: float = 0.9
+    """The exponent of the schedule `poly`."""
 
     @property
     def trains(self) -> bool:
@@ -54,7 +57,7 @@ class Sampler:
         return self.name not in ("uniform", "fixed")
 
     def temperature(self, progress: float) -> float:
-        return schedule(self.schedule, self.tau, self.end)(progress)
+        return schedule(self.schedule, self.tau, self.end, self.power)(progress)
 
     def at(self, epoch: int, epochs: int) -> Sampling:
         """What holds in an epoch, counted from 0, of so many."""
@@ -62,34 +65,34 @@ class Sampler:
         return Sampling(self.name, tau, epoch >= self.start)
 
 
-def read_sampler(value: SearchValue, what: str = "sampler") -> Sampler:
-    """A sampler as it is written; one without temperature has 1, one without `end` stays as warm as it is.
+def read_sampler(written: Term) -> Sampler:
+    """A sampler as it is written; without `tau` its temperature is 1, without `end` it stays at `tau`.
 
-    Raises SpecError (ARCH606) for what is none.
+    Raises SpecError (ARCH606) for a schedule of learning rates.
     """
-    said = term(value, what)
-    given = {key: plain(setting) for key, setting in said.settings.items()}
-    name = "hard" if given.get("hard", False) else said.name
-    tau = given.get("tau", 1.0)
-    shape = term(given["schedule"], "schedule") if "schedule" in given else None
-    return checked(
-        Sampler(
-            _named(name, SamplerName, "sampler"),
-            tau,
-            given.get("end", tau),
-            _named(shape.name, Shape, "schedule of temperatures") if shape else "linear",
-            given.get("start", 0),
-        )
-    )
+    config = configured(written)
+    if not isinstance(config, Tempered):
+        return Sampler(_name(written.name), 1.0, 1.0)
+    name = "hard" if isinstance(config, Gumbel) and config.hard else written.name
+    end, shape, power = config.end, "linear", Sampler.power
+    if config.schedule is not None:
+        schedule = configured(config.schedule)
+        if schedule.lr is not None:
+            help = f"{config.schedule.name}, with `tau` and `end` beside it"
+            raise cannot("`lr` is of schedules of learning rates", help, config.schedule.at)
+        shape, power = config.schedule.name, getattr(schedule, "power", power)
+        end = schedule.end if end is None else end
+    end = config.tau if end is None else end
+    return Sampler(_name(name), config.tau, end, _shape(shape), config.start, power)
 
 
 def changed(sampler: Sampler, given: Mapping[str, Any]) -> Sampler:
     """A sampler with settings from outside: `sampler` (its name), `tau`, `end`, `schedule`, `start`."""
     found = {key: given[key] for key in ("tau", "end", "start") if key in given}
     if "sampler" in given:
-        found["name"] = _named(given["sampler"], SamplerName, "sampler")
+        found["name"] = _name(given["sampler"])
     if "schedule" in given:
-        found["schedule"] = _named(given["schedule"], Shape, "schedule of temperatures")
+        found["schedule"] = _shape(given["schedule"])
     return checked(replace(sampler, **found))
 
 
@@ -157,9 +160,16 @@ def _names_of(path: str) -> list[str]:
     return [".".join(names[: n + 1]) for names in (parts, bare) for n in range(len(names))]
 
 
-def _named(name: Any, known: Any, what: str) -> Any:
-    if name not in get_args(known):
-        guess = closest(str(name), list(get_args(known)))
-        listed = f"there are {', '.join(get_args(known))}"
-        raise cannot(f"`{name}` is no {what}", f"did you mean `{guess}`? {listed}" if guess else listed)
-    return name
+def _name(word: Any) -> Any:
+    return _known(word, get_args(SamplerName), "sampler")
+
+
+def _shape(word: Any) -> Any:
+    return _known(word, get_args(Shape), "schedule of temperatures")
+
+
+def _known(word: Any, known: tuple[str, ...], what: str) -> Any:
+    if word not in known:
+        guess, listed = closest(str(word), known), f"there are {', '.join(known)}"
+        raise cannot(f"unknown {what} `{word}`", f"did you mean `{guess}`? {listed}" if guess else listed)
+    return word

@@ -1,0 +1,95 @@
+"""Every word that a search can name, by kind: one line a word, its summary and its config."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from archdsl.configs import communication, objectives, optimizers, samplers, schedules, strategies
+from archdsl.configs.datasets import DATASETS, DatasetKind
+from archdsl.configs.word import Word
+from archdsl.registry import demand_free, loaded, unusable
+
+# fmt: off
+GROUPS: Mapping[str, Mapping[str, Word]] = {
+    "strategies": {
+        "differentiable": Word("a supernet and architecture parameters trained together by gradients (DARTS, AutoRTNet, GAS)", strategies.Differentiable),
+        "evolution": Word("ageing evolution", strategies.Evolution, run=False),
+        "random": Word("networks drawn at random", strategies.Random, run=False),
+        "reinforce": Word("a controller trained by the policy gradient", strategies.Reinforce, run=False),
+        "ppo": Word("a controller trained by proximal policy optimization", strategies.Ppo, run=False),
+        "lstm": Word("the controller of `reinforce` and `ppo`", strategies.Lstm, run=False),
+    },
+    "samplers": {
+        "gumbel": Word("all candidates run, weighted by probabilities with Gumbel noise (Gumbel-softmax)", samplers.Gumbel),
+        "softmax": Word("all candidates run, weighted by their probabilities", samplers.Tempered),
+        "hard": Word("all candidates run, the sampled one with weight 1 (straight-through)", samplers.Tempered),
+        "one_path": Word("only the sampled candidates run (straight-through)", samplers.Tempered),
+        "uniform": Word("only sampled candidates run, each equally likely; the architecture is not trained", samplers.Fixed),
+        "fixed": Word("only the likeliest candidates run; the architecture is not trained", samplers.Fixed),
+    },
+    "schedules": {
+        "cosine": Word("along a half cosine", schedules.Schedule),
+        "poly": Word("along a power of the progress", schedules.Poly),
+        "linear": Word("along a line", schedules.Schedule),
+        "exponential": Word("by equal factors", schedules.Schedule),
+    },
+    "optimizers": {
+        "adam": Word("Adam", optimizers.Adam),
+        "sgd": Word("SGD with momentum", optimizers.Sgd),
+    },
+    "datasets": DATASETS,
+    "communication": {
+        "gcn": Word("messages between cells by a graph convolution (GAS, section 3.3)", communication.Gcn),
+        "dense": Word("messages between cells by linear layers", communication.Messages),
+    },
+    "objectives": {
+        "cross_entropy": Word("mean cross-entropy of labelled pixels", objectives.CrossEntropy),
+        "ohem": Word("cross-entropy of the hardest pixels", objectives.Ohem),
+        "distillation": Word("divergence from a teacher", objectives.Distillation, run=False),
+        "miou": Word("mean intersection over union", objectives.Plain, run=False),
+        "reward": Word("the reward of template-based search", objectives.Plain, run=False),
+        "log": Word("natural logarithm of a cost", objectives.Plain, function=True),
+        "latency": Word("time of one image by a lookup table, in ms", objectives.Timed),
+        "rate": Word("images a second by a lookup table", objectives.Timed),
+        "params": Word("trainable parameters", objectives.Plain),
+        "macs": Word("multiply-accumulates of one image", objectives.Plain),
+        "flops": Word("2 × MACs", objectives.Plain),
+    },
+    "scopes": {
+        "cells": Word("what `communicate` is between: cells", objectives.Plain),
+        "decisions": Word("what `communicate` is between: decisions", objectives.Plain, run=False),
+    },
+}
+# fmt: on
+
+
+class _Words(Mapping[str, Word]):
+    """The words of all groups, those that plug-ins added included."""
+
+    def __getitem__(self, name: str) -> Word:
+        for words in GROUPS.values():
+            if name in words:
+                return words[name]
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for words in GROUPS.values() for name in words)
+
+    def __len__(self) -> int:
+        return sum(map(len, GROUPS.values()))
+
+
+WORDS: Mapping[str, Word] = _Words()
+"""Every word by name; no two kinds have one in common."""
+
+
+def register_dataset(name: str, place: str, plugin: str) -> None:
+    """Adds a kind of data of a plug-in, a `DatasetKind` at "module:attribute".
+
+    Raises SpecError: ARCH864 where it is none, ARCH865 where a search knows the name already.
+    """
+    demand_free("dataset", name, plugin, WORDS)
+    made = loaded("dataset", place, DatasetKind, plugin)
+    if not callable(made.files or made.samples):
+        raise unusable("dataset", place, plugin, "it has neither a function `files` nor one `samples`")
+    DATASETS[name] = made

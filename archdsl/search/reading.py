@@ -1,0 +1,138 @@
+"""The clauses of a search read into its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, get_args
+
+from archdsl.configs.setting import MOST
+from archdsl.configs.strategies import Differentiable
+from archdsl.diagnostics import SpecError
+from archdsl.search.config import USUAL, Communication, Link, Optimiser, SearchConfig
+from archdsl.search.differentiable.samplers import Sampler, read_sampler
+from archdsl.search.overrides import overridden, with_data
+from archdsl.search.values import cannot, configured, plain, term
+from archdsl.spec.search import Clauses, SearchSpec, Term
+from archdsl.spec.units import Quantity
+
+
+def read_config(
+    spec: SearchSpec,
+    overrides: Mapping[str, Any] | None = None,
+    data: tuple[str, Mapping[str, Any]] | None = None,
+) -> SearchConfig:
+    """The settings of a search; `overrides` come from outside, by name.
+
+    `data` is a kind and its settings, also from outside: over those of the text, under `overrides`.
+    Raises SpecError (ARCH606) for what is missing or cannot be run.
+    """
+    clauses = spec.clauses
+    if spec.not_run:
+        raise SpecError([replace(note, code="ARCH606", severity="error") for note in spec.not_run])
+    if not clauses.objectives:
+        help = "minimize cross_entropy + 0.01 * log(macs)"
+        raise cannot(f"search `{spec.name}` has no objective", help, spec.at)
+    if len(clauses.communicate) > 1:
+        raise cannot("several `communicate` clauses", "one is run", spec.at)
+    strategy: Differentiable = configured(
+        term(clauses.settings.get("strategy", Term("differentiable")), "strategy")
+    )
+    source = term(clauses.settings.get("data", Term("synthetic")), "data")
+    config = SearchConfig(
+        space=spec.space,
+        name=spec.name,
+        objectives=clauses.objectives,
+        data=source.name,
+        data_settings={key: plain(value) for key, value in source.settings.items()},
+        requirements=clauses.requirements,
+        samplers=_samplers(clauses),
+        **_settings(clauses, strategy),
+    )
+    if data is not None:
+        config = with_data(config, *data)
+    config = overridden(config, overrides or {})
+    _demand_sound(config)
+    return config
+
+
+OF_STRATEGY = ("epochs", "gates_from", "order", "clip", "refine", "refine_epochs")
+"""Settings that are those of `differentiable`."""
+
+
+def _demand_sound(config: SearchConfig) -> None:
+    """Raises SpecError for numbers that cannot be, however they were given."""
+    rates = [o.lr for o in (config.parameters, config.architecture, config.communication)]
+    limits: list[tuple[str, Any, Any, float]] = [
+        ("epochs", config.epochs, int, 1),
+        ("batch", config.batch, int, 1),
+        ("calibrate", config.calibrate, int, 1),
+        ("refine", config.refine, int, 0),
+        ("refine_epochs", config.refine_epochs, int, 1),
+        ("gates_from", config.gates_from, int, 0),
+        ("clip", config.clip, (int, float), 0),
+        ("init", config.init, (int, float), 0),
+        ("residual", config.communication.residual, (int, float), 0),
+        ("hidden", config.communication.hidden, int, 1),
+        *(("lr", lr, (int, float), 0) for lr in rates),
+    ]
+    for name, value, kind, low in limits:
+        if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= MOST:
+            raise cannot(f"`{name}` cannot be {value}", f"a number of at least {low:g} and at most {MOST:,}")
+    if config.order not in (0, 1):
+        raise cannot(f"`order` cannot be {config.order}", "0, one backward pass, or 1, first-order bilevel")
+    if config.communication.link not in get_args(Link):
+        headline = f"cells cannot communicate by `{config.communication.link}`"
+        raise cannot(headline, f"by {', '.join(get_args(Link))}")
+
+
+def _settings(clauses: Clauses, strategy: Differentiable) -> dict[str, Any]:
+    """Settings of the strategy, and those that clauses give."""
+    given = clauses.settings
+    found: dict[str, Any] = {name: getattr(strategy, name) for name in OF_STRATEGY}
+    found |= {key: plain(given[key]) for key in ("epochs", "batch", "init", "seed") if key in given}
+    if isinstance(given.get("data"), Term) and "batch" in given["data"].settings:  # type: ignore[union-attr]
+        found["batch"] = given["data"].settings["batch"]  # type: ignore[union-attr]
+    sampler = strategy.sampler or given.get("sampler")
+    if sampler is not None:
+        found["sampler"] = read_sampler(term(sampler, "sampler"))
+    if isinstance(budget := given.get("budget"), Quantity):
+        found["budget_s"] = budget.amount / 1000
+    for group, usual in USUAL.items():
+        inner = clauses.groups.get(group, Clauses()).settings
+        found[group] = _optimiser(term(inner["optimizer"], "optimizer"), usual) if inner else usual
+    if clauses.communicate:
+        found["communication"] = _communication(term(clauses.communicate[0][1], "communicate"))
+    return found
+
+
+def _samplers(clauses: Clauses) -> dict[str, Sampler]:
+    """Samplers of decisions that the group `architecture` names."""
+    inner = clauses.groups.get("architecture", Clauses())
+    return {
+        part: read_sampler(term(value, part)) for part, value in inner.settings.items() if part != "optimizer"
+    }
+
+
+def _optimiser(said: Term, usual: Optimiser) -> Optimiser:
+    """An optimizer as it is written; its schedule may have the first and the last rate, too."""
+    config = configured(said)
+    lr, end, shape = config.lr, config.end, Term("cosine")
+    power = 0.9
+    if config.schedule is not None:
+        shape = term(config.schedule, "schedule")
+        schedule = configured(shape)
+        lr, end = schedule.lr or lr, schedule.end or end
+        power = getattr(schedule, "power", power)
+    own = {key: getattr(config, key) for key in ("betas", "momentum") if hasattr(config, key)}
+    kind: Any = said.name
+    name: Any = shape.name
+    return Optimiser(
+        kind, usual.lr if lr is None else lr, end, decay=config.decay, schedule=name, power=power, **own
+    )
+
+
+def _communication(said: Term) -> Communication:
+    config = configured(said)
+    link: Any = said.name
+    return Communication(link, config.hidden, config.residual, config.source, config.lr)

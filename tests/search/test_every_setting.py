@@ -1,0 +1,229 @@
+"""Every setting that a search accepts reaches the run, and what does not run is named and refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+import archdsl
+from archdsl.configs.clauses import Group, Search
+from archdsl.configs.setting import Setting, settings_of
+from archdsl.configs.words import GROUPS, WORDS
+from archdsl.data.settings import read_settings
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.search.differentiable.optimisers import optimiser, rate
+from archdsl.search.reading import read_config
+from archdsl.search.scores import LOSSES, class_weights_rule, devices_named, tables_named, terms_of
+
+SPACE = """arch 1
+
+space Tiny(; classes = 11) {
+  input image: [3, 32, 64]
+  width = one of {4, 8}
+  x = image -> conv(c = width, s = 2) -> bn -> relu
+  output logits = x -> conv(c = classes, k = 1) -> upsample(like = image)
+}
+"""
+GOAL = "  minimize cross_entropy\n"
+
+VALUES: dict[str, str] = {
+    "crop": "[16, 32]", "scale": "[0.9, 1.1]", "size": "[64, 64]", "split": "0.4", "resize": "48",
+    "ignore": "7", "classes": '["a", "b"]', "labels": "[1, 2]", "colours": '["#000000", "#ffffff"]',
+    "path": '"elsewhere"',
+    "train": '"train+val"', "class_weights": '"median"', "device": '"board"',
+    "table": '"t.json"', "budget": "7 min", "betas": "[0.8, 0.9]",
+}  # fmt: skip
+"""Values of settings whose type does not say enough."""
+
+
+def another(name: str, one: Setting) -> str:
+    """A value that is not the default."""
+    if name in VALUES:
+        return VALUES[name]
+    if one.kind == "word":
+        return {
+            "samplers": "one_path", "schedules": "poly", "optimizers": "adam(lr = 0.5)",
+            "datasets": "synthetic(batch = 3)", "strategies": "differentiable(epochs = 3)",
+        }[one.group]  # fmt: skip
+    if one.choices:
+        return next(
+            (str(c) if not isinstance(c, str) else f'"{c}"' for c in one.choices if c != one.default), ""
+        )
+    return {"whole": "3", "number": "0.37", "flag": "false" if one.default is not False else "true"}[one.kind]
+
+
+def program(search: str) -> archdsl.Program:
+    return archdsl.load(
+        "tiny.arch",
+        text=f"{SPACE}search Q for Tiny {{\n{search}{GOAL if 'minimize' not in search else ''}}}\n",
+    )
+
+
+def effect(search: str) -> Any:
+    """What a run is configured by: all but the text of the search itself."""
+    config = read_config(program(search).search())
+    graph = program("").space().graph
+    progress = [0.0, 0.3, 1.0]
+    groups = []
+    for group in (config.architecture, config.parameters):
+        parameters = [torch.nn.Parameter(torch.zeros(1))]
+        made = optimiser(group, parameters).param_groups[0]
+        groups.append(({k: v for k, v in made.items() if k != "params"}, [rate(group, p) for p in progress]))
+    samplers = [s.at(epoch, 9) for s in (config.sampler, *config.samplers.values()) for epoch in range(9)]
+    data = {k: v for k, v in config.data_settings.items() if k != "batch"}
+    return (
+        config.epochs, config.batch, config.seed, config.init, config.budget_s, config.gates_from,
+        config.order, config.clip, config.refine, config.refine_epochs, config.communication,
+        groups, samplers, config.data,
+        read_settings(config.data, data), class_weights_rule(config), tables_named(config),
+        devices_named(config, graph), [term.settings for term in _losses(config)],
+    )  # fmt: skip
+
+
+def _losses(config: Any) -> list[Any]:
+    """Terms whose settings are handed to the loss as keyword arguments."""
+    return [term for term in terms_of(config) if term.name in LOSSES]
+
+
+def written(group: str, name: str, inner: str) -> str:
+    """A search in which a word with settings stands in its place."""
+    term = f"{name}({inner})" if inner else name
+    return {
+        "strategies": f"  strategy = {term}\n",
+        "samplers": f"  sampler = {term}\n",
+        "schedules": f"  parameters {{ optimizer = sgd(lr = 0.9, end = 0.1, schedule = {term}) }}\n",
+        "optimizers": f"  parameters {{ optimizer = {term} }}\n",
+        "datasets": f"  data = {term}\n",
+        "communication": f"  communicate cells by {term}\n",
+        "objectives": f"  minimize {term}\n"
+        if name in ("cross_entropy", "ohem")
+        else f"  minimize cross_entropy + log({term})\n",
+    }[group]
+
+
+NEEDS = {
+    ("optimizers", "end"): "lr = 0.9", ("optimizers", "schedule"): "lr = 0.9, end = 0.1",
+    ("samplers", "schedule"): "tau = 3.0, end = 0.5", ("schedules", "end"): "", ("schedules", "lr"): "",
+}  # fmt: skip
+"""Settings that other settings have no effect without."""
+
+CASES = [
+    (group, name, key)
+    for group, words in GROUPS.items()
+    for name, word in words.items()
+    for key, one in word.settings.items()
+    if word.run and one.run and another(key, one)
+]
+
+
+@pytest.mark.parametrize(("group", "name", "key"), CASES, ids=lambda part: str(part))
+def test_a_setting_reaches_the_run(group: str, name: str, key: str):
+    value = another(key, WORDS[name].settings[key])
+    needs = NEEDS.get((group, key), "")
+    with_it = effect(written(group, name, ", ".join(filter(None, [needs, f"{key} = {value}"]))))
+    assert with_it != effect(written(group, name, needs))
+
+
+@pytest.mark.parametrize("key", [key for key, one in settings_of(Search).items() if one.run])
+def test_a_clause_reaches_the_run(key: str):
+    assert effect(f"  {key} = {another(key, settings_of(Search)[key])}\n") != effect("")
+
+
+@pytest.mark.parametrize("group", ["architecture", "parameters"])
+def test_a_clause_of_a_group_reaches_the_run(group: str):
+    for key, one in settings_of(Group).items():
+        assert effect(f"  {group} {{ {key} = {another(key, one)} }}\n") != effect("")
+
+
+def at(found: Diagnostic) -> str:
+    assert found.primary is not None
+    place = found.primary.location
+    return place.source.text[place.start : place.end]
+
+
+@pytest.mark.parametrize(
+    ("search", "place"),
+    [
+        ("  strategy = differentiable(epochs = 2, pretrain = 3)\n", "pretrain"),
+        ("  strategy = ppo(lr = 1e-4)\n", "ppo"),
+        ("  strategy = evolution\n", "evolution"),
+        ("  samples = 20\n", "samples"),
+        ("  minimize cross_entropy - miou\n", "miou"),
+        ("  communicate decisions by dense\n", "decisions"),
+        ("  width = 4\n", "width"),
+    ],
+)
+def test_what_does_not_run_is_a_note_of_check_and_an_error_of_search_at_one_place(search: str, place: str):
+    found = program(search)
+    report = found.check()
+    (note,) = [d for d in report.diagnostics if d.code == "ARCH608"]
+    assert (report.ok, note.severity, at(note)) == (True, "note", place)
+    with pytest.raises(SpecError) as caught:
+        read_config(found.search())
+    (error,) = caught.value.diagnostics
+    assert (error.code, error.severity, at(error)) == ("ARCH606", "error", place)
+
+
+def test_a_group_that_does_not_run_is_one_note_whatever_it_holds():
+    report = program("  student {\n    width = 4\n    minimize cross_entropy - miou\n  }\n").check()
+    (note,) = [d for d in report.diagnostics if d.code == "ARCH608"]
+    assert "the group `student` is not run yet" in note.headline
+
+
+@pytest.mark.parametrize("word", ["steps = 3", "warmup = 5", "seed = 1", "temperature = 2.0"])
+def test_settings_that_a_strategy_does_not_have_are_refused(word: str):
+    with pytest.raises(SpecError) as caught:
+        program(f"  strategy = differentiable({word})\n").search()
+    (error,) = caught.value.diagnostics
+    assert (error.code, at(error)) == ("ARCH204", word.split(" ")[0])
+
+
+@pytest.mark.parametrize("clause", ["temperature = 3.0", "schedule = cosine", "upsample = 2"])
+def test_clauses_that_nothing_reads_are_refused(clause: str):
+    with pytest.raises(SpecError, match="ARCH605"):
+        program(f"  {clause}\n").search()
+
+
+@pytest.mark.parametrize("clause", ["epochs = 3", "sampler = softmax", "minimize macs", "budget = 2 h"])
+@pytest.mark.parametrize("group", ["architecture", "parameters"])
+def test_clauses_of_the_search_are_refused_inside_a_group(group: str, clause: str):
+    with pytest.raises(SpecError, match="ARCH605"):
+        program(f"  {group} {{\n    {clause}\n  }}\n").search()
+
+
+BAD = [
+    (group, name, key, value)
+    for group, words in GROUPS.items()
+    for name, word in words.items()
+    for key, one in word.settings.items()
+    for value in {"whole": ["0.5", '"x"', "true"], "number": ['"x"', "true"], "flag": ["3"], "text": ["3"],
+                  "pair": ["3", "[0.1]"], "word": ["3", "macs"]}.get(one.kind, [])
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("group", "name", "key", "value"), BAD, ids=lambda part: str(part))
+def test_a_value_that_a_setting_does_not_take_is_refused_at_its_place(group, name, key, value):
+    if group == "scopes":
+        pytest.skip("without settings")
+    with pytest.raises(SpecError) as caught:
+        program(
+            written(group, name, f"{key} = {value}")
+            if name != "lstm"
+            else f"  strategy = ppo(controller = lstm({key} = {value}))\n"
+        ).search()
+    assert ("ARCH607", value) in {(d.code, at(d)) for d in caught.value.diagnostics}
+
+
+def test_words_whose_help_advises_them_run_or_say_that_they_do_not():
+    from archdsl.lang import habits
+
+    for table in (habits._SEARCH, habits._CLAUSES):
+        for help in table.values():
+            named = [
+                name
+                for name, word in WORDS.items()
+                if not word.run and f" {name}" in f" {help}".replace("(", " ")
+            ]
+            assert not named or "not run yet" in help, help
