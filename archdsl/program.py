@@ -19,7 +19,7 @@ from archdsl.lang.loader import Unit
 from archdsl.lang.loader import load as load_unit
 from archdsl.ops.base import ADVISORY
 from archdsl.passes.analyses.networks import Count, Networks, Over, Uncounted
-from archdsl.passes.costs.cost import costs, total
+from archdsl.passes.costs.cost import Total
 from archdsl.passes.transforms.bind import Bind, Binder, Prepared, outcome_text
 from archdsl.passes.transforms.deployed import Deploy
 from archdsl.passes.transforms.simplify import Simplify
@@ -89,12 +89,12 @@ class Network:
     @property
     def params(self) -> int:
         """How many trainable parameters it has."""
-        return total(costs(self.graph).values()).params
+        return Total()(self.graph).params
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates of one image of the declared size; FLOPs are twice that."""
-        return total(costs(self.graph).values()).macs
+        return Total()(self.graph).macs
 
     def to_arch(self) -> str:
         """The network as the text of a file: its decisions where it has a space, in full otherwise."""

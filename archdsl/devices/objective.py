@@ -15,9 +15,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from archdsl.devices.estimate import missing_rows
-from archdsl.devices.foreign_price import foreign_price
 from archdsl.devices.formula import EXACT, MISSED, evaluate
-from archdsl.devices.price import LatencyPrice, latency_price
+from archdsl.devices.latency import Latency
+from archdsl.devices.price import LatencyPrice
 from archdsl.devices.requirement import same_device
 from archdsl.devices.table import Table
 from archdsl.diagnostics import Diagnostic, Label, SpecError
@@ -113,8 +113,7 @@ class Costs:
             raise _no_table(term, self.tables, len(fitting))
         table = fitting[0]
         if id(table) not in self._latencies:
-            graph = self.space.deployed
-            price = foreign_price(table, graph) if table.mapping else latency_price(table, graph)
+            price = Latency(table)(self.space.deployed)
             self._latencies[id(table)] = _Latency(SpaceCost(price.graph), price, table)
         return self._latencies[id(table)]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from archdsl.devices.estimate import Estimate
 from archdsl.ir.expr import FUNCTIONS, Apply, Expr, Measure
-from archdsl.passes.costs.cost import costs, total
+from archdsl.passes.costs.cost import Total
 from archdsl.program import Network
 
 
@@ -63,4 +63,4 @@ def _value(value: Any, network: Network, found: Estimate) -> Any:
         return value
     if value.name in ("latency", "rate"):
         return found.total_ms if value.name == "latency" else found.fps
-    return getattr(total(costs(network.graph).values()), value.name)
+    return getattr(Total()(network.graph), value.name)

@@ -52,6 +52,9 @@ def pass_text(one: Pass[Any]) -> str:
         value = getattr(one, option.name)
         if option.by_decision:
             written += [f"{name_text(path)} = {_label_text(outcome)}" for path, outcome in value.items()]
+        elif option.read is not None:  # its value has no text, but for the one that it was read from
+            place = one.at.get(option.name)
+            written += [f"{option.name} = …" if place is None else place.source.text[place.start : place.end]]
         elif value != option.default:
             written.append(f"{option.name} = {_label_text(value)}")
     return f"{one.name}({', '.join(written)})" if written else one.name

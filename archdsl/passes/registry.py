@@ -16,6 +16,10 @@ PASSES: Registry[type[Pass[Any]]] = Registry(
         "prune": "archdsl.passes.transforms.prune:Prune",
         "bind": "archdsl.passes.transforms.bind:Bind",
         "shapes": "archdsl.passes.analyses.shapes:Shapes",
+        "depths": "archdsl.passes.analyses.depth:Depths",
+        "cells": "archdsl.passes.analyses.cells:Cells",
+        "cost": "archdsl.passes.costs.cost:Total",
+        "latency": "archdsl.devices.latency:Latency",
     },
     classes=True,
 )

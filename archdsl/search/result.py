@@ -12,7 +12,7 @@ from archdsl.devices.objective import Costs
 from archdsl.diagnostics import SpecError
 from archdsl.ir import Measure, Value
 from archdsl.ir.resolve import evaluate, rebuilt
-from archdsl.passes.costs.cost import costs, total
+from archdsl.passes.costs.cost import Total
 from archdsl.program import Network, Space
 from archdsl.spec.search import Term
 
@@ -36,7 +36,7 @@ class Result:
     @property
     def costs(self) -> dict[str, int]:
         """Parameters and MACs per image."""
-        cost = total(costs(self.network.graph).values())
+        cost = Total()(self.network.graph)
         return {"params": cost.params, "macs": cost.macs}
 
 
@@ -96,7 +96,7 @@ def not_searched(space: Space) -> list[str]:
 
 def _holds(condition: Value, network: Network, timed: Callable[[Term], float]) -> bool:
     """Whether a network meets a condition; what `timed` raises where that cannot be said."""
-    cost = total(costs(network.graph).values())
+    cost = Total()(network.graph)
     counts = {"params": cost.params, "macs": cost.macs, "flops": 2 * cost.macs}
 
     def leaf(value: Value) -> Value:

@@ -10,7 +10,7 @@ from typing import Any
 
 from archdsl.passes.analyses.depth import depths
 from archdsl.passes.analyses.idle import idle_outcomes
-from archdsl.passes.costs.cost import costs, total
+from archdsl.passes.costs.cost import Total
 from archdsl.program import Space
 
 UNDECIDED = 0.95
@@ -71,5 +71,5 @@ def verdict(
 
 def _random(space: Space, seed: int) -> list[dict[str, int]]:
     rng = random.Random(seed)
-    drawn = [total(costs(space.bind(space.sample(rng)).graph).values()) for _ in range(RANDOM)]
+    drawn = [Total()(space.bind(space.sample(rng)).graph) for _ in range(RANDOM)]
     return [{"params": cost.params, "macs": cost.macs} for cost in drawn]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,11 @@ import torch
 from timing import SPEC, PretendTimer
 
 import archdsl
+from archdsl.cli import run
 from archdsl.devices.build import build
-from archdsl.devices.estimate import estimate
+from archdsl.devices.estimate import estimate, read_table
 from archdsl.devices.keys import space_keys
+from archdsl.devices.latency import Latency
 from archdsl.devices.objective import Costs
 from archdsl.devices.table import Table
 from archdsl.diagnostics import SpecError
@@ -36,8 +39,6 @@ def read(objective: str = "params", requirement: str = "params <= 1K") -> tuple[
 
 @pytest.fixture
 def table(tmp_path: Path) -> Table:
-    import random
-
     units = space_keys(read()[0], random.Random(0), quiet=100).units.values()
     return build(tmp_path / "t.json", units, PretendTimer("eager"))
 
@@ -127,3 +128,24 @@ def test_an_entangled_space_has_exact_prices_and_no_expectation(
     with pytest.raises(SpecError) as caught:
         costs.soft(value, {})
     assert [d.code for d in caught.value.diagnostics] == ["ARCH828"]
+
+
+def test_latency_is_an_analysis_that_a_pipeline_can_name(table: Table, tmp_path: Path, capsys):
+    (tmp_path / "tiny.arch").write_text(SPEC)
+    space, rows = read()[0], tmp_path / "t.json"
+    outcomes = space.sample(random.Random(1))
+    network = space.bind(outcomes)
+    decided = ", ".join(f"{path} = {outcome}" for path, outcome in network.chosen.items())
+    passes = f'bind({decided}), latency(table = "{rows.as_posix()}")'
+    words = [str(tmp_path / "tiny.arch"), "--name", "Tiny", "--passes", passes, "--emit", "ir", "--verify"]
+    assert run(["compile", *words]) == 0
+    ms = estimate(network, read_table(rows)[0]).total_ms
+    assert f"\n{ms:.3f} ms\n" in capsys.readouterr().err
+
+
+def test_latency_of_a_space_is_a_mean(table: Table):
+    space, clauses = read("latency")
+    mean = Costs(space, [table]).soft(clauses.objectives[0].value, {})
+    latency = Latency(table)
+    assert latency.text(latency(space.graph)) == f"{float(mean):.3f} ms on average"
+    assert latency(space.graph) is latency(space.graph)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
 import archdsl
+from archdsl.passes.analyses.cells import Cells
+from archdsl.program import Space
 from archdsl.search.config import Communication
 from archdsl.search.differentiable.architecture import Architecture, Draw
 from archdsl.search.differentiable.optimisers import optimiser, set_rates
@@ -15,8 +19,12 @@ from small_search import plan_of, program
 GATES = ("hyper[1].gate", "hyper[2].gate")
 
 
+def architecture_of(space: Space, *settings: Any, **more: Any) -> Architecture:
+    return Architecture(space.decisions, Cells()(space.graph), *settings, **more)
+
+
 def architecture(seed: int = 0, **how: object) -> Architecture:
-    return Architecture(program().space().decisions, Communication(**how), 1.0, seed)
+    return architecture_of(program().space(), Communication(**how), 1.0, seed)
 
 
 def drawn(one: Architecture, name: str, tau: float, seed: int = 0) -> Draw:
@@ -111,7 +119,7 @@ def test_another_sampler_for_some_decisions_leaves_the_draw_of_the_others_as_it_
 
 def test_logits_of_decisions_that_stay_as_they_start_are_moved_by_no_optimiser():
     space, path = program().space(), "hyper[1].Reduce.pm"
-    one = Architecture(space.decisions, Communication(), 1.0, 0, still=[path])
+    one = architecture_of(space, Communication(), 1.0, 0, still=[path])
     before = {name: vector.detach().clone() for name, vector in one.vectors().items()}
     by = torch.optim.Adam(one.parameters(), 0.1, weight_decay=0.1)
     sum(vector.sum() for vector in one.vectors().values()).backward()
@@ -150,13 +158,13 @@ def test_cells_hear_of_the_one_before_them(link):
 
 @pytest.mark.parametrize("link", ["dense", "gcn"])
 def test_cells_that_prefer_nothing_say_nothing_at_first(link):
-    silent = Architecture(program().space().decisions, Communication(link), 0.0, 0)
+    silent = architecture_of(program().space(), Communication(link), 0.0, 0)
     assert all(not vector.any() for vector in silent.vectors().values())
 
 
 def test_messages_learn_at_a_rate_of_their_own():
     plan = plan_of(communicate="gcn", architecture_lr=0.05)
-    one = Architecture(program().space().decisions, plan.communication, 1.0, 0)
+    one = architecture_of(program().space(), plan.communication, 1.0, 0)
     by = optimiser(plan.architecture, one.logits.parameters(), one.messages(), plan.communication.lr)
     set_rates(by, plan.architecture, 0.0)
     rates = {id(p): group["lr"] for group in by.param_groups for p in group["params"]}
@@ -167,7 +175,7 @@ def test_messages_learn_at_a_rate_of_their_own():
 
 def test_the_graph_convolution_has_about_as_many_weights_as_published():
     space = archdsl.load("specs/gas.arch").space()
-    one = Architecture(space.decisions, Communication("gcn"), 1.0, 0)
+    one = architecture_of(space, Communication("gcn"), 1.0, 0)
     per_pair = sum(p.numel() for p in one.linked.parameters()) / 13
     assert 5_200 < per_pair < 5_400
 

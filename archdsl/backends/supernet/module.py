@@ -24,8 +24,8 @@ from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir import Graph
 from archdsl.ops import layers as own_layers
 from archdsl.ops.base import Layer
-from archdsl.passes.transforms.bind import Binder
-from archdsl.passes.transforms.simplify import simplify
+from archdsl.passes.transforms.bind import Bind
+from archdsl.passes.transforms.simplify import Simplify
 
 Weights = Mapping[str, torch.Tensor]
 """By decision, how much each of its outcomes counts: vectors that sum to 1."""
@@ -60,7 +60,6 @@ class SuperNetwork(nn.Module):
         self._parts, self._checkpoint = found, checkpoint
         self._writer = Writer(found, Style(fuse, in_place=not checkpoint))
         self._every = self._compiled()
-        self._binder = Binder(found.graph)
         for n, mixture in enumerate(found.mixtures):
             self.register_buffer(f"archdsl_mixture_{n}", mixture.matrix(), persistent=False)
         self._paths: dict[Any, Compiled] = {}
@@ -93,8 +92,9 @@ class SuperNetwork(nn.Module):
 
         In the mode (training or evaluation) that this module is in.
         """
-        bound = self._binder.bind(outcomes, name)
-        graph = simplify(bound.graph, bound.shapes)
+        decisions = self.archdsl_graph.decisions
+        named = {path: decisions[path].outcomes[outcome] for path, outcome in outcomes.items()}
+        graph = Simplify()(Bind(named, name)(self.archdsl_graph))
         module = build_network(graph)
         code = lower(graph)
         for attribute, layer in code.layers:
@@ -125,7 +125,7 @@ class SuperNetwork(nn.Module):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SuperNetwork:
         """A copy with its own weights, where and of what type they are; what never changes is shared."""
-        for shared in (self.archdsl_graph, self._parts, self._writer, self._binder):
+        for shared in (self.archdsl_graph, self._parts, self._writer):
             memo[id(shared)] = shared
         copy = SuperNetwork.__new__(SuperNetwork)
         memo[id(self)] = copy

@@ -10,11 +10,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from archdsl.ir import Decision, Graph
 from archdsl.passes.analyses.liveness import dependencies
 from archdsl.passes.analyses.pruned import choices, pruned
+from archdsl.passes.base import Analysis, Contract
+
+
+@dataclass(frozen=True)
+class Depths(Analysis[Mapping[str, tuple[int, ...]]]):
+    """The decisions of depth, as `depths` returns them."""
+
+    name = "depths"
+    summary = "the decisions that prune rounds, by dominators, and how many each outcome keeps"
+    contract = Contract(needs="space")
+
+    def run(self, graph: Graph) -> Mapping[str, tuple[int, ...]]:
+        return _depths(graph)
+
+    def text(self, found: Mapping[str, tuple[int, ...]]) -> str:
+        return "\n".join(f"{path}: {', '.join(map(str, rounds))} rounds" for path, rounds in found.items())
 
 
 def depths(graph: Graph) -> dict[str, tuple[int, ...]]:
@@ -23,6 +40,10 @@ def depths(graph: Graph) -> dict[str, tuple[int, ...]]:
     That is the label of the outcome where labels are whole numbers that grow with depth; else rounds are
     counted.
     """
+    return dict(Depths()(graph)) if graph.decisions else {}
+
+
+def _depths(graph: Graph) -> dict[str, tuple[int, ...]]:
     place = {name: n for n, name in enumerate(graph.nodes)}
     rounds = Counter(round for name in graph.nodes for round in _rounds_around(name))
     own = choices(graph)

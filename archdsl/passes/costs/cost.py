@@ -9,7 +9,8 @@ from archdsl import ops
 from archdsl.ir.graph import Graph, Node
 from archdsl.ops.base import Cost
 from archdsl.passes.analyses.receptive import ReceptiveField, receptive_fields
-from archdsl.passes.analyses.shapes import FixedShape, infer
+from archdsl.passes.analyses.shapes import FixedShape, Shapes, infer
+from archdsl.passes.base import Analysis, Contract
 from archdsl.passes.costs.memory import Memory, activation_memory, traffic
 
 
@@ -57,7 +58,7 @@ def network_cost(
     graph: Graph, shapes: Mapping[str, FixedShape] | None = None, dtype: str = "float32"
 ) -> NetworkCost:
     """Everything a network costs, per node and in total.  Raises KeyError for a dtype without a size."""
-    shapes = shapes or infer(graph)
+    shapes = shapes or Shapes()(graph)
     counted, moved = costs(graph, shapes), traffic(graph, shapes, dtype)
     memory, fields = activation_memory(graph, shapes, dtype), receptive_fields(graph, shapes)
     nodes = {
@@ -69,6 +70,21 @@ def network_cost(
     field = fields[output] if output in fields else ReceptiveField(1, 1, (False, False))
     bytes_moved = sum(read + written for read, written in moved.values())
     return NetworkCost(nodes, whole.params, whole.macs, bytes_moved, memory, field, dtype)
+
+
+@dataclass(frozen=True)
+class Total(Analysis[Cost]):
+    """The trainable parameters and multiply-accumulates of a network."""
+
+    name = "cost"
+    summary = "parameters, and multiply-accumulates per image, of a network"
+    contract = Contract(needs="network", uses=frozenset(("shapes",)))
+
+    def run(self, graph: Graph) -> Cost:
+        return total(costs(graph).values())
+
+    def text(self, found: Cost) -> str:
+        return f"{found.params:,} parameters, {found.macs:,} MACs"
 
 
 def costs(graph: Graph, shapes: Mapping[str, FixedShape] | None = None) -> dict[str, Cost]:

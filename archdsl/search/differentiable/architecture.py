@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.functional import one_hot
 
 from archdsl.ir import Decision
+from archdsl.passes.analyses.cells import CellGraph
 from archdsl.search.config import Communication
 from archdsl.search.differentiable.communicate import Linked, linked
 from archdsl.search.differentiable.samplers import Sampling
@@ -34,14 +35,14 @@ class Draw:
 class Architecture(nn.Module):
     """Logits of all decisions; those of one number of outcomes are rows of one matrix.
 
-    `init` is the standard deviation that logits start with; those of decisions in `still` stay as they start,
-    whatever an optimiser does to the rest of their matrix.  Parameters are the logarithms of SNAS'
-    α up to a constant, which a softmax does not see.
+    Messages go between `cells`, as `communication` says.  `init` is the standard deviation that logits start
+    with; those of decisions in `still` stay as they start, whatever an optimiser does to the rest of their
+    matrix.  Parameters are the logarithms of SNAS' α up to a constant, which a softmax does not see.
     """
 
     def __init__(
-        self, decisions: Mapping[str, Decision], communication: Communication, init: float, seed: int,
-        still: Collection[str] = (),
+        self, decisions: Mapping[str, Decision], cells: CellGraph, communication: Communication,
+        init: float, seed: int, still: Collection[str] = (),
     ):  # fmt: skip
         super().__init__()
         self.decisions, self.still = dict(decisions), frozenset(still)
@@ -57,7 +58,7 @@ class Architecture(nn.Module):
         )
         for size, logits in self.logits.items():
             self.register_buffer(f"first_{size}", logits.detach().clone(), persistent=False)
-        self.linked: Linked | None = linked(self.decisions, communication, seed)
+        self.linked: Linked | None = linked(cells, communication, seed)
 
     def vectors(self) -> Vectors:
         """The logits of each decision, messages between cells included."""

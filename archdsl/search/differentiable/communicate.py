@@ -1,18 +1,16 @@
 """Messages between the decisions of cells while searching; the found network knows nothing of them.
 
-A cell is two or more decisions whose paths agree up to the last dot: the five edges of `cells[3].x`.  Cells
-follow one another in the order of the space; each is told of the last before it that has as many decisions,
-of as many outcomes.  p is the number of decisions of a cell, q that of their outcomes, d the hidden width.
+Cells and their order are those of `archdsl.passes.analyses.cells`: the five edges of `cells[3].x` are a cell,
+which hears from the last cell before it of the same form.  p is the number of decisions of a cell, q that of
+their outcomes, d the hidden width.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import nn
 
-from archdsl.ir import Decision
+from archdsl.passes.analyses.cells import CellGraph
 from archdsl.search.config import Communication
 
 Vectors = dict[str, torch.Tensor]
@@ -21,25 +19,23 @@ Vectors = dict[str, torch.Tensor]
 class Linked(nn.Module):
     """Logits of decisions, with messages between neighbouring cells."""
 
-    def __init__(self, cells: list[list[str]], sizes: list[tuple[int, int]], how: Communication):
+    def __init__(self, graph: CellGraph, how: Communication):
         super().__init__()
-        self.cells, self.how = cells, how
-        alike = [[j for j in range(k) if sizes[j] == sizes[k]] for k in range(len(cells))]
-        self.pairs = {k: before[-1] for k, before in enumerate(alike) if before}
+        self.cells, self.pairs, self.how = graph.cells, graph.before, how
         made = {"dense": Dense, "gcn": GraphConvolution}.get(how.link)
         self.messages = nn.ModuleDict(
-            {str(k): made(*sizes[k], how.hidden) for k in self.pairs} if made else {}
+            {str(k): made(*self.cells[k].form, how.hidden) for k in self.pairs} if made else {}
         )
 
     def forward(self, vectors: Vectors) -> Vectors:
         result = dict(vectors)
         before = result if self.how.source == "updated" else vectors
         for k, j in self.pairs.items():
-            names = self.cells[k]
+            names = self.cells[k].decisions
             if self.how.link == "shared":
-                result.update(zip(names, (result[path] for path in self.cells[j]), strict=True))
+                result.update(zip(names, (result[path] for path in self.cells[j].decisions), strict=True))
                 continue
-            raw_pq = torch.stack([before[path] for path in self.cells[j]])
+            raw_pq = torch.stack([before[path] for path in self.cells[j].decisions])
             own_pq = torch.stack([vectors[path] for path in names])
             told_pq = own_pq + self.how.residual * self.messages[str(k)](own_pq, raw_pq)
             result.update(zip(names, told_pq.unbind(), strict=True))
@@ -87,15 +83,10 @@ def _linear(inputs: int, outputs: int) -> nn.Linear:
     return made
 
 
-def linked(decisions: Mapping[str, Decision], how: Communication, seed: int) -> Linked | None:
+def linked(cells: CellGraph, how: Communication, seed: int) -> Linked | None:
     """The messages of a search; None where cells are independent."""
     if how.link == "independent":
         return None
-    cells: dict[str, list[str]] = {}
-    for path in decisions:
-        cells.setdefault(path.rpartition(".")[0], []).append(path)
-    found = [p for p in cells.values() if len(p) > 1 and len({decisions[path].size for path in p}) == 1]
-    sizes = [(len(paths), decisions[paths[0]].size) for paths in found]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Linked(found, sizes, how)
+        return Linked(cells, how)

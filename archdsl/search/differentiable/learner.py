@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import torch
 
+from archdsl.passes.analyses.cells import Cells
 from archdsl.program import Space
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.architecture import Architecture, Draw
@@ -21,12 +22,13 @@ class Learner:
 
     def __init__(self, config: SearchConfig, space: Space, seed: int, device: torch.device):
         self.config, self.seed = config, seed
-        decisions = space.searched.decisions
+        decisions, cells = space.searched.decisions, Cells()(space.searched)
         samplers = by_decision(config.sampler, config.gates_from, config.samplers, space.graph)
         self.samplers: Mapping[str, Sampler] = {path: samplers[path] for path in decisions}
         frozen = [path for path, sampler in self.samplers.items() if not sampler.trains]
-        self.architecture = Architecture(decisions, config.communication, config.init, seed, frozen)
-        self.architecture = self.architecture.to(device)
+        self.architecture = Architecture(
+            decisions, cells, config.communication, config.init, seed, frozen
+        ).to(device)
         self.optimiser = optimiser(
             config.architecture, self.architecture.logits.parameters(), self.architecture.messages(),
             config.communication.lr,

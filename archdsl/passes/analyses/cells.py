@@ -1,0 +1,66 @@
+"""The cells of a space: decisions that stand together, and the graph over which they exchange messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from archdsl.ir import Graph
+from archdsl.passes.base import Analysis, Contract
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Two or more decisions with as many outcomes each, whose paths agree up to the last dot."""
+
+    path: str
+    decisions: tuple[str, ...]
+    outcomes: int
+
+    @property
+    def form(self) -> tuple[int, int]:
+        """How many decisions it has, and how many outcomes each of them."""
+        return len(self.decisions), self.outcomes
+
+
+@dataclass(frozen=True)
+class CellGraph:
+    """The cells in the order of the space; `before` is the last cell of the same form before each, if any."""
+
+    cells: tuple[Cell, ...]
+    before: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class Cells(Analysis[CellGraph]):
+    """The graph of cells of a search: messages go from each cell to the next one of the same form."""
+
+    name = "cells"
+    summary = "the cells of a space, and the cell before each that has the same form"
+    contract = Contract(needs="space")
+
+    def run(self, graph: Graph) -> CellGraph:
+        members: dict[str, list[str]] = {}
+        for path in graph.decisions:
+            members.setdefault(path.rpartition(".")[0], []).append(path)
+        sizes = {path: {graph.decisions[one].size for one in paths} for path, paths in members.items()}
+        cells = tuple(
+            Cell(path, tuple(paths), min(sizes[path]))
+            for path, paths in members.items()
+            if len(paths) > 1 and len(sizes[path]) == 1
+        )
+        last: dict[tuple[int, int], int] = {}
+        before: dict[int, int] = {}
+        for number, cell in enumerate(cells):
+            if cell.form in last:
+                before[number] = last[cell.form]
+            last[cell.form] = number
+        return CellGraph(cells, before)
+
+    def text(self, found: CellGraph) -> str:
+        lines = []
+        for number, cell in enumerate(found.cells):
+            heard = found.cells[found.before[number]].path if number in found.before else ""
+            after = f", after {heard}" if heard else ""
+            lines.append(f"{cell.path}: {cell.form[0]} decisions of {cell.outcomes} outcomes{after}")
+        return "\n".join(lines)
