@@ -100,7 +100,8 @@ def _settings(clauses: Clauses, strategy: Differentiable) -> dict[str, Any]:
         found["budget_s"] = budget.amount / 1000
     for group, usual in USUAL.items():
         inner = clauses.groups.get(group, Clauses()).settings
-        found[group] = _optimiser(term(inner["optimizer"], "optimizer"), usual) if inner else usual
+        written = inner.get("optimizer")
+        found[group] = usual if written is None else _optimiser(term(written, "optimizer"), usual)
     if clauses.communicate:
         found["communication"] = _communication(term(clauses.communicate[0][1], "communicate"))
     return found
