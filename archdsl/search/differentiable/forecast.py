@@ -6,11 +6,9 @@ import copy
 import resource
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -71,10 +69,11 @@ def _of_a_checkpoint(search: Search) -> float:
     """Seconds of writing a checkpoint, by a state of at most `MOST_SAVED` bytes where the run writes."""
     size = sum(tensor.nbytes for tensor in _tensors(search.stepper.state()))
     part = max(1, min(size, MOST_SAVED))
-    with tempfile.TemporaryDirectory(dir=search.folder.path) as folder:
-        began = time.perf_counter()
-        save_state(Path(folder) / "state.pt", {"part": torch.zeros(part, dtype=torch.uint8)})
-        return (time.perf_counter() - began) * max(1.0, size / part)
+    path = search.folder.path / ".forecast"
+    began = time.perf_counter()
+    save_state(path, {"part": torch.zeros(part, dtype=torch.uint8)})
+    path.unlink()
+    return (time.perf_counter() - began) * max(1.0, size / part)
 
 
 def _tensors(state: Any) -> Iterator[torch.Tensor]:
