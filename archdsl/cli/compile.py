@@ -10,7 +10,7 @@ import click
 
 from archdsl import atomic
 from archdsl.cli import opening
-from archdsl.cli.exporting import export, fitted, form_of
+from archdsl.cli.exporting import demand_untrained, export, fitted, form_of
 from archdsl.cli.networks import fixed
 from archdsl.cli.outputs import Kind, Output, demand_free, overwrite_option
 from archdsl.cli.passing import passes_options, piped
@@ -113,7 +113,10 @@ def compile_(
     pipeline = _pipeline(passes)
     program = opening.load(spec)
     read = [*opening.files(program), *(path for path in (picture, weights) if path is not None)]
-    demand_free(_outputs(emit, output, folder, weights is not None), read, overwrite)
+    outputs = _outputs(emit, output, folder, weights is not None)
+    demand_free(outputs, read, overwrite)
+    if weights is None and not overwrite:
+        demand_untrained(outputs)
     if emit == "ast":
         _put(_ast(program), output)
         return

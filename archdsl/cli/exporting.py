@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ import click
 
 from archdsl.cli.networks import with_classes
 from archdsl.cli.opening import left_out
+from archdsl.cli.outputs import Output
+from archdsl.diagnostics import Diagnostic, SpecError
 
 if TYPE_CHECKING:
     from archdsl.program import Network, Program
@@ -34,6 +37,27 @@ def fitted(
 
         classes = len(classes_of(read_metadata(weights))[0]) or None
     return with_classes(program, name, settings, classes, train_outputs)
+
+
+def demand_untrained(outputs: Iterable[Output]) -> None:
+    """Raises SpecError (ARCH931) where random weights would be written over a file of trained ones."""
+    for output in outputs:
+        if output.kind == "weights" and _holds_trained(output.path):
+            headline = f"{output.path} holds trained weights, and random ones would be written over it"
+            help = "--weights FILE takes trained ones; write somewhere else, or add --overwrite"
+            raise SpecError([Diagnostic("ARCH931", headline, help=help)])
+
+
+def _holds_trained(path: Path) -> bool:
+    from archdsl.train.exporting import WEIGHTS
+    from archdsl.train.weights import read_metadata
+
+    if not path.is_file() or path.stat().st_size == 0:
+        return False
+    try:
+        return not read_metadata(path).get(WEIGHTS, "").startswith("random")
+    except SpecError:  # it is damaged, and of no use
+        return False
 
 
 def export(network: Network, form: str, output: Path, weights: Path | None, seed: int, dynamic: bool) -> None:

@@ -16,7 +16,11 @@ from archdsl.diagnostics import Diagnostic, SpecError
 Kind = Literal[
     "spec", "layers", "ast", "ir", "shapes", "modules", "python", "onnx", "program", "weights", "table",
     "json", "html", "dot", "svg", "png", "pdf",
+    "prediction",
 ]  # fmt: skip
+
+PREDICTED = "archdsl predict"
+"""What pictures of predictions say that made them: other PNG files may be masks or photographs."""
 
 _HEAD = 4096
 """Bytes from which the kind of a file is recognised."""
@@ -24,6 +28,7 @@ _HEAD = 4096
 _KINDS: tuple[tuple[Kind, str, bytes], ...] = (
     ("html", "an HTML page", rb"\s*(<!doctype html|<html)"),
     ("svg", "an SVG picture", rb"\s*(<svg|<(\?xml|!doctype svg|!--).*?<svg)"),
+    ("prediction", "a picture of predictions", rb"\x89PNG\r\n\x1a\n.*?tEXtSoftware\x00" + PREDICTED.encode()),
     ("png", "a PNG picture", rb"\x89PNG\r\n\x1a\n"),
     ("pdf", "a PDF", rb"%PDF-"),
     ("dot", "a DOT graph", rb"\s*(strict\s+)?(di)?graph\b[^{]*\{"),

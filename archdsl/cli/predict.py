@@ -12,7 +12,7 @@ import click
 from archdsl import atomic
 from archdsl.cli import opening
 from archdsl.cli.networks import open_network
-from archdsl.cli.outputs import Output, demand_free, overwrite_option
+from archdsl.cli.outputs import PREDICTED, Output, demand_free, overwrite_option
 from archdsl.cli.settings import SetCommand, name_option, set_option
 from archdsl.cli.train import SIZE
 from archdsl.cli.weights_file import WeightsFile
@@ -66,7 +66,9 @@ def predict(
 
     _demand_names(images)
     read = [*images, weights, *opening.files(opening.load(spec))]
-    demand_free([Output(path, "png") for image in images for path in _pictures(image, out)], read, overwrite)
+    demand_free(
+        [Output(path, "prediction") for image in images for path in _pictures(image, out)], read, overwrite
+    )
     classes, colours = classes_of(read_metadata(weights))
     network = open_network(spec, name, settings, len(classes) or None)
     here = processes(device)
@@ -150,7 +152,7 @@ def _write(
 
     pictures = overlay(as_colours(pixels), found, names, colours), numbers(found, colours)
     for path, picture in zip(files, pictures, strict=True):
-        atomic.write_bytes(path, png(picture))
+        atomic.write_bytes(path, png(picture, PREDICTED))
 
 
 def _pictures(image: Path, out: Path) -> tuple[Path, Path]:

@@ -49,8 +49,13 @@ def _legend(legend: Legend) -> str:
     return f'<ul class="legend">{items}</ul>\n' if items else ""
 
 
-def png(picture: Image) -> bytes:
-    """A picture as the bytes of a PNG file."""
+def png(picture: Image, software: str = "") -> bytes:
+    """A picture as the bytes of a PNG file, which may say what made it."""
+    from PIL.PngImagePlugin import PngInfo
+
+    said = PngInfo()
+    if software:
+        said.add_text("Software", software)
     data = io.BytesIO()
-    picture.save(data, "PNG")
+    picture.save(data, "PNG", pnginfo=said)
     return data.getvalue()

@@ -231,3 +231,19 @@ def test_the_folder_of_a_run_as_weights_is_answered_by_the_file_in_it(trained: P
 def test_a_folder_without_weights_is_not_said_to_have_some(folder: Path, capsys):
     assert run(["compile", "small.arch", "--emit", "onnx", "--weights", str(folder)]) == 2
     assert "give the file, FILE.safetensors" in " ".join(capsys.readouterr().err.split())
+
+
+def test_random_weights_do_not_replace_trained_ones(trained: Path, capsys):
+    data = trained.read_bytes()
+    Path("w.safetensors").write_bytes(data)
+    words = ["--emit", "torch", "-o", "w.safetensors"]
+    assert compile_(*words) == 1
+    said = capsys.readouterr().err
+    assert "ARCH931" in said
+    assert "w.safetensors holds trained weights" in said
+    assert Path("w.safetensors").read_bytes() == data
+    assert compile_(*words, "--overwrite") == 0
+    assert Path("w.safetensors").read_bytes() != data
+    assert compile_(*words, "--seed", "1") == 0
+    Path("w.safetensors").write_bytes(data)
+    assert compile_("--weights", str(trained), *words) == 0

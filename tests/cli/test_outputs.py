@@ -129,6 +129,28 @@ def test_samples_are_not_written_over_their_space_nor_over_its_copy(folder: Path
     assert contents(folder) == before
 
 
+def test_masks_that_are_not_read_are_not_replaced_by_predictions(folder: Path, capsys):
+    Path("masks").mkdir()
+    Path("masks/a.png").write_bytes(Path("images/b.png").read_bytes())
+    before = contents(folder)
+    words = [
+        "predict",
+        "n.arch",
+        "--weights",
+        "w.safetensors",
+        "images/a.png",
+        "-o",
+        "masks",
+        "--device",
+        "cpu",
+    ]
+    assert run(words) == 1
+    said = capsys.readouterr().err
+    assert "ARCH931" in said
+    assert "masks/a.png is a PNG picture already" in said
+    assert contents(folder) == before
+
+
 def test_pictures_that_would_be_one_file_are_found_before_any_is_written(folder: Path, capsys):
     Path("images/b.png").rename("images/a_classes.png")
     words = ["images/a.png", "images/a_classes.png", "-o", "seen", "--device", "cpu"]
@@ -171,7 +193,11 @@ def test_what_a_verb_wrote_itself_it_writes_again(command: str):
     [
         ("compile n.arch --emit python -o n.arch", "n.arch", "python"),
         ("cost q.arch -o notes.txt", "notes.txt", "html"),
-        ("predict n.arch --weights w.safetensors images/a.png -o images --device cpu", "images/a.png", "png"),
+        (
+            "predict n.arch --weights w.safetensors images/a.png -o images --device cpu",
+            "images/a.png",
+            "prediction",
+        ),
     ],
 )
 def test_overwrite_says_that_it_is_meant(command: str, output: str, kind: str):
