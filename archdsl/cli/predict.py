@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
     from archdsl.data.dataset import Colour, Sample
     from archdsl.program import Network
+
+Size = tuple[int, int]
+"""Height and width."""
+_MOST_THREADS = 8
 
 _EPILOG = """\b
 Examples:
@@ -74,11 +79,11 @@ def predict(
     here = processes(device)
     module, _ = module_with_weights(network, weights)
     module.to(here.device)
-    told: set[tuple[int, int]] = set()
     pictures = _Pictures(images, image_channels(network))
-    _demand_readable(pictures)
+    sizes = _sizes(pictures)
+    fits = _fits(module, [size] if size else sorted(sizes), pictures.channels)
     for n, path in enumerate(images):
-        pixels, found = _seen(module, pictures, n, size, here.device, told)
+        pixels, found = _seen(module, pictures, n, size, here.device, fits)
         _write(pixels, found, _pictures(path, out), *_named(classes, colours, network))
     click.echo(f"wrote {2 * len(images)} pictures to {out}")
 
@@ -109,35 +114,52 @@ class _Pictures:
         raise NotImplementedError("pictures are looked at, not trained on")
 
 
-def _demand_readable(pictures: _Pictures) -> None:
-    """Reads every picture once.  Raises SpecError with all that cannot be read, before one is drawn."""
-    from archdsl.data.checking import inspect
+def _sizes(pictures: _Pictures) -> set[Size]:
+    """The sizes of all pictures.  Raises SpecError with all that cannot be read."""
+    from concurrent.futures import ThreadPoolExecutor
+
     from archdsl.data.faults import grouped
     from archdsl.diagnostics import SpecError
 
-    problems = inspect(pictures).problems
+    def looked_at(n: int) -> tuple[int, ...] | SpecError:
+        try:
+            return pictures[n].image.shape[:2]
+        except SpecError as error:
+            return error
+
+    with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as pool:
+        found = list(pool.map(looked_at, range(len(pictures))))
+    problems = [d for one in found if isinstance(one, SpecError) for d in one.diagnostics]
     if problems:
         raise SpecError(grouped(problems))
+    return {(one[0], one[1]) for one in found if not isinstance(one, SpecError)}
+
+
+def _fits(module: torch.nn.Module, sizes: Sequence[Size], channels: int) -> dict[Size, Size]:
+    """The size to which images of each size are padded.  Raises SpecError (ARCH918) where there is none."""
+    from archdsl.train.evaluation import demand_fitting
+
+    fits = {size: demand_fitting(module, size, channels) for size in sizes}
+    for here, fit in fits.items():
+        if fit != here:
+            padding = f"images of {here[0]}×{here[1]} are padded to {fit[0]}×{fit[1]}"
+            click.echo(f"{padding}, which the network can take", err=True)
+    return fits
 
 
 def _seen(
     module: torch.nn.Module, pictures: _Pictures, n: int, size: tuple[int, int] | None, device: torch.device,
-    told: set[tuple[int, int]],
+    fits: Mapping[Size, Size],
 ) -> tuple[NDArray[Any], NDArray[Any]]:  # fmt: skip
     """An image and the classes of its pixels, at its own size."""
     import torch
 
     from archdsl.data.batches import whole
-    from archdsl.train.evaluation import at_size, demand_fitting, logits_of
+    from archdsl.train.evaluation import at_size, logits_of
 
     pixels = pictures[n].image
     images_B3HW = whole(pictures, n, size).images_B3HW.to(device)
-    here = (images_B3HW.shape[-2], images_B3HW.shape[-1])
-    fit = demand_fitting(module, here, pictures.channels)
-    if fit != here and here not in told:
-        told.add(here)
-        padding = f"images of {here[0]}×{here[1]} are padded to {fit[0]}×{fit[1]}"
-        click.echo(f"{padding}, which the network can take", err=True)
+    fit = fits[images_B3HW.shape[-2], images_B3HW.shape[-1]]
     with torch.inference_mode():
         logits_BKHW = at_size(logits_of(module, images_B3HW, fit), pixels.shape[:2])
     return pixels, logits_BKHW.argmax(1)[0].cpu().numpy()

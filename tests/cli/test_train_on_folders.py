@@ -256,6 +256,27 @@ def test_pictures_that_cannot_be_read_or_taken_are_all_found_before_any_is_drawn
     assert not Path("seen").exists()
 
 
+def test_a_size_that_the_network_cannot_take_is_found_before_any_picture_is_drawn(capsys):
+    text = """arch 1
+
+network Fixed(; classes = 2) {
+  input image: [3, 48, 48]
+  x = image -> conv(c = 4)
+  y = x -> resize(size = [48, 48])
+  output logits = x + y -> conv(c = classes, k = 1)
+}
+"""
+    Path("fixed.arch").write_text(text)
+    assert run(["compile", "fixed.arch", "--emit", "torch", "-o", "w.safetensors"]) == 0
+    for name, size in (("a", (48, 48)), ("b", (24, 16))):
+        Image.new("RGB", size).save(f"{name}.png")
+    words = ["predict", "fixed.arch", "--weights", "w.safetensors", "-o", "seen", "--device", "cpu"]
+    assert run([*words, "a.png", "b.png"]) == 1
+    assert "the network takes no image of 16×24" in capsys.readouterr().err
+    assert not Path("seen").exists()
+    assert run([*words, "a.png", "b.png", "--size", "48x48"]) == 0
+
+
 def test_a_damaged_exif_is_read_as_upright_without_a_word_of_the_library(capfd):
     drawn("d")
     exif = b"Exif\0\0II*\0\x08\0\0\0\xff\x7f" + bytes(range(200))
