@@ -19,9 +19,11 @@ from archdsl.lang.loader import Unit
 from archdsl.lang.loader import load as load_unit
 from archdsl.ops.base import ADVISORY
 from archdsl.passes.analyses.networks import Count, Networks, Over, Uncounted
+from archdsl.passes.base import Transform
 from archdsl.passes.costs.cost import Total
-from archdsl.passes.transforms.bind import Bind, Binder, Prepared, outcome_text
+from archdsl.passes.transforms.bind import Bind, Binder, Prepared
 from archdsl.passes.transforms.deployed import Deploy
+from archdsl.passes.transforms.outcomes import outcome_text
 from archdsl.passes.transforms.simplify import Simplify
 from archdsl.spec.check import Report, uncounted
 from archdsl.spec.check import check as check_unit
@@ -73,6 +75,17 @@ class Network:
     def with_train_outputs(self) -> Network:
         """The network with its train-only outputs; itself where it has none."""
         return self if self.as_it_is or not self.bound.train_only else replace(self, train_outputs=True)
+
+    def through(self, passes: Transform | str) -> Network:
+        """The network that passes make of `bound`, or a pipeline as text: `deploy, simplify`.
+
+        Its `graph` is as the passes leave it.  Raises SpecError as they do.
+        """
+        return self.with_graph(_pipeline(passes)(self.bound))
+
+    def with_graph(self, graph: Graph) -> Network:
+        """The same with another graph, which no pass touches any more."""
+        return replace(self, bound=graph, as_it_is=True)
 
     @property
     def name(self) -> str:
@@ -204,6 +217,20 @@ class Space:
         made = self.elaborated.made  # choices of which one outcome is left: stating it is no mistake
         asked = {p: o for p, o in decisions.items() if p not in made or made[p] != outcome_text(o)}
         return Network(Bind(asked, name)(self.graph), self.source, self.elaborated.given)
+
+    def through(self, passes: Transform | str) -> Space | Network:
+        """What passes make of the space, or a pipeline as text: `prune(depth = 2), simplify`.
+
+        A network where they leave nothing to decide, whose `graph` is as they leave it.  Raises SpecError as
+        they do.
+        """
+        return self.with_graph(_pipeline(passes)(self.graph))
+
+    def with_graph(self, graph: Graph) -> Space | Network:
+        """The same with another graph; a network where nothing is left to decide in it."""
+        if graph.is_fixed:
+            return Network(graph, self.source, self.elaborated.given, as_it_is=True)
+        return Space(replace(self.elaborated, graph=graph), self.source)
 
     def _repr_svg_(self) -> str:
         from archdsl.backends.diagram import svg
@@ -342,6 +369,14 @@ class Program:
         return check_unit(
             self.unit, settings, budget=budget, samples=samples, over=over, allow_open=allow_open
         )
+
+
+def _pipeline(passes: Transform | str) -> Transform:
+    if not isinstance(passes, str):
+        return passes
+    from archdsl.passes.pipeline_text import read_pipeline
+
+    return read_pipeline(passes)
 
 
 def _counted(count: Count) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -40,17 +39,13 @@ def piped(
 
     What analyses find, and with `printing` the graph after each transform, goes to standard error.
     """
-    from archdsl.program import Network, Space
+    from archdsl.program import Space
 
     graph = target.graph if isinstance(target, Space) else target.bound
     for step in pipeline.steps(graph, verify=verify):
         _show(step, printing)
         graph = step.after
-    if isinstance(target, Network):
-        return replace(target, bound=graph, as_it_is=True)
-    if graph.is_fixed:
-        return Network(graph, target.source, target.elaborated.given, as_it_is=True)
-    return Space(replace(target.elaborated, graph=graph), target.source)
+    return target.with_graph(graph)
 
 
 def _show(step: Step, printing: bool) -> None:

@@ -19,6 +19,7 @@ PASSES: Registry[type[Pass[Any]]] = Registry(
         "depths": "archdsl.passes.analyses.depth:Depths",
         "cells": "archdsl.passes.analyses.cells:Cells",
         "cost": "archdsl.passes.costs.cost:Total",
+        "identity": "archdsl.passes.identity:Identity",
         "latency": "archdsl.devices.latency:Latency",
     },
     classes=True,

@@ -12,7 +12,12 @@ import archdsl
 from strangers import undone
 
 DOCS = ROOT / "docs"
-RUN = [DOCS / "architecture.md", DOCS / "python.md", *sorted((DOCS / "howto").glob("*.md"))]
+RUN = [
+    DOCS / "architecture.md",
+    DOCS / "passes.md",
+    DOCS / "python.md",
+    *sorted((DOCS / "howto").glob("*.md")),
+]
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#([^)]+))?\)")
 
 

@@ -12,8 +12,12 @@ from hypothesis import HealthCheck, given, settings
 import archdsl
 from archdsl.diagnostics import SpecError
 from archdsl.ir import Graph, Mux, Node
+from archdsl.passes.analyses.cells import Cells
+from archdsl.passes.analyses.depth import Depths
 from archdsl.passes.analyses.shapes import Shapes
 from archdsl.passes.base import Analysis, Contract, Transform
+from archdsl.passes.costs.cost import Total
+from archdsl.passes.identity import Identity
 from archdsl.passes.pipeline import Pipeline
 from archdsl.passes.registry import PASSES
 from archdsl.passes.transforms.bind import Bind
@@ -79,14 +83,14 @@ def test_passes_keep_their_contracts_on_random_spaces(seed: int):
         Prune(kept),
         Bind(one.sample(rng)),
     )
-    for run in (*each, Pipeline((Simplify(), Prune(some), Deploy(), Simplify()))):
+    for run in (*each, Depths(), Cells(), Pipeline((Simplify(), Prune(some), Deploy(), Simplify()))):
         assert "ARCH417" not in codes_of(run, one.graph)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(networks())
 def test_passes_keep_their_contracts_on_random_networks(graph: Graph):
-    for run in (Simplify(), Simplify(across_ops=False), Deploy()):
+    for run in (Simplify(), Simplify(across_ops=False), Deploy(), Shapes(), Total(), Identity()):
         assert codes_of(run, graph) == set()
 
 

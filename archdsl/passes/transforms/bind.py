@@ -14,8 +14,8 @@ from archdsl.ir.resolve import evaluate
 from archdsl.ops.base import ADVISORY
 from archdsl.passes.analyses.shapes import FixedShape, Shapes
 from archdsl.passes.base import Analysis, Contract, Transform, option
+from archdsl.passes.transforms.outcomes import numbers, one_of, outcome_text
 from archdsl.passes.transforms.requirements import Open, met_by_some
-from archdsl.passes.transforms.unknown import no_decision, no_outcome
 
 _REMEMBERED = 1 << 17
 
@@ -148,22 +148,8 @@ class Binder:
         `label` says where a decision is written.  Raises SpecError for a path or an outcome that the space
         does not have.
         """
-        found: dict[str, int] = {}
-        errors: list[Diagnostic] = []
-        for path, outcome in decisions.items():
-            decision = self.graph.decisions.get(path)
-            if decision is None:
-                errors.append(no_decision(self.graph, path, label(path)))
-                continue
-            text = outcome_text(outcome)
-            number = decision.number(text)
-            if number is None:
-                errors.append(no_outcome(decision, text, label(path)))
-                continue
-            found[path] = number
-        if errors:
-            raise SpecError(errors)
-        return found
+        read = numbers(self.graph, decisions, one_of, label)
+        return {path: number for path, (number,) in read.items()}
 
     def bind(self, outcomes: Mapping[str, int], name: str | None = None, place: Label | None = None) -> Bound:
         """The network where decisions come out as given; all that matter there must be given.
@@ -227,18 +213,6 @@ def _limit(remembered: dict[Any, Any]) -> None:
     """Forgets everything where a space has so many different nodes that remembering them is no use."""
     if len(remembered) >= _REMEMBERED:
         remembered.clear()
-
-
-def outcome_text(outcome: Any) -> str:
-    """An outcome as the decision has it: a label, or the labels that are chosen together."""
-    if isinstance(outcome, set | frozenset | tuple | list):
-        return "{" + ", ".join(map(str, outcome)) + "}"
-    if isinstance(outcome, bool):
-        return "true" if outcome else "false"
-    return str(outcome)
-
-
-_BUSY = object()
 
 
 class _Run:

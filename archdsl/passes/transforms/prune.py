@@ -13,8 +13,8 @@ from archdsl.ir.resolve import rebuilt
 from archdsl.passes.analyses.liveness import live_nodes
 from archdsl.passes.analyses.symbolic import Sizes
 from archdsl.passes.base import Contract, Transform, option
+from archdsl.passes.transforms.outcomes import numbers, some_of
 from archdsl.passes.transforms.requirements import over_what_is_left
-from archdsl.passes.transforms.unknown import no_decision, no_outcome
 
 
 @dataclass(frozen=True)
@@ -47,34 +47,7 @@ class Prune(Transform):
         return {**first, **outcomes}
 
     def _numbers(self, graph: Graph) -> dict[str, tuple[int, ...]]:
-        """The numbers of the outcomes that are kept, by decision."""
-        numbers: dict[str, tuple[int, ...]] = {}
-        errors = []
-        for path, kept in self.kept.items():
-            decision = graph.decisions.get(path)
-            if decision is None:
-                errors.append(no_decision(graph, path, self.label(path)))
-                continue
-            outcomes = _outcomes(decision, kept)
-            found = [decision.number(outcome) for outcome in outcomes]
-            numbers[path] = tuple(sorted({number for number in found if number is not None}))
-            wrong = [outcome for outcome, number in zip(outcomes, found, strict=True) if number is None]
-            errors += [no_outcome(decision, outcome, self.label(path)) for outcome in wrong[:1]]
-            if not outcomes:
-                headline = f"no outcome of `{path}` is kept"
-                help = f"its candidates are {', '.join(decision.outcomes[:12])}"
-                errors.append(Diagnostic("ARCH502", headline, self.label(path), help=help))
-        if errors:
-            raise SpecError(errors)
-        return numbers
-
-
-def _outcomes(decision: Decision, kept: str | Sequence[str]) -> list[str]:
-    """The outcomes that are meant: labels that are chosen together are one."""
-    if isinstance(kept, str):
-        return [kept]
-    together = "{" + ", ".join(kept) + "}"
-    return [together] if decision.count > 1 and decision.number(together) is not None else list(kept)
+        return numbers(graph, self.kept, some_of, self.label)
 
 
 class _Pruner:

@@ -1,0 +1,82 @@
+"""Outcomes of decisions as people write them, and as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from archdsl.diagnostics import Diagnostic, Label, SpecError, closest
+from archdsl.ir import Decision, Graph
+
+MOST_LISTED = 10_000
+"""Outcomes of a decision that help looks through."""
+
+
+def outcome_text(outcome: Any) -> str:
+    """An outcome as the decision has it: a label, or the labels that are chosen together."""
+    if isinstance(outcome, set | frozenset | tuple | list):
+        return "{" + ", ".join(map(str, outcome)) + "}"
+    if isinstance(outcome, bool):
+        return "true" if outcome else "false"
+    return str(outcome)
+
+
+def one_of(decision: Decision, written: Any) -> Sequence[str]:
+    """A value as one outcome: a label, or the number of a label, or labels that are chosen together."""
+    return (outcome_text(written),)
+
+
+def some_of(decision: Decision, written: Any) -> Sequence[str]:
+    """A value as outcomes: one, or several; where several candidates are chosen at once, labels are one."""
+    if isinstance(written, str):
+        return (written,)
+    together = outcome_text(written)
+    return (together,) if decision.count > 1 and decision.number(together) is not None else list(written)
+
+
+def numbers(
+    graph: Graph,
+    written: Mapping[str, Any],
+    read: Callable[[Decision, Any], Sequence[str]],
+    label: Callable[[str], Label | None],
+) -> dict[str, tuple[int, ...]]:
+    """The numbers of outcomes by the path of their decision; `label` says where a path is written.
+
+    Raises SpecError for paths and outcomes that the space does not have (ARCH501, ARCH502).
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    errors: list[Diagnostic] = []
+    for path, value in written.items():
+        decision = graph.decisions.get(path)
+        if decision is None:
+            errors.append(_no_decision(graph, path, label(path)))
+            continue
+        outcomes = read(decision, value)
+        given = [decision.number(outcome) for outcome in outcomes]
+        if None in given:
+            errors.append(_no_outcome(decision, outcomes[given.index(None)], label(path)))
+        elif not given:
+            errors.append(
+                Diagnostic("ARCH502", f"no outcome of `{path}` is left", label(path), help=_listed(decision))
+            )
+        found[path] = tuple(sorted({number for number in given if number is not None}))
+    if errors:
+        raise SpecError(errors)
+    return found
+
+
+def _no_decision(graph: Graph, path: str, place: Label | None) -> Diagnostic:
+    guess = closest(path, list(graph.decisions))
+    help = f"did you mean `{guess}`?" if guess else None
+    return Diagnostic("ARCH501", f"`{graph.name}` has no decision `{path}`", place, help=help)
+
+
+def _no_outcome(decision: Decision, outcome: str, place: Label | None) -> Diagnostic:
+    guess = closest(outcome, decision.outcomes) if decision.size <= MOST_LISTED else None
+    help = f"did you mean `{guess}`?" if guess else _listed(decision)
+    return Diagnostic("ARCH502", f"`{decision.path}` cannot be `{outcome}`", place, help=help)
+
+
+def _listed(decision: Decision) -> str:
+    labels = decision.outcomes if decision.size <= MOST_LISTED else decision.candidates
+    return f"its candidates are {', '.join(labels[:12])}"
