@@ -52,6 +52,15 @@ class _TableType(click.ParamType):  # type: ignore[type-arg]  # generic in new v
         return TableSource(Path(os.path.abspath(named)), device or None)
 
 
+def _refuse_aux(_ctx: click.Context, _param: click.Parameter, weight: str | None) -> None:
+    """Answers who trains auxiliary outputs as `archdsl train` does."""
+    if weight is not None:
+        then = f"archdsl train RUN/best.arch --init RUN --aux {weight} --data … --out DIR"
+        raise click.UsageError(
+            f"a search trains its main output alone; train the others with the network found: {then}"
+        )
+
+
 @click.command(cls=SetCommand, epilog=_EPILOG)
 @click.argument("spec", metavar="SPEC")
 @click.option("--search", "name", help="Which search, where the file has several (default: the last).")
@@ -72,6 +81,7 @@ class _TableType(click.ParamType):  # type: ignore[type-arg]  # generic in new v
     "--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
     help="Resume the run in DIR, with the options that it had unless given anew.",
 )  # fmt: skip
+@click.option("--aux", expose_value=False, hidden=True, callback=_refuse_aux)
 @click.pass_context
 def search(
     ctx: click.Context, /, spec: str, name: str | None, settings: dict[str, Any], data: DataSource | None,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
-from archdsl.ir import Expr, Mux
+from archdsl.ir import Expr, Graph, Mux, Node
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
 from archdsl.spec.elaborate import Elaborated, elaborate
+
+if TYPE_CHECKING:
+    from archdsl.spec.search import SearchSpec
 
 
 def search_notes(
@@ -61,7 +64,7 @@ def _notes(unit: Unit, declared: ast.Search, space: Elaborated) -> Iterator[Diag
             yield _note("ARCH414", error.diagnostics[0], unit, declared)
 
 
-def _demand_runnable(spec: Any, graph: Any) -> None:
+def _demand_runnable(spec: SearchSpec, graph: Graph) -> None:
     """Raises SpecError (ARCH606) where a search is refused for what its text says."""
     from archdsl.search.differentiable.samplers import own_samplers
     from archdsl.search.reading import read_config
@@ -75,7 +78,7 @@ def _demand_runnable(spec: Any, graph: Any) -> None:
         raise cannot(f"{graph.name} has no decisions, so there is nothing to search", "")
 
 
-def _may_differ(item: Any, space: Elaborated) -> bool:
+def _may_differ(item: Node | Mux, space: Elaborated) -> bool:
     """Whether a tensor may differ in size between networks, or be missing in some; quick to say."""
     if any(isinstance(size, Expr) for size in space.shapes[item.name]):
         return True

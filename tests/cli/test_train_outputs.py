@@ -280,3 +280,9 @@ def test_the_cost_of_a_space_counts_and_shows_the_decisions_of_what_is_deployed(
     whole = json.loads(capsys.readouterr().out)
     assert (whole["decisions"], whole["networks"], whole["size"]) == (4, "12", "16")
     assert set(whole["params"]["least"]["decisions"]) == {"logits.1", "head", "head.1", "aux.1"}
+
+
+def test_auxiliary_outputs_cannot_be_trained_by_a_search_which_says_where_they_can(capsys):
+    Path("wide.arch").write_text(CHOICES)
+    assert run(["search", "wide.arch", "--aux", "0.4"]) == 2
+    assert "archdsl train RUN/best.arch --init RUN --aux 0.4" in capsys.readouterr().err
