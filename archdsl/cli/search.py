@@ -71,6 +71,10 @@ def _refuse_aux(_ctx: click.Context, _param: click.Parameter, weight: str | None
     help="Latency table for `latency` and `rate`: a file (archdsl latency build makes one), one that stands"
     " for a device which the spec names, or auto: what is missing for this machine is timed first.",
 )  # fmt: skip
+@click.option(
+    "--passes", metavar="PIPELINE",
+    help="Make the space smaller first, as by 'prune(hyper[1].gate = 2)' (archdsl passes).",
+)  # fmt: skip
 @click.option("--seed", type=Within("seed"), help="(default: that of the search, else 0)")
 @click.option("--device", help="cpu, cuda or cuda:N (default: CUDA where there is some).")
 @click.option("--amp", type=click.Choice(["bfloat16"]), help="Mixed precision.")
@@ -85,8 +89,8 @@ def _refuse_aux(_ctx: click.Context, _param: click.Parameter, weight: str | None
 @click.pass_context
 def search(
     ctx: click.Context, /, spec: str, name: str | None, settings: dict[str, Any], data: DataSource | None,
-    tables: tuple[TableSource, ...], seed: int | None, device: str | None, amp: str | None, checkpoint: bool,
-    channels_last: bool, out: Path | None, resume: Path | None,
+    tables: tuple[TableSource, ...], passes: str | None, seed: int | None, device: str | None,
+    amp: str | None, checkpoint: bool, channels_last: bool, out: Path | None, resume: Path | None,
 ) -> None:  # fmt: skip
     """Search a space.
 
@@ -100,7 +104,7 @@ def search(
     options = SearchOptions(
         name, absolute(settings), replace(data, settings=absolute(data.settings)) if data else None, tables,
         seed, device, amp, checkpoint, channels_last, resume or out, resume is not None,
-        ("archdsl", *sys.argv[1:]),
+        ("archdsl", *sys.argv[1:]), passes,
     )  # fmt: skip
     if resume is not None:
         from archdsl.runs.manifest import read_manifest

@@ -31,6 +31,7 @@ def search(
     amp: Literal["bfloat16"] | None = None,
     checkpoint: bool = False,
     channels_last: bool = False,
+    passes: str | None = None,
     reporter: Reporter | None = None,
     report: Callable[[Progress], None] = lambda now: None,
     stop: Callable[[], bool] = lambda: False,
@@ -38,10 +39,11 @@ def search(
     """Searches a space as a search of a spec says, and returns the network found: `archdsl search`.
 
     `name` is that of the search (by default the last of the file); `settings` are of its space, of the search
-    and of its data, `data` replaces that of the spec.  The folder of the run, by default `runs/` and the
-    name, holds the network as best.arch, its inherited weights and report.html; `resume` resumes a run
-    there.  `report` receives every step, `reporter` what the command line prints beside.  Raises
-    SpecError, and `archdsl.runs.interrupted.Interrupted` where `stop` returned True.
+    and of its data, `data` replaces that of the spec.  `passes` make the space smaller first, as
+    `prune(depth = 2)` does.  The folder of the run, by default `runs/` and the name, holds the network as
+    best.arch, its inherited weights and report.html; `resume` resumes a run there.  `report` receives every
+    step, `reporter` what the command line prints beside.  Raises SpecError, and
+    `archdsl.runs.interrupted.Interrupted` where `stop` returned True.
     """
     source = parse_data(data) if isinstance(data, str) else data
     options = SearchOptions(
@@ -56,5 +58,6 @@ def search(
         channels_last=channels_last,
         folder=None if folder is None else Path(folder),
         resume=resume,
+        passes=passes,
     )
     return run(program_of(spec), options, reporter=reporter, report=report, stop=stop)

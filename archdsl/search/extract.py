@@ -11,8 +11,10 @@ from archdsl.backends.supernet import SuperNetwork, build
 from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.program import Network, load
+from archdsl.runs.manifest import read_manifest
 from archdsl.runs.restoring import Unfit, like
 from archdsl.search.folder import SearchFolder
+from archdsl.search.pruning import pruned
 
 
 def supernet_of(folder: SearchFolder, network: Network, spec: Path) -> tuple[SuperNetwork, int]:
@@ -23,7 +25,8 @@ def supernet_of(folder: SearchFolder, network: Network, spec: Path) -> tuple[Sup
     """
     if network.origin is None or network.source is None:
         raise SpecError([Diagnostic("ARCH505", f"{network.name} is not written as decisions in a space")])
-    space = load(spec.parent / network.source).space(network.origin, **network.given)
+    passes = read_manifest(folder.manifest, "search").settings.get("passes")
+    space = pruned(load(spec.parent / network.source).space(network.origin, **network.given), passes)
     net = build(space.searched).eval()
     found = folder.checkpoints.latest()
     if found is None:

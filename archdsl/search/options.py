@@ -21,6 +21,7 @@ class SearchOptions:
 
     `name` is that of the search where a file has several; `settings` are of its space, of the search and of
     its data.  `folder` is that of the run (None: `runs/` and the name); with `resume` the run in it goes on.
+    `passes` is a pipeline (`archdsl.passes.pipeline_text`) that makes the space smaller first.
     """
 
     name: str | None = None
@@ -37,12 +38,14 @@ class SearchOptions:
     resume: bool = False
     command: tuple[str, ...] = ()
     """The command line, for the manifest."""
+    passes: str | None = None
 
     def recorded(self) -> dict[str, Any]:
         """What a manifest keeps of the options, as plain values."""
         data = self.data
+        passes = {} if self.passes is None else {"passes": self.passes}
         return {
-            "search": self.name, "set": dict(self.settings),
+            **passes, "search": self.name, "set": dict(self.settings),
             "table": [str(source) for source in self.tables] or None,
             "data": {"kind": data.kind, "settings": dict(data.settings)} if data else None,
             "amp": self.amp, "checkpoint": self.checkpoint, "channels_last": self.channels_last,
@@ -59,9 +62,8 @@ def resumed_options(options: SearchOptions, before: Manifest, given: Collection[
     recorded = before.settings
     anew = options.data.settings if options.data is not None else {}
     settings = {key: value for key, value in _tuples(recorded.get("set", {})).items() if key not in anew}
-    flags = {
-        k: recorded[k] for k in ("amp", "checkpoint", "channels_last") if k in recorded and k not in given
-    }
+    kept = ("amp", "checkpoint", "channels_last", "passes")
+    flags = {k: recorded[k] for k in kept if k in recorded and k not in given}
     return replace(
         options,
         name=options.name if "name" in given else recorded.get("search"),

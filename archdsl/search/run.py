@@ -37,6 +37,7 @@ from archdsl.search.folder import SearchFolder
 from archdsl.search.options import FREE, SearchOptions
 from archdsl.search.page import write_report
 from archdsl.search.progress import Report
+from archdsl.search.pruning import pruned
 from archdsl.search.reading import read_config
 from archdsl.search.result import Result
 from archdsl.search.scores import class_weights_rule
@@ -128,7 +129,7 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
     config, of_space = configured(program, options)
     space = program.space(config.space, **of_space)
     splits = _splits(config, options.data, space, program)
-    space = _with_classes(space, splits.train, program, of_space)
+    space = pruned(_with_classes(space, splits.train, program, of_space), options.passes)
     by_decision(config.sampler, config.gates_from, config.samplers, space.graph)  # raises early
     shares = None
     if here.is_first:
