@@ -230,6 +230,8 @@ def _value(extreme: dict[str, Any]) -> str:
 
 def _decisions(decisions: dict[str, str]) -> list[str]:
     """Decisions in lines of a readable width."""
+    if not decisions:
+        return []
     lines, line = [], " "
     for path, outcome in decisions.items():
         part = f" {path} = {outcome},"

@@ -69,13 +69,13 @@ def _demand_runnable(spec: SearchSpec, graph: Graph) -> None:
     from archdsl.search.differentiable.samplers import own_samplers
     from archdsl.search.reading import read_config
     from archdsl.search.scores import loss_of
-    from archdsl.search.values import cannot
+    from archdsl.search.values import nothing_to_search
 
     config = read_config(spec)
     loss_of(config)
     own_samplers(config.samplers, graph.decisions)
     if not graph.decisions:
-        raise cannot(f"{graph.name} has no decisions, so there is nothing to search", "")
+        raise nothing_to_search(graph)
 
 
 def _may_differ(item: Node | Mux, space: Elaborated) -> bool:

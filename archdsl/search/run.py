@@ -130,7 +130,7 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
     space = program.space(config.space, **of_space)
     splits = _splits(config, options.data, space, program)
     space = pruned(_with_classes(space, splits.train, program, of_space), options.passes)
-    by_decision(config.sampler, config.gates_from, config.samplers, space.graph)  # raises early
+    by_decision(config.sampler, config.gates_from, config.samplers, space.searched)  # raises early
     shares = None
     if here.is_first:
         found = demand_sound({TRAINED: splits.train, VALIDATED: splits.val})

@@ -7,6 +7,7 @@ from typing import Any
 
 from archdsl.configs.words import WORDS
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
+from archdsl.ir import Graph
 from archdsl.spec.search import SearchValue, Term
 from archdsl.spec.units import Quantity
 
@@ -46,3 +47,9 @@ def recorded(value: Any) -> Any:
 def cannot(headline: str, help: str, at: Location | None = None) -> SpecError:
     """The finding that a search cannot be run as it is written."""
     return SpecError([Diagnostic("ARCH606", headline, Label(at) if at else None, help=help)])
+
+
+def nothing_to_search(graph: Graph) -> SpecError:
+    """The finding that what is deployed of a space has no decisions."""
+    headline = f"{graph.name} has no decisions, but for those of train-only outputs: nothing is searched"
+    return cannot(headline, "archdsl train SPEC trains a network")

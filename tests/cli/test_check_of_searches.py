@@ -55,6 +55,9 @@ def spec(choice: str = FITS, search: str = SEARCH) -> str:
         (spec(search=SEARCH.replace("cross_entropy + ", "")), "ARCH415"),
         (spec(search=SEARCH.replace("  data", "  architecture {\n y.zz = softmax\n }\n  data")), "ARCH415"),
         (spec("conv_bn_relu"), "ARCH415"),
+        (spec().replace("  output", f"  z = x -> {FITS}\n  output aux train = z\n  output", 1)
+         .replace("  data", "  architecture {\n    z = softmax\n  }\n  data"), "ARCH415"),
+        (spec("conv_bn_relu").replace("  output", f"  output aux train = x -> {FITS}\n  output"), "ARCH415"),
     ],
 )  # fmt: skip
 def test_check_notes_what_search_refuses_and_nothing_else(text: str, code: str | None, capsys):

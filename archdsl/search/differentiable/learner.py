@@ -23,8 +23,9 @@ class Learner:
     def __init__(self, config: SearchConfig, space: Space, seed: int, device: torch.device):
         self.config, self.seed = config, seed
         decisions, cells = space.searched.decisions, Cells()(space.searched)
-        samplers = by_decision(config.sampler, config.gates_from, config.samplers, space.graph)
-        self.samplers: Mapping[str, Sampler] = {path: samplers[path] for path in decisions}
+        self.samplers: Mapping[str, Sampler] = by_decision(
+            config.sampler, config.gates_from, config.samplers, space.searched
+        )
         frozen = [path for path, sampler in self.samplers.items() if not sampler.trains]
         self.architecture = Architecture(
             decisions, cells, config.communication, config.init, seed, frozen

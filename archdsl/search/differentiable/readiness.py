@@ -9,7 +9,7 @@ from archdsl.data.dataset import Splits
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir import Graph
 from archdsl.search.config import SearchConfig
-from archdsl.search.values import cannot
+from archdsl.search.values import cannot, nothing_to_search
 
 
 def crop_of(config: SearchConfig, graph: Graph) -> tuple[int, int]:
@@ -27,8 +27,7 @@ def demand_ready(config: SearchConfig, graph: Graph, splits: Splits, world: int 
     pooled to 1 × 1; ARCH935: no parameters.
     """
     if not graph.decisions:
-        help = "archdsl train SPEC trains a network"
-        raise cannot(f"{graph.name} has no decisions, so there is nothing to search", help)
+        raise nothing_to_search(graph)
     if config.order == 1 and len(splits.train) < 2:
         headline = "`order = 1` trains weights and architecture on one half of the images each"
         raise cannot(f"{headline}, and there is 1", "order = 0, or more images")
