@@ -24,6 +24,8 @@ GROUPS: Mapping[str, str] = {
     "archdsl.primitives": "archdsl.ops:register",
     "archdsl.datasets": "archdsl.configs.words:register_dataset",
     "archdsl.passes": "archdsl.passes.registry:PASSES.add",
+    "archdsl.strategies": "archdsl.configs.words:register_strategy",
+    "archdsl.evaluators": "archdsl.configs.words:register_evaluator",
     "archdsl.runtimes": "archdsl.devices.runtimes:RUNTIMES.add",
     "archdsl.report_sections": "archdsl.report.sections:SECTIONS.add",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from importlib import import_module
 from typing import Any, Generic, TypeVar
 
@@ -86,7 +86,7 @@ def loaded(kind: str, place: str, base: type[Any], plugin: str | None, classes: 
     return made
 
 
-def demand_free(kind: str, name: str, plugin: str, taken: Mapping[str, Any]) -> None:
+def demand_free(kind: str, name: str, plugin: str, taken: Container[str]) -> None:
     """Raises SpecError (ARCH865) where there is something of that name already."""
     if name in taken:
         headline = f"the plug-in {plugin} adds a {kind} `{name}`, and there is one of that name already"

@@ -12,6 +12,8 @@ from typing import Any
 
 from archdsl import ops, plugins
 from archdsl.configs.datasets import DATASETS
+from archdsl.configs.evaluators import EVALUATORS
+from archdsl.configs.words import OBJECTIVES, STRATEGIES
 from archdsl.registry import Registry, imported
 
 
@@ -60,4 +62,13 @@ def _registered() -> list[dict[Any, Any]]:
     owners = [getattr(imported(place), "__self__", None) for place in plugins.GROUPS.values()]
     registries = [owner for owner in owners if isinstance(owner, Registry)]
     inside = [kept for r in registries for kept in (r._places, r._loaded, r._plugins)]
-    return [plugins._used, plugins._added, ops._BY_NAME, DATASETS, *inside]
+    return [
+        plugins._used,
+        plugins._added,
+        ops._BY_NAME,
+        DATASETS,
+        STRATEGIES,
+        EVALUATORS,
+        OBJECTIVES,
+        *inside,
+    ]

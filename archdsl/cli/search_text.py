@@ -65,7 +65,7 @@ class _Lines:
 def _line(now: Progress) -> str:
     """Epoch, loss, costs of the mean network, depths (mean, or chosen), mIoU."""
     if now.tried:
-        return f"trained {now.tried} of at most {now.to_try} networks  objective {now.loss:.3f}"
+        return f"network {now.tried} of at most {now.to_try}  objective {now.loss:.4g}"
     parts = [f"epoch {now.epoch + 1}/{now.epochs}", f"loss {now.loss:.3f}"]
     parts += [f"{name} {_short(value)}" for name, value in now.costs.items()]
     if now.depths:

@@ -47,6 +47,14 @@ def _notes(unit: Unit, declared: ast.Search, space: Elaborated) -> Iterator[Diag
     spec, graph = read_search(unit, declared), Deploy(keep_decisions=False)(space.graph)
     if spec.not_run:
         return  # each has a note of its own, at its place
+    from archdsl.search.trial_config import is_by_trials, read_trials
+
+    if is_by_trials(spec):
+        try:
+            read_trials(spec)
+        except SpecError as error:
+            yield _note("ARCH415", error.diagnostics[0], unit, declared)
+        return
     try:
         _demand_runnable(spec, graph)
     except SpecError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,7 @@ from archdsl.report.duration import duration
 from archdsl.report.numbers import plural
 
 if TYPE_CHECKING:
+    from archdsl.program import Program
     from archdsl.search.differentiable.driver import Search
     from archdsl.search.options import SearchOptions
     from archdsl.search.progress import Progress
@@ -24,9 +26,12 @@ def run_search(spec: str, options: SearchOptions) -> int:
     from archdsl.cli.search_text import result_text, shown
     from archdsl.cli.stopping import stop_signals
     from archdsl.runs.interrupted import Interrupted
-    from archdsl.search.run import finish, prepared
+    from archdsl.search.run import by_trials, finish, prepared
 
-    with prepared(opening.load(spec), options, TerminalReporter()) as search:
+    program = opening.load(spec)
+    if by_trials(program, options):
+        return _run_trials(spec, program, options)
+    with prepared(program, options, TerminalReporter()) as search:
         first, folder = search.processes.is_first, search.folder
         if first:
             _print_start(search)
@@ -41,6 +46,28 @@ def run_search(spec: str, options: SearchOptions) -> int:
         if first:
             click.echo(result_text(result, search.verdict))
             click.echo(f"wrote {folder.found}, {folder.weights}, {folder.report}")
+    return 0
+
+
+def _run_trials(spec: str, program: Program, options: SearchOptions) -> int:
+    from archdsl.cli.reporting import TerminalReporter
+    from archdsl.cli.search_text import shown
+    from archdsl.cli.stopping import stop_signals
+    from archdsl.runs.interrupted import Interrupted
+    from archdsl.search import trials
+
+    try:
+        with stop_signals() as stop, shown(0, 0) as report:
+            found = trials.run(program, options, reporter=TerminalReporter(), report=report, stop=stop)
+    except Interrupted as stopped:
+        folder = stopped.checkpoint.parent
+        again = shlex.join(["archdsl", "search", spec, "--resume", str(folder)])
+        click.echo(f"stopped after {stopped.step} trials; resume with: {again}")
+        return 130
+    cost = found.costs
+    click.echo(f"found {cost['params']:,} parameters, {cost['macs']:,} MACs: {found.how}")
+    folder = options.folder or Path("runs") / program.search(options.name).name
+    click.echo(f"wrote {folder / 'best.arch'}")
     return 0
 
 

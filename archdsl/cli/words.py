@@ -18,6 +18,7 @@ LISTS = (
     "primitives",
     "ops",
     "strategies",
+    "evaluators",
     "samplers",
     "schedules",
     "optimizers",

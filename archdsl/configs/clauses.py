@@ -20,6 +20,11 @@ class Search:
     init: float = setting("number", "standard deviation of the logits at the start", 1e-3)
     seed: int = setting("whole", "of all that is random, unless the command line has one", 0, high=2**63 - 1)
     budget: Any = setting("time", "the search ends with the epoch in which it is used up", usual="none")
+    evaluate: Any = setting(
+        "word", "what scores the networks that a strategy proposes one after the other", group="evaluators",
+        usual="costs",
+    )  # fmt: skip
+    trials: int = setting("whole", "networks that are scored", low=1, usual="100")
     samples: int = setting("whole", "networks that a strategy proposes", low=1, run=False)
 
 

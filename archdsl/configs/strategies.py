@@ -6,6 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from archdsl.configs.setting import setting
+from archdsl.configs.word import Maker
+
+
+@dataclass(frozen=True)
+class StrategyKind(Maker):
+    """A strategy that proposes networks one after the other.
+
+    `make` is (config, sizes, seed) -> archdsl.search.strategies.base.Strategy, where `sizes` are the numbers
+    of outcomes of the decisions.
+    """
 
 
 @dataclass(frozen=True)

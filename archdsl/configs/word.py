@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from archdsl.configs.setting import Setting, settings_of
+from archdsl.registry import imported
 
 
 @dataclass(frozen=True)
@@ -24,3 +26,19 @@ class Word:
     @property
     def settings(self) -> Mapping[str, Setting]:
         return settings_of(self.config)
+
+
+@dataclass(frozen=True)
+class Maker(Word):
+    """A word that stands for an object; `make` returns it, from the config first.
+
+    Those of archdsl are given by their places, "module:attribute", as their modules import numpy.
+    """
+
+    make: Callable[..., Any] | str | None = None
+
+    def made_by(self) -> Callable[..., Any]:
+        """The function that makes the object."""
+        found: Callable[..., Any] | None = imported(self.make) if isinstance(self.make, str) else self.make
+        assert found is not None
+        return found

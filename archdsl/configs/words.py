@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 from archdsl.configs import communication, objectives, optimizers, samplers, schedules, strategies
 from archdsl.configs.datasets import DATASETS, DatasetKind
-from archdsl.configs.word import Word
+from archdsl.configs.evaluators import EVALUATORS, EvaluatorKind
+from archdsl.configs.word import Maker, Word
 from archdsl.registry import demand_free, loaded, unusable
 
 # fmt: off
+STRATEGIES: dict[str, Word] = {
+    "differentiable": Word("a supernet and architecture parameters trained together by gradients (DARTS, AutoRTNet, GAS)", strategies.Differentiable),
+    "evolution": Word("ageing evolution", strategies.Evolution, run=False),
+    "random": Word("networks drawn at random", strategies.Random, run=False),
+    "reinforce": Word("a controller trained by the policy gradient", strategies.Reinforce, run=False),
+    "ppo": Word("a controller trained by proximal policy optimization", strategies.Ppo, run=False),
+    "lstm": Word("the controller of `reinforce` and `ppo`", strategies.Lstm, run=False),
+}
+OBJECTIVES: dict[str, Word] = {
+    "cross_entropy": Word("mean cross-entropy of labelled pixels", objectives.CrossEntropy),
+    "ohem": Word("cross-entropy of the hardest pixels", objectives.Ohem),
+    "distillation": Word("divergence from a teacher", objectives.Distillation, run=False),
+    "miou": Word("mean intersection over union", objectives.Plain, run=False),
+    "reward": Word("the reward of template-based search", objectives.Plain, run=False),
+    "log": Word("natural logarithm of a cost", objectives.Plain, function=True),
+    "latency": Word("time of one image by a lookup table, in ms", objectives.Timed),
+    "rate": Word("images a second by a lookup table", objectives.Timed),
+    "params": Word("trainable parameters", objectives.Plain),
+    "macs": Word("multiply-accumulates of one image", objectives.Plain),
+    "flops": Word("2 × MACs", objectives.Plain),
+}
 GROUPS: Mapping[str, Mapping[str, Word]] = {
-    "strategies": {
-        "differentiable": Word("a supernet and architecture parameters trained together by gradients (DARTS, AutoRTNet, GAS)", strategies.Differentiable),
-        "evolution": Word("ageing evolution", strategies.Evolution, run=False),
-        "random": Word("networks drawn at random", strategies.Random, run=False),
-        "reinforce": Word("a controller trained by the policy gradient", strategies.Reinforce, run=False),
-        "ppo": Word("a controller trained by proximal policy optimization", strategies.Ppo, run=False),
-        "lstm": Word("the controller of `reinforce` and `ppo`", strategies.Lstm, run=False),
-    },
+    "strategies": STRATEGIES,
+    "evaluators": EVALUATORS,
     "samplers": {
         "gumbel": Word("all candidates run, weighted by probabilities with Gumbel noise (Gumbel-softmax)", samplers.Gumbel),
         "softmax": Word("all candidates run, weighted by their probabilities", samplers.Tempered),
@@ -42,19 +59,7 @@ GROUPS: Mapping[str, Mapping[str, Word]] = {
         "gcn": Word("messages between cells by a graph convolution (GAS, section 3.3)", communication.Gcn),
         "dense": Word("messages between cells by linear layers", communication.Messages),
     },
-    "objectives": {
-        "cross_entropy": Word("mean cross-entropy of labelled pixels", objectives.CrossEntropy),
-        "ohem": Word("cross-entropy of the hardest pixels", objectives.Ohem),
-        "distillation": Word("divergence from a teacher", objectives.Distillation, run=False),
-        "miou": Word("mean intersection over union", objectives.Plain, run=False),
-        "reward": Word("the reward of template-based search", objectives.Plain, run=False),
-        "log": Word("natural logarithm of a cost", objectives.Plain, function=True),
-        "latency": Word("time of one image by a lookup table, in ms", objectives.Timed),
-        "rate": Word("images a second by a lookup table", objectives.Timed),
-        "params": Word("trainable parameters", objectives.Plain),
-        "macs": Word("multiply-accumulates of one image", objectives.Plain),
-        "flops": Word("2 × MACs", objectives.Plain),
-    },
+    "objectives": OBJECTIVES,
     "scopes": {
         "cells": Word("what `communicate` is between: cells", objectives.Plain),
         "decisions": Word("what `communicate` is between: decisions", objectives.Plain, run=False),
@@ -93,3 +98,36 @@ def register_dataset(name: str, place: str, plugin: str) -> None:
     if not callable(made.files or made.samples):
         raise unusable("dataset", place, plugin, "it has neither a function `files` nor one `samples`")
     DATASETS[name] = made
+
+
+def register_strategy(name: str, place: str, plugin: str) -> None:
+    """Adds a strategy of a plug-in, a `StrategyKind` at "module:attribute".
+
+    Raises SpecError: ARCH864 where it is none, ARCH865 where a search knows the name already.
+    """
+    demand_free("strategy", name, plugin, WORDS)
+    STRATEGIES[name] = _maker("strategy", place, strategies.StrategyKind, plugin)
+
+
+def register_evaluator(name: str, place: str, plugin: str) -> None:
+    """Adds an evaluator of a plug-in, an `EvaluatorKind` at "module:attribute", and the scores that it names.
+
+    Raises SpecError: ARCH864 where it is none, ARCH865 where a search knows the name already.
+    """
+    demand_free("evaluator", name, plugin, WORDS)
+    made = _maker("evaluator", place, EvaluatorKind, plugin)
+    for score in made.scores:
+        if not (score in OBJECTIVES and OBJECTIVES[score].run):
+            demand_free("score", score, plugin, WORDS.keys() - OBJECTIVES.keys())
+            OBJECTIVES[score] = Word(f"a score of the evaluator {name}", objectives.Plain)
+    EVALUATORS[name] = made
+
+
+M = TypeVar("M", bound=Maker)
+
+
+def _maker(kind: str, place: str, base: type[M], plugin: str) -> M:
+    made: M = loaded(kind, place, base, plugin)
+    if not callable(made.make):
+        raise unusable(kind, place, plugin, "`make` is not a function")
+    return made

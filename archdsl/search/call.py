@@ -26,7 +26,7 @@ def search(
     tables: Sequence[TableSource | str | Path] = (),
     folder: str | Path | None = None,
     resume: bool = False,
-    seed: int = 0,
+    seed: int | None = None,
     device: str | None = None,
     amp: Literal["bfloat16"] | None = None,
     checkpoint: bool = False,
@@ -41,9 +41,9 @@ def search(
     `name` is that of the search (by default the last of the file); `settings` are of its space, of the search
     and of its data, `data` replaces that of the spec.  `passes` make the space smaller first, as
     `prune(depth = 2)` does.  The folder of the run, by default `runs/` and the name, holds the network as
-    best.arch, its inherited weights and report.html; `resume` resumes a run there.  `report` receives every
-    step, `reporter` what the command line prints beside.  Raises SpecError, and
-    `archdsl.runs.interrupted.Interrupted` where `stop` returned True.
+    best.arch, its inherited weights and report.html; `resume` resumes a run there.  `seed` replaces that of
+    the search; `report` receives every step, `reporter` what the command line prints beside.  Raises
+    SpecError, and `archdsl.runs.interrupted.Interrupted` where `stop` returned True.
     """
     source = parse_data(data) if isinstance(data, str) else data
     options = SearchOptions(

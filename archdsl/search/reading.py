@@ -30,6 +30,11 @@ def read_config(
     clauses = spec.clauses
     if spec.not_run:
         raise SpecError([replace(note, code="ARCH606", severity="error") for note in spec.not_run])
+    for name in ("evaluate", "trials"):
+        if name in clauses.settings:
+            headline = f"`{name}` is not read by a differentiable search"
+            help = "it is of strategies that propose networks one after the other"
+            raise cannot(headline, help, clauses.places.get(name))
     if not clauses.objectives:
         help = "minimize cross_entropy + 0.01 * log(macs)"
         raise cannot(f"search `{spec.name}` has no objective", help, spec.at)

@@ -28,6 +28,7 @@ from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.manifest import Manifest, described, manifest
 from archdsl.runs.processes import Processes, processes
 from archdsl.runs.reporter import Reporter
+from archdsl.search import trials
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.driver import Search
 from archdsl.search.differentiable.objective import ObjectiveFunction
@@ -42,6 +43,7 @@ from archdsl.search.reading import read_config
 from archdsl.search.result import Result
 from archdsl.search.scores import class_weights_rule
 from archdsl.search.tables import Tables, gather
+from archdsl.search.trial_config import is_by_trials
 from archdsl.train import class_weights
 from archdsl.train.networks import help_on_classes
 
@@ -111,8 +113,18 @@ def run(
     The folder of the run holds it as best.arch, its inherited weights as best.safetensors, and report.html.
     `report` hears of every step.  Raises SpecError, and Interrupted where `stop` returned True.
     """
-    with prepared(program, options or SearchOptions(), reporter or Reporter()) as search:
+    options = options or SearchOptions()
+    if by_trials(program, options):
+        return trials.run(program, options, reporter=reporter, report=report, stop=stop)
+    with prepared(program, options, reporter or Reporter()) as search:
         return finish(search, report, stop)
+
+
+def by_trials(program: Program, options: SearchOptions) -> bool:
+    """Whether the search proposes networks one after the other.  Raises SpecError."""
+    _, own = program.search_settings(options.name)
+    given = {key: value for key, value in options.settings.items() if key in own}
+    return is_by_trials(program.search(options.name, **given))
 
 
 @dataclass(frozen=True)

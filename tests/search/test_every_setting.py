@@ -126,7 +126,20 @@ def test_a_setting_reaches_the_run(group: str, name: str, key: str):
     assert with_it != effect(written(group, name, needs))
 
 
-@pytest.mark.parametrize("key", [key for key, one in settings_of(Search).items() if one.run])
+OF_TRIALS = ("evaluate", "trials")
+"""Clauses of searches by trials (`tests/search/test_trials.py`)."""
+OF_DIFFERENTIABLE = [key for key, one in settings_of(Search).items() if one.run and key not in OF_TRIALS]
+
+
+@pytest.mark.parametrize("key", OF_TRIALS)
+def test_clauses_of_searches_by_trials_are_refused_by_a_differentiable_one(key: str):
+    with pytest.raises(SpecError) as caught:
+        effect(f"  {key} = {'costs' if key == 'evaluate' else 3}\n")
+    (error,) = caught.value.diagnostics
+    assert (error.code, at(error)) == ("ARCH606", key)
+
+
+@pytest.mark.parametrize("key", OF_DIFFERENTIABLE)
 def test_a_clause_reaches_the_run(key: str):
     assert effect(f"  {key} = {another(key, settings_of(Search)[key])}\n") != effect("")
 

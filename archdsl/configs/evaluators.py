@@ -1,0 +1,26 @@
+"""What scores the networks that a strategy proposes one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archdsl.configs.objectives import Plain
+from archdsl.configs.word import Maker
+
+
+@dataclass(frozen=True)
+class EvaluatorKind(Maker):
+    """An evaluator; `scores` are the names, beside costs, that an objective can use.
+
+    `make` is (config, space) -> archdsl.search.evaluators.base.Evaluator.
+    """
+
+    scores: tuple[str, ...] = ()
+
+
+EVALUATORS: dict[str, EvaluatorKind] = {
+    "costs": EvaluatorKind(
+        "parameters, MACs, FLOPs, latency and rate by tables: nothing is trained", Plain,
+        make="archdsl.search.evaluators.costs:Unscored",
+    ),
+}  # fmt: skip
