@@ -83,7 +83,7 @@ def _inherited(
     manifest = read_manifest(folder.manifest, "search")
     path = spec or folder.found
     network = opening.load(str(path)).network()
-    net, step = supernet_of(folder, network, path)
+    net, step = supernet_of(folder, network, path, manifest.settings.get("passes"))
     module = take(net, network)
     if data is not None and calibrate:
         recalibrate(module, _batches(data, module, calibrate))

@@ -11,21 +11,22 @@ from archdsl.backends.supernet import SuperNetwork, build
 from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.program import Network, load
-from archdsl.runs.manifest import read_manifest
 from archdsl.runs.restoring import Unfit, like
 from archdsl.search.folder import SearchFolder
 from archdsl.search.pruning import pruned
 
 
-def supernet_of(folder: SearchFolder, network: Network, spec: Path) -> tuple[SuperNetwork, int]:
+def supernet_of(
+    folder: SearchFolder, network: Network, spec: Path, passes: str | None = None
+) -> tuple[SuperNetwork, int]:
     """The supernet of a search as its newest checkpoint has it, and the step of that.
 
-    `network` is one of its space, written in the file `spec`.  Raises SpecError: ARCH911 where there is no
-    checkpoint, ARCH913 where it is of another space, ARCH505 for a network that is no row of a space.
+    `network` is one of its space, written in the file `spec`; `passes` are those of the search.  Raises
+    SpecError: ARCH911 where there is no checkpoint, ARCH913 where it is of another space, ARCH505 for a
+    network that is no row of a space.
     """
     if network.origin is None or network.source is None:
         raise SpecError([Diagnostic("ARCH505", f"{network.name} is not written as decisions in a space")])
-    passes = read_manifest(folder.manifest, "search").settings.get("passes")
     space = pruned(load(spec.parent / network.source).space(network.origin, **network.given), passes)
     net = build(space.searched).eval()
     found = folder.checkpoints.latest()
