@@ -67,7 +67,6 @@ OF_STRATEGY = ("epochs", "gates_from", "order", "clip", "refine", "refine_epochs
 
 def _demand_sound(config: SearchConfig) -> None:
     """Raises SpecError for numbers that cannot be, however they were given."""
-    rates = [o.lr for o in (config.parameters, config.architecture, config.communication)]
     limits: list[tuple[str, Any, Any, float]] = [
         ("epochs", config.epochs, int, 1),
         ("batch", config.batch, int, 1),
@@ -79,7 +78,9 @@ def _demand_sound(config: SearchConfig) -> None:
         ("init", config.init, (int, float), 0),
         ("residual", config.communication.residual, (int, float), 0),
         ("hidden", config.communication.hidden, int, 1),
-        *(("lr", lr, (int, float), 0) for lr in rates),
+        ("lr", config.parameters.lr, (int, float), 0),
+        ("architecture_lr", config.architecture.lr, (int, float), 0),
+        ("lr of messages", config.communication.lr, (int, float), 0),
     ]
     for name, value, kind, low in limits:
         if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= MOST:

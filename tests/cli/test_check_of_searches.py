@@ -91,3 +91,10 @@ def test_notes_on_searches_need_no_torch(here: Path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "note[ARCH414]" in done.stdout
     assert not {"torch", "numpy", "pydantic"} & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("name", ["lr", "architecture_lr"])
+def test_a_rate_that_cannot_be_is_named_as_it_was_given(name: str, capsys):
+    Path("s.arch").write_text(spec())
+    assert run(["search", "s.arch", "--set", f"{name}=nan"]) == 1
+    assert f"`{name}` cannot be nan" in capsys.readouterr().err

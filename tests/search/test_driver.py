@@ -11,6 +11,7 @@ import torch
 import archdsl
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.runs.interrupted import Interrupted
+from archdsl.runs.manifest import manifest
 from archdsl.search.extract import extract, outcomes_of, supernet_of
 from archdsl.search.folder import SearchFolder
 from archdsl.train.weights import load_weights, network_hash
@@ -170,6 +171,8 @@ def test_a_loss_that_is_no_number_stops_the_search_and_names_the_place(tmp_path)
 
 def test_an_extracted_network_equals_the_supernets_path_bit_for_bit(tmp_path):
     (tmp_path / "tiny.arch").write_text(SPEC)
+    told = {"name": "Quick", "spec": SPEC, "spec_sha256": "0" * 64, "seed": 0, "device": "cpu"}
+    SearchFolder(tmp_path).start(manifest("search", data={}, settings={}, command=("archdsl",), **told))
     search(tmp_path).run(quiet)
     path = tmp_path / "best.arch"
     network = archdsl.load(path).network()
