@@ -11,7 +11,7 @@ import archdsl
 from archdsl.diagnostics import SpecError
 from archdsl.ir import Node
 from archdsl.passes.analyses.depth import depths
-from archdsl.passes.analyses.pruned import pruned
+from archdsl.passes.analyses.pruned import Pruning, pruned
 from archdsl.passes.transforms.prune import Prune
 from random_spaces import random_space
 
@@ -111,6 +111,16 @@ def test_what_dominators_say_is_pruned_is_pruned(seed):
     for path in graph.decisions:
         for gone, found in gone_and_found(graph, path):
             assert found <= gone
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_part_of_a_graph_is_pruned_as_in_the_whole(seed):
+    graph = random_space(seed).graph
+    pruning = Pruning(graph)
+    for path in graph.decisions:
+        for since in range(0, len(graph.nodes), 7):
+            whole = (frozenset(n for n in gone if pruning.place[n] >= since) for gone in pruned(graph, path))
+            assert pruning.by_outcome(path, since) == tuple(whole)
 
 
 def test_dominators_find_all_that_a_gate_prunes():

@@ -9,13 +9,13 @@ prunes no round.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from archdsl.ir import Decision, Graph
 from archdsl.passes.analyses.liveness import dependencies
-from archdsl.passes.analyses.pruned import choices, pruned
+from archdsl.passes.analyses.pruned import Pruning
 from archdsl.passes.base import Analysis, Contract
 
 
@@ -44,54 +44,58 @@ def depths(graph: Graph) -> dict[str, tuple[int, ...]]:
 
 
 def _depths(graph: Graph) -> dict[str, tuple[int, ...]]:
-    place = {name: n for n, name in enumerate(graph.nodes)}
+    pruning = Pruning(graph)
     rounds = Counter(round for name in graph.nodes for round in _rounds_around(name))
-    own = choices(graph)
     found = {}
     for path, decision in graph.decisions.items():
-        if decision.count > 1 or path not in own:
+        if decision.count > 1 or path not in pruning.choices:
             continue
-        chain = next(filter(None, (_chain(graph, own[path], mux, place) for mux in own[path])), ())
-        if chain and (kept := _kept(graph, decision, chain, rounds)):
+        chain = next(filter(None, (_chain(pruning, path, mux) for mux in pruning.choices[path])), None)
+        if chain is not None and (kept := _kept(pruning, decision, chain, rounds)):
             found[path] = kept
     return found
 
 
-def _chain(
-    graph: Graph, own: Mapping[str, Sequence[str | None]], mux: str, place: Mapping[str, int]
-) -> tuple[int, ...]:
-    """The outcomes in an order in which each picks a tensor that is computed from the one before; else ()."""
+@dataclass(frozen=True)
+class _Chain:
+    """The outcomes of a decision, each of which picks a tensor that is computed from the one before."""
+
+    outcomes: tuple[int, ...]
+    first: str
+    """The tensor that the first of them picks."""
+
+
+def _chain(pruning: Pruning, path: str, mux: str) -> _Chain | None:
+    own = pruning.choices[path]
     picked = []
     for outcome in range(len(own[mux])):
         source: str | None = mux
         while source is not None and source in own:  # a choice of what the same decision chose
             source = own[source][outcome]
         if source is None:
-            return ()
-        picked.append((place.get(source, -1), outcome, source))
+            return None
+        picked.append((pruning.place.get(source, -1), outcome, source))
     picked.sort()
     sources = [source for _, _, source in picked]
-    if len(sources) < 2 or not all(a != b and _reads(graph, b, a, place) for a, b in pairwise(sources)):
-        return ()
-    return tuple(outcome for _, outcome, _ in picked)
+    if len(sources) < 2 or not all(a != b and _reads(pruning, b, a) for a, b in pairwise(sources)):
+        return None
+    return _Chain(tuple(outcome for _, outcome, _ in picked), sources[0])
 
 
-def _kept(
-    graph: Graph, decision: Decision, chain: Sequence[int], rounds: Mapping[str, int]
-) -> tuple[int, ...]:
+def _kept(pruning: Pruning, decision: Decision, chain: _Chain, rounds: Mapping[str, int]) -> tuple[int, ...]:
     """How many rounds each outcome keeps; () where one prunes none that the next in the chain keeps."""
-    by_outcome = pruned(graph, decision.path)
-    gone = [_whole_rounds(by_outcome[outcome], rounds) for outcome in chain]
+    by_outcome = pruning.by_outcome(decision.path, pruning.place.get(chain.first, -1) + 1)
+    gone = [_whole_rounds(by_outcome[outcome], rounds) for outcome in chain.outcomes]
     if not all(deeper < shallower for shallower, deeper in pairwise(gone)):
         return ()
     labels = decision.candidates
     if all(label.isdecimal() and label.isascii() and len(label) < 10 for label in labels):
-        numbers = [int(labels[outcome]) for outcome in chain]
+        numbers = [int(labels[outcome]) for outcome in chain.outcomes]
         if all(a < b for a, b in pairwise(numbers)):
             return tuple(map(int, labels))
     families = {_family(round) for round in gone[0]}
     total = sum(_family(round) in families for round in rounds)
-    count = {outcome: total - len(left_out) for outcome, left_out in zip(chain, gone, strict=True)}
+    count = {outcome: total - len(pruned) for outcome, pruned in zip(chain.outcomes, gone, strict=True)}
     return tuple(count[outcome] for outcome in range(decision.size))
 
 
@@ -114,8 +118,9 @@ def _whole_rounds(nodes: Collection[str], rounds: Mapping[str, int]) -> frozense
     return frozenset(r for r in whole if not any(outer in whole for outer in _rounds_around(r) if outer != r))
 
 
-def _reads(graph: Graph, reader: str, wanted: str, place: Mapping[str, int]) -> bool:
+def _reads(pruning: Pruning, reader: str, wanted: str) -> bool:
     """Whether a node is computed, maybe over others, from another; inputs come before all nodes."""
+    graph, place = pruning.graph, pruning.place
     first, seen, ahead = place.get(wanted, -1), {reader}, [reader]
     while ahead:
         item = graph.nodes.get(ahead.pop())

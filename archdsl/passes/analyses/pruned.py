@@ -8,7 +8,8 @@ and Kennedy, "A simple, fast dominance algorithm", 2001).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from archdsl.ir import Graph, Mux, Pick
@@ -17,30 +18,76 @@ from archdsl.passes.analyses.liveness import dependencies
 if TYPE_CHECKING:
     import networkx
 
+Picked = Sequence[str | None]
+"""The tensor that a mux picks, by outcome."""
+
 _OUTPUTS, _DECISION = ("outputs",), ("decision",)
 """In the graph of readers: all outputs, and the choices of the decision.  All other nodes are strings."""
 
 
-def pruned(graph: Graph, path: str) -> tuple[frozenset[str], ...]:
-    """By outcome of a decision, the nodes that no output reads under it, and some output does otherwise.
+class Pruning:
+    """What outcomes of the decisions of one graph prune; what does not depend on a decision is found once.
 
-    Choices of other decisions are taken to read all of their candidates, and so are choices of several
-    decisions together: under those an outcome may prune more.  Choices of the decision itself are left out.
+    `choices` are, by the path of a decision, the muxes that it alone picks by.
     """
-    import networkx
 
-    own = choices(graph).get(path)
-    if own is None:
-        return (frozenset(),) * graph.decisions[path].size
-    readers = _readers(graph, own)
-    dominators = networkx.immediate_dominators(readers, _OUTPUTS)
-    owned: set[object] = {_DECISION}
-    for node in networkx.dfs_preorder_nodes(readers, _OUTPUTS):  # a dominator comes before what it dominates
-        if dominators.get(node) in owned:
-            owned.add(node)
-    nodes = frozenset(name for name in graph.nodes if name in owned)
-    behind = readers.subgraph(nodes)
-    return tuple(nodes - _reached(behind, nodes & set(picked)) for picked in zip(*own.values(), strict=True))
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        self.place = {name: n for n, name in enumerate(graph.nodes)}
+        self.choices = _choices(graph)
+        self._last = dict.fromkeys(graph.outputs.values(), len(graph.nodes))
+        """Of each node, the place of its last reader; an output is read behind all nodes."""
+        for place, item in reversed(list(enumerate(graph.nodes.values()))):
+            for read in dependencies(item):
+                self._last.setdefault(read, place)
+
+    def by_outcome(self, path: str, since: int = 0) -> tuple[frozenset[str], ...]:
+        """The nodes that no output reads under each outcome, and some output does otherwise.
+
+        Only nodes from the place `since` on are looked at.  Choices of other decisions are taken to read all
+        of their candidates, and so are choices of several decisions together: under those an outcome may
+        prune more.  Choices of the decision itself are left out.
+        """
+        import networkx
+
+        own = self.choices.get(path)
+        if own is None:
+            return (frozenset(),) * self.graph.decisions[path].size
+        readers = self._readers(own, since)
+        dominators = networkx.immediate_dominators(readers, _OUTPUTS)
+        owned: set[object] = {_DECISION}
+        for node in networkx.dfs_preorder_nodes(readers, _OUTPUTS):  # dominators before what they dominate
+            if dominators.get(node) in owned:
+                owned.add(node)
+        nodes = frozenset(name for name in owned if isinstance(name, str))
+        behind = readers.subgraph(nodes)
+        picked = zip(*own.values(), strict=True)
+        return tuple(nodes - _reached(behind, nodes & set(sources)) for sources in picked)
+
+    def _readers(self, own: Mapping[str, object], since: int) -> networkx.DiGraph:
+        """An edge from each node to each that it reads; the muxes in `own` are one node.
+
+        Nodes behind the last of these cannot be dominated by it: they count as outputs.
+        """
+        import networkx
+
+        def known_as(name: str) -> object:
+            return _DECISION if name in own else name
+
+        until = max(self.place[name] for name in own)
+        found = networkx.DiGraph()
+        found.add_node(_OUTPUTS)
+        for name, item in islice(self.graph.nodes.items(), since, until + 1):
+            if self._last.get(name, 0) > until:
+                found.add_edge(_OUTPUTS, known_as(name))
+            reads = (read for read in dependencies(item) if self.place.get(read, -1) >= since)
+            found.add_edges_from((known_as(name), known_as(read)) for read in reads)
+        return found
+
+
+def pruned(graph: Graph, path: str) -> tuple[frozenset[str], ...]:
+    """By outcome of a decision, the nodes that it prunes (`Pruning.by_outcome`)."""
+    return Pruning(graph).by_outcome(path)
 
 
 def _reached(readers: networkx.DiGraph, starts: frozenset[str]) -> set[str]:
@@ -54,9 +101,8 @@ def _reached(readers: networkx.DiGraph, starts: frozenset[str]) -> set[str]:
     return found
 
 
-def choices(graph: Graph) -> dict[str, dict[str, list[str | None]]]:
-    """By the path of a decision, the muxes that it alone picks by, with the tensor of each outcome."""
-    found: dict[str, dict[str, list[str | None]]] = {}
+def _choices(graph: Graph) -> dict[str, dict[str, Picked]]:
+    found: dict[str, dict[str, Picked]] = {}
     for name, item in graph.nodes.items():
         if not isinstance(item, Mux):
             continue
@@ -67,18 +113,4 @@ def choices(graph: Graph) -> dict[str, dict[str, list[str | None]]]:
         elif isinstance(item.on, Pick):
             keys: Any = item.on.values
             found.setdefault(item.on.decision, {})[name] = [cases.get(key) for key in keys]
-    return found
-
-
-def _readers(graph: Graph, own: Mapping[str, object]) -> networkx.DiGraph:
-    """An edge from each node to each that it reads; the muxes in `own` are one node."""
-    import networkx
-
-    def known_as(name: str) -> object:
-        return _DECISION if name in own else name
-
-    found = networkx.DiGraph()
-    found.add_edges_from((_OUTPUTS, known_as(name)) for name in graph.outputs.values())
-    for name, item in graph.nodes.items():
-        found.add_edges_from((known_as(name), known_as(read)) for read in dependencies(item))
     return found
