@@ -9,7 +9,7 @@ from typing import Any
 from archdsl.diagnostics import Source, SpecError
 from archdsl.lang import ast
 from archdsl.lang.comments import NEVER, Comments, first
-from archdsl.lang.flat import CHAIN, flat, string
+from archdsl.lang.flat import CHAIN, TooLongError, flat, string
 from archdsl.lang.layout import INDENT, Layout
 from archdsl.lang.parser import parse
 
@@ -221,10 +221,19 @@ class _Writer(Layout):
         self.indent -= INDENT
         return self.write("}")
 
+    def targets(self, targets: Sequence[ast.Expr]) -> None:
+        try:
+            self.write(f"{', '.join([flat(target) for target in targets])} = ")
+        except TooLongError:  # an index longer than a line
+            for n, target in enumerate(targets):
+                self.write(", " if n else "")
+                self.value(target)
+            self.write(" = ")
+
     def statement(self, statement: ast.Statement | ast.Clause) -> None:
         match statement:
             case ast.Assign(targets, value):
-                self.write(f"{', '.join([flat(target) for target in targets])} = ")
+                self.targets(targets)
                 self.value(value)
             case ast.Stage():
                 self.stage(statement)

@@ -268,3 +268,11 @@ def test_an_ast_without_places_can_be_written():
     body = ast.Block((ast.Assign((ast.Name("x"),), ast.Number(3)),))
     network = ast.Network(ast.Name("N"), ast.Signature((), ()), ast.Name("S"), (), body)
     assert unparse(ast.File(1, (network,))) == "arch 1\n\nnetwork N from S {\n  x = 3\n}\n"
+
+
+def test_an_index_longer_than_a_line_is_a_target_that_is_written_and_read_back():
+    for name in ("i" * 300, " + ".join(["i" * 9] * 40)):
+        text = f"arch 1\n\ncell C(x) {{\n  stage s for i in 1..2 {{\n    b[{name}], c[i] = x\n  }}\n}}\n"
+        formatted = format_source(Source("s.arch", text))
+        assert parse(Source("s.arch", formatted)) == parse(Source("s.arch", text))
+        assert format_source(Source("s.arch", formatted)) == formatted

@@ -77,6 +77,19 @@ def test_prices_whose_tables_are_too_large_are_those_of_bound_networks(monkeypat
     assert least.bound is None
 
 
+def test_sizes_of_more_values_than_diagrams_can_hold_are_priced_by_binding(tmp_path: Path):
+    spec = tmp_path / "s.arch"
+    terms = " + ".join(f"w[{n}] * w[{n + 1}]" for n in (1, 3, 5, 7))
+    spec.write_text(
+        "arch 1\n\nspace S {\n  input image: [3, 64, 128]\n  stage s for i in 1..8 {\n"
+        f"    w[i] = one of {{8..800 step 7}}\n  }}\n  output y = image -> conv(c = {terms})\n}}\n"
+    )
+    ended = limited.run("cost", spec)
+    assert ended.code == 0, ended.err
+    assert "No closed form" in ended.out
+    assert "found, no bound" in ended.out
+
+
 def test_the_same_prices_are_found_with_tables_and_without(monkeypatch: pytest.MonkeyPatch):
     graph = loaded(limited.widths(2, 6)).graph
     quick = SpaceCost(graph)

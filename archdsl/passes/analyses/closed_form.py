@@ -31,6 +31,8 @@ MOST_CELLS = 1 << 16
 MOST_VALUES = 256
 """Values of an auxiliary variable."""
 MOST_DIAGRAM_NODES = 500_000
+MOST_DIAGRAM_STEPS = 1_000_000
+"""Some seconds; of the published spaces the largest takes half of it."""
 _SLOTS = 1 << 20
 
 
@@ -156,7 +158,7 @@ class Cutter:
 class _Analysis:
     def __init__(self, graph: Graph, limits: Limits):
         self.graph, self.limits = graph, limits
-        self.d = Diagrams(limits.diagram_nodes)
+        self.d = Diagrams(limits.diagram_nodes, MOST_DIAGRAM_STEPS)
         self.primitives = ops.primitives()
         self.place = {name: n for n, name in enumerate(graph.nodes)}
         self.levels = _levels(graph, self.place)

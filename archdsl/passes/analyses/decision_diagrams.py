@@ -12,6 +12,8 @@ from typing import Any
 
 LEAF = 1 << 60
 """The level of leaves, below every variable."""
+_FEW = 16
+"""Outcomes of a decision that are looked at in one step."""
 STEPS_PER_NODE = 4
 """Combinations of nodes looked at for each node made, unless said otherwise."""
 
@@ -144,7 +146,8 @@ class Diagrams:
             if self.steps > self.most_steps:
                 raise TooLarge(f"{self.most_steps:,} steps over decision diagrams")
             top, branches = self._branches(at)
-            self.steps += 1 + len(branches) * len(at) // 16  # a decision may have thousands of outcomes
+            # A decision may have thousands of outcomes, and each is looked at.
+            self.steps += 1 + len(branches) * len(at) // 16 + max(0, len(branches) - _FEW) // 2
             ahead.append((at, top, branches))
             ahead += [(b, 0, None) for b in reversed(branches) if b not in memo]
         return memo[roots]

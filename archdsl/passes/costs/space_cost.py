@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archdsl.ir import Graph
+from archdsl.ir import Graph, Mux
 from archdsl.passes.analyses.closed_form import UNCUT, ClosedForm, Entangled, closed_form
 from archdsl.passes.costs.binding_pricer import BindingPricer
 from archdsl.passes.costs.expected import Expected, expected
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_NODES_BOUND, _LEAST_BOUND = 2_000_000, 1_000
-"""Nodes that are bound while the cheapest or dearest network is looked for, and networks in any case."""
+_EDGES_BOUND, _LEAST_BOUND, _MOST_BOUND = 1_200_000, 50, 300
+"""Edges that are bound for one figure of a space without closed form, such as an extreme or the sample; and the
+networks that are bound for it at least and at most."""
 
 
 _OUTCOMES_TOGETHER = 1 << 25
@@ -66,7 +67,7 @@ class SpaceCost:
     def samples(self, prices: Iterable[Price]) -> int:
         """How many networks are priced in a few seconds."""
         quick = all(isinstance(self.pricer(price), Pricer) for price in prices)
-        return 100_000 if quick else 300
+        return 100_000 if quick else self._bound
 
     def why_no_tables(self, price: Price) -> str | None:
         """Why the price has no tables; None where it has them."""
@@ -145,8 +146,14 @@ class SpaceCost:
         if isinstance(pricer, Pricer):
             return extreme(self.tables(price), pricer, sense)
         sizes = [d.size for d in self.graph.decisions.values()]
-        most = max(_LEAST_BOUND, _NODES_BOUND // len(self.graph.nodes))
-        return best_found(pricer, sizes, sense, tries=64, most=most)
+        return best_found(pricer, sizes, sense, tries=min(64, self._bound), most=self._bound)
+
+    @cached_property
+    def _bound(self) -> int:
+        """How many networks are bound for one figure."""
+        items = self.graph.nodes.values()
+        edges = sum(len(item.cases) if isinstance(item, Mux) else len(item.inputs) for item in items)
+        return min(_MOST_BOUND, max(_LEAST_BOUND, _EDGES_BOUND // max(1, edges)))
 
     def distribution(self, price: Price, networks: int, seed: int = 0) -> Distribution:
         """The prices of random networks."""
