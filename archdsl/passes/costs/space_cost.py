@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 _EDGES_BOUND, _LEAST_BOUND, _MOST_BOUND = 1_200_000, 50, 300
-"""Edges that are bound for one figure of a space without closed form, such as an extreme or the sample; and the
+"""Edges bound for one figure of a space without closed form, such as an extreme or the sample; and the
 networks that are bound for it at least and at most."""
 
 
