@@ -56,8 +56,8 @@ class Network:
     """The settings of its space that were set from outside."""
     train_outputs: bool = False
     """Whether `graph`, and all that is made of it, has the train-only outputs."""
-    as_it_is: bool = False
-    """Whether `graph` is `bound`, as after passes that were asked for by name."""
+    transformed: bool = False
+    """Whether `bound` went through passes of the caller's choice, so that `graph` is `bound`."""
 
     @cached_property
     def graph(self) -> Graph:
@@ -65,16 +65,16 @@ class Network:
 
         As it is deployed, without train-only outputs and what only they need, but for `train_outputs`.
         """
-        return self.bound if self.as_it_is else Simplify()(self.whole)
+        return self.bound if self.transformed else Simplify()(self.whole)
 
     @cached_property
     def whole(self) -> Graph:
         """The graph before it is simplified."""
-        return self.bound if self.train_outputs or self.as_it_is else Deploy()(self.bound)
+        return self.bound if self.train_outputs or self.transformed else Deploy()(self.bound)
 
     def with_train_outputs(self) -> Network:
         """The network with its train-only outputs; itself where it has none."""
-        return self if self.as_it_is or not self.bound.train_only else replace(self, train_outputs=True)
+        return self if self.transformed or not self.bound.train_only else replace(self, train_outputs=True)
 
     def through(self, passes: Transform | str) -> Network:
         """The network that passes make of `bound`, or a pipeline as text: `deploy, simplify`.
@@ -85,7 +85,7 @@ class Network:
 
     def with_graph(self, graph: Graph) -> Network:
         """The same with another graph, which no pass touches any more."""
-        return replace(self, bound=graph, as_it_is=True)
+        return replace(self, bound=graph, transformed=True)
 
     @property
     def name(self) -> str:
@@ -229,7 +229,7 @@ class Space:
     def with_graph(self, graph: Graph) -> Space | Network:
         """The same with another graph; a network where nothing is left to decide in it."""
         if graph.is_fixed:
-            return Network(graph, self.source, self.elaborated.given, as_it_is=True)
+            return Network(graph, self.source, self.elaborated.given, transformed=True)
         return Space(replace(self.elaborated, graph=graph), self.source)
 
     def _repr_svg_(self) -> str:

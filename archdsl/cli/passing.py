@@ -53,8 +53,8 @@ def _show(step: Step, printing: bool) -> None:
     from archdsl.passes.base import Analysis
     from archdsl.passes.pipeline_text import pass_text
 
-    if isinstance(step.run, Analysis):
-        click.echo(f"# {pass_text(step.run)}\n{step.run.text(step.found)}", err=True)
+    if isinstance(step.pass_, Analysis):
+        click.echo(f"# {pass_text(step.pass_)}\n{step.pass_.text(step.found)}", err=True)
     elif printing:
         counts = f"{plural(len(step.after.nodes), 'node')}, {len(step.before.nodes)} before"
-        click.echo(f"# after {pass_text(step.run)}: {counts}\n{dump(step.after)}", err=True)
+        click.echo(f"# after {pass_text(step.pass_)}: {counts}\n{dump(step.after)}", err=True)

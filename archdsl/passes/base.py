@@ -1,8 +1,7 @@
 """What a pass is: a frozen dataclass of options, with a contract that is checked where that is asked for.
 
-A transform returns a new graph, an analysis a fact about one; both leave the graph alone.  A stranger's pass
-is one class like those in `archdsl.passes.transforms`, and one line in a registry
-(`archdsl.passes.registry`).
+A transform returns a new graph, an analysis a fact about one; both leave the graph alone.  A new pass is one
+class, and one line in `archdsl.passes.registry`, or an entry point of another package.
 """
 
 from __future__ import annotations
@@ -32,9 +31,8 @@ Guarantee = Literal["outputs", "requirements", "weights", "no more nodes", "idem
 """What holds of the graph after a transform (`archdsl.passes.verifying` says how each is checked).
 
 `outputs`: those that are left are computed as before, under the same outcomes.  `requirements`: each network
-has to meet what it had to meet.  `weights`: those that are
-left have the name and the size that they had, so that trained ones can be loaded.  `no more nodes` than
-before.  `idempotent`: a second time changes nothing.
+has to meet what it had to meet.  `weights`: those that are left keep name and size, so that trained ones can
+be loaded.  `no more nodes` than before.  `idempotent`: a second time changes nothing.
 """
 
 
@@ -100,8 +98,8 @@ class Pass(ABC, Generic[T]):
     def __call__(self, graph: Graph, *, verify: bool = False) -> T:
         """Runs the pass; with `verify` the graph before and after, and the whole contract, are checked.
 
-        Raises SpecError (ARCH508) for a graph that the pass cannot work on, and, with `verify`, IRError and
-        BrokenContract.
+        Raises SpecError (ARCH508) for a graph that the pass cannot work on, and with `verify` (ARCH417) for
+        a contract that it breaks.
         """
         self.demand(graph)
         if not verify:

@@ -14,7 +14,7 @@ from archdsl.passes.base import Contract, Pass, Transform
 class Step:
     """A pass of a pipeline that was run: on which graph, what it returned, and the graph after it."""
 
-    run: Pass[Any]
+    pass_: Pass[Any]
     before: Graph
     found: Any
     after: Graph
@@ -22,7 +22,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Pipeline(Transform):
-    """Runs passes in order; an analysis leaves the graph as it is."""
+    """Runs passes in order; an analysis leaves the graph alone."""
 
     name = "pipeline"
     summary = "passes one after another"
@@ -40,10 +40,10 @@ class Pipeline(Transform):
 
     def steps(self, graph: Graph, *, verify: bool = False) -> Iterator[Step]:
         """Runs one pass after the other.  Raises as they do."""
-        for run in self.passes:
-            found = run(graph, verify=verify)
-            after = found if isinstance(run, Transform) else graph
-            yield Step(run, graph, found, after)
+        for pass_ in self.passes:
+            found = pass_(graph, verify=verify)
+            after = found if isinstance(pass_, Transform) else graph
+            yield Step(pass_, graph, found, after)
             graph = after
 
     def declared(self) -> Contract:
@@ -51,8 +51,8 @@ class Pipeline(Transform):
 
         That a second time changes nothing is not among it: it does not follow.
         """
-        each = [run.declared() for run in self.passes]
-        kept = [run.declared().guarantees for run in self.passes if isinstance(run, Transform)]
+        each = [pass_.declared() for pass_ in self.passes]
+        kept = [pass_.declared().guarantees for pass_ in self.passes if isinstance(pass_, Transform)]
         return Contract(
             needs=each[0].needs if each else "graph",
             uses=frozenset(name for one in each for name in one.uses),
@@ -62,6 +62,6 @@ class Pipeline(Transform):
 
     def before(self, outcomes: Mapping[str, str], graph: Graph) -> Mapping[str, str]:
         for step in reversed(list(self.steps(graph))):
-            if isinstance(step.run, Transform):
-                outcomes = step.run.before(outcomes, step.before)
+            if isinstance(step.pass_, Transform):
+                outcomes = step.pass_.before(outcomes, step.before)
         return outcomes

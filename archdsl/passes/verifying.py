@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
+from itertools import islice
 from typing import Any, TypeVar
 
 from archdsl import ops
@@ -21,19 +22,26 @@ DRAWN = 8
 """Networks of a space that are compared before and after a transform."""
 
 
-def verified(run: Pass[T], graph: Graph) -> T:
+def verified(pass_: Pass[T], graph: Graph) -> T:
     """The result of a pass, its contract checked.
 
     Raises SpecError (ARCH417) with what does not hold.
     """
-    _report(run, graph, "is given a graph that breaks rules", map(str, violations(graph, ops.primitives())))
-    given = _copy(graph)
-    found = run.run(given)
-    broken = [*_undeclared(run, given), *_differing(graph, given, frozenset())]
-    if isinstance(run, Transform) and isinstance(found, Graph):
+    if wrong := violations(graph, ops.primitives()):
+        what = f"the graph of {graph.name} breaks a rule before `{pass_.name}`"
+        raise _broken_contract(
+            pass_, what, map(str, wrong), "not a mistake of this pass: what made the graph broke the rule"
+        )
+    before = _copy(graph)
+    found = pass_.run(before)
+    broken = [*_undeclared(pass_, before), *_differing(graph, before, frozenset())]
+    if isinstance(pass_, Transform) and isinstance(found, Graph):
         broken += [f"its graph breaks a rule: {one}" for one in violations(found, ops.primitives())]
-        broken += [] if broken else _broken(run, graph, found)
-    _report(run, graph, "does not keep its contract", broken)
+        broken += [] if broken else _broken(pass_, graph, found)
+    if broken:
+        what = f"`{pass_.name}` does not keep its contract, of {graph.name}"
+        help = f"a mistake of the pass, not of the spec: report it to the author of `{pass_.name}`"
+        raise _broken_contract(pass_, what, broken, help)
     return found
 
 
@@ -46,18 +54,15 @@ def _copy(graph: Graph) -> Graph:
     return Graph(**values)
 
 
-def _report(run: Pass[Any], graph: Graph, what: str, broken: Iterable[str]) -> None:
-    listed = list(broken)
-    if listed:
-        headline = f"`{run.name}` {what}, of {graph.name}: {'; '.join(listed[:3])}"
-        help = f"a mistake of the pass, not of the spec: report it to the author of `{run.name}`"
-        raise SpecError([Diagnostic("ARCH417", headline, run.label(""), help=help)])
+def _broken_contract(pass_: Pass[Any], what: str, broken: Iterable[str], help: str) -> SpecError:
+    headline = f"{what}: {'; '.join(islice(broken, 3))}"
+    return SpecError([Diagnostic("ARCH417", headline, pass_.label(""), help=help)])
 
 
-def _undeclared(run: Pass[Any], graph: Graph) -> Iterator[str]:
+def _undeclared(pass_: Pass[Any], graph: Graph) -> Iterator[str]:
     """Analyses that a pass asked for and does not declare."""
     for fact in graph.facts:
-        if isinstance(fact, Analysis) and fact.name not in {run.name, *run.declared().uses}:
+        if isinstance(fact, Analysis) and fact.name not in {pass_.name, *pass_.declared().uses}:
             yield f"it uses `{fact.name}`, which it does not declare"
 
 
@@ -71,24 +76,24 @@ def _differing(before: Graph, after: Graph, changes: frozenset[Part]) -> Iterato
             yield f"it changes {known_as}"
 
 
-def _broken(run: Transform, before: Graph, after: Graph) -> Iterator[str]:
+def _broken(pass_: Transform, before: Graph, after: Graph) -> Iterator[str]:
     """What a transform declares and does not do."""
-    declared = run.declared()
+    declared = pass_.declared()
     yield from _differing(before, after, declared.changes)
     for guarantee in sorted(declared.guarantees):
-        yield from CHECKS[guarantee](run, before, after)
+        yield from CHECKS[guarantee](pass_, before, after)
 
 
 # ---------------------------------------------------------------- guarantees
 
 
-def _networks(run: Transform, before: Graph, after: Graph) -> Iterator[tuple[Bound, Bound]]:
+def _networks(pass_: Transform, before: Graph, after: Graph) -> Iterator[tuple[Bound, Bound]]:
     """Random networks, or the only one, as they are bound before a transform and after it."""
     rng, first = random.Random(0), {path: d.outcomes[0] for path, d in before.decisions.items()}
     binder_before, binder_after = Binder(before), Binder(after)
     for _ in range(DRAWN if after.decisions else 1):
         outcomes = {path: rng.choice(d.outcomes) for path, d in after.decisions.items()}
-        same = {**first, **run.before(outcomes, before)}
+        same = {**first, **pass_.before(outcomes, before)}
         one = binder_before.bind(binder_before.outcomes(same))
         if not one.failures:  # else there is no such network
             yield one, binder_after.bind(binder_after.outcomes(outcomes))
@@ -99,8 +104,8 @@ def _where(bound: Bound) -> str:
     return f", where {listed}" if listed else ""
 
 
-def _outputs(run: Transform, before: Graph, after: Graph) -> Iterator[str]:
-    for one, other in _networks(run, before, after):
+def _outputs(pass_: Transform, before: Graph, after: Graph) -> Iterator[str]:
+    for one, other in _networks(pass_, before, after):
         expected, found = _computed(one), _computed(other)
         wrong = [f"output {name}" for name in found if expected.get(name) != found[name]]
         wrong += [node for node, _, _ in other.failures]
@@ -109,8 +114,8 @@ def _outputs(run: Transform, before: Graph, after: Graph) -> Iterator[str]:
             return
 
 
-def _requirements(run: Transform, before: Graph, after: Graph) -> Iterator[str]:
-    for one, other in _networks(run, before, after):
+def _requirements(pass_: Transform, before: Graph, after: Graph) -> Iterator[str]:
+    for one, other in _networks(pass_, before, after):
         if [r.condition for r in one.graph.requirements] != [r.condition for r in other.graph.requirements]:
             yield f"a requirement is another one{_where(other)}"
             return
@@ -120,7 +125,7 @@ def _computed(bound: Bound) -> dict[str, str]:
     return computed(bound.graph, bound.shapes)
 
 
-def _weights(run: Transform, before: Graph, after: Graph) -> Iterator[str]:
+def _weights(pass_: Transform, before: Graph, after: Graph) -> Iterator[str]:
     """Weights that are new, or of another size."""
     known = _layers(before)
     for name, (op, attrs) in _layers(after).items():
@@ -142,13 +147,13 @@ def _disagree(a: Any, b: Any) -> bool:
     return not isinstance(a, Expr) and not isinstance(b, Expr) and a != b
 
 
-def _no_more_nodes(run: Transform, before: Graph, after: Graph) -> Iterator[str]:
+def _no_more_nodes(pass_: Transform, before: Graph, after: Graph) -> Iterator[str]:
     if len(after.nodes) > len(before.nodes):
         yield f"there are {len(after.nodes)} nodes, {len(before.nodes)} before"
 
 
-def _idempotent(run: Transform, before: Graph, after: Graph) -> Iterator[str]:
-    if run.run(after) != after:
+def _idempotent(pass_: Transform, before: Graph, after: Graph) -> Iterator[str]:
+    if pass_.run(after) != after:
         yield "a second time it changes something again"
 
 

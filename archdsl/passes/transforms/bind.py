@@ -22,7 +22,7 @@ _REMEMBERED = 1 << 17
 
 @dataclass(frozen=True)
 class Bind(Transform):
-    """The network where decisions come out as given; its shapes are known then.
+    """The network that decisions make; its shapes are known then.
 
     Decisions that do not matter under the others may be left out.  Raises SpecError for paths and outcomes
     that do not exist (ARCH501, ARCH502), for decisions left open (ARCH504), and where the network is not
