@@ -56,17 +56,17 @@ def _run_trials(spec: str, program: Program, options: SearchOptions) -> int:
     from archdsl.runs.interrupted import Interrupted
     from archdsl.search import trials
 
+    folder = options.folder or Path("runs") / program.search(options.name).name
+    click.echo(f"{'resuming' if options.resume else 'writing to'} {folder}")
     try:
         with stop_signals() as stop, shown(0, 0) as report:
             found = trials.run(program, options, reporter=TerminalReporter(), report=report, stop=stop)
     except Interrupted as stopped:
-        folder = stopped.checkpoint.parent
         again = shlex.join(["archdsl", "search", spec, "--resume", str(folder)])
         click.echo(f"stopped after {stopped.step} trials; resume with: {again}")
         return 130
     cost = found.costs
     click.echo(f"found {cost['params']:,} parameters, {cost['macs']:,} MACs: {found.how}")
-    folder = options.folder or Path("runs") / program.search(options.name).name
     click.echo(f"wrote {folder / 'best.arch'}")
     return 0
 

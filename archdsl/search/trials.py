@@ -103,11 +103,7 @@ class _Trials:
         self.evaluator: Evaluator = evaluator.made_by()(configured(config.evaluator), space)
         records = journal.records()
         self.ended = any(record.get("kind") == "end" for record in records)
-        self.known = {
-            tuple(record["outcomes"]): _number(record["objective"])
-            for record in records
-            if record.get("kind") == "tried" and "outcomes" in record
-        }
+        self.known = dict(filter(None, (_recorded(record) for record in records)))
 
     def run(self, folder: SearchFolder, report: Report, stop: Callable[[], bool]) -> Result:
         done: list[float] = []
@@ -250,5 +246,13 @@ def _manifest(
     )  # fmt: skip
 
 
-def _number(value: Any) -> float:
-    return math.inf if value is None else float(value)
+def _recorded(record: Mapping[str, Any]) -> tuple[Outcomes, float] | None:
+    """The outcomes and the objective of a trial that the journal has; None for other records."""
+    outcomes, value = record.get("outcomes"), record.get("objective")
+    if record.get("kind") != "tried" or not isinstance(outcomes, list):
+        return None
+    if not all(type(outcome) is int for outcome in outcomes):
+        return None
+    if value is None:
+        return tuple(outcomes), math.inf
+    return (tuple(outcomes), float(value)) if type(value) in (int, float) and math.isfinite(value) else None

@@ -12,6 +12,7 @@ import archdsl
 from archdsl import SpecError
 from archdsl.cli import run
 from archdsl.runs.interrupted import Interrupted
+from archdsl.runs.lines import read_records
 from strangers import install, undone
 
 MODULE = '''\
@@ -119,8 +120,7 @@ def _plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def trials(folder: str) -> list[dict]:
-    lines = Path(folder, "journal.jsonl").read_text().splitlines()
-    return [record for record in map(json.loads, lines) if record["kind"] == "tried"]
+    return [record for record in read_records(Path(folder, "journal.jsonl")) if record["kind"] == "tried"]
 
 
 def test_a_strategy_and_an_evaluator_of_another_package_search_a_space() -> None:
@@ -193,6 +193,24 @@ def test_the_command_line_runs_it_and_names_what_is_found(capsys) -> None:
 def test_options_of_differentiable_searches_are_refused(options) -> None:
     with pytest.raises(SpecError, match="is not read by a search by trials"):
         archdsl.search(spec("strategy = walk; minimize macs"), folder="run", **options)
+
+
+def test_damaged_records_are_evaluated_again() -> None:
+    import walking
+
+    text = spec("strategy = walk; evaluate = counting; trials = 6; maximize largeness - 0.000001 * macs")
+    archdsl.search(text, folder="run")
+    whole = trials("run")
+    journal = Path("run/journal.jsonl")
+    lines = journal.read_text().splitlines()
+    broken = ['{"kind": "tried", "outcomes": 3}', '{"kind": "tried", "outcomes": [0, "a"], "objective": 1}']
+    damaged = lines[0].replace('"objective": ', '"objective": [').replace(', "scores"', '], "scores"')
+    journal.write_text("\n".join([*broken, damaged, *lines[1:3], "{"]) + "\n")
+    walking.seen.clear()
+    archdsl.search(text, folder="run", resume=True)
+    assert len(walking.seen) == 4
+    found = {tuple(one["outcomes"]): one["objective"] for one in trials("run")[3:]}
+    assert found == {tuple(one["outcomes"]): one["objective"] for one in whole}
 
 
 def refused(clauses: str) -> tuple[str, str]:
