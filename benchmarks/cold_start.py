@@ -27,10 +27,17 @@ COMMANDS = {
 TARGETS = {"archdsl check fasterseg_student.arch": 0.25, "archdsl check fasterseg.arch": 0.6}
 
 
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+"""Compiled files are kept, as they are where a package was installed: torch's are there in any case."""
+
+
 def cpu_seconds(arguments: list[str]) -> float:
     """What the operating system says that the process took."""
     process = subprocess.Popen(
-        [sys.executable, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=ENVIRONMENT,
     )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)

@@ -57,7 +57,7 @@ def chain_expression(ev: Evaluator, expr: ast.Chain, frame: Frame) -> Any:
     """`x -> f`."""
     source = ev.evaluate(expr.source, frame)
     op = ev.evaluate(expr.op, frame)
-    if not isinstance(op, PrimitiveOp | Function | Choice | Either | Builtin | Undefined):
+    if not isinstance(op, (PrimitiveOp, Function, Choice, Either, Builtin, Undefined)):
         raise frame.error(
             "ARCH209",
             f"`->` applies an op, this is {kind_of(op)}",
@@ -92,9 +92,13 @@ def call(
     """Applies anything that can be applied; without tensors an op is only configured."""
     if isinstance(fn, Undefined):
         return fn
-    undefined = next((s for s in settings.values() if isinstance(s, Undefined)), None)
-    if undefined is not None:
-        return undefined
+    for value in settings.values():
+        if isinstance(value, Undefined):
+            return value
+    if isinstance(fn, PrimitiveOp):
+        return apply_primitive(ev, fn, args, settings, at, frame, site)
+    if isinstance(fn, Function):
+        return apply_function(ev, fn, args, settings, at, frame, site, whole)
     if isinstance(fn, SetValue) and not args:
         members = (
             Member(m.label, call(ev, m.value, [], settings, at, frame, site, whole)) for m in fn.members
@@ -106,10 +110,6 @@ def call(
         return choosing.each(
             ev, fn, lambda f: call(ev, f, _refined(ev, args), settings, at, frame, site, whole), at, frame
         )
-    if isinstance(fn, PrimitiveOp):
-        return apply_primitive(ev, fn, args, settings, at, frame, site)
-    if isinstance(fn, Function):
-        return apply_function(ev, fn, args, settings, at, frame, site, whole)
     if isinstance(fn, Builtin):
         return builtins.call(ev, fn, args, settings, at, frame, site)
     help = "ops are applied to tensors: conv(x, c = 8), or x -> conv(c = 8)"
@@ -181,7 +181,7 @@ def apply_function(
             raise unknown_setting(fn.name, name, [s.name for s in signature.settings], at, frame)
     if not args and signature.inputs:
         return Function(fn.declared, fn.unit, dict(merged), fn.shared)
-    demand_tensors(fn.name, args, [s.name for s in signature.settings], at, frame)
+    demand_tensors(fn.name, args, signature.settings, at, frame)
     if len(args) != len(signature.inputs):
         names = ", ".join(i.id for i in signature.inputs)
         raise wrong_inputs(
@@ -319,7 +319,7 @@ def _check_type(ev: Evaluator, declared: ast.Setting, value: Any, owner: str, at
     at = setting_node(at, declared.name)
     what = f"`{declared.name}` of `{owner}` takes {declared.type}, this is {kind_of(value)}"
     if declared.type == "op":
-        right = isinstance(value, PrimitiveOp | Function | Choice | Either)
+        right = isinstance(value, (PrimitiveOp, Function, Choice, Either))
     else:
         right = kind(value) in KINDS[declared.type or ""]
     if not right:

@@ -75,13 +75,13 @@ def _combined(ev: Evaluator, op: str, left: Side, right: Side, at: Any, frame: F
     if undefined is not None:
         return undefined
     for node, value in (left, right):
-        if isinstance(value, Builtin | Tensor):
+        if isinstance(value, (Builtin, Tensor)):
             number(value, node, frame)  # raises
     if any(isinstance(v, Quantity) for v in values):
         return _measured(ev, op, left, right, at, frame)
     if op in ("==", "!="):
         watch(ev, at, *values, frame)
-    if op in ("==", "!=") and all(isinstance(v, int | float | str | Expr) for v in values):
+    if op in ("==", "!=") and all(isinstance(v, (int, float, str, Expr)) for v in values):
         return apply(OPERATORS[op], *values)
     return _calculated(ev, op, left, right, at, frame)
 
@@ -119,7 +119,7 @@ def _measured(ev: Evaluator, op: str, left: Side, right: Side, at: Any, frame: F
         )
     a, b = (v.amount if isinstance(v, Quantity) else v for v in values)
     value = _calculated(ev, op, (left[0], a), (right[0], b), at, frame)
-    if op in COMPARISONS or isinstance(value, Expr | Undefined) or countable:
+    if op in COMPARISONS or isinstance(value, (Expr, Undefined)) or countable:
         return value
     measures = dims[1] if dims[0] == "number" else dims[0]
     return Quantity(value, measures, f"{value} {measures}")
@@ -142,7 +142,7 @@ def member(ev: Evaluator, expr: ast.Binary, frame: Frame) -> Any:
         return left
     if isinstance(expr.right, ast.Range) and expr.right.step is None:
         return _between(ev, (expr.left, left), expr.right, expr, frame)
-    if not isinstance(left, int | float | str | Expr):
+    if not isinstance(left, (int, float, str, Expr)):
         what = f"only numbers and strings can be looked for, this is {kind_of(left)}"
         raise frame.error("ARCH207", what, expr.left)
     right = ev.evaluate(expr.right, frame)
@@ -156,7 +156,7 @@ def member(ev: Evaluator, expr: ast.Binary, frame: Frame) -> Any:
     places = [m.value for m in expr.right.members] if isinstance(expr.right, ast.Set) else []
     for n, value in enumerate(choices):
         watch(ev, places[n] if len(places) == len(choices) else expr.right, left, value, frame)
-        if not isinstance(value, int | float | str | Expr):
+        if not isinstance(value, (int, float, str, Expr)):
             raise frame.error("ARCH207", "only numbers and strings can be looked for with `in`", expr)
         result = apply("or", result, apply("eq", left, value))
     return result

@@ -145,8 +145,9 @@ class Builder:
 
         demand = self.demand_of(name, place, allowed, conditions)
         shape = at_least_one(primitive.shape(shapes, typed_with or attrs, demand))
-        if any(isinstance(size, int) and size > LARGEST for size in shape):
-            raise TooLargeError("this tensor is too large")
+        for size in shape:
+            if isinstance(size, int) and size > LARGEST:
+                raise TooLargeError("this tensor is too large")
         self.shapes[name] = shape
         if present is not True:
             self.present[name] = present
@@ -175,6 +176,8 @@ class Builder:
         self, primitive: Primitive, inputs: tuple[str, ...], optional: frozenset[int]
     ) -> tuple[list[Shape], Value]:
         """Shapes of the inputs, and when the node is defined."""
+        if not optional and self.present.keys().isdisjoint(inputs):
+            return [self.shapes[source] for source in inputs], True
         here = [self._here(source) for source in inputs]
         present: Value = any_of(here) if len(optional) == len(inputs) else True
         for port, defined in enumerate(here):

@@ -103,9 +103,9 @@ def _warn_of_twins(ev: Evaluator, members: tuple[Member, ...], expr: Any, frame:
 
 def _identity(value: Any) -> Any:
     """What two candidates have in common exactly if they are the same."""
-    if isinstance(value, int | float | str | Expr | Tensor):
+    if isinstance(value, (int, float, str, Expr, Tensor)):
         return type(value), value
-    if isinstance(value, PrimitiveOp | Function):
+    if isinstance(value, (PrimitiveOp, Function)):
         settings = frozenset((name, _identity(v)) for name, v in value.settings.items())
         of = value.primitive if isinstance(value, PrimitiveOp) else (id(value.declared), value.shared)
         return of, settings
@@ -153,7 +153,7 @@ def _given(ev: Evaluator, decision: Decision, values: Sequence[Any]) -> Any:
     outcome = decision.number(ev.given[decision.path]) or 0
     ev.builder.decided[decision.path] = outcome
     value = ev.refine(values[outcome])
-    if not isinstance(value, Function | PrimitiveOp | SetValue | Choice | Either):
+    if not isinstance(value, (Function, PrimitiveOp, SetValue, Choice, Either)):
         return value
     return Choice(decision.path, tuple(value if o == outcome else None for o in range(decision.size)))
 
@@ -304,7 +304,7 @@ def merge(ev: Evaluator, on: str | Expr, cases: Sequence[tuple[Any, Any]], expr:
         name = frame.node_path(frame.sites.nodes.get(id(expr), "") or "mux")
         keyed = [(k, v.node if isinstance(v, Tensor) else None) for k, v in cases]
         return Tensor(ev.builder.add_mux(on, name, keyed, frame.location(expr)))
-    if all(isinstance(v, int | float | str | Expr) for v in defined):
+    if all(isinstance(v, (int, float, str, Expr)) for v in defined):
         return _merge_scalars(ev, on, cases, expr, frame)
     if all(isinstance(v, ListValue) for v in defined) and len({len(v.items) for v in defined}) == 1:
         items = (
@@ -312,7 +312,7 @@ def merge(ev: Evaluator, on: str | Expr, cases: Sequence[tuple[Any, Any]], expr:
             for n in range(len(defined[0].items))
         )
         return ListValue(tuple(items))
-    if any(isinstance(v, Tensor | int | float | str | Expr) for v in defined):
+    if any(isinstance(v, (Tensor, int, float, str, Expr)) for v in defined):
         kinds = sorted({kind_of(v) for v in defined})
         what = f"these candidates are of different kinds: {' and '.join(kinds)}"
         reaching.demand(ev, False, "ARCH207", what, expr, frame)
@@ -338,7 +338,7 @@ def choice(ev: Evaluator, on: str, cases: Sequence[tuple[Any, Any]], expr: Any, 
 
 def _depth(ev: Evaluator, values: Iterable[Any], expr: Any, frame: Frame) -> int:
     """How many choices are inside one another; what looks into them recurses, so there is a limit."""
-    depth = 1 + max((v.depth for v in values if isinstance(v, Choice | Either)), default=0)
+    depth = 1 + max((v.depth for v in values if isinstance(v, (Choice, Either))), default=0)
     if depth > CHOICE_BUDGET:
         ev.stop(frame.error("ARCH711", f"choices between choices, more than {CHOICE_BUDGET} deep", expr))
     return depth

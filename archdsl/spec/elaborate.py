@@ -198,7 +198,7 @@ def _finished(
             else:
                 values.append(item.on)
         else:
-            values += (value for value in item.attrs.values() if isinstance(value, Expr))
+            values += [value for value in item.attrs.values() if isinstance(value, Expr)]
             if name in builder.ties:
                 item = replace(item, weights=builder.weights_of(name))
         nodes[name] = item

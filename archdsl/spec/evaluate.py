@@ -81,6 +81,8 @@ class Evaluator:
     """How deep the evaluation is, in frames of Python's stack, roughly; reset after an error."""
     constants: Constants = field(default_factory=Constants)
     _sites: dict[int, Sites] = field(default_factory=dict)
+    _outside: dict[tuple[int, str], Function | PrimitiveOp] = field(default_factory=dict)
+    """Ops and cells by the id of the file that they are named in, and by that name."""
 
     # ------------------------------------------------------------ names
 
@@ -89,13 +91,22 @@ class Evaluator:
             value = frame.names[name]
             if isinstance(value, Poison):
                 raise Poisoned
-            return self.refine(value)
+            return self.refine(value) if self.allowed else value
         return self.lookup_outside(name, frame, node)
 
     def lookup_outside(self, name: str, frame: Frame, node: Any) -> Any:
         """A declaration or constant of the file, an import, a primitive or a builtin."""
+        key = (id(frame.unit), name)
+        value = self._outside.get(key)
+        if value is None:
+            value = self._found_outside(name, frame, node)
+            if isinstance(value, (Function, PrimitiveOp)):
+                self._outside[key] = value
+        return value
+
+    def _found_outside(self, name: str, frame: Frame, node: Any) -> Any:
         unit, found = frame.unit.find(name)
-        if isinstance(found, ast.Op | ast.Cell):
+        if isinstance(found, (ast.Op, ast.Cell)):
             return Function(found, unit)
         if isinstance(found, ast.Constant):
             return self.constant(found, unit)
@@ -208,7 +219,7 @@ class Evaluator:
 
     def refine(self, value: Any) -> Any:
         """A value as it is under the outcomes possible here."""
-        if not self.allowed or isinstance(value, int | str | float):
+        if not self.allowed or isinstance(value, (int, str, float)):
             return value
         if isinstance(value, Tensor):
             node = self.builder.case(value.node, self.allowed)
@@ -264,6 +275,8 @@ class Evaluator:
     # ------------------------------------------------------------ expressions
 
     def evaluate(self, expr: Any, frame: Frame) -> Any:
+        if type(expr) is ast.Number:
+            return expr.value
         self.height += 3
         if self.height > HEIGHT_BUDGET:
             self.stop(frame.error("ARCH711", "calls and expressions nested too deeply", expr))
@@ -322,7 +335,7 @@ class Evaluator:
             return self.refine(self.builder.shapes[base.node][AXES.index(expr.name)])
         if isinstance(base, RecordValue) and expr.name in base.entries:
             return base.entries[expr.name]
-        if isinstance(base, Choice | Either):
+        if isinstance(base, (Choice, Either)):
             return choosing.each(
                 self, base, lambda value: self._attribute_of(value, expr, frame), expr, frame
             )
@@ -346,12 +359,6 @@ class Evaluator:
         )
 
     # ------------------------------------------------------------ application and choices
-
-    def call(self, expr: ast.Call, frame: Frame) -> Any:
-        return applying.call_expression(self, expr, frame)
-
-    def chain(self, expr: ast.Chain, frame: Frame) -> Any:
-        return applying.chain_expression(self, expr, frame)
 
     def one_of(self, expr: ast.OneOf, frame: Frame) -> Any:
         return choosing.decide(self, expr, 1, frame)
@@ -390,8 +397,8 @@ _EVALUATE: dict[type, Callable[[Evaluator, Any, Frame], Any]] = {
     ast.Conditional: Evaluator.conditional,
     ast.Attribute: Evaluator.attribute,
     ast.Index: indexing.index,
-    ast.Call: Evaluator.call,
-    ast.Chain: Evaluator.chain,
+    ast.Call: applying.call_expression,
+    ast.Chain: applying.chain_expression,
     ast.OneOf: Evaluator.one_of,
     ast.AnyOf: Evaluator.any_of,
     ast.Once: Evaluator.once,

@@ -32,7 +32,7 @@ def index(ev: Evaluator, expr: ast.Index, frame: Frame, marked: bool = False) ->
     if isinstance(expr.base, ast.Name) and marked and not ev.knows(expr.base.id, frame):
         return Undefined(f"no entry of `{expr.base.id}` is defined")
     base = ev.evaluate(expr.base, frame)
-    if isinstance(base, Choice | Either):
+    if isinstance(base, (Choice, Either)):
         return choosing.each(ev, base, lambda b: _index(ev, b, expr, frame, marked), expr, frame)
     return _index(ev, base, expr, frame, marked)
 
@@ -40,7 +40,7 @@ def index(ev: Evaluator, expr: ast.Index, frame: Frame, marked: bool = False) ->
 def _index(ev: Evaluator, base: Any, expr: ast.Index, frame: Frame, marked: bool) -> Any:
     if isinstance(base, Undefined):
         return base
-    if not isinstance(base, Family | ListValue):
+    if not isinstance(base, (Family, ListValue)):
         help = None
         if isinstance(base, SetValue):
             help = (
@@ -49,6 +49,9 @@ def _index(ev: Evaluator, base: Any, expr: ast.Index, frame: Frame, marked: bool
         elif isinstance(base, Tensor):
             help = "channels are not sliced by index; x.c, x.h and x.w are the sizes"
         raise frame.error("ARCH207", f"{kind_of(base)} has no entries", expr, help=help)
+    written = expr.subscripts
+    if len(written) == 1 and type(written[0]) is ast.Number:  # by far the most usual
+        return entry(ev, base, (written[0].value,), expr, frame, marked)
     subscripts: list[list[Any]] = []
     several = False
     for position, subscript in enumerate(expr.subscripts):
@@ -62,7 +65,7 @@ def _index(ev: Evaluator, base: Any, expr: ast.Index, frame: Frame, marked: bool
         if isinstance(value, SetValue):
             several = True
             subscripts.append([m.value for m in value.members])
-        elif isinstance(value, int | float | str | Expr) and kind(value) != "bool":
+        elif isinstance(value, (int, float, str, Expr)) and kind(value) != "bool":
             subscripts.append([value])
         else:
             raise frame.error("ARCH207", f"a subscript is a number, this is {kind_of(value)}", subscript)

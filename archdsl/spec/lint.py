@@ -115,14 +115,13 @@ def _read(expr: Any) -> list[ast.Name]:
         if kind is ast.Name:
             found.append(here)
         elif kind is tuple:
-            ahead.extend(here[::-1])
+            ahead += here[::-1]
         elif kind is ast.Named:
             ahead.append(here.value)
         elif kind is ast.Optional:
             ahead.append(here.base.subscripts if isinstance(here.base, ast.Index) else ())
-        else:
-            for field in LAST_FIRST.get(kind, ()):
-                ahead.append(getattr(here, field))
+        elif kind in LAST_FIRST and kind is not ast.Number:
+            ahead += LAST_FIRST[kind](here)
     return found
 
 

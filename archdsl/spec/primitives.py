@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from archdsl.diagnostics import SpecError, closest
@@ -47,9 +48,9 @@ def apply_primitive(
                 raise unknown_setting(primitive.name, name, list(known), at, frame)
     if not args:
         return PrimitiveOp(primitive, merged)
-    demand_tensors(primitive.name, args, [s.name for s in primitive.settings], at, frame)
+    demand_tensors(primitive.name, args, primitive.settings, at, frame)
     for value in args:
-        if isinstance(value, Choice | Either):
+        if isinstance(value, (Choice, Either)):
             return _spread(ev, fn, args, settings, value, at, frame, site)
     tensors, optional = _tensors(ev, args, at, frame)
     if tensors is None:
@@ -68,15 +69,16 @@ def apply_primitive(
     for setting in primitive.settings:
         value = merged.get(setting.name)
         if value is None:
-            if setting.default is None:
+            default = setting.default
+            if default is None:
                 if setting.optional:
                     continue
                 raise frame.error("ARCH205", f"`{primitive.name}` needs its setting `{setting.name}`", at)
-            attrs[setting.name] = setting.default(shapes) if callable(setting.default) else setting.default
+            attrs[setting.name] = default(shapes) if callable(default) else default
         else:
             attrs[setting.name] = _of_kind(setting, value, primitive.name, at, frame)
     name = ev.builder.unique(frame.node_path(site) or primitive.name)
-    repaired = _demand_settings(ev, primitive, merged, attrs, name, at, frame)
+    repaired = _demand_settings(ev, primitive, merged, attrs, name, at, frame) if merged else attrs
     place = frame.place(at)
     ev.builder.add_node(
         primitive, name, tuple(tensors), attrs, place, ev.allowed, ev.conditions, optional, repaired
@@ -84,14 +86,16 @@ def apply_primitive(
     return Tensor(name)
 
 
-def demand_tensors(owner: str, args: list[Any], settings: list[str], at: Any, frame: Frame) -> None:
+def demand_tensors(
+    owner: str, args: list[Any], settings: Sequence[Setting | ast.Setting], at: Any, frame: Frame
+) -> None:
     """Raises SpecError (ARCH207) where an input is a number or a word, as settings without names are."""
-    plain = [n for n, value in enumerate(args) if isinstance(value, int | float | str | Quantity)]
+    plain = [n for n, value in enumerate(args) if isinstance(value, (int, float, str, Quantity))]
     if not plain:
         return
     given = getattr(at, "args", ())
     first = given[plain[0]] if plain[0] < len(given) else at
-    named = [f"{name} = {args[n]}" for name, n in zip(settings, plain, strict=False)]
+    named = [f"{setting.name} = {args[n]}" for setting, n in zip(settings, plain, strict=False)]
     example = f": {owner}({', '.join(named)})" if named else ""
     headline = f"inputs of `{owner}` are tensors, this is {kind_of(args[plain[0]])}"
     raise frame.error("ARCH207", headline, first, help=f"settings are written with their names{example}")
@@ -107,17 +111,19 @@ def _demand_settings(
     frame: Frame,
 ) -> Mapping[str, Any]:
     """States that the given settings are in their ranges; returns settings that give a shape in any case."""
-    repaired = dict(attrs)
+    repaired = attrs
     for setting in primitive.settings:
+        if setting.name not in given:
+            continue
         value = attrs.get(setting.name)
-        if setting.name not in given or setting.is_fine(value):
+        if setting.is_fine(value):
             continue
         place = frame.place(setting_node(at, setting.name))
         demand = ev.builder.demand_of(node, place, ev.allowed, ev.conditions)
         for item in _items(value):
             for condition, message in setting.demands(primitive.name, item):
                 demand(condition, "ARCH208", message, value=item)
-        repaired[setting.name] = setting.repaired(primitive.name, value)
+        repaired = {**repaired, setting.name: setting.repaired(primitive.name, value)}
     return repaired
 
 
@@ -125,7 +131,8 @@ def _items(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _known_settings(primitive: Any) -> dict[str, None]:
+@cache
+def _known_settings(primitive: Primitive) -> dict[str, None]:
     return dict.fromkeys([*(s.name for s in primitive.settings), *primitive.tensor_settings])
 
 
@@ -159,7 +166,7 @@ def _tensors(
             tensors.append(value.node)
         elif isinstance(value, Undefined):
             return None, frozenset()
-        elif isinstance(value, SetValue | ListValue):
+        elif isinstance(value, (SetValue, ListValue)):
             items = [m.value for m in value.members] if isinstance(value, SetValue) else value.items
             for item in items:
                 if not isinstance(item, Tensor):
@@ -209,7 +216,7 @@ def _wrong_kind(owner: str, setting: Setting, value: Any, at: Any, frame: Frame)
         "str": "a string",
         "ints": "a list of whole numbers",
     }
-    text = f" ({value})" if isinstance(value, int | float | str) else ""
+    text = f" ({value})" if isinstance(value, (int, float, str)) else ""
     return frame.error(
         "ARCH208",
         f"`{setting.name}` of `{owner}` takes {wanted[setting.kind]}, this is {kind_of(value)}{text}",

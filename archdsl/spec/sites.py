@@ -7,7 +7,9 @@ where the same name stands twice.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
+from operator import attrgetter
 from typing import Any
 
 from archdsl.lang import ast
@@ -40,7 +42,18 @@ def _children() -> dict[type, tuple[str, ...]]:
 
 
 CHILDREN = _children()
-LAST_FIRST = {kind: names[::-1] for kind, names in CHILDREN.items()}
+
+
+def _parts(names: tuple[str, ...]) -> Callable[[Any], Any]:
+    """A function from a node to what stands in these fields, the last first."""
+    get = attrgetter(*names[::-1]) if names else None
+    return get if get is not None and len(names) > 1 else lambda node: () if get is None else (get(node),)
+
+
+LAST_FIRST = {kind: _parts(names) for kind, names in CHILDREN.items()}
+"""By kind of AST node, what gets the expressions below a node, in the reverse of reading order."""
+_MARKED = frozenset((ast.Chain, ast.Call, ast.Index, ast.Conditional, ast.OneOf, ast.AnyOf, ast.Binary))
+_UNMARKED = frozenset(kind for kind, names in CHILDREN.items() if not names)
 
 
 def walk(expr: Any) -> list[Any]:
@@ -49,13 +62,30 @@ def walk(expr: Any) -> list[Any]:
     ahead = [expr]
     while ahead:
         here = ahead.pop()
-        children = LAST_FIRST.get(type(here))
-        if children is not None:
+        kind = type(here)
+        if kind is tuple:
+            ahead += here[::-1]
+        elif kind is ast.Name or kind is ast.Number:
             found.append(here)
-            for name in children:
-                ahead.append(getattr(here, name))
-        elif type(here) is tuple:
-            ahead.extend(here[::-1])
+        elif kind in LAST_FIRST:
+            found.append(here)
+            ahead += LAST_FIRST[kind](here)
+    return found
+
+
+def _marked(expr: Any) -> list[Any]:
+    """What `sites` looks at of all that `walk` finds."""
+    found: list[Any] = []
+    ahead = [expr]
+    while ahead:
+        here = ahead.pop()
+        kind = type(here)
+        if kind is tuple:
+            ahead += here[::-1]
+        elif kind not in _UNMARKED and kind in LAST_FIRST:
+            if kind in _MARKED:
+                found.append(here)
+            ahead += LAST_FIRST[kind](here)
     return found
 
 
@@ -64,7 +94,7 @@ def sites(value: Any) -> Sites:
     if type(value) is ast.Chain and _is_plain(value):
         nodes = {id(value): "", id(value.source): "mux"}
         return Sites({}, nodes, frozenset((id(value),)))
-    exprs = walk(value)
+    exprs = _marked(value)
     named = set(map(id, _direct(value)))
     choices: dict[int, str] = {}
     applied: list[tuple[int, int, str]] = []
@@ -77,7 +107,7 @@ def sites(value: Any) -> Sites:
         if kind is ast.Chain:
             inside_chain.add(id(expr.op))
             applied.append((expr.op.span[0], id(expr), _op_name(expr.op)))
-            if isinstance(expr.op, ast.OneOf | ast.AnyOf):
+            if isinstance(expr.op, (ast.OneOf, ast.AnyOf)):
                 chosen.append(expr)
         elif kind is ast.Call:
             if expr.args and id(expr) not in inside_chain:
@@ -119,13 +149,13 @@ def _direct(value: Any) -> list[Any]:
     """The choices that are the whole value, also as a branch of a conditional."""
     if isinstance(value, ast.Conditional):
         return _direct(value.then) + _direct(value.otherwise)
-    return [value] if isinstance(value, ast.OneOf | ast.AnyOf) else []
+    return [value] if isinstance(value, (ast.OneOf, ast.AnyOf)) else []
 
 
 def _whole(value: Any) -> list[Any]:
     if isinstance(value, ast.Conditional):
         return _whole(value.then) + _whole(value.otherwise)
-    return [value] if isinstance(value, ast.Call | ast.Chain | ast.Once) else []
+    return [value] if isinstance(value, (ast.Call, ast.Chain, ast.Once)) else []
 
 
 def _op_name(op: Any) -> str:
@@ -136,9 +166,9 @@ def _op_name(op: Any) -> str:
             return op.name
         if isinstance(op, ast.Call):
             op = op.fn
-        elif isinstance(op, ast.Index | ast.Optional):
+        elif isinstance(op, (ast.Index, ast.Optional)):
             op = op.base
-        elif isinstance(op, ast.OneOf | ast.AnyOf | ast.Once):
+        elif isinstance(op, (ast.OneOf, ast.AnyOf, ast.Once)):
             op = op.source
         else:
             return "op"

@@ -55,7 +55,7 @@ def key_of(
         if allowed:
             parts += (specialize(size, allowed) for size in shape)
     for name, setting in settings.items():
-        if not isinstance(setting, int | float | str | Expr):
+        if not isinstance(setting, (int, float, str, Expr)):
             return None
         parts.append((name, type(setting), setting))
     if len(args) > 1:  # whether two inputs are one tensor may matter to the body

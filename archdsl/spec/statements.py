@@ -125,7 +125,7 @@ def assign(ev: Evaluator, statement: ast.Assign, frame: Frame, counts: dict[str,
     frame.sites = ev.sites(statement.value)
     start = len(ev.builder.nodes)
     value = ev.evaluate(statement.value, frame)
-    if frame.sites.choices and isinstance(value, bool | int | float | str):
+    if frame.sites.choices and isinstance(value, (bool, int, float, str)):
         _note_made(ev, value, frame)
     values = [value] if len(targets) == 1 else _unpacked(value, statement, frame)
     for target, key, item in zip(targets, keys, values, strict=True):
@@ -146,16 +146,19 @@ def _key(ev: Evaluator, target: Any, frame: Frame) -> tuple[Any, ...] | None:
         return None
     if not isinstance(target, ast.Index) or not isinstance(target.base, ast.Name):
         raise frame.error("ARCH216", "only names and indexed names can be assigned to", target)
-    key = []
+    key: list[int | float | str] = []
     for subscript in target.subscripts:
         value = ev.evaluate(subscript, frame)
+        if type(value) is int:
+            key.append(value)
+            continue
         if isinstance(value, Expr):
             raise frame.error(
                 "ARCH217",
                 "an entry is defined for all networks, its subscript cannot depend on decisions",
                 subscript,
             )
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
+        if isinstance(value, bool) or not isinstance(value, (int, float, str)):
             raise frame.error("ARCH207", f"a subscript is a number, this is {kind_of(value)}", subscript)
         key.append(value)
     return tuple(key)
@@ -189,7 +192,7 @@ def _name_statement(
 def _is_application(value: Any) -> bool:
     if isinstance(value, ast.Conditional):
         return _is_application(value.then) and _is_application(value.otherwise)
-    return isinstance(value, ast.Call | ast.Once)
+    return isinstance(value, (ast.Call, ast.Once))
 
 
 def _unpacked(value: Any, statement: ast.Assign, frame: Frame) -> list[Any]:
@@ -264,7 +267,7 @@ def _domain(ev: Evaluator, expr: Any, frame: Frame) -> list[Any]:
     for item in items:
         if isinstance(item, Expr):
             raise frame.error("ARCH217", "what a stage runs over cannot depend on decisions", expr)
-        if not isinstance(item, int | float | str):
+        if not isinstance(item, (int, float, str)):
             raise frame.error(
                 "ARCH207",
                 f"a stage runs over numbers or names, this holds {kind_of(item)}",

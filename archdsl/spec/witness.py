@@ -21,8 +21,8 @@ from archdsl.spec.deciding import Outcomes, Searcher, Undecided
 from archdsl.spec.elaborate import Elaborated
 from archdsl.spec.possible import Possible, Unbounded
 
-TRIES, TRIES_OF_NOTES = 20, 4
-"""Random networks that must all fail where it takes too long to look at all."""
+FIRST_TRIES, TRIES, TRIES_OF_NOTES = 2, 20, 4
+"""Random networks that are looked at before all, and those that must all fail where all are too many."""
 POOL, LED, MOST_LED = 200, 40, 2_000
 """Random networks in which conditions that were left open are tried: the same for all, led to the node of one
 condition, and led to nodes in all."""
@@ -197,27 +197,60 @@ class Witnesses:
 
         Where that takes too long, random ones are looked at.
         """
-        for _ in range(2):
-            if not self._fails_in_some(obligation, outcomes):
-                return False
-        allowed = {d: (o,) for d, o in outcomes.items()}
-        possible = Possible(self.found.definitions, allowed)
+        if not self._fails_in(FIRST_TRIES, obligation, outcomes):
+            return False
         try:
-            if id(obligation) in self._undecided:
-                raise Undecided
-            there = self._in_all(obligation.node, possible, outcomes)
-            if not there and not self._alive.always(obligation.node, outcomes):
-                return False
-            return self._searcher.counterexample(apply("not", obligation.condition), allowed) is None
+            return self._surely_breaks_all(obligation, outcomes)
         except Undecided:
             tries = TRIES_OF_NOTES if obligation.code in ADVISORY else TRIES
-            return all(self._fails_in_some(obligation, outcomes) for _ in range(tries))
+            return self._fails_in(tries, obligation, outcomes)
 
-    def _fails_in_some(self, obligation: Obligation, outcomes: Outcomes) -> bool:
-        """Whether the condition fails in a random network with these outcomes."""
-        others = self._random()
-        bound = self._binder.bind({**others, **outcomes})
-        return self._fails(obligation, {**others, **outcomes}, bound)
+    def _surely_breaks_all(self, obligation: Obligation, outcomes: Outcomes) -> bool:
+        """The same, without trying.  Raises Undecided.
+
+        Of a note, the graph is not searched for another way to see that all networks have its node, which
+        takes longer than to try.
+        """
+        if id(obligation) in self._undecided:
+            raise Undecided
+        allowed = {d: (o,) for d, o in outcomes.items()}
+        there = obligation.code not in ADVISORY and self._in_all(
+            obligation.node, Possible(self.found.definitions, allowed), outcomes
+        )
+        if not there and not self._alive.always(obligation.node, outcomes):
+            return False
+        return self._searcher.counterexample(apply("not", obligation.condition), allowed) is None
+
+    def _fails_in(self, tries: int, obligation: Obligation, outcomes: Outcomes) -> bool:
+        """Whether the condition fails in that many random networks with these outcomes."""
+        fails = self._fails_unbound if obligation.code in ADVISORY else self._fails_bound
+        return all(fails(obligation, {**self._random(), **outcomes}) for _ in range(tries))
+
+    def _fails_bound(self, obligation: Obligation, outcomes: Outcomes) -> bool:
+        return self._fails(obligation, outcomes, self._binder.bind(outcomes))
+
+    def _fails_unbound(self, obligation: Obligation, outcomes: Outcomes) -> bool:
+        """The same for a note, which depends on sizes alone: the network need not be made."""
+        possible = Possible(self.found.definitions, {d: (o,) for d, o in outcomes.items()})
+        fails = _values(possible, obligation.condition) == frozenset((False,))
+        return fails and self._has(obligation.node, possible, outcomes)
+
+    def _has(self, wanted: str, possible: Possible, outcomes: Outcomes) -> bool:
+        """Whether the network of these outcomes has a node."""
+        nodes = self.found.graph.nodes
+        ahead = list(self.found.graph.outputs.values())
+        seen = set(ahead)
+        while ahead:
+            name = ahead.pop()
+            if name == wanted:
+                return _values(possible, self.found.present.get(name, True)) == frozenset((True,))
+            item = nodes.get(name)
+            if item is None:
+                continue
+            inputs = self._sources(item, possible, outcomes) if isinstance(item, Mux) else item.inputs
+            ahead += [source for source in inputs if source not in seen]
+            seen.update(inputs)
+        return False
 
     @cached_property
     def _searcher(self) -> Searcher:

@@ -130,6 +130,8 @@ def test_check_fails_where_conditions_are_left_open_unless_that_is_allowed():
     allowed = call("check open.arch --budget 500 --allow-open")
     assert allowed.exit_code == 0
     assert "left open: " in allowed.stdout
+    both = call("check open.arch --budget 500 --allow-open --strict")
+    assert (both.exit_code, "warning[ARCH408]" in both.stdout) == (0, True)
 
 
 def test_check_prints_json():

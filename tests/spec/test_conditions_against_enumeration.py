@@ -117,6 +117,16 @@ def test_what_is_left_open_is_an_error_unless_it_is_allowed():
     assert len(allowed.proofs[0].open) == 1
 
 
+def test_a_size_that_may_not_divide_is_advice_and_never_left_open():
+    hard = HARD.format(last="w[2] * w[1]").replace(
+        "output y = (image -> conv(c = left)) + (image -> conv(c = right))",
+        "output y = image -> conv(c = 8, s = 1 if left == right else 3)",
+    )
+    report = program(hard).check(budget=2_000)
+    assert report.diagnostics == ()
+    assert report.proofs[0].open == ()
+
+
 def test_what_random_networks_refute_is_not_left_open():
     report = program(HARD.format(last="w[2] * w[2]")).check(budget=2_000)
     (error,) = [d for d in report.diagnostics if is_error(d)]
