@@ -33,6 +33,7 @@ Examples:
   archdsl compile best.arch --weights runs/a/weights.safetensors --emit onnx -o best.onnx
   archdsl compile best.arch --weights runs/a/weights.safetensors --emit torch -o best.pt2
   archdsl compile specs/gas_like.arch --emit torch -o weights.safetensors
+  archdsl compile specs/space.arch --passes 'prune(hyper[1].gate = 1), simplify' --emit ir
 """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,12 +17,14 @@ from archdsl.diagnostics import SpecError
 from archdsl.ir.text import dump, parse
 from archdsl.ir.verify import verify
 from archdsl.ops import primitives
+from archdsl.passes.base import Pass
 from archdsl.passes.pipeline import Pipeline
 from archdsl.passes.pipeline_text import MAX_CHARS, pipeline_text, read_pipeline
 from archdsl.passes.registry import PASSES
 from archdsl.passes.transforms.bind import Bind
 from archdsl.passes.transforms.prune import Prune
 from archdsl.passes.transforms.simplify import Simplify
+from archdsl.registry import Registry
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
 
@@ -319,6 +322,15 @@ def test_any_text_is_a_pipeline_or_refused(text: str):
 def test_a_pipeline_has_a_greatest_length():
     with pytest.raises(SpecError, match="longer than 10,000 characters"):
         read_pipeline("deploy, " * (MAX_CHARS // 8) + "deploy")
+
+
+def test_a_plug_in_registers_a_class_of_passes_and_nothing_else():
+    known: Registry[type[Pass[Any]]] = Registry("pass", Pass, {}, classes=True)
+    known.add("short", "archdsl.passes.transforms.simplify:Simplify", "plug-in")
+    known.add("other", "json:JSONDecoder", "plug-in")
+    assert read_pipeline("short", known).passes == (Simplify(),)
+    with pytest.raises(SpecError, match="ARCH864"):
+        read_pipeline("other", known)
 
 
 # ---------------------------------------------------------------- the command line
