@@ -130,20 +130,35 @@ def test_a_module_trained_by_ones_own_loop_is_scored_and_exported() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
+class Ramps:
+    """Grey ramps whose brighter part is a class of its own."""
+
+    name, classes, colours, channels = "ramps", ("dark", "bright"), ((0, 0, 0), (255, 255, 255)), 3
+
+    def __init__(self, images: int = 3):
+        self.images = images
+
+    def __len__(self) -> int:
+        return self.images
+
+    def __getitem__(self, i: int) -> archdsl.Sample:
+        grey = np.tile(np.linspace(0, 200 + i, 64).astype(np.uint8), (32, 1))
+        return archdsl.Sample(np.stack([grey] * 3, -1), (grey > 100).astype(np.uint8), f"ramp {i}")
+
+    def fingerprint(self) -> str:
+        return f"ramps {self.images}"
+
+
+def test_a_search_and_a_training_take_datasets_of_ones_own() -> None:
+    splits = archdsl.Splits(Ramps(8), Ramps(4))
+    text = "arch 1\n" + SEARCH.replace("  data = synthetic(images = 8, batch = 4)\n", "  batch = 4\n")
+    found = archdsl.search(text, data=splits, device="cpu", folder="found")
+    assert json.loads(Path("found/manifest.json").read_text())["data"]["name"] == "ramps"
+    trained = archdsl.train(found.network, splits, epochs=2, batch=4, device="cpu", folder="trained")
+    assert archdsl.evaluate(trained.module(), splits).miou == trained.miou
+
+
 def test_any_module_is_scored_on_any_dataset() -> None:
-    class Ramps:
-        name, classes, colours, channels = "ramps", ("dark", "bright"), ((0, 0, 0), (255, 255, 255)), 3
-
-        def __len__(self) -> int:
-            return 3
-
-        def __getitem__(self, i: int) -> archdsl.Sample:
-            grey = np.tile(np.linspace(0, 200 + i, 64).astype(np.uint8), (32, 1))
-            return archdsl.Sample(np.stack([grey] * 3, -1), (grey > 100).astype(np.uint8), f"ramp {i}")
-
-        def fingerprint(self) -> str:
-            return "ramps"
-
     class Threshold(torch.nn.Module):
         def forward(self, images_B3HW: torch.Tensor) -> torch.Tensor:
             grey = images_B3HW[:, :1]

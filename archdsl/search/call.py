@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from archdsl.data.dataset import Splits
 from archdsl.data.source import DataSource, parse_data
 from archdsl.program import Spec, program_of
 from archdsl.runs.reporter import Reporter
@@ -22,7 +23,7 @@ def search(
     name: str | None = None,
     *,
     settings: Mapping[str, Any] | None = None,
-    data: DataSource | str | None = None,
+    data: DataSource | Splits | str | None = None,
     tables: Sequence[TableSource | str | Path] = (),
     folder: str | Path | None = None,
     resume: bool = False,
@@ -45,7 +46,8 @@ def search(
     the search; `report` receives every step, `reporter` what the command line prints beside.  Raises
     SpecError, and `archdsl.runs.interrupted.Interrupted` where `stop` returned True.
     """
-    source = parse_data(data) if isinstance(data, str) else data
+    own = data if isinstance(data, Splits) else None
+    source = parse_data(data) if isinstance(data, str) else data if isinstance(data, DataSource) else None
     options = SearchOptions(
         name=name,
         settings=absolute(settings or {}),
@@ -59,5 +61,6 @@ def search(
         folder=None if folder is None else Path(folder),
         resume=resume,
         passes=passes,
+        splits=own,
     )
     return run(program_of(spec), options, reporter=reporter, report=report, stop=stop)

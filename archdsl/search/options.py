@@ -12,6 +12,7 @@ from archdsl.data.source import DataSource
 from archdsl.search.tables import TableSource, read_source
 
 if TYPE_CHECKING:
+    from archdsl.data.dataset import Splits
     from archdsl.runs.manifest import Manifest
 
 
@@ -39,6 +40,8 @@ class SearchOptions:
     command: tuple[str, ...] = ()
     """The command line, for the manifest."""
     passes: str | None = None
+    splits: Splits | None = None
+    """Data of the caller's own, instead of that which the search names."""
 
     def recorded(self) -> dict[str, Any]:
         """What a manifest keeps of the options, as plain values."""

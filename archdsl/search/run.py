@@ -140,7 +140,7 @@ class _Inputs:
 def _inputs(program: Program, options: SearchOptions, here: Processes, reporter: Reporter) -> _Inputs:
     config, of_space = configured(program, options)
     space = program.space(config.space, **of_space)
-    splits = _splits(config, options.data, space, program)
+    splits = options.splits or _splits(config, options.data, space, program)
     space = pruned(_with_classes(space, splits.train, program, of_space), options.passes)
     by_decision(config.sampler, config.gates_from, config.samplers, space.searched)  # raises early
     shares = None

@@ -40,6 +40,8 @@ from archdsl.search.trial_config import TrialConfig, read_trials
 from archdsl.search.values import cannot, configured, recorded
 from archdsl.spec.search import SearchValue, Term
 
+_UNREAD = ("data", "splits", "device", "amp", "checkpoint", "channels_last")
+"""Options of differentiable searches."""
 MOST_IDLE = 1_000
 """Proposals in a row that are no new network, or miss a requirement, after which a search ends."""
 
@@ -57,9 +59,7 @@ def run(
     The folder of the run holds it as best.arch, and every trial in its journal, from which `resume` goes on.
     Raises SpecError, and Interrupted where `stop` returned True.
     """
-    unread = [
-        name for name in ("data", "device", "amp", "checkpoint", "channels_last") if getattr(options, name)
-    ]
+    unread = [name for name in _UNREAD if getattr(options, name)]
     if unread:
         raise cannot(f"`{unread[0]}` is not read by a search by trials", "leave it out")
     given = options.settings
