@@ -279,6 +279,7 @@ def checked(path: Path) -> list[str]:
     return [line for line in found.splitlines() if ": error: " in line]
 
 
+@pytest.mark.slow
 def test_programs_against_the_public_names_are_type_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MYPYPATH", str(ROOT))
     Path("user.py").write_text(USER)

@@ -205,12 +205,11 @@ def build(
     if not as_json:
         least = len(units) * passes * plan.seconds
         click.echo(f"timing {plural(len(units), 'row')}, at least {duration(least)}", err=True)
-    bar = Bar()
-    made = building.build(
-        path, units, timer, plan=plan, start=building.new_table(timer, target.name, given),
-        stale=allow_stale, progress=lambda p: bar.show(p.row.op, p.share, p.seconds_left),
-    )  # fmt: skip
-    bar.end()
+    with Bar() as bar:
+        made = building.build(
+            path, units, timer, plan=plan, start=building.new_table(timer, target.name, given),
+            stale=allow_stale, progress=lambda p: bar.show(p.row.op, p.share, p.seconds_left),
+        )  # fmt: skip
     seconds = time.monotonic() - begin
     failed = building.failed_rows(made)
     noisy = [row for row in made.rows if row.noisy]
@@ -289,13 +288,12 @@ def validate(
     _demand_free(program, path, overwrite, json=raw, html=report)
     space = opening.space(program, name, _settings(settings, image))
     timer = _timer(backend, threads, device)
-    bar = Bar()
-    found = run(
-        space, path, timer, held_out=networks, fit=fit, seed=seed, stale=allow_stale,
-        whole=replace(WHOLE, passes=passes),
-        progress=lambda s: bar.show(f"timing {s.what}", s.share, s.seconds_left),
-    )  # fmt: skip
-    bar.end()
+    with Bar() as bar:
+        found = run(
+            space, path, timer, held_out=networks, fit=fit, seed=seed, stale=allow_stale,
+            whole=replace(WHOLE, passes=passes),
+            progress=lambda s: bar.show(f"timing {s.what}", s.share, s.seconds_left),
+        )  # fmt: skip
     if raw is not None:
         _write(raw, latency_text.validation_json(space, found, raw=True))
     if report is not None:

@@ -12,9 +12,12 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from archdsl.render.terminal import ANSI, clean
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _ERASE, _HIDE, _SHOW = "\x1b[K", "\x1b[?25l", "\x1b[?25h"  # click's progress bars
 _OURS = sorted(
@@ -71,6 +74,17 @@ def printed() -> Iterator[None]:
         yield
     finally:
         sys.stdout, sys.stderr = before
+
+
+def console() -> Console:
+    """A console of rich on standard error, for bars.
+
+    It moves the cursor, which `Printed` would make visible, so it writes past it: `clean` what it shows.
+    """
+    from rich.console import Console
+
+    stream = sys.stderr.stream if isinstance(sys.stderr, Printed) else sys.stderr
+    return Console(file=stream, markup=False, highlight=False)
 
 
 def document(text: str) -> None:

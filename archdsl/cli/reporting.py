@@ -5,13 +5,19 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from archdsl.cli.findings import print_findings
+from archdsl.cli.printing import console
 from archdsl.diagnostics import Diagnostic
+from archdsl.render.terminal import clean
 from archdsl.report.duration import duration
 from archdsl.runs.reporter import Reporter
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 class TerminalReporter(Reporter):
@@ -37,18 +43,42 @@ class TerminalReporter(Reporter):
 
 
 class Bar:
-    """One line on the terminal that is written over; nothing where standard error is no terminal."""
+    """A bar with the time left on standard error; nothing where that is not a terminal.
+
+    It is drawn when it changes and by no thread of its own, which would disturb what is being timed.
+    """
 
     def __init__(self) -> None:
         self.shown = sys.stderr.isatty()
         self._next = 0.0
+        self._bars: Progress | None = None
+
+    def __enter__(self) -> Bar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
 
     def show(self, what: str, share: float, seconds_left: float) -> None:
-        if self.shown and time.monotonic() >= self._next:
-            self._next = time.monotonic() + 0.2
-            line = f"{share:4.0%}  {duration(seconds_left)} left  {what}"
-            click.echo(f"\r{line[:78]:78}", nl=False, err=True)
+        if not self.shown or time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + 0.2
+        if self._bars is None:
+            self._bars = _bars()
+            self._bars.start()
+        left = clean(f"{duration(seconds_left)} left  {what}")
+        self._bars.update(self._bars.task_ids[0], completed=share, description=left, refresh=True)
 
     def end(self) -> None:
-        if self.shown:
-            click.echo(f"\r{'':78}\r", nl=False, err=True)
+        if self._bars is not None:
+            self._bars.stop()
+            self._bars = None
+
+
+def _bars() -> Progress:
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}", markup=False))
+    bars = Progress(*columns, console=console(), auto_refresh=False, transient=True)
+    bars.add_task("", total=1.0)
+    return bars

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archdsl.cli.printing import console
+from archdsl.render.terminal import clean
 from archdsl.report.duration import duration
 
 if TYPE_CHECKING:
@@ -26,21 +28,25 @@ def shown(first_step: int, steps: int) -> Iterator[Callable[[Progress], None]]:
     if not sys.stderr.isatty():
         yield _Lines().report
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    with Bars(*columns, console=Console(stderr=True)) as bars:
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=console()) as bars:
         task = bars.add_task("", total=steps, completed=first_step)
 
         def report(now: Progress) -> None:
             if now.tried:
-                bars.update(task, completed=now.tried, total=now.to_try, description=_line(now))
+                bars.update(task, completed=now.tried, total=now.to_try, description=clean(_line(now)))
             elif now.found is not None:
-                bars.console.print(_line(now), highlight=False)
+                bars.console.print(clean(_line(now)))
             else:
-                bars.update(task, completed=now.step, description=_line(now))
+                bars.update(task, completed=now.step, description=clean(_line(now)))
 
         yield report
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from archdsl.cli.printing import console
+from archdsl.render.terminal import clean
 from archdsl.report.duration import duration
 
 if TYPE_CHECKING:
@@ -27,12 +29,16 @@ def shown(first_step: int, steps: int, steps_per_epoch: int) -> Iterator[Report]
     if not sys.stderr.isatty():
         yield _Lines(steps_per_epoch).report
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    with Bars(*columns, console=Console(stderr=True)) as bars:
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=console()) as bars:
         task = bars.add_task("", total=steps, completed=first_step)
         best = "mIoU –"
 
@@ -40,10 +46,10 @@ def shown(first_step: int, steps: int, steps_per_epoch: int) -> Iterator[Report]
             nonlocal best
             if now.miou is not None:
                 best = f"mIoU {now.miou:.3f}"
-                bars.console.print(evaluated(now), highlight=False)
+                bars.console.print(clean(evaluated(now)))
                 return
             text = f"epoch {now.epoch}  loss {now.loss:.3f}  {best}"
-            bars.update(task, completed=now.step, description=text)
+            bars.update(task, completed=now.step, description=clean(text))
 
         yield report
 

@@ -110,6 +110,7 @@ def _built(space: Space, kept: Path | None, reporter: Reporter) -> Table:
             f"timing {rows} of {space.name} on this machine, at least {duration(ahead.least_s)},"
             f" into {ahead.path}; later searches find them there"
         )
-    found = complete(ahead, lambda p: reporter.timing(p.row.op, p.share, p.seconds_left))
-    reporter.timed()
-    return found
+    try:
+        return complete(ahead, lambda p: reporter.timing(p.row.op, p.share, p.seconds_left))
+    finally:
+        reporter.timed()

@@ -212,6 +212,7 @@ def test_blocks_that_read_each_other_in_a_circle_are_placed_all_the_same():
     assert a.y < b.y < c.y
 
 
+@pytest.mark.slow
 def test_the_text_of_a_diagram_does_not_depend_on_hash_seeds():
     script = (
         "import sys, archdsl; from archdsl.backends import diagram; "

@@ -207,6 +207,7 @@ def test_a_setting_that_is_none_is_said_before_anything_is_written(spec, tmp_pat
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_control_c_saves_and_says_how_to_go_on(spec, tmp_path):
     process = started("search", spec, "--out", tmp_path / "run", "--set", "epochs=200", cwd=tmp_path)
     wait_for_steps(tmp_path / "run", 2)
@@ -217,6 +218,7 @@ def test_control_c_saves_and_says_how_to_go_on(spec, tmp_path):
     assert list((tmp_path / "run" / "checkpoints").iterdir())
 
 
+@pytest.mark.slow
 def test_a_killed_search_goes_on_to_the_same_end(spec, tmp_path):
     """At three random moments; `benchmarks/kill_and_resume.py` does it at twenty."""
     words = ("--set", "epochs=3", "refine=3", "refine_epochs=1")
@@ -234,6 +236,7 @@ def test_a_killed_search_goes_on_to_the_same_end(spec, tmp_path):
     assert (run / "best.arch").read_text() == (tmp_path / "whole" / "best.arch").read_text()
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_loss_curve_of_one(spec, tmp_path):
     words = ("--set", "epochs=2", "refine=2", "refine_epochs=1", "--device", "cpu")
     assert archdsl("search", spec, "--out", tmp_path / "one", *words).exit_code == 0

@@ -165,6 +165,7 @@ def test_a_table_that_is_not_there_is_a_mistake_of_the_command(capsys):
 SMALL = ["epochs=1", "batch=2", "calibrate=1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spec", "size", "more"),
     [

@@ -12,6 +12,7 @@ README = ROOT / "README.md"
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)|src=\"([^\"]+)\"")
 
 
+@pytest.mark.slow
 def test_the_readme_runs_and_shows_what_is_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     page = Page()

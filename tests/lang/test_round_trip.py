@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from random_specs import commented, expressions, files, parenthesised
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
+@pytest.mark.slow
 @settings(max_examples=1000, deadline=None, suppress_health_check=SLOW)
 @given(files)
 def test_a_file_that_is_written_out_is_read_as_the_same_file(file: ast.File):
@@ -39,6 +41,7 @@ def test_parentheses_without_need_change_nothing(text: str, data: st.DataObject)
     assert format_source(Source("random.arch", padded)) == text
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None, suppress_health_check=SLOW)
 @given(st.data())
 def test_formatting_keeps_every_comment_wherever_it_stands(data: st.DataObject):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import pytest
 from enumeration import Outcome, is_error, network, place, program
 from grown_spaces import Grown, spaces
 from hypothesis import HealthCheck, event, given, settings
@@ -19,6 +20,7 @@ def agrees(outcome: Outcome, witness: Iterable[tuple[str, str]]) -> bool:
     return all(outcome.decisions.get(path) == chosen for path, chosen in witness)
 
 
+@pytest.mark.slow
 @MANY
 @given(spaces())
 def test_a_space_is_proved_if_and_only_if_all_its_networks_are_well_typed(grown: Grown):

@@ -63,10 +63,12 @@ def together(code: str, *words: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
 
 
+@pytest.mark.slow
 def test_gradients_sums_and_weights_are_shared(tmp_path: Path):
     together(GRADIENTS, tmp_path=tmp_path)
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_loss_curve_of_one_with_the_same_batch(tmp_path: Path):
     together(TRAIN, str(tmp_path / "two"), tmp_path=tmp_path)
     small.training(tmp_path / "one", p=0.0, loss="cross_entropy").run(small.silent)
