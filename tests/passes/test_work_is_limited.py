@@ -122,3 +122,34 @@ def test_networks_are_drawn_in_portions_that_fit_into_memory(monkeypatch: pytest
     assert [len(values) for values in parts] == [500, 500]
     assert parts[0][:100].tolist() == cost.sampled([PARAMS], 100)[0].tolist()
     assert parts[1].mean() == pytest.approx(whole[1].mean(), rel=0.2)
+
+
+def test_a_search_for_an_extreme_spends_its_bound_and_keeps_some_of_it_for_descent(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    space = loaded("""arch 1
+space S {
+  input image: [3, 8, 8]
+  stage s for i in 1..10 { image = image -> one of {a: conv(c = 3), b: conv(c = 3, k = 5)} }
+  output y = image
+}
+""")
+    monkeypatch.setattr(space_cost, "_LEAST_BOUND", 50)
+    monkeypatch.setattr(space_cost, "_EDGES_BOUND", 1)
+    monkeypatch.setattr(SpaceCost, "tables", refused)
+    priced: list[int] = []
+    many = BindingPricer.many
+
+    def counting(self: BindingPricer, outcomes):
+        priced.append(len(outcomes))
+        return many(self, outcomes)
+
+    monkeypatch.setattr(BindingPricer, "many", counting)
+    found = SpaceCost(space.graph).extreme(PARAMS, "least")
+    assert found.outcomes == (0,) * 10
+    assert len(priced) > 1
+    assert sum(priced) <= 50
+
+
+def refused(self: SpaceCost, price: object):
+    raise closed_form.Entangled("no tables")

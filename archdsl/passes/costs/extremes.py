@@ -70,7 +70,7 @@ def best_found(
 ) -> Extreme:
     """The best of some random networks, improved one decision at a time; nothing is known beyond it.
 
-    At most `most` networks are priced, and those of one decision.
+    At most `most` networks are priced, and `tries` and the start in any case.
     """
     rng = np.random.default_rng(0)
     rows = np.stack([rng.integers(0, n, tries) for n in sizes], axis=1) if sizes else np.zeros((1, 0), int)
@@ -82,7 +82,7 @@ def best_found(
     since = n = 0  # decisions, one after another, until none of them improves it
     priced = len(rows)
     while since < len(sizes) and priced < most:
-        others = _others(at, n, sizes[n])
+        others = _others(at, n, sizes[n])[: most - priced]
         priced += len(others)
         prices = sign * pricer.many(others)
         since += 1
