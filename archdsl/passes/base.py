@@ -77,6 +77,8 @@ def option(
 ) -> Any:
     """A field of a pass that pipelines can set; without a default it must be."""
     about = {"meaning": meaning, "takes": takes, "by_decision": by_decision, "read": read}
+    if isinstance(default, Mapping):
+        return field(default_factory=lambda: default, metadata=about)
     return field(default=default, metadata=about)
 
 
@@ -145,7 +147,7 @@ class Pass(ABC, Generic[T]):
                 f.metadata["takes"] or (f.type.__name__ if isinstance(f.type, type) else str(f.type)),
                 f.default if f.default is not MISSING else None,
                 f.metadata["meaning"],
-                f.default is MISSING,
+                f.default is MISSING and f.default_factory is MISSING,
                 f.metadata["by_decision"],
                 f.metadata["read"],
             )
@@ -169,7 +171,11 @@ class Analysis(Pass[T]):
     """A pass that finds a fact about a graph: once for each, as graphs do not change."""
 
     def __call__(self, graph: Graph, *, verify: bool = False) -> T:
-        if verify or self not in graph.facts:
+        try:
+            known = not verify and self in graph.facts
+        except TypeError:  # options without a hash, such as decisions by path
+            return super().__call__(graph, verify=verify)
+        if not known:
             graph.facts[self] = super().__call__(graph, verify=verify)
         found: T = graph.facts[self]
         return found

@@ -11,13 +11,14 @@ Names are those of the text form of graphs: `hyper[1].gate`, or any text in quot
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from archdsl.diagnostics import Location, Source, closest
-from archdsl.ir.text.tokens import name_text
+from archdsl.ir.text.tokens import name_text, quoted
 from archdsl.ir.text.values import Place, TokenReader
 from archdsl.passes.base import Option, Pass
 from archdsl.passes.pipeline import Pipeline
@@ -51,11 +52,15 @@ def pass_text(one: Pass[Any]) -> str:
     for option in one.options():
         value = getattr(one, option.name)
         if option.by_decision:
-            written += [f"{name_text(path)} = {_label_text(outcome)}" for path, outcome in value.items()]
+            own = {other.name for other in one.options()}  # as a decision such a name stands in quotes
+            paths = {path: quoted(path) if path in own else name_text(path) for path in value}
+            written += [f"{paths[path]} = {_label_text(outcome)}" for path, outcome in value.items()]
+        elif value == option.default:
+            continue
         elif option.read is not None:  # its value has no text, but for the one that it was read from
             place = one.at.get(option.name)
             written += [f"{option.name} = …" if place is None else place.source.text[place.start : place.end]]
-        elif value != option.default:
+        else:
             written.append(f"{option.name} = {_label_text(value)}")
     return f"{one.name}({', '.join(written)})" if written else one.name
 
@@ -70,10 +75,14 @@ def _label_text(value: Any) -> str:
 
 @dataclass(frozen=True)
 class _Written:
-    """The value of an option as written: one label, or several in braces."""
+    """The value of an option as written: one label, or several in braces.
+
+    A name in quotes is that of a decision, where a pass takes decisions.
+    """
 
     value: str | tuple[str, ...]
     place: Place
+    in_quotes: bool
 
 
 class _Reader(TokenReader):
@@ -103,24 +112,21 @@ class _Reader(TokenReader):
             help = f"did you mean `{guess}`?" if guess else f"there are {', '.join(self.known)}"
             self.fail(f"unknown pass `{name}`", help=help, at=place, code="ARCH506")
         written: dict[str, _Written] = {}
-        quoted: set[str] = set()
         if self.accept("("):
             while not self.accept(")"):
-                self._option(written, quoted)
+                self._option(written)
                 if not self.at(")"):
                     self.expect(",")
-        return self._made(self.known[name], name, written, quoted, (place[0], place[0] + len(name)))
+        return self._made(self.known[name], name, written, (place[0], place[0] + len(name)))
 
-    def _option(self, written: dict[str, _Written], quoted: set[str]) -> None:
+    def _option(self, written: dict[str, _Written]) -> None:
         start, in_quotes = self.place, self.kind == "string"
         name = self.name()
         if name in written:
             self.fail(f"`{name}` is set twice", at=start, code="ARCH507")
         self.expect("=")
         value = self._value()
-        written[name] = _Written(value, (start[0], self._end))
-        if in_quotes:
-            quoted.add(name)
+        written[name] = _Written(value, (start[0], self._end), in_quotes)
 
     def advance(self) -> str:
         self._end = self.place[1]
@@ -138,15 +144,15 @@ class _Reader(TokenReader):
         return sign + self.advance()
 
     def _made(
-        self, of: type[Pass[Any]], name: str, written: Mapping[str, _Written], quoted: set[str], place: Place
+        self, of: type[Pass[Any]], name: str, written: Mapping[str, _Written], place: Place
     ) -> Pass[Any]:
-        """The pass with its options, each of its type.  What is in quotes is a decision."""
+        """The pass with its options, each of its type."""
         options = {option.name: option for option in of.options() if not option.by_decision}
         decisions = next((option for option in of.options() if option.by_decision), None)
         found: dict[str, Any] = {}
         by_path: dict[str, Any] = {}
         for key, one in written.items():
-            if key in options and not (key in quoted and decisions):
+            if key in options and not (one.in_quotes and decisions):
                 found[key] = self._typed(options[key], one)
             elif decisions is not None:
                 by_path[key] = one.value
@@ -184,7 +190,14 @@ class _Reader(TokenReader):
         return self.fail(f"`{option.name}` cannot be `{shown}`", at=written.place, help=help, code="ARCH507")
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
 _TYPES: Mapping[str, Callable[[str], Any]] = {
-    "bool": {"true": True, "false": False}.__getitem__, "int": int, "float": float,
+    "bool": {"true": True, "false": False}.__getitem__, "int": int, "float": _finite,
 }  # fmt: skip
 _EXAMPLES = {"bool": "true or false", "int": "a whole number", "float": "a number"}

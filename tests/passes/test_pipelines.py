@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -14,12 +16,13 @@ from hypothesis import strategies as st
 import archdsl
 from archdsl.cli import run
 from archdsl.diagnostics import SpecError
+from archdsl.ir import Graph
 from archdsl.ir.text import dump, parse
 from archdsl.ir.verify import verify
 from archdsl.ops import primitives
-from archdsl.passes.base import Pass
+from archdsl.passes.base import Analysis, Pass, option
 from archdsl.passes.pipeline import Pipeline
-from archdsl.passes.pipeline_text import MAX_CHARS, pipeline_text, read_pipeline
+from archdsl.passes.pipeline_text import MAX_CHARS, pass_text, pipeline_text, read_pipeline
 from archdsl.passes.registry import PASSES
 from archdsl.passes.transforms.bind import Bind
 from archdsl.passes.transforms.prune import Prune
@@ -322,6 +325,49 @@ def test_any_text_is_a_pipeline_or_refused(text: str):
 def test_a_pipeline_has_a_greatest_length():
     with pytest.raises(SpecError, match="longer than 10,000 characters"):
         read_pipeline("deploy, " * (MAX_CHARS // 8) + "deploy")
+
+
+@dataclass(frozen=True)
+class Taking(Analysis[str]):
+    """Takes everything that an option can be."""
+
+    name = "taking"
+    summary = "its own options"
+
+    flag: bool = option(False, meaning="a flag")
+    count: int = option(3, meaning="a number")
+    rate: float = option(0.5, meaning="a rate")
+    word: str = option("a", meaning="a word")
+    words: tuple[str, ...] = option((), meaning="words")
+    upper: str = option("", meaning="a word", takes="WORD", read=str.upper)
+    rest: Mapping[str, str] = option({}, meaning="decisions", by_decision=True)
+
+    def run(self, graph: Graph) -> str:
+        return pass_text(self)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "taking",
+        "taking(flag = true, count = -7, rate = 1e-3, word = b, words = {a, b})",
+        'taking(upper = abc, a.b = 3, "flag" = {c, d})',
+    ],
+)
+def test_options_have_the_types_of_their_fields(text: str):
+    found = read_pipeline(text, {"taking": Taking}).passes[0]
+    assert isinstance(found, Taking)
+    assert found(archdsl.load("s.arch", text=SPACE).space().graph) == text.replace("1e-3", "0.001")
+    assert (type(found.count), type(found.rate), found.upper) == (int, float, found.upper.upper())
+    assert found.rest.get("flag", ("c", "d")) == ("c", "d")
+
+
+@pytest.mark.parametrize(
+    "option", ["count = 1.5", "rate = nan", "rate = inf", "words = a", "word = {a}", "flag = 1"]
+)
+def test_values_of_other_types_are_refused(option: str):
+    with pytest.raises(SpecError, match=f"ARCH507: `{option.split()[0]}` cannot be"):
+        read_pipeline(f"taking({option})", {"taking": Taking})
 
 
 def test_a_plug_in_registers_a_class_of_passes_and_nothing_else():
