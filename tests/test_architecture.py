@@ -20,6 +20,7 @@ ROOMS = (
     "resources",
     "atomic",
     "bounded",
+    "checksums",
     "collector",
     "registry",
     "plugins",

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from archdsl import atomic
+from archdsl import atomic, checksums
 from archdsl.bounded import json_of, read_bytes
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
 
-FORMAT = 1
+_SEALED = 2
+"""From this version on a table has a checksum; tables made by hand have version 1 and none."""
+
 MAX_BYTES = 32 * 2**20
 LONGEST_MS = 1e9
 LARGEST_FACTOR = 1e6
@@ -177,7 +180,7 @@ class Table(_Part):
     `nothing_ms` is what running an empty network takes, which is taken off every row.
     """
 
-    archdsl_latency_table: Literal[1] = 1
+    archdsl_latency_table: Literal[1, 2] = 2
     unit: Literal["ms"] = "ms"
     device: Device
     runtime: RuntimeRecord
@@ -205,8 +208,9 @@ def write(table: Table, path: Path) -> None:
 
 
 def text_of(table: Table) -> str:
-    """The text of a table's file."""
-    return table.model_dump_json(indent=1, exclude_defaults=False) + "\n"
+    """The text of a table's file, with its checksum."""
+    data = {**json.loads(table.model_dump_json()), "archdsl_latency_table": _SEALED}
+    return json.dumps(checksums.sealed(data), indent=1, ensure_ascii=False) + "\n"
 
 
 def read(path: Path) -> Table:
@@ -220,8 +224,6 @@ def read(path: Path) -> Table:
 
 
 def _parsed(path: Path, text: str) -> Table:
-    import json
-
     try:
         data = json_of(text)
     except json.JSONDecodeError as error:
@@ -229,12 +231,16 @@ def _parsed(path: Path, text: str) -> Table:
         raise _broken(path, text, min(error.pos, len(text)), what) from error
     except ValueError as error:
         raise _broken(path, text, 0, str(error)) from error
+    data, checksum = checksums.unsealed(data) if isinstance(data, dict) else (data, None)
     try:
-        return Table.model_validate(data)
+        table = Table.model_validate({"archdsl_latency_table": 1, **data} if isinstance(data, dict) else data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise _broken(path, text, _find(text, first["loc"]), f"{where}: {first['msg']}") from error
+    if not checksums.is_intact(data, checksum, demanded=table.archdsl_latency_table >= _SEALED):
+        raise _changed(path, text)
+    return table
 
 
 def _find(text: str, where: tuple[int | str, ...]) -> int:
@@ -256,6 +262,21 @@ def _broken(path: Path, text: str, at: int, what: str) -> SpecError:
                 "this is not a whole latency table",
                 label,
                 help="nothing was overwritten; delete the file, or build into another one",
+            )
+        ]
+    )
+
+
+def _changed(path: Path, text: str) -> SpecError:
+    at = max(0, text.rfind(f'"{checksums.KEY}"'))
+    label = Label(Location(Source(str(path), text), at, min(at + 1, len(text))), "its checksum differs")
+    return SpecError(
+        [
+            Diagnostic(
+                "ARCH820",
+                "this latency table was changed after it was written, or is damaged",
+                label,
+                help=f"take another copy; or, {checksums.HOW}",
             )
         ]
     )

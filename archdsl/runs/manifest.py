@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
@@ -10,16 +9,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-from archdsl import atomic, plugins
+from archdsl import atomic, checksums, plugins
 from archdsl.data.dataset import Splits
 from archdsl.data.files import Files
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.runs.limits import demand_within
 
-_CHECKSUM = "sha256"
-"""The key of a manifest under which the checksum of all others is."""
+_SEALED = 2
+"""From this version on a manifest has a checksum."""
 
 _PACKAGES = ("archdsl", "torch", "numpy", "pillow", "safetensors")
 
@@ -37,7 +36,7 @@ class Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     format: str
-    version: int = 1
+    version: int = Field(ge=1, le=_SEALED)
     name: str
     spec: str
     spec_sha256: str
@@ -52,8 +51,7 @@ class Manifest(BaseModel):
 
     def write(self, path: Path) -> None:
         """Replaces the file as a whole; it has a checksum of what it says."""
-        data = json.loads(self.model_dump_json())
-        sealed = {**data, _CHECKSUM: _digest(data)}
+        sealed = checksums.sealed({**json.loads(self.model_dump_json()), "version": _SEALED})
         atomic.write_text(path, json.dumps(sealed, indent=2, ensure_ascii=False) + "\n")
 
 
@@ -83,6 +81,7 @@ def manifest(
     """The manifest of a run of a kind ("train", "search") on this machine."""
     return Manifest(
         format=f"archdsl/{kind}-run",
+        version=_SEALED,
         name=name,
         spec=spec,
         spec_sha256=spec_sha256,
@@ -136,14 +135,13 @@ def demand_settings(path: Path, found: Manifest, names: Sequence[str]) -> None:
 def _manifest(path: Path) -> Manifest:
     try:
         data = json.loads(path.read_bytes().decode("utf-8"))
-        checksum = data.pop(_CHECKSUM, None) if isinstance(data, dict) else None
+        data, checksum = checksums.unsealed(data) if isinstance(data, dict) else (data, None)
         found = Manifest.model_validate(data, strict=True)
         _Settings.model_validate(found.settings, strict=True)
         TypeAdapter(list[str]).validate_python(found.data.get("classes", []), strict=True)
         demand_within({**found.settings, "seed": found.seed}, f"{path}: ")
-        if checksum not in (None, _digest(data)):
-            why = f"manifest.json was changed; without `{_CHECKSUM}` it is taken as it is"
-            raise SpecError([_no_run(path, why)])
+        if not checksums.is_intact(data, checksum, demanded=found.version >= _SEALED):
+            raise SpecError([_changed(path)])
         return found
     except FileNotFoundError as error:
         raise SpecError([_no_run(path, "there is no manifest.json")]) from error
@@ -153,11 +151,6 @@ def _manifest(path: Path) -> Manifest:
         raise SpecError([_no_run(path, f"{where}: {first['msg']}" if where else first["msg"])]) from error
     except (ValueError, RecursionError) as error:
         raise SpecError([_no_run(path, "manifest.json is no JSON")]) from error
-
-
-def _digest(data: Mapping[str, Any]) -> str:
-    """SHA-256 of what a manifest says, however it is laid out."""
-    return hashlib.sha256(json.dumps(data, sort_keys=True).encode("ascii")).hexdigest()
 
 
 def differences(before: Manifest, now: Manifest, free: Sequence[str] = ()) -> list[str]:
@@ -190,3 +183,8 @@ def refuse_differences(folder: Path, different: Sequence[str]) -> None:
 
 def _no_run(path: Path, why: str) -> Diagnostic:
     return Diagnostic("ARCH911", f"{path.parent} is no run that could go on: {why}")
+
+
+def _changed(path: Path) -> Diagnostic:
+    headline = f"{path.parent} is no run that could go on: manifest.json was changed, or is damaged"
+    return Diagnostic("ARCH911", headline, help=f"take another copy; or, {checksums.HOW}")

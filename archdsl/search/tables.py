@@ -67,7 +67,6 @@ def gather(
     `auto` builds what is missing for this machine, in a cache that later searches share, and stands for every
     device that the spec names; a resumed search has the table that it began with, in `kept`.
     """
-    from archdsl.devices.table import text_of
     from archdsl.search.scores import devices_named, read_tables, tables_named
 
     if not sources:
@@ -75,11 +74,11 @@ def gather(
     own: list[Table] = []
     stands: dict[str, Table] = {}
     shas: list[str] = []
-    built: Table | None = None
+    built: tuple[Table, str] | None = None
     for source in sources:
         if source.path is None:
-            table = built = built or _built(space, kept if resume else None, reporter)
-            data = text_of(built).encode("utf-8")
+            built = built or _built(space, kept if resume else None, reporter)
+            table, data = built[0], built[1].encode("utf-8")
             names = [source.device] if source.device else [*devices_named(config, space.graph)]
         else:
             table, data = read_tables([source.path])[0], source.path.read_bytes()
@@ -88,7 +87,7 @@ def gather(
         if source.device is None:
             own.append(table)
         shas.append(_sha256(data, source.device))
-    return Tables(tuple(own), stands, " ".join(shas), text_of(built) if built else None)
+    return Tables(tuple(own), stands, " ".join(shas), built[1] if built else None)
 
 
 def _sha256(data: bytes, device: str | None) -> str:
@@ -96,13 +95,13 @@ def _sha256(data: bytes, device: str | None) -> str:
     return f"{device}={digest}" if device else digest
 
 
-def _built(space: Space, kept: Path | None, reporter: Reporter) -> Table:
-    """A table for this machine with the rows of a space, or the one that was kept."""
+def _built(space: Space, kept: Path | None, reporter: Reporter) -> tuple[Table, str]:
+    """A table for this machine with the rows of a space, or the one that was kept, and its text."""
     from archdsl.devices.cache import complete, missing
-    from archdsl.devices.table import read
+    from archdsl.devices.table import read, text_of
 
     if kept is not None and kept.is_file():
-        return read(kept)
+        return read(kept), kept.read_text("utf-8")
     ahead = missing(space)
     if ahead.units:
         rows = f"{len(ahead.units)} row{'s' if len(ahead.units) > 1 else ''}"
@@ -111,6 +110,7 @@ def _built(space: Space, kept: Path | None, reporter: Reporter) -> Table:
             f" into {ahead.path}; later searches find them there"
         )
     try:
-        return complete(ahead, lambda p: reporter.timing(p.row.op, p.share, p.seconds_left))
+        found = complete(ahead, lambda p: reporter.timing(p.row.op, p.share, p.seconds_left))
+        return found, text_of(found)
     finally:
         reporter.timed()

@@ -28,6 +28,9 @@ SPEC = "spec_sha256"
 _CHECKSUM = "archdsl_sha256"
 """The key of the metadata that holds the SHA-256 of the file in which this value is zeros."""
 
+_MARK, _SEALED = "archdsl_weights", "2"
+"""The entry of the metadata that says that the file has a checksum: no single damage takes both."""
+
 _SIZE = re.compile(r"^(  input \w+: \[\d+), \d+, \d+\]", re.MULTILINE)
 
 
@@ -96,8 +99,7 @@ def read_metadata(path: Path) -> dict[str, str]:
     with _opened(path) as file:
         metadata = dict(file.metadata() or {})
     _demand_whole(path, metadata)
-    metadata.pop(_CHECKSUM, None)
-    return metadata
+    return {key: value for key, value in metadata.items() if key not in (_CHECKSUM, _MARK)}
 
 
 def classes_of(metadata: Mapping[str, str]) -> tuple[list[str], list[tuple[int, int, int]]]:
@@ -131,7 +133,7 @@ def _write(path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[st
         .clone(memory_format=torch.contiguous_format)
         for name, tensor in tensors.items()
     }
-    data = _in_order(save(kept, {"format": "pt", **metadata, _CHECKSUM: _ZEROS}))
+    data = _in_order(save(kept, {"format": "pt", **metadata, _MARK: _SEALED, _CHECKSUM: _ZEROS}))
     atomic.write_bytes(path, data.replace(_field(_ZEROS), _field(hashlib.sha256(data).hexdigest()), 1))
 
 
@@ -144,15 +146,18 @@ def _field(digits: str) -> bytes:
 
 
 def _demand_whole(path: Path, metadata: Mapping[str, str]) -> None:
-    """Raises SpecError (ARCH914) where a file has a checksum, and another one than its own."""
+    """Raises SpecError (ARCH914) where the checksum of a file is not its own, or was lost."""
     digits = metadata.get(_CHECKSUM)
-    if digits is None:
-        return
-    data = path.read_bytes().replace(_field(digits), _field(_ZEROS), 1)
+    if digits is None and _MARK not in metadata:
+        return  # of another program, or of an earlier version
+    data = path.read_bytes().replace(_field(digits or ""), _field(_ZEROS), 1)
     if hashlib.sha256(data).hexdigest() != digits:
-        headline = f"{path} is damaged: its checksum differs"
-        help = f"take another copy; a file that was changed on purpose has no `{_CHECKSUM}` in its metadata"
-        raise SpecError([Diagnostic("ARCH914", headline, help=help)])
+        why = "its checksum is missing" if digits is None else "its checksum differs"
+        help = (
+            "take another copy; a file that was changed on purpose has neither "
+            f"`{_CHECKSUM}` nor `{_MARK}` in its metadata"
+        )
+        raise SpecError([Diagnostic("ARCH914", f"{path} is damaged: {why}", help=help)])
 
 
 def demand_finite(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:

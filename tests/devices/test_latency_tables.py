@@ -106,7 +106,7 @@ def test_a_table_of_other_conditions_is_refused_with_what_differs(
     built(path)
     data = json.loads(path.read_text())
     data[part][field] = value
-    path.write_text(json.dumps(data))
+    path.write_text(json.dumps({**data, "sha256": "edited"}))
     before = path.read_bytes()
     for attempt in (lambda: built(path), lambda: read_table(path, threads=1)):
         with pytest.raises(SpecError) as caught:
@@ -132,9 +132,10 @@ def test_a_table_of_other_conditions_is_refused_with_what_differs(
         lambda text: re.sub(r'"nothing_ms": *[\d.e-]+', '"nothing_ms": NaN', text),
         lambda text: re.sub(r'"nothing_ms": *[\d.e-]+', '"nothing_ms": 1e308', text),
         lambda text: json.dumps({**json.loads(text), "rows": json.loads(text)["rows"] * 2}),
-        lambda text: text.replace('"archdsl_latency_table":1', '"archdsl_latency_table":2').replace(
-            '"archdsl_latency_table": 1', '"archdsl_latency_table": 2'
-        ),
+        lambda text: text.replace('"archdsl_latency_table": 2', '"archdsl_latency_table": 3'),
+        lambda text: text.replace('"archdsl_latency_table": 2', '"archdsl_latency_table": 1'),
+        lambda text: re.sub(r'"nothing_ms": *[\d.e-]+', '"nothing_ms": 0.5', text),
+        lambda text: re.sub(r',\s*"sha256": "\w+"', "", text),
     ],
     ids=[
         "half",
@@ -148,6 +149,9 @@ def test_a_table_of_other_conditions_is_refused_with_what_differs(
         "ages",
         "rows twice",
         "another version",
+        "an earlier version",
+        "an edited number",
+        "without its checksum",
     ],
 )
 def test_a_spoiled_table_is_refused_and_stays_as_it_is(tmp_path: Path, spoil):
@@ -161,6 +165,28 @@ def test_a_spoiled_table_is_refused_and_stays_as_it_is(tmp_path: Path, spoil):
         assert codes(caught) == ["ARCH820"]
         assert caught.value.diagnostics[0].primary is not None
     assert path.read_bytes() == before
+
+
+def test_a_table_that_was_edited_on_purpose_says_so_and_is_read(tmp_path: Path):
+    path = tmp_path / "t.json"
+    built(path)
+    data = {**json.loads(path.read_text()), "nothing_ms": 0.5}
+    path.write_text(json.dumps(data))
+    with pytest.raises(SpecError) as caught:
+        table.read(path)
+    assert '"sha256": "edited"' in (caught.value.diagnostics[0].help or "")
+    path.write_text(json.dumps({**data, "sha256": "edited"}))
+    assert table.read(path).nothing_ms == 0.5
+
+
+@pytest.mark.parametrize("version", [{"archdsl_latency_table": 1}, {}])
+def test_a_table_made_by_hand_needs_no_checksum(tmp_path: Path, version: dict):
+    path = tmp_path / "t.json"
+    made = built(path)
+    data = json.loads(path.read_text())
+    del data["archdsl_latency_table"], data["sha256"]
+    path.write_text(json.dumps({**version, **data}))
+    assert table.read(path).rows == made.rows
 
 
 def test_bytes_that_are_no_text_are_no_table(tmp_path: Path):

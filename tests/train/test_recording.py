@@ -243,16 +243,35 @@ def test_numbers_of_a_manifest_are_in_their_range(name: str, value: object, said
     assert said in str(caught.value.diagnostics[0].help)
 
 
-def test_a_manifest_that_was_changed_is_refused_and_one_without_a_checksum_is_taken(tmp_path: Path):
+def test_a_manifest_that_was_changed_is_refused_until_it_says_that_it_was(tmp_path: Path):
     path = tmp_path / "manifest.json"
     made().write(path)
     changed(path, lr=0.04)
-    with pytest.raises(SpecError, match=r"ARCH911.*changed"):
+    with pytest.raises(SpecError, match=r"ARCH911.*changed") as caught:
         read_manifest(path, "train")
+    assert '"sha256": "edited"' in str(caught.value.diagnostics[0].help)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "sha256": "edited"}))
+    assert read_manifest(path, "train").settings["lr"] == 0.04
+
+
+@pytest.mark.parametrize("lost", ["sha256", "version"])
+def test_a_manifest_that_lost_its_checksum_or_its_version_is_refused(lost: str, tmp_path: Path):
+    path = tmp_path / "manifest.json"
+    made().write(path)
+    data = json.loads(path.read_text())
+    del data[lost]
+    path.write_text(json.dumps(data))
+    with pytest.raises(SpecError, match="ARCH911"):
+        read_manifest(path, "train")
+
+
+def test_a_manifest_of_version_1_which_has_no_checksum_is_read(tmp_path: Path):
+    path = tmp_path / "manifest.json"
+    made().write(path)
     data = json.loads(path.read_text())
     del data["sha256"]
-    path.write_text(json.dumps(data))
-    assert read_manifest(path, "train").settings["lr"] == 0.04
+    path.write_text(json.dumps({**data, "version": 1}))
+    assert read_manifest(path, "train").settings == made().settings
 
 
 @pytest.mark.parametrize("settings", [{"set": 3}, {"data": {"kind": 1}}, {"name": [1]}, {"table": {}}])

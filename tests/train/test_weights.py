@@ -123,12 +123,26 @@ def test_no_changed_bit_of_a_file_of_weights_goes_unnoticed(tmp_path_factory, at
     data = bytearray(path.read_bytes())
     length = int.from_bytes(data[:8], "little") + 8
     at %= length if front else len(data)
-    if b"archdsl_sha256" in data[max(0, at - 14) : at + 14]:
-        return  # without its name there is no checksum, and nothing else has changed
     data[at] ^= 1 << bit
     path.write_bytes(data)
     with pytest.raises(SpecError, match="ARCH91"):
         load_weights(path, small.network().module(), None)
+
+
+@pytest.mark.parametrize("name", ["archdsl_sha256", "archdsl_weights"])
+def test_a_file_of_weights_that_lost_one_of_its_two_marks_is_refused(name: str, tmp_path: Path):
+    path = tmp_path / "weights.safetensors"
+    module = written(path)
+    path.write_bytes(path.read_bytes().replace(name.encode(), name[::-1].encode(), 1))
+    with pytest.raises(SpecError, match=r"ARCH914.*checksum"):
+        load_weights(path, module, None)
+
+
+def test_weights_that_were_changed_on_purpose_are_read_without_both_marks(tmp_path: Path):
+    path = tmp_path / "weights.safetensors"
+    module = written(path)
+    save_file(module.state_dict(), path, read_metadata(path))
+    assert read_metadata(path)[SPEC] == network_hash(small.network())
 
 
 def test_files_of_others_which_have_no_checksum_are_read(tmp_path: Path):

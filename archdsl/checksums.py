@@ -1,0 +1,42 @@
+"""A checksum inside a JSON file: of everything else that the file says, however it is laid out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+KEY = "sha256"
+"""The key under which a file has its checksum."""
+
+EDITED = "edited"
+"""What a person who changes a file on purpose writes instead of its checksum."""
+
+HOW = f'if it was edited on purpose, write `"{KEY}": "{EDITED}"` as its last entry'
+"""How a message says so."""
+
+
+def sealed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The data, and its checksum as the last key."""
+    return {**data, KEY: _digest(data)}
+
+
+def unsealed(data: Mapping[str, Any]) -> tuple[dict[str, Any], object]:
+    """The data without its checksum, and the checksum; None where it has none."""
+    return {key: value for key, value in data.items() if key != KEY}, data.get(KEY)
+
+
+def is_intact(data: Mapping[str, Any], checksum: object, demanded: bool) -> bool:
+    """Whether data is as it was written, or was edited on purpose.
+
+    `demanded` says that the file has a checksum, which is known by another mark in it, its version: no
+    single damage takes both.
+    """
+    if checksum is None:
+        return not demanded
+    return checksum in (EDITED, _digest(data))
+
+
+def _digest(data: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode("ascii")).hexdigest()
