@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import archdsl
 from archdsl import SpecError, ops, plugins
-from archdsl.cli import cli
+from archdsl.cli import cli, run
 from archdsl.devices.runtimes import RUNTIMES
 from strangers import install, undone
 
@@ -194,6 +194,11 @@ def test_an_unknown_plug_in_is_refused_with_those_that_are_installed() -> None:
         "ARCH863", "unknown plug-in `strangr`", "no such package is installed; did you mean `stranger`?",
     )  # fmt: skip
     assert refused("numpy")[2].endswith("plug-ins that are installed: stranger")
+
+
+def test_the_option_behind_the_verb_is_answered(capsys) -> None:
+    assert run(["check", "--plugin", "stranger", "n.arch"]) == 2
+    assert "It stands before the verb: archdsl --plugin NAME check" in capsys.readouterr().err
 
 
 def test_findings_about_plug_ins_are_json_where_that_is_asked_for() -> None:

@@ -79,6 +79,8 @@ def _run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except click.ClickException as error:
         error.show()
+        if isinstance(error, click.NoSuchOption) and error.option_name == "--plugin":
+            click.echo("It stands before the verb: archdsl --plugin NAME check …", err=True)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return 130
