@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -21,6 +21,7 @@ from archdsl.ir.text import dump, parse
 from archdsl.ir.verify import verify
 from archdsl.ops import primitives
 from archdsl.passes.base import Analysis, Pass, option
+from archdsl.passes.identity import Identity
 from archdsl.passes.pipeline import Pipeline
 from archdsl.passes.pipeline_text import MAX_CHARS, pass_text, pipeline_text, read_pipeline
 from archdsl.passes.registry import PASSES
@@ -230,6 +231,48 @@ def test_text_in_text_out(passes: str, texts: str):
     graph = parse(before)
     verify(graph, primitives())
     assert dump(read_pipeline(passes)(graph, verify=True)) == after + "\n"
+
+
+NETWORK = """
+    network N {
+      input image [3, 8, 8]
+      %x = conv(%image; c = 4, k = 3, s = 2, d = 1, g = 1, bias = false)
+      %y = relu(%x)
+      output y = %y
+    }
+"""
+CHAIN = """
+    space S {
+      input image [4, 8, 8]
+      decision gate = {shallow, deep}
+      decision cell[1].left = {a, b}
+      decision cell[1].right = {a, b}
+      %x[1] = relu(%image)
+      %left = hswish(%x[1])
+      %x[2] = mux(cell[1].left; a: %x[1], b: %left)
+      %right = hswish(%x[2])
+      %x[3] = mux(cell[1].right; a: %x[2], b: %right)
+      %y = mux(gate; shallow: %x[1], deep: %x[3])
+      output y = %y
+    }
+"""
+ANALYSES = {
+    "shapes": (NETWORK, "image 3x8x8\nx 4x4x4\ny 4x4x4"),
+    "cost": (NETWORK, "108 parameters, 1,728 MACs"),
+    "depths": (CHAIN, "gate: 1, 3 rounds"),
+    "cells": (CHAIN, "cell[1]: 2 decisions of 2 outcomes"),
+}
+
+
+@pytest.mark.parametrize(("name", "texts"), ANALYSES.items(), ids=ANALYSES.keys())
+def test_what_an_analysis_prints(name: str, texts: tuple[str, str]):
+    one: Any = PASSES[name]()
+    assert one.text(one(parse(dedent(texts[0])), verify=True)) == texts[1]
+
+
+def test_the_identity_of_a_network_does_not_hang_on_names():
+    here, there = parse(dedent(NETWORK)), parse(dedent(NETWORK.replace("%x", "%stem")))
+    assert Identity()(here, verify=True) == Identity()(there) != Identity()(replace(here, outputs={"y": "x"}))
 
 
 @pytest.mark.parametrize(
