@@ -1,0 +1,22 @@
+"""Benchmarks, which no test runs, import names that are there."""
+
+from __future__ import annotations
+
+import ast
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem)
+def test_names_that_a_benchmark_imports_from_archdsl_exist(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "archdsl":
+            module = import_module(node.module or "")
+            for alias in node.names:
+                inside = f"{node.module}.{alias.name}"
+                assert hasattr(module, alias.name) or find_spec(inside), f"line {node.lineno}: {inside}"
