@@ -396,7 +396,7 @@ def _open_network(found: Elaborated) -> Diagnostic:
 
 def _well_typed(found: Elaborated, kind: str = "network") -> Graph:
     """The graph, if it can run; what is only advised against is for `check` to say."""
-    from archdsl.spec.prove import prove
+    from archdsl.spec.prove.prover import prove
 
     failed = prove(found, kind)[0]
     errors = [d for d in failed if d.severity == "error" and d.code not in ADVISORY]

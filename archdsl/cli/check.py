@@ -16,7 +16,7 @@ from archdsl.report.numbers import combinations, count_data, digits, networks, p
 
 if TYPE_CHECKING:
     from archdsl.passes.analyses.networks import Over
-    from archdsl.spec.prove import Proof
+    from archdsl.spec.prove.prover import Proof
 
 _SHOWN = 10
 _ACCEPTED = ("ARCH408", "warning")

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from archdsl.diagnostics import Diagnostic
 from archdsl.lang.ast import Span
-
-if TYPE_CHECKING:
-    from archdsl.lang.mistakes import Mistake
+from archdsl.lang.mistake import Mistake
 
 _LOOP = "a loop is a stage: stage NAME for i in 1..4 {…}"
 _CHOOSE = "values are chosen: y = a if condition else b"

@@ -6,17 +6,15 @@ Known mistakes are tried in turn; the last resort names what could have come ins
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable
 
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, closest
 from archdsl.lang import foreign
 from archdsl.lang.ast import Span
 from archdsl.lang.expectations import in_words
-from archdsl.lang.machine import acceptable, language
-from archdsl.lang.reading import shortened, starts_line
+from archdsl.lang.machine import language
+from archdsl.lang.mistake import CLOSERS, CLOSING, Mistake, line_before
+from archdsl.lang.reading import shortened
 
 UNITS = (
     "ns", "us", "ms", "s", "min", "h", "fps",
@@ -27,8 +25,6 @@ _LONG_UNITS = {
     "nanosecond": "ns", "minute": "min", "mins": "min", "hour": "h", "hr": "h",
 }  # fmt: skip
 _NUMBER_BEFORE = re.compile(r"(?<![A-Za-z0-9_.])[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?[ \t]*\Z")
-_CLOSING = {"(": ")", "[": "]", "{": "}"}
-_CLOSERS = frozenset(_CLOSING.values())
 _NO_STATEMENT = frozenset({
     "TRUE", "FALSE", "NOT", "ONE", "ANY", "ONCE", "IF", "ELSE", "OR", "AND", "IN", "STEP", "OF", "BY",
 })  # fmt: skip
@@ -52,71 +48,6 @@ _LOOK_ALIKES = {
     "@": "names are made of letters, digits and `_`",
     "\\": "a line needs no mark where it goes on",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """Where the parser stands: what it has read, and the token, of terminal `kind`, that it cannot take."""
-
-    source: Source
-    states: Sequence[int]
-    values: Sequence[Any]
-    kind: str
-    span: Span
-
-    @cached_property
-    def expected(self) -> frozenset[str]:
-        return acceptable(self.states)
-
-    @property
-    def word(self) -> str:
-        return self.source.text[slice(*self.span)]
-
-    @property
-    def before(self) -> str:
-        """The line up to the token."""
-        return line_before(self.source, self.span[0])
-
-    @property
-    def after(self) -> str:
-        """The line behind the token."""
-        text = self.source.text
-        end = text.find("\n", self.span[1])
-        return text[self.span[1] : end if end >= 0 else len(text)]
-
-    @property
-    def starts_line(self) -> bool:
-        return starts_line(self.source.text, self.span[0])
-
-    @cached_property
-    def opened(self) -> tuple[str, Span] | None:
-        """The innermost bracket that is open."""
-        closed = 0  # brackets that are closed, of what is not reduced yet
-        for value in reversed(self.values):
-            if isinstance(value, re.Match):
-                text, span = value[value.lastindex or 0], value.span(value.lastindex or 0)
-                closed += text in _CLOSERS
-                if text in _CLOSING:
-                    if not closed:
-                        return text, span
-                    closed -= 1
-        return None
-
-    def finding(
-        self,
-        code: str,
-        headline: str,
-        label: str = "",
-        help_line: str | None = None,
-        span: Span | None = None,
-    ) -> Diagnostic:
-        """A diagnostic at the token, or at `span`."""
-        location = Location(self.source, *(span or self.span))
-        return Diagnostic(code, headline, Label(location, label), help=help_line)
-
-
-def line_before(source: Source, at: int) -> str:
-    return source.text[source.text.rfind("\n", 0, at) + 1 : at]
 
 
 def describe(mistake: Mistake) -> Diagnostic:
@@ -291,11 +222,11 @@ def _bracket(mistake: Mistake) -> Diagnostic | None:
     """A bracket that is closed by nothing, or by another kind of bracket; a closing one too many."""
     word, opened = mistake.word, mistake.opened
     if opened is None:
-        if word in _CLOSERS:
+        if word in CLOSERS:
             return mistake.finding("ARCH108", f"unexpected `{word}`", "no bracket is open here")
         return None
-    closer = _CLOSING[opened[0]]
-    ends = mistake.kind == "$END" or (word in _CLOSERS and word != closer)
+    closer = CLOSING[opened[0]]
+    ends = mistake.kind == "$END" or (word in CLOSERS and word != closer)
     begins = mistake.starts_line and word in language().keywords and mistake.kind not in _NO_STATEMENT
     if not ends and not begins:
         return None

@@ -13,11 +13,11 @@ from archdsl.lang import ast
 from archdsl.lang.loader import Unit
 from archdsl.passes.analyses.networks import Networks, Over
 from archdsl.passes.transforms.bind import Binder
-from archdsl.spec.constants import Constants
-from archdsl.spec.deciding import BUDGET
+from archdsl.spec.deciding.searcher import BUDGET
 from archdsl.spec.elaborate import Elaborated, elaborate, evaluate_constant
+from archdsl.spec.evaluate.constants import Constants
 from archdsl.spec.lint import lint_decisions, lint_names
-from archdsl.spec.prove import Proof, prove
+from archdsl.spec.prove.prover import Proof, prove
 from archdsl.spec.require import check_requirements
 from archdsl.spec.search import read_search
 

@@ -15,15 +15,17 @@ from archdsl.lang.loader import Unit
 from archdsl.passes.analyses.liveness import live_nodes
 from archdsl.passes.analyses.symbolic import Definitions
 from archdsl.passes.transforms.requirements import over_what_is_read
-from archdsl.spec import arithmetic, statements
-from archdsl.spec.builder import Builder, Obligation
-from archdsl.spec.constants import Constants
-from archdsl.spec.control import Fatal, Poisoned
-from archdsl.spec.evaluate import Evaluator
-from archdsl.spec.frame import Frame
+from archdsl.spec.evaluate import arithmetic, statements
+from archdsl.spec.evaluate.builder import Builder, Obligation
+from archdsl.spec.evaluate.constants import Constants
+from archdsl.spec.evaluate.control import Fatal, Poisoned
+from archdsl.spec.evaluate.evaluator import Evaluator
+from archdsl.spec.evaluate.expressions import evaluator
+from archdsl.spec.evaluate.frame import Frame
+from archdsl.spec.evaluate.names import constant
+from archdsl.spec.evaluate.values import ListValue
 from archdsl.spec.rows import Row, read_rows
 from archdsl.spec.settings import plain, settle, split_settings
-from archdsl.spec.values import ListValue
 
 NODE_BUDGET = 150_000
 
@@ -33,7 +35,7 @@ class Elaborated:
     """A graph and what is known about it beyond it.
 
     `shapes` are those of live nodes, `definitions` what dimensions named by muxes are, `present` in which
-    networks a node is defined.  `obligations` must hold in every network (`archdsl.spec.prove`).
+    networks a node is defined.  `obligations` must hold in every network (`archdsl.spec.prove.prover`).
     `unread` are decisions that exist in the text and in no network.  `resized` says that an input's
     declared shape was replaced from outside.
     """
@@ -97,7 +99,7 @@ def _from_space(
 def evaluate_constant(unit: Unit, declared: ast.Constant, constants: Constants) -> None:
     """Evaluates a constant that may be used nowhere.  Raises SpecError for what is wrong with it."""
     try:
-        Evaluator(Builder(0), constants=constants).constant(declared, unit)
+        constant(evaluator(Builder(0), constants=constants), declared, unit)
     except Poisoned:
         return
 
@@ -120,7 +122,7 @@ def origin_of(unit: Unit, declared: ast.Network) -> tuple[Unit, ast.Space]:
 
 def _origin_settings(unit: Unit, declared: ast.Network, constants: Constants) -> dict[str, Any]:
     frame = Frame(unit)
-    ev = Evaluator(Builder(0), constants=constants)
+    ev = evaluator(Builder(0), constants=constants)
     settings = {}
     for given in declared.origin_settings:
         name = given.path.id  # type: ignore[union-attr]
@@ -142,7 +144,7 @@ def _evaluated(
 ) -> Elaborated:
     inputs, parameters = split_settings(unit, declared, settings)
     builder = Builder(NODE_BUDGET)
-    ev = Evaluator(builder, given=given, inputs=inputs, constants=constants)
+    ev = evaluator(builder, given=given, inputs=inputs, constants=constants)
     frame = Frame(unit)
     try:
         settle(declared, parameters, frame, lambda default: ev.evaluate(default, frame))

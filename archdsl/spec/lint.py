@@ -11,10 +11,10 @@ from archdsl.ir import Decision, Mux, Pick
 from archdsl.ir.expr import leaves
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
-from archdsl.spec.builtins import BUILTINS
 from archdsl.spec.elaborate import Elaborated
-from archdsl.spec.frame import Frame
-from archdsl.spec.sites import CHILDREN, LAST_FIRST
+from archdsl.spec.evaluate.builtins import BUILTINS
+from archdsl.spec.evaluate.frame import Frame
+from archdsl.spec.evaluate.sites import CHILDREN, LAST_FIRST
 from archdsl.spec.units import MEASURES
 
 

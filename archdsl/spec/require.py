@@ -15,9 +15,9 @@ from archdsl.passes.costs.cost import costs, total
 from archdsl.passes.transforms.bind import Binder, Bound
 from archdsl.passes.transforms.deployed import Deploy
 from archdsl.passes.transforms.simplify import simplify
-from archdsl.spec.deciding import Searcher, Undecided, support
+from archdsl.spec.deciding.possible import Possible, Unbounded
+from archdsl.spec.deciding.searcher import Searcher, Undecided, support
 from archdsl.spec.elaborate import Elaborated
-from archdsl.spec.possible import Possible, Unbounded
 
 TRIES = 20
 """Random networks tried before it is said that none was found to meet a requirement."""

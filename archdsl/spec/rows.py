@@ -9,7 +9,7 @@ from typing import Any
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
-from archdsl.spec.frame import Frame, join
+from archdsl.spec.evaluate.frame import Frame, join
 
 
 @dataclass(frozen=True)

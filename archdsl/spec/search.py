@@ -11,8 +11,8 @@ from archdsl.ir.expr import apply
 from archdsl.lang import ast
 from archdsl.lang.habits import clause_form, search_form, setting_form
 from archdsl.lang.loader import Unit
-from archdsl.spec.arithmetic import OPERATORS
-from archdsl.spec.frame import Frame
+from archdsl.spec.evaluate.arithmetic import OPERATORS
+from archdsl.spec.evaluate.frame import Frame
 from archdsl.spec.rows import path_text
 from archdsl.spec.settings import settle
 from archdsl.spec.units import MEASURES, UNITS, Quantity, quantity

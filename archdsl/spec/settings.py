@@ -10,10 +10,10 @@ from typing import Any
 from archdsl.diagnostics import Source, SpecError, closest
 from archdsl.lang import ast, parse
 from archdsl.lang.loader import Unit
-from archdsl.spec.frame import Frame
-from archdsl.spec.sites import walk
+from archdsl.spec.evaluate.frame import Frame
+from archdsl.spec.evaluate.sites import walk
+from archdsl.spec.evaluate.values import ListValue, SetValue
 from archdsl.spec.units import UNITS, Quantity, quantity
-from archdsl.spec.values import ListValue, SetValue
 
 _QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?) ?([A-Za-z]{1,3})")
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {

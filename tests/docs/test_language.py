@@ -16,7 +16,11 @@ from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.lang import build, loader, parser, reading, values
 from archdsl.lang.parser import language
 from archdsl.ops.signature import signature
-from archdsl.spec import applying, choosing, deciding, elaborate, evaluate, possible, sets, statements
+from archdsl.spec import elaborate
+from archdsl.spec.deciding import possible
+from archdsl.spec.deciding import searcher as deciding
+from archdsl.spec.evaluate import applying, choosing, sets, statements
+from archdsl.spec.evaluate import evaluator as evaluate
 from archdsl.spec.units import UNITS
 
 PAGE = ROOT / "docs" / "language.md"

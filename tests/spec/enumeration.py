@@ -11,7 +11,7 @@ from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ops.base import ADVISORY
 from archdsl.program import Program
 from archdsl.spec.elaborate import Elaborated, bind_rows
-from archdsl.spec.prove import prove
+from archdsl.spec.prove.prover import prove
 
 PATH = Path("space.arch")
 

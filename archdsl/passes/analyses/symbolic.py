@@ -18,7 +18,7 @@ Definitions = dict[Dim, tuple[Mux, tuple[Value | None, ...]]]
 def infer_symbolic(graph: Graph) -> tuple[dict[str, Shape], Definitions]:
     """The shape of each input and node of a space, and what the dimensions named in them are.
 
-    Demands are not looked at: see `archdsl.spec.prove`.
+    Demands are not looked at: see `archdsl.spec.prove.prover`.
     """
     sizes = Sizes(graph.inputs, graph.decisions)
     for item in graph.nodes.values():

@@ -14,8 +14,8 @@ from typing import Any
 
 from archdsl.ir import Expr, Instance, Mux, Node, Shape, Value
 from archdsl.ir.resolve import specialize
-from archdsl.spec.builder import Allowed, Builder
-from archdsl.spec.values import Function, Tensor
+from archdsl.spec.evaluate.builder import Allowed, Builder
+from archdsl.spec.evaluate.values import Function, Tensor
 
 Key = tuple[Any, ...]
 

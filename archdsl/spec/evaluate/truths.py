@@ -5,7 +5,7 @@ from __future__ import annotations
 from archdsl.ir import Apply, Expr, Pick, Value
 from archdsl.ir.expr import TooLargeError, apply, pick
 from archdsl.passes.analyses.decision_diagrams import Diagrams, TooLarge
-from archdsl.spec.builder import Builder
+from archdsl.spec.evaluate.builder import Builder
 
 MOST_NODES = 100_000
 _CONNECTIVES = frozenset({"and", "or", "not", "if"})

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archdsl import ops
 from archdsl.diagnostics import Label
 from archdsl.ir.expr import apply, kind
 from archdsl.lang import ast
-from archdsl.spec import builtins, choosing, reaching, stamping
-from archdsl.spec.builder import Trace
-from archdsl.spec.frame import Frame, join
-from archdsl.spec.primitives import (
+from archdsl.spec.evaluate import builtins, choosing, reaching, stamping
+from archdsl.spec.evaluate.builder import Trace
+from archdsl.spec.evaluate.control import Poisoned
+from archdsl.spec.evaluate.evaluator import Evaluator
+from archdsl.spec.evaluate.frame import Frame, join
+from archdsl.spec.evaluate.primitives import (
     KINDS,
     apply_primitive,
     demand_tensors,
@@ -20,21 +22,20 @@ from archdsl.spec.primitives import (
     unknown_setting,
     wrong_inputs,
 )
-from archdsl.spec.values import (
+from archdsl.spec.evaluate.statements import run_block
+from archdsl.spec.evaluate.values import (
     Builtin,
     Choice,
     Either,
     Function,
     Member,
+    Poison,
     PrimitiveOp,
     SetValue,
     Tensor,
     Undefined,
     kind_of,
 )
-
-if TYPE_CHECKING:
-    from archdsl.spec.evaluate import Evaluator
 
 DEPTH_BUDGET = 40
 
@@ -241,10 +242,29 @@ def _evaluated(
     ev.active.append(declared)
     ev.height += 8
     try:
-        return ev.run_body(declared, inner, frame, at)
+        return _run_body(ev, declared, inner, frame, at)
     finally:
         ev.height -= 8
         ev.active.pop()
+
+
+def _run_body(ev: Evaluator, declared: Any, inner: Frame, caller: Frame, at: Any) -> Any:
+    """The value of an op's or cell's body."""
+    if not isinstance(declared.body, ast.Block):
+        inner.sites = ev.sites(declared.body)
+        return ev.evaluate(declared.body, inner)
+    value = run_block(ev, declared.body, inner)
+    if isinstance(value, Poison):
+        raise Poisoned
+    if value is None:
+        raise caller.error(
+            "ARCH218",
+            f"`{declared.name.id}` returns nothing",
+            at,
+            secondary=(Label(inner.location(declared.name), "declared here"),),
+            help="end it with `return …`",
+        )
+    return value
 
 
 def _enter(ev: Evaluator, fn: Function, at: Any, frame: Frame, site: str, whole: bool) -> Frame:

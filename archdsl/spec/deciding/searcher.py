@@ -3,7 +3,7 @@
 Never by enumeration.  A condition is first evaluated over the sets of values that its parts can have.
 Where that leaves it open, the decisions it depends on are split one at a time, those nearest first, until
 every branch is settled.  Where that takes long, it is written as a decision diagram, which settles it
-(`archdsl.spec.exact`), unless the budget is spent before.
+(`archdsl.spec.deciding.exact`), unless the budget is spent before.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 
 from archdsl.ir import Apply, Decision, Dim, Expr, Pick, Value
 from archdsl.passes.analyses.decision_diagrams import TooLarge
-from archdsl.spec.exact import Exact
-from archdsl.spec.possible import Possible, Unbounded
+from archdsl.spec.deciding.exact import Exact
+from archdsl.spec.deciding.possible import Possible, Unbounded
 
 BUDGET = 200_000
 """Steps that one condition may take before it is left open."""

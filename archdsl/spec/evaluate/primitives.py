@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archdsl.diagnostics import SpecError, closest
 from archdsl.ir import Expr
@@ -12,10 +12,10 @@ from archdsl.ir.expr import kind
 from archdsl.lang import ast
 from archdsl.lang.habits import setting_form
 from archdsl.ops.base import Primitive, Setting
-from archdsl.spec import choosing
-from archdsl.spec.frame import Frame
-from archdsl.spec.units import Quantity
-from archdsl.spec.values import (
+from archdsl.spec.evaluate import choosing
+from archdsl.spec.evaluate.evaluator import Evaluator
+from archdsl.spec.evaluate.frame import Frame
+from archdsl.spec.evaluate.values import (
     Choice,
     Either,
     ListValue,
@@ -25,9 +25,7 @@ from archdsl.spec.values import (
     Undefined,
     kind_of,
 )
-
-if TYPE_CHECKING:
-    from archdsl.spec.evaluate import Evaluator
+from archdsl.spec.units import Quantity
 
 
 def apply_primitive(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from archdsl.ir.expr import kind
-from archdsl.spec.frame import Frame
-from archdsl.spec.values import Builtin, Tensor, kind_of
+from archdsl.spec.evaluate.frame import Frame
+from archdsl.spec.evaluate.values import Builtin, Tensor, kind_of
 
 
 def number(value: Any, node: Any, frame: Frame) -> Any:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label
 from archdsl.ir import Decision, Expr, Pick, Value
 from archdsl.ir.expr import apply, kind, pick
 from archdsl.ir.resolve import specialize
-from archdsl.spec import reaching
-from archdsl.spec.frame import Frame, join
-from archdsl.spec.possible import Unbounded, possible
-from archdsl.spec.values import (
+from archdsl.spec.deciding.possible import Possible, Unbounded
+from archdsl.spec.evaluate import reaching
+from archdsl.spec.evaluate.evaluator import Evaluator
+from archdsl.spec.evaluate.frame import Frame, join
+from archdsl.spec.evaluate.values import (
     Choice,
     Either,
     Function,
@@ -25,9 +26,6 @@ from archdsl.spec.values import (
     Undefined,
     kind_of,
 )
-
-if TYPE_CHECKING:
-    from archdsl.spec.evaluate import Evaluator
 
 OUTCOME_BUDGET = 10_000
 CHOICE_BUDGET = 60
@@ -232,7 +230,7 @@ def by_pick(ev: Evaluator, subscript: Pick, at: Callable[[Any], Any], expr: Any,
 def by_value(ev: Evaluator, subscript: Expr, at: Callable[[Any], Any], expr: Any, frame: Frame) -> Any:
     """What `at` gives for each value that arithmetic over several decisions can have."""
     try:
-        values = sorted(possible(subscript, ev.builder, ev.allowed))
+        values = sorted(Possible(ev.builder.definitions, ev.allowed).of(subscript))
     except Unbounded:
         raise frame.error(
             "ARCH217", "it cannot be told which entries this subscript can name", expr,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archdsl.ir import Measure
 from archdsl.ir.expr import TooLargeError, apply
 from archdsl.ir.resolve import specialize
-from archdsl.spec import choosing
-from archdsl.spec.frame import Frame, join
-from archdsl.spec.kinds import number
-from archdsl.spec.loose import loose, upstream
-from archdsl.spec.values import (
+from archdsl.spec.evaluate import choosing
+from archdsl.spec.evaluate.evaluator import Evaluator
+from archdsl.spec.evaluate.frame import Frame, join
+from archdsl.spec.evaluate.kinds import number
+from archdsl.spec.evaluate.loose import loose, upstream
+from archdsl.spec.evaluate.values import (
     Builtin,
     Choice,
     Either,
@@ -24,9 +25,6 @@ from archdsl.spec.values import (
     Undefined,
     kind_of,
 )
-
-if TYPE_CHECKING:
-    from archdsl.spec.evaluate import Evaluator
 
 
 def call(
@@ -134,15 +132,13 @@ def _folded(
     ev: Evaluator, fn: Any, total: Tensor, member: Member, at: Any, frame: Frame, site: str
 ) -> Tensor:
     """The total with one more member, each of which may be missing in some networks."""
-    from archdsl.spec import applying
-
     builder = ev.builder
     before = builder.present.get(total.node, True)
     here = builder.present.get(member.value.node, True)
     site = join(site, member.label)
     left, right = _bare(ev, total), _bare(ev, member.value)
     with ev.where(before), ev.where(here):
-        both = applying.call(ev, fn, [left, right], {}, at, frame, site, False)
+        both = ev.language.apply(ev, fn, [left, right], {}, at, frame, site, False)
     if not isinstance(both, Tensor):
         raise frame.error("ARCH207", f"what `fold` applies gives {kind_of(both)}, not a tensor", at)
     node, location = both.node, frame.location(at)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archdsl.ir import Value
 from archdsl.ir.expr import apply
-from archdsl.spec.deciding import Undecided
-from archdsl.spec.frame import Frame
-
-if TYPE_CHECKING:
-    from archdsl.spec.evaluate import Evaluator
+from archdsl.spec.deciding.searcher import Undecided
+from archdsl.spec.evaluate.evaluator import Evaluator
+from archdsl.spec.evaluate.frame import Frame
 
 Witness = tuple[tuple[str, str], ...]
 

@@ -10,10 +10,10 @@ from archdsl.ir.expr import decisions_in
 from archdsl.ops.base import ADVISORY
 from archdsl.passes.analyses.decision_diagrams import TooLarge
 from archdsl.passes.analyses.liveness import live_nodes
-from archdsl.spec.builder import Obligation
-from archdsl.spec.deciding import TOTAL, Outcomes, Undecided
+from archdsl.spec.deciding.exact import Exact
+from archdsl.spec.deciding.searcher import TOTAL, Outcomes, Undecided
 from archdsl.spec.elaborate import Elaborated
-from archdsl.spec.exact import Exact
+from archdsl.spec.evaluate.builder import Obligation
 
 Readers = Mapping[str, Sequence[tuple[str, Any]]]
 """Who reads each node, and at which port, or for a mux under which key."""

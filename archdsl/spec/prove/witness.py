@@ -15,11 +15,11 @@ from archdsl.ir.resolve import evaluate
 from archdsl.ops.base import ADVISORY
 from archdsl.passes.analyses.liveness import live_nodes
 from archdsl.passes.transforms.bind import Binder, Bound
-from archdsl.spec.alive import Alive
-from archdsl.spec.builder import Obligation
-from archdsl.spec.deciding import Outcomes, Searcher, Undecided
+from archdsl.spec.deciding.possible import Possible, Unbounded
+from archdsl.spec.deciding.searcher import Outcomes, Searcher, Undecided
 from archdsl.spec.elaborate import Elaborated
-from archdsl.spec.possible import Possible, Unbounded
+from archdsl.spec.evaluate.builder import Obligation
+from archdsl.spec.prove.alive import Alive
 
 FIRST_TRIES, TRIES, TRIES_OF_NOTES = 2, 20, 4
 """Random networks that are looked at before all, and those that must all fail where all are too many."""

@@ -13,8 +13,8 @@ from functools import reduce
 
 from archdsl.ir import Mux, Value
 from archdsl.ir.expr import Scalar, apply
-from archdsl.spec.builder import Builder
-from archdsl.spec.truths import Truths
+from archdsl.spec.evaluate.builder import Builder
+from archdsl.spec.evaluate.truths import Truths
 
 
 def loose(builder: Builder, members: Sequence[str]) -> list[Value]:

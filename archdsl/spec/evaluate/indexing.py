@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archdsl.ir import Expr, Pick
 from archdsl.ir.expr import kind
 from archdsl.lang import ast
-from archdsl.spec import choosing, reaching, sets
-from archdsl.spec.control import Poisoned
-from archdsl.spec.frame import Frame
-from archdsl.spec.values import (
+from archdsl.spec.evaluate import choosing, reaching, sets
+from archdsl.spec.evaluate.control import Poisoned
+from archdsl.spec.evaluate.evaluator import Evaluator
+from archdsl.spec.evaluate.frame import Frame
+from archdsl.spec.evaluate.names import knows
+from archdsl.spec.evaluate.values import (
     Choice,
     Either,
     Family,
@@ -24,12 +26,9 @@ from archdsl.spec.values import (
     kind_of,
 )
 
-if TYPE_CHECKING:
-    from archdsl.spec.evaluate import Evaluator
-
 
 def index(ev: Evaluator, expr: ast.Index, frame: Frame, marked: bool = False) -> Any:
-    if isinstance(expr.base, ast.Name) and marked and not ev.knows(expr.base.id, frame):
+    if isinstance(expr.base, ast.Name) and marked and not knows(expr.base.id, frame):
         return Undefined(f"no entry of `{expr.base.id}` is defined")
     base = ev.evaluate(expr.base, frame)
     if isinstance(base, (Choice, Either)):

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archdsl.diagnostics import Label
 from archdsl.ir import Expr
 from archdsl.lang import ast
-from archdsl.spec.frame import Frame
+from archdsl.spec.evaluate.evaluator import Evaluator
+from archdsl.spec.evaluate.frame import Frame
+from archdsl.spec.evaluate.values import (
+    Choice,
+    Either,
+    Function,
+    Member,
+    PrimitiveOp,
+    SetValue,
+    Undefined,
+    kind_of,
+)
 from archdsl.spec.units import Quantity
-from archdsl.spec.values import Choice, Either, Function, Member, PrimitiveOp, SetValue, Undefined, kind_of
-
-if TYPE_CHECKING:
-    from archdsl.spec.evaluate import Evaluator
 
 SET_BUDGET = 10_000
 """The most members of a set, and rounds of a stage."""

@@ -2,7 +2,7 @@
 
 Shapes are known as soon as a node is: whole numbers where all networks agree, values over decisions
 elsewhere.  What a primitive demands is decided on the spot where that is a comparison of constants, and
-kept as an `Obligation` for `archdsl.spec.prove` where it is not.
+kept as an `Obligation` for `archdsl.spec.prove.prover` where it is not.
 """
 
 from __future__ import annotations

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label
 from archdsl.ir import Expr, Measure
 from archdsl.ir.expr import TooLargeError, apply, kind, leaves
 from archdsl.lang import ast
-from archdsl.spec import applying, reaching
-from archdsl.spec.frame import Frame
-from archdsl.spec.kinds import number, truth
+from archdsl.spec.evaluate import applying, reaching
+from archdsl.spec.evaluate.evaluator import Evaluator
+from archdsl.spec.evaluate.frame import Frame
+from archdsl.spec.evaluate.kinds import number, truth
+from archdsl.spec.evaluate.values import Builtin, ListValue, SetValue, Tensor, Undefined, kind_of
 from archdsl.spec.units import MEASURES, Quantity
-from archdsl.spec.values import Builtin, ListValue, SetValue, Tensor, Undefined, kind_of
-
-if TYPE_CHECKING:
-    from archdsl.spec.evaluate import Evaluator
 
 OPERATORS = {
     "+": "add", "-": "sub", "*": "mul", "/": "div", "==": "eq", "!=": "ne",

@@ -10,13 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING, Any, Union
+from typing import Any, Union
 
 from archdsl.ir import Apply, Dim, Expr, Mux, Pick, Value
 from archdsl.ir.expr import FUNCTIONS
-
-if TYPE_CHECKING:
-    from archdsl.spec.builder import Builder
 
 LIMIT = 512
 """More possible values than this are not followed one by one."""
@@ -38,11 +35,6 @@ Values = frozenset[Any]
 Found = Union[Values, Span, None]
 Allowed = Mapping[str, Sequence[int]]
 _EITHER = frozenset((True, False))
-
-
-def possible(value: Value, builder: Builder, allowed: Allowed) -> Values:
-    """The values that `value` can have under the allowed outcomes; raises Unbounded."""
-    return Possible(builder.definitions, allowed).of(value)
 
 
 class Possible:

@@ -1,6 +1,6 @@
 """Proves what must hold in every network of a space, or finds the decisions under which it does not.
 
-Never by enumeration: see `archdsl.spec.deciding`.
+Never by enumeration: see `archdsl.spec.deciding.searcher`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from archdsl.ir import Value
 from archdsl.ir.expr import TooLargeError, apply
 from archdsl.ops.base import ADVISORY
 from archdsl.passes.analyses.networks import Count
-from archdsl.spec.builder import Obligation
-from archdsl.spec.deciding import BUDGET, Outcomes, Searcher, Undecided
+from archdsl.spec.deciding.searcher import BUDGET, Outcomes, Searcher, Undecided
 from archdsl.spec.elaborate import Elaborated
-from archdsl.spec.witness import Witness, Witnesses
+from archdsl.spec.evaluate.builder import Obligation
+from archdsl.spec.prove.witness import Witness, Witnesses
 
 
 @dataclass(frozen=True)

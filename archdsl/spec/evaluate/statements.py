@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice, product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from archdsl import ops
 from archdsl.diagnostics import Label, SpecError
 from archdsl.ir import Expr, Mux, Node, Requirement
 from archdsl.ir.expr import LARGEST, TooLargeError, apply
 from archdsl.lang import ast
-from archdsl.spec import sets
-from archdsl.spec.builder import Exhausted, Trace
-from archdsl.spec.control import Poisoned
-from archdsl.spec.frame import Frame, join
-from archdsl.spec.kinds import truth
-from archdsl.spec.values import (
+from archdsl.spec.evaluate import sets
+from archdsl.spec.evaluate.builder import Exhausted, Trace
+from archdsl.spec.evaluate.control import Poisoned
+from archdsl.spec.evaluate.evaluator import Evaluator
+from archdsl.spec.evaluate.frame import Frame, join
+from archdsl.spec.evaluate.kinds import truth
+from archdsl.spec.evaluate.values import (
     Family,
     ListValue,
     Poison,
@@ -30,9 +31,6 @@ from archdsl.spec.values import (
     Undefined,
     kind_of,
 )
-
-if TYPE_CHECKING:
-    from archdsl.spec.evaluate import Evaluator
 
 ERROR_BUDGET = 50
 """Findings after which evaluation ends."""

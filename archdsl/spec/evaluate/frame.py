@@ -10,8 +10,8 @@ from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
 from archdsl.lang import shipped
 from archdsl.lang.habits import name_form
 from archdsl.lang.loader import Unit
-from archdsl.spec.builder import Place, Trace
-from archdsl.spec.sites import Sites
+from archdsl.spec.evaluate.builder import Place, Trace
+from archdsl.spec.evaluate.sites import Sites
 
 NO_SITES = Sites({}, {}, frozenset())
 

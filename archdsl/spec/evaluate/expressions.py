@@ -1,0 +1,166 @@
+"""Evaluates expressions of a spec to values (`archdsl.spec.evaluate.values`), growing the graph as it goes.
+
+The file on top of all that evaluate a kind of expression: what is short stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from archdsl import ops
+from archdsl.ir import Expr
+from archdsl.ir.expr import AXES
+from archdsl.lang import ast
+from archdsl.lang.habits import attribute_form
+from archdsl.spec.evaluate import applying, arithmetic, choosing, indexing, sets
+from archdsl.spec.evaluate.builder import Builder
+from archdsl.spec.evaluate.constants import Constants
+from archdsl.spec.evaluate.evaluator import Evaluator, Language
+from archdsl.spec.evaluate.frame import Frame
+from archdsl.spec.evaluate.kinds import truth
+from archdsl.spec.evaluate.names import knows, lookup
+from archdsl.spec.evaluate.values import Choice, Either, ListValue, RecordValue, Tensor, Undefined, kind_of
+from archdsl.spec.units import UNITS, quantity
+
+
+def evaluator(
+    builder: Builder,
+    *,
+    given: Mapping[str, str] | None = None,
+    inputs: Mapping[str, tuple[int, int, int]] | None = None,
+    constants: Constants | None = None,
+) -> Evaluator:
+    """An evaluator of the language that grows the graph of `builder`.
+
+    `given` are outcomes decided beforehand, by decision path, `inputs` shapes set from outside, by input.
+    """
+    return Evaluator(LANGUAGE, builder, given or {}, inputs or {}, constants=constants or Constants())
+
+
+def _name(ev: Evaluator, expr: ast.Name, frame: Frame) -> Any:
+    return lookup(ev, expr.id, frame, expr)
+
+
+def _literal(ev: Evaluator, expr: Any, frame: Frame) -> Any:
+    return expr.value
+
+
+def _quantity(ev: Evaluator, expr: ast.Quantity, frame: Frame) -> Any:
+    if expr.unit not in UNITS:
+        raise frame.error(
+            "ARCH212", f"`{expr.unit}` is not a unit", expr, help=f"units are {', '.join(UNITS)}"
+        )
+    return quantity(expr.value, expr.unit)
+
+
+def _list(ev: Evaluator, expr: ast.List, frame: Frame) -> Any:
+    return ListValue(tuple(ev.evaluate(item, frame) for item in expr.items))
+
+
+def _record(ev: Evaluator, expr: ast.Record, frame: Frame) -> Any:
+    entries: dict[str, Any] = {}
+    for entry in expr.entries:
+        if not isinstance(entry.path, ast.Name):
+            raise frame.error("ARCH207", "a record here has plain names", entry.path)
+        entries[entry.path.id] = ev.evaluate(entry.value, frame)
+    return RecordValue(entries)
+
+
+def _every(ev: Evaluator, expr: ast.Every, frame: Frame) -> Any:
+    raise frame.error("ARCH207", "`*` stands only in brackets: x[*]", expr)
+
+
+def _optional(ev: Evaluator, expr: ast.Optional, frame: Frame) -> Any:
+    if isinstance(expr.base, ast.Index):
+        return indexing.index(ev, expr.base, frame, marked=True)
+    if isinstance(expr.base, ast.Name) and not knows(expr.base.id, frame):
+        return Undefined(f"`{expr.base.id}` is not defined")
+    return ev.evaluate(expr.base, frame)
+
+
+def _conditional(ev: Evaluator, expr: ast.Conditional, frame: Frame) -> Any:
+    condition = ev.evaluate(expr.condition, frame)
+    if isinstance(condition, Undefined):
+        return condition
+    condition = truth(condition, expr.condition, frame)
+    if not isinstance(condition, Expr):
+        return ev.evaluate(expr.then if condition else expr.otherwise, frame)
+    return choosing.conditional(ev, expr, condition, frame)
+
+
+def _attribute(ev: Evaluator, expr: ast.Attribute, frame: Frame) -> Any:
+    base = ev.evaluate(expr.base, frame)
+    if isinstance(base, Undefined):
+        return base
+    if isinstance(base, Tensor) and expr.name in AXES:
+        return ev.refine(ev.builder.shapes[base.node][AXES.index(expr.name)])
+    if isinstance(base, RecordValue) and expr.name in base.entries:
+        return base.entries[expr.name]
+    if isinstance(base, (Choice, Either)):
+        return choosing.each(ev, base, lambda value: _attribute_of(ev, value, expr, frame), expr, frame)
+    return _attribute_of(ev, base, expr, frame)
+
+
+def _attribute_of(ev: Evaluator, base: Any, expr: ast.Attribute, frame: Frame) -> Any:
+    if isinstance(base, RecordValue) and expr.name in base.entries:
+        return base.entries[expr.name]
+    known = (
+        list(base.entries)
+        if isinstance(base, RecordValue)
+        else list(AXES)
+        if isinstance(base, Tensor)
+        else []
+    )
+    raise frame.error(
+        "ARCH221",
+        f"{kind_of(base)} has no `{expr.name}`",
+        expr,
+        help=_attribute_help(base, expr.name, known),
+    )
+
+
+def _one_of(ev: Evaluator, expr: ast.OneOf, frame: Frame) -> Any:
+    return choosing.decide(ev, expr, 1, frame)
+
+
+def _any_of(ev: Evaluator, expr: ast.AnyOf, frame: Frame) -> Any:
+    return choosing.decide(ev, expr, expr.count, frame)
+
+
+def _attribute_help(base: Any, name: str, known: list[str]) -> str | None:
+    there = f"it has {', '.join(known)}" if known else None
+    if not isinstance(base, Tensor):
+        return there
+    if name in ops.primitives():
+        return f"an op is applied by `->`: x -> {name}"
+    form = attribute_form(name)
+    return f"{form}; {there}" if form else there
+
+
+LANGUAGE = Language(
+    expressions={
+        ast.Name: _name,
+        ast.Number: _literal,
+        ast.String: _literal,
+        ast.Bool: _literal,
+        ast.Quantity: _quantity,
+        ast.List: _list,
+        ast.Set: sets.set_,
+        ast.Record: _record,
+        ast.Every: _every,
+        ast.Optional: _optional,
+        ast.Range: sets.range_,
+        ast.Unary: arithmetic.unary,
+        ast.Binary: arithmetic.binary,
+        ast.Conditional: _conditional,
+        ast.Attribute: _attribute,
+        ast.Index: indexing.index,
+        ast.Call: applying.call_expression,
+        ast.Chain: applying.chain_expression,
+        ast.OneOf: _one_of,
+        ast.AnyOf: _any_of,
+        ast.Once: choosing.once,
+    },
+    apply=applying.call,
+)
