@@ -41,10 +41,10 @@ from archdsl.data.opening import open_data  # noqa: E402
 from archdsl.passes.costs.cost import costs, total  # noqa: E402
 from archdsl.runs.journal import Journal  # noqa: E402
 from archdsl.runs.processes import Processes  # noqa: E402
-from archdsl.search.config import read_config  # noqa: E402
 from archdsl.search.differentiable.driver import Search  # noqa: E402
 from archdsl.search.differentiable.objective import ObjectiveFunction  # noqa: E402
 from archdsl.search.folder import SearchFolder  # noqa: E402
+from archdsl.search.reading import read_config  # noqa: E402
 from archdsl.train.losses import cross_entropy  # noqa: E402
 from archdsl.train.metrics import Confusion  # noqa: E402
 from archdsl.train.schedules import schedule  # noqa: E402
