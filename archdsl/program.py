@@ -29,7 +29,8 @@ from archdsl.spec.check import Report, uncounted
 from archdsl.spec.check import check as check_unit
 from archdsl.spec.decompile import rows_text, written_out
 from archdsl.spec.elaborate import Elaborated, elaborate
-from archdsl.spec.search import SearchSpec, read_search
+from archdsl.spec.search import read_search
+from archdsl.spec.search_values import SearchSpec
 from archdsl.spec.settings import input_names
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from archdsl.lang.loader import Unit
 from archdsl.spec.elaborate import Elaborated, elaborate
 
 if TYPE_CHECKING:
-    from archdsl.spec.search import SearchSpec
+    from archdsl.spec.search_values import SearchSpec
 
 
 def search_notes(
@@ -95,7 +95,6 @@ def _may_differ(item: Node | Mux, space: Elaborated) -> bool:
 
 def _note(code: str, why: Diagnostic, unit: Unit, declared: ast.Search) -> Diagnostic:
     name = declared.name
-    here = Label(Location(unit.source, *name.span), "")
-    places = tuple(place for place in (why.primary, *why.secondary) if place is not None)
+    here = why.primary or Label(Location(unit.source, *name.span), "")
     headline = f"`archdsl search` cannot run `{name.id}`: {why.headline}"
-    return replace(why, code=code, severity="note", headline=headline, primary=here, secondary=places)
+    return replace(why, code=code, severity="note", headline=headline, primary=here)

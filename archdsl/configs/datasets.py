@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from archdsl.configs import forms
 from archdsl.configs.setting import setting
 from archdsl.configs.word import Word
 from archdsl.registry import imported
@@ -16,8 +17,12 @@ class Batched:
     """Settings of whoever makes batches."""
 
     batch: int | None = setting("whole", "images of a step", low=1, usual="8")
-    crop: Any = setting("data", "[height, width] that is trained on", usual="the input of the space")
-    scale: Any = setting("data", "[least, greatest] factor of random resizing", usual="[0.75, 1.5]")
+    crop: Any = setting(
+        "data", "[height, width] that is trained on", form=forms.SIDES, usual="the input of the space"
+    )
+    scale: Any = setting(
+        "data", "[least, greatest] factor of random resizing", form=forms.SCALE, usual="[0.75, 1.5]"
+    )
     flip: bool | None = setting("flag", "random mirror images", usual="true")
 
 
@@ -26,9 +31,11 @@ class Synthetic(Batched):
     """Generated street scenes."""
 
     images: int = setting("whole", "scenes to train on", 64, low=1, high=2**20)
-    size: Any = setting("data", "[height, width] of a scene", usual="the input of the space")
+    size: Any = setting(
+        "data", "[height, width] of a scene", form=forms.SCENE, usual="the input of the space"
+    )
     seed: int = setting("whole", "of the scenes", 0, high=2**63 - 1)
-    split: Any = setting("data", "validation scenes, as a share", usual="0.25")
+    split: Any = setting("data", "validation scenes, as a share", form=forms.SHARE, usual="0.25")
 
 
 @dataclass(frozen=True)
@@ -36,10 +43,10 @@ class Files(Batched):
     """Images and masks in files."""
 
     path: str | None = setting("text", "folder of the data, relative to the spec", usual="required")
-    resize: Any = setting("data", "longer side, or [height, width]", usual="as they are")
-    train: str = setting("text", "parts to train on, joined by `+`", "train")
-    split: Any = setting("data", "part to validate on, or a share held out", usual='"val"')
-    ignore: Any = setting("data", "labels of pixels that count for nothing", usual="255")
+    resize: Any = setting("data", "longer side, or [height, width]", form=forms.RESIZE, usual="as they are")
+    train: str = setting("data", "parts to train on", "train", form=forms.PARTS)
+    split: Any = setting("data", "part to validate on, or a share held out", form=forms.SPLIT, usual='"val"')
+    ignore: Any = setting("data", "labels of pixels that count for nothing", form=forms.IGNORED, usual="255")
     channels: int = setting("whole", "channels of the images", 3, choices=(1, 3, 4))
 
 
@@ -47,9 +54,11 @@ class Files(Batched):
 class Folder(Files):
     """A folder of images and masks."""
 
-    classes: Any = setting("data", "names of the classes", usual="read from classes.txt")
-    labels: Any = setting("data", "labels in the masks of each class", usual="0, 1, …")
-    colours: Any = setting("data", "colours of the classes, in masks and pictures", usual="a palette")
+    classes: Any = setting("data", "names of the classes", form=forms.NAMES, usual="read from classes.txt")
+    labels: Any = setting("data", "labels in the masks of each class", form=forms.LABELS, usual="0, 1, …")
+    colours: Any = setting(
+        "data", "colours of the classes, in masks and pictures", form=forms.COLOURS, usual="a palette"
+    )
 
 
 @dataclass(frozen=True)

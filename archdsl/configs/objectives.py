@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from archdsl.configs import forms
 from archdsl.configs.setting import setting
 
 
@@ -17,9 +18,7 @@ class Plain:
 class CrossEntropy:
     """The mean cross-entropy of labelled pixels."""
 
-    class_weights: Any = setting(
-        "data", 'a rule ("inverse-log:1.10", "median") or a list of numbers', usual="1 each"
-    )
+    class_weights: Any = setting("data", "what each class counts", form=forms.CLASS_WEIGHTS, usual="1 each")
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
+from archdsl.configs.forms import Form
+
 Kind = Literal["whole", "number", "flag", "text", "time", "pair", "word", "data"]
-"""Types of values: "pair" is a list of two numbers, "word" another config, "data" is checked with the files."""
+"""Types of values: "pair" is a list of two numbers, "word" another config, "data" has a form of its own."""
 
 MOST = 1_000_000
 """The greatest number that a setting may be where it names no other limit."""
@@ -32,6 +34,7 @@ class Setting:
     group: str = ""
     usual: str = ""
     run: bool = True
+    form: Form | None = None
 
     def takes(self) -> str:
         """The values that it takes, in words: "whole number, at least 1"."""
@@ -42,14 +45,16 @@ class Setting:
         if self.kind in ("whole", "number", "pair"):
             name = {"whole": "whole number", "number": "number", "pair": "list of two numbers"}[self.kind]
             return f"{name}, at least {self.low:g}" + (f", at most {self.high:g}" if self.high < MOST else "")
-        return {"flag": "true or false", "text": "text", "time": "a time: 2 h", "data": "see data.md"}[
-            self.kind
-        ]
+        if self.form is not None:
+            return self.form.says
+        return {"flag": "true or false", "text": "text", "time": "a time: 2 h"}[self.kind]
 
     def accepts(self, value: object) -> bool:
         """Whether a plain value is one that it takes; words are looked at by whoever knows their groups."""
         if self.choices:
             return any(value == one and type(value) is type(one) for one in self.choices)
+        if self.form is not None:
+            return self.form.holds(value)
         match self.kind:
             case "whole":
                 return type(value) is int and self.low <= value <= self.high
@@ -65,6 +70,8 @@ class Setting:
                 return isinstance(value, bool)
             case "text":
                 return isinstance(value, str)
+            case "time":
+                return getattr(value, "dimension", "") == "time" and value.amount > 0  # type: ignore[attr-defined]
         return True
 
 

@@ -62,7 +62,7 @@ class Random:
 class Reinforce:
     """A controller trained by the policy gradient."""
 
-    controller: Any = setting("word", "what proposes", group="strategies", run=False)
+    controller: Any = setting("word", "what proposes", group="controllers", run=False)
     lr: float = setting("number", "learning rate of the controller", run=False)
     baseline: float = setting("number", "decay of the mean reward", high=1, run=False)
     entropy: float = setting("number", "weight of the entropy of proposals", run=False)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from archdsl.configs import communication, objectives, optimizers, samplers, schedules, strategies
 from archdsl.configs.datasets import DATASETS, DatasetKind
 from archdsl.configs.evaluators import EVALUATORS, EvaluatorKind
 from archdsl.configs.word import Maker, Word
+from archdsl.diagnostics import closest
 from archdsl.registry import demand_free, loaded, unusable
 
 # fmt: off
@@ -18,7 +19,6 @@ STRATEGIES: dict[str, Word] = {
     "random": Word("networks drawn at random", strategies.Random, run=False),
     "reinforce": Word("a controller trained by the policy gradient", strategies.Reinforce, run=False),
     "ppo": Word("a controller trained by proximal policy optimization", strategies.Ppo, run=False),
-    "lstm": Word("the controller of `reinforce` and `ppo`", strategies.Lstm, run=False),
 }
 OBJECTIVES: dict[str, Word] = {
     "cross_entropy": Word("mean cross-entropy of labelled pixels", objectives.CrossEntropy),
@@ -35,6 +35,9 @@ OBJECTIVES: dict[str, Word] = {
 }
 GROUPS: Mapping[str, Mapping[str, Word]] = {
     "strategies": STRATEGIES,
+    "controllers": {
+        "lstm": Word("the controller of `reinforce` and `ppo`", strategies.Lstm, run=False),
+    },
     "evaluators": EVALUATORS,
     "samplers": {
         "gumbel": Word("all candidates run, weighted by probabilities with Gumbel noise (Gumbel-softmax)", samplers.Gumbel),
@@ -86,6 +89,29 @@ class _Words(Mapping[str, Word]):
 
 WORDS: Mapping[str, Word] = _Words()
 """Every word by name; no two kinds have one in common."""
+
+
+NOT_RUN = "not run yet"
+
+
+class _Run(Protocol):
+    @property
+    def run(self) -> bool: ...
+
+
+def listed(known: Mapping[str, _Run]) -> str:
+    """Words or settings in a message: those that are run, then the others."""
+    run = ", ".join(name for name, one in known.items() if one.run)
+    others = ", ".join(name for name, one in known.items() if not one.run)
+    return "; ".join(filter(None, (run, f"checked, {NOT_RUN}: {others}" if others else "")))
+
+
+def guessed(name: str, known: Mapping[str, _Run]) -> str | None:
+    """The question whether a known name was meant, before those that are not run."""
+    guess = closest(name, [one for one in known if known[one].run]) or closest(name, list(known))
+    if guess is None:
+        return None
+    return f"did you mean `{guess}`?{'' if known[guess].run else f' (checked, {NOT_RUN})'}"
 
 
 def register_dataset(name: str, place: str, plugin: str) -> None:

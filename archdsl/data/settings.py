@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from archdsl.configs.datasets import DATASETS
 from archdsl.data.dataset import Colour
 from archdsl.diagnostics import Diagnostic, SpecError, closest
-from archdsl.spec.search import Formula
+from archdsl.spec.search_values import Formula
 
 
 def colour_of(word: str) -> Colour:
@@ -75,14 +75,29 @@ def read_settings(kind: str, settings: Mapping[str, Any]) -> Settings:
     if kind not in DATASETS:
         folder = f"; for a folder of images and masks write `folder:{kind}`" if Path(kind).is_dir() else ""
         raise SpecError([_refused(f"there is no dataset `{kind}`", kind, tuple(DATASETS), folder)])
-    known = tuple(DATASETS[kind].settings)
-    unknown = [_refused(f"`{kind}` has no setting `{s}`", s, known) for s in settings if s not in known]
+    known = DATASETS[kind].settings
+    unknown = [
+        _refused(f"`{kind}` has no setting `{s}`", s, tuple(known)) for s in settings if s not in known
+    ]
     if unknown:
         raise SpecError(unknown)
+    wrong = [
+        Diagnostic("ARCH906", f"`{key}` of `{kind}` cannot be {value}", help=known[key].takes())
+        for key, value in settings.items()
+        if not known[key].accepts(_plain(value))
+    ]
+    if wrong:
+        raise SpecError(wrong)
     try:
         return Settings(**settings)
     except ValidationError as error:
         raise SpecError([_wrong(kind, e["loc"], e["msg"]) for e in error.errors()]) from error
+
+
+def _plain(value: Any) -> Any:
+    """A value as forms look at it: lists of manifests, and ranges, are tuples."""
+    several = _several(value) if isinstance(value, Formula) else value
+    return tuple(map(_plain, several)) if isinstance(several, list | tuple) else several
 
 
 def _refused(headline: str, word: str, known: tuple[str, ...], more: str = "") -> Diagnostic:

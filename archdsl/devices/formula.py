@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from archdsl.spec.search import Formula, SearchValue, Term
+from archdsl.spec.search_values import Formula, SearchValue, Term
 from archdsl.spec.units import Quantity
 
 MEASURES = frozenset({"params", "macs", "flops", "latency", "rate"})

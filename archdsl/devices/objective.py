@@ -27,7 +27,7 @@ from archdsl.passes.analyses.picking import picked_by
 from archdsl.passes.costs.expected import Expected
 from archdsl.passes.costs.pricing import MACS, PARAMS, Price
 from archdsl.passes.costs.space_cost import SpaceCost, random_outcomes
-from archdsl.spec.search import SearchValue, Term
+from archdsl.spec.search_values import SearchValue, Term
 
 if TYPE_CHECKING:
     import torch

@@ -73,7 +73,10 @@ _SETTINGS: Mapping[str, str] = {
     "numepochs": "epochs", "maxepochs": "epochs", "populationsize": "population", "lrend": "end",
     "hiddensize": "hidden", "numclasses": "classes",
 }  # fmt: skip
+_WARMUP = "epochs before decisions are trained are `start` of the sampler: sampler = gumbel(start = 5)"
 _NO_SETTING: Mapping[str, str] = {
+    "warmup": _WARMUP, "warmupepochs": _WARMUP,
+    "steps": "a search counts epochs: differentiable(epochs = 12)",
     "padding": _PADDING, "pad": _PADDING, "inchannels": _IN, "inplanes": _IN, "cin": _IN,
     "tau": "it is one of the sampler: differentiable(sampler = gumbel(tau = 3.0, end = 0.1))",
     "temperature": "it is one of the sampler: differentiable(sampler = gumbel(tau = 3.0, end = 0.1))",
@@ -114,6 +117,7 @@ _SEARCH: Mapping[str, str] = {
     "ms": "write latency", "imagefolder": "write folder(path = …)", "dataset": "write folder(path = …)",
 }  # fmt: skip
 _CLAUSES: Mapping[str, str] = {
+    "optimizer": "it stands in a group: parameters { optimizer = sgd(lr = 0.05) }",
     "objective": "write minimize … or maximize …", "loss": "write minimize …", "goal": "write minimize …",
     "metric": "write maximize miou (checked, not run yet)",
     "constraint": "write require …", "constraints": "write require …",

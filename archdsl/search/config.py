@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from archdsl.search.differentiable.samplers import Sampler
 from archdsl.search.values import recorded
-from archdsl.spec.search import Objective, SearchValue
+from archdsl.spec.search_values import Objective, SearchValue
 
 Link = Literal["independent", "shared", "dense", "gcn"]
 

@@ -54,6 +54,9 @@ def overridden(config: SearchConfig, given: Mapping[str, Any]) -> SearchConfig:
         help = f"did you mean `{guess}`?" if guess else f"there are {', '.join(OVERRIDES)}"
         raise cannot(f"a search has no setting `{unknown[0]}`", help)
     data = {key: given[key] for key in _OF_DATA if key in given}
+    link = given.get("communicate", config.communication.link)
+    if "residual" in given and link not in ("dense", "gcn"):
+        raise cannot(f"`residual` has no effect with `communicate = {link}`", "communicate=gcn residual=0.5")
     return replace(
         with_data(config, given.get("data", config.data), data),
         **{key: given[key] for key in _OF_CONFIG if key in given},

@@ -13,7 +13,7 @@ from archdsl.search.config import USUAL, Communication, Link, Optimiser, SearchC
 from archdsl.search.differentiable.samplers import Sampler, read_sampler
 from archdsl.search.overrides import overridden, with_data
 from archdsl.search.values import cannot, configured, plain, term
-from archdsl.spec.search import Clauses, SearchSpec, Term
+from archdsl.spec.search_values import Clauses, SearchSpec, Term
 from archdsl.spec.units import Quantity
 
 
@@ -39,7 +39,8 @@ def read_config(
         help = "minimize cross_entropy + 0.01 * log(macs)"
         raise cannot(f"search `{spec.name}` has no objective", help, spec.at)
     if len(clauses.communicate) > 1:
-        raise cannot("several `communicate` clauses", "one is run", spec.at)
+        second = clauses.communicate[1][1]
+        raise cannot("several `communicate` clauses", "one is run", getattr(second, "at", spec.at))
     strategy: Differentiable = configured(
         term(clauses.settings.get("strategy", Term("differentiable")), "strategy")
     )
@@ -117,7 +118,9 @@ def _samplers(clauses: Clauses) -> dict[str, Sampler]:
     """Samplers of decisions that the group `architecture` names."""
     inner = clauses.groups.get("architecture", Clauses())
     return {
-        part: read_sampler(term(value, part)) for part, value in inner.settings.items() if part != "optimizer"
+        part: replace(read_sampler(term(value, part)), place=inner.places.get(part))
+        for part, value in inner.settings.items()
+        if part != "optimizer"
     }
 
 
@@ -129,7 +132,8 @@ def _optimiser(said: Term, usual: Optimiser) -> Optimiser:
     if config.schedule is not None:
         shape = term(config.schedule, "schedule")
         schedule = configured(shape)
-        lr, end = schedule.lr or lr, schedule.end or end
+        lr = lr if schedule.lr is None else schedule.lr
+        end = end if schedule.end is None else schedule.end
         power = getattr(schedule, "power", power)
     own = {key: getattr(config, key) for key in ("betas", "momentum") if hasattr(config, key)}
     kind: Any = said.name

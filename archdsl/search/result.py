@@ -14,7 +14,7 @@ from archdsl.ir import Measure, Value
 from archdsl.ir.resolve import evaluate, rebuilt
 from archdsl.passes.costs.cost import Total
 from archdsl.program import Network, Space
-from archdsl.spec.search import Term
+from archdsl.spec.search_values import Term
 
 DRAWN = 4096
 """Networks drawn from the probabilities where the likeliest one does not meet the requirements."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from archdsl.devices.formula import MEASURES
+from archdsl.devices.formula import MEASURES, MISSED
 from archdsl.ir import Graph
 from archdsl.search.config import SearchConfig
 from archdsl.search.values import cannot
-from archdsl.spec.search import Formula, SearchValue, Term
+from archdsl.spec.search_values import Formula, SearchValue, Term, terms_in
 
 if TYPE_CHECKING:
     from archdsl.devices.table import Table
@@ -25,7 +25,7 @@ UNITS = {"latency": "latency_ms", "rate": "fps"}
 def terms_of(config: SearchConfig) -> list[Term]:
     """All terms of the objectives and requirements of a search, outer ones first."""
     values = [*(objective.value for objective in config.objectives), *config.requirements]
-    return [term for value in values for term in _terms(value)]
+    return [term for value in values for term in terms_in(value)]
 
 
 def loss_of(config: SearchConfig) -> Term:
@@ -34,25 +34,28 @@ def loss_of(config: SearchConfig) -> Term:
     for term in found:
         if term.name not in (*LOSSES, *MEASURES, "log"):
             known = ", ".join((*LOSSES, *sorted(MEASURES), "log"))
-            raise cannot(f"`{term.name}` is no part of a differentiable objective", f"parts are {known}")
+            headline = f"`{term.name}` is not part of a differentiable objective"
+            raise cannot(headline, f"parts are {known}", term.at)
     losses = [term for term in found if term.name in LOSSES]
     if not losses:
-        raise cannot("the objective names no loss", "minimize cross_entropy + 0.01 * log(macs)")
+        first = config.objectives[0].at if config.objectives else None
+        raise cannot("the objective names no loss", "minimize cross_entropy + 0.01 * log(macs)", first)
+    for term in losses:
+        if term != losses[0]:
+            raise cannot("the objective names two losses", "one loss trains the weights", term.at)
+    for value in (*(goal.value for goal in config.objectives), *config.requirements):
+        _demand_soft(value)
     return losses[0]
 
 
 def class_weights_rule(config: SearchConfig) -> str | None:
     """How the loss weights classes, as `archdsl.train.class_weights` reads it.
 
-    `cross_entropy(class_weights = "median")`, or a list of numbers.  Raises SpecError (ARCH606).
+    `cross_entropy(class_weights = "median")`, or a list of numbers.
     """
     losses = [term for term in terms_of(config) if term.name in LOSSES]
-    rule = losses[0].settings.get("class_weights") if losses else None
-    if rule is None or isinstance(rule, str):
-        return rule
-    if isinstance(rule, tuple) and all(isinstance(weight, int | float) for weight in rule):
-        return ",".join(map(str, rule))
-    raise cannot("`class_weights` is a rule or a list of numbers", 'class_weights = "inverse-log:1.10"')
+    rule: Any = losses[0].settings.get("class_weights") if losses else None
+    return ",".join(map(str, rule)) if isinstance(rule, tuple) else rule
 
 
 def read_tables(paths: Sequence[Path]) -> list[Table]:
@@ -78,10 +81,11 @@ def devices_named(config: SearchConfig, graph: Graph) -> list[str]:
     return list(dict.fromkeys(named))
 
 
-def _terms(value: SearchValue) -> Iterator[Term]:
-    """The terms of a formula."""
-    if isinstance(value, Term):
-        yield value
+def _demand_soft(value: SearchValue) -> None:
+    """Raises SpecError (ARCH606) for a comparison that has no share by which it is missed."""
+    if isinstance(value, Formula) and value.op not in ("+", "-", "*", "/", "..", *MISSED):
+        help = f"a differentiable search knows {', '.join(MISSED)}"
+        raise cannot(f"`{value.op}` has no gradient", help, value.at)
     if isinstance(value, Term | Formula):
         for part in value.args:
-            yield from _terms(part)
+            _demand_soft(part)

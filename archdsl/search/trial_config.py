@@ -13,7 +13,7 @@ from archdsl.devices.formula import MEASURES
 from archdsl.search.config import SearchConfig
 from archdsl.search.scores import terms_of
 from archdsl.search.values import cannot, term
-from archdsl.spec.search import SearchSpec, SearchValue, Term
+from archdsl.spec.search_values import SearchSpec, SearchValue, Term
 
 _CLAUSES = ("strategy", "evaluate", "trials", "seed")
 TRIALS = 100

@@ -38,7 +38,7 @@ from archdsl.search.strategies.base import Outcomes, Strategy
 from archdsl.search.tables import Tables, gather
 from archdsl.search.trial_config import TrialConfig, read_trials
 from archdsl.search.values import cannot, configured, recorded
-from archdsl.spec.search import SearchValue, Term
+from archdsl.spec.search_values import SearchValue, Term
 
 _UNREAD = ("data", "splits", "device", "amp", "checkpoint", "channels_last")
 """Options of differentiable searches."""

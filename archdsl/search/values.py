@@ -8,7 +8,7 @@ from typing import Any
 from archdsl.configs.words import WORDS
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
 from archdsl.ir import Graph
-from archdsl.spec.search import SearchValue, Term
+from archdsl.spec.search_values import SearchValue, Term
 from archdsl.spec.units import Quantity
 
 
@@ -40,7 +40,8 @@ def recorded(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: recorded(one) for key, one in value.items()}
     if hasattr(value, "__dataclass_fields__"):
-        return {name: recorded(getattr(value, name)) for name in value.__dataclass_fields__}
+        counted = [f.name for f in value.__dataclass_fields__.values() if f.compare]  # places do not
+        return {name: recorded(getattr(value, name)) for name in counted}
     return value
 
 

@@ -1,10 +1,9 @@
-"""Searches as typed values: parsed and checked here, run by the search room."""
+"""The text of a search read as typed values, and checked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeGuard, Union
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
 from archdsl.ir.expr import apply
@@ -14,69 +13,13 @@ from archdsl.lang.loader import Unit
 from archdsl.spec.evaluate.arithmetic import OPERATORS
 from archdsl.spec.evaluate.frame import Frame
 from archdsl.spec.rows import path_text
+from archdsl.spec.search_values import Clauses, Formula, Objective, SearchSpec, SearchValue, Term
 from archdsl.spec.settings import settle
 from archdsl.spec.units import MEASURES, UNITS, Quantity, quantity
 
 if TYPE_CHECKING:
     from archdsl.configs.setting import Setting
     from archdsl.configs.word import Word
-
-
-@dataclass(frozen=True)
-class Term:
-    """A named thing with its settings: `gumbel(tau = 3.0)`, `latency(device = "…")`, `log(…)`.
-
-    `at` is where the text has it; equal terms may stand in different places.
-    """
-
-    name: str
-    settings: Mapping[str, SearchValue] = field(default_factory=dict)
-    args: tuple[SearchValue, ...] = ()
-    at: Location | None = field(default=None, compare=False, repr=False)
-
-
-@dataclass(frozen=True)
-class Formula:
-    """Arithmetic or a comparison over terms; `op` as written."""
-
-    op: str
-    args: tuple[SearchValue, ...]
-
-
-SearchValue = Union[int, float, bool, str, Quantity, Term, Formula, tuple["SearchValue", ...]]
-
-
-@dataclass(frozen=True)
-class Objective:
-    direction: str
-    value: SearchValue
-
-
-@dataclass(frozen=True)
-class Clauses:
-    """The clauses of a search or of a group in it."""
-
-    settings: Mapping[str, SearchValue] = field(default_factory=dict)
-    objectives: tuple[Objective, ...] = ()
-    requirements: tuple[SearchValue, ...] = ()
-    communicate: tuple[tuple[SearchValue, SearchValue], ...] = ()
-    groups: Mapping[str, Clauses] = field(default_factory=dict)
-    places: Mapping[str, Location] = field(default_factory=dict, compare=False, repr=False)
-    """Where each setting stands."""
-
-
-@dataclass(frozen=True)
-class SearchSpec:
-    """How a space is to be searched; the space itself does not know.
-
-    `not_run` are notes (ARCH608) on what `archdsl search` does not run yet.
-    """
-
-    name: str
-    space: str
-    clauses: Clauses
-    at: Location | None = field(default=None, compare=False, repr=False)
-    not_run: tuple[Diagnostic, ...] = field(default=(), compare=False)
 
 
 def read_search(unit: Unit, declared: ast.Search, given: Mapping[str, Any] | None = None) -> SearchSpec:
@@ -104,6 +47,10 @@ def read_search(unit: Unit, declared: ast.Search, given: Mapping[str, Any] | Non
     except SpecError as error:
         raise SpecError([*reader.errors, *error.diagnostics]) from None
     clauses = reader.clauses(declared.clauses)
+    if not reader.errors:
+        from archdsl.spec.search_rules import mistakes
+
+        reader.errors.extend(mistakes(clauses))
     if reader.errors:
         raise SpecError(reader.errors)
     at = reader.frame.location(declared.name)
@@ -173,9 +120,10 @@ class _Reader:
                     path = self._setting(clause, settings, group)
                     places[path] = self.frame.location(clause.targets[0])
                 elif isinstance(clause, ast.Goal):
-                    objectives.append(Objective(clause.direction, self.value(clause.value)))
+                    place = self.frame.location(clause.value)
+                    objectives.append(Objective(clause.direction, self.value(clause.value), place))
                 elif isinstance(clause, ast.Require):
-                    requirements.append(self.value(clause.condition))
+                    requirements.append(self._condition(clause.condition))
                 elif isinstance(clause, ast.Communicate):
                     what = self._word(clause.what, "scopes")
                     communicate.append((what, self._word(clause.how, "communication")))
@@ -222,11 +170,13 @@ class _Reader:
 
     def _no_clause(self, name: str, group: str, node: Any) -> SpecError:
         known = _clauses(group)
-        form, guess = clause_form(name), closest(name, [*known, *self.own])
+        from archdsl.configs.words import guessed, listed
+
+        form, guess = clause_form(name), guessed(name, known) or _question(closest(name, list(self.own)))
         if group and name in _clauses(""):
             form = f"`{name}` stands in the search itself"
-        parts = ", or a part of its space" if group in ("", "architecture") else ""
-        help = form or (f"did you mean `{guess}`?" if guess else f"it sets {', '.join(known)}{parts}")
+        parts = "; or a part of its space" if group in ("", "architecture") else ""
+        help = form or guess or f"it sets {listed(known)}{parts}"
         where = f"`{group}`" if group else "a search"
         return self.frame.error("ARCH605", f"{where} sets no `{name}`", node, help=help)
 
@@ -237,10 +187,17 @@ class _Reader:
         if name in TRAINED:
             groups[name] = self.clauses(clause.clauses, name)
             return
-        self.not_run(f"the group `{name}`", clause)
+        self.not_run(f"the group `{name}`", clause, _question(closest(name, TRAINED)))
         self.silent += 1
         groups[name] = self.clauses(clause.clauses, name)
         self.silent -= 1
+
+    def _condition(self, expr: Any) -> SearchValue:
+        value = self.value(expr)
+        if not isinstance(value, Formula) or value.op not in COMPARISONS:
+            help = "require params <= 2M, or require rate in 20 fps .. 30 fps"
+            raise self.frame.error("ARCH604", "a requirement is a comparison", expr, help=help)
+        return value
 
     # ------------------------------------------------------------ values
 
@@ -260,9 +217,12 @@ class _Reader:
                 return self._term(expr)
             case ast.Unary():
                 operand = self.value(expr.operand)
-                return -operand if expr.op == "-" and _is_number(operand) else Formula(expr.op, (operand,))
+                if expr.op == "-" and _is_number(operand):
+                    return -operand
+                return Formula(expr.op, (operand,), self.frame.location(expr))
             case ast.Range():
-                return Formula("..", (self.value(expr.low), self.value(expr.high)))
+                ends = (self.value(expr.low), self.value(expr.high))
+                return Formula("..", ends, self.frame.location(expr))
             case ast.Binary():
                 return self._binary(expr)
         help = None
@@ -295,10 +255,11 @@ class _Reader:
         return _Reader(unit, (*self.reading, constant)).value(constant.value)
 
     def _known(self, name: str, node: Any) -> Word:
+        from archdsl.configs.words import guessed
+
         words = _words()
         if name not in words:
-            form, guess = search_form(name, list(words)), closest(name, list(words))
-            help = form or (f"did you mean `{guess}`?" if guess else None)
+            help = search_form(name, list(words)) or guessed(name, words)
             raise self.frame.error("ARCH601", f"unknown word `{name}` in a search", node, help=help)
         word = words[name]
         if not word.run:
@@ -307,14 +268,15 @@ class _Reader:
 
     def _word(self, expr: Any, group: str) -> SearchValue:
         """A value that has to be one of the words of a group."""
+        from archdsl.configs.words import guessed, listed
+
         value = self.value(expr)
         words = _groups()[group]
         if isinstance(value, Term) and value.name in words:
             return value
         what = f"`{value.name}` is not" if isinstance(value, Term) else "this is not"
-        guess = closest(value.name, list(words)) if isinstance(value, Term) else None
-        listed = f"there are {', '.join(words)}"
-        help = f"did you mean `{guess}`? {listed}" if guess else listed
+        guess = guessed(value.name, words) if isinstance(value, Term) else None
+        help = f"{guess} there are {listed(words)}" if guess else f"there are {listed(words)}"
         raise self.frame.error("ARCH607", f"{what} one of the {group}", expr, help=help)
 
     def _taken(self, key: str, of: str | None, setting: Setting, expr: Any) -> SearchValue:
@@ -322,12 +284,10 @@ class _Reader:
         if setting.kind == "word":
             return self._word(expr, setting.group)
         value = self.value(expr)
-        if setting.kind in ("data", "time") or isinstance(value, Term | Formula):
-            return value  # the first are looked at with the data; the others cannot be numbers
         name = f"`{key}` of `{of}`" if of else f"`{key}`"
-        if isinstance(value, int | float) and value < 0 and setting.low >= 0:
+        if _is_number(value) and value < 0 and setting.low >= 0:
             raise self.frame.error("ARCH208", f"{name} is negative", expr)
-        if not setting.accepts(value):
+        if not setting.accepts(_plain(value)):
             help = f"{setting.takes()}: {setting.doc}"
             raise self.frame.error("ARCH607", f"{name} cannot be {_shown(value)}", expr, help=help)
         return value
@@ -337,26 +297,39 @@ class _Reader:
         word = self._known(name, expr.fn)
         allowed = word.settings
         settings: dict[str, SearchValue] = {}
+        places: dict[str, Location] = {}
         self.silent += not word.run
         for given in expr.settings:
             key = given.path.id  # type: ignore[union-attr]
             if key not in allowed:
-                raise self._no_setting(name, key, list(allowed), given.path)
+                raise self._no_setting(name, key, allowed, given.path)
+            if key in settings:
+                raise self.frame.error("ARCH204", f"`{key}` of `{name}` is set twice", given.path)
             settings[key] = self._taken(key, name, allowed[key], given.value)
+            places[key] = self.frame.location(given.path)
             if not allowed[key].run:
                 self.not_run(f"`{key}` of `{name}`", given.path)
         args = tuple(self.value(a) for a in expr.args)
         self.silent -= not word.run
-        if bool(args) != word.function:
-            help = f"{name}(macs)" if word.function else f"write {name}"
+        if len(args) != word.function:
+            named = ", ".join(f"{key} = …" for key in allowed)
+            help = (
+                f"{name}(macs)"
+                if word.function
+                else f"settings are named: {name}({named})"
+                if named
+                else f"write {name}"
+            )
             takes = "takes one value in parentheses" if word.function else "takes no value in parentheses"
             raise self.frame.error("ARCH604", f"`{name}` {takes}", expr, help=help)
-        return Term(name, settings, args, self.frame.location(expr))
+        return Term(name, settings, args, self.frame.location(expr), places)
 
-    def _no_setting(self, name: str, key: str, known: list[str], node: Any) -> SpecError:
-        guess, form = closest(key, known), setting_form(key, known)
-        listed = f"its settings are {', '.join(known)}" if known else "it has none"
-        help = f"{form}; {listed}" if form else f"did you mean `{guess}`? {listed}" if guess else listed
+    def _no_setting(self, name: str, key: str, known: Mapping[str, Setting], node: Any) -> SpecError:
+        from archdsl.configs.words import guessed, listed
+
+        guess, form = guessed(key, known), setting_form(key, list(known))
+        there = f"its settings are {listed(known)}" if known else "it has none"
+        help = f"{form}; {there}" if form else f"{guess} {there}" if guess else there
         return self.frame.error("ARCH204", f"`{name}` has no setting `{key}`", node, help=help)
 
     def _binary(self, expr: ast.Binary) -> SearchValue:
@@ -368,13 +341,15 @@ class _Reader:
                     "ARCH212", f"`{expr.op}` between {' and '.join(sorted(map(str, dims)))}", expr
                 )
         if expr.op not in ("+", "-", "*", "/") or not (_is_number(left) and _is_number(right)):
-            return Formula(expr.op, (left, right))
+            return Formula(expr.op, (left, right), self.frame.location(expr))
         try:
             result: SearchValue = apply(OPERATORS[expr.op], left, right)  # type: ignore[assignment]
             return result
         except ArithmeticError as error:
             raise self.frame.error("ARCH211", str(error) or "division by zero", expr) from None
 
+
+COMPARISONS = ("<", "<=", ">", ">=", "==", "!=", "in", "and", "or", "not")
 
 TRAINED = ("architecture", "parameters")
 """Groups of what is trained; other groups are further architectures over the same weights."""
@@ -403,8 +378,26 @@ def _clauses(group: str) -> Mapping[str, Setting]:
     return {**found, **settings_of(clauses.Group)} if group else found
 
 
+def _question(guess: str | None) -> str | None:
+    return f"did you mean `{guess}`?" if guess else None
+
+
 def _shown(value: SearchValue) -> str:
+    if isinstance(value, Term | Formula):
+        return "a name" if isinstance(value, Term) else "a formula"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_shown, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _plain(value: SearchValue) -> Any:
+    """A range `1..19` of labels as a tuple, no longer than one label more than there are."""
+    if isinstance(value, Formula) and value.op == ".." and all(type(end) is int for end in value.args):
+        first, last = value.args
+        return tuple(range(first, min(last, first + 256) + 1))  # type: ignore[operator, arg-type, type-var]
+    return value
 
 
 def _is_number(value: SearchValue) -> TypeGuard[int | float]:

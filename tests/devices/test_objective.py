@@ -20,7 +20,7 @@ from archdsl.devices.table import Table
 from archdsl.diagnostics import SpecError
 from archdsl.passes.costs.space_cost import random_outcomes
 from archdsl.program import Space
-from archdsl.spec.search import Clauses
+from archdsl.spec.search_values import Clauses
 
 SEARCH = """
 search Quick for Tiny {{

@@ -87,13 +87,18 @@ def _losses(config: Any) -> list[Any]:
     return [term for term in terms_of(config) if term.name in LOSSES]
 
 
+ENDS = {"lr": "0.9", "end": "0.1"}
+"""Of an optimizer, beside a schedule that does not set them itself."""
+
+
 def written(group: str, name: str, inner: str) -> str:
     """A search in which a word with settings stands in its place."""
     term = f"{name}({inner})" if inner else name
+    ends = "".join(f"{key} = {value}, " for key, value in ENDS.items() if f"{key} = " not in inner)
     return {
         "strategies": f"  strategy = {term}\n",
         "samplers": f"  sampler = {term}\n",
-        "schedules": f"  parameters {{ optimizer = sgd(lr = 0.9, end = 0.1, schedule = {term}) }}\n",
+        "schedules": f"  parameters {{ optimizer = sgd({ends}schedule = {term}) }}\n",
         "optimizers": f"  parameters {{ optimizer = {term} }}\n",
         "datasets": f"  data = {term}\n",
         "communication": f"  communicate cells by {term}\n",
@@ -212,7 +217,7 @@ BAD = [
     for name, word in words.items()
     for key, one in word.settings.items()
     for value in {"whole": ["0.5", '"x"', "true"], "number": ['"x"', "true"], "flag": ["3"], "text": ["3"],
-                  "pair": ["3", "[0.1]"], "word": ["3", "macs"]}.get(one.kind, [])
+                  "pair": ["3", "[0.1]", "true"], "word": ["3", "macs"], "data": ["true", "1 ms"]}[one.kind]
 ]  # fmt: skip
 
 

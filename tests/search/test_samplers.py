@@ -100,7 +100,7 @@ def test_a_temperature_that_cannot_be_is_refused_at_its_place():
 
 
 def test_a_schedule_of_rates_is_refused_for_temperatures():
-    assert "`lr`" in refused("hyper.gate = gumbel(schedule = cosine(lr = 0.1))").headline
+    assert "`lr`" in refused("hyper.gate = gumbel(end = 0.1, schedule = cosine(lr = 0.1))").headline
 
 
 def test_decisions_are_set_in_the_group_of_the_architecture_alone():

@@ -86,7 +86,18 @@ def test_classes_are_weighted_as_the_loss_says(loss):
         ObjectiveFunction(plan, program(text).space())
 
 
-def test_a_rule_for_classes_that_is_none_is_refused():
-    text = SPEC.replace("minimize cross_entropy", "minimize cross_entropy(class_weights = true)")
-    with pytest.raises(SpecError, match="ARCH606"):
-        class_weights_rule(plan_of(text))
+@pytest.mark.parametrize(
+    ("goal", "place"),
+    [
+        ("minimize cross_entropy + ohem", "ohem"),
+        ("minimize cross_entropy\n  require params != 3", "params != 3"),
+        ("minimize log(macs)", "log(macs)"),
+    ],
+)
+def test_what_has_no_gradient_is_refused_at_its_place(goal: str, place: str) -> None:
+    with pytest.raises(SpecError) as error:
+        objective(goal)
+    (found,) = error.value.diagnostics
+    assert found.primary is not None
+    where = found.primary.location
+    assert (found.code, where.source.text[where.start : where.end]) == ("ARCH606", place)

@@ -6,7 +6,7 @@ import pytest
 
 import archdsl
 from archdsl.diagnostics import SpecError
-from archdsl.spec.search import Formula, SearchSpec
+from archdsl.spec.search_values import Formula, SearchSpec
 from archdsl.spec.units import Quantity
 
 SPACE = """arch 1

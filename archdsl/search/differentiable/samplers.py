@@ -7,15 +7,15 @@ indices: `hyper.gate` names `hyper[1].gate` and `hyper[2].gate`, `hyper[2]` all 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from archdsl.configs.samplers import Gumbel, Tempered
-from archdsl.diagnostics import closest
+from archdsl.diagnostics import Location, closest
 from archdsl.ir import Graph
 from archdsl.passes.analyses.depth import depths
 from archdsl.search.values import cannot, configured
-from archdsl.spec.search import Term
+from archdsl.spec.search_values import Term
 from archdsl.train.schedules import schedule
 
 SamplerName = Literal["gumbel", "softmax", "hard", "one_path", "uniform", "fixed"]
@@ -50,6 +50,8 @@ class Sampler:
     start: int = 0
     power: float = 0.9
     """The exponent of the schedule `poly`."""
+    place: Location | None = field(default=None, compare=False, repr=False)
+    """Where a line of the text names its decisions."""
 
     @property
     def trains(self) -> bool:
@@ -93,6 +95,9 @@ def changed(sampler: Sampler, given: Mapping[str, Any]) -> Sampler:
         found["name"] = _name(given["sampler"])
     if "schedule" in given:
         found["schedule"] = _shape(given["schedule"])
+    if not replace(sampler, **found).trains and (idle := found.keys() - {"name"}):
+        name = found.get("name", sampler.name)
+        raise cannot(f"`{min(idle)}` has no effect with the sampler `{name}`", f"leave {min(idle)} out")
     return checked(replace(sampler, **found))
 
 
@@ -129,11 +134,11 @@ def own_samplers(named: Mapping[str, Sampler], decisions: Iterable[str]) -> dict
     for name, sampler in named.items():
         paths = [path for path in decisions if is_named(path, name)]
         if not paths:
-            raise _no_decision(name, decisions)
+            raise _no_decision(name, decisions, sampler.place)
         for path in paths:
             if path in whose:
                 headline = f"`{whose[path]}` and `{name}` both set how `{path}` is drawn"
-                raise cannot(headline, "let one line name each decision")
+                raise cannot(headline, "let one line name each decision", sampler.place)
             whose[path], found[path] = name, sampler
     return found
 
@@ -146,11 +151,11 @@ def is_named(path: str, name: str) -> bool:
     return all(w in (part, part.partition("[")[0]) for w, part in zip(wanted, parts, strict=False))
 
 
-def _no_decision(name: str, decisions: Iterable[str]) -> Any:
+def _no_decision(name: str, decisions: Iterable[str], place: Location | None) -> Any:
     known = {part for path in decisions for part in _names_of(path)}
     guess = closest(name, sorted(known))
     help = f"did you mean `{guess}`?" if guess else f"there are {', '.join(sorted(known)[:8])}"
-    return cannot(f"`{name}` names no decision that is searched", help)
+    return cannot(f"`{name}` names no decision that is searched", help, place)
 
 
 def _names_of(path: str) -> list[str]:

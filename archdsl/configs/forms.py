@@ -1,0 +1,71 @@
+"""Forms of values that are more than one number: what each is in words, and whether a value has it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+class Form(NamedTuple):
+    says: str
+    holds: Callable[[Any], bool]
+
+
+def _whole(low: int, high: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and low <= value <= high
+
+
+def _number(value: Any) -> bool:
+    return type(value) in (int, float)
+
+
+def _many(of: Callable[[Any], bool], count: int | None = None) -> Callable[[Any], bool]:
+    return lambda value: (
+        isinstance(value, tuple) and count in (None, len(value)) and bool(value) and all(map(of, value))
+    )
+
+
+def _text(pattern: str) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
+
+
+_side, _label = _whole(1, 2**14), _whole(0, 255)
+_labels = _many(_label)
+_PART = r"\w[\w-]*"
+
+
+def _is_share(value: Any) -> bool:
+    return _number(value) and 0 < value < 1
+
+
+SIDES = Form("[height, width], each from 1 to 16,384", _many(_side, 2))
+SCENE = Form("[height, width], each from 32 to 4,096", _many(_whole(32, 2**12), 2))
+RESIZE = Form(
+    "the longer side or [height, width], each from 1 to 16,384",
+    lambda value: _side(value) or SIDES.holds(value),
+)
+SCALE = Form(
+    "[least, greatest], both above 0",
+    lambda value: _many(lambda one: _number(one) and one > 0, 2)(value) and value[0] <= value[1],
+)
+SHARE = Form("a number between 0 and 1", _is_share)
+SPLIT = Form("a number between 0 and 1, or the name of a part", lambda v: _is_share(v) or _text(_PART)(v))
+PARTS = Form("names of parts, joined by `+`", _text(rf"{_PART}(\+{_PART})*"))
+NAMES = Form("a list of names", _many(lambda value: isinstance(value, str)))
+IGNORED = Form("a label from 0 to 255, or several", lambda value: _label(value) or _labels(value))
+LABELS = Form(
+    "for each class a label from 0 to 255, or a list of them",
+    lambda value: _label(value) or _many(lambda one: _label(one) or _labels(one))(value),
+)
+COLOURS = Form(
+    'a list of colours: ["#804080", "#f423e8"]',
+    _many(lambda one: _text("#[0-9a-fA-F]{6}")(one) or _many(_label, 3)(one)),
+)
+CLASS_WEIGHTS = Form(
+    '"inverse-log", "inverse-log:1.10", "median", or a list of numbers',
+    lambda value: (
+        _text(r"median|inverse-log(:\d+(\.\d+)?)?|[\d.eE-]+(,[\d.eE-]+)+")(value)
+        or _many(lambda one: _number(one) and one >= 0)(value)
+    ),
+)

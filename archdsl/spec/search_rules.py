@@ -1,0 +1,90 @@
+"""What is wrong with the clauses of a search together: set twice, without effect, not a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from archdsl.configs.words import GROUPS, listed
+from archdsl.diagnostics import Diagnostic, Label, Location
+from archdsl.spec.search_values import Clauses, Formula, SearchValue, Term
+from archdsl.spec.units import Quantity
+
+_SHORT_FOR = {"epochs": "strategy", "sampler": "strategy", "batch": "data"}
+"""Clauses that are short for a setting of another clause."""
+
+
+def mistakes(clauses: Clauses) -> Iterator[Diagnostic]:
+    """Errors that no clause, and no setting, has by itself."""
+    for key, whose in _SHORT_FOR.items():
+        other = clauses.settings.get(whose)
+        if key in clauses.settings and isinstance(other, Term) and key in other.settings:
+            yield _twice(key, f"`{other.name}`", clauses.places[key], other.places.get(key))
+    for part in (clauses, *clauses.groups.values()):
+        for value in part.settings.values():
+            for term in _nested(value):
+                yield from _of_schedules(term)
+        for goal in part.objectives:
+            yield from _of_formula(goal.value, goal.at)
+        for requirement in part.requirements:
+            yield from _of_formula(requirement, getattr(requirement, "at", None))
+
+
+def _nested(value: SearchValue) -> Iterator[Term]:
+    """A term and the terms that are settings of it."""
+    if isinstance(value, Term):
+        yield value
+        for inner in value.settings.values():
+            yield from _nested(inner)
+
+
+def _of_schedules(term: Term) -> Iterator[Diagnostic]:
+    """Of an optimizer, or a sampler, and its schedule."""
+    schedule = term.settings.get("schedule")
+    if not isinstance(schedule, Term):
+        return
+    for key in ("lr", "end"):
+        if key in term.settings and key in schedule.settings:
+            yield _twice(key, f"`{term.name}`", schedule.places.get(key), term.places.get(key))
+    end = schedule.settings.get("end", term.settings.get("end"))
+    if end is None:
+        of = f"{'tau = 3.0, end = 0.1' if term.name in GROUPS['samplers'] else 'lr = 0.05, end = 1e-3'}"
+        help = f"{term.name}({of}, schedule = {schedule.name})"
+        yield _error(
+            "ARCH607", f"the schedule of `{term.name}` has no effect without `end`", schedule.at, help
+        )
+    elif schedule.name == "exponential":
+        first = schedule.settings.get("lr", term.settings.get("lr", term.settings.get("tau", 1)))
+        if 0 in (first, end):
+            help = "its ends are above 0: end = 1e-4"
+            yield _error("ARCH208", "an exponential schedule from or to 0", schedule.at, help)
+
+
+def _of_formula(value: SearchValue, at: Location | None) -> Iterator[Diagnostic]:
+    """Of an objective or a requirement; `at` is where what has no place of its own stands."""
+    if isinstance(value, Formula):
+        for part in value.args:
+            yield from _of_formula(part, value.at or at)
+    elif isinstance(value, Term):
+        words = GROUPS["objectives"]
+        if value.name not in words:
+            help = f"there are {listed(words)}"
+            yield _error("ARCH607", f"`{value.name}` is not one of the objectives", value.at, help)
+        elif words[value.name].function and not value.args:
+            help = f"{value.name}(macs)"
+            yield _error("ARCH604", f"`{value.name}` takes one value in parentheses", value.at, help)
+        for part in value.args:
+            yield from _of_formula(part, value.at)
+    elif isinstance(value, bool) or not isinstance(value, int | float | Quantity):
+        help = "losses, costs, numbers and their arithmetic: cross_entropy + 0.01 * log(macs)"
+        yield _error("ARCH604", "an objective is made of numbers", at, help)
+
+
+def _twice(key: str, whose: str, at: Location | None, other: Location | None) -> Diagnostic:
+    there = (Label(other, "and here"),) if other is not None else ()
+    label = None if at is None else Label(at)
+    headline = f"`{key}` is set twice, here and of {whose}"
+    return Diagnostic("ARCH603", headline, label, secondary=there, help="keep one of them")
+
+
+def _error(code: str, headline: str, at: Location | None, help: str) -> Diagnostic:
+    return Diagnostic(code, headline, None if at is None else Label(at), help=help)

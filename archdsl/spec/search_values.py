@@ -1,0 +1,80 @@
+"""Searches as typed values, with the places that they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Union
+
+from archdsl.diagnostics import Diagnostic, Location
+from archdsl.spec.units import Quantity
+
+
+@dataclass(frozen=True)
+class Term:
+    """A named thing with its settings: `gumbel(tau = 3.0)`, `latency(device = "…")`, `log(…)`.
+
+    `at` is where the text has it; equal terms may stand in different places.
+    """
+
+    name: str
+    settings: Mapping[str, SearchValue] = field(default_factory=dict)
+    args: tuple[SearchValue, ...] = ()
+    at: Location | None = field(default=None, compare=False, repr=False)
+    places: Mapping[str, Location] = field(default_factory=dict, compare=False, repr=False)
+    """Where the name of each setting stands."""
+
+
+@dataclass(frozen=True)
+class Formula:
+    """Arithmetic or a comparison over terms; `op` as written."""
+
+    op: str
+    args: tuple[SearchValue, ...]
+    at: Location | None = field(default=None, compare=False, repr=False)
+
+
+SearchValue = Union[int, float, bool, str, Quantity, Term, Formula, tuple["SearchValue", ...]]
+
+
+@dataclass(frozen=True)
+class Objective:
+    direction: str
+    value: SearchValue
+    at: Location | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Clauses:
+    """The clauses of a search or of a group in it."""
+
+    settings: Mapping[str, SearchValue] = field(default_factory=dict)
+    objectives: tuple[Objective, ...] = ()
+    requirements: tuple[SearchValue, ...] = ()
+    communicate: tuple[tuple[SearchValue, SearchValue], ...] = ()
+    groups: Mapping[str, Clauses] = field(default_factory=dict)
+    places: Mapping[str, Location] = field(default_factory=dict, compare=False, repr=False)
+    """Where each setting stands."""
+
+
+@dataclass(frozen=True)
+class SearchSpec:
+    """How a space is to be searched; the space itself does not know.
+
+    `not_run` are notes (ARCH608) on what `archdsl search` does not run yet.
+    """
+
+    name: str
+    space: str
+    clauses: Clauses
+    at: Location | None = field(default=None, compare=False, repr=False)
+    not_run: tuple[Diagnostic, ...] = field(default=(), compare=False)
+
+
+def terms_in(value: SearchValue) -> Iterator[Term]:
+    """The terms of a formula, outer ones first."""
+    if isinstance(value, Term):
+        yield value
+    if isinstance(value, Term | Formula):
+        for part in value.args:
+            yield from terms_in(part)
