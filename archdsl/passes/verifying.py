@@ -107,7 +107,7 @@ def _where(bound: Bound) -> str:
 def _outputs(pass_: Transform, before: Graph, after: Graph) -> Iterator[str]:
     for one, other in _networks(pass_, before, after):
         expected, found = _computed(one), _computed(other)
-        wrong = [f"output {name}" for name in found if expected.get(name) != found[name]]
+        wrong = [f"output {name}" for name in after.outputs if expected.get(name) != found.get(name)]
         wrong += [node for node, _, _ in other.failures]
         if wrong:
             yield f"{wrong[0]} is not computed as before{_where(other)}"

@@ -136,6 +136,9 @@ BROKEN = {
     ),
     "another setting": (lambda g: changed(g, "y.relu", op="relu6"), "output logits is not computed"),
     "other inputs": (lambda g: changed(g, "aux", inputs=("y.relu",)), "output aux is not computed"),
+    "an output that is missing in some networks": (
+        lambda g: changed(g, "y.mux", cases=((0, "x"), (1, None))), "output logits is not computed"
+    ),
     "no requirements": (lambda g: replace(g, requirements=()), "it changes requirements"),
     "new weights": (lambda g: changed(g, "aux", weights="mine"), "weights mine are new"),
     "more nodes": (
