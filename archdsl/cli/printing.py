@@ -18,6 +18,7 @@ from archdsl.render.terminal import ANSI, clean
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
 
 _ERASE, _HIDE, _SHOW = "\x1b[K", "\x1b[?25l", "\x1b[?25h"  # click's progress bars
 _OURS = sorted(
@@ -85,6 +86,14 @@ def console() -> Console:
 
     stream = sys.stderr.stream if isinstance(sys.stderr, Printed) else sys.stderr
     return Console(file=stream, markup=False, highlight=False)
+
+
+def progress_bars() -> Progress:
+    """A bar with how many of how many, a description, and the time left, on standard error."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    text = TextColumn("{task.description}", markup=False)
+    return Progress(BarColumn(), MofNCompleteColumn(), text, TimeRemainingColumn(), console=console())
 
 
 def document(text: str) -> None:

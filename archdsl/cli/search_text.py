@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archdsl.cli.printing import console
+from archdsl.cli.printing import progress_bars
 from archdsl.render.terminal import clean
 from archdsl.report.duration import duration
 
@@ -28,16 +28,7 @@ def shown(first_step: int, steps: int) -> Iterator[Callable[[Progress], None]]:
     if not sys.stderr.isatty():
         yield _Lines().report
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}", markup=False),
-        TimeRemainingColumn(),
-    )
-    with Bars(*columns, console=console()) as bars:
+    with progress_bars() as bars:
         task = bars.add_task("", total=steps, completed=first_step)
 
         def report(now: Progress) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archdsl.cli.printing import console
+from archdsl.cli.printing import progress_bars
 from archdsl.render.terminal import clean
 from archdsl.report.duration import duration
 
@@ -29,16 +29,7 @@ def shown(first_step: int, steps: int, steps_per_epoch: int) -> Iterator[Report]
     if not sys.stderr.isatty():
         yield _Lines(steps_per_epoch).report
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
-
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}", markup=False),
-        TimeRemainingColumn(),
-    )
-    with Bars(*columns, console=console()) as bars:
+    with progress_bars() as bars:
         task = bars.add_task("", total=steps, completed=first_step)
         best = "mIoU –"
 

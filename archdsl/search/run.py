@@ -18,7 +18,6 @@ from archdsl.configs.datasets import DATASETS
 from archdsl.data.channels import demand_channels
 from archdsl.data.dataset import Dataset, Splits
 from archdsl.data.opening import open_data
-from archdsl.data.soundness import TRAINED, VALIDATED, demand_sound
 from archdsl.data.source import DataSource
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir.text import dump
@@ -44,7 +43,7 @@ from archdsl.search.result import Result
 from archdsl.search.scores import class_weights_rule
 from archdsl.search.tables import Tables, gather
 from archdsl.search.trial_config import is_by_trials
-from archdsl.train import class_weights
+from archdsl.train.inspected import weighted_classes
 from archdsl.train.networks import help_on_classes
 
 
@@ -143,17 +142,7 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
     splits = options.splits or _splits(config, options.data, space, program)
     space = pruned(_with_classes(space, splits.train, program, of_space), options.passes)
     by_decision(config.sampler, config.gates_from, config.samplers, space.searched)  # raises early
-    shares = None
-    if here.is_first:
-        found = demand_sound({TRAINED: splits.train, VALIDATED: splits.val})
-        reporter.findings(found.findings)
-        for line in found.lines:
-            reporter.warn(line)
-        shares = found.inspections[TRAINED].shares
-    classes = splits.train.classes
-    weights = class_weights.class_weights_everywhere(class_weights_rule(config), shares, classes, here)
-    if weights is not None and here.is_first:
-        reporter.info(class_weights.described(weights, classes))
+    weights = weighted_classes(splits, class_weights_rule(config), here, reporter)
     demand_ready(config, space.searched, splits, here.world)
     return _Inputs(config, space, splits, weights)
 

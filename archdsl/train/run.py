@@ -18,7 +18,6 @@ from torch import nn
 from archdsl import atomic
 from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.data.dataset import Splits
-from archdsl.data.soundness import TRAINED, VALIDATED, demand_sound
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.passes.analyses.batch_statistics import demand_statistics
 from archdsl.program import Network
@@ -28,10 +27,10 @@ from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.manifest import Manifest, described, manifest, refuse_differences
 from archdsl.runs.processes import Processes, processes
 from archdsl.runs.reporter import Reporter
-from archdsl.train import class_weights
 from archdsl.train.evaluation import fitting
 from archdsl.train.folder import FREE, RunFolder
 from archdsl.train.initial import start_from, start_text, weights_at
+from archdsl.train.inspected import weighted_classes
 from archdsl.train.loop import Training
 from archdsl.train.networks import demand_parameters, image_size, output_maps
 from archdsl.train.options import OptionError, TrainOptions
@@ -73,7 +72,7 @@ def prepared(
         _demand_precision(options.recipe.get("amp"), here)
         _demand_outputs(options.recipe.get("aux", {}), network)
         demand_parameters(network, options.recipe.get("aux", {}))
-        weights = _class_weights(splits, options, here, reporter)
+        weights = weighted_classes(splits, options.class_weights, here, reporter)
         recipe_of = {**options.recipe, "class_weights": weights}
         torch.manual_seed(recipe_of.get("seed", 0))
         module = network.module()
@@ -134,24 +133,6 @@ def run(
     """
     with prepared(network, splits, options or TrainOptions(), reporter or Reporter()) as training:
         return finish(network, training, report, stop)
-
-
-def _class_weights(
-    splits: Splits, options: TrainOptions, here: Processes, reporter: Reporter
-) -> tuple[float, ...] | None:
-    """The weights of the classes by the rule, after a look at every file of both parts of the data."""
-    shares = None
-    if here.is_first:
-        found = demand_sound({TRAINED: splits.train, VALIDATED: splits.val})
-        reporter.findings(found.findings)
-        for line in found.lines:
-            reporter.warn(line)
-        shares = found.inspections[TRAINED].shares
-    classes = splits.train.classes
-    weights = class_weights.class_weights_everywhere(options.class_weights, shares, classes, here)
-    if weights is not None and here.is_first:
-        reporter.info(class_weights.described(weights, classes))
-    return weights
 
 
 def _demand_precision(amp: str | None, here: Processes) -> None:

@@ -63,7 +63,7 @@ def test_classes_are_weighted_by_a_rule_of_the_spec_that_the_manifest_keeps(spec
     assert archdsl("search", spec, "--resume", run).exit_code == 0
     spec.write_text(SPEC.replace("minimize cross_entropy", 'minimize cross_entropy(class_weights = "mean")'))
     result = archdsl("search", spec, "--out", tmp_path / "other")
-    assert "ARCH944" in result.output
+    assert "ARCH607" in result.output
     assert not (tmp_path / "other").exists()
 
 
