@@ -20,10 +20,10 @@ class Batched:
     crop: Any = setting(
         "data", "[height, width] that is trained on", form=forms.SIDES, usual="the input of the space"
     )
-    scale: Any = setting(
-        "data", "[least, greatest] factor of random resizing", form=forms.SCALE, usual="[0.75, 1.5]"
+    scale: tuple[float, float] = setting(
+        "data", "range of the factor of random resizing", (0.75, 1.5), form=forms.SCALE
     )
-    flip: bool | None = setting("flag", "random mirror images", usual="true")
+    flip: bool = setting("flag", "random mirror images", True)
 
 
 @dataclass(frozen=True)

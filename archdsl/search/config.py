@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from archdsl.configs.datasets import Batched
+from archdsl.configs.setting import settings_of
 from archdsl.search.differentiable.samplers import Sampler
 from archdsl.search.values import recorded
 from archdsl.spec.search_values import Objective, SearchValue
@@ -77,6 +79,12 @@ class SearchConfig:
     refine_epochs: int = 8
     seed: int | None = None
     """The seed that the text names, if it does."""
+
+    @property
+    def batched(self) -> Batched:
+        """How batches are made of the data."""
+        known = settings_of(Batched)
+        return Batched(**{key: value for key, value in self.data_settings.items() if key in known})
 
     def settings(self) -> dict[str, Any]:
         """Everything but where the data lies, as plain values, for a manifest."""

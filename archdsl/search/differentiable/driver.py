@@ -75,9 +75,8 @@ class Search:
     def _batches(self) -> tuple[Batches, Batches]:
         """Batches for the weights and for the architecture: the same, or of a half of the data each."""
         height, width = self.crop
-        settings = self.config.data_settings
-        scale, flip = settings.get("scale", (0.75, 1.5)), settings.get("flip", True)
-        change = Augmentation((height, width), scale, flip)
+        how = self.config.batched
+        change = Augmentation((height, width), how.scale, how.flip)
         train: tuple[Dataset, Dataset] = (self.splits.train, self.splits.train)
         if self.config.order == 1:
             train = Half(self.splits.train, 0), Half(self.splits.train, 1)

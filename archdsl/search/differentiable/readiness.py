@@ -15,7 +15,7 @@ from archdsl.search.values import cannot, nothing_to_search
 def crop_of(config: SearchConfig, graph: Graph) -> tuple[int, int]:
     """Height and width of what is trained on: as the data says, else as the space declares its input."""
     _, height, width = next(iter(graph.inputs.values()))
-    given = config.data_settings.get("crop")
+    given = config.batched.crop
     return (int(given[0]), int(given[1])) if given else (height, width)
 
 
