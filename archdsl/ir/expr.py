@@ -171,7 +171,7 @@ class Apply(Expr):
         return f"{self.fn}({', '.join(map(repr, self.args))})"
 
 
-def kind(value: Value) -> str:
+def kind(value: object) -> str:
     """What a value is in every network: "int", "number", "bool", "str", or "mixed" where networks differ."""
     if isinstance(value, Apply):
         return value.kind

@@ -9,7 +9,7 @@ is laid out.
 from __future__ import annotations
 
 from dataclasses import field
-from typing import Union
+from typing import Protocol, Union
 
 from archdsl.lang.node import node
 
@@ -18,6 +18,13 @@ Span = tuple[int, int]
 
 def _span() -> Span:
     return field(default=(0, 0), compare=False, repr=False, kw_only=True)
+
+
+class Spanned(Protocol):
+    """What stands somewhere in the text."""
+
+    @property
+    def span(self) -> Span: ...
 
 
 # ---------------------------------------------------------------- expressions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
 from archdsl.ir.expr import apply
@@ -241,8 +241,7 @@ class _Reader:
 
     def _name(self, expr: ast.Name) -> SearchValue:
         if expr.id in self.frame.names:
-            found: SearchValue = self.frame.names[expr.id]
-            return found
+            return cast(SearchValue, self.frame.names[expr.id])
         unit, constant = self.unit.find(expr.id)
         if isinstance(constant, ast.Constant):
             return self._constant(unit, constant)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from operator import index
-from typing import Any
+from typing import Any, cast
 
 from archdsl.diagnostics import Source, SpecError, closest
 from archdsl.lang import ast, parse
 from archdsl.lang.loader import Unit
 from archdsl.spec.evaluate.frame import Frame
 from archdsl.spec.evaluate.sites import walk
-from archdsl.spec.evaluate.values import ListValue, SetValue
+from archdsl.spec.evaluate.values import ListValue, SetValue, SpecValue
 from archdsl.spec.units import UNITS, Quantity, quantity
 
 _QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?) ?([A-Za-z]{1,3})")
@@ -96,7 +96,7 @@ def settle(
                 "ARCH208", f"`{setting.name}` is set to {plain(value)}, and takes {kind}", setting,
                 help=f"--set '{setting.name}={example}'" if example else None,
             )  # fmt: skip
-        frame.names[setting.name] = value
+        frame.names[setting.name] = cast(SpecValue, value)
 
 
 def _of_default(default: Any) -> tuple[tuple[type, ...], str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import cast
 
 from archdsl import ops
 from archdsl.diagnostics import Label
+from archdsl.ir import Value
 from archdsl.ir.expr import apply, kind
 from archdsl.lang import ast
+from archdsl.lang.ast import Spanned
 from archdsl.spec.evaluate import builtins, choosing, reaching, stamping
 from archdsl.spec.evaluate.builder import Trace
 from archdsl.spec.evaluate.control import Poisoned
@@ -32,6 +34,7 @@ from archdsl.spec.evaluate.values import (
     Poison,
     PrimitiveOp,
     SetValue,
+    SpecValue,
     Tensor,
     Undefined,
     kind_of,
@@ -40,11 +43,11 @@ from archdsl.spec.evaluate.values import (
 DEPTH_BUDGET = 40
 
 
-def call_expression(ev: Evaluator, expr: ast.Call, frame: Frame) -> Any:
+def call_expression(ev: Evaluator, expr: ast.Call, frame: Frame) -> SpecValue:
     """`f(x, y, k = 3)`."""
     fn = ev.evaluate(expr.fn, frame)
     args = [ev.evaluate(a, frame) for a in expr.args]
-    settings: dict[str, Any] = {}
+    settings: dict[str, SpecValue] = {}
     for given in expr.settings:
         name = given.path.id  # type: ignore[union-attr]
         if name in settings:
@@ -54,7 +57,7 @@ def call_expression(ev: Evaluator, expr: ast.Call, frame: Frame) -> Any:
     return call(ev, fn, args, settings, expr, frame, site, id(expr) in frame.sites.whole)
 
 
-def chain_expression(ev: Evaluator, expr: ast.Chain, frame: Frame) -> Any:
+def chain_expression(ev: Evaluator, expr: ast.Chain, frame: Frame) -> SpecValue:
     """`x -> f`."""
     source = ev.evaluate(expr.source, frame)
     op = ev.evaluate(expr.op, frame)
@@ -70,7 +73,7 @@ def chain_expression(ev: Evaluator, expr: ast.Chain, frame: Frame) -> Any:
     return call(ev, op, [source], {}, expr.op, frame, site, id(expr) in frame.sites.whole)
 
 
-def add(ev: Evaluator, expr: ast.Binary, left: Any, right: Any, frame: Frame) -> Any:
+def add(ev: Evaluator, expr: ast.Binary, left: SpecValue, right: SpecValue, frame: Frame) -> SpecValue:
     """`a + b` on tensors is the primitive add."""
     for value, side in ((left, expr.left), (right, expr.right)):
         if not isinstance(value, Tensor):
@@ -82,14 +85,14 @@ def add(ev: Evaluator, expr: ast.Binary, left: Any, right: Any, frame: Frame) ->
 
 def call(
     ev: Evaluator,
-    fn: Any,
-    args: list[Any],
-    settings: Mapping[str, Any],
-    at: Any,
+    fn: SpecValue,
+    args: list[SpecValue],
+    settings: Mapping[str, SpecValue],
+    at: Spanned,
     frame: Frame,
     site: str,
     whole: bool,
-) -> Any:
+) -> SpecValue:
     """Applies anything that can be applied; without tensors an op is only configured."""
     if isinstance(fn, Undefined):
         return fn
@@ -117,20 +120,20 @@ def call(
     raise frame.error("ARCH209", f"{kind_of(fn)} cannot be applied", at, help=help)
 
 
-def _refined(ev: Evaluator, args: list[Any]) -> list[Any]:
+def _refined(ev: Evaluator, args: list[SpecValue]) -> list[SpecValue]:
     return [ev.refine(a) for a in args]
 
 
 def _call_choice(
     ev: Evaluator,
     fn: Choice,
-    args: list[Any],
-    settings: Mapping[str, Any],
-    at: Any,
+    args: list[SpecValue],
+    settings: Mapping[str, SpecValue],
+    at: Spanned,
     frame: Frame,
     site: str,
     whole: bool,
-) -> Any:
+) -> SpecValue:
     """A mux over what the candidates give; without tensors, every candidate configured."""
     outcomes = ev.builder.decisions[fn.decision].outcomes
     decisions, nodes = frame.decisions, frame.node_name
@@ -153,7 +156,9 @@ def _call_choice(
     return _merge_at(ev, fn.decision, cases, at, frame, site)
 
 
-def _merge_at(ev: Evaluator, on: str, cases: list[tuple[int, Any]], at: Any, frame: Frame, site: str) -> Any:
+def _merge_at(
+    ev: Evaluator, on: str, cases: list[tuple[int, SpecValue]], at: Spanned, frame: Frame, site: str
+) -> SpecValue:
     defined = [v for _, v in cases if not isinstance(v, Undefined)]
     if len(cases) > 1 and defined and all(isinstance(v, Tensor) for v in defined):
         keyed = [(k, v.node if isinstance(v, Tensor) else None) for k, v in cases]
@@ -168,13 +173,13 @@ def _merge_at(ev: Evaluator, on: str, cases: list[tuple[int, Any]], at: Any, fra
 def apply_function(
     ev: Evaluator,
     fn: Function,
-    args: list[Any],
-    settings: Mapping[str, Any],
-    at: Any,
+    args: list[SpecValue],
+    settings: Mapping[str, SpecValue],
+    at: Spanned,
     frame: Frame,
     site: str,
     whole: bool,
-) -> Any:
+) -> SpecValue:
     signature = fn.declared.signature
     merged = {**fn.settings, **settings} if fn.settings else settings
     for name in settings:
@@ -198,8 +203,14 @@ def apply_function(
 
 
 def _stamped(
-    ev: Evaluator, fn: Function, args: list[Any], merged: Mapping[str, Any], at: Any, frame: Frame, site: str
-) -> Any:
+    ev: Evaluator,
+    fn: Function,
+    args: list[SpecValue],
+    merged: Mapping[str, SpecValue],
+    at: Spanned,
+    frame: Frame,
+    site: str,
+) -> SpecValue:
     """An op, by the stamp of an earlier application that was the same but for its place."""
     builder = ev.builder
     settings = {name: ev.refine(value) for name, value in merged.items()}
@@ -209,11 +220,11 @@ def _stamped(
     if stamp is not None and len(builder.nodes) + len(stamp.nodes) <= builder.budget:
         ev.count_call(at, frame)
         instance = builder.instance(prefix, "op", fn.name)
-        return stamping.apply(stamp, builder, args, prefix, instance, frame.cell)
+        return stamping.apply(stamp, builder, cast(list[Tensor], args), prefix, instance, frame.cell)
     start, counts = len(builder.nodes), (len(builder.obligations), builder.settled)
     result = _evaluated(ev, fn, args, settings, at, frame, site, False)
     if key is not None:
-        stamp = stamping.record(builder, start, counts, args, prefix, result)
+        stamp = stamping.record(builder, start, counts, cast(list[Tensor], args), prefix, result)
         if stamp is not None:
             ev.stamps[key] = stamp
     return result
@@ -222,13 +233,13 @@ def _stamped(
 def _evaluated(
     ev: Evaluator,
     fn: Function,
-    args: list[Any],
-    merged: Mapping[str, Any],
-    at: Any,
+    args: list[SpecValue],
+    merged: Mapping[str, SpecValue],
+    at: Spanned,
     frame: Frame,
     site: str,
     whole: bool,
-) -> Any:
+) -> SpecValue:
     """The value of the body, with inputs and settings in place."""
     declared, signature = fn.declared, fn.declared.signature
     inner = _enter(ev, fn, at, frame, site, whole)
@@ -248,7 +259,9 @@ def _evaluated(
         ev.active.pop()
 
 
-def _run_body(ev: Evaluator, declared: Any, inner: Frame, caller: Frame, at: Any) -> Any:
+def _run_body(
+    ev: Evaluator, declared: ast.Op | ast.Cell, inner: Frame, caller: Frame, at: Spanned
+) -> SpecValue:
     """The value of an op's or cell's body."""
     if not isinstance(declared.body, ast.Block):
         inner.sites = ev.sites(declared.body)
@@ -267,7 +280,7 @@ def _run_body(ev: Evaluator, declared: Any, inner: Frame, caller: Frame, at: Any
     return value
 
 
-def _enter(ev: Evaluator, fn: Function, at: Any, frame: Frame, site: str, whole: bool) -> Frame:
+def _enter(ev: Evaluator, fn: Function, at: Spanned, frame: Frame, site: str, whole: bool) -> Frame:
     """The frame in which a function's body is evaluated."""
     if any(a is fn.declared for a in ev.active):
         raise frame.error(
@@ -313,12 +326,12 @@ def _enter(ev: Evaluator, fn: Function, at: Any, frame: Frame, site: str, whole:
 def _setting_value(
     ev: Evaluator,
     declared: ast.Setting,
-    merged: Mapping[str, Any],
+    merged: Mapping[str, SpecValue],
     fn: Function,
-    at: Any,
+    at: Spanned,
     frame: Frame,
     inner: Frame,
-) -> Any:
+) -> SpecValue:
     if declared.name in merged:
         value = ev.refine(merged[declared.name])
     elif declared.default is not None:
@@ -335,7 +348,9 @@ def _setting_value(
     return value
 
 
-def _check_type(ev: Evaluator, declared: ast.Setting, value: Any, owner: str, at: Any, frame: Frame) -> None:
+def _check_type(
+    ev: Evaluator, declared: ast.Setting, value: SpecValue, owner: str, at: Spanned, frame: Frame
+) -> None:
     at = setting_node(at, declared.name)
     what = f"`{declared.name}` of `{owner}` takes {declared.type}, this is {kind_of(value)}"
     if declared.type == "op":
@@ -345,4 +360,4 @@ def _check_type(ev: Evaluator, declared: ast.Setting, value: Any, owner: str, at
     if not right:
         raise frame.error("ARCH208", what, at)
     if declared.type == "int":
-        reaching.demand(ev, apply("whole", value), "ARCH208", what, at, frame)
+        reaching.demand(ev, apply("whole", cast(Value, value)), "ARCH208", what, at, frame)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
 from archdsl.diagnostics import Diagnostic, Label
-from archdsl.ir import Expr, Measure
+from archdsl.ir import Expr, Measure, Value
 from archdsl.ir.expr import TooLargeError, apply, kind, leaves
 from archdsl.lang import ast
+from archdsl.lang.ast import Spanned
 from archdsl.spec.evaluate import applying, reaching
 from archdsl.spec.evaluate.evaluator import Evaluator
 from archdsl.spec.evaluate.frame import Frame
 from archdsl.spec.evaluate.kinds import number, truth
-from archdsl.spec.evaluate.values import Builtin, ListValue, SetValue, Tensor, Undefined, kind_of
+from archdsl.spec.evaluate.values import Builtin, ListValue, SetValue, SpecValue, Tensor, Undefined, kind_of
 from archdsl.spec.units import MEASURES, Quantity
 
 OPERATORS = {
@@ -22,7 +23,7 @@ OPERATORS = {
 COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 
 
-def unary(ev: Evaluator, expr: ast.Unary, frame: Frame) -> Any:
+def unary(ev: Evaluator, expr: ast.Unary, frame: Frame) -> SpecValue:
     value = ev.evaluate(expr.operand, frame)
     if isinstance(value, Undefined):
         return value
@@ -33,7 +34,7 @@ def unary(ev: Evaluator, expr: ast.Unary, frame: Frame) -> Any:
     return apply("sub", 0, number(value, expr.operand, frame))
 
 
-def binary(ev: Evaluator, expr: ast.Binary, frame: Frame) -> Any:
+def binary(ev: Evaluator, expr: ast.Binary, frame: Frame) -> SpecValue:
     if expr.op == "in":
         return member(ev, expr, frame)
     left = ev.evaluate(expr.left, frame)
@@ -46,7 +47,7 @@ def binary(ev: Evaluator, expr: ast.Binary, frame: Frame) -> Any:
     return _combined(ev, expr.op, (expr.left, left), (expr.right, right), expr, frame)
 
 
-def _connected(ev: Evaluator, expr: ast.Binary, left: Any, frame: Frame) -> Any:
+def _connected(ev: Evaluator, expr: ast.Binary, left: SpecValue, frame: Frame) -> SpecValue:
     """`and`, `or`: the right side is not looked at where the left settles it."""
     if isinstance(left, Undefined):
         return left
@@ -59,15 +60,15 @@ def _connected(ev: Evaluator, expr: ast.Binary, left: Any, frame: Frame) -> Any:
     return apply(expr.op, left, truth(right, expr.right, frame))
 
 
-def _undefined(*values: Any) -> Undefined | None:
+def _undefined(*values: SpecValue) -> Undefined | None:
     return next((v for v in values if isinstance(v, Undefined)), None)
 
 
-Side = tuple[Any, Any]
+Side = tuple[ast.Expr, SpecValue]
 """An operand: its text as AST, and its value."""
 
 
-def _combined(ev: Evaluator, op: str, left: Side, right: Side, at: Any, frame: Frame) -> Any:
+def _combined(ev: Evaluator, op: str, left: Side, right: Side, at: Spanned, frame: Frame) -> SpecValue:
     values = (left[1], right[1])
     undefined = _undefined(*values)
     if undefined is not None:
@@ -80,11 +81,11 @@ def _combined(ev: Evaluator, op: str, left: Side, right: Side, at: Any, frame: F
     if op in ("==", "!="):
         watch(ev, at, *values, frame)
     if op in ("==", "!=") and all(isinstance(v, (int, float, str, Expr)) for v in values):
-        return apply(OPERATORS[op], *values)
+        return apply(OPERATORS[op], *cast(tuple[Value, ...], values))
     return _calculated(ev, op, left, right, at, frame)
 
 
-def _calculated(ev: Evaluator, op: str, left: Side, right: Side, at: Any, frame: Frame) -> Any:
+def _calculated(ev: Evaluator, op: str, left: Side, right: Side, at: Spanned, frame: Frame) -> SpecValue:
     a, b = number(left[1], left[0], frame), number(right[1], right[0], frame)
     if op in (">", ">="):
         a, b = b, a
@@ -98,7 +99,7 @@ def _calculated(ev: Evaluator, op: str, left: Side, right: Side, at: Any, frame:
         raise frame.error("ARCH211", str(error), at) from None
 
 
-def _measured(ev: Evaluator, op: str, left: Side, right: Side, at: Any, frame: Frame) -> Any:
+def _measured(ev: Evaluator, op: str, left: Side, right: Side, at: Spanned, frame: Frame) -> SpecValue:
     """A quantity with its own kind, or with a number where it counts."""
     values = (left[1], right[1])
     dims = [dimension(v) for v in values]
@@ -120,10 +121,10 @@ def _measured(ev: Evaluator, op: str, left: Side, right: Side, at: Any, frame: F
     if op in COMPARISONS or isinstance(value, (Expr, Undefined)) or countable:
         return value
     measures = dims[1] if dims[0] == "number" else dims[0]
-    return Quantity(value, measures, f"{value} {measures}")
+    return Quantity(cast(float, value), measures, f"{value} {measures}")
 
 
-def dimension(value: Any) -> str:
+def dimension(value: SpecValue) -> str:
     """What a value measures: count, time, rate, size, or a plain number."""
     if isinstance(value, Quantity):
         return value.dimension
@@ -133,7 +134,7 @@ def dimension(value: Any) -> str:
     return inner.pop() if len(inner) == 1 else "number"
 
 
-def member(ev: Evaluator, expr: ast.Binary, frame: Frame) -> Any:
+def member(ev: Evaluator, expr: ast.Binary, frame: Frame) -> SpecValue:
     """`a in {…}`, `a in low..high`."""
     left = ev.evaluate(expr.left, frame)
     if isinstance(left, Undefined):
@@ -150,7 +151,7 @@ def member(ev: Evaluator, expr: ast.Binary, frame: Frame) -> Any:
         choices = list(right.items)
     else:
         raise frame.error("ARCH207", f"a set is needed after `in`, this is {kind_of(right)}", expr.right)
-    result: Any = False
+    result: Value = False
     places = [m.value for m in expr.right.members] if isinstance(expr.right, ast.Set) else []
     for n, value in enumerate(choices):
         watch(ev, places[n] if len(places) == len(choices) else expr.right, left, value, frame)
@@ -160,7 +161,7 @@ def member(ev: Evaluator, expr: ast.Binary, frame: Frame) -> Any:
     return result
 
 
-def watch(ev: Evaluator, at: Any, a: Any, b: Any, frame: Frame) -> None:
+def watch(ev: Evaluator, at: Spanned, a: SpecValue, b: SpecValue, frame: Frame) -> None:
     """Notes whether a comparison of equality is of a whole number with one that is not.
 
     Where it is so each time the place is evaluated, it never holds, and `fractional_warnings` says so.
@@ -188,7 +189,7 @@ def fractional_warnings(ev: Evaluator) -> list[Diagnostic]:
     ]
 
 
-def _between(ev: Evaluator, side: Side, limits: ast.Range, at: Any, frame: Frame) -> Any:
+def _between(ev: Evaluator, side: Side, limits: ast.Range, at: Spanned, frame: Frame) -> SpecValue:
     low = _combined(ev, "<=", (limits.low, ev.evaluate(limits.low, frame)), side, at, frame)
     high = _combined(ev, "<=", side, (limits.high, ev.evaluate(limits.high, frame)), at, frame)
-    return _undefined(low, high) or apply("and", low, high)
+    return _undefined(low, high) or apply("and", cast(Value, low), cast(Value, high))

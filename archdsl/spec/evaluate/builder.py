@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from archdsl.diagnostics import Label, Location
 from archdsl.ir import Apply, Decision, Instance, Mux, Node, Requirement, Shape, Value
-from archdsl.ir.expr import LARGEST, TooLargeError, any_of, apply, both, pick
+from archdsl.ir.expr import LARGEST, Scalar, TooLargeError, any_of, apply, both, pick
 from archdsl.ops.base import Demand, Primitive, at_least_one
 from archdsl.passes.analyses.symbolic import Definitions, input_shapes, mux_shape
 
@@ -92,7 +92,7 @@ class Builder:
     """How many demands were met on the spot."""
     work: int = 0
     """Parts of conditions that were gone through to join them."""
-    _muxes: dict[Any, str] = field(default_factory=dict)
+    _muxes: dict[tuple[object, ...], str] = field(default_factory=dict)
     _node_numbers: dict[str, int] = field(default_factory=dict)
     """By name, the last number that was put behind it: a thousand equal names take a thousand steps."""
     _instance_numbers: dict[str, int] = field(default_factory=dict)
@@ -186,7 +186,7 @@ class Builder:
         return input_shapes(primitive, [self.shapes[i] for i in inputs], here, optional), present
 
     def add_mux(
-        self, on: str | Value, name: str, cases: Sequence[tuple[Any, str | None]], location: Location
+        self, on: str | Value, name: str, cases: Sequence[tuple[Scalar, str | None]], location: Location
     ) -> str:
         """Picks one of several tensors; the tensor itself where all cases are the same."""
         sources = {source for _, source in cases}
@@ -208,7 +208,7 @@ class Builder:
             self.present[name] = present
         return name
 
-    def _present(self, on: str | Value, cases: Sequence[tuple[Any, str | None]]) -> Value:
+    def _present(self, on: str | Value, cases: Sequence[tuple[Scalar, str | None]]) -> Value:
         """In which networks a mux is defined: where its picked input is."""
         here = [(key, False if s is None else self._here(s)) for key, s in cases]
         if all(value is True for _, value in here):
@@ -217,13 +217,13 @@ class Builder:
         if isinstance(on, str) and on not in self.decided and all(isinstance(v, bool) for _, v in here):
             table = [result] * self.decisions[on].size
             for key, value in here:
-                table[key] = value
+                table[int(key)] = value
             return pick(on, tuple(table))
         for key, value in reversed(here[:-1]):
             size = self.decisions[on].size if isinstance(on, str) else 1
             self.work += size + (result.terms if isinstance(result, Apply) else 1)
             if isinstance(on, str):
-                chosen = self.is_outcome(on, key)
+                chosen = self.is_outcome(on, int(key))
             else:
                 chosen = on if key is True else apply("eq", on, key)
             result = apply("if", chosen, value, result)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from archdsl.ir import Measure
-from archdsl.ir.expr import TooLargeError, apply
+from archdsl.ir.expr import Scalar, TooLargeError, apply
 from archdsl.ir.resolve import specialize
+from archdsl.lang.ast import Spanned
 from archdsl.spec.evaluate import choosing
 from archdsl.spec.evaluate.evaluator import Evaluator
 from archdsl.spec.evaluate.frame import Frame, join
@@ -21,15 +21,25 @@ from archdsl.spec.evaluate.values import (
     Member,
     PrimitiveOp,
     SetValue,
+    SpecValue,
     Tensor,
     Undefined,
     kind_of,
 )
 
+Run = Callable[[Evaluator, list[SpecValue], Spanned, Frame, str], SpecValue]
+"""What a builtin does with its arguments, at a place, in a frame, at a site."""
+
 
 def call(
-    ev: Evaluator, fn: Builtin, args: list[Any], settings: Mapping[str, Any], at: Any, frame: Frame, site: str
-) -> Any:
+    ev: Evaluator,
+    fn: Builtin,
+    args: list[SpecValue],
+    settings: Mapping[str, SpecValue],
+    at: Spanned,
+    frame: Frame,
+    site: str,
+) -> SpecValue:
     if fn.name in ("latency", "rate"):
         return _measure(fn.name, args, settings, at, frame)
     if settings:
@@ -40,7 +50,7 @@ def call(
     several = next((a for a in args if isinstance(a, Choice | Either)), None)
     if several is not None:
 
-        def use(inner: Any, here: str) -> Any:
+        def use(inner: SpecValue, here: str) -> SpecValue:
             replaced = [inner if a is several else ev.refine(a) for a in args]
             return call(ev, fn, replaced, {}, at, frame, here)
 
@@ -48,17 +58,21 @@ def call(
     return BUILTINS[fn.name](ev, args, at, frame, site)
 
 
-def _measure(name: str, args: list[Any], settings: Mapping[str, Any], at: Any, frame: Frame) -> Measure:
+def _measure(
+    name: str, args: list[SpecValue], settings: Mapping[str, SpecValue], at: Spanned, frame: Frame
+) -> Measure:
     if args:
         raise frame.error("ARCH206", f'`{name}` takes settings only: {name}(device = "…")', at)
+    options: dict[str, Scalar] = {}
     for key, value in settings.items():
         if not isinstance(value, str | int | float):
             raise frame.error("ARCH208", f"`{key}` of `{name}` is {kind_of(value)}, and must be plain", at)
-    return Measure(name, tuple(sorted(settings.items())))
+        options[key] = value
+    return Measure(name, tuple(sorted(options.items())))
 
 
-def _extreme(name: str) -> Callable[..., Any]:
-    def run(ev: Evaluator, args: list[Any], at: Any, frame: Frame, site: str) -> Any:
+def _extreme(name: str) -> Run:
+    def run(ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame, site: str) -> SpecValue:
         values = list(args)
         if len(values) == 1 and isinstance(values[0], SetValue):
             values = [m.value for m in values[0].members]
@@ -73,8 +87,8 @@ def _extreme(name: str) -> Callable[..., Any]:
     return run
 
 
-def _rounding(name: str) -> Callable[..., Any]:
-    def run(ev: Evaluator, args: list[Any], at: Any, frame: Frame, site: str) -> Any:
+def _rounding(name: str) -> Run:
+    def run(ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame, site: str) -> SpecValue:
         if len(args) != 1:
             raise frame.error("ARCH206", f"`{name}` takes one number", at)
         try:
@@ -85,16 +99,17 @@ def _rounding(name: str) -> Callable[..., Any]:
     return run
 
 
-def _unused(ev: Evaluator, args: list[Any], at: Any, frame: Frame, site: str) -> Any:
+def _unused(ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame, site: str) -> SpecValue:
     """The members from which no other member is computed, each in the networks where that holds."""
     if len(args) != 1 or not isinstance(args[0], SetValue):
         raise frame.error("ARCH207", "`unused` takes a set of tensors: unused(x[3..9])", at)
+    nodes: list[str] = []
     for member in args[0].members:
         if not isinstance(member.value, Tensor):
             raise frame.error(
                 "ARCH207", f"`unused` takes tensors, this set holds {kind_of(member.value)}", at
             )
-    nodes = [m.value.node for m in args[0].members]
+        nodes.append(member.value.node)
     ev.spend(len(list(upstream(ev.builder, nodes))), at, frame)
     try:
         found = loose(ev.builder, nodes)
@@ -115,28 +130,30 @@ def _unused(ev: Evaluator, args: list[Any], at: Any, frame: Frame, site: str) ->
     return SetValue(tuple(members), args[0].labels or tuple(m.label for m in args[0].members))
 
 
-def _fold(ev: Evaluator, args: list[Any], at: Any, frame: Frame, site: str) -> Any:
+def _fold(ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame, site: str) -> SpecValue:
     """f(f(f(a, b), c), d) over the members that are there."""
     if len(args) != 2 or not isinstance(args[1], SetValue) or not isinstance(args[0], Function | PrimitiveOp):
         raise frame.error("ARCH207", "`fold` takes an op or cell and a set: fold(Join, unused(x[3..9]))", at)
     fn, members = args[0], args[1].members
-    total: Any = None
+    total: Tensor | None = None
     for member in members:
         if not isinstance(member.value, Tensor):
             raise frame.error("ARCH207", f"`fold` takes tensors, this set holds {kind_of(member.value)}", at)
-        total = member.value if total is None else _folded(ev, fn, total, member, at, frame, site)
+        if total is None:
+            total = member.value
+        else:
+            total = _folded(ev, fn, total, member.value, at, frame, join(site, member.label))
     return Undefined("the set is empty") if total is None else total
 
 
 def _folded(
-    ev: Evaluator, fn: Any, total: Tensor, member: Member, at: Any, frame: Frame, site: str
+    ev: Evaluator, fn: SpecValue, total: Tensor, member: Tensor, at: Spanned, frame: Frame, site: str
 ) -> Tensor:
     """The total with one more member, each of which may be missing in some networks."""
     builder = ev.builder
     before = builder.present.get(total.node, True)
-    here = builder.present.get(member.value.node, True)
-    site = join(site, member.label)
-    left, right = _bare(ev, total), _bare(ev, member.value)
+    here = builder.present.get(member.node, True)
+    left, right = _bare(ev, total), _bare(ev, member)
     with ev.where(before), ev.where(here):
         both = ev.language.apply(ev, fn, [left, right], {}, at, frame, site, False)
     if not isinstance(both, Tensor):
@@ -160,7 +177,7 @@ def _bare(ev: Evaluator, tensor: Tensor) -> Tensor:
     return Tensor(sources[0]) if hides else tensor
 
 
-BUILTINS: dict[str, Callable[..., Any]] = {
+BUILTINS: dict[str, Run] = {
     "max": _extreme("max"),
     "min": _extreme("min"),
     "round": _rounding("round"),

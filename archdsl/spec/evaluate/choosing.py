@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
-from typing import Any
+from typing import cast
 
 from archdsl.diagnostics import Diagnostic, Label
 from archdsl.ir import Decision, Expr, Pick, Value
-from archdsl.ir.expr import apply, kind, pick
+from archdsl.ir.expr import Scalar, apply, kind, pick
 from archdsl.ir.resolve import specialize
+from archdsl.lang import ast
+from archdsl.lang.ast import Spanned
 from archdsl.spec.deciding.possible import Possible, Unbounded
 from archdsl.spec.evaluate import reaching
 from archdsl.spec.evaluate.evaluator import Evaluator
@@ -22,6 +24,7 @@ from archdsl.spec.evaluate.values import (
     Member,
     PrimitiveOp,
     SetValue,
+    SpecValue,
     Tensor,
     Undefined,
     kind_of,
@@ -31,7 +34,7 @@ OUTCOME_BUDGET = 10_000
 CHOICE_BUDGET = 60
 
 
-def decide(ev: Evaluator, expr: Any, count: int, frame: Frame) -> Any:
+def decide(ev: Evaluator, expr: ast.OneOf | ast.AnyOf, count: int, frame: Frame) -> SpecValue:
     """`one of` and `any n of`: a new decision, or the only value there can be."""
     if frame.instance is not None:
         raise frame.error(
@@ -80,10 +83,10 @@ def decide(ev: Evaluator, expr: Any, count: int, frame: Frame) -> Any:
     return merge(ev, path, cases, expr, frame)
 
 
-def _warn_of_twins(ev: Evaluator, members: tuple[Member, ...], expr: Any, frame: Frame) -> None:
+def _warn_of_twins(ev: Evaluator, members: tuple[Member, ...], expr: Spanned, frame: Frame) -> None:
     """Candidates that are the same op under two labels."""
     location = frame.location(expr)
-    first: dict[Any, Member] = {}
+    first: dict[object, Member] = {}
     for member in members:
         twin = first.setdefault(_identity(member.value), member)
         if twin is member or any(w.primary and w.primary.location == location for w in ev.warnings):
@@ -99,7 +102,7 @@ def _warn_of_twins(ev: Evaluator, members: tuple[Member, ...], expr: Any, frame:
         )
 
 
-def _identity(value: Any) -> Any:
+def _identity(value: SpecValue) -> object:
     """What two candidates have in common exactly if they are the same."""
     if isinstance(value, (int, float, str, Expr, Tensor)):
         return type(value), value
@@ -118,7 +121,7 @@ def _under(ev: Evaluator, frame: Frame) -> tuple[str, int] | None:
     return single[-1] if single else None
 
 
-def _register(ev: Evaluator, decision: Decision, expr: Any, frame: Frame) -> Decision:
+def _register(ev: Evaluator, decision: Decision, expr: Spanned, frame: Frame) -> Decision:
     before = ev.builder.decisions.get(decision.path)
     if before is None:
         ev.builder.decisions[decision.path] = decision
@@ -142,7 +145,7 @@ def _register(ev: Evaluator, decision: Decision, expr: Any, frame: Frame) -> Dec
     return before
 
 
-def _given(ev: Evaluator, decision: Decision, values: Sequence[Any]) -> Any:
+def _given(ev: Evaluator, decision: Decision, values: Sequence[SpecValue]) -> SpecValue:
     """The value for the outcome given beforehand; for the first where that does not exist (said later).
 
     An op stays the choice that it was, with one outcome, so that paths are those of the whole space.
@@ -157,7 +160,7 @@ def _given(ev: Evaluator, decision: Decision, values: Sequence[Any]) -> Any:
 
 
 def _given_absent(
-    ev: Evaluator, path: str, source: SetValue, count: int, expr: Any, frame: Frame
+    ev: Evaluator, path: str, source: SetValue, count: int, expr: Spanned, frame: Frame
 ) -> Undefined | SetValue | None:
     """What was chosen beforehand where that is not defined, or not all of it, under what else was chosen."""
     decision = Decision(path, source.labels, count, _under(ev, frame), frame.location(expr))
@@ -174,7 +177,7 @@ def _given_absent(
     return SetValue(members, chosen) if members else Undefined(f"`{', '.join(chosen)}` is not defined")
 
 
-def once(ev: Evaluator, expr: Any, frame: Frame) -> Any:
+def once(ev: Evaluator, expr: ast.Once, frame: Frame) -> SpecValue:
     value = ev.evaluate(expr.source, frame)
     if isinstance(value, Undefined):
         return value
@@ -194,7 +197,7 @@ def once(ev: Evaluator, expr: Any, frame: Frame) -> Any:
     return Function(value.declared, value.unit, value.settings, path)
 
 
-def conditional(ev: Evaluator, expr: Any, condition: Expr, frame: Frame) -> Any:
+def conditional(ev: Evaluator, expr: ast.Conditional, condition: Expr, frame: Frame) -> SpecValue:
     """`a if c else b` where c depends on decisions: each branch under the outcomes it is for."""
     if isinstance(condition, Pick):
         cases = []
@@ -216,7 +219,9 @@ def conditional(ev: Evaluator, expr: Any, condition: Expr, frame: Frame) -> Any:
     return merge(ev, condition, [(True, then), (False, otherwise)], expr, frame)
 
 
-def by_pick(ev: Evaluator, subscript: Pick, at: Callable[[Any], Any], expr: Any, frame: Frame) -> Any:
+def by_pick(
+    ev: Evaluator, subscript: Pick, at: Callable[[SpecValue], SpecValue], expr: Spanned, frame: Frame
+) -> SpecValue:
     """What `at` gives for each value that a decision picks."""
     cases = []
     for outcome in ev.outcomes(subscript.decision):
@@ -227,7 +232,9 @@ def by_pick(ev: Evaluator, subscript: Pick, at: Callable[[Any], Any], expr: Any,
     return merge(ev, subscript.decision, cases, expr, frame)
 
 
-def by_value(ev: Evaluator, subscript: Expr, at: Callable[[Any], Any], expr: Any, frame: Frame) -> Any:
+def by_value(
+    ev: Evaluator, subscript: Expr, at: Callable[[SpecValue], SpecValue], expr: Spanned, frame: Frame
+) -> SpecValue:
     """What `at` gives for each value that arithmetic over several decisions can have."""
     try:
         values = sorted(Possible(ev.builder.definitions, ev.allowed).of(subscript))
@@ -243,7 +250,9 @@ def by_value(ev: Evaluator, subscript: Expr, at: Callable[[Any], Any], expr: Any
     return merge(ev, subscript, cases, expr, frame)
 
 
-def each(ev: Evaluator, value: Choice | Either, use: Callable[[Any], Any], expr: Any, frame: Frame) -> Any:
+def each(
+    ev: Evaluator, value: Choice | Either, use: Callable[[SpecValue], SpecValue], expr: Spanned, frame: Frame
+) -> SpecValue:
     """What `use` makes of a value, for each thing that the value can be."""
     ev.height += 5
     if isinstance(value, Either):
@@ -255,9 +264,10 @@ def each(ev: Evaluator, value: Choice | Either, use: Callable[[Any], Any], expr:
         return merge(ev, value.condition, [(True, then), (False, otherwise)], expr, frame)
     cases = []
     for outcome in ev.outcomes(value.decision):
-        if value.values[outcome] is not None:
+        inner = value.values[outcome]
+        if inner is not None:
             with ev.assuming(value.decision, (outcome,)):
-                cases.append((outcome, _used(use, ev.refine(value.values[outcome]))))
+                cases.append((outcome, _used(use, ev.refine(inner))))
     ev.height -= 5
     return merge(ev, value.decision, cases, expr, frame)
 
@@ -265,11 +275,11 @@ def each(ev: Evaluator, value: Choice | Either, use: Callable[[Any], Any], expr:
 def spread(
     ev: Evaluator,
     value: Choice | Either,
-    use: Callable[[Any, str], Any],
-    expr: Any,
+    use: Callable[[SpecValue, str], SpecValue],
+    expr: Spanned,
     frame: Frame,
     site: str,
-) -> Any:
+) -> SpecValue:
     """As `each`, for what adds nodes: `use` is also told the site, which names the outcome."""
     if isinstance(value, Either):
         return each(ev, value, lambda inner: use(inner, site), expr, frame)
@@ -277,20 +287,23 @@ def spread(
     ev.height += 5
     cases = []
     for outcome in ev.outcomes(value.decision):
-        if value.values[outcome] is not None:
+        inner = value.values[outcome]
+        if inner is not None:
             with ev.assuming(value.decision, (outcome,)):
-                inner = ev.refine(value.values[outcome])
+                inner = ev.refine(inner)
                 here = join(site, outcomes[outcome])
                 cases.append((outcome, inner if isinstance(inner, Undefined) else use(inner, here)))
     ev.height -= 5
     return merge(ev, value.decision, cases, expr, frame)
 
 
-def _used(use: Callable[[Any], Any], value: Any) -> Any:
+def _used(use: Callable[[SpecValue], SpecValue], value: SpecValue) -> SpecValue:
     return value if isinstance(value, Undefined) else use(value)
 
 
-def merge(ev: Evaluator, on: str | Expr, cases: Sequence[tuple[Any, Any]], expr: Any, frame: Frame) -> Any:
+def merge(
+    ev: Evaluator, on: str | Expr, cases: Sequence[tuple[Scalar, SpecValue]], expr: Spanned, frame: Frame
+) -> SpecValue:
     """The value that is the case whose key `on` comes out as."""
     ev.spend(len(cases), expr, frame)
     defined = [value for _, value in cases if not isinstance(value, Undefined)]
@@ -304,10 +317,11 @@ def merge(ev: Evaluator, on: str | Expr, cases: Sequence[tuple[Any, Any]], expr:
         return Tensor(ev.builder.add_mux(on, name, keyed, frame.location(expr)))
     if all(isinstance(v, (int, float, str, Expr)) for v in defined):
         return _merge_scalars(ev, on, cases, expr, frame)
-    if all(isinstance(v, ListValue) for v in defined) and len({len(v.items) for v in defined}) == 1:
+    lists = [v for v in defined if isinstance(v, ListValue)]
+    if len(lists) == len(defined) and len({len(v.items) for v in lists}) == 1:
         items = (
             merge(ev, on, [(k, v.items[n] if isinstance(v, ListValue) else v) for k, v in cases], expr, frame)
-            for n in range(len(defined[0].items))
+            for n in range(len(lists[0].items))
         )
         return ListValue(tuple(items))
     if any(isinstance(v, (Tensor, int, float, str, Expr)) for v in defined):
@@ -326,15 +340,17 @@ def merge(ev: Evaluator, on: str | Expr, cases: Sequence[tuple[Any, Any]], expr:
     raise frame.error("ARCH217", "this value depends on several decisions at once", expr)
 
 
-def choice(ev: Evaluator, on: str, cases: Sequence[tuple[Any, Any]], expr: Any, frame: Frame) -> Choice:
+def choice(
+    ev: Evaluator, on: str, cases: Sequence[tuple[Scalar, SpecValue]], expr: Spanned, frame: Frame
+) -> Choice:
     """The value that is the case whose key is the decision's outcome."""
-    table: list[Any] = [None] * ev.builder.decisions[on].size
+    table: list[SpecValue | None] = [None] * ev.builder.decisions[on].size
     for outcome, value in cases:
-        table[outcome] = value
+        table[int(outcome)] = value
     return Choice(on, tuple(table), _depth(ev, table, expr, frame))
 
 
-def _depth(ev: Evaluator, values: Iterable[Any], expr: Any, frame: Frame) -> int:
+def _depth(ev: Evaluator, values: Iterable[SpecValue | None], expr: Spanned, frame: Frame) -> int:
     """How many choices are inside one another; what looks into them recurses, so there is a limit."""
     depth = 1 + max((v.depth for v in values if isinstance(v, (Choice, Either))), default=0)
     if depth > CHOICE_BUDGET:
@@ -343,22 +359,24 @@ def _depth(ev: Evaluator, values: Iterable[Any], expr: Any, frame: Frame) -> int
 
 
 def _merge_scalars(
-    ev: Evaluator, on: str | Expr, cases: Sequence[tuple[Any, Any]], expr: Any, frame: Frame
-) -> Any:
-    keyed = [(k, v) for k, v in cases if not isinstance(v, Undefined)]
-    for key, value in cases:
-        if isinstance(value, Undefined):
-            what, help = "this number is not defined in every network", f"{value.why}; give it a value there"
+    ev: Evaluator, on: str | Expr, cases: Sequence[tuple[Scalar, SpecValue]], expr: Spanned, frame: Frame
+) -> SpecValue:
+    keyed: list[tuple[Scalar, Value]] = []
+    for key, case in cases:
+        if isinstance(case, Undefined):
+            what, help = "this number is not defined in every network", f"{case.why}; give it a value there"
             elsewhere = apply("not", _is_case(ev, on, key))
             reaching.demand(ev, elsewhere, "ARCH228", what, expr, frame, help)
+        else:
+            keyed.append((key, cast(Value, case)))
     kinds = {kind(v) for _, v in keyed}
     if len(kinds) > 1 and kinds != {"int", "number"}:
         what = " and ".join(sorted({kind_of(v) for _, v in keyed}))
         raise frame.error("ARCH207", f"these candidates are of different kinds: {what}", expr)
     if isinstance(on, str):
-        table: list[Any] = [None] * ev.builder.decisions[on].size
+        table: list[Value | None] = [None] * ev.builder.decisions[on].size
         for outcome, value in keyed:
-            table[outcome] = specialize(value, {on: (outcome,)})
+            table[int(outcome)] = specialize(value, {on: (int(outcome),)})
         if not any(isinstance(v, Expr) for v in table):
             return pick(on, tuple(table))
     result = keyed[-1][1]
@@ -367,8 +385,8 @@ def _merge_scalars(
     return result
 
 
-def _is_case(ev: Evaluator, on: str | Expr, key: Any) -> Value:
+def _is_case(ev: Evaluator, on: str | Expr, key: Scalar) -> Value:
     """Whether a decision, or a value, comes out as the key of a case."""
     if isinstance(on, str):
-        return ev.builder.is_outcome(on, key)
+        return ev.builder.is_outcome(on, int(key))
     return on if key is True else apply("eq", on, key)

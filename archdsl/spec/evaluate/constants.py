@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from archdsl.diagnostics import Diagnostic
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
+from archdsl.spec.evaluate.values import SpecValue
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Failed:
 class Constants:
     """Values by the id of the unit and the name; `chain` are the constants being evaluated."""
 
-    values: dict[tuple[int, str], Any] = field(default_factory=dict)
+    values: dict[tuple[int, str], SpecValue | Failed] = field(default_factory=dict)
     chain: set[tuple[int, str]] = field(default_factory=set)
     _ahead: dict[int, Iterator[ast.Constant]] = field(default_factory=dict)
 

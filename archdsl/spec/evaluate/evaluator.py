@@ -16,17 +16,28 @@ from functools import cached_property
 from typing import Any, NoReturn
 
 from archdsl.diagnostics import Diagnostic, Location, SpecError
-from archdsl.ir import Expr
+from archdsl.ir import Expr, Value
 from archdsl.ir.resolve import specialize
 from archdsl.lang import ast
+from archdsl.lang.ast import Spanned
 from archdsl.spec.deciding.searcher import Searcher
 from archdsl.spec.evaluate.builder import Allowed, Builder
 from archdsl.spec.evaluate.constants import Constants
 from archdsl.spec.evaluate.control import Fatal
 from archdsl.spec.evaluate.frame import Frame
 from archdsl.spec.evaluate.sites import Sites, sites
-from archdsl.spec.evaluate.stamping import Key, Stamp
-from archdsl.spec.evaluate.values import Choice, Either, Function, PrimitiveOp, Tensor, Undefined
+from archdsl.spec.evaluate.stamping import Key as StampKey
+from archdsl.spec.evaluate.stamping import Stamp
+from archdsl.spec.evaluate.values import (
+    Choice,
+    Either,
+    Function,
+    Key,
+    PrimitiveOp,
+    SpecValue,
+    Tensor,
+    Undefined,
+)
 
 CALL_BUDGET = 150_000
 WORK_BUDGET = 4_000_000
@@ -39,8 +50,10 @@ class Language:
     """What the language means: how each kind of expression is evaluated, by class of the AST node, and how
     a value is applied (as `archdsl.spec.evaluate.applying.call`)."""
 
-    expressions: Mapping[type, Callable[[Evaluator, Any, Frame], Any]]
-    apply: Callable[[Evaluator, Any, list[Any], Mapping[str, Any], Any, Frame, str, bool], Any]
+    expressions: Mapping[type, Callable[[Evaluator, Any, Frame], SpecValue]]
+    apply: Callable[
+        [Evaluator, SpecValue, list[SpecValue], Mapping[str, SpecValue], Spanned, Frame, str, bool], SpecValue
+    ]
 
 
 @dataclass
@@ -53,22 +66,22 @@ class Evaluator:
     inputs: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
     """Shapes set from outside, by input."""
     allowed: Allowed = field(default_factory=dict)
-    conditions: tuple[Any, ...] = ()
+    conditions: tuple[Value, ...] = ()
     taken: set[str] = field(default_factory=set)
     """The given outcomes that were asked for."""
     diagnostics: list[Diagnostic] = field(default_factory=list)
     warnings: list[Diagnostic] = field(default_factory=list)
-    fractional: dict[int, tuple[bool, Any, Any, Frame]] = field(default_factory=dict)
+    fractional: dict[int, tuple[bool, SpecValue, Spanned, Frame]] = field(default_factory=dict)
     """Places of comparisons, and whether all were of whole numbers with others (`arithmetic.watch`)."""
     measuring: bool = False
     """Whether a requirement is being evaluated, where `params` and the like may be read."""
-    shared: dict[str, Any] = field(default_factory=dict)
+    shared: dict[str, ast.Once] = field(default_factory=dict)
     """The `once` expression that decides under each path."""
-    active: list[Any] = field(default_factory=list)
+    active: list[ast.Op | ast.Cell] = field(default_factory=list)
     """The declared ops and cells being applied, outermost first."""
-    defined_at: dict[Any, Location] = field(default_factory=dict)
+    defined_at: dict[tuple[int, Key], Location] = field(default_factory=dict)
     """Where each entry of an indexed name was defined."""
-    stamps: dict[Key, Stamp] = field(default_factory=dict)
+    stamps: dict[StampKey, Stamp] = field(default_factory=dict)
     calls: int = 0
     work: int = 0
     mistakes: int = 0
@@ -83,12 +96,12 @@ class Evaluator:
         """Ends the evaluation: what follows would only take more time."""
         raise Fatal(error)
 
-    def count_call(self, node: Any, frame: Frame) -> None:
+    def count_call(self, node: Spanned, frame: Frame) -> None:
         self.calls += 1
         if self.calls > CALL_BUDGET:
             self.stop(frame.error("ARCH711", f"more than {CALL_BUDGET:,} calls", node))
 
-    def spend(self, amount: int, node: Any, frame: Frame) -> None:
+    def spend(self, amount: int, node: Spanned, frame: Frame) -> None:
         """Counts work that makes no nodes: members of sets, merged values, conditions, repeated mistakes."""
         self.work += amount
         if self.work + self.builder.work > WORK_BUDGET:
@@ -101,7 +114,7 @@ class Evaluator:
 
     # ------------------------------------------------------------ what is possible here
 
-    def refine(self, value: Any) -> Any:
+    def refine(self, value: SpecValue) -> SpecValue:
         """A value as it is under the outcomes possible here."""
         if not self.allowed or isinstance(value, (int, str, float)):
             return value
@@ -133,7 +146,7 @@ class Evaluator:
             self.allowed = before
 
     @contextmanager
-    def where(self, condition: Any) -> Iterator[None]:
+    def where(self, condition: Value) -> Iterator[None]:
         """Evaluates what happens where a condition over several decisions holds."""
         before = self.conditions
         if condition is not True:
@@ -150,7 +163,7 @@ class Evaluator:
             return (self.builder.decided[decision],)
         return self.allowed.get(decision) or tuple(range(self.builder.decisions[decision].size))
 
-    def sites(self, value: Any) -> Sites:
+    def sites(self, value: ast.Expr) -> Sites:
         found = self._sites.get(id(value))
         if found is None:
             found = self._sites[id(value)] = sites(value)
@@ -158,7 +171,7 @@ class Evaluator:
 
     # ------------------------------------------------------------ expressions
 
-    def evaluate(self, expr: Any, frame: Frame) -> Any:
+    def evaluate(self, expr: ast.Expr, frame: Frame) -> SpecValue:
         if type(expr) is ast.Number:
             return expr.value
         self.height += 3

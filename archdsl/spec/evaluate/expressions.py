@@ -6,7 +6,6 @@ The file on top of all that evaluate a kind of expression: what is short stands 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from archdsl import ops
 from archdsl.ir import Expr
@@ -20,7 +19,16 @@ from archdsl.spec.evaluate.evaluator import Evaluator, Language
 from archdsl.spec.evaluate.frame import Frame
 from archdsl.spec.evaluate.kinds import truth
 from archdsl.spec.evaluate.names import knows, lookup
-from archdsl.spec.evaluate.values import Choice, Either, ListValue, RecordValue, Tensor, Undefined, kind_of
+from archdsl.spec.evaluate.values import (
+    Choice,
+    Either,
+    ListValue,
+    RecordValue,
+    SpecValue,
+    Tensor,
+    Undefined,
+    kind_of,
+)
 from archdsl.spec.units import UNITS, quantity
 
 
@@ -38,15 +46,15 @@ def evaluator(
     return Evaluator(LANGUAGE, builder, given or {}, inputs or {}, constants=constants or Constants())
 
 
-def _name(ev: Evaluator, expr: ast.Name, frame: Frame) -> Any:
+def _name(ev: Evaluator, expr: ast.Name, frame: Frame) -> SpecValue:
     return lookup(ev, expr.id, frame, expr)
 
 
-def _literal(ev: Evaluator, expr: Any, frame: Frame) -> Any:
+def _literal(ev: Evaluator, expr: ast.Number | ast.String | ast.Bool, frame: Frame) -> SpecValue:
     return expr.value
 
 
-def _quantity(ev: Evaluator, expr: ast.Quantity, frame: Frame) -> Any:
+def _quantity(ev: Evaluator, expr: ast.Quantity, frame: Frame) -> SpecValue:
     if expr.unit not in UNITS:
         raise frame.error(
             "ARCH212", f"`{expr.unit}` is not a unit", expr, help=f"units are {', '.join(UNITS)}"
@@ -54,12 +62,12 @@ def _quantity(ev: Evaluator, expr: ast.Quantity, frame: Frame) -> Any:
     return quantity(expr.value, expr.unit)
 
 
-def _list(ev: Evaluator, expr: ast.List, frame: Frame) -> Any:
+def _list(ev: Evaluator, expr: ast.List, frame: Frame) -> SpecValue:
     return ListValue(tuple(ev.evaluate(item, frame) for item in expr.items))
 
 
-def _record(ev: Evaluator, expr: ast.Record, frame: Frame) -> Any:
-    entries: dict[str, Any] = {}
+def _record(ev: Evaluator, expr: ast.Record, frame: Frame) -> SpecValue:
+    entries: dict[str, SpecValue] = {}
     for entry in expr.entries:
         if not isinstance(entry.path, ast.Name):
             raise frame.error("ARCH207", "a record here has plain names", entry.path)
@@ -67,11 +75,11 @@ def _record(ev: Evaluator, expr: ast.Record, frame: Frame) -> Any:
     return RecordValue(entries)
 
 
-def _every(ev: Evaluator, expr: ast.Every, frame: Frame) -> Any:
+def _every(ev: Evaluator, expr: ast.Every, frame: Frame) -> SpecValue:
     raise frame.error("ARCH207", "`*` stands only in brackets: x[*]", expr)
 
 
-def _optional(ev: Evaluator, expr: ast.Optional, frame: Frame) -> Any:
+def _optional(ev: Evaluator, expr: ast.Optional, frame: Frame) -> SpecValue:
     if isinstance(expr.base, ast.Index):
         return indexing.index(ev, expr.base, frame, marked=True)
     if isinstance(expr.base, ast.Name) and not knows(expr.base.id, frame):
@@ -79,7 +87,7 @@ def _optional(ev: Evaluator, expr: ast.Optional, frame: Frame) -> Any:
     return ev.evaluate(expr.base, frame)
 
 
-def _conditional(ev: Evaluator, expr: ast.Conditional, frame: Frame) -> Any:
+def _conditional(ev: Evaluator, expr: ast.Conditional, frame: Frame) -> SpecValue:
     condition = ev.evaluate(expr.condition, frame)
     if isinstance(condition, Undefined):
         return condition
@@ -89,7 +97,7 @@ def _conditional(ev: Evaluator, expr: ast.Conditional, frame: Frame) -> Any:
     return choosing.conditional(ev, expr, condition, frame)
 
 
-def _attribute(ev: Evaluator, expr: ast.Attribute, frame: Frame) -> Any:
+def _attribute(ev: Evaluator, expr: ast.Attribute, frame: Frame) -> SpecValue:
     base = ev.evaluate(expr.base, frame)
     if isinstance(base, Undefined):
         return base
@@ -102,7 +110,7 @@ def _attribute(ev: Evaluator, expr: ast.Attribute, frame: Frame) -> Any:
     return _attribute_of(ev, base, expr, frame)
 
 
-def _attribute_of(ev: Evaluator, base: Any, expr: ast.Attribute, frame: Frame) -> Any:
+def _attribute_of(ev: Evaluator, base: SpecValue, expr: ast.Attribute, frame: Frame) -> SpecValue:
     if isinstance(base, RecordValue) and expr.name in base.entries:
         return base.entries[expr.name]
     known = (
@@ -120,15 +128,15 @@ def _attribute_of(ev: Evaluator, base: Any, expr: ast.Attribute, frame: Frame) -
     )
 
 
-def _one_of(ev: Evaluator, expr: ast.OneOf, frame: Frame) -> Any:
+def _one_of(ev: Evaluator, expr: ast.OneOf, frame: Frame) -> SpecValue:
     return choosing.decide(ev, expr, 1, frame)
 
 
-def _any_of(ev: Evaluator, expr: ast.AnyOf, frame: Frame) -> Any:
+def _any_of(ev: Evaluator, expr: ast.AnyOf, frame: Frame) -> SpecValue:
     return choosing.decide(ev, expr, expr.count, frame)
 
 
-def _attribute_help(base: Any, name: str, known: list[str]) -> str | None:
+def _attribute_help(base: SpecValue, name: str, known: list[str]) -> str | None:
     there = f"it has {', '.join(known)}" if known else None
     if not isinstance(base, Tensor):
         return there

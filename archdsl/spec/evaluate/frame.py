@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Union
 
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
 from archdsl.lang import shipped
+from archdsl.lang.ast import Spanned
 from archdsl.lang.habits import name_form
 from archdsl.lang.loader import Unit
 from archdsl.spec.evaluate.builder import Place, Trace
 from archdsl.spec.evaluate.sites import Sites
+from archdsl.spec.evaluate.values import Key, SpecValue
 
 NO_SITES = Sites({}, {}, frozenset())
 
@@ -19,6 +21,10 @@ NO_SITES = Sites({}, {}, frozenset())
 def join(*parts: str) -> str:
     """A hierarchical name of the parts that are not empty."""
     return ".".join(part for part in parts if part)
+
+
+Target = Union[str, tuple[str, Key]]
+"""What an assignment defines: a name, or an entry of one."""
 
 
 @dataclass
@@ -32,7 +38,7 @@ class Frame:
     unit: Unit
     decisions: str = ""
     nodes: str = ""
-    names: dict[str, Any] = field(default_factory=dict)
+    names: dict[str, SpecValue] = field(default_factory=dict)
     instance: str | None = None
     cell: str | None = None
     trace: Trace | None = None
@@ -43,14 +49,14 @@ class Frame:
     sites: Sites = NO_SITES
     decision_name: str = ""
     node_name: str = ""
-    written: dict[Any, tuple[int, int]] = field(default_factory=dict)
+    written: dict[Target, tuple[int, int]] = field(default_factory=dict)
     """Which nodes, by number, an assignment made: what `tie` ties."""
 
-    def location(self, node: Any) -> Location:
+    def location(self, node: Spanned) -> Location:
         start, end = node.span
         return Location(self.unit.source, start, end)
 
-    def place(self, node: Any) -> Place:
+    def place(self, node: Spanned) -> Place:
         start, end = node.span
         return Place(Location(self.unit.source, start, end), self.trace, self.instance, self.cell)
 
@@ -66,7 +72,7 @@ class Frame:
         self,
         code: str,
         headline: str,
-        node: Any,
+        node: Spanned,
         label: str = "",
         help: str | None = None,
         secondary: tuple[Label, ...] = (),
@@ -87,7 +93,7 @@ class Frame:
             ]
         )
 
-    def unknown(self, name: str, node: Any, known: Sequence[str]) -> SpecError:
+    def unknown(self, name: str, node: Spanned, known: Sequence[str]) -> SpecError:
         """A name that nothing defines; says where it can be imported from, or what it may have meant."""
         path, form = shipped.declared_in(name), name_form(name, known)
         guess = closest(name, list(known))

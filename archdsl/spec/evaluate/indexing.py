@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
 from archdsl.ir import Expr, Pick
 from archdsl.ir.expr import kind
@@ -17,17 +16,19 @@ from archdsl.spec.evaluate.values import (
     Choice,
     Either,
     Family,
+    Key,
     ListValue,
     Member,
     Poison,
     SetValue,
+    SpecValue,
     Tensor,
     Undefined,
     kind_of,
 )
 
 
-def index(ev: Evaluator, expr: ast.Index, frame: Frame, marked: bool = False) -> Any:
+def index(ev: Evaluator, expr: ast.Index, frame: Frame, marked: bool = False) -> SpecValue:
     if isinstance(expr.base, ast.Name) and marked and not knows(expr.base.id, frame):
         return Undefined(f"no entry of `{expr.base.id}` is defined")
     base = ev.evaluate(expr.base, frame)
@@ -36,7 +37,7 @@ def index(ev: Evaluator, expr: ast.Index, frame: Frame, marked: bool = False) ->
     return _index(ev, base, expr, frame, marked)
 
 
-def _index(ev: Evaluator, base: Any, expr: ast.Index, frame: Frame, marked: bool) -> Any:
+def _index(ev: Evaluator, base: SpecValue, expr: ast.Index, frame: Frame, marked: bool) -> SpecValue:
     if isinstance(base, Undefined):
         return base
     if not isinstance(base, (Family, ListValue)):
@@ -51,7 +52,7 @@ def _index(ev: Evaluator, base: Any, expr: ast.Index, frame: Frame, marked: bool
     written = expr.subscripts
     if len(written) == 1 and type(written[0]) is ast.Number:  # by far the most usual
         return entry(ev, base, (written[0].value,), expr, frame, marked)
-    subscripts: list[list[Any]] = []
+    subscripts: list[list[SpecValue]] = []
     several = False
     for position, subscript in enumerate(expr.subscripts):
         if isinstance(subscript, ast.Every):
@@ -73,7 +74,7 @@ def _index(ev: Evaluator, base: Any, expr: ast.Index, frame: Frame, marked: bool
     return _entries(ev, base, subscripts, expr, frame, marked)
 
 
-def _every(base: Family | ListValue, position: int) -> list[Any]:
+def _every(base: Family | ListValue, position: int) -> list[SpecValue]:
     if isinstance(base, ListValue):
         return list(range(1, len(base.items) + 1))
     return list(dict.fromkeys(key[position] for key in base.entries if position < len(key)))
@@ -82,7 +83,7 @@ def _every(base: Family | ListValue, position: int) -> list[Any]:
 def _entries(
     ev: Evaluator,
     base: Family | ListValue,
-    subscripts: list[list[Any]],
+    subscripts: list[list[SpecValue]],
     expr: ast.Index,
     frame: Frame,
     marked: bool,
@@ -103,8 +104,8 @@ def _entries(
 
 
 def entry(
-    ev: Evaluator, base: Family | ListValue, key: tuple[Any, ...], expr: ast.Index, frame: Frame, marked: bool
-) -> Any:
+    ev: Evaluator, base: Family | ListValue, key: Key, expr: ast.Index, frame: Frame, marked: bool
+) -> SpecValue:
     for position, subscript in enumerate(key):
         if isinstance(subscript, Expr):
             return _picked_entry(ev, base, key, position, expr, frame, marked)
@@ -133,9 +134,7 @@ def _missing(ev: Evaluator, base: Family, text: str, expr: ast.Index, frame: Fra
     return Undefined(f"no network reads `{text}`")
 
 
-def _item(
-    ev: Evaluator, base: ListValue, key: tuple[Any, ...], expr: ast.Index, frame: Frame, marked: bool
-) -> Any:
+def _item(ev: Evaluator, base: ListValue, key: Key, expr: ast.Index, frame: Frame, marked: bool) -> SpecValue:
     (position,) = key if len(key) == 1 else (None,)
     if isinstance(position, int) and 1 <= position <= len(base.items):
         return ev.refine(base.items[position - 1])
@@ -149,16 +148,17 @@ def _item(
 def _picked_entry(
     ev: Evaluator,
     base: Family | ListValue,
-    key: tuple[Any, ...],
+    key: Key,
     position: int,
     expr: ast.Index,
     frame: Frame,
     marked: bool,
-) -> Any:
+) -> SpecValue:
     """`x[depth]`: the entry that a decision picks."""
     subscript = key[position]
+    assert isinstance(subscript, Expr)
 
-    def at(value: Any) -> Any:
+    def at(value: SpecValue) -> SpecValue:
         return entry(ev, base, (*key[:position], value, *key[position + 1 :]), expr, frame, marked)
 
     if isinstance(subscript, Pick):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
+from archdsl.ir import Value
 from archdsl.ir.expr import kind
+from archdsl.lang.ast import Spanned
 from archdsl.spec.evaluate.frame import Frame
-from archdsl.spec.evaluate.values import Builtin, Tensor, kind_of
+from archdsl.spec.evaluate.values import Builtin, SpecValue, Tensor, kind_of
 
 
-def number(value: Any, node: Any, frame: Frame) -> Any:
+def number(value: SpecValue, node: Spanned, frame: Frame) -> Value:
     if kind(value) in ("int", "number"):
-        return value
+        return cast(Value, value)
     help = None
     if isinstance(value, Tensor):
         help = "tensors are added by a + b and multiplied by mul(a, b); sizes are x.c, x.h and x.w"
@@ -20,9 +22,9 @@ def number(value: Any, node: Any, frame: Frame) -> Any:
     raise frame.error("ARCH207", f"a number is needed here, this is {kind_of(value)}", node, help=help)
 
 
-def truth(value: Any, node: Any, frame: Frame) -> Any:
+def truth(value: SpecValue, node: Spanned, frame: Frame) -> Value:
     if kind(value) == "bool":
-        return value
+        return cast(Value, value)
     raise frame.error(
         "ARCH207",
         f"a condition is needed here, this is {kind_of(value)}",

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
 
 from archdsl import ops
 from archdsl.diagnostics import SpecError
 from archdsl.ir import Measure
 from archdsl.ir.expr import TooLargeError
 from archdsl.lang import ast
+from archdsl.lang.ast import Spanned
 from archdsl.lang.loader import Unit
 from archdsl.spec.evaluate.builtins import BUILTINS
 from archdsl.spec.evaluate.constants import Failed
 from archdsl.spec.evaluate.control import Fatal, Poisoned
 from archdsl.spec.evaluate.evaluator import Evaluator
 from archdsl.spec.evaluate.frame import Frame
-from archdsl.spec.evaluate.values import Builtin, Function, Poison, PrimitiveOp
+from archdsl.spec.evaluate.values import Builtin, Function, Poison, PrimitiveOp, SpecValue
 from archdsl.spec.units import MEASURES
 
 
-def lookup(ev: Evaluator, name: str, frame: Frame, node: Any) -> Any:
+def lookup(ev: Evaluator, name: str, frame: Frame, node: Spanned) -> SpecValue:
     if name in frame.names:
         value = frame.names[name]
         if isinstance(value, Poison):
@@ -29,18 +29,19 @@ def lookup(ev: Evaluator, name: str, frame: Frame, node: Any) -> Any:
     return lookup_outside(ev, name, frame, node)
 
 
-def lookup_outside(ev: Evaluator, name: str, frame: Frame, node: Any) -> Any:
+def lookup_outside(ev: Evaluator, name: str, frame: Frame, node: Spanned) -> SpecValue:
     """A declaration or constant of the file, an import, a primitive or a builtin."""
     key = (id(frame.unit), name)
-    value = ev.outside.get(key)
-    if value is None:
-        value = _found_outside(ev, name, frame, node)
-        if isinstance(value, (Function, PrimitiveOp)):
-            ev.outside[key] = value
+    known = ev.outside.get(key)
+    if known is not None:
+        return known
+    value = _found_outside(ev, name, frame, node)
+    if isinstance(value, (Function, PrimitiveOp)):
+        ev.outside[key] = value
     return value
 
 
-def _found_outside(ev: Evaluator, name: str, frame: Frame, node: Any) -> Any:
+def _found_outside(ev: Evaluator, name: str, frame: Frame, node: Spanned) -> SpecValue:
     unit, found = frame.unit.find(name)
     if isinstance(found, (ast.Op, ast.Cell)):
         return Function(found, unit)
@@ -72,7 +73,7 @@ def knows(name: str, frame: Frame) -> bool:
     )
 
 
-def _unknown(name: str, frame: Frame, node: Any) -> SpecError:
+def _unknown(name: str, frame: Frame, node: Spanned) -> SpecError:
     known = [
         *frame.names,
         *frame.unit.declared,
@@ -83,7 +84,7 @@ def _unknown(name: str, frame: Frame, node: Any) -> SpecError:
     return frame.unknown(name, node, known)
 
 
-def constant(ev: Evaluator, declared: ast.Constant, unit: Unit) -> Any:
+def constant(ev: Evaluator, declared: ast.Constant, unit: Unit) -> SpecValue:
     """The value of a constant; those above it come first, so that a long chain of them is not deep."""
     kept = ev.constants
     if (id(unit), declared.name.id) not in kept.values and not kept.chain:
@@ -93,7 +94,7 @@ def constant(ev: Evaluator, declared: ast.Constant, unit: Unit) -> Any:
     return _constant(ev, declared, unit)
 
 
-def _constant(ev: Evaluator, declared: ast.Constant, unit: Unit) -> Any:
+def _constant(ev: Evaluator, declared: ast.Constant, unit: Unit) -> SpecValue:
     key, kept = (id(unit), declared.name.id), ev.constants
     if key not in kept.values:
         frame = Frame(unit)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import cast
 
 from archdsl.diagnostics import SpecError, closest
-from archdsl.ir import Expr
+from archdsl.ir import Expr, Value
 from archdsl.ir.expr import kind
 from archdsl.lang import ast
+from archdsl.lang.ast import Spanned
 from archdsl.lang.habits import setting_form
 from archdsl.ops.base import Primitive, Setting
 from archdsl.spec.evaluate import choosing
@@ -21,6 +22,7 @@ from archdsl.spec.evaluate.values import (
     ListValue,
     PrimitiveOp,
     SetValue,
+    SpecValue,
     Tensor,
     Undefined,
     kind_of,
@@ -31,12 +33,12 @@ from archdsl.spec.units import Quantity
 def apply_primitive(
     ev: Evaluator,
     fn: PrimitiveOp,
-    args: list[Any],
-    settings: Mapping[str, Any],
-    at: Any,
+    args: list[SpecValue],
+    settings: Mapping[str, SpecValue],
+    at: Spanned,
     frame: Frame,
     site: str,
-) -> Any:
+) -> SpecValue:
     primitive = fn.primitive
     merged = {**fn.settings, **settings} if fn.settings else dict(settings)
     if merged:
@@ -63,10 +65,10 @@ def apply_primitive(
                 raise frame.error("ARCH207", f"`{name}` takes a tensor, this is {kind_of(like)}", at)
             tensors.append(like.node)
     shapes = [ev.builder.shapes[t] for t in tensors]
-    attrs: dict[str, Any] = {}
+    attrs: dict[str, Value] = {}
     for setting in primitive.settings:
-        value = merged.get(setting.name)
-        if value is None:
+        given = merged.get(setting.name)
+        if given is None:
             default = setting.default
             if default is None:
                 if setting.optional:
@@ -74,7 +76,7 @@ def apply_primitive(
                 raise frame.error("ARCH205", f"`{primitive.name}` needs its setting `{setting.name}`", at)
             attrs[setting.name] = default(shapes) if callable(default) else default
         else:
-            attrs[setting.name] = _of_kind(setting, value, primitive.name, at, frame)
+            attrs[setting.name] = _of_kind(setting, given, primitive.name, at, frame)
     name = ev.builder.unique(frame.node_path(site) or primitive.name)
     repaired = _demand_settings(ev, primitive, merged, attrs, name, at, frame) if merged else attrs
     place = frame.place(at)
@@ -85,7 +87,7 @@ def apply_primitive(
 
 
 def demand_tensors(
-    owner: str, args: list[Any], settings: Sequence[Setting | ast.Setting], at: Any, frame: Frame
+    owner: str, args: list[SpecValue], settings: Sequence[Setting | ast.Setting], at: Spanned, frame: Frame
 ) -> None:
     """Raises SpecError (ARCH207) where an input is a number or a word, as settings without names are."""
     plain = [n for n, value in enumerate(args) if isinstance(value, (int, float, str, Quantity))]
@@ -103,11 +105,11 @@ def _demand_settings(
     ev: Evaluator,
     primitive: Primitive,
     given: Iterable[str],
-    attrs: Mapping[str, Any],
+    attrs: Mapping[str, Value],
     node: str,
-    at: Any,
+    at: Spanned,
     frame: Frame,
-) -> Mapping[str, Any]:
+) -> Mapping[str, Value]:
     """States that the given settings are in their ranges; returns settings that give a shape in any case."""
     repaired = attrs
     for setting in primitive.settings:
@@ -125,8 +127,8 @@ def _demand_settings(
     return repaired
 
 
-def _items(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
+def _items(value: Value | None) -> Sequence[Value]:
+    return value if isinstance(value, tuple) else (cast(Value, value),)
 
 
 @cache
@@ -136,17 +138,17 @@ def _known_settings(primitive: Primitive) -> dict[str, None]:
 
 def _spread(
     ev: Evaluator,
-    fn: Any,
-    args: list[Any],
-    settings: Mapping[str, Any],
-    value: Any,
-    at: Any,
+    fn: PrimitiveOp,
+    args: list[SpecValue],
+    settings: Mapping[str, SpecValue],
+    value: Choice | Either,
+    at: Spanned,
     frame: Frame,
     site: str,
-) -> Any:
+) -> SpecValue:
     """A primitive on a value that is one set or another: once for each."""
 
-    def use(inner: Any, here: str) -> Any:
+    def use(inner: SpecValue, here: str) -> SpecValue:
         replaced = [inner if a is value else ev.refine(a) for a in args]
         return apply_primitive(ev, fn, replaced, settings, at, frame, here)
 
@@ -154,7 +156,7 @@ def _spread(
 
 
 def _tensors(
-    ev: Evaluator, args: list[Any], at: Any, frame: Frame
+    ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame
 ) -> tuple[list[str] | None, frozenset[int]]:
     """The nodes of the inputs, and which may be missing; None where an input is not defined."""
     tensors: list[str] = []
@@ -179,21 +181,22 @@ def _tensors(
     return (tensors or None), frozenset(optional)
 
 
-def _of_kind(setting: Setting, value: Any, owner: str, at: Any, frame: Frame) -> Any:
+def _of_kind(setting: Setting, value: SpecValue, owner: str, at: Spanned, frame: Frame) -> Value:
     """A setting's value as the node has it; raises an error where it is of the wrong kind."""
     at = setting_node(at, setting.name)
     if setting.kind == "ints":
         if not isinstance(value, ListValue):
             raise _wrong_kind(owner, setting, value, at, frame)
-        return tuple(_item_of_kind(setting, item, owner, at, frame) for item in value.items)
+        items = tuple(_item_of_kind(setting, item, owner, at, frame) for item in value.items)
+        return cast(Value, items)  # the only kind of setting that is not a value over decisions
     if isinstance(value, Quantity) and value.dimension == "count":
         value = value.amount
     if kind(value) not in KINDS[setting.kind]:
         raise _wrong_kind(owner, setting, value, at, frame)
-    return value
+    return cast(Value, value)
 
 
-def _item_of_kind(setting: Setting, item: Any, owner: str, at: Any, frame: Frame) -> Any:
+def _item_of_kind(setting: Setting, item: SpecValue, owner: str, at: Spanned, frame: Frame) -> SpecValue:
     if isinstance(item, Expr):
         what = f"`{setting.name}` of `{owner}` is one list for all networks"
         raise frame.error("ARCH217", what, at, help="choose between ops: one of {small: …, large: …}")
@@ -206,7 +209,7 @@ KINDS = {"int": ("int", "number"), "float": ("int", "number"), "bool": ("bool",)
 """What a value may be for a kind of setting; whether a number is a whole one may depend on decisions."""
 
 
-def _wrong_kind(owner: str, setting: Setting, value: Any, at: Any, frame: Frame) -> SpecError:
+def _wrong_kind(owner: str, setting: Setting, value: SpecValue, at: Spanned, frame: Frame) -> SpecError:
     wanted = {
         "int": "a whole number",
         "float": "a number",
@@ -222,7 +225,7 @@ def _wrong_kind(owner: str, setting: Setting, value: Any, at: Any, frame: Frame)
     )
 
 
-def unknown_setting(owner: str, name: str, known: list[str], at: Any, frame: Frame) -> SpecError:
+def unknown_setting(owner: str, name: str, known: list[str], at: Spanned, frame: Frame) -> SpecError:
     guess, form = closest(name, known), setting_form(name, known)
     settings = f"its settings are {', '.join(known)}" if known else "it has none"
     return frame.error(
@@ -233,7 +236,7 @@ def unknown_setting(owner: str, name: str, known: list[str], at: Any, frame: Fra
     )
 
 
-def setting_node(at: Any, name: str) -> Any:
+def setting_node(at: Spanned, name: str) -> Spanned:
     """The place where the setting is given, if it is given right here."""
     for given in getattr(at, "settings", ()):
         if isinstance(given, ast.Named) and isinstance(given.path, ast.Name) and given.path.id == name:
@@ -241,7 +244,7 @@ def setting_node(at: Any, name: str) -> Any:
     return at
 
 
-def wrong_inputs(owner: str, wanted: str, got: int, at: Any, frame: Frame) -> SpecError:
+def wrong_inputs(owner: str, wanted: str, got: int, at: Spanned, frame: Frame) -> SpecError:
     return frame.error("ARCH206", f"`{owner}` takes {wanted}, and gets {got}", at)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from archdsl.ir import Value
 from archdsl.ir.expr import apply
+from archdsl.lang.ast import Spanned
 from archdsl.spec.deciding.searcher import Undecided
 from archdsl.spec.evaluate.evaluator import Evaluator
 from archdsl.spec.evaluate.frame import Frame
@@ -36,7 +35,7 @@ def demand(
     condition: Value,
     code: str,
     headline: str,
-    node: Any,
+    node: Spanned,
     frame: Frame,
     help: str | None = None,
 ) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from archdsl.diagnostics import Label
 from archdsl.ir import Expr
 from archdsl.lang import ast
+from archdsl.lang.ast import Spanned
 from archdsl.spec.evaluate.evaluator import Evaluator
 from archdsl.spec.evaluate.frame import Frame
 from archdsl.spec.evaluate.values import (
@@ -16,6 +15,7 @@ from archdsl.spec.evaluate.values import (
     Member,
     PrimitiveOp,
     SetValue,
+    SpecValue,
     Undefined,
     kind_of,
 )
@@ -25,7 +25,7 @@ SET_BUDGET = 10_000
 """The most members of a set, and rounds of a stage."""
 
 
-def set_(ev: Evaluator, expr: ast.Set, frame: Frame) -> Any:
+def set_(ev: Evaluator, expr: ast.Set, frame: Frame) -> SpecValue:
     members: list[Member] = []
     labels: list[str] = []
     first: dict[str, ast.Candidate] = {}
@@ -57,7 +57,7 @@ def set_(ev: Evaluator, expr: ast.Set, frame: Frame) -> Any:
     return SetValue(tuple(members), tuple(labels) if len(labels) > len(members) else ())
 
 
-def absent_label(expr: Any) -> str:
+def absent_label(expr: ast.Expr) -> str:
     """The label of a candidate that is not defined; nothing where it has none of its own."""
     match expr:
         case ast.Name():
@@ -69,19 +69,19 @@ def absent_label(expr: Any) -> str:
     return ""
 
 
-def bounded(ev: Evaluator, size: int, node: Any, frame: Frame) -> None:
+def bounded(ev: Evaluator, size: int, node: Spanned, frame: Frame) -> None:
     if size > SET_BUDGET:
         ev.stop(frame.error("ARCH712", f"a set or range of more than {SET_BUDGET:,} members", node))
 
 
-def text_of(value: Any) -> str:
+def text_of(value: SpecValue) -> str:
     """A plain value as the language writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
 
 
-def label_of(ev: Evaluator, expr: Any, value: Any, frame: Frame) -> str:
+def label_of(ev: Evaluator, expr: ast.Expr, value: SpecValue, frame: Frame) -> str:
     """The label of a candidate that has none: its own text, where that is short and plain."""
     if isinstance(value, int | float | str | Quantity):
         return text_of(value)
@@ -107,7 +107,7 @@ def label_of(ev: Evaluator, expr: Any, value: Any, frame: Frame) -> str:
     )
 
 
-def plain(ev: Evaluator, expr: Any, frame: Frame) -> str:
+def plain(ev: Evaluator, expr: ast.Expr, frame: Frame) -> str:
     value = ev.evaluate(expr, frame)
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -123,10 +123,10 @@ def plain(ev: Evaluator, expr: Any, frame: Frame) -> str:
     )
 
 
-def range_(ev: Evaluator, expr: ast.Range, frame: Frame) -> Any:
+def range_(ev: Evaluator, expr: ast.Range, frame: Frame) -> SpecValue:
     low, high = whole(ev, expr.low, frame), whole(ev, expr.high, frame)
-    step = whole(ev, expr.step, frame) if expr.step is not None else 1
-    if step < 1:
+    step = 1 if expr.step is None else whole(ev, expr.step, frame)
+    if expr.step is not None and step < 1:
         raise frame.error("ARCH208", f"a step of {step}", expr.step, help="steps are 1 or more")
     numbers = range(low, high + 1, step)
     bounded(ev, len(numbers), expr, frame)
@@ -134,7 +134,7 @@ def range_(ev: Evaluator, expr: ast.Range, frame: Frame) -> Any:
     return SetValue(tuple(Member(str(n), n) for n in numbers))
 
 
-def whole(ev: Evaluator, expr: Any, frame: Frame) -> int:
+def whole(ev: Evaluator, expr: ast.Expr, frame: Frame) -> int:
     """A whole number that no decision changes."""
     value = ev.evaluate(expr, frame)
     if isinstance(value, int) and not isinstance(value, bool):

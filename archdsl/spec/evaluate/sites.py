@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from operator import attrgetter
-from typing import Any
+from typing import Union
 
 from archdsl.lang import ast
 
@@ -29,6 +29,10 @@ _PLAIN = ("str", "int", "bool", "int | float", "str | None")
 """Types of fields that hold no expression."""
 
 
+Part = Union[ast.Spanned, tuple["Part", ...], None]
+"""What a field of an AST node holds."""
+
+
 def _children() -> dict[type, tuple[str, ...]]:
     """The fields of each kind of AST node that hold expressions, in reading order."""
     found = {
@@ -44,7 +48,7 @@ def _children() -> dict[type, tuple[str, ...]]:
 CHILDREN = _children()
 
 
-def _parts(names: tuple[str, ...]) -> Callable[[Any], Any]:
+def _parts(names: tuple[str, ...]) -> Callable[[ast.Spanned], tuple[Part, ...]]:
     """A function from a node to what stands in these fields, the last first."""
     get = attrgetter(*names[::-1]) if names else None
     return get if get is not None and len(names) > 1 else lambda node: () if get is None else (get(node),)
@@ -56,40 +60,38 @@ _MARKED = frozenset((ast.Chain, ast.Call, ast.Index, ast.Conditional, ast.OneOf,
 _UNMARKED = frozenset(kind for kind, names in CHILDREN.items() if not names)
 
 
-def walk(expr: Any) -> list[Any]:
+def walk(expr: Part) -> list[ast.Spanned]:
     """Every AST node below and including `expr`, in reading order."""
-    found: list[Any] = []
+    found: list[ast.Spanned] = []
     ahead = [expr]
     while ahead:
         here = ahead.pop()
         kind = type(here)
-        if kind is tuple:
+        if isinstance(here, tuple):
             ahead += here[::-1]
-        elif kind is ast.Name or kind is ast.Number:
-            found.append(here)
-        elif kind in LAST_FIRST:
+        elif here is not None and kind in LAST_FIRST:
             found.append(here)
             ahead += LAST_FIRST[kind](here)
     return found
 
 
-def _marked(expr: Any) -> list[Any]:
+def _marked(expr: Part) -> list[ast.Spanned]:
     """What `sites` looks at of all that `walk` finds."""
-    found: list[Any] = []
+    found: list[ast.Spanned] = []
     ahead = [expr]
     while ahead:
         here = ahead.pop()
         kind = type(here)
-        if kind is tuple:
+        if isinstance(here, tuple):
             ahead += here[::-1]
-        elif kind not in _UNMARKED and kind in LAST_FIRST:
+        elif here is not None and kind not in _UNMARKED and kind in LAST_FIRST:
             if kind in _MARKED:
                 found.append(here)
             ahead += LAST_FIRST[kind](here)
     return found
 
 
-def sites(value: Any) -> Sites:
+def sites(value: ast.Expr) -> Sites:
     """The sites of a statement's value."""
     if type(value) is ast.Chain and _is_plain(value):
         nodes = {id(value): "", id(value.source): "mux"}
@@ -100,25 +102,24 @@ def sites(value: Any) -> Sites:
     applied: list[tuple[int, int, str]] = []
     joined: list[tuple[int, str]] = []
     inside_chain: set[int] = set()
-    chosen: list[Any] = []
+    chosen: list[ast.Chain] = []
     unnamed = 0
     for expr in exprs:
-        kind = type(expr)
-        if kind is ast.Chain:
+        if isinstance(expr, ast.Chain):
             inside_chain.add(id(expr.op))
             applied.append((expr.op.span[0], id(expr), _op_name(expr.op)))
             if isinstance(expr.op, (ast.OneOf, ast.AnyOf)):
                 chosen.append(expr)
-        elif kind is ast.Call:
+        elif isinstance(expr, ast.Call):
             if expr.args and id(expr) not in inside_chain:
                 applied.append((expr.span[0], id(expr), _op_name(expr.fn)))
-        elif kind is ast.Index or kind is ast.Conditional:
+        elif isinstance(expr, (ast.Index, ast.Conditional)):
             joined.append((id(expr), "mux"))
-        elif kind is ast.OneOf or kind is ast.AnyOf:
+        elif isinstance(expr, (ast.OneOf, ast.AnyOf)):
             unnamed += id(expr) not in named
             choices[id(expr)] = "" if id(expr) in named else str(unnamed)
             joined.append((id(expr), "mux"))
-        elif kind is ast.Binary and expr.op == "+":
+        elif isinstance(expr, ast.Binary) and expr.op == "+":
             joined.append((id(expr), "add"))
     if len(applied) == 1:
         nodes = {applied[0][1]: ""}
@@ -145,20 +146,20 @@ def _is_plain(chain: ast.Chain) -> bool:
     return type(op) is ast.Name
 
 
-def _direct(value: Any) -> list[Any]:
+def _direct(value: ast.Expr) -> list[ast.Expr]:
     """The choices that are the whole value, also as a branch of a conditional."""
     if isinstance(value, ast.Conditional):
         return _direct(value.then) + _direct(value.otherwise)
     return [value] if isinstance(value, (ast.OneOf, ast.AnyOf)) else []
 
 
-def _whole(value: Any) -> list[Any]:
+def _whole(value: ast.Expr) -> list[ast.Expr]:
     if isinstance(value, ast.Conditional):
         return _whole(value.then) + _whole(value.otherwise)
     return [value] if isinstance(value, (ast.Call, ast.Chain, ast.Once)) else []
 
 
-def _op_name(op: Any) -> str:
+def _op_name(op: ast.Expr) -> str:
     while True:
         if isinstance(op, ast.Name):
             return op.id

@@ -7,17 +7,17 @@ proved and made no mux are kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
+from archdsl.diagnostics import Location
 from archdsl.ir import Expr, Instance, Mux, Node, Shape, Value
 from archdsl.ir.resolve import specialize
 from archdsl.spec.evaluate.builder import Allowed, Builder
-from archdsl.spec.evaluate.values import Function, Tensor
+from archdsl.spec.evaluate.values import Function, SpecValue, Tensor
 
-Key = tuple[Any, ...]
+Key = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class _Print:
     inputs: tuple[int, ...]
     attrs: Mapping[str, Value]
     shape: Shape
-    location: Any
+    location: Location | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,13 @@ class Stamp:
 
 
 def key_of(
-    fn: Function, args: list[Any], settings: Mapping[str, Any], builder: Builder, allowed: Allowed
+    fn: Function, args: list[SpecValue], settings: Mapping[str, SpecValue], builder: Builder, allowed: Allowed
 ) -> Key | None:
     """What an application's nodes depend on; None where it is not worth keeping.
 
     The body sees the sizes that are possible under the `allowed` outcomes.
     """
-    parts: list[Any] = [id(fn.declared)]
+    parts: list[object] = [id(fn.declared)]
     for value in args:
         if not isinstance(value, Tensor) or value.node in builder.present:
             return None
@@ -64,7 +64,12 @@ def key_of(
 
 
 def record(
-    builder: Builder, start: int, counts: tuple[int, int], args: list[Any], prefix: str, result: Any
+    builder: Builder,
+    start: int,
+    counts: tuple[int, int],
+    args: Sequence[Tensor],
+    prefix: str,
+    result: SpecValue,
 ) -> Stamp | None:
     """The stamp of what was built since `start` nodes; `counts` are obligations and settled demands then."""
     made = len(builder.nodes) - start
@@ -92,7 +97,7 @@ def record(
 def apply(
     stamp: Stamp,
     builder: Builder,
-    args: list[Any],
+    args: Sequence[Tensor],
     prefix: str,
     instance: Instance,
     cell: str | None,

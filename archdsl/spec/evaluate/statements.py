@@ -6,13 +6,13 @@ that all errors of a spec are found in one go, each once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import islice, product
 from typing import Any
 
 from archdsl import ops
-from archdsl.diagnostics import Label, SpecError
+from archdsl.diagnostics import Label, Location, SpecError
 from archdsl.ir import Expr, Mux, Node, Requirement
 from archdsl.ir.expr import LARGEST, TooLargeError, apply
 from archdsl.lang import ast
@@ -20,13 +20,15 @@ from archdsl.spec.evaluate import sets
 from archdsl.spec.evaluate.builder import Exhausted, Trace
 from archdsl.spec.evaluate.control import Poisoned
 from archdsl.spec.evaluate.evaluator import Evaluator
-from archdsl.spec.evaluate.frame import Frame, join
+from archdsl.spec.evaluate.frame import Frame, Target, join
 from archdsl.spec.evaluate.kinds import truth
 from archdsl.spec.evaluate.values import (
     Family,
+    Key,
     ListValue,
     Poison,
     SetValue,
+    SpecValue,
     Tensor,
     Undefined,
     kind_of,
@@ -39,13 +41,15 @@ MISTAKE_BUDGET = 500
 STATEMENT_NAMES = {ast.Input: "input", ast.Output: "output", ast.Require: "require", ast.Return: "return"}
 
 
-def run_block(ev: Evaluator, block: ast.Block, frame: Frame) -> Any:
+def run_block(ev: Evaluator, block: ast.Block, frame: Frame) -> SpecValue | None:
     """Runs statements in order; the value of `return`, or None."""
     counts: dict[str, int] = {}
     return _run(ev, block.statements, frame, counts)
 
 
-def _run(ev: Evaluator, statements: tuple[Any, ...], frame: Frame, counts: dict[str, int]) -> Any:
+def _run(
+    ev: Evaluator, statements: tuple[ast.Statement, ...], frame: Frame, counts: dict[str, int]
+) -> SpecValue | None:
     result = None
     height = ev.height
     for statement in statements:
@@ -73,7 +77,7 @@ def _run(ev: Evaluator, statements: tuple[Any, ...], frame: Frame, counts: dict[
     return result
 
 
-def replace_location(error: SpecError, location: Any) -> SpecError:
+def replace_location(error: SpecError, location: Location) -> SpecError:
     """The error, told of another place."""
     (diagnostic,) = error.diagnostics
     return SpecError([replace(diagnostic, primary=Label(location, ""))])
@@ -91,7 +95,7 @@ def _report(ev: Evaluator, error: SpecError) -> None:
         ev.stop(error)
 
 
-def _poison(statement: Any, frame: Frame) -> Any:
+def _poison(statement: ast.Statement, frame: Frame) -> Poison | None:
     """What the statement was to define cannot be used, and says nothing more."""
     if isinstance(statement, ast.Return):
         return Poison()
@@ -100,7 +104,7 @@ def _poison(statement: Any, frame: Frame) -> Any:
     return None
 
 
-def assigned_names(statements: tuple[Any, ...]) -> Iterator[str]:
+def assigned_names(statements: tuple[ast.Statement, ...]) -> Iterator[str]:
     """The names that statements give a meaning to, also inside stages."""
     for statement in statements:
         match statement:
@@ -131,14 +135,14 @@ def assign(ev: Evaluator, statement: ast.Assign, frame: Frame, counts: dict[str,
         frame.written[_tie_key(target, key)] = (start, len(ev.builder.nodes))
 
 
-def _note_made(ev: Evaluator, value: Any, frame: Frame) -> None:
+def _note_made(ev: Evaluator, value: SpecValue, frame: Frame) -> None:
     """`stride = one of {1, 2} if i <= 5 else 1`: where the space makes the choice, its value is known."""
     path = frame.decision_path("")
     if "" in frame.sites.choices.values() and path not in ev.builder.decisions:
         ev.builder.made[path] = sets.text_of(value)
 
 
-def _key(ev: Evaluator, target: Any, frame: Frame) -> tuple[Any, ...] | None:
+def _key(ev: Evaluator, target: ast.Expr, frame: Frame) -> Key | None:
     """The subscripts of an indexed target; None for a plain name."""
     if isinstance(target, ast.Name):
         return None
@@ -162,9 +166,7 @@ def _key(ev: Evaluator, target: Any, frame: Frame) -> tuple[Any, ...] | None:
     return tuple(key)
 
 
-def _name_statement(
-    statement: ast.Assign, key: tuple[Any, ...] | None, frame: Frame, counts: dict[str, int]
-) -> None:
+def _name_statement(statement: ast.Assign, key: Key | None, frame: Frame, counts: dict[str, int]) -> None:
     """What choices and nodes of this statement are called (see docs: decision paths)."""
     target = statement.targets[0]
     if key is None:
@@ -187,13 +189,13 @@ def _name_statement(
         frame.decision_name = family
 
 
-def _is_application(value: Any) -> bool:
+def _is_application(value: ast.Expr) -> bool:
     if isinstance(value, ast.Conditional):
         return _is_application(value.then) and _is_application(value.otherwise)
     return isinstance(value, (ast.Call, ast.Once))
 
 
-def _unpacked(value: Any, statement: ast.Assign, frame: Frame) -> list[Any]:
+def _unpacked(value: SpecValue, statement: ast.Assign, frame: Frame) -> list[SpecValue]:
     wanted = len(statement.targets)
     if isinstance(value, Undefined):
         return [value] * wanted
@@ -204,13 +206,21 @@ def _unpacked(value: Any, statement: ast.Assign, frame: Frame) -> list[Any]:
     return list(value.items)
 
 
-def _define(ev: Evaluator, target: Any, key: tuple[Any, ...] | None, value: Any, frame: Frame) -> None:
+def _named(target: ast.Expr) -> str:
+    """The name that a target, of which `_key` is known, gives a value to."""
+    if isinstance(target, ast.Index):
+        target = target.base
+    assert isinstance(target, ast.Name)
+    return target.id
+
+
+def _define(ev: Evaluator, target: ast.Expr, key: Key | None, value: SpecValue, frame: Frame) -> None:
     if key is None:
         if isinstance(value, Family):
-            value = Family(target.id, dict(value.entries))
-        frame.names[target.id] = value
+            value = Family(_named(target), dict(value.entries))
+        frame.names[_named(target)] = value
         return
-    name = target.base.id
+    name = _named(target)
     family = frame.names.get(name)
     if family is None:
         family = frame.names[name] = Family(name)
@@ -235,12 +245,12 @@ def _define(ev: Evaluator, target: Any, key: tuple[Any, ...] | None, value: Any,
 # ---------------------------------------------------------------- stages
 
 
-def stage(ev: Evaluator, statement: ast.Stage, frame: Frame, counts: dict[str, int]) -> Any:
+def stage(ev: Evaluator, statement: ast.Stage, frame: Frame, counts: dict[str, int]) -> SpecValue | None:
     if statement.repeat is not None:
         n = sets.whole(ev, statement.repeat, frame)
         sets.bounded(ev, n, statement.repeat, frame)
         names: tuple[str, ...] = ()
-        rounds: Any = [(i,) for i in range(1, n + 1)]
+        rounds: Iterable[tuple[SpecValue, ...]] = [(i,) for i in range(1, n + 1)]
     elif statement.binders:
         names = tuple(b.name for b in statement.binders)
         domains = [_domain(ev, b.domain, frame) for b in statement.binders]
@@ -254,7 +264,7 @@ def stage(ev: Evaluator, statement: ast.Stage, frame: Frame, counts: dict[str, i
     return _rounds(ev, statement, names, rounds, frame)
 
 
-def _domain(ev: Evaluator, expr: Any, frame: Frame) -> list[Any]:
+def _domain(ev: Evaluator, expr: ast.Expr, frame: Frame) -> list[SpecValue]:
     value = ev.evaluate(expr, frame)
     if isinstance(value, SetValue):
         items = [m.value for m in value.members]
@@ -275,7 +285,13 @@ def _domain(ev: Evaluator, expr: Any, frame: Frame) -> list[Any]:
     return items
 
 
-def _rounds(ev: Evaluator, statement: ast.Stage, names: tuple[str, ...], rounds: Any, frame: Frame) -> Any:
+def _rounds(
+    ev: Evaluator,
+    statement: ast.Stage,
+    names: tuple[str, ...],
+    rounds: Iterable[tuple[SpecValue, ...]],
+    frame: Frame,
+) -> SpecValue | None:
     before = (frame.decisions, frame.nodes, frame.trace, frame.binders)
     ev.height += 4
     shadowed = {name: frame.names[name] for name in names if name in frame.names}
@@ -311,13 +327,14 @@ def input_(ev: Evaluator, statement: ast.Input, frame: Frame, counts: dict[str, 
     if shape is None:
         value = ev.evaluate(statement.shape, frame)
         items = value.items if isinstance(value, ListValue) else ()
-        if len(items) != 3 or not all(type(i) is int and 1 <= i <= LARGEST for i in items):
+        sizes = [i for i in items if isinstance(i, int) and not isinstance(i, bool) and 1 <= i <= LARGEST]
+        if len(items) != 3 or len(sizes) != 3:
             raise frame.error(
                 "ARCH207",
                 "an input's shape is [channels, height, width], whole numbers from 1",
                 statement.shape,
             )
-        shape = (items[0], items[1], items[2])
+        shape = (sizes[0], sizes[1], sizes[2])
     frame.names[statement.name] = Tensor(ev.builder.add_input(statement.name, shape))
 
 
@@ -387,18 +404,18 @@ def _has_weights(item: Node | Mux) -> bool:
     return isinstance(item, Node) and ops.get(item.op).has_weights
 
 
-def _tied(ev: Evaluator, name: str) -> Any:
+def _tied(ev: Evaluator, name: str) -> object:
     """What must be the same of two nodes for them to have the same weights."""
     node = ev.builder.nodes[name]
     assert not isinstance(node, Mux)
     return node.op, dict(node.attrs), ev.builder.shapes[node.inputs[0]][0]
 
 
-def _tie_key(target: Any, key: tuple[Any, ...] | None) -> Any:
-    return target.id if key is None else (target.base.id, key)
+def _tie_key(target: ast.Expr, key: Key | None) -> Target:
+    return _named(target) if key is None else (_named(target), key)
 
 
-def return_(ev: Evaluator, statement: ast.Return, frame: Frame, counts: dict[str, int]) -> Any:
+def return_(ev: Evaluator, statement: ast.Return, frame: Frame, counts: dict[str, int]) -> SpecValue:
     if frame.depth == 0:
         raise frame.error(
             "ARCH216", "`return` stands in ops and cells", statement, help="write output NAME = …"
@@ -408,13 +425,13 @@ def return_(ev: Evaluator, statement: ast.Return, frame: Frame, counts: dict[str
     return ev.evaluate(statement.value, frame)
 
 
-def _only_outermost(statement: Any, frame: Frame) -> None:
+def _only_outermost(statement: ast.Statement, frame: Frame) -> None:
     if frame.depth:
         what = STATEMENT_NAMES[type(statement)]
         raise frame.error("ARCH216", f"`{what}` stands in spaces and networks", statement)
 
 
-_RUN: dict[type, Callable[..., Any]] = {
+_RUN: dict[type, Callable[[Evaluator, Any, Frame, dict[str, int]], SpecValue | None]] = {
     ast.Assign: assign,
     ast.Stage: stage,
     ast.Input: input_,

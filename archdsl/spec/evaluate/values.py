@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Union
 
 from archdsl.ir import Expr
 from archdsl.ir.expr import kind
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
 from archdsl.ops.base import Primitive
+from archdsl.spec.units import Quantity
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class PrimitiveOp:
     """A primitive with some of its settings given."""
 
     primitive: Primitive
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, SpecValue] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -56,7 +57,7 @@ class Function:
 
     declared: ast.Op | ast.Cell
     unit: Unit
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, SpecValue] = field(default_factory=dict)
     shared: str | None = None
 
     @property
@@ -80,7 +81,7 @@ class Member:
     """A member of a set: its label, its value, and whether the author gave the label."""
 
     label: str
-    value: Any
+    value: SpecValue
 
 
 @dataclass(frozen=True)
@@ -93,12 +94,12 @@ class SetValue:
 
 @dataclass(frozen=True)
 class ListValue:
-    items: tuple[Any, ...]
+    items: tuple[SpecValue, ...]
 
 
 @dataclass(frozen=True)
 class RecordValue:
-    entries: Mapping[str, Any]
+    entries: Mapping[str, SpecValue]
 
 
 @dataclass
@@ -106,7 +107,7 @@ class Family:
     """An indexed name: `x[1]`, `keep[l, r]`.  Grows while its declaration is evaluated."""
 
     name: str
-    entries: dict[tuple[Any, ...], Any] = field(default_factory=dict)
+    entries: dict[Key, SpecValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class Choice:
     """
 
     decision: str
-    values: tuple[Any, ...]
+    values: tuple[SpecValue | None, ...]
     depth: int = field(default=1, compare=False)
 
 
@@ -126,9 +127,19 @@ class Either:
     """A value other than a number or tensor that depends on a condition over several decisions."""
 
     condition: Expr
-    then: Any
-    otherwise: Any
+    then: SpecValue
+    otherwise: SpecValue
     depth: int = field(default=1, compare=False)
+
+
+SpecValue = Union[
+    bool, int, float, str, Expr, Quantity, Tensor, Undefined, Poison, PrimitiveOp, Function, Builtin,
+    SetValue, ListValue, RecordValue, Family, Choice, Either,
+]  # fmt: skip
+"""Whatever an expression can be."""
+
+Key = tuple[SpecValue, ...]
+"""The subscripts of an entry."""
 
 
 _EXPR_KINDS = {
@@ -140,7 +151,7 @@ _EXPR_KINDS = {
 }
 
 
-def kind_of(value: Any) -> str:
+def kind_of(value: SpecValue | None) -> str:
     """What a value is, in the words of the language."""
     match value:
         case bool():
@@ -176,7 +187,7 @@ def kind_of(value: Any) -> str:
     return "a quantity"
 
 
-def _first(value: Any) -> Any:
+def _first(value: SpecValue | None) -> SpecValue | None:
     """One of the things that a value can be."""
     while isinstance(value, Choice | Either):
         parts = value.values if isinstance(value, Choice) else (value.then, value.otherwise)
