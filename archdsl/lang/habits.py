@@ -76,6 +76,7 @@ _SETTINGS: Mapping[str, str] = {
 _WARMUP = "epochs before decisions are trained are `start` of the sampler: sampler = gumbel(start = 5)"
 _NO_SETTING: Mapping[str, str] = {
     "warmup": _WARMUP, "warmupepochs": _WARMUP,
+    "seed": "it is one of the search, `seed = 3`, and an option of the command, --seed 3",
     "steps": "a search counts epochs: differentiable(epochs = 12)",
     "padding": _PADDING, "pad": _PADDING, "inchannels": _IN, "inplanes": _IN, "cin": _IN,
     "tau": "it is one of the sampler: differentiable(sampler = gumbel(tau = 3.0, end = 0.1))",

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from archdsl.diagnostics import closest
+from archdsl.lang.habits import setting_form
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.samplers import changed
 from archdsl.search.values import cannot
@@ -51,7 +52,9 @@ def overridden(config: SearchConfig, given: Mapping[str, Any]) -> SearchConfig:
     unknown = [key for key in given if key not in OVERRIDES]
     if unknown:
         guess = closest(unknown[0], list(OVERRIDES))
-        help = f"did you mean `{guess}`?" if guess else f"there are {', '.join(OVERRIDES)}"
+        form = setting_form(unknown[0], OVERRIDES)
+        there = f"there are {', '.join(OVERRIDES)}"
+        help = form or (f"did you mean `{guess}`?" if guess else there)
         raise cannot(f"a search has no setting `{unknown[0]}`", help)
     data = {key: given[key] for key in _OF_DATA if key in given}
     link = given.get("communicate", config.communication.link)

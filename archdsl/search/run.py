@@ -21,6 +21,7 @@ from archdsl.data.opening import open_data
 from archdsl.data.source import DataSource
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir.text import dump
+from archdsl.passes.analyses.depth import depths
 from archdsl.passes.analyses.symbolic import infer_symbolic
 from archdsl.program import Program, Space
 from archdsl.runs.interrupted import Interrupted
@@ -142,6 +143,8 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
     splits = options.splits or _splits(config, options.data, space, program)
     space = pruned(_with_classes(space, splits.train, program, of_space), options.passes)
     by_decision(config.sampler, config.gates_from, config.samplers, space.searched)  # raises early
+    if config.gates_from and here.is_first and not depths(space.searched):
+        reporter.warn(f"`gates_from` has no effect: no decision of {space.name} prunes rounds")
     weights = weighted_classes(splits, class_weights_rule(config), here, reporter)
     demand_ready(config, space.searched, splits, here.world)
     return _Inputs(config, space, splits, weights)

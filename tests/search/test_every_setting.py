@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 import archdsl
 from archdsl.configs.clauses import Group, Search
+from archdsl.configs.datasets import Batched
 from archdsl.configs.setting import Setting, settings_of
 from archdsl.configs.words import GROUPS, WORDS
 from archdsl.data.settings import read_settings
@@ -16,6 +18,7 @@ from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.search.differentiable.optimisers import optimiser, rate
 from archdsl.search.reading import read_config
 from archdsl.search.scores import LOSSES, class_weights_rule, devices_named, tables_named, terms_of
+from archdsl.search.values import configured
 
 SPACE = """arch 1
 
@@ -72,13 +75,14 @@ def effect(search: str) -> Any:
         made = optimiser(group, parameters).param_groups[0]
         groups.append(({k: v for k, v in made.items() if k != "params"}, [rate(group, p) for p in progress]))
     samplers = [s.at(epoch, 9) for s in (config.sampler, *config.samplers.values()) for epoch in range(9)]
-    data = {k: v for k, v in config.data_settings.items() if k != "batch"}
+    data = {k: v for k, v in config.data_settings.items() if k not in settings_of(Batched)}
     return (
         config.epochs, config.batch, config.seed, config.init, config.budget_s, config.gates_from,
         config.order, config.clip, config.refine, config.refine_epochs, config.communication,
         groups, samplers, config.data,
-        read_settings(config.data, data), class_weights_rule(config), tables_named(config),
-        devices_named(config, graph), [term.settings for term in _losses(config)],
+        replace(config.batched, batch=None), read_settings(config.data, data), class_weights_rule(config),
+        tables_named(config),
+        devices_named(config, graph), [configured(term) for term in _losses(config)],
     )  # fmt: skip
 
 
@@ -129,6 +133,31 @@ def test_a_setting_reaches_the_run(group: str, name: str, key: str):
     needs = NEEDS.get((group, key), "")
     with_it = effect(written(group, name, ", ".join(filter(None, [needs, f"{key} = {value}"]))))
     assert with_it != effect(written(group, name, needs))
+
+
+def as_text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(as_text, value))}]"
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+DEFAULTS = [
+    (group, name, key)
+    for group, words in GROUPS.items()
+    for name, word in words.items()
+    for key, one in word.settings.items()
+    if word.run and one.run and one.default is not None
+]
+
+
+@pytest.mark.parametrize(("group", "name", "key"), DEFAULTS, ids=lambda part: str(part))
+def test_the_default_that_is_listed_is_the_one_of_the_run(group: str, name: str, key: str):
+    default = as_text(WORDS[name].settings[key].default)
+    needs = NEEDS.get((group, key), "")
+    with_it = written(group, name, ", ".join(filter(None, [needs, f"{key} = {default}"])))
+    assert effect(with_it) == effect(written(group, name, needs))
 
 
 OF_TRIALS = ("evaluate", "trials")
