@@ -310,7 +310,7 @@ search Quick for S {
 def test_a_dataset_of_a_plug_in_is_a_word_of_searches_and_of_commands() -> None:
     install(Path("site").absolute(), "stranger", {"archdsl.datasets": {"scenes": "stranger:SCENES"}})
     Path("s.arch").write_text(SEARCH)
-    assert "unknown word `scenes`" in call("check s.arch").stdout
+    assert "unknown dataset `scenes`" in call("check s.arch").stdout
     archdsl.use("stranger")
     assert call("check s.arch").exit_code == 0
     assert "made of the synthetic scenes" in call("explain scenes").stdout

@@ -91,7 +91,19 @@ WORDS: Mapping[str, Word] = _Words()
 """Every word by name; no two kinds have one in common."""
 
 
+KINDS: Mapping[str, str] = {
+    "strategies": "strategy", "controllers": "controller", "evaluators": "evaluator", "samplers": "sampler",
+    "schedules": "schedule", "optimizers": "optimizer", "datasets": "dataset",
+    "communication": "kind of communication", "scopes": "scope of communication", "objectives": "term of an objective",
+}  # fmt: skip
+"""What messages call a word of a group."""
+
 NOT_RUN = "not run yet"
+
+
+def one(kind: str) -> str:
+    """`a sampler`, `an optimizer`."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 class _Run(Protocol):

@@ -8,11 +8,10 @@ from typing import Any, get_args
 
 from archdsl.configs.setting import MOST
 from archdsl.configs.strategies import Differentiable
-from archdsl.diagnostics import SpecError
 from archdsl.search.config import USUAL, Communication, Link, Optimiser, SearchConfig
 from archdsl.search.differentiable.samplers import Sampler, read_sampler
 from archdsl.search.overrides import overridden, with_data
-from archdsl.search.values import cannot, configured, plain, term
+from archdsl.search.values import cannot, configured, plain, refused, term
 from archdsl.spec.search_values import Clauses, SearchSpec, Term
 from archdsl.spec.units import Quantity
 
@@ -29,7 +28,7 @@ def read_config(
     """
     clauses = spec.clauses
     if spec.not_run:
-        raise SpecError([replace(note, code="ARCH606", severity="error") for note in spec.not_run])
+        raise refused(spec)
     for name in ("evaluate", "trials"):
         if name in clauses.settings:
             headline = f"`{name}` is not read by a differentiable search"

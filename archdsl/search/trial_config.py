@@ -12,7 +12,7 @@ from archdsl.configs.words import STRATEGIES
 from archdsl.devices.formula import MEASURES
 from archdsl.search.config import SearchConfig
 from archdsl.search.scores import terms_of
-from archdsl.search.values import cannot, term
+from archdsl.search.values import cannot, refused, term
 from archdsl.spec.search_values import SearchSpec, SearchValue, Term
 
 _CLAUSES = ("strategy", "evaluate", "trials", "seed")
@@ -54,7 +54,7 @@ def read_trials(spec: SearchSpec, overrides: Mapping[str, Any] | None = None) ->
     """
     clauses = spec.clauses
     if spec.not_run:
-        raise cannot(spec.not_run[0].headline, "", spec.at)
+        raise refused(spec)
     for name in clauses.settings:
         if name not in _CLAUSES:
             place = clauses.places.get(name)

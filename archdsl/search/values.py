@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from archdsl.configs.words import WORDS
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
 from archdsl.ir import Graph
-from archdsl.spec.search_values import SearchValue, Term
+from archdsl.spec.search_values import SearchSpec, SearchValue, Term
 from archdsl.spec.units import Quantity
 
 
@@ -48,6 +49,11 @@ def recorded(value: Any) -> Any:
 def cannot(headline: str, help: str, at: Location | None = None) -> SpecError:
     """The finding that a search cannot be run as it is written."""
     return SpecError([Diagnostic("ARCH606", headline, Label(at) if at else None, help=help)])
+
+
+def refused(spec: SearchSpec) -> SpecError:
+    """The findings that parts of a search are not run yet, each at its place."""
+    return SpecError([replace(note, code="ARCH606", severity="error") for note in spec.not_run])
 
 
 def nothing_to_search(graph: Graph) -> SpecError:

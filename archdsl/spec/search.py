@@ -254,29 +254,42 @@ class _Reader:
         return _Reader(unit, (*self.reading, constant)).value(constant.value)
 
     def _known(self, name: str, node: Any) -> Word:
-        from archdsl.configs.words import guessed
-
         words = _words()
         if name not in words:
-            help = search_form(name, list(words)) or guessed(name, words)
-            raise self.frame.error("ARCH601", f"unknown word `{name}` in a search", node, help=help)
+            raise self._unknown(name, "word", words, node)
         word = words[name]
         if not word.run:
             self.not_run(f"`{name}`", node)
         return word
 
-    def _word(self, expr: Any, group: str) -> SearchValue:
-        """A value that has to be one of the words of a group."""
+    def _unknown(self, name: str, kind: str, words: Mapping[str, Word], node: Any) -> SpecError:
         from archdsl.configs.words import guessed, listed
 
+        help = search_form(name, list(words)) or guessed(name, words)
+        if help is None and words is not _words():
+            help = f"there are {listed(words)}"
+        return self.frame.error("ARCH601", f"unknown {kind} `{name}` in a search", node, help=help)
+
+    def _is_defined(self, name: str) -> bool:
+        """Whether a name is a word, a setting of the search or a constant."""
+        found = name in self.frame.names or name in _words()
+        return found or isinstance(self.unit.find(name)[1], ast.Constant)
+
+    def _word(self, expr: Any, group: str) -> SearchValue:
+        """A value that has to be one of the words of a group."""
+        from archdsl.configs.words import KINDS, guessed, listed, one
+
+        words, kind = _groups()[group], KINDS[group]
+        name = expr.fn if isinstance(expr, ast.Call) else expr
+        if isinstance(name, ast.Name) and not self._is_defined(name.id):
+            raise self._unknown(name.id, kind, words, name)
         value = self.value(expr)
-        words = _groups()[group]
         if isinstance(value, Term) and value.name in words:
             return value
-        what = f"`{value.name}` is not" if isinstance(value, Term) else "this is not"
+        what = f"`{value.name}`" if isinstance(value, Term) else _shown(value)
         guess = guessed(value.name, words) if isinstance(value, Term) else None
         help = f"{guess} there are {listed(words)}" if guess else f"there are {listed(words)}"
-        raise self.frame.error("ARCH607", f"{what} one of the {group}", expr, help=help)
+        raise self.frame.error("ARCH607", f"{what} is not {one(kind)}", expr, help=help)
 
     def _taken(self, key: str, of: str | None, setting: Setting, expr: Any) -> SearchValue:
         """The value of a setting, one that it takes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from archdsl.configs.words import GROUPS, listed
+from archdsl.configs.words import GROUPS, KINDS, listed, one
 from archdsl.diagnostics import Diagnostic, Label, Location
 from archdsl.spec.search_values import Clauses, Formula, SearchValue, Term
 from archdsl.spec.units import Quantity
@@ -68,7 +68,7 @@ def _of_formula(value: SearchValue, at: Location | None) -> Iterator[Diagnostic]
         words = GROUPS["objectives"]
         if value.name not in words:
             help = f"there are {listed(words)}"
-            yield _error("ARCH607", f"`{value.name}` is not one of the objectives", value.at, help)
+            yield _error("ARCH607", f"`{value.name}` is not {one(KINDS['objectives'])}", value.at, help)
         elif words[value.name].function and not value.args:
             help = f"{value.name}(macs)"
             yield _error("ARCH604", f"`{value.name}` takes one value in parentheses", value.at, help)

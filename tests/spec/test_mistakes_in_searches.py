@@ -7,7 +7,7 @@ import re
 import pytest
 
 import archdsl
-from archdsl.configs.words import GROUPS, WORDS
+from archdsl.configs.words import GROUPS, KINDS, WORDS
 from archdsl.data.settings import read_settings
 from archdsl.diagnostics import Diagnostic, SpecError
 
@@ -63,12 +63,20 @@ def place(one: Diagnostic) -> str:
         ("strategy = ppo(controller = evolution)", "ARCH607", "evolution"),
         ("strategy = differentiable(warmup = 5)", "ARCH204", "warmup"),
         ("optimizer = adam", "ARCH605", "optimizer"),
+        ("sampler = adm(lr = 1)", "ARCH601", "adm"),
     ],
 )
 def test_a_mistake_is_found_at_its_place(clauses: str, code: str, where: str) -> None:
     (error,) = found(clauses)
     assert (error.code, error.severity, place(error)) == (code, "error", where)
     assert error.help or code == "ARCH204"
+
+
+def test_an_unknown_word_is_guessed_among_those_of_its_place() -> None:
+    (error,) = found("sampler = hrad")
+    assert (error.headline, error.help) == ("unknown sampler `hrad` in a search", "did you mean `hard`?")
+    (error,) = found("sampler = adm")
+    assert "did you mean" not in str(error.help)
 
 
 def test_the_last_rate_of_a_schedule_may_be_zero() -> None:
@@ -115,7 +123,7 @@ def advises_what_does_not_run(help: str | None) -> bool:
 
 
 def test_every_group_of_words_has_its_place_here() -> None:
-    assert set(WRITTEN) == set(GROUPS)
+    assert set(WRITTEN) == set(GROUPS) == set(KINDS)
 
 
 @pytest.mark.parametrize("group", GROUPS)

@@ -48,9 +48,10 @@ class ObjectiveFunction:
         self.config, self.costs, self.decisions = config, Costs(space, tables, stands), space.decisions
         self.task_term = loss_of(config)
         measured = [term for term in terms_of(config) if term.name in MEASURES]
-        if measured and not (tables or stands) and any(term.name in UNITS for term in measured):
+        timed = [term for term in measured if term.name in UNITS]
+        if timed and not (tables or stands):
             help = "archdsl search SPEC --table auto builds one for this machine; --table FILE takes one"
-            raise cannot("an objective on latency needs a latency table", help)
+            raise cannot("an objective on latency needs a latency table", help, timed[0].at)
         self.measured = {repr(term): term for term in measured}
         self.cost_values({})
 
