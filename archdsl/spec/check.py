@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from archdsl.collector import paused
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
@@ -40,7 +39,7 @@ class Report:
 @paused()
 def check(
     unit: Unit,
-    settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, object] | None = None,
     *,
     budget: int | None = None,
     samples: int = 0,
@@ -159,7 +158,7 @@ def uncounted(found: Elaborated) -> Diagnostic:
 
 def _once_each(diagnostics: list[Diagnostic]) -> Iterator[Diagnostic]:
     """Each finding once, in the order of the text; files in the order they were met."""
-    seen: set[Any] = set()
+    seen: set[object] = set()
     files: dict[str, int] = {}
     for d in diagnostics:
         if d.primary:

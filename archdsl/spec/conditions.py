@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from archdsl.ir import Apply, Expr, Measure, Value
 from archdsl.ir.expr import leaves
 from archdsl.lang.ast import String
@@ -103,12 +101,13 @@ def _within(value: Value, at_least: int, unit: str = "") -> str:
     return text if level >= at_least else f"({text})"
 
 
-def _constant(value: Any, unit: str = "") -> _Written:
+def _constant(value: Value, unit: str = "") -> _Written:
     """A constant; one that is compared with a time or a rate has its unit, if it can be written with one."""
     if isinstance(value, bool):
         return ("true" if value else "false"), POSTFIX
     if isinstance(value, str):
         return flat(String(value)), POSTFIX
+    assert not isinstance(value, Expr)
     if value < 0:
         return f"-{_constant(-value, unit)[0]}", PREFIX
     text = str(value) if isinstance(value, int) and len(str(value)) <= MAX_DIGITS else decimal(float(value))

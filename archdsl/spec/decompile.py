@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from archdsl import ops
 from archdsl.diagnostics import Source
@@ -21,7 +20,7 @@ _LABEL = re.compile(
 _ROUND = re.compile(r"(?P<round>.*\])\.(?P<name>[^\[\]]+)\Z")
 
 
-def rows_text(graph: Graph, source: str, settings: Mapping[str, Any] | None = None) -> str:
+def rows_text(graph: Graph, source: str, settings: Mapping[str, object] | None = None) -> str:
     """A file with `network … from …`: one row for each round of a stage.
 
     `source` is the path to import the space from; `settings` those that were set from outside.
@@ -56,7 +55,7 @@ def outcome_source(outcome: str) -> str:
     return _string(outcome)
 
 
-def setting_source(value: Any) -> str:
+def setting_source(value: object) -> str:
     """A constant as the language writes it."""
     if isinstance(value, bool):
         return "true" if value else "false"

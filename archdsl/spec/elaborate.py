@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from archdsl.collector import paused
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
 from archdsl.ir import Decision, Expr, Graph, Mux, Node, Pick, Shape, Value
 from archdsl.ir.expr import leaves
 from archdsl.lang import ast
+from archdsl.lang.ast import Spanned
 from archdsl.lang.loader import Unit
 from archdsl.passes.analyses.liveness import live_nodes
 from archdsl.passes.analyses.symbolic import Definitions
@@ -53,7 +53,7 @@ class Elaborated:
     output_locations: Mapping[str, Location]
     made: Mapping[str, str]
     """Choices of which only one outcome is left, and that outcome."""
-    given: Mapping[str, Any]
+    given: Mapping[str, object]
     """Settings that were set from outside, or by the network that is from this space."""
     warnings: tuple[Diagnostic, ...] = ()
 
@@ -62,7 +62,7 @@ class Elaborated:
 def elaborate(
     unit: Unit,
     declared: ast.Space | ast.Network,
-    settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, object] | None = None,
     constants: Constants | None = None,
 ) -> Elaborated:
     """The graph of a space or network under settings from outside.
@@ -77,14 +77,14 @@ def elaborate(
 
 @paused()
 def bind_rows(
-    unit: Unit, declared: ast.Space, settings: Mapping[str, Any], outcomes: Mapping[str, str]
+    unit: Unit, declared: ast.Space, settings: Mapping[str, object], outcomes: Mapping[str, str]
 ) -> Elaborated:
     """The graph of a space where decisions (path -> outcome) are made beforehand."""
     return _evaluated(unit, declared, dict(settings), outcomes, Constants())
 
 
 def _from_space(
-    unit: Unit, declared: ast.Network, settings: dict[str, Any], constants: Constants
+    unit: Unit, declared: ast.Network, settings: dict[str, object], constants: Constants
 ) -> Elaborated:
     assert declared.origin is not None
     home, space = origin_of(unit, declared)
@@ -120,10 +120,10 @@ def origin_of(unit: Unit, declared: ast.Network) -> tuple[Unit, ast.Space]:
     return home, space
 
 
-def _origin_settings(unit: Unit, declared: ast.Network, constants: Constants) -> dict[str, Any]:
+def _origin_settings(unit: Unit, declared: ast.Network, constants: Constants) -> dict[str, object]:
     frame = Frame(unit)
     ev = evaluator(Builder(0), constants=constants)
-    settings = {}
+    settings: dict[str, object] = {}
     for given in declared.origin_settings:
         name = given.path.id  # type: ignore[union-attr]
         if name in settings:
@@ -136,7 +136,7 @@ def _origin_settings(unit: Unit, declared: ast.Network, constants: Constants) ->
 def _evaluated(
     unit: Unit,
     declared: ast.Space | ast.Network,
-    settings: dict[str, Any],
+    settings: dict[str, object],
     given: Mapping[str, str],
     constants: Constants,
     rows: Mapping[str, Row] | None = None,
@@ -184,7 +184,7 @@ def _finished(
     ev: Evaluator,
     declared: ast.Space | ast.Network,
     unit: Unit,
-    settings: Mapping[str, Any],
+    settings: Mapping[str, object],
 ) -> Elaborated:
     """The part of what was built that an output reads."""
     alive = live_nodes(builder.nodes, builder.outputs.values())
@@ -247,7 +247,7 @@ def _canonical(decision: Decision, outcome: str) -> str:
     return outcome if number is None else decision.outcomes[number]
 
 
-def _at(unit: Unit, node: Any) -> Location:
+def _at(unit: Unit, node: Spanned) -> Location:
     return Location(unit.source, *node.span)
 
 
@@ -257,7 +257,7 @@ def _at(unit: Unit, node: Any) -> Location:
 def _row_errors(
     unit: Unit,
     space: ast.Space | ast.Network,
-    settings: dict[str, Any],
+    settings: dict[str, object],
     ev: Evaluator,
     rows: Mapping[str, Row],
     reader: tuple[Unit, ast.Network],
@@ -306,7 +306,9 @@ def _no_such_outcome(frame: Frame, decision: Decision, row: Row) -> SpecError:
     )
 
 
-def _all_decisions(unit: Unit, space: Any, settings: dict[str, Any]) -> dict[str, Decision]:
+def _all_decisions(
+    unit: Unit, space: ast.Space | ast.Network, settings: dict[str, object]
+) -> dict[str, Decision]:
     """Every decision of a space, also those that the given ones leave dead."""
     whole = _evaluated(unit, space, settings, {}, Constants())
     return {**whole.graph.decisions, **{d.path: d for d in whole.unread}}

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from archdsl import ops
-from archdsl.diagnostics import Diagnostic, Label
-from archdsl.ir import Decision, Mux, Pick
+from archdsl.diagnostics import Diagnostic, Label, Location
+from archdsl.ir import Decision, Mux, Pick, Value
 from archdsl.ir.expr import leaves
 from archdsl.lang import ast
+from archdsl.lang.ast import Spanned
 from archdsl.lang.loader import Unit
 from archdsl.spec.elaborate import Elaborated
 from archdsl.spec.evaluate.builtins import BUILTINS
 from archdsl.spec.evaluate.frame import Frame
-from archdsl.spec.evaluate.sites import CHILDREN, LAST_FIRST
+from archdsl.spec.evaluate.sites import CHILDREN, LAST_FIRST, Part
 from archdsl.spec.units import MEASURES
+
+Declared = ast.Constant | ast.Op | ast.Cell | ast.Space | ast.Network
 
 
 def lint_names(unit: Unit) -> Iterator[Diagnostic]:
@@ -25,7 +27,9 @@ def lint_names(unit: Unit) -> Iterator[Diagnostic]:
     outside = {*unit.declared, *unit.imported, *ops.primitives(), *BUILTINS}
     used: set[str] = set()
     for declared in unit.declared.values():
-        if not isinstance(declared, ast.Constant | ast.Import):
+        if isinstance(declared, ast.Import):
+            continue  # never among what a file declares; the type says less
+        if not isinstance(declared, ast.Constant):
             yield from _taken_twice(unit, declared.signature)
         if isinstance(declared, ast.Search):
             used |= {declared.space.id, *(n.id for n in _read((declared.signature, declared.clauses)))}
@@ -65,7 +69,7 @@ def lint_names(unit: Unit) -> Iterator[Diagnostic]:
 
 def _taken_twice(unit: Unit, signature: ast.Signature) -> Iterator[Diagnostic]:
     frame = Frame(unit)
-    seen: dict[str, Any] = {}
+    seen: dict[str, Spanned] = {}
     named = [(part.id, part) for part in signature.inputs] + [(s.name, s) for s in signature.settings]
     for name, part in named:
         if name in seen:
@@ -75,7 +79,7 @@ def _taken_twice(unit: Unit, signature: ast.Signature) -> Iterator[Diagnostic]:
         seen.setdefault(name, part)
 
 
-def _names(declared: Any) -> Iterator[ast.Name]:
+def _names(declared: Declared) -> Iterator[ast.Name]:
     """The names that a declaration reads.  Properties of a whole network are only for requirements."""
     if isinstance(declared, ast.Constant):
         yield from _read(declared.value)
@@ -87,7 +91,7 @@ def _names(declared: Any) -> Iterator[ast.Name]:
     yield from _statements(body.statements) if isinstance(body, ast.Block) else _read(body)
 
 
-def _statements(statements: tuple[Any, ...]) -> Iterator[ast.Name]:
+def _statements(statements: tuple[ast.Statement, ...]) -> Iterator[ast.Name]:
     for s in statements:
         match s:
             case ast.Assign():
@@ -105,27 +109,27 @@ def _statements(statements: tuple[Any, ...]) -> Iterator[ast.Name]:
                 yield from _read(tuple(getattr(s, field) for field in CHILDREN[type(s)]))
 
 
-def _read(expr: Any) -> list[ast.Name]:
+def _read(expr: Part) -> list[ast.Name]:
     """The names in an expression, but for those that a `?` lets be missing and names of settings."""
     found: list[ast.Name] = []
     ahead = [expr]
     while ahead:
         here = ahead.pop()
         kind = type(here)
-        if kind is ast.Name:
+        if isinstance(here, ast.Name):
             found.append(here)
-        elif kind is tuple:
+        elif isinstance(here, tuple):
             ahead += here[::-1]
-        elif kind is ast.Named:
+        elif isinstance(here, ast.Named):
             ahead.append(here.value)
-        elif kind is ast.Optional:
+        elif isinstance(here, ast.Optional):
             ahead.append(here.base.subscripts if isinstance(here.base, ast.Index) else ())
-        elif kind in LAST_FIRST and kind is not ast.Number:
+        elif here is not None and kind in LAST_FIRST and kind is not ast.Number:
             ahead += LAST_FIRST[kind](here)
     return found
 
 
-def _assigned(declared: Any) -> set[str]:
+def _assigned(declared: Declared) -> set[str]:
     if isinstance(declared, ast.Constant):
         return set()
     found = {n.id for n in declared.signature.inputs} | {s.name for s in declared.signature.settings}
@@ -134,7 +138,7 @@ def _assigned(declared: Any) -> set[str]:
     return found
 
 
-def _collect(statements: tuple[Any, ...], found: set[str]) -> None:
+def _collect(statements: tuple[ast.Statement, ...], found: set[str]) -> None:
     for s in statements:
         if isinstance(s, ast.Assign):
             for target in s.targets:
@@ -175,15 +179,15 @@ def _no_difference(found: Elaborated) -> Iterator[Diagnostic]:
     """Two outcomes under which every mux picks the same tensor and every setting has the same value."""
     if not found.graph.decisions:
         return
-    uses: dict[str, list[dict[int, Any]]] = {}
-    values: list[Any] = []
+    uses: dict[str, list[dict[int, object]]] = {}
+    values: list[Value | str] = []
     for item in found.graph.nodes.values():
         if isinstance(item, Mux) and isinstance(item.on, str):
             uses.setdefault(item.on, []).append({int(k): s for k, s in item.cases})
         values += [item.on] if isinstance(item, Mux) else item.attrs.values()
     for picked in dict.fromkeys(part for part in leaves(*values) if isinstance(part, Pick)):
         uses.setdefault(picked.decision, []).append(dict(enumerate(picked.values)))
-    said: set[Any] = set()
+    said: set[Location | None] = set()
     for path, decision in found.graph.decisions.items():
         twins = _twins(decision, uses.get(path, []))
         if twins is None or decision.location in said:
@@ -199,8 +203,8 @@ def _no_difference(found: Elaborated) -> Iterator[Diagnostic]:
         )
 
 
-def _twins(decision: Decision, uses: list[dict[int, Any]]) -> tuple[str, str] | None:
-    seen: dict[Any, int] = {}
+def _twins(decision: Decision, uses: list[dict[int, object]]) -> tuple[str, str] | None:
+    seen: dict[object, int] = {}
     for outcome in range(decision.size):
         key = tuple(use.get(outcome) for use in uses)
         if None in key:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import cast
 
-from archdsl.diagnostics import Diagnostic, Label
+from archdsl.diagnostics import Diagnostic, Label, Severity
 from archdsl.ir import Apply, Expr, Measure, Requirement, Value
 from archdsl.ir.expr import apply, leaves
 from archdsl.ir.resolve import settled
@@ -37,7 +37,7 @@ def measures_in(value: Value) -> set[str]:
 
 
 def _finding(
-    requirement: Requirement, code: str, headline: str, severity: Any, help: str | None = None
+    requirement: Requirement, code: str, headline: str, severity: Severity, help: str | None = None
 ) -> Diagnostic:
     assert requirement.location is not None
     return Diagnostic(code, headline, Label(requirement.location, ""), severity=severity, help=help)
@@ -164,9 +164,9 @@ def _measured_text(bound: Bound, names: set[str]) -> str:
 def _bounds(found: Elaborated, what: str) -> tuple[int, dict[str, int]]:
     known = Possible(found.definitions, {})
 
-    def least(value: Any) -> int:
+    def least(value: Value) -> int:
         if not isinstance(value, Expr):
-            return value  # type: ignore[no-any-return]
+            return cast(int, value)
         try:
             return int(known.least(value))
         except Unbounded:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.lang import ast
+from archdsl.lang.ast import Spanned
 from archdsl.lang.loader import Unit
 from archdsl.spec.evaluate.frame import Frame, join
 
@@ -17,7 +17,7 @@ class Row:
     """The outcome given for a decision, and where."""
 
     outcome: str
-    node: Any
+    node: Spanned
 
 
 def read_rows(unit: Unit, declared: ast.Network) -> dict[str, Row]:
@@ -43,7 +43,7 @@ def read_rows(unit: Unit, declared: ast.Network) -> dict[str, Row]:
     return rows
 
 
-def _rows_of(statement: Any, frame: Frame) -> Iterator[tuple[str, Row]]:
+def _rows_of(statement: ast.Statement, frame: Frame) -> Iterator[tuple[str, Row]]:
     if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
         raise frame.error(
             "ARCH505", "a discovered network holds decisions only", statement,
@@ -52,7 +52,7 @@ def _rows_of(statement: Any, frame: Frame) -> Iterator[tuple[str, Row]]:
     yield from _entries(path_text(statement.targets[0], frame), statement.value, statement.targets[0], frame)
 
 
-def _entries(path: str, value: Any, node: Any, frame: Frame) -> Iterator[tuple[str, Row]]:
+def _entries(path: str, value: ast.Expr, node: Spanned, frame: Frame) -> Iterator[tuple[str, Row]]:
     if isinstance(value, ast.Record):
         for entry in value.entries:
             yield from _entries(join(path, path_text(entry.path, frame)), entry.value, entry, frame)
@@ -60,7 +60,7 @@ def _entries(path: str, value: Any, node: Any, frame: Frame) -> Iterator[tuple[s
     yield path, Row(outcome_text(value, frame), node)
 
 
-def path_text(expr: Any, frame: Frame) -> str:
+def path_text(expr: ast.Expr, frame: Frame) -> str:
     """The decision path that an expression writes."""
     match expr:
         case ast.Name():
@@ -74,7 +74,7 @@ def path_text(expr: Any, frame: Frame) -> str:
     raise frame.error("ARCH505", "this is not the path of a decision", expr)
 
 
-def _subscript(expr: Any, frame: Frame) -> str:
+def _subscript(expr: ast.Expr, frame: Frame) -> str:
     if isinstance(expr, ast.Number):
         return str(expr.value)
     if isinstance(expr, ast.Unary) and expr.op == "-" and isinstance(expr.operand, ast.Number):
@@ -84,7 +84,7 @@ def _subscript(expr: Any, frame: Frame) -> str:
     raise frame.error("ARCH505", "subscripts of a decision's path are plain numbers", expr)
 
 
-def outcome_text(expr: Any, frame: Frame) -> str:
+def outcome_text(expr: ast.Expr, frame: Frame) -> str:
     """The outcome that an expression writes: a label, or several in braces."""
     match expr:
         case ast.Name():

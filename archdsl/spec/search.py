@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard, cast
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
 from archdsl.ir.expr import apply
 from archdsl.lang import ast
+from archdsl.lang.ast import Spanned
 from archdsl.lang.habits import clause_form, search_form, setting_form
 from archdsl.lang.loader import Unit
 from archdsl.spec.evaluate.arithmetic import OPERATORS
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from archdsl.configs.word import Word
 
 
-def read_search(unit: Unit, declared: ast.Search, given: Mapping[str, Any] | None = None) -> SearchSpec:
+def read_search(unit: Unit, declared: ast.Search, given: Mapping[str, object] | None = None) -> SearchSpec:
     """A search as a typed value; `given` are settings of it from outside.
 
     Raises SpecError with every error found.
@@ -80,17 +81,17 @@ class _Reader:
         self.own: set[str] = set()
         """Parts of the space that a search may set: its settings, stages and names."""
 
-    def fail(self, code: str, headline: str, node: Any, help: str | None = None) -> None:
+    def fail(self, code: str, headline: str, node: Spanned, help: str | None = None) -> None:
         self.errors.extend(self.frame.error(code, headline, node, help=help).diagnostics)
 
-    def not_run(self, what: str, node: Any, help: str | None = None) -> None:
+    def not_run(self, what: str, node: Spanned, help: str | None = None) -> None:
         """Notes that something is accepted, and not run yet."""
         if not self.silent:
             place = Label(self.frame.location(node), "checked; `archdsl search` refuses it")
             note = Diagnostic("ARCH608", f"{what} is not run yet", place, severity="note", help=help)
             self.notes.append(note)
 
-    def settings(self, declared: ast.Search, given: Mapping[str, Any]) -> None:
+    def settings(self, declared: ast.Search, given: Mapping[str, object]) -> None:
         """Settles the search's settings, for its clauses to read.  Raises SpecError for what cannot be."""
         for name in declared.signature.inputs:
             raise self.frame.error(
@@ -168,7 +169,7 @@ class _Reader:
             self.not_run(f"`{first}`", target)
         return path
 
-    def _no_clause(self, name: str, group: str, node: Any) -> SpecError:
+    def _no_clause(self, name: str, group: str, node: Spanned) -> SpecError:
         known = _clauses(group)
         from archdsl.configs.words import guessed, listed
 
@@ -192,7 +193,7 @@ class _Reader:
         groups[name] = self.clauses(clause.clauses, name)
         self.silent -= 1
 
-    def _condition(self, expr: Any) -> SearchValue:
+    def _condition(self, expr: ast.Expr) -> SearchValue:
         value = self.value(expr)
         if not isinstance(value, Formula) or value.op not in COMPARISONS:
             help = "require params <= 2M, or require rate in 20 fps .. 30 fps"
@@ -201,7 +202,7 @@ class _Reader:
 
     # ------------------------------------------------------------ values
 
-    def value(self, expr: Any) -> SearchValue:
+    def value(self, expr: ast.Expr) -> SearchValue:
         match expr:
             case ast.Number() | ast.String() | ast.Bool():
                 return expr.value
@@ -253,7 +254,7 @@ class _Reader:
             raise Frame(unit).error("ARCH210", f"`{constant.name.id}` is defined by itself", constant.name)
         return _Reader(unit, (*self.reading, constant)).value(constant.value)
 
-    def _known(self, name: str, node: Any) -> Word:
+    def _known(self, name: str, node: Spanned) -> Word:
         words = _words()
         if name not in words:
             raise self._unknown(name, "word", words, node)
@@ -262,7 +263,7 @@ class _Reader:
             self.not_run(f"`{name}`", node)
         return word
 
-    def _unknown(self, name: str, kind: str, words: Mapping[str, Word], node: Any) -> SpecError:
+    def _unknown(self, name: str, kind: str, words: Mapping[str, Word], node: Spanned) -> SpecError:
         from archdsl.configs.words import guessed, listed
 
         help = search_form(name, list(words)) or guessed(name, words)
@@ -275,7 +276,7 @@ class _Reader:
         found = name in self.frame.names or name in _words()
         return found or isinstance(self.unit.find(name)[1], ast.Constant)
 
-    def _word(self, expr: Any, group: str) -> SearchValue:
+    def _word(self, expr: ast.Expr, group: str) -> SearchValue:
         """A value that has to be one of the words of a group."""
         from archdsl.configs.words import KINDS, guessed, listed, one
 
@@ -291,7 +292,7 @@ class _Reader:
         help = f"{guess} there are {listed(words)}" if guess else f"there are {listed(words)}"
         raise self.frame.error("ARCH607", f"{what} is not {one(kind)}", expr, help=help)
 
-    def _taken(self, key: str, of: str | None, setting: Setting, expr: Any) -> SearchValue:
+    def _taken(self, key: str, of: str | None, setting: Setting, expr: ast.Expr) -> SearchValue:
         """The value of a setting, one that it takes."""
         if setting.kind == "word":
             return self._word(expr, setting.group)
@@ -336,7 +337,7 @@ class _Reader:
             raise self.frame.error("ARCH604", f"`{name}` {takes}", expr, help=help)
         return Term(name, settings, args, self.frame.location(expr), places)
 
-    def _no_setting(self, name: str, key: str, known: Mapping[str, Setting], node: Any) -> SpecError:
+    def _no_setting(self, name: str, key: str, known: Mapping[str, Setting], node: Spanned) -> SpecError:
         from archdsl.configs.words import guessed, listed
 
         guess, form = guessed(key, known), setting_form(key, list(known))

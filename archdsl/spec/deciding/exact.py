@@ -8,11 +8,12 @@ different functions the parts are, not how many ways lead to them or how many ne
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from archdsl.ir import Apply, Decision, Dim, Expr, Mux, Pick, Value
+from archdsl.ir.expr import Scalar
 from archdsl.ir.resolve import lenient
 from archdsl.passes.analyses.decision_diagrams import LEAF, Diagrams, TooLarge
+from archdsl.passes.analyses.symbolic import Definitions
 
 Outcomes = dict[str, int]
 
@@ -27,7 +28,7 @@ class Exact:
         self,
         order: Iterable[str],
         decisions: Mapping[str, Decision],
-        definitions: Mapping[Dim, Any],
+        definitions: Definitions,
         most_steps: float,
     ):
         self.diagrams = Diagrams(MOST_NODES, most_steps)
@@ -102,7 +103,7 @@ class Exact:
 
     # ------------------------------------------------------------ conditions
 
-    def holds(self, value: Value, *expected: Any) -> int:
+    def holds(self, value: Value, *expected: Scalar) -> int:
         """Whether a value is one of these."""
         return self.diagrams.map(lambda v: v in expected, self.of(value))
 
@@ -165,5 +166,5 @@ MOST_NODES = 2_000_000
 """Nodes of all diagrams of a pool, which bounds its memory."""
 
 
-def _by_truth(value: Any) -> int:
+def _by_truth(value: object) -> int:
     return 0 if value else 1

@@ -9,12 +9,12 @@ every branch is settled.  Where that takes long, it is written as a decision dia
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from archdsl.ir import Apply, Decision, Dim, Expr, Pick, Value
 from archdsl.passes.analyses.decision_diagrams import TooLarge
+from archdsl.passes.analyses.symbolic import Definitions
 from archdsl.spec.deciding.exact import Exact
-from archdsl.spec.deciding.possible import Possible, Unbounded
+from archdsl.spec.deciding.possible import Possible, Unbounded, Values
 
 BUDGET = 200_000
 """Steps that one condition may take before it is left open."""
@@ -30,7 +30,7 @@ class Undecided(Exception):
     """The budget was spent."""
 
 
-def support(value: Value, definitions: Mapping[Dim, Any]) -> dict[str, None]:
+def support(value: Value, definitions: Definitions) -> dict[str, None]:
     """The decisions that a value depends on, nearest first."""
     found: dict[str, None] = {}
     seen: set[Value] = set()
@@ -59,9 +59,7 @@ def support(value: Value, definitions: Mapping[Dim, Any]) -> dict[str, None]:
 class Searcher:
     """Looks for outcomes that make a condition false."""
 
-    def __init__(
-        self, decisions: Mapping[str, Decision], definitions: Mapping[Dim, Any], budget: int = BUDGET
-    ):
+    def __init__(self, decisions: Mapping[str, Decision], definitions: Definitions, budget: int = BUDGET):
         self.decisions, self.definitions, self.budget = decisions, definitions, budget
         self.total = TOTAL * budget
 
@@ -90,7 +88,7 @@ class Searcher:
         finally:
             self.total -= exact.diagrams.steps
 
-    def _truth(self, condition: Value, allowed: Mapping[str, Sequence[int]]) -> frozenset[Any]:
+    def _truth(self, condition: Value, allowed: Mapping[str, Sequence[int]]) -> Values:
         values = Possible(self.definitions, allowed)
         try:
             return values.of(condition)

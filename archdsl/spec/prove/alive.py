@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from archdsl.ir import Expr, Graph, Mux, Node
-from archdsl.ir.expr import decisions_in
+from archdsl.ir.expr import Scalar, decisions_in
 from archdsl.ops.base import ADVISORY
 from archdsl.passes.analyses.decision_diagrams import TooLarge
 from archdsl.passes.analyses.liveness import live_nodes
@@ -15,7 +14,7 @@ from archdsl.spec.deciding.searcher import TOTAL, Outcomes, Undecided
 from archdsl.spec.elaborate import Elaborated
 from archdsl.spec.evaluate.builder import Obligation
 
-Readers = Mapping[str, Sequence[tuple[str, Any]]]
+Readers = Mapping[str, Sequence[tuple[str, Scalar]]]
 """Who reads each node, and at which port, or for a mux under which key."""
 
 _LESS = 40
@@ -112,7 +111,7 @@ class Alive:
             live = d.either(live, self._read(reader, key))
         return d.both(live, self._present(name))
 
-    def _read(self, reader: str, key: Any) -> int:
+    def _read(self, reader: str, key: Scalar) -> int:
         """Where the reader lives and reads at this port, or for a mux under this key."""
         d, item = self._d, self.found.graph.nodes[reader]
         here = self._live[reader]

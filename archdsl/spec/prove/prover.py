@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from archdsl.diagnostics import Diagnostic, Label, Severity
+from archdsl.diagnostics import Diagnostic, Label, Location, Severity
 from archdsl.ir import Value
 from archdsl.ir.expr import TooLargeError, apply
 from archdsl.ops.base import ADVISORY
@@ -57,8 +56,8 @@ class Prover:
         """Diagnostics, what was left open, and how many conditions were decided."""
         diagnostics: list[Diagnostic] = []
         open_: list[str] = []
-        said: set[tuple[str, Any]] = set()
-        settled: dict[Any, Outcomes | None] = {}
+        said: set[tuple[str, Location]] = set()
+        settled: dict[object, Outcomes | None] = {}
         for obligation in self.found.obligations:
             place = (obligation.code, obligation.location)
             if place in said:
@@ -76,7 +75,7 @@ class Prover:
         decided = self.found.settled + len(self.found.obligations) - len(open_)
         return diagnostics, list(dict.fromkeys(open_)), decided
 
-    def _decide(self, obligation: Obligation, settled: dict[Any, Outcomes | None]) -> Witness | None:
+    def _decide(self, obligation: Obligation, settled: dict[object, Outcomes | None]) -> Witness | None:
         """A witness that the condition fails in some network; None where there is none.
 
         Raises Undecided.

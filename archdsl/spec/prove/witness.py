@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from heapq import heappop, heappush
 from random import Random
-from typing import Any
 
 from archdsl.ir import Mux, Node, Value
-from archdsl.ir.expr import apply
+from archdsl.ir.expr import Scalar, apply
 from archdsl.ir.resolve import evaluate
 from archdsl.ops.base import ADVISORY
 from archdsl.passes.analyses.liveness import live_nodes
 from archdsl.passes.transforms.bind import Binder, Bound
-from archdsl.spec.deciding.possible import Possible, Unbounded
+from archdsl.spec.deciding.possible import Possible, Unbounded, Values
 from archdsl.spec.deciding.searcher import Outcomes, Searcher, Undecided
 from archdsl.spec.elaborate import Elaborated
 from archdsl.spec.evaluate.builder import Obligation
@@ -125,20 +124,21 @@ class Witnesses:
             return self.value(obligation.condition, outcomes, bound) is False
         return any(obligation.node == node and obligation.code == code for node, code, _ in bound.failures)
 
-    def value(self, value: Value, outcomes: Outcomes, bound: Bound) -> Any:
+    def value(self, value: Value, outcomes: Outcomes, bound: Bound) -> Scalar | None:
         """What a value is in a network; None where it has none there, as beside another mistake."""
         full = {**dict.fromkeys(self.found.graph.decisions, 0), **outcomes}
         try:
-            return evaluate(value, full, lambda node, axis: self._dim(node, axis, full, bound))
+            found: Scalar | None = evaluate(value, full, lambda n, axis: self._dim(n, axis, full, bound))
         except ArithmeticError:
             return None
+        return found
 
     def _dim(self, node: str, axis: int, full: Outcomes, bound: Bound) -> int:
         """A mux's dimension is that of the input it picks."""
         nodes = self.found.graph.nodes
         while isinstance(mux := nodes.get(node), Mux):
             on = mux.on
-            key: Any = full.get(on, 0) if isinstance(on, str) else self.value(on, full, bound)
+            key: Scalar | None = full.get(on, 0) if isinstance(on, str) else self.value(on, full, bound)
             node = next((s for k, s in mux.cases if k == key and s is not None), mux.inputs[0])
         shape = bound.shapes.get(node)
         return shape[axis] if shape else 0
@@ -164,15 +164,15 @@ class Witnesses:
                 if isinstance(item, Mux) and isinstance(item.on, str):
                     if chosen.get(item.on, key) != key:
                         continue
-                    step = chosen if item.on in chosen else {**chosen, item.on: key}
+                    step = chosen if item.on in chosen else {**chosen, item.on: int(key)}
                 serial += 1
                 heappush(queue, (cost + len(step) - len(chosen), serial, reader, step))
         return None
 
     @cached_property
-    def _readers(self) -> dict[str, list[tuple[str, Any]]]:
+    def _readers(self) -> dict[str, list[tuple[str, Scalar]]]:
         """Who reads each node, and at which port, or for a mux under which key."""
-        readers: dict[str, list[tuple[str, Any]]] = {}
+        readers: dict[str, list[tuple[str, Scalar]]] = {}
         for name, item in self.found.graph.nodes.items():
             for key, source in _edges(item):
                 readers.setdefault(source, []).append((name, key))
@@ -276,7 +276,7 @@ class Witnesses:
 
     def _sources(self, mux: Mux, possible: Possible, outcomes: Outcomes) -> list[str]:
         """The inputs that a mux can pick."""
-        keys: Any = None
+        keys: Container[Scalar | None] | None = None
         if isinstance(mux.on, str):
             keys = (outcomes[mux.on],) if mux.on in outcomes else None
         else:
@@ -289,14 +289,14 @@ class Witnesses:
         return port not in node.optional or _values(possible, present) == frozenset((True,))
 
 
-def _values(possible: Possible, value: Value) -> frozenset[Any] | None:
+def _values(possible: Possible, value: Value) -> Values | None:
     try:
         return possible.of(value)
     except Unbounded:
         return None
 
 
-def _edges(item: Node | Mux) -> Iterator[tuple[Any, str]]:
+def _edges(item: Node | Mux) -> Iterator[tuple[Scalar, str]]:
     if isinstance(item, Mux):
         yield from ((key, source) for key, source in item.cases if source is not None)
     else:
