@@ -15,7 +15,7 @@ from archdsl.passes.costs import pricing, space_cost
 from archdsl.passes.costs.binding_pricer import BindingPricer
 from archdsl.passes.costs.expected import Expected
 from archdsl.passes.costs.pricing import MACS, PARAMS, price_functions
-from archdsl.passes.costs.space_cost import SpaceCost
+from archdsl.passes.costs.space_cost import SpaceCost, random_outcomes
 from archdsl.program import Space
 
 
@@ -88,6 +88,19 @@ def test_sizes_of_more_values_than_diagrams_can_hold_are_priced_by_binding(tmp_p
     assert ended.code == 0, ended.err
     assert "No closed form" in ended.out
     assert "found, no bound" in ended.out
+
+
+def test_sums_of_many_widths_are_priced_by_their_partial_sums():
+    terms = " + ".join(8 * ["(one of {8..64 step 8})"])
+    space = loaded(
+        f"arch 1\nspace S {{\n  input image: [3, 4, 4]\n  output y = image -> conv(c = {terms}, k = 1)\n}}\n"
+    )
+    cost = SpaceCost(space.graph)
+    least, most = cost.extreme(PARAMS, "least"), cost.extreme(PARAMS, "most")
+    assert (least.price, least.exact, most.price, most.exact) == (3 * 8 * 8, True, 3 * 8 * 64, True)
+    assert cost.expected(PARAMS).of() == pytest.approx(3 * 8 * 36)
+    outcomes = random_outcomes(space.graph, 50)
+    assert cost.pricer(PARAMS).many(outcomes).tolist() == [3 * 8 * (8 + sum(o)) for o in outcomes.tolist()]
 
 
 def test_the_same_prices_are_found_with_tables_and_without(monkeypatch: pytest.MonkeyPatch):

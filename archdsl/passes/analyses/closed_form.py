@@ -31,8 +31,8 @@ MOST_CELLS = 1 << 16
 MOST_VALUES = 256
 """Values of an auxiliary variable."""
 MOST_DIAGRAM_NODES = 500_000
-MOST_DIAGRAM_STEPS = 1_000_000
-"""Some seconds; of the published spaces the largest takes half of it."""
+MOST_DIAGRAM_STEPS = 1_500_000
+"""Some seconds; the largest of the published spaces takes two thirds of it."""
 _SLOTS = 1 << 20
 
 
@@ -158,7 +158,7 @@ class Cutter:
 class _Analysis:
     def __init__(self, graph: Graph, limits: Limits):
         self.graph, self.limits = graph, limits
-        self.d = Diagrams(limits.diagram_nodes, MOST_DIAGRAM_STEPS)
+        self.d = Diagrams(limits.diagram_nodes, MOST_DIAGRAM_STEPS, roots_per_step=4)
         self.primitives = ops.primitives()
         self.place = {name: n for n, name in enumerate(graph.nodes)}
         self.levels = _levels(graph, self.place)
@@ -210,7 +210,7 @@ class _Analysis:
     def _mux(self, mux: Mux) -> int:
         sources = list(mux.inputs)
         self._fit(sources, mux.name)
-        selector = self._decision(mux.on) if isinstance(mux.on, str) else self._value(mux.on)
+        selector = self._decision(mux.on) if isinstance(mux.on, str) else self._value(mux.on, mux.name)
         self.selectors[mux.name] = selector
         return choose(self.d, mux, selector, {s: self.state[s] for s in sources})
 
@@ -219,7 +219,7 @@ class _Analysis:
         varying = [key for key, value in node.attrs.items() if isinstance(value, Expr)]
         fixed = {key: value for key, value in node.attrs.items() if key not in varying}
         self._fit(node.inputs, node.name)
-        settings = [self._value(node.attrs[key]) for key in varying]
+        settings = [self._value(node.attrs[key], node.name) for key in varying]
         count = len(node.inputs)
 
         def context(*values: Any) -> Context | None:
@@ -248,15 +248,18 @@ class _Analysis:
     def _joint(self, roots: Iterable[int]) -> int:
         return joint_cells(self.d, roots)
 
-    def _value(self, value: Value) -> int:
-        """A setting, or what a mux looks at."""
+    def _value(self, value: Value, reader: str) -> int:
+        """A setting of `reader`, or what it looks at; parts of few values that test many decisions are cut."""
         if isinstance(value, Pick):
             return self.d.map(lambda o: value.values[o], self._decision(value.decision))
         if isinstance(value, Dim):
             axis = value.axis
             return self.d.map(lambda s: s.shape[axis] if s else 0, self.state[value.node])
         if isinstance(value, Apply):
-            return self.d.map(lenient(value.fn), *(self._value(a) for a in value.args))
+            root = self.d.map(lenient(value.fn), *(self._value(a, reader) for a in value.args))
+            if self.d.cells(root) <= self.limits.cut_above or len(self.d.leaves(root)) > MOST_VALUES:
+                return root
+            return self.cutter.cut(root, f"a size of {reader}", self._above(reader) + _SLOTS)
         return self.d.leaf(value)
 
     # ------------------------------------------------------------ what lives

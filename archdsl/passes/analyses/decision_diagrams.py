@@ -12,8 +12,6 @@ from typing import Any
 
 LEAF = 1 << 60
 """The level of leaves, below every variable."""
-_FEW = 16
-"""Outcomes of a decision that are looked at in one step."""
 STEPS_PER_NODE = 4
 """Combinations of nodes looked at for each node made, unless said otherwise."""
 
@@ -25,11 +23,14 @@ class TooLarge(Exception):
 class Diagrams:
     """A pool of functions over variables that stand at levels; the least level is tested first."""
 
-    def __init__(self, budget: int, most_steps: float | None = None):
-        """`budget` is the most diagram nodes, `most_steps` how many may be looked at to make them."""
+    def __init__(self, budget: int, most_steps: float | None = None, roots_per_step: int = 16):
+        """`budget` is the most diagram nodes, `most_steps` how many may be looked at to make them.
+
+        A decision may have thousands of outcomes: so many roots of theirs count as one more step.
+        """
         self.budget = budget
         self.most_steps = STEPS_PER_NODE * budget if most_steps is None else most_steps
-        self.steps = 0
+        self.steps, self.roots_per_step = 0, roots_per_step
         self.level: list[int] = []
         self.children: list[tuple[int, ...]] = []
         self._value: list[Any] = []
@@ -146,8 +147,7 @@ class Diagrams:
             if self.steps > self.most_steps:
                 raise TooLarge(f"{self.most_steps:,} steps over decision diagrams")
             top, branches = self._branches(at)
-            # A decision may have thousands of outcomes, and each is looked at.
-            self.steps += 1 + len(branches) * len(at) // 16 + max(0, len(branches) - _FEW) // 2
+            self.steps += 1 + len(branches) * len(at) // self.roots_per_step
             ahead.append((at, top, branches))
             ahead += [(b, 0, None) for b in reversed(branches) if b not in memo]
         return memo[roots]

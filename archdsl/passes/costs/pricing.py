@@ -19,7 +19,7 @@ from archdsl.passes.analyses.sharing import computed_nodes, without
 from archdsl.passes.costs.memory import BYTES
 from archdsl.passes.costs.tables import Table, Tables, from_diagram
 
-MOST_CELLS = 1 << 25
+MOST_CELLS = 1 << 23
 """Cells of all tables of a price together."""
 
 Piece = tuple[tuple[Node, Applied], ...]

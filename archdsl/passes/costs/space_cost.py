@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_EDGES_BOUND, _LEAST_BOUND, _MOST_BOUND = 600_000, 50, 300
+_EDGES_BOUND, _LEAST_BOUND, _MOST_BOUND = 1_200_000, 50, 300
 """Edges bound for one figure of a space without closed form, such as an extreme or the sample; and the
 networks that are bound for it at least and at most."""
 
