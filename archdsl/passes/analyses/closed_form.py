@@ -249,7 +249,7 @@ class _Analysis:
         return joint_cells(self.d, roots)
 
     def _value(self, value: Value, reader: str) -> int:
-        """A setting of `reader`, or what it looks at; parts of few values that test many decisions are cut."""
+        """A setting of `reader`, or what it looks at; parts that test many decisions are cut."""
         if isinstance(value, Pick):
             return self.d.map(lambda o: value.values[o], self._decision(value.decision))
         if isinstance(value, Dim):
