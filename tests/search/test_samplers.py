@@ -107,3 +107,11 @@ def test_decisions_are_set_in_the_group_of_the_architecture_alone():
     help = refused("hyper.gate = softmax", where="  parameters {\n").help
     assert help is not None
     assert "architecture {" in help
+
+
+def test_a_manifest_has_the_power_of_a_schedule_that_reads_it_alone():
+    plain, poly = (
+        plan_of(with_lines(f"hyper.gate = gumbel(end = 0.1, schedule = {shape})")).settings()["samplers"]
+        for shape in ("linear", "poly(power = 2)")
+    )
+    assert (plain["hyper.gate"].get("power"), poly["hyper.gate"]["power"]) == (None, 2)
