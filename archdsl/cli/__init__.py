@@ -27,7 +27,7 @@ _VERBS = {
     "latency": ("archdsl.cli.latency:latency", "Time ops on this machine; estimate networks, with an error."),
     "search": ("archdsl.cli.search:search", "Search a space; what is found is a spec again, with a report."),
     "extract": ("archdsl.cli.extract:extract", "Weights of a network, out of the supernet of a search."),
-    "train": ("archdsl.cli.train:train", "Train a network on images; goes on where it was stopped."),
+    "train": ("archdsl.cli.train:train", "Train a network on images; resumes where it was stopped."),
     "eval": ("archdsl.cli.eval:eval_", "mIoU and IoU by class of trained weights."),
     "predict": ("archdsl.cli.predict:predict", "Draw what a trained network sees in images."),
     "diff": ("archdsl.cli.diff:diff", "Decisions, cells, layers and costs in which two specs differ."),

@@ -36,7 +36,7 @@ Exit codes: 0 no errors and nothing left open, 1 errors in a spec or conditions 
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
 @set_option
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
-@click.option("--allow-open", is_flag=True, help="Conditions that are left open are no error.")
+@click.option("--allow-open", is_flag=True, help="Accept conditions that are left open.")
 @click.option(
     "--budget", type=click.IntRange(min=1), help="How much work a proof may take before it gives up."
 )

@@ -193,7 +193,7 @@ def space_text(found: dict[str, Any]) -> str:
     lines = [f"{found['space']}: {plural(found['decisions'], 'decision')}, {found['_counted']}", ""]
     if not found["closed_form"]:
         lines += [
-            f"No closed form ({found['why_not']}): what is said to be least and most is the best",
+            f"No closed form ({found['why_not']}): least and most are the best",
             "found, not proved, and the mean is of random networks.",
             "",
         ]

@@ -142,7 +142,7 @@ def _settings(settings: dict[str, Any], image: str | None) -> dict[str, Any]:
         return settings
     size = parse_value(image)
     if not isinstance(size, tuple) or len(size) not in (2, 3):
-        raise click.BadParameter(f"`{image}` is no size; write --image 360x480", param_hint="--image")
+        raise click.BadParameter(f"`{image}` is not a size; write --image 360x480", param_hint="--image")
     if "image" in settings:
         raise click.BadParameter("the image is set twice", param_hint="--image")
     return {**settings, "image": size if len(size) == 3 else (3, *size)}

@@ -48,7 +48,7 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in new versio
             return value
         match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", value)
         if match is None:
-            self.fail(f"`{value}` is no size; write 352x480, height first", param, ctx)
+            self.fail(f"`{value}` is not a size; write 352x480, height first", param, ctx)
         height, width = int(match[1]), int(match[2])
         if height * width > _MOST_PIXELS:
             self.fail(f"{value} has more than {_MOST_PIXELS:,} pixels", param, ctx)
@@ -112,7 +112,7 @@ SIZE = _Size()
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the run.")
 @click.option(
     "--resume", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-    help="Go on with the run in DIR; what is not given is as it was.",
+    help="Resume the run in DIR, with the options that it had unless given anew.",
 )  # fmt: skip
 @click.pass_context
 def train(
@@ -126,9 +126,9 @@ def train(
     the best is kept in weights.safetensors.  A run that was interrupted or killed goes on with --resume.
     """
     if data is None and resume is None:
-        raise click.UsageError("say what to train on with --data, or what to go on with by --resume")
+        raise click.UsageError("name the data with --data, or the run to resume with --resume")
     if resume is not None and out is not None:
-        raise click.UsageError("--resume goes on in its own folder: leave out --out")
+        raise click.UsageError("--resume writes to the folder of its run: leave out --out")
     if resume is not None and init is not None:
         raise click.UsageError("--init starts a new run: leave out --resume, and name its folder with --out")
     before = _before(resume)

@@ -38,7 +38,7 @@ def run_training(spec: str, network: Network, splits: Splits, options: TrainOpti
             except Interrupted as stopped:
                 again = shlex.join(["archdsl", "train", spec, "--resume", str(training.folder.path)])
                 if first:
-                    click.echo(f"stopped after step {stopped.step}; go on with: {again}")
+                    click.echo(f"stopped after step {stopped.step}; resume with: {again}")
                 return 130
     except OptionError as error:
         raise click.UsageError(str(error)) from error
@@ -65,7 +65,7 @@ def _print_start(spec: str, network: Network, training: Training) -> None:
     )
     if shared := trained_too(splits):
         which = "all" if shared == len(splits.val) else f"{shared:,}"
-        click.echo(f"{which} of the images to validate on are trained on too: mIoU is no measure of others")
+        click.echo(f"{which} of the images to validate on are trained on too: mIoU says nothing of others")
     path = training.folder.path
     say_aux(network, recipe.aux)
     if training.step == training.steps and training.scored:
@@ -73,7 +73,7 @@ def _print_start(spec: str, network: Network, training: Training) -> None:
         click.echo(f"{path} is finished; for more epochs: {again} --epochs N --data … --out DIR")
     else:
         click.echo(
-            f"going on after step {training.step} in {path}" if training.step else f"writing to {path}"
+            f"resuming after step {training.step} in {path}" if training.step else f"writing to {path}"
         )
 
 

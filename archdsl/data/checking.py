@@ -150,7 +150,7 @@ def _of_sample(dataset: Dataset, i: int) -> _Sample:
     found.labels = _counted(sample.mask)
     outside = (sample.mask >= len(dataset.classes)) & (sample.mask != IGNORE)
     if outside.any():
-        headline = f"{named}: label {np.max(sample.mask[outside])} is no class"
+        headline = f"{named}: label {np.max(sample.mask[outside])} is not a class"
         found.problems = [Diagnostic("ARCH904", headline)]
         return found
     found.ids = found.labels

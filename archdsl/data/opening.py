@@ -63,7 +63,9 @@ def open_part(kind: str, settings: Mapping[str, Any], part: str, base: Path | No
         return both.train if part == "train" else both.val
     name = {"train": read.train, "val": str(read.split or "val")}.get(part, part)
     if not re.fullmatch(r"\w[\w-]*(\+\w[\w-]*)*", name):
-        raise SpecError([Diagnostic("ARCH906", f"`{name}` is no name of a part", help="train, val or test")])
+        raise SpecError(
+            [Diagnostic("ARCH906", f"`{name}` is not the name of a part", help="train, val or test")]
+        )
     return _joined(DATASETS[kind].made_by(), _root(kind, read.path, base), name, read)
 
 

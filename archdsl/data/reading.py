@@ -149,7 +149,7 @@ def demand_allowed(path: Path, found: Pixels, ids: Pixels, table: Table) -> None
     """Raises SpecError (ARCH904) where labels of a mask have no place in the table that led to `ids`."""
     wrong = ids == NOT_ALLOWED
     if wrong.any():
-        raise failed("ARCH904", "a label that is no class", path, _told(found, wrong), _allowed(table))
+        raise failed("ARCH904", "a label that is not a class", path, _told(found, wrong), _allowed(table))
 
 
 def _has_fourth(image: Image.Image) -> bool:

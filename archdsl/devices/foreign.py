@@ -77,7 +77,7 @@ def import_table(path: Path, by: RowMapping) -> Table:
         raise _not_importable(path, "it has no entries")
     for name, value in entries.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
-            raise _not_importable(path, f"the entry `{name}` is no number of milliseconds")
+            raise _not_importable(path, f"the entry `{name}` is not a number of milliseconds")
     return Table(
         device=Device(kind="imported", model=by.device),
         runtime=RuntimeRecord(backend="imported", options={"runtime": by.runtime}),
@@ -97,7 +97,7 @@ def _json(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise _not_importable(path, f"it is no JSON ({error})") from error
     if not isinstance(data, dict):
-        raise _not_importable(path, "it is no object of names and values")
+        raise _not_importable(path, "it is not an object of names and values")
     return data
 
 

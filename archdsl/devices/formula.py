@@ -31,7 +31,7 @@ def evaluate(
         if isinstance(value, Formula):
             return _formula(value, [of(a) for a in value.args], comparisons)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"{value!r} is no number")
+            raise ValueError(f"{value!r} is not a number")
         return value
 
     return of(value)

@@ -89,7 +89,7 @@ def _names(graph: Graph) -> Iterator[Violation]:
 def _inputs(graph: Graph) -> Iterator[Violation]:
     for name, shape in graph.inputs.items():
         if len(shape) != 3 or not all(type(n) is int and n > 0 for n in shape):
-            yield Violation("inputs", name, f"{shape} is no shape of an input")
+            yield Violation("inputs", name, f"{shape} is not a shape of an input")
 
 
 def _order(graph: Graph) -> Iterator[Violation]:
@@ -131,9 +131,9 @@ def _decisions(graph: Graph) -> Iterator[Violation]:
             continue
         parent, outcome = decision.under
         if parent not in graph.decisions:
-            yield Violation("under", path, f"it hangs under {parent}, which is no decision")
+            yield Violation("under", path, f"it hangs under {parent}, which is not a decision")
         elif not _is_outcome(graph.decisions[parent], outcome):
-            yield Violation("under", path, f"it hangs under {parent} = {outcome!r}, which is no outcome")
+            yield Violation("under", path, f"it hangs under {parent} = {outcome!r}, which is not an outcome")
         elif _hangs_under_itself(graph, path):
             yield Violation("under", path, "it hangs under itself")
 
@@ -165,7 +165,7 @@ def _muxes(graph: Graph) -> Iterator[Violation]:
             continue
         decision = graph.decisions.get(item.on)
         if decision is None:
-            yield Violation("mux", name, f"it is picked by {item.on}, which is no decision")
+            yield Violation("mux", name, f"it is picked by {item.on}, which is not a decision")
         elif not all(_is_outcome(decision, k) for k in keys):
             yield Violation("mux", name, f"cases {keys} are not outcomes of {item.on}")
 
@@ -212,7 +212,7 @@ def _part(graph: Graph, part: object, before: Collection[str]) -> str | None:
     if isinstance(part, Pick):
         decision = graph.decisions.get(part.decision)
         if decision is None:
-            return f"it is picked by {part.decision}, which is no decision"
+            return f"it is picked by {part.decision}, which is not a decision"
         if len(part.values) != decision.size:
             return f"its {len(part.values)} values are not one for each outcome of {part.decision}"
     elif isinstance(part, Dim):
@@ -222,11 +222,11 @@ def _part(graph: Graph, part: object, before: Collection[str]) -> str | None:
             return f"{part.node} has no axis {part.axis}"
     elif isinstance(part, Apply):
         if part.fn not in FUNCTIONS:
-            return f"{part.fn} is no function of values"
+            return f"{part.fn} is not a function of values"
         if not any(isinstance(a, Expr) for a in part.args):
             return f"{part.fn} of constants should be a constant"
     elif not isinstance(part, (int, float, str, tuple, Measure)):
-        return f"{part!r} is no value"
+        return f"{part!r} is not a value"
     return None
 
 
@@ -277,7 +277,7 @@ def _primitives(graph: Graph, primitives: Mapping[str, PrimitiveRule]) -> Iterat
             continue
         primitive = primitives.get(item.op)
         if primitive is None:
-            yield Violation("primitives", name, f"{item.op} is no primitive")
+            yield Violation("primitives", name, f"{item.op} is not a primitive")
             continue
         yield from _node_of(primitive, item)
 

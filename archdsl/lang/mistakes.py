@@ -46,7 +46,7 @@ _LOOK_ALIKES = {
     "”": 'write `"`',
     "$": "names are made of letters, digits and `_`",
     "@": "names are made of letters, digits and `_`",
-    "\\": "a line needs no mark where it goes on",
+    "\\": "a line that continues needs no mark",
 }  # fmt: skip
 
 

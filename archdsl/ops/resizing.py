@@ -72,7 +72,7 @@ class Resize(Primitive):
         up, down = ratio(a["scale"])
         demand(le(1, up), "ARCH303", "nothing is left at a scale of {scale}", scale=a["scale"])
         whole = both(eq(h * up % down, 0), eq(w * up % down, 0))
-        message = "{h} × {w} resized by {scale} is no whole number of pixels"
+        message = "{h} × {w} resized by {scale} is not a whole number of pixels"
         demand(whole, "ARCH320", message, h=h, w=w, scale=a["scale"])
         return (c, h * up // down, w * up // down)
 

@@ -88,7 +88,7 @@ class Tile(Primitive):
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
         c, h, w = xs[0]
         whole = eq(a["c"] % c, 0)  # and so at least as many, as there is at least one
-        demand(whole, "ARCH311", "{target} channels are no multiple of {c}", target=a["c"], c=c)
+        demand(whole, "ARCH311", "{target} channels are not a multiple of {c}", target=a["c"], c=c)
         return (a["c"], h, w)
 
     def expression(
@@ -176,7 +176,7 @@ class PixelShuffle(Primitive):
 
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
         (c, h, w), r = xs[0], a["r"]
-        message = "{c} channels are no multiple of {r} × {r}"
+        message = "{c} channels are not a multiple of {r} × {r}"
         demand(eq(c % (r * r), 0), "ARCH312", message, c=c, r=r)
         return (c // (r * r), h * r, w * r)
 

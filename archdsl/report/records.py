@@ -255,4 +255,4 @@ def _records(path: Path) -> Iterator[Record | None]:
 
 
 def _no_run(folder: Path, why: str) -> Diagnostic:
-    return Diagnostic("ARCH911", f"{folder} is no run that could be reported on: {why}")
+    return Diagnostic("ARCH911", f"{folder} is not a run that can be reported on: {why}")

@@ -230,6 +230,6 @@ def _unusable(folder: Path, why: list[str]) -> Diagnostic:
 def _unreadable(path: Path, why: str) -> Diagnostic:
     return Diagnostic(
         "ARCH910",
-        f"{path} is no whole checkpoint: {why}",
+        f"{path} is not a whole checkpoint: {why}",
         help="an older one lies beside it if the run got that far; `--resume` finds it by itself",
     )

@@ -84,7 +84,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def explain_memory(error: BaseException, last_good: Path | None = None) -> Diagnostic:
     """What to lower (ARCH916); `last_good` is the checkpoint that the run can go on from."""
-    kept = f"; nothing is lost: {last_good} stands, and --resume goes on from it" if last_good else ""
+    kept = f"; nothing is lost: {last_good} stands, and --resume continues from it" if last_good else ""
     first = (str(error).splitlines() or ["no memory left"])[0][:160]
     return Diagnostic(
         "ARCH916",

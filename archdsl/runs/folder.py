@@ -78,7 +78,7 @@ class Folder:
         if self.manifest.exists():
             headline = f"{self.path} holds a run already"
             here = shlex.quote(str(self.path))
-            help = f"go on with it: --resume {here}; or start another one elsewhere: --out DIR"
+            help = f"resume it: --resume {here}; or start another one elsewhere: --out DIR"
             raise SpecError([Diagnostic("ARCH919", headline, help=help)])
         for path in self.written():
             if path.exists():

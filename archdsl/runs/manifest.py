@@ -182,9 +182,9 @@ def refuse_differences(folder: Path, different: Sequence[str]) -> None:
 
 
 def _no_run(path: Path, why: str) -> Diagnostic:
-    return Diagnostic("ARCH911", f"{path.parent} is no run that could go on: {why}")
+    return Diagnostic("ARCH911", f"{path.parent} is not a run that can be resumed: {why}")
 
 
 def _changed(path: Path) -> Diagnostic:
-    headline = f"{path.parent} is no run that could go on: manifest.json was changed, or is damaged"
+    headline = f"{path.parent} is not a run that can be resumed: manifest.json was changed, or is damaged"
     return Diagnostic("ARCH911", headline, help=f"take another copy; or, {checksums.HOW}")

@@ -96,11 +96,11 @@ def _device(asked: str | None, local_rank: int) -> torch.device:
         device = torch.device(f"cuda:{local_rank}" if name == "cuda" else name)
     except RuntimeError as error:
         raise SpecError(
-            [Diagnostic("ARCH920", f"`{name}` is no device", help="cpu, cuda, cuda:1")]
+            [Diagnostic("ARCH920", f"`{name}` is not a device", help="cpu, cuda, cuda:1")]
         ) from error
     there = {"cpu": 1, "cuda": torch.cuda.device_count()}.get(device.type, 0)
     if (device.index or 0) >= there:
-        headline = f"there is no device `{device}` here"
+        headline = f"there is not a device `{device}` here"
         has = f"{there} CUDA devices" if device.type == "cuda" else "cpu and cuda are known"
         raise SpecError([Diagnostic("ARCH920", headline, help=f"{has}; the CPU is --device cpu")])
     return device

@@ -59,7 +59,7 @@ class Written:
 def filled(network: Network, weights: Path | None = None, seed: int = 0) -> Filled:
     """The module of a network, in eval mode, with the weights of a file, or random ones of a seed.
 
-    Raises SpecError: ARCH914 for what is no file of weights, ARCH913 for weights of another network.
+    Raises SpecError: ARCH914 for what is not a file of weights, ARCH913 for weights of another network.
     """
     facts = {SPEC: network_hash(network), "name": network.name}
     if weights is None:

@@ -56,7 +56,7 @@ def save_weights(path: Path, module: nn.Module, metadata: Mapping[str, str], hal
 def copy_weights(source: Path, target: Path, half: bool = False) -> dict[str, str]:
     """Writes a file of weights anew, with `half` as `save_weights` does; returns the metadata.
 
-    Raises SpecError: ARCH914 for what is no file of weights or is damaged, ARCH934 for weights that are not
+    Raises SpecError: ARCH914 for a file that is damaged or not of weights, ARCH934 for weights that are not
     finite, ARCH917 where the disk is full.
     """
     metadata, tensors = _read(source)
@@ -67,7 +67,7 @@ def copy_weights(source: Path, target: Path, half: bool = False) -> dict[str, st
 def load_weights(path: Path, module: nn.Module, expected_hash: str | None) -> dict[str, str]:
     """Reads weights into a module, which keeps its precision; returns the metadata.
 
-    Raises SpecError: ARCH914 for what is no file of weights or is damaged, ARCH934 for weights that are not
+    Raises SpecError: ARCH914 for a file that is damaged or not of weights, ARCH934 for weights that are not
     finite, ARCH913 for weights of another network, which says what differs.  The hash is not compared where
     `expected_hash` is None.
     """
@@ -185,7 +185,7 @@ def _opened(path: Path) -> Iterator[Any]:
         with safe_open(path, "pt") as file:
             yield file
     except SafetensorError as error:
-        headline = f"{path} is no file of weights: it ends too early or is no safetensors"
+        headline = f"{path} is not a file of weights: it is cut off, or not in the safetensors format"
         raise SpecError([Diagnostic("ARCH914", headline)]) from error
 
 

@@ -104,7 +104,7 @@ def test_a_run_goes_on_by_its_folder_alone(trained: Path, capsys):
     assert run(["train", "small.arch", "--resume", "run"]) == 0
     said = capsys.readouterr()
     assert "passed over step-000000006.pt" in said.err
-    assert "going on after step 4 in run" in said.out
+    assert "resuming after step 4 in run" in said.out
     assert Path("run/journal.jsonl").read_bytes() == (trained / "journal.jsonl").read_bytes()
     found, wanted = (load_file(f / "weights_last.safetensors") for f in (Path("run"), trained))
     assert all(torch.equal(tensor, found[name]) for name, tensor in wanted.items())
@@ -177,7 +177,7 @@ def test_a_run_that_is_interrupted_saves_and_says_how_to_go_on():
     child.send_signal(signal.SIGINT)
     said = child.communicate(timeout=60)[0]
     assert child.returncode == 130
-    assert said.splitlines()[-1].endswith("go on with: archdsl train small.arch --resume run")
+    assert said.splitlines()[-1].endswith("resume with: archdsl train small.arch --resume run")
     (step,) = {r["step"] for r in read_records(Path("run/journal.jsonl"))[-1:]}
     assert f"stopped after step {step};" in said
 

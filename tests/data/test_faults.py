@@ -282,5 +282,5 @@ def test_samples_that_come_from_no_file_are_checked_too():
 
     assert [(d.code, d.headline) for d in check_data(Wrong(3))] == [
         ("ARCH905", "sample `0` of `numbered`: image and mask differ in size"),
-        ("ARCH904", "sample `2` of `numbered`: label 2 is no class"),
+        ("ARCH904", "sample `2` of `numbered`: label 2 is not a class"),
     ]

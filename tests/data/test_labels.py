@@ -221,7 +221,7 @@ def test_many_findings_of_a_kind_are_the_first_few_and_a_number(tmp_path: Path):
     shown = grouped(problems)
     assert (len(problems), len(shown)) == (40, 7)
     assert [d.code for d in shown] == ["ARCH904"] * 5 + ["ARCH903", "ARCH904"]
-    assert shown[-1].headline == "a label that is no class: 34 more files"
+    assert shown[-1].headline == "a label that is not a class: 34 more files"
     for n in range(20):
         (root / "masks" / "train" / f"{n:02d}.png").unlink()
     with pytest.raises(SpecError) as raised:

@@ -55,7 +55,7 @@ def test_the_rate_of_a_network_whose_rows_are_missing_is_said_to_be_a_bound():
     call("latency build tiny.arch --name Found --passes 2 -o whole.json")
     some = json.loads(Path("whole.json").read_text())
     some["rows"] = some["rows"][:2]
-    Path("t.json").write_text(json.dumps(some))
+    Path("t.json").write_text(json.dumps({**some, "sha256": "edited"}))
     assert "(at most " in call("latency estimate tiny.arch --name Found -t t.json").stdout
     data = json.loads(call("latency estimate tiny.arch --name Found -t t.json --json").stdout)
     assert data["fps"] is None
@@ -125,7 +125,7 @@ def test_a_network_is_measured_whole():
 def test_a_stale_table_is_said_to_be_one_in_the_report():
     call("latency build tiny.arch --name Found --passes 2 -o t.json")
     text = Path("t.json").read_text().replace('"float32"', '"float16"')
-    Path("t.json").write_text(text)
+    Path("t.json").write_text(json.dumps({**json.loads(text), "sha256": "edited"}))
     refused = call("latency estimate tiny.arch --name Found -t t.json")
     assert refused.exit_code == 1
     assert "ARCH821" in refused.stderr

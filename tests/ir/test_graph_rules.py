@@ -127,6 +127,6 @@ def test_all_violations_are_listed_with_their_values():
     assert caught.value.violations == (
         Violation("order", "z", "its input nowhere does not exist"),
         Violation("outputs", "logits", "it is read from gone, which does not exist"),
-        Violation("primitives", "z", "gelu is no primitive"),
+        Violation("primitives", "z", "gelu is not a primitive"),
     )
     assert "order: z: its input nowhere does not exist" in str(caught.value)

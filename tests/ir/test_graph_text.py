@@ -143,7 +143,7 @@ def test_damaged_text_is_a_diagnostic_or_a_graph(data):
         (small("require 1 + 2 * 3 as \"\""), "`*` beside `+`", "<graph>:3:17"),
         (small('require "\\q" as ""'), BAD_ESCAPE, "<graph>:3:11"),
         (small("require sin(1) as \"\""), "a value expected, not `sin`", "<graph>:3:11"),
-        (small("§"), "'§' is no part of the text of a graph", "<graph>:3:3"),
+        (small("§"), "'§' is not a part of the text of a graph", "<graph>:3:3"),
         (small("") + "more", "the end of the text expected, not `more`", "<graph>:6:1"),
     ],
 )  # fmt: skip

@@ -84,7 +84,7 @@ def test_a_torn_checkpoint_is_passed_over_and_reported(tmp_path: Path):
     assert keeper.latest() == (5, {"at": 5})
     ((path, why),) = keeper.passed_over
     assert path == torn
-    assert "no whole checkpoint" in why
+    assert "not a whole checkpoint" in why
 
 
 def test_checkpoints_of_later_steps_go_when_a_run_resumed_before_them(tmp_path: Path):

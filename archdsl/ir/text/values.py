@@ -43,7 +43,7 @@ class TokenReader:
                 return left
         self.place, self.kind, self.text = (end, end), "end", ""
         if end < len(self.source.text):
-            self.fail(f"{self.source.text[end]!r} is no part of {self.what}")
+            self.fail(f"{self.source.text[end]!r} is not a part of {self.what}")
         return left
 
     def fail(

@@ -67,7 +67,7 @@ class _Values:
             return f"measure({name_text(value.name)}{'; ' if options else ''}{options})"
         if isinstance(value, Apply):
             return self._apply(value, depth)
-        raise TypeError(f"{value!r} is no value of the IR")
+        raise TypeError(f"{value!r} is not a value of the IR")
 
     def _listed(self, values: tuple[object, ...], depth: int) -> str:
         return self._bounded(", ".join([self.text(v, depth + 1) for v in values]))

@@ -53,7 +53,10 @@ def decide(ev: Evaluator, expr: ast.OneOf | ast.AnyOf, count: int, frame: Frame)
         return Undefined("no candidate is defined")
     if id(expr) not in frame.sites.choices:
         raise frame.error(
-            "ARCH215", "a choice that is no statement's", expr, help="assign it to a name first"
+            "ARCH215",
+            "a choice that does not stand in a statement of its own",
+            expr,
+            help="assign it to a name first",
         )
     path = frame.decision_path(frame.sites.choices[id(expr)])
     if path in ev.given and source.labels:
