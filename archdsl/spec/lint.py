@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from archdsl import ops
 from archdsl.diagnostics import Diagnostic, Label, Location
@@ -14,7 +15,7 @@ from archdsl.lang.loader import Unit
 from archdsl.spec.elaborate import Elaborated
 from archdsl.spec.evaluate.builtins import BUILTINS
 from archdsl.spec.evaluate.frame import Frame
-from archdsl.spec.evaluate.sites import CHILDREN, LAST_FIRST, Part
+from archdsl.spec.evaluate.sites import BELOW, CHILDREN, Part
 from archdsl.spec.units import MEASURES
 
 Declared = ast.Constant | ast.Op | ast.Cell | ast.Space | ast.Network
@@ -109,23 +110,26 @@ def _statements(statements: tuple[ast.Statement, ...]) -> Iterator[ast.Name]:
                 yield from _read(tuple(getattr(s, field) for field in CHILDREN[type(s)]))
 
 
+_READ: dict[type, Callable[[Any], tuple[Part, ...]]] = {
+    **BELOW,
+    ast.Named: lambda named: (named.value,),
+    ast.Optional: lambda marked: marked.base.subscripts if isinstance(marked.base, ast.Index) else (),
+}
+"""By kind of AST node, what is read of what stands below it, the last first."""
+
+
 def _read(expr: Part) -> list[ast.Name]:
     """The names in an expression, but for those that a `?` lets be missing and names of settings."""
     found: list[ast.Name] = []
     ahead = [expr]
     while ahead:
         here = ahead.pop()
-        kind = type(here)
         if isinstance(here, ast.Name):
             found.append(here)
         elif isinstance(here, tuple):
             ahead += here[::-1]
-        elif isinstance(here, ast.Named):
-            ahead.append(here.value)
-        elif isinstance(here, ast.Optional):
-            ahead.append(here.base.subscripts if isinstance(here.base, ast.Index) else ())
-        elif here is not None and kind in LAST_FIRST and kind is not ast.Number:
-            ahead += LAST_FIRST[kind](here)
+        elif here is not None and type(here) in _READ:
+            ahead += _READ[type(here)](here)
     return found
 
 

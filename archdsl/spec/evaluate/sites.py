@@ -57,7 +57,8 @@ def _parts(names: tuple[str, ...]) -> Callable[[ast.Spanned], tuple[Part, ...]]:
 LAST_FIRST = {kind: _parts(names) for kind, names in CHILDREN.items()}
 """By kind of AST node, what gets the expressions below a node, in the reverse of reading order."""
 _MARKED = frozenset((ast.Chain, ast.Call, ast.Index, ast.Conditional, ast.OneOf, ast.AnyOf, ast.Binary))
-_UNMARKED = frozenset(kind for kind, names in CHILDREN.items() if not names)
+BELOW = {kind: parts for kind, parts in LAST_FIRST.items() if CHILDREN[kind]}
+"""The same, without those that have nothing below."""
 
 
 def walk(expr: Part) -> list[ast.Spanned]:
@@ -84,10 +85,10 @@ def _marked(expr: Part) -> list[ast.Spanned]:
         kind = type(here)
         if isinstance(here, tuple):
             ahead += here[::-1]
-        elif here is not None and kind not in _UNMARKED and kind in LAST_FIRST:
+        elif here is not None and kind in BELOW:
             if kind in _MARKED:
                 found.append(here)
-            ahead += LAST_FIRST[kind](here)
+            ahead += BELOW[kind](here)
     return found
 
 
