@@ -175,16 +175,12 @@ def kind(value: object) -> str:
     """What a value is in every network: "int", "number", "bool", "str", or "mixed" where networks differ."""
     if isinstance(value, Apply):
         return value.kind
-    if isinstance(value, Dim):
-        return "int"
-    if isinstance(value, Measure):
-        return "number"
+    known = _KINDS.get(type(value))
+    if known is not None:
+        return known
     if not isinstance(value, Pick):
-        return _KINDS.get(type(value), "mixed")
+        return "mixed"
     return _joined({kind(v) for v in value.values if v is not None})
-
-
-_KINDS: dict[type, str] = {bool: "bool", int: "int", float: "number", str: "str"}
 
 
 def _joined(kinds: set[str]) -> str:
@@ -200,7 +196,12 @@ def _kind_of(fn: str, args: tuple[Value, ...]) -> str:
         return "int"
     if fn == "if":
         return _joined({kind(a) for a in args[1:]})
-    return "int" if fn != "div" and all(kind(a) == "int" for a in args) else "number"
+    if fn == "div":
+        return "number"
+    for a in args:
+        if kind(a) != "int":
+            return "number"
+    return "int"
 
 
 def least(value: Value) -> float:
@@ -272,6 +273,10 @@ class Measure(Expr):
         return f"Measure({self.name!r}, {self.options!r})"
 
 
+_KINDS: dict[type, str] = {
+    bool: "bool", int: "int", float: "number", str: "str", Dim: "int", Measure: "number",
+}  # fmt: skip
+
 Value = Union[int, float, bool, str, Expr]
 
 
@@ -329,10 +334,10 @@ def apply(fn: str, *args: Value) -> Value:
     varying = [a for a in args if isinstance(a, Expr)]
     if not varying:
         return _limited(FUNCTIONS[fn](*args))  # type: ignore[no-any-return]
-    picks = [a for a in varying if isinstance(a, Pick)]
-    if len(picks) == len(varying):
-        decision = picks[0].decision
-        if all(p.decision == decision for p in picks):
+    first = varying[0]
+    if isinstance(first, Pick):
+        decision = first.decision
+        if all(isinstance(a, Pick) and a.decision == decision for a in varying):
             return _zip(fn, decision, args)
     if fn == "if":
         simple = _simplify_if(*args)

@@ -45,6 +45,10 @@ HEIGHT_BUDGET = 600
 """Python stops at a depth of 1000 calls."""
 
 
+Specialized = dict[int, tuple[Expr, Value]]
+"""By the id of a number that depends on decisions, that number, and what it is under some outcomes."""
+
+
 @dataclass(frozen=True)
 class Language:
     """What the language means: how each kind of expression is evaluated, by class of the AST node, and how
@@ -89,6 +93,9 @@ class Evaluator:
     """How deep the evaluation is, in frames of Python's stack, roughly; reset after an error."""
     constants: Constants = field(default_factory=Constants)
     _sites: dict[int, Sites] = field(default_factory=dict)
+    _known: Specialized = field(default_factory=dict)
+    _known_under: dict[tuple[tuple[str, tuple[int, ...]], ...], Specialized] = field(default_factory=dict)
+    """What numbers are under the outcomes that are possible here, and under others."""
     outside: dict[tuple[int, str], Function | PrimitiveOp] = field(default_factory=dict)
     """Ops and cells by the id of the file that they are named in, and by that name."""
 
@@ -124,7 +131,7 @@ class Evaluator:
                 return Undefined("not defined under the decisions made here")
             return value if node == value.node else Tensor(node)
         if isinstance(value, Expr):
-            return specialize(value, self.allowed)
+            return self._specialized(value)
         if isinstance(value, Choice):
             outcomes = self.allowed.get(value.decision)
             if outcomes is not None and len(outcomes) == 1:
@@ -138,12 +145,20 @@ class Evaluator:
     @contextmanager
     def assuming(self, decision: str, outcomes: tuple[int, ...]) -> Iterator[None]:
         """Evaluates what happens where a decision comes out as one of these."""
-        before = self.allowed
+        before, known = self.allowed, self._known
         self.allowed = {**before, decision: outcomes}
+        self._known = self._known_under.setdefault(tuple(self.allowed.items()), {})
         try:
             yield
         finally:
-            self.allowed = before
+            self.allowed, self._known = before, known
+
+    def _specialized(self, value: Expr) -> Value:
+        """A number as it is under the outcomes possible here; most are read again and again."""
+        found = self._known.get(id(value))
+        if found is None:
+            found = self._known[id(value)] = (value, specialize(value, self.allowed))
+        return found[1]
 
     @contextmanager
     def where(self, condition: Value) -> Iterator[None]:
