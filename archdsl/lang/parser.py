@@ -6,13 +6,12 @@ that no token objects and no parse tree are made.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain, islice
 from typing import Any, cast
 
+from archdsl.collector import paused
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
 from archdsl.lang import ast
 from archdsl.lang.build import Builder, UnsupportedError
@@ -32,25 +31,13 @@ def parse(source: Source) -> ast.File:
     check_text(source)
     builder = Builder(source)
     try:
-        with _collector_paused():
+        with paused():
             file = _Parse(source, builder).run()
     except UnsupportedError:
         file = None
     if file is None or builder.diagnostics:
         raise SpecError(sorted(builder.diagnostics, key=_where))
     return file
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """No search for cyclic garbage meanwhile: a parse makes none, and it doubled the time of a large file."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _where(diagnostic: Diagnostic) -> int:
