@@ -53,16 +53,16 @@ def cases(folder: Path) -> dict[str, Case]:
     save_state(paths["checkpoint"], state)
     save_weights(paths["weights"], module, {"name": "N"})
     told.write(paths["manifest"])
-    with Journal(paths["journal"]) as journal:
-        for record in records:
-            journal.write(record)
-        mark = journal.mark()
+    journal = Journal(paths["journal"])
+    for record in records:
+        journal.write(record)
+    mark = journal.mark()
 
     def journal_is(path: Path) -> bool:
         """Taken on, as by --resume: what stays are records of it, and what does not is kept and said."""
-        with Journal(path) as found:
-            found.cut(mark.lines, mark.sha256, step=40)
-            return found.records() == records or bool(found.notes)
+        found = Journal(path)
+        found.cut(mark.lines, mark.sha256, step=40)
+        return found.records() == records or bool(found.notes)
 
     known = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     read: dict[str, Callable[[Path], bool]] = {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from archdsl import atomic
@@ -27,8 +27,12 @@ class Journal:
         self.notes: list[str] = []
         with atomic.room_for(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("ab", buffering=0)
+            self._open().close()
         self._read()
+
+    def _open(self) -> io.FileIO:
+        """The file, for as long as a record takes: a run that ends anywhere leaves none open."""
+        return self.path.open("ab", buffering=0)
 
     def _read(self) -> None:
         data = self.path.read_bytes()
@@ -50,24 +54,24 @@ class Journal:
         Raises SpecError (ARCH917) where the disk is full; the file is as it was before then.
         """
         line = json.dumps(event, ensure_ascii=False, allow_nan=False).encode("utf-8") + b"\n"
-        with atomic.room_for(self.path):
-            self._drop_rest()
+        with atomic.room_for(self.path), self._open() as file:
+            self._drop_rest(file)
             try:
                 written = 0
                 while written < len(line):
-                    written += self._file.write(line[written:]) or 0
+                    written += file.write(line[written:]) or 0
             except OSError:
                 self._more = True
-                self._drop_rest()
+                self._drop_rest(file)
                 raise
         self._ends.append(self._ends[-1] + len(line))
         self._sound.append(True)
         self._hash.update(line)
 
-    def _drop_rest(self) -> None:
+    def _drop_rest(self, file: io.FileIO) -> None:
         """Drops what follows the last whole line."""
         if self._more:
-            self._file.truncate(self._ends[-1])
+            file.truncate(self._ends[-1])
             self._more = False
 
     def records(self) -> list[dict[str, Any]]:
@@ -96,8 +100,8 @@ class Journal:
         if length == 0 and len(self):
             kept = self._keep()
             self.notes.append(f"there is no checkpoint: the journal begins anew; what it was is {kept}")
-        with atomic.room_for(self.path):
-            self._file.truncate(self._ends[length])
+        with atomic.room_for(self.path), self._open() as file:
+            file.truncate(self._ends[length])
         self._read()
 
     def _is(self, length: int, sha256: str | None) -> bool:
@@ -111,9 +115,7 @@ class Journal:
             f"{self.path.name} is damaged: {len(lines)} of its lines can be read and are taken, and the whole"
             f" is kept as {kept}; what is trained does not depend on it"
         )
-        self._file.close()
         atomic.write_bytes(self.path, b"".join(lines))
-        self._file = self.path.open("ab", buffering=0)
         self._read()
 
     def _keep(self) -> str:
@@ -126,16 +128,5 @@ class Journal:
 
     def sync(self) -> None:
         """Returns when all records are on disk, also if the machine loses power."""
-        with atomic.room_for(self.path):
-            os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        self._file.close()
-
-    def __enter__(self) -> Journal:
-        return self
-
-    def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        self.close()
+        with atomic.room_for(self.path), self._open() as file:
+            os.fsync(file.fileno())

@@ -78,12 +78,8 @@ def run(
     with folder.held():
         _open(folder, program, space, config, options, tables)
         journal = Journal(folder.journal)
-        try:
-            return _Trials(config, space, Costs(space, tables.own, tables.stands), options, journal).run(
-                folder, report, stop
-            )
-        finally:
-            journal.close()
+        costs = Costs(space, tables.own, tables.stands)
+        return _Trials(config, space, costs, options, journal).run(folder, report, stop)
 
 
 class _Trials:

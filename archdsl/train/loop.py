@@ -96,9 +96,6 @@ class Training:
             if not is_out_of_memory(error):
                 raise
             raise SpecError([explain_memory(error, self.keeper.newest())]) from error
-        finally:
-            if self.journal is not None:
-                self.journal.close()
         return self.best
 
     def _batches(self) -> closing[Generator[tuple[int, Batch], None, None]]:

@@ -136,6 +136,7 @@ def test_a_mask_has_the_size_of_the_upright_image(tmp_path: Path):
     assert train[1].mask.tolist() == labels(3, 1).tolist()
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 @pytest.mark.parametrize(
     "exif", [b"Exif\0\0", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*" + b"\xff" * 40]
 )

@@ -75,7 +75,8 @@ def test_a_run_that_was_killed_after_an_evaluation_or_twice_does_too(whole: Path
     assert again.restore() == 8  # saved before it was scored
     with pytest.raises(small.Killed):
         again.run(small.killed_after(9))
-    (tmp_path / "journal.jsonl").open("a").write('{"kind": "st')
+    path = tmp_path / "journal.jsonl"
+    path.write_text(path.read_text() + '{"kind": "st')
     last = small.training(tmp_path)
     last.restore()
     last.run(small.silent)
