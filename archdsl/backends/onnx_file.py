@@ -163,8 +163,8 @@ def _describe(model: onnx.ModelProto, graph: Graph, facts: Mapping[str, str]) ->
                 size.dim_param = re.sub(r"\w+", lambda m: names.get(m[0], m[0]), size.dim_param)
     known = {"name": graph.name, "space": graph.origin}
     known |= {"settings": _json(graph.settings), "decisions": _json(graph.chosen)}
-    said = {f"archdsl.{key}": value for key, value in {**known, **facts}.items() if value is not None}
-    onnx.helper.set_model_props(model, said)
+    metadata = {f"archdsl.{key}": value for key, value in {**known, **facts}.items() if value is not None}
+    onnx.helper.set_model_props(model, metadata)
 
 
 def _axis_names(inputs: Iterable[onnx.ValueInfoProto]) -> dict[str, str]:

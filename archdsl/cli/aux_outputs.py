@@ -51,8 +51,8 @@ def say_aux(network: Network, aux: Mapping[str, float]) -> None:
     maps = output_maps(network)
     main, *further = maps
     if aux:
-        told = ", ".join(f"{name} (weight {weight:g})" for name, weight in aux.items())
-        click.echo(f"trained beside `{main}`: {told}")
+        listed = ", ".join(f"{name} (weight {weight:g})" for name, weight in aux.items())
+        click.echo(f"trained beside `{main}`: {listed}")
     left = [name for name in further if name not in aux]
     if not left:
         return

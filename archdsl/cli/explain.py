@@ -118,7 +118,7 @@ def _explain_word(ctx: click.Context, word: str, as_json: bool) -> bool:
     if text is None:
         meant = None if opening.ships(word) else closest(word, known_names(verbs))
         if meant is not None:
-            raise click.UsageError(f"there is no file and no word {word}; did you mean {meant}?")
+            raise click.UsageError(f"{word} is neither a file nor a known word; did you mean {meant}?")
         return False
     if as_json:
         from archdsl.render.json import document
@@ -131,7 +131,7 @@ def _explain_word(ctx: click.Context, word: str, as_json: bool) -> bool:
 def _explain_code(code: str, as_json: bool) -> None:
     if code not in CODES:
         meant = closest(code, list(CODES))
-        raise click.UsageError(f"there is no code {code}" + (f"; did you mean {meant}?" if meant else ""))
+        raise click.UsageError(f"unknown code {code}" + (f"; did you mean {meant}?" if meant else ""))
     text = page(code).read_text("utf-8")
     if as_json:
         from archdsl.render.json import document

@@ -87,11 +87,11 @@ def _inherited(
     module = take(net, network)
     if data is not None and calibrate:
         recalibrate(module, _batches(data, module, calibrate))
-    told = {
+    metadata = {
         SPEC: network_hash(network), "name": network.name, "from": manifest.name, "step": str(step),
         "calibrated_batches": str(calibrate), "classes": json.dumps(manifest.data.get("classes", [])),
     }  # fmt: skip
-    save_weights(output, module, told, half)
+    save_weights(output, module, metadata, half)
     again = f", statistics of {calibrate} batches" if calibrate else ""
     return f"wrote {output}: {network.name} after step {step} of {manifest.name}{again}"
 

@@ -46,7 +46,7 @@ class VerbGroup(click.Group):
             return super().resolve_command(ctx, args)
         meant = closest(args[0], list(self.verbs))
         hint = f"; did you mean `{meant}`?" if meant else f"; the verbs are {', '.join(self.verbs)}"
-        raise click.UsageError(f"there is no verb `{args[0]}`{hint}", ctx)
+        raise click.UsageError(f"unknown command `{args[0]}`{hint}", ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):

@@ -180,7 +180,7 @@ def build(
 ) -> None:  # fmt: skip
     """Time the ops of a space, or of a network, once each.
 
-    A run that was interrupted goes on where it stopped when it is called again.
+    Called again, it resumes an interrupted run.
     """
     from dataclasses import replace
 

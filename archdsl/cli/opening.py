@@ -28,9 +28,7 @@ def find(spec: str) -> Path:
     shipped = _shipped(path)
     if shipped is None:
         raise click.UsageError(_missing(spec))
-    click.echo(
-        f"archdsl: there is no {spec} here; taking the one that ships with archdsl, {shipped}", err=True
-    )
+    click.echo(f"archdsl: {spec} not found; using the one shipped with archdsl, {shipped}", err=True)
     return shipped
 
 
@@ -171,4 +169,4 @@ def _missing(spec: str) -> str:
     hint = (
         f"; did you mean {near}?" if near else f"; did you mean the shipped spec `{meant}`?" if meant else ""
     )
-    return f"there is no file {spec}{hint}"
+    return f"file not found: {spec}{hint}"

@@ -80,9 +80,9 @@ def _shapes(graph: Graph, module: torch.nn.Module, inputs: Sequence[torch.Tensor
         layer = identifier(name)
         if layer in computed and uses.count(getattr(node, "weights", None)) == 1:
             pairs[name] = inferred[name], computed[layer]
-    for name, (said, is_) in pairs.items():
-        if tuple(said) != is_:
-            yield f"{name} has shape {is_}, not {tuple(said)} as inferred"
+    for name, (inferred_shape, is_) in pairs.items():
+        if tuple(inferred_shape) != is_:
+            yield f"{name} has shape {is_}, not {tuple(inferred_shape)} as inferred"
 
 
 def _source(

@@ -48,7 +48,7 @@ class _TableType(click.ParamType):  # type: ignore[type-arg]  # generic in new v
         if named == AUTO:
             return TableSource(None, device or None)
         if not os.path.isfile(named):
-            self.fail(f"there is no file {named}; write FILE, DEVICE=FILE or auto", param, ctx)
+            self.fail(f"file not found: {named}; write FILE, DEVICE=FILE or auto", param, ctx)
         return TableSource(Path(os.path.abspath(named)), device or None)
 
 

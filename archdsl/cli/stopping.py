@@ -10,17 +10,17 @@ from typing import Any
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C was pressed or the process told to end; the second time it ends at once."""
-    asked = []
+    """Whether Ctrl-C was pressed or the process received SIGTERM; the second time it ends at once."""
+    received = []
 
     def note(number: int, _frame: Any) -> None:
-        asked.append(number)
+        received.append(number)
         for one, handler in before.items():
             signal.signal(one, handler)
 
     before = {one: signal.signal(one, note) for one in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield lambda: bool(asked)
+        yield lambda: bool(received)
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)

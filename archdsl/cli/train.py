@@ -123,7 +123,7 @@ def train(
     """Train a network.
 
     SGD with momentum 0.9; the average of the weights is scored on the validation part after each epoch, and
-    the best is kept in weights.safetensors.  A run that was interrupted or killed goes on with --resume.
+    the best is kept in weights.safetensors.  A run that was interrupted or killed is continued by --resume.
     """
     if data is None and resume is None:
         raise click.UsageError("name the data with --data, or the run to resume with --resume")

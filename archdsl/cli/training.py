@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def run_training(spec: str, network: Network, splits: Splits, options: TrainOptions) -> int:
     """Trains, and returns the exit code; `spec` is the SPEC as it was written."""
     from archdsl.cli.reporting import TerminalReporter
-    from archdsl.cli.train_text import shown
+    from archdsl.cli.train_text import shown as progress
     from archdsl.runs.interrupted import Interrupted
     from archdsl.train.options import OptionError
     from archdsl.train.run import finish, prepared
@@ -33,7 +33,7 @@ def run_training(spec: str, network: Network, splits: Splits, options: TrainOpti
             if first:
                 _print_start(spec, network, training)
             try:
-                with stop_signals() as stop, shown(training.step, training.steps, steps) as report:
+                with stop_signals() as stop, progress(training.step, training.steps, steps) as report:
                     trained = finish(network, training, _reporting(report, training), stop)
             except Interrupted as stopped:
                 again = shlex.join(["archdsl", "train", spec, "--resume", str(training.folder.path)])
@@ -77,7 +77,7 @@ def _print_start(spec: str, network: Network, training: Training) -> None:
         )
 
 
-def _reporting(told: Callable[[Progress], None], training: Training) -> Callable[[Progress], None]:
+def _reporting(shown: Callable[[Progress], None], training: Training) -> Callable[[Progress], None]:
     if not training.processes.is_first:
         return lambda now: None
     from archdsl.runs.events import scalars
@@ -85,7 +85,7 @@ def _reporting(told: Callable[[Progress], None], training: Training) -> Callable
     scalar = scalars(training.folder.events)
 
     def report(now: Progress) -> None:
-        told(now)
+        shown(now)
         if now.miou is not None:
             scalar("mIoU", now.miou, now.step)
             return

@@ -113,9 +113,9 @@ def prefetched(
 def _stacked(samples: list[tuple[Pixels, Pixels]]) -> Batch:
     sizes = {mask.shape for _, mask in samples}
     if len(sizes) > 1:
-        told = " and ".join(f"{h} × {w}" for h, w in sorted(sizes)[:3])
+        shapes = " and ".join(f"{h} × {w}" for h, w in sorted(sizes)[:3])
         raise SpecError(
-            [Diagnostic("ARCH905", f"images of {told} in one batch", help="set `crop = [height, width]`")]
+            [Diagnostic("ARCH905", f"images of {shapes} in one batch", help="set `crop = [height, width]`")]
         )
     images, masks = zip(*samples, strict=True)
     return Batch(_normalised(list(images)), _ids(list(masks)))

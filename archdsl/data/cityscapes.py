@@ -54,9 +54,9 @@ def _without_images(where: Path) -> SpecError:
     """The finding that no image lies where it should, with what lies there instead."""
     direct = len(files(where))
     there = [f"{direct:,} in the folder itself"] if direct else []
-    told = "; ".join((*there, *left_out(where, every=True))) or "the folder is empty"
+    listing = "; ".join((*there, *left_out(where, every=True))) or "the folder is empty"
     help = f"images end in {_IMAGE}, and lie in a folder for each city"
-    return failed("ARCH900", "a folder without images that are read", where, told, help)
+    return failed("ARCH900", "a folder without readable images", where, listing, help)
 
 
 def _frame(path: Path) -> str:

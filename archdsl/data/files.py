@@ -69,11 +69,11 @@ class Files:
     def fingerprint(self) -> str:
         """SHA-256 of classes, labels, and of each file its name, its size and its bytes."""
         read = (self.name, self.classes, self.resize, *([] if self.channels == 3 else [self.channels]))
-        told = hashlib.sha256(repr(read).encode() + self.table.tobytes())
+        digest = hashlib.sha256(repr(read).encode() + self.table.tobytes())
         for path in (path for pair in self.pairs for path in pair):
-            told.update(path.name.encode("utf-8", "surrogateescape") + b"\0")
-            _take_in(told, path)
-        return told.hexdigest()
+            digest.update(path.name.encode("utf-8", "surrogateescape") + b"\0")
+            _take_in(digest, path)
+        return digest.hexdigest()
 
 
 def resized(height: int, width: int, resize: int | tuple[int, int]) -> tuple[int, int]:
@@ -84,13 +84,13 @@ def resized(height: int, width: int, resize: int | tuple[int, int]) -> tuple[int
     return max(1, round(height * resize / longer)), max(1, round(width * resize / longer))
 
 
-def _take_in(told: Any, path: Path) -> None:
+def _take_in(digest: Any, path: Path) -> None:
     """Hashes the size of a file and its bytes.  Raises SpecError (ARCH902)."""
     try:
         with path.open("rb") as file:
-            told.update(path.stat().st_size.to_bytes(8, "little"))
+            digest.update(path.stat().st_size.to_bytes(8, "little"))
             while part := file.read(_AT_ONCE):
-                told.update(part)
+                digest.update(part)
     except OSError as error:
         raise failed("ARCH902", "an image that cannot be read", path, error.strerror or "") from error
 

@@ -39,7 +39,7 @@ def folder(root: Path, part: str, settings: Settings) -> Files:
     own = found.labels or tuple((n,) for n in range(len(found.names)))
     table = labels({label: id for id, all_of in enumerate(own) for label in all_of})
     usual = colours(len(found.names))
-    shown = tuple(said or other for said, other in zip(found.colours, usual, strict=True))
+    shown = tuple(own or other for own, other in zip(found.colours, usual, strict=True))
     masks = root / "masks" / part
     both = pairs(images(root / "images" / part), files(masks), masks)
     return Files("folder", found.names, shown, both, table, left_out=left_out(root / "images" / part))
@@ -88,8 +88,8 @@ def _listed(path: Path) -> _Classes:
     _demand_names(names, path)
     numbered = sum(line[1] is not None for line in lines)
     if numbered not in (0, len(lines)):
-        told = f"{numbered} of {len(lines)} lines have labels in front of the name; all of them, or none"
-        raise failed("ARCH907", "a list of classes that cannot be", path, told)
+        reason = f"{numbered} of {len(lines)} lines have labels in front of the name; all of them, or none"
+        raise failed("ARCH907", "a list of classes that cannot be", path, reason)
     own = tuple(tuple(int(word) for word in line[1].split(",")) for line in lines) if numbered else None
     return _Classes(names, own, tuple(colour_of(line[3]) if line[3] else None for line in lines))
 
@@ -99,8 +99,8 @@ def _demand_names(names: tuple[str, ...], where: Path) -> None:
     if twice is not None:
         raise failed("ARCH907", "a list of classes that cannot be", where, f"`{twice}` stands twice")
     if not 2 <= len(names) <= MOST_CLASSES:
-        told = f"{len(names)} classes; 2 to {MOST_CLASSES} are possible"
-        raise failed("ARCH907", "a list of classes that cannot be", where, told)
+        reason = f"{len(names)} classes; 2 to {MOST_CLASSES} are possible"
+        raise failed("ARCH907", "a list of classes that cannot be", where, reason)
 
 
 def _demand_one_each(setting: str, values: Sequence[object], names: tuple[str, ...]) -> None:
@@ -115,12 +115,12 @@ def _demand_apart(found: _Classes, ignored: Sequence[int]) -> None:
     for name, own in zip(found.names, found.labels or (), strict=False):
         for label in own:
             if label > 255:
-                told = f"label {label} of `{name}`: labels are 0 to 255"
+                reason = f"label {label} of `{name}`: labels are 0 to 255"
             elif label in owner:
-                told = f"label {label} is of `{owner[label]}` and of `{name}`"
+                reason = f"label {label} is of `{owner[label]}` and of `{name}`"
             elif label in ignored:
-                told = f"label {label} is of `{name}`, and ignored"
+                reason = f"label {label} is of `{name}`, and ignored"
             else:
                 owner[label] = name
                 continue
-            raise SpecError([Diagnostic("ARCH906", told, help="a label has one meaning")])
+            raise SpecError([Diagnostic("ARCH906", reason, help="a label has one meaning")])

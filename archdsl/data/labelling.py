@@ -74,19 +74,19 @@ def _listed_labels(dataset: Dataset, found: Inspection) -> list[Diagnostic]:
         return []
     there = np.flatnonzero(found.labels).tolist()
     classes = len(dataset.classes)
-    told = f"the masks hold the labels {ranges(there)}, for {classes} classes"
+    help = f"the masks hold the labels {ranges(there)}, for {classes} classes"
     no_class = np.flatnonzero(found.labels * (dataset.table == NOT_ALLOWED)).tolist()
     if len(no_class) <= _FEW and len(no_class) < len([n for n in there if n != IGNORE]):
         words = "+".join(map(str, no_class))
-        told += f"; if pixels of {ranges(no_class)} are of no class, set `ignore={words}` in --data"
+        help += f"; if pixels of {ranges(no_class)} are of no class, set `ignore={words}` in --data"
     for own in (there, [n for n in there if n != IGNORE], [n for n in there if n != 0]):
         if dataset.name == "folder" and len(own) == classes:
             rest = [n for n in there if n not in own and n != IGNORE]
             ignored = f", ignore={'+'.join(map(str, rest))}" if rest else ""
             own_words = f"`labels={_as_words(own)}{ignored}`"
-            told += f"; if the classes, in their order, are {ranges(own)}, set {own_words} in --data"
+            help += f"; if the classes, in their order, are {ranges(own)}, set {own_words} in --data"
             break
-    return [Diagnostic("ARCH904", "labels and classes do not agree", help=told)]
+    return [Diagnostic("ARCH904", "labels and classes do not agree", help=help)]
 
 
 def _as_words(labels: Sequence[int]) -> str:

@@ -81,7 +81,7 @@ def images(folder: Path) -> list[Path]:
     if not found:
         there = "; ".join(left_out(folder, every=True)) or "the folder is empty"
         help = f"images end in {', '.join(SUFFIXES)}, and lie in this folder itself"
-        raise failed("ARCH900", "a folder without images that are read", folder, there, help)
+        raise failed("ARCH900", "a folder without readable images", folder, there, help)
     return found
 
 
@@ -92,15 +92,15 @@ def left_out(folder: Path, every: bool = False) -> tuple[str, ...]:
     """
     endings = Counter(_ending(name) for name in _names(folder, directories=False))
     others = {e: n for e, n in endings.items() if e in _NOT_READ or (every and e not in SUFFIXES)}
-    told = [
+    lines = [
         f"{_files(n)} {'end' if n > 1 else 'ends'} in {ending or 'nothing'}" for ending, n in others.items()
     ]
     for inner in folders(folder)[:_MOST_FOLDERS]:
         names = _names(inner, directories=False)
         n = sum(_ending(name) in (*SUFFIXES, *_NOT_READ) for name in names)
         if n:
-            told.append(f"{_files(n)} {'lie' if n > 1 else 'lies'} one folder deeper, in {inner.name}/")
-    return tuple(told)
+            lines.append(f"{_files(n)} {'lie' if n > 1 else 'lies'} one folder deeper, in {inner.name}/")
+    return tuple(lines)
 
 
 def _ending(name: str) -> str:

@@ -101,7 +101,7 @@ def _joined(opener: Opener, root: Path, names: str, read: Settings) -> Files:
     return replace(
         found[0],
         pairs=tuple(pair for one in found for pair in one.pairs),
-        left_out=tuple(told for one in found for told in one.left_out),
+        left_out=tuple(line for one in found for line in one.left_out),
     )
 
 

@@ -149,7 +149,7 @@ def demand_allowed(path: Path, found: Pixels, ids: Pixels, table: Table) -> None
     """Raises SpecError (ARCH904) where labels of a mask have no place in the table that led to `ids`."""
     wrong = ids == NOT_ALLOWED
     if wrong.any():
-        raise failed("ARCH904", "a label that is not a class", path, _told(found, wrong), _allowed(table))
+        raise failed("ARCH904", "a label that is not a class", path, _listed(found, wrong), _allowed(table))
 
 
 def _has_fourth(image: Image.Image) -> bool:
@@ -214,7 +214,7 @@ def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _told(found: NDArray[np.uint8], wrong: NDArray[np.bool_]) -> str:
+def _listed(found: NDArray[np.uint8], wrong: NDArray[np.bool_]) -> str:
     """`label 12 (31 pixels), the first at row 4, column 7`, of up to five labels."""
     ids, counts = np.unique(found[wrong], return_counts=True)
     listed = ", ".join(

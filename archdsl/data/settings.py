@@ -74,7 +74,7 @@ def read_settings(kind: str, settings: Mapping[str, Any]) -> Settings:
     """Checked settings.  Raises SpecError (ARCH906) with every one that is wrong."""
     if kind not in DATASETS:
         folder = f"; for a folder of images and masks write `folder:{kind}`" if Path(kind).is_dir() else ""
-        raise SpecError([_refused(f"there is no dataset `{kind}`", kind, tuple(DATASETS), folder)])
+        raise SpecError([_refused(f"unknown dataset `{kind}`", kind, tuple(DATASETS), folder)])
     known = DATASETS[kind].settings
     unknown = [
         _refused(f"`{kind}` has no setting `{s}`", s, tuple(known)) for s in settings if s not in known
@@ -107,5 +107,5 @@ def _refused(headline: str, word: str, known: tuple[str, ...], more: str = "") -
 
 
 def _wrong(kind: str, where: tuple[int | str, ...], message: str) -> Diagnostic:
-    told = message.removeprefix("Value error, ")
-    return Diagnostic("ARCH906", f"`{where[0]}` of `{kind}`: {told[0].lower()}{told[1:]}")
+    reason = message.removeprefix("Value error, ")
+    return Diagnostic("ARCH906", f"`{where[0]}` of `{kind}`: {reason[0].lower()}{reason[1:]}")

@@ -43,7 +43,7 @@ def device(kind: str = "cpu") -> Device:
         import torch
 
         if not torch.cuda.is_available():
-            raise SpecError([Diagnostic("ARCH823", "there is no CUDA device here")])
+            raise SpecError([Diagnostic("ARCH823", "no CUDA device found")])
         return Device(kind="cuda", model=torch.cuda.get_device_name(0))
     return Device(kind="cpu", model=_cpu_model(), cores=_cores(), governor=_governor())
 

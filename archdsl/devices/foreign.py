@@ -45,7 +45,7 @@ def _merged(name: str, above: tuple[Path, ...]) -> tuple[Path, dict[str, Any]]:
     if not path.is_file():
         guess = closest(name, known())
         hint = f"did you mean `{guess}`?" if guess else f"it is a file, or one of {', '.join(known())}"
-        raise SpecError([Diagnostic("ARCH822", f"there is no mapping `{name}`", help=hint)])
+        raise SpecError([Diagnostic("ARCH822", f"unknown mapping `{name}`", help=hint)])
     if path.resolve() in above:
         raise _not_importable(path, "it extends itself")
     if len(above) >= MOST_EXTENDED:
@@ -95,7 +95,7 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         data = json_of(read_bytes(path, MAX_BYTES).decode("utf-8"))
     except ValueError as error:
-        raise _not_importable(path, f"it is no JSON ({error})") from error
+        raise _not_importable(path, f"not valid JSON ({error})") from error
     if not isinstance(data, dict):
         raise _not_importable(path, "it is not an object of names and values")
     return data

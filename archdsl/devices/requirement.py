@@ -41,9 +41,9 @@ def judge(network: Network, found: Estimate) -> tuple[Judged, ...]:
     return tuple(judged)
 
 
-def same_device(said: str, device: str) -> bool:
+def same_device(wanted: str, device: str) -> bool:
     """Whether a spec's name of a device is that of a table: `gtx1080ti` is `GTX 1080 Ti`."""
-    short, full = ("".join(filter(str.isalnum, name.lower())) for name in (said, device))
+    short, full = ("".join(filter(str.isalnum, name.lower())) for name in (wanted, device))
     return bool(short) and short in full
 
 

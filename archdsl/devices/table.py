@@ -219,7 +219,7 @@ def read(path: Path) -> Table:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _broken(path, "", 0, f"not a text: byte {error.start} is no UTF-8") from error
+        raise _broken(path, "", 0, f"not a text: byte {error.start} is not UTF-8") from error
     return _parsed(path, text)
 
 

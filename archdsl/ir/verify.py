@@ -107,7 +107,7 @@ def _order(graph: Graph) -> Iterator[Violation]:
 
 def _outputs(graph: Graph) -> Iterator[Violation]:
     if not graph.outputs:
-        yield Violation("outputs", graph.name, "there is no output")
+        yield Violation("outputs", graph.name, "the graph has no outputs")
     for name, source in graph.outputs.items():
         if source not in graph.nodes and source not in graph.inputs:
             yield Violation("outputs", name, f"it is read from {source}, which does not exist")
@@ -259,7 +259,7 @@ def _instances(graph: Graph) -> Iterator[Violation]:
                 continue
             instance = graph.instances.get(path)
             if instance is None or instance.kind != kind:
-                yield Violation("instances", name, f"it belongs to {path}, which is no {kind}")
+                yield Violation("instances", name, f"it belongs to {path}, which is not a known {kind}")
 
 
 def _origin(graph: Graph) -> Iterator[Violation]:

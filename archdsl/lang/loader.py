@@ -123,7 +123,7 @@ class _Loading:
             guess = reading.near(file)
             raise _RefusedError(
                 "ARCH011",
-                f"there is no file `{shortened(wanted)}`",
+                f"file not found: `{shortened(wanted)}`",
                 f'did you mean "{wanted.rpartition("/")[0]}/{guess}"?' if guess else None,
             )
         file = file.resolve()

@@ -53,9 +53,9 @@ def png(picture: Image, software: str = "") -> bytes:
     """A picture as the bytes of a PNG file, which may say what made it."""
     from PIL.PngImagePlugin import PngInfo
 
-    said = PngInfo()
+    metadata = PngInfo()
     if software:
-        said.add_text("Software", software)
+        metadata.add_text("Software", software)
     data = io.BytesIO()
-    picture.save(data, "PNG", pnginfo=said)
+    picture.save(data, "PNG", pnginfo=metadata)
     return data.getvalue()

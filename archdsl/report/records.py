@@ -232,7 +232,7 @@ def read_run(folder: Path) -> Run:
     try:
         manifest = Manifest.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise SpecError([_no_run(folder, "there is no manifest.json")]) from error
+        raise SpecError([_no_run(folder, "manifest.json not found")]) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

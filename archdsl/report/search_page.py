@@ -76,7 +76,7 @@ def _lead(run: Run) -> list[str]:
     if isinstance(devices, dict):
         lines += [f"Latency of {name} is by a table of {model}." for name, model in devices.items()]
     if resumed := run.all(Resumed):
-        lines.append(f"Gone on with after step {', '.join(str(r.step) for r in resumed)}.")
+        lines.append(f"Resumed after step {', '.join(str(r.step) for r in resumed)}.")
     if recalibrated := run.last(Recalibrated):
         lines.append(f"Running statistics were made anew from {recalibrated.batches} batches.")
     if run.unread:

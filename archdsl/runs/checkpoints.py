@@ -70,7 +70,7 @@ def _load(path: Path) -> dict[str, Any]:
         why = f"its version is {whole.get('version')}, not {version}"
         raise SpecError([_unreadable(path, why)])
     if not isinstance(whole.get("state"), dict):
-        raise SpecError([_unreadable(path, "there is no state in it")])
+        raise SpecError([_unreadable(path, "it contains no state")])
     return whole
 
 

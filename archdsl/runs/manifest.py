@@ -144,13 +144,13 @@ def _manifest(path: Path) -> Manifest:
             raise SpecError([_changed(path)])
         return found
     except FileNotFoundError as error:
-        raise SpecError([_no_run(path, "there is no manifest.json")]) from error
+        raise SpecError([_no_run(path, "manifest.json not found")]) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise SpecError([_no_run(path, f"{where}: {first['msg']}" if where else first["msg"])]) from error
     except (ValueError, RecursionError) as error:
-        raise SpecError([_no_run(path, "manifest.json is no JSON")]) from error
+        raise SpecError([_no_run(path, "manifest.json is not valid JSON")]) from error
 
 
 def differences(before: Manifest, now: Manifest, free: Sequence[str] = ()) -> list[str]:

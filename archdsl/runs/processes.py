@@ -90,8 +90,8 @@ def processes(device: str | None = None) -> Processes:
     return Processes(rank, world, where)
 
 
-def _device(asked: str | None, local_rank: int) -> torch.device:
-    name = asked or ("cuda" if torch.cuda.is_available() else "cpu")
+def _device(wanted: str | None, local_rank: int) -> torch.device:
+    name = wanted or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(f"cuda:{local_rank}" if name == "cuda" else name)
     except RuntimeError as error:

@@ -19,11 +19,11 @@ def keep(folder: SearchFolder, space: Space, found: Result, module: nn.Module, s
     """Writes the found network as text, and its weights."""
     write_text(folder.found, text_of(space, found))
     train = splits.train
-    told = {
+    metadata = {
         SPEC: network_hash(found.network), "name": found.network.name, "data": train.name,
         "classes": json.dumps(train.classes), "colours": json.dumps(train.colours),
     }  # fmt: skip
-    save_weights(folder.weights, module, told)
+    save_weights(folder.weights, module, metadata)
 
 
 def text_of(space: Space, found: Result) -> str:

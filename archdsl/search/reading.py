@@ -123,9 +123,9 @@ def _samplers(clauses: Clauses) -> dict[str, Sampler]:
     }
 
 
-def _optimiser(said: Term, usual: Optimiser) -> Optimiser:
+def _optimiser(written: Term, usual: Optimiser) -> Optimiser:
     """An optimizer as it is written; its schedule may have the first and the last rate, too."""
-    config = configured(said)
+    config = configured(written)
     lr, end, shape = config.lr, config.end, Term("cosine")
     power = 0.9
     if config.schedule is not None:
@@ -135,14 +135,14 @@ def _optimiser(said: Term, usual: Optimiser) -> Optimiser:
         end = end if schedule.end is None else schedule.end
         power = getattr(schedule, "power", power)
     own = {key: getattr(config, key) for key in ("betas", "momentum") if hasattr(config, key)}
-    kind: Any = said.name
+    kind: Any = written.name
     name: Any = shape.name
     return Optimiser(
         kind, usual.lr if lr is None else lr, end, decay=config.decay, schedule=name, power=power, **own
     )
 
 
-def _communication(said: Term) -> Communication:
-    config = configured(said)
-    link: Any = said.name
+def _communication(written: Term) -> Communication:
+    config = configured(written)
+    link: Any = written.name
     return Communication(link, config.hidden, config.residual, config.source, config.lr)

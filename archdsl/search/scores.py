@@ -39,7 +39,7 @@ def loss_of(config: SearchConfig) -> Term:
     losses = [term for term in found if term.name in LOSSES]
     if not losses:
         first = config.objectives[0].at if config.objectives else None
-        raise cannot("the objective names no loss", "minimize cross_entropy + 0.01 * log(macs)", first)
+        raise cannot("the objective has no loss", "minimize cross_entropy + 0.01 * log(macs)", first)
     for term in losses:
         if term != losses[0]:
             raise cannot("the objective names two losses", "one loss trains the weights", term.at)

@@ -78,7 +78,7 @@ class Training:
     def run(self, report: Callable[[Progress], None], stop: Callable[[], bool] = lambda: False) -> float:
         """Trains to the end; returns the best mIoU on the validation part.
 
-        `report` is told of every step and evaluation.  When `stop` says so, in any of the processes, a
+        `report` is called after every step and evaluation.  When `stop` says so, in any of the processes, a
         checkpoint is written and Interrupted raised.  Raises SpecError: ARCH915 where numbers are not
         finite any more, ARCH916 where memory does not suffice, ARCH917 where the disk is full.
         """
@@ -186,10 +186,10 @@ class Training:
         report(now)
 
     def _keep_weights(self, miou: float) -> None:
-        told = {**self.metadata, "step": str(self.step), "miou": f"{miou:.4f}"}
-        save_weights(self.folder.last_weights, self.evaluated, told)
+        metadata = {**self.metadata, "step": str(self.step), "miou": f"{miou:.4f}"}
+        save_weights(self.folder.last_weights, self.evaluated, metadata)
         if miou > self.best:
-            save_weights(self.folder.best_weights, self.evaluated, told)
+            save_weights(self.folder.best_weights, self.evaluated, metadata)
 
     @property
     def evaluated(self) -> nn.Module:

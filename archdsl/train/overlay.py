@@ -70,8 +70,8 @@ def _legible(name: str) -> tuple[str, Font]:
     """A name as it can be drawn, and by which font: the characters that it lacks are escaped."""
     fonts = [font for font in map(_font, (None, *_FONTS)) if font is not None]
     best = max(fonts, key=lambda font: sum(_draws(font, character) for character in name))
-    told = (c if _draws(best, c) else c.encode("unicode_escape").decode("ascii") for c in name)
-    return _fitting("".join(told), best), best
+    drawn = (c if _draws(best, c) else c.encode("unicode_escape").decode("ascii") for c in name)
+    return _fitting("".join(drawn), best), best
 
 
 def _fitting(text: str, font: Font) -> str:

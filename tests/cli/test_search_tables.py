@@ -160,7 +160,7 @@ def test_a_file_can_stand_for_a_named_device_and_is_recorded(capsys):
 
 def test_a_table_that_is_not_there_is_a_mistake_of_the_command(capsys):
     assert search("--table", "titan_xp=none.json") == 2
-    assert "there is no file none.json" in capsys.readouterr().err
+    assert "file not found: none.json" in capsys.readouterr().err
 
 
 SMALL = ["epochs=1", "batch=2", "calibrate=1"]

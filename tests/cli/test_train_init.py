@@ -59,7 +59,7 @@ def test_a_finished_run_is_trained_on_from_its_folder(capsys):
     assert run(["train", "small.arch", "--resume", "second", "--device", "cpu"]) == 0
     told = capsys.readouterr().out
     assert "second is finished; for more epochs: archdsl train small.arch --init second" in told
-    assert "going on" not in told
+    assert "resuming" not in told
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def test_a_missing_spec_is_answered_with_what_was_meant(spec, hint, tmp_path: Pa
     Path("mine.arch").write_text("arch 1\n")
     with pytest.raises(click.UsageError) as caught:
         opening.find(spec)
-    assert f"there is no file {spec}" in caught.value.message
+    assert f"file not found: {spec}" in caught.value.message
     assert hint in caught.value.message
 
 

@@ -146,7 +146,7 @@ def test_what_was_done_again_after_a_resume_is_shown_once(tmp_path: Path):
     (folder / "journal.jsonl").write_text("".join([*lines[:8], resumed, *lines[6:]]))
     page = search_page(folder)
     assert "2 epochs, 8 steps" in page
-    assert "Gone on with after step 4." in page
+    assert "Resumed after step 4." in page
 
 
 def test_a_decision_that_the_found_network_does_not_have_has_no_frame(tmp_path: Path):
@@ -163,6 +163,6 @@ def test_a_decision_that_the_found_network_does_not_have_has_no_frame(tmp_path: 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path, manifest: str | None):
     if manifest is not None:
         (tmp_path / "manifest.json").write_text(manifest)
-    with pytest.raises(SpecError, match=r"no run that could be reported on.*manifest\.json") as refused:
+    with pytest.raises(SpecError, match=r"cannot be reported on.*manifest\.json") as refused:
         search_page(tmp_path)
     assert refused.value.diagnostics[0].code == "ARCH911"

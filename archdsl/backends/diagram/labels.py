@@ -35,15 +35,15 @@ def op_title(graph: Graph, atom: Atom) -> str:
 
 
 def _settings(nodes: Sequence[Node]) -> list[str]:
-    said = []
+    shown = []
     for key in "kds":
         given = [n.attrs[key] for n in nodes if key in n.attrs]
         numbers = [v for v in given if isinstance(v, int)]
         if len(numbers) < len(given):
-            said.append(f"{key}…")
+            shown.append(f"{key}…")
         elif max(numbers, default=1) > 1:
-            said.append(f"{key}{max(numbers)}")
-    return said
+            shown.append(f"{key}{max(numbers)}")
+    return shown
 
 
 def settings_taken(graph: Graph, atom: Atom, frame: str) -> tuple[str, ...]:
@@ -96,11 +96,11 @@ def taken(decisions: Sequence[str], frame: str) -> str:
             own.setdefault(prefix, []).append(title)
         else:
             others[prefix or title] = others.get(prefix or title, 0) + 1
-    said = []
+    shown = []
     for prefix, titles in own.items():
-        said += [f"{prefix} ({len(titles)})"] if prefix and len(titles) > 2 else titles
-    said += [f"{name} ({count})" if count > 1 else name for name, count in others.items()]
-    return dotted(said)
+        shown += [f"{prefix} ({len(titles)})"] if prefix and len(titles) > 2 else titles
+    shown += [f"{name} ({count})" if count > 1 else name for name, count in others.items()]
+    return dotted(shown)
 
 
 def wrapped(text: str, most: int) -> tuple[str, ...]:

@@ -35,9 +35,9 @@ def network(graph: Graph, detail: Detail = "auto") -> Drawing:
     """
     scene = _scene(graph, detail)
     cost = total(costs(graph, scene.shapes).values())  # type: ignore[arg-type]
-    said = [f"{amount(cost.params)} parameters", f"{amount(cost.macs)} multiply-adds"]
+    figures = [f"{amount(cost.params)} parameters", f"{amount(cost.macs)} multiply-adds"]
     origin = [f"from {graph.origin}"] if graph.origin else []
-    return _drawing(scene, " · ".join([*origin, *said]), detail)
+    return _drawing(scene, " · ".join([*origin, *figures]), detail)
 
 
 def space(graph: Graph, detail: Detail = "auto") -> Drawing:

@@ -159,11 +159,11 @@ class _Pruner:
         return replace(node, inputs=tuple(source for source, _ in left), attrs=attrs, optional=optional)
 
     def _requirement(
-        self, requirement: Requirement, nodes: Collection[str], asked: Collection[str]
+        self, requirement: Requirement, nodes: Collection[str], arising: Collection[str]
     ) -> Requirement:
         """A requirement over nodes and decisions that are left; others are free in it."""
         left = {name for name in (*self.graph.inputs, *self.graph.nodes) if self._source(name) in nodes}
-        requirement = over_what_is_left(requirement, self.graph, left, asked)
+        requirement = over_what_is_left(requirement, self.graph, left, arising)
         return replace(requirement, condition=self._value(requirement.condition))
 
     def _value(self, value: Value) -> Value:

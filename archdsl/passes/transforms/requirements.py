@@ -94,14 +94,14 @@ def over_what_is_read(
 
 
 def over_what_is_left(
-    requirement: Requirement, graph: Graph, left: Collection[str], asked: Collection[str]
+    requirement: Requirement, graph: Graph, left: Collection[str], arising: Collection[str]
 ) -> Requirement:
-    """A requirement of a graph over the nodes that are left of it, and the decisions that are asked.
+    """A requirement of a graph over the nodes that are left of it, and the decisions that are arising.
 
     Raises SpecError (ARCH211) where its condition becomes too large.
     """
     condition = requirement.condition
-    if nodes_in(condition) <= set(left) and decisions_in(condition) <= set(asked):
+    if nodes_in(condition) <= set(left) and decisions_in(condition) <= set(arising):
         return requirement
     shapes, definitions = infer_symbolic(graph)
 
@@ -109,7 +109,7 @@ def over_what_is_left(
         return shapes[leaf.node][leaf.axis] if isinstance(leaf, Dim) and leaf.node not in left else leaf
 
     requirement = replace(requirement, condition=rebuilt(condition, size))
-    return over_what_is_read(requirement, left, asked, graph.decisions, definitions)
+    return over_what_is_read(requirement, left, arising, graph.decisions, definitions)
 
 
 def _over_what_is_read(

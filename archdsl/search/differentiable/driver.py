@@ -1,4 +1,4 @@
-"""A differentiable search from its start to the network found: steps, what is told of them, what is kept."""
+"""A differentiable search from its start to the network found: steps, what is reported, what is kept."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class Search:
                 self._after(report)
             for step, batch in () if self.tried else self._ahead():
                 now = self._step(step, batch)
-                stopping = self._told(now, stop(), report)
+                stopping = self._record(now, stop(), report)
                 self._after(report)
                 if stopping and self.step < self.steps:
                     raise Interrupted(self.step, self._save())
@@ -166,9 +166,9 @@ class Search:
         mean = records.mean_depths(self.architecture.probabilities(), self.depths)
         return Progress(self.step, self.steps, epoch, self.config.epochs, loss, task, costs, mean, **more)
 
-    # ------------------------------------------------------------ what is told and kept
+    # ------------------------------------------------------------ reports and files
 
-    def _told(self, now: Progress, stop: bool, report: Report) -> bool:
+    def _record(self, now: Progress, stop: bool, report: Report) -> bool:
         """Writes a step down; returns whether any process was asked to stop."""
         self.sums.append(now.loss)
         lr = rate(self.config.parameters, (now.step - 1) / self.steps)
@@ -197,8 +197,8 @@ class Search:
         self.sums = []
         now = self._progress(epoch, loss, loss, expected, miou=miou, found=found)
         chosen = {path: rounds[found.outcomes[path]] for path, rounds in self.depths.items()}
-        told = {**self._costs(found), "gates": chosen}
-        self._write(records.of_epoch(now, self.stepper.learner.tau(epoch), chances, found, told))
+        reported = {**self._costs(found), "gates": chosen}
+        self._write(records.of_epoch(now, self.stepper.learner.tau(epoch), chances, found, reported))
         if self.processes.is_first:
             write_text(self.folder.after_epoch(epoch + 1), text_of(self.space, found))
         report(now)

@@ -155,7 +155,7 @@ def _no_decision(name: str, decisions: Iterable[str], place: Location | None) ->
     known = {part for path in decisions for part in _names_of(path)}
     guess = closest(name, sorted(known))
     help = f"did you mean `{guess}`?" if guess else f"there are {', '.join(sorted(known)[:8])}"
-    return cannot(f"`{name}` names no decision that is searched", help, place)
+    return cannot(f"`{name}` does not name a searched decision", help, place)
 
 
 def _names_of(path: str) -> list[str]:

@@ -80,9 +80,9 @@ class Stepper:
         trained = self._held_out(step, epoch, held)
         draw = self.learner.draw(step, epoch)
         task, costs, loss = self.losses(batch, draw)
-        told = self._checked(task, loss, batch, draw, step)
+        checked = self._checked(task, loss, batch, draw, step)
         self._backward(loss, trained)
-        return *told, self.objective.named(costs)
+        return *checked, self.objective.named(costs)
 
     def rehearse(self, step: int, batch: Batch, held: Callable[[int], Batch]) -> None:
         """Does what a step does, whether its loss is finite or not: to be timed, and undone."""

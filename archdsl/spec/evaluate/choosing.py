@@ -243,7 +243,7 @@ def by_value(
         values = sorted(Possible(ev.builder.definitions, ev.allowed).of(subscript))
     except Unbounded:
         raise frame.error(
-            "ARCH217", "it cannot be told which entries this subscript can name", expr,
+            "ARCH217", "cannot determine which entries this subscript can name", expr,
             help="index by one decision: x[depth]",
         ) from None  # fmt: skip
     cases = []

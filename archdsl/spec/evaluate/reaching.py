@@ -45,6 +45,6 @@ def demand(
     try:
         witness = reached(ev, condition)
     except Undecided:
-        raise frame.error(code, f"{headline}, or it cannot be told", node, help=help) from None
+        raise frame.error(code, f"{headline}, or that cannot be determined", node, help=help) from None
     if witness is not None:
         raise frame.error(code, headline, node, help=help, witness=witness)
