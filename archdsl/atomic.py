@@ -19,7 +19,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """A temporary path in the same folder, with the same suffix, that takes `path`'s place at the end.
 
     The permissions of a file that was there are kept; a link is followed, so that what it leads to is
-    replaced.  If the block raises, `path` stays as it was.  Raises SpecError (ARCH917) where the disk is
+    replaced.  If the block raises, `path` is unchanged.  Raises SpecError (ARCH917) where the disk is
     full, OSError with the name of `path` where it cannot be written, and for devices, pipes and folders.
     """
     import tempfile  # slow to import, and `check` writes nothing

@@ -56,7 +56,7 @@ class Location:
 
 @dataclass(frozen=True)
 class Label:
-    """A place and what is to be said of it."""
+    """A place in the text and its message."""
 
     location: Location
     text: str = ""

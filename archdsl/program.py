@@ -62,7 +62,7 @@ class Network:
 
     @cached_property
     def graph(self) -> Graph:
-        """The graph, simplified: found when first asked for, as many are bound and few are built.
+        """The graph, simplified: computed on first access, as many are bound and few are built.
 
         As it is deployed, without train-only outputs and what only they need, but for `train_outputs`.
         """
@@ -215,7 +215,7 @@ class Space:
         Decisions that do not matter under the others may be left out.  Raises SpecError for paths and
         outcomes that do not exist, for decisions left open, and where the network is not well-typed.
         """
-        made = self.elaborated.made  # choices of which one outcome is left: stating it is no mistake
+        made = self.elaborated.made  # choices of which one outcome is left: stating it is not a mistake
         asked = {p: o for p, o in decisions.items() if p not in made or made[p] != outcome_text(o)}
         return Network(Bind(asked, name)(self.graph), self.source, self.elaborated.given)
 
@@ -365,7 +365,7 @@ class Program:
         """Everything that can be found wrong with the file, and what was proved of it.
 
         `budget` bounds the work spent on one condition; what is left open is tried on random networks, on
-        `samples` more of them where asked for, and is an error unless `allow_open`.
+        `samples` more of them on request, and is an error unless `allow_open`.
         """
         return check_unit(
             self.unit, settings, budget=budget, samples=samples, over=over, allow_open=allow_open

@@ -81,7 +81,7 @@ def example(module: torch.nn.Module, shape: FixedShape, batch: int = 1) -> torch
 def _factor(graph: Graph) -> int | None:
     """By how much the declared size is multiplied for tracing; None where no other size will do.
 
-    A map of one row is no constant if it has more in a larger image: the image grows until there is none.
+    A map of one row is not a constant if it has more in a larger image: the image grows until there is none.
     """
     factor = 1
     while factor <= LARGEST_FACTOR:

@@ -23,7 +23,7 @@ from archdsl.passes.analyses.shapes import FixedShape, infer
 class Function:
     """Statements, and the variables that hold the outputs once they have run.
 
-    `comments` are what may be said above a statement: the op or cell of the spec that begins there.
+    `comments` stand above statements: the op or cell of the spec that begins there.
     """
 
     statements: tuple[str, ...]

@@ -38,7 +38,7 @@ class CompiledNetwork(nn.Module):
         return {name: self.forward(*inputs)}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled by the source of its class, which is no class of an importable module."""
+        """Pickled by the source of its class, which is not in an importable module."""
         state = dict(self.__dict__, archdsl_graph=replace(self.archdsl_graph))  # without cached views
         return _empty, (self._source,), state
 

@@ -1,4 +1,4 @@
-"""`archdsl compile`: a network in the form that is asked for."""
+"""`archdsl compile`: a network in the requested form."""
 
 from __future__ import annotations
 

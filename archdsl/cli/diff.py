@@ -20,7 +20,7 @@ Pair = tuple[Any, Any]
 """What A and B have; None where one has nothing."""
 
 _SHOWN = 60
-_FOLD = 100  # a change to more than that many times as much is not said in percent
+_FOLD = 100  # a larger factor is not shown in percent
 
 _EPILOG = """\b
 Examples:

@@ -60,7 +60,7 @@ def extract(
 
 
 def _files(run: Path, spec: Path | None) -> list[Path]:
-    """What a run has written, which is read, or goes on being needed."""
+    """The files of a run that are read or still needed."""
     from archdsl.search.folder import SearchFolder
     from archdsl.train.folder import RunFolder
 

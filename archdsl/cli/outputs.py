@@ -105,9 +105,9 @@ def _problem(output: Output, read: dict[tuple[int, int], Path]) -> Diagnostic | 
 
 
 def kind_of(path: Path) -> Kind | Literal["other"] | None:
-    """What a file is by how it begins; None for an empty file and for what is no regular file."""
+    """The kind of a file by its first bytes; None for an empty or irregular file."""
     if not path.is_file():
-        return None  # nothing can be replaced there, which is said when it is tried
+        return None  # nothing can be replaced there; writing reports it
     with path.open("rb") as stream:
         head = stream.read(_HEAD)
     if not head:

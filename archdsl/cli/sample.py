@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from archdsl.program import Network, Program, Space
 
 TRIES = 1_000
-"""Networks drawn before it is said that none was found to meet the requirements."""
+"""Networks drawn before the requirements are reported as not met."""
 
 _EPILOG = """\b
 Examples:

@@ -14,7 +14,7 @@ Kind = Literal["whole", "number", "flag", "text", "time", "pair", "word", "data"
 """Types of values: "pair" is a list of two numbers, "word" another config, "data" has a form of its own."""
 
 MOST = 1_000_000
-"""The greatest number that a setting may be where it names no other limit."""
+"""The largest value of a setting without a limit of its own."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
 
 
 def fault(code: str, headline: str, path: Path, what: str = "", help: str | None = None) -> Diagnostic:
-    """A finding at a file; `what` is said beside its name."""
+    """A finding at a file; `what` is shown beside its name."""
     label = Label(Location(Source(str(path), ""), 0, 0), what)
     return Diagnostic(code, headline, label, help=help)
 

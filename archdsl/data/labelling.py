@@ -21,7 +21,7 @@ def about_labels(dataset: Dataset, found: Inspection, use: str, learned: bool) -
     """Errors (ARCH943) where nothing can be learned or scored, and warnings (ARCH945) about classes.
 
     `use` says what the images are for ("to train on").  Classes without a pixel matter where they are
-    `learned`.  Where labels are no classes, a note lists all labels, and what could be set.
+    `learned`.  Where labels are not classes, a note lists all labels and the settings that would help.
     """
     if found.problems:
         return _listed_labels(dataset, found)
@@ -69,7 +69,7 @@ def _all_ignored(found: Inspection) -> str:
 
 
 def _listed_labels(dataset: Dataset, found: Inspection) -> list[Diagnostic]:
-    """What all masks hold, where some of it is no class."""
+    """The labels of all masks, where some are not classes."""
     if not isinstance(dataset, Files) or "ARCH904" not in {d.code for d in found.problems}:
         return []
     there = np.flatnonzero(found.labels).tolist()

@@ -1,4 +1,4 @@
-"""Images and masks read from files that may be anything: what is wrong is said with the file's name."""
+"""Reads images and masks from untrusted files; errors name the file."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _DRAWING = 1
 
 @dataclass(frozen=True, eq=False)
 class Synthetic:
-    """Scenes with the classes of CamVid; each is drawn when it is first asked for, and kept."""
+    """Scenes with the classes of CamVid; each is drawn on first access and cached."""
 
     images: int
     height: int

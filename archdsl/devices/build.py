@@ -63,7 +63,7 @@ def build(
 ) -> Table:
     """Completes the table in a file, or makes it: rows that are there with all their rounds are kept.
 
-    Raises SpecError where the file is no table (ARCH820), or one made under other conditions (ARCH821) and
+    Raises SpecError where the file is not a table (ARCH820), or one made under other conditions (ARCH821) and
     `stale` is not set; nothing is written then.
     """
     runtimes.find(timer.backend)

@@ -1,4 +1,4 @@
-"""A latency table of this machine that grows with every space it is asked for, in the user's cache."""
+"""A latency table of this machine that grows with every space it is used for, in the user's cache."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def missing(space: Space) -> Ahead:
 
 
 def complete(ahead: Ahead, progress: Callable[[build.Progress], None] | None = None) -> Table:
-    """Times what is missing, going on where it was stopped; the table of the wanted rows alone."""
+    """Times what is missing, resuming an interrupted timing; the table of the wanted rows alone."""
     passive_waiting()
     if ahead.units:
         ahead.path.parent.mkdir(parents=True, exist_ok=True)

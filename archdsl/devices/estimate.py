@@ -88,7 +88,7 @@ def read_table(
 ) -> tuple[Table, tuple[str, ...]]:
     """A table to estimate with, and in what it differs from what would be timed here.
 
-    Raises SpecError where the file is no table (ARCH820), or was timed under other conditions (ARCH821),
+    Raises SpecError where the file is not a table (ARCH820), or was timed under other conditions (ARCH821),
     unless that is allowed.  `backend` and `threads` are those wanted, by default the table's.  Tables made
     elsewhere, which have a mapping, are for their own device.
     """

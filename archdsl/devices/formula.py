@@ -20,7 +20,7 @@ def evaluate(
     """The value of a formula: of costs by `measure`, of other terms by name.
 
     Quantities are in base units: milliseconds, frames per second, bytes.  Raises ValueError for a term that
-    is not `known`, and for what is no number.
+    is not `known`, and for anything that is not a number.
     """
 
     def of(value: SearchValue) -> Any:

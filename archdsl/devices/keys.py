@@ -165,7 +165,7 @@ def _ports_apart(
 def _text(
     nodes: Sequence[Node], inputs: Sequence[str], results: Sequence[str], shapes: Mapping[str, FixedShape]
 ) -> str:
-    """The canonical text of a piece: names are numbers, settings in alphabetical order, all sizes said.
+    """The canonical text of a piece: names are numbers, settings sorted by name, all sizes written out.
 
     A tensor of which only the size is read (`like`) is left out, as the size of the result is there.
     """

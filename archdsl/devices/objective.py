@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from archdsl.program import Space
 
 Known = Mapping[str, Any]
-"""Values of terms that are no costs, by name: losses as tensors, scores as numbers or arrays."""
+"""Values of terms other than costs, by name: losses as tensors, scores as numbers or arrays."""
 
 _CHECKED = 20_000  # networks looked at for missing rows where expectations are out of reach
 
@@ -46,7 +46,7 @@ class Costs:
 
     `tables` answer for `latency` and `rate`: the one of the device that is named, or the only one.  Those in
     `stands` answer for a device by its name in the spec, whatever they are of.  What is found of the space
-    is found once, when it is first asked for.
+    is found once, on first access.
     """
 
     def __init__(self, space: Space, tables: Sequence[Table] = (), stands: Mapping[str, Table] | None = None):
@@ -77,7 +77,7 @@ class Costs:
         """An objective, or whether a comparison holds, of each of N bound networks.
 
         `outcomes` are whole numbers, N × decisions, in the order of the space's decisions.
-        Raises SpecError: ARCH824 where the table lacks rows, ARCH827 where there is no table of the device.
+        Raises SpecError: ARCH824 where the table lacks rows, ARCH827 without a table of the device.
         """
         import numpy as np
 

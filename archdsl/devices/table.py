@@ -79,7 +79,7 @@ class Row(_Part):
     """The latency of one key in milliseconds, from rounds far apart in time; `ms` is what estimates read.
 
     `ms` is the lowest tenth of the quietest round, less what running nothing takes;
-    `median_ms` and `iqr_ms` are of the runs as they were.  `retimed` rounds were added because the rounds
+    `median_ms` and `iqr_ms` are of the runs, uncorrected.  `retimed` rounds were added because the rounds
     disagreed; `noisy` says that they still do.  A row that failed has no figures but says why.
     """
 

@@ -366,7 +366,7 @@ def _limited(value: Any) -> Any:
 
 
 def _zip(fn: str, decision: str, args: tuple[Value, ...]) -> Value:
-    """Outcome by outcome; None, which is no value, where a divisor is 0."""
+    """Outcome by outcome; None, which is not a value, where a divisor is 0."""
     n = next(len(a.values) for a in args if isinstance(a, Pick))
     function = FUNCTIONS[fn]
     values = []
@@ -415,7 +415,7 @@ def _simplify(fn: str, a: Value, b: Value) -> Value | None:
 
 
 def _simplify_whole(fn: str, a: Value, b: Value, constant: bool) -> Value | None:
-    """Identities that hold for whole numbers only: others are rounded, and 2.0 is no whole number."""
+    """Identities that hold for whole numbers only: others are rounded, and 2.0 is not a whole number."""
     product = a.args if isinstance(a, Apply) and a.fn == "mul" else ()
     if fn == "sub":
         return 0 if a == b else None

@@ -64,7 +64,7 @@ def evaluate(
     """The constant that a value is in one network; None where a pick has no value there.
 
     `known` keeps what deep values come to by their ids, for others of the same network that share parts.
-    Raises ArithmeticError where there is no such number.
+    Raises ArithmeticError where the number is undefined.
     """
     if not isinstance(value, Expr):
         return value
@@ -88,7 +88,7 @@ def evaluate(
 
 
 def settled(value: Value, leaf: Callable[[Value], Any], known: dict[int, Any] | None = None) -> Any:
-    """The value with something else in the place of its leaves; those it does not need are not asked for.
+    """The value with something else in the place of its leaves; unneeded leaves are not evaluated.
 
     What is known by now decides which argument is needed next.  Without recursion; `known` grows.
     """
@@ -136,7 +136,7 @@ def settled(value: Value, leaf: Callable[[Value], Any], known: dict[int, Any] | 
 
 
 def lenient(fn: str) -> Callable[..., Any]:
-    """A function of values that may have none, as in networks that are not asked for it."""
+    """A function of values that may be undefined, as in networks that do not evaluate it."""
     function = FUNCTIONS[fn]
 
     def result(*args: Any) -> Any:

@@ -35,7 +35,7 @@ class IRError(Exception):
 
 
 class SettingRule(Protocol):
-    """What is asked of a setting (see `archdsl.ops.base.Setting`)."""
+    """Constraints on a setting (see `archdsl.ops.base.Setting`)."""
 
     @property
     def name(self) -> str: ...
@@ -44,7 +44,7 @@ class SettingRule(Protocol):
 
 
 class PrimitiveRule(Protocol):
-    """What is asked of a primitive's nodes (see `archdsl.ops.base.Primitive`)."""
+    """Constraints on a primitive's nodes (see `archdsl.ops.base.Primitive`)."""
 
     @property
     def arity(self) -> tuple[int, int | None]: ...

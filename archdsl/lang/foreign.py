@@ -1,4 +1,4 @@
-"""Statements, declarations and marks as other languages write them, told from where the parser stands."""
+"""Statements, declarations and marks as other languages write them, recognized by the parser's state."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def explain(mistake: Mistake) -> Diagnostic | None:
 
 
 def after_number(number: str, word: str) -> str | None:
-    """The help for a word behind a number that is no unit."""
+    """The help for an unknown unit behind a number."""
     if _SIZES.match(word):
         return f"write [{', '.join([number, *re.findall(r'[0-9]+', word)])}]"
     if word in ("elif", "elseif"):

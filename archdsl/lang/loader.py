@@ -2,7 +2,7 @@
 
 A spec is untrusted, so an import reaches two places only: the shipped library, `"std/…"`, and files below
 the importing one's folder, `"./…"`, which must also lie, symbolic links resolved, below the folder of the
-file that was asked for.
+requested file.
 """
 
 from __future__ import annotations

@@ -181,7 +181,7 @@ def _reserved(mistake: Mistake, word: str, span: Span) -> Diagnostic:
 
 
 def _no_value(mistake: Mistake) -> Diagnostic | None:
-    """`x =` without a value: the next line's `y = 3` went on with it, as far as `y`."""
+    """`x =` without a value: the next line's `y = 3` was read as its continuation, as far as `y`."""
     name = mistake.before.strip()
     if mistake.word != "=" or not name.isidentifier() or "COMPARE" not in mistake.expected:
         return None

@@ -130,7 +130,7 @@ class _Parse:
         return None
 
     def recover(self, stopped: Token, tokens: Iterator[Token]) -> Iterator[Token] | None:
-        """Report the token that could not be read; the tokens to go on with, None to give up."""
+        """Report the token that could not be read; return the tokens to continue with, None to give up."""
         from archdsl.lang.mistakes import Mistake, describe  # not on the way of a file without mistakes
         from archdsl.lang.recovery import resume
 

@@ -179,7 +179,7 @@ class _Row:
         return part
 
     def upcoming(self) -> Operator | None:
-        """The operator that comes next, if the row goes on."""
+        """The next operator, if the row continues."""
         if self.at == len(self.parts):
             return None
         part = self.parts[self.at]

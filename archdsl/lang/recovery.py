@@ -1,7 +1,7 @@
-"""Finding a place to go on after a syntax error, so that the next ones are found too.
+"""Finding a place to continue after a syntax error, so that the next ones are found too.
 
-The parser goes on at the next statement, clause or declaration that starts a line outside the brackets
-opened since; a word that can only start one of them goes on inside brackets too, for then one is missing.
+The parser resumes at the next statement, clause or declaration that starts a line outside the brackets
+opened since; a word that can only start one of them resumes it inside brackets too, for then one is missing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _STATING = frozenset(
 def resume(
     source: Source, stack: list[int], values: Sequence[Any], tokens: Iterable[Token]
 ) -> tuple[Token, int] | None:
-    """The token to go on with and how much of the stack to keep; None where nothing is left.
+    """The token to resume at and how much of the stack to keep; None where nothing is left.
 
     `tokens` starts with the one that could not be taken; those passed over are used up.
     """

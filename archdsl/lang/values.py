@@ -1,7 +1,7 @@
 """The parser's callbacks for expressions: one method a rule of the grammar, each making its AST node.
 
 A method gets the span of its rule and the values of its parts: nodes, or tokens.  Mistakes that the grammar
-lets through, so that they can be named, are reported here; the method then returns something to go on with.
+lets through, so that they can be named, are reported here; the method then returns a stand-in.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class Values:
         return ast.Record(tuple(named), span=span)
 
     def path(self, path: Expr) -> None:
-        """Report a record's key that is no decision path."""
+        """Report a record's key that is not a decision path."""
         node = path
         while isinstance(node, ast.Attribute | ast.Index):
             node = node.base

@@ -107,7 +107,7 @@ class DepthwiseConv(Primitive):
 
 
 def _conv2d(c_in: int, c_out: int, a: Attrs, groups: int) -> Layer:
-    """The arguments of `Conv2d` that differ from its defaults (but for `bias`, which is always said)."""
+    """The arguments of `Conv2d` that differ from its defaults (and always `bias`)."""
     kwargs: dict[str, Any] = {"in_channels": c_in, "out_channels": c_out, "kernel_size": a["k"]}
     if a["s"] != 1:
         kwargs["stride"] = a["s"]

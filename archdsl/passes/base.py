@@ -1,4 +1,4 @@
-"""What a pass is: a frozen dataclass of options, with a contract that is checked where that is asked for.
+"""What a pass is: a frozen dataclass of options, with a contract that is checked on demand.
 
 A transform returns a new graph, an analysis a fact about one; both leave the graph alone.  A new pass is one
 class, and one line in `archdsl.passes.registry`, or an entry point of another package.

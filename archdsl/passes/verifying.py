@@ -60,7 +60,7 @@ def _broken_contract(pass_: Pass[Any], what: str, broken: Iterable[str], help: s
 
 
 def _undeclared(pass_: Pass[Any], graph: Graph) -> Iterator[str]:
-    """Analyses that a pass asked for and does not declare."""
+    """Analyses that a pass used and does not declare."""
     for fact in graph.facts:
         if isinstance(fact, Analysis) and fact.name not in {pass_.name, *pass_.declared().uses}:
             yield f"it uses `{fact.name}`, which it does not declare"
@@ -95,7 +95,7 @@ def _networks(pass_: Transform, before: Graph, after: Graph) -> Iterator[tuple[B
         outcomes = {path: rng.choice(d.outcomes) for path, d in after.decisions.items()}
         same = {**first, **pass_.before(outcomes, before)}
         one = binder_before.bind(binder_before.outcomes(same))
-        if not one.failures:  # else there is no such network
+        if not one.failures:  # otherwise the network does not exist
             yield one, binder_after.bind(binder_after.outcomes(outcomes))
 
 

@@ -1,4 +1,4 @@
-"""A piece of a source with places underlined: line numbers, a gutter, carets and what is said of them."""
+"""A piece of a source with places underlined: line numbers, a gutter, carets and messages."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 INK, FAINT, GRID, PAPER = "#1f2933", "#5f6c7b", "#e3e8ee", "white"
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 COLOURS = ("#2563a8", "#b83a26", "#1b7f5c", "#7a4fa3", "#8f6100", "#0b7285")
-"""For curves, in this order: told apart by colour-blind eyes, and readable as text on white."""
+"""For curves, in this order: distinguishable for colour-blind readers, and readable as text on white."""
 BLUE, RED, BAND = COLOURS[0], COLOURS[1], "#dce8f5"
 LETTER = 6.4
 """Width of a letter at 11 px, for what must be kept apart."""

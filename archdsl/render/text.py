@@ -86,7 +86,7 @@ def _notes(d: Diagnostic, width: int) -> Iterator[str]:
 
 
 def _step(label: Label) -> str:
-    """A step of the trace: what was going on, and where in the text."""
+    """A step of the trace: the construct being evaluated, and its place in the text."""
     return f"{label.text} ({label.location})" if label.text else f"called from {label.location}"
 
 

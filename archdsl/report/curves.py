@@ -16,7 +16,7 @@ from archdsl.report.frame import Format, frame, nothing, span
 WIDTH, HEIGHT = 560.0, 300.0
 _LEFT, _TOP, _BOTTOM = 66.0, 14.0, 46.0
 _MOST = 400
-"""Points of a curve; more cannot be told apart in a picture of this width."""
+"""Points of a curve; more cannot be distinguished in a picture of this width."""
 _MOST_DOTS = 60
 Points = Sequence[tuple[float, float]]
 

@@ -155,7 +155,7 @@ R = TypeVar("R", bound=_Read)
 
 @dataclass(frozen=True)
 class Run:
-    """A run as far as it went; `unread` counts whole lines that are no records of these kinds."""
+    """A run as far as it went; `unread` counts complete lines that are not records of these kinds."""
 
     manifest: Manifest
     records: Sequence[Record]
@@ -224,9 +224,9 @@ class Run:
 
 
 def read_run(folder: Path) -> Run:
-    """Reads a run that may go on at this moment: a last line that is not whole is left out.
+    """Reads a run that may still be writing: an incomplete last line is left out.
 
-    Raises SpecError (ARCH911) where there is no manifest that can be read.
+    Raises SpecError (ARCH911) without a readable manifest.
     """
     path = folder / "manifest.json"
     try:

@@ -32,7 +32,7 @@ def search_page(
     """The page of the run in a folder, finished or not, as HTML.
 
     `layers` is the layer table of the found network as text, `diagram_svg` its picture, taken as it is.
-    Parts of which nothing is known yet are left out.  Raises SpecError (ARCH911) where there is no run.
+    Parts of which nothing is known yet are left out.  Raises SpecError (ARCH911) without a run.
     """
     run = read_run(folder)
     so_far = "" if run.end else " so far"

@@ -21,7 +21,7 @@ def train_page(
     """The page of the run in a folder, finished or not, as HTML.
 
     `layers` is the layer table of the network as text.  Parts of which nothing is known yet are left out.
-    Raises SpecError (ARCH911) where there is no run.
+    Raises SpecError (ARCH911) without a run.
     """
     run = read_run(folder)
     m = run.manifest

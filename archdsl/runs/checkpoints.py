@@ -61,7 +61,7 @@ def _load(path: Path) -> dict[str, Any]:
         _demand_sound_members(path, data)
     try:
         whole = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # bytes that are no archive of torch end in nearly any exception
+    except Exception as error:  # bytes that are not a torch archive raise nearly any exception
         raise _torn(path) from error
     if not isinstance(whole, dict) or whole.get("format") != _FORMAT:
         raise SpecError([_unreadable(path, "archdsl did not write it")])
@@ -144,7 +144,7 @@ class Keeper:
         """Hands states to `take`, the newest first, until it takes one; returns the step of that.
 
         `take` raises Unfit for a state that is not one of this run, having changed nothing.  None where there
-        is no checkpoint at all; SpecError (ARCH910) where there are some and none can be used.
+        is none at all; SpecError (ARCH910) where there are some and none can be used.
         """
         self.passed_over = []
         for step in self.steps():

@@ -1,4 +1,4 @@
-"""What stops a run: a loss that is no number, and memory that does not suffice."""
+"""What stops a run: a loss that is not finite, and too little memory."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def explain_memory(error: BaseException, last_good: Path | None = None) -> Diagnostic:
-    """What to lower (ARCH916); `last_good` is the checkpoint that the run can go on from."""
+    """What to lower (ARCH916); `last_good` is the checkpoint to resume from."""
     kept = f"; nothing is lost: {last_good} stands, and --resume continues from it" if last_good else ""
     first = (str(error).splitlines() or ["no memory left"])[0][:160]
     return Diagnostic(

@@ -92,7 +92,7 @@ class Folder:
         return [self.journal, self.report, *map(self.checkpoints.path, self.checkpoints.steps())]
 
     def resume(self, kind: str, manifest: Manifest, free: Sequence[str] = ()) -> None:
-        """Goes on with a run of a kind ("train", "search"); settings in `free` may be others.
+        """Resumes a run of a kind ("train", "search"); settings in `free` may differ.
 
         Raises SpecError: ARCH911 where there is none, ARCH912 where it is a run of another spec, other data
         or other settings.

@@ -1,4 +1,4 @@
-"""A run that was asked to stop."""
+"""An interrupted run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class Interrupted(Exception):
-    """A run was asked to stop, and can go on from the checkpoint that it wrote."""
+    """A run was interrupted, and can be resumed from the checkpoint that it wrote."""
 
     def __init__(self, step: int, checkpoint: Path):
         super().__init__(f"stopped after step {step}")

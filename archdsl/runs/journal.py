@@ -51,7 +51,7 @@ class Journal:
     def write(self, event: Mapping[str, Any]) -> None:
         """Appends a record, which is in the file when this returns.  Numbers must be finite, or None.
 
-        Raises SpecError (ARCH917) where the disk is full; the file is as it was before then.
+        Raises SpecError (ARCH917) where the disk is full; the file is unchanged then.
         """
         line = json.dumps(event, ensure_ascii=False, allow_nan=False).encode("utf-8") + b"\n"
         with atomic.room_for(self.path), self._open() as file:
@@ -83,7 +83,7 @@ class Journal:
         return Mark(len(self), self._hash.hexdigest())
 
     def cut(self, length: int, sha256: str | None = None, step: int | None = None) -> None:
-        """Drops all lines beyond the first `length`: those after the checkpoint that a run goes on from.
+        """Drops all lines beyond the first `length`: those after the checkpoint that a run is resumed from.
 
         `sha256` is that of their bytes, `step` that of the checkpoint.  Where the lines are not those that
         were written, the file is kept beside this one, and records up to `step` that can be read stay.

@@ -63,7 +63,7 @@ class _Data(BaseModel):
 
 
 class _Settings(BaseModel):
-    """The types of settings that a run which goes on takes from its manifest."""
+    """The types of settings that a resumed run takes from its manifest."""
 
     set: dict[str, Any] = {}
     name: str | None = None
@@ -108,7 +108,7 @@ def described(splits: Splits) -> dict[str, Any]:
 
 
 def run_kind(path: Path) -> str:
-    """What a manifest is of: "train" or "search".  Raises SpecError (ARCH911) where it is no manifest."""
+    """The kind of a manifest: "train" or "search".  Raises SpecError (ARCH911) for another file."""
     return _manifest(path).format.removeprefix("archdsl/").removesuffix("-run")
 
 
@@ -154,7 +154,7 @@ def _manifest(path: Path) -> Manifest:
 
 
 def differences(before: Manifest, now: Manifest, free: Sequence[str] = ()) -> list[str]:
-    """In what a run would not be the same if it went on: the spec, the data, the settings, the seed.
+    """How a resumed run would differ: in the spec, the data, the settings, the seed.
 
     `free` are settings that may change.  The machine and the versions may too.
     """
@@ -174,7 +174,7 @@ def differences(before: Manifest, now: Manifest, free: Sequence[str] = ()) -> li
 
 
 def refuse_differences(folder: Path, different: Sequence[str]) -> None:
-    """Raises SpecError (ARCH912) where a run would go on as another one."""
+    """Raises SpecError (ARCH912) where a resumed run would differ from the recorded one."""
     if different:
         headline = f"{folder} is a run of something else"
         help = f"{'; '.join(different)}. Start a new run in another folder"

@@ -1,4 +1,4 @@
-"""Whether a state that was read is one that a run can go on from: its names, types, shapes and numbers."""
+"""Checks a state before a run is resumed from it: its names, types, shapes and numbers."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ def supernet_of(
     """The supernet of a search as its newest checkpoint has it, and the step of that.
 
     `network` is one of its space, written in the file `spec`; `passes` are those of the search.  Raises
-    SpecError: ARCH911 where there is no checkpoint, ARCH913 where it is of another space, ARCH505 for a
-    network that is no row of a space.
+    SpecError: ARCH911 without a checkpoint, ARCH913 where it is of another space, ARCH505 for a
+    network that is not a row of a space.
     """
     if network.origin is None or network.source is None:
         raise SpecError([Diagnostic("ARCH505", f"{network.name} is not written as decisions in a space")])

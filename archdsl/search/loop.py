@@ -29,7 +29,7 @@ def run(
     """At most so many trials, in the order of proposals.
 
     `evaluate` returns the objective of a network, or the recorded one.  `identify` says which proposals make
-    one network: each is one trial; None: the network misses a requirement, and is no trial.
+    one network: each is one trial; None: the network misses a requirement and is not a trial.
     """
     done: list[Trial] = []
     known: set[Hashable] = set()

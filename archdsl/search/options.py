@@ -21,7 +21,7 @@ class SearchOptions:
     """Options of one search.
 
     `name` is that of the search where a file has several; `settings` are of its space, of the search and of
-    its data.  `folder` is that of the run (None: `runs/` and the name); with `resume` the run in it goes on.
+    its data.  `folder` is that of the run (None: `runs/` and the name); with `resume` it is continued.
     `passes` is a pipeline (`archdsl.passes.pipeline_text`) that makes the space smaller first.
     """
 

@@ -32,7 +32,7 @@ def of_step(now: Progress, lr: float, tau: float) -> Record:
 def of_epoch(
     now: Progress, tau: float, chances: Mapping[str, torch.Tensor], found: Result, reported: Mapping[str, Any]
 ) -> Record:
-    """`found` is what the search would end with, and `told` its costs and depths."""
+    """`found` is the network of the current probabilities, `reported` its costs and depths."""
     return {
         "kind": "epoch", "epoch": now.epoch, "step": now.step, "loss": now.loss, "miou": _number(now.miou),
         "tau": tau, "probabilities": {path: chance.tolist() for path, chance in chances.items()},

@@ -22,10 +22,10 @@ DRAWN = 4096
 
 @dataclass(frozen=True)
 class Result:
-    """A network, its outcomes by number, and how it was come by.
+    """A network, its outcomes by number, and how it was chosen.
 
-    `unmet` are requirements that it does not meet.  What could not be looked at, such as one on latency
-    without a table of the device, `how` says.
+    `unmet` are requirements that it does not meet.  `how` names those that were not checked, such as one on
+    latency without a table of the device.
     """
 
     network: Network
@@ -95,7 +95,7 @@ def not_searched(space: Space) -> list[str]:
 
 
 def _holds(condition: Value, network: Network, timed: Callable[[Term], float]) -> bool:
-    """Whether a network meets a condition; what `timed` raises where that cannot be said."""
+    """Whether a network meets a condition.  Raises what `timed` raises."""
     cost = Total()(network.graph)
     counts = {"params": cost.params, "macs": cost.macs, "flops": 2 * cost.macs}
 

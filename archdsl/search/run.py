@@ -50,7 +50,7 @@ from archdsl.train.networks import help_on_classes
 
 @contextmanager
 def prepared(program: Program, options: SearchOptions, reporter: Reporter) -> Iterator[Search]:
-    """A search that is ready to run, or to go on, its folder held until the end of the block.
+    """A search that is ready to run or to resume; its folder is locked until the end of the block.
 
     Raises SpecError for whatever would end the search later: in the spec, the data, the tables, the machine
     or the folder.
@@ -240,7 +240,7 @@ def _open(
     folder: SearchFolder, manifest: Manifest, program: Program, options: SearchOptions, tables: Tables,
     here: Processes,
 ) -> None:  # fmt: skip
-    """Begins the run, or goes on with it, by the first process."""
+    """Starts or resumes the run, in the first process."""
     if here.is_first and options.resume:
         folder.resume("search", manifest, FREE)
     elif here.is_first:

@@ -43,7 +43,7 @@ from archdsl.spec.search_values import SearchValue, Term
 _UNREAD = ("data", "splits", "device", "amp", "checkpoint", "channels_last")
 """Options of differentiable searches."""
 MOST_IDLE = 1_000
-"""Proposals in a row that are no new network, or miss a requirement, after which a search ends."""
+"""A search ends after this many proposals in a row without a new network that meets the requirements."""
 
 
 def run(
@@ -56,7 +56,7 @@ def run(
 ) -> Result:
     """Searches a space by trials, and returns the network of the best objective.
 
-    The folder of the run holds it as best.arch, and every trial in its journal, from which `resume` goes on.
+    The folder of the run holds it as best.arch, and each trial in its journal, for `resume`.
     Raises SpecError, and Interrupted where `stop` returned True.
     """
     unread = [name for name in _UNREAD if getattr(options, name)]

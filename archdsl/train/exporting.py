@@ -158,7 +158,7 @@ def _outputs(network: Filled) -> str:
 
 
 def _sizes(network: Filled, dynamic: bool, open_axes: Sequence[str]) -> str:
-    """Which axes are open, and why others are not, where they were asked for."""
+    """Which axes are dynamic, and why other requested ones are not."""
     sizes = " and ".join("×".join(map(str, s)) for s in network.module.archdsl_graph.inputs.values())
     if not dynamic:
         return f"batch 1, size {sizes}"

@@ -8,8 +8,8 @@ from pathlib import Path
 from archdsl.runs.folder import Folder
 
 FREE = ("data", "evaluate_every", "checkpoint_every", "licence")
-"""Settings that may be others when a training goes on: they do not change what is learned.  Where the data
-lies may change; whether it is the same is told by its fingerprint."""
+"""Settings that may differ when a training is resumed: they do not change what is learned.  The path of the
+data may change; its fingerprint decides whether it is the same."""
 
 
 @dataclass(frozen=True)

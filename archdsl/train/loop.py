@@ -1,4 +1,4 @@
-"""Training of a network: SGD, an average of the weights, evaluation, and going on after an interruption.
+"""Training of a network: SGD, an average of the weights, evaluation, and resuming after an interruption.
 
 Shapes: B images, K classes, H × W pixels.
 """
@@ -67,7 +67,7 @@ class Training:
         self.journal = Journal(folder.journal) if processes.is_first else None
 
     def restore(self) -> int:
-        """Takes the newest readable checkpoint, if there is one; returns the step it goes on after."""
+        """Loads the newest readable checkpoint, if any; returns the step after which the run resumes."""
         marks: list[Mark] = []
         found = self.keeper.restore(lambda state: marks.append(self._load(state)))
         self.step = found or 0
@@ -103,7 +103,7 @@ class Training:
         return closing(cast(Generator[tuple[int, Batch], None, None], ahead))
 
     def _train(self, step: int, batch: Batch, stop: bool) -> tuple[float, bool]:
-        """One step; returns the mean loss, and whether any process was asked to stop."""
+        """One step; returns the mean loss, and whether any process received a request to stop."""
         # What is random in layers depends on the step alone, so that a resumed run draws the same.
         torch.manual_seed(self.recipe.seed * 1_000_003 + step * self.processes.world + self.processes.rank)
         lr = self.lr(step / self.steps)
@@ -150,7 +150,7 @@ class Training:
         return torch.autocast(self.processes.device.type, getattr(torch, self.recipe.amp))
 
     def _together(self, loss: torch.Tensor, stop: bool) -> tuple[float, bool]:
-        """The mean loss of all processes, and whether any was asked to stop, in one exchange."""
+        """The mean loss of all processes, and whether any received a request to stop, in one exchange."""
         both = torch.stack([loss.double(), loss.new_tensor(stop, dtype=torch.float64)])
         total, stops = self.processes.sum(both).tolist()
         return total / self.processes.world, bool(stops)
@@ -207,7 +207,7 @@ class Training:
             self.journal.write(record)
 
     def _save(self) -> Path:
-        """Writes a checkpoint, by the first process; refuses to keep weights that are no numbers."""
+        """Writes a checkpoint, by the first process; refuses to save weights that are not finite."""
         bad = bad_parameter(self.module)
         if bad is not None:
             raise Diverged(self.step, bad, self.keeper.newest())
@@ -227,7 +227,7 @@ class Training:
         return self.keeper.save(self.step, state)
 
     def _load(self, state: Mapping[str, Any]) -> Mark:
-        """Goes on from a state; returns how far the journal was.  Raises Unfit, and changes nothing then."""
+        """Restores a state; returns the length of its journal.  Raises Unfit without changing anything."""
         average = dict(self.average.module.state_dict()) if self.average else None
         kept = {
             "module": like(state, "module", dict(self.module.state_dict())),

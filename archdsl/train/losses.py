@@ -80,7 +80,7 @@ def _pixel_weights(masks_BHW: torch.Tensor, weights_K: torch.Tensor) -> torch.Te
 
 
 def _weighted_mean(losses_BHW: torch.Tensor, weights_BHW: torch.Tensor) -> torch.Tensor:
-    """Zero where all weights are; what is no number stays, so that it is noticed."""
+    """Zero where all weights are; NaN is kept, so that it is noticed."""
     return (losses_BHW * weights_BHW).sum() / weights_BHW.sum().clamp(min=torch.finfo(torch.float32).tiny)
 
 
@@ -91,7 +91,7 @@ def _hard(
     probability_BHW = torch.exp(-losses_BHW)  # of the true class; 1 where ignored
     if kept > int(valid_BHW.sum()):
         return valid_BHW
-    below_BHW = ~(probability_BHW > threshold)  # so that what is no number stays in the loss, and is noticed
+    below_BHW = ~(probability_BHW > threshold)  # so that NaN stays in the loss and is noticed
     if int(below_BHW.sum()) >= kept:
         return below_BHW
     hardest = probability_BHW.flatten().topk(kept, largest=False, sorted=False).values

@@ -21,7 +21,7 @@ class Confusion:
     def add(self, predicted: Any, truth: Any) -> None:
         """Counts class numbers, H × W or B × H × W, tensors or arrays.
 
-        Raises ValueError where the sizes differ, or a label is no class and not to be ignored.
+        Raises ValueError where the sizes differ, or a label is neither a class nor ignored.
         """
         guess, true = _whole(predicted), _whole(truth)
         if guess.shape != true.shape:

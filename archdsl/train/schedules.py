@@ -1,4 +1,4 @@
-"""Values that change as a run goes on: learning rates, temperatures."""
+"""Schedules of values over a run: learning rates, temperatures."""
 
 from __future__ import annotations
 

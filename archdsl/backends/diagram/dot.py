@@ -187,7 +187,7 @@ def _escaped(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """For attributes that are no labels: entities are read there too, and a backslash begins an escape."""
+    """For attributes other than labels: entities are read there too, and a backslash begins an escape."""
     return _escaped(text).replace("\\", "\\\\")
 
 

@@ -76,7 +76,7 @@ def _renamed(part: Part, prefix: str) -> Part:
 
 
 def _origin(scene: Scene, source: str, group: Group) -> str:
-    """The name of a tensor from outside, as short as it can be told apart."""
+    """The name of a tensor from outside, as short as it stays unambiguous."""
     path = scene.atoms.of[source]
     shared = [p for p in paths.ancestors(group.path) if paths.below(path, p)]
     return paths.within(path, shared[-1]) if shared else path

@@ -37,7 +37,7 @@ def _mux(mux: Mux, found: Mapping[str, Shape]) -> Any:
 
 
 def _ignore(condition: Any, code: str, message: str, /, **values: Any) -> None:
-    """Whether a space is well-typed is not asked by its picture."""
+    """A picture does not need a well-typed space."""
 
 
 def level(graph: Graph, shape: Shape) -> int | None:

@@ -116,7 +116,7 @@ class SuperNetwork(nn.Module):
         code = self._writer.forward(outcomes, weighted)
         if self._checkpoint:
             return _function(in_segments(code)), code.mixtures
-        # A path is seldom asked for twice, and its statements are often those of others.
+        # A path is seldom requested twice, and its statements are often those of others.
         return (_function(whole(code)) if outcomes is None else _in_steps(code)), code.mixtures
 
     def _mixed(self, weights: Weights, mixtures: Iterable[int]) -> dict[int, torch.Tensor]:

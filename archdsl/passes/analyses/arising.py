@@ -1,7 +1,7 @@
 """Which decisions arise in a network: those that some output reads under the others.
 
 What a tensor reads is a set of decisions, and of forks: places where what is read further depends on a
-decision.  A choice all of whose candidates read the same is no fork, so that thousands of nodes shrink to
+decision.  A choice all of whose candidates read the same is not a fork, so that thousands of nodes shrink to
 a few dozen forks in one pass.  When each of them is reached is then found from the outputs upwards, as
 decision diagrams.
 """
@@ -297,7 +297,10 @@ class _Reached:
     # ------------------------------------------------------------ values as functions of decisions
 
     def _defined(self, level: int) -> int:
-        """The number of the outcome of a variable that is no decision.  Raises TooLarge, ArithmeticError."""
+        """The number of the outcome of a variable that is not a decision.
+
+        Raises TooLarge, ArithmeticError.
+        """
         if level in self._cut:
             return self.d.map(int, self._cut[level])
         on, keys = self.conditions[level]

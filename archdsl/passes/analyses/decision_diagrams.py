@@ -13,7 +13,7 @@ from typing import Any
 LEAF = 1 << 60
 """The level of leaves, below every variable."""
 STEPS_PER_NODE = 4
-"""Combinations of nodes looked at for each node made, unless said otherwise."""
+"""Combinations of nodes examined for each node made, by default."""
 
 
 class TooLarge(Exception):
@@ -177,7 +177,7 @@ class Diagrams:
     def classes(self, root: int) -> dict[int, tuple[int, ...]]:
         """By level, the variables that matter, and for each of their outcomes the number of its class.
 
-        Outcomes of one class are never told apart, whatever the other variables are.
+        Outcomes of one class are equivalent, whatever the other variables are.
         """
         found = self._classes.get(root)
         if found is None:

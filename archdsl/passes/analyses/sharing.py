@@ -140,7 +140,7 @@ class _Values:
         return self.d.map(output, *roots)
 
     def _own(self, node: Node) -> int:
-        """What a node computes; not told apart where no twin may compute it too."""
+        """What a node computes; not distinguished where no twin may compute it too."""
         twins = self.twins.of[node.name]
         place = None if self.across_ops else node.instance
         read = [self._of_interest(self.source[i], twins) for i in node.inputs]
@@ -159,7 +159,7 @@ class _Values:
         return self.d.map(value, *roots)
 
     def _of_interest(self, root: int, twins: Iterable[Node]) -> int:
-        """A tensor, not told apart where it is one that no twin may read."""
+        """A tensor, not distinguished where it is one that no twin may read."""
         kinds = {kind for twin in twins for kind in self.twins.read_by(twin)}
 
         def value(found: Value | None) -> Value | None:

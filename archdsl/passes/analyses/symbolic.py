@@ -99,7 +99,7 @@ def mux_shape(
 def _join(
     on: str | Value, keyed: Sequence[tuple[Any, Value | None]], decisions: Mapping[str, Decision]
 ) -> Value | None:
-    """The size that is `v` where `on` is `k`, if it can be said without naming the mux."""
+    """The size that is `v` where `on` is `k`, if it can be expressed without naming the mux."""
     given = [v for _, v in keyed if v is not None]
     first = given[0]
     if all(v is first or (v == first and type(v) is type(first)) for v in given[1:]):

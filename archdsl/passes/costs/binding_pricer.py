@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class BindingPricer:
     """Answers as `archdsl.passes.costs.pricer.Pricer` does, by binding one network after another.
 
-    Networks that are not well-typed are priced as far as their sizes can be said.
+    Networks that are not well-typed are priced as far as their sizes are known.
     """
 
     def __init__(self, graph: Graph, price: Price):

@@ -1,6 +1,6 @@
-"""Decision diagrams side by side, swept as a whole: how likely each node is come by, and derivatives of that.
+"""Decision diagrams side by side, swept as a whole: probabilities of reaching nodes, and derivatives.
 
-The chance to come by each node is found from the roots downwards, for all diagrams at once.  The gradient
+Probabilities of reaching nodes are computed from the roots downwards, for all diagrams at once.  The gradient
 is the same sweep upwards (Darwiche, "A differential approach to inference in Bayesian networks", JACM 2003).
 Outcomes that lead from a node to the same one are one edge, whose chance is the sum of theirs.
 """
@@ -77,7 +77,7 @@ class Sweep:
         )
 
     def down(self, chances: Vector) -> Vector:
-        """How likely each node is come by, if outcomes are drawn anew at each."""
+        """The probability of reaching each node, if each draws its outcome independently."""
         reach, chance = self.start.copy(), self._of_edges(chances)
         for e in self.into:
             moved = reach[e.above] * chance[e.chance]

@@ -97,7 +97,7 @@ class Expected:
     def _adding_up(chances: Vector, of: Vector) -> Vector:
         """The chances of the values of variables, which add up to 1.
 
-        Each round repeats the rounding errors of those before it many times over, until they are no errors
+        Each round repeats the rounding errors of those before it many times over, until they are not errors
         of rounding any more.
         """
         sums = np.bincount(of, chances)

@@ -24,7 +24,7 @@ MOST_CELLS_OF_ONE = 1 << 14
 
 
 class Pricer:
-    """A price over a space, ready to be asked.
+    """A price over a space, prepared for queries.
 
     Networks are given as outcome numbers, in the order of `decisions`; all decisions must be given, those
     that do not matter as anything.
@@ -117,7 +117,7 @@ def _move(step: Any, outcomes: Any, out: Any) -> None:
 
 
 def _offsets(table: Table) -> list[tuple[int, Any]]:
-    """By variable, how far its outcomes move: a factor where all are told apart, otherwise an array."""
+    """By variable, how far its outcomes move: a factor where all are distinguished, otherwise an array."""
     found = []
     stride = 1
     for variable, classes, size in reversed(

@@ -40,7 +40,7 @@ class Price:
     several applications share is priced as a piece of its own, of a node without `instance`, and taken off
     where it is computed already.
 
-    Over a space, `of` may also be asked about applications that occur in no network.
+    Over a space, `of` may also be called on applications that occur in no network.
     """
 
     name: str

@@ -26,7 +26,7 @@ def numbers(
 def tensors(
     decisions: Sequence[str], sizes: Sequence[int], given: Mapping[str, torch.Tensor]
 ) -> list[torch.Tensor]:
-    """The same of float64, on the device of what is given."""
+    """The same as float64, on the device of the argument."""
     import torch
 
     _check(decisions, sizes, given)
@@ -43,7 +43,7 @@ def _check(decisions: Sequence[str], sizes: Sequence[int], given: Mapping[str, A
     size = dict(zip(decisions, sizes, strict=True))
     for path, vector in given.items():
         if path not in size:
-            raise ValueError(f"there is no decision {path}")
+            raise ValueError(f"unknown decision {path}")
         shape = tuple(np.shape(vector))
         if shape != (size[path],):
             raise ValueError(f"{path} has {size[path]} outcomes, and not {shape}")

@@ -1,4 +1,4 @@
-"""Functions of a few variables as tables: outcomes that are never told apart share a row.
+"""Functions of a few variables as tables: outcomes that are never distinguished share a row.
 
 A space is priced by such tables: those of terms are added up, those of auxiliary variables say how these
 come out.
@@ -107,7 +107,7 @@ def rows_of(coarse: Classes, fine: Classes) -> list[int]:
 
 
 def common(scopes: Iterable[Mapping[int, Classes]]) -> dict[int, Classes]:
-    """The scope of a table that can hold all of these: their variables, told apart as finely as any does."""
+    """The scope of a table that can hold all of these: their variables, as finely as any distinguishes."""
     found: dict[int, Classes] = {}
     for scope in scopes:
         for variable, classes in scope.items():

@@ -210,7 +210,7 @@ class Prepared(Analysis[Binder]):
 
 
 def _limit(remembered: dict[Any, Any]) -> None:
-    """Forgets everything where a space has so many different nodes that remembering them is no use."""
+    """Forgets everything where a space has so many different nodes that caching them does not pay."""
     if len(remembered) >= _REMEMBERED:
         remembered.clear()
 

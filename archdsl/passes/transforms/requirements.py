@@ -37,7 +37,7 @@ def met_by_some(
     """A condition in the network of the decisions `made`, over properties of it and nothing else.
 
     `size` gives a dimension under outcomes; it raises Open for one that is not among them, and
-    ArithmeticError where there is no such dimension.  Other decisions are free, and false is what does not
+    ArithmeticError where a dimension does not exist.  Other decisions are free, and false is what does not
     hold for the first `MOST_TRIED` combinations of them.
     """
     result: Value = False
@@ -68,7 +68,7 @@ def _leaf(leaf: Value, outcomes: Mapping[str, int], size: Callable[[Mapping[str,
         raise Open(leaf.decision)
     value = leaf.values[outcomes[leaf.decision]]
     if value is None:
-        raise ZeroDivisionError("there is no such number")
+        raise ZeroDivisionError("the number is undefined")
     return value
 
 
@@ -96,7 +96,7 @@ def over_what_is_read(
 def over_what_is_left(
     requirement: Requirement, graph: Graph, left: Collection[str], arising: Collection[str]
 ) -> Requirement:
-    """A requirement of a graph over the nodes that are left of it, and the decisions that are arising.
+    """A requirement of a graph over the nodes that are left of it, and the decisions that arise.
 
     Raises SpecError (ARCH211) where its condition becomes too large.
     """

@@ -69,7 +69,7 @@ class Architecture(nn.Module):
         return self.linked(raw) if self.linked is not None else raw
 
     def messages(self) -> Iterator[nn.Parameter]:
-        """The parameters of messages between cells; they are no logits."""
+        """The parameters of messages between cells, which are not logits."""
         return iter(()) if self.linked is None else self.linked.parameters()
 
     def probabilities(self) -> Vectors:

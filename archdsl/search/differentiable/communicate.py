@@ -65,7 +65,7 @@ class GraphConvolution(nn.Module):
 
 
 class Dense(nn.Module):
-    """Every decision of a cell is told of every decision of the one before: two linear layers."""
+    """Each decision of a cell reads all decisions of the cell before it through two linear layers."""
 
     def __init__(self, p: int, q: int, d: int):
         super().__init__()

@@ -93,7 +93,7 @@ class Search:
     # ------------------------------------------------------------ running
 
     def restore(self) -> int:
-        """Takes the newest readable checkpoint, if there is one; returns the step it goes on after."""
+        """Loads the newest readable checkpoint, if any; returns the step after which the run resumes."""
         marks: list[Mark] = []
         found = self.keeper.restore(lambda state: marks.append(self._load(state)))
         self.step = found or 0
@@ -102,7 +102,7 @@ class Search:
         return self.step
 
     def _load(self, state: Mapping[str, Any]) -> Mark:
-        """Goes on from a state; returns how far the journal was.  Raises Unfit, and changes nothing then."""
+        """Restores a state; returns the length of its journal.  Raises Unfit without changing anything."""
         sums, tried = part(state, "sums", list), part(state, "tried", dict)
         for n, value in enumerate([*sums, *tried.values()]):
             if type(value) is not float or math.isnan(value):
@@ -169,7 +169,7 @@ class Search:
     # ------------------------------------------------------------ reports and files
 
     def _record(self, now: Progress, stop: bool, report: Report) -> bool:
-        """Writes a step down; returns whether any process was asked to stop."""
+        """Records a step; returns whether any process received a request to stop."""
         self.sums.append(now.loss)
         lr = rate(self.config.parameters, (now.step - 1) / self.steps)
         self._write(records.of_step(now, lr, self.stepper.learner.tau(now.epoch)))
@@ -280,7 +280,7 @@ class Search:
             self.journal.write(record)
 
     def _save(self) -> Path:
-        """Writes a checkpoint, by the first process; refuses to keep weights that are no numbers."""
+        """Writes a checkpoint, by the first process; refuses to save weights that are not finite."""
         bad = bad_parameter(self.net) or bad_parameter(self.architecture)
         if bad is not None:
             raise Diverged(self.step, bad, self.keeper.newest())

@@ -42,7 +42,7 @@ class Forecast:
 
 
 def forecast(search: Search) -> Forecast:
-    """What a search takes here, by some of its own steps; the search is as it was before.
+    """Estimates time and memory of a search by running some of its steps; the state is restored after.
 
     The first step, and the first image that is scored, are not counted: they make what is made once, such
     as code and memory.  Of the others the median counts.  Batches are made beside the steps, and counted
