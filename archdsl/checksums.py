@@ -28,7 +28,7 @@ def unsealed(data: Mapping[str, Any]) -> tuple[dict[str, Any], object]:
 
 
 def is_intact(data: Mapping[str, Any], checksum: object, demanded: bool) -> bool:
-    """Whether data is as it was written, or was edited on purpose.
+    """Whether data is unchanged, or was edited on purpose.
 
     `demanded` says that the file has a checksum, which is known by another mark in it, its version: no
     single damage takes both.

@@ -56,7 +56,7 @@ class Files:
             mask = resampled(mask, size, Image.Resampling.NEAREST)
         return Sample(image, mask, image_path.stem)
 
-    def said(self) -> dict[str, Any]:
+    def described(self) -> dict[str, Any]:
         """What settings or the list of classes say about labels and channels, for a manifest."""
         own = {name: np.flatnonzero(self.table == id).tolist() for id, name in enumerate(self.classes)}
         usual = self.name != "folder" or all(labels == [id] for id, labels in enumerate(own.values()))

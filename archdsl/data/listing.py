@@ -88,7 +88,7 @@ def images(folder: Path) -> list[Path]:
 def left_out(folder: Path, every: bool = False) -> tuple[str, ...]:
     """What lies in a folder of images and is not read: `12 files end in .tif`, images one folder deeper.
 
-    Of endings that are no image's only with `every`.
+    Of endings other than images' only with `every`.
     """
     endings = Counter(_ending(name) for name in _names(folder, directories=False))
     others = {e: n for e, n in endings.items() if e in _NOT_READ or (every and e not in SUFFIXES)}

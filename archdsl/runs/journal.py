@@ -99,7 +99,7 @@ class Journal:
             return
         if length == 0 and len(self):
             kept = self._keep()
-            self.notes.append(f"there is no checkpoint: the journal begins anew; what it was is {kept}")
+            self.notes.append(f"no checkpoint found: a new journal is started; the old one is kept as {kept}")
         with atomic.room_for(self.path), self._open() as file:
             file.truncate(self._ends[length])
         self._read()

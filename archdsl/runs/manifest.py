@@ -103,7 +103,7 @@ def described(splits: Splits) -> dict[str, Any]:
         "name": train.name, "classes": list(train.classes),
         "training images": len(train), "validation images": len(val),
         "training sha256": train.fingerprint(), "validation sha256": val.fingerprint(),
-        **(train.said() if isinstance(train, Files) else {}),
+        **(train.described() if isinstance(train, Files) else {}),
     }  # fmt: skip
 
 

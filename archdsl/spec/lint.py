@@ -164,7 +164,7 @@ def lint_decisions(found: Elaborated) -> Iterator[Diagnostic]:
     if found.graph.chosen:
         return  # a found network leaves most of its space behind
     live = {d.location for d in found.graph.decisions.values()}
-    live |= {w.primary.location for w in found.warnings if w.primary}  # twins, which is said already
+    live |= {w.primary.location for w in found.warnings if w.primary}  # twins, which are reported already
     for decision in found.unread:
         if decision.location in live or decision.location is None:
             continue

@@ -20,7 +20,7 @@ from archdsl.spec.deciding.searcher import Searcher, Undecided, support
 from archdsl.spec.elaborate import Elaborated
 
 TRIES = 20
-"""Random networks tried before it is said that none was found to meet a requirement."""
+"""Random networks tried before a requirement is reported as not met by any."""
 
 
 def check_requirements(found: Elaborated, budget: int) -> Iterator[Diagnostic]:

@@ -73,7 +73,7 @@ def settle(
     declared: ast.Space | ast.Network | ast.Search, given: Mapping[str, Any], frame: Frame,
     evaluate: Callable[[ast.Expr], Any],
 ) -> None:  # fmt: skip
-    """Puts the value of every setting among the names of a frame: what is given from outside, or its default.
+    """Puts the value of every setting among the names of a frame: the value from outside, or its default.
 
     Raises SpecError: ARCH205 for one that has neither, ARCH208 for a value of another kind than its type or
     its default.
@@ -134,7 +134,7 @@ _PLAIN = (
 
 
 def _amount(value: Any, default: Any) -> Any:
-    """What is given for a setting; `7ms` for one whose default is a quantity of the same kind is one."""
+    """The value from outside for a setting; `7ms` counts where the default is a quantity of the same kind."""
     written = _QUANTITY.fullmatch(value) if isinstance(value, str) and isinstance(default, Quantity) else None
     if written is None or UNITS.get(written[2], ("",))[0] != default.dimension:
         return value

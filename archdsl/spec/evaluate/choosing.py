@@ -149,7 +149,7 @@ def _register(ev: Evaluator, decision: Decision, expr: Spanned, frame: Frame) ->
 
 
 def _given(ev: Evaluator, decision: Decision, values: Sequence[SpecValue]) -> SpecValue:
-    """The value for the outcome given beforehand; for the first where that does not exist (said later).
+    """The value for the outcome given beforehand; for the first where that does not exist (reported later).
 
     An op stays the choice that it was, with one outcome, so that paths are those of the whole space.
     """
@@ -283,7 +283,7 @@ def spread(
     frame: Frame,
     site: str,
 ) -> SpecValue:
-    """As `each`, for what adds nodes: `use` is also told the site, which names the outcome."""
+    """As `each`, for what adds nodes: `use` also gets the site, which names the outcome."""
     if isinstance(value, Either):
         return each(ev, value, lambda inner: use(inner, site), expr, frame)
     outcomes = ev.builder.decisions[value.decision].outcomes

@@ -1,6 +1,6 @@
 """Runs the statements of a space, network, op or cell.
 
-An error ends its statement only: the names it was to define are poisoned, and evaluation goes on, so
+An error ends its statement only: the names it was to define are poisoned, and evaluation continues, so
 that all errors of a spec are found in one go, each once.
 """
 
@@ -78,7 +78,7 @@ def _run(
 
 
 def replace_location(error: SpecError, location: Location) -> SpecError:
-    """The error, told of another place."""
+    """The error, at another place."""
     (diagnostic,) = error.diagnostics
     return SpecError([replace(diagnostic, primary=Label(location, ""))])
 

@@ -193,7 +193,7 @@ class Witnesses:
         return kept
 
     def _breaks_all(self, obligation: Obligation, outcomes: Outcomes) -> bool:
-        """Whether the condition fails in all networks with these outcomes, as far as can be told.
+        """Whether the condition fails in all networks with these outcomes, as far as is known.
 
         Where that takes too long, random ones are looked at.
         """

@@ -1,0 +1,33 @@
+"""Pages, messages and docstrings use the terms of the field: phrases that had to be translated stay out."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PHRASES = {
+    r"\b(is|are|was|were) told\b": "write `shows`, `reports`, `distinguished`",
+    r"\b(is|are|was|were) said\b": "write `shows`, `reports`, `raises`",
+    r"\b(come|comes|came) by\b": "write `derived`, `chosen`, `reached`",
+    r"\bwhat is (not )?given\b": "name it: options, arguments, settings",
+    r"\bas it was\b": "write `unchanged`",
+    r"\b(go|goes|going|went|gone) on\b": "write `resume` or `continue`",
+    r"\bfrom nothing\b": "write `from scratch`",
+    r"\bfor a little\b": "write `on a short schedule`",
+    r"(?<!there )\b(is|are) no (?!more|less|longer|better|worse|further)\w+": "write `is not a …`",
+}
+
+FILES = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "archdsl").rglob("*.py")]
+
+
+@pytest.mark.parametrize("phrase", PHRASES)
+def test_phrases_that_are_not_the_fields_do_not_come_back(phrase: str):
+    found = [
+        f"{file.relative_to(ROOT)}:{text.count(chr(10), 0, match.start()) + 1}: {match[0]}"
+        for file in FILES
+        for text in [file.read_text("utf-8")]
+        for match in re.finditer(phrase, text, re.IGNORECASE)
+    ]
+    assert found == [], PHRASES[phrase]
