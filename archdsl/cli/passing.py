@@ -39,10 +39,11 @@ def piped(
 
     What analyses find, and with `printing` the graph after each transform, goes to standard error.
     """
+    from archdsl.passes.verifying import verified
     from archdsl.program import Space
 
     graph = target.graph if isinstance(target, Space) else target.bound
-    for step in pipeline.steps(graph, verify=verify):
+    for step in pipeline.steps(graph, verify=verified if verify else None):
         _show(step, printing)
         graph = step.after
     return target.with_graph(graph)

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from types import MappingProxyType
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
 from archdsl.ir import Graph
@@ -97,18 +97,15 @@ class Pass(ABC, Generic[T]):
         default_factory=lambda: MappingProxyType({}), kw_only=True, compare=False, repr=False
     )
 
-    def __call__(self, graph: Graph, *, verify: bool = False) -> T:
-        """Runs the pass; with `verify` the graph before and after, and the whole contract, are checked.
+    def __call__(self, graph: Graph, *, verify: Verifier | None = None) -> T:
+        """Runs the pass.
 
-        Raises SpecError (ARCH508) for a graph that the pass cannot work on, and with `verify` (ARCH417) for
-        a contract that it breaks.
+        With `archdsl.passes.verifying.verified` as `verify` the graph before and after, and the whole
+        contract, are checked.  Raises SpecError (ARCH508) for a graph that the pass cannot work on, and what
+        `verify` raises.
         """
         self.demand(graph)
-        if not verify:
-            return self.run(graph)
-        from archdsl.passes.verifying import verified
-
-        return verified(self, graph)
+        return self.run(graph) if verify is None else verify(self, graph)
 
     @abstractmethod
     def run(self, graph: Graph) -> T:
@@ -156,6 +153,12 @@ class Pass(ABC, Generic[T]):
         )
 
 
+class Verifier(Protocol):
+    """Runs a pass on a graph and checks its contract."""
+
+    def __call__(self, pass_: Pass[T], graph: Graph) -> T: ...
+
+
 class Transform(Pass[Graph]):
     """A pass from graph to graph."""
 
@@ -170,9 +173,9 @@ class Transform(Pass[Graph]):
 class Analysis(Pass[T]):
     """A pass that finds a fact about a graph: once for each, as graphs do not change."""
 
-    def __call__(self, graph: Graph, *, verify: bool = False) -> T:
+    def __call__(self, graph: Graph, *, verify: Verifier | None = None) -> T:
         try:
-            known = not verify and self in graph.facts
+            known = verify is None and self in graph.facts
         except TypeError:  # options without a hash, such as decisions by path
             return super().__call__(graph, verify=verify)
         if not known:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archdsl.ir import Graph
-from archdsl.passes.base import Contract, Pass, Transform
+from archdsl.passes.base import Contract, Pass, Transform, Verifier
 
 
 @dataclass(frozen=True)
@@ -29,8 +29,8 @@ class Pipeline(Transform):
 
     passes: tuple[Pass[Any], ...] = ()
 
-    def __call__(self, graph: Graph, *, verify: bool = False) -> Graph:
-        """The graph after the last pass; with `verify` the contract of each pass is checked."""
+    def __call__(self, graph: Graph, *, verify: Verifier | None = None) -> Graph:
+        """The graph after the last pass; `verify` checks the contract of each pass."""
         for step in self.steps(graph, verify=verify):
             graph = step.after
         return graph
@@ -38,7 +38,7 @@ class Pipeline(Transform):
     def run(self, graph: Graph) -> Graph:
         return self(graph)
 
-    def steps(self, graph: Graph, *, verify: bool = False) -> Iterator[Step]:
+    def steps(self, graph: Graph, *, verify: Verifier | None = None) -> Iterator[Step]:
         """Runs one pass after the other.  Raises as they do."""
         for pass_ in self.passes:
             found = pass_(graph, verify=verify)

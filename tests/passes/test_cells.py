@@ -6,6 +6,7 @@ from pathlib import Path
 
 import archdsl
 from archdsl.passes.analyses.cells import Cell, Cells
+from archdsl.passes.verifying import verified
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
 
@@ -37,7 +38,7 @@ space S {
 
 
 def test_decisions_that_stand_together_and_have_as_many_outcomes_are_a_cell():
-    found = Cells()(archdsl.load("s.arch", text=SPEC).space().graph, verify=True)
+    found = Cells()(archdsl.load("s.arch", text=SPEC).space().graph, verify=verified)
     assert found.cells == (
         Cell("a", ("a.left", "a.right"), 2),
         Cell("b", ("b.left", "b.right"), 3),

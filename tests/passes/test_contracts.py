@@ -24,7 +24,7 @@ from archdsl.passes.transforms.bind import Bind
 from archdsl.passes.transforms.deployed import Deploy
 from archdsl.passes.transforms.prune import Prune
 from archdsl.passes.transforms.simplify import Simplify
-from archdsl.passes.verifying import CHECKS
+from archdsl.passes.verifying import CHECKS, verified
 from archdsl.program import Space
 from random_networks import networks
 from random_spaces import random_space
@@ -59,7 +59,7 @@ def space(seed: int) -> Space | None:
 
 def codes_of(run, graph: Graph) -> set[str]:
     try:
-        run(graph, verify=True)
+        run(graph, verify=verified)
     except SpecError as error:
         return {d.code for d in error.diagnostics}
     return set()
@@ -176,7 +176,7 @@ class Liar(Transform):
 @pytest.mark.parametrize(("how", "what"), BROKEN.values(), ids=BROKEN.keys())
 def test_a_pass_that_breaks_its_contract_is_caught_where_that_is_asked_for(how, what: str):
     with pytest.raises(SpecError) as caught:
-        Liar(how)(two(), verify=True)
+        Liar(how)(two(), verify=verified)
     (found,) = caught.value.diagnostics
     assert found.code == "ARCH417"
     assert what in found.headline
@@ -188,12 +188,12 @@ def test_a_pass_that_changes_something_each_time_is_not_idempotent():
         return changed(graph, "y.relu", cell=None, instance=None, weights=graph.nodes["y.relu"].weights + "+")
 
     with pytest.raises(SpecError, match=r"a second time it changes something again"):
-        Liar(renamed)(two(), verify=True)
+        Liar(renamed)(two(), verify=verified)
 
 
 def test_a_graph_that_was_broken_before_is_not_the_fault_of_the_pass():
     with pytest.raises(SpecError, match="the graph of Two breaks a rule before `simplify`: outputs"):
-        Simplify()(replace(two(), outputs={}), verify=True)
+        Simplify()(replace(two(), outputs={}), verify=verified)
 
 
 def test_what_a_pass_needs_is_looked_at_before_it_runs():
@@ -218,7 +218,7 @@ def test_a_pipeline_is_a_pass_whose_contract_follows_from_those_of_its_passes():
         changes=frozenset(("name", "nodes", "instances", "decisions", "requirements", "chosen")),
         guarantees=frozenset(("outputs", "weights", "no more nodes")),
     )
-    nested = Pipeline((whole, Deploy()))(two(), verify=True)
+    nested = Pipeline((whole, Deploy()))(two(), verify=verified)
     assert nested == Deploy()(Bind({"k": "5", "y": "act"})(two()))
     assert dict(whole.before({}, two())) == {"k": "5", "y": "act"}
 

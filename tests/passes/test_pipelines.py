@@ -28,6 +28,7 @@ from archdsl.passes.registry import PASSES
 from archdsl.passes.transforms.bind import Bind
 from archdsl.passes.transforms.prune import Prune
 from archdsl.passes.transforms.simplify import Simplify
+from archdsl.passes.verifying import verified
 from archdsl.registry import Registry
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
@@ -230,7 +231,7 @@ def test_text_in_text_out(passes: str, texts: str):
     before, after = dedent(texts).strip().split("\n---\n")
     graph = parse(before)
     verify(graph, primitives())
-    assert dump(read_pipeline(passes)(graph, verify=True)) == after + "\n"
+    assert dump(read_pipeline(passes)(graph, verify=verified)) == after + "\n"
 
 
 NETWORK = """
@@ -267,12 +268,16 @@ ANALYSES = {
 @pytest.mark.parametrize(("name", "texts"), ANALYSES.items(), ids=ANALYSES.keys())
 def test_what_an_analysis_prints(name: str, texts: tuple[str, str]):
     one: Any = PASSES[name]()
-    assert one.text(one(parse(dedent(texts[0])), verify=True)) == texts[1]
+    assert one.text(one(parse(dedent(texts[0])), verify=verified)) == texts[1]
 
 
 def test_the_identity_of_a_network_does_not_hang_on_names():
     here, there = parse(dedent(NETWORK)), parse(dedent(NETWORK.replace("%x", "%stem")))
-    assert Identity()(here, verify=True) == Identity()(there) != Identity()(replace(here, outputs={"y": "x"}))
+    assert (
+        Identity()(here, verify=verified)
+        == Identity()(there)
+        != Identity()(replace(here, outputs={"y": "x"}))
+    )
 
 
 @pytest.mark.parametrize(
