@@ -17,7 +17,7 @@ from archdsl import atomic
 from archdsl.devices.build import conditions_of
 from archdsl.devices.calibrate import spearman
 from archdsl.devices.measure import Timer, passive_waiting
-from archdsl.devices.rounds import Plan
+from archdsl.devices.rounds import TimingPlan
 from archdsl.devices.validate import measure
 from archdsl.passes.costs.cost import costs, total
 from archdsl.passes.costs.memory import traffic
@@ -40,7 +40,8 @@ def main() -> None:
         row = {"positions": positions, "published_ms": 1000 / fps, "params": cost.params, "macs": cost.macs}
         row["traffic_bytes"] = sum(map(sum, traffic(network.graph).values()))
         for timer in timers:
-            row[f"{timer.backend}_ms"] = measure(network, timer, Plan(passes=5, seconds=0.5, least=3)).ms
+            plan = TimingPlan(passes=5, seconds=0.5, least=3)
+            row[f"{timer.backend}_ms"] = measure(network, timer, plan).ms
         rows.append(row)
         print(row, flush=True)
     names = [name for name in rows[0] if name not in ("positions", "published_ms")]

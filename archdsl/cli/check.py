@@ -10,7 +10,7 @@ import click
 
 from archdsl.cli import opening
 from archdsl.cli.findings import colors, print_findings
-from archdsl.cli.settings import SetCommand, over_option, set_option
+from archdsl.cli.set_option import SetCommand, over_option, set_option
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.report.numbers import combinations, count_data, digits, networks, plural
 

@@ -15,7 +15,7 @@ from archdsl.cli.networks import fixed
 from archdsl.cli.outputs import Kind, Output, demand_free, overwrite_option
 from archdsl.cli.passing import passes_options, piped
 from archdsl.cli.printing import document
-from archdsl.cli.settings import SetCommand, name_option, set_option, train_outputs_option
+from archdsl.cli.set_option import SetCommand, name_option, set_option, train_outputs_option
 from archdsl.cli.weights_file import WeightsFile
 from archdsl.report import tables
 from archdsl.report.numbers import shape

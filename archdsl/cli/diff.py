@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archdsl.cli import opening
-from archdsl.cli.settings import SetCommand, set_option
+from archdsl.cli.set_option import SetCommand, set_option
 from archdsl.report.numbers import digits, large, plural, setting, shape
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import click
 
 from archdsl.cli.data import data_option
 from archdsl.cli.networks import open_network
-from archdsl.cli.settings import SetCommand, name_option, set_option
+from archdsl.cli.set_option import SetCommand, name_option, set_option
 from archdsl.cli.train import SIZE
 from archdsl.cli.weights_file import WeightsFile
 from archdsl.data.source import DataSource

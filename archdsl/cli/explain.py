@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archdsl.cli import opening
-from archdsl.cli.settings import SetCommand, name_option, set_option
+from archdsl.cli.set_option import SetCommand, name_option, set_option
 from archdsl.cli.words import LISTS
 from archdsl.codes import CODES, page
 from archdsl.diagnostics import closest

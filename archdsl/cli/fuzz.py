@@ -14,7 +14,7 @@ import click
 from archdsl import atomic
 from archdsl.cli import opening
 from archdsl.cli.outputs import Output, demand_free, overwrite_option
-from archdsl.cli.settings import SetCommand, name_option, over_option, set_option
+from archdsl.cli.set_option import SetCommand, name_option, over_option, set_option
 from archdsl.diagnostics import SpecError
 from archdsl.report.numbers import plural, setting
 from archdsl.spec.from_text import parse_value

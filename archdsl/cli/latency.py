@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 from archdsl.cli import opening
 from archdsl.cli.outputs import Kind, Output, demand_free, overwrite_option
 from archdsl.cli.reporting import Bar
-from archdsl.cli.settings import SetCommand, name_option, set_option
+from archdsl.cli.set_option import SetCommand, name_option, set_option
 from archdsl.report.duration import duration
 from archdsl.report.numbers import plural
 from archdsl.spec.from_text import parse_value
@@ -186,7 +186,7 @@ def build(
 
     from archdsl.devices import build as building
     from archdsl.devices.keys import network_keys, space_keys
-    from archdsl.devices.rounds import Plan
+    from archdsl.devices.rounds import TimingPlan
     from archdsl.program import Space
 
     target = _target(spec, name, settings, image)
@@ -199,7 +199,7 @@ def build(
         given = target.settings
     else:
         units, given = list(network_keys([target]).values()), target.graph.settings
-    plan = replace(Plan(), passes=passes)
+    plan = replace(TimingPlan(), passes=passes)
     if found is not None and not as_json:
         click.echo(_coverage(found), err=True)
     if not as_json:

@@ -14,7 +14,7 @@ from archdsl import atomic
 from archdsl.cli import opening
 from archdsl.cli.networks import open_network
 from archdsl.cli.outputs import PREDICTED, Output, demand_free, overwrite_option
-from archdsl.cli.settings import SetCommand, name_option, set_option
+from archdsl.cli.set_option import SetCommand, name_option, set_option
 from archdsl.cli.train import SIZE
 from archdsl.cli.weights_file import WeightsFile
 from archdsl.report.pictures import png

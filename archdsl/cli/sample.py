@@ -11,7 +11,7 @@ import click
 from archdsl import atomic
 from archdsl.cli import opening, printing
 from archdsl.cli.outputs import Output, demand_free, overwrite_option
-from archdsl.cli.settings import SetCommand, name_option, over_option, set_option
+from archdsl.cli.set_option import SetCommand, name_option, over_option, set_option
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.report.numbers import plural
 from archdsl.resources import specs_folder

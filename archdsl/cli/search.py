@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from archdsl.cli.data import data_option
 from archdsl.cli.ranges import Within
-from archdsl.cli.settings import SetCommand, set_option
+from archdsl.cli.set_option import SetCommand, set_option
 from archdsl.data.source import DataSource
 from archdsl.search.options import SearchOptions, absolute, resumed_options
 from archdsl.search.tables import AUTO, TableSource

@@ -63,7 +63,7 @@ def _notes(unit: Unit, declared: ast.Search, space: Elaborated) -> Iterator[Diag
     live = [item for item in graph.nodes.values() if item.name in space.shapes]
     if not any(_may_differ(item, space) for item in live):
         return
-    from archdsl.backends.supernet.parts import parts
+    from archdsl.backends.supernet.structure import parts
 
     try:
         parts(graph)
@@ -77,7 +77,7 @@ def _demand_runnable(spec: SearchSpec, graph: Graph) -> None:
     from archdsl.search.differentiable.samplers import own_samplers
     from archdsl.search.reading import read_config
     from archdsl.search.scores import loss_of
-    from archdsl.search.values import nothing_to_search
+    from archdsl.search.terms import nothing_to_search
 
     config = read_config(spec)
     loss_of(config)

@@ -15,7 +15,7 @@ from archdsl.cli.aux_outputs import aux_weights
 from archdsl.cli.data import data_option
 from archdsl.cli.networks import open_network
 from archdsl.cli.ranges import Within
-from archdsl.cli.settings import SetCommand, name_option, set_option
+from archdsl.cli.set_option import SetCommand, name_option, set_option
 from archdsl.cli.training import run_training
 from archdsl.data.source import DataSource, parse_data
 from archdsl.train.options import TrainOptions

@@ -10,7 +10,7 @@ import click
 from archdsl import atomic
 from archdsl.cli import opening
 from archdsl.cli.outputs import Output, demand_free, overwrite_option
-from archdsl.cli.settings import SetCommand, name_option, set_option
+from archdsl.cli.set_option import SetCommand, name_option, set_option
 
 if TYPE_CHECKING:
     from archdsl.backends.diagram.dot import Dot

@@ -13,7 +13,7 @@ from typing import Any
 from archdsl.devices import fingerprint, runtimes, table
 from archdsl.devices.keys import Key, Unit
 from archdsl.devices.measure import Timer
-from archdsl.devices.rounds import Plan, Timed, nothing, time_all
+from archdsl.devices.rounds import Timed, TimingPlan, nothing, time_all
 from archdsl.devices.table import Row, Table
 
 WRITE_EVERY_S = 0.5
@@ -55,7 +55,7 @@ def build(
     units: Iterable[Unit],
     timer: Timer,
     *,
-    plan: Plan | None = None,
+    plan: TimingPlan | None = None,
     start: Table | None = None,
     stale: bool = False,
     seed: int = 0,
@@ -67,7 +67,7 @@ def build(
     `stale` is not set; nothing is written then.
     """
     runtimes.find(timer.backend)
-    plan = plan or Plan()
+    plan = plan or TimingPlan()
     made = start or new_table(timer)
     if path.exists():
         made = table.read(path)
@@ -94,7 +94,7 @@ def build(
     return writer.finish()
 
 
-def _nothing(timer: Timer, plan: Plan) -> float:
+def _nothing(timer: Timer, plan: TimingPlan) -> float:
     thing = Timed("nothing", nothing())
     time_all([thing], timer, plan, random.Random(0), lambda thing, share: None)
     return thing.low_ms if thing.passes else 0.0

@@ -13,13 +13,13 @@ from pathlib import Path
 from archdsl.devices import build, runtimes, table
 from archdsl.devices.keys import Unit, space_keys
 from archdsl.devices.measure import Timer, passive_waiting
-from archdsl.devices.rounds import Plan
+from archdsl.devices.rounds import TimingPlan
 from archdsl.devices.table import Table
 from archdsl.program import Space
 
 TIMER = Timer("onnxruntime")
 """One thread, one image: as `archdsl latency build` times by default."""
-PLAN = Plan()
+PLAN = TimingPlan()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from archdsl.devices.keys import Parts
+from archdsl.devices.keys import NetworkUnits
 from archdsl.devices.table import Accuracy
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Sum:
     units: int
 
     @staticmethod
-    def of(parts: Parts) -> Sum:
+    def of(parts: NetworkUnits) -> Sum:
         counts: dict[str, int] = {}
         ops: dict[str, str] = {}
         for sign, units in ((1, parts.units), (-1, parts.shared)):

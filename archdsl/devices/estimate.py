@@ -12,7 +12,7 @@ from archdsl import ops
 from archdsl.devices import build, table
 from archdsl.devices.calibrate import Sum, predict
 from archdsl.devices.foreign import rows_of
-from archdsl.devices.keys import Parts, Unit, network_keys, parts, size_text
+from archdsl.devices.keys import NetworkUnits, Unit, network_keys, parts, size_text
 from archdsl.devices.measure import Timer
 from archdsl.devices.runtimes import RUNTIMES
 from archdsl.devices.table import Row, Table
@@ -178,7 +178,7 @@ def _word(value: object) -> str:
     return size_text(value) if isinstance(value, tuple | list) else str(value)
 
 
-def _timed(split: Parts, by: Table) -> Estimate:
+def _timed(split: NetworkUnits, by: Table) -> Estimate:
     rows = by.by_key()
     calibration = by.calibration
     lines = [_line(unit, rows, by, 1) for unit in split.units]
@@ -228,7 +228,7 @@ def unit_ms(by: Table, digest: str, op: str, row_ms: float) -> float:
     return predict(calibration, one, {digest: row_ms}) - calibration.fixed_ms
 
 
-def _foreign(split: Parts, by: Table) -> Estimate:
+def _foreign(split: NetworkUnits, by: Table) -> Estimate:
     assert by.mapping is not None
     rows = by.by_key()
     lines = []

@@ -105,14 +105,14 @@ def _not_importable(path: Path, why: str) -> SpecError:
     return SpecError([Diagnostic("ARCH822", f"{path} cannot be imported: {why}")])
 
 
-class Found:
+class MatchedRows:
     """The rows of some consecutive units: their names; `rule` is None where no rule fits."""
 
     def __init__(self, units: Sequence[Unit], rule: Rule | None, rows: Sequence[str]):
         self.units, self.rule, self.rows = tuple(units), rule, tuple(rows)
 
 
-def rows_of(units: Sequence[Unit], by: RowMapping) -> list[Found]:
+def rows_of(units: Sequence[Unit], by: RowMapping) -> list[MatchedRows]:
     """The row names of a network's units, in order.
 
     A rule for a chain is tried before those for a single unit that stand above it.
@@ -123,20 +123,20 @@ def rows_of(units: Sequence[Unit], by: RowMapping) -> list[Found]:
     for unit in units:
         if unit.name in taken:
             continue
-        match = _match(unit, follows, by) or Found([unit], None, ())
+        match = _match(unit, follows, by) or MatchedRows([unit], None, ())
         taken.update(u.name for u in match.units)
         found.append(match)
     return found
 
 
-def _match(unit: Unit, follows: Mapping[str, Unit], by: RowMapping) -> Found | None:
+def _match(unit: Unit, follows: Mapping[str, Unit], by: RowMapping) -> MatchedRows | None:
     for rule in sorted(by.rules, key=lambda r: -len(r.chain)):
         chain = _chain(unit, follows, rule.chain)
         if chain is None:
             continue
         fields = _fields(chain)
         if all(fields.get(name) == _wanted(value, fields) for name, value in rule.when.items()):
-            return Found(chain, rule, [_filled(row, fields) for row in rule.rows])
+            return MatchedRows(chain, rule, [_filled(row, fields) for row in rule.rows])
     return None
 
 

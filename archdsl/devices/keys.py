@@ -55,7 +55,7 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Parts:
+class NetworkUnits:
     """A network as table rows: every unit counts once, and each of `shared` is taken off again.
 
     `shared` are primitives that stand in several units and are computed once (two ops of one input that
@@ -70,14 +70,14 @@ class Parts:
         yield from self.shared
 
 
-def parts(network: Network) -> Parts:
+def parts(network: Network) -> NetworkUnits:
     """The units of a network, and what they share."""
     whole = simplify(network.whole, across_ops=False)
     shapes = infer(whole)
     kept = simplify(whole, shapes).nodes
     twice = [node for name, node in whole.nodes.items() if name not in kept and _is_stateless(node)]
     readers = _readers(whole)
-    return Parts(
+    return NetworkUnits(
         units=tuple(unit(whole, shapes, readers, *group) for group in _groups(whole)),
         shared=tuple(unit(whole, shapes, readers, n.name, n.op, [n]) for n in twice if isinstance(n, Node)),
     )
@@ -253,7 +253,7 @@ def space_keys(space: Space, rng: random.Random, *, quiet: int = 200, most: int 
     return Keys(found, drawn, since, sum(n == 1 for n in seen.values()))
 
 
-def _shareable(split: Parts) -> Iterator[Unit]:
+def _shareable(split: NetworkUnits) -> Iterator[Unit]:
     """What other networks may share of these units: primitives without weights that an op begins with."""
     for part in split.units:
         if len(part.nodes) == 1:

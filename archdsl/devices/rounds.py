@@ -46,7 +46,7 @@ class Timed(Generic[T]):
 
 
 @dataclass(frozen=True)
-class Plan:
+class TimingPlan:
     """How long everything is timed: rounds, seconds and runs of each in a round, and rounds added at most."""
 
     passes: int = 5
@@ -58,7 +58,7 @@ class Plan:
 def time_all(
     things: Sequence[Timed[T]],
     timer: Timer,
-    plan: Plan,
+    plan: TimingPlan,
     rng: random.Random,
     done: Callable[[Timed[T], float], None],
 ) -> None:
@@ -75,7 +75,7 @@ def time_all(
 def _time_batch(
     batch: Sequence[Timed[T]],
     timer: Timer,
-    plan: Plan,
+    plan: TimingPlan,
     rng: random.Random,
     done: Callable[[Timed[T], float], None],
     before: int,

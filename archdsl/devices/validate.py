@@ -15,7 +15,7 @@ from archdsl.devices.calibrate import Sum
 from archdsl.devices.estimate import final_upsampling
 from archdsl.devices.keys import parts
 from archdsl.devices.measure import Timer
-from archdsl.devices.rounds import Plan, Timed, time_all
+from archdsl.devices.rounds import Timed, TimingPlan, time_all
 from archdsl.devices.table import Accuracy, Calibration, Table
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.passes.costs.cost import costs, total
@@ -23,10 +23,10 @@ from archdsl.passes.costs.cost import costs, total
 if TYPE_CHECKING:
     from archdsl.program import Network, Space
 
-WHOLE = Plan(passes=7, seconds=0.1, least=3)
+WHOLE = TimingPlan(passes=7, seconds=0.1, least=3)
 """Whole networks are timed longer than ops."""
 
-ALONE = Plan(passes=5, seconds=0.4, least=5)
+ALONE = TimingPlan(passes=5, seconds=0.4, least=5)
 """A single network has the time of all."""
 
 FEWEST = 10
@@ -85,8 +85,8 @@ def validate(
     held_out: int = 50,
     fit: int = 150,
     seed: int = 1,
-    rows: Plan | None = None,
-    whole: Plan | None = None,
+    rows: TimingPlan | None = None,
+    whole: TimingPlan | None = None,
     stale: bool = False,
     progress: Callable[[Step], None] | None = None,
 ) -> Validation:
@@ -195,7 +195,7 @@ def _predictor(fit: calibrate.Fit, rows: dict[str, float]) -> Callable[[Sum], fl
 def _measure(
     networks: Sequence[Network],
     timer: Timer,
-    plan: Plan,
+    plan: TimingPlan,
     seed: int,
     progress: Callable[[Step], None] | None,
 ) -> list[Timed[int]]:
@@ -225,7 +225,7 @@ class Whole:
     disturbed: float
 
 
-def measure(network: Network, timer: Timer, plan: Plan | None = None) -> Whole:
+def measure(network: Network, timer: Timer, plan: TimingPlan | None = None) -> Whole:
     """Times one whole network; raises SpecError (ARCH826) where the backend cannot run it."""
     thing = Timed(network.name, network.graph)
     time_all([thing], timer, plan or ALONE, random.Random(0), lambda *_: None)

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 from archdsl.diagnostics import Source, closest
 from archdsl.lang import ast
 from archdsl.lang.ast import Expr, Span
+from archdsl.lang.expressions import MAX_DEPTH, Values, place, word
 from archdsl.lang.machine import Token
 from archdsl.lang.reading import shortened
-from archdsl.lang.values import MAX_DEPTH, Values, place, word
 
 SETTING_TYPES = ("int", "float", "bool", "str", "op")
 MAX_NESTING = 20

@@ -15,9 +15,9 @@ from archdsl.collector import paused
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
 from archdsl.lang import ast
 from archdsl.lang.build import Builder, UnsupportedError
+from archdsl.lang.expressions import MAX_ERRORS
 from archdsl.lang.machine import EXTEND, IS_COMMENT, IS_WORD, MANY, ONE, Token, language, symbol
 from archdsl.lang.reading import check_text, starts_line
-from archdsl.lang.values import MAX_ERRORS
 
 MAX_STACK = 500
 MAX_TOKENS = 1_000_000

@@ -19,7 +19,7 @@ from typing import Any
 
 from archdsl.diagnostics import Location, Source, closest
 from archdsl.ir.text.tokens import name_text, quoted
-from archdsl.ir.text.values import Place, TokenReader
+from archdsl.ir.text.value_reader import Place, TokenReader
 from archdsl.passes.base import Option, Pass
 from archdsl.passes.pipeline import Pipeline
 from archdsl.passes.registry import PASSES

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from archdsl.configs.datasets import Batched
 from archdsl.configs.setting import settings_of
 from archdsl.search.differentiable.samplers import Sampler
-from archdsl.search.values import recorded
+from archdsl.search.terms import recorded
 from archdsl.spec.search_values import Objective, SearchValue
 
 Link = Literal["independent", "shared", "dense", "gcn"]

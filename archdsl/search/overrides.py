@@ -11,7 +11,7 @@ from archdsl.diagnostics import closest
 from archdsl.lang.habits import setting_form
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.samplers import changed
-from archdsl.search.values import cannot
+from archdsl.search.terms import cannot
 from archdsl.spec.units import quantity
 
 _OF_CONFIG = (

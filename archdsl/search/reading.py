@@ -11,7 +11,7 @@ from archdsl.configs.strategies import Differentiable
 from archdsl.search.config import USUAL, Communication, Link, Optimiser, SearchConfig
 from archdsl.search.differentiable.samplers import Sampler, read_sampler
 from archdsl.search.overrides import overridden, with_data
-from archdsl.search.values import cannot, configured, plain, refused, term
+from archdsl.search.terms import cannot, configured, plain, refused, term
 from archdsl.spec.search_values import Clauses, SearchSpec, Term
 from archdsl.spec.units import Quantity
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from archdsl.devices.formula import MEASURES, MISSED
 from archdsl.ir import Graph
 from archdsl.search.config import SearchConfig
-from archdsl.search.values import cannot
+from archdsl.search.terms import cannot
 from archdsl.spec.search_values import Formula, SearchValue, Term, terms_in
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from archdsl.configs.words import STRATEGIES
 from archdsl.devices.formula import MEASURES
 from archdsl.search.config import SearchConfig
 from archdsl.search.scores import terms_of
-from archdsl.search.values import cannot, refused, term
+from archdsl.search.terms import cannot, refused, term
 from archdsl.spec.search_values import SearchSpec, SearchValue, Term
 
 _CLAUSES = ("strategy", "evaluate", "trials", "seed")

@@ -36,8 +36,8 @@ from archdsl.search.pruning import pruned
 from archdsl.search.result import Result, bound
 from archdsl.search.strategies.base import Outcomes, Strategy
 from archdsl.search.tables import Tables, gather
+from archdsl.search.terms import cannot, configured, recorded
 from archdsl.search.trial_config import TrialConfig, read_trials
-from archdsl.search.values import cannot, configured, recorded
 from archdsl.spec.search_values import SearchValue, Term
 
 _UNREAD = ("data", "splits", "device", "amp", "checkpoint", "channels_last")

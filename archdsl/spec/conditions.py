@@ -5,6 +5,7 @@ from __future__ import annotations
 from archdsl.ir import Apply, Expr, Measure, Value
 from archdsl.ir.expr import leaves
 from archdsl.lang.ast import String
+from archdsl.lang.expressions import MAX_DIGITS
 from archdsl.lang.flat import (
     AND,
     COMPARISON,
@@ -18,7 +19,6 @@ from archdsl.lang.flat import (
     decimal,
     flat,
 )
-from archdsl.lang.values import MAX_DIGITS
 from archdsl.spec.units import MEASURES
 
 _SIGNS = {

@@ -11,7 +11,7 @@ import pytest
 from archdsl.cli import run
 from archdsl.devices import cache
 from archdsl.devices.measure import Timer
-from archdsl.devices.rounds import Plan
+from archdsl.devices.rounds import TimingPlan
 from archdsl.devices.runtimes import Run
 from archdsl.devices.table import Pass, read
 from archdsl.ir import Graph
@@ -61,7 +61,7 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(cache, "TIMER", PretendTimer("onnxruntime"))
-    monkeypatch.setattr(cache, "PLAN", Plan(passes=2))
+    monkeypatch.setattr(cache, "PLAN", TimingPlan(passes=2))
     Path("toy.arch").write_text(SPEC)
 
 

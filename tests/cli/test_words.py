@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from archdsl.cli import cli, opening
-from archdsl.cli.settings import SetCommand, set_option, spread
+from archdsl.cli.set_option import SetCommand, set_option, spread
 from archdsl.report.numbers import digits, large, plural, setting
 from archdsl.resources import specs_folder
 from archdsl.spec.from_text import parse_value

@@ -17,12 +17,12 @@ from archdsl.devices.build import build
 from archdsl.devices.calibrate import Fit, Sum
 from archdsl.devices.estimate import estimate, final_upsampling, latency_ms
 from archdsl.devices.keys import network_keys
-from archdsl.devices.rounds import Plan
+from archdsl.devices.rounds import TimingPlan
 from archdsl.devices.validate import draw, measure, validate
 from archdsl.diagnostics import SpecError
 from archdsl.program import Network, Space
 
-QUICK = Plan(passes=2, seconds=0.0, least=1)
+QUICK = TimingPlan(passes=2, seconds=0.0, least=1)
 
 
 @pytest.fixture

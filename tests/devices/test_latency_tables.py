@@ -14,10 +14,10 @@ from archdsl.devices import build, table
 from archdsl.devices.estimate import read_table
 from archdsl.devices.keys import Unit, network_keys
 from archdsl.devices.measure import Timer
-from archdsl.devices.rounds import Plan
+from archdsl.devices.rounds import TimingPlan
 from archdsl.diagnostics import SpecError
 
-QUICK = Plan(passes=2, seconds=0.0, least=1)
+QUICK = TimingPlan(passes=2, seconds=0.0, least=1)
 
 
 def units() -> list[Unit]:

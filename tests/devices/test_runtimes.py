@@ -14,10 +14,10 @@ from archdsl.backends import onnx_direct
 from archdsl.devices import build, fingerprint, runtimes
 from archdsl.devices.keys import network_keys
 from archdsl.devices.measure import Timer
-from archdsl.devices.rounds import Plan
+from archdsl.devices.rounds import TimingPlan
 from archdsl.ops.base import Attrs, Demand, Primitive, Sizes
 
-QUICK = Plan(passes=2, seconds=0.0, least=1, more=0)
+QUICK = TimingPlan(passes=2, seconds=0.0, least=1, more=0)
 
 
 class Negated(Primitive):

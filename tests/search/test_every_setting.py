@@ -18,7 +18,7 @@ from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.search.differentiable.optimisers import optimiser, rate
 from archdsl.search.reading import read_config
 from archdsl.search.scores import LOSSES, class_weights_rule, devices_named, tables_named, terms_of
-from archdsl.search.values import configured
+from archdsl.search.terms import configured
 
 SPACE = """arch 1
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from archdsl import ops
-from archdsl.backends.supernet.parts import Mixed, Parts, parts
+from archdsl.backends.supernet.structure import Mixed, Structure, parts
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Graph, Node
 from archdsl.ops.base import ADVISORY
@@ -58,7 +58,7 @@ def _problems(graph: Graph, size: Size) -> list[Diagnostic]:
     return [problem for item in found.items.values() for problem in _of(item, found)]
 
 
-def _of(item: Node | Mixed, found: Parts) -> Iterator[Diagnostic]:
+def _of(item: Node | Mixed, found: Structure) -> Iterator[Diagnostic]:
     if isinstance(item, Mixed):
         return
     failed: list[tuple[str, str, Mapping[str, Any]]] = []

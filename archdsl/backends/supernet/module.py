@@ -14,10 +14,10 @@ from torch import nn
 from archdsl.backends.making import make
 from archdsl.backends.straightline import lower
 from archdsl.backends.supernet.checkpointing import checkpointed
-from archdsl.backends.supernet.code import Writer
-from archdsl.backends.supernet.parts import Parts, layer_key, parts
+from archdsl.backends.supernet.forward import ForwardGenerator
 from archdsl.backends.supernet.rendering import in_segments, whole
 from archdsl.backends.supernet.statements import Code, Style
+from archdsl.backends.supernet.structure import Structure, layer_key, parts
 from archdsl.backends.torch_module import MOST_PARAMETERS, CompiledNetwork
 from archdsl.backends.torch_module import build as build_network
 from archdsl.diagnostics import Diagnostic, SpecError
@@ -54,11 +54,11 @@ class SuperNetwork(nn.Module):
     decision counts is handed to `forward`, so that whoever searches owns it.
     """
 
-    def __init__(self, found: Parts, fuse: bool = False, checkpoint: bool = False):
+    def __init__(self, found: Structure, fuse: bool = False, checkpoint: bool = False):
         super().__init__()
         self.archdsl_graph = found.graph
         self._parts, self._checkpoint = found, checkpoint
-        self._writer = Writer(found, Style(fuse, in_place=not checkpoint))
+        self._generator = ForwardGenerator(found, Style(fuse, in_place=not checkpoint))
         self._every = self._compiled()
         for n, mixture in enumerate(found.mixtures):
             self.register_buffer(f"archdsl_mixture_{n}", mixture.matrix(), persistent=False)
@@ -113,7 +113,7 @@ class SuperNetwork(nn.Module):
         return found
 
     def _compiled(self, outcomes: Mapping[str, int] | None = None, weighted: bool = True) -> Compiled:
-        code = self._writer.forward(outcomes, weighted)
+        code = self._generator.forward(outcomes, weighted)
         if self._checkpoint:
             return _function(in_segments(code)), code.mixtures
         # A path is seldom requested twice, and its statements are often those of others.
@@ -125,7 +125,7 @@ class SuperNetwork(nn.Module):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SuperNetwork:
         """A copy with its own weights, where and of what type they are; what never changes is shared."""
-        for shared in (self.archdsl_graph, self._parts, self._writer):
+        for shared in (self.archdsl_graph, self._parts, self._generator):
             memo[id(shared)] = shared
         copy = SuperNetwork.__new__(SuperNetwork)
         memo[id(self)] = copy

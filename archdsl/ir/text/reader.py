@@ -10,7 +10,7 @@ from archdsl.diagnostics import Diagnostic, Source, SpecError
 from archdsl.ir.expr import Scalar, Value
 from archdsl.ir.graph import Decision, Graph, Instance, Mux, Node, Requirement
 from archdsl.ir.text.tokens import MAX_CHARS, NODE_WORDS, has_named_outcomes
-from archdsl.ir.text.values import Place, ValueReader
+from archdsl.ir.text.value_reader import Place, ValueReader
 
 T = TypeVar("T")
 

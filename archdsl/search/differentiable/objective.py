@@ -14,7 +14,7 @@ from archdsl.devices.table import Table
 from archdsl.program import Space
 from archdsl.search.config import SearchConfig
 from archdsl.search.scores import LOSSES, UNITS, class_weights_rule, loss_of, terms_of
-from archdsl.search.values import cannot
+from archdsl.search.terms import cannot
 from archdsl.spec.search_values import SearchValue
 from archdsl.train.losses import cross_entropy, labelled, ohem
 

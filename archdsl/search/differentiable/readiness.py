@@ -9,7 +9,7 @@ from archdsl.data.dataset import Splits
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir import Graph
 from archdsl.search.config import SearchConfig
-from archdsl.search.values import cannot, nothing_to_search
+from archdsl.search.terms import cannot, nothing_to_search
 
 
 def crop_of(config: SearchConfig, graph: Graph) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from archdsl.configs.samplers import Gumbel, Tempered
 from archdsl.diagnostics import Location, closest
 from archdsl.ir import Graph
 from archdsl.passes.analyses.depth import depths
-from archdsl.search.values import cannot, configured
+from archdsl.search.terms import cannot, configured
 from archdsl.spec.search_values import Term
 from archdsl.train.schedules import schedule
 

@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from archdsl import ops
-from archdsl.backends.supernet.parts import Mixed, Parts
-from archdsl.backends.supernet.reading import Reading
+from archdsl.backends.supernet.dataflow import Dataflow
 from archdsl.backends.supernet.statements import Code, Statement, Step, Style
+from archdsl.backends.supernet.structure import Mixed, Structure
 from archdsl.ir import Node
 
 MOST_STATEMENTS = 65_536
@@ -28,14 +28,14 @@ Terms = tuple[Sequence[str], Sequence[Node]]
 """What is summed up, and the nodes that are computed by it."""
 
 
-class Writer:
+class ForwardGenerator:
     """Writes forwards of one supernet.
 
     A search for one path asks for another forward at each step, and most of its statements are those of
     forwards before: each is written once.
     """
 
-    def __init__(self, parts: Parts, style: Style):
+    def __init__(self, parts: Structure, style: Style):
         self.parts, self.style = parts, style
         self.inputs = frozenset(parts.graph.inputs)
         self._statements: dict[Hashable, Statement] = {}
@@ -47,7 +47,7 @@ class Writer:
         With `outcomes` only what that network needs is computed; then `weighted=False` leaves out the
         weights of the candidates, which are 1 there and only carry gradients.
         """
-        return _Forward(self, Reading(self.parts, outcomes, weighted)).code()
+        return _Forward(self, Dataflow(self.parts, outcomes, weighted)).code()
 
     def once(self, key: Hashable, write: Callable[[], Statement]) -> Statement:
         """The statement of this key, written if there is none yet."""
@@ -74,22 +74,22 @@ class Writer:
 
 
 class _Forward:
-    def __init__(self, writer: Writer, reading: Reading):
-        self.writer, self.parts, self.reading = writer, writer.parts, reading
-        self.source, self.variables = reading.source, writer.parts.variables
+    def __init__(self, writer: ForwardGenerator, dataflow: Dataflow):
+        self.writer, self.parts, self.dataflow = writer, writer.parts, dataflow
+        self.source, self.variables = dataflow.source, writer.parts.variables
         self.steps: list[Step] = []
         self.mixtures: dict[int, None] = {}
         self.items = {
             name: item
-            for name, item in reading.items.items()
-            if name in reading.readers and name not in reading.folded
+            for name, item in dataflow.items.items()
+            if name in dataflow.readers and name not in dataflow.folded
         }
         self.groups = self._find_groups() if writer.style.fuse else {}
         self.grouped = {node.name: first for first, group in self.groups.items() for node in group}
         place = self.parts.place
         self.last = {
             name: max((self.grouped.get(reader, reader) for reader in found), key=place.__getitem__)
-            for name, found in reading.readers.items()
+            for name, found in dataflow.readers.items()
         }
 
     def code(self) -> Code:
@@ -101,7 +101,7 @@ class _Forward:
                 self._group(self.groups[name])
             elif name not in self.grouped:
                 self._node(item)
-        outputs = tuple(self.variables[name] for name in self.reading.results)
+        outputs = tuple(self.variables[name] for name in self.dataflow.results)
         return Code(inputs, tuple(self.steps), outputs, tuple(self.mixtures))
 
     def _find_groups(self) -> dict[str, list[Node]]:
@@ -109,14 +109,14 @@ class _Forward:
         alike: dict[Hashable, list[Node]] = {}
         for node in self.items.values():
             if isinstance(node, Node):
-                reads = tuple(map(self.source, self.reading.reads(node)))
+                reads = tuple(map(self.source, self.dataflow.reads(node)))
                 alike.setdefault((node.op, reads, tuple(node.attrs.items())), []).append(node)
         return {group[0].name: group for group in alike.values() if self.writer.is_fusible(group)}
 
     # ------------------------------------------------------------ statements
 
     def _node(self, node: Node) -> None:
-        reads = self.reading.reads(node)
+        reads = self.dataflow.reads(node)
         spare = self.writer.style.in_place and len(reads) == 1 and self._is_spare(reads[0])
 
         def terms() -> Terms:
@@ -138,12 +138,12 @@ class _Forward:
     def _is_spare(self, name: str) -> bool:
         """Whether the one reader of a tensor may write over it."""
         name = self.source(name)
-        item = self.reading.items.get(name)
+        item = self.dataflow.items.get(name)
         fresh = isinstance(item, Mixed) or (item is not None and ops.get(item.op).fresh)
-        return fresh and len(self.reading.readers[name]) == 1 and name not in self.grouped
+        return fresh and len(self.dataflow.readers[name]) == 1 and name not in self.grouped
 
     def _group(self, group: Sequence[Node]) -> None:
-        (read,) = self.reading.reads(group[0])
+        (read,) = self.dataflow.reads(group[0])
         names = tuple(node.name for node in group)
 
         def terms() -> Terms:
@@ -153,19 +153,19 @@ class _Forward:
 
     def _mixed(self, mixed: Mixed) -> None:
         self.mixtures[mixed.mixture] = None
-        terms = [(self.source(t.source), t.place) for t in self.reading.terms[mixed.name]]
-        folded = {s: self.reading.items[s] for s, _ in terms if s in self.reading.folded}
+        terms = [(self.source(t.source), t.place) for t in self.dataflow.terms[mixed.name]]
+        folded = {s: self.dataflow.items[s] for s, _ in terms if s in self.dataflow.folded}
         reads: list[str] = []
         for source, _ in terms:
             node = folded.get(source)
-            reads += self.reading.reads(node) if isinstance(node, Node) else [source]
+            reads += self.dataflow.reads(node) if isinstance(node, Node) else [source]
 
         def written() -> Terms:
             texts: list[str] = []
             for source, place in terms:
                 weight, node = f"m[{mixed.mixture}][{place}]", folded.get(source)
                 if isinstance(node, Node):
-                    names = self._names(node, self.reading.reads(node))
+                    names = self._names(node, self.dataflow.reads(node))
                     texts.append(self.parts.weighed(node, names, weight) or "")
                 else:
                     texts.append(f"{self.variables[source]} * {weight}")

@@ -39,7 +39,7 @@ class Mixed:
 
 
 @dataclass(frozen=True)
-class Parts:
+class Structure:
     """All that code for a supernet is made from.
 
     `items` are in the order of computation; settings of nodes no longer depend on decisions: a node whose
@@ -97,7 +97,7 @@ def layer_key(weights: str, layer: Layer) -> LayerKey:
     return weights, layer.cls, tuple(layer.kwargs.items())
 
 
-def parts(graph: Graph) -> Parts:
+def parts(graph: Graph) -> Structure:
     """The parts of a space's supernet.
 
     Raises SpecError (ARCH802) where networks differ in the size of a tensor, or in whether there is one,
@@ -113,7 +113,7 @@ class _Splitter:
         self.mixtures: dict[Mixture, int] = {}
         self.errors: list[Diagnostic] = []
 
-    def run(self) -> Parts:
+    def run(self) -> Structure:
         shapes = self._shapes()
         for item in self.graph.nodes.values():
             try:
@@ -135,7 +135,7 @@ class _Splitter:
             attributes[node.name] = layers[key][0]
         # Short, since compiling its code is a good part of what the first step of a path costs.
         variables = {name: f"t{n}" for n, name in enumerate((*self.graph.inputs, *self.items))}
-        return Parts(self.graph, self.items, shapes, tuple(self.mixtures), layers, attributes, variables)
+        return Structure(self.graph, self.items, shapes, tuple(self.mixtures), layers, attributes, variables)
 
     def _shapes(self) -> dict[str, FixedShape]:
         """The size of each tensor; it must be the same in all networks."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from archdsl import ops
-from archdsl.backends.supernet.parts import Mixed, Parts
+from archdsl.backends.supernet.structure import Mixed, Structure
 from archdsl.ir import Node
 
 
@@ -21,7 +21,7 @@ class Term:
     place: int
 
 
-class Reading:
+class Dataflow:
     """What one forward reads.
 
     `items` are what the outputs hang on, in the order of computation; `terms` the candidates of its
@@ -30,7 +30,7 @@ class Reading:
     the nodes that apply the weight of their mixture themselves, so that the mixture computes them.
     """
 
-    def __init__(self, parts: Parts, outcomes: Mapping[str, int] | None, weighted: bool):
+    def __init__(self, parts: Structure, outcomes: Mapping[str, int] | None, weighted: bool):
         self.parts, self.outcomes, self.weighted = parts, outcomes, weighted
         self.alias: dict[str, str] = {}
         self.terms: dict[str, tuple[Term, ...]] = {}
