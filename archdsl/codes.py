@@ -59,7 +59,7 @@ CODES: dict[str, str] = {
     "ARCH221": "no such attribute",
     "ARCH222": "no such item of a list",
     "ARCH223": "an output that is not defined",
-    "ARCH224": "no such space or network",
+    "ARCH224": "no such space, network or search",
     "ARCH225": "a choice in a network",
     "ARCH226": "a space where a network is needed",
     "ARCH227": "an import that is not used",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
@@ -280,7 +280,7 @@ class Program:
         name = name or self.default_name()
         declared: Any = self.spaces.get(name) or self.networks.get(name)
         if declared is None:
-            raise self._unknown(name)
+            raise self._unknown(name, [*self.spaces, *self.networks], "space or network")
         found = elaborate(self.unit, declared, settings)
         if isinstance(declared, ast.Space) and found.graph.decisions:
             _well_typed(found, "space")
@@ -306,18 +306,15 @@ class Program:
                 return item.path.value
         return None
 
-    def _unknown(self, name: str) -> SpecError:
-        known = [*self.spaces, *self.networks]
-        guess = closest(name, known)
-        help = (
-            f"did you mean `{guess}`?"
-            if guess
-            else f"it declares {', '.join(known) or 'neither spaces nor networks'}"
-        )
+    def _unknown(self, name: str | None, known: Iterable[str], kind: str) -> SpecError:
+        """That the file does not declare what is asked for, of the kinds that were looked among."""
+        there = list(known) or [*self.spaces, *self.networks, *self.searches]
+        guess = closest(name, there) if name else None
+        listed = f"it declares {', '.join(there) or 'neither spaces nor networks'}"
+        help = f"did you mean `{guess}`?" if guess else listed
         at = Label(Location(self.unit.source, 0, 0), "")
-        return SpecError(
-            [Diagnostic("ARCH224", f"the file declares no space or network `{name}`", at, help=help)]
-        )
+        asked = f"{kind} `{name}`" if name else kind
+        return SpecError([Diagnostic("ARCH224", f"the file declares no {asked}", at, help=help)])
 
     def space(self, name: str | None = None, **settings: Any) -> Space:
         """A space of the file, or by name one that it imports.
@@ -341,7 +338,7 @@ class Program:
         if name is None and known:
             return list(known.values())[-1]
         if name is None or name not in known:
-            raise self._unknown(name or kind)
+            raise self._unknown(name, known, kind)
         return known[name]
 
     def search(self, name: str | None = None, **settings: Any) -> SearchSpec:
@@ -468,9 +465,11 @@ def bind(space: Space | Spec, decisions: Mapping[str, Any], **settings: Any) -> 
 
 def compile(program: Spec | Network | Space, name: str | None = None, **settings: Any) -> CompiledNetwork:
     """A network of a spec as a PyTorch module in eval mode; `forward` gives the main logits."""
-    if isinstance(program, str | Path):
-        program = load(program)
-    found = program.target(name, **settings) if isinstance(program, Program) else program
+    found = program
+    if not isinstance(found, Network | Space):
+        found = program_of(found).target(name, **settings)
+    elif name is not None or settings:
+        raise TypeError(f"a {type(found).__name__} has its settings already")
     if isinstance(found, Space):
         raise SpecError([open_decisions(found)])
     return found.module()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -235,6 +236,56 @@ def test_a_file_of_an_unknown_form_is_refused() -> None:
     with pytest.raises(SpecError) as caught:
         archdsl.export(archdsl.compile("small.arch"), "m.tflite")
     assert caught.value.diagnostics[0].code == "ARCH951"
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"data": Path("synthetic")}, TypeError, "not PosixPath"),
+        ({"data": 3}, TypeError, "not int"),
+        ({"tables": "auto"}, TypeError, r"tables=\['auto'\]"),
+        ({"amp": "fp8"}, ValueError, "not 'fp8'"),
+        ({"seed": "a"}, SpecError, "`seed` cannot be 'a'"),
+        ({"seed": -1}, SpecError, "`seed` cannot be -1"),
+        ({"seed": 1.5}, SpecError, r"`seed` cannot be 1\.5"),
+        ({"name": "Quik"}, SpecError, "no search `Quik`"),
+        ({"settings": {"data": 3}}, SpecError, "unknown dataset `3`"),
+        ({"settings": {"data": Path("synthetic")}}, SpecError, "unknown dataset `synthetic`"),
+        ({"settings": {"data": "x" * 5000}}, SpecError, "unknown dataset"),
+    ],
+)
+def test_no_argument_of_a_search_is_dropped_or_found_wrong_after_its_start(
+    options: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        archdsl.search(SPEC + SEARCH, folder="r", **options)
+    assert not Path("r").exists()
+
+
+def test_a_search_of_a_file_without_one_names_what_it_declares() -> None:
+    with pytest.raises(SpecError, match="the file declares no search") as found:
+        archdsl.search("small.arch")
+    assert found.value.diagnostics[0].help == "it declares Small"
+
+
+def test_features_are_of_modules_of_archdsl_and_by_name() -> None:
+    module = archdsl.compile("small.arch")
+    for wrong in (torch.nn.Conv2d(3, 3, 1), archdsl.load("small.arch").network(), None):
+        with pytest.raises(TypeError, match="a module that archdsl made"):
+            archdsl.features(wrong, "a")  # type: ignore[arg-type]
+    for names in ((), (8,), (["a"],)):
+        with pytest.raises(TypeError, match="names are strings, at least one"):
+            archdsl.features(module, *names)  # type: ignore[arg-type]
+
+
+def test_compiling_drops_no_argument_and_takes_no_other_object() -> None:
+    network = archdsl.load("small.arch").network()
+    with pytest.raises(TypeError, match="has its settings already"):
+        archdsl.compile(network, classes=3)
+    with pytest.raises(TypeError):
+        archdsl.compile(None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="not int"):
+        archdsl.train(network, 3)  # type: ignore[arg-type]
 
 
 USER = """\

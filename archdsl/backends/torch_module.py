@@ -94,8 +94,13 @@ def features(module: CompiledNetwork, *names: str) -> CompiledNetwork:
     """The module with other outputs: the tensors of these ops or nodes, by the names of its layer table.
 
     It shares the layers of the module, in whatever mode they are; `forward_all` returns the tensors by name.
-    Raises SpecError (ARCH950) for a name that the network does not have.
+    Raises SpecError (ARCH950) for a name that the network does not have; TypeError for a module of another
+    origin, and without names.
     """
+    if not isinstance(module, CompiledNetwork):
+        raise TypeError("features are those of a module that archdsl made: Network.module(), archdsl.compile")
+    if not names or not all(isinstance(name, str) for name in names):
+        raise TypeError('names are strings, at least one: features(module, "stage[4]", "stage[5]")')
     graph = module.archdsl_graph
     last = {node.instance: name for name, node in graph.nodes.items() if isinstance(node, Node)}
     found = {}

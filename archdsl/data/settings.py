@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -72,8 +72,10 @@ class Settings(BaseModel):
 
 def read_settings(kind: str, settings: Mapping[str, Any]) -> Settings:
     """Checked settings.  Raises SpecError (ARCH906) with every one that is wrong."""
-    if kind not in DATASETS:
-        folder = f"; for a folder of images and masks write `folder:{kind}`" if Path(kind).is_dir() else ""
+    if not isinstance(kind, str) or kind not in DATASETS:  # a setting from outside may be a number
+        kind = str(kind)
+        is_folder = os.path.isdir(kind)  # False for names too long for a file system, which `Path` raises for
+        folder = f"; for a folder of images and masks write `folder:{kind}`" if is_folder else ""
         raise SpecError([_refused(f"unknown dataset `{kind}`", kind, tuple(DATASETS), folder)])
     known = DATASETS[kind].settings
     unknown = [

@@ -25,6 +25,7 @@ from archdsl.passes.pipeline import Pipeline
 from archdsl.passes.registry import PASSES
 
 MAX_CHARS = 10_000
+MAX_PASSES = 100
 
 
 def read_pipeline(
@@ -32,8 +33,8 @@ def read_pipeline(
 ) -> Pipeline:
     """The pipeline that a text describes, of passes in `known`; `name` is what messages call the text.
 
-    Raises SpecError: ARCH509 for a text that is none, ARCH506 for an unknown pass, ARCH507 for options that
-    a pass does not have, lacks or cannot take.
+    Raises SpecError: ARCH509 for a text that is none, or has more than `MAX_PASSES`; ARCH506 for an unknown
+    pass; ARCH507 for options that a pass does not have, lacks or cannot take.
     """
     reader = _Reader(Source(name, text[:MAX_CHARS]), known)
     if len(text) > MAX_CHARS:
@@ -93,8 +94,10 @@ class _Reader(TokenReader):
         super().__init__(source)
 
     def pipeline(self) -> Pipeline:
-        passes = []
+        passes: list[Pass[Any]] = []
         while self.kind != "end":
+            if len(passes) == MAX_PASSES:
+                self.fail(f"a pipeline of more than {MAX_PASSES} passes")
             passes.append(self._pass())
             if self.kind != "end":
                 self.expect(",")

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from archdsl.data.dataset import Splits
 from archdsl.data.source import DataSource, parse_data
 from archdsl.program import Spec, program_of
+from archdsl.runs.limits import demand_within
 from archdsl.runs.reporter import Reporter
 from archdsl.search.options import SearchOptions, absolute
 from archdsl.search.progress import Progress
@@ -44,8 +45,16 @@ def search(
     `prune(depth = 2)` does.  The folder of the run, by default `runs/` and the name, holds the network as
     best.arch, its inherited weights and report.html; `resume` resumes a run there.  `seed` replaces that of
     the search; `report` receives every step, `reporter` what the command line prints beside.  Raises
-    SpecError, and `archdsl.runs.interrupted.Interrupted` where `stop` returned True.
+    SpecError; TypeError and ValueError for arguments of other types and words;
+    `archdsl.runs.interrupted.Interrupted` where `stop` returned True.
     """
+    if not (data is None or isinstance(data, Splits | DataSource | str)):
+        raise TypeError(f'data is "KIND:PATH", a DataSource or Splits, not {type(data).__name__}')
+    if isinstance(tables, str | Path):
+        raise TypeError(f"tables are several: tables=[{str(tables)!r}]")
+    if amp not in (None, "bfloat16"):
+        raise ValueError(f'amp is None or "bfloat16", not {amp!r}')
+    demand_within({} if seed is None else {"seed": seed})
     own = data if isinstance(data, Splits) else None
     source = parse_data(data) if isinstance(data, str) else data if isinstance(data, DataSource) else None
     options = SearchOptions(

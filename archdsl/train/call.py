@@ -190,7 +190,10 @@ def _network(
 
 def _splits(data: Data) -> Splits:
     source = parse_data(data) if isinstance(data, str) else data
-    return source.open() if isinstance(source, DataSource) else source
+    found = source.open() if isinstance(source, DataSource) else source
+    if not isinstance(found, Splits):
+        raise TypeError(f'data is "KIND:PATH", a DataSource or Splits, not {type(found).__name__}')
+    return found
 
 
 def _part(data: Dataset | Data, part: str) -> Dataset:

@@ -23,7 +23,7 @@ from archdsl.ops import primitives
 from archdsl.passes.base import Analysis, Pass, option
 from archdsl.passes.identity import Identity
 from archdsl.passes.pipeline import Pipeline
-from archdsl.passes.pipeline_text import MAX_CHARS, pass_text, pipeline_text, read_pipeline
+from archdsl.passes.pipeline_text import MAX_CHARS, MAX_PASSES, pass_text, pipeline_text, read_pipeline
 from archdsl.passes.registry import PASSES
 from archdsl.passes.transforms.bind import Bind
 from archdsl.passes.transforms.prune import Prune
@@ -373,6 +373,9 @@ def test_any_text_is_a_pipeline_or_refused(text: str):
 def test_a_pipeline_has_a_greatest_length():
     with pytest.raises(SpecError, match="longer than 10,000 characters"):
         read_pipeline("deploy, " * (MAX_CHARS // 8) + "deploy")
+    assert len(read_pipeline(", ".join(["deploy"] * MAX_PASSES)).passes) == MAX_PASSES
+    with pytest.raises(SpecError, match="more than 100 passes"):
+        read_pipeline(", ".join(["deploy"] * (MAX_PASSES + 1)))
 
 
 @dataclass(frozen=True)
