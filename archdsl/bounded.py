@@ -29,12 +29,17 @@ def read_bytes(path: Path, most: int) -> bytes:
     return data
 
 
-def json_of(text: str | bytes) -> Any:
-    """The value of a JSON text.  Raises ValueError, also for great depth and long numbers."""
+def json_of(text: str) -> Any:
+    """The value of a JSON text.  Raises ValueError, also for great depth, long numbers and surrogates."""
     try:
-        return json.loads(text, parse_int=_whole)
+        found = json.loads(text, parse_int=_whole)
+        if "\\ud" in text.lower():
+            json.dumps(found, ensure_ascii=False).encode()
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    except UnicodeEncodeError:  # a file that is written of such a text would fail later
+        raise ValueError("half of a surrogate pair is not a character") from None
+    return found
 
 
 def _whole(digits: str) -> int:

@@ -189,6 +189,21 @@ def test_a_table_made_by_hand_needs_no_checksum(tmp_path: Path, version: dict):
     assert table.read(path).rows == made.rows
 
 
+@pytest.mark.parametrize("place", ["key", "op", "text"])
+def test_a_table_with_half_a_character_is_refused_where_it_is_read(tmp_path: Path, place: str):
+    path = tmp_path / "t.json"
+    built(path)
+    data = json.loads(path.read_text())
+    data["rows"][0][place] = "\ud83d"
+    path.write_text(json.dumps({**data, "sha256": "edited"}))
+    with pytest.raises(SpecError) as caught:
+        table.read(path)
+    assert codes(caught) == ["ARCH820"]
+    data["rows"][0][place] = data["spec"] = "\U0001f600"
+    path.write_text(json.dumps({**data, "sha256": "edited"}))
+    assert table.read(path).spec == "\U0001f600"
+
+
 def test_bytes_that_are_no_text_are_no_table(tmp_path: Path):
     (tmp_path / "t.json").write_bytes(b"\xff\xfe{}")
     with pytest.raises(SpecError) as caught:
