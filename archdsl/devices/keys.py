@@ -230,17 +230,17 @@ def space_keys(space: Space, rng: random.Random, *, quiet: int = 200, most: int 
     """The keys of a space: networks are drawn until `quiet` in a row bring no new key, at most `most`.
 
     Enumerating the networks of a space is out of the question; its keys are few.  Every outcome of every
-    decision is drawn at least once, with the others at random.
+    decision is drawn at least once: the first networks each take an outcome of every decision that none
+    before them had.
     """
     found: dict[str, Unit] = {}
     seen: dict[str, int] = {}
     drawn = since = 0
-    forced = _outcomes(space)
+    forced = _outcomes(space, rng)
     while drawn < most and (since < quiet or forced):
         decisions = space.sample(rng)
         if forced:
-            path, outcome = forced.pop()
-            decisions[path] = outcome
+            decisions.update(forced.pop())
         drawn, since = drawn + 1, since + 1
         network = space.bind(decisions)
         split = parts(network)
@@ -275,5 +275,8 @@ def _zeros(network: Network) -> Iterator[Unit]:
             yield unit(graph, shapes, {}, node.name, node.op, [node])
 
 
-def _outcomes(space: Space) -> list[tuple[str, str]]:
-    return [(path, o) for path, d in space.decisions.items() for o in d.outcomes]
+def _outcomes(space: Space, rng: random.Random) -> list[dict[str, str]]:
+    """Every outcome of every decision, as partial networks: each has one outcome of each decision left."""
+    orders = {path: rng.sample(d.outcomes, len(d.outcomes)) for path, d in space.decisions.items()}
+    count = max(map(len, orders.values()), default=0)
+    return [{path: o[n] for path, o in orders.items() if n < len(o)} for n in range(count)]
