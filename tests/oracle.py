@@ -81,8 +81,8 @@ def _largest(xs: list[torch.Tensor], a: dict[str, Any], _: Any) -> torch.Tensor:
 
 
 RULES: dict[str, Callable[[list[torch.Tensor], dict[str, Any], Any], torch.Tensor]] = {
-    "relu": lambda xs, a, y: xs[0].clamp(min=0),
-    "relu6": lambda xs, a, y: xs[0].clamp(0, 6),
+    "relu": lambda xs, a, y: torch.where(xs[0] > 0, xs[0], 0.0),
+    "relu6": lambda xs, a, y: torch.where((xs[0] > 0) & (xs[0] < 6), xs[0], xs[0].detach().clamp(0, 6)),
     "hswish": lambda xs, a, y: xs[0] * (xs[0] + 3).clamp(0, 6) / 6,
     "silu": lambda xs, a, y: xs[0] / (1 + (-xs[0]).exp()),
     "sigmoid": lambda xs, a, y: 1 / (1 + (-xs[0]).exp()),

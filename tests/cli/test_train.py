@@ -21,6 +21,7 @@ from archdsl.data.source import parse_data
 from archdsl.runs.lines import read_records
 from archdsl.train.folder import RunFolder
 from archdsl.train.weights import read_metadata
+from pictures import picture
 
 SPEC = """arch 1
 
@@ -247,10 +248,10 @@ def test_predict_draws_an_overlay_and_numbers_at_the_size_of_the_image(trained: 
     assert sorted(p.name for p in Path("seen").iterdir()) == [
         "street0.png", "street0_classes.png", "street1.png", "street1_classes.png",
     ]  # fmt: skip
-    numbers = Image.open("seen/street0_classes.png")
+    numbers = picture("seen/street0_classes.png")
     assert numbers.size == (50, 37)
     assert np.asarray(numbers).max() < 11
-    assert Image.open("seen/street0.png").size[0] > 50
+    assert picture("seen/street0.png").size[0] > 50
 
 
 def test_an_image_that_cannot_be_read_is_said_to_be_none(trained: Path, capsys):

@@ -14,6 +14,7 @@ from PIL import Image
 from archdsl.cli import run
 from archdsl.data.source import parse_data
 from archdsl.train.weights import read_metadata
+from pictures import picture
 
 SPEC = """arch 1
 
@@ -179,7 +180,7 @@ def test_predict_turns_photographs_upright(capsys):
     Image.new("RGB", (40, 24)).save("a.jpg", exif=exif)
     words = ["--weights", "run/weights.safetensors", "--device", "cpu", "-o", "seen"]
     assert run(["predict", "n.arch", "a.jpg", *words]) == 0
-    assert Image.open("seen/a_classes.png").size == (24, 40)
+    assert picture("seen/a_classes.png").size == (24, 40)
 
 
 def test_a_folder_whose_name_looks_like_a_setting(capsys):
@@ -281,7 +282,7 @@ def test_a_damaged_exif_is_read_as_upright_without_a_word_of_the_library(capfd):
     drawn("d")
     exif = b"Exif\0\0II*\0\x08\0\0\0\xff\x7f" + bytes(range(200))
     for path in Path("d/images").glob("*/*.png"):
-        Image.open(path).save(path.with_suffix(".jpg"), exif=exif)
+        picture(path).save(path.with_suffix(".jpg"), exif=exif)
         path.unlink()
     code = "import sys; from archdsl.cli import run; sys.exit(run(sys.argv[1:]))"
     words = ["train", "n.arch", "--data", "folder:d", "--epochs", "1", "--batch", "2", "--out", "run"]

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 import archdsl
 from archdsl.cli import cli
+from pictures import picture
 
 TINY = """\
 arch 1
@@ -319,7 +320,6 @@ def test_what_cannot_be_compiled_that_way_is_a_mistake_in_the_usage(words: str):
 
 
 def test_compile_writes_everything_and_runs_the_network_once():
-    from PIL import Image
 
     result = call("compile tiny.arch --out out")
     assert result.exit_code == 0
@@ -334,7 +334,7 @@ def test_compile_writes_everything_and_runs_the_network_once():
     ]
     assert sorted(path.name for path in Path("out").iterdir()) == names
     assert all(f"out/{name}: " in result.stdout for name in names)
-    assert Image.open("out/output.png").size == (64, 32)
+    assert picture("out/output.png").size == (64, 32)
     assert call("check out/network.arch").exit_code == 0
     compile(Path("out/network.py").read_text(), "network.py", "exec")
 
@@ -344,7 +344,7 @@ def test_compile_runs_the_network_on_an_image_of_any_size():
 
     Image.new("L", (10, 20), 128).save("grey.png")
     assert call("compile tiny.arch --out out --image grey.png").exit_code == 0
-    assert Image.open("out/input.png").getpixel((5, 5)) == (128, 128, 128)
+    assert picture("out/input.png").getpixel((5, 5)) == (128, 128, 128)
 
 
 # ---------------------------------------------------------------- viz
