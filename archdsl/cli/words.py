@@ -201,8 +201,9 @@ def reference() -> str:
 _INTRODUCTION = """\
 # The vocabulary of searches
 
-Every word that a `search` can name, its settings, their defaults and the values they take. The checker reads
-the same table: other keys and values are refused where they stand ([ARCH204](errors/ARCH204.md),
+Every word that a `search` can name as a value, its settings, defaults and the values they take; goals,
+requirements, messages and what `--set` takes are in [searching](search.md#the-search-block). The checker
+reads the same table: other keys and values are refused where they stand ([ARCH204](errors/ARCH204.md),
 [ARCH607](errors/ARCH607.md)).
 What is *not run yet* is accepted with a note ([ARCH608](errors/ARCH608.md)), and refused by `archdsl search`.
 `archdsl explain NAME` shows the same for one word. How they work together is in [searching](search.md).

@@ -21,7 +21,7 @@ class Tempered:
     end: float | None = setting("number", "temperature at the end", low=1e-4, usual="as `tau`")
     schedule: Any = setting("word", "of the temperature, by epoch", group="schedules", usual="linear")
     start: int = setting(
-        "whole", "epoch from which the decisions are trained; before, outcomes are drawn alike", 0
+        "whole", "epoch from which the decisions are trained; before, outcomes are sampled uniformly", 0
     )
 
 

@@ -62,14 +62,15 @@ def read_trials(spec: SearchSpec, overrides: Mapping[str, Any] | None = None) ->
                 f"`{name}` is not read by a search by trials", f"it reads {', '.join(_CLAUSES)}", place
             )
     if clauses.groups or clauses.communicate:
-        raise cannot("groups and messages are those of a differentiable search", "leave them out", spec.at)
+        help = "remove `architecture`, `parameters` and `communicate`"
+        raise cannot("groups and `communicate` apply to differentiable searches only", help, spec.at)
     if len(clauses.objectives) != 1:
         headline = f"search `{spec.name}` has {len(clauses.objectives) or 'no'} objectives"
         raise cannot(headline, "a search by trials has one: minimize macs", spec.at)
     given = dict(overrides or {})
     trials = given.pop("trials", clauses.settings.get("trials", TRIALS))
     if given:
-        raise cannot(f"a search by trials has no setting `{min(given)}`", "there is trials")
+        raise cannot(f"a search by trials has no setting `{min(given)}`", "the only one is `trials`")
     if type(trials) is not int or trials < 1:
         raise cannot(f"`trials` cannot be {trials}", "a whole number of at least 1")
     seed: Any = clauses.settings.get("seed", 0)

@@ -37,4 +37,10 @@ def demand_ready(config: SearchConfig, graph: Graph, splits: Splits, world: int 
     height, width = splits.val[0].mask.shape
     if fitting(graph, (height, width)) is None:
         headline = f"{graph.name} takes no image of {height}×{width}, padded or not"
-        raise SpecError([Diagnostic("ARCH918", headline, help="the first image to validate on; `resize` it")])
+        raise SpecError(
+            [
+                Diagnostic(
+                    "ARCH918", headline, help="this is the size of the first validation image: set `resize`"
+                )
+            ]
+        )
