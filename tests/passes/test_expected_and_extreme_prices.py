@@ -154,7 +154,7 @@ def test_any_additive_price_has_an_expectation():
 
 def test_probabilities_that_do_not_fit_are_refused():
     expected = shipped("space").expected(MACS)
-    with pytest.raises(ValueError, match="no decision"):
+    with pytest.raises(ValueError, match="unknown decision"):
         expected.of({"nonsense": [1.0]})
     with pytest.raises(ValueError, match="outcomes"):
         expected.of({"hyper[1].gate": [1.0]})
