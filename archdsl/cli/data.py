@@ -1,16 +1,13 @@
-"""`--data camvid:PATH`: the data that verbs train on and score with."""
+"""`--data camvid:PATH`: the data that verbs train on and score on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from archdsl.data.source import DataSource, parse_data
-
-if TYPE_CHECKING:
-    pass
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -12,6 +12,8 @@ from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.lang.loader import Unit
 from archdsl.resources import specs_folder
 from archdsl.runs.folder import Folder
+from archdsl.runs.manifest import Manifest
+from archdsl.search.options import FREE
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,20 @@ class SearchFolder(Folder):
 
     def written(self) -> list[Path]:
         return [*super().written(), self.found, self.weights, *self.path.glob("found-*.arch")]
+
+    def begin(self, manifest: Manifest, unit: Unit, table: str | None, *, resume: bool) -> None:
+        """Starts a run with copies of its spec and of the table that was built for it, or resumes the run.
+
+        Raises SpecError as `resume`, `demand_new` and `copy_specs`.
+        """
+        if resume:
+            self.resume("search", manifest, FREE)
+            return
+        self.demand_new()
+        self.copy_specs(unit)
+        if table is not None:
+            atomic.write_text(self.table, table)
+        self.start(manifest)
 
     def copy_specs(self, unit: Unit) -> None:
         """Copies a spec and what it imports, so that what is found can be read from here.

@@ -6,14 +6,24 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archdsl.data.source import DataSource
 from archdsl.search.tables import TableSource, read_source
 
 if TYPE_CHECKING:
     from archdsl.data.dataset import Splits
+    from archdsl.program import Program
     from archdsl.runs.manifest import Manifest
+    from archdsl.spec.search_values import SearchSpec
+
+
+class SplitSettings(NamedTuple):
+    """A search as its own settings make it, settings of its space, and those of its strategy and its data."""
+
+    spec: SearchSpec
+    of_space: dict[str, Any]
+    others: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,15 @@ class SearchOptions:
     passes: str | None = None
     splits: Splits | None = None
     """Data of the caller's own, instead of that which the search names."""
+
+    def split(self, program: Program) -> SplitSettings:
+        """The search under its own settings, and the other settings by what reads them.  Raises SpecError."""
+        space, own = program.search_settings(self.name)
+        return SplitSettings(
+            program.search(self.name, **{key: value for key, value in self.settings.items() if key in own}),
+            {key: value for key, value in self.settings.items() if key in space},
+            {key: value for key, value in self.settings.items() if key not in space | own},
+        )
 
     def recorded(self) -> dict[str, Any]:
         """What a manifest keeps of the options, as plain values."""

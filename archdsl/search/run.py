@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from archdsl import atomic
 from archdsl.backends.supernet import build
 from archdsl.configs.datasets import DATASETS
 from archdsl.data.channels import demand_channels
@@ -35,7 +34,7 @@ from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.differentiable.readiness import demand_ready
 from archdsl.search.differentiable.samplers import by_decision
 from archdsl.search.folder import SearchFolder
-from archdsl.search.options import FREE, SearchOptions
+from archdsl.search.options import SearchOptions
 from archdsl.search.page import write_report
 from archdsl.search.progress import Report
 from archdsl.search.pruning import pruned
@@ -72,7 +71,10 @@ def prepared(program: Program, options: SearchOptions, reporter: Reporter) -> It
             inputs.config, inputs.space, tables.own, inputs.class_weights, tables.stands
         )
         with folder.held(here.is_first):
-            _open(folder, _manifest(program, inputs, options, tables, here), program, options, tables, here)
+            if here.is_first:
+                wanted = _manifest(program, inputs, options, tables, here)
+                folder.begin(wanted, program.unit, tables.text, resume=options.resume)
+            here.wait()
             search = Search(
                 inputs.config, inputs.space, net, objective, inputs.splits, folder, here, seed,
                 torch.bfloat16 if options.amp else None,
@@ -122,9 +124,7 @@ def run(
 
 def by_trials(program: Program, options: SearchOptions) -> bool:
     """Whether the search proposes networks one after the other.  Raises SpecError."""
-    _, own = program.search_settings(options.name)
-    given = {key: value for key, value in options.settings.items() if key in own}
-    return is_by_trials(program.search(options.name, **given))
+    return is_by_trials(options.split(program).spec)
 
 
 @dataclass(frozen=True)
@@ -156,13 +156,9 @@ def _seed(options: SearchOptions, config: SearchConfig) -> int:
 
 def configured(program: Program, options: SearchOptions) -> tuple[SearchConfig, dict[str, Any]]:
     """The settings of the search, and those settings from outside that are of its space."""
-    given = options.settings
-    space, own = program.search_settings(options.name)
-    of_space = {key: value for key, value in given.items() if key in space}
-    spec = program.search(options.name, **{key: value for key, value in given.items() if key in own})
-    others = {key: value for key, value in given.items() if key not in space | own}
+    given = options.split(program)
     data = (options.data.kind, options.data.settings) if options.data is not None else None
-    return read_config(spec, others, data), of_space
+    return read_config(given.spec, given.others, data), given.of_space
 
 
 def _splits(config: SearchConfig, source: DataSource | None, space: Space, program: Program) -> Splits:
@@ -172,9 +168,7 @@ def _splits(config: SearchConfig, source: DataSource | None, space: Space, progr
     if kind is not None and "size" in (kind.settings or ()) and "size" not in settings:
         settings["size"] = tuple(next(iter(space.graph.inputs.values()))[1:])
     base = program.unit.path.parent
-    if source is None:
-        return open_data(config.data, settings, base)
-    with source.explained():
+    with source.explained() if source is not None else nullcontext():
         return open_data(config.data, settings, base)
 
 
@@ -234,19 +228,3 @@ def _manifest(
         data=described(inputs.splits), settings=settings,
         seed=_seed(options, config), device=str(here.device), command=options.command or tuple(sys.argv),
     )  # fmt: skip
-
-
-def _open(
-    folder: SearchFolder, manifest: Manifest, program: Program, options: SearchOptions, tables: Tables,
-    here: Processes,
-) -> None:  # fmt: skip
-    """Starts or resumes the run, in the first process."""
-    if here.is_first and options.resume:
-        folder.resume("search", manifest, FREE)
-    elif here.is_first:
-        folder.demand_new()
-        folder.copy_specs(program.unit)
-        if tables.text is not None:
-            atomic.write_text(folder.table, tables.text)
-        folder.start(manifest)
-    here.wait()

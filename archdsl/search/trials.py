@@ -30,7 +30,7 @@ from archdsl.search import loop
 from archdsl.search.evaluators.base import Evaluator
 from archdsl.search.folder import SearchFolder
 from archdsl.search.keeping import text_of
-from archdsl.search.options import FREE, SearchOptions
+from archdsl.search.options import SearchOptions
 from archdsl.search.progress import Progress, Report
 from archdsl.search.pruning import pruned
 from archdsl.search.result import Result, bound
@@ -62,21 +62,19 @@ def run(
     unread = [name for name in _UNREAD if getattr(options, name)]
     if unread:
         raise cannot(f"`{unread[0]}` is not read by a search by trials", "leave it out")
-    given = options.settings
-    of_space, own = program.search_settings(options.name)
-    spec = program.search(options.name, **{k: v for k, v in given.items() if k in own})
-    config = read_trials(spec, {k: v for k, v in given.items() if k not in of_space | own})
-    space = program.space(config.goals.space, **{k: v for k, v in given.items() if k in of_space})
-    space = pruned(space, options.passes)
+    given = options.split(program)
+    config = read_trials(given.spec, given.others)
+    space = pruned(program.space(config.goals.space, **given.of_space), options.passes)
     if not space.searched.decisions:
-        raise cannot(f"{space.name} has no decisions, so there is nothing to search", "", spec.at)
+        raise cannot(f"{space.name} has no decisions, so there is nothing to search", "", given.spec.at)
     folder = SearchFolder(options.folder or Path("runs") / config.goals.name)
     tables = gather(
         config.goals, space, options.tables, program.unit.path.parent, folder.table, options.resume,
         reporter or Reporter(),
     )  # fmt: skip
     with folder.held():
-        _open(folder, program, space, config, options, tables)
+        wanted = _manifest(program, space, config, options, tables)
+        folder.begin(wanted, program.unit, tables.text, resume=options.resume)
         journal = Journal(folder.journal)
         costs = Costs(space, tables.own, tables.stands)
         return _Trials(config, space, costs, options, journal).run(folder, report, stop)
@@ -207,21 +205,6 @@ class _Checked:
 def _failed(kind: str, of: Term, why: str) -> SpecError:
     place = Label(of.at) if of.at else None
     return SpecError([Diagnostic("ARCH864", f"the {kind} `{of.name}` failed", place, help=why)])
-
-
-def _open(
-    folder: SearchFolder, program: Program, space: Space, config: TrialConfig, options: SearchOptions,
-    tables: Tables,
-) -> None:  # fmt: skip
-    wanted = _manifest(program, space, config, options, tables)
-    if options.resume:
-        folder.resume("search", wanted, FREE)
-        return
-    folder.demand_new()
-    folder.copy_specs(program.unit)
-    if tables.text is not None:
-        atomic.write_text(folder.table, tables.text)
-    folder.start(wanted)
 
 
 def _manifest(

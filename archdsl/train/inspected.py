@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from archdsl.data.dataset import Splits
-from archdsl.data.soundness import TRAINED, VALIDATED, demand_sound
+from collections.abc import Mapping
+
+from archdsl.data.dataset import Dataset, Splits
+from archdsl.data.soundness import TRAINED, VALIDATED, Soundness, demand_sound
 from archdsl.runs.processes import Processes
 from archdsl.runs.reporter import Reporter
 from archdsl.train import class_weights
+
+
+def inspected(parts: Mapping[str, Dataset], reporter: Reporter) -> Soundness:
+    """Looks at every file of some parts, by what they are used for, and reports what is worth knowing.
+
+    Raises SpecError with everything that is wrong.
+    """
+    found = demand_sound(parts)
+    reporter.findings(found.findings)
+    for line in found.lines:
+        reporter.warn(line)
+    return found
 
 
 def weighted_classes(
@@ -19,10 +33,7 @@ def weighted_classes(
     """
     shares = None
     if here.is_first:
-        found = demand_sound({TRAINED: splits.train, VALIDATED: splits.val})
-        reporter.findings(found.findings)
-        for line in found.lines:
-            reporter.warn(line)
+        found = inspected({TRAINED: splits.train, VALIDATED: splits.val}, reporter)
         shares = found.inspections[TRAINED].shares
     classes = splits.train.classes
     weights = class_weights.class_weights_everywhere(rule, shares, classes, here)

@@ -25,6 +25,7 @@ from archdsl.runs.journal import Journal
 from archdsl.runs.lines import Mark
 from archdsl.runs.processes import Processes
 from archdsl.runs.restoring import like, optimiser_state, part
+from archdsl.runs.resuming import restored
 from archdsl.train.average import Average
 from archdsl.train.evaluation import at_size, score
 from archdsl.train.folder import RunFolder
@@ -68,11 +69,7 @@ class Training:
 
     def restore(self) -> int:
         """Loads the newest readable checkpoint, if any; returns the step after which the run resumes."""
-        marks: list[Mark] = []
-        found = self.keeper.restore(lambda state: marks.append(self._load(state)))
-        self.step = found or 0
-        if self.journal is not None:
-            self.journal.cut(*(marks[-1] if marks else Mark(0)), step=self.step)
+        self.step = restored(self.keeper, self.journal, self._load)
         return self.step
 
     def run(self, report: Callable[[Progress], None], stop: Callable[[], bool] = lambda: False) -> float:

@@ -9,11 +9,12 @@ import torch
 from torch import nn
 
 from archdsl.data.dataset import Dataset
-from archdsl.data.soundness import SCORED, demand_sound
+from archdsl.data.soundness import SCORED
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.runs.processes import Processes
 from archdsl.runs.reporter import Reporter
 from archdsl.train.evaluation import Size, demand_fitting, score
+from archdsl.train.inspected import inspected
 from archdsl.train.metrics import Confusion
 
 
@@ -60,10 +61,7 @@ def scored(
     where no padding helps (ARCH918).
     """
     if here.is_first:
-        found = demand_sound({SCORED: dataset})
-        reporter.findings(found.findings)
-        for line in found.lines:
-            reporter.warn(line)
+        inspected({SCORED: dataset}, reporter)
         wanted = size or dataset[0].mask.shape
         fit = demand_fitting(module, (wanted[0], wanted[1]), dataset.channels)
         if fit != wanted:

@@ -27,6 +27,7 @@ from archdsl.runs.journal import Journal
 from archdsl.runs.lines import Mark
 from archdsl.runs.processes import Processes
 from archdsl.runs.restoring import Unfit, part
+from archdsl.runs.resuming import restored
 from archdsl.search import loop, records
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.halves import Half
@@ -94,11 +95,7 @@ class Search:
 
     def restore(self) -> int:
         """Loads the newest readable checkpoint, if any; returns the step after which the run resumes."""
-        marks: list[Mark] = []
-        found = self.keeper.restore(lambda state: marks.append(self._load(state)))
-        self.step = found or 0
-        if self.journal is not None:
-            self.journal.cut(*(marks[-1] if marks else Mark(0)), step=self.step)
+        self.step = restored(self.keeper, self.journal, self._load)
         return self.step
 
     def _load(self, state: Mapping[str, Any]) -> Mark:

@@ -1,0 +1,23 @@
+"""A run resumed from its newest checkpoint, its journal cut to what was written before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from archdsl.runs.checkpoints import Keeper
+from archdsl.runs.journal import Journal
+from archdsl.runs.lines import Mark
+
+
+def restored(keeper: Keeper, journal: Journal | None, load: Callable[[Mapping[str, Any]], Mark]) -> int:
+    """Loads the newest readable checkpoint, if any; returns the step after which the run resumes.
+
+    `load` restores a state and returns the length of its journal, or raises Unfit without changing anything.
+    `journal` is that of the process that writes one.  Raises SpecError as `Keeper.restore`, `Journal.cut`.
+    """
+    marks: list[Mark] = []
+    step = keeper.restore(lambda state: marks.append(load(state))) or 0
+    if journal is not None:
+        journal.cut(*(marks[-1] if marks else Mark(0)), step=step)
+    return step
