@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from archdsl.configs.objectives import Plain
 from archdsl.configs.word import Maker
 
+PREDICTIONS = ("miou", "macc", "fwiou", "reward", "accuracy", "cross_entropy")
+"""Scores of what a network predicts on the images to validate on."""
+
 
 @dataclass(frozen=True)
 class EvaluatorKind(Maker):

@@ -48,3 +48,20 @@ class Timed:
 
     device: str | None = setting("text", "device whose table answers", usual="that of the table")
     table: str | None = setting("text", "file of the table, relative to the spec", usual="that of --table")
+
+
+@dataclass(frozen=True)
+class OfClasses:
+    """A mean over the classes that are there or were predicted."""
+
+    omit: Any = setting("data", "names of classes that do not count", form=forms.NAMES, usual="none")
+
+
+@dataclass(frozen=True)
+class OfAccuracies(OfClasses):
+    """A mean that the accuracies of classes have part in."""
+
+    compat: bool = setting(
+        "flag", "a class that is predicted and not there has an accuracy of 2, as in the code of the paper",
+        False,
+    )  # fmt: skip

@@ -6,11 +6,11 @@ B batch, H height, W width; 3 channels stand for as many as the images have.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -22,6 +22,8 @@ from archdsl.diagnostics import Diagnostic, SpecError
 
 if TYPE_CHECKING:
     import torch
+
+B = TypeVar("B", covariant=True)
 
 _ORDER, _CHANGE = 0, 1
 """What random numbers are for: each purpose has a stream of its own."""
@@ -82,9 +84,18 @@ def whole(dataset: Dataset, i: int, size: tuple[int, int] | None = None) -> Batc
     return Batch(_normalised([image]), _ids([sample.mask]))
 
 
+class Stepwise(Protocol[B]):
+    """Batches by the number of their step, counted from 0."""
+
+    @property
+    def steps_per_epoch(self) -> int: ...
+
+    def batch(self, step: int) -> B: ...
+
+
 def prefetched(
-    batches: Batches, first_step: int, last_step: int, workers: int = 1
-) -> Iterator[tuple[int, Batch]]:
+    batches: Stepwise[B], first_step: int, last_step: int, workers: int = 1
+) -> Generator[tuple[int, B], None, None]:
     """Steps first_step to last_step - 1 with their batches, made ahead by threads.
 
     The threads end with the iteration, also when it is left early (`close`) or a batch raises.

@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from archdsl.spec.search_values import Formula, SearchValue, Term
+from archdsl.spec.search_values import Formula, SearchValue, Term, written
 from archdsl.spec.units import Quantity
 
 MEASURES = frozenset({"params", "macs", "flops", "latency", "rate"})
@@ -19,8 +19,9 @@ def evaluate(
 ) -> Any:
     """The value of a formula: of costs by `measure`, of other terms by name.
 
-    Quantities are in base units: milliseconds, frames per second, bytes.  Raises ValueError for a term that
-    is not `known`, and for anything that is not a number.
+    What is `known` of a term with settings goes before what is known of its name.  Quantities are in base
+    units: milliseconds, frames per second, bytes.  Raises ValueError for a term that is not `known`, and for
+    anything that is not a number.
     """
 
     def of(value: SearchValue) -> Any:
@@ -42,9 +43,10 @@ def _term(term: Term, of: Callable[[Any], Any], measure: Callable[[Term], Any], 
         return measure(term)
     if term.name == "log":
         return _log(of(term.args[0]))
-    if term.name not in known:
-        raise ValueError(f"the value of `{term.name}` is not known")
-    return known[term.name]
+    for name in (written(term), term.name) if term.settings else (term.name,):
+        if name in known:
+            return known[name]
+    raise ValueError(f"the value of `{term.name}` is not known")
 
 
 def _log(value: Any) -> Any:

@@ -78,3 +78,18 @@ def terms_in(value: SearchValue) -> Iterator[Term]:
     if isinstance(value, Term | Formula):
         for part in value.args:
             yield from terms_in(part)
+
+
+def written(value: SearchValue) -> str:
+    """A value as a search writes it: `reward(compat = true)`."""
+    if isinstance(value, Term):
+        parts = [*map(written, value.args), *(f"{k} = {written(v)}" for k, v in value.settings.items())]
+        return f"{value.name}({', '.join(parts)})" if parts else value.name
+    if isinstance(value, Formula):
+        first, *others = (f"({written(a)})" if isinstance(a, Formula) else written(a) for a in value.args)
+        return f"{first} {value.op} {others[0]}" if others else f"{value.op}{first}"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(written, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)

@@ -6,7 +6,7 @@ Shapes: B images, K classes, H × W pixels.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any, cast
@@ -19,7 +19,7 @@ from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches, prefetched
 from archdsl.data.dataset import Splits
 from archdsl.diagnostics import SpecError
-from archdsl.runs.faults import Diverged, bad_parameter, demand_finite, explain_memory, is_out_of_memory
+from archdsl.runs.faults import Diverged, bad_parameter, explain_memory, is_out_of_memory
 from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.journal import Journal
 from archdsl.runs.lines import Mark
@@ -27,6 +27,7 @@ from archdsl.runs.processes import Processes
 from archdsl.runs.restoring import like, optimiser_state, part
 from archdsl.runs.resuming import restored
 from archdsl.train.average import Average
+from archdsl.train.descent import Descent, Part
 from archdsl.train.evaluation import at_size, score
 from archdsl.train.folder import RunFolder
 from archdsl.train.losses import labelled, loss_named
@@ -55,6 +56,11 @@ class Training:
         self.optimiser = optimiser(self.module, recipe)
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=recipe.amp == "float16")
         self.lr = schedule("poly", recipe.lr, 0.0, recipe.power)
+        self.keeper = folder.checkpoints
+        self.descent = Descent(
+            self.module, [Part(self.optimiser, self.lr)], self._loss, processes, recipe.seed,
+            scaler=self.scaler, average=self.average, last_good=self.keeper.newest,
+        )  # fmt: skip
         change = Augmentation(recipe.crop, recipe.scale, recipe.flip, recipe.colour)
         self.batches = Batches(
             splits.train, recipe.batch, change, recipe.seed, processes.rank, processes.world
@@ -64,7 +70,6 @@ class Training:
         self.class_weights = None if weights is None else torch.tensor(weights, device=processes.device)
         self.step, self.best = 0, -1.0
         self.scored = True
-        self.keeper = folder.checkpoints
         self.journal = Journal(folder.journal) if processes.is_first else None
 
     def restore(self) -> int:
@@ -82,9 +87,10 @@ class Training:
         try:
             if not self.scored:
                 self._after(report)
-            with self._batches() as batches:
+            with closing(prefetched(self.batches, self.step, self.steps)) as batches:
                 for step, batch in batches:
-                    loss, stopping = self._train(step, batch, stop())
+                    loss, stopping = self.descent.step(step, self.steps, batch, stop())
+                    self.step = step + 1
                     self._tell(loss, report)
                     self._after(report)
                     if stopping and self.step < self.steps:
@@ -94,30 +100,6 @@ class Training:
                 raise
             raise SpecError([explain_memory(error, self.keeper.newest())]) from error
         return self.best
-
-    def _batches(self) -> closing[Generator[tuple[int, Batch], None, None]]:
-        ahead = prefetched(self.batches, self.step, self.steps)
-        return closing(cast(Generator[tuple[int, Batch], None, None], ahead))
-
-    def _train(self, step: int, batch: Batch, stop: bool) -> tuple[float, bool]:
-        """One step; returns the mean loss, and whether any process received a request to stop."""
-        # What is random in layers depends on the step alone, so that a resumed run draws the same.
-        torch.manual_seed(self.recipe.seed * 1_000_003 + step * self.processes.world + self.processes.rank)
-        lr = self.lr(step / self.steps)
-        for group in self.optimiser.param_groups:
-            group["lr"] = lr
-        loss = self._loss(batch)
-        self.optimiser.zero_grad(set_to_none=True)
-        torch.autograd.backward(self.scaler.scale(loss))
-        mean, stopping = self._together(loss.detach(), stop)
-        demand_finite(mean, step + 1, self.module, lambda: self._loss(batch), self.keeper.newest())
-        self.processes.mean_gradients(self.module.parameters())
-        self.scaler.step(self.optimiser)
-        self.scaler.update()
-        if self.average is not None:
-            self.average.follow(self.module)
-        self.step = step + 1
-        return mean, stopping
 
     def _loss(self, batch: Batch) -> torch.Tensor:
         device = self.processes.device
@@ -145,12 +127,6 @@ class Training:
         if self.recipe.amp is None:
             return nullcontext()
         return torch.autocast(self.processes.device.type, getattr(torch, self.recipe.amp))
-
-    def _together(self, loss: torch.Tensor, stop: bool) -> tuple[float, bool]:
-        """The mean loss of all processes, and whether any received a request to stop, in one exchange."""
-        both = torch.stack([loss.double(), loss.new_tensor(stop, dtype=torch.float64)])
-        total, stops = self.processes.sum(both).tolist()
-        return total / self.processes.world, bool(stops)
 
     def _tell(self, loss: float, report: Callable[[Progress], None]) -> None:
         now = self._progress(loss)

@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Collection
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from archdsl.data.dataset import IGNORE
+
+
+class Means(NamedTuple):
+    """How good predictions are over all classes; nan where no class counts.
+
+    `miou` is the mean intersection over union, `macc` the mean accuracy of the classes, `fwiou` the mean of
+    the IoU weighted by the pixels of each class.
+    """
+
+    miou: float
+    macc: float
+    fwiou: float
+
+    @property
+    def reward(self) -> float:
+        """(mIoU · mAcc · fwIoU)^(1/3): the reward of template-based search (arXiv:1904.02365)."""
+        return math.cbrt(self.miou * self.macc * self.fwiou)
 
 
 class Confusion:
@@ -44,12 +63,35 @@ class Confusion:
     def mean_iou(self) -> float:
         """The mean over classes that are there or were predicted; nan before anything was added."""
         there = self.iou()
-        there = there[~np.isnan(there)]
-        return float(there.mean()) if len(there) else float("nan")
+        return _mean(there[~np.isnan(there)])
 
     def accuracy(self) -> float:
         """The share of pixels that are right; nan before anything was added."""
         return float(self.matrix.diagonal().sum().double() / self.matrix.sum())
+
+    def class_accuracy(self) -> NDArray[np.float64]:
+        """The share of each class's pixels that are right (its recall); nan where a class is not there."""
+        return (self.matrix.diagonal().double() / self.matrix.sum(1)).numpy()
+
+    def means(self, omit: Collection[int] = (), compat: bool = False) -> Means:
+        """Means over the classes that are there or were predicted, without those of `omit`.
+
+        A class that was predicted and is not there has an IoU of 0, and no accuracy.  With `compat` it has an
+        accuracy of 2, as in the code released with arXiv:1904.02365, so that mAcc can exceed 1.
+        """
+        iou, accuracy, pixels = self.iou(), self.class_accuracy(), self.matrix.sum(1).numpy()
+        kept = ~np.isnan(iou)
+        kept[list(omit)] = False
+        if compat:
+            accuracy = np.where(pixels == 0, 2.0, accuracy)
+        counted = kept & ~np.isnan(accuracy)
+        weights = np.where(kept, pixels, 0)
+        weighed = float(np.where(kept, iou, 0) @ weights / weights.sum()) if weights.any() else float("nan")
+        return Means(_mean(iou[kept]), _mean(accuracy[counted]), weighed)
+
+
+def _mean(values: NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else float("nan")
 
 
 def _whole(classes: Any) -> torch.Tensor:

@@ -122,7 +122,7 @@ IN_SEARCH = [
     ("minimize cross_entropy + 0.1 * macs.log()", "ARCH604", "log(macs)"),
     ("minimize cross_entropy + 0.1 * FLOPs", "ARCH601", "write flops"),
     ("maximize mIoU", "ARCH601", "write miou"),
-    ("maximize accuracy", "ARCH601", "write miou"),
+    ("maximize acc", "ARCH601", "write accuracy"),
     ("minimize = cross_entropy", "ARCH100", "minimize cross_entropy"),
     ("objective = cross_entropy", "ARCH605", "minimize"),
     ("lr = 1e-3", "ARCH605", "optimizer = sgd(lr = 0.05)"),

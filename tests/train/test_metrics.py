@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from archdsl.train.metrics import Confusion
 
@@ -51,3 +52,41 @@ def test_before_anything_was_added_nothing_is_a_number():
 def test_a_label_that_is_no_class_is_refused():
     with pytest.raises(ValueError, match="outside the 2 classes"):
         Confusion(2).add(np.array([[0]]), np.array([[2]]))
+
+
+EXAMPLE = [[50, 2, 0, 3], [4, 30, 0, 1], [0, 0, 0, 0], [2, 5, 1, 12]]
+"""Pixels by class (rows) and prediction: class 2 is predicted once and is not there."""
+
+PUBLISHED = [
+    ((), 0.5084894613583139, 1.0915584415584414, 0.7280178837555886, 0.7393050378789318),
+    ((0,), 0.4047619047619048, 1.1523809523809525, 0.6363636363636364, 0.6670632560919512),
+]
+"""Omitted classes, then mIoU, mAcc, fwIoU and reward of the example by the code of arXiv:1904.02365."""
+
+
+@pytest.mark.parametrize(("omit", "miou", "macc", "fwiou", "reward"), PUBLISHED)
+def test_the_reward_of_template_based_search_is_that_of_the_released_code(omit, miou, macc, fwiou, reward):
+    found = example().means(omit, compat=True)
+    assert (found.miou, found.macc, found.fwiou) == pytest.approx((miou, macc, fwiou), abs=1e-14)
+    assert found.reward == pytest.approx(reward, abs=1e-14)
+
+
+@pytest.mark.parametrize("omit", [(), (0,)])
+def test_a_class_that_is_not_there_has_no_accuracy(omit):
+    found = example().means(omit)
+    there = [c for c in (0, 1, 3) if c not in omit]
+    accuracies = {0: 50 / 55, 1: 30 / 35, 3: 12 / 20}
+    assert found.macc == pytest.approx(sum(accuracies[c] for c in there) / len(there))
+    assert found.reward == pytest.approx((found.miou * found.macc * found.fwiou) ** (1 / 3))
+    assert found.reward < example().means(omit, compat=True).reward
+
+
+def test_means_without_a_class_that_counts_are_not_numbers():
+    assert all(map(math.isnan, (*Confusion(2).means(), Confusion(2).means().reward)))
+    assert all(map(math.isnan, example().means(range(4))))
+
+
+def example() -> Confusion:
+    confusion = Confusion(4)
+    confusion.matrix = torch.tensor(EXAMPLE)
+    return confusion

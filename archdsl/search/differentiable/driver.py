@@ -142,7 +142,7 @@ class Search:
         try:
             yield from stream
         finally:
-            stream.close()  # type: ignore[attr-defined]
+            stream.close()
 
     def _is_over(self, started: float) -> bool:
         """Whether the time that the search was given is used up, looked at after each epoch."""
