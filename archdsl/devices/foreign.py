@@ -177,9 +177,10 @@ def _fields(units: Sequence[Unit]) -> dict[str, Any]:
                 fields.update({f"{name}.{what}.{axis}": n for axis, n in zip("chw", shape, strict=True)})
             fields.update({f"{name}.{key}": value for key, value in node.attrs.items()})
     first, last = units[0], units[-1]
-    for what, shape in (("in", first.key.inputs[0]), ("out", last.key.outputs[0])):
+    read = next(iter(first.piece.inputs.values()))
+    for what, shape in (("in", read), ("out", last.key.outputs[0])):
         fields.update({f"{what}.{axis}": n for axis, n in zip("chw", shape, strict=True)})
-    fields["stride"] = max(1, round(first.key.inputs[0][1] / last.key.outputs[0][1]))
+    fields["stride"] = max(1, round(read[1] / last.key.outputs[0][1]))
     fields.update({f"count.{op}": n for op, n in count.items()})
     return fields
 

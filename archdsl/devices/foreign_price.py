@@ -11,6 +11,7 @@ from archdsl.devices.keys import Unit, unit, values_read
 from archdsl.devices.price import LatencyPrice, label
 from archdsl.devices.table import RowMapping, Table
 from archdsl.ir.graph import Graph, Node
+from archdsl.passes.analyses.closed_form import source_of
 from archdsl.passes.costs.pricing import Piece, pieces
 
 
@@ -54,7 +55,7 @@ def _units(graph: Graph, piece: Piece) -> Iterator[Unit]:
         here = [
             replace(
                 node,
-                inputs=tuple(node.inputs[port] for port in applied[node.name].ports),
+                inputs=tuple(source_of(node, port) for port in applied[node.name].ports),
                 attrs=dict(applied[node.name].attrs),
                 optional=frozenset(),
             )

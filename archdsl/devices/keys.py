@@ -116,7 +116,13 @@ def _readers(graph: Graph) -> dict[str, list[Node | None]]:
 
 def values_read(node: Node) -> tuple[str, ...]:
     """The inputs of a node whose values it reads, not only their sizes."""
-    return node.inputs[: ops.get(node.op).tensors(len(node.inputs))]
+    return node.inputs[: _values(node.op, len(node.inputs))]
+
+
+def _values(op: str, inputs: int) -> int:
+    """How many of the inputs of a primitive, the first ones, it reads the values of."""
+    primitive = ops.get(op)
+    return 0 if primitive.makes_zero else primitive.tensors(inputs)
 
 
 def unit(
@@ -167,19 +173,24 @@ def _text(
 ) -> str:
     """The canonical text of a piece: names are numbers, settings sorted by name, all sizes written out.
 
-    A tensor of which only the size is read (`like`) is left out, as the size of the result is there.
+    A tensor of which only the size is read (`like`, that of zeros) is left out, as the size of the result is
+    there.
     """
     names = {source: f"x{n}" for n, source in enumerate(inputs, start=1)}
     lines = [f"{names[i]}: {size_text(shapes[i])}" for i in inputs]
     for n, node in enumerate(nodes, start=1):
-        read = [names[i] for i in values_read(node)]
+        values = computed(node.op, [names.get(i, "") for i in node.inputs], node.attrs)
         names[node.name] = f"n{n}"
-        lines.append(f"n{n}: {size_text(shapes[node.name])} = {computed(node.op, read, node.attrs)}")
+        lines.append(f"n{n}: {size_text(shapes[node.name])} = {values}")
     return "\n".join([*lines, f"return {', '.join(names[r] for r in results)}"])
 
 
-def computed(op: str, read: Sequence[str], attrs: Mapping[str, Any]) -> str:
-    """A primitive applied to what is called so, with all settings in alphabetical order."""
+def computed(op: str, inputs: Sequence[str], attrs: Mapping[str, Any]) -> str:
+    """A primitive applied to what is called so, with all settings in alphabetical order.
+
+    What it reads only the size of is left out; so are the settings of zeros, which say only their size.
+    """
+    read, attrs = inputs[: _values(op, len(inputs))], {} if ops.get(op).makes_zero else attrs
     settings = ", ".join(f"{k} = {_value(v)}" for k, v in sorted(attrs.items()) if v is not None)
     return f"{op}({', '.join(read)}; {settings})" if settings else f"{op}({', '.join(read)})"
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from archdsl import ops
 from archdsl.devices.estimate import unit_ms
 from archdsl.devices.keys import computed, size_text
 from archdsl.devices.table import Row, Table
@@ -88,9 +87,8 @@ def label(graph: Graph, node: Node) -> str:
 
 def _line(applied: Applied) -> str:
     """A primitive with its sizes and settings, as in the text of a row but for the names."""
-    count = ops.get(applied.op).tensors(len(applied.inputs))
-    read = [size_text(shape) for shape in applied.inputs[:count]]
-    return f"{size_text(applied.shape)} = {computed(applied.op, read, dict(applied.attrs))}"
+    values = computed(applied.op, [size_text(shape) for shape in applied.inputs], dict(applied.attrs))
+    return f"{size_text(applied.shape)} = {values}"
 
 
 def _signature(row: Row) -> Signature:

@@ -12,6 +12,7 @@ class Activation(Primitive):
     """What activations share; `function` is the callable applied to the tensor."""
 
     function: ClassVar[str]
+    keeps_size = True
 
     def keeps_zero(self, a: Attrs) -> bool:
         return True

@@ -127,9 +127,11 @@ class Primitive:
     settings whose value is a tensor (`like`); they follow the positional tensors in a node's inputs, and
     only the height and width of such a tensor are read.
 
-    What simplification may use: `makes_zero` says that the output is zeros, `keeps_zero` that zeros in
-    give zeros out, `zero_is_neutral` that an input of zeros may be left out, `is_identity` that the
-    output is the first input.
+    What simplification may use: `makes_zero` says that the output is zeros, whatever the values of its
+    inputs, of which only the size matters; `keeps_zero` that zeros in give zeros out, `zero_is_neutral` that
+    an input of zeros may be left out, `is_identity` that the output is the first input.
+
+    `keeps_size` says that height and width are those of the first input.
 
     `commutes` says that the order of its inputs does not matter, but for rounding.
 
@@ -151,6 +153,7 @@ class Primitive:
     tensor_settings: ClassVar[tuple[str, ...]] = ()
     makes_zero: ClassVar[bool] = False
     zero_is_neutral: ClassVar[bool] = False
+    keeps_size: ClassVar[bool] = False
     commutes: ClassVar[bool] = False
     stacks: ClassVar[bool] = False
     stateless: ClassVar[bool] = False
@@ -171,6 +174,15 @@ class Primitive:
     def has_layer(self) -> bool:
         """Whether its nodes hold weights or state, so that two equal ones are not the same."""
         return type(self).layer is not Primitive.layer
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether equal nodes are computed once: those without weights or state.
+
+        Zeros are made where they are read: all zeros of a size are equal, and which networks have some of
+        them would entangle parts of a space that have nothing else in common.
+        """
+        return not (self.has_layer or self.makes_zero)
 
     def keeps_zero(self, a: Attrs) -> bool:
         return False
@@ -197,6 +209,20 @@ class Primitive:
                     demand(condition, "ARCH208", message, value=item)
             a = {**a, setting.name: setting.repaired(self.name, value)}
         return at_least_one(self.shape(xs, a, demand))
+
+    def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int] | None:
+        """The input that its size follows, and s: height and width are ceil(n / s) of that input's.
+
+        For concrete shapes and settings, and at every size of the image.  None where it is not so.
+        """
+        return (0, 1) if self.keeps_size else None
+
+    def zeros_of(self, y: Sizes, s: int) -> Attrs | None:
+        """Where it makes zeros: its settings for zeros of y, made from a tensor s times as high and wide.
+
+        None where it cannot be applied to any tensor of such a size.
+        """
+        return None
 
     def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:
         """Parameters and MACs of one application, for concrete shapes."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from archdsl.ir.expr import eq
 from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
-from archdsl.ops.geometry import padding, window_seen, windowed
+from archdsl.ops.geometry import padding, window_seen, window_stride, windowed
 
 _K = Setting("k", "int", 3, "kernel size", low=1)
 _S = Setting("s", "int", 1, "stride", low=1)
@@ -38,6 +38,9 @@ class Conv(Primitive):
         demand(eq(c % g, 0), "ARCH310", "{g} groups do not divide {c} input channels", g=g, c=c)
         demand(eq(a["c"] % g, 0), "ARCH310", "{g} groups do not divide {c} output channels", g=g, c=a["c"])
         return windowed(xs[0], a["c"], a["k"], a["s"], a["d"], demand)
+
+    def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int] | None:
+        return window_stride(a["k"], a["s"], a["d"])
 
     def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:
         weights = y[0] * (xs[0][0] // a["g"]) * a["k"] ** 2
@@ -79,6 +82,9 @@ class DepthwiseConv(Primitive):
 
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
         return windowed(xs[0], xs[0][0], a["k"], a["s"], a["d"], demand)
+
+    def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int] | None:
+        return window_stride(a["k"], a["s"], a["d"])
 
     def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:
         weights = y[0] * a["k"] ** 2

@@ -29,6 +29,11 @@ def windowed(x: Sizes, c: Any, k: Any, s: Any, d: Any, demand: Demand) -> Sizes:
     return (c, strided(h - missing, s), strided(w - missing, s))
 
 
+def window_stride(k: int, s: int, d: int) -> tuple[int, int] | None:
+    """What `Primitive.size_follows` is for windows: ceil(n / s), but where padding falls one half short."""
+    return (0, s) if d * (k - 1) % 2 == 0 else None
+
+
 def window_seen(at: int, k: int, s: int, d: int) -> tuple[int, int]:
     """The first and last position that a window reads for output position `at` (see `Primitive.sees`)."""
     first = at * s - padding(k, d)

@@ -17,6 +17,7 @@ class Concat(Primitive):
     name = "concat"
     summary = "concatenation along channels"
     stacks = True
+    keeps_size = True
     fresh = True
     arity = (1, None)
 
@@ -50,6 +51,7 @@ class Add(Primitive):
     fresh = True
     arity = (1, None)
     zero_is_neutral = True
+    keeps_size = True
     commutes = True
 
     def keeps_zero(self, a: Attrs) -> bool:
@@ -93,6 +95,11 @@ class Mul(Primitive):
         sizes = both(_fits(p[1], q[1]), _fits(p[2], q[2]))
         demand(sizes, "ARCH302", f"mul: sizes differ, and neither is 1 × 1: {_BOTH}", **_named(p, q))
         return (maximum(p[0], q[0]), maximum(p[1], q[1]), maximum(p[2], q[2]))
+
+    def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int] | None:
+        """That of a factor which is not stretched, where it is larger than 1 × 1 for certain."""
+        whole = [port for port, x in enumerate(xs) if x[1:] == y[1:] and x[1] * x[2] > 1]
+        return (whole[0], 1) if whole else None
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs

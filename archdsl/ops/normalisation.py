@@ -13,6 +13,7 @@ class BatchNorm(Primitive):
     name = "bn"
     summary = "batch normalisation"
     over_batch = True
+    keeps_size = True
     fresh = True
     settings = (
         Setting("eps", "float", 1e-5, "added to the variance", low=0),
@@ -64,6 +65,7 @@ class Dropout(Primitive):
     name = "dropout"
     summary = "dropout of single values"
     stateless = True
+    keeps_size = True
     settings = (Setting("p", "float", 0.5, "chance that a value is dropped", low=0, high=1),)
 
     def keeps_zero(self, a: Attrs) -> bool:

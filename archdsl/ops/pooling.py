@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Setting, Sizes
-from archdsl.ops.geometry import padding, window_seen, windowed
+from archdsl.ops.geometry import padding, window_seen, window_stride, windowed
 
 
 class Pool(Primitive):
@@ -25,6 +25,9 @@ class Pool(Primitive):
 
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
         return windowed(xs[0], xs[0][0], a["k"], a["s"], 1, demand)
+
+    def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int] | None:
+        return window_stride(a["k"], a["s"], 1)
 
     def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
         return window_seen(at, a["k"], a["s"], 1)

@@ -50,6 +50,9 @@ class Resize(Primitive):
     def is_identity(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> bool:
         return bool(a.get("scale") == 1 or a.get("down") == 1)
 
+    def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int] | None:
+        return (1, 1) if len(xs) > 1 else None
+
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
         c, h, w = xs[0]
         given = [t for t in TARGETS if a.get(t) is not None] + ["like"] * (len(xs) > 1)

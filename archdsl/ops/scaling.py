@@ -12,6 +12,7 @@ class Scale(Primitive):
 
     name = "scale"
     summary = "a learned factor per channel"
+    keeps_size = True
     fresh = True
 
     def keeps_zero(self, a: Attrs) -> bool:

@@ -12,6 +12,7 @@ from archdsl.ops.geometry import demand_divisible, strided
 class Identity(Primitive):
     name = "identity"
     summary = "the tensor itself"
+    keeps_size = True
 
     def keeps_zero(self, a: Attrs) -> bool:
         return True
@@ -53,6 +54,12 @@ class Zero(Primitive):
         demand_divisible(xs[0], a["s"], demand)
         return (a["c"], strided(h, a["s"]), strided(w, a["s"]))
 
+    def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int]:
+        return (0, a["s"])
+
+    def zeros_of(self, y: Sizes, s: int) -> Attrs:
+        return {"c": y[0], "s": s}
+
     def traffic(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int]:
         return 0, y[0] * y[1] * y[2]
 
@@ -77,6 +84,7 @@ class Tile(Primitive):
 
     name = "tile"
     summary = "repetition along channels"
+    keeps_size = True
     settings = (Setting("c", "int", None, "channels, a multiple of the input's", low=1),)
 
     def keeps_zero(self, a: Attrs) -> bool:
@@ -110,6 +118,7 @@ class Shift(Primitive):
 
     name = "shift"
     summary = "one row and column dropped at the start, zeros appended at the end"
+    keeps_size = True
     fresh = True
 
     def keeps_zero(self, a: Attrs) -> bool:
@@ -135,6 +144,7 @@ class ChannelShuffle(Primitive):
 
     name = "channel_shuffle"
     summary = "groups of channels interleaved"
+    keeps_size = True
     settings = (Setting("g", "int", None, "groups", low=1),)
 
     def keeps_zero(self, a: Attrs) -> bool:

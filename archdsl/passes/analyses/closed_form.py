@@ -23,6 +23,7 @@ from archdsl.ir.resolve import lenient
 from archdsl.ops.base import Primitive
 from archdsl.passes.analyses.decision_diagrams import Diagrams, TooLarge
 from archdsl.passes.analyses.shapes import FixedShape
+from archdsl.passes.analyses.sized_by import SizedBy, sized_by, zeros_of_input
 
 CUT_ABOVE = 1 << 12
 """Cells of the table of a function, above which it becomes an auxiliary variable."""
@@ -49,15 +50,19 @@ UNCUT = Limits(math.inf, math.inf, 500_000)
 """For what needs diagrams only, and no tables: no function is cut."""
 
 
+Port = int | str
+
+
 class Applied(NamedTuple):
     """A primitive as it is applied in some network: all that its price may depend on.
 
-    `ports` are the positions of the inputs that are read there, and `inputs` their shapes.
+    `ports` are the positions of the inputs that are read there, or names of inputs of the network that
+    zeros are made from instead, and `inputs` their shapes.
     """
 
     op: str
     attrs: tuple[tuple[str, Any], ...]
-    ports: tuple[int, ...]
+    ports: tuple[Port, ...]
     inputs: tuple[FixedShape, ...]
     shape: FixedShape
 
@@ -80,10 +85,11 @@ class Entangled(Exception):
 
 
 class _State(NamedTuple):
-    """A tensor in some network: its shape, and whether it is all zeros."""
+    """A tensor in some network: its shape, whether it is all zeros, and what its size follows, if known."""
 
     shape: FixedShape
     zero: bool
+    size: SizedBy | None = None
 
 
 class Context(NamedTuple):
@@ -163,7 +169,11 @@ class _Analysis:
         self.place = {name: n for n, name in enumerate(graph.nodes)}
         self.levels = _levels(graph, self.place)
         self.cutter = Cutter(self.d, self.levels.values())
-        self.state = {name: self.d.leaf(_State(s, False)) for name, s in graph.inputs.items()}
+        has_zeros = any(isinstance(i, Node) and ops.get(i.op).makes_zero for i in graph.nodes.values())
+        self.state = {
+            name: self.d.leaf(_State(shape, False, SizedBy(name, 1) if has_zeros else None))
+            for name, shape in graph.inputs.items()
+        }
         self.context: dict[str, int] = {}
         self.live: dict[str, int] = {}
         self.selectors: dict[str, int] = {}
@@ -228,7 +238,7 @@ class _Analysis:
             attrs = {**fixed, **dict(zip(varying, values[count:], strict=True))}
             if varying:
                 attrs = {key: attrs[key] for key in node.attrs}
-            return _context(primitive, node, values[:count], attrs)
+            return _context(primitive, node, values[:count], attrs, self.graph.inputs)
 
         inputs = [self.state[i] for i in node.inputs]
         root = self.d.map(context, *inputs, *settings)
@@ -316,6 +326,11 @@ class _Analysis:
         return found
 
 
+def source_of(node: Node, port: Port) -> str:
+    """The tensor that a node reads at a port, in the space."""
+    return port if isinstance(port, str) else node.inputs[port]
+
+
 def choose(diagrams: Diagrams, mux: Mux, selector: int, found: Mapping[str, int]) -> int:
     """What a mux picks of something that is found for each of its inputs; None where that is not defined."""
     place = {source: n for n, source in enumerate(found)}
@@ -359,28 +374,37 @@ def _levels(graph: Graph, place: Mapping[str, int]) -> dict[str, int]:
 
 
 def _context(
-    primitive: Primitive, node: Node, states: Sequence[_State | None], attrs: Mapping[str, Any]
+    primitive: Primitive,
+    node: Node,
+    states: Sequence[_State | None],
+    attrs: Mapping[str, Any],
+    graph_inputs: Mapping[str, FixedShape],
 ) -> Context | None:
     """A node over tensors as they are in some network; follows `archdsl.passes.transforms.simplify`."""
-    ports = [p for p, state in enumerate(states) if state is not None or p not in node.optional]
-    if not ports or any(states[p] is None for p in ports):
+    wanted = [p for p, state in enumerate(states) if state is not None or p not in node.optional]
+    if not wanted or any(states[p] is None for p in wanted):
         return None
-    read = [(p, state) for p in ports if (state := states[p]) is not None]
+    read = [(p, state) for p in wanted if (state := states[p]) is not None]
     try:
         shape: FixedShape = primitive.shape([s.shape for _, s in read], attrs, _ignore)
     except (ArithmeticError, TypeError, ValueError):
         return None  # a combination of decisions that is not well-typed
     if primitive.zero_is_neutral:
         read = [(p, s) for p, s in read if not s.zero] or read[:1]
-    ports = tuple(p for p, _ in read)  # type: ignore[assignment]
     inputs = tuple(s.shape for _, s in read)
     values = [s.zero for _, s in read[: primitive.tensors(len(read))]]
     zero = primitive.makes_zero or (all(values) and primitive.keeps_zero(attrs))
     if primitive.is_identity(inputs, shape, attrs):
         return Context(read[0][1], (read[0][0],), None)
+    size = sized_by(primitive, [s.size for _, s in read], inputs, shape, attrs)
+    ports = tuple(p for p, _ in read)
+    applied_to: tuple[Port, ...] = ports
+    of_input = zeros_of_input(primitive, size, shape, attrs)
+    if size is not None and of_input is not None:
+        attrs, ports = of_input, ()
+        applied_to, inputs = (size.input,), (graph_inputs[size.input],)
     settings = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in attrs.items())
-    applied = Applied(node.op, settings, tuple(ports), inputs, shape)
-    return Context(_State(shape, zero), tuple(ports), applied)
+    return Context(_State(shape, zero, size), ports, Applied(node.op, settings, applied_to, inputs, shape))
 
 
 def _ignore(condition: Any, code: str, message: str, /, **values: Any) -> None:

@@ -182,7 +182,7 @@ class _Twins:
                 self._possible[name] = frozenset().union(*(self._possible[s] for s in item.inputs))
                 continue
             self._possible[name] = self._outputs(item)
-            if not ops.get(item.op).has_layer:
+            if ops.get(item.op).is_shared:
                 self._find(item, (item.op, None if across_ops else item.instance))
 
     def kind(self, name: str) -> str:

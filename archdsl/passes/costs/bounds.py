@@ -59,8 +59,11 @@ def _needed_by_all(graph: Graph, bit: Mapping[str, int]) -> dict[str, int]:
                 both &= other
             must[name] = both | bit[name]
             continue
-        needed = bit[name]
-        left_out = zeros if ops.get(item.op).zero_is_neutral else ()
+        needed, primitive = bit[name], ops.get(item.op)
+        if primitive.makes_zero:
+            must[name] = needed  # may be made from an input
+            continue
+        left_out = zeros if primitive.zero_is_neutral else ()
         for port, source in enumerate(item.inputs):
             if port not in item.optional and source not in left_out:
                 needed |= must.get(source, 0)

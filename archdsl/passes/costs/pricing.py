@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from archdsl import ops
 from archdsl.ir import Graph, Node
-from archdsl.passes.analyses.closed_form import Applied, ClosedForm, Entangled, joint_cells
+from archdsl.passes.analyses.closed_form import Applied, ClosedForm, Entangled, joint_cells, source_of
 from archdsl.passes.analyses.decision_diagrams import TooLarge
 from archdsl.passes.analyses.shapes import FixedShape, infer
 from archdsl.passes.analyses.sharing import computed_nodes, without
@@ -245,7 +245,7 @@ def _with(
         return before
     made = {members[n].name: what.shape for n, what in before}
     for port, shape in zip(applied.ports, applied.inputs, strict=True):
-        source = members[at].inputs[port]
+        source = source_of(members[at], port)
         if made.get(source, None if source in needed else shape) != shape:
             return None
     return (*before, (at, applied))

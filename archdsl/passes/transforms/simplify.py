@@ -1,8 +1,12 @@
-"""Simplification: common subexpressions, identities, zeros that a sum does not need, dead code."""
+"""Simplification: common subexpressions, identities, zeros that a sum does not need, dead code.
+
+Zeros are made from an input of the network, where their size follows it, so that what they were applied to
+is dead unless others read it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +15,7 @@ from archdsl.ir import Expr, Graph, Mux, Node
 from archdsl.ops.base import Primitive
 from archdsl.passes.analyses.liveness import live_nodes
 from archdsl.passes.analyses.shapes import FixedShape, Shapes
+from archdsl.passes.analyses.sized_by import followed, zeros_of_input
 from archdsl.passes.base import Contract, Transform, option
 
 
@@ -62,8 +67,11 @@ class _Simplifier:
             if kept is not None:
                 self.nodes[name] = kept
         outputs = {out: self.instead.get(node, node) for out, node in self.graph.outputs.items()}
-        alive = live_nodes(self.nodes, outputs.values())
         nodes = self.nodes
+        alive = live_nodes(nodes, outputs.values())
+        if self.zeros and (made := self._zeros_of_inputs(alive)):
+            nodes = {**nodes, **made}
+            alive = live_nodes(nodes, outputs.values())
         if len(alive) < len(nodes) + len(self.graph.inputs):
             nodes = {name: item for name, item in nodes.items() if name in alive}
         used: set[str | None] = set()
@@ -97,12 +105,25 @@ class _Simplifier:
                 return None
             if primitive.makes_zero or (zeros and self._keeps_zero(primitive, node, inputs)):
                 zeros.add(node.name)
-        if not primitive.has_layer:
+        if primitive.is_shared:
             place = None if self.across_ops else node.instance
             key = (node.op, inputs, place, node.optional, _settings(node))
             if self._merged(node.name, key):
                 return None
         return node if inputs == node.inputs else replace(node, inputs=inputs)
+
+    def _zeros_of_inputs(self, alive: Collection[str]) -> dict[str, Node]:
+        """The zeros that are made from an input of the network instead of what they are applied to."""
+        nodes = {n: item for n, item in self.nodes.items() if isinstance(item, Node) and n in alive}
+        zeros = [name for name in nodes if name in self.zeros and self.primitives[nodes[name].op].makes_zero]
+        sizes = followed(nodes, self.graph.inputs, self.shapes, zeros)
+        made = {}
+        for name in zeros:
+            node, size = nodes[name], sizes[name]
+            attrs = zeros_of_input(self.primitives[node.op], size, self.shapes[name], node.attrs)
+            if size is not None and attrs is not None:
+                made[name] = replace(node, inputs=(size.input,), attrs=attrs)
+        return made
 
     def _keeps_zero(self, primitive: Primitive, node: Node, inputs: tuple[str, ...]) -> bool:
         values = inputs[: primitive.tensors(len(inputs))]
