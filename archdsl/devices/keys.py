@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from archdsl import ops
 from archdsl.devices.table import text_hash
 from archdsl.ir.graph import Graph, Node
-from archdsl.passes.analyses.shapes import FixedShape, Shapes, infer
+from archdsl.passes.analyses.shapes import FixedShape, infer
 from archdsl.passes.transforms.simplify import simplify
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Key:
         return text_hash(self.text)
 
     def __str__(self) -> str:
-        return f"{self.op} {_sizes(self.inputs)} -> {_sizes(self.outputs)}"
+        return " ".join((self.op, *map(size_text, self.inputs), "->", *map(size_text, self.outputs)))
 
 
 @dataclass(frozen=True)
@@ -206,10 +206,6 @@ def size_text(shape: Sequence[int]) -> str:
     return "x".join(map(str, shape))
 
 
-def _sizes(shapes: Iterable[Sequence[int]]) -> str:
-    return " ".join(size_text(s) for s in shapes)
-
-
 @dataclass(frozen=True)
 class Keys:
     """The keys found in a space, and how far that can be relied on.
@@ -253,9 +249,8 @@ def space_keys(space: Space, rng: random.Random, *, quiet: int = 200, most: int 
         if forced:
             decisions.update(forced.pop())
         drawn, since = drawn + 1, since + 1
-        network = space.bind(decisions)
-        split = parts(network)
-        here = {part.key.hash: part for part in (*split, *_shareable(split), *_zeros(network))}
+        split = parts(space.bind(decisions))
+        here = {part.key.hash: part for part in (*split, *_shareable(split))}
         for digest, part in here.items():
             seen[digest] = seen.get(digest, 0) + 1
             if digest not in found:
@@ -275,15 +270,6 @@ def _shareable(split: NetworkUnits) -> Iterator[Unit]:
             if _is_stateless(node) and given.issuperset(node.inputs):
                 given.add(node.name)
                 yield unit(part.piece, shapes, {}, node.name, node.op, [node])
-
-
-def _zeros(network: Network) -> Iterator[Unit]:
-    """The zeros of a network, most of which its sums leave out: a price of single ops asks for them."""
-    graph = network.whole
-    shapes = Shapes()(graph)
-    for node in graph.nodes.values():
-        if isinstance(node, Node) and ops.get(node.op).makes_zero:
-            yield unit(graph, shapes, {}, node.name, node.op, [node])
 
 
 def _outcomes(space: Space, rng: random.Random) -> list[dict[str, str]]:

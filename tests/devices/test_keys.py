@@ -65,6 +65,15 @@ def test_a_sum_with_zeros_is_no_unit():
     assert "add" not in {u.key.op for u in parts(network("output y = (image -> relu) + (image -> zero)"))}
 
 
+def test_a_key_without_inputs_is_written_with_its_size_alone():
+    found = parts(network("x = image -> conv(c = 4)\n output y = concat(x, x -> zero)")).units
+    assert [str(unit.key) for unit in found] == [
+        "conv 3x16x32 -> 4x16x32",
+        "zero -> 4x16x32",
+        "concat 4x16x32 4x16x32 -> 8x16x32",
+    ]
+
+
 def test_the_piece_of_a_unit_is_a_network_that_computes_the_same_shapes():
     from archdsl.passes.analyses.shapes import infer
 

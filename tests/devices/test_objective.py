@@ -149,3 +149,26 @@ def test_latency_of_a_space_is_a_mean(table: Table):
     latency = Latency(table)
     assert latency.text(latency(space.graph)) == f"{float(mean):.3f} ms on average"
     assert latency(space.graph) is latency(space.graph)
+
+
+ZEROS = """
+arch 1
+op cut(x) = x -> conv(k = 1) -> zero -> bn
+op block(x) = x -> relu -> conv -> bn
+space Zeros {
+  input image: [3, 16, 32]
+  width = one of {4, 6}
+  x = image -> conv(c = width, s = 2)
+  y = x + (x -> one of {zero, block, cut}) + (x -> block)
+  z = concat(y -> conv(c = 3) -> one of {zero, relu}, image -> one of {zero(s = 2), max_pool(s = 2)})
+  output logits = z -> conv(c = 2)
+}
+"""
+
+
+def test_the_keys_of_a_space_are_all_that_the_prices_of_its_networks_ask_for(tmp_path: Path):
+    space = archdsl.load("zeros.arch", text=ZEROS).space()
+    units = space_keys(space, random.Random(0)).units.values()
+    table = build(tmp_path / "t.json", units, PretendTimer("eager"))
+    assert not Latency(table)(space.deployed).missing
+    assert not Latency(table)(space.graph).missing
