@@ -47,7 +47,7 @@ def _notes(unit: Unit, declared: ast.Search, space: Elaborated) -> Iterator[Diag
     spec, graph = read_search(unit, declared), Deploy(keep_decisions=False)(space.graph)
     if spec.not_run:
         return  # each has a note of its own, at its place
-    from archdsl.search.trial_config import is_by_trials, read_trials
+    from archdsl.search.trials.config import is_by_trials, read_trials
 
     if is_by_trials(spec):
         try:

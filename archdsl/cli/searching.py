@@ -54,7 +54,7 @@ def _run_trials(spec: str, program: Program, options: SearchOptions) -> int:
     from archdsl.cli.search_text import shown
     from archdsl.cli.stopping import stop_signals
     from archdsl.runs.interrupted import Interrupted
-    from archdsl.search import trials
+    from archdsl.search.trials import run as trials
 
     folder = options.folder or Path("runs") / program.search(options.name).name
     click.echo(f"{'resuming' if options.resume else 'writing to'} {folder}")

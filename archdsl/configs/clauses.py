@@ -25,7 +25,10 @@ class Search:
         usual="costs",
     )  # fmt: skip
     trials: int = setting("whole", "networks that are scored", low=1, usual="100")
-    samples: int = setting("whole", "networks that a strategy proposes", low=1, run=False)
+    parallel: int = setting(
+        "whole", "networks that are evaluated at once, before the first of them is observed", low=1, high=4096,
+        usual="1",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,13 @@ PREDICTIONS = ("miou", "macc", "fwiou", "reward", "accuracy", "cross_entropy")
 class EvaluatorKind(Maker):
     """An evaluator; `scores` are the names, beside costs, that an objective can use.
 
-    `make` is (config, space) -> archdsl.search.evaluators.base.Evaluator.
+    `make` is (config, surroundings) -> archdsl.search.evaluators.base.Evaluator; `surroundings` have the space
+    and what else it can be for.  One that `trains` reads the data of the search, and is not asked twice about
+    networks with equal graphs.
     """
 
     scores: tuple[str, ...] = ()
+    trains: bool = False
 
 
 EVALUATORS: dict[str, EvaluatorKind] = {

@@ -13,9 +13,13 @@ from archdsl.configs.word import Maker
 class StrategyKind(Maker):
     """A strategy that proposes networks one after the other.
 
-    `make` is (config, sizes, seed) -> archdsl.search.strategies.base.Strategy, where `sizes` are the numbers
-    of outcomes of the decisions.
+    `make` is (config, domain, seed) -> archdsl.search.strategies.base.Strategy; `domain` has the decisions
+    (`archdsl.search.trials.domain`).  `pareto` says that it takes several objectives.  What does not `learn`
+    proposes the same whatever it observes.
     """
+
+    pareto: bool = False
+    learns: bool = True
 
 
 @dataclass(frozen=True)

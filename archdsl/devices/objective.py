@@ -85,6 +85,17 @@ class Costs:
         found = evaluate(value, lambda term: self._exact(term, rows), known or {}, EXACT)
         return np.broadcast_to(np.asarray(found), (len(rows),))
 
+    def one(self, value: SearchValue, outcomes: Sequence[int], known: Known | None = None) -> Any:
+        """`exact` of one network, without arrays: a number, or whether a comparison holds."""
+        return evaluate(value, lambda term: self._one(term, outcomes), known or {}, EXACT)
+
+    def _one(self, term: Term, row: Sequence[int]) -> float:
+        if term.name in ("latency", "rate"):
+            ms = self._latency(term).one(row)
+            return ms if term.name == "latency" else 1000 / ms
+        count = self._counts.pricer(PARAMS if term.name == "params" else MACS).one(row)
+        return 2 * count if term.name == "flops" else count
+
     def _soft(self, term: Term, probabilities: Mapping[str, torch.Tensor]) -> Any:
         if term.name in ("latency", "rate"):
             latency = self._latency(term)
@@ -135,6 +146,13 @@ class _Latency:
         pricer = self.cost.pricer(self.by.price)
         ms = self.fixed_ms + pricer.many(rows)
         if self.by.missing and self.cost.pricer(self.by.lacking).many(rows).any():
+            raise self._missing()
+        return ms
+
+    def one(self, row: Sequence[int]) -> float:
+        """Milliseconds of one network; raises SpecError (ARCH824) where it lacks a row."""
+        ms = self.fixed_ms + self.cost.pricer(self.by.price).one(row)
+        if self.by.missing and self.cost.pricer(self.by.lacking).one(row):
             raise self._missing()
         return ms
 

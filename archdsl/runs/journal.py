@@ -6,7 +6,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,13 @@ class Journal:
 
         Raises SpecError (ARCH917) where the disk is full; the file is unchanged then.
         """
-        line = json.dumps(event, ensure_ascii=False, allow_nan=False).encode("utf-8") + b"\n"
+        self.write_all([event])
+
+    def write_all(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Appends several records, all of them or none; as `write`."""
+        dumped = (json.dumps(event, ensure_ascii=False, allow_nan=False) for event in events)
+        lines = [line.encode("utf-8") + b"\n" for line in dumped]
+        line = b"".join(lines)
         with atomic.room_for(self.path), self._open() as file:
             self._drop_rest(file)
             try:
@@ -64,8 +70,9 @@ class Journal:
                 self._more = True
                 self._drop_rest(file)
                 raise
-        self._ends.append(self._ends[-1] + len(line))
-        self._sound.append(True)
+        for one in lines:
+            self._ends.append(self._ends[-1] + len(one))
+            self._sound.append(True)
         self._hash.update(line)
 
     def _drop_rest(self, file: io.FileIO) -> None:

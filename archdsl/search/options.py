@@ -52,6 +52,8 @@ class SearchOptions:
     passes: str | None = None
     splits: Splits | None = None
     """Data of the caller's own, instead of that which the search names."""
+    evaluator_command: tuple[str, ...] | None = None
+    """The program of the evaluator `command`, as words; it is neither read from a file nor recorded."""
 
     def split(self, program: Program) -> SplitSettings:
         """The search under its own settings, and the other settings by what reads them.  Raises SpecError."""

@@ -63,7 +63,7 @@ def overridden(config: SearchConfig, given: Mapping[str, Any]) -> SearchConfig:
     return replace(
         with_data(config, given.get("data", config.data), data),
         **{key: given[key] for key in _OF_CONFIG if key in given},
-        budget_s=_seconds(given["budget"]) if "budget" in given else config.budget_s,
+        budget_s=seconds(given["budget"]) if "budget" in given else config.budget_s,
         sampler=changed(config.sampler, given),
         communication=replace(
             config.communication, **_renamed(given, communicate="link", residual="residual")
@@ -79,7 +79,7 @@ def with_data(config: SearchConfig, kind: str, settings: Mapping[str, Any]) -> S
     return replace(config, data=kind, data_settings={**kept, **settings})
 
 
-def _seconds(value: Any) -> float:
+def seconds(value: Any) -> float:
     """A time as it is given from outside: `90s`, `10min`, `2h`.  Raises SpecError (ARCH606)."""
     found = _TIME.fullmatch(str(value))
     if found is None or float(found[1]) == 0:

@@ -26,6 +26,8 @@ class Progress:
     found: Result | None = None
     tried: int = 0
     to_try: int = 0
+    failed: int = 0
+    """Networks whose evaluation failed."""
 
 
 Report = Callable[[Progress], None]

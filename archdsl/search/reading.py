@@ -29,7 +29,7 @@ def read_config(
     clauses = spec.clauses
     if spec.not_run:
         raise refused(spec)
-    for name in ("evaluate", "trials"):
+    for name in ("evaluate", "trials", "parallel"):
         if name in clauses.settings:
             headline = f"`{name}` is not read by a differentiable search"
             help = "it is of strategies that propose networks one after the other"

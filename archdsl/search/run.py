@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,27 +13,21 @@ from typing import Any
 import torch
 
 from archdsl.backends.supernet import build
-from archdsl.configs.datasets import DATASETS
-from archdsl.data.channels import demand_channels
-from archdsl.data.dataset import Dataset, Splits
-from archdsl.data.opening import open_data
-from archdsl.data.source import DataSource
-from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.data.dataset import Splits
 from archdsl.ir.text import dump
 from archdsl.passes.analyses.depth import depths
-from archdsl.passes.analyses.symbolic import infer_symbolic
 from archdsl.program import Program, Space
 from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.manifest import Manifest, described, manifest
 from archdsl.runs.processes import Processes, processes
 from archdsl.runs.reporter import Reporter
-from archdsl.search import trials
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.driver import Search
 from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.differentiable.readiness import demand_ready
 from archdsl.search.differentiable.samplers import by_decision
 from archdsl.search.folder import SearchFolder
+from archdsl.search.inputs import open_splits, with_classes
 from archdsl.search.options import SearchOptions
 from archdsl.search.page import write_report
 from archdsl.search.progress import Report
@@ -42,9 +36,9 @@ from archdsl.search.reading import read_config
 from archdsl.search.result import Result
 from archdsl.search.scores import class_weights_rule
 from archdsl.search.tables import Tables, gather
-from archdsl.search.trial_config import is_by_trials
+from archdsl.search.trials import run as trials
+from archdsl.search.trials.config import is_by_trials
 from archdsl.train.inspected import weighted_classes
-from archdsl.train.networks import help_on_classes
 
 
 @contextmanager
@@ -140,8 +134,8 @@ class _Inputs:
 def _inputs(program: Program, options: SearchOptions, here: Processes, reporter: Reporter) -> _Inputs:
     config, of_space = configured(program, options)
     space = program.space(config.space, **of_space)
-    splits = options.splits or _splits(config, options.data, space, program)
-    space = pruned(_with_classes(space, splits.train, program, of_space), options.passes)
+    splits = options.splits or open_splits(config, options.data, space, program)
+    space = pruned(with_classes(space, splits.train, program, of_space), options.passes)
     by_decision(config.sampler, config.gates_from, config.samplers, space.searched)  # raises early
     if config.gates_from and here.is_first and not depths(space.searched):
         reporter.warn(f"`gates_from` has no effect: no decision of {space.name} prunes rounds")
@@ -159,33 +153,6 @@ def configured(program: Program, options: SearchOptions) -> tuple[SearchConfig, 
     given = options.split(program)
     data = (options.data.kind, options.data.settings) if options.data is not None else None
     return read_config(given.spec, given.others, data), given.of_space
-
-
-def _splits(config: SearchConfig, source: DataSource | None, space: Space, program: Program) -> Splits:
-    """The data; generated scenes have the size of the space's input."""
-    settings = dict(config.data_settings)
-    kind = DATASETS.get(config.data)
-    if kind is not None and "size" in (kind.settings or ()) and "size" not in settings:
-        settings["size"] = tuple(next(iter(space.graph.inputs.values()))[1:])
-    base = program.unit.path.parent
-    with source.explained() if source is not None else nullcontext():
-        return open_data(config.data, settings, base)
-
-
-def _with_classes(space: Space, data: Dataset, program: Program, given: Mapping[str, Any]) -> Space:
-    """The space, with as many classes as the data has unless they were given.
-
-    Raises SpecError: ARCH918 for another number of classes, ARCH942 for images of other channels.
-    """
-    classes, channels = len(data.classes), next(iter(space.graph.inputs.values()))[0]
-    demand_channels(space.name, channels, data.channels)
-    if space.settings.get("classes") not in (None, classes) and "classes" not in given:
-        space = program.space(space.name, **given, classes=classes)
-    maps = infer_symbolic(space.graph)[0][next(iter(space.graph.outputs.values()))][0]
-    if maps != classes:
-        headline = f"{space.name} tells {maps} classes apart, and the data has {classes}"
-        raise SpecError([Diagnostic("ARCH918", headline, help=help_on_classes(space.graph, classes))])
-    return space
 
 
 def _tables(

@@ -160,7 +160,7 @@ def test_the_default_that_is_listed_is_the_one_of_the_run(group: str, name: str,
     assert effect(with_it) == effect(written(group, name, needs))
 
 
-OF_TRIALS = ("evaluate", "trials")
+OF_TRIALS = ("evaluate", "trials", "parallel")
 """Clauses of searches by trials (`tests/search/test_trials.py`)."""
 OF_DIFFERENTIABLE = [key for key, one in settings_of(Search).items() if one.run and key not in OF_TRIALS]
 
@@ -196,7 +196,6 @@ def at(found: Diagnostic) -> str:
         ("  strategy = differentiable(epochs = 2, pretrain = 3)\n", "pretrain"),
         ("  strategy = ppo(lr = 1e-4)\n", "ppo"),
         ("  strategy = evolution\n", "evolution"),
-        ("  samples = 20\n", "samples"),
         ("  minimize cross_entropy - miou\n", "miou"),
         ("  communicate decisions by dense\n", "decisions"),
         ("  width = 4\n", "width"),

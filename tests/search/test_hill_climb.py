@@ -5,16 +5,40 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archdsl.search import loop
-from archdsl.search.strategies.base import Outcomes
+from archdsl.search.engines.base import Done, Task
+from archdsl.search.engines.in_process import InProcess
+from archdsl.search.strategies.base import Outcomes, Proposal, Standing
 from archdsl.search.strategies.hill_climb import HillClimb
+from archdsl.search.trials.loop import Identified, Loop, Trial
 
 CHANCES = [[0.6, 0.3, 0.1], [0.2, 0.8], [0.5, 0.1, 0.4]]
 
 
-def trials(most: int, score=lambda outcomes: 0.0, identify=lambda outcomes: outcomes) -> list[Outcomes]:
+class Judge:
+    objectives = 1
+
+    def __init__(self, key):
+        self.key = key
+
+    def identify(self, proposal: Proposal) -> Identified:
+        return Identified(proposal.outcomes, self.key(proposal.outcomes))
+
+    def judge(self, outcomes: Outcomes, done: Done) -> tuple[tuple[float, ...], Standing]:
+        return (done.scores["value"],), "scored"
+
+
+def climbed(most: int, score, key=lambda outcomes: outcomes) -> list[Trial]:
+    def evaluate(task: Task) -> Done:
+        return Done(task.number, {"value": score(task.outcomes)})
+
+    found: list[Trial] = []
     strategy = HillClimb((0, 1, 0), CHANCES)
-    return [trial.outcomes for trial in loop.run(strategy, score, most, identify)]
+    Loop(strategy, Judge(key), InProcess(evaluate), trials=most, observed=found.append).run()
+    return found
+
+
+def trials(most: int, score=lambda outcomes: 0.0, identify=lambda outcomes: outcomes) -> list[Outcomes]:
+    return [trial.outcomes for trial in climbed(most, score, identify)]
 
 
 def test_the_likeliest_neighbours_come_first():
@@ -42,18 +66,18 @@ def test_the_best_trial_has_the_lowest_objective_and_replay_makes_the_same_trial
     values = dict(zip(((a, b, c) for a in range(3) for b in range(2) for c in range(3)), scores, strict=True))
     evaluated: list[Outcomes] = []
 
-    def run(count: int, recorded: dict[Outcomes, float]) -> list[loop.Trial]:
+    def run(count: int, recorded: dict[Outcomes, float]) -> list[Trial]:
         def evaluate(outcomes: Outcomes) -> float:
             if outcomes not in recorded:
                 evaluated.append(outcomes)
                 recorded[outcomes] = values[outcomes]
             return recorded[outcomes]
 
-        return loop.run(HillClimb((0, 1, 0), CHANCES), evaluate, count, lambda o: o)
+        return climbed(count, evaluate)
 
     recorded: dict[Outcomes, float] = {}
     run(min(before, most), recorded)
     found = run(most, recorded)
-    assert loop.best(found).value == min(trial.value for trial in found)
+    assert min(found, key=lambda trial: trial.value).value == min(values[o] for o in evaluated)
     assert len(found) <= most
     assert evaluated == [trial.outcomes for trial in found]

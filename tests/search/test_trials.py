@@ -13,6 +13,7 @@ from archdsl import SpecError
 from archdsl.cli import run
 from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.lines import read_records
+from archdsl.search.trials.domain import Domain
 from strangers import install, undone
 
 MODULE = '''\
@@ -36,8 +37,8 @@ class Settings:
 class Walk:
     """Proposes networks near the best one."""
 
-    def __init__(self, config, sizes, seed):
-        self.config, self.sizes, self.rng = config, sizes, random.Random(seed)
+    def __init__(self, config, domain, seed):
+        self.config, self.sizes, self.rng = config, domain.sizes, random.Random(seed)
         self.best, self.value = None, float("inf")
 
     def propose(self):
@@ -48,9 +49,9 @@ class Walk:
             found[n] = self.rng.randrange(self.sizes[n])
         return tuple(found)
 
-    def observe(self, outcomes, value):
-        if value is not None and value < self.value:
-            self.best, self.value = outcomes, value
+    def observe(self, seen):
+        if seen.value < self.value:
+            self.best, self.value = seen.outcomes, seen.value
 
 
 class Wild(Walk):
@@ -68,16 +69,17 @@ class Weight:
 class Counting:
     """Scores how many of the largest kernels a network has."""
 
-    def __init__(self, config, space):
-        self.config, self.space = config, space
+    def __init__(self, config, surroundings):
+        self.config, self.space = config, surroundings.space
 
-    def score(self, outcomes):
-        seen.append(dict(outcomes))
-        return {"largeness": self.config.of_large * sum(outcome == 1 for outcome in outcomes.values())}
+    def score(self, candidate):
+        seen.append(dict(candidate.outcomes))
+        large = sum(outcome == 1 for outcome in candidate.outcomes.values())
+        return {"largeness": self.config.of_large * large}
 
 
 class Failing(Counting):
-    def score(self, outcomes):
+    def score(self, candidate):
         raise RuntimeError("no such kernel")
 
 
@@ -120,7 +122,14 @@ def _plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def trials(folder: str) -> list[dict]:
-    return [record for record in read_records(Path(folder, "journal.jsonl")) if record["kind"] == "tried"]
+    """The trials of a run, without times."""
+    found = [record for record in read_records(Path(folder, "journal.jsonl")) if record["kind"] == "tried"]
+    return [{k: v for k, v in one.items() if k not in ("seconds", "elapsed", "worker")} for one in found]
+
+
+def chosen(folder: str, outcomes: list[int]) -> dict[str, str]:
+    decisions = read_records(Path(folder, "journal.jsonl"))[0]["decisions"]
+    return {path: texts[o] for (path, texts), o in zip(decisions.items(), outcomes, strict=True)}
 
 
 def test_a_strategy_and_an_evaluator_of_another_package_search_a_space() -> None:
@@ -132,7 +141,7 @@ def test_a_strategy_and_an_evaluator_of_another_package_search_a_space() -> None
     assert len({tuple(one["outcomes"]) for one in done}) == 12
     assert [one["objective"] for one in done] == [-one["scores"]["largeness"] for one in done]
     best = min(done, key=lambda one: one["objective"])
-    assert dict(found.network.chosen) == best["chosen"]
+    assert dict(found.network.chosen) == chosen("run", best["outcomes"])
     assert archdsl.load("run/best.arch").network().macs == found.network.macs
 
 
@@ -158,7 +167,7 @@ def test_every_setting_of_a_strategy_and_an_evaluator_reaches_it() -> None:
     )
     assert {one["scores"]["largeness"] % 0.5 for one in trials("a")} == {0.0}
     assert json.loads(Path("a/manifest.json").read_text())["seed"] == 5
-    first = walking.Walk(walking.Settings(), [3, 3, 3], 5).propose()
+    first = walking.Walk(walking.Settings(), Domain.of_sizes([3, 3, 3]), 5).propose()
     assert trials("a")[0]["outcomes"] == list(first)
 
 
@@ -203,13 +212,13 @@ def test_damaged_records_are_evaluated_again() -> None:
     whole = trials("run")
     journal = Path("run/journal.jsonl")
     lines = journal.read_text().splitlines()
-    broken = ['{"kind": "tried", "outcomes": 3}', '{"kind": "tried", "outcomes": [0, "a"], "objective": 1}']
-    damaged = lines[0].replace('"objective": ', '"objective": [').replace(', "scores"', '], "scores"')
-    journal.write_text("\n".join([*broken, damaged, *lines[1:3], "{"]) + "\n")
+    broken = ['{"kind": "tried", "outcomes": 3}', '{"kind": "tried", "outcomes": [0, "a"], "number": 1}']
+    damaged = lines[1].replace('"scores": {', '"scores": [{').replace('}, "costs"', '}], "costs"')
+    journal.write_text("\n".join([lines[0], *broken, damaged, *lines[2:4], "{"]) + "\n")
     walking.seen.clear()
     archdsl.search(text, folder="run", resume=True)
     assert len(walking.seen) == 4
-    found = {tuple(one["outcomes"]): one["objective"] for one in trials("run")[3:]}
+    found = {tuple(one["outcomes"]): one["objective"] for one in trials("run")[3:]}  # the damaged ones stay
     assert found == {tuple(one["outcomes"]): one["objective"] for one in whole}
 
 
@@ -229,11 +238,12 @@ def refused(clauses: str) -> tuple[str, str]:
         ("strategy = walk; data = synthetic; minimize macs", ("ARCH606", "data")),
         ("strategy = walk; minimize largeness", ("ARCH606", "largeness")),
         ("strategy = walk; minimize cross_entropy", ("ARCH606", "cross_entropy")),
+        ("strategy = walk; minimize macs; require largeness >= 1", ("ARCH606", "largeness")),
         (
-            "strategy = walk; evaluate = counting; minimize macs; require largeness >= 1",
-            ("ARCH606", "largeness"),
+            "strategy = walk; evaluate = counting; minimize macs; require largeness > 99",
+            ("ARCH606", "walk"),
         ),
-        ("strategy = walk; minimize macs; minimize params", ("ARCH606", "Q")),
+        ("strategy = walk; minimize macs; minimize params", ("ARCH606", "walk")),
         ("strategy = walk", ("ARCH606", "Q")),
         ("strategy = walk; minimize macs; require params <= 1", ("ARCH606", "walk")),
         ("strategy = walk(reaches = 3); minimize macs", ("ARCH204", "reaches")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,21 +28,24 @@ from archdsl.runs.lines import Mark
 from archdsl.runs.processes import Processes
 from archdsl.runs.restoring import Unfit, part
 from archdsl.runs.resuming import restored
-from archdsl.search import loop, records
+from archdsl.search import records
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.halves import Half
 from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.differentiable.optimisers import rate
 from archdsl.search.differentiable.readiness import crop_of
 from archdsl.search.differentiable.step import Stepper
+from archdsl.search.engines.base import Done, Task
+from archdsl.search.engines.in_process import InProcess
 from archdsl.search.evaluators.shared_weights import SharedWeights
 from archdsl.search.evaluators.short_training import ShortTraining
 from archdsl.search.folder import SearchFolder
 from archdsl.search.keeping import keep, text_of, write_text
 from archdsl.search.progress import Progress, Report
 from archdsl.search.result import Result, bound, discretize
-from archdsl.search.strategies.base import Outcomes
+from archdsl.search.strategies.base import Outcomes, Proposal, Standing
 from archdsl.search.strategies.hill_climb import HillClimb
+from archdsl.search.trials.loop import Identified, Loop, Trial
 from archdsl.search.verdict import verdict
 
 CHECKPOINT_STEPS = 100
@@ -234,7 +237,8 @@ class Search:
             one = result(outcomes)
             return None if one.unmet else identity(one.network.graph)
 
-        def evaluate(outcomes: Outcomes) -> float:
+        def evaluate(task: Task) -> Done:
+            outcomes = task.outcomes
             key = " ".join(map(str, outcomes))
             if key not in self.tried:
                 value = evaluator.score(result(outcomes).outcomes)["objective"]
@@ -243,15 +247,17 @@ class Search:
                 stopping, kept = self.processes.sum(torch.tensor(float(stop()))), self._save()
                 if stopping:
                     raise Interrupted(self.step, kept)
-            return self.tried[key]
+            return Done(task.number, {"objective": self.tried[key]})
 
         first = tuple(likeliest.outcomes[path] for path in chances)
         strategy = HillClimb(first, [chance.tolist() for chance in chances.values()])
-        trials = loop.run(strategy, evaluate, self.config.refine, identify)
+        trials: list[Trial] = []
+        engine = InProcess(evaluate)
+        Loop(strategy, _Refined(identify), engine, trials=self.config.refine, observed=trials.append).run()
         epochs = self.config.refine_epochs
         each = f"each trained for {epochs} epoch{'s' if epochs > 1 else ''}"
         how = f"the best of {len(trials)} networks, the likeliest and some near it, {each}"
-        return result(loop.best(trials).outcomes, how)
+        return result(min(trials, key=lambda trial: trial.value).outcomes, how)
 
     def _tried(self, one: Result, value: float, report: Report) -> None:
         number = 1 + len(self.tried)
@@ -292,3 +298,17 @@ class Search:
             "journal": self.journal.mark().plain(),
         }
         return self.keeper.save(self.step, state)
+
+
+@dataclass(frozen=True)
+class _Refined:
+    """Networks that are trained from scratch at the end, by one objective."""
+
+    of: Callable[[Outcomes], str | None]
+    objectives: int = 1
+
+    def identify(self, proposal: Proposal) -> Identified:
+        return Identified(proposal.outcomes, self.of(proposal.outcomes))
+
+    def judge(self, outcomes: Outcomes, done: Done) -> tuple[tuple[float, ...], Standing]:
+        return (done.scores["objective"],), "scored"

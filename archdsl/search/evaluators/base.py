@@ -1,16 +1,78 @@
-"""What an evaluator is: it scores networks, which it is handed as outcomes of decisions."""
+"""What an evaluator is: it scores networks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from archdsl.search.result import named
+
+if TYPE_CHECKING:
+    from archdsl.data.dataset import Splits
+    from archdsl.program import Network, Space
+    from archdsl.search.config import SearchConfig
 
 Scores = Mapping[str, float]
-"""Numbers by name: `miou`, `macs`, `latency_ms`, `objective`."""
+"""Numbers by name: `miou`, `accuracy`, `loss`."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network to score: the outcome of each decision, by path.
+
+    `number` is that of the trial, from 1; `epochs` replace those of the evaluator where they are given.
+    """
+
+    number: int
+    outcomes: Mapping[str, int]
+    space: Space
+    epochs: int | None = None
+
+    @cached_property
+    def network(self) -> Network:
+        """The network itself."""
+        return self.space.bind(named(self.space, self.outcomes), f"Trial{self.number}")
+
+    @property
+    def text(self) -> str:
+        """The network as the text of a file, written out in full."""
+        from archdsl.spec.decompile import written_out
+
+        return written_out(self.network.graph)
 
 
 class Evaluator(Protocol):
-    """Scores a network, the outcomes of whose decisions are given by path."""
+    """Scores a network."""
 
-    def score(self, outcomes: Mapping[str, int]) -> Scores:
-        """The scores of a network.  Raises SpecError where it cannot be evaluated."""
+    def score(self, candidate: Candidate) -> Scores:
+        """The scores of a network.
+
+        An exception, or a score that is not finite, makes the trial a failed one; the search continues.
+        """
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What an evaluator is made for.
+
+    `goals` has the objectives and requirements, `data` opens the data of the search.  `command` is the
+    program of the command line, as words.  An evaluator that trains asks `stop` now and then, and raises
+    `Stopped` where it is True.
+    """
+
+    space: Space
+    goals: SearchConfig
+    seed: int
+    data: Callable[[], Splits]
+    batch: int = 8
+    folder: Path | None = None
+    command: tuple[str, ...] | None = None
+    device: str | None = None
+    stop: Callable[[], bool] = lambda: False
+
+
+class Stopped(Exception):
+    """An evaluation was left before its end, as the search is to stop; it is not recorded."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from archdsl.program import Space
-from archdsl.search.evaluators.base import Scores
+from archdsl.search.evaluators.base import Candidate, Scores, Surroundings
 
 
 class Unscored:
-    """Gives no scores: the objective is over costs, which every search knows of its networks."""
+    """Gives no scores: objectives are over costs, which every search knows of its networks."""
 
-    def __init__(self, config: Any, space: Space):
+    def __init__(self, config: Any, surroundings: Surroundings):
         pass
 
-    def score(self, outcomes: Mapping[str, int]) -> Scores:
+    def score(self, candidate: Candidate) -> Scores:
         return {}

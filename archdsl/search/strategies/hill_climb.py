@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from archdsl.search.strategies.base import Outcomes
+from archdsl.search.strategies.base import Observation, Outcomes
 
 
 class HillClimb:
@@ -26,9 +26,9 @@ class HillClimb:
             self._proposed.add(found)
         return found
 
-    def observe(self, outcomes: Outcomes, value: float | None) -> None:
-        if value is not None and value < self.lowest:
-            self.best, self.lowest = outcomes, value
+    def observe(self, seen: Observation) -> None:
+        if seen.state == "scored" and seen.value < self.lowest:
+            self.best, self.lowest = seen.outcomes, seen.value
 
 
 def _neighbours(at: Outcomes, chances: Sequence[Sequence[float]]) -> Iterator[Outcomes]:

@@ -1,0 +1,1 @@
+"""Engines: where the networks of a search by trials are evaluated."""

@@ -1,0 +1,104 @@
+"""What an engine is: it evaluates networks somewhere, several at a time, and hands back their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol, get_args
+
+from archdsl.search.strategies.base import Outcomes
+
+Kind = Literal["exception", "memory", "nan", "output", "lost"]
+"""Why an evaluation failed: an exception, no memory left, a score that is not finite, wrong output of a
+command; or the worker was lost, which is the machine's fault at first."""
+
+DETAIL = 4_000
+"""Characters of the detail of a failure that are kept."""
+
+
+class Task(NamedTuple):
+    """A network to evaluate: the trial's number, from 1, and how often it was tried, from 1."""
+
+    number: int
+    outcomes: Outcomes
+    epochs: int | None = None
+    attempt: int = 1
+
+    def plain(self) -> dict[str, Any]:
+        """The task as JSON can hold it."""
+        return self._asdict() | {"outcomes": list(self.outcomes)}
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Task:
+        """A task from JSON.  Raises KeyError, TypeError and ValueError for anything else."""
+        number, outcomes, epochs, attempt = (plain[name] for name in cls._fields)
+        if not all(type(one) is int for one in (number, attempt, *outcomes)):
+            raise ValueError("a task has integers")
+        if epochs is not None and type(epochs) is not int:
+            raise ValueError("epochs are an integer")
+        return cls(number, tuple(outcomes), epochs, attempt)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a network has no scores: a line, and more text (the end of the output of a command)."""
+
+    kind: Kind
+    reason: str
+    detail: str = ""
+
+    def plain(self) -> dict[str, str]:
+        """The failure as JSON can hold it."""
+        found = {"kind": self.kind, "reason": self.reason}
+        return {**found, "detail": self.detail[-DETAIL:]} if self.detail else found
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Failure:
+        """A failure from JSON.  Raises KeyError and ValueError for anything else."""
+        kind, reason = plain["kind"], plain["reason"]
+        if kind not in get_args(Kind):
+            raise ValueError(f"unknown kind of failure: {kind!r}")
+        return cls(kind, str(reason), str(plain.get("detail", "")))
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished evaluation: scores, or a failure; how long it took, and which worker ran it."""
+
+    number: int
+    scores: Mapping[str, float] = field(default_factory=dict)
+    failure: Failure | None = None
+    seconds: float = 0.0
+    worker: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        """The result as JSON can hold it."""
+        found: dict[str, Any] = {"number": self.number, "scores": dict(self.scores)}
+        if self.failure is not None:
+            found["failure"] = self.failure.plain()
+        return {**found, "seconds": round(self.seconds, 6), "worker": self.worker}
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Done:
+        """A result from JSON.  Raises KeyError, TypeError and ValueError for anything else."""
+        number, scores = plain["number"], {str(k): float(v) for k, v in plain["scores"].items()}
+        if type(number) is not int:
+            raise ValueError("a trial has a number")
+        failure = Failure.of(plain["failure"]) if "failure" in plain else None
+        return cls(number, scores, failure, float(plain["seconds"]), str(plain["worker"]))
+
+
+class Engine(Protocol):
+    """Evaluates networks; an engine is used from one thread."""
+
+    def submit(self, task: Task) -> None:
+        """Takes a task, and returns at once or when it is done."""
+
+    def collect(self) -> list[Done]:
+        """What was finished since the last call, in any order; waits for a while where there is nothing.
+
+        An empty list where nothing was finished within the while, so that the caller can look at signals.
+        """
+
+    def close(self) -> None:
+        """Ends what is still running, and gives back what the engine holds."""

@@ -1,0 +1,25 @@
+"""The engine of the process that runs the search: one network after another."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from archdsl.search.engines.base import Done, Task
+
+
+class InProcess:
+    """Evaluates a task when its result is asked for."""
+
+    def __init__(self, evaluate: Callable[[Task], Done]):
+        self.evaluate = evaluate
+        self._ahead: deque[Task] = deque()
+
+    def submit(self, task: Task) -> None:
+        self._ahead.append(task)
+
+    def collect(self) -> list[Done]:
+        return [self.evaluate(self._ahead.popleft())] if self._ahead else []
+
+    def close(self) -> None:
+        self._ahead.clear()

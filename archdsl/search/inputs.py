@@ -1,0 +1,45 @@
+"""What a search trains and scores on: its data, and the space with as many classes as the data has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from typing import Any
+
+from archdsl.configs.datasets import DATASETS
+from archdsl.data.channels import demand_channels
+from archdsl.data.dataset import Dataset, Splits
+from archdsl.data.opening import open_data
+from archdsl.data.source import DataSource
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.passes.analyses.symbolic import infer_symbolic
+from archdsl.program import Program, Space
+from archdsl.search.config import SearchConfig
+from archdsl.train.networks import help_on_classes
+
+
+def open_splits(config: SearchConfig, source: DataSource | None, space: Space, program: Program) -> Splits:
+    """The data; generated scenes have the size of the space's input."""
+    settings = dict(config.data_settings)
+    kind = DATASETS.get(config.data)
+    if kind is not None and "size" in (kind.settings or ()) and "size" not in settings:
+        settings["size"] = tuple(next(iter(space.graph.inputs.values()))[1:])
+    base = program.unit.path.parent
+    with source.explained() if source is not None else nullcontext():
+        return open_data(config.data, settings, base)
+
+
+def with_classes(space: Space, data: Dataset, program: Program, given: Mapping[str, Any]) -> Space:
+    """The space, with as many classes as the data has unless they were given.
+
+    Raises SpecError: ARCH918 for another number of classes, ARCH942 for images of other channels.
+    """
+    classes, channels = len(data.classes), next(iter(space.graph.inputs.values()))[0]
+    demand_channels(space.name, channels, data.channels)
+    if space.settings.get("classes") not in (None, classes) and "classes" not in given:
+        space = program.space(space.name, **given, classes=classes)
+    maps = infer_symbolic(space.graph)[0][next(iter(space.graph.outputs.values()))][0]
+    if maps != classes:
+        headline = f"{space.name} tells {maps} classes apart, and the data has {classes}"
+        raise SpecError([Diagnostic("ARCH918", headline, help=help_on_classes(space.graph, classes))])
+    return space

@@ -1,0 +1,1 @@
+"""Searches by trials: a strategy proposes networks, an evaluator scores them, an engine runs it somewhere."""

@@ -1,0 +1,177 @@
+"""What a search by trials is to do, read from its clauses; imports nothing heavy, as `check` reads it too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from archdsl.configs.clauses import Search
+from archdsl.configs.evaluators import EVALUATORS, EvaluatorKind
+from archdsl.configs.setting import settings_of
+from archdsl.configs.strategies import StrategyKind
+from archdsl.configs.words import STRATEGIES
+from archdsl.devices.formula import MEASURES
+from archdsl.diagnostics import closest
+from archdsl.search.config import SearchConfig
+from archdsl.search.overrides import seconds, with_data
+from archdsl.search.scores import terms_of
+from archdsl.search.strategies.base import Strategy
+from archdsl.search.terms import cannot, configured, plain, refused, term
+from archdsl.spec.search_values import SearchSpec, SearchValue, Term, terms_in
+from archdsl.spec.units import Quantity
+
+_CLAUSES = ("strategy", "evaluate", "trials", "parallel", "seed", "budget", "data", "batch")
+_NUMBERS = ("trials", "parallel", "seed")
+_OF_DATA = ("path", "crop", "images", "resize", "batch")
+TRIALS = 100
+"""Networks that are scored, where a search does not say."""
+
+
+@dataclass(frozen=True)
+class TrialConfig:
+    """What a search by trials is to do.
+
+    `goals` has its space, its name, objectives, requirements and data.  `parallel` networks are evaluated at
+    once; `budget_s` are seconds after which nothing more is proposed.
+    """
+
+    goals: SearchConfig
+    strategy: Term
+    evaluator: Term
+    trials: int = TRIALS
+    parallel: int = 1
+    seed: int = 0
+    budget_s: float | None = None
+
+    @property
+    def signs(self) -> tuple[int, ...]:
+        """By objective, -1 where it is maximised."""
+        return tuple(-1 if goal.direction == "maximize" else 1 for goal in self.goals.objectives)
+
+    @property
+    def evaluator_kind(self) -> EvaluatorKind:
+        return EVALUATORS[self.evaluator.name]
+
+    @property
+    def before(self) -> tuple[SearchValue, ...]:
+        """The requirements on costs, which are known before a network is evaluated."""
+        return tuple(one for one in self.goals.requirements if not self._scored(one))
+
+    @property
+    def after(self) -> tuple[SearchValue, ...]:
+        """The requirements that name a score."""
+        return tuple(one for one in self.goals.requirements if self._scored(one))
+
+    def _scored(self, value: SearchValue) -> bool:
+        return any(term.name not in (*MEASURES, "log") for term in terms_in(value))
+
+
+def strategy_of(term: Term, domain: Any, seed: int) -> Strategy:
+    """The strategy that a term names, over the decisions of `domain`.
+
+    Raises SpecError (ARCH606) where it takes one objective and there are several.
+    """
+    kind = STRATEGIES[term.name]
+    assert isinstance(kind, StrategyKind)
+    if domain.goals > 1 and not kind.pareto:
+        able = ", ".join(
+            n for n, k in STRATEGIES.items() if isinstance(k, StrategyKind) and k.pareto and k.run
+        )
+        headline = f"`{term.name}` takes one objective, got {domain.goals}"
+        raise cannot(headline, f"strategies of several objectives: {able or 'none'}", term.at)
+    made: Strategy = kind.made_by()(configured(term), domain, seed)
+    return made
+
+
+def is_by_trials(spec: SearchSpec) -> bool:
+    """Whether the strategy of a search proposes networks one after the other."""
+    strategy = spec.clauses.settings.get("strategy")
+    return isinstance(strategy, Term) and isinstance(STRATEGIES.get(strategy.name), StrategyKind)
+
+
+def read_trials(
+    spec: SearchSpec,
+    overrides: Mapping[str, Any] | None = None,
+    data: tuple[str, Mapping[str, Any]] | None = None,
+) -> TrialConfig:
+    """The settings of a search by trials; `overrides` come from outside, by name, and so does `data`.
+
+    Raises SpecError (ARCH606) for what is missing, or is not read by such a search.
+    """
+    clauses = spec.clauses
+    if spec.not_run:
+        raise refused(spec)
+    evaluator = term(clauses.settings.get("evaluate", Term("costs")), "evaluate")
+    trains = EVALUATORS[evaluator.name].trains
+    reads = _CLAUSES if trains else _CLAUSES[:-2]
+    for name in clauses.settings:
+        if name not in reads:
+            place = clauses.places.get(name)
+            by = (
+                f"a search by trials with `evaluate = {evaluator.name}`"
+                if name in _CLAUSES
+                else "a search by trials"
+            )
+            raise cannot(f"`{name}` is not read by {by}", f"it reads {', '.join(reads)}", place)
+    if clauses.groups or clauses.communicate:
+        help = "remove `architecture`, `parameters` and `communicate`"
+        raise cannot("groups and `communicate` apply to differentiable searches only", help, spec.at)
+    if not clauses.objectives:
+        raise cannot(f"search `{spec.name}` has no objective", "add one: minimize macs", spec.at)
+    numbers = {key: plain(clauses.settings[key]) for key in _NUMBERS if key in clauses.settings}
+    strategy = term(clauses.settings["strategy"], "strategy")
+    config = TrialConfig(_goals(spec), strategy, evaluator, **numbers)
+    if isinstance(budget := clauses.settings.get("budget"), Quantity):
+        config = replace(config, budget_s=budget.amount / 1000)
+    if data is not None:
+        config = replace(config, goals=with_data(config.goals, *data))
+    config = _overridden(config, dict(overrides or {}), trains)
+    _demand_scored(config)
+    return config
+
+
+def _goals(spec: SearchSpec) -> SearchConfig:
+    clauses = spec.clauses
+    source = term(clauses.settings.get("data", Term("synthetic")), "data")
+    settings = {key: plain(value) for key, value in source.settings.items()}
+    config = SearchConfig(
+        spec.space, spec.name, clauses.objectives, source.name, settings, clauses.requirements
+    )
+    batch: Any = settings.get("batch", clauses.settings.get("batch", config.batch))
+    return replace(config, batch=batch)
+
+
+def _overridden(config: TrialConfig, given: Mapping[str, Any], trains: bool) -> TrialConfig:
+    """The settings, some replaced from outside.
+
+    Raises SpecError (ARCH606) for unknown ones and values that they do not take.
+    """
+    known = ("trials", "parallel", "seed", "budget", *(("data", *_OF_DATA) if trains else ()))
+    if unknown := [key for key in given if key not in known]:
+        guess = closest(unknown[0], list(known))
+        help = f"did you mean `{guess}`?" if guess else f"there are {', '.join(known)}"
+        raise cannot(f"a search by trials has no setting `{unknown[0]}`", help)
+    clauses = settings_of(Search)
+    for key in (*_NUMBERS, "batch"):
+        if key in given and not clauses[key].accepts(given[key]):
+            raise cannot(f"`{key}` must be {clauses[key].takes()}, got {given[key]}", clauses[key].doc)
+    if trains:
+        data = {key: given[key] for key in _OF_DATA if key in given}
+        goals = with_data(config.goals, given.get("data", config.goals.data), data)
+        config = replace(config, goals=replace(goals, batch=given.get("batch", goals.batch)))
+    if "budget" in given:
+        config = replace(config, budget_s=seconds(given["budget"]))
+    return replace(config, **{key: given[key] for key in _NUMBERS if key in given})
+
+
+def _demand_scored(config: TrialConfig) -> None:
+    """Raises SpecError (ARCH606) where a goal names what the evaluator does not score."""
+    scores = config.evaluator_kind.scores
+    known = (*sorted(MEASURES), *scores)
+    for one in terms_of(config.goals):
+        if one.name not in (*known, "log"):
+            headline = f"`{one.name}` is not a score of the evaluator `{config.evaluator.name}`"
+            able = [name for name, kind in EVALUATORS.items() if one.name in kind.scores and kind.run]
+            by = f"evaluate = {able[0]}; " if able else ""
+            raise cannot(headline, f"{by}`{config.evaluator.name}` knows {', '.join(known)}", one.at)

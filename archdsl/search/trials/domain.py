@@ -1,0 +1,206 @@
+"""The decisions of a search as numbers: which of them arise, and networks drawn at random.
+
+It is all that strategies see of a space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from random import Random
+from typing import TYPE_CHECKING, Any, Union
+
+from archdsl.search.strategies.base import Outcomes
+
+if TYPE_CHECKING:
+    from archdsl.ir import Graph
+    from archdsl.passes.analyses.networks import Networks, Over
+
+TRIES = 1_000
+"""Networks drawn before none is found that meets the requirements."""
+
+Tree = Union[bool, int, tuple[int, tuple[Any, ...]]]
+"""A decision diagram as nested tuples: the position of a variable, and what follows from each outcome."""
+
+
+class Domain:
+    """The decisions of a search, by number.
+
+    `outcomes` are their texts; `goals` counts the objectives.  Requirements are those on costs, of the space
+    and of the search.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        outcomes: Sequence[Sequence[str]],
+        goals: int = 1,
+        arises: _Arises | None = None,
+        meets: Callable[[Outcomes], bool] = lambda outcomes: True,
+        networks: Callable[[], Networks] | None = None,
+    ):
+        self.paths, self.goals = tuple(paths), goals
+        self.outcomes = tuple(tuple(texts) for texts in outcomes)
+        self.sizes = tuple(len(texts) for texts in self.outcomes)
+        self._arises, self._meets, self._networks = arises, meets, networks
+
+    @classmethod
+    def of_sizes(cls, sizes: Iterable[int], goals: int = 1) -> Domain:
+        """Decisions that all arise, in networks that all meet the requirements."""
+        outcomes = [[str(o) for o in range(size)] for size in sizes]
+        return cls([f"d{n}" for n in range(len(outcomes))], outcomes, goals)
+
+    @classmethod
+    def of_graph(
+        cls, graph: Graph, goals: int = 1, meets: Callable[[Outcomes], bool] = lambda outcomes: True
+    ) -> Domain:
+        """The decisions of a space."""
+        from archdsl.passes.analyses.networks import Networks
+
+        outcomes = [decision.outcomes for decision in graph.decisions.values()]
+        return cls(list(graph.decisions), outcomes, goals, _arises(graph), meets, lambda: Networks(graph))
+
+    def arising(self, outcomes: Outcomes) -> tuple[bool, ...]:
+        """Which decisions arise: which of them some output reads under the others."""
+        return (True,) * len(self.sizes) if self._arises is None else self._arises.of(outcomes)
+
+    def canonical(self, outcomes: Outcomes) -> Outcomes:
+        """The same network with the first outcome where a decision does not arise.
+
+        Equal for equal assignments of the decisions that arise.
+        """
+        return outcomes if self._arises is None else self._arises.canonical(outcomes)
+
+    def allowed(self, outcomes: Outcomes) -> bool:
+        """Whether a network meets the requirements on costs."""
+        return self._meets(outcomes)
+
+    def draw(self, rng: Random, over: Over = "outcomes") -> Outcomes | None:
+        """A random network that meets the requirements, canonical; None where none was found in TRIES.
+
+        Every outcome of a decision is equally likely, or with "networks" every network is.  Raises SpecError
+        (ARCH416) where networks cannot be counted.
+        """
+        for _ in range(TRIES):
+            found = self._drawn(rng) if over == "outcomes" else self._network(rng)
+            if self._meets(found):
+                return found
+        return None
+
+    def mutated(self, outcomes: Outcomes, rng: Random) -> Outcomes | None:
+        """The network with another outcome of one decision that arises, canonical; None where TRIES do not
+        meet the requirements, or nothing can be changed."""
+        arises = self.arising(outcomes)
+        open = [n for n, size in enumerate(self.sizes) if arises[n] and size > 1]
+        if not open:
+            return None
+        for _ in range(TRIES):
+            n = open[int(rng.random() * len(open))]
+            other = int(rng.random() * (self.sizes[n] - 1))
+            other += other >= outcomes[n]
+            found = self.canonical((*outcomes[:n], other, *outcomes[n + 1 :]))
+            if self._meets(found):
+                return found
+        return None
+
+    def _drawn(self, rng: Random) -> Outcomes:
+        random = rng.random
+        return self.canonical(tuple([int(random() * size) for size in self.sizes]))
+
+    def _network(self, rng: Random) -> Outcomes:
+        drawn = self._counted.draw(rng)
+        return tuple([drawn.get(path, 0) for path in self.paths])
+
+    @cached_property
+    def _counted(self) -> Networks:
+        """The networks, counted.  Raises SpecError (ARCH416)."""
+        if self._networks is None:
+            raise ValueError("networks of sizes alone are drawn by their outcomes")
+        found = self._networks()
+        if not found.count.exact:
+            from archdsl.diagnostics import Diagnostic, SpecError
+
+            help = "draw outcomes instead: random(over = outcomes)"
+            raise SpecError([Diagnostic("ARCH416", "the networks of the space cannot be counted", help=help)])
+        return found
+
+
+class _Arises:
+    """When decisions arise, as trees over outcomes and over variables that are functions of these."""
+
+    def __init__(self, when: Sequence[Tree], functions: Sequence[tuple[int, Tree]], size: int):
+        self.functions, self.size = functions, size
+        self.some = [(n, tree) for n, tree in enumerate(when) if tree is not True]
+        self.width = size + len(functions)
+
+    def of(self, outcomes: Outcomes) -> tuple[bool, ...]:
+        values = self._values(outcomes)
+        found = [True] * self.size
+        for n, tree in self.some:
+            found[n] = _at(tree, values)
+        return tuple(found)
+
+    def canonical(self, outcomes: Outcomes) -> Outcomes:
+        values = self._values(outcomes)
+        found = list(outcomes)
+        for n, tree in self.some:
+            if found[n] and not _at(tree, values):
+                found[n] = 0
+        return tuple(found)
+
+    def _values(self, outcomes: Outcomes) -> Sequence[int]:
+        if not self.functions:
+            return outcomes
+        values = [*outcomes, *[0] * len(self.functions)]
+        for position, tree in self.functions:
+            values[position] = _at(tree, values)
+        return values
+
+
+def _at(tree: Any, values: Sequence[int]) -> Any:
+    while type(tree) is tuple:
+        tree = tree[1][values[tree[0]]]
+    return tree
+
+
+def _arises(graph: Graph) -> _Arises:
+    from archdsl.passes.analyses.arising import arising
+
+    found = arising(graph)
+    d, paths = found.diagrams, list(graph.decisions)
+    number = {path: n for n, path in enumerate(paths)}
+    position = {level: number[path] for level, path in found.paths.items()}
+    # A function's variables stand at other levels; those of other functions come before it.
+    ahead = _in_order(found.definitions, lambda level: _levels(d, found.definitions[level]))
+    position |= {level: len(paths) + n for n, level in enumerate(ahead)}
+    made: dict[int, Tree] = {}
+
+    def tree(root: int) -> Tree:
+        for at in sorted(d.reachable(root), key=lambda at: -d.level[at]):
+            if at not in made:
+                leaf = d.is_leaf(at)
+                made[at] = (
+                    d.value(at) if leaf else (position[d.level[at]], tuple([made[c] for c in d.children[at]]))
+                )
+        return made[root]
+
+    functions = [(position[level], tree(found.definitions[level])) for level in ahead]
+    when = [tree(found.when[path]) if path in found.when else True for path in paths]
+    return _Arises(when, functions, len(paths))
+
+
+def _levels(d: Any, root: int) -> set[int]:
+    return {d.level[at] for at in d.reachable(root) if not d.is_leaf(at)}
+
+
+def _in_order(levels: Iterable[int], reads: Callable[[int], set[int]]) -> list[int]:
+    """Functions, each after those that it reads."""
+    wanted = list(levels)
+    found: list[int] = []
+    while len(found) < len(wanted):
+        ready = [
+            level for level in wanted if level not in found and not (reads(level) & set(wanted)) - {*found}
+        ]
+        assert ready, "functions read each other"
+        found += ready
+    return found

@@ -1,0 +1,83 @@
+"""A trial evaluated: the evaluator's scores, or why there are none; workers and the search call it."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from functools import cached_property
+
+from archdsl.configs.evaluators import EVALUATORS
+from archdsl.diagnostics import SpecError
+from archdsl.search.engines.base import Done, Failure, Task
+from archdsl.search.evaluators.base import Candidate, Evaluator, Scores, Stopped, Surroundings
+from archdsl.search.terms import configured
+from archdsl.spec.search_values import Term
+
+
+class Evaluation:
+    """Evaluates the networks of a search by its evaluator; whatever goes wrong is a failure of the network.
+
+    `own` is an evaluator of the caller's, instead of the one that `of` names.
+    """
+
+    def __init__(self, of: Term, surroundings: Surroundings, own: Evaluator | None = None, worker: str = ""):
+        self.of, self.surroundings, self.own, self.worker = of, surroundings, own, worker
+        self.paths = tuple(surroundings.space.searched.decisions)
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """The evaluator, made on first access.  Raises SpecError where it cannot be made."""
+        if self.own is not None:
+            return self.own
+        made: Evaluator = EVALUATORS[self.of.name].made_by()(configured(self.of), self.surroundings)
+        return made
+
+    def done(self, task: Task) -> Done:
+        """The scores of a network.  Raises Stopped where the search is to stop before they are known."""
+        began = time.monotonic()
+        candidate = Candidate(
+            task.number,
+            dict(zip(self.paths, task.outcomes, strict=True)),
+            self.surroundings.space,
+            task.epochs,
+        )
+        scores, failure = self._scores(candidate)
+        return Done(task.number, scores, failure, time.monotonic() - began, self.worker)
+
+    def _scores(self, candidate: Candidate) -> tuple[Mapping[str, float], Failure | None]:
+        evaluator = self.evaluator
+        try:
+            found: Scores = evaluator.score(candidate)
+            scores = {str(name): float(score) for name, score in found.items()}
+        except Stopped:
+            raise
+        except SpecError as error:
+            first = error.diagnostics[0]
+            return {}, Failure("exception", f"{first.code}: {first.headline}", first.help or "")
+        except Exception as error:
+            kind, reason = ("memory", "out of memory") if _no_memory(error) else ("exception", _line(error))
+            return {}, Failure(kind, reason, traceback.format_exc())  # type: ignore[arg-type]
+        wanted = () if self.own is not None else EVALUATORS[self.of.name].scores
+        if lacking := [name for name in wanted if name not in scores]:
+            return {}, Failure("output", f"no score {', '.join(lacking)}")
+        if bad := [name for name, score in scores.items() if not math.isfinite(score)]:
+            return {}, Failure("nan", f"{', '.join(bad)} is not a finite number")
+        return scores, None
+
+
+def _line(error: Exception) -> str:
+    first = (str(error).splitlines() or [""])[0][:200]
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+def _no_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError):
+        return True
+    if "torch" not in sys.modules:  # nothing of it can have failed
+        return False
+    from archdsl.runs.faults import is_out_of_memory
+
+    return is_out_of_memory(error)

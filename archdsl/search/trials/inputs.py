@@ -1,0 +1,72 @@
+"""What a search by trials is over: its settings, its space, and the evaluation of its networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from archdsl.data.dataset import Splits
+from archdsl.program import Program, Space
+from archdsl.search.evaluators.base import Surroundings
+from archdsl.search.options import SearchOptions
+from archdsl.search.pruning import pruned
+from archdsl.search.terms import cannot, nothing_to_search
+from archdsl.search.trials.config import TrialConfig, read_trials
+from archdsl.search.trials.evaluation import Evaluation
+
+_UNREAD = ("amp", "checkpoint", "channels_last")
+"""Options of differentiable searches."""
+_OF_TRAINING = ("data", "splits", "device")
+"""Options of evaluators that train."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The settings of a search, the space, the seed, and the data where networks are trained."""
+
+    config: TrialConfig
+    space: Space
+    seed: int
+    splits: Splits | None
+
+    def evaluation(
+        self, options: SearchOptions, folder: Path | None, stop: Callable[[], bool], worker: str = ""
+    ) -> Evaluation:
+        """What evaluates the networks.  Raises SpecError where the evaluator cannot be made."""
+        surroundings = Surroundings(
+            self.space, self.config.goals, self.seed, self._data, self.config.goals.batch, folder,
+            options.evaluator_command, options.device, stop,
+        )  # fmt: skip
+        found = Evaluation(self.config.evaluator, surroundings, worker=worker)
+        found.evaluator  # noqa: B018 - what cannot be made ends the search before it begins
+        return found
+
+    def _data(self) -> Splits:
+        if self.splits is None:
+            at = self.config.evaluator.at
+            headline = f"the evaluator `{self.config.evaluator.name}` reads no data"
+            raise cannot(headline, "its kind has to say `trains = True`", at)
+        return self.splits
+
+
+def read_inputs(program: Program, options: SearchOptions) -> Inputs:
+    """Reads what a search is over.  Raises SpecError for whatever is wrong with the spec, options or data."""
+    given = options.split(program)
+    data = (options.data.kind, options.data.settings) if options.data is not None else None
+    config = read_trials(given.spec, given.others, data)
+    unread = (*_UNREAD, *(() if config.evaluator_kind.trains else _OF_TRAINING))
+    for name in unread:
+        if getattr(options, name):
+            by = f" with `evaluate = {config.evaluator.name}`" if name in _OF_TRAINING else ""
+            raise cannot(f"`{name}` is not read by a search by trials{by}", "leave it out")
+    space, splits = program.space(config.goals.space, **given.of_space), None
+    if config.evaluator_kind.trains:
+        from archdsl.search.inputs import open_splits, with_classes
+
+        splits = options.splits or open_splits(config.goals, options.data, space, program)
+        space = with_classes(space, splits.train, program, given.of_space)
+    space = pruned(space, options.passes)
+    if not space.searched.decisions:
+        raise nothing_to_search(space.searched)
+    return Inputs(config, space, config.seed if options.seed is None else options.seed, splits)

@@ -1,0 +1,152 @@
+"""What networks are worth: requirements that they have to meet, and values of objectives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from archdsl.devices.formula import MEASURES
+from archdsl.devices.objective import Costs
+from archdsl.diagnostics import SpecError
+from archdsl.ir import Dim, Measure, Pick, Requirement
+from archdsl.ir.expr import leaves
+from archdsl.ir.resolve import settled
+from archdsl.passes.identity import identity
+from archdsl.program import Space
+from archdsl.search.engines.base import Done
+from archdsl.search.result import Result, bound
+from archdsl.search.scores import UNITS, terms_of
+from archdsl.search.strategies.base import Outcomes, Proposal, Standing
+from archdsl.search.trials.config import TrialConfig
+from archdsl.search.trials.domain import Domain
+from archdsl.search.trials.loop import Identified
+from archdsl.spec.search_values import Term
+
+_REMEMBERED = 1 << 14
+
+
+class Judging:
+    """Requirements and objectives of a search over a space, network by network.
+
+    Networks that are trained are one where their graphs are equal; others where their decisions are.
+    """
+
+    def __init__(self, config: TrialConfig, space: Space, costs: Costs):
+        self.config, self.space, self.costs = config, space, costs
+        self.domain = Domain.of_graph(space.searched, len(config.goals.objectives), self.meets)
+        self.not_judged: dict[str, str] = {}
+        numbers = {path: n for n, path in enumerate(self.domain.paths)}
+        self._places = [numbers.get(path) for path in space.decisions]
+        self._plain = list(space.decisions) == list(self.domain.paths)
+        self._required = space.graph.requirements
+        self._direct = all(_is_direct(one) for one in self._required)
+        self._met: dict[Outcomes, bool] = {}
+        terms = {repr(t): t for t in terms_of(config.goals) if t.name in MEASURES}
+        self._costs = {"params": Term("params"), "macs": Term("macs")}
+        timed = [term for term in terms.values() if term.name in UNITS]
+        self._costs |= {_called(term, timed): term for term in timed}
+
+    @property
+    def objectives(self) -> int:
+        return self.domain.goals
+
+    def row(self, outcomes: Outcomes) -> Any:
+        """The outcomes of all decisions of the space; the first of those that are not searched."""
+        return outcomes if self._plain else [0 if n is None else outcomes[n] for n in self._places]
+
+    def by_path(self, outcomes: Outcomes) -> dict[str, int]:
+        return dict(zip(self.domain.paths, outcomes, strict=True))
+
+    def bound(self, outcomes: Outcomes, how: str = "") -> Result:
+        """The network of some outcomes."""
+        return bound(self.space, self.by_path(outcomes), how, self.costs)
+
+    def costs_of(self, outcomes: Outcomes) -> dict[str, float]:
+        """Parameters, MACs, and what else objectives and requirements measure, by name with unit."""
+        row = self.row(outcomes)
+        return {name: self.costs.one(term, row) for name, term in self._costs.items()}
+
+    # ------------------------------------------------------------ before an evaluation
+
+    def meets(self, outcomes: Outcomes) -> bool:
+        """Whether a network meets the requirements on costs, of the space and of the search."""
+        known = self._met.get(outcomes)
+        if known is None:
+            if len(self._met) >= _REMEMBERED:
+                self._met.clear()
+            known = self._met[outcomes] = self._meets(outcomes)
+        return known
+
+    def _meets(self, outcomes: Outcomes) -> bool:
+        row = self.row(outcomes)
+        if not all(self.costs.one(one, row) for one in self.config.before):
+            return False
+        if not self._direct:
+            found = self.bound(outcomes)
+            return not found.unmet
+        return all(self._holds(one, row) for one in self._required)
+
+    def _holds(self, requirement: Requirement, row: Any) -> bool:
+        """Whether a requirement of the space holds; one that no table can answer is passed over."""
+        paths = dict(zip(self.space.decisions, row, strict=True))
+
+        def leaf(value: Any) -> Any:
+            if isinstance(value, Measure):
+                return self.costs.one(Term(value.name, dict(value.options)), row)
+            return value.values[paths[value.decision]] if isinstance(value, Pick) else value
+
+        try:
+            return settled(requirement.condition, leaf) is True
+        except ArithmeticError:
+            return False
+        except SpecError as error:
+            self.not_judged[requirement.text] = error.diagnostics[0].headline
+            return True
+
+    def identify(self, proposal: Proposal) -> Identified:
+        """The canonical form of a proposal, and its key; none where it misses a requirement."""
+        outcomes = self.domain.canonical(proposal.outcomes)
+        if not self.meets(outcomes):
+            return Identified(outcomes, None)
+        return Identified(outcomes, self.key(outcomes))
+
+    def key(self, outcomes: Outcomes) -> Hashable:
+        """What two networks have in common that are one."""
+        if not self.config.evaluator_kind.trains:
+            return outcomes
+        return identity(self.bound(outcomes).network.graph)
+
+    # ------------------------------------------------------------ after it
+
+    def judge(self, outcomes: Outcomes, done: Done) -> tuple[tuple[float, ...], Standing]:
+        """The objectives, the lower the better; infinite where a network failed or misses a requirement."""
+        worst = (math.inf,) * self.objectives
+        if done.failure is not None:
+            return worst, "failed"
+        row = self.row(outcomes)
+        try:
+            if not all(self.costs.one(one, row, done.scores) for one in self.config.after):
+                return worst, "unmet"
+            values = tuple([float(value) for value in self._values(row, done.scores)])
+        except (ValueError, ArithmeticError):  # the logarithm of zero
+            return worst, "failed"
+        if not all(map(math.isfinite, values)):
+            return worst, "failed"
+        return tuple([s * v for s, v in zip(self.config.signs, values, strict=True)]), "scored"
+
+    def _values(self, row: Any, scores: Mapping[str, float]) -> list[float]:
+        return [self.costs.one(goal.value, row, scores) for goal in self.config.goals.objectives]
+
+
+def _called(term: Term, timed: list[Term]) -> str:
+    """The name of a cost with its unit; that of the device where several are measured."""
+    unit = UNITS[term.name]
+    device = term.settings.get("device")
+    several = sum(one.name == term.name for one in timed) > 1
+    return f"{unit} ({device})" if several and device is not None else unit
+
+
+def _is_direct(requirement: Requirement) -> bool:
+    """Whether decisions and costs alone say whether it is met."""
+    return not any(isinstance(leaf, Dim) for leaf in leaves(requirement.condition))

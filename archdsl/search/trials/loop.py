@@ -1,0 +1,250 @@
+"""The loop of strategies that evaluate network after network: propose, evaluate, observe.
+
+Strategies observe in the order of their proposals, whatever is finished first; `parallel` bounds how many
+networks are proposed before the first of them is observed.  So what is proposed depends on the seed and on
+`parallel`, and not on how many workers there are, or which of them is faster.
+
+A loop is resumed by replay: the same proposals are made again, and the results that were recorded are looked
+up instead of evaluated; from a snapshot (`state`), what came before is not replayed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from archdsl.search.engines.base import Done, Engine, Task
+from archdsl.search.strategies.base import Observation, Outcomes, Proposal, Snapshot, Standing, Strategy
+
+MOST_IDLE = 1_000
+"""A search ends after this many proposals in a row without a new network that meets the requirements."""
+IDLE_AT_ONCE = 64
+"""So many of them are made at most while networks are evaluated, of which the strategy may learn."""
+ATTEMPTS = 3
+"""Workers on which a network is tried where they are lost, before it has failed itself."""
+
+
+@dataclass(frozen=True)
+class Identified:
+    """A proposal in canonical form; proposals of one `key` are one network, without key it misses a
+    requirement."""
+
+    outcomes: Outcomes
+    key: Hashable | None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A network that was evaluated.  `values` has one number per objective, the lower the better."""
+
+    number: int
+    proposal: int
+    outcomes: Outcomes
+    epochs: int | None
+    key: Hashable
+    done: Done
+    values: tuple[float, ...]
+    state: Standing
+
+    @property
+    def value(self) -> float:
+        """The first objective."""
+        return self.values[0]
+
+
+class Judge(Protocol):
+    """What the loop asks about networks."""
+
+    @property
+    def objectives(self) -> int:
+        """How many objectives there are."""
+
+    def identify(self, proposal: Proposal) -> Identified:
+        """The canonical form of a proposal, and what makes it one network with others."""
+
+    def judge(self, outcomes: Outcomes, done: Done) -> tuple[tuple[float, ...], Standing]:
+        """The values of the objectives by a finished evaluation, and what became of the trial."""
+
+
+@dataclass
+class _Item:
+    """A proposal that is not observed yet; with `number` it is a new trial."""
+
+    proposal: int
+    outcomes: Outcomes
+    epochs: int | None
+    key: Any
+    number: int | None
+    attempt: int = 1
+
+
+class Loop:
+    """Proposes, evaluates and observes until there are `trials`, or nothing is left to propose.
+
+    `found` looks up results that were recorded before.  `arrived` receives a result that has to wait for
+    its turn, `observed` each trial in its turn.
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        judge: Judge,
+        engine: Engine,
+        *,
+        trials: int,
+        parallel: int = 1,
+        found: Callable[[Task], Done | None] = lambda task: None,
+        arrived: Callable[[Done], None] = lambda done: None,
+        observed: Callable[[Trial], None] = lambda trial: None,
+        ended: Callable[[], bool] = lambda: False,
+    ):
+        self.strategy, self.judge, self.engine = strategy, judge, engine
+        self.trials, self.parallel = trials, parallel
+        self._found, self._arrived, self._observed, self._ended = found, arrived, observed, ended
+        self.proposed = self.started = self.observed = self.idle = 0
+        self._ahead: deque[_Item] = deque()
+        self._open = 0
+        self._results: dict[int, Done] = {}
+        self._values: dict[Hashable, tuple[tuple[float, ...], Standing]] = {}
+
+    def run(self, stop: Callable[[], bool] = lambda: False) -> bool:
+        """Runs to the end; False where `stop` returned True before."""
+        while True:
+            self._propose()
+            if not self._ahead:
+                return True
+            if not self._observe(stop):
+                return False
+
+    # ------------------------------------------------------------ proposals
+
+    def _propose(self) -> None:
+        """Proposes until `parallel` networks are open, or the strategy wants to observe first."""
+        at_once = 0
+        while self._open < self.parallel and self.started < self.trials and self.idle < MOST_IDLE:
+            if (self._open and at_once >= IDLE_AT_ONCE) or self._ended():
+                return
+            made = self.strategy.propose()
+            if made is None:
+                return
+            proposal = made if isinstance(made, Proposal) else Proposal(tuple(made))
+            one = self.judge.identify(proposal)
+            self.proposed += 1
+            key = None if one.key is None else (one.key, proposal.epochs)
+            item = _Item(self.proposed, one.outcomes, proposal.epochs, key, None)
+            self._ahead.append(item)
+            if key is None or key in self._values:
+                self.idle, at_once = self.idle + 1, at_once + 1
+                continue
+            self.idle = 0
+            self._values[key] = ((float("inf"),) * self.judge.objectives, "unmet")  # until it is observed
+            self.started += 1
+            item.number = self.started
+            self._open += 1
+            self._start(item)
+
+    def _start(self, item: _Item) -> None:
+        assert item.number is not None
+        task = Task(item.number, item.outcomes, item.epochs, item.attempt)
+        known = self._found(task)
+        if known is None:
+            self.engine.submit(task)
+        else:
+            self._results[task.number] = known
+
+    # ------------------------------------------------------------ observations
+
+    def _observe(self, stop: Callable[[], bool]) -> bool:
+        """Lets the strategy observe the first open proposal; False where `stop` returned True."""
+        item = self._ahead[0]
+        if item.number is None:
+            self._ahead.popleft()
+            values, state = self._unmet, "unmet"
+            if item.key is not None:
+                values, first = self._values[item.key]
+                state = "repeated" if first == "scored" else first
+            self.strategy.observe(Observation(item.outcomes, values, state, item.epochs))  # type: ignore[arg-type]
+            return True
+        while item.number not in self._results:
+            if stop():
+                return False
+            for done in self.engine.collect():
+                self._take(done)
+        self._ahead.popleft()
+        self._open -= 1
+        self.observed += 1
+        self._settle(item, self._results.pop(item.number))
+        return not stop() or self._is_done
+
+    @property
+    def _is_done(self) -> bool:
+        return self.started >= self.trials and not self._ahead
+
+    @property
+    def _unmet(self) -> tuple[float, ...]:
+        return (float("inf"),) * self.judge.objectives
+
+    def _take(self, done: Done) -> None:
+        """Keeps a result for its turn; a network whose worker was lost is tried elsewhere first."""
+        item = next((one for one in self._ahead if one.number == done.number), None)
+        if item is None or done.number in self._results:
+            return
+        if done.failure is not None and done.failure.kind == "lost" and item.attempt < ATTEMPTS:
+            item.attempt += 1
+            self.engine.submit(Task(done.number, item.outcomes, item.epochs, item.attempt))
+            return
+        self._results[done.number] = done
+        if item is not self._ahead[0]:
+            self._arrived(done)
+
+    def _settle(self, item: _Item, done: Done) -> None:
+        assert item.number is not None
+        values, state = self.judge.judge(item.outcomes, done)
+        self._values[item.key] = values, state
+        self._observed(
+            Trial(item.number, item.proposal, item.outcomes, item.epochs, item.key[0], done, values, state)
+        )
+        self.strategy.observe(Observation(item.outcomes, values, state, item.epochs))
+
+    # ------------------------------------------------------------ snapshots
+
+    def state(self) -> dict[str, Any] | None:
+        """All that the rest of the loop depends on beside the trials that were observed.
+
+        None where the strategy has no snapshots.
+        """
+        if not isinstance(self.strategy, Snapshot):
+            return None
+        ahead = [
+            [one.proposal, list(one.outcomes), one.epochs, one.key is not None, one.number]
+            for one in self._ahead
+        ]
+        return {
+            "proposed": self.proposed, "started": self.started, "observed": self.observed,
+            "idle": self.idle, "ahead": ahead, "strategy": self.strategy.state(),
+        }  # fmt: skip
+
+    def restore(
+        self, state: Mapping[str, Any], known: Mapping[Any, tuple[tuple[float, ...], Standing]]
+    ) -> None:
+        """Continues from a state; networks that were open are evaluated again.
+
+        `known` are the trials that were observed: what they were worth, by the key and the epochs of their
+        networks.
+        """
+        assert isinstance(self.strategy, Snapshot)
+        self.strategy.restore(state["strategy"])
+        self._values = dict(known)
+        self.proposed, self.started = int(state["proposed"]), int(state["started"])
+        self.observed, self.idle = int(state["observed"]), int(state["idle"])
+        for proposal, outcomes, epochs, met, number in state["ahead"]:
+            one = self.judge.identify(Proposal(tuple(outcomes), epochs))
+            key = (one.key, epochs) if met else None
+            item = _Item(proposal, tuple(outcomes), epochs, key, number)
+            self._ahead.append(item)
+            if number is not None:
+                self._values[key] = self._unmet, "unmet"
+                self._open += 1
+                self._start(item)

@@ -1,0 +1,89 @@
+"""The records of a search by trials: one for each trial, in the order of proposals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archdsl.program import Space
+from archdsl.search.engines.base import Done, Failure
+from archdsl.search.strategies.base import Outcomes
+from archdsl.search.trials.config import TrialConfig
+from archdsl.search.trials.loop import Trial
+
+Record = dict[str, Any]
+
+
+def opening(space: Space, config: TrialConfig) -> Record:
+    """The decisions with their outcomes, objectives and scores."""
+    goals = [{"direction": g.direction, "text": _text(g.at)} for g in config.goals.objectives]
+    return {
+        "kind": "start", "decisions": {p: list(d.outcomes) for p, d in space.searched.decisions.items()},
+        "strategy": config.strategy.name, "evaluate": config.evaluator.name, "trials": config.trials,
+        "goals": goals, "scores": list(config.evaluator_kind.scores),
+    }  # fmt: skip
+
+
+def of_trial(trial: Trial, signs: Iterable[int], costs: Mapping[str, float]) -> Record:
+    """A trial: its outcomes, costs and scores, or its failure.
+
+    `values` are those of the objectives as the spec has them, `objective` is the first one, the lower the
+    better.  `seconds` and `worker` are the only fields that differ between equal runs.
+    """
+    done = trial.done
+    scored = trial.state == "scored"
+    record: Record = {
+        "kind": "tried", "number": trial.number, "proposal": trial.proposal, "outcomes": list(trial.outcomes),
+        "state": trial.state, "objective": trial.value if scored else None,
+        "values": [s * v for s, v in zip(signs, trial.values, strict=True)] if scored else None,
+        "scores": dict(done.scores), "costs": dict(costs),
+    }  # fmt: skip
+    if trial.epochs is not None:
+        record["epochs"] = trial.epochs
+    if trial.key != trial.outcomes:
+        record["identity"] = trial.key
+    if trial.state == "failed":
+        failure = done.failure or Failure("nan", "an objective is not a finite number")
+        record["failure"] = failure.plain()
+    return {**record, "seconds": round(done.seconds, 6), "worker": done.worker}
+
+
+def of_end(chosen: Mapping[str, str], network: Mapping[str, Any], how: str, front: Iterable[int]) -> Record:
+    """The network found, and the numbers of the trials that no other is better than in all objectives."""
+    return {"kind": "end", "chosen": dict(chosen), "network": dict(network), "how": how, "front": list(front)}
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A trial as the journal has it; `identity` where networks with equal graphs are one."""
+
+    outcomes: Outcomes
+    done: Done
+    epochs: int | None = None
+    identity: str | None = None
+
+
+def read_trial(record: Mapping[str, Any]) -> Recorded | None:
+    """The trial that a record has; None for other and for damaged records."""
+    if record.get("kind") != "tried":
+        return None
+    try:
+        outcomes, scores, epochs = record["outcomes"], record["scores"], record.get("epochs")
+        if not all(type(one) is int for one in (*outcomes, record["number"], epochs or 0)):
+            return None
+        known = {str(name): float(score) for name, score in scores.items()}
+        if not all(map(math.isfinite, known.values())):
+            return None
+        failure = Failure.of(record["failure"]) if "failure" in record else None
+        seconds, worker = float(record.get("seconds", 0)), str(record.get("worker", ""))
+        done = Done(record["number"], known, failure, seconds, worker)
+        identity = record.get("identity")
+        return Recorded(tuple(outcomes), done, epochs, None if identity is None else str(identity))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _text(at: Any) -> str:
+    return at.source.text[at.start : at.end] if at is not None else ""

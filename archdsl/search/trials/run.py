@@ -1,0 +1,345 @@
+"""A search by trials: a strategy proposes networks, an evaluator scores them, an engine runs it somewhere.
+
+Nothing is shared between networks, so that the strategy may be of any kind, and so may the scores.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archdsl import atomic
+from archdsl.devices.objective import Costs
+from archdsl.diagnostics import Diagnostic, Label, SpecError
+from archdsl.ir.text import dump
+from archdsl.program import Program
+from archdsl.runs.interrupted import Interrupted
+from archdsl.runs.journal import Journal
+from archdsl.runs.lines import read_records
+from archdsl.runs.manifest import Manifest, described, manifest
+from archdsl.runs.reporter import Reporter
+from archdsl.runs.restoring import Unfit
+from archdsl.search.engines.base import Done, Engine, Task
+from archdsl.search.engines.in_process import InProcess
+from archdsl.search.evaluators.base import Stopped
+from archdsl.search.folder import SearchFolder
+from archdsl.search.keeping import text_of
+from archdsl.search.options import SearchOptions
+from archdsl.search.progress import Progress, Report
+from archdsl.search.result import Result
+from archdsl.search.strategies.base import Observation, Proposal, Snapshot, Strategy
+from archdsl.search.tables import Tables, gather
+from archdsl.search.terms import cannot, recorded
+from archdsl.search.trials import records
+from archdsl.search.trials.config import strategy_of
+from archdsl.search.trials.domain import Domain
+from archdsl.search.trials.inputs import Inputs, read_inputs
+from archdsl.search.trials.judging import Judging
+from archdsl.search.trials.loop import Loop, Trial
+from archdsl.search.trials.snapshots import Snapshots
+from archdsl.spec.search_values import Term
+
+FLUSH_S = 0.2
+"""Seconds after which trials are in the journal, where they are quicker than that."""
+SNAPSHOT_S = 30.0
+"""Seconds between snapshots of the strategy."""
+
+
+def run(
+    program: Program,
+    options: SearchOptions,
+    *,
+    reporter: Reporter | None = None,
+    report: Report = lambda now: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Result:
+    """Searches a space by trials, and returns the network of the best objective.
+
+    The folder of the run holds it as best.arch, and each trial in its journal, for `resume`.
+    Raises SpecError, and Interrupted where `stop` returned True.
+    """
+    inputs = read_inputs(program, options)
+    config, space = inputs.config, inputs.space
+    folder = SearchFolder(options.folder or Path("runs") / config.goals.name)
+    tables = gather(
+        config.goals, space, options.tables, program.unit.path.parent, folder.table, options.resume,
+        reporter or Reporter(),
+    )  # fmt: skip
+    evaluation = inputs.evaluation(options, folder.path, stop)
+    with folder.held():
+        wanted = _manifest(program, inputs, options, tables)
+        folder.begin(wanted, program.unit, tables.text, resume=options.resume)
+        judging = Judging(config, space, Costs(space, tables.own, tables.stands))
+        return Trials(inputs, judging, folder, InProcess(evaluation.done), report).run(stop)
+
+
+class Trials:
+    """The trials of a search; those that were recorded are not evaluated again."""
+
+    def __init__(
+        self, inputs: Inputs, judging: Judging, folder: SearchFolder, engine: Engine, report: Report
+    ):
+        self.inputs, self.judging, self.folder, self.engine = inputs, judging, folder, engine
+        self.config, self.report = inputs.config, report
+        self.journal = Journal(folder.journal)
+        self.arrived = folder.path / "arrived.jsonl"
+        self.snapshots = Snapshots(folder.path / "snapshots", _run_of(folder))
+        self.recorded: dict[int, records.Recorded] = {}
+        self.waiting: dict[int, Done] = {}
+        self.best: Trial | None = None
+        self.scored = self.failed = 0
+        self.elapsed, self._began = 0.0, time.monotonic()
+        self._ahead: list[records.Record] = []
+        self._flushed = self._saved = time.monotonic()
+        self._read()
+        strategy = strategy_of(self.config.strategy, judging.domain, inputs.seed)
+        self.loop = Loop(
+            _checked(self.config.strategy, strategy, judging.domain), judging, engine,
+            trials=self.config.trials, parallel=self.config.parallel, found=self._found,
+            arrived=self._arrived, observed=self._observed, ended=self._used_up,
+        )  # fmt: skip
+
+    def run(self, stop: Callable[[], bool]) -> Result:
+        """Runs to the end, and writes what was found.  Raises Interrupted where `stop` returned True."""
+        if not self.journal.records():
+            self.journal.write(records.opening(self.inputs.space, self.config))
+        else:
+            self._restore()
+        try:
+            whole = self._run(stop)
+        finally:
+            self.engine.close()
+            self._flush()
+        if not whole:
+            self._snapshot()
+            raise Interrupted(self.loop.observed, self.folder.journal)
+        return self._finished()
+
+    def _run(self, stop: Callable[[], bool]) -> bool:
+        with suppress(Stopped):
+            return self.loop.run(stop)
+        return False
+
+    def _finished(self) -> Result:
+        if self.best is None:
+            raise self._nothing()
+        trials, failed = self.loop.observed, self.failed
+        of = f"{trials} networks" if not failed else f"{trials - failed} networks ({failed} more failed)"
+        how = f"the best of {of} that `{self.config.strategy.name}` proposed"
+        result = self.judging.bound(self.best.outcomes, how)
+        if not self.ended:
+            network = {**result.costs, "layers": len(result.network.graph.nodes)}
+            self.journal.write(records.of_end(dict(result.network.chosen), network, how, [self.best.number]))
+        atomic.write_text(self.folder.found, text_of(self.inputs.space, result))
+        self.arrived.unlink(missing_ok=True)
+        return result
+
+    def _nothing(self) -> SpecError:
+        """Why there is no best network."""
+        strategy, evaluator = self.config.strategy, self.config.evaluator
+        if not self.loop.observed:
+            headline = f"`{strategy.name}` proposed no network that meets the requirements"
+            return cannot(headline, "relax a requirement", strategy.at)
+        if self.failed == self.loop.observed:
+            first = next(known.done.failure for known in self.recorded.values())
+            why = first.reason if first else "an objective is not a finite number"
+            return _broken(
+                "evaluator", evaluator, f"all of {self.failed} networks failed, the first by: {why}"
+            )
+        headline = f"none of {self.loop.observed} networks meets the requirements on scores"
+        return cannot(headline, "relax a requirement, or add trials", strategy.at)
+
+    # ------------------------------------------------------------ records
+
+    def _read(self) -> None:
+        """What the journal and the results beside it have."""
+        found = self.journal.records()
+        self.ended = any(record.get("kind") == "end" for record in found)
+        for record in found:
+            trial = records.read_trial(record)
+            if trial is not None:
+                self.recorded.setdefault(trial.done.number, trial)
+                self.elapsed = max(self.elapsed, float(record.get("elapsed") or 0))
+        for record in read_records(self.arrived) if self.arrived.exists() else ():
+            with suppress(KeyError, TypeError, ValueError):
+                done = Done.of(record)
+                self.waiting[done.number] = done
+
+    def _found(self, task: Task) -> Done | None:
+        """A recorded result.  Raises SpecError (ARCH864) where the strategy proposes another network now."""
+        known = self.recorded.get(task.number)
+        if known is None:
+            return self.waiting.get(task.number)
+        if (known.outcomes, known.epochs) != (task.outcomes, task.epochs):
+            why = f"trial {task.number} was {known.outcomes}, and it proposes {task.outcomes} now"
+            help = "proposals have to depend on the settings, the seed and the observations alone"
+            raise _broken("strategy", self.config.strategy, f"{why}; {help}")
+        return known.done
+
+    def _arrived(self, done: Done) -> None:
+        Journal(self.arrived).write(done.plain())
+
+    def _observed(self, trial: Trial) -> None:
+        self._count(trial)
+        if trial.number in self.recorded:
+            return
+        self.recorded[trial.number] = records.Recorded(trial.outcomes, trial.done, trial.epochs)
+        costs = self.judging.costs_of(trial.outcomes)
+        record = records.of_trial(trial, self.config.signs, costs)
+        self._ahead.append({**record, "elapsed": round(self._elapsed(), 3)})
+        now = time.monotonic()
+        if now - self._flushed > FLUSH_S or trial.done.seconds > FLUSH_S:
+            self._flush()
+        self._tell(trial)
+        if now - self._saved > SNAPSHOT_S:
+            self._snapshot()
+
+    def _count(self, trial: Trial) -> None:
+        self.failed += trial.state == "failed"
+        if trial.state == "scored" and (self.best is None or trial.value < self.best.value):
+            self.best = trial
+
+    def _flush(self) -> None:
+        if self._ahead:
+            self.journal.write_all(self._ahead)
+            self._ahead.clear()
+        self._flushed = time.monotonic()
+
+    def _tell(self, trial: Trial) -> None:
+        value = trial.value if trial.state == "scored" else math.nan
+        best = self.best.value if self.best else math.nan
+        self.report(
+            Progress(
+                trial.number,
+                self.config.trials,
+                0,
+                1,
+                value,
+                best,
+                {},
+                tried=trial.number,
+                to_try=self.config.trials,
+                failed=self.failed,
+            )
+        )
+
+    def _elapsed(self) -> float:
+        return self.elapsed + time.monotonic() - self._began
+
+    def _used_up(self) -> bool:
+        """Whether the time of the search is over; a resumed search continues with what was left."""
+        budget = self.config.budget_s
+        if budget is None or self.loop.started < len(self.recorded):
+            return False
+        return self._elapsed() >= budget
+
+    # ------------------------------------------------------------ snapshots
+
+    def _snapshot(self) -> None:
+        self._saved = time.monotonic()
+        state = self.loop.state()
+        if state is not None and self.loop.observed:
+            self._flush()
+            self.snapshots.save(self.loop.observed, {**state, "failed": self.failed})
+
+    def _restore(self) -> None:
+        """Continues from the newest snapshot whose trials the journal has; without one, by replay."""
+
+        def take(trials: int, state: dict[str, Any]) -> None:
+            numbers = range(1, trials + 1)
+            if lacking := [n for n in numbers if n not in self.recorded]:
+                raise Unfit(f"the journal has no trial {lacking[0]}")
+            before = [self._trial(n, self.recorded[n]) for n in numbers]
+            known = {(one.key, one.epochs): (one.values, one.state) for one in before}
+            self.loop.restore(state, known)
+            for one in before:
+                self._count(one)
+
+        self.snapshots.restore(take)
+
+    def _trial(self, number: int, known: records.Recorded) -> Trial:
+        values, state = self.judging.judge(known.outcomes, known.done)
+        key = self.judging.key(known.outcomes) if known.identity is None else known.identity
+        return Trial(number, 0, known.outcomes, known.epochs, key, known.done, values, state)
+
+
+@dataclass
+class _Checked:
+    """A strategy whose proposals are looked at: it may be code of a plug-in."""
+
+    of: Term
+    strategy: Strategy
+    domain: Domain
+
+    def propose(self) -> Proposal | None:
+        made = self.strategy.propose()
+        if made is None:
+            return None
+        found = made if isinstance(made, Proposal) else Proposal(tuple(made))
+        sizes, epochs = self.domain.sizes, found.epochs
+        if len(found.outcomes) != len(sizes) or not all(
+            isinstance(outcome, int) and 0 <= outcome < size
+            for outcome, size in zip(found.outcomes, sizes, strict=True)
+        ):
+            raise _broken("strategy", self.of, f"it proposed {found.outcomes}, and sizes are {sizes}")
+        if epochs is not None and (type(epochs) is not int or epochs < 1):
+            raise _broken("strategy", self.of, f"it proposed {epochs} epochs")
+        return found
+
+    def observe(self, seen: Observation) -> None:
+        self.strategy.observe(seen)
+
+
+class _Saved(_Checked):
+    """One with snapshots."""
+
+    def state(self) -> dict[str, Any]:
+        assert isinstance(self.strategy, Snapshot)
+        return self.strategy.state()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        assert isinstance(self.strategy, Snapshot)
+        self.strategy.restore(state)
+
+
+def _checked(of: Term, strategy: Strategy, domain: Domain) -> Strategy:
+    kind = _Saved if isinstance(strategy, Snapshot) else _Checked
+    return kind(of, strategy, domain)
+
+
+def _broken(kind: str, of: Term, why: str) -> SpecError:
+    place = Label(of.at) if of.at else None
+    return SpecError([Diagnostic("ARCH864", f"the {kind} `{of.name}` failed", place, help=why)])
+
+
+def _run_of(folder: SearchFolder) -> str:
+    """What snapshots are of: a hash of what the run was started with."""
+    return hashlib.sha256(folder.manifest.read_bytes()).hexdigest()
+
+
+def _manifest(program: Program, inputs: Inputs, options: SearchOptions, tables: Tables) -> Manifest:
+    config, space = inputs.config, inputs.space
+    goals = config.goals.objectives
+    settings = {
+        "space": space.name, "strategy": recorded(config.strategy), "evaluate": recorded(config.evaluator),
+        "objectives": [[goal.direction, recorded(goal.value)] for goal in goals],
+        "requirements": recorded(config.goals.requirements), "trials": config.trials,
+        "parallel": config.parallel, "space settings": {k: str(v) for k, v in space.settings.items()},
+        "latency table sha256": tables.sha256, **options.recorded(),
+    }  # fmt: skip
+    if inputs.splits is not None:
+        kept = {key: value for key, value in config.goals.data_settings.items() if key != "path"}
+        settings |= {"data settings": recorded(kept), "batch": config.goals.batch}
+    return manifest(
+        "search", name=config.goals.name, spec=program.unit.source.text,
+        spec_sha256=hashlib.sha256(dump(space.graph).encode()).hexdigest(),
+        data=described(inputs.splits) if inputs.splits is not None else {}, settings=settings,
+        seed=inputs.seed, device=options.device or "cpu", command=options.command or tuple(sys.argv),
+    )  # fmt: skip

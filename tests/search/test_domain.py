@@ -1,0 +1,100 @@
+"""What strategies see of a space: which decisions arise, one form of a network, random networks."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from itertools import product
+
+import pytest
+
+import archdsl
+from archdsl.program import load
+from archdsl.search.trials.domain import Domain
+
+NESTED = """arch 1
+
+space S {
+  input image: [3, 16, 32]
+  a = image -> conv(c = 8)
+  depth = one of {1..3}
+  x[0] = a
+  stage body for i in 1..3 {
+    kind = one of {small: conv(c = 8), large: conv(c = 8, k = 5)}
+    x[i] = x[i - 1] -> kind
+  }
+  output logits = x[depth] -> conv(c = 4, k = 1)
+  require params <= 6K
+}
+"""
+
+
+def space():
+    return archdsl.load(NESTED).space()
+
+
+def domain(**more) -> Domain:
+    return Domain.of_graph(space().searched, **more)
+
+
+def test_a_decision_arises_where_an_output_reads_it():
+    found = domain()
+    depth = found.paths.index("depth")
+    kinds = [n for n, path in enumerate(found.paths) if path != "depth"]
+    for outcomes in product(*map(range, found.sizes)):
+        arises = found.arising(outcomes)
+        assert arises[depth]
+        assert [arises[n] for n in kinds] == [outcomes[depth] + 1 > i for i in range(3)]
+
+
+def test_equal_networks_have_one_canonical_form_and_others_another():
+    found, made = domain(), space()
+    forms = {}
+    for outcomes in product(*map(range, found.sizes)):
+        form = found.canonical(outcomes)
+        named = {
+            path: made.decisions[path].outcomes[o] for path, o in zip(found.paths, outcomes, strict=True)
+        }
+        text = made.bind(named).to_arch()
+        forms.setdefault(form, set()).add(text)
+    assert len(forms) == made.networks.count.networks == 2 + 4 + 8
+    assert all(len(texts) == 1 for texts in forms.values())
+
+
+@pytest.mark.parametrize("spec", ["space", "autortnet", "gas", "fasterseg", "template"])
+def test_what_arises_in_shipped_spaces_is_what_a_bound_network_reads(spec):
+    made = load(f"specs/{spec}.arch").space()
+    found, rng = Domain.of_graph(made.searched), random.Random(1)
+    for _ in range(3):
+        outcomes = tuple(rng.randrange(size) for size in found.sizes)
+        named = {path: texts[o] for path, texts, o in zip(found.paths, found.outcomes, outcomes, strict=True)}
+        arises = {path for path, arises in zip(found.paths, found.arising(outcomes), strict=True) if arises}
+        assert set(made.bind(named).chosen) & set(found.paths) == arises
+
+
+def test_networks_are_drawn_inside_the_requirements():
+    found = domain(meets=lambda outcomes: sum(outcomes) >= 3)
+    rng = random.Random(0)
+    assert all(sum(found.draw(rng)) >= 3 for _ in range(50))
+    assert domain(meets=lambda outcomes: False).draw(rng) is None
+
+
+def test_over_networks_every_network_is_equally_likely():
+    from scipy.stats import chisquare
+
+    found, rng = domain(), random.Random(5)
+    counts = Counter(found.draw(rng, "networks") for _ in range(2_800))
+    assert len(counts) == 14
+    assert chisquare(list(counts.values())).pvalue > 1e-3
+
+
+def test_a_mutation_changes_one_decision_that_arises():
+    found, rng = domain(), random.Random(2)
+    for _ in range(200):
+        first = found.draw(rng)
+        other = found.mutated(first, rng)
+        assert other != first
+        changed = [n for n in range(4) if first[n] != other[n]]
+        depth = found.paths.index("depth")
+        assert depth in changed or len(changed) == 1
+    assert Domain.of_sizes([1, 1]).mutated((0, 0), rng) is None
