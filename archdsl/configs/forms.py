@@ -53,6 +53,10 @@ SHARE = Form("a number between 0 and 1", _is_share)
 SPLIT = Form("a number between 0 and 1, or the name of a part", lambda v: _is_share(v) or _text(_PART)(v))
 PARTS = Form("names of parts, joined by `+`", _text(rf"{_PART}(\+{_PART})*"))
 NAMES = Form("a list of names", _many(lambda value: isinstance(value, str)))
+GROUPED_NAMES = Form(
+    "a list of names, and of lists of names",
+    _many(lambda value: isinstance(value, str) or NAMES.holds(value)),
+)
 IGNORED = Form("a label from 0 to 255, or several", lambda value: _label(value) or _labels(value))
 LABELS = Form(
     "for each class a label from 0 to 255, or a list of them",

@@ -60,31 +60,3 @@ class Random:
     """Networks drawn at random."""
 
     trials: int = setting("whole", "networks drawn", low=1, run=False)
-
-
-@dataclass(frozen=True)
-class Reinforce:
-    """A controller trained by the policy gradient."""
-
-    controller: Any = setting("word", "what proposes", group="controllers", run=False)
-    lr: float = setting("number", "learning rate of the controller", run=False)
-    baseline: float = setting("number", "decay of the mean reward", high=1, run=False)
-    entropy: float = setting("number", "weight of the entropy of proposals", run=False)
-    clip: float = setting("number", "greatest change of the probability of a proposal", run=False)
-    samples: int = setting("whole", "networks proposed", low=1, run=False)
-
-
-@dataclass(frozen=True)
-class Ppo(Reinforce):
-    """A controller trained by proximal policy optimization (arXiv:1707.06347)."""
-
-    epochs: int = setting("whole", "passes over the buffer for each proposal", low=1, run=False)
-    buffer: int = setting("whole", "proposals kept", low=1, run=False)
-
-
-@dataclass(frozen=True)
-class Lstm:
-    """A controller that proposes one outcome after the other."""
-
-    hidden: int = setting("whole", "width of its state", low=1, run=False)
-    layers: int = setting("whole", "layers", low=1, run=False)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Protocol, TypeVar
 
-from archdsl.configs import communication, objectives, optimizers, samplers, schedules, strategies
+from archdsl.configs import (
+    communication,
+    controllers,
+    objectives,
+    optimizers,
+    samplers,
+    schedules,
+    strategies,
+)
 from archdsl.configs.datasets import DATASETS, DatasetKind
 from archdsl.configs.evaluators import EVALUATORS, EvaluatorKind
 from archdsl.configs.word import Maker, Word
@@ -17,8 +25,8 @@ STRATEGIES: dict[str, Word] = {
     "differentiable": Word("a supernet and architecture parameters trained together by gradients (DARTS, AutoRTNet, GAS)", strategies.Differentiable),
     "evolution": Word("ageing evolution", strategies.Evolution, run=False),
     "random": Word("networks drawn at random", strategies.Random, run=False),
-    "reinforce": Word("a controller trained by the policy gradient", strategies.Reinforce, run=False),
-    "ppo": Word("a controller trained by proximal policy optimization", strategies.Ppo, run=False),
+    "reinforce": Word("a controller trained by the policy gradient", controllers.Reinforce, run=False),
+    "ppo": Word("a controller trained by proximal policy optimization", controllers.Ppo, run=False),
 }
 OBJECTIVES: dict[str, Word] = {
     "cross_entropy": Word("mean cross-entropy of labelled pixels", objectives.CrossEntropy),
@@ -39,7 +47,7 @@ OBJECTIVES: dict[str, Word] = {
 GROUPS: Mapping[str, Mapping[str, Word]] = {
     "strategies": STRATEGIES,
     "controllers": {
-        "lstm": Word("the controller of `reinforce` and `ppo`", strategies.Lstm, run=False),
+        "lstm": Word("the controller of `reinforce` and `ppo`", controllers.Lstm, run=False),
     },
     "evaluators": EVALUATORS,
     "samplers": {

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 import archdsl
-from archdsl.search.differentiable.samplers import Sampler, by_decision, is_named
+from archdsl.search.decision_names import is_named
+from archdsl.search.differentiable.samplers import Sampler, by_decision
 from small_search import SPEC, plan_of, program
 
 _ADAM = "    optimizer = adam(lr = 0.05, betas = [0.5, 0.999])\n"

@@ -1,8 +1,4 @@
-"""How decisions are drawn while searching: samplers, their temperatures, and which decisions they hold for.
-
-Decisions are named by the beginnings of their paths, in which a part without an index stands for all of its
-indices: `hyper.gate` names `hyper[1].gate` and `hyper[2].gate`, `hyper[2]` all decisions in that round.
-"""
+"""How decisions are drawn while searching: samplers, their temperatures, and the decisions they hold for."""
 
 from __future__ import annotations
 
@@ -14,6 +10,7 @@ from archdsl.configs.samplers import Gumbel, Tempered
 from archdsl.diagnostics import Location, closest
 from archdsl.ir import Graph
 from archdsl.passes.analyses.depth import depths
+from archdsl.search.decision_names import is_named, no_decision
 from archdsl.search.terms import cannot, configured
 from archdsl.spec.search_values import Term
 from archdsl.train.schedules import schedule
@@ -134,35 +131,13 @@ def own_samplers(named: Mapping[str, Sampler], decisions: Iterable[str]) -> dict
     for name, sampler in named.items():
         paths = [path for path in decisions if is_named(path, name)]
         if not paths:
-            raise _no_decision(name, decisions, sampler.place)
+            raise no_decision(name, decisions, sampler.place)
         for path in paths:
             if path in whose:
                 headline = f"`{whose[path]}` and `{name}` both set how `{path}` is drawn"
                 raise cannot(headline, "let one line name each decision", sampler.place)
             whose[path], found[path] = name, sampler
     return found
-
-
-def is_named(path: str, name: str) -> bool:
-    """Whether a path begins with a name; its parts without index stand for all indices."""
-    parts, wanted = path.split("."), name.split(".")
-    if len(wanted) > len(parts):
-        return False
-    return all(w in (part, part.partition("[")[0]) for w, part in zip(wanted, parts, strict=False))
-
-
-def _no_decision(name: str, decisions: Iterable[str], place: Location | None) -> Any:
-    known = {part for path in decisions for part in _names_of(path)}
-    guess = closest(name, sorted(known))
-    help = f"did you mean `{guess}`?" if guess else f"there are {', '.join(sorted(known)[:8])}"
-    return cannot(f"`{name}` does not name a searched decision", help, place)
-
-
-def _names_of(path: str) -> list[str]:
-    """The beginnings of a path, with its indices and without any."""
-    bare = [part.partition("[")[0] for part in path.split(".")]
-    parts = path.split(".")
-    return [".".join(names[: n + 1]) for names in (parts, bare) for n in range(len(names))]
 
 
 def _name(word: Any) -> Any:

@@ -1,0 +1,1 @@
+"""Strategies whose proposals a controller draws: an LSTM that is trained by the policy gradient."""

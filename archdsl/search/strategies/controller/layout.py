@@ -1,0 +1,108 @@
+"""The steps of a controller: which decision each decides, and which linear layer (head) it is read off by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from archdsl.configs.controllers import Lstm
+from archdsl.diagnostics import Location, SpecError
+from archdsl.search.decision_names import is_named, no_decision
+from archdsl.search.terms import cannot
+
+
+class Step(NamedTuple):
+    """A step of a controller: the number of its decision, None where it decides nothing; its head."""
+
+    decision: int | None
+    head: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The steps of a controller after `warmup` steps that decide nothing and have no head.
+
+    `ways` are the numbers of outcomes of the heads.
+    """
+
+    warmup: int
+    steps: tuple[Step, ...]
+    ways: tuple[int, ...]
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The decisions by number, in the order in which they are decided."""
+        return tuple(step.decision for step in self.steps if step.decision is not None)
+
+
+def layout(
+    paths: Sequence[str], sizes: Sequence[int], config: Lstm, places: Mapping[str, Location] | None = None
+) -> Layout:
+    """The steps of a controller over decisions with so many outcomes each.
+
+    Steps that decide nothing share a head of one way.  `places` are those of the settings in a text.
+    Raises SpecError (ARCH606) for a name of no decision, for a decision that shares two heads, and for
+    decisions of different numbers of outcomes that are to share one.
+    """
+    names = _Names(paths, places or {})
+    numbers = {path: n for n, path in enumerate(paths)}
+    shared = _shared(names, [sizes[numbers[path]] for path in paths], config.share)
+    followed = {path for name in config.one_way for path in names.named(name, "one_way")}
+    steps: list[Step] = []
+    heads: dict[str, int] = {}
+    ways: list[int] = []
+
+    def head(key: str, size: int) -> int:
+        if key not in heads:
+            heads[key] = len(ways)
+            ways.append(size)
+        return heads[key]
+
+    for path in names.ordered(config.order):
+        number = numbers[path]
+        steps.append(Step(number, head(shared.get(path, path), sizes[number])))
+        if path in followed:
+            steps.append(Step(None, head("", 1)))
+    return Layout(config.warmup, tuple(steps), tuple(ways))
+
+
+@dataclass(frozen=True)
+class _Names:
+    paths: Sequence[str]
+    places: Mapping[str, Location]
+
+    def named(self, name: str, setting: str) -> list[str]:
+        """The decisions that a name of a setting holds for.  Raises SpecError where there are none."""
+        found = [path for path in self.paths if is_named(path, name)]
+        if not found:
+            raise no_decision(name, self.paths, self.places.get(setting))
+        return found
+
+    def ordered(self, names: Sequence[str]) -> list[str]:
+        """All decisions: those of each name in turn, then the others."""
+        ahead = [path for name in names for path in self.named(name, "order")]
+        return list(dict.fromkeys([*ahead, *self.paths]))
+
+
+def _shared(names: _Names, sizes: Sequence[int], groups: Sequence[str | Sequence[str]]) -> dict[str, str]:
+    """The first decision of the group that each decision shares a head with, by path."""
+    size = dict(zip(names.paths, sizes, strict=True))
+    found: dict[str, str] = {}
+    for group in groups:
+        every = (group,) if isinstance(group, str) else group
+        together = list(dict.fromkeys(path for name in every for path in names.named(name, "share")))
+        first = together[0]
+        for path in together:
+            if path in found:
+                raise _wrong(f"`{path}` is named twice in `share`", "let one name hold for it", names)
+            if size[path] != size[first]:
+                counts = f"{size[first]} and {size[path]} outcomes"
+                raise _wrong(f"`{first}` and `{path}` cannot share a head: they have {counts}",
+                             "name decisions of equal numbers of outcomes", names)  # fmt: skip
+            found[path] = first
+    return found
+
+
+def _wrong(headline: str, help: str, names: _Names) -> SpecError:
+    return cannot(headline, help, names.places.get("share"))
