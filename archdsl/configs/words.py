@@ -99,7 +99,11 @@ class _Words(Mapping[str, Word]):
 
 
 WORDS: Mapping[str, Word] = _Words()
-"""Every word by name; no two kinds have one in common."""
+"""Every word by name.
+
+Where two kinds have one in common, such as a strategy and a sampler of a library, the place decides; this is
+the first of them.
+"""
 
 
 KINDS: Mapping[str, str] = {

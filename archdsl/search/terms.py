@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from archdsl.configs.words import WORDS
+from archdsl.configs.words import GROUPS, WORDS
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
 from archdsl.ir import Graph
 from archdsl.spec.search_values import SearchSpec, SearchValue, Term
@@ -22,7 +22,7 @@ def term(value: SearchValue, what: str) -> Term:
 
 def configured(value: Term) -> Any:
     """The config of a word with its settings as plain values; those that are words stay terms."""
-    word = WORDS[value.name]
+    word = (GROUPS[value.group] if value.group else WORDS)[value.name]
     return word.config(**{key: plain(one) for key, one in value.settings.items()})
 
 

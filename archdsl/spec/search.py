@@ -246,16 +246,21 @@ class _Reader:
         unit, constant = self.unit.find(expr.id)
         if isinstance(constant, ast.Constant):
             return self._constant(unit, constant)
-        self._known(expr.id, expr)
-        return Term(expr.id, at=self.frame.location(expr))
+        return self._bare(expr)
+
+    def _bare(self, expr: ast.Expr, group: str = "") -> Term:
+        """A word without settings; of one group where two have the name."""
+        assert isinstance(expr, ast.Name)
+        self._known(expr.id, expr, group)
+        return Term(expr.id, at=self.frame.location(expr), group=group)
 
     def _constant(self, unit: Unit, constant: ast.Constant) -> SearchValue:
         if any(constant is other for other in self.reading):
             raise Frame(unit).error("ARCH210", f"`{constant.name.id}` is defined by itself", constant.name)
         return _Reader(unit, (*self.reading, constant)).value(constant.value)
 
-    def _known(self, name: str, node: Spanned) -> Word:
-        words = _words()
+    def _known(self, name: str, node: Spanned, group: str = "") -> Word:
+        words = _groups()[group] if group else _words()
         if name not in words:
             raise self._unknown(name, "word", words, node)
         word = words[name]
@@ -273,8 +278,11 @@ class _Reader:
 
     def _is_defined(self, name: str) -> bool:
         """Whether a name is a word, a setting of the search or a constant."""
-        found = name in self.frame.names or name in _words()
-        return found or isinstance(self.unit.find(name)[1], ast.Constant)
+        return name in _words() or self._is_own(name)
+
+    def _is_own(self, name: str) -> bool:
+        """Whether a name is a setting of the search or a constant."""
+        return name in self.frame.names or isinstance(self.unit.find(name)[1], ast.Constant)
 
     def _word(self, expr: ast.Expr, group: str) -> SearchValue:
         """A value that has to be one of the words of a group."""
@@ -284,6 +292,8 @@ class _Reader:
         name = expr.fn if isinstance(expr, ast.Call) else expr
         if isinstance(name, ast.Name) and not self._is_defined(name.id):
             raise self._unknown(name.id, kind, words, name)
+        if isinstance(name, ast.Name) and name.id in words and not self._is_own(name.id):
+            return self._term(expr, group) if isinstance(expr, ast.Call) else self._bare(expr, group)
         value = self.value(expr)
         if isinstance(value, Term) and value.name in words:
             return value
@@ -305,9 +315,9 @@ class _Reader:
             raise self.frame.error("ARCH607", f"{name} cannot be {_shown(value)}", expr, help=help)
         return value
 
-    def _term(self, expr: ast.Call) -> Term:
+    def _term(self, expr: ast.Call, group: str = "") -> Term:
         name = expr.fn.id  # type: ignore[union-attr]
-        word = self._known(name, expr.fn)
+        word = self._known(name, expr.fn, group)
         allowed = word.settings
         settings: dict[str, SearchValue] = {}
         places: dict[str, Location] = {}
@@ -335,7 +345,7 @@ class _Reader:
             )
             takes = "takes one value in parentheses" if word.function else "takes no value in parentheses"
             raise self.frame.error("ARCH604", f"`{name}` {takes}", expr, help=help)
-        return Term(name, settings, args, self.frame.location(expr), places)
+        return Term(name, settings, args, self.frame.location(expr), places, group)
 
     def _no_setting(self, name: str, key: str, known: Mapping[str, Setting], node: Spanned) -> SpecError:
         from archdsl.configs.words import guessed, listed

@@ -23,6 +23,8 @@ class Term:
     at: Location | None = field(default=None, compare=False, repr=False)
     places: Mapping[str, Location] = field(default_factory=dict, compare=False, repr=False)
     """Where the name of each setting stands."""
+    group: str = field(default="", compare=False, repr=False)
+    """The kind of word that was expected there ("samplers"), by which names of two kinds are told apart."""
 
 
 @dataclass(frozen=True)
