@@ -16,6 +16,7 @@ from archdsl.cli.ranges import Within
 from archdsl.cli.set_option import SetCommand, set_option
 from archdsl.data.source import DataSource
 from archdsl.search.options import SearchOptions, absolute, resumed_options
+from archdsl.search.rewriting import Rewritten
 from archdsl.search.tables import AUTO, TableSource
 
 _EPILOG = """\b
@@ -25,6 +26,7 @@ Examples:
   archdsl search specs/autortnet.arch --set image=3x96x192 classes=11 --data camvid:data/camvid
   archdsl search specs/gas.arch --set image=3x64x128 batch=4 --data synthetic:images=16 --table auto
   archdsl search specs/space.arch --resume runs/b
+  archdsl search specs/template.arch --strategy random --evaluate costs --minimize macs --set trials=50
   torchrun --nproc-per-node 2 -m archdsl search specs/space.arch
 
 \b
@@ -75,6 +77,17 @@ def _refuse_aux(_ctx: click.Context, _param: click.Parameter, weight: str | None
     "--passes", metavar="PIPELINE",
     help="Make the space smaller first, as by 'prune(hyper[1].gate = 2)' (archdsl passes).",
 )  # fmt: skip
+@click.option(
+    "--strategy", metavar="CLAUSE", help="In the place of the search's: 'evolution(population = 20)'."
+)
+@click.option("--evaluate", metavar="CLAUSE", help="In the place of the search's: 'training(epochs = 2)'.")
+@click.option(
+    "--minimize", multiple=True, metavar="CLAUSE", help="An objective, in the place of the search's."
+)
+@click.option(
+    "--maximize", multiple=True, metavar="CLAUSE", help="An objective, in the place of the search's."
+)
+@click.option("--require", multiple=True, metavar="CLAUSE", help="A further requirement: 'params <= 2M'.")
 @click.option("--seed", type=Within("seed"), help="(default: that of the search, else 0)")
 @click.option("--device", help="cpu, cuda or cuda:N (default: CUDA where there is some).")
 @click.option("--amp", type=click.Choice(["bfloat16"]), help="Mixed precision.")
@@ -89,8 +102,10 @@ def _refuse_aux(_ctx: click.Context, _param: click.Parameter, weight: str | None
 @click.pass_context
 def search(
     ctx: click.Context, /, spec: str, name: str | None, settings: dict[str, Any], data: DataSource | None,
-    tables: tuple[TableSource, ...], passes: str | None, seed: int | None, device: str | None,
-    amp: str | None, checkpoint: bool, channels_last: bool, out: Path | None, resume: Path | None,
+    tables: tuple[TableSource, ...], passes: str | None, strategy: str | None, evaluate: str | None,
+    minimize: tuple[str, ...], maximize: tuple[str, ...], require: tuple[str, ...], seed: int | None,
+    device: str | None, amp: str | None, checkpoint: bool, channels_last: bool, out: Path | None,
+    resume: Path | None,
 ) -> None:  # fmt: skip
     """Search a space.
 
@@ -101,10 +116,12 @@ def search(
 
     if resume is not None and out is not None:
         raise click.UsageError("--resume writes to the folder of its run: leave out --out")
+    goals = (*(("maximize", text) for text in maximize), *(("minimize", text) for text in minimize))
     options = SearchOptions(
         name, absolute(settings), replace(data, settings=absolute(data.settings)) if data else None, tables,
         seed, device, amp, checkpoint, channels_last, resume or out, resume is not None,
         ("archdsl", *sys.argv[1:]), passes,
+        clauses=Rewritten(strategy, evaluate, goals, require),
     )  # fmt: skip
     if resume is not None:
         from archdsl.runs.manifest import read_manifest

@@ -26,9 +26,10 @@ def run_search(spec: str, options: SearchOptions) -> int:
     from archdsl.cli.search_text import result_text, shown
     from archdsl.cli.stopping import stop_signals
     from archdsl.runs.interrupted import Interrupted
+    from archdsl.search.options import with_clauses
     from archdsl.search.run import by_trials, finish, prepared
 
-    program = opening.load(spec)
+    program, options = with_clauses(opening.load(spec), options)
     if by_trials(program, options):
         return _run_trials(spec, program, options)
     with prepared(program, options, TerminalReporter()) as search:

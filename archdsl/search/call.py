@@ -12,7 +12,8 @@ from archdsl.data.source import DataSource, parse_data
 from archdsl.program import Spec, program_of
 from archdsl.runs.limits import demand_within
 from archdsl.runs.reporter import Reporter
-from archdsl.search.options import SearchOptions, absolute
+from archdsl.search.options import SearchOptions, absolute, with_clauses
+from archdsl.search.own import MakesStrategy, Objective, Scorer, named
 from archdsl.search.progress import Progress
 from archdsl.search.result import Result
 from archdsl.search.run import run
@@ -23,6 +24,13 @@ def search(
     spec: Spec,
     name: str | None = None,
     *,
+    strategy: str | MakesStrategy | None = None,
+    evaluate: str | Scorer | None = None,
+    minimize: Objective | Sequence[Objective] = (),
+    maximize: Objective | Sequence[Objective] = (),
+    require: str | Sequence[str] = (),
+    scores: Sequence[str] = (),
+    command: Sequence[str] | None = None,
     settings: Mapping[str, Any] | None = None,
     data: DataSource | Splits | str | None = None,
     tables: Sequence[TableSource | str | Path] = (),
@@ -39,6 +47,11 @@ def search(
     stop: Callable[[], bool] = lambda: False,
 ) -> Result:
     """Searches a space as a search of a spec says, and returns the network found: `archdsl search`.
+
+    `strategy`, `evaluate`, `minimize`, `maximize` and `require` are clauses, as texts or as objects
+    (`archdsl.search.own`), in the place of those of the search; a file without a search needs none then.
+    `scores` are the names that an evaluator which is an object scores, `command` is the program of the
+    evaluator of that name.
 
     `name` is that of the search (by default the last of the file); `settings` are of its space, of the search
     and of its data, `data` replaces that of the spec.  `passes` make the space smaller first, as
@@ -71,5 +84,16 @@ def search(
         resume=resume,
         passes=passes,
         splits=own,
+        evaluator_command=None if command is None else tuple(command),
     )
-    return run(program_of(spec), options, reporter=reporter, report=report, stop=stop)
+    goals = [
+        *(("maximize", one) for one in _several(maximize)),
+        *(("minimize", one) for one in _several(minimize)),
+    ]
+    with named(strategy, evaluate, goals, _several(require), scores) as clauses:
+        program, options = with_clauses(program_of(spec), replace(options, clauses=clauses))
+        return run(program, options, reporter=reporter, report=report, stop=stop)
+
+
+def _several(one: Any) -> list[Any]:
+    return [one] if isinstance(one, str) or callable(one) else list(one)

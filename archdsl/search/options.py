@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archdsl.data.source import DataSource
+from archdsl.search.rewriting import Rewritten, rewritten
 from archdsl.search.tables import TableSource, read_source
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class SearchOptions:
     passes: str | None = None
     splits: Splits | None = None
     """Data of the caller's own, instead of that which the search names."""
+    clauses: Rewritten = field(default_factory=Rewritten)
+    """Clauses of the search from outside, in the place of its own."""
     evaluator_command: tuple[str, ...] | None = None
     """The program of the evaluator `command`, as words; it is neither read from a file nor recorded."""
 
@@ -68,15 +71,24 @@ class SearchOptions:
         """What a manifest keeps of the options, as plain values."""
         data = self.data
         passes = {} if self.passes is None else {"passes": self.passes}
+        clauses = {"clauses": self.clauses.plain()} if self.clauses else {}
         return {
-            **passes, "search": self.name, "set": dict(self.settings),
+            **passes, **clauses, "search": self.name, "set": dict(self.settings),
             "table": [str(source) for source in self.tables] or None,
             "data": {"kind": data.kind, "settings": dict(data.settings)} if data else None,
             "amp": self.amp, "checkpoint": self.checkpoint, "channels_last": self.channels_last,
         }  # fmt: skip
 
 
-FREE = ("search", "set", "table", "data", "checkpoint")
+def with_clauses(program: Program, options: SearchOptions) -> tuple[Program, SearchOptions]:
+    """The program with the clauses of the options in its search.  Raises SpecError."""
+    if not options.clauses:
+        return program, options
+    program, name = rewritten(program, options.name, options.clauses)
+    return program, replace(options, name=name)
+
+
+FREE = ("search", "clauses", "set", "table", "data", "checkpoint")
 """Recorded options that may differ in a resumed search: they change no result, or their effect is
 compared."""
 
@@ -95,6 +107,7 @@ def resumed_options(options: SearchOptions, before: Manifest, given: Collection[
         data=_same_data(recorded.get("data"), options.data),
         tables=options.tables or _tables(recorded.get("table")),
         seed=options.seed if "seed" in given else before.seed,
+        clauses=options.clauses or Rewritten.of(recorded.get("clauses")),
         **flags,
     )
 

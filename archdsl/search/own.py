@@ -1,0 +1,104 @@
+"""Strategies, evaluators and objectives that a Python program hands to a search as objects."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Union
+
+from archdsl.configs.evaluators import EVALUATORS, EvaluatorKind
+from archdsl.configs.objectives import Plain
+from archdsl.configs.strategies import StrategyKind
+from archdsl.configs.word import Word
+from archdsl.configs.words import OBJECTIVES, STRATEGIES, WORDS
+from archdsl.search.evaluators.base import Candidate, Evaluator, Scores
+from archdsl.search.rewriting import Rewritten
+from archdsl.search.strategies.base import Strategy
+from archdsl.search.trials.domain import Domain
+
+STRATEGY, EVALUATOR, OBJECTIVE = "own_strategy", "own_evaluator", "own_objective"
+"""The words by which objects are named in the spec of the run."""
+
+MakesStrategy = Callable[[Domain, int], Strategy]
+"""A function of the decisions and the seed that makes a strategy, such as its class."""
+Scorer = Union[Evaluator, Callable[[Candidate], Scores]]
+"""An evaluator, or a function of a candidate."""
+Objective = Union[str, Callable[[Candidate, Scores], float]]
+"""An objective as the text of a clause, or a function of a candidate and its scores."""
+
+
+@contextmanager
+def named(
+    strategy: str | MakesStrategy | None,
+    evaluate: str | Scorer | None,
+    objectives: Sequence[tuple[str, Objective]],
+    requirements: Sequence[str],
+    scores: Sequence[str],
+) -> Iterator[Rewritten]:
+    """Clauses that name what is handed over, which are words of the language until the end of the block.
+
+    `scores` are those of an evaluator that is an object.  Raises TypeError for objects of other types.
+    """
+    own = [(direction, one) for direction, one in objectives if callable(one)]
+    names = [OBJECTIVE if len(own) == 1 else f"{OBJECTIVE}_{n}" for n in range(1, len(own) + 1)]
+    called = dict(zip([id(one) for _, one in own], names, strict=True))
+    texts = tuple((d, one if isinstance(one, str) else called[id(one)]) for d, one in objectives)
+    added: list[tuple[dict[str, Any], str]] = []
+
+    def add(words: Any, name: str, word: Word) -> None:
+        words[name] = word
+        added.append((words, name))
+
+    try:
+        if callable(strategy):
+            add(STRATEGIES, STRATEGY, _strategy(strategy))
+            strategy = STRATEGY
+        elif not isinstance(strategy, str | None):
+            raise TypeError(f"strategy is a text or makes a strategy, not {type(strategy).__name__}")
+        if own or not isinstance(evaluate, str | None):
+            if isinstance(evaluate, str):
+                raise TypeError("objectives that are functions need an evaluator that is one: evaluate=…")
+            functions = dict(zip(names, [one for _, one in own], strict=True))
+            add(EVALUATORS, EVALUATOR, _evaluator(evaluate, functions, scores))
+            evaluate = EVALUATOR
+            for score in {*scores, *names} - {*WORDS}:
+                add(OBJECTIVES, score, Word("a score of the caller's evaluator", Plain))
+        yield Rewritten(strategy, evaluate, texts, tuple(requirements))
+    finally:
+        for words, name in added:
+            words.pop(name, None)
+
+
+def _strategy(make: MakesStrategy) -> StrategyKind:
+    pareto = bool(getattr(make, "pareto", True))
+    return StrategyKind(
+        "a strategy of the caller's",
+        Plain,
+        make=lambda config, domain, seed: make(domain, seed),
+        pareto=pareto,
+    )
+
+
+def _evaluator(of: Any, objectives: Mapping[str, Any], scores: Sequence[str]) -> EvaluatorKind:
+    score = getattr(of, "score", of)
+    if of is not None and not callable(score):
+        raise TypeError(f"evaluate is a text, an evaluator or a function, not {type(of).__name__}")
+    made = _Own(score, objectives)
+    names = (*scores, *objectives)
+    return EvaluatorKind(
+        "an evaluator of the caller's", Plain, make=lambda config, surroundings: made, scores=names,
+        trains=bool(getattr(of, "trains", False)),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Own:
+    """Scores by a function, and objectives that are functions of these."""
+
+    of: Callable[[Candidate], Scores] | None
+    objectives: Mapping[str, Callable[[Candidate, Scores], float]]
+
+    def score(self, candidate: Candidate) -> Scores:
+        scores = dict(self.of(candidate)) if self.of is not None else {}
+        return {**scores, **{name: float(of(candidate, scores)) for name, of in self.objectives.items()}}

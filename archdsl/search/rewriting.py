@@ -1,0 +1,136 @@
+"""A search with clauses from outside: its text with them in the place of its own.
+
+What is run is always a spec: the folder of the run has the text as it was run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from archdsl.configs.strategies import StrategyKind
+from archdsl.configs.words import STRATEGIES
+from archdsl.diagnostics import SpecError
+from archdsl.lang import ast
+from archdsl.lang.parser import parse
+from archdsl.program import Program, load
+from archdsl.search.terms import cannot
+
+_OF_TRIALS = ("strategy", "evaluate", "trials", "parallel", "seed", "budget", "data", "batch")
+
+
+@dataclass(frozen=True)
+class Rewritten:
+    """Clauses as texts: a strategy, an evaluator, objectives with their directions, requirements.
+
+    Objectives replace all of the search, requirements are added to its own.
+    """
+
+    strategy: str | None = None
+    evaluate: str | None = None
+    objectives: tuple[tuple[str, str], ...] = ()
+    requirements: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return any((self.strategy, self.evaluate, self.objectives, self.requirements))
+
+    def plain(self) -> dict[str, Any]:
+        """The clauses as JSON can hold them."""
+        return {
+            "strategy": self.strategy, "evaluate": self.evaluate,
+            "objectives": [list(one) for one in self.objectives], "requirements": list(self.requirements),
+        }  # fmt: skip
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any] | None) -> Rewritten:
+        """Clauses from a manifest."""
+        if plain is None:
+            return cls()
+        objectives = tuple((str(direction), str(text)) for direction, text in plain["objectives"])
+        requirements = tuple(map(str, plain["requirements"]))
+        return cls(plain["strategy"], plain["evaluate"], objectives, requirements)
+
+    def lines(self) -> list[str]:
+        """The clauses, each in one line.  Raises SpecError (ARCH606) where one is not a single clause."""
+        found = [f"{key} = {text}" for key, text in self._settings()]
+        found += [f"{direction} {text}" for direction, text in self.objectives]
+        found += [f"require {text}" for text in self.requirements]
+        for line in found:
+            _demand_one_clause(line)
+        return found
+
+    def _settings(self) -> list[tuple[str, str]]:
+        both = (("strategy", self.strategy), ("evaluate", self.evaluate))
+        return [(key, text) for key, text in both if text is not None]
+
+
+def rewritten(program: Program, name: str | None, clauses: Rewritten) -> tuple[Program, str]:
+    """The program with clauses in a search, and the name of the search.
+
+    A file without a search gets one, of its last space.  Clauses of differentiable searches do not stay where
+    the strategy is another.  Raises SpecError.
+    """
+    source = program.unit.source
+    lines = clauses.lines()
+    if not program.searches and name is None:
+        space = list(program.spaces)
+        if not space:
+            raise cannot(f"{program.unit.path.name} declares no space to search", "space Name { … }")
+        called = "Search" if "Search" not in program.unit.declared else "Searched"
+        text = f"{source.text.rstrip()}\n\n{_block(f'search {called} for {space[-1]}', lines)}\n"
+        return _loaded(program, text), called
+    declared: ast.Search = program._one(name, program.searches, "search")
+    start, end = declared.span
+    head = source.text[start : declared.space.span[1]]
+    kept = [source.text[c.span[0] : c.span[1]] for c in declared.clauses if _stays(c, clauses)]
+    text = source.text[:start] + _block(head, [*lines, *kept]) + source.text[end:]
+    return _loaded(program, text), declared.name.id
+
+
+def _loaded(program: Program, text: str) -> Program:
+    return load(program.unit.path, text=text)
+
+
+def _block(head: str, lines: list[str]) -> str:
+    return "\n".join([f"{head} {{", *(f"  {line}" for line in lines), "}"])
+
+
+def _stays(clause: ast.Clause, by: Rewritten) -> bool:
+    by_trials = _is_by_trials(by.strategy)
+    if isinstance(clause, ast.Goal):
+        return not by.objectives
+    if isinstance(clause, ast.Require):
+        return True
+    if isinstance(clause, ast.Assign):
+        target = clause.targets[0]
+        name = target.id if isinstance(target, ast.Name) else ""
+        replaced = {key for key, _ in by._settings()}
+        return name not in replaced and (not by_trials or name in _OF_TRIALS)
+    return not by_trials
+
+
+def _is_by_trials(strategy: str | None) -> bool:
+    name = (strategy or "").split("(")[0].strip()
+    return isinstance(STRATEGIES.get(name), StrategyKind)
+
+
+def _demand_one_clause(line: str) -> None:
+    """Raises SpecError (ARCH606) for text that is not one clause, so that none smuggles others in."""
+    try:
+        file = parse_clause(line)
+    except SpecError as error:
+        raise cannot(f"`{line}` is not a clause of a search", error.diagnostics[0].headline) from None
+    if len(file) != 1:
+        raise cannot(f"`{line}` is {len(file)} clauses of a search", "write one")
+
+
+def parse_clause(line: str) -> tuple[ast.Clause, ...]:
+    """The clauses of a text."""
+    from archdsl.diagnostics import Source
+
+    found = parse(Source("clause", f"arch 1\nsearch S for T {{\n{line}\n}}\n"))
+    (search,) = [item for item in found.items if isinstance(item, ast.Search)]
+    if len(found.items) != 1:
+        raise cannot(f"`{line}` is not a clause of a search", "a clause ends with its line")
+    return search.clauses
