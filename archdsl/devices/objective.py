@@ -30,6 +30,7 @@ from archdsl.passes.costs.space_cost import SpaceCost, random_outcomes
 from archdsl.spec.search_values import SearchValue, Term
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
     from numpy.typing import NDArray
 
@@ -96,6 +97,18 @@ class Costs:
         count = self._counts.pricer(PARAMS if term.name == "params" else MACS).one(row)
         return 2 * count if term.name == "flops" else count
 
+    def lacking(self, term: Term, outcomes: Any) -> NDArray[np.bool_]:
+        """Which of N bound networks have a cost that the table lacks rows for, where `exact` raises ARCH824.
+
+        Raises SpecError: ARCH827 without a table of the device.
+        """
+        import numpy as np
+
+        rows = np.asarray(outcomes)
+        if term.name not in ("latency", "rate"):
+            return np.zeros(len(rows), dtype=bool)
+        return self._latency(term).lacking(rows)
+
     def _soft(self, term: Term, probabilities: Mapping[str, torch.Tensor]) -> Any:
         if term.name in ("latency", "rate"):
             latency = self._latency(term)
@@ -145,7 +158,7 @@ class _Latency:
         """Milliseconds of N networks; raises SpecError (ARCH824) where one of them lacks a row."""
         pricer = self.cost.pricer(self.by.price)
         ms = self.fixed_ms + pricer.many(rows)
-        if self.by.missing and self.cost.pricer(self.by.lacking).many(rows).any():
+        if self.lacking(rows).any():
             raise self._missing()
         return ms
 
@@ -155,6 +168,14 @@ class _Latency:
         if self.by.missing and self.cost.pricer(self.by.lacking).one(row):
             raise self._missing()
         return ms
+
+    def lacking(self, rows: Any) -> NDArray[np.bool_]:
+        """Which of N networks lack a row."""
+        import numpy as np
+
+        if not self.by.missing:
+            return np.zeros(len(rows), dtype=bool)
+        return self.cost.pricer(self.by.lacking).many(rows) > 0
 
     @cached_property
     def expected(self) -> Expected:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,10 +14,16 @@ from archdsl.ir import Measure, Value
 from archdsl.ir.resolve import evaluate, rebuilt
 from archdsl.passes.costs.cost import Total
 from archdsl.program import Network, Space
+from archdsl.search.screening import may_meet
 from archdsl.spec.search_values import Term
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 DRAWN = 4096
 """Networks drawn from the probabilities where the likeliest one does not meet the requirements."""
+PORTION = 16
+"""Of these, how many are priced first."""
 
 
 @dataclass(frozen=True)
@@ -54,20 +60,37 @@ def discretize(
     found = bound(space, first, "the likeliest outcome of each decision", by)
     if not found.unmet:
         return found
-    for outcomes in _drawn(chances, seed):
+    for outcomes in _candidates(space, chances, seed, by):
         other = bound(space, outcomes, "the likeliest drawn that meets the requirements", by)
         if not other.unmet:
             return other
     return found
 
 
-def _drawn(chances: Mapping[str, Any], seed: int) -> list[dict[str, int]]:
-    """Different networks drawn from the probabilities, the likeliest first."""
+def _candidates(space: Space, chances: Mapping[str, Any], seed: int, by: Costs) -> Iterator[dict[str, int]]:
+    """Of the networks drawn from the probabilities those that may meet the requirements, likeliest first.
+
+    They are priced in portions that grow, as in a space without closed form each is bound for it.
+    """
+    drawn = _drawn(chances, seed)
+    columns = dict(zip(chances, drawn.T, strict=True))
+    none = np.zeros(len(drawn), dtype=drawn.dtype)
+    rows = np.stack([columns.get(path, none) for path in space.decisions], 1)
+    start, end = 0, PORTION
+    while start < len(drawn):
+        possible = may_meet(space, rows[start:end], by)
+        for outcomes in drawn[start:end][possible]:
+            yield dict(zip(chances, map(int, outcomes), strict=True))
+        start, end = end, 3 * end
+
+
+def _drawn(chances: Mapping[str, Any], seed: int) -> NDArray[Any]:
+    """Different networks drawn from the probabilities, the likeliest first; networks × `chances`."""
     rng = np.random.default_rng(seed)
     columns = [rng.choice(len(p), size=DRAWN, p=p / p.sum()) for p in chances.values()]
     table = np.unique(np.stack(columns, 1), axis=0)
     chance = sum(np.log(p[table[:, n]] + 1e-12) for n, p in enumerate(chances.values()))
-    return [dict(zip(chances, map(int, table[n]), strict=True)) for n in np.argsort(-chance, kind="stable")]
+    return table[np.argsort(-chance, kind="stable")]
 
 
 def bound(space: Space, outcomes: Mapping[str, int], how: str, by: Costs) -> Result:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from archdsl.devices.objective import Costs
 from archdsl.devices.table import Pass, Table
 from archdsl.passes.costs.cost import costs, total
 from archdsl.program import Space
-from archdsl.search.result import discretize
+from archdsl.search.result import bound, discretize
 
 SPEC = """arch 1
 
@@ -92,3 +94,54 @@ def test_a_latency_without_a_table_is_said_not_to_have_been_looked_at():
     found = discretize(strict, towards_wide(strict))
     assert found.unmet == ()
     assert "`latency() <= 0.001 ms` was not looked at: `latency` needs a latency table" in found.how
+
+
+def test_a_limit_that_no_network_meets_is_found_out_by_prices(table: Table, monkeypatch):
+    strict = space("latency() <= 0.001 ms and params >= 1")
+    costs, networks = Costs(strict, [table]), []
+    bind = Space.bind
+    monkeypatch.setattr(Space, "bind", lambda self, *a: networks.append(a) or bind(self, *a))
+    assert discretize(strict, towards_wide(strict), by=costs).unmet
+    assert len(networks) == 1
+
+
+REQUIREMENTS = (
+    "latency() <= {ms} ms",
+    "rate() >= {fps} fps",
+    "params <= {params} and latency() <= {ms} ms",
+    "depth == 3 or latency() <= {ms} ms",
+    "latency() <= {ms} ms * (1 if depth >= 2 else 0)",
+    "latency() - 1 ms * depth <= {ms} ms\n  require params <= {params}",
+    'latency(device = "unknown") <= {ms} ms\n  require params <= {params}',
+    "macs <= 1K",
+)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_the_network_found_is_the_likeliest_that_meets_the_requirements(seed: int, tmp_path: Path):
+    rng = random.Random(seed)
+    units = [*space_keys(space(), random.Random(0), quiet=100).units.values()]
+    limits = {
+        "ms": round(rng.uniform(2, 60), 3),
+        "fps": rng.randint(15, 400),
+        "params": rng.randint(300, 900),
+    }
+    strict = space(REQUIREMENTS[seed % len(REQUIREMENTS)].format(**limits))
+    if seed % 3 == 2:  # a table that lacks a row
+        units.remove(rng.choice(units))
+    by = Costs(strict, [build(tmp_path / "t.json", units, PretendTimer("eager"))])
+    chances = {}
+    for path, decision in strict.decisions.items():
+        weights = [rng.uniform(0.5, 1) for _ in range(decision.size)]
+        chances[path] = [w / sum(weights) for w in weights]
+
+    def chance(outcomes: tuple[int, ...]) -> float:
+        return math.prod(chances[path][o] for path, o in zip(chances, outcomes, strict=True))
+
+    networks = sorted(product(*(range(len(c)) for c in chances.values())), key=chance, reverse=True)
+    every = (bound(strict, dict(zip(chances, outcomes, strict=True)), "", by) for outcomes in networks)
+    likeliest = bound(strict, dict(zip(chances, networks[0], strict=True)), "", by)
+    expected = next((one for one in every if not one.unmet), likeliest)
+    found = discretize(strict, chances, by=by)
+    assert (found.outcomes, found.unmet) == (expected.outcomes, expected.unmet)
+    assert found.how.partition(";")[2] == expected.how.partition(";")[2]
