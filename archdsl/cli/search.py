@@ -11,6 +11,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from archdsl.cli import opening
 from archdsl.cli.data import data_option
 from archdsl.cli.ranges import Within
 from archdsl.cli.set_option import SetCommand, set_option
@@ -88,6 +89,11 @@ def _refuse_aux(_ctx: click.Context, _param: click.Parameter, weight: str | None
     "--maximize", multiple=True, metavar="CLAUSE", help="An objective, in the place of the search's."
 )
 @click.option("--require", multiple=True, metavar="CLAUSE", help="A further requirement: 'params <= 2M'.")
+@click.option(
+    "--baseline", metavar="FILE",
+    help="A network to compare with: it and the one found are trained from scratch at the end, on the same"
+    " batches, and drawn beside each other in the report.",
+)  # fmt: skip
 @click.option("--seed", type=Within("seed"), help="(default: that of the search, else 0)")
 @click.option("--device", help="cpu, cuda or cuda:N (default: CUDA where there is some).")
 @click.option("--amp", type=click.Choice(["bfloat16"]), help="Mixed precision.")
@@ -103,9 +109,9 @@ def _refuse_aux(_ctx: click.Context, _param: click.Parameter, weight: str | None
 def search(
     ctx: click.Context, /, spec: str, name: str | None, settings: dict[str, Any], data: DataSource | None,
     tables: tuple[TableSource, ...], passes: str | None, strategy: str | None, evaluate: str | None,
-    minimize: tuple[str, ...], maximize: tuple[str, ...], require: tuple[str, ...], seed: int | None,
-    device: str | None, amp: str | None, checkpoint: bool, channels_last: bool, out: Path | None,
-    resume: Path | None,
+    minimize: tuple[str, ...], maximize: tuple[str, ...], require: tuple[str, ...], baseline: str | None,
+    seed: int | None, device: str | None, amp: str | None, checkpoint: bool, channels_last: bool,
+    out: Path | None, resume: Path | None,
 ) -> None:  # fmt: skip
     """Search a space.
 
@@ -121,6 +127,7 @@ def search(
         name, absolute(settings), replace(data, settings=absolute(data.settings)) if data else None, tables,
         seed, device, amp, checkpoint, channels_last, resume or out, resume is not None,
         ("archdsl", *sys.argv[1:]), passes,
+        baseline=Path(os.path.abspath(opening.find(baseline))) if baseline else None,
         clauses=Rewritten(strategy, evaluate, goals, require),
     )  # fmt: skip
     if resume is not None:

@@ -13,8 +13,10 @@ import click
 from archdsl.cli.printing import progress_bars
 from archdsl.render.terminal import clean
 from archdsl.report.duration import duration
+from archdsl.report.numbers import plural
 
 if TYPE_CHECKING:
+    from archdsl.program import Network
     from archdsl.search.progress import Progress
     from archdsl.search.result import Result
 
@@ -32,7 +34,9 @@ def shown(first_step: int, steps: int) -> Iterator[Callable[[Progress], None]]:
         task = bars.add_task("", total=steps, completed=first_step)
 
         def report(now: Progress) -> None:
-            if now.tried:
+            if now.scratch:
+                bars.update(task, completed=now.epoch + 1, total=now.epochs, description=clean(_line(now)))
+            elif now.tried:
                 bars.update(task, completed=now.tried, total=now.to_try, description=clean(_line(now)))
             elif now.found is not None:
                 bars.console.print(clean(_line(now)))
@@ -48,7 +52,7 @@ class _Lines:
         self.done = 0
 
     def report(self, now: Progress) -> None:
-        if now.found is not None or now.tried:
+        if now.found is not None or now.tried or now.scratch:
             click.echo(_line(now))
             return
         self.done += 1
@@ -61,6 +65,9 @@ class _Lines:
 
 def _line(now: Progress) -> str:
     """Epoch, loss, costs of the mean network, depths (mean, or chosen), mIoU."""
+    if now.scratch:
+        mean = "–" if now.miou is None else f"{now.miou:.3f}"
+        return f"{now.scratch} from scratch, epoch {now.epoch + 1}/{now.epochs}  mIoU {mean}"
     if now.tried:
         return f"network {now.tried} of at most {now.to_try}  objective {now.loss:.4g}"
     parts = [f"epoch {now.epoch + 1}/{now.epochs}", f"loss {now.loss:.3f}"]
@@ -87,6 +94,20 @@ def result_text(found: Result, verdict: Mapping[str, Any]) -> str:
     text += f", {idle:.0%} of {verdict['edges']} edges multiply nothing" if idle is not None else ""
     text += f"; {len(macs)} random networks have {_short(min(macs))} to {_short(max(macs))} MACs"
     return text + "".join(f"\nwarning: {one}" for one in verdict["warnings"])
+
+
+def comparison_text(
+    found: Network, baseline: Network, compared: Mapping[str, float | None], epochs: int
+) -> str:
+    """The network found and the baseline, each trained from scratch for so many epochs, in a line."""
+    rows = []
+    for name, network, role in (("found", found, "found"), (baseline.name, baseline, "baseline")):
+        miou = compared.get(role)
+        score = "–" if miou is None else f"{miou:.3f}"
+        rows.append(
+            f"{name} {score} mIoU with {_short(network.params)} parameters, {_short(network.macs)} MACs"
+        )
+    return f"trained from scratch for {plural(epochs, 'epoch')}: {'; '.join(rows)}"
 
 
 def _short(value: float) -> str:

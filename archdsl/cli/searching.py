@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def run_search(spec: str, options: SearchOptions) -> int:
     """Searches, and returns the exit code."""
     from archdsl.cli.reporting import TerminalReporter
-    from archdsl.cli.search_text import result_text, shown
+    from archdsl.cli.search_text import comparison_text, result_text, shown
     from archdsl.cli.stopping import stop_signals
     from archdsl.runs.interrupted import Interrupted
     from archdsl.search.options import with_clauses
@@ -46,6 +46,10 @@ def run_search(spec: str, options: SearchOptions) -> int:
             return 130
         if first:
             click.echo(result_text(result, search.verdict))
+            if search.baseline is not None:
+                click.echo(
+                    comparison_text(result.network, search.baseline, search.compared, search.epochs_done)
+                )
             click.echo(f"wrote {folder.found}, {folder.weights}, {folder.report}")
     return 0
 
@@ -83,6 +87,8 @@ def _print_start(search: Search) -> None:
     where = f"{search.processes.device}" + (f", {world} processes" if world > 1 else "")
     short = f"; then up to {config.refine} networks trained for {config.refine_epochs} epochs each"
     then = short if config.refine else ""
+    if (baseline := search.baseline) is not None:
+        then += f"; then the network found and {baseline.name} trained from scratch for as many epochs"
     click.echo(
         f"{config.name}: {plural(len(search.space.searched.decisions), 'decision')} of {search.space.name} on"
         f" {splits.train.name} ({len(splits.train)} images, {len(splits.val)} to validate on),"
@@ -131,9 +137,10 @@ def _forecast(search: Search) -> str:
     epochs = config.epochs - search.step // search.batches.steps_per_epoch
     left = found.left_s(search.steps - search.step, epochs)
     line = f"about {duration(left)} at {found.step_s:.2f} s a step, {found.memory / 2**20:,.0f} MiB of memory"
-    line += ", without the networks trained at the end" if config.refine else ""
-    if config.budget_s is not None and left > config.budget_s:
-        return f"{line}; ends with the epoch in which its budget of {duration(config.budget_s)} is used up"
+    after = f"; about {duration(found.scratch_s)} of training follow" if found.scratch_s else ""
+    if config.budget_s is not None and left - found.scratch_s > config.budget_s:
+        budget = duration(config.budget_s)
+        return f"{line}; ends with the epoch in which its budget of {budget} is used up{after}"
     if config.budget_s is None and left > _LONG_S:
         return f"{line}; `budget = 2 h` in the search, or --set budget=2h, ends it earlier"
     return line
@@ -152,7 +159,7 @@ def _reporting(shown: Callable[[Progress], None], search: Search) -> Callable[[P
 
     def report(now: Progress) -> None:
         shown(now)
-        if now.tried:
+        if now.tried or now.scratch:
             return
         if now.miou is not None:
             scalar("mIoU", now.miou, now.step)

@@ -130,6 +130,19 @@ class Verdict(_Read):
     warnings: list[str] = []
 
 
+class Scratch(_Read):
+    """The network found, or the baseline, after an epoch of its training from scratch."""
+
+    kind: Literal["scratch"]
+    role: Literal["found", "baseline"]
+    name: str
+    epoch: int
+    step: int
+    params: int
+    macs: int
+    miou: FiniteFloat | None = None
+
+
 class End(_Read):
     """The network that a search ended with.
 
@@ -148,7 +161,7 @@ class End(_Read):
     seconds: FiniteFloat | None = None
 
 
-Record = Start | Step | Epoch | Evaluation | Resumed | Recalibrated | Tried | End
+Record = Start | Step | Epoch | Evaluation | Resumed | Recalibrated | Tried | Scratch | End
 _RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
 R = TypeVar("R", bound=_Read)
 
@@ -176,6 +189,10 @@ class Run:
     def epochs(self) -> list[Epoch]:
         """Each epoch once, likewise."""
         return [found for _, found in sorted({e.epoch: e for e in self.all(Epoch)}.items())]
+
+    def scratch(self, role: str) -> list[Scratch]:
+        """The network found, or the baseline, after each epoch, once, likewise."""
+        return [s for _, s in sorted({s.epoch: s for s in self.all(Scratch) if s.role == role}.items())]
 
     def means(self, value: Callable[[Step], float | None]) -> dict[int, tuple[float, float]]:
         """The mean step and the mean value of each epoch, over the steps that have a value."""

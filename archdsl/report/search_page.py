@@ -7,6 +7,7 @@ from pathlib import Path
 
 from archdsl.report.again import again_html
 from archdsl.report.charts import Bar, bars, short
+from archdsl.report.comparison import COMPARED, compared_lines, comparison
 from archdsl.report.decisions import decision_figures
 from archdsl.report.duration import duration
 from archdsl.report.pictures import Legend, Prediction, predictions_html
@@ -39,6 +40,7 @@ def search_page(
     parts = [
         Part(f"The network found{so_far}", _headline(run)),
         Part("Loss and mIoU", grid([loss_figure(run), miou_figure(run)])),
+        Part("Trained from scratch", comparison(run), COMPARED),
         Part("Depth, and how much is decided", _over_time(run)),
         Part("Classes", _classes(run), _CLASSES),
         Part("Decisions", _decisions(run), _HEAT),
@@ -98,6 +100,7 @@ def _outcome(run: Run) -> list[str]:
         lines += [f"Warning: {warning}." for warning in verdict.warnings]
         if verdict.shallow:
             lines.append("Every depth is the least that there is.")
+    lines += compared_lines(run)
     return lines
 
 

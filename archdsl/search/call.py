@@ -42,6 +42,7 @@ def search(
     checkpoint: bool = False,
     channels_last: bool = False,
     passes: str | None = None,
+    baseline: str | Path | None = None,
     reporter: Reporter | None = None,
     report: Callable[[Progress], None] = lambda now: None,
     stop: Callable[[], bool] = lambda: False,
@@ -55,7 +56,8 @@ def search(
 
     `name` is that of the search (by default the last of the file); `settings` are of its space, of the search
     and of its data, `data` replaces that of the spec.  `passes` make the space smaller first, as
-    `prune(depth = 2)` does.  The folder of the run, by default `runs/` and the name, holds the network as
+    `prune(depth = 2)` does.  The network of the file `baseline` and the one found are trained from scratch at
+    the end, to be compared.  The folder of the run, by default `runs/` and the name, holds the network as
     best.arch, its inherited weights and report.html; `resume` resumes a run there.  `seed` replaces that of
     the search; `report` receives every step, `reporter` what the command line prints beside.  Raises
     SpecError; TypeError and ValueError for arguments of other types and words;
@@ -83,6 +85,7 @@ def search(
         folder=None if folder is None else Path(folder),
         resume=resume,
         passes=passes,
+        baseline=None if baseline is None else Path(baseline).absolute(),
         splits=own,
         evaluator_command=None if command is None else tuple(command),
     )

@@ -51,6 +51,8 @@ class SearchOptions:
     command: tuple[str, ...] = ()
     """The command line, for the manifest."""
     passes: str | None = None
+    baseline: Path | None = None
+    """A spec whose network is trained from scratch at the end, beside the one found, to compare them."""
     splits: Splits | None = None
     """Data of the caller's own, instead of that which the search names."""
     clauses: Rewritten = field(default_factory=Rewritten)
@@ -71,9 +73,10 @@ class SearchOptions:
         """What a manifest keeps of the options, as plain values."""
         data = self.data
         passes = {} if self.passes is None else {"passes": self.passes}
+        baseline = {} if self.baseline is None else {"baseline": str(self.baseline)}
         clauses = {"clauses": self.clauses.plain()} if self.clauses else {}
         return {
-            **passes, **clauses, "search": self.name, "set": dict(self.settings),
+            **passes, **baseline, **clauses, "search": self.name, "set": dict(self.settings),
             "table": [str(source) for source in self.tables] or None,
             "data": {"kind": data.kind, "settings": dict(data.settings)} if data else None,
             "amp": self.amp, "checkpoint": self.checkpoint, "channels_last": self.channels_last,
@@ -88,7 +91,7 @@ def with_clauses(program: Program, options: SearchOptions) -> tuple[Program, Sea
     return program, replace(options, name=name)
 
 
-FREE = ("search", "clauses", "set", "table", "data", "checkpoint")
+FREE = ("search", "clauses", "set", "table", "data", "checkpoint", "baseline")
 """Recorded options that may differ in a resumed search: they change no result, or their effect is
 compared."""
 
@@ -108,8 +111,13 @@ def resumed_options(options: SearchOptions, before: Manifest, given: Collection[
         tables=options.tables or _tables(recorded.get("table")),
         seed=options.seed if "seed" in given else before.seed,
         clauses=options.clauses or Rewritten.of(recorded.get("clauses")),
+        baseline=options.baseline if "baseline" in given else _path(recorded.get("baseline")),
         **flags,
     )
+
+
+def _path(recorded: Any) -> Path | None:
+    return Path(recorded) if isinstance(recorded, str) else None
 
 
 def _same_data(before: Mapping[str, Any] | None, now: DataSource | None) -> DataSource | None:

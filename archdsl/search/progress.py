@@ -10,8 +10,9 @@ from archdsl.search.result import Result
 
 @dataclass(frozen=True)
 class Progress:
-    """What happened: after a step, where `found` is there after an epoch, and where `tried` networks were
-    trained at the end after one of these, of which `loss` is the objective."""
+    """What happened: after a step, where `found` is there after an epoch, where `tried` networks were trained
+    at the end after one of these, of which `loss` is the objective, and where `scratch` names a network after
+    an epoch of the training from scratch that compares it with another."""
 
     step: int
     steps: int
@@ -28,6 +29,7 @@ class Progress:
     to_try: int = 0
     failed: int = 0
     """Networks whose evaluation failed."""
+    scratch: str = ""
 
 
 Report = Callable[[Progress], None]

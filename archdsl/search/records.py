@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from archdsl.ir import Decision
+from archdsl.program import Network
 from archdsl.search.progress import Progress
 from archdsl.search.result import Result
 
@@ -44,6 +45,14 @@ def of_tried(found: Result, number: int, objective: float) -> Record:
     """The likeliest network or one near it, and its objective after a short training."""
     value = objective if math.isfinite(objective) else None
     return {"kind": "tried", "number": number, "chosen": dict(found.network.chosen), "objective": value}
+
+
+def of_scratch(role: str, network: Network, epoch: int, step: int, miou: float) -> Record:
+    """The network found (`role` is "found") or the baseline ("baseline") after an epoch from scratch."""
+    return {
+        "kind": "scratch", "role": role, "name": network.name, "epoch": epoch, "step": step,
+        "miou": _number(miou), "params": network.params, "macs": network.macs,
+    }  # fmt: skip
 
 
 def of_end(

@@ -16,11 +16,12 @@ from archdsl.backends.supernet import build
 from archdsl.data.dataset import Splits
 from archdsl.ir.text import dump
 from archdsl.passes.analyses.depth import depths
-from archdsl.program import Program, Space
+from archdsl.program import Network, Program, Space
 from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.manifest import Manifest, described, manifest
 from archdsl.runs.processes import Processes, processes
 from archdsl.runs.reporter import Reporter
+from archdsl.search.baseline import read_baseline
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.driver import Search
 from archdsl.search.differentiable.objective import ObjectiveFunction
@@ -71,7 +72,7 @@ def prepared(program: Program, options: SearchOptions, reporter: Reporter) -> It
             here.wait()
             search = Search(
                 inputs.config, inputs.space, net, objective, inputs.splits, folder, here, seed,
-                torch.bfloat16 if options.amp else None,
+                torch.bfloat16 if options.amp else None, inputs.baseline,
             )  # fmt: skip
             if options.resume:
                 search.restore()
@@ -123,12 +124,14 @@ def by_trials(program: Program, options: SearchOptions) -> bool:
 
 @dataclass(frozen=True)
 class _Inputs:
-    """What a search is over: its settings, the space, the data, and the weights of its classes."""
+    """What a search is over: its settings, the space, the data, the weights of its classes, what it is
+    compared with."""
 
     config: SearchConfig
     space: Space
     splits: Splits
     class_weights: tuple[float, ...] | None
+    baseline: Network | None
 
 
 def _inputs(program: Program, options: SearchOptions, here: Processes, reporter: Reporter) -> _Inputs:
@@ -141,7 +144,8 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
         reporter.warn(f"`gates_from` has no effect: no decision of {space.name} prunes rounds")
     weights = weighted_classes(splits, class_weights_rule(config), here, reporter)
     demand_ready(config, space.searched, splits, here.world)
-    return _Inputs(config, space, splits, weights)
+    baseline = read_baseline(options.baseline, config, space, splits) if options.baseline else None
+    return _Inputs(config, space, splits, weights, baseline)
 
 
 def _seed(options: SearchOptions, config: SearchConfig) -> int:
@@ -185,6 +189,8 @@ def _manifest(
     }
     if inputs.class_weights is not None:
         settings["class weights"] = inputs.class_weights
+    if inputs.baseline is not None:
+        settings["baseline sha256"] = hashlib.sha256(dump(inputs.baseline.graph).encode()).hexdigest()
     if tables.sha256 is not None:
         settings["latency table sha256"] = tables.sha256
     if tables.devices:

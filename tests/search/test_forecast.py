@@ -9,6 +9,7 @@ import torch
 
 from archdsl.search.differentiable import forecast, step
 from archdsl.search.differentiable.driver import CHECKPOINT_STEPS
+from archdsl.search.evaluators import from_scratch
 from small_search import quiet, search
 
 
@@ -56,6 +57,17 @@ def test_batches_that_take_longer_than_steps_are_waited_for(tmp_path, monkeypatc
     made = search(tmp_path)
     monkeypatch.setattr(made.batches, "batch", clock.after(9.0, made.batches.batch))
     assert forecast.forecast(made).step_s == 9.0
+
+
+def test_trainings_from_scratch_at_the_end_are_counted_until_they_are_done(tmp_path, monkeypatch, clock):
+    made = search(tmp_path, refine=4, refine_epochs=5, epochs=7)
+    monkeypatch.setattr(from_scratch, "change", clock.after(2.0, from_scratch.change))
+    assert forecast.forecast(made).scratch_s == 4 * 5 * 2 * 2.0  # networks, epochs, steps, seconds
+    made.baseline = made.likeliest().network
+    assert forecast.forecast(made).scratch_s == (4 * 5 + 2 * 7) * 2 * 2.0
+    made.tried, made.compared = {"a": 0.0}, {"found": 0.5}
+    assert forecast.forecast(made).scratch_s == (3 * 5 + 7) * 2 * 2.0
+    assert forecast.forecast(made).left_s(0, 0) == (3 * 5 + 7) * 2 * 2.0
 
 
 def test_a_forecast_changes_nothing_of_the_search(tmp_path: Path):

@@ -198,7 +198,9 @@ def test_the_command_line_runs_it_and_names_what_is_found(capsys) -> None:
     assert json.loads(Path("run/manifest.json").read_text())["plugins"] == {"walking": "1.0"}
 
 
-@pytest.mark.parametrize("options", [{"data": "synthetic"}, {"device": "cpu"}, {"amp": "bfloat16"}])
+@pytest.mark.parametrize(
+    "options", [{"data": "synthetic"}, {"device": "cpu"}, {"amp": "bfloat16"}, {"baseline": "plain.arch"}]
+)
 def test_options_of_differentiable_searches_are_refused(options) -> None:
     with pytest.raises(SpecError, match="is not read by a search by trials"):
         archdsl.search(spec("strategy = walk; minimize macs"), folder="run", **options)

@@ -20,7 +20,7 @@ from archdsl.data.dataset import Dataset, Splits
 from archdsl.diagnostics import SpecError
 from archdsl.passes.analyses.depth import depths
 from archdsl.passes.identity import identity
-from archdsl.program import Space
+from archdsl.program import Network, Space
 from archdsl.runs.faults import Diverged, bad_parameter, explain_memory, is_out_of_memory
 from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.journal import Journal
@@ -37,6 +37,7 @@ from archdsl.search.differentiable.readiness import crop_of
 from archdsl.search.differentiable.step import Stepper
 from archdsl.search.engines.base import Done, Task
 from archdsl.search.engines.in_process import InProcess
+from archdsl.search.evaluators.from_scratch import FromScratch
 from archdsl.search.evaluators.shared_weights import SharedWeights
 from archdsl.search.evaluators.short_training import ShortTraining
 from archdsl.search.folder import SearchFolder
@@ -58,10 +59,10 @@ class Search:
     def __init__(
         self, config: SearchConfig, space: Space, net: SuperNetwork, objective: ObjectiveFunction,
         splits: Splits, folder: SearchFolder, processes: Processes, seed: int = 0,
-        amp: torch.dtype | None = None,
+        amp: torch.dtype | None = None, baseline: Network | None = None,
     ):  # fmt: skip
         self.config, self.space, self.splits, self.folder = config, space, splits, folder
-        self.processes, self.seed, self.objective = processes, seed, objective
+        self.processes, self.seed, self.objective, self.baseline = processes, seed, objective, baseline
         self.keeper = folder.checkpoints
         self.stepper = Stepper(config, space, net, objective, self.keeper, processes, seed, amp)
         self.net, self.architecture = self.stepper.net, self.stepper.learner.architecture
@@ -73,6 +74,7 @@ class Search:
         self.journal = Journal(folder.journal) if processes.is_first else None
         self.sums: list[float] = []
         self.tried: dict[str, float] = {}
+        self.compared: dict[str, float | None] = {}
         self.verdict: dict[str, Any] = {}
         self.scored = True
 
@@ -94,6 +96,11 @@ class Search:
         """Height and width of what is trained on."""
         return crop_of(self.config, self.space.graph)
 
+    @property
+    def epochs_done(self) -> int:
+        """The epochs that were searched to their end."""
+        return self.step // self.batches.steps_per_epoch
+
     # ------------------------------------------------------------ running
 
     def restore(self) -> int:
@@ -104,12 +111,13 @@ class Search:
     def _load(self, state: Mapping[str, Any]) -> Mark:
         """Restores a state; returns the length of its journal.  Raises Unfit without changing anything."""
         sums, tried = part(state, "sums", list), part(state, "tried", dict)
+        compared = part({"compared": {}, **state}, "compared", dict)
         for n, value in enumerate([*sums, *tried.values()]):
             if type(value) is not float or math.isnan(value):
                 raise Unfit(f"number {n} of its losses is {value}")
         scored, mark = part({"scored": True, **state}, "scored", bool), Mark.read(state)
         self.stepper.load_state(state)
-        self.sums, self.tried, self.scored = list(sums), dict(tried), scored
+        self.sums, self.tried, self.scored, self.compared = list(sums), dict(tried), scored, dict(compared)
         return mark
 
     def run(self, report: Report, stop: Callable[[], bool] = lambda: False) -> Result:
@@ -125,7 +133,7 @@ class Search:
         try:
             if not self.scored:
                 self._after(report)
-            for step, batch in () if self.tried else self._ahead():
+            for step, batch in () if self.tried or self.compared else self._ahead():
                 now = self._step(step, batch)
                 stopping = self._record(now, stop(), report)
                 self._after(report)
@@ -134,6 +142,8 @@ class Search:
                 if self._is_over(started):
                     break
             found = self._refined(report, stop) if self.config.refine else self.likeliest()
+            if self.baseline is not None:
+                self._compare({"found": found.network, "baseline": self.baseline}, report, stop)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -265,6 +275,29 @@ class Search:
         now = self._progress(self.config.epochs - 1, value, value, {})
         report(replace(now, tried=number, to_try=self.config.refine))
 
+    def _compare(self, networks: Mapping[str, Network], report: Report, stop: Callable[[], bool]) -> None:
+        """Trains networks from scratch alike, for the epochs that the search had, and scores each epoch.
+
+        What is done is kept network by network; one that was not finished is trained anew, to the same curve.
+        """
+        each, epochs = self.batches.steps_per_epoch, self.epochs_done
+        for role, network in networks.items():
+            if role in self.compared:
+                continue
+            name = network.name if role == "baseline" else role
+            torch.manual_seed(self.seed)
+            training = FromScratch(network.module(), self.stepper)
+            for epoch, module in enumerate(training.epochs(self.batches, epochs)):
+                miou = self.shared.confusion(module).mean_iou()
+                record = records.of_scratch(role, network, epoch, (epoch + 1) * each, miou)
+                self._write(record)
+                now = self._progress(epoch, 0.0, 0.0, {}, miou=miou, scratch=name)
+                report(replace(now, epochs=epochs))
+                if self.processes.sum(torch.tensor(float(stop()))):
+                    raise Interrupted(self.step, self.keeper.path(self.step))
+            self.compared[role] = record["miou"]
+            self._save()
+
     def finish(self, found: Result) -> Result:
         """Writes what was found, its weights, and the last record."""
         module = self.recalibrated(found)
@@ -295,6 +328,7 @@ class Search:
             "sums": list(self.sums),
             "scored": self.scored,
             "tried": dict(self.tried),
+            "compared": dict(self.compared),
             "journal": self.journal.mark().plain(),
         }
         return self.keeper.save(self.step, state)

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
-from archdsl.data.batches import whole
+from archdsl.data.batches import Batch, whole
+from archdsl.program import Network
 from archdsl.runs.checkpoints import save_state
 from archdsl.search.differentiable.driver import CHECKPOINT_STEPS
+from archdsl.search.evaluators.from_scratch import FromScratch
 from archdsl.train.evaluation import at_size, demand_fitting, logits_of
 
 if TYPE_CHECKING:
@@ -30,27 +33,32 @@ MOST_SECONDS = 4.0
 
 @dataclass(frozen=True)
 class Forecast:
-    """Seconds of a step, seconds at the end of an epoch, and bytes of the process."""
+    """Seconds of a step, seconds at the end of an epoch, and bytes of the process.
+
+    `scratch_s` are those of all trainings from scratch that come after: of `refine`, and of a comparison.
+    """
 
     step_s: float
     epoch_s: float
     memory: int
+    scratch_s: float = 0.0
 
     def left_s(self, steps: int, epochs: int) -> float:
-        """How long so many steps and ends of epochs take."""
-        return self.step_s * steps + self.epoch_s * epochs
+        """How long so many steps and ends of epochs take, and what comes after."""
+        return self.step_s * steps + self.epoch_s * epochs + self.scratch_s
 
 
 def forecast(search: Search) -> Forecast:
     """Estimates time and memory of a search by running some of its steps; the state is restored after.
 
-    The first step, and the first image that is scored, are not counted: they make what is made once, such
-    as code and memory.  Of the others the median counts.  Batches are made beside the steps, and counted
-    where they take longer.
+    The first step, the first batch and the first image that is scored are not counted: they make what is
+    made once, such as code, memory and generated scenes.  Of the others the median counts.  Batches are made
+    beside the steps, and counted where they take longer.
     """
     state = copy.deepcopy(search.stepper.state())
-    began = time.perf_counter()
     batch = search.batches.batch(search.step)
+    began = time.perf_counter()
+    search.batches.batch(search.step)
     batch_s = time.perf_counter() - began
 
     def step(number: int) -> None:
@@ -61,8 +69,9 @@ def forecast(search: Search) -> Forecast:
     search.stepper.load_state(state)
     for module in (search.net, search.architecture):
         module.zero_grad(set_to_none=True)
-    end_s = _end_of_epoch(search) + 2 * save_s
-    return Forecast(max(step_s, batch_s) + save_s / CHECKPOINT_STEPS, end_s, _memory(search.processes.device))
+    end_s, scratch_s = _end_of_epoch(search) + 2 * save_s, _from_scratch(search, batch, batch_s)
+    step_s = max(step_s, batch_s) + save_s / CHECKPOINT_STEPS
+    return Forecast(step_s, end_s, _memory(search.processes.device), scratch_s)
 
 
 def _of_a_checkpoint(search: Search) -> float:
@@ -105,6 +114,11 @@ def _end_of_epoch(search: Search) -> float:
     began = time.perf_counter()
     module = search.recalibrated(search.likeliest())
     made_s = time.perf_counter() - began
+    return made_s + _scoring(search, module)
+
+
+def _scoring(search: Search, module: nn.Module) -> float:
+    """Seconds of scoring a network on all images to validate on, by one of them."""
     sample = whole(search.splits.val, 0)
     height, width = sample.images_B3HW.shape[-2:]
     fit = demand_fitting(module, (height, width))
@@ -114,7 +128,30 @@ def _end_of_epoch(search: Search) -> float:
     def score(_number: int) -> None:
         at_size(logits_of(module, images_B3HW, fit), (height, width)).argmax(1).cpu()
 
-    return made_s + _median_of(score, search.processes.device) * len(search.splits.val)
+    return _median_of(score, search.processes.device) * len(search.splits.val)
+
+
+def _from_scratch(search: Search, batch: Batch, batch_s: float) -> float:
+    """Seconds of the trainings from scratch that are not done yet, by the network that is likeliest now."""
+    config = search.config
+    tries = max(0, config.refine - len(search.tried))
+    found = tries * config.refine_epochs, tries
+    if search.baseline is not None and "found" not in search.compared:
+        found = found[0] + config.epochs, found[1] + config.epochs
+    total = _training(search, search.likeliest().network, batch, batch_s, *found) if any(found) else 0.0
+    if search.baseline is not None and "baseline" not in search.compared:
+        total += _training(search, search.baseline, batch, batch_s, config.epochs, config.epochs)
+    return total
+
+
+def _training(
+    search: Search, network: Network, batch: Batch, batch_s: float, epochs: int, scorings: int
+) -> float:
+    """Seconds of training a network from scratch for so many epochs, and of scoring it so many times."""
+    device, each = search.processes.device, search.batches.steps_per_epoch
+    training = FromScratch(network.module(), search.stepper)
+    step_s = max(batch_s, _median_of(lambda _number: training.step(batch, 0.0), device))
+    return epochs * each * step_s + scorings * _scoring(search, training.module.eval())
 
 
 def _memory(device: torch.device) -> int:

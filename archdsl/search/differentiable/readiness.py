@@ -23,17 +23,24 @@ def demand_ready(config: SearchConfig, graph: Graph, splits: Splits, world: int 
     """Raises SpecError where a search by `world` processes would fail in one of its steps or scorings.
 
     ARCH606: nothing to decide, or too few images for `order = 1`; ARCH906: a batch that cannot be dealt out;
-    ARCH918: a crop or validation images that the space cannot take; ARCH829: a batch of 1 where something is
-    pooled to 1 × 1; ARCH935: no parameters.
+    ARCH918, ARCH829, ARCH935: as `demand_runs`.
     """
     if not graph.decisions:
         raise nothing_to_search(graph)
     if config.order == 1 and len(splits.train) < 2:
         headline = "`order = 1` trains weights and architecture on one half of the images each"
         raise cannot(f"{headline}, and there is 1", "order = 0, or more images")
-    crop = crop_of(config, graph)
-    Batches(splits.train, config.batch, Augmentation(crop), 0, 0, world)
-    demand_trainable(graph, crop, config.batch)
+    Batches(splits.train, config.batch, Augmentation(crop_of(config, graph)), 0, 0, world)
+    demand_runs(config, graph, splits)
+
+
+def demand_runs(config: SearchConfig, graph: Graph, splits: Splits) -> None:
+    """Raises SpecError where a space or network cannot be trained by the batches of a search, or scored.
+
+    ARCH918: a crop or validation images that it cannot take; ARCH829: a batch of 1 where something is pooled
+    to 1 × 1; ARCH935: no parameters.
+    """
+    demand_trainable(graph, crop_of(config, graph), config.batch)
     height, width = splits.val[0].mask.shape
     if fitting(graph, (height, width)) is None:
         headline = f"{graph.name} takes no image of {height}×{width}, padded or not"

@@ -19,12 +19,11 @@ from torch import nn
 from archdsl.data.batches import Batches
 from archdsl.data.dataset import Dataset
 from archdsl.program import Space
-from archdsl.search.differentiable.optimisers import change, optimiser, set_rates
 from archdsl.search.differentiable.step import Stepper
 from archdsl.search.evaluators.base import Scores
+from archdsl.search.evaluators.from_scratch import FromScratch
 from archdsl.search.result import named
 from archdsl.train.evaluation import seen
-from archdsl.train.synchronised import synchronise
 
 
 class ShortTraining:
@@ -41,22 +40,10 @@ class ShortTraining:
         return {"objective": self._objective(self._trained(outcomes), outcomes)}
 
     def _trained(self, outcomes: Mapping[str, int]) -> nn.Module:
-        config, here = self.stepper.config, self.stepper.processes
         torch.manual_seed(self.stepper.seed)
-        module = self.space.bind(named(self.space, outcomes)).module().to(here.device).train()
-        here.same_weights(module)
-        synchronise(module, here)
-        if not any(True for _ in module.parameters()):
-            return module.eval()
-        by = optimiser(config.parameters, module.parameters())
-        steps = config.refine_epochs * self.batches.steps_per_epoch
-        for step in range(steps):
-            set_rates(by, config.parameters, step / steps)
-            loss = self.stepper.task(module, self.batches.batch(step))
-            by.zero_grad(set_to_none=True)
-            if loss.requires_grad:  # not where only further outputs have parameters
-                loss.backward()  # type: ignore[no-untyped-call]
-            change(by, here, config.clip)
+        module: nn.Module = self.space.bind(named(self.space, outcomes)).module()
+        for _ in FromScratch(module, self.stepper).epochs(self.batches, self.stepper.config.refine_epochs):
+            pass
         return module.eval()
 
     @torch.inference_mode()

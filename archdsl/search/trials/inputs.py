@@ -15,7 +15,7 @@ from archdsl.search.terms import cannot, nothing_to_search
 from archdsl.search.trials.config import TrialConfig, read_trials
 from archdsl.search.trials.evaluation import Evaluation
 
-_UNREAD = ("amp", "checkpoint", "channels_last")
+_UNREAD = ("amp", "checkpoint", "channels_last", "baseline")
 """Options of differentiable searches."""
 _OF_TRAINING = ("data", "splits", "device")
 """Options of evaluators that train."""

@@ -1,0 +1,29 @@
+"""The network that a search is compared with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from archdsl.data.dataset import Splits
+from archdsl.program import Network, Space, load
+from archdsl.search.config import SearchConfig
+from archdsl.search.differentiable.readiness import demand_runs
+from archdsl.train.networks import demand_fits, demand_parameters, network_of
+
+
+def read_baseline(path: Path, config: SearchConfig, space: Space, splits: Splits) -> Network:
+    """The network of a file, at the size of the images of a space and with the classes of the data.
+
+    Raises SpecError where the search could not train or score it: ARCH226 for a space, ARCH918, ARCH829 and
+    ARCH935 as `demand_runs`, ARCH942 for images of other channels.
+    """
+    program, classes = load(path), len(splits.train.classes)
+    name = program.default_name()
+    _, height, width = next(iter(space.graph.inputs.values()))
+    # MACs are compared, so they are counted for images of one size.
+    sized = {image: (s[0], height, width) for image, s in network_of(program, name, {}).graph.inputs.items()}
+    network = network_of(program, name, sized, classes)
+    demand_fits(network, classes, splits.train.channels)
+    demand_parameters(network, ())
+    demand_runs(config, network.graph, splits)
+    return network

@@ -1,0 +1,46 @@
+"""A network trained from scratch on a search's schedule: by its optimizer of weights, on its batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+from torch import nn
+
+from archdsl.data.batches import Batch, Batches, prefetched
+from archdsl.search.differentiable.optimisers import change, optimiser, set_rates
+from archdsl.search.differentiable.step import Stepper
+from archdsl.train.synchronised import synchronise
+
+
+class FromScratch:
+    """Trains a module in place, alike in all processes.  The same seed makes the same weights."""
+
+    def __init__(self, module: nn.Module, stepper: Stepper):
+        self.stepper, self.module = stepper, module.to(stepper.processes.device)
+        stepper.processes.same_weights(self.module)
+        synchronise(self.module, stepper.processes)
+        params = list(self.module.parameters())
+        self.by = optimiser(stepper.config.parameters, params) if params else None
+
+    def epochs(self, batches: Batches, epochs: int) -> Iterator[nn.Module]:
+        """The module after each epoch, in eval mode; the rates go through their whole schedule in these."""
+        each, steps = batches.steps_per_epoch, epochs * batches.steps_per_epoch
+        with closing(prefetched(batches, 0, steps)) as ahead:
+            for step, batch in ahead:
+                self.step(batch, step / steps)
+                if (step + 1) % each == 0:
+                    yield self.module.eval()
+
+    def step(self, batch: Batch, progress: float) -> None:
+        """Trains by a batch, at the rates of a point between 0, the start, and 1, the end."""
+        config = self.stepper.config
+        if self.by is None:
+            return
+        self.module.train()
+        set_rates(self.by, config.parameters, progress)
+        loss = self.stepper.task(self.module, batch)
+        self.by.zero_grad(set_to_none=True)
+        if loss.requires_grad:  # not where only further outputs have parameters
+            loss.backward()  # type: ignore[no-untyped-call]
+        change(self.by, self.stepper.processes, config.clip)
