@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from archdsl.configs.objectives import Plain
+from archdsl.configs.setting import setting
 from archdsl.configs.word import Maker
 
 PREDICTIONS = ("miou", "macc", "fwiou", "reward", "accuracy", "cross_entropy")
 """Scores of what a network predicts on the images to validate on."""
+MEANS = PREDICTIONS[:4]
+"""Those that are means over classes, and have settings."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +26,37 @@ class EvaluatorKind(Maker):
 
     scores: tuple[str, ...] = ()
     trains: bool = False
+    predicts: bool = False
+    """Whether it scores predictions, in which classes can be left out: `miou(omit = ["sky"])`."""
+
+    def reads(self, score: str) -> bool:
+        """Whether it reads settings of a score that a goal names."""
+        return self.predicts and score in MEANS
+
+
+@dataclass(frozen=True)
+class Training:
+    """Training from scratch."""
+
+    epochs: int = setting("whole", "epochs of each network; those of a rung replace them", 3, low=1)
+    optimizer: Any = setting(
+        "word", "what trains the weights", group="optimizers",
+        usual="sgd(lr = 0.025, end = 1e-3, decay = 5e-4)",
+    )  # fmt: skip
+    loss: Any = setting(
+        "word", "what is minimised", group="objectives", choices=("cross_entropy", "ohem"),
+        usual="cross_entropy",
+    )  # fmt: skip
+    clip: float = setting("number", "greatest norm of gradients; 0: not clipped", 5.0)
 
 
 EVALUATORS: dict[str, EvaluatorKind] = {
     "costs": EvaluatorKind(
         "parameters, MACs, FLOPs, latency and rate by tables: nothing is trained", Plain,
         make="archdsl.search.evaluators.costs:Unscored",
+    ),
+    "training": EvaluatorKind(
+        "every network trained from scratch, and scored on the images to validate on", Training,
+        make="archdsl.search.evaluators.training:FromScratch", scores=PREDICTIONS, trains=True, predicts=True,
     ),
 }  # fmt: skip

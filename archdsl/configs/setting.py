@@ -19,7 +19,8 @@ MOST = 1_000_000
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting.  `low` and `high` are the ends of its range, `group` is where its word is from.
+    """A setting.  `low` and `high` are the ends of its range, `group` is where its word is from, one of
+    `choices` where these are not empty.
 
     What is not `run` is accepted by the checker, with a note, and refused by a search.  `usual` says in words
     what holds where the default is none.
@@ -38,10 +39,10 @@ class Setting:
 
     def takes(self) -> str:
         """The values that it takes, in words: "whole number, at least 1"."""
+        if self.kind == "word":
+            return " or ".join(self.choices) or f"one of the {self.group}"
         if self.choices:
             return ", ".join(f'"{one}"' if isinstance(one, str) else str(one) for one in self.choices)
-        if self.kind == "word":
-            return f"one of the {self.group}"
         if self.kind in ("whole", "number", "pair"):
             name = {"whole": "whole number", "number": "number", "pair": "list of two numbers"}[self.kind]
             return f"{name}, at least {self.low:g}" + (f", at most {self.high:g}" if self.high < MOST else "")
@@ -51,7 +52,7 @@ class Setting:
 
     def accepts(self, value: object) -> bool:
         """Whether a plain value is one that it takes; words are looked at by whoever knows their groups."""
-        if self.choices:
+        if self.choices and self.kind != "word":
             return any(value == one and type(value) is type(one) for one in self.choices)
         if self.form is not None:
             return self.form.holds(value)

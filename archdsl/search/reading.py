@@ -107,7 +107,7 @@ def _settings(clauses: Clauses, strategy: Differentiable) -> dict[str, Any]:
     for group, usual in USUAL.items():
         inner = clauses.groups.get(group, Clauses()).settings
         written = inner.get("optimizer")
-        found[group] = usual if written is None else _optimiser(term(written, "optimizer"), usual)
+        found[group] = usual if written is None else read_optimiser(term(written, "optimizer"), usual)
     if clauses.communicate:
         found["communication"] = _communication(term(clauses.communicate[0][1], "communicate"))
     return found
@@ -123,7 +123,7 @@ def _samplers(clauses: Clauses) -> dict[str, Sampler]:
     }
 
 
-def _optimiser(written: Term, usual: Optimiser) -> Optimiser:
+def read_optimiser(written: Term, usual: Optimiser) -> Optimiser:
     """An optimizer as it is written; its schedule may have the first and the last rate, too."""
     config = configured(written)
     lr, end, shape = config.lr, config.end, Term("cosine")

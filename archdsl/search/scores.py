@@ -49,12 +49,17 @@ def loss_of(config: SearchConfig) -> Term:
 
 
 def class_weights_rule(config: SearchConfig) -> str | None:
-    """How the loss weights classes, as `archdsl.train.class_weights` reads it.
+    """How the loss of the objective weights classes; None also where it has no loss."""
+    losses = [term for term in terms_of(config) if term.name in LOSSES]
+    return weights_rule(losses[0]) if losses else None
+
+
+def weights_rule(loss: Term) -> str | None:
+    """How a loss weights classes, as `archdsl.train.class_weights` reads it.
 
     `cross_entropy(class_weights = "median")`, or a list of numbers.
     """
-    losses = [term for term in terms_of(config) if term.name in LOSSES]
-    rule: Any = losses[0].settings.get("class_weights") if losses else None
+    rule: Any = loss.settings.get("class_weights")
     return ",".join(map(str, rule)) if isinstance(rule, tuple) else rule
 
 

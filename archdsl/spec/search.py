@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
@@ -284,11 +284,12 @@ class _Reader:
         """Whether a name is a setting of the search or a constant."""
         return name in self.frame.names or isinstance(self.unit.find(name)[1], ast.Constant)
 
-    def _word(self, expr: ast.Expr, group: str) -> SearchValue:
-        """A value that has to be one of the words of a group."""
+    def _word(self, expr: ast.Expr, group: str, only: Collection[str] = ()) -> SearchValue:
+        """A value that has to be one of the words of a group, or of some of them."""
         from archdsl.configs.words import KINDS, guessed, listed, one
 
         words, kind = _groups()[group], KINDS[group]
+        words = {name: words[name] for name in only} if only else words
         name = expr.fn if isinstance(expr, ast.Call) else expr
         if isinstance(name, ast.Name) and not self._is_defined(name.id):
             raise self._unknown(name.id, kind, words, name)
@@ -305,7 +306,7 @@ class _Reader:
     def _taken(self, key: str, of: str | None, setting: Setting, expr: ast.Expr) -> SearchValue:
         """The value of a setting, one that it takes."""
         if setting.kind == "word":
-            return self._word(expr, setting.group)
+            return self._word(expr, setting.group, setting.choices)
         value = self.value(expr)
         name = f"`{key}` of `{of}`" if of else f"`{key}`"
         if _is_number(value) and value < 0 and setting.low >= 0:

@@ -14,9 +14,10 @@ from archdsl.devices.table import Table
 from archdsl.program import Space
 from archdsl.search.config import SearchConfig
 from archdsl.search.scores import LOSSES, UNITS, class_weights_rule, loss_of, terms_of
+from archdsl.search.task import task_loss
 from archdsl.search.terms import cannot
 from archdsl.spec.search_values import SearchValue
-from archdsl.train.losses import cross_entropy, labelled, ohem
+from archdsl.train.losses import labelled
 
 
 class ObjectiveFunction:
@@ -57,11 +58,7 @@ class ObjectiveFunction:
 
     def task(self, logits_BKHW: torch.Tensor, masks_BHW: torch.Tensor) -> torch.Tensor:
         """The loss that the objective names."""
-        weights_K = self._weights_at(masks_BHW)
-        if self.task_term.name == "cross_entropy":
-            return cross_entropy(logits_BKHW, masks_BHW, weights_K)
-        given: dict[str, Any] = {k: v for k, v in self.task_term.settings.items() if k != "class_weights"}
-        return ohem(logits_BKHW, masks_BHW, weights_K=weights_K, **given)
+        return task_loss(self.task_term, logits_BKHW, masks_BHW, self._weights_at(masks_BHW))
 
     def labelled(self, masks_BHW: torch.Tensor) -> torch.Tensor:
         """By how much the loss of these pixels counts: their number, or the sum of their weights."""

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from archdsl.configs.evaluators import PREDICTIONS
+from archdsl.configs.evaluators import MEANS, PREDICTIONS
 from archdsl.data.dataset import Dataset
 from archdsl.runs.processes import Processes
 from archdsl.search.config import SearchConfig
@@ -29,7 +29,7 @@ class Predictions:
 
     def __init__(self, goals: SearchConfig, dataset: Dataset, processes: Processes):
         self.dataset, self.processes = dataset, processes
-        named = [term for term in terms_of(goals) if term.name in PREDICTIONS and term.settings]
+        named = [term for term in terms_of(goals) if term.name in MEANS and term.settings]
         terms = [*map(Term, PREDICTIONS), *named]
         self.wanted = {written(term): (term, _omitted(term, dataset.classes)) for term in terms}
 

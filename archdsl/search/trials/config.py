@@ -175,3 +175,7 @@ def _demand_scored(config: TrialConfig) -> None:
             able = [name for name, kind in EVALUATORS.items() if one.name in kind.scores and kind.run]
             by = f"evaluate = {able[0]}; " if able else ""
             raise cannot(headline, f"{by}`{config.evaluator.name}` knows {', '.join(known)}", one.at)
+        if one.name in scores and one.settings and not config.evaluator_kind.reads(one.name):
+            key = next(iter(one.settings))
+            headline = f"`{key}` of `{one.name}` is not read by the evaluator `{config.evaluator.name}`"
+            raise cannot(headline, "leave it out", one.places.get(key, one.at))

@@ -11,10 +11,13 @@ from functools import cached_property
 
 from archdsl.configs.evaluators import EVALUATORS
 from archdsl.diagnostics import SpecError
-from archdsl.search.engines.base import Done, Failure, Task
+from archdsl.search.engines.base import Done, Failure, Kind, Task
 from archdsl.search.evaluators.base import Candidate, Evaluator, Scores, Stopped, Surroundings
 from archdsl.search.terms import configured
 from archdsl.spec.search_values import Term
+
+_KINDS: Mapping[str, Kind] = {"ARCH915": "nan", "ARCH916": "memory"}
+"""Findings that are failures of a kind of their own."""
 
 
 class Evaluation:
@@ -56,10 +59,11 @@ class Evaluation:
             raise
         except SpecError as error:
             first = error.diagnostics[0]
-            return {}, Failure("exception", f"{first.code}: {first.headline}", first.help or "")
+            kind = _KINDS.get(first.code, "exception")
+            return {}, Failure(kind, f"{first.code}: {first.headline}", first.help or "")
         except Exception as error:
             kind, reason = ("memory", "out of memory") if _no_memory(error) else ("exception", _line(error))
-            return {}, Failure(kind, reason, traceback.format_exc())  # type: ignore[arg-type]
+            return {}, Failure(kind, reason, traceback.format_exc())
         wanted = () if self.own is not None else EVALUATORS[self.of.name].scores
         if lacking := [name for name in wanted if name not in scores]:
             return {}, Failure("output", f"no score {', '.join(lacking)}")

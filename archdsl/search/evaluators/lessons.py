@@ -1,0 +1,95 @@
+"""What networks of a search are trained on, one by one: images, labels, the loss, and how long.
+
+Shapes: B images, K classes, H × W pixels.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from archdsl.data.augmentation import Augmentation
+from archdsl.data.batches import Batch, Batches
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.passes.analyses.batch_statistics import demand_statistics
+from archdsl.program import Network
+from archdsl.runs.processes import processes
+from archdsl.runs.reporter import Reporter
+from archdsl.search.config import USUAL
+from archdsl.search.differentiable.optimisers import optimiser, rate
+from archdsl.search.evaluators.base import Stopped, Surroundings
+from archdsl.search.evaluators.predictions import Predictions
+from archdsl.search.reading import read_optimiser
+from archdsl.search.scores import weights_rule
+from archdsl.search.task import task_loss
+from archdsl.spec.search_values import Term
+from archdsl.train.descent import Part
+from archdsl.train.evaluation import fitting
+from archdsl.train.inspected import weighted_classes
+from archdsl.train.networks import demand_parameters, image_channels, image_size
+
+
+class Lessons:
+    """The data and the loss of all networks of a search, which start from one seed and see the same batches.
+
+    Raises SpecError for what is wrong with the data, and ARCH606 for scores that it cannot have.
+    """
+
+    def __init__(self, loss: Term | None, around: Surroundings):
+        self.processes = processes(around.device)
+        self.loss, self.seed, self.stop = loss or Term("cross_entropy"), around.seed, around.stop
+        self.batch, self.batched = around.batch, around.goals.batched
+        self.splits = around.data()
+        rule = weights_rule(self.loss)
+        weights = None if rule is None else weighted_classes(self.splits, rule, self.processes, Reporter())
+        self.weights_K = None if weights is None else torch.tensor(weights, device=self.processes.device)
+        self.predictions = Predictions(around.goals, self.splits.val, self.processes)
+
+    def crop(self, network: Network) -> tuple[int, int]:
+        """What a network is trained on: the `crop` of the data, or the size of its input."""
+        height, width = self.batched.crop or image_size(network)
+        return height, width
+
+    def batches(self, network: Network) -> Batches:
+        """The batches that a network is trained by."""
+        change = Augmentation(self.crop(network), self.batched.scale, self.batched.flip)
+        return Batches(self.splits.train, self.batch, change, self.seed)
+
+    def module(self, network: Network) -> nn.Module:
+        """A network with random weights, which are the same in every process and trial.
+
+        Raises SpecError where it cannot be trained: ARCH935 without parameters, ARCH829 where a normalisation
+        would see one value, ARCH918 where it does not take the crop.
+        """
+        demand_parameters(network, ())
+        crop = self.crop(network)
+        demand_statistics(network.graph, crop, self.batch)
+        torch.manual_seed(self.seed)
+        module = network.module().to(self.processes.device)
+        if crop != image_size(network) and fitting(module, crop, image_channels(network)) != crop:
+            headline = f"the network takes no image of {crop[0]}×{crop[1]}"
+            raise SpecError([Diagnostic("ARCH918", headline, help="set another `crop` of the data")])
+        return module.train()
+
+    def loss_of(self, logits_BKHW: torch.Tensor, masks_BHW: torch.Tensor) -> torch.Tensor:
+        """The loss of logits at the size of the labels."""
+        return task_loss(self.loss, logits_BKHW, masks_BHW, self.weights_K)
+
+    def check_stop(self) -> None:
+        """Raises Stopped where the search is to stop."""
+        if self.stop():
+            raise Stopped
+
+    def images(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """The images and labels of a batch, where networks are trained."""
+        device = self.processes.device
+        return batch.images_B3HW.to(device), batch.masks_BHW.to(device)
+
+
+def part(written: Term | None, parameters: Any, clip: float) -> Part:
+    """Parameters under an optimizer as a search writes it: `adam(lr = 7e-3)`."""
+    settings = USUAL["parameters"] if written is None else read_optimiser(written, USUAL["parameters"])
+    return Part(optimiser(settings, parameters), partial(rate, settings), clip)

@@ -1,0 +1,43 @@
+"""Networks trained from scratch, one by one, and scored on the images to validate on.
+
+Shapes: B images, K classes, H × W pixels.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from archdsl.configs.evaluators import Training
+from archdsl.data.batches import Batch
+from archdsl.search.evaluators.base import Candidate, Scores, Surroundings
+from archdsl.search.evaluators.lessons import Lessons, part
+from archdsl.train.descent import Descent
+from archdsl.train.evaluation import at_size
+
+
+class FromScratch:
+    """Trains each network for the epochs of its rung, or of the evaluator, and scores it after the last."""
+
+    def __init__(self, config: Training, around: Surroundings):
+        self.config, self.lessons = config, Lessons(config.loss, around)
+
+    def score(self, candidate: Candidate) -> Scores:
+        """The scores of what a network predicts.
+
+        Raises SpecError: as `Lessons.module`; ARCH915 where numbers are not finite any more.
+        """
+        lessons, config = self.lessons, self.config
+        module = lessons.module(candidate.network)
+
+        def loss(batch: Batch) -> torch.Tensor:
+            images_B3HW, masks_BHW = lessons.images(batch)
+            logits_BKHW = at_size(module(images_B3HW), (masks_BHW.shape[-2], masks_BHW.shape[-1]))
+            return lessons.loss_of(logits_BKHW, masks_BHW)
+
+        trained = part(config.optimizer, module.parameters(), config.clip)
+        descent = Descent(module, [trained], loss, lessons.processes, lessons.seed)
+        for _ in descent.epochs(
+            lessons.batches(candidate.network), candidate.epochs or config.epochs, lessons.check_stop
+        ):
+            pass
+        return lessons.predictions.score(module.eval())
