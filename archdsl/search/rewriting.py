@@ -1,6 +1,6 @@
 """A search with clauses from outside: its text with them in the place of its own.
 
-What is run is always a spec: the folder of the run has the text as it was run.
+What is run is always a spec: the folder of the run has the text that was run.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class Term:
     places: Mapping[str, Location] = field(default_factory=dict, compare=False, repr=False)
     """Where the name of each setting stands."""
     group: str = field(default="", compare=False, repr=False)
-    """The kind of word that was expected there ("samplers"), by which names of two kinds are told apart."""
+    """The kind of word that was expected there ("samplers"), which tells names of two kinds apart."""
 
 
 @dataclass(frozen=True)
