@@ -25,6 +25,8 @@ from archdsl.ir import Graph, Mux
 from archdsl.passes.analyses.closed_form import Entangled
 from archdsl.passes.analyses.picking import picked_by
 from archdsl.passes.costs.expected import Expected
+from archdsl.passes.costs.extremes import Sense
+from archdsl.passes.costs.pricer import Pricer
 from archdsl.passes.costs.pricing import MACS, PARAMS, Price
 from archdsl.passes.costs.space_cost import SpaceCost, random_outcomes
 from archdsl.spec.search_values import SearchValue, Term
@@ -108,6 +110,28 @@ class Costs:
         if term.name not in ("latency", "rate"):
             return np.zeros(len(rows), dtype=bool)
         return self._latency(term).lacking(rows)
+
+    def has_tables(self, term: Term) -> bool:
+        """Whether a cost has a closed form, so that many networks are priced at once.
+
+        Raises SpecError (ARCH827) without a latency table of the device.
+        """
+        return isinstance(self._priced(term)[0].pricer(self._priced(term)[1]), Pricer)
+
+    def extreme(self, term: Term, sense: Sense) -> tuple[int, ...]:
+        """The outcomes of the network that costs least or most, as far as it can be found.
+
+        Raises SpecError as `has_tables`.
+        """
+        other: dict[Sense, Sense] = {"least": "most", "most": "least"}
+        cost, price = self._priced(term)
+        return cost.extreme(price, other[sense] if term.name == "rate" else sense).outcomes
+
+    def _priced(self, term: Term) -> tuple[SpaceCost, Price]:
+        if term.name in ("latency", "rate"):
+            latency = self._latency(term)
+            return latency.cost, latency.by.price
+        return self._counts, PARAMS if term.name == "params" else MACS
 
     def _soft(self, term: Term, probabilities: Mapping[str, torch.Tensor]) -> Any:
         if term.name in ("latency", "rate"):

@@ -9,8 +9,13 @@ from itertools import product
 import pytest
 
 import archdsl
+from archdsl.devices.objective import Costs
 from archdsl.program import load
+from archdsl.search.config import SearchConfig
+from archdsl.search.trials.config import TrialConfig
 from archdsl.search.trials.domain import Domain
+from archdsl.search.trials.judging import Judging
+from archdsl.spec.search_values import Objective, Term
 
 NESTED = """arch 1
 
@@ -73,10 +78,51 @@ def test_what_arises_in_shipped_spaces_is_what_a_bound_network_reads(spec):
 
 
 def test_networks_are_drawn_inside_the_requirements():
-    found = domain(meets=lambda outcomes: sum(outcomes) >= 3)
+    class Sum:
+        def __init__(self, least, many=True, extremes=()):
+            self.least, self.many, self.ends = least, many, extremes
+
+        def meets(self, outcomes):
+            return sum(outcomes) >= self.least
+
+        def meets_many(self, rows):
+            return rows.sum(axis=1) >= self.least if self.many else None
+
+        def extremes(self):
+            return self.ends
+
     rng = random.Random(0)
-    assert all(sum(found.draw(rng)) >= 3 for _ in range(50))
-    assert domain(meets=lambda outcomes: False).draw(rng) is None
+    assert all(sum(domain(limits=Sum(3)).draw(rng)) >= 3 for _ in range(50))
+    assert domain(limits=Sum(99, many=False)).draw(rng) is None
+    rare = Domain(["a"] * 40, [["0", "1"]] * 40, limits=Sum(36))  # one in ten million
+    assert rare.draw(rng) is None
+    assert sum(Domain(["a"] * 40, [["0", "1"]] * 40, limits=Sum(36, extremes=[(1,) * 40])).draw(rng)) >= 36
+
+
+RARE = """arch 1
+
+space S {
+  input image: [3, 16, 32]
+  x[0] = image
+  stage body for i in 1..14 {
+    x[i] = x[i - 1] -> one of {small: conv(c = 4, k = 1), large: conv(c = 4, k = 7), wide: conv(c = 4, k = 5)}
+  }
+  output logits = x[14] -> conv(c = 4, k = 1)
+  require params <= LIMIT
+}
+"""
+
+
+@pytest.mark.parametrize("limit", [6000, 1400, 1000])
+def test_networks_are_drawn_however_few_meet_a_requirement(limit):
+    program = archdsl.load(RARE.replace("LIMIT", str(limit)))
+    made = program.space()
+    goals = SearchConfig("S", "Q", (Objective("minimize", Term("macs")),), "synthetic", {})
+    judging = Judging(TrialConfig(goals, Term("random"), Term("costs")), made, Costs(made))
+    rng = random.Random(3)
+    drawn = {judging.domain.draw(rng) for _ in range(5)}
+    assert len(drawn) > 1
+    assert all(judging.bound(outcomes).network.params <= limit for outcomes in drawn)
 
 
 def test_over_networks_every_network_is_equally_likely():

@@ -8,19 +8,52 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from random import Random
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, Protocol, Union
 
 from archdsl.search.strategies.base import Outcomes
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from archdsl.ir import Graph
     from archdsl.passes.analyses.networks import Networks, Over
 
-TRIES = 1_000
-"""Networks drawn before none is found that meets the requirements."""
+TRIES = 16
+"""Networks drawn one by one until one meets the requirements, before many are drawn at once."""
+AT_ONCE = (256, 2048, *[8192] * 61)
+"""So many are drawn then; half a million in all."""
+STEPS = 256
+"""Steps of a random walk from one of the extreme networks, where none of these meets the requirements."""
+MUTATIONS = 1_000
+"""Changes of a network that are tried until one meets the requirements."""
 
 Tree = Union[bool, int, tuple[int, tuple[Any, ...]]]
 """A decision diagram as nested tuples: the position of a variable, and what follows from each outcome."""
+
+
+class Limits(Protocol):
+    """The requirements on costs, of the space and of the search."""
+
+    def meets(self, outcomes: Outcomes) -> bool:
+        """Whether a network meets them."""
+
+    def meets_many(self, rows: NDArray[Any]) -> NDArray[np.bool_] | None:
+        """Whether each of N networks does, N x decisions; None where that is not quicker than one by one."""
+
+    def extremes(self) -> Iterable[Outcomes]:
+        """The networks that cost least and most, by what requirements name."""
+
+
+class _NoLimits:
+    def meets(self, outcomes: Outcomes) -> bool:
+        return True
+
+    def meets_many(self, rows: NDArray[Any]) -> NDArray[np.bool_] | None:
+        return None
+
+    def extremes(self) -> Iterable[Outcomes]:
+        return ()
 
 
 class Domain:
@@ -36,13 +69,15 @@ class Domain:
         outcomes: Sequence[Sequence[str]],
         goals: int = 1,
         arises: _Arises | None = None,
-        meets: Callable[[Outcomes], bool] = lambda outcomes: True,
+        limits: Limits | None = None,
         networks: Callable[[], Networks] | None = None,
     ):
         self.paths, self.goals = tuple(paths), goals
         self.outcomes = tuple(tuple(texts) for texts in outcomes)
         self.sizes = tuple(len(texts) for texts in self.outcomes)
-        self._arises, self._meets, self._networks = arises, meets, networks
+        self._arises, self._networks = arises, networks
+        self._limits = _NoLimits() if limits is None else limits
+        self._meets = self._limits.meets
 
     @classmethod
     def of_sizes(cls, sizes: Iterable[int], goals: int = 1) -> Domain:
@@ -51,14 +86,12 @@ class Domain:
         return cls([f"d{n}" for n in range(len(outcomes))], outcomes, goals)
 
     @classmethod
-    def of_graph(
-        cls, graph: Graph, goals: int = 1, meets: Callable[[Outcomes], bool] = lambda outcomes: True
-    ) -> Domain:
+    def of_graph(cls, graph: Graph, goals: int = 1, limits: Limits | None = None) -> Domain:
         """The decisions of a space."""
         from archdsl.passes.analyses.networks import Networks
 
         outcomes = [decision.outcomes for decision in graph.decisions.values()]
-        return cls(list(graph.decisions), outcomes, goals, _arises(graph), meets, lambda: Networks(graph))
+        return cls(list(graph.decisions), outcomes, goals, _arises(graph), limits, lambda: Networks(graph))
 
     def arising(self, outcomes: Outcomes) -> tuple[bool, ...]:
         """Which decisions arise: which of them some output reads under the others."""
@@ -76,25 +109,54 @@ class Domain:
         return self._meets(outcomes)
 
     def draw(self, rng: Random, over: Over = "outcomes") -> Outcomes | None:
-        """A random network that meets the requirements, canonical; None where none was found in TRIES.
+        """A random network that meets the requirements, canonical; None where none was found.
 
-        Every outcome of a decision is equally likely, or with "networks" every network is.  Raises SpecError
-        (ARCH416) where networks cannot be counted.
+        Every outcome of a decision is equally likely, or with "networks" every network is, among those that
+        meet the requirements.  Where not one in half a million does, it is the end of a random walk from the
+        cheapest or dearest network, which is not uniform.  Raises SpecError (ARCH416) where networks cannot
+        be counted.
         """
+        one = self._drawn if over == "outcomes" else self._network
         for _ in range(TRIES):
-            found = self._drawn(rng) if over == "outcomes" else self._network(rng)
+            found = one(rng)
             if self._meets(found):
                 return found
+        return self._of_many(rng, over) or self._walked(rng)
+
+    def _of_many(self, rng: Random, over: Over) -> Outcomes | None:
+        """The first of many random networks that meets the requirements."""
+        import numpy as np
+
+        numbers = np.random.default_rng(rng.getrandbits(64))
+        for count in AT_ONCE:
+            if over == "outcomes":
+                rows = np.stack([numbers.integers(0, size, count) for size in self.sizes], axis=1)
+            else:
+                rows = np.array([self._network(rng) for _ in range(count)])
+            met = self._limits.meets_many(rows)
+            if met is None:
+                return None
+            if met.any():
+                return self.canonical(tuple(map(int, rows[int(met.argmax())])))
         return None
 
+    def _walked(self, rng: Random) -> Outcomes | None:
+        at = next((self.canonical(one) for one in self._limits.extremes() if self._meets(one)), None)
+        if at is not None:
+            for _ in range(STEPS):
+                at = self.mutated(at, rng) or at
+        return at
+
     def mutated(self, outcomes: Outcomes, rng: Random) -> Outcomes | None:
-        """The network with another outcome of one decision that arises, canonical; None where TRIES do not
-        meet the requirements, or nothing can be changed."""
+        """The network with another outcome of one decision that arises, canonical.
+
+        None where nothing can be changed, or none of MUTATIONS meets the requirements.
+        """
         arises = self.arising(outcomes)
         open = [n for n, size in enumerate(self.sizes) if arises[n] and size > 1]
         if not open:
             return None
-        for _ in range(TRIES):
+        for _ in range(MUTATIONS):
             n = open[int(rng.random() * len(open))]
             other = int(rng.random() * (self.sizes[n] - 1))
             other += other >= outcomes[n]

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
-from typing import Any
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from archdsl.devices.formula import MEASURES
 from archdsl.devices.objective import Costs
 from archdsl.diagnostics import SpecError
-from archdsl.ir import Dim, Measure, Pick, Requirement
-from archdsl.ir.expr import leaves
+from archdsl.ir import Apply, Dim, Measure, Pick, Requirement
+from archdsl.ir.expr import FUNCTIONS, leaves
 from archdsl.ir.resolve import settled
+from archdsl.passes.costs.extremes import Sense
 from archdsl.passes.identity import identity
 from archdsl.program import Space
 from archdsl.search.engines.base import Done
@@ -21,7 +26,10 @@ from archdsl.search.strategies.base import Outcomes, Proposal, Standing
 from archdsl.search.trials.config import TrialConfig
 from archdsl.search.trials.domain import Domain
 from archdsl.search.trials.loop import Identified
-from archdsl.spec.search_values import Term
+from archdsl.spec.search_values import Term, terms_in
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _REMEMBERED = 1 << 14
 
@@ -34,7 +42,7 @@ class Judging:
 
     def __init__(self, config: TrialConfig, space: Space, costs: Costs):
         self.config, self.space, self.costs = config, space, costs
-        self.domain = Domain.of_graph(space.searched, len(config.goals.objectives), self.meets)
+        self.domain = Domain.of_graph(space.searched, len(config.goals.objectives), self)
         self.not_judged: dict[str, str] = {}
         numbers = {path: n for n, path in enumerate(self.domain.paths)}
         self._places = [numbers.get(path) for path in space.decisions]
@@ -104,6 +112,62 @@ class Judging:
             self.not_judged[requirement.text] = error.diagnostics[0].headline
             return True
 
+    def meets_many(self, rows: NDArray[Any]) -> NDArray[np.bool_] | None:
+        """Whether each of N networks, N x decisions, meets them; None where they have to be bound for it."""
+        if not self._direct or not all(map(self.costs.has_tables, self._limiting)):
+            return None
+        whole = np.zeros((len(rows), len(self._places)), int)
+        for n, place in enumerate(self._places):
+            if place is not None:
+                whole[:, n] = rows[:, place]
+        met = np.ones(len(rows), bool)
+        for value in self.config.before:
+            met &= self.costs.exact(value, whole)
+        for requirement in self._required:  # few are left, and conditions may branch
+            ahead = np.flatnonzero(met)
+            if _is_comparison(requirement.condition):
+                met[ahead] &= self._compared(requirement, whole[ahead])
+            else:
+                met[ahead] = [self._holds(requirement, row) for row in whole[ahead].tolist()]
+        return met
+
+    def _compared(self, requirement: Requirement, rows: NDArray[Any]) -> Any:
+        """`measure <= number` of many networks."""
+        condition = requirement.condition
+        assert isinstance(condition, Apply)
+
+        def side(value: Any) -> Any:
+            if not isinstance(value, Measure):
+                return value
+            return self.costs.exact(Term(value.name, dict(value.options)), rows)
+
+        try:
+            return FUNCTIONS[condition.fn](*map(side, condition.args))
+        except SpecError as error:
+            self.not_judged[requirement.text] = error.diagnostics[0].headline
+            return True
+
+    def extremes(self) -> Iterator[Outcomes]:
+        """The networks that cost least and most, by what requirements name."""
+        senses: tuple[Sense, ...] = ("least", "most")
+        for term in self._limiting:
+            for sense in senses:
+                row = self.costs.extreme(term, sense)
+                yield tuple(row[n] for n, place in enumerate(self._places) if place is not None)
+
+    @cached_property
+    def _limiting(self) -> list[Term]:
+        """The costs that requirements name, as far as there are tables for them."""
+        found = {repr(t): t for one in self.config.before for t in terms_in(one) if t.name in MEASURES}
+        for requirement in self._required:
+            for leaf in leaves(requirement.condition):
+                if isinstance(leaf, Measure):
+                    term = Term(leaf.name, dict(leaf.options))
+                    with suppress(SpecError):
+                        self.costs.has_tables(term)
+                        found[repr(term)] = term
+        return list(found.values())
+
     def identify(self, proposal: Proposal) -> Identified:
         """The canonical form of a proposal, and its key; none where it misses a requirement."""
         outcomes = self.domain.canonical(proposal.outcomes)
@@ -145,6 +209,13 @@ def _called(term: Term, timed: list[Term]) -> str:
     device = term.settings.get("device")
     several = sum(one.name == term.name for one in timed) > 1
     return f"{unit} ({device})" if several and device is not None else unit
+
+
+def _is_comparison(condition: Any) -> bool:
+    """Whether a condition is `measure <= number`, or the like."""
+    if not isinstance(condition, Apply) or condition.fn not in ("le", "lt", "eq", "ne"):
+        return False
+    return all(isinstance(side, Measure | int | float) for side in condition.args)
 
 
 def _is_direct(requirement: Requirement) -> bool:
