@@ -141,6 +141,8 @@ CODES: dict[str, str] = {
     "ARCH865": "two things of one name",
     "ARCH866": "a project's settings that are not understood",
     "ARCH867": "a run with plug-ins that are not loaded",
+    "ARCH868": "a run that is not a search by trials",
+    "ARCH869": "runs of different goals",
     "ARCH900": "data that is not there",
     "ARCH901": "images and masks that do not belong together",
     "ARCH902": "an image that cannot be read",

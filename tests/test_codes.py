@@ -52,6 +52,8 @@ NOT_FROM_ONE_TEXT: dict[str, str] = {
     "ARCH865": "about packages that are installed",
     "ARCH866": "about a project's pyproject.toml",
     "ARCH867": "about the folder of a run",
+    "ARCH868": "about a folder of a run",
+    "ARCH869": "about folders of runs",
     "ARCH950": "about a call from Python",
     "ARCH951": "about a call from Python",
     "ARCH824": "about the file of a latency table",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, log10
 
@@ -25,3 +26,27 @@ class Axis:
         step = next(m * magnitude for m in (1, 2, 5, 10) if m * magnitude >= step * 0.999)
         step = max(1.0, step) if whole else step
         return [step * n for n in range(ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9) + 1)]
+
+
+@dataclass(frozen=True)
+class LogAxis(Axis):
+    """The same with equal room for equal ratios; values are positive."""
+
+    def __call__(self, value: float) -> float:
+        share = (log10(value) - log10(self.low)) / (log10(self.high) - log10(self.low))
+        return self.start + share * (self.end - self.start)
+
+    def ticks(self, about: int, whole: bool = False) -> list[float]:
+        """1, 2 and 5 times powers of ten within the axis, or powers alone, or every so many of these."""
+        powers = range(floor(log10(self.low)), ceil(log10(self.high)) + 1)
+        for digits in ((1, 2, 5), (1,)):
+            found = [d * 10.0**power for power in powers for d in digits]
+            found = [value for value in found if self.low <= value <= self.high]
+            if len(found) <= about + 2:
+                return found
+        return found[:: ceil(len(found) / about)]
+
+
+def is_wide(values: Sequence[float]) -> bool:
+    """Whether values are better shown on a logarithmic scale: positive, the greatest 30 times the least."""
+    return bool(values) and min(values) > 0 and max(values) >= 30 * min(values)

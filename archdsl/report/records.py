@@ -32,6 +32,7 @@ class Manifest(_Read):
     space: str = ""
     search: str = ""
     machine: str = ""
+    format: str = ""
 
 
 class Start(_Read):
@@ -245,18 +246,25 @@ def read_run(folder: Path) -> Run:
 
     Raises SpecError (ARCH911) without a readable manifest.
     """
-    path = folder / "manifest.json"
+    manifest = manifest_of(folder)
+    found = list(_records(folder / "journal.jsonl"))
+    read = [record for record in found if record is not None]
+    return Run(manifest, read, len(found) - len(read))
+
+
+def manifest_of(folder: Path) -> Manifest:
+    """What a run was started with, also one that cannot be resumed here.
+
+    Raises SpecError (ARCH911) without a readable manifest.
+    """
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
+        return Manifest.model_validate_json((folder / "manifest.json").read_bytes())
     except OSError as error:
         raise SpecError([_no_run(folder, "manifest.json not found")]) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise SpecError([_no_run(folder, f"manifest.json: {where}: {first['msg']}")]) from error
-    found = list(_records(folder / "journal.jsonl"))
-    read = [record for record in found if record is not None]
-    return Run(manifest, read, len(found) - len(read))
 
 
 def _records(path: Path) -> Iterator[Record | None]:

@@ -35,12 +35,30 @@ class SearchFolder(Folder):
         """The latency table of a search for which one was built."""
         return self.path / "latency.json"
 
+    @property
+    def trials(self) -> Path:
+        """All trials as a table."""
+        return self.path / "trials.csv"
+
+    @property
+    def front(self) -> Path:
+        """The folder of the networks that no other one dominates, where there are several goals."""
+        return self.path / "front"
+
+    @property
+    def pareto(self) -> Path:
+        """The picture of the front."""
+        return self.path / "pareto.svg"
+
     def after_epoch(self, epoch: int) -> Path:
         """The network that the search would have found after an epoch, counted from 1."""
         return self.path / f"found-{epoch:04d}.arch"
 
     def written(self) -> list[Path]:
-        return [*super().written(), self.found, self.weights, *self.path.glob("found-*.arch")]
+        of_trials = [self.trials, self.pareto, *self.front.glob("trial-*.arch")]
+        return [
+            *super().written(), self.found, self.weights, *of_trials, *self.path.glob("found-*.arch"),
+        ]  # fmt: skip
 
     def begin(self, manifest: Manifest, unit: Unit, table: str | None, *, resume: bool) -> None:
         """Starts a run with copies of its spec and of the table that was built for it, or resumes the run.

@@ -1,0 +1,143 @@
+"""Runs at a glance: what lies in a folder of runs, how far each is, and what it found so far."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+
+from archdsl.diagnostics import SpecError
+from archdsl.report.charts import short
+from archdsl.report.records import Evaluation, Manifest, Run, manifest_of, read_run
+from archdsl.search.trials.history import History, read_history
+
+State = Literal["running", "finished", "interrupted"]
+_DEEP = 3
+"""Folders below the one that is listed in which runs are looked for."""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A run: `done` of `planned` trials or epochs (`unit`), and figures of the best network by name.
+
+    `strategy` is "" for trainings.  `planned` and `seconds` are None where they are not written down.
+    """
+
+    folder: Path
+    kind: str
+    name: str
+    strategy: str
+    unit: Literal["trials", "epochs"]
+    done: int
+    planned: int | None
+    state: State
+    best: Mapping[str, float] = field(default_factory=dict)
+    failed: int = 0
+    seconds: float | None = None
+
+    @property
+    def best_text(self) -> str:
+        return ", ".join(f"{name} {short(value)}" for name, value in self.best.items())
+
+
+def runs_in(folder: Path) -> tuple[list[Overview], list[SpecError]]:
+    """The runs in a folder and up to three levels below, by path; and why others could not be read."""
+    found, unread = [], []
+    for path in sorted(_folders(folder, _DEEP)):
+        try:
+            found.append(overview(path))
+        except SpecError as error:
+            unread.append(error)
+    return found, unread
+
+
+def _folders(folder: Path, deep: int) -> Iterator[Path]:
+    if (folder / "manifest.json").is_file():
+        yield folder
+    if deep:
+        for entry in os.scandir(folder):
+            if entry.is_dir(follow_symlinks=False):
+                yield from _folders(folder / entry.name, deep - 1)
+
+
+def overview(folder: Path) -> Overview:
+    """How far the run in a folder is.  Raises SpecError (ARCH911) without a readable manifest."""
+    manifest, journal = manifest_of(folder), folder / "journal.jsonl"
+    kind = manifest.format.removeprefix("archdsl/").removesuffix("-run")
+    history = read_history(journal) if kind == "search" and journal.exists() else None
+    if history is not None:
+        return _of_trials(folder, manifest, history)
+    run = read_run(folder)
+    return _of_training(folder, run) if kind == "train" else _of_epochs(folder, run)
+
+
+def _of_trials(folder: Path, manifest: Manifest, history: History) -> Overview:
+    best = history.best
+    values = zip(history.goals, best.values, strict=True) if best else ()
+    return Overview(
+        folder, "search", manifest.name, _strategy(manifest), "trials", len(history.trials),
+        _whole(manifest.settings.get("trials")), _state(folder, history.ended),
+        {goal.text: value for goal, value in values if value is not None},
+        sum(map(len, history.failures().values())), history.seconds,
+    )  # fmt: skip
+
+
+def _of_epochs(folder: Path, run: Run) -> Overview:
+    epochs, figures = run.epochs(), run.network
+    best = {"miou": run.miou} if run.miou is not None else {}
+    best |= {name: figures[name] for name in ("params", "macs", "latency_ms") if name in figures}
+    return Overview(
+        folder, "search", run.manifest.name, _strategy(run.manifest), "epochs", len(epochs),
+        _whole(run.manifest.settings.get("epochs")), _state(folder, run.end is not None), best,
+        seconds=run.seconds or None,
+    )  # fmt: skip
+
+
+def _of_training(folder: Path, run: Run) -> Overview:
+    scored, planned = run.evaluations(), _whole(run.manifest.settings.get("epochs"))
+    last = run.last(Evaluation)
+    steps = run.steps()
+    done = steps[-1].epoch - 1 if steps else 0
+    if last is not None and steps and last.step >= steps[-1].step:
+        done = last.epoch
+    best = {"miou": max(e.miou for e in scored)} if scored else {}
+    ended = planned is not None and last is not None and last.epoch >= planned
+    return Overview(
+        folder, "train", run.manifest.name, "", "epochs", done, planned, _state(folder, ended), best
+    )
+
+
+def _state(folder: Path, ended: bool) -> State:
+    if _is_held(folder):
+        return "running"
+    return "finished" if ended else "interrupted"
+
+
+def _is_held(folder: Path) -> bool:
+    """Whether a process is at work in the folder."""
+    path = folder / ".lock"
+    if not path.exists():
+        return False
+    lock = FileLock(path, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        return True
+    except OSError:  # a file system without locks, or not ours to write
+        return False
+    lock.release()
+    return False
+
+
+def _strategy(manifest: Manifest) -> str:
+    found: Any = manifest.settings.get("strategy")
+    name = found.get("name") if isinstance(found, dict) else found
+    return name if isinstance(name, str) else "differentiable"
+
+
+def _whole(value: Any) -> int | None:
+    return value if type(value) is int else None

@@ -1,0 +1,120 @@
+"""Runs of the same goals side by side: their fronts, hypervolumes, and who holds the joint front."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
+from archdsl.report.clouds import Series, clouds
+from archdsl.report.records import manifest_of
+from archdsl.search.trials.front import Values, bounds, hypervolume, nondominated, scaled
+from archdsl.search.trials.history import Goal, History, best_so_far, read_history
+from archdsl.search.trials.pictures import front_picture, label_of, shown, stairs
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A run beside others.
+
+    `volume` is the share of the box between the best and the worst values of all runs that its front
+    dominates; `joint` counts its networks that no network of any run dominates.
+    """
+
+    name: str
+    history: History
+    volume: float
+    joint: int
+
+
+def compare(histories: Mapping[str, History]) -> list[Compared]:
+    """The runs, which have the same goals, in their order."""
+    values = {name: list(map(one.lower, one.front)) for name, one in histories.items()}
+    every = [one.lower(trial) for one in histories.values() for trial in one.scored]
+    low, high = bounds(every) if every else ((), ())
+    owners = [name for name, front in values.items() for _ in front]
+    joint = nondominated(one for front in values.values() for one in front)
+    counts = {name: sum(owners[n] == name for n in joint) for name in histories}
+    return [
+        Compared(name, one, _volume(values[name], low, high), counts[name]) for name, one in histories.items()
+    ]
+
+
+def _volume(front: Sequence[Values], low: Values, high: Values) -> float:
+    return hypervolume([scaled(one, low, high) for one in front], (1.0,) * len(low)) if front else 0.0
+
+
+def picture(histories: Mapping[str, History], goals: Sequence[Goal]) -> str:
+    """The fronts of the runs in one picture; of one goal, the best so far over the trials."""
+    if len(goals) > 1:
+        rows = [shown(name, one, colour=n, dashed=n >= 6) for n, (name, one) in enumerate(histories.items())]
+        return front_picture(rows, goals, "Pareto fronts")
+    lines = [
+        Series(name, line=stairs(list(best_so_far(one)), len(one.trials)), colour=n, dashed=n >= 6)
+        for n, (name, one) in enumerate(histories.items())
+    ]
+    y_label = label_of(goals[0])
+    return clouds(lines, title=f"Best so far: {goals[0]}", x_label="trial", y_label=y_label, linear_x=True)
+
+
+def histories_of(folders: Sequence[Path]) -> dict[str, History]:
+    """The trials of runs by folder; a folder of seeds stands for all of them.
+
+    Raises SpecError: ARCH911 where there is no run, ARCH868 for a run of another kind, ARCH869 where the
+    goals of two runs differ.
+    """
+    found: dict[str, History] = {}
+    for folder in folders:
+        for path in seeds_in(folder) or [folder]:
+            manifest_of(path)
+            journal = path / "journal.jsonl"
+            history = read_history(journal) if journal.exists() else None
+            if history is None:
+                headline = f"{path} is not a search by trials"
+                help = "`archdsl runs` lists the runs of a folder, with their strategies"
+                raise SpecError([Diagnostic("ARCH868", headline, help=help)])
+            found[str(path)] = history
+    _demand_same_goals(found)
+    return found
+
+
+def seeds_in(folder: Path) -> list[Path]:
+    """The runs in a folder of repetitions by seed; none where the folder is a run itself."""
+    if (folder / "manifest.json").exists():
+        return []
+    found = [path.parent for path in folder.glob("seed-*/manifest.json")]
+    return sorted(found, key=lambda path: (len(path.name), path.name))
+
+
+def _demand_same_goals(histories: Mapping[str, History]) -> None:
+    first, *others = histories.items()
+    for name, history in others:
+        if history.goals == first[1].goals:
+            continue
+        headline = f"{name} and {first[0]} have different goals"
+        goals, before = (", ".join(map(str, one.goals)) for one in (history, first[1]))
+        here, there = _place(Path(name), history.goals), _place(Path(first[0]), first[1].goals)
+        primary, secondary = Label(here, goals) if here else None, (Label(there, before),) if there else ()
+        help = f"{name}: {goals}; {first[0]}: {before}. Compare runs of the same goals in the same order"
+        raise SpecError([Diagnostic("ARCH869", headline, primary, secondary=secondary, help=help)])
+
+
+def _place(folder: Path, goals: Sequence[Goal]) -> Location | None:
+    """Where the first goal stands in the copy of the spec that the run has."""
+    text = manifest_of(folder).spec
+    start = text.find(str(goals[0]))
+    if start < 0:
+        return None
+    copies = [p for p in sorted(folder.glob("*.arch")) if _text(p) == text]
+    name = str(copies[0]) if copies else str(folder / "manifest.json")
+    return Location(Source(name, text), start, start + len(str(goals[0])))
+
+
+def _text(path: Path) -> str | None:
+    from archdsl.lang.reading import read
+
+    try:
+        return read(path, str(path)).text
+    except (OSError, SpecError):
+        return None

@@ -1,0 +1,134 @@
+"""Pareto sets: which of several vectors are not dominated, the volume that they dominate, and their knee.
+
+A vector has a number for each goal, the lower the better.  It dominates another one where it is at least as
+good in every goal and better in one.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from math import inf, isfinite
+
+Values = tuple[float, ...]
+
+
+def nondominated(values: Iterable[Values]) -> list[int]:
+    """The places of the vectors that no other one dominates, equal ones among them, in ascending order.
+
+    Vectors that are not finite are left out.  Takes O(n log n) steps for at most three goals.
+    """
+    places: dict[Values, list[int]] = {}
+    for place, one in enumerate(values):
+        if all(map(isfinite, one)):
+            places.setdefault(one, []).append(place)
+    return sorted(place for one in _minimal(sorted(places)) for place in places[one])
+
+
+def _minimal(ordered: Sequence[Values]) -> Iterator[Values]:
+    """The vectors that no other one dominates; `ordered` are different, in lexicographic order."""
+    if ordered and len(ordered[0]) > 3:
+        kept: list[Values] = []
+        for one in ordered:  # what dominates it comes before it
+            if not any(all(a <= b for a, b in zip(other, one, strict=True)) for other in kept):
+                kept.append(one)
+        yield from kept
+        return
+    stairs = Stairs()
+    for one in ordered:
+        x, y = (*one[1:], 0.0, 0.0)[:2]
+        if not stairs.covers(x, y):
+            stairs.add(x, y)
+            yield one
+
+
+def hypervolume(values: Iterable[Values], reference: Values) -> float:
+    """The volume of what the vectors dominate, up to a reference point (Zitzler and Thiele, 1998).
+
+    Exact for any number of goals; vectors that are not better than the reference in every goal add nothing.
+    Takes O(n log n) steps for at most three goals, as a sweep of a staircase (Fonseca, Paquete and
+    López-Ibáñez, 2006), and slices for more, which takes a power of n.
+    """
+    inside = {one for one in values if all(a < b for a, b in zip(one, reference, strict=True))}
+    if len(reference) <= 3:
+        return _swept({_padded(one, 0.0) for one in inside}, _padded(reference, 1.0))
+    ordered = sorted(inside, key=lambda one: one[-1])
+    depths = [one[-1] for one in ordered] + [reference[-1]]
+    return sum(
+        (high - low) * hypervolume((one[:-1] for one in ordered[: n + 1]), reference[:-1])
+        for n, (low, high) in enumerate(pairwise(depths))
+        if high > low
+    )
+
+
+def _padded(one: Values, by: float) -> Values:
+    """Three goals, those beyond the vector's own all `by`."""
+    return (*one, by, by)[:3]
+
+
+def _swept(inside: Iterable[Values], reference: Values) -> float:
+    """The volume for three goals: areas of a staircase that grows along the last goal."""
+    stairs, volume, area, before = Stairs(reference[0], reference[1]), 0.0, 0.0, 0.0
+    for x, y, z in sorted(inside, key=lambda one: one[2]):
+        volume += area * (z - before)
+        area, before = area + stairs.add(x, y), z
+    return volume + area * (reference[2] - before)
+
+
+class Stairs:
+    """Points in the plane none of which dominates another, and the area that they dominate.
+
+    `right` and `top` bound that area.
+    """
+
+    def __init__(self, right: float = inf, top: float = inf):
+        self.right, self.top = right, top
+        self._xs: list[float] = []  # ascending, while those of y descend
+        self._ys: list[float] = []
+
+    def covers(self, x: float, y: float) -> bool:
+        """Whether a point is at least as good in both."""
+        n = bisect_right(self._xs, x)
+        return n > 0 and self._ys[n - 1] <= y
+
+    def add(self, x: float, y: float) -> float:
+        """Adds a point and drops those that it dominates; returns the area gained, 0 where one covers it."""
+        if self.covers(x, y):
+            return 0.0
+        first = last = bisect_left(self._xs, x)
+        ceiling = self._ys[first - 1] if first else self.top
+        gained, left = 0.0, x
+        while last < len(self._xs) and self._ys[last] >= y:
+            gained += (self._xs[last] - left) * (ceiling - y)
+            left, ceiling = self._xs[last], self._ys[last]
+            last += 1
+        gained += ((self._xs[last] if last < len(self._xs) else self.right) - left) * (ceiling - y)
+        self._xs[first:last], self._ys[first:last] = [x], [y]
+        return gained
+
+
+def knee(values: Sequence[Values]) -> int:
+    """The place of the vector farthest below the plane through the extremes (Das, 1999).
+
+    It is the first of several.  Goals are scaled to the range that the vectors have in them, so that this is
+    the least sum.  Raises ValueError without a vector.
+    """
+    if not values:
+        raise ValueError("a knee of no vectors")
+    low, high = bounds(values)
+    sums = [sum(scaled(one, low, high)) for one in values]
+    return sums.index(min(sums))
+
+
+def bounds(values: Iterable[Values]) -> tuple[Values, Values]:
+    """The least and the greatest value in each goal.  Raises ValueError without a vector."""
+    columns = list(zip(*values, strict=True))
+    if not columns:
+        raise ValueError("bounds of no vectors")
+    return tuple(map(min, columns)), tuple(map(max, columns))
+
+
+def scaled(one: Values, low: Values, high: Values) -> Values:
+    """A vector whose goals go from 0 at `low` to 1 at `high`; 0 in a goal where these are equal."""
+    return tuple((v - a) / (b - a) if b > a else 0.0 for v, a, b in zip(one, low, high, strict=True))

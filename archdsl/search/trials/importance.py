@@ -1,0 +1,58 @@
+"""How much each decision matters: the share of the variance of a goal that it explains by itself.
+
+These are main effects, as those of functional ANOVA (Hutter, Hoos and Leyton-Brown, ICML 2014), of the trials
+as they are, without a model in between: the variance between the outcomes of a decision over the whole
+variance. Chance alone makes a decision of many outcomes explain something, and that is taken off (ε², Kelley
+1935).  What two decisions do only together is in no share; where a strategy chose outcomes together, shares
+overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from archdsl.search.trials.history import History
+
+MOST = 5_000
+"""Trials that are looked at: every so many, where there are more."""
+LEAST = 20
+"""With fewer trials, shares are chance."""
+
+
+def importance(
+    history: History, goal: int, arising: Callable[[tuple[int, ...]], Sequence[bool]] | None = None
+) -> dict[str, float]:
+    """The share of each decision in the variance of a goal, 0 to 1, the greatest first.
+
+    Empty with fewer than LEAST trials.  That a decision does not arise counts as an outcome of its own.
+    """
+    trials = history.scored[:: -(-len(history.scored) // MOST) or 1]
+    if len(trials) < LEAST:
+        return {}
+    values = [history.lower(trial)[goal] for trial in trials]
+    arises = None if arising is None else [arising(trial.outcomes) for trial in trials]
+    shares = {}
+    for n, path in enumerate(history.decisions):
+        groups: dict[int, list[float]] = {}
+        for m, (trial, value) in enumerate(zip(trials, values, strict=True)):
+            there = arises is None or arises[m][n]
+            groups.setdefault(trial.outcomes[n] if there else -1, []).append(value)
+        shares[path] = explained(list(groups.values()))
+    return dict(sorted(shares.items(), key=lambda item: -item[1]))
+
+
+def explained(groups: Sequence[Sequence[float]]) -> float:
+    """ε²: the share of the variance of values that their groups explain, without what chance explains."""
+    count = sum(map(len, groups))
+    mean = sum(map(sum, groups)) / count
+    total = sum((value - mean) ** 2 for group in groups for value in group)
+    within = sum(_squares(group) for group in groups)
+    if total <= 0 or count <= len(groups):
+        return 0.0
+    by_chance = (len(groups) - 1) * within / (count - len(groups))
+    return min(1.0, max(0.0, (total - within - by_chance) / total))
+
+
+def _squares(group: Sequence[float]) -> float:
+    mean = sum(group) / len(group)
+    return sum((value - mean) ** 2 for value in group)

@@ -1,0 +1,174 @@
+"""Pictures of a search by trials, as SVG: fronts, how they grew, the best so far, what decisions explain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+
+from archdsl.render import svg
+from archdsl.report.charts import Bar, Point, bars, short
+from archdsl.report.clouds import WIDTH, Places, Series, clouds, panel
+from archdsl.search.trials.front import Stairs, Values, bounds, hypervolume, nondominated, scaled
+from archdsl.search.trials.history import Goal, History, Trial, best_so_far
+
+_TITLE = 30.0
+_SHARES = (0.125, 0.25, 0.5)
+"""Shares of the trials after which the front is drawn, beside the whole."""
+_STOPS = 60
+"""Places at which the hypervolume of more than two goals is computed."""
+_MOST_BARS = 25
+_MOST_MARKS = 400
+"""Points of a front that are marked, with a tip."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A front and the points behind it, lower is better; `tips` are by point of the front."""
+
+    name: str
+    front: Sequence[Values] = ()
+    tips: Sequence[str] = ()
+    cloud: Sequence[Values] = ()
+    colour: int = 0
+    dashed: bool = False
+    marked: bool = True
+
+
+def shown(name: str, history: History, *, colour: int = 0, dashed: bool = False) -> Shown:
+    """The front of a run."""
+    front = history.front
+    values, tips = [history.lower(trial) for trial in front], [tip(history, trial) for trial in front]
+    return Shown(name, values, tips, (), colour, dashed)
+
+
+def tip(history: History, trial: Trial) -> str:
+    """A trial in words."""
+    values = [
+        f"{goal.text} {short(v)}"
+        for goal, v in zip(history.goals, trial.values, strict=True)
+        if v is not None
+    ]
+    return f"trial {trial.number}: {', '.join(values)}"
+
+
+def front_picture(rows: Sequence[Shown], goals: Sequence[Goal], title: str, summary: str = "") -> str:
+    """Fronts in one picture, with a panel for each two goals; the one that is named first is upwards.
+
+    For two goals the edge of what a front dominates is drawn.
+    """
+    parts, top = [svg.text(12, 20, title, size=14, strong=True)], _TITLE
+    for up, right in combinations(range(len(goals)), 2):
+        series = [one for row in rows for one in _series(row, goals, right, up)]
+        made, height = panel(series, x_label=label_of(goals[right]), y_label=label_of(goals[up]))
+        parts.append(f'<g transform="translate(0 {svg.number(top)})">\n' + "\n".join(made) + "\n</g>")
+        top += height
+    return svg.picture(title, WIDTH, top, parts, summary)
+
+
+def label_of(goal: Goal) -> str:
+    """A goal as the label of an axis."""
+    return f"{goal.text} ({'lower' if goal.direction == 'minimize' else 'higher'} is better)"
+
+
+def _series(row: Shown, goals: Sequence[Goal], right: int, up: int) -> list[Series]:
+    signs = goals[right].sign, goals[up].sign
+
+    def place(one: Values) -> tuple[float, float]:
+        return signs[0] * one[right], signs[1] * one[up]
+
+    front = [place(one) for one in row.front]
+    line = _edge([(one[right], one[up]) for one in row.front], signs) if len(goals) == 2 else ()
+    few = front[:: -(-len(front) // _MOST_MARKS) or 1]
+    tips = row.tips[:: -(-len(front) // _MOST_MARKS) or 1] or [""] * len(few)
+    marks = [Point(*at, tip) for at, tip in zip(few, tips, strict=True)] if row.marked else ()
+    return [Series(row.name, [place(one) for one in row.cloud], line, marks, (), row.colour, row.dashed)]
+
+
+def _edge(front: Sequence[tuple[float, float]], signs: tuple[int, int]) -> Places:
+    """The edge of what points dominate (lower is better), in the signs that are shown."""
+    ordered = sorted(front)
+    line = stairs(ordered, ordered[-1][0]) if ordered else ()
+    return [(signs[0] * x, signs[1] * y) for x, y in line]
+
+
+def best_figure(history: History, goal: int) -> str:
+    """A goal of each trial, and the best so far."""
+    one = history.goals[goal]
+    cloud = [(t.number, v) for t in history.scored if (v := t.values[goal]) is not None]
+    line = stairs(list(best_so_far(history, goal)), history.trials[-1].number if history.trials else 0)
+    rows = [Series("trials", cloud=cloud, colour=0), Series("best so far", line=line, colour=1)]
+    title = f"Best so far: {one}"
+    return clouds(rows, title=title, x_label="trial", y_label=label_of(one), linear_x=True)
+
+
+def stairs(steps: Places, last: float) -> Places:
+    """A line that keeps each value up to the next place, and goes on to the last one."""
+    if not steps:
+        return ()
+    corners = [at for (_, before), (x, after) in pairwise(steps) for at in [(x, before), (x, after)]]
+    return [steps[0], *corners, (last, steps[-1][1])]
+
+
+def fronts_over_time(history: History) -> str:
+    """The front after an eighth, a quarter and half of the trials, and after all."""
+    rows = []
+    for n, share in enumerate(_SHARES):
+        first = _first(history, share)
+        values = [history.lower(t) for t in history.front_of(first)]
+        rows.append(Shown(f"after {len(first)} trials", values, colour=n + 2, dashed=True, marked=False))
+    rows.append(shown("now", history, colour=1))
+    return front_picture(rows, history.goals, "The front over time")
+
+
+def pareto(history: History, random: Sequence[Values] = ()) -> str:
+    """The front of a run beside all its trials, the front of its first trials, and random networks if any."""
+    first = _first(history, _SHARES[0])
+    rows = [Shown(f"trials ({len(history.scored)})", cloud=list(map(history.lower, history.scored)))]
+    if random:
+        front = [random[n] for n in nondominated(random)]
+        name = f"random networks ({len(random)})" + (" and their front" if len(history.goals) == 2 else "")
+        rows.append(Shown(name, front, (), random, colour=2, dashed=True, marked=False))
+    start = [history.lower(trial) for trial in history.front_of(first)]
+    rows.append(Shown(f"front of the first {len(first)} trials", start, colour=3, dashed=True, marked=False))
+    rows.append(shown(f"front ({len(history.front)})", history, colour=1))
+    return front_picture(rows, history.goals, "Pareto front")
+
+
+def _first(history: History, share: float) -> list[Trial]:
+    return history.scored[: max(1, round(share * len(history.scored)))]
+
+
+def volume_figure(history: History) -> str:
+    """The hypervolume of the front over the trials.
+
+    Each goal is scaled from 0, the worst value of a trial, to 1, the best; so is the volume.
+    """
+    line = stairs(hypervolumes(history), history.trials[-1].number if history.trials else 0)
+    rows = [Series("hypervolume of the front", line=line, colour=1)]
+    return clouds(rows, title="Hypervolume", x_label="trial", y_label="share of the box", linear_x=True)
+
+
+def hypervolumes(history: History) -> list[tuple[float, float]]:
+    """The share of the box between the best and the worst values that the front dominates, by trial."""
+    trials = history.scored
+    if not trials:
+        return []
+    values = [history.lower(trial) for trial in trials]
+    low, high = bounds(values)
+    within = [scaled(one, low, high) for one in values]
+    if len(low) == 2:
+        front, volume, made = Stairs(1.0, 1.0), 0.0, []
+        for trial, (x, y) in zip(trials, within, strict=True):
+            if gained := front.add(x, y):
+                volume += gained
+                made.append((float(trial.number), volume))
+        return made
+    stops = sorted({round((n + 1) * len(trials) / _STOPS) for n in range(_STOPS)} - {0})
+    return [(float(trials[n - 1].number), hypervolume(within[:n], (1.0,) * len(low))) for n in stops]
+
+
+def importance_figure(shares: Mapping[str, float], title: str) -> str:
+    """The share of the variance that each decision explains, the greatest first."""
+    rows = [Bar(path, share) for path, share in list(shares.items())[:_MOST_BARS]]
+    return bars(rows, title=title, format=lambda share: f"{share:.1%}")

@@ -1,0 +1,73 @@
+"""All trials as a CSV file, a row each."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from archdsl.search.trials.history import History, Trial
+
+Arising = Callable[[tuple[int, ...]], Sequence[bool]]
+"""Which decisions arise under outcomes."""
+_RUNS = ("=", "+", "-", "@", "\t", "\r")
+"""What spreadsheets take for the beginning of a formula."""
+
+
+def trials_csv(history: History, arising: Arising | None = None) -> str:
+    """The trials: number, state, goals, scores, costs, failure, epochs, seconds, and outcomes by decision.
+
+    Cells are empty where something is not known, and where a decision does not arise.  `front` is 1 for the
+    trials that no other one dominates.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerows([map(_cell, row) for row in rows(history, arising)])
+    return text.getvalue()
+
+
+def rows(history: History, arising: Arising | None = None) -> Iterator[list[Any]]:
+    """The head and the rows of the table."""
+    scores = _names(trial.scores for trial in history.trials)
+    costs = [name for name in _names(trial.costs for trial in history.trials) if name not in scores]
+    front = {trial.number for trial in history.front}
+    head = [
+        "number", "state", "front", *(f"goal: {goal}" for goal in history.goals), *scores, *costs,
+        "failure", "reason", "epochs", "seconds", "worker", *history.decisions,
+    ]  # fmt: skip
+    yield head
+    for trial in history.trials:
+        failure = trial.failure or (None, None)
+        yield [
+            trial.number, trial.state, int(trial.number in front), *trial.values,
+            *(trial.scores.get(name) for name in scores), *(trial.costs.get(name) for name in costs),
+            *failure, trial.epochs, trial.seconds, trial.worker, *_outcomes(history, trial, arising),
+        ]  # fmt: skip
+
+
+def _outcomes(history: History, trial: Trial, arising: Arising | None) -> Iterator[str]:
+    there = [True] * len(trial.outcomes) if arising is None else arising(trial.outcomes)
+    for arises, n, texts in zip(there, trial.outcomes, history.decisions.values(), strict=True):
+        yield texts[n] if arises else ""
+
+
+def _names(rows: Iterable[Any]) -> list[str]:
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _cell(value: Any) -> Any:
+    """A cell; a text that a spreadsheet would run as a formula is marked as text."""
+    if isinstance(value, float):
+        return repr(value)
+    if not isinstance(value, str) or not value.startswith(_RUNS) or _is_number(value):
+        return value
+    return f"'{value}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
