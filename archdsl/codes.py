@@ -88,6 +88,7 @@ CODES: dict[str, str] = {
     "ARCH415": "a search that `archdsl search` refuses",
     "ARCH416": "networks that cannot be counted",
     "ARCH417": "a pass that breaks its contract",
+    "ARCH418": "not a network of the searched space",
     "ARCH501": "no such decision",
     "ARCH502": "no such candidate",
     "ARCH503": "decided twice",

@@ -52,6 +52,7 @@ NOT_FROM_ONE_TEXT: dict[str, str] = {
     "ARCH865": "about packages that are installed",
     "ARCH866": "about a project's pyproject.toml",
     "ARCH867": "about the folder of a run",
+    "ARCH418": "about a network and a search",
     "ARCH868": "about a folder of a run",
     "ARCH869": "about folders of runs",
     "ARCH950": "about a call from Python",

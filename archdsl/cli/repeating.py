@@ -1,0 +1,47 @@
+"""`archdsl search --seeds N`: a search repeated with several seeds, one after the other."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from archdsl.cli import opening
+
+if TYPE_CHECKING:
+    from archdsl.search.options import SearchOptions
+
+
+def run_seeds(spec: str, options: SearchOptions, count: int | None) -> int:
+    """Runs a search with `count` seeds, from that of the options or 0 on; returns the exit code.
+
+    Seeds that were run before are resumed, where the options say so; `count` None are those of the folder.
+    """
+    from archdsl.cli.searching import run_search
+    from archdsl.search.repeats import RepeatedFolder, summarize
+
+    name = opening.load(spec).search(options.name).name
+    folder = RepeatedFolder(options.folder or Path("runs") / name)
+    first = options.seed or 0
+    seeds = list(range(first, first + (count or 0)))
+    if options.resume:
+        before = folder.seeds() or []
+        seeds = before + [seed for seed in range(before[0], before[0] + (count or 0)) if seed not in before]
+        folder.write(seeds)
+    else:
+        folder.begin(seeds)
+    for n, seed in enumerate(seeds, start=1):
+        path = folder.of(seed)
+        click.echo(f"seed {seed} ({n} of {len(seeds)})")
+        there = (path / "manifest.json").exists()
+        code = run_search(spec, replace(options, seed=seed, folder=path, resume=there))
+        if code:
+            again = shlex.join(["archdsl", "search", spec, "--resume", str(folder.path)])
+            click.echo(f"all seeds are resumed with: {again}")
+            return code
+    click.echo(summarize(folder, seeds), nl=False)
+    click.echo(f"wrote {folder.table}, {folder.picture}")
+    return 0

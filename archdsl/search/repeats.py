@@ -1,0 +1,196 @@
+"""A search repeated with several seeds: its folder, and the mean and the spread of what was found."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+
+from archdsl import atomic
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.report.charts import short
+from archdsl.report.clouds import Places, Series, clouds
+from archdsl.report.records import Run, read_run
+from archdsl.report.tables import table
+from archdsl.search.overview import overview
+from archdsl.search.trials.comparing import compare, picture, seeds_in
+from archdsl.search.trials.history import History, best_so_far, read_history
+from archdsl.search.trials.pictures import label_of
+
+MOST = 1_000
+"""Seeds of one folder."""
+_PLACES = 400
+"""Places along x at which a mean is drawn."""
+
+
+@dataclass(frozen=True)
+class RepeatedFolder:
+    """The folder of a search with several seeds: a run for each, what they are, and their summary."""
+
+    path: Path
+
+    @property
+    def seeds_file(self) -> Path:
+        return self.path / "seeds.json"
+
+    @property
+    def table(self) -> Path:
+        return self.path / "seeds.csv"
+
+    @property
+    def picture(self) -> Path:
+        return self.path / "seeds.svg"
+
+    def of(self, seed: int) -> Path:
+        """The folder of the run of one seed."""
+        return self.path / f"seed-{seed}"
+
+    def begin(self, seeds: Sequence[int]) -> None:
+        """Writes down the seeds.  Raises SpecError (ARCH919) where a run is there already."""
+        there = seeds_in(self.path) or [p for p in [self.path] if (p / "manifest.json").exists()]
+        if there or self.seeds_file.exists():
+            headline = f"{there[0] if there else self.path} holds a run already"
+            help = f"resume it: --resume {self.path}; or start others elsewhere: --out DIR"
+            raise SpecError([Diagnostic("ARCH919", headline, help=help)])
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.write(seeds)
+
+    def write(self, seeds: Sequence[int]) -> None:
+        atomic.write_text(self.seeds_file, json.dumps({"seeds": list(seeds)}) + "\n")
+
+    def seeds(self) -> list[int] | None:
+        """The seeds that were written down; None where it is not such a folder.
+
+        Raises SpecError (ARCH911) where they cannot be read.
+        """
+        if (self.path / "manifest.json").exists() or not self.seeds_file.exists():
+            return None
+        try:
+            found = json.loads(self.seeds_file.read_bytes())["seeds"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            found = None
+        if not (isinstance(found, list) and 0 < len(found) <= MOST and all(type(n) is int for n in found)):
+            headline = f"{self.path} is not a run that can be resumed: seeds.json cannot be read"
+            raise SpecError([Diagnostic("ARCH911", headline)])
+        return found
+
+    def started(self) -> list[Path]:
+        """The folders of the seeds whose runs have begun."""
+        return seeds_in(self.path)
+
+
+Figures = dict[str, float]
+
+
+def figures(folders: Mapping[int, Path]) -> dict[int, Figures]:
+    """What each seed found, by name: of searches by trials the best of each goal, the front, the failures."""
+    histories = {seed: history for seed, path in folders.items() if (history := _history(path))}
+    compared = {one.name: one for one in compare({str(seed): one for seed, one in histories.items()})}
+    found: dict[int, Figures] = {}
+    for seed, path in folders.items():
+        if seed not in histories:
+            found[seed] = dict(overview(path).best)
+            continue
+        history = histories[seed]
+        best = zip(history.goals, history.best_values(), strict=True)
+        found[seed] = {f"best {goal.text}": value for goal, value in best if value is not None}
+        if len(history.goals) > 1:
+            found[seed] |= {"front": len(history.front), "hypervolume": compared[str(seed)].volume}
+        lost = sum(map(len, history.failures().values()))
+        found[seed] |= {"trials": len(history.trials), "failed": lost}
+    return found
+
+
+def _history(folder: Path) -> History | None:
+    journal = folder / "journal.jsonl"
+    return read_history(journal) if journal.exists() else None
+
+
+def spread(values: Sequence[float]) -> tuple[float, float | None]:
+    """The mean, and the standard deviation of the sample; None for one value."""
+    return fmean(values), stdev(values) if len(values) > 1 else None
+
+
+def _rows(found: Mapping[int, Figures]) -> tuple[list[str], list[tuple[str, list[float | None]]]]:
+    """Names of figures, and a row for each seed, for the mean and for the standard deviation."""
+    names = list(dict.fromkeys(name for one in found.values() for name in one))
+    rows = [(str(seed), [one.get(name) for name in names]) for seed, one in found.items()]
+    columns = [[one[name] for one in found.values() if name in one] for name in names]
+    spreads = [spread(column) for column in columns]
+    rows.append(("mean", [mean for mean, _ in spreads]))
+    rows.append(("standard deviation", [deviation for _, deviation in spreads]))
+    return names, rows
+
+
+def table_text(found: Mapping[int, Figures]) -> str:
+    """The figures of all seeds with mean and standard deviation, as columns."""
+    names, rows = _rows(found)
+    cells = [[label, *("" if value is None else short(value) for value in row)] for label, row in rows]
+    return table(["seed", *names], cells, numeric=range(1, len(names) + 1))
+
+
+def table_csv(found: Mapping[int, Figures]) -> str:
+    """The same as a CSV file."""
+    names, rows = _rows(found)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["seed", *names])
+    writer.writerows([label, *("" if value is None else repr(value) for value in row)] for label, row in rows)
+    return text.getvalue()
+
+
+def seeds_picture(folders: Mapping[int, Path]) -> str:
+    """The fronts of all seeds; of one goal the best so far, of other searches mIoU by epoch, as a mean.
+
+    Behind a mean is a band from the least to the greatest.
+    """
+    histories = [one for path in folders.values() if (one := _history(path))]
+    if histories and len(histories[0].goals) > 1:
+        named = {f"seed {seed}": one for (seed, _), one in zip(folders.items(), histories, strict=True)}
+        return picture(named, histories[0].goals)
+    if histories:
+        lines = [_filled(list(best_so_far(one)), len(one.trials)) for one in histories]
+        goal = histories[0].goals[0]
+        return _mean(lines, f"Best so far: {goal}", "trial", label_of(goal))
+    return _mean(list(map(_miou, map(read_run, folders.values()))), "mIoU", "epoch", "mIoU")
+
+
+def _miou(run: Run) -> Places:
+    return [(e.epoch + 1, e.miou) for e in run.epochs() if e.miou is not None]
+
+
+def _filled(steps: Places, last: int) -> Places:
+    """The value after each trial, of steps."""
+    found, ahead = [], list(reversed(steps))
+    value: float | None = None
+    for n in range(1, last + 1):
+        while ahead and ahead[-1][0] <= n:
+            value = ahead.pop()[1]
+        if value is not None:
+            found.append((float(n), value))
+    return found
+
+
+def _mean(lines: Iterable[Places], title: str, x_label: str, y_label: str) -> str:
+    """The mean of lines where all have a value, and their range."""
+    values = [dict(line) for line in lines]
+    common = sorted(set.intersection(*(set(one) for one in values))) if values else []
+    common = common[:: -(-len(common) // _PLACES) or 1]
+    columns = [(x, [one[x] for one in values]) for x in common]
+    band = [(x, min(column), max(column)) for x, column in columns]
+    line = [(x, fmean(column)) for x, column in columns]
+    rows = [Series(f"mean of {len(values)} seeds, least to greatest", line=line, band=band)]
+    return clouds(rows, title=title, x_label=x_label, y_label=y_label, linear_x=True)
+
+
+def summarize(folder: RepeatedFolder, seeds: Iterable[int]) -> str:
+    """Writes the table and the picture of the seeds that have begun; returns the table as text."""
+    folders = {n: folder.of(n) for n in seeds if (folder.of(n) / "manifest.json").exists()}
+    found = figures(folders)
+    atomic.write_text(folder.table, table_csv(found))
+    atomic.write_text(folder.picture, seeds_picture(folders))
+    return table_text(found)

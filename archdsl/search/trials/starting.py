@@ -1,0 +1,122 @@
+"""Known networks with which a search by trials starts: its first trials, observed by the strategy like its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
+from archdsl.program import Network, load
+from archdsl.search.strategies.base import Observation, Outcomes, Proposal, Snapshot, Strategy
+from archdsl.search.trials.domain import Domain
+
+
+@dataclass(frozen=True)
+class Known:
+    """A network as the outcomes of its decisions, by their texts; `at` is where it is written, if it is."""
+
+    name: str
+    chosen: Mapping[str, str]
+    at: Location | None = None
+
+    def recorded(self) -> dict[str, Any]:
+        """As a manifest keeps it."""
+        return {"name": self.name, "chosen": dict(self.chosen)}
+
+
+def known_of(one: Network | str | Path) -> Known:
+    """A network, or that in a file.
+
+    Raises SpecError: ARCH418 for one that is not written as decisions in a space, and as `load`.
+    """
+    if isinstance(one, Network):
+        network, at = one, None
+    else:
+        program = load(one)
+        network = program.network()
+        declared = program.networks[network.name]
+        at = Location(program.unit.source, *declared.name.span)
+    if network.origin is None:
+        headline = f"`{network.name}` is not written as decisions in a space"
+        help = "a search starts with networks such as its own best.arch: `network NAME from SPACE { … }`"
+        raise SpecError([Diagnostic("ARCH418", headline, Label(at) if at else None, help=help)])
+    return Known(network.name, dict(network.chosen), at)
+
+
+def recorded_starts(found: Any) -> tuple[Known, ...]:
+    """The networks in a manifest.  Raises SpecError (ARCH911) where they cannot be read."""
+    try:
+        return tuple(Known(str(one["name"]), {str(k): str(v) for k, v in one["chosen"].items()}) for one in found or ())
+    except (TypeError, KeyError, AttributeError) as error:
+        headline = "this is not a run that can be resumed: its first networks cannot be read"
+        raise SpecError([Diagnostic("ARCH911", headline)]) from error
+
+
+def first_outcomes(known: Sequence[Known], domain: Domain, space: str) -> tuple[Outcomes, ...]:
+    """The outcomes of known networks by number, canonical.
+
+    Raises SpecError (ARCH418) for a network that the searched space does not have.
+    """
+    return tuple(_outcomes(one, domain, space) for one in known)
+
+
+def _outcomes(one: Known, domain: Domain, space: str) -> Outcomes:
+    found = dict.fromkeys(domain.paths, 0)
+    for path, texts in zip(domain.paths, domain.outcomes, strict=True):
+        outcome = one.chosen.get(path)
+        if outcome is None:
+            continue
+        if outcome not in texts:
+            raise _foreign(one, space, f"`{path}` is {outcome} in it, and the space has {', '.join(texts)}")
+        found[path] = texts.index(outcome)
+    outcomes = domain.canonical(tuple(found.values()))
+    arises = domain.arising(outcomes)
+    for path, there in zip(domain.paths, arises, strict=True):
+        if there and path not in one.chosen:
+            raise _foreign(one, space, f"it does not decide `{path}`")
+    return outcomes
+
+
+def _foreign(one: Known, space: str, why: str) -> SpecError:
+    headline = f"`{one.name}` is not a network of `{space}` as it is searched"
+    return SpecError([Diagnostic("ARCH418", headline, Label(one.at) if one.at else None, help=why)])
+
+
+class Started:
+    """Proposes known networks, and lets the strategy propose when all of them were observed."""
+
+    def __init__(self, strategy: Strategy, first: Sequence[Outcomes]):
+        self.strategy, self.first = strategy, first
+        self.proposed = self.observed = 0
+
+    def propose(self) -> Proposal | Outcomes | None:
+        if self.proposed < len(self.first):
+            self.proposed += 1
+            return self.first[self.proposed - 1]
+        return self.strategy.propose() if self.observed >= len(self.first) else None
+
+    def observe(self, seen: Observation) -> None:
+        self.observed += 1
+        self.strategy.observe(seen)
+
+
+class _Saved(Started):
+    """The same around a strategy that has snapshots."""
+
+    strategy: Snapshot  # type: ignore[assignment]
+
+    def state(self) -> dict[str, Any]:
+        return {"proposed": self.proposed, "observed": self.observed, "of": self.strategy.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.proposed, self.observed = int(state["proposed"]), int(state["observed"])
+        self.strategy.restore(state["of"])
+
+
+def started(strategy: Strategy, first: Sequence[Outcomes]) -> Strategy:
+    """The strategy behind known networks; itself where there are none."""
+    if not first:
+        return strategy
+    return (_Saved if isinstance(strategy, Snapshot) else Started)(strategy, first)
