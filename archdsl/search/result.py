@@ -15,6 +15,7 @@ from archdsl.ir.resolve import evaluate, rebuilt
 from archdsl.passes.costs.cost import Total
 from archdsl.program import Network, Space
 from archdsl.search.screening import may_meet
+from archdsl.search.trials.history import Trial
 from archdsl.spec.search_values import Term
 
 if TYPE_CHECKING:
@@ -32,12 +33,17 @@ class Result:
 
     `unmet` are requirements that it does not meet.  `how` names those that were not checked, such as one on
     latency without a table of the device.
+
+    Of a search by trials, `trials` are all of its trials, and `front` the networks that no other one
+    dominates, the best in the first objective first; of one objective that is the best network alone.
     """
 
     network: Network
     outcomes: Mapping[str, int]
     how: str
     unmet: tuple[str, ...] = ()
+    front: tuple[Result, ...] = ()
+    trials: tuple[Trial, ...] = ()
 
     @property
     def costs(self) -> dict[str, int]:

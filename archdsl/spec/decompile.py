@@ -38,7 +38,7 @@ def rows_text(graph: Graph, source: str, settings: Mapping[str, object] | None =
         lines.append(f"  {path} = {entries[0] if one else '(' + ', '.join(entries) + ')'}")
     origin = graph.origin or ""
     given = ", ".join(f"{k} = {setting_source(v)}" for k, v in (settings or {}).items())
-    path = source if source.startswith(("./", "../", "std/")) else f"./{source}"
+    path = source if source.startswith(("./", "std/")) else f"./{source}"
     text = f'arch 1\n\nimport {origin} from "{path}"\n\n'
     text += (
         f"network {graph.name} from {origin}{f'({given})' if given else ''} {{\n" + "\n".join(lines) + "\n}\n"

@@ -23,7 +23,7 @@ def drawn(*rows: Series) -> ET.Element:
 
 
 @given(st.lists(places, min_size=1, max_size=9))
-@settings(max_examples=60)
+@settings(max_examples=50, deadline=None)
 def test_everything_lies_inside_the_picture_below_a_legend_of_all_names(many: list) -> None:
     rows = [
         Series(f"series {n}", cloud=at, line=at, marks=[Point(*one) for one in at], colour=n)
@@ -56,6 +56,7 @@ def test_a_picture_of_a_hundred_thousand_points_is_small_and_reaches_as_far() ->
 @given(
     st.lists(st.tuples(st.floats(0, 640), st.floats(0, 380)), min_size=1, max_size=200), st.integers(1, 50)
 )
+@settings(max_examples=50, deadline=None)
 def test_places_that_are_left_out_have_a_neighbour_that_is_drawn(at: list, most: int) -> None:
     kept = apart(at, most)
     assert len(kept) <= max(most, 1)
@@ -70,6 +71,7 @@ def test_values_of_different_magnitude_have_a_logarithmic_axis() -> None:
 
 
 @given(st.floats(1e-12, 1e9), st.floats(30.0, 1e12), st.integers(3, 9))
+@settings(max_examples=50, deadline=None)
 def test_logarithmic_axes_have_some_round_ticks_and_not_too_many(
     low: float, ratio: float, about: int
 ) -> None:

@@ -27,12 +27,14 @@ def dominates(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
 
 
 @given(any_goals)
+@settings(max_examples=50, deadline=None)
 def test_the_nondominated_are_those_that_no_other_dominates(values: list[tuple[float, ...]]) -> None:
     wanted = [n for n, one in enumerate(values) if not any(dominates(other, one) for other in values)]
     assert nondominated(values) == wanted
 
 
 @given(any_goals, st.sampled_from([inf, -inf, nan]))
+@settings(max_examples=50, deadline=None)
 def test_vectors_that_are_not_finite_are_neither_in_the_set_nor_dominate(
     values: list[tuple[float, ...]], odd: float
 ) -> None:
@@ -41,7 +43,7 @@ def test_vectors_that_are_not_finite_are_neither_in_the_set_nor_dominate(
 
 
 @given(any_goals)
-@settings(max_examples=60)
+@settings(max_examples=50, deadline=None)
 def test_the_hypervolume_is_the_number_of_unit_cubes_that_are_dominated(
     values: list[tuple[float, ...]],
 ) -> None:
@@ -54,6 +56,7 @@ def test_the_hypervolume_is_the_number_of_unit_cubes_that_are_dominated(
 
 
 @given(st.integers(1, 4).flatmap(vectors), st.data())
+@settings(max_examples=50, deadline=None)
 def test_the_hypervolume_is_that_of_the_front_and_grows_with_it_alone(
     values: list[tuple[float, ...]], data: st.DataObject
 ) -> None:
@@ -68,6 +71,7 @@ def test_the_hypervolume_is_that_of_the_front_and_grows_with_it_alone(
 
 
 @given(st.integers(1, 4).flatmap(vectors))
+@settings(max_examples=50, deadline=None)
 def test_the_knee_is_on_the_front_and_scaling_a_goal_does_not_move_it(
     values: list[tuple[float, ...]],
 ) -> None:

@@ -87,6 +87,7 @@ def test_of_networks_that_were_trained_for_several_epochs_the_longest_counts() -
 
 
 @given(st.lists(st.integers(0, 9) | st.none(), max_size=30), st.sampled_from(["minimize", "maximize"]))
+@settings(max_examples=50, deadline=None)
 def test_the_best_so_far_is_the_best_of_the_trials_before(values: list[int | None], direction: str) -> None:
     records = fake_trials.records(len(values), [(direction, "macs")], failing=0.0)
     for record, value in zip(records[1:], values, strict=False):
@@ -111,7 +112,7 @@ damage = st.recursive(
 
 
 @given(st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_damaged_record_is_left_out_and_the_rest_is_shown(data: st.DataObject) -> None:
     records = fake_trials.records(12)
     for _ in range(data.draw(st.integers(1, 4))):
@@ -127,6 +128,7 @@ def test_a_damaged_record_is_left_out_and_the_rest_is_shown(data: st.DataObject)
 
 
 @given(damage, st.sampled_from(["goals", "decisions"]))
+@settings(max_examples=50, deadline=None)
 def test_a_journal_that_does_not_say_its_goals_and_decisions_has_no_history(found: Any, field: str) -> None:
     records = fake_trials.records(2)
     records[0][field] = found

@@ -63,6 +63,11 @@ class TrialConfig:
         """The requirements that name a score."""
         return tuple(one for one in self.goals.requirements if self._scored(one))
 
+    @property
+    def by_costs(self) -> bool:
+        """Whether all objectives are costs, which are known before a network is evaluated."""
+        return not any(self._scored(goal.value) for goal in self.goals.objectives)
+
     def _scored(self, value: SearchValue) -> bool:
         return any(term.name not in (*MEASURES, "log") for term in terms_in(value))
 

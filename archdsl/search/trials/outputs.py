@@ -4,89 +4,100 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from random import Random
 
 from archdsl import atomic
-from archdsl.program import Space
+from archdsl.lang.loader import Unit
 from archdsl.report.records import read_run
+from archdsl.search.engines.base import Done
 from archdsl.search.folder import SearchFolder
 from archdsl.search.keeping import text_of
 from archdsl.search.result import Result
 from archdsl.search.trials.front import Values
 from archdsl.search.trials.history import History, Trial, read_history
 from archdsl.search.trials.importance import importance
+from archdsl.search.trials.judging import Judging
 from archdsl.search.trials.page import Found, trials_page
 from archdsl.search.trials.pictures import pareto, tip
-from archdsl.search.trials.table import Arising, trials_csv
+from archdsl.search.trials.table import trials_csv
 
 EVERY_S = 30.0
 """Seconds between pages while a search runs, and at least so many times what writing the last one took."""
 _SHARE = 20
 MOST_FILES = 500
 """Networks of the front that are written as files; trials.csv marks all."""
+MOST_RANDOM = 10_000
+"""Random networks that are drawn to compare with."""
 _OURS = re.compile(r"trial-\d+\.arch")
-
-Bind = Callable[[tuple[int, ...], str], Result]
-"""The network of outcomes, and how it was chosen."""
 
 
 class Outputs:
-    """Writes what the journal of a search comes to.
+    """Writes what the journal of a search comes to into its folder."""
 
-    `bind` makes networks of outcomes, `arising` says which decisions arise; `random` draws so many networks
-    and returns their goals, lower is better, where these are costs.
-    """
-
-    def __init__(
-        self, folder: SearchFolder, space: Space, bind: Bind, arising: Arising,
-        random: Callable[[int], Sequence[Values]] = lambda count: (),
-    ):  # fmt: skip
-        self.folder, self.space, self.bind, self.arising, self.random = folder, space, bind, arising, random
+    def __init__(self, folder: SearchFolder, judging: Judging, seed: int, unit: Unit):
+        self.folder, self.judging, self.seed, self.unit = folder, judging, seed, unit
         self._next = time.monotonic() + EVERY_S
 
-    def write_now_and_then(self) -> None:
-        """Writes the page, but not more often than every 30 s, nor for more than a twentieth of the time."""
-        begin = time.monotonic()
-        if begin < self._next:
-            return
-        history = self._history()
-        if history is not None:
-            self._page(history, self._best(history.best) if history.best else None)
+    def is_due(self) -> bool:
+        """Whether it is time for a page of a search that runs."""
+        return time.monotonic() >= self._next
+
+    def history(self) -> History:
+        """The trials that the journal has."""
+        found = read_history(self.folder.journal)
+        assert found is not None, "a search writes its goals before anything else"
+        return found
+
+    def write_page(self) -> None:
+        """Writes the page while the search runs."""
+        begin, history = time.monotonic(), self.history()
+        self._page(history, self._bound(history.best) if history.best else None)
         now = time.monotonic()
         self._next = now + max(EVERY_S, _SHARE * (now - begin))
 
-    def write(self) -> tuple[Result, ...]:
+    def write(self, history: History) -> tuple[Result, ...]:
         """Writes table, front, picture and page; returns the networks of the front, the best first."""
-        history = self._history()
-        if history is None:
-            return ()
-        atomic.write_text(self.folder.trials, trials_csv(history, self.arising))
-        front = tuple(map(self._best, history.front[:MOST_FILES]))
-        several = len(history.goals) > 1
-        random = self.random(len(history.trials)) if several else ()
+        atomic.write_text(self.folder.trials, trials_csv(history, self.judging.domain.arising))
+        several, random = len(history.goals) > 1, []
+        front = tuple(map(self._bound, history.front[: MOST_FILES if several else 1]))
         if several:
+            random = self._random(len(history.trials))
             self._front(history, front)
             atomic.write_text(self.folder.pareto, pareto(history, random))
         self._page(history, front[0] if front else None, random)
         return front
 
-    def _history(self) -> History | None:
-        return read_history(self.folder.journal) if self.folder.journal.exists() else None
+    def _bound(self, trial: Trial) -> Result:
+        return self.judging.bound(trial.outcomes, f"trial {trial.number}")
 
-    def _best(self, trial: Trial) -> Result:
-        return self.bind(trial.outcomes, f"trial {trial.number}")
+    def _random(self, count: int) -> list[Values]:
+        """The objectives of as many random networks where they are costs: others would have to be trained."""
+        if not self.judging.config.by_costs:
+            return []
+        rng, found = Random(self.seed), []
+        for _ in range(min(count, MOST_RANDOM)):
+            outcomes = self.judging.domain.draw(rng)
+            if outcomes is None:
+                break
+            values, state = self.judging.judge(outcomes, Done(0))
+            if state == "scored":
+                found.append(values)
+        return found
 
     def _front(self, history: History, front: Sequence[Result]) -> None:
-        """Writes the networks of the front, and drops those that were on it before."""
+        """Writes the networks of the front, with the specs that they import, and drops those of before."""
         digits = max(4, len(str(history.trials[-1].number))) if history.trials else 4
-        names = [f"trial-{trial.number:0{digits}d}.arch" for trial in history.front]
         self.folder.front.mkdir(exist_ok=True)
-        for found, trial, name in zip(front, history.front, names, strict=False):
-            text = text_of(self.space, _from_below(found))
+        SearchFolder(self.folder.front).copy_specs(self.unit)
+        names = set()
+        for found, trial in zip(front, history.front, strict=False):
+            name = f"trial-{trial.number:0{digits}d}.arch"
+            text = text_of(self.judging.space, found)
             atomic.write_text(self.folder.front / name, f"# {tip(history, trial)}\n{text}")
-        for path in self.folder.front.iterdir():
+            names.add(name)
+        for path in list(self.folder.front.iterdir()):
             if _OURS.fullmatch(path.name) and path.name not in names:
                 path.unlink()
 
@@ -94,19 +105,11 @@ class Outputs:
         from archdsl.backends.diagram import svg
         from archdsl.report.tables import layers_text
 
-        shares = [importance(history, n, self.arising) for n in range(len(history.goals))]
+        arising = self.judging.domain.arising
+        shares = [importance(history, n, arising) for n in range(len(history.goals))]
         found = Found(importance=shares, random=random)
         if best is not None:
-            graph, text = best.network.graph, text_of(self.space, best)
+            graph, text = best.network.graph, text_of(self.judging.space, best)
             found = replace(found, best_text=text, diagram=svg(graph), layers=layers_text(graph))
         page = trials_page(read_run(self.folder.path), history, found)
         atomic.write_text(self.folder.report, page)
-
-
-def _from_below(found: Result) -> Result:
-    """The same result, whose text is for a file in a folder of the run."""
-    source = found.network.source
-    if source is None or source.startswith("std/"):
-        return found
-    above = Path("..", source.removeprefix("./")).as_posix()
-    return replace(found, network=replace(found.network, source=above))

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from archdsl import atomic
 from archdsl.devices.objective import Costs
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir.text import dump
+from archdsl.lang.loader import Unit
 from archdsl.program import Program
 from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.journal import Journal
@@ -43,6 +44,7 @@ from archdsl.search.trials.domain import Domain
 from archdsl.search.trials.inputs import Inputs, read_inputs
 from archdsl.search.trials.judging import Judging
 from archdsl.search.trials.loop import Loop, Trial
+from archdsl.search.trials.outputs import Outputs
 from archdsl.search.trials.snapshots import Snapshots
 from archdsl.spec.search_values import Term
 
@@ -77,15 +79,16 @@ def run(
         wanted = _manifest(program, inputs, options, tables)
         folder.begin(wanted, program.unit, tables.text, resume=options.resume)
         judging = Judging(config, space, Costs(space, tables.own, tables.stands))
-        return Trials(inputs, judging, folder, InProcess(evaluation.done), report).run(stop)
+        return Trials(inputs, judging, folder, InProcess(evaluation.done), report, program.unit).run(stop)
 
 
 class Trials:
     """The trials of a search; those that were recorded are not evaluated again."""
 
     def __init__(
-        self, inputs: Inputs, judging: Judging, folder: SearchFolder, engine: Engine, report: Report
-    ):
+        self, inputs: Inputs, judging: Judging, folder: SearchFolder, engine: Engine, report: Report,
+        unit: Unit,
+    ):  # fmt: skip
         self.inputs, self.judging, self.folder, self.engine = inputs, judging, folder, engine
         self.config, self.report = inputs.config, report
         self.journal = Journal(folder.journal)
@@ -98,6 +101,7 @@ class Trials:
         self.elapsed, self._began = 0.0, time.monotonic()
         self._ahead: list[records.Record] = []
         self._flushed = self._saved = time.monotonic()
+        self.outputs = Outputs(folder, judging, inputs.seed, unit)
         self._read()
         strategy = strategy_of(self.config.strategy, judging.domain, inputs.seed)
         self.loop = Loop(
@@ -119,6 +123,7 @@ class Trials:
             self._flush()
         if not whole:
             self._snapshot()
+            self.outputs.write(self.outputs.history())
             raise Interrupted(self.loop.observed, self.folder.journal)
         return self._finished()
 
@@ -128,18 +133,22 @@ class Trials:
         return False
 
     def _finished(self) -> Result:
-        if self.best is None:
+        history = self.outputs.history()
+        if history.best is None:
+            self.outputs.write(history)
             raise self._nothing()
         trials, failed = self.loop.observed, self.failed
         of = f"{trials} networks" if not failed else f"{trials - failed} networks ({failed} more failed)"
         how = f"the best of {of} that `{self.config.strategy.name}` proposed"
-        result = self.judging.bound(self.best.outcomes, how)
+        result = self.judging.bound(history.best.outcomes, how)
         if not self.ended:
             network = {**result.costs, "layers": len(result.network.graph.nodes)}
-            self.journal.write(records.of_end(dict(result.network.chosen), network, how, [self.best.number]))
+            numbers = [trial.number for trial in history.front]
+            self.journal.write(records.of_end(dict(result.network.chosen), network, how, numbers))
         atomic.write_text(self.folder.found, text_of(self.inputs.space, result))
+        front = self.outputs.write(replace(history, ended=True))
         self.arrived.unlink(missing_ok=True)
-        return result
+        return replace(result, front=front, trials=tuple(history.trials))
 
     def _nothing(self) -> SpecError:
         """Why there is no best network."""
@@ -200,6 +209,9 @@ class Trials:
         self._tell(trial)
         if now - self._saved > SNAPSHOT_S:
             self._snapshot()
+        if self.outputs.is_due():
+            self._flush()
+            self.outputs.write_page()
 
     def _count(self, trial: Trial) -> None:
         self.failed += trial.state == "failed"

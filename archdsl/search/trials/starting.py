@@ -1,4 +1,4 @@
-"""Known networks with which a search by trials starts: its first trials, observed by the strategy like its own."""
+"""Known networks with which a search by trials starts: its first trials, which its strategy observes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ def known_of(one: Network | str | Path) -> Known:
 def recorded_starts(found: Any) -> tuple[Known, ...]:
     """The networks in a manifest.  Raises SpecError (ARCH911) where they cannot be read."""
     try:
-        return tuple(Known(str(one["name"]), {str(k): str(v) for k, v in one["chosen"].items()}) for one in found or ())
+        return tuple(
+            Known(str(one["name"]), {str(k): str(v) for k, v in one["chosen"].items()}) for one in found or ()
+        )
     except (TypeError, KeyError, AttributeError) as error:
         headline = "this is not a run that can be resumed: its first networks cannot be read"
         raise SpecError([Diagnostic("ARCH911", headline)]) from error
