@@ -167,7 +167,8 @@ def _start(found: Mapping[str, Any]) -> tuple[tuple[Goal, ...], dict[str, tuple[
 def _goal(found: Any) -> Goal | None:
     if not isinstance(found, dict) or found.get("direction") not in ("minimize", "maximize"):
         return None
-    return Goal(found["direction"], found["text"]) if isinstance(found.get("text"), str) else None
+    text = found.get("text")
+    return Goal(found["direction"], " ".join(text.split())) if isinstance(text, str) else None
 
 
 def _trial(found: Mapping[str, Any], goals: int, sizes: Sequence[int]) -> Trial | None:
