@@ -215,3 +215,28 @@ def test_a_search_stopped_while_networks_are_compared_does_not_try_them_again(tm
     assert len(again.tried) == 1
     again.run(quiet)
     assert [r["number"] for r in records(tmp_path) if r["kind"] == "tried"] == [1, 2, 3]
+
+
+def test_a_search_whose_time_is_used_up_trains_no_more_when_it_is_resumed(tmp_path, monkeypatch):
+    first = search(tmp_path, budget="0.001s")
+    monkeypatch.setattr(first, "finish", no_power)
+    with pytest.raises(KeyboardInterrupt):
+        first.run(quiet)
+    epoch = first.batches.steps_per_epoch
+    again = search(tmp_path, budget="0.001s")
+    assert (again.restore(), again.run(quiet).unmet, again.step) == (epoch, (), epoch)
+
+
+def test_a_search_that_is_resumed_with_more_time_goes_on(tmp_path, monkeypatch):
+    first = search(tmp_path, budget="0.001s")
+    monkeypatch.setattr(first, "finish", no_power)
+    with pytest.raises(KeyboardInterrupt):
+        first.run(quiet)
+    again = search(tmp_path, budget="1h")
+    again.restore()
+    again.run(quiet)
+    assert again.step == again.steps
+
+
+def no_power(*_: object) -> None:
+    raise KeyboardInterrupt

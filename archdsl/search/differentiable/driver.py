@@ -77,6 +77,9 @@ class Search:
         self.compared: dict[str, float | None] = {}
         self.verdict: dict[str, Any] = {}
         self.scored = True
+        self.elapsed_s = 0.0
+        """Of training, up to the newest checkpoint; those of the processes before count as well."""
+        self._timed = time.monotonic()
 
     def _batches(self) -> tuple[Batches, Batches]:
         """Batches for the weights and for the architecture: the same, or of a half of the data each."""
@@ -116,8 +119,10 @@ class Search:
             if type(value) is not float or math.isnan(value):
                 raise Unfit(f"number {n} of its losses is {value}")
         scored, mark = part({"scored": True, **state}, "scored", bool), Mark.read(state)
+        elapsed = part({"elapsed_s": 0.0, **state}, "elapsed_s", float, least=0)
         self.stepper.load_state(state)
         self.sums, self.tried, self.scored, self.compared = list(sums), dict(tried), scored, dict(compared)
+        self.elapsed_s = elapsed
         return mark
 
     def run(self, report: Report, stop: Callable[[], bool] = lambda: False) -> Result:
@@ -127,19 +132,20 @@ class Search:
         SpecError: ARCH915 where numbers are not finite any more, ARCH916 where memory does not suffice,
         ARCH917 where the disk is full.
         """
-        started = time.monotonic()
+        self._timed = time.monotonic()
         if self.step == 0:
             self._write(records.opening(self.space.searched.decisions, self.depths))
         try:
             if not self.scored:
                 self._after(report)
-            for step, batch in () if self.tried or self.compared else self._ahead():
+            ended = self.tried or self.compared or self._is_over()
+            for step, batch in () if ended else self._ahead():
                 now = self._step(step, batch)
                 stopping = self._record(now, stop(), report)
                 self._after(report)
                 if stopping and self.step < self.steps:
                     raise Interrupted(self.step, self._save())
-                if self._is_over(started):
+                if self._is_over():
                     break
             found = self._refined(report, stop) if self.config.refine else self.likeliest()
             if self.baseline is not None:
@@ -157,11 +163,14 @@ class Search:
         finally:
             stream.close()
 
-    def _is_over(self, started: float) -> bool:
-        """Whether the time that the search was given is used up, looked at after each epoch."""
-        if self.config.budget_s is None or self.step % self.batches.steps_per_epoch:
+    def _is_over(self) -> bool:
+        """Whether the time of the search is used up; looked at after each epoch, by its checkpoint.
+
+        A resumed search has what was left, so that one which ended trains no more.
+        """
+        if self.config.budget_s is None or self.step == 0 or self.step % self.batches.steps_per_epoch:
             return False
-        spent = torch.tensor(float(time.monotonic() - started > self.config.budget_s))
+        spent = torch.tensor(float(self.elapsed_s > self.config.budget_s))
         return bool(self.processes.sum(spent))
 
     def _step(self, step: int, batch: Batch) -> Progress:
@@ -320,11 +329,14 @@ class Search:
         bad = bad_parameter(self.net) or bad_parameter(self.architecture)
         if bad is not None:
             raise Diverged(self.step, bad, self.keeper.newest())
+        now = time.monotonic()
+        self.elapsed_s, self._timed = self.elapsed_s + now - self._timed, now
         if self.journal is None:
             return self.keeper.path(self.step)
         self.journal.sync()
         state = {
             **self.stepper.state(),
+            "elapsed_s": self.elapsed_s,
             "sums": list(self.sums),
             "scored": self.scored,
             "tried": dict(self.tried),
