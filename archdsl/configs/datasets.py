@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from archdsl.configs import forms
 from archdsl.configs.setting import setting
@@ -46,8 +46,10 @@ class Files(Batched):
     resize: Any = setting("data", "longer side, or [height, width]", form=forms.RESIZE, usual="as they are")
     train: str = setting("data", "parts to train on", "train", form=forms.PARTS)
     split: Any = setting("data", "part to validate on, or a share held out", form=forms.SPLIT, usual='"val"')
-    ignore: Any = setting("data", "labels of pixels that count for nothing", form=forms.IGNORED, usual="255")
-    channels: int = setting("whole", "channels of the images", 3, choices=(1, 3, 4))
+    ignore: Any = setting(
+        "data", "labels of pixels that count for nothing", (), form=forms.IGNORED, usual="255"
+    )
+    channels: Literal[1, 3, 4] = setting("whole", "channels of the images", 3, choices=(1, 3, 4))
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,8 @@ class Folder(Files):
 class DatasetKind(Word):
     """A kind of data, which `data = …` and `--data` name.
 
-    Its settings are among those of `archdsl.data.settings.Settings`.  `files` makes a part of it from the
-    folder that `path` names, (root, part, settings) -> Files; `samples`, of a kind without files, both parts,
-    (settings) -> Splits.  Those of archdsl are given by their places, "module:attribute", as their modules
+    `files` makes a part of it from the folder that `path` names, (root, part, config) -> Files; its config has
+    the settings of `Files`.  `samples`, of a kind without files, makes both parts, (config) -> Splits.  Those of archdsl are given by their places, "module:attribute", as their modules
     import numpy.
     """
 

@@ -6,10 +6,24 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+Colour = tuple[int, int, int]
+
 
 class Form(NamedTuple):
+    """What values are, in words, whether one is so, and how a config has it."""
+
     says: str
     holds: Callable[[Any], bool]
+    reads: Callable[[Any], Any] | None = None
+
+
+def colour_of(word: str) -> Colour:
+    """The colour that is written `#rrggbb`."""
+    return int(word[1:3], 16), int(word[3:5], 16), int(word[5:7], 16)
+
+
+def _as_several(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _whole(low: int, high: int) -> Callable[[Any], bool]:
@@ -57,14 +71,18 @@ GROUPED_NAMES = Form(
     "a list of names, and of lists of names",
     _many(lambda value: isinstance(value, str) or NAMES.holds(value)),
 )
-IGNORED = Form("a label from 0 to 255, or several", lambda value: _label(value) or _labels(value))
+IGNORED = Form(
+    "a label from 0 to 255, or several", lambda value: _label(value) or _labels(value), _as_several
+)
 LABELS = Form(
     "for each class a label from 0 to 255, or a list of them",
     lambda value: _label(value) or _many(lambda one: _label(one) or _labels(one))(value),
+    lambda value: tuple(map(_as_several, _as_several(value))),
 )
 COLOURS = Form(
     'a list of colours: ["#804080", "#f423e8"]',
     _many(lambda one: _text("#[0-9a-fA-F]{6}")(one) or _many(_label, 3)(one)),
+    lambda value: tuple(colour_of(one) if isinstance(one, str) else one for one in value),
 )
 CLASS_WEIGHTS = Form(
     '"inverse-log", "inverse-log:1.10", "median", or a list of numbers',

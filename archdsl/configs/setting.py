@@ -75,6 +75,10 @@ class Setting:
                 return getattr(value, "dimension", "") == "time" and value.amount > 0  # type: ignore[attr-defined]
         return True
 
+    def read(self, value: Any) -> Any:
+        """A value that it accepts as the config has it: one label, and a list of them, as a tuple."""
+        return value if self.form is None or self.form.reads is None else self.form.reads(value)
+
 
 def setting(kind: Kind, doc: str, default: Any = None, **more: Any) -> Any:
     """A field of a config that is a setting; `more` are fields of `Setting`."""

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from archdsl.configs import datasets
 from archdsl.data.dataset import IGNORE
 from archdsl.data.files import Files
 from archdsl.data.listing import files, images, left_out, pairs
 from archdsl.data.reading import labels
-from archdsl.data.settings import Settings
 
 CLASSES = (
     "sky", "building", "pole", "road", "sidewalk", "tree",
@@ -24,7 +24,7 @@ COLOURS = (
 _VOID = 11
 
 
-def camvid(root: Path, part: str, settings: Settings | None = None) -> Files:
+def camvid(root: Path, part: str, settings: datasets.Files | None = None) -> Files:
     """A part of CamVid, for example `train`.  Raises SpecError (ARCH900, ARCH901, ARCH909)."""
     table = labels({id: id for id in range(len(CLASSES))} | {_VOID: IGNORE})
     masks = root / f"{part}annot"

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from archdsl.configs import datasets
 from archdsl.data.dataset import IGNORE
 from archdsl.data.faults import failed
 from archdsl.data.files import Files
 from archdsl.data.listing import files, files_below, left_out, pairs
 from archdsl.data.reading import Table, labels
-from archdsl.data.settings import Settings
 from archdsl.diagnostics import SpecError
 
 CLASSES = (
@@ -33,7 +33,7 @@ _EVALUATED = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 
 _IMAGE, _IDS, _TRAIN_IDS = "_leftImg8bit.png", "_gtFine_labelIds.png", "_gtFine_labelTrainIds.png"
 
 
-def cityscapes(root: Path, part: str, settings: Settings | None = None) -> Files:
+def cityscapes(root: Path, part: str, settings: datasets.Files | None = None) -> Files:
     """A part of Cityscapes, for example `train`.  Raises SpecError (ARCH900, ARCH901, ARCH909).
 
     Masks are `labelIds`; where a part has none, `labelTrainIds`.

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from archdsl.configs import datasets
+from archdsl.configs.forms import colour_of
 from archdsl.data.cityscapes import COLOURS as FIRST_COLOURS
 from archdsl.data.dataset import MOST_CLASSES, Colour
 from archdsl.data.faults import failed
 from archdsl.data.files import Files
 from archdsl.data.listing import files, images, left_out, pairs
 from archdsl.data.reading import labels
-from archdsl.data.settings import Settings, colour_of
 from archdsl.diagnostics import Diagnostic, SpecError
 
 CLASS_LIST = "classes.txt"
@@ -30,7 +31,7 @@ class _Classes:
     colours: tuple[Colour | None, ...]
 
 
-def folder(root: Path, part: str, settings: Settings) -> Files:
+def folder(root: Path, part: str, settings: datasets.Folder) -> Files:
     """A part of a dataset of one's own; without `classes`, `classes.txt` names them, one on each line.
 
     Raises SpecError (ARCH900, ARCH901, ARCH906, ARCH907, ARCH909).
@@ -51,7 +52,7 @@ def colours(n: int) -> tuple[Colour, ...]:
     return (*FIRST_COLOURS, *more)[:n]
 
 
-def _described(root: Path, settings: Settings) -> _Classes:
+def _described(root: Path, settings: datasets.Folder) -> _Classes:
     """The classes as the list in the folder has them, and settings over that."""
     if settings.classes is None:
         found = _listed(root / CLASS_LIST)

@@ -11,15 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from archdsl.configs import datasets
 from archdsl.configs.datasets import DATASETS
 from archdsl.data.dataset import IGNORE, Dataset, Splits
 from archdsl.data.faults import failed
 from archdsl.data.files import Files
-from archdsl.data.settings import Settings, read_settings
+from archdsl.data.settings import read_settings
 from archdsl.diagnostics import Diagnostic, SpecError
 
-Opener = Callable[[Path, str, Settings], Files]
-"""Root folder, part and settings to what can be read."""
+Opener = Callable[[Path, str, Any], Files]
+"""Root folder, part and config to what can be read."""
 
 
 def open_data(kind: str, settings: Mapping[str, Any], base: Path | None = None) -> Splits:
@@ -80,7 +81,7 @@ def _root(kind: str, path: str | None, base: Path | None) -> Path:
     return root
 
 
-def _part(opener: Opener, root: Path, part: str, read: Settings) -> Files:
+def _part(opener: Opener, root: Path, part: str, read: datasets.Files) -> Files:
     try:
         found = opener(root, part, read)
     except SpecError as error:
@@ -90,7 +91,7 @@ def _part(opener: Opener, root: Path, part: str, read: Settings) -> Files:
     return replace(found, table=table, ignored=read.ignore, resize=read.resize, channels=read.channels)
 
 
-def _joined(opener: Opener, root: Path, names: str, read: Settings) -> Files:
+def _joined(opener: Opener, root: Path, names: str, read: datasets.Files) -> Files:
     """Parts such as `train+val` as one.  Raises SpecError (ARCH906) for a part that stands twice."""
     parts = names.split("+")
     if len(set(parts)) < len(parts):

@@ -8,11 +8,10 @@ from typing import Literal
 
 import numpy as np
 
+from archdsl.configs import datasets
 from archdsl.data.camvid import CLASSES, COLOURS
 from archdsl.data.dataset import Colour, Sample, Splits
 from archdsl.data.scene.street import draw
-from archdsl.data.settings import Settings
-from archdsl.diagnostics import Diagnostic, SpecError
 
 Part = Literal["train", "val"]
 
@@ -57,12 +56,10 @@ def synthetic(images: int, height: int, width: int, seed: int, part: Part) -> Sy
     return Synthetic(images, height, width, seed, part)
 
 
-def scenes(read: Settings) -> Splits:
-    """Both parts, of the number and size that the settings say.  Raises SpecError (ARCH906)."""
-    if isinstance(read.split, str):
-        raise SpecError([Diagnostic("ARCH906", "`split` of `synthetic` is a share: 0.25")])
+def scenes(read: datasets.Synthetic) -> Splits:
+    """Both parts, of the number and size that the settings say."""
     held_out = max(1, round(read.images * (read.split or 0.25)))
-    height, width = read.size
+    height, width = read.size or (96, 192)
     return Splits(
         synthetic(read.images, height, width, read.seed, "train"),
         synthetic(held_out, height, width, read.seed, "val"),
