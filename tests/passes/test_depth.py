@@ -98,6 +98,31 @@ def test_the_gates_of_hyper_cells_are_depths(name, cells):
     assert found == {f"hyper[{k}].gate": tuple(range(1, n + 1)) for k, n in enumerate(cells, 1)}
 
 
+@pytest.mark.parametrize("name", ["space", "autortnet"])
+def test_depths_are_the_same_once_a_space_is_simplified(name):
+    space = archdsl.load(SPECS / f"{name}.arch").space()
+    assert depths(space.through("simplify").graph) == depths(space.graph)
+    assert depths(space.through("prune(hyper[1].gate = 2), simplify").graph).keys() == {
+        "hyper[2].gate",
+        "hyper[3].gate",
+    }
+
+
+def test_what_a_round_begins_with_may_be_read_by_others():
+    lines = ("x[0] = image -> conv(c = 8)", "stage body for i in 1..3 { x[i] = x[i - 1] -> relu -> conv }")
+    space = archdsl.load("s.arch", text=HEAD + "".join(f"  {line}\n" for line in (
+        *lines, "gate = one of {1..3}", "y = x[gate] + (x[gate] -> relu) + (x[1] -> relu -> max_pool)"
+    )) + TAIL).space()  # fmt: skip
+    assert depths(space.graph) == depths(space.through("simplify").graph) == {"gate": (1, 2, 3)}
+
+
+def test_a_round_that_hands_on_what_it_begins_with_is_kept():
+    stage = (
+        "stage body for i in 1..2 { h = x -> relu -> max_pool  kind = one of {a: h, b: h -> conv}  x = kind }"
+    )
+    assert depths_of("x = image -> conv(c = 8)", *stage.split("  "), "y = x") == {}
+
+
 def gone_and_found(graph, path):
     """By outcome, the nodes that pruning to it removes, and those that are found to be removed by it."""
     for outcome, found in zip(graph.decisions[path].outcomes, pruned(graph, path), strict=True):

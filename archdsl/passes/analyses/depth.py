@@ -8,12 +8,12 @@ prunes no round.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from archdsl.ir import Decision, Graph
+from archdsl import ops
+from archdsl.ir import Decision, Graph, Mux
 from archdsl.passes.analyses.liveness import dependencies
 from archdsl.passes.analyses.pruned import Pruning
 from archdsl.passes.base import Analysis, Contract
@@ -45,7 +45,10 @@ def depths(graph: Graph) -> dict[str, tuple[int, ...]]:
 
 def _depths(graph: Graph) -> dict[str, tuple[int, ...]]:
     pruning = Pruning(graph)
-    rounds = Counter(round for name in graph.nodes for round in _rounds_around(name))
+    rounds: dict[str, set[str]] = {}
+    for name in graph.nodes:
+        for round in _rounds_around(name):
+            rounds.setdefault(round, set()).add(name)
     found = {}
     for path, decision in graph.decisions.items():
         if decision.count > 1 or path not in pruning.choices:
@@ -82,10 +85,22 @@ def _chain(pruning: Pruning, path: str, mux: str) -> _Chain | None:
     return _Chain(tuple(outcome for _, outcome, _ in picked), sources[0])
 
 
-def _kept(pruning: Pruning, decision: Decision, chain: _Chain, rounds: Mapping[str, int]) -> tuple[int, ...]:
+def _kept(
+    pruning: Pruning, decision: Decision, chain: _Chain, rounds: Mapping[str, set[str]]
+) -> tuple[int, ...]:
     """How many rounds each outcome keeps; () where one prunes none that the next in the chain keeps."""
     by_outcome = pruning.by_outcome(decision.path, pruning.place.get(chain.first, -1) + 1)
-    gone = [_whole_rounds(by_outcome[outcome], rounds) for outcome in chain.outcomes]
+    own = pruning.choices[decision.path]
+
+    def is_merged(name: str, outcome: int) -> bool:
+        item = pruning.graph.nodes[name]
+        chosen = name in own or any(picked[outcome] == name for picked in own.values())
+        return not chosen and (isinstance(item, Mux) or ops.get(item.op).is_shared)
+
+    def gone_under(outcome: int) -> frozenset[str]:
+        return _gone(by_outcome[outcome], rounds, lambda name: is_merged(name, outcome))
+
+    gone = [gone_under(outcome) for outcome in chain.outcomes]
     if not all(deeper < shallower for shallower, deeper in pairwise(gone)):
         return ()
     labels = decision.candidates
@@ -111,10 +126,16 @@ def _family(round: str) -> str:
     return round.rpartition("[")[0]
 
 
-def _whole_rounds(nodes: Collection[str], rounds: Mapping[str, int]) -> frozenset[str]:
-    """The rounds all of whose nodes are among some nodes, but for those within others."""
-    here = Counter(round for name in nodes for round in _rounds_around(name))
-    whole = {round for round, count in here.items() if count == rounds[round]}
+def _gone(
+    pruned: Collection[str], rounds: Mapping[str, set[str]], is_merged: Callable[[str], bool]
+) -> frozenset[str]:
+    """The rounds of which nothing is left but for those within others.
+
+    What a round begins with, without weights, may stay: others that compute the same read it as well, once
+    the graph is simplified.
+    """
+    touched = {round for name in pruned for round in _rounds_around(name)}
+    whole = {round for round in touched if all(map(is_merged, rounds[round].difference(pruned)))}
     return frozenset(r for r in whole if not any(outer in whole for outer in _rounds_around(r) if outer != r))
 
 
