@@ -14,7 +14,8 @@ from click.core import ParameterSource
 from archdsl.cli import opening
 from archdsl.cli.data import data_option
 from archdsl.cli.ranges import Within
-from archdsl.cli.set_option import SetCommand, set_option
+from archdsl.cli.set_option import set_option
+from archdsl.cli.trial_options import SearchCommand, around_options, demand_one_process
 from archdsl.data.source import DataSource
 from archdsl.search.options import SearchOptions, absolute, resumed_options
 from archdsl.search.rewriting import Rewritten
@@ -64,7 +65,7 @@ def _refuse_aux(_ctx: click.Context, _param: click.Parameter, weight: str | None
         )
 
 
-@click.command(cls=SetCommand, epilog=_EPILOG)
+@click.command(cls=SearchCommand, epilog=_EPILOG)
 @click.argument("spec", metavar="SPEC")
 @click.option("--search", "name", help="Which search, where the file has several (default: the last).")
 @set_option
@@ -104,6 +105,7 @@ def _refuse_aux(_ctx: click.Context, _param: click.Parameter, weight: str | None
     "--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
     help="Resume the run in DIR, with the options that it had unless given anew.",
 )  # fmt: skip
+@around_options
 @click.option("--aux", expose_value=False, hidden=True, callback=_refuse_aux)
 @click.pass_context
 def search(
@@ -111,7 +113,7 @@ def search(
     tables: tuple[TableSource, ...], passes: str | None, strategy: str | None, evaluate: str | None,
     minimize: tuple[str, ...], maximize: tuple[str, ...], require: tuple[str, ...], baseline: str | None,
     seed: int | None, device: str | None, amp: str | None, checkpoint: bool, channels_last: bool,
-    out: Path | None, resume: Path | None,
+    out: Path | None, resume: Path | None, seeds: int | None, starts: tuple[Path, ...], dry_run: bool,
 ) -> None:  # fmt: skip
     """Search a space.
 
@@ -130,10 +132,41 @@ def search(
         baseline=Path(os.path.abspath(opening.find(baseline))) if baseline else None,
         clauses=Rewritten(strategy, evaluate, goals, require),
     )  # fmt: skip
-    if resume is not None:
-        from archdsl.runs.manifest import read_manifest
-        from archdsl.search.folder import SearchFolder
+    if starts:
+        from archdsl.search.trials.starting import known_of
 
+        options = replace(options, start=tuple(map(known_of, starts)))
+    repeated = False
+    if resume is not None:
         given = {k for k in ctx.params if ctx.get_parameter_source(k) is ParameterSource.COMMANDLINE}
-        options = resumed_options(options, read_manifest(SearchFolder(resume).manifest, "search"), given)
+        options, repeated = _resumed(options, resume, given)
+    if dry_run:
+        demand_one_process("--dry-run")
+        if resume is not None:
+            raise click.UsageError("--dry-run is for a search that has not begun: leave out --resume")
+        from archdsl.cli import dry_run as forecasting
+
+        ctx.exit(forecasting.dry_run(spec, options, seeds or 1))
+    if seeds is not None or repeated:
+        demand_one_process("--seeds")
+        if resume is not None and not repeated:
+            raise click.UsageError(f"{resume} holds one run: leave out --seeds, or start others with --out")
+        from archdsl.cli.repeating import run_seeds
+
+        ctx.exit(run_seeds(spec, options, seeds))
     ctx.exit(run_search(spec, options))
+
+
+def _resumed(options: SearchOptions, resume: Path, given: set[str]) -> tuple[SearchOptions, bool]:
+    """The options of a run, or of the first run of several seeds; and whether these are several."""
+    from archdsl.runs.manifest import read_manifest
+    from archdsl.search.folder import SearchFolder
+    from archdsl.search.repeats import RepeatedFolder
+
+    several = RepeatedFolder(resume)
+    repeated = several.seeds() is not None
+    started = several.started() if repeated else [resume]
+    if started:
+        manifest = read_manifest(SearchFolder(started[0]).manifest, "search")
+        options = resumed_options(options, manifest, given)
+    return options, repeated

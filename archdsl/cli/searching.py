@@ -35,7 +35,11 @@ def run_search(spec: str, options: SearchOptions) -> int:
     with prepared(program, options, TerminalReporter()) as search:
         first, folder = search.processes.is_first, search.folder
         if first:
-            _print_start(search)
+            print_start(search)
+            path = search.folder.path
+            click.echo(
+                f"resuming after step {search.step} in {path}" if search.step else f"writing to {path}"
+            )
         try:
             with stop_signals() as stop, shown(search.step, search.steps) as report:
                 result = finish(search, _reporting(report, search), stop)
@@ -76,7 +80,8 @@ def _run_trials(spec: str, program: Program, options: SearchOptions) -> int:
     return 0
 
 
-def _print_start(search: Search) -> None:
+def print_start(search: Search) -> None:
+    """Prints what is searched, on what, and how long it takes here."""
     config, splits, world = search.config, search.splits, search.processes.world
     for torn, why in search.keeper.passed_over:
         click.echo(f"passed over {torn.name}: {why}", err=True)
@@ -96,8 +101,6 @@ def _print_start(search: Search) -> None:
     )
     if world == 1:
         click.echo(_forecast(search))
-    path = search.folder.path
-    click.echo(f"resuming after step {search.step} in {path}" if search.step else f"writing to {path}")
 
 
 def _print_untrained(search: Search) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from archdsl.data.dataset import Splits
 from archdsl.data.source import DataSource, parse_data
-from archdsl.program import Spec, program_of
+from archdsl.program import Network, Spec, program_of
 from archdsl.runs.limits import demand_within
 from archdsl.runs.reporter import Reporter
 from archdsl.search.options import SearchOptions, absolute, with_clauses
@@ -18,6 +18,7 @@ from archdsl.search.progress import Progress
 from archdsl.search.result import Result
 from archdsl.search.run import run
 from archdsl.search.tables import TableSource, read_source
+from archdsl.search.trials.starting import known_of
 
 
 def search(
@@ -42,6 +43,7 @@ def search(
     checkpoint: bool = False,
     channels_last: bool = False,
     passes: str | None = None,
+    start: Sequence[Network | Spec] = (),
     baseline: str | Path | None = None,
     reporter: Reporter | None = None,
     report: Callable[[Progress], None] = lambda now: None,
@@ -56,7 +58,8 @@ def search(
 
     `name` is that of the search (by default the last of the file); `settings` are of its space, of the search
     and of its data, `data` replaces that of the spec.  `passes` make the space smaller first, as
-    `prune(depth = 2)` does.  The network of the file `baseline` and the one found are trained from scratch at
+    `prune(depth = 2)` does.  `start` are networks of the space that a search by trials tries first.  The
+    network of the file `baseline` and the one found are trained from scratch at
     the end, to be compared.  The folder of the run, by default `runs/` and the name, holds the network as
     best.arch, its inherited weights and report.html; `resume` resumes a run there.  `seed` replaces that of
     the search; `report` receives every step, `reporter` what the command line prints beside.  Raises
@@ -67,6 +70,8 @@ def search(
         raise TypeError(f'data is "KIND:PATH", a DataSource or Splits, not {type(data).__name__}')
     if isinstance(tables, str | Path):
         raise TypeError(f"tables are several: tables=[{str(tables)!r}]")
+    if isinstance(start, str | Path | Network):
+        raise TypeError(f"first networks are several: start=[{str(start)!r}]")
     if amp not in (None, "bfloat16"):
         raise ValueError(f'amp is None or "bfloat16", not {amp!r}')
     demand_within({} if seed is None else {"seed": seed})
@@ -85,6 +90,7 @@ def search(
         folder=None if folder is None else Path(folder),
         resume=resume,
         passes=passes,
+        start=tuple(map(known_of, start)),
         baseline=None if baseline is None else Path(baseline).absolute(),
         splits=own,
         evaluator_command=None if command is None else tuple(command),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from archdsl.data.source import DataSource
 from archdsl.search.rewriting import Rewritten, rewritten
 from archdsl.search.tables import TableSource, read_source
+from archdsl.search.trials.starting import Known, recorded_starts
 
 if TYPE_CHECKING:
     from archdsl.data.dataset import Splits
@@ -57,6 +58,8 @@ class SearchOptions:
     """Data of the caller's own, instead of that which the search names."""
     clauses: Rewritten = field(default_factory=Rewritten)
     """Clauses of the search from outside, in the place of its own."""
+    start: tuple[Known, ...] = ()
+    """Networks that a search by trials tries first."""
     evaluator_command: tuple[str, ...] | None = None
     """The program of the evaluator `command`, as words; it is neither read from a file nor recorded."""
 
@@ -75,8 +78,9 @@ class SearchOptions:
         passes = {} if self.passes is None else {"passes": self.passes}
         baseline = {} if self.baseline is None else {"baseline": str(self.baseline)}
         clauses = {"clauses": self.clauses.plain()} if self.clauses else {}
+        start = {"start": [one.recorded() for one in self.start]} if self.start else {}
         return {
-            **passes, **baseline, **clauses, "search": self.name, "set": dict(self.settings),
+            **passes, **baseline, **clauses, **start, "search": self.name, "set": dict(self.settings),
             "table": [str(source) for source in self.tables] or None,
             "data": {"kind": data.kind, "settings": dict(data.settings)} if data else None,
             "amp": self.amp, "checkpoint": self.checkpoint, "channels_last": self.channels_last,
@@ -111,6 +115,7 @@ def resumed_options(options: SearchOptions, before: Manifest, given: Collection[
         tables=options.tables or _tables(recorded.get("table")),
         seed=options.seed if "seed" in given else before.seed,
         clauses=options.clauses or Rewritten.of(recorded.get("clauses")),
+        start=options.start or recorded_starts(recorded.get("start")),
         baseline=options.baseline if "baseline" in given else _path(recorded.get("baseline")),
         **flags,
     )

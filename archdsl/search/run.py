@@ -37,6 +37,7 @@ from archdsl.search.reading import read_config
 from archdsl.search.result import Result
 from archdsl.search.scores import class_weights_rule
 from archdsl.search.tables import Tables, gather
+from archdsl.search.terms import cannot
 from archdsl.search.trials import run as trials
 from archdsl.search.trials.config import is_by_trials
 from archdsl.train.inspected import weighted_classes
@@ -136,6 +137,8 @@ class _Inputs:
 
 def _inputs(program: Program, options: SearchOptions, here: Processes, reporter: Reporter) -> _Inputs:
     config, of_space = configured(program, options)
+    if options.start:
+        raise cannot("`start` is not read by a differentiable search", "leave it out")
     space = program.space(config.space, **of_space)
     splits = options.splits or open_splits(config, options.data, space, program)
     space = pruned(with_classes(space, splits.train, program, of_space), options.passes)

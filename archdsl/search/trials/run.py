@@ -9,7 +9,7 @@ import hashlib
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,7 +35,7 @@ from archdsl.search.keeping import text_of
 from archdsl.search.options import SearchOptions
 from archdsl.search.progress import Progress, Report
 from archdsl.search.result import Result
-from archdsl.search.strategies.base import Observation, Proposal, Snapshot, Strategy
+from archdsl.search.strategies.base import Observation, Outcomes, Proposal, Snapshot, Strategy
 from archdsl.search.tables import Tables, gather
 from archdsl.search.terms import cannot, recorded
 from archdsl.search.trials import records
@@ -46,6 +46,7 @@ from archdsl.search.trials.judging import Judging
 from archdsl.search.trials.loop import Loop, Trial
 from archdsl.search.trials.outputs import Outputs
 from archdsl.search.trials.snapshots import Snapshots
+from archdsl.search.trials.starting import first_outcomes, started
 from archdsl.spec.search_values import Term
 
 FLUSH_S = 0.2
@@ -79,7 +80,13 @@ def run(
         wanted = _manifest(program, inputs, options, tables)
         folder.begin(wanted, program.unit, tables.text, resume=options.resume)
         judging = Judging(config, space, Costs(space, tables.own, tables.stands))
-        return Trials(inputs, judging, folder, InProcess(evaluation.done), report, program.unit).run(stop)
+        first = first_outcomes(options.start, judging.domain, space.name)
+        for known, outcomes in zip(options.start, first, strict=True):
+            if not judging.meets(outcomes):
+                headline = f"`{known.name}` misses a requirement on costs, and is not tried"
+                (reporter or Reporter()).warn(headline)
+        engine = InProcess(evaluation.done)
+        return Trials(inputs, judging, folder, engine, report, program.unit, first).run(stop)
 
 
 class Trials:
@@ -87,7 +94,7 @@ class Trials:
 
     def __init__(
         self, inputs: Inputs, judging: Judging, folder: SearchFolder, engine: Engine, report: Report,
-        unit: Unit,
+        unit: Unit, first: Sequence[Outcomes] = (),
     ):  # fmt: skip
         self.inputs, self.judging, self.folder, self.engine = inputs, judging, folder, engine
         self.config, self.report = inputs.config, report
@@ -103,7 +110,7 @@ class Trials:
         self._flushed = self._saved = time.monotonic()
         self.outputs = Outputs(folder, judging, inputs.seed, unit)
         self._read()
-        strategy = strategy_of(self.config.strategy, judging.domain, inputs.seed)
+        strategy = started(strategy_of(self.config.strategy, judging.domain, inputs.seed), first)
         self.loop = Loop(
             _checked(self.config.strategy, strategy, judging.domain), judging, engine,
             trials=self.config.trials, parallel=self.config.parallel, found=self._found,

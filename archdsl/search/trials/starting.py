@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
-from archdsl.program import Network, load
+from archdsl.program import Network, Spec, program_of
 from archdsl.search.strategies.base import Observation, Outcomes, Proposal, Snapshot, Strategy
 from archdsl.search.trials.domain import Domain
 
@@ -26,15 +25,16 @@ class Known:
         return {"name": self.name, "chosen": dict(self.chosen)}
 
 
-def known_of(one: Network | str | Path) -> Known:
-    """A network, or that in a file.
+def known_of(one: Network | Spec) -> Known:
+    """A network, or the last one of a spec.
 
     Raises SpecError: ARCH418 for one that is not written as decisions in a space, and as `load`.
     """
+    at = None
     if isinstance(one, Network):
-        network, at = one, None
+        network = one
     else:
-        program = load(one)
+        program = program_of(one)
         network = program.network()
         declared = program.networks[network.name]
         at = Location(program.unit.source, *declared.name.span)

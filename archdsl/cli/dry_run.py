@@ -1,0 +1,89 @@
+"""`archdsl search --dry-run`: what a search will cost, before anything is trained; nothing is written."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from archdsl.cli import opening
+from archdsl.report.charts import short
+from archdsl.report.duration import duration
+from archdsl.report.numbers import plural
+
+if TYPE_CHECKING:
+    from archdsl.program import Program
+    from archdsl.search.options import SearchOptions
+    from archdsl.search.trials.forecast import Forecast
+
+
+def dry_run(spec: str, options: SearchOptions, seeds: int) -> int:
+    """Prints what a search, repeated for so many seeds, costs and takes; returns the exit code."""
+    from archdsl.search.options import with_clauses
+    from archdsl.search.run import by_trials
+
+    if any(source.path is None for source in options.tables):
+        help = "leave --table auto out, or build a table first: archdsl latency build"
+        raise click.UsageError(f"--dry-run times no ops: {help}")
+    program, options = with_clauses(opening.load(spec), options)
+    if by_trials(program, options):
+        _print_trials(program, options, seeds)
+    else:
+        _print_steps(program, options)
+    if seeds > 1:
+        click.echo(f"{seeds} seeds take {seeds} times as long, one after the other")
+    click.echo("nothing was written")
+    return 0
+
+
+def _print_trials(program: Program, options: SearchOptions, seeds: int) -> None:
+    from archdsl.cli.reporting import TerminalReporter
+    from archdsl.search.trials.forecast import forecast
+
+    found = forecast(program, options, TerminalReporter())
+    config = found.config
+    strategy, evaluator = config.strategy.name, config.evaluator.name
+    click.echo(
+        f"{config.goals.name}: {plural(config.trials, 'trial')} over {plural(found.decisions, 'decision')} of"
+        f" {config.goals.space}, proposed by `{strategy}` and evaluated by `{evaluator}`"
+    )
+    if found.costs:
+        ranges = [_range(name, values) for name, values in found.costs.items()]
+        count = len(next(iter(found.costs.values())))
+        click.echo(f"{plural(count, 'random network')}: {'; '.join(ranges)}")
+    if found.failed is not None:
+        click.echo(f"warning: a network could not be evaluated: {found.failed}", err=True)
+    click.echo(_time(found))
+
+
+def _range(name: str, values: Sequence[float]) -> str:
+    middle = values[len(values) // 2]
+    return f"{name} {short(values[0])} to {short(values[-1])}, median {short(middle)}"
+
+
+def _time(found: Forecast) -> str:
+    config = found.config
+    about = "at least" if found.at_least else "about"
+    line = f"{about} {short(found.trial_s)} s a trial (measured: {found.how})"
+    line += f", {about} {duration(found.total_s)} in one process"
+    if config.parallel > 1:
+        line += f"; at most {config.parallel} at once, {duration(found.total_s / config.parallel)}"
+    if config.budget_s is not None and config.budget_s < found.total_s:
+        line += f"; its budget of {duration(config.budget_s)} ends it earlier"
+    return line
+
+
+def _print_steps(program: Program, options: SearchOptions) -> None:
+    """What the search itself prints first, in a folder that is removed again."""
+    from archdsl.cli.reporting import TerminalReporter
+    from archdsl.cli.searching import print_start
+    from archdsl.search.run import prepared
+
+    with tempfile.TemporaryDirectory(prefix="archdsl-") as name:
+        aside = replace(options, folder=Path(name) / "run")
+        with prepared(program, aside, TerminalReporter()) as search:
+            print_start(search)

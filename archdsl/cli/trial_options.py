@@ -1,0 +1,63 @@
+"""Options of `archdsl search` around a search: its seeds, its first networks, its forecast."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from archdsl.cli.set_option import SetCommand
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def around_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds `--seeds`, `--start` and `--dry-run`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+_OPTIONS = (
+    click.option(
+        "--seeds", type=click.IntRange(1, 1000), metavar="N",
+        help="Repeat the search with N seeds, from --seed or 0 on, each in a folder seed-0, … of the run's;"
+        " seeds.csv and seeds.svg have mean and spread.",
+    ),
+    click.option(
+        "--start", "starts", type=_FILE, multiple=True, metavar="FILE...",
+        help="Of searches by trials: networks of the space, such as best.arch of another run, that are tried"
+        " first and observed by the strategy.",
+    ),
+    click.option(
+        "--dry-run", is_flag=True,
+        help="Print what networks cost and how long the search will take; write nothing.",
+    ),
+)  # fmt: skip
+
+
+class SearchCommand(SetCommand):
+    """A command whose `--start` takes all files that follow it, where its SPEC stands before them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _spread(args))
+
+
+def _spread(words: list[str]) -> list[str]:
+    if not words or words[0].startswith("-"):
+        return words
+    out: list[str] = []
+    for word in words:
+        if out[-2:-1] == ["--start"] and word.endswith(".arch"):
+            out.append("--start")
+        out.append(word)
+    return out
+
+
+def demand_one_process(flag: str) -> None:
+    """Raises UsageError under torchrun."""
+    if int(os.environ.get("WORLD_SIZE", "1") or 1) > 1:
+        raise click.UsageError(f"{flag} runs in one process: leave out torchrun")

@@ -1,0 +1,113 @@
+"""What a search by trials will cost, before it begins: random networks, and the time of one."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from statistics import fmean
+
+from archdsl.devices.objective import Costs
+from archdsl.program import Program
+from archdsl.runs.reporter import Reporter
+from archdsl.search.engines.base import Task
+from archdsl.search.evaluators.base import Stopped
+from archdsl.search.options import SearchOptions
+from archdsl.search.strategies.base import Outcomes
+from archdsl.search.tables import gather
+from archdsl.search.terms import configured
+from archdsl.search.trials.config import TrialConfig, strategy_of
+from archdsl.search.trials.evaluation import Evaluation
+from archdsl.search.trials.inputs import read_inputs
+from archdsl.search.trials.judging import Judging
+from archdsl.search.trials.starting import first_outcomes
+
+DRAWN = 20
+"""Random networks whose costs are shown."""
+LIMIT_S = 120.0
+"""Longer than this nothing is measured."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a search will cost: seconds of a trial, and costs of random networks by name, ascending.
+
+    `how` says what was measured.  `at_least` is True where it was left before its end; `failed` is why a
+    network could not be evaluated.
+    """
+
+    config: TrialConfig
+    decisions: int
+    costs: Mapping[str, Sequence[float]]
+    trial_s: float
+    how: str
+    at_least: bool = False
+    failed: str | None = None
+
+    @property
+    def total_s(self) -> float:
+        """Seconds of all trials, one after the other."""
+        return self.trial_s * self.config.trials
+
+
+def forecast(program: Program, options: SearchOptions, reporter: Reporter | None = None) -> Forecast:
+    """Draws networks of a search, and evaluates one or two of them in a folder that is removed again.
+
+    Of an evaluator that trains for several epochs, one network is trained for one and for two of them.
+    Raises SpecError for whatever would end the search before its first trial.
+    """
+    inputs = read_inputs(program, options)
+    config, space = inputs.config, inputs.space
+    with tempfile.TemporaryDirectory(prefix="archdsl-") as name:
+        folder, base = Path(name), program.unit.path.parent
+        tables = gather(
+            config.goals, space, options.tables, base, folder / "latency.json", False, reporter or Reporter()
+        )
+        judging = Judging(config, space, Costs(space, tables.own, tables.stands))
+        domain = judging.domain
+        strategy_of(config.strategy, domain, inputs.seed)
+        first_outcomes(options.start, domain, space.name)
+        rng = Random(inputs.seed)
+        drawn = [one for _ in range(DRAWN) if (one := domain.draw(rng)) is not None]
+        costs = [judging.costs_of(one) for one in drawn]
+        sorted_costs = {name: sorted(one[name] for one in costs) for name in (costs[0] if costs else ())}
+        middle = sorted(drawn, key=lambda one: judging.costs_of(one)["macs"])[len(drawn) // 2 :][:2]
+        deadline = time.monotonic() + LIMIT_S
+        evaluation = inputs.evaluation(options, folder, lambda: time.monotonic() > deadline)
+        measured = _measured(evaluation, middle, _epochs(config))
+    return Forecast(config, len(domain.sizes), sorted_costs, *measured)
+
+
+def _epochs(config: TrialConfig) -> int:
+    """The epochs of an evaluator that trains; 0 where it has no such setting."""
+    found = getattr(configured(config.evaluator), "epochs", 0)
+    return found if config.evaluator_kind.trains and type(found) is int else 0
+
+
+def _measured(
+    evaluation: Evaluation, networks: Sequence[Outcomes], epochs: int
+) -> tuple[float, str, bool, str | None]:
+    """Seconds of a trial, what was measured, whether it is a lower bound, and why it failed if it did."""
+    if not networks:
+        return 0.0, "no random network meets the requirements", True, None
+    plan = [(networks[0], 1), (networks[0], 2)] if epochs > 2 else [(one, None) for one in networks]
+    times: list[float] = []
+    begin = time.monotonic()
+    for n, (outcomes, some) in enumerate(plan, start=1):
+        try:
+            done = evaluation.done(Task(n, outcomes, some))
+        except Stopped:
+            seconds = time.monotonic() - begin - sum(times)
+            what = f"{some} of its {epochs} epochs" if some else "the evaluation of one network"
+            return max([seconds, *times]), f"{what} takes longer than {LIMIT_S:.0f} s", True, None
+        if done.failure is not None:
+            return done.seconds, "one network, which failed", True, done.failure.reason
+        times.append(done.seconds)
+    if epochs > 2:
+        one, two = times
+        each = max(two - one, 0.0) or two / 2
+        return two + (epochs - 2) * each, f"one network for 1 and 2 of {epochs} epochs", False, None
+    return fmean(times), f"{len(times)} networks" if len(times) > 1 else "one network", False, None
