@@ -20,21 +20,17 @@ class Lstm:
     layers: int = setting("whole", "layers", 2, low=1, high=16)
     warmup: int = setting("whole", "steps before the first decision", 0, high=1000)
     order: tuple[str, ...] = setting(
-        "data", "names of the decisions that come first, in this order; the others follow", (), form=NAMES,
-        usual="the order of the space",
-    )  # fmt: skip
+        "data", "decisions that come first, in this order", (), form=NAMES, usual="the order of the space"
+    )
     share: tuple[Any, ...] = setting(
-        "data", "names, or lists of names: the decisions of each are read off by one linear layer", (),
-        form=GROUPED_NAMES, usual="a layer for each decision",
+        "data", "decisions that share a linear layer, by groups", (), form=GROUPED_NAMES,
+        usual="a layer for each decision",
     )  # fmt: skip
     one_way: tuple[str, ...] = setting(
-        "data", "names of decisions after which a step follows that decides nothing", (), form=NAMES,
-        usual="none",
-    )  # fmt: skip
-    feedback: bool = setting(
-        "flag", "whether an embedding of each choice is added to the input of the next step", False
+        "data", "decisions before a step that decides nothing", (), form=NAMES, usual="none"
     )
-    init: float = setting("number", "all parameters start between this number and its negative", 0.1)
+    feedback: bool = setting("flag", "whether the next step reads an embedding of the choice", False)
+    init: float = setting("number", "parameters start between its negative and this number", 0.1)
 
 
 @dataclass(frozen=True)
@@ -46,9 +42,9 @@ class Reinforce:
     baseline: float = setting("number", "decay of the mean reward", 0.95, high=1)
     entropy: float = setting("number", "weight of the entropy of proposals", 0.0)
     grad_clip: float = setting("number", "greatest norm of gradients; 0: not clipped", 2.0)
-    counted: str = setting(
-        "text", "decisions whose probabilities make that of a proposal: those that arise in it, or all", None,
-        choices=("arising", "all"), usual='"arising"; with `feedback` "all"',
+    counted: str | None = setting(
+        "text", "decisions that make the probability of a proposal", None, choices=("arising", "all"),
+        usual='"arising"; with `feedback` "all"',
     )  # fmt: skip
 
 
@@ -56,13 +52,9 @@ class Reinforce:
 class Ppo(Reinforce):
     """A controller trained by proximal policy optimization (arXiv:1707.06347)."""
 
-    clip: float = setting(
-        "number", "greatest relative change of the probability of a proposal that is rewarded", 0.1, high=1
-    )
+    clip: float = setting("number", "greatest rewarded relative change of a probability", 0.1, high=1)
     buffer: int = setting("whole", "proposals kept", 100, low=1, high=100_000)
     epochs: int = setting("whole", "passes over the buffer after each proposal", 1, low=1, high=1000)
     update: str = setting(
-        "text",
-        "exact: a step for each slot of the buffer, also for empty ones; batched: one step over the buffer",
-        "exact", choices=("exact", "batched"),
-    )  # fmt: skip
+        "text", "a step for each slot of the buffer, or one for all", "exact", choices=("exact", "batched")
+    )

@@ -25,8 +25,8 @@ STRATEGIES: dict[str, Word] = {
     "differentiable": Word("a supernet and architecture parameters trained together by gradients (DARTS, AutoRTNet, GAS)", strategies.Differentiable),
     "evolution": Word("ageing evolution", strategies.Evolution, run=False),
     "random": Word("networks drawn at random", strategies.Random, run=False),
-    "reinforce": Word("a controller trained by the policy gradient", controllers.Reinforce, run=False),
-    "ppo": Word("a controller trained by proximal policy optimization", controllers.Ppo, run=False),
+    "reinforce": strategies.StrategyKind("a controller trained by the policy gradient", controllers.Reinforce, make="archdsl.search.strategies.controller.reinforce:Reinforce"),
+    "ppo": strategies.StrategyKind("a controller trained by proximal policy optimization", controllers.Ppo, make="archdsl.search.strategies.controller.ppo:Ppo"),
 }
 OBJECTIVES: dict[str, Word] = {
     "cross_entropy": Word("mean cross-entropy of labelled pixels", objectives.CrossEntropy),
@@ -47,7 +47,7 @@ OBJECTIVES: dict[str, Word] = {
 GROUPS: Mapping[str, Mapping[str, Word]] = {
     "strategies": STRATEGIES,
     "controllers": {
-        "lstm": Word("the controller of `reinforce` and `ppo`", controllers.Lstm, run=False),
+        "lstm": Word("the controller of `reinforce` and `ppo`", controllers.Lstm),
     },
     "evaluators": EVALUATORS,
     "samplers": {

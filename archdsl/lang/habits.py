@@ -97,7 +97,7 @@ _WEIGHT = "a weight is a setting of the search: search NAME(; weight = 0.01) for
 _ACCURACY = "write miou"
 _DIFFERENTIABLE = "write differentiable(sampler = gumbel(tau = 3.0, end = 0.1))"
 _EVOLUTION = "write evolution (checked, not run yet)"
-_POLICY = "write reinforce or ppo (checked, not run yet)"
+_POLICY = "write reinforce or ppo"
 _TAU = "temperatures are those of samplers: sampler = gumbel(tau = 3.0, end = 0.1)"
 _SEARCH: Mapping[str, str] = {
     "loss": _OBJECTIVE, "taskloss": _OBJECTIVE, "crossentropyloss": _OBJECTIVE, "ce": _OBJECTIVE,

@@ -211,7 +211,6 @@ def at(found: Diagnostic) -> str:
     ("search", "place"),
     [
         ("  strategy = differentiable(epochs = 2, pretrain = 3)\n", "pretrain"),
-        ("  strategy = ppo(lr = 1e-4)\n", "ppo"),
         ("  minimize cross_entropy - distillation\n", "distillation"),
         ("  communicate decisions by dense\n", "decisions"),
         ("  width = 4\n", "width"),

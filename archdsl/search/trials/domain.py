@@ -108,6 +108,10 @@ class Domain:
         """Whether a network meets the requirements on costs."""
         return self._meets(outcomes)
 
+    def allowed_many(self, rows: NDArray[Any]) -> NDArray[np.bool_] | None:
+        """Whether each of N networks does, N x decisions; None where that is not quicker than one by one."""
+        return self._limits.meets_many(rows)
+
     def draw(self, rng: Random, over: Over = "outcomes") -> Outcomes | None:
         """A random network that meets the requirements, canonical; None where none was found.
 

@@ -1,0 +1,174 @@
+"""What strategies with a controller share: they draw proposals from it, and train it on the results."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
+from typing import Any, NamedTuple
+
+import torch
+
+from archdsl.configs.controllers import Lstm, Reinforce
+from archdsl.search.strategies.base import Observation, Outcomes
+from archdsl.search.strategies.controller.layout import layout
+from archdsl.search.strategies.controller.lstm import LstmController
+from archdsl.search.terms import cannot, configured
+from archdsl.search.trials.domain import Domain
+from archdsl.spec.search_values import Term
+
+TRIES = (1, 15, 256, 2048)
+"""So many proposals are drawn at once, until one meets the requirements on costs."""
+
+
+class Sample(NamedTuple):
+    """A proposal as it was drawn, also where a decision does not arise.
+
+    `counted` are the decisions whose probabilities make `log_prob`, the logarithm of the proposal's
+    probability when it was drawn.
+    """
+
+    outcomes: Outcomes
+    counted: tuple[bool, ...]
+    log_prob: float
+
+
+class PolicyGradient(ABC):
+    """Draws proposals from an LSTM controller; `learn` trains it on the reward of each.
+
+    The reward is the negated objective.  Proposals without a score, as they failed or miss a requirement,
+    teach nothing.  Proposals that miss a requirement on costs are drawn again, so that the controller is
+    trained on those that are left over, by the probabilities before that.  Where it draws none that meets
+    them, a random network that does is proposed, and learned from as if the controller had drawn it.
+
+    All arithmetic is that of one thread, as sums over several are rounded by how many there are.
+    """
+
+    def __init__(self, config: Reinforce, domain: Domain, seed: int, dtype: torch.dtype = torch.float32):
+        self.config, self.domain, self.seed = config, domain, seed
+        written = config.controller or Term("lstm")
+        controller: Lstm = configured(written)
+        steps = layout(domain.paths, domain.sizes, controller, written.places)
+        self.all_counted = (config.counted or ("all" if controller.feedback else "arising")) == "all"
+        if controller.feedback and not self.all_counted:
+            help = '`counted = "all"`: a choice that is fed back has an effect on later ones'
+            raise cannot('`feedback` and `counted = "arising"` exclude each other', help, written.at)
+        self.controller = LstmController(controller, steps, self.generator("parameters", 0), dtype)
+        self.parameters = list(self.controller.parameters())
+        for parameter in self.parameters:
+            parameter.grad = torch.zeros_like(parameter)
+        self.optimizer = torch.optim.Adam(self.parameters, lr=config.lr, fused=True)
+        self.mean: float | None = None
+        self.proposed = self.learned = 0
+        self.open: deque[Sample] = deque()
+
+    def generator(self, what: str, number: int) -> torch.Generator:
+        """Noise that is a function of the seed, what it is for, and its number."""
+        return torch.Generator("cpu").manual_seed(self.random(what, number).getrandbits(63))
+
+    def random(self, what: str, number: int) -> Random:
+        """The same as a generator of Python."""
+        return Random(f"{self.seed} {what} {number}")
+
+    def propose(self) -> Outcomes | None:
+        with one_thread():
+            sample = self._allowed()
+        if sample is None:
+            return None
+        self.proposed += 1
+        self.open.append(sample)
+        return self.domain.canonical(sample.outcomes)
+
+    def _allowed(self) -> Sample | None:
+        """A sample that meets the requirements on costs; None where none is found."""
+        generator = self.generator("proposal", self.proposed)
+        for count in TRIES:
+            drawn = self.controller.draw(count, generator)
+            n = self._first_allowed(drawn.outcomes)
+            if n is not None:
+                return self._sample(tuple(drawn.outcomes[n].tolist()), drawn.log_probs[n])
+        found = self.domain.draw(self.random("other proposal", self.proposed))
+        if found is None:
+            return None
+        with torch.no_grad():
+            return self._sample(found, self.controller.judge(torch.tensor([found]), fast=True).log_probs[0])
+
+    def _first_allowed(self, outcomes: torch.Tensor) -> int | None:
+        """Which of some proposals is the first that meets the requirements; None where none does."""
+        many = self.domain.allowed_many(outcomes.numpy()) if len(outcomes) > TRIES[1] else None
+        if many is not None:
+            return int(many.argmax()) if many.any() else None
+        allowed, canonical = self.domain.allowed, self.domain.canonical
+        return next((n for n, one in enumerate(outcomes.tolist()) if allowed(canonical(tuple(one)))), None)
+
+    def _sample(self, outcomes: Outcomes, log_probs: torch.Tensor) -> Sample:
+        counted = (True,) * len(outcomes) if self.all_counted else self.domain.arising(outcomes)
+        return Sample(outcomes, counted, float(log_probs[torch.tensor(counted)].sum()))
+
+    def observe(self, seen: Observation) -> None:
+        sample = self.open.popleft()
+        if not math.isfinite(seen.value):
+            return
+        reward, decay = -seen.value, self.config.baseline
+        self.mean = reward if self.mean is None else decay * self.mean + (1 - decay) * reward
+        with one_thread():
+            self.learn(sample, reward, self.mean)
+        self.learned += 1
+
+    @abstractmethod
+    def learn(self, sample: Sample, reward: float, mean: float) -> None:
+        """Trains the controller; `mean` is that of rewards, this one included."""
+
+    def step(self, loss: torch.Tensor | None) -> None:
+        """A step of the optimizer along the gradient of a loss; None: a gradient of zero."""
+        self.optimizer.zero_grad(set_to_none=False)
+        if loss is not None:
+            loss.backward()  # type: ignore[no-untyped-call]
+            if self.config.grad_clip:
+                torch.nn.utils.clip_grad_norm_(self.parameters, self.config.grad_clip)
+        self.optimizer.step()
+
+    # ------------------------------------------------------------ snapshots
+
+    def state(self) -> dict[str, Any]:
+        arrays = {
+            f"controller.{name}": parameter.detach().numpy().copy()
+            for name, parameter in self.controller.named_parameters()
+        }
+        for name, parameter in self.controller.named_parameters():
+            for key, value in self.optimizer.state.get(parameter, {}).items():
+                arrays[f"adam.{key}.{name}"] = value.numpy().copy()
+        return {
+            "proposed": self.proposed, "learned": self.learned, "mean": self.mean,
+            "open": [[list(one.outcomes), list(one.counted), one.log_prob] for one in self.open],
+            "arrays": arrays,
+        }  # fmt: skip
+
+    def restore(self, state: dict[str, Any]) -> None:
+        arrays = {name: torch.tensor(array) for name, array in state["arrays"].items()}
+        self.optimizer.state.clear()
+        with torch.no_grad():
+            for name, parameter in self.controller.named_parameters():
+                parameter.copy_(arrays[f"controller.{name}"])
+                adam = {key: arrays.get(f"adam.{key}.{name}") for key in ("step", "exp_avg", "exp_avg_sq")}
+                if adam["step"] is not None:
+                    self.optimizer.state[parameter] = adam
+        self.proposed, self.learned = state["proposed"], state["learned"]
+        self.mean = state["mean"]
+        self.open = deque(
+            Sample(tuple(outcomes), tuple(counted), log_prob) for outcomes, counted, log_prob in state["open"]
+        )
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Arithmetic of one thread, whatever the number of threads outside."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,87 @@
+"""Proximal policy optimization (Schulman et al., arXiv:1707.06347) without a critic, as template-based search
+has it (github.com/DrSleep/nas-segm-pytorch, commit 5de0c5c, src/rl)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from archdsl.configs import controllers
+from archdsl.search.strategies.controller.policy_gradient import PolicyGradient, Sample
+from archdsl.search.trials.domain import Domain
+
+
+class Ppo(PolicyGradient):
+    """The last proposals stand in a ring buffer; after each, the controller is trained on all of them.
+
+    The loss of a proposal is -min(r · A, clip(r) · A), where r is its probability now by that when it was
+    drawn, and the advantage A is its reward less the mean reward now.
+
+    "exact": one step for each slot of the buffer, in random order.  Slots that are still empty have a
+    gradient of zero; in their steps Adam's momentum moves the parameters.  "batched": one step along the mean
+    over the slots that are filled, for which one run of the controller is enough; its parameters are not
+    those of "exact", and its learning rate has to be greater for the same progress.
+    """
+
+    config: controllers.Ppo
+
+    def __init__(
+        self, config: controllers.Ppo, domain: Domain, seed: int, dtype: torch.dtype = torch.float32
+    ):
+        super().__init__(config, domain, seed, dtype)
+        slots, decisions = config.buffer, len(domain.sizes)
+        self.outcomes = torch.zeros(slots, decisions, dtype=torch.long)
+        self.counted = torch.zeros(slots, decisions, dtype=dtype)
+        self.log_probs = torch.zeros(slots, dtype=dtype)
+        self.rewards = torch.zeros(slots, dtype=torch.float64)
+
+    @property
+    def filled(self) -> int:
+        """Slots that are not empty, which come first."""
+        return min(self.learned, self.config.buffer)
+
+    def learn(self, sample: Sample, reward: float, mean: float) -> None:
+        slot = self.learned % self.config.buffer
+        self.outcomes[slot] = torch.tensor(sample.outcomes)
+        self.counted[slot] = torch.tensor(sample.counted)
+        self.log_probs[slot], self.rewards[slot] = sample.log_prob, reward
+        filled = min(self.learned + 1, self.config.buffer)
+        advantages = (self.rewards - mean).to(self.log_probs.dtype)
+        for epoch in range(self.config.epochs):
+            if self.config.update == "batched":
+                loss, _ = self._loss(slice(filled), advantages)
+                self.step(loss.mean())
+                continue
+            noise = self.generator(f"order {epoch}", self.learned)
+            for n in torch.randperm(self.config.buffer, generator=noise).tolist():
+                self.step(self._alone(n, advantages) if n < filled else None)
+
+    def _alone(self, n: int, advantages: torch.Tensor) -> torch.Tensor | None:
+        """The loss of one slot; None where its gradient is zero."""
+        loss, idle = self._loss(slice(n, n + 1), advantages)
+        return None if idle else loss[0]
+
+    def _loss(self, slots: slice, advantages: torch.Tensor) -> tuple[torch.Tensor, bool]:
+        """The losses of some slots, and whether the gradients of all of them are zero."""
+        judged = self.controller.judge(self.outcomes[slots], fast=True)
+        log_probs, entropies = ((one * self.counted[slots]).sum(1) for one in judged)
+        # Beyond e^30 no gradient is of any use, and squares of it would overflow.
+        ratios = (log_probs - self.log_probs[slots]).clamp(max=30).exp()
+        advantage, clip = advantages[slots], self.config.clip
+        clipped = ratios.clamp(1 - clip, 1 + clip)
+        losses = -torch.minimum(ratios * advantage, clipped * advantage)
+        bounded = (ratios * advantage > clipped * advantage) | (advantage == 0)
+        idle = not self.config.entropy and bool(bounded.all())
+        return losses - self.config.entropy * entropies, idle
+
+    def state(self) -> dict[str, Any]:
+        found = super().state()
+        for name in ("outcomes", "counted", "log_probs", "rewards"):
+            found["arrays"][f"buffer.{name}"] = getattr(self, name)[: self.filled].numpy().copy()
+        return found
+
+    def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
+        for name in ("outcomes", "counted", "log_probs", "rewards"):
+            getattr(self, name)[: self.filled] = torch.tensor(state["arrays"][f"buffer.{name}"])

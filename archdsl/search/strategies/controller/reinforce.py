@@ -1,0 +1,19 @@
+"""The policy gradient with a mean reward as baseline (Williams, "Simple Statistical Gradient-Following
+Algorithms for Connectionist Reinforcement Learning", 1992)."""
+
+from __future__ import annotations
+
+import torch
+
+from archdsl.search.strategies.controller.policy_gradient import PolicyGradient, Sample
+
+
+class Reinforce(PolicyGradient):
+    """One step for each proposal, along the gradient of its probability, by how much better than the mean
+    it was."""
+
+    def learn(self, sample: Sample, reward: float, mean: float) -> None:
+        judged = self.controller.judge(torch.tensor([sample.outcomes]), fast=True)
+        counted = torch.tensor([sample.counted], dtype=judged.log_probs.dtype)
+        log_prob, entropy = ((one * counted).sum() for one in judged)
+        self.step(-(reward - mean) * log_prob - self.config.entropy * entropy)
