@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ import click
 
 from archdsl.cli.printing import progress_bars
 from archdsl.render.terminal import clean
+from archdsl.report.charts import short
 from archdsl.report.duration import duration
 from archdsl.report.numbers import plural
 
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
     from archdsl.program import Network
     from archdsl.search.progress import Progress
     from archdsl.search.result import Result
+    from archdsl.search.trials.history import Trial
 
 _EVERY = 10.0
-"""Seconds between lines within an epoch."""
+"""Seconds between lines within an epoch, and between those of trials."""
+_REDRAWN = 0.1
+"""Seconds after which a bar shows further trials."""
 
 
 @contextmanager
@@ -32,8 +36,14 @@ def shown(first_step: int, steps: int) -> Iterator[Callable[[Progress], None]]:
         return
     with progress_bars() as bars:
         task = bars.add_task("", total=steps, completed=first_step)
+        last = 0.0
 
         def report(now: Progress) -> None:
+            if now.best is not None:
+                nonlocal last
+                if now.tried < now.to_try and time.monotonic() - last < _REDRAWN:
+                    return
+                last = time.monotonic()
             if now.scratch:
                 bars.update(task, completed=now.epoch + 1, total=now.epochs, description=clean(_line(now)))
             elif now.tried:
@@ -52,15 +62,18 @@ class _Lines:
         self.done = 0
 
     def report(self, now: Progress) -> None:
-        if now.found is not None or now.tried or now.scratch:
+        by_trials = now.best is not None
+        if not by_trials and (now.found is not None or now.tried or now.scratch):
             click.echo(_line(now))
             return
         self.done += 1
         here = time.monotonic()
-        if here - self.last > _EVERY:
+        ends = by_trials and (self.done == 1 or now.tried == now.to_try)
+        if ends or here - self.last > _EVERY:
             self.last = here
             left = (here - self.begin) / self.done * (now.steps - now.step)
-            click.echo(f"{_line(now)}  step {now.step}/{now.steps}  {duration(left)} left")
+            where = "" if by_trials else f"  step {now.step}/{now.steps}"
+            click.echo(f"{_line(now)}{where}  {duration(left)} left")
 
 
 def _line(now: Progress) -> str:
@@ -68,6 +81,12 @@ def _line(now: Progress) -> str:
     if now.scratch:
         mean = "–" if now.miou is None else f"{now.miou:.3f}"
         return f"{now.scratch} from scratch, epoch {now.epoch + 1}/{now.epochs}  mIoU {mean}"
+    if now.best is not None:
+        goal, value = now.best
+        parts = [f"trial {now.tried}/{now.to_try}"]
+        parts.append(f"best {goal} {'–' if value is None else short(value)}")
+        parts += [f"{now.failed} failed"] if now.failed else []
+        return "  ".join(parts)
     if now.tried:
         return f"network {now.tried} of at most {now.to_try}  objective {now.loss:.4g}"
     parts = [f"epoch {now.epoch + 1}/{now.epochs}", f"loss {now.loss:.3f}"]
@@ -94,6 +113,29 @@ def result_text(found: Result, verdict: Mapping[str, Any]) -> str:
     text += f", {idle:.0%} of {verdict['edges']} edges multiply nothing" if idle is not None else ""
     text += f"; {len(macs)} random networks have {_short(min(macs))} to {_short(max(macs))} MACs"
     return text + "".join(f"\nwarning: {one}" for one in verdict["warnings"])
+
+
+def trials_text(trials: Sequence[Trial], front: int) -> str:
+    """How many trials there were, how many of them have no value and why, and the size of the front."""
+    counts: dict[str, int] = {}
+    for trial in trials:
+        if trial.state != "scored":
+            kind = trial.failure[0] if trial.failure else "unmet"
+            counts[kind] = counts.get(kind, 0) + 1
+    text = plural(len(trials), "trial")
+    if counts:
+        kinds = ", ".join(f"{count} {_KINDS.get(kind, kind)}" for kind, count in counts.items())
+        text += f", {sum(counts.values())} without a value: {kinds}"
+    return f"{text}; a front of {front} networks" if front > 1 else text
+
+
+_KINDS = {
+    "unmet": "missed a requirement on a score",
+    "memory": "out of memory",
+    "nan": "not finite",
+    "lost": "lost with their workers",
+}
+"""How kinds of failures are called; others by their own names."""
 
 
 def comparison_text(

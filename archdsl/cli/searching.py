@@ -60,9 +60,10 @@ def run_search(spec: str, options: SearchOptions) -> int:
 
 def _run_trials(spec: str, program: Program, options: SearchOptions) -> int:
     from archdsl.cli.reporting import TerminalReporter
-    from archdsl.cli.search_text import shown
+    from archdsl.cli.search_text import shown, trials_text
     from archdsl.cli.stopping import stop_signals
     from archdsl.runs.interrupted import Interrupted
+    from archdsl.search.folder import SearchFolder
     from archdsl.search.trials import run as trials
 
     folder = options.folder or Path("runs") / program.search(options.name).name
@@ -74,9 +75,16 @@ def _run_trials(spec: str, program: Program, options: SearchOptions) -> int:
         again = shlex.join(["archdsl", "search", spec, "--resume", str(folder)])
         click.echo(f"stopped after {stopped.step} trials; resume with: {again}")
         return 130
-    cost = found.costs
+    cost, paths = found.costs, SearchFolder(folder)
     click.echo(f"found {cost['params']:,} parameters, {cost['macs']:,} MACs: {found.how}")
-    click.echo(f"wrote {folder / 'best.arch'}")
+    click.echo(trials_text(found.trials, len(found.front)))
+    written = [
+        paths.found,
+        paths.trials,
+        *(p for p in (paths.front, paths.pareto) if p.exists()),
+        paths.report,
+    ]
+    click.echo(f"wrote {', '.join(map(str, written))}")
     return 0
 
 

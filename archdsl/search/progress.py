@@ -10,9 +10,9 @@ from archdsl.search.result import Result
 
 @dataclass(frozen=True)
 class Progress:
-    """What happened: after a step, where `found` is there after an epoch, where `tried` networks were trained
-    at the end after one of these, of which `loss` is the objective, and where `scratch` names a network after
-    an epoch of the training from scratch that compares it with another."""
+    """What happened: after a step, where `found` is there after an epoch, where `tried` networks were
+    trials, or were trained at the end, after one of these, of which `loss` is the objective, and where
+    `scratch` names a network after an epoch of the training from scratch that compares it with another."""
 
     step: int
     steps: int
@@ -29,6 +29,8 @@ class Progress:
     to_try: int = 0
     failed: int = 0
     """Networks whose evaluation failed."""
+    best: tuple[str, float | None] | None = None
+    """Of a search by trials: its first objective, and the best value so far."""
     scratch: str = ""
 
 

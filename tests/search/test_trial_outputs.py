@@ -214,3 +214,24 @@ def test_a_long_search_writes_its_page_as_it_goes(monkeypatch: pytest.MonkeyPatc
     search(TWO.replace("20", "4"), report=report)
     assert seen == [2, 3, 4]
     assert json.loads(Path("run/journal.jsonl").read_text().splitlines()[0])["kind"] == "start"
+
+
+def test_the_command_line_counts_failures_and_names_what_it_wrote(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["search", written(TWO), "-o", "run"]) == 0
+    out = capsys.readouterr().out
+    failed = sum(row["failure"] == "exception" for row in rows())
+    assert f"20 trials, {failed} without a value: {failed} exception; a front of" in out
+    assert "wrote run/best.arch, run/trials.csv, run/front, run/pareto.svg, run/report.html" in out
+    assert f"trial 20/20  best largeness 3  {failed} failed" in out
+
+
+def test_a_terminal_has_a_bar_of_trials_with_the_best_so_far(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "120")
+    assert run(["search", written(TWO), "-o", "run"]) == 0
+    shown = capsys.readouterr()
+    assert "20/20" in shown.err
+    assert "best largeness 3" in shown.err
+    assert "trial 1/20" not in shown.out

@@ -192,7 +192,8 @@ def test_the_command_line_runs_it_and_names_what_is_found(capsys) -> None:
     Path("s.arch").write_text(spec("strategy = walk; evaluate = counting; minimize largeness"))
     assert run(["--plugin", "walking", "search", "s.arch", "--set", "trials=4", "-o", "run"]) == 0
     said = capsys.readouterr().out
-    assert "network 4 of at most 4  objective" in said
+    assert "trial 1/4  best largeness" in said
+    assert "trial 4/4  best largeness" in said
     assert "the best of 4 networks that `walk` proposed" in said
     assert "wrote run/best.arch" in said
     assert json.loads(Path("run/manifest.json").read_text())["plugins"] == {"walking": "1.0"}

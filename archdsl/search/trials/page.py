@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from archdsl.report.again import again_html
 from archdsl.report.charts import short
 from archdsl.report.duration import duration
-from archdsl.report.numbers import plural
 from archdsl.report.records import Run
 from archdsl.report.sections import added
 from archdsl.report.sheet import (
@@ -202,13 +201,3 @@ def _number(value: float | None) -> str:
 
 def _diagram(svg: str) -> str:
     return scrolled(svg[max(0, svg.find("<svg")) :], "diagram") if svg else ""
-
-
-def summary(history: History) -> Iterable[str]:
-    """What a search comes to, in some lines: trials, failures by kind, the front."""
-    failed = history.failures()
-    counts = ", ".join(f"{len(trials)} {kind}" for kind, trials in failed.items())
-    lost = sum(map(len, failed.values()))
-    yield plural(len(history.trials), "trial") + (f", {lost} without a value ({counts})" if lost else "")
-    if len(history.goals) > 1:
-        yield f"front of {plural(len(history.front), 'network')}"

@@ -12,13 +12,14 @@ from archdsl.search.engines.base import Done, Failure
 from archdsl.search.strategies.base import Outcomes
 from archdsl.search.trials.config import TrialConfig
 from archdsl.search.trials.loop import Trial
+from archdsl.spec.search_values import Objective
 
 Record = dict[str, Any]
 
 
 def opening(space: Space, config: TrialConfig) -> Record:
     """The decisions with their outcomes, objectives and scores."""
-    goals = [{"direction": g.direction, "text": _text(g.at)} for g in config.goals.objectives]
+    goals = [{"direction": g.direction, "text": text_of(g)} for g in config.goals.objectives]
     return {
         "kind": "start", "decisions": {p: list(d.outcomes) for p, d in space.searched.decisions.items()},
         "strategy": config.strategy.name, "evaluate": config.evaluator.name, "trials": config.trials,
@@ -85,5 +86,7 @@ def read_trial(record: Mapping[str, Any]) -> Recorded | None:
         return None
 
 
-def _text(at: Any) -> str:
-    return at.source.text[at.start : at.end] if at is not None else ""
+def text_of(goal: Objective) -> str:
+    """What is minimized or maximized, as it is written."""
+    at = goal.at
+    return " ".join(at.source.text[at.start : at.end].split()) if at is not None else ""

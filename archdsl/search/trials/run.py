@@ -104,7 +104,8 @@ class Trials:
         self.recorded: dict[int, records.Recorded] = {}
         self.waiting: dict[int, Done] = {}
         self.best: Trial | None = None
-        self.scored = self.failed = 0
+        self.objective = records.text_of(self.config.goals.objectives[0])
+        self.failed = 0
         self.elapsed, self._began = 0.0, time.monotonic()
         self._ahead: list[records.Record] = []
         self._flushed = self._saved = time.monotonic()
@@ -233,21 +234,13 @@ class Trials:
 
     def _tell(self, trial: Trial) -> None:
         value = trial.value if trial.state == "scored" else math.nan
-        best = self.best.value if self.best else math.nan
+        best = None if self.best is None else self.config.signs[0] * self.best.value
         self.report(
             Progress(
-                trial.number,
-                self.config.trials,
-                0,
-                1,
-                value,
-                best,
-                {},
-                tried=trial.number,
-                to_try=self.config.trials,
-                failed=self.failed,
+                trial.number, self.config.trials, 0, 1, value, value, {}, tried=trial.number,
+                to_try=self.config.trials, failed=self.failed, best=(self.objective, best),
             )
-        )
+        )  # fmt: skip
 
     def _elapsed(self) -> float:
         return self.elapsed + time.monotonic() - self._began
