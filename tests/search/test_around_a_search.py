@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ import archdsl
 import small_search
 from archdsl import SpecError
 from archdsl.cli import run
+from archdsl.configs.strategies import StrategyKind
+from archdsl.configs.words import STRATEGIES
 from archdsl.runs.lines import read_records
 from strangers import install, undone
 
@@ -111,6 +114,30 @@ def test_a_strategy_proposes_when_all_known_networks_were_observed() -> None:
     known = [space.bind({"a.1": a, "b.1": "tiny", "c.1": "tiny"}) for a in ("large", "tiny")]
     found = archdsl.search(text, start=known, folder="run")
     assert [trial.outcomes for trial in found.trials[:2]] == [(1, 2, 2), (2, 2, 2)]
+
+
+KINDS = [name for name, kind in STRATEGIES.items() if isinstance(kind, StrategyKind) and kind.run]
+
+
+@pytest.mark.parametrize("strategy", KINDS)
+def test_every_strategy_observes_known_networks_and_is_resumed_behind_them(strategy: str) -> None:
+    if strategy == "optuna":
+        pytest.importorskip("optuna")
+    settings = {"successive_halving": "(of = random)"}.get(strategy, "")
+    text = written(f"strategy = {strategy}{settings}; trials = 14; parallel = 2; minimize macs")
+    space = archdsl.load(text).space()
+    names = ("tiny", "large", "small")
+    known = [space.bind({"a.1": a, "b.1": "large", "c.1": a}) for a in names]
+    found = archdsl.search(text, start=known, folder="run", seed=3)
+    assert [trial.outcomes for trial in found.trials[:3]] == [(2, 1, 2), (1, 1, 1), (0, 1, 0)]
+    assert len(found.trials) > 5
+    whole = outcomes("run")
+    for kept in (2, 4, 9):
+        journal = Path("run/journal.jsonl")
+        journal.write_text("".join(journal.read_text().splitlines(keepends=True)[: 1 + kept]))
+        shutil.rmtree("run/snapshots", ignore_errors=True)
+        archdsl.search(text, start=known, folder="run", seed=3, resume=True)
+        assert outcomes("run") == whole
 
 
 def test_a_known_network_that_misses_a_requirement_is_warned_of_and_not_tried(

@@ -1,4 +1,4 @@
-"""The trials of a run as its journal has them: read without the space, also while the run goes on."""
+"""The trials of a run as its journal has them: read without the space, also while the search runs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Goal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A trial as it was recorded; `values` are of the goals, in the user's sign, None where not known.
+    """A recorded trial; `values` are of the goals, in the user's sign, None where not known.
 
     `outcomes` are by number in the order of the decisions, 0 where one does not arise.  `epochs` are those of
     a rung of successive halving.  `failure` is a kind and a reason.

@@ -56,7 +56,9 @@ class Found:
 def trials_page(run: Run, history: History, found: Found) -> str:
     """The page of a search, finished or not, as HTML."""
     several = len(history.goals) > 1
-    fronts = [figure("Pareto front", pareto(history, found.random), _RANDOM if found.random else "")]
+    fronts = [
+        figure("Pareto front", pareto(history, found.random, headed=False), _RANDOM if found.random else "")
+    ]
     if several:
         volume = figure("Hypervolume of the front", volume_figure(history), _VOLUME)
         fronts += [figure("The front over time", fronts_over_time(history)), volume]
@@ -196,7 +198,7 @@ def _numbers(trials: Sequence[Trial], most: int = 8) -> str:
 def _number(value: float | None) -> str:
     if value is None:
         return ""
-    return f"{value:,}" if isinstance(value, int) else f"{value:.5g}"
+    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:.5g}"
 
 
 def _diagram(svg: str) -> str:

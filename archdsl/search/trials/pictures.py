@@ -52,18 +52,18 @@ def tip(history: History, trial: Trial) -> str:
     return f"trial {trial.number}: {', '.join(values)}"
 
 
-def front_picture(rows: Sequence[Shown], goals: Sequence[Goal], title: str, summary: str = "") -> str:
+def front_picture(rows: Sequence[Shown], goals: Sequence[Goal], title: str, *, headed: bool = True) -> str:
     """Fronts in one picture, with a panel for each two goals; the one that is named first is upwards.
 
-    For two goals the edge of what a front dominates is drawn.
+    For two goals the edge of what a front dominates is drawn.  `headed` writes the title over it.
     """
-    parts, top = [svg.text(12, 20, title, size=14, strong=True)], _TITLE
+    parts, top = [svg.text(12, 20, title, size=14, strong=True)] if headed else [], _TITLE if headed else 4.0
     for up, right in combinations(range(len(goals)), 2):
         series = [one for row in rows for one in _series(row, goals, right, up)]
         made, height = panel(series, x_label=label_of(goals[right]), y_label=label_of(goals[up]))
         parts.append(f'<g transform="translate(0 {svg.number(top)})">\n' + "\n".join(made) + "\n</g>")
         top += height
-    return svg.picture(title, WIDTH, top, parts, summary)
+    return svg.picture(title, WIDTH, top, parts)
 
 
 def label_of(goal: Goal) -> str:
@@ -103,7 +103,7 @@ def best_figure(history: History, goal: int) -> str:
 
 
 def stairs(steps: Places, last: float) -> Places:
-    """A line that keeps each value up to the next place, and goes on to the last one."""
+    """A line that keeps each value up to the next place, and ends at the last one."""
     if not steps:
         return ()
     corners = [at for (_, before), (x, after) in pairwise(steps) for at in [(x, before), (x, after)]]
@@ -118,10 +118,10 @@ def fronts_over_time(history: History) -> str:
         values = [history.lower(t) for t in history.front_of(first)]
         rows.append(Shown(f"after {len(first)} trials", values, colour=n + 2, dashed=True, marked=False))
     rows.append(shown("now", history, colour=1))
-    return front_picture(rows, history.goals, "The front over time")
+    return front_picture(rows, history.goals, "The front over time", headed=False)
 
 
-def pareto(history: History, random: Sequence[Values] = ()) -> str:
+def pareto(history: History, random: Sequence[Values] = (), *, headed: bool = True) -> str:
     """The front of a run beside all its trials, the front of its first trials, and random networks if any."""
     first = _first(history, _SHARES[0])
     rows = [Shown(f"trials ({len(history.scored)})", cloud=list(map(history.lower, history.scored)))]
@@ -132,7 +132,7 @@ def pareto(history: History, random: Sequence[Values] = ()) -> str:
     start = [history.lower(trial) for trial in history.front_of(first)]
     rows.append(Shown(f"front of the first {len(first)} trials", start, colour=3, dashed=True, marked=False))
     rows.append(shown(f"front ({len(history.front)})", history, colour=1))
-    return front_picture(rows, history.goals, "Pareto front")
+    return front_picture(rows, history.goals, "Pareto front", headed=headed)
 
 
 def _first(history: History, share: float) -> list[Trial]:

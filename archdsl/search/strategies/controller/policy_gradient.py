@@ -25,7 +25,7 @@ TRIES = (1, 15, 256, 2048)
 
 
 class Sample(NamedTuple):
-    """A proposal as it was drawn, also where a decision does not arise.
+    """A proposal as drawn, also where a decision does not arise.
 
     `counted` are the decisions whose probabilities make `log_prob`, the logarithm of the proposal's
     probability when it was drawn.
@@ -42,7 +42,8 @@ class PolicyGradient(ABC):
     The reward is the negated objective.  Proposals without a score, as they failed or miss a requirement,
     teach nothing.  Proposals that miss a requirement on costs are drawn again, so that the controller is
     trained on those that are left over, by the probabilities before that.  Where it draws none that meets
-    them, a random network that does is proposed, and learned from as if the controller had drawn it.
+    them, a random network that does is proposed, and learned from as if the controller had drawn it; so are
+    networks that a search starts with.
 
     All arithmetic is that of one thread, as sums over several are rounded by how many there are.
     """
@@ -91,10 +92,13 @@ class PolicyGradient(ABC):
             if n is not None:
                 return self._sample(tuple(drawn.outcomes[n].tolist()), drawn.log_probs[n])
         found = self.domain.draw(self.random("other proposal", self.proposed))
-        if found is None:
-            return None
+        return None if found is None else self._known(found)
+
+    def _known(self, outcomes: Outcomes) -> Sample:
+        """A network that the controller did not draw, as if it had."""
         with torch.no_grad():
-            return self._sample(found, self.controller.judge(torch.tensor([found]), fast=True).log_probs[0])
+            judged = self.controller.judge(torch.tensor([outcomes]), fast=True)
+        return self._sample(outcomes, judged.log_probs[0])
 
     def _first_allowed(self, outcomes: torch.Tensor) -> int | None:
         """Which of some proposals is the first that meets the requirements; None where none does."""
@@ -109,13 +113,13 @@ class PolicyGradient(ABC):
         return Sample(outcomes, counted, float(log_probs[torch.tensor(counted)].sum()))
 
     def observe(self, seen: Observation) -> None:
-        sample = self.open.popleft()
+        sample = self.open.popleft() if self.open else None
         if not math.isfinite(seen.value):
             return
         reward, decay = -seen.value, self.config.baseline
         self.mean = reward if self.mean is None else decay * self.mean + (1 - decay) * reward
         with one_thread():
-            self.learn(sample, reward, self.mean)
+            self.learn(sample or self._known(seen.outcomes), reward, self.mean)
         self.learned += 1
 
     @abstractmethod
