@@ -180,6 +180,7 @@ CODES: dict[str, str] = {
     "ARCH946": "weights of other classes than the data",
     "ARCH950": "an unknown tensor of a network",
     "ARCH951": "a file of an unknown form",
+    "ARCH952": "an evaluator without its program",
 }
 # fmt: on
 

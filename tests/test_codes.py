@@ -101,6 +101,7 @@ NOT_FROM_ONE_TEXT: dict[str, str] = {
     "ARCH944": "about the words of a command",
     "ARCH945": "about the files of a dataset",
     "ARCH946": "about a file of weights and a dataset",
+    "ARCH952": "the command line decides, not the spec",
 }
 """Codes that the text of one spec cannot produce, and why; their pages show commands or files instead."""
 

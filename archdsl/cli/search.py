@@ -17,7 +17,7 @@ from archdsl.cli.ranges import Within
 from archdsl.cli.set_option import set_option
 from archdsl.cli.trial_options import SearchCommand, around_options, demand_one_process
 from archdsl.data.source import DataSource
-from archdsl.search.options import SearchOptions, absolute, resumed_options
+from archdsl.search.options import SearchOptions, absolute, resumed_options, without_program
 from archdsl.search.rewriting import Rewritten
 from archdsl.search.tables import AUTO, TableSource
 
@@ -113,7 +113,8 @@ def search(
     tables: tuple[TableSource, ...], passes: str | None, strategy: str | None, evaluate: str | None,
     minimize: tuple[str, ...], maximize: tuple[str, ...], require: tuple[str, ...], baseline: str | None,
     seed: int | None, device: str | None, amp: str | None, checkpoint: bool, channels_last: bool,
-    out: Path | None, resume: Path | None, seeds: int | None, starts: tuple[Path, ...], dry_run: bool,
+    out: Path | None, resume: Path | None, program: tuple[str, ...] | None, seeds: int | None,
+    starts: tuple[Path, ...], dry_run: bool,
 ) -> None:  # fmt: skip
     """Search a space.
 
@@ -128,7 +129,7 @@ def search(
     options = SearchOptions(
         name, absolute(settings), replace(data, settings=absolute(data.settings)) if data else None, tables,
         seed, device, amp, checkpoint, channels_last, resume or out, resume is not None,
-        ("archdsl", *sys.argv[1:]), passes,
+        without_program(("archdsl", *sys.argv[1:])), passes, evaluator_command=program,
         baseline=Path(os.path.abspath(opening.find(baseline))) if baseline else None,
         clauses=Rewritten(strategy, evaluate, goals, require),
     )  # fmt: skip

@@ -72,7 +72,9 @@ def _run_trials(spec: str, program: Program, options: SearchOptions) -> int:
         with stop_signals() as stop, shown(0, 0) as report:
             found = trials.run(program, options, reporter=TerminalReporter(), report=report, stop=stop)
     except Interrupted as stopped:
-        again = shlex.join(["archdsl", "search", spec, "--resume", str(folder)])
+        command = options.evaluator_command
+        words = ["--command", shlex.join(command)] if command else []
+        again = shlex.join(["archdsl", "search", spec, "--resume", str(folder), *words])
         click.echo(f"stopped after {stopped.step} trials; resume with: {again}")
         return 130
     cost, paths = found.costs, SearchFolder(folder)

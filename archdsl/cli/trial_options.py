@@ -1,8 +1,9 @@
-"""Options of `archdsl search` around a search: its seeds, its first networks, its forecast."""
+"""Options of `archdsl search` around a search: the program that scores, seeds, first networks, a forecast."""
 
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,33 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def around_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds `--seeds`, `--start` and `--dry-run`."""
+    """Adds `--command`, `--seeds`, `--start` and `--dry-run`."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
+def _words(_ctx: click.Context, _param: click.Parameter, text: str | None) -> tuple[str, ...] | None:
+    """The words of a command, as a shell splits them."""
+    if text is None:
+        return None
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise click.BadParameter(f"{error} in {text}") from error
+    if not words:
+        raise click.BadParameter("no program is named")
+    return words
+
+
+_PROGRAM = click.option(
+    "--command", "program", metavar="WORDS", callback=_words,
+    help="The program of the evaluator `command`, and its arguments: 'python score.py {}', where {} is the"
+    " file of a network.  No shell reads it, and it is not recorded: name it again to resume.",
+)  # fmt: skip
+
 _OPTIONS = (
+    _PROGRAM,
     click.option(
         "--seeds", type=click.IntRange(1, 1000), metavar="N",
         help="Repeat the search with N seeds, from --seed or 0 on, each in a folder seed-0, … of the run's;"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from archdsl.configs import forms
 from archdsl.configs.objectives import Plain
 from archdsl.configs.setting import setting
 from archdsl.configs.word import Maker
@@ -28,6 +29,13 @@ class EvaluatorKind(Maker):
     trains: bool = False
     predicts: bool = False
     """Whether it scores predictions, in which classes can be left out: `miou(omit = ["sky"])`."""
+    reads_command: bool = False
+    """Whether it runs the program that `--command` names, which prints whatever scores goals name."""
+
+    @property
+    def by_graph(self) -> bool:
+        """Whether networks with equal graphs are one, as an evaluation takes long."""
+        return self.trains or self.reads_command
 
     def reads(self, score: str) -> bool:
         """Whether it reads settings of a score that a goal names."""
@@ -50,6 +58,17 @@ class Training:
     clip: float = setting("number", "greatest norm of gradients; 0: not clipped", 5.0)
 
 
+@dataclass(frozen=True)
+class Command:
+    """A program of the user's, which `--command` names."""
+
+    timeout: Any = setting("time", "after which a network has failed", 600_000, usual="10 min")
+    scores: Any = setting(
+        "data", "names of the scores that the program prints", form=forms.SCORES, declares=True,
+        usual="those that goals name",
+    )  # fmt: skip
+
+
 EVALUATORS: dict[str, EvaluatorKind] = {
     "costs": EvaluatorKind(
         "parameters, MACs, FLOPs, latency and rate by tables: nothing is trained", Plain,
@@ -58,5 +77,9 @@ EVALUATORS: dict[str, EvaluatorKind] = {
     "training": EvaluatorKind(
         "every network trained from scratch, and scored on the images to validate on", Training,
         make="archdsl.search.evaluators.training:FromScratch", scores=PREDICTIONS, trains=True, predicts=True,
+    ),
+    "command": EvaluatorKind(
+        "a program of the command line gets each network as a file, and prints its scores as JSON", Command,
+        make="archdsl.search.evaluators.command:OfCommand", reads_command=True,
     ),
 }  # fmt: skip

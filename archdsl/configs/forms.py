@@ -71,6 +71,10 @@ GROUPED_NAMES = Form(
     "a list of names, and of lists of names",
     _many(lambda value: isinstance(value, str) or NAMES.holds(value)),
 )
+SCORES = Form(
+    'a list of names of small letters, digits and underscores: ["energy"]',
+    lambda value: _many(_text(r"[a-z][a-z0-9_]{0,63}"))(value) and len(set(value)) == len(value),
+)
 IGNORED = Form(
     "a label from 0 to 255, or several", lambda value: _label(value) or _labels(value), _as_several
 )

@@ -22,6 +22,7 @@ class Setting:
     """A setting.  `low` and `high` are the ends of its range, `group` is where its word is from, one of
     `choices` where these are not empty.
 
+    The names that a setting `declares` are scores: objectives and requirements of the search can name them.
     What is not `run` is accepted by the checker, with a note, and refused by a search.  `usual` says in words
     what holds where the default is none.
     """
@@ -36,6 +37,7 @@ class Setting:
     usual: str = ""
     run: bool = True
     form: Form | None = None
+    declares: bool = False
 
     def takes(self) -> str:
         """The values that it takes, in words: "whole number, at least 1"."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -72,6 +73,8 @@ def search(
         raise TypeError(f"tables are several: tables=[{str(tables)!r}]")
     if isinstance(start, str | Path | Network):
         raise TypeError(f"first networks are several: start=[{str(start)!r}]")
+    if isinstance(command, str):
+        raise TypeError(f"command is a list of words: command={shlex.split(command)!r}")
     if amp not in (None, "bfloat16"):
         raise ValueError(f'amp is None or "bfloat16", not {amp!r}')
     demand_within({} if seed is None else {"seed": seed})

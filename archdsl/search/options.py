@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -152,3 +152,15 @@ def absolute(settings: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(path, str):
         return dict(settings)
     return {**settings, "path": os.path.abspath(os.path.expanduser(path))}
+
+
+def without_program(words: Sequence[str]) -> tuple[str, ...]:
+    """A command line without the program of an evaluator, which a manifest must not name."""
+    found: list[str] = []
+    ahead = iter(words)
+    for word in ahead:
+        if word == "--command":
+            next(ahead, None)
+        elif not word.startswith("--command="):
+            found.append(word)
+    return tuple(found)

@@ -80,6 +80,8 @@ class _Reader:
         """Inside of how many things that are not run, whose parts need no notes of their own."""
         self.own: set[str] = set()
         """Parts of the space that a search may set: its settings, stages and names."""
+        self.scores: set[str] = set()
+        """Names that the evaluator declares for scores."""
 
     def fail(self, code: str, headline: str, node: Spanned, help: str | None = None) -> None:
         self.errors.extend(self.frame.error(code, headline, node, help=help).diagnostics)
@@ -115,6 +117,8 @@ class _Reader:
         places: dict[str, Location] = {}
         objectives, requirements, communicate = [], [], []
         groups: dict[str, Clauses] = {}
+        if not group:
+            self._declare_scores(clauses)
         for clause in clauses:
             try:
                 if isinstance(clause, ast.Assign):
@@ -137,6 +141,31 @@ class _Reader:
                 self.errors.extend(error.diagnostics)
         found = tuple(objectives), tuple(requirements), tuple(communicate)
         return Clauses(settings, *found, groups, places)
+
+    def _declare_scores(self, clauses: tuple[ast.Clause, ...]) -> None:
+        """Takes in the names that the evaluator declares, so that goals can name them wherever they stand."""
+        for clause in clauses:
+            if not isinstance(clause, ast.Assign) or not isinstance(clause.value, ast.Call):
+                continue
+            target, name = clause.targets[0], clause.value.fn
+            if not isinstance(target, ast.Name) or target.id != "evaluate" or not isinstance(name, ast.Name):
+                continue
+            word = _groups()["evaluators"].get(name.id)
+            for given in clause.value.settings:
+                setting = word.settings.get(given.path.id) if word is not None else None  # type: ignore[union-attr]
+                if setting is not None and setting.declares and isinstance(given.value, ast.List):
+                    self._declare(given.value)
+
+    def _declare(self, names: ast.List) -> None:
+        objectives = _groups()["objectives"]
+        for name in names.items:
+            if not isinstance(name, ast.String):
+                continue
+            cost = name.value in MEASURES or (name.value in objectives and objectives[name.value].function)
+            if cost or (name.value in _words() and name.value not in objectives) or self._is_own(name.value):
+                what = "a cost" if name.value in MEASURES else "something else in this search"
+                self.fail("ARCH203", f"`{name.value}` is the name of {what} too", name, "rename the score")
+            self.scores.add(name.value)
 
     def _setting(self, clause: ast.Assign, settings: dict[str, SearchValue], group: str) -> str:
         target = clause.targets[0]
@@ -261,6 +290,8 @@ class _Reader:
 
     def _known(self, name: str, node: Spanned, group: str = "") -> Word:
         words = _groups()[group] if group else _words()
+        if name in self.scores and name not in words:
+            return _score()
         if name not in words:
             raise self._unknown(name, "word", words, node)
         word = words[name]
@@ -383,6 +414,13 @@ def _words() -> Mapping[str, Word]:
     from archdsl.configs.words import WORDS  # most files have no search, and are checked sooner without it
 
     return WORDS
+
+
+def _score() -> Word:
+    from archdsl.configs.objectives import Plain
+    from archdsl.configs.word import Word
+
+    return Word("a score that the evaluator declares", Plain)
 
 
 def _groups() -> Mapping[str, Mapping[str, Word]]:

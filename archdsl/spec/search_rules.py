@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import Any
 
 from archdsl.configs.words import GROUPS, KINDS, listed, one
 from archdsl.diagnostics import Diagnostic, Label, Location
@@ -19,14 +20,24 @@ def mistakes(clauses: Clauses) -> Iterator[Diagnostic]:
         other = clauses.settings.get(whose)
         if key in clauses.settings and isinstance(other, Term) and key in other.settings:
             yield _twice(key, f"`{other.name}`", clauses.places[key], other.places.get(key))
+    scores = declared_scores(clauses.settings.get("evaluate"))
     for part in (clauses, *clauses.groups.values()):
         for value in part.settings.values():
             for term in _nested(value):
                 yield from _of_schedules(term)
         for goal in part.objectives:
-            yield from _of_formula(goal.value, goal.at)
+            yield from _of_formula(goal.value, goal.at, scores)
         for requirement in part.requirements:
-            yield from _of_formula(requirement, getattr(requirement, "at", None))
+            yield from _of_formula(requirement, getattr(requirement, "at", None), scores)
+
+
+def declared_scores(evaluate: object) -> frozenset[str]:
+    """The names of scores that settings of an evaluator declare: `command(scores = ["energy"])`."""
+    if not isinstance(evaluate, Term):
+        return frozenset()
+    settings = GROUPS["evaluators"][evaluate.name].settings
+    found: list[Any] = [value for key, value in evaluate.settings.items() if settings[key].declares]
+    return frozenset(name for value in found for name in value)
 
 
 def _nested(value: SearchValue) -> Iterator[Term]:
@@ -59,13 +70,18 @@ def _of_schedules(term: Term) -> Iterator[Diagnostic]:
             yield _error("ARCH208", "an exponential schedule from or to 0", schedule.at, help)
 
 
-def _of_formula(value: SearchValue, at: Location | None) -> Iterator[Diagnostic]:
-    """Of an objective or a requirement; `at` is where what has no place of its own stands."""
+def _of_formula(value: SearchValue, at: Location | None, scores: Collection[str]) -> Iterator[Diagnostic]:
+    """Of an objective or a requirement; `at` is where what has no place of its own stands.
+
+    `scores` are names that the evaluator declares.
+    """
     if isinstance(value, Formula):
         for part in value.args:
-            yield from _of_formula(part, value.at or at)
+            yield from _of_formula(part, value.at or at, scores)
     elif isinstance(value, Term):
         words = GROUPS["objectives"]
+        if value.name in scores:
+            return
         if value.name not in words:
             help = f"there are {listed(words)}"
             yield _error("ARCH607", f"`{value.name}` is not {one(KINDS['objectives'])}", value.at, help)
@@ -73,7 +89,7 @@ def _of_formula(value: SearchValue, at: Location | None) -> Iterator[Diagnostic]
             help = f"{value.name}(macs)"
             yield _error("ARCH604", f"`{value.name}` takes one value in parentheses", value.at, help)
         for part in value.args:
-            yield from _of_formula(part, value.at)
+            yield from _of_formula(part, value.at, scores)
     elif isinstance(value, bool) or not isinstance(value, int | float | Quantity):
         help = "losses, costs, numbers and their arithmetic: cross_entropy + 0.01 * log(macs)"
         yield _error("ARCH604", "an objective is made of numbers", at, help)

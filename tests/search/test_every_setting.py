@@ -260,7 +260,8 @@ BAD = [
     for name, word in words.items()
     for key, one in word.settings.items()
     for value in {"whole": ["0.5", '"x"', "true"], "number": ['"x"', "true"], "flag": ["3"], "text": ["3"],
-                  "pair": ["3", "[0.1]", "true"], "word": ["3", "macs"], "data": ["true", "1 ms"]}[one.kind]
+                  "pair": ["3", "[0.1]", "true"], "word": ["3", "macs"], "data": ["true", "1 ms"],
+                  "time": ["true", "3 fps"]}[one.kind]
 ]  # fmt: skip
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from archdsl.data.dataset import Splits
     from archdsl.program import Network, Space
     from archdsl.search.config import SearchConfig
+    from archdsl.search.engines.base import Kind
 
 Scores = Mapping[str, float]
 """Numbers by name: `miou`, `accuracy`, `loss`."""
@@ -76,3 +77,11 @@ class Surroundings:
 
 class Stopped(Exception):
     """An evaluation was left before its end, as the search is to stop; it is not recorded."""
+
+
+class Failed(Exception):
+    """A network has no scores, for a reason of a kind; `detail` is longer text that is kept with it."""
+
+    def __init__(self, kind: Kind, reason: str, detail: str = ""):
+        super().__init__(reason)
+        self.kind, self.reason, self.detail = kind, reason, detail

@@ -54,6 +54,15 @@ class TrialConfig:
         return EVALUATORS[self.evaluator.name]
 
     @property
+    def scores(self) -> tuple[str, ...]:
+        """The scores of the evaluator: of its kind, or those that it declares, or that goals name."""
+        if not self.evaluator_kind.reads_command:
+            return self.evaluator_kind.scores
+        declared: Any = self.evaluator.settings.get("scores")
+        named = (t.name for t in terms_of(self.goals) if t.name not in (*MEASURES, "log"))
+        return tuple(declared or dict.fromkeys(named))
+
+    @property
     def before(self) -> tuple[SearchValue, ...]:
         """The requirements on costs, which are known before a network is evaluated."""
         return tuple(one for one in self.goals.requirements if not self._scored(one))
@@ -172,7 +181,7 @@ def _overridden(config: TrialConfig, given: Mapping[str, Any], trains: bool) -> 
 
 def _demand_scored(config: TrialConfig) -> None:
     """Raises SpecError (ARCH606) where a goal names what the evaluator does not score."""
-    scores = config.evaluator_kind.scores
+    scores = config.scores
     known = (*sorted(MEASURES), *scores)
     for one in terms_of(config.goals):
         if one.name not in (*known, "log"):

@@ -12,7 +12,7 @@ from functools import cached_property
 from archdsl.configs.evaluators import EVALUATORS
 from archdsl.diagnostics import SpecError
 from archdsl.search.engines.base import Done, Failure, Kind, Task
-from archdsl.search.evaluators.base import Candidate, Evaluator, Scores, Stopped, Surroundings
+from archdsl.search.evaluators.base import Candidate, Evaluator, Failed, Scores, Stopped, Surroundings
 from archdsl.search.terms import configured
 from archdsl.spec.search_values import Term
 
@@ -57,6 +57,8 @@ class Evaluation:
             scores = {str(name): float(score) for name, score in found.items()}
         except Stopped:
             raise
+        except Failed as error:
+            return {}, Failure(error.kind, error.reason, error.detail)
         except SpecError as error:
             first = error.diagnostics[0]
             kind = _KINDS.get(first.code, "exception")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from archdsl.data.dataset import Splits
+from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.program import Program, Space
 from archdsl.search.evaluators.base import Surroundings
 from archdsl.search.options import SearchOptions
@@ -60,6 +62,7 @@ def read_inputs(program: Program, options: SearchOptions) -> Inputs:
         if getattr(options, name):
             by = f" with `evaluate = {config.evaluator.name}`" if name in _OF_TRAINING else ""
             raise cannot(f"`{name}` is not read by a search by trials{by}", "leave it out")
+    _demand_command(config, options)
     space, splits = program.space(config.goals.space, **given.of_space), None
     if config.evaluator_kind.trains:
         from archdsl.search.inputs import open_splits, with_classes
@@ -70,3 +73,16 @@ def read_inputs(program: Program, options: SearchOptions) -> Inputs:
     if not space.searched.decisions:
         raise nothing_to_search(space.searched)
     return Inputs(config, space, config.seed if options.seed is None else options.seed, splits)
+
+
+def _demand_command(config: TrialConfig, options: SearchOptions) -> None:
+    """Raises SpecError (ARCH952) where the evaluator lacks a program, ARCH606 where it reads none."""
+    at, name = config.evaluator.at, config.evaluator.name
+    reads, command = config.evaluator_kind.reads_command, options.evaluator_command
+    if command is not None and not reads:
+        raise cannot(f"`--command` is not read with `evaluate = {name}`", "leave it out", at)
+    if reads and (not command or shutil.which(command[0]) is None):
+        place = Label(at, "a spec does not name the program itself") if at else None
+        help = "--command 'python score.py {}' on the command line, command=[…] in Python"
+        why = f": {command[0]} is not found, or not executable" if command else ""
+        raise SpecError([Diagnostic("ARCH952", f"`{name}` has no program to run{why}", place, help=help)])

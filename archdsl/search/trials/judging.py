@@ -177,7 +177,7 @@ class Judging:
 
     def key(self, outcomes: Outcomes) -> Hashable:
         """What two networks have in common that are one."""
-        if not self.config.evaluator_kind.trains:
+        if not self.config.evaluator_kind.by_graph:
             return outcomes
         return identity(self.bound(outcomes).network.graph)
 

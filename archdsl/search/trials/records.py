@@ -23,7 +23,7 @@ def opening(space: Space, config: TrialConfig) -> Record:
     return {
         "kind": "start", "decisions": {p: list(d.outcomes) for p, d in space.searched.decisions.items()},
         "strategy": config.strategy.name, "evaluate": config.evaluator.name, "trials": config.trials,
-        "goals": goals, "scores": list(config.evaluator_kind.scores),
+        "goals": goals, "scores": list(config.scores),
     }  # fmt: skip
 
 

@@ -1,0 +1,177 @@
+"""Networks scored by a program of the user's: it gets the network as a file, and prints scores as JSON.
+
+The program is that of the command line, or of the caller in Python; no spec, manifest or journal names it, so
+that no spec can run code.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from archdsl.bounded import json_of
+from archdsl.configs.evaluators import Command
+from archdsl.devices.formula import MEASURES
+from archdsl.search.evaluators.base import Candidate, Failed, Scores, Stopped, Surroundings
+from archdsl.search.scores import terms_of
+
+KEPT = 2**16
+"""Bytes of each of the two outputs that are kept: the last ones."""
+
+PLACE = "{}"
+"""What stands for the path of the file in the words of a command."""
+
+_GRACE_S, _POLL_S = 2.0, 0.05
+
+
+class OfCommand:
+    """Runs the program once for each network, and reads the last line that it prints."""
+
+    def __init__(self, config: Command, around: Surroundings):
+        assert around.command  # a search without one is refused
+        self.command, self.timeout_s, self.stop = around.command, config.timeout / 1000, around.stop
+        named = (t.name for t in terms_of(around.goals) if t.name not in MEASURES and t.name != "log")
+        self.scores = tuple(dict.fromkeys(config.scores or named))
+
+    def score(self, candidate: Candidate) -> Scores:
+        """The scores that the program printed.
+
+        Raises Failed, with what it printed, where it ends with another status than 0, takes too long, or
+        prints no JSON with all scores; Stopped where the search is to stop.
+        """
+        with tempfile.TemporaryDirectory(prefix="archdsl-") as folder:
+            file = Path(folder) / f"trial{candidate.number}.arch"
+            file.write_text(candidate.text, encoding="utf-8")
+            run = _Run(words(self.command, file), self.timeout_s, self.stop)
+        if run.timed_out:
+            raise Failed("output", f"the command took longer than {self.timeout_s:g} s", run.printed)
+        if run.status != 0:
+            raise Failed("output", f"the command ended with {_ended(run.status)}", run.printed)
+        try:
+            return read_scores(run.out, self.scores)
+        except ValueError as error:
+            raise Failed("output", f"the command printed {error}", run.printed) from error
+
+
+def words(command: Sequence[str], file: Path) -> list[str]:
+    """The words of a command with a file in the place of `{}`, or at their end."""
+    found = [word.replace(PLACE, str(file)) for word in command]
+    return found if any(PLACE in word for word in command) else [*found, str(file)]
+
+
+def read_scores(out: str, wanted: Sequence[str]) -> dict[str, float]:
+    """The scores in the last line of an output.  Raises ValueError, saying what is there instead."""
+    lines = out.strip().splitlines()
+    if not lines:
+        raise ValueError("nothing")
+    try:
+        found = json_of(lines[-1])
+    except ValueError:
+        raise ValueError("no JSON as its last line") from None
+    if not isinstance(found, dict):
+        raise ValueError("JSON that is not an object of scores")
+    if lacking := [name for name in wanted if name not in found]:
+        raise ValueError(f"no score {', '.join(lacking)}")
+    scores = {}
+    for name in wanted:
+        value = found[name]
+        if type(value) not in (int, float):
+            raise ValueError(f"a score {name} that is not a number")
+        scores[name] = float(value)
+    return scores
+
+
+class _Run:
+    """A finished run of a program: its status, whether it had to be ended, and the last of what it printed.
+
+    It has a session of its own, so that it is ended with all processes that it started.
+    """
+
+    def __init__(self, command: Sequence[str], timeout_s: float, stop: Callable[[], bool]):
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise Failed("output", f"the command cannot be run: {error.strerror}") from error
+        assert process.stdout is not None
+        assert process.stderr is not None
+        outputs = _Last(process.stdout), _Last(process.stderr)
+        try:
+            self.timed_out = not _wait(process, time.monotonic() + timeout_s, stop)
+        finally:
+            _end(process)
+            for one in outputs:
+                one.close()
+        self.status = process.returncode
+        self.out, err = (one.text for one in outputs)
+        self.printed = "\n".join(filter(None, (self.out.strip(), err.strip())))
+
+
+class _Last:
+    """A stream that is read to its end by a thread, of which the last bytes are kept."""
+
+    def __init__(self, stream: IO[bytes]):
+        self.stream, self.kept = stream, b""
+        self.thread = threading.Thread(target=self._read, daemon=True)
+        self.thread.start()
+
+    def _read(self) -> None:
+        with self.stream:
+            while data := self.stream.read1(KEPT):  # type: ignore[attr-defined]
+                self.kept = (self.kept + data)[-KEPT:]
+
+    def close(self) -> None:
+        """Waits for the end of the stream, unless a process that got away holds it open."""
+        self.thread.join(_GRACE_S)
+
+    @property
+    def text(self) -> str:
+        return self.kept.decode("utf-8", "replace")
+
+
+def _wait(process: subprocess.Popen[bytes], until: float, stop: Callable[[], bool]) -> bool:
+    """Whether a process ended in time.  Raises Stopped where the search is to stop before."""
+    while True:
+        left = until - time.monotonic()
+        try:
+            process.wait(max(0.0, min(left, _POLL_S)))
+            return True
+        except subprocess.TimeoutExpired:
+            if stop():
+                raise Stopped from None
+            if left <= 0:
+                return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends what is left of a process's session: by a request first, then by force."""
+    if process.poll() is None:
+        _signal(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_S)
+    _signal(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _signal(group: int, number: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+def _ended(status: int) -> str:
+    if status >= 0:
+        return f"status {status}"
+    try:
+        return f"the signal {signal.Signals(-status).name}"
+    except ValueError:
+        return f"the signal {-status}"
