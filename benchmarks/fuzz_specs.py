@@ -52,7 +52,8 @@ HANGS_AFTER = 120
 CHUNK = 1_000
 SHARE_OF_VERBS = 0.02
 MOST_MACS = 10**9
-"""Networks that compute more are not run: it takes as long as the network asks for."""
+MOST_VALUES = 25_000_000
+"""Networks that compute or hold more are not run: they take what they ask for."""
 KEPT = 200
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -152,10 +153,8 @@ def _is_light(program: archdsl.Program) -> bool:
     target = program.target()
     network = target if isinstance(target, Network) else target.bind(target.sample(random.Random(0)))
     shapes = infer(network.graph)
-    return (
-        total(costs(network.graph, shapes).values()).macs + sum(c * h * w for c, h, w in shapes.values())
-        < MOST_MACS
-    )
+    values = sum(c * h * w for c, h, w in shapes.values())
+    return total(costs(network.graph, shapes).values()).macs + values < MOST_MACS and values < MOST_VALUES
 
 
 # ---------------------------------------------------------------- under limits

@@ -108,6 +108,12 @@ def test_depths_are_the_same_once_a_space_is_simplified(name):
     }
 
 
+@pytest.mark.parametrize("seed", range(15))
+def test_simplifying_a_random_space_hides_no_depth(seed):
+    space = random_space(seed)
+    assert depths(space.through("simplify").graph) == depths(space.graph)
+
+
 def test_what_a_round_begins_with_may_be_read_by_others():
     lines = ("x[0] = image -> conv(c = 8)", "stage body for i in 1..3 { x[i] = x[i - 1] -> relu -> conv }")
     space = archdsl.load("s.arch", text=HEAD + "".join(f"  {line}\n" for line in (

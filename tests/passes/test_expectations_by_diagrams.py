@@ -11,7 +11,7 @@ import torch
 import archdsl
 from archdsl.passes.analyses.closed_form import Limits, closed_form
 from archdsl.passes.costs.expected import Expected
-from archdsl.passes.costs.pricing import MACS, price_functions
+from archdsl.passes.costs.pricing import MACS, PARAMS, price_functions
 from archdsl.passes.costs.space_cost import SpaceCost, random_outcomes
 from archdsl.resources import specs_folder
 from random_spaces import random_space
@@ -43,6 +43,23 @@ def test_a_certain_network_costs_what_it_does_however_much_is_cut(seed):
     for row, price in zip(rows, cost.pricer(MACS).many(rows), strict=True):
         certain = {p: np.eye(d.size)[o] for (p, d), o in zip(cost.graph.decisions.items(), row, strict=True)}
         assert found.of(certain) == price
+
+
+POOLED = """
+arch 1
+space Pooled {
+  input image: [2, 8, 8]
+  s = one of {1, 2}
+  output y = image -> max_pool(s = s) -> one of {relu, sigmoid}
+}
+"""
+
+
+def test_a_price_that_no_decision_changes_is_expected_where_functions_are_cut():
+    closed = closed_form(archdsl.load("pooled.arch", text=POOLED).space().graph, Limits(cut_above=1))
+    assert closed.auxiliaries
+    price = Expected(closed, price_functions(closed, PARAMS)).torch({"s": torch.tensor([0.3, 0.7])})
+    assert price == 0
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -94,10 +94,15 @@ class Sweep:
             moved = below * chance[e.chance]
             value[e.first : e.last] += np.bincount(e.above - e.first, moved, e.last - e.first)
             gradient += np.bincount(e.chance, below * reach[e.above], len(chance))
-        return np.bincount(self.places, gradient[self.sums], len(chances))
+        return _added(self.places, gradient[self.sums], len(chances))
 
     def _of_edges(self, chances: Vector) -> Vector:
-        return np.bincount(self.sums, chances[self.places])
+        return _added(self.sums, chances[self.places])
+
+
+def _added(places: Vector, values: Vector, size: int = 0) -> Vector:
+    """The sum of the values at each place; a float also where there are none, unlike that of `bincount`."""
+    return np.bincount(places, values, size).astype(float, copy=False)
 
 
 def _edges(
