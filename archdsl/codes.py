@@ -132,6 +132,7 @@ CODES: dict[str, str] = {
     "ARCH827": "no latency table for what a search names",
     "ARCH828": "a cost without an expectation",
     "ARCH829": "a batch too small to normalise by",
+    "ARCH835": "the package Optuna is missing",
     "ARCH850": "the text of a graph is malformed",
     "ARCH851": "a graph is too large for its text form",
     "ARCH860": "a picture of this kind cannot be made here",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 Colour = tuple[int, int, int]
@@ -66,6 +67,10 @@ SCALE = Form(
 SHARE = Form("a number between 0 and 1", _is_share)
 SPLIT = Form("a number between 0 and 1, or the name of a part", lambda v: _is_share(v) or _text(_PART)(v))
 PARTS = Form("names of parts, joined by `+`", _text(rf"{_PART}(\+{_PART})*"))
+RUNGS = Form(
+    "a list of rising whole numbers from 1 to 1,000,000",
+    lambda value: _many(_whole(1, 10**6))(value) and all(a < b for a, b in pairwise(value)),
+)
 NAMES = Form("a list of names", _many(lambda value: isinstance(value, str)))
 GROUPED_NAMES = Form(
     "a list of names, and of lists of names",

@@ -23,6 +23,7 @@ class Setting:
     `choices` where these are not empty.
 
     The names that a setting `declares` are scores: objectives and requirements of the search can name them.
+    Choices that are texts are written without quotes.
     What is not `run` is accepted by the checker, with a note, and refused by a search.  `usual` says in words
     what holds where the default is none.
     """
@@ -44,7 +45,7 @@ class Setting:
         if self.kind == "word":
             return " or ".join(self.choices) or f"one of the {self.group}"
         if self.choices:
-            return ", ".join(f'"{one}"' if isinstance(one, str) else str(one) for one in self.choices)
+            return ", ".join(map(str, self.choices))
         if self.kind in ("whole", "number", "pair"):
             name = {"whole": "whole number", "number": "number", "pair": "list of two numbers"}[self.kind]
             return f"{name}, at least {self.low:g}" + (f", at most {self.high:g}" if self.high < MOST else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from archdsl.configs import forms
 from archdsl.configs.setting import setting
 from archdsl.configs.word import Maker
 
@@ -46,17 +47,110 @@ class Differentiable:
 
 
 @dataclass(frozen=True)
-class Evolution:
-    """Ageing evolution (arXiv:1802.01548)."""
-
-    population: int = setting("whole", "networks alive", low=1, run=False)
-    generations: int = setting("whole", "how often the population is replaced", low=1, run=False)
-    mutation: float = setting("number", "chance that a decision changes", high=1, run=False)
-    tournament: int = setting("whole", "networks that the fittest is chosen from", low=1, run=False)
-
-
-@dataclass(frozen=True)
 class Random:
     """Networks drawn at random."""
 
-    trials: int = setting("whole", "networks drawn", low=1, run=False)
+    over: str = setting(
+        "text",
+        "what is equally likely: the outcomes of each decision, or all networks",
+        "outcomes",
+        choices=("outcomes", "networks"),
+    )
+
+
+@dataclass(frozen=True)
+class Evolution:
+    """Regularised (ageing) evolution (arXiv:1802.01548)."""
+
+    population: int = setting(
+        "whole", "networks alive; the oldest dies for each that is born", 16, low=1, high=100_000
+    )
+    tournament: int = setting(
+        "whole", "networks drawn from the population, the best of which is the parent", 8, low=1, high=10_000
+    )
+    mutation: float = setting(
+        "number", "chance that a decision changes beside the one that always does", 0.0, high=1
+    )
+
+
+@dataclass(frozen=True)
+class Nsga2:
+    """Evolution towards the Pareto front of several objectives (Deb et al. 2002)."""
+
+    population: int = setting("whole", "networks alive", 32, low=1, high=10_000)
+    offspring: int = setting(
+        "whole",
+        "children that are scored before the best of parents and children live on; 1: steady state",
+        8,
+        low=1,
+        high=10_000,
+    )
+    crossover: float = setting("number", "chance that a child has two parents", 0.9, high=1)
+    mutation: float = setting(
+        "number",
+        "chance that a decision of a child changes; a child that was proposed before always changes",
+        0.1,
+        high=1,
+    )
+
+
+@dataclass(frozen=True)
+class HillClimb:
+    """Ever better networks that differ in one decision."""
+
+    draws: int = setting(
+        "whole", "random networks, from the best of which a climb starts", 8, low=1, high=100_000
+    )
+    restart: bool = setting(
+        "flag", "climb anew where no neighbour is better; otherwise the search ends", True
+    )
+
+
+@dataclass(frozen=True)
+class Optuna:
+    """A sampler of Optuna, asked for networks."""
+
+    sampler: Any = setting("word", "what Optuna samples by", group="optuna_samplers", usual="tpe")
+
+
+@dataclass(frozen=True)
+class Tpe:
+    """Tree-structured Parzen estimators."""
+
+    startup: int = setting("whole", "random networks at the start", 10)
+    candidates: int = setting(
+        "whole", "draws for each decision, of which the best is taken", 24, low=1, high=100_000
+    )
+    multivariate: bool = setting("flag", "decisions that arise together are sampled together", False)
+
+
+@dataclass(frozen=True)
+class Gp:
+    """A Gaussian process."""
+
+    startup: int = setting("whole", "random networks at the start", 10)
+
+
+@dataclass(frozen=True)
+class Genetic:
+    """A genetic algorithm of Optuna."""
+
+    population: int = setting("whole", "networks of a generation", 50, low=2, high=100_000)
+    crossover: float = setting("number", "chance that a child has two parents", 0.9, high=1)
+    mutation: float | None = setting(
+        "number", "chance that a decision of a child changes", high=1, usual="1 / number of decisions"
+    )
+
+
+@dataclass(frozen=True)
+class Unset:
+    """A sampler of Optuna without settings."""
+
+
+@dataclass(frozen=True)
+class SuccessiveHalving:
+    """Networks of another strategy, the best of them trained for longer (arXiv:1810.05934)."""
+
+    of: Any = setting("word", "what proposes networks", group="strategies", usual="evolution")
+    rungs: Any = setting("data", "epochs of the evaluator, from rung to rung", (1, 3, 9), form=forms.RUNGS)
+    keep: int = setting("whole", "one network of so many is promoted to the next rung", 3, low=2)

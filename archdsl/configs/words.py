@@ -23,8 +23,12 @@ from archdsl.registry import demand_free, loaded, unusable
 # fmt: off
 STRATEGIES: dict[str, Word] = {
     "differentiable": Word("a supernet and architecture parameters trained together by gradients (DARTS, AutoRTNet, GAS)", strategies.Differentiable),
-    "evolution": Word("ageing evolution", strategies.Evolution, run=False),
-    "random": Word("networks drawn at random", strategies.Random, run=False),
+    "random": strategies.StrategyKind("networks drawn at random", strategies.Random, make="archdsl.search.strategies.random_draws:RandomDraws", pareto=True, learns=False),
+    "evolution": strategies.StrategyKind("regularised (ageing) evolution: mutated copies of the fittest, the oldest dies (arXiv:1802.01548)", strategies.Evolution, make="archdsl.search.strategies.evolution:Evolution"),
+    "nsga2": strategies.StrategyKind("NSGA-II: evolution towards a Pareto front, by non-dominated sorting and crowding", strategies.Nsga2, make="archdsl.search.strategies.nsga2:Nsga2", pareto=True),
+    "hill_climb": strategies.StrategyKind("neighbours of the best network, from random starts", strategies.HillClimb, make="archdsl.search.strategies.hill_climb:HillClimb"),
+    "optuna": strategies.StrategyKind("a sampler of Optuna (extra `optuna`)", strategies.Optuna, make="archdsl.search.strategies.optuna_sampler:OptunaSampler", pareto=True),
+    "successive_halving": strategies.StrategyKind("another strategy with few epochs, the best of its networks with more (arXiv:1810.05934)", strategies.SuccessiveHalving, make="archdsl.search.strategies.successive_halving:successive_halving", pareto=True),
     "reinforce": strategies.StrategyKind("a controller trained by the policy gradient", controllers.Reinforce, make="archdsl.search.strategies.controller.reinforce:Reinforce"),
     "ppo": strategies.StrategyKind("a controller trained by proximal policy optimization", controllers.Ppo, make="archdsl.search.strategies.controller.ppo:Ppo"),
 }
@@ -48,6 +52,14 @@ GROUPS: Mapping[str, Mapping[str, Word]] = {
     "strategies": STRATEGIES,
     "controllers": {
         "lstm": Word("the controller of `reinforce` and `ppo`", controllers.Lstm),
+    },
+    "optuna_samplers": {
+        "tpe": Word("tree-structured Parzen estimators", strategies.Tpe),
+        "gp": Word("a Gaussian process", strategies.Gp),
+        "nsga2": Word("NSGA-II as Optuna has it", strategies.Genetic),
+        "nsga3": Word("NSGA-III", strategies.Genetic),
+        "qmc": Word("a quasi-random sequence", strategies.Unset),
+        "random": Word("independent draws", strategies.Unset),
     },
     "evaluators": EVALUATORS,
     "samplers": {
@@ -107,7 +119,8 @@ the first of them.
 
 
 KINDS: Mapping[str, str] = {
-    "strategies": "strategy", "controllers": "controller", "evaluators": "evaluator", "samplers": "sampler",
+    "strategies": "strategy", "controllers": "controller", "optuna_samplers": "sampler of Optuna",
+    "evaluators": "evaluator", "samplers": "sampler",
     "schedules": "schedule", "optimizers": "optimizer", "datasets": "dataset",
     "communication": "kind of communication", "scopes": "scope of communication", "objectives": "term of an objective",
 }  # fmt: skip

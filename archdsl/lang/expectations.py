@@ -28,7 +28,7 @@ def in_words(expected: frozenset[str]) -> str:
         rest -= _OPERATORS | _POSTFIXES
     elif rest >= {"NAME", "INT", "LSQB"}:
         words.append("a value")
-        rest -= _VALUE
+        rest -= _VALUE | {"OF"}  # the name of a setting of few words, which hardly anybody looks for
     for name, terminals in _LISTED.items():
         if rest >= terminals:
             words.append(name)

@@ -96,7 +96,7 @@ _OBJECTIVE = "write cross_entropy or ohem for the loss of the task"
 _WEIGHT = "a weight is a setting of the search: search NAME(; weight = 0.01) for SPACE {…}"
 _ACCURACY = "write miou"
 _DIFFERENTIABLE = "write differentiable(sampler = gumbel(tau = 3.0, end = 0.1))"
-_EVOLUTION = "write evolution (checked, not run yet)"
+_EVOLUTION = "write evolution, or nsga2 for several objectives"
 _POLICY = "write reinforce or ppo"
 _TAU = "temperatures are those of samplers: sampler = gumbel(tau = 3.0, end = 0.1)"
 _SEARCH: Mapping[str, str] = {
@@ -109,7 +109,10 @@ _SEARCH: Mapping[str, str] = {
     "gumbelsoftmax": "write gumbel(tau = 3.0, end = 0.1)",
     "evolutionary": _EVOLUTION, "ea": _EVOLUTION, "genetic": _EVOLUTION, "ga": _EVOLUTION,
     "regularizedevolution": _EVOLUTION, "rl": _POLICY, "controller": _POLICY,
-    "randomsearch": "write random (checked, not run yet)",
+    "randomsearch": "write random", "hillclimb": "write hill_climb", "hillclimbing": "write hill_climb",
+    "nsgaii": "write nsga2", "nsga": "write nsga2", "asha": "write successive_halving",
+    "hyperband": "write successive_halving", "sha": "write successive_halving",
+    "bayesian": "write optuna(sampler = gp)", "tpesampler": "write optuna(sampler = tpe)",
     "adamw": "write adam(decay = 1e-2)",
     "momentum": "write sgd(momentum = 0.9)", "size": "write params", "parameters": "write params",
     "numparams": "write params", "modelsize": "write params", "flop": "write flops", "mac": "write macs",

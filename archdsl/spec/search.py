@@ -338,6 +338,8 @@ class _Reader:
         """The value of a setting, one that it takes."""
         if setting.kind == "word":
             return self._word(expr, setting.group, setting.choices)
+        if isinstance(expr, ast.Name) and expr.id in setting.choices:
+            return expr.id
         value = self.value(expr)
         name = f"`{key}` of `{of}`" if of else f"`{key}`"
         if _is_number(value) and value < 0 and setting.low >= 0:

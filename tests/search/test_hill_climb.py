@@ -1,14 +1,16 @@
-"""Which networks hill climbing proposes, in what order, and which trial is the best."""
+"""Hill climbing from a network that is known, as `refine` does: which networks it proposes, in what order."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archdsl.configs.strategies import HillClimb as Config
 from archdsl.search.engines.base import Done, Task
 from archdsl.search.engines.in_process import InProcess
 from archdsl.search.strategies.base import Outcomes, Proposal, Standing
 from archdsl.search.strategies.hill_climb import HillClimb
+from archdsl.search.trials.domain import Domain
 from archdsl.search.trials.loop import Identified, Loop, Trial
 
 CHANCES = [[0.6, 0.3, 0.1], [0.2, 0.8], [0.5, 0.1, 0.4]]
@@ -32,7 +34,7 @@ def climbed(most: int, score, key=lambda outcomes: outcomes) -> list[Trial]:
         return Done(task.number, {"value": score(task.outcomes)})
 
     found: list[Trial] = []
-    strategy = HillClimb((0, 1, 0), CHANCES)
+    strategy = HillClimb(Config(restart=False), Domain.of_sizes([3, 2, 3]), 0, (0, 1, 0), CHANCES)
     Loop(strategy, Judge(key), InProcess(evaluate), trials=most, observed=found.append).run()
     return found
 

@@ -18,6 +18,7 @@ from archdsl.search.differentiable.optimisers import rate
 from archdsl.search.differentiable.samplers import own_samplers
 from archdsl.search.reading import read_config
 from archdsl.search.scores import class_weights_rule, loss_of
+from archdsl.search.trials.config import is_by_trials, read_trials
 from archdsl.spec.units import quantity
 
 SPACE = """arch 1
@@ -63,7 +64,7 @@ def words(draw: st.DrawFn, known: Mapping[str, Word], depth: int) -> str:
             st.sampled_from([n for n in known if known[n].run] or list(known)), st.sampled_from(list(known))
         )
     )
-    own = WORDS[name].settings
+    own = known[name].settings
     chosen = (
         draw(st.lists(st.sampled_from(sorted(own)), max_size=2, unique=bool(draw(st.integers(0, 9)))))
         if own and depth < 3
@@ -114,6 +115,9 @@ def test_a_search_is_refused_at_a_place_or_configures_a_run(clauses: str) -> Non
         demand_placed(error.diagnostics, clauses)
         return
     try:
+        if is_by_trials(spec):
+            read_trials(spec)
+            return
         config = read_config(spec)
         loss_of(config)
         own_samplers(config.samplers, PROGRAM_OF_SPACE.space().decisions)

@@ -109,6 +109,7 @@ def test_a_sampler_of_no_decision_is_refused_at_its_line(line: str) -> None:
 IDLE = sorted(name for name, word in WORDS.items() if not word.run)
 WRITTEN = {
     "strategies": "strategy = {}", "controllers": "strategy = ppo(controller = {})",
+    "optuna_samplers": "strategy = optuna(sampler = {})",
     "samplers": "sampler = {}",
     "schedules": "sampler = gumbel(end = 0.1, schedule = {})",
     "optimizers": "parameters {{ optimizer = {} }}",

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from archdsl.backends.supernet import SuperNetwork
+from archdsl.configs.strategies import HillClimb as Climb
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches, prefetched
 from archdsl.data.dataset import Dataset, Splits
@@ -46,6 +47,7 @@ from archdsl.search.progress import Progress, Report
 from archdsl.search.result import Result, bound, discretize
 from archdsl.search.strategies.base import Outcomes, Proposal, Standing
 from archdsl.search.strategies.hill_climb import HillClimb
+from archdsl.search.trials.domain import Domain
 from archdsl.search.trials.loop import Identified, Loop, Trial
 from archdsl.search.verdict import verdict
 
@@ -269,7 +271,8 @@ class Search:
             return Done(task.number, {"objective": self.tried[key]})
 
         first = tuple(likeliest.outcomes[path] for path in chances)
-        strategy = HillClimb(first, [chance.tolist() for chance in chances.values()])
+        rows = [chance.tolist() for chance in chances.values()]
+        strategy = HillClimb(Climb(restart=False), Domain.of_sizes(map(len, rows)), 0, first, rows)
         trials: list[Trial] = []
         engine = InProcess(evaluate)
         Loop(strategy, _Refined(identify), engine, trials=self.config.refine, observed=trials.append).run()

@@ -1,43 +1,114 @@
-"""Hill climbing from a network: neighbours that differ in one decision, the likeliest first."""
+"""Hill climbing: networks that differ from the best one in one decision, until none of them is better."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
+from random import Random
+from typing import Any
 
+from archdsl.configs.strategies import HillClimb as Config
 from archdsl.search.strategies.base import Observation, Outcomes
+from archdsl.search.strategies.saving import rng_state, set_rng_state
+from archdsl.search.strategies.unseen import Unseen
+from archdsl.search.trials.domain import Domain
 
 
 class HillClimb:
-    """Proposes `first`, then neighbours of the best network observed.
+    """Climbs from the best of a few random networks to ever better neighbours, and starts anew at the top.
 
-    A neighbour differs in one decision; those whose outcome has the greatest chance, relative to the outcome
-    that it replaces, come first.  `chances` are the probabilities of outcomes by decision.
+    A neighbour has another outcome of one decision that arises; the climb goes on from the first one that is
+    better.  Neighbours come in random order.  With `chances`, the probabilities of outcomes by decision,
+    those whose outcome is the likeliest relative to the one that it replaces come first.
+
+    The first climb starts at `first`, where it is given, or at the best network observed before any proposal,
+    such as those that a search is started with.
     """
 
-    def __init__(self, first: Outcomes, chances: Sequence[Sequence[float]]):
-        self.chances = chances
-        self.best, self.lowest = first, float("inf")
-        self._proposed: set[Outcomes] = set()
+    def __init__(
+        self,
+        config: Config,
+        domain: Domain,
+        seed: int,
+        first: Outcomes | None = None,
+        chances: Sequence[Sequence[float]] | None = None,
+    ):
+        self.config, self.domain, self.rng, self.chances = config, domain, Random(seed), chances
+        self.unseen = Unseen(domain, self.rng)
+        self.first, self.open = first, 0
+        self.draws = config.draws if first is None else 0
+        self.best, self.lowest = first, math.inf
+        self.ahead: list[Outcomes] | None = None
+        """Neighbours of the best network that are left, the next one last."""
 
     def propose(self) -> Outcomes | None:
-        ahead = (self.best, *_neighbours(self.best, self.chances))
-        found = next((outcomes for outcomes in ahead if outcomes not in self._proposed), None)
-        if found is not None:
-            self._proposed.add(found)
+        found = self._next()
+        self.open += found is not None
         return found
 
     def observe(self, seen: Observation) -> None:
-        if seen.state == "scored" and seen.value < self.lowest:
-            self.best, self.lowest = seen.outcomes, seen.value
+        if not self.open and math.isfinite(seen.value):
+            self.draws = 0  # it was not proposed: a network that the search is started with
+        self.open = max(self.open - 1, 0)
+        self.unseen.add(seen.outcomes)
+        if seen.value < self.lowest:
+            self.best, self.lowest, self.ahead = seen.outcomes, seen.value, None
 
+    def _next(self) -> Outcomes | None:
+        if self.first is not None:
+            first, self.first = self.first, None
+            self.unseen.add(first)
+            return first
+        while not self.draws:
+            found = self._neighbour()
+            if found is not None or self.open:  # one that is not observed yet may be where it goes on
+                return found
+            if self.best is not None and not self.config.restart:
+                return None
+            self.best, self.lowest, self.ahead, self.draws = None, math.inf, None, self.config.draws
+        self.draws -= 1
+        return self.unseen.drawn()
 
-def _neighbours(at: Outcomes, chances: Sequence[Sequence[float]]) -> Iterator[Outcomes]:
-    """Outcomes that differ in one decision, the likeliest first."""
-    others = [
-        (chance[outcome] / max(chance[at[n]], 1e-12), n, outcome)
-        for n, chance in enumerate(chances)
-        for outcome in range(len(chance))
-        if outcome != at[n]
-    ]
-    for _, n, outcome in sorted(others, key=lambda other: (-other[0], *other[1:])):
-        yield (*at[:n], outcome, *at[n + 1 :])
+    def _neighbour(self) -> Outcomes | None:
+        if self.best is None:
+            return None
+        if self.ahead is None:
+            self.ahead = self._neighbours(self.best)
+        while self.ahead:
+            found = self.ahead.pop()
+            if found not in self.unseen.known and self.domain.allowed(found):
+                self.unseen.add(found)
+                return found
+        return None
+
+    def _neighbours(self, at: Outcomes) -> list[Outcomes]:
+        """The neighbours of a network, the one to be proposed first at the end."""
+        arises = self.domain.arising(at)
+        changes = [
+            (n, outcome)
+            for n, size in enumerate(self.domain.sizes)
+            if arises[n]
+            for outcome in range(size)
+            if outcome != at[n]
+        ]
+        if self.chances is None:
+            self.rng.shuffle(changes)
+        else:
+            gain = {(n, o): self.chances[n][o] / max(self.chances[n][at[n]], 1e-12) for n, o in changes}
+            changes.sort(key=lambda change: (gain[change], -change[0], -change[1]))
+        return [self.domain.canonical((*at[:n], outcome, *at[n + 1 :])) for n, outcome in changes]
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "rng": rng_state(self.rng), "first": self.first, "open": self.open, "draws": self.draws,
+            "best": self.best, "lowest": self.lowest if math.isfinite(self.lowest) else None,
+            "ahead": self.ahead, "arrays": {"known": self.unseen.state()},
+        }  # fmt: skip
+
+    def restore(self, state: dict[str, Any]) -> None:
+        set_rng_state(self.rng, state["rng"])
+        self.open, self.draws = state["open"], state["draws"]
+        self.first, self.best = (state[name] and tuple(state[name]) for name in ("first", "best"))
+        self.lowest = math.inf if state["lowest"] is None else state["lowest"]
+        self.ahead = state["ahead"] and [tuple(one) for one in state["ahead"]]
+        self.unseen.restore(state["arrays"]["known"])

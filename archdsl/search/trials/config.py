@@ -87,7 +87,10 @@ def strategy_of(term: Term, domain: Any, seed: int) -> Strategy:
     Raises SpecError (ARCH606) where it takes one objective and there are several.
     """
     kind = STRATEGIES[term.name]
-    assert isinstance(kind, StrategyKind)
+    if not isinstance(kind, StrategyKind):  # inside another one, where `is_by_trials` has not looked
+        headline = f"`{term.name}` does not propose networks one after the other"
+        able = ", ".join(n for n, k in STRATEGIES.items() if isinstance(k, StrategyKind) and k.run)
+        raise cannot(headline, f"strategies that do: {able}", term.at)
     if domain.goals > 1 and not kind.pareto:
         able = ", ".join(
             n for n, k in STRATEGIES.items() if isinstance(k, StrategyKind) and k.pareto and k.run

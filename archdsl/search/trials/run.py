@@ -223,7 +223,7 @@ class Trials:
 
     def _count(self, trial: Trial) -> None:
         self.failed += trial.state == "failed"
-        if trial.state == "scored" and (self.best is None or trial.value < self.best.value):
+        if trial.state == "scored" and (self.best is None or _merit(trial) < _merit(self.best)):
             self.best = trial
 
     def _flush(self) -> None:
@@ -280,6 +280,11 @@ class Trials:
         values, state = self.judging.judge(known.outcomes, known.done)
         key = self.judging.key(known.outcomes) if known.identity is None else known.identity
         return Trial(number, 0, known.outcomes, known.epochs, key, known.done, values, state)
+
+
+def _merit(trial: Trial) -> tuple[int, float]:
+    """The lower the better: what was trained for more epochs comes first, as values of few say less."""
+    return -(trial.epochs or 0), trial.value
 
 
 @dataclass

@@ -1,0 +1,70 @@
+"""Regularised evolution: the fittest of a few networks has a child, and the oldest network dies.
+
+Real et al., "Regularized Evolution for Image Classifier Architecture Search" (arXiv:1802.01548), algorithm 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from random import Random
+from typing import Any
+
+from archdsl.configs.strategies import Evolution as Config
+from archdsl.search.strategies.base import Observation, Outcomes
+from archdsl.search.strategies.saving import rng_state, set_rng_state
+from archdsl.search.strategies.unseen import Unseen
+from archdsl.search.trials.domain import Domain
+
+
+class Evolution:
+    """Proposes random networks until the population is full, then children of tournaments' winners.
+
+    A child differs from its parent in one decision that arises, and in further ones with the chance
+    `mutation` each; one that was proposed before is changed further.  Networks without a value never live.
+    """
+
+    def __init__(self, config: Config, domain: Domain, seed: int):
+        self.config, self.domain, self.rng = config, domain, Random(seed)
+        self.unseen = Unseen(domain, self.rng)
+        self.alive: deque[tuple[float, Outcomes]] = deque(maxlen=config.population)
+        self.drawn = 0
+
+    def propose(self) -> Outcomes | None:
+        if self.drawn < self.config.population or not self.alive:
+            self.drawn += 1
+            return self.unseen.drawn()
+        return self.unseen.near(self._child(self._parent()))
+
+    def observe(self, seen: Observation) -> None:
+        self.unseen.add(seen.outcomes)
+        if math.isfinite(seen.value):
+            self.alive.append((seen.value, seen.outcomes))
+
+    def _parent(self) -> Outcomes:
+        """The fittest of networks drawn from the population, each from all of it, as in the paper."""
+        alive, random = self.alive, self.rng.random
+        some = [alive[int(random() * len(alive))] for _ in range(self.config.tournament)]
+        return min(some)[1]
+
+    def _child(self, parent: Outcomes) -> Outcomes:
+        child = self.domain.mutated(parent, self.rng) or parent
+        if self.config.mutation:
+            for _ in range(sum(self.domain.arising(parent)) - 1):
+                if self.rng.random() < self.config.mutation:
+                    child = self.domain.mutated(child, self.rng) or child
+        return child
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "rng": rng_state(self.rng), "drawn": self.drawn,
+            "alive": [[value, list(outcomes)] for value, outcomes in self.alive],
+            "arrays": {"known": self.unseen.state()},
+        }  # fmt: skip
+
+    def restore(self, state: dict[str, Any]) -> None:
+        set_rng_state(self.rng, state["rng"])
+        self.drawn = state["drawn"]
+        self.alive.clear()
+        self.alive.extend((value, tuple(outcomes)) for value, outcomes in state["alive"])
+        self.unseen.restore(state["arrays"]["known"])

@@ -1,0 +1,115 @@
+"""NSGA-II: evolution towards the Pareto front of several objectives.
+
+Deb et al., "A fast and elitist multiobjective genetic algorithm: NSGA-II" (2002).  Parents and children
+compete for the places of the population, by front and then by crowding.  Small `offspring` let children have
+children before a generation is full (the steady-state variant of Durillo et al., EMO 2009).
+
+This is our own: what a library such as pymoo adds to these pages are representations and operators of its
+own, which know nothing of decisions that do not arise, and states that are kept by pickling objects.
+"""
+
+from __future__ import annotations
+
+import math
+from random import Random
+from typing import Any, NamedTuple
+
+from archdsl.configs.strategies import Nsga2 as Config
+from archdsl.search.strategies.base import Observation, Outcomes
+from archdsl.search.strategies.nondominated import Values, ranked
+from archdsl.search.strategies.saving import rng_state, set_rng_state
+from archdsl.search.strategies.unseen import Unseen
+from archdsl.search.trials.domain import Domain
+
+CROSSINGS = 8
+"""Children of two parents before one is found that meets the requirements."""
+
+
+class Member(NamedTuple):
+    """A network of the population; the lower its rank the better: the number of its front, then -crowding."""
+
+    outcomes: Outcomes
+    values: Values
+    rank: tuple[int, float] = (0, 0.0)
+
+
+class Nsga2:
+    """Proposes random networks until the population is full, then children of winners of tournaments of two.
+
+    With one objective the population holds the best networks.
+    """
+
+    def __init__(self, config: Config, domain: Domain, seed: int):
+        self.config, self.domain, self.rng = config, domain, Random(seed)
+        self.unseen = Unseen(domain, self.rng)
+        self.parents: list[Member] = []
+        self.children: list[Member] = []
+
+    def propose(self) -> Outcomes | None:
+        if not self.parents:
+            return self.unseen.drawn()
+        return self.unseen.near(self._child())
+
+    def observe(self, seen: Observation) -> None:
+        self.unseen.add(seen.outcomes)
+        if not all(map(math.isfinite, seen.values)):
+            return
+        self.children.append(Member(seen.outcomes, seen.values))
+        wanted = self.config.offspring if self.parents else self.config.population
+        if len(self.children) >= wanted:
+            self._select()
+
+    # ------------------------------------------------------------ selection
+
+    def _select(self) -> None:
+        """The best of parents and children are the next parents; a network has one place among them."""
+        every = list({one.outcomes: one for one in (*self.parents, *self.children)}.values())
+        ranks = ranked([one.values for one in every])
+        best = sorted(range(len(every)), key=ranks.__getitem__)[: self.config.population]
+        self.parents = [every[n]._replace(rank=ranks[n]) for n in best]
+        self.children = []
+
+    def _parent(self) -> Outcomes:
+        parents, random = self.parents, self.rng.random
+        one, other = (parents[int(random() * len(parents))] for _ in range(2))
+        return one.outcomes if one.rank <= other.rank else other.outcomes
+
+    # ------------------------------------------------------------ variation
+
+    def _child(self) -> Outcomes:
+        child = self._parent()
+        if self.rng.random() < self.config.crossover:
+            child = self._crossed(child, self._parent())
+        for _ in range(sum(self.domain.arising(child))):
+            if self.rng.random() < self.config.mutation:
+                child = self.domain.mutated(child, self.rng) or child
+        return child
+
+    def _crossed(self, one: Outcomes, other: Outcomes) -> Outcomes:
+        """Each decision as in one of the parents in which it arises; `one` where requirements are missed."""
+        arises, arises_too = self.domain.arising(one), self.domain.arising(other)
+        for _ in range(CROSSINGS):
+            coin = self.rng.random
+            child = self.domain.canonical(tuple(
+                b if there and not (here and coin() < 0.5) else a
+                for a, b, here, there in zip(one, other, arises, arises_too, strict=True)
+            ))  # fmt: skip
+            if self.domain.allowed(child):
+                return child
+        return one
+
+    # ------------------------------------------------------------ snapshots
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "rng": rng_state(self.rng), "arrays": {"known": self.unseen.state()},
+            **{name: [[list(one.outcomes), list(one.values), list(one.rank)] for one in getattr(self, name)]
+               for name in ("parents", "children")},
+        }  # fmt: skip
+
+    def restore(self, state: dict[str, Any]) -> None:
+        set_rng_state(self.rng, state["rng"])
+        self.unseen.restore(state["arrays"]["known"])
+        for name in ("parents", "children"):
+            rows = [Member(tuple(o), tuple(v), (int(r[0]), float(r[1]))) for o, v, r in state[name]]
+            setattr(self, name, rows)

@@ -1,0 +1,35 @@
+"""Networks drawn at random."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from archdsl.configs.strategies import Random as Config
+from archdsl.search.strategies.base import Observation, Outcomes
+from archdsl.search.strategies.saving import rng_state, set_rng_state
+from archdsl.search.trials.domain import Domain
+
+
+class RandomDraws:
+    """Draws networks that meet the requirements on costs, each independently of all others.
+
+    With `over = networks` every network is equally likely, with `over = outcomes` every outcome of a decision
+    that arises.  Networks drawn twice are proposed twice.
+    """
+
+    def __init__(self, config: Config, domain: Domain, seed: int):
+        self.domain, self.rng = domain, Random(seed)
+        self.over: Any = config.over
+
+    def propose(self) -> Outcomes | None:
+        return self.domain.draw(self.rng, self.over)
+
+    def observe(self, seen: Observation) -> None:
+        """Nothing is learned."""
+
+    def state(self) -> dict[str, Any]:
+        return {"rng": rng_state(self.rng)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        set_rng_state(self.rng, state["rng"])

@@ -1,0 +1,79 @@
+"""Networks that were not proposed before, near others or anywhere.
+
+A network that is proposed twice is one trial, of which nothing is learned.  Strategies that look near what
+they found would do so more often the longer they search.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from random import Random
+from typing import Any
+
+from archdsl.search.strategies.base import Outcomes
+from archdsl.search.strategies.saving import as_array, from_array
+from archdsl.search.trials.domain import Domain
+
+WALK = 32
+"""Steps from a known network to one that is not, before one is drawn."""
+DRAWS = 200
+"""Known networks drawn in a row, before the space is taken to be exhausted."""
+LISTED = 1 << 14
+"""Combinations of outcomes up to which it is known exactly whether a space is exhausted."""
+
+
+class Unseen:
+    """The networks of a domain that were not proposed yet."""
+
+    def __init__(self, domain: Domain, rng: Random):
+        self.domain, self.rng = domain, rng
+        self.known: dict[Outcomes, None] = {}
+
+    def near(self, outcomes: Outcomes) -> Outcomes | None:
+        """This network if it is new; else one that few changes lead to, or any; None where none was found."""
+        at: Outcomes | None = outcomes
+        for _ in range(WALK):
+            if at is None:
+                break
+            if at not in self.known:
+                return self._proposed(at)
+            at = self.domain.mutated(at, self.rng)
+        return self.drawn()
+
+    def drawn(self) -> Outcomes | None:
+        """A random new network; None where none was found."""
+        for _ in range(DRAWS):
+            found = self.domain.draw(self.rng)
+            if found is None:
+                break
+            if found not in self.known:
+                return self._proposed(found)
+        left = [one for one in self._listed if one not in self.known]
+        return self._proposed(self.rng.choice(left)) if left else None
+
+    def add(self, outcomes: Outcomes) -> None:
+        """Counts a network as proposed."""
+        self.known[outcomes] = None
+
+    def _proposed(self, outcomes: Outcomes) -> Outcomes:
+        self.known[outcomes] = None
+        return outcomes
+
+    @cached_property
+    def _listed(self) -> Sequence[Outcomes]:
+        """All networks that meet the requirements, of a small space."""
+        domain = self.domain
+        if math.prod(domain.sizes) > LISTED:
+            return ()
+        every = dict.fromkeys(map(domain.canonical, itertools.product(*map(range, domain.sizes))))
+        return [one for one in every if domain.allowed(one)]
+
+    def state(self) -> Any:
+        """The networks proposed, as an array of shape (networks, decisions)."""
+        return as_array(self.known, len(self.domain.sizes))
+
+    def restore(self, state: Any) -> None:
+        self.known = dict.fromkeys(from_array(state))
