@@ -46,6 +46,7 @@ NOT_FROM_ONE_TEXT: dict[str, str] = {
     "ARCH821": "about the file of a latency table",
     "ARCH822": "about the file of a latency table",
     "ARCH823": "what is installed decides, not the spec",
+    "ARCH835": "what is installed decides, not the spec",
     "ARCH862": "a primitive that another package adds, not a spec",
     "ARCH863": "about packages that are installed",
     "ARCH864": "about packages that are installed",

@@ -8,6 +8,7 @@ import json
 import zlib
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import archdsl
@@ -32,9 +33,22 @@ space Small(; classes = 3) {
 PROGRAM = archdsl.load("small.arch", text=SPACE)
 
 
+@dataclass
+class Required:
+    """A requirement on costs: what a function says."""
+
+    meets: Callable[[Outcomes], bool] = lambda outcomes: True
+
+    def meets_many(self, rows: Any) -> Any:
+        return None
+
+    def extremes(self) -> tuple[Outcomes, ...]:
+        return ()
+
+
 def small(goals: int = 1, meets: Callable[[Outcomes], bool] = lambda outcomes: True) -> Domain:
     """The decisions of SPACE: (1 + 3 + 9) x 2 = 26 networks among 54 combinations."""
-    return Domain.of_graph(PROGRAM.space().searched, goals, meets)
+    return Domain.of_graph(PROGRAM.space().searched, goals, Required(meets))
 
 
 def made(text: str, domain: Domain, seed: int = 0) -> Strategy:

@@ -42,7 +42,6 @@ def test_of_every_few_networks_of_a_rung_one_is_promoted(seed: int, parallel: in
 def test_the_best_network_of_a_rung_is_promoted():
     domain = Domain.of_sizes([100])
     strategy = made(TEXT.format(3), domain)
-    strategy.observe(Observation((99,), (float("inf"),), "failed", 1))
     values = [0.5, 0.2, 0.9]
     proposed = [strategy.propose() for _ in values]
     assert [one.epochs for one in proposed] == [1, 1, 1]

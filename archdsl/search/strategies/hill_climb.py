@@ -17,8 +17,8 @@ from archdsl.search.trials.domain import Domain
 class HillClimb:
     """Climbs from the best of a few random networks to ever better neighbours, and starts anew at the top.
 
-    A neighbour has another outcome of one decision that arises; the climb goes on from the first one that is
-    better.  Neighbours come in random order.  With `chances`, the probabilities of outcomes by decision,
+    A neighbour has another outcome of one decision that arises; the climb continues from the first one that
+    is better.  Neighbours come in random order.  With `chances`, the probabilities of outcomes by decision,
     those whose outcome is the likeliest relative to the one that it replaces come first.
 
     The first climb starts at `first`, where it is given, or at the best network observed before any proposal,
@@ -61,7 +61,7 @@ class HillClimb:
             return first
         while not self.draws:
             found = self._neighbour()
-            if found is not None or self.open:  # one that is not observed yet may be where it goes on
+            if found is not None or self.open:  # one that is not observed yet may be better
                 return found
             if self.best is not None and not self.config.restart:
                 return None

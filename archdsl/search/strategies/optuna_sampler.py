@@ -1,4 +1,4 @@
-"""Optuna's samplers, asked for networks and told what these are worth.
+"""Optuna's samplers, by its interface of asking for trials and telling their values.
 
 The study is held in memory.  It has no snapshots: a search is resumed by asking again, and telling what was
 recorded.
@@ -30,7 +30,7 @@ class OptunaSampler:
 
     TPE is asked for the decisions that arise, one after the other (define by run).  Other samplers would draw
     at random what is not in every trial, and are asked for all decisions.  A suggestion that was proposed
-    before, or misses a requirement on costs, is told at once, and a new network near it is enqueued.
+    before, or misses a requirement on costs, ends at once, and a new network near it is enqueued.
     """
 
     def __init__(self, config: Config, domain: Domain, seed: int):

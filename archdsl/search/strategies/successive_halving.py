@@ -61,7 +61,10 @@ class SuccessiveHalving:
         return Proposal(outcomes, self.config.rungs[rung])
 
     def observe(self, seen: Observation) -> None:
-        rung = self.open.popleft() if self.open else 0
+        if not self.open:  # a network that the search is started with, which has no rung
+            self.inner.observe(seen)
+            return
+        rung = self.open.popleft()
         if rung == 0:
             self.inner.observe(replace(seen, epochs=None))
         if seen.state == "scored" and all(map(math.isfinite, seen.values)):
