@@ -122,6 +122,7 @@ CODES: dict[str, str] = {
     "ARCH719": "the output cannot be written",
     "ARCH801": "a network is too large to be built",
     "ARCH802": "a space without a supernet",
+    "ARCH810": "weights that networks cannot share",
     "ARCH820": "not a latency table",
     "ARCH821": "a latency table of other conditions",
     "ARCH822": "a foreign latency table that cannot be read",

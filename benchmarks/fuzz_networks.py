@@ -24,8 +24,6 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "spec"))
 
-from grown_spaces import seeded  # noqa: E402
-
 import archdsl  # noqa: E402
 from archdsl import atomic  # noqa: E402
 from archdsl.diagnostics import SpecError  # noqa: E402
@@ -41,6 +39,7 @@ from archdsl.passes.transforms.simplify import simplify  # noqa: E402
 from archdsl.program import Program, Space  # noqa: E402
 from archdsl.spec.decompile import rows_text, written_out  # noqa: E402
 from archdsl.spec.elaborate import bind_rows  # noqa: E402
+from grown_spaces import seeded  # noqa: E402
 
 RESULT = ROOT / "benchmarks" / "results" / "fuzz_networks.json"
 SHIPPED = ("template", "gas", "autortnet", "fasterseg", "space")

@@ -37,17 +37,36 @@ def make(layer: Layer) -> nn.Module:
     pattern = _pattern(layer.cls, tuple(layer.kwargs.items()))
     if pattern is None:
         return _constructed(layer.cls, layer.kwargs)
-    module = object.__new__(pattern.cls)
+    module = _copied(pattern)
     attributes = module.__dict__
-    attributes.update(pattern.plain)
-    for name, container in pattern.own:
-        attributes[name] = container.copy()
     parameters, buffers = attributes["_parameters"], attributes["_buffers"]
     for name, shape in pattern.parameters:
         parameters[name] = None if shape is None else nn.Parameter(torch.empty(shape))
     for name, shape, dtype in pattern.buffers:
         buffers[name] = None if shape is None else torch.empty(shape, dtype=dtype)
     module.reset_parameters()  # type: ignore[operator]
+    return module
+
+
+def bare(layer: Layer) -> nn.Module:
+    """A new module without its parameters and statistics, which somebody else lends it."""
+    pattern = _pattern(layer.cls, tuple(layer.kwargs.items()))
+    if pattern is not None:
+        return _copied(pattern)
+    with torch.device("meta"):
+        module = _constructed(layer.cls, layer.kwargs)
+    module._parameters.clear()
+    module._buffers.clear()
+    return module
+
+
+def _copied(pattern: _Pattern) -> nn.Module:
+    """A module of a pattern, without tensors."""
+    module: nn.Module = object.__new__(pattern.cls)
+    attributes = module.__dict__
+    attributes.update(pattern.plain)
+    for name, container in pattern.own:
+        attributes[name] = container.copy()
     return module
 
 

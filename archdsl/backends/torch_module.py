@@ -127,7 +127,7 @@ def _kaiming(module: nn.Module) -> None:
 
 
 @lru_cache(maxsize=256)
-def _class(source: str) -> type[CompiledNetwork]:
+def class_of(source: str) -> type[CompiledNetwork]:
     """The class that a text defines; compiled once."""
     scope: dict[str, Any] = {"CompiledNetwork": CompiledNetwork, "torch": torch, "F": F, "__name__": __name__}
     exec(compile(source, "<compiled network>", "exec"), scope)
@@ -138,4 +138,4 @@ def _class(source: str) -> type[CompiledNetwork]:
 
 def _empty(source: str) -> CompiledNetwork:
     """A module of the class that a text defines, without layers."""
-    return _class(source)()
+    return class_of(source)()

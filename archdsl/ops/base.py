@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from archdsl.ir.expr import Pick, any_of, apply, maximum
+from archdsl.ops.places import Parts, Places, leading
 
 Attrs = Mapping[str, Any]
 
@@ -142,6 +143,8 @@ class Primitive:
     `over_batch` says that in training a channel is normalised by the values that it has in the batch, of
     which one alone is not enough.
 
+    `keeps_places` says that its channels are those of its first input, one by one.
+
     `fresh` says that the output is a new tensor which its own gradient does not need, so that its only
     reader may write over it.
     """
@@ -158,6 +161,7 @@ class Primitive:
     stacks: ClassVar[bool] = False
     stateless: ClassVar[bool] = False
     over_batch: ClassVar[bool] = False
+    keeps_places: ClassVar[bool] = True
     fresh: ClassVar[bool] = False
 
     def tensors(self, inputs: int) -> int:
@@ -248,6 +252,30 @@ class Primitive:
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer | None:
         """The module that holds its weights or state, for concrete shapes; None where it has none."""
         return None
+
+    def widest(self, widths: Sequence[int], most: Attrs) -> int:
+        """The channels of its widest form, by those of its inputs and the largest values of its settings."""
+        return widths[0]
+
+    def places(
+        self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
+    ) -> Places:
+        """Where its c channels lie in its widest form; for one network.
+
+        `xs` are the places of the channels of its inputs, None where a network lacks one; `widths` are how
+        many channels these have at most, and `width` how many it has itself.  Raises NotShared where
+        channels of several origins would be one.
+        """
+        found = next(x for x in xs if x is not None)
+        return found if len(found) == c else leading(c)
+
+    def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
+        """What a network has of its weights, stored at their largest size; whole where they are not named.
+
+        `x` and `y` are the places of the channels of its first input and its output, `width` is how many
+        channels the input has at most, `most` are the largest values of its settings.  Raises NotShared.
+        """
+        return {}
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs

@@ -8,6 +8,7 @@ from typing import Any
 from archdsl.ir.expr import eq
 from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
 from archdsl.ops.geometry import padding, window_seen, window_stride, windowed
+from archdsl.ops.places import NotShared, Parts, Places, by_group, centre, index, leading, within_group
 
 _K = Setting("k", "int", 3, "kernel size", low=1)
 _S = Setting("s", "int", 1, "stride", low=1)
@@ -20,6 +21,7 @@ class Conv(Primitive):
 
     name = "conv"
     summary = "convolution with padding d * (k - 1) // 2"
+    keeps_places = False
     fresh = True
     settings = (
         Setting("c", "int", lambda xs: xs[0][0], "output channels", low=1),
@@ -51,6 +53,21 @@ class Conv(Primitive):
 
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
         return _conv2d(xs[0][0], y[0], a, groups=a["g"])
+
+    def widest(self, widths: Sequence[int], most: Attrs) -> int:
+        return int(most["c"])
+
+    def places(
+        self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
+    ) -> Places:
+        return leading(c) if a["g"] == 1 else by_group(c, width, a["g"])
+
+    def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
+        if a["g"] != most["g"]:
+            raise NotShared(f"it has {a['g']} groups in one network and {most['g']} in another")
+        own = x if a["g"] == 1 else within_group(x, width, a["g"])
+        kernel = centre(a["k"], most["k"])
+        return {"weight": (index(y), index(own), kernel, kernel), "bias": (index(y),)}
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
@@ -95,6 +112,10 @@ class DepthwiseConv(Primitive):
 
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
         return _conv2d(y[0], y[0], a, groups=y[0])
+
+    def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
+        kernel = centre(a["k"], most["k"])
+        return {"weight": (index(x), range(1), kernel, kernel), "bias": (index(x),)}
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs

@@ -7,6 +7,7 @@ from typing import Any
 
 from archdsl.ir.expr import Value, apply, both, eq, maximum
 from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Sizes
+from archdsl.ops.places import NotShared, Places, stacked
 
 _BOTH = "{c1} × {h1} × {w1} and {c2} × {h2} × {w2}"
 
@@ -33,6 +34,14 @@ class Concat(Primitive):
             _demand_same_size("concat", xs[0], x, demand)
             channels = channels + x[0]
         return (channels, h, w)
+
+    def widest(self, widths: Sequence[int], most: Attrs) -> int:
+        return sum(widths)
+
+    def places(
+        self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
+    ) -> Places:
+        return stacked(xs, widths)
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
@@ -65,6 +74,14 @@ class Add(Primitive):
             _demand_same_channels(xs[0], x, demand)
             _demand_same_size("add", xs[0], x, demand)
         return xs[0]
+
+    def widest(self, widths: Sequence[int], most: Attrs) -> int:
+        return max(widths)
+
+    def places(
+        self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
+    ) -> Places:
+        return _one_origin("sum", [x for x in xs if x is not None])
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
@@ -101,6 +118,14 @@ class Mul(Primitive):
         whole = [port for port, x in enumerate(xs) if x[1:] == y[1:] and x[1] * x[2] > 1]
         return (whole[0], 1) if whole else None
 
+    def widest(self, widths: Sequence[int], most: Attrs) -> int:
+        return max(widths)
+
+    def places(
+        self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
+    ) -> Places:
+        return _one_origin("product", [x for x in xs if x is not None and len(x) == c])
+
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
@@ -108,6 +133,13 @@ class Mul(Primitive):
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         return to.node("Mul", names)
+
+
+def _one_origin(what: str, xs: Sequence[Places]) -> Places:
+    """The places of operands, which have to be the same.  Raises NotShared."""
+    if any(x != xs[0] for x in xs):
+        raise NotShared(f"channels of different origins meet in a {what}")
+    return xs[0]
 
 
 def _named(p: Sizes, q: Sizes) -> dict[str, Value]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
+from archdsl.ops.places import Parts, Places, index
 
 
 class BatchNorm(Primitive):
@@ -38,6 +39,9 @@ class BatchNorm(Primitive):
         if not a["affine"]:
             kwargs["affine"] = False
         return Layer("BatchNorm2d", kwargs, positional=1)
+
+    def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
+        return dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (index(x),))
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Sizes
+from archdsl.ops.places import Parts, Places, index
 
 
 class Scale(Primitive):
@@ -26,6 +27,9 @@ class Scale(Primitive):
 
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
         return Layer("ChannelScale", {"channels": y[0]}, positional=1)
+
+    def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
+        return {"weight": (index(x),)}
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from archdsl.ir.expr import eq
 from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Setting, Sizes
 from archdsl.ops.geometry import demand_divisible, strided
+from archdsl.ops.places import Places, leading
 
 
 class Identity(Primitive):
@@ -40,6 +41,7 @@ class Zero(Primitive):
 
     name = "zero"
     summary = "zeros; height and width are ceil(n / s)"
+    keeps_places = False
     settings = (
         Setting("c", "int", lambda xs: xs[0][0], "channels", low=1),
         Setting("s", "int", 1, "stride", low=1),
@@ -56,6 +58,14 @@ class Zero(Primitive):
 
     def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int]:
         return (0, a["s"])
+
+    def widest(self, widths: Sequence[int], most: Attrs) -> int:
+        return int(most["c"])
+
+    def places(
+        self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
+    ) -> Places:
+        return leading(c)
 
     def zeros_of(self, y: Sizes, s: int) -> Attrs:
         return {"c": y[0], "s": s}
@@ -84,6 +94,7 @@ class Tile(Primitive):
 
     name = "tile"
     summary = "repetition along channels"
+    keeps_places = False
     keeps_size = True
     settings = (Setting("c", "int", None, "channels, a multiple of the input's", low=1),)
 
@@ -98,6 +109,14 @@ class Tile(Primitive):
         whole = eq(a["c"] % c, 0)  # and so at least as many, as there is at least one
         demand(whole, "ARCH311", "{target} channels are not a multiple of {c}", target=a["c"], c=c)
         return (a["c"], h, w)
+
+    def widest(self, widths: Sequence[int], most: Attrs) -> int:
+        return int(most["c"])
+
+    def places(
+        self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
+    ) -> Places:
+        return leading(c)
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
@@ -144,6 +163,7 @@ class ChannelShuffle(Primitive):
 
     name = "channel_shuffle"
     summary = "groups of channels interleaved"
+    keeps_places = False
     keeps_size = True
     settings = (Setting("g", "int", None, "groups", low=1),)
 
@@ -157,6 +177,13 @@ class ChannelShuffle(Primitive):
         c, g = xs[0][0], a["g"]
         demand(eq(c % g, 0), "ARCH310", "{g} groups do not divide {c} channels", g=g, c=c)
         return xs[0]
+
+    def places(
+        self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
+    ) -> Places:
+        x = xs[0] or ()
+        each = c // a["g"]
+        return tuple(x[group * each + n] for n in range(each) for group in range(a["g"]))
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
@@ -176,6 +203,7 @@ class PixelShuffle(Primitive):
 
     name = "pixel_shuffle"
     summary = "channels turned into resolution"
+    keeps_places = False
     settings = (Setting("r", "int", None, "factor of height and width", low=1),)
 
     def keeps_zero(self, a: Attrs) -> bool:
@@ -192,6 +220,14 @@ class PixelShuffle(Primitive):
 
     def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
         return (at // a["r"], at // a["r"])
+
+    def widest(self, widths: Sequence[int], most: Attrs) -> int:
+        return max(1, int(widths[0] // most["r"] ** 2))
+
+    def places(
+        self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
+    ) -> Places:
+        return leading(c)
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from spec.grown_spaces import seeded
 
 import archdsl
 from archdsl.diagnostics import SpecError
@@ -28,7 +29,6 @@ from archdsl.passes.verifying import CHECKS, verified
 from archdsl.program import Space
 from random_networks import networks
 from random_spaces import random_space
-from spec.grown_spaces import seeded
 
 TWO = """arch 1
 

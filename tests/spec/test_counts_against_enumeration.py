@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 
 from enumeration import program
-from grown_spaces import Grown, spaces
 from hypothesis import HealthCheck, event, given, settings
 
 from archdsl.diagnostics import SpecError
 from archdsl.passes.analyses.networks import Networks
+from grown_spaces import Grown, spaces
 
 MANY = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

@@ -6,7 +6,6 @@ import random
 from collections.abc import Mapping
 
 from enumeration import network, program
-from grown_spaces import LOOSE, Grown, spaces
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from archdsl.ir.text import dump, parse
 from archdsl.passes.transforms.simplify import simplify
 from archdsl.program import Network
 from archdsl.spec.decompile import rows_text, written_out
+from grown_spaces import LOOSE, Grown, spaces
 
 MANY = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

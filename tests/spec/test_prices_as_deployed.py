@@ -6,7 +6,6 @@ import random
 from pathlib import Path
 
 import pytest
-from grown_spaces import seeded
 
 import archdsl
 from archdsl.diagnostics import SpecError
@@ -19,6 +18,7 @@ from archdsl.passes.transforms.bind import Binder
 from archdsl.passes.transforms.simplify import simplify
 from archdsl.program import Space
 from archdsl.search.result import not_searched
+from grown_spaces import seeded
 
 PRICES = (PARAMS, MACS, traffic_price())
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 import pytest
 from enumeration import Outcome, is_error, network, place, program
-from grown_spaces import Grown, spaces
 from hypothesis import HealthCheck, event, given, settings
 
 from archdsl.diagnostics import Diagnostic
+from grown_spaces import Grown, spaces
 
 MANY = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]

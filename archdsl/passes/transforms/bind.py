@@ -66,12 +66,14 @@ def _failure(graph: Graph, node: str, code: str, message: str) -> Diagnostic:
 class Bound:
     """A network: its graph, the shapes of its nodes, and the demands that fail, if any do.
 
-    `failures` are (node, code, message) in the order of the graph.
+    `failures` are (node, code, message) in the order of the graph.  `resolved` says which tensor of the
+    network each of the space stands for, None for one that is not defined; of those that were needed.
     """
 
     graph: Graph
     shapes: Mapping[str, FixedShape]
     failures: tuple[tuple[str, str, str], ...]
+    resolved: Mapping[str, str | None]
 
 
 class Binder:
@@ -195,7 +197,7 @@ class Binder:
         )
         if not failures:
             bound.facts[Shapes()] = run.shapes
-        return Bound(bound, run.shapes, tuple(failures))
+        return Bound(bound, run.shapes, tuple(failures), run.resolved)
 
 
 @dataclass(frozen=True)
@@ -225,13 +227,13 @@ class _Run:
         self.missing: dict[str, None] = {}
         self.asked: set[str] = set()
         self.failures: list[tuple[str, str, str]] = []
-        self._resolved: dict[str, str | None] = {name: name for name in binder.graph.inputs}
+        self.resolved: dict[str, str | None] = {name: name for name in binder.graph.inputs}
         self._sources: dict[str, str | None] = {}  # what each mux picks
         self._known: dict[int, Any] = {}  # what deep values are, which share nearly all of their parts
 
     def resolve(self, wanted: str) -> str | None:
         """The node that a name stands for in this network; None where it is not defined."""
-        resolved, of_nodes, stack = self._resolved, self.binder._needs, [wanted]
+        resolved, of_nodes, stack = self.resolved, self.binder._needs, [wanted]
         while stack:
             name = stack[-1]
             if name in resolved:
@@ -252,7 +254,7 @@ class _Run:
     def _needs_of_mux(self, name: str) -> tuple[str, ...]:
         """What must be resolved before a mux: the dimensions it looks at, then only the input it picks."""
         dims = self.binder._dims.get(name, ())
-        if any(d not in self._resolved for d in dims):
+        if any(d not in self.resolved for d in dims):
             return dims
         mux = self.binder.graph.nodes[name]
         assert isinstance(mux, Mux)
@@ -276,7 +278,7 @@ class _Run:
         return None
 
     def _finish(self, name: str) -> str | None:
-        binder, resolved = self.binder, self._resolved
+        binder, resolved = self.binder, self.resolved
         item = binder.graph.nodes[name]
         if isinstance(item, Mux):
             source = self._sources[name]
@@ -333,16 +335,16 @@ class _Run:
     def _size(self, outcomes: Mapping[str, int], dim: Dim) -> int:
         """A dimension of a tensor, which need not be in this network.  Raises Open and ArithmeticError."""
         run = self
-        if dim.node not in self._resolved:
+        if dim.node not in self.resolved:
             run = _Run(self.binder, outcomes)
             run.resolve(dim.node)
             if run.missing:
                 raise Open(next(iter(run.missing)))
-        source = run._resolved[dim.node]
+        source = run.resolved[dim.node]
         if source is None:
             raise ZeroDivisionError("a tensor that is not defined has no size")
         return run.shapes[source][dim.axis]
 
     def _dim(self, node: str, axis: int) -> int:
-        source = self._resolved[node]
+        source = self.resolved[node]
         return self.shapes[source][axis] if source is not None else 0

@@ -63,6 +63,13 @@ class Possible:
             raise Unbounded
         return span.low
 
+    def greatest(self, value: Value) -> float:
+        """What no value is above; raises Unbounded."""
+        span = _span(self._find(value))
+        if span is None:
+            raise Unbounded
+        return span.high
+
     def _find(self, value: Value) -> Found:
         known, ahead = self._known, [value] if isinstance(value, Expr) else []
         while ahead:

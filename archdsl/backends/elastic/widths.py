@@ -1,0 +1,179 @@
+"""The widest form of each tensor of a space, and where the channels of one network lie in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from archdsl import ops
+from archdsl.diagnostics import Diagnostic, Label, SpecError
+from archdsl.ir import Expr, Graph, Mux, Node
+from archdsl.ops.base import Layer
+from archdsl.ops.places import NotShared, Parts, Places, leading
+from archdsl.passes.analyses.symbolic import infer_symbolic
+from archdsl.passes.transforms.bind import Bound
+from archdsl.spec.deciding.possible import Possible, Unbounded
+
+Blocks = tuple[tuple[str, int], ...]
+"""The origins of the channels of a tensor, one behind the other, with how many each has at most."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Weights that are stored once: the layer at its largest size, and the largest values of its settings."""
+
+    weights: str
+    layer: Layer
+    most: Mapping[str, Any]
+    width: int
+    """The channels of its first input, at most."""
+    params: int
+
+
+class Widths:
+    """What a space has at most: channels of tensors, values of settings, layers.
+
+    Raises SpecError (ARCH810) where a setting has no largest value, or nodes with the same weights are
+    layers of different kinds.
+    """
+
+    def __init__(self, graph: Graph):
+        self.graph = graph
+        _, definitions = infer_symbolic(graph)
+        self._possible = Possible(definitions, {})
+        self.blocks: dict[str, Blocks] = {name: ((name, shape[0]),) for name, shape in graph.inputs.items()}
+        self.most: dict[str, Mapping[str, Any]] = {}
+        found: dict[str, list[Node]] = {}
+        for item in graph.nodes.values():
+            if isinstance(item, Mux):
+                self.blocks[item.name] = self._of_mux(item)
+                continue
+            most = self.most[item.name] = {key: self._most(item, key) for key in item.attrs}
+            self.blocks[item.name] = self._of_node(item, most)
+            primitive = ops.get(item.op)
+            if primitive.has_weights:
+                found.setdefault(item.weights, []).append(item)
+        self.slots = {weights: self._slot(weights, nodes) for weights, nodes in found.items()}
+
+    def width(self, name: str) -> int:
+        """How many channels a tensor has at most."""
+        return sum(width for _, width in self.blocks[name])
+
+    def _of_node(self, node: Node, most: Mapping[str, Any]) -> Blocks:
+        primitive = ops.get(node.op)
+        if primitive.stacks:
+            return tuple(block for source in node.inputs for block in self.blocks[source])
+        width = primitive.widest([self.width(source) for source in node.inputs], most)
+        same = primitive.keeps_places and width == self.width(node.inputs[0])
+        return self.blocks[node.inputs[0]] if same else ((node.name, width),)
+
+    def _of_mux(self, mux: Mux) -> Blocks:
+        """Candidates for one place share channels from the first on; members of a set have their own."""
+        every = [self.blocks[source] for source in mux.inputs]
+        if all(blocks == every[0] for blocks in every):
+            return every[0]
+        if self._chooses_several(mux):
+            return tuple(dict(block for blocks in every for block in blocks).items())
+        return ((mux.name, max(self.width(source) for source in mux.inputs)),)
+
+    def _chooses_several(self, mux: Mux) -> bool:
+        return isinstance(mux.on, str) and self.graph.decisions[mux.on].count > 1
+
+    def _most(self, node: Node, key: str) -> Any:
+        value = node.attrs[key]
+        if not isinstance(value, Expr):
+            return value
+        try:
+            return int(self._possible.greatest(value))
+        except (Unbounded, ValueError, OverflowError):
+            raise _cannot(node, f"`{key}` of `{node.op}` has no largest value that is known") from None
+
+    def _slot(self, weights: str, nodes: list[Node]) -> Slot:
+        first = nodes[0]
+        if any(node.op != first.op for node in nodes):
+            raise _cannot(first, f"`{weights}` are weights of different primitives")
+        most = {key: _largest([self.most[node.name][key] for node in nodes]) for key in first.attrs}
+        width = max(self.width(node.inputs[0]) for node in nodes)
+        wide = max(self.width(node.name) for node in nodes)
+        primitive = ops.get(first.op)
+        xs, y = [(width, 1, 1)], (wide, 1, 1)
+        layer = primitive.layer(xs, y, most)
+        assert layer is not None
+        return Slot(weights, layer, most, width, primitive.cost(xs, y, most).params)
+
+    # ------------------------------------------------------------ one network
+
+    def places(self, bound: Bound, outcomes: Mapping[str, int]) -> dict[str, tuple[Places, Places]]:
+        """Of each node of a network, where the channels of its first input and of its output lie.
+
+        In the widest forms of these tensors.  Raises SpecError (ARCH810) where channels of different origins
+        would be the same.
+        """
+        result: dict[str, tuple[Places, Places]] = {}
+        found: dict[str, Places] = {name: leading(shape[0]) for name, shape in self.graph.inputs.items()}
+
+        def of(source: str) -> Places | None:
+            """The places of a tensor of the space; None where the network lacks it."""
+            if bound.resolved.get(source) is None:
+                return None
+            if source not in found:
+                mux = self.graph.nodes[source]
+                assert isinstance(mux, Mux)
+                picked = self._picked(mux, bound, outcomes)
+                found[source] = self._moved(of(picked) or (), picked, mux)
+            return found[source]
+
+        for name, node in bound.graph.nodes.items():
+            assert isinstance(node, Node)
+            sources = self.graph.nodes[name].inputs
+            widths = [self.width(source) for source in sources]
+            c = bound.shapes[name][0]
+            xs = [of(source) for source in sources]
+            try:
+                found[name] = ops.get(node.op).places(xs, widths, c, self.width(name), node.attrs)
+            except NotShared as error:
+                raise _cannot(node, str(error)) from None
+            result[name] = next(x for x in xs if x is not None), found[name]
+        return result
+
+    def _picked(self, mux: Mux, bound: Bound, outcomes: Mapping[str, int]) -> str:
+        """The source of a mux in a network."""
+        if isinstance(mux.on, str):
+            return next(s for key, s in mux.cases if key == outcomes[mux.on] and s is not None)
+        return next(s for s in mux.inputs if bound.resolved.get(s) == bound.resolved[mux.name])
+
+    def _moved(self, places: Places, source: str, mux: Mux) -> Places:
+        """Places in the widest form of a source as places in that of the mux."""
+        here, there = self.blocks[source], self.blocks[mux.name]
+        if here == there or not self._chooses_several(mux):
+            return places
+        start = dict(zip([origin for origin, _ in there], accumulated(there), strict=True))
+        own = [start[origin] + n for origin, width in here for n in range(width)]
+        return tuple([own[place] for place in places])
+
+    def parts(self, node: Node, x: Places, y: Places) -> Parts:
+        """What a node has of its stored weights, by the places of its channels.
+
+        Raises SpecError (ARCH810).
+        """
+        slot = self.slots[node.weights]
+        try:
+            return ops.get(node.op).parts(x, y, slot.width, node.attrs, slot.most)
+        except NotShared as error:
+            raise _cannot(node, str(error)) from None
+
+
+def accumulated(blocks: Blocks) -> list[int]:
+    """Where each block begins."""
+    return [0, *accumulate(width for _, width in blocks)][:-1]
+
+
+def _largest(values: list[Any]) -> Any:
+    return max(values) if all(type(value) in (int, float) for value in values) else values[0]
+
+
+def _cannot(node: Node | Mux, why: str) -> SpecError:
+    place = Label(node.location, f"in `{node.name}`") if node.location else None
+    return SpecError([Diagnostic("ARCH810", f"no elastic weights: {why}", place)])

@@ -1,0 +1,78 @@
+"""Where the channels of a tensor lie in the widest form of the tensor that some network of a space has.
+
+A supernet with elastic weights stores each weight once, at its largest size.  The layer of one network has
+the part of it that belongs to the channels which its input and its output have (slimmable networks,
+arXiv:1812.08928; once-for-all, arXiv:1908.09791).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Union
+
+Places = tuple[int, ...]
+"""Of each channel, its number in the widest form."""
+Index = Union[range, Places]
+"""A part of one dimension of a weight."""
+Part = tuple[Index, ...]
+"""A part of a weight, by dimension."""
+Parts = Mapping[str, Part]
+"""Parts of the weights and statistics of a layer, by their names."""
+
+
+class NotShared(Exception):
+    """A layer cannot have its weights from the largest form of it; says why."""
+
+
+def leading(count: int) -> Places:
+    """The first channels."""
+    return tuple(range(count))
+
+
+def index(places: Places) -> Index:
+    """The places as a range where they are one after the other."""
+    first = places[0]
+    run = range(first, first + len(places))
+    return run if places == tuple(run) else places
+
+
+def centre(size: int, most: int) -> range:
+    """The centre of a kernel, one to the left where it cannot be exact."""
+    first = (most - size) // 2
+    return range(first, first + size)
+
+
+def stacked(xs: Sequence[Places | None], widths: Sequence[int]) -> Places:
+    """The channels of tensors one behind the other, each in a range of its own, also where others miss."""
+    found: list[int] = []
+    before = 0
+    for places, width in zip(xs, widths, strict=True):
+        found += [before + place for place in places or ()]
+        before += width
+    return tuple(found)
+
+
+def by_group(count: int, width: int, groups: int) -> Places:
+    """The first channels of each group.  Raises NotShared where the groups do not divide the width."""
+    if width % groups:
+        raise NotShared(f"{groups} groups do not divide {width} channels, the most that there are")
+    each, whole = count // groups, width // groups
+    return tuple(group * whole + n for group in range(groups) for n in range(each))
+
+
+def within_group(places: Places, width: int, groups: int) -> Places:
+    """The places within a group of channels, which have to be the same in each.
+
+    Channels of one origin, from the first on, are taken as the first ones of each group.  Raises NotShared.
+    """
+    each = len(places) // groups
+    if places == leading(len(places)) and width % groups == 0:
+        return leading(each)
+    if width % groups:
+        raise NotShared(f"{groups} groups do not divide {width} channels, the most that there are")
+    whole = width // groups
+    parts = {tuple(p - n * whole for p in places[n * each : (n + 1) * each]) for n in range(groups)}
+    (first, *others) = parts
+    if others or min(first) < 0 or max(first) >= whole:
+        raise NotShared(f"its {groups} groups do not have the same channels of the {width} there are at most")
+    return first

@@ -1,0 +1,213 @@
+"""Supernets whose networks differ in sizes: a path equals the network that is taken out."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from copy import deepcopy
+
+import pytest
+import torch
+from torch import nn
+
+import archdsl
+from archdsl import Space, SpecError
+from archdsl.backends.elastic.network import ElasticNetwork, build
+from archdsl.ops.places import NotShared, by_group, index, stacked, within_group
+from archdsl.program import load
+from grown_spaces import seeded
+
+UNET = """arch 1
+
+space UNet(; classes = 5) {
+  input image: [3, 32, 64]
+  w = one of {8, 16, 24}
+  k = one of {1, 3, 5}
+  d = one of {1..3}
+  x[0] = image -> conv(c = w) -> bn -> relu
+  stage down for i in 1..3 {
+    c = one of {8, 12, 20}
+    x[i] = x[i - 1] -> conv(c = c, k = k) -> bn -> relu -> dwconv(k = one of {3, 5}) -> bn -> scale
+  }
+  wide = any 2 of x[0..2]
+  y = concat(wide) -> bn -> relu -> conv(c = 16, k = 1)
+  output logits = concat(y, x[d]) -> conv(c = classes, k = 1, bias = true)
+}
+"""
+SHUFFLED = """arch 1
+
+space Shuffled {
+  input image: [3, 16, 16]
+  c = one of {8, 16}
+  x = image -> conv(c = c) -> bn -> relu
+  y = x -> conv(c = 12, k = 1, g = 4) -> bn -> channel_shuffle(g = 4) -> bn
+  z = concat(y, x) -> channel_shuffle(g = 2) -> bn -> conv(c = 6, k = 1)
+  output logits = concat(z, y) -> pixel_shuffle(r = 3) -> conv(c = 4)
+}
+"""
+
+
+def drawn(space: Space, rng: random.Random) -> dict[str, int]:
+    return {path: rng.randrange(d.size) for path, d in space.searched.decisions.items()}
+
+
+def named(space: Space, outcomes: Mapping[str, int]) -> dict[str, str]:
+    return {path: space.decisions[path].outcomes[o] for path, o in outcomes.items()}
+
+
+def inputs(space: Space, batch: int = 2) -> list[torch.Tensor]:
+    torch.manual_seed(3)
+    return [torch.randn(batch, *shape) for shape in space.graph.inputs.values()]
+
+
+def demand_equal(space: Space, net: ElasticNetwork, outcomes: dict[str, int], *, training: bool) -> None:
+    """Outputs, gradients and statistics of a path are those of the network, and of one compiled by itself."""
+    net.train(training).zero_grad()
+    taken = net.network(outcomes)
+    compiled = space.bind(named(space, outcomes)).module().train(training)
+    compiled.load_state_dict(taken.state_dict())
+    images = inputs(space)
+    results = []
+    for run in (
+        lambda: net.path(*images, outcomes=outcomes),
+        lambda: taken(*images),
+        lambda: compiled(*images),
+    ):
+        torch.manual_seed(5)  # dropout
+        results.append(run())
+        if results[-1].requires_grad:
+            results[-1].square().sum().backward()
+    assert torch.equal(results[0], results[1])
+    assert torch.equal(results[1], results[2])
+    after = net.network(outcomes)
+    for name, value in taken.state_dict().items():
+        assert torch.equal(value, after.state_dict()[name]), name
+    assert gradients(net, outcomes) == gradients(taken, None) == gradients(compiled, None)
+
+
+def gradients(module: nn.Module, outcomes: dict[str, int] | None) -> list[tuple[str, bytes]]:
+    """The gradients of a network; of a supernet those of the parts that the network has."""
+    if outcomes is None:
+        return [(n, _bytes(p.grad, p)) for n, p in module.named_parameters()]
+    assert isinstance(module, ElasticNetwork)
+    twin = deepcopy(module)
+    with torch.no_grad():
+        for own, other in zip(module.parameters(), twin.parameters(), strict=True):
+            other.copy_(torch.zeros_like(own) if own.grad is None else own.grad)
+    return [(n, _bytes(p, p)) for n, p in twin.network(outcomes).named_parameters()]
+
+
+def _bytes(value: torch.Tensor | None, like: torch.Tensor) -> bytes:
+    """Negative zeros are zeros, as sums with those of other networks make them."""
+    return bytes((torch.zeros_like(like) if value is None else value.detach() + 0.0).contiguous().numpy())
+
+
+SHIPPED = {
+    "template": {"image": (3, 64, 64), "classes": 4}, "fasterseg": {"image": (3, 64, 128), "classes": 4},
+    "space": {"image": (3, 32, 64)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [UNET, SHUFFLED])
+@pytest.mark.parametrize("training", [True, False])
+def test_a_path_is_the_network_that_is_taken_out(text: str, training: bool):
+    space = archdsl.load(text).space()
+    net, rng = build(space.searched), random.Random(1)
+    for _ in range(8):
+        demand_equal(space, net, drawn(space, rng), training=training)
+
+
+@pytest.mark.parametrize("spec", SHIPPED)
+def test_shipped_spaces_have_elastic_weights(spec: str):
+    space = load(f"specs/{spec}.arch").space(**SHIPPED[spec])
+    net, rng = build(space.searched).eval(), random.Random(2)
+    for _ in range(2):
+        outcomes = drawn(space, rng)
+        with torch.inference_mode():
+            taken = net.network(outcomes)(*inputs(space, batch=1))
+            assert torch.equal(net.path(*inputs(space, batch=1), outcomes=outcomes), taken)
+
+
+def test_random_spaces_have_elastic_weights_or_say_why_not():
+    shared, rejected = 0, set()
+    for seed in range(90):
+        text = seeded(seed, most=5).text
+        if not archdsl.check(text).ok:
+            continue
+        space = archdsl.load(text).space()
+        if not space.searched.decisions:
+            continue
+        rng = random.Random(seed)
+        try:
+            net = build(space.searched)
+            for training in (True, False):
+                demand_equal(space, net, drawn(space, rng), training=training)
+            shared += 1
+        except SpecError as error:
+            rejected |= {error.diagnostics[0].code}
+    assert rejected <= {"ARCH810", "ARCH504"}
+    assert shared >= 40
+
+
+def test_each_weight_is_stored_once_at_its_largest_size():
+    space = archdsl.load(UNET).space()
+    net = build(space.searched)
+    sizes = {name: tuple(value.shape) for name, value in net.state_dict().items() if name.endswith("weight")}
+    assert (24, 3, 3, 3) in sizes.values()
+    assert (20, 20, 5, 5) in sizes.values()
+    assert (16, 24 + 20 + 20, 1, 1) in sizes.values()  # an own range for each that may be concatenated
+    assert (5, 16 + 20, 1, 1) in sizes.values()
+
+
+def test_a_source_of_a_concatenation_has_one_range_of_channels_whatever_else_is_there():
+    text = """arch 1
+space S {
+  input image: [2, 8, 8]
+  a = image -> conv(c = one of {2, 4})
+  b = image -> conv(c = 3)
+  d = image -> conv(c = 5)
+  both = any 2 of {a, b, d}
+  output y = concat(both) -> conv(c = 5, k = 1)
+}
+"""
+    space = archdsl.load(text).space()
+    net = build(space.searched)
+    (last,) = [m for m in net.children() if isinstance(m, nn.Conv2d) and m.kernel_size == (1, 1)]
+    decisions = space.searched.decisions
+    width = next(path for path in decisions if path != "both")
+    for outcome, text in enumerate(decisions["both"].outcomes):
+        outcomes = {"both": outcome, width: 0}
+        (taken,) = [m for m in net.network(outcomes).children() if m.kernel_size == (1, 1)]
+        ranges = {"a": [0, 1], "b": [4, 5, 6], "d": [7, 8, 9, 10, 11]}
+        places = [place for member in text.strip("{}").split(", ") for place in ranges[member]]
+        assert torch.equal(taken.weight, last.weight[:, places])
+
+
+def test_where_channels_of_different_origins_meet_in_a_sum_it_is_said():
+    text = """arch 1
+space S {
+  input image: [2, 8, 8]
+  a = image -> conv(c = one of {2, 4})
+  b = concat(a, a)
+  y = b + (image -> conv(c = b.c))
+  output logits = y -> conv(c = 3)
+}
+"""
+    space = archdsl.load(text).space()
+    net = build(space.searched)
+    with pytest.raises(SpecError, match="channels of different origins meet in a sum") as caught:
+        net.path(*inputs(space), outcomes=dict.fromkeys(space.searched.decisions, 0))
+    (found,) = caught.value.diagnostics
+    assert found.code == "ARCH810"
+    assert found.primary is not None
+
+
+def test_places_are_ranges_where_they_can_be():
+    assert index((3, 4, 5)) == range(3, 6)
+    assert index((3, 5)) == (3, 5)
+    assert stacked([(0, 1), None, (0,)], [4, 3, 2]) == (0, 1, 7)
+    assert by_group(4, 8, 2) == (0, 1, 4, 5)
+    assert within_group((0, 1, 4, 5), 8, 2) == (0, 1)
+    assert within_group((0, 1, 2, 3), 8, 2) == (0, 1)
+    with pytest.raises(NotShared, match="do not have the same channels"):
+        within_group((0, 1, 4, 6), 8, 2)
