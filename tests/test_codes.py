@@ -42,6 +42,7 @@ NOT_FROM_ONE_TEXT: dict[str, str] = {
     "ARCH801": "a check makes no module",
     "ARCH606": "found when a search starts",
     "ARCH802": "a check makes no module",
+    "ARCH810": "a check makes no module",
     "ARCH820": "about the file of a latency table",
     "ARCH821": "about the file of a latency table",
     "ARCH822": "about the file of a latency table",
