@@ -175,6 +175,17 @@ def test_a_network_that_was_scored_before_teaches_as_any_other():
     assert not any(torch.equal(*both) for both in zip(parameters(strategy), before, strict=True))
 
 
+def test_a_network_of_others_teaches_and_leaves_what_is_open():
+    strategy = Reinforce(ReinforceConfig(controller=lstm()), DOMAIN, 0)
+    outcomes = strategy.propose()
+    assert outcomes is not None
+    other = tuple((o + 1) % n for o, n in zip(outcomes, SIZES, strict=True))
+    tell(strategy, other, 1.0)
+    assert (len(strategy.open), strategy.learned, strategy.mean) == (1, 1, 1.0)
+    tell(strategy, outcomes, 1.0)
+    assert (len(strategy.open), strategy.learned) == (0, 2)
+
+
 GUARDED = """arch 1
 
 space Guarded {

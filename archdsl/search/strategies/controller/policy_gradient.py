@@ -113,7 +113,8 @@ class PolicyGradient(ABC):
         return Sample(outcomes, counted, float(log_probs[torch.tensor(counted)].sum()))
 
     def observe(self, seen: Observation) -> None:
-        sample = self.open.popleft() if self.open else None
+        own = self.open and self.domain.canonical(self.open[0].outcomes) == seen.outcomes
+        sample = self.open.popleft() if own else None
         if not math.isfinite(seen.value):
             return
         reward, decay = -seen.value, self.config.baseline

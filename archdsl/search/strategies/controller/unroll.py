@@ -78,43 +78,61 @@ def _back(
 ) -> list[torch.Tensor]:  # fmt: skip
     """Gradients of the inputs and of the weights, from those of the outputs.
 
-    States and cells are [layers, steps, rows, hidden].  Gates, [layers, steps, rows, 4, hidden], are computed
-    anew.
+    States and cells are [layers, steps, rows, hidden].
     """
-    layers, steps, rows, hidden = states.shape
-    states_before, cells_before = (
-        torch.cat([one.new_zeros(layers, 1, rows, hidden), one[:, :-1]], 1) for one in (states, cells)
-    )
-    fed = torch.cat([(inputs + states_before[-1])[None], states[:-1]])
-    read = torch.cat([fed, states_before], 3).view(layers, steps * rows, 2 * hidden)
-    both = torch.stack([torch.cat([weights[4 * n], weights[4 * n + 1]], 1) for n in range(layers)])
-    bias = torch.stack([weights[4 * n + 2] + weights[4 * n + 3] for n in range(layers)]).unsqueeze(1)
-    gates = torch.baddbmm(bias, read, both.transpose(1, 2)).view(layers, steps, rows, 4, hidden)
-    i, f, o = (gates[:, :, :, n].sigmoid() for n in (0, 1, 3))
-    g, squashed = gates[:, :, :, 2].tanh(), cells.tanh()
-    gradients = torch.empty_like(gates)  # of what comes before the gates
-    parts = (
-        o * (1 - squashed**2), torch.stack([g * i * (1 - i), cells_before * f * (1 - f), i * (1 - g**2)], 3),
-        squashed * o * (1 - o), f, gradients[:, :, :, :3], gradients[:, :, :, 3], gradients.flatten(3),
-    )  # fmt: skip
-    by_step = [list(zip(*(part[n].unbind() for part in parts), strict=True)) for n in range(layers)]
-    inputs_back, below = torch.empty_like(inputs), inputs.new_zeros(rows, hidden)
-    cell = [torch.zeros_like(below) for _ in range(layers)]
-    own = [torch.zeros_like(below) for _ in range(layers)]
+    before = torch.cat([torch.zeros_like(states[:, :1]), states[:, :-1]], 1)  # each step's own last states
+    fed = torch.cat([(inputs + before[-1])[None], states[:-1]])
+    parts = [_Part(fed[n], before[n], cells[n], weights[4 * n : 4 * n + 4]) for n in range(len(states))]
+    inputs_back = []
+    below = torch.zeros_like(inputs[0])
     for t, output in reversed(list(enumerate(outputs.unbind()))):
         below = output + below
-        for n in reversed(range(layers)):
-            through, slopes, slope, forget, inner, outer, flat = by_step[n][t]
-            state = below + own[n]
-            cell[n].addcmul_(state, through)
-            torch.mul(slopes, cell[n].unsqueeze(1), out=inner)
-            torch.mul(slope, state, out=outer)
-            cell[n].mul_(forget)
-            below, own[n] = (flat @ both[n]).split(hidden, 1)
-        inputs_back[t] = below
-    gradients = gradients.view(layers, steps * rows, 4 * hidden)
-    whole, biases = gradients.transpose(1, 2) @ read, gradients.sum(1)
-    found = [inputs_back]
-    for n in range(layers):
-        found += [whole[n, :, :hidden], whole[n, :, hidden:], biases[n], biases[n]]
-    return found
+        for part in reversed(parts):
+            below = part.back(t, below)
+        inputs_back.append(below)
+    return [torch.stack(inputs_back[::-1]), *(one for part in parts for one in part.of_weights())]
+
+
+class _Part:
+    """The backward pass of one layer, step by step from the last; its gates are computed anew.
+
+    `fed` is what it read, `before` its own last states, both [steps, rows, hidden].
+    """
+
+    def __init__(
+        self, fed: torch.Tensor, before: torch.Tensor, cells: torch.Tensor, layer: Sequence[torch.Tensor]
+    ):
+        self.by_input, self.by_own = layer[:2]
+        rows, hidden = cells.shape[1:]
+        self.fed, self.before = fed.reshape(-1, hidden), before.reshape(-1, hidden)
+        sums = torch.addmm(layer[2] + layer[3], self.fed, self.by_input.t()).addmm_(
+            self.before, self.by_own.t()
+        )
+        sums = sums.view(-1, rows, 4, hidden)
+        i, f, o = (sums[:, :, n].sigmoid() for n in (0, 1, 3))
+        g, squashed = sums[:, :, 2].tanh(), cells.tanh()
+        cells_before = torch.cat([torch.zeros_like(cells[:1]), cells[:-1]])
+        slopes = torch.stack([g * i * (1 - i), cells_before * f * (1 - f), i * (1 - g**2)], 2)
+        self.gradients = torch.empty_like(sums)  # of what comes before the gates
+        parts = (
+            o * (1 - squashed**2), slopes, squashed * o * (1 - o), f, self.gradients[:, :, :3],
+            self.gradients[:, :, 3], self.gradients.flatten(2),
+        )  # fmt: skip
+        self.by_step = list(zip(*(part.unbind() for part in parts), strict=True))
+        self.cell, self.own = torch.zeros_like(cells[0]), torch.zeros_like(cells[0])
+
+    def back(self, t: int, output: torch.Tensor) -> torch.Tensor:
+        """The gradient of what the layer read at a step, from that of its output there."""
+        through, slopes, slope, forget, inner, outer, gradient = self.by_step[t]
+        state = output + self.own
+        self.cell.addcmul_(state, through)
+        torch.mul(slopes, self.cell.unsqueeze(1), out=inner)
+        torch.mul(slope, state, out=outer)
+        self.cell.mul_(forget)
+        self.own = gradient @ self.by_own
+        return torch.mm(gradient, self.by_input)
+
+    def of_weights(self) -> tuple[torch.Tensor, ...]:
+        gradients = self.gradients.view(len(self.fed), -1)
+        bias = gradients.sum(0)
+        return gradients.t() @ self.fed, gradients.t() @ self.before, bias, bias
