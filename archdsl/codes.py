@@ -183,6 +183,10 @@ CODES: dict[str, str] = {
     "ARCH950": "an unknown tensor of a network",
     "ARCH951": "a file of an unknown form",
     "ARCH952": "an evaluator without its program",
+    "ARCH956": "workers that cannot run here",
+    "ARCH957": "an engine whose package is not installed",
+    "ARCH958": "an engine that a search cannot use",
+    "ARCH959": "a folder without a search to work for",
 }
 # fmt: on
 

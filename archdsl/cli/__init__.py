@@ -26,6 +26,7 @@ _VERBS = {
     "cost": ("archdsl.cli.cost:cost", "What a network costs by layer, or the networks of a space."),
     "latency": ("archdsl.cli.latency:latency", "Time ops on this machine; estimate networks, with an error."),
     "search": ("archdsl.cli.search:search", "Search a space; what is found is a spec again, with a report."),
+    "work": ("archdsl.cli.work:work", "Run trials of a search whose folder several machines share."),
     "runs": ("archdsl.cli.runs:runs", "List searches and trainings, how far they are, and the best so far."),
     "front": ("archdsl.cli.front:front", "Compare searches by trials: their Pareto fronts in one picture."),
     "extract": ("archdsl.cli.extract:extract", "Weights of a network, out of the supernet of a search."),

@@ -13,10 +13,12 @@ from click.core import ParameterSource
 
 from archdsl.cli import opening
 from archdsl.cli.data import data_option
+from archdsl.cli.engines import engine_options
 from archdsl.cli.ranges import Within
 from archdsl.cli.set_option import set_option
 from archdsl.cli.trial_options import SearchCommand, around_options, demand_one_process
 from archdsl.data.source import DataSource
+from archdsl.search.engines.choice import read_engine
 from archdsl.search.options import SearchOptions, absolute, resumed_options, without_program
 from archdsl.search.rewriting import Rewritten
 from archdsl.search.tables import AUTO, TableSource
@@ -106,6 +108,7 @@ def _refuse_aux(_ctx: click.Context, _param: click.Parameter, weight: str | None
     help="Resume the run in DIR, with the options that it had unless given anew.",
 )  # fmt: skip
 @around_options
+@engine_options
 @click.option("--aux", expose_value=False, hidden=True, callback=_refuse_aux)
 @click.pass_context
 def search(
@@ -115,6 +118,7 @@ def search(
     seed: int | None, device: str | None, amp: str | None, checkpoint: bool, channels_last: bool,
     out: Path | None, resume: Path | None, program: tuple[str, ...] | None, seeds: int | None,
     starts: tuple[Path, ...], dry_run: bool,
+    engine: str | None, workers: int | None, gpus: float | None, threads: int | None,
 ) -> None:  # fmt: skip
     """Search a space.
 
@@ -132,6 +136,7 @@ def search(
         without_program(("archdsl", *sys.argv[1:])), passes, evaluator_command=program,
         baseline=Path(os.path.abspath(opening.find(baseline))) if baseline else None,
         clauses=Rewritten(strategy, evaluate, goals, require),
+        engine=read_engine(engine, workers, gpus, threads),
     )  # fmt: skip
     if starts:
         from archdsl.search.trials.starting import known_of

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.runs.checkpoints import Keeper
 from archdsl.runs.manifest import Manifest, differences, read_manifest, refuse_differences
+
+if TYPE_CHECKING:
+    from archdsl.runs.checkpoints import Keeper
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Folder:
 
     @property
     def checkpoints(self) -> Keeper:
+        from archdsl.runs.checkpoints import Keeper  # brings torch, which not every worker needs
+
         data = self.manifest.read_bytes() if self.manifest.exists() else b""
         return Keeper(self.path / "checkpoints", run=hashlib.sha256(data).hexdigest())
 

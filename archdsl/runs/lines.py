@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from archdsl.runs.restoring import Unfit
+from archdsl.runs.unfit import Unfit
 
 
 class Mark(NamedTuple):

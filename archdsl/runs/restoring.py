@@ -8,10 +8,7 @@ from typing import Any
 
 import torch
 
-
-class Unfit(Exception):
-    """Why a state does not fit: one phrase."""
-
+from archdsl.runs.unfit import Unfit
 
 _KEPT = {
     torch.optim.SGD: {"momentum_buffer"},

@@ -13,6 +13,7 @@ from archdsl.data.source import DataSource, parse_data
 from archdsl.program import Network, Spec, program_of
 from archdsl.runs.limits import demand_within
 from archdsl.runs.reporter import Reporter
+from archdsl.search.engines.choice import read_engine
 from archdsl.search.options import SearchOptions, absolute, with_clauses
 from archdsl.search.own import MakesStrategy, Objective, Scorer, named
 from archdsl.search.progress import Progress
@@ -44,6 +45,10 @@ def search(
     checkpoint: bool = False,
     channels_last: bool = False,
     passes: str | None = None,
+    engine: str | None = None,
+    workers: int | None = None,
+    gpus_per_trial: float | None = None,
+    threads: int | None = None,
     start: Sequence[Network | Spec] = (),
     baseline: str | Path | None = None,
     reporter: Reporter | None = None,
@@ -56,6 +61,8 @@ def search(
     (`archdsl.search.own`), in the place of those of the search; a file without a search needs none then.
     `scores` are the names that an evaluator which is an object scores, `command` is the program of the
     evaluator of that name.
+    `engine` and `workers` are where a search by trials evaluates networks, `gpus_per_trial` and `threads`
+    those of each trial: as `--engine`, `--workers` and so on of `archdsl search`.
 
     `name` is that of the search (by default the last of the file); `settings` are of its space, of the search
     and of its data, `data` replaces that of the spec.  `passes` make the space smaller first, as
@@ -96,6 +103,7 @@ def search(
         start=tuple(map(known_of, start)),
         baseline=None if baseline is None else Path(baseline).absolute(),
         splits=own,
+        engine=read_engine(engine, workers, gpus_per_trial, threads),
         evaluator_command=None if command is None else tuple(command),
     )
     goals = [

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archdsl.data.source import DataSource
+from archdsl.search.engines.choice import IN_PROCESS, EngineChoice
 from archdsl.search.rewriting import Rewritten, rewritten
 from archdsl.search.tables import TableSource, read_source
 from archdsl.search.trials.starting import Known, recorded_starts
@@ -60,6 +61,8 @@ class SearchOptions:
     """Clauses of the search from outside, in the place of its own."""
     start: tuple[Known, ...] = ()
     """Networks that a search by trials tries first."""
+    engine: EngineChoice = IN_PROCESS
+    """Where networks are evaluated, in a search by trials."""
     evaluator_command: tuple[str, ...] | None = None
     """The program of the evaluator `command`, as words; it is neither read from a file nor recorded."""
 

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,17 +17,15 @@ from typing import Any
 from archdsl import atomic
 from archdsl.devices.objective import Costs
 from archdsl.diagnostics import Diagnostic, Label, SpecError
-from archdsl.ir.text import dump
 from archdsl.lang.loader import Unit
 from archdsl.program import Program
 from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.journal import Journal
 from archdsl.runs.lines import read_records
-from archdsl.runs.manifest import Manifest, described, manifest
 from archdsl.runs.reporter import Reporter
-from archdsl.runs.restoring import Unfit
+from archdsl.runs.unfit import Unfit
 from archdsl.search.engines.base import Done, Engine, Task
-from archdsl.search.engines.in_process import InProcess
+from archdsl.search.engines.making import make_engine
 from archdsl.search.evaluators.base import Stopped
 from archdsl.search.folder import SearchFolder
 from archdsl.search.keeping import text_of
@@ -36,14 +33,16 @@ from archdsl.search.options import SearchOptions
 from archdsl.search.progress import Progress, Report
 from archdsl.search.result import Result
 from archdsl.search.strategies.base import Observation, Outcomes, Proposal, Snapshot, Strategy
-from archdsl.search.tables import Tables, gather
-from archdsl.search.terms import cannot, recorded
+from archdsl.search.tables import gather
+from archdsl.search.terms import cannot
 from archdsl.search.trials import records
 from archdsl.search.trials.config import strategy_of
 from archdsl.search.trials.domain import Domain
 from archdsl.search.trials.inputs import Inputs, read_inputs
 from archdsl.search.trials.judging import Judging
 from archdsl.search.trials.loop import Loop, Trial
+from archdsl.search.trials.opened import opening_of
+from archdsl.search.trials.origin import origin
 from archdsl.search.trials.outputs import Outputs
 from archdsl.search.trials.snapshots import Snapshots
 from archdsl.search.trials.starting import first_outcomes, started
@@ -68,25 +67,27 @@ def run(
     The folder of the run holds it as best.arch, and each trial in its journal, for `resume`.
     Raises SpecError, and Interrupted where `stop` returned True.
     """
+    reporter = reporter or Reporter()
     inputs = read_inputs(program, options)
     config, space = inputs.config, inputs.space
     folder = SearchFolder(options.folder or Path("runs") / config.goals.name)
     tables = gather(
         config.goals, space, options.tables, program.unit.path.parent, folder.table, options.resume,
-        reporter or Reporter(),
+        reporter,
     )  # fmt: skip
     evaluation = inputs.evaluation(options, folder.path, stop)
     with folder.held():
-        wanted = _manifest(program, inputs, options, tables)
+        wanted = origin(program, inputs, options, tables.sha256)
         folder.begin(wanted, program.unit, tables.text, resume=options.resume)
         judging = Judging(config, space, Costs(space, tables.own, tables.stands))
         first = first_outcomes(options.start, judging.domain, space.name)
         for known, outcomes in zip(options.start, first, strict=True):
             if not judging.meets(outcomes):
                 headline = f"`{known.name}` misses a requirement on costs, and is not tried"
-                (reporter or Reporter()).warn(headline)
-        engine = InProcess(evaluation.done)
-        return Trials(inputs, judging, folder, engine, report, program.unit, first).run(stop)
+                reporter.warn(headline)
+        opening = opening_of(program, inputs, options, folder)
+        with closing(make_engine(options.engine, opening, evaluation.done, reporter)) as engine:
+            return Trials(inputs, judging, folder, engine, report, program.unit, first).run(stop)
 
 
 class Trials:
@@ -127,7 +128,6 @@ class Trials:
         try:
             whole = self._run(stop)
         finally:
-            self.engine.close()
             self._flush()
         if not whole:
             self._snapshot()
@@ -339,24 +339,3 @@ def _broken(kind: str, of: Term, why: str) -> SpecError:
 def _run_of(folder: SearchFolder) -> str:
     """What snapshots are of: a hash of what the run was started with."""
     return hashlib.sha256(folder.manifest.read_bytes()).hexdigest()
-
-
-def _manifest(program: Program, inputs: Inputs, options: SearchOptions, tables: Tables) -> Manifest:
-    config, space = inputs.config, inputs.space
-    goals = config.goals.objectives
-    settings = {
-        "space": space.name, "strategy": recorded(config.strategy), "evaluate": recorded(config.evaluator),
-        "objectives": [[goal.direction, recorded(goal.value)] for goal in goals],
-        "requirements": recorded(config.goals.requirements), "trials": config.trials,
-        "parallel": config.parallel, "space settings": {k: str(v) for k, v in space.settings.items()},
-        "latency table sha256": tables.sha256, **options.recorded(),
-    }  # fmt: skip
-    if inputs.splits is not None:
-        kept = {key: value for key, value in config.goals.data_settings.items() if key != "path"}
-        settings |= {"data settings": recorded(kept), "batch": config.goals.batch}
-    return manifest(
-        "search", name=config.goals.name, spec=program.unit.source.text,
-        spec_sha256=hashlib.sha256(dump(space.graph).encode()).hexdigest(),
-        data=described(inputs.splits) if inputs.splits is not None else {}, settings=settings,
-        seed=inputs.seed, device=options.device or "cpu", command=options.command or tuple(sys.argv),
-    )  # fmt: skip

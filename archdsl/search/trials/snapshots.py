@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from archdsl import atomic
-from archdsl.runs.restoring import Unfit
+from archdsl.runs.unfit import Unfit
 
 _NAME = re.compile(r"trial-(\d{9})\.safetensors")
 _MOST_BYTES = 1 << 30

@@ -1,0 +1,32 @@
+"""`--engine`, `--workers`: where the networks of a search by trials are evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def engine_options(command: F) -> F:
+    """Adds the options of engines; their values are for `archdsl.search.engines.choice.read_engine`."""
+    options = (
+        click.option(
+            "--workers", type=int, metavar="N",
+            help="Run trials in N processes of this machine, or actors of Ray.",
+        ),
+        click.option(
+            "--engine", metavar="ENGINE",
+            help="Where trials run: process (default), workers, folder (machines that share the folder of the"
+            " run; see archdsl work), ray, or ray://HOST:PORT.",
+        ),
+        click.option(
+            "--gpus-per-trial", "gpus", type=float, metavar="G", help="GPUs of a trial: 1, 2, or 0.5."
+        ),
+        click.option("--threads", type=int, metavar="N", help="Of each trial where there are workers (1)."),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -1,0 +1,93 @@
+"""Which engine a search runs on, as its caller chooses it; a spec does not."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import NamedTuple
+
+from archdsl.diagnostics import Diagnostic, SpecError, closest
+
+ENGINES = {
+    "process": "in the process of the search, one network after another",
+    "workers": "local processes (--workers N)",
+    "folder": "a folder that machines share; workers are `archdsl work RUN`",
+    "ray": "Ray: a head of this machine, or with ray://ADDRESS a cluster",
+}
+"""Engines by name."""
+MOST = 1024
+_LEASE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*(s|min|h)")
+_UNITS = {"s": 1, "min": 60, "h": 3600}
+
+
+class EngineChoice(NamedTuple):
+    """An engine and its settings.
+
+    `workers` are local processes or actors of Ray, `gpus` and `threads` those of one trial, `address` that of
+    a Ray cluster; a worker of a shared folder that is silent for `lease_s` is lost.
+    """
+
+    name: str = "process"
+    workers: int | None = None
+    gpus: float | None = None
+    threads: int | None = None
+    address: str | None = None
+    lease_s: float | None = None
+
+
+IN_PROCESS = EngineChoice()
+
+
+def read_engine(
+    engine: str | None = None, workers: int | None = None, gpus: float | None = None,
+    threads: int | None = None,
+) -> EngineChoice:  # fmt: skip
+    """An engine from words: `workers`, `folder`, `folder:20s`, `ray`, `ray://HOST:PORT`; None: local workers
+    where there are `workers`, else the process of the search.
+
+    Raises SpecError (ARCH958) for an unknown engine, and for settings that the engine does not read.
+    """
+    name, _, rest = (engine or ("workers" if workers is not None else "process")).partition(":")
+    if name not in ENGINES:
+        guess = closest(name, list(ENGINES))
+        help = f"did you mean `{guess}`?" if guess else f"engines are {', '.join(ENGINES)}"
+        raise _refused(f"unknown engine `{name}`", help)
+    _demand_read(name, workers, gpus, threads)
+    if name == "workers" and workers is None:
+        workers = os.cpu_count() or 1
+    if name == "folder":
+        return EngineChoice(name, threads=threads, lease_s=_lease(rest) if rest else None)
+    if rest and (name != "ray" or not rest.startswith("//") or rest == "//"):
+        raise _refused(f"`{engine}` is not an engine", "ray://HOST:PORT, folder:20s")
+    return EngineChoice(name, workers, gpus, threads, rest.removeprefix("//") or None)
+
+
+def _demand_read(name: str, workers: int | None, gpus: float | None, threads: int | None) -> None:
+    """Raises SpecError (ARCH958) for settings outside of their range, or that an engine does not read."""
+    for setting, value in (("workers", workers), ("threads", threads)):
+        if value is not None and not 1 <= value <= MOST:
+            raise _refused(
+                f"`{setting}` cannot be {value}", f"a whole number of at least 1, at most {MOST:,}"
+            )
+    if gpus is not None and not (0 < gpus < 1 or (1 <= gpus <= 64 and gpus == int(gpus))):
+        raise _refused(f"a trial cannot take {gpus:g} GPUs", "a share such as 0.5, or a whole number")
+    if name == "folder" and (workers is not None or gpus is not None):
+        help = "archdsl work RUN --workers N, on each machine"
+        raise _refused("the engine `folder` starts no workers by itself", help)
+    if name == "process" and (workers is not None or gpus is not None or threads is not None):
+        help = "add --workers N; the number of threads here is that of OMP_NUM_THREADS"
+        raise _refused("the engine `process` has no workers", help)
+
+
+def _lease(text: str) -> float:
+    match = _LEASE.fullmatch(text)
+    seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
+    if not 1 <= seconds <= 86_400:
+        raise _refused(
+            f"a worker cannot be lost after `{text}`", "a time from 1s to 24h: folder:20s, folder:5min"
+        )
+    return seconds
+
+
+def _refused(headline: str, help: str) -> SpecError:
+    return SpecError([Diagnostic("ARCH958", headline, help=help)])

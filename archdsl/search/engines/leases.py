@@ -1,0 +1,69 @@
+"""Which workers of a shared folder live: those whose files keep being touched.
+
+Times of files are the file server's, and clocks of machines differ.  So a time is never compared with a
+clock: what counts is how long, by the observer's own monotonic clock, it has not changed.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+class Leases:
+    """Workers as one process sees them; each has `lease_s` to show that it lives."""
+
+    def __init__(self, lease_s: float, clock: Callable[[], float] = time.monotonic):
+        self.lease_s, self.clock = lease_s, clock
+        self._seen: dict[Path, tuple[int | None, float]] = {}
+
+    def is_lost(self, heartbeat: Path) -> bool:
+        """Whether a file has not been touched for as long as the lease, since it was first seen."""
+        now, touched = self.clock(), _touched(heartbeat)
+        before = self._seen.get(heartbeat)
+        if before is None or before[0] != touched:
+            self._seen[heartbeat] = touched, now
+            return False
+        return now - before[1] > self.lease_s
+
+
+class Heartbeat:
+    """Touches a file in a thread, until the end of the block; it is removed then."""
+
+    def __init__(self, path: Path, every_s: float):
+        self.path, self.every_s = path, every_s
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> Heartbeat:
+        self._touch()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._end.set()
+        self._thread.join()
+        self.path.unlink(missing_ok=True)
+
+    def _beat(self) -> None:
+        while not self._end.wait(self.every_s):
+            self._touch()
+
+    def _touch(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.touch()  # by the server's clock
+        except OSError:  # for now; a worker that cannot be seen for long is lost
+            return
+
+
+def _touched(path: Path) -> int | None:
+    """When a file was touched.  Opening it makes NFS ask the server instead of its cache."""
+    try:
+        with path.open("rb") as file:
+            return os.fstat(file.fileno()).st_mtime_ns
+    except OSError:
+        return None

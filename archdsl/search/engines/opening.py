@@ -1,0 +1,63 @@
+"""How a worker opens the run whose networks it evaluates."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from archdsl.data.source import DataSource
+from archdsl.search.engines.base import Done
+
+
+class Opening(NamedTuple):
+    """What a worker needs beside the folder of its run: nothing of it is read from there.
+
+    `command` is that of the evaluator, `device` where it computes, `data` that of the search with an
+    absolute path; `threads` are torch's.
+    """
+
+    run: Path
+    command: tuple[str, ...] | None = None
+    device: str | None = None
+    plugins: tuple[str, ...] = ()
+    threads: int = 1
+    data: DataSource | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """The opening as JSON can hold it."""
+        data = None if self.data is None else [self.data.kind, dict(self.data.settings)]
+        return self._asdict() | {"run": str(self.run), "data": data}
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Opening:
+        """An opening from JSON that a driver wrote."""
+        command, data = plain["command"], plain["data"]
+        return cls(
+            Path(plain["run"]), None if command is None else tuple(command), plain["device"],
+            tuple(plain["plugins"]), plain["threads"], None if data is None else _source(*data),
+        )  # fmt: skip
+
+
+def _source(kind: str, settings: Mapping[str, Any]) -> DataSource:
+    tuples = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
+    return DataSource(kind, tuples, kind)
+
+
+def name_here() -> str:
+    """The name of a worker in journals: the machine and the process."""
+    return f"{platform.node() or 'here'}:{os.getpid()}"
+
+
+def is_spent(done: Done) -> bool:
+    """Whether the process that evaluated a network is to be replaced by a new one.
+
+    What failed may have left memory behind, and a failed kernel of CUDA makes all later ones fail.
+    """
+    if done.failure is None:
+        return False
+    torch = sys.modules.get("torch")
+    return done.failure.kind == "memory" or (torch is not None and bool(torch.cuda.is_initialized()))

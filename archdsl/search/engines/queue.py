@@ -1,0 +1,211 @@
+"""Tasks, claims and results as files of a folder that several machines see.
+
+Every change is one rename or one removal, which file systems do as a whole, NFS included:
+
+    tasks/00000012-1.json           a task that waits, by trial and attempt
+    claims/00000012-1@WORKER.json   the same file, renamed by the worker that took it
+    results/00000012.json           what came of it
+    workers/WORKER                  touched by a worker while it lives
+    driver.json                     how long a worker may stay silent, and where the data is
+    end                             the search has ended
+    stop                            made by whoever wants the workers to end
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from archdsl import atomic
+from archdsl.bounded import json_of, read_bytes
+from archdsl.data.source import DataSource
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.search.engines.base import Done, Task
+
+FOLDER = "work"
+"""The folder of the queue, in that of a run."""
+_LARGEST = 2**24
+_NAME = re.compile(r"(\d{8,18})-(\d{1,9})(?:@([A-Za-z0-9._-]{1,200}))?\.json")
+
+
+class Claim(NamedTuple):
+    """A task that a worker took, and its file."""
+
+    task: Task
+    worker: str
+    path: Path
+
+
+class Announced(NamedTuple):
+    """How long a worker may stay silent, the threads of each trial, and where the data is."""
+
+    lease_s: float
+    threads: int
+    data: DataSource | None
+
+
+@dataclass(frozen=True)
+class Queue:
+    """The files of one run.  Files that are damaged, or of somebody else, are passed over."""
+
+    folder: Path
+
+    def prepare(self) -> None:
+        for name in ("tasks", "claims", "results", "workers"):
+            with atomic.room_for(self.folder):
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
+
+    @property
+    def end(self) -> Path:
+        return self.folder / "end"
+
+    @property
+    def driver(self) -> Path:
+        return self.folder / "driver.json"
+
+    def announce(self, lease_s: float, threads: int, data: DataSource | None) -> None:
+        """Tells workers what they have in common."""
+        plain = None if data is None else {"kind": data.kind, "settings": dict(data.settings)}
+        _write(self.driver, {"lease_s": lease_s, "threads": threads, "data": plain})
+
+    def announced(self) -> Announced | None:
+        """What the driver announced; None where there was none yet.  Raises SpecError (ARCH959)."""
+        if not self.driver.exists():
+            return None
+        found = _read(self.driver)
+        lease_s, threads, data = (found.get(name) for name in Announced._fields)
+        if not isinstance(lease_s, int | float) or not 0 < lease_s <= 86_400:
+            raise _damaged(self.driver)
+        if type(threads) is not int or not 1 <= threads <= 1024:
+            raise _damaged(self.driver)
+        if data is None:
+            return Announced(float(lease_s), threads, None)
+        if not isinstance(data, dict) or not isinstance(data.get("settings"), dict):
+            raise _damaged(self.driver)
+        settings = {key: tuple(v) if isinstance(v, list) else v for key, v in data["settings"].items()}
+        kind = str(data.get("kind"))
+        return Announced(float(lease_s), threads, DataSource(kind, settings, kind))
+
+    def is_over(self) -> bool:
+        """Whether workers are to end."""
+        return self.end.exists() or (self.folder / "stop").exists()
+
+    def heartbeat(self, worker: str) -> Path:
+        return self.folder / "workers" / worker
+
+    # ------------------------------------------------------------ the driver
+
+    def offer(self, task: Task) -> None:
+        """Lets any worker take a task."""
+        _write(self.folder / "tasks" / f"{_stem(task)}.json", task.plain())
+
+    def waiting(self) -> list[Task]:
+        """Tasks that no worker took yet."""
+        return [task for path in self._listed("tasks") if (task := _task(path)) is not None]
+
+    def claims(self) -> Iterator[Claim]:
+        """Tasks that workers took."""
+        for path in self._listed("claims"):
+            match, task = _NAME.fullmatch(path.name), _task(path)
+            if match is not None and match[3] is not None and task is not None:
+                yield Claim(task, match[3], path)
+
+    def finished(self) -> Iterator[tuple[Path, Task, Done]]:
+        """Results that were not forgotten yet."""
+        for path in self._listed("results"):
+            found = _read(path)
+            try:
+                yield path, Task.of(found["task"]), Done.of(found["done"])
+            except (KeyError, TypeError, ValueError, AttributeError):
+                continue
+
+    def withdraw(self, number: int | None = None) -> None:
+        """Takes tasks of a trial back, or all; what workers took already they finish."""
+        for path in self._listed("tasks"):
+            if number is None or path.name.startswith(f"{number:08d}-"):
+                path.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Removes tasks, claims and results."""
+        for name in ("tasks", "claims", "results"):
+            for path in self._listed(name):
+                path.unlink(missing_ok=True)
+
+    # ------------------------------------------------------------ a worker
+
+    def claim(self, worker: str, but: Collection[int] = ()) -> Claim | None:
+        """Takes the first task that waits, but for some trials; None where there is none."""
+        for path in self._listed("tasks"):
+            match = _NAME.fullmatch(path.name)
+            if match is None or int(match[1]) in but:
+                continue
+            taken = self.folder / "claims" / f"{path.stem}@{worker}.json"
+            try:
+                path.rename(taken)
+            except FileNotFoundError:
+                # Another worker was first; or NFS repeated a rename that it had done, and found nothing.
+                if not taken.exists():
+                    continue
+            task = _task(taken)
+            if task is not None:
+                return Claim(task, worker, taken)
+            taken.unlink(missing_ok=True)
+        return None
+
+    def deliver(self, claim: Claim, done: Done) -> None:
+        """Hands a result over."""
+        path = self.folder / "results" / f"{claim.task.number:08d}.json"
+        _write(path, {"task": claim.task.plain(), "done": done.plain()})
+        claim.path.unlink(missing_ok=True)
+
+    def give_back(self, claim: Claim) -> None:
+        """Lets another worker take the task."""
+        try:
+            claim.path.rename(self.folder / "tasks" / f"{_stem(claim.task)}.json")
+        except FileNotFoundError:  # the driver took it back before
+            return
+
+    def _listed(self, name: str) -> list[Path]:
+        """Files by name, without those that are being written."""
+        try:
+            found = [entry.name for entry in os.scandir(self.folder / name)]
+        except FileNotFoundError:
+            return []
+        return [self.folder / name / one for one in sorted(found) if not one.startswith(".")]
+
+
+def _damaged(path: Path) -> SpecError:
+    return SpecError([Diagnostic("ARCH959", f"{path} is damaged", help="resume the search, which writes it")])
+
+
+def _stem(task: Task) -> str:
+    return f"{task.number:08d}-{task.attempt}"
+
+
+def _write(path: Path, value: Mapping[str, Any]) -> None:
+    """On disk, and on the server of a network file system, before it has its name."""
+    with atomic.replacing(path) as temporary, temporary.open("wb") as file:
+        file.write(json.dumps(value).encode())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _task(path: Path) -> Task | None:
+    try:
+        return Task.of(_read(path))
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The value of a file; nothing where it is gone, or no such file."""
+    try:
+        found = json_of(read_bytes(path, _LARGEST).decode("utf-8"))
+    except (OSError, SpecError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

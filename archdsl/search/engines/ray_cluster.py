@@ -1,0 +1,243 @@
+"""The engine of Ray: each network is evaluated by an actor, on a head of this machine or a cluster.
+
+Tasks and results go between them as lines of JSON.  A local head listens on the loopback interface alone,
+without dashboard, and reports no usage.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.search.engines.base import Done, Failure, Task
+from archdsl.search.engines.opening import Opening, is_spent
+from archdsl.search.engines.workers import LOST, STARTS, WAIT_S, threads_of
+from archdsl.search.trials.opened import evaluating
+
+CLIENT_PORT = 10001
+"""Where a cluster takes programs that run outside of it (`ray start --ray-client-server-port`)."""
+_REACHED_S = 5.0
+_LOCAL = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # Ray's word for: the address of this machine is that of its loopback interface.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+}
+_STORE = 80 * 2**20
+"""Bytes of shared memory for objects; ours are lines."""
+
+
+class RayCluster:
+    """Evaluates networks by `count` actors of one CPU each; None: as many as the cluster takes.
+
+    `address` is that of a cluster; None: a head is started here, and ended by `close`.  `gpus` may be a
+    fraction.  Raises SpecError: ARCH957 where Ray is not installed, ARCH956 where no cluster can be used.
+    """
+
+    def __init__(
+        self, opening: Opening, count: int | None, address: str | None = None, gpus: float | None = None
+    ):
+        self._slots: list[_Slot] = []
+        self._ahead: deque[Task] = deque()
+        self._unopened = 0
+        self.ray = _installed()
+        with _own_signals():
+            self._owned = _joined(self.ray, address, count)
+        there = self.ray.cluster_resources()
+        self.gpus = gpus if gpus is not None else min(1.0, there.get("GPU", 0.0))
+        self.count = count or _fitting(there, self.gpus)
+        if self.gpus > there.get("GPU", 0.0):
+            self.close()
+            headline = f"a trial takes {self.gpus:g} GPUs, and the cluster has {there.get('GPU', 0.0):g}"
+            raise SpecError([Diagnostic("ARCH956", headline, help="lower --gpus-per-trial")])
+        self._opening = json.dumps(opening.plain()), json.dumps(_texts(opening.run))
+        self._actor = self.ray.remote(num_cpus=1, num_gpus=self.gpus)(Actor)
+
+    def submit(self, task: Task) -> None:
+        self._ahead.append(task)
+        self._hand_out()
+
+    def collect(self) -> list[Done]:
+        """Raises SpecError (ARCH956, or what an actor found) where actors cannot open the run."""
+        self._hand_out()
+        at_work = {slot.result: slot for slot in self._slots if slot.result is not None}
+        if not at_work:
+            return []
+        ready, _ = self.ray.wait(list(at_work), num_returns=1, timeout=WAIT_S)
+        if len(at_work) > 1 and ready:
+            ready, _ = self.ray.wait(list(at_work), num_returns=len(at_work), timeout=0)
+        found = [done for result in ready if (done := self._heard(at_work[result])) is not None]
+        self._hand_out()
+        return found
+
+    def close(self) -> None:
+        for slot in self._slots:
+            self.ray.kill(slot.actor)
+        self._slots.clear()
+        self._ahead.clear()
+        if self._owned:
+            self.ray.shutdown()
+
+    def _hand_out(self) -> None:
+        """Gives tasks to actors that are idle, and starts actors for those that are left."""
+        for slot in self._slots:
+            if slot.result is None and self._ahead:
+                slot.task = self._ahead.popleft()
+                slot.result = slot.actor.evaluate.remote(json.dumps(slot.task.plain()))
+        opening = sum(slot.task is None for slot in self._slots)
+        for _ in range(min(len(self._ahead) - opening, self.count - len(self._slots))):
+            actor = self._actor.remote()
+            self._slots.append(_Slot(actor, actor.open.remote(*self._opening)))
+
+    def _heard(self, slot: _Slot) -> Done | None:
+        """What an actor returned; None where it has opened the run, or ended before."""
+        task, result = slot.task, slot.result
+        slot.task = slot.result = None
+        try:
+            message: Mapping[str, Any] = json.loads(self.ray.get(result))
+        except self.ray.exceptions.RayError as error:
+            self._slots.remove(slot)
+            if task is None:
+                self._demand_starts(error)
+                return None
+            return Done(task.number, {}, Failure("lost", LOST, str(error)), 0.0, "ray")
+        if "refused" in message:
+            refused = message["refused"]
+            raise SpecError([Diagnostic(refused["code"], refused["headline"], help=refused["help"])])
+        if "done" not in message:
+            self._unopened = 0
+            return None
+        if message["spent"]:
+            self._slots.remove(slot)
+            self.ray.kill(slot.actor)
+        return Done.of(message["done"])
+
+    def _demand_starts(self, error: Exception) -> None:
+        self._unopened += 1
+        if self._unopened == STARTS:
+            headline = f"{STARTS} actors in a row ended before they had opened the run"
+            raise SpecError([Diagnostic("ARCH956", headline, help=str(error)[-2_000:])])
+
+
+@dataclass(eq=False)
+class _Slot:
+    """An actor; what it is to return, if anything; and the task, where it is not opening the run."""
+
+    actor: Any
+    result: Any
+    task: Task | None = None
+
+
+class Actor:
+    """Runs in a process of Ray's."""
+
+    def open(self, opening: str, texts: str) -> str:
+        """Opens the run, by copies of its files where they are not seen from here."""
+        found = Opening.of(json.loads(opening))
+        os.environ.update(threads_of(found.threads))  # before torch is imported
+        try:
+            self._evaluate = evaluating(found._replace(run=_seen(found.run, json.loads(texts))))
+        except SpecError as error:
+            first = error.diagnostics[0]
+            refused = {"code": first.code, "headline": first.headline, "help": first.help}
+            return json.dumps({"refused": refused})
+        return json.dumps({"ready": True})
+
+    def evaluate(self, task: str) -> str:
+        done = self._evaluate(Task.of(json.loads(task)))
+        return json.dumps({"done": done.plain(), "spent": is_spent(done)})
+
+
+def _installed() -> Any:
+    """Ray, set up so that a head that it starts is of this machine alone."""
+    if "ray" not in sys.modules:
+        os.environ.update(_LOCAL)
+    try:
+        import ray
+    except ImportError as error:
+        help = "pip install 'archdsl[ray]'"
+        raise SpecError([Diagnostic("ARCH957", "Ray is not installed", help=help)]) from error
+    return ray
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keeps how this process handles SIGTERM; Ray would end it at once."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread() and before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _joined(ray: Any, address: str | None, count: int | None) -> bool:
+    """Joins a cluster, or starts a head; whether it is ours to end."""
+    if ray.is_initialized():  # by the program that calls us
+        return False
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address is None:
+        cpus = max(count or 1, os.cpu_count() or 1)
+        ray.init("local", num_cpus=cpus, include_dashboard=False, object_store_memory=_STORE, **quiet)
+        if not ray.util.get_node_ip_address().startswith("127."):
+            ray.shutdown()
+            headline = "Ray would listen beyond this machine"
+            help = "import archdsl and start the search before anything else imports ray"
+            raise SpecError([Diagnostic("ARCH956", headline, help=help)])
+        return True
+    try:
+        if address != "auto":
+            _demand_reached(address)
+        outside = address.endswith(f":{CLIENT_PORT}")
+        ray.init(f"ray://{address}" if outside else address, **quiet)
+    except (OSError, ValueError, RuntimeError) as error:
+        headline = f"there is no Ray cluster at {address}"
+        help = (
+            f"{error}; HOST:6379, as `ray start` prints it, on a machine of the cluster;"
+            f" HOST:{CLIENT_PORT} from outside of it"
+        )
+        raise SpecError([Diagnostic("ARCH956", headline, help=help)]) from error
+    return True
+
+
+def _demand_reached(address: str) -> None:
+    """Raises OSError where nothing listens, ValueError for another text; Ray waits for a minute."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal():
+        raise ValueError(f"`{address}` has no port")
+    socket.create_connection((host.strip("[]"), int(port)), timeout=_REACHED_S).close()
+
+
+def _fitting(there: Mapping[str, float], gpus: float) -> int:
+    """How many trials a cluster takes at a time."""
+    cpus = int(there.get("CPU", 1.0))
+    return max(1, min(cpus, int(there.get("GPU", 0.0) / gpus)) if gpus else cpus)
+
+
+def _texts(run: Path) -> dict[str, str]:
+    """The files that open a run, by their places in its folder."""
+    paths = [run / "manifest.json", run / "latency.json", *run.rglob("*.arch")]
+    return {path.relative_to(run).as_posix(): path.read_text("utf-8") for path in paths if path.exists()}
+
+
+def _seen(run: Path, texts: Mapping[str, str]) -> Path:
+    """The folder of the run, or where this machine does not see it, a copy of what opens it."""
+    manifest = run / "manifest.json"
+    if manifest.exists() and manifest.read_text("utf-8") == texts["manifest.json"]:
+        return run
+    copy = Path(tempfile.mkdtemp(prefix="archdsl-"))
+    for name, text in texts.items():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        (copy / name).write_text(text, "utf-8")
+    return copy

@@ -1,0 +1,72 @@
+"""A worker process: tasks come in as lines of JSON, results go out as such; it ends with its driver.
+
+The first line is the opening of the run.  What evaluators print goes to the standard error output, so that
+the lines stay whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+from archdsl.diagnostics import SpecError
+from archdsl.search.engines.base import Task
+from archdsl.search.engines.opening import Opening, is_spent
+from archdsl.search.trials.opened import evaluating
+
+UNOPENED = 3
+"""The exit code of a worker that could not open its run."""
+
+
+def main() -> None:
+    lines, results = _taken_pipes()
+    ahead: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    opening = Opening.of(json.loads(lines.readline()))
+    threading.Thread(target=_listen, args=(lines, ahead), daemon=True).start()
+    try:
+        evaluate = evaluating(opening)
+    except SpecError as error:
+        first = error.diagnostics[0]
+        _write(results, {"refused": {"code": first.code, "headline": first.headline, "help": first.help}})
+        sys.exit(UNOPENED)
+    _write(results, {"ready": True})
+    while True:
+        done = evaluate(Task.of(json.loads(ahead.get())))
+        spent = is_spent(done)
+        _write(results, {"done": done.plain(), "spent": spent})
+        if spent:
+            return
+
+
+def _taken_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Standard input and output under other numbers; what the process starts inherits neither."""
+    lines, results = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb", buffering=0)
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+    return lines, results
+
+
+def _write(results: BinaryIO, message: Mapping[str, Any]) -> None:
+    ahead = memoryview(json.dumps(message).encode() + b"\n")
+    while ahead:
+        ahead = ahead[results.write(ahead) :]
+
+
+def _listen(lines: BinaryIO, ahead: queue.SimpleQueue[bytes]) -> None:
+    """Takes lines until the driver is gone, however it ended, and ends the process and what it started."""
+    for line in lines:
+        ahead.put(line)
+    if os.name == "posix" and os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""The engine of a shared folder: tasks and results are files, and workers (`archdsl work`) come and go."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from archdsl import atomic
+from archdsl.runs.reporter import Reporter
+from archdsl.search.engines.base import Done, Failure, Task
+from archdsl.search.engines.leases import Leases
+from archdsl.search.engines.opening import Opening
+from archdsl.search.engines.queue import FOLDER, Queue
+from archdsl.search.engines.workers import LOST, WAIT_S
+
+LEASE_S = 60.0
+"""How long a worker may be silent before it is lost; longer than network file systems cache (NFS: at most a
+minute, and less where files are opened)."""
+_SHORTEST_S, _LONGEST_S = 0.003, 0.2
+
+
+class SharedFolder:
+    """Evaluates networks on whatever workers there are.
+
+    Results outlive the driver: a resumed one takes what was finished meanwhile.  A file of a result stays
+    until the call after the one that returned it, when the caller has recorded it.
+    """
+
+    def __init__(self, opening: Opening, lease_s: float = LEASE_S, reporter: Reporter | None = None):
+        self.run, self.queue = opening.run, Queue(opening.run / FOLDER)
+        self.reporter = reporter or Reporter()
+        self.queue.prepare()
+        self.queue.end.unlink(missing_ok=True)
+        self.queue.announce(lease_s, opening.threads, opening.data)
+        self._leases = Leases(lease_s)
+        self._open: dict[int, Task] = {}
+        self._newest = 0
+        self._recorded: list[Path] = []
+        self._there = {_network(task) for task in self.queue.waiting()}
+        self._there |= {_network(claim.task) for claim in self.queue.claims()}
+        self._there |= {_network(task) for _, task, _ in self.queue.finished()}
+        self._look_s = lease_s / 10
+        self._looked = time.monotonic()
+        self._asked = False
+
+    def submit(self, task: Task) -> None:
+        self._forget()
+        self._open[task.number] = task
+        self._newest = max(self._newest, task.number)
+        if _network(task) in self._there:  # a driver before this one had it evaluated
+            self._there.discard(_network(task))
+            return
+        self.queue.offer(task)
+
+    def collect(self) -> list[Done]:
+        self._forget()
+        pause, end = _SHORTEST_S, time.monotonic() + WAIT_S
+        while self._open:
+            if found := self._arrived() or self._lost():
+                return found
+            if time.monotonic() > end:
+                self._ask()
+                return []
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_S)
+        return []
+
+    def close(self) -> None:
+        """Ends the workers where all is done; else they finish what they have, for a driver that resumes."""
+        self._forget()
+        if self._open:
+            self.queue.withdraw()
+            return
+        self.queue.clear()
+        atomic.write_text(self.queue.end, "the search has ended\n")
+
+    def _forget(self) -> None:
+        for path in self._recorded:
+            path.unlink(missing_ok=True)
+        self._recorded = []
+
+    def _arrived(self) -> list[Done]:
+        found = []
+        for path, task, done in self.queue.finished():
+            wanted = self._open.get(task.number)
+            if wanted is None:
+                if task.number <= self._newest:  # it has arrived before, by another worker
+                    path.unlink(missing_ok=True)
+                continue
+            self._recorded.append(path)
+            if _network(wanted) != _network(task):  # of a run that was here before
+                self._forget()
+                self.queue.offer(wanted)
+                continue
+            del self._open[task.number]
+            if wanted.attempt > 1:  # a worker that was thought lost has delivered
+                self.queue.withdraw(task.number)
+            found.append(done)
+        return found
+
+    def _lost(self) -> list[Done]:
+        """Reports tasks whose workers are lost."""
+        now = time.monotonic()
+        if now - self._looked < self._look_s:
+            return []
+        self._looked = now
+        found = []
+        for claim in self.queue.claims():
+            task = self._open.get(claim.task.number)
+            if self._leases.is_lost(self.queue.heartbeat(claim.worker)):
+                claim.path.unlink(missing_ok=True)
+                self.queue.heartbeat(claim.worker).unlink(missing_ok=True)
+                if task is not None and not self._is_ahead(task):
+                    del self._open[task.number]
+                    self.reporter.warn(f"worker {claim.worker} was lost")
+                    detail = f"the worker {claim.worker} has not been seen for {self._leases.lease_s:g} s"
+                    found.append(Done(task.number, {}, Failure("lost", LOST, detail), 0.0, claim.worker))
+        return found
+
+    def _is_ahead(self, task: Task) -> bool:
+        """Whether another worker can still take, or has taken, a task whose worker is lost."""
+        others = [*self.queue.waiting(), *(claim.task for claim in self.queue.claims())]
+        return any(other.number == task.number for other in others)
+
+    def _ask(self) -> None:
+        """Says how to start workers, where there are none."""
+        if self._asked:
+            return
+        self._asked = True
+        if not any((self.queue.folder / "workers").iterdir()):
+            self.reporter.info(f"waiting for workers: start them with `archdsl work {self.run}`")
+
+
+def _network(task: Task) -> tuple[object, ...]:
+    return task.number, task.outcomes, task.epochs

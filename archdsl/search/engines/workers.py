@@ -1,0 +1,258 @@
+"""The engine of local processes: each evaluates one network at a time, and ends with its driver."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.search.engines.base import Done, Failure, Task
+from archdsl.search.engines.opening import Opening
+
+WAIT_S = 0.5
+"""How long `collect` waits for a result, so that its caller can look at signals."""
+STARTS = 3
+"""Workers in a row that may end before they have opened the run."""
+_TAIL = 4_000
+"""Bytes of what a worker printed that are kept."""
+LOST = "its worker was lost"
+"""The reason of a failure of the machine, the same in every engine."""
+
+
+class Workers:
+    """Evaluates networks in at most `count` processes of this machine, which are started when there is work.
+
+    `visible` are the GPUs that each of them sees, as CUDA_VISIBLE_DEVICES has them; None: those of this
+    process.  A worker that ends before its result is replaced, and its task reported as lost.
+    """
+
+    def __init__(self, opening: Opening, count: int, visible: list[str] | None = None):
+        self.opening, self.count, self.visible = opening, count, visible
+        self._events: queue.SimpleQueue[tuple[_Worker, bytes | None]] = queue.SimpleQueue()
+        self._workers: list[_Worker] = []
+        self._ahead: deque[Task] = deque()
+        self._done: list[Done] = []
+        self._unopened = 0
+
+    def submit(self, task: Task) -> None:
+        self._ahead.append(task)
+        self._hear(wait=False)
+        self._hand_out()
+
+    def collect(self) -> list[Done]:
+        """Raises SpecError (ARCH956, or what the worker found) where workers cannot open the run."""
+        self._hear(wait=not self._done)
+        self._hand_out()
+        done, self._done = self._done, []
+        return done
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.kill()
+        for worker in self._workers:
+            worker.listening.join()
+            worker.release()
+        self._workers.clear()
+        self._ahead.clear()
+
+    def _hand_out(self) -> None:
+        """Gives tasks to workers that have none, and starts workers for those that are left."""
+        for worker in list(self._workers):
+            if worker.ready and worker.task is None and self._ahead:
+                worker.take(self._ahead.popleft())
+        starting = sum(not worker.ready for worker in self._workers)
+        for _ in range(min(len(self._ahead) - starting, self.count - len(self._workers))):
+            self._workers.append(self._started())
+
+    def _hear(self, wait: bool) -> None:
+        """Takes what workers sent; waits for one message where it has to."""
+        try:
+            event = self._events.get(timeout=WAIT_S) if wait else self._events.get_nowait()
+            while True:
+                self._handle(*event)
+                event = self._events.get_nowait()
+        except queue.Empty:
+            return
+
+    def _handle(self, worker: _Worker, line: bytes | None) -> None:
+        if line is None:
+            worker.release()
+        if worker not in self._workers:
+            return
+        if line is None:
+            self._ended(worker)
+            return
+        message = json.loads(line)
+        if "refused" in message:
+            found = message["refused"]
+            raise SpecError([Diagnostic(found["code"], found["headline"], help=found["help"])])
+        if "ready" in message:
+            worker.ready, self._unopened = True, 0
+            return
+        worker.task = None
+        self._done.append(Done.of(message["done"]))
+        if message["spent"]:
+            self._workers.remove(worker)
+            worker.release()
+
+    def _ended(self, worker: _Worker) -> None:
+        self._workers.remove(worker)
+        if worker.task is not None:
+            failure = Failure("lost", LOST, worker.ending())
+            self._done.append(Done(worker.task.number, failure=failure, worker=worker.name))
+        if not worker.ready:
+            self._unopened += 1
+            if self._unopened == STARTS:
+                raise _unopened(worker)
+
+    def _started(self) -> _Worker:
+        taken = {worker.slot for worker in self._workers}
+        slot = next(n for n in range(self.count) if n not in taken)
+        env = environment(self.opening.threads)
+        if self.visible is not None:
+            env["CUDA_VISIBLE_DEVICES"] = self.visible[slot]
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "archdsl.search.engines.serving"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env,
+            start_new_session=True,  # Ctrl-C is the driver's; what a worker starts ends with it
+        )  # fmt: skip
+        worker = _Worker(slot, process, self._events)
+        worker.send(self.opening.plain())
+        return worker
+
+
+def environment(threads: int) -> dict[str, str]:
+    """The environment of a worker of this machine, which finds modules where this process does."""
+    places = [os.getcwd() if place == "" else place for place in sys.path]
+    return {**os.environ, **threads_of(threads), "PYTHONPATH": os.pathsep.join(places)}
+
+
+def threads_of(count: int) -> dict[str, str]:
+    """The environment that numeric libraries take the number of their threads from."""
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    return dict.fromkeys(names, str(count))
+
+
+def visible(count: int, gpus: float | None, device: str | None) -> list[str] | None:
+    """The GPUs of each of so many workers, as CUDA_VISIBLE_DEVICES has them; None: those of this process.
+
+    `gpus` are those of one trial, by default one, or a share where there are more workers.  Raises SpecError
+    (ARCH956) where there are too few.
+    """
+    if device is not None and gpus is None:
+        return None
+    there = _gpus()
+    if gpus is None:
+        return [there[slot % len(there)] for slot in range(count)] if there else None
+    each, sharing = max(1, int(gpus)), max(1, int(1 / gpus + 1e-9))
+    if count * each > len(there) * sharing:
+        headline = f"{count} workers of {gpus:g} GPUs each, and there are {len(there)} GPUs"
+        raise SpecError([Diagnostic("ARCH956", headline, help="lower --workers or --gpus-per-trial")])
+    first = [slot // sharing * each for slot in range(count)]
+    return [",".join(there[n : n + each]) for n in first]
+
+
+def _gpus() -> list[str]:
+    if (named := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+        return [one for one in named.split(",") if one.strip() not in ("", "-1")]
+    if not os.path.exists("/dev/nvidiactl"):  # before torch, which takes a second to import
+        return []
+    import torch
+
+    return [str(n) for n in range(torch.cuda.device_count())]
+
+
+@dataclass(eq=False)
+class _Worker:
+    """A process, and the two threads that listen to it."""
+
+    slot: int
+    process: subprocess.Popen[bytes]
+    events: queue.SimpleQueue[tuple[_Worker, bytes | None]]
+    task: Task | None = None
+    ready: bool = False
+    tail: bytearray = field(default_factory=bytearray)
+
+    def __post_init__(self) -> None:
+        self.name = f"{self.process.pid}"
+        self.printing = threading.Thread(target=self._keep, daemon=True)
+        self.printing.start()
+        self.listening = threading.Thread(target=self._listen, daemon=True)
+        self.listening.start()
+
+    def take(self, task: Task) -> None:
+        self.task = task
+        self.send(task.plain())
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):  # it has ended, and `_listen` says so
+            self.process.stdin.write(json.dumps(message).encode() + b"\n")
+            self.process.stdin.flush()
+
+    def kill(self) -> None:
+        """Ends the process and all that it started; nothing where its end was seen, as its number may be
+        that of another process by now."""
+        if self.process.returncode is not None:
+            return
+        if os.name == "posix":
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        else:
+            self.process.kill()
+
+    def release(self) -> None:
+        """Closes the pipe to a process that has ended."""
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
+
+    def ending(self) -> str:
+        """How the process ended, and the end of what it printed."""
+        code = self.process.returncode
+        how = f"ended with exit code {code}" if code >= 0 else f"was killed by signal {-code}"
+        return "\n".join(filter(None, (f"the worker {how}", self.tail.decode("utf-8", "replace").strip())))
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.endswith(b"\n"):
+                self.events.put((self, line))
+        self._settle()
+        self.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self.printing.join(timeout=1)  # what it started may still print, in a session of its own
+        self.events.put((self, None))
+
+    def _settle(self) -> None:
+        """Gives the process time to end by itself, so that its exit code is its own."""
+        if os.name != "posix":
+            return
+        for _ in range(20):
+            if os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None:
+                return
+            time.sleep(0.05)
+
+    def _keep(self) -> None:
+        assert self.process.stderr is not None
+        with self.process.stderr as printed:
+            while data := os.read(printed.fileno(), 65_536):
+                self.tail += data
+                del self.tail[:-_TAIL]
+
+
+def _unopened(worker: _Worker) -> SpecError:
+    headline = f"{STARTS} workers in a row ended before they had opened the run"
+    return SpecError([Diagnostic("ARCH956", headline, help=worker.ending())])

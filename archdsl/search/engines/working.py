@@ -1,0 +1,128 @@
+"""A worker of a shared folder: takes tasks while there are some, and runs them in processes of its own.
+
+So a network that takes its process down is known at once, and the worker takes the next.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.runs.interrupted import Interrupted
+from archdsl.runs.reporter import Reporter
+from archdsl.search.engines.base import Done
+from archdsl.search.engines.leases import Heartbeat
+from archdsl.search.engines.opening import Opening, name_here
+from archdsl.search.engines.queue import FOLDER, Claim, Queue
+from archdsl.search.engines.workers import Workers, visible
+
+_SHORTEST_S, _LONGEST_S = 0.02, 1.0
+_BEATS = 10
+"""Signs of life in a lease."""
+
+
+@dataclass
+class Worker:
+    """Runs trials of a run's folder, `count` at a time.
+
+    It ends with the search, and after `idle_s` without a trial to run.  `report` hears of each trial that is
+    done here.
+    """
+
+    opening: Opening
+    count: int = 1
+    idle_s: float = 1800.0
+    gpus: float | None = None
+    reporter: Reporter = field(default_factory=Reporter)
+    report: Callable[[Claim, Done], None] = lambda claim, done: None
+    stop: Callable[[], bool] = lambda: False
+
+    def __post_init__(self) -> None:
+        self.queue = Queue(self.opening.run / FOLDER)
+        self.name = re.sub(r"[^A-Za-z0-9_-]", "-", name_here())[:150] + f"-{secrets.token_hex(2)}"
+        self.done = self.failed = 0
+        self._claims: dict[int, Claim] = {}
+
+    def run(self) -> None:
+        """Returns at the end of the search, or when there was nothing to do for long.
+
+        Raises Interrupted where `stop` returned True; what was taken is given back then.  Raises SpecError:
+        ARCH959 where there is no search, and whatever keeps the run from being opened.
+        """
+        lease_s, opening = self._awaited()
+        engine = Workers(opening, self.count, visible(self.count, self.gpus, opening.device))
+        with ExitStack() as ending:
+            ending.enter_context(Heartbeat(self.queue.heartbeat(self.name), lease_s / _BEATS))
+            ending.callback(self._give_back)
+            ending.callback(engine.close)
+            self._work(engine)
+
+    def _awaited(self) -> tuple[float, Opening]:
+        """What the driver announced, when it has begun."""
+        until = time.monotonic() + self.idle_s
+        while (found := self.queue.announced()) is None or not _has_begun(self.opening.run):
+            if time.monotonic() > until:
+                help = "start it with --engine folder, and give its folder (--out) here"
+                headline = f"there is no search in {self.opening.run}"
+                raise SpecError([Diagnostic("ARCH959", headline, help=help)])
+            self._pause(_LONGEST_S)
+        opening = self.opening._replace(threads=found.threads, data=self.opening.data or found.data)
+        return found.lease_s, opening
+
+    def _work(self, engine: Workers) -> None:
+        pause, busy = _SHORTEST_S, time.monotonic()
+        while not self.queue.end.exists():
+            if self._take(engine):
+                pause = _SHORTEST_S
+            for done in engine.collect() if self._claims else ():
+                self._deliver(done)
+            if self.stop():
+                raise Interrupted(self.done, self.queue.folder)
+            if self._claims:
+                busy = time.monotonic()
+                continue
+            if self.queue.is_over() or time.monotonic() - busy > self.idle_s:
+                return
+            self._pause(pause)
+            pause = min(2 * pause, _LONGEST_S)
+
+    def _take(self, engine: Workers) -> bool:
+        """Takes as many tasks as can be run; whether there was one."""
+        before = len(self._claims)
+        while len(self._claims) < self.count and not self.queue.is_over():
+            claim = self.queue.claim(self.name, self._claims)
+            if claim is None:
+                break
+            self._claims[claim.task.number] = claim
+            engine.submit(claim.task)
+        return len(self._claims) > before
+
+    def _deliver(self, done: Done) -> None:
+        claim = self._claims[done.number]
+        self.queue.deliver(claim, done)
+        del self._claims[done.number]
+        self.done += done.failure is None
+        self.failed += done.failure is not None
+        self.report(claim, done)
+
+    def _give_back(self) -> None:
+        if not self.queue.end.exists():
+            for claim in self._claims.values():
+                self.queue.give_back(claim)
+
+    def _pause(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if self.stop():
+                raise Interrupted(self.done, self.queue.folder)
+            time.sleep(min(left, 0.1))
+
+
+def _has_begun(run: Path) -> bool:
+    return (run / "manifest.json").exists()

@@ -1,0 +1,95 @@
+"""The evaluation of a search by trials, opened from the folder of its run, as workers do."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from archdsl import plugins
+from archdsl.data.source import DataSource
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.program import Program, load
+from archdsl.runs.manifest import Manifest, differences, read_manifest, refuse_differences
+from archdsl.search.engines.base import Done, Task
+from archdsl.search.engines.opening import Opening, name_here
+from archdsl.search.folder import SearchFolder
+from archdsl.search.options import FREE, SearchOptions, resumed_options
+from archdsl.search.own import EVALUATOR, STRATEGY, named
+from archdsl.search.trials.inputs import Inputs, read_inputs
+from archdsl.search.trials.origin import origin
+
+
+def evaluating(opening: Opening) -> Callable[[Task], Done]:
+    """What evaluates the networks of a run.
+
+    Raises SpecError: ARCH911 where the folder holds no search, ARCH912 where its space, data or settings are
+    not those that it was started with, and whatever keeps its plug-ins or its evaluator from being made.
+    """
+    for name in opening.plugins:
+        plugins.use(name)
+    run = opening.run
+    before = read_manifest(SearchFolder(run).manifest, "search")
+    given = SearchOptions(
+        data=opening.data, device=opening.device, folder=run, resume=True, evaluator_command=opening.command
+    )
+    options = resumed_options(given, before, ())
+    with named(_own_strategy(before), None, (), (), ()):
+        program = load(_spec(run, before.spec))
+        inputs = read_inputs(program, options)
+        now = origin(program, inputs, options, before.settings.get("latency table sha256"))
+        refuse_differences(run, differences(before, now, FREE))
+    evaluation = inputs.evaluation(options, run, lambda: False, name_here())
+    if "torch" in sys.modules:
+        import torch
+
+        torch.set_num_threads(opening.threads)
+    return evaluation.done
+
+
+def opening_of(program: Program, inputs: Inputs, options: SearchOptions, folder: SearchFolder) -> Opening:
+    """How workers open the run of a search.
+
+    Raises SpecError (ARCH958) where it has engines with workers, which cannot open it.
+    """
+    if options.engine.name != "process":
+        if options.splits is not None:
+            raise _not_handed("data of the calling program", 'name it: data="camvid:PATH"')
+        if inputs.config.evaluator.name == EVALUATOR:
+            raise _not_handed("an evaluator of the calling program", "make it a plug-in")
+    return Opening(
+        Path(os.path.abspath(folder.path)), options.evaluator_command, options.device,
+        tuple(plugins.used()), options.engine.threads or 1, _placed(program, inputs),
+    )  # fmt: skip
+
+
+def _placed(program: Program, inputs: Inputs) -> DataSource | None:
+    """The data of a search with an absolute path: workers read a copy of the spec, in another folder."""
+    path = inputs.config.goals.data_settings.get("path")
+    if inputs.splits is None or not isinstance(path, str):
+        return None
+    whole = os.path.abspath(program.unit.path.parent / os.path.expanduser(path))
+    return DataSource(inputs.config.goals.data, {"path": whole}, inputs.config.goals.data)
+
+
+def _own_strategy(before: Manifest) -> Any:
+    """What stands for a strategy of the calling program, which workers do not need."""
+    strategy = before.settings.get("strategy")
+    is_own = isinstance(strategy, dict) and strategy.get("name") == STRATEGY
+    return (lambda domain, seed: None) if is_own else None
+
+
+def _spec(run: Path, text: str) -> Path:
+    """The copy of the spec, in the folder of the run.  Raises SpecError (ARCH911) where it was changed."""
+    whole = text.encode("utf-8")
+    for path in sorted(run.glob("*.arch")):
+        if path.stat().st_size < len(whole) + 4 and path.read_bytes().removeprefix(b"\xef\xbb\xbf") == whole:
+            return path
+    headline = f"{run} has no copy of its spec, or another one"
+    raise SpecError([Diagnostic("ARCH911", headline, help="put the spec that it was started with beside it")])
+
+
+def _not_handed(what: str, help: str) -> SpecError:
+    return SpecError([Diagnostic("ARCH958", f"{what} cannot be handed to workers", help=help)])
