@@ -35,14 +35,14 @@ def _words(_ctx: click.Context, _param: click.Parameter, text: str | None) -> tu
     return words
 
 
-_PROGRAM = click.option(
+program_option = click.option(
     "--command", "program", metavar="WORDS", callback=_words,
     help="The program of the evaluator `command`, and its arguments: 'python score.py {}', where {} is the"
     " file of a network.  No shell reads it, and it is not recorded: name it again to resume.",
 )  # fmt: skip
 
 _OPTIONS = (
-    _PROGRAM,
+    program_option,
     click.option(
         "--seeds", type=click.IntRange(1, 1000), metavar="N",
         help="Repeat the search with N seeds, from --seed or 0 on, each in a folder seed-0, … of the run's;"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archdsl.cli.data import data_option
+from archdsl.cli.trial_options import program_option
 from archdsl.data.source import DataSource
 
 if TYPE_CHECKING:
@@ -37,14 +37,14 @@ Examples:
 @click.option("--gpus-per-trial", "gpus", type=float, metavar="G", help="GPUs of a trial: 1, 2, or 0.5.")
 @click.option("--device", help="cpu, cuda or cuda:N (default: CUDA where there is some).")
 @data_option(required=False)
-@click.option("--command", help="The program of `evaluate = command`; it is never read from the run.")
+@program_option
 @click.option(
     "--idle", type=click.FloatRange(0.001), default=30.0, show_default=True, metavar="MINUTES",
     help="End after so long without a trial to run.",
 )  # fmt: skip
 def work(
     run: Path, workers: int, gpus: float | None, device: str | None, data: DataSource | None,
-    command: str | None, idle: float,
+    program: tuple[str, ...] | None, idle: float,
 ) -> int:  # fmt: skip
     """Evaluate networks of a search that was started with --engine folder.
 
@@ -57,8 +57,7 @@ def work(
     from archdsl.search.engines.opening import Opening
     from archdsl.search.engines.working import Worker
 
-    words = tuple(shlex.split(command)) if command is not None else None
-    opening = Opening(Path(os.path.abspath(run)), words, device, tuple(plugins.used()), data=data)
+    opening = Opening(Path(os.path.abspath(run)), program, device, tuple(plugins.used()), data=data)
     with stop_signals() as stop:
         worker = Worker(opening, workers, idle * 60, gpus, TerminalReporter(), stop=stop)
         click.echo(f"{worker.name}: {workers} {'trial' if workers == 1 else 'trials'} at a time of {run}")
