@@ -38,7 +38,7 @@ Examples:
 (gumbel, softmax, hard, one_path, uniform, fixed), tau, end, schedule, start, gates_from, order (0: one
 backward pass; 1: first-order bilevel), clip, init, calibrate, refine, refine_epochs, lr, architecture_lr,
 communicate (independent, shared, dense, gcn), residual, budget (90s, 10min, 2h); and of its data: path,
-crop, images, resize.
+crop, images, resize.  Searches by trials take trials, parallel, budget, and those of their data.
 """
 
 
@@ -122,8 +122,10 @@ def search(
 ) -> None:  # fmt: skip
     """Search a space.
 
-    Trains a supernet of the space together with its architecture parameters, and writes the network found as
-    best.arch, its inherited weights as best.safetensors, and report.html into the folder of the run.
+    The strategy `differentiable` trains a supernet of the space together with its architecture parameters, and
+    writes the network found as best.arch, its inherited weights as best.safetensors, and report.html into the
+    folder of the run.  Other strategies propose networks, which `evaluate` scores one by one: best.arch is
+    the best of them, front/ has those that no other beats in every objective, trials.csv has all.
     """
     from archdsl.cli.searching import run_search
 

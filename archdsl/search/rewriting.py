@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from archdsl.configs.evaluators import EVALUATORS
 from archdsl.configs.strategies import StrategyKind
 from archdsl.configs.words import STRATEGIES
 from archdsl.diagnostics import SpecError
@@ -83,7 +84,8 @@ def rewritten(program: Program, name: str | None, clauses: Rewritten) -> tuple[P
     declared: ast.Search = program._one(name, program.searches, "search")
     start, end = declared.span
     head = source.text[start : declared.space.span[1]]
-    kept = [source.text[c.span[0] : c.span[1]] for c in declared.clauses if _stays(c, clauses)]
+    read = _read_by(clauses, declared)
+    kept = [source.text[c.span[0] : c.span[1]] for c in declared.clauses if _stays(c, clauses, read)]
     text = source.text[:start] + _block(head, [*lines, *kept]) + source.text[end:]
     return _loaded(program, text), declared.name.id
 
@@ -96,23 +98,35 @@ def _block(head: str, lines: list[str]) -> str:
     return "\n".join([f"{head} {{", *(f"  {line}" for line in lines), "}"])
 
 
-def _stays(clause: ast.Clause, by: Rewritten) -> bool:
-    by_trials = _is_by_trials(by.strategy)
+def _read_by(by: Rewritten, declared: ast.Search) -> tuple[str, ...]:
+    """The clauses that a search by trials reads: data only where its evaluator trains."""
+    written = [c.value for c in declared.clauses if isinstance(c, ast.Assign) and _target(c) == "evaluate"]
+    names = [v.fn if isinstance(v, ast.Call) else v for v in written]
+    name = _head(by.evaluate) or next((n.id for n in names if isinstance(n, ast.Name)), "costs")
+    kind = EVALUATORS.get(name)
+    return _OF_TRIALS if kind is None or kind.trains else _OF_TRIALS[:-2]
+
+
+def _stays(clause: ast.Clause, by: Rewritten, read: tuple[str, ...]) -> bool:
+    by_trials = isinstance(STRATEGIES.get(_head(by.strategy)), StrategyKind)
     if isinstance(clause, ast.Goal):
         return not by.objectives
     if isinstance(clause, ast.Require):
         return True
     if isinstance(clause, ast.Assign):
-        target = clause.targets[0]
-        name = target.id if isinstance(target, ast.Name) else ""
         replaced = {key for key, _ in by._settings()}
-        return name not in replaced and (not by_trials or name in _OF_TRIALS)
+        return _target(clause) not in replaced and (not by_trials or _target(clause) in read)
     return not by_trials
 
 
-def _is_by_trials(strategy: str | None) -> bool:
-    name = (strategy or "").split("(")[0].strip()
-    return isinstance(STRATEGIES.get(name), StrategyKind)
+def _target(clause: ast.Assign) -> str:
+    target = clause.targets[0]
+    return target.id if isinstance(target, ast.Name) else ""
+
+
+def _head(clause: str | None) -> str:
+    """`evolution` of `evolution(population = 20)`."""
+    return (clause or "").split("(")[0].strip()
 
 
 def _demand_one_clause(line: str) -> None:

@@ -28,6 +28,7 @@ search Q for S {
   strategy = differentiable(epochs = 2)
   architecture { optimizer = adam }
   seed = 3
+  data = synthetic(batch = 4)
   minimize cross_entropy
   require params >= 1000
 }
@@ -100,7 +101,7 @@ def test_clauses_from_outside_are_in_the_place_of_those_of_the_search():
     assert all(1000 <= one["costs"]["params"] <= 4000 for one in trials("run"))
     text = Path("run/spec.arch").read_text()
     assert "seed = 3" in text
-    assert not any(word in text for word in ("adam", "cross_entropy"))
+    assert not any(word in text for word in ("adam", "cross_entropy", "synthetic"))
 
 
 def test_clauses_that_the_strategy_does_not_read_are_rejected_before_anything_is_written(capsys):
