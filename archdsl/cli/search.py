@@ -122,10 +122,10 @@ def search(
 ) -> None:  # fmt: skip
     """Search a space.
 
-    The strategy `differentiable` trains a supernet of the space together with its architecture parameters, and
-    writes the network found as best.arch, its inherited weights as best.safetensors, and report.html into the
-    folder of the run.  Other strategies propose networks, which `evaluate` scores one by one: best.arch is
-    the best of them, front/ has those that no other beats in every objective, trials.csv has all.
+    The strategy `differentiable` trains a supernet of the space together with its architecture parameters,
+    and writes the network found as best.arch, its inherited weights as best.safetensors, and report.html into
+    the folder of the run.  Other strategies propose networks, which `evaluate` scores one by one: best.arch
+    is the best of them, front/ has those that no other beats in every objective, trials.csv has all.
     """
     from archdsl.cli.searching import run_search
 
