@@ -187,6 +187,16 @@ def test_no_random_network_of_a_shipped_space_is_beyond_its_extremes(spec):
     assert least.price <= drawn[0] <= drawn[-1] <= most.price
 
 
+def test_values_that_no_network_takes_are_no_obstacle_to_bounds():
+    cost = shipped("template_small")
+    drawn = cost.distribution(MACS, 2_000).prices
+    for sense, end in (("least", 0), ("most", -1)):
+        found = cost.extreme(MACS, sense)
+        assert cost.pricer(MACS).one(found.outcomes) == found.price
+        order = (found.bound, found.price, drawn[end])
+        assert sorted(order, reverse=sense == "most") == list(order)
+
+
 @pytest.mark.parametrize("sense", ["least", "most"])
 def test_where_tables_grow_too_large_bounds_are_sound(sense, monkeypatch):
     monkeypatch.setattr(extremes, "MOST_CELLS", 4)

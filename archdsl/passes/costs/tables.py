@@ -61,8 +61,15 @@ class Tables:
 
     @property
     def arities(self) -> tuple[int, ...]:
-        """How many outcomes each variable has."""
-        return (*self.sizes, *(int(t.cells.max()) + 1 for t in self.auxiliaries))
+        """How many outcomes each variable has; an auxiliary one may have some that no network takes."""
+        read = {
+            variable: len(classes)
+            for table in (*self.terms, *self.auxiliaries)
+            for variable, classes in table.scope.items()
+        }
+        first = len(self.sizes)
+        own = [int(table.cells.max()) + 1 for table in self.auxiliaries]
+        return (*self.sizes, *(max(most, read.get(first + n, 0)) for n, most in enumerate(own)))
 
 
 def from_diagram(diagrams: Diagrams, root: int, number: Mapping[int, int]) -> Table:
