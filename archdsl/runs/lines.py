@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +34,14 @@ def read_records(path: Path) -> list[dict[str, Any]]:
     """The records of a journal that somebody else may be writing: its whole lines that are records."""
     found = map(record, whole_lines(path.read_bytes()))
     return [one for one in found if one is not None]
+
+
+def each_record(path: Path) -> Iterator[dict[str, Any] | None]:
+    """The same one after the other, for long journals; None for a whole line that is damaged."""
+    with path.open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield record(line)
 
 
 def whole_lines(data: bytes) -> list[bytes]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf, isfinite
 from pathlib import Path
+from sys import intern
 from typing import Any, Literal, NamedTuple, cast, get_args
 
-from archdsl.runs.lines import record, whole_lines
+from archdsl.runs.lines import each_record
 from archdsl.search.trials.front import Values, nondominated
 
 State = Literal["scored", "unmet", "failed"]
@@ -121,8 +122,7 @@ class History:
 
 def read_history(path: Path) -> History | None:
     """The trials in a journal, whose last line may be incomplete; None where it has no search by trials."""
-    lines = whole_lines(path.read_bytes())
-    return history_of(record(line) for line in lines)
+    return history_of(each_record(path))
 
 
 def history_of(records: Iterable[Mapping[str, Any] | None]) -> History | None:
@@ -185,7 +185,7 @@ def _trial(found: Mapping[str, Any], goals: int, sizes: Sequence[int]) -> Trial 
         return None
     failure, epochs, seconds = found.get("failure"), found.get("epochs"), found.get("seconds")
     return Trial(
-        number, tuple(outcomes), tuple(values), cast(State, state),
+        number, tuple(outcomes), tuple(values), cast(State, intern(str(state))),
         _numbers(found.get("scores"), lambda v: v is None or _is_number(v)),
         _numbers(found.get("costs"), _is_number),
         (_text(failure.get("kind")), _text(failure.get("reason"))) if isinstance(failure, dict) else None,
@@ -196,7 +196,7 @@ def _trial(found: Mapping[str, Any], goals: int, sizes: Sequence[int]) -> Trial 
 
 
 def _numbers(found: Any, allowed: Callable[[Any], bool]) -> dict[str, Any]:
-    return {name: v for name, v in found.items() if allowed(v)} if isinstance(found, dict) else {}
+    return {intern(name): v for name, v in found.items() if allowed(v)} if isinstance(found, dict) else {}
 
 
 def _is_number(value: Any) -> bool:
@@ -204,7 +204,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _text(found: Any) -> str:
-    return found[:_MOST_TEXT] if isinstance(found, str) else ""
+    return intern(found[:_MOST_TEXT]) if isinstance(found, str) else ""
 
 
 def best_so_far(history: History, goal: int = 0) -> Iterator[tuple[int, float]]:

@@ -10,7 +10,8 @@ from random import Random
 
 from archdsl import atomic
 from archdsl.lang.loader import Unit
-from archdsl.report.records import read_run
+from archdsl.report.records import Run, manifest_of, read_run
+from archdsl.report.sections import SECTIONS
 from archdsl.search.engines.base import Done
 from archdsl.search.folder import SearchFolder
 from archdsl.search.keeping import text_of
@@ -111,5 +112,7 @@ class Outputs:
         if best is not None:
             graph, text = best.network.graph, text_of(self.judging.space, best)
             found = replace(found, best_text=text, diagram=svg(graph), layers=layers_text(graph))
-        page = trials_page(read_run(self.folder.path), history, found)
+        # Only sections of plug-ins read records; those of trials take most of the memory.
+        run = read_run(self.folder.path) if SECTIONS else Run(manifest_of(self.folder.path), ())
+        page = trials_page(run, history, found)
         atomic.write_text(self.folder.report, page)

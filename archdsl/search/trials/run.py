@@ -21,7 +21,7 @@ from archdsl.lang.loader import Unit
 from archdsl.program import Program
 from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.journal import Journal
-from archdsl.runs.lines import read_records
+from archdsl.runs.lines import each_record, read_records
 from archdsl.runs.reporter import Reporter
 from archdsl.runs.unfit import Unfit
 from archdsl.search.engines.base import Done, Engine, Task
@@ -38,6 +38,7 @@ from archdsl.search.terms import cannot
 from archdsl.search.trials import records
 from archdsl.search.trials.config import strategy_of
 from archdsl.search.trials.domain import Domain
+from archdsl.search.trials.history import History
 from archdsl.search.trials.inputs import Inputs, read_inputs
 from archdsl.search.trials.judging import Judging
 from archdsl.search.trials.loop import Loop, Trial
@@ -121,7 +122,7 @@ class Trials:
 
     def run(self, stop: Callable[[], bool]) -> Result:
         """Runs to the end, and writes what was found.  Raises Interrupted where `stop` returned True."""
-        if not self.journal.records():
+        if not len(self.journal):
             self.journal.write(records.opening(self.inputs.space, self.config))
         else:
             self._restore()
@@ -131,7 +132,7 @@ class Trials:
             self._flush()
         if not whole:
             self._snapshot()
-            self.outputs.write(self.outputs.history())
+            self.outputs.write(self._history())
             raise Interrupted(self.loop.observed, self.folder.journal)
         return self._finished()
 
@@ -140,11 +141,16 @@ class Trials:
             return self.loop.run(stop)
         return False
 
+    def _history(self) -> History:
+        """The trials as the journal has them; they are dropped here, not to be in memory twice."""
+        self.recorded.clear()
+        return self.outputs.history()
+
     def _finished(self) -> Result:
-        history = self.outputs.history()
+        history = self._history()
         if history.best is None:
             self.outputs.write(history)
-            raise self._nothing()
+            raise self._nothing(history)
         trials, failed = self.loop.observed, self.failed
         of = f"{trials} networks" if not failed else f"{trials - failed} networks ({failed} more failed)"
         how = f"the best of {of} that `{self.config.strategy.name}` proposed"
@@ -158,18 +164,16 @@ class Trials:
         self.arrived.unlink(missing_ok=True)
         return replace(result, front=front, trials=tuple(history.trials))
 
-    def _nothing(self) -> SpecError:
+    def _nothing(self, history: History) -> SpecError:
         """Why there is no best network."""
         strategy, evaluator = self.config.strategy, self.config.evaluator
         if not self.loop.observed:
             headline = f"`{strategy.name}` proposed no network that meets the requirements"
             return cannot(headline, "relax a requirement", strategy.at)
         if self.failed == self.loop.observed:
-            first = next(known.done.failure for known in self.recorded.values())
-            why = first.reason if first else "an objective is not a finite number"
-            return _broken(
-                "evaluator", evaluator, f"all of {self.failed} networks failed, the first by: {why}"
-            )
+            first = history.trials[0].failure
+            why = f"all of {self.failed} networks failed, the first by: {first[1] if first else 'unknown'}"
+            return _broken("evaluator", evaluator, why)
         headline = f"none of {self.loop.observed} networks meets the requirements on scores"
         return cannot(headline, "relax a requirement, or add trials", strategy.at)
 
@@ -177,9 +181,9 @@ class Trials:
 
     def _read(self) -> None:
         """What the journal and the results beside it have."""
-        found = self.journal.records()
-        self.ended = any(record.get("kind") == "end" for record in found)
-        for record in found:
+        self.ended = False
+        for record in filter(None, each_record(self.folder.journal)):
+            self.ended = self.ended or record.get("kind") == "end"
             trial = records.read_trial(record)
             if trial is not None:
                 self.recorded.setdefault(trial.done.number, trial)

@@ -23,7 +23,7 @@ def trials_csv(history: History, arising: Arising | None = None) -> str:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerows([map(_cell, row) for row in rows(history, arising)])
+    writer.writerows(map(_cell, row) for row in rows(history, arising))
     return text.getvalue()
 
 
