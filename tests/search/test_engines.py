@@ -177,6 +177,26 @@ def test_a_killed_driver_is_resumed_and_its_workers_end_with_it(trouble: Path) -
     assert not any(map(alive, pids))
 
 
+def test_a_program_that_scores_ends_when_the_driver_of_its_worker_is_killed(trouble: Path) -> None:
+    text = spec().replace("troubled(pause = 0.0)", "command").replace("worth", "miou")
+    Path("s.arch").write_text(text)
+    Path("score.py").write_text(
+        f"import os, time\nopen({str(trouble / 'pid')!r}, 'a').write(f'{{os.getpid()}}\\n')\ntime.sleep(60)\n"
+    )
+    driver = forked(folder="a", workers=1, command=[sys.executable, "score.py"])
+    while not (trouble / "pid").exists() or not (trouble / "pid").read_text().endswith("\n"):
+        assert os.waitpid(driver, os.WNOHANG) == (0, 0)
+        time.sleep(0.01)
+    os.kill(driver, signal.SIGKILL)
+    os.waitpid(driver, 0)
+    pid = int((trouble / "pid").read_text())
+    for _ in range(1000):
+        if not alive(pid):
+            return
+        time.sleep(0.02)
+    raise AssertionError("the program is still there")
+
+
 def workers(folder: Path) -> set[str]:
     from archdsl.runs.lines import read_records
 

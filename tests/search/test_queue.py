@@ -49,7 +49,7 @@ def test_the_first_trial_is_taken_first_and_its_task_reads_back_equal(queue: Que
     assert claim is not None
     assert claim.task == task
     queue.deliver(claim, Done(3, {"x": 0.1}, None, 1.5, "w"))
-    assert [(t, d) for _, t, d in queue.finished()] == [(task, Done(3, {"x": 0.1}, None, 1.5, "w"))]
+    assert list(queue.finished()) == [(task, Done(3, {"x": 0.1}, None, 1.5, "w"))]
     assert not list(queue.claims())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol, get_args
 
@@ -99,6 +99,9 @@ class Engine(Protocol):
 
         An empty list where nothing was finished within the while, so that the caller can look at signals.
         """
+
+    def recorded(self, numbers: Iterable[int]) -> None:
+        """Results of these trials are in files of the caller's, so that the engine need not keep them."""
 
     def close(self) -> None:
         """Ends what is still running, and gives back what the engine holds."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from archdsl.search.engines.base import Done, Task
 
@@ -20,6 +20,9 @@ class InProcess:
 
     def collect(self) -> list[Done]:
         return [self.evaluate(self._ahead.popleft())] if self._ahead else []
+
+    def recorded(self, numbers: Iterable[int]) -> None:
+        pass
 
     def close(self) -> None:
         self._ahead.clear()

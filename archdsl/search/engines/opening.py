@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 from archdsl.data.source import DataSource
 from archdsl.search.engines.base import Done
 
+GRACE_S = 3.0
+"""How long a worker may take to end when its driver has; a program that it runs ends within two seconds."""
+
 
 class Opening(NamedTuple):
     """What a worker needs beside the folder of its run: nothing of it is read from there.

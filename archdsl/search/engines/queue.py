@@ -115,14 +115,20 @@ class Queue:
             if match is not None and match[3] is not None and task is not None:
                 yield Claim(task, match[3], path)
 
-    def finished(self) -> Iterator[tuple[Path, Task, Done]]:
-        """Results that were not forgotten yet."""
+    def finished(self, but: Collection[int] = ()) -> Iterator[tuple[Task, Done]]:
+        """Results that were not forgotten yet, but those of some trials."""
         for path in self._listed("results"):
+            if path.stem.isdecimal() and int(path.stem) in but:
+                continue
             found = _read(path)
             try:
-                yield path, Task.of(found["task"]), Done.of(found["done"])
+                yield Task.of(found["task"]), Done.of(found["done"])
             except (KeyError, TypeError, ValueError, AttributeError):
                 continue
+
+    def forget(self, number: int) -> None:
+        """Removes the result of a trial."""
+        self._result(number).unlink(missing_ok=True)
 
     def withdraw(self, number: int | None = None) -> None:
         """Takes tasks of a trial back, or all; what workers took already they finish."""
@@ -159,8 +165,7 @@ class Queue:
 
     def deliver(self, claim: Claim, done: Done) -> None:
         """Hands a result over."""
-        path = self.folder / "results" / f"{claim.task.number:08d}.json"
-        _write(path, {"task": claim.task.plain(), "done": done.plain()})
+        _write(self._result(claim.task.number), {"task": claim.task.plain(), "done": done.plain()})
         claim.path.unlink(missing_ok=True)
 
     def give_back(self, claim: Claim) -> None:
@@ -169,6 +174,9 @@ class Queue:
             claim.path.rename(self.folder / "tasks" / f"{_stem(claim.task)}.json")
         except FileNotFoundError:  # the driver took it back before
             return
+
+    def _result(self, number: int) -> Path:
+        return self.folder / "results" / f"{number:08d}.json"
 
     def _listed(self, name: str) -> list[Path]:
         """Files by name, without those that are being written."""

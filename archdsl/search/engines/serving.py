@@ -12,12 +12,14 @@ import queue
 import signal
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 from archdsl.diagnostics import SpecError
 from archdsl.search.engines.base import Task
-from archdsl.search.engines.opening import Opening, is_spent
+from archdsl.search.engines.opening import GRACE_S, Opening, is_spent
+from archdsl.search.evaluators.base import Stopped
 from archdsl.search.trials.opened import evaluating
 
 UNOPENED = 3
@@ -26,18 +28,22 @@ UNOPENED = 3
 
 def main() -> None:
     lines, results = _taken_pipes()
-    ahead: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    ahead: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+    left = threading.Event()
     opening = Opening.of(json.loads(lines.readline()))
-    threading.Thread(target=_listen, args=(lines, ahead), daemon=True).start()
+    threading.Thread(target=_listen, args=(lines, ahead, left), daemon=True).start()
     try:
-        evaluate = evaluating(opening)
+        evaluate = evaluating(opening, left.is_set)
     except SpecError as error:
         first = error.diagnostics[0]
         _write(results, {"refused": {"code": first.code, "headline": first.headline, "help": first.help}})
         sys.exit(UNOPENED)
     _write(results, {"ready": True})
-    while True:
-        done = evaluate(Task.of(json.loads(ahead.get())))
+    while (line := ahead.get()) is not None:
+        try:
+            done = evaluate(Task.of(json.loads(line)))
+        except Stopped:
+            return
         spent = is_spent(done)
         _write(results, {"done": done.plain(), "spent": spent})
         if spent:
@@ -59,10 +65,17 @@ def _write(results: BinaryIO, message: Mapping[str, Any]) -> None:
         ahead = ahead[results.write(ahead) :]
 
 
-def _listen(lines: BinaryIO, ahead: queue.SimpleQueue[bytes]) -> None:
-    """Takes lines until the driver is gone, however it ended, and ends the process and what it started."""
+def _listen(lines: BinaryIO, ahead: queue.SimpleQueue[bytes | None], left: threading.Event) -> None:
+    """Takes lines until the driver closes the pipe or is gone, however it ended.
+
+    The process ends then: by itself, when the evaluator asks whether to stop, or after a while by force, with
+    what it started.
+    """
     for line in lines:
         ahead.put(line)
+    left.set()
+    ahead.put(None)
+    time.sleep(GRACE_S)
     if os.name == "posix" and os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from collections.abc import Iterable
 
 from archdsl import atomic
 from archdsl.runs.reporter import Reporter
@@ -22,8 +22,8 @@ _SHORTEST_S, _LONGEST_S = 0.003, 0.2
 class SharedFolder:
     """Evaluates networks on whatever workers there are.
 
-    Results outlive the driver: a resumed one takes what was finished meanwhile.  A file of a result stays
-    until the call after the one that returned it, when the caller has recorded it.
+    Results outlive the driver: a resumed one takes what was finished meanwhile.  The file of a result stays
+    until the caller has recorded it.
     """
 
     def __init__(self, opening: Opening, lease_s: float = LEASE_S, reporter: Reporter | None = None):
@@ -35,16 +35,17 @@ class SharedFolder:
         self._leases = Leases(lease_s)
         self._open: dict[int, Task] = {}
         self._newest = 0
-        self._recorded: list[Path] = []
+        self._returned: set[int] = set()
         self._there = {_network(task) for task in self.queue.waiting()}
         self._there |= {_network(claim.task) for claim in self.queue.claims()}
-        self._there |= {_network(task) for _, task, _ in self.queue.finished()}
+        self._there |= {_network(task) for task, _ in self.queue.finished()}
         self._look_s = lease_s / 10
         self._looked = time.monotonic()
         self._asked = False
 
     def submit(self, task: Task) -> None:
-        self._forget()
+        if task.number in self._returned:  # its worker was lost
+            self.recorded([task.number])
         self._open[task.number] = task
         self._newest = max(self._newest, task.number)
         if _network(task) in self._there:  # a driver before this one had it evaluated
@@ -53,7 +54,6 @@ class SharedFolder:
         self.queue.offer(task)
 
     def collect(self) -> list[Done]:
-        self._forget()
         pause, end = _SHORTEST_S, time.monotonic() + WAIT_S
         while self._open:
             if found := self._arrived() or self._lost():
@@ -65,34 +65,34 @@ class SharedFolder:
             pause = min(2 * pause, _LONGEST_S)
         return []
 
+    def recorded(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            if number in self._returned:
+                self._returned.discard(number)
+                self.queue.forget(number)
+
     def close(self) -> None:
         """Ends the workers where all is done; else they finish what they have, for a driver that resumes."""
-        self._forget()
         if self._open:
             self.queue.withdraw()
             return
         self.queue.clear()
         atomic.write_text(self.queue.end, "the search has ended\n")
 
-    def _forget(self) -> None:
-        for path in self._recorded:
-            path.unlink(missing_ok=True)
-        self._recorded = []
-
     def _arrived(self) -> list[Done]:
         found = []
-        for path, task, done in self.queue.finished():
+        for task, done in self.queue.finished(self._returned):
             wanted = self._open.get(task.number)
             if wanted is None:
-                if task.number <= self._newest:  # it has arrived before, by another worker
-                    path.unlink(missing_ok=True)
+                if task.number <= self._newest:  # it was recorded before, by another worker's result
+                    self.queue.forget(task.number)
                 continue
-            self._recorded.append(path)
             if _network(wanted) != _network(task):  # of a run that was here before
-                self._forget()
+                self.queue.forget(task.number)
                 self.queue.offer(wanted)
                 continue
             del self._open[task.number]
+            self._returned.add(task.number)
             if wanted.attempt > 1:  # a worker that was thought lost has delivered
                 self.queue.withdraw(task.number)
             found.append(done)

@@ -11,14 +11,14 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.search.engines.base import Done, Failure, Task
-from archdsl.search.engines.opening import Opening
+from archdsl.search.engines.opening import GRACE_S, Opening
 
 WAIT_S = 0.5
 """How long `collect` waits for a result, so that its caller can look at signals."""
@@ -57,12 +57,17 @@ class Workers:
         done, self._done = self._done, []
         return done
 
+    def recorded(self, numbers: Iterable[int]) -> None:
+        pass
+
     def close(self) -> None:
         for worker in self._workers:
-            worker.kill()
+            worker.release()  # it ends by itself, with the program that it may run
+        until = time.monotonic() + GRACE_S
         for worker in self._workers:
+            worker.listening.join(max(0.0, until - time.monotonic()))
+            worker.kill()
             worker.listening.join()
-            worker.release()
         self._workers.clear()
         self._ahead.clear()
 

@@ -84,7 +84,7 @@ class Loop:
     """Proposes, evaluates and observes until there are `trials`, or nothing is left to propose.
 
     `found` looks up results that were recorded before.  `arrived` receives a result that has to wait for
-    its turn, `observed` each trial in its turn.
+    its turn, `observed` each trial in its turn; `waited` is called when nothing was finished for a while.
     """
 
     def __init__(
@@ -99,10 +99,12 @@ class Loop:
         arrived: Callable[[Done], None] = lambda done: None,
         observed: Callable[[Trial], None] = lambda trial: None,
         ended: Callable[[], bool] = lambda: False,
+        waited: Callable[[], None] = lambda: None,
     ):
         self.strategy, self.judge, self.engine = strategy, judge, engine
         self.trials, self.parallel = trials, parallel
         self._found, self._arrived, self._observed, self._ended = found, arrived, observed, ended
+        self._waited = waited
         self.proposed = self.started = self.observed = self.idle = 0
         self._ahead: deque[_Item] = deque()
         self._open = 0
@@ -170,8 +172,11 @@ class Loop:
         while item.number not in self._results:
             if stop():
                 return False
-            for done in self.engine.collect():
+            found = self.engine.collect()
+            for done in found:
                 self._take(done)
+            if not found:
+                self._waited()
         self._ahead.popleft()
         self._open -= 1
         self.observed += 1

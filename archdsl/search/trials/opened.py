@@ -22,8 +22,8 @@ from archdsl.search.trials.inputs import Inputs, read_inputs
 from archdsl.search.trials.origin import origin
 
 
-def evaluating(opening: Opening) -> Callable[[Task], Done]:
-    """What evaluates the networks of a run.
+def evaluating(opening: Opening, stop: Callable[[], bool] = lambda: False) -> Callable[[Task], Done]:
+    """What evaluates the networks of a run, until `stop` returns True.
 
     Raises SpecError: ARCH911 where the folder holds no search, ARCH912 where its space, data or settings are
     not those that it was started with, and whatever keeps its plug-ins or its evaluator from being made.
@@ -41,7 +41,7 @@ def evaluating(opening: Opening) -> Callable[[Task], Done]:
         inputs = read_inputs(program, options)
         now = origin(program, inputs, options, before.settings.get("latency table sha256"))
         refuse_differences(run, differences(before, now, FREE))
-    evaluation = inputs.evaluation(options, run, lambda: False, name_here())
+    evaluation = inputs.evaluation(options, run, stop, name_here())
     if "torch" in sys.modules:
         import torch
 

@@ -118,6 +118,7 @@ class Trials:
             _checked(self.config.strategy, strategy, judging.domain), judging, engine,
             trials=self.config.trials, parallel=self.config.parallel, found=self._found,
             arrived=self._arrived, observed=self._observed, ended=self._used_up,
+            waited=self._flush,
         )  # fmt: skip
 
     def run(self, stop: Callable[[], bool]) -> Result:
@@ -206,6 +207,7 @@ class Trials:
 
     def _arrived(self, done: Done) -> None:
         Journal(self.arrived).write(done.plain())
+        self.engine.recorded([done.number])
 
     def _observed(self, trial: Trial) -> None:
         self._count(trial)
@@ -233,6 +235,7 @@ class Trials:
     def _flush(self) -> None:
         if self._ahead:
             self.journal.write_all(self._ahead)
+            self.engine.recorded([record["number"] for record in self._ahead])
             self._ahead.clear()
         self._flushed = time.monotonic()
 
