@@ -85,7 +85,7 @@ def _demand_sound(config: SearchConfig) -> None:
     for name, value, kind, low in limits:
         if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= MOST:
             raise cannot(f"`{name}` cannot be {value}", f"a number of at least {low:g} and at most {MOST:,}")
-    if config.order not in (0, 1):
+    if type(config.order) is not int or config.order not in (0, 1):
         raise cannot(f"`order` cannot be {config.order}", "0, one backward pass, or 1, first-order bilevel")
     if config.communication.link not in get_args(Link):
         headline = f"cells cannot communicate by `{config.communication.link}`"

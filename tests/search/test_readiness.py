@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from archdsl.cli import run
+from archdsl.search.overrides import OVERRIDES
 
 POOLED = """arch 1
 
@@ -113,6 +114,17 @@ def test_a_space_without_a_supernet_shows_the_decision_and_what_runs(here, capsy
 def test_a_budget_from_outside_that_is_no_time_is_refused(here, capsys, budget, said):
     refused(POOLED, f"budget={budget}")
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("setting", OVERRIDES)
+def test_a_truth_value_from_outside_is_no_number(here, setting):
+    refused(POOLED, f"{setting}=true")
+
+
+@pytest.mark.parametrize("order", ["1.0", "2", "-1"])
+def test_the_order_from_outside_is_0_or_1(here, capsys, order):
+    refused(POOLED, f"order={order}")
+    assert f"`order` cannot be {order}" in capsys.readouterr().err
 
 
 def test_a_budget_from_outside_ends_the_search_with_the_epoch(here):
