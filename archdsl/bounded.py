@@ -3,30 +3,54 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 from typing import Any
 
-from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.diagnostics import Diagnostic, SpecError, closest
 
 LONGEST_NUMBER = 300
 """Digits of a whole number in JSON; a longer one is not even a number that computers calculate with."""
+_MOST_LISTED = 500
+"""Names of a folder that are compared with one that is not there."""
 
 
 def read_bytes(path: Path, most: int) -> bytes:
     """The content of a regular file of at most that many bytes.
 
-    Raises SpecError (ARCH715) for anything else, such as a pipe; OSError where it cannot be opened.
+    Raises SpecError (ARCH715) for anything else, such as a pipe, and for one that cannot be opened.
     """
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise _refused(f"{path} is not a regular file", "copy its content into a file first")
-    with path.open("rb") as stream:
-        data = stream.read(most + 1)
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise _refused(f"{path} is not a regular file", "copy its content into a file first")
+        with path.open("rb") as stream:
+            data = stream.read(most + 1)
+    except OSError as error:
+        raise unread(path, error) from error
     if len(data) > most:
         raise _refused(
             f"{path} is larger than {most / 2**20:.3g} MiB", "such files are small: is it the right one?"
         )
     return data
+
+
+def unread(path: Path, error: OSError) -> SpecError:
+    """That a file cannot be opened (ARCH715)."""
+    reason = (error.strerror or type(error).__name__).lower()
+    guess = near(path, path.suffix) if isinstance(error, FileNotFoundError) else None
+    hint = f"did you mean {path.with_name(guess)}?" if guess else "name a file that is there and can be read"
+    return _refused(f"{path} cannot be read: {reason}", hint)
+
+
+def near(path: Path, ending: str) -> str | None:
+    """The name of a file in the same folder, with an ending, that `path` was most likely meant to be."""
+    try:
+        with os.scandir(path.parent) as entries:
+            names = [entry.name for entry, _ in zip(entries, range(_MOST_LISTED), strict=False)]
+    except OSError:
+        return None
+    return closest(path.name, sorted(name for name in names if name.endswith(ending)))
 
 
 def json_of(text: str) -> Any:

@@ -17,9 +17,9 @@ HOW = f'if it was edited on purpose, write `"{KEY}": "{EDITED}"` as its last ent
 """How a message says so."""
 
 
-def sealed(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The data, and its checksum as the last key."""
-    return {**data, KEY: _digest(data)}
+def sealed(data: Mapping[str, Any], edited: bool = False) -> dict[str, Any]:
+    """The data, and its checksum as the last key; of what was `edited` on purpose the mark that says so."""
+    return {**data, KEY: EDITED if edited else _digest(data)}
 
 
 def unsealed(data: Mapping[str, Any]) -> tuple[dict[str, Any], object]:

@@ -98,10 +98,10 @@ def _spec(command: F) -> F:
     return click.argument("spec", metavar="SPEC")(name_option(set_option(image(command))))
 
 
-def _table_option(default: str | None = _TABLE) -> Callable[[F], F]:
+def _table_option(exists: bool = False) -> Callable[[F], F]:
     return click.option(
-        "-t", "--table", "path", type=click.Path(dir_okay=False, path_type=Path), default=default,
-        show_default=True, metavar="FILE", help="The table.",
+        "-t", "--table", "path", type=click.Path(exists=exists, dir_okay=False, path_type=Path),
+        default=_TABLE, show_default=True, metavar="FILE", help="The table.",
     )  # fmt: skip
 
 
@@ -320,7 +320,7 @@ def _write(path: Path, text: str) -> None:
 
 @latency.command(cls=SetCommand)
 @_spec
-@_table_option()
+@_table_option(exists=True)
 @click.option(
     "--samples", type=click.IntRange(1, 1_000_000), default=200, show_default=True,
     help="Random networks to estimate, where SPEC is a space.",

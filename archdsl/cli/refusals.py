@@ -7,7 +7,7 @@ import errno
 from archdsl.diagnostics import Diagnostic
 
 _MEMORY = ("allocate memory", "out of memory", "bad_alloc", "bad allocation", "cannot allocate")
-"""What the messages of torch and onnxruntime say, which raise RuntimeError."""
+"""What the messages of torch and onnxruntime say."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -38,4 +38,7 @@ def refusal(error: BaseException) -> Diagnostic | None:
 
 
 def _is_of_memory(error: BaseException) -> bool:
-    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _MEMORY)
+    of_runtime = type(error).__module__.startswith("onnxruntime.")  # whose exceptions have no common base
+    if not (isinstance(error, RuntimeError) or of_runtime):
+        return False
+    return any(words in str(error).lower() for words in _MEMORY)

@@ -12,7 +12,7 @@ from archdsl import ops
 from archdsl.devices import build, table
 from archdsl.devices.calibrate import Sum, predict
 from archdsl.devices.foreign import rows_of
-from archdsl.devices.keys import NetworkUnits, Unit, network_keys, parts, size_text
+from archdsl.devices.keys import NetworkUnits, Unit, parts, size_text
 from archdsl.devices.measure import Timer
 from archdsl.devices.runtimes import RUNTIMES
 from archdsl.devices.table import Row, Table
@@ -277,9 +277,3 @@ def final_upsampling(network: Network) -> str:
     if shapes[main][1:] == (height, width):
         return "inside: the network works at the size of its image"
     return f"outside: the output has {shapes[main][1]}x{shapes[main][2]}, the image {height}x{width}"
-
-
-def missing_units(networks: list[Network], by: Table) -> dict[str, Unit]:
-    """The units of networks that a table has no row for."""
-    rows = by.by_key()
-    return {k: u for k, u in network_keys(networks).items() if k not in rows or rows[k].ms is None}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from archdsl import atomic, checksums
 from archdsl.bounded import json_of, read_bytes
@@ -30,8 +30,14 @@ def text_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+_Whole3 = Annotated[tuple[int, int, int], Field(strict=False)]
+"""Channels, height and width; JSON has them as a list."""
+
+
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    """Strict: neither `true` nor "1" is a number."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=True)
 
 
 class Device(_Part):
@@ -85,8 +91,8 @@ class Row(_Part):
 
     key: str
     op: str
-    inputs: list[tuple[int, int, int]] = Field(default_factory=list)
-    outputs: list[tuple[int, int, int]] = Field(default_factory=list)
+    inputs: list[_Whole3] = Field(default_factory=list)
+    outputs: list[_Whole3] = Field(default_factory=list)
     text: str = ""
     ms: float | None = Field(default=None, ge=0, le=LONGEST_MS)
     median_ms: float | None = Field(default=None, ge=0, le=LONGEST_MS)
@@ -140,7 +146,7 @@ class Calibration(_Part):
     macs_alone: Accuracy
     tried: dict[str, Accuracy] = Field(default_factory=dict)
     space: str = ""
-    inputs: dict[str, tuple[int, int, int]] = Field(default_factory=dict)
+    inputs: dict[str, _Whole3] = Field(default_factory=dict)
     final_upsampling: str
     noisy_networks: int = 0
 
@@ -168,7 +174,7 @@ class RowMapping(_Part):
     runtime: str
     batch: int
     dtype: str
-    image: tuple[int, int, int]
+    image: _Whole3
     notes: list[str]
     final_upsampling: str
     rules: list[Rule]
@@ -180,7 +186,7 @@ class Table(_Part):
     `nothing_ms` is what running an empty network takes, which is taken off every row.
     """
 
-    archdsl_latency_table: Literal[1, 2] = 2
+    archdsl_latency_table: int = Field(default=_SEALED, ge=1, le=_SEALED)
     unit: Literal["ms"] = "ms"
     device: Device
     runtime: RuntimeRecord
@@ -191,12 +197,18 @@ class Table(_Part):
     mapping: RowMapping | None = None
     rows: list[Row] = Field(default_factory=list)
     calibration: Calibration | None = None
+    _edited: bool = PrivateAttr(default=False)
 
     @model_validator(mode="after")
     def _has_each_row_once(self) -> Table:
         if len(self.by_key()) < len(self.rows):
             raise ValueError("two rows have the same key")
         return self
+
+    @property
+    def edited(self) -> bool:
+        """Whether somebody edited its file on purpose: it is marked so, also once rows are added to it."""
+        return self._edited
 
     def by_key(self) -> dict[str, Row]:
         return {row.key: row for row in self.rows}
@@ -210,7 +222,7 @@ def write(table: Table, path: Path) -> None:
 def text_of(table: Table) -> str:
     """The text of a table's file, with its checksum."""
     data = {**json.loads(table.model_dump_json()), "archdsl_latency_table": _SEALED}
-    return json.dumps(checksums.sealed(data), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(checksums.sealed(data, table.edited), indent=1, ensure_ascii=False) + "\n"
 
 
 def read(path: Path) -> Table:
@@ -240,6 +252,7 @@ def _parsed(path: Path, text: str) -> Table:
         raise _broken(path, text, _find(text, first["loc"]), f"{where}: {first['msg']}") from error
     if not checksums.is_intact(data, checksum, demanded=table.archdsl_latency_table >= _SEALED):
         raise _changed(path, text)
+    table._edited = checksum == checksums.EDITED
     return table
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
+from archdsl.bounded import near
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError, closest
 from archdsl.lang import ast, reading
 from archdsl.lang.parser import parse
@@ -120,7 +121,7 @@ class _Loading:
         tree, start, rest, shown = self.place(wanted)
         file = start / rest
         if not os.path.isfile(file):  # False, too, for a name that is too long
-            guess = reading.near(file)
+            guess = near(file, reading.ENDING)
             raise _RefusedError(
                 "ARCH011",
                 f"file not found: `{shortened(wanted)}`",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError, closest
+from archdsl.bounded import near
+from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
 
 MAX_BYTES = 5_000_000
-_MAX_LISTED = 500
+ENDING = ".arch"
 
 
 def read(path: Path, name: str) -> Source:
@@ -60,18 +60,8 @@ def too_large(source: Source) -> Diagnostic:
     )
 
 
-def near(path: Path) -> str | None:
-    """The name of a spec in the same folder that `path` was most likely meant to be."""
-    try:
-        with os.scandir(path.parent) as entries:
-            names = [entry.name for entry, _ in zip(entries, range(_MAX_LISTED), strict=False)]
-    except OSError:
-        return None
-    return closest(path.name, sorted(name for name in names if name.endswith(".arch")))
-
-
 def _unreadable(path: Path, name: str, error: OSError) -> Diagnostic:
-    guess = near(path) if isinstance(error, FileNotFoundError) else None
+    guess = near(path, ENDING) if isinstance(error, FileNotFoundError) else None
     reason = (error.strerror or type(error).__name__).lower()
     return Diagnostic(
         "ARCH001",

@@ -15,7 +15,7 @@ from archdsl.diagnostics import Diagnostic, SpecError
 
 
 class _Read(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
 
 class Manifest(_Read):

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from archdsl.bounded import unread
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.runs.manifest import run_kind
 from archdsl.train.weights import demand_finite, read_tensors
@@ -116,8 +117,11 @@ def _role(name: str) -> str:
 
 def _tensors(path: Path) -> tuple[dict[str, torch.Tensor], bool]:
     """The tensors of a file by name, and whether they stand in the order of the module that they are of."""
-    with path.open("rb") as file:
-        head = file.read(2)
+    try:
+        with path.open("rb") as file:
+            head = file.read(2)
+    except OSError as error:
+        raise unread(path, error) from error
     if head not in (b"PK", b"\x80\x02"):
         return read_tensors(path), False  # sorted by name and type
     try:

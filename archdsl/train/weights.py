@@ -18,6 +18,7 @@ from torch import nn
 
 from archdsl import atomic
 from archdsl.backends.torch_module import CompiledNetwork, view
+from archdsl.bounded import unread
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.program import Network
 from archdsl.spec.decompile import written_out
@@ -95,7 +96,10 @@ def module_with_weights(network: Network, path: Path) -> tuple[CompiledNetwork, 
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """The metadata of a file of weights.  Raises SpecError (ARCH914), also where its checksum differs."""
+    """The metadata of a file of weights.
+
+    Raises SpecError: ARCH914, also where its checksum differs, ARCH715 where it cannot be opened.
+    """
     with _opened(path) as file:
         metadata = dict(file.metadata() or {})
     _demand_whole(path, metadata)
@@ -187,6 +191,8 @@ def _opened(path: Path) -> Iterator[Any]:
     except SafetensorError as error:
         headline = f"{path} is not a file of weights: it is cut off, or not in the safetensors format"
         raise SpecError([Diagnostic("ARCH914", headline)]) from error
+    except OSError as error:
+        raise unread(path, error) from error
 
 
 def _halved(tensor: torch.Tensor) -> torch.Tensor:

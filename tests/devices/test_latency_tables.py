@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from functools import reduce
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from archdsl.devices.estimate import read_table
 from archdsl.devices.keys import Unit, network_keys
 from archdsl.devices.measure import Timer
 from archdsl.devices.rounds import TimingPlan
+from archdsl.devices.table import Accuracy, Calibration
 from archdsl.diagnostics import SpecError
 
 QUICK = TimingPlan(passes=2, seconds=0.0, least=1)
@@ -54,6 +57,15 @@ def test_real_ops_are_timed_by_onnxruntime(tmp_path: Path):
 def test_real_ops_are_timed_by_torch(tmp_path: Path):
     made = built(tmp_path / "t.json", Timer("eager"))
     assert all(row.median_ms and row.median_ms > 0 for row in made.rows)
+
+
+def test_a_table_that_is_not_there_is_reported_with_what_is(tmp_path: Path):
+    built(tmp_path / "mine.json")
+    with pytest.raises(SpecError) as caught:
+        read_table(tmp_path / "mne.json")
+    assert codes(caught) == ["ARCH715"]
+    assert "no such file" in caught.value.diagnostics[0].headline
+    assert "mine.json" in (caught.value.diagnostics[0].help or "")
 
 
 def test_what_was_timed_is_not_timed_again(tmp_path: Path):
@@ -177,6 +189,53 @@ def test_a_table_that_was_edited_on_purpose_says_so_and_is_read(tmp_path: Path):
     assert '"sha256": "edited"' in (caught.value.diagnostics[0].help or "")
     path.write_text(json.dumps({**data, "sha256": "edited"}))
     assert table.read(path).nothing_ms == 0.5
+
+
+def test_rows_that_are_added_to_an_edited_table_leave_it_an_edited_table(tmp_path: Path):
+    path = tmp_path / "t.json"
+    built(path)
+    data = json.loads(path.read_text())
+    path.write_text(json.dumps({**data, "rows": data["rows"][1:], "sha256": "edited"}))
+    built(path)
+    again = json.loads(path.read_text())
+    assert (len(again["rows"]), again["sha256"]) == (len(data["rows"]), "edited")
+    assert table.read(path).edited
+
+
+def numbers_in(data: object, way: tuple[object, ...] = ()) -> Iterator[tuple[object, ...]]:
+    """The ways to all numbers of some JSON."""
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, value in items:
+        yield from numbers_in(value, (*way, key))
+    if type(data) in (int, float):
+        yield way
+
+
+@pytest.mark.parametrize("instead", [True, "1"])
+def test_no_number_of_a_table_can_be_a_truth_value_or_a_text(tmp_path: Path, instead: object):
+    path = tmp_path / "t.json"
+    made = built(path)
+    accuracy = Accuracy(
+        networks=9, spearman=1, kendall=1, mean_error=0.1, worst_error=0.1, within_5=1, within_10=1
+    )
+    calibration = Calibration(
+        scale=1, per_unit_ms=0.1, fixed_ms=0.1, op_scales={"conv": 1.1}, corrections_ms={made.rows[0].key: 1},
+        error=0.1, form="sum", fitted_on=9, seed=0, held_out=accuracy, rows_alone=accuracy,
+        macs_alone=accuracy, inputs={"image": (3, 16, 32)}, final_upsampling="inside",
+    )  # fmt: skip
+    table.write(made.model_copy(update={"calibration": calibration, "rows": made.rows[:1]}), path)
+    whole = {**json.loads(path.read_text()), "sha256": "edited", "settings": {}}
+    path.write_text(json.dumps(whole))
+    assert table.read(path).calibration == calibration
+    ways = list(numbers_in(whole))
+    assert len(ways) > 40
+    for way in ways:
+        data = json.loads(json.dumps(whole))
+        *before, last = way
+        reduce(lambda part, key: part[key], before, data)[last] = instead
+        path.write_text(json.dumps(data))
+        with pytest.raises(SpecError, match="not a whole latency table"):
+            table.read(path)
 
 
 @pytest.mark.parametrize("version", [{"archdsl_latency_table": 1}, {}])

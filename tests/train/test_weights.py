@@ -151,6 +151,13 @@ def test_files_of_others_which_have_no_checksum_are_read(tmp_path: Path):
     assert load_weights(path, small.network().module(), None)["name"] == "theirs"
 
 
+def test_weights_that_are_not_there_are_reported_with_what_is(tmp_path: Path):
+    written(tmp_path / "weights.safetensors")
+    with pytest.raises(SpecError, match=r"ARCH715.*no such file") as refused:
+        load_weights(tmp_path / "weigths.safetensors", small.network().module(), None)
+    assert "did you mean" in (refused.value.diagnostics[0].help or "")
+
+
 def test_whole_numbers_are_not_taken_for_weights(tmp_path: Path):
     path, module = tmp_path / "weights.safetensors", small.network().module()
     save_file({name: tensor.int() for name, tensor in module.state_dict().items()}, path)
