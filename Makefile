@@ -1,5 +1,5 @@
 # make demo   installs into .venv, compiles AutoRTNet-A, has a trained network colour a street, and searches
-#             a small space; everything lands in out/
+#             a small space, compared with a plain network; everything lands in out/
 # make test   runs the tests, with what they need
 # Both are quick when repeated. To choose the interpreter: make demo PYTHON=python3.13
 
@@ -14,7 +14,7 @@ demo: $(VENV)/.installed
 	$(BIN)/archdsl compile specs/camvid_found.arch --weights zoo/scenes_found.safetensors --out out/trained
 	$(BIN)/archdsl predict specs/camvid_found.arch --weights zoo/scenes_found.safetensors out/trained/input.png -o out/seen
 	@rm -rf out/search
-	$(BIN)/archdsl search specs/space.arch --set epochs=20 end=1.5 --out out/search
+	$(BIN)/archdsl search specs/space.arch --set epochs=20 end=1.5 --baseline specs/plain_small.arch --out out/search
 	@echo "The pictures are out/diagram.svg, out/seen/input.png (a trained network's classes over a street) and out/search/report.html. Next: $(BIN)/archdsl --help"
 
 # A process for each core takes file after file; one thread each, as more only wait for each other.

@@ -120,6 +120,9 @@ class Search:
         for n, value in enumerate([*sums, *tried.values()]):
             if type(value) is not float or math.isnan(value):
                 raise Unfit(f"number {n} of its losses is {value}")
+        for role, miou in compared.items():
+            if miou is not None and type(miou) is not float:
+                raise Unfit(f"the mIoU of `{role}` is {miou!r}")
         scored, mark = part({"scored": True, **state}, "scored", bool), Mark.read(state)
         elapsed = part({"elapsed_s": 0.0, **state}, "elapsed_s", float, least=0)
         self.stepper.load_state(state)
