@@ -9,8 +9,8 @@ from archdsl.report.sheet import figure, grid, table
 
 COMPARED = (
     "The network found and the baseline, each with weights of its own: on the same batches, by the optimizer"
-    " of the search's weights, for as many epochs as the search had, from the same seed. One training each: another"
-    " seed may change either score by a point or two."
+    " of the search's weights, for as many epochs as the search had, from the same seed. One training each:"
+    " another seed may change either score by a point or two."
 )
 
 
