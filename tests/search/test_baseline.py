@@ -9,9 +9,11 @@ import pytest
 import torch
 
 import archdsl
+import small_search
 from archdsl.cli import run
 from archdsl.diagnostics import SpecError
 from archdsl.report.search_page import search_page
+from archdsl.runs.checkpoints import load_state
 from archdsl.runs.interrupted import Interrupted
 
 SPEC = """arch 1
@@ -123,6 +125,16 @@ def test_the_command_line_keeps_the_baseline_when_resumed_and_refuses_another(sp
     assert scratch(journal(specs / "run"), "baseline") == scratch(before, "baseline")
     assert run(["search", spec, "--resume", folder, "--baseline", str(specs / "other.arch")]) == 1
     assert "baseline sha256: " in capsys.readouterr().err
+
+
+def test_a_checkpoint_whose_comparison_is_no_number_is_passed_over(specs):
+    made = small_search.search(specs / "run", epochs=1)
+    made.run(small_search.quiet)
+    good = load_state(made.keeper.newest())
+    made.keeper.save(made.step + 1, {**good, "compared": {"found": "0.9"}})
+    again = small_search.search(specs / "run", epochs=1)
+    assert again.restore() == made.step
+    assert again.compared == {}
 
 
 def test_the_report_draws_both_and_says_how_far_apart_they_are(specs):
