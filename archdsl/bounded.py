@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -37,10 +38,11 @@ def read_bytes(path: Path, most: int) -> bytes:
 
 def unread(path: Path, error: OSError) -> SpecError:
     """That a file cannot be opened (ARCH715)."""
-    reason = (error.strerror or type(error).__name__).lower()
-    guess = near(path, path.suffix) if isinstance(error, FileNotFoundError) else None
+    absent = isinstance(error, FileNotFoundError)  # safetensors gives it no number
+    reason = os.strerror(errno.ENOENT) if absent else error.strerror or type(error).__name__
+    guess = near(path, path.suffix) if absent else None
     hint = f"did you mean {path.with_name(guess)}?" if guess else "name a file that is there and can be read"
-    return _refused(f"{path} cannot be read: {reason}", hint)
+    return _refused(f"{path} cannot be read: {reason.lower()}", hint)
 
 
 def near(path: Path, ending: str) -> str | None:
