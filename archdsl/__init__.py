@@ -1,4 +1,4 @@
-"""archdsl: neural architectures, their search spaces and searches, as text.
+"""archdsl: a declarative language for neural architectures, search spaces and architecture search.
 
 program = archdsl.load("autortnet.arch")
 space = program.space()
@@ -69,7 +69,7 @@ __all__ = ["__version__", *_PUBLIC, *_ROOMS]
 
 
 def __getattr__(name: str) -> object:
-    """Public names are imported when first used, so that the command line starts fast."""
+    """Imports public names on first use, so that the command line starts fast."""
     from importlib import import_module
 
     if name in _ROOMS:
@@ -80,5 +80,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """For completion: the public names are there before they are imported."""
+    """Lists public names, for completion."""
     return sorted({*globals(), *__all__})

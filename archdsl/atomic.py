@@ -1,4 +1,4 @@
-"""Files that are either written whole or not at all: a temporary file beside them, then one rename."""
+"""Atomic writes: a temporary file, then a rename."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _LONGEST_STEM = 60  # of a temporary name, which must stay shorter than what a f
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path in the same folder, with the same suffix, that takes `path`'s place at the end.
+    """A context with a temporary path in the same folder that replaces `path` at the end.
 
-    The permissions of a file that was there are kept; a link is followed, so that what it leads to is
-    replaced.  If the block raises, `path` is unchanged.  Raises SpecError (ARCH917) where the disk is
-    full, OSError with the name of `path` where it cannot be written, and for devices, pipes and folders.
+    Permissions of an existing file are kept, and links are followed.  If the block raises, `path` is
+    unchanged. Raises SpecError (ARCH917) if the disk is full, and OSError naming `path` if it cannot be
+    written, and for devices, pipes and folders.
     """
     import tempfile  # slow to import, and `check` writes nothing
 
     with room_for(path):
         target = Path(os.path.realpath(path))
         if path.exists() and not path.is_file():
-            raise OSError(errno.EINVAL, "not a regular file, and would be replaced by one", str(path))
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
         target.parent.mkdir(parents=True, exist_ok=True)
         stem, suffix = target.stem[:_LONGEST_STEM], target.suffix[:_LONGEST_STEM]
         try:
@@ -94,6 +94,6 @@ def _mode(target: Path) -> int:
 def _full(path: Path, error: OSError) -> Diagnostic:
     return Diagnostic(
         "ARCH917",
-        f"{path} could not be written: {(error.strerror or 'the disk is full').lower()}",
-        help="make room and repeat the command, a run with --resume; what was there before is untouched",
+        f"cannot write {path}: {(error.strerror or 'the disk is full').lower()}",
+        help="free some space and repeat the command, a run with --resume; existing files are unchanged",
     )

@@ -1,4 +1,4 @@
-"""Reading files of strangers: regular ones, up to a size, and JSON that cannot take the stack or the time."""
+"""Reads untrusted files with limits on size, and on depth and digits of JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_LISTED = 500
 
 
 def read_bytes(path: Path, most: int) -> bytes:
-    """The content of a regular file of at most that many bytes.
+    """Reads a regular file of at most that many bytes.
 
     Raises SpecError (ARCH715) for anything else, such as a pipe, and for one that cannot be opened.
     """
@@ -31,7 +31,7 @@ def read_bytes(path: Path, most: int) -> bytes:
         raise unread(path, error) from error
     if len(data) > most:
         raise _refused(
-            f"{path} is larger than {most / 2**20:.3g} MiB", "such files are small: is it the right one?"
+            f"{path} is larger than {most / 2**20:.3g} MiB", "files of this kind are small; check the path"
         )
     return data
 
@@ -64,13 +64,13 @@ def json_of(text: str) -> Any:
     except RecursionError:
         raise ValueError("nested too deeply") from None
     except UnicodeEncodeError:  # a file that is written of such a text would fail later
-        raise ValueError("half of a surrogate pair is not a character") from None
+        raise ValueError("a lone surrogate is not a character") from None
     return found
 
 
 def _whole(digits: str) -> int:
     if len(digits) > LONGEST_NUMBER:
-        raise ValueError(f"a number of {len(digits):,} digits")
+        raise ValueError(f"a number with {len(digits):,} digits")
     return int(digits)
 
 

@@ -1,4 +1,4 @@
-"""A checksum inside a JSON file: of everything else that the file says, however it is laid out."""
+"""Checksums inside JSON files, independent of formatting."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EDITED = "edited"
 """What a person who changes a file on purpose writes instead of its checksum."""
 
 HOW = f'if it was edited on purpose, write `"{KEY}": "{EDITED}"` as its last entry'
-"""How a message says so."""
+"""The hint in messages."""
 
 
 def sealed(data: Mapping[str, Any], edited: bool = False) -> dict[str, Any]:
@@ -30,7 +30,7 @@ def unsealed(data: Mapping[str, Any]) -> tuple[dict[str, Any], object]:
 def is_intact(data: Mapping[str, Any], checksum: object, demanded: bool) -> bool:
     """Whether data is unchanged, or was edited on purpose.
 
-    `demanded` says that the file has a checksum, which is known by another mark in it, its version: no
+    `demanded`: the file has a checksum, which is known by another mark in it, its version: no
     single damage takes both.
     """
     if checksum is None:

@@ -1,7 +1,7 @@
-"""Diagnostics are data; printing them is somebody else's job (see `archdsl.render`).
+"""Diagnostics as data; `archdsl.render` prints them.
 
-A `Source` is a text with a name, a `Location` a stretch of it.  A `Diagnostic` says what is wrong,
-where, and what to write instead; `SpecError` carries the diagnostics that ended a phase.
+A `Source` is a named text, a `Location` a span of it.  A `Diagnostic` has a headline, a location and help;
+`SpecError` carries the diagnostics of a failed phase.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Severity = Literal["error", "warning", "note"]
 
 @dataclass(frozen=True)
 class Source:
-    """A text and the name under which people know it (a path relative to where they stand)."""
+    """A source text with a display name (a path relative to the working directory)."""
 
     name: str
     text: str = field(repr=False)
@@ -56,7 +56,7 @@ class Location:
 
 @dataclass(frozen=True)
 class Label:
-    """A place in the text and its message."""
+    """A location with a message."""
 
     location: Location
     text: str = ""
@@ -64,7 +64,7 @@ class Label:
 
 @dataclass(frozen=True)
 class Fix:
-    """A replacement that would mend the spec: the new text for each place."""
+    """A suggested fix: the new text for each location."""
 
     title: str
     edits: tuple[tuple[Location, str], ...]
@@ -72,11 +72,11 @@ class Fix:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One finding.
+    """A diagnostic.
 
-    `headline` is one phrase without a full stop.  `trace` lists, outermost first, the stage rounds and
-    calls that led to `primary`.  `witness` is the shortest list of decisions, as (path, outcome), that
-    makes the finding real; empty when every network has it.
+    `headline` is a phrase without a full stop. `trace` lists, outermost first, the stage iterations and calls
+    that led to `primary`. `witness` is a shortest list of decisions, as (path, outcome), that causes it;
+    empty if all networks are affected.
     """
 
     code: str
@@ -91,7 +91,7 @@ class Diagnostic:
 
 
 class SpecError(Exception):
-    """A phase ended with errors in the user's spec.  `diagnostics` is never empty."""
+    """Errors in the user's input. `diagnostics` is never empty."""
 
     def __init__(self, diagnostics: tuple[Diagnostic, ...] | list[Diagnostic]):
         self.diagnostics = tuple(diagnostics)
@@ -102,7 +102,7 @@ class SpecError(Exception):
 
 
 def closest(word: str, known: list[str] | tuple[str, ...]) -> str | None:
-    """The known word that `word` was most likely meant to be, for "did you mean"."""
+    """The known word closest to `word`, for "did you mean"."""
     from difflib import get_close_matches
 
     found = get_close_matches(word, known, n=1, cutoff=0.6)

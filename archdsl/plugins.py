@@ -1,4 +1,4 @@
-"""Packages that add to archdsl by entry points, loaded when they are named and never otherwise.
+"""Plug-ins: packages that extend archdsl by entry points, loaded only when named.
 
 A plug-in is an installed distribution with entry points in the groups of `GROUPS`.  Whoever runs archdsl
 names it: `--plugin NAME`, `plugins` of `[tool.archdsl]` in the project's pyproject.toml, or
@@ -29,7 +29,7 @@ GROUPS: Mapping[str, str] = {
     "archdsl.runtimes": "archdsl.devices.runtimes:RUNTIMES.add",
     "archdsl.report_sections": "archdsl.report.sections:SECTIONS.add",
 }
-"""Groups of entry points, and what takes one: a name, the place of an object, the name of the plug-in."""
+"""Groups of entry points with functions that register one: name, object place, plug-in name."""
 
 _PREFIX = "archdsl."
 _MENTIONED = re.compile(rb"^[^#\n]*\btool\b[^\n]*\barchdsl\b|^\s*\[\s*tool\s*\]", re.MULTILINE)
@@ -48,10 +48,10 @@ def used() -> Mapping[str, str]:
 
 
 def use(name: str) -> None:
-    """Loads the plug-in of an installed distribution; nothing where it is loaded already.
+    """Loads the plug-in of an installed distribution, once.
 
-    Raises SpecError: ARCH863 where no such plug-in is installed, ARCH864 where it cannot be used, ARCH865
-    where it adds a name that there is already.
+    Raises SpecError: ARCH863 if it is not installed, ARCH864 if it is invalid, ARCH865 if it adds an existing
+    name.
     """
     found = _distribution(name)
     known = _normal(found.metadata["Name"])
@@ -70,17 +70,17 @@ def use(name: str) -> None:
 
 
 def demand_used(plugins: Mapping[str, str], where: Path) -> None:
-    """Raises SpecError (ARCH867) where a run used plug-ins that are not loaded here."""
+    """Raises SpecError (ARCH867) if plug-ins of a run are not loaded."""
     if lacking := [name for name in plugins if name not in _used]:
-        headline = f"{where} is of a run with plug-ins that are not loaded: {', '.join(lacking)}"
-        help = f"add {' '.join(f'--plugin {name}' for name in lacking)} behind `archdsl`"
+        headline = f"{where} needs plug-ins that are not loaded: {', '.join(lacking)}"
+        help = f"add {' '.join(f'--plugin {name}' for name in lacking)} after `archdsl`"
         raise SpecError([Diagnostic("ARCH867", headline, help=help)])
 
 
 def of_project(folder: Path) -> tuple[str, ...]:
-    """The plug-ins that the pyproject.toml of a folder, or the nearest one above it, names.
+    """The plug-ins named by the nearest pyproject.toml of a folder.
 
-    Raises SpecError (ARCH866) where its `[tool.archdsl]` is not understood.
+    Raises SpecError (ARCH866) for an invalid `[tool.archdsl]`.
     """
     for place in (folder, *folder.parents):
         path = place / "pyproject.toml"
@@ -99,17 +99,17 @@ def _named(data: bytes, path: Path) -> tuple[str, ...]:
         raise _misread(path, str(error) or "nested too deeply") from error
     own = tools.get("archdsl", {}) if isinstance(tools, dict) else {}
     if not isinstance(own, dict):
-        raise _misread(path, "[tool.archdsl] is a table")
+        raise _misread(path, "[tool.archdsl] must be a table")
     if unknown := [key for key in own if key != "plugins"]:
-        raise _misread(path, f"[tool.archdsl] has no setting `{unknown[0]}`; it has `plugins`")
+        raise _misread(path, f"[tool.archdsl] has no setting `{unknown[0]}`; available: `plugins`")
     names = own.get("plugins", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise _misread(path, 'plugins is a list of names: plugins = ["my-plugin"]')
+        raise _misread(path, 'plugins must be a list of names: plugins = ["my-plugin"]')
     return tuple(names)
 
 
 def _misread(path: Path, why: str) -> SpecError:
-    return SpecError([Diagnostic("ARCH866", f"{path} is not understood", help=why)])
+    return SpecError([Diagnostic("ARCH866", f"invalid configuration in {path}", help=why)])
 
 
 def _distribution(name: str) -> Distribution:
@@ -118,7 +118,7 @@ def _distribution(name: str) -> Distribution:
     try:
         found = metadata.distribution(name)
     except (metadata.PackageNotFoundError, ValueError):
-        raise _unknown(name, "no such package is installed") from None
+        raise _unknown(name, "the package is not installed") from None
     if not any(point.group.startswith(_PREFIX) for point in found.entry_points):
         raise _unknown(name, f"the package has no entry point in {', '.join(GROUPS)}")
     return found
@@ -127,20 +127,20 @@ def _distribution(name: str) -> Distribution:
 def _unknown(name: str, why: str) -> SpecError:
     there = installed()
     guess = closest(name, there)
-    listed = f"plug-ins that are installed: {', '.join(there)}" if there else "no plug-in is installed"
+    listed = f"installed plug-ins: {', '.join(there)}" if there else "no plug-ins are installed"
     help = f"{why}; {f'did you mean `{guess}`?' if guess else listed}"
     return SpecError([Diagnostic("ARCH863", f"unknown plug-in `{name}`", help=help)])
 
 
 def _unknown_group(plugin: str, group: str) -> SpecError:
     guess = closest(group, list(GROUPS))
-    help = f"did you mean {guess}?" if guess else f"the groups are {', '.join(GROUPS)}"
+    help = f"did you mean {guess}?" if guess else f"available groups: {', '.join(GROUPS)}"
     headline = f"the plug-in {plugin} has entry points in a group that archdsl does not know, {group}"
     return SpecError([Diagnostic("ARCH864", headline, help=help)])
 
 
 def installed() -> list[str]:
-    """The names of all plug-ins that could be loaded here."""
+    """The names of installed plug-ins."""
     from importlib import metadata
 
     return sorted(

@@ -1,4 +1,4 @@
-"""Specs as Python objects: load a file, take a space or network from it, sample, bind, compile."""
+"""Specs as Python objects: programs, spaces and networks."""
 
 from __future__ import annotations
 
@@ -44,48 +44,48 @@ Dtype = Literal["float32", "float16", "bfloat16", "int8"]
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A network with nothing left to choose.
+    """A network without open decisions.
 
-    `bound` is its graph as its space has it; `chosen` are the decisions by which it was bound from
-    `origin`, if it was.
+    `bound` is its graph before simplification; `chosen` are the decisions by which it was bound from
+    `origin`, if any.
     """
 
     bound: Graph
     source: str | None = None
-    """Where its space can be imported from, for `to_arch`."""
+    """The import path of its space, for `to_arch`."""
     given: Mapping[str, Any] = field(default_factory=dict)
-    """The settings of its space that were set from outside."""
+    """Overridden settings of its space."""
     train_outputs: bool = False
-    """Whether `graph`, and all that is made of it, has the train-only outputs."""
+    """Whether `graph` includes train-only outputs."""
     transformed: bool = False
-    """Whether `bound` went through passes of the caller's choice, so that `graph` is `bound`."""
+    """Whether passes chosen by the caller were applied, so that `graph` is `bound`."""
 
     @cached_property
     def graph(self) -> Graph:
-        """The graph, simplified: computed on first access, as many are bound and few are built.
+        """The simplified graph, computed on first access.
 
-        As it is deployed, without train-only outputs and what only they need, but for `train_outputs`.
+        Train-only outputs, and nodes that only they need, are removed unless `train_outputs`.
         """
         return self.bound if self.transformed else Simplify()(self.whole)
 
     @cached_property
     def whole(self) -> Graph:
-        """The graph before it is simplified."""
+        """The graph before simplification."""
         return self.bound if self.train_outputs or self.transformed else Deploy()(self.bound)
 
     def with_train_outputs(self) -> Network:
-        """The network with its train-only outputs; itself where it has none."""
+        """The network with its train-only outputs; itself if it has none."""
         return self if self.transformed or not self.bound.train_only else replace(self, train_outputs=True)
 
     def through(self, passes: Transform | str) -> Network:
-        """The network that passes make of `bound`, or a pipeline as text: `deploy, simplify`.
+        """Applies passes, or a pipeline such as `deploy, simplify`, to `bound`.
 
-        Its `graph` is as the passes leave it.  Raises SpecError as they do.
+        The result's `graph` is not simplified further. Raises SpecError as the passes do.
         """
         return self.with_graph(_pipeline(passes)(self.bound))
 
     def with_graph(self, graph: Graph) -> Network:
-        """The same with another graph, which no pass touches any more."""
+        """A copy with another graph, which is not transformed further."""
         return replace(self, bound=graph, transformed=True)
 
     @property
@@ -102,29 +102,29 @@ class Network:
 
     @property
     def params(self) -> int:
-        """How many trainable parameters it has."""
+        """The number of trainable parameters."""
         return Total()(self.graph).params
 
     @property
     def macs(self) -> int:
-        """Multiply-accumulates of one image of the declared size; FLOPs are twice that."""
+        """Multiply-accumulates per image of the declared size; FLOPs = 2 × MACs."""
         return Total()(self.graph).macs
 
     def to_arch(self) -> str:
-        """The network as the text of a file: its decisions where it has a space, in full otherwise."""
+        """The network as source text: as decisions of its space, or in full if it has none."""
         if self.origin is not None and self.source is not None:
             return rows_text(self.bound, self.source, self.given)
         return written_out(self.with_train_outputs().graph)
 
     @cached_property
     def layers(self) -> tuple[LayerRow, ...]:
-        """The layer table: a row for each application of an op, in the order of computation."""
+        """The layer table: a row for each op application, in order of computation."""
         from archdsl.passes.costs.layers import layer_table
 
         return tuple(layer_table(self.graph, "op"))
 
     def cost(self, dtype: Dtype = "float32") -> NetworkCost:
-        """All that it costs per image, by node and in total: parameters, MACs, memory, receptive field.
+        """Costs per image, by node and in total: parameters, MACs, memory, receptive field.
 
         Memory and traffic are of activations in `dtype`.
         """
@@ -150,7 +150,7 @@ class Network:
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """All the networks that a spec describes."""
+    """A search space: a set of networks."""
 
     elaborated: Elaborated
     source: str | None = None
@@ -161,12 +161,12 @@ class Space:
 
     @cached_property
     def deployed(self) -> Graph:
-        """The graph without train-only outputs and what only they need: what costs are of."""
+        """The graph without train-only outputs, and nodes that only they need; costs refer to it."""
         return Deploy()(self.graph)
 
     @cached_property
     def searched(self) -> Graph:
-        """`deployed` with the decisions alone that it reads: those that a search settles."""
+        """`deployed` with only the decisions that it depends on: those that a search decides."""
         return Deploy(keep_decisions=False)(self.graph)
 
     @property
@@ -179,12 +179,12 @@ class Space:
 
     @property
     def size(self) -> int:
-        """How many combinations of outcomes there are; see `networks`."""
+        """The number of combinations of outcomes; see also `networks`."""
         return self.graph.size
 
     @cached_property
     def networks(self) -> Networks:
-        """Its networks: `networks.count` says how many, `networks.draw` draws any of them alike."""
+        """Its networks: `networks.count` counts them, `networks.draw` samples uniformly."""
         return Networks(self.graph)
 
     @property
@@ -196,10 +196,10 @@ class Space:
         return Prepared()(self.graph)
 
     def sample(self, rng: random.Random, over: Over = "outcomes") -> dict[str, str]:
-        """Random decisions, as path -> outcome.
+        """Samples decisions, as path -> outcome.
 
-        Every outcome of a decision is equally likely; with `over="networks"` every network is, and decisions
-        that do not arise in it are left out.  Raises SpecError (ARCH416) where they cannot be counted.
+        Uniform over the outcomes of each decision; with `over="networks"`, uniform over networks, and
+        inactive decisions are omitted. Raises SpecError (ARCH416) if the networks cannot be counted.
         """
         if over == "outcomes":
             return {path: rng.choice(d.outcomes) for path, d in self.decisions.items()}
@@ -210,25 +210,24 @@ class Space:
         return {path: self.decisions[path].outcomes[o] for path, o in drawn.items()}
 
     def bind(self, decisions: Mapping[str, Any], name: str = "Found") -> Network:
-        """The network that these decisions make.
+        """Binds decisions to a network.
 
-        Decisions that do not matter under the others may be left out.  Raises SpecError for paths and
-        outcomes that do not exist, for decisions left open, and where the network is not well-typed.
+        Inactive decisions may be omitted. Raises SpecError for unknown paths and outcomes, for missing
+        decisions, and for an ill-typed network.
         """
-        made = self.elaborated.made  # choices of which one outcome is left: stating it is not a mistake
+        made = self.elaborated.made  # constant choices: their only outcome may be stated
         asked = {p: o for p, o in decisions.items() if p not in made or made[p] != outcome_text(o)}
         return Network(Bind(asked, name)(self.graph), self.source, self.elaborated.given)
 
     def through(self, passes: Transform | str) -> Space | Network:
-        """What passes make of the space, or a pipeline as text: `prune(depth = 2), simplify`.
+        """Applies passes, or a pipeline such as `prune(depth = 2), simplify`, to the space.
 
-        A network where they leave nothing to decide, whose `graph` is as they leave it.  Raises SpecError as
-        they do.
+        Returns a Network if no decisions remain. Raises SpecError as the passes do.
         """
         return self.with_graph(_pipeline(passes)(self.graph))
 
     def with_graph(self, graph: Graph) -> Space | Network:
-        """The same with another graph; a network where nothing is left to decide in it."""
+        """A copy with another graph; a Network if that has no decisions."""
         if graph.is_fixed:
             return Network(graph, self.source, self.elaborated.given, transformed=True)
         return Space(replace(self.elaborated, graph=graph), self.source)
@@ -244,7 +243,7 @@ class Space:
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """A file and all that it imports."""
+    """A file with its imports."""
 
     unit: Unit
 
@@ -268,11 +267,11 @@ class Program:
         return self._declared(ast.Search)
 
     def default_name(self) -> str:
-        """The last network of the file, else its last space.  Raises SpecError where there is neither."""
+        """The last network of the file, else its last space. Raises SpecError if there is neither."""
         names = list(self.networks) or list(self.spaces)
         if not names:
             at = Label(Location(self.unit.source, 0, 0), "")
-            raise SpecError([Diagnostic("ARCH224", "the file declares no space and no network", at)])
+            raise SpecError([Diagnostic("ARCH224", "the file declares no space or network", at)])
         return names[-1]
 
     def target(self, name: str | None = None, **settings: Any) -> Space | Network:
@@ -300,27 +299,24 @@ class Program:
         return self._import_path(origin.id) or self._source(origin.id)
 
     def _import_path(self, name: str) -> str | None:
-        """Where the file imports a name from."""
+        """The path that the file imports a name from."""
         for item in self.unit.file.items:
             if isinstance(item, ast.Import) and any(n.id == name for n in item.names):
                 return item.path.value
         return None
 
     def _unknown(self, name: str | None, known: Iterable[str], kind: str) -> SpecError:
-        """That the file does not declare what is asked for, of the kinds that were looked among."""
+        """An error for a missing declaration of some kinds."""
         there = list(known) or [*self.spaces, *self.networks, *self.searches]
         guess = closest(name, there) if name else None
-        listed = f"it declares {', '.join(there) or 'neither spaces nor networks'}"
+        listed = f"available: {', '.join(there) or 'no spaces or networks'}"
         help = f"did you mean `{guess}`?" if guess else listed
         at = Label(Location(self.unit.source, 0, 0), "")
         asked = f"{kind} `{name}`" if name else kind
         return SpecError([Diagnostic("ARCH224", f"the file declares no {asked}", at, help=help)])
 
     def space(self, name: str | None = None, **settings: Any) -> Space:
-        """A space of the file, or by name one that it imports.
-
-        A space whose every choice has one candidate has one network.
-        """
+        """A space of the file, or, by name, an imported one."""
         unit, declared = self.unit.imported.get(name or "", (self.unit, None))
         if name in self.unit.declared or not isinstance(declared, ast.Space):
             declared = self._one(name, self.spaces, "space")
@@ -342,12 +338,12 @@ class Program:
         return known[name]
 
     def search(self, name: str | None = None, **settings: Any) -> SearchSpec:
-        """A search of the file as a typed value, under settings of it from outside."""
+        """A search of the file as a typed value, with overridden settings."""
         declared = self._one(name, self.searches, "search")
         return read_search(self.unit, declared, settings)
 
     def search_settings(self, name: str | None = None) -> tuple[frozenset[str], frozenset[str]]:
-        """Names that can be set from outside: those of the space of a search, and the search's own."""
+        """Names that can be overridden: settings of a search, and of its space."""
         declared: ast.Search = self._one(name, self.searches, "search")
         own = frozenset(s.name for s in declared.signature.settings)
         _, space = self.unit.find(declared.space.id)
@@ -359,10 +355,10 @@ class Program:
         self, *, budget: int | None = None, samples: int = 0, over: Over = "outcomes",
         allow_open: bool = False, **settings: Any,
     ) -> Report:  # fmt: skip
-        """Everything that can be found wrong with the file, and what was proved of it.
+        """Checks the file: diagnostics, and proofs.
 
-        `budget` bounds the work spent on one condition; what is left open is tried on random networks, on
-        `samples` more of them on request, and is an error unless `allow_open`.
+        `budget` bounds the work per condition; undecided conditions are tried on random networks, plus
+        `samples` more, and are errors unless `allow_open`.
         """
         return check_unit(
             self.unit, settings, budget=budget, samples=samples, over=over, allow_open=allow_open
@@ -386,14 +382,14 @@ def _open_network(found: Elaborated) -> Diagnostic:
     assert decision.location is not None
     return Diagnostic(
         "ARCH225",
-        f"network `{found.graph.name}` has a choice, `{decision.path}`",
-        Label(decision.location, "a network has nothing left to choose"),
+        f"network `{found.graph.name}` contains an open choice, `{decision.path}`",
+        Label(decision.location, "networks cannot contain choices"),
         help=f"make it a space: space {found.graph.name} {{…}}",
     )
 
 
 def _well_typed(found: Elaborated, kind: str = "network") -> Graph:
-    """The graph, if it can run; what is only advised against is for `check` to say."""
+    """The graph, if it is well-typed; warnings are left to `check`."""
     from archdsl.spec.prove.prover import prove
 
     failed = prove(found, kind)[0]
@@ -404,23 +400,23 @@ def _well_typed(found: Elaborated, kind: str = "network") -> Graph:
 
 
 def open_decisions(space: Space) -> Diagnostic:
-    """The finding that a space stands where one network is needed."""
+    """An error for a space where a network is required."""
     return Diagnostic(
         "ARCH226",
-        f"`{space.name}` is a space of {_counted(space.networks.count)}",
-        Label(space.elaborated.location, "not one network"),
+        f"expected a network, but `{space.name}` is a space of {_counted(space.networks.count)}",
+        Label(space.elaborated.location, "a space"),
         help="bind its decisions first: archdsl.bind(space, {…})",
     )
 
 
 Spec = Union[Program, str, Path]
-"""A program, the path of its file, or its text."""
+"""A program, the path of a file, or source text."""
 
 _IS_TEXT = re.compile(r"\s*arch\s+\d")
 
 
 def program_of(spec: Spec) -> Program:
-    """The program itself, or that of a path or text.  Raises SpecError."""
+    """Returns the program, or loads it. Raises SpecError."""
     return spec if isinstance(spec, Program) else load(spec)
 
 
@@ -428,9 +424,9 @@ def check(
     spec: Spec, *, budget: int | None = None, samples: int = 0, over: Over = "outcomes",
     allow_open: bool = False, **settings: Any,
 ) -> Report:  # fmt: skip
-    """Everything that can be found wrong with a spec, and what was proved of it: `Program.check`.
+    """Checks a spec (see `Program.check`).
 
-    A spec that cannot be read is a report with errors, too.
+    Syntax errors are reported, not raised.
     """
     try:
         program = program_of(spec)
@@ -440,10 +436,9 @@ def check(
 
 
 def load(path: str | Path, *, text: str | None = None) -> Program:
-    """Reads a file and what it imports; `text` replaces what is on disk.  Raises SpecError.
-
-    A string of several lines, or that begins with the version of the language, is the text of a spec, whose
-    imports are looked for in the current folder.
+    """Loads a file and its imports; `text` replaces the file's contents. Raises SpecError. A string with
+    several lines, or that begins with the language version, is source text; its imports are relative to the
+    working directory.
     """
     if isinstance(path, str) and text is None and ("\n" in path or _IS_TEXT.match(path)):
         path, text = "spec.arch", path
@@ -452,24 +447,26 @@ def load(path: str | Path, *, text: str | None = None) -> Program:
 
 
 def bind(space: Space | Spec, decisions: Mapping[str, Any], **settings: Any) -> Network:
-    """The network of a space that these decisions (path -> outcome) make.
+    """Binds decisions (path -> outcome) of a space to a network.
 
-    Of a program, or the path of one, the space is its last; `settings` are for that.
+    For a program or a path, this is its last space, with `settings`.
     """
     if not isinstance(space, Space):
         space = program_of(space).space(**settings)
     elif settings:
-        raise TypeError("a Space has its settings already: bind(program.space(…), decisions)")
+        raise TypeError("`settings` cannot be combined with a Space: pass them to program.space(…)")
     return space.bind(decisions)
 
 
 def compile(program: Spec | Network | Space, name: str | None = None, **settings: Any) -> CompiledNetwork:
-    """A network of a spec as a PyTorch module in eval mode; `forward` gives the main logits."""
+    """Compiles a network to a PyTorch module in eval mode; `forward` returns the main output."""
     found = program
     if not isinstance(found, Network | Space):
         found = program_of(found).target(name, **settings)
     elif name is not None or settings:
-        raise TypeError(f"a {type(found).__name__} has its settings already")
+        raise TypeError(
+            f"`settings` cannot be combined with a {type(found).__name__}, which is already configured"
+        )
     if isinstance(found, Space):
         raise SpecError([open_decisions(found)])
     return found.module()

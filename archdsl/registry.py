@@ -1,4 +1,4 @@
-"""Things that are found by name: those of archdsl, and those of plug-ins (`archdsl.plugins`)."""
+"""Registries of objects by name, built-in and from plug-ins (`archdsl.plugins`)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ T = TypeVar("T")
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """Objects of one kind by name, each imported when it is first looked up.
+    """Objects of one kind by name, imported on first look-up.
 
-    `kind` is what messages call them ("runtime"), and `base` the type that they must have.  `places` gives
-    where each is, as "module:attribute", one line an object; a plug-in gives it as an entry point.  Looking
-    up a name that is not there raises KeyError, `find` a diagnostic; what a plug-in gives and cannot be
-    imported, or is of another type, raises SpecError (ARCH864).
+    `kind` is the display name ("runtime"), `base` the required type.  `places` maps names to
+    "module:attribute"; plug-ins add entry points.  Unknown names raise KeyError, `find` raises a diagnostic;
+    invalid objects of plug-ins raise SpecError (ARCH864).
     """
 
     def __init__(self, kind: str, base: type[Any], places: Mapping[str, str], *, classes: bool = False):
@@ -30,16 +29,16 @@ class Registry(Mapping[str, T], Generic[T]):
         self._plugins: dict[str, str] = {}
 
     def add(self, name: str, place: str, plugin: str) -> None:
-        """Registers an object of a plug-in.  Raises SpecError (ARCH865) where the name is taken."""
+        """Registers an object of a plug-in. Raises SpecError (ARCH865) if the name is taken."""
         demand_free(self.kind, name, plugin, self._places)
         self._places[name], self._plugins[name] = place, plugin
 
     def find(self, name: str, code: str) -> T:
-        """The object of that name.  Raises SpecError of this code, with the names that there are."""
+        """The object with that name. Raises SpecError with this code and the available names."""
         if name in self._places:
             return self[name]
         guess = closest(name, list(self))
-        help = f"did you mean `{guess}`?" if guess else f"there are {', '.join(self)}"
+        help = f"did you mean `{guess}`?" if guess else f"available: {', '.join(self)}"
         raise SpecError([Diagnostic(code, f"unknown {self.kind} `{name}`", help=help)])
 
     def __getitem__(self, name: str) -> T:
@@ -70,7 +69,7 @@ def imported(place: str) -> Any:
 def loaded(kind: str, place: str, base: type[Any], plugin: str | None, classes: bool = False) -> Any:
     """The object at a place, or an object of the class there; with `classes` that class.
 
-    Raises SpecError (ARCH864) where that of a plug-in cannot be imported or is of another type than `base`.
+    Raises SpecError (ARCH864) if a plug-in's object cannot be imported, or is not a `base`.
     """
     if plugin is None:
         return imported(place)
@@ -82,19 +81,19 @@ def loaded(kind: str, place: str, base: type[Any], plugin: str | None, classes: 
     except Exception as error:  # the plug-in's own code runs when its module is imported
         raise unusable(kind, place, plugin, f"{type(error).__name__}: {error}") from error
     if not (isinstance(made, type) and issubclass(made, base) if classes else isinstance(made, base)):
-        raise unusable(kind, place, plugin, f"it is a {type(made).__name__}, not a {base.__name__}")
+        raise unusable(kind, place, plugin, f"expected a {base.__name__}, got a {type(made).__name__}")
     return made
 
 
 def demand_free(kind: str, name: str, plugin: str, taken: Container[str]) -> None:
-    """Raises SpecError (ARCH865) where there is something of that name already."""
+    """Raises SpecError (ARCH865) if the name exists already."""
     if name in taken:
-        headline = f"the plug-in {plugin} adds a {kind} `{name}`, and there is one of that name already"
-        help = "rename the entry point, or load one of the two plug-ins"
+        headline = f"the plug-in {plugin} adds a {kind} `{name}`, but that name is already taken"
+        help = "rename the entry point, or load only one of the plug-ins"
         raise SpecError([Diagnostic("ARCH865", headline, help=help)])
 
 
 def unusable(kind: str, place: str, plugin: str, why: str) -> SpecError:
-    """The finding (ARCH864) that an object of a plug-in is not what it should be."""
-    headline = f"the {kind} `{place}` of the plug-in {plugin} cannot be used"
+    """An error (ARCH864) about an invalid object of a plug-in."""
+    headline = f"invalid {kind} `{place}` of the plug-in {plugin}"
     return SpecError([Diagnostic("ARCH864", headline, help=why)])

@@ -16,7 +16,7 @@ camvid  networks trained from scratch on CamVid's training and validation images
         leaves a drive out (0001TP, 0006R0, 0016E5) and scores it, which estimates the test score
 search  AutoRTNet searched on CamVid at half size, 150 epochs
 
-A piece that is finished is passed over, a training goes on from its checkpoint, and nothing is started that
+A piece that is finished is skipped, a training goes on from its checkpoint, and nothing is started that
 does not fit into the minutes left.  Results are JSON in the folder `--out`.  The machine needs PyTorch, no
 network, and the packages that `missing()` names: bring them as wheels (`pip download` elsewhere, `pip install
 --no-index` there).  `--toy` runs every piece at the smallest size, on the CPU as well; the tests do.

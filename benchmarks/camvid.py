@@ -5,7 +5,7 @@
 `specs/camvid.arch` is searched on images of 180 × 240, crops of 96 × 128; what is found, and random networks
 of the space, are trained from nothing by one recipe.  Jobs: `table`, `search-0.1-2x3x4-warm-0` (λ,
 cells, strategy, seed) with its retraining, `random-0`, `final-found`, `report`;
-without any, all of them, one after the other.  A job that is done is passed over, one that was interrupted
+without any, all of them, one after the other.  A job that is done is skipped, one that was interrupted
 goes on, so several processes may share the work.  `report` prints the tables of what is done, and writes
 results/camvid.json, docs/figures/camvid.svg and docs/figures/lambda.svg.
 """

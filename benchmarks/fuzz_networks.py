@@ -2,7 +2,7 @@
 
     python benchmarks/fuzz_networks.py [--networks N] [--minutes M] [--fresh]
 
-Spaces are those of `tests/spec/grown_spaces.py` and all of `specs/`, by seed. Of each network it compares:
+Spaces are those of `tests/grown_spaces.py` and all of `specs/`, by seed. Of each network it compares:
 bound from its space; evaluated by itself under its decisions; read again from its rows, written out in full
 (which `check` must accept) and as the text of its graph; parameters and MACs by the space's tables and by
 the network; and, for one in `TORCH_EVERY`, parameters and shapes of the PyTorch module.

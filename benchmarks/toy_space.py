@@ -4,7 +4,7 @@
 
 `toy_space.arch` on generated scenes.  Jobs: `networks`, every one trained with small batches; `best-0` (seed
 of the weights), the best by that trained again, with the batches of the search; `search-10` (seed of the
-search); `report`.  Without any, all of them.  What is done is passed over, so that an interrupted run goes
+search); `report`.  Without any, all of them.  What is done is skipped, so that an interrupted run goes
 on.  A network's score is the search's objective with the validation images' cross-entropy; the best rank by
 the mean of their second trainings, before all others.  Networks that are equal without their dead parts are
 trained once.  `report` prints ranks, beside those of the best of as many random networks as could be trained

@@ -191,14 +191,14 @@ def test_a_name_that_no_package_can_have_is_unknown(name: str) -> None:
 def test_an_unknown_plug_in_is_refused_with_those_that_are_installed() -> None:
     install(Path("site").absolute(), "stranger", PRIMITIVE)
     assert refused("strangr") == (
-        "ARCH863", "unknown plug-in `strangr`", "no such package is installed; did you mean `stranger`?",
+        "ARCH863", "unknown plug-in `strangr`", "the package is not installed; did you mean `stranger`?",
     )  # fmt: skip
-    assert refused("numpy")[2].endswith("plug-ins that are installed: stranger")
+    assert refused("numpy")[2].endswith("installed plug-ins: stranger")
 
 
 def test_the_option_behind_the_verb_is_answered(capsys) -> None:
     assert run(["check", "--plugin", "stranger", "n.arch"]) == 2
-    assert "It stands before the verb: archdsl --plugin NAME check" in capsys.readouterr().err
+    assert "--plugin goes before the command: archdsl --plugin NAME check" in capsys.readouterr().err
 
 
 def test_findings_about_plug_ins_are_json_where_that_is_asked_for() -> None:
@@ -211,7 +211,7 @@ def test_findings_about_plug_ins_are_json_where_that_is_asked_for() -> None:
     [
         ("archdsl.primitives", "negated = missing:Negated", "ModuleNotFoundError"),
         ("archdsl.primitives", "negated = stranger:Lost", "AttributeError"),
-        ("archdsl.primitives", "negated = stranger:PLAIN", "it is a str, not a Primitive"),
+        ("archdsl.primitives", "negated = stranger:PLAIN", "expected a Primitive, got a str"),
         ("archdsl.primitives", "other = stranger:Negated", "its name is `negated`"),
         ("archdsl.primitive", "negated = stranger:Negated", "did you mean archdsl.primitives?"),
     ],
@@ -277,7 +277,7 @@ def test_a_run_records_its_plug_ins_and_is_resumed_with_them_only() -> None:
     done = call("train n.arch --resume run")
     assert done.exit_code == 1
     assert "ARCH867" in done.stderr
-    assert "add --plugin stranger behind `archdsl`" in done.stderr
+    assert "add --plugin stranger after `archdsl`" in done.stderr
     assert call("--plugin stranger train n.arch --resume run").exit_code == 0
 
 

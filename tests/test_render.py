@@ -36,14 +36,14 @@ def shown(*diagnostics: Diagnostic, width: int = 120) -> list[str]:
 
 
 def test_a_diagnostic_looks_as_the_language_reference_shows_it():
-    found = one(at(SUM, "+"), help="put each chain in parentheses: (x -> f) + (y -> g)")
+    found = one(at(SUM, "+"), help="add parentheses around each chain: (x -> f) + (y -> g)")
     assert text.render([found]) == (
         "error[ARCH105]: `+` after a chain\n"
         " --> specs/sum.arch:4:27\n"
         "  |\n"
         "4 |   return x -> conv(k = 3) + x -> conv(k = 5)\n"
         "  |                           ^\n"
-        "  = help: put each chain in parentheses: (x -> f) + (y -> g)\n"
+        "  = help: add parentheses around each chain: (x -> f) + (y -> g)\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""A network as a `torch.export` program, with batch, height and width left open."""
+"""Exports a network by `torch.export`, with dynamic batch, height and width."""
 
 from __future__ import annotations
 
@@ -25,13 +25,12 @@ LARGEST_FACTOR = 256
 def export(
     network: Graph | CompiledNetwork, dynamic: bool = True, enlarge: bool = False, batch: int = 1
 ) -> ExportedProgram:
-    """The evaluation form of a network as an exported program.
+    """Exports a network in eval mode.
 
-    The program returns the output, or a dict of all outputs by name where there are several.  With
-    `dynamic`, the axes of `open_axes` are open; otherwise the program takes `batch` images of the declared
-    size.
-    With `enlarge` a network whose map shrinks to one row is traced with a larger image: height and width
-    are open then, but the program's own guards refuse the small image (an ONNX file has no guards).
+    The program returns the output, or a dict of all outputs by name where there are several.  With `dynamic`,
+    the axes of `open_axes` are dynamic; otherwise the program takes `batch` images of the declared size. With
+    `enlarge` a network whose map shrinks to one row is traced with a larger image: height and width are open
+    then, but the program's own guards refuse the small image (an ONNX file has no guards).
     """
     module = network if isinstance(network, CompiledNetwork) else build(network)
     graph = module.archdsl_graph
@@ -50,7 +49,7 @@ def export(
 
 
 def open_axes(graph: Graph, enlarge: bool = False) -> tuple[int, ...]:
-    """The axes (of N × C × H × W) that can be open: batch, and height and width where the network allows it.
+    """The axes (of N × C × H × W) that can be dynamic: batch, and height and width if the network allows.
 
     It does not where it is well-typed at its declared size only (a `resize` to a fixed size that meets
     another map), nor, without `enlarge`, where the declared image is so small that a map shrinks to one
@@ -106,7 +105,7 @@ def _scaled(graph: Graph, factor: int) -> Graph:
 
 @contextmanager
 def evaluating(module: torch.nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients; the mode is restored."""
+    """Context with eval mode and without gradients; restores the mode."""
     training = module.training
     module.eval()
     try:
@@ -118,7 +117,7 @@ def evaluating(module: torch.nn.Module) -> Iterator[None]:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silences what torch's exporters say of themselves (deprecations, packages that they do not find)."""
+    """Silences warnings of torch's exporters (deprecations, missing packages)."""
     logger: Any = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

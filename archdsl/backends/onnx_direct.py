@@ -1,4 +1,4 @@
-"""A network as an ONNX model of fixed sizes, written straight from the graph: milliseconds, no torch.
+"""Lowers a network directly to an ONNX model of static shapes, in milliseconds and without torch.
 
 This is what is timed.  The file for deployment is `onnx_file`, made by PyTorch's exporter in seconds, with
 open sizes and compared with PyTorch; the nodes of both are the same but for the arithmetic on sizes.
@@ -26,7 +26,7 @@ IR_VERSION = 9  # of 2023, so that runtimes from then on read it
 
 
 class Weights(Protocol):
-    """Gives the value of a weight: of which node, which (`weight`, `bias`, …), and of which shape."""
+    """Provides the value of a weight by node, name (`weight`, `bias`, …), and shape."""
 
     def __call__(self, node: Node, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]: ...
 
@@ -65,9 +65,9 @@ def module_weights(module: Any) -> Weights:
 
 
 def model(graph: Graph, weights: Weights | None = None, *, batch: int = 1) -> onnx.ModelProto:
-    """The model of a network's outputs at its declared sizes; inputs whose values nothing reads are left out.
+    """The ONNX model of a network at its declared sizes; unused inputs are omitted.
 
-    Raises SpecError where the network is not well-typed, or a primitive writes no ONNX nodes (ARCH862).
+    Raises SpecError for an ill-typed network, or a primitive without ONNX lowering (ARCH862).
     """
     from onnx import TensorProto, helper
 
@@ -101,15 +101,15 @@ def model(graph: Graph, weights: Weights | None = None, *, batch: int = 1) -> on
 
 
 def unwritten(graph: Graph) -> list[str]:
-    """The primitives of a network that write no ONNX nodes of their own (`Primitive.onnx`)."""
+    """The primitives of a network without an ONNX lowering (`Primitive.onnx`)."""
     used = dict.fromkeys(node.op for node in graph.nodes.values() if isinstance(node, Node))
     return [op for op in used if not ops.get(op).has_onnx]
 
 
 def _no_lowering(lacking: Sequence[str]) -> Diagnostic:
     names = ", ".join(f"`{op}`" for op in lacking)
-    help = "write the method `onnx` of the primitive's class: docs/howto/primitive.md"
-    return Diagnostic("ARCH862", f"no ONNX lowering: {names}", help=help)
+    help = "implement the method `onnx` of the primitive's class: docs/howto/primitive.md"
+    return Diagnostic("ARCH862", f"no ONNX lowering of {names}", help=help)
 
 
 def _without_ends(nodes: Sequence[Any], ends: Sequence[Any], inputs: set[str]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""A network as an ONNX file, and how far onnxruntime's results are from PyTorch's.
+"""Exports a network to ONNX, and compares onnxruntime's results with PyTorch's.
 
 Opset 18 (2022) is the newest that torch's exporter writes without a conversion afterwards, and has all
 that the primitives need; runtimes from 2023 on read it.
@@ -28,25 +28,25 @@ if TYPE_CHECKING:
 
 OPSET = 18
 TOLERANCE = 1e-4
-"""How far results may be apart, as a share of the largest."""
+"""Tolerance of results, relative to the largest."""
 
 SMALL = 48  # pixels; images for the comparison are not halved below it
 AXES = {0: "batch", 2: "height", 3: "width"}
 
 
 class DeviationError(RuntimeError):
-    """onnxruntime computes something else than PyTorch: a defect of an exporter or of a runtime."""
+    """The results of onnxruntime and PyTorch differ: a bug in an exporter or runtime."""
 
 
 @dataclass(frozen=True)
 class OnnxFile:
-    """What was written, and the greatest deviation that was measured, as a share of the largest result."""
+    """The written file, and the maximum measured deviation, relative to the largest result."""
 
     path: Path
     opset: int
     deviation: float | None
     open_axes: tuple[str, ...]
-    """Of batch, height and width, those that are open."""
+    """The dynamic axes among batch, height and width."""
 
 
 def export(
@@ -58,10 +58,10 @@ def export(
     facts: Mapping[str, str] | None = None,
     verify: bool = True,
 ) -> OnnxFile:
-    """Writes a network in evaluation mode, with all its outputs by name; whole or not at all.
+    """Exports a network in eval mode with all outputs by name; atomic.
 
-    With `dynamic`, batch, height and width are open, as far as the network allows it; otherwise the file
-    takes one image of the declared size.  The file's metadata say the network's name, settings, space and
+    With `dynamic`, batch, height and width are dynamic as far as the network allows; otherwise the input is
+    one image of the declared size.  The file's metadata say the network's name, settings, space and
     decisions, and `facts`, each behind `archdsl.`.  With `verify` the results of onnxruntime are compared
     with PyTorch's, at two small sizes where sizes are open; DeviationError where they differ.  Raises
     SpecError where the network is not well-typed or too large.
@@ -78,7 +78,9 @@ def export(
     sizes = _small_sizes(graph) if dynamic else [list(graph.inputs.values())]
     found = deviation(data, module, sizes) if verify else None
     if found is not None and not found <= TOLERANCE:
-        raise DeviationError(f"{graph.name}: onnxruntime is off by {found:.1e} of the largest result")
+        raise DeviationError(
+            f"{graph.name}: results of onnxruntime and PyTorch differ by {found:.1e} of the largest"
+        )
     write_bytes(Path(path), data)
     return OnnxFile(Path(path), opset, found, axes)
 
@@ -97,7 +99,7 @@ def deviation(
     sizes: Iterable[Sequence[FixedShape]],
     seed: int = 0,
 ) -> float:
-    """The greatest difference between onnxruntime's and PyTorch's results, as a share of the largest.
+    """The maximum difference between onnxruntime's and PyTorch's results, relative to the largest.
 
     Each output is compared with its own largest result.  `sizes` are the shapes of the inputs (C, H, W) of
     each comparison; the batch is 1, then 2, and so on.
@@ -122,7 +124,7 @@ def deviation(
 
 
 def _relative(found: torch.Tensor, expected: torch.Tensor) -> float:
-    """The greatest difference as a share of the largest; infinite where either is not a number."""
+    """The maximum relative difference; infinite for NaN."""
     if found.shape != expected.shape:
         return float("inf")
     difference = float((found - expected).abs().max())

@@ -1,4 +1,4 @@
-"""A network as straight-line Python: its layers, and the statements that compute its outputs.
+"""Lowers a network to straight-line Python: its layers, and the statements of `forward`.
 
 The compiled module and the emitted source are two renderings of this, so that they have the same layers
 under the same names and compute the same.  Variables live no longer than in code written by hand: a
@@ -52,9 +52,9 @@ class Straightline:
 
 
 def lower(graph: Graph) -> Straightline:
-    """The straight-line form of a network.
+    """Lowers a network.
 
-    Raises SpecError where it is not well-typed, ValueError where nodes that share weights differ.
+    Raises SpecError for an ill-typed network, ValueError if nodes that share weights differ.
     """
     steps, layers, weights, params, same = _steps(graph, infer(graph))
     taken = set(NAMES_IN_SCOPE)

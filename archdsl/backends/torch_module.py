@@ -1,4 +1,4 @@
-"""A network as an ordinary PyTorch module: named children, and a straight-line forward.
+"""Compiles a network to an ordinary PyTorch module with named children and a straight-line forward.
 
 The forward is generated as text, compiled once for each distinct text, and looks at no graph when it
 runs.  Weights start as torch's own defaults, drawn in the order of the layers, so that a network written
@@ -27,13 +27,13 @@ MOST_PARAMETERS = 2**29
 
 
 class CompiledNetwork(nn.Module):
-    """What compiled networks share.  `archdsl_graph` is the graph that a network was compiled from."""
+    """Base class of compiled networks. `archdsl_graph` is the compiled graph."""
 
     _source: str
     archdsl_graph: Graph
 
     def forward_all(self, *inputs: torch.Tensor) -> dict[str, torch.Tensor]:
-        """All outputs by name; `forward` returns the main one, the first that the spec names."""
+        """Returns all outputs by name; `forward` returns the main (first) one."""
         (name,) = self.archdsl_graph.outputs
         return {name: self.forward(*inputs)}
 
@@ -63,7 +63,7 @@ def build(graph: Graph, init: Initialisation = "default") -> CompiledNetwork:
     """
     code = lower(graph)
     if code.params > MOST_PARAMETERS:
-        headline = f"{graph.name} has {code.params:,} parameters; at most {MOST_PARAMETERS:,} are built"
+        headline = f"{graph.name} has {code.params:,} parameters, more than the limit of {MOST_PARAMETERS:,}"
         raise SpecError([Diagnostic("ARCH801", headline)])
     module = _empty(f"class {code.name}(CompiledNetwork):\n{methods(code)}")
     children = module._modules
@@ -91,14 +91,14 @@ def view(module: CompiledNetwork, graph: Graph) -> CompiledNetwork:
 
 
 def features(module: CompiledNetwork, *names: str) -> CompiledNetwork:
-    """The module with other outputs: the tensors of these ops or nodes, by the names of its layer table.
+    """A view of a module that returns intermediate tensors: outputs of ops or nodes, by names of the layer
+    table.
 
-    It shares the layers of the module, in whatever mode they are; `forward_all` returns the tensors by name.
-    Raises SpecError (ARCH950) for a name that the network does not have; TypeError for a module of another
-    origin, and without names.
+    It shares the layers and their mode; `forward_all` returns the tensors by name. Raises SpecError (ARCH950)
+    for an unknown name; TypeError for other modules, and without names.
     """
     if not isinstance(module, CompiledNetwork):
-        raise TypeError("features are those of a module that archdsl made: Network.module(), archdsl.compile")
+        raise TypeError("features requires a module built by archdsl: Network.module(), archdsl.compile")
     if not names or not all(isinstance(name, str) for name in names):
         raise TypeError('names are strings, at least one: features(module, "stage[4]", "stage[5]")')
     graph = module.archdsl_graph

@@ -1,7 +1,7 @@
-"""The command line: one file a verb, each imported only when it is called for.
+"""The command line: one module per command, imported on use.
 
-Exit codes: 0 all is well, 1 the spec has findings, 2 the command was not understood or a file could not be
-opened, 70 an error of archdsl itself, 130 interrupted, 141 nobody reads the output any more.
+Exit codes: 0 success, 1 errors in the spec or its inputs, 2 usage error or a file that cannot be opened, 70
+internal error, 130 interrupted, 141 broken pipe.
 """
 
 from __future__ import annotations
@@ -12,49 +12,49 @@ from collections.abc import Sequence
 
 import click
 
-from archdsl.cli.group import NOBODY_READS, VerbGroup, print_version
+from archdsl.cli.group import NOBODY_READS, CommandGroup, print_version
 from archdsl.cli.printing import forget_output, printed
 from archdsl.diagnostics import SpecError
 
-_VERBS = {
+_COMMANDS = {
     "check": ("archdsl.cli.check:check", "Prove that every network is well-typed, or show one that is not."),
-    "fmt": ("archdsl.cli.fmt:fmt", "Write specs in the canonical format; every comment stays."),
-    "explain": ("archdsl.cli.explain:explain", "Decisions and sizes, layers, or the page of an error code."),
-    "compile": ("archdsl.cli.compile:compile_", "Make PyTorch, Python, ONNX, a diagram, or a layer table."),
+    "fmt": ("archdsl.cli.fmt:fmt", "Format specs; comments are kept."),
+    "explain": ("archdsl.cli.explain:explain", "Show decisions or layers; document names and error codes."),
+    "compile": ("archdsl.cli.compile:compile_", "Compile to PyTorch, Python, ONNX or diagrams; list layers."),
     "passes": ("archdsl.cli.passes:passes", "List the passes of `compile --passes`, with their contracts."),
     "viz": ("archdsl.cli.viz:viz", "Draw a network, a space, or the tree of its decisions."),
-    "cost": ("archdsl.cli.cost:cost", "What a network costs by layer, or the networks of a space."),
-    "latency": ("archdsl.cli.latency:latency", "Time ops on this machine; estimate networks, with an error."),
-    "search": ("archdsl.cli.search:search", "Search a space; what is found is a spec again, with a report."),
+    "cost": ("archdsl.cli.cost:cost", "Costs of a network by layer, or of the networks of a space."),
+    "latency": ("archdsl.cli.latency:latency", "Build latency tables, and estimate the latency of networks."),
+    "search": ("archdsl.cli.search:search", "Search a space; writes the network found, and a report."),
     "work": ("archdsl.cli.work:work", "Run trials of a search whose folder several machines share."),
     "runs": ("archdsl.cli.runs:runs", "List searches and trainings, how far they are, and the best so far."),
     "front": ("archdsl.cli.front:front", "Compare searches by trials: their Pareto fronts in one picture."),
-    "extract": ("archdsl.cli.extract:extract", "Weights of a network, out of the supernet of a search."),
-    "train": ("archdsl.cli.train:train", "Train a network on images; resumes where it was stopped."),
-    "eval": ("archdsl.cli.eval:eval_", "mIoU and IoU by class of trained weights."),
-    "predict": ("archdsl.cli.predict:predict", "Draw what a trained network sees in images."),
-    "diff": ("archdsl.cli.diff:diff", "Decisions, cells, layers and costs in which two specs differ."),
-    "sample": ("archdsl.cli.sample:sample", "Random networks of a space, as .arch text."),
-    "fuzz": ("archdsl.cli.fuzz:fuzz", "Put random networks of a space through every backend and compare."),
+    "extract": ("archdsl.cli.extract:extract", "Extract the weights of a network from a run."),
+    "train": ("archdsl.cli.train:train", "Train a network on a dataset; resumable."),
+    "eval": ("archdsl.cli.eval:eval_", "Evaluate trained weights: mIoU and IoU per class."),
+    "predict": ("archdsl.cli.predict:predict", "Draw the predictions of a trained network on images."),
+    "diff": ("archdsl.cli.diff:diff", "Compare two specs: decisions, cells, layers and costs."),
+    "sample": ("archdsl.cli.sample:sample", "Sample random networks of a space."),
+    "fuzz": ("archdsl.cli.fuzz:fuzz", "Test random networks of a space on every backend."),
 }  # fmt: skip
 
 
 @click.group(
-    cls=VerbGroup,
-    verbs=_VERBS,
+    cls=CommandGroup,
+    lazy_commands=_COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Every verb has its own --help, with examples.  Try: archdsl check specs/fasterseg.arch",
+    epilog="Every command has its own --help, with examples. Try: archdsl check specs/fasterseg.arch",
 )
 @click.option(
     "--version", is_flag=True, expose_value=False, is_eager=True, callback=print_version,
-    help="Print the version and stop.",
+    help="Print the version and exit.",
 )  # fmt: skip
 @click.option(
     "--plugin", "plugins", multiple=True, metavar="NAME",
-    help="Load an installed package that adds to archdsl; may be repeated.",
+    help="Load an installed plug-in package; repeatable.",
 )  # fmt: skip
 def cli(plugins: Sequence[str]) -> None:
-    """archdsl: search spaces and networks as text, checked as a whole and compiled."""
+    """archdsl: a language for neural architectures and search spaces."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -69,7 +69,7 @@ def run(arguments: Sequence[str]) -> int:
             code = _run(arguments)
         except KeyboardInterrupt:  # while an error was printed
             code = 130
-        except OSError:  # nobody takes what there is to say of an error either
+        except OSError:  # standard error is closed, too
             code = 1
         if code == NOBODY_READS or not _flushed():
             forget_output()
@@ -83,7 +83,7 @@ def _run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         error.show()
         if isinstance(error, click.NoSuchOption) and error.option_name == "--plugin":
-            click.echo("It stands before the verb: archdsl --plugin NAME check …", err=True)
+            click.echo("--plugin goes before the command: archdsl --plugin NAME check …", err=True)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
         return 130
@@ -97,7 +97,7 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _flushed() -> bool:
-    """Whether standard output took all that was printed."""
+    """Whether standard output could be flushed."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -106,7 +106,7 @@ def _flushed() -> bool:
 
 
 def _refused(error: Exception) -> int:
-    """Says what the machine refused outside of any verb, as at the last flush of the output: 1, or 0."""
+    """Reports a system error outside of commands, as at the final flush; returns the exit code."""
     from archdsl.cli.findings import print_findings
     from archdsl.cli.refusals import refusal
 
@@ -116,13 +116,13 @@ def _refused(error: Exception) -> int:
 
 
 def _lacking(error: Exception) -> int:
-    """Names a package that is not installed, as after `pip install --no-deps`: 1, or 0."""
+    """Reports a missing package, as after `pip install --no-deps`; returns the exit code."""
     name = (error.name or "") if isinstance(error, ModuleNotFoundError) else ""
     package = name.partition(".")[0]
     if package in ("", "archdsl"):
         return 0
     message = f"archdsl: the Python package `{package}` is not installed, and this command needs it"
-    click.echo(f"{message}; pip install archdsl installs all that it needs", err=True)
+    click.echo(f"{message}; install it by pip install archdsl", err=True)
     return 1
 
 
@@ -132,8 +132,8 @@ def _report(error: Exception, arguments: Sequence[str]) -> int:
     what = next(iter(f"{type(error).__name__}: {error}".splitlines()), "")[:200]
     command = shlex.join(["archdsl", *arguments])
     click.echo(
-        f"archdsl: internal error ({what}). This is a mistake in archdsl, not in your spec; please report it"
-        f" with this command, and what it prints after ARCHDSL_DEBUG=1: {command}",
+        f"archdsl: internal error ({what}). This is a bug in archdsl; please report it with this "
+        f"command, and its output under ARCHDSL_DEBUG=1: {command}",
         err=True,
     )
     return 70

@@ -1,4 +1,4 @@
-"""`archdsl train --aux`: what the losses of further outputs count, and which outputs are never trained."""
+"""`archdsl train --aux`: loss weights of auxiliary outputs, and which outputs are not trained."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def aux_weights(words: Sequence[str], network: Network) -> dict[str, float]:
-    """The weight of each further output that is trained.
+    """Loss weights of auxiliary outputs.
 
-    A word is a number, for all further outputs of as many maps as the main one, or `NAME=NUMBER`.
+    Each word is a number, for all auxiliary outputs with as many channels as the main one, or `NAME=NUMBER`.
     """
     from archdsl.train.networks import output_maps
 
@@ -23,42 +23,42 @@ def aux_weights(words: Sequence[str], network: Network) -> dict[str, float]:
     main, *further = maps
     fitting = [name for name in further if maps[name] == maps[main]]
     found: dict[str, float] = {}
-    for word in sorted(words, key=lambda word: "=" in word):  # the weight of one output wins
+    for word in sorted(words, key=lambda word: "=" in word):  # NAME=NUMBER takes precedence
         name, named, number = word.rpartition("=")
         weight = _weight(number, word)
         if not named:
             if not fitting:
                 raise click.UsageError(
-                    f"--aux {word}: {network.name} has no further output of {maps[main]} maps"
+                    f"--aux {word}: {network.name} has no auxiliary output with {maps[main]} channels"
                 )
             found |= dict.fromkeys(fitting, weight)
             continue
         if name not in further:
-            known = f"it has {', '.join(further)}" if further else f"`{main}` is its only one"
-            raise click.UsageError(f"--aux {word}: {network.name} has no further output `{name}`; {known}")
+            known = f"available: {', '.join(further)}" if further else f"`{main}` is its only output"
+            raise click.UsageError(f"--aux {word}: {network.name} has no auxiliary output `{name}`; {known}")
         if name not in fitting:
             raise click.UsageError(
-                f"--aux {word}: `{name}` has {maps[name]} maps, and there are {maps[main]} classes"
+                f"--aux {word}: `{name}` must have {maps[main]} channels, one per class, got {maps[name]}"
             )
         found[name] = weight
     return {name: found[name] for name in further if name in found}
 
 
 def say_aux(network: Network, aux: Mapping[str, float]) -> None:
-    """Names the further outputs that are trained, with their weights, and those that no loss reads."""
+    """Reports the auxiliary outputs that are trained, with weights, and those that are not."""
     from archdsl.train.networks import output_maps
 
     maps = output_maps(network)
     main, *further = maps
     if aux:
         listed = ", ".join(f"{name} (weight {weight:g})" for name, weight in aux.items())
-        click.echo(f"trained beside `{main}`: {listed}")
+        click.echo(f"auxiliary outputs: {listed}")
     left = [name for name in further if name not in aux]
     if not left:
         return
     could = [name for name in left if maps[name] == maps[main]]
-    help = f"; --aux 0.4 trains {', '.join(could)} beside `{main}`" if could else ""
-    click.echo(f"warning: never trained: {', '.join(left)}{help}", err=True)
+    help = f"; train {', '.join(could)} with --aux 0.4" if could else ""
+    click.echo(f"warning: not trained: {', '.join(left)}{help}", err=True)
 
 
 def _weight(number: str, word: str) -> float:
@@ -67,5 +67,5 @@ def _weight(number: str, word: str) -> float:
     except ValueError:
         weight = math.nan
     if not 0 < weight < math.inf:
-        raise click.UsageError(f"--aux {word}: write a weight above 0, as in --aux 0.4 or --aux NAME=0.4")
+        raise click.UsageError(f"--aux {word}: expected a weight > 0, as in --aux 0.4 or --aux NAME=0.4")
     return weight

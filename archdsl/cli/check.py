@@ -1,4 +1,4 @@
-"""`archdsl check`: is every network of every space well-typed?"""
+"""`archdsl check`: proves that every network of every space is well-typed."""
 
 from __future__ import annotations
 
@@ -28,28 +28,26 @@ Examples:
   archdsl check mine.arch --set image=3x360x480 classes=11
   archdsl check mine.arch --format sarif > check.sarif
 
-Exit codes: 0 no errors and nothing left open, 1 errors in a spec or conditions left open, 2 usage.
+Exit codes: 0 no errors and all conditions decided, 1 errors or undecided conditions, 2 usage.
 """
 
 
 @click.command(cls=SetCommand, epilog=_EPILOG)
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
 @set_option
-@click.option("--strict", is_flag=True, help="Warnings count as errors.")
-@click.option("--allow-open", is_flag=True, help="Accept conditions that are left open.")
-@click.option(
-    "--budget", type=click.IntRange(min=1), help="How much work a proof may take before it gives up."
-)
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
+@click.option("--allow-open", is_flag=True, help="Accept undecided conditions.")
+@click.option("--budget", type=click.IntRange(min=1), help="Limit on the work of a proof.")
 @click.option(
     "--samples", type=click.IntRange(min=0), default=0, metavar="N",
-    help="Also check N random networks of each space, where not everything is proved.",
+    help="Also check N random networks of each space with undecided conditions.",
 )  # fmt: skip
 @over_option
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True,
-    help="How to print what was found.",
+    help="Output format.",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Short for --format json.")
+@click.option("--json", "as_json", is_flag=True, help="Same as --format json.")
 @click.pass_context
 def check(
     ctx: click.Context,
@@ -65,8 +63,8 @@ def check(
 ) -> None:
     """Prove that every network of every space is well-typed, or show one that is not.
 
-    Shapes, channels and divisibility are proved for all decisions at once.  A failing network is shown by
-    the shortest list of decisions that leads to it.  SPEC is a file, a folder, a shipped spec, or `-`.
+    Shapes, channels and divisibility are proved for all decisions at once.  A counterexample is shown as the
+    shortest list of decisions.  SPEC is a file, a folder, a shipped spec, or `-`.
     """
     form = "json" if as_json else form
     results = []
@@ -84,12 +82,12 @@ def check(
 
 
 class _Result:
-    """What was found in one file."""
+    """The result of one file."""
 
     def __init__(self, name: str, diagnostics: Sequence[Diagnostic], proofs: Sequence[Proof], strict: bool):
         self.name, self.diagnostics, self.proofs = name, diagnostics, proofs
         fatal = ("error", "warning") if strict else ("error",)
-        # what is left open is a warning only where --allow-open accepts it, also under --strict
+        # undecided conditions are warnings only with --allow-open, also under --strict
         self.ok = not any(d.severity in fatal and (d.code, d.severity) != _ACCEPTED for d in diagnostics)
 
 
@@ -114,11 +112,11 @@ def _print(result: _Result) -> None:
         colour = "good" if proof.proved else "warning" if proof.ok else "error"
         click.echo(f"{result.name}: {paint(colour, _said(proof))}", color=True)
         for condition in proof.open[:_SHOWN]:
-            click.echo(f"  left open: {condition}")
+            click.echo(f" undecided: {condition}")
         if len(proof.open) > _SHOWN:
             click.echo(f"  … {len(proof.open) - _SHOWN} more (--json has all)")
     if not result.proofs and not result.diagnostics:
-        click.echo(f"{result.name}: no errors; it declares no space or network to be proved")
+        click.echo(f"{result.name}: no errors; no spaces or networks to prove")
 
 
 def _said(proof: Proof) -> str:
@@ -134,7 +132,7 @@ def _said(proof: Proof) -> str:
     if proof.proved:
         return f"{proof.kind} {proof.target}: {what} is well-typed{behind}"
     left = plural(len(proof.open), "condition")
-    return f"{proof.kind} {proof.target}: not proved that {what} is well-typed{behind}; {left} left open"
+    return f"{proof.kind} {proof.target}: not proved that {what} is well-typed{behind}; {left} undecided"
 
 
 def _print_json(results: Sequence[_Result]) -> None:

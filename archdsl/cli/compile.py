@@ -1,4 +1,4 @@
-"""`archdsl compile`: a network in the requested form."""
+"""`archdsl compile`: compiles a network to another form."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from archdsl.cli.passing import passes_options, piped
 from archdsl.cli.printing import document
 from archdsl.cli.set_option import SetCommand, name_option, set_option, train_outputs_option
 from archdsl.cli.weights_file import WeightsFile
-from archdsl.report import tables
+from archdsl.report import text_tables
 from archdsl.report.numbers import shape
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ Examples:
 
 
 _WHOLE = ("ir", "shapes", "dot", "svg", "png", "arch")
-"""Forms that always show train-only outputs."""
+"""Forms that always include train-only outputs."""
 
 FORMS = ("ast", "ir", "shapes", "torch", "python", "onnx", "dot", "svg", "png", "arch")
 
@@ -48,30 +48,30 @@ FORMS = ("ast", "ir", "shapes", "torch", "python", "onnx", "dot", "svg", "png", 
 @name_option
 @click.option(
     "--emit", type=click.Choice(FORMS),
-    help="What to make of it (default: a layer table).",
+    help="Output form (default: a layer table).",
 )  # fmt: skip
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-    help="Where to write it (default: standard output).",
+    help="Output file (default: standard output).",
 )  # fmt: skip
 @click.option(
     "--out", "folder", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-    help="Write everything into DIR and run the network once on an image.",
+    help="Write all forms into DIR and run the network on an image.",
 )  # fmt: skip
 @click.option(
     "--image", "picture", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
-    help="With --out: the image to run on (default: a street that is drawn).",
+    help="With --out: the input image (default: a generated street scene).",
 )  # fmt: skip
 @click.option(
     "--weights", type=WeightsFile(), metavar="FILE",
-    help="What `archdsl train` wrote (default: random weights).",
+    help="Weights from `archdsl train` (default: random).",
 )  # fmt: skip
 @click.option(
-    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Of random weights."
+    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Seed of random weights."
 )
 @click.option(
     "--fixed-size", is_flag=True,
-    help="ONNX and .pt2 for one image of the declared size (default: any batch, height and width).",
+    help="Static shapes in ONNX and .pt2 (default: dynamic batch, height and width).",
 )  # fmt: skip
 @passes_options
 @train_outputs_option
@@ -98,19 +98,17 @@ def compile_(
 ) -> None:
     """Compile a network to PyTorch, Python, ONNX, a diagram or .arch; or print its layers.
 
-    `--emit arch` writes a network out in full, so that it needs no space; a space's file it formats.
-    `--emit torch` prints the module; it saves weights where FILE ends in .safetensors, and the program of
-    torch.export where it ends in .pt2.  Without --weights, weights are random, and every file says so.
+    `--emit arch` writes a network in full, independent of its space; a space is formatted. `--emit torch`
+    prints the module, saves weights to FILE.safetensors, or a torch.export program to FILE.pt2.  Without
+    --weights, weights are random, which is recorded in every file.
     """
     _refuse(emit, output, folder, picture, as_json)
     _refuse_passes(passes, verify or print_after_all, emit, folder, train_outputs)
     form = form_of(emit, output)
     if weights is not None and form is None and folder is None:
-        raise click.UsageError(
-            "--weights goes with --emit onnx, python or torch, each with -o FILE, or with --out DIR"
-        )
+        raise click.UsageError("--weights requires --emit onnx, python or torch with -o FILE, or --out DIR")
     if fixed_size and form not in ("onnx", "pt2"):
-        raise click.UsageError("--fixed-size goes with --emit onnx -o FILE and --emit torch -o FILE.pt2")
+        raise click.UsageError("--fixed-size requires --emit onnx -o FILE or --emit torch -o FILE.pt2")
     pipeline = _pipeline(passes)
     program = opening.load(spec)
     read = [*opening.files(program), *(path for path in (picture, weights) if path is not None)]
@@ -135,7 +133,9 @@ def compile_(
     if pipeline is not None:
         target = piped(target, pipeline, verify, print_after_all)
         if emit == "arch" and not target.graph.is_fixed:
-            raise click.UsageError("a space has no .arch text after passes: use --emit ir, or `bind` it")
+            raise click.UsageError(
+                "a transformed space cannot be written as .arch: use --emit ir, or the pass `bind`"
+            )
     if form is not None and output is not None:
         export(fixed(target), form, output, weights, seed, not fixed_size)
     elif emit is None:
@@ -151,24 +151,24 @@ def _refuse(
     emit: str | None, output: Path | None, folder: Path | None, picture: Path | None, as_json: bool
 ) -> None:
     if folder is not None and (emit or output or as_json):
-        raise click.UsageError("--out writes everything: leave out --emit, -o and --json")
+        raise click.UsageError("--out cannot be combined with --emit, -o or --json")
     if picture is not None and folder is None:
-        raise click.UsageError("--image goes with --out")
+        raise click.UsageError("--image requires --out")
     if as_json and emit is not None:
-        raise click.UsageError("--json prints the layer table: leave out --emit")
+        raise click.UsageError("--json cannot be combined with --emit")
     if emit in ("onnx", "png") and output is None:
-        raise click.UsageError(f"--emit {emit} is binary: say where to write it with -o FILE")
+        raise click.UsageError(f"--emit {emit} is binary and requires -o FILE")
 
 
 def _refuse_passes(
     passes: str | None, shown: bool, emit: str | None, folder: Path | None, train_outputs: bool
 ) -> None:
     if passes is None and shown:
-        raise click.UsageError("--verify and --print-after-all go with --passes")
+        raise click.UsageError("--verify and --print-after-all require --passes")
     if passes is not None and (emit == "ast" or folder is not None):
-        raise click.UsageError("--passes works on the graph: use --emit ir, or another form of it")
+        raise click.UsageError("--passes requires --emit ir or another form of the graph")
     if passes is not None and train_outputs:
-        raise click.UsageError("with --passes train-only outputs stay, unless `deploy` is among the passes")
+        raise click.UsageError("--train-outputs is implied by --passes; remove them by the pass `deploy`")
 
 
 def _pipeline(passes: str | None) -> Pipeline | None:
@@ -180,7 +180,7 @@ def _pipeline(passes: str | None) -> Pipeline | None:
 
 
 _KINDS: dict[str, Kind] = {"arch": "spec", "torch": "modules"}
-"""Kinds of file by form, where they are called otherwise."""
+"""File kinds of forms, where the names differ."""
 
 
 def _outputs(emit: str | None, output: Path | None, folder: Path | None, trained: bool) -> list[Output]:
@@ -228,7 +228,7 @@ def _shapes(_program: Program, target: Space | Network) -> str:
     from archdsl.passes.analyses.shapes import infer
 
     rows = [[name, shape(sizes)] for name, sizes in infer(fixed(target).graph).items()]
-    return tables.table(("node", "shape"), rows)
+    return text_tables.table(("node", "shape"), rows)
 
 
 def _torch(_program: Program, target: Space | Network) -> str:
@@ -252,7 +252,7 @@ def _svg(_program: Program, target: Space | Network) -> str:
 
 
 def _picture(target: Space | Network, suffix: str) -> bytes:
-    """The picture in the form of a suffix, whatever the file will be called that it goes to."""
+    """Renders the picture in the format of a suffix."""
     from archdsl.cli.viz import drawn
 
     return drawn(target.graph, None, suffix)

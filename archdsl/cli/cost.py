@@ -1,4 +1,4 @@
-"""`archdsl cost`: what a network costs, layer by layer, or what the networks of a space do."""
+"""`archdsl cost`: costs of a network by layer, or of the networks of a space."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EPILOG = """\b
 Examples:
   archdsl cost specs/autortnet_a.arch                     layers, totals, memory, receptive field
   archdsl cost specs/fasterseg_student.arch --dtype float16 --by primitive
-  archdsl cost specs/space.arch                           least, most, mean, quantiles
+  archdsl cost specs/space.arch minimum, maximum, mean, quantiles
   archdsl cost specs/autortnet_a.arch --space             of the space that it was found in
   archdsl cost specs/space.arch -o report.html            with pictures
 """
@@ -28,28 +28,30 @@ Examples:
 @click.command(cls=SetCommand, epilog=_EPILOG)
 @click.argument("spec", metavar="SPEC")
 @name_option
-@click.option("--space", "of_space", is_flag=True, help="Of the space of the file, or of a network's space.")
+@click.option(
+    "--space", "of_space", is_flag=True, help="Costs of the file's space, or of the network's space."
+)
 @click.option(
     "--samples", type=click.IntRange(1, 10_000_000), default=None, metavar="N",
-    help="Random networks of a space for its quantiles (default: 100,000; 300 where each must be bound).",
+    help="Random networks for quantiles (default: 100,000; 300 without closed form).",
 )  # fmt: skip
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the random networks.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random networks.")
 @click.option(
     "--dtype", type=click.Choice(["float32", "float16", "bfloat16", "int8"]), default="float32",
-    show_default=True, help="Of activations, for traffic and memory.",
+    show_default=True, help="Type of activations, for traffic and memory.",
 )  # fmt: skip
 @click.option(
     "--by", type=click.Choice(["op", "primitive"]), default="op", show_default=True,
-    help="A row of a network's table for each declared op, or for each primitive.",
+    help="Rows of the table: declared ops, or primitives.",
 )  # fmt: skip
 @train_outputs_option
 @set_option
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.html",
-    help="Write a page with pictures.",
+    help="Write an HTML page with charts.",
 )  # fmt: skip
 @overwrite_option
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def cost(
     spec: str,
     name: str | None,
@@ -66,8 +68,8 @@ def cost(
 ) -> None:
     """Parameters, MACs (FLOPs = 2 × MACs), activation traffic and memory, receptive field.
 
-    All per image.  Of a space: the least and greatest with their networks, the mean when every decision
-    is uniform, and quantiles of random networks; what the space requires is not looked at.
+    All per image.  For a space: minimum and maximum with their networks, mean under uniform decisions, and
+    quantiles of random networks; requirements are ignored.
     """
     from archdsl.program import Network
 
@@ -102,7 +104,7 @@ def cost(
 
 
 def _space(program: Program, name: str | None, settings: dict[str, Any]) -> Space | Network:
-    """The space that is meant by `--space`: of that name, of the file, or of the network."""
+    """The space selected by `--space`: by name, the file's, or the network's."""
     from archdsl.program import Program as AnyProgram
     from archdsl.spec.elaborate import origin_of
 
@@ -115,4 +117,4 @@ def _space(program: Program, name: str | None, settings: dict[str, Any]) -> Spac
         return AnyProgram(home).space(origin.name.id, **settings)
     if name is None and program.spaces:
         return program.space(None, **settings)
-    raise click.UsageError(f"{chosen} is from no space")
+    raise click.UsageError(f"{chosen} does not belong to a space")

@@ -1,6 +1,6 @@
-"""What `archdsl cost` finds, as values that JSON knows, as text, and as a page with pictures.
+"""Results of `archdsl cost` as JSON values, text, and an HTML page.
 
-Keys that begin with an underscore are for the pictures only.
+Keys with a leading underscore are for the page only.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from archdsl.report.numbers import count_data, counted, digits, plural, shape, thousands
-from archdsl.report.tables import table
+from archdsl.report.text_tables import table
 
 if TYPE_CHECKING:
     from archdsl.passes.costs.extremes import Extreme
@@ -21,7 +21,7 @@ _BAR = 40
 
 
 def of_network(network: Network, dtype: str, by: Any) -> dict[str, Any]:
-    """The costs of a network, in total and by layer."""
+    """Costs of a network, in total and by layer."""
     from archdsl.passes.analyses.shapes import infer
     from archdsl.passes.costs.cost import network_cost
     from archdsl.passes.costs.layers import layer_table
@@ -118,7 +118,7 @@ def network_page(found: dict[str, Any]) -> str:
         f"Cost of {found['network']}",
         (),
         [
-            section("Totals, per image", head=("what", "how much"), rows=_totals(found)),
+            section("Totals, per image", head=("what", "value"), rows=_totals(found)),
             section("By layer", charts=charts),
             section("Layers", head=head, rows=rows_),
         ],
@@ -193,8 +193,8 @@ def space_text(found: dict[str, Any]) -> str:
     lines = [f"{found['space']}: {plural(found['decisions'], 'decision')}, {found['_counted']}", ""]
     if not found["closed_form"]:
         lines += [
-            f"No closed form ({found['why_not']}): least and most are the best",
-            "found, not proved, and the mean is of random networks.",
+            f"No closed form ({found['why_not']}): minimum and maximum are the best",
+            "found, not proved, and the mean is over random networks.",
             "",
         ]
     lines += [table(("", "parameters", "MACs"), _space_rows(found), numeric=(1, 2))]
@@ -215,8 +215,8 @@ def _space_rows(found: dict[str, Any]) -> list[list[str]]:
     ]
     rows += [["most", *(_value(p["most"]) for p in both)]]
     if both[0]["expected"] is not None:
-        rows.append(["expected, all uniform", *(thousands(round(p["expected"])) for p in both)])
-    rows.append(["mean of the random ones", *(thousands(round(p["sampled_mean"])) for p in both)])
+        rows.append(["mean, uniform decisions", *(thousands(round(p["expected"])) for p in both)])
+    rows.append(["mean of random networks", *(thousands(round(p["sampled_mean"])) for p in both)])
     return rows
 
 
@@ -229,7 +229,7 @@ def _value(extreme: dict[str, Any]) -> str:
 
 
 def _decisions(decisions: dict[str, str]) -> list[str]:
-    """Decisions in lines of a readable width."""
+    """Wraps decisions to lines."""
     if not decisions:
         return []
     lines, line = [], " "
@@ -254,7 +254,7 @@ def _histogram(values: list[float]) -> list[str]:
 
 
 def space_page(found: dict[str, Any]) -> str:
-    """Histograms, parameters against MACs with the cheapest on either side, and the table."""
+    """An HTML page with histograms, parameters against MACs with their Pareto front, and the table."""
     from archdsl.report.charts import Point, histogram, scatter
     from archdsl.report.sheet import section, sheet
 
@@ -276,7 +276,9 @@ def space_page(found: dict[str, Any]) -> str:
     charts.append(scatter(points, title=title, x_label="parameters", y_label="MACs", path=front))
     text = [f"{plural(found['decisions'], 'decision')}, {found['_counted']}."]
     if not found["closed_form"]:
-        text.append(f"No closed form ({found['why_not']}): least and most are the best found, not proved.")
+        text.append(
+            f"No closed form ({found['why_not']}): minimum and maximum are the best found, not proved."
+        )
     rows = [
         [f"{which} {label}", _value(found[name][which]), "; ".join(_pairs(found[name][which]["decisions"]))]
         for which in ("least", "most")
@@ -288,7 +290,7 @@ def space_page(found: dict[str, Any]) -> str:
         [
             section("Distribution", text=text, charts=charts),
             section("Figures", head=("", "parameters", "MACs"), rows=_space_rows(found)),
-            section("Networks of the extremes", head=("which", "value", "decisions"), rows=rows),
+            section("Extreme networks", head=("which", "value", "decisions"), rows=rows),
         ],
     )
 
@@ -298,7 +300,7 @@ def _pairs(decisions: dict[str, str]) -> list[str]:
 
 
 def _front(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """The points that no other one beats in both."""
+    """The Pareto-optimal points."""
     front: list[tuple[float, float]] = []
     for x, y in sorted(set(points)):
         if not front or y < front[-1][1]:
@@ -307,7 +309,7 @@ def _front(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
 
 
 def _bytes(count: int) -> str:
-    """A size in the unit that fits: `512 B`, `1.5 KiB`, `117.0 MiB`."""
+    """A size in a suitable unit: `512 B`, `1.5 KiB`, `117.0 MiB`."""
     for unit, factor in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
         if count >= factor:
             return f"{count / factor:.1f} {unit}"

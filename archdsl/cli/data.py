@@ -1,4 +1,4 @@
-"""`--data camvid:PATH`: the data that verbs train on and score on."""
+"""`--data camvid:PATH`: the dataset of a command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`archdsl diff`: in what two networks, or two spaces, differ."""
+"""`archdsl diff`: compares two networks, or two spaces."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from archdsl.ir.graph import Graph, Node
 
 Pair = tuple[Any, Any]
-"""What A and B have; None where one has nothing."""
+"""The values in A and B; None where missing."""
 
 _SHOWN = 60
 _FOLD = 100  # a larger factor is not shown in percent
@@ -29,13 +29,13 @@ Examples:
   archdsl diff both.arch:Teacher both.arch:Student
   archdsl diff a.arch b.arch --json
 
-Exit codes: 0, or with --exit-code 1 where they differ; 2 usage.
+Exit codes: 0, or with --exit-code 1 if they differ; 2 usage.
 """
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What differs, by name; a cell's entry is the number of its layers that differ."""
+    """Differences by name; for a cell, the number of differing layers."""
 
     settings: dict[str, Pair] = field(default_factory=dict)
     decisions: dict[str, Pair] = field(default_factory=dict)
@@ -52,16 +52,16 @@ class Difference:
 @click.argument("a", metavar="A[:NAME]")
 @click.argument("b", metavar="B[:NAME]")
 @set_option
-@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON.")
-@click.option("--exit-code", is_flag=True, help="Exit 1 where they differ, 0 where they do not.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if they differ, 0 otherwise.")
 @click.pass_context
 def diff(
     ctx: click.Context, a: str, b: str, settings: dict[str, Any], as_json: bool, exit_code: bool
 ) -> None:
-    """Decisions, cells, layers, shapes and costs in which two networks (or two spaces) differ."""
+    """Compare decisions, cells, layers, shapes and costs of two networks (or two spaces)."""
     left, right = _graph(a, settings), _graph(b, settings)
     if left.is_fixed != right.is_fixed:
-        raise click.UsageError("one is a space and the other a network: they differ in everything")
+        raise click.UsageError("cannot compare a space with a network")
     found = compare(left, right)
     if as_json:
         click.echo(_json(a, b, left, right, found), nl=False)
@@ -78,7 +78,7 @@ def _graph(spec: str, settings: dict[str, Any]) -> Graph:
 
 
 def _sizes(a: Graph, b: Graph) -> dict[str, Pair]:
-    """How many networks two spaces have."""
+    """The numbers of networks of two spaces."""
     from archdsl.passes.analyses.networks import Networks
 
     left, right = Networks(a).count, Networks(b).count
@@ -87,7 +87,7 @@ def _sizes(a: Graph, b: Graph) -> dict[str, Pair]:
 
 
 def compare(a: Graph, b: Graph) -> Difference:
-    """In what two networks, or two spaces, differ."""
+    """Compares two networks, or two spaces."""
     settings = _unequal(_settings(a), _settings(b))
     if not a.is_fixed:
         wanted = ([r.text for r in a.requirements], [r.text for r in b.requirements])
@@ -121,7 +121,7 @@ def _unequal(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Pair]:
 
 
 def _layers(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, dict[str, Any]]:
-    """What is to be compared of each layer."""
+    """The compared properties of each layer."""
     from archdsl.ir.graph import Node
 
     return {
@@ -149,7 +149,7 @@ def _text(a: str, b: str, left: Graph, right: Graph, found: Difference) -> Itera
     yield f"--- {a} ({left.name})"
     yield f"+++ {b} ({right.name})"
     if not found:
-        yield "no difference"
+        yield "no differences"
         return
     yield from _pairs("settings", {k: (_shown(x), _shown(y)) for k, (x, y) in found.settings.items()})
     yield from _pairs("decisions", {k: (_shown(x), _shown(y)) for k, (x, y) in found.decisions.items()})

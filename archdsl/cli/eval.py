@@ -1,4 +1,4 @@
-"""`archdsl eval`: mIoU and IoU by class of trained weights."""
+"""`archdsl eval`: mIoU and IoU per class of trained weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archdsl.cli.set_option import SetCommand, name_option, set_option
 from archdsl.cli.train import SIZE
 from archdsl.cli.weights_file import WeightsFile
 from archdsl.data.source import DataSource
-from archdsl.report import tables
+from archdsl.report import text_tables
 
 if TYPE_CHECKING:
     from archdsl.data.dataset import Dataset
@@ -33,23 +33,23 @@ Examples:
 @set_option
 @click.option(
     "--weights", type=WeightsFile(), required=True, metavar="FILE",
-    help="What `archdsl train` wrote.",
+    help="Weights from `archdsl train`.",
 )  # fmt: skip
 @data_option(required=True)
 @click.option(
     "--split", default="val", show_default=True, metavar="PART",
-    help="train, val, or another part that the data has, such as test.",
+    help="Split: train, val, or another one of the dataset, such as test.",
 )  # fmt: skip
-@click.option("--size", type=SIZE, help="Resize images to this size (default: as they are).")
-@click.option("--device", help="cpu, cuda or cuda:N (default: CUDA where there is some).")
+@click.option("--size", type=SIZE, help="Resize images to this size (default: original size).")
+@click.option("--device", help="cpu, cuda or cuda:N (default: CUDA if available).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def eval_(
     spec: str, name: str | None, settings: dict[str, Any], weights: Path, data: DataSource, split: str,
     size: tuple[int, int] | None, device: str | None, as_json: bool,
 ) -> None:  # fmt: skip
-    """Score weights on data: one confusion matrix over all pixels that are labelled.
+    """Evaluate weights on a dataset: one confusion matrix over all labelled pixels.
 
-    Logits are brought to the size of the labels bilinearly before classes are taken from them.
+    Logits are resized bilinearly to the size of the labels before the argmax.
     """
     from archdsl.cli.reporting import TerminalReporter
     from archdsl.runs.processes import processes
@@ -73,7 +73,7 @@ def _text(scores: Scores, dataset: Dataset, _split: str) -> str:
         [name, _percent(iou), f"{count:,}"]
         for (name, iou), count in zip(scores.iou.items(), pixels, strict=True)
     ]
-    table = tables.table(("class", "IoU %", "pixels"), rows, numeric=(1, 2))
+    table = text_tables.table(("class", "IoU %", "pixels"), rows, numeric=(1, 2))
     whole = f"mIoU {_percent(scores.miou)} %, accuracy {_percent(scores.accuracy)} %"
     return f"{table}\n{whole} on {scores.images} images of {dataset.name}\n"
 

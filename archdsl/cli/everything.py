@@ -1,4 +1,4 @@
-"""`archdsl compile --out DIR`: every form of a network, and one run of it on an image."""
+"""`archdsl compile --out DIR`: all forms of a network, and its output on an image."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from archdsl import atomic
 from archdsl.cli.exporting import say_random
 from archdsl.cli.outputs import Kind, Output
-from archdsl.report import tables
+from archdsl.report import text_tables
 from archdsl.report.numbers import plural, shape
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _FILES: dict[str, Kind] = {
 
 
 def outputs(folder: Path, trained: bool) -> list[Output]:
-    """What is going to be written into a folder."""
+    """The files to be written."""
     weights = [Output(folder / "network.safetensors", "weights")] if trained else []
     return [*(Output(folder / name, kind) for name, kind in _FILES.items()), *weights]
 
@@ -43,7 +43,7 @@ def write_everything(
 ) -> None:
     """Writes layers.txt, network.arch/.py/.onnx, diagram.svg, input.png and output.png into `folder`.
 
-    With a file of `weights`, also network.safetensors, which network.py takes.
+    With a file of `weights`, also network.safetensors, which network.py loads.
     """
     from archdsl.spec.decompile import written_out
     from archdsl.train.exporting import filled
@@ -52,18 +52,18 @@ def write_everything(
     sizes = tuple(next(iter(graph.inputs.values())))
     image_HWC = _image(picture, *sizes[1:])
     click.echo(f"{network.name}: input {shape(sizes)}")
-    rows, total = tables.layers(graph, "op")
-    atomic.write_text(folder / "layers.txt", tables.layers_text(graph))
+    rows, total = text_tables.layers(graph, "op")
+    atomic.write_text(folder / "layers.txt", text_tables.layers_text(graph))
     _say(
         folder,
         "layers.txt",
         f"{plural(len(rows), 'layer')}, {total.params:,} parameters, {total.macs:,} MACs",
     )
     atomic.write_text(folder / "network.arch", written_out(network.with_train_outputs().graph))
-    _say(folder, "network.arch", "the network as text, written out in full")
+    _say(folder, "network.arch", "the network as a self-contained spec")
     _write_diagram(network, folder)
     _save(folder / "input.png", image_HWC)
-    origin = "drawn for this purpose" if picture is None else str(picture)
+    origin = "generated" if picture is None else str(picture)
     _say(folder, "input.png", f"{origin}, at {shape(sizes[1:])}")
     net = filled(network, weights, seed)
     if net.is_random:
@@ -89,13 +89,13 @@ def _write_python(net: Filled, folder: Path) -> None:
 
     write(net, folder / "network.py", "python")
     lines = (folder / "network.py").read_text(encoding="utf-8").count("\n")
-    _say(folder, "network.py", f"plain Python that needs torch alone, {plural(lines, 'line')}")
+    _say(folder, "network.py", f"Python that depends on torch only, {plural(lines, 'line')}")
     if not net.is_random:
         _say(folder, "network.safetensors", "its weights")
 
 
 def _run(net: Filled, folder: Path, image_HWC: NDArray[np.uint8]) -> None:
-    """Writes the map of classes that the network makes of the image."""
+    """Writes the network's segmentation of the image."""
     import numpy as np
     import torch
     from PIL import Image
@@ -112,14 +112,14 @@ def _run(net: Filled, folder: Path, image_HWC: NDArray[np.uint8]) -> None:
     classes = Image.fromarray(_painted(logits_KHW.argmax(0), _colours(net)))
     _save(folder / "output.png", np.asarray(classes.resize((width, height), Image.Resampling.NEAREST)))
     how = "weights are random, not trained" if net.is_random else f"weights: {net.facts['weights']}"
-    _say(folder, "output.png", f"the largest of {shape(logits_KHW.shape)} logits; {how}")
+    _say(folder, "output.png", f"the argmax of {shape(logits_KHW.shape)} logits; {how}")
 
 
 def _settle(module: CompiledNetwork, inputs: Sequence[torch.Tensor]) -> None:
-    """Gives batch normalisation the statistics of the image.
+    """Sets batch-norm statistics from the image: with the initial ones, the output of a deep network with
+    random weights hardly depends on its input.
 
-    With those it starts with, what a deep network with random weights says hardly depends on its input.
-    The mirrored image is a second sample, without which a layer on 1 × 1 maps has no variance.
+    The flipped image is a second sample, needed for the variance of 1 × 1 maps.
     """
     import torch
 
@@ -140,7 +140,7 @@ def _write_onnx(net: Filled, folder: Path) -> None:
     path = folder / "network.onnx"
     write(net, path, "onnx", verify=False)
     share = deviation(path, net.module, [list(net.module.archdsl_graph.inputs.values())])
-    _say(folder, "network.onnx", f"onnxruntime gives the same results to {share:.1e} of the largest")
+    _say(folder, "network.onnx", f"onnxruntime agrees with PyTorch to {share:.1e} of the largest logit")
 
 
 def _image(picture: Path | None, height: int, width: int) -> NDArray[np.uint8]:
@@ -156,11 +156,11 @@ def _image(picture: Path | None, height: int, width: int) -> NDArray[np.uint8]:
         with Image.open(picture) as opened:
             return np.asarray(opened.convert("RGB").resize((width, height), Image.Resampling.BILINEAR))
     except UnidentifiedImageError:
-        raise click.UsageError(f"{picture} is not an image that can be read") from None
+        raise click.UsageError(f"cannot read {picture} as an image") from None
 
 
 def _colours(net: Filled) -> Sequence[tuple[int, int, int]]:
-    """Those of the classes, where the weights have them; else those of Cityscapes, which repeat."""
+    """Class colours from the weights' metadata, else those of Cityscapes, repeated."""
     from archdsl.data.cityscapes import COLOURS
     from archdsl.train.weights import classes_of
 
@@ -174,7 +174,7 @@ def _painted(classes_HW: NDArray[np.integer], colours: Sequence[tuple[int, int, 
 
 
 def _normalized(image_HWC: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """An image as the networks take it: (1, 3, height, width), zero mean and unit variance per channel."""
+    """An image as network input: (1, 3, height, width), zero mean and unit variance per channel."""
     import numpy as np
 
     scaled = (image_HWC / 255 - np.array(_MEAN)) / np.array(_STD)

@@ -1,4 +1,4 @@
-"""`archdsl explain`: what a spec decides and holds, what a word or an error code means, what there is."""
+"""`archdsl explain`: shows decisions and layers of a spec, and documents names and error codes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archdsl.cli.set_option import SetCommand, name_option, set_option
 from archdsl.cli.words import LISTS
 from archdsl.codes import CODES, page
 from archdsl.diagnostics import closest
-from archdsl.report import tables
+from archdsl.report import text_tables
 from archdsl.report.numbers import count_data, counted, digits, large, plural, setting
 
 if TYPE_CHECKING:
@@ -28,20 +28,20 @@ Examples:
   archdsl explain specs/template.arch          decisions, candidates, counts
   archdsl explain specs/autortnet_a.arch       the layer table
   archdsl explain specs/gas.arch --json
-  archdsl explain ARCH301                      what the error means, and what to write instead
+  archdsl explain ARCH301 what the error means, and how to fix it
   archdsl explain conv                         a primitive, its settings, their defaults, its cost
-  archdsl explain sep_conv                     an op of the library, as it is written
-  archdsl explain gumbel                       a word of searches and its settings
-  archdsl explain train                        every option of a verb
+  archdsl explain sep_conv an op of the library, with its source
+  archdsl explain gumbel a name in searches and its settings
+  archdsl explain train the options of a command
   archdsl explain --primitives                 also --ops, --samplers, --datasets, --plugins, …
 """
 
 
 def _lists(command: Any) -> Any:
-    """A flag for each list."""
+    """Adds a flag for each list."""
     for kind in reversed(LISTS):
         command = click.option(
-            f"--{kind}", "listed", flag_value=kind, default=None, help=f"List the {kind} that exist."
+            f"--{kind}", "listed", flag_value=kind, default=None, help=f"List all {kind}."
         )(command)
     return command
 
@@ -57,16 +57,19 @@ def explain(
     ctx: click.Context, /, what: str | None, listed: str | None, name: str | None, settings: dict[str, Any],
     json_wanted: bool,
 ) -> None:  # fmt: skip
-    """Decisions, candidates and sizes of a space; layers of a network; the page of an error code or a word.
+    """Show decisions, candidates and sizes of a space; layers of a network; the page of an error code or a
+    name.
 
-    Words are primitives, ops of the library, what searches name, and verbs; --primitives and its like list
-    what there is.
+    Names are primitives, library ops, names in searches, and commands; --primitives and similar options list
+    them.
     """
     if listed is not None:
         _explain_list(listed, json_wanted)
         return
     if what is None:
-        raise click.UsageError("name a spec, an error code or a word, or list what there is: --primitives")
+        raise click.UsageError(
+            "expected a spec, an error code, a name, or a list option such as --primitives"
+        )
     if _CODE.fullmatch(what):
         _explain_code(what.upper(), json_wanted)
         return
@@ -81,9 +84,9 @@ def explain(
 
 
 def as_text(program: Program, target: Space | Network, *, chosen: bool = True) -> str:
-    """A space's decisions or a network's layers, with what is required of them and the searches over them.
+    """A space's decisions or a network's layers, with requirements and searches.
 
-    `chosen`: with the decisions that a network was bound by.
+    `chosen`: also the decisions of a network.
     """
     return "\n".join(_text(program, target, _searches(program, target), chosen)) + "\n"
 
@@ -109,16 +112,16 @@ def _explain_list(kind: str, as_json: bool) -> None:
 
 
 def _explain_word(ctx: click.Context, word: str, as_json: bool) -> bool:
-    """Prints the page of a word; returns whether there is one."""
+    """Prints the page of a name; returns whether it exists."""
     from archdsl.cli.words import known_names, page_of
 
-    verbs = ctx.find_root().command
-    assert isinstance(verbs, click.Group)
-    text = page_of(word, verbs)
+    group = ctx.find_root().command
+    assert isinstance(group, click.Group)
+    text = page_of(word, group)
     if text is None:
-        meant = None if opening.ships(word) else closest(word, known_names(verbs))
+        meant = None if opening.ships(word) else closest(word, known_names(group))
         if meant is not None:
-            raise click.UsageError(f"{word} is neither a file nor a known word; did you mean {meant}?")
+            raise click.UsageError(f"{word} is neither a file nor a known name; did you mean {meant}?")
         return False
     if as_json:
         from archdsl.render.json import document
@@ -141,7 +144,7 @@ def _explain_code(code: str, as_json: bool) -> None:
 
 
 def _explain_file(program: Program, as_json: bool) -> None:
-    """A library: what it declares."""
+    """Explains a file without spaces and networks: its declarations."""
     from archdsl.lang import ast
 
     named = (ast.Op, ast.Cell, ast.Constant, ast.Search)
@@ -154,7 +157,7 @@ def _explain_file(program: Program, as_json: bool) -> None:
             document("explain", file=opening.name_of(program), kind="library", declared=declared), nl=False
         )
         return
-    click.echo(f"{opening.name_of(program)}: no space and no network; it declares")
+    click.echo(f"{opening.name_of(program)}: no spaces or networks; it declares")
     for kind, name in found:
         click.echo(f"  {kind} {name}")
 
@@ -172,8 +175,8 @@ def _text(program: Program, target: Space | Network, searches: list[str], chosen
     if graph.is_fixed:
         if graph.chosen and chosen:
             yield plural(len(graph.chosen), "decision") + " taken"
-            yield tables.table(("decision", "outcome"), [list(row) for row in graph.chosen.items()])
-        yield tables.layers_text(graph)
+            yield text_tables.table(("decision", "outcome"), [list(row) for row in graph.chosen.items()])
+        yield text_tables.layers_text(graph)
         if left_out := opening.left_out(target):
             yield f"{left_out}\n"
     else:
@@ -202,8 +205,8 @@ def _decision_table(graph: Graph) -> str:
     ]
     head = ("decision", "choose", "outcomes", "candidates", "only if")
     if not any(row[-1] for row in rows):
-        return tables.table(head[:-1], [row[:-1] for row in rows], numeric=(2,))
-    return tables.table(head, rows, numeric=(2,))
+        return text_tables.table(head[:-1], [row[:-1] for row in rows], numeric=(2,))
+    return text_tables.table(head, rows, numeric=(2,))
 
 
 def _choose(d: Decision) -> str:
@@ -222,7 +225,7 @@ def _totals(graph: Graph) -> str:
 
 
 def _search_text(program: Program, name: str) -> str:
-    """A search as the formatter writes it."""
+    """A search as formatted source."""
     from archdsl.lang import ast
     from archdsl.lang.formatter import unparse
 
@@ -246,7 +249,7 @@ def _json(program: Program, target: Space | Network, searches: list[str]) -> str
         "searches": [{"name": name, "text": _search_text(program, name)} for name in searches],
     }
     if graph.is_fixed:
-        return document("explain", **whole, chosen=dict(graph.chosen), **tables.layers_data(graph))
+        return document("explain", **whole, chosen=dict(graph.chosen), **text_tables.layers_data(graph))
     return document(
         "explain",
         **whole,

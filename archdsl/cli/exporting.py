@@ -1,4 +1,4 @@
-"""`archdsl compile` to forms that hold weights, or are run with them."""
+"""`archdsl compile` to forms with weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def form_of(emit: str | None, output: Path | None) -> str | None:
-    """The form of `archdsl.train.exporting` that --emit and -o name; None for one without weights."""
+    """The form of `archdsl.train.exporting` selected by --emit and -o; None for one without weights."""
     if output is None:
         return None
     if emit == "torch":
@@ -30,7 +30,7 @@ def form_of(emit: str | None, output: Path | None) -> str | None:
 def fitted(
     program: Program, name: str | None, settings: dict[str, Any], weights: Path | None, train_outputs: bool
 ) -> Network:
-    """The network of a file, with as many classes as its weights have names of."""
+    """The network of a file, with as many classes as its weights name."""
     classes = None
     if weights is not None:
         from archdsl.train.weights import classes_of, read_metadata
@@ -40,11 +40,11 @@ def fitted(
 
 
 def demand_untrained(outputs: Iterable[Output]) -> None:
-    """Raises SpecError (ARCH931) where random weights would be written over a file of trained ones."""
+    """Raises SpecError (ARCH931) if random weights would overwrite trained ones."""
     for output in outputs:
         if output.kind == "weights" and _holds_trained(output.path):
-            headline = f"{output.path} holds trained weights, and random ones would be written over it"
-            help = "--weights FILE takes trained ones; write somewhere else, or add --overwrite"
+            headline = f"{output.path} contains trained weights, and would be overwritten by random ones"
+            help = "use trained weights with --weights FILE, choose another path, or add --overwrite"
             raise SpecError([Diagnostic("ARCH931", headline, help=help)])
 
 
@@ -56,15 +56,15 @@ def _holds_trained(path: Path) -> bool:
         return False
     try:
         return not read_metadata(path).get(WEIGHTS, "").startswith("random")
-    except SpecError:  # it is damaged, and of no use
+    except SpecError:  # damaged, so it may be overwritten
         return False
 
 
 def export(network: Network, form: str, output: Path, weights: Path | None, seed: int, dynamic: bool) -> None:
-    """Writes a network in a form, and says on standard error what is in the files."""
+    """Exports a network, and describes the files on standard error."""
     from archdsl.train.exporting import filled, write
 
-    if weights is None and form != "python":  # source holds no weights, and says so
+    if weights is None and form != "python":  # source without weights states that
         say_random(seed)
     written = write(filled(network, weights, seed), output, form, dynamic=dynamic)
     click.echo(f"wrote {' and '.join(map(str, written.files))}", err=True)
@@ -74,5 +74,5 @@ def export(network: Network, form: str, output: Path, weights: Path | None, seed
 
 def say_random(seed: int) -> None:
     click.echo(
-        f"the weights are random (seed {seed}), not trained; --weights FILE takes trained ones", err=True
+        f"the weights are random (seed {seed}), not trained; use trained ones with --weights FILE", err=True
     )

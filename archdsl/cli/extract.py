@@ -1,4 +1,4 @@
-"""`archdsl extract`: weights of a network, taken out of a run."""
+"""`archdsl extract`: extracts the weights of a network from a run."""
 
 from __future__ import annotations
 
@@ -24,43 +24,43 @@ Examples:
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--network", "spec", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Of a search: a network of the space (default: best.arch of the run).",
+    help="For a search: a network of the space (default: best.arch of the run).",
 )  # fmt: skip
 @click.option(
     "--calibrate", type=click.IntRange(0), default=0, show_default=True, metavar="BATCHES",
-    help="Make running statistics anew from so many batches of 8; recorded in the file of weights.",
+    help="Recompute batch-norm statistics from this many batches of 8; recorded in the file of weights.",
 )  # fmt: skip
-@click.option("--data", metavar="KIND[:PATH][,K=V]", help="What to calibrate on, as in `train`.")
-@click.option("--half", is_flag=True, help="As float16, in half the room.")
+@click.option("--data", metavar="KIND[:PATH][,K=V]", help="Dataset for --calibrate, as in `train`.")
+@click.option("--half", is_flag=True, help="Store as float16.")
 @overwrite_option
 def extract(
     run: Path, output: Path, spec: Path | None, calibrate: int, data: str | None, half: bool,
     overwrite: bool,
 ) -> None:  # fmt: skip
-    """Take the weights of a network out of a run.
+    """Extract the weights of a network from a run.
 
-    Of a search: those that the network inherits from the supernet.  As they are, its logits in evaluation
-    equal those of the supernet's path through it, bit for bit.  Of a training: the best ones.
+    From a search: the weights inherited from the supernet; in eval mode, logits are bit-identical to the
+    supernet's. From a training: the best ones.
     """
     from archdsl.runs.manifest import run_kind
     from archdsl.train.folder import RunFolder
     from archdsl.train.weights import copy_weights
 
     if calibrate and data is None:
-        raise click.UsageError("--calibrate takes batches of what --data names")
+        raise click.UsageError("--calibrate requires --data")
     kind = run_kind(run / "manifest.json")
     demand_free([Output(output, "weights")], _files(run, spec), overwrite)
     if kind == "search":
         click.echo(_inherited(run, output, spec, calibrate, data, half))
         return
     if spec is not None or calibrate:
-        raise click.UsageError(f"{run} is a training: --network and --calibrate are for searches")
+        raise click.UsageError(f"{run} is a training run: --network and --calibrate apply to searches only")
     name = copy_weights(RunFolder(run).best_weights, output, half).get("name", "a network")
     click.echo(f"wrote {output}: {name} of {run}")
 
 
 def _files(run: Path, spec: Path | None) -> list[Path]:
-    """The files of a run that are read or still needed."""
+    """The files of a run that are read or must be kept."""
     from archdsl.search.folder import SearchFolder
     from archdsl.train.folder import RunFolder
 

@@ -1,4 +1,4 @@
-"""Prints diagnostics to the terminal, in colour where it has colours and as wide as it is."""
+"""Prints diagnostics to the terminal, with its colours and width."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from archdsl.render.terminal import Palette, palette
 
 
 def print_findings(diagnostics: Sequence[Diagnostic], *, err: bool = False) -> None:
-    """The diagnostics and, after errors, where to read more."""
+    """Prints diagnostics and, after errors, how to read more."""
     if not diagnostics:
         return
-    from archdsl.render import text  # most runs have nothing to print, and start sooner without it
+    from archdsl.render import text  # imported late: most runs print nothing
 
     stream = sys.stderr if err else sys.stdout
     click.echo(text.render(diagnostics, colors=palette(stream), width=_width(stream)), err=err, color=True)
     codes = list(dict.fromkeys(d.code for d in diagnostics if d.severity == "error"))
     if codes:
-        click.echo(f"{text.count(diagnostics)}; more about it: archdsl explain {codes[0]}", err=err)
+        click.echo(f"{text.count(diagnostics)}; for details: archdsl explain {codes[0]}", err=err)
 
 
 def colors(*, err: bool = False) -> Palette:

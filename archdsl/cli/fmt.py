@@ -1,4 +1,4 @@
-"""`archdsl fmt`: specs in the canonical format."""
+"""`archdsl fmt`: formats specs."""
 
 from __future__ import annotations
 
@@ -17,25 +17,28 @@ from archdsl.report.numbers import plural
 _EPILOG = """\b
 Examples:
   archdsl fmt specs/                 every .arch file below the folder, in place
-  archdsl fmt --check specs/         exit 1 if a file is not in canonical format
-  archdsl fmt --diff mine.arch       what would change
+  archdsl fmt --check specs/ exit 1 if a file is not formatted
+  archdsl fmt --diff mine.arch show changes
   archdsl fmt - < mine.arch          from standard input to standard output
 
-Exit codes: 0 fine, 1 a spec has errors or (--check, --diff) is not in canonical format, 2 usage.
+Exit codes: 0 success, 1 a spec has errors or (--check, --diff) is not formatted, 2 usage.
 """
 
 
 @click.command(epilog=_EPILOG)
 @click.argument("specs", nargs=-1, required=True, metavar="SPEC...")
-@click.option("--check", "only_check", is_flag=True, help="Write nothing; exit 1 if something would change.")
+@click.option("--check", "only_check", is_flag=True, help="Only check; exit with 1 if a file would change.")
 @click.option(
-    "--diff", "show_diff", is_flag=True, help="Write nothing; print what would change; exit 1 if it would."
+    "--diff",
+    "show_diff",
+    is_flag=True,
+    help="Print the changes without writing; exit with 1 if there are any.",
 )
 @click.pass_context
 def fmt(ctx: click.Context, specs: tuple[str, ...], only_check: bool, show_diff: bool) -> None:
-    """Write specs in the canonical format; every comment stays.
+    """Format specs in the canonical style; comments are kept.
 
-    A file is replaced in one step, and only if its meaning is the same afterwards.
+    Files are replaced atomically, and only if their syntax tree is unchanged.
     """
     failed = changed = 0
     paths = opening.find_all(specs)
@@ -90,7 +93,7 @@ def _summary(n: int, changed: int, failed: int, dry: bool) -> str:
     if changed:
         parts.append(f"{plural(changed, 'file')} {'would be ' if dry else ''}reformatted")
     if n - changed - failed:
-        parts.append(f"{plural(n - changed - failed, 'file')} in canonical format")
+        parts.append(f"{plural(n - changed - failed, 'file')} already formatted")
     if failed:
         parts.append(f"{plural(failed, 'file')} with errors")
     return ", ".join(parts)

@@ -1,4 +1,4 @@
-"""`archdsl fuzz`: the user's own acceptance test, random networks through every backend."""
+"""`archdsl fuzz`: tests random networks of a space on every backend."""
 
 from __future__ import annotations
 
@@ -36,20 +36,25 @@ Exit codes: 0 all passed, 1 a network failed, 2 usage.
 @click.command(cls=SetCommand, epilog=_EPILOG)
 @click.argument("spec", metavar="SPEC")
 @click.option(
-    "-n", "number", type=click.IntRange(1, 1_000_000), default=10, show_default=True, help="How many."
+    "-n",
+    "number",
+    type=click.IntRange(1, 1_000_000),
+    default=10,
+    show_default=True,
+    help="Number of networks.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Network i is drawn with seed + i.")
-@click.option("--image", metavar="CxHxW", help="Size of the input, as 3x64x128; short for --set image=….")
-@click.option("--onnx/--no-onnx", default=True, help="Export to ONNX and run it by onnxruntime, too.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Network i is sampled with seed + i.")
+@click.option("--image", metavar="CxHxW", help="Input shape, as 3x64x128; same as --set image=….")
+@click.option("--onnx/--no-onnx", default=True, help="Also export to ONNX and run it by onnxruntime.")
 @click.option(
     "-o", "--output", type=click.Path(file_okay=False, path_type=Path), default=Path("fuzz"),
-    show_default=True, metavar="DIR", help="Where networks that fail are written as .arch.",
+    show_default=True, metavar="DIR", help="Folder for failing networks, as .arch files.",
 )  # fmt: skip
 @over_option
 @name_option
 @set_option
 @overwrite_option
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def fuzz(
     ctx: click.Context,
@@ -65,12 +70,11 @@ def fuzz(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Draw random networks of a space and compare what the backends make of each.
+    """Sample random networks of a space and compare the backends on each.
 
-    For each network: its .arch text and its graph text read back to the same graph; the shapes that were
-    inferred are those that PyTorch computes; the emitted Python computes the same logits exactly, ONNX
-    to 1e-4 of the largest.  A file without a space has its
-    network tried, once.
+    For each network: its .arch text and graph text parse to the same graph; inferred shapes equal PyTorch's;
+    the emitted Python computes identical logits, and ONNX agrees to 1e-4 of the largest logit. For a file
+    without a space, its network is tested once.
     """
     if image is not None:
         settings = {**settings, "image": parse_value(image)}
@@ -100,7 +104,7 @@ def fuzz(
 
 
 class _Repeat:
-    """The command that tries one network again."""
+    """The command that reproduces one network."""
 
     def __init__(self, spec: str, name: str, settings: dict[str, Any], onnx: bool, over: Over):
         given = [f"{k}={setting(v)}" for k, v in settings.items()]
@@ -113,7 +117,7 @@ class _Repeat:
 
 
 def _progress(seeds: list[int], *, quiet: bool) -> Iterator[int]:
-    """The seeds, telling how far we are: a bar with the time left on a terminal, otherwise a line each."""
+    """Iterates over seeds and reports progress: a bar on a terminal, otherwise a line each."""
     if not quiet and sys.stderr.isatty():
         with click.progressbar(seeds, label="networks", file=sys.stderr, show_pos=True) as bar:
             yield from bar
@@ -131,31 +135,32 @@ def _draw(target: Space | Network, seed: int, over: Over) -> Network:
 
 
 def _try(program: Program, target: Space | Network, seed: int, onnx: bool, over: Over) -> list[str]:
-    """What goes wrong with the network of a seed; a network that cannot be made at all has failed, too."""
+    """The failures of the network of a seed, including failing to build it."""
     from archdsl.cli.parity import failures
 
     try:
         return list(failures(program, _draw(target, seed, over), seed=seed, onnx=onnx))
     except SpecError as error:
-        return [f"not a network: {error}"]
+        return [f"cannot build the network: {error}"]
 
 
 def _path(folder: Path, target: Space | Network, seed: int) -> Path:
-    """Where a network goes that fails."""
+    """The path for a failing network."""
     return folder / f"{target.name.lower()}_{seed}.arch"
 
 
 def _keep(
     target: Space | Network, seed: int, failures: list[str], output: Path, repeat: _Repeat, over: Over
 ) -> None:
-    """Writes the network that failed, with why and how to try it again."""
+    """Writes a failing network, with the reason and the command to reproduce it."""
     try:
         text = _draw(target, seed, over).to_arch()
     except SpecError:
         text = "arch 1\n"
     head = [f"# {line}" for failure in failures for line in failure.splitlines()]
     path = _path(output, target, seed)
-    atomic.write_text(path, "\n".join([*head, f"# again: {repeat.command(seed)}", text]))
+    atomic.write_text(path, "\n".join([*head, f"# reproduce: {repeat.command(seed)}", text]))
     click.echo(
-        f"seed {seed}: {'; '.join(failures)}\n  written to {path}; again: {repeat.command(seed)}", err=True
+        f"seed {seed}: {'; '.join(failures)}\n  written to {path}; reproduce: {repeat.command(seed)}",
+        err=True,
     )

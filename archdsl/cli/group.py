@@ -1,4 +1,4 @@
-"""The group of verbs: loads a verb when it is called, and turns findings into an exit code."""
+"""The click group: loads commands lazily, and maps diagnostics to exit codes."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ import click
 from archdsl.diagnostics import Diagnostic, SpecError, closest
 
 INTERRUPTED = 130
-"""The exit code that a shell gives to a program that was interrupted (128 + SIGINT)."""
+"""The conventional exit code after SIGINT (128 + 2)."""
 NOBODY_READS = 141
-"""The exit code that a shell gives to a program whose reader went away (128 + SIGPIPE)."""
+"""The conventional exit code after SIGPIPE (128 + 13)."""
 
 
 _JSON = "archdsl.json"
 
 
-class VerbGroup(click.Group):
-    """A group whose `verbs` are (where the command is, one line of help) by name."""
+class CommandGroup(click.Group):
+    """A group of lazily imported commands: `lazy_commands` maps names to (module, one line of help)."""
 
-    def __init__(self, *args: Any, verbs: dict[str, tuple[str, str]], **kwargs: Any):
+    def __init__(self, *args: Any, lazy_commands: dict[str, tuple[str, str]], **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.verbs = verbs
+        self.lazy_commands = lazy_commands
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.verbs)
+        return list(self.lazy_commands)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.verbs:
+        if cmd_name not in self.lazy_commands:
             return None
-        module, _, name = self.verbs[cmd_name][0].partition(":")
+        module, _, name = self.lazy_commands[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), name)
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args[0] in self.verbs or args[0].startswith("-"):
+        if args[0] in self.lazy_commands or args[0].startswith("-"):
             return super().resolve_command(ctx, args)
-        meant = closest(args[0], list(self.verbs))
-        hint = f"; did you mean `{meant}`?" if meant else f"; the verbs are {', '.join(self.verbs)}"
+        meant = closest(args[0], list(self.lazy_commands))
+        hint = f"; did you mean `{meant}`?" if meant else f"; available: {', '.join(self.lazy_commands)}"
         raise click.UsageError(f"unknown command `{args[0]}`{hint}", ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Verbs"):
-            formatter.write_dl([(name, text) for name, (_, text) in self.verbs.items()])
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in self.lazy_commands.items()])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.meta[_JSON] = "--json" in args  # a program that reads the output reads findings too
+        ctx.meta[_JSON] = "--json" in args  # diagnostics are part of the JSON output
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -87,7 +87,7 @@ def _interrupted() -> int:
 
 
 def use_plugins(names: Sequence[str]) -> None:
-    """Loads the plug-ins of the command line, and those of the project in whose folder it is run."""
+    """Loads the plug-ins of the command line, and those of the project in the working directory."""
     from archdsl import plugins
 
     for name in dict.fromkeys((*plugins.of_project(Path.cwd()), *names)):
@@ -95,7 +95,9 @@ def use_plugins(names: Sequence[str]) -> None:
 
 
 def _refused(error: Exception) -> tuple[Diagnostic, ...]:
-    """What the machine refused.  Raises UsageError for a file that cannot be opened, or the error."""
+    """Reports a system error as a diagnostic. Raises UsageError for a file that cannot be opened; re-raises
+    other errors.
+    """
     from archdsl.cli.refusals import refusal
 
     found = refusal(error)

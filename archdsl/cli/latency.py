@@ -1,4 +1,4 @@
-"""`archdsl latency`: tables of what ops take on a device, estimates from them, and how good these are."""
+"""`archdsl latency`: latency tables, estimates, and their accuracy."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Examples:
 
 
 class _Backend(click.ParamType[str]):
-    """The name of a runtime, those of plug-ins among them; some names have a diagnostic of their own."""
+    """The name of a runtime, built-in or from a plug-in."""
 
     name = "backend"
 
@@ -47,7 +47,7 @@ class _Backend(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         if value not in self._names():
-            self.fail(f"unknown runtime `{value}`; there are {', '.join(self._names())}", param, ctx)
+            self.fail(f"unknown runtime `{value}`; available: {', '.join(self._names())}", param, ctx)
         return str(value)
 
     def shell_complete(
@@ -63,27 +63,27 @@ class _Backend(click.ParamType[str]):
 
 @click.group(epilog=_EPILOG)
 def latency() -> None:
-    """Time the ops of a space on this machine; estimate networks, and find out how well.
+    """Build latency tables on this machine, estimate networks, and validate the estimates.
 
-    Times are of one image in milliseconds.  What networks take beyond the sum of their ops is learnt by
-    `validate` from networks measured whole.
+    Latencies are milliseconds per image. `validate` calibrates the sum of op latencies on networks measured
+    end to end.
     """
 
 
 def _timing(command: F) -> F:
-    """The options of everything that times."""
+    """The options of commands that measure."""
     for option in (
         click.option(
             "--backend", type=_Backend(), default="onnxruntime", show_default=True,
-            help="What runs the ops.",
+            help="Runtime that executes the ops.",
         ),
         click.option(
             "--threads", type=click.IntRange(1, 1024), default=1, show_default=True,
-            help="Threads of the runtime.",
+            help="Number of threads.",
         ),
         click.option(
             "--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
-            help="Where the runtime runs.",
+            help="Device.",
         ),
     ):  # fmt: skip
         command = option(command)
@@ -91,10 +91,8 @@ def _timing(command: F) -> F:
 
 
 def _spec(command: F) -> F:
-    """The SPEC and what is set of it."""
-    image = click.option(
-        "--image", metavar="HxW", help="Size of the image, short for --set image=3xHxW; CxHxW is taken too."
-    )
+    """The SPEC argument and its settings."""
+    image = click.option("--image", metavar="HxW", help="Image size; same as --set image=3xHxW, also CxHxW.")
     return click.argument("spec", metavar="SPEC")(name_option(set_option(image(command))))
 
 
@@ -108,17 +106,17 @@ def _table_option(exists: bool = False) -> Callable[[F], F]:
 def _passes(default: int) -> Callable[[F], F]:
     return click.option(
         "--passes", type=click.IntRange(2, 100), default=default, show_default=True,
-        help="Rounds of timing, far apart in time.",
+        help="Measurement rounds, spread over time.",
     )  # fmt: skip
 
 
 _stale_option = click.option(
-    "--allow-stale", is_flag=True, help="Use a table of another device, version or protocol, and say so."
+    "--allow-stale", is_flag=True, help="Use a table of another device, version or protocol, with a note."
 )
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _report_option = click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-    help="Write pictures and figures as one self-contained HTML page.",
+    help="Write a self-contained HTML page with charts.",
 )  # fmt: skip
 
 
@@ -133,7 +131,7 @@ def _network(spec: str, name: str | None, settings: dict[str, Any], image: str |
     if isinstance(target, Network):
         return target
     raise click.UsageError(
-        f"{target.name} is a space: take a network with --name, or draw one with `archdsl sample`"
+        f"{target.name} is a space: choose a network with --name, or sample one with `archdsl sample`"
     )
 
 
@@ -142,7 +140,9 @@ def _settings(settings: dict[str, Any], image: str | None) -> dict[str, Any]:
         return settings
     size = parse_value(image)
     if not isinstance(size, tuple) or len(size) not in (2, 3):
-        raise click.BadParameter(f"`{image}` is not a size; write --image 360x480", param_hint="--image")
+        raise click.BadParameter(
+            f"expected a size such as --image 360x480, got `{image}`", param_hint="--image"
+        )
     if "image" in settings:
         raise click.BadParameter("the image is set twice", param_hint="--image")
     return {**settings, "image": size if len(size) == 3 else (3, *size)}
@@ -155,7 +155,7 @@ def _timer(backend: str, threads: int, device: str) -> Timer:
     runtime = runtimes.find(backend)
     if device not in runtime.devices:
         others = " or ".join(name for name, found in runtimes.RUNTIMES.items() if device in found.devices)
-        raise click.UsageError(f"{backend} is timed on the CPU; take --backend {others} for CUDA")
+        raise click.UsageError(f"{backend} supports the CPU only; use --backend {others} for CUDA")
     passive_waiting()
     return Timer(backend, threads, device=device)
 
@@ -165,12 +165,14 @@ def _timer(backend: str, threads: int, device: str) -> Timer:
 @_timing
 @click.option(
     "-o", "--output", "path", type=click.Path(dir_okay=False, path_type=Path), default=_TABLE,
-    show_default=True, metavar="FILE", help="The table; rows that it has are kept.",
+    show_default=True, metavar="FILE", help="The table file; existing rows are kept.",
 )  # fmt: skip
-@click.option("--passes", type=click.IntRange(2, 100), default=5, show_default=True, help="Rounds of timing.")
+@click.option(
+    "--passes", type=click.IntRange(2, 100), default=5, show_default=True, help="Measurement rounds."
+)
 @click.option(
     "--most", type=click.IntRange(1), default=2000, show_default=True,
-    help="Networks drawn at most to find the keys of a space.",
+    help="Maximum number of networks sampled to find the keys of a space.",
 )  # fmt: skip
 @_stale_option
 @_json_option
@@ -178,9 +180,9 @@ def build(
     spec: str, name: str | None, settings: dict[str, Any], image: str | None, backend: str, threads: int,
     device: str, path: Path, passes: int, most: int, allow_stale: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Time the ops of a space, or of a network, once each.
+    """Measure each op of a space, or of a network, once.
 
-    Called again, it resumes an interrupted run.
+    Run it again to resume an interrupted run.
     """
     from dataclasses import replace
 
@@ -231,7 +233,7 @@ def build(
     for row in failed:
         click.echo(f"failed: {row.op} {row.inputs}: {row.failed}", err=True)
     if building.disturbed(made) > 0.1:
-        click.echo(f"{building.disturbed(made):.0%} of the runs were interrupted by other programs", err=True)
+        click.echo(f"{building.disturbed(made):.0%} of the runs were disturbed by other programs", err=True)
     if noisy:
         click.echo(
             f"{plural(len(noisy), 'row')} varied by more than 5 % even when timed again: the machine is busy",
@@ -243,8 +245,8 @@ def build(
 def _coverage(found: Any) -> str:
     drawn = f"{plural(len(found.units), 'key')} in {plural(found.networks, 'network')}"
     if found.rare == 0:
-        return f"{drawn}, every one of them seen more than once"
-    return f"{drawn}; one more network brings about {found.new_per_network:.2g} new ones"
+        return f"{drawn}, each seen more than once"
+    return f"{drawn}; about {found.new_per_network:.2g} new ones per further network"
 
 
 @latency.command(cls=SetCommand)
@@ -253,17 +255,17 @@ def _coverage(found: Any) -> str:
 @_table_option()
 @click.option(
     "--networks", type=click.IntRange(10, 10_000), default=50, show_default=True,
-    help="Networks held out, on which the accuracy is found.",
+    help="Held-out networks for the accuracy.",
 )  # fmt: skip
 @click.option(
     "--fit", type=click.IntRange(10, 10_000), default=150, show_default=True,
-    help="Networks that the calibration is fitted on.",
+    help="Networks to fit the calibration on.",
 )  # fmt: skip
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the networks that are drawn.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the sampled networks.")
 @_passes(7)
 @click.option(
     "--raw", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-    help="Write every network with what was measured and predicted, as JSON.",
+    help="Write measured and predicted latencies of all networks as JSON.",
 )  # fmt: skip
 @_report_option
 @overwrite_option
@@ -274,9 +276,9 @@ def validate(
     device: str, path: Path, networks: int, fit: int, seed: int, passes: int, raw: Path | None,
     report: Path | None, overwrite: bool, allow_stale: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Measure random networks whole, calibrate the table on some, and check it on the others.
+    """Measure random networks end to end, calibrate the table on some, and validate it on the others.
 
-    Calibration and error are stored in the table.  Rows that it lacks are timed first.
+    Calibration and error are stored in the table. Missing rows are measured first.
     """
     from dataclasses import replace
 
@@ -305,7 +307,7 @@ def validate(
 
 
 def _demand_free(program: Program, table: Path, overwrite: bool, **outputs: Path | None) -> None:
-    """Raises SpecError where an output, given by its kind, would destroy a file."""
+    """Raises SpecError where an output, by file kind, would overwrite another kind of file."""
     kinds: dict[str, Kind] = {"json": "json", "html": "html"}
     written = [Output(path, kinds[kind]) for kind, path in outputs.items() if path is not None]
     demand_free(written, [table, *opening.files(program)], overwrite)
@@ -323,11 +325,13 @@ def _write(path: Path, text: str) -> None:
 @_table_option(exists=True)
 @click.option(
     "--samples", type=click.IntRange(1, 1_000_000), default=200, show_default=True,
-    help="Random networks to estimate, where SPEC is a space.",
+    help="Number of random networks to estimate, if SPEC is a space.",
 )  # fmt: skip
-@click.option("--seed", type=int, default=0, show_default=True, help="Of these networks.")
-@click.option("--backend", type=_Backend(), help="Refuse a table of another backend.")
-@click.option("--threads", type=click.IntRange(1, 1024), help="Refuse a table of other threads.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of these networks.")
+@click.option("--backend", type=_Backend(), help="Reject a table of another backend.")
+@click.option(
+    "--threads", type=click.IntRange(1, 1024), help="Reject a table with another number of threads."
+)
 @_report_option
 @overwrite_option
 @_stale_option
@@ -338,10 +342,10 @@ def estimate(
     path: Path, samples: int, seed: int, backend: str | None, threads: int | None, report: Path | None,
     overwrite: bool, allow_stale: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """What a network takes by a table, layer by layer; or how the networks of a space spread.
+    """Estimate the latency of a network by layer, or the distribution over a space.
 
-    Rows that the table lacks are listed: nothing is guessed.  The exit code is 1 then, and where the network
-    does not meet a requirement on its latency or rate.
+    Missing rows are listed, not guessed.  The exit code is 1 then, and if the network violates a requirement
+    on latency or rate.
     """
     from archdsl.cli import latency_text
     from archdsl.devices import estimate as estimating
@@ -379,7 +383,7 @@ def measure(
     spec: str, name: str | None, settings: dict[str, Any], image: str | None, backend: str, threads: int,
     device: str, passes: int, as_json: bool,
 ) -> None:  # fmt: skip
-    """Time a whole network on this machine."""
+    """Measure a network end to end on this machine."""
     from dataclasses import replace
 
     from archdsl.cli import latency_text
@@ -396,17 +400,18 @@ def measure(
 @latency.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--mapping", required=True, metavar="NAME", help="How its rows are named: fasterseg,"
-    " fasterseg_released (zoomed convolutions read from plain rows, as released), or a JSON file.",
+    "--mapping", required=True, metavar="NAME",
+    help="Mapping of its row names: fasterseg, fasterseg_released (zoomed convolutions use plain rows, as "
+    "released), or a JSON file.",
 )  # fmt: skip
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE",
-    help="The table to write.",
+    help="Output table.",
 )  # fmt: skip
 @overwrite_option
 @_json_option
 def import_(file: Path, mapping: str, output: Path, overwrite: bool, as_json: bool) -> None:
-    """Take over somebody else's table: a JSON object of names and milliseconds."""
+    """Import a third-party table: a JSON object of names and milliseconds."""
     from archdsl.devices import foreign, table
 
     demand_free([Output(output, "table")], [file, Path(mapping)], overwrite)

@@ -1,4 +1,4 @@
-"""How latencies are written: as text, as JSON, and as a page of pictures."""
+"""Formats latencies as text, JSON, and an HTML page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archdsl.render.json import document
-from archdsl.report import tables
+from archdsl.report import text_tables
 from archdsl.report.numbers import plural, thousands
 
 if TYPE_CHECKING:
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 
 def estimate_text(found: Estimate, judged: Sequence[Judged] = ()) -> str:
-    """The layers, then the total with its error, and everything that limits it."""
+    """The layers, the total with its error, and notes on its validity."""
     rows = [
         [line.name, line.op, _ms(line.ms), _share(line.ms, found.total_ms), line.note] for line in found.lines
     ]
-    text = tables.table(("layer", "op", "ms", "share", ""), rows, numeric=(2, 3))
+    text = text_tables.table(("layer", "op", "ms", "share", ""), rows, numeric=(2, 3))
     text += f"\n{found.network}: {found}{_rate(found)}\n"
     text += "".join(f"{line}\n" for line in _facts(found))
     return text + "".join(f"{j.text}: {_VERDICT[j.met]}{f' ({j.why})' if j.why else ''}\n" for j in judged)
 
 
 def _rate(found: Estimate) -> str:
-    """Images a second; a bound, where rows are missing; nothing, where all are."""
+    """Frames per second; an upper bound if rows are missing, empty if all are."""
     if not found.total_ms:
         return ""
     return f"  ({'at most ' if found.missing else ''}{found.fps:.1f} fps)"
@@ -44,13 +44,13 @@ _VERDICT = {True: "met", False: "not met", None: "not decided"}
 def _facts(found: Estimate) -> list[str]:
     lines = [f"on {found.device}, {found.backend}; final up-sampling {found.final_upsampling}"]
     if found.error_ms is not None:
-        lines.append("± is what nine in ten held-out networks were predicted within")
+        lines.append("±: 90 % of held-out networks were predicted within this error")
     lines += [f"note: {note}" for note in found.notes]
     lines += [f"stale: {difference}" for difference in found.stale]
     lines += [f"{line}" for line in found.missing]
     if found.missing:
         count = plural(len(found.missing), "row")
-        lines.append(f"{count} not in the table: this is the sum of the others")
+        lines.append(f"{count} missing in the table: the total excludes them")
     return lines
 
 
@@ -76,7 +76,7 @@ def _estimate_data(found: Estimate) -> dict[str, Any]:
 
 
 def estimate_page(found: Estimate) -> str:
-    """A bar for each layer, and the figures."""
+    """A bar chart by layer, and the totals."""
     from archdsl.report.charts import Bar, bars
     from archdsl.report.sheet import section, sheet
 
@@ -97,17 +97,17 @@ def estimate_page(found: Estimate) -> str:
 
 
 def space_text(space: Space, networks: Sequence[Network], found: Sequence[Estimate]) -> str:
-    """How the estimates of random networks spread."""
+    """The distribution of estimates over random networks."""
     data = _space_data(space, networks, found)
     if data["complete"] == 0:
         text = f"{space.name}: none of {plural(len(found), 'network')} could be estimated\n"
         return text + "".join(f"{line}\n" for line in _missing(found)[:10])
     spread = data["ms"]
     rows = [[name, f"{value:.4g}"] for name, value in spread.items()]
-    text = tables.table(("of the networks", "ms"), rows, numeric=(1,))
+    text = text_tables.table(("of networks", "ms"), rows, numeric=(1,))
     text += f"\n{space.name}: {plural(data['complete'], 'random network')} estimated"
     if data["complete"] < len(found):
-        text += f", {thousands(len(found) - data['complete'])} left out, as rows are missing"
+        text += f", {thousands(len(found) - data['complete'])} skipped, as rows are missing"
     return text + "\n" + "".join(f"{line}\n" for line in _facts(_complete(found)[0]))
 
 
@@ -143,7 +143,7 @@ def _space_data(space: Space, networks: Sequence[Network], found: Sequence[Estim
 
 
 def space_page(space: Space, networks: Sequence[Network], found: Sequence[Estimate]) -> str:
-    """The distribution of latencies, and latency against parameters with its front."""
+    """The distribution of latencies, and latency against parameters with the Pareto front."""
     from archdsl.passes.costs.cost import costs, total
     from archdsl.report.charts import Point, histogram, scatter
     from archdsl.report.sheet import section, sheet
@@ -156,7 +156,7 @@ def space_page(space: Space, networks: Sequence[Network], found: Sequence[Estima
     charts = [
         histogram(times, title=f"{space.name}: latency of random networks", x_label="ms"),
         scatter(
-            points, title="Latency against parameters; red: no network is smaller and faster",
+            points, title="Latency against parameters; red: the Pareto front",
             x_label="parameters", y_label="ms", path=sorted(front),
         ),
     ]  # fmt: skip
@@ -165,7 +165,7 @@ def space_page(space: Space, networks: Sequence[Network], found: Sequence[Estima
 
 
 def _front(points: Sequence[tuple[float, float]]) -> set[tuple[float, float]]:
-    """The points that no other beats in one coordinate without losing in the other."""
+    """The Pareto-optimal points."""
     front: set[tuple[float, float]] = set()
     best = float("inf")
     for point in sorted(points):
@@ -179,18 +179,18 @@ _ACCURACY = ("", "Spearman", "Kendall", "mean error", "worst", "within 5 %", "wi
 
 
 def validation_text(space: Space, found: Validation, path: Path) -> str:
-    """The accuracy on networks that the calibration did not see, beside plainer predictors."""
+    """The accuracy on held-out networks, compared with simpler predictors."""
     calibration = found.table.calibration
     assert calibration is not None
-    text = tables.table(_ACCURACY, _accuracy_rows(found), numeric=range(1, 7))
+    text = text_tables.table(_ACCURACY, _accuracy_rows(found), numeric=range(1, 7))
     lines = [
-        f"{space.name}: {calibration.fitted_on} networks fitted, {calibration.held_out.networks} held out;"
-        f" nine in ten of these are within {calibration.error:.1%}",
+        f"{space.name}: {calibration.fitted_on} networks fitted, {calibration.held_out.networks} "
+        f"held out; 90 % of these are within {calibration.error:.1%}",
         f"form: {calibration.form}; final up-sampling {calibration.final_upsampling}",
         f"calibration and error are stored in {path}",
     ]
     if found.new_rows:
-        lines.append(f"{plural(found.new_rows, 'row')} were missing and were timed for this")
+        lines.append(f"{plural(found.new_rows, 'missing row')} measured")
     if calibration.noisy_networks:
         count = plural(calibration.noisy_networks, "network")
         lines.append(f"{count} varied by more than 5 % even when timed again: the machine is busy")
@@ -216,7 +216,7 @@ def _accuracy(a: Accuracy) -> list[str]:
 
 
 def validation_json(space: Space, found: Validation, raw: bool = False) -> str:
-    """The calibration and its accuracy; with `raw` also every network."""
+    """The calibration and its accuracy; with `raw`, also all networks."""
     calibration = found.table.calibration
     assert calibration is not None
     data = calibration.model_dump()
@@ -239,7 +239,7 @@ def validation_json(space: Space, found: Validation, raw: bool = False) -> str:
 
 
 def validation_page(space: Space, found: Validation) -> str:
-    """Predicted against measured, with the band of ±10 %."""
+    """Predicted against measured latency, with a band of ±10 %."""
     from archdsl.report.charts import Point, scatter
     from archdsl.report.sheet import section, sheet
 
@@ -270,9 +270,9 @@ def measured_text(network: Network, timer: Timer, whole: Whole) -> str:
     text += f" {plural(whole.runs, 'run')} in {plural(whole.rounds, 'round')}\n"
     text += f"{_conditions(timer)}; final up-sampling {final_upsampling(network)}\n"
     if whole.disturbed > 0.1:
-        text += f"{whole.disturbed:.0%} of the runs were interrupted by other programs\n"
+        text += f"{whole.disturbed:.0%} of the runs were disturbed by other programs\n"
     if whole.noisy:
-        text += f"the rounds differ by more than 5 % after {whole.retimed} more: do not trust it\n"
+        text += f"unreliable: rounds differ by more than 5 %, even after {whole.retimed} more\n"
     return text
 
 

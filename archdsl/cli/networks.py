@@ -1,4 +1,4 @@
-"""Networks as verbs train, score and use them: with as many classes as the data, and weights that fit."""
+"""Networks of commands, with as many classes as the dataset, and matching weights."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def open_network(
 ) -> Network:
     """The network that SPEC names.
 
-    Raises SpecError: ARCH918 where the network does not give a map for each class, ARCH942 where it takes
-    images of other `channels` than the data has (None: 1, 3 or 4).
+    Raises SpecError: ARCH918 if the network predicts a different number of classes, ARCH942 if its input has
+    other `channels` than the dataset (None: 1, 3 or 4).
     """
     from archdsl.train.networks import demand_fits
 
@@ -32,7 +32,7 @@ def with_classes(
     program: Program, name: str | None, settings: dict[str, Any], classes: int | None,
     train_outputs: bool = False,
 ) -> Network:  # fmt: skip
-    """A network of a file; its setting `classes`, where it has one that was not given, becomes `classes`."""
+    """A network of a file, with its setting `classes` set to `classes` unless overridden."""
     from archdsl.train.networks import network_of
 
     try:
@@ -45,7 +45,7 @@ def with_classes(
 
 
 def fixed(target: Any) -> Network:
-    """The target, if it is a network."""
+    """Checks that the target is a network."""
     from archdsl.program import Network
 
     if isinstance(target, Network):
@@ -55,5 +55,5 @@ def fixed(target: Any) -> Network:
 
 def _space(name: str) -> click.UsageError:
     return click.UsageError(
-        f"{name} is a space: take a network with --name, or draw one with `archdsl sample`"
+        f"{name} is a space: choose a network with --name, or sample one with `archdsl sample`"
     )

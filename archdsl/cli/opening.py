@@ -1,4 +1,4 @@
-"""From the SPEC words of a command line to programs and their spaces and networks."""
+"""Opens SPEC arguments: programs, spaces and networks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def find(spec: str) -> Path:
 
 
 def find_all(specs: Iterable[str]) -> list[Path | None]:
-    """The files that the SPEC words name, a folder standing for every spec in it; None for `-`."""
+    """The files of SPEC arguments, including all specs in folders; None for `-`."""
     found: list[Path | None] = []
     for spec in specs:
         if spec == STDIN:
@@ -41,7 +41,7 @@ def find_all(specs: Iterable[str]) -> list[Path | None]:
         elif Path(spec).is_dir():
             inside = sorted(Path(spec).rglob("*.arch"))
             if not inside:
-                raise click.UsageError(f"there is no .arch file in {spec}")
+                raise click.UsageError(f"no .arch file in {spec}")
             found += inside
         else:
             found.append(find(spec))
@@ -63,9 +63,9 @@ def load_file(path: Path | None) -> Program:
 
 
 def read(path: Path | None) -> Source:
-    """The text of a file, or of standard input; raises SpecError where it is not one of a spec."""
-    from archdsl.lang.reading import MAX_BYTES, decode, too_large
-    from archdsl.lang.reading import read as read_file
+    """The text of a file, or of standard input; raises SpecError if it is not a spec."""
+    from archdsl.lang.source_files import MAX_BYTES, decode, too_large
+    from archdsl.lang.source_files import read as read_file
 
     if path is not None:
         return read_file(path, str(path))
@@ -78,9 +78,9 @@ def read(path: Path | None) -> Source:
 def target(
     program: Program, name: str | None, settings: Mapping[str, Any], train_outputs: bool = False
 ) -> Space | Network:
-    """The named space or network, or the file's default one, under these settings.
+    """The named space or network, or the file's default one, with these settings.
 
-    A network is without its train-only outputs, but for `train_outputs`.
+    Train-only outputs are excluded unless `train_outputs`.
     """
     from archdsl.program import Network
 
@@ -89,7 +89,7 @@ def target(
 
 
 def left_out(target: Space | Network) -> str:
-    """A sentence that names the train-only outputs that are not in a network's graph; else nothing."""
+    """A note on train-only outputs that were removed from a graph, or ""."""
     from archdsl.program import Network
 
     if not isinstance(target, Network) or target.train_outputs:
@@ -98,36 +98,36 @@ def left_out(target: Space | Network) -> str:
 
 
 def without(train_only: Iterable[str]) -> str:
-    """A sentence that names these train-only outputs as left out; nothing where there are none."""
+    """A note that these train-only outputs were removed, or ""."""
     names = ", ".join(sorted(train_only))
-    return f"left out, as train-only: {names} (--train-outputs takes them in)" if names else ""
+    return f"removed train-only outputs: {names} (include them with --train-outputs)" if names else ""
 
 
 def space(program: Program, name: str | None, settings: Mapping[str, Any]) -> Space:
     """The named space, or the file's only or last one."""
     if name is None and not program.spaces:
-        raise click.UsageError(f"{name_of(program)} declares no space: there is nothing to choose")
+        raise click.UsageError(f"{name_of(program)} declares no space")
     if name is not None and chosen(program, name) not in program.spaces:
-        raise click.UsageError(f"{name} is a network: there is nothing left to choose")
+        raise click.UsageError(f"expected a space, but {name} is a network")
     return program.space(name, **settings)
 
 
 def chosen(program: Program, name: str | None) -> str:
-    """`name` where the program has it, or the name of its default space or network."""
+    """`name` if the program declares it, or the name of its default space or network."""
     known = [*program.spaces, *program.networks]
     if not known:
-        raise click.UsageError(f"{name_of(program)} declares no space and no network")
+        raise click.UsageError(f"{name_of(program)} declares no space or network")
     if name is None:
         return program.default_name()
     if name not in known:
         meant = closest(name, known)
-        hint = f"did you mean `{meant}`?" if meant else f"it has {', '.join(known)}"
+        hint = f"did you mean `{meant}`?" if meant else f"available: {', '.join(known)}"
         raise click.UsageError(f"{name_of(program)} has no space or network `{name}`; {hint}")
     return name
 
 
 def files(program: Program) -> list[Path]:
-    """The file of a program and all that it imports, directly or not."""
+    """The file of a program and its transitive imports."""
     found: dict[Path, None] = {}
     ahead = [program.unit]
     while ahead:
@@ -139,7 +139,7 @@ def files(program: Program) -> list[Path]:
 
 
 def name_of(program: Program) -> str:
-    """How messages call the file of a program."""
+    """The display name of a program's file."""
     return program.unit.source.name
 
 
@@ -149,7 +149,7 @@ def ships(spec: str) -> bool:
 
 
 def _shipped(path: Path) -> Path | None:
-    """The shipped spec of that name; `specs/` in front and `.arch` behind may be left out or not."""
+    """The shipped spec with that name; the prefix `specs/` and suffix `.arch` are optional."""
     if path.is_absolute() or ".." in path.parts:
         return None
     parts = path.parts[1:] if path.parts[:1] == ("specs",) else path.parts

@@ -1,4 +1,4 @@
-"""Do all forms of a network say the same?  Text, graph, module, Python source, ONNX."""
+"""Checks that all forms of a network agree: text, graph, module, Python source, ONNX."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from archdsl.program import Network, Program
 
 ONNX_TOLERANCE = 1e-4
-"""How far onnxruntime's logits may be from PyTorch's, as a share of the largest."""
+"""Tolerance of onnxruntime's logits, relative to the largest logit."""
 
 
 def failures(program: Program, network: Network, *, seed: int, onnx: bool) -> Iterator[str]:
-    """What differs between the forms of a network; nothing where all agree."""
+    """The differences between the forms of a network."""
     network = network.with_train_outputs()
     yield from _texts(program, network)
     import torch
@@ -49,14 +49,14 @@ def _texts(program: Program, network: Network) -> Iterator[str]:
     if again.graph != network.graph and not (
         network.origin is None and same_but_for_names(again.graph, network.graph)
     ):
-        yield "its .arch text does not read back to the same graph"
+        yield "its .arch text parses to a different graph"
     dumped = dump(network.graph)
     if dump(parse(dumped)) != dumped:
-        yield "the text of its graph does not read back to the same text"
+        yield "its graph text does not round-trip"
 
 
 def _shapes(graph: Graph, module: torch.nn.Module, inputs: Sequence[torch.Tensor]) -> Iterator[str]:
-    """Layers and outputs whose inferred shapes are not what PyTorch computes."""
+    """Layers and outputs whose inferred shapes differ from PyTorch's."""
     from archdsl.backends.naming import identifier
     from archdsl.passes.analyses.shapes import infer
 
@@ -82,7 +82,7 @@ def _shapes(graph: Graph, module: torch.nn.Module, inputs: Sequence[torch.Tensor
             pairs[name] = inferred[name], computed[layer]
     for name, (inferred_shape, is_) in pairs.items():
         if tuple(inferred_shape) != is_:
-            yield f"{name} has shape {is_}, not {tuple(inferred_shape)} as inferred"
+            yield f"{name} has shape {is_}, inferred {tuple(inferred_shape)}"
 
 
 def _source(
@@ -91,12 +91,12 @@ def _source(
     from archdsl.backends.source import emit
 
     namespace: dict[str, Any] = {"__name__": "emitted"}
-    exec(compile(emit(graph), "emitted.py", "exec"), namespace)  # our own emitter's text, not the user's
+    exec(compile(emit(graph), "emitted.py", "exec"), namespace)  # generated source, not user code
     classes = [v for v in namespace.values() if isinstance(v, type) and v.__module__ == "emitted"]
     twin = classes[-1]()
     twin.load_state_dict(module.state_dict())
     if not twin.eval()(*inputs).equal(logits):
-        yield "the emitted Python does not compute the same logits"
+        yield "the emitted Python computes different logits"
 
 
 def _onnx(graph: Graph, module: CompiledNetwork, seed: int) -> Iterator[str]:
@@ -106,5 +106,5 @@ def _onnx(graph: Graph, module: CompiledNetwork, seed: int) -> Iterator[str]:
         path = Path(folder) / "network.onnx"
         export(module, path, verify=False)
         share = deviation(path, module, [list(graph.inputs.values())], seed)
-    if not share <= ONNX_TOLERANCE:  # also where it is not a number
+    if not share <= ONNX_TOLERANCE:  # also catches NaN
         yield f"ONNX differs by {share:.1e} of the largest logit"

@@ -1,4 +1,4 @@
-"""`archdsl passes`: what passes there are, with their options and contracts."""
+"""`archdsl passes`: lists passes, with options and contracts."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Examples:
 
 @click.command("passes", epilog=_EPILOG)
 @click.argument("names", metavar="[NAME]...", nargs=-1)
-@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def passes(names: tuple[str, ...], as_json: bool) -> None:
-    """List the passes that `compile --passes` runs: options, and what each needs, changes and guarantees.
+    """List the passes of `compile --passes`: options, and what each needs, changes and guarantees.
 
-    A transform makes another graph of a graph, an analysis finds a fact about it.
+    A transform maps a graph to a new graph; an analysis computes a fact about it.
     """
     from archdsl.passes.registry import PASSES
 

@@ -1,4 +1,4 @@
-"""`--passes`: a pipeline that a space or network goes through before it is written."""
+"""`--passes`: applies a pipeline to a space or network before output."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 def passes_options(command: Any) -> Any:
-    """--passes, and what shows and checks its steps."""
+    """Adds --passes and options to print and check its steps."""
     options = [
         click.option(
             "--passes", metavar="PIPELINE",
-            help="Run these passes instead of the usual ones, as in 'deploy, simplify' (archdsl passes).",
+            help="Run these passes instead of the default ones, e.g. 'deploy, simplify' (archdsl passes).",
         ),
         click.option(
-            "--verify", is_flag=True, help="With --passes: check the graph and the contract of each pass."
+            "--verify", is_flag=True, help="With --passes: verify the graph and the contract of each pass."
         ),
         click.option(
-            "--print-after-all", is_flag=True, help="With --passes: print the graph after each (stderr)."
+            "--print-after-all", is_flag=True, help="With --passes: print the graph after each pass (stderr)."
         ),
     ]  # fmt: skip
     for option in reversed(options):
@@ -35,9 +35,9 @@ def passes_options(command: Any) -> Any:
 def piped(
     target: Space | Network, pipeline: Pipeline, verify: bool = False, printing: bool = False
 ) -> Space | Network:
-    """What a pipeline makes of a space or network, which then is as the passes left it.
+    """Applies a pipeline to a space or network.
 
-    What analyses find, and with `printing` the graph after each transform, goes to standard error.
+    Results of analyses, and with `printing` the graph after each transform, are printed to standard error.
     """
     from archdsl.passes.verifying import verified
     from archdsl.program import Space

@@ -1,4 +1,4 @@
-"""`archdsl predict`: what a network sees in images, as coloured overlays and as class numbers."""
+"""`archdsl predict`: predictions of a network on images, as overlays and class indices."""
 
 from __future__ import annotations
 
@@ -48,23 +48,23 @@ Examples:
 @set_option
 @click.option(
     "--weights", type=WeightsFile(), required=True, metavar="FILE",
-    help="What `archdsl train` wrote.",
+    help="Weights from `archdsl train`.",
 )  # fmt: skip
-@click.option("--size", type=SIZE, help="Resize images to this size (default: as they are).")
-@click.option("--device", help="cpu, cuda or cuda:N (default: CUDA where there is some).")
+@click.option("--size", type=SIZE, help="Resize images to this size (default: original size).")
+@click.option("--device", help="cpu, cuda or cuda:N (default: CUDA if available).")
 @click.option(
     "-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="DIR",
-    help="Where the pictures go.",
+    help="Output folder.",
 )  # fmt: skip
 @overwrite_option
 def predict(
     spec: str, images: tuple[Path, ...], name: str | None, settings: dict[str, Any], weights: Path,
     size: tuple[int, int] | None, device: str | None, out: Path, overwrite: bool,
 ) -> None:  # fmt: skip
-    """Draw what a network sees.
+    """Draw the predictions of a network.
 
-    For each IMAGE, DIR gets NAME.png, the image tinted by class with a legend, and NAME_classes.png, whose
-    pixels are the numbers of the classes.
+    For each IMAGE, writes DIR/NAME.png, an overlay of class colours with a legend, and DIR/NAME_classes.png,
+    a mask of class indices.
     """
     from archdsl.runs.processes import processes
     from archdsl.train.weights import classes_of, module_with_weights, read_metadata
@@ -90,7 +90,7 @@ def predict(
 
 @dataclass(frozen=True)
 class _Pictures:
-    """Images without labels, as a dataset."""
+    """A dataset of images without labels."""
 
     paths: Sequence[Path]
     channels: int
@@ -105,17 +105,17 @@ class _Pictures:
         import numpy as np
 
         from archdsl.data.dataset import IGNORE, Sample
-        from archdsl.data.reading import read_image
+        from archdsl.data.image_files import read_image
 
         image = read_image(self.paths[i], self.channels)
         return Sample(image, np.full(image.shape[:2], IGNORE, np.uint8), self.paths[i].stem)
 
     def fingerprint(self) -> str:
-        raise NotImplementedError("pictures are looked at, not trained on")
+        raise NotImplementedError("images without labels cannot be trained on")
 
 
 def _sizes(pictures: _Pictures) -> set[Size]:
-    """The sizes of all pictures.  Raises SpecError with all that cannot be read."""
+    """The sizes of all images. Raises SpecError with all unreadable files."""
     from concurrent.futures import ThreadPoolExecutor
 
     from archdsl.data.faults import grouped
@@ -136,14 +136,14 @@ def _sizes(pictures: _Pictures) -> set[Size]:
 
 
 def _fits(module: torch.nn.Module, sizes: Sequence[Size], channels: int) -> dict[Size, Size]:
-    """The size to which images of each size are padded.  Raises SpecError (ARCH918) where there is none."""
+    """The padded size for each image size. Raises SpecError (ARCH918) for unsupported sizes."""
     from archdsl.train.evaluation import demand_fitting
 
     fits = {size: demand_fitting(module, size, channels) for size in sizes}
     for here, fit in fits.items():
         if fit != here:
             padding = f"images of {here[0]}×{here[1]} are padded to {fit[0]}×{fit[1]}"
-            click.echo(f"{padding}, which the network can take", err=True)
+            click.echo(f"{padding}, a size that the network supports", err=True)
     return fits
 
 
@@ -151,7 +151,7 @@ def _seen(
     module: torch.nn.Module, pictures: _Pictures, n: int, size: tuple[int, int] | None, device: torch.device,
     fits: Mapping[Size, Size],
 ) -> tuple[NDArray[Any], NDArray[Any]]:  # fmt: skip
-    """An image and the classes of its pixels, at its own size."""
+    """An image and its predicted class indices, at original size."""
     import torch
 
     from archdsl.data.batches import whole
@@ -178,7 +178,7 @@ def _write(
 
 
 def _pictures(image: Path, out: Path) -> tuple[Path, Path]:
-    """Where the overlay of an image goes, and the numbers of its classes."""
+    """The output paths of an image: overlay and class indices."""
     return out / f"{image.stem}.png", out / f"{image.stem}_classes.png"
 
 
@@ -197,5 +197,7 @@ def _demand_names(images: Sequence[Path]) -> None:
     stems: dict[str, Path] = {}
     for path in images:
         if path.stem in stems:
-            raise click.UsageError(f"{stems[path.stem]} and {path} would become one picture; take them apart")
+            raise click.UsageError(
+                f"{stems[path.stem]} and {path} have the same output name; use separate calls"
+            )
         stems[path.stem] = path

@@ -1,8 +1,8 @@
-"""What stands between the verbs and the terminal: whatever is printed passes here once.
+"""Sanitizes everything that commands print.
 
-Names, texts and numbers that are printed come from files of strangers.  A control character or a direction
-mark in them could move the cursor, hide text, or set the title of a window, so all are made visible, but for
-the few sequences that archdsl itself writes.  Characters that the stream's encoding lacks are escaped.
+Printed names and texts come from untrusted files.  A control character or a direction mark in them could move
+the cursor, hide text, or set the title of a window, so all are escaped, except the few sequences that archdsl
+writes itself. Characters missing in the stream's encoding are escaped, too.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _SPLIT = re.compile("(" + "|".join(map(re.escape, _OURS)) + ")")
 
 
 class Printed:
-    """A text stream whose `write` makes control characters visible; everything else is that of `stream`.
+    """A text stream whose `write` escapes control characters.
 
-    A carriage return at the start of what is written stays: progress bars write over their line.
+    A leading carriage return is kept, for progress bars.
     """
 
-    buffer = None  # click would write its bytes past `write` where the encoding is ASCII
+    buffer = None  # click would bypass `write` for ASCII encodings
 
     def __init__(self, stream: IO[str]):
         self.stream = stream
@@ -49,13 +49,13 @@ class Printed:
             self.write(line)
 
     def document(self, text: str) -> int:
-        """Writes a text that is for a program or a file to read: as it is, unless a terminal shows it."""
+        """Writes machine-readable text unchanged, unless the stream is a terminal."""
         return self.write(text) if self.stream.isatty() else self._put(text)
 
     def _put(self, text: str) -> int:
         try:
             return self.stream.write(text)
-        except UnicodeEncodeError:  # × and … on old terminals, halves of surrogate pairs in names of files
+        except UnicodeEncodeError:  # × and … on old terminals, lone surrogates in file names
             encoding = getattr(self.stream, "encoding", None) or "ascii"
             return self.stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
@@ -68,7 +68,7 @@ def _shown(text: str) -> str:
 
 @contextmanager
 def printed() -> Iterator[None]:
-    """Standard output and error pass through `Printed` meanwhile."""
+    """Context in which standard output and error are wrapped by `Printed`."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (s if isinstance(s, Printed) else Printed(s) for s in before)
     try:
@@ -78,9 +78,9 @@ def printed() -> Iterator[None]:
 
 
 def console() -> Console:
-    """A console of rich on standard error, for bars.
+    """A rich console on standard error, for progress bars.
 
-    It moves the cursor, which `Printed` would make visible, so it writes past it: `clean` what it shows.
+    It bypasses `Printed`, so `clean` its texts.
     """
     from rich.console import Console
 
@@ -89,7 +89,7 @@ def console() -> Console:
 
 
 def progress_bars() -> Progress:
-    """A bar with how many of how many, a description, and the time left, on standard error."""
+    """A progress bar with count, description and remaining time, on standard error."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     text = TextColumn("{task.description}", markup=False)
@@ -97,7 +97,7 @@ def progress_bars() -> Progress:
 
 
 def document(text: str) -> None:
-    """Prints a text that is for a program or a file to read (see `Printed.document`)."""
+    """Prints machine-readable text (see `Printed.document`)."""
     if isinstance(sys.stdout, Printed):
         sys.stdout.document(text)
     else:
@@ -105,8 +105,8 @@ def document(text: str) -> None:
 
 
 def forget_output() -> None:
-    """Gives Python somewhere to flush standard output to at its end, where nobody takes it any more."""
+    """Redirects standard output to the null device after a broken pipe, for Python's final flush."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):  # a stream without a file behind it
+    except (OSError, ValueError):  # a stream without a file descriptor
         return

@@ -1,4 +1,4 @@
-"""Numbers of a command line that must be in a range, and finite."""
+"""Numeric options with a range."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archdsl.runs.limits import LIMITS
 
 
 class Within(click.ParamType):  # type: ignore[type-arg]  # generic in new versions of click only
-    """A number in the range that `archdsl.runs.limits` has for a setting of a training."""
+    """A number within the limits of a training setting (`archdsl.runs.limits`)."""
 
     def __init__(self, setting: str):
         self.limit = LIMITS[setting]
@@ -23,5 +23,5 @@ class Within(click.ParamType):  # type: ignore[type-arg]  # generic in new versi
             number = None
         if not self.limit.holds(number):
             shown = value if len(str(value)) <= 40 else f"{str(value)[:39]}…"
-            self.fail(f"{shown} is not {self.limit}", param, ctx)
+            self.fail(f"expected {self.limit}, got {shown}", param, ctx)
         return number

@@ -1,4 +1,4 @@
-"""What the machine refused, as diagnostics: memory, depth, numbers, a full or broken device."""
+"""System errors as diagnostics: memory, recursion depth, overflow, a full or broken device."""
 
 from __future__ import annotations
 
@@ -12,23 +12,21 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def refusal(error: BaseException) -> Diagnostic | None:
-    """The diagnostic for an exception that says what the machine cannot do; None for any other."""
+    """The diagnostic for an exception about system limits; None for any other."""
     if isinstance(error, MemoryError) or _is_of_memory(error):
         return Diagnostic(
             "ARCH716",
-            "not enough memory for this",
-            help="make sizes smaller, for instance --set image=…; `archdsl cost` says what a network needs",
+            "out of memory",
+            help="reduce sizes, for instance --set image=…; `archdsl cost` shows the memory of a network",
         )
     if isinstance(error, RecursionError):
         return Diagnostic(
             "ARCH717",
-            "something here is nested too deeply",
-            help="name its parts; report it if the spec is plain",
+            "the nesting is too deep",
+            help="assign parts to names; report a bug if the spec is simple",
         )
     if isinstance(error, OverflowError):
-        return Diagnostic(
-            "ARCH718", f"a number is too large to compute with: {error}", help="make sizes smaller"
-        )
+        return Diagnostic("ARCH718", f"number too large: {error}", help="reduce sizes")
     if isinstance(error, OSError) and error.errno in _FULL:
         where = f"{error.filename}" if error.filename else "the output"
         return Diagnostic(

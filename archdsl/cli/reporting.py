@@ -1,4 +1,4 @@
-"""What a run reports, on the terminal."""
+"""Reports progress of runs on the terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class TerminalReporter(Reporter):
-    """Facts go to standard output, the rest to standard error."""
+    """Prints facts to standard output, and everything else to standard error."""
 
     def __init__(self) -> None:
         self.bar = Bar()
@@ -43,9 +43,9 @@ class TerminalReporter(Reporter):
 
 
 class Bar:
-    """A bar with the time left on standard error; nothing where that is not a terminal.
+    """A progress bar with the remaining time on standard error, if that is a terminal.
 
-    It is drawn when it changes and by no thread of its own, which would disturb what is being timed.
+    It is drawn without a thread, which would disturb timing.
     """
 
     def __init__(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archdsl.report.duration import duration
-from archdsl.report.tables import table
+from archdsl.report.text_tables import table
 
 if TYPE_CHECKING:
     from archdsl.search.overview import Overview

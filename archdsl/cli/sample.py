@@ -1,4 +1,4 @@
-"""`archdsl sample`: random networks of a space, as text."""
+"""`archdsl sample`: samples random networks of a space."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from archdsl.program import Network, Program, Space
 
 TRIES = 1_000
-"""Networks drawn before the requirements are reported as not met."""
+"""Networks sampled before the requirements are reported as unsatisfied."""
 
 _EPILOG = """\b
 Examples:
@@ -35,21 +35,24 @@ Examples:
 @click.command(cls=SetCommand, epilog=_EPILOG)
 @click.argument("spec", metavar="SPEC")
 @click.option(
-    "-n", "number", type=click.IntRange(1, 1_000_000), default=1, show_default=True, help="How many."
+    "-n",
+    "number",
+    type=click.IntRange(1, 1_000_000),
+    default=1,
+    show_default=True,
+    help="Number of networks.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Network i is drawn with seed + i.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Network i is sampled with seed + i.")
 @click.option(
     "-o", "--output", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-    help="Write each into DIR as NAME_SEED.arch, rather than to standard output.",
+    help="Write each to DIR/NAME_SEED.arch instead of standard output.",
 )  # fmt: skip
 @over_option
 @name_option
 @set_option
-@click.option(
-    "--full", is_flag=True, help="Write networks out in full rather than as decisions of the space."
-)
+@click.option("--full", is_flag=True, help="Write networks in full instead of as decisions of the space.")
 @overwrite_option
-@click.option("--json", "as_json", is_flag=True, help="Print the decisions of each as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the decisions as JSON.")
 def sample(
     spec: str,
     number: int,
@@ -62,12 +65,12 @@ def sample(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Random networks of a space, as .arch text: every outcome of a decision is equally likely.
+    """Sample random networks of a space as .arch text, uniformly over the outcomes of each decision.
 
-    With --over networks every network is equally likely, and decisions that do not arise in it are left out.
-    The same seed gives the same network.  Networks that do not meet the requirements of the space are drawn
-    again; requirements on latency and rate are not looked at.  A network given as decisions imports its
-    space, so DIR gets a copy of the space's file.
+    With --over networks, sampling is uniform over networks, and inactive decisions are omitted.  The same
+    seed gives the same network.  Networks that violate requirements of the space are resampled; requirements
+    on latency and rate are ignored. Networks written as decisions import their space, so its file is copied
+    to DIR.
     """
     program = opening.load(spec)
     space = opening.space(program, name, settings)
@@ -96,7 +99,7 @@ def sample(
 
 
 def _draw(space: Space, seed: int, over: Over) -> dict[str, str]:
-    """Random decisions that meet the requirements.  Raises SpecError (ARCH409) where none are found."""
+    """Samples decisions that satisfy the requirements. Raises SpecError (ARCH409) if none are found."""
     from archdsl.spec.require import unmet
 
     rng = random.Random(seed)
@@ -113,16 +116,16 @@ def _draw(space: Space, seed: int, over: Over) -> dict[str, str]:
         [
             Diagnostic(
                 "ARCH409",
-                f"none of {TRIES:,} random networks meets the requirements",
-                Label(place, "the last one breaks this") if (place := broken[0].location) else None,
-                help="`archdsl check` says where no network can meet them",
+                f"none of {TRIES:,} random networks satisfies the requirements",
+                Label(place, "violated by the last one") if (place := broken[0].location) else None,
+                help="check whether they are satisfiable with `archdsl check`",
             )
         ]
     )
 
 
 def _one_file(texts: list[str]) -> str:
-    """Several files as one: what comes before the network is the same in all."""
+    """Several files as one, since their text before the network is the same."""
     head, first, body = texts[0].partition("\nnetwork ")
     return "".join([head, first, body, *(first + text.partition("\nnetwork ")[2] for text in texts[1:])])
 
@@ -138,7 +141,7 @@ def _path(folder: Path, space: Space, seed: int) -> Path:
 
 
 def _copies(program: Program, output: Path) -> dict[Path, str]:
-    """Where copies of a spec and the files beside it that it imports go, and their texts."""
+    """The paths and texts of copies of a spec and its local imports."""
     root, library = program.unit.path.parent, specs_folder().resolve() / "std"
     if output.resolve() == root:
         return {}
@@ -153,13 +156,11 @@ def _copies(program: Program, output: Path) -> dict[Path, str]:
 
 
 def _copy(copies: dict[Path, str], overwrite: bool) -> None:
-    """Writes copies that are not there yet, when it is clear that none of them replaces another text."""
+    """Writes missing copies, after checking that none overwrites a different file."""
     there = {path for path in copies if path.exists()}
     for path in there:
         if not overwrite and path.read_bytes() != copies[path].encode("utf-8"):
-            raise click.UsageError(
-                f"{path} is there already and is another file; add --overwrite, or move it"
-            )
+            raise click.UsageError(f"{path} already exists with other contents; add --overwrite, or move it")
     for path, text in copies.items():
         if overwrite or path not in there:
             atomic.write_text(path, text)

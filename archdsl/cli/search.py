@@ -1,4 +1,4 @@
-"""`archdsl search`: a space searched as its spec says, resumable; the result is a spec again."""
+"""`archdsl search`: searches a space as declared in its spec; resumable."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from archdsl.cli.set_option import set_option
 from archdsl.cli.trial_options import SearchCommand, around_options, demand_one_process
 from archdsl.data.source import DataSource
 from archdsl.search.engines.choice import read_engine
+from archdsl.search.latency_tables import AUTO, TableSource
 from archdsl.search.options import SearchOptions, absolute, resumed_options, without_program
 from archdsl.search.rewriting import Rewritten
-from archdsl.search.tables import AUTO, TableSource
 
 _EPILOG = """\b
 Examples:
@@ -59,27 +59,27 @@ class _TableType(click.ParamType):  # type: ignore[type-arg]  # generic in new v
 
 
 def _refuse_aux(_ctx: click.Context, _param: click.Parameter, weight: str | None) -> None:
-    """Answers who trains auxiliary outputs as `archdsl train` does."""
+    """Rejects --aux, and shows how to train auxiliary outputs."""
     if weight is not None:
         then = f"archdsl train RUN/best.arch --init RUN --aux {weight} --data … --out DIR"
         raise click.UsageError(
-            f"a search trains its main output alone; train the others with the network found: {then}"
+            f"a search trains the main output only; train auxiliary outputs with the network found: {then}"
         )
 
 
 @click.command(cls=SearchCommand, epilog=_EPILOG)
 @click.argument("spec", metavar="SPEC")
-@click.option("--search", "name", help="Which search, where the file has several (default: the last).")
+@click.option("--search", "name", help="Search to run, if the file has several (default: the last).")
 @set_option
 @data_option(required=False)
 @click.option(
     "--table", "tables", type=_TableType(), multiple=True, metavar="FILE|DEVICE=FILE|auto",
-    help="Latency table for `latency` and `rate`: a file (archdsl latency build makes one), one that stands"
-    " for a device which the spec names, or auto: what is missing for this machine is timed first.",
+    help="Latency table: FILE (from archdsl latency build), DEVICE=FILE as a substitute for a device in the "
+    "spec, or auto: measure missing rows on this machine first.",
 )  # fmt: skip
 @click.option(
     "--passes", metavar="PIPELINE",
-    help="Make the space smaller first, as by 'prune(hyper[1].gate = 2)' (archdsl passes).",
+    help="Restrict the space first, as in 'prune(hyper[1].gate = 2)' (see archdsl passes).",
 )  # fmt: skip
 @click.option(
     "--strategy", metavar="CLAUSE", help="In the place of the search's: 'evolution(population = 20)'."
@@ -97,15 +97,15 @@ def _refuse_aux(_ctx: click.Context, _param: click.Parameter, weight: str | None
     help="A network to compare with: it and the one found are trained from scratch at the end, on the same"
     " batches, and drawn beside each other in the report.",
 )  # fmt: skip
-@click.option("--seed", type=Within("seed"), help="(default: that of the search, else 0)")
-@click.option("--device", help="cpu, cuda or cuda:N (default: CUDA where there is some).")
+@click.option("--seed", type=Within("seed"), help="Random seed (default: that of the search, else 0).")
+@click.option("--device", help="cpu, cuda or cuda:N (default: CUDA if available).")
 @click.option("--amp", type=click.Choice(["bfloat16"]), help="Mixed precision.")
 @click.option("--checkpoint", is_flag=True, help="Gradient checkpointing: less memory, more time.")
-@click.option("--channels-last", is_flag=True, help="Memory format that GPUs prefer.")
-@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the run.")
+@click.option("--channels-last", is_flag=True, help="Channels-last memory format, faster on GPUs.")
+@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), help="Run folder.")
 @click.option(
     "--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), metavar="DIR",
-    help="Resume the run in DIR, with the options that it had unless given anew.",
+    help="Resume the run in DIR with its options, unless overridden.",
 )  # fmt: skip
 @around_options
 @engine_options
@@ -130,7 +130,7 @@ def search(
     from archdsl.cli.searching import run_search
 
     if resume is not None and out is not None:
-        raise click.UsageError("--resume writes to the folder of its run: leave out --out")
+        raise click.UsageError("--resume cannot be combined with --out")
     goals = (*(("maximize", text) for text in maximize), *(("minimize", text) for text in minimize))
     options = SearchOptions(
         name, absolute(settings), replace(data, settings=absolute(data.settings)) if data else None, tables,

@@ -1,4 +1,4 @@
-"""How a search is shown: bars with the time left on a terminal, lines elsewhere."""
+"""Shows the progress of a search: bars on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from archdsl.report.numbers import plural
 
 if TYPE_CHECKING:
     from archdsl.program import Network
-    from archdsl.search.progress import Progress
+    from archdsl.search.progress import SearchProgress
     from archdsl.search.result import Result
     from archdsl.search.trials.history import Trial
 
@@ -29,8 +29,8 @@ _REDRAWN = 0.1
 
 
 @contextmanager
-def shown(first_step: int, steps: int) -> Iterator[Callable[[Progress], None]]:
-    """What to tell of progress: a bar where standard error is a terminal, else lines on standard output."""
+def shown(first_step: int, steps: int) -> Iterator[Callable[[SearchProgress], None]]:
+    """A progress callback: a bar if standard error is a terminal, else lines on standard output."""
     if not sys.stderr.isatty():
         yield _Lines().report
         return
@@ -38,7 +38,7 @@ def shown(first_step: int, steps: int) -> Iterator[Callable[[Progress], None]]:
         task = bars.add_task("", total=steps, completed=first_step)
         last = 0.0
 
-        def report(now: Progress) -> None:
+        def report(now: SearchProgress) -> None:
             if now.best is not None:
                 nonlocal last
                 if now.tried < now.to_try and time.monotonic() - last < _REDRAWN:
@@ -61,7 +61,7 @@ class _Lines:
         self.begin = self.last = time.monotonic()
         self.done = 0
 
-    def report(self, now: Progress) -> None:
+    def report(self, now: SearchProgress) -> None:
         by_trials = now.best is not None
         if not by_trials and (now.found is not None or now.tried or now.scratch):
             click.echo(_line(now))
@@ -76,8 +76,8 @@ class _Lines:
             click.echo(f"{_line(now)}{where}  {duration(left)} left")
 
 
-def _line(now: Progress) -> str:
-    """Epoch, loss, costs of the mean network, depths (mean, or chosen), mIoU."""
+def _line(now: SearchProgress) -> str:
+    """Epoch, loss, expected costs, depths (expected, or chosen), mIoU."""
     if now.scratch:
         mean = "–" if now.miou is None else f"{now.miou:.3f}"
         return f"{now.scratch} from scratch, epoch {now.epoch + 1}/{now.epochs}  mIoU {mean}"
@@ -103,14 +103,14 @@ def _line(now: Progress) -> str:
 
 
 def result_text(found: Result, verdict: Mapping[str, Any]) -> str:
-    """What was found, how decided it is, and what is to be warned of, in some lines."""
+    """The result with its quality measures and warnings, in a few lines."""
     cost = found.costs
     text = f"found {cost['params']:,} parameters, {cost['macs']:,} MACs: {found.how}"
-    text += "".join(f"\nit does not meet `{one}`" for one in found.unmet)
+    text += "".join(f"\nit violates `{one}`" for one in found.unmet)
     macs = [drawn["macs"] for drawn in verdict["random"]]
     idle = verdict["idle"]
     text += f"\nmean entropy of the decisions {verdict['mean_entropy']:.2f} of 1"
-    text += f", {idle:.0%} of {verdict['edges']} edges multiply nothing" if idle is not None else ""
+    text += f", {idle:.0%} of {verdict['edges']} edges have no parameters" if idle is not None else ""
     text += f"; {len(macs)} random networks have {_short(min(macs))} to {_short(max(macs))} MACs"
     return text + "".join(f"\nwarning: {one}" for one in verdict["warnings"])
 

@@ -1,4 +1,4 @@
-"""What `archdsl check` notes of searches: that `archdsl search` would refuse them when it starts."""
+"""Notes of `archdsl check` on searches that `archdsl search` would reject."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def search_notes(
 ) -> Iterator[Diagnostic]:
     """A note for each search of a file that cannot be run; `spaces` are those of the file without errors.
 
-    ARCH415 where its settings or objective are not run, ARCH414 where its space has no supernet.  Searches
-    with errors, and searches of spaces with errors, have none.
+    ARCH415 for settings or objectives that are not supported, ARCH414 for a space without a supernet.
+    Searches with errors, and searches of spaces with errors, get none.
     """
     for declared in unit.declared.values():
         if isinstance(declared, ast.Search):
@@ -30,7 +30,7 @@ def search_notes(
                 found = spaces.get(declared.space.id) or _imported(unit, declared, settings)
                 yield from _notes(unit, declared, found) if found is not None else ()
             except SpecError:
-                continue  # what is wrong with the space, or the text of the search, has its own finding
+                continue  # errors in the space or the search have their own diagnostics
 
 
 def _imported(unit: Unit, declared: ast.Search, settings: Mapping[str, Any]) -> Elaborated | None:
@@ -46,7 +46,7 @@ def _notes(unit: Unit, declared: ast.Search, space: Elaborated) -> Iterator[Diag
 
     spec, graph = read_search(unit, declared), Deploy(keep_decisions=False)(space.graph)
     if spec.not_run:
-        return  # each has a note of its own, at its place
+        return  # each has its own note
     from archdsl.search.trials.config import is_by_trials, read_trials
 
     if is_by_trials(spec):
@@ -73,7 +73,7 @@ def _notes(unit: Unit, declared: ast.Search, space: Elaborated) -> Iterator[Diag
 
 
 def _demand_runnable(spec: SearchSpec, graph: Graph) -> None:
-    """Raises SpecError (ARCH606) where a search is refused for what its text says."""
+    """Raises SpecError (ARCH606) if the search is rejected by its text alone."""
     from archdsl.search.differentiable.samplers import own_samplers
     from archdsl.search.reading import read_config
     from archdsl.search.scores import loss_of
@@ -87,7 +87,7 @@ def _demand_runnable(spec: SearchSpec, graph: Graph) -> None:
 
 
 def _may_differ(item: Node | Mux, space: Elaborated) -> bool:
-    """Whether a tensor may differ in size between networks, or be missing in some; quick to say."""
+    """Whether a tensor may differ in size between networks, or be undefined in some; a fast test."""
     if any(isinstance(size, Expr) for size in space.shapes[item.name]):
         return True
     return any(source is None for _, source in item.cases) if isinstance(item, Mux) else bool(item.optional)

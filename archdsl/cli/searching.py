@@ -1,4 +1,4 @@
-"""A search as the command line runs it: what is printed, and how it stops."""
+"""Runs a search from the command line: output and interruption."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from archdsl.program import Program
     from archdsl.search.differentiable.driver import Search
     from archdsl.search.options import SearchOptions
-    from archdsl.search.progress import Progress
+    from archdsl.search.progress import SearchProgress
 
 
 def run_search(spec: str, options: SearchOptions) -> int:
-    """Searches, and returns the exit code."""
+    """Runs a search, and returns the exit code."""
     from archdsl.cli.reporting import TerminalReporter
     from archdsl.cli.search_text import comparison_text, result_text, shown
     from archdsl.cli.stopping import stop_signals
@@ -94,19 +94,19 @@ def print_start(search: Search) -> None:
     """Prints what is searched, on what, and how long it takes here."""
     config, splits, world = search.config, search.splits, search.processes.world
     for torn, why in search.keeper.passed_over:
-        click.echo(f"passed over {torn.name}: {why}", err=True)
+        click.echo(f"skipped {torn.name}: {why}", err=True)
     for note in search.journal.notes if search.journal else ():
         click.echo(f"note: {note}", err=True)
     _print_untrained(search)
     height, width = search.crop
     where = f"{search.processes.device}" + (f", {world} processes" if world > 1 else "")
-    short = f"; then up to {config.refine} networks trained for {config.refine_epochs} epochs each"
+    short = f"; then final training of up to {config.refine} networks for {config.refine_epochs} epochs each"
     then = short if config.refine else ""
     if (baseline := search.baseline) is not None:
         then += f"; then the network found and {baseline.name} trained from scratch for as many epochs"
     click.echo(
         f"{config.name}: {plural(len(search.space.searched.decisions), 'decision')} of {search.space.name} on"
-        f" {splits.train.name} ({len(splits.train)} images, {len(splits.val)} to validate on),"
+        f" {splits.train.name} ({len(splits.train)} training and {len(splits.val)} validation images),"
         f" {search.steps} steps of {config.batch} at {height}×{width}, {where}{then}"
     )
     if world == 1:
@@ -114,7 +114,7 @@ def print_start(search: Search) -> None:
 
 
 def _print_untrained(search: Search) -> None:
-    """Names the outputs that are not trained, how to train them then, and the decisions of these alone."""
+    """Reports outputs that are not trained, how to train them, and their exclusive decisions."""
     from archdsl.passes.analyses.symbolic import infer_symbolic
     from archdsl.search.result import not_searched
 
@@ -127,15 +127,15 @@ def _print_untrained(search: Search) -> None:
         words = ["archdsl", "train", str(run.found), "--init", str(run.path), "--aux", "0.4"]
         fits = any(maps[output] == maps[main] for output in further)
         then = f"; afterwards: {shlex.join(words)} --data … --out DIR" if fits else ""
-        headline = f"warning: never trained: {', '.join(further)}; a search trains `{main}` alone"
+        headline = f"warning: not trained: {', '.join(further)}; a search trains `{main}` only"
         click.echo(headline + then, err=True)
     if left := not_searched(search.space):
-        first = "only train-only outputs read them; the network found has their first candidates"
+        first = "used by train-only outputs only; the network found has their first candidates"
         click.echo(f"not searched: {', '.join(left)} ({first})", err=True)
 
 
 def _forecast(search: Search) -> str:
-    """How long the search will take here, what memory, and how to end it earlier."""
+    """Estimated duration and memory of the search, and how to limit them."""
     from archdsl.diagnostics import SpecError
     from archdsl.runs.faults import explain_memory, is_out_of_memory
     from archdsl.search.differentiable.forecast import forecast
@@ -149,28 +149,30 @@ def _forecast(search: Search) -> str:
         raise SpecError([explain_memory(error, search.keeper.newest())]) from error
     epochs = config.epochs - search.step // search.batches.steps_per_epoch
     left = found.left_s(search.steps - search.step, epochs)
-    line = f"about {duration(left)} at {found.step_s:.2f} s a step, {found.memory / 2**20:,.0f} MiB of memory"
+    line = (
+        f"about {duration(left)} at {found.step_s:.2f} s per step, {found.memory / 2**20:,.0f} MiB of memory"
+    )
     after = f"; about {duration(found.scratch_s)} of training follow" if found.scratch_s else ""
     if config.budget_s is not None and left - found.scratch_s > config.budget_s:
         budget = duration(config.budget_s)
         return f"{line}; ends with the epoch in which its budget of {budget} is used up{after}"
     if config.budget_s is None and left > _LONG_S:
-        return f"{line}; `budget = 2 h` in the search, or --set budget=2h, ends it earlier"
+        return f"{line}; limit it by `budget = 2 h` in the search, or --set budget=2h"
     return line
 
 
 _LONG_S = 900.0
-"""For a search without budget that takes longer, how to set one is shown."""
+"""Searches longer than this, without a budget, get a hint on how to set one."""
 
 
-def _reporting(shown: Callable[[Progress], None], search: Search) -> Callable[[Progress], None]:
+def _reporting(shown: Callable[[SearchProgress], None], search: Search) -> Callable[[SearchProgress], None]:
     if not search.processes.is_first:
         return lambda now: None
     from archdsl.runs.events import scalars
 
     scalar = scalars(search.folder.events)
 
-    def report(now: Progress) -> None:
+    def report(now: SearchProgress) -> None:
         shown(now)
         if now.tried or now.scratch:
             return

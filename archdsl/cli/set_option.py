@@ -1,4 +1,4 @@
-"""`--set image=3x360x480 classes=11`: parameters of a space or network, from outside."""
+"""`--set image=3x360x480 classes=11`: overrides settings of a space or network."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import click
 from archdsl.spec.from_text import parse_value
 
 _SETTING = re.compile(r"[A-Za-z_]\w*=")
-_TAKEN = ("name", "self")  # arguments of the functions that settings are given to by name
+_TAKEN = ("name", "self")  # argument names of functions that take settings as keywords
 
 
 class SetCommand(click.Command):
-    """A command whose `--set` takes every following word of the form k=v."""
+    """A command whose `--set` consumes all following words of the form k=v."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, spread(args))
 
 
 def spread(words: list[str]) -> list[str]:
-    """The words with `--set` before each k=v that follows a `--set`."""
+    """Inserts `--set` before each k=v that follows a `--set`."""
     out: list[str] = []
     inside = False
     for n, word in enumerate(words):
@@ -48,7 +48,7 @@ class _Pair(click.ParamType):  # type: ignore[type-arg]  # generic in new versio
     ) -> tuple[str, Any]:
         name, equals, text = value.partition("=")
         if not equals or not name.isidentifier() or not text:
-            self.fail(f"`{value}` is not of the form name=value, as in classes=11", param, ctx)
+            self.fail(f"expected NAME=VALUE such as classes=11, got `{value}`", param, ctx)
         return name, parse_value(text)
 
 
@@ -60,23 +60,21 @@ def _no_repeats(
         if settings.get(name, value) != value:
             raise click.BadParameter(f"`{name}` is set twice")
         if name in _TAKEN:
-            raise click.BadParameter(f"`{name}` cannot be the name of a setting here")
+            raise click.BadParameter(f"`{name}` is a reserved name and cannot be set")
         settings[name] = value
     return settings
 
 
 set_option = click.option(
     "--set", "settings", type=_Pair(), multiple=True, callback=_no_repeats, metavar="K=V...",
-    help="Parameters, as in --set image=3x360x480 classes=11 'widths=[8, 16]' 'kernels={3, 5}'.",
+    help="Override settings, as in --set image=3x360x480 classes=11 'widths=[8, 16]' 'kernels={3, 5}'.",
 )  # fmt: skip
 over_option = click.option(
     "--over", type=click.Choice(["outcomes", "networks"]), default="outcomes", show_default=True,
-    help="What random networks are uniform over: the outcomes of each decision, or all networks.",
+    help="Sample uniformly over the outcomes of each decision, or over all networks.",
 )  # fmt: skip
 train_outputs_option = click.option(
-    "--train-outputs", is_flag=True, help="With the outputs that only a training reads (`output NAME train`)."
+    "--train-outputs", is_flag=True, help="Include train-only outputs (`output NAME train`)."
 )
 
-name_option = click.option(
-    "--name", help="Which space or network, where the file has several (default: the last)."
-)
+name_option = click.option("--name", help="Space or network, if the file has several (default: the last).")

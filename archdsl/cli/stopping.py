@@ -1,4 +1,4 @@
-"""Ctrl-C as a request that a run can finish what it is at."""
+"""Handles Ctrl-C and SIGTERM as requests to stop after the current step."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C was pressed or the process received SIGTERM; the second time it ends at once."""
+    """Whether SIGINT or SIGTERM was received; the second one exits immediately."""
     received = []
 
     def note(number: int, _frame: Any) -> None:

@@ -1,4 +1,4 @@
-"""`archdsl train`: a network trained on data, resumable, on one process or several."""
+"""`archdsl train`: trains a network on a dataset; resumable; one or several processes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class _Size(click.ParamType):  # type: ignore[type-arg]  # generic in new versio
             return value
         match = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", value)
         if match is None:
-            self.fail(f"`{value}` is not a size; write 352x480, height first", param, ctx)
+            self.fail(f"expected a size HEIGHTxWIDTH such as 352x480, got `{value}`", param, ctx)
         height, width = int(match[1]), int(match[2])
         if height * width > _MOST_PIXELS:
             self.fail(f"{value} has more than {_MOST_PIXELS:,} pixels", param, ctx)
@@ -63,56 +63,60 @@ SIZE = _Size()
 @name_option
 @set_option
 @data_option(required=False)
-@click.option("--epochs", type=Within("epochs"), default=100, show_default=True, help="Rounds over the data.")
-@click.option("--batch", type=Within("batch"), default=8, show_default=True, help="Of all processes.")
-@click.option("--crop", type=SIZE, help="Size trained at (default: that of --set image, or of the images).")
+@click.option("--epochs", type=Within("epochs"), default=100, show_default=True, help="Number of epochs.")
+@click.option(
+    "--batch", type=Within("batch"), default=8, show_default=True, help="Total batch size over all processes."
+)
+@click.option(
+    "--crop", type=SIZE, help="Training crop size (default: that of --set image, or of the images)."
+)
 @click.option(
     "--lr", type=Within("lr"), default=0.01, show_default=True,
-    help="First learning rate; it falls to zero as (1 - progress)^0.9.",
+    help="Initial learning rate, decayed to zero by (1 - progress)^0.9.",
 )  # fmt: skip
 @click.option("--loss", type=click.Choice(["ohem", "cross_entropy"]), default="ohem", show_default=True)
 @click.option(
     "--class-weights", metavar="RULE",
-    help="Weights of classes in the loss: inverse-log:C, which is 1 / ln(C + share), median, or a number for"
-    " each class, 1,2.5,0.8 (default: all the same).",
+    help="Class weights of the loss: inverse-log:C, which is 1 / ln(C + frequency), median, or a number for "
+    "each class, 1,2.5,0.8 (default: uniform).",
 )  # fmt: skip
 @click.option(
     "--aux", multiple=True, metavar="WEIGHT|NAME=WEIGHT",
-    help="What the losses of further outputs count: of all of as many maps, or by name (default: none).",
+    help="Loss weights of auxiliary outputs: of all of as many channels, or by name (default: none).",
 )  # fmt: skip
 @click.option(
     "--ema", type=Within("ema"), default=0.999, show_default=True,
-    help="Decay of the average of the weights; 0 for none.",
+    help="Decay of the exponential moving average of weights; 0 disables it.",
 )  # fmt: skip
 @click.option("--weight-decay", type=Within("weight_decay"), default=5e-4, show_default=True)
 @click.option(
     "--scale", type=(Within("scale"), Within("scale")), default=(0.5, 2.0), show_default=True,
-    metavar="LOW HIGH",
-    help="Range of the factor by which images are resized.",
+    metavar="MIN MAX",
+    help="Range of the random scale factor.",
 )  # fmt: skip
-@click.option("--flip/--no-flip", default=True, show_default=True, help="Mirror every other image.")
+@click.option("--flip/--no-flip", default=True, show_default=True, help="Random horizontal flips.")
 @click.option(
     "--colour", type=Within("colour"), default=0.0, show_default=True,
-    help="How far brightness, contrast and saturation may vary.",
+    help="Strength of colour jitter: brightness, contrast and saturation.",
 )  # fmt: skip
 @click.option("--seed", type=Within("seed"), default=0, show_default=True)
 @click.option("--amp", type=click.Choice(["bfloat16", "float16"]), help="Mixed precision, on CUDA.")
-@click.option("--channels-last", is_flag=True, help="Memory format that GPUs prefer.")
+@click.option("--channels-last", is_flag=True, help="Channels-last memory format, faster on GPUs.")
 @click.option(
     "--evaluate-every", type=Within("evaluate_every"), default=1, show_default=True, metavar="EPOCHS",
-    help="How often to score on the validation part.",
+    help="Epochs between evaluations.",
 )  # fmt: skip
 @click.option(
     "--init", type=click.Path(exists=True, path_type=Path), metavar="FILE|RUN",
-    help="Start from weights: safetensors, a state_dict of torch.save, or the final ones of a run's folder.",
+    help="Initial weights: safetensors, a state_dict of torch.save, or a run folder.",
 )  # fmt: skip
-@click.option("--init-strict", is_flag=True, help="Refuse --init where a tensor of the network is not in it.")
-@click.option("--device", help="cpu, cuda or cuda:N (default: CUDA where there is some).")
-@click.option("--licence", default="", help="Of the weights, kept in their file.")
-@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder of the run.")
+@click.option("--init-strict", is_flag=True, help="Require --init to have all tensors of the network.")
+@click.option("--device", help="cpu, cuda or cuda:N (default: CUDA if available).")
+@click.option("--licence", default="", help="Licence of the weights, stored in their file.")
+@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), help="Run folder.")
 @click.option(
     "--resume", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
-    help="Resume the run in DIR, with the options that it had unless given anew.",
+    help="Resume the run in DIR with its options, unless overridden.",
 )  # fmt: skip
 @click.pass_context
 def train(
@@ -122,15 +126,17 @@ def train(
 ) -> None:  # fmt: skip
     """Train a network.
 
-    SGD with momentum 0.9; the average of the weights is scored on the validation part after each epoch, and
-    the best is kept in weights.safetensors.  A run that was interrupted or killed is continued by --resume.
+    SGD with momentum 0.9; the averaged weights are evaluated on the validation split after each epoch, and
+    the best are saved to weights.safetensors.  Interrupted or killed runs are continued by --resume.
     """
     if data is None and resume is None:
-        raise click.UsageError("name the data with --data, or the run to resume with --resume")
+        raise click.UsageError("expected a dataset with --data, or a run to resume with --resume")
     if resume is not None and out is not None:
-        raise click.UsageError("--resume writes to the folder of its run: leave out --out")
+        raise click.UsageError("--resume cannot be combined with --out")
     if resume is not None and init is not None:
-        raise click.UsageError("--init starts a new run: leave out --resume, and name its folder with --out")
+        raise click.UsageError(
+            "--init starts a new run and cannot be combined with --resume; set its folder with --out"
+        )
     before = _before(resume)
     if before is not None and resume is not None:
         given = {k for k in ctx.params if ctx.get_parameter_source(k) is ParameterSource.COMMANDLINE}
@@ -162,16 +168,16 @@ def train(
 
 
 def _demand_same_epochs(before: Manifest, epochs: int | None, spec: str, run: Path) -> None:
-    """More epochs are another run: the learning rate of a run falls to zero over all its epochs."""
+    """Rejects a different number of epochs, since the learning rate decays to zero over all epochs."""
     from archdsl.diagnostics import Diagnostic, SpecError
 
     there = before.settings.get("epochs")
     if epochs is None or epochs == there:
         return
-    headline = f"{run} is a run of {there} epochs, and its learning rate falls to zero over them"
+    headline = f"{run} is a run of {there} epochs, over which its learning rate decays to zero"
     more = f"archdsl train {shlex.quote(spec)} --init {shlex.quote(str(run))} --epochs N --data … --out DIR"
     raise SpecError(
-        [Diagnostic("ARCH912", headline, help=f"train its final weights on in a new run: {more}")]
+        [Diagnostic("ARCH912", headline, help=f"continue from its final weights in a new run: {more}")]
     )
 
 

@@ -1,4 +1,4 @@
-"""How a training run is shown: bars with the time left on a terminal, lines elsewhere."""
+"""Shows the progress of a training: bars on a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from archdsl.render.terminal import clean
 from archdsl.report.duration import duration
 
 if TYPE_CHECKING:
-    from archdsl.train.recipe import Progress
+    from archdsl.train.recipe import TrainProgress
 
-Report = Callable[["Progress"], None]
+Report = Callable[["TrainProgress"], None]
 
 _EVERY = 10.0
-"""Seconds between lines within an epoch."""
+"""Seconds between progress lines within an epoch."""
 
 
 @contextmanager
 def shown(first_step: int, steps: int, steps_per_epoch: int) -> Iterator[Report]:
-    """What to tell of progress: a bar where standard error is a terminal, else lines on standard output."""
+    """A progress callback: a bar if standard error is a terminal, else lines on standard output."""
     if not sys.stderr.isatty():
         yield _Lines(steps_per_epoch).report
         return
@@ -33,7 +33,7 @@ def shown(first_step: int, steps: int, steps_per_epoch: int) -> Iterator[Report]
         task = bars.add_task("", total=steps, completed=first_step)
         best = "mIoU –"
 
-        def report(now: Progress) -> None:
+        def report(now: TrainProgress) -> None:
             nonlocal best
             if now.miou is not None:
                 best = f"mIoU {now.miou:.3f}"
@@ -52,7 +52,7 @@ class _Lines:
         self.begin = self.last = time.monotonic()
         self.done = 0
 
-    def report(self, now: Progress) -> None:
+    def report(self, now: TrainProgress) -> None:
         if now.miou is not None:
             click.echo(evaluated(now))
             return
@@ -70,6 +70,6 @@ class _Lines:
             self.losses = []
 
 
-def evaluated(now: Progress) -> str:
+def evaluated(now: TrainProgress) -> str:
     """One line about an evaluation."""
     return f"epoch {now.epoch}  mIoU {now.miou:.4f}"

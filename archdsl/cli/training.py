@@ -1,4 +1,4 @@
-"""A training as the command line runs it: what is printed, and how it stops."""
+"""Runs a training from the command line: output and interruption."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from archdsl.program import Network
     from archdsl.train.loop import Training
     from archdsl.train.options import TrainOptions
-    from archdsl.train.recipe import Progress
+    from archdsl.train.recipe import TrainProgress
 
 
 def run_training(spec: str, network: Network, splits: Splits, options: TrainOptions) -> int:
@@ -53,19 +53,21 @@ def _print_start(spec: str, network: Network, training: Training) -> None:
 
     recipe, splits, world = training.recipe, training.splits, training.processes.world
     for torn, why in training.keeper.passed_over:
-        click.echo(f"passed over {torn.name}: {why}", err=True)
+        click.echo(f"skipped {torn.name}: {why}", err=True)
     for note in training.journal.notes if training.journal else ():
         click.echo(f"note: {note}", err=True)
     crop, declared = ("×".join(map(str, size)) for size in (recipe.crop, image_size(network)))
     at = crop if crop == declared else f"{crop} (the network declares {declared})"
     where = f"{training.processes.device}" + (f", {world} processes" if world > 1 else "")
     click.echo(
-        f"{network.name} on {splits.train.name}: {len(splits.train)} images, {len(splits.val)} to validate"
-        f" on, {training.steps} steps of {recipe.batch} at {at}, {where}"
+        f"{network.name} on {splits.train.name}: {len(splits.train)} training and {len(splits.val)} "
+        f"validation images, {training.steps} steps of {recipe.batch} at {at}, {where}"
     )
     if shared := trained_too(splits):
         which = "all" if shared == len(splits.val) else f"{shared:,}"
-        click.echo(f"{which} of the images to validate on are trained on too: mIoU says nothing of others")
+        click.echo(
+            f"{which} of the validation images are also training images: mIoU overestimates generalization"
+        )
     path = training.folder.path
     say_aux(network, recipe.aux)
     if training.step == training.steps and training.scored:
@@ -77,14 +79,14 @@ def _print_start(spec: str, network: Network, training: Training) -> None:
         )
 
 
-def _reporting(shown: Callable[[Progress], None], training: Training) -> Callable[[Progress], None]:
+def _reporting(shown: Callable[[TrainProgress], None], training: Training) -> Callable[[TrainProgress], None]:
     if not training.processes.is_first:
         return lambda now: None
     from archdsl.runs.events import scalars
 
     scalar = scalars(training.folder.events)
 
-    def report(now: Progress) -> None:
+    def report(now: TrainProgress) -> None:
         shown(now)
         if now.miou is not None:
             scalar("mIoU", now.miou, now.step)

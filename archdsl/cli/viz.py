@@ -1,4 +1,4 @@
-"""`archdsl viz`: pictures of networks, spaces and decisions."""
+"""`archdsl viz`: draws networks, spaces and decisions."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ Examples:
 @click.argument("spec", metavar="SPEC")
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE",
-    help="The picture: .svg, .png, .pdf or .dot.",
+    help="Output file: .svg, .png, .pdf or .dot.",
 )  # fmt: skip
 @click.option(
     "--what", type=click.Choice(["network", "space", "decisions"]),
-    help="What to draw (default: network or space, whichever SPEC is).",
+    help="What to draw (default: the network or space of SPEC).",
 )  # fmt: skip
 @name_option
 @set_option
@@ -44,11 +44,11 @@ def viz(
 ) -> None:  # fmt: skip
     """Draw a network, a space, or the tree of its decisions.
 
-    Pictures are made by Graphviz where it is installed (the `dot` program, or the extra `archdsl[viz]`);
-    without it SVG is drawn by a simpler layout of archdsl's own.
+    Uses Graphviz if installed (the `dot` program, or the extra `archdsl[viz]`), otherwise a simpler built-in
+    SVG layout.
     """
     if output.suffix.lower() not in SUFFIXES:
-        raise click.UsageError(f"{output}: the name of a picture ends in one of {', '.join(SUFFIXES)}")
+        raise click.UsageError(f"unknown suffix of {output}; expected one of {', '.join(SUFFIXES)}")
     program = opening.load(spec)
     kind: Any = output.suffix.lower().removeprefix(".")
     demand_free([Output(output, kind)], opening.files(program), overwrite)
@@ -58,21 +58,21 @@ def viz(
 
 
 def dot_text(graph: Graph, what: str | None) -> Dot:
-    """The DOT text of what is to be drawn of a graph."""
+    """The DOT source of a drawing of a graph."""
     from archdsl.backends import diagram
 
     if what is None:
         what = "network" if graph.is_fixed else "space"
     if what == "network" and not graph.is_fixed:
-        raise click.UsageError(f"{graph.name} is a space: draw `--what space` or `--what decisions`")
+        raise click.UsageError(f"{graph.name} is a space: use `--what space` or `--what decisions`")
     if what == "decisions" and graph.is_fixed:
-        raise click.UsageError(f"{graph.name} is a network: it has no decisions left to draw")
+        raise click.UsageError(f"{graph.name} is a network and has no decisions")
     drawn = {"network": diagram.network_dot, "space": diagram.space_dot, "decisions": diagram.decisions_dot}
     return drawn[what](graph)
 
 
 def drawn(graph: Graph, what: str | None, suffix: str) -> bytes:
-    """The picture of a graph, in the form of a suffix."""
+    """A drawing of a graph, in the format of a suffix."""
     from archdsl.backends.diagram import picture
 
     return picture(dot_text(graph, what), suffix.removeprefix("."))

@@ -1,4 +1,4 @@
-"""`--weights FILE`: a file of weights, and what to write where the folder of a run is given."""
+"""`--weights FILE`: a file of weights; suggests the file for a run folder."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 _OF_RUNS = ("weights.safetensors", "best.safetensors")
-"""What trainings and searches call their weights."""
+"""File names of weights in run folders."""
 
 
 class WeightsFile(click.Path):
-    """A file that is there; a folder is refused with the weights in it."""
+    """An existing file; for a folder, the error names the weights in it."""
 
     def __init__(self) -> None:
         super().__init__(exists=True, dir_okay=False, path_type=Path)
@@ -21,6 +21,8 @@ class WeightsFile(click.Path):
         if Path(value).is_dir():
             there = [str(Path(value, name)) for name in _OF_RUNS if Path(value, name).is_file()]
             self.fail(
-                f"{value} is a folder; give the file, {there[0] if there else 'FILE.safetensors'}", param, ctx
+                f"{value} is a folder; expected a file such as {there[0] if there else 'FILE.safetensors'}",
+                param,
+                ctx,
             )
         return super().convert(value, param, ctx)

@@ -1,4 +1,4 @@
-"""Pages of what exists: primitives, ops of the library, words of searches, verbs; one by name, or a list."""
+"""Reference pages and lists of primitives, library ops, names in searches, and commands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archdsl.report.tables import WIDEST, table
+from archdsl.report.text_tables import WIDEST, table
 
 if TYPE_CHECKING:
     from archdsl.configs.setting import Setting
@@ -28,11 +28,11 @@ LISTS = (
     "runtimes",
     "plugins",
 )
-"""What can be listed; "ops" are those of the library that ships, "plugins" those that are installed."""
+"""The available lists; "ops" are those of the shipped library, "plugins" the installed ones."""
 
 
 def listing(kind: str) -> list[dict[str, str]]:
-    """Names of a kind with what each is, and how it is written where that says more."""
+    """Names of a kind, with signatures and summaries."""
     if kind == "primitives":
         from archdsl.ops import primitives
         from archdsl.ops.signature import signature
@@ -62,12 +62,12 @@ def listing_text(kind: str) -> str:
         return f"no {kind}\n"
     widest = max(len(written) for written, _ in rows)
     if widest <= 56 and all(len(summary) <= WIDEST for _, summary in rows):
-        return table((kind, "what it is"), rows)
+        return table((kind, "summary"), rows)
     return "\n".join(f"{written}\n    {summary}" for written, summary in rows) + "\n"
 
 
-def page_of(name: str, verbs: click.Group) -> str | None:
-    """The page of a primitive, an op of the library, a word of searches or a verb; None for other names."""
+def page_of(name: str, group: click.Group) -> str | None:
+    """The page of a primitive, a library op, a name in searches or a command; None for other names."""
     from archdsl.ops import primitives
 
     parts = [
@@ -75,19 +75,19 @@ def page_of(name: str, verbs: click.Group) -> str | None:
         *_declaration(name),
         *_words(name),
     ]
-    if not parts and name in verbs.list_commands(click.Context(verbs)):
-        return _verb(name, verbs)
+    if not parts and name in group.list_commands(click.Context(group)):
+        return _verb(name, group)
     return "\n".join(parts) or None
 
 
-def known_names(verbs: click.Group) -> list[str]:
-    """Every name that has a page."""
+def known_names(group: click.Group) -> list[str]:
+    """All names with a page."""
     from archdsl.configs.clauses import Search
     from archdsl.configs.setting import settings_of
 
     without_page = ("specs", "runtimes", "plugins")
     listed = [entry["name"] for kind in LISTS if kind not in without_page for entry in listing(kind)]
-    return [*listed, *settings_of(Search), *verbs.list_commands(click.Context(verbs))]
+    return [*listed, *settings_of(Search), *group.list_commands(click.Context(group))]
 
 
 # ---------------------------------------------------------------- pages
@@ -115,7 +115,7 @@ def _primitive(primitive: Primitive) -> str:
     if about:
         lines.append(about)
     if rows:
-        lines += ["", table(("setting", "default", "takes", "meaning"), rows).rstrip()]
+        lines += ["", table(("setting", "default", "accepts", "meaning"), rows).rstrip()]
     return "\n".join([*lines, *_example(primitive)]) + "\n"
 
 
@@ -138,7 +138,7 @@ def _example(primitive: Primitive) -> Iterator[str]:
 
 
 def _declaration(name: str) -> Iterator[str]:
-    """An op or a cell of the library, as it is written."""
+    """The source of an op or cell of the library."""
     from archdsl.lang import ast, shipped
     from archdsl.lang.formatter import unparse
     from archdsl.lang.loader import load as load_unit
@@ -167,60 +167,79 @@ def _words(name: str) -> Iterator[str]:
         one = clauses[name]
         state = "" if one.run else " (checked, not run yet)"
         yield f"{name} = …, a clause of a search{state}: {one.doc}\n"
-        yield f"takes {one.takes()}; default {default(one)}\n"
+        yield f"accepts {one.expected()}; default {default(one)}\n"
 
 
 def settings_table(settings: Mapping[str, Setting], function: bool = False) -> str:
-    """Settings with defaults, values and meanings."""
+    """A table of settings with defaults, accepted values and meanings."""
     if not settings:
         return "settings: one value in parentheses\n" if function else "settings: none\n"
     rows = [
-        [name, default(one), one.takes(), one.doc if one.run else f"{one.doc} (not run yet)"]
+        [name, default(one), one.expected(), one.doc if one.run else f"{one.doc} (not run yet)"]
         for name, one in settings.items()
     ]
-    return table(("setting", "default", "takes", "meaning"), rows)
+    return table(("setting", "default", "accepts", "meaning"), rows)
 
 
 def reference() -> str:
-    """The page of all words that a search can name, as Markdown (docs/vocabulary.md)."""
+    """The reference of search settings as Markdown (docs/vocabulary.md)."""
     from archdsl.configs.clauses import Group, Search
     from archdsl.configs.setting import settings_of
     from archdsl.configs.words import GROUPS
 
-    parts = [_INTRODUCTION, "## Clauses\n", _markdown(settings_of(Search))]
+    parts = [_INTRODUCTION, "## Clauses of a search\n", _markdown(settings_of(Search))]
     parts += ["In the groups `architecture { … }` and `parameters { … }`:\n", _markdown(settings_of(Group))]
     for group, words in GROUPS.items():
         parts.append(f"## {group.capitalize()}\n")
+        shared = _shared_settings(words)
+        for names, settings in shared.items():
+            parts += [f"Shared settings of {', '.join(f'`{n}`' for n in names)}:\n", _markdown(settings)]
         for name, word in words.items():
             written = f"{name}(…)" if word.function else name
             parts.append(f"### `{written}`\n\n{_state(word)[0].upper()}{_state(word)[1:]}.\n")
-            parts += [_markdown(word.settings)] if word.settings else []
+            above = {key for names, settings in shared.items() if name in names for key in settings}
+            own = {key: one for key, one in word.settings.items() if key not in above}
+            parts += [_markdown(own)] if own else []
     return "\n".join(parts)
 
 
-_INTRODUCTION = """\
-# The vocabulary of searches
+def _shared_settings(words: Mapping[str, Word]) -> dict[tuple[str, ...], dict[str, Setting]]:
+    """Settings that several words of a group have in common, by the names of these words."""
+    users: dict[tuple[str, Setting], list[str]] = {}
+    for name, word in words.items():
+        for key, one in word.settings.items():
+            users.setdefault((key, one), []).append(name)
+    shared: dict[tuple[str, ...], dict[str, Setting]] = {}
+    for (key, one), names in users.items():
+        if len(names) > 1:
+            shared.setdefault(tuple(names), {})[key] = one
+    return shared
 
-Every word that a `search` can name as a value, its settings, defaults and the values they take; goals,
-requirements, messages and what `--set` takes are in [searching](search.md#the-search-block). The checker
-reads the same table: other keys and values are refused where they stand ([ARCH204](errors/ARCH204.md),
-[ARCH607](errors/ARCH607.md)).
-What is *not run yet* is accepted with a note ([ARCH608](errors/ARCH608.md)), and refused by `archdsl search`.
-`archdsl explain NAME` shows the same for one word. How they work together is in [searching](search.md).
+
+_INTRODUCTION = """\
+# Reference of search settings
+
+Every strategy, evaluator, sampler, schedule, optimizer, dataset and objective that a `search` can name, with
+its settings, their defaults, accepted values and meaning.  [Searching](search.md#the-search-block) explains
+how they work together.  `archdsl explain NAME` prints the entry of one name.
+
+The checker rejects all other names, settings and values ([ARCH204](errors/ARCH204.md),
+[ARCH607](errors/ARCH607.md)).  Entries marked *not run yet* pass `archdsl check` with a note
+([ARCH608](errors/ARCH608.md)) and are rejected by `archdsl search`.
 """
 
 
 def _markdown(settings: Mapping[str, Setting]) -> str:
     rows = [
-        f"| `{name}` | {default(one)} | {one.takes()} | {one.doc}{'' if one.run else ' *(not run yet)*'} |"
+        f"| `{name}` | {default(one)} | {one.expected()} | {one.doc}{'' if one.run else ' *(not run yet)*'} |"
         for name, one in settings.items()
     ]
-    head = "| setting | default | takes | meaning |\n| --- | --- | --- | --- |"
+    head = "| setting | default | accepts | meaning |\n| --- | --- | --- | --- |"
     return "\n".join([head, *(row.replace("see data.md", "see [data](data.md)") for row in rows)]) + "\n"
 
 
 def default(one: Setting) -> str:
-    """The default of a setting as a spec writes it, or in words."""
+    """The default of a setting as source text, or in words."""
     if one.usual:
         return one.usual
     match one.default:
@@ -235,10 +254,10 @@ def default(one: Setting) -> str:
     return f"{one.default:g}"
 
 
-def _verb(name: str, verbs: click.Group) -> str | None:
-    """Every option of a verb, its default and what it does."""
-    context = click.Context(verbs, info_name="archdsl")
-    command = verbs.get_command(context, name)
+def _verb(name: str, group: click.Group) -> str | None:
+    """The help of a command."""
+    context = click.Context(group, info_name="archdsl")
+    command = group.get_command(context, name)
     if command is None:
         return None
     return command.get_help(click.Context(command, info_name=name, parent=context)) + "\n"
@@ -262,7 +281,7 @@ def _state(word: Word) -> str:
 
 
 def _library() -> Iterator[tuple[str, str, str]]:
-    """Ops and cells of the library: name, the line that declares it without its body, and its path."""
+    """Ops and cells of the library: name, signature and path."""
     import re
 
     from archdsl.resources import specs_folder
@@ -274,7 +293,7 @@ def _library() -> Iterator[tuple[str, str, str]]:
 
 
 def _specs() -> Iterator[tuple[str, str]]:
-    """Specs that ship, and what each declares."""
+    """Shipped specs with their declarations."""
     from archdsl.lang import ast
     from archdsl.lang.loader import load as load_unit
     from archdsl.resources import specs_folder

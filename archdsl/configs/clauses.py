@@ -1,4 +1,4 @@
-"""What the clauses of a search and of its groups set."""
+"""Configs of the clauses of a search and of its groups."""
 
 from __future__ import annotations
 
@@ -12,21 +12,27 @@ from archdsl.configs.setting import setting
 class Search:
     """Clauses of a search."""
 
-    strategy: Any = setting("word", "what proposes networks", group="strategies", usual="differentiable")
-    sampler: Any = setting("word", "of all decisions; short for that of the strategy", group="samplers")
-    epochs: int = setting("whole", "epochs of the search; short for those of the strategy", low=1, usual="8")
-    data: Any = setting("word", "what is trained and scored on", group="datasets", usual="synthetic")
-    batch: int = setting("whole", "images of a step; short for that of the data", low=1, usual="8")
-    init: float = setting("number", "standard deviation of the logits at the start", 1e-3)
-    seed: int = setting("whole", "of all that is random, unless the command line has one", 0, high=2**63 - 1)
-    budget: Any = setting("time", "the search ends with the epoch in which it is used up", usual="none")
+    strategy: Any = setting("word", "the search strategy", group="strategies", usual="differentiable")
+    sampler: Any = setting(
+        "word", "sampler of all decisions; shorthand for `sampler` of the strategy", group="samplers"
+    )
+    epochs: int = setting(
+        "whole", "number of epochs; shorthand for `epochs` of the strategy", low=1, usual="8"
+    )
+    data: Any = setting(
+        "word", "the dataset for training and validation", group="datasets", usual="synthetic"
+    )
+    batch: int = setting("whole", "batch size; shorthand for `batch` of the dataset", low=1, usual="8")
+    init: float = setting("number", "standard deviation of the initial logits", 1e-3)
+    seed: int = setting("whole", "random seed; --seed takes precedence", 0, high=2**63 - 1)
+    budget: Any = setting("time", "time limit, checked after each epoch or trial", usual="none")
     evaluate: Any = setting(
-        "word", "what scores the networks that a strategy proposes one after the other", group="evaluators",
+        "word", "the evaluator that scores each proposed network", group="evaluators",
         usual="costs",
     )  # fmt: skip
-    trials: int = setting("whole", "networks that are scored", low=1, usual="100")
+    trials: int = setting("whole", "number of trials (networks evaluated)", low=1, usual="100")
     parallel: int = setting(
-        "whole", "networks that are evaluated at once, before the first of them is observed", low=1, high=4096,
+        "whole", "maximum number of concurrent trials", low=1, high=4096,
         usual="1",
     )  # fmt: skip
 
@@ -35,4 +41,4 @@ class Search:
 class Group:
     """Clauses of `architecture` and of `parameters`."""
 
-    optimizer: Any = setting("word", "what trains them", group="optimizers")
+    optimizer: Any = setting("word", "the optimizer of these parameters", group="optimizers")

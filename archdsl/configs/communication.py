@@ -1,4 +1,4 @@
-"""Settings of messages between the decisions of cells."""
+"""Configs of message passing between the decisions of cells."""
 
 from __future__ import annotations
 
@@ -9,19 +9,24 @@ from archdsl.configs.setting import setting
 
 @dataclass(frozen=True)
 class Messages:
-    """Messages from each cell to the next."""
+    """Message passing from each cell to the next."""
 
-    hidden: int = setting("whole", "width of a message", 64, low=1)
-    residual: float = setting("number", "weight of a message beside the own logits (γ of GAS)", 0.5)
+    hidden: int = setting("whole", "hidden width of the message function", 64, low=1)
+    residual: float = setting(
+        "number", "weight of the message relative to the cell's own logits (γ in GAS)", 0.5
+    )
     between: str = setting("text", "which cells communicate", "neighbours", choices=("neighbours",))
     source: str = setting(
-        "text", "logits that a message reads: before or after messages", "raw", choices=("raw", "updated")
+        "text",
+        "logits that messages are computed from: before or after message passing",
+        "raw",
+        choices=("raw", "updated"),
     )
-    lr: float = setting("number", "learning rate of the parameters of messages", 1e-3)
+    lr: float = setting("number", "learning rate of the message function", 1e-3)
 
 
 @dataclass(frozen=True)
 class Gcn(Messages):
     """A graph convolution (GAS, arXiv:1909.06793, section 3.3)."""
 
-    layers: int = setting("whole", "graph convolutions, as published", 1, choices=(1,))
+    layers: int = setting("whole", "number of graph convolutions, as published", 1, choices=(1,))

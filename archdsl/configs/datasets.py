@@ -1,4 +1,4 @@
-"""Settings of datasets as a search or a command line names them; docs/data.md has them in full."""
+"""Configs of the datasets that a search or `--data` can name; see docs/data.md."""
 
 from __future__ import annotations
 
@@ -14,62 +14,72 @@ from archdsl.registry import imported
 
 @dataclass(frozen=True)
 class Batched:
-    """Settings of whoever makes batches."""
+    """Batching and augmentation, common to all datasets."""
 
-    batch: int | None = setting("whole", "images of a step", low=1, usual="8")
+    batch: int | None = setting("whole", "batch size", low=1, usual="8")
     crop: Any = setting(
-        "data", "[height, width] that is trained on", form=forms.SIDES, usual="the input of the space"
+        "data", "[height, width] of training crops", form=forms.SIDES, usual="the input size of the space"
     )
     scale: tuple[float, float] = setting(
-        "data", "range of the factor of random resizing", (0.75, 1.5), form=forms.SCALE
+        "data", "range of the random scale factor", (0.75, 1.5), form=forms.SCALE
     )
-    flip: bool = setting("flag", "random mirror images", True)
+    flip: bool = setting("flag", "random horizontal flips", True)
 
 
 @dataclass(frozen=True)
 class Synthetic(Batched):
     """Generated street scenes."""
 
-    images: int = setting("whole", "scenes to train on", 64, low=1, high=2**20)
+    images: int = setting("whole", "number of training scenes", 64, low=1, high=2**20)
     size: Any = setting(
-        "data", "[height, width] of a scene", form=forms.SCENE, usual="the input of the space"
+        "data", "[height, width] of scenes", form=forms.SCENE, usual="the input size of the space"
     )
-    seed: int = setting("whole", "of the scenes", 0, high=2**63 - 1)
-    split: Any = setting("data", "validation scenes, as a share", form=forms.SHARE, usual="0.25")
+    seed: int = setting("whole", "seed of the scene generator", 0, high=2**63 - 1)
+    split: Any = setting("data", "fraction of scenes held out for validation", form=forms.SHARE, usual="0.25")
 
 
 @dataclass(frozen=True)
 class Files(Batched):
     """Images and masks in files."""
 
-    path: str | None = setting("text", "folder of the data, relative to the spec", usual="required")
-    resize: Any = setting("data", "longer side, or [height, width]", form=forms.RESIZE, usual="as they are")
-    train: str = setting("data", "parts to train on", "train", form=forms.PARTS)
-    split: Any = setting("data", "part to validate on, or a share held out", form=forms.SPLIT, usual='"val"')
-    ignore: Any = setting(
-        "data", "labels of pixels that count for nothing", (), form=forms.IGNORED, usual="255"
+    path: str | None = setting("text", "dataset folder, relative to the spec", usual="required")
+    resize: Any = setting(
+        "data",
+        "resize images: length of the longer side, or [height, width]",
+        form=forms.RESIZE,
+        usual="original size",
     )
-    channels: Literal[1, 3, 4] = setting("whole", "channels of the images", 3, choices=(1, 3, 4))
+    train: str = setting("data", "training split", "train", form=forms.PARTS)
+    split: Any = setting(
+        "data",
+        "validation split, or the fraction of the training split held out for it",
+        form=forms.SPLIT,
+        usual='"val"',
+    )
+    ignore: Any = setting(
+        "data", "ignored labels, excluded from loss and metrics", (), form=forms.IGNORED, usual="255"
+    )
+    channels: Literal[1, 3, 4] = setting("whole", "image channels", 3, choices=(1, 3, 4))
 
 
 @dataclass(frozen=True)
 class Folder(Files):
     """A folder of images and masks."""
 
-    classes: Any = setting("data", "names of the classes", form=forms.NAMES, usual="read from classes.txt")
-    labels: Any = setting("data", "labels in the masks of each class", form=forms.LABELS, usual="0, 1, …")
+    classes: Any = setting("data", "class names", form=forms.NAMES, usual="read from classes.txt")
+    labels: Any = setting("data", "mask labels of each class", form=forms.LABELS, usual="0, 1, …")
     colours: Any = setting(
-        "data", "colours of the classes, in masks and pictures", form=forms.COLOURS, usual="a palette"
+        "data", "class colours, in masks and pictures", form=forms.COLOURS, usual="a built-in palette"
     )
 
 
 @dataclass(frozen=True)
 class DatasetKind(Word):
-    """A kind of data, which `data = …` and `--data` name.
+    """A kind of dataset, named by `data = …` and `--data`.
 
-    `files` makes a part of it from the folder that `path` names, (root, part, config) -> Files; its config has
-    the settings of `Files`.  `samples`, of a kind without files, makes both parts, (config) -> Splits.  Those of archdsl are given by their places, "module:attribute", as their modules
-    import numpy.
+    `files` makes a part of it from the folder that `path` names, (root, part, config) -> Files; its config
+    has the settings of `Files`.  `samples`, of a kind without files, makes both parts, (config) -> Splits.
+    Those of archdsl are given by their places, "module:attribute", as their modules import numpy.
     """
 
     files: Callable[..., Any] | str | None = None
@@ -80,7 +90,7 @@ class DatasetKind(Word):
         return self.files is not None
 
     def made_by(self) -> Callable[..., Any]:
-        """The function that makes it."""
+        """The function that builds the dataset."""
         maker = self.files or self.samples
         found: Callable[..., Any] | None = imported(maker) if isinstance(maker, str) else maker
         assert found is not None
@@ -90,8 +100,8 @@ class DatasetKind(Word):
 # fmt: off
 DATASETS: dict[str, DatasetKind] = {
     "synthetic": DatasetKind("generated street scenes, 11 classes, nothing to download", Synthetic, samples="archdsl.data.synthetic:scenes"),
-    "camvid": DatasetKind("CamVid in the layout of SegNet, 11 classes", Files, files="archdsl.data.camvid:camvid"),
+    "camvid": DatasetKind("CamVid in SegNet's layout, 11 classes", Files, files="archdsl.data.camvid:camvid"),
     "cityscapes": DatasetKind("Cityscapes, 19 classes", Files, files="archdsl.data.cityscapes:cityscapes"),
-    "folder": DatasetKind("images and masks in folders of your own", Folder, files="archdsl.data.folder:folder"),
+    "folder": DatasetKind("your own folder of images and masks", Folder, files="archdsl.data.folder:folder"),
 }
 # fmt: on

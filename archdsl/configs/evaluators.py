@@ -1,4 +1,4 @@
-"""What scores the networks that a strategy proposes one after the other."""
+"""Configs of evaluators, which score individual networks."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from archdsl.configs.setting import setting
 from archdsl.configs.word import Maker
 
 PREDICTIONS = ("miou", "macc", "fwiou", "reward", "accuracy", "cross_entropy")
-"""Scores of what a network predicts on the images to validate on."""
+"""Scores of predictions on the validation images."""
 MEANS = PREDICTIONS[:4]
-"""Those that are means over classes, and have settings."""
+"""Scores that are means over classes, with settings."""
 
 
 @dataclass(frozen=True)
 class EvaluatorKind(Maker):
-    """An evaluator; `scores` are the names, beside costs, that an objective can use.
+    """An evaluator; `scores` are the names, beside costs, available in objectives.
 
-    `make` is (config, surroundings) -> archdsl.search.evaluators.base.Evaluator; `surroundings` have the space
-    and what else it can be for.  One that `trains` reads the data of the search, and is not asked twice about
-    networks with equal graphs.
+    `make` is (config, surroundings) -> archdsl.search.evaluators.base.Evaluator; `surroundings` have the
+    space and what else it can be for.  One that `trains` reads the data of the search, and is not asked twice
+    about networks with equal graphs.
     """
 
     scores: tuple[str, ...] = ()
     trains: bool = False
     predicts: bool = False
-    """Whether it scores predictions, in which classes can be left out: `miou(omit = ["sky"])`."""
+    """Whether it scores predictions, where classes can be omitted: `miou(omit = ["sky"])`."""
     reads_command: bool = False
-    """Whether it runs the program that `--command` names, which prints whatever scores goals name."""
+    """Whether it runs the program given by `--command`, which prints the scores."""
 
     @property
     def by_graph(self) -> bool:
-        """Whether networks with equal graphs are one, as an evaluation takes long."""
+        """Whether to merge networks with equal graphs, as evaluations are expensive."""
         return self.trains or self.reads_command
 
     def reads(self, score: str) -> bool:
-        """Whether it reads settings of a score that a goal names."""
+        """Whether it reads settings of scores."""
         return self.predicts and score in MEANS
 
 
@@ -46,40 +46,44 @@ class EvaluatorKind(Maker):
 class Training:
     """Training from scratch."""
 
-    epochs: int = setting("whole", "epochs of each network; those of a rung replace them", 3, low=1)
+    epochs: int = setting(
+        "whole", "epochs of each network; overridden by rungs of successive halving", 3, low=1
+    )
     optimizer: Any = setting(
-        "word", "what trains the weights", group="optimizers",
+        "word", "optimizer of the weights", group="optimizers",
         usual="sgd(lr = 0.025, end = 1e-3, decay = 5e-4)",
     )  # fmt: skip
     loss: Any = setting(
-        "word", "what is minimised", group="objectives", choices=("cross_entropy", "ohem"),
+        "word", "training loss", group="objectives", choices=("cross_entropy", "ohem"),
         usual="cross_entropy",
     )  # fmt: skip
-    clip: float = setting("number", "greatest norm of gradients; 0: not clipped", 5.0)
+    clip: float = setting("number", "maximum gradient norm; 0 disables clipping", 5.0)
 
 
 @dataclass(frozen=True)
 class Command:
-    """A program of the user's, which `--command` names."""
+    """A user program, given by `--command`."""
 
-    timeout: Any = setting("time", "after which a network has failed", 600_000, usual="10 min")
+    timeout: Any = setting(
+        "time", "time limit of each network, after which it has failed", 600_000, usual="10 min"
+    )
     scores: Any = setting(
-        "data", "names of the scores that the program prints", form=forms.SCORES, declares=True,
-        usual="those that goals name",
+        "data", "names of the scores printed by the program", form=forms.SCORES, declares=True,
+        usual="scores in objectives and requirements",
     )  # fmt: skip
 
 
 EVALUATORS: dict[str, EvaluatorKind] = {
     "costs": EvaluatorKind(
-        "parameters, MACs, FLOPs, latency and rate by tables: nothing is trained", Plain,
+        "costs only (parameters, MACs, FLOPs, latency, frame rate), without training", Plain,
         make="archdsl.search.evaluators.costs:Unscored",
     ),
     "training": EvaluatorKind(
-        "every network trained from scratch, and scored on the images to validate on", Training,
+        "trains each network from scratch, and scores it on the validation images", Training,
         make="archdsl.search.evaluators.training:FromScratch", scores=PREDICTIONS, trains=True, predicts=True,
     ),
     "command": EvaluatorKind(
-        "a program of the command line gets each network as a file, and prints its scores as JSON", Command,
+        "a program given on the command line receives each network as a file, and prints its scores as JSON", Command,
         make="archdsl.search.evaluators.command:OfCommand", reads_command=True,
     ),
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Forms of values that are more than one number: what each is in words, and whether a value has it."""
+"""Structured values of settings, such as [height, width]: a description of each, and a check."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Colour = tuple[int, int, int]
 class Form(NamedTuple):
     """What values are, in words, whether one is so, and how a config has it."""
 
-    says: str
-    holds: Callable[[Any], bool]
+    description: str
+    accepts: Callable[[Any], bool]
     reads: Callable[[Any], Any] | None = None
 
 
@@ -57,39 +57,39 @@ def _is_share(value: Any) -> bool:
 SIDES = Form("[height, width], each from 1 to 16,384", _many(_side, 2))
 SCENE = Form("[height, width], each from 32 to 4,096", _many(_whole(32, 2**12), 2))
 RESIZE = Form(
-    "the longer side or [height, width], each from 1 to 16,384",
-    lambda value: _side(value) or SIDES.holds(value),
+    "the length of the longer side, or [height, width], each from 1 to 16,384",
+    lambda value: _side(value) or SIDES.accepts(value),
 )
 SCALE = Form(
-    "[least, greatest], both above 0",
+    "[minimum, maximum], both > 0",
     lambda value: _many(lambda one: _number(one) and one > 0, 2)(value) and value[0] <= value[1],
 )
-SHARE = Form("a number between 0 and 1", _is_share)
-SPLIT = Form("a number between 0 and 1, or the name of a part", lambda v: _is_share(v) or _text(_PART)(v))
-PARTS = Form("names of parts, joined by `+`", _text(rf"{_PART}(\+{_PART})*"))
+SHARE = Form("a number > 0 and < 1", _is_share)
+SPLIT = Form("a number > 0 and < 1, or the name of a split", lambda v: _is_share(v) or _text(_PART)(v))
+PARTS = Form("split names joined by `+`", _text(rf"{_PART}(\+{_PART})*"))
 RUNGS = Form(
-    "a list of rising whole numbers from 1 to 1,000,000",
+    "a list of increasing integers from 1 to 1,000,000",
     lambda value: _many(_whole(1, 10**6))(value) and all(a < b for a, b in pairwise(value)),
 )
-NAMES = Form("a list of names", _many(lambda value: isinstance(value, str)))
+NAMES = Form("a list of strings", _many(lambda value: isinstance(value, str)))
 GROUPED_NAMES = Form(
     "a list of names, and of lists of names",
-    _many(lambda value: isinstance(value, str) or NAMES.holds(value)),
+    _many(lambda value: isinstance(value, str) or NAMES.accepts(value)),
 )
 SCORES = Form(
     'a list of names of small letters, digits and underscores: ["energy"]',
     lambda value: _many(_text(r"[a-z][a-z0-9_]{0,63}"))(value) and len(set(value)) == len(value),
 )
 IGNORED = Form(
-    "a label from 0 to 255, or several", lambda value: _label(value) or _labels(value), _as_several
+    "an integer from 0 to 255, or a list of them", lambda value: _label(value) or _labels(value), _as_several
 )
 LABELS = Form(
-    "for each class a label from 0 to 255, or a list of them",
+    "a list with, for each class, an integer from 0 to 255 or a list of them",
     lambda value: _label(value) or _many(lambda one: _label(one) or _labels(one))(value),
     lambda value: tuple(map(_as_several, _as_several(value))),
 )
 COLOURS = Form(
-    'a list of colours: ["#804080", "#f423e8"]',
+    'a list of colours such as ["#804080", "#f423e8"]',
     _many(lambda one: _text("#[0-9a-fA-F]{6}")(one) or _many(_label, 3)(one)),
     lambda value: tuple(colour_of(one) if isinstance(one, str) else one for one in value),
 )

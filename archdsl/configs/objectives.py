@@ -1,4 +1,4 @@
-"""Settings of what an objective or a requirement names: losses, costs, and scores."""
+"""Configs of the terms of objectives and requirements: losses, costs and scores."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ class Plain:
 class CrossEntropy:
     """The mean cross-entropy of labelled pixels."""
 
-    class_weights: Any = setting("data", "what each class counts", form=forms.CLASS_WEIGHTS, usual="1 each")
+    class_weights: Any = setting(
+        "data", "class weights of the loss", form=forms.CLASS_WEIGHTS, usual="1 for every class"
+    )
 
 
 @dataclass(frozen=True)
@@ -26,28 +28,30 @@ class Ohem(CrossEntropy):
     """Online hard example mining: the cross-entropy of the hardest pixels."""
 
     threshold: float = setting(
-        "number", "greatest probability of its own class that a hard pixel has", 0.7, high=1
+        "number", "pixels whose true class has at most this probability are hard", 0.7, high=1
     )
     kept: int | None = setting(
-        "whole", "least number of hard pixels", low=1, high=2**31, usual="a sixteenth of all"
+        "whole", "minimum number of pixels kept as hard", low=1, high=2**31, usual="1/16 of all pixels"
     )
 
 
 @dataclass(frozen=True)
 class Distillation:
-    """The divergence from a teacher."""
+    """Knowledge distillation: the divergence from a teacher's outputs."""
 
-    weight: float = setting("number", "weight of the divergence", run=False)
-    teacher: str = setting("text", "group that teaches", run=False)
-    temperature: float = setting("number", "temperature of both distributions", run=False)
+    weight: float = setting("number", "weight of the distillation loss", run=False)
+    teacher: str = setting("text", "group that acts as the teacher", run=False)
+    temperature: float = setting("number", "softmax temperature of teacher and student", run=False)
 
 
 @dataclass(frozen=True)
 class Timed:
-    """A time or a rate by a lookup table."""
+    """A latency, or a frame rate, read from a lookup table."""
 
-    device: str | None = setting("text", "device whose table answers", usual="that of the table")
-    table: str | None = setting("text", "file of the table, relative to the spec", usual="that of --table")
+    device: str | None = setting("text", "device of the lookup table", usual="the table's own device")
+    table: str | None = setting(
+        "text", "lookup table file, relative to the spec", usual="the file given by --table"
+    )
 
 
 @dataclass(frozen=True)

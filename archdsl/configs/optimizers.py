@@ -1,4 +1,4 @@
-"""Settings of optimizers of weights and of architecture parameters."""
+"""Configs of the optimizers of weights and of architecture parameters."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from archdsl.configs.setting import setting
 
 @dataclass(frozen=True)
 class Optimizer:
-    """An optimizer with a learning rate, constant or on a schedule, and weight decay in the gradient."""
+    """Common settings: a constant or scheduled learning rate, and weight decay added to the gradient."""
 
     lr: float | None = setting(
-        "number", "learning rate at the start", usual="1e-3 of the architecture, 0.025 of the weights"
+        "number", "initial learning rate", usual="1e-3 for the architecture, 0.025 for weights"
     )
-    end: float | None = setting("number", "learning rate at the end", usual="as `lr`")
-    schedule: Any = setting("word", "from `lr` to `end`", group="schedules", usual="cosine")
+    end: float | None = setting("number", "final learning rate", usual="as `lr`")
+    schedule: Any = setting(
+        "word", "learning rate schedule from `lr` to `end`", group="schedules", usual="cosine"
+    )
     decay: float = setting("number", "weight decay, added to the gradient", 0.0)
 
 
@@ -25,7 +27,7 @@ class Adam(Optimizer):
     """Adam (arXiv:1412.6980)."""
 
     betas: tuple[float, float] = setting(
-        "pair", "decay of the means of gradients", (0.5, 0.999), high=0.999999
+        "pair", "decay rates of the moment estimates", (0.5, 0.999), high=0.999999
     )
 
 

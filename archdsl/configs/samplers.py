@@ -1,4 +1,4 @@
-"""Settings of samplers: how the outcomes of decisions are weighed or drawn in a differentiable search."""
+"""Configs of samplers: how a differentiable search weights or samples the outcomes of decisions."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ class Fixed:
 
 @dataclass(frozen=True)
 class Tempered:
-    """A sampler whose distribution sharpens as its temperature falls."""
+    """A sampler with a temperature; lower temperatures sharpen its distribution."""
 
-    tau: float = setting("number", "temperature at the start", 1.0, low=1e-4)
-    end: float | None = setting("number", "temperature at the end", low=1e-4, usual="as `tau`")
-    schedule: Any = setting("word", "of the temperature, by epoch", group="schedules", usual="linear")
+    tau: float = setting("number", "initial temperature", 1.0, low=1e-4)
+    end: float | None = setting("number", "final temperature", low=1e-4, usual="as `tau`")
+    schedule: Any = setting("word", "temperature schedule over the epochs", group="schedules", usual="linear")
     start: int = setting(
-        "whole", "epoch from which the decisions are trained; before, outcomes are sampled uniformly", 0
+        "whole",
+        "first epoch in which the decisions are trained; before it, outcomes are sampled uniformly",
+        0,
     )
 
 
@@ -29,4 +31,6 @@ class Tempered:
 class Gumbel(Tempered):
     """Gumbel-softmax."""
 
-    hard: bool = setting("flag", "the sampled candidate with weight 1, as by the sampler `hard`", False)
+    hard: bool = setting(
+        "flag", "straight-through: the sampled candidate gets weight 1, as with the sampler `hard`", False
+    )

@@ -1,4 +1,4 @@
-"""Settings of schedules, of learning rates and of temperatures."""
+"""Configs of the schedules of learning rates and temperatures."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from archdsl.configs.setting import setting
 
 @dataclass(frozen=True)
 class Schedule:
-    """From a first value to a last one."""
+    """A schedule between an initial and a final value."""
 
-    lr: float | None = setting("number", "first value, of learning rates", usual="that of the optimizer")
-    end: float | None = setting("number", "last value", usual="that beside the schedule")
+    lr: float | None = setting(
+        "number", "initial learning rate; not for temperatures", usual="`lr` of the optimizer"
+    )
+    end: float | None = setting("number", "final value", usual="`end` of the optimizer or sampler")
 
 
 @dataclass(frozen=True)
 class Poly(Schedule):
     """last + (first − last) · (1 − progress)^power."""
 
-    power: float = setting("number", "exponent of the progress that is left", 0.9)
+    power: float = setting("number", "exponent of the remaining fraction (1 − progress)", 0.9)

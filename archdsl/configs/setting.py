@@ -1,4 +1,4 @@
-"""Settings of a config: fields of a frozen dataclass that know their meaning, type and range."""
+"""Settings of a config: dataclass fields with a description, a type and a range."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Kind = Literal["whole", "number", "flag", "text", "time", "pair", "word", "data"
 """Types of values: "pair" is a list of two numbers, "word" another config, "data" has a form of its own."""
 
 MOST = 1_000_000
-"""The largest value of a setting without a limit of its own."""
+"""The default maximum of a setting."""
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,8 @@ class Setting:
     `choices` where these are not empty.
 
     The names that a setting `declares` are scores: objectives and requirements of the search can name them.
-    Choices that are texts are written without quotes.
-    What is not `run` is accepted by the checker, with a note, and refused by a search.  `usual` says in words
-    what holds where the default is none.
+    Choices that are texts are written without quotes. A setting with `run=False` passes `check` with a note
+    and is rejected by `search`.  `usual` describes the default where it is not a constant.
     """
 
     kind: Kind
@@ -40,25 +39,31 @@ class Setting:
     form: Form | None = None
     declares: bool = False
 
-    def takes(self) -> str:
-        """The values that it takes, in words: "whole number, at least 1"."""
+    def expected(self) -> str:
+        """The accepted values in words: "an integer >= 1"."""
         if self.kind == "word":
             return " or ".join(self.choices) or f"one of the {self.group}"
         if self.choices:
             return ", ".join(map(str, self.choices))
         if self.kind in ("whole", "number", "pair"):
-            name = {"whole": "whole number", "number": "number", "pair": "list of two numbers"}[self.kind]
-            return f"{name}, at least {self.low:g}" + (f", at most {self.high:g}" if self.high < MOST else "")
+            name = {"whole": "an integer", "number": "a number", "pair": "a list of two numbers"}[self.kind]
+            return (
+                f"{name} from {self.low:g} to {self.high:g}"
+                if self.high < MOST
+                else f"{name} >= {self.low:g}"
+            )
         if self.form is not None:
-            return self.form.says
-        return {"flag": "true or false", "text": "text", "time": "a time: 2 h"}[self.kind]
+            return self.form.description
+        return {"flag": "true or false", "text": "a string", "time": "a duration such as 2 h"}[self.kind]
 
     def accepts(self, value: object) -> bool:
-        """Whether a plain value is one that it takes; words are looked at by whoever knows their groups."""
+        """Whether a plain value is valid; words such as samplers are checked against their group
+        elsewhere.
+        """
         if self.choices and self.kind != "word":
             return any(value == one and type(value) is type(one) for one in self.choices)
         if self.form is not None:
-            return self.form.holds(value)
+            return self.form.accepts(value)
         match self.kind:
             case "whole":
                 return type(value) is int and self.low <= value <= self.high
@@ -84,12 +89,12 @@ class Setting:
 
 
 def setting(kind: Kind, doc: str, default: Any = None, **more: Any) -> Any:
-    """A field of a config that is a setting; `more` are fields of `Setting`."""
+    """Declares a config field as a setting; `more` are further fields of `Setting`."""
     return dataclasses.field(default=default, metadata={"setting": Setting(kind, doc, default, **more)})
 
 
 @cache
 def settings_of(config: type) -> Mapping[str, Setting]:
-    """The settings of a config by name, in their order."""
+    """The settings of a config class by name, in declaration order."""
     fields = dataclasses.fields(config)
     return {field.name: field.metadata["setting"] for field in fields if "setting" in field.metadata}

@@ -1,4 +1,4 @@
-"""Settings of strategies."""
+"""Configs of strategies."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from archdsl.configs.word import Maker
 
 @dataclass(frozen=True)
 class StrategyKind(Maker):
-    """A strategy that proposes networks one after the other.
+    """A strategy that proposes individual networks.
 
     `make` is (config, domain, seed) -> archdsl.search.strategies.base.Strategy; `domain` has the decisions
-    (`archdsl.search.trials.domain`).  `pareto` says that it takes several objectives.  What does not `learn`
+    (`archdsl.search.trials.domain`).  `pareto`: it takes several objectives.  What does not `learn`
     proposes the same whatever it observes.
     """
 
@@ -25,30 +25,35 @@ class StrategyKind(Maker):
 
 @dataclass(frozen=True)
 class Differentiable:
-    """A supernet and architecture parameters, trained together by gradients."""
+    """Differentiable search: a supernet and architecture parameters, trained jointly."""
 
     sampler: Any = setting(
-        "word", "how outcomes are weighed", group="samplers", usual="gumbel(tau = 3.0, end = 0.03)"
+        "word",
+        "how outcomes are sampled or weighted",
+        group="samplers",
+        usual="gumbel(tau = 3.0, end = 0.03)",
     )
-    epochs: int = setting("whole", "epochs of the search", 8, low=1)
+    epochs: int = setting("whole", "number of epochs", 8, low=1)
     gates_from: int = setting(
-        "whole", "epoch from which decisions of depth are trained; short for their `start`", 0
+        "whole",
+        "first epoch in which decisions of depth are trained; shorthand for `start` of their samplers",
+        0,
     )
     order: int = setting(
-        "whole", "0: weights and architecture in one backward pass; 1: first-order bilevel, on half of the data each",
+        "whole", "0: weights and architecture in one backward pass; 1: first-order bilevel optimization, each on half of the data",
         0, choices=(0, 1),
     )  # fmt: skip
-    clip: float = setting("number", "greatest norm of gradients; 0: not clipped", 5.0)
+    clip: float = setting("number", "maximum gradient norm; 0 disables clipping", 5.0)
     refine: int = setting(
-        "whole", "networks trained from scratch on a short schedule and compared at the end", 0
+        "whole", "final training: number of networks trained from scratch on a short schedule and compared", 0
     )
-    refine_epochs: int = setting("whole", "epochs of each of them", 8, low=1)
-    pretrain: int = setting("whole", "epochs in which the weights alone are trained first", 0, run=False)
+    refine_epochs: int = setting("whole", "final training: epochs of each network", 8, low=1)
+    pretrain: int = setting("whole", "initial epochs that train weights only", 0, run=False)
 
 
 @dataclass(frozen=True)
 class Random:
-    """Networks drawn at random."""
+    """Random search."""
 
     over: str = setting(
         "text",
@@ -77,7 +82,7 @@ class Evolution:
 class Nsga2:
     """Evolution towards the Pareto front of several objectives (Deb et al. 2002)."""
 
-    population: int = setting("whole", "networks alive", 32, low=1, high=10_000)
+    population: int = setting("whole", "population size", 32, low=1, high=10_000)
     offspring: int = setting(
         "whole",
         "children that are scored before the best of parents and children live on; 1: steady state",

@@ -1,4 +1,4 @@
-"""A name in a search."""
+"""Names that a search can use as values."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from archdsl.registry import imported
 
 @dataclass(frozen=True)
 class Word:
-    """A name in a search: what it is, and the config whose fields are its settings.
+    """A name such as `gumbel`: its summary, and the config class whose fields are its settings.
 
-    A `function` takes one value in parentheses.  What is not `run` yet is parsed and checked, and refused by
-    `archdsl search`.
+    A `function` takes one positional argument.  A word with `run=False` is parsed and checked, and rejected
+    by `archdsl search`.
     """
 
     summary: str
@@ -30,15 +30,15 @@ class Word:
 
 @dataclass(frozen=True)
 class Maker(Word):
-    """A word that stands for an object; `make` returns it, from the config first.
+    """A word that builds an object: `make` is called with the config as its first argument.
 
-    Those of archdsl are given by their places, "module:attribute", as their modules import numpy.
+    Built-in words name it as "module:attribute", since their modules import numpy.
     """
 
     make: Callable[..., Any] | str | None = None
 
     def made_by(self) -> Callable[..., Any]:
-        """The function that makes the object."""
+        """The function that builds the object."""
         found: Callable[..., Any] | None = imported(self.make) if isinstance(self.make, str) else self.make
         assert found is not None
         return found

@@ -1,4 +1,4 @@
-"""Every word that a search can name, by kind: one line a word, its summary and its config."""
+"""The vocabulary of searches: every name with its summary and config class, by kind."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ from archdsl.registry import demand_free, loaded, unusable
 # fmt: off
 STRATEGIES: dict[str, Word] = {
     "differentiable": Word("a supernet and architecture parameters trained together by gradients (DARTS, AutoRTNet, GAS)", strategies.Differentiable),
-    "random": strategies.StrategyKind("networks drawn at random", strategies.Random, make="archdsl.search.strategies.random_draws:RandomDraws", pareto=True, learns=False),
+    "random": strategies.StrategyKind("random search", strategies.Random, make="archdsl.search.strategies.random_draws:RandomDraws", pareto=True, learns=False),
     "evolution": strategies.StrategyKind("regularised (ageing) evolution: mutated copies of the fittest, the oldest dies (arXiv:1802.01548)", strategies.Evolution, make="archdsl.search.strategies.evolution:Evolution"),
     "nsga2": strategies.StrategyKind("NSGA-II: evolution towards a Pareto front, by non-dominated sorting and crowding", strategies.Nsga2, make="archdsl.search.strategies.nsga2:Nsga2", pareto=True),
     "hill_climb": strategies.StrategyKind("neighbours of the best network, from random starts", strategies.HillClimb, make="archdsl.search.strategies.hill_climb:HillClimb"),
     "optuna": strategies.StrategyKind("a sampler of Optuna (extra `optuna`)", strategies.Optuna, make="archdsl.search.strategies.optuna_sampler:OptunaSampler", pareto=True),
     "successive_halving": strategies.StrategyKind("another strategy with few epochs, the best of its networks with more (arXiv:1810.05934)", strategies.SuccessiveHalving, make="archdsl.search.strategies.successive_halving:successive_halving", pareto=True),
-    "reinforce": strategies.StrategyKind("a controller trained by the policy gradient", controllers.Reinforce, make="archdsl.search.strategies.controller.reinforce:Reinforce"),
+    "reinforce": strategies.StrategyKind("a controller trained by REINFORCE (policy gradient)", controllers.Reinforce, make="archdsl.search.strategies.controller.reinforce:Reinforce"),
     "ppo": strategies.StrategyKind("a controller trained by proximal policy optimization", controllers.Ppo, make="archdsl.search.strategies.controller.ppo:Ppo"),
 }
 OBJECTIVES: dict[str, Word] = {
     "cross_entropy": Word("mean cross-entropy of labelled pixels", objectives.CrossEntropy),
-    "ohem": Word("cross-entropy of the hardest pixels", objectives.Ohem),
-    "distillation": Word("divergence from a teacher", objectives.Distillation, run=False),
-    "miou": Word("mean intersection over union of the classes", objectives.OfClasses),
-    "macc": Word("mean accuracy of the classes", objectives.OfAccuracies),
-    "fwiou": Word("intersection over union, weighted by the pixels of each class", objectives.OfClasses),
-    "accuracy": Word("share of pixels that are right", objectives.Plain),
+    "ohem": Word("online hard example mining: cross-entropy of the hardest pixels", objectives.Ohem),
+    "distillation": Word("knowledge distillation from a teacher", objectives.Distillation, run=False),
+    "miou": Word("mean intersection over union (mIoU)", objectives.OfClasses),
+    "macc": Word("mean accuracy over classes", objectives.OfAccuracies),
+    "fwiou": Word("frequency-weighted intersection over union", objectives.OfClasses),
+    "accuracy": Word("pixel accuracy", objectives.Plain),
     "reward": Word("the reward of template-based search (arXiv:1904.02365): (miou · macc · fwiou)^(1/3)", objectives.OfAccuracies),
     "log": Word("natural logarithm of a cost", objectives.Plain, function=True),
-    "latency": Word("time of one image by a lookup table, in ms", objectives.Timed),
-    "rate": Word("images a second by a lookup table", objectives.Timed),
-    "params": Word("trainable parameters", objectives.Plain),
-    "macs": Word("multiply-accumulates of one image", objectives.Plain),
-    "flops": Word("2 × MACs", objectives.Plain),
+    "latency": Word("latency of one image from a lookup table, in ms", objectives.Timed),
+    "rate": Word("frame rate from a lookup table, in images per second", objectives.Timed),
+    "params": Word("number of trainable parameters", objectives.Plain),
+    "macs": Word("multiply-accumulates per image", objectives.Plain),
+    "flops": Word("floating-point operations per image: 2 × MACs", objectives.Plain),
 }
 GROUPS: Mapping[str, Mapping[str, Word]] = {
     "strategies": STRATEGIES,
     "controllers": {
-        "lstm": Word("the controller of `reinforce` and `ppo`", controllers.Lstm),
+        "lstm": Word("an LSTM controller, for `reinforce` and `ppo`", controllers.Lstm),
     },
     "optuna_samplers": {
         "tpe": Word("tree-structured Parzen estimators", strategies.Tpe),
@@ -63,39 +63,39 @@ GROUPS: Mapping[str, Mapping[str, Word]] = {
     },
     "evaluators": EVALUATORS,
     "samplers": {
-        "gumbel": Word("all candidates run, weighted by probabilities with Gumbel noise (Gumbel-softmax)", samplers.Gumbel),
-        "softmax": Word("all candidates run, weighted by their probabilities", samplers.Tempered),
-        "hard": Word("all candidates run, the sampled one with weight 1 (straight-through)", samplers.Tempered),
-        "one_path": Word("only the sampled candidates run (straight-through)", samplers.Tempered),
-        "uniform": Word("only sampled candidates run, each equally likely; the architecture is not trained", samplers.Fixed),
-        "fixed": Word("only the likeliest candidates run; the architecture is not trained", samplers.Fixed),
+        "gumbel": Word("Gumbel-softmax: all candidates are computed, weighted by probabilities with Gumbel noise", samplers.Gumbel),
+        "softmax": Word("softmax: all candidates are computed, weighted by their probabilities", samplers.Tempered),
+        "hard": Word("straight-through: all candidates are computed, the sampled one with weight 1", samplers.Tempered),
+        "one_path": Word("straight-through: only the sampled candidates are computed", samplers.Tempered),
+        "uniform": Word("candidates are sampled uniformly; the architecture is not trained", samplers.Fixed),
+        "fixed": Word("the most probable candidates (argmax); the architecture is not trained", samplers.Fixed),
     },
     "schedules": {
-        "cosine": Word("along a half cosine", schedules.Schedule),
-        "poly": Word("along a power of the progress", schedules.Poly),
-        "linear": Word("along a line", schedules.Schedule),
-        "exponential": Word("by equal factors", schedules.Schedule),
+        "cosine": Word("cosine annealing", schedules.Schedule),
+        "poly": Word("polynomial decay", schedules.Poly),
+        "linear": Word("linear", schedules.Schedule),
+        "exponential": Word("exponential decay", schedules.Schedule),
     },
     "optimizers": {
         "adam": Word("Adam", optimizers.Adam),
-        "sgd": Word("SGD with momentum", optimizers.Sgd),
+        "sgd": Word("stochastic gradient descent with momentum", optimizers.Sgd),
     },
     "datasets": DATASETS,
     "communication": {
-        "gcn": Word("messages between cells by a graph convolution (GAS, section 3.3)", communication.Gcn),
-        "dense": Word("messages between cells by linear layers", communication.Messages),
+        "gcn": Word("message passing between cells by a graph convolution (GAS, section 3.3)", communication.Gcn),
+        "dense": Word("message passing between cells by linear layers", communication.Messages),
     },
     "objectives": OBJECTIVES,
     "scopes": {
-        "cells": Word("what `communicate` is between: cells", objectives.Plain),
-        "decisions": Word("what `communicate` is between: decisions", objectives.Plain, run=False),
+        "cells": Word("scope of `communicate`: cells", objectives.Plain),
+        "decisions": Word("scope of `communicate`: decisions", objectives.Plain, run=False),
     },
 }
 # fmt: on
 
 
 class _Words(Mapping[str, Word]):
-    """The words of all groups, those that plug-ins added included."""
+    """All words of all groups, including those of plug-ins."""
 
     def __getitem__(self, name: str) -> Word:
         for words in GROUPS.values():
@@ -113,8 +113,7 @@ class _Words(Mapping[str, Word]):
 WORDS: Mapping[str, Word] = _Words()
 """Every word by name.
 
-Where two kinds have one in common, such as a strategy and a sampler of a library, the place decides; this is
-the first of them.
+If two kinds share a name, such as a strategy and a sampler, the context decides; this is the first of them.
 """
 
 
@@ -124,7 +123,7 @@ KINDS: Mapping[str, str] = {
     "schedules": "schedule", "optimizers": "optimizer", "datasets": "dataset",
     "communication": "kind of communication", "scopes": "scope of communication", "objectives": "term of an objective",
 }  # fmt: skip
-"""What messages call a word of a group."""
+"""The singular of each group, for messages."""
 
 NOT_RUN = "not run yet"
 
@@ -140,14 +139,14 @@ class _Run(Protocol):
 
 
 def listed(known: Mapping[str, _Run]) -> str:
-    """Words or settings in a message: those that are run, then the others."""
+    """Lists words or settings in a message: supported ones, then those not run yet."""
     run = ", ".join(name for name, one in known.items() if one.run)
     others = ", ".join(name for name, one in known.items() if not one.run)
     return "; ".join(filter(None, (run, f"checked, {NOT_RUN}: {others}" if others else "")))
 
 
 def guessed(name: str, known: Mapping[str, _Run]) -> str | None:
-    """The question whether a known name was meant, before those that are not run."""
+    """A "did you mean" suggestion; supported names take precedence."""
     guess = closest(name, [one for one in known if known[one].run]) or closest(name, list(known))
     if guess is None:
         return None
@@ -155,30 +154,30 @@ def guessed(name: str, known: Mapping[str, _Run]) -> str | None:
 
 
 def register_dataset(name: str, place: str, plugin: str) -> None:
-    """Adds a kind of data of a plug-in, a `DatasetKind` at "module:attribute".
+    """Registers a dataset of a plug-in, a `DatasetKind` at "module:attribute".
 
-    Raises SpecError: ARCH864 where it is none, ARCH865 where a search knows the name already.
+    Raises SpecError: ARCH864 if it is invalid, ARCH865 if the name is taken.
     """
     demand_free("dataset", name, plugin, WORDS)
     made = loaded("dataset", place, DatasetKind, plugin)
     if not callable(made.files or made.samples):
-        raise unusable("dataset", place, plugin, "it has neither a function `files` nor one `samples`")
+        raise unusable("dataset", place, plugin, "it needs a function `files` or `samples`")
     DATASETS[name] = made
 
 
 def register_strategy(name: str, place: str, plugin: str) -> None:
-    """Adds a strategy of a plug-in, a `StrategyKind` at "module:attribute".
+    """Registers a strategy of a plug-in, a `StrategyKind` at "module:attribute".
 
-    Raises SpecError: ARCH864 where it is none, ARCH865 where a search knows the name already.
+    Raises SpecError: ARCH864 if it is invalid, ARCH865 if the name is taken.
     """
     demand_free("strategy", name, plugin, WORDS)
     STRATEGIES[name] = _maker("strategy", place, strategies.StrategyKind, plugin)
 
 
 def register_evaluator(name: str, place: str, plugin: str) -> None:
-    """Adds an evaluator of a plug-in, an `EvaluatorKind` at "module:attribute", and the scores that it names.
+    """Registers an evaluator of a plug-in, an `EvaluatorKind` at "module:attribute", and its scores.
 
-    Raises SpecError: ARCH864 where it is none, ARCH865 where a search knows the name already.
+    Raises SpecError: ARCH864 if it is invalid, ARCH865 if the name is taken.
     """
     demand_free("evaluator", name, plugin, WORDS)
     made = _maker("evaluator", place, EvaluatorKind, plugin)
@@ -195,5 +194,5 @@ M = TypeVar("M", bound=Maker)
 def _maker(kind: str, place: str, base: type[M], plugin: str) -> M:
     made: M = loaded(kind, place, base, plugin)
     if not callable(made.make):
-        raise unusable(kind, place, plugin, "`make` is not a function")
+        raise unusable(kind, place, plugin, "`make` must be a function")
     return made

@@ -1,4 +1,4 @@
-"""Datasets, their checks, and batches.  torch is imported where tensors are made."""
+"""Datasets, their validation, and batches.  torch is imported only for tensors."""
 
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches, prefetched, whole

@@ -1,4 +1,4 @@
-"""Random changes of an image and its labels: scale and crop, flip, colour."""
+"""Data augmentation: random scale, crop, flip and colour jitter."""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ _GREY = np.array((0.299, 0.587, 0.114), np.float32)
 
 @dataclass(frozen=True)
 class Augmentation:
-    """`crop` is (height, width), the image's own size where None; `scale` the range of a factor to its sides.
-
-    `colour` is how far brightness, contrast and saturation may be from 1.
+    """`crop` is (height, width), or None for the image size; `scale` the range of the scale factor; `colour`
+    the maximum deviation of brightness, contrast and saturation from 1.
     """
 
     crop: tuple[int, int] | None
@@ -27,7 +26,7 @@ class Augmentation:
 
 
 def augmented(sample: Sample, how: Augmentation, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
-    """Image and labels of the size of the crop; what lies outside of the image is grey and `IGNORE`."""
+    """Augments an image and its labels; padding outside of the image is grey and `IGNORE`."""
     scale = rng.uniform(*how.scale) if how.scale else 1.0
     size = how.crop or sample.mask.shape
     image, mask = _cropped(sample, (size[0], size[1]), scale, rng)
@@ -41,7 +40,9 @@ def augmented(sample: Sample, how: Augmentation, rng: np.random.Generator) -> tu
 def _cropped(
     sample: Sample, size: tuple[int, int], scale: float, rng: np.random.Generator
 ) -> tuple[Pixels, Pixels]:
-    """A crop of the scaled image.  Only what is seen is resized, which halves the time for large images."""
+    """A crop of the scaled image.  Only the visible part is resized, which halves the time for large
+    images.
+    """
     if scale == 1.0 and size == sample.mask.shape:
         return sample.image, sample.mask
     (top, bottom, y0, y1), (left, right, x0, x1) = (
@@ -66,9 +67,9 @@ def _window(full: int, wanted: int, scale: float, rng: np.random.Generator) -> t
 
 
 def recoloured(image: Pixels, brightness: float, contrast: float, saturation: float) -> Pixels:
-    """An image with its brightness, then its contrast and its saturation multiplied.
+    """Scales brightness, contrast and saturation of an image.
 
-    Grey has no saturation; a fourth channel, which need not be a colour, stays.
+    Grey images have no saturation; a fourth channel is unchanged.
     """
     if image.shape[2] == 4:
         return np.concatenate(

@@ -1,4 +1,4 @@
-"""Batches as a pure function of seed and step, so that a resumed run sees what an uninterrupted one does.
+"""Batches as a pure function of seed and step, so that resumed runs are identical.
 
 B batch, H height, W width; 3 channels stand for as many as the images have.
 """
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 B = TypeVar("B", covariant=True)
 
 _ORDER, _CHANGE = 0, 1
-"""What random numbers are for: each purpose has a stream of its own."""
+"""Purposes of random numbers; each has its own stream."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Images, float32, normalised by the mean and deviation of ImageNet; class ids or `IGNORE`, int64.
+    """Images, float32, normalized by ImageNet's mean and standard deviation; class ids or `IGNORE`, int64.
 
     Grey images have one channel, and others may have four (`archdsl.data.channels`).
     """
@@ -41,10 +41,10 @@ class Batch:
 
 
 class Batches:
-    """The batches of one of `world` processes; `batch` counts the samples of all of them together.
+    """The batches of process `rank` of `world`; `batch` is the total batch size.
 
-    What a position of a batch holds does not depend on `world`; process `rank` has positions rank, rank +
-    world, …  Raises SpecError (ARCH906) where a batch cannot be dealt out evenly.
+    The global batch does not depend on `world`; process `rank` gets positions rank, rank + world, … Raises
+    SpecError (ARCH906) if the batch is not divisible by `world`.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class Batches:
         world: int = 1,
     ):
         if batch < 1 or batch % world:
-            headline = f"a batch of {batch} cannot be dealt to {world} processes"
+            headline = f"a batch of {batch} is not divisible by {world} processes"
             raise SpecError([Diagnostic("ARCH906", headline, help="set `batch` to a multiple of them")])
         self.dataset, self.augmentation, self.seed = dataset, augmentation, seed
         self.size, self.rank, self.world = batch, rank, world
         self.steps_per_epoch = max(1, len(dataset) // batch)
 
     def batch(self, step: int) -> Batch:
-        """The batch of a step, counted from 0.  Raises SpecError (ARCH902 to ARCH905) about its files."""
+        """The batch of a step, counted from 0. Raises SpecError (ARCH902 to ARCH905) for bad files."""
         epoch, within = divmod(step, self.steps_per_epoch)
         order = np.random.default_rng((_ORDER, self.seed, epoch)).permutation(len(self.dataset))
         samples = []
@@ -76,7 +76,7 @@ class Batches:
 
 
 def whole(dataset: Dataset, i: int, size: tuple[int, int] | None = None) -> Batch:
-    """One image as it is, resized to `size` (height, width); its labels always at their own size."""
+    """One image without augmentation, resized to `size` (height, width); labels keep their size."""
     sample = dataset[i]
     image = sample.image
     if size is not None and size != image.shape[:2]:
@@ -96,9 +96,9 @@ class Stepwise(Protocol[B]):
 def prefetched(
     batches: Stepwise[B], first_step: int, last_step: int, workers: int = 1
 ) -> Generator[tuple[int, B], None, None]:
-    """Steps first_step to last_step - 1 with their batches, made ahead by threads.
+    """Yields steps first_step to last_step - 1 with their batches, prefetched by threads.
 
-    The threads end with the iteration, also when it is left early (`close`) or a batch raises.
+    The threads end with the iteration, including `close` and exceptions.
     """
     import torch
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from archdsl.configs import datasets
 from archdsl.data.dataset import IGNORE
 from archdsl.data.files import Files
+from archdsl.data.image_files import labels
 from archdsl.data.listing import files, images, left_out, pairs
-from archdsl.data.reading import labels
 
 CLASSES = (
     "sky", "building", "pole", "road", "sidewalk", "tree",
@@ -25,7 +25,7 @@ _VOID = 11
 
 
 def camvid(root: Path, part: str, settings: datasets.Files | None = None) -> Files:
-    """A part of CamVid, for example `train`.  Raises SpecError (ARCH900, ARCH901, ARCH909)."""
+    """A split of CamVid, for example `train`.  Raises SpecError (ARCH900, ARCH901, ARCH909)."""
     table = labels({id: id for id in range(len(CLASSES))} | {_VOID: IGNORE})
     masks = root / f"{part}annot"
     found = pairs(images(root / part), files(masks), masks)

@@ -1,4 +1,4 @@
-"""Images of one, three or four channels: how they are normalised, resized and shown.
+"""Images of one, three or four channels: normalization, resizing and display.
 
 Shapes: H × W pixels, C channels.
 """
@@ -19,17 +19,17 @@ Channels = Literal[1, 3, 4]
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
-"""Of ImageNet, for channels in 0..1."""
+"""ImageNet statistics, for channels in 0..1."""
 
 _GREY = ((0.449,), (0.226,))
-"""The means of these over red, green and blue."""
+"""Their means over red, green and blue."""
 
 _FOURTH = (0.5, 0.25)
-"""What a fourth channel holds is not known: it is brought from 0..1 to -2..2."""
+"""A fourth channel, of unknown contents, is mapped from 0..1 to -2..2."""
 
 
 def mean_and_deviation(channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """What images are normalised by, for channels in 0..1."""
+    """Mean and standard deviation for normalization, for channels in 0..1."""
     if channels == 1:
         return _GREY
     return (MEAN, STD) if channels == 3 else ((*MEAN, _FOURTH[0]), (*STD, _FOURTH[1]))
@@ -51,14 +51,14 @@ def resampled(
 
 
 def as_colours(image_HWC: Pixels) -> Pixels:
-    """An image for people, of three channels: grey thrice, or without a fourth channel."""
+    """An RGB image for display: grey repeated, or without the fourth channel."""
     return np.repeat(image_HWC, 3, 2) if image_HWC.shape[2] == 1 else image_HWC[..., :3]
 
 
 def demand_channels(name: str, declared: int, channels: int) -> None:
-    """Raises SpecError (ARCH942) where images have other channels than a network or space declares."""
+    """Raises SpecError (ARCH942) if the image channels differ from a network's or space's input."""
     if channels == declared:
         return
-    headline = f"{name} takes images of {plural(declared, 'channel')}, and the data has {channels}"
-    help = f"read it so with `channels = {declared}` (--data …,channels={declared}), or change its input"
+    headline = f"{name} expects images with {plural(declared, 'channel')}, but the data has {channels}"
+    help = f"set `channels = {declared}` (--data …,channels={declared}), or change the input of {name}"
     raise SpecError([Diagnostic("ARCH942", headline, help=help)])

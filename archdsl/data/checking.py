@@ -1,4 +1,4 @@
-"""Everything that is wrong with a dataset, and what its labels are, found before training starts.
+"""Validates a dataset and collects label statistics, before training starts.
 
 Shapes: N samples, K classes.
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from archdsl.data.dataset import IGNORE, Dataset
 from archdsl.data.files import Files, differing
-from archdsl.data.reading import demand_allowed, read_labels, read_turned
+from archdsl.data.image_files import demand_allowed, read_labels, read_turned
 from archdsl.diagnostics import Diagnostic, SpecError
 
 _MOST_THREADS = 8
@@ -27,7 +27,7 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Shares:
-    """Labelled pixels of each class, and all labelled pixels of the images where the class is seen."""
+    """Labelled pixels of each class, and of all images that contain the class."""
 
     pixels: tuple[int, ...]
     in_images: tuple[int, ...]
@@ -35,11 +35,10 @@ class Shares:
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was found in a dataset.
+    """The inspection of a dataset.
 
-    `pixels_NK` counts the pixels of each class in each sample, zero where a sample has a problem; `labels`
-    counts all labels as they stand in the masks, 256 of them; `turned` counts images that are turned by
-    their EXIF orientation.
+    `pixels_NK` counts the pixels of each class in each sample, zero for invalid samples; `labels` counts raw
+    mask labels, 256 of them; `turned` counts images rotated by their EXIF orientation.
     """
 
     problems: tuple[Diagnostic, ...]
@@ -63,7 +62,7 @@ class _Sample:
 
 
 def inspect(dataset: Dataset) -> Inspection:
-    """Reads every image and every mask of a dataset as a whole, several at a time."""
+    """Reads every image and mask of a dataset completely, in parallel."""
     one = partial(_of_files, dataset) if isinstance(dataset, Files) else partial(_of_sample, dataset)
     pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1))
     try:
@@ -83,9 +82,9 @@ def _rows(counts: list[Counts]) -> Counts:
 
 
 def check_data(dataset: Dataset, classes: int | None = None) -> list[Diagnostic]:
-    """Every problem with a dataset, in the order of its samples; `classes` is what the network tells apart.
+    """All problems of a dataset, in sample order; `classes` is the number of classes of the network.
 
-    Every image and every mask is read as a whole.
+    Reads every image and mask completely.
     """
     return [*_too_few(dataset, classes), *inspect(dataset).problems]
 
@@ -94,8 +93,8 @@ def _too_few(dataset: Dataset, classes: int | None) -> list[Diagnostic]:
     n = len(dataset.classes)
     if classes is None or classes >= n:
         return []
-    headline = f"`{dataset.name}` has {n} classes, the network tells {classes} apart"
-    return [Diagnostic("ARCH908", headline, help=f"give the network {n}: --set classes={n}")]
+    headline = f"`{dataset.name}` has {n} classes, but the network predicts {classes}"
+    return [Diagnostic("ARCH908", headline, help=f"set the classes of the network: --set classes={n}")]
 
 
 def _of_files(dataset: Files, i: int) -> _Sample:

@@ -11,8 +11,8 @@ from archdsl.configs import datasets
 from archdsl.data.dataset import IGNORE
 from archdsl.data.faults import failed
 from archdsl.data.files import Files
+from archdsl.data.image_files import Table, labels
 from archdsl.data.listing import files, files_below, left_out, pairs
-from archdsl.data.reading import Table, labels
 from archdsl.diagnostics import SpecError
 
 CLASSES = (
@@ -34,9 +34,9 @@ _IMAGE, _IDS, _TRAIN_IDS = "_leftImg8bit.png", "_gtFine_labelIds.png", "_gtFine_
 
 
 def cityscapes(root: Path, part: str, settings: datasets.Files | None = None) -> Files:
-    """A part of Cityscapes, for example `train`.  Raises SpecError (ARCH900, ARCH901, ARCH909).
+    """A split of Cityscapes, for example `train`.  Raises SpecError (ARCH900, ARCH901, ARCH909).
 
-    Masks are `labelIds`; where a part has none, `labelTrainIds`.
+    Masks are `labelIds`, or `labelTrainIds` if there are none.
     """
     where = root / "leftImg8bit" / part
     images = files_below(where, _IMAGE)
@@ -51,12 +51,12 @@ def cityscapes(root: Path, part: str, settings: datasets.Files | None = None) ->
 
 
 def _without_images(where: Path) -> SpecError:
-    """The finding that no image lies where it should, with what lies there instead."""
+    """An error for a folder without images, with its actual contents."""
     direct = len(files(where))
     there = [f"{direct:,} in the folder itself"] if direct else []
     listing = "; ".join((*there, *left_out(where, every=True))) or "the folder is empty"
-    help = f"images end in {_IMAGE}, and lie in a folder for each city"
-    return failed("ARCH900", "a folder without readable images", where, listing, help)
+    help = f"expected images named *{_IMAGE} in a folder for each city"
+    return failed("ARCH900", "no readable images in the folder", where, listing, help)
 
 
 def _frame(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""What a dataset is: images with a class for every pixel."""
+"""The dataset interface: images with a class for every pixel."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 IGNORE = 255
-"""The label of pixels that neither teach nor count."""
+"""The label of pixels excluded from loss and metrics."""
 
 MOST_CLASSES = 254
-"""Labels are bytes: one of them is `IGNORE`, one marks what is not allowed while a mask is read."""
+"""The maximum number of classes: labels are bytes, of which one is `IGNORE`, and one marks invalid labels."""
 
 Colour = tuple[int, int, int]
 
@@ -27,10 +27,9 @@ class Sample:
 
 
 class Dataset(Protocol):
-    """Samples by number; the id of a class is its place in `classes`, `colours` are for overlays.
+    """An indexable dataset; class ids are indices of `classes`, `colours` are for overlays.
 
-    `channels` is how many the images have: 1, 3 or 4.
-    Raises SpecError where a file is not what it should be.
+    `channels` of the images: 1, 3 or 4. Raises SpecError for bad files.
     """
 
     @property
@@ -46,13 +45,13 @@ class Dataset(Protocol):
     def __getitem__(self, i: int) -> Sample: ...
 
     def fingerprint(self) -> str:
-        """SHA-256 (hexadecimal) of what the samples are made of, wherever it lies."""
+        """SHA-256 (hexadecimal) of the contents, independent of their location."""
         ...
 
 
 @dataclass(frozen=True)
 class Splits:
-    """What is trained on, and what is validated on; of the same classes."""
+    """Training and validation datasets with the same classes."""
 
     train: Dataset
     val: Dataset

@@ -1,4 +1,4 @@
-"""Findings about files of a dataset."""
+"""Diagnostics about files of a dataset."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
 
 
 def fault(code: str, headline: str, path: Path, what: str = "", help: str | None = None) -> Diagnostic:
-    """A finding at a file; `what` is shown beside its name."""
+    """A diagnostic located at a file; `what` is shown beside its name."""
     label = Label(Location(Source(str(path), ""), 0, 0), what)
     return Diagnostic(code, headline, label, help=help)
 
 
 def failed(code: str, headline: str, path: Path, what: str = "", help: str | None = None) -> SpecError:
-    """The same as an error to raise."""
+    """The same as a SpecError."""
     return SpecError([fault(code, headline, path, what, help)])
 
 
@@ -24,7 +24,7 @@ _SHOWN = 5
 
 
 def grouped(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Findings in their order, of each kind the first few; then one for the others, with their number."""
+    """Diagnostics in order, the first few of each kind, then a count of the others."""
     kinds: dict[tuple[str, str], list[Diagnostic]] = defaultdict(list)
     kept = []
     for problem in problems:

@@ -13,8 +13,8 @@ from PIL import Image
 from archdsl.data.channels import Channels, resampled
 from archdsl.data.dataset import Colour, Sample
 from archdsl.data.faults import failed, fault
+from archdsl.data.image_files import Table, read_mask, read_turned
 from archdsl.data.listing import Pair
-from archdsl.data.reading import Table, read_mask, read_turned
 from archdsl.diagnostics import Diagnostic, SpecError
 
 Resize = int | tuple[int, int] | None
@@ -25,9 +25,9 @@ _AT_ONCE = 2**20
 
 @dataclass(frozen=True, eq=False)
 class Files:
-    """Pairs of files; `table` leads from labels in the masks to class ids.
+    """Pairs of files; `table` maps mask labels to class ids.
 
-    `left_out` says which files beside them are not read; `ignored` are labels that the settings ignore.
+    `left_out` describes files that are not read; `ignored` are labels ignored by the settings.
     """
 
     name: str
@@ -57,7 +57,7 @@ class Files:
         return Sample(image, mask, image_path.stem)
 
     def described(self) -> dict[str, Any]:
-        """What settings or the list of classes say about labels and channels, for a manifest."""
+        """The label and channel settings for the manifest."""
         own = {name: np.flatnonzero(self.table == id).tolist() for id, name in enumerate(self.classes)}
         usual = self.name != "folder" or all(labels == [id] for id, labels in enumerate(own.values()))
         return {
@@ -67,7 +67,7 @@ class Files:
         }
 
     def fingerprint(self) -> str:
-        """SHA-256 of classes, labels, and of each file its name, its size and its bytes."""
+        """SHA-256 of classes, labels, and the name, size and contents of each file."""
         read = (self.name, self.classes, self.resize, *([] if self.channels == 3 else [self.channels]))
         digest = hashlib.sha256(repr(read).encode() + self.table.tobytes())
         for path in (path for pair in self.pairs for path in pair):
@@ -77,7 +77,7 @@ class Files:
 
 
 def resized(height: int, width: int, resize: int | tuple[int, int]) -> tuple[int, int]:
-    """Height and width that an image gets."""
+    """Height and width of an image after resizing."""
     if isinstance(resize, tuple):
         return resize
     longer = max(height, width)
@@ -92,16 +92,16 @@ def _take_in(digest: Any, path: Path) -> None:
             while part := file.read(_AT_ONCE):
                 digest.update(part)
     except OSError as error:
-        raise failed("ARCH902", "an image that cannot be read", path, error.strerror or "") from error
+        raise failed("ARCH902", "cannot read image", path, error.strerror or "") from error
 
 
 def differing(mask_path: Path, image: tuple[int, ...], mask: tuple[int, ...], turned: bool) -> Diagnostic:
-    """The finding that sizes, as (height, width), differ; of an image that EXIF turned, or not."""
-    by_exif = ", turned as its EXIF orientation says" if turned else ""
+    """An error for different sizes (height, width) of image and mask; mentions EXIF rotation."""
+    by_exif = ", rotated by its EXIF orientation" if turned else ""
     return fault(
         "ARCH905",
-        "an image and its mask differ in size",
+        "image and mask differ in size",
         mask_path,
         f"the mask has {mask[0]} × {mask[1]} pixels, the image {image[0]} × {image[1]}{by_exif}",
-        "a mask has a label for every pixel of its image",
+        "resize the mask to the size of its image",
     )

@@ -1,4 +1,4 @@
-"""One's own images and masks: `images/PART/`, `masks/PART/`, and a list of classes."""
+"""Custom datasets: `images/PART/`, `masks/PART/`, and a list of classes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from archdsl.data.cityscapes import COLOURS as FIRST_COLOURS
 from archdsl.data.dataset import MOST_CLASSES, Colour
 from archdsl.data.faults import failed
 from archdsl.data.files import Files
+from archdsl.data.image_files import labels
 from archdsl.data.listing import files, images, left_out, pairs
-from archdsl.data.reading import labels
 from archdsl.diagnostics import Diagnostic, SpecError
 
 CLASS_LIST = "classes.txt"
@@ -24,7 +24,7 @@ _LINE = re.compile(r"(?:(\d{1,9}(?:\s*,\s*\d{1,9})*)\s*:\s*)?(.+?)(?:\s+(#[0-9a-
 
 @dataclass(frozen=True)
 class _Classes:
-    """Classes in order, with the labels of each in masks, and colours where they are known."""
+    """Classes in order, with mask labels, and colours if known."""
 
     names: tuple[str, ...]
     labels: tuple[tuple[int, ...], ...] | None
@@ -32,7 +32,7 @@ class _Classes:
 
 
 def folder(root: Path, part: str, settings: datasets.Folder) -> Files:
-    """A part of a dataset of one's own; without `classes`, `classes.txt` names them, one on each line.
+    """A split of a custom dataset; class names default to the lines of `classes.txt`.
 
     Raises SpecError (ARCH900, ARCH901, ARCH906, ARCH907, ARCH909).
     """
@@ -47,13 +47,13 @@ def folder(root: Path, part: str, settings: datasets.Folder) -> Files:
 
 
 def colours(n: int) -> tuple[Colour, ...]:
-    """Colours for n classes, all different: those of Cityscapes, then others far apart."""
+    """Distinct colours for n classes: those of Cityscapes, then evenly spaced ones."""
     more = ((37 * i % 256, 91 * i % 256, 151 * i % 256) for i in range(n))
     return (*FIRST_COLOURS, *more)[:n]
 
 
 def _described(root: Path, settings: datasets.Folder) -> _Classes:
-    """The classes as the list in the folder has them, and settings over that."""
+    """The classes from the folder's list, overridden by settings."""
     if settings.classes is None:
         found = _listed(root / CLASS_LIST)
     else:
@@ -70,27 +70,27 @@ def _described(root: Path, settings: datasets.Folder) -> _Classes:
 
 
 def _listed(path: Path) -> _Classes:
-    """The classes of a list: on each line a name, its labels in front of it, its colour behind it."""
+    """Parses a class list: on each line optional labels, a name, and an optional colour."""
     if not path.is_file():
         raise failed(
             "ARCH907",
-            "no list of classes",
+            "missing class list",
             path,
-            "this file is not there",
-            'write it, one name on each line in the order of labels, or set `classes = ["road", …]`',
+            "file not found",
+            'create it with one name per line in the order of labels, or set `classes = ["road", …]`',
         )
     try:
         with path.open("rb") as file:
             text = file.read(_MOST_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise failed("ARCH907", "a list of classes that cannot be read", path, str(error)) from error
+        raise failed("ARCH907", "cannot read class list", path, str(error)) from error
     lines = [match for line in text.splitlines() if (match := _LINE.fullmatch(line.strip()))]
     names = tuple(line[2] for line in lines)
     _demand_names(names, path)
     numbered = sum(line[1] is not None for line in lines)
     if numbered not in (0, len(lines)):
-        reason = f"{numbered} of {len(lines)} lines have labels in front of the name; all of them, or none"
-        raise failed("ARCH907", "a list of classes that cannot be", path, reason)
+        reason = f"{numbered} of {len(lines)} lines start with labels; expected all or none"
+        raise failed("ARCH907", "invalid class list", path, reason)
     own = tuple(tuple(int(word) for word in line[1].split(",")) for line in lines) if numbered else None
     return _Classes(names, own, tuple(colour_of(line[3]) if line[3] else None for line in lines))
 
@@ -98,30 +98,30 @@ def _listed(path: Path) -> _Classes:
 def _demand_names(names: tuple[str, ...], where: Path) -> None:
     twice = next((name for n, name in enumerate(names) if name in names[:n]), None)
     if twice is not None:
-        raise failed("ARCH907", "a list of classes that cannot be", where, f"`{twice}` stands twice")
+        raise failed("ARCH907", "invalid class list", where, f"duplicate class `{twice}`")
     if not 2 <= len(names) <= MOST_CLASSES:
-        reason = f"{len(names)} classes; 2 to {MOST_CLASSES} are possible"
-        raise failed("ARCH907", "a list of classes that cannot be", where, reason)
+        reason = f"expected 2 to {MOST_CLASSES} classes, got {len(names)}"
+        raise failed("ARCH907", "invalid class list", where, reason)
 
 
 def _demand_one_each(setting: str, values: Sequence[object], names: tuple[str, ...]) -> None:
     if len(values) != len(names):
-        headline = f"`{setting}` of `folder` has {len(values)} entries for {len(names)} classes"
-        raise SpecError([Diagnostic("ARCH906", headline, help=f"one for each of {', '.join(names)}")])
+        headline = f"`{setting}` of `folder` must have {len(names)} entries, one per class, got {len(values)}"
+        raise SpecError([Diagnostic("ARCH906", headline, help=f"classes: {', '.join(names)}")])
 
 
 def _demand_apart(found: _Classes, ignored: Sequence[int]) -> None:
-    """Raises SpecError (ARCH906) for labels out of range, and for one that would have two meanings."""
+    """Raises SpecError (ARCH906) for labels out of range, and for ambiguous ones."""
     owner: dict[int, str] = {}
     for name, own in zip(found.names, found.labels or (), strict=False):
         for label in own:
             if label > 255:
-                reason = f"label {label} of `{name}`: labels are 0 to 255"
+                reason = f"label {label} of `{name}` is out of range (0 to 255)"
             elif label in owner:
-                reason = f"label {label} is of `{owner[label]}` and of `{name}`"
+                reason = f"label {label} belongs to both `{owner[label]}` and `{name}`"
             elif label in ignored:
-                reason = f"label {label} is of `{name}`, and ignored"
+                reason = f"label {label} belongs to `{name}`, but is also ignored"
             else:
                 owner[label] = name
                 continue
-            raise SpecError([Diagnostic("ARCH906", reason, help="a label has one meaning")])
+            raise SpecError([Diagnostic("ARCH906", reason, help="assign each label once")])

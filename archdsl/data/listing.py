@@ -1,4 +1,4 @@
-"""The files of a dataset: folders listed within bounds, and masks found for images."""
+"""Lists the files of a dataset within limits, and matches masks to images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from archdsl.data.faults import failed, fault, grouped
-from archdsl.data.reading import SUFFIXES
+from archdsl.data.image_files import SUFFIXES
 from archdsl.diagnostics import Diagnostic, SpecError
 
 MOST_FILES = 100_000
@@ -19,15 +19,15 @@ _NOT_READ = (
     ".tif", ".tiff", ".gif", ".jp2", ".jpx", ".heic", ".heif", ".avif", ".exr", ".npy", ".npz", ".mat",
     ".raw", ".dng", ".svg", ".pbm", ".pnm", ".jfif", ".tga",
 )  # fmt: skip
-"""Endings of images and masks in formats that are not read."""
+"""Suffixes of unsupported image formats."""
 
 Pair = tuple[Path, Path]
 
 
 def files(folder: Path, suffixes: tuple[str, ...] = SUFFIXES) -> list[Path]:
-    """Regular files of a folder whose names end so, in either case, sorted by name; without hidden files.
+    """Regular, non-hidden files of a folder with these suffixes (case-insensitive), sorted by name.
 
-    Raises SpecError (ARCH900 where the folder is not there, ARCH909 where it holds too much).
+    Raises SpecError (ARCH900 for a missing folder, ARCH909 for too many files).
     """
     endings = tuple(suffix.lower() for suffix in suffixes)
     return [folder / name for name in _names(folder, directories=False) if name.lower().endswith(endings)]
@@ -51,9 +51,9 @@ def files_below(folder: Path, suffix: str) -> list[Path]:
 def pairs(
     images: list[Path], masks: list[Path], where: Path, key: Callable[[Path], str] = lambda p: p.stem
 ) -> tuple[Pair, ...]:
-    """Each image with the mask of its key; masks lie in the folder `where`.
+    """Pairs each image with the mask of its key; masks are in the folder `where`.
 
-    Raises SpecError (ARCH901) with images that have no mask, and with masks and images of one key.
+    Raises SpecError (ARCH901) for images without mask, and for duplicate keys.
     """
     known: dict[str, Path] = {}
     seen: dict[str, Path] = {}
@@ -61,7 +61,9 @@ def pairs(
     for mask in masks:
         first = known.setdefault(key(mask), mask)
         if first is not mask:
-            problems.append(fault("ARCH901", "two masks of one image", mask, f"{first.name} is there too"))
+            problems.append(
+                fault("ARCH901", "several masks for one image", mask, f"{first.name} has the same key")
+            )
     alone = any(key(image) not in known for image in images)
     beside = "; ".join(("", *left_out(where))) if alone else ""
     for image in images:
@@ -76,19 +78,19 @@ def pairs(
 
 
 def images(folder: Path) -> list[Path]:
-    """As `files`.  Raises SpecError (ARCH900) also where there are none, with what else lies there."""
+    """Like `files`, but also raises SpecError (ARCH900) if there are none."""
     found = files(folder)
     if not found:
         there = "; ".join(left_out(folder, every=True)) or "the folder is empty"
-        help = f"images end in {', '.join(SUFFIXES)}, and lie in this folder itself"
-        raise failed("ARCH900", "a folder without readable images", folder, there, help)
+        help = f"expected {', '.join(SUFFIXES)} files directly in this folder"
+        raise failed("ARCH900", "no readable images in the folder", folder, there, help)
     return found
 
 
 def left_out(folder: Path, every: bool = False) -> tuple[str, ...]:
-    """What lies in a folder of images and is not read: `12 files end in .tif`, images one folder deeper.
+    """Describes files in an image folder that are not read: `12 files end in .tif`, images in subfolders.
 
-    Of endings other than images' only with `every`.
+    Non-image suffixes only with `every`.
     """
     endings = Counter(_ending(name) for name in _names(folder, directories=False))
     others = {e: n for e, n in endings.items() if e in _NOT_READ or (every and e not in SUFFIXES)}
@@ -114,20 +116,20 @@ def _files(n: int) -> str:
 def _twice(image: Path, first: Path) -> Diagnostic:
     return fault(
         "ARCH901",
-        "two images of one mask",
+        "several images for one mask",
         image,
-        f"{first.name} is there too",
-        "an image and its mask share their name but for the ending: rename one, or take it away",
+        f"{first.name} has the same key",
+        "an image and its mask must have the same name up to the suffix: rename or remove one",
     )
 
 
 def _alone(image: Path, where: Path, beside: str) -> Diagnostic:
     return fault(
         "ARCH901",
-        "an image without a mask",
+        "image without mask",
         image,
-        f"no mask of this name in {where}{beside}",
-        "write a mask of the same name, or take the image away",
+        f"no mask with this name in {where}{beside}",
+        "add a mask with the same name, or remove the image",
     )
 
 
@@ -142,7 +144,7 @@ def _names(folder: Path, directories: bool) -> list[str]:
                     found.append(entry.name)
     except OSError as error:
         raise failed(
-            "ARCH900", "data that is not there", folder, error.strerror or str(error), "give the path to it"
+            "ARCH900", "data not found", folder, error.strerror or str(error), "check the path"
         ) from error
     return sorted(found)
 
@@ -150,10 +152,10 @@ def _names(folder: Path, directories: bool) -> list[str]:
 def _too_many(folder: Path) -> SpecError:
     return failed(
         "ARCH909",
-        "a folder with too many files",
+        "too many files in a folder",
         folder,
         f"more than {MOST_FILES:,}",
-        "give a folder that holds the dataset alone",
+        "use a folder that contains the dataset only",
     )
 
 

@@ -1,4 +1,4 @@
-"""Datasets by name.  Nothing but folders is read here; `check_data` looks into the files."""
+"""Opens datasets by name.  Only lists folders; `check_data` reads the files."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import numpy as np
 from archdsl.configs import datasets
 from archdsl.configs.datasets import DATASETS
 from archdsl.data.dataset import IGNORE, Dataset, Splits
+from archdsl.data.dataset_settings import read_settings
 from archdsl.data.faults import failed
 from archdsl.data.files import Files
-from archdsl.data.settings import read_settings
 from archdsl.diagnostics import Diagnostic, SpecError
 
 Opener = Callable[[Path, str, Any], Files]
@@ -24,7 +24,7 @@ Opener = Callable[[Path, str, Any], Files]
 
 
 def open_data(kind: str, settings: Mapping[str, Any], base: Path | None = None) -> Splits:
-    """The training and the validation part of a dataset; a relative `path` is against `base`.
+    """Opens the training and validation splits of a dataset; `path` is relative to `base`.
 
     Raises SpecError (ARCH900, ARCH901, ARCH906, ARCH907, ARCH909).
     """
@@ -41,7 +41,7 @@ def open_data(kind: str, settings: Mapping[str, Any], base: Path | None = None) 
 
 
 def trained_too(splits: Splits) -> int:
-    """How many of the images to validate on are trained on too."""
+    """The number of validation images that are also training images."""
     if not isinstance(splits.train, Files) or not isinstance(splits.val, Files):
         return 0
     trained = {image for image, _ in splits.train.pairs}
@@ -49,23 +49,23 @@ def trained_too(splits: Splits) -> int:
 
 
 def open_part(kind: str, settings: Mapping[str, Any], part: str, base: Path | None = None) -> Dataset:
-    """One part of a dataset, for which the others need not be there: "train", "val", or as it has them.
+    """Opens one split of a dataset: "train", "val", or another name; others may be missing.
 
-    "train" and "val" are the parts that the settings `train` and `split` name.
+    "train" and "val" are the splits named by the settings `train` and `split`.
 
     Raises SpecError (ARCH900, ARCH901, ARCH906, ARCH907, ARCH909).
     """
     read = read_settings(kind, settings)
     if not DATASETS[kind].has_files or isinstance(read.split, float):
         if part not in ("train", "val"):
-            help = "train and val are what it is shared out to"
-            raise SpecError([Diagnostic("ARCH906", f"`{kind}` has no part `{part}` here", help=help)])
+            help = "available: train, val"
+            raise SpecError([Diagnostic("ARCH906", f"`{kind}` has no split `{part}` here", help=help)])
         both = open_data(kind, settings, base)
         return both.train if part == "train" else both.val
     name = {"train": read.train, "val": str(read.split or "val")}.get(part, part)
     if not re.fullmatch(r"\w[\w-]*(\+\w[\w-]*)*", name):
         raise SpecError(
-            [Diagnostic("ARCH906", f"`{name}` is not the name of a part", help="train, val or test")]
+            [Diagnostic("ARCH906", f"invalid split name `{name}`", help="use train, val or test")]
         )
     return _joined(DATASETS[kind].made_by(), _root(kind, read.path, base), name, read)
 
@@ -73,11 +73,11 @@ def open_part(kind: str, settings: Mapping[str, Any], part: str, base: Path | No
 def _root(kind: str, path: str | None, base: Path | None) -> Path:
     if path is None:
         raise SpecError(
-            [Diagnostic("ARCH906", f"`{kind}` needs a path", help=f'{kind}(path = "where/it/lies")')]
+            [Diagnostic("ARCH906", f"missing `path` of `{kind}`", help=f'{kind}(path = "where/it/lies")')]
         )
     root = (base or Path()) / os.path.expanduser(path)  # that of Path raises for unknown users
     if not os.path.isdir(root):  # that of Path raises for a name that is too long
-        raise failed("ARCH900", "data that is not there", root, "no such folder", "give the path to it")
+        raise failed("ARCH900", "data not found", root, "no such folder", "check the path")
     return root
 
 
@@ -92,13 +92,13 @@ def _part(opener: Opener, root: Path, part: str, read: datasets.Files) -> Files:
 
 
 def _joined(opener: Opener, root: Path, names: str, read: datasets.Files) -> Files:
-    """Parts such as `train+val` as one.  Raises SpecError (ARCH906) for a part that stands twice."""
+    """Concatenates splits such as `train+val`. Raises SpecError (ARCH906) for duplicate splits."""
     parts = names.split("+")
     if len(set(parts)) < len(parts):
-        raise SpecError([Diagnostic("ARCH906", f"`{names}` names a part twice", help="train+val")])
+        raise SpecError([Diagnostic("ARCH906", f"duplicate split in `{names}`", help="train+val")])
     found = [_part(opener, root, part, read) for part in parts]
     if any((one.table != found[0].table).any() for one in found):
-        raise SpecError([Diagnostic("ARCH906", f"the labels of {' and '.join(parts)} are of two kinds")])
+        raise SpecError([Diagnostic("ARCH906", f"the labels of {' and '.join(parts)} have different kinds")])
     return replace(
         found[0],
         pairs=tuple(pair for one in found for pair in one.pairs),
@@ -107,19 +107,19 @@ def _joined(opener: Opener, root: Path, names: str, read: datasets.Files) -> Fil
 
 
 def _with_advice(diagnostic: Diagnostic, part: str) -> Diagnostic:
-    """Where the validation part is not there, a share of the training part will do."""
+    """Suggests holding out training images if the validation split is missing."""
     if diagnostic.code != "ARCH900" or part != "val":
         return diagnostic
     return replace(diagnostic, help="add it, or set `split = 0.1` to hold out a tenth of the training images")
 
 
 def _shared(train: Files, share: float) -> Splits:
-    """A share of the training images held out, always the same ones."""
+    """Holds out a fixed fraction of the training images."""
     order = np.random.default_rng(0).permutation(len(train))
     held_out = set(order[: max(1, round(share * len(train)))].tolist())
     if len(held_out) == len(train):
         where = train.pairs[0][0].parent
-        raise failed("ARCH900", "no images to train on", where, f"a share of {share} leaves none to train on")
+        raise failed("ARCH900", "no training images", where, f"holding out {share} leaves no training images")
     kept = tuple(pair for n, pair in enumerate(train.pairs) if n not in held_out)
     val = tuple(pair for n, pair in enumerate(train.pairs) if n in held_out)
     return Splits(replace(train, pairs=kept), replace(train, pairs=val))

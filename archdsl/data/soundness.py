@@ -1,4 +1,4 @@
-"""The files of several parts of a dataset looked at before a run: what stops it, what is worth knowing."""
+"""Validates the splits of a dataset before a run."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from archdsl.data.faults import grouped
 from archdsl.data.labelling import about_labels
 from archdsl.diagnostics import Diagnostic, SpecError
 
-TRAINED, VALIDATED, SCORED = "to train on", "to validate on", "to score"
-"""What a part is used for."""
+TRAINED, VALIDATED, SCORED = "training images", "validation images", "evaluation images"
+"""The use of a split."""
 
 
 @dataclass(frozen=True)
 class Soundness:
-    """`inspections` by what a part is used for; `findings` are warnings and notes, `lines` plain facts."""
+    """`inspections` by use of a split; `findings` are warnings and notes, `lines` are facts."""
 
     inspections: Mapping[str, Inspection]
     findings: tuple[Diagnostic, ...]
@@ -25,9 +25,9 @@ class Soundness:
 
 
 def demand_sound(parts: Mapping[str, Dataset]) -> Soundness:
-    """Looks at every file of some parts, by what they are used for.
+    """Inspects every file of some splits, by use.
 
-    Raises SpecError with everything that is wrong.
+    Raises SpecError with all errors.
     """
     found = {use: inspect(dataset) for use, dataset in parts.items()}
     about = [
@@ -40,7 +40,7 @@ def demand_sound(parts: Mapping[str, Dataset]) -> Soundness:
         raise SpecError(grouped(errors))
     lines = []
     for use, dataset in parts.items():
-        lines += [f"not read among the images {use}: {left}" for left in getattr(dataset, "left_out", ())]
+        lines += [f"not read among the {use}: {left}" for left in getattr(dataset, "left_out", ())]
         if turned := found[use].turned:
-            lines.append(f"{turned} image{'s' if turned > 1 else ''} {use} turned by the EXIF orientation")
+            lines.append(f"{turned} of the {use} rotated by EXIF orientation")
     return Soundness(found, tuple(about), tuple(lines))

@@ -1,4 +1,4 @@
-"""Data by name and settings, as a command line, a manifest or a caller gives it."""
+"""Dataset specifications: a kind and settings."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _NEXT = re.compile(r",(?=[a-z_]+=)")
 
 @dataclass(frozen=True)
 class DataSource:
-    """A kind of data and its settings; `text` is how a command line wrote it."""
+    """A kind of dataset with settings; `text` is the original command-line text."""
 
     kind: str
     settings: Mapping[str, Any]
     text: str = ""
 
     def open(self, base: Path | None = None) -> Splits:
-        """The training and the validation part.  Raises SpecError as `archdsl.data.opening.open_data`."""
+        """Opens the training and validation splits. Raises SpecError as `archdsl.data.opening.open_data`."""
         from archdsl.data.opening import open_data
 
         with self.explained():
             return open_data(self.kind, self.settings, base)
 
     def open_part(self, part: str) -> Dataset:
-        """One part alone: train, val, or another that the data has.  Raises SpecError."""
+        """Opens one split: train, val, or another one. Raises SpecError."""
         from archdsl.data.opening import open_part
 
         with self.explained():
@@ -43,7 +43,7 @@ class DataSource:
 
     @contextmanager
     def explained(self) -> Iterator[None]:
-        """Adds to findings about settings that a path may have been read as one."""
+        """Adds a hint to errors in settings, that a path was parsed as settings."""
         try:
             yield
         except SpecError as error:
@@ -57,7 +57,7 @@ class DataSource:
 
 
 def parse_data(text: str) -> DataSource:
-    """`camvid:PATH,resize=480`: a kind, a path where it needs one, and settings."""
+    """`camvid:PATH,resize=480`: parses a kind, an optional path, and settings."""
     kind, _, rest = text.partition(":")
     parts = _NEXT.split(rest) if rest else []
     settings: dict[str, Any] = {}
@@ -74,7 +74,7 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _labels(text: str) -> Any:
-    """`7+8/9+26`: what stands for each class, several labels with `/`; or `1..19`.  Words stay words."""
+    """`7+8/9+26`: labels for each class, several joined by `/`; or `1..19`."""
     if match := re.fullmatch(r"(\d{1,3})\.\.(\d{1,3})", text):
         return tuple(range(int(match[1]), min(int(match[2]), 256) + 1))
     entries = (tuple(map(parse_value, entry.split("/"))) for entry in text.split("+"))
@@ -84,4 +84,4 @@ def _labels(text: str) -> Any:
 _READ: dict[str, Callable[[str], Any]] = {
     "path": str, "train": str, "classes": _words, "colours": _words, "labels": _labels, "ignore": _labels,
 }  # fmt: skip
-"""Settings that are read otherwise than by `parse_value`."""
+"""Settings that are not parsed by `parse_value`."""

@@ -1,4 +1,4 @@
-"""Street scenes that are drawn, so that everything runs anywhere."""
+"""Generated street scenes, which need no download."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from archdsl.data.scene.street import draw
 Part = Literal["train", "val"]
 
 _DRAWING = 1
-"""Counted up when scenes of the same seed look different than before."""
+"""Incremented when the scenes of a seed change."""
 
 
 @dataclass(frozen=True, eq=False)
 class Synthetic:
-    """Scenes with the classes of CamVid; each is drawn on first access and cached."""
+    """Generated scenes with CamVid's classes; each is generated on first access and cached."""
 
     images: int
     height: int
@@ -46,13 +46,13 @@ class Synthetic:
         return self.drawn[i]
 
     def fingerprint(self) -> str:
-        """SHA-256 of the settings and of the version of the drawing."""
+        """SHA-256 of the settings and of the generator's version."""
         settings = (_DRAWING, self.images, self.height, self.width, self.seed, self.part)
         return hashlib.sha256(repr(settings).encode()).hexdigest()
 
 
 def synthetic(images: int, height: int, width: int, seed: int, part: Part) -> Synthetic:
-    """Scenes of one part; those of the other are all different."""
+    """The scenes of one split, disjoint from the other's."""
     return Synthetic(images, height, width, seed, part)
 
 

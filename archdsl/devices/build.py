@@ -1,4 +1,4 @@
-"""Making a latency table: the rows that are missing are timed, and the file is written as they come."""
+"""Builds latency tables: measures missing rows and writes the file incrementally."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from archdsl.devices.rounds import Timed, TimingPlan, nothing, time_all
 from archdsl.devices.table import Row, Table
 
 WRITE_EVERY_S = 0.5
-"""At most so much timing is lost with the process, or one round of one row."""
+"""Seconds between writes: at most this much timing, or one round of a row, is lost with the process."""
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a table is: rows in all, the share of the work behind, seconds left."""
+class BuildProgress:
+    """Progress of a table: total rows, completed fraction, seconds left."""
 
     rows: int
     share: float
@@ -31,7 +31,7 @@ class Progress:
 
 
 def conditions_of(timer: Timer) -> dict[str, str]:
-    """The conditions under which this timer times here."""
+    """The measurement conditions of this timer on this machine."""
     return table.conditions(
         fingerprint.device(timer.device),
         fingerprint.runtime(timer.backend),
@@ -40,7 +40,7 @@ def conditions_of(timer: Timer) -> dict[str, str]:
 
 
 def new_table(timer: Timer, spec: str = "", settings: Mapping[str, Any] | None = None) -> Table:
-    """A table without rows for this machine and timer."""
+    """An empty table for this machine and timer."""
     return Table(
         device=fingerprint.device(timer.device),
         runtime=fingerprint.runtime(timer.backend),
@@ -59,12 +59,12 @@ def build(
     start: Table | None = None,
     stale: bool = False,
     seed: int = 0,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[BuildProgress], None] | None = None,
 ) -> Table:
-    """Completes the table in a file, or makes it: rows that are there with all their rounds are kept.
+    """Completes or creates the table in a file; complete rows are kept.
 
-    Raises SpecError where the file is not a table (ARCH820), or one made under other conditions (ARCH821) and
-    `stale` is not set; nothing is written then.
+    Raises SpecError, writing nothing, if the file is not a table (ARCH820), or was measured under other
+    conditions (ARCH821) and `stale` is not set.
     """
     runtimes.find(timer.backend)
     plan = plan or TimingPlan()
@@ -88,7 +88,7 @@ def build(
         writer.put(row)
         if progress is not None:
             left = (time.monotonic() - begin) * (1 - share) / max(share, 1e-6)
-            progress(Progress(len(things), share, left, row))
+            progress(BuildProgress(len(things), share, left, row))
 
     time_all(ahead, timer, plan, random.Random(seed), done)
     return writer.finish()
@@ -131,7 +131,7 @@ def _row(thing: Timed[Key], nothing_ms: float) -> Row:
 
 
 class _Writer:
-    """Writes the table at once when it begins, then every half second, and at the end."""
+    """Writes the table at the start, every half second, and at the end."""
 
     def __init__(self, path: Path, made: Table, rows: dict[str, Row]):
         self.path, self.made, self.rows = path, made, rows
@@ -155,11 +155,11 @@ class _Writer:
 
 
 def disturbed(made: Table) -> float:
-    """The share of the runs behind a table that other programs interrupted."""
+    """The fraction of a table's runs that were disturbed by other programs."""
     rounds = [p for row in made.rows for p in row.passes]
     return sum(p.disturbed * p.runs for p in rounds) / max(1, sum(p.runs for p in rounds))
 
 
 def failed_rows(made: Table) -> list[Row]:
-    """The rows that the backend could not run."""
+    """The rows that the runtime could not run."""
     return [row for row in made.rows if row.failed is not None]

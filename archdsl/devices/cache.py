@@ -1,4 +1,4 @@
-"""A latency table of this machine that grows with every space it is used for, in the user's cache."""
+"""A shared latency table of this machine in the user's cache."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PLAN = TimingPlan()
 
 @dataclass(frozen=True)
 class Ahead:
-    """What is wanted of a table: all units of a space by key, and those that are not timed yet."""
+    """The units of a space by key, and those that are not measured yet."""
 
     path: Path
     wanted: Mapping[str, Unit]
@@ -33,21 +33,21 @@ class Ahead:
 
     @property
     def least_s(self) -> float:
-        """Seconds that timing takes at least."""
+        """Minimum seconds of measurement."""
         return len(self.units) * PLAN.passes * PLAN.seconds
 
 
 def cache_folder() -> Path:
-    """Where tables are kept between searches: `$XDG_CACHE_HOME/archdsl`, by default `~/.cache/archdsl`."""
+    """The folder of cached tables: `$XDG_CACHE_HOME/archdsl`, by default `~/.cache/archdsl`."""
     root = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     return Path(root) / "archdsl"
 
 
 def missing(space: Space) -> Ahead:
-    """What the table of this machine lacks for a space.
+    """The units of a space that are missing in this machine's table.
 
-    A table is of one device, runtime and protocol, so that other versions have another file.  Raises
-    SpecError: ARCH823 without the runtime, ARCH820 for a damaged file.
+    Each device, runtime version and protocol has its own file. Raises SpecError: ARCH823 for a missing
+    runtime, ARCH820 for a damaged file.
     """
     runtimes.find(TIMER.backend)
     conditions = json.dumps(build.conditions_of(TIMER), sort_keys=True)
@@ -62,8 +62,8 @@ def missing(space: Space) -> Ahead:
     return Ahead(path, wanted, lacking, TIMER)
 
 
-def complete(ahead: Ahead, progress: Callable[[build.Progress], None] | None = None) -> Table:
-    """Times what is missing, resuming an interrupted timing; the table of the wanted rows alone."""
+def complete(ahead: Ahead, progress: Callable[[build.BuildProgress], None] | None = None) -> Table:
+    """Measures missing rows, resuming an interrupted run; returns a table of the requested rows only."""
     passive_waiting()
     if ahead.units:
         ahead.path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""From rows to whole networks: what measured networks teach, and how well it predicts those it did not see.
+"""Calibrates sums of rows on networks measured end to end, and evaluates on held-out ones.
 
-A sum of isolated ops misses what happens between them: fusion across ops, changes of memory layout, warm
-caches.  Forms of correction are tried from the plainest on; which is kept is decided by cross-validation
-inside the networks of the fit, and its accuracy is measured on networks held out from all of this.
+A sum of isolated ops misses effects between them: fusion across ops, changes of memory layout, warm caches.
+Correction models of increasing complexity are compared by cross-validation on the training networks; accuracy
+is measured on held-out networks.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     Vector = NDArray[np.float64]
 
 CONFIDENCE = 0.9
-"""The share of held-out networks that the stated error covers."""
+"""The fraction of held-out networks within the reported error."""
 
 _STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3)
-_PLAIN = 0.02  # a better form must be better by this share of the error
+_PLAIN = 0.02  # a more complex model must reduce the error by this fraction
 
 
 @dataclass(frozen=True)
 class Sum:
-    """A network as the fit sees it: how often each key counts (less where shared), and its op."""
+    """Features of a network for the fit: the count of each key (less where shared), and its op."""
 
     counts: Mapping[str, int]
     ops: Mapping[str, str]
@@ -61,7 +61,7 @@ class Fit:
 
 
 def predict(fit: Any, network: Sum, rows: Mapping[str, float]) -> float:
-    """Milliseconds of a network by a `Fit` or a `Calibration`; KeyError where a row is missing."""
+    """The predicted milliseconds of a network. Raises KeyError for a missing row."""
     total: float = fit.fixed_ms + fit.per_unit_ms * network.units
     for digest, count in network.counts.items():
         op_scale = fit.op_scales.get(network.ops[digest], 1.0)
@@ -76,13 +76,13 @@ def rows_alone(rows: Mapping[str, float]) -> Callable[[Sum], float]:
 
 
 FORMS = ("line", "ops", "keys")
-"""line: a scale, a cost per unit, a fixed cost; ops: and a scale of each op; keys: and a term of each key."""
+"""line: a scale, a cost per unit, a fixed cost; ops: also a scale per op; keys: also a term per key."""
 
 
 def fit(
     networks: Sequence[Sum], measured_ms: Sequence[float], rows: Mapping[str, float], seed: int = 0
 ) -> tuple[Fit, dict[str, float]]:
-    """The form and strength that cross-validate best, and the mean error of each form in cross-validation."""
+    """The model and regularization with the best cross-validation error, and the error of each model."""
     import numpy as np
 
     measured = np.asarray(measured_ms, float)
@@ -108,7 +108,7 @@ def fit(
 def fit_form(
     form: str, networks: Sequence[Sum], measured_ms: Sequence[float], rows: Mapping[str, float], seed: int = 0
 ) -> Fit:
-    """The fit of one form, its strength chosen by cross-validation."""
+    """The fit of one model, with regularization chosen by cross-validation."""
     import numpy as np
 
     measured = np.asarray(measured_ms, float)
@@ -142,7 +142,7 @@ def _folds(n: int, seed: int) -> list[tuple[list[int], list[int]]]:
 def _fit(
     form: str, strength: float, networks: Sequence[Sum], measured: Vector, rows: Mapping[str, float]
 ) -> Fit:
-    """Least squares of relative errors; deviations from the plain line are held back by `strength`."""
+    """Least squares of relative errors; deviations from the line model are regularized by `strength`."""
     import numpy as np
 
     sums = np.array([sum(c * rows[k] for k, c in n.counts.items()) for n in networks])
@@ -175,22 +175,24 @@ def _fit(
     )
 
 
-_FLOOR_MS = 2e-3  # a row of nearly nothing may still cost something between others
+_FLOOR_MS = 2e-3  # a row of nearly zero may still have a cost between others
 
 
 def _positive(design: Vector) -> Vector:
-    """Coefficients that are not negative and bring every row of the design closest to 1 (least squares)."""
+    """Non-negative least squares with a target of 1 for every row."""
     import numpy as np
     from scipy.optimize import nnls
 
     size = np.linalg.norm(design, axis=0)
-    size[size == 0] = 1.0  # MACs and milliseconds side by side: the solver's tolerance is one for all columns
+    size[size == 0] = (
+        1.0  # normalizes columns such as MACs and milliseconds, since the solver has one tolerance
+    )
     found: Vector = nnls(design / size, np.ones(len(design)))[0] / size
     return found
 
 
 def line_through(values: Sequence[float], measured_ms: Sequence[float]) -> Callable[[float], float]:
-    """The line through a single property of networks (their MACs) that predicts their latency best."""
+    """The best linear predictor of latency from a single property of networks, such as MACs."""
     import numpy as np
 
     measured, given = np.asarray(measured_ms, float), np.asarray(values, float)
@@ -199,7 +201,7 @@ def line_through(values: Sequence[float], measured_ms: Sequence[float]) -> Calla
 
 
 def accuracy(predicted: Sequence[float], measured: Sequence[float]) -> Accuracy:
-    """How predictions compare with measurements."""
+    """The accuracy of predictions."""
     import numpy as np
 
     p, m = np.asarray(predicted, float), np.asarray(measured, float)
@@ -216,14 +218,14 @@ def accuracy(predicted: Sequence[float], measured: Sequence[float]) -> Accuracy:
 
 
 def spearman(a: Sequence[float] | Vector, b: Sequence[float] | Vector) -> float:
-    """Spearman's rank correlation, ties at their mean rank; 0 where one side does not vary."""
+    """Spearman's rank correlation with mean ranks for ties; 0 if one side is constant."""
     from scipy.stats import spearmanr
 
     return float(spearmanr(a, b).statistic) if _vary(a, b) else 0.0
 
 
 def kendall(a: Sequence[float] | Vector, b: Sequence[float] | Vector) -> float:
-    """Kendall's tau-b; 0 where one side does not vary."""
+    """Kendall's tau-b; 0 if one side is constant."""
     from scipy.stats import kendalltau
 
     return float(kendalltau(a, b).statistic) if _vary(a, b) else 0.0
@@ -234,7 +236,7 @@ def _vary(*sides: Sequence[float] | Vector) -> bool:
 
 
 def error_of(predicted: Sequence[float], measured: Sequence[float]) -> float:
-    """The relative error that `CONFIDENCE` of the networks stay within."""
+    """The `CONFIDENCE` quantile of the relative error."""
     import numpy as np
 
     errors = np.abs(np.asarray(predicted) / np.asarray(measured) - 1)

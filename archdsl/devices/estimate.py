@@ -1,4 +1,4 @@
-"""What a network takes by a table: the rows it is made of, those that are missing, and the error."""
+"""Estimates the latency of networks from a table, with missing rows and error."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Line:
-    """A unit of a network, or primitives that units share (negative): the row it is read from, and its part.
+    """One term of an estimate: a unit, or primitives shared by units (negative), with its table row.
 
-    `ms` is calibrated where the table is; None where the row is missing or failed.  `rows` are the names of
-    rows in the table: hashes of keys, or names of a foreign table.
+    `ms` is calibrated if the table is; None if the row is missing or failed. `rows` are names in the table:
+    hashes of keys, or names of a third-party table.
     """
 
     name: str
@@ -44,9 +44,9 @@ class Line:
 class Estimate:
     """The latency of a network by a table, in milliseconds.
 
-    `total_ms` is of the rows that are there: the whole only where `missing` is empty.  `error_ms` is what
-    nine in ten held-out networks were predicted within, None where the table was never validated.
-    `fixed_ms` belongs to no line.  `stale` says in what the table's conditions differ from those here.
+    `total_ms` sums the available rows, and is complete only if `missing` is empty. `error_ms` bounds the
+    error of 90 % of held-out networks; None if the table was not validated. `fixed_ms` belongs to no line.
+    `stale` lists differences between the table's conditions and this machine's.
     """
 
     network: str
@@ -72,25 +72,25 @@ class Estimate:
 
 
 def written_ms(ms: float, error_ms: float | None = None) -> str:
-    """Milliseconds with as many digits as the error leaves, or four."""
+    """Milliseconds with as many digits as the error justifies, or four."""
     if error_ms:
         return f"{ms:.{_places(1, error_ms)}f}"
     return f"{ms:.{_places(3, ms)}f}" if ms > 0 else "0"
 
 
 def _places(digits: int, ms: float) -> int:
-    """Decimal places that show so many digits after the first of a positive number; 12 at most."""
+    """The decimal places for this many digits after the first one; at most 12."""
     return min(max(0, digits - math.floor(math.log10(ms))), 12) if ms < math.inf else 0
 
 
 def read_table(
     path: Path, *, allow_stale: bool = False, backend: str | None = None, threads: int | None = None
 ) -> tuple[Table, tuple[str, ...]]:
-    """A table to estimate with, and in what it differs from what would be timed here.
+    """Reads a table, and its differences from the conditions here.
 
-    Raises SpecError where the file is not a table (ARCH820), or was timed under other conditions (ARCH821),
-    unless that is allowed.  `backend` and `threads` are those wanted, by default the table's.  Tables made
-    elsewhere, which have a mapping, are for their own device.
+    Raises SpecError if the file is not a table (ARCH820), or was measured under other conditions (ARCH821),
+    unless allowed. `backend` and `threads` are required values, by default the table's. Third-party tables,
+    which have a mapping, apply to their own device.
     """
     found = table.read(path)
     if found.mapping is not None:
@@ -104,7 +104,7 @@ def read_table(
 
 
 def timer_of(found: Table) -> Timer | None:
-    """The timer that would make this table here; None where its backend is not known."""
+    """The timer that would produce this table here; None if its runtime is unknown."""
     if found.runtime.backend not in RUNTIMES:
         return None
     kind = "cuda" if found.device.kind == "cuda" and _has_cuda() else "cpu"
@@ -118,7 +118,7 @@ def _has_cuda() -> bool:
 
 
 def estimate(network: Network, by: Table, stale: tuple[str, ...] = ()) -> Estimate:
-    """The latency of a network by a table, row by row."""
+    """Estimates the latency of a network, row by row."""
     split = parts(network)
     made = _foreign(split, by) if by.mapping is not None else _timed(split, by)
     notes = (*made.notes, *_foreign_calibration(network, by))
@@ -128,7 +128,7 @@ def estimate(network: Network, by: Table, stale: tuple[str, ...] = ()) -> Estima
 
 
 def _foreign_calibration(network: Network, by: Table) -> tuple[str, ...]:
-    """Says so where a calibration, and its error, were found on networks of another kind."""
+    """A note if the calibration was fitted on networks of another space or input size."""
     calibration = by.calibration
     if calibration is None or not calibration.space:
         return ()
@@ -136,11 +136,11 @@ def _foreign_calibration(network: Network, by: Table) -> tuple[str, ...]:
     if network.origin == calibration.space and same_sizes:
         return ()
     sizes = ", ".join(size_text(shape) for shape in calibration.inputs.values())
-    return (f"the calibration and its error are of networks of {calibration.space} at {sizes}",)
+    return (f"calibration and error were measured on networks of {calibration.space} at {sizes}",)
 
 
 def latency_ms(network: Network, by: Table) -> float:
-    """The latency alone; raises SpecError (ARCH824) where rows are missing."""
+    """The latency in milliseconds. Raises SpecError (ARCH824) for missing rows."""
     found = estimate(network, by)
     if found.missing:
         raise missing_rows(found.missing)
@@ -152,17 +152,16 @@ def missing_rows(
     by: Table | None = None,
     settings: Mapping[str, object] | None = None,
 ) -> SpecError:
-    """The finding that a table lacks rows (ARCH824); `settings` are those of the space that needs them.
-
-    Where the table was made under others, these are what makes the difference, and what to build it with.
+    """An error about missing rows (ARCH824); `settings` are those of the space, to compare with the settings
+    that the table was built with.
     """
     listed = "; ".join(list(missing)[:5]) + ("; …" if len(missing) > 5 else "")
-    headline = f"the table lacks {len(missing)} of the rows that are needed: {listed}"
+    headline = f"the table lacks {len(missing)} rows: {listed}"
     made = by.settings if by is not None else {}
     other = {k: v for k, v in (settings or {}).items() if made and _listed(v) != _listed(made.get(k))}
     words = " ".join(f"{name}={_word(value)}" for name, value in other.items())
     build = f"archdsl latency build SPEC -o TABLE{f' --set {words}' if words else ''}"
-    help = f"add them, those that are there are kept: {build}"
+    help = f"measure the missing rows: {build}"
     if other:
         named = ", ".join(f"{k} = {_word(made[k]) if k in made else 'as declared'}" for k in other)
         help = f"it was built with {named}; {help}"
@@ -174,7 +173,7 @@ def _listed(value: object) -> object:
 
 
 def _word(value: object) -> str:
-    """A setting as `--set` takes it: sizes as 3x96x192."""
+    """A setting in the format of `--set`, such as 3x96x192."""
     return size_text(value) if isinstance(value, tuple | list) else str(value)
 
 
@@ -196,7 +195,9 @@ def _timed(split: NetworkUnits, by: Table) -> Estimate:
         final_upsampling="",
         device=by.device.model,
         backend=_backend(by),
-        notes=() if calibration else ("a plain sum of rows, not calibrated: archdsl latency validate",),
+        notes=()
+        if calibration
+        else ("an uncalibrated sum of rows: calibrate with archdsl latency validate",),
     )
 
 
@@ -212,7 +213,7 @@ def _backend(by: Table) -> str:
 def _line(unit: Unit, rows: Mapping[str, Row], by: Table, sign: int) -> Line:
     digest = unit.key.hash
     row = rows.get(digest)
-    note = "" if sign > 0 else "computed once, read by several"
+    note = "" if sign > 0 else "computed once, used by several"
     if row is None or row.ms is None:
         why = "missing" if row is None or row.failed is None else f"failed ({row.failed})"
         return Line(f"{unit.name} ({unit.key})", unit.key.op, (digest,), None, why)
@@ -220,7 +221,7 @@ def _line(unit: Unit, rows: Mapping[str, Row], by: Table, sign: int) -> Line:
 
 
 def unit_ms(by: Table, digest: str, op: str, row_ms: float) -> float:
-    """What one unit adds to a network: its row, calibrated where the table is."""
+    """The contribution of a unit, calibrated if the table is."""
     calibration = by.calibration
     if calibration is None:
         return row_ms
@@ -237,7 +238,7 @@ def _foreign(split: NetworkUnits, by: Table) -> Estimate:
         name, op = found.units[0].name, found.units[-1].key.op
         if found.rule is None:
             lines.append(Line(name, op, (), None, "no rule of the mapping"))
-            missing.append(f"no rule of the mapping fits: {name} ({found.units[0].key})")
+            missing.append(f"no rule of the mapping matches: {name} ({found.units[0].key})")
             continue
         lacking = [row for row in found.rows if row not in rows]
         missing += [f"missing: {row}" for row in lacking]
@@ -262,7 +263,7 @@ def _upsampling(network: Network, by: Table) -> str:
 
 
 def final_upsampling(network: Network) -> str:
-    """Whether the last step of a network, which is timed with it, brings its output to the image's size."""
+    """Whether the network itself resizes its output to the image size."""
     graph = network.graph
     shapes = infer(graph)
     main = next(iter(graph.outputs.values()))
@@ -275,5 +276,5 @@ def final_upsampling(network: Network) -> str:
     ):
         return "inside"
     if shapes[main][1:] == (height, width):
-        return "inside: the network works at the size of its image"
+        return "inside: the output has the size of the image"
     return f"outside: the output has {shapes[main][1]}x{shapes[main][2]}, the image {height}x{width}"

@@ -1,4 +1,4 @@
-"""What a timing depends on beside the network: the machine, the runtime and its version, the options."""
+"""Measurement conditions: the machine, the runtime with its version, and options."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STATISTIC_CUDA = "time between CUDA events, lowest tenth of the quietest round, 
 
 
 def runtime(backend: str) -> RuntimeRecord:
-    """The runtime as it would be timed here; imports nothing.  KeyError where it is unknown."""
+    """The runtime's record on this machine, without importing it. Raises KeyError if unknown."""
     found = RUNTIMES[backend]
     return RuntimeRecord(
         backend=backend,
@@ -26,7 +26,7 @@ def runtime(backend: str) -> RuntimeRecord:
 
 
 def protocol(threads: int = 1, batch: int = 1, device: str = "cpu") -> Protocol:
-    """How a table is timed here with these threads."""
+    """The measurement protocol with this number of threads."""
     statistic = STATISTIC if threads == 1 else STATISTIC_WALL
     return Protocol(
         threads=threads,

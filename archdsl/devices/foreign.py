@@ -1,7 +1,7 @@
-"""Other people's latency tables, read through a mapping from units to the names of their rows.
+"""Third-party latency tables, read through a mapping from units to row names.
 
-A mapping is data: `mappings/*.json`.  In its rules the nodes of a unit are numbered by primitive, so that
-`{conv2.in.c}` is the channels that its second convolution reads, `{conv1.k}` a setting of the first.
+Mappings are data, `mappings/*.json`.  Rules number the nodes of a unit by primitive: `{conv2.in.c}` is the
+number of input channels of the second convolution, `{conv1.k}` a setting of the first.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FIELD = re.compile(r"\{([\w.]+)\}")
 
 
 def known() -> list[str]:
-    """The names of the mappings that ship with archdsl."""
+    """The names of shipped mappings."""
     return sorted(p.stem for p in _FOLDER.glob("*.json"))
 
 
@@ -40,25 +40,27 @@ def mapping(name: str) -> RowMapping:
 
 
 def _merged(name: str, above: tuple[Path, ...]) -> tuple[Path, dict[str, Any]]:
-    """The data of a mapping on top of what it extends, and its file; `above` are the files that extend it."""
+    """The data of a mapping merged with what it extends, and its file; `above` are the files that extend
+    it.
+    """
     path = _FOLDER / f"{name}.json" if name in known() else Path(name)
     if not path.is_file():
         guess = closest(name, known())
-        hint = f"did you mean `{guess}`?" if guess else f"it is a file, or one of {', '.join(known())}"
+        hint = f"did you mean `{guess}`?" if guess else f"expected a file, or one of {', '.join(known())}"
         raise SpecError([Diagnostic("ARCH822", f"unknown mapping `{name}`", help=hint)])
     if path.resolve() in above:
         raise _not_importable(path, "it extends itself")
     if len(above) >= MOST_EXTENDED:
-        raise _not_importable(path, f"more than {MOST_EXTENDED} mappings extend one another")
+        raise _not_importable(path, f"more than {MOST_EXTENDED} levels of `extends`")
     data = _json(path)
     base = data.pop("extends", None)
     for key in ("rules", "notes"):
         if not isinstance(data.get(key, []), list):
-            raise _not_importable(path, f"{key}: a list is needed")
+            raise _not_importable(path, f"{key}: expected a list")
     if base is None:
         return path, data
     if not isinstance(base, str):
-        raise _not_importable(path, "extends: the name of a mapping is needed")
+        raise _not_importable(path, "extends: expected the name of a mapping")
     _, below = _merged(base, (*above, path.resolve()))
     notes, rules = below.get("notes", []), below.get("rules", [])
     data["rules"] = [*data.get("rules", []), *rules]
@@ -67,9 +69,9 @@ def _merged(name: str, above: tuple[Path, ...]) -> tuple[Path, dict[str, Any]]:
 
 
 def import_table(path: Path, by: RowMapping) -> Table:
-    """The table in a JSON file of names and milliseconds, or of `entries` of these.
+    """Imports a JSON file of names and milliseconds, or of `entries` of these.
 
-    Raises SpecError (ARCH822) where the file holds anything else.
+    Raises SpecError (ARCH822) for other contents.
     """
     data = _json(path)
     entries = data.get("entries", data)
@@ -77,7 +79,7 @@ def import_table(path: Path, by: RowMapping) -> Table:
         raise _not_importable(path, "it has no entries")
     for name, value in entries.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
-            raise _not_importable(path, f"the entry `{name}` is not a number of milliseconds")
+            raise _not_importable(path, f"entry `{name}` must be a number of milliseconds")
     return Table(
         device=Device(kind="imported", model=by.device),
         runtime=RuntimeRecord(backend="imported", options={"runtime": by.runtime}),
@@ -97,16 +99,16 @@ def _json(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise _not_importable(path, f"not valid JSON ({error})") from error
     if not isinstance(data, dict):
-        raise _not_importable(path, "it is not an object of names and values")
+        raise _not_importable(path, "expected an object of names and values")
     return data
 
 
 def _not_importable(path: Path, why: str) -> SpecError:
-    return SpecError([Diagnostic("ARCH822", f"{path} cannot be imported: {why}")])
+    return SpecError([Diagnostic("ARCH822", f"cannot import {path}: {why}")])
 
 
 class MatchedRows:
-    """The rows of some consecutive units: their names; `rule` is None where no rule fits."""
+    """The row names of consecutive units; `rule` is None if no rule matches."""
 
     def __init__(self, units: Sequence[Unit], rule: Rule | None, rows: Sequence[str]):
         self.units, self.rule, self.rows = tuple(units), rule, tuple(rows)
@@ -115,7 +117,7 @@ class MatchedRows:
 def rows_of(units: Sequence[Unit], by: RowMapping) -> list[MatchedRows]:
     """The row names of a network's units, in order.
 
-    A rule for a chain is tried before those for a single unit that stand above it.
+    Rules for chains take precedence over rules for single units.
     """
     follows = _only_readers(units)
     taken: set[str] = set()
@@ -152,7 +154,7 @@ def _chain(unit: Unit, follows: Mapping[str, Unit], ops: Sequence[str]) -> list[
 
 
 def _only_readers(units: Sequence[Unit]) -> dict[str, Unit]:
-    """By unit, the one that is alone in reading its results."""
+    """For each unit, its only reader, if unique."""
     made_by = {node.name: unit for unit in units for node in unit.nodes}
     readers: dict[str, dict[str, Unit]] = {}
     for unit in units:
@@ -165,7 +167,7 @@ def _only_readers(units: Sequence[Unit]) -> dict[str, Unit]:
 
 
 def _fields(units: Sequence[Unit]) -> dict[str, Any]:
-    """What rules may name: sizes and settings of the nodes of units, numbered by primitive."""
+    """The fields of rules: sizes and settings of the nodes of units, numbered by primitive."""
     fields: dict[str, Any] = {}
     count: dict[str, int] = {}
     for unit in units:

@@ -1,4 +1,4 @@
-"""Somebody else's table as a price: the rows of its mapping, for whole spaces at once."""
+"""Prices whole spaces by a third-party table and its mapping."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from archdsl.passes.costs.pricing import Piece, pieces
 
 
 def foreign_price(by: Table, graph: Graph) -> LatencyPrice:
-    """The price of the networks of a space by a table with a mapping.
+    """The price of a space's networks by a table with a mapping.
 
-    Ops that a rule takes together are one piece in `graph` of what is returned.
+    Ops that one rule covers are merged in the returned `graph`.
     """
     assert by.mapping is not None
     mapping = by.mapping
@@ -40,7 +40,7 @@ def _priced(units: list[Unit], by: RowMapping, rows: Mapping[str, float]) -> flo
     total = 0.0
     for found in rows_of(units, by):
         if found.rule is None:
-            return f"no rule of the mapping fits {found.units[0].key}"
+            return f"no rule of the mapping matches {found.units[0].key}"
         lacking = [row for row in found.rows if row not in rows]
         if lacking:
             return ", ".join(lacking)
@@ -49,7 +49,7 @@ def _priced(units: list[Unit], by: RowMapping, rows: Mapping[str, float]) -> flo
 
 
 def _units(graph: Graph, piece: Piece) -> Iterator[Unit]:
-    """The applications of ops in a piece, with the sizes and settings that they have there."""
+    """The op applications in a piece, with their sizes and settings."""
     applied = {node.name: what for node, what in piece}
     for name, nodes in pieces(node for node, _ in piece).items():
         here = [
@@ -71,7 +71,7 @@ def _units(graph: Graph, piece: Piece) -> Iterator[Unit]:
 
 
 def _joined(graph: Graph, by: RowMapping) -> Graph:
-    """The graph with chains of ops that some rule takes together as applications of one op."""
+    """Merges chains of ops that a rule covers into applications of one op."""
     chains = {tuple(rule.chain) for rule in by.rules if len(rule.chain) > 1}
     groups = pieces(node for node in graph.nodes.values() if isinstance(node, Node))
     labels = {name: label(graph, nodes[0]) for name, nodes in groups.items()}
@@ -95,7 +95,7 @@ def _joined(graph: Graph, by: RowMapping) -> Graph:
 
 
 def _readers(graph: Graph, groups: Mapping[str, list[Node]]) -> dict[str, set[str]]:
-    """By application of an op, who reads its results: other applications, muxes, outputs."""
+    """For each op application, its readers: other applications, muxes, outputs."""
     home = {node.name: name for name, nodes in groups.items() for node in nodes}
     found: dict[str, set[str]] = {}
     for item in graph.nodes.values():

@@ -1,4 +1,4 @@
-"""Arithmetic of search objectives, over Python numbers, numpy arrays and torch tensors alike."""
+"""Evaluates search objectives over Python numbers, numpy arrays or torch tensors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def evaluate(
         if isinstance(value, Formula):
             return _formula(value, [of(a) for a in value.args], comparisons)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"{value!r} is not a number")
+            raise ValueError(f"expected a number, got {value!r}")
         return value
 
     return of(value)
@@ -46,7 +46,7 @@ def _term(term: Term, of: Callable[[Any], Any], measure: Callable[[Term], Any], 
     for name in (written(term), term.name) if term.settings else (term.name,):
         if name in known:
             return known[name]
-    raise ValueError(f"the value of `{term.name}` is not known")
+    raise ValueError(f"missing value of `{term.name}`")
 
 
 def _log(value: Any) -> Any:
@@ -89,11 +89,11 @@ EXACT: Comparisons = {
     "and": operator.and_,
     "or": operator.or_,
 }
-"""Whether a comparison holds."""
+"""Comparison operators, exact."""
 
 
 def _beyond(value: Any, limit: Any) -> Any:
-    """By what share of a limit a value is above it."""
+    """The relative violation of an upper limit."""
     over = (value - limit) / abs(limit)
     return over.clamp(min=0) if hasattr(over, "clamp") else max(0.0, over)
 
@@ -111,4 +111,4 @@ MISSED: Comparisons = {
     "in": lambda value, ends: _below(value, ends[0]) + _beyond(value, ends[1]),
     "and": operator.add,
 }
-"""By what share of its limit a comparison is missed; 0 where it holds."""
+"""The relative violation of a comparison; 0 if it holds."""

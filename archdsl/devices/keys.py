@@ -1,8 +1,7 @@
-"""What is timed and looked up: applications of declared ops, and single primitives outside of them.
+"""Keys of latency tables: applications of declared ops, and single primitives outside of them.
 
-Two applications that compute the same way on the same sizes have one key, whatever they are called: a key
-is the canonical text of a piece of graph, with every setting and every size.  A network that resizes
-bilinearly therefore never meets a row that was timed with nearest neighbours.
+A key is the canonical text of a subgraph with all settings and sizes, independent of names: equal
+computations on equal sizes share a key, and bilinear resizing never uses a row of nearest neighbours.
 """
 
 from __future__ import annotations
@@ -25,9 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Key:
-    """A piece of a network as it is timed: what it computes, on which sizes (channels, height, width).
+    """A measured subgraph: its computation and sizes (channels, height, width).
 
-    `op` is how people call it, a declared op or a primitive; only `text` says what is equal.
+    `op` is a display name, a declared op or a primitive; only `text` identifies it.
     """
 
     op: str
@@ -37,7 +36,7 @@ class Key:
 
     @cached_property
     def hash(self) -> str:
-        """The implementation hash, under which a table holds the row."""
+        """The implementation hash, the row's name in a table."""
         return text_hash(self.text)
 
     def __str__(self) -> str:
@@ -46,7 +45,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Unit:
-    """One place of a network that has a key; `piece` is a network of its own that computes the same."""
+    """An occurrence of a key in a network; `piece` is a standalone network with the same computation."""
 
     name: str
     key: Key
@@ -56,10 +55,8 @@ class Unit:
 
 @dataclass(frozen=True)
 class NetworkUnits:
-    """A network as table rows: every unit counts once, and each of `shared` is taken off again.
-
-    `shared` are primitives that stand in several units and are computed once (two ops of one input that
-    both begin with relu).
+    """A network as table rows: the sum of units minus `shared`, primitives that belong to several units but
+    are computed once (two ops on one input that both begin with relu).
     """
 
     units: tuple[Unit, ...]
@@ -71,7 +68,7 @@ class NetworkUnits:
 
 
 def parts(network: Network) -> NetworkUnits:
-    """The units of a network, and what they share."""
+    """The units of a network, and shared primitives."""
     whole = simplify(network.whole, across_ops=False)
     shapes = infer(whole)
     kept = simplify(whole, shapes).nodes
@@ -88,7 +85,7 @@ def _is_stateless(node: Any) -> bool:
 
 
 def _groups(graph: Graph) -> list[tuple[str, str, list[Node]]]:
-    """Name, op and nodes of each unit, in the order of their last nodes."""
+    """The name, op and nodes of each unit, ordered by last node."""
     groups: dict[str, list[Node]] = {}
     for node in graph.nodes.values():
         assert isinstance(node, Node)
@@ -103,7 +100,7 @@ def _label(graph: Graph, nodes: Sequence[Node]) -> str:
 
 
 def _readers(graph: Graph) -> dict[str, list[Node | None]]:
-    """Who reads the values of each tensor; None stands for the network's outputs."""
+    """The readers of each tensor's values; None is a network output."""
     found: dict[str, list[Node | None]] = {}
     for node in graph.nodes.values():
         assert isinstance(node, Node)
@@ -115,7 +112,7 @@ def _readers(graph: Graph) -> dict[str, list[Node | None]]:
 
 
 def values_read(node: Node) -> tuple[str, ...]:
-    """The inputs of a node whose values it reads, not only their sizes."""
+    """The inputs of a node whose values, not only sizes, it reads."""
     return node.inputs[: _values(node.op, len(node.inputs))]
 
 
@@ -133,7 +130,7 @@ def unit(
     op: str,
     nodes: Sequence[Node],
 ) -> Unit:
-    """Some nodes of a graph as a unit; `readers` says who reads what, where results are not the last node."""
+    """Nodes of a graph as a unit; `readers` determine its results, by default the last node."""
     nodes, shapes = _ports_apart(nodes, shapes)
     inside = {node.name for node in nodes}
     results = [
@@ -160,7 +157,7 @@ def unit(
 def _ports_apart(
     nodes: Sequence[Node], shapes: Mapping[str, FixedShape]
 ) -> tuple[Sequence[Node], Mapping[str, FixedShape]]:
-    """A single primitive that reads one tensor twice, as if it read two: a row serves it either way."""
+    """A primitive that reads one tensor twice, as if it read two, so that both share a row."""
     if len(nodes) > 1 or len(set(nodes[0].inputs)) == len(nodes[0].inputs):
         return nodes, shapes
     ports = [f"{i}.{n}" if i in nodes[0].inputs[:n] else i for n, i in enumerate(nodes[0].inputs)]
@@ -186,7 +183,7 @@ def _text(
 
 
 def computed(op: str, inputs: Sequence[str], attrs: Mapping[str, Any]) -> str:
-    """A primitive applied to what is called so, with all settings in alphabetical order.
+    """A primitive applied to named inputs, with settings in alphabetical order.
 
     What it reads only the size of is left out; so are the settings of zeros, which say only their size.
     """
@@ -208,10 +205,10 @@ def size_text(shape: Sequence[int]) -> str:
 
 @dataclass(frozen=True)
 class Keys:
-    """The keys found in a space, and how far that can be relied on.
+    """The keys found in a space, with a coverage estimate.
 
-    `networks` were drawn, the last `quiet` of which brought nothing new.  `rare` keys were seen in one
-    network only: `rare / networks` estimates how many new keys one more network brings (Good 1953).
+    `networks` were sampled, the last `quiet` without new keys. `rare` keys occurred in one network only:
+    `rare / networks` estimates the new keys per further network (Good 1953).
     """
 
     units: Mapping[str, Unit]
@@ -234,11 +231,9 @@ def network_keys(networks: Iterable[Network]) -> dict[str, Unit]:
 
 
 def space_keys(space: Space, rng: random.Random, *, quiet: int = 200, most: int = 2000) -> Keys:
-    """The keys of a space: networks are drawn until `quiet` in a row bring no new key, at most `most`.
+    """Finds the keys of a space by sampling networks, until `quiet` in a row have no new key, at most `most`.
 
-    Enumerating the networks of a space is out of the question; its keys are few.  Every outcome of every
-    decision is drawn at least once: the first networks each take an outcome of every decision that none
-    before them had.
+    Every outcome of every decision is sampled at least once: the first networks cover the outcomes.
     """
     found: dict[str, Unit] = {}
     seen: dict[str, int] = {}
@@ -260,7 +255,7 @@ def space_keys(space: Space, rng: random.Random, *, quiet: int = 200, most: int 
 
 
 def _shareable(split: NetworkUnits) -> Iterator[Unit]:
-    """What other networks may share of these units: primitives without weights that an op begins with."""
+    """Primitives that units may share in other networks: weightless ones at the beginning of an op."""
     for part in split.units:
         if len(part.nodes) == 1:
             continue
@@ -273,7 +268,9 @@ def _shareable(split: NetworkUnits) -> Iterator[Unit]:
 
 
 def _outcomes(space: Space, rng: random.Random) -> list[dict[str, str]]:
-    """Every outcome of every decision, as partial networks: each has one outcome of each decision left."""
+    """Covers every outcome of every decision by partial assignments with one outcome of each remaining
+    decision.
+    """
     orders = {path: rng.sample(d.outcomes, len(d.outcomes)) for path, d in space.decisions.items()}
     count = max(map(len, orders.values()), default=0)
     return [{path: o[n] for path, o in orders.items() if n < len(o)} for n in range(count)]

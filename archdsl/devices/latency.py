@@ -1,4 +1,4 @@
-"""Latency as an analysis: what the networks of a graph take by a table."""
+"""Latency as an analysis pass."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def _table(path: str) -> Table:
 
 @dataclass(frozen=True, eq=False)
 class Latency(Analysis[LatencyPrice]):
-    """The price, in milliseconds, by which a table of a device decides on the networks of a graph."""
+    """The latency price, in milliseconds, of the networks of a graph by a table."""
 
     name = "latency"
-    summary = "what the networks of a graph take by a latency table"
+    summary = "latency of the networks of a graph by a table"
 
-    table: Table = option(meaning="what `archdsl latency build` wrote", takes="FILE", read=_table)
+    table: Table = option(meaning="a table from `archdsl latency build`", takes="FILE", read=_table)
 
     def run(self, graph: Graph) -> LatencyPrice:
         return foreign_price(self.table, graph) if self.table.mapping else latency_price(self.table, graph)
 
     def text(self, found: LatencyPrice) -> str:
-        """The latency of a network; of a space the mean over outcomes drawn alike."""
+        """The latency of a network; for a space, the mean under uniform decisions."""
         ms = found.fixed_ms + SpaceCost(found.graph).expected(found.price).of()
         lacking = "".join(f"\nthe table lacks {row}" for row in sorted(found.missing))
         return f"{ms:.3f} ms{' on average' if found.graph.decisions else ''}{lacking}"

@@ -1,7 +1,7 @@
-"""Timing: a piece of a network, or a whole one, as a function that runs it once, and how often it is run.
+"""Measures networks and pieces of networks.
 
-A run is timed by the CPU time of its thread where one thread computes: what other programs do on the same
-core is then not counted.  Its wall-clock time says whether it was disturbed.
+Single-threaded runs are timed by thread CPU time, which excludes other programs on the core; wall-clock time
+detects disturbed runs.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from archdsl.devices.table import Pass
 from archdsl.ir.graph import Graph
 
 DISTURBED = 1.05
-"""A run whose wall-clock time is more than this factor of its CPU time was interrupted."""
+"""A run is disturbed if its wall-clock time exceeds its CPU time by this factor."""
 
-SHORTEST_S = 100e-6  # what is shorter is run several times for one reading of the clocks
+SHORTEST_S = 100e-6  # shorter runs are repeated per clock reading
 
 
 @dataclass(frozen=True)
 class Timer:
-    """Makes runs of graphs by one runtime, `backend`, and times them."""
+    """Prepares and times runs of graphs on one runtime, `backend`."""
 
     backend: str
     threads: int = 1
@@ -35,13 +35,13 @@ class Timer:
     def prepare(self, graph: Graph) -> Run:
         """A function that runs the network once, on inputs of its declared sizes.
 
-        Raises whatever the runtime raises where it cannot.
+        Raises the runtime's exceptions.
         """
         runtime = RUNTIMES[self.backend]
         return runtime.prepare(graph, threads=self.threads, batch=self.batch, device=self.device)
 
     def time(self, run: Run, seconds: float, least: int) -> Pass:
-        """Runs for about `seconds`, but at least `least` times; milliseconds of one run."""
+        """Runs for about `seconds`, but at least `least` times; returns milliseconds per run."""
         times = (
             _cuda_times(run, seconds, least)
             if self.device == "cuda"
@@ -58,7 +58,7 @@ class Timer:
         )
 
     def _cpu_times(self, run: Run, seconds: float, least: int) -> list[tuple[float, float]]:
-        """Milliseconds of each run, and by the wall clock."""
+        """CPU and wall-clock milliseconds of each run."""
         clock = time.thread_time_ns if self.threads == 1 else time.perf_counter_ns
         start = time.perf_counter_ns()
         run()
@@ -76,7 +76,7 @@ class Timer:
 
 
 def _cuda_times(run: Run, seconds: float, least: int) -> list[tuple[float, float]]:
-    """Between events on the stream, after the clocks have had time to rise."""
+    """Times between CUDA events, after a warm-up of the clocks."""
     import torch
 
     event: Any = torch.cuda.Event
@@ -97,7 +97,9 @@ def _cuda_times(run: Run, seconds: float, least: int) -> list[tuple[float, float
 
 
 def passive_waiting() -> Mapping[str, str]:
-    """Sets what makes threads of OpenMP wait without spinning; before torch is imported.  Returns it."""
+    """Sets environment variables that make OpenMP threads wait passively, before torch is imported; returns
+    them.
+    """
     wanted = {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
     for name, value in wanted.items():
         os.environ.setdefault(name, value)

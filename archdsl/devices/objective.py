@@ -1,9 +1,9 @@
-"""What searches say of cost, as numbers: soft over probabilities of outcomes, exact over bound networks.
+"""Costs in objectives and requirements: expected over probabilities of outcomes, exact for networks.
 
 costs = Costs(space, tables)
 loss = costs.soft(objective.value, probabilities, {"cross_entropy": loss})    # a torch scalar
-penalty = costs.soft(requirement, probabilities)                              # 0 where it is met
-values = costs.exact(objective.value, outcomes, {"miou": scores})             # a number a network
+penalty = costs.soft(requirement, probabilities)                              # 0 if satisfied
+values = costs.exact(objective.value, outcomes, {"miou": scores})             # a number per network
 met = costs.exact(requirement, outcomes)                                      # True and False
 """
 
@@ -39,17 +39,16 @@ if TYPE_CHECKING:
     from archdsl.program import Space
 
 Known = Mapping[str, Any]
-"""Values of terms other than costs, by name: losses as tensors, scores as numbers or arrays."""
+"""Values of non-cost terms by name: losses as tensors, scores as numbers or arrays."""
 
-_CHECKED = 20_000  # networks looked at for missing rows where expectations are out of reach
+_CHECKED = 20_000  # networks checked for missing rows where expectations are infeasible
 
 
 class Costs:
-    """The costs that objectives and constraints over a space name.
+    """Costs in the objectives and requirements of a space.
 
-    `tables` answer for `latency` and `rate`: the one of the device that is named, or the only one.  Those in
-    `stands` answer for a device by its name in the spec, whatever they are of.  What is found of the space
-    is found once, on first access.
+    `tables` provide `latency` and `rate`: the table of the named device, or the only one. `stands` maps
+    device names of the spec to substitute tables.  Analyses of the space are cached.
     """
 
     def __init__(self, space: Space, tables: Sequence[Table] = (), stands: Mapping[str, Table] | None = None):
@@ -59,12 +58,12 @@ class Costs:
     def soft(
         self, value: SearchValue, probabilities: Mapping[str, torch.Tensor], known: Known | None = None
     ) -> torch.Tensor | float:
-        """An objective when outcomes are drawn independently, through which gradients flow.
+        """The differentiable value of an objective under independent outcomes.
 
-        `probabilities` are vectors over the outcomes of decisions, by path; those left out are uniform.
-        Parameters, MACs and latency are expectations (`archdsl.passes.costs.expected`), rates and logarithms
-        are taken of these.  A comparison is by what share of its limit it is missed, 0 where it is met.
-        Raises SpecError: as `exact`, and ARCH828 for a space without closed form.
+        `probabilities` are vectors over outcomes, by decision path; missing decisions are uniform.
+        Parameters, MACs and latency are expectations (`archdsl.passes.costs.expected`); rates and logarithms
+        are functions of these. The value of a comparison is its relative violation, 0 if it holds. Raises
+        SpecError as `exact`, and ARCH828 for a space without closed form.
         """
         found: dict[str, Any] = {}
 
@@ -77,9 +76,9 @@ class Costs:
         return result
 
     def exact(self, value: SearchValue, outcomes: Any, known: Known | None = None) -> NDArray[Any]:
-        """An objective, or whether a comparison holds, of each of N bound networks.
+        """The value of an objective, or of a comparison, for each of N networks.
 
-        `outcomes` are whole numbers, N × decisions, in the order of the space's decisions.
+        `outcomes` are integers, N × decisions, in the order of the space's decisions.
         Raises SpecError: ARCH824 where the table lacks rows, ARCH827 without a table of the device.
         """
         import numpy as np
@@ -168,7 +167,7 @@ class Costs:
 
 @dataclass(frozen=True, eq=False)
 class _Latency:
-    """The latency of the networks of a space by one table."""
+    """Latency of a space's networks by one table."""
 
     cost: SpaceCost
     by: LatencyPrice
@@ -179,7 +178,7 @@ class _Latency:
         return self.by.fixed_ms
 
     def many(self, rows: Any) -> Any:
-        """Milliseconds of N networks; raises SpecError (ARCH824) where one of them lacks a row."""
+        """Milliseconds of N networks. Raises SpecError (ARCH824) for missing rows."""
         pricer = self.cost.pricer(self.by.price)
         ms = self.fixed_ms + pricer.many(rows)
         if self.lacking(rows).any():
@@ -205,7 +204,7 @@ class _Latency:
     def expected(self) -> Expected:
         """The expectation, without `fixed_ms`.
 
-        Raises SpecError: ARCH824 where some network of the space lacks a row, ARCH828 without closed form.
+        Raises SpecError: ARCH824 if some network of the space lacks a row, ARCH828 without closed form.
         """
         found = _expected(self.cost, self.by.price)
         if self.by.missing and self._some_network_lacks():
@@ -229,14 +228,14 @@ def _expected(cost: SpaceCost, price: Price) -> Expected:
         return cost.expected(price)
     except Entangled as error:
         headline = f"`{cost.graph.name}` has no expected {price.name}: {error}"
-        help = f"minimize the loss alone, and write `require {price.name} <= …` in the space"
+        help = f"minimize the loss only, and add `require {price.name} <= …` to the space"
         raise SpecError(
             [Diagnostic("ARCH828", headline, _place(cost.graph, error.node), help=help)]
         ) from error
 
 
 def _place(graph: Graph, name: str | None) -> Label | None:
-    """The decision that a node is picked by, else where the node stands."""
+    """The location of the decision that selects a node, else of the node."""
     item = graph.nodes.get(name or "")
     if item is None:
         return None
@@ -244,7 +243,7 @@ def _place(graph: Graph, name: str | None) -> Label | None:
     picked = picked_by(graph, item.name)
     decision = graph.decisions[by] if by else picked.decision if picked else None
     if decision is not None and decision.location is not None:
-        return Label(decision.location, f"`{decision.path}` is decided here")
+        return Label(decision.location, f"`{decision.path}` is declared here")
     return Label(item.location, f"in `{item.name}`") if item.location else None
 
 
@@ -252,11 +251,11 @@ def _no_table(term: Term, tables: Sequence[Table], fitting: int) -> SpecError:
     device = term.settings.get("device")
     of = f" of `{device}`" if device is not None else ""
     if fitting:
-        headline = f"{fitting} latency tables{of} were given: say which with `{term.name}(device = …)`"
+        headline = f"{fitting} latency tables{of} match: select one with `{term.name}(device = …)`"
     else:
         given = ", ".join(t.device.model for t in tables) or "none"
-        headline = f"`{term.name}` needs a latency table{of}; those given are of: {given}"
-    named = f"; --table {device}=FILE lets another stand for it" if device is not None else ""
+        headline = f"`{term.name}` needs a latency table{of}; available: {given}"
+    named = f"; substitute another one with --table {device}=FILE" if device is not None else ""
     build = "build one on the device: archdsl latency build SPEC -o table.json"
-    help = f"{build}; --table auto builds one for this machine{named}"
+    help = f"{build}; or build one for this machine with --table auto{named}"
     return SpecError([Diagnostic("ARCH827", headline, help=help)])

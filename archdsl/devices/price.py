@@ -1,4 +1,4 @@
-"""A latency table as a price: what each application of an op adds, for whole spaces at once."""
+"""Prices whole spaces by a latency table, per op application."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _LINE = re.compile(r"^(?P<name>\w+): (?P<size>[\dx]+)(?: = (?P<op>\w+)\((?P<read
 
 
 Signature = tuple[str, ...]
-"""What a piece computes, whatever reads what: its primitives with sizes, in alphabetical order."""
+"""The signature of a piece, independent of wiring: its primitives with sizes, in alphabetical order."""
 
 
 @dataclass(frozen=True)
 class LatencyPrice:
-    """What the networks of a space take by a table: `price` of ops, and `fixed_ms`, both in milliseconds.
+    """Latency of the networks of `graph`: `price` of ops, and `fixed_ms`, in milliseconds; agrees with
+    `estimate`.
 
-    It is of the networks of `graph`, and agrees with `estimate` for each of them.  What the table lacks is
-    priced as 0 and noted in `missing`, and `lacking` counts it: a closed form asks about applications that
-    no network has, so that only `lacking` tells whether some network needs the row.
+    Missing rows are priced as 0 and listed in `missing`; `lacking` counts them per network, since a closed
+    form also prices applications that occur in no network.
     """
 
     graph: Graph
@@ -39,7 +39,7 @@ class LatencyPrice:
     def of(
         graph: Graph, ms: Callable[[Piece], float | str], fixed_ms: float, shared_once: bool
     ) -> LatencyPrice:
-        """From the milliseconds of a piece, or the name of what the table lacks for it."""
+        """Builds the price from the milliseconds of each piece, or the name of its missing row."""
         missing: set[str] = set()
 
         def priced(piece: Piece) -> float:
@@ -62,9 +62,9 @@ class LatencyPrice:
 
 
 def latency_price(by: Table, graph: Graph) -> LatencyPrice:
-    """The price of the networks of a space by a table that was measured here, calibrated where it is.
+    """The latency price of a space by a measured table, calibrated if the table is.
 
-    Tables of other people are priced by `archdsl.devices.foreign_price`.
+    For third-party tables see `archdsl.devices.foreign_price`.
     """
     rows = {_signature(row): row for row in by.rows if row.text and row.ms is not None}
 
@@ -80,13 +80,13 @@ def latency_price(by: Table, graph: Graph) -> LatencyPrice:
 
 
 def label(graph: Graph, node: Node) -> str:
-    """What the application of an op that a node belongs to is called: as declared, or the primitive."""
+    """The name of the op that a node belongs to: declared op, or primitive."""
     instance = graph.instances.get(node.instance or "")
     return instance.declared if instance is not None else node.op
 
 
 def _line(applied: Applied) -> str:
-    """A primitive with its sizes and settings, as in the text of a row but for the names."""
+    """A primitive with sizes and settings, as in the text of a row without names."""
     values = computed(applied.op, [size_text(shape) for shape in applied.inputs], dict(applied.attrs))
     return f"{size_text(applied.shape)} = {values}"
 
@@ -94,7 +94,7 @@ def _line(applied: Applied) -> str:
 def _signature(row: Row) -> Signature:
     """The signature of a row's text.
 
-    A space's closed form knows of an op which primitives are computed, not how they are wired there.
+    The closed form of a space records the primitives of an op, not their wiring.
     """
     sizes: dict[str, str] = {}
     found = []

@@ -1,4 +1,4 @@
-"""Requirements on latency and rate, decided for one network by a table."""
+"""Checks requirements on latency and rate for a network by a table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archdsl.program import Network
 
 @dataclass(frozen=True)
 class Judged:
-    """A requirement as the spec says it, and whether it is met; None where the table cannot say."""
+    """The text of a requirement, and whether it is satisfied; None if the table cannot decide it."""
 
     text: str
     met: bool | None
@@ -21,9 +21,9 @@ class Judged:
 
 
 def judge(network: Network, found: Estimate) -> tuple[Judged, ...]:
-    """The requirements of a network that name `latency` or `rate`, by its estimate.
+    """Checks a network's requirements on `latency` or `rate` by its estimate.
 
-    A requirement for another device than the table's is not decided, nor is any while rows are missing.
+    Requirements on other devices, or with missing rows, remain undecided.
     """
     judged = []
     for requirement in network.bound.requirements:
@@ -35,20 +35,20 @@ def judge(network: Network, found: Estimate) -> tuple[Judged, ...]:
         if found.missing:
             judged.append(Judged(requirement.text, None, "rows are missing"))
         elif other:
-            judged.append(Judged(requirement.text, None, f"the table is of {found.device}"))
+            judged.append(Judged(requirement.text, None, f"the table is for {found.device}"))
         else:
             judged.append(Judged(requirement.text, bool(_value(requirement.condition, network, found))))
     return tuple(judged)
 
 
 def same_device(wanted: str, device: str) -> bool:
-    """Whether a spec's name of a device is that of a table: `gtx1080ti` is `GTX 1080 Ti`."""
+    """Whether a device name in a spec matches a table's: `gtx1080ti` is `GTX 1080 Ti`."""
     short, full = ("".join(filter(str.isalnum, name.lower())) for name in (wanted, device))
     return bool(short) and short in full
 
 
 def measures(value: Any) -> list[Measure]:
-    """The properties of a whole network that a condition reads."""
+    """The network-wide measures that a condition reads."""
     if isinstance(value, Measure):
         return [value]
     return [m for part in value.args for m in measures(part)] if isinstance(value, Apply) else []
@@ -59,7 +59,7 @@ def _value(value: Any, network: Network, found: Estimate) -> Any:
         return FUNCTIONS[value.fn](*(_value(part, network, found) for part in value.args))
     if not isinstance(value, Measure):
         if isinstance(value, Expr):
-            raise ValueError(f"{value!r} is not decided in {network.name}")
+            raise ValueError(f"{value!r} depends on decisions in {network.name}")
         return value
     if value.name in ("latency", "rate"):
         return found.total_ms if value.name == "latency" else found.fps

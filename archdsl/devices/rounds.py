@@ -1,4 +1,4 @@
-"""Timing many things fairly: in rounds, each in another order, so that a slow minute hits all alike."""
+"""Measures many items in rounds of random order, so that disturbances affect all equally."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from archdsl.passes.analyses.shapes import infer
 T = TypeVar("T")
 
 HELD_BYTES = 2**30
-"""How much memory the networks of one batch may hold in their largest tensors."""
+"""Memory limit, in bytes of largest tensors, of the networks in one batch."""
 
 AGREE = 0.05
-"""Rounds whose lowest tenths differ by more than this share are not trusted, and more are run."""
+"""Rounds are repeated if their lowest deciles differ by more than this fraction."""
 
 
 @dataclass
 class Timed(Generic[T]):
-    """Something to be timed: what it is, its network, and the rounds so far."""
+    """An item to measure: its key, network, and rounds so far."""
 
     what: T
     graph: Graph
@@ -34,12 +34,12 @@ class Timed(Generic[T]):
 
     @property
     def low_ms(self) -> float:
-        """The lowest tenth of the runs of the quietest round: what others do on the machine only adds."""
+        """The lowest decile of the quietest round, since disturbances only add time."""
         return min(p.low_ms for p in self.passes)
 
     @property
     def noisy(self) -> bool:
-        """Whether the middle rounds disagree; one or two slow ones do not matter."""
+        """Whether the middle rounds disagree; one or two slow rounds are tolerated."""
         lows = sorted(p.low_ms for p in self.passes)
         middle = lows[len(lows) // 4 : len(lows) - len(lows) // 4]
         return bool(middle) and middle[-1] - middle[0] > max(AGREE * middle[0], 2e-3)
@@ -47,7 +47,7 @@ class Timed(Generic[T]):
 
 @dataclass(frozen=True)
 class TimingPlan:
-    """How long everything is timed: rounds, seconds and runs of each in a round, and rounds added at most."""
+    """The measurement plan: rounds, seconds and runs per round, and maximum additional rounds."""
 
     passes: int = 5
     seconds: float = 0.03
@@ -62,9 +62,9 @@ def time_all(
     rng: random.Random,
     done: Callable[[Timed[T], float], None],
 ) -> None:
-    """Completes the rounds of all things; `done` hears of each step, and the share of all that is behind.
+    """Completes the rounds of all items; `done` is called with each step and the completed fraction.
 
-    What cannot be run has its `failed` set to the runtime's words.
+    Items that cannot run have `failed` set to the runtime's message.
     """
     finished = 0
     for batch in _batches(things):
@@ -101,19 +101,19 @@ def _time_batch(
 
 
 def _prepared(thing: Timed[T], timer: Timer) -> Run | None:
-    """A run that has warmed up; None where the runtime refuses the network, in whose words it is noted."""
+    """A warmed-up run; None if the runtime fails, with its message recorded."""
     try:
         run = timer.prepare(thing.graph)
         for _ in range(3):
             run()
-    except Exception as error:  # any runtime, any reason: it is the user who must hear of it
+    except Exception as error:  # any runtime, any error: reported to the user
         thing.failed = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         return None
     return run
 
 
 def _batches(things: Sequence[Timed[T]]) -> Iterator[list[Timed[T]]]:
-    """Consecutive things that fit into memory together."""
+    """Batches of consecutive items that fit into memory."""
     batch: list[Timed[T]] = []
     held = 0
     for thing in things:
@@ -128,7 +128,7 @@ def _batches(things: Sequence[Timed[T]]) -> Iterator[list[Timed[T]]]:
 
 
 def _bytes(graph: Graph) -> int:
-    """About what a network holds while it runs: its inputs and outputs, twice its largest tensor, weights."""
+    """Approximate memory of a running network: inputs, outputs, twice its largest tensor, weights."""
     from archdsl.passes.costs.cost import costs, total
 
     shapes = infer(graph)
@@ -139,6 +139,6 @@ def _bytes(graph: Graph) -> int:
 
 
 def nothing() -> Graph:
-    """A network that does next to nothing, to time what calling the runtime takes."""
+    """An almost empty network, to measure the runtime's call overhead."""
     node = Node("y", "relu", ("x",), {}, "y")
     return Graph("Nothing", {"x": (1, 1, 1)}, {"y": node}, {"y": "y"})

@@ -1,4 +1,4 @@
-"""The latency table as a file: readable JSON that says what was timed, on what, how, and how well it fits."""
+"""Latency tables as JSON files: measurements, conditions, calibration and accuracy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archdsl.bounded import json_of, read_bytes
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
 
 _SEALED = 2
-"""From this version on a table has a checksum; tables made by hand have version 1 and none."""
+"""The first version with a checksum; hand-written tables use version 1."""
 
 MAX_BYTES = 32 * 2**20
 LONGEST_MS = 1e9
@@ -41,7 +41,7 @@ class _Part(BaseModel):
 
 
 class Device(_Part):
-    """The machine that was timed; `governor` and `cores` are left out where they cannot be read."""
+    """The measured machine; `governor` and `cores` are omitted if unavailable."""
 
     kind: str
     model: str
@@ -50,7 +50,7 @@ class Device(_Part):
 
 
 class RuntimeRecord(_Part):
-    """What ran the ops: its versions by package, and the options that it was given."""
+    """The runtime: versions by package, and its options."""
 
     backend: str
     versions: dict[str, str] = Field(default_factory=dict)
@@ -58,7 +58,7 @@ class RuntimeRecord(_Part):
 
 
 class Protocol(_Part):
-    """How it was timed.  `statistic` says which of the runs the figures are taken from."""
+    """The measurement protocol. `statistic` describes how runs are summarized."""
 
     threads: int = Field(ge=1)
     batch: int = Field(ge=1)
@@ -69,9 +69,9 @@ class Protocol(_Part):
 
 
 class Pass(_Part):
-    """One round of runs, in milliseconds: median, lowest tenth, and the distance between the quartiles.
+    """One round of runs, in milliseconds: median, lowest decile, and interquartile range.
 
-    `disturbed` is the share of the runs that were interrupted by other programs.
+    `disturbed` is the fraction of runs disturbed by other programs.
     """
 
     median_ms: float = Field(ge=0, le=LONGEST_MS)
@@ -82,11 +82,11 @@ class Pass(_Part):
 
 
 class Row(_Part):
-    """The latency of one key in milliseconds, from rounds far apart in time; `ms` is what estimates read.
+    """The latency of one key in milliseconds; estimates use `ms`.
 
-    `ms` is the lowest tenth of the quietest round, less what running nothing takes;
-    `median_ms` and `iqr_ms` are of the runs, uncorrected.  `retimed` rounds were added because the rounds
-    disagreed; `noisy` says that they still do.  A row that failed has no figures but says why.
+    `ms` is the lowest decile of the quietest round minus the call overhead; `median_ms` and `iqr_ms` are
+    uncorrected. `retimed` rounds were added because rounds disagreed; `noisy`: they still do.  A failed row
+    has a reason instead of figures.
     """
 
     key: str
@@ -105,12 +105,12 @@ class Row(_Part):
     @model_validator(mode="after")
     def _is_of_its_text(self) -> Row:
         if self.text and self.key != text_hash(self.text):
-            raise ValueError(f"the key {self.key} is not that of the text of the row")
+            raise ValueError(f"the key {self.key} does not match the text of the row")
         return self
 
 
 class Accuracy(_Part):
-    """How predictions compare with measurements of networks that the fit did not see.
+    """Accuracy of predictions on held-out networks.
 
     Errors and shares are fractions, not per cent.
     """
@@ -125,11 +125,11 @@ class Accuracy(_Part):
 
 
 class Calibration(_Part):
-    """From rows to networks: `fixed_ms + Σ (per_unit_ms + scale · op_scale · ms + correction_ms)` over units.
+    """The calibration of row sums: `fixed_ms + Σ (per_unit_ms + scale · op_scale · ms + correction_ms)` over
+    units.
 
-    `op_scales` (by op, 1 where absent) and `corrections_ms` (by key, 0 where absent) are what whole networks
-    teach beyond the rows: those of `space`, at the sizes of `inputs`.  Nine in ten of the held-out networks
-    are predicted within `error`, a fraction.
+    `op_scales` (by op, default 1) and `corrections_ms` (by key, default 0) are fitted on networks of `space`
+    at the sizes of `inputs`.  90 % of held-out networks are predicted within `error`, a fraction.
     """
 
     scale: _Factor
@@ -152,11 +152,11 @@ class Calibration(_Part):
 
 
 class Rule(_Part):
-    """A rule of a mapping: which units it stands for, and the names of the rows that they are read from.
+    """A rule of a mapping: matching units, and the names of their rows.
 
-    `chain` are the ops of units that follow one another, each reading only the one before.  `when` are
-    conditions; `rows` are row names, with fields such as `{conv1.in.c}`.
-    No rows: the foreign table does not time this apart.
+    `chain` are the ops of consecutive units, each reading only its predecessor. `when` are conditions; `rows`
+    are row names with fields such as `{conv1.in.c}`.  No rows: the third-party table does not measure this
+    separately.
     """
 
     chain: list[str]
@@ -166,7 +166,7 @@ class Rule(_Part):
 
 
 class RowMapping(_Part):
-    """How the ops of specs are named in somebody else's table; the first rule that fits is taken."""
+    """A mapping from ops of specs to rows of a third-party table; the first matching rule applies."""
 
     name: str
     source: str
@@ -181,9 +181,8 @@ class RowMapping(_Part):
 
 
 class Table(_Part):
-    """Latencies in milliseconds by key.  A table made elsewhere carries its `mapping` instead of texts.
-
-    `nothing_ms` is what running an empty network takes, which is taken off every row.
+    """A latency table: milliseconds by key.  A third-party table has a `mapping` instead of texts.
+    `nothing_ms` is the call overhead, measured on an empty network and subtracted from every row.
     """
 
     archdsl_latency_table: int = Field(default=_SEALED, ge=1, le=_SEALED)
@@ -215,7 +214,7 @@ class Table(_Part):
 
 
 def write(table: Table, path: Path) -> None:
-    """Writes the table whole or not at all."""
+    """Writes the table atomically."""
     atomic.write_text(path, text_of(table))
 
 
@@ -226,12 +225,12 @@ def text_of(table: Table) -> str:
 
 
 def read(path: Path) -> Table:
-    """The table in a file.  Raises SpecError (ARCH820) that says where the file is wrong."""
+    """Reads a table. Raises SpecError (ARCH820) with the location of the first error."""
     data = read_bytes(path, MAX_BYTES)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise _broken(path, "", 0, f"not a text: byte {error.start} is not UTF-8") from error
+        raise _broken(path, "", 0, f"not UTF-8 at byte {error.start}") from error
     return _parsed(path, text)
 
 
@@ -239,7 +238,7 @@ def _parsed(path: Path, text: str) -> Table:
     try:
         data = json_of(text)
     except json.JSONDecodeError as error:
-        what = "the file ends too early" if error.pos >= len(text.rstrip()) else f"no JSON: {error.msg}"
+        what = "the file ends too early" if error.pos >= len(text.rstrip()) else f"invalid JSON: {error.msg}"
         raise _broken(path, text, min(error.pos, len(text)), what) from error
     except ValueError as error:
         raise _broken(path, text, 0, str(error)) from error
@@ -257,7 +256,7 @@ def _parsed(path: Path, text: str) -> Table:
 
 
 def _find(text: str, where: tuple[int | str, ...]) -> int:
-    """About where in the text a value stands: after the last of its names that is found."""
+    """The approximate position of a value in the text: after the last of its keys."""
     at = 0
     for name in where:
         found = text.find(f'"{name}"', at) if isinstance(name, str) else at
@@ -272,9 +271,9 @@ def _broken(path: Path, text: str, at: int, what: str) -> SpecError:
         [
             Diagnostic(
                 "ARCH820",
-                "this is not a whole latency table",
+                "this is not a complete latency table",
                 label,
-                help="nothing was overwritten; delete the file, or build into another one",
+                help="nothing was overwritten; delete the file, or write to another one",
             )
         ]
     )
@@ -287,16 +286,16 @@ def _changed(path: Path, text: str) -> SpecError:
         [
             Diagnostic(
                 "ARCH820",
-                "this latency table was changed after it was written, or is damaged",
+                "this latency table was modified after it was written, or is damaged",
                 label,
-                help=f"take another copy; or, {checksums.HOW}",
+                help=f"restore it from a copy; or, {checksums.HOW}",
             )
         ]
     )
 
 
 def differences(table: Table, here: Mapping[str, str]) -> list[str]:
-    """What of a table's conditions differs from `here` (names as in `conditions`), as phrases."""
+    """Differences between a table's conditions and `here` (see `conditions`), as text."""
     there = conditions(table.device, table.runtime, table.protocol)
     return [
         f"{name}: {there.get(name, 'unknown')} in the table, {here.get(name, 'none')} here"
@@ -306,7 +305,7 @@ def differences(table: Table, here: Mapping[str, str]) -> list[str]:
 
 
 def conditions(device: Device, runtime: RuntimeRecord, protocol: Protocol) -> dict[str, str]:
-    """What must agree for two timings to be comparable, by name."""
+    """The conditions that must agree for two measurements to be comparable, by name."""
     return {
         "device": device.model,
         "cores": str(device.cores),
@@ -323,10 +322,10 @@ def conditions(device: Device, runtime: RuntimeRecord, protocol: Protocol) -> di
 
 
 def demand_same(table: Table, here: Mapping[str, str], path: Path, rebuild: str) -> None:
-    """Raises SpecError (ARCH821) where a table was made under other conditions."""
+    """Raises SpecError (ARCH821) if a table was measured under other conditions."""
     found = differences(table, here)
     if not found:
         return
-    headline = f"{path} was timed under other conditions: " + "; ".join(found)
-    help = f"build it for these: {rebuild}; or use it as it is: --allow-stale"
+    headline = f"{path} was measured under other conditions: " + "; ".join(found)
+    help = f"build a table for these: {rebuild}; or use this one with --allow-stale"
     raise SpecError([Diagnostic("ARCH821", headline, help=help)])

@@ -1,4 +1,4 @@
-"""Is a table to be believed?  Random networks of the space are measured whole, and compared with it."""
+"""Validates a table: measures random networks of a space end to end, and compares estimates."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from archdsl.program import Network, Space
 
 WHOLE = TimingPlan(passes=7, seconds=0.1, least=3)
-"""Whole networks are timed longer than ops."""
+"""Networks are measured longer than ops."""
 
 ALONE = TimingPlan(passes=5, seconds=0.4, least=5)
-"""A single network has the time of all."""
+"""A single network gets the time of all."""
 
 FEWEST = 10
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A network that was measured whole: what predicts it, and what it took, in milliseconds."""
+    """A network measured end to end: its features, and its milliseconds."""
 
     decisions: dict[str, str]
     macs: int
@@ -48,7 +48,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Validation:
-    """What was found: the table with its calibration, each network, and networks that did not run."""
+    """The result: the calibrated table, all networks, and those that failed."""
 
     table: Table
     networks: tuple[Measured, ...]
@@ -57,8 +57,8 @@ class Validation:
 
 
 @dataclass(frozen=True)
-class Step:
-    """What is being done (`rows` or `networks`), the share of it behind, and the seconds left of it."""
+class ValidationProgress:
+    """Progress: the phase (`rows` or `networks`), its completed fraction, and its seconds left."""
 
     what: str
     share: float
@@ -66,7 +66,7 @@ class Step:
 
 
 def draw(space: Space, number: int, seed: int) -> list[Network]:
-    """Different random networks of a space; fewer where it has no more."""
+    """Distinct random networks of a space; fewer if it is smaller."""
     rng = random.Random(seed)
     found: dict[frozenset[tuple[str, str]], Network] = {}
     for _ in range(20 * number):
@@ -88,25 +88,26 @@ def validate(
     rows: TimingPlan | None = None,
     whole: TimingPlan | None = None,
     stale: bool = False,
-    progress: Callable[[Step], None] | None = None,
+    progress: Callable[[ValidationProgress], None] | None = None,
 ) -> Validation:
-    """Measures `fit` + `held_out` networks, calibrates on the first, checks on the others, and stores both.
+    """Measures `fit` + `held_out` networks, calibrates on the former, evaluates on the latter, and stores
+    both in the table.
 
-    Rows that these networks need and the table lacks are timed first, and stored too.  Raises SpecError
-    where the table is for other conditions (ARCH821), or the space has too few networks (ARCH825).
+    Missing rows are measured first, and stored, too. Raises SpecError if the table has other conditions
+    (ARCH821), or the space has too few networks (ARCH825).
     """
     networks = draw(space, fit + held_out, seed)
     if len(networks) < fit + held_out:
         fit = len(networks) * fit // (fit + held_out)
     if fit < FEWEST or len(networks) - fit < FEWEST:
-        headline = f"`{space.name}` has too few networks to fit and to hold out: {len(networks)}"
+        headline = f"`{space.name}` has too few networks to fit and validate: {len(networks)}"
         raise SpecError([Diagnostic("ARCH825", headline)])
     split = [parts(network) for network in networks]
     before = len(table.read(path).rows) if path.exists() else 0
     start = build.new_table(timer, space.name, space.settings)
     made = build.build(
         path, [u for p in split for u in p], timer, plan=rows, start=start, stale=stale,
-        progress=progress and (lambda p: progress(Step("rows", p.share, p.seconds_left))),
+        progress=progress and (lambda p: progress(ValidationProgress("rows", p.share, p.seconds_left))),
     )  # fmt: skip
     timed = _measure(networks, timer, whole or WHOLE, seed, progress)
     row_ms = {row.key: row.ms for row in made.rows if row.ms is not None}
@@ -114,7 +115,7 @@ def validate(
     usable = [i for i, t in enumerate(timed) if t.failed is None and all(k in row_ms for k in sums[i].counts)]
     inside, outside = [i for i in usable if i < fit], [i for i in usable if i >= fit]
     if len(inside) < FEWEST or len(outside) < FEWEST:
-        why = next((t.failed for t in timed if t.failed), "ops of them do not run on this backend")
+        why = next((t.failed for t in timed if t.failed), "some of their ops do not run on this backend")
         raise SpecError(
             [Diagnostic("ARCH825", f"too few networks of `{space.name}` could be measured: {why}")]
         )
@@ -197,7 +198,7 @@ def _measure(
     timer: Timer,
     plan: TimingPlan,
     seed: int,
-    progress: Callable[[Step], None] | None,
+    progress: Callable[[ValidationProgress], None] | None,
 ) -> list[Timed[int]]:
     things = [Timed(i, network.graph) for i, network in enumerate(networks)]
     begin = time.monotonic()
@@ -205,7 +206,7 @@ def _measure(
     def done(_: Timed[int], share: float) -> None:
         if progress is not None:
             spent = time.monotonic() - begin
-            progress(Step("networks", share, spent * (1 - share) / max(share, 1e-6)))
+            progress(ValidationProgress("networks", share, spent * (1 - share) / max(share, 1e-6)))
 
     time_all(things, timer, plan, random.Random(seed), done)
     return things
@@ -213,7 +214,7 @@ def _measure(
 
 @dataclass(frozen=True)
 class Whole:
-    """A network measured directly, in milliseconds: lowest tenth, median, distance of the quartiles."""
+    """A network measured end to end, in milliseconds: lowest decile, median, interquartile range."""
 
     ms: float
     median_ms: float
@@ -226,7 +227,7 @@ class Whole:
 
 
 def measure(network: Network, timer: Timer, plan: TimingPlan | None = None) -> Whole:
-    """Times one whole network; raises SpecError (ARCH826) where the backend cannot run it."""
+    """Measures a network end to end. Raises SpecError (ARCH826) if the runtime cannot run it."""
     thing = Timed(network.name, network.graph)
     time_all([thing], timer, plan or ALONE, random.Random(0), lambda *_: None)
     if thing.failed is not None:

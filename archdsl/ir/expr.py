@@ -1,9 +1,9 @@
 """Values that depend on decisions: constants, picks, dimensions of tensors, and arithmetic over them.
 
-A `Pick` is a setting chosen by one decision: a value for each outcome.  A `Dim` is a dimension of a
-node whose size differs between networks.  `Apply` is arithmetic over these.  The functions here build
-them in a normal form that folds what is constant, so that two dimensions that must agree are, in all
-usual cases, the same value, and a proof of it is a comparison.
+A `Pick` is a number chosen by one decision: a value for each outcome.  A `Dim` is a dimension of a node whose
+size varies between networks.  `Apply` is arithmetic over these.  The functions here build them in a normal
+form that folds what is constant, so that two dimensions that must agree are, in all usual cases, the same
+value, and a proof of it is a comparison.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ Scalar = Union[int, float, bool, str]
 AXES = ("c", "h", "w")
 
 LARGEST = 10**18
-"""No number of a spec is larger."""
+"""The largest number in a spec."""
 TERMS = 10_000
-"""No value is written out from more constants and decisions: what reads a value takes that many steps."""
+"""The maximum number of terms of a value, which bounds the work of reading it."""
 SHALLOW = 60
-"""Up to this depth a value is read by recursion, which is faster."""
+"""Values up to this depth are read by recursion, which is faster."""
 _LARGE_DIM = 100_000
 
 
 class TooLargeError(ArithmeticError):
-    """A number beyond `LARGEST`, or one that depends on too much; the text says which."""
+    """A number exceeds `LARGEST`, or depends on too many decisions; the message says which."""
 
 
 class Expr:
@@ -68,11 +68,11 @@ class Expr:
         return apply("mod", other, self)
 
     def __bool__(self) -> bool:
-        raise TypeError(f"{self!r} depends on decisions and has no truth value of its own")
+        raise TypeError(f"the truth value of {self!r} depends on decisions")
 
 
 class Pick(Expr):
-    """The value that a decision chooses: `values[o]` for outcome `o`, None where it cannot be."""
+    """A value chosen by a decision: `values[o]` for outcome `o`, None where impossible."""
 
     __slots__ = ("decision", "values")
 
@@ -95,7 +95,7 @@ class Pick(Expr):
 
 
 class Dim(Expr):
-    """A dimension (axis 0, 1, 2 for channels, height, width) of a node, where networks differ in it."""
+    """A dimension (axis 0, 1, 2 for channels, height, width) of a node, varying between networks."""
 
     __slots__ = ("axis", "node")
 
@@ -172,7 +172,7 @@ class Apply(Expr):
 
 
 def kind(value: object) -> str:
-    """What a value is in every network: "int", "number", "bool", "str", or "mixed" where networks differ."""
+    """The type of a value: "int", "number", "bool", "str", or "mixed" if it varies between networks."""
     if isinstance(value, Apply):
         return value.kind
     known = _KINDS.get(type(value))
@@ -205,7 +205,7 @@ def _kind_of(fn: str, args: tuple[Value, ...]) -> str:
 
 
 def least(value: Value) -> float:
-    """What a number is not below; a dimension of a well-typed network is 1 or more."""
+    """A lower bound of a number; dimensions of well-typed networks are >= 1."""
     if isinstance(value, Apply):
         return value.least
     if isinstance(value, Pick):
@@ -227,7 +227,7 @@ def _least_of(fn: str, args: tuple[Value, ...]) -> float:
 
 
 def bound(value: Value) -> float:
-    """What the absolute value of a number stays below; dimensions are taken to be of usual size."""
+    """An upper bound of the absolute value of a number, assuming dimensions of usual size."""
     if isinstance(value, Apply):
         return value.bound
     if isinstance(value, Pick):
@@ -253,7 +253,7 @@ def _bound_of(fn: str, args: tuple[Value, ...]) -> float:
 
 
 class Measure(Expr):
-    """A property of the whole network: `params`, `macs`, or `latency(device = "…")`, in base units.
+    """A network-wide measure: `params`, `macs`, or `latency(device = "…")`, in base units.
 
     Counts are plain numbers, times milliseconds, rates frames per second, sizes bytes.
     """
@@ -281,7 +281,7 @@ Value = Union[int, float, bool, str, Expr]
 
 
 def _divide(a: Any, b: Any) -> Any:
-    """`/` of the language: whole where it divides, a decimal otherwise."""
+    """`/` of the language: an integer if divisible, a decimal otherwise."""
     if isinstance(a, int) and isinstance(b, int) and b and a % b == 0:
         return a // b
     return a / b
@@ -290,7 +290,7 @@ def _divide(a: Any, b: Any) -> Any:
 def _finite(function: Callable[[float], int]) -> Callable[[float], int]:
     def rounded(a: float) -> int:
         if not isfinite(a):
-            raise TooLargeError("this number is too large")
+            raise TooLargeError("number too large")
         return function(a)
 
     return rounded
@@ -327,9 +327,9 @@ _COMMUTATIVE = frozenset({"add", "mul", "max", "min", "and", "or", "eq", "ne"})
 
 
 def apply(fn: str, *args: Value) -> Value:
-    """The value of a function, folded as far as it goes.
+    """Applies a function, with constant folding.
 
-    Raises ZeroDivisionError where a constant divisor is 0, TooLargeError beyond the limits of numbers.
+    Raises ZeroDivisionError for a constant zero divisor, TooLargeError beyond the limits.
     """
     varying = [a for a in args if isinstance(a, Expr)]
     if not varying:
@@ -345,7 +345,7 @@ def apply(fn: str, *args: Value) -> Value:
         simple = _simplify_unary(fn, args[0])
     else:
         if fn in _COMMUTATIVE and not isinstance(args[0], Expr):
-            args = args[::-1]  # a constant stands last
+            args = args[::-1]  # constants come last
         simple = _simplify(fn, *args)
     return _apply(fn, args) if simple is None else simple
 
@@ -353,7 +353,7 @@ def apply(fn: str, *args: Value) -> Value:
 def _apply(fn: str, args: tuple[Value, ...]) -> Apply:
     value = Apply(fn, args)
     if value.bound > LARGEST:
-        raise TooLargeError("this number can become too large")
+        raise TooLargeError("this number may become too large")
     if value.terms > TERMS:
         raise TooLargeError("this value depends on too many decisions at once")
     return value
@@ -361,7 +361,7 @@ def _apply(fn: str, args: tuple[Value, ...]) -> Apply:
 
 def _limited(value: Any) -> Any:
     if isinstance(value, (int, float)) and abs(value) > LARGEST:
-        raise TooLargeError("this number is too large")
+        raise TooLargeError("number too large")
     return value
 
 
@@ -415,7 +415,7 @@ def _simplify(fn: str, a: Value, b: Value) -> Value | None:
 
 
 def _simplify_whole(fn: str, a: Value, b: Value, constant: bool) -> Value | None:
-    """Identities that hold for whole numbers only: others are rounded, and 2.0 is not a whole number."""
+    """Identities that hold for integers only: others are rounded, and 2.0 is not an integer."""
     product = a.args if isinstance(a, Apply) and a.fn == "mul" else ()
     if fn == "sub":
         return 0 if a == b else None
@@ -485,7 +485,7 @@ def any_of(values: Sequence[Value]) -> Value:
 
 
 def eq(a: Value, b: Value) -> Value:
-    if type(a) is int and type(b) is int:  # by far the most usual, and on the way of every network made
+    if type(a) is int and type(b) is int:  # the common case, on the hot path of binding
         return a == b
     return apply("eq", a, b)
 
@@ -507,7 +507,7 @@ def maximum(a: Value, b: Value) -> Value:
 
 
 def decisions_in(value: Value) -> set[str]:
-    """The decisions that a value names itself (not those behind its dimensions)."""
+    """The decisions that a value depends on directly (not through dimensions)."""
     return {part.decision for part in leaves(value) if isinstance(part, Pick)}
 
 
@@ -519,7 +519,7 @@ def nodes_in(value: Value) -> set[str]:
 def leaves(*values: Value, seen: set[int] | None = None) -> list[Value]:
     """The picks, dimensions, measures and constants that values are made of; what they share is read once.
 
-    `seen` are the ids of what was read before and is passed over; it grows.
+    `seen` are ids of visited values, which are skipped; it grows.
     """
     found: list[Value] = []
     seen = set() if seen is None else seen

@@ -1,8 +1,8 @@
 """The graph IR: nodes, muxes, decisions and requirements, flat, with hierarchical names.
 
-A graph is immutable to its users.  Its nodes stand in a topological order, so that most passes are one
-loop; `Graph.digraph` is the same graph as a frozen networkx DiGraph, for everything that is an ordinary
-graph job (ancestors, longest paths, isomorphism, drawing).
+Graphs are immutable.  Nodes are in topological order, so that most passes are one loop; `Graph.digraph` is
+the same graph as a frozen networkx DiGraph, for everything that is an ordinary graph job (ancestors, longest
+paths, isomorphism, drawing).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import networkx
 
 Shape = tuple[Value, Value, Value]
-"""Channels, height, width of a tensor; the batch dimension is left out everywhere."""
+"""Channels, height, width of a tensor; the batch dimension is omitted everywhere."""
 
 
 _BETWEEN = re.compile(r", (?![^\[]*\])")
@@ -36,10 +36,10 @@ def outcome_labels(outcome: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Decision:
-    """A choice to be made.
+    """A decision of a space.
 
     `candidates` are labels.  A decision for `count` > 1 of them has one outcome for each combination.
-    `under` is the decision and outcome without which this one does not arise.
+    `under` is the decision and outcome on which this one is conditional.
     """
 
     path: str
@@ -50,7 +50,7 @@ class Decision:
 
     @property
     def size(self) -> int:
-        """How many outcomes there are."""
+        """The number of outcomes."""
         return comb(len(self.candidates), self.count)
 
     @cached_property
@@ -62,11 +62,11 @@ class Decision:
 
     @cached_property
     def index(self) -> dict[str, int]:
-        """The outcome number of each outcome text."""
+        """The index of each outcome by text."""
         return {text: o for o, text in enumerate(self.outcomes)}
 
     def number(self, text: str) -> int | None:
-        """The number of an outcome, several chosen candidates in any order; None where there is none."""
+        """The index of an outcome, with several chosen candidates in any order; None if unknown."""
         found = self.index.get(text)
         if found is not None or self.count == 1 or not text.startswith("{"):
             return found
@@ -88,12 +88,12 @@ class Instance:
 
 @dataclass(frozen=True)
 class Node:
-    """A primitive applied.
+    """An application of a primitive.
 
-    `inputs` are names of nodes or graph inputs; those whose positions are in `optional` are left out
-    where they are not defined.  `attrs` are all settings of the primitive, defaults filled in; a value
-    that depends on decisions is an `Expr`.  Nodes with the same `weights` share one set of weights.
-    `instance` is the path of the op instance it belongs to, `cell` of the innermost cell instance.
+    `inputs` are names of nodes or graph inputs; those at positions in `optional` are omitted where undefined.
+    `attrs` are all settings of the primitive, defaults filled in; a value that depends on decisions is an
+    `Expr`.  Nodes with the same `weights` share one set of weights. `instance` is the path of the op instance
+    it belongs to, `cell` of the innermost cell instance.
     """
 
     name: str
@@ -109,10 +109,10 @@ class Node:
 
 @dataclass(frozen=True)
 class Mux:
-    """One of several tensors, picked by a decision (`on` is its path) or by a value (`on` is an Expr).
+    """One of several tensors, selected by a decision (`on` is its path) or by a value (`on` is an Expr).
 
     `cases` are (key, input): for a decision the keys are its outcome numbers, otherwise the values that
-    `on` can have.  An input of None is not defined there.
+    `on` can have.  An input of None is undefined.
     """
 
     name: str
@@ -128,7 +128,7 @@ class Mux:
 
 @dataclass(frozen=True)
 class Requirement:
-    """A condition that a network must meet; `text` is how the spec says it."""
+    """A condition that a network must satisfy; `text` is its source text."""
 
     condition: Value
     text: str
@@ -140,9 +140,9 @@ class Graph:
     """A space, or a network where `decisions` is empty.
 
     `inputs` maps names to declared shapes (C, H, W).  `outputs` maps names to nodes; the first is the main
-    one, and those in `train_only`, which only a training reads, stand behind the others.  `settings` are the
-    parameters it was elaborated with; `chosen` the decisions, as path to outcome text, by which it was
-    bound from a space (`origin`).
+    one, and those in `train_only` (auxiliary outputs, used in training only) come last.  `settings` are the
+    parameters it was elaborated with; `chosen` the decisions, as path to outcome text, by which it was bound
+    from a space (`origin`).
     """
 
     name: str
@@ -163,12 +163,12 @@ class Graph:
 
     @property
     def size(self) -> int:
-        """How many combinations of outcomes there are (1 for a network)."""
+        """The number of combinations of outcomes (1 for a network)."""
         return prod(d.size for d in self.decisions.values())
 
     @cached_property
     def facts(self) -> dict[Hashable, Any]:
-        """What analyses found of this graph, by analysis (`archdsl.passes.base`); it changes no more."""
+        """Cached results of analyses (`archdsl.passes.base`)."""
         return {}
 
     @cached_property

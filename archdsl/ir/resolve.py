@@ -1,4 +1,4 @@
-"""What a value is in one network, or where decisions come out in some ways only."""
+"""Evaluates and specializes values for given outcomes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archdsl.ir.expr import FUNCTIONS, SHALLOW, Apply, Dim, Expr, Pick, Value, a
 
 
 def specialize(value: Value, allowed: Mapping[str, Sequence[int]]) -> Value:
-    """The value where each decision in `allowed` can only come out as listed."""
+    """Specializes a value to the outcomes in `allowed`."""
     if not allowed or not isinstance(value, Expr):
         return value
     if isinstance(value, Pick):
@@ -33,7 +33,7 @@ def _with_args(value: Apply, args: tuple[Value, ...]) -> Value:
 
 
 def rebuilt(value: Value, leaf: Callable[[Value], Value]) -> Value:
-    """The value with something else in the place of each pick, dimension, measure and constant."""
+    """Replaces each pick, dimension, measure and constant of a value."""
     if not isinstance(value, Apply):
         return leaf(value)
     done: dict[int, Value] = {}
@@ -61,10 +61,10 @@ def evaluate(
     dim: Callable[[str, int], int],
     known: dict[int, Any] | None = None,
 ) -> Any:
-    """The constant that a value is in one network; None where a pick has no value there.
+    """Evaluates a value in one network; None where a pick has no value.
 
     `known` keeps what deep values come to by their ids, for others of the same network that share parts.
-    Raises ArithmeticError where the number is undefined.
+    Raises ArithmeticError for undefined numbers.
     """
     if not isinstance(value, Expr):
         return value

@@ -1,4 +1,4 @@
-"""Whether two networks compute the same by the same steps, whatever their nodes are called."""
+"""Equality of networks up to names."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archdsl.ir.text.writer import value_text
 
 
 def same_but_for_names(a: Graph, b: Graph, commutative: frozenset[str] = frozenset()) -> bool:
-    """Whether two networks apply the same primitives to the same tensors, and share weights alike."""
+    """Whether two networks are equal up to names: same primitives on same tensors, same weight sharing."""
     return canonical_text(a, commutative) == canonical_text(b, commutative)
 
 
@@ -20,11 +20,10 @@ def fingerprint(graph: Graph, commutative: frozenset[str] = frozenset()) -> str:
 
 
 def canonical_text(graph: Graph, commutative: frozenset[str] = frozenset()) -> str:
-    """What a network computes, as text without names of nodes, ops and cells; equal for equal networks.
+    """The canonical text of a network without names of nodes, ops and cells; equal for equal networks.
 
-    Inputs and outputs keep their names and order.  The inputs of primitives in `commutative` are put in an
-    order that is the same in both networks, but for inputs that are themselves computed alike.  Nodes that
-    no output reads, settings, requirements and the decisions that a network is from take no part.
+    Inputs and outputs keep their names and order.  Inputs of primitives in `commutative` are sorted
+    canonically.  Dead nodes, settings, requirements and decisions are ignored.
 
     Raises ValueError for a graph with decisions.
     """

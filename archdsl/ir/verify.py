@@ -1,7 +1,7 @@
-"""What must hold of every graph.  A graph that breaks a rule was built wrongly: never the user's mistake.
+"""Invariants of graphs.  A violation is a bug in the code that built the graph, never a user error.
 
-Each rule is a generator of violations; `RULES` lists them.  What a primitive asks of its nodes is known
-to the room above this one, so `verify` takes the primitives as an argument.
+Each rule is a generator of violations; `RULES` lists them.  Constraints of primitives belong to
+`archdsl.ops`, so `verify` takes the primitives as an argument.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from archdsl.ir.graph import Decision, Graph, Mux, Node
 
 @dataclass(frozen=True)
 class Violation:
-    """A rule broken: which, by what (a node, a decision, …), and how."""
+    """A violated rule: its name, where (a node, a decision, …), and what is wrong."""
 
     rule: str
     where: str
@@ -27,10 +27,10 @@ class Violation:
 
 
 class IRError(Exception):
-    """A graph breaks rules of the IR; `violations` are all of them, never none."""
+    """A graph violates rules of the IR; `violations` is never empty."""
 
     def __init__(self, graph: str, violations: tuple[Violation, ...]):
-        super().__init__(f"the graph of {graph} breaks the rules:\n" + "\n".join(map(str, violations)))
+        super().__init__(f"the graph of {graph} violates rules:\n" + "\n".join(map(str, violations)))
         self.graph, self.violations = graph, violations
 
 
@@ -65,7 +65,7 @@ def verify(graph: Graph, primitives: Mapping[str, PrimitiveRule] | None = None) 
 
 
 def violations(graph: Graph, primitives: Mapping[str, PrimitiveRule] | None = None) -> tuple[Violation, ...]:
-    """All rules that a graph breaks."""
+    """All violations of a graph."""
     found = [v for rule in RULES for v in rule(graph)]
     if primitives is not None:
         found += _primitives(graph, primitives)
@@ -81,15 +81,15 @@ def _names(graph: Graph) -> Iterator[Violation]:
     ]
     for what, key, name in filed:
         if key != name:
-            yield Violation("names", key, f"the {what} filed here is called {name}")
+            yield Violation("names", key, f"the {what} under this key is named {name}")
     for name in sorted(graph.nodes.keys() & graph.inputs.keys()):
-        yield Violation("names", name, "an input and a node have this name")
+        yield Violation("names", name, "both an input and a node have this name")
 
 
 def _inputs(graph: Graph) -> Iterator[Violation]:
     for name, shape in graph.inputs.items():
         if len(shape) != 3 or not all(type(n) is int and n > 0 for n in shape):
-            yield Violation("inputs", name, f"{shape} is not a shape of an input")
+            yield Violation("inputs", name, f"invalid input shape {shape}")
 
 
 def _order(graph: Graph) -> Iterator[Violation]:
@@ -98,7 +98,7 @@ def _order(graph: Graph) -> Iterator[Violation]:
     for name, item in graph.nodes.items():
         for source in item.inputs:
             if source not in before:
-                why = "stands behind it" if source in graph.nodes else "does not exist"
+                why = "comes after it" if source in graph.nodes else "does not exist"
                 yield Violation("order", name, f"its input {source} {why}")
         if isinstance(item, Node) and not all(0 <= p < len(item.inputs) for p in item.optional):
             yield Violation("order", name, f"optional inputs {set(item.optional)} of {len(item.inputs)}")

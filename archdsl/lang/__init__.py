@@ -1,4 +1,4 @@
-"""The language: text to AST and back, imports followed."""
+"""The language: parsing, formatting and imports."""
 
 from __future__ import annotations
 

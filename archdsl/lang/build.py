@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 from archdsl.diagnostics import Source, closest
 from archdsl.lang import ast
 from archdsl.lang.ast import Expr, Span
-from archdsl.lang.expressions import MAX_DEPTH, Values, place, word
+from archdsl.lang.expression_builder import MAX_DEPTH, Values, place, word
 from archdsl.lang.machine import Token
-from archdsl.lang.reading import shortened
+from archdsl.lang.source_files import shortened
 
 SETTING_TYPES = ("int", "float", "bool", "str", "op")
 MAX_NESTING = 20
@@ -37,9 +37,9 @@ class Builder(Values):
         if word(number) != "1":
             self.report(
                 "ARCH004",
-                f"version {word(number)[:20]} of the language is not known",
+                f"unknown language version {word(number)[:20]}",
                 place(number),
-                help_line="this archdsl reads version 1: write `arch 1`",
+                help_line="this version of archdsl supports version 1: write `arch 1`",
             )
             raise UnsupportedError
         return 1
@@ -73,7 +73,7 @@ class Builder(Values):
             if type(argument) is not ast.Named:
                 self.report(
                     "ARCH113",
-                    "a space takes settings only, each with its name",
+                    "a space has no inputs here, only named settings",
                     argument.span,
                     help_line=f"write network {name.id} from {origin.id}(setting = value)",
                 )
@@ -110,10 +110,10 @@ class Builder(Values):
             guess = closest(kind[:20], SETTING_TYPES)
             self.report(
                 "ARCH114",
-                f"`{shortened(kind)}` is not a type of settings",
+                f"unknown setting type `{shortened(kind)}`",
                 place(type_),
                 f"did you mean `{guess}`?" if guess else "",
-                "the types are int, float, bool, str and op",
+                "available: int, float, bool, str, op",
             )
             kind = None
         return ast.Setting(word(name), kind, default and self.bounded(default), span=span)
@@ -152,7 +152,7 @@ class Builder(Values):
                 f"unexpected `{shortened(word(mark))}`",
                 place(mark),
                 "expected `=`",
-                f"an output that only a training reads is output {shortened(word(name))} train = …",
+                f"write a train-only output as output {shortened(word(name))} train = …",
             )
         return ast.Output(word(name), self.bounded(value), mark is not None, span=span)
 

@@ -17,7 +17,7 @@ _LISTED = {
     "a statement": frozenset({"STAGE", "INPUT", "OUTPUT", "REQUIRE", "TIE", "RETURN", "NAME"}),
     "a clause": frozenset({"MINIMIZE", "MAXIMIZE", "COMMUNICATE", "REQUIRE", "NAME"}),
 }
-_WORDS = {"NAME": "a name", "INT": "a whole number", "STRING": "a string", "$END": "the end of the file"}
+_WORDS = {"NAME": "a name", "INT": "an integer", "STRING": "a string", "$END": "the end of the file"}
 
 
 def in_words(expected: frozenset[str]) -> str:

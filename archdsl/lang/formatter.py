@@ -1,4 +1,4 @@
-"""The canonical text of a file."""
+"""The formatter: canonical source text."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ _BLANK_LINES = re.compile(r"\n[ \t\r]*\n[ \t\r\n]*")
 
 
 class FormatterError(Exception):
-    """The formatter would have changed what a file means; a mistake of archdsl, not of the spec."""
+    """The formatter would change the meaning of a file; a bug in archdsl."""
 
 
 def format_source(source: Source, file: ast.File | None = None) -> str:
-    """The canonical text of a spec; `file` is its AST, where it has been parsed already.
+    """Formats a spec; `file` is its AST, if already parsed.
 
     The result parses to the same AST, keeps every comment, and formatting it again changes nothing: this is
-    checked before it is returned, and FormatterError says that it did not hold.  Raises SpecError where the
-    source does not parse.
+    checked, and raises FormatterError otherwise.  Raises SpecError where the source does not parse.
     """
     if file is None:
         file = parse(source)
@@ -49,7 +48,7 @@ def _check(file: ast.File, formatted: Source) -> None:
 
 
 def unparse(file: ast.File, source: Source | None = None) -> str:
-    """The canonical text of an AST, comments included.
+    """Formats an AST with its comments.
 
     With the source that the AST was parsed from, single blank lines between statements are kept.
     """

@@ -1,4 +1,4 @@
-"""Words of other notations (PyTorch, Keras, Python, other search tools), and what is written here instead.
+"""Names from other tools (PyTorch, Keras, Python, search frameworks), and their equivalents here.
 
 Each table leads from a word, in lower case and without `_`, to the help line of the finding.
 """

@@ -1,6 +1,6 @@
-"""Following the imports of a file.
+"""Loads files and their imports.
 
-A spec is untrusted, so an import reaches two places only: the shipped library, `"std/…"`, and files below
+Specs are untrusted, so imports are limited to two places: the shipped library, `"std/…"`, and files below
 the importing one's folder, `"./…"`, which must also lie, symbolic links resolved, below the folder of the
 requested file.
 """
@@ -16,9 +16,9 @@ from types import MappingProxyType
 
 from archdsl.bounded import near
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError, closest
-from archdsl.lang import ast, reading
+from archdsl.lang import ast, source_files
 from archdsl.lang.parser import parse
-from archdsl.lang.reading import shortened
+from archdsl.lang.source_files import shortened
 from archdsl.resources import specs_folder
 
 MAX_FILES = 100
@@ -28,7 +28,7 @@ _FOREIGN = re.compile(r"[\\\x00-\x1f]|^[A-Za-z][A-Za-z0-9+.-]*:|^/")
 
 @dataclass(frozen=True, eq=False)
 class Unit:
-    """A file and what its names mean: its own declarations, and for each imported name the unit it is from.
+    """A loaded file with its names: its own declarations, and for each imported name the unit it is from.
 
     `path` is where the file lies, links resolved (for an unsaved text: where it would lie).
     """
@@ -40,19 +40,19 @@ class Unit:
     declared: Mapping[str, ast.Declaration] = field(repr=False)
 
     def find(self, name: str) -> tuple[Unit, ast.Declaration | None]:
-        """What a name means here, and the unit that declares it; this one and None where nothing does."""
+        """Resolves a name to the declaring unit and declaration; this unit and None if undefined."""
         if name in self.declared:
             return self, self.declared[name]
         return self.imported.get(name, (self, None))
 
 
 def load(path: str | os.PathLike[str], text: str | None = None) -> Unit:
-    """The file at `path` with everything it imports; `text` stands for the content of an unsaved file.
+    """Loads the file at `path` with its imports; `text` replaces the contents of the file.
 
-    Raises SpecError with the mistakes of all files that were reached.
+    Raises SpecError with the errors of all files.
     """
     path = Path(path)
-    source = reading.read(path, str(path)) if text is None else Source(str(path), text)
+    source = source_files.read(path, str(path)) if text is None else Source(str(path), text)
     real = Path(os.path.realpath(path))
     loading = _Loading(real.parent)
     unit = loading.unit(source, real)
@@ -131,7 +131,7 @@ class _Loading:
         if not file.is_relative_to(tree):
             raise _RefusedError(
                 "ARCH010",
-                f"`{shortened(wanted)}` leads out of the folder tree",
+                f"`{shortened(wanted)}` is outside of the folder tree",
                 label=f"outside `{tree.name}`",
             )
         return self.loaded(file, shown)
@@ -142,7 +142,7 @@ class _Loading:
         if _FOREIGN.search(wanted) or head not in (".", "std") or not rest:
             raise _RefusedError(
                 "ARCH010",
-                "this import leads nowhere",
+                "invalid import path",
                 'write "./name.arch" for a file beside this one, "std/name.arch" for one of the library',
                 "neither `./…` nor `std/…`",
             )
@@ -150,8 +150,8 @@ class _Loading:
         if inside.split(os.sep)[0] == os.pardir:
             raise _RefusedError(
                 "ARCH010",
-                f"`{shortened(wanted)}` leads out of the folder",
-                "move the file below the importing one's folder",
+                f"`{shortened(wanted)}` is outside of the folder",
+                "move the file into the folder of the importing file",
             )
         step = self.trail[-1]
         if head == "std":
@@ -165,15 +165,13 @@ class _Loading:
         trail = [step.path for step in self.trail]
         if path in trail:
             names = [step.source.name for step in self.trail[trail.index(path) :]]
-            raise _RefusedError("ARCH012", "imports in a circle", " → ".join([*names, names[0]]))
+            raise _RefusedError("ARCH012", "circular import", " → ".join([*names, names[0]]))
         if len(self.trail) > MAX_IMPORT_DEPTH:
-            raise _RefusedError(
-                "ARCH705", "imports nested too deeply", f"at most {MAX_IMPORT_DEPTH} files in a row"
-            )
+            raise _RefusedError("ARCH705", "imports nested too deeply", f"at most {MAX_IMPORT_DEPTH} levels")
         if len(self.units) + len(self.trail) >= MAX_FILES:
-            raise _RefusedError("ARCH704", "too many imported files", f"at most {MAX_FILES} files in all")
+            raise _RefusedError("ARCH704", "too many imported files", f"at most {MAX_FILES} files in total")
         try:
-            source = reading.read(path, shown)
+            source = source_files.read(path, shown)
         except SpecError as error:
             self.diagnostics += error.diagnostics
             self.units[path] = None
@@ -207,7 +205,11 @@ class _Scope:
         if name.id in unit.imported:
             help_line = f"it is imported there; import it from `{unit.imported[name.id][0].source.name}`"
         self.report(
-            "ARCH013", f"`{unit.source.name}` declares no `{shortened(name.id)}`", name.span, "", help_line
+            "ARCH013",
+            f"`{unit.source.name}` has no declaration `{shortened(name.id)}`",
+            name.span,
+            "",
+            help_line,
         )
 
     def free(self, name: ast.Name, how: str) -> bool:
@@ -216,7 +218,7 @@ class _Scope:
         if first == name.span:
             return True
         headline = f"`{shortened(name.id)}` is {how} twice"
-        self.report("ARCH014", headline, name.span, "", "give one of them another name", first)
+        self.report("ARCH014", headline, name.span, "", "rename one of them", first)
         return False
 
     def report(

@@ -8,7 +8,7 @@ from functools import cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from archdsl.lang.tables import COMMENT, FIXED, STRAY, GrammarRule, load_tables
+from archdsl.lang.parse_tables import COMMENT, FIXED, STRAY, GrammarRule, load_tables
 
 ONE, MANY, LIST, EXTEND = range(4)
 IS_WORD, IS_COMMENT, IS_STRAY = -1, -2, -3

@@ -1,4 +1,4 @@
-"""Where the parser stands when the grammar has no way on."""
+"""The state of the parser at a syntax error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from archdsl.diagnostics import Diagnostic, Label, Location, Source
 from archdsl.lang.ast import Span
 from archdsl.lang.machine import acceptable
-from archdsl.lang.reading import starts_line
+from archdsl.lang.source_files import starts_line
 
 CLOSING = {"(": ")", "[": "]", "{": "}"}
 CLOSERS = frozenset(CLOSING.values())

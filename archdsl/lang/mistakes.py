@@ -1,6 +1,6 @@
-"""Saying what is wrong where the grammar has no way on, in the words of the language.
+"""Explains syntax errors.
 
-Known mistakes are tried in turn; the last resort names what could have come instead.
+Known mistakes are tried in turn; the fallback lists the expected tokens.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from archdsl.lang.ast import Span
 from archdsl.lang.expectations import in_words
 from archdsl.lang.machine import language
 from archdsl.lang.mistake import CLOSERS, CLOSING, Mistake, line_before
-from archdsl.lang.reading import shortened
+from archdsl.lang.source_files import shortened
 
 UNITS = (
     "ns", "us", "ms", "s", "min", "h", "fps",
@@ -79,7 +79,7 @@ def _stray(mistake: Mistake) -> Diagnostic | None:
         span = mistake.span[0], end
         return mistake.finding(
             "ARCH102",
-            "a string without an end",
+            "unterminated string",
             'expected `"` on this line',
             "a line break is written \\n",
             span,
@@ -115,9 +115,9 @@ def unknown_unit(source: Source, span: Span) -> Diagnostic | None:
     guess = guess or _LONG_UNITS.get(word.lower()) or _LONG_UNITS.get(plain) or closest(word[:20], UNITS)
     return Diagnostic(
         "ARCH104",
-        f"`{shortened(word)}` is not a unit",
+        f"unknown unit `{shortened(word)}`",
         Label(Location(source, *span), f"did you mean `{guess}`?" if guess else ""),
-        help=form or "units are ns us ms s min h, fps, K M G T, and B KB … TiB; a product needs its `*`",
+        help=form or "available: ns us ms s min h, fps, K M G T, and B KB … TiB; write products with `*`",
     )
 
 
@@ -176,8 +176,10 @@ def _keyword(mistake: Mistake) -> Diagnostic | None:
 
 
 def _reserved(mistake: Mistake, word: str, span: Span) -> Diagnostic:
-    headline = f"`{word}` is a word of the language"
-    return mistake.finding("ARCH107", headline, "cannot be a name", f"choose another name: {word}_1", span)
+    headline = f"`{word}` is a reserved word"
+    return mistake.finding(
+        "ARCH107", headline, "cannot be used as a name", f"choose another name: {word}_1", span
+    )
 
 
 def _no_value(mistake: Mistake) -> Diagnostic | None:
@@ -201,7 +203,7 @@ def _equals(mistake: Mistake) -> Diagnostic | None:
     word, expected = mistake.word, mistake.expected
     if word == "=" and "SEMICOLON" in expected:
         return mistake.finding(
-            "ARCH110", "a setting among the inputs", "", "settings follow a semicolon: (x; k = 3)"
+            "ARCH110", "setting among the inputs", "", "separate settings by a semicolon: (x; k = 3)"
         )
     if word == "==" and "EQUAL" in expected:
         return mistake.finding("ARCH109", "`==` where a value is given", "", "`==` compares; write `=`")
@@ -223,7 +225,7 @@ def _bracket(mistake: Mistake) -> Diagnostic | None:
     word, opened = mistake.word, mistake.opened
     if opened is None:
         if word in CLOSERS:
-            return mistake.finding("ARCH108", f"unexpected `{word}`", "no bracket is open here")
+            return mistake.finding("ARCH108", f"unexpected `{word}`", "unmatched closing bracket")
         return None
     closer = CLOSING[opened[0]]
     ends = mistake.kind == "$END" or (word in CLOSERS and word != closer)

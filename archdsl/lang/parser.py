@@ -15,18 +15,18 @@ from archdsl.collector import paused
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
 from archdsl.lang import ast
 from archdsl.lang.build import Builder, UnsupportedError
-from archdsl.lang.expressions import MAX_ERRORS
+from archdsl.lang.expression_builder import MAX_ERRORS
 from archdsl.lang.machine import EXTEND, IS_COMMENT, IS_WORD, MANY, ONE, Token, language, symbol
-from archdsl.lang.reading import check_text, starts_line
+from archdsl.lang.source_files import check_text, starts_line
 
 MAX_STACK = 500
 MAX_TOKENS = 1_000_000
 
 
 def parse(source: Source) -> ast.File:
-    """The AST of a file.
+    """Parses a file.
 
-    Raises SpecError with the mistakes found, at most 20, in the order of the text.
+    Raises SpecError with at most 20 errors in source order.
     """
     check_text(source)
     builder = Builder(source)
@@ -65,9 +65,7 @@ class _Parse:
                 return None
             tokens = rest
         if self.states[-1] != language().done:
-            self.refuse(
-                "ARCH706", "the file is too long", f"at most {MAX_TOKENS:,} words and marks", self.end
-            )
+            self.refuse("ARCH706", "the file is too long", f"at most {MAX_TOKENS:,} tokens", self.end)
             return None
         return replace(cast(ast.File, self.values[1]), comments=tuple(self.comments))
 
@@ -139,7 +137,7 @@ class _Parse:
             self.refuse(
                 "ARCH702",
                 "brackets nested too deeply",
-                "name inner parts: y = …, then use y",
+                "assign inner parts to names: y = …, then use y",
                 stopped.start(group),
             )
             return None

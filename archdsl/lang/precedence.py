@@ -89,7 +89,7 @@ class _Row:
                 "ARCH105",
                 "`->` after a conditional",
                 upcoming.span,
-                "say what belongs together: (a if c else b) -> f, or a if c else (b -> f)",
+                "add parentheses: (a if c else b) -> f, or a if c else (b -> f)",
             )
         return self.chain(value)
 
@@ -97,13 +97,15 @@ class _Row:
         while (upcoming := self.upcoming()) is not None:
             if upcoming.text != "->":
                 chosen = (
-                    "values are chosen, with each chain in parentheses: (x -> f) if condition else (y -> g)"
+                    "write a conditional, with each chain in parentheses: (x -> f) if condition else (y -> g)"
                 )
                 raise UnfoldableError(
                     "ARCH105",
                     f"`{upcoming.text}` after a chain",
                     upcoming.span,
-                    chosen if upcoming.text == "if" else "put each chain in parentheses: (x -> f) + (y -> g)",
+                    chosen
+                    if upcoming.text == "if"
+                    else "add parentheses around each chain: (x -> f) + (y -> g)",
                 )
             self.at += 1
             value = ast.Chain(value, op := self.operand(), span=_join(value, op))

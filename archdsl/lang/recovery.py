@@ -12,7 +12,7 @@ from typing import Any
 
 from archdsl.diagnostics import Source
 from archdsl.lang.machine import Token, accepts, language, symbol
-from archdsl.lang.reading import starts_line
+from archdsl.lang.source_files import starts_line
 
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 _DECLARING = frozenset({"import", "op", "cell", "space", "network", "search"})
@@ -26,7 +26,7 @@ def resume(
 ) -> tuple[Token, int] | None:
     """The token to resume at and how much of the stack to keep; None where nothing is left.
 
-    `tokens` starts with the one that could not be taken; those passed over are used up.
+    `tokens` starts with the one that could not be taken; skipped ones are consumed.
     """
     places = _list_places(stack)
     if not places:

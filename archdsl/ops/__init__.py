@@ -1,4 +1,4 @@
-"""The primitives: all that is not composed from something else in the language.
+"""The primitives: ops that are not composed of others.
 
 `PRIMITIVES` is the explicit list of those of archdsl; a new one is one class in its family's file and one
 line here.
@@ -45,19 +45,19 @@ _VIEW: Mapping[str, Primitive] = MappingProxyType(_BY_NAME)
 
 
 def primitives() -> Mapping[str, Primitive]:
-    """All primitives by name, those of plug-ins among them."""
+    """All primitives by name, including those of plug-ins."""
     return _VIEW
 
 
 def get(name: str) -> Primitive:
-    """The primitive of that name; KeyError where there is none."""
+    """The primitive with that name. Raises KeyError."""
     return _BY_NAME[name]
 
 
 def register(name: str, place: str, plugin: str) -> None:
     """Adds the primitive of a plug-in, an object or a class at "module:attribute".
 
-    Raises SpecError: ARCH864 where it is not a primitive of that name, ARCH865 where the name is taken.
+    Raises SpecError: ARCH864 if it is not a primitive of that name, ARCH865 if the name is taken.
     """
     demand_free("primitive", name, plugin, _BY_NAME)
     made = loaded("primitive", place, Primitive, plugin)

@@ -1,7 +1,7 @@
-"""What a primitive is: its settings, its shape rule, its cost, its module and its expression.
+"""The interface of primitives: settings, shape rule, cost, module, expression, ONNX nodes.
 
-A shape rule is ordinary arithmetic that works alike on whole numbers and on values that depend on
-decisions (`archdsl.ir.expr`), so one rule serves a fixed network and a whole space.
+Shape rules are ordinary arithmetic that works on integers and on values that depend on decisions
+(`archdsl.ir.expr`), so one rule serves networks and spaces.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from archdsl.ops.places import Parts, Places, leading
 Attrs = Mapping[str, Any]
 
 Sizes = tuple[Any, Any, Any]
-"""Channels, height, width: whole numbers, or values that depend on decisions; arithmetic is the same."""
+"""Channels, height, width: integers, or values that depend on decisions."""
 
 
 class Demand(Protocol):
-    """Says what must hold for the primitive to be well-typed: a condition, and what to say if it fails.
+    """Adds a constraint for well-typedness: a condition, and the message if it fails.
 
-    `code` is the diagnostic's code; `message` is a format string, filled only when the condition fails
-    with the values of that network, passed by keyword and evaluated.
+    `code` is the diagnostic's code; `message` is a format string, filled with the keyword arguments' values
+    in the failing network.
     """
 
     def __call__(self, condition: Any, code: str, message: str, /, **values: Any) -> None: ...
@@ -35,7 +35,7 @@ class Setting:
 
     `default` may be a function of the input shapes.  None: the setting is required, or, where it is
     `optional`, left out of a node's attrs.  `kind` is one of "int", "float", "bool", "str", "ints".
-    `choices` are the values a str may have; `low` and `high` the least and greatest number allowed.
+    `choices` are the values a str may have; `low` and `high` the minimum and maximum.
     """
 
     name: str
@@ -48,10 +48,10 @@ class Setting:
     optional: bool = False
 
     def demands(self, owner: str, value: Any) -> Iterator[tuple[Any, str]]:
-        """What must hold of a value of the right kind, and what to say, with {value} filled in, if not."""
+        """The constraints of a value of the right type, with messages for {value}."""
         what = f"`{self.name}` of `{owner}`"
         if self.kind in ("int", "ints"):
-            yield apply("whole", value), what + " takes a whole number, this is {value}"
+            yield apply("whole", value), what + " must be an integer, got {value}"
         limits = f"at least {self.low}" if self.high is None else f"from {self.low} to {self.high}"
         if self.low is not None:
             yield apply("le", self.low, value), what + " is {value}, and must be " + limits
@@ -62,14 +62,14 @@ class Setting:
             yield known, what + " is {value}, and must be one of " + ", ".join(self.choices)
 
     def is_fine(self, value: Any) -> bool:
-        """Whether a constant is a whole number in its range, or a truth value, as most are."""
+        """Whether a constant is an integer in its range, or a boolean; the common case."""
         if self.kind == "bool":
             return type(value) is bool
         low, high = self.low, self.high
         return type(value) is int and (low is None or low <= value) and (high is None or value <= high)
 
     def repaired(self, owner: str, value: Any) -> Any:
-        """The value, or one that is allowed instead of it, with which shapes can be computed all the same."""
+        """The value, or a valid replacement with which shapes can still be computed."""
         items = value if isinstance(value, tuple) else (value,)
         if all(holds is not False for item in items for holds, _ in self.demands(owner, item)):
             return value
@@ -88,7 +88,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Layer:
-    """A module to be made: a class of `torch.nn`, or of `archdsl.ops.layers`, and its arguments.
+    """A module to be constructed: a class of `torch.nn`, or of `archdsl.ops.layers`, and its arguments.
 
     The first `positional` of the arguments are written without their names in emitted Python.
     """
@@ -99,7 +99,7 @@ class Layer:
 
 
 class OnnxWriter(Protocol):
-    """Takes the ONNX nodes and constants of one application of a primitive, and returns their names.
+    """Collects the ONNX nodes and constants of one application of a primitive, and returns their names.
 
     What is made is called after the application, with `.label` behind it where there is a label.
     """
@@ -122,30 +122,30 @@ class OnnxWriter(Protocol):
 
 
 class Primitive:
-    """One class each; the class owns every rule of the op, and no pass ever asks for its name.
+    """A primitive op: one class that owns every rule of the op; passes never depend on its name.
 
-    `arity` is the least and greatest number of tensors (None: no limit).  `tensor_settings` are optional
+    `arity` is the minimum and maximum number of tensors (None: no limit).  `tensor_settings` are optional
     settings whose value is a tensor (`like`); they follow the positional tensors in a node's inputs, and
     only the height and width of such a tensor are read.
 
-    What simplification may use: `makes_zero` says that the output is zeros, whatever the values of its
+    What simplification may use: `makes_zero`: the output is zeros, whatever the values of its
     inputs, of which only the size matters; `keeps_zero` that zeros in give zeros out, `zero_is_neutral` that
     an input of zeros may be left out, `is_identity` that the output is the first input.
 
-    `keeps_size` says that height and width are those of the first input.
+    `keeps_size`: height and width are those of the first input.
 
-    `commutes` says that the order of its inputs does not matter, but for rounding.
+    `commutes`: the order of its inputs does not matter, but for rounding.
 
-    `stacks` says that the channels of its inputs add up, so that a missing one has none.
+    `stacks`: the channels of its inputs add up, so that a missing one has none.
 
-    `stateless` says that its layer holds neither parameters nor statistics.
+    `stateless`: its layer holds neither parameters nor statistics.
 
-    `over_batch` says that in training a channel is normalised by the values that it has in the batch, of
+    `over_batch`: in training a channel is normalised by the values that it has in the batch, of
     which one alone is not enough.
 
-    `keeps_places` says that its channels are those of its first input, one by one.
+    `keeps_places`: its channels are those of its first input, one by one.
 
-    `fresh` says that the output is a new tensor which its own gradient does not need, so that its only
+    `fresh`: the output is a new tensor which its own gradient does not need, so that its only
     reader may write over it.
     """
 
@@ -196,7 +196,7 @@ class Primitive:
         return False
 
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
-        """The output's shape; states every condition of well-typedness through `demand`."""
+        """The output shape; adds all constraints through `demand`."""
         raise NotImplementedError
 
     def sizes(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:

@@ -13,7 +13,7 @@ from archdsl.ops.places import NotShared, Parts, Places, by_group, centre, index
 _K = Setting("k", "int", 3, "kernel size", low=1)
 _S = Setting("s", "int", 1, "stride", low=1)
 _D = Setting("d", "int", 1, "dilation", low=1)
-_BIAS = Setting("bias", "bool", False, "whether a bias is added")
+_BIAS = Setting("bias", "bool", False, "whether to add a bias")
 
 
 class Conv(Primitive):
@@ -37,8 +37,10 @@ class Conv(Primitive):
 
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
         c, g = xs[0][0], a["g"]
-        demand(eq(c % g, 0), "ARCH310", "{g} groups do not divide {c} input channels", g=g, c=c)
-        demand(eq(a["c"] % g, 0), "ARCH310", "{g} groups do not divide {c} output channels", g=g, c=a["c"])
+        demand(eq(c % g, 0), "ARCH310", "{c} input channels are not divisible by {g} groups", g=g, c=c)
+        demand(
+            eq(a["c"] % g, 0), "ARCH310", "{c} output channels are not divisible by {g} groups", g=g, c=a["c"]
+        )
         return windowed(xs[0], a["c"], a["k"], a["s"], a["d"], demand)
 
     def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int] | None:

@@ -25,7 +25,7 @@ def windowed(x: Sizes, c: Any, k: Any, s: Any, d: Any, demand: Demand) -> Sizes:
     if missing == 0:
         return (c, strided(h, s), strided(w, s))
     fits = both(le(missing + 1, h), le(missing + 1, w))
-    demand(fits, "ARCH303", "a window of {k} does not fit {h} × {w}", k=k, h=h, w=w)
+    demand(fits, "ARCH303", "a window of {k} is larger than {h} × {w}", k=k, h=h, w=w)
     return (c, strided(h - missing, s), strided(w - missing, s))
 
 
@@ -48,4 +48,4 @@ def strided(n: Any, s: Any) -> Any:
 def demand_divisible(x: Sizes, s: Any, demand: Demand) -> None:
     _, h, w = x
     even = both(eq(h % s, 0), eq(w % s, 0))
-    demand(even, "ARCH330", "a stride of {s} does not divide {h} × {w}", s=s, h=h, w=w)
+    demand(even, "ARCH330", "{h} × {w} is not divisible by the stride {s}", s=s, h=h, w=w)

@@ -99,7 +99,7 @@ class Mul(Primitive):
     """The product of two tensors; in each dimension they agree or one of them is 1."""
 
     name = "mul"
-    summary = "product; sizes of 1 are stretched"
+    summary = "product; sizes of 1 are broadcast"
     fresh = True
     arity = (2, 2)
 

@@ -19,9 +19,14 @@ class BatchNorm(Primitive):
     settings = (
         Setting("eps", "float", 1e-5, "added to the variance", low=0),
         Setting(
-            "momentum", "float", 0.1, "weight of the newest batch in the running statistics", low=0, high=1
+            "momentum",
+            "float",
+            0.1,
+            "momentum of the running statistics: weight of the newest batch",
+            low=0,
+            high=1,
         ),
-        Setting("affine", "bool", True, "whether scale and shift are learned"),
+        Setting("affine", "bool", True, "whether to learn scale and shift"),
     )
 
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
@@ -70,7 +75,7 @@ class Dropout(Primitive):
     summary = "dropout of single values"
     stateless = True
     keeps_size = True
-    settings = (Setting("p", "float", 0.5, "chance that a value is dropped", low=0, high=1),)
+    settings = (Setting("p", "float", 0.5, "probability of dropping a value", low=0, high=1),)
 
     def keeps_zero(self, a: Attrs) -> bool:
         return True

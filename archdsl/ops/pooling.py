@@ -34,7 +34,7 @@ class Pool(Primitive):
 
 
 class MaxPool(Pool):
-    """The greatest value of each window; what lies outside the map counts as -inf."""
+    """The maximum of each window; padding is -inf."""
 
     name = "max_pool"
     summary = "maximum over windows"
@@ -55,10 +55,10 @@ class MaxPool(Pool):
 
 
 class AvgPool(Pool):
-    """The mean of the values of each window that lie inside the map."""
+    """The mean of each window, excluding padding."""
 
     name = "avg_pool"
-    summary = "mean over windows, of the values that lie inside the map (padding does not count)"
+    summary = "mean over windows, excluding padding"
     fresh = True
 
     def expression(
@@ -74,7 +74,7 @@ class GlobalPool(Primitive):
     """The mean over height and width, as a map of 1 × 1."""
 
     name = "global_pool"
-    summary = "mean over height and width, which become 1"
+    summary = "global mean over height and width, to 1 × 1"
 
     def keeps_zero(self, a: Attrs) -> bool:
         return True

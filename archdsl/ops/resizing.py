@@ -29,18 +29,16 @@ class Resize(Primitive):
             "scale",
             "float",
             None,
-            "factor of height and width, which must come out whole",
+            "scale factor of height and width; results must be integers",
             low=0,
             optional=True,
         ),
         Setting("size", "ints", None, "height and width", low=1, optional=True),
         Setting(
-            "down", "int", None, "divisor of height and width, which are rounded down", low=1, optional=True
+            "down", "int", None, "divisor of height and width; results are rounded down", low=1, optional=True
         ),
         Setting("mode", "str", "bilinear", "interpolation", choices=tuple(MODES)),
-        Setting(
-            "align_corners", "bool", False, "whether the centres of the corner pixels coincide (bilinear)"
-        ),
+        Setting("align_corners", "bool", False, "whether to align the centres of corner pixels (bilinear)"),
     )
     tensor_settings = ("like",)
 
@@ -58,24 +56,24 @@ class Resize(Primitive):
         given = [t for t in TARGETS if a.get(t) is not None] + ["like"] * (len(xs) > 1)
         if len(given) != 1:
             text = "both " + " and ".join(given) if given else "nothing"
-            demand(False, "ARCH321", f"resize takes one of like, scale, size and down, and has {text}")
+            demand(False, "ARCH321", f"resize needs exactly one of like, scale, size and down, got {text}")
             return xs[0]
         if given == ["like"]:
             return (c, xs[1][1], xs[1][2])
         if given == ["size"]:
             if len(a["size"]) != 2:
-                demand(False, "ARCH321", "the size to resize to is [height, width]")
+                demand(False, "ARCH321", "the size of resize must be [height, width]")
                 return xs[0]
             return (c, a["size"][0], a["size"][1])
         if given == ["down"]:
             down = a["down"]
             fits = both(le(down, h), le(down, w))
-            demand(fits, "ARCH303", "nothing is left of {h} × {w} divided by {down}", h=h, w=w, down=down)
+            demand(fits, "ARCH303", "{h} × {w} divided by {down} is empty", h=h, w=w, down=down)
             return (c, h // down, w // down)
         up, down = ratio(a["scale"])
-        demand(le(1, up), "ARCH303", "nothing is left at a scale of {scale}", scale=a["scale"])
+        demand(le(1, up), "ARCH303", "the scale {scale} gives an empty map", scale=a["scale"])
         whole = both(eq(h * up % down, 0), eq(w * up % down, 0))
-        message = "{h} × {w} resized by {scale} is not a whole number of pixels"
+        message = "{h} × {w} scaled by {scale} is not an integer size"
         demand(whole, "ARCH320", message, h=h, w=w, scale=a["scale"])
         return (c, h * up // down, w * up // down)
 
@@ -123,7 +121,7 @@ def _size(names: Sequence[str], a: Attrs) -> str:
 
 
 def ratio(scale: Any) -> tuple[Any, Any]:
-    """A factor as numerator and denominator, whole numbers, so that sizes stay whole: 0.5 is (1, 2)."""
+    """A factor as integer numerator and denominator, so that sizes stay integers: 0.5 is (1, 2)."""
     if isinstance(scale, (int, float)):
         exact = Fraction(scale).limit_denominator(1000)
         return exact.numerator, exact.denominator

@@ -12,7 +12,7 @@ from archdsl.ops.places import Places, leading
 
 class Identity(Primitive):
     name = "identity"
-    summary = "the tensor itself"
+    summary = "identity"
     keeps_size = True
 
     def keeps_zero(self, a: Attrs) -> bool:
@@ -96,7 +96,7 @@ class Tile(Primitive):
     summary = "repetition along channels"
     keeps_places = False
     keeps_size = True
-    settings = (Setting("c", "int", None, "channels, a multiple of the input's", low=1),)
+    settings = (Setting("c", "int", None, "output channels, a multiple of the input's", low=1),)
 
     def keeps_zero(self, a: Attrs) -> bool:
         return True
@@ -136,7 +136,7 @@ class Shift(Primitive):
     """
 
     name = "shift"
-    summary = "one row and column dropped at the start, zeros appended at the end"
+    summary = "shift by one pixel: drops the first row and column, appends zeros"
     keeps_size = True
     fresh = True
 
@@ -162,7 +162,7 @@ class ChannelShuffle(Primitive):
     """Interleaves g groups of channels: ShuffleNet, arXiv:1707.01083, figure 1."""
 
     name = "channel_shuffle"
-    summary = "groups of channels interleaved"
+    summary = "interleaves groups of channels"
     keeps_places = False
     keeps_size = True
     settings = (Setting("g", "int", None, "groups", low=1),)
@@ -175,7 +175,7 @@ class ChannelShuffle(Primitive):
 
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
         c, g = xs[0][0], a["g"]
-        demand(eq(c % g, 0), "ARCH310", "{g} groups do not divide {c} channels", g=g, c=c)
+        demand(eq(c % g, 0), "ARCH310", "{c} channels are not divisible by {g} groups", g=g, c=c)
         return xs[0]
 
     def places(
@@ -202,9 +202,9 @@ class PixelShuffle(Primitive):
     """Turns r * r channels into a map r times as high and wide: arXiv:1609.05158, equation 4."""
 
     name = "pixel_shuffle"
-    summary = "channels turned into resolution"
+    summary = "rearranges channels to resolution"
     keeps_places = False
-    settings = (Setting("r", "int", None, "factor of height and width", low=1),)
+    settings = (Setting("r", "int", None, "upscale factor of height and width", low=1),)
 
     def keeps_zero(self, a: Attrs) -> bool:
         return True

@@ -9,8 +9,8 @@ from archdsl.ops.base import Primitive, Setting
 
 _X = ("x.c", "x.h", "x.w")
 _KINDS = {
-    "int": "whole number", "float": "number", "bool": "true or false", "str": "string",
-    "ints": "list of whole numbers",
+    "int": "integer", "float": "number", "bool": "true or false", "str": "string",
+    "ints": "list of integers",
 }  # fmt: skip
 
 
@@ -39,11 +39,11 @@ def default_text(setting: Setting) -> str:
 
 
 def takes(setting: Setting) -> str:
-    """The values of a setting in words: "whole number, at least 1"."""
+    """The accepted values of a setting: "integer >= 1"."""
     if setting.choices:
         return ", ".join(f'"{choice}"' for choice in setting.choices)
     limits: Sequence[Any] = [
-        *([f"at least {setting.low}"] if setting.low is not None else []),
-        *([f"at most {setting.high}"] if setting.high is not None else []),
+        *([f">= {setting.low}"] if setting.low is not None else []),
+        *([f"<= {setting.high}"] if setting.high is not None else []),
     ]
     return ", ".join([_KINDS[setting.kind], *limits])

@@ -1,7 +1,7 @@
-"""What a pass is: a frozen dataclass of options, with a contract that is checked on demand.
+"""The interface of passes: frozen dataclasses of options, with a contract that can be verified.
 
-A transform returns a new graph, an analysis a fact about one; both leave the graph alone.  A new pass is one
-class, and one line in `archdsl.passes.registry`, or an entry point of another package.
+A transform returns a new graph, an analysis a fact about a graph; neither modifies its input.  A new pass is
+one class, and one line in `archdsl.passes.registry`, or an entry point of another package.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from archdsl.ir import Graph
 T = TypeVar("T")
 
 Need = Literal["graph", "network", "space"]
-"""What a pass works on: any graph, one without decisions, or one with some."""
+"""The input of a pass: any graph, a network (without decisions), or a space."""
 
 Part = Literal[
     "name", "inputs", "nodes", "outputs", "decisions", "instances", "requirements", "settings", "chosen",
     "train_only",
 ]  # fmt: skip
-"""What of a graph a transform may change.  `outputs` are which there are, not what they read; `chosen` are
-the decisions that were made, and the space in which."""
+"""The parts of a graph that a transform may change. `outputs` is the set of outputs, not their inputs;
+`chosen` are the fixed decisions and their space.
+"""
 
 Guarantee = Literal["outputs", "requirements", "weights", "no more nodes", "idempotent"]
-"""What holds of the graph after a transform (`archdsl.passes.verifying` says how each is checked).
-
-`outputs`: those that are left are computed as before, under the same outcomes.  `requirements`: each network
-has to meet what it had to meet.  `weights`: those that are left keep name and size, so that trained ones can
-be loaded.  `no more nodes` than before.  `idempotent`: a second time changes nothing.
+"""Guarantees of a transform, checked by `archdsl.passes.verifying`. `outputs`: remaining outputs compute the
+same under the same outcomes. `requirements`: each network keeps its requirements. `weights`: remaining
+weights keep name and size, so that trained ones can be loaded. `no more nodes` than before. `idempotent`:
+applying it twice has no further effect.
 """
 
 
 @dataclass(frozen=True)
 class Contract:
-    """What a pass needs, what it changes, and what it guarantees of all else.
+    """The needs, changes and guarantees of a pass.
 
-    `uses` are the analyses that it asks for, by name.  What is not in `changes` stays equal.
+    `uses` are the names of required analyses.  Parts not in `changes` are preserved.
     """
 
     needs: Need = "graph"
@@ -53,9 +53,8 @@ class Contract:
 class Option:
     """An option of a pass: a field of its class.
 
-    `takes` is the type as people read it, and `read` makes its value of what is written, where that is more
-    than a number, true or false, or the text itself.  The option with `by_decision` takes whatever else is
-    named, as decisions by path.
+    `takes` describes its type, and `read` parses its value, if it is not a number, a boolean, or a string.
+    The option with `by_decision` receives all other names, as decisions by path.
     """
 
     name: str
@@ -75,7 +74,7 @@ def option(
     by_decision: bool = False,
     read: Callable[[str], Any] | None = None,
 ) -> Any:
-    """A field of a pass that pipelines can set; without a default it must be."""
+    """Declares a field of a pass as an option of pipelines; required without a default."""
     about = {"meaning": meaning, "takes": takes, "by_decision": by_decision, "read": read}
     if isinstance(default, Mapping):
         return field(default_factory=lambda: default, metadata=about)
@@ -84,9 +83,9 @@ def option(
 
 @dataclass(frozen=True)
 class Pass(ABC, Generic[T]):
-    """A pass; calling it with a graph runs it.
+    """A pass, called with a graph.
 
-    `at` says where the options are written, by name, and under "" the pass; only diagnostics read it.
+    `at` are source locations of the options by name, and of the pass under "", for diagnostics.
     """
 
     name: ClassVar[str]
@@ -100,38 +99,35 @@ class Pass(ABC, Generic[T]):
     def __call__(self, graph: Graph, *, verify: Verifier | None = None) -> T:
         """Runs the pass.
 
-        With `archdsl.passes.verifying.verified` as `verify` the graph before and after, and the whole
-        contract, are checked.  Raises SpecError (ARCH508) for a graph that the pass cannot work on, and what
-        `verify` raises.
+        With `verify=archdsl.passes.verifying.verified`, checks the graphs before and after, and the contract.
+        Raises SpecError (ARCH508) for an unsupported graph, and what `verify` raises.
         """
         self.demand(graph)
         return self.run(graph) if verify is None else verify(self, graph)
 
     @abstractmethod
     def run(self, graph: Graph) -> T:
-        """What the pass makes of a graph that it can work on."""
+        """The result of the pass on a supported graph."""
 
     def declared(self) -> Contract:
-        """The contract of this pass under its options."""
+        """The contract of this pass with its options."""
         return self.contract
 
     def demand(self, graph: Graph) -> None:
-        """Raises SpecError (ARCH508) for a graph that the pass cannot work on."""
+        """Raises SpecError (ARCH508) for an unsupported graph."""
         needs = self.declared().needs
         if needs == "graph" or (needs == "network") == graph.is_fixed:
             return
         if needs == "network":
-            headline = f"`{self.name}` needs a network, and {graph.name} is a space"
-            help = "decide what is open before it: bind(PATH = OUTCOME, …)"
+            headline = f"`{self.name}` needs a network, but {graph.name} is a space"
+            help = "fix all decisions before it: bind(PATH = OUTCOME, …)"
         else:
-            headline = (
-                f"`{self.name}` needs a space, and {graph.name} is a network: nothing is left to decide"
-            )
-            help = f"leave `{self.name}` out"
+            headline = f"`{self.name}` needs a space, but {graph.name} is a network"
+            help = f"remove `{self.name}`"
         raise SpecError([Diagnostic("ARCH508", headline, self.label(""), help=help)])
 
     def label(self, option: str, text: str = "") -> Label | None:
-        """The place in a pipeline where an option is written, or the pass; None for one made in Python."""
+        """The source location of an option, or of the pass; None if built in Python."""
         place = self.at.get(option, self.at.get(""))
         return None if place is None else Label(place, text)
 
@@ -154,24 +150,24 @@ class Pass(ABC, Generic[T]):
 
 
 class Verifier(Protocol):
-    """Runs a pass on a graph and checks its contract."""
+    """Runs a pass on a graph and verifies its contract."""
 
     def __call__(self, pass_: Pass[T], graph: Graph) -> T: ...
 
 
 class Transform(Pass[Graph]):
-    """A pass from graph to graph."""
+    """A pass that maps a graph to a graph."""
 
     def before(self, outcomes: Mapping[str, str], graph: Graph) -> Mapping[str, str]:
-        """The outcomes in `graph` that make the network which `outcomes` make after the transform.
+        """Maps outcomes after the transform to outcomes in `graph` for the same network.
 
-        Decisions that matter in neither may be left out.
+        Inactive decisions may be omitted.
         """
         return outcomes
 
 
 class Analysis(Pass[T]):
-    """A pass that finds a fact about a graph: once for each, as graphs do not change."""
+    """A pass that computes a fact about a graph, cached since graphs are immutable."""
 
     def __call__(self, graph: Graph, *, verify: Verifier | None = None) -> T:
         try:
@@ -184,5 +180,5 @@ class Analysis(Pass[T]):
         return found
 
     def text(self, found: T) -> str:
-        """What was found, as lines for people."""
+        """The result as text."""
         return str(found)

@@ -1,4 +1,4 @@
-"""Which networks are one: they compute the same by the same steps, whatever decisions and names they have."""
+"""Identity of networks: a hash of the computation, independent of decisions and names."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from archdsl.passes.transforms.simplify import Simplify
 
 @dataclass(frozen=True)
 class Identity(Analysis[str]):
-    """A hash of what a network computes, as `identity` returns it."""
+    """The analysis pass for `identity`."""
 
     name = "identity"
-    summary = "a hash of what a network computes: the canonical text of its simplified graph"
+    summary = "a hash of the canonical text of a network's simplified graph"
     contract = Contract(needs="network", uses=frozenset(("shapes",)))
 
     def run(self, graph: Graph) -> str:
@@ -25,9 +25,9 @@ class Identity(Analysis[str]):
 
 
 def identity(graph: Graph) -> str:
-    """A hash of what a network computes; equal for networks that differ in names and orders of sums only.
+    """A hash of a network's computation; equal for networks that differ in names and the order of sums only.
 
-    Unequal hashes do not show that results differ: only what `simplify` finds equal is seen to be.
-    Raises SpecError (ARCH508) for a graph with decisions.
+    Different hashes do not imply different results: equality is that of `simplify`. Raises SpecError
+    (ARCH508) for a graph with decisions.
     """
     return Identity()(graph)

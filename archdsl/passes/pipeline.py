@@ -1,4 +1,4 @@
-"""Passes one after another: a pass itself."""
+"""Pipelines: sequences of passes, which are passes themselves."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archdsl.passes.base import Contract, Pass, Transform, Verifier
 
 @dataclass(frozen=True)
 class Step:
-    """A pass of a pipeline that was run: on which graph, what it returned, and the graph after it."""
+    """A completed step of a pipeline: the pass, its input graph, its result, and the graph after it."""
 
     pass_: Pass[Any]
     before: Graph
@@ -22,15 +22,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Pipeline(Transform):
-    """Runs passes in order; an analysis leaves the graph alone."""
+    """Runs passes in order; analyses do not change the graph."""
 
     name = "pipeline"
-    summary = "passes one after another"
+    summary = "a sequence of passes"
 
     passes: tuple[Pass[Any], ...] = ()
 
     def __call__(self, graph: Graph, *, verify: Verifier | None = None) -> Graph:
-        """The graph after the last pass; `verify` checks the contract of each pass."""
+        """Runs all passes and returns the final graph; `verify` checks each contract."""
         for step in self.steps(graph, verify=verify):
             graph = step.after
         return graph
@@ -39,7 +39,7 @@ class Pipeline(Transform):
         return self(graph)
 
     def steps(self, graph: Graph, *, verify: Verifier | None = None) -> Iterator[Step]:
-        """Runs one pass after the other.  Raises as they do."""
+        """Runs the passes and yields their steps. Raises as they do."""
         for pass_ in self.passes:
             found = pass_(graph, verify=verify)
             after = found if isinstance(pass_, Transform) else graph
@@ -47,9 +47,8 @@ class Pipeline(Transform):
             graph = after
 
     def declared(self) -> Contract:
-        """What the first pass needs; all that some pass changes; what every transform guarantees.
-
-        That a second time changes nothing is not among it: it does not follow.
+        """The needs of the first pass; the union of changes; the common guarantees of all transforms, without
+        `idempotent`, which does not follow.
         """
         each = [pass_.declared() for pass_ in self.passes]
         kept = [pass_.declared().guarantees for pass_ in self.passes if isinstance(pass_, Transform)]

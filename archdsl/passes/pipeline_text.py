@@ -31,24 +31,24 @@ MAX_PASSES = 100
 def read_pipeline(
     text: str, known: Mapping[str, type[Pass[Any]]] = PASSES, *, name: str = "<passes>"
 ) -> Pipeline:
-    """The pipeline that a text describes, of passes in `known`; `name` is what messages call the text.
+    """Parses a pipeline of passes in `known`; `name` is the name of the text in messages.
 
-    Raises SpecError: ARCH509 for a text that is none, or has more than `MAX_PASSES`; ARCH506 for an unknown
-    pass; ARCH507 for options that a pass does not have, lacks or cannot take.
+    Raises SpecError: ARCH509 for a syntax error, or more than `MAX_PASSES`; ARCH506 for an unknown pass;
+    ARCH507 for unknown, missing or invalid options.
     """
     reader = _Reader(Source(name, text[:MAX_CHARS]), known)
     if len(text) > MAX_CHARS:
-        reader.fail(f"the text of a pipeline is longer than {MAX_CHARS:,} characters")
+        reader.fail(f"the pipeline text is longer than {MAX_CHARS:,} characters")
     return reader.pipeline()
 
 
 def pipeline_text(pipeline: Pipeline) -> str:
-    """A pipeline as text, each pass with the options that are not its defaults."""
+    """A pipeline as text, with non-default options."""
     return ", ".join(map(pass_text, pipeline.passes))
 
 
 def pass_text(one: Pass[Any]) -> str:
-    """A pass as a pipeline names it."""
+    """A pass as text in a pipeline."""
     written = []
     for option in one.options():
         value = getattr(one, option.name)
@@ -97,7 +97,7 @@ class _Reader(TokenReader):
         passes: list[Pass[Any]] = []
         while self.kind != "end":
             if len(passes) == MAX_PASSES:
-                self.fail(f"a pipeline of more than {MAX_PASSES} passes")
+                self.fail(f"a pipeline with more than {MAX_PASSES} passes")
             passes.append(self._pass())
             if self.kind != "end":
                 self.expect(",")
@@ -112,7 +112,7 @@ class _Reader(TokenReader):
         name = self.advance()
         if name not in self.known:
             guess = closest(name, list(self.known))
-            help = f"did you mean `{guess}`?" if guess else f"there are {', '.join(self.known)}"
+            help = f"did you mean `{guess}`?" if guess else f"available: {', '.join(self.known)}"
             self.fail(f"unknown pass `{name}`", help=help, at=place, code="ARCH506")
         written: dict[str, _Written] = {}
         if self.accept("("):
@@ -149,7 +149,7 @@ class _Reader(TokenReader):
     def _made(
         self, of: type[Pass[Any]], name: str, written: Mapping[str, _Written], place: Place
     ) -> Pass[Any]:
-        """The pass with its options, each of its type."""
+        """Builds the pass with typed options."""
         options = {option.name: option for option in of.options() if not option.by_decision}
         decisions = next((option for option in of.options() if option.by_decision), None)
         found: dict[str, Any] = {}
@@ -167,7 +167,8 @@ class _Reader(TokenReader):
             if option.required and option.name not in found:
                 wanted = f"PATH = {option.takes}" if option.by_decision else f"{option.name} = {option.takes}"
                 help = f"{name}({wanted}): {option.meaning}"
-                self.fail(f"`{name}` lacks {'decisions' if option.by_decision else f'`{option.name}`'}",
+                missing = "decisions" if option.by_decision else f"the option `{option.name}`"
+                self.fail(f"`{name}` needs {missing}",
                           at=place, help=help, code="ARCH507")  # fmt: skip
         at = {"": self._located(place), **{key: self._located(one.place) for key, one in written.items()}}
         return of(**found, at=at)
@@ -177,12 +178,12 @@ class _Reader(TokenReader):
 
     def _no_option(self, name: str, key: str, known: list[str], place: Place) -> None:
         guess = closest(key, known)
-        listed = f"its options are {', '.join(known)}" if known else "it has no options"
+        listed = f"available options: {', '.join(known)}" if known else "it has no options"
         help = f"did you mean `{guess}`?" if guess else listed
         self.fail(f"`{name}` has no option `{key}`", at=place, help=help, code="ARCH507")
 
     def _typed(self, option: Option, written: _Written) -> Any:
-        """A value of the type of its option."""
+        """Converts a value to the type of its option."""
         text = written.value
         if isinstance(text, tuple) == option.takes.startswith("tuple"):
             read = option.read or _TYPES.get(option.takes)
@@ -190,7 +191,9 @@ class _Reader(TokenReader):
                 return text if read is None or isinstance(text, tuple) else read(text)
         shown = text if isinstance(text, str) else "{" + ", ".join(text) + "}"
         help = f"{option.name} = {_EXAMPLES.get(option.takes, option.takes)}: {option.meaning}"
-        return self.fail(f"`{option.name}` cannot be `{shown}`", at=written.place, help=help, code="ARCH507")
+        return self.fail(
+            f"invalid value `{shown}` of `{option.name}`", at=written.place, help=help, code="ARCH507"
+        )
 
 
 def _finite(text: str) -> float:
@@ -203,4 +206,4 @@ def _finite(text: str) -> float:
 _TYPES: Mapping[str, Callable[[str], Any]] = {
     "bool": {"true": True, "false": False}.__getitem__, "int": int, "float": _finite,
 }  # fmt: skip
-_EXAMPLES = {"bool": "true or false", "int": "a whole number", "float": "a number"}
+_EXAMPLES = {"bool": "true or false", "int": "an integer", "float": "a number"}

@@ -1,4 +1,4 @@
-"""The passes that pipelines can name: one line each."""
+"""The registry of passes for pipelines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a pass and checks that it keeps its contract: in tests, and by `archdsl compile --verify`."""
+"""Verifies the contracts of passes: in tests, and by `archdsl compile --verify`."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ DRAWN = 8
 
 
 def verified(pass_: Pass[T], graph: Graph) -> T:
-    """The result of a pass, its contract checked.
+    """Runs a pass and verifies its contract.
 
-    Raises SpecError (ARCH417) with what does not hold.
+    Raises SpecError (ARCH417) with violations.
     """
     if wrong := violations(graph, ops.primitives()):
-        what = f"the graph of {graph.name} breaks a rule before `{pass_.name}`"
+        what = f"the graph of {graph.name} is invalid before `{pass_.name}`"
         raise _broken_contract(
-            pass_, what, map(str, wrong), "not a mistake of this pass: what made the graph broke the rule"
+            pass_, what, map(str, wrong), "an earlier pass, or the caller, built the invalid graph"
         )
     before = _copy(graph)
     found = pass_.run(before)
     broken = [*_undeclared(pass_, before), *_differing(graph, before, frozenset())]
     if isinstance(pass_, Transform) and isinstance(found, Graph):
-        broken += [f"its graph breaks a rule: {one}" for one in violations(found, ops.primitives())]
+        broken += [f"the resulting graph is invalid: {one}" for one in violations(found, ops.primitives())]
         broken += [] if broken else _broken(pass_, graph, found)
     if broken:
-        what = f"`{pass_.name}` does not keep its contract, of {graph.name}"
-        help = f"a mistake of the pass, not of the spec: report it to the author of `{pass_.name}`"
+        what = f"`{pass_.name}` violates its contract on {graph.name}"
+        help = f"this is a bug in the pass: report it to the author of `{pass_.name}`"
         raise _broken_contract(pass_, what, broken, help)
     return found
 
@@ -63,7 +63,7 @@ def _undeclared(pass_: Pass[Any], graph: Graph) -> Iterator[str]:
     """Analyses that a pass used and does not declare."""
     for fact in graph.facts:
         if isinstance(fact, Analysis) and fact.name not in {pass_.name, *pass_.declared().uses}:
-            yield f"it uses `{fact.name}`, which it does not declare"
+            yield f"it uses `{fact.name}` without declaring it"
 
 
 def _differing(before: Graph, after: Graph, changes: frozenset[Part]) -> Iterator[str]:
@@ -110,14 +110,14 @@ def _outputs(pass_: Transform, before: Graph, after: Graph) -> Iterator[str]:
         wrong = [f"output {name}" for name in after.outputs if expected.get(name) != found.get(name)]
         wrong += [node for node, _, _ in other.failures]
         if wrong:
-            yield f"{wrong[0]} is not computed as before{_where(other)}"
+            yield f"{wrong[0]} computes a different result{_where(other)}"
             return
 
 
 def _requirements(pass_: Transform, before: Graph, after: Graph) -> Iterator[str]:
     for one, other in _networks(pass_, before, after):
         if [r.condition for r in one.graph.requirements] != [r.condition for r in other.graph.requirements]:
-            yield f"a requirement is another one{_where(other)}"
+            yield f"a requirement changed{_where(other)}"
             return
 
 
@@ -134,7 +134,7 @@ def _weights(pass_: Transform, before: Graph, after: Graph) -> Iterator[str]:
         elif op != known[name][0] or any(
             _disagree(value, known[name][1].get(k)) for k, value in attrs.items()
         ):
-            yield f"weights {name} are those of another layer"
+            yield f"weights {name} belong to another layer"
 
 
 def _layers(graph: Graph) -> dict[str, tuple[str, Mapping[str, Any]]]:
@@ -149,12 +149,12 @@ def _disagree(a: Any, b: Any) -> bool:
 
 def _no_more_nodes(pass_: Transform, before: Graph, after: Graph) -> Iterator[str]:
     if len(after.nodes) > len(before.nodes):
-        yield f"there are {len(after.nodes)} nodes, {len(before.nodes)} before"
+        yield f"{len(after.nodes)} nodes, {len(before.nodes)} before"
 
 
 def _idempotent(pass_: Transform, before: Graph, after: Graph) -> Iterator[str]:
     if pass_.run(after) != after:
-        yield "a second time it changes something again"
+        yield "it is not idempotent"
 
 
 CHECKS: Mapping[Guarantee, Callable[[Transform, Graph, Graph], Iterator[str]]] = {

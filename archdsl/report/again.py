@@ -1,4 +1,4 @@
-"""What a reader needs to run it again."""
+"""The section about reproducing a run."""
 
 from __future__ import annotations
 

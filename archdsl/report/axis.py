@@ -48,5 +48,5 @@ class LogAxis(Axis):
 
 
 def is_wide(values: Sequence[float]) -> bool:
-    """Whether values are better shown on a logarithmic scale: positive, the greatest 30 times the least."""
+    """Whether a logarithmic scale is better: values are positive, and the maximum is 30 times the minimum."""
     return bool(values) and min(values) > 0 and max(values) >= 30 * min(values)

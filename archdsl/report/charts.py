@@ -1,7 +1,7 @@
 """Charts as SVG text: self-contained, without scripts, links or fonts of their own.
 
 All text is escaped, so that names from a spec can be shown as they are.  The same values always give the
-same text.  Values must be finite numbers; a chart of nothing says so.
+same text.  Values must be finite numbers; an empty chart shows a note.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def curves(
 ) -> str:  # fmt: skip
     """Curves in one picture.
 
-    `low` and `high` are values of y that are always shown; `whole` keeps the ticks of y to whole numbers,
+    `low` and `high` are values of y that are always shown; `whole` keeps the ticks of y to integers,
     as those of x always are.  Values must be finite.
     """
     rows = [row for row in rows if row.points]

@@ -22,7 +22,7 @@ def frame(
     x: Axis, y: Axis, labels: tuple[str, str], formats: tuple[Format, Format],
     whole: tuple[bool, bool] = (False, False),
 ) -> list[str]:  # fmt: skip
-    """Both axes with ticks, labels and a grid, x first; `whole` keeps ticks to whole numbers."""
+    """Both axes with ticks, labels and a grid, x first; `whole` keeps ticks to integers."""
     parts = []
     for at, label in _labelled(y.ticks(5, whole[1]), formats[1]):
         parts.append(line(x.start, y(at), x.end, y(at), GRID))

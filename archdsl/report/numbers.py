@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from archdsl.passes.analyses.networks import Count
 
 _EXACT_BELOW = 1_000_000_000
-_DIGITS = 4000  # Python refuses to write out whole numbers of more than 4,300 digits
+_DIGITS = 4000  # Python refuses to write out integers of more than 4,300 digits
 
 
 def thousands(n: int) -> str:

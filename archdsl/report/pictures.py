@@ -1,4 +1,4 @@
-"""Predictions beside the truth, as pictures that are part of the page."""
+"""Predictions beside ground truth, as inline images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run wrote down, as a report reads it: its manifest, and the whole lines of its journal."""
+"""Reads a run for its report: manifest and complete lines of the journal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class _Read(BaseModel):
 
 
 class Manifest(_Read):
-    """What a run was started with."""
+    """The inputs of a run."""
 
     spec: str
     seed: int
@@ -38,7 +38,7 @@ class Manifest(_Read):
 class Start(_Read):
     """All decisions with the texts of their outcomes, and those of them that are depths.
 
-    `rounds` are those that each outcome of a depth keeps; journals of before have none.
+    `rounds` are the iterations kept by each outcome of a depth; earlier journals have none.
     """
 
     kind: Literal["start"]
@@ -104,7 +104,7 @@ class Recalibrated(_Read):
 
 
 class Tried(_Read):
-    """The likeliest network or one near it, after a short training; no `objective`: it was no number."""
+    """A network of the final training; `objective` is None if it was not finite."""
 
     kind: Literal["tried"]
     number: int
@@ -120,8 +120,7 @@ class Drawn(_Read):
 
 
 class Verdict(_Read):
-    """How decided a search is (entropies from 0 to 1), and the share of the network's edges that multiply
-    nothing."""
+    """Normalized entropies of a search, and the fraction of parameter-free edges."""
 
     mean_entropy: FiniteFloat = 0.0
     idle: FiniteFloat | None = None
@@ -280,4 +279,4 @@ def _records(path: Path) -> Iterator[Record | None]:
 
 
 def _no_run(folder: Path, why: str) -> Diagnostic:
-    return Diagnostic("ARCH911", f"{folder} is not a run that can be reported on: {why}")
+    return Diagnostic("ARCH911", f"cannot report on {folder}: {why}")

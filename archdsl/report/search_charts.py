@@ -1,4 +1,4 @@
-"""The charts of a search run, made of its records; epochs are counted from 1."""
+"""Charts of a search run; epochs are counted from 1."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def loss_figure(run: Run) -> str:
         Curve("task loss", list(run.means(lambda s: s.task).values()), 1, dots=True),
     ]
     title = "Loss"
-    text = "Single steps, faint, and means of epochs. The objective adds costs to the task loss."
+    text = "Steps (faint) and epoch means.  The objective adds costs to the task loss."
     return figure(title, curves(rows, title=title, x_label="step", y_label="loss", summary=text), text)
 
 
@@ -34,13 +34,13 @@ def _behind(name: str, points: Points, colour: int) -> Curve:
 
 
 def miou_figure(run: Run) -> str:
-    """mIoU of the network that would be found after each epoch, and of the one that was."""
+    """mIoU of the network derived after each epoch, and of the final one."""
     epochs, end = run.epochs(), run.end
     rows = [Curve("mIoU", [(e.step, e.miou) for e in epochs if e.miou is not None], colour=2, dots=True)]
     if end is not None and end.miou is not None and epochs:
         rows.append(Curve("found", [(epochs[-1].step, end.miou)], colour=1))
     title = "mIoU on the validation images"
-    text = "Of the network that would be found, with weights of the supernet."
+    text = "Of the network derived after each epoch, with weights of the supernet."
     chart = curves(rows, title=title, x_label="step", y_label="mIoU", summary=text, low=0.0)
     return figure(title, chart, text)
 
@@ -60,14 +60,14 @@ def depth_figure(run: Run) -> str:
         rows.append(Curve(name, chosen, n, step=True, shift=shift))
         rows.append(Curve(name, expected, n, dashed=True, named=False))
     title = "Depth"
-    text = "Rounds kept by the network that would be found (steps), and expected (dashed)."
+    text = "Iterations of the derived network (steps), and expected (dashed)."
     if (first := run.manifest.settings.get("gates_from", 0)) and isinstance(first, int):
         text += f" Searched from epoch {first + 1} on."
     chart = curves(
         rows,
         title=title,
         x_label="epoch",
-        y_label="depth, rounds",
+        y_label="depth, iterations",
         summary=text,
         low=min(every, default=1),
         high=max(every, default=1),
@@ -89,7 +89,7 @@ def expected_depth(start: Start, gate: str, epoch: Epoch) -> float:
 
 
 def journey_figures(run: Run) -> list[str]:
-    """Each cost of the mean network against the task's loss, from epoch to epoch."""
+    """Each expected cost against the task loss, by epoch."""
     epochs, tasks = run.epochs(), run.means(lambda s: s.task)
     names = dict.fromkeys(name for e in epochs for name in e.expected)
     made = []
@@ -101,7 +101,7 @@ def journey_figures(run: Run) -> list[str]:
         ]
         cost = f"expected {_COSTS.get(name, name)}"
         title = f"{_capital(cost)} against task loss"
-        text = "A point for each epoch; down and to the left is better."
+        text = "A point for each epoch; lower left is better."
         x_label = cost + _UNITS.get(name, "")
         chart = journey(stops, title=title, x_label=x_label, y_label="task loss", summary=text)
         made.append(figure(title, chart, text))
@@ -109,7 +109,7 @@ def journey_figures(run: Run) -> list[str]:
 
 
 def cost_figures(run: Run) -> list[str]:
-    """Each cost over time: of the mean network, and of the network that would be found."""
+    """Each cost over time: expected, and of the derived network."""
     epochs = run.epochs()
     names = dict.fromkeys(name for e in epochs for name in e.expected)
     made = []
@@ -122,7 +122,7 @@ def cost_figures(run: Run) -> list[str]:
         ]  # fmt: skip
         cost = _COSTS.get(name, name)
         title = f"{_capital(cost)} over time"
-        text = "Of the network that would be found (steps), and expected (dashed)."
+        text = "Of the derived network (steps), and expected (dashed)."
         y_label = cost + _UNITS.get(name, "")
         chart = curves(rows, title=title, x_label="epoch", y_label=y_label, summary=text)
         made.append(figure(title, chart, text))
@@ -134,7 +134,7 @@ def _capital(words: str) -> str:
 
 
 def entropy_figure(run: Run) -> str:
-    """How undecided the decisions are: each one, faint, and the means of depths and of all others."""
+    """Entropies of the decisions (faint), and means over depths and over all others."""
     start, epochs = run.last(Start), run.epochs()
     if start is None:
         return ""
@@ -144,9 +144,9 @@ def entropy_figure(run: Run) -> str:
         Curve("all others" if gates else "mean", _entropies(epochs, start.decisions.keys() - gates), 0),
     ]
     title = "Entropy of the decisions"
-    text = "1: all outcomes alike; 0: decided. Each decision, faint, and means."
+    text = "1: uniform; 0: decided. Each decision (faint), and means."
     chart = curves(
-        rows, title=title, x_label="epoch", y_label="share of the most", summary=text, low=0, high=1
+        rows, title=title, x_label="epoch", y_label="normalized entropy", summary=text, low=0, high=1
     )
     return figure(title, chart, text)
 
@@ -160,7 +160,7 @@ def _entropies(epochs: Sequence[Epoch], paths: Set[str]) -> Points:
 
 
 def entropy(probabilities: Sequence[float]) -> float:
-    """Of a distribution, as a share of the most that it could be: 0 to 1."""
+    """The normalized entropy of a distribution, 0 to 1."""
     if len(probabilities) < 2:
         return 0.0
     total = sum(probabilities) or 1.0
@@ -174,7 +174,7 @@ def rate_figure(run: Run) -> str:
     if not points:
         return ""
     title = "Learning rate"
-    text = "Of the optimiser of the weights."
+    text = "Of the weights' optimizer."
     rows = [Curve("", points, 4, named=False)]
     chart = curves(rows, title=title, x_label="step", y_label="learning rate", summary=text, low=0.0)
     return figure(title, chart, text)
@@ -185,7 +185,7 @@ def temperature_figure(run: Run) -> str:
     if not points:
         return ""
     title = "Temperature of the sampler"
-    text = "High: outcomes are mixed. Low: nearly one alone is drawn."
+    text = "High: outcomes are mixed. Low: nearly one-hot."
     rows = [Curve("", points, 3, dots=True, named=False)]
     chart = curves(rows, title=title, x_label="epoch", y_label="temperature", summary=text, low=0.0)
     return figure(title, chart, text)

@@ -41,7 +41,7 @@ def search_page(
         Part(f"The network found{so_far}", _headline(run)),
         Part("Loss and mIoU", grid([loss_figure(run), miou_figure(run)])),
         Part("Trained from scratch", comparison(run), COMPARED),
-        Part("Depth, and how much is decided", _over_time(run)),
+        Part("Depth and entropy", _over_time(run)),
         Part("Classes", _classes(run), _CLASSES),
         Part("Decisions", _decisions(run), _HEAT),
         Part("Cost", _together(*journey_figures(run), *cost_figures(run), _beside_random(run)), _COST),
@@ -50,17 +50,17 @@ def search_page(
         Part(f"Layers{so_far}", scrolled(preformatted(layers)) if layers else ""),
         Part("Predictions", predictions_html(predictions, legend)),
         *added(run),
-        Part("How to run it again", again_html(run)),
+        Part("How to reproduce it", again_html(run)),
     ]
     return sheet(f"Search of {_title(run)}", _lead(run), parts)
 
 
 _HEAT = (
-    "Probabilities in per cent after the last epoch, a row for each decision; framed is what the found"
-    " network has. A name in grey: the found network does not have this decision."
+    "Probabilities in per cent after the last epoch, a row per decision; the framed outcome is "
+    "that of the network found. Grey names: inactive in the network found."
 )
 _CLASSES = "Of the network found, with weights of the supernet."
-_COST = "Expected is the mean over the networks of the space, each with its probability."
+_COST = "Expected: the mean over the networks of the space, weighted by probability."
 
 
 def _title(run: Run) -> str:
@@ -76,13 +76,13 @@ def _lead(run: Run) -> list[str]:
     lines = [", ".join(fact for fact in facts if fact) + ".", *_outcome(run)]
     devices = m.settings.get("latency devices")
     if isinstance(devices, dict):
-        lines += [f"Latency of {name} is by a table of {model}." for name, model in devices.items()]
+        lines += [f"Latency of {name} uses a table of {model}." for name, model in devices.items()]
     if resumed := run.all(Resumed):
         lines.append(f"Resumed after step {', '.join(str(r.step) for r in resumed)}.")
     if recalibrated := run.last(Recalibrated):
-        lines.append(f"Running statistics were made anew from {recalibrated.batches} batches.")
+        lines.append(f"Batch-norm statistics were recomputed from {recalibrated.batches} batches.")
     if run.unread:
-        lines.append(f"Lines of the journal that could not be read, and are left out: {run.unread}.")
+        lines.append(f"Skipped unreadable lines of the journal: {run.unread}.")
     return lines
 
 
@@ -95,11 +95,11 @@ def _outcome(run: Run) -> list[str]:
         return [f"Not finished: {done}{f' of {planned}' if planned else ''}."]
     lines = [f"Found: {run.end.how}."] if run.end.how else []
     if run.end.unmet:
-        lines.append(f"Requirements that it does not meet: {'; '.join(run.end.unmet)}.")
+        lines.append(f"Violated requirements: {'; '.join(run.end.unmet)}.")
     if (verdict := run.end.verdict) is not None:
         lines += [f"Warning: {warning}." for warning in verdict.warnings]
         if verdict.shallow:
-            lines.append("Every depth is the least that there is.")
+            lines.append("Every depth is minimal.")
     lines += compared_lines(run)
     return lines
 
@@ -115,7 +115,7 @@ def _classes(run: Run) -> str:
     rows = [(str(name), value) for name, value in zip(names, iou, strict=True)]
     title = "IoU on the validation images"
     bar = bars([Bar(n, v) for n, v in rows if v is not None], title=title, format=lambda v: f"{v:.1%}")
-    listed = {name: "no pixel of it" if value is None else f"{value:.1%}" for name, value in rows}
+    listed = {name: "no pixels" if value is None else f"{value:.1%}" for name, value in rows}
     return grid([figure("By class", bar)]) + facts(listed)
 
 
@@ -140,7 +140,7 @@ def _headline(run: Run) -> str:
         ("latency", _milliseconds(network.get("latency_ms")), "by the latency table"),
         ("mIoU", f"{miou:.1%}" if miou is not None else "", "weights of the supernet, validation images"),
         ("time", duration(seconds) if seconds else "", f"{epochs} epochs, {steps:,} steps"),
-        ("decisions", f"{decisions}" if decisions else "", "settled by the search"),
+        ("decisions", f"{decisions}" if decisions else "", "decided by the search"),
         *_decided(run),
     ]
     return cards(figure for figure in figures if figure[1])
@@ -150,7 +150,7 @@ def _decided(run: Run) -> list[tuple[str, str, str]]:
     verdict = run.end.verdict if run.end is not None else None
     if verdict is None:
         return []
-    found = [("mean entropy", f"{verdict.mean_entropy:.2f}", "0 decided, 1 all outcomes alike")]
+    found = [("mean entropy", f"{verdict.mean_entropy:.2f}", "0 decided, 1 uniform")]
     if verdict.idle is not None:
         note = f"of {verdict.edges} edges: zeros, skips, pooling"
         found.append(("idle edges", f"{verdict.idle:.0%}", note))

@@ -1,4 +1,4 @@
-"""Sections that plug-ins add to the page of a run; those of archdsl are lists in the pages."""
+"""Report sections of plug-ins."""
 
 from __future__ import annotations
 

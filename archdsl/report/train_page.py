@@ -32,7 +32,7 @@ def train_page(
         Part("Layers", scrolled(preformatted(layers)) if layers else ""),
         Part("Predictions", predictions_html(predictions, legend)),
         *added(run),
-        Part("How to run it again", again_html(run)),
+        Part("How to reproduce it", again_html(run)),
     ]
     return sheet(f"Training of {m.name or 'a network'}", lead, parts)
 
@@ -45,7 +45,7 @@ def _headline(run: Run) -> str:
         figures.append(("best mIoU", f"{best.miou:.1%}", f"validation images, epoch {best.epoch}"))
         figures.append(("last mIoU", f"{scored[-1].miou:.1%}", f"epoch {scored[-1].epoch}"))
     if scored and scored[-1].accuracy is not None:
-        figures.append(("accuracy of pixels", f"{scored[-1].accuracy:.1%}", f"epoch {scored[-1].epoch}"))
+        figures.append(("pixel accuracy", f"{scored[-1].accuracy:.1%}", f"epoch {scored[-1].epoch}"))
     return cards(figures)
 
 
@@ -54,7 +54,7 @@ def _loss(run: Run) -> str:
         Curve("loss", [(s.step, s.loss) for s in run.steps()], faint=True, named=False),
         Curve("loss", list(run.means(lambda s: s.loss).values()), named=False, dots=True),
     ]
-    text = "Single steps, faint, and means of epochs."
+    text = "Steps (faint) and epoch means."
     return figure("Loss", curves(rows, title="Loss", x_label="step", y_label="loss", summary=text), text)
 
 
@@ -62,7 +62,7 @@ def _miou(run: Run) -> str:
     points = [(e.step, e.miou) for e in run.evaluations()]
     title = "mIoU on the validation images"
     rows = [Curve("mIoU", points, 2, dots=True, named=False)]
-    text = "Of the average of the weights, where there is one."
+    text = "Of the averaged weights, if enabled."
     chart = curves(rows, title=title, x_label="step", y_label="mIoU", summary=text, low=0.0)
     return figure(title, chart, text)
 

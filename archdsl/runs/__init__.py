@@ -1,1 +1,3 @@
-"""What a search and a training share: folder, manifest, journal, checkpoints, processes, faults."""
+"""Infrastructure shared by searches and trainings: folder, manifest, journal, checkpoints, processes,
+faults.
+"""

@@ -1,4 +1,4 @@
-"""States of a run as files that are written whole, hold no code, and are checked when they are read."""
+"""Checkpoints: written atomically, free of code, and verified when read."""
 
 from __future__ import annotations
 
@@ -31,10 +31,9 @@ _END_LENGTH = 22
 def save_state(path: Path, state: dict[Any, Any], step: int = 0, run: str = "") -> None:
     """Writes a state: tensors, numbers, strings, None, and lists, tuples and dicts of these.
 
-    `step` and `run`, a hash of what the run was started with, say what it is a state of.  The file is an
-    archive of torch whose comment is the SHA-256 of all that stands before it.  The file at `path` is
-    replaced when the new one is safely on disk.  Raises SpecError (ARCH917) where the disk is full,
-    TypeError for a value of any other kind, which could not be read back without pickled code.
+    `step` and `run` (a hash of the run's inputs) identify it.  The file is a torch archive with the SHA-256
+    of its contents as comment.  It replaces `path` when it is safely on disk. Raises SpecError (ARCH917) if
+    the disk is full, TypeError for other values, which would need pickled code.
     """
     _demand_plain(state, "state")
     data = io.BytesIO()
@@ -48,7 +47,7 @@ def save_state(path: Path, state: dict[Any, Any], step: int = 0, run: str = "") 
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    """Reads a state, to the CPU.  Raises SpecError (ARCH910) where the file is torn, damaged or no state."""
+    """Reads a state to the CPU. Raises SpecError (ARCH910) for a truncated, damaged or invalid file."""
     state: dict[str, Any] = _load(path)["state"]
     return state
 
@@ -64,7 +63,7 @@ def _load(path: Path) -> dict[str, Any]:
     except Exception as error:  # bytes that are not a torch archive raise nearly any exception
         raise _torn(path) from error
     if not isinstance(whole, dict) or whole.get("format") != _FORMAT:
-        raise SpecError([_unreadable(path, "archdsl did not write it")])
+        raise SpecError([_unreadable(path, "not written by archdsl")])
     version = _VERSION if sealed else 1
     if whole.get("version") != version:
         why = f"its version is {whole.get('version')}, not {version}"
@@ -86,7 +85,7 @@ def _is_sealed(path: Path, data: bytes) -> bool:
     body, digits = data[:-_DIGITS], data[-_DIGITS:]
     if body.endswith(_MARK):
         if hashlib.sha256(body).hexdigest().encode() != digits:
-            raise SpecError([_unreadable(path, "it is damaged: its checksum is another")])
+            raise SpecError([_unreadable(path, "it is damaged: wrong checksum")])
         return True
     end = data[-_END_LENGTH:]
     if not end.startswith(_END_OF_ARCHIVE) or not end.endswith(b"\0\0"):
@@ -99,19 +98,19 @@ def _demand_sound_members(path: Path, data: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
-                raise SpecError([_unreadable(path, "archdsl did not write it")])
+                raise SpecError([_unreadable(path, "not written by archdsl")])
             damaged = archive.testzip()  # torch itself does not compare checksums
     except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         raise _torn(path) from error
     if damaged is not None:
-        raise SpecError([_unreadable(path, f"{damaged} in it is damaged")])
+        raise SpecError([_unreadable(path, f"damaged member {damaged}")])
 
 
 @dataclass
 class Keeper:
-    """A folder with the newest checkpoints of a run, of which `run` is a hash of what it was started with.
+    """A folder with the newest checkpoints of a run, identified by `run`, a hash of its inputs.
 
-    `passed_over` holds what `latest` and `restore` could not use: the file, and why.
+    `passed_over` lists files that `latest` and `restore` skipped, with reasons.
     """
 
     folder: Path
@@ -122,7 +121,7 @@ class Keeper:
     def save(self, step: int, state: dict[Any, Any]) -> Path:
         """Writes the state after a step.
 
-        Older checkpoints beyond `keep` go, and so do those of later steps, which a resumed run left behind.
+        Deletes older checkpoints beyond `keep`, and those of later steps, left by a previous attempt.
         """
         path = self.path(step)
         save_state(path, state, step, self.run)
@@ -132,19 +131,19 @@ class Keeper:
         return path
 
     def latest(self) -> tuple[int, dict[str, Any]] | None:
-        """Step and state of the newest checkpoint that can be read; None where there is none at all.
+        """Step and state of the newest readable checkpoint; None without checkpoints.
 
-        Raises SpecError (ARCH910) where there are some and none can be read.
+        Raises SpecError (ARCH910) if none of them is readable.
         """
         found: list[dict[str, Any]] = []
         step = self.restore(found.append)
         return None if step is None else (step, found[-1])
 
     def restore(self, take: Callable[[dict[str, Any]], None]) -> int | None:
-        """Hands states to `take`, the newest first, until it takes one; returns the step of that.
+        """Passes states to `take`, newest first, until it accepts one; returns its step.
 
-        `take` raises Unfit for a state that is not one of this run, having changed nothing.  None where there
-        is none at all; SpecError (ARCH910) where there are some and none can be used.
+        `take` raises Unfit, leaving everything unchanged, for a state of another run. None without
+        checkpoints; SpecError (ARCH910) if none is usable.
         """
         self.passed_over = []
         for step in self.steps():
@@ -167,25 +166,25 @@ class Keeper:
             state: dict[str, Any] = whole["state"]
             return state
         if whole.get("step") != step:
-            raise SpecError([_unreadable(path, f"it is of step {whole.get('step')}")])
+            raise SpecError([_unreadable(path, f"it belongs to step {whole.get('step')}")])
         if whole.get("run") != self.run:
-            raise SpecError([_unreadable(path, "it is of another run, or the manifest was changed")])
+            raise SpecError([_unreadable(path, "it belongs to another run, or the manifest was modified")])
         return whole["state"]  # type: ignore[no-any-return]
 
     def steps(self) -> list[int]:
-        """Steps of which there are checkpoints, newest first."""
+        """Steps with checkpoints, newest first."""
         if not self.folder.is_dir():
             return []
         found = (_NAME.fullmatch(path.name) for path in self.folder.iterdir())
         return sorted({int(match[1]) for match in found if match}, reverse=True)
 
     def newest(self) -> Path | None:
-        """The file of the newest checkpoint, which was whole when it was written."""
+        """The file of the newest checkpoint."""
         steps = self.steps()
         return self.path(steps[0]) if steps else None
 
     def path(self, step: int) -> Path:
-        """Where the checkpoint of a step is."""
+        """The path of a step's checkpoint."""
         return self.folder / f"step-{step:09d}.pt"
 
 
@@ -196,13 +195,13 @@ def _demand_plain(value: Any, where: str) -> None:
     if type(value) is dict:
         for key, item in value.items():
             if type(key) not in (str, int):
-                raise TypeError(f"{where}: a key of type {type(key).__name__}")
+                raise TypeError(f"{where}: cannot store a key of type {type(key).__name__} in a checkpoint")
             _demand_plain(item, f"{where}[{key!r}]")
     elif type(value) in (list, tuple):
         for n, item in enumerate(value):
             _demand_plain(item, f"{where}[{n}]")
     else:
-        raise TypeError(f"{where}: {type(value).__name__} is not kept in a checkpoint")
+        raise TypeError(f"{where}: cannot store {type(value).__name__} in a checkpoint")
 
 
 def _sync_folder(folder: Path) -> None:
@@ -216,20 +215,20 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _torn(path: Path) -> SpecError:
-    return SpecError([_unreadable(path, "it ends too early or is something else")])
+    return SpecError([_unreadable(path, "it is truncated or not a checkpoint")])
 
 
 def _unusable(folder: Path, why: list[str]) -> Diagnostic:
     return Diagnostic(
         "ARCH910",
-        f"none of the checkpoints in {folder} can be used: {'; '.join(why)}",
-        help="put one back from a copy, or start again in another folder: --out DIR",
+        f"no usable checkpoint in {folder}: {'; '.join(why)}",
+        help="restore one from a copy, or start a new run in another folder: --out DIR",
     )
 
 
 def _unreadable(path: Path, why: str) -> Diagnostic:
     return Diagnostic(
         "ARCH910",
-        f"{path} is not a whole checkpoint: {why}",
-        help="an older one lies beside it if the run got that far; `--resume` finds it by itself",
+        f"{path} is not a valid checkpoint: {why}",
+        help="`--resume` uses an older checkpoint, if there is one",
     )

@@ -8,13 +8,13 @@ from pathlib import Path
 from archdsl.atomic import room_for
 
 Scalar = Callable[[str, float, int], None]
-"""Takes the name of a metric, its value, and the step."""
+"""Records a metric: name, value and step."""
 
 
 def scalars(folder: Path) -> Scalar:
-    """Writes metrics into a folder; does nothing where TensorBoard is not installed.
+    """Writes metrics into a folder; does nothing without TensorBoard.
 
-    Raises SpecError (ARCH917) where the disk is full, also at a metric that comes after.
+    Raises SpecError (ARCH917) if the disk is full, maybe at a later metric.
     """
     try:
         from torch.utils.tensorboard import SummaryWriter

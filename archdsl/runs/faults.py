@@ -1,4 +1,4 @@
-"""What stops a run: a loss that is not finite, and too little memory."""
+"""Faults that stop a run: non-finite losses and out of memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "ba
 
 
 class Diverged(SpecError):
-    """A number that is none, or infinite (ARCH915): at `step`, first in `where`."""
+    """A NaN or infinite value (ARCH915) at `step`, first in `where`."""
 
     def __init__(self, step: int, where: str, last_good: Path | None):
         self.step, self.where = step, where
@@ -25,8 +25,8 @@ class Diverged(SpecError):
             [
                 Diagnostic(
                     "ARCH915",
-                    f"step {step}: not a finite number, first in {where}",
-                    help=f"{kept}; lower the learning rate, or warm up, or do without --amp",
+                    f"non-finite values at step {step}, first in {where}",
+                    help=f"{kept}; lower the learning rate, use a warm-up, or disable --amp",
                 )
             ]
         )
@@ -35,14 +35,14 @@ class Diverged(SpecError):
 def demand_finite(
     loss: float, step: int, module: nn.Module, rerun: Callable[[], Any], last_good: Path | None
 ) -> None:
-    """Raises Diverged where the loss is not finite, with the place that `rerun`, a forward of it, shows."""
+    """Raises Diverged for a non-finite loss, located by `rerun`, a forward pass."""
     if torch.tensor(loss).isfinite():
         return
     raise Diverged(step, first_non_finite(module, rerun) or "the loss", last_good)
 
 
 def bad_parameter(module: nn.Module) -> str | None:
-    """The first parameter or buffer that holds something else than finite numbers."""
+    """The first parameter or buffer with non-finite values."""
     for name, tensor in module.state_dict().items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             return f"the weights `{name}`"
@@ -50,7 +50,7 @@ def bad_parameter(module: nn.Module) -> str | None:
 
 
 def first_non_finite(module: nn.Module, rerun: Callable[[], Any]) -> str | None:
-    """Where numbers first go wrong: a parameter, or else the op whose output does when `rerun` runs.
+    """The origin of non-finite values: a parameter, or else an op's output in `rerun`.
 
     Running statistics of the module may change, and are not looked at, as the failed step changed them.
     """
@@ -76,19 +76,21 @@ def first_non_finite(module: nn.Module, rerun: Callable[[], Any]) -> str | None:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether torch or Python ran out of memory, on a device or the machine."""
+    """Whether an exception means out of memory, on a device or the host."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _NO_MEMORY)
 
 
 def explain_memory(error: BaseException, last_good: Path | None = None) -> Diagnostic:
-    """What to lower (ARCH916); `last_good` is the checkpoint to resume from."""
-    kept = f"; nothing is lost: {last_good} stands, and --resume continues from it" if last_good else ""
+    """An out-of-memory error (ARCH916) with advice; `last_good` is the checkpoint to resume from."""
+    kept = f"; --resume continues from {last_good}" if last_good else ""
     first = (str(error).splitlines() or ["no memory left"])[0][:160]
     return Diagnostic(
         "ARCH916",
         f"out of memory ({first})",
-        help="lower the batch or the crop; a supernet also takes less with the sampler one_path, or with"
-        f" gradient checkpointing{kept}",
+        help=(
+            "reduce the batch or crop size; for a supernet, also use the sampler one_path, or "
+            f"gradient checkpointing{kept}"
+        ),
     )

@@ -1,4 +1,4 @@
-"""The folder of a run: what lies where in it, and how it is opened."""
+"""Run folders: paths, locking, starting and resuming."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Folder:
-    """Paths that every run has."""
+    """Paths common to all runs."""
 
     path: Path
 
@@ -35,12 +35,12 @@ class Folder:
 
     @property
     def events(self) -> Path:
-        """Where TensorBoard finds its metrics."""
+        """The folder of TensorBoard metrics."""
         return self.path / "events"
 
     @property
     def report(self) -> Path:
-        """The page about the run."""
+        """The HTML report of the run."""
         return self.path / "report.html"
 
     @property
@@ -52,10 +52,10 @@ class Folder:
 
     @contextmanager
     def held(self, really: bool = True) -> Iterator[None]:
-        """Keeps other processes out of the folder, also where this one ends in no good order.
+        """Locks the folder against other processes, even if this one crashes.
 
-        Only where it is `really` wanted, which is in the process that writes.  Raises SpecError (ARCH919)
-        where another process is at work in the folder.
+        Only if `really`, that is in the writing process. Raises SpecError (ARCH919) if another process uses
+        the folder.
         """
         if not really:
             yield
@@ -65,8 +65,8 @@ class Folder:
         try:
             lock.acquire()
         except Timeout as error:
-            headline = f"another process is at work in {self.path}"
-            help = "wait for it, or start another run elsewhere: --out DIR"
+            headline = f"another process is using {self.path}"
+            help = "wait for it, or choose another folder: --out DIR"
             raise SpecError([Diagnostic("ARCH919", headline, help=help)]) from error
         try:
             yield
@@ -74,32 +74,29 @@ class Folder:
             lock.release()
 
     def start(self, manifest: Manifest) -> None:
-        """Begins a new run.  Raises SpecError (ARCH919) where there is a run already."""
+        """Begins a new run. Raises SpecError (ARCH919) if the folder contains a run."""
         self.demand_new()
         manifest.write(self.manifest)
 
     def demand_new(self) -> None:
-        """Raises SpecError: ARCH919 where there is a run already, ARCH931 where other files are."""
+        """Raises SpecError: ARCH919 if the folder contains a run, ARCH931 if it contains other files."""
         if self.manifest.exists():
-            headline = f"{self.path} holds a run already"
+            headline = f"{self.path} already contains a run"
             here = shlex.quote(str(self.path))
-            help = f"resume it: --resume {here}; or start another one elsewhere: --out DIR"
+            help = f"resume it with --resume {here}, or choose another folder: --out DIR"
             raise SpecError([Diagnostic("ARCH919", headline, help=help)])
         for path in self.written():
             if path.exists():
-                headline = f"{path} is there already, and a run in {self.path} would write over it"
-                raise SpecError(
-                    [Diagnostic("ARCH931", headline, help="start it in another folder: --out DIR")]
-                )
+                headline = f"{path} already exists and would be overwritten by a run in {self.path}"
+                raise SpecError([Diagnostic("ARCH931", headline, help="choose another folder: --out DIR")])
 
     def written(self) -> list[Path]:
-        """What a run writes beside its manifest, as far as it is known before."""
+        """Files that a run writes beside its manifest."""
         return [self.journal, self.report, *map(self.checkpoints.path, self.checkpoints.steps())]
 
     def resume(self, kind: str, manifest: Manifest, free: Sequence[str] = ()) -> None:
         """Resumes a run of a kind ("train", "search"); settings in `free` may differ.
 
-        Raises SpecError: ARCH911 where there is none, ARCH912 where it is a run of another spec, other data
-        or other settings.
+        Raises SpecError: ARCH911 without a run, ARCH912 for another spec, data or settings.
         """
         refuse_differences(self.path, differences(read_manifest(self.manifest, kind), manifest, free))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class Interrupted(Exception):
-    """A run was interrupted, and can be resumed from the checkpoint that it wrote."""
+    """A run was interrupted after writing a checkpoint, and can be resumed."""
 
     def __init__(self, step: int, checkpoint: Path):
         super().__init__(f"stopped after step {step}")

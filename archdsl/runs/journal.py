@@ -1,4 +1,4 @@
-"""The journal of a run: an append-only file of JSON lines that survives kills and damage."""
+"""The journal of a run: an append-only JSON-lines file, robust against kills and damage."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from archdsl.runs.lines import Mark, is_of, read_records, record, whole_lines
 
 
 class Journal:
-    """An append-only file of JSON lines.
+    """An append-only JSON-lines file.
 
-    Opening it changes nothing.  A last line that was cut off when the run was killed is dropped when the next
-    one is written.  `notes` say what was found damaged, and where it was kept.
+    Opening it changes nothing.  A truncated last line is dropped on the next write. `notes` report damage,
+    and where a copy was kept.
     """
 
     def __init__(self, path: Path):
@@ -31,7 +31,7 @@ class Journal:
         self._read()
 
     def _open(self) -> io.FileIO:
-        """The file, for as long as a record takes: a run that ends anywhere leaves none open."""
+        """Opens the file for one record, so that none stays open."""
         return self.path.open("ab", buffering=0)
 
     def _read(self) -> None:
@@ -45,13 +45,12 @@ class Journal:
         self._hash = hashlib.sha256(data[: self._ends[-1]])
 
     def __len__(self) -> int:
-        """How many lines there are."""
+        """The number of lines."""
         return len(self._ends) - 1
 
     def write(self, event: Mapping[str, Any]) -> None:
-        """Appends a record, which is in the file when this returns.  Numbers must be finite, or None.
-
-        Raises SpecError (ARCH917) where the disk is full; the file is unchanged then.
+        """Appends a record.  Numbers must be finite, or None. Raises SpecError (ARCH917) if the disk is full,
+        leaving the file unchanged.
         """
         self.write_all([event])
 
@@ -82,15 +81,15 @@ class Journal:
             self._more = False
 
     def records(self) -> list[dict[str, Any]]:
-        """All records, oldest first; lines that are damaged are left out."""
+        """All records, oldest first; damaged lines are skipped."""
         return read_records(self.path)
 
     def mark(self) -> Mark:
-        """How far the journal is."""
+        """The current position of the journal."""
         return Mark(len(self), self._hash.hexdigest())
 
     def cut(self, length: int, sha256: str | None = None, step: int | None = None) -> None:
-        """Drops all lines beyond the first `length`: those after the checkpoint that a run is resumed from.
+        """Truncates the journal to its first `length` lines, up to the checkpoint of the resumed run.
 
         `sha256` is that of their bytes, `step` that of the checkpoint.  Where the lines are not those that
         were written, the file is kept beside this one, and records up to `step` that can be read stay.
@@ -99,14 +98,14 @@ class Journal:
         damaged = self._more or not all(self._sound[:length])
         if length > len(self) and not damaged:
             headline = f"{self.path} has {len(self)} lines; the checkpoint was written after {length}"
-            help = "put the whole journal back from a copy, or start again in another folder: --out DIR"
+            help = "restore the journal from a copy, or start a new run in another folder: --out DIR"
             raise SpecError([Diagnostic("ARCH911", headline, help=help)])
         if length > len(self) or not all(self._sound[:length]) or not self._is(length, sha256):
             self._mend(step)
             return
         if length == 0 and len(self):
             kept = self._keep()
-            self.notes.append(f"no checkpoint found: a new journal is started; the old one is kept as {kept}")
+            self.notes.append(f"no checkpoint found: starting a new journal; the old one is kept as {kept}")
         with atomic.room_for(self.path), self._open() as file:
             file.truncate(self._ends[length])
         self._read()
@@ -119,8 +118,8 @@ class Journal:
         kept = self._keep()
         lines = [line for line in whole_lines(self.path.read_bytes()) if is_of(record(line), step)]
         self.notes.append(
-            f"{self.path.name} is damaged: {len(lines)} of its lines can be read and are taken, and the whole"
-            f" is kept as {kept}; what is trained does not depend on it"
+            f"{self.path.name} is damaged: kept its {len(lines)} readable lines, and a copy as "
+            f"{kept}; training does not depend on it"
         )
         atomic.write_bytes(self.path, b"".join(lines))
         self._read()
@@ -134,6 +133,6 @@ class Journal:
         return path.name
 
     def sync(self) -> None:
-        """Returns when all records are on disk, also if the machine loses power."""
+        """Flushes all records to disk (fsync)."""
         with atomic.room_for(self.path), self._open() as file:
             os.fsync(file.fileno())

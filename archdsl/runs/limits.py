@@ -1,4 +1,4 @@
-"""In which range each number of a run may be, wherever it is given: on a command line or in a manifest."""
+"""Ranges of numeric settings of runs, on the command line and in manifests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archdsl.diagnostics import Diagnostic, SpecError
 
 @dataclass(frozen=True)
 class Limit:
-    """A range from `low` to `high`; without its ends where these are open."""
+    """A range from `low` to `high`, with open or closed ends."""
 
     kind: type
     low: float
@@ -21,7 +21,7 @@ class Limit:
     high_open: bool = False
 
     def holds(self, value: object) -> bool:
-        """Whether a value is a number of the range; a whole number is one of a range of decimals, too."""
+        """Whether a value is in the range; integers are accepted in ranges of decimals."""
         if isinstance(value, bool) or not isinstance(value, int if self.kind is int else int | float):
             return False
         if not math.isfinite(value):
@@ -31,9 +31,11 @@ class Limit:
         return not (self.low_open and value == self.low) and not (self.high_open and value == self.high)
 
     def __str__(self) -> str:
-        what = "a whole number" if self.kind is int else "a number"
-        low = f"above {self.low:g}" if self.low_open else f"of at least {_figure(self.low)}"
-        return f"{what} {low} and {'below' if self.high_open else 'at most'} {_figure(self.high)}"
+        what = "an integer" if self.kind is int else "a number"
+        if not self.low_open and not self.high_open:
+            return f"{what} from {_figure(self.low)} to {_figure(self.high)}"
+        low, high = ">" if self.low_open else ">=", "<" if self.high_open else "<="
+        return f"{what} {low} {_figure(self.low)} and {high} {_figure(self.high)}"
 
 
 LIMITS: dict[str, Limit] = {
@@ -53,9 +55,9 @@ LIMITS: dict[str, Limit] = {
 
 
 def demand_within(settings: Mapping[str, Any], where: str = "") -> None:
-    """Raises SpecError (ARCH933) for settings of a training outside of their range; `where` they stand."""
+    """Raises SpecError (ARCH933) for settings of a training out of range; `where` is their location."""
     found = [
-        Diagnostic("ARCH933", f"{where}`{name}` cannot be {_shown(value)}", help=str(LIMITS[name]))
+        Diagnostic("ARCH933", f"{where}`{name}` must be {LIMITS[name]}, got {_shown(value)}")
         for name, value in _numbers(settings)
         if not LIMITS[name].holds(value)
     ]

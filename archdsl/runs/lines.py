@@ -1,4 +1,4 @@
-"""Lines of journals: which of them are records, and how far a journal was at a checkpoint."""
+"""Lines of journals, and positions for checkpoints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archdsl.runs.unfit import Unfit
 
 
 class Mark(NamedTuple):
-    """How far a journal was: its lines, and the SHA-256 of their bytes, None in checkpoints of version 1."""
+    """A position in a journal: number of lines, and their SHA-256 (None in checkpoints of version 1)."""
 
     lines: int
     sha256: str | None = None
@@ -26,12 +26,12 @@ class Mark(NamedTuple):
         found = state.get("journal")
         lines, sha256 = (found.get("lines"), found.get("sha256")) if type(found) is dict else (found, None)
         if type(lines) is not int or lines < 0 or type(sha256) not in (str, type(None)):
-            raise Unfit("it does not say how far the journal was")
+            raise Unfit("it has no journal position")
         return cls(lines, sha256)
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:
-    """The records of a journal that somebody else may be writing: its whole lines that are records."""
+    """The complete records of a journal, which may be written concurrently."""
     found = map(record, whole_lines(path.read_bytes()))
     return [one for one in found if one is not None]
 
@@ -53,7 +53,7 @@ def whole_lines(data: bytes) -> list[bytes]:
 
 
 def record(line: bytes) -> dict[str, Any] | None:
-    """The record in a line; None where it is damaged."""
+    """The record in a line; None if damaged."""
     try:
         found = json.loads(line.decode("utf-8"))
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The manifest of a run: what it was started with, from which it can be run again."""
+"""The manifest of a run: its inputs, for reproduction and resuming."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.runs.limits import demand_within
 
 _SEALED = 2
-"""From this version on a manifest has a checksum."""
+"""The first version with a checksum."""
 
 _PACKAGES = ("archdsl", "torch", "numpy", "pillow", "safetensors")
 
@@ -27,10 +27,10 @@ PluginName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,200}$")]
 
 
 class Manifest(BaseModel):
-    """What a run was started with.
+    """The inputs of a run.
 
-    `spec_sha256` is of the network or space; `data` and `settings` are plain values by name, the data's
-    fingerprints among them; `plugins` are versions by name.
+    `spec_sha256` is the hash of the network or space; `data` and `settings` are plain values by name, the
+    data's fingerprints among them; `plugins` are versions by name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -50,13 +50,13 @@ class Manifest(BaseModel):
     plugins: dict[PluginName, str] = {}
 
     def write(self, path: Path) -> None:
-        """Replaces the file as a whole; it has a checksum of what it says."""
+        """Writes the file atomically, with a checksum."""
         sealed = checksums.sealed({**json.loads(self.model_dump_json()), "version": _SEALED})
         atomic.write_text(path, json.dumps(sealed, indent=2, ensure_ascii=False) + "\n")
 
 
 class _Data(BaseModel):
-    """A kind of data and its settings, as a search was given it."""
+    """The dataset of a search, with settings."""
 
     kind: str
     settings: dict[str, Any]
@@ -97,7 +97,7 @@ def manifest(
 
 
 def described(splits: Splits) -> dict[str, Any]:
-    """What a manifest says of data: names, counts, and fingerprints, by which it is known again."""
+    """The manifest entry of datasets: names, sizes, and fingerprints."""
     train, val = splits.train, splits.val
     return {
         "name": train.name, "classes": list(train.classes),
@@ -108,19 +108,19 @@ def described(splits: Splits) -> dict[str, Any]:
 
 
 def run_kind(path: Path) -> str:
-    """The kind of a manifest: "train" or "search".  Raises SpecError (ARCH911) for another file."""
+    """The kind of a manifest: "train" or "search". Raises SpecError (ARCH911) for other files."""
     return _manifest(path).format.removeprefix("archdsl/").removesuffix("-run")
 
 
 def read_manifest(path: Path, kind: str) -> Manifest:
     """Reads a manifest.
 
-    Raises SpecError: ARCH911 where it is none of a run of this kind or was changed, ARCH933 for a number
-    outside of its range, ARCH867 where it used a plug-in that is not loaded.
+    Raises SpecError: ARCH911 if it is not a manifest of this kind or was modified, ARCH933 for a number out
+    of range, ARCH867 for a plug-in that is not loaded.
     """
     found = _manifest(path)
     if found.format != f"archdsl/{kind}-run":
-        raise SpecError([_no_run(path, f"it is of another kind, {found.format}")])
+        raise SpecError([_no_run(path, f"expected another kind of manifest, got {found.format}")])
     plugins.demand_used(found.plugins, path.parent)
     return found
 
@@ -129,7 +129,7 @@ def demand_settings(path: Path, found: Manifest, names: Sequence[str]) -> None:
     """Raises SpecError (ARCH911) where a manifest lacks settings of these names."""
     lacking = [name for name in names if name not in found.settings]
     if lacking:
-        raise SpecError([_no_run(path, f"settings.{lacking[0]}: it is missing")])
+        raise SpecError([_no_run(path, f"settings.{lacking[0]}: missing")])
 
 
 def _manifest(path: Path) -> Manifest:
@@ -154,9 +154,9 @@ def _manifest(path: Path) -> Manifest:
 
 
 def differences(before: Manifest, now: Manifest, free: Sequence[str] = ()) -> list[str]:
-    """How a resumed run would differ: in the spec, the data, the settings, the seed.
+    """Differences of a resumed run in spec, data, settings and seed.
 
-    `free` are settings that may change.  The machine and the versions may too.
+    `free` are settings that may change, as may machine and versions.
     """
     found = []
     if before.spec_sha256 != now.spec_sha256:
@@ -174,17 +174,17 @@ def differences(before: Manifest, now: Manifest, free: Sequence[str] = ()) -> li
 
 
 def refuse_differences(folder: Path, different: Sequence[str]) -> None:
-    """Raises SpecError (ARCH912) where a resumed run would differ from the recorded one."""
+    """Raises SpecError (ARCH912) if a resumed run would differ from the recorded one."""
     if different:
-        headline = f"{folder} is a run of something else"
+        headline = f"{folder} is a run with different inputs"
         help = f"{'; '.join(different)}. Start a new run in another folder"
         raise SpecError([Diagnostic("ARCH912", headline, help=help)])
 
 
 def _no_run(path: Path, why: str) -> Diagnostic:
-    return Diagnostic("ARCH911", f"{path.parent} is not a run that can be resumed: {why}")
+    return Diagnostic("ARCH911", f"cannot resume {path.parent}: {why}")
 
 
 def _changed(path: Path) -> Diagnostic:
-    headline = f"{path.parent} is not a run that can be resumed: manifest.json was changed, or is damaged"
-    return Diagnostic("ARCH911", headline, help=f"take another copy; or, {checksums.HOW}")
+    headline = f"cannot resume {path.parent}: manifest.json was modified, or is damaged"
+    return Diagnostic("ARCH911", headline, help=f"restore it from a copy; or, {checksums.HOW}")

@@ -1,4 +1,4 @@
-"""One process or several: ranks as torchrun starts them, and what they compute together."""
+"""Distributed processes (torchrun), and their collective operations."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that writes files and talks."""
+        """Whether this process writes files and output."""
         return self.rank == 0
 
     def mean_gradients(self, params: Iterable[nn.Parameter]) -> None:
-        """Replaces gradients by their means over all processes, in one exchange.
+        """Averages gradients over all processes, in one all-reduce.
 
         A process that has no gradient of a parameter counts as zero; where none has one, there is none after.
         """
@@ -42,7 +42,7 @@ class Processes:
             p.grad = (mean / self.world).view_as(p).to(p.dtype) if count else None
 
     def sum(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The sum over all processes, on the tensor's own device; the tensor is left alone."""
+        """The sum over all processes, out of place, on the tensor's device."""
         if self.world == 1:
             return tensor
         total = tensor.to(self.device, copy=True)
@@ -59,18 +59,18 @@ class Processes:
         return (self.world * counted / self.sum(counted).clamp(min=torch.finfo(torch.float64).tiny)).float()
 
     def same_weights(self, module: nn.Module) -> None:
-        """Gives every process the parameters and buffers of the first."""
+        """Broadcasts parameters and buffers from the first process."""
         if self.world > 1:
             for tensor in module.state_dict().values():
                 dist.broadcast(tensor, src=0)
 
     def wait(self) -> None:
-        """Returns when every process has come here."""
+        """A barrier."""
         if self.world > 1:
             dist.barrier()
 
     def stop(self) -> None:
-        """Leaves the group."""
+        """Destroys the process group."""
         if self.world > 1:
             dist.destroy_process_group()
 
@@ -78,8 +78,8 @@ class Processes:
 def processes(device: str | None = None) -> Processes:
     """This process as torchrun started it (gloo on the CPU, NCCL on CUDA), or the only one.
 
-    `device` is "cpu", "cuda" or "cuda:N"; by default CUDA where there is some.  Raises SpecError (ARCH920)
-    for a device that is not there.
+    `device` is "cpu", "cuda" or "cuda:N"; by default CUDA if available. Raises SpecError (ARCH920) for an
+    unavailable device.
     """
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     where = _device(device, int(os.environ.get("LOCAL_RANK", "0")))
@@ -96,11 +96,11 @@ def _device(wanted: str | None, local_rank: int) -> torch.device:
         device = torch.device(f"cuda:{local_rank}" if name == "cuda" else name)
     except RuntimeError as error:
         raise SpecError(
-            [Diagnostic("ARCH920", f"`{name}` is not a device", help="cpu, cuda, cuda:1")]
+            [Diagnostic("ARCH920", f"unknown device `{name}`", help="cpu, cuda, cuda:1")]
         ) from error
     there = {"cpu": 1, "cuda": torch.cuda.device_count()}.get(device.type, 0)
     if (device.index or 0) >= there:
-        headline = f"there is not a device `{device}` here"
-        has = f"{there} CUDA devices" if device.type == "cuda" else "cpu and cuda are known"
-        raise SpecError([Diagnostic("ARCH920", headline, help=f"{has}; the CPU is --device cpu")])
+        headline = f"device `{device}` is not available"
+        has = f"{there} CUDA devices" if device.type == "cuda" else "available: cpu, cuda"
+        raise SpecError([Diagnostic("ARCH920", headline, help=f"{has}; use --device cpu for the CPU")])
     return device

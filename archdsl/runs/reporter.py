@@ -1,4 +1,4 @@
-"""What a run reports to whoever started it: lines, warnings, findings about data, and timings."""
+"""Callbacks for messages of a run: facts, warnings, data diagnostics, and timings."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from archdsl.diagnostics import Diagnostic
 
 
 class Reporter:
-    """Receives reports, and drops them; a command line overrides what it prints."""
+    """Ignores all reports; the command line overrides methods to print them."""
 
     def info(self, line: str) -> None:
         """A fact about the run."""
 
     def warn(self, line: str) -> None:
-        """Something that is likely to surprise."""
+        """A warning."""
 
     def findings(self, found: Sequence[Diagnostic]) -> None:
         """Warnings and notes about the data."""

@@ -1,4 +1,4 @@
-"""Checks a state before a run is resumed from it: its names, types, shapes and numbers."""
+"""Validates a state before resuming: names, types, shapes and numbers."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ _KEPT = {
     torch.optim.SGD: {"momentum_buffer"},
     torch.optim.Adam: {"step", "exp_avg", "exp_avg_sq"},
 }
-"""What optimisers keep of a parameter."""
+"""State of optimizers per parameter."""
 
 
 def part(state: Mapping[str, Any], name: str, kind: type, *, least: float = -math.inf) -> Any:
-    """A value of a state.  Raises Unfit where it is missing, of another type, or a number below `least`."""
+    """A value of a state. Raises Unfit if it is missing, has another type, or is below `least`."""
     if name not in state:
         raise Unfit(f"it has no `{name}`")
     value = state[name]
     if type(value) is not kind:
-        raise Unfit(f"`{name}` in it is of type {type(value).__name__}, not {kind.__name__}")
+        raise Unfit(f"`{name}` must be of type {kind.__name__}, got {type(value).__name__}")
     if isinstance(value, int | float) and not least <= value < math.inf:
-        raise Unfit(f"`{name}` in it cannot be {value}")
+        raise Unfit(f"`{name}` must be at least {least}, got {value}")
     return value
 
 
 def like(state: Mapping[str, Any], name: str, wanted: Any) -> Any:
-    """A value of a state that has the names, types and shapes of `wanted`, all of its numbers finite.
+    """A value of a state with the names, types and shapes of `wanted`, and finite numbers.
 
-    Raises Unfit where it has not.
+    Raises Unfit otherwise.
     """
     if name not in state:
         raise Unfit(f"it has no `{name}`")
@@ -66,23 +66,23 @@ def _demand_like(value: Any, wanted: Any, where: str) -> None:
     if isinstance(wanted, torch.Tensor):
         _demand_tensor(value, wanted, where)
     elif type(value) is not type(wanted):
-        raise Unfit(f"`{where}` in it is of type {type(value).__name__}, not {type(wanted).__name__}")
+        raise Unfit(f"`{where}` must be of type {type(wanted).__name__}, got {type(value).__name__}")
     elif isinstance(wanted, float) and not math.isfinite(value):
-        raise Unfit(f"`{where}` in it is not finite")
+        raise Unfit(f"`{where}` is not finite")
     elif isinstance(wanted, dict):
         for key in {**wanted, **value}:
             if key not in value:
                 raise Unfit(f"it has no `{where}.{key}`")
             if key not in wanted:
-                raise Unfit(f"it has `{where}.{key}`, which is not of this run")
+                raise Unfit(f"it has `{where}.{key}`, which this run does not have")
             _demand_like(value[key], wanted[key], f"{where}.{key}")
 
 
 def _demand_tensor(value: Any, wanted: torch.Tensor, where: str, finite: bool = True) -> None:
     if not isinstance(value, torch.Tensor):
-        raise Unfit(f"`{where}` in it is of type {type(value).__name__}, not a tensor")
+        raise Unfit(f"`{where}` must be a tensor, got {type(value).__name__}")
     if value.shape != wanted.shape or value.dtype != wanted.dtype:
         found, needed = ((tuple(t.shape), str(t.dtype)) for t in (value, wanted))
-        raise Unfit(f"`{where}` in it is {found}, not {needed}")
+        raise Unfit(f"`{where}` must be {needed}, got {found}")
     if value.is_floating_point() and bool((~value.isfinite() if finite else value.isnan()).any()):
-        raise Unfit(f"`{where}` in it is not finite")
+        raise Unfit(f"`{where}` is not finite")

@@ -1,4 +1,4 @@
-"""A run resumed from its newest checkpoint, its journal cut to what was written before."""
+"""Resumes a run from its newest checkpoint, and truncates its journal accordingly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Searches: architecture parameters over decisions, objectives, and the driver that trains a supernet."""
+"""Architecture search: strategies, evaluators, objectives, and differentiable search with a supernet."""
 
 from archdsl.calling import callable_module
 

@@ -14,12 +14,12 @@ from archdsl.program import Network, Spec, program_of
 from archdsl.runs.limits import demand_within
 from archdsl.runs.reporter import Reporter
 from archdsl.search.engines.choice import read_engine
+from archdsl.search.latency_tables import TableSource, read_source
 from archdsl.search.options import SearchOptions, absolute, with_clauses
 from archdsl.search.own import MakesStrategy, Objective, Scorer, named
-from archdsl.search.progress import Progress
+from archdsl.search.progress import SearchProgress
 from archdsl.search.result import Result
 from archdsl.search.run import run
-from archdsl.search.tables import TableSource, read_source
 from archdsl.search.trials.starting import known_of
 
 
@@ -52,10 +52,10 @@ def search(
     start: Sequence[Network | Spec] = (),
     baseline: str | Path | None = None,
     reporter: Reporter | None = None,
-    report: Callable[[Progress], None] = lambda now: None,
+    report: Callable[[SearchProgress], None] = lambda now: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Result:
-    """Searches a space as a search of a spec says, and returns the network found: `archdsl search`.
+    """Runs a search declared in a spec and returns the network it finds, like `archdsl search`.
 
     `strategy`, `evaluate`, `minimize`, `maximize` and `require` are clauses, as texts or as objects
     (`archdsl.search.own`), in the place of those of the search; a file without a search needs none then.
@@ -64,26 +64,25 @@ def search(
     `engine` and `workers` are where a search by trials evaluates networks, `gpus_per_trial` and `threads`
     those of each trial: as `--engine`, `--workers` and so on of `archdsl search`.
 
-    `name` is that of the search (by default the last of the file); `settings` are of its space, of the search
-    and of its data, `data` replaces that of the spec.  `passes` make the space smaller first, as
-    `prune(depth = 2)` does.  `start` are networks of the space that a search by trials tries first.  The
-    network of the file `baseline` and the one found are trained from scratch at
-    the end, to be compared.  The folder of the run, by default `runs/` and the name, holds the network as
-    best.arch, its inherited weights and report.html; `resume` resumes a run there.  `seed` replaces that of
-    the search; `report` receives every step, `reporter` what the command line prints beside.  Raises
-    SpecError; TypeError and ValueError for arguments of other types and words;
+    `name` selects the search (default: the last of the file); `settings` override those of its space, the
+    search and its data; `data` replaces the spec's dataset. `passes`, such as `prune(depth = 2)`, restrict
+    the space first.  `start` are networks of the space that a search by trials tries first.  The network of
+    the file `baseline` and the one found are trained from scratch at the end, to be compared.  The run
+    folder, by default `runs/NAME`, receives best.arch, its inherited weights and report.html; `resume`
+    continues a run in it.  `seed` overrides the search's; `report` is called with every step, `reporter` with
+    the other output of the command line.  Raises SpecError; TypeError and ValueError for invalid arguments;
     `archdsl.runs.interrupted.Interrupted` where `stop` returned True.
     """
     if not (data is None or isinstance(data, Splits | DataSource | str)):
-        raise TypeError(f'data is "KIND:PATH", a DataSource or Splits, not {type(data).__name__}')
+        raise TypeError(f'data must be "KIND:PATH", a DataSource or Splits, got {type(data).__name__}')
     if isinstance(tables, str | Path):
-        raise TypeError(f"tables are several: tables=[{str(tables)!r}]")
+        raise TypeError(f"tables must be a list: tables=[{str(tables)!r}]")
     if isinstance(start, str | Path | Network):
         raise TypeError(f"first networks are several: start=[{str(start)!r}]")
     if isinstance(command, str):
         raise TypeError(f"command is a list of words: command={shlex.split(command)!r}")
     if amp not in (None, "bfloat16"):
-        raise ValueError(f'amp is None or "bfloat16", not {amp!r}')
+        raise ValueError(f'amp must be None or "bfloat16", got {amp!r}')
     demand_within({} if seed is None else {"seed": seed})
     own = data if isinstance(data, Splits) else None
     source = parse_data(data) if isinstance(data, str) else data if isinstance(data, DataSource) else None

@@ -1,4 +1,4 @@
-"""Settings of a differentiable search, with defaults for what a text leaves open."""
+"""Settings of a differentiable search, with defaults."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Link = Literal["independent", "shared", "dense", "gcn"]
 
 @dataclass(frozen=True)
 class Optimiser:
-    """Settings of an optimiser; the rate follows `schedule` from `lr` to `end` where that is given."""
+    """Settings of an optimizer; the learning rate follows `schedule` from `lr` to `end`, if set."""
 
     kind: Literal["adam", "sgd"]
     lr: float
@@ -32,27 +32,26 @@ class Optimiser:
 
 @dataclass(frozen=True)
 class Communication:
-    """Messages between the decisions of cells in a search (`archdsl.search.differentiable.communicate`)."""
+    """Message passing between the decisions of cells (`archdsl.search.differentiable.communicate`)."""
 
     link: Link = "independent"
     hidden: int = 64
     residual: float = 0.5
     source: Literal["raw", "updated"] = "raw"
     lr: float = 1e-3
-    """Rate of the messages' own parameters, which are many for each logit that they change."""
+    """Learning rate of the message function's parameters."""
 
 
 @dataclass(frozen=True)
 class SearchConfig:
     """A differentiable search.
 
-    `samplers` are those of decisions that the search names; `sampler` holds for all others, of which
-    decisions of depth are searched from epoch `gates_from` on (`archdsl.search.differentiable.samplers`).
-    `order` 0 trains weights and architecture in one backward pass on the same batch; 1 is first-order
-    bilevel: each on a half of the data of its own (DARTS, arXiv:1806.09055, section 2.3).
-    `calibrate` counts the batches over which running statistics of the found network are computed anew.  At
-    the end at most `refine` networks, the likeliest and some near it, are trained from scratch for
-    `refine_epochs` each, and the best of them is the result
+    `samplers` are those of named decisions; `sampler` applies to all others, where decisions of depth are
+    trained from epoch `gates_from` on (`archdsl.search.differentiable.samplers`). `order` 0 trains weights
+    and architecture in one backward pass on the same batch; 1 is first-order bilevel optimization: each on
+    its own half of the data (DARTS, arXiv:1806.09055, section 2.3). `calibrate` is the number of batches for
+    recomputing batch-norm statistics of the derived network.  At the end, up to `refine` networks, the most
+    probable one and neighbours, are trained from scratch for `refine_epochs` each, and the best is the result
     (`archdsl.search.evaluators.short_training`).
     """
 
@@ -78,16 +77,16 @@ class SearchConfig:
     refine: int = 0
     refine_epochs: int = 8
     seed: int | None = None
-    """The seed that the text names, if it does."""
+    """The seed set in the spec, if any."""
 
     @property
     def batched(self) -> Batched:
-        """How batches are made of the data."""
+        """Batching options of the dataset."""
         known = settings_of(Batched)
         return Batched(**{key: value for key, value in self.data_settings.items() if key in known})
 
     def settings(self) -> dict[str, Any]:
-        """Everything but where the data lies, as plain values, for a manifest."""
+        """All settings except data paths, as plain values for the manifest."""
         fields = recorded(self)
         found = {k: v for k, v in fields.items() if k not in ("data", "data_settings", "seed")}
         found["data settings"] = {k: v for k, v in self.data_settings.items() if k != "path"}
@@ -98,4 +97,4 @@ USUAL: Mapping[str, Optimiser] = {
     "architecture": Optimiser("adam", 1e-3, decay=1e-4),
     "parameters": Optimiser("sgd", 0.025, 1e-3, decay=5e-4),
 }
-"""Optimizers of groups that the text leaves open."""
+"""Default optimizers of the groups."""

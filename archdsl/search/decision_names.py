@@ -1,7 +1,7 @@
-"""Names of decisions in a search: beginnings of their paths.
+"""Selects decisions by path prefixes.
 
-A part without an index stands for all of its indices: `hyper.gate` names `hyper[1].gate` and
-`hyper[2].gate`, `hyper[2]` all decisions in that round.
+A part without an index matches all indices: `hyper.gate` selects `hyper[1].gate` and `hyper[2].gate`,
+`hyper[2]` all decisions in that iteration.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from archdsl.search.terms import cannot
 
 
 def is_named(path: str, name: str) -> bool:
-    """Whether a path begins with a name; its parts without index stand for all indices."""
+    """Whether a path matches a prefix, whose parts without an index match all indices."""
     parts, wanted = path.split("."), name.split(".")
     if len(wanted) > len(parts):
         return False
@@ -21,15 +21,15 @@ def is_named(path: str, name: str) -> bool:
 
 
 def no_decision(name: str, decisions: Iterable[str], place: Location | None) -> SpecError:
-    """The finding (ARCH606) that a name is of no decision."""
+    """An error (ARCH606) for a prefix that matches no decision."""
     known = {part for path in decisions for part in _names_of(path)}
     guess = closest(name, sorted(known))
-    help = f"did you mean `{guess}`?" if guess else f"there are {', '.join(sorted(known)[:8])}"
-    return cannot(f"`{name}` does not name a searched decision", help, place)
+    help = f"did you mean `{guess}`?" if guess else f"available: {', '.join(sorted(known)[:8])}"
+    return cannot(f"`{name}` matches no searched decision", help, place)
 
 
 def _names_of(path: str) -> list[str]:
-    """The beginnings of a path, with its indices and without any."""
+    """The prefixes of a path, with and without indices."""
     bare = [part.partition("[")[0] for part in path.split(".")]
     parts = path.split(".")
     return [".".join(names[: n + 1]) for names in (parts, bare) for n in range(len(names))]

@@ -1,4 +1,4 @@
-"""A network taken out of the supernet of a search, with inherited weights."""
+"""Extracts a network with inherited weights from the supernet of a search."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from archdsl.search.pruning import pruned
 def supernet_of(
     folder: SearchFolder, network: Network, spec: Path, passes: str | None = None
 ) -> tuple[SuperNetwork, int]:
-    """The supernet of a search as its newest checkpoint has it, and the step of that.
+    """The supernet of a search's newest checkpoint, and its step.
 
-    `network` is one of its space, written in the file `spec`; `passes` are those of the search.  Raises
-    SpecError: ARCH911 without a checkpoint, ARCH913 where it is of another space, ARCH505 for a
-    network that is not a row of a space.
+    `network` is a network of its space, from the file `spec`; `passes` are those of the search.  Raises
+    SpecError: ARCH911 without a checkpoint, ARCH913 where it belongs to another space, ARCH505 for a network
+    that is not written as decisions of a space.
     """
     if network.origin is None or network.source is None:
         raise SpecError([Diagnostic("ARCH505", f"{network.name} is not written as decisions in a space")])
@@ -36,13 +36,13 @@ def supernet_of(
     try:
         net.load_state_dict(like(state, "net", dict(net.state_dict())))
     except Unfit as error:
-        headline = f"the supernet in {folder.path} is of another space than {network.name}"
+        headline = f"the supernet in {folder.path} belongs to another space than {network.name}"
         raise SpecError([Diagnostic("ARCH913", headline, help=str(error))]) from error
     return net, step
 
 
 def extract(net: SuperNetwork, network: Network) -> CompiledNetwork:
-    """The network as a module with copies of the supernet's weights and running statistics.
+    """The network as a module, with copies of the supernet's weights and batch-norm statistics.
 
     In evaluation its logits equal those of the supernet's path bit for bit.
     """
@@ -50,9 +50,9 @@ def extract(net: SuperNetwork, network: Network) -> CompiledNetwork:
 
 
 def outcomes_of(net: SuperNetwork, network: Network) -> Mapping[str, int]:
-    """The outcomes of a network by number; of decisions that do not matter in it, the first.
+    """The outcomes of a network by index; 0 for inactive decisions.
 
-    Decisions that only train-only outputs read are none of the supernet's.
+    Decisions of train-only outputs are not in the supernet.
     """
     decisions = net.archdsl_graph.decisions
     first = dict.fromkeys(decisions, 0)
@@ -61,7 +61,7 @@ def outcomes_of(net: SuperNetwork, network: Network) -> Mapping[str, int]:
 
 
 def recalibrate(module: torch.nn.Module, batches: list[torch.Tensor]) -> None:
-    """Makes running statistics anew: their plain means over some batches (N × 3 × H × W)."""
+    """Recomputes batch-norm running statistics as plain means over batches (N × 3 × H × W)."""
     norms = [m for m in module.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     before = [(norm, norm.momentum) for norm in norms]
     for norm in norms:

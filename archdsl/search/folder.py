@@ -1,4 +1,4 @@
-"""The folder of a search: what lies where in it."""
+"""The run folder of a search."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from archdsl.search.options import FREE
 
 @dataclass(frozen=True)
 class SearchFolder(Folder):
-    """Paths of a search."""
+    """Paths in the run folder of a search."""
 
     @property
     def found(self) -> Path:
@@ -32,7 +32,7 @@ class SearchFolder(Folder):
 
     @property
     def table(self) -> Path:
-        """The latency table of a search for which one was built."""
+        """The latency table built for the search, if any."""
         return self.path / "latency.json"
 
     @property
@@ -51,7 +51,7 @@ class SearchFolder(Folder):
         return self.path / "pareto.svg"
 
     def after_epoch(self, epoch: int) -> Path:
-        """The network that the search would have found after an epoch, counted from 1."""
+        """The network derived after an epoch, counted from 1."""
         return self.path / f"found-{epoch:04d}.arch"
 
     def written(self) -> list[Path]:
@@ -61,7 +61,7 @@ class SearchFolder(Folder):
         ]  # fmt: skip
 
     def begin(self, manifest: Manifest, unit: Unit, table: str | None, *, resume: bool) -> None:
-        """Starts a run with copies of its spec and of the table that was built for it, or resumes the run.
+        """Starts a run with copies of its spec and latency table, or resumes it.
 
         Raises SpecError as `resume`, `demand_new` and `copy_specs`.
         """
@@ -75,9 +75,9 @@ class SearchFolder(Folder):
         self.start(manifest)
 
     def copy_specs(self, unit: Unit) -> None:
-        """Copies a spec and what it imports, so that what is found can be read from here.
+        """Copies a spec and its imports, so that the network found can be read here.
 
-        Raises SpecError (ARCH931) where another file has the name of one of them; nothing is written then.
+        Raises SpecError (ARCH931), writing nothing, where a copy would overwrite another file.
         """
         root = unit.path.parent
         texts = {
@@ -88,14 +88,14 @@ class SearchFolder(Folder):
         there = {path for path in texts if path.exists()}
         for path in there:
             if path.read_bytes().removeprefix(b"\xef\xbb\xbf") != texts[path].encode("utf-8"):
-                headline = f"{path} is there already, and a copy of the spec would be written over it"
-                raise SpecError([Diagnostic("ARCH931", headline, help="start in another folder: --out DIR")])
+                headline = f"{path} already exists and would be overwritten by a copy of the spec"
+                raise SpecError([Diagnostic("ARCH931", headline, help="choose another folder: --out DIR")])
         for path in texts.keys() - there:
             atomic.write_text(path, texts[path])
 
 
 def _units(unit: Unit) -> Iterator[Unit]:
-    """A file and all that it imports."""
+    """A file and its transitive imports."""
     seen: set[Path] = set()
     ahead = [unit]
     while ahead:

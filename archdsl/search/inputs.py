@@ -19,7 +19,7 @@ from archdsl.train.networks import help_on_classes
 
 
 def open_splits(config: SearchConfig, source: DataSource | None, space: Space, program: Program) -> Splits:
-    """The data; generated scenes have the size of the space's input."""
+    """The datasets; generated scenes have the size of the space's input."""
     settings = dict(config.data_settings)
     kind = DATASETS.get(config.data)
     if kind is not None and "size" in (kind.settings or ()) and "size" not in settings:
@@ -30,9 +30,9 @@ def open_splits(config: SearchConfig, source: DataSource | None, space: Space, p
 
 
 def with_classes(space: Space, data: Dataset, program: Program, given: Mapping[str, Any]) -> Space:
-    """The space, with as many classes as the data has unless they were given.
+    """The space, with `classes` set from the data unless overridden.
 
-    Raises SpecError: ARCH918 for another number of classes, ARCH942 for images of other channels.
+    Raises SpecError: ARCH918 for a different number of classes, ARCH942 for different image channels.
     """
     classes, channels = len(data.classes), next(iter(space.graph.inputs.values()))[0]
     demand_channels(space.name, channels, data.channels)
@@ -40,6 +40,6 @@ def with_classes(space: Space, data: Dataset, program: Program, given: Mapping[s
         space = program.space(space.name, **given, classes=classes)
     maps = infer_symbolic(space.graph)[0][next(iter(space.graph.outputs.values()))][0]
     if maps != classes:
-        headline = f"{space.name} tells {maps} classes apart, and the data has {classes}"
+        headline = f"{space.name} predicts {maps} classes, but the data has {classes}"
         raise SpecError([Diagnostic("ARCH918", headline, help=help_on_classes(space.graph, classes))])
     return space

@@ -1,4 +1,4 @@
-"""What a search leaves of the network it found: its text and its weights."""
+"""Writes the network found by a search: spec and weights."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from archdsl.train.weights import SPEC, network_hash, save_weights
 
 
 def keep(folder: SearchFolder, space: Space, found: Result, module: nn.Module, splits: Splits) -> None:
-    """Writes the found network as text, and its weights."""
+    """Writes the network found as a spec, and its weights."""
     write_text(folder.found, text_of(space, found))
     train = splits.train
     metadata = {
@@ -27,7 +27,7 @@ def keep(folder: SearchFolder, space: Space, found: Result, module: nn.Module, s
 
 
 def text_of(space: Space, found: Result) -> str:
-    """The found network as text, with a comment on decisions that were not searched."""
+    """The network found as source text, with a comment on decisions that were not searched."""
     text = found.network.to_arch()
     if not (left := not_searched(space)):
         return text
@@ -37,6 +37,6 @@ def text_of(space: Space, found: Result) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a file as a whole, and the folders that it lies in."""
+    """Writes a file atomically, and creates its parent folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_text(path, text)

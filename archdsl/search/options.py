@@ -1,4 +1,4 @@
-"""What a caller chooses of a search beside its spec, and the options of a resumed search."""
+"""Options of a search beside its spec, new or resumed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archdsl.data.source import DataSource
 from archdsl.search.engines.choice import IN_PROCESS, EngineChoice
+from archdsl.search.latency_tables import TableSource, read_source
 from archdsl.search.rewriting import Rewritten, rewritten
-from archdsl.search.tables import TableSource, read_source
 from archdsl.search.trials.starting import Known, recorded_starts
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 
 class SplitSettings(NamedTuple):
-    """A search as its own settings make it, settings of its space, and those of its strategy and its data."""
+    """A search with its own settings applied, settings of its space, and settings of its strategy and
+    data.
+    """
 
     spec: SearchSpec
     of_space: dict[str, Any]
@@ -33,9 +35,9 @@ class SplitSettings(NamedTuple):
 class SearchOptions:
     """Options of one search.
 
-    `name` is that of the search where a file has several; `settings` are of its space, of the search and of
-    its data.  `folder` is that of the run (None: `runs/` and the name); with `resume` it is continued.
-    `passes` is a pipeline (`archdsl.passes.pipeline_text`) that makes the space smaller first.
+    `name` selects the search; `settings` are those of its space, the search and its data. `folder` is the run
+    folder (None: `runs/NAME`), continued with `resume`. `passes` is a pipeline
+    (`archdsl.passes.pipeline_text`) that restricts the space first.
     """
 
     name: str | None = None
@@ -43,7 +45,7 @@ class SearchOptions:
     data: DataSource | None = None
     tables: tuple[TableSource, ...] = ()
     seed: int | None = None
-    """None: the seed that the search names, else 0."""
+    """None: the seed set in the search, else 0."""
     device: str | None = None
     amp: str | None = None
     checkpoint: bool = False
@@ -56,7 +58,7 @@ class SearchOptions:
     baseline: Path | None = None
     """A spec whose network is trained from scratch at the end, beside the one found, to compare them."""
     splits: Splits | None = None
-    """Data of the caller's own, instead of that which the search names."""
+    """The caller's dataset, which replaces the search's."""
     clauses: Rewritten = field(default_factory=Rewritten)
     """Clauses of the search from outside, in the place of its own."""
     start: tuple[Known, ...] = ()
@@ -67,7 +69,7 @@ class SearchOptions:
     """The program of the evaluator `command`, as words; it is neither read from a file nor recorded."""
 
     def split(self, program: Program) -> SplitSettings:
-        """The search under its own settings, and the other settings by what reads them.  Raises SpecError."""
+        """Applies the search's own settings, and splits the others by what reads them. Raises SpecError."""
         space, own = program.search_settings(self.name)
         return SplitSettings(
             program.search(self.name, **{key: value for key, value in self.settings.items() if key in own}),
@@ -76,7 +78,7 @@ class SearchOptions:
         )
 
     def recorded(self) -> dict[str, Any]:
-        """What a manifest keeps of the options, as plain values."""
+        """The options as plain values, for the manifest."""
         data = self.data
         passes = {} if self.passes is None else {"passes": self.passes}
         baseline = {} if self.baseline is None else {"baseline": str(self.baseline)}
@@ -99,12 +101,11 @@ def with_clauses(program: Program, options: SearchOptions) -> tuple[Program, Sea
 
 
 FREE = ("search", "clauses", "set", "table", "data", "checkpoint", "baseline")
-"""Recorded options that may differ in a resumed search: they change no result, or their effect is
-compared."""
+"""Options that may differ when resuming: they do not change results, or their effect is compared."""
 
 
 def resumed_options(options: SearchOptions, before: Manifest, given: Collection[str]) -> SearchOptions:
-    """The options of a resumed search: those of its run, but for those that are `given` anew."""
+    """The options of a resumed search: those of its run, overridden by `given`."""
     recorded = before.settings
     anew = options.data.settings if options.data is not None else {}
     settings = {key: value for key, value in _tuples(recorded.get("set", {})).items() if key not in anew}
@@ -129,7 +130,7 @@ def _path(recorded: Any) -> Path | None:
 
 
 def _same_data(before: Mapping[str, Any] | None, now: DataSource | None) -> DataSource | None:
-    """The data of a run, with the settings of it that are given anew."""
+    """The data of a run, with overridden settings."""
     if before is None:
         return now
     kind, settings = before["kind"], _tuples(before["settings"])
@@ -139,18 +140,18 @@ def _same_data(before: Mapping[str, Any] | None, now: DataSource | None) -> Data
 
 
 def _tables(recorded: Any) -> tuple[TableSource, ...]:
-    """Tables of a run: one file, as manifests once had it, or several sources."""
+    """Latency tables of a run: one file, as in earlier manifests, or several sources."""
     words = [recorded] if isinstance(recorded, str) else recorded if isinstance(recorded, list) else []
     return tuple(read_source(str(word)) for word in words)
 
 
 def _tuples(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with tuples where a manifest has lists."""
+    """Settings with lists converted to tuples."""
     return {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
 
 
 def absolute(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings whose `path` is absolute; a relative one in a spec is against the folder of the spec."""
+    """Settings with an absolute `path`; relative paths are resolved against the spec's folder."""
     path = settings.get("path")
     if not isinstance(path, str):
         return dict(settings)

@@ -1,4 +1,4 @@
-"""Settings of a search that are given from outside, over those that its text gives."""
+"""Overrides of a search's settings, from the command line or Python."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ OVERRIDES = tuple(
         )
     )
 )
-"""Settings of a search that can be given from outside."""
+"""Settings of a search that can be overridden."""
 
 
 def overridden(config: SearchConfig, given: Mapping[str, Any]) -> SearchConfig:
-    """Settings, some replaced from outside, by name.  Raises SpecError (ARCH606) for an unknown one."""
+    """Applies overrides by name. Raises SpecError (ARCH606) for an unknown one."""
     unknown = [key for key in given if key not in OVERRIDES]
     if unknown:
         guess = closest(unknown[0], list(OVERRIDES))
         form = setting_form(unknown[0], OVERRIDES)
-        there = f"there are {', '.join(OVERRIDES)}"
+        there = f"available: {', '.join(OVERRIDES)}"
         help = form or (f"did you mean `{guess}`?" if guess else there)
         raise cannot(f"a search has no setting `{unknown[0]}`", help)
     data = {key: given[key] for key in _OF_DATA if key in given}
@@ -74,16 +74,16 @@ def overridden(config: SearchConfig, given: Mapping[str, Any]) -> SearchConfig:
 
 
 def with_data(config: SearchConfig, kind: str, settings: Mapping[str, Any]) -> SearchConfig:
-    """Settings with data of a kind; those of the same kind stay, of another kind only `batch`."""
+    """Replaces the dataset: settings of the same kind are kept, of another kind only `batch`."""
     kept = {k: v for k, v in config.data_settings.items() if kind == config.data or k == "batch"}
     return replace(config, data=kind, data_settings={**kept, **settings})
 
 
 def seconds(value: Any) -> float:
-    """A time as it is given from outside: `90s`, `10min`, `2h`.  Raises SpecError (ARCH606)."""
+    """Parses a duration: `90s`, `10min`, `2h`.  Raises SpecError (ARCH606)."""
     found = _TIME.fullmatch(str(value))
     if found is None or float(found[1]) == 0:
-        raise cannot(f"`budget` cannot be {value}", "a time: 90s, 10min, 2h")
+        raise cannot(f"`budget` must be a duration, got {value}", "write budget=90s, 10min or 2h")
     return quantity(float(found[1]), found[2]).amount / 1000
 
 

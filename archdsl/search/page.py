@@ -1,4 +1,4 @@
-"""The page of a search, as the verb writes it."""
+"""Writes the HTML report of a search."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
 
 
 def write_report(search: Search) -> None:
-    """Writes report.html into the folder of a search."""
+    """Writes report.html into the run folder."""
     from archdsl import atomic
     from archdsl.backends.diagram import svg
     from archdsl.report.search_page import search_page
-    from archdsl.report.tables import layers_text
+    from archdsl.report.text_tables import layers_text
 
-    found = search.likeliest()
+    found = search.most_probable()
     graph = found.network.graph
     dataset = search.splits.val
     legend = list(zip(dataset.classes, dataset.colours, strict=True))
@@ -26,7 +26,7 @@ def write_report(search: Search) -> None:
 
 
 def _predictions(search: Search, found: Any, most: int = 4) -> list[tuple[str, bytes, bytes, bytes]]:
-    """Images, their labels, and what the found network sees, as PNG."""
+    """Images, their labels, and the predictions of the network found, as PNG."""
     import numpy as np
     import torch
     from PIL import Image

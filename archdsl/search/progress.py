@@ -1,4 +1,4 @@
-"""What a search tells while it runs."""
+"""Progress events of a search."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from archdsl.search.result import Result
 
 
 @dataclass(frozen=True)
-class Progress:
-    """What happened: after a step, where `found` is there after an epoch, where `tried` networks were
-    trials, or were trained at the end, after one of these, of which `loss` is the objective, and where
-    `scratch` names a network after an epoch of the training from scratch that compares it with another."""
+class SearchProgress:
+    """Progress after a step; with `found`, after an epoch; with `tried`, after a trial or a network of the
+    final training, whose objective is `loss`; with `scratch`, after an epoch of training that network from
+    scratch."""
 
     step: int
     steps: int
@@ -22,7 +22,7 @@ class Progress:
     task: float
     costs: Mapping[str, float]
     depths: Mapping[str, float] = field(default_factory=dict)
-    """The mean depth by each decision of depth."""
+    """The expected depth of each decision of depth."""
     miou: float | None = None
     found: Result | None = None
     tried: int = 0
@@ -34,4 +34,4 @@ class Progress:
     scratch: str = ""
 
 
-Report = Callable[[Progress], None]
+Report = Callable[[SearchProgress], None]

@@ -1,4 +1,4 @@
-"""The space that is left to a search by passes: hyper-cells of a fixed depth, fewer candidates."""
+"""Restricts the space of a search by passes: fixed depths, fewer candidates."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from archdsl.program import Space
 
 
 def pruned(space: Space, passes: str | None) -> Space:
-    """What a pipeline, `prune(hyper[1].gate = 2)`, leaves of a space; None leaves all of it.
+    """Applies a pipeline such as `prune(hyper[1].gate = 2)` to a space; None: unchanged.
 
-    Networks of it are networks of `space`, and are written as rows of that.  Raises SpecError as the passes
-    do, and ARCH606 where they leave nothing to search.
+    The result's networks are networks of `space`. Raises SpecError as the passes do, and ARCH606 where no
+    decision remains.
     """
     left = space if passes is None else space.through(passes)
     if isinstance(left, Space):
         return left
-    headline = f"`{passes}` leaves nothing to search of {space.name}"
-    raise SpecError([Diagnostic("ARCH606", headline, help="leave a decision open")])
+    headline = f"no decisions of {space.name} remain after `{passes}`"
+    raise SpecError([Diagnostic("ARCH606", headline, help="keep at least one decision")])

@@ -1,4 +1,4 @@
-"""The clauses of a search read into its settings."""
+"""Reads the clauses of a search into a SearchConfig."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ def read_config(
     overrides: Mapping[str, Any] | None = None,
     data: tuple[str, Mapping[str, Any]] | None = None,
 ) -> SearchConfig:
-    """The settings of a search; `overrides` come from outside, by name.
+    """Reads the settings of a search.
 
-    `data` is a kind and its settings, also from outside: over those of the text, under `overrides`.
-    Raises SpecError (ARCH606) for what is missing or cannot be run.
+    `overrides`, by name, take precedence over `data` (a kind and its settings), which takes precedence over
+    the spec. Raises SpecError (ARCH606) for missing or unsupported clauses.
     """
     clauses = spec.clauses
     if spec.not_run:
         raise refused(spec)
     for name in ("evaluate", "trials", "parallel"):
         if name in clauses.settings:
-            headline = f"`{name}` is not read by a differentiable search"
-            help = "it is of strategies that propose networks one after the other"
+            headline = f"`{name}` is not a clause of differentiable searches"
+            help = "it applies to strategies that propose individual networks"
             raise cannot(headline, help, clauses.places.get(name))
     if not clauses.objectives:
         help = "minimize cross_entropy + 0.01 * log(macs)"
-        raise cannot(f"search `{spec.name}` has no objective", help, spec.at)
+        raise cannot(f"missing objective in search `{spec.name}`", help, spec.at)
     if len(clauses.communicate) > 1:
         second = clauses.communicate[1][1]
-        raise cannot("several `communicate` clauses", "one is run", getattr(second, "at", spec.at))
+        raise cannot("duplicate `communicate` clause", "keep one", getattr(second, "at", spec.at))
     strategy: Differentiable = configured(
         term(clauses.settings.get("strategy", Term("differentiable")), "strategy")
     )
@@ -62,11 +62,11 @@ def read_config(
 
 
 OF_STRATEGY = ("epochs", "gates_from", "order", "clip", "refine", "refine_epochs")
-"""Settings that are those of `differentiable`."""
+"""Settings taken from `differentiable(…)`."""
 
 
 def _demand_sound(config: SearchConfig) -> None:
-    """Raises SpecError for numbers that cannot be, however they were given."""
+    """Raises SpecError for values out of range, from the spec or overrides."""
     limits: list[tuple[str, Any, Any, float]] = [
         ("epochs", config.epochs, int, 1),
         ("batch", config.batch, int, 1),
@@ -88,12 +88,12 @@ def _demand_sound(config: SearchConfig) -> None:
     if type(config.order) is not int or config.order not in (0, 1):
         raise cannot(f"`order` cannot be {config.order}", "0, one backward pass, or 1, first-order bilevel")
     if config.communication.link not in get_args(Link):
-        headline = f"cells cannot communicate by `{config.communication.link}`"
-        raise cannot(headline, f"by {', '.join(get_args(Link))}")
+        headline = f"unknown kind of communication `{config.communication.link}`"
+        raise cannot(headline, f"available: {', '.join(get_args(Link))}")
 
 
 def _settings(clauses: Clauses, strategy: Differentiable) -> dict[str, Any]:
-    """Settings of the strategy, and those that clauses give."""
+    """Settings of the strategy and of clauses."""
     given = clauses.settings
     found: dict[str, Any] = {name: getattr(strategy, name) for name in OF_STRATEGY}
     found |= {key: plain(given[key]) for key in ("epochs", "batch", "init", "seed") if key in given}
@@ -114,7 +114,7 @@ def _settings(clauses: Clauses, strategy: Differentiable) -> dict[str, Any]:
 
 
 def _samplers(clauses: Clauses) -> dict[str, Sampler]:
-    """Samplers of decisions that the group `architecture` names."""
+    """Samplers of the decisions named in the group `architecture`."""
     inner = clauses.groups.get("architecture", Clauses())
     return {
         part: replace(read_sampler(term(value, part)), place=inner.places.get(part))
@@ -124,7 +124,7 @@ def _samplers(clauses: Clauses) -> dict[str, Sampler]:
 
 
 def read_optimiser(written: Term, usual: Optimiser) -> Optimiser:
-    """An optimizer as it is written; its schedule may have the first and the last rate, too."""
+    """Reads an optimizer; its schedule may also set the initial and final learning rate."""
     config = configured(written)
     lr, end, shape = config.lr, config.end, Term("cosine")
     power = 0.9

@@ -1,4 +1,4 @@
-"""The records of a search's journal."""
+"""Journal records of a search."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import torch
 
 from archdsl.ir import Decision
 from archdsl.program import Network
-from archdsl.search.progress import Progress
+from archdsl.search.progress import SearchProgress
 from archdsl.search.result import Result
 
 Record = dict[str, Any]
 
 
 def opening(decisions: Mapping[str, Decision], depths: Mapping[str, Sequence[int]]) -> Record:
-    """What there is to decide, and which decisions are of depth, with the rounds that their outcomes keep."""
+    """The first record: the decisions, and decisions of depth with the iterations kept by each outcome."""
     outcomes = {path: list(decision.outcomes) for path, decision in decisions.items()}
     rounds = {path: list(kept) for path, kept in depths.items()}
     return {"kind": "start", "decisions": outcomes, "gates": list(rounds), "rounds": rounds, "cells": None}
 
 
-def of_step(now: Progress, lr: float, tau: float) -> Record:
+def of_step(now: SearchProgress, lr: float, tau: float) -> Record:
     return {
         "kind": "step", "step": now.step, "epoch": now.epoch, "loss": now.loss, "task": now.task,
         "costs": dict(now.costs), "lr": lr, "tau": tau,
@@ -31,9 +31,15 @@ def of_step(now: Progress, lr: float, tau: float) -> Record:
 
 
 def of_epoch(
-    now: Progress, tau: float, chances: Mapping[str, torch.Tensor], found: Result, reported: Mapping[str, Any]
+    now: SearchProgress,
+    tau: float,
+    chances: Mapping[str, torch.Tensor],
+    found: Result,
+    reported: Mapping[str, Any],
 ) -> Record:
-    """`found` is the network of the current probabilities, `reported` its costs and depths."""
+    """The record of an epoch. `found` is the network derived from the current probabilities, `reported` its
+    costs and depths.
+    """
     return {
         "kind": "epoch", "epoch": now.epoch, "step": now.step, "loss": now.loss, "miou": _number(now.miou),
         "tau": tau, "probabilities": {path: chance.tolist() for path, chance in chances.items()},
@@ -42,7 +48,7 @@ def of_epoch(
 
 
 def of_tried(found: Result, number: int, objective: float) -> Record:
-    """The likeliest network or one near it, and its objective after a short training."""
+    """The record of a network of the final training, with its objective."""
     value = objective if math.isfinite(objective) else None
     return {"kind": "tried", "number": number, "chosen": dict(found.network.chosen), "objective": value}
 
@@ -58,7 +64,7 @@ def of_scratch(role: str, network: Network, epoch: int, step: int, miou: float) 
 def of_end(
     found: Result, miou: float, costs: Mapping[str, float], iou: Iterable[float], verdict: Mapping[str, Any]
 ) -> Record:
-    """`iou` is by class, `verdict` that of `archdsl.search.verdict`."""
+    """The final record. `iou` is per class, `verdict` from `archdsl.search.verdict`."""
     network = {**costs, "layers": len(found.network.graph.nodes)}
     return {
         "kind": "end", "miou": _number(miou), "chosen": dict(found.network.chosen), "network": network,
@@ -70,7 +76,7 @@ def of_end(
 def mean_depths(
     probabilities: Mapping[str, torch.Tensor], depths: Mapping[str, Sequence[int]]
 ) -> dict[str, float]:
-    """The mean depth by each decision of depth; `depths` are the rounds that its outcomes keep."""
+    """The expected depth of each decision of depth; `depths` are the iterations kept by its outcomes."""
     rows = {path: probabilities[path].detach().cpu() for path in depths}
     return {path: float((row * torch.tensor(depths[path])).sum()) for path, row in rows.items()}
 

@@ -1,4 +1,4 @@
-"""A search repeated with several seeds: its folder, and the mean and the spread of what was found."""
+"""Searches repeated with several seeds: run folder, mean and standard deviation of results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.report.charts import short
 from archdsl.report.clouds import Places, Series, clouds
 from archdsl.report.records import Run, read_run
-from archdsl.report.tables import table
+from archdsl.report.text_tables import table
 from archdsl.search.overview import overview
 from archdsl.search.trials.comparing import compare, picture, seeds_in
 from archdsl.search.trials.history import History, best_so_far, read_history
@@ -53,8 +53,8 @@ class RepeatedFolder:
         """Writes down the seeds.  Raises SpecError (ARCH919) where a run is there already."""
         there = seeds_in(self.path) or [p for p in [self.path] if (p / "manifest.json").exists()]
         if there or self.seeds_file.exists():
-            headline = f"{there[0] if there else self.path} holds a run already"
-            help = f"resume it: --resume {self.path}; or start others elsewhere: --out DIR"
+            headline = f"{there[0] if there else self.path} already contains a run"
+            help = f"resume it with --resume {self.path}, or choose another folder: --out DIR"
             raise SpecError([Diagnostic("ARCH919", headline, help=help)])
         self.path.mkdir(parents=True, exist_ok=True)
         self.write(seeds)
@@ -74,7 +74,7 @@ class RepeatedFolder:
         except (ValueError, KeyError, TypeError, RecursionError):
             found = None
         if not (isinstance(found, list) and 0 < len(found) <= MOST and all(type(n) is int for n in found)):
-            headline = f"{self.path} is not a run that can be resumed: seeds.json cannot be read"
+            headline = f"cannot resume {self.path}: seeds.json cannot be read"
             raise SpecError([Diagnostic("ARCH911", headline)])
         return found
 
@@ -146,7 +146,7 @@ def table_csv(found: Mapping[int, Figures]) -> str:
 def seeds_picture(folders: Mapping[int, Path]) -> str:
     """The fronts of all seeds; of one goal the best so far, of other searches mIoU by epoch, as a mean.
 
-    Behind a mean is a band from the least to the greatest.
+    Means are drawn over a band from minimum to maximum.
     """
     histories = [one for path in folders.values() if (one := _history(path))]
     if histories and len(histories[0].goals) > 1:
@@ -183,7 +183,7 @@ def _mean(lines: Iterable[Places], title: str, x_label: str, y_label: str) -> st
     columns = [(x, [one[x] for one in values]) for x in common]
     band = [(x, min(column), max(column)) for x, column in columns]
     line = [(x, fmean(column)) for x, column in columns]
-    rows = [Series(f"mean of {len(values)} seeds, least to greatest", line=line, band=band)]
+    rows = [Series(f"mean of {len(values)} seeds, minimum to maximum", line=line, band=band)]
     return clouds(rows, title=title, x_label=x_label, y_label=y_label, linear_x=True)
 
 

@@ -1,4 +1,4 @@
-"""What a search found: the likeliest network that meets the requirements, and its text."""
+"""Discretization: derives the most probable network that satisfies the requirements."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DRAWN = 4096
-"""Networks drawn from the probabilities where the likeliest one does not meet the requirements."""
+"""Networks sampled from the probabilities if the most probable one violates the requirements."""
 PORTION = 16
 """Of these, how many are priced first."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """A network, its outcomes by number, and how it was chosen.
+    """A derived network with its outcomes, and how it was chosen.
 
-    `unmet` are requirements that it does not meet.  `how` names those that were not checked, such as one on
-    latency without a table of the device.
+    `unmet` are violated requirements; `how` also names unchecked ones, such as latency without a table of the
+    device.
 
     Of a search by trials, `trials` are all of its trials, and `front` the networks that no other one
     dominates, the best in the first objective first; of one objective that is the best network alone.
@@ -55,26 +55,29 @@ class Result:
 def discretize(
     space: Space, probabilities: Mapping[str, Any], seed: int = 0, by: Costs | None = None
 ) -> Result:
-    """The network of the likeliest outcome of each decision, if it meets the requirements of the space.
+    """Derives the network of the most probable outcome of each decision, if it satisfies the requirements of
+    the space; otherwise the most probable of sampled networks that does; otherwise the first one, with its
+    violated requirements.
 
-    If not, the likeliest that does of those drawn from the probabilities; if none does, the first one all
-    the same, with what it does not meet.  Requirements on latency and rate are decided by the tables of `by`.
+    Latency and rate are checked by the tables of `by`.
     """
     by = Costs(space) if by is None else by
     chances = {path: np.asarray(p, dtype=float) for path, p in probabilities.items()}
     first = {path: int(p.argmax()) for path, p in chances.items()}
-    found = bound(space, first, "the likeliest outcome of each decision", by)
+    found = bound(space, first, "the most probable outcome of each decision", by)
     if not found.unmet:
         return found
     for outcomes in _candidates(space, chances, seed, by):
-        other = bound(space, outcomes, "the likeliest drawn that meets the requirements", by)
+        other = bound(
+            space, outcomes, "the most probable sampled network that satisfies the requirements", by
+        )
         if not other.unmet:
             return other
     return found
 
 
 def _candidates(space: Space, chances: Mapping[str, Any], seed: int, by: Costs) -> Iterator[dict[str, int]]:
-    """Of the networks drawn from the probabilities those that may meet the requirements, likeliest first.
+    """Networks sampled from the probabilities that may satisfy the requirements, most probable first.
 
     They are priced in portions that grow, as in a space without closed form each is bound for it.
     """
@@ -91,7 +94,7 @@ def _candidates(space: Space, chances: Mapping[str, Any], seed: int, by: Costs) 
 
 
 def _drawn(chances: Mapping[str, Any], seed: int) -> NDArray[Any]:
-    """Different networks drawn from the probabilities, the likeliest first; networks × `chances`."""
+    """Distinct networks sampled from the probabilities, most probable first; networks × `chances`."""
     rng = np.random.default_rng(seed)
     columns = [rng.choice(len(p), size=DRAWN, p=p / p.sum()) for p in chances.values()]
     table = np.unique(np.stack(columns, 1), axis=0)
@@ -100,7 +103,7 @@ def _drawn(chances: Mapping[str, Any], seed: int) -> NDArray[Any]:
 
 
 def bound(space: Space, outcomes: Mapping[str, int], how: str, by: Costs) -> Result:
-    """The network of these outcomes, and which requirements of the space it does not meet."""
+    """The network of these outcomes, and the requirements of the space that it violates."""
     network = space.bind(named(space, outcomes))
     rows = [[outcomes.get(path, 0) for path in space.decisions]]
     missed = []
@@ -109,22 +112,22 @@ def bound(space: Space, outcomes: Mapping[str, int], how: str, by: Costs) -> Res
             if not _holds(requirement.condition, network, lambda term: float(by.exact(term, rows)[0])):
                 missed.append(requirement.text)
         except SpecError as error:
-            how += f"; `{requirement.text}` was not looked at: {error.diagnostics[0].headline}"
+            how += f"; `{requirement.text}` was not checked: {error.diagnostics[0].headline}"
     return Result(network, outcomes, how, tuple(missed))
 
 
 def named(space: Space, outcomes: Mapping[str, int]) -> dict[str, str]:
-    """Outcomes by their texts; of decisions that are not searched, the first."""
+    """Outcome labels by decision; the first candidate for decisions that are not searched."""
     return {path: d.outcomes[outcomes.get(path, 0)] for path, d in space.decisions.items()}
 
 
 def not_searched(space: Space) -> list[str]:
-    """The decisions that only train-only outputs read, which no search settles."""
+    """The decisions that only train-only outputs depend on, which are not searched."""
     return sorted(space.decisions.keys() - space.searched.decisions.keys())
 
 
 def _holds(condition: Value, network: Network, timed: Callable[[Term], float]) -> bool:
-    """Whether a network meets a condition.  Raises what `timed` raises."""
+    """Whether a network satisfies a condition. Raises what `timed` raises."""
     cost = Total()(network.graph)
     counts = {"params": cost.params, "macs": cost.macs, "flops": 2 * cost.macs}
 

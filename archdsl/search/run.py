@@ -1,4 +1,4 @@
-"""A search from a program and options to its result; the command line and Python programs both call it."""
+"""Runs a search from a program and options; used by the command line and the Python API."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from archdsl.search.differentiable.readiness import demand_ready
 from archdsl.search.differentiable.samplers import by_decision
 from archdsl.search.folder import SearchFolder
 from archdsl.search.inputs import open_splits, with_classes
+from archdsl.search.latency_tables import Tables, gather
 from archdsl.search.options import SearchOptions
 from archdsl.search.page import write_report
 from archdsl.search.progress import Report
@@ -36,7 +37,6 @@ from archdsl.search.pruning import pruned
 from archdsl.search.reading import read_config
 from archdsl.search.result import Result
 from archdsl.search.scores import class_weights_rule
-from archdsl.search.tables import Tables, gather
 from archdsl.search.terms import cannot
 from archdsl.search.trials import run as trials
 from archdsl.search.trials.config import is_by_trials
@@ -45,17 +45,17 @@ from archdsl.train.inspected import weighted_classes
 
 @contextmanager
 def prepared(program: Program, options: SearchOptions, reporter: Reporter) -> Iterator[Search]:
-    """A search that is ready to run or to resume; its folder is locked until the end of the block.
+    """Prepares a search to run or resume; its folder is locked until the end of the block.
 
-    Raises SpecError for whatever would end the search later: in the spec, the data, the tables, the machine
-    or the folder.
+    Raises SpecError for errors in the spec, the data, the tables, the machine or the folder, before anything
+    is trained.
     """
     here = processes(options.device)
     try:
         inputs = _inputs(program, options, here, reporter)
         seed = _seed(options, inputs.config)
         torch.manual_seed(seed)
-        # No loss reads train-only outputs.
+        # Searches do not train train-only outputs.
         net = build(inputs.space.searched, fuse=True, checkpoint=options.checkpoint)
         if options.channels_last:
             net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -83,7 +83,7 @@ def prepared(program: Program, options: SearchOptions, reporter: Reporter) -> It
 
 
 def finish(search: Search, report: Report, stop: Callable[[], bool]) -> Result:
-    """Runs a prepared search to its end, and writes its page, also where `stop` ends it early.
+    """Runs a prepared search and writes its report, also when `stop` interrupts it.
 
     Raises Interrupted then, and SpecError as `Search.run`.
     """
@@ -106,10 +106,10 @@ def run(
     report: Report = lambda now: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Result:
-    """Searches a space as a spec says, and returns the network found.
+    """Runs a search and returns the network found.
 
-    The folder of the run holds it as best.arch, its inherited weights as best.safetensors, and report.html.
-    `report` hears of every step.  Raises SpecError, and Interrupted where `stop` returned True.
+    The run folder receives best.arch, its inherited weights as best.safetensors, and report.html. `report` is
+    called with every step.  Raises SpecError, and Interrupted where `stop` returned True.
     """
     options = options or SearchOptions()
     if by_trials(program, options):
@@ -119,7 +119,7 @@ def run(
 
 
 def by_trials(program: Program, options: SearchOptions) -> bool:
-    """Whether the search proposes networks one after the other.  Raises SpecError."""
+    """Whether the strategy proposes individual networks. Raises SpecError."""
     return is_by_trials(options.split(program).spec)
 
 
@@ -144,7 +144,7 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
     space = pruned(with_classes(space, splits.train, program, of_space), options.passes)
     by_decision(config.sampler, config.gates_from, config.samplers, space.searched)  # raises early
     if config.gates_from and here.is_first and not depths(space.searched):
-        reporter.warn(f"`gates_from` has no effect: no decision of {space.name} prunes rounds")
+        reporter.warn(f"`gates_from` has no effect: {space.name} has no decisions of depth")
     weights = weighted_classes(splits, class_weights_rule(config), here, reporter)
     demand_ready(config, space.searched, splits, here.world)
     baseline = read_baseline(options.baseline, config, space, splits) if options.baseline else None
@@ -156,7 +156,7 @@ def _seed(options: SearchOptions, config: SearchConfig) -> int:
 
 
 def configured(program: Program, options: SearchOptions) -> tuple[SearchConfig, dict[str, Any]]:
-    """The settings of the search, and those settings from outside that are of its space."""
+    """The settings of the search, and the overrides that belong to its space."""
     given = options.split(program)
     data = (options.data.kind, options.data.settings) if options.data is not None else None
     return read_config(given.spec, given.others, data), given.of_space
@@ -166,7 +166,7 @@ def _tables(
     inputs: _Inputs, options: SearchOptions, program: Program, folder: SearchFolder, here: Processes,
     reporter: Reporter,
 ) -> Tables:  # fmt: skip
-    """The latency tables, built by the first process where they are; the others find what it built."""
+    """The latency tables; the first process builds missing ones, and the others read them."""
     base = program.unit.path.parent
 
     def gathered() -> Tables:
@@ -177,7 +177,7 @@ def _tables(
     found = gathered() if here.is_first else None
     here.wait()
     for device, model in (found.devices if found else {}).items():
-        reporter.info(f"`{device}` stands for {model}, which its table is of")
+        reporter.info(f"`{device}` uses the table of {model}")
     return found or gathered()
 
 

@@ -1,4 +1,4 @@
-"""What a search minimises, as its text says it: losses, costs, and the tables and devices they name."""
+"""Terms of objectives: losses, costs, and the tables and devices they refer to."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ if TYPE_CHECKING:
     from archdsl.devices.table import Table
 
 LOSSES = ("cross_entropy", "ohem")
-"""Losses that an objective can name."""
+"""Losses available in objectives."""
 
 UNITS = {"latency": "latency_ms", "rate": "fps"}
-"""Names of costs with their units, where these differ from the names in the language."""
+"""Display names of costs with units, where they differ from the language's."""
 
 
 def terms_of(config: SearchConfig) -> list[Term]:
-    """All terms of the objectives and requirements of a search, outer ones first."""
+    """All terms of the objectives and requirements of a search, in pre-order."""
     values = [*(objective.value for objective in config.objectives), *config.requirements]
     return [term for value in values for term in terms_in(value)]
 
 
 def loss_of(config: SearchConfig) -> Term:
-    """The loss of the objective.  Raises SpecError (ARCH606) where a term is unknown or no loss is named."""
+    """The loss term of the objective. Raises SpecError (ARCH606) for unknown terms or a missing loss."""
     found = terms_of(config)
     for term in found:
         if term.name not in (*LOSSES, *MEASURES, "log"):
             known = ", ".join((*LOSSES, *sorted(MEASURES), "log"))
-            headline = f"`{term.name}` is not part of a differentiable objective"
-            raise cannot(headline, f"parts are {known}", term.at)
+            headline = f"`{term.name}` is not allowed in a differentiable objective"
+            raise cannot(headline, f"available: {known}", term.at)
     losses = [term for term in found if term.name in LOSSES]
     if not losses:
         first = config.objectives[0].at if config.objectives else None
-        raise cannot("the objective has no loss", "minimize cross_entropy + 0.01 * log(macs)", first)
+        raise cannot("missing loss in the objective", "minimize cross_entropy + 0.01 * log(macs)", first)
     for term in losses:
         if term != losses[0]:
-            raise cannot("the objective names two losses", "one loss trains the weights", term.at)
+            raise cannot("several losses in the objective", "use one loss, which trains the weights", term.at)
     for value in (*(goal.value for goal in config.objectives), *config.requirements):
         _demand_soft(value)
     return losses[0]
@@ -64,19 +64,19 @@ def weights_rule(loss: Term) -> str | None:
 
 
 def read_tables(paths: Sequence[Path]) -> list[Table]:
-    """Latency tables.  Raises SpecError where one cannot be read, or is of other conditions."""
+    """Reads latency tables. Raises SpecError for unreadable tables or different conditions."""
     from archdsl.devices.estimate import read_table
 
     return [read_table(path)[0] for path in paths]
 
 
 def tables_named(config: SearchConfig) -> list[str]:
-    """The files of latency tables that terms of an objective name: `latency(table = "…")`."""
+    """The latency table files named in an objective: `latency(table = "…")`."""
     return list(dict.fromkeys(str(t.settings["table"]) for t in terms_of(config) if "table" in t.settings))
 
 
 def devices_named(config: SearchConfig, graph: Graph) -> list[str]:
-    """The devices that an objective, or a requirement of the space, names for `latency` or `rate`."""
+    """The devices of `latency` and `rate` in an objective or a requirement of the space."""
     from archdsl.devices.requirement import measures
 
     timed = [term for term in terms_of(config) if term.name in UNITS]
@@ -87,10 +87,10 @@ def devices_named(config: SearchConfig, graph: Graph) -> list[str]:
 
 
 def _demand_soft(value: SearchValue) -> None:
-    """Raises SpecError (ARCH606) for a comparison that has no share by which it is missed."""
+    """Raises SpecError (ARCH606) for a comparison without a differentiable violation."""
     if isinstance(value, Formula) and value.op not in ("+", "-", "*", "/", "..", *MISSED):
-        help = f"a differentiable search knows {', '.join(MISSED)}"
-        raise cannot(f"`{value.op}` has no gradient", help, value.at)
+        help = f"differentiable searches support {', '.join(MISSED)}"
+        raise cannot(f"`{value.op}` is not differentiable", help, value.at)
     if isinstance(value, Term | Formula):
         for part in value.args:
             _demand_soft(part)

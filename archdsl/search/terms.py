@@ -1,4 +1,4 @@
-"""Values in the clauses of a search as plain Python, and the finding that a search cannot be run."""
+"""Converts values of search clauses to Python, and builds ARCH606 errors."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from archdsl.spec.units import Quantity
 
 
 def term(value: SearchValue, what: str) -> Term:
-    """A name with settings.  Raises SpecError (ARCH606) for anything else."""
+    """Checks that a value is a name with settings. Raises SpecError (ARCH606) otherwise."""
     if not isinstance(value, Term):
-        raise cannot(f"`{what}` is not a name with settings", f"{what} = name(…)")
+        raise cannot(f"`{what}` must be a name with settings", f"{what} = name(…)")
     return value
 
 
 def configured(value: Term) -> Any:
-    """The config of a word with its settings as plain values; those that are words stay terms."""
+    """The config of a term, with settings as plain values; nested terms stay terms."""
     word = (GROUPS[value.group] if value.group else WORDS)[value.name]
     return word.config(**{key: plain(one) for key, one in value.settings.items()})
 
@@ -32,7 +32,7 @@ def plain(value: Any) -> Any:
 
 
 def recorded(value: Any) -> Any:
-    """A value as a manifest keeps it: terms and formulas as mappings, without their places."""
+    """A value for the manifest: terms and formulas as mappings, without source locations."""
     if isinstance(value, Term):
         settings = {key: recorded(one) for key, one in value.settings.items()}
         return {"name": value.name, "settings": settings, "args": tuple(map(recorded, value.args))}
@@ -41,7 +41,7 @@ def recorded(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: recorded(one) for key, one in value.items()}
     if hasattr(value, "__dataclass_fields__"):
-        counted = [f.name for f in value.__dataclass_fields__.values() if f.compare]  # places do not
+        counted = [f.name for f in value.__dataclass_fields__.values() if f.compare]  # locations do not
         if "power" in counted and value.schedule != "poly":
             counted.remove("power")  # which only `poly` reads; earlier runs do not have it
         return {name: recorded(getattr(value, name)) for name in counted}
@@ -49,16 +49,16 @@ def recorded(value: Any) -> Any:
 
 
 def cannot(headline: str, help: str, at: Location | None = None) -> SpecError:
-    """The finding that a search cannot be run as it is written."""
+    """An ARCH606 error."""
     return SpecError([Diagnostic("ARCH606", headline, Label(at) if at else None, help=help)])
 
 
 def refused(spec: SearchSpec) -> SpecError:
-    """The findings that parts of a search are not run yet, each at its place."""
+    """An error for each feature of a search that is not run yet, with its location."""
     return SpecError([replace(note, code="ARCH606", severity="error") for note in spec.not_run])
 
 
 def nothing_to_search(graph: Graph) -> SpecError:
-    """The finding that what is deployed of a space has no decisions."""
-    headline = f"{graph.name} has no decisions, but for those of train-only outputs: nothing is searched"
-    return cannot(headline, "archdsl train SPEC trains a network")
+    """An error for a space whose deployed outputs have no decisions."""
+    headline = f"{graph.name} has no decisions to search, except those of train-only outputs"
+    return cannot(headline, "train it with archdsl train SPEC")

@@ -1,4 +1,4 @@
-"""Whether a search decided anything, and whether what it found computes anything."""
+"""Quality checks of a search result: how decided it is, and whether it collapsed."""
 
 from __future__ import annotations
 
@@ -14,23 +14,19 @@ from archdsl.passes.costs.cost import Total
 from archdsl.program import Space
 
 UNDECIDED = 0.95
-"""Mean normalised entropy from which on a search counts as undecided.
-
-1 is uniform.  At 0.95 the likeliest of six outcomes has a chance of about 0.35, the others of 0.13 each:
-another seed would as likely choose another.
+"""Mean normalized entropy above which a search counts as undecided; 1 is uniform. At 0.95, the most probable
+of six outcomes has a probability of about 0.35, the others 0.13 each: another seed may well choose another.
 """
 COLLAPSED = 0.9
-"""Share of edges that multiply nothing from which on the network counts as collapsed.
-
-Searches by weight sharing fall into skips and pooling where these train faster (Zela et al.,
-arXiv:1909.09656); a network of which nine edges in ten do so is hardly one that was searched for.
+"""Fraction of parameter-free edges above which a network counts as collapsed.  Weight-sharing searches tend
+to collapse into skips and pooling, which train faster (Zela et al., arXiv:1909.09656).
 """
 RANDOM = 8
-"""Networks drawn to set the costs of the found one beside."""
+"""Number of random networks for comparing costs."""
 
 
 def entropy(chances: Sequence[float]) -> float:
-    """Of a distribution, as a share of the most that it could be: 0 decided, 1 uniform."""
+    """The normalized entropy of a distribution: 0 is decided, 1 uniform."""
     if len(chances) < 2:
         return 0.0
     return max(0.0, -sum(p * math.log(p) for p in chances if p > 0) / math.log(len(chances)))
@@ -39,10 +35,10 @@ def entropy(chances: Sequence[float]) -> float:
 def verdict(
     space: Space, chances: Mapping[str, Sequence[float]], chosen: Mapping[str, str], seed: int = 0
 ) -> dict[str, Any]:
-    """How decided a search is, how much of its network is idle, and what is to be warned of, as plain values.
+    """Quality measures and warnings of a search result, as plain values.
 
-    `entropy` is by decision, `mean_entropy` over them; `idle` the share of the network's edges that multiply
-    nothing; `shallow` that every depth is the least; `random` the costs of networks drawn uniformly.
+    `entropy` is per decision, `mean_entropy` over all; `idle` is the fraction of parameter-free edges;
+    `shallow`: every depth is minimal; `random` are the costs of uniformly sampled networks.
     """
     by = {path: round(entropy(p), 6) for path, p in chances.items()}
     mean = fmean(by.values()) if by else 0.0

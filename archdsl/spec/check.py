@@ -1,4 +1,4 @@
-"""Everything that can be found wrong with a file, and what was proved of it."""
+"""Checks a file: its diagnostics, and a proof summary of each declaration."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from archdsl.spec.search import read_search
 
 @dataclass(frozen=True)
 class Report:
-    """The findings about a file, in the order of its text, and what was proved of each declaration."""
+    """The diagnostics of a file in source order, and the proof of each declaration."""
 
     diagnostics: tuple[Diagnostic, ...]
     proofs: tuple[Proof, ...]
     spaces: Mapping[str, Elaborated] = field(default_factory=dict)
-    """The spaces of the file that have no errors."""
+    """The spaces of the file without errors."""
 
     @property
     def ok(self) -> bool:
@@ -46,17 +46,17 @@ def check(
     over: Over = "outcomes",
     allow_open: bool = False,
 ) -> Report:
-    """Checks every space, network and search of a file, under settings from outside.
+    """Checks every space, network and search of a file, with `settings` overriding theirs.
 
-    `budget` bounds the work spent on one condition; what it leaves open can be tried on `samples` random
-    networks, drawn over outcomes or over networks.  What is then open is an error, unless `allow_open`.
+    `budget` bounds the work per condition.  Undecided conditions are tried on `samples` random networks,
+    sampled uniformly over outcomes or over networks; any that remain are errors, unless `allow_open`.
     """
     diagnostics, constants = list(lint_names(unit)), Constants()
     proofs: list[Proof] = []
     spaces: dict[str, Elaborated] = {}
     if not (unit.declared or unit.imported):
         at = Label(Location(unit.source, 0, 0), "")
-        diagnostics.append(Diagnostic("ARCH224", "the file declares nothing", at))
+        diagnostics.append(Diagnostic("ARCH224", "the file has no declarations", at))
     for declared in unit.declared.values():
         try:
             if isinstance(declared, ast.Space | ast.Network):
@@ -89,8 +89,8 @@ def _check_target(
         diagnostics.append(
             Diagnostic(
                 "ARCH225",
-                f"network `{found.graph.name}` has a choice, `{decision.path}`",
-                Label(decision.location, "a network has nothing left to choose"),
+                f"network `{found.graph.name}` contains an open choice, `{decision.path}`",
+                Label(decision.location, "networks cannot contain choices"),
                 help=f"make it a space: space {found.graph.name} {{…}}",
             )
         )
@@ -110,7 +110,7 @@ def _check_target(
 def _open(
     found: Elaborated, proof: Proof, samples: int, over: Over, allow_open: bool
 ) -> Iterator[Diagnostic]:
-    """What the budget left open, tried on random networks where that was asked for."""
+    """Diagnostics of conditions left undecided by the budget, tried on random networks if requested."""
     if not proof.open:
         return
     binder, rng = Binder(found.graph), random.Random(0)
@@ -131,13 +131,15 @@ def _open(
         f"{conditions} of `{found.graph.name}` not decided within the budget{tried}",
         Label(found.location, ""),
         severity="warning" if allow_open else "error",
-        help="spend more with --budget, try more random networks with --samples, or accept it with"
-        f" --allow-open; first: {proof.open[0]}",
+        help=(
+            "raise --budget, try random networks with --samples, or accept this with --allow-open; "
+            f"first: {proof.open[0]}"
+        ),
     )
 
 
 def _drawer(found: Elaborated, over: Over) -> Callable[[random.Random], dict[str, int]]:
-    """What draws the outcomes of decisions.  Raises SpecError (ARCH416)."""
+    """The function that samples outcomes of decisions. Raises SpecError (ARCH416)."""
     decisions = found.graph.decisions
     if over == "outcomes":
         return lambda rng: {path: rng.randrange(d.size) for path, d in decisions.items()}
@@ -150,14 +152,14 @@ def _drawer(found: Elaborated, over: Over) -> Callable[[random.Random], dict[str
 def uncounted(found: Elaborated) -> Diagnostic:
     return Diagnostic(
         "ARCH416",
-        f"the networks of `{found.graph.name}` cannot be counted, which a fair draw needs",
-        Label(found.location, "its choices depend on each other in too many combinations"),
-        help="draw every decision by itself: --over outcomes",
+        f"cannot sample uniformly from the networks of `{found.graph.name}`: they cannot be counted",
+        Label(found.location, "its decisions depend on each other in too many combinations"),
+        help="sample each decision independently: --over outcomes",
     )
 
 
 def _once_each(diagnostics: list[Diagnostic]) -> Iterator[Diagnostic]:
-    """Each finding once, in the order of the text; files in the order they were met."""
+    """Diagnostics without duplicates, in source order; files in the order they were loaded."""
     seen: set[object] = set()
     files: dict[str, int] = {}
     for d in diagnostics:

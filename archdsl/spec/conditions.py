@@ -1,11 +1,11 @@
-"""Conditions over properties of a whole network, as the language writes them."""
+"""Converts conditions over network-wide measures back to source text."""
 
 from __future__ import annotations
 
 from archdsl.ir import Apply, Expr, Measure, Value
 from archdsl.ir.expr import leaves
 from archdsl.lang.ast import String
-from archdsl.lang.expressions import MAX_DIGITS
+from archdsl.lang.expression_builder import MAX_DIGITS
 from archdsl.lang.flat import (
     AND,
     COMPARISON,
@@ -30,11 +30,11 @@ _SAME_UNITS = frozenset({"le", "lt", "eq", "ne", "add", "sub"})
 _SUFFIXES = {"time": " ms", "rate": " fps"}
 
 _Written = tuple[str, int]
-"""A text, and how tightly its outermost operator binds."""
+"""Source text, and the precedence of its outermost operator."""
 
 
 def condition_source(value: Value) -> str:
-    """A value over properties of the network, and of nothing else that depends on decisions, as text."""
+    """Source text of a value that depends only on network-wide measures."""
     return _written(value)[0]
 
 
@@ -57,7 +57,7 @@ def _written(value: Value, unit: str = "") -> _Written:
 
 
 def _infix(value: Apply) -> _Written:
-    """A row of operands; what stands left of a sign and has the same is not nested but continues the row."""
+    """A chain of one operator, flattened on the left side."""
     sign, level = _SIGNS[value.fn]
     row: list[Value] = []
     here: Value = value
@@ -73,7 +73,7 @@ def _infix(value: Apply) -> _Written:
 
 
 def _membership(value: Apply) -> _Written | None:
-    """`a in {1, 2}` for `a == 1 or a == 2`; as a row it could be longer than a text may nest."""
+    """`a in {1, 2}` for `a == 1 or a == 2`; the chain could exceed the nesting limit."""
     choices: list[Value] = []
     here: Value = value
     while isinstance(here, Apply) and here.fn == "or":
@@ -102,7 +102,7 @@ def _within(value: Value, at_least: int, unit: str = "") -> str:
 
 
 def _constant(value: Value, unit: str = "") -> _Written:
-    """A constant; one that is compared with a time or a rate has its unit, if it can be written with one."""
+    """A constant, with a unit where it is compared with a time or a rate."""
     if isinstance(value, bool):
         return ("true" if value else "false"), POSTFIX
     if isinstance(value, str):
@@ -115,7 +115,7 @@ def _constant(value: Value, unit: str = "") -> _Written:
 
 
 def _unit(operands: list[Value]) -> str:
-    """The unit of constants that are compared with, or added to, these."""
+    """The unit of constants compared with, or added to, these values."""
     measured = {
         MEASURES[m.name] for o in operands if isinstance(o, Expr) for m in leaves(o) if isinstance(m, Measure)
     }

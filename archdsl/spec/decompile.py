@@ -1,4 +1,4 @@
-"""Back to text: a network as decisions in its space, or written out in full."""
+"""From a graph back to source text: a network as decisions in its space, or written out in full."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ _ROUND = re.compile(r"(?P<round>.*\])\.(?P<name>[^\[\]]+)\Z")
 
 
 def rows_text(graph: Graph, source: str, settings: Mapping[str, object] | None = None) -> str:
-    """A file with `network … from …`: one row for each round of a stage.
+    """A file with `network … from …`: one row per stage iteration.
 
-    `source` is the path to import the space from; `settings` those that were set from outside.
+    `source` is the path to import the space
+    from; `settings` are the space's non-default settings.
     """
     rows: dict[str, list[str]] = {}
     for path, outcome in graph.chosen.items():
         found = _ROUND.match(path)
-        if found is None or found["name"][0].isdigit():  # an entry of a row is named by a word
+        if found is None or found["name"][0].isdigit():  # the name of an entry must be an identifier
             rows[path] = [outcome_source(outcome)]
         else:
             rows.setdefault(found["round"], []).append(f"{found['name']} = {outcome_source(outcome)}")
@@ -47,7 +48,7 @@ def rows_text(graph: Graph, source: str, settings: Mapping[str, object] | None =
 
 
 def outcome_source(outcome: str) -> str:
-    """An outcome as it is written in a row; a string where it is not a plain label."""
+    """An outcome as source text; quoted where it is not a plain label."""
     if outcome.startswith("{"):
         return "{" + ", ".join(outcome_source(part) for part in outcome_labels(outcome)) + "}"
     if (_LABEL.match(outcome) and outcome not in language().keywords) or outcome in ("true", "false"):
@@ -56,7 +57,7 @@ def outcome_source(outcome: str) -> str:
 
 
 def setting_source(value: object) -> str:
-    """A constant as the language writes it."""
+    """A constant as source text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple | list):
@@ -73,14 +74,14 @@ def _string(text: str) -> str:
 
 
 def written_out(graph: Graph) -> str:
-    """A file with the network in full, primitive by primitive; needs nothing else to be compiled.
+    """A self-contained file with the network in full, primitive by primitive.
 
     Raises ValueError for a graph with decisions.
     """
     if not graph.is_fixed:
         raise ValueError(f"{graph.name} has decisions; bind them first")
     names = _names(graph)
-    # Before all names, which may be those of what is required: `params`, `macs`.
+    # Before any definition, which may shadow `params` or `macs`.
     wanted = [r.condition for r in graph.requirements if r.condition is not True]
     lines = [f"  require {condition_source(condition)}" for condition in wanted]
     lines += [f"  input {names[i]}: [{c}, {h}, {w}]" for i, (c, h, w) in graph.inputs.items()]
@@ -102,7 +103,9 @@ def written_out(graph: Graph) -> str:
 
 
 def _inline(graph: Graph, names: Mapping[str, str]) -> frozenset[str]:
-    """The outputs that are written where their node is: none, where their order would be another."""
+    """The outputs that can be declared inline at their node; empty where that would change the order of
+    outputs.
+    """
     own = [name for name in graph.nodes if graph.outputs.get(name) == name and names[name] == name]
     written = [*own, *(out for out in graph.outputs if out not in own)]
     in_order = sorted(written, key=lambda out: out in graph.train_only)
@@ -114,9 +117,10 @@ def _output(graph: Graph, name: str) -> str:
 
 
 def _names(graph: Graph) -> dict[str, str]:
-    """A plain name for each input and node; those that are plain already stay.
+    """An identifier for each input and node; existing identifiers are kept.
 
-    The name of an output is only given to the node that has it already.
+    The name of an output is
+    reserved for its node.
     """
     taken: set[str] = {*language().keywords, *ops.primitives(), *graph.outputs}
     names: dict[str, str] = {}

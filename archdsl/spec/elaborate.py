@@ -1,4 +1,4 @@
-"""From a declaration to its graph: stages unrolled, decisions found, what no output reads left out."""
+"""Elaborates a declaration to a graph: unrolls stages, collects decisions, removes dead nodes."""
 
 from __future__ import annotations
 
@@ -32,12 +32,11 @@ NODE_BUDGET = 150_000
 
 @dataclass(frozen=True)
 class Elaborated:
-    """A graph and what is known about it beyond it.
+    """A graph with the facts of its elaboration.
 
-    `shapes` are those of live nodes, `definitions` what dimensions named by muxes are, `present` in which
-    networks a node is defined.  `obligations` must hold in every network (`archdsl.spec.prove.prover`).
-    `unread` are decisions that exist in the text and in no network.  `resized` says that an input's
-    declared shape was replaced from outside.
+    `shapes` are those of live nodes, `definitions` the values of mux dimensions, `present` in which networks
+    a node is defined.  `obligations` must hold in every network (`archdsl.spec.prove.prover`).  `unread` are
+    declared decisions that no output depends on.  `resized`: an input's declared shape was overridden.
     """
 
     graph: Graph
@@ -46,15 +45,15 @@ class Elaborated:
     present: Mapping[str, Value]
     obligations: tuple[Obligation, ...]
     settled: int
-    """How many conditions were met as soon as they were stated."""
+    """Number of conditions that held immediately."""
     unread: tuple[Decision, ...]
     resized: bool
     location: Location
     output_locations: Mapping[str, Location]
     made: Mapping[str, str]
-    """Choices of which only one outcome is left, and that outcome."""
+    """Conditional choices that are constant, and their outcome."""
     given: Mapping[str, object]
-    """Settings that were set from outside, or by the network that is from this space."""
+    """Settings overridden by the caller, or by a network of this space."""
     warnings: tuple[Diagnostic, ...] = ()
 
 
@@ -65,9 +64,10 @@ def elaborate(
     settings: Mapping[str, object] | None = None,
     constants: Constants | None = None,
 ) -> Elaborated:
-    """The graph of a space or network under settings from outside.
+    """Elaborates a space or network, with `settings` overriding its own.
 
-    `constants` are those known from other declarations.  Raises SpecError with every error found.
+    `constants` are those evaluated for
+    other declarations.  Raises SpecError with every error found.
     """
     settings, constants = dict(settings or {}), constants or Constants()
     if isinstance(declared, ast.Network) and declared.origin is not None:
@@ -79,7 +79,7 @@ def elaborate(
 def bind_rows(
     unit: Unit, declared: ast.Space, settings: Mapping[str, object], outcomes: Mapping[str, str]
 ) -> Elaborated:
-    """The graph of a space where decisions (path -> outcome) are made beforehand."""
+    """Elaborates a space with fixed decisions (path -> outcome)."""
     return _evaluated(unit, declared, dict(settings), outcomes, Constants())
 
 
@@ -97,7 +97,7 @@ def _from_space(
 
 
 def evaluate_constant(unit: Unit, declared: ast.Constant, constants: Constants) -> None:
-    """Evaluates a constant that may be used nowhere.  Raises SpecError for what is wrong with it."""
+    """Evaluates a constant, used or not. Raises SpecError with its errors."""
     try:
         constant(evaluator(Builder(0), constants=constants), declared, unit)
     except Poisoned:
@@ -105,7 +105,7 @@ def evaluate_constant(unit: Unit, declared: ast.Constant, constants: Constants) 
 
 
 def origin_of(unit: Unit, declared: ast.Network) -> tuple[Unit, ast.Space]:
-    """The space that a network is from, and the file it stands in.  Raises SpecError."""
+    """The space of a `network … from …`, and its file. Raises SpecError."""
     assert declared.origin is not None
     name = declared.origin.id
     home, space = unit.find(name)
@@ -127,7 +127,7 @@ def _origin_settings(unit: Unit, declared: ast.Network, constants: Constants) ->
     for given in declared.origin_settings:
         name = given.path.id  # type: ignore[union-attr]
         if name in settings:
-            raise frame.error("ARCH204", f"`{name}` is given twice", given)
+            raise frame.error("ARCH204", f"duplicate setting `{name}`", given)
         value = ev.evaluate(given.value, frame)
         settings[name] = value.items if isinstance(value, ListValue) else value
     return settings
@@ -156,7 +156,7 @@ def _evaluated(
     except SpecError as error:
         ev.diagnostics.extend(error.diagnostics)
     if not ev.diagnostics and builder.outputs.keys() <= builder.train_only:
-        which = " but train-only ones" if builder.outputs else ""
+        which = " except train-only ones" if builder.outputs else ""
         ev.diagnostics.extend(
             frame.error(
                 "ARCH218",
@@ -186,7 +186,7 @@ def _finished(
     unit: Unit,
     settings: Mapping[str, object],
 ) -> Elaborated:
-    """The part of what was built that an output reads."""
+    """The part of the graph that outputs depend on."""
     alive = live_nodes(builder.nodes, builder.outputs.values())
     nodes: dict[str, Node | Mux] = {}
     read: set[str] = set()
@@ -242,7 +242,7 @@ def _finished(
 
 
 def _canonical(decision: Decision, outcome: str) -> str:
-    """An outcome as the decision has it, several chosen candidates in its order."""
+    """An outcome in canonical form: chosen candidates in declaration order."""
     number = decision.number(outcome)
     return outcome if number is None else decision.outcomes[number]
 
@@ -262,7 +262,7 @@ def _row_errors(
     rows: Mapping[str, Row],
     reader: tuple[Unit, ast.Network],
 ) -> list[Diagnostic]:
-    """Rows that decide what the space does not, or as it cannot."""
+    """Errors of rows: unknown decisions and invalid outcomes."""
     frame = Frame(reader[0])
     found: list[Diagnostic] = []
     for path, row in rows.items():
@@ -288,7 +288,7 @@ def _row_errors(
                 rows[path].node,
                 help=f"did you mean `{guess}`?"
                 if guess
-                else "`archdsl explain` lists the decisions of a space",
+                else "list the decisions of a space with `archdsl explain`",
             ).diagnostics
         )
     return found
@@ -299,17 +299,17 @@ def _no_such_outcome(frame: Frame, decision: Decision, row: Row) -> SpecError:
     listed = ", ".join(decision.outcomes[:12]) + (", …" if decision.size > 12 else "")
     return frame.error(
         "ARCH502",
-        f"`{decision.path}` cannot be `{row.outcome}`",
+        f"`{decision.path}` has no candidate `{row.outcome}`",
         row.node,
-        help=(f"did you mean `{guess}`? " if guess else "") + f"its candidates are {listed}",
-        secondary=(Label(decision.location, "decided here"),) if decision.location else (),
+        help=(f"did you mean `{guess}`? " if guess else "") + f"candidates: {listed}",
+        secondary=(Label(decision.location, "declared here"),) if decision.location else (),
     )
 
 
 def _all_decisions(
     unit: Unit, space: ast.Space | ast.Network, settings: dict[str, object]
 ) -> dict[str, Decision]:
-    """Every decision of a space, also those that the given ones leave dead."""
+    """All decisions of a space, including those that are dead under the given ones."""
     whole = _evaluated(unit, space, settings, {}, Constants())
     return {**whole.graph.decisions, **{d.path: d for d in whole.unread}}
 
@@ -325,8 +325,8 @@ def _no_decision_left(found: Elaborated, reader: tuple[Unit, ast.Network]) -> No
     first = found.graph.decisions[missing[0]]
     raise Frame(unit).error(
         "ARCH504",
-        f"`{declared.name.id}` leaves decisions open: {listed}",
+        f"missing decisions in `{declared.name.id}`: {listed}",
         declared.name,
-        help=f"add {first.path} = …; its candidates are {', '.join(first.outcomes[:12])}",
+        help=f"add {first.path} = …; candidates: {', '.join(first.outcomes[:12])}",
         secondary=(Label(first.location, "this choice"),) if first.location else (),
     )

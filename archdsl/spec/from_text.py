@@ -1,4 +1,4 @@
-"""Values of settings from text, as a command line or a Python string has them."""
+"""Parses values of settings from command lines or Python strings."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ _WORDS = {"true": True, "false": False}
 
 
 def parse_value(text: str) -> Any:
-    """A whole number, a decimal, true or false, a shape such as 3x360x480, a list, or else the text itself.
-
-    Lists are [8, 16] as in a spec; other text is for whoever knows what the setting takes, such as a set.
+    """Parses an integer, a decimal, true or false, a shape such as 3x360x480, or a list such as [8, 16];
+    returns other text unchanged.
     """
     if text in _WORDS:
         return _WORDS[text]

@@ -1,4 +1,4 @@
-"""Findings that do not depend on values: names nobody defines, choices that change nothing."""
+"""Lints: undefined, unused and duplicate names; decisions without effect."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Declared = ast.Constant | ast.Op | ast.Cell | ast.Space | ast.Network
 
 
 def lint_names(unit: Unit) -> Iterator[Diagnostic]:
-    """Unknown names in declarations, also in those that nothing uses; imports that nothing uses; what an op,
-    cell, space, network or search takes twice.
+    """Undefined names in declarations, used or not; unused imports; duplicate inputs and settings of
+    declarations.
     """
     outside = {*unit.declared, *unit.imported, *ops.primitives(), *BUILTINS}
     used: set[str] = set()
@@ -52,19 +52,19 @@ def lint_names(unit: Unit) -> Iterator[Diagnostic]:
                 frame = Frame(unit)
                 yield Diagnostic(
                     "ARCH014",
-                    f"`{name.id}` is imported and declared",
-                    Label(frame.location(name), "hidden by what the file declares"),
+                    f"`{name.id}` is both imported and declared",
+                    Label(frame.location(name), "shadowed by the file's declaration"),
                     severity="warning",
                     secondary=(Label(frame.location(unit.declared[name.id].name), "declared here"),),  # type: ignore[union-attr]
-                    help="give one of them another name",
+                    help="rename one of them",
                 )
             elif name.id not in used:
                 yield Diagnostic(
                     "ARCH227",
-                    f"`{name.id}` is imported and not used",
+                    f"unused import `{name.id}`",
                     Label(Frame(unit).location(name), ""),
                     severity="warning",
-                    help="leave it out",
+                    help="remove it",
                 )
 
 
@@ -74,14 +74,14 @@ def _taken_twice(unit: Unit, signature: ast.Signature) -> Iterator[Diagnostic]:
     named = [(part.id, part) for part in signature.inputs] + [(s.name, s) for s in signature.settings]
     for name, part in named:
         if name in seen:
-            first = (Label(frame.location(seen[name]), "first here"),)
-            headline = f"`{name}` is taken twice"
+            first = (Label(frame.location(seen[name]), "first defined here"),)
+            headline = f"duplicate parameter `{name}`"
             yield from frame.error("ARCH203", headline, part, secondary=first).diagnostics
         seen.setdefault(name, part)
 
 
 def _names(declared: Declared) -> Iterator[ast.Name]:
-    """The names that a declaration reads.  Properties of a whole network are only for requirements."""
+    """The names that a declaration reads.  Network-wide measures are only allowed in requirements."""
     if isinstance(declared, ast.Constant):
         yield from _read(declared.value)
         return
@@ -115,11 +115,11 @@ _READ: dict[type, Callable[[Any], tuple[Part, ...]]] = {
     ast.Named: lambda named: (named.value,),
     ast.Optional: lambda marked: marked.base.subscripts if isinstance(marked.base, ast.Index) else (),
 }
-"""By kind of AST node, what is read of what stands below it, the last first."""
+"""By AST class, a function to the children that are read, in reverse order."""
 
 
 def _read(expr: Part) -> list[ast.Name]:
-    """The names in an expression, but for those that a `?` lets be missing and names of settings."""
+    """The names in an expression, except optional (`?`) ones and names of settings."""
     found: list[ast.Name] = []
     ahead = [expr]
     while ahead:
@@ -160,27 +160,29 @@ def _collect(statements: tuple[ast.Statement, ...], found: set[str]) -> None:
 
 
 def lint_decisions(found: Elaborated) -> Iterator[Diagnostic]:
-    """Decisions that change nothing, and outcomes that make no difference."""
+    """Decisions without effect, and equivalent outcomes."""
     if found.graph.chosen:
-        return  # a found network leaves most of its space behind
+        return  # a discovered network uses only a part of its space
     live = {d.location for d in found.graph.decisions.values()}
-    live |= {w.primary.location for w in found.warnings if w.primary}  # twins, which are reported already
+    live |= {
+        w.primary.location for w in found.warnings if w.primary
+    }  # identical candidates, which are reported already
     for decision in found.unread:
         if decision.location in live or decision.location is None:
             continue
         live.add(decision.location)
         yield Diagnostic(
             "ARCH402",
-            f"decision `{decision.path}` changes nothing",
-            Label(decision.location, "no output reads what is chosen here"),
+            f"decision `{decision.path}` has no effect",
+            Label(decision.location, "no output depends on this choice"),
             severity="warning",
-            help="use what it chooses, or leave the choice out",
+            help="use its result, or remove it",
         )
     yield from _no_difference(found)
 
 
 def _no_difference(found: Elaborated) -> Iterator[Diagnostic]:
-    """Two outcomes under which every mux picks the same tensor and every setting has the same value."""
+    """Two outcomes for which all muxes and settings agree."""
     if not found.graph.decisions:
         return
     uses: dict[str, list[dict[int, object]]] = {}
@@ -200,10 +202,10 @@ def _no_difference(found: Elaborated) -> Iterator[Diagnostic]:
         assert decision.location is not None
         yield Diagnostic(
             "ARCH407",
-            f"`{path}` makes no difference between `{twins[0]}` and `{twins[1]}`",
-            Label(decision.location, "chosen between here"),
+            f"candidates `{twins[0]}` and `{twins[1]}` of `{path}` are equivalent",
+            Label(decision.location, "this choice"),
             severity="warning",
-            help="leave one out: a search would learn the same thing twice",
+            help="remove one of them",
         )
 
 

@@ -1,4 +1,4 @@
-"""Requirements: whether any network can meet them, and which candidates they rule out."""
+"""Requirements: satisfiability, and candidates that they rule out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from archdsl.spec.deciding.searcher import Searcher, Undecided, support
 from archdsl.spec.elaborate import Elaborated
 
 TRIES = 20
-"""Random networks tried before a requirement is reported as not met by any."""
+"""Number of random networks tried before a requirement is reported as unsatisfied."""
 
 
 def check_requirements(found: Elaborated, budget: int) -> Iterator[Diagnostic]:
@@ -32,7 +32,7 @@ def check_requirements(found: Elaborated, budget: int) -> Iterator[Diagnostic]:
 
 
 def measures_in(value: Value) -> set[str]:
-    """The properties of the whole network that a condition names."""
+    """The network-wide measures that a condition names."""
     return {part.name for part in leaves(value) if isinstance(part, Measure)}
 
 
@@ -53,15 +53,18 @@ def _decided(found: Elaborated, requirement: Requirement, budget: int) -> Iterat
         met = searcher.counterexample(broken, {})
     except Undecided:
         yield _finding(
-            requirement, "ARCH409", f"not decided whether any network meets `{requirement.text}`", "note"
+            requirement,
+            "ARCH409",
+            f"cannot decide whether any network satisfies `{requirement.text}`",
+            "note",
         )
         return
     if met is None:
         who = "no network" if found.graph.decisions else f"`{found.graph.name}` does not"
         text = (
-            f"{who} can meet `{requirement.text}`"
+            f"{who} can satisfy `{requirement.text}`"
             if found.graph.decisions
-            else f"{who} meet `{requirement.text}`"
+            else f"{who} satisfy `{requirement.text}`"
         )
         yield _finding(requirement, "ARCH404", text, "error")
         return
@@ -76,7 +79,7 @@ def _decided(found: Elaborated, requirement: Requirement, budget: int) -> Iterat
                     "ARCH403",
                     f"`{path} = {decision.outcomes[outcome]}` can never be chosen",
                     "warning",
-                    help=f"`{requirement.text}` rules it out: leave the candidate out",
+                    help=f"ruled out by `{requirement.text}`: remove the candidate",
                 )
 
 
@@ -87,14 +90,14 @@ def _impossible(searcher: Searcher, broken: Value, allowed: Mapping[str, Sequenc
         return False
 
 
-# ---------------------------------------------------------------- on what networks cost
+# ---------------------------------------------------------------- on costs
 
 
 def _measured(found: Elaborated, place: int) -> Iterator[Diagnostic]:
     requirement = found.graph.requirements[place]
     names = measures_in(requirement.condition)
     if names & {"latency", "rate"}:
-        return  # decided where a latency table is at hand
+        return  # checked where a latency table is available
     graph = found.graph
     binder = Binder(graph)
     rng = random.Random(0)
@@ -106,7 +109,7 @@ def _measured(found: Elaborated, place: int) -> Iterator[Diagnostic]:
         if holds(network.graph.requirements[place].condition, network):
             return
     if not graph.decisions:
-        text = f"`{graph.name}` does not meet `{requirement.text}`"
+        text = f"`{graph.name}` does not satisfy `{requirement.text}`"
         yield _finding(requirement, "ARCH404", text, "error", help=_measured_text(binder.bind({}), names))
         return
     least = _least_of_limit(found, requirement.condition)
@@ -115,7 +118,7 @@ def _measured(found: Elaborated, place: int) -> Iterator[Diagnostic]:
         yield _finding(
             requirement,
             "ARCH404",
-            f"no network can meet `{requirement.text}`",
+            f"no network can satisfy `{requirement.text}`",
             "error",
             help=f"every network has {name} of at least {bound:,}, and the limit is {limit:,}",
         )
@@ -123,14 +126,14 @@ def _measured(found: Elaborated, place: int) -> Iterator[Diagnostic]:
     yield _finding(
         requirement,
         "ARCH409",
-        f"no network was found that meets `{requirement.text}`, and none was ruled out",
+        f"no network found that satisfies `{requirement.text}`",
         "note",
-        help=f"the cheapest that was tried and {TRIES - 1} random ones do not",
+        help=f"not proved infeasible; tried the cheapest network and {TRIES - 1} random ones",
     )
 
 
 def unmet(bound: Bound) -> Iterator[Requirement]:
-    """The requirements that a bound network does not meet; those on latency and rate are passed over."""
+    """The requirements that a network violates; those on latency and rate are skipped."""
     for requirement in bound.graph.requirements:
         timed = measures_in(requirement.condition) & {"latency", "rate"}
         if not timed and not holds(requirement.condition, bound):
@@ -138,9 +141,8 @@ def unmet(bound: Bound) -> Iterator[Requirement]:
 
 
 def holds(condition: Value, bound: Bound) -> bool:
-    """Whether a bound network meets a condition of its own over `params`, `macs` and `flops`.
-
-    It does not where the condition divides by zero or takes too large a number in it.
+    """Whether a network satisfies a condition over `params`, `macs` and `flops`; False where the condition
+    divides by zero or overflows.
     """
     if not isinstance(condition, Expr):
         return condition is True
@@ -180,7 +182,7 @@ def _cheapest(found: Elaborated) -> dict[str, int]:
 
 
 def _least_of_limit(found: Elaborated, condition: Value) -> tuple[str, int, int] | None:
-    """The lower bound that shows that `measure <= limit` cannot be met: (measure, bound, limit)."""
+    """A lower bound that refutes `measure <= limit`: (measure, bound, limit)."""
     if not isinstance(condition, Apply):
         return None
     if condition.fn == "and":

@@ -1,4 +1,4 @@
-"""Reads the rows of `network … from …`: decisions by path, each with its outcome."""
+"""Reads the rows of `network … from …`: outcomes by decision path."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from archdsl.spec.evaluate.frame import Frame, join
 
 @dataclass(frozen=True)
 class Row:
-    """The outcome given for a decision, and where."""
+    """An outcome of a decision, with its location."""
 
     outcome: str
     node: Spanned
 
 
 def read_rows(unit: Unit, declared: ast.Network) -> dict[str, Row]:
-    """All decisions of a discovered network, by path.  Raises SpecError with every error found."""
+    """All outcomes of a discovered network by decision path. Raises SpecError with every error found."""
     frame = Frame(unit)
     rows: dict[str, Row] = {}
     errors: list[Diagnostic] = []
@@ -31,9 +31,9 @@ def read_rows(unit: Unit, declared: ast.Network) -> dict[str, Row]:
                 if path in rows:
                     raise frame.error(
                         "ARCH503",
-                        f"`{path}` is decided twice",
+                        f"duplicate decision `{path}`",
                         row.node,
-                        secondary=(Label(frame.location(rows[path].node), "first here"),),
+                        secondary=(Label(frame.location(rows[path].node), "first decided here"),),
                     )
                 rows[path] = row
         except SpecError as error:
@@ -46,7 +46,7 @@ def read_rows(unit: Unit, declared: ast.Network) -> dict[str, Row]:
 def _rows_of(statement: ast.Statement, frame: Frame) -> Iterator[tuple[str, Row]]:
     if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
         raise frame.error(
-            "ARCH505", "a discovered network holds decisions only", statement,
+            "ARCH505", "a `network … from …` contains decisions only", statement,
             help="write PATH = OUTCOME or PATH = (name = outcome, …)",
         )  # fmt: skip
     yield from _entries(path_text(statement.targets[0], frame), statement.value, statement.targets[0], frame)
@@ -61,7 +61,7 @@ def _entries(path: str, value: ast.Expr, node: Spanned, frame: Frame) -> Iterato
 
 
 def path_text(expr: ast.Expr, frame: Frame) -> str:
-    """The decision path that an expression writes."""
+    """The decision path written as an expression."""
     match expr:
         case ast.Name():
             return expr.id
@@ -71,7 +71,7 @@ def path_text(expr: ast.Expr, frame: Frame) -> str:
             return (
                 f"{path_text(expr.base, frame)}[{', '.join(_subscript(s, frame) for s in expr.subscripts)}]"
             )
-    raise frame.error("ARCH505", "this is not the path of a decision", expr)
+    raise frame.error("ARCH505", "expected the path of a decision", expr)
 
 
 def _subscript(expr: ast.Expr, frame: Frame) -> str:
@@ -81,11 +81,11 @@ def _subscript(expr: ast.Expr, frame: Frame) -> str:
         return f"-{expr.operand.value}"
     if isinstance(expr, ast.Name):
         return expr.id
-    raise frame.error("ARCH505", "subscripts of a decision's path are plain numbers", expr)
+    raise frame.error("ARCH505", "subscripts in a decision path must be integers", expr)
 
 
 def outcome_text(expr: ast.Expr, frame: Frame) -> str:
-    """The outcome that an expression writes: a label, or several in braces."""
+    """The outcome written as an expression: a label, or several in braces."""
     match expr:
         case ast.Name():
             return expr.id
@@ -103,4 +103,4 @@ def outcome_text(expr: ast.Expr, frame: Frame) -> str:
             return f"-{value}"
         case ast.Set():
             return "{" + ", ".join(outcome_text(m.value, frame) for m in expr.members) + "}"
-    raise frame.error("ARCH505", "an outcome is the label of a candidate", expr)
+    raise frame.error("ARCH505", "expected the label of a candidate as the outcome", expr)

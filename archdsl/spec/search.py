@@ -1,4 +1,4 @@
-"""The text of a search read as typed values, and checked."""
+"""Reads a search declaration into typed values and checks it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def read_search(unit: Unit, declared: ast.Search, given: Mapping[str, object] | None = None) -> SearchSpec:
-    """A search as a typed value; `given` are settings of it from outside.
+    """Reads a search as a typed value; `given` overrides its settings, as `--set` does.
 
     Raises SpecError with every error found.
     """
@@ -37,7 +37,7 @@ def read_search(unit: Unit, declared: ast.Search, given: Mapping[str, object] | 
         guess = closest(space, known)
         reader.fail(
             "ARCH602",
-            f"`{space}` is not a space",
+            f"unknown space `{space}`",
             declared.space,
             f"did you mean `{guess}`?" if guess else None,
         )
@@ -59,7 +59,7 @@ def read_search(unit: Unit, declared: ast.Search, given: Mapping[str, object] | 
 
 
 def part_names(statements: tuple[ast.Statement, ...]) -> Iterator[str]:
-    """The names of stages, and of what they and the space define."""
+    """Names of stages, and names assigned in them and in the space."""
     for statement in statements:
         if isinstance(statement, ast.Stage):
             yield statement.name
@@ -77,9 +77,9 @@ class _Reader:
         self.errors: list[Diagnostic] = []
         self.notes: list[Diagnostic] = []
         self.silent = 0
-        """Inside of how many things that are not run, whose parts need no notes of their own."""
+        """Nesting depth inside features that are not run yet; notes are suppressed within."""
         self.own: set[str] = set()
-        """Parts of the space that a search may set: its settings, stages and names."""
+        """Names of the space that a search may set: its settings, stages and assigned names."""
         self.scores: set[str] = set()
         """Names that the evaluator declares for scores."""
 
@@ -87,28 +87,28 @@ class _Reader:
         self.errors.extend(self.frame.error(code, headline, node, help=help).diagnostics)
 
     def not_run(self, what: str, node: Spanned, help: str | None = None) -> None:
-        """Notes that something is accepted, and not run yet."""
+        """Adds a note that a feature is accepted but not run yet."""
         if not self.silent:
-            place = Label(self.frame.location(node), "checked; `archdsl search` refuses it")
+            place = Label(self.frame.location(node), "checked, but rejected by `archdsl search`")
             note = Diagnostic("ARCH608", f"{what} is not run yet", place, severity="note", help=help)
             self.notes.append(note)
 
     def settings(self, declared: ast.Search, given: Mapping[str, object]) -> None:
-        """Settles the search's settings, for its clauses to read.  Raises SpecError for what cannot be."""
+        """Evaluates the search's settings. Raises SpecError for invalid ones."""
         for name in declared.signature.inputs:
             raise self.frame.error(
-                "ARCH604", "a search has settings only", name, help=f"write (; {name.id} = …)"
+                "ARCH604", "a search has no inputs, only settings", name, help=f"write (; {name.id} = …)"
             )
         for setting in declared.signature.settings:
             own = setting.name in self.own
             if own or setting.name in _words():
-                what = f"a part of `{declared.space.id}`" if own else "a word of searches"
-                raise self.frame.error("ARCH203", f"`{setting.name}` is the name of {what} too", setting)
+                what = f"a name in `{declared.space.id}`" if own else "a reserved name of searches"
+                raise self.frame.error("ARCH203", f"`{setting.name}` is already {what}", setting)
         unknown = given.keys() - {s.name for s in declared.signature.settings}
         if unknown:
             known = ", ".join(s.name for s in declared.signature.settings) or "none"
             headline = f"search `{declared.name.id}` has no setting `{min(unknown)}`"
-            raise self.frame.error("ARCH204", headline, declared.name, help=f"its settings are {known}")
+            raise self.frame.error("ARCH204", headline, declared.name, help=f"available settings: {known}")
         settle(declared, given, self.frame, self.value)
 
     def clauses(self, clauses: tuple[ast.Clause, ...], group: str = "") -> Clauses:
@@ -135,8 +135,10 @@ class _Reader:
                 else:
                     self._group(clause, groups)
                 if group in TRAINED and not isinstance(clause, ast.Assign):
-                    help = "write it in the search itself"
-                    raise self.frame.error("ARCH605", f"this does not stand in `{group}`", clause, help=help)
+                    help = "move it to the top level of the search"
+                    raise self.frame.error(
+                        "ARCH605", f"this clause is not allowed in `{group}`", clause, help=help
+                    )
             except SpecError as error:
                 self.errors.extend(error.diagnostics)
         found = tuple(objectives), tuple(requirements), tuple(communicate)
@@ -180,7 +182,7 @@ class _Reader:
             else:
                 settings[path] = self.value(clause.value)
                 where = f" in `{group}`" if group else " outside of `architecture`"
-                help = f"architecture {{ {path} = softmax }} says how its decisions are drawn"
+                help = f"architecture {{ {path} = softmax }} sets the sampler of its decisions"
                 self.not_run(f"`{path}`{where}", target, help)
             return path
         if first not in known:
@@ -191,7 +193,11 @@ class _Reader:
             value = self.value(clause.value)
             wanted = "time" if setting.kind == "time" else "number"
             if _dimension(value) != wanted:
-                unit = "takes a time: 48 h" if wanted == "time" else "takes a plain number"
+                unit = (
+                    "must be a duration such as 48 h"
+                    if wanted == "time"
+                    else "must be a number without a unit"
+                )
                 raise self.frame.error("ARCH212", f"`{first}` {unit}", clause.value)
         settings[path] = self._taken(first, None, setting, clause.value)
         if not setting.run:
@@ -204,16 +210,16 @@ class _Reader:
 
         form, guess = clause_form(name), guessed(name, known) or _question(closest(name, list(self.own)))
         if group and name in _clauses(""):
-            form = f"`{name}` stands in the search itself"
-        parts = "; or a part of its space" if group in ("", "architecture") else ""
-        help = form or guess or f"it sets {listed(known)}{parts}"
+            form = f"`{name}` belongs at the top level of the search"
+        parts = "; or a name in its space" if group in ("", "architecture") else ""
+        help = form or guess or f"available: {listed(known)}{parts}"
         where = f"`{group}`" if group else "a search"
-        return self.frame.error("ARCH605", f"{where} sets no `{name}`", node, help=help)
+        return self.frame.error("ARCH605", f"{where} has no clause `{name}`", node, help=help)
 
     def _group(self, clause: ast.Group, groups: dict[str, Clauses]) -> None:
         name = f"{clause.kind} {clause.label}" if clause.label else clause.kind
         if name in groups:
-            raise self.frame.error("ARCH603", f"group `{name}` stands twice", clause)
+            raise self.frame.error("ARCH603", f"group `{name}` is defined twice", clause)
         if name in TRAINED:
             groups[name] = self.clauses(clause.clauses, name)
             return
@@ -226,7 +232,7 @@ class _Reader:
         value = self.value(expr)
         if not isinstance(value, Formula) or value.op not in COMPARISONS:
             help = "require params <= 2M, or require rate in 20 fps .. 30 fps"
-            raise self.frame.error("ARCH604", "a requirement is a comparison", expr, help=help)
+            raise self.frame.error("ARCH604", "expected a comparison as the requirement", expr, help=help)
         return value
 
     # ------------------------------------------------------------ values
@@ -257,15 +263,15 @@ class _Reader:
                 return self._binary(expr)
         help = None
         if isinstance(expr, ast.Call) and isinstance(expr.fn, ast.Attribute):
-            help = f"functions take their value in parentheses: {expr.fn.name}(macs)"
+            help = f"functions take their argument in parentheses: {expr.fn.name}(macs)"
         raise self.frame.error(
-            "ARCH604", "a search takes numbers, names and their arithmetic", expr, help=help
+            "ARCH604", "expected a number, a name or an arithmetic expression of these", expr, help=help
         )
 
     def _quantity(self, expr: ast.Quantity) -> Quantity:
         if expr.unit not in UNITS:
             raise self.frame.error(
-                "ARCH212", f"`{expr.unit}` is not a unit", expr, help=f"units are {', '.join(UNITS)}"
+                "ARCH212", f"unknown unit `{expr.unit}`", expr, help=f"available: {', '.join(UNITS)}"
             )
         return quantity(expr.value, expr.unit)
 
@@ -285,7 +291,9 @@ class _Reader:
 
     def _constant(self, unit: Unit, constant: ast.Constant) -> SearchValue:
         if any(constant is other for other in self.reading):
-            raise Frame(unit).error("ARCH210", f"`{constant.name.id}` is defined by itself", constant.name)
+            raise Frame(unit).error(
+                "ARCH210", f"the definition of `{constant.name.id}` refers to itself", constant.name
+            )
         return _Reader(unit, (*self.reading, constant)).value(constant.value)
 
     def _known(self, name: str, node: Spanned, group: str = "") -> Word:
@@ -304,11 +312,11 @@ class _Reader:
 
         help = search_form(name, list(words)) or guessed(name, words)
         if help is None and words is not _words():
-            help = f"there are {listed(words)}"
+            help = f"available: {listed(words)}"
         return self.frame.error("ARCH601", f"unknown {kind} `{name}` in a search", node, help=help)
 
     def _is_defined(self, name: str) -> bool:
-        """Whether a name is a word, a setting of the search or a constant."""
+        """Whether a name is in the vocabulary, a setting of the search or a constant."""
         return name in _words() or self._is_own(name)
 
     def _is_own(self, name: str) -> bool:
@@ -331,11 +339,11 @@ class _Reader:
             return value
         what = f"`{value.name}`" if isinstance(value, Term) else _shown(value)
         guess = guessed(value.name, words) if isinstance(value, Term) else None
-        help = f"{guess} there are {listed(words)}" if guess else f"there are {listed(words)}"
-        raise self.frame.error("ARCH607", f"{what} is not {one(kind)}", expr, help=help)
+        help = f"{guess} available: {listed(words)}" if guess else f"available: {listed(words)}"
+        raise self.frame.error("ARCH607", f"expected {one(kind)}, got {what}", expr, help=help)
 
     def _taken(self, key: str, of: str | None, setting: Setting, expr: ast.Expr) -> SearchValue:
-        """The value of a setting, one that it takes."""
+        """Reads and checks the value of a setting."""
         if setting.kind == "word":
             return self._word(expr, setting.group, setting.choices)
         if isinstance(expr, ast.Name) and expr.id in setting.choices:
@@ -343,10 +351,14 @@ class _Reader:
         value = self.value(expr)
         name = f"`{key}` of `{of}`" if of else f"`{key}`"
         if _is_number(value) and value < 0 and setting.low >= 0:
-            raise self.frame.error("ARCH208", f"{name} is negative", expr)
+            raise self.frame.error(
+                "ARCH208", f"{name} must be {setting.expected()}, got {_shown(value)}", expr
+            )
         if not setting.accepts(_plain(value)):
-            help = f"{setting.takes()}: {setting.doc}"
-            raise self.frame.error("ARCH607", f"{name} cannot be {_shown(value)}", expr, help=help)
+            help = f"`{key}`: {setting.doc}"
+            raise self.frame.error(
+                "ARCH607", f"{name} must be {setting.expected()}, got {_shown(value)}", expr, help=help
+            )
         return value
 
     def _term(self, expr: ast.Call, group: str = "") -> Term:
@@ -373,11 +385,11 @@ class _Reader:
             help = (
                 f"{name}(macs)"
                 if word.function
-                else f"settings are named: {name}({named})"
+                else f"settings are passed by name: {name}({named})"
                 if named
                 else f"write {name}"
             )
-            takes = "takes one value in parentheses" if word.function else "takes no value in parentheses"
+            takes = "takes one positional argument" if word.function else "takes no positional arguments"
             raise self.frame.error("ARCH604", f"`{name}` {takes}", expr, help=help)
         return Term(name, settings, args, self.frame.location(expr), places, group)
 
@@ -385,7 +397,7 @@ class _Reader:
         from archdsl.configs.words import guessed, listed
 
         guess, form = guessed(key, known), setting_form(key, list(known))
-        there = f"its settings are {listed(known)}" if known else "it has none"
+        there = f"available settings: {listed(known)}" if known else "it has no settings"
         help = f"{form}; {there}" if form else f"{guess} {there}" if guess else there
         return self.frame.error("ARCH204", f"`{name}` has no setting `{key}`", node, help=help)
 
@@ -395,7 +407,9 @@ class _Reader:
             dims = {_dimension(left), _dimension(right)} - {None}
             if len(dims) > 1 and dims != {"count", "number"}:
                 raise self.frame.error(
-                    "ARCH212", f"`{expr.op}` between {' and '.join(sorted(map(str, dims)))}", expr
+                    "ARCH212",
+                    f"incompatible units in `{expr.op}`: {' and '.join(sorted(map(str, dims)))}",
+                    expr,
                 )
         if expr.op not in ("+", "-", "*", "/") or not (_is_number(left) and _is_number(right)):
             return Formula(expr.op, (left, right), self.frame.location(expr))
@@ -409,11 +423,11 @@ class _Reader:
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=", "in", "and", "or", "not")
 
 TRAINED = ("architecture", "parameters")
-"""Groups of what is trained; other groups are further architectures over the same weights."""
+"""The groups of trained parameters; other groups are further architectures that share the weights."""
 
 
 def _words() -> Mapping[str, Word]:
-    from archdsl.configs.words import WORDS  # most files have no search, and are checked sooner without it
+    from archdsl.configs.words import WORDS  # imported late: most files have no search
 
     return WORDS
 
@@ -432,7 +446,7 @@ def _groups() -> Mapping[str, Mapping[str, Word]]:
 
 
 def _clauses(group: str) -> Mapping[str, Setting]:
-    """What a search ("") or a group in it sets."""
+    """The settings that a search ("") or a group in it accepts."""
     from archdsl.configs import clauses
     from archdsl.configs.setting import settings_of
 
@@ -448,7 +462,7 @@ def _question(guess: str | None) -> str | None:
 
 def _shown(value: SearchValue) -> str:
     if isinstance(value, Term | Formula):
-        return "a name" if isinstance(value, Term) else "a formula"
+        return f"`{value.name}`" if isinstance(value, Term) else "an expression"
     if isinstance(value, tuple):
         return f"[{', '.join(map(_shown, value))}]"
     if isinstance(value, bool):
@@ -457,7 +471,7 @@ def _shown(value: SearchValue) -> str:
 
 
 def _plain(value: SearchValue) -> Any:
-    """A range `1..19` of labels as a tuple, no longer than one label more than there are."""
+    """A range `1..19` of labels as a tuple, truncated to one more than the number of labels."""
     if isinstance(value, Formula) and value.op == ".." and all(type(end) is int for end in value.args):
         first, last = value.args
         return tuple(range(first, min(last, first + 256) + 1))  # type: ignore[operator, arg-type, type-var]
@@ -469,7 +483,7 @@ def _is_number(value: SearchValue) -> TypeGuard[int | float]:
 
 
 def _dimension(value: SearchValue) -> str | None:
-    """What a value measures; None where that is open."""
+    """What a value measures, such as "time"; None where unknown."""
     if isinstance(value, Quantity):
         return value.dimension
     if isinstance(value, Term):

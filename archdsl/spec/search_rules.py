@@ -1,4 +1,6 @@
-"""What is wrong with the clauses of a search together: set twice, without effect, not a number."""
+"""Checks across the clauses of a search: duplicate settings, settings without effect, objectives that are not
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,11 @@ from archdsl.spec.search_values import Clauses, Formula, SearchValue, Term
 from archdsl.spec.units import Quantity
 
 _SHORT_FOR = {"epochs": "strategy", "sampler": "strategy", "batch": "data"}
-"""Clauses that are short for a setting of another clause."""
+"""Clauses that are shorthand for a setting of another clause."""
 
 
 def mistakes(clauses: Clauses) -> Iterator[Diagnostic]:
-    """Errors that no clause, and no setting, has by itself."""
+    """Yields the errors that involve several clauses or settings."""
     for key, whose in _SHORT_FOR.items():
         other = clauses.settings.get(whose)
         if key in clauses.settings and isinstance(other, Term) and key in other.settings:
@@ -41,7 +43,7 @@ def declared_scores(evaluate: object) -> frozenset[str]:
 
 
 def _nested(value: SearchValue) -> Iterator[Term]:
-    """A term and the terms that are settings of it."""
+    """A term and all terms nested in its settings."""
     if isinstance(value, Term):
         yield value
         for inner in value.settings.values():
@@ -49,7 +51,7 @@ def _nested(value: SearchValue) -> Iterator[Term]:
 
 
 def _of_schedules(term: Term) -> Iterator[Diagnostic]:
-    """Of an optimizer, or a sampler, and its schedule."""
+    """Checks an optimizer's, or a sampler's, schedule."""
     schedule = term.settings.get("schedule")
     if not isinstance(schedule, Term):
         return
@@ -66,12 +68,12 @@ def _of_schedules(term: Term) -> Iterator[Diagnostic]:
     elif schedule.name == "exponential":
         first = schedule.settings.get("lr", term.settings.get("lr", term.settings.get("tau", 1)))
         if 0 in (first, end):
-            help = "its ends are above 0: end = 1e-4"
-            yield _error("ARCH208", "an exponential schedule from or to 0", schedule.at, help)
+            help = "write a small positive value: end = 1e-4"
+            yield _error("ARCH208", "an exponential schedule must start and end above 0", schedule.at, help)
 
 
 def _of_formula(value: SearchValue, at: Location | None, scores: Collection[str]) -> Iterator[Diagnostic]:
-    """Of an objective or a requirement; `at` is where what has no place of its own stands.
+    """Checks an objective or a requirement; `at` is the location used for values without one.
 
     `scores` are names that the evaluator declares.
     """
@@ -83,23 +85,23 @@ def _of_formula(value: SearchValue, at: Location | None, scores: Collection[str]
         if value.name in scores:
             return
         if value.name not in words:
-            help = f"there are {listed(words)}"
+            help = f"available: {listed(words)}"
             yield _error("ARCH607", f"`{value.name}` is not {one(KINDS['objectives'])}", value.at, help)
         elif words[value.name].function and not value.args:
             help = f"{value.name}(macs)"
-            yield _error("ARCH604", f"`{value.name}` takes one value in parentheses", value.at, help)
+            yield _error("ARCH604", f"`{value.name}` takes one positional argument", value.at, help)
         for part in value.args:
             yield from _of_formula(part, value.at, scores)
     elif isinstance(value, bool) or not isinstance(value, int | float | Quantity):
-        help = "losses, costs, numbers and their arithmetic: cross_entropy + 0.01 * log(macs)"
-        yield _error("ARCH604", "an objective is made of numbers", at, help)
+        help = "combine losses, costs and numbers: cross_entropy + 0.01 * log(macs)"
+        yield _error("ARCH604", "expected a number, a loss or a cost in the objective", at, help)
 
 
 def _twice(key: str, whose: str, at: Location | None, other: Location | None) -> Diagnostic:
-    there = (Label(other, "and here"),) if other is not None else ()
+    there = (Label(other, "also set here"),) if other is not None else ()
     label = None if at is None else Label(at)
-    headline = f"`{key}` is set twice, here and of {whose}"
-    return Diagnostic("ARCH603", headline, label, secondary=there, help="keep one of them")
+    headline = f"`{key}` is set twice: here and in {whose}"
+    return Diagnostic("ARCH603", headline, label, secondary=there, help="remove one of them")
 
 
 def _error(code: str, headline: str, at: Location | None, help: str) -> Diagnostic:

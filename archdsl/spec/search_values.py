@@ -1,4 +1,4 @@
-"""Searches as typed values, with the places that they come from."""
+"""Searches as typed values, with source locations."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from archdsl.spec.units import Quantity
 
 @dataclass(frozen=True)
 class Term:
-    """A named thing with its settings: `gumbel(tau = 3.0)`, `latency(device = "…")`, `log(…)`.
+    """A name with its settings: `gumbel(tau = 3.0)`, `latency(device = "…")`, `log(…)`.
 
-    `at` is where the text has it; equal terms may stand in different places.
+    `at` is its source location, which equality ignores.
     """
 
     name: str
@@ -22,7 +22,7 @@ class Term:
     args: tuple[SearchValue, ...] = ()
     at: Location | None = field(default=None, compare=False, repr=False)
     places: Mapping[str, Location] = field(default_factory=dict, compare=False, repr=False)
-    """Where the name of each setting stands."""
+    """Source location of each setting's name."""
     group: str = field(default="", compare=False, repr=False)
     """The kind of word that was expected there ("samplers"), which tells names of two kinds apart."""
 
@@ -56,14 +56,14 @@ class Clauses:
     communicate: tuple[tuple[SearchValue, SearchValue], ...] = ()
     groups: Mapping[str, Clauses] = field(default_factory=dict)
     places: Mapping[str, Location] = field(default_factory=dict, compare=False, repr=False)
-    """Where each setting stands."""
+    """Source location of each setting."""
 
 
 @dataclass(frozen=True)
 class SearchSpec:
-    """How a space is to be searched; the space itself does not know.
+    """A search of a space.
 
-    `not_run` are notes (ARCH608) on what `archdsl search` does not run yet.
+    `not_run` are notes (ARCH608) on features that `archdsl search` does not run yet.
     """
 
     name: str

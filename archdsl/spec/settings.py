@@ -1,4 +1,4 @@
-"""Settings of declarations: those given from outside, the defaults of the text, and what kinds they take."""
+"""Settings of declarations: overrides from the caller, defaults, and type checks."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from archdsl.spec.units import UNITS, Quantity, quantity
 _QUANTITY = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?) ?([A-Za-z]{1,3})")
 _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "bool": ((bool,), "true or false"),
-    "int": ((int,), "a whole number"),
+    "int": ((int,), "an integer"),
     "float": ((int, float), "a number"),
     "str": ((str,), "a string"),
 }
 
 
 def input_names(declared: ast.Space | ast.Network) -> list[str]:
-    """The inputs, whose shapes are set as settings are."""
+    """Names of the inputs, whose shapes are set like settings."""
     return [s.name for s in declared.body.statements if isinstance(s, ast.Input)]
 
 
 def split_settings(
     unit: Unit, declared: ast.Space | ast.Network, settings: dict[str, Any]
 ) -> tuple[dict[str, tuple[int, int, int]], dict[str, Any]]:
-    """Settings from outside: shapes of inputs, and parameters."""
+    """Splits settings from the caller into input shapes and parameters."""
     names = {s.name: s for s in declared.signature.settings}
     shaped = input_names(declared)
     inputs: dict[str, tuple[int, int, int]] = {}
@@ -46,21 +46,21 @@ def split_settings(
         if name not in shaped:
             known = [*names, *shaped]
             guess = closest(name, known)
-            help = (f"did you mean `{guess}`? " if guess else "") + f"its settings are {', '.join(known)}"
+            help = (f"did you mean `{guess}`? " if guess else "") + f"available settings: {', '.join(known)}"
             raise frame.error(
                 "ARCH204", f"`{declared.name.id}` has no setting `{name}`", declared.name, help=help
             )
         shape = _shape(value)
         if len(shape) != 3 or not all(1 <= n <= 1_000_000 for n in shape):
             raise frame.error(
-                "ARCH208", f"`{name}` is set to {value}, and takes a shape such as 3x360x480", declared.name
+                "ARCH208", f"`{name}` must be a shape such as 3x360x480, got {value}", declared.name
             )
         inputs[name] = (shape[0], shape[1], shape[2])
     return inputs, parameters
 
 
 def _shape(value: Any) -> tuple[int, ...]:
-    """Channels, height and width, given as a sequence of whole numbers or as `3x360x480`."""
+    """Channels, height and width, from a sequence of integers or `3x360x480`."""
     if isinstance(value, str):
         return tuple(int(n) for n in value.split("x") if n.isdecimal() and len(n) < 10)
     try:
@@ -73,15 +73,14 @@ def settle(
     declared: ast.Space | ast.Network | ast.Search, given: Mapping[str, Any], frame: Frame,
     evaluate: Callable[[ast.Expr], Any],
 ) -> None:  # fmt: skip
-    """Puts the value of every setting among the names of a frame: the value from outside, or its default.
+    """Binds every setting in a frame to the caller's value, or its default.
 
-    Raises SpecError: ARCH205 for one that has neither, ARCH208 for a value of another kind than its type or
-    its default.
+    Raises SpecError: ARCH205 for a setting without either, ARCH208 for a value of the wrong type.
     """
     for setting in declared.signature.settings:
         if setting.name not in given and setting.default is None:
             raise frame.error(
-                "ARCH205", f"`{declared.name.id}` needs its setting `{setting.name}`", setting,
+                "ARCH205", f"missing setting `{setting.name}` of `{declared.name.id}`", setting,
                 help=f"give it a default, or set it: --set {setting.name}=…",
             )  # fmt: skip
         known = _TYPES.get(setting.type or "")
@@ -93,14 +92,14 @@ def settle(
         if wanted and not right:
             example = {"a list": "[8, 16]", "a set": "{3, 5}"}.get(kind)
             raise frame.error(
-                "ARCH208", f"`{setting.name}` is set to {plain(value)}, and takes {kind}", setting,
+                "ARCH208", f"`{setting.name}` must be {kind}, got {plain(value)}", setting,
                 help=f"--set '{setting.name}={example}'" if example else None,
             )  # fmt: skip
         frame.names[setting.name] = cast(SpecValue, value)
 
 
 def _of_default(default: Any) -> tuple[tuple[type, ...], str]:
-    """Of which types the values of a setting without a type are, none where of any, and in words."""
+    """The value types inferred from a default (empty: any), and their description."""
     others = (((ListValue, tuple), "a list"), ((SetValue,), "a set"), ((Quantity,), "a number with its unit"))
     for types, words in (*_TYPES.values(), *others):
         if isinstance(default, types):
@@ -109,7 +108,7 @@ def _of_default(default: Any) -> tuple[tuple[type, ...], str]:
 
 
 def _written(value: Any, default: Any, evaluate: Callable[[ast.Expr], Any]) -> Any:
-    """The value of a setting from outside; `[8, 16]` and `{3, 5}` are read as text too."""
+    """The caller's value of a setting; the strings `[8, 16]` and `{3, 5}` are parsed."""
     if isinstance(value, str) and isinstance(default, ListValue | SetValue):
         written = _literal(value)
         return value if written is None else evaluate(written)
@@ -117,7 +116,7 @@ def _written(value: Any, default: Any, evaluate: Callable[[ast.Expr], Any]) -> A
 
 
 def _literal(text: str) -> ast.Expr | None:
-    """A list or set that is written in the language and chooses nothing; None for any other text."""
+    """Parses a list or set literal without choices; None for any other text."""
     try:
         items = parse(Source("--set", f"arch 1\nx = {text}\n")).items
     except SpecError:
@@ -134,7 +133,9 @@ _PLAIN = (
 
 
 def _amount(value: Any, default: Any) -> Any:
-    """The value from outside for a setting; `7ms` counts where the default is a quantity of the same kind."""
+    """The caller's value of a setting; `7ms` is parsed where the default is a quantity of the same
+    dimension.
+    """
     written = _QUANTITY.fullmatch(value) if isinstance(value, str) and isinstance(default, Quantity) else None
     if written is None or UNITS.get(written[2], ("",))[0] != default.dimension:
         return value
@@ -142,10 +143,10 @@ def _amount(value: Any, default: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A value of the language as others have it: lists are tuples."""
+    """A language value as a Python value: lists become tuples."""
     return tuple(map(plain, value.items)) if isinstance(value, ListValue) else value
 
 
 def listed(value: Any) -> Any:
-    """A value given from outside as the language has it: sequences are lists."""
+    """A Python value as a language value: sequences become lists."""
     return ListValue(tuple(map(listed, value))) if isinstance(value, list | tuple) else value

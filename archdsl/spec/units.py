@@ -1,4 +1,4 @@
-"""Units of quantities: what they measure and how many base units they are."""
+"""Units: dimension and factor to the base unit."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ UNITS: dict[str, tuple[str, float]] = {
 
 
 MEASURES = {"params": "count", "macs": "count", "flops": "count", "latency": "time", "rate": "rate"}
-"""Properties of a whole network that a requirement or an objective may name, and what they measure."""
+"""Network-wide measures that a requirement or an objective may name, with their dimension."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """An amount in base units and what it measures."""
+    """An amount in base units, and its dimension."""
 
     amount: float
     dimension: str
@@ -46,7 +46,7 @@ class Quantity:
 
 
 def quantity(value: int | float, unit: str) -> Quantity:
-    """The quantity written as `value unit`.  Raises KeyError for a unit that does not exist."""
+    """The quantity written as `value unit`.  Raises KeyError for an unknown unit."""
     dimension, factor = UNITS[unit]
     amount = value * factor
     if dimension == "count" and amount == int(amount):

@@ -1,4 +1,4 @@
-"""Training and scoring of networks: the loop, and what it is made of."""
+"""Training and evaluation of networks."""
 
 from archdsl.calling import callable_module
 

@@ -9,10 +9,10 @@ from torch import nn
 
 
 class Average:
-    """A copy of a module whose parameters follow it slowly; its buffers are those of the module.
+    """An exponential moving average of a module's parameters; buffers are copied.
 
-    The average of n steps takes min(decay, (1 + n) / (10 + n)) of what it was, so that the random weights
-    of the start do not stay in it.
+    The decay after n steps is min(decay, (1 + n) / (10 + n)), so that the initial random weights are
+    forgotten.
     """
 
     def __init__(self, module: nn.Module, decay: float):
@@ -22,7 +22,7 @@ class Average:
 
     @torch.no_grad()
     def follow(self, module: nn.Module) -> None:
-        """Takes in the weights after a step."""
+        """Updates the average after a step."""
         kept = min(self.decay, (1 + self.steps) / (10 + self.steps))
         self.steps += 1
         own, new = list(self.module.parameters()), list(module.parameters())

@@ -1,4 +1,4 @@
-"""`archdsl.train(…)`, `evaluate(…)` and `export(…)`: trainings from Python, and what becomes of networks."""
+"""`archdsl.train(…)`, `evaluate(…)` and `export(…)`: training, evaluation and export from Python."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from archdsl.train.exporting import FORMS, Written, filled, filled_by, write
 from archdsl.train.losses import Loss
 from archdsl.train.networks import demand_fits, network_of
 from archdsl.train.options import TrainOptions
-from archdsl.train.recipe import Amp, Progress
+from archdsl.train.recipe import Amp, TrainProgress
 from archdsl.train.run import Trained, run
 from archdsl.train.scoring import Scores, demand_same_classes, scored
 from archdsl.train.weights import classes_of, module_with_weights
 
 Data = Union[DataSource, Splits, str]
-"""Data to train and validate on: by name, as `"camvid:data/camvid,resize=480"`, or two datasets."""
+"""A dataset specification such as `"camvid:data/camvid,resize=480"`, or training and validation datasets."""
 
 _SUFFIXES = {".onnx": "onnx", ".pt2": "pt2", ".safetensors": "safetensors", ".py": "python"}
 
@@ -60,17 +60,17 @@ def train(
     device: str | None = None,
     licence: str = "",
     reporter: Reporter | None = None,
-    report: Callable[[Progress], None] = lambda now: None,
+    report: Callable[[TrainProgress], None] = lambda now: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
-    """Trains a network, and returns its best mIoU and the files of the run: `archdsl train`.
+    """Trains a network and returns its best mIoU and the files of the run, like `archdsl train`.
 
-    A network of a spec (`name`, by default the last, under `settings`) gets as many classes as the data has.
-    `crop` is the size trained at, height first (by default that of the images, at most 512 × 1024); `aux`
-    what the losses of further outputs count, by name; the others as `archdsl train --help` has them.  The
-    folder of the run is `runs/` and the network's name by default; `resume` resumes a run there, called with
-    the same options.  `report` receives every step and evaluation, `reporter` what the command line
-    prints beside.  Raises SpecError; ValueError for options that this machine or the network cannot follow;
+    A network of a spec (`name`, by default the last, with `settings`) gets as many classes as the dataset.
+    `crop` is (height, width) of training crops (default: the image size, at most 512 × 1024); `aux` are loss
+    weights of auxiliary outputs by name; for the others see `archdsl train --help`.  The run folder is
+    `runs/NAME` by default; `resume` continues a run in it with the same options.  `report` is called with
+    every step and evaluation, `reporter` with the other output of the command line.  Raises SpecError;
+    ValueError for options that the machine or the network does not support;
     `archdsl.runs.interrupted.Interrupted` where `stop` returned True.
     """
     recipe: dict[str, Any] = {
@@ -109,13 +109,12 @@ def evaluate(
     device: str | None = None,
     reporter: Reporter | None = None,
 ) -> Scores:
-    """Scores a network on a part of a dataset: `archdsl eval`.
+    """Evaluates a network on a split of a dataset, like `archdsl eval`.
 
-    A module is scored with the weights that it has, whoever trained it: it takes images, B × C × H × W,
-    normalised as archdsl's trainings do (`archdsl.data.channels`), and returns logits of any height and
-    width; it stays on its device, unless `device` is another.  A `Network`, or a network of a spec, takes a
-    file of `weights`.  Images are resized to `size`, height first, and padded where the network cannot take
-    that.  Raises SpecError.
+    Any module can be evaluated with its current weights, if it maps images, B × C × H × W, normalized as in
+    `archdsl.data.channels`, to logits of any height and width; it stays on its device, unless `device` is
+    another. A `Network`, or a network of a spec, needs a file of `weights`. Images are resized to `size`
+    (height, width), and padded if the network does not support that size.  Raises SpecError.
     """
     dataset = _part(data, part)
     if device is None and isinstance(network, nn.Module):
@@ -124,11 +123,11 @@ def evaluate(
     try:
         if isinstance(network, nn.Module):
             if weights is not None:
-                raise TypeError("a module has its weights already")
+                raise TypeError("`weights` cannot be combined with a module, which has weights")
             module = network
         else:
             if weights is None:
-                raise TypeError("a network has no weights: weights=FILE, or give its module")
+                raise TypeError("a Network has no weights: pass weights=FILE, or its module")
             made = _network(network, name, settings, dataset)
             module, metadata = module_with_weights(made, Path(weights))
             demand_same_classes(tuple(classes_of(metadata)[0]), tuple(dataset.classes))
@@ -147,28 +146,28 @@ def export(
     verify: bool = True,
     facts: Mapping[str, str] | None = None,
 ) -> Written:
-    """Writes a network for other programs: ONNX, torch.export, weights or Python source, by the suffix.
+    """Exports a network as ONNX, torch.export program, weights or Python source, by the file's suffix.
 
-    A module that archdsl made (`Network.module`, `archdsl.compile`) is written with the weights that it has,
-    without its train-only outputs; a `Network` takes a file of `weights`.  With `dynamic`, batch, height and
-    width are open as far as the network allows; with `verify`, onnxruntime's results are compared with
-    PyTorch's.  `facts` go into the file, such as `classes` or `licence`.  Raises SpecError; TypeError for a
-    module of another origin.
+    A module built by archdsl (`Network.module`, `archdsl.compile`) is exported with its current weights,
+    without train-only outputs; a `Network` needs a file of `weights`.  With `dynamic`, batch, height and
+    width are dynamic axes where the network allows; with `verify`, onnxruntime's outputs are compared with
+    PyTorch's. `facts`, such as `classes` or `licence`, are stored as metadata.  Raises SpecError; TypeError
+    for a module of another origin.
     """
     target = Path(path)
     chosen = form or _SUFFIXES.get(target.suffix.lower())
     if chosen is None or chosen not in FORMS:
         known = ", ".join(_SUFFIXES)
-        headline = f"what to write is not clear from the name {target.name}"
-        raise SpecError([Diagnostic("ARCH951", headline, help=f"suffixes are {known}; or set form")])
+        headline = f"unknown suffix of {target.name}"
+        raise SpecError([Diagnostic("ARCH951", headline, help=f"known suffixes: {known}; or pass form")])
     if isinstance(network, Network):
         if weights is None:
-            raise TypeError("a network has no weights: weights=FILE, or give its module")
+            raise TypeError("a Network has no weights: pass weights=FILE, or its module")
         source = filled(network, Path(weights))
     elif isinstance(network, CompiledNetwork):
         source = filled_by(network)
     else:
-        raise TypeError("only modules that archdsl made can be exported; torch.onnx.export takes others")
+        raise TypeError("only modules built by archdsl can be exported; use torch.onnx.export for others")
     source = source.with_facts(facts or {})
     return write(source, target, chosen, dynamic=dynamic, verify=verify)
 
@@ -176,11 +175,11 @@ def export(
 def _network(
     network: Network | Spec, name: str | None, settings: Mapping[str, Any] | None, dataset: Dataset
 ) -> Network:
-    """The network, if it fits the data; of a spec, with as many classes."""
+    """The network, checked against the dataset; from a spec, with as many classes."""
     classes = len(dataset.classes)
     if isinstance(network, Network):
         if name is not None or settings:
-            raise TypeError("a Network has its settings already")
+            raise TypeError("`settings` cannot be combined with a Network, which is already configured")
         made = network
     else:
         made = network_of(program_of(network), name, settings or {}, classes)
@@ -192,7 +191,7 @@ def _splits(data: Data) -> Splits:
     source = parse_data(data) if isinstance(data, str) else data
     found = source.open() if isinstance(source, DataSource) else source
     if not isinstance(found, Splits):
-        raise TypeError(f'data is "KIND:PATH", a DataSource or Splits, not {type(found).__name__}')
+        raise TypeError(f'data must be "KIND:PATH", a DataSource or Splits, got {type(found).__name__}')
     return found
 
 
@@ -203,12 +202,12 @@ def _part(data: Dataset | Data, part: str) -> Dataset:
     if not isinstance(source, Splits):
         return source
     if part not in ("train", "val"):
-        raise ValueError(f"two datasets have the parts train and val, not {part}")
+        raise ValueError(f"a pair of datasets has the splits train and val, got {part}")
     return source.train if part == "train" else source.val
 
 
 def _written(data: Data) -> str:
-    """The data as a manifest records it, beside its fingerprints."""
+    """The dataset specification for the manifest."""
     if isinstance(data, str):
         return data
     return (data.text or data.kind) if isinstance(data, DataSource) else data.train.name

@@ -1,4 +1,4 @@
-"""Weights of classes in a loss, by which rare classes count for more.
+"""Class weights of a loss, for class imbalance.
 
 Shapes: K classes.
 """
@@ -14,7 +14,7 @@ from archdsl.data.checking import Shares
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.runs.processes import Processes
 
-RULES = "inverse-log, inverse-log:1.10, median, or a number for each class: 1,2.5,0.8"
+RULES = "write inverse-log, inverse-log:1.10, median, or a number for each class: 1,2.5,0.8"
 
 _ENET = 1.02
 
@@ -22,10 +22,10 @@ _ENET = 1.02
 def class_weights(rule: str, shares: Shares, classes: Sequence[str]) -> tuple[float, ...]:
     """The weight of each class, to six digits.
 
-    `inverse-log:C` is 1 / ln(C + p), p the share of a class in all labelled pixels (ENet, arXiv:1606.02147,
+    `inverse-log:C` is 1 / ln(C + p), p the fraction of labelled pixels in the class (ENet, arXiv:1606.02147,
     section 5.2, with C = 1.02, the default); `median` is median frequency balancing (Eigen and Fergus,
     arXiv:1411.4734, section 6.3.2; SegNet); or the weights themselves.  A class without a pixel has weight 1
-    by `median`.  Raises SpecError (ARCH944) for anything else, and for another number of weights.
+    by `median`.  Raises SpecError (ARCH944) for other rules, or a wrong number of weights.
     """
     name, _, constant = rule.partition(":")
     if name == "inverse-log":
@@ -35,16 +35,16 @@ def class_weights(rule: str, shares: Shares, classes: Sequence[str]) -> tuple[fl
     else:
         found = [_number(word, rule) for word in rule.split(",")]
         if len(found) != len(classes):
-            raise _refused(f"{len(found)} class weights for {len(classes)} classes", ", ".join(classes))
+            raise _refused(f"expected {len(classes)} class weights, got {len(found)}", ", ".join(classes))
     if not any(found):
-        raise _refused("class weights that are all zero", RULES)
+        raise _refused("class weights must not all be zero", RULES)
     return tuple(float(f"{weight:.6g}") for weight in found)
 
 
 def class_weights_everywhere(
     rule: str | None, shares: Shares | None, classes: Sequence[str], here: Processes
 ) -> tuple[float, ...] | None:
-    """`class_weights` in every process, from shares that the first one counted; None without a rule."""
+    """`class_weights` in every process, from pixel counts of the first one; None without a rule."""
     if rule is None:
         return None
     counted = torch.zeros(2, len(classes), dtype=torch.int64)
@@ -55,14 +55,16 @@ def class_weights_everywhere(
 
 
 def described(weights: Sequence[float], classes: Sequence[str]) -> str:
-    """Class weights as a line."""
+    """Class weights as a line of text."""
     both = zip(classes, weights, strict=True)
     return f"class weights: {', '.join(f'{name} {weight:.3g}' for name, weight in both)}"
 
 
 def _inverse_log(constant: float, shares: Shares, rule: str) -> list[float]:
     if not 1 < constant <= 100:
-        raise _refused(f"class weights `{rule}`", "the constant is above 1, where every class has a weight")
+        raise _refused(
+            f"invalid class weights `{rule}`", "the constant must be > 1, so that all weights are positive"
+        )
     total = max(1, sum(shares.pixels))
     return [1 / math.log(constant + pixels / total) for pixels in shares.pixels]
 
@@ -81,7 +83,7 @@ def _number(word: str, rule: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 <= value <= 1e6:  # also what is not a number
-        raise _refused(f"class weights `{rule}`: `{word}` is not a number from 0 to 1,000,000", RULES)
+        raise _refused(f"class weights must be numbers from 0 to 1,000,000, got `{word}`", RULES)
     return value
 
 

@@ -1,4 +1,4 @@
-"""What a network sees in images, and how much of it is right.
+"""Predictions of a network on images, and their scores.
 
 Shapes: B images, K classes, H × W pixels.
 """
@@ -23,16 +23,16 @@ _STEPS = (8, 16, 32, 64, 128)
 
 
 def at_size(logits_BKHW: torch.Tensor, size: Size) -> torch.Tensor:
-    """Logits at the size of the labels, bilinearly, corners not aligned; in single precision."""
+    """Resizes logits to the size of the labels, bilinearly (align_corners=False), in float32."""
     if tuple(logits_BKHW.shape[-2:]) == tuple(size):
         return logits_BKHW
     return F.interpolate(logits_BKHW.float(), size=size, mode="bilinear", align_corners=False)
 
 
 def fitting(module: nn.Module, size: Size, channels: int = 3) -> Size | None:
-    """The smallest size that a network can take and that holds `size`; None where it takes none such.
+    """The smallest supported input size of a network that is at least `size`; None if there is none.
 
-    Tried without numbers, on torch's meta device: first the size itself, then multiples of 8, 16 and so on.
+    Tried on torch's meta device: the size itself, then multiples of 8, 16 and so on.
     """
     empty = _without_numbers(module)
     tried = [size, *((_up(size[0], step), _up(size[1], step)) for step in _STEPS)]
@@ -40,13 +40,13 @@ def fitting(module: nn.Module, size: Size, channels: int = 3) -> Size | None:
 
 
 def padded(images_B3HW: torch.Tensor, size: Size) -> torch.Tensor:
-    """Images with zeros (the mean colour) below and to the right, up to a size."""
+    """Pads images with zeros (the mean colour) at the bottom and right."""
     height, width = images_B3HW.shape[-2:]
     return F.pad(images_B3HW, (0, size[1] - width, 0, size[0] - height))
 
 
 def logits_of(module: nn.Module, images_B3HW: torch.Tensor, fit: Size) -> torch.Tensor:
-    """Logits at the images' own size, for which they are padded to `fit`."""
+    """Logits at the images' original size; images are padded to `fit`."""
     height, width = images_B3HW.shape[-2:]
     logits_BKHW = at_size(module(padded(images_B3HW, fit)), fit)
     return logits_BKHW[..., :height, :width]
@@ -54,10 +54,10 @@ def logits_of(module: nn.Module, images_B3HW: torch.Tensor, fit: Size) -> torch.
 
 @torch.inference_mode()
 def score(module: nn.Module, dataset: Dataset, processes: Processes, size: Size | None = None) -> Confusion:
-    """The confusion matrix of a network, in its eval mode, at the resolution of the labels.
+    """The confusion matrix of a network in eval mode, at the resolution of the labels.
 
-    Images are resized to `size`, and padded where the network cannot take that.  The processes share the
-    work; each gets the whole matrix.  Raises SpecError about files, and where no padding helps (ARCH918).
+    Images are resized to `size`, and padded if needed.  The work is split among processes; each returns the
+    full matrix. Raises SpecError for bad files, and for unsupported sizes (ARCH918).
     """
     was_training = module.training
     module.eval()
@@ -72,9 +72,10 @@ def score(module: nn.Module, dataset: Dataset, processes: Processes, size: Size 
 def seen(
     module: nn.Module, dataset: Dataset, processes: Processes, size: Size | None = None
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Of each image that is this process's share, the logits at the resolution of its labels, and these.
+    """Yields, for each image of this process's share, the logits at the resolution of its labels, and the
+    labels.
 
-    Images are resized and padded as by `score`, and the same is raised.
+    Resizing, padding and errors are as in `score`.
     """
     fits: dict[Size, Size] = {}
     for i in range(processes.rank, len(dataset), processes.world):
@@ -88,10 +89,10 @@ def seen(
 
 
 def demand_fitting(module: nn.Module, size: Size, channels: int = 3) -> Size:
-    """As `fitting`.  Raises SpecError (ARCH918) where there is none."""
+    """Like `fitting`, but raises SpecError (ARCH918) if there is no such size."""
     fit = fitting(module, size, channels)
     if fit is None:
-        headline = f"the network takes no image of {size[0]}×{size[1]}, padded or not"
+        headline = f"the network does not support images of {size[0]}×{size[1]}, even padded"
         raise SpecError([Diagnostic("ARCH918", headline)])
     return fit
 

@@ -1,6 +1,6 @@
-"""Networks as files that other programs run: ONNX, torch.export, Python source, weights.
+"""Exports networks: ONNX, torch.export, Python source, weights.
 
-Every file says where its weights are from: a file of weights, or a seed where they are random.
+Every file records the origin of its weights: a file of weights, or the seed of random ones.
 """
 
 from __future__ import annotations
@@ -23,43 +23,43 @@ from archdsl.program import Network
 from archdsl.train.weights import SPEC, module_with_weights, network_hash, save_weights
 
 WEIGHTS = "weights"
-"""The fact that says where the weights are from."""
+"""The metadata key for the origin of the weights."""
 
-_OF_PROGRAM = "those of a module in a Python program"
+_OF_PROGRAM = "from a module in a Python program"
 
 _KEPT = ("classes", "colours", "data", "data_sha256", "licence", "miou", "step")
-"""What is taken over from the metadata of a file of weights."""
+"""Keys copied from the metadata of a file of weights."""
 
 
 @dataclass(frozen=True)
 class Filled:
-    """A network with weights.  `facts` say which network it is and where its weights are from."""
+    """A network with weights. `facts` are metadata: the network, and the origin of its weights."""
 
     module: CompiledNetwork
     facts: Mapping[str, str]
 
     @property
     def is_random(self) -> bool:
-        """Whether the weights are random, and not of a file."""
+        """Whether the weights are random rather than from a file."""
         return self.facts[WEIGHTS].startswith("random")
 
     def with_facts(self, facts: Mapping[str, str]) -> Filled:
-        """The same with more facts, which replace those of the same names."""
+        """A copy with additional or replaced facts."""
         return Filled(self.module, {**self.facts, **facts})
 
 
 @dataclass(frozen=True)
 class Written:
-    """What was written: the files, and what a person should know of them."""
+    """The files written, and notes about them."""
 
     files: tuple[Path, ...]
     notes: tuple[str, ...]
 
 
 def filled(network: Network, weights: Path | None = None, seed: int = 0) -> Filled:
-    """The module of a network, in eval mode, with the weights of a file, or random ones of a seed.
+    """The module of a network in eval mode, with weights from a file, or random ones.
 
-    Raises SpecError: ARCH914 for what is not a file of weights, ARCH913 for weights of another network.
+    Raises SpecError: ARCH914 for an invalid file of weights, ARCH913 for weights of another network.
     """
     facts = {SPEC: network_hash(network), "name": network.name}
     if weights is None:
@@ -74,7 +74,7 @@ def filled(network: Network, weights: Path | None = None, seed: int = 0) -> Fill
 
 
 def filled_by(module: CompiledNetwork) -> Filled:
-    """A module with the weights that it has, without its train-only outputs, in eval mode."""
+    """A module with its current weights, without train-only outputs, in eval mode."""
     network = Network(module.archdsl_graph)
     deployed = view(module, network.graph).eval()
     return Filled(deployed, {SPEC: network_hash(network), "name": network.name, WEIGHTS: _OF_PROGRAM})
@@ -83,9 +83,9 @@ def filled_by(module: CompiledNetwork) -> Filled:
 def write(network: Filled, path: Path, form: str, *, dynamic: bool = True, verify: bool = True) -> Written:
     """Writes a network in one of FORMS.
 
-    With `dynamic`, ONNX and torch.export take any batch, height and width that the network can take;
-    otherwise one image of the declared size.  With `verify`, onnxruntime's results are compared with
-    PyTorch's before an ONNX file is written.  Raises SpecError (ARCH917) where the disk is full.
+    With `dynamic`, batch, height and width are dynamic axes of ONNX and torch.export as far as the network
+    allows; otherwise the input is one image of the declared size.  With `verify`, onnxruntime's outputs are
+    compared with PyTorch's before an ONNX file is written. Raises SpecError (ARCH917) if the disk is full.
     """
     return FORMS[form](network, path, dynamic, verify)
 
@@ -95,7 +95,7 @@ def _onnx(network: Filled, path: Path, dynamic: bool, verify: bool) -> Written:
     made = onnx_file.export(network.module, path, facts=facts, dynamic=dynamic, verify=verify)
     notes = [_outputs(network), _sizes(network, dynamic, made.open_axes)]
     if made.deviation is not None:
-        notes.append(f"onnxruntime computes the same to {made.deviation:.1e} of the largest result")
+        notes.append(f"onnxruntime agrees with PyTorch to {made.deviation:.1e} of the largest logit")
     return Written((path,), tuple(notes))
 
 
@@ -116,7 +116,7 @@ def _weights(network: Filled, path: Path, _dynamic: bool, _verify: bool) -> Writ
 
 
 def _python(network: Filled, path: Path, _dynamic: bool, _verify: bool) -> Written:
-    """The source, and its weights beside it where they are not random."""
+    """Writes the source, and its weights unless they are random."""
     graph = network.module.archdsl_graph
     if network.is_random:
         notes: tuple[str, ...] = (WITHOUT_WEIGHTS,)
@@ -143,9 +143,9 @@ FORMS: Mapping[str, Callable[[Filled, Path, bool, bool], Written]] = {
 
 
 def _preprocessing(network: Filled) -> dict[str, str]:
-    """How images were normalised for the training; others that run the file have to do the same."""
+    """The image normalization used in training, which users of the file have to apply."""
     channels = next(iter(network.module.archdsl_graph.inputs.values()))[0]
-    named = {1: "grey", 3: "RGB", 4: "RGB and a fourth"}.get(channels)
+    named = {1: "grey", 3: "RGB", 4: "RGB and a fourth channel"}.get(channels)
     if network.is_random or network.facts[WEIGHTS] == _OF_PROGRAM or named is None:
         return {}
     mean, std = mean_and_deviation(channels)
@@ -158,10 +158,10 @@ def _outputs(network: Filled) -> str:
 
 
 def _sizes(network: Filled, dynamic: bool, open_axes: Sequence[str]) -> str:
-    """Which axes are dynamic, and why other requested ones are not."""
+    """Describes the dynamic axes, and why others are static."""
     sizes = " and ".join("×".join(map(str, s)) for s in network.module.archdsl_graph.inputs.values())
     if not dynamic:
         return f"batch 1, size {sizes}"
     if len(open_axes) == len(onnx_file.AXES):
         return "any batch, height and width"
-    return f"any batch, but only the size {sizes}: the network is not well-typed, or not traced, at others"
+    return f"any batch, but only the size {sizes}: the network is ill-typed at others, or tracing failed"

@@ -1,4 +1,4 @@
-"""The folder of a training: what lies where in it."""
+"""The run folder of a training."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 from archdsl.runs.folder import Folder
 
 FREE = ("data", "evaluate_every", "checkpoint_every", "licence")
-"""Settings that may differ when a training is resumed: they do not change what is learned.  The path of the
-data may change; its fingerprint decides whether it is the same."""
+"""Settings that may differ when resuming, as they do not change results.  Data may move; its fingerprint
+identifies it.
+"""
 
 
 @dataclass(frozen=True)
 class RunFolder(Folder):
-    """Paths of a training."""
+    """Paths in the run folder of a training."""
 
     @property
     def best_weights(self) -> Path:
@@ -26,7 +27,7 @@ class RunFolder(Folder):
 
     @property
     def init(self) -> Path:
-        """What was taken of the weights that it started from."""
+        """The report on the initial weights."""
         return self.path / "init.txt"
 
     def written(self) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Weights that a training starts from: those of a file that fit, tensor by tensor, by name or order."""
+"""Initial weights of a training, matched from a file by name or order."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SHOWN = 8
 
 @dataclass(frozen=True)
 class Start:
-    """What was taken from a file, by name; `other_shape` holds the shape in the file and in the network."""
+    """Tensors matched from a file, by name; `other_shape` holds shapes in the file and in the network."""
 
     file: Path
     sha256: str
@@ -39,18 +39,18 @@ class Start:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every tensor of the network was taken."""
+        """Whether every tensor of the network was loaded."""
         return not self.other_shape and not self.lacking
 
     def recorded(self) -> dict[str, Any]:
-        """What the manifest of the run says of it."""
+        """The entry in the manifest."""
         others = {"other_shape": list(self.other_shape), "lacking": list(self.lacking)}
         whole = {"file": str(self.file), "sha256": self.sha256, "by": self.by, "taken": len(self.taken)}
         return {**whole, **others}
 
 
 def weights_at(path: Path) -> Path:
-    """The file of weights that a path names: itself, or of a run's folder the final ones."""
+    """The file of weights at a path: the file itself, or the final weights in a run folder."""
     if not path.is_dir():
         return path
     name = "best" if run_kind(path / "manifest.json") == "search" else "weights_last"
@@ -58,12 +58,12 @@ def weights_at(path: Path) -> Path:
 
 
 def start_from(module: nn.Module, path: Path) -> Start:
-    """Gives a module the tensors of a file that have the name and shape of its own; others stay.
+    """Loads the tensors of a file whose name and shape match the module's; others keep their values.
 
-    The file holds safetensors, or what `torch.save` wrote of a state_dict; no code of it is run.  Tensors of
-    a state_dict that has none of the network's names are taken by order, where it says that it is the same
-    one.  Raises SpecError: ARCH914 where the file is neither, where nothing in it fits, or a tensor that fits
-    is not dense and floating-point, ARCH934 where one is not finite.
+    The file is safetensors, or a state_dict of `torch.save`, loaded without running code.  A state_dict with
+    none of the network's names is matched by order, if its structure agrees. Raises SpecError: ARCH914 for
+    other files, if nothing matches, or if a matching tensor is not dense and floating-point; ARCH934 for
+    non-finite values.
     """
     found, ordered = _tensors(path)
     own = {name: t for name, t in module.state_dict().items() if not name.endswith(_COUNTER)}
@@ -71,10 +71,10 @@ def start_from(module: nn.Module, path: Path) -> Start:
     found = in_order or found
     taken = {name: found[name] for name, t in own.items() if name in found and found[name].shape == t.shape}
     if not taken:
-        raise _refused(path, "no tensor in it has the name and shape of one of the network")
+        raise _refused(path, "no tensor in it matches a name and shape of the network")
     for name, tensor in taken.items():
         if not _is_plain(tensor):
-            raise _refused(path, f"`{name}` is not a dense tensor of floating-point numbers")
+            raise _refused(path, f"`{name}` must be a dense floating-point tensor")
     demand_finite(path, {name: tensor.to(own[name].dtype) for name, tensor in taken.items()})
     module.load_state_dict(taken, strict=False)
     other = {
@@ -100,10 +100,10 @@ def _is_plain(tensor: torch.Tensor) -> bool:
 def _in_order(
     found: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]
 ) -> dict[str, torch.Tensor] | None:
-    """The tensors of a file under the network's names, by order; None where the order may be another.
+    """Matches tensors of a file to the network's names by order; None if the orders may differ.
 
-    There have to be as many, and each pair has to have one role: the last part of a name, as in
-    `features.0.weight`.  Else a bias would pass for a mean, which has its shape.
+    Counts must agree, and each pair must have the same role, the last part of the name as in
+    `features.0.weight`, since biases and means have equal shapes.
     """
     there = {name: tensor for name, tensor in found.items() if not name.endswith(_COUNTER)}
     if not there.keys().isdisjoint(own) or [*map(_role, there)] != [*map(_role, own)]:
@@ -128,18 +128,21 @@ def _tensors(path: Path) -> tuple[dict[str, torch.Tensor], bool]:
         whole = torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError, TypeError,
             AttributeError, IndexError, OverflowError) as error:  # fmt: skip
-        why = "it is damaged, or holds more than tensors: save torch.save(model.state_dict(), FILE)"
+        why = (
+            "it is damaged, or contains other objects than tensors: save it by "
+            "torch.save(model.state_dict(), FILE)"
+        )
         raise _refused(path, why) from error
     found = _unwrapped(whole)
     if not found:
-        raise _refused(path, "it holds no state_dict")
+        raise _refused(path, "it contains no state_dict")
     while prefix := next((p for p in _PREFIXES if all(name.startswith(p) for name in found)), None):
         found = {name.removeprefix(prefix): tensor for name, tensor in found.items()}
     return found, True
 
 
 def _unwrapped(whole: Any) -> dict[str, torch.Tensor]:
-    """The tensors of a state_dict that lies in some dicts, under a usual name or as the only dict there."""
+    """Unwraps a state_dict from enclosing dicts, under a common key or as the only dict."""
     for _ in range(_MOST_WRAPS):
         if not isinstance(whole, dict):
             break
@@ -155,25 +158,28 @@ def _unwrapped(whole: Any) -> dict[str, torch.Tensor]:
 
 
 def _refused(path: Path, why: str) -> SpecError:
-    return SpecError([Diagnostic("ARCH914", f"a training cannot start from {path}: {why}")])
+    return SpecError([Diagnostic("ARCH914", f"cannot initialize weights from {path}: {why}")])
 
 
 def start_text(found: Start, whole_at: Path | None = None) -> str:
-    """Which tensors were taken and which were not, in lines: all, or some where all are in another file."""
+    """A report on loaded and skipped tensors; abbreviated where the full report is in a file."""
     most = None if whole_at is None else _SHOWN
     whole = len(found.taken) + len(found.other_shape) + len(found.lacking)
     lines = [
-        f"starting from {found.file}: {len(found.taken)} of {whole} tensors taken, by {found.by} and shape"
+        f"initialized from {found.file}: {len(found.taken)} of {whole} tensors loaded, matched by "
+        f"{found.by} and shape"
     ]
-    shapes = [f"{name} (there {_sizes(a)}, here {_sizes(b)})" for name, (a, b) in found.other_shape.items()]
+    shapes = [
+        f"{name} (file: {_sizes(a)}, network: {_sizes(b)})" for name, (a, b) in found.other_shape.items()
+    ]
     for what, names in (
-        ("new, as the shape differs", shapes),
-        ("new, as not in the file", list(found.lacking)),
-        ("in the file, and not used", list(found.unused)),
+        ("not loaded, shape differs", shapes),
+        ("not loaded, missing in the file", list(found.lacking)),
+        ("in the file, but unused", list(found.unused)),
     ):
         if names:
             left = len(names[:most])
-            more = f" and {len(names) - left} more (all of them: {whole_at})" if len(names) > left else ""
+            more = f" and {len(names) - left} more (full list: {whole_at})" if len(names) > left else ""
             lines.append(f"  {what}: {', '.join(names[:most])}{more}")
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""The data of a run looked at before it starts, and the weights of its classes."""
+"""Inspects the data of a run before it starts, and computes class weights."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from archdsl.train import class_weights
 
 
 def inspected(parts: Mapping[str, Dataset], reporter: Reporter) -> Soundness:
-    """Looks at every file of some parts, by what they are used for, and reports what is worth knowing.
+    """Inspects every file of some splits, by their use, and reports warnings.
 
-    Raises SpecError with everything that is wrong.
+    Raises SpecError with all errors.
     """
     found = demand_sound(parts)
     reporter.findings(found.findings)
@@ -26,10 +26,9 @@ def inspected(parts: Mapping[str, Dataset], reporter: Reporter) -> Soundness:
 def weighted_classes(
     splits: Splits, rule: str | None, here: Processes, reporter: Reporter
 ) -> tuple[float, ...] | None:
-    """The weights of the classes by a rule, after the first process looked at every file of both parts.
+    """Class weights by a rule, after the first process inspected all files of both splits.
 
-    None without a rule.  Raises SpecError with everything that is wrong with the data, and ARCH944 for a rule
-    that is none.
+    None without a rule. Raises SpecError for all errors in the data, and ARCH944 for an invalid rule.
     """
     shares = None
     if here.is_first:

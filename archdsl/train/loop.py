@@ -1,4 +1,4 @@
-"""Training of a network: SGD, an average of the weights, evaluation, and resuming after an interruption.
+"""The training loop: SGD, weight averaging, evaluation, checkpoints and resuming.
 
 Shapes: B images, K classes, H × W pixels.
 """
@@ -32,14 +32,14 @@ from archdsl.train.evaluation import at_size, score
 from archdsl.train.folder import RunFolder
 from archdsl.train.losses import labelled, loss_named
 from archdsl.train.metrics import Confusion
-from archdsl.train.recipe import Progress, Recipe, optimiser
+from archdsl.train.recipe import Recipe, TrainProgress, optimiser
 from archdsl.train.schedules import schedule
 from archdsl.train.synchronised import synchronise
 from archdsl.train.weights import save_weights
 
 
 class Training:
-    """One run.  `module` is trained in place; `metadata` goes into the files of weights."""
+    """A training run. `module` is trained in place; `metadata` is stored with the weights."""
 
     def __init__(
         self, module: nn.Module, splits: Splits, recipe: Recipe, folder: RunFolder, processes: Processes,
@@ -73,16 +73,16 @@ class Training:
         self.journal = Journal(folder.journal) if processes.is_first else None
 
     def restore(self) -> int:
-        """Loads the newest readable checkpoint, if any; returns the step after which the run resumes."""
+        """Loads the newest readable checkpoint, if any; returns its step."""
         self.step = restored(self.keeper, self.journal, self._load)
         return self.step
 
-    def run(self, report: Callable[[Progress], None], stop: Callable[[], bool] = lambda: False) -> float:
-        """Trains to the end; returns the best mIoU on the validation part.
+    def run(self, report: Callable[[TrainProgress], None], stop: Callable[[], bool] = lambda: False) -> float:
+        """Trains to the end; returns the best mIoU on the validation split.
 
-        `report` is called after every step and evaluation.  When `stop` says so, in any of the processes, a
-        checkpoint is written and Interrupted raised.  Raises SpecError: ARCH915 where numbers are not
-        finite any more, ARCH916 where memory does not suffice, ARCH917 where the disk is full.
+        `report` is called after every step and evaluation.  When `stop` returns True in any process, writes a
+        checkpoint and raises Interrupted. Raises SpecError: ARCH915 for non-finite values, ARCH916 out of
+        memory, ARCH917 for a full disk.
         """
         try:
             if not self.scored:
@@ -106,7 +106,7 @@ class Training:
         images_B3HW = batch.images_B3HW.to(device, memory_format=self.layout, non_blocking=True)
         masks_BHW = batch.masks_BHW.to(device, non_blocking=True)
         weights_K = self.class_weights
-        share = self.processes.share(labelled(masks_BHW, weights_K))  # OHEM mines in each process alone
+        share = self.processes.share(labelled(masks_BHW, weights_K))  # OHEM selects hard pixels per process
         losses = []
         for weight, logits_BKHW in self._outputs(images_B3HW):
             sized_BKHW = at_size(logits_BKHW, (masks_BHW.shape[-2], masks_BHW.shape[-1]))
@@ -115,7 +115,7 @@ class Training:
         return torch.stack(losses).sum() * share if len(losses) > 1 else losses[0] * share
 
     def _outputs(self, images_B3HW: torch.Tensor) -> list[tuple[float | None, torch.Tensor]]:
-        """The logits that are trained, the main ones first, and what the losses of the others count."""
+        """The trained logits, main output first, and the loss weights of auxiliary ones."""
         with self._precision():
             if not self.recipe.aux:
                 return [(None, self.module(images_B3HW))]
@@ -128,23 +128,23 @@ class Training:
             return nullcontext()
         return torch.autocast(self.processes.device.type, getattr(torch, self.recipe.amp))
 
-    def _tell(self, loss: float, report: Callable[[Progress], None]) -> None:
+    def _tell(self, loss: float, report: Callable[[TrainProgress], None]) -> None:
         now = self._progress(loss)
         self._write({"kind": "step", "step": now.step, "epoch": now.epoch, "loss": now.loss, "lr": now.lr})
         report(now)
 
-    def _after(self, report: Callable[[Progress], None]) -> None:
-        """Evaluates and saves where it is time to."""
+    def _after(self, report: Callable[[TrainProgress], None]) -> None:
+        """Evaluates and saves a checkpoint when due."""
         epoch, within = divmod(self.step, self.batches.steps_per_epoch)
         if within == 0 and (epoch % self.recipe.evaluate_every == 0 or self.step == self.steps):
             self.scored = False
-            self._save()  # so that an epoch is not lost where scoring fails
+            self._save()  # so that the epoch is not lost if scoring fails
             self._evaluate(report)
             self.scored = True
         if within == 0 or self.step % self.recipe.checkpoint_every == 0:
             self._save()
 
-    def _evaluate(self, report: Callable[[Progress], None]) -> None:
+    def _evaluate(self, report: Callable[[TrainProgress], None]) -> None:
         with self._precision():
             confusion = score(self.evaluated, self.splits.val, self.processes)
         miou, iou = _plain(confusion)
@@ -166,21 +166,23 @@ class Training:
 
     @property
     def evaluated(self) -> nn.Module:
-        """The network that is evaluated and kept: the average, where there is one."""
+        """The network that is evaluated and saved: the weight average, if enabled."""
         return self.average.module if self.average is not None else self.module
 
     def _progress(
         self, loss: float, miou: float | None = None, iou: tuple[float | None, ...] = ()
-    ) -> Progress:
+    ) -> TrainProgress:
         epoch = (self.step - 1) // self.batches.steps_per_epoch + 1
-        return Progress(self.step, self.steps, epoch, loss, self.lr((self.step - 1) / self.steps), miou, iou)
+        return TrainProgress(
+            self.step, self.steps, epoch, loss, self.lr((self.step - 1) / self.steps), miou, iou
+        )
 
     def _write(self, record: Mapping[str, Any]) -> None:
         if self.journal is not None:
             self.journal.write(record)
 
     def _save(self) -> Path:
-        """Writes a checkpoint, by the first process; refuses to save weights that are not finite."""
+        """Writes a checkpoint in the first process; raises for non-finite weights."""
         bad = bad_parameter(self.module)
         if bad is not None:
             raise Diverged(self.step, bad, self.keeper.newest())
@@ -200,7 +202,7 @@ class Training:
         return self.keeper.save(self.step, state)
 
     def _load(self, state: Mapping[str, Any]) -> Mark:
-        """Restores a state; returns the length of its journal.  Raises Unfit without changing anything."""
+        """Restores a state; returns the length of its journal. Raises Unfit, leaving everything unchanged."""
         average = dict(self.average.module.state_dict()) if self.average else None
         kept = {
             "module": like(state, "module", dict(self.module.state_dict())),
@@ -221,7 +223,7 @@ class Training:
 
 
 def _plain(confusion: Confusion) -> tuple[float, tuple[float | None, ...]]:
-    """mIoU (0 where nothing is labelled) and IoU by class (None where a class is absent)."""
+    """mIoU (0 without labelled pixels) and IoU per class (None for absent classes)."""
     miou = confusion.mean_iou()
     return (0.0 if math.isnan(miou) else miou), tuple(_number(x) for x in confusion.iou().tolist())
 

@@ -1,4 +1,4 @@
-"""Losses of semantic segmentation over pixels that are not ignored.
+"""Losses of semantic segmentation, excluding ignored pixels.
 
 Shapes: B images, K classes, H × W pixels.
 """
@@ -18,9 +18,9 @@ Loss = Literal["ohem", "cross_entropy"]
 def cross_entropy(
     logits_BKHW: torch.Tensor, masks_BHW: torch.Tensor, weights_K: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """The mean over pixels that are not ignored; zero, with a gradient, where there are none.
+    """Mean cross-entropy over labelled pixels; a differentiable zero if there are none.
 
-    With `weights_K` it is weighted by the weight of each pixel's class.
+    `weights_K` are class weights.
     """
     losses_BHW = _per_pixel(logits_BKHW, masks_BHW)
     if weights_K is None:
@@ -35,12 +35,11 @@ def ohem(
     kept: int | None = None,
     weights_K: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Cross-entropy of hard pixels: those whose own class has at most probability `threshold`.
+    """Online hard example mining: cross-entropy of pixels whose true class has probability <= `threshold`.
 
-    If these are fewer than `kept` (by default a sixteenth of all pixels), the `kept` hardest pixels count;
-    if fewer pixels than that are labelled at all, every labelled one.  As in FasterSeg (ICLR 2020), whose
-    code sorts all pixels; the value is the same.  Class weights do not change which pixels are hard, and
-    weight their mean, as in that code.
+    At least the `kept` hardest pixels count (default: 1/16 of all pixels), or all labelled ones if fewer.  As
+    in FasterSeg (ICLR 2020), whose code sorts all pixels, with equal results.  Class weights do not affect
+    the selection, only the mean.
     """
     losses_BHW = _per_pixel(logits_BKHW, masks_BHW)
     valid_BHW = masks_BHW != IGNORE
@@ -54,21 +53,21 @@ def ohem(
 def loss_named(
     name: Loss, logits_BKHW: torch.Tensor, masks_BHW: torch.Tensor, weights_K: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """The loss of that name with its usual settings, and weights of classes where they are given."""
+    """The loss with that name and default settings, with optional class weights."""
     if name == "ohem":
         return ohem(logits_BKHW, masks_BHW, weights_K=weights_K)
     return cross_entropy(logits_BKHW, masks_BHW, weights_K)
 
 
 def labelled(masks_BHW: torch.Tensor, weights_K: torch.Tensor | None = None) -> torch.Tensor:
-    """How many pixels are not ignored, or the sum of their weights."""
+    """The number of labelled pixels, or the sum of their weights."""
     if weights_K is None:
         return (masks_BHW != IGNORE).sum()
     return _pixel_weights(masks_BHW, weights_K).sum()
 
 
 def _per_pixel(logits_BKHW: torch.Tensor, masks_BHW: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy of each pixel, in single precision at least; zero where ignored."""
+    """Cross-entropy of each pixel, in float32 or higher; zero where ignored."""
     exact = logits_BKHW if logits_BKHW.dtype == torch.float64 else logits_BKHW.float()
     return F.cross_entropy(exact, masks_BHW.long(), ignore_index=IGNORE, reduction="none")
 
@@ -80,7 +79,7 @@ def _pixel_weights(masks_BHW: torch.Tensor, weights_K: torch.Tensor) -> torch.Te
 
 
 def _weighted_mean(losses_BHW: torch.Tensor, weights_BHW: torch.Tensor) -> torch.Tensor:
-    """Zero where all weights are; NaN is kept, so that it is noticed."""
+    """The weighted mean; zero if all weights are zero.  Propagates NaN."""
     return (losses_BHW * weights_BHW).sum() / weights_BHW.sum().clamp(min=torch.finfo(torch.float32).tiny)
 
 
@@ -91,7 +90,7 @@ def _hard(
     probability_BHW = torch.exp(-losses_BHW)  # of the true class; 1 where ignored
     if kept > int(valid_BHW.sum()):
         return valid_BHW
-    below_BHW = ~(probability_BHW > threshold)  # so that NaN stays in the loss and is noticed
+    below_BHW = ~(probability_BHW > threshold)  # propagates NaN
     if int(below_BHW.sum()) >= kept:
         return below_BHW
     hardest = probability_BHW.flatten().topk(kept, largest=False, sorted=False).values

@@ -1,4 +1,4 @@
-"""How good predicted classes are: the confusion matrix, and what follows from it."""
+"""Segmentation metrics from a confusion matrix."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class Means(NamedTuple):
 
 
 class Confusion:
-    """Counts of pixels by true class (rows) and predicted class (columns); ignored pixels do not count."""
+    """Counts of pixels by true class (rows) and predicted class (columns); ignored pixels are excluded."""
 
     def __init__(self, classes: int):
         self.classes = classes
         self.matrix = torch.zeros(classes, classes, dtype=torch.int64)
 
     def add(self, predicted: Any, truth: Any) -> None:
-        """Counts class numbers, H × W or B × H × W, tensors or arrays.
+        """Adds predicted and true class indices, H × W or B × H × W, tensors or arrays.
 
-        Raises ValueError where the sizes differ, or a label is neither a class nor ignored.
+        Raises ValueError for different sizes, or labels out of range.
         """
         guess, true = _whole(predicted), _whole(truth)
         if guess.shape != true.shape:
@@ -48,25 +48,25 @@ class Confusion:
         ignored = true == IGNORE
         strange = ((true < 0) | (true >= self.classes)) & ~ignored | (guess < 0) | (guess >= self.classes)
         if bool(strange.any()):
-            raise ValueError(f"a label outside the {self.classes} classes")
+            raise ValueError(f"a label is out of range for {self.classes} classes")
         bins = self.classes * self.classes
         pairs = torch.where(ignored, bins, true * self.classes + guess)
         counts = torch.bincount(pairs.flatten(), minlength=bins + 1)[:bins]
         self.matrix += counts.reshape(self.classes, self.classes).cpu()
 
     def iou(self) -> NDArray[np.float64]:
-        """Intersection over union of each class; nan where a class is neither there nor predicted."""
+        """Intersection over union per class; nan for classes neither present nor predicted."""
         matrix = self.matrix.double()
         hits = matrix.diagonal()
         return (hits / (matrix.sum(0) + matrix.sum(1) - hits)).numpy()  # 0 / 0 is nan
 
     def mean_iou(self) -> float:
-        """The mean over classes that are there or were predicted; nan before anything was added."""
+        """Mean IoU over classes present or predicted; nan if empty."""
         there = self.iou()
         return _mean(there[~np.isnan(there)])
 
     def accuracy(self) -> float:
-        """The share of pixels that are right; nan before anything was added."""
+        """Pixel accuracy; nan if empty."""
         return float(self.matrix.diagonal().sum().double() / self.matrix.sum())
 
     def class_accuracy(self) -> NDArray[np.float64]:

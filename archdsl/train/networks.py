@@ -1,4 +1,4 @@
-"""Networks as they are trained, scored and used: with as many classes as the data has."""
+"""Networks with as many classes as the dataset."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from archdsl.program import Network, Program, Space, open_decisions
 def network_of(
     program: Program, name: str | None, settings: Mapping[str, Any], classes: int | None = None
 ) -> Network:
-    """A network of a file; its setting `classes`, where it has one that is not set, becomes `classes`.
+    """A network of a file, with its setting `classes` set to `classes` unless overridden.
 
-    Raises SpecError (ARCH226) where the name is that of a space.
+    Raises SpecError (ARCH226) if the name belongs to a space.
     """
     network = _fixed(program.target(name, **settings))
     declared = network.graph.settings.get("classes")
@@ -25,14 +25,14 @@ def network_of(
 
 
 def demand_fits(network: Network, classes: int | None, channels: int | None) -> None:
-    """Raises SpecError where a network does not fit data.
+    """Raises SpecError if a network does not match a dataset.
 
-    ARCH918: it does not take one image, or gives another number of maps than there are classes; ARCH942: it
-    takes images of other `channels` (None: 1, 3 or 4).
+    ARCH918: it does not have exactly one image input, or predicts a different number of classes; ARCH942: its
+    input has other `channels` (None: 1, 3 or 4).
     """
     inputs = list(network.graph.inputs.values())
     if len(inputs) != 1 or inputs[0][0] not in (1, 3, 4):
-        headline = f"{network.name} does not take one image of 1, 3 or 4 channels"
+        headline = f"{network.name} must have one input of 1, 3 or 4 channels"
         raise SpecError([Diagnostic("ARCH918", headline)])
     if channels is not None:
         from archdsl.data.channels import demand_channels
@@ -41,21 +41,21 @@ def demand_fits(network: Network, classes: int | None, channels: int | None) -> 
     maps = output_maps(network)
     main = next(iter(maps.values()))
     if classes is not None and main != classes:
-        headline = f"{network.name} tells {main} classes apart, and the data has {classes}"
+        headline = f"{network.name} predicts {main} classes, but the data has {classes}"
         raise SpecError([Diagnostic("ARCH918", headline, help=help_on_classes(network.graph, classes))])
 
 
 def help_on_classes(graph: Graph, classes: int) -> str:
-    """How a network or space gets a map for each class."""
+    """Help text: how to set the number of classes of a network or space."""
     return (
         f"--set classes={classes}"
         if "classes" in graph.settings
-        else f"give its last layer {classes} channels"
+        else f"set the channels of its last layer to {classes}"
     )
 
 
 def demand_parameters(network: Network, aux: Collection[str]) -> None:
-    """Raises SpecError (ARCH935) where neither the main output nor those of `aux` need a parameter."""
+    """Raises SpecError (ARCH935) if no trained output has parameters."""
     from archdsl.passes.analyses.parameters import outputs_with_parameters
 
     maps = output_maps(network)
@@ -64,14 +64,18 @@ def demand_parameters(network: Network, aux: Collection[str]) -> None:
     if any(output in learning for output in (main, *aux)):
         return
     could = [name for name in learning if maps[name] == maps[main]]
-    help = f"--aux 0.4 trains {', '.join(could)} too" if could else "add a convolution, for one"
+    help = (
+        f"--aux 0.4 trains {', '.join(could)} too"
+        if could
+        else "add a layer with weights, such as a convolution"
+    )
     trained = " and ".join(f"`{name}`" for name in (main, *aux))
-    headline = f"{trained} of {network.name} need{'' if aux else 's'} no parameter: there is nothing to train"
+    headline = f"{trained} of {network.name} {'have' if aux else 'has'} no trainable parameters"
     raise SpecError([Diagnostic("ARCH935", headline, help=help)])
 
 
 def output_maps(network: Network) -> dict[str, int]:
-    """How many maps each output has, the main one first."""
+    """The number of channels of each output, main output first."""
     from archdsl.passes.analyses.shapes import infer
 
     shapes = infer(network.graph)
@@ -79,12 +83,12 @@ def output_maps(network: Network) -> dict[str, int]:
 
 
 def image_channels(network: Network) -> int:
-    """How many channels the image has that the network declares."""
+    """The number of channels of the network's input."""
     return next(iter(network.graph.inputs.values()))[0]
 
 
 def image_size(network: Network) -> tuple[int, int]:
-    """Height and width of the image that the network declares."""
+    """Height and width of the network's input."""
     _, height, width = next(iter(network.graph.inputs.values()))
     return height, width
 

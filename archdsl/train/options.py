@@ -1,4 +1,4 @@
-"""What a caller chooses of a training beside its network and data."""
+"""Options of a training beside its network and data."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 
 class OptionError(ValueError):
-    """An option of a training that its network or this machine cannot follow."""
+    """An option that the network or this machine does not support."""
 
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """Options of one training.
+    """Options of a training.
 
-    `recipe` holds fields of `archdsl.train.recipe.Recipe` by name; without `crop`, images are trained at the
-    size of the first one, at most 512 × 1024, or that of the network where `declared_size`.  `class_weights`
-    is a rule (`archdsl.train.class_weights`).  `folder` is that of the run (None: `runs/` and the network's
-    name); with `resume` the run in it is resumed.  A new run starts from the weights of `init`, all of which
-    it needs where `init_strict`.  `recorded` is what the manifest keeps beside all this.
+    `recipe` holds fields of `archdsl.train.recipe.Recipe` by name; `crop` defaults to the size of the first
+    image, at most 512 × 1024, or the network's input size if `declared_size`. `class_weights` is a rule
+    (`archdsl.train.class_weights`).  `folder` is the run folder (None: `runs/NAME`); `resume` continues the
+    run in it.  A new run is initialized from `init`, which must have all tensors if `init_strict`. `recorded`
+    are further manifest entries.
     """
 
     recipe: Mapping[str, Any] = field(default_factory=dict)

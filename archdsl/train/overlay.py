@@ -1,4 +1,4 @@
-"""Predicted classes as pictures: over the image with a legend, and as numbers."""
+"""Draws predictions: as an overlay with a legend, and as index masks."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _WIDTH = 130
 _WIDEST = 260
 _TEXT_AT = 24
 _UNASSIGNED = "\uffff"
-"""A character that no font has: drawn, it shows what a font draws for those that it lacks."""
+"""A code point that no font has, to detect the missing-glyph image."""
 
 _FONTS = (
     "DejaVuSans.ttf", "NotoSans-Regular.ttf", "NotoSansCJK-Regular.ttc", "DroidSansFallbackFull.ttf",
     "wqy-zenhei.ttc", "Arial Unicode.ttf", "PingFang.ttc", "msyh.ttc", "msgothic.ttc", "Nirmala.ttf",
     "segoeui.ttf", "unifont.ttf",
 )  # fmt: skip
-"""Fonts with many scripts that systems have; Pillow's own has Latin letters only."""
+"""Common system fonts with many scripts; Pillow's default font has Latin letters only."""
 
 
 def overlay(
     image: NDArray[np.uint8], classes: NDArray[np.integer[Any]], names: Sequence[str],
     colours: Sequence[Colour], strength: float = 0.55,
 ) -> Image.Image:  # fmt: skip
-    """An image (height, width, 3) tinted by class, with the classes that it shows listed on the right."""
+    """Overlays class colours on an image (height, width, 3), with a legend on the right."""
     palette = np.asarray(colours, np.uint8)
     tinted = (1 - strength) * image + strength * palette[classes]
     there = [int(c) for c in np.unique(classes)]
@@ -50,7 +50,7 @@ def overlay(
 
 
 def numbers(classes: NDArray[np.integer[Any]], colours: Sequence[Colour]) -> Image.Image:
-    """A picture whose pixels are the numbers of classes, shown in their colours."""
+    """An indexed image of class indices, with class colours as its palette."""
     picture = Image.fromarray(classes.astype(np.uint8), "L").convert("P")
     picture.frombytes(classes.astype(np.uint8).tobytes())
     picture.putpalette([int(part) for colour in colours for part in colour])
@@ -58,7 +58,7 @@ def numbers(classes: NDArray[np.integer[Any]], colours: Sequence[Colour]) -> Ima
 
 
 def any_colours(count: int) -> tuple[Colour, ...]:
-    """Colours for classes of which none are known, far apart in hue."""
+    """Default class colours, evenly spaced in hue."""
     from colorsys import hsv_to_rgb
 
     golden = 0.618033988749895
@@ -67,7 +67,7 @@ def any_colours(count: int) -> tuple[Colour, ...]:
 
 
 def _legible(name: str) -> tuple[str, Font]:
-    """A name as it can be drawn, and by which font: the characters that it lacks are escaped."""
+    """A drawable form of a name and its font; missing characters are escaped."""
     fonts = [font for font in map(_font, (None, *_FONTS)) if font is not None]
     best = max(fonts, key=lambda font: sum(_draws(font, character) for character in name))
     drawn = (c if _draws(best, c) else c.encode("unicode_escape").decode("ascii") for c in name)
@@ -75,7 +75,7 @@ def _legible(name: str) -> tuple[str, Font]:
 
 
 def _fitting(text: str, font: Font) -> str:
-    """A text that is cut where it would make the legend too wide."""
+    """Truncates a text that would make the legend too wide."""
     kept = text[:100]
     while font.getlength(kept + "…") > _WIDEST:
         kept = kept[:-1]
@@ -84,7 +84,7 @@ def _fitting(text: str, font: Font) -> str:
 
 @lru_cache
 def _font(file: str | None) -> Font | None:
-    """A font of the system by its file, or Pillow's own; None where it is not there."""
+    """A system font by file name, or Pillow's default; None if missing."""
     if file is None:
         return ImageFont.load_default(12)
     try:
@@ -95,7 +95,7 @@ def _font(file: str | None) -> Font | None:
 
 @lru_cache(maxsize=4096)
 def _draws(font: Font, character: str) -> bool:
-    """Whether a font has a character."""
+    """Whether a font has a glyph for a character."""
     if character == " ":
         return True
     return character.isprintable() and _shape(font, character) != _shape(font, _UNASSIGNED)

@@ -1,4 +1,4 @@
-"""How a network is trained: the settings, the optimiser that they make, and what a run tells."""
+"""Hyperparameters of a training, its optimizer, and its progress events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Amp = Literal["bfloat16", "float16"]
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained.  `batch` counts the images of all processes; `crop` is (height, width)."""
+    """Hyperparameters of a training. `batch` is the total over all processes; `crop` is (height, width)."""
 
     crop: tuple[int, int]
     epochs: int = 100
@@ -27,7 +27,7 @@ class Recipe:
     weight_decay: float = 5e-4
     loss: Loss = "ohem"
     ema: float = 0.999
-    """Decay of the average of the weights, which is what is evaluated and kept; 0 for none."""
+    """Decay of the exponential moving average of the weights, which is evaluated and saved; 0 disables it."""
     scale: tuple[float, float] = (0.5, 2.0)
     flip: bool = True
     colour: float = 0.0
@@ -37,16 +37,16 @@ class Recipe:
     evaluate_every: int = 1
     """Epochs between evaluations; the last epoch is always evaluated."""
     class_weights: tuple[float, ...] | None = None
-    """What each class counts in the loss, in the order of the data's classes; None: the same."""
+    """Class weights of the loss, in the dataset's order; None: uniform."""
     aux: Mapping[str, float] = field(default_factory=dict)
-    """What the loss of each further output counts, by its name; others are not trained."""
+    """Loss weights of auxiliary outputs, by name; others are not trained."""
     checkpoint_every: int = 200
-    """Steps between checkpoints; the end of an epoch always has one."""
+    """Steps between checkpoints; each epoch also ends with one."""
 
 
 @dataclass(frozen=True)
-class Progress:
-    """What happened: after a step, or, where `miou` is there, after an evaluation.  Epochs count from 1."""
+class TrainProgress:
+    """Progress after a step, or, with `miou`, after an evaluation.  Epochs count from 1."""
 
     step: int
     steps: int
@@ -58,7 +58,7 @@ class Progress:
 
 
 def optimiser(module: nn.Module, recipe: Recipe) -> torch.optim.SGD:
-    """SGD with momentum.  Kernels decay; biases, and the parameters of normalisations, do not."""
+    """SGD with momentum.  Weight decay applies to kernels, not to biases and normalization parameters."""
     params = [p for p in module.parameters() if p.requires_grad]
     kernels = [p for p in params if p.dim() > 1]
     rest = [p for p in params if p.dim() <= 1]

@@ -1,4 +1,4 @@
-"""A training from a network, data and options to its result; the command line and Python programs call it."""
+"""Runs a training from a network, data and options; used by the command line and the Python API."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from archdsl.data.dataset import Splits
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.passes.analyses.batch_statistics import demand_statistics
 from archdsl.program import Network
-from archdsl.report.tables import layers_text
+from archdsl.report.text_tables import layers_text
 from archdsl.report.train_page import train_page
 from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.manifest import Manifest, described, manifest, refuse_differences
@@ -34,7 +34,7 @@ from archdsl.train.inspected import weighted_classes
 from archdsl.train.loop import Training
 from archdsl.train.networks import demand_parameters, image_size, output_maps
 from archdsl.train.options import OptionError, TrainOptions
-from archdsl.train.recipe import Progress, Recipe
+from archdsl.train.recipe import Recipe, TrainProgress
 from archdsl.train.weights import SPEC, module_with_weights, network_hash, network_text
 
 _LARGEST_CROP = (512, 1024)
@@ -42,9 +42,9 @@ _LARGEST_CROP = (512, 1024)
 
 @dataclass(frozen=True)
 class Trained:
-    """A network that was trained: the best mIoU on the data to validate on, and the files of the run.
+    """A trained network: its best validation mIoU, and the files of the run.
 
-    `weights` are those that scored best.
+    `weights` are the best ones.
     """
 
     network: Network
@@ -53,7 +53,7 @@ class Trained:
     weights: Path
 
     def module(self) -> CompiledNetwork:
-        """The network with its best weights, in evaluation mode."""
+        """The network with its best weights, in eval mode."""
         return module_with_weights(self.network, self.weights)[0]
 
 
@@ -61,10 +61,10 @@ class Trained:
 def prepared(
     network: Network, splits: Splits, options: TrainOptions, reporter: Reporter
 ) -> Iterator[Training]:
-    """A training that is ready to run or to be resumed, its folder held until the end of the block.
+    """Prepares a training to run or resume; its folder is locked until the end of the block.
 
-    `network` has its train-only outputs, and a map for each class of the data.  Raises SpecError for whatever
-    would end the training later, and OptionError.
+    `network` includes its train-only outputs, and predicts the dataset's classes. Raises SpecError for errors
+    that would stop the training later, and OptionError.
     """
     here = processes(options.device)
     try:
@@ -101,9 +101,9 @@ def prepared(
 
 
 def finish(
-    network: Network, training: Training, report: Callable[[Progress], None], stop: Callable[[], bool]
+    network: Network, training: Training, report: Callable[[TrainProgress], None], stop: Callable[[], bool]
 ) -> Trained:
-    """Runs a prepared training to its end, and writes its page, also where `stop` ends it early.
+    """Runs a prepared training and writes its report, also when `stop` interrupts it.
 
     Raises Interrupted then, and SpecError as `Training.run`.
     """
@@ -123,13 +123,13 @@ def run(
     options: TrainOptions | None = None,
     *,
     reporter: Reporter | None = None,
-    report: Callable[[Progress], None] = lambda now: None,
+    report: Callable[[TrainProgress], None] = lambda now: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
     """Trains a network, as `prepared` and `finish` do.
 
-    `report` receives every step and evaluation.  Raises SpecError, OptionError, and Interrupted where `stop`
-    returned True.
+    `report` is called with every step and evaluation.  Raises SpecError, OptionError, and Interrupted where
+    `stop` returned True.
     """
     with prepared(network, splits, options or TrainOptions(), reporter or Reporter()) as training:
         return finish(network, training, report, stop)
@@ -137,7 +137,7 @@ def run(
 
 def _demand_precision(amp: str | None, here: Processes) -> None:
     if amp and here.device.type != "cuda":
-        raise OptionError(f"mixed precision (amp) is for CUDA, and this runs on {here.device.type}")
+        raise OptionError(f"mixed precision (amp) requires CUDA, but the device is {here.device.type}")
 
 
 def _demand_outputs(aux: Mapping[str, float], network: Network) -> None:
@@ -145,27 +145,29 @@ def _demand_outputs(aux: Mapping[str, float], network: Network) -> None:
     main, *further = maps
     for name, weight in aux.items():
         if name not in further:
-            raise OptionError(f"aux: {network.name} has no further output `{name}`")
+            raise OptionError(f"aux: {network.name} has no auxiliary output `{name}`")
         if maps[name] != maps[main]:
-            raise OptionError(f"aux: `{name}` has {maps[name]} maps, and there are {maps[main]} classes")
+            raise OptionError(
+                f"aux: `{name}` must have {maps[main]} channels, one per class, got {maps[name]}"
+            )
         if not 0 < weight < math.inf:
-            raise OptionError(f"aux: the weight of `{name}` is {weight}, and must be above 0")
+            raise OptionError(f"aux: the weight of `{name}` must be > 0, got {weight}")
 
 
 def _started(
     module: nn.Module, options: TrainOptions, folder: RunFolder, here: Processes, reporter: Reporter
 ) -> tuple[Any, str | None]:
-    """Gives the module the weights that its training starts from.
+    """Initializes the module's weights.
 
-    Returns what the manifest records of them, and what was taken of a file in full.
-    A run that was killed before its first checkpoint starts anew from the same weights.
+    Returns the manifest entry, and the full report on a file.  A run killed before its first checkpoint
+    restarts from the same weights.
     """
     if options.init is None:
         recorded = options.recorded.get("init")
         if isinstance(recorded, dict) and not folder.checkpoints.steps():
             file = Path(str(recorded.get("file")))
             if not file.is_file() or start_from(module, file).recorded() != recorded:
-                why = f"{file}, whose weights it started from, is another file or gone"
+                why = f"{file}, the initial weights of the run, was changed or removed"
                 refuse_differences(folder.path, [why])
         return recorded, None
     found = start_from(module, weights_at(options.init))
@@ -173,31 +175,31 @@ def _started(
         reporter.info(start_text(found, folder.init))
     if options.init_strict and not found.is_whole:
         lacking = [*found.other_shape, *found.lacking]
-        headline = f"{found.file} lacks {len(lacking)} tensors of the network, `{lacking[0]}` first"
-        help = "--init without --init-strict takes what fits"
+        headline = f"{found.file} lacks {len(lacking)} tensors of the network, first `{lacking[0]}`"
+        help = "use --init without --init-strict to load matching tensors only"
         raise SpecError([Diagnostic("ARCH913", headline, help=help)])
     return found.recorded(), start_text(found)
 
 
 def _recipe(given: Mapping[str, Any], module: nn.Module, channels: int) -> Recipe:
-    """The recipe with a crop that the network can take.  Raises SpecError (ARCH918) where it cannot."""
+    """The recipe with a crop size that the network supports. Raises SpecError (ARCH918) otherwise."""
     try:
         recipe = TypeAdapter(Recipe).validate_python(dict(given))
     except ValidationError as error:
         first = error.errors()[0]
         raise OptionError(f"{first['loc'][0]}: {first['msg']}") from error
     if recipe.scale[0] <= 0 or recipe.scale[0] > recipe.scale[1]:
-        raise OptionError("scale takes two factors above zero, the smaller first")
+        raise OptionError("scale must be [minimum, maximum], both > 0")
     fits = fitting(module, recipe.crop, channels)
     if fits != recipe.crop:
         size = "×".join(map(str, recipe.crop))
-        help = f"--crop {fits[0]}x{fits[1]} would do" if fits else "it has no size at which it runs"
-        raise SpecError([Diagnostic("ARCH918", f"the network takes no image of {size}", help=help)])
+        help = f"use --crop {fits[0]}x{fits[1]}" if fits else "the network supports no size"
+        raise SpecError([Diagnostic("ARCH918", f"the network does not support images of {size}", help=help)])
     return recipe
 
 
 def _usual_crop(network: Network, splits: Splits, options: TrainOptions) -> tuple[int, int]:
-    """The size of the first image, at most 512 × 1024, in whole multiples of 32 where it is that large."""
+    """The size of the first image, at most 512 × 1024, rounded down to multiples of 32."""
     if options.declared_size:
         return image_size(network)
     sides = zip(splits.train[0].mask.shape, _LARGEST_CROP, strict=True)
@@ -208,7 +210,7 @@ def _usual_crop(network: Network, splits: Splits, options: TrainOptions) -> tupl
 def _manifest(
     network: Network, splits: Splits, settings: dict[str, Any], options: TrainOptions, here: Processes
 ) -> Manifest:
-    seed = settings.pop("seed")  # the manifest has a place of its own for it
+    seed = settings.pop("seed")  # recorded elsewhere in the manifest
     return manifest(
         "train", name=network.name, spec=network_text(network), spec_sha256=network_hash(network),
         data=described(splits), settings=settings, seed=seed, device=str(here.device),
@@ -217,7 +219,7 @@ def _manifest(
 
 
 def _facts(network: Network, splits: Splits, licence: str, fingerprint: str) -> dict[str, str]:
-    """What the files of weights say of themselves."""
+    """Metadata of the files of weights."""
     return {
         SPEC: network_hash(network), "name": network.name, "classes": json.dumps(splits.train.classes),
         "colours": json.dumps(splits.train.colours), "data": splits.train.name,
@@ -226,7 +228,7 @@ def _facts(network: Network, splits: Splits, licence: str, fingerprint: str) -> 
 
 
 def _write_page(training: Training, network: Network) -> None:
-    """Writes report.html into the folder of a run, by the first process."""
+    """Writes report.html into the run folder, in the first process."""
     if training.processes.is_first:
         page = train_page(training.folder.path, layers_text(network.graph))
         atomic.write_text(training.folder.report, page)

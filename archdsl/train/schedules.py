@@ -10,13 +10,13 @@ Kind = Literal["cosine", "poly", "linear", "exponential", "constant"]
 
 
 def schedule(kind: Kind, first: float, last: float, power: float = 0.9) -> Callable[[float], float]:
-    """From progress (0 at the start, 1 at the end) to a value between `first` and `last`.
+    """A function from progress in [0, 1] to a value between `first` and `last`.
 
-    `power` is that of "poly"; "constant" stays at `first`.  Raises ValueError for an unknown kind, and for
-    "exponential" between values that are not above zero.
+    `power` applies to "poly"; "constant" stays at `first`. Raises ValueError for an unknown kind, and for
+    "exponential" with values <= 0.
     """
     if kind == "exponential" and min(first, last) <= 0:
-        raise ValueError(f"an exponential schedule from {first} to {last}")
+        raise ValueError(f"an exponential schedule needs values > 0, got {first} to {last}")
     shapes: dict[str, Callable[[float], float]] = {
         "cosine": lambda p: last + (first - last) * (1 + math.cos(math.pi * p)) / 2,
         "poly": lambda p: last + (first - last) * (1 - p) ** power,
@@ -25,6 +25,6 @@ def schedule(kind: Kind, first: float, last: float, power: float = 0.9) -> Calla
         "constant": lambda p: first,
     }
     if kind not in shapes:
-        raise ValueError(f"no schedule {kind}")
+        raise ValueError(f"unknown schedule `{kind}`")
     value = shapes[kind]
     return lambda progress: value(min(1.0, max(0.0, progress)))

@@ -1,4 +1,4 @@
-"""Scores of a network on data: mIoU, IoU by class, accuracy."""
+"""Evaluation of a network on a dataset: mIoU, IoU per class, accuracy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from archdsl.train.metrics import Confusion
 
 @dataclass(frozen=True)
 class Scores:
-    """How good a network is on a part of a dataset, over all labelled pixels.
+    """Scores of a network on a split of a dataset, over all labelled pixels.
 
     `confusion_KK` counts pixels by true class (rows) and predicted class (columns).
     """
@@ -31,17 +31,17 @@ class Scores:
 
     @property
     def miou(self) -> float:
-        """The mean IoU of the classes that are there or were predicted; nan where nothing is labelled."""
+        """Mean IoU over classes present or predicted; nan without labelled pixels."""
         return self._confusion().mean_iou()
 
     @property
     def accuracy(self) -> float:
-        """The share of pixels that are right; nan where nothing is labelled."""
+        """Pixel accuracy; nan without labelled pixels."""
         return self._confusion().accuracy()
 
     @property
     def iou(self) -> dict[str, float | None]:
-        """Intersection over union by class; None for a class that is neither there nor predicted."""
+        """Intersection over union per class; None for classes neither present nor predicted."""
         found = self._confusion().iou().tolist()
         return {name: None if math.isnan(iou) else iou for name, iou in zip(self.classes, found, strict=True)}
 
@@ -54,11 +54,10 @@ class Scores:
 def scored(
     module: nn.Module, dataset: Dataset, here: Processes, reporter: Reporter, size: Size | None = None
 ) -> Scores:
-    """The scores of a module on all images of a dataset, whose files are looked at first.
+    """Evaluates a module on all images of a dataset, after inspecting its files.
 
-    The module takes images, B × C × H × W, normalised as archdsl's trainings do, and returns logits.  Images
-    are resized to `size`, and padded where the network cannot take that.  Raises SpecError about files, and
-    where no padding helps (ARCH918).
+    The module maps normalized images, B × C × H × W, to logits.  Images are resized to `size`, and padded if
+    needed. Raises SpecError for bad files, and for unsupported sizes (ARCH918).
     """
     if here.is_first:
         inspected({SCORED: dataset}, reporter)
@@ -66,22 +65,22 @@ def scored(
         fit = demand_fitting(module, (wanted[0], wanted[1]), dataset.channels)
         if fit != wanted:
             padded = f"images of {wanted[0]}×{wanted[1]} are padded to {fit[0]}×{fit[1]}"
-            reporter.warn(f"{padded}, which the network can take")
+            reporter.warn(f"{padded}, a size that the network supports")
     confusion = score(module.to(here.device), dataset, here, size)
     return Scores(tuple(dataset.classes), confusion.matrix, len(dataset))
 
 
 def demand_same_classes(trained: tuple[str, ...], found: tuple[str, ...]) -> None:
-    """Raises SpecError (ARCH946) where weights name the classes they were trained on, and these differ."""
+    """Raises SpecError (ARCH946) if the weights were trained on different classes."""
     if not trained or trained == found:
         return
-    headline = f"the weights tell {_some(trained)} apart, and the data has {_some(found)}"
+    headline = f"the weights predict {_some(trained)}, but the data has {_some(found)}"
     if sorted(trained) == sorted(found):
         words = "+".join(trained)
-        own = "and `labels` if the masks are numbered otherwise"
-        help = f"the same names in another order: set `classes={words}` in --data, {own}"
+        own = "and `labels` if the mask labels differ"
+        help = f"the order differs: set `classes={words}` in --data, {own}"
     else:
-        help = "give the classes of a folder the names that the weights have: `classes=…` in --data"
+        help = "rename the classes of a folder to those of the weights: `classes=…` in --data"
     raise SpecError([Diagnostic("ARCH946", headline, help=help)])
 
 

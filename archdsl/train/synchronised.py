@@ -1,4 +1,4 @@
-"""Batch normalisation over the batch of all processes, also on the CPU (torch's own is for GPUs)."""
+"""Synchronized batch normalization that also runs on CPUs (torch's requires GPUs)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from archdsl.runs.processes import Processes
 
 
 class SynchronisedBatchNorm2d(nn.BatchNorm2d):
-    """A BatchNorm2d that shares its parameters and buffers with the one it is made of.
+    """A BatchNorm2d synchronized over `world` processes; shares parameters and buffers with the original.
 
-    Each of `world` processes must have as many values of a channel as the others.
+    All processes must have equally many values per channel.
     """
 
     def __init__(self, of: nn.BatchNorm2d, world: int):
@@ -47,7 +47,7 @@ class SynchronisedBatchNorm2d(nn.BatchNorm2d):
 
 
 class _Sum(torch.autograd.Function):
-    """The sum over all processes; the loss of each depends on it, so their gradients are summed too."""
+    """The sum over all processes; its backward pass sums gradients over processes."""
 
     @staticmethod
     def forward(_ctx: Any, x_C: torch.Tensor) -> torch.Tensor:
@@ -68,7 +68,7 @@ def _mean(x_C: torch.Tensor, world: int) -> torch.Tensor:
 
 
 def synchronise(module: nn.Module, processes: Processes) -> None:
-    """Replaces the batch normalisations of a module, in place, where there is more than one process."""
+    """Replaces batch normalizations in a module, in place, if there are several processes."""
     if processes.world == 1:
         return
     for parent in list(module.modules()):

@@ -1,4 +1,4 @@
-"""Weights as safetensors that say which network they are of, what they learned from, and the licence."""
+"""Weights as safetensors, with metadata: network, training data, licence."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from archdsl.program import Network
 from archdsl.spec.decompile import written_out
 
 SPEC = "spec_sha256"
-"""The key of the metadata that holds the hash of the network."""
+"""The metadata key for the hash of the network."""
 
 _CHECKSUM = "archdsl_sha256"
-"""The key of the metadata that holds the SHA-256 of the file in which this value is zeros."""
+"""The metadata key for the SHA-256 of the file, computed with this value zeroed."""
 
 _MARK, _SEALED = "archdsl_weights", "2"
-"""The entry of the metadata that says that the file has a checksum: no single damage takes both."""
+"""A metadata entry stating that the file has a checksum, so that losing the checksum is detected."""
 
 _SIZE = re.compile(r"^(  input \w+: \[\d+), \d+, \d+\]", re.MULTILINE)
 
@@ -41,24 +41,23 @@ def network_text(network: Network) -> str:
 
 
 def network_hash(network: Network) -> str:
-    """SHA-256 of `network_text` without the size of the input, on which weights do not depend."""
+    """SHA-256 of `network_text` without the input size, on which weights do not depend."""
     return hashlib.sha256(_SIZE.sub(r"\1, H, W]", network_text(network)).encode("utf-8")).hexdigest()
 
 
 def save_weights(path: Path, module: nn.Module, metadata: Mapping[str, str], half: bool = False) -> None:
-    """Writes parameters and buffers.  `metadata[SPEC]` should be the hash of the network.
-
-    With `half`, as float16, but for tensors with numbers beyond its range.  The bytes of
-    the file depend on nothing else.  Raises SpecError (ARCH917) where the disk is full.
+    """Writes parameters and buffers. `metadata[SPEC]` should be the hash of the network.  With `half`, as
+    float16, except tensors beyond its range.  Output is deterministic. Raises SpecError (ARCH917) if the disk
+    is full.
     """
     _write(path, module.state_dict(), metadata, half)
 
 
 def copy_weights(source: Path, target: Path, half: bool = False) -> dict[str, str]:
-    """Writes a file of weights anew, with `half` as `save_weights` does; returns the metadata.
+    """Copies a file of weights, with `half` as in `save_weights`; returns the metadata.
 
-    Raises SpecError: ARCH914 for a file that is damaged or not of weights, ARCH934 for weights that are not
-    finite, ARCH917 where the disk is full.
+    Raises SpecError: ARCH914 for a damaged or invalid file, ARCH934 for non-finite weights, ARCH917 if the
+    disk is full.
     """
     metadata, tensors = _read(source)
     _write(target, tensors, metadata, half)
@@ -66,11 +65,10 @@ def copy_weights(source: Path, target: Path, half: bool = False) -> dict[str, st
 
 
 def load_weights(path: Path, module: nn.Module, expected_hash: str | None) -> dict[str, str]:
-    """Reads weights into a module, which keeps its precision; returns the metadata.
+    """Loads weights into a module, which keeps its dtype; returns the metadata.
 
-    Raises SpecError: ARCH914 for a file that is damaged or not of weights, ARCH934 for weights that are not
-    finite, ARCH913 for weights of another network, which says what differs.  The hash is not compared where
-    `expected_hash` is None.
+    Raises SpecError: ARCH914 for a damaged or invalid file, ARCH934 for non-finite weights, ARCH913 for
+    weights of another network, with the differences. `expected_hash=None` skips comparing the hash.
     """
     metadata, tensors = _read(path)
     different = _differences(tensors, module.state_dict())
@@ -81,10 +79,9 @@ def load_weights(path: Path, module: nn.Module, expected_hash: str | None) -> di
 
 
 def module_with_weights(network: Network, path: Path) -> tuple[CompiledNetwork, dict[str, str]]:
-    """The module of a network, in eval mode, with the weights of a file; and its metadata.
+    """The module of a network in eval mode, with the weights of a file, and the file's metadata.
 
-    The file may be of the network with its train-only outputs, also where the network is without them.
-    Raises SpecError as `load_weights`.
+    The file may include train-only outputs that the network lacks. Raises SpecError as `load_weights`.
     """
     whole = network.with_train_outputs()
     if whole is network or read_metadata(path).get(SPEC) == network_hash(network):
@@ -107,11 +104,11 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def classes_of(metadata: Mapping[str, str]) -> tuple[list[str], list[tuple[int, int, int]]]:
-    """Names and colours of classes as weights have them; empty where they have none."""
+    """Names and colours of classes in the metadata; empty if absent."""
     try:
         names = TypeAdapter(list[str]).validate_json(metadata.get("classes", "[]"))
         colours = TypeAdapter(list[tuple[int, int, int]]).validate_json(metadata.get("colours", "[]"))
-    except ValidationError:  # weights of somebody else, who writes them otherwise
+    except ValidationError:  # weights from another program, with another format
         return [], []
     return names, colours
 
@@ -145,36 +142,36 @@ _ZEROS = 64 * "0"
 
 
 def _field(digits: str) -> bytes:
-    """The checksum as it stands in the header of a file."""
+    """The checksum field in the header of a file."""
     return f'"{_CHECKSUM}":"{digits}"'.encode()
 
 
 def _demand_whole(path: Path, metadata: Mapping[str, str]) -> None:
-    """Raises SpecError (ARCH914) where the checksum of a file is not its own, or was lost."""
+    """Raises SpecError (ARCH914) if the checksum of a file is wrong or was removed."""
     digits = metadata.get(_CHECKSUM)
     if digits is None and _MARK not in metadata:
-        return  # of another program, or of an earlier version
+        return  # from another program, or an earlier version
     data = path.read_bytes().replace(_field(digits or ""), _field(_ZEROS), 1)
     if hashlib.sha256(data).hexdigest() != digits:
         why = "its checksum is missing" if digits is None else "its checksum differs"
         help = (
-            "take another copy; a file that was changed on purpose has neither "
-            f"`{_CHECKSUM}` nor `{_MARK}` in its metadata"
+            "restore the file from a copy; if it was edited on purpose, remove "
+            f"`{_CHECKSUM}` and `{_MARK}` from its metadata"
         )
         raise SpecError([Diagnostic("ARCH914", f"{path} is damaged: {why}", help=help)])
 
 
 def demand_finite(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Raises SpecError (ARCH934) for the first tensor that holds something else than finite numbers."""
+    """Raises SpecError (ARCH934) for the first tensor with non-finite values."""
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-            headline = f"{path}: `{name}` holds numbers that are not finite"
-            help = "what trained them diverged: train with a lower learning rate, or take earlier weights"
+            headline = f"{path}: `{name}` has non-finite values"
+            help = "the training diverged: lower the learning rate, or use earlier weights"
             raise SpecError([Diagnostic("ARCH934", headline, help=help)])
 
 
 def _in_order(data: bytes) -> bytes:
-    """The same file with its metadata sorted, which the library writes in a random order."""
+    """The file with sorted metadata, since the library writes it in random order."""
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
     header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
@@ -189,7 +186,7 @@ def _opened(path: Path) -> Iterator[Any]:
         with safe_open(path, "pt") as file:
             yield file
     except SafetensorError as error:
-        headline = f"{path} is not a file of weights: it is cut off, or not in the safetensors format"
+        headline = f"{path} is not a valid file of weights: it is truncated, or not in the safetensors format"
         raise SpecError([Diagnostic("ARCH914", headline)]) from error
     except OSError as error:
         raise unread(path, error) from error
@@ -203,15 +200,15 @@ def _halved(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _differences(found: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]) -> list[str]:
-    lacking = [f"`{name}` is not in it" for name in wanted if name not in found]
+    lacking = [f"`{name}` is missing in the file" for name in wanted if name not in found]
     extra = [f"`{name}` is not in the network" for name in found if name not in wanted]
     shapes = [
-        f"`{name}` is {_sizes(found[name])} in it and {_sizes(wanted[name])} in the network"
+        f"`{name}` is {_sizes(found[name])} in the file and {_sizes(wanted[name])} in the network"
         for name in wanted
         if name in found and found[name].shape != wanted[name].shape
     ]
     kinds = [
-        f"`{name}` is {found[name].dtype} in it and {wanted[name].dtype} in the network"
+        f"`{name}` is {found[name].dtype} in the file and {wanted[name].dtype} in the network"
         for name in wanted
         if name in found and found[name].is_floating_point() != wanted[name].is_floating_point()
     ]
@@ -226,12 +223,12 @@ def _another(
     path: Path, metadata: Mapping[str, str], expected: str | None, different: list[str]
 ) -> Diagnostic:
     name = metadata.get("name", "unknown")
-    headline = f"{path} holds weights of another network, `{name}`"
+    headline = f"{path} contains weights of another network, `{name}`"
     if different:
         more = f", and {len(different) - 3} more differ" if len(different) > 3 else ""
         why = "; ".join(different[:3]) + more
     elif SPEC not in metadata:
-        why = "every tensor fits, but the file does not say which network it is of"
+        why = "all tensors match, but the file does not record its network"
     else:
-        why = f"every tensor fits, but its spec has hash {metadata[SPEC][:12]}, not {(expected or '')[:12]}"
-    return Diagnostic("ARCH913", headline, help=f"{why}; take the spec that it was trained with")
+        why = f"all tensors match, but its spec has hash {metadata[SPEC][:12]}, not {(expected or '')[:12]}"
+    return Diagnostic("ARCH913", headline, help=f"{why}; use the spec that it was trained with")

@@ -284,13 +284,13 @@ def test_without_graphviz_a_png_is_a_diagnostic_that_says_what_to_install(no_gra
     with pytest.raises(SpecError) as caught:
         diagram.render(SPACE, tmp_path / "space.png")
     (found,) = caught.value.diagnostics
-    assert (found.code, found.headline) == ("ARCH860", "nothing on this machine makes a PNG")
+    assert (found.code, found.headline) == ("ARCH860", "Graphviz, needed for PNG, is not installed")
     assert "archdsl[viz]" in (found.help or "")
     assert not (tmp_path / "space.png").exists()
 
 
 def test_a_suffix_of_no_picture_is_a_diagnostic(tmp_path: Path):
-    with pytest.raises(SpecError, match=r"ARCH860: no picture is made as `\.gif`"):
+    with pytest.raises(SpecError, match=r"ARCH860: unknown image format `\.gif`"):
         diagram.render(SPACE, tmp_path / "space.gif")
 
 
@@ -302,7 +302,7 @@ def test_a_png_that_graphviz_does_not_finish_is_a_diagnostic_and_an_svg_is_drawn
     slow.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(files, "TIMEOUT_S", 0.5)
-    with pytest.raises(SpecError, match="ARCH861: Graphviz makes no PNG"):
+    with pytest.raises(SpecError, match="ARCH861: Graphviz did not render"):
         diagram.render(CHAIN, tmp_path / "chain.png")
     assert diagram.svg(CHAIN) == to_svg(diagram.network(CHAIN))
 

@@ -10,8 +10,8 @@ import pytest
 from archdsl.cli import search_text, train_text
 from archdsl.cli.printing import printed
 from archdsl.cli.reporting import Bar
-from archdsl.search.progress import Progress as Searched
-from archdsl.train.recipe import Progress as Trained
+from archdsl.search.progress import SearchProgress
+from archdsl.train.recipe import TrainProgress
 
 HOSTILE = "conv\x1b]0;title\x07 [red]x[/red]"
 
@@ -37,13 +37,13 @@ def timing() -> None:
 
 def searching() -> None:
     with search_text.shown(0, 8) as report:
-        report(Searched(1, 8, 0, 2, 0.5, 0.4, {HOSTILE: 3.0}))
+        report(SearchProgress(1, 8, 0, 2, 0.5, 0.4, {HOSTILE: 3.0}))
 
 
 def training() -> None:
     with train_text.shown(0, 8, 4) as report:
-        report(Trained(1, 8, 1, 0.5, 0.1))
-        report(Trained(4, 8, 1, 0.5, 0.1, miou=0.25))
+        report(TrainProgress(1, 8, 1, 0.5, 0.1))
+        report(TrainProgress(4, 8, 1, 0.5, 0.1, miou=0.25))
 
 
 @pytest.mark.parametrize("use", [timing, searching, training])

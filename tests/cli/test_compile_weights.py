@@ -225,7 +225,7 @@ def test_the_file_of_weights_is_not_written_over(trained: Path):
 )
 def test_the_folder_of_a_run_as_weights_is_answered_by_the_file_in_it(trained: Path, verb, capsys):
     assert run([*verb, "--weights", str(trained.parent)]) == 2
-    assert f"is a folder; give the file, {trained}" in " ".join(capsys.readouterr().err.split())
+    assert f"is a folder; expected a file such as {trained}" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_folder_without_weights_is_not_said_to_have_some(folder: Path, capsys):
@@ -240,7 +240,7 @@ def test_random_weights_do_not_replace_trained_ones(trained: Path, capsys):
     assert compile_(*words) == 1
     said = capsys.readouterr().err
     assert "ARCH931" in said
-    assert "w.safetensors holds trained weights" in said
+    assert "w.safetensors contains trained weights" in said
     assert Path("w.safetensors").read_bytes() == data
     assert compile_(*words, "--overwrite") == 0
     assert Path("w.safetensors").read_bytes() != data

@@ -103,7 +103,7 @@ def test_what_is_read_or_of_another_kind_is_not_overwritten(command: str, folder
 def test_a_picture_is_not_drawn_over_a_spec_that_a_link_leads_to(folder: Path, capsys):
     Path("n.svg").symlink_to("n.arch")
     assert run(["viz", "n.arch", "-o", "n.svg"]) == 1
-    assert f"n.svg is read by this command as {folder / 'n.arch'}" in capsys.readouterr().err
+    assert f"n.svg is an input of this command as {folder / 'n.arch'}" in capsys.readouterr().err
     assert Path("n.arch").read_text() == SPEC_TEXT
 
 
@@ -125,7 +125,7 @@ def test_samples_are_not_written_over_their_space_nor_over_its_copy(folder: Path
     assert run(["sample", "toy_0.arch", "-o", "."]) == 1
     assert "ARCH930" in capsys.readouterr().err
     assert run(["sample", "toy_0.arch", "-n", "2", "-o", "out"]) == 1
-    assert "out/toy_0.arch would be one file" in capsys.readouterr().err
+    assert "out/toy_0.arch are the same file" in capsys.readouterr().err
     assert contents(folder) == before
 
 
@@ -156,7 +156,7 @@ def test_pictures_that_would_be_one_file_are_found_before_any_is_written(folder:
     words = ["images/a.png", "images/a_classes.png", "-o", "seen", "--device", "cpu"]
     assert run(["predict", "n.arch", "--weights", "w.safetensors", *words]) == 1
     said = capsys.readouterr().err
-    assert "seen/a_classes.png and seen/a_classes.png would be one file" in said
+    assert "seen/a_classes.png and seen/a_classes.png are the same file" in said
     assert not Path("seen").exists()
     assert run(["predict", "n.arch", "--weights", "w.safetensors", "--overwrite", *words]) == 1
 

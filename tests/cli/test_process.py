@@ -26,7 +26,7 @@ def verb(monkeypatch) -> Callable[[Callable[[], None]], None]:
         module = ModuleType("verb_of_a_test")
         module.command = click.command("try")(action)  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, module.__name__, module)
-        monkeypatch.setitem(cli.verbs, "try", (f"{module.__name__}:command", "Tried."))
+        monkeypatch.setitem(cli.lazy_commands, "try", (f"{module.__name__}:command", "Tried."))
 
     return install
 

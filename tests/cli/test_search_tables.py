@@ -91,10 +91,10 @@ def test_auto_times_what_is_missing_says_so_and_stands_for_the_device(capsys):
     assert search("--table", "auto") == 0
     said = capsys.readouterr()
     assert "of Toy on this machine" in said.err
-    assert "`titan_xp` stands for" in said.out
+    assert "`titan_xp` uses the table of" in said.out
     assert list(settings()["latency devices"]) == ["titan_xp"]
-    assert "Latency of titan_xp is by a table of" in Path("run/report.html").read_text("utf-8")
-    assert "was not looked at" not in said.out  # the requirement, which is on that device
+    assert "Latency of titan_xp uses a table of" in Path("run/report.html").read_text("utf-8")
+    assert "was not checked" not in said.out  # the requirement, which is on that device
 
 
 def test_what_was_timed_is_not_timed_again_and_more_is_added(capsys):
@@ -153,7 +153,7 @@ def test_a_file_can_stand_for_a_named_device_and_is_recorded(capsys):
     assert run(["search", "toy.arch", "--out", "other", "--table", "mine.json"]) == 1
     assert "--table titan_xp=FILE" in capsys.readouterr().err
     assert run(["search", "toy.arch", "--out", "other", "--table", "titan_xp=mine.json"]) == 0
-    assert "`titan_xp` stands for" in capsys.readouterr().out
+    assert "`titan_xp` uses the table of" in capsys.readouterr().out
     record = json.loads(Path("other/manifest.json").read_text())["settings"]
     assert list(record["latency devices"]) == ["titan_xp"]
     assert record["latency table sha256"].startswith("titan_xp=")

@@ -69,7 +69,8 @@ def test_a_run_tells_of_epochs_and_scores_in_lines(capsys):
     assert run([*TRAIN, "--out", "run"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == (
-        "Small on synthetic: 8 images, 2 to validate on, 6 steps of 4 at 32×64 (the network declares 64×128),"
+        "Small on synthetic: 8 training and 2 validation images, 6 steps of 4 at 32×64 (the network "
+        "declares 64×128),"
         " cpu"
     )
     assert [line.split("  ")[:2] for line in lines if "loss" in line] == [
@@ -96,7 +97,7 @@ def test_the_network_gets_as_many_classes_as_the_data_has(trained: Path):
 
 def test_a_network_of_other_classes_than_the_data_is_refused(capsys):
     assert run([*TRAIN, "--set", "classes=5"]) == 1
-    assert "ARCH918]: Small tells 5 classes apart, and the data has 11" in capsys.readouterr().err
+    assert "ARCH918]: Small predicts 5 classes, but the data has 11" in capsys.readouterr().err
 
 
 def test_a_run_goes_on_by_its_folder_alone(trained: Path, capsys):
@@ -104,7 +105,7 @@ def test_a_run_goes_on_by_its_folder_alone(trained: Path, capsys):
     (Path("run") / "checkpoints" / "step-000000006.pt").write_bytes(b"torn")
     assert run(["train", "small.arch", "--resume", "run"]) == 0
     said = capsys.readouterr()
-    assert "passed over step-000000006.pt" in said.err
+    assert "skipped step-000000006.pt" in said.err
     assert "resuming after step 4 in run" in said.out
     assert Path("run/journal.jsonl").read_bytes() == (trained / "journal.jsonl").read_bytes()
     found, wanted = (load_file(f / "weights_last.safetensors") for f in (Path("run"), trained))
@@ -198,7 +199,7 @@ def test_a_run_that_is_killed_leaves_what_the_same_run_goes_on_from():
 def test_a_folder_in_which_another_run_is_at_work_is_left_alone(trained: Path, capsys):
     with RunFolder(trained).held():
         assert run(["train", "small.arch", "--resume", str(trained)]) == 1
-    assert f"another process is at work in {trained}" in capsys.readouterr().err
+    assert f"another process is using {trained}" in capsys.readouterr().err
     assert run(["train", "small.arch", "--resume", str(trained)]) == 0
 
 
@@ -238,7 +239,7 @@ def test_a_training_has_no_other_networks_to_extract(trained: Path):
 
 def test_weights_of_another_network_are_refused(trained: Path, capsys):
     assert run(["eval", "small.arch", *weights(trained), "--data", DATA, "--set", "width=9"]) == 1
-    assert "`a_conv.weight` is 8 × 3 × 3 × 3 in it" in capsys.readouterr().err
+    assert "`a_conv.weight` is 8 × 3 × 3 × 3 in the file" in capsys.readouterr().err
 
 
 def test_predict_draws_an_overlay_and_numbers_at_the_size_of_the_image(trained: Path, capsys):

@@ -47,7 +47,7 @@ def test_a_finished_run_is_trained_on_from_its_folder(capsys):
     assert run([*TRAIN, "--out", "first"]) == 0
     capsys.readouterr()
     assert run([*TRAIN, *STILL, "--seed", "5", "--init", "first", "--out", "second"]) == 0
-    assert "starting from first/weights_last.safetensors: 6 of 6 tensors taken" in capsys.readouterr().out
+    assert "initialized from first/weights_last.safetensors: 6 of 6 tensors loaded" in capsys.readouterr().out
     first, second = last("first"), last("second")
     for name in first:
         if name.endswith(".weight"):
@@ -85,7 +85,7 @@ def test_a_state_dict_of_other_names_is_taken_by_order(capsys):
     renamed = {f"layer{n}.{name.rpartition('.')[2]}": t for n, (name, t) in enumerate(state.items())}
     torch.save(renamed, "other.pth")
     assert run([*TRAIN, *STILL, "--init", "other.pth", "--init-strict", "--out", "run"]) == 0
-    assert "6 of 6 tensors taken, by order and shape" in capsys.readouterr().out
+    assert "6 of 6 tensors loaded, matched by order and shape" in capsys.readouterr().out
     weight = next(name for name in state if name.endswith("conv.weight"))
     torch.testing.assert_close(last("run")[weight], state[weight])
     assert json.loads(Path("run/manifest.json").read_text())["settings"]["init"]["by"] == "order"
@@ -109,8 +109,8 @@ def test_a_head_of_other_classes_starts_anew_and_is_named(capsys):
     save_file({**state, "more.weight": torch.zeros(3)}, "five.safetensors")
     assert run([*TRAIN, "--init", "five.safetensors", "--out", "run"]) == 0
     said = capsys.readouterr().out
-    assert f"new, as the shape differs: {head} (there 5×8×1×1, here 11×8×1×1)" in said
-    assert "in the file, and not used: more.weight" in said
+    assert f"not loaded, shape differs: {head} (file: 5×8×1×1, network: 11×8×1×1)" in said
+    assert "in the file, but unused: more.weight" in said
     assert run([*TRAIN, "--init", "five.safetensors", "--init-strict", "--out", "strict"]) == 1
     assert "ARCH913" in capsys.readouterr().err
     assert not Path("strict").exists()
@@ -121,7 +121,7 @@ def test_a_part_is_taken_and_what_is_lacking_is_named(capsys):
     part = {name: t for name, t in state.items() if "bn" not in name}
     save_file(part, "part.safetensors")
     assert run([*TRAIN, "--init", "part.safetensors", "--out", "run"]) == 0
-    assert "new, as not in the file: " in capsys.readouterr().out
+    assert "not loaded, missing in the file: " in capsys.readouterr().out
 
 
 def test_what_cannot_be_started_from_is_refused(capsys):
@@ -211,7 +211,7 @@ def test_the_whole_list_of_what_was_taken_is_kept_in_the_folder(capsys):
     )
     assert run([*TRAIN, "--init", "o.pth", "--out", "run"]) == 0
     said = capsys.readouterr().out
-    assert "(all of them: run/init.txt)" in said
+    assert "(full list: run/init.txt)" in said
     whole = Path("run/init.txt").read_text()
     assert "a11_conv.weight" not in said
     assert "a11_conv.weight" in whole

@@ -67,10 +67,10 @@ def test_black_and_white_masks_are_refused_before_the_folder_is_made(capsys):
 def test_a_class_without_a_pixel_is_listed_before_the_start_and_none_at_all_is_refused(capsys):
     drawn("d", (1,))
     assert train("folder:d") == 0
-    assert "no pixel of `a` in the 2 images to train on" in capsys.readouterr().err
+    assert "no pixels of `a` in the 2 training images" in capsys.readouterr().err
     drawn("e", (255,))
     assert train("folder:e") == 1
-    assert "error[ARCH943]: the images to train on have no labelled pixel" in capsys.readouterr().err
+    assert "error[ARCH943]: the training images have no labelled pixels" in capsys.readouterr().err
     words = ["--weights", "run/weights.safetensors", "--device", "cpu"]
     assert run(["eval", "n.arch", *words, "--data", "folder:e"]) == 1
     assert "error[ARCH943]" in capsys.readouterr().err
@@ -120,7 +120,7 @@ def test_class_weights_are_printed_kept_and_the_same_after_resuming(capsys):
     assert run(["train", "n.arch", "--resume", "run", "--device", "cpu", "--class-weights", "median"]) == 1
     assert "class_weights_rule: inverse-log:1.10, now median" in capsys.readouterr().err
     assert run(["train", "n.arch", "--data", "folder:d", "--class-weights", "1,2,3", "--out", "b"]) == 1
-    assert "error[ARCH944]: 3 class weights for 2 classes" in capsys.readouterr().err
+    assert "error[ARCH944]: expected 2 class weights, got 3" in capsys.readouterr().err
 
 
 def test_what_labels_stand_for_survives_resuming_and_may_not_change(capsys):
@@ -168,8 +168,8 @@ def test_it_is_said_when_images_are_scored_that_are_trained_on(capsys):
     drawn("d")
     assert train("folder:d,train=train+val") == 0
     said = capsys.readouterr().out
-    assert "4 images, 2 to validate on" in said
-    assert "all of the images to validate on are trained on too" in said
+    assert "4 training and 2 validation images" in said
+    assert "all of the validation images are also training images" in said
 
 
 def test_predict_turns_photographs_upright(capsys):
@@ -220,7 +220,7 @@ def test_classes_that_were_set_otherwise_than_the_data_has_them_are_to_be_set_an
     Path("n.arch").write_text(SPEC.replace("classes = 2, ", "").replace("c = classes", "c = 5"))
     assert train("folder:d") == 1
     said = capsys.readouterr().err
-    assert "give its last layer 2 channels" in said
+    assert "set the channels of its last layer to 2" in said
     assert "--set" not in said
 
 
@@ -231,14 +231,14 @@ def test_a_space_without_a_setting_for_classes_is_not_told_to_set_it(capsys):
     Path("s.arch").write_text(space.replace("-> relu\n", "-> one of {relu, silu}\n") + "\n" + search)
     assert run(["search", "s.arch", "--data", "folder:d"]) == 1
     said = capsys.readouterr().err
-    assert "give its last layer 2 channels" in said
+    assert "set the channels of its last layer to 2" in said
     assert "--set" not in said
 
 
 def test_what_holds_for_both_parts_of_the_data_is_said_once(capsys):
     drawn("d", values=(0, 7))
     assert train("folder:d") == 1
-    assert capsys.readouterr().err.count("the masks hold the labels 0, 7, for 2 classes") == 1
+    assert capsys.readouterr().err.count("the masks contain the labels 0, 7, for 2 classes") == 1
 
 
 def test_pictures_that_cannot_be_read_or_taken_are_all_found_before_any_is_drawn(capsys):
@@ -273,7 +273,7 @@ network Fixed(; classes = 2) {
         Image.new("RGB", size).save(f"{name}.png")
     words = ["predict", "fixed.arch", "--weights", "w.safetensors", "-o", "seen", "--device", "cpu"]
     assert run([*words, "a.png", "b.png"]) == 1
-    assert "the network takes no image of 16×24" in capsys.readouterr().err
+    assert "the network does not support images of 16×24" in capsys.readouterr().err
     assert not Path("seen").exists()
     assert run([*words, "a.png", "b.png", "--size", "48x48"]) == 0
 

@@ -91,7 +91,7 @@ def test_costs_requirements_and_layers_leave_them_out_unless_asked(capsys):
         assert count == sum(p.numel() for p in one.module().parameters())
     assert counts[0] < counts[1]
     assert run(["explain", "small.arch"]) == 0
-    assert "left out, as train-only: aux" in capsys.readouterr().out
+    assert "removed train-only outputs: aux" in capsys.readouterr().out
     limited = HEADS.replace("\n}\n", f"\n  require params <= {counts[0]}\n}}\n")
     assert not archdsl.load("small.arch", text=limited).check().diagnostics
     tight = limited.replace(f"<= {counts[0]}", f"< {counts[0]}")
@@ -125,14 +125,14 @@ space S {
 def test_aux_trains_the_outputs_it_names_and_the_others_are_named(capsys):
     assert run([*TRAIN, "--aux", "0.4", "--out", "run"]) == 0
     said = capsys.readouterr()
-    assert "warning: never trained: edges\n" in said.err
-    assert "trained beside `logits`: aux (weight 0.4)\n" in said.out
+    assert "warning: not trained: edges\n" in said.err
+    assert "auxiliary outputs: aux (weight 0.4)\n" in said.out
     settings = json.loads(Path("run/manifest.json").read_text())["settings"]
     assert settings["aux"] == {"aux": 0.4}
     assert run([*TRAIN, "--out", "plain"]) == 0
     said = capsys.readouterr()
-    assert "never trained: edges, aux; --aux 0.4 trains aux beside `logits`" in said.err
-    assert "trained beside" not in said.out
+    assert "not trained: edges, aux; train aux with --aux 0.4" in said.err
+    assert "auxiliary outputs:" not in said.out
     one, other = (load_file(f"{folder}/weights_last.safetensors") for folder in ("run", "plain"))
     assert not torch.equal(one["aux_conv.weight"], other["aux_conv.weight"])
     assert run(["train", "small.arch", "--resume", "run", "--device", "cpu"]) == 0
@@ -151,9 +151,9 @@ def test_aux_losses_are_added_with_their_weight():
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(["--aux", "0"], "above 0"), (["--aux", "nan"], "above 0"),
-     (["--aux", "auxx=1"], "no further output `auxx`"), (["--aux", "edges=1"], "`edges` has 1 maps"),
-     (["--aux", "logits=1"], "no further output `logits`")],
+    [(["--aux", "0"], "a weight > 0"), (["--aux", "nan"], "a weight > 0"),
+     (["--aux", "auxx=1"], "no auxiliary output `auxx`"), (["--aux", "edges=1"], "`edges` must have"),
+     (["--aux", "logits=1"], "no auxiliary output `logits`")],
 )  # fmt: skip
 def test_what_cannot_be_trained_is_refused(words: list[str], said: str, capsys):
     assert run([*TRAIN, *words, "--out", "run"]) == 2
@@ -166,7 +166,7 @@ def test_a_network_trained_with_an_auxiliary_output_is_scored_drawn_and_deployed
     weights = ["--weights", "run/weights.safetensors"]
     assert run(["eval", "small.arch", *weights, *DATA]) == 0
     assert run(["compile", "small.arch", *weights, "--emit", "onnx", "-o", "small.onnx"]) == 0
-    assert "left out, as train-only: aux" in capsys.readouterr().err
+    assert "removed train-only outputs: aux" in capsys.readouterr().err
     assert [o.name for o in onnx.load("small.onnx").graph.output] == ["logits", "edges"]
     whole = archdsl.load("small.arch").network(classes=11).with_train_outputs().module()
     whole.load_state_dict(load_file("run/weights.safetensors"))
@@ -188,7 +188,7 @@ def test_a_search_names_the_outputs_that_it_never_trains(capsys):
     Path("wide.arch").write_text(f"{space}\nsearch Q for Wide {{\n{settings}\n}}\n")
     assert run(["search", "wide.arch", "--device", "cpu", "-o", "run"]) == 0
     assert (
-        "warning: never trained: edges, aux; a search trains `logits` alone; afterwards:"
+        "warning: not trained: edges, aux; a search trains `logits` only; afterwards:"
         in capsys.readouterr().err
     )
 
@@ -220,7 +220,7 @@ def test_a_choice_that_only_a_train_output_reads_does_not_keep_a_space_from_bein
 def test_the_cost_of_a_space_names_the_train_outputs_that_it_leaves_out(capsys):
     space = HEADS.replace("network Small", "space Wide").replace("(s = 2)", "(s = 2) -> one of {conv, relu}")
     Path("wide.arch").write_text(space)
-    said = "left out, as train-only: aux"
+    said = "removed train-only outputs: aux"
     assert run(["cost", "wide.arch"]) == 0
     assert said in capsys.readouterr().out
     assert run(["cost", "wide.arch", "--train-outputs"]) == 0
@@ -253,7 +253,7 @@ def test_decisions_of_train_outputs_alone_are_not_searched_and_the_found_network
     assert run(["search", "wide.arch", "--device", "cpu", "-o", "run", "--set", "refine=2"]) == 0
     out, err = capsys.readouterr()
     assert "Q: 1 decision of Wide" in out
-    assert "warning: never trained: aux; a search trains `logits` alone; afterwards:" in err
+    assert "warning: not trained: aux; a search trains `logits` only; afterwards:" in err
     assert "not searched: aux.1, head, head.1 (" in err
     text = Path("run/best.arch").read_text()
     assert "# Not searched, as only train-only outputs read them: aux.1, head, head.1." in text

@@ -12,7 +12,7 @@ from PIL import Image
 
 from archdsl.configs.datasets import DATASETS
 from archdsl.data import Sample, check_data, listing, open_data
-from archdsl.data.settings import read_settings
+from archdsl.data.dataset_settings import read_settings
 from archdsl.diagnostics import SpecError
 
 
@@ -116,7 +116,7 @@ def test_a_label_out_of_range_is_named_with_its_file(root):
     assert found(root) == [("ARCH904", "01.png")]
     (problem,) = check_data(opened(root).train)
     assert problem.primary.text == "label 12 (2 pixels); the first at row 4, column 5"
-    assert problem.help == "labels are 0 to 2, and 255 for pixels of no class"
+    assert problem.help == "valid labels: 0 to 2, and 255 for unlabelled pixels"
 
 
 def test_a_mask_of_another_size_is_named(root):
@@ -220,7 +220,7 @@ def test_a_missing_list_of_classes_is_said_with_what_to_write(root):
     (root / "classes.txt").unlink()
     error = refused(root)
     assert told(error) == [("ARCH907", "classes.txt")]
-    assert "one name on each line" in error.diagnostics[0].help
+    assert "one name per line" in error.diagnostics[0].help
 
 
 @pytest.mark.parametrize("text", ["", "road", "road\nroad", "\n".join(f"c{n}" for n in range(255))])
@@ -255,7 +255,7 @@ def test_every_kind_of_data_says_how_its_images_are_changed(kind):
         ("synthetic", {"size": (96,)}, "`size` of `synthetic`"),
         ("synthetic", {"size": (10, 10)}, "`size` of `synthetic`"),
         ("synthetic", {"split": "test"}, "`split` of `synthetic`"),
-        ("camvid", {}, "needs a path"),
+        ("camvid", {}, "missing `path`"),
         ("camvid", {"path": 3}, "`path` of `camvid`"),
         ("camvid", {"path": "x", "split": 1.5}, "`split` of `camvid`"),
         ("camvid", {"path": "x", "split": "../../etc"}, "`split` of `camvid`"),

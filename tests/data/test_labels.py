@@ -18,9 +18,9 @@ from archdsl.data import IGNORE, Augmentation, Batches, check_data, open_data, o
 from archdsl.data.augmentation import recoloured
 from archdsl.data.checking import inspect
 from archdsl.data.faults import grouped
+from archdsl.data.image_files import read_image, read_labels
 from archdsl.data.labelling import about_labels
 from archdsl.data.opening import trained_too
-from archdsl.data.reading import read_image, read_labels
 from archdsl.diagnostics import SpecError
 
 
@@ -222,7 +222,7 @@ def test_many_findings_of_a_kind_are_the_first_few_and_a_number(tmp_path: Path):
     shown = grouped(problems)
     assert (len(problems), len(shown)) == (40, 7)
     assert [d.code for d in shown] == ["ARCH904"] * 5 + ["ARCH903", "ARCH904"]
-    assert shown[-1].headline == "a label that is not a class: 34 more files"
+    assert shown[-1].headline == "label without class: 34 more files"
     for n in range(20):
         (root / "masks" / "train" / f"{n:02d}.png").unlink()
     with pytest.raises(SpecError) as raised:
@@ -291,14 +291,14 @@ def test_settings_go_before_the_list_and_take_part_in_the_fingerprint(tmp_path: 
 
 
 def about(data, learned: bool = True):
-    return about_labels(data, inspect(data), "to train on", learned)
+    return about_labels(data, inspect(data), "training images", learned)
 
 
 def test_black_and_white_masks_are_recognised_and_it_is_said_what_to_set(tmp_path: Path):
     data = masked(tmp_path, [[0, 0, 255, 255]])
     (problem,) = about(data.train)
     assert (problem.code, problem.severity) == ("ARCH943", "error")
-    assert "only `a` is left to learn" in problem.headline
+    assert "only one class to learn, `a`" in problem.headline
     assert "labels=0+255" in problem.help
     assert about(masked(tmp_path, [[0, 0, 255, 255]], labels=(0, 255)).train) == []
     (scored,) = about(data.val, learned=False)
@@ -311,7 +311,7 @@ def test_black_and_white_masks_are_recognised_and_it_is_said_what_to_set(tmp_pat
 def test_classes_without_a_pixel_are_listed_where_they_are_learned(tmp_path: Path):
     (problem,) = about(masked(tmp_path, [[1, 1]]).train)
     assert (problem.code, problem.severity) == ("ARCH945", "warning")
-    assert "no pixel of `a`" in problem.headline
+    assert "no pixels of `a`" in problem.headline
     assert about(masked(tmp_path, [[1, 1]]).val, learned=False) == []
     assert about(masked(tmp_path, [[0, 1, 255]]).train) == []
 
@@ -339,7 +339,7 @@ def test_a_label_behind_the_classes_is_first_taken_for_void_rather_than_for_a_sh
     (problem,) = about(data.train)
     void, shift = problem.help.index("`ignore=2`"), problem.help.index("`labels=1+2, ignore=0`")
     assert void < shift
-    assert "if pixels of 2 are of no class" in problem.help
+    assert "if 2 are unlabelled" in problem.help
     assert "if the classes, in their order, are 1 to 2" in problem.help
     assert about(masked(tmp_path, [[0, 1, 2]], ignore=2).train) == []
 

@@ -11,7 +11,7 @@ from datasets import image_of, write
 import archdsl
 from archdsl.configs.datasets import DATASETS
 from archdsl.data import open_part
-from archdsl.data.settings import read_settings
+from archdsl.data.dataset_settings import read_settings
 from archdsl.data.source import parse_data
 from archdsl.search.reading import read_config
 

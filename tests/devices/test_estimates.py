@@ -93,7 +93,7 @@ def test_a_calibration_of_another_space_is_said_to_be_one(tmp_path: Path, space:
     build(path, network_keys([bare]).values(), PretendTimer("onnxruntime"), plan=QUICK)
     by = table.read(path)
     assert estimate(found, by).notes == ()
-    assert estimate(bare, by).notes == ("the calibration and its error are of networks of Tiny at 3x16x32",)
+    assert estimate(bare, by).notes == ("calibration and error were measured on networks of Tiny at 3x16x32",)
 
 
 def test_a_space_of_few_networks_is_not_judged(tmp_path: Path):

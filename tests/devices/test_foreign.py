@@ -79,7 +79,7 @@ def test_rows_that_a_foreign_table_lacks_are_listed(tmp_path: Path):
     assert found.total_ms == 0.5
     assert found.missing == (
         "missing: ConvNorm_H8_W8_Cin4_Cout4_kernel1_stride2",
-        "no rule of the mapping fits: y.relu (relu 4x4x4 -> 4x4x4)",
+        "no rule of the mapping matches: y.relu (relu 4x4x4 -> 4x4x4)",
     )
 
 

@@ -76,7 +76,7 @@ def test_what_was_timed_is_not_timed_again(tmp_path: Path):
 
 
 def test_a_table_that_was_interrupted_goes_on_where_it_stopped(tmp_path: Path):
-    def stop(progress: build.Progress) -> None:
+    def stop(progress: build.BuildProgress) -> None:
         if progress.share > 0.4:
             raise KeyboardInterrupt
 

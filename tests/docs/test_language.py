@@ -13,7 +13,7 @@ from archdsl import ops
 from archdsl.backends import torch_module
 from archdsl.codes import CODES, page
 from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.lang import build, expressions, loader, parser, reading
+from archdsl.lang import build, expression_builder, loader, parser, source_files
 from archdsl.lang.parser import language
 from archdsl.ops.signature import signature
 from archdsl.spec import elaborate
@@ -114,9 +114,9 @@ def test_links_to_error_pages_lead_to_known_codes() -> None:
 def test_the_limits_on_the_page_are_those_of_the_code() -> None:
     limits = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \| \[ARCH", TEXT, re.MULTILINE))
     assert limits == {
-        "size of a file": f"{reading.MAX_BYTES // 1_000_000} MB, {parser.MAX_TOKENS:,} words",
-        "nesting of expressions, of blocks": f"{expressions.MAX_DEPTH}, {build.MAX_NESTING}",
-        "length of a number": f"{expressions.MAX_DIGITS} digits",
+        "size of a file": f"{source_files.MAX_BYTES // 1_000_000} MB, {parser.MAX_TOKENS:,} words",
+        "nesting of expressions, of blocks": f"{expression_builder.MAX_DEPTH}, {build.MAX_NESTING}",
+        "length of a number": f"{expression_builder.MAX_DIGITS} digits",
         "files, imports in a row": f"{loader.MAX_FILES}, {loader.MAX_IMPORT_DEPTH}",
         "nodes of a graph": f"{elaborate.NODE_BUDGET:,}",
         "calls and rounds; calls in calls; choices in choices": (
@@ -143,6 +143,6 @@ def test_the_pages_of_limits_say_the_limits_of_the_code() -> None:
     assert f"choices more than {choosing.CHOICE_BUDGET}" in calls
     assert f"{elaborate.NODE_BUDGET:,} nodes" in page("ARCH710").read_text("utf-8")
     assert f"{sets.SET_BUDGET:,} members" in page("ARCH712").read_text("utf-8")
-    assert f"{expressions.MAX_DEPTH} levels, blocks at most {build.MAX_NESTING}" in page("ARCH702").read_text(
-        "utf-8"
-    )
+    assert f"{expression_builder.MAX_DEPTH} levels, blocks at most {build.MAX_NESTING}" in page(
+        "ARCH702"
+    ).read_text("utf-8")

@@ -17,6 +17,21 @@ PHRASES = {
     r"\bfrom nothing\b": "write `from scratch`",
     r"\bfor a little\b": "write `on a short schedule`",
     r"(?<!there )\b(is|are) no (?!more|less|longer|better|worse|further)\w+": "write `is not a …`",
+    r"\blikeliest\b": "write `most probable`",
+    r"\bmean network\b": "write `expected cost`",
+    r"\bwhole numbers?\b": "write `integer`",
+    r"\bclasses apart\b": "write `predicts N classes`",
+    r"\bat its place\b": "write `with its location`",
+    r"\bshort for\b": "write `shorthand for`",
+    r"\bto validate on\b": "write `validation images`",
+    r"\bverbs?\b": "write `command`",
+    r"\bpassed over\b": "write `skipped`",
+    r"(?<!\.)(?<!def )\b(dearest|greatest)\b": "write `most expensive`, `largest`, `maximum`",
+    r"\bthere are \{": "write `available: {…}`",
+    r", this is \{": "write `expected …, got {…}`",
+    r"` cannot be \{": "write `must be …, got {…}`",
+    r"\bis needed here\b": "write `expected …, got …`",
+    r"\bcomes? out as\b": "write `has the outcome`",
 }
 
 FILES = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "archdsl").rglob("*.py")]

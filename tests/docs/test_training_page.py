@@ -50,10 +50,10 @@ def test_a_network_with_an_auxiliary_head_goes_from_given_weights_to_onnxruntime
         assert code == 0, printed
         said.append(printed)
     trained, scored, exported = said
-    assert "new, as the shape differs: " in trained
+    assert "not loaded, shape differs: " in trained
     assert "never trained" not in trained
     assert "mIoU" in scored
-    assert "left out, as train-only: aux" in exported
+    assert "removed train-only outputs: aux" in exported
     settings = json.loads(Path("runs/c/manifest.json").read_text())["settings"]
     assert settings["aux"] == {"aux": 0.4}
     assert settings["init"]["other_shape"]

@@ -70,7 +70,7 @@ space Tiny (classes = 19, image = [3, 64, 128]) {
 """
 
 
-BAD_ESCAPE = "the string holds a control character, or an escape that JSON does not know"
+BAD_ESCAPE = "the string contains a control character, or an invalid JSON escape"
 
 
 def small(line: str) -> str:
@@ -128,23 +128,23 @@ def test_damaged_text_is_a_diagnostic_or_a_graph(data):
 @pytest.mark.parametrize(
     ("text", "headline", "place"),
     [
-        ("", "`space` or `network` expected, not the end of the text", "<graph>:1:1"),
-        ("network N {", "`}` or a statement expected, not the end of the text", "<graph>:1:12"),
-        (small("%a conv(%x)"), "`=` expected, not `conv`", "<graph>:3:6"),
-        (small("%a = conv(%x; c = )"), "a value expected, not `)`", "<graph>:3:21"),
-        (small("%a = conv(%x; c = 1, c = 2)"), "a setting is given twice in this list", "<graph>:3:17"),
-        (small("%a = relu(%x)\n  %a = relu(%x)"), "a second definition of `a`", "<graph>:4:3"),
+        ("", "expected `space` or `network`, got the end of the text", "<graph>:1:1"),
+        ("network N {", "expected `}` or a statement, got the end of the text", "<graph>:1:12"),
+        (small("%a conv(%x)"), "expected `=`, got `conv`", "<graph>:3:6"),
+        (small("%a = conv(%x; c = )"), "expected a value, got `)`", "<graph>:3:21"),
+        (small("%a = conv(%x; c = 1, c = 2)"), "duplicate setting in this list", "<graph>:3:17"),
+        (small("%a = relu(%x)\n  %a = relu(%x)"), "duplicate definition of `a`", "<graph>:4:3"),
         (small("%a = mux(d; one: %x)"), "no decision `d` is declared above", "<graph>:3:15"),
         (small("decision d = {a} under e = a"), "no decision `e` is declared above", "<graph>:3:30"),
         (small("decision d = {a}\n  %b = mux(d; z: %x)"), "`d` has no outcome `z`", "<graph>:4:15"),
-        (small("decision d = {a}"), "a network has no decisions, a space has some", "<graph>:1:1"),
-        (small("input z [3, 8]"), "an input has three sizes: channels, height, width", "<graph>:3:3"),
-        (small("input z [3, 8, 0.5]"), "a whole number expected", "<graph>:3:18"),
-        (small("require 1 + 2 * 3 as \"\""), "`*` beside `+`", "<graph>:3:17"),
+        (small("decision d = {a}"), "a network must not have decisions, and a space must", "<graph>:1:1"),
+        (small("input z [3, 8]"), "an input must have three sizes: channels, height, width", "<graph>:3:3"),
+        (small("input z [3, 8, 0.5]"), "expected an integer", "<graph>:3:18"),
+        (small("require 1 + 2 * 3 as \"\""), "`*` next to `+`", "<graph>:3:17"),
         (small('require "\\q" as ""'), BAD_ESCAPE, "<graph>:3:11"),
-        (small("require sin(1) as \"\""), "a value expected, not `sin`", "<graph>:3:11"),
-        (small("§"), "'§' is not a part of the text of a graph", "<graph>:3:3"),
-        (small("") + "more", "the end of the text expected, not `more`", "<graph>:6:1"),
+        (small("require sin(1) as \"\""), "expected a value, got `sin`", "<graph>:3:11"),
+        (small("§"), "unexpected '§' in the text of a graph", "<graph>:3:3"),
+        (small("") + "more", "expected the end of the text, got `more`", "<graph>:6:1"),
     ],
 )  # fmt: skip
 def test_malformed_text_is_located(text, headline, place):
@@ -158,9 +158,9 @@ def test_malformed_text_is_located(text, headline, place):
 @pytest.mark.parametrize(
     ("text", "headline"),
     [
-        (small("require " + "(" * 100_000 + '1 as ""'), f"brackets are nested deeper than {MAX_DEPTH}"),
-        (small("require 1" + " + 1" * 100_000 + ' as ""'), "more than 1000 terms in a row"),
-        (small("require " + "9" * 5000 + ' as ""'), "a number of more than 400 digits"),
+        (small("require " + "(" * 100_000 + '1 as ""'), f"brackets nested more than {MAX_DEPTH} levels deep"),
+        (small("require 1" + " + 1" * 100_000 + ' as ""'), "more than 1000 terms in a chain"),
+        (small("require " + "9" * 5000 + ' as ""'), "a number with more than 400 digits"),
         (" " * (MAX_CHARS + 1), f"the text of a graph is longer than {MAX_CHARS:,} characters"),
     ],
 )
@@ -175,7 +175,7 @@ def test_outcomes_too_many_to_list_are_written_by_their_number():
     graph = Graph("N", {"x": (3, 8, 8)}, {"m": Mux("m", "d", ((5, "x"),))}, {"y": "m"}, {"d": decision})
     assert "%m = mux(d; !5: %x)" in dump(graph)
     assert parse(dump(graph)) == graph
-    with pytest.raises(SpecError, match="too many outcomes to name one"):
+    with pytest.raises(SpecError, match="too many outcomes to use names"):
         parse(dump(graph).replace("!5", "l5"))
 
 

@@ -14,7 +14,7 @@ from test_mutations import damaged, shipped
 from archdsl.diagnostics import Source, SpecError
 from archdsl.lang import parse, unparse
 from archdsl.lang.build import Builder
-from archdsl.lang.tables import build_lark, load_tables
+from archdsl.lang.parse_tables import build_lark, load_tables
 from archdsl.resources import grammar_path
 from random_specs import files
 

@@ -120,7 +120,7 @@ def test_an_open_bracket_is_shown_where_it_should_close_and_where_it_opened(
 
 def test_a_closing_bracket_too_many_is_named():
     found = finding("}\nx = 3")
-    assert (found.code, found.primary.text) == ("ARCH108", "no bracket is open here")
+    assert (found.code, found.primary.text) == ("ARCH108", "unmatched closing bracket")
 
 
 def test_a_missing_comma_points_at_the_bracket_too():

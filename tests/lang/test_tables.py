@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from archdsl.lang.tables import load_tables
+from archdsl.lang.parse_tables import load_tables
 
-NO_LARK = (
-    "import sys; from archdsl.lang.tables import load_tables; load_tables(); print('lark' in sys.modules)"
-)
+NO_LARK = """\
+import sys
+from archdsl.lang.parse_tables import load_tables
+load_tables()
+print("lark" in sys.modules)
+"""
 
 
 @pytest.fixture

@@ -116,7 +116,7 @@ def test_a_space_without_closed_form_is_priced_by_binding_and_says_so():
     space = shipped("template")
     cost = SpaceCost(space.graph)
     assert cost.entangled is not None
-    assert "depends on too much" in cost.entangled
+    assert "too many decisions" in cost.entangled
     assert isinstance(cost.pricer(MACS), BindingPricer)
 
 

@@ -69,7 +69,7 @@ def test_networks_that_are_too_many_to_be_counted_are_said_to_be_at_most(tmp_pat
 def test_prices_whose_tables_are_too_large_are_those_of_bound_networks(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(pricing, "MOST_CELLS", 500)
     cost = SpaceCost(loaded(limited.widths(2, 12)).graph)
-    assert "the tables of params take more than 500 cells" in (cost.why_no_tables(PARAMS) or "")
+    assert "the tables of params exceed 500 cells" in (cost.why_no_tables(PARAMS) or "")
     assert isinstance(cost.pricer(PARAMS), BindingPricer)
     assert cost.samples([PARAMS]) == 300
     least, most = cost.extreme(PARAMS, "least"), cost.extreme(PARAMS, "most")

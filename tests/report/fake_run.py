@@ -71,7 +71,7 @@ def records(epochs: int, steps: int, ended: bool, random: Random, renamed: str) 
                 "chosen": last["chosen"],
                 "network": network,
                 "seconds": 1743.2,
-                "how": "the likeliest outcome of each decision",
+                "how": "the most probable outcome of each decision",
                 "unmet": ["params <= 2M" + renamed],
             }
         )

@@ -57,8 +57,8 @@ def test_the_headline_says_what_was_found(whole: str):
 
 def test_requirements_that_are_not_met_are_said_first(whole: str):
     head = whole[: whole.index("<h2>")]
-    assert "Found: the likeliest outcome of each decision." in head
-    assert "does not meet: params &lt;= 2M." in head
+    assert "Found: the most probable outcome of each decision." in head
+    assert "Violated requirements: params &lt;= 2M." in head
 
 
 def test_depths_end_where_the_gates_are(whole: str):

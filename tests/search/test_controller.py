@@ -56,8 +56,8 @@ def test_steps_that_decide_nothing_share_a_head_of_one_way():
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (Lstm(order=("boddy",)), "`boddy` does not name a searched decision"),
-        (Lstm(one_way=("body[3]",)), "`body[3]` does not name a searched decision"),
+        (Lstm(order=("boddy",)), "`boddy` matches no searched decision"),
+        (Lstm(one_way=("body[3]",)), "`body[3]` matches no searched decision"),
         (Lstm(share=("body",)), "`body[1].kind` and `body[1].width` cannot share a head: they have 3 and 2"),
         (Lstm(share=("body.kind", "body[2]")), "`body[2].kind` is named twice in `share`"),
     ],

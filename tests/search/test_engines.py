@@ -329,9 +329,9 @@ def test_workers_that_end_at_once_end_the_search_with_what_they_printed(
         ({"engine": "folder", "workers": 2}, "the engine `folder` starts no workers by itself"),
         ({"engine": "process", "workers": 2}, "the engine `process` has no workers"),
         ({"threads": 2}, "the engine `process` has no workers"),
-        ({"workers": 0}, "`workers` cannot be 0"),
-        ({"workers": 2, "gpus": 1.5}, "a trial cannot take 1.5 GPUs"),
-        ({"workers": 2, "gpus": float("nan")}, "a trial cannot take nan GPUs"),
+        ({"workers": 0}, "`workers` must be an integer from 1 to"),
+        ({"workers": 2, "gpus": 1.5}, "invalid number of GPUs per trial: 1.5"),
+        ({"workers": 2, "gpus": float("nan")}, "invalid number of GPUs per trial: nan"),
     ],
 )
 def test_engines_that_there_are_not_and_settings_that_they_do_not_read_are_refused(

@@ -16,7 +16,7 @@ from archdsl.configs.setting import Setting, settings_of
 from archdsl.configs.strategies import StrategyKind
 from archdsl.configs.word import Word
 from archdsl.configs.words import GROUPS, WORDS
-from archdsl.data.settings import read_settings
+from archdsl.data.dataset_settings import read_settings
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.search.differentiable.optimisers import optimiser, rate
 from archdsl.search.reading import read_config

@@ -12,7 +12,7 @@ from archdsl.configs.clauses import Search
 from archdsl.configs.setting import Setting, settings_of
 from archdsl.configs.word import Word
 from archdsl.configs.words import GROUPS, WORDS
-from archdsl.data.settings import read_settings
+from archdsl.data.dataset_settings import read_settings
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.search.differentiable.optimisers import rate
 from archdsl.search.differentiable.samplers import own_samplers

@@ -88,8 +88,8 @@ def test_a_search_of_an_imported_space_is_run_and_what_it_finds_can_be_read(here
 @pytest.mark.parametrize(
     ("space", "names"),
     [
-        ("w = one of {8, 16}\n  x = image -> conv_bn_relu(c = w)\n  y = x -> relu", "`w` is decided here"),
-        ("x = image -> conv(c = 4)\n  y = one of {a: x, b: x -> conv(c = 8)}", "`y` is decided here"),
+        ("w = one of {8, 16}\n  x = image -> conv_bn_relu(c = w)\n  y = x -> relu", "`w` is declared here"),
+        ("x = image -> conv(c = 4)\n  y = one of {a: x, b: x -> conv(c = 8)}", "`y` is declared here"),
         ("x = image -> conv(c = 4)\n  y = one of {a: x, b: x -> max_pool(s = 2)}", "resize(like = …)"),
     ],
 )
@@ -109,7 +109,8 @@ def test_a_space_without_a_supernet_shows_the_decision_and_what_runs(here, capsy
 
 
 @pytest.mark.parametrize(
-    ("budget", "said"), [("soon", "`budget` cannot be soon"), ("0s", "`budget` cannot be 0s")]
+    ("budget", "said"),
+    [("soon", "`budget` must be a duration, got soon"), ("0s", "`budget` must be a duration, got 0s")],
 )
 def test_a_budget_from_outside_that_is_no_time_is_refused(here, capsys, budget, said):
     refused(POOLED, f"budget={budget}")

@@ -93,7 +93,7 @@ def test_a_latency_without_a_table_is_said_not_to_have_been_looked_at():
     strict = space("latency() <= 0.001 ms")
     found = discretize(strict, towards_wide(strict))
     assert found.unmet == ()
-    assert "`latency() <= 0.001 ms` was not looked at: `latency` needs a latency table" in found.how
+    assert "`latency() <= 0.001 ms` was not checked: `latency` needs a latency table" in found.how
 
 
 def test_a_limit_that_no_network_meets_is_found_out_by_prices(table: Table, monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 
 import archdsl
 from archdsl.configs.words import GROUPS, KINDS, WORDS
-from archdsl.data.settings import read_settings
+from archdsl.data.dataset_settings import read_settings
 from archdsl.diagnostics import Diagnostic, SpecError
 
 SPACE = """arch 1

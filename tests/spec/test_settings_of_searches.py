@@ -63,10 +63,10 @@ def test_a_later_setting_reads_an_earlier_one():
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"weight": "much"}, ("ARCH208", "`weight` is set to much, and takes a number")),
-        ({"rounds": 1.5}, ("ARCH208", "`rounds` is set to 1.5, and takes a whole number")),
-        ({"limit": 9}, ("ARCH208", "`limit` is set to 9, and takes a number with its unit")),
-        ({"limit": "9fps"}, ("ARCH208", "`limit` is set to 9fps, and takes a number with its unit")),
+        ({"weight": "much"}, ("ARCH208", "`weight` must be a number, got much")),
+        ({"rounds": 1.5}, ("ARCH208", "`rounds` must be an integer, got 1.5")),
+        ({"limit": 9}, ("ARCH208", "`limit` must be a number with its unit, got 9")),
+        ({"limit": "9fps"}, ("ARCH208", "`limit` must be a number with its unit, got 9fps")),
         ({"wieght": 1}, ("ARCH204", "search `Quick` has no setting `wieght`")),
     ],
 )

@@ -15,7 +15,7 @@ from archdsl.program import Network
 from archdsl.runs.processes import Processes
 from archdsl.train.folder import RunFolder
 from archdsl.train.loop import Training
-from archdsl.train.recipe import Progress, Recipe
+from archdsl.train.recipe import Recipe, TrainProgress
 
 SPEC = """arch 1
 
@@ -71,7 +71,7 @@ def training(folder: Path, processes: Processes = ONE, p: float = 0.2, **changes
     return Training(network(p=p).module(), SPLITS, recipe, RunFolder(folder), processes, {"name": "Small"})
 
 
-def silent(_now: Progress) -> None:
+def silent(_now: TrainProgress) -> None:
     pass
 
 
@@ -79,10 +79,10 @@ class Killed(BaseException):
     """What stands for a kill: nothing is caught, nothing is saved."""
 
 
-def killed_after(step: int, evaluating: bool = False) -> Callable[[Progress], None]:
+def killed_after(step: int, evaluating: bool = False) -> Callable[[TrainProgress], None]:
     """A report that ends the run at a step: when its line is written, or when it has been evaluated."""
 
-    def report(now: Progress) -> None:
+    def report(now: TrainProgress) -> None:
         if now.step == step and (now.miou is not None) == evaluating:
             raise Killed
 

@@ -158,7 +158,7 @@ def test_checkpoints_that_changed_places_or_are_of_another_run_are_passed_over(t
     other = Keeper(tmp_path / "b", run="b").save(10, {"at": 0})
     keeper.path(10).write_bytes(keeper.path(5).read_bytes())
     assert keeper.latest() == (5, {"at": 5})
-    assert "it is of step 5" in keeper.passed_over[0][1]
+    assert "it belongs to step 5" in keeper.passed_over[0][1]
     keeper.path(10).write_bytes(other.read_bytes())
     assert keeper.latest() == (5, {"at": 5})
     assert "of another run" in keeper.passed_over[0][1]

@@ -158,7 +158,7 @@ def test_channels_last_gives_the_same_loss_up_to_rounding(tmp_path: Path):
 def test_a_loss_that_is_no_number_stops_the_run_with_the_op_and_the_last_good_checkpoint(tmp_path: Path):
     run = small.training(tmp_path)
 
-    def spoil(now: small.Progress) -> None:
+    def spoil(now: small.TrainProgress) -> None:
         if now.step == 7:
             run.module.b_conv.register_forward_hook(lambda _layer, _inputs, out: out / 0)
 
@@ -172,7 +172,7 @@ def test_a_loss_that_is_no_number_stops_the_run_with_the_op_and_the_last_good_ch
 def test_weights_that_are_no_numbers_are_named_and_not_kept(tmp_path: Path):
     run = small.training(tmp_path)
 
-    def spoil(now: small.Progress) -> None:
+    def spoil(now: small.TrainProgress) -> None:
         if now.step == 6:
             run.module.b_bn.weight.data.fill_(float("inf"))
 
@@ -193,7 +193,7 @@ def test_a_learning_rate_that_is_far_too_high_is_a_divergence(tmp_path: Path):
 def test_memory_that_does_not_suffice_is_said_with_what_to_lower(error: Exception, tmp_path: Path):
     run = small.training(tmp_path)
 
-    def full(now: small.Progress) -> None:
+    def full(now: small.TrainProgress) -> None:
         if now.step == 5:
             raise error
 
@@ -220,7 +220,7 @@ def test_a_full_disk_ends_a_run_that_goes_on_when_there_is_room(whole: Path, tmp
     def full(_handle: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def fill(now: small.Progress) -> None:
+    def fill(now: small.TrainProgress) -> None:
         if now.step == 5:
             monkeypatch.setattr(os, "fsync", full)
 

@@ -73,7 +73,9 @@ def test_weights_of_another_network_are_refused_with_what_differs(tmp_path: Path
     with pytest.raises(SpecError, match="ARCH913") as caught:
         load_weights(path, small.network().module(), network_hash(small.network()))
     help = str(caught.value.diagnostics[0].help)
-    assert "`a_conv_bn_relu_conv.weight` is 7 × 3 × 3 × 3 in it and 6 × 3 × 3 × 3 in the network" in help
+    assert (
+        "`a_conv_bn_relu_conv.weight` is 7 × 3 × 3 × 3 in the file and 6 × 3 × 3 × 3 in the network"
+    ) in help
 
 
 def test_weights_that_fit_but_are_of_another_spec_are_refused(tmp_path: Path):

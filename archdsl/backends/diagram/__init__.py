@@ -17,36 +17,36 @@ from archdsl.ir.graph import Graph
 
 
 def network_dot(graph: Graph, detail: Detail = "auto") -> Dot:
-    """The DOT text of a network's picture."""
+    """The DOT source of a network's diagram."""
     return to_dot(network(graph, detail))
 
 
 def space_dot(graph: Graph, detail: Detail = "auto") -> Dot:
-    """The DOT text of a space's picture."""
+    """The DOT source of a space's diagram."""
     return to_dot(space(graph, detail))
 
 
 def decisions_dot(graph: Graph) -> Dot:
-    """The DOT text of the tree of a space's decisions."""
+    """The DOT source of the decision tree of a space."""
     return to_dot(decisions(graph))
 
 
 def svg(graph: Graph, detail: Detail = "auto") -> str:
-    """The SVG element of a network's or space's picture, without an XML head."""
+    """The SVG element of a network's or space's diagram, without an XML declaration."""
     text = files.picture(_drawing(graph, detail), "svg").decode("utf-8")
     return text[text.index("<svg") :]
 
 
 def render(what: Graph | Drawing | Dot, path: str | Path) -> None:
-    """Writes a picture to a file; the suffix (.svg, .png, .pdf, .dot) says in which form.
+    """Writes a diagram to a file; the suffix (.svg, .png, .pdf, .dot) selects the format.
 
-    Raises SpecError: ARCH860 where that form cannot be made on this machine, ARCH861 where Graphviz fails.
+    Raises SpecError: ARCH860 if the format is not available on this machine, ARCH861 if Graphviz fails.
     """
     files.render(_drawing(what) if isinstance(what, Graph) else what, path)
 
 
 def picture(dot: Dot, form: str) -> bytes:
-    """A picture as the bytes of a file: svg, png, pdf or dot; raises as `render` does."""
+    """Renders a diagram to bytes: svg, png, pdf or dot. Raises as `render` does."""
     return files.picture(dot, form)
 
 

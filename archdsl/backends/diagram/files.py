@@ -1,4 +1,4 @@
-"""Makes files of drawings: by Graphviz where it is at hand, else SVG by the layout of our own.
+"""Renders drawings to files: by Graphviz if available, else as SVG by the built-in layout.
 
 Graphviz is the `dot` program, or the copy in the wheel of pygraphviz.  Both run in a process of their own,
 so that a layout that takes too long can be ended.
@@ -33,16 +33,16 @@ sys.stdout.buffer.write(graph.draw(format=sys.argv[1], prog="dot"))
 
 
 def render(drawing: Drawing | Dot, path: str | Path) -> None:
-    """Writes a drawing to a file; its suffix (.svg, .png, .pdf, .dot) says how.
+    """Writes a drawing to a file; the suffix (.svg, .png, .pdf, .dot) selects the format.
 
-    Raises SpecError: ARCH860 where that cannot be made on this machine, ARCH861 where Graphviz fails.
+    Raises SpecError: ARCH860 if the format is not available, ARCH861 if Graphviz fails.
     """
     path = Path(path)
     kind = path.suffix.lower().removeprefix(".")
     if kind not in FORMATS:
         known = ", ".join(f".{f}" for f in FORMATS)
         raise SpecError(
-            [Diagnostic("ARCH860", f"no picture is made as `{path.suffix}`", help=f"one of {known}")]
+            [Diagnostic("ARCH860", f"unknown image format `{path.suffix}`", help=f"available: {known}")]
         )
     write_bytes(path, picture(drawing, kind))
 
@@ -58,12 +58,12 @@ def picture(drawing: Drawing | Dot, kind: str) -> bytes:
         return made or to_svg(dot.drawing).encode("utf-8")
     if command is None:
         raise SpecError(
-            [Diagnostic("ARCH860", f"nothing on this machine makes a {kind.upper()}", help=INSTALL)]
+            [Diagnostic("ARCH860", f"Graphviz, needed for {kind.upper()}, is not installed", help=INSTALL)]
         )
     made = _run(command, dot)
     if made is None:
-        headline = f"Graphviz makes no {kind.upper()} of this diagram within {TIMEOUT_S:g} s"
-        help = "make an .svg, or draw with less detail"
+        headline = f"Graphviz did not render this diagram to {kind.upper()} within {TIMEOUT_S:g} s"
+        help = "write an .svg, or draw less detail"
         raise SpecError([Diagnostic("ARCH861", headline, help=help)])
     return made
 

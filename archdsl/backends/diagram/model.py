@@ -57,7 +57,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A diagram: `caption` says what it shows; `levels` and `hints` are explained in its legend."""
+    """A diagram with its `caption`; `levels` and `hints` are explained in its legend."""
 
     title: str
     caption: str

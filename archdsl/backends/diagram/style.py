@@ -1,7 +1,7 @@
 """How diagrams look: fonts, colours that stay apart in black and white, and sizes.
 
-The fill says the resolution: the coarser a map, the darker its box, so the legend also holds on paper.
-The outline says what a thing is: decisions are amber and have a double or slanted outline.
+The fill encodes the resolution: the coarser a map, the darker its box, so the legend also holds on paper.
+The outline encodes the kind of a box: decisions are amber and have a double or slanted outline.
 """
 
 from __future__ import annotations

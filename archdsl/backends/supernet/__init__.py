@@ -1,6 +1,6 @@
 """A space as one trainable module: muxes become weighted sums of their candidates (a supernet).
 
-Imported on demand, so that whether a space has a supernet is found without torch.
+Imported lazily, so that checking for a supernet does not need torch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether a supernet can be trained on images of a size, by shape rules alone."""
+"""Checks by shape rules whether a supernet can be trained on images of a size."""
 
 from __future__ import annotations
 
@@ -35,12 +35,16 @@ def demand_trainable(graph: Graph, size: Size, batch: int) -> None:
     nodes = [item for item in found.items.values() if isinstance(item, Node)]
     demand_values(found.graph, nodes, found.shapes, batch)
     if not has_parameters(nodes, found.shapes):
-        headline = f"the supernet of {graph.name} has no parameters: there is nothing to train"
-        raise SpecError([Diagnostic("ARCH935", headline, help="add a convolution, for one")])
+        headline = f"the supernet of {graph.name} has no trainable parameters"
+        raise SpecError(
+            [Diagnostic("ARCH935", headline, help="add a layer with weights, such as a convolution")]
+        )
 
 
 def fitting(graph: Graph, size: Size) -> Size | None:
-    """The smallest size that holds `size` and that the supernet takes, of multiples of 8, 16 and so on."""
+    """The smallest supported input size of a supernet that is at least `size`, among multiples of 8, 16 and
+    so on.
+    """
     tried = [size, *((_up(size[0], step), _up(size[1], step)) for step in _STEPS)]
     return next((one for one in tried if not _problems(graph, one)), None)
 
@@ -77,8 +81,9 @@ def _of(item: Node | Mixed, found: Structure) -> Iterator[Diagnostic]:
 def _not_taken(graph: Graph, size: Size, why: Diagnostic) -> Diagnostic:
     height, width = size
     headline = (
-        f"{graph.name} takes no image of {height}×{width}: {why.headline.removeprefix('no supernet: ')}"
+        f"{graph.name} does not support images of {height}×{width}: "
+        f"{why.headline.removeprefix('no supernet: ')}"
     )
     fit = fitting(graph, size)
-    help = f"crop={fit[0]}x{fit[1]} would do" if fit else "it has no size at which it runs"
+    help = f"use crop={fit[0]}x{fit[1]}" if fit else "the supernet supports no size"
     return Diagnostic("ARCH918", headline, help=help)

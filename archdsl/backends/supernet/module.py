@@ -1,4 +1,4 @@
-"""A supernet as a PyTorch module: one set of layers, and a forward for every network and for all at once."""
+"""The supernet as a PyTorch module: shared layers, a mixed forward, and a forward for each network."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from archdsl.passes.transforms.bind import Bind
 from archdsl.passes.transforms.simplify import Simplify
 
 Weights = Mapping[str, torch.Tensor]
-"""By decision, how much each of its outcomes counts: vectors that sum to 1."""
+"""Weights of outcomes by decision: vectors that sum to 1."""
 
 Forward = Callable[..., tuple[torch.Tensor, ...]]
 """Of the network, its inputs, and the weights of candidates by mixture."""
@@ -50,8 +50,8 @@ _GLOBALS: dict[str, Any] = {
 class SuperNetwork(nn.Module):
     """All networks of a space over shared layers; `archdsl_graph` is the graph of the space.
 
-    The layers are ordinary children, named by their place in the spec.  How much each outcome of each
-    decision counts is handed to `forward`, so that whoever searches owns it.
+    The layers are ordinary children, named by their place in the spec.  The weights of outcomes are arguments
+    of `forward`, so that the search owns them.
     """
 
     def __init__(self, found: Structure, fuse: bool = False, checkpoint: bool = False):
@@ -67,9 +67,9 @@ class SuperNetwork(nn.Module):
             self._modules[attribute] = make(layer)
 
     def forward(self, *inputs: torch.Tensor, weights: Weights) -> torch.Tensor:
-        """The main output (N × K × H × W), every mux a sum of its candidates by weight.
+        """The main output (N × K × H × W), with every mux a weighted sum of its candidates.
 
-        A weight of 1 among zeros gives that candidate, bit for bit.
+        One-hot weights give that candidate, bit for bit.
         """
         function, mixtures = self._every
         mixed = {n: vector.unbind() for n, vector in self._mixed(weights, mixtures).items()}
@@ -78,17 +78,16 @@ class SuperNetwork(nn.Module):
     def path(
         self, *inputs: torch.Tensor, outcomes: Mapping[str, int], weights: Weights | None = None
     ) -> torch.Tensor:
-        """The main output of one network, of which nothing else is computed.
+        """The main output of one network, computing only its nodes.
 
-        `outcomes` are numbers of outcomes.  With `weights` each candidate on the way is multiplied by its
-        own, whatever its value; where that is 1, only gradients come of it, for what the weights were made
-        from (straight-through), and the output is the network's bit for bit.
+        `outcomes` are outcome indices.  With `weights`, each candidate is multiplied by its weight; weights
+        of 1 only pass gradients (straight-through), and the output is the network's bit for bit.
         """
         function, mixtures = self._path(outcomes, weights is not None)
         return function(self, *inputs, None if weights is None else self._mixed(weights, mixtures))[0]
 
     def network(self, outcomes: Mapping[str, int], name: str = "Found") -> CompiledNetwork:
-        """One network as a module of its own, with copies of the weights and running statistics.
+        """One network as a separate module, with copies of the weights and batch-norm statistics.
 
         In the mode (training or evaluation) that this module is in.
         """
@@ -146,7 +145,8 @@ def build(graph: Graph, *, fuse: bool = False, checkpoint: bool = False) -> Supe
     params = sum(_size(layer) for _, layer in found.layers.values())
     if params > MOST_PARAMETERS:
         headline = (
-            f"the supernet of {graph.name} has {params:,} parameters; at most {MOST_PARAMETERS:,} are built"
+            f"the supernet of {graph.name} has {params:,} parameters, more than the limit of "
+            f"{MOST_PARAMETERS:,}"
         )
         raise SpecError([Diagnostic("ARCH801", headline)])
     return SuperNetwork(found, fuse, checkpoint)

@@ -100,8 +100,8 @@ def layer_key(weights: str, layer: Layer) -> LayerKey:
 def parts(graph: Graph) -> Structure:
     """The parts of a space's supernet.
 
-    Raises SpecError (ARCH802) where networks differ in the size of a tensor, or in whether there is one,
-    and where too many decisions pick together.
+    Raises SpecError (ARCH802) if a tensor's size or existence varies between networks, or too many decisions
+    select one tensor.
     """
     return _Splitter(simplify(graph)).run()
 
@@ -119,8 +119,8 @@ class _Splitter:
             try:
                 self._mux(item) if isinstance(item, Mux) else self._node(item, shapes)
             except TooManyOutcomes as error:
-                instead = f"let at most {MOST_OUTCOMES:,} outcomes pick together"
-                self._fail(item, f"too many decisions pick together: {error}", instead=instead)
+                instead = f"reduce their combined outcomes to at most {MOST_OUTCOMES:,}"
+                self._fail(item, f"too many decisions select one tensor: {error}", instead=instead)
         if self.errors:
             raise SpecError(self.errors)
         layers: dict[LayerKey, tuple[str, Layer]] = {}
@@ -162,8 +162,8 @@ class _Splitter:
         places = [Label(item.location, f"in `{item.name}`")] if item.location else []
         if decision is not None and decision.location is not None:
             places = [p for p in places if p.location != decision.location]
-            places.insert(0, Label(decision.location, f"`{decision.path}` is decided here"))
-        help = f"{instead}; or train networks of the space one by one: archdsl sample SPEC -n 8 -o DIR"
+            places.insert(0, Label(decision.location, f"`{decision.path}` is declared here"))
+        help = f"{instead}; or train individual networks of the space: archdsl sample SPEC -n 8 -o DIR"
         first, others = (places[0], tuple(places[1:])) if places else (None, ())
         headline = f"no supernet: {headline}"
         self.errors.append(Diagnostic("ARCH802", headline, first, secondary=others, help=help))
@@ -205,13 +205,13 @@ class _Splitter:
         self._mixed(node.name, Mixture(paths, sizes, picks), tuple(names.values()))
 
 
-_THERE = "a supernet computes all candidates and adds them up: let each network have the tensor"
+_THERE = "a supernet sums over all candidates: define the tensor in every network"
 
 
 def _one_size(axes: Sequence[int]) -> str:
     """What to write where sizes differ in channels (axis 0), or in height or width."""
     how = "conv(c = …, k = 1)" if 0 in axes else "resize(like = …)"
-    return f"a supernet adds its candidates up: bring them to one size, as by `{how}` behind each"
+    return f"a supernet sums over candidates: make their sizes equal, as by `{how}` after each"
 
 
 def _deciding(sizes: Sequence[Value], definitions: Definitions) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What is on a street: traffic, people, poles, signs and trees, each at its place."""
+"""Objects on a street: traffic, people, poles, signs and trees."""
 
 from __future__ import annotations
 

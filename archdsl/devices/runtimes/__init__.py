@@ -1,4 +1,4 @@
-"""What runs networks to be timed (`--backend`): one file a runtime, and one line here."""
+"""Runtimes for measurements (`--backend`): one module per runtime."""
 
 from __future__ import annotations
 
@@ -20,16 +20,14 @@ RUNTIMES: Registry[Runtime] = Registry(
 )
 
 NOT_TIMED = ("openvino", "tensorrt")
-"""Runtimes that people ask for, which only a plug-in can time; packages of the same names."""
+"""Known runtimes that need a plug-in, by package name."""
 
 
 def find(name: str) -> Runtime:
-    """The runtime of that name; raises SpecError (ARCH823) where it is unknown or not installed."""
+    """The runtime with that name. Raises SpecError (ARCH823) if it is unknown or not installed."""
     if name in NOT_TIMED and name not in RUNTIMES:
-        why = (
-            "is not installed here" if installed(name) is None else "is installed, but archdsl cannot time it"
-        )
-        help = f"time with --backend {', '.join(RUNTIMES)}; the ONNX file of `archdsl compile` runs on it"
+        why = "is not installed" if installed(name) is None else "is installed, but not supported"
+        help = f"use --backend {', '.join(RUNTIMES)}; or run the ONNX file of `archdsl compile` on it"
         raise SpecError([Diagnostic("ARCH823", f"the backend {name} {why}", help=help)])
     found = RUNTIMES.find(name, "ARCH823")
     if installed(found.package) is None:
@@ -39,7 +37,7 @@ def find(name: str) -> Runtime:
 
 
 def installed(package: str) -> str | None:
-    """The version of a package that is installed; imports nothing."""
+    """The installed version of a package, without importing it."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""What a runtime is: how tables name it, and how it prepares a network."""
+"""The interface of a runtime."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import ClassVar
 from archdsl.ir.graph import Graph
 
 Run = Callable[[], None]
-"""Runs a network once, on inputs that are there already."""
+"""Runs a network once, on existing inputs."""
 
 
 class Runtime(ABC):
-    """Something that runs networks on a device.
+    """Runs networks on a device.
 
-    `package` is the distribution whose version a table is of.  `devices` are those that it can be timed on,
-    of "cpu" and "cuda".  The package is imported by `prepare`, so that tables are read without it.
+    `package` is the distribution whose version is recorded in tables. `devices` are the supported ones of
+    "cpu" and "cuda".  Only `prepare` imports the package.
     """
 
     package: ClassVar[str]
@@ -25,11 +25,11 @@ class Runtime(ABC):
     @property
     @abstractmethod
     def options(self) -> Mapping[str, str]:
-        """The options that it runs with, in words: a table is only valid for the same."""
+        """The runtime options, as text; part of a table's conditions."""
 
     @abstractmethod
     def prepare(self, graph: Graph, *, threads: int, batch: int, device: str) -> Run:
         """A function that runs the network once, on `batch` images of its declared size.
 
-        Raises whatever the runtime raises where it cannot.
+        Raises the runtime's exceptions.
         """

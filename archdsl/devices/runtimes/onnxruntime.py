@@ -11,7 +11,7 @@ from archdsl.ir.graph import Graph
 
 
 class OnnxRuntime(Runtime):
-    """Inputs and outputs lie in memory that is allocated beforehand; threads wait without spinning."""
+    """onnxruntime with preallocated inputs and outputs, and threads that wait without spinning."""
 
     package = "onnxruntime"
 
@@ -56,9 +56,9 @@ class OnnxRuntime(Runtime):
 
 
 def _model(graph: Graph, batch: int) -> bytes:
-    """The model, straight from the graph; by PyTorch's exporter where a primitive has no lowering for that.
+    """The model, lowered directly from the graph, or by PyTorch's exporter if a primitive has no lowering.
 
-    Raises SpecError (ARCH862) where that cannot write it either.
+    Raises SpecError (ARCH862) if that fails, too.
     """
     from archdsl.backends import onnx_direct
 
@@ -77,7 +77,7 @@ def _exported(graph: Graph, batch: int, refused: SpecError) -> Any:
 
     try:
         return onnx_file.of_fixed_size(graph, batch)
-    except Exception as error:  # the exporter raises what it likes
+    except Exception as error:  # the exporter raises arbitrary exceptions
         raise refused from error
 
 

@@ -1,4 +1,4 @@
-"""PyTorch: modules as they are, and through `torch.compile`."""
+"""PyTorch, eager and with `torch.compile`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text form of a graph, read back: one statement a line, each read by recursive descent."""
+"""Parses the text form of a graph: one statement per line, by recursive descent."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 
 def parse(text: str, *, name: str = "<graph>") -> Graph:
-    """The graph that a text of `archdsl.ir.text.dump` describes; whether it makes sense is for `verify`.
+    """Parses the text of `archdsl.ir.text.dump`; use `verify` to validate the graph.
 
-    Raises SpecError: ARCH850 where the text is malformed, ARCH851 where it is too long or too deep.
+    Raises SpecError: ARCH850 for malformed text, ARCH851 if it is too long or too deep.
     """
     if len(text) > MAX_CHARS:
         raise SpecError(
@@ -74,7 +74,7 @@ class _GraphReader(ValueReader):
             self.fail_expecting("the end of the text")
         self._hang_decisions()
         if (kind == "space") != bool(self.decisions):
-            self.fail("a network has no decisions, a space has some", at=start)
+            self.fail("a network must not have decisions, and a space must", at=start)
         return Graph(
             name, self.inputs, self.nodes, self.outputs, self.decisions, self.instances,
             tuple(self.requirements), settings, origin, self.chosen, frozenset(self.train_only),
@@ -88,7 +88,7 @@ class _GraphReader(ValueReader):
 
     def _add(self, table: dict[str, T], name: str, value: T, start: Place) -> None:
         if name in table:
-            self.fail(f"a second definition of `{name}`", at=(start[0], self.place[0]))
+            self.fail(f"duplicate definition of `{name}`", at=(start[0], self.place[0]))
         table[name] = value
 
     def _input(self) -> None:
@@ -98,7 +98,7 @@ class _GraphReader(ValueReader):
         self.expect("[")
         shape = self.listed(self.whole_number, "]")
         if len(shape) != 3:
-            self.fail("an input has three sizes: channels, height, width", at=(start[0], self.place[0]))
+            self.fail("an input must have three sizes: channels, height, width", at=(start[0], self.place[0]))
         self._add(self.inputs, name, (shape[0], shape[1], shape[2]), start)
 
     def _decision(self) -> None:
@@ -138,7 +138,7 @@ class _GraphReader(ValueReader):
             self.fail(f"no decision `{path}` is declared above", at=outcome.place)
         if not has_named_outcomes(decision):
             self.fail(
-                f"`{path}` has too many outcomes to name one", at=outcome.place, help="write its number: !0"
+                f"`{path}` has too many outcomes to use names", at=outcome.place, help="use an index: !0"
             )
         key = decision.index.get(outcome.name)
         if key is None:
@@ -201,7 +201,7 @@ class _GraphReader(ValueReader):
     def _key(self) -> Scalar:
         place, value = self.place, self.value()
         if not isinstance(value, (int, float, str)):
-            self.fail("a number, a string, `true` or `false` expected", at=place)
+            self.fail("expected a number, a string, `true` or `false`", at=place)
         return value
 
     def _primitive(self, name: str) -> Node:

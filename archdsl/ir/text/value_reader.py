@@ -43,7 +43,7 @@ class TokenReader:
                 return left
         self.place, self.kind, self.text = (end, end), "end", ""
         if end < len(self.source.text):
-            self.fail(f"{self.source.text[end]!r} is not a part of {self.what}")
+            self.fail(f"unexpected {self.source.text[end]!r} in {self.what}")
         return left
 
     def fail(
@@ -55,7 +55,7 @@ class TokenReader:
 
     def fail_expecting(self, what: str) -> NoReturn:
         shown = self.text if len(self.text) <= 40 else self.text[:40] + "…"
-        self.fail(f"{what} expected, not " + ("the end of the text" if self.kind == "end" else f"`{shown}`"))
+        self.fail(f"expected {what}, got " + ("the end of the text" if self.kind == "end" else f"`{shown}`"))
 
     def at(self, word: str) -> bool:
         return self.text == word
@@ -71,7 +71,7 @@ class TokenReader:
             self.fail_expecting(f"`{word}`")
 
     def name(self) -> str:
-        """A name: bare, in quotes, or a whole number."""
+        """A name: bare, in quotes, or an integer."""
         if self.kind == "string":
             return self.string()
         if self.kind != "name" and not COUNT.fullmatch(self.text):
@@ -84,7 +84,7 @@ class TokenReader:
         try:
             text = json.loads(self.text)
         except json.JSONDecodeError:
-            self.fail("the string holds a control character, or an escape that JSON does not know")
+            self.fail("the string contains a control character, or an invalid JSON escape")
         self.advance()
         return cast(str, text)
 
@@ -93,14 +93,14 @@ class TokenReader:
         if self.kind != "number":
             self.fail_expecting("a number")
         if len(text) > MAX_DIGITS:
-            self.fail(f"a number of more than {MAX_DIGITS} digits", code="ARCH851")
+            self.fail(f"a number with more than {MAX_DIGITS} digits", code="ARCH851")
         self.advance()
         return float(text) if re.search(r"[.e]", text) else int(text)
 
     def whole_number(self) -> int:
         place, number = self.place, self.number()
         if not isinstance(number, int):
-            self.fail("a whole number expected", at=place)
+            self.fail("expected an integer", at=place)
         return number
 
     def listed(self, item: Callable[[], T], end: str) -> list[T]:
@@ -134,7 +134,7 @@ class ValueReader(TokenReader):
         place, pairs = self.place, self.listed(self.named, end)
         found = dict(pairs)
         if len(found) < len(pairs):
-            self.fail("a setting is given twice in this list", at=place)
+            self.fail("duplicate setting in this list", at=place)
         return found
 
     def expression(self) -> Value:
@@ -148,9 +148,9 @@ class ValueReader(TokenReader):
             value = Apply(fn, (value, cast(Value, self.value())))
             terms += 1
             if terms > MAX_TERMS:
-                self.fail(f"more than {MAX_TERMS} terms in a row", code="ARCH851")
+                self.fail(f"more than {MAX_TERMS} terms in a chain", code="ARCH851")
         if self.text in FUNCTION_OF:
-            self.fail(f"`{self.text}` beside `{sign}`", help="put one of them in parentheses")
+            self.fail(f"`{self.text}` next to `{sign}`", help="add parentheses")
         return value
 
     def value(self) -> object:
@@ -164,7 +164,7 @@ class ValueReader(TokenReader):
             return CONSTANTS[self.advance()]
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            self.fail(f"brackets are nested deeper than {MAX_DEPTH}", code="ARCH851")
+            self.fail(f"brackets nested more than {MAX_DEPTH} levels deep", code="ARCH851")
         value = self._bracketed()
         self.depth -= 1
         return value
@@ -207,5 +207,5 @@ class ValueReader(TokenReader):
         self.expect("=")
         place, value = self.place, self.value()
         if not isinstance(value, (int, float, str)):
-            self.fail("a number, a string, `true` or `false` expected", at=place)
+            self.fail("expected a number, a string, `true` or `false`", at=place)
         return name, value

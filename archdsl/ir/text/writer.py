@@ -1,4 +1,4 @@
-"""A graph as text; `archdsl.ir.text.parse` reads it back."""
+"""Writes a graph as text; `archdsl.ir.text.parse` is the inverse."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from archdsl.ir.text.tokens import (
 def dump(graph: Graph, *, shapes: Mapping[str, Shape] | None = None) -> str:
     """The text of a graph.  `shapes` (C, H, W of each node) are added as comments.
 
-    Raises SpecError (ARCH851) where a value is too deep or the text too long to be read back.
+    Raises SpecError (ARCH851) if a value is too deep, or the text too long, to be parsed.
     """
     return _Writer(graph).text(shapes or {})
 
@@ -55,7 +55,7 @@ class _Values:
 
     def _compound(self, value: object, depth: int) -> str:
         if depth > MAX_DEPTH:
-            raise _too_large(f"a value is nested deeper than {MAX_DEPTH} brackets")
+            raise _too_large(f"a value is nested more than {MAX_DEPTH} levels deep")
         if isinstance(value, tuple):
             return f"[{self._listed(value, depth)}]"
         if isinstance(value, Pick):
@@ -82,7 +82,7 @@ class _Values:
             left, right = left.args
             terms.append(right)
             if len(terms) >= MAX_TERMS:
-                raise _too_large(f"a value has more than {MAX_TERMS} terms in a row")
+                raise _too_large(f"a value has a chain of more than {MAX_TERMS} terms")
         terms.append(left)
         return self._bounded(f" {sign} ".join([self._term(t, depth + 1) for t in reversed(terms)]))
 
@@ -95,7 +95,7 @@ class _Values:
     def _bounded(text: str) -> str:
         """Shared subexpressions can make a text exponentially longer than its graph."""
         if len(text) > MAX_CHARS:
-            raise _too_large(f"a value takes more than {MAX_CHARS:,} characters")
+            raise _too_large(f"a value exceeds {MAX_CHARS:,} characters")
         return text
 
 
@@ -110,7 +110,7 @@ class _Writer:
         for line in self._body(shapes):
             size += len(line) + 3
             if size > MAX_CHARS:
-                raise _too_large(f"its text takes more than {MAX_CHARS:,} characters")
+                raise _too_large(f"its text exceeds {MAX_CHARS:,} characters")
             lines.append(f"  {line}")
         return "\n".join([*lines, "}", ""])
 

@@ -1,1 +1,1 @@
-"""What is true of a graph: sizes, liveness, in which networks a node arises, which nodes are equal."""
+"""Analyses of graphs: sizes, liveness, active decisions, equal nodes."""

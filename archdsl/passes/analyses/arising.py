@@ -1,4 +1,4 @@
-"""Which decisions arise in a network: those that some output reads under the others.
+"""Computes which decisions are active in a network: those that some output depends on, given the others.
 
 What a tensor reads is a set of decisions, and of forks: places where what is read further depends on a
 decision.  A choice all of whose candidates read the same is not a fork, so that thousands of nodes shrink to
@@ -58,12 +58,11 @@ class Fork(NamedTuple):
 
 @dataclass(frozen=True)
 class Arising:
-    """In which networks each decision arises.
+    """The networks in which each decision is active.
 
     `when` are roots in `diagrams`.  The variables that these test stand at levels; `outcomes` says how many
     outcomes each has.  `paths` are those that are decisions, the others are functions: their `definitions`
-    say the number of the outcome.  Where not `exact` a decision may arise in fewer networks than its
-    condition says, never in more.
+    say the number of the outcome.  If not `exact`, the conditions over-approximate.
     """
 
     diagrams: Diagrams
@@ -75,7 +74,7 @@ class Arising:
 
 
 def arising(graph: Graph) -> Arising:
-    """In which networks of a space each of its decisions arises."""
+    """Computes the networks of a space in which each of its decisions is active."""
     forks, outputs = _forks(graph)
     for effort in _EFFORTS:
         with suppress(TooLarge, ArithmeticError):

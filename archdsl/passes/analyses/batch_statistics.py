@@ -1,4 +1,4 @@
-"""What statistics over a batch need: more than one value of each channel, while a network is trained."""
+"""Batch statistics need more than one value per channel in training."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from archdsl.passes.analyses.shapes import FixedShape, infer
 
 
 def demand_statistics(graph: Graph, size: tuple[int, int], batch: int) -> None:
-    """Raises SpecError (ARCH829) where a network cannot be trained by `batch` images (of all processes) of a
-    size (height, width), because a normalisation would see one value of each channel.
+    """Raises SpecError (ARCH829) if a network cannot be trained with `batch` images (over all processes) of a
+    size (height, width), because a normalization would have one value per channel.
     """
     small = resized(graph, size)
     demand_values(small, small.nodes.values(), infer(small), batch)
@@ -23,7 +23,9 @@ def demand_statistics(graph: Graph, size: tuple[int, int], batch: int) -> None:
 def demand_values(
     graph: Graph, items: Iterable[Node | Mux], shapes: Mapping[str, FixedShape], batch: int
 ) -> None:
-    """The same of nodes whose sizes are known; those of a space are named by what picks them."""
+    """The same for nodes with known sizes; nodes of a space are reported with the candidate that they belong
+    to.
+    """
     for node in items:
         if not isinstance(node, Node) or not ops.get(node.op).over_batch:
             continue
@@ -33,8 +35,8 @@ def demand_values(
 
 
 def _one_value(graph: Graph, node: Node) -> Diagnostic:
-    headline = f"a batch of 1 leaves `{node.name}` one value per channel to normalise by"
-    help = "train with a batch of 2 or more, or leave out the normalisation of what is pooled to 1×1"
+    headline = f"a batch of 1 has one value per channel in `{node.name}`, too few to normalize"
+    help = "train with a batch of at least 2, or remove the normalization after pooling to 1×1"
     picked = picked_by(graph, node.name)
     inner = Label(node.location, f"in `{node.name}`") if node.location else None
     if picked is None or picked.decision.location is None:

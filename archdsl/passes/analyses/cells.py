@@ -1,4 +1,4 @@
-"""The cells of a space: decisions that stand together, and the graph over which they exchange messages."""
+"""The cells of a space (groups of decisions), and the graph for message passing between them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archdsl.passes.base import Analysis, Contract
 
 @dataclass(frozen=True)
 class Cell:
-    """Two or more decisions with as many outcomes each, whose paths agree up to the last dot."""
+    """Two or more decisions with equally many outcomes, whose paths agree up to the last dot."""
 
     path: str
     decisions: tuple[str, ...]
@@ -19,13 +19,13 @@ class Cell:
 
     @property
     def form(self) -> tuple[int, int]:
-        """How many decisions it has, and how many outcomes each of them."""
+        """The number of decisions, and of outcomes of each."""
         return len(self.decisions), self.outcomes
 
 
 @dataclass(frozen=True)
 class CellGraph:
-    """The cells in the order of the space; `before` is the last cell of the same form before each, if any."""
+    """The cells in order; `before` is the previous cell of the same form, if any."""
 
     cells: tuple[Cell, ...]
     before: Mapping[int, int]

@@ -1,4 +1,4 @@
-"""A space in closed form: in which networks each node lives, and what it is applied to there.
+"""A space in closed form: for each node, in which networks it is live, and its inputs and settings there.
 
 Both are functions of decisions, as decision diagrams.  Networks are meant as they are built, simplified:
 a sum does not read zeros, what only zeros or sizes needed is gone (`archdsl.passes.transforms.simplify`).
@@ -28,7 +28,7 @@ from archdsl.passes.analyses.sized_by import SizedBy, sized_by, zeros_of_input
 CUT_ABOVE = 1 << 12
 """Cells of the table of a function, above which it becomes an auxiliary variable."""
 MOST_CELLS = 1 << 16
-"""Cells of the greatest table that is made."""
+"""Maximum cells of a table."""
 MOST_VALUES = 256
 """Values of an auxiliary variable."""
 MOST_DIAGRAM_NODES = 500_000
@@ -68,7 +68,7 @@ class Applied(NamedTuple):
 
 
 class Auxiliary(NamedTuple):
-    """A variable that is a function: it comes out as n where its definition is `values[n]`."""
+    """A variable defined by a function: its outcome is n where the function is `values[n]`."""
 
     name: str
     level: int
@@ -77,7 +77,7 @@ class Auxiliary(NamedTuple):
 
 
 class Entangled(Exception):
-    """The space has no closed form within bounds; the text says where it got stuck, and `node` at what."""
+    """The space has no closed form within limits; the message names the reason, `node` the node."""
 
     def __init__(self, text: str, node: str | None = None):
         super().__init__(text)
@@ -102,7 +102,7 @@ class Context(NamedTuple):
 
 @dataclass(frozen=True)
 class ClosedForm:
-    """What `closed_form` found; all functions are roots in `diagrams`.
+    """The closed form of a space; all functions are roots in `diagrams`.
 
     `live` says of each node and mux in which networks some output needs it, `contexts` what a node is there
     (`Context`, None where it is not defined), `applied` how it is applied (`Applied`, None where it does
@@ -127,11 +127,11 @@ class ClosedForm:
 
 
 def closed_form(graph: Graph, limits: Limits = Limits()) -> ClosedForm:
-    """The closed form of a space, or of a network.  Raises Entangled."""
+    """Computes the closed form of a space or network. Raises Entangled."""
     try:
         return _Analysis(graph, limits).run()
     except TooLarge as error:
-        raise Entangled(f"its closed form takes more than {error}") from error
+        raise Entangled(f"its closed form exceeds {error}") from error
 
 
 class Cutter:
@@ -150,7 +150,7 @@ class Cutter:
             return found
         leaves = self.diagrams.leaves(root)
         if len(leaves) > MOST_VALUES:
-            raise Entangled(f"`{name}` has {len(leaves):,} different sizes or more", name)
+            raise Entangled(f"`{name}` has at least {len(leaves):,} different sizes", name)
         level = above - 1
         while level in self._taken:
             level -= 1
@@ -252,7 +252,7 @@ class _Analysis:
             largest = max(read, key=lambda n: self.d.cells(self.state[n]))
             root = self.state[largest]
             if len(self.d.classes(root)) <= 1:
-                raise Entangled(f"what `{reader}` reads depends on too much at once", reader)
+                raise Entangled(f"the inputs of `{reader}` depend on too many decisions", reader)
             self.state[largest] = self.cutter.cut(root, largest, self._above(largest) + _SLOTS)
 
     def _joint(self, roots: Iterable[int]) -> int:
@@ -293,7 +293,7 @@ class _Analysis:
         if self._joint((here, condition)) > self.limits.most_cells:
             here = self.cutter.cut(here, f"{name} lives", self._above(name))
         if self._joint((here, condition)) > self.limits.most_cells:
-            raise Entangled(f"what `{name}` reads depends on too much at once", name)
+            raise Entangled(f"the inputs of `{name}` depend on too many decisions", name)
         return self.d.both(here, condition)
 
     def _either(self, a: int, b: int, name: str) -> int:

@@ -1,4 +1,4 @@
-"""What a network computes, tensor by tensor, as hashes: equal where equal operations are applied in order.
+"""Hashes of the computation of each tensor: equal if equal operations are applied in the same order.
 
 Unlike `archdsl.passes.identity` this stands on no transform, so that transforms can be judged by it: an
 operation is a hash of its primitive, its settings, the name of its weights and what it reads, but for what

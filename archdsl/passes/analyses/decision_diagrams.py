@@ -17,11 +17,11 @@ STEPS_PER_NODE = 4
 
 
 class TooLarge(Exception):
-    """A function, or all of them together, takes more diagram nodes than allowed."""
+    """A function, or the pool, exceeds the limit of diagram nodes."""
 
 
 class Diagrams:
-    """A pool of functions over variables that stand at levels; the least level is tested first."""
+    """A pool of functions over variables at levels; lower levels are tested first."""
 
     def __init__(self, budget: int, most_steps: float | None = None, roots_per_step: int = 16):
         """`budget` is the most diagram nodes, `most_steps` how many may be looked at to make them.
@@ -56,7 +56,7 @@ class Diagrams:
         return self.level[root] == LEAF
 
     def node(self, level: int, children: tuple[int, ...]) -> int:
-        """The function that is `children[o]` where the variable at `level` comes out as o."""
+        """The function that equals `children[o]` where the variable at `level` has outcome o."""
         if children.count(children[0]) == len(children):
             return children[0]
         key = (level, children)
@@ -190,7 +190,7 @@ class Diagrams:
         return found
 
     def cells(self, root: int) -> int:
-        """How many cells a table of the function has, one axis for each variable, one row for each class."""
+        """The number of cells of a function's table, with one axis per variable and one row per class."""
         cells = 1
         for classes in self.classes(root).values():
             cells *= max(classes) + 1

@@ -1,9 +1,8 @@
-"""Decisions of depth: those whose outcomes prune rounds of a chain.
+"""Decisions of depth: those whose outcomes prune iterations of a chain.
 
-In `out = x[gate]`, where each `x[i]` is computed from the one before, the rounds behind the outcome are read
-by nothing and pruned: `gate` is a decision of depth, and the stage that it shortens a hyper-cell.  Numbers
-that are settings, such as dilations, groups and strides, prune nothing; a choice between ops of one round
-prunes no round.
+In `out = x[gate]`, where each `x[i]` is computed from the previous one, iterations after the selected one are
+dead and pruned: `gate` is a decision of depth, and the stage a hyper-cell.  Decisions on settings such as
+dilation, groups or stride, or between ops within an iteration, prune no iterations.
 """
 
 from __future__ import annotations
@@ -24,21 +23,21 @@ class Depths(Analysis[Mapping[str, tuple[int, ...]]]):
     """The decisions of depth, as `depths` returns them."""
 
     name = "depths"
-    summary = "the decisions that prune rounds, by dominators, and how many each outcome keeps"
+    summary = "the decisions of depth, by dominators, with the number of iterations kept by each outcome"
     contract = Contract(needs="space")
 
     def run(self, graph: Graph) -> Mapping[str, tuple[int, ...]]:
         return _depths(graph)
 
     def text(self, found: Mapping[str, tuple[int, ...]]) -> str:
-        return "\n".join(f"{path}: {', '.join(map(str, rounds))} rounds" for path, rounds in found.items())
+        return "\n".join(
+            f"{path}: {', '.join(map(str, rounds))} iterations" for path, rounds in found.items()
+        )
 
 
 def depths(graph: Graph) -> dict[str, tuple[int, ...]]:
-    """The decisions of depth by path, with the number of rounds that each outcome keeps.
-
-    That is the label of the outcome where labels are whole numbers that grow with depth; else rounds are
-    counted.
+    """The decisions of depth by path, with the number of iterations kept by each outcome: its label if labels
+    are increasing integers, else counted.
     """
     return dict(Depths()(graph)) if graph.decisions else {}
 
@@ -88,7 +87,9 @@ def _chain(pruning: Pruning, path: str, mux: str) -> _Chain | None:
 def _kept(
     pruning: Pruning, decision: Decision, chain: _Chain, rounds: Mapping[str, set[str]]
 ) -> tuple[int, ...]:
-    """How many rounds each outcome keeps; () where one prunes none that the next in the chain keeps."""
+    """The number of iterations kept by each outcome; () if an outcome does not prune the next iteration of
+    the chain.
+    """
     by_outcome = pruning.by_outcome(decision.path, pruning.place.get(chain.first, -1) + 1)
     own = pruning.choices[decision.path]
 
@@ -115,14 +116,14 @@ def _kept(
 
 
 def _rounds_around(name: str) -> Iterator[str]:
-    """The rounds that a node is in, as the beginnings of its name: `body[3]` of `body[3].x.conv`."""
+    """The iterations that contain a node, as prefixes of its name: `body[3]` of `body[3].x.conv`."""
     for part in accumulate(name.split("."), "{}.{}".format):
         if part.endswith("]"):
             yield part
 
 
 def _family(round: str) -> str:
-    """What a round is one of: `body` of `body[3]`."""
+    """The stage of an iteration: `body` of `body[3]`."""
     return round.rpartition("[")[0]
 
 
@@ -140,7 +141,7 @@ def _gone(
 
 
 def _reads(pruning: Pruning, reader: str, wanted: str) -> bool:
-    """Whether a node is computed, maybe over others, from another; inputs come before all nodes."""
+    """Whether a node transitively depends on another; inputs precede all nodes."""
     graph, place = pruning.graph, pruning.place
     first, seen, ahead = place.get(wanted, -1), {reader}, [reader]
     while ahead:

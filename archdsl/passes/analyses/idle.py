@@ -1,4 +1,4 @@
-"""Which outcomes of decisions multiply nothing: zeros, identities, pooling."""
+"""Outcomes without parameters and multiplications: zeros, identities, pooling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an output needs: dead-code elimination is keeping just that."""
+"""Liveness, for dead-code elimination."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archdsl.ir.expr import leaves
 
 
 def live_nodes(nodes: Mapping[str, Node | Mux], outputs: Iterable[str]) -> set[str]:
-    """The nodes that some output reads in some network, also if only a dimension of it is read."""
+    """The nodes that some output depends on in some network, including dependence on sizes only."""
     alive: set[str] = set()
     read: set[int] = set()  # values share most of their parts
     ahead = list(outputs)
@@ -27,7 +27,7 @@ def live_nodes(nodes: Mapping[str, Node | Mux], outputs: Iterable[str]) -> set[s
 def dependencies(item: Node | Mux, read: set[int] | None = None) -> Sequence[str]:
     """The nodes that a node needs: its inputs, and those whose dimensions its settings name.
 
-    `read` are the ids of parts of values that were gone through before and are passed over; it grows.
+    `read` are ids of visited values, which are skipped; it grows.
     """
     values = (item.on,) if isinstance(item, Mux) else item.attrs.values()
     measured = [value for value in values if isinstance(value, Expr)]

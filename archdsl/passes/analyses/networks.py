@@ -1,7 +1,7 @@
-"""How many networks a space has, and networks drawn from all of them with equal chances.
+"""Counts the networks of a space, and samples them uniformly.
 
-A network is an assignment of the decisions that arise under it (`archdsl.passes.analyses.arising`): what the
-others would be makes no difference, so that a space has fewer networks than combinations of outcomes.
+A network is an assignment of its active decisions (`archdsl.passes.analyses.arising`); the others have no
+effect, so a space has fewer networks than combinations of outcomes.
 
 The decisions that say which others arise are decided one after another, those that act downstream first.
 What is left undecided falls into parts that no decision joins, which are counted apart and multiplied, and
@@ -25,14 +25,14 @@ MOST_WORK = 1_500_000
 """Conditions looked at, under each outcome of a variable, before the result is a bound."""
 
 Over = Literal["outcomes", "networks"]
-"""What is equally likely where networks are drawn: the outcomes of each decision, or all networks."""
+"""The sampling distribution: uniform over the outcomes of each decision, or over networks."""
 
 Part = tuple[int, ...]
 """Conditions that share variables, as roots in increasing order: what of a space is left undecided."""
 
 
 class Count(NamedTuple):
-    """How many networks a space has, exactly or at most, and how many combinations of outcomes."""
+    """The number of networks of a space, exact or an upper bound, and of combinations of outcomes."""
 
     networks: int
     exact: bool
@@ -40,7 +40,7 @@ class Count(NamedTuple):
 
 
 class Uncounted(Exception):
-    """The space has too many networks of too many kinds to count them, so that none can be drawn fairly."""
+    """The networks of a space cannot be counted, and hence not sampled uniformly."""
 
 
 class _Row(NamedTuple):
@@ -71,7 +71,7 @@ class Networks:
 
     @cached_property
     def count(self) -> Count:
-        """How many there are; work is limited, and where it does not do the number is a bound."""
+        """The number of networks, or an upper bound if the work limit is reached."""
         size = self.graph.size
         try:
             start = self._start
@@ -83,7 +83,7 @@ class Networks:
         return Count(self._of_row(start), self._found.exact, size)
 
     def draw(self, rng: Random) -> dict[str, int]:
-        """Outcome numbers of the decisions that arise in a network; all networks are equally likely.
+        """Samples a network uniformly; returns the outcome indices of its active decisions.
 
         Raises Uncounted.
         """

@@ -1,4 +1,4 @@
-"""Whether a loss can train anything: a gradient has to reach a parameter."""
+"""Whether outputs have trainable parameters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archdsl.passes.analyses.shapes import FixedShape, infer
 
 
 def outputs_with_parameters(graph: Graph) -> list[str]:
-    """The outputs of a network from which a gradient reaches a parameter."""
+    """The outputs of a network whose gradient reaches a parameter."""
     shapes = infer(graph)
     reached: set[str] = set()
     for name, node in graph.nodes.items():

@@ -1,4 +1,4 @@
-"""Which candidate of which decision a node belongs to."""
+"""Finds the candidate that a node belongs to."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Picked:
 
 
 def picked_by(graph: Graph, node: str) -> Picked | None:
-    """The first decision behind a node that may leave it out, and an outcome that keeps it.
+    """The first decision downstream of a node that may exclude it, and an outcome that includes it.
 
-    None where every network has the node.  A decision between its sizes alone is not looked at.
+    None if every network contains the node.  Decisions on sizes are ignored.
     """
     affected = {node}
     for name, item in graph.nodes.items():

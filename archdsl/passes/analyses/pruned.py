@@ -1,4 +1,4 @@
-"""What each outcome of a decision prunes: the nodes that outputs read through its other outcomes only.
+"""The nodes that each outcome of a decision prunes: those that outputs reach through its other outcomes only.
 
 In the graph of who reads what, from the outputs down, a node that is read through the choices of a decision
 and in no other way is dominated by that decision.  Of these nodes an outcome keeps what the tensors that it

@@ -1,4 +1,4 @@
-"""The receptive field: how much of the image one value of a tensor can see.
+"""The receptive field of a tensor's values in the image.
 
 For every tensor and each axis, the first and last row of the image that its rows depend on; so it is exact
 at the declared size, across resizing by any ratio, and at the borders.  Between them there may be rows that
@@ -31,9 +31,10 @@ _BORDER, _MIDDLE = 8, 64
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """The most rows and columns of the image that one value depends on, and whether that is all of them.
+    """The maximum rows and columns of the image that one value depends on, and whether that is the whole
+    image.
 
-    Where not `exact` only some values were looked at, because there are too many.
+    If not `exact`, only a sample of values was examined.
     """
 
     rows: int

@@ -1,4 +1,4 @@
-"""The same graph for images of another size, as the modules made from it run at any that fits."""
+"""A graph with another input size."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from archdsl.ir import Graph
 
 
 def resized(graph: Graph, size: tuple[int, int]) -> Graph:
-    """A space or network whose inputs have a size (height, width); nodes and their settings stay.
-
-    Whether it is well-typed at that size is not looked at.
+    """A copy of a space or network with input size (height, width); well-typedness at that size is not
+    checked.
     """
     return replace(graph, inputs={name: (shape[0], *size) for name, shape in graph.inputs.items()})

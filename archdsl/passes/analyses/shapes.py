@@ -1,4 +1,4 @@
-"""Shapes of a network: every tensor's channels, height and width, as whole numbers."""
+"""Shapes of a network: channels, height and width of every tensor, as integers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FixedShape = tuple[int, int, int]
 def infer(graph: Graph) -> dict[str, FixedShape]:
     """The shape of each input and node of a network (a graph without decisions).
 
-    Raises SpecError with every node that is not well-typed; nodes that read from one are not reported.
+    Raises SpecError for every ill-typed node, except consequences of others.
     """
     if not graph.is_fixed:
         raise ValueError(f"{graph.name} has decisions; bind them first")

@@ -1,4 +1,4 @@
-"""Shapes of a space: whole numbers where all networks agree, values over decisions where they do not."""
+"""Shapes of a space: integers where all networks agree, values over decisions otherwise."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Parameters, multiply-accumulates, memory and prices, of a network and over all networks of a space."""
+"""Costs of networks and of whole spaces: parameters, MACs, memory, latency."""

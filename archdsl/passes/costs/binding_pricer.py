@@ -1,4 +1,4 @@
-"""Prices of networks of a space that has no closed form within bounds: each is bound and added up."""
+"""Prices networks of a space without closed form, by binding each one."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 class BindingPricer:
-    """Answers as `archdsl.passes.costs.pricer.Pricer` does, by binding one network after another.
+    """Like `archdsl.passes.costs.pricer.Pricer`, but binds each network.
 
-    Networks that are not well-typed are priced as far as their sizes are known.
+    Ill-typed networks are priced as far as their sizes are known.
     """
 
     def __init__(self, graph: Graph, price: Price):
@@ -37,20 +37,20 @@ class BindingPricer:
         self._counted = replace(price, of=self._remembered)
 
     def many(self, outcomes: ArrayLike) -> NDArray[np.float64]:
-        """The prices of N networks, given as whole numbers, N × decisions."""
+        """The prices of N networks, given as integer outcomes, N × decisions."""
         import numpy as np
 
         rows = np.asarray(outcomes)
         if rows.ndim != 2 or rows.shape[1] != len(self.decisions):
-            raise ValueError(f"{rows.shape} is not N × {len(self.decisions)} outcomes")
+            raise ValueError(f"expected N × {len(self.decisions)} outcomes, got shape {rows.shape}")
         return np.array([self.one(row) for row in rows.tolist()], dtype=float)
 
     def one(self, outcomes: Sequence[int]) -> float:
-        """The price of one network.  Raises ValueError where it is none of the space."""
+        """The price of one network. Raises ValueError for invalid outcomes."""
         if len(outcomes) != len(self.decisions):
-            raise ValueError(f"{len(outcomes)} outcomes of {len(self.decisions)} decisions")
+            raise ValueError(f"expected {len(self.decisions)} outcomes, got {len(outcomes)}")
         if not all(0 <= o < size for o, size in zip(outcomes, self._sizes, strict=True)):
-            raise ValueError("an outcome does not exist")
+            raise ValueError("outcome out of range")
         bound = self._binder.bind(dict(zip(self.decisions, outcomes, strict=True)))
         if self._plain:
             return self._of_layers(bound)

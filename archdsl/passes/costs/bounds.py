@@ -1,9 +1,9 @@
-"""Bounds on what the networks of a space cost, without enumerating them.
+"""Lower bounds on the costs of a space's networks, without enumeration.
 
-The lower bound counts what every network has, and for each decision made in every network the cheapest
-of its candidates; what candidates of several decisions share is counted for none of them.  What a sum
-reads counts only where it is zeros in no network, as a sum leaves zeros out.  The bound is sound, and exact
-where decisions are independent and nothing is zeros.
+The lower bound adds the nodes of every network, and the cheapest candidate of each decision that is active in
+every network; nodes shared by candidates of several decisions are not counted.  Inputs of sums count only if
+they are never zeros, since sums drop zeros.  The bound is sound, and exact if decisions are independent and
+nothing is zeros.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from archdsl import ops
 from archdsl.ir import Expr, Graph, Mux, Node, Shape
 
 Least = Callable[[Any], int]
-"""The least value that a size or setting can have."""
+"""The minimum of a size or setting."""
 
 
 def least_cost(

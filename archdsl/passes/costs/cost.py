@@ -1,4 +1,4 @@
-"""What a network costs: trainable parameters and multiply-accumulates per image (FLOPs = 2 × MACs)."""
+"""Costs of a network: trainable parameters and multiply-accumulates per image (FLOPs = 2 × MACs)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from archdsl.passes.costs.memory import Memory, activation_memory, traffic
 
 @dataclass(frozen=True)
 class NodeCost:
-    """Of one node, per image; `memory_bytes` is what all activations take while it runs."""
+    """The cost of one node, per image; `memory_bytes` is the memory of all live activations while it runs."""
 
     params: int
     macs: int
@@ -36,9 +36,8 @@ class NodeCost:
 
 @dataclass(frozen=True)
 class NetworkCost:
-    """Of a network, per image.  Traffic and memory are of activations in `dtype`, not of weights.
-
-    `receptive_field` is that of the main output, the first that the spec names.
+    """The cost of a network, per image.  Traffic and memory are those of activations in `dtype`, without
+    weights. `receptive_field` is that of the main (first) output.
     """
 
     nodes: Mapping[str, NodeCost]
@@ -57,7 +56,7 @@ class NetworkCost:
 def network_cost(
     graph: Graph, shapes: Mapping[str, FixedShape] | None = None, dtype: str = "float32"
 ) -> NetworkCost:
-    """Everything a network costs, per node and in total.  Raises KeyError for a dtype without a size."""
+    """The costs of a network, per node and in total. Raises KeyError for an unknown dtype."""
     shapes = shapes or Shapes()(graph)
     counted, moved = costs(graph, shapes), traffic(graph, shapes, dtype)
     memory, fields = activation_memory(graph, shapes, dtype), receptive_fields(graph, shapes)
@@ -88,9 +87,8 @@ class Total(Analysis[Cost]):
 
 
 def costs(graph: Graph, shapes: Mapping[str, FixedShape] | None = None) -> dict[str, Cost]:
-    """The cost of each node.  Weights that several nodes share are counted at the first of them.
-
-    `shapes` are those of `infer(graph)`, where they are known already.
+    """The cost of each node.  Shared weights are counted at their first node. `shapes` are those of
+    `infer(graph)`, if already known.
     """
     shapes = shapes or infer(graph)
     counted: set[str] = set()

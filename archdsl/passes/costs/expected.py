@@ -1,7 +1,7 @@
-"""The expected price of a network whose decisions are drawn independently: exact as a rule, differentiable.
+"""The expected price under independent decisions; usually exact, differentiable.
 
-A price is a sum of functions of decisions, each of them a decision diagram.  A node counts with the
-probability that it lives: in AutoRTNet a cell behind its gate with P(gate >= i).
+A price is a sum of functions of decisions, each of them a decision diagram.  A node is weighted by the
+probability that it is live: in AutoRTNet, a cell by P(gate >= i).
 
 Nothing needs to be cut where no tables are made, and then the expectation is exact.  Where the diagrams
 become too large the functions that are cut, the auxiliary variables, are drawn each by itself, with the
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 
 class Expected:
-    """The expected price of a space, as a function of the probabilities of outcomes by decision.
+    """The expected price of a space, as a function of outcome probabilities by decision.
 
-    `exact` says whether it is; it is not where functions were cut (`cut`).
+    It is not `exact` if functions were cut (`cut`).
     """
 
     def __init__(self, closed: ClosedForm, functions: Sequence[int]):
@@ -60,15 +60,15 @@ class Expected:
     def of(self, probabilities: Mapping[str, Any] | None = None) -> float:
         """The expected price.
 
-        `probabilities` maps paths to vectors over the outcomes of a decision, which sum to 1; decisions
-        that are left out are uniform.  Raises ValueError for paths and lengths that do not fit.
+        `probabilities` maps decision paths to vectors over outcomes, which sum to 1; missing decisions are
+        uniform. Raises ValueError for unknown paths or wrong lengths.
         """
         return self._run(np.concatenate([*numbers(self.decisions, self.sizes, probabilities or {}), []]))[0]
 
     def torch(self, probabilities: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """The same as a scalar tensor of float64 that gradients flow through, once.
+        """The same as a differentiable float64 scalar tensor, without second derivatives.
 
-        Gradients are those of the expectation over vectors that sum to 1, such as those of a softmax.
+        Gradients are valid for vectors that sum to 1, such as those of a softmax.
         """
         import torch
 

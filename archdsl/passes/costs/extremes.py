@@ -1,10 +1,10 @@
-"""The cheapest and the dearest network of a space, exactly, with the decisions that reach them.
+"""The minimum and maximum price of a space, with the decisions that attain them.
 
 Variables are decided one after another, each for all cases of those it interacts with (variable
 elimination: Dechter, "Bucket elimination", 1999), and the choices are read back in reverse.  Where a table
 would grow too large, what a variable takes part in is split, and each part decides for itself
 (mini-buckets: Dechter and Rish, 2003): that gives a bound, and the best network found is improved one
-decision at a time.  The result says which of the two it is.
+decision at a time.  The result records which of the two it is.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from archdsl.passes.costs.factoring import factored
-from archdsl.passes.costs.tables import Classes, Table, Tables, common, gathered, size
+from archdsl.passes.costs.price_tables import Classes, Table, Tables, common, gathered, size
 
 if TYPE_CHECKING:
     from archdsl.passes.costs.binding_pricer import BindingPricer
     from archdsl.passes.costs.pricer import Pricer
 
 MOST_CELLS = 1 << 22
-"""Cells of the greatest table on the way; above, the result is a bound."""
+"""Maximum cells of intermediate tables; above, the result is a bound."""
 TRIES = 2000
 """Random networks from which the best one is looked for where the extreme is not exact."""
 MOST_PRICED = 1_000_000
@@ -33,10 +33,10 @@ Sense = Literal["least", "most"]
 
 @dataclass(frozen=True)
 class Extreme:
-    """The least or greatest price of a space.
+    """The minimum or maximum price of a space.
 
-    `price` is that of the network of `outcomes`; no network goes beyond `bound`, which is the same where
-    it is `exact`, and None where nothing is known.
+    `price` is attained by `outcomes`; `bound` bounds all networks: equal to `price` if `exact`, None if
+    unknown.
     """
 
     price: float
@@ -49,7 +49,7 @@ class Extreme:
 
 
 def extreme(tables: Tables, pricer: Pricer, sense: Sense) -> Extreme:
-    """The least or greatest price of a space in closed form."""
+    """The minimum or maximum price of a space in closed form."""
     sign = 1.0 if sense == "least" else -1.0
     search = _Elimination(factored(tables, 1 << 12), sign)
     bound, outcomes = search.run()
@@ -68,9 +68,9 @@ def best_found(
     tries: int = TRIES,
     most: int = MOST_PRICED,
 ) -> Extreme:
-    """The best of some random networks, improved one decision at a time; nothing is known beyond it.
+    """The best of random networks, improved by local search over single decisions; without a bound.
 
-    At most `most` networks are priced, and `tries` and the start in any case.
+    Prices at most `most` networks, but at least `tries` and the start.
     """
     rng = np.random.default_rng(0)
     rows = np.stack([rng.integers(0, n, tries) for n in sizes], axis=1) if sizes else np.zeros((1, 0), int)
@@ -110,7 +110,7 @@ class _Choice:
 
 
 class _Elimination:
-    """Least sums of tables; `sign` -1 for greatest ones."""
+    """Minimum sums of tables; `sign` = -1 for maximum."""
 
     def __init__(self, tables: Tables, sign: float):
         self.sign, self.constant = sign, tables.constant

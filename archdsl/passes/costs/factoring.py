@@ -1,7 +1,7 @@
 """Rewrites the tables of a price so that fewer and smaller ones say the same.
 
 What several tables need to know of the same few variables is found once, as one auxiliary variable with a
-value for each combination that some table tells apart; and an auxiliary variable that helps little is put
+value for each combination that some table distinguishes; and an auxiliary variable that helps little is put
 into the tables that read it.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from archdsl.passes.costs.tables import Classes, Table, Tables, common, gathered, size
+from archdsl.passes.costs.price_tables import Classes, Table, Tables, common, gathered, size
 
 MOST_COMBINATIONS = 1 << 12
 

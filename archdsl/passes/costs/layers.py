@@ -15,10 +15,10 @@ from archdsl.passes.costs.cost import costs, total
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One application of an op.
+    """One op application.
 
-    `shape` is the output's channels, height, width.  `stride` is by how much the op reduces the height
-    of its first input, `total_stride` that of the network's first input; 1/2 means that it doubles it.
+    `shape` is the output's channels, height, width. `stride` is the ratio of input to output height of the
+    op, `total_stride` that of the network's first input; 1/2 means that the height doubles.
     """
 
     name: str
@@ -33,10 +33,10 @@ class LayerRow:
 
 
 def layer_table(graph: Graph, by: Literal["primitive", "op"] = "primitive") -> list[LayerRow]:
-    """The rows in the order of computation.
+    """The rows in order of computation.
 
-    With `by="op"` the primitives of one application of a declared op are one row, which bears the op's
-    name and stands where its last primitive stands.
+    With `by="op"`, the primitives of a declared op form one row with the op's name, at the position of the
+    last one.
     """
     shapes = infer(graph)
     cost = costs(graph, shapes)
@@ -65,7 +65,7 @@ def layer_table(graph: Graph, by: Literal["primitive", "op"] = "primitive") -> l
 
 
 def totals(rows: Iterable[LayerRow]) -> Cost:
-    """Parameters and MACs of all rows together."""
+    """Total parameters and MACs of all rows."""
     return total(Cost(row.params, row.macs) for row in rows)
 
 
@@ -85,7 +85,7 @@ def _declared(graph: Graph, node: Node) -> str:
 
 
 def _stride(before: int, after: int) -> Fraction:
-    """The reduction as a whole number or the inverse of one; sizes that do not divide are rounded."""
+    """The reduction as an integer or its inverse; indivisible sizes are rounded."""
     if before >= after:
         return Fraction(round(before / after))
     return Fraction(1, round(after / before))

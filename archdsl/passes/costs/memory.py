@@ -1,4 +1,4 @@
-"""What the activations of a network take: memory while it runs, and traffic.
+"""Memory and traffic of a network's activations.
 
 Memory is that of the compiled network in evaluation: nodes run in the order of the graph, a tensor is
 freed after its last reader, an activation whose input nobody else reads overwrites it, and the inputs

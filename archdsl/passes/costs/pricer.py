@@ -1,4 +1,4 @@
-"""Prices of many networks at once, and of one network quickly: tables, and nothing but look-ups."""
+"""Prices networks by table look-ups: many at once, or one quickly."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archdsl.passes.costs.factoring import factored
-from archdsl.passes.costs.tables import Classes, Table, Tables, merged
+from archdsl.passes.costs.price_tables import Classes, Table, Tables, merged
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -26,8 +26,7 @@ MOST_CELLS_OF_ONE = 1 << 14
 class Pricer:
     """A price over a space, prepared for queries.
 
-    Networks are given as outcome numbers, in the order of `decisions`; all decisions must be given, those
-    that do not matter as anything.
+    Networks are outcome indices in the order of `decisions`; inactive decisions may have any outcome.
     """
 
     def __init__(self, tables: Tables):
@@ -37,27 +36,27 @@ class Pricer:
         self._plan = _Plan(tables, terms)
 
     def many(self, outcomes: ArrayLike) -> NDArray[np.float64]:
-        """The prices of N networks, given as whole numbers, N × decisions.
+        """The prices of N networks, given as integer outcomes, N × decisions.
 
-        Raises ValueError for another number of decisions and for outcomes that do not exist.
+        Raises ValueError for a wrong number of decisions and for invalid outcomes.
         """
         rows = np.asarray(outcomes)
         if rows.ndim != 2 or rows.shape[1] != len(self.decisions):
-            raise ValueError(f"{rows.shape} is not N × {len(self.decisions)} outcomes")
-        if rows.size and not np.issubdtype(rows.dtype, np.integer):  # nothing has no type of its own
-            raise ValueError(f"outcomes are whole numbers, not {rows.dtype}")
+            raise ValueError(f"expected N × {len(self.decisions)} outcomes, got shape {rows.shape}")
+        if rows.size and not np.issubdtype(rows.dtype, np.integer):  # an empty array has no integer dtype
+            raise ValueError(f"expected integer outcomes, got {rows.dtype}")
         prices = np.empty(len(rows))
         for start in range(0, len(rows), CHUNK):
             prices[start : start + CHUNK] = self._plan.run(rows[start : start + CHUNK])
         return prices
 
     def one(self, outcomes: Sequence[int]) -> float:
-        """The price of one network.  Raises ValueError or IndexError where it is none of the space.
+        """The price of one network. Raises ValueError or IndexError for invalid outcomes.
 
         `one_function` is the same without the call around it and without a check, for loops.
         """
         if min(outcomes, default=0) < 0:
-            raise IndexError("an outcome does not exist")
+            raise IndexError("outcome out of range")
         return self.one_function(outcomes)  # type: ignore[no-any-return]
 
     @cached_property
@@ -85,7 +84,7 @@ class _Plan:
     def run(self, rows: Outcomes) -> NDArray[np.float64]:
         columns = np.ascontiguousarray(rows.T).astype(np.intp)
         if columns.size and (columns.min() < 0 or (columns.max(axis=1) >= self.sizes).any()):
-            raise ValueError("an outcome does not exist")
+            raise ValueError("outcome out of range")
         found: dict[int, Any] = {v: columns[v] for v in self.read if v < len(columns)}
         index, moved = np.empty(len(rows), np.intp), np.empty(len(rows), np.intp)
         for variable, offsets, cells in self.auxiliaries:

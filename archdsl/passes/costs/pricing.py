@@ -1,4 +1,4 @@
-"""Prices: what a primitive, or an application of an op, costs wherever it is applied, in any additive unit.
+"""Prices: additive costs of primitives or op applications.
 
 A price is a function.  Parameters, MACs and traffic are some; a latency table is another.  From a space in
 closed form and a price come the tables by which all networks of the space are priced at once.
@@ -17,7 +17,7 @@ from archdsl.passes.analyses.decision_diagrams import TooLarge
 from archdsl.passes.analyses.shapes import FixedShape, infer
 from archdsl.passes.analyses.sharing import computed_nodes, without
 from archdsl.passes.costs.memory import BYTES
-from archdsl.passes.costs.tables import Table, Tables, from_diagram
+from archdsl.passes.costs.price_tables import Table, Tables, from_diagram
 
 MOST_CELLS = 1 << 23
 """Cells of all tables of a price together."""
@@ -35,7 +35,7 @@ class Price:
 
     `by` says of what `of` is a function: of each primitive, of each set of weights (its first primitive),
     or of each application of a declared op (a `Piece`; primitives outside of ops are pieces of their own).
-    `of_layers` says that only primitives with weights or state cost anything, so that it does not matter
+    `of_layers`: only primitives with weights or state cost anything, so that it does not matter
     which of the others are equal and computed once.  `shared_once`, for prices of ops: a primitive that
     several applications share is priced as a piece of its own, of a node without `instance`, and taken off
     where it is computed already.
@@ -74,7 +74,7 @@ def traffic_price(dtype: str = "float32") -> Price:
 
 
 def network_price(graph: Graph, price: Price, shapes: Mapping[str, FixedShape] | None = None) -> float:
-    """What a network costs."""
+    """The price of a network."""
     shapes = shapes or infer(graph)
     nodes = [node for node in graph.nodes.values() if isinstance(node, Node)]
     applied = {node.name: _applied(node, shapes) for node in nodes}
@@ -127,7 +127,7 @@ def price_tables(closed: ClosedForm, price: Price) -> Tables:
 def _limited(closed: ClosedForm, roots: Iterable[int], price: Price) -> None:
     cells = sum(closed.diagrams.cells(root) for root in roots)
     if cells > MOST_CELLS:
-        raise Entangled(f"the tables of {price.name} take more than {MOST_CELLS:,} cells")
+        raise Entangled(f"the tables of {price.name} exceed {MOST_CELLS:,} cells")
 
 
 def price_functions(closed: ClosedForm, price: Price) -> list[int]:
@@ -135,7 +135,7 @@ def price_functions(closed: ClosedForm, price: Price) -> list[int]:
     try:
         return list(_terms(closed, price))
     except TooLarge as error:
-        raise Entangled(f"the tables of {price.name} take more than {error}") from error
+        raise Entangled(f"the tables of {price.name} exceed {error}") from error
 
 
 def _definition(closed: ClosedForm, n: int, number: Mapping[int, int]) -> Table:

@@ -14,9 +14,9 @@ from archdsl.passes.analyses.closed_form import UNCUT, ClosedForm, Entangled, cl
 from archdsl.passes.costs.binding_pricer import BindingPricer
 from archdsl.passes.costs.expected import Expected, expected
 from archdsl.passes.costs.extremes import Extreme, Sense, best_found, extreme
+from archdsl.passes.costs.price_tables import Tables
 from archdsl.passes.costs.pricer import Pricer
 from archdsl.passes.costs.pricing import Price, price_tables
-from archdsl.passes.costs.tables import Tables
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,7 +120,7 @@ class SpaceCost:
             return BindingPricer(self.graph, price)
 
     def expected(self, price: Price) -> Expected:
-        """The expected price as a function of probabilities; says itself whether it is exact.
+        """The expected price as a function of probabilities, with an `exact` flag.
 
         Raises Entangled.
         """
@@ -141,7 +141,7 @@ class SpaceCost:
         return Expected(self._uncut, [lives]).of(probabilities)
 
     def extreme(self, price: Price, sense: Sense) -> Extreme:
-        """The cheapest ("least") or dearest ("most") network; says itself whether it is exact."""
+        """The minimum ("least") or maximum ("most") price and its network, with an `exact` flag."""
         pricer = self.pricer(price)
         if isinstance(pricer, Pricer):
             return extreme(self.tables(price), pricer, sense)

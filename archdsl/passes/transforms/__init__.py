@@ -1,1 +1,1 @@
-"""From graph to graph: networks bound, spaces pruned, what is computed twice or for nothing removed."""
+"""Transforms: bind networks, prune spaces, simplify graphs."""

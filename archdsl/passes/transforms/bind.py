@@ -1,4 +1,4 @@
-"""Binds decisions: muxes and picks are replaced by their outcomes, and what is then dead is dropped."""
+"""Binds decisions: replaces muxes and picks by their outcomes, and removes dead nodes."""
 
 from __future__ import annotations
 
@@ -22,15 +22,14 @@ _REMEMBERED = 1 << 17
 
 @dataclass(frozen=True)
 class Bind(Transform):
-    """The network that decisions make; its shapes are known then.
+    """Fixes all decisions; returns the network, with inferred shapes.
 
-    Decisions that do not matter under the others may be left out.  Raises SpecError for paths and outcomes
-    that do not exist (ARCH501, ARCH502), for decisions left open (ARCH504), and where the network is not
-    well-typed.
+    Inactive decisions may be omitted. Raises SpecError for unknown paths and outcomes (ARCH501, ARCH502), for
+    missing decisions (ARCH504), and for an ill-typed network.
     """
 
     name = "bind"
-    summary = "all decisions are made: a network"
+    summary = "fixes all decisions; returns a network"
     contract = Contract(
         uses=frozenset(("binder",)),
         changes=frozenset(("name", "nodes", "decisions", "instances", "requirements", "chosen")),
@@ -41,7 +40,7 @@ class Bind(Transform):
         meaning="the outcome of each decision", takes="OUTCOME", by_decision=True
     )
     called: str | None = None
-    """The name of the network; that of the space without it."""
+    """The name of the network; by default that of the space."""
 
     def run(self, graph: Graph) -> Graph:
         binder = Prepared()(graph)
@@ -64,7 +63,7 @@ def _failure(graph: Graph, node: str, code: str, message: str) -> Diagnostic:
 
 @dataclass(frozen=True)
 class Bound:
-    """A network: its graph, the shapes of its nodes, and the demands that fail, if any do.
+    """A network: its graph, node shapes, and violated constraints.
 
     `failures` are (node, code, message) in the order of the graph.  `resolved` says which tensor of the
     network each of the space stands for, None for one that is not defined; of those that were needed.
@@ -77,7 +76,7 @@ class Bound:
 
 
 class Binder:
-    """Binds networks of one space, many times over; what does not depend on decisions is found once."""
+    """Binds many networks of one space, with cached preparation."""
 
     def __init__(self, graph: Graph):
         self.graph = graph
@@ -145,18 +144,17 @@ class Binder:
     def outcomes(
         self, decisions: Mapping[str, Any], label: Callable[[str], Label | None] = lambda path: None
     ) -> dict[str, int]:
-        """Outcome numbers of decisions given as path -> outcome text (or label, or number of a label).
+        """Outcome indices of decisions given as path -> outcome text (or label, or integer label).
 
-        `label` says where a decision is written.  Raises SpecError for a path or an outcome that the space
-        does not have.
+        `label` gives source locations. Raises SpecError for an unknown path or outcome.
         """
         read = numbers(self.graph, decisions, one_of, label)
         return {path: number for path, (number,) in read.items()}
 
     def bind(self, outcomes: Mapping[str, int], name: str | None = None, place: Label | None = None) -> Bound:
-        """The network where decisions come out as given; all that matter there must be given.
+        """The network of these outcomes, which must include all active decisions.
 
-        Raises SpecError (ARCH504) naming those that are not.
+        Raises SpecError (ARCH504) naming missing ones.
         """
         graph = self.graph
         run = _Run(self, outcomes)
@@ -167,9 +165,9 @@ class Binder:
                 [
                     Diagnostic(
                         "ARCH504",
-                        f"{len(run.missing)} decisions of `{graph.name}` are left open: {listed}",
+                        f"{len(run.missing)} missing decisions of `{graph.name}`: {listed}",
                         place,
-                        help="`archdsl explain` lists the decisions of a space",
+                        help="list the decisions of a space with `archdsl explain`",
                     )
                 ]
             )
@@ -202,10 +200,10 @@ class Binder:
 
 @dataclass(frozen=True)
 class Prepared(Analysis[Binder]):
-    """What binding needs to know of a space, found once for all of its networks."""
+    """Data for binding, computed once for all networks of a space."""
 
     name = "binder"
-    summary = "a space, made ready for binding many networks of it"
+    summary = "a space, prepared for binding many networks"
 
     def run(self, graph: Graph) -> Binder:
         return Binder(graph)
@@ -307,7 +305,7 @@ class _Run:
         except ArithmeticError as error:
             value, why = None, str(error)
         else:
-            why = "what it is computed from is not well-typed"
+            why = "an input is ill-typed"
         if value is None:
             self.failures.append((node.name, "ARCH211", f"`{key}` of `{node.op}` has no value: {why}"))
             return 1
@@ -342,7 +340,7 @@ class _Run:
                 raise Open(next(iter(run.missing)))
         source = run.resolved[dim.node]
         if source is None:
-            raise ZeroDivisionError("a tensor that is not defined has no size")
+            raise ZeroDivisionError("an undefined tensor has no size")
         return run.shapes[source][dim.axis]
 
     def _dim(self, node: str, axis: int) -> int:

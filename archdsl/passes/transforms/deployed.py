@@ -1,4 +1,4 @@
-"""What is deployed of a network or space: all but its train-only outputs, and what only they need."""
+"""Removes train-only outputs, and nodes that only they need, for deployment."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from archdsl.passes.transforms.requirements import over_what_is_left
 
 @dataclass(frozen=True)
 class Deploy(Transform):
-    """The graph without its train-only outputs, and what only they need.
+    """Removes train-only outputs and nodes that only they need.
 
-    Decisions that only these outputs ask stay, so that outcomes of the graph are outcomes of what is
-    deployed of it; without `keep_decisions` they go as well, as a search does not settle them.
+    Decisions of these outputs are kept, so that outcomes stay valid; `keep_decisions=false` removes them,
+    too, as for a search.
     """
 
     name = "deploy"
-    summary = "train-only outputs, and what only they need, are removed"
+    summary = "removes train-only outputs, and nodes that only they need"
     contract = Contract(
         changes=frozenset(("nodes", "outputs", "instances", "requirements", "train_only")),
         guarantees=frozenset(("outputs", "weights", "no more nodes", "idempotent")),
     )
 
-    keep_decisions: bool = option(True, meaning="whether decisions stay that nothing reads any more")
+    keep_decisions: bool = option(True, meaning="whether to keep decisions that become unused")
 
     def run(self, graph: Graph) -> Graph:
         if not graph.train_only:

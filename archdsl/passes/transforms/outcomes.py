@@ -1,4 +1,4 @@
-"""Outcomes of decisions as people write them, and as numbers."""
+"""Outcomes of decisions as text, and as indices."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def numbers(
     read: Callable[[Decision, Any], Sequence[str]],
     label: Callable[[str], Label | None],
 ) -> dict[str, tuple[int, ...]]:
-    """The numbers of outcomes by the path of their decision; `label` says where a path is written.
+    """The outcome indices by decision path; `label` gives source locations.
 
-    Raises SpecError for paths and outcomes that the space does not have (ARCH501, ARCH502).
+    Raises SpecError for unknown paths and outcomes (ARCH501, ARCH502).
     """
     found: dict[str, tuple[int, ...]] = {}
     errors: list[Diagnostic] = []
@@ -57,7 +57,7 @@ def numbers(
             errors.append(_no_outcome(decision, outcomes[given.index(None)], label(path)))
         elif not given:
             errors.append(
-                Diagnostic("ARCH502", f"no outcome of `{path}` is left", label(path), help=_listed(decision))
+                Diagnostic("ARCH502", f"no outcome of `{path}` remains", label(path), help=_listed(decision))
             )
         found[path] = tuple(sorted({number for number in given if number is not None}))
     if errors:
@@ -74,9 +74,9 @@ def _no_decision(graph: Graph, path: str, place: Label | None) -> Diagnostic:
 def _no_outcome(decision: Decision, outcome: str, place: Label | None) -> Diagnostic:
     guess = closest(outcome, decision.outcomes) if decision.size <= MOST_LISTED else None
     help = f"did you mean `{guess}`?" if guess else _listed(decision)
-    return Diagnostic("ARCH502", f"`{decision.path}` cannot be `{outcome}`", place, help=help)
+    return Diagnostic("ARCH502", f"`{decision.path}` has no candidate `{outcome}`", place, help=help)
 
 
 def _listed(decision: Decision) -> str:
     labels = decision.outcomes if decision.size <= MOST_LISTED else decision.candidates
-    return f"its candidates are {', '.join(labels[:12])}"
+    return f"candidates: {', '.join(labels[:12])}"

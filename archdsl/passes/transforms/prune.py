@@ -1,4 +1,4 @@
-"""Prunes a space: some candidates are ruled out, and what only they needed is dropped."""
+"""Prunes a space: removes candidates, and nodes that only they need."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from archdsl.passes.transforms.requirements import over_what_is_left
 
 @dataclass(frozen=True)
 class Prune(Transform):
-    """The space in which each decision named in `kept` comes out as one of those outcomes.
+    """Restricts each decision in `kept` to the given outcomes.
 
-    Outcomes are one text, or several; where several candidates are chosen at once, their labels are one.
-    A decision with one outcome left is made, and counts among `chosen`.  Raises SpecError for paths and
-    outcomes that do not exist (ARCH501, ARCH502), for a decision with no outcome left, and where an output
-    is not defined then (ARCH406).
+    Outcomes are one string, or several; for decisions that choose several candidates, the labels of one
+    outcome. A decision with a single remaining outcome becomes fixed, and is listed in `chosen`. Raises
+    SpecError for unknown paths and outcomes (ARCH501, ARCH502), for a decision without outcomes, and if an
+    output becomes undefined (ARCH406).
     """
 
     name = "prune"
-    summary = "outcomes of decisions are ruled out, and what only they need is removed"
+    summary = "removes outcomes of decisions, and nodes that only they need"
     contract = Contract(
         needs="space",
         changes=frozenset(("nodes", "decisions", "instances", "requirements", "chosen")),
@@ -36,7 +36,7 @@ class Prune(Transform):
     )
 
     kept: Mapping[str, str | Sequence[str]] = option(
-        meaning="the outcomes that are kept, by decision", takes="OUTCOME or {OUTCOME, …}", by_decision=True
+        meaning="the outcomes to keep, by decision", takes="OUTCOME or {OUTCOME, …}", by_decision=True
     )
 
     def run(self, graph: Graph) -> Graph:

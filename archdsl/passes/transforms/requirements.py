@@ -86,9 +86,9 @@ def over_what_is_read(
     try:
         condition = _over_what_is_read(requirement.condition, nodes, decisions, known, definitions)
     except TooLargeError:
-        headline = f"`{requirement.text}` depends on too many decisions that no output reads"
+        headline = f"`{requirement.text}` depends on too many unused decisions"
         place = None if requirement.location is None else Label(requirement.location, "")
-        help = "require what decides on the network"
+        help = "use decisions that outputs depend on"
         raise SpecError([Diagnostic("ARCH211", headline, place, help=help)]) from None
     return replace(requirement, condition=condition)
 

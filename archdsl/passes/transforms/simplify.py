@@ -21,10 +21,10 @@ from archdsl.passes.base import Contract, Transform, option
 
 @dataclass(frozen=True)
 class Simplify(Transform):
-    """The same network, or space, with fewer nodes, as `simplify` makes it."""
+    """Simplifies a network or space (see `simplify`)."""
 
     name = "simplify"
-    summary = "common subexpressions, identities, zeros that a sum does not need, and dead nodes are removed"
+    summary = "removes common subexpressions, identities, zeros in sums, and dead nodes"
     contract = Contract(
         uses=frozenset(("shapes",)),
         changes=frozenset(("nodes", "instances")),
@@ -32,7 +32,7 @@ class Simplify(Transform):
     )
 
     across_ops: bool = option(
-        True, meaning="whether equal nodes of different applications of declared ops become one"
+        True, meaning="whether to merge equal nodes across applications of declared ops"
     )
 
     def run(self, graph: Graph) -> Graph:
@@ -42,10 +42,10 @@ class Simplify(Transform):
 def simplify(
     graph: Graph, shapes: Mapping[str, FixedShape] | None = None, *, across_ops: bool = True
 ) -> Graph:
-    """The same network, or space, with fewer nodes; weights and results stay what they were.
+    """An equivalent network or space with fewer nodes; weights and results are preserved.
 
-    `shapes` are those of a network's nodes, where they are known already.  With `across_ops=False` equal
-    nodes of different applications of declared ops stay apart, so that each application is whole.
+    `shapes` are those of a network's nodes, if already known. With `across_ops=False`, equal nodes of
+    different applications of declared ops are not merged, so that each application is complete.
     """
     return _Simplifier(graph, shapes, across_ops).run()
 
@@ -143,5 +143,5 @@ def _settings(node: Node) -> tuple[tuple[str, Any], ...]:
 
 
 def _typed(value: Any) -> Any:
-    """Tells 1 from True and 1.0, which Python takes for equal."""
+    """A key that distinguishes 1, True and 1.0, which Python considers equal."""
     return value if isinstance(value, Expr | tuple) else (type(value), value)

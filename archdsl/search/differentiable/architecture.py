@@ -1,6 +1,6 @@
-"""Architecture parameters: a logit for each outcome of each decision, and what is drawn from them.
+"""Architecture parameters: a logit per outcome of each decision, and sampling from them.
 
-Decisions are all that is seen here, never a network.
+Independent of networks.
 """
 
 from __future__ import annotations
@@ -19,25 +19,27 @@ from archdsl.search.differentiable.communicate import Linked, linked
 from archdsl.search.differentiable.samplers import Sampling
 
 Vectors = dict[str, torch.Tensor]
-"""By the path of a decision, a number for each outcome."""
+"""A vector over outcomes for each decision path."""
 
 
 @dataclass(frozen=True)
 class Draw:
-    """What one step uses: weights by decision, which sum to 1, and where one network was drawn, which."""
+    """A sample for one step: weights by decision, which sum to 1, and the outcomes if a single network was
+    sampled.
+    """
 
     weights: Vectors
     outcomes: dict[str, int] | None = None
     trained: bool = True
-    """Whether the weights carry gradients."""
+    """Whether gradients flow through the weights."""
 
 
 class Architecture(nn.Module):
-    """Logits of all decisions; those of one number of outcomes are rows of one matrix.
+    """Logits of all decisions; those with equally many outcomes are rows of one matrix.
 
-    Messages go between `cells`, as `communication` says.  `init` is the standard deviation that logits start
-    with; those of decisions in `still` stay as they start, whatever an optimiser does to the rest of their
-    matrix.  Parameters are the logarithms of SNAS' α up to a constant, which a softmax does not see.
+    `communication` configures messages between `cells`. `init` is the standard deviation of initial logits;
+    logits of decisions in `still` are frozen.  Logits are log α of SNAS up to a constant, to which softmax is
+    invariant.
     """
 
     def __init__(
@@ -61,7 +63,7 @@ class Architecture(nn.Module):
         self.linked: Linked | None = linked(cells, communication, seed)
 
     def vectors(self) -> Vectors:
-        """The logits of each decision, messages between cells included."""
+        """The logits of each decision, after message passing."""
         raw: Vectors = {}
         for size, paths in self.rows.items():
             now, first = self.logits[str(size)].unbind(), self.get_buffer(f"first_{size}").unbind()
@@ -69,24 +71,24 @@ class Architecture(nn.Module):
         return self.linked(raw) if self.linked is not None else raw
 
     def messages(self) -> Iterator[nn.Parameter]:
-        """The parameters of messages between cells, which are not logits."""
+        """The parameters of message functions."""
         return iter(()) if self.linked is None else self.linked.parameters()
 
     def probabilities(self) -> Vectors:
-        """The chance of each outcome."""
+        """The probability of each outcome."""
         return {path: logits.softmax(0) for path, logits in self.vectors().items()}
 
     def chosen(self) -> dict[str, int]:
-        """The likeliest outcome of each decision."""
+        """The most probable outcome of each decision (argmax)."""
         return {path: int(logits.argmax()) for path, logits in self.vectors().items()}
 
     def draw(self, by: Mapping[str, Sampling], generator: torch.Generator) -> Draw:
-        """Weights for one step; `by` says how each decision is drawn.
+        """Samples weights for one step; `by` is the sampling of each decision.
 
-        "softmax" takes the probabilities at a temperature; "gumbel" adds noise to the logits first (eq. 3 of
-        AutoRTNet, after SNAS, arXiv:1812.09926); "hard" and "one_path" round that to the likeliest outcome
-        and pass gradients as if they did not (straight-through); "uniform" draws each outcome alike and
-        "fixed" takes the likeliest, both without training.  Noise does not depend on the samplers.
+        "softmax" uses the tempered probabilities; "gumbel" adds Gumbel noise to the logits first (eq. 3 of
+        AutoRTNet, after SNAS, arXiv:1812.09926); "hard" and "one_path" round to the argmax with a
+        straight-through gradient; "uniform" samples uniformly and "fixed" takes the argmax, both without
+        gradients. The noise does not depend on the samplers.
         """
         vectors = self.vectors()
         weights: Vectors = {}
@@ -104,7 +106,7 @@ class Architecture(nn.Module):
 
 
 def _sampled(logits_nq: torch.Tensor, noise_nq: torch.Tensor, how: Sampling) -> torch.Tensor:
-    """Weights of n decisions of q outcomes each, by row."""
+    """Samples weights of n decisions with q outcomes each, by row."""
     if not how.started or how.name == "uniform":
         logits_nq = torch.zeros_like(logits_nq)
     if how.name == "fixed":
@@ -116,12 +118,12 @@ def _sampled(logits_nq: torch.Tensor, noise_nq: torch.Tensor, how: Sampling) -> 
 
 
 def _gumbel(shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
-    """-log(-log U), U uniform between 0 and 1, without its ends."""
+    """Gumbel noise: -log(-log U), U uniform in (0, 1)."""
     uniform = torch.rand(shape, generator=generator, dtype=torch.float64).clamp(1e-12, 1 - 1e-12)
     return -(-uniform.log()).log()
 
 
 def _rounded(soft_nq: torch.Tensor) -> torch.Tensor:
-    """1 for the greatest of a row and 0 for the others in value; the gradient of what was rounded."""
+    """One-hot argmax of each row, with a straight-through gradient."""
     hard_nq = one_hot(soft_nq.argmax(1), soft_nq.shape[1]).to(soft_nq)
     return hard_nq + (soft_nq - soft_nq.detach())

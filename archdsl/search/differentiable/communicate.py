@@ -1,8 +1,8 @@
-"""Messages between the decisions of cells while searching; the found network knows nothing of them.
+"""Message passing between the decisions of cells, used only while searching.
 
 Cells and their order are those of `archdsl.passes.analyses.cells`: the five edges of `cells[3].x` are a cell,
-which hears from the last cell before it of the same form.  p is the number of decisions of a cell, q that of
-their outcomes, d the hidden width.
+which receives messages from the previous cell of the same form.  p is the number of decisions of a cell, q
+that of their outcomes, d the hidden width.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Vectors = dict[str, torch.Tensor]
 
 
 class Linked(nn.Module):
-    """Logits of decisions, with messages between neighbouring cells."""
+    """Logits of decisions with message passing between neighbouring cells."""
 
     def __init__(self, graph: CellGraph, how: Communication):
         super().__init__()
@@ -45,9 +45,9 @@ class Linked(nn.Module):
 class GraphConvolution(nn.Module):
     """The GCN-guided module of GAS (arXiv:1909.06793, section 3.3), as recalled; no code was released.
 
-    Nodes of the graph are the decisions of a cell.  Edges are how alike decisions of the two cells are:
-    softmax((own w1)(before w2)ᵀ) by row.  One residual layer, Adj X W + X, between two linear maps of each
-    node, q to d and back.
+    Nodes of the graph are the decisions of a cell.  Edge weights are the similarity of decisions of the two
+    cells: softmax((own w1)(before w2)ᵀ) by row.  One residual graph convolution, Adj X W + X, between linear
+    maps of each node, q to d and back.
     """
 
     def __init__(self, p: int, q: int, d: int):
@@ -65,7 +65,7 @@ class GraphConvolution(nn.Module):
 
 
 class Dense(nn.Module):
-    """Each decision of a cell reads all decisions of the cell before it through two linear layers."""
+    """Messages by two linear layers from all decisions of the previous cell to each decision of a cell."""
 
     def __init__(self, p: int, q: int, d: int):
         super().__init__()
@@ -77,14 +77,14 @@ class Dense(nn.Module):
 
 
 def _linear(inputs: int, outputs: int) -> nn.Linear:
-    """A linear map whose bias starts at 0, so that cells that prefer nothing say nothing at first."""
+    """A linear map with zero initial bias, so that zero logits send zero messages at first."""
     made = nn.Linear(inputs, outputs)
     nn.init.zeros_(made.bias)
     return made
 
 
 def linked(cells: CellGraph, how: Communication, seed: int) -> Linked | None:
-    """The messages of a search; None where cells are independent."""
+    """The message passing of a search; None where cells are independent."""
     if how.link == "independent":
         return None
     with torch.random.fork_rng(devices=[]):

@@ -1,4 +1,4 @@
-"""A differentiable search from its start to the network found: steps, what is reported, what is kept."""
+"""The training loop of a differentiable search: steps, reports, checkpoints, result."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from archdsl.search.evaluators.shared_weights import SharedWeights
 from archdsl.search.evaluators.short_training import ShortTraining
 from archdsl.search.folder import SearchFolder
 from archdsl.search.keeping import keep, text_of, write_text
-from archdsl.search.progress import Progress, Report
+from archdsl.search.progress import Report, SearchProgress
 from archdsl.search.result import Result, bound, discretize
 from archdsl.search.strategies.base import Outcomes, Proposal, Standing
 from archdsl.search.strategies.hill_climb import HillClimb
@@ -52,11 +52,11 @@ from archdsl.search.trials.loop import Identified, Loop, Trial
 from archdsl.search.verdict import verdict
 
 CHECKPOINT_STEPS = 100
-"""Steps between checkpoints; the end of an epoch always has one."""
+"""Steps between checkpoints; each epoch also ends with one."""
 
 
 class Search:
-    """One search.  `net` and `architecture` are trained in place."""
+    """A differentiable search. Trains `net` and `architecture` in place."""
 
     def __init__(
         self, config: SearchConfig, space: Space, net: SuperNetwork, objective: ObjectiveFunction,
@@ -84,7 +84,7 @@ class Search:
         self._timed = time.monotonic()
 
     def _batches(self) -> tuple[Batches, Batches]:
-        """Batches for the weights and for the architecture: the same, or of a half of the data each."""
+        """Batches for weights and for architecture: the same, or from separate halves of the data."""
         height, width = self.crop
         how = self.config.batched
         change = Augmentation((height, width), how.scale, how.flip)
@@ -98,7 +98,7 @@ class Search:
 
     @property
     def crop(self) -> tuple[int, int]:
-        """Height and width of what is trained on."""
+        """Height and width of training crops."""
         return crop_of(self.config, self.space.graph)
 
     @property
@@ -109,12 +109,12 @@ class Search:
     # ------------------------------------------------------------ running
 
     def restore(self) -> int:
-        """Loads the newest readable checkpoint, if any; returns the step after which the run resumes."""
+        """Loads the newest readable checkpoint, if any; returns its step."""
         self.step = restored(self.keeper, self.journal, self._load)
         return self.step
 
     def _load(self, state: Mapping[str, Any]) -> Mark:
-        """Restores a state; returns the length of its journal.  Raises Unfit without changing anything."""
+        """Restores a state; returns the length of its journal. Raises Unfit, leaving everything unchanged."""
         sums, tried = part(state, "sums", list), part(state, "tried", dict)
         compared = part({"compared": {}, **state}, "compared", dict)
         for n, value in enumerate([*sums, *tried.values()]):
@@ -131,11 +131,10 @@ class Search:
         return mark
 
     def run(self, report: Report, stop: Callable[[], bool] = lambda: False) -> Result:
-        """Searches to the end; returns what was found, whose text and weights are in the folder then.
+        """Runs the search and returns the result; its spec and weights are written to the folder.
 
-        When `stop` says so, in any of the processes, a checkpoint is written and Interrupted raised.  Raises
-        SpecError: ARCH915 where numbers are not finite any more, ARCH916 where memory does not suffice,
-        ARCH917 where the disk is full.
+        When `stop` returns True in any process, writes a checkpoint and raises Interrupted.  Raises
+        SpecError: ARCH915 for non-finite values, ARCH916 out of memory, ARCH917 for a full disk.
         """
         self._timed = time.monotonic()
         if self.step == 0:
@@ -152,7 +151,7 @@ class Search:
                     raise Interrupted(self.step, self._save())
                 if self._is_over():
                     break
-            found = self._refined(report, stop) if self.config.refine else self.likeliest()
+            found = self._refined(report, stop) if self.config.refine else self.most_probable()
             if self.baseline is not None:
                 self._compare({"found": found.network, "baseline": self.baseline}, report, stop)
         except (RuntimeError, MemoryError) as error:
@@ -178,7 +177,7 @@ class Search:
         spent = torch.tensor(float(self.elapsed_s > self.config.budget_s))
         return bool(self.processes.sum(spent))
 
-    def _step(self, step: int, batch: Batch) -> Progress:
+    def _step(self, step: int, batch: Batch) -> SearchProgress:
         epoch = step // self.batches.steps_per_epoch
         loss, task, costs = self.stepper.step(step, self.steps, epoch, batch, self.held.batch)
         self.step = step + 1
@@ -186,14 +185,16 @@ class Search:
 
     def _progress(
         self, epoch: int, loss: float, task: float, costs: Mapping[str, float], **more: Any
-    ) -> Progress:
+    ) -> SearchProgress:
         mean = records.mean_depths(self.architecture.probabilities(), self.depths)
-        return Progress(self.step, self.steps, epoch, self.config.epochs, loss, task, costs, mean, **more)
+        return SearchProgress(
+            self.step, self.steps, epoch, self.config.epochs, loss, task, costs, mean, **more
+        )
 
     # ------------------------------------------------------------ reports and files
 
-    def _record(self, now: Progress, stop: bool, report: Report) -> bool:
-        """Records a step; returns whether any process received a request to stop."""
+    def _record(self, now: SearchProgress, stop: bool, report: Report) -> bool:
+        """Records a step; returns whether any process was asked to stop."""
         self.sums.append(now.loss)
         lr = rate(self.config.parameters, (now.step - 1) / self.steps)
         self._write(records.of_step(now, lr, self.stepper.learner.tau(now.epoch)))
@@ -201,18 +202,18 @@ class Search:
         return bool(self.processes.sum(torch.tensor(float(stop))))
 
     def _after(self, report: Report) -> None:
-        """Evaluates and saves where it is time to."""
+        """Evaluates and saves a checkpoint when due."""
         epoch, within = divmod(self.step, self.batches.steps_per_epoch)
         if within == 0:
             self.scored = False
-            self._save()  # so that an epoch is not lost where scoring fails
+            self._save()  # so that the epoch is not lost if scoring fails
             self._epoch(epoch - 1, report)
             self.scored = True
         if within == 0 or self.step % CHECKPOINT_STEPS == 0:
             self._save()
 
     def _epoch(self, epoch: int, report: Report) -> None:
-        chances, found = self.chances(), self.likeliest()
+        chances, found = self.chances(), self.most_probable()
         miou = self.shared.score(found.outcomes)["miou"]
         with torch.no_grad():
             mean = self.objective.cost_values(self.architecture.probabilities())
@@ -228,32 +229,33 @@ class Search:
         report(now)
 
     def _costs(self, found: Result) -> dict[str, float]:
-        """Parameters and MACs of what was found, and what else the objective measures."""
+        """Parameters and MACs of the derived network, and other costs in the objective."""
         return {**self.objective.named(self.objective.costs_of(found.outcomes)), **found.costs}
 
     def chances(self) -> dict[str, torch.Tensor]:
-        """The probability of each outcome as it is now."""
+        """The current probability of each outcome."""
         return {path: p.detach().cpu() for path, p in self.architecture.probabilities().items()}
 
-    def likeliest(self) -> Result:
-        """What would be found if the search ended now."""
+    def most_probable(self) -> Result:
+        """The network derived from the current probabilities."""
         return discretize(self.space, self.chances(), self.seed, self.objective.costs)
 
     def recalibrated(self, found: Result) -> nn.Module:
-        """The found network with inherited weights, in eval mode (see `SharedWeights`)."""
+        """A derived network with inherited weights, in eval mode (see `SharedWeights`)."""
         return self.shared.module(found.outcomes)
 
     def _refined(self, report: Report, stop: Callable[[], bool]) -> Result:
-        """The best of the likeliest network and some near it, each trained from scratch on a short schedule.
+        """The best of the most probable network and neighbours, each trained from scratch on a short
+        schedule.
 
-        The objective of a network is kept at once, so that a search which is stopped here is resumed here.
+        Each network's objective is recorded immediately, so that an interrupted search resumes here.
         """
-        likeliest, chances = self.likeliest(), self.chances()
-        if likeliest.unmet:
-            return likeliest
+        start, chances = self.most_probable(), self.chances()
+        if start.unmet:
+            return start
         evaluator = ShortTraining(self.stepper, self.space, self.batches, self.splits.val)
 
-        @lru_cache(maxsize=1)  # a network is identified, then scored
+        @lru_cache(maxsize=1)  # identified first, then scored
         def result(outcomes: Outcomes, how: str = "") -> Result:
             return bound(self.space, dict(zip(chances, outcomes, strict=True)), how, self.objective.costs)
 
@@ -273,7 +275,7 @@ class Search:
                     raise Interrupted(self.step, kept)
             return Done(task.number, {"objective": self.tried[key]})
 
-        first = tuple(likeliest.outcomes[path] for path in chances)
+        first = tuple(start.outcomes[path] for path in chances)
         rows = [chance.tolist() for chance in chances.values()]
         strategy = HillClimb(Climb(restart=False), Domain.of_sizes(map(len, rows)), 0, first, rows)
         trials: list[Trial] = []
@@ -281,7 +283,7 @@ class Search:
         Loop(strategy, _Refined(identify), engine, trials=self.config.refine, observed=trials.append).run()
         epochs = self.config.refine_epochs
         each = f"each trained for {epochs} epoch{'s' if epochs > 1 else ''}"
-        how = f"the best of {len(trials)} networks, the likeliest and some near it, {each}"
+        how = f"the best of {len(trials)} networks, the most probable one and neighbours, {each}"
         return result(min(trials, key=lambda trial: trial.value).outcomes, how)
 
     def _tried(self, one: Result, value: float, report: Report) -> None:
@@ -314,7 +316,7 @@ class Search:
             self._save()
 
     def finish(self, found: Result) -> Result:
-        """Writes what was found, its weights, and the last record."""
+        """Writes the network found, its weights, and the final record."""
         module = self.recalibrated(found)
         self._write({"kind": "recalibrated", "batches": self.config.calibrate})
         seen = self.shared.confusion(module)
@@ -331,7 +333,7 @@ class Search:
             self.journal.write(record)
 
     def _save(self) -> Path:
-        """Writes a checkpoint, by the first process; refuses to save weights that are not finite."""
+        """Writes a checkpoint in the first process; raises for non-finite weights."""
         bad = bad_parameter(self.net) or bad_parameter(self.architecture)
         if bad is not None:
             raise Diverged(self.step, bad, self.keeper.newest())

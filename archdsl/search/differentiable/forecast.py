@@ -1,4 +1,4 @@
-"""Some steps ahead of a search: how long it will take, and how much memory."""
+"""Estimates a search's duration and memory from a few steps."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from archdsl.search.differentiable.driver import Search
 
 MOST_SAVED = 1 << 24
-"""Bytes that are written to time a checkpoint."""
+"""Bytes written to time a checkpoint."""
 MOST_STEPS = 6
 MOST_SECONDS = 4.0
-"""Of the steps that are timed; one is, however long it takes."""
+"""Time limit, in seconds, for the timed steps; at least one is timed."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """Seconds of a step, seconds at the end of an epoch, and bytes of the process.
+    """Seconds per step, seconds per end of an epoch, and memory of the process in bytes.
 
     `scratch_s` are those of all trainings from scratch that come after: of `refine`, and of a comparison.
     """
@@ -75,7 +75,7 @@ def forecast(search: Search) -> Forecast:
 
 
 def _of_a_checkpoint(search: Search) -> float:
-    """Seconds of writing a checkpoint, by a state of at most `MOST_SAVED` bytes where the run writes."""
+    """Seconds for writing a checkpoint, measured with at most `MOST_SAVED` bytes."""
     size = sum(tensor.nbytes for tensor in _tensors(search.stepper.state()))
     part = max(1, min(size, MOST_SAVED))
     path = search.folder.path / ".forecast"
@@ -95,7 +95,7 @@ def _tensors(state: Any) -> Iterator[torch.Tensor]:
 
 
 def _median_of(call: Callable[[int], None], device: torch.device) -> float:
-    """The median of the seconds of calls, without the first."""
+    """The median duration of calls, without the first."""
     seconds: list[float] = []
     for number in range(1 + MOST_STEPS):
         began = time.perf_counter()
@@ -110,15 +110,15 @@ def _median_of(call: Callable[[int], None], device: torch.device) -> float:
 
 
 def _end_of_epoch(search: Search) -> float:
-    """Seconds of deriving a network, of its running statistics, and of scoring it on all images."""
+    """Seconds for deriving a network, recomputing its batch-norm statistics, and scoring it on all images."""
     began = time.perf_counter()
-    module = search.recalibrated(search.likeliest())
+    module = search.recalibrated(search.most_probable())
     made_s = time.perf_counter() - began
     return made_s + _scoring(search, module)
 
 
 def _scoring(search: Search, module: nn.Module) -> float:
-    """Seconds of scoring a network on all images to validate on, by one of them."""
+    """Seconds for scoring a network on all validation images, measured on one of them."""
     sample = whole(search.splits.val, 0)
     height, width = sample.images_B3HW.shape[-2:]
     fit = demand_fitting(module, (height, width))
@@ -132,13 +132,13 @@ def _scoring(search: Search, module: nn.Module) -> float:
 
 
 def _from_scratch(search: Search, batch: Batch, batch_s: float) -> float:
-    """Seconds of the trainings from scratch that are not done yet, by the network that is likeliest now."""
+    """Seconds for the remaining trainings from scratch, estimated on the currently most probable network."""
     config = search.config
     tries = max(0, config.refine - len(search.tried))
     found = tries * config.refine_epochs, tries
     if search.baseline is not None and "found" not in search.compared:
         found = found[0] + config.epochs, found[1] + config.epochs
-    total = _training(search, search.likeliest().network, batch, batch_s, *found) if any(found) else 0.0
+    total = _training(search, search.most_probable().network, batch, batch_s, *found) if any(found) else 0.0
     if search.baseline is not None and "baseline" not in search.compared:
         total += _training(search, search.baseline, batch, batch_s, config.epochs, config.epochs)
     return total

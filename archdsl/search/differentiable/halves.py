@@ -1,4 +1,4 @@
-"""Two halves of a dataset, for weights and architecture."""
+"""Splits a dataset into halves for weights and architecture."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archdsl.data.dataset import Dataset, Sample
 
 @dataclass(frozen=True, eq=False)
 class Half:
-    """Every other sample of a dataset: those of even numbers, or of odd ones."""
+    """The samples of a dataset with even, or with odd, indices."""
 
     of: Dataset
     odd: int

@@ -1,6 +1,6 @@
-"""A learner: an architecture, how its decisions are drawn, and the optimiser that trains it.
+"""A learner: architecture parameters, their samplers and optimizer.
 
-Several learners can share the weights of one supernet.
+Several learners can share one supernet.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class Learner:
         )  # fmt: skip
 
     def draw(self, step: int, epoch: int) -> Draw:
-        """What a step uses: a function of the seed, the step and the architecture."""
+        """Samples the outcomes of a step; a function of the seed, the step and the architecture."""
         generator = torch.Generator().manual_seed((self.seed << 32) + step)
         by = {path: sampler.at(epoch, self.config.epochs) for path, sampler in self.samplers.items()}
         return self.architecture.draw(by, generator)
 
     def tau(self, epoch: int) -> float:
-        """The temperature of an epoch, of decisions that have no sampler of their own."""
+        """The temperature of the default sampler in an epoch."""
         return self.config.sampler.at(epoch, self.config.epochs).tau

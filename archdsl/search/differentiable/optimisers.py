@@ -1,4 +1,4 @@
-"""Optimisers of a search, and their rates over its progress."""
+"""Optimizers of a search and their learning rate schedules."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def optimiser(
 ) -> torch.optim.Optimizer:
     """Adam, or SGD with momentum, both with weight decay in the gradient.
 
-    The rate of `others` is `lr` where that of `params` is the settings', and follows the same schedule.
+    The learning rate of `others` starts at `lr`, and follows the same schedule.
     """
     groups: list[dict[str, Any]] = [
         {"params": list(params), "times": 1.0},
@@ -31,7 +31,7 @@ def optimiser(
 
 
 def change(by: torch.optim.Optimizer, processes: Processes, clip: float) -> None:
-    """A step along the mean of all processes' gradients, clipped to a norm of `clip` unless that is 0."""
+    """An optimizer step with gradients averaged over processes, clipped to norm `clip` unless that is 0."""
     params = [p for group in by.param_groups for p in group["params"]]
     processes.mean_gradients(params)
     if clip > 0:
@@ -40,13 +40,13 @@ def change(by: torch.optim.Optimizer, processes: Processes, clip: float) -> None
 
 
 def set_rates(by: torch.optim.Optimizer, settings: Optimiser, progress: float) -> None:
-    """The learning rates at a point between 0, the start, and 1, the end."""
+    """Sets the learning rates for a progress from 0 (start) to 1 (end)."""
     for group in by.param_groups:
         group["lr"] = rate(settings, progress) * group["times"]
 
 
 def rate(settings: Optimiser, progress: float) -> float:
-    """The learning rate at a point between 0, the start, and 1, the end."""
+    """The learning rate at a progress from 0 (start) to 1 (end)."""
     if settings.end is None:
         return settings.lr
     return schedule(settings.schedule, settings.lr, settings.end, settings.power)(progress)

@@ -1,4 +1,4 @@
-"""What a search needs of its space and its data, looked at before it takes a folder."""
+"""Checks of space and data before a search creates its run folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archdsl.search.terms import cannot, nothing_to_search
 
 
 def crop_of(config: SearchConfig, graph: Graph) -> tuple[int, int]:
-    """Height and width of what is trained on: as the data says, else as the space declares its input."""
+    """Height and width of training crops: the dataset's setting, else the space's input size."""
     _, height, width = next(iter(graph.inputs.values()))
     given = config.batched.crop
     return (int(given[0]), int(given[1])) if given else (height, width)
@@ -28,8 +28,8 @@ def demand_ready(config: SearchConfig, graph: Graph, splits: Splits, world: int 
     if not graph.decisions:
         raise nothing_to_search(graph)
     if config.order == 1 and len(splits.train) < 2:
-        headline = "`order = 1` trains weights and architecture on one half of the images each"
-        raise cannot(f"{headline}, and there is 1", "order = 0, or more images")
+        headline = "`order = 1` needs at least 2 training images"
+        raise cannot(f"{headline}, got 1", "set order = 0, or add images")
     Batches(splits.train, config.batch, Augmentation(crop_of(config, graph)), 0, 0, world)
     demand_runs(config, graph, splits)
 
@@ -43,11 +43,7 @@ def demand_runs(config: SearchConfig, graph: Graph, splits: Splits) -> None:
     demand_trainable(graph, crop_of(config, graph), config.batch)
     height, width = splits.val[0].mask.shape
     if fitting(graph, (height, width)) is None:
-        headline = f"{graph.name} takes no image of {height}×{width}, padded or not"
+        headline = f"{graph.name} does not support images of {height}×{width}, even padded"
         raise SpecError(
-            [
-                Diagnostic(
-                    "ARCH918", headline, help="this is the size of the first validation image: set `resize`"
-                )
-            ]
+            [Diagnostic("ARCH918", headline, help="the first validation image has this size: set `resize`")]
         )

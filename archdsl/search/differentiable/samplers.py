@@ -21,7 +21,7 @@ Shape = Literal["linear", "exponential", "cosine", "poly"]
 
 @dataclass(frozen=True)
 class Sampling:
-    """How a decision is drawn in one epoch; before it has started, all outcomes alike and untrained."""
+    """How a decision is sampled in one epoch: uniformly and untrained before its start."""
 
     name: SamplerName
     tau: float
@@ -29,13 +29,13 @@ class Sampling:
 
     @property
     def takes_one(self) -> bool:
-        """Whether nothing but the outcome drawn has to run."""
+        """Whether only the sampled outcome has to run."""
         return self.name in ("one_path", "uniform", "fixed")
 
 
 @dataclass(frozen=True)
 class Sampler:
-    """How outcomes are weighed; the temperature goes from `tau` to `end` over the epochs along `schedule`.
+    """A sampler whose temperature goes from `tau` to `end` over the epochs along `schedule`.
 
     Decisions are trained from epoch `start` on.
     """
@@ -48,24 +48,24 @@ class Sampler:
     power: float = 0.9
     """The exponent of the schedule `poly`."""
     place: Location | None = field(default=None, compare=False, repr=False)
-    """Where a line of the text names its decisions."""
+    """The source location of the clause that selects its decisions."""
 
     @property
     def trains(self) -> bool:
-        """Whether any epoch trains the decisions that it holds for."""
+        """Whether its decisions are trained in any epoch."""
         return self.name not in ("uniform", "fixed")
 
     def temperature(self, progress: float) -> float:
         return schedule(self.schedule, self.tau, self.end, self.power)(progress)
 
     def at(self, epoch: int, epochs: int) -> Sampling:
-        """What holds in an epoch, counted from 0, of so many."""
+        """The sampling in an epoch, counted from 0."""
         tau = self.temperature(epoch / max(1, epochs - 1))
         return Sampling(self.name, tau, epoch >= self.start)
 
 
 def read_sampler(written: Term) -> Sampler:
-    """A sampler as it is written; without `tau` its temperature is 1, without `end` it stays at `tau`.
+    """Reads a sampler from its term; `tau` defaults to 1, `end` to `tau`.
 
     Raises SpecError (ARCH606) for a schedule of learning rates.
     """
@@ -77,8 +77,8 @@ def read_sampler(written: Term) -> Sampler:
     if config.schedule is not None:
         schedule = configured(config.schedule)
         if schedule.lr is not None:
-            help = f"{config.schedule.name}, with `tau` and `end` beside it"
-            raise cannot("`lr` is of schedules of learning rates", help, config.schedule.at)
+            help = f"write {config.schedule.name} with `tau` and `end` of the sampler"
+            raise cannot("`lr` is not a setting of temperature schedules", help, config.schedule.at)
         shape, power = config.schedule.name, getattr(schedule, "power", power)
         end = schedule.end if end is None else end
     end = config.tau if end is None else end
@@ -86,7 +86,7 @@ def read_sampler(written: Term) -> Sampler:
 
 
 def changed(sampler: Sampler, given: Mapping[str, Any]) -> Sampler:
-    """A sampler with settings from outside: `sampler` (its name), `tau`, `end`, `schedule`, `start`."""
+    """A sampler with overridden settings: `sampler` (its name), `tau`, `end`, `schedule`, `start`."""
     found = {key: given[key] for key in ("tau", "end", "start") if key in given}
     if "sampler" in given:
         found["name"] = _name(given["sampler"])
@@ -94,16 +94,17 @@ def changed(sampler: Sampler, given: Mapping[str, Any]) -> Sampler:
         found["schedule"] = _shape(given["schedule"])
     if not replace(sampler, **found).trains and (idle := found.keys() - {"name"}):
         name = found.get("name", sampler.name)
-        raise cannot(f"`{min(idle)}` has no effect with the sampler `{name}`", f"leave {min(idle)} out")
+        raise cannot(f"`{min(idle)}` has no effect with the sampler `{name}`", f"remove {min(idle)}")
     return checked(replace(sampler, **found))
 
 
 def checked(sampler: Sampler) -> Sampler:
-    """Raises SpecError (ARCH606) for numbers that cannot be."""
+    """Raises SpecError (ARCH606) for numbers out of range."""
     for key, kind, low in (("tau", (int, float), 1e-4), ("end", (int, float), 1e-4), ("start", int, 0)):
         value = getattr(sampler, key)
         if isinstance(value, bool) or not isinstance(value, kind) or value < low:
-            raise cannot(f"`{key}` cannot be {value}", f"a number of at least {low:g}")
+            what = "an integer" if kind is int else "a number"
+            raise cannot(f"`{key}` must be {what} >= {low:g}, got {value}", f"set {key}={low:g} or more")
     return sampler
 
 
@@ -112,8 +113,8 @@ def by_decision(
 ) -> dict[str, Sampler]:
     """The sampler of each decision of a space, by path.
 
-    `named` are samplers by what they hold for; decisions of depth that none of them names start at epoch
-    `gates_from`.  Raises SpecError (ARCH606) for a name of no decision, and for a decision with two names.
+    `named` are samplers by path prefix; other decisions of depth start at epoch `gates_from`. Raises
+    SpecError (ARCH606) for a prefix that matches no decision, and for a decision that matches two.
     """
     decisions, gates = graph.decisions, depths(graph)
     late = replace(usual, start=max(usual.start, gates_from))
@@ -122,9 +123,9 @@ def by_decision(
 
 
 def own_samplers(named: Mapping[str, Sampler], decisions: Iterable[str]) -> dict[str, Sampler]:
-    """The samplers of those decisions that names hold for, by path.
+    """The samplers of decisions that match a prefix, by path.
 
-    Raises SpecError (ARCH606) for a name of no decision, and for a decision with two names.
+    Raises SpecError (ARCH606) for a prefix that matches no decision, and for a decision that matches two.
     """
     found: dict[str, Sampler] = {}
     whose: dict[str, str] = {}
@@ -134,8 +135,8 @@ def own_samplers(named: Mapping[str, Sampler], decisions: Iterable[str]) -> dict
             raise no_decision(name, decisions, sampler.place)
         for path in paths:
             if path in whose:
-                headline = f"`{whose[path]}` and `{name}` both set how `{path}` is drawn"
-                raise cannot(headline, "let one line name each decision", sampler.place)
+                headline = f"`{whose[path]}` and `{name}` both set the sampler of `{path}`"
+                raise cannot(headline, "select each decision once", sampler.place)
             whose[path], found[path] = name, sampler
     return found
 
@@ -145,11 +146,11 @@ def _name(word: Any) -> Any:
 
 
 def _shape(word: Any) -> Any:
-    return _known(word, get_args(Shape), "schedule of temperatures")
+    return _known(word, get_args(Shape), "temperature schedule")
 
 
 def _known(word: Any, known: tuple[str, ...], what: str) -> Any:
     if word not in known:
-        guess, listed = closest(str(word), known), f"there are {', '.join(known)}"
+        guess, listed = closest(str(word), known), f"available: {', '.join(known)}"
         raise cannot(f"unknown {what} `{word}`", f"did you mean `{guess}`? {listed}" if guess else listed)
     return word

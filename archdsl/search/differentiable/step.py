@@ -1,4 +1,4 @@
-"""One step of a search: what is drawn, what it loses, and how weights and architecture are changed.
+"""One training step of a search: sampling, losses, and updates of weights and architecture.
 
 Shapes: B images, K classes, H × W pixels.
 """
@@ -28,7 +28,7 @@ from archdsl.train.synchronised import synchronise
 
 
 class Stepper:
-    """A supernet and an architecture, trained in place by one batch after the other."""
+    """Trains a supernet and architecture parameters in place, batch by batch."""
 
     def __init__(
         self, config: SearchConfig, space: Space, net: SuperNetwork, objective: ObjectiveFunction,
@@ -43,18 +43,18 @@ class Stepper:
         self.by_weights = optimiser(config.parameters, self.net.parameters())
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """The state for a checkpoint."""
         return {name: dict(part.state_dict()) for name, part in self._parts().items()}
 
     def _parts(self) -> dict[str, Any]:
-        """Modules, then optimisers, by their names in checkpoints."""
+        """Modules and optimizers by their names in checkpoints."""
         return {
             "net": self.net, "architecture": self.learner.architecture, "by_weights": self.by_weights,
             "by_architecture": self.learner.optimiser,
         }  # fmt: skip
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Takes what a checkpoint kept.  Raises Unfit, and changes nothing then."""
+        """Loads the state of a checkpoint. Raises Unfit, leaving everything unchanged."""
         found = {
             name: optimiser_state(state, name, part)
             if isinstance(part, torch.optim.Optimizer)
@@ -67,11 +67,12 @@ class Stepper:
     def step(
         self, step: int, steps: int, epoch: int, batch: Batch, held: Callable[[int], Batch]
     ) -> tuple[float, float, dict[str, float]]:
-        """Trains by a batch, and under first-order bilevel by one of `held` first.
+        """Trains on a batch; under first-order bilevel optimization, first the architecture on a batch of
+        `held`.
 
-        Returns the objective, the task's loss and the costs of the mean network.
+        Returns the objective, the task loss and the expected costs.
         """
-        # What is random in layers depends on the step alone, so that a resumed search draws the same.
+        # Randomness in layers depends on the step alone, so that a resumed search is identical.
         torch.manual_seed((self.seed * 1_000_003 + step) * self.processes.world + self.processes.rank)
         for by, settings in (
             (self.by_weights, self.config.parameters), (self.learner.optimiser, self.config.architecture)
@@ -85,13 +86,15 @@ class Stepper:
         return *checked, self.objective.named(costs)
 
     def rehearse(self, step: int, batch: Batch, held: Callable[[int], Batch]) -> None:
-        """Does what a step does, whether its loss is finite or not: to be timed, and undone."""
+        """Runs a step, even with a non-finite loss, for timing; the caller restores the state."""
         trained = self._held_out(step, 0, held)
         _, _, loss = self.losses(batch, self.learner.draw(step, 0))
         self._backward(loss, trained)
 
     def _held_out(self, step: int, epoch: int, held: Callable[[int], Batch]) -> list[torch.optim.Optimizer]:
-        """Under first-order bilevel, trains the architecture; returns the optimisers of the batch itself."""
+        """Under first-order bilevel optimization, trains the architecture; returns the optimizers for the
+        main batch.
+        """
         if self.config.order == 0:
             return [self.by_weights, self.learner.optimiser]
         _, _, loss = self.losses(held(step), self.learner.draw(step, epoch))
@@ -101,7 +104,7 @@ class Stepper:
     def _checked(
         self, task: torch.Tensor, loss: torch.Tensor, batch: Batch, draw: Draw, step: int
     ) -> tuple[float, float]:
-        """The objective and the task's loss, means over the processes, before they change any weight."""
+        """The objective and the task loss, averaged over processes, checked before the update."""
         both = self.processes.sum(torch.stack([loss.detach().double(), task.detach().double()]))
         mean, task_mean = (both / self.processes.world).tolist()
         demand_finite(
@@ -111,13 +114,13 @@ class Stepper:
         return mean, task_mean
 
     def losses(self, batch: Batch, draw: Draw) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
-        """The task's loss, the costs of the mean network, and the objective."""
+        """The task loss, the expected costs, and the objective."""
         task = self.task(lambda images_B3HW: self._logits(images_B3HW, draw), batch)
         costs = self.objective.cost_values(draw.weights)
         return task, costs, self.objective.value(task, costs)
 
     def task(self, network: Callable[[torch.Tensor], torch.Tensor], batch: Batch) -> torch.Tensor:
-        """The task's loss, such that its mean over the processes is that of all images."""
+        """The task loss, normalized such that its mean over processes is that of all images."""
         with self._precision():
             logits_BKHW = network(batch.images_B3HW.to(self.processes.device))
             masks_BHW = batch.masks_BHW.to(self.processes.device)
@@ -133,7 +136,7 @@ class Stepper:
         return self.net.path(images_B3HW, outcomes=draw.outcomes, weights=weights)
 
     def _backward(self, loss: torch.Tensor, optimisers: list[torch.optim.Optimizer]) -> None:
-        """Gradients of all processes' mean loss, clipped; then a step of these optimisers."""
+        """Backpropagates, averages and clips gradients, and steps these optimizers."""
         for every in (self.by_weights, self.learner.optimiser):
             every.zero_grad(set_to_none=True)
         if loss.requires_grad:

@@ -67,10 +67,13 @@ def _demand_read(name: str, workers: int | None, gpus: float | None, threads: in
     for setting, value in (("workers", workers), ("threads", threads)):
         if value is not None and not 1 <= value <= MOST:
             raise _refused(
-                f"`{setting}` cannot be {value}", f"a whole number of at least 1, at most {MOST:,}"
+                f"`{setting}` must be an integer from 1 to {MOST:,}, got {value}",
+                f"set {setting} in this range",
             )
     if gpus is not None and not (0 < gpus < 1 or (1 <= gpus <= 64 and gpus == int(gpus))):
-        raise _refused(f"a trial cannot take {gpus:g} GPUs", "a share such as 0.5, or a whole number")
+        raise _refused(
+            f"invalid number of GPUs per trial: {gpus:g}", "use a fraction such as 0.5, or an integer"
+        )
     if name == "folder" and (workers is not None or gpus is not None):
         help = "archdsl work RUN --workers N, on each machine"
         raise _refused("the engine `folder` starts no workers by itself", help)

@@ -51,7 +51,7 @@ class Announced(NamedTuple):
 
 @dataclass(frozen=True)
 class Queue:
-    """The files of one run.  Files that are damaged, or of somebody else, are passed over."""
+    """The files of one run.  Damaged or foreign files are skipped."""
 
     folder: Path
 

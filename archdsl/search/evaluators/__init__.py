@@ -1,1 +1,1 @@
-"""Evaluators: a network in, its scores out."""
+"""Evaluators: from a network to scores."""

@@ -1,4 +1,4 @@
-"""Networks judged by what they cost alone."""
+"""Evaluation by costs only."""
 
 from __future__ import annotations
 

@@ -17,9 +17,8 @@ from archdsl.train.metrics import Confusion
 
 
 class SharedWeights:
-    """Scores by a supernet as it is; running statistics are computed anew from `calibrate` batches.
-
-    Those of the supernet are statistics of mixtures, which a single network does not see.
+    """Scores by a trained supernet; batch-norm statistics are recomputed from `calibrate` batches, since the
+    supernet's are those of mixtures.
     """
 
     def __init__(

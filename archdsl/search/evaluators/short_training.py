@@ -1,9 +1,8 @@
 """Networks of a space trained from scratch on a short schedule, and scored by the objective.
 
-A supernet judges a candidate by weights that it shares with many networks and by the images that it trains
-on, which favours the larger of two that are nearly as good.  This is the second opinion: short trainings,
-compared by the objective on the validation images.  It is in neither paper; DARTS (arXiv:1806.09055, section
-3.2) chooses so among the networks that several searches found.
+A supernet scores candidates with shared weights on training images, which favours larger candidates among
+nearly equal ones.  Short trainings, compared by the objective on the validation images, correct this.  Not in
+the papers; DARTS (arXiv:1806.09055, section 3.2) selects among the networks of several searches this way.
 
 Shapes: B images, K classes, H × W pixels.
 """

@@ -1,4 +1,4 @@
-"""Networks trained from scratch, one by one, and scored on the images to validate on.
+"""Trains networks from scratch, one by one, and scores them on the validation images.
 
 Shapes: B images, K classes, H × W pixels.
 """

@@ -1,1 +1,1 @@
-"""Strategies: decisions and scores in, proposals out; they never see a network."""
+"""Search strategies: from decisions and scores to proposals, independent of networks."""

@@ -1,4 +1,4 @@
-"""What a strategy is: it proposes outcomes of decisions, and observes how well their networks do."""
+"""The interface of strategies: propose outcomes of decisions, and observe the objectives."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class HillClimb:
 
     A neighbour has another outcome of one decision that arises; the climb continues from the first one that
     is better.  Neighbours come in random order.  With `chances`, the probabilities of outcomes by decision,
-    those whose outcome is the likeliest relative to the one that it replaces come first.
+    those with the highest probability relative to the replaced outcome come first.
 
     The first climb starts at `first`, where it is given, or at the best network observed before any proposal,
     such as those that a search is started with.

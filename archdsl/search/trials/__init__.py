@@ -1,1 +1,3 @@
-"""Searches by trials: a strategy proposes networks, an evaluator scores them, an engine runs it somewhere."""
+"""Searches by trials: a strategy proposes networks, an evaluator scores them, an engine runs the
+evaluations.
+"""

@@ -112,7 +112,7 @@ def _place(folder: Path, goals: Sequence[Goal]) -> Location | None:
 
 
 def _text(path: Path) -> str | None:
-    from archdsl.lang.reading import read
+    from archdsl.lang.source_files import read
 
     try:
         return read(path, str(path)).text

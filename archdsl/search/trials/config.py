@@ -1,4 +1,4 @@
-"""What a search by trials is to do, read from its clauses; imports nothing heavy, as `check` reads it too."""
+"""Settings of a search by trials, read from its clauses; light imports, since `check` uses it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TRIALS = 100
 
 @dataclass(frozen=True)
 class TrialConfig:
-    """What a search by trials is to do.
+    """Settings of a search by trials.
 
     `goals` has its space, its name, objectives, requirements and data.  `parallel` networks are evaluated at
     once; `budget_s` are seconds after which nothing more is proposed.
@@ -130,12 +130,12 @@ def read_trials(
                 if name in _CLAUSES
                 else "a search by trials"
             )
-            raise cannot(f"`{name}` is not read by {by}", f"it reads {', '.join(reads)}", place)
+            raise cannot(f"`{name}` is not a clause of {by}", f"available: {', '.join(reads)}", place)
     if clauses.groups or clauses.communicate:
         help = "remove `architecture`, `parameters` and `communicate`"
         raise cannot("groups and `communicate` apply to differentiable searches only", help, spec.at)
     if not clauses.objectives:
-        raise cannot(f"search `{spec.name}` has no objective", "add one: minimize macs", spec.at)
+        raise cannot(f"missing objective in search `{spec.name}`", "add an objective: minimize macs", spec.at)
     numbers = {key: plain(clauses.settings[key]) for key in _NUMBERS if key in clauses.settings}
     strategy = term(clauses.settings["strategy"], "strategy")
     config = TrialConfig(_goals(spec), strategy, evaluator, **numbers)
@@ -167,12 +167,12 @@ def _overridden(config: TrialConfig, given: Mapping[str, Any], trains: bool) -> 
     known = ("trials", "parallel", "seed", "budget", *(("data", *_OF_DATA) if trains else ()))
     if unknown := [key for key in given if key not in known]:
         guess = closest(unknown[0], list(known))
-        help = f"did you mean `{guess}`?" if guess else f"there are {', '.join(known)}"
+        help = f"did you mean `{guess}`?" if guess else f"available: {', '.join(known)}"
         raise cannot(f"a search by trials has no setting `{unknown[0]}`", help)
     clauses = settings_of(Search)
     for key in (*_NUMBERS, "batch"):
         if key in given and not clauses[key].accepts(given[key]):
-            raise cannot(f"`{key}` must be {clauses[key].takes()}, got {given[key]}", clauses[key].doc)
+            raise cannot(f"`{key}` must be {clauses[key].expected()}, got {given[key]}", clauses[key].doc)
     if trains:
         data = {key: given[key] for key in _OF_DATA if key in given}
         goals = with_data(config.goals, given.get("data", config.goals.data), data)
@@ -194,5 +194,5 @@ def _demand_scored(config: TrialConfig) -> None:
             raise cannot(headline, f"{by}`{config.evaluator.name}` knows {', '.join(known)}", one.at)
         if one.name in scores and one.settings and not config.evaluator_kind.reads(one.name):
             key = next(iter(one.settings))
-            headline = f"`{key}` of `{one.name}` is not read by the evaluator `{config.evaluator.name}`"
-            raise cannot(headline, "leave it out", one.places.get(key, one.at))
+            headline = f"the evaluator `{config.evaluator.name}` does not support `{key}` of `{one.name}`"
+            raise cannot(headline, "remove it", one.places.get(key, one.at))

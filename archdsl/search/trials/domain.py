@@ -1,6 +1,6 @@
-"""The decisions of a search as numbers: which of them arise, and networks drawn at random.
+"""The decisions of a search as indices: active decisions, and sampling of networks.
 
-It is all that strategies see of a space.
+This is all that strategies see of a space.
 """
 
 from __future__ import annotations
@@ -117,8 +117,8 @@ class Domain:
 
         Every outcome of a decision is equally likely, or with "networks" every network is, among those that
         meet the requirements.  Where not one in half a million does, it is the end of a random walk from the
-        cheapest or dearest network, which is not uniform.  Raises SpecError (ARCH416) where networks cannot
-        be counted.
+        cheapest or most expensive network, which is not uniform.  Raises SpecError (ARCH416) where networks
+        cannot be counted.
         """
         one = self._drawn if over == "outcomes" else self._network
         for _ in range(TRIES):

@@ -15,9 +15,9 @@ from archdsl.program import Program
 from archdsl.runs.reporter import Reporter
 from archdsl.search.engines.base import Task
 from archdsl.search.evaluators.base import Stopped
+from archdsl.search.latency_tables import gather
 from archdsl.search.options import SearchOptions
 from archdsl.search.strategies.base import Outcomes
-from archdsl.search.tables import gather
 from archdsl.search.terms import configured
 from archdsl.search.trials.config import TrialConfig, strategy_of
 from archdsl.search.trials.evaluation import Evaluation

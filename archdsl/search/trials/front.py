@@ -122,7 +122,7 @@ def knee(values: Sequence[Values]) -> int:
 
 
 def bounds(values: Iterable[Values]) -> tuple[Values, Values]:
-    """The least and the greatest value in each goal.  Raises ValueError without a vector."""
+    """The minimum and maximum of each objective.  Raises ValueError without a vector."""
     columns = list(zip(*values, strict=True))
     if not columns:
         raise ValueError("bounds of no vectors")

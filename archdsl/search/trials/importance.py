@@ -1,4 +1,4 @@
-"""How much each decision matters: the share of the variance of a goal that it explains by itself.
+"""Importance of decisions: the fraction of an objective's variance explained by each one alone.
 
 These are main effects, as those of functional ANOVA (Hutter, Hoos and Leyton-Brown, ICML 2014), of the trials
 as they are, without a model in between: the variance between the outcomes of a decision over the whole
@@ -22,7 +22,7 @@ LEAST = 20
 def importance(
     history: History, goal: int, arising: Callable[[tuple[int, ...]], Sequence[bool]] | None = None
 ) -> dict[str, float]:
-    """The share of each decision in the variance of a goal, 0 to 1, the greatest first.
+    """The fraction of an objective's variance explained by each decision, 0 to 1, largest first.
 
     Empty with fewer than LEAST trials.  That a decision does not arise counts as an outcome of its own.
     """

@@ -1,4 +1,4 @@
-"""What a search by trials is over: its settings, its space, and the evaluation of its networks."""
+"""Inputs of a search by trials: settings, space, and evaluation of networks."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class Inputs:
     def _data(self) -> Splits:
         if self.splits is None:
             at = self.config.evaluator.at
-            headline = f"the evaluator `{self.config.evaluator.name}` reads no data"
-            raise cannot(headline, "its kind has to say `trains = True`", at)
+            headline = f"the evaluator `{self.config.evaluator.name}` does not use data"
+            raise cannot(headline, "set `trains = True` in its EvaluatorKind", at)
         return self.splits
 
 
@@ -61,7 +61,7 @@ def read_inputs(program: Program, options: SearchOptions) -> Inputs:
     for name in unread:
         if getattr(options, name):
             by = f" with `evaluate = {config.evaluator.name}`" if name in _OF_TRAINING else ""
-            raise cannot(f"`{name}` is not read by a search by trials{by}", "leave it out")
+            raise cannot(f"`{name}` is not an option of searches by trials{by}", "remove it")
     _demand_command(config, options)
     space, splits = program.space(config.goals.space, **given.of_space), None
     if config.evaluator_kind.trains:
@@ -80,7 +80,7 @@ def _demand_command(config: TrialConfig, options: SearchOptions) -> None:
     at, name = config.evaluator.at, config.evaluator.name
     reads, command = config.evaluator_kind.reads_command, options.evaluator_command
     if command is not None and not reads:
-        raise cannot(f"`--command` is not read with `evaluate = {name}`", "leave it out", at)
+        raise cannot(f"`--command` is not read with `evaluate = {name}`", "remove it", at)
     if reads and (not command or shutil.which(command[0]) is None):
         place = Label(at, "a spec does not name the program itself") if at else None
         help = "--command 'python score.py {}' on the command line, command=[…] in Python"

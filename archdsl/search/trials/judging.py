@@ -1,4 +1,4 @@
-"""What networks are worth: requirements that they have to meet, and values of objectives."""
+"""Evaluates requirements and objectives of networks."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Judging:
         return all(self._holds(one, row) for one in self._required)
 
     def _holds(self, requirement: Requirement, row: Any) -> bool:
-        """Whether a requirement of the space holds; one that no table can answer is passed over."""
+        """Whether a requirement of the space holds; those without a table are skipped."""
         paths = dict(zip(self.space.decisions, row, strict=True))
 
         def leaf(value: Any) -> Any:

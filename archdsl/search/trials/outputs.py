@@ -104,7 +104,7 @@ class Outputs:
 
     def _page(self, history: History, best: Result | None, random: Sequence[Values] = ()) -> None:
         from archdsl.backends.diagram import svg
-        from archdsl.report.tables import layers_text
+        from archdsl.report.text_tables import layers_text
 
         arising = self.judging.domain.arising
         shares = [importance(history, n, arising) for n in range(len(history.goals))]

@@ -169,6 +169,6 @@ def hypervolumes(history: History) -> list[tuple[float, float]]:
 
 
 def importance_figure(shares: Mapping[str, float], title: str) -> str:
-    """The share of the variance that each decision explains, the greatest first."""
+    """The fraction of the variance explained by each decision, largest first."""
     rows = [Bar(path, share) for path, share in list(shares.items())[:_MOST_BARS]]
     return bars(rows, title=title, format=lambda share: f"{share:.1%}")

@@ -29,11 +29,11 @@ from archdsl.search.engines.making import make_engine
 from archdsl.search.evaluators.base import Stopped
 from archdsl.search.folder import SearchFolder
 from archdsl.search.keeping import text_of
+from archdsl.search.latency_tables import gather
 from archdsl.search.options import SearchOptions
-from archdsl.search.progress import Progress, Report
+from archdsl.search.progress import Report, SearchProgress
 from archdsl.search.result import Result
 from archdsl.search.strategies.base import Observation, Outcomes, Proposal, Snapshot, Strategy
-from archdsl.search.tables import gather
 from archdsl.search.terms import cannot
 from archdsl.search.trials import records
 from archdsl.search.trials.config import strategy_of
@@ -243,7 +243,7 @@ class Trials:
         value = trial.value if trial.state == "scored" else math.nan
         best = None if self.best is None else self.config.signs[0] * self.best.value
         self.report(
-            Progress(
+            SearchProgress(
                 trial.number, self.config.trials, 0, 1, value, value, {}, tried=trial.number,
                 to_try=self.config.trials, failed=self.failed, best=(self.objective, best),
             )

@@ -1,8 +1,8 @@
-"""Conditions over decisions as decision diagrams: decided exactly, whatever they are made of.
+"""Conditions over decisions as decision diagrams: an exact decision procedure.
 
-Where value sets and splits leave a condition open, it is written as a function of the decisions it depends
-on, part by part, each part once (`archdsl.passes.analyses.decision_diagrams`).  What counts is how many
-different functions the parts are, not how many ways lead to them or how many networks there are.
+Where value sets and splits leave a condition open, it is compiled to a function of the decisions it depends
+on, each sub-expression once (`archdsl.passes.analyses.decision_diagrams`).  The cost depends on the number of
+distinct functions, not on the number of paths or networks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Outcomes = dict[str, int]
 class Exact:
     """Values over decisions as roots in one pool of diagrams.
 
-    Decisions are tested in the given order; others, as they are met, after these.
+    Decisions are ordered as given; others are appended as they are met.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Exact:
     # ------------------------------------------------------------ values
 
     def of(self, value: Value) -> int:
-        """The value as a function; None where it has no value.  Raises TooLarge."""
+        """The value as a function; None where it is undefined. Raises TooLarge."""
         if not isinstance(value, Expr):
             return self.diagrams.leaf(value)
         known, ahead = self._known, [value]
@@ -71,7 +71,7 @@ class Exact:
             mux, sizes = self._definitions[value]
             return self.chosen(mux, [None if size is None else self.of(size) for size in sizes])
         if not isinstance(value, Apply):
-            raise TooLarge("what only a whole network has")
+            raise TooLarge("a measure of the whole network")
         first, *others = [self.of(a) for a in value.args]
         if value.fn == "if":
             return d.choose(first, others, _by_truth)
@@ -82,7 +82,7 @@ class Exact:
         return d.map(lenient(value.fn), first, *others)
 
     def decision(self, path: str, cases: Sequence[int]) -> int:
-        """What is `cases[o]` where the decision comes out as o."""
+        """The function that equals `cases[o]` where the decision has outcome o."""
         level = self._levels.setdefault(path, len(self._levels))
         if all(self.diagrams.level[case] > level for case in cases):
             return self.diagrams.node(level, tuple(cases))
@@ -90,7 +90,7 @@ class Exact:
         return self.diagrams.choose(outcome, cases, lambda o: o)
 
     def chosen(self, mux: Mux, sizes: Sequence[int | None]) -> int:
-        """What a mux picks of something that its cases have."""
+        """The function that selects a property of the mux's selected case."""
         d = self.diagrams
         keys = [key for key, _ in mux.cases]
         cases = [d.none if size is None else size for size in sizes]
@@ -104,11 +104,11 @@ class Exact:
     # ------------------------------------------------------------ conditions
 
     def holds(self, value: Value, *expected: Scalar) -> int:
-        """Whether a value is one of these."""
+        """The condition that a value is one of these."""
         return self.diagrams.map(lambda v: v in expected, self.of(value))
 
     def allowed(self, allowed: Mapping[str, Sequence[int]]) -> int:
-        """Whether decisions come out as listed."""
+        """The condition that each decision has one of the listed outcomes."""
         d, found = self.diagrams, self.diagrams.true
         for path, outcomes in allowed.items():
             if path in self._decisions:
@@ -117,13 +117,13 @@ class Exact:
         return found
 
     def shortest(self, condition: int) -> Outcomes | None:
-        """The fewest outcomes under which a condition holds whatever the rest; None where it never does."""
+        """A smallest set of outcomes that implies a condition; None if it is unsatisfiable."""
         d = self.diagrams
         if condition == d.false:
             return None
         cost: dict[int, int] = {}
         step: dict[int, int] = {}
-        for at in sorted(d.reachable(condition)):  # children are made before what tests them
+        for at in sorted(d.reachable(condition)):  # children precede parents
             if d.level[at] == LEAF:
                 if at == d.true:
                     cost[at] = 0

@@ -1,7 +1,8 @@
-"""Which values an expression over decisions can have: a sound overestimate, found without enumerating.
+"""Which values an expression over decisions can have: a sound over-approximation, computed without
+enumerating networks.
 
-Sub-expressions are taken as if they were independent, so the set may hold values that never occur
-together; it never misses one.
+Sub-expressions are treated as independent, so the set may contain values that never occur, but never misses
+one.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ from archdsl.ir import Apply, Dim, Expr, Mux, Pick, Value
 from archdsl.ir.expr import FUNCTIONS
 
 LIMIT = 512
-"""More possible values than this are not followed one by one."""
+"""Larger value sets are widened to intervals."""
 
 
 class Unbounded(Exception):
-    """The values are too many to follow, or are not known before a device is measured."""
+    """Nothing is known of the values, as before a device is measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Numbers from `low` to `high`: what is known of values that are too many to follow one by one."""
+    """An interval, `low` to `high`, for value sets that are too large to list."""
 
     low: float
     high: float
@@ -38,7 +39,7 @@ _EITHER = frozenset((True, False))
 
 
 class Possible:
-    """Possible values under fixed allowed outcomes, each sub-expression computed once, none by recursion."""
+    """Possible values under fixed allowed outcomes; memoized and iterative."""
 
     def __init__(self, definitions: Mapping[Dim, tuple[Mux, tuple[Value | None, ...]]], allowed: Allowed):
         self._definitions, self._allowed = definitions, allowed
@@ -46,7 +47,7 @@ class Possible:
 
     @property
     def work(self) -> int:
-        """How many sub-expressions were computed."""
+        """The number of sub-expressions computed."""
         return len(self._known)
 
     def of(self, value: Value) -> Values:
@@ -57,7 +58,7 @@ class Possible:
         return found
 
     def least(self, value: Value) -> float:
-        """What no value is below; raises Unbounded."""
+        """A lower bound of the values; raises Unbounded."""
         span = _span(self._find(value))
         if span is None:
             raise Unbounded
@@ -87,7 +88,7 @@ class Possible:
         return self._of_known(value)
 
     def _needs(self, value: Expr) -> Sequence[Value]:
-        """What must be known before a value; first what decides on the rest."""
+        """The sub-expressions that a value needs, conditions first."""
         if isinstance(value, Apply):
             if value.fn != "if":
                 return value.args
@@ -120,7 +121,7 @@ class Possible:
         return self._known[value] if isinstance(value, Expr) else frozenset((value,))
 
     def _truths(self, condition: Value) -> Values:
-        """What a known condition can be; either where that is not known."""
+        """Possible truth values of a condition; both where unknown."""
         found = self._of_known(condition)
         return found if found and isinstance(found, frozenset) else _EITHER
 
@@ -139,7 +140,7 @@ class Possible:
         return frozenset(v for v in chosen if v is not None)
 
     def _sizes(self, value: Dim) -> list[Value]:
-        """What a dimension can be: the sizes of the cases that can be picked."""
+        """Possible sizes of a dimension: those of the selectable cases."""
         mux, sizes = self._definitions[value]
         on = mux.on
         keys = self._allowed.get(on) if isinstance(on, str) else self._of_known(on)
@@ -165,7 +166,7 @@ class Possible:
         return frozenset(values)
 
     def _connective(self, value: Apply) -> Values:
-        """One side may settle it where the other is not known."""
+        """`and` and `or`: one operand may determine the result where the other is unknown."""
         decisive = value.fn == "or"
         left, right = (self._truths(a) for a in value.args)
         if frozenset((decisive,)) in (left, right):
@@ -177,7 +178,7 @@ class Possible:
 
 
 def _span(found: Found) -> Span | None:
-    """From the least to the greatest; None where these are not numbers."""
+    """The interval from minimum to maximum; None where the values are not numbers."""
     if not isinstance(found, frozenset):
         return found
     if not found or any(isinstance(v, str) for v in found):
@@ -207,7 +208,7 @@ def _product(a: Span, b: Span) -> Span:
 
 
 def _quotient(a: Span, b: Span) -> Span | None:
-    """Whole quotients of positive numbers, which sizes are."""
+    """Integer division of intervals of positive numbers, such as sizes."""
     return Span(a.low // b.high, a.high // b.low) if a.low >= 0 and b.low > 0 else None
 
 
@@ -224,4 +225,4 @@ _SPANS: dict[str, Callable[..., Found]] = {
     "eq": lambda a, b: _equal(a, b, True),
     "ne": lambda a, b: _equal(a, b, False),
 }
-"""What functions make of spans; what is not here makes nothing known of them."""
+"""Interval versions of functions; others give no bound."""

@@ -1,9 +1,8 @@
 """Decides whether a condition over decisions holds in every network, or finds outcomes where it does not.
 
-Never by enumeration.  A condition is first evaluated over the sets of values that its parts can have.
-Where that leaves it open, the decisions it depends on are split one at a time, those nearest first, until
-every branch is settled.  Where that takes long, it is written as a decision diagram, which settles it
-(`archdsl.spec.deciding.exact`), unless the budget is spent before.
+Never by enumeration.  A condition is first evaluated over value sets.  If undecided, it is split on the
+decisions it depends on, nearest first, until every branch is decided.  If that takes too long, it is compiled
+to a decision diagram (`archdsl.spec.deciding.exact`), within the budget.
 """
 
 from __future__ import annotations
@@ -17,17 +16,17 @@ from archdsl.spec.deciding.exact import Exact
 from archdsl.spec.deciding.possible import Possible, Unbounded, Values
 
 BUDGET = 200_000
-"""Steps that one condition may take before it is left open."""
+"""Step budget of one condition."""
 SPLITS = 20
-"""One of so many steps may be spent on splits, the others on diagrams."""
+"""The fraction of the budget for splits is one over this number; diagrams get the rest."""
 TOTAL = 5
-"""All conditions of one graph together may take this many times the budget of one."""
+"""The budget for all conditions of a graph, as a multiple of that of one condition."""
 
 Outcomes = dict[str, int]
 
 
 class Undecided(Exception):
-    """The budget was spent."""
+    """The budget was exhausted."""
 
 
 def support(value: Value, definitions: Definitions) -> dict[str, None]:
@@ -64,7 +63,7 @@ class Searcher:
         self.total = TOTAL * budget
 
     def counterexample(self, condition: Value, allowed: Mapping[str, Sequence[int]]) -> Outcomes | None:
-        """Outcomes under which the condition is false whatever the rest; None if there are none.
+        """Outcomes that imply that the condition is false; None if there are none.
 
         Raises Undecided.
         """
@@ -133,7 +132,7 @@ class Searcher:
         return range(known.size) if known else (0,)
 
     def _least(self, condition: Value, found: Outcomes, allowed: Mapping[str, Sequence[int]]) -> Outcomes:
-        """Without the decisions that are not needed for the condition to fail."""
+        """Removes decisions that the counterexample does not need."""
         fixed = {d for d, o in allowed.items() if len(o) == 1}
         kept = dict(found)
         for decision in reversed(list(found)):

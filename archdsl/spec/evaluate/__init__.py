@@ -1,1 +1,1 @@
-"""From syntax to a graph and what must hold of it: expressions and statements of one space or network."""
+"""Evaluates the expressions and statements of a space or network to a graph and proof obligations."""

@@ -51,7 +51,7 @@ def call_expression(ev: Evaluator, expr: ast.Call, frame: Frame) -> SpecValue:
     for given in expr.settings:
         name = given.path.id  # type: ignore[union-attr]
         if name in settings:
-            raise frame.error("ARCH204", f"`{name}` is given twice", given)
+            raise frame.error("ARCH204", f"duplicate setting `{name}`", given)
         settings[name] = ev.evaluate(given.value, frame)
     site = frame.sites.nodes.get(id(expr), "")
     return call(ev, fn, args, settings, expr, frame, site, id(expr) in frame.sites.whole)
@@ -64,10 +64,12 @@ def chain_expression(ev: Evaluator, expr: ast.Chain, frame: Frame) -> SpecValue:
     if not isinstance(op, (PrimitiveOp, Function, Choice, Either, Builtin, Undefined)):
         raise frame.error(
             "ARCH209",
-            f"`->` applies an op, this is {kind_of(op)}",
+            f"expected an op after `->`, got {kind_of(op)}",
             expr.op,
-            help="the right side is an op with its settings, without its input: x -> conv(c = 8);"
-            " ops in a row are x -> conv -> bn",
+            help=(
+                "write an op with its settings but without its input: x -> conv(c = 8); chain ops "
+                "as x -> conv -> bn"
+            ),
         )
     site = frame.sites.nodes.get(id(expr), "")
     return call(ev, op, [source], {}, expr.op, frame, site, id(expr) in frame.sites.whole)
@@ -77,8 +79,8 @@ def add(ev: Evaluator, expr: ast.Binary, left: SpecValue, right: SpecValue, fram
     """`a + b` on tensors is the primitive add."""
     for value, side in ((left, expr.left), (right, expr.right)):
         if not isinstance(value, Tensor):
-            help = "write mul(a, b) for a product, and a + b for a sum, of tensors"
-            raise frame.error("ARCH207", f"a tensor cannot be added to {kind_of(value)}", side, help=help)
+            help = "tensors are added by a + b and multiplied by mul(a, b)"
+            raise frame.error("ARCH207", f"cannot add a tensor and {kind_of(value)}", side, help=help)
     site = frame.sites.nodes.get(id(expr), "add")
     return call(ev, PrimitiveOp(ops.get("add")), [left, right], {}, expr, frame, site, False)
 
@@ -93,7 +95,7 @@ def call(
     site: str,
     whole: bool,
 ) -> SpecValue:
-    """Applies anything that can be applied; without tensors an op is only configured."""
+    """Applies an op, cell or function; without tensors, an op is only configured."""
     if isinstance(fn, Undefined):
         return fn
     for value in settings.values():
@@ -116,8 +118,8 @@ def call(
         )
     if isinstance(fn, Builtin):
         return builtins.call(ev, fn, args, settings, at, frame, site)
-    help = "ops are applied to tensors: conv(x, c = 8), or x -> conv(c = 8)"
-    raise frame.error("ARCH209", f"{kind_of(fn)} cannot be applied", at, help=help)
+    help = "apply an op to a tensor: conv(x, c = 8), or x -> conv(c = 8)"
+    raise frame.error("ARCH209", f"cannot call {kind_of(fn)}", at, help=help)
 
 
 def _refined(ev: Evaluator, args: list[SpecValue]) -> list[SpecValue]:
@@ -134,7 +136,7 @@ def _call_choice(
     site: str,
     whole: bool,
 ) -> SpecValue:
-    """A mux over what the candidates give; without tensors, every candidate configured."""
+    """A mux over the results of the candidates; without tensors, every candidate is configured."""
     outcomes = ev.builder.decisions[fn.decision].outcomes
     decisions, nodes = frame.decisions, frame.node_name
     cases = []
@@ -211,7 +213,7 @@ def _stamped(
     frame: Frame,
     site: str,
 ) -> SpecValue:
-    """An op, by the stamp of an earlier application that was the same but for its place."""
+    """Applies an op by replaying an earlier, identical application."""
     builder = ev.builder
     settings = {name: ev.refine(value) for name, value in merged.items()}
     key = stamping.key_of(fn, args, settings, builder, ev.allowed)
@@ -240,7 +242,7 @@ def _evaluated(
     site: str,
     whole: bool,
 ) -> SpecValue:
-    """The value of the body, with inputs and settings in place."""
+    """Evaluates a body with bound inputs and settings."""
     declared, signature = fn.declared, fn.declared.signature
     inner = _enter(ev, fn, at, frame, site, whole)
     for name, value in zip(signature.inputs, args, strict=True):
@@ -262,7 +264,7 @@ def _evaluated(
 def _run_body(
     ev: Evaluator, declared: ast.Op | ast.Cell, inner: Frame, caller: Frame, at: Spanned
 ) -> SpecValue:
-    """The value of an op's or cell's body."""
+    """Evaluates the body of an op or cell."""
     if not isinstance(declared.body, ast.Block):
         inner.sites = ev.sites(declared.body)
         return ev.evaluate(declared.body, inner)
@@ -272,7 +274,7 @@ def _run_body(
     if value is None:
         raise caller.error(
             "ARCH218",
-            f"`{declared.name.id}` returns nothing",
+            f"missing `return` in `{declared.name.id}`",
             at,
             secondary=(Label(inner.location(declared.name), "declared here"),),
             help="end it with `return …`",
@@ -281,17 +283,17 @@ def _run_body(
 
 
 def _enter(ev: Evaluator, fn: Function, at: Spanned, frame: Frame, site: str, whole: bool) -> Frame:
-    """The frame in which a function's body is evaluated."""
+    """Enters the frame of a function's body."""
     if any(a is fn.declared for a in ev.active):
         raise frame.error(
             "ARCH210",
-            f"`{fn.name}` is applied inside itself",
+            f"recursive call of `{fn.name}`",
             at,
-            help="recursion is not possible; use a stage",
+            help="recursion is not supported; use a stage",
         )
     ev.count_call(at, frame)
     if frame.depth >= DEPTH_BUDGET:
-        ev.stop(frame.error("ARCH711", f"calls nested more than {DEPTH_BUDGET} deep", at))
+        ev.stop(frame.error("ARCH711", f"calls nested more than {DEPTH_BUDGET} levels deep", at))
     nodes = frame.node_path(site)
     if fn.shared is not None:
         decisions, shared = fn.shared, True
@@ -303,7 +305,10 @@ def _enter(ev: Evaluator, fn: Function, at: Spanned, frame: Frame, site: str, wh
     instance, cell = frame.instance, frame.cell
     if fn.is_cell and instance is not None:
         raise frame.error(
-            "ARCH215", f"a cell, `{fn.name}`, inside an op", at, help="an op is one candidate: make it a cell"
+            "ARCH215",
+            f"cell `{fn.name}` is not allowed inside an op",
+            at,
+            help="declare the enclosing op as a cell",
         )
     if fn.is_cell:
         cell = ev.builder.instance(nodes or fn.name, "cell", fn.name).path
@@ -339,7 +344,7 @@ def _setting_value(
     else:
         raise frame.error(
             "ARCH205",
-            f"`{fn.name}` needs its setting `{declared.name}`",
+            f"missing setting `{declared.name}` of `{fn.name}`",
             at,
             secondary=(Label(inner.location(declared), "declared here without a default"),),
         )
@@ -352,7 +357,7 @@ def _check_type(
     ev: Evaluator, declared: ast.Setting, value: SpecValue, owner: str, at: Spanned, frame: Frame
 ) -> None:
     at = setting_node(at, declared.name)
-    what = f"`{declared.name}` of `{owner}` takes {declared.type}, this is {kind_of(value)}"
+    what = f"`{declared.name}` of `{owner}` must be of type {declared.type}, got {kind_of(value)}"
     if declared.type == "op":
         right = isinstance(value, (PrimitiveOp, Function, Choice, Either))
     else:

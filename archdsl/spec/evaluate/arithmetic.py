@@ -48,7 +48,7 @@ def binary(ev: Evaluator, expr: ast.Binary, frame: Frame) -> SpecValue:
 
 
 def _connected(ev: Evaluator, expr: ast.Binary, left: SpecValue, frame: Frame) -> SpecValue:
-    """`and`, `or`: the right side is not looked at where the left settles it."""
+    """`and`, `or`, with short-circuit evaluation."""
     if isinstance(left, Undefined):
         return left
     left = truth(left, expr.left, frame)
@@ -65,7 +65,7 @@ def _undefined(*values: SpecValue) -> Undefined | None:
 
 
 Side = tuple[ast.Expr, SpecValue]
-"""An operand: its text as AST, and its value."""
+"""An operand: its AST node and its value."""
 
 
 def _combined(ev: Evaluator, op: str, left: Side, right: Side, at: Spanned, frame: Frame) -> SpecValue:
@@ -93,14 +93,14 @@ def _calculated(ev: Evaluator, op: str, left: Side, right: Side, at: Spanned, fr
         if op == "/":
             reaching.demand(ev, apply("ne", b, 0), "ARCH211", "division by zero", at, frame)
         return apply(OPERATORS[op], a, b)
-    except ZeroDivisionError:  # where no network comes
+    except ZeroDivisionError:  # in dead code
         return Undefined("division by zero")
     except TooLargeError as error:
         raise frame.error("ARCH211", str(error), at) from None
 
 
 def _measured(ev: Evaluator, op: str, left: Side, right: Side, at: Spanned, frame: Frame) -> SpecValue:
-    """A quantity with its own kind, or with a number where it counts."""
+    """Arithmetic on quantities of one dimension, or on counts and numbers."""
     values = (left[1], right[1])
     dims = [dimension(v) for v in values]
     countable = all(d in ("count", "number") for d in dims)
@@ -111,7 +111,7 @@ def _measured(ev: Evaluator, op: str, left: Side, right: Side, at: Spanned, fram
         ]
         raise frame.error(
             "ARCH212",
-            f"`{op}` between different units",
+            f"incompatible units in `{op}`",
             at,
             f"{what[0]}, {what[1]}",
             help="times in ns us ms s min h, rates in fps, counts in K M G T, sizes in B … TiB",
@@ -125,7 +125,7 @@ def _measured(ev: Evaluator, op: str, left: Side, right: Side, at: Spanned, fram
 
 
 def dimension(value: SpecValue) -> str:
-    """What a value measures: count, time, rate, size, or a plain number."""
+    """The dimension of a value: count, time, rate, size, or number."""
     if isinstance(value, Quantity):
         return value.dimension
     if not isinstance(value, Expr):
@@ -142,7 +142,7 @@ def member(ev: Evaluator, expr: ast.Binary, frame: Frame) -> SpecValue:
     if isinstance(expr.right, ast.Range) and expr.right.step is None:
         return _between(ev, (expr.left, left), expr.right, expr, frame)
     if not isinstance(left, (int, float, str, Expr)):
-        what = f"only numbers and strings can be looked for, this is {kind_of(left)}"
+        what = f"expected a number or string before `in`, got {kind_of(left)}"
         raise frame.error("ARCH207", what, expr.left)
     right = ev.evaluate(expr.right, frame)
     if isinstance(right, SetValue):
@@ -150,21 +150,22 @@ def member(ev: Evaluator, expr: ast.Binary, frame: Frame) -> SpecValue:
     elif isinstance(right, ListValue):
         choices = list(right.items)
     else:
-        raise frame.error("ARCH207", f"a set is needed after `in`, this is {kind_of(right)}", expr.right)
+        raise frame.error("ARCH207", f"expected a set after `in`, got {kind_of(right)}", expr.right)
     result: Value = False
     places = [m.value for m in expr.right.members] if isinstance(expr.right, ast.Set) else []
     for n, value in enumerate(choices):
         watch(ev, places[n] if len(places) == len(choices) else expr.right, left, value, frame)
         if not isinstance(value, (int, float, str, Expr)):
-            raise frame.error("ARCH207", "only numbers and strings can be looked for with `in`", expr)
+            raise frame.error("ARCH207", "`in` tests numbers and strings only", expr)
         result = apply("or", result, apply("eq", left, value))
     return result
 
 
 def watch(ev: Evaluator, at: Spanned, a: SpecValue, b: SpecValue, frame: Frame) -> None:
-    """Notes whether a comparison of equality is of a whole number with one that is not.
+    """Records whether an equality compares an integer with a fraction.
 
-    Where it is so each time the place is evaluated, it never holds, and `fractional_warnings` says so.
+    If every evaluation does, it never
+    holds, which `fractional_warnings` reports.
     """
     never = any(isinstance(x, float) and not x.is_integer() and kind(y) == "int" for x, y in ((a, b), (b, a)))
     before = ev.fractional.get(id(at))
@@ -175,12 +176,12 @@ def watch(ev: Evaluator, at: Spanned, a: SpecValue, b: SpecValue, frame: Frame) 
 
 
 def fractional_warnings(ev: Evaluator) -> list[Diagnostic]:
-    """A warning for each comparison of whole numbers with a number that is not whole."""
+    """A warning for each equality that always compares integers with fractions."""
     return [
         Diagnostic(
             "ARCH229",
-            f"a whole number is never {value:.6g}",
-            Label(frame.location(at), "this comparison never holds"),
+            f"an integer is never equal to {value:.6g}",
+            Label(frame.location(at), "this comparison is always false"),
             severity="warning",
             help="round it: floor(a / b) or round(a / b)",
         )

@@ -1,8 +1,8 @@
-"""Grows the graph of one space or network: nodes, muxes, decisions, shapes and what must hold of them.
+"""Builds the graph of a space or network: nodes, muxes, decisions, shapes and proof obligations.
 
-Shapes are known as soon as a node is: whole numbers where all networks agree, values over decisions
-elsewhere.  What a primitive demands is decided on the spot where that is a comparison of constants, and
-kept as an `Obligation` for `archdsl.spec.prove.prover` where it is not.
+Shapes are inferred as nodes are added: integers where all networks agree, values over decisions elsewhere.
+Constraints of primitives are checked immediately on constants, and otherwise kept as an `Obligation` for
+`archdsl.spec.prove.prover`.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ Allowed = dict[str, tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """How evaluation got somewhere: a chain of stage rounds and calls, innermost first."""
+    """The backtrace of evaluation: stage iterations and calls, innermost first."""
 
     outer: Trace | None
     location: Location
     text: str
 
     def labels(self) -> tuple[Label, ...]:
-        """Outermost first."""
+        """The backtrace, outermost first."""
         own = (Label(self.location, self.text),)
         return own if self.outer is None else self.outer.labels() + own
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a node comes from: for messages and for the names of layers."""
+    """The origin of a node, for diagnostics and layer names."""
 
     location: Location
     trace: Trace | None
@@ -48,7 +48,7 @@ class Place:
 class Obligation:
     """A condition that must hold in every network that has `node`.
 
-    `allowed` are the outcomes under which it is evaluated at all, `conditions` what else holds there.
+    `allowed` are the outcomes under which it is evaluated, `conditions` further assumptions.
     """
 
     condition: Value
@@ -64,16 +64,16 @@ class Obligation:
 
 @dataclass
 class Builder:
-    """The graph under construction.  `budget` bounds its nodes (the caller reports `Exhausted`)."""
+    """A graph under construction of at most `budget` nodes (the caller reports `Exhausted`)."""
 
     budget: int
     inputs: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     nodes: dict[str, Node | Mux] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
     present: dict[str, Value] = field(default_factory=dict)
-    """In which networks a node is defined, where that is not all of them."""
+    """The condition under which a node is defined, if not always."""
     definitions: Definitions = field(default_factory=dict)
-    """What a dimension named by a mux is, case by case."""
+    """The values of each mux dimension, case by case."""
     decisions: dict[str, Decision] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
@@ -82,30 +82,30 @@ class Builder:
     requirements: list[Requirement] = field(default_factory=list)
     obligations: list[Obligation] = field(default_factory=list)
     decided: dict[str, int] = field(default_factory=dict)
-    """Outcomes of decisions that were made beforehand."""
+    """Fixed outcomes of decisions."""
     made: dict[str, str] = field(default_factory=dict)
-    """Choices that the space makes itself, of which only one outcome is left, and that outcome."""
+    """Conditional choices that are constant in this space, and their outcome."""
     ties: dict[str, str] = field(default_factory=dict)
     known: tuple[Value, ...] = ()
-    """Conditions that hold where the next node is computed."""
+    """Conditions under which the next node is computed."""
     settled: int = 0
-    """How many demands were met on the spot."""
+    """Number of constraints that held immediately."""
     work: int = 0
-    """Parts of conditions that were gone through to join them."""
+    """Work spent on joining conditions."""
     _muxes: dict[tuple[object, ...], str] = field(default_factory=dict)
     _node_numbers: dict[str, int] = field(default_factory=dict)
-    """By name, the last number that was put behind it: a thousand equal names take a thousand steps."""
+    """The last suffix used for each name, so that unique names take constant time."""
     _instance_numbers: dict[str, int] = field(default_factory=dict)
 
     def instance(self, path: str, kind: Literal["op", "cell"], declared: str) -> Instance:
-        """A new instance; rounds of equal values have one path, and their instances a number behind it."""
+        """A new cell instance; repeated paths get a numeric suffix."""
         taken = self.instances
         name = path if path not in taken else self._numbered(path, taken, self._instance_numbers)
         made = self.instances[name] = Instance(name, kind, declared)
         return made
 
     def unique(self, name: str) -> str:
-        """The name, or the name with a number where it is taken."""
+        """The name, with a numeric suffix if it is taken."""
         if name not in self.nodes and name not in self.inputs:
             return name
         return self._numbered(name, self.nodes, self._node_numbers)
@@ -136,7 +136,8 @@ class Builder:
     ) -> str:
         """Adds a primitive and returns the node's name.
 
-        `typed_with` are settings to take for its shape where some of `attrs` are out of their range.
+        `typed_with` replaces `attrs` in shape inference
+        where these are out of range.
         """
         if len(self.nodes) >= self.budget:
             raise Exhausted(place.location, self.budget)
@@ -157,7 +158,7 @@ class Builder:
         return name
 
     def demand_of(self, node: str, place: Place, allowed: Allowed, conditions: tuple[Value, ...]) -> Demand:
-        """States what must hold in every network that has the node."""
+        """Adds constraints that must hold in every network with the node."""
 
         def demand(condition: Value, code: str, message: str, /, **values: Value) -> None:
             if condition is True:
@@ -175,7 +176,7 @@ class Builder:
     def _inputs_of(
         self, primitive: Primitive, inputs: tuple[str, ...], optional: frozenset[int]
     ) -> tuple[list[Shape], Value]:
-        """Shapes of the inputs, and when the node is defined."""
+        """Shapes of the inputs, and the condition under which the node is defined."""
         if not optional and self.present.keys().isdisjoint(inputs):
             return [self.shapes[source] for source in inputs], True
         here = [self._here(source) for source in inputs]
@@ -188,7 +189,7 @@ class Builder:
     def add_mux(
         self, on: str | Value, name: str, cases: Sequence[tuple[Scalar, str | None]], location: Location
     ) -> str:
-        """Picks one of several tensors; the tensor itself where all cases are the same."""
+        """Adds a mux over tensors; returns the tensor itself where all cases are equal."""
         sources = {source for _, source in cases}
         if len(sources) == 1 and None not in sources:
             return next(iter(sources))  # type: ignore[return-value]
@@ -209,7 +210,7 @@ class Builder:
         return name
 
     def _present(self, on: str | Value, cases: Sequence[tuple[Scalar, str | None]]) -> Value:
-        """In which networks a mux is defined: where its picked input is."""
+        """The condition under which a mux is defined: that its selected input is."""
         here = [(key, False if s is None else self._here(s)) for key, s in cases]
         if all(value is True for _, value in here):
             return True
@@ -230,12 +231,12 @@ class Builder:
         return result
 
     def _here(self, source: str) -> Value:
-        """In which networks a node is defined, of those where the next node is computed."""
+        """The condition under which a node is defined, given those of the next node."""
         present = self.present.get(source, True)
         return True if present in self.known else present
 
     def is_outcome(self, decision: str, *outcomes: int) -> Value:
-        """Whether a decision comes out as one of these."""
+        """The condition that a decision has one of these outcomes."""
         if decision in self.decided:
             return self.decided[decision] in outcomes
         size = self.decisions[decision].size
@@ -246,7 +247,7 @@ class Builder:
         return pick(decision, tuple(table))
 
     def case(self, node: str, allowed: Allowed) -> str | None:
-        """The tensor that a node is where decisions are as allowed; None where it is not defined."""
+        """The tensor selected under the allowed outcomes; None where it is undefined."""
         while True:
             item = self.nodes.get(node)
             if not isinstance(item, Mux) or not isinstance(item.on, str):
@@ -263,20 +264,20 @@ class Builder:
             node = only
 
     def tie(self, first: str, other: str) -> None:
-        """From now on the other node, and what it is tied to, has the weights of the first."""
+        """Ties the weights of the other node, and of nodes tied to it, to the first."""
         kept, dropped = self.weights_of(first), self.weights_of(other)
         if kept != dropped:
             self.ties[dropped] = kept
 
     def weights_of(self, node: str) -> str:
-        """The node whose weights a node has: its own, where it is not tied to another."""
+        """The node that owns a node's weights: itself, unless tied."""
         while node in self.ties:
             node = self.ties[node]
         return node
 
 
 class Exhausted(Exception):
-    """The node budget was passed at `location`."""
+    """The node budget was exceeded at `location`."""
 
     def __init__(self, location: Location, budget: int):
         super().__init__(f"more than {budget} nodes at {location}")

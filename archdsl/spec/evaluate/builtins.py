@@ -1,4 +1,4 @@
-"""Functions of the language itself: on numbers, and on sets of tensors."""
+"""Built-in functions on numbers and on sets of tensors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from archdsl.spec.evaluate.values import (
 )
 
 Run = Callable[[Evaluator, list[SpecValue], Spanned, Frame, str], SpecValue]
-"""What a builtin does with its arguments, at a place, in a frame, at a site."""
+"""Implementation of a builtin: arguments, AST node, frame and site to a value."""
 
 
 def call(
@@ -66,7 +66,7 @@ def _measure(
     options: dict[str, Scalar] = {}
     for key, value in settings.items():
         if not isinstance(value, str | int | float):
-            raise frame.error("ARCH208", f"`{key}` of `{name}` is {kind_of(value)}, and must be plain", at)
+            raise frame.error("ARCH208", f"`{key}` of `{name}` must be a constant, got {kind_of(value)}", at)
         options[key] = value
     return Measure(name, tuple(sorted(options.items())))
 
@@ -77,7 +77,7 @@ def _extreme(name: str) -> Run:
         if len(values) == 1 and isinstance(values[0], SetValue):
             values = [m.value for m in values[0].members]
         if not values:
-            raise frame.error("ARCH206", f"`{name}` of nothing", at)
+            raise frame.error("ARCH206", f"`{name}` expects at least one argument", at)
         result = number(values[0], at, frame)
         for value in values[1:]:
             ev.spend(1, at, frame)
@@ -90,7 +90,7 @@ def _extreme(name: str) -> Run:
 def _rounding(name: str) -> Run:
     def run(ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame, site: str) -> SpecValue:
         if len(args) != 1:
-            raise frame.error("ARCH206", f"`{name}` takes one number", at)
+            raise frame.error("ARCH206", f"`{name}` expects one number", at)
         try:
             return apply(name, number(args[0], at, frame))
         except TooLargeError as error:
@@ -100,15 +100,13 @@ def _rounding(name: str) -> Run:
 
 
 def _unused(ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame, site: str) -> SpecValue:
-    """The members from which no other member is computed, each in the networks where that holds."""
+    """The members that no other member is computed from, with the condition for each."""
     if len(args) != 1 or not isinstance(args[0], SetValue):
-        raise frame.error("ARCH207", "`unused` takes a set of tensors: unused(x[3..9])", at)
+        raise frame.error("ARCH207", "`unused` expects a set of tensors: unused(x[3..9])", at)
     nodes: list[str] = []
     for member in args[0].members:
         if not isinstance(member.value, Tensor):
-            raise frame.error(
-                "ARCH207", f"`unused` takes tensors, this set holds {kind_of(member.value)}", at
-            )
+            raise frame.error("ARCH207", f"`unused` expects tensors, got {kind_of(member.value)}", at)
         nodes.append(member.value.node)
     ev.spend(len(list(upstream(ev.builder, nodes))), at, frame)
     try:
@@ -131,14 +129,16 @@ def _unused(ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame, sit
 
 
 def _fold(ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame, site: str) -> SpecValue:
-    """f(f(f(a, b), c), d) over the members that are there."""
+    """f(f(f(a, b), c), d) over the members that are defined."""
     if len(args) != 2 or not isinstance(args[1], SetValue) or not isinstance(args[0], Function | PrimitiveOp):
-        raise frame.error("ARCH207", "`fold` takes an op or cell and a set: fold(Join, unused(x[3..9]))", at)
+        raise frame.error(
+            "ARCH207", "`fold` expects an op or cell and a set: fold(Join, unused(x[3..9]))", at
+        )
     fn, members = args[0], args[1].members
     total: Tensor | None = None
     for member in members:
         if not isinstance(member.value, Tensor):
-            raise frame.error("ARCH207", f"`fold` takes tensors, this set holds {kind_of(member.value)}", at)
+            raise frame.error("ARCH207", f"`fold` expects tensors, got {kind_of(member.value)}", at)
         if total is None:
             total = member.value
         else:
@@ -149,7 +149,7 @@ def _fold(ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame, site:
 def _folded(
     ev: Evaluator, fn: SpecValue, total: Tensor, member: Tensor, at: Spanned, frame: Frame, site: str
 ) -> Tensor:
-    """The total with one more member, each of which may be missing in some networks."""
+    """Folds in one more member; either operand may be undefined in some networks."""
     builder = ev.builder
     before = builder.present.get(total.node, True)
     here = builder.present.get(member.node, True)
@@ -157,7 +157,7 @@ def _folded(
     with ev.where(before), ev.where(here):
         both = ev.language.apply(ev, fn, [left, right], {}, at, frame, site, False)
     if not isinstance(both, Tensor):
-        raise frame.error("ARCH207", f"what `fold` applies gives {kind_of(both)}, not a tensor", at)
+        raise frame.error("ARCH207", f"the op of `fold` must return a tensor, got {kind_of(both)}", at)
     node, location = both.node, frame.location(at)
     if before is not True:
         node = builder.add_mux(
@@ -170,7 +170,7 @@ def _folded(
 
 
 def _bare(ev: Evaluator, tensor: Tensor) -> Tensor:
-    """The tensor behind the mark that it may be missing."""
+    """The tensor without its may-be-undefined mark."""
     mux = ev.builder.nodes.get(tensor.node)
     sources = [s for _, s in getattr(mux, "cases", ()) if s is not None]
     hides = len(sources) == 1 and any(s is None for _, s in mux.cases)  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""Decisions, and values that are one thing or another by a decision or a condition."""
+"""Decisions, and values that depend on a decision or a condition."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ CHOICE_BUDGET = 60
 
 
 def decide(ev: Evaluator, expr: ast.OneOf | ast.AnyOf, count: int, frame: Frame) -> SpecValue:
-    """`one of` and `any n of`: a new decision, or the only value there can be."""
+    """Evaluates `one of` and `any n of`: a new decision, or a constant if only one outcome exists."""
     if frame.instance is not None:
         raise frame.error(
-            "ARCH215", "a choice inside an op", expr, help="an op is one candidate: make it a cell"
+            "ARCH215", "choices are not allowed inside an op", expr, help="declare it as a cell"
         )
     source = ev.evaluate(expr.source, frame)
     if isinstance(source, Undefined):
         return source
     if not isinstance(source, SetValue):
         raise frame.error(
-            "ARCH207", f"a choice is made from a set, this is {kind_of(source)}", expr.source,
+            "ARCH207", f"expected a set to choose from, got {kind_of(source)}", expr.source,
             help="write one of {a, b, c}",
         )  # fmt: skip
     members = source.members
@@ -54,9 +54,9 @@ def decide(ev: Evaluator, expr: ast.OneOf | ast.AnyOf, count: int, frame: Frame)
     if id(expr) not in frame.sites.choices:
         raise frame.error(
             "ARCH215",
-            "a choice that does not stand in a statement of its own",
+            "a choice must be assigned to a name",
             expr,
-            help="assign it to a name first",
+            help="assign it in a statement of its own first",
         )
     path = frame.decision_path(frame.sites.choices[id(expr)])
     if path in ev.given and source.labels:
@@ -64,14 +64,14 @@ def decide(ev: Evaluator, expr: ast.OneOf | ast.AnyOf, count: int, frame: Frame)
         if absent is not None:
             return absent
     if count > len(members) or count < 1:
-        raise frame.error("ARCH405", f"any {count} of {len(members)} candidates", expr)
+        raise frame.error("ARCH405", f"cannot choose {count} of {len(members)} candidates", expr)
     if count == len(members):
         labels = [m.label for m in members]
         ev.builder.made[path] = labels[0] if count == 1 else "{" + ", ".join(labels) + "}"
         return members[0].value if count == 1 else source
     decision = Decision(path, tuple(m.label for m in members), count, _under(ev, frame), frame.location(expr))
     if decision.size > OUTCOME_BUDGET:
-        ev.stop(frame.error("ARCH712", f"a decision of more than {OUTCOME_BUDGET:,} outcomes", expr))
+        ev.stop(frame.error("ARCH712", f"a decision with more than {OUTCOME_BUDGET:,} outcomes", expr))
     decision = _register(ev, decision, expr, frame)
     _warn_of_twins(ev, members, expr, frame)
     values = [m.value for m in members]
@@ -87,7 +87,7 @@ def decide(ev: Evaluator, expr: ast.OneOf | ast.AnyOf, count: int, frame: Frame)
 
 
 def _warn_of_twins(ev: Evaluator, members: tuple[Member, ...], expr: Spanned, frame: Frame) -> None:
-    """Candidates that are the same op under two labels."""
+    """Warns of candidates that are the same op under two labels."""
     location = frame.location(expr)
     first: dict[object, Member] = {}
     for member in members:
@@ -97,16 +97,16 @@ def _warn_of_twins(ev: Evaluator, members: tuple[Member, ...], expr: Spanned, fr
         ev.warnings.append(
             Diagnostic(
                 "ARCH407",
-                f"candidates `{twin.label}` and `{member.label}` are the same",
-                Label(location, "chosen between here"),
+                f"candidates `{twin.label}` and `{member.label}` are identical",
+                Label(location, "this choice"),
                 severity="warning",
-                help="leave one out: a search would learn the same thing twice",
+                help="remove one of them",
             )
         )
 
 
 def _identity(value: SpecValue) -> object:
-    """What two candidates have in common exactly if they are the same."""
+    """A key that is equal exactly for identical candidates."""
     if isinstance(value, (int, float, str, Expr, Tensor)):
         return type(value), value
     if isinstance(value, (PrimitiveOp, Function)):
@@ -117,7 +117,7 @@ def _identity(value: SpecValue) -> object:
 
 
 def _under(ev: Evaluator, frame: Frame) -> tuple[str, int] | None:
-    """The innermost outcome without which a choice does not arise; a shared one serves several."""
+    """The innermost outcome that a choice depends on; shared choices may depend on several."""
     if frame.shared:
         return None
     single = [(d, o[0]) for d, o in ev.allowed.items() if len(o) == 1]
@@ -133,15 +133,15 @@ def _register(ev: Evaluator, decision: Decision, expr: Spanned, frame: Frame) ->
     if not frame.shared:
         raise frame.error(
             "ARCH401",
-            f"two choices are both called `{decision.path}`",
+            f"duplicate decision path `{decision.path}`",
             expr,
-            secondary=(Label(before.location, "the first"),),
-            help="give one of them a name of its own: kind = one of …",
+            secondary=(Label(before.location, "first defined here"),),
+            help="assign one of them to a different name: kind = one of …",
         )
     if (before.candidates, before.count) != (decision.candidates, decision.count):
         raise frame.error(
             "ARCH411",
-            f"`{decision.path}` is decided once, but its candidates differ between uses",
+            f"the candidates of `{decision.path}`, decided `once`, differ between uses",
             expr,
             f"here {', '.join(decision.candidates)}; before {', '.join(before.candidates)}",
         )
@@ -149,9 +149,10 @@ def _register(ev: Evaluator, decision: Decision, expr: Spanned, frame: Frame) ->
 
 
 def _given(ev: Evaluator, decision: Decision, values: Sequence[SpecValue]) -> SpecValue:
-    """The value for the outcome given beforehand; for the first where that does not exist (reported later).
+    """The value of the fixed outcome; of the first one where it does not exist (reported later).
 
-    An op stays the choice that it was, with one outcome, so that paths are those of the whole space.
+    An op stays
+    a choice with one outcome, so that paths are those of the whole space.
     """
     ev.taken.add(decision.path)
     outcome = decision.number(ev.given[decision.path]) or 0
@@ -165,7 +166,7 @@ def _given(ev: Evaluator, decision: Decision, values: Sequence[SpecValue]) -> Sp
 def _given_absent(
     ev: Evaluator, path: str, source: SetValue, count: int, expr: Spanned, frame: Frame
 ) -> Undefined | SetValue | None:
-    """What was chosen beforehand where that is not defined, or not all of it, under what else was chosen."""
+    """The fixed outcome, where parts of it are undefined under other fixed outcomes."""
     decision = Decision(path, source.labels, count, _under(ev, frame), frame.location(expr))
     number = None if decision.size > OUTCOME_BUDGET else decision.number(ev.given[path])
     if number is None:
@@ -185,23 +186,23 @@ def once(ev: Evaluator, expr: ast.Once, frame: Frame) -> SpecValue:
     if isinstance(value, Undefined):
         return value
     if not isinstance(value, Function) or not value.is_cell:
-        raise frame.error("ARCH209", f"`once` takes a cell, this is {kind_of(value)}", expr.source)
+        raise frame.error("ARCH209", f"expected a cell after `once`, got {kind_of(value)}", expr.source)
     own = "" if id(expr) in frame.sites.whole else value.name
     path = join(frame.decisions, frame.decision_name, own)
     first = ev.shared.setdefault(path, expr)
     if first is not expr:
         raise frame.error(
             "ARCH401",
-            f"the choices of two `once` cells are both called `{path}…`",
+            f"two `once` cells have the same decision path `{path}…`",
             expr,
-            secondary=(Label(frame.location(first), "the first"),),
-            help="assign one of them to a plain name of its own first",
+            secondary=(Label(frame.location(first), "first defined here"),),
+            help="assign one of them to a different name first",
         )
     return Function(value.declared, value.unit, value.settings, path)
 
 
 def conditional(ev: Evaluator, expr: ast.Conditional, condition: Expr, frame: Frame) -> SpecValue:
-    """`a if c else b` where c depends on decisions: each branch under the outcomes it is for."""
+    """`a if c else b` where c depends on decisions: each branch is evaluated under its outcomes."""
     if isinstance(condition, Pick):
         cases = []
         path = condition.decision
@@ -225,7 +226,7 @@ def conditional(ev: Evaluator, expr: ast.Conditional, condition: Expr, frame: Fr
 def by_pick(
     ev: Evaluator, subscript: Pick, at: Callable[[SpecValue], SpecValue], expr: Spanned, frame: Frame
 ) -> SpecValue:
-    """What `at` gives for each value that a decision picks."""
+    """Maps `at` over the values that a decision picks."""
     cases = []
     for outcome in ev.outcomes(subscript.decision):
         value = subscript.values[outcome]
@@ -238,12 +239,12 @@ def by_pick(
 def by_value(
     ev: Evaluator, subscript: Expr, at: Callable[[SpecValue], SpecValue], expr: Spanned, frame: Frame
 ) -> SpecValue:
-    """What `at` gives for each value that arithmetic over several decisions can have."""
+    """Maps `at` over the possible values of arithmetic over several decisions."""
     try:
         values = sorted(Possible(ev.builder.definitions, ev.allowed).of(subscript))
     except Unbounded:
         raise frame.error(
-            "ARCH217", "cannot determine which entries this subscript can name", expr,
+            "ARCH217", "cannot determine the possible values of this subscript", expr,
             help="index by one decision: x[depth]",
         ) from None  # fmt: skip
     cases = []
@@ -256,7 +257,7 @@ def by_value(
 def each(
     ev: Evaluator, value: Choice | Either, use: Callable[[SpecValue], SpecValue], expr: Spanned, frame: Frame
 ) -> SpecValue:
-    """What `use` makes of a value, for each thing that the value can be."""
+    """Maps `use` over all cases of a value."""
     ev.height += 5
     if isinstance(value, Either):
         with ev.where(value.condition):
@@ -283,7 +284,7 @@ def spread(
     frame: Frame,
     site: str,
 ) -> SpecValue:
-    """As `each`, for what adds nodes: `use` also gets the site, which names the outcome."""
+    """Like `each`, for functions that add nodes: `use` also gets the site, which names the outcome."""
     if isinstance(value, Either):
         return each(ev, value, lambda inner: use(inner, site), expr, frame)
     outcomes = ev.builder.decisions[value.decision].outcomes
@@ -307,7 +308,7 @@ def _used(use: Callable[[SpecValue], SpecValue], value: SpecValue) -> SpecValue:
 def merge(
     ev: Evaluator, on: str | Expr, cases: Sequence[tuple[Scalar, SpecValue]], expr: Spanned, frame: Frame
 ) -> SpecValue:
-    """The value that is the case whose key `on` comes out as."""
+    """The value that equals the case selected by `on`."""
     ev.spend(len(cases), expr, frame)
     defined = [value for _, value in cases if not isinstance(value, Undefined)]
     if not defined:
@@ -329,9 +330,9 @@ def merge(
         return ListValue(tuple(items))
     if any(isinstance(v, (Tensor, int, float, str, Expr)) for v in defined):
         kinds = sorted({kind_of(v) for v in defined})
-        what = f"these candidates are of different kinds: {' and '.join(kinds)}"
+        what = f"candidates have different types: {' and '.join(kinds)}"
         reaching.demand(ev, False, "ARCH207", what, expr, frame)
-        return Undefined("no network comes here")
+        return Undefined("no network reaches this")
     if all(v == defined[0] for v in defined[1:]) and len(defined) == len(cases):
         return defined[0]
     if isinstance(on, str):
@@ -346,7 +347,7 @@ def merge(
 def choice(
     ev: Evaluator, on: str, cases: Sequence[tuple[Scalar, SpecValue]], expr: Spanned, frame: Frame
 ) -> Choice:
-    """The value that is the case whose key is the decision's outcome."""
+    """The value that equals the case of the decision's outcome."""
     table: list[SpecValue | None] = [None] * ev.builder.decisions[on].size
     for outcome, value in cases:
         table[int(outcome)] = value
@@ -354,10 +355,10 @@ def choice(
 
 
 def _depth(ev: Evaluator, values: Iterable[SpecValue | None], expr: Spanned, frame: Frame) -> int:
-    """How many choices are inside one another; what looks into them recurses, so there is a limit."""
+    """Nesting depth of choices, which is limited since they are traversed recursively."""
     depth = 1 + max((v.depth for v in values if isinstance(v, (Choice, Either))), default=0)
     if depth > CHOICE_BUDGET:
-        ev.stop(frame.error("ARCH711", f"choices between choices, more than {CHOICE_BUDGET} deep", expr))
+        ev.stop(frame.error("ARCH711", f"choices nested more than {CHOICE_BUDGET} levels deep", expr))
     return depth
 
 
@@ -367,7 +368,7 @@ def _merge_scalars(
     keyed: list[tuple[Scalar, Value]] = []
     for key, case in cases:
         if isinstance(case, Undefined):
-            what, help = "this number is not defined in every network", f"{case.why}; give it a value there"
+            what, help = "this number is not defined in every network", f"{case.why}; define it there"
             elsewhere = apply("not", _is_case(ev, on, key))
             reaching.demand(ev, elsewhere, "ARCH228", what, expr, frame, help)
         else:
@@ -375,7 +376,7 @@ def _merge_scalars(
     kinds = {kind(v) for _, v in keyed}
     if len(kinds) > 1 and kinds != {"int", "number"}:
         what = " and ".join(sorted({kind_of(v) for _, v in keyed}))
-        raise frame.error("ARCH207", f"these candidates are of different kinds: {what}", expr)
+        raise frame.error("ARCH207", f"candidates have different types: {what}", expr)
     if isinstance(on, str):
         table: list[Value | None] = [None] * ev.builder.decisions[on].size
         for outcome, value in keyed:
@@ -389,7 +390,7 @@ def _merge_scalars(
 
 
 def _is_case(ev: Evaluator, on: str | Expr, key: Scalar) -> Value:
-    """Whether a decision, or a value, comes out as the key of a case."""
+    """The condition that a decision, or a value, selects the case of a key."""
     if isinstance(on, str):
         return ev.builder.is_outcome(on, int(key))
     return on if key is True else apply("eq", on, key)

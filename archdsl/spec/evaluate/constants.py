@@ -1,4 +1,4 @@
-"""The constants of files: each evaluated once, also where several spaces are."""
+"""Constants of files, each evaluated once for all declarations."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from archdsl.spec.evaluate.values import SpecValue
 
 @dataclass(frozen=True)
 class Failed:
-    """Stands for the value of a constant that has none, with the reasons."""
+    """Placeholder for a constant that failed to evaluate, with its diagnostics."""
 
     diagnostics: tuple[Diagnostic, ...]
 
 
 @dataclass
 class Constants:
-    """Values by the id of the unit and the name; `chain` are the constants being evaluated."""
+    """Cached values by file and name; `chain` are the constants being evaluated."""
 
     values: dict[tuple[int, str], SpecValue | Failed] = field(default_factory=dict)
     chain: set[tuple[int, str]] = field(default_factory=set)
     _ahead: dict[int, Iterator[ast.Constant]] = field(default_factory=dict)
 
     def until(self, declared: ast.Constant, unit: Unit) -> Iterator[ast.Constant]:
-        """The constants above one in its file that were not gone through before."""
+        """The constants above one in its file that were not visited before."""
         if id(unit) not in self._ahead:
             self._ahead[id(unit)] = (c for c in unit.declared.values() if isinstance(c, ast.Constant))
         for constant in self._ahead[id(unit)]:

@@ -1,4 +1,4 @@
-"""Ways out of evaluation."""
+"""Exceptions that abort evaluation."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from archdsl.diagnostics import SpecError
 
 
 class Poisoned(Exception):
-    """A value was read whose computation is already reported as an error."""
+    """A value was read whose error is already reported."""
 
 
 class Fatal(Exception):
-    """An error after which nothing more is evaluated: a budget was passed."""
+    """An error that ends evaluation, such as an exceeded budget."""
 
     def __init__(self, error: SpecError):
         super().__init__(str(error))

@@ -1,10 +1,10 @@
-"""The state of an evaluation, which grows a graph: what is possible where it stands, and what it has spent.
+"""The state of an evaluation that builds a graph.
 
-A value is evaluated under the outcomes of decisions that are possible where it stands (`allowed`) and
-under conditions over several decisions (`conditions`); a branch that cannot be taken is not evaluated.
+A value is evaluated under the possible outcomes of decisions (`allowed`) and under conditions over several
+decisions (`conditions`); unreachable branches are not evaluated.
 
-What evaluates each kind of expression is handed in (`Language`): these parts are files of their own that
-use the evaluator, as it uses them.  `archdsl.spec.evaluate.expressions` puts both together.
+The functions that evaluate each kind of expression are injected (`Language`), since they use the evaluator in
+turn. `archdsl.spec.evaluate.expressions` assembles both.
 """
 
 from __future__ import annotations
@@ -42,17 +42,18 @@ from archdsl.spec.evaluate.values import (
 CALL_BUDGET = 150_000
 WORK_BUDGET = 4_000_000
 HEIGHT_BUDGET = 600
-"""Python stops at a depth of 1000 calls."""
+"""Python's recursion limit is 1000."""
 
 
 Specialized = dict[int, tuple[Expr, Value]]
-"""By the id of a number that depends on decisions, that number, and what it is under some outcomes."""
+"""Cache of symbolic numbers specialized to outcomes, by id."""
 
 
 @dataclass(frozen=True)
 class Language:
-    """What the language means: how each kind of expression is evaluated, by class of the AST node, and how
-    a value is applied (as `archdsl.spec.evaluate.applying.call`)."""
+    """Semantics of the language: evaluation functions by AST class, and how values are called
+    (`archdsl.spec.evaluate.applying.call`).
+    """
 
     expressions: Mapping[type, Callable[[Evaluator, Any, Frame], SpecValue]]
     apply: Callable[
@@ -62,27 +63,29 @@ class Language:
 
 @dataclass
 class Evaluator:
-    """Evaluates one space or network.  `given` are outcomes decided beforehand, by decision path."""
+    """Evaluates one space or network. `given` are fixed outcomes by decision path."""
 
     language: Language
     builder: Builder
     given: Mapping[str, str] = field(default_factory=dict)
     inputs: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
-    """Shapes set from outside, by input."""
+    """Overridden shapes by input."""
     allowed: Allowed = field(default_factory=dict)
     conditions: tuple[Value, ...] = ()
     taken: set[str] = field(default_factory=set)
-    """The given outcomes that were asked for."""
+    """The fixed outcomes that were used."""
     diagnostics: list[Diagnostic] = field(default_factory=list)
     warnings: list[Diagnostic] = field(default_factory=list)
     fractional: dict[int, tuple[bool, SpecValue, Spanned, Frame]] = field(default_factory=dict)
-    """Places of comparisons, and whether all were of whole numbers with others (`arithmetic.watch`)."""
+    """Locations of equalities, and whether all of them compared integers with fractions
+    (`arithmetic.watch`).
+    """
     measuring: bool = False
-    """Whether a requirement is being evaluated, where `params` and the like may be read."""
+    """Whether a requirement is being evaluated, which may read `params` and similar."""
     shared: dict[str, ast.Once] = field(default_factory=dict)
-    """The `once` expression that decides under each path."""
+    """The `once` expression that owns each path."""
     active: list[ast.Op | ast.Cell] = field(default_factory=list)
-    """The declared ops and cells being applied, outermost first."""
+    """The call stack of declared ops and cells, outermost first."""
     defined_at: dict[tuple[int, Key], Location] = field(default_factory=dict)
     """Where each entry of an indexed name was defined."""
     stamps: dict[StampKey, Stamp] = field(default_factory=dict)
@@ -90,17 +93,17 @@ class Evaluator:
     work: int = 0
     mistakes: int = 0
     height: int = 0
-    """How deep the evaluation is, in frames of Python's stack, roughly; reset after an error."""
+    """Approximate depth of Python's stack; reset after an error."""
     constants: Constants = field(default_factory=Constants)
     _sites: dict[int, Sites] = field(default_factory=dict)
     _known: Specialized = field(default_factory=dict)
     _known_under: dict[tuple[tuple[str, tuple[int, ...]], ...], Specialized] = field(default_factory=dict)
-    """What numbers are under the outcomes that are possible here, and under others."""
+    """Caches of specialized numbers, under the current outcomes and others."""
     outside: dict[tuple[int, str], Function | PrimitiveOp] = field(default_factory=dict)
-    """Ops and cells by the id of the file that they are named in, and by that name."""
+    """Ops and cells by file id and name."""
 
     def stop(self, error: SpecError) -> NoReturn:
-        """Ends the evaluation: what follows would only take more time."""
+        """Aborts the evaluation."""
         raise Fatal(error)
 
     def count_call(self, node: Spanned, frame: Frame) -> None:
@@ -109,20 +112,20 @@ class Evaluator:
             self.stop(frame.error("ARCH711", f"more than {CALL_BUDGET:,} calls", node))
 
     def spend(self, amount: int, node: Spanned, frame: Frame) -> None:
-        """Counts work that makes no nodes: members of sets, merged values, conditions, repeated mistakes."""
+        """Charges work that adds no nodes: set members, merged values, conditions, repeated errors."""
         self.work += amount
         if self.work + self.builder.work > WORK_BUDGET:
-            self.stop(frame.error("ARCH711", "evaluating this takes too long", node))
+            self.stop(frame.error("ARCH711", "evaluation takes too long", node))
 
     @cached_property
     def searcher(self) -> Searcher:
-        """Decides conditions that must be known while evaluating."""
+        """The decision procedure for conditions during evaluation."""
         return Searcher(self.builder.decisions, self.builder.definitions)
 
-    # ------------------------------------------------------------ what is possible here
+    # ------------------------------------------------------------ possible outcomes
 
     def refine(self, value: SpecValue) -> SpecValue:
-        """A value as it is under the outcomes possible here."""
+        """A value specialized to the possible outcomes."""
         if not self.allowed or isinstance(value, (int, str, float)):
             return value
         if isinstance(value, Tensor):
@@ -144,7 +147,7 @@ class Evaluator:
 
     @contextmanager
     def assuming(self, decision: str, outcomes: tuple[int, ...]) -> Iterator[None]:
-        """Evaluates what happens where a decision comes out as one of these."""
+        """Context in which a decision has one of these outcomes."""
         before, known = self.allowed, self._known
         self.allowed = {**before, decision: outcomes}
         self._known = self._known_under.setdefault(tuple(self.allowed.items()), {})
@@ -154,7 +157,7 @@ class Evaluator:
             self.allowed, self._known = before, known
 
     def _specialized(self, value: Expr) -> Value:
-        """A number as it is under the outcomes possible here; most are read again and again."""
+        """A number specialized to the possible outcomes, cached."""
         found = self._known.get(id(value))
         if found is None:
             found = self._known[id(value)] = (value, specialize(value, self.allowed))
@@ -162,7 +165,7 @@ class Evaluator:
 
     @contextmanager
     def where(self, condition: Value) -> Iterator[None]:
-        """Evaluates what happens where a condition over several decisions holds."""
+        """Context in which a condition over several decisions holds."""
         before = self.conditions
         if condition is not True:
             self.conditions = (*before, condition)
@@ -173,7 +176,7 @@ class Evaluator:
             self.conditions = self.builder.known = before
 
     def outcomes(self, decision: str) -> tuple[int, ...]:
-        """The outcomes of a decision that are possible here."""
+        """The possible outcomes of a decision."""
         if decision in self.builder.decided:
             return (self.builder.decided[decision],)
         return self.allowed.get(decision) or tuple(range(self.builder.decisions[decision].size))

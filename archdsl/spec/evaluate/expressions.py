@@ -1,6 +1,6 @@
-"""Evaluates expressions of a spec to values (`archdsl.spec.evaluate.values`), growing the graph as it goes.
+"""Evaluates expressions of a spec to values (`archdsl.spec.evaluate.values`), adding nodes to the graph.
 
-The file on top of all that evaluate a kind of expression: what is short stands here.
+Assembles the evaluation functions of all expressions, including short ones defined here.
 """
 
 from __future__ import annotations
@@ -39,9 +39,10 @@ def evaluator(
     inputs: Mapping[str, tuple[int, int, int]] | None = None,
     constants: Constants | None = None,
 ) -> Evaluator:
-    """An evaluator of the language that grows the graph of `builder`.
+    """An evaluator that adds to the graph of `builder`.
 
-    `given` are outcomes decided beforehand, by decision path, `inputs` shapes set from outside, by input.
+    `given` are fixed outcomes by decision path, `inputs`
+    overridden shapes by input.
     """
     return Evaluator(LANGUAGE, builder, given or {}, inputs or {}, constants=constants or Constants())
 
@@ -57,7 +58,7 @@ def _literal(ev: Evaluator, expr: ast.Number | ast.String | ast.Bool, frame: Fra
 def _quantity(ev: Evaluator, expr: ast.Quantity, frame: Frame) -> SpecValue:
     if expr.unit not in UNITS:
         raise frame.error(
-            "ARCH212", f"`{expr.unit}` is not a unit", expr, help=f"units are {', '.join(UNITS)}"
+            "ARCH212", f"unknown unit `{expr.unit}`", expr, help=f"available: {', '.join(UNITS)}"
         )
     return quantity(expr.value, expr.unit)
 
@@ -70,13 +71,13 @@ def _record(ev: Evaluator, expr: ast.Record, frame: Frame) -> SpecValue:
     entries: dict[str, SpecValue] = {}
     for entry in expr.entries:
         if not isinstance(entry.path, ast.Name):
-            raise frame.error("ARCH207", "a record here has plain names", entry.path)
+            raise frame.error("ARCH207", "fields of a record must be plain names", entry.path)
         entries[entry.path.id] = ev.evaluate(entry.value, frame)
     return RecordValue(entries)
 
 
 def _every(ev: Evaluator, expr: ast.Every, frame: Frame) -> SpecValue:
-    raise frame.error("ARCH207", "`*` stands only in brackets: x[*]", expr)
+    raise frame.error("ARCH207", "`*` is allowed only in brackets: x[*]", expr)
 
 
 def _optional(ev: Evaluator, expr: ast.Optional, frame: Frame) -> SpecValue:
@@ -122,7 +123,7 @@ def _attribute_of(ev: Evaluator, base: SpecValue, expr: ast.Attribute, frame: Fr
     )
     raise frame.error(
         "ARCH221",
-        f"{kind_of(base)} has no `{expr.name}`",
+        f"{kind_of(base)} has no attribute `{expr.name}`",
         expr,
         help=_attribute_help(base, expr.name, known),
     )
@@ -137,11 +138,11 @@ def _any_of(ev: Evaluator, expr: ast.AnyOf, frame: Frame) -> SpecValue:
 
 
 def _attribute_help(base: SpecValue, name: str, known: list[str]) -> str | None:
-    there = f"it has {', '.join(known)}" if known else None
+    there = f"available: {', '.join(known)}" if known else None
     if not isinstance(base, Tensor):
         return there
     if name in ops.primitives():
-        return f"an op is applied by `->`: x -> {name}"
+        return f"apply an op by `->`: x -> {name}"
     form = attribute_form(name)
     return f"{form}; {there}" if form else there
 

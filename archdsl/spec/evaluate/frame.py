@@ -1,4 +1,4 @@
-"""Where evaluation stands: the names in sight, the paths built so far, and how it got there."""
+"""Frames of evaluation: names in scope, path prefixes and the backtrace."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ NO_SITES = Sites({}, {}, frozenset())
 
 
 def join(*parts: str) -> str:
-    """A hierarchical name of the parts that are not empty."""
+    """Joins non-empty parts to a hierarchical name."""
     return ".".join(part for part in parts if part)
 
 
 Target = Union[str, tuple[str, Key]]
-"""What an assignment defines: a name, or an entry of one."""
+"""The target of an assignment: a name, or an entry of one."""
 
 
 @dataclass
 class Frame:
-    """One activation of a declaration.
+    """The activation of a declaration.
 
     `decisions` and `nodes` are the path prefixes of choices and of nodes; the statement being evaluated
     adds `decision_name` and `node_name`, and `sites` the places within it.
@@ -44,13 +44,13 @@ class Frame:
     trace: Trace | None = None
     depth: int = 0
     shared: bool = False
-    """Whether decisions made here may have been made before, by another use of a `once` cell."""
+    """Whether decisions here may exist already, by another use of a `once` cell."""
     binders: tuple[str, ...] = ()
     sites: Sites = NO_SITES
     decision_name: str = ""
     node_name: str = ""
     written: dict[Target, tuple[int, int]] = field(default_factory=dict)
-    """Which nodes, by number, an assignment made: what `tie` ties."""
+    """The range of nodes that each assignment added, for `tie`."""
 
     def location(self, node: Spanned) -> Location:
         start, end = node.span
@@ -78,7 +78,7 @@ class Frame:
         secondary: tuple[Label, ...] = (),
         witness: tuple[tuple[str, str], ...] = (),
     ) -> SpecError:
-        """The error to raise, at the place of an AST node, with the rounds and calls that led there."""
+        """A SpecError at an AST node, with the backtrace of iterations and calls."""
         return SpecError(
             [
                 Diagnostic(
@@ -94,7 +94,7 @@ class Frame:
         )
 
     def unknown(self, name: str, node: Spanned, known: Sequence[str]) -> SpecError:
-        """A name that nothing defines; says where it can be imported from, or what it may have meant."""
+        """An error for an undefined name, with an import or a similar name as help."""
         path, form = shipped.declared_in(name), name_form(name, known)
         guess = closest(name, list(known))
         if form is not None and path is None:

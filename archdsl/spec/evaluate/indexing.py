@@ -1,4 +1,4 @@
-"""Reading entries: of indexed names and lists, one or several, also where a decision picks which."""
+"""Subscripts of indexed names and lists, including slices and indices picked by decisions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from archdsl.spec.evaluate.values import (
 
 def index(ev: Evaluator, expr: ast.Index, frame: Frame, marked: bool = False) -> SpecValue:
     if isinstance(expr.base, ast.Name) and marked and not knows(expr.base.id, frame):
-        return Undefined(f"no entry of `{expr.base.id}` is defined")
+        return Undefined(f"`{expr.base.id}` has no defined entries")
     base = ev.evaluate(expr.base, frame)
     if isinstance(base, (Choice, Either)):
         return choosing.each(ev, base, lambda b: _index(ev, b, expr, frame, marked), expr, frame)
@@ -44,13 +44,14 @@ def _index(ev: Evaluator, base: SpecValue, expr: ast.Index, frame: Frame, marked
         help = None
         if isinstance(base, SetValue):
             help = (
-                "a set is read as a whole: concat(SET), one of SET; entries are those of x[1] = …, x[2] = …"
+                "use a set as a whole: concat(SET), one of SET; only indexed names, x[1] = …, "
+                "x[2] = …, have entries"
             )
         elif isinstance(base, Tensor):
-            help = "channels are not sliced by index; x.c, x.h and x.w are the sizes"
-        raise frame.error("ARCH207", f"{kind_of(base)} has no entries", expr, help=help)
+            help = "tensors cannot be sliced; their sizes are x.c, x.h and x.w"
+        raise frame.error("ARCH207", f"{kind_of(base)} cannot be subscripted", expr, help=help)
     written = expr.subscripts
-    if len(written) == 1 and type(written[0]) is ast.Number:  # by far the most usual
+    if len(written) == 1 and type(written[0]) is ast.Number:  # the common case
         return entry(ev, base, (written[0].value,), expr, frame, marked)
     subscripts: list[list[SpecValue]] = []
     several = False
@@ -68,7 +69,7 @@ def _index(ev: Evaluator, base: SpecValue, expr: ast.Index, frame: Frame, marked
         elif isinstance(value, (int, float, str, Expr)) and kind(value) != "bool":
             subscripts.append([value])
         else:
-            raise frame.error("ARCH207", f"a subscript is a number, this is {kind_of(value)}", subscript)
+            raise frame.error("ARCH207", f"expected a number as subscript, got {kind_of(value)}", subscript)
     if not several:
         return entry(ev, base, tuple(s[0] for s in subscripts), expr, frame, marked)
     return _entries(ev, base, subscripts, expr, frame, marked)
@@ -93,7 +94,7 @@ def _entries(
     labels: list[str] = []
     for key in product(*subscripts):
         if any(isinstance(part, Expr) for part in key):
-            raise frame.error("ARCH217", "which entries a set has cannot depend on decisions", expr)
+            raise frame.error("ARCH217", "a range of subscripts cannot depend on decisions", expr)
         sets.bounded(ev, len(members), expr, frame)
         ev.spend(1, expr, frame)
         value = entry(ev, base, key, expr, frame, marked)
@@ -125,11 +126,11 @@ def entry(
 
 
 def _missing(ev: Evaluator, base: Family, text: str, expr: ast.Index, frame: Frame) -> Undefined:
-    """Nothing, where no network reads it; raises an error otherwise."""
+    """Raises an error for a missing entry, unless no network reads it."""
     known = [f"{base.name}[{', '.join(map(str, k))}]" for k in list(base.entries)[:6]]
     more = ", …" if len(base.entries) > 6 else ""
-    help = f"defined are {', '.join(known)}{more}; " if known else ""
-    help += "mark it with `?` where it may be missing"
+    help = f"defined: {', '.join(known)}{more}; " if known else ""
+    help += "append `?` if it may be undefined"
     reaching.demand(ev, False, "ARCH202", f"`{text}` is not defined", expr, frame, help)
     return Undefined(f"no network reads `{text}`")
 
@@ -140,8 +141,8 @@ def _item(ev: Evaluator, base: ListValue, key: Key, expr: ast.Index, frame: Fram
         return ev.refine(base.items[position - 1])
     if marked:
         return Undefined("no such item")
-    text = f"the list has {len(base.items)} items and no item {', '.join(map(str, key))}"
-    reaching.demand(ev, False, "ARCH222", text, expr, frame, "lists count from 1")
+    text = f"list index {', '.join(map(str, key))} out of range: the list has {len(base.items)} items"
+    reaching.demand(ev, False, "ARCH222", text, expr, frame, "list indices start at 1")
     return Undefined("no network reads it")
 
 
@@ -154,7 +155,7 @@ def _picked_entry(
     frame: Frame,
     marked: bool,
 ) -> SpecValue:
-    """`x[depth]`: the entry that a decision picks."""
+    """`x[depth]`: the entry picked by a decision."""
     subscript = key[position]
     assert isinstance(subscript, Expr)
 

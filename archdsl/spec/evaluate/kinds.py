@@ -1,4 +1,4 @@
-"""Values that must be of one kind: numbers, conditions."""
+"""Type checks of values: numbers, conditions."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def number(value: SpecValue, node: Spanned, frame: Frame) -> Value:
     if isinstance(value, Tensor):
         help = "tensors are added by a + b and multiplied by mul(a, b); sizes are x.c, x.h and x.w"
     elif isinstance(value, Builtin):
-        help = f"it takes its settings in parentheses: {value.name}(…)"
-    raise frame.error("ARCH207", f"a number is needed here, this is {kind_of(value)}", node, help=help)
+        help = f"write its settings in parentheses: {value.name}(…)"
+    raise frame.error("ARCH207", f"expected a number, got {kind_of(value)}", node, help=help)
 
 
 def truth(value: SpecValue, node: Spanned, frame: Frame) -> Value:
@@ -27,7 +27,7 @@ def truth(value: SpecValue, node: Spanned, frame: Frame) -> Value:
         return cast(Value, value)
     raise frame.error(
         "ARCH207",
-        f"a condition is needed here, this is {kind_of(value)}",
+        f"expected a condition, got {kind_of(value)}",
         node,
         help="compare it: a == b",
     )

@@ -1,9 +1,8 @@
-"""Which of some tensors no other of them is computed from, and in which networks.
+"""Finds the tensors of a set that no other one is computed from, per network.
 
-In a network a tensor is the output of a node, or an input, by whatever names it is known: a mux there is
-the tensor that it picks.  A member of a set is used if another member's tensor is computed from its tensor
-by one node or more.  So two members that are one tensor do not use each other, and a member that is missing
-in a network uses nothing there.
+Within a network, a mux is identified with the tensor that it selects.  A member of a set is used if another
+member's tensor is computed from its tensor by one node or more.  Two members that are the same tensor do not
+use each other; a member that is undefined in a network uses nothing there.
 """
 
 from __future__ import annotations
@@ -18,18 +17,19 @@ from archdsl.spec.evaluate.truths import Truths
 
 
 def loose(builder: Builder, members: Sequence[str]) -> list[Value]:
-    """For each member, in which of the networks that have it no other member is computed from it.
+    """For each member, the condition that it is defined and no other member is computed from it.
 
-    Raises TooLargeError.
+    Raises
+    TooLargeError.
     """
     return _Uses(builder, members).loose()
 
 
 class _Uses:
-    """What members are computed from, as conditions in `truths`.
+    """Uses of members, as conditions in `truths`.
 
-    `is_member` says in which networks a tensor is some member itself, `read` in which a node that computes
-    a member reads it.
+    `is_member`: a tensor is itself a member; `read`: a node
+    that a member depends on reads it.
     """
 
     def __init__(self, builder: Builder, members: Sequence[str]):
@@ -50,7 +50,7 @@ class _Uses:
         return [apply("not", values[used[name]]) for name in self.members]
 
     def _pass_on(self, name: str) -> None:
-        """Adds to what stands before a node, once all that reads the node is known."""
+        """Propagates to the inputs of a node, once all readers of the node are known."""
         item = self.builder.nodes.get(name)
         if item is None:
             return
@@ -79,7 +79,7 @@ class _Uses:
         return reduce(self.truths.either, cases, self.truths.false)
 
     def _cases(self, mux: Mux) -> Iterator[tuple[str, int]]:
-        """Each tensor that a mux may pick, and in which networks it does."""
+        """Each tensor that a mux may select, with its condition."""
         for source in mux.inputs:
             keys = [key for key, picked in mux.cases if picked == source]
             if isinstance(mux.on, str):
@@ -89,14 +89,14 @@ class _Uses:
 
 
 def _is(value: Value, key: Scalar) -> Value:
-    """Whether what a mux looks at comes out as the key of a case."""
+    """The condition that a mux selects the case of a key."""
     if isinstance(key, bool):
         return value if key else apply("not", value)
     return apply("eq", value, key)
 
 
 def upstream(builder: Builder, names: Iterable[str]) -> Iterator[str]:
-    """These tensors and all that they are computed from, each behind its inputs."""
+    """These tensors and their ancestors, in topological order."""
     done: set[str] = set()
     ahead = list(names)
     while ahead:

@@ -1,4 +1,4 @@
-"""What a name means where it stands: a value in sight, a declaration, a constant, a primitive, a builtin."""
+"""Name resolution: local values, declarations, constants, primitives and builtins."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _found_outside(ev: Evaluator, name: str, frame: Frame, node: Spanned) -> Spe
 
 
 def knows(name: str, frame: Frame) -> bool:
-    """Whether a name means anything here."""
+    """Whether a name resolves."""
     unit = frame.unit
     return (
         name in frame.names
@@ -85,7 +85,7 @@ def _unknown(name: str, frame: Frame, node: Spanned) -> SpecError:
 
 
 def constant(ev: Evaluator, declared: ast.Constant, unit: Unit) -> SpecValue:
-    """The value of a constant; those above it come first, so that a long chain of them is not deep."""
+    """The value of a constant; earlier constants are evaluated first, to avoid deep recursion."""
     kept = ev.constants
     if (id(unit), declared.name.id) not in kept.values and not kept.chain:
         for above in kept.until(declared, unit):
@@ -99,7 +99,9 @@ def _constant(ev: Evaluator, declared: ast.Constant, unit: Unit) -> SpecValue:
     if key not in kept.values:
         frame = Frame(unit)
         if key in kept.chain:
-            raise frame.error("ARCH210", f"`{declared.name.id}` is defined by itself", declared.name)
+            raise frame.error(
+                "ARCH210", f"the definition of `{declared.name.id}` refers to itself", declared.name
+            )
         kept.chain.add(key)
         height, ev.height = ev.height, ev.height + 3
         try:

@@ -1,4 +1,4 @@
-"""Applying primitives: settings checked, tensors gathered, a node added."""
+"""Applies primitives: checks settings, collects input tensors, adds a node."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def apply_primitive(
         like = merged.pop(name, None)
         if like is not None:
             if not isinstance(like, Tensor):
-                raise frame.error("ARCH207", f"`{name}` takes a tensor, this is {kind_of(like)}", at)
+                raise frame.error("ARCH207", f"`{name}` must be a tensor, got {kind_of(like)}", at)
             tensors.append(like.node)
     shapes = [ev.builder.shapes[t] for t in tensors]
     attrs: dict[str, Value] = {}
@@ -73,7 +73,7 @@ def apply_primitive(
             if default is None:
                 if setting.optional:
                     continue
-                raise frame.error("ARCH205", f"`{primitive.name}` needs its setting `{setting.name}`", at)
+                raise frame.error("ARCH205", f"missing setting `{setting.name}` of `{primitive.name}`", at)
             attrs[setting.name] = default(shapes) if callable(default) else default
         else:
             attrs[setting.name] = _of_kind(setting, given, primitive.name, at, frame)
@@ -89,7 +89,9 @@ def apply_primitive(
 def demand_tensors(
     owner: str, args: list[SpecValue], settings: Sequence[Setting | ast.Setting], at: Spanned, frame: Frame
 ) -> None:
-    """Raises SpecError (ARCH207) where an input is a number or a word, as settings without names are."""
+    """Raises SpecError (ARCH207) where an input is a number or a name, such as a setting passed by
+    position.
+    """
     plain = [n for n, value in enumerate(args) if isinstance(value, (int, float, str, Quantity))]
     if not plain:
         return
@@ -97,8 +99,8 @@ def demand_tensors(
     first = given[plain[0]] if plain[0] < len(given) else at
     named = [f"{setting.name} = {args[n]}" for setting, n in zip(settings, plain, strict=False)]
     example = f": {owner}({', '.join(named)})" if named else ""
-    headline = f"inputs of `{owner}` are tensors, this is {kind_of(args[plain[0]])}"
-    raise frame.error("ARCH207", headline, first, help=f"settings are written with their names{example}")
+    headline = f"inputs of `{owner}` must be tensors, got {kind_of(args[plain[0]])}"
+    raise frame.error("ARCH207", headline, first, help=f"settings are passed by name{example}")
 
 
 def _demand_settings(
@@ -110,7 +112,7 @@ def _demand_settings(
     at: Spanned,
     frame: Frame,
 ) -> Mapping[str, Value]:
-    """States that the given settings are in their ranges; returns settings that give a shape in any case."""
+    """Adds range constraints of the settings; returns settings that are valid for shape inference."""
     repaired = attrs
     for setting in primitive.settings:
         if setting.name not in given:
@@ -146,7 +148,7 @@ def _spread(
     frame: Frame,
     site: str,
 ) -> SpecValue:
-    """A primitive on a value that is one set or another: once for each."""
+    """Applies a primitive to each case of a set that depends on decisions."""
 
     def use(inner: SpecValue, here: str) -> SpecValue:
         replaced = [inner if a is value else ev.refine(a) for a in args]
@@ -158,7 +160,7 @@ def _spread(
 def _tensors(
     ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame
 ) -> tuple[list[str] | None, frozenset[int]]:
-    """The nodes of the inputs, and which may be missing; None where an input is not defined."""
+    """The nodes of the inputs, and which may be undefined; None where an input is undefined."""
     tensors: list[str] = []
     optional: set[int] = set()
     for value in args:
@@ -170,19 +172,17 @@ def _tensors(
             items = [m.value for m in value.members] if isinstance(value, SetValue) else value.items
             for item in items:
                 if not isinstance(item, Tensor):
-                    raise frame.error(
-                        "ARCH207", f"tensors are needed here, this set holds {kind_of(item)}", at
-                    )
+                    raise frame.error("ARCH207", f"expected a set of tensors, got {kind_of(item)} in it", at)
                 if item.node in ev.builder.present:
                     optional.add(len(tensors))
                 tensors.append(item.node)
         else:
-            raise frame.error("ARCH207", f"a tensor is needed here, this is {kind_of(value)}", at)
+            raise frame.error("ARCH207", f"expected a tensor, got {kind_of(value)}", at)
     return (tensors or None), frozenset(optional)
 
 
 def _of_kind(setting: Setting, value: SpecValue, owner: str, at: Spanned, frame: Frame) -> Value:
-    """A setting's value as the node has it; raises an error where it is of the wrong kind."""
+    """Converts a setting's value; raises an error where it has the wrong type."""
     at = setting_node(at, setting.name)
     if setting.kind == "ints":
         if not isinstance(value, ListValue):
@@ -198,7 +198,7 @@ def _of_kind(setting: Setting, value: SpecValue, owner: str, at: Spanned, frame:
 
 def _item_of_kind(setting: Setting, item: SpecValue, owner: str, at: Spanned, frame: Frame) -> SpecValue:
     if isinstance(item, Expr):
-        what = f"`{setting.name}` of `{owner}` is one list for all networks"
+        what = f"`{setting.name}` of `{owner}` must be the same list in all networks"
         raise frame.error("ARCH217", what, at, help="choose between ops: one of {small: …, large: …}")
     if kind(item) not in KINDS["int"]:
         raise _wrong_kind(owner, setting, item, at, frame)
@@ -206,28 +206,28 @@ def _item_of_kind(setting: Setting, item: SpecValue, owner: str, at: Spanned, fr
 
 
 KINDS = {"int": ("int", "number"), "float": ("int", "number"), "bool": ("bool",), "str": ("str",)}
-"""What a value may be for a kind of setting; whether a number is a whole one may depend on decisions."""
+"""The accepted values of a setting; whether a number is an integer may depend on decisions."""
 
 
 def _wrong_kind(owner: str, setting: Setting, value: SpecValue, at: Spanned, frame: Frame) -> SpecError:
     wanted = {
-        "int": "a whole number",
+        "int": "an integer",
         "float": "a number",
         "bool": "true or false",
         "str": "a string",
-        "ints": "a list of whole numbers",
+        "ints": "a list of integers",
     }
     text = f" ({value})" if isinstance(value, (int, float, str)) else ""
     return frame.error(
         "ARCH208",
-        f"`{setting.name}` of `{owner}` takes {wanted[setting.kind]}, this is {kind_of(value)}{text}",
+        f"`{setting.name}` of `{owner}` must be {wanted[setting.kind]}, got {kind_of(value)}{text}",
         at,
     )
 
 
 def unknown_setting(owner: str, name: str, known: list[str], at: Spanned, frame: Frame) -> SpecError:
     guess, form = closest(name, known), setting_form(name, known)
-    settings = f"its settings are {', '.join(known)}" if known else "it has none"
+    settings = f"available settings: {', '.join(known)}" if known else "it has no settings"
     return frame.error(
         "ARCH204",
         f"`{owner}` has no setting `{name}`",
@@ -237,7 +237,7 @@ def unknown_setting(owner: str, name: str, known: list[str], at: Spanned, frame:
 
 
 def setting_node(at: Spanned, name: str) -> Spanned:
-    """The place where the setting is given, if it is given right here."""
+    """The AST node of a setting in this call, if present."""
     for given in getattr(at, "settings", ()):
         if isinstance(given, ast.Named) and isinstance(given.path, ast.Name) and given.path.id == name:
             return given.path
@@ -245,9 +245,9 @@ def setting_node(at: Spanned, name: str) -> Spanned:
 
 
 def wrong_inputs(owner: str, wanted: str, got: int, at: Spanned, frame: Frame) -> SpecError:
-    return frame.error("ARCH206", f"`{owner}` takes {wanted}, and gets {got}", at)
+    return frame.error("ARCH206", f"`{owner}` expects {wanted}, got {got}", at)
 
 
 def _arity_text(least: int, most: int | None) -> str:
-    count = f"{least} or more" if most is None else str(least) if least == most else f"{least} to {most}"
+    count = f"at least {least}" if most is None else str(least) if least == most else f"{least} to {most}"
     return f"{count} tensor{'' if count == '1' else 's'}"

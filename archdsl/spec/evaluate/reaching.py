@@ -1,4 +1,4 @@
-"""Whether evaluation comes to a place in any network, and by which decisions."""
+"""Whether any network reaches the current evaluation, and by which decisions."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ Witness = tuple[tuple[str, str], ...]
 
 
 def reached(ev: Evaluator, unless: Value = False) -> Witness | None:
-    """Decisions that lead to what is evaluated now, and under which `unless` is false; None: there are none.
+    """Decisions that reach the current evaluation and make `unless` false; None if there are none.
 
-    Raises Undecided where that would take too long.
+    Raises
+    Undecided where the budget is exhausted.
     """
     formula = unless
     for condition in ev.conditions:
@@ -39,8 +40,8 @@ def demand(
     frame: Frame,
     help: str | None = None,
 ) -> None:
-    """Raises the error where the condition is false in some network that comes here."""
-    if condition is True:  # as nearly always
+    """Raises the error where the condition is false in some network that reaches this."""
+    if condition is True:  # the common case
         return
     try:
         witness = reached(ev, condition)

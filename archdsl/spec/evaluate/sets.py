@@ -22,7 +22,7 @@ from archdsl.spec.evaluate.values import (
 from archdsl.spec.units import Quantity
 
 SET_BUDGET = 10_000
-"""The most members of a set, and rounds of a stage."""
+"""Maximum number of members of a set, and of iterations of a stage."""
 
 
 def set_(ev: Evaluator, expr: ast.Set, frame: Frame) -> SpecValue:
@@ -45,10 +45,10 @@ def set_(ev: Evaluator, expr: ast.Set, frame: Frame) -> SpecValue:
             if member.label in first:
                 raise frame.error(
                     "ARCH214",
-                    f"two candidates are called `{member.label}`",
+                    f"duplicate candidate label `{member.label}`",
                     candidate,
-                    secondary=(Label(frame.location(first[member.label]), "first here"),),
-                    help="give one of them a label of its own: {first: …, second: …}",
+                    secondary=(Label(frame.location(first[member.label]), "first used here"),),
+                    help="label one of them: {first: …, second: …}",
                 )
             first[member.label] = candidate
         members += new
@@ -58,7 +58,7 @@ def set_(ev: Evaluator, expr: ast.Set, frame: Frame) -> SpecValue:
 
 
 def absent_label(expr: ast.Expr) -> str:
-    """The label of a candidate that is not defined; nothing where it has none of its own."""
+    """The label of an undefined candidate; None where it has no explicit label."""
     match expr:
         case ast.Name():
             return expr.id
@@ -71,18 +71,18 @@ def absent_label(expr: ast.Expr) -> str:
 
 def bounded(ev: Evaluator, size: int, node: Spanned, frame: Frame) -> None:
     if size > SET_BUDGET:
-        ev.stop(frame.error("ARCH712", f"a set or range of more than {SET_BUDGET:,} members", node))
+        ev.stop(frame.error("ARCH712", f"a set or range with more than {SET_BUDGET:,} members", node))
 
 
 def text_of(value: SpecValue) -> str:
-    """A plain value as the language writes it."""
+    """A plain value as source text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
 
 
 def label_of(ev: Evaluator, expr: ast.Expr, value: SpecValue, frame: Frame) -> str:
-    """The label of a candidate that has none: its own text, where that is short and plain."""
+    """The implicit label of a candidate: its source text, where that is short and plain."""
     if isinstance(value, int | float | str | Quantity):
         return text_of(value)
     match expr:
@@ -103,7 +103,7 @@ def label_of(ev: Evaluator, expr: ast.Expr, value: SpecValue, frame: Frame) -> s
         "ARCH213",
         "this candidate needs a label",
         expr,
-        help="write {name: …}: decisions are made by name",
+        help="write {name: …}: outcomes are identified by label",
     )
 
 
@@ -119,7 +119,7 @@ def plain(ev: Evaluator, expr: ast.Expr, frame: Frame) -> str:
         "ARCH213",
         "this candidate needs a label",
         expr,
-        help="write {name: …}: decisions are made by name",
+        help="write {name: …}: outcomes are identified by label",
     )
 
 
@@ -127,7 +127,7 @@ def range_(ev: Evaluator, expr: ast.Range, frame: Frame) -> SpecValue:
     low, high = whole(ev, expr.low, frame), whole(ev, expr.high, frame)
     step = 1 if expr.step is None else whole(ev, expr.step, frame)
     if expr.step is not None and step < 1:
-        raise frame.error("ARCH208", f"a step of {step}", expr.step, help="steps are 1 or more")
+        raise frame.error("ARCH208", f"the step of a range must be >= 1, got {step}", expr.step)
     numbers = range(low, high + 1, step)
     bounded(ev, len(numbers), expr, frame)
     ev.spend(len(numbers), expr, frame)
@@ -135,15 +135,15 @@ def range_(ev: Evaluator, expr: ast.Range, frame: Frame) -> SpecValue:
 
 
 def whole(ev: Evaluator, expr: ast.Expr, frame: Frame) -> int:
-    """A whole number that no decision changes."""
+    """An integer that does not depend on decisions."""
     value = ev.evaluate(expr, frame)
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, Expr | Choice | Either):
         raise frame.error(
             "ARCH217",
-            "this number depends on decisions, and here one number must serve all networks",
+            "expected a constant, got a number that depends on decisions",
             expr,
-            help="unroll as far as the largest and pick the result: x[depth]",
+            help="unroll to the maximum and pick the result: x[depth]",
         )
-    raise frame.error("ARCH207", f"a whole number is needed here, this is {kind_of(value)}", expr)
+    raise frame.error("ARCH207", f"expected an integer, got {kind_of(value)}", expr)

@@ -1,8 +1,7 @@
-"""Names of the places in a statement: where choices are made and ops applied.
+"""Names of the sites in a statement: choices and op applications.
 
-A path must not change with what else is evaluated, so names come from the text alone: choices inside a
-longer expression are numbered in reading order, op applications take the name of the op, with a number
-where the same name stands twice.
+Paths must not depend on evaluation order, so names derive from the source alone: choices nested in an
+expression are numbered in reading order; op applications take the op's name, numbered if repeated.
 """
 
 from __future__ import annotations
@@ -17,12 +16,12 @@ from archdsl.lang import ast
 
 @dataclass(frozen=True)
 class Sites:
-    """Labels by id of the AST node; "" means that the statement's own name says it all."""
+    """Labels by id of the AST node; "" for the statement's own name."""
 
     choices: dict[int, str]
     nodes: dict[int, str]
     whole: frozenset[int]
-    """The calls that are the whole value of the statement."""
+    """Calls that are the entire value of the statement."""
 
 
 _PLAIN = ("str", "int", "bool", "int | float", "str | None")
@@ -30,7 +29,7 @@ _PLAIN = ("str", "int", "bool", "int | float", "str | None")
 
 
 Part = Union[ast.Spanned, tuple["Part", ...], None]
-"""What a field of an AST node holds."""
+"""Types of AST fields."""
 
 
 def _children() -> dict[type, tuple[str, ...]]:
@@ -49,16 +48,16 @@ CHILDREN = _children()
 
 
 def _parts(names: tuple[str, ...]) -> Callable[[ast.Spanned], tuple[Part, ...]]:
-    """A function from a node to what stands in these fields, the last first."""
+    """A function from a node to its child expressions in these fields, in reverse order."""
     get = attrgetter(*names[::-1]) if names else None
     return get if get is not None and len(names) > 1 else lambda node: () if get is None else (get(node),)
 
 
 LAST_FIRST = {kind: _parts(names) for kind, names in CHILDREN.items()}
-"""By kind of AST node, what gets the expressions below a node, in the reverse of reading order."""
+"""By AST class, a function to a node's child expressions, in reverse reading order."""
 _MARKED = frozenset((ast.Chain, ast.Call, ast.Index, ast.Conditional, ast.OneOf, ast.AnyOf, ast.Binary))
 BELOW = {kind: parts for kind, parts in LAST_FIRST.items() if CHILDREN[kind]}
-"""The same, without those that have nothing below."""
+"""The same, without leaf expressions."""
 
 
 def walk(expr: Part) -> list[ast.Spanned]:
@@ -77,7 +76,7 @@ def walk(expr: Part) -> list[ast.Spanned]:
 
 
 def _marked(expr: Part) -> list[ast.Spanned]:
-    """What `sites` looks at of all that `walk` finds."""
+    """The nodes of `walk` that `sites` considers."""
     found: list[ast.Spanned] = []
     ahead = [expr]
     while ahead:
@@ -133,7 +132,7 @@ def sites(value: ast.Expr) -> Sites:
 
 
 def _is_plain(chain: ast.Chain) -> bool:
-    """`x[i] -> f(c = 8)`: by far the most usual statement, and nothing in it to number."""
+    """`x[i] -> f(c = 8)`: the most common statement, with nothing to number."""
     source, op = chain.source, chain.op
     if type(source) is ast.Index:
         if not all(type(s) is ast.Number or type(s) is ast.Name for s in source.subscripts):
@@ -148,7 +147,7 @@ def _is_plain(chain: ast.Chain) -> bool:
 
 
 def _direct(value: ast.Expr) -> list[ast.Expr]:
-    """The choices that are the whole value, also as a branch of a conditional."""
+    """Choices that are the entire value, also as a branch of a conditional."""
     if isinstance(value, ast.Conditional):
         return _direct(value.then) + _direct(value.otherwise)
     return [value] if isinstance(value, (ast.OneOf, ast.AnyOf)) else []

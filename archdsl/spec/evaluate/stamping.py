@@ -1,8 +1,7 @@
-"""An op applied again in the same way is not evaluated again: its nodes are stamped.
+"""Memoizes op applications: an identical application replays recorded nodes (a stamp).
 
-The body of an op sees its inputs' sizes and its settings, and nothing else that changes; so where these
-are the same as before, so are the nodes, but for their names.  Only applications that left nothing to be
-proved and made no mux are kept.
+The nodes of an op depend only on its input sizes and settings, but for their names.  Only applications
+without proof obligations and muxes are recorded.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ Key = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class _Print:
-    """A node of a stamp: inputs are numbers, of an argument where negative (-1 is the first)."""
+    """A node of a stamp: inputs are node offsets, or arguments where negative (-1 is the first)."""
 
     suffix: str
     op: str
@@ -42,9 +41,10 @@ class Stamp:
 def key_of(
     fn: Function, args: list[SpecValue], settings: Mapping[str, SpecValue], builder: Builder, allowed: Allowed
 ) -> Key | None:
-    """What an application's nodes depend on; None where it is not worth keeping.
+    """The memo key of an application; None where it should not be recorded.
 
-    The body sees the sizes that are possible under the `allowed` outcomes.
+    It includes the sizes possible
+    under the `allowed` outcomes.
     """
     parts: list[object] = [id(fn.declared)]
     for value in args:
@@ -58,7 +58,7 @@ def key_of(
         if not isinstance(setting, (int, float, str, Expr)):
             return None
         parts.append((name, type(setting), setting))
-    if len(args) > 1:  # whether two inputs are one tensor may matter to the body
+    if len(args) > 1:  # the body may depend on whether two inputs are the same tensor
         parts.append(tuple(args.index(a) for a in args))
     return tuple(parts)
 
@@ -71,7 +71,9 @@ def record(
     prefix: str,
     result: SpecValue,
 ) -> Stamp | None:
-    """The stamp of what was built since `start` nodes; `counts` are obligations and settled demands then."""
+    """Records the nodes added since `start`; `counts` are the obligations and checked constraints at that
+    time.
+    """
     made = len(builder.nodes) - start
     if len(builder.obligations) != counts[0] or not isinstance(result, Tensor):
         return None
@@ -102,7 +104,7 @@ def apply(
     instance: Instance,
     cell: str | None,
 ) -> Tensor:
-    """Makes the nodes of a stamp under a new name."""
+    """Replays a stamp under a new name."""
     names: list[str] = []
     inputs_of = [a.node for a in args]
     builder.settled += stamp.settled

@@ -1,7 +1,7 @@
-"""Runs the statements of a space, network, op or cell.
+"""Evaluates the statements of a space, network, op or cell.
 
-An error ends its statement only: the names it was to define are poisoned, and evaluation continues, so
-that all errors of a spec are found in one go, each once.
+An error aborts only its statement and poisons
+the names it defines, so that one run reports all errors of a spec, each once.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from archdsl.spec.evaluate.values import (
 )
 
 ERROR_BUDGET = 50
-"""Findings after which evaluation ends."""
+"""Maximum number of errors before evaluation stops."""
 MISTAKE_BUDGET = 500
-"""Mistakes after which it ends, also if they are the same ones again and again."""
+"""Maximum number of errors including repeated ones."""
 STATEMENT_NAMES = {ast.Input: "input", ast.Output: "output", ast.Require: "require", ast.Return: "return"}
 
 
 def run_block(ev: Evaluator, block: ast.Block, frame: Frame) -> SpecValue | None:
-    """Runs statements in order; the value of `return`, or None."""
+    """Evaluates statements in order; returns the value of `return`, or None."""
     counts: dict[str, int] = {}
     return _run(ev, block.statements, frame, counts)
 
@@ -68,7 +68,8 @@ def _run(
             at = ast.Every(span=(error.location.start, error.location.end))
             ev.stop(
                 replace_location(
-                    frame.error("ARCH710", f"a graph of more than {error.budget:,} nodes", at), error.location
+                    frame.error("ARCH710", f"a graph with more than {error.budget:,} nodes", at),
+                    error.location,
                 )
             )
         if value is not None:
@@ -78,13 +79,13 @@ def _run(
 
 
 def replace_location(error: SpecError, location: Location) -> SpecError:
-    """The error, at another place."""
+    """The error with another location."""
     (diagnostic,) = error.diagnostics
     return SpecError([replace(diagnostic, primary=Label(location, ""))])
 
 
 def _report(ev: Evaluator, error: SpecError) -> None:
-    """Keeps each finding once: a stage meets the same mistake every time round."""
+    """Records each diagnostic once: a stage repeats errors in every iteration."""
     ev.mistakes += 1
     seen = {(d.code, d.primary.location if d.primary else None) for d in ev.diagnostics}
     for diagnostic in error.diagnostics:
@@ -96,7 +97,7 @@ def _report(ev: Evaluator, error: SpecError) -> None:
 
 
 def _poison(statement: ast.Statement, frame: Frame) -> Poison | None:
-    """What the statement was to define cannot be used, and says nothing more."""
+    """Poisons the names that the statement defines: using them reports no further errors."""
     if isinstance(statement, ast.Return):
         return Poison()
     for name in assigned_names((statement,)):
@@ -105,7 +106,7 @@ def _poison(statement: ast.Statement, frame: Frame) -> Poison | None:
 
 
 def assigned_names(statements: tuple[ast.Statement, ...]) -> Iterator[str]:
-    """The names that statements give a meaning to, also inside stages."""
+    """The names that statements assign, including those inside stages."""
     for statement in statements:
         match statement:
             case ast.Assign():
@@ -136,7 +137,7 @@ def assign(ev: Evaluator, statement: ast.Assign, frame: Frame, counts: dict[str,
 
 
 def _note_made(ev: Evaluator, value: SpecValue, frame: Frame) -> None:
-    """`stride = one of {1, 2} if i <= 5 else 1`: where the space makes the choice, its value is known."""
+    """`stride = one of {1, 2} if i <= 5 else 1`: the outcome is known where the condition is constant."""
     path = frame.decision_path("")
     if "" in frame.sites.choices.values() and path not in ev.builder.decisions:
         ev.builder.made[path] = sets.text_of(value)
@@ -147,7 +148,7 @@ def _key(ev: Evaluator, target: ast.Expr, frame: Frame) -> Key | None:
     if isinstance(target, ast.Name):
         return None
     if not isinstance(target, ast.Index) or not isinstance(target.base, ast.Name):
-        raise frame.error("ARCH216", "only names and indexed names can be assigned to", target)
+        raise frame.error("ARCH216", "the target of an assignment must be a name or an indexed name", target)
     key: list[int | float | str] = []
     for subscript in target.subscripts:
         value = ev.evaluate(subscript, frame)
@@ -157,17 +158,17 @@ def _key(ev: Evaluator, target: ast.Expr, frame: Frame) -> Key | None:
         if isinstance(value, Expr):
             raise frame.error(
                 "ARCH217",
-                "an entry is defined for all networks, its subscript cannot depend on decisions",
+                "the subscript of an assigned entry cannot depend on decisions",
                 subscript,
             )
         if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-            raise frame.error("ARCH207", f"a subscript is a number, this is {kind_of(value)}", subscript)
+            raise frame.error("ARCH207", f"expected a number as subscript, got {kind_of(value)}", subscript)
         key.append(value)
     return tuple(key)
 
 
 def _name_statement(statement: ast.Assign, key: Key | None, frame: Frame, counts: dict[str, int]) -> None:
-    """What choices and nodes of this statement are called (see docs: decision paths)."""
+    """Path prefixes of the choices and nodes of this statement (see docs: decision paths)."""
     target = statement.targets[0]
     if key is None:
         assert isinstance(target, ast.Name)
@@ -184,7 +185,7 @@ def _name_statement(statement: ast.Assign, key: Key | None, frame: Frame, counts
     if not frame.binders:
         frame.decision_name = full
     elif _is_application(statement.value):
-        frame.decision_name = ""  # the round already says which
+        frame.decision_name = ""  # the iteration already identifies it
     else:
         frame.decision_name = family
 
@@ -200,14 +201,16 @@ def _unpacked(value: SpecValue, statement: ast.Assign, frame: Frame) -> list[Spe
     if isinstance(value, Undefined):
         return [value] * wanted
     if not isinstance(value, ListValue):
-        raise frame.error("ARCH219", f"{wanted} names for one value, {kind_of(value)}", statement)
+        raise frame.error("ARCH219", f"cannot unpack {kind_of(value)} into {wanted} names", statement)
     if len(value.items) != wanted:
-        raise frame.error("ARCH219", f"{wanted} names for {len(value.items)} values", statement)
+        raise frame.error(
+            "ARCH219", f"cannot unpack {len(value.items)} values into {wanted} names", statement
+        )
     return list(value.items)
 
 
 def _named(target: ast.Expr) -> str:
-    """The name that a target, of which `_key` is known, gives a value to."""
+    """Assigns a value to a target with a known `_key`."""
     if isinstance(target, ast.Index):
         target = target.base
     assert isinstance(target, ast.Name)
@@ -227,7 +230,9 @@ def _define(ev: Evaluator, target: ast.Expr, key: Key | None, value: SpecValue, 
     if isinstance(family, Poison):
         return
     if not isinstance(family, Family):
-        raise frame.error("ARCH207", f"`{name}` is {kind_of(family)}, and has no entries", target)
+        raise frame.error(
+            "ARCH207", f"cannot assign to an entry of `{name}`, which is {kind_of(family)}", target
+        )
     if key in family.entries:
         text = f"{name}[{', '.join(map(str, key))}]"
         first = ev.defined_at.get((id(family), key))
@@ -235,7 +240,10 @@ def _define(ev: Evaluator, target: ast.Expr, key: Key | None, value: SpecValue, 
             "ARCH203",
             f"`{text}` is defined twice",
             target,
-            help="entries are those of all rounds: give this one its own subscript, or move it into a cell",
+            help=(
+                "entries are shared by all iterations: use a subscript that depends on the "
+                "iteration, or move it into a cell"
+            ),
             secondary=(Label(first, "first defined here"),) if first else (),
         )
     family.entries[key] = value
@@ -271,16 +279,16 @@ def _domain(ev: Evaluator, expr: ast.Expr, frame: Frame) -> list[SpecValue]:
     elif isinstance(value, ListValue):
         items = list(value.items)
     else:
-        raise frame.error("ARCH207", f"a stage runs over a range or a set, this is {kind_of(value)}", expr)
+        raise frame.error("ARCH207", f"expected a range or a set to iterate over, got {kind_of(value)}", expr)
     for item in items:
         if isinstance(item, Expr):
-            raise frame.error("ARCH217", "what a stage runs over cannot depend on decisions", expr)
+            raise frame.error("ARCH217", "the range of a stage cannot depend on decisions", expr)
         if not isinstance(item, (int, float, str)):
             raise frame.error(
                 "ARCH207",
-                f"a stage runs over numbers or names, this holds {kind_of(item)}",
+                f"a stage iterates over numbers or names, got {kind_of(item)}",
                 expr,
-                help="run over numbers and read a list: stage NAME for i in 1..2 {… LIST[i].c}",
+                help="iterate over indices of a list: stage NAME for i in 1..2 {… LIST[i].c}",
             )
     return items
 
@@ -302,7 +310,8 @@ def _rounds(
         frame.binders = (*before[3], *names) if names else (*before[3], "")
         if values:
             text = (
-                ", ".join(f"{n} = {v}" for n, v in zip(names, values, strict=False)) or f"round {values[0]}"
+                ", ".join(f"{n} = {v}" for n, v in zip(names, values, strict=False))
+                or f"iteration {values[0]}"
             )
             frame.trace = Trace(before[2], frame.location(statement), f"in stage `{statement.name}`, {text}")
         frame.names.update(zip(names, values, strict=False))
@@ -331,7 +340,7 @@ def input_(ev: Evaluator, statement: ast.Input, frame: Frame, counts: dict[str, 
         if len(items) != 3 or len(sizes) != 3:
             raise frame.error(
                 "ARCH207",
-                "an input's shape is [channels, height, width], whole numbers from 1",
+                "an input's shape must be [channels, height, width], integers >= 1",
                 statement.shape,
             )
         shape = (sizes[0], sizes[1], sizes[2])
@@ -341,7 +350,7 @@ def input_(ev: Evaluator, statement: ast.Input, frame: Frame, counts: dict[str, 
 def output(ev: Evaluator, statement: ast.Output, frame: Frame, counts: dict[str, int]) -> None:
     _only_outermost(statement, frame)
     if statement.name in ev.builder.inputs:
-        raise frame.error("ARCH203", f"`{statement.name}` is the name of an input", statement)
+        raise frame.error("ARCH203", f"`{statement.name}` is already the name of an input", statement)
     if statement.name in ev.builder.outputs:
         raise frame.error("ARCH203", f"output `{statement.name}` is defined twice", statement)
     frame.decision_name = frame.node_name = statement.name
@@ -352,7 +361,7 @@ def output(ev: Evaluator, statement: ast.Output, frame: Frame, counts: dict[str,
             "ARCH223", f"output `{statement.name}` is not defined: {value.why}", statement.value
         )
     if not isinstance(value, Tensor):
-        raise frame.error("ARCH207", f"an output is a tensor, this is {kind_of(value)}", statement.value)
+        raise frame.error("ARCH207", f"an output must be a tensor, got {kind_of(value)}", statement.value)
     ev.builder.outputs[statement.name] = value.node
     if statement.train_only:
         ev.builder.train_only.add(statement.name)
@@ -378,13 +387,13 @@ def require(ev: Evaluator, statement: ast.Require, frame: Frame, counts: dict[st
 
 
 def tie(ev: Evaluator, statement: ast.Tie, frame: Frame, counts: dict[str, int]) -> None:
-    """One set of weights for what several assignments made."""
+    """Ties the weights of the nodes of several assignments."""
     runs = []
     for member in statement.members:
         key = _tie_key(member, _key(ev, member, frame))
         if key not in frame.written:
-            ev.evaluate(member, frame)  # says nothing more of a name whose value is in error
-            raise frame.error("ARCH220", "only what was assigned here can be tied", member)
+            ev.evaluate(member, frame)  # reports no further errors on poisoned names
+            raise frame.error("ARCH220", "only names assigned in this body can be tied", member)
         start, end = frame.written[key]
         nodes = ev.builder.nodes
         ev.spend((len(nodes) - start) // 50, member, frame)
@@ -393,7 +402,7 @@ def tie(ev: Evaluator, statement: ast.Tie, frame: Frame, counts: dict[str, int])
     for member, run in zip(statement.members[1:], runs[1:], strict=True):
         if [_tied(ev, n) for n in run] != [_tied(ev, n) for n in runs[0]]:
             raise frame.error(
-                "ARCH220", "only the same ops on the same channels can share weights", member,
+                "ARCH220", "tied ops must be equal and have the same channels", member,
                 secondary=(Label(frame.location(statement.members[0]), "tied to this"),),
             )  # fmt: skip
         for first, other in zip(runs[0], run, strict=True):
@@ -405,7 +414,7 @@ def _has_weights(item: Node | Mux) -> bool:
 
 
 def _tied(ev: Evaluator, name: str) -> object:
-    """What must be the same of two nodes for them to have the same weights."""
+    """The properties that tied nodes must have in common."""
     node = ev.builder.nodes[name]
     assert not isinstance(node, Mux)
     return node.op, dict(node.attrs), ev.builder.shapes[node.inputs[0]][0]
@@ -418,7 +427,7 @@ def _tie_key(target: ast.Expr, key: Key | None) -> Target:
 def return_(ev: Evaluator, statement: ast.Return, frame: Frame, counts: dict[str, int]) -> SpecValue:
     if frame.depth == 0:
         raise frame.error(
-            "ARCH216", "`return` stands in ops and cells", statement, help="write output NAME = …"
+            "ARCH216", "`return` is only allowed in ops and cells", statement, help="write output NAME = …"
         )
     frame.decision_name = frame.node_name = ""
     frame.sites = ev.sites(statement.value)
@@ -428,7 +437,7 @@ def return_(ev: Evaluator, statement: ast.Return, frame: Frame, counts: dict[str
 def _only_outermost(statement: ast.Statement, frame: Frame) -> None:
     if frame.depth:
         what = STATEMENT_NAMES[type(statement)]
-        raise frame.error("ARCH216", f"`{what}` stands in spaces and networks", statement)
+        raise frame.error("ARCH216", f"`{what}` is only allowed in spaces and networks", statement)
 
 
 _RUN: dict[type, Callable[[Evaluator, Any, Frame, dict[str, int]], SpecValue | None]] = {

@@ -1,4 +1,4 @@
-"""Conditions over decisions as decision diagrams: what is equivalent is one number, however it is written."""
+"""Conditions over decisions as hash-consed decision diagrams: equivalent conditions have equal ids."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ _CONNECTIVES = frozenset({"and", "or", "not", "if"})
 
 
 class Truths:
-    """A pool of conditions.  Comparisons of sizes are variables, each by itself.
-
-    All methods raise TooLargeError where a condition tells too many combinations of outcomes apart.
+    """A pool of conditions.  Comparisons of sizes are opaque variables.  All methods raise TooLargeError
+    where a diagram grows too large.
     """
 
     def __init__(self, builder: Builder):
@@ -38,7 +37,7 @@ class Truths:
             raise _too_large() from error
 
     def of(self, condition: Value) -> int:
-        """The number of a condition."""
+        """The id of a condition."""
         ahead = [condition]
         while ahead:
             here = ahead[-1]
@@ -89,10 +88,10 @@ class Truths:
         return level
 
     def value(self, root: int) -> Value:
-        """The condition of a number, as a value over decisions and sizes."""
+        """The condition of an id, as a value over decisions and sizes."""
         d = self._diagrams
         found: dict[int, Value] = {d.true: True, d.false: False}
-        for at in sorted(d.reachable(root)):  # each behind its children, which were made before it
+        for at in sorted(d.reachable(root)):  # children precede parents
             if not d.is_leaf(at):
                 found[at] = self._tested(self._variables[-d.level[at]], d.children[at], found)
         return found[root]
@@ -112,7 +111,7 @@ class Truths:
 
 
 def _among(decision: str, children: tuple[int, ...], wanted: int) -> Value:
-    """Whether a decision comes out as one of those that lead to a child."""
+    """The condition that a decision leads to a child."""
     return pick(decision, tuple(child == wanted for child in children))
 
 

@@ -1,8 +1,7 @@
-"""What an expression of a spec evaluates to.
+"""Values of expressions.
 
-Numbers, booleans and strings stand for themselves; numbers that depend on decisions are
-`archdsl.ir.Expr`; tensors are named by their node.  Everything else that depends on a decision, an op,
-a cell or a set, is a `Choice`.
+Numbers, booleans and strings are Python's; numbers that depend on decisions are `archdsl.ir.Expr`; tensors
+are node names.  Ops, cells and sets that depend on a decision are a `Choice`.
 """
 
 from __future__ import annotations
@@ -26,19 +25,19 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Undefined:
-    """What a marked (`?`) reading of nothing gives; whatever is computed from it is undefined too."""
+    """The result of an optional (`?`) read of an undefined entry; it propagates."""
 
     why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Poison:
-    """Stands for a value whose computation was already reported as an error."""
+    """Placeholder for a value whose error is already reported."""
 
 
 @dataclass(frozen=True)
 class PrimitiveOp:
-    """A primitive with some of its settings given."""
+    """A partially configured primitive."""
 
     primitive: Primitive
     settings: Mapping[str, SpecValue] = field(default_factory=dict)
@@ -50,9 +49,9 @@ class PrimitiveOp:
 
 @dataclass(frozen=True)
 class Function:
-    """A declared op or cell with some of its settings given.
+    """A partially configured op or cell.
 
-    `shared` is the path under which `once` decides its inner choices; None: at each use anew.
+    `shared` is the path of its choices under `once`; None: each use has its own.
     """
 
     declared: ast.Op | ast.Cell
@@ -71,14 +70,14 @@ class Function:
 
 @dataclass(frozen=True)
 class Builtin:
-    """A function of the language itself."""
+    """A built-in function."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member of a set: its label, its value, and whether the author gave the label."""
+    """A member of a set: its label, its value, and whether the label is explicit."""
 
     label: str
     value: SpecValue
@@ -86,7 +85,7 @@ class Member:
 
 @dataclass(frozen=True)
 class SetValue:
-    """Members that are defined; `labels` are those of all that were written, in order, if more were."""
+    """The defined members of a set; `labels` are those of all members as written, if there are more."""
 
     members: tuple[Member, ...]
     labels: tuple[str, ...] = ()
@@ -112,9 +111,10 @@ class Family:
 
 @dataclass(frozen=True)
 class Choice:
-    """A value other than a number or tensor, one for each outcome of a decision (None: cannot be).
+    """A value, other than a number or tensor, for each outcome of a decision (None: impossible).
 
-    `depth` counts the choices inside it.
+    `depth` is
+    its nesting depth.
     """
 
     decision: str
@@ -136,28 +136,28 @@ SpecValue = Union[
     bool, int, float, str, Expr, Quantity, Tensor, Undefined, Poison, PrimitiveOp, Function, Builtin,
     SetValue, ListValue, RecordValue, Family, Choice, Either,
 ]  # fmt: skip
-"""Whatever an expression can be."""
+"""Any value of an expression."""
 
 Key = tuple[SpecValue, ...]
 """The subscripts of an entry."""
 
 
 _EXPR_KINDS = {
-    "int": "a whole number that depends on decisions",
+    "int": "an integer that depends on decisions",
     "number": "a number that depends on decisions",
-    "bool": "a truth value that depends on decisions",
+    "bool": "a boolean that depends on decisions",
     "str": "a string that depends on decisions",
-    "mixed": "of one kind or another by decisions",
+    "mixed": "a value whose type depends on decisions",
 }
 
 
 def kind_of(value: SpecValue | None) -> str:
-    """What a value is, in the words of the language."""
+    """The type of a value, for messages."""
     match value:
         case bool():
-            return "a truth value"
+            return "a boolean"
         case int():
-            return "a whole number"
+            return "an integer"
         case float():
             return "a number"
         case str():
@@ -188,7 +188,7 @@ def kind_of(value: SpecValue | None) -> str:
 
 
 def _first(value: SpecValue | None) -> SpecValue | None:
-    """One of the things that a value can be."""
+    """The first possible case of a value."""
     while isinstance(value, Choice | Either):
         parts = value.values if isinstance(value, Choice) else (value.then, value.otherwise)
         value = next((v for v in parts if v is not None and not isinstance(v, Undefined)), None)

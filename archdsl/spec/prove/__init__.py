@@ -1,1 +1,1 @@
-"""Whether what must hold does in every network, or decisions under which it does not."""
+"""Proves that obligations hold in every network, or finds counterexamples."""

@@ -1,4 +1,4 @@
-"""In which networks an output reads each node, and in which of these a condition fails."""
+"""Liveness of nodes over all networks, and where conditions fail on live nodes."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from archdsl.spec.elaborate import Elaborated
 from archdsl.spec.evaluate.builder import Obligation
 
 Readers = Mapping[str, Sequence[tuple[str, Scalar]]]
-"""Who reads each node, and at which port, or for a mux under which key."""
+"""Readers of each node, with the input port, or the key of a mux."""
 
 _LESS = 40
-"""How many times less than to decide a condition it may take to shorten a witness of it."""
+"""The budget for shortening a witness is that of deciding, divided by this."""
 
 
 class Alive:
-    """Networks that have a node, as a function of decisions, for the nodes of one space.
+    """For each node of a space, the networks that contain it, as a function of decisions.
 
-    All methods raise Undecided where that takes more steps than the budget allows.
+    All methods raise
+    Undecided when the budget is exhausted.
     """
 
     def __init__(self, found: Elaborated, readers: Readers, budget: int):
@@ -45,7 +46,7 @@ class Alive:
                 self._obligations.setdefault(obligation.node, []).append(obligation)
 
     def failing(self, obligation: Obligation) -> int:
-        """The networks that have its node, and where its condition fails."""
+        """The networks that contain the obligation's node, and violate it."""
         self._allow(self.budget)
         try:
             bad = self._unmet(obligation)
@@ -54,14 +55,11 @@ class Alive:
             raise Undecided from None
 
     def shortest(self, failing: int) -> Outcomes | None:
-        """The fewest outcomes that lead to one of these networks, whatever the rest."""
+        """A smallest set of outcomes that implies the condition."""
         return self.exact.shortest(failing)
 
     def shortest_of_its_own(self, obligation: Obligation, failing: int) -> Outcomes | None:
-        """The same, where nothing that the node is computed from is wrong; None also where that is too much.
-
-        What such a network lacks is then wrong, or left open, elsewhere.
-        """
+        """The same, where no ancestor of the node fails; None also where that is too large."""
         self._allow(self.budget)
         d = self._d
         try:
@@ -72,9 +70,10 @@ class Alive:
             return None
 
     def always(self, node: str, outcomes: Outcomes) -> bool:
-        """Whether all networks with these outcomes have the node.
+        """Whether all networks with these outcomes contain the node.
 
-        Asked for every decision of a witness, so that it may take few steps: random networks say it too.
+        The budget is small, since this is
+        asked for every decision of a witness.
         """
         if self._too_much:
             raise Undecided
@@ -97,7 +96,7 @@ class Alive:
         return bad
 
     def _of(self, node: str) -> int:
-        """Found from the outputs upwards, as far as was asked."""
+        """Computed from the outputs upwards, on demand."""
         while self._place[node] <= self._next:
             name = self._names[self._next]
             self._live[name] = self._found(name)
@@ -112,7 +111,7 @@ class Alive:
         return d.both(live, self._present(name))
 
     def _read(self, reader: str, key: Scalar) -> int:
-        """Where the reader lives and reads at this port, or for a mux under this key."""
+        """Where the reader is live and reads this port, or the mux selects this key."""
         d, item = self._d, self.found.graph.nodes[reader]
         here = self._live[reader]
         if here == d.false or isinstance(item, Node):
@@ -127,7 +126,7 @@ class Alive:
         return self.exact.holds(self.found.present.get(name, True), True)
 
     def _before(self, node: str) -> int:
-        """Where something that the node is computed from is wrong."""
+        """Where an ancestor of the node fails."""
         nodes = self.found.graph.nodes
         ancestors = live_nodes(nodes, nodes[node].inputs)
         for name in self._names[: self._place[node]]:
@@ -139,7 +138,7 @@ class Alive:
         return self._inherited(nodes[node])
 
     def _inherited(self, item: Node | Mux) -> int:
-        """Where one of the inputs that are read is wrong."""
+        """Where an input that is read fails."""
         if isinstance(item, Mux):
             return self.exact.chosen(item, [None if s is None else self._wrong[s] for _, s in item.cases])
         found = self._d.false
@@ -153,9 +152,8 @@ class Alive:
 
 
 def _order(graph: Graph) -> list[str]:
-    """Decisions by where they last act, those furthest downstream first.
-
-    What is chosen once for many places is then asked before what is chosen at each of them.
+    """Variable order: decisions by their last use, furthest downstream first, so that shared decisions
+    precede local ones.
     """
     last: dict[str, int] = {}
     for place, item in enumerate(graph.nodes.values()):

@@ -1,4 +1,4 @@
-"""Proves what must hold in every network of a space, or finds the decisions under which it does not.
+"""Proves the obligations of a space for all networks, or finds decisions that violate them.
 
 Never by enumeration: see `archdsl.spec.deciding.searcher`.
 """
@@ -21,10 +21,10 @@ from archdsl.spec.prove.witness import Witness, Witnesses
 
 @dataclass(frozen=True)
 class Proof:
-    """What was shown of a space or network.
+    """The proof of a space or network.
 
-    `obligations` are the conditions decided, `open` those that were not, as text.  `size` are all
-    combinations of outcomes, `count` says how many networks of a space they are, where it has no errors.
+    `obligations` are the conditions decided, `open` those that were not, as text.  `size` is the number of
+    combinations of outcomes, `count` that of networks, if there are no errors.
     """
 
     target: str
@@ -43,7 +43,7 @@ class Proof:
 
 @dataclass
 class Prover:
-    """Decides the obligations of one elaborated space or network."""
+    """Decides the obligations of an elaborated space or network."""
 
     found: Elaborated
     budget: int = BUDGET
@@ -53,7 +53,7 @@ class Prover:
         self.witnesses = Witnesses(self.found, self.budget)
 
     def run(self) -> tuple[list[Diagnostic], list[str], int]:
-        """Diagnostics, what was left open, and how many conditions were decided."""
+        """Returns diagnostics, undecided conditions, and the number of decided ones."""
         diagnostics: list[Diagnostic] = []
         open_: list[str] = []
         said: set[tuple[str, Location]] = set()
@@ -66,7 +66,7 @@ class Prover:
                 witness = self._decide(obligation, settled)
             except Undecided:
                 witness = self.witnesses.sampled(obligation)
-                if witness is None and obligation.code not in ADVISORY:  # a network is well-typed without
+                if witness is None and obligation.code not in ADVISORY:  # not needed for well-typedness
                     open_.append(f"{obligation.location}: {obligation.code} of `{obligation.node}`")
             if witness is not None:
                 said.add(place)
@@ -76,7 +76,7 @@ class Prover:
         return diagnostics, list(dict.fromkeys(open_)), decided
 
     def _decide(self, obligation: Obligation, settled: dict[object, Outcomes | None]) -> Witness | None:
-        """A witness that the condition fails in some network; None where there is none.
+        """A witness of a violation; None if there is none.
 
         Raises Undecided.
         """
@@ -120,14 +120,14 @@ class Prover:
         )
 
     def _severity(self, code: str, witness: tuple[tuple[str, str], ...]) -> tuple[Severity, str | None]:
-        """A size that does not divide is a mistake where a file declares it for all its networks.
+        """An indivisible size is an error where a file declares it for all its networks.
 
-        Where it was set from outside, or comes from the decisions of a found network, it may well be
-        wanted; where only some decisions lead to it, the space may well mean them.
+        It may be intended
+        where it was overridden, depends on decisions, or belongs to a discovered network.
         """
         if code not in ADVISORY:
             return "error", None
-        help = "choose an input size that divides: rows and columns are padded here"
+        help = "choose a divisible input size to avoid padding here"
         if witness:
             return "note", help
         wanted = self.found.resized or self.found.graph.chosen
@@ -149,7 +149,7 @@ class Prover:
                 f"output `{output}` is not defined in every network",
                 Label(self.found.output_locations[output], ""),
                 witness=tuple((p, decisions[p].outcomes[o]) for p, o in outcomes.items() if p in decisions),
-                help="one of the tensors it reads is missing there",
+                help="one of its input tensors is undefined there",
             )
 
 

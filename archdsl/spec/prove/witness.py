@@ -1,4 +1,4 @@
-"""Networks that show what is wrong with a space, and the fewest decisions that lead to them."""
+"""Counterexample networks, and the fewest decisions that imply them."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ from archdsl.spec.evaluate.builder import Obligation
 from archdsl.spec.prove.alive import Alive
 
 FIRST_TRIES, TRIES, TRIES_OF_NOTES = 2, 20, 4
-"""Random networks that are looked at before all, and those that must all fail where all are too many."""
+"""Number of random networks tried first, and number that must all fail where enumeration is infeasible."""
 POOL, LED, MOST_LED = 200, 40, 2_000
-"""Random networks in which conditions that were left open are tried: the same for all, led to the node of one
-condition, and led to nodes in all."""
+"""Number of random networks in which undecided conditions are tried: shared, directed to one condition's
+node, and directed in total.
+"""
 MOST_DROPPED = 200
-"""Decisions of a witness that are tried to be left out."""
+"""Number of decisions of a witness that may be dropped by trial."""
 
 
 @dataclass(frozen=True)
 class Witness:
-    """Decisions that break every network that has them, and one such network."""
+    """Decisions that violate a condition in every network with them, and one such network."""
 
     outcomes: Outcomes
     bound: Bound
@@ -39,7 +40,7 @@ class Witness:
 
 @dataclass
 class Witnesses:
-    """Finds witnesses for conditions that fail somewhere in one space."""
+    """Finds witnesses of violated conditions of a space."""
 
     found: Elaborated
     budget: int
@@ -47,21 +48,22 @@ class Witnesses:
     _undecided: set[int] = field(default_factory=set)
 
     def of(self, obligation: Obligation, outcomes: Outcomes) -> Witness | None:
-        """A network where the condition fails, if there is one with these outcomes that can be reached."""
+        """A network that violates the condition, if a reachable one has these outcomes."""
         reached = self._reach(obligation.node, outcomes)
         return None if reached is None else self.confirmed(obligation, reached)
 
     def confirmed(self, obligation: Obligation, outcomes: Outcomes) -> Witness | None:
-        """The witness, if in the network that these outcomes make the condition fails, and nothing before."""
+        """The witness, if the network of these outcomes violates the condition and nothing upstream."""
         bound = self._bound(outcomes)
         if not self._fails(obligation, outcomes, bound) or _follows(obligation.node, bound):
             return None
         return Witness(self._fewest(obligation, outcomes, bound), bound)
 
     def exact(self, obligation: Obligation) -> Witness | None:
-        """The same with regard to which networks have the node at all; None where no network shows it.
+        """An exact witness, taking liveness of the node into account; None if there is none.
 
-        Raises Undecided.
+        Raises
+        Undecided.
         """
         alive = self._alive
         failing = alive.failing(obligation)
@@ -79,9 +81,10 @@ class Witnesses:
         return Witness(self._fewest(obligation, outcomes, bound), bound)
 
     def sampled(self, obligation: Obligation) -> Witness | None:
-        """A witness among random networks, some of which are led to the node; None where none shows it.
+        """A witness among random networks, some directed to the node; None if none is found.
 
-        For a condition that could not be decided, so that a witness is shortened by trying too.
+        For undecided
+        conditions, so shortening is by trial, too.
         """
         self._undecided.add(id(obligation))
         led = self._reach(obligation.node, {}) or {}
@@ -125,7 +128,7 @@ class Witnesses:
         return any(obligation.node == node and obligation.code == code for node, code, _ in bound.failures)
 
     def value(self, value: Value, outcomes: Outcomes, bound: Bound) -> Scalar | None:
-        """What a value is in a network; None where it has none there, as beside another mistake."""
+        """A value in a network; None where it is undefined, as after another error."""
         full = {**dict.fromkeys(self.found.graph.decisions, 0), **outcomes}
         try:
             found: Scalar | None = evaluate(value, full, lambda n, axis: self._dim(n, axis, full, bound))
@@ -134,7 +137,7 @@ class Witnesses:
         return found
 
     def _dim(self, node: str, axis: int, full: Outcomes, bound: Bound) -> int:
-        """A mux's dimension is that of the input it picks."""
+        """The dimension of a mux is that of its selected input."""
         nodes = self.found.graph.nodes
         while isinstance(mux := nodes.get(node), Mux):
             on = mux.on
@@ -143,10 +146,10 @@ class Witnesses:
         shape = bound.shapes.get(node)
         return shape[axis] if shape else 0
 
-    # ------------------------------------------------------------ the way to an output
+    # ------------------------------------------------------------ reachability of outputs
 
     def _reach(self, node: str, outcomes: Outcomes) -> Outcomes | None:
-        """The outcomes, with the fewest more, under which an output reads the node."""
+        """Extends outcomes minimally such that an output depends on the node."""
         targets = set(self.found.graph.outputs.values())
         queue: list[tuple[int, int, str, Outcomes]] = [(0, 0, node, dict(outcomes))]
         seen: set[str] = set()
@@ -171,17 +174,17 @@ class Witnesses:
 
     @cached_property
     def _readers(self) -> dict[str, list[tuple[str, Scalar]]]:
-        """Who reads each node, and at which port, or for a mux under which key."""
+        """Readers of each node, with the input port, or the key of a mux."""
         readers: dict[str, list[tuple[str, Scalar]]] = {}
         for name, item in self.found.graph.nodes.items():
             for key, source in _edges(item):
                 readers.setdefault(source, []).append((name, key))
         return readers
 
-    # ------------------------------------------------------------ the fewest decisions
+    # ------------------------------------------------------------ minimization
 
     def _fewest(self, obligation: Obligation, outcomes: Outcomes, bound: Bound) -> Outcomes:
-        """Without the decisions that a network need not take for the condition to fail in it."""
+        """Removes decisions that are not needed for the violation."""
         decisions = self.found.graph.decisions
         kept = {d: o for d, o in outcomes.items() if d in decisions}
         if not self._breaks_all(obligation, kept):
@@ -193,10 +196,7 @@ class Witnesses:
         return kept
 
     def _breaks_all(self, obligation: Obligation, outcomes: Outcomes) -> bool:
-        """Whether the condition fails in all networks with these outcomes, as far as is known.
-
-        Where that takes too long, random ones are looked at.
-        """
+        """Whether the condition fails in all networks with these outcomes; falls back to random networks."""
         if not self._fails_in(FIRST_TRIES, obligation, outcomes):
             return False
         try:
@@ -206,10 +206,8 @@ class Witnesses:
             return self._fails_in(tries, obligation, outcomes)
 
     def _surely_breaks_all(self, obligation: Obligation, outcomes: Outcomes) -> bool:
-        """The same, without trying.  Raises Undecided.
-
-        Of a note, the graph is not searched for another way to see that all networks have its node, which
-        takes longer than to try.
+        """The same, exactly. Raises Undecided.  For notes, exhaustive liveness is skipped, since trying is
+        cheaper.
         """
         if id(obligation) in self._undecided:
             raise Undecided
@@ -230,13 +228,13 @@ class Witnesses:
         return self._fails(obligation, outcomes, self._binder.bind(outcomes))
 
     def _fails_unbound(self, obligation: Obligation, outcomes: Outcomes) -> bool:
-        """The same for a note, which depends on sizes alone: the network need not be made."""
+        """The same for a note, which depends on sizes only, so that networks need not be built."""
         possible = Possible(self.found.definitions, {d: (o,) for d, o in outcomes.items()})
         fails = _values(possible, obligation.condition) == frozenset((False,))
         return fails and self._has(obligation.node, possible, outcomes)
 
     def _has(self, wanted: str, possible: Possible, outcomes: Outcomes) -> bool:
-        """Whether the network of these outcomes has a node."""
+        """Whether the network of these outcomes contains a node."""
         nodes = self.found.graph.nodes
         ahead = list(self.found.graph.outputs.values())
         seen = set(ahead)
@@ -261,7 +259,7 @@ class Witnesses:
         return Random(0)
 
     def _in_all(self, wanted: str, possible: Possible, outcomes: Outcomes) -> bool:
-        """Whether all networks with these outcomes have a node: whether no output can do without it."""
+        """Whether all networks with these outcomes contain a node."""
         needing = {wanted}
         for name, item in self.found.graph.nodes.items():
             if isinstance(item, Mux):
@@ -275,7 +273,7 @@ class Witnesses:
         return not needing.isdisjoint(self.found.graph.outputs.values())
 
     def _sources(self, mux: Mux, possible: Possible, outcomes: Outcomes) -> list[str]:
-        """The inputs that a mux can pick."""
+        """The inputs that a mux can select."""
         keys: Container[Scalar | None] | None = None
         if isinstance(mux.on, str):
             keys = (outcomes[mux.on],) if mux.on in outcomes else None
@@ -284,7 +282,7 @@ class Witnesses:
         return [s for key, s in mux.cases if s is not None and (keys is None or key in keys)]
 
     def _is_read(self, node: Node, port: int, source: str, possible: Possible) -> bool:
-        """Whether a node surely reads an input, which may be one that is left out where it is missing."""
+        """Whether a node reads an input in every case, including optional inputs."""
         present = self.found.present.get(source, True)
         return port not in node.optional or _values(possible, present) == frozenset((True,))
 
@@ -304,6 +302,6 @@ def _edges(item: Node | Mux) -> Iterator[tuple[Scalar, str]]:
 
 
 def _follows(node: str, bound: Bound) -> bool:
-    """Whether something that the node is computed from is wrong already."""
+    """Whether an ancestor of the node already fails."""
     broken = {name for name, _, _ in bound.failures} - {node}
     return bool(broken) and not broken.isdisjoint(live_nodes(bound.graph.nodes, [node]))

@@ -167,7 +167,7 @@ def _describe_scanner(lark: Lark, symbols: dict[str, int]) -> dict[str, Any]:
     fixed = [t.pattern.to_regexp() for t in spelled if t not in keywords]
     white = next(t for t in patterns if t.name == "WHITE").pattern.to_regexp()
     groups = [(t.name, t.pattern.to_regexp()) for t in patterns if t.name != "WHITE"]
-    # A string without an end is passed over as a whole: from each quote in it the rest would be tried again.
+    # A string without an end is skipped as a whole: from each quote in it the rest would be tried again.
     string = next(t for t in patterns if t.name == "STRING").pattern.to_regexp().removesuffix('"')
     groups += [(FIXED, "|".join(fixed)), (STRAY, rf"{string}|[\s\S]"), ("END", r"\Z")]
     return {

@@ -130,7 +130,7 @@ def test_check_fails_where_conditions_are_left_open_unless_that_is_allowed():
     assert "--allow-open" in result.stdout
     allowed = call("check open.arch --budget 500 --allow-open")
     assert allowed.exit_code == 0
-    assert "left open: " in allowed.stdout
+    assert "undecided: " in allowed.stdout
     both = call("check open.arch --budget 500 --allow-open --strict")
     assert (both.exit_code, "warning[ARCH408]" in both.stdout) == (0, True)
 
@@ -528,7 +528,7 @@ def test_fuzz_keeps_networks_that_fail_with_the_command_to_try_them_again(monkey
     again = "archdsl fuzz tiny.arch --name Tiny --set width=4 --no-onnx -n 1 --seed 1"
     assert again in result.stderr
     text = Path("kept/tiny_1.arch").read_text()
-    assert text.startswith(f"# it is odd\n# again: {again}\narch 1\n")
+    assert text.startswith(f"# it is odd\n# reproduce: {again}\narch 1\n")
 
 
 def test_fuzz_prints_json():

@@ -73,7 +73,7 @@ class Tables:
 
 
 def from_diagram(diagrams: Diagrams, root: int, number: Mapping[int, int]) -> Table:
-    """The table of a function; `number` says which variable stands at a level.  Leaves must be numbers."""
+    """The table of a function; `number` maps levels to variables.  Leaves must be numbers."""
     classes = diagrams.classes(root)
     levels = list(classes)
     rows = {level: _representatives(c) for level, c in classes.items()}
@@ -124,7 +124,7 @@ def common(scopes: Iterable[Mapping[int, Classes]]) -> dict[int, Classes]:
 
 
 def refined(a: Classes, b: Classes) -> Classes:
-    """Outcomes that either tells apart."""
+    """Outcomes that either table distinguishes."""
     numbers: dict[tuple[int, int], int] = {}
     return tuple([numbers.setdefault(pair, len(numbers)) for pair in zip(a, b, strict=True)])
 

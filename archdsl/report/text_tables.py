@@ -1,4 +1,4 @@
-"""Plain tables, and the layer table that several verbs print."""
+"""Plain-text tables, and the layer table."""
 
 from __future__ import annotations
 

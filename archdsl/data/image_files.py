@@ -16,7 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from archdsl.data.dataset import IGNORE
 from archdsl.data.faults import failed
 
-# What Pillow warns of is refused here with a diagnostic, or of no consequence: metadata that makes no sense.
+# Pillow's warnings are either reported here as diagnostics, or harmless: invalid metadata.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
@@ -25,7 +25,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".webp")
 MOST_PIXELS = 2**26
 
 NOT_ALLOWED = 254
-"""What a table of labels holds where a label must not stand in a mask."""
+"""The entry of a label table for invalid labels."""
 
 Pixels = NDArray[np.uint8]
 Table = NDArray[np.uint8]
@@ -41,11 +41,11 @@ _UPRIGHT: Mapping[int, Callable[[Pixels], Pixels]] = {
     7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
     8: lambda pixels: np.rot90(pixels, 1),
 }
-"""What makes an image upright, by its EXIF orientation (JEITA CP-3451, tag 0x0112)."""
+"""The transposition for each EXIF orientation (JEITA CP-3451, tag 0x0112)."""
 
 _MODE_OF_CHANNELS = {1: "L", 3: "RGB", 4: "RGBA"}
 _PNG_STEPS = {"L;2": 85, "L;4": 17}
-"""By what Pillow multiplies grey samples of a PNG of 2 and 4 bits."""
+"""Pillow's scale factors of grey PNG samples of 2 and 4 bits."""
 
 _LOSSY = ("JPEG", "MPO")
 _IMAGE_MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "1", "CMYK", "YCbCr")
@@ -65,9 +65,8 @@ _BROKEN = (
 
 
 def labels(known: Mapping[int, int], ignored: Iterable[int] = ()) -> Table:
-    """A table from labels as they stand in masks to class ids.
-
-    255 may stand in any mask for pixels of no class, unless `known` has it; so may those in `ignored`.
+    """A table from mask labels to class ids.  255 is allowed as unlabelled, unless in `known`, and so are
+    those in `ignored`.
     """
     table = np.full(256, NOT_ALLOWED, np.uint8)
     table[255] = IGNORE
@@ -78,32 +77,32 @@ def labels(known: Mapping[int, int], ignored: Iterable[int] = ()) -> Table:
 
 
 def read_image(path: Path, channels: int = 3) -> Pixels:
-    """The pixels (height, width, channels) of a file, turned as its EXIF orientation says.
+    """Reads an image (height, width, channels), rotated by its EXIF orientation. 1 channel is grey, 3 are
+    RGB, 4 are RGB and the file's fourth channel.
 
-    1 channel is grey, 3 are red, green and blue, 4 are these and the fourth of the file.  Raises SpecError
-    (ARCH902; ARCH941 for a file without a fourth channel).
+    Raises SpecError (ARCH902; ARCH941 for a file without a fourth channel).
     """
     return read_turned(path, channels)[0]
 
 
 def read_turned(path: Path, channels: int = 3) -> tuple[Pixels, bool]:
-    """As `read_image`; and whether the image was turned."""
+    """Like `read_image`, and whether the image was rotated."""
     with _opened(path) as image:
         if image.mode not in _IMAGE_MODES:
             raise failed(
                 "ARCH902",
-                "an image of a kind that is not read",
+                "unsupported kind of image",
                 path,
-                f"pixels are of the mode {image.mode}",
-                "write it with 8 bits for each channel",
+                f"the pixel mode is {image.mode}",
+                "convert it to 8 bits per channel",
             )
         if channels == 4 and not _has_fourth(image):
             raise failed(
                 "ARCH941",
-                "an image without a fourth channel",
+                "missing fourth channel in image",
                 path,
-                f"pixels are of the mode {image.mode}, and `channels` is 4",
-                "write it as a PNG of four channels with 8 bits each, or set `channels = 3`",
+                f"the pixel mode is {image.mode}, but `channels` is 4",
+                "convert it to a PNG with four channels of 8 bits, or set `channels = 3`",
             )
         found = np.array(image.convert(_MODE_OF_CHANNELS[channels]))
         orientation = _orientation(image)
@@ -111,34 +110,37 @@ def read_turned(path: Path, channels: int = 3) -> tuple[Pixels, bool]:
 
 
 def read_labels(path: Path) -> Pixels:
-    """The labels (height, width) of a mask as they stand in the file: samples of 1 to 8 bits, or indices.
+    """Reads the raw labels (height, width) of a mask: samples of 1 to 8 bits, or palette indices, rotated by
+    its EXIF orientation.
 
-    A mask is turned as its own EXIF orientation says.  Raises SpecError (ARCH902, ARCH903, ARCH940).
+    Raises SpecError (ARCH902, ARCH903, ARCH940).
     """
     with _opened(path) as image:
         if image.format in _LOSSY:
             raise failed(
                 "ARCH940",
-                "a mask in a format that changes labels",
+                "mask in a lossy format",
                 path,
-                "JPEG does not keep the numbers that were written",
-                "write the mask as PNG, from where it was made: what JPEG changed cannot be restored",
+                "JPEG does not preserve labels",
+                "export the mask again as PNG: labels changed by JPEG cannot be recovered",
             )
         if image.mode not in _MASK_MODES:
             raise failed(
                 "ARCH903",
-                "a mask without a label for each pixel",
+                "mask without one label per pixel",
                 path,
-                f"pixels are of the mode {image.mode}",
-                "a mask is a PNG of one channel with at most 8 bits, or with a palette: each pixel is the "
-                "number of its class, 255 where it has none",
+                f"the pixel mode is {image.mode}",
+                "expected a PNG with one channel of at most 8 bits, or a palette, whose pixels are "
+                "labels (255: unlabelled)",
             )
         restore = _as_written(image)
         return _turned(restore(np.asarray(image, np.uint8)), _orientation(image))
 
 
 def read_mask(path: Path, table: Table) -> Pixels:
-    """The class ids (height, width) of a mask.  Raises SpecError (ARCH902, ARCH903, ARCH904, ARCH940)."""
+    """Reads the class ids (height, width) of a mask.  Raises SpecError (ARCH902, ARCH903, ARCH904,
+    ARCH940).
+    """
     found = read_labels(path)
     ids: Pixels = table[found]
     demand_allowed(path, found, ids, table)
@@ -146,10 +148,10 @@ def read_mask(path: Path, table: Table) -> Pixels:
 
 
 def demand_allowed(path: Path, found: Pixels, ids: Pixels, table: Table) -> None:
-    """Raises SpecError (ARCH904) where labels of a mask have no place in the table that led to `ids`."""
+    """Raises SpecError (ARCH904) for invalid labels in a mask with class ids `ids`."""
     wrong = ids == NOT_ALLOWED
     if wrong.any():
-        raise failed("ARCH904", "a label that is not a class", path, _listed(found, wrong), _allowed(table))
+        raise failed("ARCH904", "label without class", path, _listed(found, wrong), _allowed(table))
 
 
 def _has_fourth(image: Image.Image) -> bool:
@@ -157,9 +159,10 @@ def _has_fourth(image: Image.Image) -> bool:
 
 
 def _as_written(image: Image.Image) -> Callable[[Pixels], Pixels]:
-    """What leads from the samples that Pillow will give for a mask to those in its file.
+    """The table from Pillow's samples of a mask to those in its file, since Pillow scales grey of few bits to
+    0..255.
 
-    Pillow spreads grey of few bits over 0 to 255.  Only before pixels are loaded is it known how.
+    Only known before pixels are loaded.
     """
     tile = getattr(image, "tile", None)  # of files alone
     decoder, args = (tile[0][0], tile[0][3]) if tile else ("", None)
@@ -175,7 +178,7 @@ def _as_written(image: Image.Image) -> Callable[[Pixels], Pixels]:
 
 
 def _orientation(image: Image.Image) -> int:
-    """How the camera was held, 1 to 8; 1, upright, also where the file says nothing that makes sense."""
+    """The EXIF orientation, 1 to 8; 1 (upright) if missing or invalid."""
     try:
         value = image.getexif().get(_EXIF_ORIENTATION, 1)
     except (*_BROKEN, LookupError, TypeError, AttributeError):
@@ -194,21 +197,19 @@ def _opened(path: Path) -> Iterator[Image.Image]:
             if image.width * image.height > MOST_PIXELS:
                 raise failed(
                     "ARCH902",
-                    "an image that is too large",
+                    "image too large",
                     path,
-                    f"{image.height} × {image.width} pixels; at most {MOST_PIXELS // 2**20} Mi are read",
-                    "make it smaller, or cut it into several",
+                    f"{image.height} × {image.width} pixels; the limit is {MOST_PIXELS // 2**20} Mi",
+                    "resize it, or cut it into several",
                 )
             yield image
     except _BROKEN as error:
-        raise failed(
-            "ARCH902", "an image that cannot be read", path, _reason(error), "replace the file"
-        ) from error
+        raise failed("ARCH902", "cannot read image", path, _reason(error), "replace the file") from error
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, UnidentifiedImageError):
-        return f"no image in a format that is read: {', '.join(FORMATS)}"
+        return f"not an image in a supported format: {', '.join(FORMATS)}"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__
@@ -228,12 +229,12 @@ def _listed(found: NDArray[np.uint8], wrong: NDArray[np.bool_]) -> str:
 
 def _allowed(table: Table) -> str:
     known, ignored = np.flatnonzero(table < NOT_ALLOWED), np.flatnonzero(table == IGNORE)
-    none = f", and {ranges(ignored.tolist())} for pixels of no class" if len(ignored) else ""
-    return f"labels are {ranges(known.tolist())}{none}"
+    none = f", and {ranges(ignored.tolist())} for unlabelled pixels" if len(ignored) else ""
+    return f"valid labels: {ranges(known.tolist())}{none}"
 
 
 def ranges(numbers: Sequence[int]) -> str:
-    """Ascending numbers, those in a row as `0 to 10`."""
+    """Formats ascending numbers, with runs as `0 to 10`."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][-1] + 1:

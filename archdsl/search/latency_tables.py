@@ -1,4 +1,4 @@
-"""The latency tables of a search: files that are named, and one that is built for this machine."""
+"""Latency tables of a search: files, and a table built for this machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class TableSource:
-    """A table, and the device that it stands for; without `path`, one that is built for this machine."""
+    """A table file and the device it substitutes; without `path`, a table built for this machine."""
 
     path: Path | None
     device: str | None = None
@@ -33,7 +33,7 @@ class TableSource:
 
 
 def read_source(text: str) -> TableSource:
-    """A source as a manifest keeps it: FILE, DEVICE=FILE or auto."""
+    """Parses a table source: FILE, DEVICE=FILE or auto."""
     device, equals, named = text.partition("=")
     if not equals or os.path.isfile(text):
         device, named = "", text
@@ -42,9 +42,9 @@ def read_source(text: str) -> TableSource:
 
 @dataclass(frozen=True)
 class Tables:
-    """Tables of their own devices, and tables that stand for other devices by name.
+    """Tables by their own devices, and substitutes by device name.
 
-    `sha256` is what a manifest compares; `text` is the table that was built, for the folder of the run.
+    `sha256` is compared on resume; `text` is the table that was built, for the run folder.
     """
 
     own: tuple[Table, ...] = ()
@@ -54,7 +54,7 @@ class Tables:
 
     @property
     def devices(self) -> dict[str, str]:
-        """The devices that tables stand for, by the names in the spec, and the models the tables are of."""
+        """The substituted devices by name in the spec, and the models of their tables."""
         return {device: table.device.model for device, table in self.stands.items()}
 
 
@@ -62,10 +62,10 @@ def gather(
     config: SearchConfig, space: Space, sources: Sequence[TableSource], base: Path, kept: Path, resume: bool,
     reporter: Reporter,
 ) -> Tables:  # fmt: skip
-    """The tables of the sources; without any, those that the search names, relative to `base`.
+    """Reads the tables of the sources, by default those named in the search, relative to `base`.
 
-    `auto` builds what is missing for this machine, in a cache that later searches share, and stands for every
-    device that the spec names; a resumed search has the table that it began with, in `kept`.
+    `auto` times missing rows for this machine, in a shared cache, and substitutes every device in the spec; a
+    resumed search uses its original table, `kept`.
     """
     from archdsl.search.scores import devices_named, read_tables, tables_named
 
@@ -96,7 +96,7 @@ def _sha256(data: bytes, device: str | None) -> str:
 
 
 def _built(space: Space, kept: Path | None, reporter: Reporter) -> tuple[Table, str]:
-    """A table for this machine with the rows of a space, or the one that was kept, and its text."""
+    """A table for this machine with the rows of a space, or `kept`; and its text."""
     from archdsl.devices.cache import complete, missing
     from archdsl.devices.table import read, text_of
 

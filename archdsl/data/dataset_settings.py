@@ -1,4 +1,4 @@
-"""The settings of a dataset, as a search gives them."""
+"""Reads the settings of a dataset."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def read_settings(kind: str, settings: Mapping[str, Any]) -> Any:
 
     Raises SpecError (ARCH906) with every one that is wrong.
     """
-    if not isinstance(kind, str) or kind not in DATASETS:  # a setting from outside may be a number
+    if not isinstance(kind, str) or kind not in DATASETS:  # an override may be a number
         kind = str(kind)
         is_folder = os.path.isdir(kind)  # False for names too long for a file system, which `Path` raises for
         folder = f"; for a folder of images and masks write `folder:{kind}`" if is_folder else ""
@@ -28,7 +28,7 @@ def read_settings(kind: str, settings: Mapping[str, Any]) -> Any:
     if unknown:
         raise SpecError(unknown)
     wrong = [
-        Diagnostic("ARCH906", f"`{key}` of `{kind}` cannot be {value}", help=known[key].takes())
+        Diagnostic("ARCH906", f"`{key}` of `{kind}` must be {known[key].expected()}, got {value}")
         for key, value in settings.items()
         if not known[key].accepts(_plain(value))
     ]
@@ -47,5 +47,5 @@ def _plain(value: Any) -> Any:
 
 def _refused(headline: str, word: str, known: tuple[str, ...], more: str = "") -> Diagnostic:
     guess = closest(word, list(known))
-    listed = f"there are {', '.join(known)}{more}"
+    listed = f"available: {', '.join(known)}{more}"
     return Diagnostic("ARCH906", headline, help=f"did you mean `{guess}`? {listed}" if guess else listed)

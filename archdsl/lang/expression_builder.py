@@ -73,10 +73,10 @@ class Values:
         if not isinstance(source, _REFERENCES):
             self.report(
                 "ARCH106",
-                "`once` takes a cell",
+                "expected a cell after `once`",
                 source.span,
-                "this is not a cell",
-                "name the cell: once Node, once Node(c = 8)",
+                "not a cell",
+                "write the name of a cell: once Node, once Node(c = 8)",
             )
         return ast.Once(source, span=span)
 
@@ -84,10 +84,10 @@ class Values:
         if not isinstance(source, _REFERENCES):
             self.report(
                 "ARCH106",
-                f"`{words}` takes a set",
+                f"expected a set after `{words}`",
                 source.span,
-                "this is not a set",
-                f"put the candidates in braces: {words} {{1..4}}, {words} {{skip, conv}}",
+                "not a set",
+                f"write the candidates in braces: {words} {{1..4}}, {words} {{skip, conv}}",
             )
 
     def name(self, span: Span, token: Token) -> ast.Name:
@@ -148,9 +148,9 @@ class Values:
             wrong = next(entry for entry in entries[1 if not named else 0 :] if type(entry) is not ast.Named)
             self.report(
                 "ARCH113",
-                "parentheses hold one value, or the entries of a record",
+                "expected one value, or named entries of a record, in parentheses",
                 wrong.span,
-                "this has no name",
+                "this entry has no name",
                 "write [a, b] for a list, {a, b} for a set, (name = a, other = b) for a record",
             )
         for entry in named:
@@ -165,7 +165,7 @@ class Values:
         if not isinstance(node, ast.Name):
             self.report(
                 "ARCH113",
-                "an entry is named by a path",
+                "expected a path as the name of an entry",
                 path.span,
                 help_line="write name = value, n1.1 = value or x[3].left = value",
             )
@@ -195,9 +195,9 @@ class Values:
         if late:
             self.report(
                 "ARCH110",
-                "an input after a setting",
+                "positional input after a setting",
                 late[0].span,
-                "inputs come first; a setting needs its name",
+                "inputs must come first, and settings need names",
                 "write f(x, k = 3)",
             )
         return ast.Call(fn, inputs, settings, span=span)
@@ -205,7 +205,9 @@ class Values:
     def check_setting(self, argument: ast.Named) -> None:
         if type(argument.path) is not ast.Name:
             where = argument.path.span
-            self.report("ARCH113", "a setting's name is one word", where, help_line="write f(k = 3)")
+            self.report(
+                "ARCH113", "the name of a setting must be one word", where, help_line="write f(k = 3)"
+            )
 
     def index(self, span: Span, base: Expr, *subscripts: Expr) -> ast.Index:
         return ast.Index(base, subscripts, span=span)
@@ -225,7 +227,7 @@ class Values:
         digits = word(token) if digits is None else digits
         if len(digits) > MAX_DIGITS:
             self.report(
-                "ARCH703", f"a number of {len(digits)} digits", place(token), f"at most {MAX_DIGITS} digits"
+                "ARCH703", f"a number with {len(digits)} digits", place(token), f"at most {MAX_DIGITS} digits"
             )
             return 0
         return int(digits)
@@ -234,11 +236,11 @@ class Values:
         digits = _NUMBER_PART.match(text)
         assert digits is not None
         if len(digits[0].replace(".", "").lstrip("0")) > MAX_DIGITS:
-            self.report("ARCH703", "a number of too many digits", span, f"at most {MAX_DIGITS} digits")
+            self.report("ARCH703", "a number with too many digits", span, f"at most {MAX_DIGITS} digits")
             return 0.0
         value = float(text)
         if math.isinf(value):
-            self.report("ARCH703", "a number too large to be kept", span, "the largest is about 1.8e308")
+            self.report("ARCH703", "number too large", span, "the maximum is about 1.8e308")
             return 0.0
         return value
 
@@ -249,10 +251,10 @@ class Values:
             if value.span[1] - value.span[0] > MAX_DEPTH and too_deep(value):
                 self.report(
                     "ARCH702",
-                    "an expression nested too deeply",
+                    "expression nested too deeply",
                     value.span,
                     f"at most {MAX_DEPTH} levels",
-                    "name its parts: y = …, then use y",
+                    "assign parts to names: y = …, then use y",
                 )
         return values[0]
 

@@ -1,4 +1,4 @@
-"""Bytes to text: what can be read as a spec at all."""
+"""Reads spec files: bytes to text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ENDING = ".arch"
 
 
 def read(path: Path, name: str) -> Source:
-    """The text of a file, called `name` in messages; raises SpecError where it has none."""
+    """The text of a file; `name` is its name in messages. Raises SpecError if it is not text."""
     try:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -36,7 +36,7 @@ def decode(data: bytes, name: str) -> Source:
 
 
 def check_text(source: Source) -> None:
-    """Raise SpecError where the text cannot be one of a spec, whatever the grammar says."""
+    """Raises SpecError for text that cannot be a spec."""
     text = source.text
     if len(text) > MAX_BYTES:
         raise SpecError([too_large(source)])
@@ -45,10 +45,10 @@ def check_text(source: Source) -> None:
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            at, what = error.start, "half of a surrogate pair"
+            at, what = error.start, "a lone surrogate"
     if at >= 0:
         primary = Label(Location(source, at, at + 1), what)
-        raise SpecError([Diagnostic("ARCH002", "the file is not a text", primary)])
+        raise SpecError([Diagnostic("ARCH002", "the file is not text", primary)])
 
 
 def too_large(source: Source) -> Diagnostic:
@@ -65,7 +65,7 @@ def _unreadable(path: Path, name: str, error: OSError) -> Diagnostic:
     reason = (error.strerror or type(error).__name__).lower()
     return Diagnostic(
         "ARCH001",
-        f"`{name}` cannot be read: {reason}",
+        f"cannot read `{name}`: {reason}",
         Label(Location(Source(name, ""), 0, 0)),
         help=f"did you mean `{Path(name).with_name(guess)}`?" if guess else None,
     )
