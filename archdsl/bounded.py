@@ -12,7 +12,7 @@ from typing import Any
 from archdsl.diagnostics import Diagnostic, SpecError, closest
 
 LONGEST_NUMBER = 300
-"""Digits of a whole number in JSON; a longer one is not even a number that computers calculate with."""
+"""Maximum digits of an integer in JSON."""
 _MOST_LISTED = 500
 """Names of a folder that are compared with one that is not there."""
 
@@ -24,7 +24,7 @@ def read_bytes(path: Path, most: int) -> bytes:
     """
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise _refused(f"{path} is not a regular file", "copy its content into a file first")
+            raise _refused(f"{path} is not a regular file", "copy its contents to a regular file")
         with path.open("rb") as stream:
             data = stream.read(most + 1)
     except OSError as error:

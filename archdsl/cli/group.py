@@ -66,7 +66,7 @@ class CommandGroup(click.Group):
             return ctx.exit(_interrupted())
         except BrokenPipeError:  # caught here because click would make it exit code 1
             return ctx.exit(NOBODY_READS)
-        except Exception as error:  # onnxruntime has classes of its own; what is no refusal is raised again
+        except Exception as error:  # onnxruntime has classes of its own; others are re-raised
             found = _refused(error)
         if ctx.meta[_JSON]:
             from archdsl.render.json import render

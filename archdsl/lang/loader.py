@@ -121,7 +121,7 @@ class _Loading:
         tree, start, rest, shown = self.place(wanted)
         file = start / rest
         if not os.path.isfile(file):  # False, too, for a name that is too long
-            guess = near(file, reading.ENDING)
+            guess = near(file, source_files.ENDING)
             raise _RefusedError(
                 "ARCH011",
                 f"file not found: `{shortened(wanted)}`",

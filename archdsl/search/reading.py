@@ -84,9 +84,12 @@ def _demand_sound(config: SearchConfig) -> None:
     ]
     for name, value, kind, low in limits:
         if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= MOST:
-            raise cannot(f"`{name}` cannot be {value}", f"a number of at least {low:g} and at most {MOST:,}")
+            what = "an integer" if kind is int else "a number"
+            headline = f"`{name}` must be {what} from {low:g} to {MOST:,}, got {value}"
+            raise cannot(headline, f"set {name} in this range")
     if type(config.order) is not int or config.order not in (0, 1):
-        raise cannot(f"`order` cannot be {config.order}", "0, one backward pass, or 1, first-order bilevel")
+        headline = f"`order` must be 0 or 1, got {config.order}"
+        raise cannot(headline, "0: one backward pass; 1: first-order bilevel optimization")
     if config.communication.link not in get_args(Link):
         headline = f"unknown kind of communication `{config.communication.link}`"
         raise cannot(headline, f"available: {', '.join(get_args(Link))}")

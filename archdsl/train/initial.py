@@ -116,7 +116,7 @@ def _role(name: str) -> str:
 
 
 def _tensors(path: Path) -> tuple[dict[str, torch.Tensor], bool]:
-    """The tensors of a file by name, and whether they stand in the order of the module that they are of."""
+    """The tensors of a file by name, and whether they are in module order."""
     try:
         with path.open("rb") as file:
             head = file.read(2)

@@ -119,7 +119,7 @@ class Search:
         compared = part({"compared": {}, **state}, "compared", dict)
         for n, value in enumerate([*sums, *tried.values()]):
             if type(value) is not float or math.isnan(value):
-                raise Unfit(f"number {n} of its losses is {value}")
+                raise Unfit(f"loss {n} is {value}")
         for role, miou in compared.items():
             if miou is not None and type(miou) is not float:
                 raise Unfit(f"the mIoU of `{role}` is {miou!r}")
