@@ -331,6 +331,7 @@ REFUSED = {
     "prune(kind = {})": ("ARCH502", "kind = {}", "candidates: conv, sep"),
     "simplify, prune(kinds = sep)": ("ARCH501", "kinds = sep", "did you mean `kind`?"),
     "bind(kinds = sep)": ("ARCH501", "kinds = sep", "did you mean `kind`?"),
+    "prune(depth = 1)": ("ARCH501", "depth = 1", "its decisions are k, kind"),
     "bind(kind = sap)": ("ARCH502", "kind = sap", "did you mean `sep`?"),
     "bind(kind = sep)": ("ARCH504", "bind", "list the decisions of a space with `archdsl explain`"),
     "shapes": ("ARCH508", "shapes", "fix all decisions before it: bind(PATH = OUTCOME, …)"),
@@ -359,6 +360,23 @@ def test_what_cannot_be_run_is_refused_at_its_place(text: str, found: tuple[str,
     where = one.primary.location
     assert (one.code, text[where.start : where.end]) == (code, place)
     assert one.help == help or (one.help or "").startswith(help or "?")
+
+
+@pytest.mark.parametrize(
+    ("choices", "help"),
+    [
+        ("", "it has no decisions"),
+        ("x = x -> conv(k = one of {3, 5})", "its decisions are x"),
+        ("stage s for i in 1..20 { x = x -> one of {relu, conv} }", "its decisions are s[1].x, s[2].x, "),
+    ],
+)
+def test_an_unknown_decision_is_reported_with_those_that_there_are(choices: str, help: str):
+    text = f"arch 1\nspace S {{\n  input image: [3, 8, 8]\n  x = image\n  {choices}\n  output y = x\n}}\n"
+    with pytest.raises(SpecError) as caught:
+        archdsl.load("s.arch", text=text).space().bind({"quite.another": "1"})
+    said = caught.value.diagnostics[0].help or ""
+    assert said.startswith(help)
+    assert said.endswith("explain` lists them") == ("stage" in choices)
 
 
 @given(st.text(alphabet='prune(simplify=,){}"1 a[].%§\n', max_size=40))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, SpecError, closest
@@ -10,6 +11,8 @@ from archdsl.ir import Decision, Graph
 
 MOST_LISTED = 10_000
 """Outcomes of a decision that help looks through."""
+MOST_NAMED = 8
+"""Decisions that help names."""
 
 
 def outcome_text(outcome: Any) -> str:
@@ -67,7 +70,9 @@ def numbers(
 
 def _no_decision(graph: Graph, path: str, place: Label | None) -> Diagnostic:
     guess = closest(path, list(graph.decisions))
-    help = f"did you mean `{guess}`?" if guess else None
+    more = ", …: `archdsl explain` lists them" if len(graph.decisions) > MOST_NAMED else ""
+    named = f"its decisions are {', '.join(islice(graph.decisions, MOST_NAMED))}{more}"
+    help = f"did you mean `{guess}`?" if guess else named if graph.decisions else "it has no decisions"
     return Diagnostic("ARCH501", f"`{graph.name}` has no decision `{path}`", place, help=help)
 
 
