@@ -23,7 +23,7 @@ from typing import Any
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.search.engines.base import Done, Failure, Task
 from archdsl.search.engines.opening import Opening, is_spent
-from archdsl.search.engines.workers import LOST, STARTS, WAIT_S, threads_of
+from archdsl.search.engines.workers import LOST, STARTS, WAIT_S, module_path, threads_of
 from archdsl.search.trials.opened import evaluating
 
 CLIENT_PORT = 10001
@@ -185,6 +185,19 @@ def _own_signals() -> Iterator[None]:
             signal.signal(signal.SIGTERM, before)
 
 
+@contextmanager
+def _same_modules() -> Iterator[None]:
+    """Lets the processes that Ray starts find modules where this one does."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = module_path()
+    try:
+        yield
+    finally:
+        del os.environ["PYTHONPATH"]
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
+
+
 def _joined(ray: Any, address: str | None, count: int | None) -> bool:
     """Joins a cluster, or starts a head; whether it is ours to end."""
     if ray.is_initialized():  # by the program that calls us
@@ -192,7 +205,8 @@ def _joined(ray: Any, address: str | None, count: int | None) -> bool:
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     if address is None:
         cpus = max(count or 1, os.cpu_count() or 1)
-        ray.init("local", num_cpus=cpus, include_dashboard=False, object_store_memory=_STORE, **quiet)
+        with _same_modules():
+            ray.init("local", num_cpus=cpus, include_dashboard=False, object_store_memory=_STORE, **quiet)
         if not ray.util.get_node_ip_address().startswith("127."):
             ray.shutdown()
             headline = "Ray would listen beyond this machine"

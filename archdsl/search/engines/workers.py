@@ -139,8 +139,12 @@ class Workers:
 
 def environment(threads: int) -> dict[str, str]:
     """The environment of a worker of this machine, which finds modules where this process does."""
-    places = [os.getcwd() if place == "" else place for place in sys.path]
-    return {**os.environ, **threads_of(threads), "PYTHONPATH": os.pathsep.join(places)}
+    return {**os.environ, **threads_of(threads), "PYTHONPATH": module_path()}
+
+
+def module_path() -> str:
+    """Where this process finds modules, as PYTHONPATH has it."""
+    return os.pathsep.join(os.getcwd() if place == "" else place for place in sys.path)
 
 
 def threads_of(count: int) -> dict[str, str]:
