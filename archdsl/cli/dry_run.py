@@ -31,7 +31,7 @@ def dry_run(spec: str, options: SearchOptions, seeds: int) -> int:
         raise click.UsageError(f"--dry-run times no ops: {help}")
     program, options = with_clauses(opening.load(spec), options)
     if by_trials(program, options):
-        _print_trials(program, options, seeds)
+        _print_trials(program, options)
     else:
         _print_steps(program, options)
     if seeds > 1:
@@ -40,7 +40,7 @@ def dry_run(spec: str, options: SearchOptions, seeds: int) -> int:
     return 0
 
 
-def _print_trials(program: Program, options: SearchOptions, seeds: int) -> None:
+def _print_trials(program: Program, options: SearchOptions) -> None:
     from archdsl.cli.reporting import TerminalReporter
     from archdsl.search.trials.forecast import forecast
 
@@ -57,7 +57,7 @@ def _print_trials(program: Program, options: SearchOptions, seeds: int) -> None:
         click.echo(f"{plural(count, 'random network')}: {'; '.join(ranges)}")
     if found.failed is not None:
         click.echo(f"warning: a network could not be evaluated: {found.failed}", err=True)
-    click.echo(_time(found))
+    click.echo(_time(found, options.engine.workers))
 
 
 def _range(name: str, values: Sequence[float]) -> str:
@@ -65,13 +65,17 @@ def _range(name: str, values: Sequence[float]) -> str:
     return f"{name} {short(values[0])} to {short(values[-1])}, median {short(middle)}"
 
 
-def _time(found: Forecast) -> str:
+def _time(found: Forecast, workers: int | None) -> str:
     config = found.config
     about = "at least" if found.at_least else "about"
     line = f"{about} {short(found.trial_s)} s a trial (measured: {found.how})"
-    line += f", {about} {duration(found.total_s)} in one process"
+    total = duration(found.total_s) if found.total_s >= 1 else "1 s or less"
+    line += f", {about} {total} in one process, without what the strategy takes"
     if config.parallel > 1:
-        line += f"; at most {config.parallel} at once, {duration(found.total_s / config.parallel)}"
+        at_once = min(config.parallel, workers or config.parallel)
+        line += f"; {at_once} at once: {duration(found.total_s / at_once)}"
+    elif workers is not None and workers > 1:
+        line += "; `parallel = 1` of the search keeps all workers but one idle"
     if config.budget_s is not None and config.budget_s < found.total_s:
         line += f"; its budget of {duration(config.budget_s)} ends it earlier"
     return line

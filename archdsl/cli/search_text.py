@@ -73,7 +73,8 @@ class _Lines:
             self.last = here
             left = (here - self.begin) / self.done * (now.steps - now.step)
             where = "" if by_trials else f"  step {now.step}/{now.steps}"
-            click.echo(f"{_line(now)}{where}  {duration(left)} left")
+            # The first trial takes what the strategy needs to begin, too.
+            click.echo(f"{_line(now)}{where}" + ("" if ends else f"  {duration(left)} left"))
 
 
 def _line(now: SearchProgress) -> str:

@@ -16,6 +16,7 @@ RUN = [
     DOCS / "architecture.md",
     DOCS / "passes.md",
     DOCS / "python.md",
+    DOCS / "trials.md",
     *sorted((DOCS / "howto").glob("*.md")),
 ]
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#([^)]+))?\)")

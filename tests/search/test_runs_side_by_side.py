@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -12,6 +13,10 @@ import pytest
 
 from archdsl.cli import run
 from archdsl.search.folder import SearchFolder
+from archdsl.search.repeats import RepeatedFolder, summarize
+
+sys.path.append(str(Path(__file__).parents[1] / "report"))
+import fake_run
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -38,6 +43,42 @@ def test_runs_lists_what_lies_in_a_folder_and_below(capsys: pytest.CaptureFixtur
     failed = [one for one in fake_trials.records(40, failing=0.3) if one.get("state") == "failed"]
     assert whole["failed"] == len(failed) > 0
     assert set(whole["best"]) == {"miou", "macs"}
+
+
+def test_supernets_and_trainings_are_listed_by_epochs(capsys: pytest.CaptureFixture[str]) -> None:
+    fake_run.write_run(Path("runs/whole"), epochs=30, steps=2)
+    fake_run.write_run(Path("runs/part"), epochs=7, steps=2, ended=False)
+    fake_run.write_training(Path("runs/trained"), epochs=30, steps=3)
+    fake_run.write_training(Path("runs/training"), epochs=4, steps=3)
+    listed = {one["run"].removeprefix("runs/"): one for one in printed(capsys, "runs")["runs"]}
+    found = {name: (one["kind"], one["done"], one["planned"], one["state"]) for name, one in listed.items()}
+    assert found == {
+        "part": ("search", 7, 30, "interrupted"),
+        "trained": ("train", 30, 30, "finished"),
+        "training": ("train", 4, 30, "interrupted"),
+        "whole": ("search", 30, 30, "finished"),
+    }
+    assert all("miou" in one["best"] for one in listed.values())
+    assert listed["whole"]["best"]["params"] == 2_441_816
+    assert (listed["whole"]["strategy"], listed["trained"]["strategy"]) == ("differentiable", None)
+
+
+def test_seeds_of_supernets_have_a_mean_and_a_band() -> None:
+    for seed in range(3):
+        fake_run.write_run(Path(f"q/seed-{seed}"), epochs=5, steps=2, seed=seed)
+    folder = RepeatedFolder(Path("q"))
+    text = summarize(folder, [0, 1, 2, 9])
+    assert {"miou", "params", "macs"} <= set(text.splitlines()[0].split())
+    assert "standard deviation" in text
+    root = ET.fromstring(folder.picture.read_text())
+    assert "mean of 3 seeds, least to greatest" in [e.text for e in root.iter(f"{SVG}text")]
+    assert len(list(root.iter(f"{SVG}polygon"))) == 2  # the band, and its sample in the legend
+
+
+def test_one_seed_has_no_deviation() -> None:
+    fake_trials.write_run(Path("q/seed-4"), fake_trials.records(9))
+    text = summarize(RepeatedFolder(Path("q")), [4])
+    assert text.splitlines()[-1].strip() == "standard deviation"
 
 
 def test_a_run_whose_folder_is_held_is_running(capsys: pytest.CaptureFixture[str]) -> None:

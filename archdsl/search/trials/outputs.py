@@ -111,7 +111,9 @@ class Outputs:
         found = Found(importance=shares, random=random)
         if best is not None:
             graph, text = best.network.graph, text_of(self.judging.space, best)
-            found = replace(found, best_text=text, diagram=svg(graph), layers=layers_text(graph))
+            found = replace(
+                found, how=best.how, best_text=text, diagram=svg(graph), layers=layers_text(graph)
+            )
         # Only sections of plug-ins read records; those of trials take most of the memory.
         run = read_run(self.folder.path) if SECTIONS else Run(manifest_of(self.folder.path), ())
         page = trials_page(run, history, found)

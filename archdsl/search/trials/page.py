@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from archdsl.report.again import again_html
 from archdsl.report.charts import short
@@ -103,12 +104,15 @@ def _lead(run: Run, history: History, found: Found) -> list[str]:
     data = m.data.get("name")
     facts = [f"Search {m.name}", f"seed {m.seed}", f"data {data}" if data else ""]
     lines = [", ".join(filter(None, facts)) + "."]
+    words = [_word(m.settings.get(name)) for name in ("strategy", "evaluate")]
+    if all(words):
+        lines.append(f"Networks are proposed by `{words[0]}` and evaluated by `{words[1]}`.")
     lines.append("Goals: " + ", ".join(map(str, history.goals)) + ".")
     if not history.ended:
         planned = m.settings.get("trials")
         lines.append(f"Not finished: {len(history.trials)} trials{f' of {planned}' if planned else ''}.")
     if found.how:
-        lines.append(f"Found: {found.how}.")
+        lines.append(f"The best{'' if history.ended else ' so far'}: {found.how}.")
     if history.unread:
         lines.append(f"Lines of the journal that could not be read, and are left out: {history.unread}.")
     return lines
@@ -125,10 +129,16 @@ def _headline(run: Run, history: History) -> list[tuple[str, str, str]]:
     lost = sum(map(len, history.failures().values()))
     figures.append(("trials", f"{count:,}", f"of {settings.get('trials', '?')}"))
     figures.append(("without a value", f"{lost:,}", f"{lost / count:.1%} of the trials" if count else ""))
-    if seconds := sum(trial.seconds or 0.0 for trial in history.trials):
-        mean = f"{seconds / count:.3g} s a trial, by all workers"
-        figures.append(("time of evaluations", duration(seconds), mean))
+    if history.seconds is not None and count:
+        mean = sum(trial.seconds or 0.0 for trial in history.trials) / count
+        figures.append(("time", duration(history.seconds), f"an evaluation takes {short(mean)} s"))
     return figures
+
+
+def _word(found: Any) -> str:
+    """The name of a strategy or an evaluator in a manifest."""
+    name = found.get("name") if isinstance(found, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def _importance(history: History, shares: Sequence[Mapping[str, float]]) -> str:
