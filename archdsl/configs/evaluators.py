@@ -61,6 +61,33 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Weights:
+    """Weights that all networks share, in a supernet."""
+
+    path: str | None = setting(
+        "text",
+        "folder of a search whose supernet is taken, relative to where it is run",
+        usual="trained first",
+    )
+    train: Any = setting(
+        "word", "which networks train the weights", group="sharing", usual="sandwich(random = 2)"
+    )
+    epochs: int = setting("whole", "epochs of the supernet", 20, low=1)
+    optimizer: Any = setting(
+        "word", "what trains the weights", group="optimizers",
+        usual="sgd(lr = 0.025, end = 1e-3, decay = 5e-4)",
+    )  # fmt: skip
+    loss: Any = setting(
+        "word", "what is minimised", group="objectives", choices=("cross_entropy", "ohem"),
+        usual="cross_entropy",
+    )  # fmt: skip
+    clip: float = setting("number", "greatest norm of gradients; 0: not clipped", 5.0)
+    calibrate: int = setting(
+        "whole", "batches over which running statistics of a network are computed anew", 4, low=1
+    )
+
+
+@dataclass(frozen=True)
 class Command:
     """A user program, given by `--command`."""
 
@@ -81,6 +108,10 @@ EVALUATORS: dict[str, EvaluatorKind] = {
     "training": EvaluatorKind(
         "trains each network from scratch, and scores it on the validation images", Training,
         make="archdsl.search.evaluators.training:FromScratch", scores=PREDICTIONS, trains=True, predicts=True,
+    ),
+    "weights": EvaluatorKind(
+        "networks with weights that all share, trained once (one-shot, once-for-all)", Weights,
+        make="archdsl.search.evaluators.weights:OfWeights", scores=PREDICTIONS, trains=True, predicts=True,
     ),
     "command": EvaluatorKind(
         "a program given on the command line receives each network as a file, and prints its scores as JSON", Command,

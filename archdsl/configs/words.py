@@ -12,6 +12,7 @@ from archdsl.configs import (
     optimizers,
     samplers,
     schedules,
+    sharing,
     strategies,
 )
 from archdsl.configs.datasets import DATASETS, DatasetKind
@@ -62,6 +63,11 @@ GROUPS: Mapping[str, Mapping[str, Word]] = {
         "random": Word("independent draws", strategies.Unset),
     },
     "evaluators": EVALUATORS,
+    "sharing": {
+        "uniform": Word("one random network a step", sharing.Uniform),
+        "fair": Word("networks in which each outcome of a decision is equally often", sharing.Fair),
+        "sandwich": Word("the largest, the smallest and random networks", sharing.Sandwich),
+    },
     "samplers": {
         "gumbel": Word("Gumbel-softmax: all candidates are computed, weighted by probabilities with Gumbel noise", samplers.Gumbel),
         "softmax": Word("softmax: all candidates are computed, weighted by their probabilities", samplers.Tempered),
@@ -119,7 +125,7 @@ If two kinds share a name, such as a strategy and a sampler, the context decides
 
 KINDS: Mapping[str, str] = {
     "strategies": "strategy", "controllers": "controller", "optuna_samplers": "sampler of Optuna",
-    "evaluators": "evaluator", "samplers": "sampler",
+    "evaluators": "evaluator", "sharing": "rule by which networks are drawn", "samplers": "sampler",
     "schedules": "schedule", "optimizers": "optimizer", "datasets": "dataset",
     "communication": "kind of communication", "scopes": "scope of communication", "objectives": "term of an objective",
 }  # fmt: skip

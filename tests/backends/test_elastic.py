@@ -104,7 +104,7 @@ def _bytes(value: torch.Tensor | None, like: torch.Tensor) -> bytes:
 
 SHIPPED = {
     "template": {"image": (3, 64, 64), "classes": 4}, "fasterseg": {"image": (3, 64, 128), "classes": 4},
-    "space": {"image": (3, 32, 64)},
+    "space": {"image": (3, 32, 64)}, "elastic": {"image": (3, 32, 64)},
 }  # fmt: skip
 
 

@@ -11,7 +11,6 @@ from archdsl.backends.making import bare
 from archdsl.ops.base import Layer
 from archdsl.ops.places import Part, Parts
 
-
 LARGE = 1 << 16
 """Numbers of a weight from which on writing the gradient of a part into it pays, as it costs some 30 µs."""
 

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from archdsl.search.result import named
 
 if TYPE_CHECKING:
     from archdsl.data.dataset import Splits
     from archdsl.program import Network, Space
+    from archdsl.runs.reporter import Reporter
     from archdsl.search.config import SearchConfig
     from archdsl.search.engines.base import Kind
 
@@ -77,6 +78,17 @@ class Surroundings:
 
 class Stopped(Exception):
     """An evaluation was left before its end, as the search is to stop; it is not recorded."""
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """An evaluator with work to do before the first network is scored: a supernet to train."""
+
+    def prepare(self, reporter: Reporter) -> None:
+        """Does the work, or continues it; returns at once where it is done.  Raises Stopped.
+
+        What it makes is in the folder of the run, for workers as well.
+        """
 
 
 class Failed(Exception):

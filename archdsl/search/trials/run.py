@@ -26,7 +26,7 @@ from archdsl.runs.reporter import Reporter
 from archdsl.runs.unfit import Unfit
 from archdsl.search.engines.base import Done, Engine, Task
 from archdsl.search.engines.making import make_engine
-from archdsl.search.evaluators.base import Stopped
+from archdsl.search.evaluators.base import Prepared, Stopped
 from archdsl.search.folder import SearchFolder
 from archdsl.search.keeping import text_of
 from archdsl.search.latency_tables import gather
@@ -38,6 +38,7 @@ from archdsl.search.terms import cannot
 from archdsl.search.trials import records
 from archdsl.search.trials.config import strategy_of
 from archdsl.search.trials.domain import Domain
+from archdsl.search.trials.evaluation import Evaluation
 from archdsl.search.trials.history import History
 from archdsl.search.trials.inputs import Inputs, read_inputs
 from archdsl.search.trials.judging import Judging
@@ -87,8 +88,18 @@ def run(
                 headline = f"`{known.name}` misses a requirement on costs, and is not tried"
                 reporter.warn(headline)
         opening = opening_of(program, inputs, options, folder)
+        _prepare(evaluation, reporter, folder)
         with closing(make_engine(options.engine, opening, evaluation.done, reporter)) as engine:
             return Trials(inputs, judging, folder, engine, report, program.unit, first).run(stop)
+
+
+def _prepare(evaluation: Evaluation, reporter: Reporter, folder: SearchFolder) -> None:
+    """Lets the evaluator do what comes before the first trial.  Raises Interrupted."""
+    if isinstance(evaluation.evaluator, Prepared):
+        try:
+            evaluation.evaluator.prepare(reporter)
+        except Stopped:
+            raise Interrupted(0, folder.path) from None
 
 
 class Trials:

@@ -1,0 +1,123 @@
+"""Weights that all networks of a space share, trained by networks that are drawn at each step.
+
+Shapes: B images, K classes, H × W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (the usual name)
+from torch import nn
+
+from archdsl.backends.elastic.network import ElasticNetwork
+from archdsl.configs.sharing import Sandwich
+from archdsl.data.batches import Batch, Batches, prefetched
+from archdsl.runs.checkpoints import Keeper
+from archdsl.runs.faults import Diverged, bad_parameter
+from archdsl.runs.restoring import Unfit, like
+from archdsl.search.evaluators.drawing import drawing
+from archdsl.search.evaluators.lessons import Lessons
+from archdsl.search.strategies.base import Outcomes
+from archdsl.train.descent import Part
+from archdsl.train.evaluation import at_size
+
+
+class SupernetTraining:
+    """Trains an elastic supernet in place; the same seed makes the same weights, also in pieces.
+
+    At each step the gradients of the networks that a rule draws are averaged.  With in-place distillation
+    the first of them, the largest, learns from labels, and the others from what it predicts (BigNAS,
+    arXiv:2003.11142, section 3.1).
+    """
+
+    def __init__(
+        self, net: ElasticNetwork, lessons: Lessons, batches: Batches, part: Part, rule: Any, epochs: int,
+        keeper: Keeper | None,
+    ):  # fmt: skip
+        self.net, self.lessons, self.batches, self.part = net, lessons, batches, part
+        self.drawn = drawing(rule, net.archdsl_graph, lessons.seed)
+        self.distills = isinstance(rule, Sandwich) and rule.distill
+        self.epochs, self.keeper, self.step = epochs, keeper, 0
+
+    @property
+    def steps(self) -> int:
+        return self.epochs * self.batches.steps_per_epoch
+
+    def run(self) -> Iterator[tuple[int, float]]:
+        """Trains to the end; yields the number of each epoch and its mean loss.  Raises Stopped."""
+        each, total = self.batches.steps_per_epoch, 0.0
+        with closing(prefetched(self.batches, self.step, self.steps)) as ahead:
+            for step, batch in ahead:
+                self.lessons.check_stop()
+                total += self._step(step, batch)
+                self.step = step + 1
+                if self.step % each == 0:
+                    self._save()
+                    yield self.step // each, total / each
+                    total = 0.0
+
+    def _step(self, step: int, batch: Batch) -> float:
+        torch.manual_seed(self.lessons.seed * 1_000_003 + step)  # of dropout
+        for group in self.part.optimiser.param_groups:
+            group["lr"] = self.part.lr(step / self.steps)
+        self.net.train().zero_grad(set_to_none=True)
+        networks = self.drawn(step)
+        images_B3HW, masks_BHW = self.lessons.images(batch)
+        teacher_BKHW: torch.Tensor | None = None
+        first = 0.0
+        for n, outcomes in enumerate(networks):
+            logits_BKHW = self._logits(images_B3HW, outcomes, (masks_BHW.shape[-2], masks_BHW.shape[-1]))
+            if teacher_BKHW is None:
+                loss = self.lessons.loss_of(logits_BKHW, masks_BHW)
+                first = float(loss.detach())
+                if self.distills:
+                    teacher_BKHW = logits_BKHW.detach().softmax(1)
+            else:
+                loss = F.cross_entropy(logits_BKHW, teacher_BKHW)
+            torch.autograd.backward(
+                loss / len(networks)
+            )  # one after the other, as their activations take memory
+            del logits_BKHW, loss, n
+        if self.part.clip > 0:
+            nn.utils.clip_grad_norm_(self.part.parameters, self.part.clip)
+        self.part.optimiser.step()
+        return first
+
+    def _logits(self, images_B3HW: torch.Tensor, outcomes: Outcomes, size: tuple[int, int]) -> torch.Tensor:
+        return at_size(self.net.path(images_B3HW, outcomes=self.named(outcomes)), size)
+
+    def named(self, outcomes: Outcomes) -> Mapping[str, int]:
+        return dict(zip(self.net.archdsl_graph.decisions, outcomes, strict=True))
+
+    # ------------------------------------------------------------ checkpoints
+
+    def _save(self) -> None:
+        bad = bad_parameter(self.net)
+        if bad is not None:
+            raise Diverged(self.step, bad, self.keeper.newest() if self.keeper else None)
+        if self.keeper is not None:
+            state = {"net": dict(self.net.state_dict()), "optimiser": self.part.optimiser.state_dict()}
+            self.keeper.save(self.step, state)
+
+    def restore(self) -> Path | None:
+        """Continues from the newest checkpoint; None where there is none."""
+        if self.keeper is None:
+            return None
+
+        def take(state: dict[str, Any]) -> None:
+            weights = like(state, "net", dict(self.net.state_dict()))
+            if not isinstance(state.get("optimiser"), dict):
+                raise Unfit("it has no state of the optimizer")
+            self.part.optimiser.load_state_dict(state["optimiser"])
+            self.net.load_state_dict(weights)
+
+        step = self.keeper.restore(take)
+        if step is None:
+            return None
+        self.step = step
+        return self.keeper.path(step)

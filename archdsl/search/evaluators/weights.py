@@ -1,0 +1,110 @@
+"""Networks scored with weights that all networks of a space share (one-shot, once-for-all).
+
+A supernet is trained once, or taken from another search; then a score costs as much as an evaluation.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from archdsl.backends.elastic.network import ElasticNetwork
+from archdsl.backends.elastic.network import build as build_elastic
+from archdsl.backends.supernet import SuperNetwork
+from archdsl.backends.supernet import build as build_supernet
+from archdsl.configs.evaluators import Weights
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.program import Network
+from archdsl.runs.checkpoints import Keeper
+from archdsl.runs.folder import Folder
+from archdsl.runs.reporter import Reporter
+from archdsl.runs.restoring import Unfit, like
+from archdsl.search.evaluators.base import Candidate, Scores, Surroundings
+from archdsl.search.evaluators.lessons import Lessons, part
+from archdsl.search.evaluators.supernet_training import SupernetTraining
+from archdsl.search.extract import recalibrate
+from archdsl.search.terms import cannot, configured
+from archdsl.spec.search_values import Term
+
+SUPERNET = "supernet"
+"""The folder of a run that has the checkpoints of its supernet."""
+
+
+class OfWeights:
+    """Scores a network with inherited weights, whose running statistics are computed anew for it."""
+
+    def __init__(self, config: Weights, around: Surroundings):
+        if config.path is not None and config.train is not None:
+            headline = "`weights` has both a path and a rule by which weights are trained"
+            raise cannot(headline, "leave one of them out", getattr(config.train, "at", None))
+        self.config, self.around = config, around
+        self.lessons = Lessons(config.loss, around)
+        self.rule = configured(config.train or Term("sandwich", group="sharing"))
+        self.folder = Path(config.path) if config.path is not None else around.folder
+
+    def prepare(self, reporter: Reporter) -> None:
+        """Trains the supernet, or resumes its training; returns at once where it is done.  Raises Stopped."""
+        if self.config.path is not None:
+            return
+        training = self._training()
+        resumed = training.restore()
+        if training.step < training.steps:
+            from_step = f"resuming its training after step {training.step}" if resumed else "training it"
+            params = sum(p.numel() for p in training.net.parameters())
+            reporter.info(f"a supernet of {params:,} parameters: {from_step}, {training.steps} steps")
+        for epoch, loss in training.run():
+            reporter.info(f"supernet: epoch {epoch}/{training.epochs}  loss of the first network {loss:.4f}")
+
+    def _training(self) -> SupernetTraining:
+        config, lessons = self.config, self.lessons
+        torch.manual_seed(lessons.seed)
+        net = build_elastic(self.around.space.searched).to(lessons.processes.device)
+        optimiser = part(config.optimizer, net.parameters(), config.clip)
+        batches = lessons.batches(self._any())
+        keeper = None if self.folder is None else self._keeper(self.folder)
+        return SupernetTraining(net, lessons, batches, optimiser, self.rule, config.epochs, keeper)
+
+    def score(self, candidate: Candidate) -> Scores:
+        """The scores of what a network predicts.
+
+        Raises SpecError (ARCH911) where there is no supernet to take it from.
+        """
+        module = self.net.network(candidate.outcomes)
+        recalibrate(module, self.images)
+        return self.lessons.predictions.score(module.eval())
+
+    @cached_property
+    def images(self) -> list[torch.Tensor]:
+        """The images over which running statistics are computed."""
+        batches = self.lessons.batches(self._any())
+        return [self.lessons.images(batches.batch(step))[0] for step in range(self.config.calibrate)]
+
+    @cached_property
+    def net(self) -> ElasticNetwork | SuperNetwork:
+        """The trained supernet.  Raises SpecError (ARCH911, ARCH913)."""
+        graph, folder = self.around.space.searched, self.folder or Path()
+        elastic = (folder / SUPERNET).is_dir()
+        keeper = self._keeper(folder) if elastic else Folder(folder).checkpoints
+        found = keeper.latest()
+        if found is None:
+            headline = f"{folder} has no supernet"
+            help = "the folder of a search with `differentiable`, or with `evaluate = weights`"
+            raise SpecError([Diagnostic("ARCH911", headline, help=help)])
+        net = build_elastic(graph) if elastic else build_supernet(graph)
+        try:
+            net.load_state_dict(like(found[1], "net", dict(net.state_dict())))
+        except Unfit as error:
+            headline = f"the supernet in {folder} belongs to another space than {graph.name}"
+            raise SpecError([Diagnostic("ARCH913", headline, help=str(error))]) from error
+        return net.to(self.lessons.processes.device)
+
+    def _any(self) -> Network:
+        """Some network of the space, for what is the same in all."""
+        space = self.around.space
+        return Candidate(0, dict.fromkeys(space.searched.decisions, 0), space).network
+
+    @staticmethod
+    def _keeper(folder: Path) -> Keeper:
+        return Keeper(folder / SUPERNET, run=Folder(folder).checkpoints.run)

@@ -1,0 +1,154 @@
+"""Searches whose networks have weights that all share: trained once, then scored without training."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+
+import archdsl
+from archdsl import SpecError
+from archdsl.backends.elastic.network import build
+from archdsl.configs.sharing import Fair, Sandwich, Uniform
+from archdsl.runs.interrupted import Interrupted
+from archdsl.runs.lines import read_records
+from archdsl.search.evaluators.drawing import drawing
+
+SPACE = """arch 1
+
+space Elastic(; classes = 11) {
+  input image: [3, 32, 64]
+  w = one of {4, 6, 8}
+  x[0] = image -> conv(c = w, s = 2) -> bn -> relu
+  depth = one of {1..2}
+  stage body for i in 1..2 {
+    k = one of {1, 3, 5}
+    x[i] = x[i - 1] -> conv(c = one of {4, 8}, k = k) -> bn -> relu
+  }
+  output logits = concat(x[0], x[depth]) -> conv(c = classes, k = 1, bias = true) -> upsample(like = image)
+}
+"""
+DATA = "synthetic:images=6,size=32x64,batch=2"
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def searched(folder: str, evaluate: str, text: str = SPACE, **more):
+    settings = {"trials": 3, **more.pop("settings", {})}
+    return archdsl.search(
+        text, strategy="random", evaluate=evaluate, maximize="miou", data=DATA, folder=folder,
+        settings=settings, device="cpu", **more,
+    )  # fmt: skip
+
+
+def trials(folder: str) -> list[dict]:
+    found = [record for record in read_records(Path(folder, "journal.jsonl")) if record["kind"] == "tried"]
+    return [{k: v for k, v in one.items() if k not in ("seconds", "elapsed", "worker")} for one in found]
+
+
+@pytest.mark.parametrize("rule", ["uniform", "fair", "sandwich(random = 1)", "sandwich(distill = false)"])
+def test_a_space_whose_networks_differ_in_sizes_is_searched_over_shared_weights(rule):
+    searched("run", f"weights(train = {rule}, epochs = 1)")
+    assert len(trials("run")) == 3
+    assert all(one["state"] == "scored" and 0 <= one["scores"]["miou"] <= 1 for one in trials("run"))
+    assert len(list(Path("run/supernet").iterdir())) == 1
+
+
+def test_a_training_that_was_stopped_is_resumed_and_makes_the_same_weights():
+    searched("whole", "weights(epochs = 3)")
+    steps = 0
+
+    def stop() -> bool:
+        nonlocal steps
+        steps += 1
+        return steps == 7  # in the third epoch of three steps each
+
+    with pytest.raises(Interrupted):
+        searched("part", "weights(epochs = 3)", stop=stop)
+    assert not Path("part/best.arch").exists()
+    searched("part", "weights(epochs = 3)", resume=True)
+    assert trials("part") == trials("whole")
+
+
+def test_another_search_takes_the_weights_of_a_run():
+    searched("first", "weights(epochs = 1)")
+    searched("second", 'weights(path = "first")')
+    assert not Path("second/supernet").exists()
+    assert [one["scores"] for one in trials("second")] == [one["scores"] for one in trials("first")]
+
+
+def test_the_supernet_of_a_differentiable_search_scores_networks():
+    text = (
+        SPACE.replace("w = one of {4, 6, 8}", "w = 4").replace("one of {4, 8}", "4").replace("1..2}", "2..2}")
+    )
+    archdsl.search(
+        text + "\nsearch Q for Elastic { strategy = differentiable(epochs = 1)\n minimize cross_entropy }\n",
+        data=DATA, folder="first", device="cpu",
+    )  # fmt: skip
+    searched("second", 'weights(path = "first")', text)
+    assert all(one["state"] == "scored" for one in trials("second"))
+
+
+def test_statistics_are_computed_anew_for_each_network_over_as_many_batches_as_it_says():
+    searched("run", "weights(epochs = 1, calibrate = 2)")
+    searched("more", 'weights(path = "run", calibrate = 1)')
+    assert [one["outcomes"] for one in trials("more")] == [one["outcomes"] for one in trials("run")]
+    assert [one["scores"] for one in trials("more")] != [one["scores"] for one in trials("run")]
+
+
+@pytest.mark.parametrize(
+    ("evaluate", "code", "words"),
+    [
+        ('weights(path = "nowhere")', "ARCH864", "has no supernet"),
+        ('weights(path = "x", train = fair)', "ARCH606", "both a path and a rule"),
+        ("weights(train = gumbel)", "ARCH607", "rule by which networks are drawn"),
+        ("weights(train = sandwich(random = -1))", "ARCH208", "negative"),
+    ],
+)
+def test_what_cannot_be_is_rejected(evaluate, code, words):
+    with pytest.raises(SpecError) as caught:
+        searched("run", evaluate)
+    found = caught.value.diagnostics[0]
+    assert found.code == code
+    assert words in f"{found.headline} {found.help}"
+
+
+def test_rules_draw_the_networks_of_a_step():
+    graph = archdsl.load(SPACE).space().searched
+    (one,) = drawing(Uniform(), graph, 0)(5)
+    assert drawing(Uniform(), graph, 0)(5) == [one]
+    assert len({tuple(drawing(Uniform(), graph, 0)(step)) for step in range(30)}) > 10
+    fair = drawing(Fair(), graph, 0)(3)
+    assert len(fair) == 3
+    counts = [Counter(network[n] for network in fair) for n in range(len(graph.decisions))]
+    widths = counts[list(graph.decisions).index("w")]
+    assert sorted(widths.values()) == [1, 1, 1]
+    largest, smallest, *others = drawing(Sandwich(2), graph, 0)(0)
+    assert len(others) == 2
+    space = archdsl.load(SPACE).space()
+    costs = []
+    for network in (largest, smallest):
+        named = {p: d.outcomes[o] for (p, d), o in zip(graph.decisions.items(), network, strict=True)}
+        costs.append(space.bind(named).macs)
+    rng = random.Random(0)
+    for _ in range(20):
+        assert costs[1] <= space.bind(space.sample(rng)).macs <= costs[0]
+
+
+def test_distillation_teaches_the_others_what_the_largest_predicts():
+    searched("labels", "weights(train = sandwich(distill = false), epochs = 1)")
+    searched("taught", "weights(train = sandwich, epochs = 1)")
+    graph = archdsl.load(SPACE).space().searched
+    nets = []
+    for folder in ("labels", "taught"):
+        nets.append(build(graph))
+        state = torch.load(next(Path(folder, "supernet").iterdir()), weights_only=True)["state"]["net"]
+        nets[-1].load_state_dict(state)
+    pairs = zip(nets[0].parameters(), nets[1].parameters(), strict=True)
+    assert any(not torch.equal(a, b) for a, b in pairs)
