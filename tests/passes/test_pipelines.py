@@ -366,8 +366,8 @@ def test_what_cannot_be_run_is_refused_at_its_place(text: str, found: tuple[str,
     ("choices", "help"),
     [
         ("", "it has no decisions"),
-        ("x = x -> conv(k = one of {3, 5})", "its decisions are x"),
-        ("stage s for i in 1..20 { x = x -> one of {relu, conv} }", "its decisions are s[1].x, s[2].x, "),
+        ("k = one of {3, 5}\n  x = x -> conv(k = k)", "its decisions are k"),
+        ("stage s for i in 1..20 { x = x -> one of {relu, conv} }", "its decisions are s[1].x.1, s[2].x.1, "),
     ],
 )
 def test_an_unknown_decision_is_reported_with_those_that_there_are(choices: str, help: str):
