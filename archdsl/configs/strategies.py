@@ -104,7 +104,13 @@ class HillClimb:
     """Ever better networks that differ in one decision."""
 
     draws: int = setting(
-        "whole", "random networks, from the best of which a climb starts", 8, low=1, high=100_000
+        "whole", "random networks, from the best of which a climb starts", 4, low=1, high=100_000
+    )
+    order: str = setting(
+        "text",
+        "of neighbours: learned, those first whose outcome was observed to be better on average; or random",
+        "learned",
+        choices=("learned", "random"),
     )
     restart: bool = setting(
         "flag", "climb anew where no neighbour is better; otherwise the search ends", True

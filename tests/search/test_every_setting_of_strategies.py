@@ -15,8 +15,8 @@ from archdsl.configs.words import GROUPS, STRATEGIES
 HERE = ("random", "evolution", "nsga2", "hill_climb", "optuna", "successive_halving")
 ANOTHER = {
     "over": "networks", "of": "hill_climb", "rungs": "[2, 5]", "population": "3", "tournament": "1",
-    "mutation": "0.9", "offspring": "1", "crossover": "0.1", "draws": "2", "restart": "false", "keep": "2",
-    "startup": "2", "candidates": "1", "multivariate": "true",
+    "mutation": "0.9", "offspring": "1", "crossover": "0.1", "draws": "2", "order": "random", "restart": "false",
+    "keep": "2", "startup": "2", "candidates": "1", "multivariate": "true",
 }  # fmt: skip
 NEEDS = {
     **dict.fromkeys(("crossover", "mutation", "offspring"), "population = 4"),

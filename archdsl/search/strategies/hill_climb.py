@@ -18,8 +18,9 @@ class HillClimb:
     """Climbs from the best of a few random networks to ever better neighbours, and starts anew at the top.
 
     A neighbour has another outcome of one decision that arises; the climb continues from the first one that
-    is better.  Neighbours come in random order.  With `chances`, the probabilities of outcomes by decision,
-    those with the highest probability relative to the replaced outcome come first.
+    is better.  They come in random order; or those first whose outcome did better, on average over all
+    networks observed, than the one that it replaces.  With `chances`, the probabilities of outcomes by
+    decision, those come first with the highest probability relative to the replaced outcome.
 
     The first climb starts at `first`, where it is given, or at the best network observed before any proposal,
     such as those that a search is started with.
@@ -35,6 +36,7 @@ class HillClimb:
     ):
         self.config, self.domain, self.rng, self.chances = config, domain, Random(seed), chances
         self.unseen = Unseen(domain, self.rng)
+        self.means = _Means(domain)
         self.first, self.open = first, 0
         self.draws = config.draws if first is None else 0
         self.best, self.lowest = first, math.inf
@@ -51,6 +53,8 @@ class HillClimb:
             self.draws = 0  # it was not proposed: a network that the search is started with
         self.open = max(self.open - 1, 0)
         self.unseen.add(seen.outcomes)
+        if seen.state == "scored" and math.isfinite(seen.value):
+            self.means.add(seen.outcomes, seen.value)
         if seen.value < self.lowest:
             self.best, self.lowest, self.ahead = seen.outcomes, seen.value, None
 
@@ -91,18 +95,22 @@ class HillClimb:
             for outcome in range(size)
             if outcome != at[n]
         ]
-        if self.chances is None:
-            self.rng.shuffle(changes)
-        else:
+        if self.chances is not None:
             gain = {(n, o): self.chances[n][o] / max(self.chances[n][at[n]], 1e-12) for n, o in changes}
             changes.sort(key=lambda change: (gain[change], -change[0], -change[1]))
+        else:
+            self.rng.shuffle(changes)
+            if self.config.order == "learned":
+                changes.sort(
+                    key=lambda change: self.means.of(change[0], at[change[0]]) - self.means.of(*change)
+                )
         return [self.domain.canonical((*at[:n], outcome, *at[n + 1 :])) for n, outcome in changes]
 
     def state(self) -> dict[str, Any]:
         return {
             "rng": rng_state(self.rng), "first": self.first, "open": self.open, "draws": self.draws,
             "best": self.best, "lowest": self.lowest if math.isfinite(self.lowest) else None,
-            "ahead": self.ahead, "arrays": {"known": self.unseen.state()},
+            "ahead": self.ahead, "means": self.means.state(), "arrays": {"known": self.unseen.state()},
         }  # fmt: skip
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -111,4 +119,37 @@ class HillClimb:
         self.first, self.best = (state[name] and tuple(state[name]) for name in ("first", "best"))
         self.lowest = math.inf if state["lowest"] is None else state["lowest"]
         self.ahead = state["ahead"] and [tuple(one) for one in state["ahead"]]
+        self.means.restore(state["means"])
         self.unseen.restore(state["arrays"]["known"])
+
+
+class _Means:
+    """The mean value of the networks with each outcome, where its decision arises.
+
+    A network of mean value is added to those of every outcome, so that one that was rarely seen is taken to
+    be average.
+    """
+
+    def __init__(self, domain: Domain):
+        self.domain = domain
+        self.sums = [[0.0] * size for size in domain.sizes]
+        self.counts = [[0] * size for size in domain.sizes]
+        self.sum, self.count = 0.0, 0
+
+    def add(self, outcomes: Outcomes, value: float) -> None:
+        self.sum, self.count = self.sum + value, self.count + 1
+        for n, there in enumerate(self.domain.arising(outcomes)):
+            if there:
+                self.sums[n][outcomes[n]] += value
+                self.counts[n][outcomes[n]] += 1
+
+    def of(self, decision: int, outcome: int) -> float:
+        average = self.sum / max(self.count, 1)
+        return (self.sums[decision][outcome] + average) / (self.counts[decision][outcome] + 1)
+
+    def state(self) -> list[Any]:
+        return [self.sums, self.counts, self.sum, self.count]
+
+    def restore(self, state: list[Any]) -> None:
+        sums, counts, self.sum, self.count = state
+        self.sums, self.counts = [list(row) for row in sums], [list(row) for row in counts]
