@@ -71,7 +71,7 @@ class Evolution:
         "whole", "networks alive; the oldest dies for each that is born", 16, low=1, high=100_000
     )
     tournament: int = setting(
-        "whole", "networks drawn from the population, the best of which is the parent", 8, low=1, high=10_000
+        "whole", "networks drawn from the population, the best of which is the parent", 20, low=1, high=10_000
     )
     mutation: float = setting(
         "number", "chance that a decision changes beside the one that always does", 0.0, high=1
@@ -89,6 +89,13 @@ class Nsga2:
         8,
         low=1,
         high=10_000,
+    )
+    candidates: int = setting(
+        "whole",
+        "children made for each that is proposed, the most promising by the outcomes observed; 1: as in the paper",
+        8,
+        low=1,
+        high=1000,
     )
     crossover: float = setting("number", "chance that a child has two parents", 0.9, high=1)
     mutation: float = setting(

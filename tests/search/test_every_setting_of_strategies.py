@@ -15,12 +15,12 @@ from archdsl.configs.words import GROUPS, STRATEGIES
 HERE = ("random", "evolution", "nsga2", "hill_climb", "optuna", "successive_halving")
 ANOTHER = {
     "over": "networks", "of": "hill_climb", "rungs": "[2, 5]", "population": "3", "tournament": "1",
-    "mutation": "0.9", "offspring": "1", "crossover": "0.1", "draws": "2", "order": "random", "restart": "false",
-    "keep": "2", "startup": "2", "candidates": "1", "multivariate": "true",
+    "mutation": "0.9", "offspring": "1", "crossover": "0.1", "draws": "2", "order": "random",
+    "restart": "false", "keep": "2", "startup": "2", "candidates": "1", "multivariate": "true",
 }  # fmt: skip
 NEEDS = {
-    **dict.fromkeys(("crossover", "mutation", "offspring"), "population = 4"),
-    **dict.fromkeys(("candidates", "multivariate"), "startup = 4"),
+    **dict.fromkeys(("evolution", "nsga2", "nsga3"), "population = 4"),
+    **dict.fromkeys(("tpe", "gp"), "startup = 4"),
 }
 """Settings without which others have no effect within a few proposals."""
 CASES = [(name, key) for name in HERE for key in STRATEGIES[name].settings if key != "sampler"]
@@ -32,22 +32,24 @@ def proposed(text: str, count: int = 25) -> list:
     return Driver(made(text, domain, 3), domain, 2).run(count)
 
 
-def written(key: str, value: str) -> str:
-    return ", ".join(filter(None, [NEEDS.get(key), f"{key} = {value}"]))
+def with_and_without(name: str, key: str) -> tuple[str, str]:
+    """The strategy or the sampler with another value of a setting, and with the usual one."""
+    needs = NEEDS.get(name, "") if key not in ("population", "startup") else ""
+    with_it = ", ".join(filter(None, [needs, f"{key} = {ANOTHER[key]}"]))
+    return f"{name}({with_it})", f"{name}({needs})" if needs else name
 
 
 @pytest.mark.parametrize(("name", "key"), CASES)
 def test_a_setting_changes_what_is_proposed(name: str, key: str):
-    usual = f"{name}({NEEDS[key]})" if key in NEEDS else name
-    assert proposed(f"{name}({written(key, ANOTHER[key])})", 60) != proposed(usual, 60)
+    with_it, without = with_and_without(name, key)
+    assert proposed(with_it, 60) != proposed(without, 60)
 
 
 @pytest.mark.parametrize(("name", "key"), OF_OPTUNA)
 def test_a_setting_of_a_sampler_of_optuna_changes_what_is_proposed(name: str, key: str):
-    usual = f"{name}({NEEDS[key]})" if key in NEEDS else name
-    count = 4 if name == "gp" else 12  # a Gaussian process takes a second each time
-    with_it = proposed(f"optuna(sampler = {name}({written(key, ANOTHER[key])}))", count)
-    assert with_it != proposed(f"optuna(sampler = {usual})", count)
+    count = 4 if name == "gp" else 20  # a Gaussian process takes a second each time
+    with_it, without = with_and_without(name, key)
+    assert proposed(f"optuna(sampler = {with_it})", count) != proposed(f"optuna(sampler = {without})", count)
 
 
 def test_each_sampler_of_optuna_has_its_class():

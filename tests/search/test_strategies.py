@@ -19,7 +19,7 @@ from archdsl.search.trials.domain import Domain
 WITH_SNAPSHOTS = [
     "random", "random(over = networks)", "evolution(population = 5)",
     "evolution(population = 3, tournament = 2, mutation = 0.4)", "nsga2(population = 4, offspring = 2)",
-    "nsga2(population = 5, offspring = 9, crossover = 0.5)", "hill_climb",
+    "nsga2(population = 5, offspring = 9, candidates = 1)", "hill_climb",
     "hill_climb(draws = 3, order = random)",
     "hill_climb(restart = false)", "successive_halving(of = hill_climb)",
     "successive_halving(of = evolution(population = 4), rungs = [1, 2, 9], keep = 2)",

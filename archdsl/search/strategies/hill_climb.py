@@ -9,6 +9,7 @@ from typing import Any
 
 from archdsl.configs.strategies import HillClimb as Config
 from archdsl.search.strategies.base import Observation, Outcomes
+from archdsl.search.strategies.outcome_means import OutcomeMeans
 from archdsl.search.strategies.saving import rng_state, set_rng_state
 from archdsl.search.strategies.unseen import Unseen
 from archdsl.search.trials.domain import Domain
@@ -36,7 +37,7 @@ class HillClimb:
     ):
         self.config, self.domain, self.rng, self.chances = config, domain, Random(seed), chances
         self.unseen = Unseen(domain, self.rng)
-        self.means = _Means(domain)
+        self.means = OutcomeMeans(domain)
         self.first, self.open = first, 0
         self.draws = config.draws if first is None else 0
         self.best, self.lowest = first, math.inf
@@ -121,35 +122,3 @@ class HillClimb:
         self.ahead = state["ahead"] and [tuple(one) for one in state["ahead"]]
         self.means.restore(state["means"])
         self.unseen.restore(state["arrays"]["known"])
-
-
-class _Means:
-    """The mean value of the networks with each outcome, where its decision arises.
-
-    A network of mean value is added to those of every outcome, so that one that was rarely seen is taken to
-    be average.
-    """
-
-    def __init__(self, domain: Domain):
-        self.domain = domain
-        self.sums = [[0.0] * size for size in domain.sizes]
-        self.counts = [[0] * size for size in domain.sizes]
-        self.sum, self.count = 0.0, 0
-
-    def add(self, outcomes: Outcomes, value: float) -> None:
-        self.sum, self.count = self.sum + value, self.count + 1
-        for n, there in enumerate(self.domain.arising(outcomes)):
-            if there:
-                self.sums[n][outcomes[n]] += value
-                self.counts[n][outcomes[n]] += 1
-
-    def of(self, decision: int, outcome: int) -> float:
-        average = self.sum / max(self.count, 1)
-        return (self.sums[decision][outcome] + average) / (self.counts[decision][outcome] + 1)
-
-    def state(self) -> list[Any]:
-        return [self.sums, self.counts, self.sum, self.count]
-
-    def restore(self, state: list[Any]) -> None:
-        sums, counts, self.sum, self.count = state
-        self.sums, self.counts = [list(row) for row in sums], [list(row) for row in counts]

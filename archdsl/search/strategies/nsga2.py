@@ -4,6 +4,10 @@ Deb et al., "A fast and elitist multiobjective genetic algorithm: NSGA-II" (2002
 compete for the places of the population, by front and then by crowding.  Small `offspring` let children have
 children before a generation is full (the steady-state variant of Durillo et al., EMO 2009).
 
+Ours is that several `candidates` are made for each child, and one is proposed: the best by a forecast from
+the outcomes of all networks observed, for a random weighting of the objectives (as in ParEGO: Knowles 2006).
+Evaluations are dear beside forecasts.  With one candidate it is the algorithm of the paper.
+
 This is our own: what a library such as pymoo adds to these pages are representations and operators of its
 own, which know nothing of decisions that do not arise, and states that are kept by pickling objects.
 """
@@ -17,6 +21,7 @@ from typing import Any, NamedTuple
 from archdsl.configs.strategies import Nsga2 as Config
 from archdsl.search.strategies.base import Observation, Outcomes
 from archdsl.search.strategies.nondominated import Values, ranked
+from archdsl.search.strategies.outcome_means import OutcomeMeans
 from archdsl.search.strategies.saving import rng_state, set_rng_state
 from archdsl.search.strategies.unseen import Unseen
 from archdsl.search.trials.domain import Domain
@@ -42,18 +47,28 @@ class Nsga2:
     def __init__(self, config: Config, domain: Domain, seed: int):
         self.config, self.domain, self.rng = config, domain, Random(seed)
         self.unseen = Unseen(domain, self.rng)
+        self.means = [OutcomeMeans(domain) for _ in range(domain.goals)]
         self.parents: list[Member] = []
         self.children: list[Member] = []
 
     def propose(self) -> Outcomes | None:
         if not self.parents:
             return self.unseen.drawn()
-        return self.unseen.near(self._child())
+        made = [self.unseen.walked(self._child()) for _ in range(self.config.candidates)]
+        candidates = [one for one in made if one is not None]
+        if not candidates:
+            return self.unseen.drawn()
+        child = candidates[0] if len(candidates) == 1 else self._promising(candidates)
+        self.unseen.add(child)
+        return child
 
     def observe(self, seen: Observation) -> None:
         self.unseen.add(seen.outcomes)
         if not all(map(math.isfinite, seen.values)):
             return
+        if seen.state == "scored":
+            for means, value in zip(self.means, seen.values, strict=True):
+                means.add(seen.outcomes, value)
         self.children.append(Member(seen.outcomes, seen.values))
         wanted = self.config.offspring if self.parents else self.config.population
         if len(self.children) >= wanted:
@@ -98,11 +113,23 @@ class Nsga2:
                 return child
         return one
 
+    def _promising(self, candidates: list[Outcomes]) -> Outcomes:
+        """The candidate of the lowest forecast: objectives are scaled to [0, 1], and weighted at random."""
+        weights = [self.rng.random() for _ in self.means]
+        total = [0.0] * len(candidates)
+        for means, weight in zip(self.means, weights, strict=True):
+            forecasts = [means.forecast(one) for one in candidates]
+            low, high = min(forecasts), max(forecasts)
+            for n, forecast in enumerate(forecasts):
+                total[n] += weight * (forecast - low) / ((high - low) or 1.0)
+        return candidates[min(range(len(candidates)), key=total.__getitem__)]
+
     # ------------------------------------------------------------ snapshots
 
     def state(self) -> dict[str, Any]:
         return {
             "rng": rng_state(self.rng), "arrays": {"known": self.unseen.state()},
+            "means": [means.state() for means in self.means],
             **{name: [[list(one.outcomes), list(one.values), list(one.rank)] for one in getattr(self, name)]
                for name in ("parents", "children")},
         }  # fmt: skip
@@ -110,6 +137,8 @@ class Nsga2:
     def restore(self, state: dict[str, Any]) -> None:
         set_rng_state(self.rng, state["rng"])
         self.unseen.restore(state["arrays"]["known"])
+        for means, saved in zip(self.means, state["means"], strict=True):
+            means.restore(saved)
         for name in ("parents", "children"):
             rows = [Member(tuple(o), tuple(v), (int(r[0]), float(r[1]))) for o, v, r in state[name]]
             setattr(self, name, rows)

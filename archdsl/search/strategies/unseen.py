@@ -34,14 +34,17 @@ class Unseen:
 
     def near(self, outcomes: Outcomes) -> Outcomes | None:
         """This network if it is new; else one that few changes lead to, or any; None where none was found."""
+        found = self.walked(outcomes)
+        return self.drawn() if found is None else self._proposed(found)
+
+    def walked(self, outcomes: Outcomes) -> Outcomes | None:
+        """This network, or one that few changes lead to; it does not count as proposed yet."""
         at: Outcomes | None = outcomes
         for _ in range(WALK):
-            if at is None:
-                break
-            if at not in self.known:
-                return self._proposed(at)
+            if at is None or at not in self.known:
+                return at
             at = self.domain.mutated(at, self.rng)
-        return self.drawn()
+        return None
 
     def drawn(self) -> Outcomes | None:
         """A random new network; None where none was found."""
