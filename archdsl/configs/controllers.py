@@ -38,7 +38,7 @@ class Reinforce:
     """A controller trained by the policy gradient (Williams, 1992)."""
 
     controller: Any = setting("word", "the controller", group="controllers", usual="lstm")
-    lr: float = setting("number", "learning rate of the controller (Adam)", 1e-4)
+    lr: float | None = setting("number", "learning rate of the controller (Adam)", None, usual="1e-2")
     baseline: float = setting("number", "decay of the moving-average reward baseline", 0.95, high=1)
     entropy: float = setting("number", "weight of the entropy bonus", 0.0)
     grad_clip: float = setting("number", "maximum gradient norm; 0 disables clipping", 2.0)
@@ -47,11 +47,19 @@ class Reinforce:
         usual='"arising"; with `feedback` "all"',
     )  # fmt: skip
 
+    @property
+    def rate(self) -> float:
+        """The learning rate."""
+        return 1e-2 if self.lr is None else self.lr
+
 
 @dataclass(frozen=True)
 class Ppo(Reinforce):
     """A controller trained by proximal policy optimization (arXiv:1707.06347)."""
 
+    lr: float | None = setting(
+        "number", "learning rate of the controller (Adam)", None, usual='1e-4; with "batched" 1e-2'
+    )
     clip: float = setting("number", "clipping range of the probability ratio", 0.1, high=1)
     buffer: int = setting("whole", "buffer size, in proposals", 100, low=1, high=100_000)
     epochs: int = setting("whole", "epochs over the buffer after each proposal", 1, low=1, high=1000)
@@ -61,3 +69,7 @@ class Ppo(Reinforce):
         "exact",
         choices=("exact", "batched"),
     )
+
+    @property
+    def rate(self) -> float:
+        return 1e-4 if self.lr is None and self.update == "exact" else super().rate

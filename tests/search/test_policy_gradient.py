@@ -388,3 +388,17 @@ def test_every_setting_has_an_effect(kind: str, key: str):
     with_it, without = proposed(strategy, given, controller), proposed(strategy, {}, {})
     same = [torch.equal(one, other) for one, other in zip(with_it, without, strict=False)]
     assert not all(same) or len(with_it) != len(without)
+
+
+@pytest.mark.parametrize(
+    ("config", "lr"),
+    [
+        (ReinforceConfig(), 1e-2),
+        (PpoConfig(), 1e-4),
+        (PpoConfig(update="batched"), 1e-2),
+        (PpoConfig(lr=3.0), 3.0),
+    ],
+)
+def test_the_learning_rate_goes_with_the_number_of_steps(config: Any, lr: float):
+    strategy = (Ppo if isinstance(config, PpoConfig) else Reinforce)(config, DOMAIN, 0)
+    assert [group["lr"] for group in strategy.optimizer.param_groups] == [lr]

@@ -61,7 +61,7 @@ class PolicyGradient(ABC):
         self.parameters = list(self.controller.parameters())
         for parameter in self.parameters:
             parameter.grad = torch.zeros_like(parameter)
-        self.optimizer = torch.optim.Adam(self.parameters, lr=config.lr, fused=True)
+        self.optimizer = torch.optim.Adam(self.parameters, lr=config.rate, fused=True)
         self.mean: float | None = None
         self.proposed = self.learned = 0
         self.open: deque[Sample] = deque()
