@@ -147,7 +147,7 @@ def test_masks_that_are_not_read_are_not_replaced_by_predictions(folder: Path, c
     assert run(words) == 1
     said = capsys.readouterr().err
     assert "ARCH931" in said
-    assert "masks/a.png is a PNG picture already" in said
+    assert "masks/a.png exists as a PNG picture" in said
     assert contents(folder) == before
 
 
@@ -224,7 +224,7 @@ def test_a_new_run_replaces_nothing_that_is_in_its_folder(name: str, capsys):
     Path(name).write_bytes(b"precious")
     words = ["--data", "synthetic:images=4,size=32x32", "--epochs", "1", "--batch", "2", "--device", "cpu"]
     assert run(["train", "n.arch", *words, "--out", "."]) == 1
-    assert f"error[ARCH931]: {name} is there already" in capsys.readouterr().err
+    assert f"error[ARCH931]: {name} already exists" in capsys.readouterr().err
     assert Path(name).read_bytes() == b"precious"
     assert not Path("manifest.json").exists()
 

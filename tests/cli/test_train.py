@@ -285,11 +285,11 @@ def test_data_is_a_kind_a_path_and_settings(text: str, kind: str, settings: dict
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--lr", "nan"], "a number above 0"), (["--lr", "inf"], "at most 1,000"),
-        (["--lr", "1e300"], "at most"),
-        (["--scale", "nan", "nan"], "a number above 0"), (["--colour", "nan"], "at most 1"),
-        (["--ema", "nan"], "below 1"), (["--weight-decay", "inf"], "at most 1,000"),
-        (["--seed", str(2**32)], "at most 4,294,967,295"), (["--epochs", "9" * 5000], "at most 1,000,000"),
+        (["--lr", "nan"], "a number > 0"), (["--lr", "inf"], "<= 1,000"),
+        (["--lr", "1e300"], "<= 1,000"),
+        (["--scale", "nan", "nan"], "a number > 0"), (["--colour", "nan"], "from 0 to 1"),
+        (["--ema", "nan"], "< 1"), (["--weight-decay", "inf"], "from 0 to 1,000"),
+        (["--seed", str(2**32)], "to 4,294,967,295"), (["--epochs", "9" * 5000], "to 1,000,000"),
         (["--crop", "99999x99999"], "pixels"),
     ],
 )  # fmt: skip

@@ -45,7 +45,7 @@ def test_an_estimate_is_the_sum_of_its_lines_and_of_what_a_call_takes(tmp_path: 
     assert one.missing == ()
     assert one.total_ms == pytest.approx(one.fixed_ms + sum(line.ms or 0 for line in one.lines))
     assert one.error_ms is None
-    assert "not calibrated" in one.notes[0]
+    assert "uncalibrated" in one.notes[0]
 
 
 def test_missing_rows_are_listed_and_not_guessed(tmp_path: Path, found: Network):

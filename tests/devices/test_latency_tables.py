@@ -234,7 +234,7 @@ def test_no_number_of_a_table_can_be_a_truth_value_or_a_text(tmp_path: Path, ins
         *before, last = way
         reduce(lambda part, key: part[key], before, data)[last] = instead
         path.write_text(json.dumps(data))
-        with pytest.raises(SpecError, match="not a whole latency table"):
+        with pytest.raises(SpecError, match="not a complete latency table"):
             table.read(path)
 
 
@@ -256,7 +256,7 @@ def test_a_table_with_half_a_character_is_refused_where_it_is_read(tmp_path: Pat
     whole = json.dumps({**data, "spec": "\U0001f600", "sha256": "edited"})
     data["rows"][0][place] = "\ud83d"
     path.write_text(json.dumps({**data, "sha256": "edited"}))
-    with pytest.raises(SpecError, match="not a whole latency table") as caught:
+    with pytest.raises(SpecError, match="not a complete latency table") as caught:
         table.read(path)
     assert "surrogate" in caught.value.diagnostics[0].primary.text
     path.write_text(whole)

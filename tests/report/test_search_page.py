@@ -136,7 +136,7 @@ def test_lines_that_are_no_records_are_counted(tmp_path: Path):
     lines = (folder / "journal.jsonl").read_text().splitlines(keepends=True)
     damaged = [*lines[:3], "\x00\n", '{"kind": "step", "step": 3, "epoch": 0, "loss": NaN}\n', *lines[3:]]
     (folder / "journal.jsonl").write_text("".join(damaged))
-    assert "could not be read, and are left out: 2." in search_page(folder)
+    assert "Skipped unreadable lines of the journal: 2." in search_page(folder)
 
 
 def test_what_was_done_again_after_a_resume_is_shown_once(tmp_path: Path):

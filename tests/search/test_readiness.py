@@ -125,7 +125,7 @@ def test_a_truth_value_from_outside_is_no_number(here, setting):
 @pytest.mark.parametrize("order", ["1.0", "2", "-1"])
 def test_the_order_from_outside_is_0_or_1(here, capsys, order):
     refused(POOLED, f"order={order}")
-    assert f"`order` cannot be {order}" in capsys.readouterr().err
+    assert f"`order` must be 0 or 1, got {order}" in capsys.readouterr().err
 
 
 def test_a_budget_from_outside_ends_the_search_with_the_epoch(here):

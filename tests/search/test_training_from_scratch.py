@@ -85,7 +85,11 @@ def test_goals_name_scores_with_settings(tmp_path: Path) -> None:
         ("evaluate = training(epoch = 3); maximize miou", "ARCH204", "no setting `epoch`"),
         ("evaluate = training(epochs = 0); maximize miou", "ARCH607", "`epochs`"),
         ("evaluate = costs; maximize miou", "ARCH606", "`miou` is not a score"),
-        ('evaluate = training; minimize cross_entropy(class_weights = "median")', "ARCH606", "not read"),
+        (
+            'evaluate = training; minimize cross_entropy(class_weights = "median")',
+            "ARCH606",
+            "does not support",
+        ),
     ],
 )
 def test_what_cannot_be_scored_is_refused_at_its_place(

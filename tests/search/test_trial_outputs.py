@@ -149,7 +149,7 @@ def test_the_picture_and_the_page_are_whole_and_of_costs_beside_random_networks(
     assert "random networks (12)" in picture
     page = Path("run/report.html").read_text()
     assert Tags(page).open == []
-    for part in ("Pareto front", "Best so far", "How to run it again", "Diagram of the best", "best.arch"):
+    for part in ("Pareto front", "Best so far", "How to reproduce it", "Diagram of the best", "best.arch"):
         assert part in page
 
 

@@ -176,7 +176,7 @@ def test_weights_that_are_no_numbers_are_named_and_not_kept(tmp_path: Path):
         if now.step == 6:
             run.module.b_bn.weight.data.fill_(float("inf"))
 
-    with pytest.raises(Diverged, match=r"step 6: .*the weights `b_bn\.weight`"):
+    with pytest.raises(Diverged, match=r"at step 6, .*the weights `b_bn\.weight`"):
         run.run(spoil)
     assert run.keeper.steps() == [4, 3]
 
@@ -200,7 +200,7 @@ def test_memory_that_does_not_suffice_is_said_with_what_to_lower(error: Exceptio
     with pytest.raises(SpecError, match="ARCH916") as caught:
         run.run(full)
     help = str(caught.value.diagnostics[0].help)
-    assert "batch or the crop" in help
+    assert "batch or crop size" in help
     assert "step-000000004.pt" in help
 
 

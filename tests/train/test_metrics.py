@@ -50,7 +50,7 @@ def test_before_anything_was_added_nothing_is_a_number():
 
 
 def test_a_label_that_is_no_class_is_refused():
-    with pytest.raises(ValueError, match="outside the 2 classes"):
+    with pytest.raises(ValueError, match="out of range for 2 classes"):
         Confusion(2).add(np.array([[0]]), np.array([[2]]))
 
 

@@ -76,7 +76,7 @@ def trials_page(run: Run, history: History, found: Found) -> str:
         Part("Layers of the best", scrolled(preformatted(found.layers)) if found.layers else ""),
         Part("The best as a spec", folded("best.arch", found.best_text) if found.best_text else ""),
         *added(run),
-        Part("How to run it again", again_html(run)),
+        Part("How to reproduce it", again_html(run)),
     ]
     return sheet(
         f"Search of {run.manifest.settings.get('space') or run.manifest.name}",
