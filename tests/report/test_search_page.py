@@ -163,6 +163,6 @@ def test_a_decision_that_the_found_network_does_not_have_has_no_frame(tmp_path: 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path, manifest: str | None):
     if manifest is not None:
         (tmp_path / "manifest.json").write_text(manifest)
-    with pytest.raises(SpecError, match=r"not a run that can be reported on.*manifest\.json") as refused:
+    with pytest.raises(SpecError, match=r"cannot report on .*manifest\.json") as refused:
         search_page(tmp_path)
     assert refused.value.diagnostics[0].code == "ARCH911"
