@@ -155,8 +155,8 @@ def test_weights_are_scored_on_classes_of_the_same_names_only(capsys):
     words = ["eval", "n.arch", "--weights", "run/weights.safetensors", "--device", "cpu", "--data"]
     assert run([*words, "folder:d"]) == 0
     for classes, help in (
-        ("b+a", "in another order: set `classes=a+b`"),
-        ("a+c", "the names that the weights"),
+        ("b+a", "the order differs: set `classes=a+b`"),
+        ("a+c", "to those of the weights"),
     ):
         assert run([*words, f"folder:d,classes={classes}"]) == 1
         said = capsys.readouterr().err
