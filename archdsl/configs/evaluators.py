@@ -81,7 +81,7 @@ class Weights:
         "word", "what is minimised", group="objectives", choices=("cross_entropy", "ohem"),
         usual="cross_entropy",
     )  # fmt: skip
-    clip: float = setting("number", "greatest norm of gradients; 0: not clipped", 5.0)
+    clip: float = setting("number", "maximum gradient norm; 0 disables clipping", 5.0)
     calibrate: int = setting(
         "whole", "batches over which running statistics of a network are computed anew", 4, low=1
     )
