@@ -13,12 +13,12 @@ from archdsl.passes.analyses.shapes import infer
 from archdsl.resources import specs_folder
 
 NAMES = (
-    "autortnet", "autortnet_a", "autortnet_b", "autortnet_c", "camvid", "camvid_found", "fasterseg",
-    "fasterseg_student", "fasterseg_teacher", "gas", "gas_like", "plain", "plain_small", "space",
+    "autortnet", "autortnet_a", "autortnet_b", "autortnet_c", "camvid", "camvid_found", "elastic",
+    "fasterseg", "fasterseg_student", "fasterseg_teacher", "gas", "gas_like", "plain", "plain_small", "space",
     "std/cells", "std/encoders", "std/ops", "template", "template_arch0", "template_arch1",
     "template_small",
 )  # fmt: skip
-SPACES = ("autortnet", "camvid", "fasterseg", "gas", "space", "template", "template_small")
+SPACES = ("autortnet", "camvid", "elastic", "fasterseg", "gas", "space", "template", "template_small")
 NETWORKS = tuple(n for n in NAMES if n not in SPACES and not n.startswith("std/"))
 
 
