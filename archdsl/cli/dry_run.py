@@ -68,7 +68,7 @@ def _range(name: str, values: Sequence[float]) -> str:
 def _time(found: Forecast, workers: int | None) -> str:
     config = found.config
     about = "at least" if found.at_least else "about"
-    line = f"{about} {short(found.trial_s)} s a trial (measured: {found.how})"
+    line = f"{about} {short(found.trial_s)} s per trial (measured: {found.how})"
     total = duration(found.total_s) if found.total_s >= 1 else "1 s or less"
     line += f", {about} {total} in one process, without what the strategy takes"
     if config.parallel > 1:

@@ -70,9 +70,10 @@ def _row(one: Compared) -> list[str]:
     from archdsl.report.charts import short
 
     best = one.history.best_values()
+    volume = "–" if one.volume is None else f"{one.volume:.4f}"
     return [
         one.name, str(len(one.history.trials)), str(_failed(one)), str(len(one.history.front)),
-        str(one.joint), f"{one.volume:.4f}", *("" if value is None else short(value) for value in best),
+        str(one.joint), volume, *("" if value is None else short(value) for value in best),
     ]  # fmt: skip
 
 

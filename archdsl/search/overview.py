@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -59,9 +60,10 @@ def _folders(folder: Path, deep: int) -> Iterator[Path]:
     if (folder / "manifest.json").is_file():
         yield folder
     if deep:
-        for entry in os.scandir(folder):
-            if entry.is_dir(follow_symlinks=False):
-                yield from _folders(folder / entry.name, deep - 1)
+        with suppress(PermissionError):
+            names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False))
+            for name in names:
+                yield from _folders(folder / name, deep - 1)
 
 
 def overview(folder: Path) -> Overview:

@@ -99,7 +99,9 @@ def figures(folders: Mapping[int, Path]) -> dict[int, Figures]:
         best = zip(history.goals, history.best_values(), strict=True)
         found[seed] = {f"best {goal.text}": value for goal, value in best if value is not None}
         if len(history.goals) > 1:
-            found[seed] |= {"front": len(history.front), "hypervolume": compared[str(seed)].volume}
+            volume = compared[str(seed)].volume
+            found[seed] |= {"front": len(history.front)}
+            found[seed] |= {} if volume is None else {"hypervolume": volume}
         lost = sum(map(len, history.failures().values()))
         found[seed] |= {"trials": len(history.trials), "failed": lost}
     return found

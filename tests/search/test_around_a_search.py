@@ -173,6 +173,18 @@ def test_a_network_of_another_space_is_refused_at_its_place(
     assert not Path("run/journal.jsonl").exists()
 
 
+def test_a_network_that_passes_took_out_of_the_space_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    space = archdsl.load(written(ONE)).space()
+    for name in ("large", "tiny"):
+        network = space.bind({"a.1": name, "b.1": "tiny", "c.1": "tiny"})
+        Path(f"{name}.arch").write_text(network.to_arch())
+    words = ["search", "s.arch", "--passes", "prune(a.1 = tiny)", "--start"]
+    assert run([*words, "large.arch", "-o", "first"]) == 1
+    assert "always tiny here" in capsys.readouterr().err
+    assert run([*words, "tiny.arch", "-o", "second"]) == 0
+    assert outcomes("second")[0] == [2, 2]
+
+
 def test_a_network_written_out_in_full_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     Path("full.arch").write_text(
         "arch 1\nnetwork N {\n  input image: [3, 16, 32]\n  output y = image -> conv(c = 11)\n}\n"
@@ -206,7 +218,7 @@ def test_a_dry_run_of_trials_writes_nothing_and_tells_cost_and_time(
     assert files() == before
     assert "2,000 trials over 3 decisions of S" in out
     assert re.search(r"20 random networks: params .* to .*; macs .* to .*", out)
-    assert re.search(r"about .* s a trial \(measured: 2 networks\), about .* in one process", out)
+    assert re.search(r"about .* s per trial \(measured: 2 networks\), about .* in one process", out)
 
 
 def test_a_dry_run_of_training_measures_an_epoch(capsys: pytest.CaptureFixture[str]) -> None:
@@ -227,7 +239,7 @@ def test_a_dry_run_of_a_supernet_tells_time_and_memory(capsys: pytest.CaptureFix
     assert run(["search", "tiny.arch", "--dry-run"]) == 0
     out = capsys.readouterr().out
     assert files() == before
-    assert re.search(r"about .* s a step, .* MiB of memory", out)
+    assert re.search(r"about .* s per step, .* MiB of memory", out)
     assert "writing to" not in out
 
 

@@ -71,7 +71,7 @@ def test_seeds_of_supernets_have_a_mean_and_a_band() -> None:
     assert {"miou", "params", "macs"} <= set(text.splitlines()[0].split())
     assert "standard deviation" in text
     root = ET.fromstring(folder.picture.read_text())
-    assert "mean of 3 seeds, least to greatest" in [e.text for e in root.iter(f"{SVG}text")]
+    assert "mean of 3 seeds, minimum to maximum" in [e.text for e in root.iter(f"{SVG}text")]
     assert len(list(root.iter(f"{SVG}polygon"))) == 2  # the band, and its sample in the legend
 
 

@@ -204,6 +204,25 @@ def test_names_and_reasons_of_strangers_are_shown_as_text(tmp_path: Path) -> Non
     assert pictures_of(page)
 
 
+def test_a_front_of_all_trials_of_many_goals_makes_small_pictures() -> None:
+    names = ["miou", "macs", "latency", "params", "accuracy", "depth"]
+    records = fake_trials.records(0, [("minimize", name) for name in names])
+    rng = random.Random(1)
+    for n in range(1, 3001):
+        values = [rng.random() for _ in names]
+        values[-1] = 5.0 - sum(values[:-1])  # none dominates another
+        trial = {"kind": "tried", "number": n, "outcomes": [0] * 9, "values": values, "state": "scored"}
+        trial["outcomes"][:3] = [n % 5, n // 5 % 5, n // 25 % 5]
+        records.append(trial | {"epochs": 1})
+    found = history_of(records)
+    assert found is not None
+    assert len(found.front) == 125  # by network
+    every = [found.lower(trial) for trial in found.scored]
+    drawn = pictures.front_picture([pictures.Shown("all", every, (), every)], found.goals, "all")
+    assert len(drawn) < 3_000_000
+    assert pictures.hypervolumes(found) == []
+
+
 def test_a_hundred_thousand_trials_make_small_pages() -> None:
     """By ten thousand of them, whose pictures have as many dots."""
     found = history(10_000)

@@ -11,7 +11,7 @@ from archdsl.report.clouds import Series, clouds
 from archdsl.report.records import manifest_of
 from archdsl.search.trials.front import Values, bounds, hypervolume, nondominated, scaled
 from archdsl.search.trials.history import Goal, History, best_so_far, read_history
-from archdsl.search.trials.pictures import front_picture, label_of, shown, stairs
+from archdsl.search.trials.pictures import MOST_GOALS, front_picture, label_of, shown, stairs
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,13 @@ class Compared:
     """A run beside others.
 
     `volume` is the share of the box between the best and the worst values of all runs that its front
-    dominates; `joint` counts its networks that no network of any run dominates.
+    dominates, None for more than three goals; `joint` counts its networks that no network of any run
+    dominates.
     """
 
     name: str
     history: History
-    volume: float
+    volume: float | None
     joint: int
 
 
@@ -41,7 +42,9 @@ def compare(histories: Mapping[str, History]) -> list[Compared]:
     ]
 
 
-def _volume(front: Sequence[Values], low: Values, high: Values) -> float:
+def _volume(front: Sequence[Values], low: Values, high: Values) -> float | None:
+    if len(low) > MOST_GOALS:
+        return None
     return hypervolume([scaled(one, low, high) for one in front], (1.0,) * len(low)) if front else 0.0
 
 

@@ -69,7 +69,7 @@ def forecast(program: Program, options: SearchOptions, reporter: Reporter | None
         judging = Judging(config, space, Costs(space, tables.own, tables.stands))
         domain = judging.domain
         strategy_of(config.strategy, domain, inputs.seed)
-        first_outcomes(options.start, domain, space.name)
+        first_outcomes(options.start, domain, space)
         rng = Random(inputs.seed)
         drawn = [one for _ in range(DRAWN) if (one := domain.draw(rng)) is not None]
         costs = [judging.costs_of(one) for one in drawn]

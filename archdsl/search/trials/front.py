@@ -29,17 +29,24 @@ def nondominated(values: Iterable[Values]) -> list[int]:
 def _minimal(ordered: Sequence[Values]) -> Iterator[Values]:
     """The vectors that no other one dominates; `ordered` are different, in lexicographic order."""
     if ordered and len(ordered[0]) > 3:
-        kept: list[Values] = []
-        for one in ordered:  # what dominates it comes before it
-            if not any(all(a <= b for a, b in zip(other, one, strict=True)) for other in kept):
-                kept.append(one)
-        yield from kept
+        yield from _minimal_of_many(ordered)
         return
     stairs = Stairs()
     for one in ordered:
         x, y = (*one[1:], 0.0, 0.0)[:2]
         if not stairs.covers(x, y):
             stairs.add(x, y)
+            yield one
+
+
+def _minimal_of_many(ordered: Sequence[Values]) -> Iterator[Values]:
+    """The same for many goals, by comparing each vector with those kept so far."""
+    import numpy as np
+
+    kept, count = np.empty((len(ordered), len(ordered[0]))), 0
+    for one in ordered:  # what dominates it comes before it
+        if not (kept[:count] <= one).all(1).any():
+            kept[count], count = one, count + 1
             yield one
 
 

@@ -25,6 +25,7 @@ from archdsl.report.sheet import (
 from archdsl.search.trials.front import Values
 from archdsl.search.trials.history import History, Trial
 from archdsl.search.trials.pictures import (
+    MOST_GOALS,
     best_figure,
     fronts_over_time,
     importance_figure,
@@ -62,7 +63,8 @@ def trials_page(run: Run, history: History, found: Found) -> str:
     ]
     if several:
         volume = figure("Hypervolume of the front", volume_figure(history), _VOLUME)
-        fronts += [figure("The front over time", fronts_over_time(history)), volume]
+        fronts += [figure("The front over time", fronts_over_time(history))]
+        fronts += [volume] if len(history.goals) <= MOST_GOALS else []
     best = [figure(f"Best so far: {goal}", best_figure(history, n)) for n, goal in enumerate(history.goals)]
     so_far = "" if history.ended else " so far"
     parts = [

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import combinations, islice, pairwise
+from typing import TypeVar
 
 from archdsl.render import svg
 from archdsl.report.charts import Bar, Point, bars, short
@@ -20,6 +21,12 @@ _STOPS = 60
 _MOST_BARS = 25
 _MOST_MARKS = 400
 """Points of a front that are marked, with a tip."""
+_MOST_CORNERS = 1000
+"""Points of a front whose edge is drawn: more than there are pixels."""
+MOST_GOALS = 3
+"""Goals up to which hypervolumes are shown: for more they take a power of the front's size."""
+_MOST_PAIRS = 10
+"""Panels of a picture of fronts."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +60,12 @@ def tip(history: History, trial: Trial) -> str:
 
 
 def front_picture(rows: Sequence[Shown], goals: Sequence[Goal], title: str, *, headed: bool = True) -> str:
-    """Fronts in one picture, with a panel for each two goals; the one that is named first is upwards.
+    """Fronts in one picture, a panel for each two goals, at most ten; the one that is named first is upwards.
 
     For two goals the edge of what a front dominates is drawn.  `headed` writes the title over it.
     """
     parts, top = [svg.text(12, 20, title, size=14, strong=True)] if headed else [], _TITLE if headed else 4.0
-    for up, right in combinations(range(len(goals)), 2):
+    for up, right in islice(combinations(range(len(goals)), 2), _MOST_PAIRS):
         series = [one for row in rows for one in _series(row, goals, right, up)]
         made, height = panel(series, x_label=label_of(goals[right]), y_label=label_of(goals[up]))
         parts.append(f'<g transform="translate(0 {svg.number(top)})">\n' + "\n".join(made) + "\n</g>")
@@ -77,17 +84,16 @@ def _series(row: Shown, goals: Sequence[Goal], right: int, up: int) -> list[Seri
     def place(one: Values) -> tuple[float, float]:
         return signs[0] * one[right], signs[1] * one[up]
 
-    front = [place(one) for one in row.front]
     line = _edge([(one[right], one[up]) for one in row.front], signs) if len(goals) == 2 else ()
-    few = front[:: -(-len(front) // _MOST_MARKS) or 1]
-    tips = row.tips[:: -(-len(front) // _MOST_MARKS) or 1] or [""] * len(few)
-    marks = [Point(*at, tip) for at, tip in zip(few, tips, strict=True)] if row.marked else ()
+    tips = row.tips or [""] * len(row.front)
+    marked = list(zip(row.front, tips, strict=True)) if row.marked else []
+    marks = [Point(*place(one), tip) for one, tip in _some(marked, _MOST_MARKS)]
     return [Series(row.name, [place(one) for one in row.cloud], line, marks, (), row.colour, row.dashed)]
 
 
 def _edge(front: Sequence[tuple[float, float]], signs: tuple[int, int]) -> Places:
     """The edge of what points dominate (lower is better), in the signs that are shown."""
-    ordered = sorted(front)
+    ordered = _some(sorted(front), _MOST_CORNERS)
     line = stairs(ordered, ordered[-1][0]) if ordered else ()
     return [(signs[0] * x, signs[1] * y) for x, y in line]
 
@@ -100,6 +106,15 @@ def best_figure(history: History, goal: int) -> str:
     rows = [Series("trials", cloud=cloud, colour=0), Series("best so far", line=line, colour=1)]
     title = f"Best so far: {one}"
     return clouds(rows, title=title, x_label="trial", y_label=label_of(one), linear_x=True)
+
+
+T = TypeVar("T")
+
+
+def _some(rows: Sequence[T], most: int) -> Sequence[T]:
+    """Every so many of the rows where they are more than `most`, and the last one."""
+    step = -(-len(rows) // most) or 1
+    return rows if step == 1 else [*rows[:-1:step], rows[-1]]
 
 
 def stairs(steps: Places, last: float) -> Places:
@@ -140,7 +155,7 @@ def _first(history: History, share: float) -> list[Trial]:
 
 
 def volume_figure(history: History) -> str:
-    """The hypervolume of the front over the trials.
+    """The hypervolume of the front over the trials, for two and three goals.
 
     Each goal is scaled from 0, the worst value of a trial, to 1, the best; so is the volume.
     """
@@ -152,7 +167,7 @@ def volume_figure(history: History) -> str:
 def hypervolumes(history: History) -> list[tuple[float, float]]:
     """The share of the box between the best and the worst values that the front dominates, by trial."""
     trials = history.scored
-    if not trials:
+    if not trials or len(history.goals) > MOST_GOALS:
         return []
     values = [history.lower(trial) for trial in trials]
     low, high = bounds(values)

@@ -82,7 +82,7 @@ def run(
         wanted = origin(program, inputs, options, tables.sha256)
         folder.begin(wanted, program.unit, tables.text, resume=options.resume)
         judging = Judging(config, space, Costs(space, tables.own, tables.stands))
-        first = first_outcomes(options.start, judging.domain, space.name)
+        first = first_outcomes(options.start, judging.domain, space)
         for known, outcomes in zip(options.start, first, strict=True):
             if not judging.meets(outcomes):
                 headline = f"`{known.name}` misses a requirement on costs, and is not tried"

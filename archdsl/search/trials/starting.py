@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
-from archdsl.program import Network, Spec, program_of
+from archdsl.program import Network, Space, Spec, program_of
 from archdsl.search.strategies.base import Observation, Outcomes, Proposal, Snapshot, Strategy
 from archdsl.search.trials.domain import Domain
 
@@ -56,7 +56,7 @@ def recorded_starts(found: Any) -> tuple[Known, ...]:
         raise SpecError([Diagnostic("ARCH911", headline)]) from error
 
 
-def first_outcomes(known: Sequence[Known], domain: Domain, space: str) -> tuple[Outcomes, ...]:
+def first_outcomes(known: Sequence[Known], domain: Domain, space: Space) -> tuple[Outcomes, ...]:
     """The outcomes of known networks by number, canonical.
 
     Raises SpecError (ARCH418) for a network that the searched space does not have.
@@ -64,25 +64,28 @@ def first_outcomes(known: Sequence[Known], domain: Domain, space: str) -> tuple[
     return tuple(_outcomes(one, domain, space) for one in known)
 
 
-def _outcomes(one: Known, domain: Domain, space: str) -> Outcomes:
+def _outcomes(one: Known, domain: Domain, space: Space) -> Outcomes:
+    settled = space.graph.chosen  # by passes that made the space smaller
+    for path, outcome in one.chosen.items():
+        if path in settled and settled[path] != outcome:
+            raise _foreign(one, space, f"`{path}` is {outcome} in it, and always {settled[path]} here")
+        if path not in settled and path not in space.decisions:
+            raise _foreign(one, space, f"the space does not decide `{path}`")
     found = dict.fromkeys(domain.paths, 0)
     for path, texts in zip(domain.paths, domain.outcomes, strict=True):
-        outcome = one.chosen.get(path)
-        if outcome is None:
-            continue
+        outcome = one.chosen.get(path, texts[0])
         if outcome not in texts:
             raise _foreign(one, space, f"`{path}` is {outcome} in it, and the space has {', '.join(texts)}")
         found[path] = texts.index(outcome)
     outcomes = domain.canonical(tuple(found.values()))
-    arises = domain.arising(outcomes)
-    for path, there in zip(domain.paths, arises, strict=True):
-        if there and path not in one.chosen:
+    for path, arises in zip(domain.paths, domain.arising(outcomes), strict=True):
+        if arises and path not in one.chosen:
             raise _foreign(one, space, f"it does not decide `{path}`")
     return outcomes
 
 
-def _foreign(one: Known, space: str, why: str) -> SpecError:
-    headline = f"`{one.name}` is not a network of `{space}` as it is searched"
+def _foreign(one: Known, space: Space, why: str) -> SpecError:
+    headline = f"`{one.name}` is not a network of `{space.name}` as it is searched"
     return SpecError([Diagnostic("ARCH418", headline, Label(one.at) if one.at else None, help=why)])
 
 
