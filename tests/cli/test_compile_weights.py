@@ -176,7 +176,7 @@ def test_other_seeds_are_other_weights():
 
 def test_python_source_without_weights_says_so(capsys):
     assert compile_("--emit", "python") == 0
-    assert "Weights: none here; PyTorch draws random ones" in capsys.readouterr().out
+    assert "Weights: not included; PyTorch initializes random ones" in capsys.readouterr().out
 
 
 def test_sizes_are_fixed_where_asked_for(capsys):
@@ -230,7 +230,7 @@ def test_the_folder_of_a_run_as_weights_is_answered_by_the_file_in_it(trained: P
 
 def test_a_folder_without_weights_is_not_said_to_have_some(folder: Path, capsys):
     assert run(["compile", "small.arch", "--emit", "onnx", "--weights", str(folder)]) == 2
-    assert "give the file, FILE.safetensors" in " ".join(capsys.readouterr().err.split())
+    assert "expected a file such as FILE.safetensors" in " ".join(capsys.readouterr().err.split())
 
 
 def test_random_weights_do_not_replace_trained_ones(trained: Path, capsys):

@@ -63,7 +63,7 @@ def test_trainings_from_scratch_at_the_end_are_counted_until_they_are_done(tmp_p
     made = search(tmp_path, refine=4, refine_epochs=5, epochs=7)
     monkeypatch.setattr(from_scratch, "change", clock.after(2.0, from_scratch.change))
     assert forecast.forecast(made).scratch_s == 4 * 5 * 2 * 2.0  # networks, epochs, steps, seconds
-    made.baseline = made.likeliest().network
+    made.baseline = made.most_probable().network
     assert forecast.forecast(made).scratch_s == (4 * 5 + 2 * 7) * 2 * 2.0
     made.tried, made.compared = {"a": 0.0}, {"found": 0.5}
     assert forecast.forecast(made).scratch_s == (3 * 5 + 7) * 2 * 2.0
