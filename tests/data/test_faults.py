@@ -229,6 +229,18 @@ def test_a_list_of_classes_that_cannot_be_is_refused(root, text):
     assert told(refused(root)) == [("ARCH907", "classes.txt")]
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["road #80408", "road #f00", "#804080 road", "road #80408g", "0: road #80", "# streets of 2024", "#"],
+)
+def test_a_colour_that_is_none_is_not_taken_for_a_part_of_a_name(root, line):
+    other = "1: house #804080" if ":" in line else "house #804080"
+    (root / "classes.txt").write_text(f"{line}\n{other}\n", "utf-8")
+    error = refused(root)
+    assert told(error) == [("ARCH907", "classes.txt")]
+    assert "road #804080" in error.diagnostics[0].help
+
+
 def test_a_list_of_classes_that_is_no_text_is_refused(root):
     (root / "classes.txt").write_bytes(b"\xff\xfe\x00r")
     assert told(refused(root)) == [("ARCH907", "classes.txt")]
