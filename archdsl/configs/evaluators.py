@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,8 @@ from archdsl.configs import forms
 from archdsl.configs.objectives import Plain
 from archdsl.configs.setting import setting
 from archdsl.configs.word import Maker
+
+_ADAM = "adam(lr = {}, decay = 1e-5, betas = [0.9, 0.999])"
 
 PREDICTIONS = ("miou", "macc", "fwiou", "reward", "accuracy", "cross_entropy")
 """Scores of predictions on the validation images."""
@@ -29,6 +32,9 @@ class EvaluatorKind(Maker):
     trains: bool = False
     predicts: bool = False
     """Whether it scores predictions, where classes can be omitted: `miou(omit = ["sky"])`."""
+    memory: Callable[..., Any] | str | None = None
+    """From the config to a memory of the scores of trials, in the order of proposals, for later evaluations
+    (archdsl.search.evaluators.base.Memory), or to None."""
     reads_command: bool = False
     """Whether it runs the program given by `--command`, which prints the scores."""
 
@@ -88,6 +94,87 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class DecoderOnly:
+    """A stage in which the decoder is trained, on features of the encoder that are computed once."""
+
+    epochs: int = setting("whole", "epochs", 5, low=1)
+    optimizer: Any = setting(
+        "word", "what trains the decoder", group="optimizers", usual=_ADAM.format("7e-3")
+    )
+    clip: float = setting("number", "maximum norm of the decoder's gradients; 0 disables clipping", 3.0)
+    average: float = setting(
+        "number", "decay of the average of the weights, which replaces them after each epoch; 0 disables it", 0.9,
+        high=0.999999,
+    )  # fmt: skip
+    crops: int = setting("whole", "crops whose features are computed", 1000, low=1)
+    crop: Any = setting("data", "[height, width] of these", form=forms.SIDES, usual="the crop of the data")
+    validate_every: int = setting("whole", "epochs from one validation to the next", 5, low=1)
+
+
+@dataclass(frozen=True)
+class EndToEnd:
+    """A stage in which encoder and decoder are trained together."""
+
+    epochs: int = setting("whole", "epochs; those of a rung replace them", 5, low=1)
+    optimizer: Any = setting(
+        "word", "what trains the decoder", group="optimizers", usual=_ADAM.format("2e-3")
+    )
+    encoder: Any = setting("word", "what trains the encoder", group="optimizers", usual=_ADAM.format("5e-4"))
+    clip: float = setting("number", "maximum norm of the decoder's gradients; 0 disables clipping", 3.0)
+    encoder_clip: float = setting(
+        "number", "maximum norm of the encoder's gradients; 0 disables clipping", 3.0
+    )
+    average: float = setting(
+        "number", "decay of the average of the weights, which replaces them after each epoch; 0 disables it", 0.99,
+        high=0.999999,
+    )  # fmt: skip
+    validate_every: int = setting("whole", "epochs from one validation to the next", 1, low=1)
+
+
+@dataclass(frozen=True)
+class MovingLevel:
+    """Trainings end early whose validation is below a moving average of others at the same point."""
+
+    level: float = setting("number", "the level at the start", 0.01)
+    decay: float = setting("number", "decay of the level", 0.99, high=1)
+    slack: float = setting(
+        "number",
+        "maximum share of the level by which a training may be below it, drawn at random",
+        0.9,
+        high=1,
+    )
+    narrowed: Any = setting(
+        "data", "what the slack is multiplied by, after each `every` trainings", (0.9, 0.8, 0.7, 0.6),
+        form=forms.SHARES,
+    )  # fmt: skip
+    every: int = setting("whole", "trainings; those above the level count twice", 100, low=1)
+
+
+@dataclass(frozen=True)
+class TwoStage:
+    """Training of the decoder, then of the whole network."""
+
+    first: Any = setting(
+        "word", "the first stage", group="stages", choices=("decoder_only",), usual="decoder_only"
+    )
+    second: Any = setting(
+        "word", "the second stage", group="stages", choices=("end_to_end",), usual="end_to_end"
+    )
+    early_stop: Any = setting("word", "when a training ends early", group="early_stops", usual="never")
+    loss: Any = setting(
+        "word", "training loss", group="objectives", choices=("cross_entropy", "ohem"),
+        usual="cross_entropy",
+    )  # fmt: skip
+    encoder: Any = setting(
+        "text", "file of weights that the encoder starts with, relative to the spec", usual="random ones"
+    )
+    validate: Any = setting(
+        "data", "[height, width] of the middle of an image that is validated on", form=forms.SIDES,
+        usual="whole images",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Command:
     """A user program, given by `--command`."""
 
@@ -112,6 +199,11 @@ EVALUATORS: dict[str, EvaluatorKind] = {
     "weights": EvaluatorKind(
         "networks with weights that all share, trained once (one-shot, once-for-all)", Weights,
         make="archdsl.search.evaluators.weights:OfWeights", scores=PREDICTIONS, trains=True, predicts=True,
+    ),
+    "two_stage": EvaluatorKind(
+        "the decoder trained on features of a shared encoder, then the whole network (arXiv:1904.02365)",
+        TwoStage, make="archdsl.search.evaluators.two_stage:TwoStages", scores=PREDICTIONS, trains=True,
+        predicts=True, memory="archdsl.search.evaluators.early_stop:memory",
     ),
     "command": EvaluatorKind(
         "a program given on the command line receives each network as a file, and prints its scores as JSON", Command,

@@ -65,6 +65,7 @@ SCALE = Form(
     lambda value: _many(lambda one: _number(one) and one > 0, 2)(value) and value[0] <= value[1],
 )
 SHARE = Form("a number > 0 and < 1", _is_share)
+SHARES = Form("a list of numbers >= 0 and <= 1", _many(lambda one: _number(one) and 0 <= one <= 1))
 SPLIT = Form("a number > 0 and < 1, or the name of a split", lambda v: _is_share(v) or _text(_PART)(v))
 PARTS = Form("split names joined by `+`", _text(rf"{_PART}(\+{_PART})*"))
 RUNGS = Form(

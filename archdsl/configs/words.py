@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from archdsl.configs import (
     communication,
     controllers,
+    evaluators,
     objectives,
     optimizers,
     samplers,
@@ -92,6 +93,13 @@ GROUPS: Mapping[str, Mapping[str, Word]] = {
         "dense": Word("message passing between cells by linear layers", communication.Messages),
     },
     "objectives": OBJECTIVES,
+    "stages": {
+        "decoder_only": Word("the decoder trained on features that are computed once", evaluators.DecoderOnly),
+        "end_to_end": Word("encoder and decoder trained together", evaluators.EndToEnd),
+    },
+    "early_stops": {
+        "moving_level": Word("trainings below a moving average of others end early (arXiv:1904.02365)", evaluators.MovingLevel),
+    },
     "scopes": {
         "cells": Word("scope of `communicate`: cells", objectives.Plain),
         "decisions": Word("scope of `communicate`: decisions", objectives.Plain, run=False),
@@ -128,6 +136,7 @@ KINDS: Mapping[str, str] = {
     "evaluators": "evaluator", "sharing": "rule by which networks are drawn", "samplers": "sampler",
     "schedules": "schedule", "optimizers": "optimizer", "datasets": "dataset",
     "communication": "kind of communication", "scopes": "scope of communication", "objectives": "term of an objective",
+    "stages": "stage", "early_stops": "kind of early termination",
 }  # fmt: skip
 """The singular of each group, for messages."""
 

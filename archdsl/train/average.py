@@ -12,20 +12,26 @@ class Average:
     """An exponential moving average of a module's parameters; buffers are copied.
 
     The decay after n steps is min(decay, (1 + n) / (10 + n)), so that the initial random weights are
-    forgotten.
+    forgotten; without `warm` it is `decay` at each step (Polyak averaging).
     """
 
-    def __init__(self, module: nn.Module, decay: float):
+    def __init__(self, module: nn.Module, decay: float, warm: bool = True):
         self.module = copy.deepcopy(module).eval().requires_grad_(False)
-        self.decay = decay
+        self.decay, self.warm = decay, warm
         self.steps = 0
 
     @torch.no_grad()
     def follow(self, module: nn.Module) -> None:
         """Updates the average after a step."""
-        kept = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        kept = min(self.decay, (1 + self.steps) / (10 + self.steps)) if self.warm else self.decay
         self.steps += 1
         own, new = list(self.module.parameters()), list(module.parameters())
         torch._foreach_lerp_(own, new, 1 - kept)  # type: ignore[arg-type]
         for mine, theirs in zip(self.module.buffers(), module.buffers(), strict=True):
             mine.copy_(theirs)
+
+    @torch.no_grad()
+    def copy_to(self, module: nn.Module) -> None:
+        """Gives a module the averages as its parameters; its buffers stay."""
+        for theirs, mine in zip(module.parameters(), self.module.parameters(), strict=True):
+            theirs.copy_(mine)

@@ -110,6 +110,8 @@ def written(group: str, name: str, inner: str) -> str:
         "datasets": f"  data = {term}\n",
         "communication": f"  communicate cells by {term}\n",
         "evaluators": f"  evaluate = {term}\n",
+        "stages": f"  evaluate = two_stage({'first' if name == 'decoder_only' else 'second'} = {term})\n",
+        "early_stops": f"  evaluate = two_stage(early_stop = {term})\n",
         "optuna_samplers": f"  strategy = optuna(sampler = {term})\n",
         "objectives": f"  minimize {term}\n"
         if name in ("cross_entropy", "ohem")

@@ -23,6 +23,7 @@ class Task(NamedTuple):
     outcomes: Outcomes
     epochs: int | None = None
     attempt: int = 1
+    memory: Mapping[str, Any] | None = None
 
     def plain(self) -> dict[str, Any]:
         """The task as JSON can hold it."""
@@ -31,12 +32,15 @@ class Task(NamedTuple):
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Task:
         """A task from JSON.  Raises KeyError, TypeError and ValueError for anything else."""
-        number, outcomes, epochs, attempt = (plain[name] for name in cls._fields)
+        number, outcomes, epochs, attempt = (plain[name] for name in cls._fields[:4])
         if not all(type(one) is int for one in (number, attempt, *outcomes)):
             raise ValueError("a task has integers")
         if epochs is not None and type(epochs) is not int:
             raise ValueError("epochs are an integer")
-        return cls(number, tuple(outcomes), epochs, attempt)
+        memory = plain.get("memory")
+        if memory is not None and not isinstance(memory, dict):
+            raise ValueError("a memory is an object")
+        return cls(number, tuple(outcomes), epochs, attempt, memory)
 
 
 @dataclass(frozen=True)

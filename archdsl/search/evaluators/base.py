@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from archdsl.search.result import named
 
@@ -25,13 +25,15 @@ Scores = Mapping[str, float]
 class Candidate:
     """A network to score: the outcome of each decision, by path.
 
-    `number` is that of the trial, from 1; `epochs` replace those of the evaluator where they are given.
+    `number` is that of the trial, from 1; `epochs` replace those of the evaluator where they are given;
+    `memory` is the state of what the search remembers for the evaluator, when the network was proposed.
     """
 
     number: int
     outcomes: Mapping[str, int]
     space: Space
     epochs: int | None = None
+    memory: Mapping[str, Any] | None = None
 
     @cached_property
     def network(self) -> Network:
@@ -56,6 +58,19 @@ class Evaluator(Protocol):
         """
 
 
+class Memory(Protocol):
+    """What a search remembers of scores for later evaluations, which run wherever."""
+
+    def observe(self, scores: Scores) -> None:
+        """Takes in the scores of a trial, in the order of proposals."""
+
+    def state(self) -> dict[str, Any]:
+        """What was remembered, as JSON can hold it."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continues from a state."""
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """What an evaluator is made for.
@@ -74,6 +89,8 @@ class Surroundings:
     command: tuple[str, ...] | None = None
     device: str | None = None
     stop: Callable[[], bool] = lambda: False
+    base: Path = field(default_factory=Path)
+    """The folder of the spec, which relative paths of settings are against."""
 
 
 class Stopped(Exception):

@@ -13,12 +13,13 @@ from torch import nn
 
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches
+from archdsl.data.dataset import Dataset
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.passes.analyses.batch_statistics import demand_statistics
 from archdsl.program import Network
 from archdsl.runs.processes import processes
 from archdsl.runs.reporter import Reporter
-from archdsl.search.config import USUAL
+from archdsl.search.config import USUAL, SearchConfig
 from archdsl.search.differentiable.optimisers import optimiser, rate
 from archdsl.search.evaluators.base import Stopped, Surroundings
 from archdsl.search.evaluators.predictions import Predictions
@@ -48,6 +49,10 @@ class Lessons:
         self.weights_K = None if weights is None else torch.tensor(weights, device=self.processes.device)
         self.predictions = Predictions(around.goals, self.splits.val, self.processes)
 
+    def validate_on(self, dataset: Dataset, goals: SearchConfig) -> None:
+        """Replaces the images that networks are scored on."""
+        self.predictions = Predictions(goals, dataset, self.processes)
+
     def crop(self, network: Network) -> tuple[int, int]:
         """What a network is trained on: the `crop` of the data, or the size of its input."""
         height, width = self.batched.crop or image_size(network)
@@ -55,7 +60,11 @@ class Lessons:
 
     def batches(self, network: Network) -> Batches:
         """The batches that a network is trained by."""
-        change = Augmentation(self.crop(network), self.batched.scale, self.batched.flip)
+        return self.batches_of(self.crop(network))
+
+    def batches_of(self, crop: tuple[int, int]) -> Batches:
+        """Batches of crops of a size."""
+        change = Augmentation(crop, self.batched.scale, self.batched.flip)
         return Batches(self.splits.train, self.batch, change, self.seed)
 
     def module(self, network: Network) -> nn.Module:

@@ -46,6 +46,7 @@ class Evaluation:
             dict(zip(self.paths, task.outcomes, strict=True)),
             self.surroundings.space,
             task.epochs,
+            task.memory,
         )
         scores, failure = self._scores(candidate)
         return Done(task.number, scores, failure, time.monotonic() - began, self.worker)

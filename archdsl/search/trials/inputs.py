@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from archdsl.data.dataset import Splits
@@ -31,6 +31,8 @@ class Inputs:
     space: Space
     seed: int
     splits: Splits | None
+    base: Path = field(default_factory=Path)
+    """The folder of the spec."""
 
     def evaluation(
         self, options: SearchOptions, folder: Path | None, stop: Callable[[], bool], worker: str = ""
@@ -38,7 +40,7 @@ class Inputs:
         """What evaluates the networks.  Raises SpecError where the evaluator cannot be made."""
         surroundings = Surroundings(
             self.space, self.config.goals, self.seed, self._data, self.config.goals.batch, folder,
-            options.evaluator_command, options.device, stop,
+            options.evaluator_command, options.device, stop, self.base,
         )  # fmt: skip
         found = Evaluation(self.config.evaluator, surroundings, worker=worker)
         found.evaluator  # noqa: B018 - what cannot be made ends the search before it begins
@@ -72,7 +74,8 @@ def read_inputs(program: Program, options: SearchOptions) -> Inputs:
     space = pruned(space, options.passes)
     if not space.searched.decisions:
         raise nothing_to_search(space.searched)
-    return Inputs(config, space, config.seed if options.seed is None else options.seed, splits)
+    seed = config.seed if options.seed is None else options.seed
+    return Inputs(config, space, seed, splits, program.unit.path.parent)
 
 
 def _demand_command(config: TrialConfig, options: SearchOptions) -> None:

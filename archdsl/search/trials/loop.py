@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from archdsl.search.engines.base import Done, Engine, Task
+from archdsl.search.evaluators.base import Memory
 from archdsl.search.strategies.base import Observation, Outcomes, Proposal, Snapshot, Standing, Strategy
 
 MOST_IDLE = 1_000
@@ -78,11 +79,13 @@ class _Item:
     key: Any
     number: int | None
     attempt: int = 1
+    memory: Mapping[str, Any] | None = None
 
 
 class Loop:
     """Proposes, evaluates and observes until there are `trials`, or nothing is left to propose.
 
+    `memory` observes the scores of each trial in its turn, and goes with the networks that are proposed then.
     `found` looks up results that were recorded before.  `arrived` receives a result that has to wait for
     its turn, `observed` each trial in its turn; `waited` is called when nothing was finished for a while.
     """
@@ -95,6 +98,7 @@ class Loop:
         *,
         trials: int,
         parallel: int = 1,
+        memory: Memory | None = None,
         found: Callable[[Task], Done | None] = lambda task: None,
         arrived: Callable[[Done], None] = lambda done: None,
         observed: Callable[[Trial], None] = lambda trial: None,
@@ -102,7 +106,7 @@ class Loop:
         waited: Callable[[], None] = lambda: None,
     ):
         self.strategy, self.judge, self.engine = strategy, judge, engine
-        self.trials, self.parallel = trials, parallel
+        self.trials, self.parallel, self.memory = trials, parallel, memory
         self._found, self._arrived, self._observed, self._ended = found, arrived, observed, ended
         self._waited = waited
         self.proposed = self.started = self.observed = self.idle = 0
@@ -144,12 +148,13 @@ class Loop:
             self._values[key] = ((float("inf"),) * self.judge.objectives, "unmet")  # until it is observed
             self.started += 1
             item.number = self.started
+            item.memory = None if self.memory is None else self.memory.state()
             self._open += 1
             self._start(item)
 
     def _start(self, item: _Item) -> None:
         assert item.number is not None
-        task = Task(item.number, item.outcomes, item.epochs, item.attempt)
+        task = Task(item.number, item.outcomes, item.epochs, item.attempt, item.memory)
         known = self._found(task)
         if known is None:
             self.engine.submit(task)
@@ -198,7 +203,7 @@ class Loop:
             return
         if done.failure is not None and done.failure.kind == "lost" and item.attempt < ATTEMPTS:
             item.attempt += 1
-            self.engine.submit(Task(done.number, item.outcomes, item.epochs, item.attempt))
+            self.engine.submit(Task(done.number, item.outcomes, item.epochs, item.attempt, item.memory))
             return
         self._results[done.number] = done
         if item is not self._ahead[0]:
@@ -208,6 +213,8 @@ class Loop:
         assert item.number is not None
         values, state = self.judge.judge(item.outcomes, done)
         self._values[item.key] = values, state
+        if self.memory is not None:
+            self.memory.observe(done.scores)
         self._observed(
             Trial(item.number, item.proposal, item.outcomes, item.epochs, item.key[0], done, values, state)
         )
@@ -223,11 +230,12 @@ class Loop:
         if not isinstance(self.strategy, Snapshot):
             return None
         ahead = [
-            [one.proposal, list(one.outcomes), one.epochs, one.key is not None, one.number]
+            [one.proposal, list(one.outcomes), one.epochs, one.key is not None, one.number, one.memory]
             for one in self._ahead
         ]
+        memory = None if self.memory is None else self.memory.state()
         return {
-            "proposed": self.proposed, "started": self.started, "observed": self.observed,
+            "memory": memory, "proposed": self.proposed, "started": self.started, "observed": self.observed,
             "idle": self.idle, "ahead": ahead, "strategy": self.strategy.state(),
         }  # fmt: skip
 
@@ -244,10 +252,12 @@ class Loop:
         self._values = dict(known)
         self.proposed, self.started = int(state["proposed"]), int(state["started"])
         self.observed, self.idle = int(state["observed"]), int(state["idle"])
-        for proposal, outcomes, epochs, met, number in state["ahead"]:
+        if self.memory is not None:
+            self.memory.restore(state["memory"])
+        for proposal, outcomes, epochs, met, number, memory in state["ahead"]:
             one = self.judge.identify(Proposal(tuple(outcomes), epochs))
             key = (one.key, epochs) if met else None
-            item = _Item(proposal, tuple(outcomes), epochs, key, number)
+            item = _Item(proposal, tuple(outcomes), epochs, key, number, memory=memory)
             self._ahead.append(item)
             if number is not None:
                 self._values[key] = self._unmet, "unmet"

@@ -19,6 +19,7 @@ from archdsl.devices.objective import Costs
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.lang.loader import Unit
 from archdsl.program import Program
+from archdsl.registry import imported
 from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.journal import Journal
 from archdsl.runs.lines import each_record, read_records
@@ -26,7 +27,7 @@ from archdsl.runs.reporter import Reporter
 from archdsl.runs.unfit import Unfit
 from archdsl.search.engines.base import Done, Engine, Task
 from archdsl.search.engines.making import make_engine
-from archdsl.search.evaluators.base import Prepared, Stopped
+from archdsl.search.evaluators.base import Memory, Prepared, Stopped
 from archdsl.search.folder import SearchFolder
 from archdsl.search.keeping import text_of
 from archdsl.search.latency_tables import gather
@@ -34,9 +35,9 @@ from archdsl.search.options import SearchOptions
 from archdsl.search.progress import Report, SearchProgress
 from archdsl.search.result import Result
 from archdsl.search.strategies.base import Observation, Outcomes, Proposal, Snapshot, Strategy
-from archdsl.search.terms import cannot
+from archdsl.search.terms import cannot, configured
 from archdsl.search.trials import records
-from archdsl.search.trials.config import strategy_of
+from archdsl.search.trials.config import TrialConfig, strategy_of
 from archdsl.search.trials.domain import Domain
 from archdsl.search.trials.evaluation import Evaluation
 from archdsl.search.trials.history import History
@@ -129,7 +130,7 @@ class Trials:
             _checked(self.config.strategy, strategy, judging.domain), judging, engine,
             trials=self.config.trials, parallel=self.config.parallel, found=self._found,
             arrived=self._arrived, observed=self._observed, ended=self._used_up,
-            waited=self._flush,
+            waited=self._flush, memory=_memory(self.config),
         )  # fmt: skip
 
     def run(self, stop: Callable[[], bool]) -> Result:
@@ -342,6 +343,16 @@ class _Saved(_Checked):
     def restore(self, state: dict[str, Any]) -> None:
         assert isinstance(self.strategy, Snapshot)
         self.strategy.restore(state)
+
+
+def _memory(config: TrialConfig) -> Memory | None:
+    """What the search remembers for its evaluator."""
+    kind = config.evaluator_kind
+    if kind.memory is None:
+        return None
+    make = imported(kind.memory) if isinstance(kind.memory, str) else kind.memory
+    found: Memory | None = make(configured(config.evaluator))
+    return found
 
 
 def _checked(of: Term, strategy: Strategy, domain: Domain) -> Strategy:

@@ -1,0 +1,47 @@
+"""The middle of each image of a dataset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archdsl.data.dataset import Colour, Dataset, Sample
+
+
+@dataclass(frozen=True, eq=False)
+class Central:
+    """`dataset` with images and labels cut to their middle of `size` (height, width); smaller ones stay."""
+
+    dataset: Dataset
+    size: tuple[int, int]
+
+    @property
+    def name(self) -> str:
+        return self.dataset.name
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.dataset.classes
+
+    @property
+    def colours(self) -> tuple[Colour, ...]:
+        return self.dataset.colours
+
+    @property
+    def channels(self) -> int:
+        return self.dataset.channels
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, i: int) -> Sample:
+        sample = self.dataset[i]
+        rows, columns = (_middle(*one) for one in zip(sample.mask.shape, self.size, strict=True))
+        return Sample(sample.image[rows, columns], sample.mask[rows, columns], sample.name)
+
+    def fingerprint(self) -> str:
+        return f"{self.dataset.fingerprint()} {self.size[0]}x{self.size[1]}"
+
+
+def _middle(full: int, wanted: int) -> slice:
+    start = max(0, full - wanted) // 2
+    return slice(start, start + min(full, wanted))

@@ -1,0 +1,44 @@
+"""Features of an encoder that were computed once, and batches of them.
+
+Shapes: N crops, C channels, H × W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+_ORDER = 3
+"""What random numbers are for: a stream of their own beside those of batches of images."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """Tensors of crops by name, N × C × H × W, and the labels of the crops, N × H × W."""
+
+    tensors: Mapping[str, torch.Tensor]
+    labels_NHW: torch.Tensor
+
+    def picked(self, crops: torch.Tensor) -> Features:
+        """Those of some crops, by number."""
+        return Features({name: t[crops] for name, t in self.tensors.items()}, self.labels_NHW[crops])
+
+
+class FeatureBatches:
+    """Batches of features, shuffled anew in each epoch; crops that do not fill a batch are left out."""
+
+    def __init__(self, features: Features, batch: int, seed: int):
+        self.features, self.seed = features, seed
+        self.count = len(features.labels_NHW)
+        self.size = min(batch, self.count)
+        self.steps_per_epoch = self.count // self.size
+
+    def batch(self, step: int) -> Features:
+        """The batch of a step, counted from 0."""
+        epoch, within = divmod(step, self.steps_per_epoch)
+        order = np.random.default_rng((_ORDER, self.seed, epoch)).permutation(self.count)
+        crops = order[within * self.size : (within + 1) * self.size]
+        return self.features.picked(torch.from_numpy(crops).to(self.features.labels_NHW.device))

@@ -1,0 +1,91 @@
+"""A network in two parts: the encoder, which a space decides nothing about, and the decoder behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from archdsl import ops
+from archdsl.backends.straightline import lower
+from archdsl.backends.torch_module import CompiledNetwork, build
+from archdsl.ir import Graph, Mux, Node
+from archdsl.passes.analyses.parameters import has_parameters
+from archdsl.passes.analyses.shapes import infer
+from archdsl.passes.analyses.undecided import boundary, undecided
+from archdsl.program import Space
+
+
+class Parts:
+    """The encoder of a space, and the decoders of its networks.
+
+    `features` are the tensors of the encoder, and the inputs, that decoders read.
+    """
+
+    def __init__(self, space: Space):
+        self.graph = graph = space.searched
+        self.inside = undecided(graph)
+        self.features = boundary(graph, self.inside)
+        nodes = {name: item for name, item in graph.nodes.items() if name in self.inside}
+        read = {name: name for name in self.features if name in nodes}
+        self.encoder = replace(
+            graph, name="Encoder", nodes=nodes, outputs=read, decisions={}, requirements=(),
+            train_only=frozenset(),
+        )  # fmt: skip
+
+    @property
+    def reads_image(self) -> bool:
+        """Whether decoders read the image itself, and not only its size."""
+        behind = {n: item for n, item in self.graph.nodes.items() if n not in self.inside}
+        return bool(values_read(behind.values(), self.graph.outputs.values()) & set(self.encoder.inputs))
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the encoder has parameters."""
+        nodes = [node for node in self.encoder.nodes.values() if isinstance(node, Node)]
+        return bool(self.encoder.outputs) and has_parameters(nodes, infer(self.encoder))
+
+    def encoder_module(self) -> CompiledNetwork:
+        """The encoder with random weights; `forward_all` returns the features that are not inputs."""
+        return build(self.encoder)
+
+    def decoder(self, network: Graph) -> Graph:
+        """What a network computes of the features that it reads, which are its inputs.
+
+        Nodes of the encoder behind its features are of it too, where equal nodes are one in the network.
+        """
+        shapes, features = infer(network), frozenset(self.features)
+        read = set(network.outputs.values())
+        for name, item in reversed(list(network.nodes.items())):
+            if name in read and name not in features:
+                read |= set(item.inputs)
+        nodes = {name: item for name, item in network.nodes.items() if name in read - features}
+        inputs = {name: shapes[name] for name in self.features if name in read}
+        return replace(network, name="Decoder", inputs=inputs, nodes=nodes)
+
+
+def values_read(items: Iterable[Node | Mux], outputs: Iterable[str]) -> set[str]:
+    """The tensors of which nodes read the values; of others they read the size alone."""
+    read = set(outputs)
+    for item in items:
+        count = ops.get(item.op).tensors(len(item.inputs)) if isinstance(item, Node) else None
+        read |= set(item.inputs[:count])
+    return read
+
+
+@torch.no_grad()
+def share_weights(source: CompiledNetwork, target: CompiledNetwork) -> list[nn.Parameter]:
+    """Copies parameters and buffers into the layers of a network that have the same weights in its graph.
+
+    Returns the parameters of these layers in the target.
+    """
+    layers = {weights: name for name, weights in lower(target.archdsl_graph).weights.items()}
+    found: list[nn.Parameter] = []
+    for name, weights in lower(source.archdsl_graph).weights.items():
+        if weights in layers:
+            layer = target.get_submodule(layers[weights])
+            layer.load_state_dict(source.get_submodule(name).state_dict())
+            found += layer.parameters()
+    return found

@@ -1,0 +1,225 @@
+"""Networks trained in two stages: the decoder on features of the encoder, then encoder and decoder.
+
+So does template-based search (Nekrasov, Shen, Reid, arXiv:1904.02365; src/main_search.py and
+src/engine/trainer.py of DrSleep/nas-segm-pytorch).  Every network begins with the same weights of the
+encoder, whose features are computed once for all.  Settings of that search are settings here;
+specs/template.arch has their values.
+
+Shapes: B images or N crops, C channels, K classes, H × W pixels.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (the usual name)
+from torch import nn
+
+from archdsl.backends.torch_module import CompiledNetwork, view
+from archdsl.configs.evaluators import DecoderOnly, EndToEnd, TwoStage
+from archdsl.data.batches import Batch, Batches, Stepwise
+from archdsl.data.central import Central
+from archdsl.search.config import SearchConfig
+from archdsl.search.evaluators.base import Candidate, Scores, Surroundings
+from archdsl.search.evaluators.early_stop import PREFIX, Levels, memory
+from archdsl.search.evaluators.features import FeatureBatches, Features
+from archdsl.search.evaluators.lessons import Lessons, part
+from archdsl.search.evaluators.stages import Parts, share_weights
+from archdsl.search.extract import recalibrate
+from archdsl.search.terms import cannot, configured
+from archdsl.spec.search_values import Term, terms_in, written
+from archdsl.train.average import Average
+from archdsl.train.descent import Descent, Part
+from archdsl.train.evaluation import at_size
+from archdsl.train.initial import start_from
+
+_CALIBRATED = 8
+"""Batches over which running statistics of an encoder with random weights are computed."""
+
+C = TypeVar("C")
+
+
+class TwoStages:
+    """Trains each network by both stages, and scores it by its last validation.
+
+    A training that ends early has the scores after which it did.  Raises SpecError: ARCH606 for a space
+    without an encoder, or where its weights are not there, ARCH914 where they cannot be read.
+    """
+
+    def __init__(self, config: TwoStage, around: Surroundings):
+        self.config, self.seed, self.space = config, around.seed, around.space
+        self.first: DecoderOnly = _settings(config.first, DecoderOnly)
+        self.second: EndToEnd = _settings(config.second, EndToEnd)
+        self.watched = _watched(around.goals)
+        self.parts = Parts(around.space)
+        if not self.parts.is_trained:
+            headline = f"{around.space.name} has no encoder: no weights that its decisions leave alone"
+            raise cannot(headline, "evaluate = training(…) trains whole networks from scratch")
+        self.lessons = Lessons(config.loss, around)
+        if config.validate:
+            self.lessons.validate_on(Central(self.lessons.splits.val, config.validate), around.goals)
+        self.encoder = self._encoder(around)
+        self.features = self._features()
+
+    # ------------------------------------------------------------ the encoder
+
+    def _encoder(self, around: Surroundings) -> CompiledNetwork:
+        torch.manual_seed(self.seed)
+        encoder = self.parts.encoder_module()
+        if self.config.encoder is not None:
+            file = around.base / self.config.encoder
+            if not file.is_file():
+                help = "a path relative to the folder of the spec"
+                raise cannot(f"`encoder` of `two_stage`: {file} is not there", help)
+            if not (found := start_from(encoder, file)).is_whole:
+                lacking = [*found.other_shape, *found.lacking]
+                headline = f"`encoder` of `two_stage`: {file} lacks {len(lacking)} tensors of the encoder"
+                raise cannot(headline, f"`{lacking[0]}` first")
+            return encoder.to(self.lessons.processes.device).eval()
+        # Running statistics of random weights are not known, and features by those of the start fade away.
+        encoder, batches = encoder.to(self.lessons.processes.device), self._crops()
+        recalibrate(encoder, [self.lessons.images(batches.batch(n))[0] for n in range(_CALIBRATED)])
+        return encoder.eval()
+
+    def _crops(self) -> Batches:
+        _, height, width = next(iter(self.space.graph.inputs.values()))
+        return self.lessons.batches_of(self.first.crop or self.lessons.batched.crop or (height, width))
+
+    @torch.no_grad()
+    def _features(self) -> Features:
+        """What the encoder makes of crops, and their labels at the size of its largest feature."""
+        batches, left = self._crops(), self.first.crops
+        (image,) = self.parts.encoder.inputs
+        tensors: dict[str, list[torch.Tensor]] = {name: [] for name in self.parts.features}
+        labels = []
+        for step in range(-(-left // batches.size)):
+            images_B3HW, masks_BHW = (t[:left] for t in self.lessons.images(batches.batch(step)))
+            found = {image: images_B3HW, **self.encoder.forward_all(images_B3HW)}
+            largest = max((found[name].shape[-2:] for name in self.parts.encoder.outputs), key=tuple)
+            for name, kept in tensors.items():
+                only_size = name == image and not self.parts.reads_image
+                kept.append(found[name][:, :1, :1, :1] if only_size else found[name])
+            labels.append(_nearest(masks_BHW, (largest[0], largest[1])))
+            left -= len(images_B3HW)
+        sizes = {image: tuple(images_B3HW.shape[1:])}
+        joined = {name: torch.cat(kept) for name, kept in tensors.items()}
+        if image in joined and not self.parts.reads_image:  # one number stands for all of an image
+            joined[image] = joined[image].expand(-1, *sizes[image])
+        return Features(joined, torch.cat(labels))
+
+    # ------------------------------------------------------------ a network
+
+    def score(self, candidate: Candidate) -> Scores:
+        """The scores of what a network predicts, and of each validation.
+
+        Raises SpecError: as `Lessons.module`; ARCH915 where numbers are not finite any more.
+        """
+        return _Training(self, candidate).scores()
+
+
+class _Training:
+    """The training of one network."""
+
+    def __init__(self, by: TwoStages, candidate: Candidate):
+        self.by, self.lessons, self.number = by, by.lessons, candidate.number
+        self.epochs = candidate.epochs or by.second.epochs
+        self.levels = _levels(by.config, candidate.memory)
+        self.batches = by.lessons.batches(candidate.network)
+        module = by.lessons.module(candidate.network)
+        assert isinstance(module, CompiledNetwork)
+        self.module, self.graph = module, by.parts.decoder(candidate.network.graph)
+        self.decoder = view(module, self.graph)
+        self.of_encoder = share_weights(by.encoder, module)
+        own = {id(parameter) for parameter in self.of_encoder}
+        self.of_decoder = [parameter for parameter in module.parameters() if id(parameter) not in own]
+        self.found: dict[str, float] = {}
+
+    def scores(self) -> dict[str, float]:
+        """Trains by one stage after the other, until the training ends."""
+        first, second = self.by.first, self.by.second
+        if self.of_decoder:
+            features = FeatureBatches(self.by.features, self.lessons.batch, self.lessons.seed)
+            trained = [part(first.optimizer or _adam(7e-3), self.of_decoder, first.clip)]
+            descent = self._descent(self.decoder, trained, self._loss_of_features, first.average)
+            if not self._runs("decoder", descent, features, first.epochs, first.validate_every):
+                return self.found
+        trained = [
+            part(written or _adam(lr), parameters, clip)
+            for written, lr, parameters, clip in (
+                (second.encoder, 5e-4, self.of_encoder, second.encoder_clip),
+                (second.optimizer, 2e-3, self.of_decoder, second.clip),
+            )
+            if parameters
+        ]
+        descent = self._descent(self.module, trained, self._loss_of_images, second.average)
+        self._runs("network", descent, self.batches, self.epochs, second.validate_every)
+        return self.found
+
+    def _descent(self, module: nn.Module, parts: list[Part], loss: Any, average: float) -> Descent[Any]:
+        follower = Average(module, average, warm=False) if average else None
+        here = self.lessons.processes
+        return Descent(module.train(), parts, loss, here, self.lessons.seed, average=follower)
+
+    def _runs(
+        self, stage: str, descent: Descent[Any], batches: Stepwise[Any], epochs: int, every: int
+    ) -> bool:
+        """Trains by a stage; False where the training ended early."""
+        for epoch in descent.epochs(batches, epochs, self.lessons.check_stop):
+            if descent.average is not None:
+                descent.average.copy_to(descent.module)
+            if epoch % every and epoch != epochs:
+                continue
+            scores = self.lessons.predictions.score(self.module)
+            point, value = f"{stage} {epoch}", scores[self.by.watched]
+            self.found |= {**scores, PREFIX + point: value}
+            rng = random.Random(f"{self.lessons.seed} {self.number} {point}")
+            if self.levels is not None and not self.levels.continues(point, value, rng):
+                return False
+        return True
+
+    def _loss_of_features(self, batch: Features) -> torch.Tensor:
+        """The loss of the decoder, its logits at the size of the labels."""
+        logits_NKHW = self.decoder(*(batch.tensors[name] for name in self.graph.inputs))
+        labels_NHW = batch.labels_NHW.long()
+        size = (labels_NHW.shape[-2], labels_NHW.shape[-1])
+        return self.lessons.loss_of(at_size(logits_NKHW, size), labels_NHW)
+
+    def _loss_of_images(self, batch: Batch) -> torch.Tensor:
+        """The loss of the network, the labels at the size of its logits."""
+        images_B3HW, masks_BHW = self.lessons.images(batch)
+        logits_BKHW = self.module(images_B3HW)
+        size = (logits_BKHW.shape[-2], logits_BKHW.shape[-1])
+        return self.lessons.loss_of(logits_BKHW, _nearest(masks_BHW, size).long())
+
+
+def _settings(written_: Term | None, kind: type[C]) -> C:
+    found: C = kind() if written_ is None else configured(written_)
+    return found
+
+
+def _adam(lr: float) -> Term:
+    return Term("adam", {"lr": lr, "decay": 1e-5, "betas": (0.9, 0.999)})
+
+
+def _levels(config: TwoStage, state: Mapping[str, Any] | None) -> Levels | None:
+    found = memory(config)
+    if found is not None and state is not None:
+        found.restore(state)
+    return found
+
+
+def _watched(goals: SearchConfig) -> str:
+    """The score by which trainings end early: the first that is maximised, or else the reward."""
+    scores = ("miou", "macc", "fwiou", "reward", "accuracy")
+    maximized = [goal.value for goal in goals.objectives if goal.direction == "maximize"]
+    found = [written(term) for value in maximized for term in terms_in(value) if term.name in scores]
+    return found[0] if found else "reward"
+
+
+def _nearest(masks_BHW: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+    """Labels at another size, each that of the nearest pixel; as bytes."""
+    sized = F.interpolate(masks_BHW[:, None].float(), size=size, mode="nearest")
+    return sized[:, 0].to(torch.uint8)
