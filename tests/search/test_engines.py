@@ -20,6 +20,7 @@ import archdsl
 from archdsl import SpecError
 from archdsl.cli import run
 from archdsl.runs.interrupted import Interrupted
+from archdsl.runs.reporter import Reporter
 from archdsl.search.engines.base import Task
 from archdsl.search.engines.choice import read_engine
 from archdsl.search.engines.opening import Opening
@@ -113,6 +114,17 @@ def test_what_a_signal_interrupts_is_tried_again(trouble: Path) -> None:
     assert len(tried(Path("part"))) == 5
     archdsl.search(spec(pause=0.05), folder="part", resume=True)
     assert [one["scores"] for one in tried(Path("part"))] == [one["scores"] for one in tried(Path("whole"))]
+
+
+def test_workers_that_have_nothing_to_do_are_warned_of(trouble: Path) -> None:
+    class Heard(Reporter):
+        def warn(self, line: str) -> None:
+            warned.append(line)
+
+    warned: list[str] = []
+    with pytest.raises(Interrupted):
+        archdsl.search(spec(parallel=2), folder="a", workers=3, reporter=Heard(), stop=lambda: True)
+    assert warned == ["only 2 of 3 workers have something to do: `parallel` is 2; --set parallel=3"]
 
 
 # ------------------------------------------------------------ kills

@@ -22,7 +22,7 @@ from typing import Any
 
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.search.engines.base import Done, Failure, Task
-from archdsl.search.engines.opening import Opening, is_spent
+from archdsl.search.engines.opening import GRACE_S, Opening, is_spent
 from archdsl.search.engines.workers import LOST, STARTS, WAIT_S, module_path, threads_of
 from archdsl.search.trials.opened import evaluating
 
@@ -62,7 +62,7 @@ class RayCluster:
             headline = f"a trial takes {self.gpus:g} GPUs, and the cluster has {there.get('GPU', 0.0):g}"
             raise SpecError([Diagnostic("ARCH956", headline, help="lower --gpus-per-trial")])
         self._opening = json.dumps(opening.plain()), json.dumps(_texts(opening.run))
-        self._actor = self.ray.remote(num_cpus=1, num_gpus=self.gpus)(Actor)
+        self._actor = self.ray.remote(num_cpus=1, num_gpus=self.gpus, max_concurrency=2)(Actor)
 
     def submit(self, task: Task) -> None:
         self._ahead.append(task)
@@ -85,11 +85,17 @@ class RayCluster:
         pass
 
     def close(self) -> None:
+        busy = [slot for slot in self._slots if slot.task is not None]
+        for slot in busy:
+            slot.actor.stop.remote()  # it ends by itself, with the program that it may run
+        if busy:
+            self.ray.wait([slot.result for slot in busy], num_returns=len(busy), timeout=GRACE_S)
         for slot in self._slots:
             self.ray.kill(slot.actor)
         self._slots.clear()
         self._ahead.clear()
         if self._owned:
+            self._owned = False
             self.ray.shutdown()
 
     def _hand_out(self) -> None:
@@ -143,19 +149,27 @@ class _Slot:
 
 
 class Actor:
-    """Runs in a process of Ray's."""
+    """Runs in a process of Ray's; `stop` is called while `evaluate` is at work."""
+
+    def __init__(self) -> None:
+        self._left = threading.Event()
 
     def open(self, opening: str, texts: str) -> str:
         """Opens the run, by copies of its files where they are not seen from here."""
         found = Opening.of(json.loads(opening))
         os.environ.update(threads_of(found.threads))  # before torch is imported
         try:
-            self._evaluate = evaluating(found._replace(run=_seen(found.run, json.loads(texts))))
+            self._evaluate = evaluating(
+                found._replace(run=_seen(found.run, json.loads(texts))), self._left.is_set
+            )
         except SpecError as error:
             first = error.diagnostics[0]
             refused = {"code": first.code, "headline": first.headline, "help": first.help}
             return json.dumps({"refused": refused})
         return json.dumps({"ready": True})
+
+    def stop(self) -> None:
+        self._left.set()
 
     def evaluate(self, task: str) -> str:
         done = self._evaluate(Task.of(json.loads(task)))

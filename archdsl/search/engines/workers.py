@@ -63,6 +63,8 @@ class Workers:
     def close(self) -> None:
         for worker in self._workers:
             worker.release()  # it ends by itself, with the program that it may run
+            if worker.task is None:
+                worker.kill()
         until = time.monotonic() + GRACE_S
         for worker in self._workers:
             worker.listening.join(max(0.0, until - time.monotonic()))
