@@ -27,6 +27,7 @@ from archdsl.search.differentiable.driver import Search
 from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.differentiable.readiness import demand_ready
 from archdsl.search.differentiable.samplers import by_decision
+from archdsl.search.engines.choice import IN_PROCESS
 from archdsl.search.folder import SearchFolder
 from archdsl.search.inputs import open_splits, with_classes
 from archdsl.search.latency_tables import Tables, gather
@@ -137,8 +138,11 @@ class _Inputs:
 
 def _inputs(program: Program, options: SearchOptions, here: Processes, reporter: Reporter) -> _Inputs:
     config, of_space = configured(program, options)
-    if options.start:
-        raise cannot("`start` is not read by a differentiable search", "leave it out")
+    of_trials = {
+        "start": options.start, "command": options.evaluator_command, "engine": options.engine != IN_PROCESS
+    }  # fmt: skip
+    if unread := [name for name, value in of_trials.items() if value]:
+        raise cannot(f"`{unread[0]}` is not read by a differentiable search", "leave it out")
     space = program.space(config.space, **of_space)
     splits = options.splits or open_splits(config, options.data, space, program)
     space = pruned(with_classes(space, splits.train, program, of_space), options.passes)

@@ -27,6 +27,7 @@ from archdsl.search.engines.opening import Opening
 from archdsl.search.engines.shared_folder import SharedFolder
 from archdsl.search.engines.workers import Workers, visible
 from archdsl.search.engines.working import Worker
+from small_search import SPEC as SMALL
 from trial_search import command, journal, plugin, seen, spec, tried
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills processes")
@@ -354,6 +355,11 @@ def test_engines_that_there_are_not_and_settings_that_they_do_not_read_are_refus
     found = error.value.diagnostics[0]
     assert (found.code, found.headline) == ("ARCH958", headline)
     assert found.help
+
+
+def test_a_differentiable_search_has_no_engine(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="ARCH606: `engine` is not read by a differentiable search"):
+        archdsl.search(SMALL, folder=tmp_path / "a", workers=2)
 
 
 def test_engines_are_read_from_words() -> None:

@@ -88,11 +88,9 @@ def run(
             if not judging.meets(outcomes):
                 headline = f"`{known.name}` misses a requirement on costs, and is not tried"
                 reporter.warn(headline)
-        if (options.engine.workers or 1) > config.parallel:
-            headline = f"only {config.parallel} of {options.engine.workers} workers have something to do"
-            reporter.warn(
-                f"{headline}: `parallel` is {config.parallel}; --set parallel={options.engine.workers}"
-            )
+        if (workers := options.engine.workers or 1) > (most := config.parallel):
+            idle = f"only {most} of {workers} workers have something to do"
+            reporter.warn(f"{idle}: `parallel` is {most}; --set parallel={workers}")
         opening = opening_of(program, inputs, options, folder)
         _prepare(evaluation, reporter, folder)
         with closing(make_engine(options.engine, opening, evaluation.done, reporter)) as engine:
