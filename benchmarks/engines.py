@@ -296,7 +296,7 @@ def long() -> dict[str, Any]:
         while lines(here / "run") < until:
             assert again.poll() in (None, 0)
             time.sleep(0.01)
-        to_first = time.monotonic() - begin
+        to_first, cpu_to_first = time.monotonic() - begin, _cpu_of(again.pid)
         assert again.wait() == 0
         whole, cpu = time.monotonic() - begin, _cpu() - cpu
         usage = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -305,6 +305,7 @@ def long() -> dict[str, Any]:
             "trials_when_killed": kept,
             "seconds_until_killed": taken,
             "seconds_to_the_first_new_trial": to_first,
+            "cpu_seconds_to_the_first_new_trial": cpu_to_first,
             "seconds_of_the_resumed_process": whole,
             "cpu_seconds_of_the_resumed_process": cpu,
             "most_memory_mb": usage.ru_maxrss / 1024,
@@ -314,6 +315,11 @@ def long() -> dict[str, Any]:
         }
     print(found)
     return found
+
+
+def _cpu_of(pid: int) -> float:
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def _cpu() -> float:
