@@ -28,6 +28,8 @@ STRATEGIES = [
     *WITH_SNAPSHOTS, "optuna", "optuna(sampler = nsga2(population = 4))", "optuna(sampler = random)",
     "successive_halving(of = optuna)",
 ]  # fmt: skip
+LEARNED = "successive_halving(of = reinforce(lr = 0.03, controller = lstm(hidden = 5)), keep = 2)"
+"""Proposes networks again, and not every network; others alike are in test_policy_gradient.py."""
 SEVERAL = [
     "random", "nsga2", "nsga2(population = 4, offspring = 1)", "optuna",
     "optuna(sampler = nsga2(population = 4))",
@@ -38,7 +40,7 @@ SEVERAL = [
 # ------------------------------------------------------------ snapshots
 
 
-@pytest.mark.parametrize("text", WITH_SNAPSHOTS)
+@pytest.mark.parametrize("text", [*WITH_SNAPSHOTS, LEARNED])
 @settings(max_examples=8, deadline=None)
 @given(st.integers(0, 60), st.integers(1, 5), st.integers(0, 2**63 - 1))
 def test_a_restored_strategy_proposes_what_the_other_one_would_have(
@@ -101,7 +103,7 @@ def test_networks_that_miss_a_requirement_on_costs_are_never_proposed(text: str)
         assert {domain.canonical(one.outcomes) for one in driver.seen} == set(every(domain))
 
 
-@pytest.mark.parametrize("text", STRATEGIES)
+@pytest.mark.parametrize("text", [*STRATEGIES, LEARNED])
 def test_a_space_where_nothing_meets_the_requirements_has_no_proposals(text: str):
     domain = small(meets=lambda outcomes: False)
     assert made(text, domain).propose() is None

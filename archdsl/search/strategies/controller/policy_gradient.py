@@ -147,7 +147,7 @@ class PolicyGradient(ABC):
             for key, value in self.optimizer.state.get(parameter, {}).items():
                 arrays[f"adam.{key}.{name}"] = value.numpy().copy()
         return {
-            "proposed": self.proposed, "learned": self.learned, "mean": self.mean,
+            "seed": self.seed, "proposed": self.proposed, "learned": self.learned, "mean": self.mean,
             "open": [[list(one.outcomes), list(one.counted), one.log_prob] for one in self.open],
             "arrays": arrays,
         }  # fmt: skip
@@ -161,8 +161,8 @@ class PolicyGradient(ABC):
                 adam = {key: arrays.get(f"adam.{key}.{name}") for key in ("step", "exp_avg", "exp_avg_sq")}
                 if adam["step"] is not None:
                     self.optimizer.state[parameter] = adam
+        self.seed, self.mean = state["seed"], state["mean"]
         self.proposed, self.learned = state["proposed"], state["learned"]
-        self.mean = state["mean"]
         self.open = deque(
             Sample(tuple(outcomes), tuple(counted), log_prob) for outcomes, counted, log_prob in state["open"]
         )
