@@ -190,6 +190,7 @@ def test_fmt_imports_nothing_heavy(tmp_path: Path) -> None:
         ("viz", "{specs}/gas_like.arch", "-o", "picture.dot"),
         ("sample", "{specs}/space.arch"),
         ("diff", "{specs}/template_arch0.arch", "{specs}/template_arch1.arch"),
+        ("runs", "."),
     ],
     ids=" ".join,
 )

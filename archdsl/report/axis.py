@@ -49,4 +49,6 @@ class LogAxis(Axis):
 
 def is_wide(values: Sequence[float]) -> bool:
     """Whether a logarithmic scale is better: values are positive, and the maximum is 30 times the minimum."""
-    return bool(values) and min(values) > 0 and max(values) >= 30 * min(values)
+    if not values or min(values) < 1e-150 or max(values) > 1e150:  # ratios of others may not be finite
+        return False
+    return max(values) >= 30 * min(values)

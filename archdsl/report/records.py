@@ -11,7 +11,11 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 
+from archdsl.bounded import read_bytes
 from archdsl.diagnostics import Diagnostic, SpecError
+
+_LARGEST = 1 << 26
+"""Bytes of a manifest, which has the text of its spec."""
 
 
 class _Read(BaseModel):
@@ -254,12 +258,13 @@ def read_run(folder: Path) -> Run:
 def manifest_of(folder: Path) -> Manifest:
     """What a run was started with, also one that cannot be resumed here.
 
-    Raises SpecError (ARCH911) without a readable manifest.
+    Raises SpecError: ARCH911 without a readable manifest, ARCH715 for one that is too large.
     """
+    path = folder / "manifest.json"
+    if not path.exists():
+        raise SpecError([_no_run(folder, "manifest.json not found")])
     try:
-        return Manifest.model_validate_json((folder / "manifest.json").read_bytes())
-    except OSError as error:
-        raise SpecError([_no_run(folder, "manifest.json not found")]) from error
+        return Manifest.model_validate_json(read_bytes(path, _LARGEST))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 
 from archdsl.runs.unfit import Unfit
 
+LONGEST_LINE = 1 << 24
+"""Bytes of a line that is read as a record."""
+
 
 class Mark(NamedTuple):
     """A position in a journal: number of lines, and their SHA-256 (None in checkpoints of version 1)."""
@@ -37,11 +40,14 @@ def read_records(path: Path) -> list[dict[str, Any]]:
 
 
 def each_record(path: Path) -> Iterator[dict[str, Any] | None]:
-    """The same one after the other, for long journals; None for a whole line that is damaged."""
+    """The same one after the other, for long journals; None for a whole line that is damaged or too long."""
     with path.open("rb") as file:
-        for line in file:
+        while line := file.readline(LONGEST_LINE):
+            too_long = False
+            while len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+                line, too_long = file.readline(LONGEST_LINE), True
             if line.endswith(b"\n"):
-                yield record(line)
+                yield None if too_long else record(line)
 
 
 def whole_lines(data: bytes) -> list[bytes]:

@@ -97,10 +97,14 @@ def test_runs_reads_a_journal_that_is_being_written_and_passes_over_what_is_no_r
     Path("runs/b").mkdir()
     Path("runs/b/manifest.json").write_text("{}")
     os.symlink(Path("runs").absolute(), "runs/loop")
+    Path("runs/c").mkdir()
+    with Path("runs/c/manifest.json").open("wb") as large:
+        large.truncate(1 << 40)
     assert run(["runs"]) == 0
     shown = capsys.readouterr()
     assert "10/200 trials" in shown.out
     assert "ARCH911" in shown.err
+    assert "ARCH715" in shown.err
     assert shown.out.count("runs/a") == 1
 
 

@@ -104,8 +104,9 @@ def test_the_best_so_far_is_the_best_of_the_trials_before(values: list[int | Non
         assert steps.get(n, now) == now
 
 
+EXTREME = [10**400, -(10**400), 1.7e308, -1.7e308, 5e-324, 1e150, -1e150, 2**53]
 damage = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3) | st.sampled_from(EXTREME),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=4,
 )
@@ -117,7 +118,9 @@ def test_a_damaged_record_is_left_out_and_the_rest_is_shown(data: st.DataObject)
     records = fake_trials.records(12)
     for _ in range(data.draw(st.integers(1, 4))):
         record = data.draw(st.sampled_from(records[1:]))
-        record[data.draw(st.sampled_from(sorted(record)))] = data.draw(damage)
+        values = st.lists(st.sampled_from(EXTREME) | st.floats(), min_size=2, max_size=2)
+        key = data.draw(st.sampled_from(sorted(record)))
+        record[key] = data.draw(values if key == "values" else damage)
     found = history_of(records)
     assert found is not None
     assert len(found.trials) >= 12 - 2 * 4  # a number may now be that of another trial
@@ -125,6 +128,8 @@ def test_a_damaged_record_is_left_out_and_the_rest_is_shown(data: st.DataObject)
     pictures.pareto(found)
     pictures.best_figure(found, 0)
     pictures.volume_figure(found)
+    pictures.fronts_over_time(found)
+    importance(found, 0)
 
 
 @given(damage, st.sampled_from(["goals", "decisions"]))
@@ -228,3 +233,15 @@ def test_a_hundred_thousand_trials_make_small_pages() -> None:
     found = history(10_000)
     drawn = [pictures.pareto(found), pictures.best_figure(found, 0), pictures.volume_figure(found)]
     assert max(map(len, drawn)) < 500_000
+
+
+def test_a_line_without_end_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from archdsl.runs import lines
+
+    monkeypatch.setattr(lines, "LONGEST_LINE", 2000)
+    records = fake_trials.records(4)
+    records[2]["worker"] = "x" * 9000
+    found = read_history(fake_trials.write(tmp_path / "journal.jsonl", records))
+    assert found is not None
+    assert [trial.number for trial in found.trials] == [1, 3, 4]
+    assert found.unread == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import inf, isfinite
+from math import inf
 from pathlib import Path
 from sys import intern
 from typing import Any, Literal, NamedTuple, cast, get_args
@@ -15,6 +15,8 @@ from archdsl.search.trials.front import Values, nondominated
 
 State = Literal["scored", "unmet", "failed"]
 _STATES = get_args(State)
+_MOST = 1e150
+"""Numbers beyond are not read, as their squares are not finite."""
 _MOST_TEXT = 2000
 """Letters of a reason that are kept; a journal may come from elsewhere."""
 
@@ -174,7 +176,7 @@ def _goal(found: Any) -> Goal | None:
 def _trial(found: Mapping[str, Any], goals: int, sizes: Sequence[int]) -> Trial | None:
     """A trial; None where a part of the record is not what it should be."""
     number, outcomes, values, state = (found.get(n) for n in ("number", "outcomes", "values", "state"))
-    if type(number) is not int or state not in _STATES:
+    if type(number) is not int or not 0 < number < 2**53 or state not in _STATES:
         return None
     if not (isinstance(outcomes, list) and len(outcomes) == len(sizes)):
         return None
@@ -200,7 +202,7 @@ def _numbers(found: Any, allowed: Callable[[Any], bool]) -> dict[str, Any]:
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and isfinite(value)
+    return type(value) in (int, float) and -_MOST <= value <= _MOST
 
 
 def _text(found: Any) -> str:

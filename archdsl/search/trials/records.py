@@ -82,7 +82,7 @@ def read_trial(record: Mapping[str, Any]) -> Recorded | None:
         done = Done(record["number"], known, failure, seconds, worker)
         identity = record.get("identity")
         return Recorded(tuple(outcomes), done, epochs, None if identity is None else str(identity))
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
 
 
