@@ -16,9 +16,9 @@ class Lstm:
     Names are beginnings of paths: `body.kind` stands for `body[2].kind`, `body[3].kind`, ….
     """
 
-    hidden: int = setting("whole", "hidden size, and input size", 100, low=1, high=4096)
-    layers: int = setting("whole", "number of layers", 2, low=1, high=16)
-    warmup: int = setting("whole", "warm-up steps before the first decision", 0, high=1000)
+    hidden: int = setting("whole", "hidden size, and input size", 100, low=1, high=1000)
+    layers: int = setting("whole", "number of layers", 2, low=1, high=4)
+    warmup: int = setting("whole", "warm-up steps before the first decision", 0, high=100)
     order: tuple[str, ...] = setting(
         "data", "order of decisions: these come first", (), form=NAMES, usual="declaration order"
     )
@@ -61,8 +61,8 @@ class Ppo(Reinforce):
         "number", "learning rate of the controller (Adam)", None, usual='1e-4; with "batched" 1e-2'
     )
     clip: float = setting("number", "clipping range of the probability ratio", 0.1, high=1)
-    buffer: int = setting("whole", "buffer size, in proposals", 100, low=1, high=100_000)
-    epochs: int = setting("whole", "epochs over the buffer after each proposal", 1, low=1, high=1000)
+    buffer: int = setting("whole", "buffer size, in proposals", 100, low=1, high=10_000)
+    epochs: int = setting("whole", "epochs over the buffer after each proposal", 1, low=1, high=100)
     update: str = setting(
         "text",
         "one optimizer step per buffer slot, or one for the whole buffer",

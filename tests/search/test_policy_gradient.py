@@ -25,6 +25,7 @@ from archdsl.search.strategies.controller.lstm import LstmController
 from archdsl.search.strategies.controller.policy_gradient import PolicyGradient
 from archdsl.search.strategies.controller.ppo import Ppo
 from archdsl.search.strategies.controller.reinforce import Reinforce
+from archdsl.search.trials.config import read_trials, strategy_of
 from archdsl.search.trials.domain import Domain
 from archdsl.spec.search_values import Term
 
@@ -48,6 +49,21 @@ def tell(strategy: PolicyGradient, outcomes: Outcomes | None, reward: float | No
 
 def parameters(strategy: PolicyGradient) -> list[torch.Tensor]:
     return [parameter.detach().clone() for parameter in strategy.controller.parameters()]
+
+
+MADE: dict[str, Callable[[int], PolicyGradient]] = {
+    "reinforce": lambda seed: Reinforce(ReinforceConfig(controller=lstm(), lr=0.05), DOMAIN, seed),
+    "ppo, exact": lambda seed: Ppo(PpoConfig(controller=lstm(), lr=0.02, buffer=5), DOMAIN, seed),
+    "ppo, batched": lambda seed: Ppo(
+        PpoConfig(controller=lstm(), lr=0.05, update="batched", epochs=2, entropy=0.001), DOMAIN, seed
+    ),
+    "reinforce, fed back": lambda seed: Reinforce(
+        ReinforceConfig(controller=lstm(feedback=True), lr=0.05), DOMAIN, seed
+    ),
+    "ppo, fed back": lambda seed: Ppo(
+        PpoConfig(controller=lstm(feedback=True), lr=0.02, buffer=5), DOMAIN, seed
+    ),
+}  # fmt: skip
 
 
 # ------------------------------------------------------------ updates
@@ -186,6 +202,14 @@ def test_a_network_of_others_teaches_and_leaves_what_is_open():
     assert (len(strategy.open), strategy.learned) == (0, 2)
 
 
+@pytest.mark.parametrize("make", MADE.values(), ids=MADE.keys())
+def test_no_objective_is_too_large(make: Callable[[int], PolicyGradient]):
+    strategy = make(0)
+    for reward in (1e300, -1e300, 1e-300, 5.0):
+        tell(strategy, strategy.propose(), reward)
+    assert all(bool(one.isfinite().all()) for one in parameters(strategy))
+
+
 GUARDED = """arch 1
 
 space Guarded {
@@ -282,21 +306,6 @@ def test_nothing_is_proposed_where_no_network_meets_them():
     strategy = Reinforce(ReinforceConfig(controller=lstm()), limited(Limits(lambda found: False)), 0)
     assert strategy.propose() is None
     assert (strategy.proposed, len(strategy.open)) == (0, 0)
-
-
-MADE: dict[str, Callable[[int], PolicyGradient]] = {
-    "reinforce": lambda seed: Reinforce(ReinforceConfig(controller=lstm(), lr=0.05), DOMAIN, seed),
-    "ppo, exact": lambda seed: Ppo(PpoConfig(controller=lstm(), lr=0.02, buffer=5), DOMAIN, seed),
-    "ppo, batched": lambda seed: Ppo(
-        PpoConfig(controller=lstm(), lr=0.05, update="batched", epochs=2, entropy=0.001), DOMAIN, seed
-    ),
-    "reinforce, fed back": lambda seed: Reinforce(
-        ReinforceConfig(controller=lstm(feedback=True), lr=0.05), DOMAIN, seed
-    ),
-    "ppo, fed back": lambda seed: Ppo(
-        PpoConfig(controller=lstm(feedback=True), lr=0.02, buffer=5), DOMAIN, seed
-    ),
-}  # fmt: skip
 
 
 @pytest.mark.parametrize("make", MADE.values(), ids=MADE.keys())
@@ -401,3 +410,20 @@ def test_every_setting_has_an_effect(kind: str, key: str):
 def test_the_learning_rate_goes_with_the_number_of_steps(config: Any, lr: float):
     strategy = (Ppo if isinstance(config, PpoConfig) else Reinforce)(config, DOMAIN, 0)
     assert [group["lr"] for group in strategy.optimizer.param_groups] == [lr]
+
+
+def test_a_name_of_no_decision_is_refused_where_the_search_has_it():
+    search = """
+search Q for Guarded {
+  strategy = ppo(controller = lstm(layers = 1, share = ["boddy.kind"]))
+  minimize macs
+}
+"""
+    program = archdsl.load("guarded.arch", text=GUARDED + search)
+    with pytest.raises(SpecError) as caught:
+        strategy_of(read_trials(program.search()).strategy, guarded(), 0)
+    (error,) = caught.value.diagnostics
+    assert error.primary is not None
+    at = error.primary.location
+    assert (error.code, at.source.text[at.start : at.end]) == ("ARCH606", "share")
+    assert error.help == "did you mean `body.kind`?"

@@ -20,6 +20,8 @@ from archdsl.search.terms import cannot, configured
 from archdsl.search.trials.domain import Domain
 from archdsl.spec.search_values import Term
 
+MOST = 1e15
+"""The greatest reward: squares of gradients are numbers of float32 still."""
 TRIES = (1, 15, 256, 2048)
 """So many proposals are drawn at once, until one meets the requirements on costs."""
 
@@ -117,7 +119,7 @@ class PolicyGradient(ABC):
         sample = self.open.popleft() if own else None
         if not math.isfinite(seen.value):
             return
-        reward, decay = -seen.value, self.config.baseline
+        reward, decay = min(max(-seen.value, -MOST), MOST), self.config.baseline
         self.mean = reward if self.mean is None else decay * self.mean + (1 - decay) * reward
         with one_thread():
             self.learn(sample or self._known(seen.outcomes), reward, self.mean)
