@@ -45,7 +45,7 @@ def test_every_word_of_searches_has_a_page_with_its_settings(group):
         page = explain(name).output
         assert f"among the {group}" in page
         assert all(setting in page for setting in word.settings or ())
-        assert ("not run yet" in page) == (not word.run)
+        assert ("not run yet" in page.splitlines()[0]) == (not word.run)  # settings have marks of their own
 
 
 def test_an_op_of_the_library_is_printed_as_it_is_written_with_its_import():
