@@ -7,6 +7,7 @@ from enumeration import program
 
 import archdsl
 from archdsl.spec.decompile import written_out
+from archdsl.spec.require import holds
 
 ALIAS = """arch 1
 space S {
@@ -104,3 +105,21 @@ def test_a_requirement_that_a_network_does_not_meet_is_not_lost_when_it_is_writt
     body = "input image: [3, 8, 8] d = one of {1, 2} output y = image -> conv(c = d) require d == 1"
     network = program(f"arch 1\nspace S {{ {body} }}\n").space().bind({"d": 2})
     assert "ARCH404" in problems(written_out(network.graph))
+
+
+@pytest.mark.parametrize(
+    ("condition", "met"), [("<= 150", True), ("<= 149", False), (">= 156", True), (">= 157", False)]
+)
+def test_a_number_that_an_unread_decision_leaves_undefined_meets_nothing(condition: str, met: bool):
+    text = f"""arch 1
+space S {{
+  input image: [4, 16, 12]
+  n = one of {{0, 1, 2}}
+  t = image -> max_pool(s = n)
+  k = one of {{1, 3}}
+  output y = image -> conv(c = 4, k = k)
+  require params + t.w {condition}
+}}
+"""
+    bound = archdsl.load("s.arch", text=text).space().binder.bind({"k": 1})
+    assert holds(bound.graph.requirements[0].condition, bound) is met

@@ -122,7 +122,8 @@ def _over_what_is_read(
     condition = _without_dimensions(condition, nodes, known, definitions)
     for path in sorted(decisions_in(condition) - set(decisions)):
         each = [specialize(condition, {path: (outcome,)}) for outcome in range(known[path].size)]
-        condition = any_of(list(dict.fromkeys(each)))
+        defined = [one for one in each if path not in decisions_in(one)]  # else it divides by zero there
+        condition = any_of(list(dict.fromkeys(defined)))
     return condition
 
 
