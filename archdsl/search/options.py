@@ -71,9 +71,10 @@ class SearchOptions:
     def split(self, program: Program) -> SplitSettings:
         """Applies the search's own settings, and splits the others by what reads them. Raises SpecError."""
         space, own = program.search_settings(self.name)
+        spec = program.search(self.name, **{k: value for k, value in self.settings.items() if k in own})
         return SplitSettings(
-            program.search(self.name, **{key: value for key, value in self.settings.items() if key in own}),
-            {key: value for key, value in self.settings.items() if key in space},
+            spec,
+            {**spec.of_space, **{key: value for key, value in self.settings.items() if key in space}},
             {key: value for key, value in self.settings.items() if key not in space | own},
         )
 

@@ -42,7 +42,8 @@ def read_search(unit: Unit, declared: ast.Search, given: Mapping[str, object] | 
             f"did you mean `{guess}`?" if guess else None,
         )
     else:
-        reader.own = {*(s.name for s in found.signature.settings), *part_names(found.body.statements)}
+        reader.settable = {s.name for s in found.signature.settings}
+        reader.own = {*reader.settable, *part_names(found.body.statements)}
     try:
         reader.settings(declared, given or {})
     except SpecError as error:
@@ -55,7 +56,7 @@ def read_search(unit: Unit, declared: ast.Search, given: Mapping[str, object] | 
     if reader.errors:
         raise SpecError(reader.errors)
     at = reader.frame.location(declared.name)
-    return SearchSpec(declared.name.id, space, clauses, at, tuple(reader.notes))
+    return SearchSpec(declared.name.id, space, clauses, at, tuple(reader.notes), reader.of_space)
 
 
 def part_names(statements: tuple[ast.Statement, ...]) -> Iterator[str]:
@@ -82,6 +83,10 @@ class _Reader:
         """Names of the space that a search may set: its settings, stages and assigned names."""
         self.scores: set[str] = set()
         """Names that the evaluator declares for scores."""
+        self.settable: set[str] = set()
+        """Settings of the space."""
+        self.of_space: dict[str, object] = {}
+        """Those that the search sets."""
 
     def fail(self, code: str, headline: str, node: Spanned, help: str | None = None) -> None:
         self.errors.extend(self.frame.error(code, headline, node, help=help).diagnostics)
@@ -176,6 +181,9 @@ class _Reader:
             raise self.frame.error("ARCH603", f"`{path}` is set twice", clause)
         first = path.split(".")[0].split("[")[0]
         known = _clauses(group)
+        if path in self.settable and not group:
+            self._set_of_space(path, clause)
+            return path
         if first in self.own:
             if group == "architecture":
                 settings[path] = self._word(clause.value, "samplers")
@@ -203,6 +211,15 @@ class _Reader:
         if not setting.run:
             self.not_run(f"`{first}`", target)
         return path
+
+    def _set_of_space(self, name: str, clause: ast.Assign) -> None:
+        value = self.value(clause.value)
+        if name in self.of_space:
+            raise self.frame.error("ARCH603", f"`{name}` is set twice", clause)
+        if isinstance(value, Term | Formula):
+            help = "a number, a text, true or false, or a list of these"
+            raise self.frame.error("ARCH604", f"`{name}` of the space takes a value", clause.value, help=help)
+        self.of_space[name] = value.amount if isinstance(value, Quantity) else value
 
     def _no_clause(self, name: str, group: str, node: Spanned) -> SpecError:
         known = _clauses(group)

@@ -71,6 +71,8 @@ class SearchSpec:
     clauses: Clauses
     at: Location | None = field(default=None, compare=False, repr=False)
     not_run: tuple[Diagnostic, ...] = field(default=(), compare=False)
+    of_space: Mapping[str, object] = field(default_factory=dict)
+    """Settings of the space, which the search sets."""
 
 
 def terms_in(value: SearchValue) -> Iterator[Term]:

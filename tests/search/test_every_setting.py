@@ -110,6 +110,7 @@ def written(group: str, name: str, inner: str) -> str:
         "datasets": f"  data = {term}\n",
         "communication": f"  communicate cells by {term}\n",
         "evaluators": f"  evaluate = {term}\n",
+        "sharing": f"  evaluate = weights(train = {term})\n",
         "stages": f"  evaluate = two_stage({'first' if name == 'decoder_only' else 'second'} = {term})\n",
         "early_stops": f"  evaluate = two_stage(early_stop = {term})\n",
         "optuna_samplers": f"  strategy = optuna(sampler = {term})\n",
@@ -125,7 +126,7 @@ NEEDS = {
 }  # fmt: skip
 """Settings that other settings have no effect without."""
 
-OF_TRIALS_ALONE = ("evaluators", "controllers", "optuna_samplers", "stages", "early_stops")
+OF_TRIALS_ALONE = ("evaluators", "controllers", "optuna_samplers", "stages", "early_stops", "sharing")
 """Kinds of words that differentiable searches have no place for."""
 
 

@@ -1,0 +1,49 @@
+"""A search sets settings of its space; those from outside replace them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import archdsl
+from archdsl import SpecError
+from archdsl.resources import specs_folder
+from archdsl.search.options import SearchOptions
+
+SPACE = """arch 1
+
+space S(; wide = 4, classes = 11) {
+  input image: [3, 16, 32]
+  y = image -> conv(c = wide) -> one of {a: conv(c = 8), b: conv(c = 8, k = 1)}
+  output logits = y -> conv(c = classes, k = 1)
+}
+"""
+
+
+def text(clause: str) -> str:
+    return f"{SPACE}\nsearch Q for S {{\n  {clause}\n  strategy = random\n  trials = 2\n  minimize macs\n}}\n"
+
+
+def test_a_search_sets_a_setting_of_its_space_and_the_network_found_has_it(tmp_path: Path) -> None:
+    assert archdsl.check(text("wide = 6")).diagnostics == ()
+    found = archdsl.search(text("wide = 6"), folder=tmp_path / "run")
+    assert found.network.graph.settings["wide"] == 6
+    assert "from S(wide = 6)" in (tmp_path / "run" / "best.arch").read_text()
+    other = archdsl.search(text("wide = 6"), folder=tmp_path / "other", settings={"wide": 5})
+    assert other.network.graph.settings["wide"] == 5
+
+
+@pytest.mark.parametrize(
+    ("clause", "code"),
+    [("wide = macs", "ARCH604"), ("wide = 6\n  wide = 5", "ARCH603"), ('wide = "x"', "ARCH208")],
+)
+def test_values_that_a_setting_cannot_have_are_errors(clause: str, code: str, tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as found:
+        archdsl.search(text(clause), folder=tmp_path / "run")
+    assert found.value.diagnostics[0].code == code
+
+
+def test_the_search_of_the_template_space_has_the_size_of_the_paper() -> None:
+    program = archdsl.load(specs_folder() / "template.arch")
+    assert SearchOptions().split(program).of_space == {"separable_repeats": 1, "head": 48}
