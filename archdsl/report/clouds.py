@@ -49,19 +49,19 @@ class Series:
 
 def clouds(
     rows: Iterable[Series], *, title: str, x_label: str, y_label: str, summary: str = "",
-    linear_x: bool = False,
+    counted_x: bool = False,
 ) -> str:  # fmt: skip
     """Series in one picture, the later ones over the earlier.
 
-    An axis is logarithmic where its values are positive and of different magnitude, x not with `linear_x`.
-    Values must be finite.
+    An axis is logarithmic where its values are positive and of different magnitude; `counted_x` makes x
+    linear, with integers as ticks.  Values must be finite.
     """
-    parts, height = panel(rows, x_label=x_label, y_label=y_label, linear_x=linear_x)
+    parts, height = panel(rows, x_label=x_label, y_label=y_label, counted_x=counted_x)
     return svg.picture(title, WIDTH, height, parts, summary) if parts else nothing(title, WIDTH)
 
 
 def panel(
-    rows: Iterable[Series], *, x_label: str, y_label: str, linear_x: bool = False
+    rows: Iterable[Series], *, x_label: str, y_label: str, counted_x: bool = False
 ) -> tuple[list[str], float]:
     """The elements of such a picture and its height, for several in one; nothing where there is nothing."""
     rows = [row for row in rows if row.places]
@@ -72,13 +72,13 @@ def panel(
         raise ValueError("a value that is not finite cannot be drawn")
     legend, top = _legend(rows)
     xs, ys = [at[0] for at in places], [at[1] for at in places]
-    x = _axis(xs, _LEFT, WIDTH - _RIGHT, logarithmic=not linear_x and is_wide(xs))
+    x = _axis(xs, _LEFT, WIDTH - _RIGHT, logarithmic=not counted_x and is_wide(xs))
     y = _axis(ys, top + HEIGHT - _BOTTOM, top + _TOP, logarithmic=is_wide(ys))
     labels = tuple(
         f"{label}, logarithmic" if isinstance(axis, LogAxis) else label
         for label, axis in ((x_label, x), (y_label, y))
     )
-    parts = frame(x, y, (labels[0], labels[1]), (short, short))
+    parts = frame(x, y, (labels[0], labels[1]), (short, short), (counted_x, False))
     for row in rows:
         parts += _drawn(row, x, y)
     return [*parts, *legend], top + HEIGHT

@@ -186,7 +186,7 @@ def _mean(lines: Iterable[Places], title: str, x_label: str, y_label: str) -> st
     band = [(x, min(column), max(column)) for x, column in columns]
     line = [(x, fmean(column)) for x, column in columns]
     rows = [Series(f"mean of {len(values)} seeds, minimum to maximum", line=line, band=band)]
-    return clouds(rows, title=title, x_label=x_label, y_label=y_label, linear_x=True)
+    return clouds(rows, title=title, x_label=x_label, y_label=y_label, counted_x=True)
 
 
 def summarize(folder: RepeatedFolder, seeds: Iterable[int]) -> str:

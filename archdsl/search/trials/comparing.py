@@ -58,7 +58,7 @@ def picture(histories: Mapping[str, History], goals: Sequence[Goal]) -> str:
         for n, (name, one) in enumerate(histories.items())
     ]
     y_label = label_of(goals[0])
-    return clouds(lines, title=f"Best so far: {goals[0]}", x_label="trial", y_label=y_label, linear_x=True)
+    return clouds(lines, title=f"Best so far: {goals[0]}", x_label="trial", y_label=y_label, counted_x=True)
 
 
 def histories_of(folders: Sequence[Path]) -> dict[str, History]:

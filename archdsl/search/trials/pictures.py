@@ -105,7 +105,7 @@ def best_figure(history: History, goal: int) -> str:
     line = stairs(list(best_so_far(history, goal)), history.trials[-1].number if history.trials else 0)
     rows = [Series("trials", cloud=cloud, colour=0), Series("best so far", line=line, colour=1)]
     title = f"Best so far: {one}"
-    return clouds(rows, title=title, x_label="trial", y_label=label_of(one), linear_x=True)
+    return clouds(rows, title=title, x_label="trial", y_label=label_of(one), counted_x=True)
 
 
 T = TypeVar("T")
@@ -161,7 +161,7 @@ def volume_figure(history: History) -> str:
     """
     line = stairs(hypervolumes(history), history.trials[-1].number if history.trials else 0)
     rows = [Series("hypervolume of the front", line=line, colour=1)]
-    return clouds(rows, title="Hypervolume", x_label="trial", y_label="share of the box", linear_x=True)
+    return clouds(rows, title="Hypervolume", x_label="trial", y_label="share of the box", counted_x=True)
 
 
 def hypervolumes(history: History) -> list[tuple[float, float]]:

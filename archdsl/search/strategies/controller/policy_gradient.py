@@ -21,7 +21,7 @@ from archdsl.search.trials.domain import Domain
 from archdsl.spec.search_values import Term
 
 MOST = 1e15
-"""The greatest reward: squares of gradients are numbers of float32 still."""
+"""The largest reward: squares of gradients are numbers of float32 still."""
 TRIES = (1, 15, 256, 2048)
 """So many proposals are drawn at once, until one meets the requirements on costs."""
 
