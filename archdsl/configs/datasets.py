@@ -57,7 +57,7 @@ class Files(Batched):
         usual='"val"',
     )
     ignore: Any = setting(
-        "data", "ignored labels, excluded from loss and metrics", (), form=forms.IGNORED, usual="255"
+        "data", "ignored labels, excluded from loss and metrics", form=forms.IGNORED, usual="255"
     )
     channels: Literal[1, 3, 4] = setting("whole", "image channels", 3, choices=(1, 3, 4))
 

@@ -65,7 +65,7 @@ def _described(root: Path, settings: datasets.Folder) -> _Classes:
     if settings.colours is not None:
         _demand_one_each("colours", settings.colours, found.names)
         found = _Classes(found.names, found.labels, settings.colours)
-    _demand_apart(found, settings.ignore if settings.labels is not None else ())
+    _demand_apart(found, (settings.ignore or ()) if settings.labels is not None else ())
     return found
 
 

@@ -87,8 +87,8 @@ def _part(opener: Opener, root: Path, part: str, read: datasets.Files) -> Files:
     except SpecError as error:
         raise SpecError([_with_advice(d, part) for d in error.diagnostics]) from error
     table = found.table.copy()
-    table[list(read.ignore)] = IGNORE
-    return replace(found, table=table, ignored=read.ignore, resize=read.resize, channels=read.channels)
+    table[list(read.ignore or ())] = IGNORE
+    return replace(found, table=table, ignored=read.ignore or (), resize=read.resize, channels=read.channels)
 
 
 def _joined(opener: Opener, root: Path, names: str, read: datasets.Files) -> Files:
