@@ -74,7 +74,9 @@ def _run_trials(spec: str, program: Program, options: SearchOptions) -> int:
     except Interrupted as stopped:
         command = options.evaluator_command
         words = ["--command", shlex.join(command)] if command else []
-        again = shlex.join(["archdsl", "search", spec, "--resume", str(folder), *words])
+        again = shlex.join(
+            ["archdsl", "search", spec, "--resume", str(folder), *words, *options.engine.words()]
+        )
         click.echo(f"stopped after {stopped.step} trials; resume with: {again}")
         return 130
     cost, paths = found.costs, SearchFolder(folder)

@@ -369,6 +369,26 @@ def test_engines_are_read_from_words() -> None:
     assert read_engine("ray://head:6379", 4, 0.5) == ("ray", 4, 0.5, None, "head:6379", None)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"workers": 3, "gpus": 0.5, "threads": 2},
+        {"engine": "folder:90s", "threads": 2},
+        {"engine": "folder"},
+        {"engine": "ray", "gpus": 2.0},
+        {"engine": "ray://head:6379", "workers": 4},
+    ],
+)
+def test_the_options_that_choose_an_engine_again_choose_the_same(options: dict) -> None:
+    words = read_engine(**options).words()
+    again = dict(zip(words[::2], words[1::2], strict=True))
+    kinds = {"--engine": str, "--workers": int, "--gpus-per-trial": float, "--threads": int}
+    names = {"--engine": "engine", "--workers": "workers", "--gpus-per-trial": "gpus", "--threads": "threads"}
+    given = {names[word]: kinds[word](value) for word, value in again.items()}
+    assert read_engine(**given) == read_engine(**options)
+
+
 def test_gpus_are_shared_out_and_too_few_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
     assert visible(4, None, None) == ["2", "3", "2", "3"]

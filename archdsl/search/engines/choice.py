@@ -34,6 +34,17 @@ class EngineChoice(NamedTuple):
     address: str | None = None
     lease_s: float | None = None
 
+    def words(self) -> list[str]:
+        """The options of a command line that choose it."""
+        lease = "" if self.lease_s is None else f":{self.lease_s:.3f}s"
+        address = "" if self.address is None else f"://{self.address}"
+        engine = None if self.name in ("process", "workers") else f"{self.name}{lease}{address}"
+        options = {
+            "--engine": engine, "--workers": self.workers, "--gpus-per-trial": self.gpus,
+            "--threads": self.threads,
+        }  # fmt: skip
+        return [str(word) for pair in options.items() if pair[1] is not None for word in pair]
+
 
 IN_PROCESS = EngineChoice()
 
