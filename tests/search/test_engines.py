@@ -21,9 +21,10 @@ from archdsl import SpecError
 from archdsl.cli import run
 from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.reporter import Reporter
-from archdsl.search.engines.base import Task
+from archdsl.search.engines.base import Done, Engine, Task
 from archdsl.search.engines.choice import read_engine
 from archdsl.search.engines.opening import Opening
+from archdsl.search.engines.queue import Queue
 from archdsl.search.engines.shared_folder import SharedFolder
 from archdsl.search.engines.workers import Workers, visible
 from archdsl.search.engines.working import Worker
@@ -243,6 +244,43 @@ def test_trials_of_a_killed_worker_of_a_folder_come_back(trouble: Path, tmp_path
     assert journal(Path("part")) == journal(Path("whole"))
 
 
+def test_what_a_worker_took_before_the_driver_came_is_offered_again_when_it_is_lost(tmp_path: Path) -> None:
+    SharedFolder(opening(str(tmp_path / "a"))).queue.offer(Task(2, (2,)))
+    queue = Queue(tmp_path / "a" / "work")
+    assert queue.claim("gone") is not None
+    engine = SharedFolder(opening(str(tmp_path / "a")), 0.05)
+    engine.submit(Task(1, (1,)))
+    while list(queue.claims()):
+        assert engine.collect() == []
+    engine.submit(Task(2, (2,)))
+    assert [task.number for task in queue.waiting()] == [1, 2]
+
+
+def test_a_worker_that_was_thought_lost_delivers_after_all(tmp_path: Path) -> None:
+    engine = SharedFolder(opening(str(tmp_path / "a")), 0.05)
+    task = Task(1, (1,))
+    engine.submit(task)
+    claim = engine.queue.claim("slow")
+    assert claim is not None
+    lost = drained(engine)
+    assert [one.failure.kind for one in lost if one.failure] == ["lost"]
+    engine.submit(task._replace(attempt=2))
+    engine.queue.deliver(claim, Done(1, {"worth": 1.0}))
+    assert drained(engine) == [Done(1, {"worth": 1.0})]
+    assert engine.queue.waiting() == []
+    engine.recorded([1])
+    engine.queue.deliver(claim, Done(1, {"worth": 1.0}))  # as the second worker does
+    engine.submit(Task(2, (2,)))
+    assert engine.collect() == []
+    assert list(engine.queue.finished()) == []
+
+
+def drained(engine: Engine) -> list[Done]:
+    while not (found := engine.collect()):
+        pass
+    return found
+
+
 def opening(folder: str) -> Opening:
     return Opening(Path(folder).absolute(), plugins=("troubled",))
 
@@ -305,11 +343,6 @@ def test_a_worker_refuses_a_run_whose_spec_or_manifest_was_changed(
 
 
 # ------------------------------------------------------------ what cannot run
-
-
-def drained(engine: Workers) -> None:
-    while not engine.collect():
-        pass
 
 
 def test_workers_that_cannot_open_the_run_end_the_search(trouble: Path) -> None:

@@ -89,7 +89,6 @@ class SharedFolder:
                 continue
             if _network(wanted) != _network(task):  # of a run that was here before
                 self.queue.forget(task.number)
-                self.queue.offer(wanted)
                 continue
             del self._open[task.number]
             self._returned.add(task.number)
@@ -109,6 +108,7 @@ class SharedFolder:
             task = self._open.get(claim.task.number)
             if self._leases.is_lost(self.queue.heartbeat(claim.worker)):
                 claim.path.unlink(missing_ok=True)
+                self._there.discard(_network(claim.task))
                 self.queue.heartbeat(claim.worker).unlink(missing_ok=True)
                 if task is not None and not self._is_ahead(task):
                     del self._open[task.number]

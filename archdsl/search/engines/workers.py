@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import queue
 import signal
 import subprocess
@@ -196,7 +197,7 @@ class _Worker:
     tail: bytearray = field(default_factory=bytearray)
 
     def __post_init__(self) -> None:
-        self.name = f"{self.process.pid}"
+        self.name = f"{platform.node()}:{self.process.pid}"
         self.printing = threading.Thread(target=self._keep, daemon=True)
         self.printing.start()
         self.listening = threading.Thread(target=self._listen, daemon=True)
