@@ -82,7 +82,9 @@ SCORES = Form(
     lambda value: _many(_text(r"[a-z][a-z0-9_]{0,63}"))(value) and len(set(value)) == len(value),
 )
 IGNORED = Form(
-    "an integer from 0 to 255, or a list of them", lambda value: _label(value) or _labels(value), _as_several
+    "an integer from 0 to 255, or a list of them",
+    lambda value: _label(value) or value == () or _labels(value),
+    _as_several,
 )
 LABELS = Form(
     "a list with, for each class, an integer from 0 to 255 or a list of them",
