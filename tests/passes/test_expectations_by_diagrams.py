@@ -11,7 +11,8 @@ import torch
 import archdsl
 from archdsl.passes.analyses.closed_form import Limits, closed_form
 from archdsl.passes.costs.expected import Expected
-from archdsl.passes.costs.pricing import MACS, PARAMS, price_functions
+from archdsl.passes.costs.pricer import Pricer
+from archdsl.passes.costs.pricing import MACS, PARAMS, price_functions, price_tables
 from archdsl.passes.costs.space_cost import SpaceCost, random_outcomes
 from archdsl.resources import specs_folder
 from random_spaces import random_space
@@ -60,6 +61,16 @@ def test_a_price_that_no_decision_changes_is_expected_where_functions_are_cut():
     assert closed.auxiliaries
     price = Expected(closed, price_functions(closed, PARAMS)).torch({"s": torch.tensor([0.3, 0.7])})
     assert price == 0
+
+
+def test_a_price_that_no_decision_changes_reads_no_table():
+    closed = closed_form(archdsl.load("pooled.arch", text=POOLED).space().graph, Limits(cut_above=1))
+    tables = price_tables(closed, PARAMS)
+    assert tables.auxiliaries
+    pricer = Pricer(tables)
+    assert pricer.tables.auxiliaries == ()
+    rows = [[0, 0], [1, 1], [0, 1]]
+    assert pricer.many(rows).tolist() == [pricer.one(row) for row in rows] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -21,6 +21,8 @@ MOST_COMBINATIONS = 1 << 12
 
 def factored(tables: Tables, most_cells: int) -> Tables:
     """The same price in tables that together read fewer variables, of at most `most_cells` where possible."""
+    if not tables.terms:  # a constant price reads no variable, however many there are
+        return replace(tables, auxiliaries=())
     work = _Work.of(tables, most_cells)
     work.share()
     work.put_in()
