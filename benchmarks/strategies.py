@@ -8,7 +8,7 @@
 one training each (`networks` of toy_space.py), with its MACs, and the network of each assignment of the
 decisions that arise.  `quality` searches in that table.  One objective: evaluations until one of the best 1 %
 by mIoU is found.  Two, mIoU and MACs: the hypervolume after 300 evaluations, each objective scaled to [0, 1]
-by the least and greatest of the table, the reference point at the worst of both, relative to that of the
+by the minimum and maximum of the table, the reference point at the worst of both, relative to that of the
 whole table.  Networks with equal graphs are evaluated once, for Optuna as well.  `speed` counts proposals a
 second on `specs/space.arch`, priced by `costs` and observed; other libraries, where they are installed,
 propose assignments of the same decisions, without its requirement, and observe the same kind of value.
@@ -156,7 +156,7 @@ def searched(
 def made(text: str, domain: Domain, seed: int) -> Strategy:
     goals = "".join(f"  minimize {cost}\n" for cost in ("macs", "params")[: domain.goals])
     search = f"search Q for Toy {{\n  strategy = {text}\n{goals}}}\n"
-    spec = SPEC.read_text("utf-8").partition("search ")[0] + search
+    spec = SPEC.read_text("utf-8").partition("\nsearch ")[0] + "\n" + search
     program = _PROGRAMS.get(search) or _PROGRAMS.setdefault(search, archdsl.load(SPEC, text=spec))
     return strategy_of(read_trials(program.search()).strategy, domain, seed)
 
@@ -240,14 +240,14 @@ class Space:
     """`specs/space.arch`, networks priced by their MACs."""
 
     def __init__(self) -> None:
-        text = (SPECS / "space.arch").read_text("utf-8").partition("search ")[0]
-        self.text = text + "search Q for Small {{\n  strategy = {}\n  minimize macs\n}}\n"
+        text = (SPECS / "space.arch").read_text("utf-8").partition("\nsearch ")[0]
+        self.text = text + "\nsearch Q for Small {\n  strategy = STRATEGY\n  minimize macs\n}\n"
         self.space = archdsl.load(SPECS / "space.arch").space()
 
     def loop(self, text: str) -> tuple[Loop, Domain]:
         from archdsl.devices.objective import Costs
 
-        program = archdsl.load(SPECS / "space.arch", text=self.text.format(text))
+        program = archdsl.load(SPECS / "space.arch", text=self.text.replace("STRATEGY", text))
         config = read_trials(program.search())
         judging = Judging(config, self.space, Costs(self.space))
         strategy = strategy_of(config.strategy, judging.domain, 0)
@@ -273,7 +273,7 @@ def value_of(outcomes: Sequence[int]) -> float:
 def others(sizes: Sequence[int], count: int) -> dict[str, Callable[[], object]]:
     """Proposals and observations of other libraries, as far as these are installed."""
     made: dict[str, Callable[[], object]] = {}
-    for add in (_optuna, _pyglove, _nni):
+    for add in (_optuna, _pyglove, _nni, _neps):
         try:
             made |= add(sizes, count)
         except ImportError as error:
@@ -311,7 +311,7 @@ def _pyglove(sizes: Sequence[int], count: int) -> dict[str, Callable[[], object]
 
     def of() -> None:
         space = pg.Dict({f"d{n}": pg.oneof(list(range(size))) for n, size in enumerate(sizes)})
-        algorithm = pg.evolution.regularized_evolution(population_size=16, tournament_size=20, seed=0)
+        algorithm = pg.evolution.regularized_evolution(population_size=16, tournament_size=16, seed=0)
         for example, feedback in pg.sample(space, algorithm, num_examples=count):
             feedback(value_of(list(example.values())))
 
@@ -333,11 +333,27 @@ def _nni(sizes: Sequence[int], count: int) -> dict[str, Callable[[], object]]:
     return {"NNI's evolution": of}
 
 
+def _neps(sizes: Sequence[int], count: int) -> dict[str, Callable[[], object]]:
+    import neps
+    from neps.optimizers.algorithms import neps_regularized_evolution
+
+    fields = {f"d{n}": neps.Categorical(choices=tuple(range(size))) for n, size in enumerate(sizes)}
+    space = type("Decisions", (neps.PipelineSpace,), fields)
+
+    def of() -> None:
+        tuner = neps.AskAndTell(neps_regularized_evolution(space(), population_size=16, tournament_size=16))
+        for _ in range(count):
+            trial = tuner.ask()
+            tuner.tell(trial, value_of([one for one in trial.config.values() if isinstance(one, int)]))
+
+    return {"NePS' regularized evolution": of}
+
+
 def speed(rounds: int) -> dict[str, Any]:
     warnings.simplefilter("ignore")
     space = Space()
     _, domain = space.loop("random")
-    few = 100
+    few = 40
     tasks: dict[str, Callable[[], object]] = {
         text: space.ours(text)
         for text in ("random", "evolution", "nsga2", "nsga2(candidates = 1)", "hill_climb")
