@@ -375,7 +375,7 @@ def test_workers_that_end_at_once_end_the_search_with_what_they_printed(
         ({"engine": "folder", "workers": 2}, "the engine `folder` starts no workers by itself"),
         ({"engine": "process", "workers": 2}, "the engine `process` has no workers"),
         ({"threads": 2}, "the engine `process` has no workers"),
-        ({"workers": 0}, "`workers` must be an integer from 1 to"),
+        ({"workers": 0}, "`workers` must be an integer from 1 to 1,024, got 0"),
         ({"workers": 2, "gpus": 1.5}, "invalid number of GPUs per trial: 1.5"),
         ({"workers": 2, "gpus": float("nan")}, "invalid number of GPUs per trial: nan"),
     ],
