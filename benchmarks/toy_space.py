@@ -151,6 +151,7 @@ def trained(toy: Toy, number: int, seed: int, batch_size: int) -> dict[str, floa
     confusion.add(logits_BKHW.argmax(1), toy.held.masks_BHW)
     return {
         "number": number,
+        "outcomes": list(toy.networks[number]),
         "cross_entropy": round(float(cross_entropy(logits_BKHW, toy.held.masks_BHW)), 5),
         "miou": round(confusion.mean_iou(), 4),
         "cpu_s": round(time.process_time() - began, 3),
