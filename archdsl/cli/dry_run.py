@@ -57,7 +57,7 @@ def _print_trials(program: Program, options: SearchOptions) -> None:
         click.echo(f"{plural(count, 'random network')}: {'; '.join(ranges)}")
     if found.failed is not None:
         click.echo(f"warning: a network could not be evaluated: {found.failed}", err=True)
-    click.echo(_time(found, options.engine.workers))
+    click.echo(time_line(found, options.engine.workers))
 
 
 def _range(name: str, values: Sequence[float]) -> str:
@@ -65,7 +65,8 @@ def _range(name: str, values: Sequence[float]) -> str:
     return f"{name} {short(values[0])} to {short(values[-1])}, median {short(middle)}"
 
 
-def _time(found: Forecast, workers: int | None) -> str:
+def time_line(found: Forecast, workers: int | None) -> str:
+    """How long a search by trials takes, by what was measured."""
     config = found.config
     about = "at least" if found.at_least else "about"
     line = f"{about} {short(found.trial_s)} s per trial (measured: {found.how})"

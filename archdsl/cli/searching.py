@@ -67,6 +67,8 @@ def _run_trials(spec: str, program: Program, options: SearchOptions) -> int:
     from archdsl.search.trials import run as trials
 
     folder = options.folder or Path("runs") / program.search(options.name).name
+    if not options.resume:
+        _print_trials_forecast(program, options)
     click.echo(f"{'resuming' if options.resume else 'writing to'} {folder}")
     try:
         with stop_signals() as stop, shown(0, 0) as report:
@@ -90,6 +92,23 @@ def _run_trials(spec: str, program: Program, options: SearchOptions) -> int:
     ]
     click.echo(f"wrote {', '.join(map(str, written))}")
     return 0
+
+
+def _print_trials_forecast(program: Program, options: SearchOptions) -> None:
+    """Prints how long a search takes whose networks are trained, by one that is trained for a while."""
+    from archdsl.cli.dry_run import time_line
+    from archdsl.search.trials.forecast import forecast
+    from archdsl.search.trials.inputs import read_inputs
+
+    if not read_inputs(program, options).config.evaluator_kind.trains:
+        return
+    found = forecast(program, options, limit_s=_MEASURED_S)
+    if found.trial_s and found.failed is None:
+        click.echo(time_line(found, options.engine.workers))
+
+
+_MEASURED_S = 10.0
+"""A network is trained no longer than this for the estimate that a search prints first."""
 
 
 def print_start(search: Search) -> None:

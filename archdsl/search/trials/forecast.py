@@ -14,7 +14,7 @@ from archdsl.devices.objective import Costs
 from archdsl.program import Program
 from archdsl.runs.reporter import Reporter
 from archdsl.search.engines.base import Task
-from archdsl.search.evaluators.base import Stopped
+from archdsl.search.evaluators.base import Prepared, Stopped
 from archdsl.search.latency_tables import gather
 from archdsl.search.options import SearchOptions
 from archdsl.search.strategies.base import Outcomes
@@ -53,10 +53,13 @@ class Forecast:
         return self.trial_s * self.config.trials
 
 
-def forecast(program: Program, options: SearchOptions, reporter: Reporter | None = None) -> Forecast:
+def forecast(
+    program: Program, options: SearchOptions, reporter: Reporter | None = None, limit_s: float = LIMIT_S
+) -> Forecast:
     """Draws networks of a search, and evaluates one or two of them in a folder that is removed again.
 
-    Of an evaluator that trains for several epochs, one network is trained for one and for two of them.
+    Of an evaluator that trains for several epochs, one network is trained for one and for two of them, for no
+    longer than `limit_s`; nothing is measured of one that trains a supernet first.
     Raises SpecError for whatever would end the search before its first trial.
     """
     inputs = read_inputs(program, options)
@@ -75,9 +78,9 @@ def forecast(program: Program, options: SearchOptions, reporter: Reporter | None
         costs = [judging.costs_of(one) for one in drawn]
         sorted_costs = {name: sorted(one[name] for one in costs) for name in (costs[0] if costs else ())}
         middle = sorted(drawn, key=lambda one: judging.costs_of(one)["macs"])[len(drawn) // 2 :][:2]
-        deadline = time.monotonic() + LIMIT_S
+        deadline = time.monotonic() + limit_s
         evaluation = inputs.evaluation(options, folder, lambda: time.monotonic() > deadline)
-        measured = _measured(evaluation, middle, _epochs(config))
+        measured = _measured(evaluation, middle, _epochs(config), limit_s)
     return Forecast(config, len(domain.sizes), sorted_costs, *measured)
 
 
@@ -88,9 +91,11 @@ def _epochs(config: TrialConfig) -> int:
 
 
 def _measured(
-    evaluation: Evaluation, networks: Sequence[Outcomes], epochs: int
+    evaluation: Evaluation, networks: Sequence[Outcomes], epochs: int, limit_s: float
 ) -> tuple[float, str, bool, str | None]:
     """Seconds of a trial, what was measured, whether it is a lower bound, and why it failed if it did."""
+    if isinstance(evaluation.evaluator, Prepared):
+        return 0.0, "nothing, as a supernet is trained first", True, None
     if not networks:
         return 0.0, "no random network meets the requirements", True, None
     plan = [(networks[0], 1), (networks[0], 2)] if epochs > 2 else [(one, None) for one in networks]
@@ -102,7 +107,7 @@ def _measured(
         except Stopped:
             seconds = time.monotonic() - begin - sum(times)
             what = f"{some} of its {epochs} epochs" if some else "the evaluation of one network"
-            return max([seconds, *times]), f"{what} takes longer than {LIMIT_S:.0f} s", True, None
+            return max([seconds, *times]), f"{what} takes longer than {limit_s:.0f} s", True, None
         if done.failure is not None:
             return done.seconds, "one network, which failed", True, done.failure.reason
         times.append(done.seconds)
