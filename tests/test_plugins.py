@@ -323,7 +323,7 @@ def test_a_dataset_of_a_plug_in_is_a_word_of_searches_and_of_commands() -> None:
 
 def test_a_dataset_that_makes_nothing_or_has_a_name_of_searches_is_refused() -> None:
     install(Path("site").absolute(), "stranger", {"archdsl.datasets": {"scenes": "stranger:EMPTY"}})
-    assert "neither a function `files` nor one `samples`" in refused("stranger")[2]
+    assert "it needs a function `files` or `samples`" in refused("stranger")[2]
     install(Path("site").absolute(), "other", {"archdsl.datasets": {"gumbel": "stranger:SCENES"}})
     assert refused("other")[0] == "ARCH865"
 

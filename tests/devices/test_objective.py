@@ -24,7 +24,7 @@ from archdsl.spec.search_values import Clauses
 
 SEARCH = """
 search Quick for Tiny {{
-  strategy = random(trials = 4)
+  strategy = random
   minimize {objective}
   require {requirement}
 }}

@@ -113,6 +113,9 @@ WRITTEN = {
     "samplers": "sampler = {}",
     "schedules": "sampler = gumbel(end = 0.1, schedule = {})",
     "optimizers": "parameters {{ optimizer = {} }}",
+    "sharing": "evaluate = weights(train = {})",
+    "stages": "evaluate = two_stage(first = {})",
+    "early_stops": "evaluate = two_stage(early_stop = {})",
     "datasets": "data = {}", "communication": "communicate cells by {}", "evaluators": "evaluate = {}",
     "scopes": "communicate {} by gcn", "objectives": "minimize cross_entropy + {}",
 }  # fmt: skip

@@ -254,7 +254,7 @@ def test_a_manifest_that_was_changed_is_refused_until_it_says_that_it_was(tmp_pa
     path = tmp_path / "manifest.json"
     made().write(path)
     changed(path, lr=0.04)
-    with pytest.raises(SpecError, match=r"ARCH911.*changed") as caught:
+    with pytest.raises(SpecError, match=r"ARCH911.*modified") as caught:
         read_manifest(path, "train")
     assert '"sha256": "edited"' in str(caught.value.diagnostics[0].help)
     path.write_text(json.dumps({**json.loads(path.read_text()), "sha256": "edited"}))

@@ -83,7 +83,7 @@ def test_weights_that_fit_but_are_of_another_spec_are_refused(tmp_path: Path):
     written(path, p=0.5)
     with pytest.raises(SpecError, match="ARCH913") as caught:
         load_weights(path, small.network().module(), network_hash(small.network()))
-    assert "every tensor fits" in str(caught.value.diagnostics[0].help)
+    assert "all tensors match" in str(caught.value.diagnostics[0].help)
 
 
 def test_weights_that_were_refused_have_changed_nothing(tmp_path: Path):
