@@ -12,13 +12,11 @@ import click
 
 from archdsl.cli import opening
 from archdsl.report.charts import short
-from archdsl.report.duration import duration
 from archdsl.report.numbers import plural
 
 if TYPE_CHECKING:
     from archdsl.program import Program
     from archdsl.search.options import SearchOptions
-    from archdsl.search.trials.forecast import Forecast
 
 
 def dry_run(spec: str, options: SearchOptions, seeds: int) -> int:
@@ -42,6 +40,7 @@ def dry_run(spec: str, options: SearchOptions, seeds: int) -> int:
 
 def _print_trials(program: Program, options: SearchOptions) -> None:
     from archdsl.cli.reporting import TerminalReporter
+    from archdsl.cli.search_text import time_line
     from archdsl.search.trials.forecast import forecast
 
     found = forecast(program, options, TerminalReporter())
@@ -63,23 +62,6 @@ def _print_trials(program: Program, options: SearchOptions) -> None:
 def _range(name: str, values: Sequence[float]) -> str:
     middle = values[len(values) // 2]
     return f"{name} {short(values[0])} to {short(values[-1])}, median {short(middle)}"
-
-
-def time_line(found: Forecast, workers: int | None) -> str:
-    """How long a search by trials takes, by what was measured."""
-    config = found.config
-    about = "at least" if found.at_least else "about"
-    line = f"{about} {short(found.trial_s)} s per trial (measured: {found.how})"
-    total = duration(found.total_s) if found.total_s >= 1 else "1 s or less"
-    line += f", {about} {total} in one process, without what the strategy takes"
-    if config.parallel > 1:
-        at_once = min(config.parallel, workers or config.parallel)
-        line += f"; {at_once} at once: {duration(found.total_s / at_once)}"
-    elif workers is not None and workers > 1:
-        line += "; `parallel = 1` of the search keeps all workers but one idle"
-    if config.budget_s is not None and config.budget_s < found.total_s:
-        line += f"; its budget of {duration(config.budget_s)} ends it earlier"
-    return line
 
 
 def _print_steps(program: Program, options: SearchOptions) -> None:

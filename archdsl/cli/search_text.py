@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from archdsl.program import Network
     from archdsl.search.progress import SearchProgress
     from archdsl.search.result import Result
+    from archdsl.search.trials.forecast import Forecast
     from archdsl.search.trials.history import Trial
 
 _EVERY = 10.0
@@ -158,3 +159,20 @@ def _short(value: float) -> str:
         if value >= factor:
             return f"{value / factor:.3g}{unit}"
     return f"{value:.3g}"
+
+
+def time_line(found: Forecast, workers: int | None) -> str:
+    """How long a search by trials takes, by what was measured."""
+    config = found.config
+    about = "at least" if found.at_least else "about"
+    line = f"{about} {short(found.trial_s)} s per trial (measured: {found.how})"
+    total = duration(found.total_s) if found.total_s >= 1 else "1 s or less"
+    line += f", {about} {total} in one process, without what the strategy takes"
+    if config.parallel > 1:
+        at_once = min(config.parallel, workers or config.parallel)
+        line += f"; {at_once} at once: {duration(found.total_s / at_once)}"
+    elif workers is not None and workers > 1:
+        line += "; `parallel = 1` of the search keeps all workers but one idle"
+    if config.budget_s is not None and config.budget_s < found.total_s:
+        line += f"; its budget of {duration(config.budget_s)} ends it earlier"
+    return line

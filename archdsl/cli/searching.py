@@ -96,7 +96,7 @@ def _run_trials(spec: str, program: Program, options: SearchOptions) -> int:
 
 def _print_trials_forecast(program: Program, options: SearchOptions) -> None:
     """Prints how long a search takes whose networks are trained, by one that is trained for a while."""
-    from archdsl.cli.dry_run import time_line
+    from archdsl.cli.search_text import time_line
     from archdsl.search.trials.forecast import forecast
     from archdsl.search.trials.inputs import read_inputs
 
