@@ -132,3 +132,22 @@ def test_objects_of_other_types_are_rejected():
         archdsl.search(SPACE, strategy=3, minimize="macs")
     with pytest.raises(TypeError, match="evaluate is a text, an evaluator or a function"):
         archdsl.search(SPACE, strategy=InTurn, evaluate=3, minimize="macs")
+
+
+def test_an_ill_typed_network_is_a_failed_trial_and_the_search_continues():
+    text = """arch 1
+space S(; classes = 11) {
+  input image: [3, 32, 64]
+  a = image -> conv(c = one of {4, 8})
+  b = image -> conv(c = one of {4, 8})
+  output logits = a + b -> conv(c = classes, k = 1)
+}
+"""
+    archdsl.search(
+        text, strategy="random", evaluate="training(epochs = 1)", maximize="miou", folder="run",
+        data="synthetic:images=2,size=32x64,batch=2", settings={"trials": 4}, device="cpu",
+    )  # fmt: skip
+    failed = [one["failure"]["reason"] for one in trials("run") if one["state"] == "failed"]
+    assert len(trials("run")) == 4
+    assert len(failed) == 2
+    assert all("ARCH301" in reason for reason in failed)

@@ -176,10 +176,13 @@ class Judging:
         return Identified(outcomes, self.key(outcomes))
 
     def key(self, outcomes: Outcomes) -> Hashable:
-        """What two networks have in common that are one."""
+        """What two networks have in common that are one; an ill-typed one is known by its outcomes."""
         if not self.config.evaluator_kind.by_graph:
             return outcomes
-        return identity(self.bound(outcomes).network.graph)
+        try:
+            return identity(self.bound(outcomes).network.graph)
+        except SpecError:  # the evaluator says why, and the trial fails
+            return outcomes
 
     # ------------------------------------------------------------ after it
 
