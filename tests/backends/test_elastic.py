@@ -211,3 +211,18 @@ def test_places_are_ranges_where_they_can_be():
     assert within_group((0, 1, 2, 3), 8, 2) == (0, 1)
     with pytest.raises(NotShared, match="do not have the same channels"):
         within_group((0, 1, 4, 6), 8, 2)
+
+
+def test_a_path_is_in_the_mode_of_the_supernet_whatever_mode_it_ran_in_before():
+    text = """arch 1
+space S {
+  input image: [2, 8, 8]
+  a = image -> conv(c = one of {2, 4}) -> dropout(p = 0.5)
+  output y = a -> conv(c = 3)
+}
+"""
+    space = archdsl.load(text).space()
+    net, images = build(space.searched).train(), inputs(space)
+    outcomes = dict.fromkeys(space.searched.decisions, 0)
+    assert not torch.equal(net.path(*images, outcomes=outcomes), net.path(*images, outcomes=outcomes))
+    assert torch.equal(net.eval().path(*images, outcomes=outcomes), net.network(outcomes)(*images))

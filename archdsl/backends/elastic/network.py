@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -41,6 +41,8 @@ class _Path:
     layers: SimpleNamespace
     parts: Mapping[str, tuple[str, Parts]]
     """By attribute of a layer of the network, the name of the stored layer, and the part of it."""
+    stateless: tuple[nn.Module, ...]
+    """The layers without weights, which follow the mode of the supernet."""
 
 
 class ElasticNetwork(nn.Module):
@@ -67,6 +69,8 @@ class ElasticNetwork(nn.Module):
         Equal to that of `network` bit for bit.  Raises SpecError where the network is not well-typed.
         """
         found = self._path(outcomes)
+        for layer in found.stateless:
+            layer.train(self.training)
         return cast(torch.Tensor, found.forward(found.layers, *inputs))
 
     def network(self, outcomes: Mapping[str, int], name: str = "Found") -> CompiledNetwork:
@@ -74,8 +78,8 @@ class ElasticNetwork(nn.Module):
 
         In the mode (training or evaluation) that this module is in.
         """
-        path = self._path(outcomes, name)
-        module = build_network(path.graph)
+        path = self._path(outcomes)
+        module = build_network(replace(path.graph, name=name))
         for attribute, (stored, parts) in path.parts.items():
             own, mine = self._modules[stored], module._modules[attribute]
             assert own is not None
@@ -85,22 +89,20 @@ class ElasticNetwork(nn.Module):
         like = next(self.parameters(), None)
         return (module if like is None else module.to(like.device, like.dtype)).train(self.training)
 
-    def _path(self, outcomes: Mapping[str, int], name: str = "Path") -> _Path:
+    def _path(self, outcomes: Mapping[str, int]) -> _Path:
         decisions = self.archdsl_graph.decisions
         key = tuple(outcomes.get(path, -1) for path in decisions)
-        found = self._paths.get(key) if name == "Path" else None
+        found = self._paths.get(key)
         if found is None:
-            found = self._made({path: o for path, o in outcomes.items() if path in decisions}, name)
-            if name == "Path":
-                self._paths[key] = found
-                if len(self._paths) > PATHS:
-                    self._paths.popitem(last=False)
-        else:
-            self._paths.move_to_end(key)
+            found = self._made({path: o for path, o in outcomes.items() if path in decisions})
+            self._paths[key] = found
+            if len(self._paths) > PATHS:
+                self._paths.popitem(last=False)
+        self._paths.move_to_end(key)
         return found
 
-    def _made(self, outcomes: Mapping[str, int], name: str) -> _Path:
-        bound = self._binder.bind(outcomes, name)
+    def _made(self, outcomes: Mapping[str, int]) -> _Path:
+        bound = self._binder.bind(outcomes)
         if bound.failures:
             where, number, message = bound.failures[0]
             raise SpecError([Diagnostic(number, f"`{where}`: {message}")])
@@ -109,17 +111,18 @@ class ElasticNetwork(nn.Module):
         code = lower(graph)
         cls = class_of(f"class {code.name}(CompiledNetwork):\n{methods(code)}")
         node_of = _first_nodes(bound)
-        parts, layers = {}, SimpleNamespace()
+        parts, layers, stateless = {}, SimpleNamespace(), []
         for attribute, layer in code.layers:
             weights = code.weights[attribute]
             if weights not in self._stored:  # a layer without weights, such as dropout
-                setattr(layers, attribute, make(layer).train(self.training))
+                stateless.append(make(layer))
+                setattr(layers, attribute, stateless[-1])
                 continue
             node = node_of[weights]
             own = self._widths.parts(node, *places[node.name])
             parts[attribute] = self._stored[weights], own
             setattr(layers, attribute, self._sliced(weights, layer, own))
-        return _Path(graph, cls.forward, layers, parts)
+        return _Path(graph, cls.forward, layers, parts, tuple(stateless))
 
     def _sliced(self, weights: str, layer: Layer, parts: Parts) -> Sliced:
         """A layer over a part of stored weights; most networks have those of others."""
