@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import archdsl
 from archdsl import ops, plugins
 from archdsl.configs.datasets import DATASETS
 from archdsl.configs.evaluators import EVALUATORS
@@ -30,6 +31,17 @@ def install(folder: Path, name: str, groups: Mapping[str, Mapping[str, str]], ve
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
     importlib.invalidate_caches()
+
+
+@contextmanager
+def plugged(folder: Path, name: str, module: str, points: Mapping[str, Mapping[str, str]]) -> Iterator[None]:
+    """A package of one module is installed in a new folder and used inside."""
+    folder.mkdir()
+    (folder / f"{name}.py").write_text(module)
+    with undone():
+        install(folder, name, points)
+        archdsl.use(name)
+        yield
 
 
 def install_project(path: Path) -> None:

@@ -98,9 +98,9 @@ def _print_trials_forecast(program: Program, options: SearchOptions) -> None:
     """Prints how long a search takes whose networks are trained, by one that is trained for a while."""
     from archdsl.cli.search_text import time_line
     from archdsl.search.trials.forecast import forecast
-    from archdsl.search.trials.inputs import read_inputs
+    from archdsl.search.trials.inputs import config_of
 
-    if not read_inputs(program, options).config.evaluator_kind.trains:
+    if not config_of(options.split(program), options).evaluator_kind.trains:
         return
     found = forecast(program, options, limit_s=_MEASURED_S)
     if found.trial_s and found.failed is None:

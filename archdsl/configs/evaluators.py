@@ -19,6 +19,16 @@ MEANS = PREDICTIONS[:4]
 """Scores that are means over classes, with settings."""
 
 
+def _optimizer() -> Any:
+    usual = "sgd(lr = 0.025, end = 1e-3, decay = 5e-4)"
+    return setting("word", "optimizer of the weights", group="optimizers", usual=usual)
+
+
+def _loss() -> Any:
+    choices = ("cross_entropy", "ohem")
+    return setting("word", "training loss", group="objectives", choices=choices, usual="cross_entropy")
+
+
 @dataclass(frozen=True)
 class EvaluatorKind(Maker):
     """An evaluator; `scores` are the names, beside costs, available in objectives.
@@ -55,14 +65,8 @@ class Training:
     epochs: int = setting(
         "whole", "epochs of each network; overridden by rungs of successive halving", 3, low=1
     )
-    optimizer: Any = setting(
-        "word", "optimizer of the weights", group="optimizers",
-        usual="sgd(lr = 0.025, end = 1e-3, decay = 5e-4)",
-    )  # fmt: skip
-    loss: Any = setting(
-        "word", "training loss", group="objectives", choices=("cross_entropy", "ohem"),
-        usual="cross_entropy",
-    )  # fmt: skip
+    optimizer: Any = _optimizer()
+    loss: Any = _loss()
     clip: float = setting("number", "maximum gradient norm; 0 disables clipping", 5.0)
 
 
@@ -79,14 +83,8 @@ class Weights:
         "word", "which networks train the weights", group="sharing", usual="sandwich(random = 2)"
     )
     epochs: int = setting("whole", "epochs of the supernet", 20, low=1)
-    optimizer: Any = setting(
-        "word", "what trains the weights", group="optimizers",
-        usual="sgd(lr = 0.025, end = 1e-3, decay = 5e-4)",
-    )  # fmt: skip
-    loss: Any = setting(
-        "word", "what is minimised", group="objectives", choices=("cross_entropy", "ohem"),
-        usual="cross_entropy",
-    )  # fmt: skip
+    optimizer: Any = _optimizer()
+    loss: Any = _loss()
     clip: float = setting("number", "maximum gradient norm; 0 disables clipping", 5.0)
     calibrate: int = setting(
         "whole", "batches over which running statistics of a network are computed anew", 4, low=1
@@ -161,10 +159,7 @@ class TwoStage:
         "word", "the second stage", group="stages", choices=("end_to_end",), usual="end_to_end"
     )
     early_stop: Any = setting("word", "when a training ends early", group="early_stops", usual="never")
-    loss: Any = setting(
-        "word", "training loss", group="objectives", choices=("cross_entropy", "ohem"),
-        usual="cross_entropy",
-    )  # fmt: skip
+    loss: Any = _loss()
     encoder: Any = setting(
         "text", "file of weights that the encoder starts with, relative to the spec", usual="random ones"
     )

@@ -44,11 +44,16 @@ class Folder:
         return self.path / "report.html"
 
     @property
+    def origin(self) -> str:
+        """A hash of what the run was started with, which its checkpoints carry."""
+        data = self.manifest.read_bytes() if self.manifest.exists() else b""
+        return hashlib.sha256(data).hexdigest()
+
+    @property
     def checkpoints(self) -> Keeper:
         from archdsl.runs.checkpoints import Keeper  # brings torch, which not every worker needs
 
-        data = self.manifest.read_bytes() if self.manifest.exists() else b""
-        return Keeper(self.path / "checkpoints", run=hashlib.sha256(data).hexdigest())
+        return Keeper(self.path / "checkpoints", run=self.origin)
 
     @contextmanager
     def held(self, really: bool = True) -> Iterator[None]:

@@ -17,8 +17,7 @@ from archdsl.lang import ast
 from archdsl.lang.parser import parse
 from archdsl.program import Program, load
 from archdsl.search.terms import cannot
-
-_OF_TRIALS = ("strategy", "evaluate", "trials", "parallel", "seed", "budget", "data", "batch")
+from archdsl.search.trials.config import clauses_read
 
 
 @dataclass(frozen=True)
@@ -103,8 +102,7 @@ def _read_by(by: Rewritten, declared: ast.Search) -> tuple[str, ...]:
     written = [c.value for c in declared.clauses if isinstance(c, ast.Assign) and _target(c) == "evaluate"]
     names = [v.fn if isinstance(v, ast.Call) else v for v in written]
     name = _head(by.evaluate) or next((n.id for n in names if isinstance(n, ast.Name)), "costs")
-    kind = EVALUATORS.get(name)
-    return _OF_TRIALS if kind is None or kind.trains else _OF_TRIALS[:-2]
+    return clauses_read(EVALUATORS.get(name))
 
 
 def _stays(clause: ast.Clause, by: Rewritten, read: tuple[str, ...]) -> bool:

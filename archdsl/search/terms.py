@@ -53,6 +53,12 @@ def cannot(headline: str, help: str, at: Location | None = None) -> SpecError:
     return SpecError([Diagnostic("ARCH606", headline, Label(at) if at else None, help=help)])
 
 
+def broken(kind: str, of: Term, why: str) -> SpecError:
+    """The finding that a strategy or an evaluator does not do what it has to (ARCH864)."""
+    place = Label(of.at) if of.at else None
+    return SpecError([Diagnostic("ARCH864", f"the {kind} `{of.name}` failed", place, help=why)])
+
+
 def refused(spec: SearchSpec) -> SpecError:
     """An error for each feature of a search that is not run yet, with its location."""
     return SpecError([replace(note, code="ARCH606", severity="error") for note in spec.not_run])

@@ -21,7 +21,7 @@ from archdsl.cli import run
 from archdsl.configs.strategies import StrategyKind
 from archdsl.configs.words import STRATEGIES
 from archdsl.runs.lines import read_records
-from strangers import install, undone
+from strangers import plugged
 
 ONE = "strategy = anything; trials = 8; minimize macs"
 
@@ -29,11 +29,7 @@ ONE = "strategy = anything; trials = 8; minimize macs"
 @pytest.fixture(autouse=True)
 def _plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "site").mkdir()
-    Path("site/anyhow.py").write_text(MODULE)
-    with undone():
-        install(Path("site").absolute(), "anyhow", POINTS)
-        archdsl.use("anyhow")
+    with plugged(tmp_path / "site", "anyhow", MODULE, POINTS):
         yield
 
 

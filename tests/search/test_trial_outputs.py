@@ -17,7 +17,7 @@ from archdsl import SpecError
 from archdsl.cli import run
 from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.lines import read_records
-from strangers import install, undone
+from strangers import plugged
 
 sys.path.append(str(Path(__file__).parents[1] / "report"))
 from reading import Tags
@@ -81,11 +81,7 @@ TWO = "strategy = anything; evaluate = odd; trials = 20; maximize largeness; min
 @pytest.fixture(autouse=True)
 def _plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "site").mkdir()
-    Path("site/anyhow.py").write_text(MODULE)
-    with undone():
-        install(Path("site").absolute(), "anyhow", POINTS)
-        archdsl.use("anyhow")
+    with plugged(tmp_path / "site", "anyhow", MODULE, POINTS):
         yield
 
 

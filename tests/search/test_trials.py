@@ -14,7 +14,7 @@ from archdsl.cli import run
 from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.lines import read_records
 from archdsl.search.trials.domain import Domain
-from strangers import install, undone
+from strangers import install, plugged
 
 MODULE = '''\
 import random
@@ -113,11 +113,7 @@ def spec(clauses: str) -> str:
 @pytest.fixture(autouse=True)
 def _plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "site").mkdir()
-    Path("site/walking.py").write_text(MODULE)
-    with undone():
-        install(Path("site").absolute(), "walking", POINTS)
-        archdsl.use("walking")
+    with plugged(tmp_path / "site", "walking", MODULE, POINTS):
         yield
 
 

@@ -107,4 +107,4 @@ class OfWeights:
 
     @staticmethod
     def _keeper(folder: Path) -> Keeper:
-        return Keeper(folder / SUPERNET, run=Folder(folder).checkpoints.run)
+        return Keeper(folder / SUPERNET, run=Folder(folder).origin)

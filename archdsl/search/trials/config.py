@@ -28,6 +28,11 @@ TRIALS = 100
 """Networks that are scored, where a search does not say."""
 
 
+def clauses_read(kind: EvaluatorKind | None) -> tuple[str, ...]:
+    """The clauses that a search by trials reads, those of data unless its evaluator does not train."""
+    return _CLAUSES if kind is None or kind.trains else _CLAUSES[:-2]
+
+
 @dataclass(frozen=True)
 class TrialConfig:
     """Settings of a search by trials.
@@ -121,7 +126,7 @@ def read_trials(
         raise refused(spec)
     evaluator = term(clauses.settings.get("evaluate", Term("costs")), "evaluate")
     trains = EVALUATORS[evaluator.name].trains
-    reads = _CLAUSES if trains else _CLAUSES[:-2]
+    reads = clauses_read(EVALUATORS[evaluator.name])
     for name in clauses.settings:
         if name not in reads:
             place = clauses.places.get(name)

@@ -197,7 +197,6 @@ class _Arises:
     def __init__(self, when: Sequence[Tree], functions: Sequence[tuple[int, Tree]], size: int):
         self.functions, self.size = functions, size
         self.some = [(n, tree) for n, tree in enumerate(when) if tree is not True]
-        self.width = size + len(functions)
 
     def of(self, outcomes: Outcomes) -> tuple[bool, ...]:
         values = self._values(outcomes)

@@ -11,7 +11,7 @@ from archdsl.data.dataset import Splits
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.program import Program, Space
 from archdsl.search.evaluators.base import Surroundings
-from archdsl.search.options import SearchOptions
+from archdsl.search.options import SearchOptions, SplitSettings
 from archdsl.search.pruning import pruned
 from archdsl.search.terms import cannot, nothing_to_search
 from archdsl.search.trials.config import TrialConfig, read_trials
@@ -54,11 +54,16 @@ class Inputs:
         return self.splits
 
 
+def config_of(given: SplitSettings, options: SearchOptions) -> TrialConfig:
+    """The settings of a search, those from outside among them.  Raises SpecError (ARCH606)."""
+    data = (options.data.kind, options.data.settings) if options.data is not None else None
+    return read_trials(given.spec, given.others, data)
+
+
 def read_inputs(program: Program, options: SearchOptions) -> Inputs:
     """Reads what a search is over.  Raises SpecError for whatever is wrong with the spec, options or data."""
     given = options.split(program)
-    data = (options.data.kind, options.data.settings) if options.data is not None else None
-    config = read_trials(given.spec, given.others, data)
+    config = config_of(given, options)
     unread = (*_UNREAD, *(() if config.evaluator_kind.trains else _OF_TRAINING))
     for name in unread:
         if getattr(options, name):

@@ -23,6 +23,7 @@ from archdsl.search.engines.base import Done
 from archdsl.search.result import Result, bound
 from archdsl.search.scores import UNITS, terms_of
 from archdsl.search.strategies.base import Outcomes, Proposal, Standing
+from archdsl.search.terms import broken
 from archdsl.search.trials.config import TrialConfig
 from archdsl.search.trials.domain import Domain
 from archdsl.search.trials.loop import Identified
@@ -43,7 +44,6 @@ class Judging:
     def __init__(self, config: TrialConfig, space: Space, costs: Costs):
         self.config, self.space, self.costs = config, space, costs
         self.domain = Domain.of_graph(space.searched, len(config.goals.objectives), self)
-        self.not_judged: dict[str, str] = {}
         numbers = {path: n for n, path in enumerate(self.domain.paths)}
         self._places = [numbers.get(path) for path in space.decisions]
         self._plain = list(space.decisions) == list(self.domain.paths)
@@ -101,15 +101,14 @@ class Judging:
 
         def leaf(value: Any) -> Any:
             if isinstance(value, Measure):
-                return self.costs.one(Term(value.name, dict(value.options)), row)
+                return self.costs.one(_term(value), row)
             return value.values[paths[value.decision]] if isinstance(value, Pick) else value
 
         try:
             return settled(requirement.condition, leaf) is True
         except ArithmeticError:
             return False
-        except SpecError as error:
-            self.not_judged[requirement.text] = error.diagnostics[0].headline
+        except SpecError:
             return True
 
     def meets_many(self, rows: NDArray[Any]) -> NDArray[np.bool_] | None:
@@ -132,19 +131,18 @@ class Judging:
         return met
 
     def _compared(self, requirement: Requirement, rows: NDArray[Any]) -> Any:
-        """`measure <= number` of many networks."""
+        """`measure <= number` of many networks; it holds where there is no table."""
         condition = requirement.condition
         assert isinstance(condition, Apply)
 
         def side(value: Any) -> Any:
             if not isinstance(value, Measure):
                 return value
-            return self.costs.exact(Term(value.name, dict(value.options)), rows)
+            return self.costs.exact(_term(value), rows)
 
         try:
             return FUNCTIONS[condition.fn](*map(side, condition.args))
-        except SpecError as error:
-            self.not_judged[requirement.text] = error.diagnostics[0].headline
+        except SpecError:
             return True
 
     def extremes(self) -> Iterator[Outcomes]:
@@ -162,18 +160,33 @@ class Judging:
         for requirement in self._required:
             for leaf in leaves(requirement.condition):
                 if isinstance(leaf, Measure):
-                    term = Term(leaf.name, dict(leaf.options))
+                    term = _term(leaf)
                     with suppress(SpecError):
                         self.costs.has_tables(term)
                         found[repr(term)] = term
         return list(found.values())
 
     def identify(self, proposal: Proposal) -> Identified:
-        """The canonical form of a proposal, and its key; none where it misses a requirement."""
+        """The canonical form of a proposal, and its key; none where it misses a requirement.
+
+        Raises SpecError (ARCH864) for what is not one: the strategy may be code of a plug-in.
+        """
+        self._check(proposal)
         outcomes = self.domain.canonical(proposal.outcomes)
         if not self.meets(outcomes):
             return Identified(outcomes, None)
         return Identified(outcomes, self.key(outcomes))
+
+    def _check(self, proposal: Proposal) -> None:
+        (outcomes, epochs), sizes = proposal, self.domain.sizes
+        if len(outcomes) != len(sizes) or not all(
+            isinstance(outcome, int) and 0 <= outcome < size
+            for outcome, size in zip(outcomes, sizes, strict=True)
+        ):
+            why = f"it proposed {outcomes}, and sizes are {sizes}"
+            raise broken("strategy", self.config.strategy, why)
+        if epochs is not None and (type(epochs) is not int or epochs < 1):
+            raise broken("strategy", self.config.strategy, f"it proposed {epochs} epochs")
 
     def key(self, outcomes: Outcomes) -> Hashable:
         """What two networks have in common that are one; an ill-typed one is known by its outcomes."""
@@ -204,6 +217,11 @@ class Judging:
 
     def _values(self, row: Any, scores: Mapping[str, float]) -> list[float]:
         return [self.costs.one(goal.value, row, scores) for goal in self.config.goals.objectives]
+
+
+def _term(measure: Measure) -> Term:
+    """A property of a requirement as objectives name it."""
+    return Term(measure.name, dict(measure.options))
 
 
 def _called(term: Term, timed: list[Term]) -> str:

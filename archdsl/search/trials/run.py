@@ -5,18 +5,17 @@ Nothing is shared between networks, so that the strategy may be of any kind, and
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from archdsl import atomic
 from archdsl.devices.objective import Costs
-from archdsl.diagnostics import Diagnostic, Label, SpecError
+from archdsl.diagnostics import SpecError
 from archdsl.lang.loader import Unit
 from archdsl.program import Program
 from archdsl.registry import imported
@@ -34,11 +33,10 @@ from archdsl.search.latency_tables import gather
 from archdsl.search.options import SearchOptions
 from archdsl.search.progress import Report, SearchProgress
 from archdsl.search.result import Result
-from archdsl.search.strategies.base import Observation, Outcomes, Proposal, Snapshot, Strategy
-from archdsl.search.terms import cannot, configured
+from archdsl.search.strategies.base import Outcomes
+from archdsl.search.terms import broken, cannot, configured
 from archdsl.search.trials import records
 from archdsl.search.trials.config import TrialConfig, strategy_of
-from archdsl.search.trials.domain import Domain
 from archdsl.search.trials.evaluation import Evaluation
 from archdsl.search.trials.history import History
 from archdsl.search.trials.inputs import Inputs, read_inputs
@@ -49,7 +47,6 @@ from archdsl.search.trials.origin import origin
 from archdsl.search.trials.outputs import Outputs
 from archdsl.search.trials.snapshots import Snapshots
 from archdsl.search.trials.starting import first_outcomes, started
-from archdsl.spec.search_values import Term
 
 FLUSH_S = 0.2
 """Seconds after which trials are in the journal, where they are quicker than that."""
@@ -117,7 +114,7 @@ class Trials:
         self.config, self.report = inputs.config, report
         self.journal = Journal(folder.journal)
         self.arrived = folder.path / "arrived.jsonl"
-        self.snapshots = Snapshots(folder.path / "snapshots", _run_of(folder))
+        self.snapshots = Snapshots(folder.path / "snapshots", folder.origin)
         self.recorded: dict[int, records.Recorded] = {}
         self.waiting: dict[int, Done] = {}
         self.best: Trial | None = None
@@ -130,8 +127,8 @@ class Trials:
         self._read()
         strategy = started(strategy_of(self.config.strategy, judging.domain, inputs.seed), first)
         self.loop = Loop(
-            _checked(self.config.strategy, strategy, judging.domain), judging, engine,
-            trials=self.config.trials, parallel=self.config.parallel, found=self._found,
+            strategy, judging, engine, trials=self.config.trials,
+            parallel=self.config.parallel, found=self._found,
             arrived=self._arrived, observed=self._observed, ended=self._used_up,
             waited=self._flush, memory=_memory(self.config),
         )  # fmt: skip
@@ -189,7 +186,7 @@ class Trials:
         if self.failed == self.loop.observed:
             first = history.trials[0].failure
             why = f"all of {self.failed} networks failed, the first by: {first[1] if first else 'unknown'}"
-            return _broken("evaluator", evaluator, why)
+            return broken("evaluator", evaluator, why)
         headline = f"none of {self.loop.observed} networks meets the requirements on scores"
         return cannot(headline, "relax a requirement, or add trials", strategy.at)
 
@@ -217,7 +214,7 @@ class Trials:
         if (known.outcomes, known.epochs) != (task.outcomes, task.epochs):
             why = f"trial {task.number} was {known.outcomes}, and it proposes {task.outcomes} now"
             help = "proposals have to depend on the settings, the seed and the observations alone"
-            raise _broken("strategy", self.config.strategy, f"{why}; {help}")
+            raise broken("strategy", self.config.strategy, f"{why}; {help}")
         return known.done
 
     def _arrived(self, done: Done) -> None:
@@ -281,7 +278,7 @@ class Trials:
         state = self.loop.state()
         if state is not None and self.loop.observed:
             self._flush()
-            self.snapshots.save(self.loop.observed, {**state, "failed": self.failed})
+            self.snapshots.save(self.loop.observed, state)
 
     def _restore(self) -> None:
         """Continues from the newest snapshot whose trials the journal has; without one, by replay."""
@@ -309,45 +306,6 @@ def _merit(trial: Trial) -> tuple[int, float]:
     return -(trial.epochs or 0), trial.value
 
 
-@dataclass
-class _Checked:
-    """A strategy whose proposals are looked at: it may be code of a plug-in."""
-
-    of: Term
-    strategy: Strategy
-    domain: Domain
-
-    def propose(self) -> Proposal | None:
-        made = self.strategy.propose()
-        if made is None:
-            return None
-        found = made if isinstance(made, Proposal) else Proposal(tuple(made))
-        sizes, epochs = self.domain.sizes, found.epochs
-        if len(found.outcomes) != len(sizes) or not all(
-            isinstance(outcome, int) and 0 <= outcome < size
-            for outcome, size in zip(found.outcomes, sizes, strict=True)
-        ):
-            raise _broken("strategy", self.of, f"it proposed {found.outcomes}, and sizes are {sizes}")
-        if epochs is not None and (type(epochs) is not int or epochs < 1):
-            raise _broken("strategy", self.of, f"it proposed {epochs} epochs")
-        return found
-
-    def observe(self, seen: Observation) -> None:
-        self.strategy.observe(seen)
-
-
-class _Saved(_Checked):
-    """One with snapshots."""
-
-    def state(self) -> dict[str, Any]:
-        assert isinstance(self.strategy, Snapshot)
-        return self.strategy.state()
-
-    def restore(self, state: dict[str, Any]) -> None:
-        assert isinstance(self.strategy, Snapshot)
-        self.strategy.restore(state)
-
-
 def _memory(config: TrialConfig) -> Memory | None:
     """What the search remembers for its evaluator."""
     kind = config.evaluator_kind
@@ -356,18 +314,3 @@ def _memory(config: TrialConfig) -> Memory | None:
     make = imported(kind.memory) if isinstance(kind.memory, str) else kind.memory
     found: Memory | None = make(configured(config.evaluator))
     return found
-
-
-def _checked(of: Term, strategy: Strategy, domain: Domain) -> Strategy:
-    kind = _Saved if isinstance(strategy, Snapshot) else _Checked
-    return kind(of, strategy, domain)
-
-
-def _broken(kind: str, of: Term, why: str) -> SpecError:
-    place = Label(of.at) if of.at else None
-    return SpecError([Diagnostic("ARCH864", f"the {kind} `{of.name}` failed", place, help=why)])
-
-
-def _run_of(folder: SearchFolder) -> str:
-    """What snapshots are of: a hash of what the run was started with."""
-    return hashlib.sha256(folder.manifest.read_bytes()).hexdigest()
