@@ -14,6 +14,7 @@ PASSES: Registry[type[Pass[Any]]] = Registry(
         "simplify": "archdsl.passes.transforms.simplify:Simplify",
         "deploy": "archdsl.passes.transforms.deployed:Deploy",
         "prune": "archdsl.passes.transforms.prune:Prune",
+        "distribute": "archdsl.passes.transforms.distribute:Distribute",
         "bind": "archdsl.passes.transforms.bind:Bind",
         "shapes": "archdsl.passes.analyses.shapes:Shapes",
         "depths": "archdsl.passes.analyses.depth:Depths",

@@ -38,7 +38,7 @@ def space_of(body: str) -> Space:
 @pytest.mark.parametrize("spec", ["space", "gas", "autortnet", "fasterseg", "template"])
 def test_the_prices_of_random_networks_are_what_the_bound_networks_cost(spec):
     space = shipped(spec)
-    cost = SpaceCost(space.graph)
+    cost = SpaceCost(space.deployed)
     rows = random_outcomes(space.graph, 12, seed=3)
     params, macs = cost.pricer(PARAMS), cost.pricer(MACS)
     many = zip(params.many(rows), macs.many(rows), strict=True)
