@@ -47,9 +47,9 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def room_for(path: Path) -> Iterator[None]:
-    """Raises SpecError (ARCH917) where what is done inside finds the disk full.
+    """Raises SpecError (ARCH917) if the block runs out of disk space.
 
-    An OSError without the name of a file, as a failed write is, gets that of `path`.
+    An OSError without a file name, as a failed write raises, gets the name of `path`.
     """
     try:
         yield
@@ -63,7 +63,7 @@ def room_for(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _named(path: Path, temporary: Path) -> Iterator[None]:
-    """Lets errors about the temporary file name the file that it stands for."""
+    """Replaces the name of the temporary file in errors by that of the file being written."""
     try:
         yield
     except OSError as error:
@@ -73,7 +73,7 @@ def _named(path: Path, temporary: Path) -> Iterator[None]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text as UTF-8, line ends as they are."""
+    """Writes a text as UTF-8 with unchanged line ends."""
     write_bytes(path, text.encode("utf-8"))
 
 
@@ -83,7 +83,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def _mode(target: Path) -> int:
-    """The permissions that a file has, or that a new one would get (mkstemp's are for the owner alone)."""
+    """The permissions of a file, or those that a new file would get (mkstemp's are for the owner only)."""
     if target.exists():
         return target.stat().st_mode & 0o7777
     mask = os.umask(0)

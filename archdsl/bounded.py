@@ -37,7 +37,7 @@ def read_bytes(path: Path, most: int) -> bytes:
 
 
 def unread(path: Path, error: OSError) -> SpecError:
-    """That a file cannot be opened (ARCH715)."""
+    """The error for a file that cannot be opened (ARCH715)."""
     absent = isinstance(error, FileNotFoundError)  # safetensors gives it no number
     reason = os.strerror(errno.ENOENT) if absent else error.strerror or type(error).__name__
     guess = near(path, path.suffix) if absent else None
@@ -46,7 +46,7 @@ def unread(path: Path, error: OSError) -> SpecError:
 
 
 def near(path: Path, ending: str) -> str | None:
-    """The name of a file in the same folder, with an ending, that `path` was most likely meant to be."""
+    """The name of a file in the same folder, with this suffix, that `path` most likely refers to."""
     try:
         with os.scandir(path.parent) as entries:
             names = [entry.name for entry, _ in zip(entries, range(_MOST_LISTED), strict=False)]

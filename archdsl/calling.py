@@ -1,4 +1,4 @@
-"""Modules that can be called, where a room and what it does have one name: `archdsl.train(…)`."""
+"""Callable modules, for functions with the name of a package: `archdsl.train(…)`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from archdsl.registry import imported
 
 
 def callable_module(name: str, place: str) -> None:
-    """Makes a module call the function at "module:attribute", which is imported when it is first called.
+    """Makes a module call the function at "module:attribute", which is imported by the first call.
 
-    `archdsl.train` is the room of that name once something in it was imported, and a function to users.
+    `archdsl.train` is the package of that name once something in it was imported, and a function for users.
     """
 
     class Callable(ModuleType):

@@ -18,20 +18,20 @@ HOW = f'if it was edited on purpose, write `"{KEY}": "{EDITED}"` as its last ent
 
 
 def sealed(data: Mapping[str, Any], edited: bool = False) -> dict[str, Any]:
-    """The data, and its checksum as the last key; of what was `edited` on purpose the mark that says so."""
+    """The data with a checksum as its last key; for data `edited` on purpose, the mark for that instead."""
     return {**data, KEY: EDITED if edited else _digest(data)}
 
 
 def unsealed(data: Mapping[str, Any]) -> tuple[dict[str, Any], object]:
-    """The data without its checksum, and the checksum; None where it has none."""
+    """The data without its checksum, and the checksum; None if it has none."""
     return {key: value for key, value in data.items() if key != KEY}, data.get(KEY)
 
 
 def is_intact(data: Mapping[str, Any], checksum: object, demanded: bool) -> bool:
     """Whether data is unchanged, or was edited on purpose.
 
-    `demanded`: the file has a checksum, which is known by another mark in it, its version: no
-    single damage takes both.
+    `demanded`: the file must have a checksum, as its version, another field, shows: no single damage removes
+    both.
     """
     if checksum is None:
         return not demanded

@@ -1,4 +1,4 @@
-"""Python's cycle collector, put off while a large structure without cycles is being built."""
+"""Defers Python's garbage collector while a large structure without cycles is built."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def paused() -> Iterator[None]:
-    """No cycle is looked for meanwhile: trees and graphs have none, and looking again and again at all of
-    them takes half of the time at 30,000 statements.  What is built is bounded by the budgets.
+    """Context without garbage collection, for building structures without cycles.
 
-    What was built then counts as old, as if it had been looked at, unless objects of the process are frozen.
+    Collections take half of the time at 30,000 statements. The result is bounded by the budgets. Its objects
+    belong to the oldest generation afterwards, as if they had been collected, unless objects of the process
+    are frozen.
     """
     enabled = gc.isenabled()
     gc.disable()

@@ -27,10 +27,10 @@ def export(
 ) -> ExportedProgram:
     """Exports a network in eval mode.
 
-    The program returns the output, or a dict of all outputs by name where there are several.  With `dynamic`,
-    the axes of `open_axes` are dynamic; otherwise the program takes `batch` images of the declared size. With
-    `enlarge` a network whose map shrinks to one row is traced with a larger image: height and width are open
-    then, but the program's own guards refuse the small image (an ONNX file has no guards).
+    The program returns the output, or a dict of all outputs by name if there are several. With `dynamic`, the
+    axes of `open_axes` are dynamic; otherwise the program takes `batch` images of the declared size. With
+    `enlarge`, a network with a feature map of one row is traced with a larger image: height and width are
+    dynamic then, but the program's own guards reject the small image (an ONNX file has no guards).
     """
     module = network if isinstance(network, CompiledNetwork) else build(network)
     graph = module.archdsl_graph
@@ -51,16 +51,16 @@ def export(
 def open_axes(graph: Graph, enlarge: bool = False) -> tuple[int, ...]:
     """The axes (of N × C × H × W) that can be dynamic: batch, and height and width if the network allows.
 
-    It does not where it is well-typed at its declared size only (a `resize` to a fixed size that meets
-    another map), nor, without `enlarge`, where the declared image is so small that a map shrinks to one
-    row, which torch's tracer takes for a constant.
+    Height and width are static if the network is well-typed at its declared size only (a `resize` to a fixed
+    size that is combined with another map), or, without `enlarge`, if the declared image is so small that a
+    map has one row, which torch's tracer treats as a constant.
     """
     factor = _factor(graph)
     return (0,) if factor is None or (factor > 1 and not enlarge) else (0, 2, 3)
 
 
 def _with_all_outputs(module: CompiledNetwork) -> CompiledNetwork:
-    """The module, or a view of it whose `forward` is `forward_all` where there are several outputs."""
+    """The module, or a view whose `forward` is `forward_all` if there are several outputs."""
     if len(module.archdsl_graph.outputs) == 1:
         return module
     view = copy.copy(module)
@@ -69,18 +69,19 @@ def _with_all_outputs(module: CompiledNetwork) -> CompiledNetwork:
 
 
 def example(module: torch.nn.Module, shape: FixedShape, batch: int = 1) -> torch.Tensor:
-    """Zeros of the size of an input, on the module's device and of its type.
+    """A zero tensor of the size of an input, on the module's device and with its dtype.
 
-    Not memory that is not set: a saved program holds its example, and two files should be equal.
+    Uninitialized memory would make saved programs, which contain their example, differ.
     """
     like = next(module.parameters(), torch.empty(0))
     return torch.zeros((batch, *shape), dtype=like.dtype, device=like.device)
 
 
 def _factor(graph: Graph) -> int | None:
-    """By how much the declared size is multiplied for tracing; None where no other size will do.
+    """The factor by which the declared size is multiplied for tracing; None if no size works.
 
-    A map of one row is not a constant if it has more in a larger image: the image grows until there is none.
+    A map with one row is not constant if it has more rows for a larger image: the image is enlarged until no
+    map has one row.
     """
     factor = 1
     while factor <= LARGEST_FACTOR:
@@ -105,7 +106,7 @@ def _scaled(graph: Graph, factor: int) -> Graph:
 
 @contextmanager
 def evaluating(module: torch.nn.Module) -> Iterator[None]:
-    """Context with eval mode and without gradients; restores the mode."""
+    """Context with eval mode and without gradients; restores the previous mode."""
     training = module.training
     module.eval()
     try:

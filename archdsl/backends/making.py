@@ -1,8 +1,8 @@
-"""Making layers fast.
+"""Constructs layers fast.
 
-Constructors of torch's layers spend more time on their arguments than on their weights.  Here a layer is
-constructed once for each set of arguments; from then on its plain attributes are copied, its tensors made
-anew, and its own `reset_parameters` draws them: the same values from the same generator state.
+Constructors of torch's layers spend more time on their arguments than on their weights. Each layer is
+constructed once for each set of arguments; then its plain attributes are copied, its tensors are allocated,
+and its own `reset_parameters` initializes them: the same values from the same generator state.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from archdsl.ops.base import Layer
 
 
 class _Pattern(NamedTuple):
-    """What a constructor made, but for the tensors, of which shape and type are kept.
+    """A constructed layer without tensors, of which shape and dtype are stored.
 
-    `own` are the containers (hooks and the like), of which each layer needs its own.  A type of None is
-    the default floating type; a shape of None says that the layer was made without that tensor.
+    `own` are the containers (such as hooks) of which each layer needs its own. A dtype of None is the default
+    floating-point dtype; a shape of None means that the layer has no such tensor.
     """
 
     cls: type[nn.Module]
@@ -33,7 +33,7 @@ class _Pattern(NamedTuple):
 
 
 def make(layer: Layer) -> nn.Module:
-    """A new module with weights of its own, on the default device and of the default type."""
+    """A new module with its own weights, with the default device and dtype."""
     pattern = _pattern(layer.cls, tuple(layer.kwargs.items()))
     if pattern is None:
         return _constructed(layer.cls, layer.kwargs)
@@ -49,7 +49,7 @@ def make(layer: Layer) -> nn.Module:
 
 
 def bare(layer: Layer) -> nn.Module:
-    """A new module without its parameters and statistics, which somebody else lends it."""
+    """A new module without parameters and statistics, which the caller provides."""
     pattern = _pattern(layer.cls, tuple(layer.kwargs.items()))
     if pattern is not None:
         return _copied(pattern)
@@ -61,7 +61,7 @@ def bare(layer: Layer) -> nn.Module:
 
 
 def _copied(pattern: _Pattern) -> nn.Module:
-    """A module of a pattern, without tensors."""
+    """A module copied from a pattern, without tensors."""
     module: nn.Module = object.__new__(pattern.cls)
     attributes = module.__dict__
     attributes.update(pattern.plain)
@@ -77,7 +77,7 @@ def _constructed(cls: str, kwargs: Mapping[str, Any]) -> nn.Module:
 
 @lru_cache(maxsize=4096)
 def _pattern(cls: str, kwargs: tuple[tuple[str, Any], ...]) -> _Pattern | None:
-    """The pattern of a layer; None for a class that cannot draw its parameters again, or has children."""
+    """The pattern of a layer; None for a class without `reset_parameters`, or with children."""
     with torch.device("meta"):  # no memory, and nothing drawn from the generator
         module = _constructed(cls, dict(kwargs))
     if module._modules or not hasattr(module, "reset_parameters"):

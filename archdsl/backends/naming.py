@@ -1,4 +1,4 @@
-"""Python names for what a network has: its layers, its variables, and the network itself."""
+"""Python names for the layers and variables of a network, and the network itself."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NAMES_IN_SCOPE = frozenset({"self", "torch", "F", "nn", "ChannelScale"})
 
 @lru_cache(maxsize=1 << 14)
 def identifier(name: str) -> str:
-    """A Python identifier made from any text: `body[3].n1.1.sep3.bn` gives `body_3_n1_1_sep3_bn`."""
+    """A Python identifier for any text: `body_3_n1_1_sep3_bn` for `body[3].n1.1.sep3.bn`."""
     word = re.sub(r"[^0-9A-Za-z]+", "_", name).strip("_") or "x"
     if word[0].isdigit():
         word = f"n{word}"
@@ -40,7 +40,7 @@ def identifier(name: str) -> str:
 
 
 def unique(name: str, taken: set[str]) -> str:
-    """The name, numbered where it is taken; it is taken from then on."""
+    """The name, with a number if it is taken; it is taken afterwards."""
     free, number = name, 2
     while free in taken:
         free, number = f"{name}_{number}", number + 1
@@ -49,12 +49,12 @@ def unique(name: str, taken: set[str]) -> str:
 
 
 def plain_text(text: str) -> str:
-    """The text on one line, in characters that neither a comment nor a docstring treats specially."""
+    """The text on one line, without characters that are special in comments or docstrings."""
     return re.sub(r"[^ -!#-\[\]-~]", "?", text)
 
 
 def chain_name(chain: Sequence[Node]) -> str:
-    """What the paths of the chain's nodes have in common; `x` where that is nothing."""
+    """The common part of the paths of a chain's nodes; `x` if it is empty."""
     if len(chain) == 1:
         return identifier(_place(chain[0]))
     first, *rest = {_place(node): None for node in chain}
@@ -66,6 +66,6 @@ def chain_name(chain: Sequence[Node]) -> str:
 
 
 def _place(node: Node) -> str:
-    """The node's path without the part that only repeats what primitive it is."""
+    """The node's path without a last part that repeats its primitive."""
     head, dot, tail = node.name.rpartition(".")
     return head if dot and tail.rstrip("0123456789_") == node.op else node.name

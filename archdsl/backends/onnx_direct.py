@@ -1,7 +1,7 @@
-"""Lowers a network directly to an ONNX model of static shapes, in milliseconds and without torch.
+"""Lowers a network directly to an ONNX model with static shapes, in milliseconds and without torch.
 
-This is what is timed.  The file for deployment is `onnx_file`, made by PyTorch's exporter in seconds, with
-open sizes and compared with PyTorch; the nodes of both are the same but for the arithmetic on sizes.
+This model is used for timing. The file for deployment is `onnx_file`, exported by PyTorch in seconds, with
+dynamic axes, and verified against PyTorch; the nodes of both are equal except for arithmetic on sizes.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ IR_VERSION = 9  # of 2023, so that runtimes from then on read it
 
 
 class Weights(Protocol):
-    """Provides the value of a weight by node, name (`weight`, `bias`, …), and shape."""
+    """The value of a weight by node, name (`weight`, `bias`, …), and shape."""
 
     def __call__(self, node: Node, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]: ...
 
 
 def random_weights(seed: int = 0) -> Weights:
-    """Weights that keep activations at about one, as latency must not depend on denormal numbers."""
+    """Random weights that keep activations at about one, so that denormal numbers do not affect latency."""
     generator = np.random.default_rng(seed)
 
     def draw(node: Node, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -113,7 +113,7 @@ def _no_lowering(lacking: Sequence[str]) -> Diagnostic:
 
 
 def _without_ends(nodes: Sequence[Any], ends: Sequence[Any], inputs: set[str]) -> list[Any]:
-    """The nodes, where outputs are renamed rather than copied, if each is made once and by a node."""
+    """The nodes, with outputs renamed instead of copied where each is computed once and by a node."""
     made = {output for node in nodes for output in node.output}
     sources = [end.input[0] for end in ends]
     if len(set(sources)) < len(sources) or not made.issuperset(sources):
@@ -126,7 +126,7 @@ def _without_ends(nodes: Sequence[Any], ends: Sequence[Any], inputs: set[str]) -
 
 
 class _Writer:
-    """Collects nodes and constants; `names` maps the name of a tensor to that under which it is written."""
+    """Collects nodes and constants; `names` maps names of tensors to the names in the model."""
 
     def __init__(self, weights: Weights, batch: int):
         self.nodes: list[Any] = []
@@ -151,7 +151,7 @@ class _Writer:
         return name
 
     def weight(self, node: Node, name: str, shape: tuple[int, ...]) -> str:
-        """The name of a weight; nodes that share weights share it."""
+        """The name of a weight; nodes that share weights get the same name."""
         key = (node.weights, name)
         if key not in self._known:
             self._known[key] = self.constant(f"{node.weights}.{name}", self._weights(node, name, shape))

@@ -1,7 +1,7 @@
 """Exports a network to ONNX, and compares onnxruntime's results with PyTorch's.
 
-Opset 18 (2022) is the newest that torch's exporter writes without a conversion afterwards, and has all
-that the primitives need; runtimes from 2023 on read it.
+Opset 18 (2022) is the newest opset that torch's exporter writes without a subsequent conversion, and supports
+all primitives; runtimes read it since 2023.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ def export(
     facts: Mapping[str, str] | None = None,
     verify: bool = True,
 ) -> OnnxFile:
-    """Exports a network in eval mode with all outputs by name; atomic.
+    """Exports a network in eval mode with all outputs by name; the file is replaced atomically.
 
     With `dynamic`, batch, height and width are dynamic as far as the network allows; otherwise the input is
-    one image of the declared size.  The file's metadata say the network's name, settings, space and
-    decisions, and `facts`, each behind `archdsl.`.  With `verify` the results of onnxruntime are compared
-    with PyTorch's, at two small sizes where sizes are open; DeviationError where they differ.  Raises
-    SpecError where the network is not well-typed or too large.
+    one image of the declared size. The file's metadata, with the prefix `archdsl.`, contain the network's
+    name, settings, space and decisions, and `facts`. With `verify`, results of onnxruntime are compared with
+    PyTorch's, at two small sizes if axes are dynamic. Raises SpecError if the network is not well-typed or
+    too large, DeviationError if results differ.
     """
     import onnx
 
@@ -86,9 +86,9 @@ def export(
 
 
 def of_fixed_size(graph: Graph, batch: int = 1) -> onnx.ModelProto:
-    """The model of a network for that many images of the declared size, by PyTorch's exporter.
+    """The model of a network for `batch` images of the declared size, by PyTorch's exporter.
 
-    For timing where a primitive has no ONNX lowering of its own (see `onnx_direct`).
+    For timing primitives without their own ONNX lowering (see `onnx_direct`).
     """
     return _model(build(graph).eval(), OPSET, dynamic=False, batch=batch)
 
@@ -152,7 +152,7 @@ def _model(module: CompiledNetwork, opset: int, dynamic: bool, batch: int = 1) -
 
 
 def _describe(model: onnx.ModelProto, graph: Graph, facts: Mapping[str, str]) -> None:
-    """Names the graph and its open axes, and says where it is from; drops the exporter's own notes."""
+    """Sets the name, the symbols of dynamic axes and the producer; removes the exporter's own notes."""
     import onnx
 
     model.graph.name = graph.name
@@ -170,7 +170,7 @@ def _describe(model: onnx.ModelProto, graph: Graph, facts: Mapping[str, str]) ->
 
 
 def _axis_names(inputs: Iterable[onnx.ValueInfoProto]) -> dict[str, str]:
-    """A name for each symbol in the inputs' shapes; axes that must agree have one symbol."""
+    """A name for each symbol in the inputs' shapes; axes that must agree share a symbol."""
     names: dict[str, str] = {}
     for at, value in enumerate(inputs):
         for axis, size in enumerate(value.type.tensor_type.shape.dim):
@@ -184,7 +184,7 @@ def _json(values: Mapping[str, object]) -> str | None:
 
 
 def _small_sizes(graph: Graph) -> list[list[FixedShape]]:
-    """Two sizes to compare results at, small and of different aspects; the declared one if need be."""
+    """Two small sizes of different aspect ratio for comparing results; the declared one if necessary."""
     shapes = list(graph.inputs.values())
     while min(min(h, w) for _, h, w in shapes) >= 2 * SMALL:
         halved = [(c, h // 2, w // 2) for c, h, w in shapes]

@@ -1,8 +1,8 @@
 """Lowers a network to straight-line Python: its layers, and the statements of `forward`.
 
-The compiled module and the emitted source are two renderings of this, so that they have the same layers
-under the same names and compute the same.  Variables live no longer than in code written by hand: a
-statement takes over the variable of an input that it is the last to read, and deletes the others.
+The compiled module and the emitted source are both rendered from this, so that they have the same layers
+under the same names and compute the same. Variables live no longer than in handwritten code: a statement
+reuses the variable of an input that it is the last to read, and deletes the others.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from archdsl.passes.analyses.shapes import FixedShape, infer
 
 @dataclass(frozen=True)
 class Function:
-    """Statements, and the variables that hold the outputs once they have run.
+    """Statements, and the variables that hold the outputs after them.
 
-    `comments` stand above statements: the op or cell of the spec that begins there.
+    `comments` precede statements: the op or cell of the spec that begins there.
     """
 
     statements: tuple[str, ...]
@@ -35,11 +35,9 @@ class Function:
 class Straightline:
     """A network's layers by attribute, the variables of its inputs, and its functions.
 
-    `weights` are the names that the graph gives the weights of each layer; `params` is how many trainable
-    parameters the layers have.
-
-    `forward` computes the main output, the first that the spec names; `forward_all` all of them, and is
-    None where there is only one.
+    `weights` maps layers to the names of their weights in the graph; `params` is the number of trainable
+    parameters. `forward` computes the main output, the first one of the spec; `forward_all` computes all
+    outputs, and is None if there is only one.
     """
 
     name: str
@@ -75,8 +73,8 @@ def lower(graph: Graph) -> Straightline:
 class _Step(NamedTuple):
     """A node that becomes a statement.
 
-    `layer` is the attribute of its module, `tensors` are the inputs whose values it reads, `measured`
-    those of which it reads the size only.
+    `layer` is the attribute of its module, `tensors` are the inputs whose values it reads, `measured` those
+    of which it reads only the size.
     """
 
     node: Node
@@ -91,9 +89,9 @@ class _Step(NamedTuple):
 def _steps(
     graph: Graph, shapes: Mapping[str, FixedShape]
 ) -> tuple[list[_Step], tuple[tuple[str, Layer], ...], dict[str, str], int, dict[str, str]]:
-    """The steps, the layers, their weights, how many parameters they have, and what unchanging nodes are.
+    """The steps, layers, weights, number of parameters, and the inputs of identity nodes.
 
-    Nodes that share weights share a layer, which has the name of the first of them.
+    Nodes that share weights share a layer, named after the first of them.
     """
     steps: list[_Step] = []
     layers: dict[str, Layer] = {}
@@ -125,7 +123,7 @@ def _steps(
 
 
 def _function(steps: Sequence[_Step], inputs: Mapping[str, str], results: Mapping[str, str]) -> Function:
-    """The statements that compute some of a network's outputs."""
+    """The statements that compute some of the network's outputs."""
     steps = _needed(steps, results.values())
     last_read = _last_reads(steps, inputs, results.values())
     dying = [_dying(step, at, last_read) for at, step in enumerate(steps)]
@@ -170,9 +168,9 @@ def _needed(steps: Sequence[_Step], results: Iterable[str]) -> list[_Step]:
 
 
 def _last_reads(steps: Sequence[_Step], inputs: Iterable[str], results: Iterable[str]) -> dict[str, int]:
-    """Which step is the last to read each value; none for inputs, which the caller holds, and results.
+    """The last step that reads each value; not for inputs, which the caller owns, and results.
 
-    A tensor that is only measured afterwards need not live on: its size is noted in time.
+    A tensor of which only the size is read later is not kept: its size is stored before.
     """
     last: dict[str, int] = {}
     for at, step in enumerate(steps):
@@ -186,14 +184,14 @@ def _last_reads(steps: Sequence[_Step], inputs: Iterable[str], results: Iterable
 
 
 def _dying(step: _Step, at: int, last_read: Mapping[str, int]) -> list[str]:
-    """The values that nothing reads after this step."""
+    """The values that are not read after this step."""
     read = step.tensors if len(step.tensors) == 1 else dict.fromkeys(step.tensors)
     dying = [i for i in read if last_read[i] == at]
     return dying + [i for i in step.measured if last_read[i] == at and i not in dying]
 
 
 def _writable(steps: Sequence[_Step]) -> set[str]:
-    """The values that may be overwritten by the step that reads them: nothing else will ever miss them."""
+    """The values that the step that reads them may overwrite, since nothing reads them later."""
     reads = Counter(i for step in steps for i in step.tensors)
     return {s.node.name for s in steps if s.primitive.fresh and reads[s.node.name] == 1}
 
@@ -203,7 +201,7 @@ def _variables(
 ) -> tuple[dict[str, str], set[str]]:
     """The variable of each value, and all names in use.
 
-    A chain of steps, each the last to read the one before, is one variable.
+    Consecutive steps, each the last reader of the previous result, share one variable.
     """
     ends: dict[str, str] = {}
     for step, gone in zip(reversed(steps), reversed(dying), strict=True):
@@ -224,7 +222,9 @@ def _variables(
 def _noted_sizes(
     steps: Sequence[_Step], last_read: Mapping[str, int], variables: Mapping[str, str], taken: set[str]
 ) -> tuple[dict[str, str], dict[int, list[str]]]:
-    """The variables of sizes that are needed after their tensor is gone, and the statements that set them."""
+    """Variables for sizes that are read after their tensor was deleted, and the statements that assign
+    them.
+    """
     sizes: dict[str, str] = {}
     statements: dict[int, list[str]] = {}
     for at, step in enumerate(steps):
@@ -237,9 +237,9 @@ def _noted_sizes(
 
 
 def methods(code: Straightline, readable: bool = False) -> str:
-    """The text of the methods that compute the outputs, indented as in a class.
+    """The source of the methods that compute the outputs, indented as in a class.
 
-    For readers there are types, and above the statements of each op its path in the spec.
+    Includes type annotations, and above the statements of each op a comment with its path in the spec.
     """
     (_, main), *_ = code.forward.results
     text = _method("forward", code.inputs, code.forward, main, "torch.Tensor", readable)

@@ -1,8 +1,8 @@
 """Compiles a network to an ordinary PyTorch module with named children and a straight-line forward.
 
-The forward is generated as text, compiled once for each distinct text, and looks at no graph when it
-runs.  Weights start as torch's own defaults, drawn in the order of the layers, so that a network written
-by hand in that order starts with the same ones.
+The forward is generated as text, compiled once for each distinct text, and does not access the graph at run
+time. Weights have torch's default initialization, in the order of the layers, so that a network written by
+hand in that order has the same initial weights.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ class CompiledNetwork(nn.Module):
         return {name: self.forward(*inputs)}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickled by the source of its class, which is not in an importable module."""
+        """Pickled by the source of its class, which is in no importable module."""
         state = dict(self.__dict__, archdsl_graph=replace(self.archdsl_graph))  # without cached views
         return _empty, (self._source,), state
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CompiledNetwork:
-        """A copy with its own weights; the graph, which never changes, is shared."""
+        """A copy with its own weights; the graph, which is immutable, is shared."""
         from copy import deepcopy
 
         memo[id(self.archdsl_graph)] = self.archdsl_graph
@@ -128,7 +128,7 @@ def _kaiming(module: nn.Module) -> None:
 
 @lru_cache(maxsize=256)
 def class_of(source: str) -> type[CompiledNetwork]:
-    """The class that a text defines; compiled once."""
+    """The class defined by a source text; compiled once."""
     scope: dict[str, Any] = {"CompiledNetwork": CompiledNetwork, "torch": torch, "F": F, "__name__": __name__}
     exec(compile(source, "<compiled network>", "exec"), scope)
     cls = cast(type[CompiledNetwork], scope.popitem()[1])  # the last name that was defined
@@ -137,5 +137,5 @@ def class_of(source: str) -> type[CompiledNetwork]:
 
 
 def _empty(source: str) -> CompiledNetwork:
-    """A module of the class that a text defines, without layers."""
+    """An instance of the class defined by a source text, without layers."""
     return class_of(source)()

@@ -1,7 +1,7 @@
-"""The smallest things a diagram shows: op instances, single primitives, muxes, and choices of ops.
+"""The smallest elements of a diagram: op instances, single primitives, muxes, and choices of ops.
 
-The primitives of one op become one atom; so do a mux and the ops it chooses from, where nothing else
-reads these.
+The primitives of one op instance form one atom; so do a mux and the ops that it selects from, unless
+something else reads these ops.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Atom:
 
 @dataclass(frozen=True)
 class Read:
-    """An atom reads a node of another one; `size`: nothing but its height and width."""
+    """An edge between atoms; `size` is True if only height and width are read."""
 
     source: str
     reader: str
@@ -40,7 +40,7 @@ class Read:
 
 @dataclass(frozen=True)
 class Atoms:
-    """The atoms of a graph in its order, to which atom each node and input belongs, and what is read."""
+    """The atoms of a graph in topological order, the atom of each node and input, and the edges."""
 
     all: Mapping[str, Atom]
     of: Mapping[str, str]
@@ -48,7 +48,7 @@ class Atoms:
 
 
 def atoms(graph: Graph, *, split: bool = False) -> Atoms:
-    """The atoms of a graph; with `split` every node is one of its own."""
+    """The atoms of a graph; with `split`, each node is an atom."""
     of = {name: name for name in graph.inputs}
     for name, item in graph.nodes.items():
         of[name] = name if split else _op_of(graph, name, item)
@@ -72,7 +72,7 @@ def _atom(graph: Graph, path: str, nodes: tuple[str, ...]) -> Atom:
 
 
 def _op_of(graph: Graph, name: str, item: Node | Mux) -> str:
-    """The op instance that a node belongs to, else the node itself."""
+    """The op instance that a node belongs to, or the node itself."""
     if isinstance(item, Node):
         return item.instance or name
     for prefix in paths.ancestors(name):
@@ -83,7 +83,7 @@ def _op_of(graph: Graph, name: str, item: Node | Mux) -> str:
 
 
 def _reads(graph: Graph, of: Mapping[str, str]) -> tuple[Read, ...]:
-    """What atoms read of each other; each pair once, as a tensor where it is read in both ways."""
+    """The edges between atoms, without duplicates; reading values takes precedence over reading sizes."""
     origins = _Origins(graph, of)
     return _distinct(
         Read(source, of[name], _reads_size(item, port))
@@ -103,10 +103,10 @@ def _distinct(reads: Iterable[Read]) -> tuple[Read, ...]:
 
 
 class _Origins:
-    """Undoes, for the eye, that ops share what they compute alike.
+    """Finds the tensor that an op reads before nodes were shared between ops.
 
-    Where two ops begin with the same activation of the same tensor it is computed once, inside the first of
-    them; but the second still reads the tensor, and not the first.
+    If two ops apply the same activation to one tensor, it is computed once, inside the first op. The diagram
+    draws the second op as a reader of the tensor, not of the first op.
     """
 
     def __init__(self, graph: Graph, atom_of: Mapping[str, str]) -> None:
@@ -119,7 +119,7 @@ class _Origins:
         }
 
     def of(self, source: str, reader: str) -> tuple[str, ...]:
-        """What an atom reads when it reads this: the tensor, or what a shared beginning of an op reads."""
+        """The tensor that an atom reads here, or the tensors read by the shared first node of an op."""
         node = self.graph.nodes.get(source)
         home = self.atom_of[source]
         if home == reader or source not in self.inner or not isinstance(node, Node) or not _is_free(node):
@@ -130,12 +130,12 @@ class _Origins:
 
 
 def _is_free(node: Node) -> bool:
-    """Whether its primitive has neither parameters nor MACs, whatever the shapes."""
+    """Whether its primitive has no parameters and no MACs for any shape."""
     return type(ops.get(node.op)).cost is Primitive.cost
 
 
 def _reads_size(item: Node | Mux, port: int) -> bool:
-    """Whether an input is a tensor setting, `like`: these follow the positional ones."""
+    """Whether an input is a tensor setting such as `like`; these follow the positional inputs."""
     if isinstance(item, Mux):
         return False
     primitive = ops.get(item.op)
@@ -144,7 +144,7 @@ def _reads_size(item: Node | Mux, port: int) -> bool:
 
 
 def _fold_candidates(graph: Graph, of: dict[str, str], reads: tuple[Read, ...]) -> tuple[Read, ...]:
-    """Makes ops that stand beside a mux, and are read by it alone, part of it."""
+    """Merges ops whose only reader is a mux into the atom of the mux."""
     readers: dict[str, set[str]] = {path: set() for path in of.values()}
     for read in reads:
         readers[of[read.source]].add(read.reader)

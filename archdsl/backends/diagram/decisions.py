@@ -1,4 +1,6 @@
-"""The picture of a space's decisions: one table a cell, alike cells once, and what hangs under what."""
+"""The diagram of a space's decisions: one table per cell, equal cells drawn once, and conditional
+decisions.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +19,14 @@ ROOT = "all decisions"
 
 @dataclass(frozen=True)
 class Table:
-    """Groups of decisions that are alike but for where they are; `places` are their paths."""
+    """Groups of decisions that are equal except for their position; `places` are their paths."""
 
     places: tuple[str, ...]
     decisions: tuple[Decision, ...]
 
 
 def decisions(graph: Graph) -> Drawing:
-    """The decisions of a space, as a tree from left to right."""
+    """The decisions of a space as a tree from left to right."""
     tables = _tables(graph.decisions)
     shown = tables[:MOST_TABLES]
     boxes = [_root(graph), *map(_table, shown)]
@@ -45,7 +47,7 @@ def _root(graph: Graph) -> Box:
 
 
 def _tables(found: Mapping[str, Decision]) -> list[Table]:
-    """Decisions by the path that they have in common; groups with the same rows in the same table."""
+    """Groups decisions by common path prefix; groups with equal rows share a table."""
     groups: dict[str, list[Decision]] = {}
     for path, decision in found.items():
         groups.setdefault(path.rpartition(".")[0] if "." in path else "", []).append(decision)
@@ -90,7 +92,7 @@ def _outcomes(decision: Decision) -> str:
 
 
 def _edges(graph: Graph, tables: list[Table]) -> list[Edge]:
-    """From the root, or from the decision without whose outcome a table's decisions do not arise."""
+    """Edges from the root, or from the decision on which the decisions of a table are conditional."""
     home = {d.path: _id(t) for t in tables for d in t.decisions}
     found: dict[Edge, None] = {}
     for table in tables:

@@ -1,7 +1,7 @@
-"""A drawing as DOT, the language of Graphviz.
+"""Writes a drawing as DOT, the language of Graphviz.
 
-Identifiers are made here, and every text goes through `html.escape` into an HTML-like label, so nothing
-that a spec says can become markup.
+Identifiers are generated, and every text is escaped by `html.escape` into an HTML-like label, so that text
+from a spec cannot become markup.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _EDGES: dict[str, dict[str, str]] = {
 
 
 class Dot(str):
-    """DOT text that remembers its drawing, so that it can be drawn where Graphviz is not installed."""
+    """DOT text with a reference to its drawing, so that it can be rendered without Graphviz."""
 
     drawing: Drawing
 
 
 def to_dot(drawing: Drawing) -> Dot:
-    """The DOT text of a drawing; the same drawing always gives the same text."""
+    """The DOT text of a drawing; deterministic."""
     import graphviz
 
     graph = graphviz.Digraph("archdsl")
@@ -136,7 +136,7 @@ def _cluster(cluster: Cluster) -> dict[str, str]:
 
 
 def _caption(drawing: Drawing) -> str:
-    """The title, what is shown, and the legend, one below another."""
+    """The title, a description of the contents, and the legend, stacked."""
     lines = [f"<B>{_escaped(drawing.title)}</B>", _small(drawing.caption)]
     if drawing.levels:
         swatches = "".join(_swatch(level) for level in drawing.levels)
@@ -151,7 +151,7 @@ def _swatch(level: int) -> str:
 
 
 def _rows(lines: list[str]) -> str:
-    """Lines one below another; a table, because line breaks set small print too tight."""
+    """Stacked lines, as a table, since line breaks reduce the line spacing of small text too much."""
     if len(lines) == 1:
         return _html(lines)
     rows = "".join(f"<TR><TD>{line}</TD></TR>" for line in lines)
@@ -159,7 +159,7 @@ def _rows(lines: list[str]) -> str:
 
 
 def _table(box: Box, title: str) -> str:
-    """A title, rows of a name and what stands for it, and small print."""
+    """A table: a title, rows of a name and its value, and small text."""
     rows = [f'<TR><TD COLSPAN="2" ALIGN="LEFT">{title}</TD></TR>']
     for name, value in box.rows:
         lines = [_small(line) for line in wrap(value, VALUE_WIDTH) or [""]]
@@ -187,10 +187,10 @@ def _escaped(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """For attributes other than labels: entities are read there too, and a backslash begins an escape."""
+    """Escapes text for attributes other than labels, where entities and backslashes are interpreted."""
     return _escaped(text).replace("\\", "\\\\")
 
 
 def printable(text: str) -> str:
-    """The text without what no picture can show."""
+    """Removes characters that cannot be displayed."""
     return "".join(c if c.isprintable() else "�" for c in text)

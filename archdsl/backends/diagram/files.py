@@ -1,7 +1,7 @@
-"""Renders drawings to files: by Graphviz if available, else as SVG by the built-in layout.
+"""Renders drawings to files: by Graphviz if available, otherwise as SVG by the built-in layout.
 
-Graphviz is the `dot` program, or the copy in the wheel of pygraphviz.  Both run in a process of their own,
-so that a layout that takes too long can be ended.
+Graphviz is the `dot` program, or the copy in the wheel of pygraphviz. Both run in a separate process, so that
+a layout that takes too long can be terminated.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def picture(drawing: Drawing | Dot, kind: str) -> bytes:
 
 
 def graphviz(kind: str) -> list[str] | None:
-    """The command that reads DOT and writes a picture; None where there is none."""
+    """The command that converts DOT to an image; None if not installed."""
     dpi = DPI.get(kind, "")
     if program := shutil.which("dot"):
         return [program, f"-T{kind}", *([f"-Gdpi={dpi}"] if dpi else [])]
@@ -86,7 +86,7 @@ def _has_pygraphviz() -> bool:
 
 
 def _run(command: list[str], dot: str) -> bytes | None:
-    """What the command makes of the text; None if it fails or takes too long."""
+    """The output of the command for this input; None if it fails or times out."""
     try:
         done = subprocess.run(command, input=dot.encode("utf-8"), capture_output=True, timeout=TIMEOUT_S)
     except (subprocess.TimeoutExpired, OSError):

@@ -1,4 +1,4 @@
-"""What stands in the boxes: ops with their settings, decisions with their candidates."""
+"""Labels of boxes: ops with their settings, decisions with their candidates."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def short(text: str, width: int = LONGEST) -> str:
 
 
 def is_joining(graph: Graph, atom: Atom) -> bool:
-    """Whether an atom is a sum, a product or a concatenation: a primitive of any number of tensors."""
+    """Whether an atom is a sum, a product or a concatenation: a primitive with any number of inputs."""
     node = graph.nodes[atom.last]
     return isinstance(node, Node) and ops.get(node.op).arity != (1, 1)
 
 
 def op_title(graph: Graph, atom: Atom) -> str:
-    """The op's declared name and its kernel, dilation and stride, where they say something."""
+    """The op's declared name, with kernel, dilation and stride where they are not the defaults."""
     nodes = [n for n in map(graph.nodes.get, atom.nodes) if isinstance(n, Node)]
     name = graph.instances[atom.path].declared if atom.kind == "op" else nodes[-1].op
     return " ".join([short(name, 24), *_settings(nodes)])
@@ -47,7 +47,7 @@ def _settings(nodes: Sequence[Node]) -> list[str]:
 
 
 def settings_taken(graph: Graph, atom: Atom, frame: str) -> tuple[str, ...]:
-    """Which settings depend on which decisions: `c by width`."""
+    """The settings that depend on decisions, with these decisions: `c by width`."""
     by: dict[str, dict[str, None]] = {}
     for node in map(graph.nodes.get, atom.nodes):
         for key, value in node.attrs.items() if isinstance(node, Node) else ():
@@ -61,32 +61,32 @@ def _one_or_number(decisions: Sequence[str], frame: str) -> str:
 
 
 def decision_title(path: str, frame: str) -> str:
-    """A decision as it is called here: without the part of its path that the frame says."""
+    """The name of a decision without the path prefix of the enclosing frame."""
     while not paths.below(path, frame):
         frame = "".join(paths.ancestors(frame)[-1:])
     return short(paths.within(path, frame), 32)
 
 
 def outcomes(decision: Decision, keys: Sequence[Scalar]) -> list[str]:
-    """The names of outcomes; their numbers where there are too many to name."""
+    """The labels of outcomes, or their range if there are too many."""
     if decision.size > MOST_NAMED:
         return [f"#{key}" for key in keys]
     return [decision.outcomes[key] for key in keys if isinstance(key, int)]
 
 
 def candidates(decision: Decision) -> tuple[str, ...]:
-    """The candidates, some in a line."""
+    """The candidates, several per line."""
     count = f"{decision.count} of: " if decision.count > 1 else ""
     return wrapped(count + dotted(decision.candidates), 6)
 
 
 def dotted(names: Iterable[str]) -> str:
-    """Names between dots, to be wrapped behind a dot only."""
+    """Names separated by dots, wrapped only after a dot."""
     return "\u00a0· ".join(name.replace(" ", "\u00a0") for name in names)
 
 
 def taken(decisions: Sequence[str], frame: str) -> str:
-    """Decisions in few words: those of a frame by name, others by family and number."""
+    """A short list of decisions: those of a frame by name, others by family and count."""
     own: dict[str, list[str]] = {}
     others: dict[str, int] = {}
     for path in decisions:
@@ -111,7 +111,7 @@ def wrapped(text: str, most: int) -> tuple[str, ...]:
 
 
 def condition_title(mux: Mux) -> str:
-    """Of a mux that is picked by a value: what the value depends on."""
+    """The label of a mux that is selected by a value: the decisions that the value depends on."""
     value = mux.on
     found = sorted(decisions_in(value)) if isinstance(value, Expr) else []
     if not found:

@@ -1,4 +1,4 @@
-"""Blocks in layers from top to bottom: by longest path, ordered and placed near their neighbours."""
+"""Layered layout from top to bottom: ranks by longest path, then ordering and placement near neighbours."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ PLACINGS = 48
 
 @dataclass(eq=False)
 class Block:
-    """Something with a size; `x` and `y` are its upper left corner once it is placed.
+    """A rectangle; `x` and `y` are its upper left corner once placed.
 
-    One without a name is a lane: room for an edge on its way past a layer.
+    A block without a name is a lane: space for an edge that passes a layer.
     """
 
     id: str
@@ -40,7 +40,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Layers:
-    """What was placed: the size of it all, and for each edge, by its number, the lanes that it takes."""
+    """The result of a layout: the total size, and for each edge, by index, the lanes that it passes."""
 
     width: float
     height: float
@@ -50,9 +50,9 @@ class Layers:
 def arrange(
     blocks: Sequence[Block], edges: Sequence[tuple[Block, Block]], light: Collection[int] = ()
 ) -> Layers:
-    """Places blocks, of which edges lead from one to another.
+    """Places blocks connected by edges.
 
-    `light` edges, by number, do not draw their ends together.  Edges that close a cycle are turned round.
+    The ends of `light` edges, by index, are not pulled together. Edges that close a cycle are reversed.
     """
     if not blocks:
         return Layers(0, 0, {})
@@ -77,7 +77,7 @@ def arrange(
 def _without_cycles(
     blocks: Sequence[Block], edges: Sequence[tuple[Block, Block]]
 ) -> list[tuple[Block, Block]]:
-    """The edges, turned round where they lead back to a block that is being visited."""
+    """The edges, reversed if they lead back to a block that is being visited."""
     ahead: dict[Block, list[tuple[int, Block]]] = {}
     for n, (tail, head) in enumerate(edges):
         ahead.setdefault(tail, []).append((n, head))
@@ -103,7 +103,7 @@ def _without_cycles(
 
 
 def _ranks(blocks: Sequence[Block], edges: Sequence[tuple[Block, Block]]) -> dict[Block, int]:
-    """The longest path to each block; a block that nothing leads to stands just above its first reader."""
+    """The longest path to each block; blocks without predecessors are directly above their first reader."""
     below: dict[Block, list[Block]] = {b: [] for b in blocks}
     degree = dict.fromkeys(blocks, 0)
     for tail, head in edges:
@@ -131,7 +131,7 @@ def _add_lanes(
     edges: Sequence[tuple[Block, Block]],
     light: Collection[int],
 ) -> dict[int, list[Block]]:
-    """Chains neighbours together, through a lane in each layer that an edge passes."""
+    """Splits edges at a lane in each layer that they pass."""
     lanes: dict[int, list[Block]] = {}
     for n, (tail, head) in enumerate(edges):
         between = range(rank[tail] + 1, rank[head])
@@ -150,7 +150,7 @@ def _add_lanes(
 
 
 def _order(layers: list[list[Block]]) -> None:
-    """Sorts each layer by the mean position of its neighbours, down and up in turn."""
+    """Sorts each layer by the mean position of its neighbours, alternating downwards and upwards."""
     place = {b: float(n) for layer in layers for n, b in enumerate(layer)}
     for sweep in range(ORDERINGS):
         down = sweep % 2 == 0
@@ -164,7 +164,7 @@ def _order(layers: list[list[Block]]) -> None:
 
 
 def _place_across(layers: list[list[Block]]) -> None:
-    """Moves blocks as near to their neighbours as their order and widths allow."""
+    """Moves blocks as close to their neighbours as order and widths allow."""
     for layer in layers:
         at = -sum(b.width + GAP for b in layer) / 2
         for block in layer:
@@ -175,9 +175,9 @@ def _place_across(layers: list[list[Block]]) -> None:
 
 
 def _median_centre(block: Block) -> float:
-    """The place nearest to where a block is that has as many neighbours on one side as on the other.
+    """The position nearest to a block with equally many neighbours on both sides.
 
-    Unlike the mean it keeps columns straight, whatever edges there are between them.
+    Unlike the mean, the median keeps columns straight, whatever edges lie between them.
     """
     centres = sorted(b.centre for b in block.above + block.below)
     if not centres:
@@ -186,9 +186,9 @@ def _median_centre(block: Block) -> float:
 
 
 def _spread(layer: list[Block], wishes: list[float]) -> None:
-    """The places nearest to the wishes, by least squares, at which blocks keep order and distance.
+    """The positions closest to the desired ones, by least squares, that keep order and minimum distance.
 
-    With the least distances taken off, places must not decrease: pool adjacent violators.
+    After subtracting the minimum distances, positions must not decrease: pool adjacent violators.
     """
     offsets, at = [], 0.0
     for before, block in zip([None, *layer], layer, strict=False):
@@ -207,7 +207,7 @@ def _spread(layer: list[Block], wishes: list[float]) -> None:
 
 
 def _place_down(layers: list[list[Block]]) -> float:
-    """Puts layers below one another; returns the height of them all."""
+    """Stacks the layers; returns their total height."""
     y = 0.0
     for layer in layers:
         height = max(b.height for b in layer)

@@ -1,7 +1,7 @@
-"""Where everything in a drawing stands, found without Graphviz.
+"""Computes positions of everything in a drawing, without Graphviz.
 
-Every frame is laid out by itself and then stands as one block among its neighbours, so that frames
-never overlap.  Parts that no edge joins stand side by side.
+Every frame is laid out separately and then treated as one block among its neighbours, so that frames never
+overlap. Unconnected parts are placed side by side.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Rect:
 
 @dataclass(frozen=True)
 class Layout:
-    """Rectangles of boxes and frames by id; the points of edges, by number, from tail to head."""
+    """Rectangles of boxes and frames by id, and the points of each edge, by index, from tail to head."""
 
     boxes: dict[str, Rect]
     clusters: dict[str, Rect]
@@ -43,7 +43,7 @@ class Layout:
 
 
 def lay_out(drawing: Drawing) -> Layout:
-    """Places for everything in a drawing, in layers along its direction."""
+    """Positions for everything in a drawing, in layers along its direction."""
     layout = _Layouter(drawing).layout()
     if drawing.direction == "TB":
         return layout
@@ -58,7 +58,7 @@ def lay_out(drawing: Drawing) -> Layout:
 
 @dataclass(frozen=True)
 class _Plan:
-    """Blocks in place, and the points that edges pass."""
+    """Placed blocks, and the points that edges pass."""
 
     blocks: Sequence[Block]
     lanes: dict[int, list[Block]]
@@ -67,7 +67,7 @@ class _Plan:
 
 
 class _Layouter:
-    """Lays out from top to bottom; for the other direction sizes are turned here and places later."""
+    """Lays out from top to bottom; for the other direction, sizes and positions are transposed."""
 
     def __init__(self, drawing: Drawing) -> None:
         self.drawing = drawing
@@ -95,7 +95,7 @@ class _Layouter:
         return Layout(boxes, self.found.clusters, edges, plan.width, plan.height)
 
     def _frames(self, box: str) -> list[str]:
-        """The frames around a box, outermost first."""
+        """The frames that contain a box, outermost first."""
         chain, at = [], self.frame[box]
         while at is not None:
             chain.append(at)
@@ -103,7 +103,9 @@ class _Layouter:
         return chain[::-1]
 
     def _meet(self, edge: Edge) -> tuple[str | None, str, str]:
-        """The innermost frame around both ends of an edge, and the blocks in it that hold them."""
+        """The innermost frame that contains both ends of an edge, and the blocks in it that contain each
+        end.
+        """
         a = [*map(_frame_block, self._frames(edge.tail)), edge.tail]
         b = [*map(_frame_block, self._frames(edge.head)), edge.head]
         n = 0
@@ -129,7 +131,7 @@ class _Layouter:
         return _side_by_side(list(blocks.values()), numbers, edges, light)
 
     def _framed(self, cluster: str) -> Block:
-        """A frame as a block: what is in it, padding, and its heading."""
+        """A frame as a block: its contents, padding, and heading."""
         plan = self.plans[cluster] = self._plan(cluster)
         title = text_width(self.clusters[cluster].title, SMALL_SIZE, bold=True)
         across, down = plan.width, plan.height
@@ -140,7 +142,7 @@ class _Layouter:
         return Block(_frame_block(cluster), across + 2 * PADDING, down + 2 * PADDING)
 
     def _settle(self, plan: _Plan, x: float, y: float) -> None:
-        """Turns places within frames into places on the page."""
+        """Converts positions relative to frames to positions on the page."""
         for block in plan.blocks:
             here = Rect(x + block.x, y + block.y, block.width, block.height)
             if not block.id.startswith(_FRAME):
@@ -168,7 +170,7 @@ def _frame_block(cluster: str) -> str:
 def _side_by_side(
     blocks: list[Block], numbers: list[int], edges: list[tuple[Block, Block]], light: set[int]
 ) -> _Plan:
-    """Arranges each connected part by itself, and puts them beside one another."""
+    """Lays out each connected component, and places them side by side."""
     x = height = 0.0
     lanes: dict[int, list[Block]] = {}
     for part in _parts(blocks, edges):
@@ -184,7 +186,7 @@ def _side_by_side(
 
 
 def _parts(blocks: list[Block], edges: list[tuple[Block, Block]]) -> list[set[Block]]:
-    """Sets of blocks that edges join, in the order of their first blocks."""
+    """Connected components, in the order of their first blocks."""
     near: dict[Block, list[Block]] = {b: [] for b in blocks}
     for tail, head in edges:
         near[tail].append(head)

@@ -1,4 +1,4 @@
-"""How large text comes out, for layouts made without Graphviz: in pixels, for the widest usual font."""
+"""Text sizes in pixels for layouts without Graphviz, for the widest common font."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def text_width(text: str, size: float, *, bold: bool = False) -> float:
 
 
 def table_rows(box: Box) -> list[tuple[str, list[str]]]:
-    """The rows of a table, their values in lines."""
+    """The rows of a table, with values split into lines."""
     return [(name, wrap(value, TABLE_WIDTH) or [""]) for name, value in box.rows]
 
 
@@ -32,7 +32,7 @@ def name_column(box: Box) -> float:
 
 
 def box_size(box: Box) -> tuple[float, float]:
-    """Width and height of a box around its text."""
+    """Width and height of a box that contains its text."""
     widths = [text_width(box.title, TITLE_SIZE, bold=True)]
     widths += [text_width(line, SMALL_SIZE) for line in box.lines]
     rows = table_rows(box)

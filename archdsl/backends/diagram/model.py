@@ -1,6 +1,7 @@
-"""What a diagram consists of, before anybody decides where things stand on the page.
+"""The contents of a diagram, before layout.
 
-The DOT writer and the built-in SVG writer both draw a `Drawing`.  All text in it is plain: writers escape.
+The DOT writer and the built-in SVG writer both take a `Drawing`. All text in it is plain; the writers escape
+it.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ Direction = Literal["TB", "LR"]
 
 @dataclass(frozen=True)
 class Box:
-    """A thing in the picture.
+    """A box.
 
-    `title` stands out, `lines` are small print below it.  `level` is the resolution, as log2 of the image's
-    size over the size here (None: it differs or is not known); it chooses the fill.  `tip` is for the mouse,
-    `rows` are for a table: a name, and what stands for it.
+    `title` is prominent, `lines` are small text below it. `level` is the resolution, as log2 of the ratio of
+    the image size to the size here (None: varying or unknown), and selects the fill colour. `tip` is the
+    tooltip; `rows` are the names and values of a table.
     """
 
     id: str
@@ -36,7 +37,9 @@ class Box:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A frame around boxes and other clusters; an `inset` shows the inside of something drawn elsewhere."""
+    """A frame around boxes and other clusters; an `inset` shows the contents of an element drawn
+    elsewhere.
+    """
 
     id: str
     title: str
@@ -46,8 +49,10 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Edge:
-    """A tensor on its way, or (`size`) one of which only the size is read, or (`below`) no tensor at all:
-    its head stands somewhere below its tail."""
+    """An edge: a tensor, or (`size`) one of which only the size is read, or (`below`) no tensor at all.
+
+    An edge with `below` is invisible, and places its head below its tail.
+    """
 
     tail: str
     head: str

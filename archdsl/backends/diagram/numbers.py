@@ -1,4 +1,4 @@
-"""How diagrams write numbers: few digits, since they are looked at and not computed with."""
+"""Formats numbers in diagrams, with few digits."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def amount(n: int) -> str:
 
 
 def many(n: int) -> str:
-    """A count: exact where it is short, else as `1.74e23`."""
+    """A count: exact if it is short, otherwise like `1.74e23`."""
     if n < 1_000_000:
         return f"{n:,}"
     exponent = floor(log10(n))
@@ -27,7 +27,7 @@ def many(n: int) -> str:
 
 
 def counted(graph: Graph) -> list[str]:
-    """How many networks a space has, and, where these are more, combinations of outcomes."""
+    """The number of networks of a space, and of combinations of outcomes if that differs."""
     count = Networks(graph).count
     found = [("" if count.exact else "at most ") + plural(count.networks, "network")]
     if count.combinations != count.networks:

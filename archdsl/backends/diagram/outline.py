@@ -1,4 +1,4 @@
-"""The hierarchy of a graph's atoms, and the choice of how much of it one picture can show."""
+"""The hierarchy of a graph's atoms, and how much of it fits into one diagram."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(eq=False)
 class Group:
-    """A round of a stage, an entry of an indexed name, or an instance of a cell."""
+    """An iteration of a stage, an entry of an indexed name, or an instance of a cell."""
 
     path: str  # "" for the whole graph
     declared: tuple[str, ...] = ()
@@ -29,7 +29,7 @@ class Group:
 
 
 def outline(graph: Graph, atoms: Atoms) -> Group:
-    """The groups of a graph, without those that say nothing."""
+    """The groups of a graph, without those that add no information."""
     prefixes = {p for path in atoms.all for p in paths.ancestors(path) if paths.is_indexed(p)}
     prefixes |= {i.path for i in graph.instances.values() if i.kind == "cell" or i.path not in atoms.all}
     prefixes -= {"", *graph.inputs}
@@ -50,7 +50,7 @@ def outline(graph: Graph, atoms: Atoms) -> Group:
 
 
 def _simplified(group: Group) -> Group:
-    """Dissolves groups of one atom (if all of their family are), and frames around little but a frame."""
+    """Dissolves groups of one atom (if all of their family are), and frames with little but another frame."""
     for inner in group.groups:
         _simplified(inner)
     for family in _families(group.groups):
@@ -65,7 +65,7 @@ def _simplified(group: Group) -> Group:
 
 
 def _in_runs(group: Group, foldable: Set[str]) -> Group:
-    """Where a group has very many members, puts consecutive ones together: a picture cannot show them all."""
+    """Groups consecutive members of very large groups, since a diagram cannot show them all."""
     if len(group.atoms) > MOST_MEMBERS:
         rest = [a for a in group.atoms if a in foldable]
         group.atoms = [a for a in group.atoms if a not in foldable]
@@ -84,7 +84,7 @@ def _runs(members: list[T]) -> list[list[T]]:
 
 @dataclass(frozen=True)
 class View:
-    """What is shown of an outline: frames that are open, and groups that are closed into one box each."""
+    """The visible part of an outline: expanded frames, and groups collapsed to one box each."""
 
     open: Mapping[str, Group]
     closed: Mapping[str, Group]
@@ -97,7 +97,7 @@ class View:
 
 
 def view(root: Group, limit: int) -> View:
-    """Opens groups family by family, outermost first, as long as no more than `limit` boxes are shown."""
+    """Expands groups family by family, outermost first, while at most `limit` boxes are shown."""
     opened: set[int] = {id(root)}
     shown = len(root.atoms) + len(root.groups)
     ahead = _families(root.groups)

@@ -1,4 +1,4 @@
-"""Draws a view of a graph: boxes for its atoms and closed groups, frames for its open groups."""
+"""Draws a view of a graph: boxes for atoms and collapsed groups, frames for expanded groups."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from archdsl.ir.graph import Graph, Mux, Node, Shape
 
 @dataclass(frozen=True)
 class Scene:
-    """A graph with what is known about it for drawing."""
+    """A graph with the information needed to draw it."""
 
     graph: Graph
     atoms: Atoms
@@ -46,7 +46,7 @@ def whole(scene: Scene, view: View) -> Part:
 
 
 def inside(scene: Scene, group: Group, view: View, title: str) -> Part:
-    """The inside of a group, apart from the rest: what it reads, and who reads it, are shown as ghosts."""
+    """The contents of a group, drawn separately; its inputs and readers outside are drawn as ghosts."""
     painter = _Painter(scene, view)
     boxes, edges = painter.boxes(), painter.edges()
     sources: dict[str, Box] = {}
@@ -63,7 +63,7 @@ def inside(scene: Scene, group: Group, view: View, title: str) -> Part:
 
 
 def _renamed(part: Part, prefix: str) -> Part:
-    """The same part under other names, so that it can stand beside others in one drawing."""
+    """A renamed copy of a part, so that several fit into one drawing."""
 
     def new(name: str | None) -> str | None:
         return None if name is None else prefix + name
@@ -76,7 +76,7 @@ def _renamed(part: Part, prefix: str) -> Part:
 
 
 def _origin(scene: Scene, source: str, group: Group) -> str:
-    """The name of a tensor from outside, as short as it stays unambiguous."""
+    """The shortest unambiguous name of a tensor from outside."""
     path = scene.atoms.of[source]
     shared = [p for p in paths.ancestors(group.path) if paths.below(path, p)]
     return paths.within(path, shared[-1]) if shared else path
@@ -104,7 +104,7 @@ class _Painter:
         )
 
     def edges(self) -> list[Edge]:
-        """The edges between what is shown."""
+        """The edges between visible elements."""
         found: dict[Edge, None] = {}
         for read in self.scene.atoms.reads:
             tail, head = self._tail(read.source), self.view.box_of.get(read.reader)
@@ -117,7 +117,7 @@ class _Painter:
         return Edge(tail, head, label, "size" if read.size else "tensor")
 
     def arriving(self) -> list[Read]:
-        """What is read here from elsewhere."""
+        """The tensors from elsewhere that are read here."""
         box_of = self.view.box_of
         return [r for r in self.scene.atoms.reads if r.reader in box_of and self._tail(r.source) is None]
 
@@ -130,7 +130,9 @@ class _Painter:
 
     @cached_property
     def _leaving(self) -> dict[str, dict[str, str | None]]:
-        """For each box the tensors that leave it, and a box that reads them (None: one elsewhere)."""
+        """For each box, the tensors that are read elsewhere, and a box that reads them (None: one
+        outside).
+        """
         found: dict[str, dict[str, str | None]] = {}
         ways = [(r.source, self.view.box_of.get(r.reader)) for r in self.scene.atoms.reads]
         for source, head in [*ways, *((s, None) for s in self.scene.graph.outputs.values())]:
@@ -185,7 +187,7 @@ class _Painter:
         return Box(group.path, name, lines, "cell", min(levels, default=None), tip=group.path)
 
     def _decisions_of(self, group: Group) -> list[str]:
-        """The decisions that pick tensors or settings inside a group."""
+        """The decisions that select tensors or settings inside a group."""
         found: dict[str, None] = {}
         for path in group.all_atoms():
             for name in self.scene.atoms.all[path].nodes:
@@ -198,7 +200,7 @@ def _title(group: Group, parent: str) -> str:
 
 
 def _known(shapes: Iterable[str]) -> tuple[str, ...]:
-    """At most two shapes, and none of which nothing is known."""
+    """At most two shapes, without those that are entirely unknown."""
     return tuple(s for s in shapes if s.strip("… ×"))[:2]
 
 
@@ -210,7 +212,7 @@ def _read_by(item: Node | Mux | None) -> set[str]:
 
 
 def _case(scene: Scene, read: Read) -> str:
-    """At a mux: under which outcomes it picks this tensor."""
+    """At a mux, the outcomes that select this tensor."""
     mux = scene.graph.nodes.get(read.reader)
     if not isinstance(mux, Mux) or scene.atoms.all[read.reader].kind != "mux":
         return ""

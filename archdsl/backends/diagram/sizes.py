@@ -1,4 +1,4 @@
-"""Sizes of the tensors of a network, and of a space as far as all its networks agree."""
+"""Sizes of the tensors of a network, or those on which all networks of a space agree."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from archdsl.ir.graph import Graph, Mux, Node, Shape
 
 
 def sizes(graph: Graph) -> dict[str, Shape]:
-    """Channels, height and width of every tensor; an expression where networks differ.
+    """Channels, height and width of every tensor; expressions where networks differ.
 
-    An expression is never kept: a dimension that is not the same everywhere is a name, so that values do
-    not grow along the graph.
+    A dimension that varies is represented by a name, so that expressions do not grow along the graph.
     """
     found: dict[str, Shape] = dict(graph.inputs)
     for name, item in graph.nodes.items():
@@ -37,11 +36,11 @@ def _mux(mux: Mux, found: Mapping[str, Shape]) -> Any:
 
 
 def _ignore(condition: Any, code: str, message: str, /, **values: Any) -> None:
-    """A picture does not need a well-typed space."""
+    """Ignores constraints, since ill-typed spaces can be drawn, too."""
 
 
 def level(graph: Graph, shape: Shape) -> int | None:
-    """The resolution as log2 of the first input's width over the width here; None where it is not known."""
+    """The resolution: log2 of the ratio of the first input's width to the width here; None if unknown."""
     if not graph.inputs or isinstance(shape[2], Expr):
         return None
     width = next(iter(graph.inputs.values()))[2]
@@ -49,5 +48,5 @@ def level(graph: Graph, shape: Shape) -> int | None:
 
 
 def shape_text(shape: Shape) -> str:
-    """`64 × 96 × 192`, with … for what differs."""
+    """A shape such as `64 × 96 × 192`, with … for varying dimensions."""
     return " × ".join("…" if isinstance(n, Expr) else str(n) for n in shape)

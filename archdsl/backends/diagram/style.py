@@ -1,7 +1,7 @@
-"""How diagrams look: fonts, colours that stay apart in black and white, and sizes.
+"""The style of diagrams: fonts, sizes, and colours that are distinguishable in black and white.
 
-The fill encodes the resolution: the coarser a map, the darker its box, so the legend also holds on paper.
-The outline encodes the kind of a box: decisions are amber and have a double or slanted outline.
+The fill encodes the resolution: the coarser a map, the darker its box, so that the legend also works in
+print. The outline encodes the kind of a box: decisions are amber with a double or slanted outline.
 """
 
 from __future__ import annotations
@@ -52,5 +52,5 @@ def line(kind: Kind) -> str:
 
 
 def level_name(level: int) -> str:
-    """A resolution as people say it: 1/8."""
+    """A resolution as a fraction: 1/8."""
     return f"1/{1 << level}" if level >= 0 else f"{1 << -level} ×"

@@ -18,7 +18,7 @@ MARGIN = 16.0
 
 
 def to_svg(drawing: Drawing) -> str:
-    """The SVG text of a drawing; the same drawing always gives the same text."""
+    """The SVG text of a drawing; deterministic."""
     layout = lay_out(drawing)
     legend = list(_legend(drawing))
     top = MARGIN + LEADING * (TITLE_SIZE + 2 + SMALL_SIZE * (len(drawing.hints) + 1)) + 26

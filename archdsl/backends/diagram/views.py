@@ -1,4 +1,4 @@
-"""The pictures of a network and of a space: how much detail, and which insides are drawn apart."""
+"""Diagrams of networks and spaces: the level of detail, and the insets."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ INSET_BOXES = 300
 
 
 def network(graph: Graph, detail: Detail = "auto") -> Drawing:
-    """The picture of a fixed network: its ops, in frames for the cells and stages they belong to.
+    """The diagram of a network: its ops, in frames for their cells and stages.
 
-    Fine detail is left out by default where there is much of it: `primitive` shows every node, `op` one
-    box for each op, `cell` one for each cell, and one cell of each kind beside.
+    By default, the level of detail depends on the size of the network: `primitive` shows every node, `op` a
+    box per op, `cell` a box per cell and one cell of each kind as an inset.
     """
     scene = _scene(graph, detail)
     cost = total(costs(graph, scene.shapes).values())  # type: ignore[arg-type]
@@ -41,7 +41,7 @@ def network(graph: Graph, detail: Detail = "auto") -> Drawing:
 
 
 def space(graph: Graph, detail: Detail = "auto") -> Drawing:
-    """The picture of a space: like that of a network, with the decisions where they are taken."""
+    """The diagram of a space: like that of a network, with its decisions."""
     caption = f"{plural(len(graph.decisions), 'decision')} · {' · '.join(counted(graph))}"
     return _drawing(_scene(graph, detail), caption, detail)
 
@@ -81,7 +81,7 @@ def _hints(boxes: tuple[Box, ...], edges: tuple[Edge, ...], hidden: bool) -> tup
 
 
 def _insets(scene: Scene, seen: View) -> Iterator[Part]:
-    """The insides of closed groups, of each kind one."""
+    """The contents of collapsed groups, one of each kind."""
     kinds: dict[object, list[Group]] = {}
     for group in seen.closed.values():
         kinds.setdefault(_kind(scene, group), []).append(group)
@@ -93,7 +93,7 @@ def _insets(scene: Scene, seen: View) -> Iterator[Part]:
 
 
 def _as_many_as_fit(insets: Iterator[Part]) -> tuple[list[Part], bool]:
-    """The first insets, and whether there are more."""
+    """The first insets that fit, and whether there are more."""
     found: list[Part] = []
     room = INSET_BOXES
     for inset in insets:
@@ -105,7 +105,7 @@ def _as_many_as_fit(insets: Iterator[Part]) -> tuple[list[Part], bool]:
 
 
 def _kind(scene: Scene, group: Group) -> object:
-    """What two groups must share to be drawn once: in a space the family, in a network also all ops."""
+    """The key by which equal groups are drawn once: in a space the family, in a network also all ops."""
     name = paths.family(group.path)
     if not scene.graph.is_fixed:
         return name
@@ -119,7 +119,7 @@ def _title(group: Group, groups: list[Group]) -> str:
 
 
 def stacked(parts: list[Part]) -> tuple[Edge, ...]:
-    """Puts insets below one another, in columns about as high as the first part."""
+    """Stacks insets in columns about as high as the first part."""
     highest = height(parts[0])
     edges: list[Edge] = []
     filled = 0
@@ -134,7 +134,7 @@ def stacked(parts: list[Part]) -> tuple[Edge, ...]:
 
 
 def height(part: Part) -> int:
-    """How many rows of boxes a part has: its longest path."""
+    """The number of rows of boxes in a part: its longest path."""
     ahead: dict[str, list[str]] = {}
     degree = dict.fromkeys((b.id for b in part.boxes), 0)
     for edge in part.edges:

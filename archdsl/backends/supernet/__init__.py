@@ -1,6 +1,6 @@
-"""A space as one trainable module: muxes become weighted sums of their candidates (a supernet).
+"""A space as one trainable module (a supernet): muxes become weighted sums of their candidates.
 
-Imported lazily, so that checking for a supernet does not need torch.
+Imported lazily, so that checking for a supernet does not import torch.
 """
 
 from __future__ import annotations

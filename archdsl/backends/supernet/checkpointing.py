@@ -1,4 +1,4 @@
-"""Gradient checkpointing of parts of a supernet's forward."""
+"""Gradient checkpointing of parts of a supernet's forward pass."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def checkpointed(
     network: nn.Module,
     *arguments: Any,
 ) -> tuple[torch.Tensor, ...]:
-    """The function of the network and arguments, which is called again when gradients are wanted.
+    """Calls a function with gradient checkpointing: it is called again in the backward pass.
 
-    `names` are the layers that it applies: the second time their running statistics stay as they are.
+    `names` are the layers that it applies; their running statistics are unchanged by the second call.
     """
     layers = [network._modules[name] for name in names]
     stateful = [layer for layer in layers if layer is not None and layer._buffers]
@@ -35,7 +35,7 @@ def checkpointed(
 
 @contextmanager
 def _buffers_aside(layers: Sequence[nn.Module]) -> Iterator[None]:
-    """Meanwhile the layers have copies of their buffers, which are then forgotten."""
+    """Context in which layers update copies of their buffers, which are discarded."""
     kept = [layer._buffers for layer in layers]
     for layer in layers:
         layer._buffers = {name: b if b is None else b.clone() for name, b in layer._buffers.items()}

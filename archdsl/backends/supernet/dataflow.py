@@ -1,6 +1,6 @@
-"""What the forward of a supernet reads: which of its items count, under what names, and by whom.
+"""Dataflow of a supernet's forward pass: the needed items, the names of their tensors, and their readers.
 
-With the outcomes of one network only what that network needs.
+Given the outcomes of a network, only the items of that network.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from archdsl.ir import Node
 
 @dataclass(frozen=True)
 class Term:
-    """A candidate that is read, and its place in its mixture."""
+    """A candidate that is read, and its index in its mixture."""
 
     source: str
     place: int
 
 
 class Dataflow:
-    """What one forward reads.
+    """The dataflow of one forward pass.
 
-    `items` are what the outputs hang on, in the order of computation; `terms` the candidates of its
-    mixtures that count; `zeros` the tensors that are zeros, which sums need not read; `results` the tensors
-    returned; `readers` who reads each tensor that is needed, in that order, "" being the caller; `folded`
-    the nodes that apply the weight of their mixture themselves, so that the mixture computes them.
+    `items` are the items that outputs depend on, in order of computation; `terms` the candidates of mixtures
+    that contribute; `zeros` the zero tensors, which sums omit; `results` the returned tensors; `readers` the
+    readers of each needed tensor, in order of computation, "" for the caller; `folded` the nodes that apply
+    the weight of their mixture themselves, so that the mixture computes them.
     """
 
     def __init__(self, parts: Structure, outcomes: Mapping[str, int] | None, weighted: bool):
@@ -41,13 +41,13 @@ class Dataflow:
         self.readers = self._find_readers()
 
     def reads(self, node: Node) -> tuple[str, ...]:
-        """The inputs that a node reads; a sum reads no zeros."""
+        """The inputs that a node reads; sums omit zeros."""
         if ops.get(node.op).zero_is_neutral and not self.zeros.isdisjoint(node.inputs):
             return tuple(i for i in node.inputs if i not in self.zeros) or node.inputs[:1]
         return node.inputs
 
     def source(self, name: str) -> str:
-        """The tensor that is read under a name."""
+        """The tensor behind a name, following identities."""
         found = self.alias.get(name)
         return self._followed(name) if found is None else found
 
@@ -69,7 +69,7 @@ class Dataflow:
         return {name: items[name] for name in sorted(found, key=self.parts.place.__getitem__)}
 
     def _terms(self, mixed: Mixed) -> tuple[Term, ...]:
-        """The candidates that count; of zeros one is kept where there is nothing else."""
+        """The candidates that contribute; if all are zeros, one of them."""
         if self.outcomes is not None:
             picked = self.parts.mixtures[mixed.mixture].pick(self.outcomes)
             return (Term(mixed.sources[max(picked, 0)], max(picked, 0)),)
@@ -96,7 +96,7 @@ class Dataflow:
         return zeros
 
     def _same_as(self, name: str) -> str | None:
-        """The tensor that a node or mux only passes on; None where it computes something."""
+        """The tensor that an identity node or mux returns unchanged; None for others."""
         item = self.items.get(name)
         if isinstance(item, Mixed):
             plain = self.outcomes is not None and not self.weighted
@@ -135,7 +135,7 @@ class Dataflow:
         return [self.source(name) for name in reads]
 
     def _fold(self, mixed: Mixed, readers: dict[str, list[str]]) -> None:
-        """Candidates that only this mux reads apply their weight themselves, where they can."""
+        """Selects candidates, read only by this mux, that can apply their weight themselves."""
         for term in self.terms[mixed.name]:
             source = self.source(term.source)
             if source not in self.parts.weighing or readers[source] != [mixed.name]:

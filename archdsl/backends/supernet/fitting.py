@@ -1,4 +1,4 @@
-"""Checks by shape rules whether a supernet can be trained on images of a size."""
+"""Checks by shape inference whether a supernet can be trained on images of a size."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ _STEPS = (8, 16, 32, 64, 128)
 
 
 def demand_trainable(graph: Graph, size: Size, batch: int) -> None:
-    """Raises SpecError where the supernet of a space cannot be trained by `batch` images (of all processes)
-    of a size (height, width): what is wrong at the size that the space declares, ARCH918 with the next size
-    that would do at another, ARCH829 where a normalisation would see one value of each channel, ARCH935
-    where it has no parameters.
+    """Raises SpecError if the supernet of a space cannot be trained on images of a size (height, width).
+
+    `batch` is the number of images over all processes. Errors: The errors of the space at its declared size;
+    ARCH918, with the next supported size, at another size; ARCH829 if a normalization would have one value
+    per channel; ARCH935 without parameters.
     """
     problems = _problems(graph, size)
     if problems and all(tuple(shape[1:]) == size for shape in graph.inputs.values()):
@@ -54,7 +55,7 @@ def _up(side: int, step: int) -> int:
 
 
 def _problems(graph: Graph, size: Size) -> list[Diagnostic]:
-    """What is not well-typed at a size."""
+    """The type errors of the space at a size."""
     try:
         found = parts(resized(graph, size))
     except SpecError as error:

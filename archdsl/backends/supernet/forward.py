@@ -29,10 +29,10 @@ Terms = tuple[Sequence[str], Sequence[Node]]
 
 
 class ForwardGenerator:
-    """Writes forwards of one supernet.
+    """Writes the forward passes of one supernet.
 
-    A search for one path asks for another forward at each step, and most of its statements are those of
-    forwards before: each is written once.
+    A single-path search needs a new forward at each step, most statements of which occurred in earlier ones;
+    each statement is written once and cached.
     """
 
     def __init__(self, parts: Structure, style: Style):
@@ -44,13 +44,13 @@ class ForwardGenerator:
     def forward(self, outcomes: Mapping[str, int] | None = None, weighted: bool = True) -> Code:
         """The statements that compute the graph's outputs.
 
-        With `outcomes` only what that network needs is computed; then `weighted=False` leaves out the
-        weights of the candidates, which are 1 there and only carry gradients.
+        With `outcomes`, only the nodes of that network are computed; `weighted=False` then omits the weights
+        of candidates, which are 1 and only pass gradients.
         """
         return _Forward(self, Dataflow(self.parts, outcomes, weighted)).code()
 
     def once(self, key: Hashable, write: Callable[[], Statement]) -> Statement:
-        """The statement of this key, written if there is none yet."""
+        """The cached statement of this key, written if missing."""
         found = self._statements.get(key)
         if found is None:
             if len(self._statements) >= MOST_STATEMENTS:
@@ -59,7 +59,7 @@ class ForwardGenerator:
         return found
 
     def is_fusible(self, group: Sequence[Node]) -> bool:
-        """Whether one expression may compute these nodes, which read the same and have equal settings."""
+        """Whether one expression can compute these nodes, which have the same inputs and settings."""
         key = tuple(node.name for node in group)
         if key not in self._fusible:
             self._fusible[key] = self.fused(group, "x") is not None
@@ -105,7 +105,7 @@ class _Forward:
         return Code(inputs, tuple(self.steps), outputs, tuple(self.mixtures))
 
     def _find_groups(self) -> dict[str, list[Node]]:
-        """Nodes that one expression computes, by the first of them."""
+        """Groups of nodes that one expression computes, by the first node of each."""
         alike: dict[Hashable, list[Node]] = {}
         for node in self.items.values():
             if isinstance(node, Node):
@@ -130,13 +130,13 @@ class _Forward:
         self._state([node], reads, spare, terms)
 
     def _names(self, node: Node, reads: Sequence[str]) -> list[str]:
-        """The variables of a node's tensors, and the sizes of those that are settings."""
+        """The variables of a node's tensors, and the sizes of tensor settings."""
         names = [self.variables[self.source(i)] for i in reads]
         count = ops.get(node.op).tensors(len(reads))
         return [*names[:count], *(f"{name}.shape[-2:]" for name in names[count:])]
 
     def _is_spare(self, name: str) -> bool:
-        """Whether the one reader of a tensor may write over it."""
+        """Whether the only reader of a tensor may overwrite it."""
         name = self.source(name)
         item = self.dataflow.items.get(name)
         fresh = isinstance(item, Mixed) or (item is not None and ops.get(item.op).fresh)
@@ -176,10 +176,10 @@ class _Forward:
     def _state(
         self, items: Sequence[Node | Mixed], reads: Sequence[str], how: Hashable, terms: Callable[[], Terms]
     ) -> None:
-        """Sets the variables of some items to a sum of terms.
+        """Assigns a sum of terms to the variables of some items.
 
-        The terms hang on nothing but the tensors that are read, by their own and by their other names, and
-        `how`.  Inputs of the graph belong to the caller.
+        The statement depends only on the tensors read, under both of their names, and `how`. Inputs of the
+        graph belong to the caller.
         """
         first, sources = items[0].name, tuple(map(self.source, reads))
         key = (first, tuple(reads), sources, how)

@@ -1,9 +1,8 @@
-"""How much each candidate of a mux counts, from how much each outcome of its decisions does.
+"""The weight of each candidate of a mux, from the weights of outcomes.
 
-A mux of one decision weighs its candidates as the decision weighs its outcomes.  Where two outcomes pick
-the same tensor it counts with both, and where several decisions pick together with the product of theirs.
-Where some outcomes pick nothing (`x[gate - 1]`, read only if the gate is not 1), the weights are those
-under the condition that something is picked.
+A mux of one decision weights its candidates like the outcomes. If two outcomes select the same tensor, their
+weights are added; if several decisions select together, their weights are multiplied. If some outcomes select
+nothing (`x[gate - 1]`, read only if the gate is not 1), weights are conditional on selecting something.
 """
 
 from __future__ import annotations
@@ -28,15 +27,15 @@ _TINY = 1e-12
 
 
 class TooManyOutcomes(ValueError):
-    """More than `MOST_OUTCOMES` together; the text names the decisions."""
+    """More than `MOST_OUTCOMES` joint outcomes; the message names the decisions."""
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """Which of several candidates each joint outcome of some decisions picks; -1 where it picks none.
+    """The candidate that each joint outcome of some decisions selects, by index; -1 for none.
 
-    Joint outcomes are numbered with the last decision running fastest.  Many muxes have an equal mixture:
-    those of one decision with its candidates in order, to begin with.
+    Joint outcomes are numbered with the last decision varying fastest. Many muxes have equal mixtures, such
+    as those of one decision with its candidates in order.
     """
 
     decisions: tuple[str, ...]
@@ -45,25 +44,25 @@ class Mixture:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the weights are those of the one decision as they are."""
+        """Whether the weights are exactly those of one decision."""
         return len(self.decisions) == 1 and self.picks == tuple(range(self.sizes[0]))
 
     def pick(self, outcomes: Mapping[str, int]) -> int:
-        """The candidate that these outcomes pick."""
+        """The candidate that these outcomes select."""
         joint = 0
         for path, size in zip(self.decisions, self.sizes, strict=True):
             joint = joint * size + outcomes[path]
         return self.picks[joint]
 
     def matrix(self) -> torch.Tensor:
-        """Candidates × joint outcomes: 1 where the outcome picks the candidate."""
+        """A matrix, candidates × joint outcomes: 1 where the outcome selects the candidate."""
         import torch
 
         rows = torch.arange(max(self.picks) + 1)
         return (rows[:, None] == torch.tensor(self.picks)).float()
 
     def weights(self, of: Mapping[str, torch.Tensor], matrix: torch.Tensor) -> torch.Tensor:
-        """The weight of each candidate, from vectors over the outcomes of each decision."""
+        """The weight of each candidate, from a vector over outcomes for each decision."""
         import torch
 
         if self.is_plain:
@@ -74,9 +73,9 @@ class Mixture:
 
 
 def mixture(on: Value, decisions: Mapping[str, Decision], place: Mapping[Hashable, int]) -> Mixture:
-    """The mixture of candidates by the value of `on`; `place` is the number of each value's candidate.
+    """The mixture of candidates selected by the value of `on`; `place` maps values to candidate indices.
 
-    Values that have no place pick none.  Raises TooManyOutcomes.
+    Values not in `place` select nothing. Raises TooManyOutcomes.
     """
     paths, rows = tabled((on,), decisions)
     sizes = tuple(decisions[p].size for p in paths)
@@ -84,14 +83,14 @@ def mixture(on: Value, decisions: Mapping[str, Decision], place: Mapping[Hashabl
 
 
 def outcome_of(decision: Decision) -> Value:
-    """The number of a decision's outcome, as a value."""
+    """The outcome index of a decision, as a value."""
     return Pick(decision.path, tuple(range(decision.size)))
 
 
 def tabled(
     values: Sequence[Value], decisions: Mapping[str, Decision]
 ) -> tuple[tuple[str, ...], list[tuple[Hashable, ...]]]:
-    """The decisions that some values hang on, and the values for each of their joint outcomes, in order.
+    """The decisions that some values depend on, and the values for each of their joint outcomes, in order.
 
     Raises TooManyOutcomes.
     """
@@ -104,7 +103,7 @@ def tabled(
 
 
 def _evaluated(value: Value, outcomes: Mapping[str, int]) -> Hashable:
-    """The value in one network; None where it has none there."""
+    """The value in one network; None where it is undefined."""
     try:
         return evaluate(value, outcomes, _no_size)  # type: ignore[no-any-return]
     except (ArithmeticError, TypeError):

@@ -50,8 +50,8 @@ _GLOBALS: dict[str, Any] = {
 class SuperNetwork(nn.Module):
     """All networks of a space over shared layers; `archdsl_graph` is the graph of the space.
 
-    The layers are ordinary children, named by their place in the spec.  The weights of outcomes are arguments
-    of `forward`, so that the search owns them.
+    The layers are ordinary children, named by their path in the spec. The weights of outcomes are arguments
+    of `forward`; the search owns them.
     """
 
     def __init__(self, found: Structure, fuse: bool = False, checkpoint: bool = False):
@@ -123,7 +123,7 @@ class SuperNetwork(nn.Module):
         return {n: found[n].weights(weights, self._buffers[f"archdsl_mixture_{n}"]) for n in mixtures}  # type: ignore[arg-type]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> SuperNetwork:
-        """A copy with its own weights, where and of what type they are; what never changes is shared."""
+        """A copy with its own weights, device and dtype; immutable parts are shared."""
         for shared in (self.archdsl_graph, self._parts, self._generator):
             memo[id(shared)] = shared
         copy = SuperNetwork.__new__(SuperNetwork)
@@ -135,11 +135,11 @@ class SuperNetwork(nn.Module):
 def build(graph: Graph, *, fuse: bool = False, checkpoint: bool = False) -> SuperNetwork:
     """The supernet of a space, in training mode.
 
-    With `fuse` candidates that do alike to one tensor are computed at once, and convolutions in the forms
-    that are fastest: results are equal but for rounding.  With `checkpoint` only what cells hand on is kept
-    for the backward pass, which computes the rest again: less memory, more time, equal results.
-    Raises SpecError (ARCH802) for a space whose networks differ in the size of a tensor, and (ARCH801) for
-    one with more parameters than are built.
+    With `fuse`, candidates that apply the same operation to one tensor are computed together, and
+    convolutions in their fastest form; results are equal up to rounding. With `checkpoint`, only tensors
+    passed between cells are stored for the backward pass, which recomputes the rest: less memory, more time,
+    equal results. Raises SpecError: ARCH802 for a space whose networks differ in the size of a tensor,
+    ARCH801 if it has too many parameters to build.
     """
     found = parts(graph)
     params = sum(_size(layer) for _, layer in found.layers.values())
@@ -159,7 +159,7 @@ def _size(layer: Layer) -> int:
 
 @lru_cache(maxsize=1024)
 def _function(text: str) -> Forward:
-    """The function that a text defines; compiled once."""
+    """The function defined by a source text; compiled once."""
     scope = dict(_GLOBALS)
     exec(compile(text, "<supernet>", "exec"), scope)
     function: Forward = scope["forward"]
@@ -167,7 +167,7 @@ def _function(text: str) -> Forward:
 
 
 def _in_steps(code: Code) -> Forward:
-    """The function that runs one statement after the other, each compiled for all forwards that have it."""
+    """A function that runs statements in order, each compiled once for all forwards that contain it."""
     steps = [(step.statement.compiled, step.gone) for step in code.steps]
 
     def forward(network: nn.Module, *arguments: Any) -> tuple[torch.Tensor, ...]:

@@ -1,6 +1,6 @@
-"""Statements as functions: one for all of them, or one for each segment between cells.
+"""Renders statements as functions: a single one, or one per segment between cells.
 
-A segment is what is computed again in the backward pass when it was checkpointed.
+A segment is the unit of recomputation under gradient checkpointing.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from archdsl.backends.supernet.statements import Code, Step
 
 
 def whole(code: Code) -> str:
-    """The text of `forward(self, inputs…, m)`, which returns a tuple of the outputs."""
+    """The source of `forward(self, inputs…, m)`, which returns a tuple of the outputs."""
     lines = [line for step in code.steps for line in step.lines]
     return _function("forward", code.inputs, lines, code.results)
 
 
 def in_segments(code: Code) -> str:
-    """The same with a function of its own for each segment, called through `checkpointed`.
+    """The same with a function for each segment, called through `checkpointed`.
 
-    Only what one segment hands to another outlives it.
+    Only tensors passed between segments stay alive.
     """
     segments = _segments(code.steps)
     needed = set(code.results)
@@ -43,7 +43,7 @@ def in_segments(code: Code) -> str:
 
 
 def _segments(steps: Sequence[Step]) -> list[list[Step]]:
-    """Cut where a cell begins; what lies between two cells stays with the first."""
+    """Segments that start where a cell begins; statements between two cells belong to the first."""
     segments: list[list[Step]] = [[]]
     current = None
     for step in steps:

@@ -1,4 +1,4 @@
-"""The forward of a supernet before it is text: statements, and how they are written."""
+"""The forward pass of a supernet as statements, and how they are written."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 @dataclass(frozen=True, eq=False)
 class Statement:
-    """Lines that compute one item, or several at once, what variables they set and read, and their layers.
+    """Lines that compute one or several items, the variables they assign and read, and their layers.
 
-    `cell` is the cell of the spec that it belongs to; None where it is in none, and for sums of candidates.
+    `cell` is the cell of the spec that it belongs to; None outside of cells, and for sums of candidates.
     """
 
     lines: tuple[str, ...]
@@ -23,7 +23,7 @@ class Statement:
 
     @cached_property
     def compiled(self) -> CodeType:
-        """The lines as Python compiles them, once."""
+        """The lines as compiled Python code, cached."""
         return compile("\n".join(self.lines), "<supernet>", "exec")
 
 
@@ -35,14 +35,16 @@ class Step(NamedTuple):
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The statement's, and the end of variables."""
+        """The lines of the statement, and deletions of variables after it."""
         return (*self.statement.lines, f"del {', '.join(self.gone)}") if self.gone else self.statement.lines
 
 
 @dataclass(frozen=True)
 class Style:
-    """How code is written: with `fuse` nodes that read the same with the same settings are computed at once,
-    where their primitive gains by it; `in_place` lets activations overwrite what nothing else reads.
+    """How code is written.
+
+    With `fuse`, nodes with equal inputs and settings are computed together, where their primitive benefits;
+    with `in_place`, activations overwrite tensors that nothing else reads.
     """
 
     fuse: bool = False
@@ -51,7 +53,7 @@ class Style:
 
 @dataclass(frozen=True)
 class Code:
-    """Steps, the variables of the inputs and of the outputs, and which mixtures are weighed by."""
+    """Steps, the variables of inputs and outputs, and the mixtures whose weights are used."""
 
     inputs: tuple[str, ...]
     steps: tuple[Step, ...]

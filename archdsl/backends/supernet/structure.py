@@ -1,4 +1,6 @@
-"""What a supernet is made of: the graph of a space, its mixtures, its layers, and the size of each tensor."""
+"""The structure of a supernet: the graph of a space, its mixtures, its layers, and the size of each
+tensor.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ LayerKey = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Mixed:
-    """A mux as a supernet has it: its candidates, and which mixture weighs them."""
+    """A mux in a supernet: its candidates, and the mixture that weights them."""
 
     name: str
     mixture: int
@@ -40,11 +42,11 @@ class Mixed:
 
 @dataclass(frozen=True)
 class Structure:
-    """All that code for a supernet is made from.
+    """The input of code generation for a supernet.
 
-    `items` are in the order of computation; settings of nodes no longer depend on decisions: a node whose
-    settings did has become a node for each of their values, and a mux of them.  `attributes` are the names
-    of the modules of those nodes that have one, `variables` those of inputs and items in code.
+    `items` are in order of computation. Settings of nodes do not depend on decisions: such a node was
+    replaced by a node for each value of its settings, and a mux of these. `attributes` are the names of the
+    modules of nodes that have one, `variables` those of inputs and items in code.
     """
 
     graph: Graph
@@ -57,12 +59,12 @@ class Structure:
 
     @cached_property
     def place(self) -> Mapping[str, int]:
-        """Of each item, in the order of computation; the caller, "", comes last."""
+        """The position of each item in the order of computation; the caller, "", is last."""
         return {name: n for n, name in enumerate((*self.items, ""))}
 
     @cached_property
     def passing(self) -> frozenset[str]:
-        """The nodes that hand on their input as it is."""
+        """The nodes that return their input unchanged."""
         return frozenset(node.name for node in self._nodes() if self._passes(node))
 
     @cached_property
@@ -75,12 +77,12 @@ class Structure:
         )
 
     def layer_of(self, node: Node) -> str | None:
-        """The expression of a node's module; None where it has none."""
+        """The expression of a node's module; None without one."""
         attribute = self.attributes.get(node.name)
         return attribute and f"self.{attribute}"
 
     def weighed(self, node: Node, names: Sequence[str], weight: str) -> str | None:
-        """The expression of a node's output times a weight; None where a product is all there is to it."""
+        """The expression of a node's output times a weight; None if an ordinary product is needed."""
         xs, y = [self.shapes[i] for i in node.inputs], self.shapes[node.name]
         return ops.get(node.op).weighted_expression(names, self.layer_of(node), weight, xs, y, node.attrs)
 
@@ -93,12 +95,12 @@ class Structure:
 
 
 def layer_key(weights: str, layer: Layer) -> LayerKey:
-    """What a layer is known by: the name of its weights and its arguments."""
+    """The key of a layer: the name of its weights and its arguments."""
     return weights, layer.cls, tuple(layer.kwargs.items())
 
 
 def parts(graph: Graph) -> Structure:
-    """The parts of a space's supernet.
+    """The structure of a space's supernet.
 
     Raises SpecError (ARCH802) if a tensor's size or existence varies between networks, or too many decisions
     select one tensor.
@@ -156,7 +158,9 @@ class _Splitter:
         return shapes
 
     def _fail(self, item: Node | Mux, headline: str, by: str | None = None, instead: str = "") -> None:
-        """Notes what is wrong with an item, at the decision `by` which it is, else at the one that has it."""
+        """Reports an error about an item, located at the decision `by`, by default the one that selects
+        it.
+        """
         picked = picked_by(self.graph, item.name)
         decision = self.graph.decisions[by] if by else picked.decision if picked else None
         places = [Label(item.location, f"in `{item.name}`")] if item.location else []
@@ -191,7 +195,7 @@ class _Splitter:
         self._variants(node, varying, shapes)
 
     def _variants(self, node: Node, varying: Mapping[str, Expr], shapes: dict[str, FixedShape]) -> None:
-        """A node for each combination of values of the settings, and a mux of them."""
+        """A node for each combination of values of the settings, and a mux of these."""
         decisions = self.graph.decisions
         paths, values = tabled(tuple(varying.values()), decisions)
         names = {value: f"{node.name}#{n}" for n, value in enumerate(dict.fromkeys(values))}
@@ -209,13 +213,13 @@ _THERE = "a supernet sums over all candidates: define the tensor in every networ
 
 
 def _one_size(axes: Sequence[int]) -> str:
-    """What to write where sizes differ in channels (axis 0), or in height or width."""
+    """Help for sizes that differ in channels (axis 0), or in height or width."""
     how = "conv(c = …, k = 1)" if 0 in axes else "resize(like = …)"
     return f"a supernet sums over candidates: make their sizes equal, as by `{how}` after each"
 
 
 def _deciding(sizes: Sequence[Value], definitions: Definitions) -> Iterator[str]:
-    """The decisions that sizes hang on, also over the dimensions that they name."""
+    """The decisions that sizes depend on, including through the dimensions they name."""
     seen: set[Value] = set()
     ahead = list(sizes)
     while ahead:
