@@ -11,9 +11,9 @@ from archdsl.configs.setting import setting
 
 @dataclass(frozen=True)
 class Lstm:
-    """An LSTM that decides the decisions one by one; its input is its previous output.
+    """An LSTM that selects the outcomes of decisions one by one; its input is its previous output.
 
-    Names are beginnings of paths: `body.kind` stands for `body[2].kind`, `body[3].kind`, ….
+    Names are path prefixes: `body.kind` selects `body[2].kind`, `body[3].kind`, ….
     """
 
     hidden: int = setting("whole", "hidden size, and input size", 100, low=1, high=1000)

@@ -77,9 +77,9 @@ class Folder(Files):
 class DatasetKind(Word):
     """A kind of dataset, named by `data = …` and `--data`.
 
-    `files` makes a part of it from the folder that `path` names, (root, part, config) -> Files; its config
-    has the settings of `Files`.  `samples`, of a kind without files, makes both parts, (config) -> Splits.
-    Those of archdsl are given by their places, "module:attribute", as their modules import numpy.
+    `files` opens a split in the folder of the setting `path`, (root, split, config) -> Files; its config has
+    the settings of `Files`. `samples`, for a kind without files, makes both splits, (config) -> Splits.
+    Built-in kinds name these functions as "module:attribute", since their modules import numpy.
     """
 
     files: Callable[..., Any] | str | None = None

@@ -33,9 +33,9 @@ def _loss() -> Any:
 class EvaluatorKind(Maker):
     """An evaluator; `scores` are the names, beside costs, available in objectives.
 
-    `make` is (config, surroundings) -> archdsl.search.evaluators.base.Evaluator; `surroundings` have the
-    space and what else it can be for.  One that `trains` reads the data of the search, and is not asked twice
-    about networks with equal graphs.
+    `make` is (config, surroundings) -> archdsl.search.evaluators.base.Evaluator; `surroundings` hold the
+    space and other inputs. An evaluator that `trains` reads the data of the search, and evaluates networks
+    with equal graphs only once.
     """
 
     scores: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights that all networks share, in a supernet."""
+    """Weights shared by all networks, in a supernet."""
 
     path: str | None = setting(
         "text",
@@ -93,7 +93,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class DecoderOnly:
-    """A stage in which the decoder is trained, on features of the encoder that are computed once."""
+    """A stage that trains the decoder on precomputed features of the encoder."""
 
     epochs: int = setting("whole", "epochs", 5, low=1)
     optimizer: Any = setting(
@@ -111,7 +111,7 @@ class DecoderOnly:
 
 @dataclass(frozen=True)
 class EndToEnd:
-    """A stage in which encoder and decoder are trained together."""
+    """A stage that trains encoder and decoder together."""
 
     epochs: int = setting("whole", "epochs; those of a rung replace them", 5, low=1)
     optimizer: Any = setting(
@@ -131,7 +131,9 @@ class EndToEnd:
 
 @dataclass(frozen=True)
 class MovingLevel:
-    """Trainings end early whose validation is below a moving average of others at the same point."""
+    """Early stopping of trainings whose validation score is below a moving average of others at that
+    point.
+    """
 
     level: float = setting("number", "the level at the start", 0.01)
     decay: float = setting("number", "decay of the level", 0.99, high=1)
@@ -150,7 +152,7 @@ class MovingLevel:
 
 @dataclass(frozen=True)
 class TwoStage:
-    """Training of the decoder, then of the whole network."""
+    """Training of the decoder, then of the entire network."""
 
     first: Any = setting(
         "word", "the first stage", group="stages", choices=("decoder_only",), usual="decoder_only"

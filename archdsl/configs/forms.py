@@ -11,7 +11,7 @@ Colour = tuple[int, int, int]
 
 
 class Form(NamedTuple):
-    """What values are, in words, whether one is so, and how a config has it."""
+    """A form of values: its description, a check, and the conversion to the value in a config."""
 
     description: str
     accepts: Callable[[Any], bool]
@@ -19,7 +19,7 @@ class Form(NamedTuple):
 
 
 def colour_of(word: str) -> Colour:
-    """The colour that is written `#rrggbb`."""
+    """Parses a colour written `#rrggbb`."""
     return int(word[1:3], 16), int(word[3:5], 16), int(word[5:7], 16)
 
 

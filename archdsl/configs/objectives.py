@@ -46,7 +46,7 @@ class Distillation:
 
 @dataclass(frozen=True)
 class Timed:
-    """A latency, or a frame rate, read from a lookup table."""
+    """A latency or frame rate from a lookup table."""
 
     device: str | None = setting("text", "device of the lookup table", usual="the table's own device")
     table: str | None = setting(
@@ -56,14 +56,14 @@ class Timed:
 
 @dataclass(frozen=True)
 class OfClasses:
-    """A mean over the classes that are there or were predicted."""
+    """A mean over the classes that are present or predicted."""
 
     omit: Any = setting("data", "names of classes that do not count", form=forms.NAMES, usual="none")
 
 
 @dataclass(frozen=True)
 class OfAccuracies(OfClasses):
-    """A mean that the accuracies of classes have part in."""
+    """A mean that includes the accuracies of classes."""
 
     compat: bool = setting(
         "flag", "a class that is predicted and not there has an accuracy of 2, as in the code of the paper",

@@ -19,12 +19,12 @@ MOST = 1_000_000
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting.  `low` and `high` are the ends of its range, `group` is where its word is from, one of
-    `choices` where these are not empty.
+    """A setting.
 
-    The names that a setting `declares` are scores: objectives and requirements of the search can name them.
-    Choices that are texts are written without quotes. A setting with `run=False` passes `check` with a note
-    and is rejected by `search`.  `usual` describes the default where it is not a constant.
+    `low` and `high` are the ends of its range, `group` is the group of its word, one of `choices` if there
+    are any. The names in a setting that `declares` scores can be used in objectives and requirements of the
+    search. Textual choices are written without quotes. A setting with `run=False` passes `check` with a note
+    and is rejected by `search`. `usual` describes a default that is not a constant.
     """
 
     kind: Kind
@@ -84,7 +84,7 @@ class Setting:
         return True
 
     def read(self, value: Any) -> Any:
-        """A value that it accepts as the config has it: one label, and a list of them, as a tuple."""
+        """Converts a valid value to its form in the config: a label, or a list of labels, as a tuple."""
         return value if self.form is None or self.form.reads is None else self.form.reads(value)
 
 

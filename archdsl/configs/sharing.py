@@ -1,4 +1,4 @@
-"""Rules by which networks of a space are drawn while they train weights that they share."""
+"""Configs of the rules that sample networks for training shared weights."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from archdsl.configs.setting import setting
 
 @dataclass(frozen=True)
 class Uniform:
-    """One network a step, every outcome of a decision equally likely (SPOS, arXiv:1904.00420)."""
+    """One network per step, uniform over the outcomes of each decision (SPOS, arXiv:1904.00420)."""
 
 
 @dataclass(frozen=True)
 class Fair:
-    """As many networks a step as the largest decision has outcomes, in which each is equally often (FairNAS)."""
+    """Networks with equally frequent outcomes, as many per step as the largest decision has (FairNAS)."""
 
 
 @dataclass(frozen=True)
 class Sandwich:
-    """The largest, the smallest and some random networks a step (US-Nets, arXiv:1903.05134)."""
+    """The largest, the smallest and some random networks per step (US-Nets, arXiv:1903.05134)."""
 
     random: int = setting("whole", "random networks", 2, low=0, high=64)
     distill: bool = setting(

@@ -14,9 +14,9 @@ from archdsl.configs.word import Maker
 class StrategyKind(Maker):
     """A strategy that proposes individual networks.
 
-    `make` is (config, domain, seed) -> archdsl.search.strategies.base.Strategy; `domain` has the decisions
-    (`archdsl.search.trials.domain`).  `pareto`: it takes several objectives.  What does not `learn`
-    proposes the same whatever it observes.
+    `make` is (config, domain, seed) -> archdsl.search.strategies.base.Strategy; `domain` holds the decisions
+    (`archdsl.search.trials.domain`). `pareto`: it supports several objectives. Proposals of a strategy with
+    `learn=False` do not depend on observations.
     """
 
     pareto: bool = False
@@ -65,7 +65,7 @@ class Random:
 
 @dataclass(frozen=True)
 class Evolution:
-    """Regularised (ageing) evolution (arXiv:1802.01548)."""
+    """Regularized (ageing) evolution (arXiv:1802.01548)."""
 
     population: int = setting(
         "whole", "networks alive; the oldest dies for each that is born", 16, low=1, high=100_000
@@ -108,7 +108,7 @@ class Nsga2:
 
 @dataclass(frozen=True)
 class HillClimb:
-    """Ever better networks that differ in one decision."""
+    """Repeatedly moves to a better network that differs in one decision."""
 
     draws: int = setting(
         "whole", "random networks, from the best of which a climb starts", 4, low=1, high=100_000
@@ -126,7 +126,7 @@ class HillClimb:
 
 @dataclass(frozen=True)
 class Optuna:
-    """A sampler of Optuna, asked for networks."""
+    """A sampler of Optuna as a strategy."""
 
     sampler: Any = setting("word", "what Optuna samples by", group="optuna_samplers", usual="tpe")
 
@@ -167,7 +167,7 @@ class Unset:
 
 @dataclass(frozen=True)
 class SuccessiveHalving:
-    """Networks of another strategy, the best of them trained for longer (arXiv:1810.05934)."""
+    """Networks of another strategy, the best of which are trained longer (arXiv:1810.05934)."""
 
     of: Any = setting("word", "what proposes networks", group="strategies", usual="evolution")
     rungs: Any = setting("data", "epochs of the evaluator, from rung to rung", (1, 3, 9), form=forms.RUNGS)

@@ -59,7 +59,7 @@ def _cropped(
 
 
 def _window(full: int, wanted: int, scale: float, rng: np.random.Generator) -> tuple[int, int, float, float]:
-    """Along one side: from where to where the crop is filled, and from where to where in the source."""
+    """Along one axis: the filled range of the crop, and the range of the source."""
     scaled = max(1, round(full * scale))
     start = int(rng.integers(min(0, scaled - wanted), max(0, scaled - wanted) + 1))
     first, end = max(0, start), min(scaled, start + wanted)

@@ -33,7 +33,7 @@ _ORDER, _CHANGE = 0, 1
 class Batch:
     """Images, float32, normalized by ImageNet's mean and standard deviation; class ids or `IGNORE`, int64.
 
-    Grey images have one channel, and others may have four (`archdsl.data.channels`).
+    Grey images have one channel, others three or four (`archdsl.data.channels`).
     """
 
     images_B3HW: torch.Tensor

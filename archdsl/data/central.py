@@ -1,4 +1,4 @@
-"""The middle of each image of a dataset."""
+"""Centre crops of the images of a dataset."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archdsl.data.dataset import Colour, Dataset, Sample
 
 @dataclass(frozen=True, eq=False)
 class Central:
-    """`dataset` with images and labels cut to their middle of `size` (height, width); smaller ones stay."""
+    """`dataset` with images and labels cropped to their centre of `size` (height, width), where larger."""
 
     dataset: Dataset
     size: tuple[int, int]

@@ -39,9 +39,9 @@ def resampled(
     pixels_HWC: Pixels, size: tuple[int, int], how: Image.Resampling,
     box: tuple[float, float, float, float] | None = None,
 ) -> Pixels:  # fmt: skip
-    """Pixels, H × W or H × W × C, at a size (height, width); of what is in `box`, as Pillow takes it.
+    """Resizes pixels, H × W or H × W × C, to a size (height, width); only of `box`, as in Pillow.
 
-    Each channel is resized by itself: Pillow would weight the others by a fourth.
+    Channels are resized independently, as Pillow would premultiply the others by a fourth.
     """
     across = (size[1], size[0])
     if pixels_HWC.ndim == 2 or pixels_HWC.shape[2] == 3:

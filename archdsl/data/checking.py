@@ -135,7 +135,7 @@ def _tried(measure: Callable[[], Size]) -> tuple[Size | None, tuple[Diagnostic, 
 
 
 def _of_sample(dataset: Dataset, i: int) -> _Sample:
-    """Problems of a sample that came from elsewhere than files."""
+    """Problems of a sample that is not read from files."""
     found = _Sample()
     try:
         sample = dataset[i]

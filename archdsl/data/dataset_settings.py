@@ -12,9 +12,9 @@ from archdsl.spec.search_values import Formula
 
 
 def read_settings(kind: str, settings: Mapping[str, Any]) -> Any:
-    """The config of a kind of data, with checked settings.
+    """The config of a kind of dataset with checked settings.
 
-    Raises SpecError (ARCH906) with every one that is wrong.
+    Raises SpecError (ARCH906) with all invalid settings.
     """
     if not isinstance(kind, str) or kind not in DATASETS:  # an override may be a number
         kind = str(kind)
@@ -38,7 +38,7 @@ def read_settings(kind: str, settings: Mapping[str, Any]) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A value as forms look at it: lists, and ranges `1..19` whose ends both count, are tuples."""
+    """A value as expected by forms: lists, and inclusive ranges such as `1..19`, become tuples."""
     if isinstance(value, Formula) and value.op == ".." and all(type(end) is int for end in value.args):
         first, last = value.args
         return tuple(range(first, min(last, first + 256) + 1))  # type: ignore[operator, arg-type, type-var]

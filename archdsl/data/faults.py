@@ -10,7 +10,7 @@ from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
 
 
 def fault(code: str, headline: str, path: Path, what: str = "", help: str | None = None) -> Diagnostic:
-    """A diagnostic located at a file; `what` is shown beside its name."""
+    """A diagnostic located at a file; `what` is the message at its name."""
     label = Label(Location(Source(str(path), ""), 0, 0), what)
     return Diagnostic(code, headline, label, help=help)
 
@@ -44,6 +44,6 @@ def grouped(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
 
 
 def _names(alike: list[Diagnostic]) -> str:
-    """Names of the files of findings beyond those that are shown."""
+    """Names of the files of diagnostics beyond those shown."""
     places = [d.primary.location.source.name for d in alike[_SHOWN:] if d.primary is not None]
     return ", ".join(places[:3]) + (", …" if len(places) > 3 else "")

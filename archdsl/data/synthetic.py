@@ -57,7 +57,7 @@ def synthetic(images: int, height: int, width: int, seed: int, part: Part) -> Sy
 
 
 def scenes(read: datasets.Synthetic) -> Splits:
-    """Both parts, of the number and size that the settings say."""
+    """Both splits, with the number and size of images in the settings."""
     held_out = max(1, round(read.images * (read.split or 0.25)))
     height, width = read.size or (96, 192)
     return Splits(

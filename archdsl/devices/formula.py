@@ -19,9 +19,9 @@ def evaluate(
 ) -> Any:
     """The value of a formula: of costs by `measure`, of other terms by name.
 
-    What is `known` of a term with settings goes before what is known of its name.  Quantities are in base
-    units: milliseconds, frames per second, bytes.  Raises ValueError for a term that is not `known`, and for
-    anything that is not a number.
+    An entry of `known` for a term with its settings takes precedence over one for its name. Quantities are in
+    base units: milliseconds, frames per second, bytes. Raises ValueError for a term that is not in `known`,
+    and for values that are not numbers.
     """
 
     def of(value: SearchValue) -> Any:

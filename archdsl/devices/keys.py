@@ -117,7 +117,7 @@ def values_read(node: Node) -> tuple[str, ...]:
 
 
 def _values(op: str, inputs: int) -> int:
-    """How many of the inputs of a primitive, the first ones, it reads the values of."""
+    """How many inputs of a primitive, the first ones, are read by value."""
     primitive = ops.get(op)
     return 0 if primitive.makes_zero else primitive.tensors(inputs)
 
@@ -157,7 +157,7 @@ def unit(
 def _ports_apart(
     nodes: Sequence[Node], shapes: Mapping[str, FixedShape]
 ) -> tuple[Sequence[Node], Mapping[str, FixedShape]]:
-    """A primitive that reads one tensor twice, as if it read two, so that both share a row."""
+    """A primitive that reads one tensor twice, changed to read two, so that both cases share a row."""
     if len(nodes) > 1 or len(set(nodes[0].inputs)) == len(nodes[0].inputs):
         return nodes, shapes
     ports = [f"{i}.{n}" if i in nodes[0].inputs[:n] else i for n, i in enumerate(nodes[0].inputs)]
@@ -170,8 +170,8 @@ def _text(
 ) -> str:
     """The canonical text of a piece: names are numbers, settings sorted by name, all sizes written out.
 
-    A tensor of which only the size is read (`like`, that of zeros) is left out, as the size of the result is
-    there.
+    A tensor of which only the size is read (`like`, the input of zeros) is omitted, as the size of the result
+    is included.
     """
     names = {source: f"x{n}" for n, source in enumerate(inputs, start=1)}
     lines = [f"{names[i]}: {size_text(shapes[i])}" for i in inputs]
@@ -185,7 +185,8 @@ def _text(
 def computed(op: str, inputs: Sequence[str], attrs: Mapping[str, Any]) -> str:
     """A primitive applied to named inputs, with settings in alphabetical order.
 
-    What it reads only the size of is left out; so are the settings of zeros, which say only their size.
+    Inputs of which only the size is read are omitted, and so are the settings of zeros, which only determine
+    their size.
     """
     read, attrs = inputs[: _values(op, len(inputs))], {} if ops.get(op).makes_zero else attrs
     settings = ", ".join(f"{k} = {_value(v)}" for k, v in sorted(attrs.items()) if v is not None)
@@ -255,7 +256,7 @@ def space_keys(space: Space, rng: random.Random, *, quiet: int = 200, most: int 
 
 
 def _shareable(split: NetworkUnits) -> Iterator[Unit]:
-    """Primitives that units may share in other networks: weightless ones at the beginning of an op."""
+    """Primitives that units may share in other networks: those without weights at the beginning of an op."""
     for part in split.units:
         if len(part.nodes) == 1:
             continue

@@ -99,7 +99,8 @@ class Costs:
         return 2 * count if term.name == "flops" else count
 
     def lacking(self, term: Term, outcomes: Any) -> NDArray[np.bool_]:
-        """Which of N bound networks have a cost that the table lacks rows for, where `exact` raises ARCH824.
+        """For N bound networks, which of them have a cost whose rows the table lacks (`exact` raises
+        ARCH824).
 
         Raises SpecError: ARCH827 without a table of the device.
         """
@@ -111,14 +112,14 @@ class Costs:
         return self._latency(term).lacking(rows)
 
     def has_tables(self, term: Term) -> bool:
-        """Whether a cost has a closed form, so that many networks are priced at once.
+        """Whether a cost has a closed form, so that many networks can be priced at once.
 
         Raises SpecError (ARCH827) without a latency table of the device.
         """
         return isinstance(self._priced(term)[0].pricer(self._priced(term)[1]), Pricer)
 
     def extreme(self, term: Term, sense: Sense) -> tuple[int, ...]:
-        """The outcomes of the network that costs least or most, as far as it can be found.
+        """The outcomes of the cheapest or most expensive network, exact or the best one found.
 
         Raises SpecError as `has_tables`.
         """

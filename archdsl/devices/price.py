@@ -86,7 +86,7 @@ def label(graph: Graph, node: Node) -> str:
 
 
 def _line(applied: Applied) -> str:
-    """A primitive with sizes and settings, as in the text of a row without names."""
+    """A primitive with sizes and settings, as in the text of a row but without names."""
     values = computed(applied.op, [size_text(shape) for shape in applied.inputs], dict(applied.attrs))
     return f"{size_text(applied.shape)} = {values}"
 

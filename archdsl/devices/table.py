@@ -206,7 +206,7 @@ class Table(_Part):
 
     @property
     def edited(self) -> bool:
-        """Whether somebody edited its file on purpose: it is marked so, also once rows are added to it."""
+        """Whether the file was marked as edited on purpose; the mark is kept when rows are added."""
         return self._edited
 
     def by_key(self) -> dict[str, Row]:

@@ -1,9 +1,9 @@
 """Values that depend on decisions: constants, picks, dimensions of tensors, and arithmetic over them.
 
-A `Pick` is a number chosen by one decision: a value for each outcome.  A `Dim` is a dimension of a node whose
-size varies between networks.  `Apply` is arithmetic over these.  The functions here build them in a normal
-form that folds what is constant, so that two dimensions that must agree are, in all usual cases, the same
-value, and a proof of it is a comparison.
+A `Pick` is a number selected by one decision: a value for each outcome. A `Dim` is a dimension of a node
+whose size varies between networks. `Apply` is arithmetic over these. The functions here build values in a
+normal form with constant folding, so that two dimensions that must agree are, in all usual cases, the same
+value, and proving it is a comparison.
 """
 
 from __future__ import annotations
@@ -117,9 +117,9 @@ class Dim(Expr):
 class Apply(Expr):
     """A function of values, at least one of which depends on decisions.
 
-    `terms` and `depth` are the size of it written out, `least` what it is not below, `bound` what its
-    absolute value stays below, and `kind` what it is: "int", "number" (that may be no whole one), "bool",
-    "str" or "mixed".
+    `terms` and `depth` are the size of its fully expanded expression, `least` a lower bound of its value,
+    `bound` an upper bound of its absolute value, and `kind` its type: "int", "number" (possibly a fraction),
+    "bool", "str" or "mixed".
     """
 
     __slots__ = ("args", "bound", "depth", "fn", "kind", "least", "terms")
@@ -366,7 +366,7 @@ def _limited(value: Any) -> Any:
 
 
 def _zip(fn: str, decision: str, args: tuple[Value, ...]) -> Value:
-    """Outcome by outcome; None, which is not a value, where a divisor is 0."""
+    """Applies a function outcome by outcome; None, which is not a value, where a divisor is 0."""
     n = next(len(a.values) for a in args if isinstance(a, Pick))
     function = FUNCTIONS[fn]
     values = []
@@ -385,7 +385,7 @@ def _zip(fn: str, decision: str, args: tuple[Value, ...]) -> Value:
 
 
 def pick(decision: str, values: Sequence[Any]) -> Value:
-    """A pick, or the constant that all its outcomes agree on."""
+    """A pick, or a constant if all its outcomes agree."""
     given = [v for v in values if v is not None]
     if given and all(v == given[0] and type(v) is type(given[0]) for v in given):
         return given[0]  # type: ignore[no-any-return]
@@ -393,7 +393,7 @@ def pick(decision: str, values: Sequence[Any]) -> Value:
 
 
 def _simplify(fn: str, a: Value, b: Value) -> Value | None:
-    """Identities that keep equal sizes equal; None where nothing simplifies.  A constant stands last."""
+    """Identities that make equal sizes identical; None if nothing simplifies. Constants come last."""
     constant = not isinstance(b, Expr)
     if fn in ("and", "or"):
         if constant:
@@ -415,7 +415,7 @@ def _simplify(fn: str, a: Value, b: Value) -> Value | None:
 
 
 def _simplify_whole(fn: str, a: Value, b: Value, constant: bool) -> Value | None:
-    """Identities that hold for integers only: others are rounded, and 2.0 is not an integer."""
+    """Identities that hold for integers only, since other results are rounded, and 2.0 is not an integer."""
     product = a.args if isinstance(a, Apply) and a.fn == "mul" else ()
     if fn == "sub":
         return 0 if a == b else None
@@ -468,7 +468,7 @@ def _simplify_if(condition: Value, then: Value, otherwise: Value) -> Value | Non
 
 
 def _implies_equal(condition: Value, a: Value, b: Value) -> bool:
-    """Whether a condition says, alone or among other things, that a equals b."""
+    """Whether a condition implies, alone or as part of a conjunction, that a equals b."""
     if not isinstance(condition, Apply):
         return False
     if condition.fn == "and":
@@ -512,12 +512,12 @@ def decisions_in(value: Value) -> set[str]:
 
 
 def nodes_in(value: Value) -> set[str]:
-    """The nodes whose dimensions a value reads."""
+    """The nodes whose dimensions a value depends on."""
     return {part.node for part in leaves(value) if isinstance(part, Dim)}
 
 
 def leaves(*values: Value, seen: set[int] | None = None) -> list[Value]:
-    """The picks, dimensions, measures and constants that values are made of; what they share is read once.
+    """The picks, dimensions, measures and constants of values; shared parts are visited once.
 
     `seen` are ids of visited values, which are skipped; it grows.
     """

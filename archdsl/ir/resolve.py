@@ -44,7 +44,7 @@ def rebuilt(value: Value, leaf: Callable[[Value], Value]) -> Value:
 
 
 def _inside_out(value: Apply) -> list[Apply]:
-    """The functions that a value is made of, each behind its arguments."""
+    """The function applications of a value, each after its arguments."""
     found: dict[int, Apply] = {}
     ahead = [value]
     while ahead:
@@ -63,7 +63,7 @@ def evaluate(
 ) -> Any:
     """Evaluates a value in one network; None where a pick has no value.
 
-    `known` keeps what deep values come to by their ids, for others of the same network that share parts.
+    `known` caches results of deep values by their ids, for other values of the same network that share parts.
     Raises ArithmeticError for undefined numbers.
     """
     if not isinstance(value, Expr):
@@ -88,9 +88,9 @@ def evaluate(
 
 
 def settled(value: Value, leaf: Callable[[Value], Any], known: dict[int, Any] | None = None) -> Any:
-    """The value with something else in the place of its leaves; unneeded leaves are not evaluated.
+    """The value with its leaves replaced; unneeded leaves are not evaluated.
 
-    What is known by now decides which argument is needed next.  Without recursion; `known` grows.
+    Results so far determine which argument is needed next. Without recursion; `known` grows.
     """
     known = {} if known is None else known
 

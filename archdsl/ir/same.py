@@ -55,7 +55,7 @@ def _applied(node: Node) -> str:
 
 
 def _inputs(graph: Graph, commutative: frozenset[str]) -> dict[str, list[tuple[str, bool]]]:
-    """The inputs of each node, and whether they may be missing; ordered by how they are computed."""
+    """The inputs of each node, and whether they are optional; in canonical order."""
     alike: dict[str, str] = {name: f"input {name}" for name in graph.inputs}
     found: dict[str, list[tuple[str, bool]]] = {}
     for name, node in graph.nodes.items():
@@ -70,7 +70,7 @@ def _inputs(graph: Graph, commutative: frozenset[str]) -> dict[str, list[tuple[s
 
 
 def _from_outputs(graph: Graph, inputs: Mapping[str, list[tuple[str, bool]]]) -> Iterator[str]:
-    """The nodes that outputs read, each behind its inputs, in an order that names take no part in."""
+    """The nodes that outputs depend on, each after its inputs, in an order independent of names."""
     done = set(graph.inputs)
     for output in graph.outputs.values():
         ahead = [output]

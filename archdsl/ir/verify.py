@@ -73,7 +73,7 @@ def violations(graph: Graph, primitives: Mapping[str, PrimitiveRule] | None = No
 
 
 def _names(graph: Graph) -> Iterator[Violation]:
-    """Everything is filed under its own name, and no node has the name of an input."""
+    """Items are stored under their own names, and no node has the name of an input."""
     filed: list[tuple[str, str, str]] = [
         *(("node", key, n.name) for key, n in graph.nodes.items()),
         *(("decision", key, d.path) for key, d in graph.decisions.items()),
@@ -93,7 +93,7 @@ def _inputs(graph: Graph) -> Iterator[Violation]:
 
 
 def _order(graph: Graph) -> Iterator[Violation]:
-    """A node reads what stands before it."""
+    """Nodes are in topological order."""
     before = set(graph.inputs)
     for name, item in graph.nodes.items():
         for source in item.inputs:
@@ -121,7 +121,7 @@ def _outputs(graph: Graph) -> Iterator[Violation]:
 
 
 def _decisions(graph: Graph) -> Iterator[Violation]:
-    """A decision has something to choose from, and hangs under an outcome of another one."""
+    """Decisions have candidates, and are conditional on an existing outcome of another decision."""
     for path, decision in graph.decisions.items():
         if not 1 <= decision.count <= len(decision.candidates):
             yield Violation("decisions", path, f"{decision.count} of {len(decision.candidates)} candidates")
@@ -152,7 +152,7 @@ def _is_outcome(decision: Decision, key: object) -> bool:
 
 
 def _muxes(graph: Graph) -> Iterator[Violation]:
-    """The cases of a mux are outcomes of its decision: those in which it is read, each once."""
+    """The cases of a mux are distinct outcomes of its decision, under which the mux is read."""
     for name, item in graph.nodes.items():
         if not isinstance(item, Mux):
             continue
@@ -171,7 +171,7 @@ def _muxes(graph: Graph) -> Iterator[Violation]:
 
 
 def _values(graph: Graph) -> Iterator[Violation]:
-    """Values are made of what the graph has: its decisions, and dimensions of nodes that stand before."""
+    """Values refer to existing decisions, and to dimensions of earlier nodes."""
     before = set(graph.inputs)
     for name, item in graph.nodes.items():
         if isinstance(item, Node):
@@ -208,7 +208,7 @@ def _value(graph: Graph, where: str, value: object, before: Collection[str]) -> 
 
 
 def _part(graph: Graph, part: object, before: Collection[str]) -> str | None:
-    """What is wrong with one part of a value; None where nothing is."""
+    """A violation in a part of a value; None if it is valid."""
     if isinstance(part, Pick):
         decision = graph.decisions.get(part.decision)
         if decision is None:
@@ -231,7 +231,7 @@ def _part(graph: Graph, part: object, before: Collection[str]) -> str | None:
 
 
 def _weights(graph: Graph) -> Iterator[Violation]:
-    """Nodes with one set of weights are the same primitive with the same settings."""
+    """Nodes that share weights have the same primitive with the same settings."""
     first: dict[str, Node] = {}
     for name, item in graph.nodes.items():
         if not isinstance(item, Node):
@@ -246,7 +246,7 @@ def _weights(graph: Graph) -> Iterator[Violation]:
 
 
 def _may_agree(a: Value, b: Value | None) -> bool:
-    """Two constants agree where they are equal; of values over decisions this is not known."""
+    """Whether two values may be equal: constants must be; for values over decisions it is unknown."""
     return isinstance(a, Expr) or isinstance(b, Expr) or (a == b and type(a) is type(b))
 
 
@@ -263,7 +263,7 @@ def _instances(graph: Graph) -> Iterator[Violation]:
 
 
 def _origin(graph: Graph) -> Iterator[Violation]:
-    """Only a network bound from a space has decisions that were taken, and those are not open."""
+    """Only a network bound from a space has fixed decisions, and these are not open."""
     if graph.chosen and graph.origin is None:
         yield Violation("origin", graph.name, "decisions were taken in a space that is not named")
     for path in sorted(graph.chosen.keys() & graph.decisions.keys()):
@@ -271,7 +271,7 @@ def _origin(graph: Graph) -> Iterator[Violation]:
 
 
 def _primitives(graph: Graph, primitives: Mapping[str, PrimitiveRule]) -> Iterator[Violation]:
-    """A node has all settings of its primitive and no other, and as many inputs as it takes."""
+    """Nodes have exactly the settings of their primitive, and a valid number of inputs."""
     for name, item in graph.nodes.items():
         if not isinstance(item, Node):
             continue

@@ -16,7 +16,7 @@ __all__ = ["FormatterError", "Unit", "format_source", "load", "parse", "unparse"
 
 
 def __getattr__(name: str) -> Any:
-    """The formatter is imported when first used: checking a file does not need it."""
+    """Imports the formatter on first use, since checking a file does not need it."""
     if name not in _FORMATTER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from archdsl.lang import formatter

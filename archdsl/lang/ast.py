@@ -1,9 +1,8 @@
 """The abstract syntax of `.arch` files: frozen records with spans.
 
-A span is (start, end) in characters of the file's text; it takes no part in equality, so two ASTs are
-equal when they mean the same text, wherever it stood.  Comments are listed beside the tree, in
-`File.comments`, and take no part in equality either; `archdsl.lang.comments` says where they go when a file
-is laid out.
+A span is (start, end) in characters of the file's text. Equality ignores spans, so two ASTs are equal if
+their texts mean the same. Comments are listed beside the tree, in `File.comments`, and are ignored by
+equality as well; `archdsl.lang.comments` places them when a file is formatted.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ def _span() -> Span:
 
 
 class Spanned(Protocol):
-    """What stands somewhere in the text."""
+    """A record with a location in the text."""
 
     @property
     def span(self) -> Span: ...
@@ -137,7 +136,7 @@ class Attribute:
 
 @node
 class Optional:
-    """`x?`: nothing, rather than an error, where x is not defined."""
+    """`x?`: undefined, instead of an error, if x is not defined."""
 
     base: Expr
     span: Span = _span()
@@ -251,7 +250,7 @@ class Input:
 
 @node
 class Output:
-    """`output NAME = value`, or `output NAME train = value` for one that only a training reads."""
+    """`output NAME = value`, or `output NAME train = value` for an output that is used in training only."""
 
     name: str
     value: Expr
@@ -405,9 +404,9 @@ Declaration = Union[Import, Constant, Op, Cell, Space, Network, Search]
 
 @node
 class Comment:
-    """A comment with its `#`, and where it stood.
+    """A comment with its `#`, and its location.
 
-    `own_line` says whether nothing but white space stood before it on its line.
+    `own_line` is True if only white space precedes it on its line.
     """
 
     text: str

@@ -18,11 +18,11 @@ Nesting = TypeVar("Nesting", ast.Stage, ast.Group)
 
 
 class UnsupportedError(Exception):
-    """The file is of a version that this parser does not know; already reported."""
+    """The file's language version is not supported; already reported."""
 
 
 class Builder(Values):
-    """Makes the nodes of a file."""
+    """Builds the AST nodes of a file."""
 
     def __init__(self, source: Source):
         super().__init__(source)
@@ -188,7 +188,7 @@ class Builder(Values):
         return self.nested(ast.Group(word(kind), label_word, clauses, span=span), clauses)
 
     def nested(self, node: Nesting, inside: tuple[ast.Statement, ...] | tuple[ast.Clause, ...]) -> Nesting:
-        """The node, which holds statements; reports one too many levels of such."""
+        """A node that contains statements; reports too deep nesting."""
         level = 1 + max((self.levels.get(id(statement), 0) for statement in inside), default=0)
         self.levels[id(node)] = level
         if level == MAX_NESTING + 1:

@@ -1,13 +1,11 @@
-"""Where comments go when a file is laid out anew.
+"""Places comments when a file is formatted.
 
-Nodes do not know their comments.  The layout walks the AST in the order of the text and asks, wherever it
-could end a line, what to print there: a comment that stood behind something on its line stays behind it
-(trailing), one on a line of its own stays before what follows (leading) or before the closing bracket
-(dangling), and one in a place where no line ends, `x[1,  # here`, goes to the next line end.  So comments
-never change their order and none is lost.
-
-Spans may be wider than what is printed (parentheses without need are dropped), so the ends of an
-expression are those of its first and last word.
+Nodes do not know their comments. The layout traverses the AST in the order of the text and asks, wherever it
+could end a line, which comments to print: a comment at the end of a line stays there (trailing), one on its
+own line stays before what follows (leading) or before the closing bracket (dangling), and one where no line
+ends, `x[1, # here`, moves to the next line end. So comments keep their order and none is lost. Spans may be
+wider than the printed text (redundant parentheses are dropped), so the ends of an expression are those of its
+first and last token.
 """
 
 from __future__ import annotations
@@ -31,9 +29,9 @@ class Comments:
         self.upcoming = self.starts[0] if comments else NEVER
 
     def trailing(self, end: int, following: int) -> Comment | None:
-        """Take the comment to be put behind a line.
+        """Takes the comments to print at the end of a line.
 
-        All before `end` is printed; what comes next stands at `following`.
+        Everything before `end` has been printed; the next item starts at `following`.
         """
         if self.upcoming >= following:
             return None
@@ -42,7 +40,7 @@ class Comments:
         return self._take()
 
     def leading(self, following: int) -> list[Comment]:
-        """Take the comments to be put on lines of their own before what stands at `following`."""
+        """Takes the comments to print on their own lines before the item at `following`."""
         taken = []
         while self.upcoming < following:
             taken.append(self._take())
@@ -79,7 +77,7 @@ class Comments:
         return False
 
     def split(self, expr: ast.Binary | ast.Chain | ast.Conditional) -> bool:
-        """Whether a comment stands before the last operand, so that each needs a line of its own."""
+        """Whether a comment precedes the last operand, so that each operand needs its own line."""
         parts = pieces(expr)
         return self.between(first(parts[0]), first(parts[-1]))
 
@@ -95,7 +93,7 @@ def pieces(expr: ast.Binary | ast.Chain | ast.Conditional) -> tuple[Expr, ...]:
 
 
 def first(expr: Expr) -> int:
-    """Where the first word of an expression starts."""
+    """The start of the first token of an expression."""
     while True:
         match expr:
             case (
@@ -112,7 +110,7 @@ def first(expr: Expr) -> int:
 
 
 def last(expr: Expr) -> int:
-    """Where the last word of an expression ends."""
+    """The end of the last token of an expression."""
     while True:
         match expr:
             case ast.Binary(_, _, part) | ast.Chain(_, part) | ast.Conditional(_, _, part):

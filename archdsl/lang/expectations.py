@@ -1,4 +1,4 @@
-"""What may come next, in the words of the language."""
+"""Describes expected tokens in words."""
 
 from __future__ import annotations
 

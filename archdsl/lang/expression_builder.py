@@ -1,7 +1,7 @@
-"""The parser's callbacks for expressions: one method a rule of the grammar, each making its AST node.
+"""The parser's callbacks for expressions: one method per rule of the grammar, each building its AST node.
 
-A method gets the span of its rule and the values of its parts: nodes, or tokens.  Mistakes that the grammar
-lets through, so that they can be named, are reported here; the method then returns a stand-in.
+A method gets the span of its rule and the values of its parts: nodes, or tokens. Errors that the grammar
+accepts, so that they can be reported precisely, are diagnosed here; the method then returns a placeholder.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def place(token: Token) -> Span:
 
 
 class Values:
-    """Makes expressions, and keeps the findings."""
+    """Builds expressions, and collects diagnostics."""
 
     def __init__(self, source: Source):
         self.source = source
@@ -47,7 +47,7 @@ class Values:
         self.add(Diagnostic(code, headline, Label(Location(self.source, *span), label), help=help_line))
 
     def add(self, finding: Diagnostic) -> None:
-        """Keep a finding, unless there are many already: no more are shown."""
+        """Adds a diagnostic, unless the maximum number was reached."""
         if len(self.diagnostics) < MAX_ERRORS:
             self.diagnostics.append(finding)
 
@@ -158,7 +158,7 @@ class Values:
         return ast.Record(tuple(named), span=span)
 
     def path(self, path: Expr) -> None:
-        """Report a record's key that is not a decision path."""
+        """Reports a key of a record that is not a decision path."""
         node = path
         while isinstance(node, ast.Attribute | ast.Index):
             node = node.base
@@ -186,7 +186,7 @@ class Values:
         return ast.Call(fn, arguments[:inputs], settings, span=span)
 
     def mixed_call(self, span: Span, fn: Expr, arguments: tuple[Any, ...]) -> ast.Call:
-        """A call whose settings have no plain names, or stand before inputs."""
+        """Reports a call whose settings have no plain names, or precede inputs."""
         settings = tuple(argument for argument in arguments if type(argument) is ast.Named)
         inputs = tuple(argument for argument in arguments if type(argument) is not ast.Named)
         late = [argument for argument in inputs if argument.span[0] > settings[0].span[0]]
@@ -245,7 +245,7 @@ class Values:
         return value
 
     def bounded(self, *values: Expr) -> Expr:
-        """The first value; reports those nested more deeply than later phases, which recurse, should meet."""
+        """The first value; reports values nested too deeply for later phases, which recurse."""
         for value in values:
             # A level takes at least one character, so short values need no measuring.
             if value.span[1] - value.span[0] > MAX_DEPTH and too_deep(value):

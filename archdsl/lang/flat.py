@@ -28,11 +28,11 @@ _ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"})
 
 
 class TooLongError(Exception):
-    """The expression does not fit on a line, however far to the left that starts."""
+    """The expression does not fit on a line with any indentation."""
 
 
 def level(expr: Expr) -> int:
-    """How tightly the outermost operator of an expression binds."""
+    """The precedence of the outermost operator of an expression."""
     if isinstance(expr, ast.Binary):
         return _BINARY[expr.op]
     if isinstance(expr, ast.Unary):
@@ -41,20 +41,23 @@ def level(expr: Expr) -> int:
 
 
 def operands(expr: ast.Binary) -> tuple[int, int]:
-    """The levels that the two sides of an operator must have to stand without parentheses."""
+    """The precedence that the operands of an operator need to be written without parentheses."""
     here = _BINARY[expr.op]
     return (here + 1 if here == COMPARISON else here), here + 1
 
 
 def source_level(chain: ast.Chain) -> int:
-    """A conditional before `->` needs parentheses: readers would take the arrow into its last branch."""
+    """The precedence required before `->`.
+
+    A conditional needs parentheses there, since readers would take the arrow as part of its last branch.
+    """
     return CHAIN if type(chain.source) is ast.Chain else OR
 
 
 def flat(expr: Expr, at_least: int = CHAIN) -> str:
-    """The expression on one line, in parentheses if it binds less tightly than `at_least`.
+    """The expression on one line, in parentheses if its precedence is below `at_least`.
 
-    Raises TooLongError where a part of it is longer than a line.
+    Raises TooLongError if a part of it is longer than a line.
     """
     text = _FLAT[type(expr)](expr)
     return text if at_least == CHAIN or level(expr) >= at_least else f"({text})"
@@ -114,7 +117,7 @@ def _index(expr: ast.Index) -> str:
 
 
 def attribute_base(expr: ast.Attribute) -> tuple[str, str]:
-    """What stands around the base of an attribute: `(3).1` is not the number 3.1."""
+    """The base of an attribute in parentheses where needed: `(3).1` is not the number 3.1."""
     numeric = type(expr.base) is ast.Number or type(expr.base) is ast.Quantity
     return ("(", ")") if numeric or level(expr.base) < POSTFIX else ("", "")
 
@@ -148,7 +151,7 @@ def _number(expr: ast.Number) -> str:
 
 @lru_cache(maxsize=1000)
 def decimal(value: float) -> str:
-    """The spelling people use: 0.025, 1e-3, 100.0, 1e16; read, it gives the same value."""
+    """A decimal in usual notation: 0.025, 1e-3, 100.0, 1e16; parsing it gives the same value."""
     plain = repr(value)
     if value == 0 or (0.01 <= value < 1e5 and "e" not in plain):
         return plain

@@ -1,4 +1,4 @@
-"""Statements, declarations and marks as other languages write them, recognized by the parser's state."""
+"""Statements, declarations and operators of other languages, recognized by the parser's state."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _CHOOSERS = frozenset({"one_of", "oneof", "choice", "choose", "any_of", "anyof",
 
 
 def explain(mistake: Mistake) -> Diagnostic | None:
-    """The finding about a habit from another notation; None where none is known."""
+    """A diagnostic about syntax of another language; None if none is recognized."""
     for explanation in _EXPLANATIONS:
         found = explanation(mistake)
         if found is not None:
@@ -49,7 +49,7 @@ def explain(mistake: Mistake) -> Diagnostic | None:
 
 
 def after_number(number: str, word: str) -> str | None:
-    """The help for an unknown unit behind a number."""
+    """Help for an unknown unit after a number."""
     if _SIZES.match(word):
         return f"write [{', '.join([number, *re.findall(r'[0-9]+', word)])}]"
     if word in ("elif", "elseif"):
@@ -65,7 +65,7 @@ def _unexpected(mistake: Mistake, help: str, span: Span | None = None) -> Diagno
 
 
 def _mark(mistake: Mistake) -> Diagnostic | None:
-    """A mark that the scanner takes for two: the parser stands at either."""
+    """An operator that is scanned as two tokens: the parser may be at either."""
     text, start = mistake.source.text, mistake.span[0]
     for mark, help in _MARKS:
         for at in range(max(0, start - len(mark) + 1), start + 1):
@@ -75,7 +75,7 @@ def _mark(mistake: Mistake) -> Diagnostic | None:
 
 
 def _line_start(mistake: Mistake) -> Diagnostic | None:
-    """A statement of another language: known by the first word of the line."""
+    """A statement of another language, recognized by the first word of the line."""
     line_begin = mistake.source.text.rfind("\n", 0, mistake.span[0]) + 1
     word = _FIRST_WORD.match(mistake.source.text, line_begin)
     help = _STATEMENTS.get(word[1]) if word else None
@@ -133,7 +133,7 @@ def _conditions(mistake: Mistake) -> Diagnostic | None:
 
 
 def _lambdas(mistake: Mistake) -> Diagnostic | None:
-    """`f = lambda t: …`, which reads as `f = lambda` and a statement."""
+    """`f = lambda t: …`, which is parsed as `f = lambda` and a statement."""
     found = re.search(r"\blambda\b[\w, ]*\Z", mistake.before)
     if found is None:
         return None
@@ -212,7 +212,7 @@ def _strings(mistake: Mistake) -> Diagnostic | None:
 
 
 def _last_span(mistake: Mistake) -> Span:
-    """The word before the token; the token itself where there is none."""
+    """The word before the token, or the token itself if there is none."""
     match = re.search(r"(\w+|\?)\s*\Z", mistake.source.text[max(0, mistake.span[0] - 80) : mistake.span[0]])
     if match is None:
         return mistake.span

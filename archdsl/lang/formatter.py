@@ -23,8 +23,8 @@ class FormatterError(Exception):
 def format_source(source: Source, file: ast.File | None = None) -> str:
     """Formats a spec; `file` is its AST, if already parsed.
 
-    The result parses to the same AST, keeps every comment, and formatting it again changes nothing: this is
-    checked, and raises FormatterError otherwise.  Raises SpecError where the source does not parse.
+    The result parses to the same AST, keeps every comment, and is a fixed point of the formatter: this is
+    checked, and raises FormatterError otherwise. Raises SpecError if the source does not parse.
     """
     if file is None:
         file = parse(source)
@@ -57,7 +57,7 @@ def unparse(file: ast.File, source: Source | None = None) -> str:
 
 
 class _Writer(Layout):
-    """Writes declarations and statements; `blank` holds the places before which the author left a line."""
+    """Writes declarations and statements; `blank` are positions that an empty line precedes."""
 
     def __init__(self, comments: Comments, blank: frozenset[int]):
         super().__init__(comments)
@@ -86,9 +86,9 @@ class _Writer(Layout):
         return "\n".join(self.lines) + "\n"
 
     def lead(self, following: int, *, gap: bool = False, fresh: bool = False) -> bool:
-        """Print comments before what stands at `following`; True if there were any.
+        """Prints comments before the item at `following`; True if there were any.
 
-        `gap` asks for a blank line before the first; where `fresh`, nothing stands above it.
+        `gap` requests an empty line before the first; `fresh`: there is nothing above it.
         """
         comments = self.comments.leading(following)
         for number, comment in enumerate(comments):
@@ -164,7 +164,7 @@ class _Writer(Layout):
         self.block(item.body)
 
     def optional_signature(self, signature: ast.Signature, tail: int) -> None:
-        """That of a declaration which needs none; an empty one is left out."""
+        """The signature of a declaration that does not require one; an empty one is omitted."""
         if signature.inputs or signature.settings:
             self.signature(signature, tail)
 
@@ -202,7 +202,7 @@ class _Writer(Layout):
         self.body(block.statements, block.span[0], block.span[1])
 
     def body(self, statements: Sequence[ast.Statement | ast.Clause], start: int, stop: int) -> None:
-        """Statements and the closing brace; the source has them between `start` and `stop`."""
+        """Statements and the closing brace; in the source they are between `start` and `stop`."""
         if not statements and not self.comments.between(start, stop):
             return self.write("}")
         self.indent += INDENT
@@ -297,7 +297,7 @@ class _Writer(Layout):
 
 
 def _together(before: ast.Declaration | None, item: ast.Declaration) -> bool:
-    """Whether two declarations may stand without a line between them."""
+    """Whether two declarations may be adjacent without an empty line."""
     return type(before) is type(item) and isinstance(item, ast.Import | ast.Constant)
 
 

@@ -1,6 +1,6 @@
-"""Names from other tools (PyTorch, Keras, Python, search frameworks), and their equivalents here.
+"""Names from other tools (PyTorch, Keras, Python, search frameworks), and their equivalents.
 
-Each table leads from a word, in lower case and without `_`, to the help line of the finding.
+Each table maps a word, in lower case and without `_`, to the help of the diagnostic.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def _plain(word: str) -> str:
 
 
 def name_form(name: str, known: Collection[str]) -> str | None:
-    """The help for an unknown op, function or value, where `known` are those there are."""
+    """Help for an unknown op, function or value; `known` are the existing ones."""
     plain = name.lower()
     if plain != name and plain in known:
         return f"write {plain}"
@@ -149,7 +149,7 @@ def name_form(name: str, known: Collection[str]) -> str | None:
 
 
 def setting_form(name: str, known: Collection[str]) -> str | None:
-    """The help for an unknown setting, where `known` are those there are."""
+    """Help for an unknown setting; `known` are the existing ones."""
     plain = _plain(name)
     meant = plain if plain in known and plain != name else _SETTINGS.get(plain)
     if meant in known:
@@ -158,17 +158,17 @@ def setting_form(name: str, known: Collection[str]) -> str | None:
 
 
 def attribute_form(name: str) -> str | None:
-    """The help for an unknown attribute of a tensor."""
+    """Help for an unknown attribute of a tensor."""
     meant = _ATTRIBUTES.get(_plain(name))
     return f"write .{meant}" if meant else None
 
 
 def search_form(name: str, known: Collection[str]) -> str | None:
-    """The help for a word that searches do not know, where `known` are those they do."""
+    """Help for an unknown word in a search; `known` are the existing ones."""
     plain = _plain(name)
     return f"write {plain}" if plain in known else _SEARCH.get(name) or _SEARCH.get(plain)
 
 
 def clause_form(name: str) -> str | None:
-    """The help for a clause that searches do not have."""
+    """Help for an unknown clause of a search."""
     return _CLAUSES.get(_plain(name))

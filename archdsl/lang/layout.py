@@ -1,7 +1,7 @@
-"""Laying out expressions: on one line where they fit, else over several.
+"""Formats expressions: on one line if they fit, otherwise over several lines.
 
-A bracket breaks into one item a line with a trailing comma; a chain, a sum and a conditional break before
-each `->`, operator, `if` and `else`.  A comment inside does what a long line does.
+Brackets break into one item per line with a trailing comma; chains, sums and conditionals break before each
+`->`, operator, `if` and `else`. A comment inside forces a break, like a long line.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Item = Expr | ast.Candidate | ast.Named
 
 
 class Layout:
-    """Lines of text being written, with comments put in on the way."""
+    """Lines of text being written, including comments."""
 
     def __init__(self, comments: Comments):
         self.comments = comments
@@ -49,19 +49,19 @@ class Layout:
         self.line = self.line + text if self.line else " " * self.indent + text
 
     def end_line(self, end: int, following: int) -> None:
-        """End the line; the source before `end` is printed, what comes next stands at `following`."""
+        """Ends the line; the source before `end` has been printed, the next item starts at `following`."""
         comment = self.comments.trailing(end, following)
         self.lines.append(self.line if comment is None else f"{self.line}  {comment.text}")
         self.line = ""
 
     def next_line(self, end: int, following: int) -> None:
-        """End the line, and put the comments before `following` on lines of their own."""
+        """Ends the line, and prints the comments before `following` on their own lines."""
         self.end_line(end, following)
         for comment in self.comments.leading(following):
             self.lines.append(" " * self.indent + comment.text)
 
     def fitting(self, text: Callable[[], str], tail: int) -> str | None:
-        """The text, where it fits on the line with `tail` more characters."""
+        """The text if it fits on the line together with `tail` more characters; otherwise None."""
         try:
             found = text()
         except TooLongError:
@@ -71,7 +71,7 @@ class Layout:
     # ------------------------------------------------------------ expressions
 
     def value(self, expr: Expr, at_least: int = CHAIN, tail: int = 0) -> None:
-        """Write an expression that is followed by `tail` more characters on its last line."""
+        """Writes an expression followed by `tail` more characters on its last line."""
         if not self.comments.inside(expr):
             text = self.fitting(lambda: flat(expr, at_least), tail)
             if text is not None:
@@ -110,7 +110,7 @@ class Layout:
                 self.wrapped(expr, tail)
 
     def wrapped(self, expr: Expr, tail: int) -> None:
-        """An expression that adds a word or two around another."""
+        """An expression with a prefix or suffix around another one."""
         match expr:
             case ast.Index(base, subscripts):
                 self.value(base, POSTFIX, 1)
@@ -142,7 +142,7 @@ class Layout:
                 self.write(flat(expr))
 
     def items(self, opening: str, items: Sequence[Item], closing: str, start: int, stop: int) -> None:
-        """A bracket whose items have a line each; the source has them between `start` and `stop`."""
+        """A bracket with one item per line; in the source the items are between `start` and `stop`."""
         self.write(opening)
         if items or self.comments.between(start, stop):
             self.indent += INDENT
@@ -170,7 +170,7 @@ class Layout:
                 self.value(item, CHAIN, 1)
 
     def run(self, expr: Expr, pieces: Sequence[_Piece], tail: int) -> None:
-        """Operands with operators before all but the first, on a line each unless they fit on one.
+        """Operands with operators before all but the first, one per line unless all fit on one.
 
         The condition of a branch stays on the branch's line.
         """

@@ -1,8 +1,8 @@
 """Loads files and their imports.
 
-Specs are untrusted, so imports are limited to two places: the shipped library, `"std/…"`, and files below
-the importing one's folder, `"./…"`, which must also lie, symbolic links resolved, below the folder of the
-requested file.
+Specs are untrusted, so imports are limited to the shipped library, `"std/…"`, and files below the importing
+file's folder, `"./…"`, which must also be, with symbolic links resolved, below the folder of the requested
+file.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _FOREIGN = re.compile(r"[\\\x00-\x1f]|^[A-Za-z][A-Za-z0-9+.-]*:|^/")
 
 @dataclass(frozen=True, eq=False)
 class Unit:
-    """A loaded file with its names: its own declarations, and for each imported name the unit it is from.
+    """A loaded file with its names: its own declarations, and for each imported name its unit.
 
-    `path` is where the file lies, links resolved (for an unsaved text: where it would lie).
+    `path` is the location of the file with links resolved (for an unsaved text, its future location).
     """
 
     source: Source
@@ -62,7 +62,7 @@ def load(path: str | os.PathLike[str], text: str | None = None) -> Unit:
 
 
 class _RefusedError(Exception):
-    """An import that leads nowhere."""
+    """An import that cannot be resolved."""
 
     def __init__(self, code: str, headline: str, help_line: str | None = None, label: str = ""):
         super().__init__(headline)
@@ -71,14 +71,14 @@ class _RefusedError(Exception):
 
 @dataclass(frozen=True)
 class _Step:
-    """A file that is being loaded, because an import of the one before leads to it."""
+    """A file being loaded because the previous one imports it."""
 
     path: Path
     source: Source
 
 
 class _Loading:
-    """One call of `load`: the files seen so far, the imports being followed, and the mistakes found."""
+    """One call of `load`: loaded files, the current chain of imports, and the errors found."""
 
     def __init__(self, root: Path):
         self.root = root
@@ -88,7 +88,7 @@ class _Loading:
         self.diagnostics: list[Diagnostic] = []
 
     def unit(self, source: Source, path: Path) -> Unit | None:
-        """The unit of a text; None where it does not parse."""
+        """The unit of a text; None if it does not parse."""
         try:
             file = parse(source)
         except SpecError as error:
@@ -117,7 +117,7 @@ class _Loading:
             scope.take(name, unit)
 
     def target(self, wanted: str) -> Unit | None:
-        """The unit that an import names; None where it has mistakes of its own.  Raises _RefusedError."""
+        """The unit that an import names; None if that has errors of its own. Raises _RefusedError."""
         tree, start, rest, shown = self.place(wanted)
         file = start / rest
         if not os.path.isfile(file):  # False, too, for a name that is too long
@@ -137,7 +137,7 @@ class _Loading:
         return self.loaded(file, shown)
 
     def place(self, wanted: str) -> tuple[Path, Path, str, str]:
-        """Folder tree, folder, path from there, and the name in messages, of an import path."""
+        """Root folder, folder, relative path, and display name of an import path."""
         head, _, rest = wanted.partition("/")
         if _FOREIGN.search(wanted) or head not in (".", "std") or not rest:
             raise _RefusedError(
@@ -180,7 +180,7 @@ class _Loading:
 
 
 class _Scope:
-    """The names of one file, each with the place that gave it its meaning."""
+    """The names of one file, each with the location that defines it."""
 
     def __init__(self, source: Source, diagnostics: list[Diagnostic]):
         self.source = source
@@ -194,7 +194,7 @@ class _Scope:
             self.declared[item.name.id] = item
 
     def take(self, name: ast.Name, unit: Unit | None) -> None:
-        """Import a name from a unit; from one with mistakes of its own (None) just keep its place."""
+        """Imports a name from a unit; from a unit with errors (None), only its location is kept."""
         if not self.free(name, "imported") or unit is None:
             return
         if name.id in unit.declared:
@@ -213,7 +213,7 @@ class _Scope:
         )
 
     def free(self, name: ast.Name, how: str) -> bool:
-        """Whether nothing else is called so.  What the file declares hides what it imports."""
+        """Whether a name is not taken. Declarations of the file hide its imports."""
         first = self.places.setdefault((how, name.id), name.span)
         if first == name.span:
             return True

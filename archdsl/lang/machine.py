@@ -1,4 +1,4 @@
-"""The parse tables, made ready for the loop of the parser."""
+"""Prepares the parse tables for the parser's loop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Token = re.Match[str]
 
 
 class Reduction(NamedTuple):
-    """What a reduction does: `mode` and `pick` say what it takes from the value stack."""
+    """A reduction; `mode` and `pick` define its result from the value stack."""
 
     size: int
     origin: int
@@ -29,10 +29,10 @@ class Reduction(NamedTuple):
 
 
 class Language(NamedTuple):
-    """The tables, made ready for the loop.
+    """Prepared tables.
 
-    `rules[-n]` is rule n; those from `passing` on just pass a value on.  `kinds` has the symbol of each group
-    of the scanner, or IS_…; the first `terminals` symbols are terminals, and in state `done` all is read.
+    `rules[-n]` is rule n; rules from `passing` on only pass a value on. `kinds` maps groups of the scanner to
+    symbols or IS_…; the first `terminals` symbols are terminals; state `done` accepts.
     """
 
     actions: tuple[tuple[int, ...], ...]
@@ -99,7 +99,7 @@ def _ready(rule: GrammarRule) -> Reduction:
 
 
 def _gatherer(steps: tuple[tuple[str, int], ...]) -> Callable[[list[Any]], Sequence[Any]]:
-    """What a callback gets, from the value stack: values, lists spliced in, None for what is absent."""
+    """The arguments of a callback from the value stack: values, spliced lists, and None for absent parts."""
     match steps:
         case [("value", one)]:
             return lambda values: (values[one],)
@@ -121,7 +121,7 @@ def _gatherer(steps: tuple[tuple[str, int], ...]) -> Callable[[list[Any]], Seque
 
 
 def accepts(states: Sequence[int], kind: int) -> bool:
-    """Whether a token of that kind may come next: it can be shifted after what it makes reduce."""
+    """Whether a token of that kind may come next: it can be shifted, after reductions."""
     lang = language()
     stack = list(states)
     while (action := lang.actions[stack[-1]][kind]) < 0:

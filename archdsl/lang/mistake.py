@@ -19,7 +19,7 @@ CLOSERS = frozenset(CLOSING.values())
 
 @dataclass(frozen=True)
 class Mistake:
-    """Where the parser stands: what it has read, and the token, of terminal `kind`, that it cannot take."""
+    """The parser's state, and the token, of terminal `kind`, that it does not accept."""
 
     source: Source
     states: Sequence[int]
@@ -42,7 +42,7 @@ class Mistake:
 
     @property
     def after(self) -> str:
-        """The line behind the token."""
+        """The line after the token."""
         text = self.source.text
         end = text.find("\n", self.span[1])
         return text[self.span[1] : end if end >= 0 else len(text)]
@@ -53,7 +53,7 @@ class Mistake:
 
     @cached_property
     def opened(self) -> tuple[str, Span] | None:
-        """The innermost bracket that is open."""
+        """The innermost open bracket."""
         closed = 0  # brackets that are closed, of what is not reduced yet
         for value in reversed(self.values):
             if isinstance(value, re.Match):

@@ -103,7 +103,7 @@ def _bare_fraction(mistake: Mistake) -> Diagnostic | None:
 
 
 def unknown_unit(source: Source, span: Span) -> Diagnostic | None:
-    """What is wrong with the word at `span`, if a number stands before it on its line."""
+    """The error of the word at `span` if a number precedes it on its line."""
     near = source.text[max(0, span[0] - 60) : span[0]].rpartition("\n")[2]
     number = _NUMBER_BEFORE.search(near)
     if number is None:
@@ -128,7 +128,7 @@ def _unit(mistake: Mistake) -> Diagnostic | None:
 
 
 def _statement_within_line(mistake: Mistake) -> Diagnostic | None:
-    """`x = a b` reads as `x = a` and a statement `b …`: the second word is the mistake, not the third."""
+    """`x = a b` is parsed as `x = a` and a statement `b …`: the error is the second word, not the third."""
     name = mistake.values[-1]
     if "EQUAL" not in mistake.expected or not isinstance(name, re.Match):
         return None
@@ -150,7 +150,7 @@ def _statement_within_line(mistake: Mistake) -> Diagnostic | None:
 
 
 def _keyword(mistake: Mistake) -> Diagnostic | None:
-    """A keyword where a name should stand, now or, as in `input = 3`, one token ago."""
+    """A keyword instead of a name, at this token or, as in `input = 3`, at the previous one."""
     keywords = language().keywords
     if mistake.word in keywords and "NAME" in mistake.expected:
         rest = mistake.after.lstrip()
@@ -183,7 +183,7 @@ def _reserved(mistake: Mistake, word: str, span: Span) -> Diagnostic:
 
 
 def _no_value(mistake: Mistake) -> Diagnostic | None:
-    """`x =` without a value: the next line's `y = 3` was read as its continuation, as far as `y`."""
+    """`x =` without a value: the next line's `y = 3` was parsed as its continuation, up to `y`."""
     name = mistake.before.strip()
     if mistake.word != "=" or not name.isidentifier() or "COMPARE" not in mistake.expected:
         return None
@@ -221,7 +221,7 @@ def _equals(mistake: Mistake) -> Diagnostic | None:
 
 
 def _bracket(mistake: Mistake) -> Diagnostic | None:
-    """A bracket that is closed by nothing, or by another kind of bracket; a closing one too many."""
+    """An unclosed bracket, one closed by another kind of bracket, or an extra closing bracket."""
     word, opened = mistake.word, mistake.opened
     if opened is None:
         if word in CLOSERS:
@@ -242,7 +242,7 @@ def _bracket(mistake: Mistake) -> Diagnostic | None:
 
 
 def _foreign(mistake: Mistake) -> Diagnostic | None:
-    """Comments, negated membership and assignments as other languages write them."""
+    """Comments, negated membership tests and assignments of other languages."""
     text = mistake.source.text
     if mistake.kind == "SLASH" and text[mistake.span[0] - 1 : mistake.span[0]] == "/":
         return mistake.finding("ARCH100", "unexpected `/`", "", "a comment starts with #")

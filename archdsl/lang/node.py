@@ -1,8 +1,8 @@
 """Frozen records for the AST.
 
-`@node` means `@dataclass(frozen=True, slots=True)`, made cheaper: the standard decorator compiles six
-functions a class, which for the classes of the AST is a tenth of a cold `archdsl check`, and its initialiser
-takes twice as long.  Here the initialiser alone is compiled; the other methods are the same for all classes.
+`@node` is equivalent to `@dataclass(frozen=True, slots=True)`, but faster: the standard decorator compiles
+six functions per class, which for the classes of the AST takes a tenth of a cold `archdsl check`, and its
+`__init__` takes twice as long. Here only `__init__` is compiled; all classes share the other methods.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
 def node(cls: type[T]) -> type[T]:
-    """A frozen dataclass with slots; equality, hash and `repr` follow the fields' `compare` and `repr`."""
+    """A frozen dataclass with slots; equality, hash and `repr` respect the fields' `compare` and `repr`."""
     cls.__doc__ = cls.__doc__ or cls.__name__  # else dataclass derives a text from the signature, slowly
     made: Any = dataclass(init=False, repr=False, eq=False, slots=True)(cls)
     found = fields(made)
@@ -29,7 +29,7 @@ def node(cls: type[T]) -> type[T]:
 
 
 def _initialiser(cls: type, found: tuple[Field[Any], ...]) -> Any:
-    """`__init__`, storing through the slots themselves, since `__setattr__` refuses."""
+    """`__init__`, which assigns to the slots directly, since `__setattr__` raises."""
     scope = {f"set_{f.name}": getattr(cls, f.name).__set__ for f in found}
     scope |= {f"default_{f.name}": f.default for f in found}
     plain, named = [f for f in found if not f.kw_only], [f for f in found if f.kw_only]
@@ -45,7 +45,7 @@ def _parameter(f: Field[Any]) -> str:
 
 
 class _Methods:
-    """What every node class gets."""
+    """The methods of all node classes."""
 
     names = ("__eq__", "__hash__", "__repr__", "__setattr__", "__delattr__", "__setstate__")
 

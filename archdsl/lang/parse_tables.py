@@ -1,8 +1,8 @@
-"""Parse tables: built from `grammars/arch.lark` by Lark, kept as JSON in the user's cache folder.
+"""Parse tables: built from `grammars/arch.lark` by Lark, and cached as JSON in the user's cache folder.
 
-Lark turns the grammar into LALR(1) tables in about 0.1 s.  That is as long as a whole cold `archdsl check`
-should take, so the tables are kept between processes, as JSON rather than in Lark's own cache, because a
-pickle found in a folder is code to run and JSON is not.  Where they are found, Lark is not even imported.
+Lark takes about 0.1 s to turn the grammar into LALR(1) tables, as long as an entire cold `archdsl check`
+should take, so the tables are cached across processes: as JSON rather than in Lark's own cache, since loading
+a pickle runs code. With cached tables, Lark is not imported.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ COMMENT, STRAY, FIXED, END = "COMMENT", "STRAY", "FIXED", "$END"
 class GrammarRule:
     """A rule as the parser needs it.
 
-    `build` names the callback (the alias, else the rule); `size` counts the symbols on the right.  `pick`
-    lists what the callback gets, counted from the end of the value stack: an index, an index to be spliced
-    in (helper rules, whose value is a list), or None for an absent `[optional]`.  `mode` is "value"
-    (call back), "pass" (the only part stands for the rule), "list" and "extend" (helper rules).
+    `build` names the callback (the alias, else the rule); `size` counts the symbols on the right. `pick`
+    lists the callback's arguments, counted from the end of the value stack: an index, an index to be spliced
+    in (helper rules, whose value is a list), or None for an absent `[optional]`. `mode` is "value"
+    (callback), "pass" (the value of the only part), "list" or "extend" (helper rules).
     """
 
     origin: int
@@ -44,13 +44,12 @@ class GrammarRule:
 
 @dataclass(frozen=True)
 class Tables:
-    """What the parser runs on.
+    """The tables of the parser.
 
-    `symbols` numbers terminals and nonterminals.  `actions[state][symbol]` is a state to go to (> 0), minus
-    the number of a rule to reduce (< 0; rules count from 1, those that pass a value on are last), or 0 for
-    a mistake.  `scanner` has one group a
-    terminal with a pattern, and one, FIXED, for those spelled out; `fixed` maps spellings and keywords to
-    their symbols.
+    `symbols` numbers terminals and nonterminals. `actions[state][symbol]` is the next state (> 0), the
+    negated number of a rule to reduce (< 0; rules count from 1, those that pass a value on come last), or 0
+    for an error. `scanner` has one group per terminal with a pattern, and one, FIXED, for fixed spellings;
+    `fixed` maps spellings and keywords to their symbols.
     """
 
     symbols: tuple[str, ...]
@@ -62,7 +61,7 @@ class Tables:
 
 
 def load_tables() -> Tables:
-    """The tables of the grammar, from the cache where it has them."""
+    """The tables of the grammar, from the cache if available."""
     grammar = grammar_path().read_text(encoding="utf-8")
     file = _cache_file(grammar)
     kept = _read_cache(file)
@@ -74,7 +73,7 @@ def load_tables() -> Tables:
 
 
 def build_lark(grammar: str, *, strict: bool = False) -> Lark:
-    """Lark's own parser of the grammar.  Raises `lark.exceptions.GrammarError` where it has conflicts."""
+    """Lark's own parser of the grammar. Raises `lark.exceptions.GrammarError` for conflicts."""
     from lark import Lark
 
     return Lark(grammar, parser="lalr", lexer="basic", maybe_placeholders=True, strict=strict)
@@ -113,7 +112,7 @@ def _describe(lark: Lark) -> dict[str, Any]:
 
 
 def _numbered(table: Any, symbols: dict[str, int]) -> dict[int, int]:
-    """Numbers of the states, from 1, in the order in which they are reached; those of Lark vary."""
+    """Numbers the states from 1 in the order of discovery, since those of Lark vary."""
     found = [table.start_states["start"]]
     for state in found:
         for name in sorted(table.states[state], key=symbols.__getitem__):
@@ -204,7 +203,7 @@ def _cache_file(grammar: str) -> Path | None:
 
 
 def _read_cache(file: Path | None) -> Tables | None:
-    """The tables in the file; None where there is none, it is not ours, or it is damaged."""
+    """The cached tables; None if missing, of another version, or damaged."""
     if file is None:
         return None
     try:
@@ -220,7 +219,7 @@ def _read_cache(file: Path | None) -> Tables | None:
 
 
 def _write_cache(file: Path | None, data: dict[str, Any]) -> None:
-    """Keep the tables, in one step that a reader sees whole or not at all; without a place to, do nothing."""
+    """Writes the cache atomically; does nothing without a writable folder."""
     if file is None:
         return
     import tempfile  # seldom needed, and slow to import

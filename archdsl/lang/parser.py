@@ -1,7 +1,7 @@
-"""From text to AST: a scanner and a shift-reduce loop over the tables that Lark makes from the grammar.
+"""Parses text to an AST: a scanner and a shift-reduce loop over tables that Lark makes from the grammar.
 
-The loop is the LALR algorithm of Lark's parser with tokens as numbers and a callback at each reduction, so
-that no token objects and no parse tree are made.
+The loop is the LALR algorithm of Lark's parser, with tokens as numbers and a callback at each reduction, so
+that neither token objects nor a parse tree are created.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _where(diagnostic: Diagnostic) -> int:
 
 
 class _Parse:
-    """One run over a text: the stacks (states, values, and where each value starts), comments, mistakes."""
+    """A parse: the stacks (states, values, and where each value starts), comments, errors."""
 
     def __init__(self, source: Source, builder: Builder):
         self.source = source
@@ -57,7 +57,7 @@ class _Parse:
         self.end = 0
 
     def run(self) -> ast.File | None:
-        """The file; None where it could not be read to its end, which is reported."""
+        """The AST of the file; None if errors, which are reported, prevented reading it to the end."""
         tokens: Iterator[Token] = islice(language().scan.finditer(self.source.text), MAX_TOKENS)
         while (stopped := self.advance(tokens)) is not None:
             rest = self.recover(stopped, tokens)
@@ -70,7 +70,7 @@ class _Parse:
         return replace(cast(ast.File, self.values[1]), comments=tuple(self.comments))
 
     def advance(self, tokens: Iterator[Any]) -> Token | None:
-        """Read tokens until one cannot come where it stands, and return that; None at the end."""
+        """Parses up to the first token that is not accepted, and returns it; None at the end."""
         lang = language()
         actions, passing, kinds, fixed, name = lang.actions, -lang.passing, lang.kinds, lang.fixed, lang.name
         rules = [
@@ -128,7 +128,7 @@ class _Parse:
         return None
 
     def recover(self, stopped: Token, tokens: Iterator[Token]) -> Iterator[Token] | None:
-        """Report the token that could not be read; return the tokens to continue with, None to give up."""
+        """Reports the unexpected token; returns the tokens to continue with, None to give up."""
         from archdsl.lang.mistakes import Mistake, describe  # not on the way of a file without mistakes
         from archdsl.lang.recovery import resume
 

@@ -1,8 +1,7 @@
-"""Folding a flat row of operands and operators into a tree.
+"""Folds a flat row of operands and operators into a tree.
 
-The grammar reads `a + b * c -> f` as one row; which operator binds how tightly is decided here, so that
-the parser does one step an operator instead of one a level, and so that a row that has no reading gets a
-message about what the author meant.
+The grammar parses `a + b * c -> f` as one row; precedence is resolved here, so that the parser needs one step
+per operator instead of one per level, and invalid rows get a specific message.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _ONE_IN_A_ROW = {
 
 
 class UnfoldableError(Exception):
-    """The row has no reading: a code, a headline, the place, and what to write instead."""
+    """The row is invalid: a code, a headline, the location, and what to write instead."""
 
     def __init__(self, code: str, headline: str, span: Span, help_line: str):
         super().__init__(headline)
@@ -65,7 +64,7 @@ def _join(left: Expr, right: Expr) -> Span:
 
 
 class _Row:
-    """A row being folded; `at` is the part to be read next."""
+    """A row being folded; `at` is the next part."""
 
     def __init__(self, parts: list[Expr | Operator]):
         self.parts = parts
@@ -130,7 +129,7 @@ class _Row:
         return value
 
     def binary(self, level: int) -> Expr:
-        """The longest value whose operators bind at least as tightly as `level`."""
+        """The longest value whose operators have at least the precedence `level`."""
         left = self.negated() if level <= NOT else self.operand()
         last = 0
         while (upcoming := self.upcoming()) is not None:

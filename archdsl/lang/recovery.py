@@ -1,7 +1,7 @@
-"""Finding a place to continue after a syntax error, so that the next ones are found too.
+"""Error recovery: finds where to continue after a syntax error, so that later errors are reported, too.
 
-The parser resumes at the next statement, clause or declaration that starts a line outside the brackets
-opened since; a word that can only start one of them resumes it inside brackets too, for then one is missing.
+The parser resumes at the next statement, clause or declaration that starts a line outside the brackets opened
+since; a word that can only start one of these resumes it inside brackets, too, as one must be missing.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _STATING = frozenset(
 def resume(
     source: Source, stack: list[int], values: Sequence[Any], tokens: Iterable[Token]
 ) -> tuple[Token, int] | None:
-    """The token to resume at and how much of the stack to keep; None where nothing is left.
+    """The token to resume at, and how much of the stack to keep; None at the end of the file.
 
-    `tokens` starts with the one that could not be taken; skipped ones are consumed.
+    `tokens` starts with the unexpected one; skipped ones are consumed.
     """
     places = _list_places(stack)
     if not places:
@@ -57,7 +57,7 @@ def _text(token: Token) -> str:
 
 
 def _list_places(stack: Sequence[int]) -> list[int]:
-    """How much of the stack to keep to stand where a declaration, a statement or a clause may come."""
+    """How much of the stack to keep so that a declaration, statement or clause may come next."""
     lang = language()
     listed = [lang.symbols.index(name) for name in ("item", "statement", "clause")]
     return [

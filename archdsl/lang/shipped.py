@@ -1,4 +1,4 @@
-"""What the standard library declares, for messages that say where a name can be imported from."""
+"""The declarations of the standard library, for messages that suggest an import."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def _unreadable(path: Path, name: str, error: OSError) -> Diagnostic:
 
 
 def starts_line(text: str, at: int) -> bool:
-    """Whether only white space stands before a place on its line."""
+    """Whether only white space precedes a position on its line."""
     while at and text[at - 1] in " \t\r":
         at -= 1
     return at == 0 or text[at - 1] == "\n"

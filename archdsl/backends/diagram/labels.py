@@ -68,7 +68,7 @@ def decision_title(path: str, frame: str) -> str:
 
 
 def outcomes(decision: Decision, keys: Sequence[Scalar]) -> list[str]:
-    """The labels of outcomes, or their range if there are too many."""
+    """The labels of outcomes, or their indices if there are too many."""
     if decision.size > MOST_NAMED:
         return [f"#{key}" for key in keys]
     return [decision.outcomes[key] for key in keys if isinstance(key, int)]

@@ -1,1 +1,1 @@
-"""Street scenes: planned, then painted far to near."""
+"""Generated street scenes: planned, then painted far to near."""

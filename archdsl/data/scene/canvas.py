@@ -1,7 +1,7 @@
-"""A picture and its labels, painted far to near as a camera above a street sees them.
+"""An image and its labels, painted far to near from a camera above a street.
 
-Metres: X to the right of the camera, Y up from the ground, Z ahead.  Only +, -, ×, ÷ of single numbers are
-used, and no sums over pixels, so that every machine paints the same.
+Metres: X to the right of the camera, Y up from the ground, Z ahead. Only +, -, ×, ÷ of single numbers are
+used, and no sums over pixels, so that results are equal on all machines.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ HAZE_M = 160.0
 
 @dataclass(frozen=True)
 class Material:
-    """A colour in 0..255, and the class that it is seen as."""
+    """A colour in 0..255, and the class of its pixels."""
 
     colour: Paint
     id: int
@@ -39,7 +39,7 @@ class Material:
 
 @dataclass(frozen=True)
 class Camera:
-    """`horizon` and `vanishing` are the row and the column of the vanishing point, `focal` is in pixels."""
+    """A camera: `horizon` and `vanishing` are row and column of the vanishing point, `focal` is in pixels."""
 
     horizon: float
     vanishing: float
@@ -54,9 +54,9 @@ class Camera:
 
 
 class Canvas:
-    """What is seen at each pixel: a material, how far away, and how dark a shadow lies on the ground.
+    """The visible material, depth and shadow of each pixel.
 
-    A painter lays materials; only in the end does each pixel get its colour.
+    Pixels are assigned materials first; colours are computed at the end.
     """
 
     def __init__(self, height: int, width: int, camera: Camera, rng: np.random.Generator):
@@ -71,20 +71,20 @@ class Canvas:
         self.leaves = smooth_noise(height, width, max(3, height // 24), rng)
 
     def paint(self, where: Where, colour: Paint, id: int, texture: Texture = "plain") -> None:
-        """Lays a material of a class."""
+        """Paints pixels with a material of a class."""
         np.copyto(self.material, self.made(colour, id, texture), where=where)
 
     def place(self, where: Where, z_m: Floats) -> None:
-        """Says how far away pixels are."""
+        """Sets the depth of pixels."""
         np.copyto(self.depth_m, z_m, where=where)
 
     def made(self, colour: Paint, id: int, texture: Texture = "plain") -> np.uint16:
-        """A new material, as its number."""
+        """Adds a material; returns its index."""
         self.materials.append(Material(colour, id, texture))
         return np.uint16(len(self.materials) - 1)
 
     def shadow(self, x_m: float, z_m: float, half_m: float, length_m: float) -> None:
-        """Darkens the ground under what stands on it."""
+        """Darkens the ground below an object."""
         camera = self.camera
         left, right = (max(0, int(camera.column(x_m + side * half_m, z_m))) for side in (-1, 1))
         far, near = (max(0, int(camera.row(0, z))) for z in (z_m + length_m, z_m))
@@ -96,7 +96,7 @@ class Canvas:
         return ids[self.material]
 
     def image(self, sky: Floats, haze: Floats, rng: np.random.Generator) -> Floats:
-        """The colour of each pixel, 0..255: its material with its texture, in shadow, through the air."""
+        """The colours of all pixels, 0..255: material and texture, shadow, and haze."""
         colours = np.array([m.colour for m in self.materials], np.float32)
         light = 0.85 + 0.3 * rng.random(self.material.shape, np.float32)
         for texture, noise in (("leaves", 0.45 + 0.9 * self.leaves), ("spots", 0.86 + 0.28 * self.clouds)):
@@ -112,23 +112,23 @@ class Canvas:
 
 
 class Upright:
-    """An upright plane that faces the camera, at one depth."""
+    """A vertical plane that faces the camera, at one depth."""
 
     def __init__(self, canvas: Canvas, z_m: float):
         self.canvas, self.z_m = canvas, z_m
 
     def box(self, left: float, right: float, bottom: float, top: float, colour: Paint, id: int) -> None:
-        """Lays a rectangle, at least one pixel wide and high, so that what is thin stays connected."""
+        """Paints a rectangle at least one pixel wide and high, so that thin objects stay connected."""
         self._lay(self._pixels(left, right, bottom, top), None, self.canvas.made(colour, id))
 
     def disc(self, x: float, y: float, radius: float, colour: Paint, id: int, tall: float = 1.0) -> None:
-        """Lays an ellipse, `tall` times as high as wide."""
+        """Paints an ellipse, `tall` times as high as wide."""
         at = self._pixels(x - radius, x + radius, y - radius * tall, y + radius * tall)
         dx, dy = self._from(at, x, y, radius, tall)
         self._lay(at, dx * dx + dy * dy < 1, self.canvas.made(colour, id))
 
     def crown(self, x: float, y: float, radius: float, colour: Paint, id: int) -> None:
-        """Lays foliage with holes and a ragged rim."""
+        """Paints foliage with holes and an irregular outline."""
         at = self._pixels(x - radius * 1.3, x + radius * 1.3, y - radius * 1.4, y + radius * 1.4)
         dx, dy = self._from(at, x, y, radius, 1.15)
         inside = dx * dx + dy * dy < 0.55 + 0.9 * self.canvas.leaves[at]
@@ -142,7 +142,7 @@ class Upright:
     def _from(
         self, at: tuple[slice, slice], x: float, y: float, radius: float, tall: float
     ) -> tuple[Floats, Floats]:
-        """How far pixels are from a point, in radii, across and up."""
+        """Distances of pixels from a point, in radii, horizontally and vertically."""
         camera, (rows, columns) = self.canvas.camera, at
         pixels = np.float32(camera.focal * radius / self.z_m)
         dx = (self.canvas.columns[:, columns] - np.float32(camera.column(x, self.z_m))) / pixels
@@ -158,7 +158,7 @@ class Upright:
 
 
 def _between(low: float, high: float, most: int) -> slice:
-    """The pixels whose centres lie between, or else the one in the middle; none outside of the picture."""
+    """The pixels whose centres are in the interval, or else the middle one; clipped to the image."""
     first, end = ceil(low), ceil(high)
     if end <= first:
         first = round((low + high) / 2)
@@ -167,13 +167,13 @@ def _between(low: float, high: float, most: int) -> slice:
 
 
 def smooth_noise(height: int, width: int, cell: int, rng: np.random.Generator) -> Floats:
-    """Noise in 0..1 without detail finer than `cell` pixels."""
+    """Noise in 0..1, smooth at scales below `cell` pixels."""
     coarse = rng.integers(0, 256, (height // cell + 3, width // cell + 3), np.uint8)
     smooth = Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)
     return np.asarray(smooth, np.float32) / np.float32(255)
 
 
 def fraction(x: Floats) -> Floats:
-    """The fraction of a number, also of negative ones."""
+    """The fractional part of a number, also of negative ones."""
     part: Floats = x - np.floor(x)
     return part

@@ -1,4 +1,4 @@
-"""What stands and moves in a street: cars, people, bicyclists, poles with signs, trees."""
+"""Objects of a street: cars, people, bicyclists, poles with signs, trees."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _SKIN = (176.0, 132.0, 108.0)
 
 @dataclass(frozen=True)
 class Figure:
-    """Something at a depth; `draw` paints it."""
+    """An object at a depth, with the function `draw` that paints it."""
 
     z_m: float
     draw: Callable[[Canvas], None]
 
 
 def car(x_m: float, z_m: float, colour: Paint, height_m: float = 1.45, oncoming: bool = False) -> Figure:
-    """A car, or if high a bus, seen along the street: slices from its far end to its near end."""
+    """A car, or if high a bus, seen along the street: cross-sections from its far end to its near end."""
     length = 4.2 if height_m < 2 else 9.0
     near = np.asarray(colour, np.float32)
     side = near * np.float32(0.82)
@@ -42,7 +42,7 @@ def car(x_m: float, z_m: float, colour: Paint, height_m: float = 1.45, oncoming:
 
 
 def _section(plane: Upright, x_m: float, share: float, paint: Paint, height_m: float) -> None:
-    """A slice of a car: wheels, body, and but for bonnet and boot a cabin with windows."""
+    """A cross-section of a car: wheels, body, and, except at bonnet and boot, a cabin with windows."""
     body = 0.95 if height_m < 2 else height_m
     if share < 0.25 or 0.7 < share < 0.9:
         plane.box(x_m - 0.9, x_m - 0.66, 0, 0.4, _DARK, CAR)
@@ -60,7 +60,7 @@ def _rear(plane: Upright, x_m: float, lamps: Paint) -> None:
 
 
 def pedestrian(x_m: float, z_m: float, coat: Paint, trousers: Paint, size: float = 1.0) -> Figure:
-    """`size` is 1 for 1.8 m."""
+    """A pedestrian; `size` is 1 for 1.8 m."""
 
     def draw(canvas: Canvas) -> None:
         canvas.shadow(x_m, z_m, 0.2, 0.3)
@@ -75,7 +75,7 @@ def pedestrian(x_m: float, z_m: float, coat: Paint, trousers: Paint, size: float
 
 
 def bicyclist(x_m: float, z_m: float, coat: Paint, trousers: Paint, crossing: bool) -> Figure:
-    """From behind it is a pedestrian but for what is below the knees."""
+    """A bicyclist, which from behind differs from a pedestrian only below the knees."""
     lean = 0.1 if crossing else 0.0
 
     def draw(canvas: Canvas) -> None:
@@ -102,7 +102,7 @@ def _wheels(plane: Upright, x_m: float) -> None:
 
 
 def lamp(x_m: float, z_m: float, height_m: float, reach_m: float, colour: Paint) -> Figure:
-    """A pole with an arm over the street, which `reach_m` is the signed length of."""
+    """A pole with an arm over the street of signed length `reach_m`."""
 
     def draw(canvas: Canvas) -> None:
         plane = Upright(canvas, z_m)
@@ -114,7 +114,7 @@ def lamp(x_m: float, z_m: float, height_m: float, reach_m: float, colour: Paint)
 
 
 def sign(x_m: float, z_m: float, face: Paint, rim: Paint, width_m: float, round: bool, pole: Paint) -> Figure:
-    """A sign on a pole, of any colour that a house may have too."""
+    """A sign on a pole, in any of the colours of houses."""
     middle = 2.3 + width_m / 2
 
     def draw(canvas: Canvas) -> None:

@@ -1,4 +1,4 @@
-"""What stands along the street: houses with windows and shops, hedges, fences."""
+"""Structures along a street: houses with windows and shops, hedges, fences."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _windows(canvas: Canvas, front: Where, z: Floats, y: Floats, rng: np.random.
 def _shops(
     canvas: Canvas, front: Where, z: Floats, y: Floats, light: float, rng: np.random.Generator
 ) -> None:
-    """Shop fronts, and boards above them that look like signs without a pole."""
+    """Shop fronts, with boards above them that resemble signs without a pole."""
     for _ in range(rng.integers(1, 6)):
         near = rng.uniform(5, 50)
         shop = front & (z > near) & (z < near + rng.uniform(2, 5))
@@ -54,7 +54,7 @@ def _shops(
 
 
 def fence(canvas: Canvas, x_m: float, rng: np.random.Generator) -> None:
-    """Bars or boards, of the grey of the street or the brown of the houses."""
+    """Bars or boards in the grey of the street or the brown of the houses."""
     z, y, beside = _along(canvas, x_m)
     near, height = rng.uniform(0, 25), rng.uniform(0.9, 1.6)
     seen = beside & (y >= 0) & (y < height) & (z > near) & (z < near + rng.uniform(10, 40))
@@ -66,7 +66,7 @@ def fence(canvas: Canvas, x_m: float, rng: np.random.Generator) -> None:
 
 
 def _along(canvas: Canvas, x_m: float) -> tuple[Floats, Floats, Where]:
-    """An upright plane along the street: depth by column, height by pixel, and the columns on its side."""
+    """A vertical plane along the street: depth by column, height by pixel, and the columns on its side."""
     camera = canvas.camera
     offset = canvas.columns - np.float32(camera.vanishing)
     beside = offset * np.float32(np.sign(x_m)) > 0.5

@@ -1,4 +1,4 @@
-"""The ground: road, sidewalks, side streets, and what is painted on them."""
+"""The ground: road, sidewalks, side streets, and their markings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from archdsl.data.scene.plan import FAR_M, Plan
 def ground(
     canvas: Canvas, plan: Plan, rng: np.random.Generator
 ) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Road, sidewalks, and side streets left and right, whose ends in depth are returned."""
+    """Paints road, sidewalks and side streets; returns the ends of the side streets in depth."""
     camera = canvas.camera
     below = np.maximum(canvas.rows - np.float32(camera.horizon), np.float32(0.05))
     z = np.float32(camera.focal * camera.height_m) / below
@@ -44,7 +44,7 @@ def _side_street(rng: np.random.Generator) -> tuple[float, float]:
 def _tiles(
     canvas: Canvas, ground: Where, x: Floats, z: Floats, paving: Floats, rng: np.random.Generator
 ) -> None:
-    """Joints of the paving, where they are more than a pixel apart."""
+    """Joints of the paving where they are more than a pixel apart."""
     tile = np.float32(rng.uniform(0.6, 1.2))
     joint = (fraction(x / tile) < 0.12) | (fraction(z / tile) < 0.12)
     canvas.paint(ground & joint & (z < 14), paving * np.float32(rng.uniform(0.8, 0.95)), SIDEWALK, "spots")
@@ -53,7 +53,7 @@ def _tiles(
 def _patches(
     canvas: Canvas, road: Where, x: Floats, z: Floats, paving: Floats, rng: np.random.Generator
 ) -> None:
-    """Repairs of the road in the very colour of the sidewalk."""
+    """Patches on the road in the colour of the sidewalk."""
     for _ in range(rng.integers(0, 4)):
         left, near = rng.uniform(-6, 4), rng.uniform(4, 30)
         patch = (x > left) & (x < left + rng.uniform(0.8, 3)) & (z > near) & (z < near + rng.uniform(1, 8))

@@ -1,4 +1,4 @@
-"""Classes and colours of what is drawn."""
+"""Classes and colours of generated scenes."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ BRIGHT = np.array([(196, 40, 36), (36, 78, 160), (222, 186, 40), (230, 230, 226)
 
 
 def picked(colours: Floats, rng: np.random.Generator) -> Floats:
-    """One of several colours, a little changed."""
+    """One of several colours, slightly varied."""
     chosen: Floats = colours[rng.integers(0, len(colours))] * np.float32(rng.uniform(0.8, 1.2))
     return chosen

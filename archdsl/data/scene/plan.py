@@ -1,4 +1,4 @@
-"""Where the parts of a street are, in metres."""
+"""The layout of a street in metres."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FAR_M = 90.0
 
 @dataclass(frozen=True)
 class Plan:
-    """Metres from the camera to the left (negative) and the right: kerbs and house fronts."""
+    """Metres from the camera to the left (negative) and to the right: kerbs and house fronts."""
 
     left_kerb: float
     right_kerb: float

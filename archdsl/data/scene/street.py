@@ -1,8 +1,8 @@
-"""A street: the sky, the ground with its lanes, houses, fences, and what stands between them.
+"""Draws a street: sky, ground with lanes, houses, fences, and objects.
 
-Neighbouring classes share colours and grain.  Road and sidewalk are of one grey and differ by which side of
-the kerb they are on; a sign has the colours of a house front and differs by the pole beneath it; a bus is a
-wall with wheels.  A network has to see far, and sharply.
+Neighbouring classes share colours and texture. Road and sidewalk have the same grey and differ by their side
+of the kerb; a sign has the colours of houses and differs by its pole; a bus is a wall with wheels. A network
+needs a large receptive field and high resolution.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from archdsl.data.scene.plan import FAR_M, Plan, planned
 
 
 def draw(height: int, width: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A street as an image (height, width, 3) and its classes (height, width), as CamVid numbers them."""
+    """A street as an image (height, width, 3) and its classes (height, width), numbered as in CamVid."""
     camera = Camera(
         horizon=height * rng.uniform(0.38, 0.48),
         vanishing=width * rng.uniform(0.38, 0.62),
@@ -48,7 +48,7 @@ def draw(height: int, width: int, rng: np.random.Generator) -> tuple[NDArray[np.
 
 
 def _sky(canvas: Canvas, haze: Floats, rng: np.random.Generator) -> Floats:
-    """Blue above, haze below, clouds between; of the whole picture."""
+    """Sky over the entire image: blue above, haze below, clouds between."""
     down = np.minimum(canvas.rows / np.float32(canvas.camera.horizon), np.float32(1))[..., None]
     blue = np.array((rng.uniform(90, 165), rng.uniform(150, 195), rng.uniform(195, 235)), np.float32)
     cloudy = np.float32(rng.uniform(0, 0.8)) * canvas.clouds[..., None]
@@ -58,7 +58,7 @@ def _sky(canvas: Canvas, haze: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _end(canvas: Canvas, plan: Plan, rng: np.random.Generator) -> None:
-    """What closes the street far away: trees and a house."""
+    """The far end of the street: trees and a house."""
     plane = Upright(canvas, FAR_M)
     green = np.array((70, 92, 58), np.float32)
     for _ in range(12):
@@ -70,7 +70,7 @@ def _end(canvas: Canvas, plan: Plan, rng: np.random.Generator) -> None:
 
 
 def _developed(image: Floats, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Light and its tint, a lens that is not quite sharp, the noise of the sensor."""
+    """Exposure and colour cast, a slightly blurring lens, and sensor noise."""
     image *= (rng.uniform(0.62, 1.15) * rng.uniform(0.93, 1.07, 3)).astype(np.float32)
     image[:, 1:-1] = image[:, 1:-1] * np.float32(0.6) + (image[:, :-2] + image[:, 2:]) * np.float32(0.2)
     image[1:-1] = image[1:-1] * np.float32(0.6) + (image[:-2] + image[2:]) * np.float32(0.2)

@@ -1,4 +1,4 @@
-"""The text form of a graph, one node a line, for tests, diffs and goldens; it parses back exactly."""
+"""The text form of a graph, one node per line, for tests and diffs; parsing it gives the same graph."""
 
 from archdsl.ir.text.reader import parse
 from archdsl.ir.text.writer import dump, value_text

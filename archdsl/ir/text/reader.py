@@ -29,7 +29,7 @@ def parse(text: str, *, name: str = "<graph>") -> Graph:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """An outcome as written: by its name, or by its number behind `!`."""
+    """An outcome as written: its name, or its index after `!`."""
 
     name: str | None
     number: Scalar
@@ -119,7 +119,7 @@ class _GraphReader(ValueReader):
             self.under[path] = (parent, self._outcome())
 
     def _hang_decisions(self) -> None:
-        """Fill in `under`, which may name a decision that stands further down."""
+        """Sets `under` of decisions, which may name a decision on a later line."""
         for path, (parent, outcome) in self.under.items():
             number = self._outcome_key(parent, outcome)
             self.decisions[path] = replace(self.decisions[path], under=(parent, number))  # type: ignore[arg-type]

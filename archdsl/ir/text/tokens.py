@@ -1,7 +1,7 @@
-"""The words of the text form: how a name, a number and a string are written, and what the limits are.
+"""Tokens of the text form: names, numbers and strings, and limits.
 
-A name is written bare where it looks like a path, `body[3].n1.1` or `widths[1, 8].w`; any other name is a
-JSON string.  A comment runs from `#` to the end of its line.
+A name is written without quotes if it looks like a path, `body[3].n1.1` or `widths[1, 8].w`; any other name
+is a JSON string. A comment extends from `#` to the end of the line.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ TOKEN = re.compile(
 
 
 def quoted(text: str) -> str:
-    """A JSON string; what cannot be seen is escaped."""
+    """A JSON string with non-printable characters escaped."""
     return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 @lru_cache(maxsize=1 << 16)
 def name_text(name: str) -> str:
-    """A name as it is written: bare, or in quotes."""
+    """A name as written: plain, or in quotes."""
     return name if _PLAIN_NAME.fullmatch(name) else quoted(name)
 
 
 def has_named_outcomes(decision: Decision) -> bool:
-    """Whether its outcomes may be written by name: not where they are too many to list."""
+    """Whether outcomes of a decision may be written by name: not if there are too many to list."""
     if decision.count == 1:
         return True
     few = 0 < decision.count <= len(decision.candidates) <= MAX_NAMED_OUTCOMES

@@ -1,4 +1,4 @@
-"""Reading tokens, names, numbers and values from the text form."""
+"""Parses tokens, names, numbers and values of the text form."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ CONSTANTS: dict[str, Scalar | None] = {
 
 
 class TokenReader:
-    """The tokens of a text, one at a time: `kind` and `text` describe the current one, `place` says where.
+    """The tokens of a text, one at a time: `kind` and `text` describe the current one, `place` locates it.
 
-    `what` is read, by messages; mistakes in it have the diagnostic code `code`.
+    `what` names the text in messages; errors have the diagnostic code `code`.
     """
 
     what, code = "the text of a graph", "ARCH850"
@@ -34,7 +34,7 @@ class TokenReader:
         self.advance()
 
     def advance(self) -> str:
-        """Step to the next token; returns the text of the one left behind."""
+        """Advances to the next token; returns the text of the previous one."""
         left, end = self.text, self.place[1]
         while found := TOKEN.match(self.source.text, end):
             start, end = found.span()
@@ -71,7 +71,7 @@ class TokenReader:
             self.fail_expecting(f"`{word}`")
 
     def name(self) -> str:
-        """A name: bare, in quotes, or an integer."""
+        """A name: plain, in quotes, or an integer."""
         if self.kind == "string":
             return self.string()
         if self.kind != "name" and not COUNT.fullmatch(self.text):
@@ -104,7 +104,7 @@ class TokenReader:
         return number
 
     def listed(self, item: Callable[[], T], end: str) -> list[T]:
-        """Items between commas up to `end`, which is read too."""
+        """Items separated by commas, and the closing token `end`."""
         items: list[T] = []
         if self.accept(end):
             return items
@@ -130,7 +130,7 @@ class ValueReader(TokenReader):
         return name, self.expression()
 
     def settings(self, end: str) -> dict[str, Value]:
-        """`name = value` between commas up to `end`; no name twice."""
+        """`name = value` separated by commas, and the closing token `end`; names must be distinct."""
         place, pairs = self.place, self.listed(self.named, end)
         found = dict(pairs)
         if len(found) < len(pairs):
@@ -138,7 +138,7 @@ class ValueReader(TokenReader):
         return found
 
     def expression(self) -> Value:
-        """A value, or values joined by one sign: `a + b + c`."""
+        """A value, or values joined by one operator: `a + b + c`."""
         value = cast(Value, self.value())
         sign, fn = self.text, FUNCTION_OF.get(self.text)
         if fn is None:

@@ -21,9 +21,10 @@ from archdsl.ir.text.tokens import (
 
 
 def dump(graph: Graph, *, shapes: Mapping[str, Shape] | None = None) -> str:
-    """The text of a graph.  `shapes` (C, H, W of each node) are added as comments.
+    """The text of a graph.
 
-    Raises SpecError (ARCH851) if a value is too deep, or the text too long, to be parsed.
+    `shapes` (C, H, W of each node) are added as comments. Raises SpecError (ARCH851) if a value is nested too
+    deeply, or the text is too long, to be parsed.
     """
     return _Writer(graph).text(shapes or {})
 
@@ -93,7 +94,7 @@ class _Values:
 
     @staticmethod
     def _bounded(text: str) -> str:
-        """Shared subexpressions can make a text exponentially longer than its graph."""
+        """Limits the text, which shared subexpressions can make exponentially longer than the graph."""
         if len(text) > MAX_CHARS:
             raise _too_large(f"a value exceeds {MAX_CHARS:,} characters")
         return text
@@ -151,7 +152,7 @@ class _Writer:
         return f"decision {name_text(decision.path)} = {count}{{{candidates}}}{under}"
 
     def _outcome(self, path: str, key: Scalar) -> str:
-        """An outcome by its name where that finds it again, else by its number."""
+        """An outcome by name if the name is unambiguous, else by index."""
         decision = self.graph.decisions.get(path)
         if decision is not None and type(key) is int and has_named_outcomes(decision):
             outcomes = decision.outcomes
