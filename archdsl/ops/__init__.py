@@ -1,6 +1,6 @@
 """The primitives: ops that are not composed of others.
 
-`PRIMITIVES` is the explicit list of those of archdsl; a new one is one class in its family's file and one
+`PRIMITIVES` is the explicit list of built-in primitives; a new one is one class in its family's file and one
 line here.
 """
 

@@ -9,7 +9,7 @@ from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Sizes
 
 
 class Activation(Primitive):
-    """What activations share; `function` is the callable applied to the tensor."""
+    """Base class of activations; `function` is the callable applied to the tensor."""
 
     function: ClassVar[str]
     keeps_size = True

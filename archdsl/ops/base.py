@@ -33,9 +33,9 @@ class Demand(Protocol):
 class Setting:
     """A setting of a primitive.
 
-    `default` may be a function of the input shapes.  None: the setting is required, or, where it is
-    `optional`, left out of a node's attrs.  `kind` is one of "int", "float", "bool", "str", "ints".
-    `choices` are the values a str may have; `low` and `high` the minimum and maximum.
+    `default` may be a function of the input shapes. None: the setting is required, or, if it is `optional`,
+    omitted from a node's attrs. `kind` is one of "int", "float", "bool", "str", "ints". `choices` are the
+    values of a str; `low` and `high` the minimum and maximum.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Setting:
     optional: bool = False
 
     def demands(self, owner: str, value: Any) -> Iterator[tuple[Any, str]]:
-        """The constraints of a value of the right type, with messages for {value}."""
+        """The constraints on a value of the right type, with messages for {value}."""
         what = f"`{self.name}` of `{owner}`"
         if self.kind in ("int", "ints"):
             yield apply("whole", value), what + " must be an integer, got {value}"
@@ -62,7 +62,7 @@ class Setting:
             yield known, what + " is {value}, and must be one of " + ", ".join(self.choices)
 
     def is_fine(self, value: Any) -> bool:
-        """Whether a constant is an integer in its range, or a boolean; the common case."""
+        """Whether a constant is an integer in its range, or a boolean; a fast path."""
         if self.kind == "bool":
             return type(value) is bool
         low, high = self.low, self.high
@@ -88,9 +88,9 @@ class Cost:
 
 @dataclass(frozen=True)
 class Layer:
-    """A module to be constructed: a class of `torch.nn`, or of `archdsl.ops.layers`, and its arguments.
+    """A module to construct: a class of `torch.nn` or of `archdsl.ops.layers`, and its arguments.
 
-    The first `positional` of the arguments are written without their names in emitted Python.
+    The first `positional` arguments are written without their names in emitted Python.
     """
 
     cls: str
@@ -101,52 +101,42 @@ class Layer:
 class OnnxWriter(Protocol):
     """Collects the ONNX nodes and constants of one application of a primitive, and returns their names.
 
-    What is made is called after the application, with `.label` behind it where there is a label.
+    Names are derived from the application, with the suffix `.label` if there is a label.
     """
 
     @property
     def batch(self) -> int:
-        """How many images the model takes."""
+        """The number of images that the model takes."""
 
     def node(self, operator: str, inputs: Sequence[str], label: str = "", **attributes: Any) -> str:
-        """A node of one output; an input that is left out is an empty name."""
+        """A node with one output; an omitted input is an empty name."""
 
     def weight(self, name: str, shape: Sequence[int]) -> str:
-        """A parameter or buffer of the application's layer, by its name there; shared where it is tied."""
+        """A parameter or buffer of the application's layer, by its name there; shared if it is tied."""
 
     def ints(self, label: str, values: Sequence[int]) -> str:
         """A vector of int64: sizes, axes, pads."""
 
     def filled(self, label: str, value: float, shape: Sequence[int]) -> str:
-        """A tensor of float32 whose values are all the same."""
+        """A float32 tensor with equal values."""
 
 
 class Primitive:
     """A primitive op: one class that owns every rule of the op; passes never depend on its name.
 
-    `arity` is the minimum and maximum number of tensors (None: no limit).  `tensor_settings` are optional
-    settings whose value is a tensor (`like`); they follow the positional tensors in a node's inputs, and
-    only the height and width of such a tensor are read.
+    `arity` is the minimum and maximum number of tensors (None: no limit). `tensor_settings` are optional
+    settings whose value is a tensor (`like`); they follow the positional tensors in a node's inputs, and only
+    the height and width of such a tensor are read.
 
-    What simplification may use: `makes_zero`: the output is zeros, whatever the values of its
-    inputs, of which only the size matters; `keeps_zero` that zeros in give zeros out, `zero_is_neutral` that
-    an input of zeros may be left out, `is_identity` that the output is the first input.
-
-    `keeps_size`: height and width are those of the first input.
-
-    `commutes`: the order of its inputs does not matter, but for rounding.
-
-    `stacks`: the channels of its inputs add up, so that a missing one has none.
-
-    `stateless`: its layer holds neither parameters nor statistics.
-
-    `over_batch`: in training a channel is normalised by the values that it has in the batch, of
-    which one alone is not enough.
-
-    `keeps_places`: its channels are those of its first input, one by one.
-
-    `fresh`: the output is a new tensor which its own gradient does not need, so that its only
-    reader may write over it.
+    Properties used by simplification: `makes_zero`: the output is zeros for any values of the inputs, of
+    which only the size matters; `keeps_zero`: zero inputs give a zero output; `zero_is_neutral`: zero inputs
+    can be omitted; `is_identity`: the output is the first input. `keeps_size`: height and width are those of
+    the first input. `commutes`: the order of the inputs does not matter, up to rounding. `stacks`: the
+    channels of its inputs add up, so that a missing input has no channels. `stateless`: its layer holds
+    neither parameters nor statistics. `over_batch`: in training, a channel is normalized by its values in the
+    batch, and a single value is not enough. `keeps_places`: its channels are those of its first input, one by
+    one. `fresh`: the output is a new tensor that its own gradient does not need, so that its only reader may
+    overwrite it.
     """
 
     name: ClassVar[str]
@@ -171,20 +161,20 @@ class Primitive:
 
     @property
     def has_weights(self) -> bool:
-        """Whether its nodes hold parameters or running statistics, which can be tied."""
+        """Whether its nodes have parameters or running statistics, which can be tied."""
         return self.has_layer and not self.stateless
 
     @property
     def has_layer(self) -> bool:
-        """Whether its nodes hold weights or state, so that two equal ones are not the same."""
+        """Whether its nodes have weights or state, so that two equal nodes compute different results."""
         return type(self).layer is not Primitive.layer
 
     @property
     def is_shared(self) -> bool:
-        """Whether equal nodes are computed once: those without weights or state.
+        """Whether equal nodes are computed once: nodes without weights or state.
 
-        Zeros are made where they are read: all zeros of a size are equal, and which networks have some of
-        them would entangle parts of a space that have nothing else in common.
+        Not zeros, which are created where they are read: all zeros of a size are equal, and sharing them
+        would create dependences between unrelated parts of a space.
         """
         return not (self.has_layer or self.makes_zero)
 
@@ -200,9 +190,10 @@ class Primitive:
         raise NotImplementedError
 
     def sizes(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
-        """The output's shape whatever is wrong: settings outside their ranges are demanded, and replaced.
+        """The output shape even if constraints fail: settings outside their ranges are reported, and
+        replaced.
 
-        No size is below 1, so that the rules of what reads the output can divide by it.
+        No dimension is below 1, so that the shape rules of readers can divide by it.
         """
         for setting in self.settings:
             value = a.get(setting.name)
@@ -215,16 +206,16 @@ class Primitive:
         return at_least_one(self.shape(xs, a, demand))
 
     def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int] | None:
-        """The input that its size follows, and s: height and width are ceil(n / s) of that input's.
+        """The input that determines its size, and s: height and width are ceil(n / s) of that input's.
 
-        For concrete shapes and settings, and at every size of the image.  None where it is not so.
+        For concrete shapes and settings, at every image size. None if this does not hold.
         """
         return (0, 1) if self.keeps_size else None
 
     def zeros_of(self, y: Sizes, s: int) -> Attrs | None:
-        """Where it makes zeros: its settings for zeros of y, made from a tensor s times as high and wide.
+        """For zeros: the settings of zeros with the size of y, made from a tensor s times as high and wide.
 
-        None where it cannot be applied to any tensor of such a size.
+        None if it cannot be applied to every tensor of such a size.
         """
         return None
 
@@ -233,9 +224,9 @@ class Primitive:
         return Cost()
 
     def traffic(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int]:
-        """How many values of activations it reads and writes in evaluation; (0, 0): its output is its input.
+        """How many activation values it reads and writes in evaluation; (0, 0) if its output is its input.
 
-        For concrete shapes; values read twice, by a window that slides, count once.
+        For concrete shapes; values in several sliding windows count once.
         """
         read = 0
         for c, h, w in xs[: self.tensors(len(xs))]:
@@ -243,18 +234,18 @@ class Primitive:
         return read, y[0] * y[1] * y[2]
 
     def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
-        """The first and the last row (or column) of its x rows of input that row `at` of y reads.
+        """The first and last of its x input rows (or columns) that row `at` of its y output rows depends on.
 
-        They may lie outside of the input, where there is padding.  None: it reads no values.
+        They may be outside of the input, in the padding. None: it reads no values.
         """
         return (0, 0) if x == 1 else (at, at)
 
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer | None:
-        """The module that holds its weights or state, for concrete shapes; None where it has none."""
+        """The module that holds its weights or state, for concrete shapes; None without any."""
         return None
 
     def widest(self, widths: Sequence[int], most: Attrs) -> int:
-        """The channels of its widest form, by those of its inputs and the largest values of its settings."""
+        """The maximum number of channels, from those of its inputs and the maximum values of its settings."""
         return widths[0]
 
     def places(
@@ -282,50 +273,50 @@ class Primitive:
     ) -> str:
         """The Python expression of its output, over `torch` and `F` (torch.nn.functional).
 
-        `names` are the variables of the positional tensors, followed by expressions of the run-time
-        (height, width) of the tensors given as settings; `layer` is the expression of its module.
+        `names` are the variables of the positional tensors, followed by expressions of the run-time (height,
+        width) of the tensors passed as settings; `layer` is the expression of its module.
         """
         raise NotImplementedError
 
     def weighted_expression(
         self, names: Sequence[str], layer: str | None, weight: str, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str | None:
-        """The expression of its output times a number; None where a product is all there is to it.
+        """The expression of its output times a number; None if an ordinary product is needed.
 
-        Over `layers` (archdsl.ops.layers) as well; exactly its output where the number is 1.
+        It may use `layers` (archdsl.ops.layers); exactly its output if the number is 1.
         """
         return None
 
     def fused_expression(
         self, names: Sequence[str], layers: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str | None:
-        """The expression of a sequence of outputs: of nodes that read the same and have these settings.
+        """The expression of a sequence of outputs: of nodes with the same inputs and these settings.
 
-        Over `layers` (archdsl.ops.layers) as well; `layers` are the expressions of their modules, none for
-        a primitive that has none, of which there is one node.  Results are equal but for rounding.  None
-        where nothing is gained over `expression`.
+        It may use `layers` (archdsl.ops.layers); the argument `layers` holds the expressions of their
+        modules, and is empty for a primitive without a module, of which there is one node. Results are equal
+        up to rounding. None without an advantage over `expression`.
         """
         return None
 
     @property
     def has_onnx(self) -> bool:
-        """Whether it writes its own ONNX nodes; PyTorch's exporter writes those of others, in seconds."""
+        """Whether it has an ONNX lowering; other primitives use PyTorch's exporter, which takes seconds."""
         return type(self).onnx is not Primitive.onnx
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
-        """Writes its ONNX nodes, of opset 18, and returns the name of its output.
+        """Writes its ONNX nodes (opset 18), and returns the name of its output.
 
         For concrete shapes; `names` are those of the positional tensors.
         """
         raise NotImplementedError
 
     def in_place(self, name: str, a: Attrs) -> str | None:
-        """The expression that overwrites its only input with its output; None where there is none."""
+        """An expression that overwrites its only input with its output; None if there is none."""
         return None
 
 
 def at_least_one(shape: Sizes) -> Sizes:
-    """The shape with 1 for what a rule whose demands fail made less of."""
+    """The shape with at least 1 in each dimension, for a rule whose constraints failed."""
     if type(shape[0]) is type(shape[1]) is type(shape[2]) is int and min(shape) >= 1:
         return shape
     c, h, w = (maximum(n, 1) if isinstance(n, (int, float, Pick)) and _below_one(n) else n for n in shape)

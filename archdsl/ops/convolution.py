@@ -17,7 +17,7 @@ _BIAS = Setting("bias", "bool", False, "whether to add a bias")
 
 
 class Conv(Primitive):
-    """A convolution, padded so that stride 1 keeps the size where k is odd."""
+    """A convolution, padded so that stride 1 keeps the size for odd k."""
 
     name = "conv"
     summary = "convolution with padding d * (k - 1) // 2"
@@ -89,7 +89,7 @@ class Conv(Primitive):
 
 
 class DepthwiseConv(Primitive):
-    """A convolution of each channel by itself."""
+    """A depthwise convolution: each channel separately."""
 
     name = "dwconv"
     summary = "depthwise convolution: every channel by itself"
@@ -136,7 +136,7 @@ class DepthwiseConv(Primitive):
 
 
 def _conv2d(c_in: int, c_out: int, a: Attrs, groups: int) -> Layer:
-    """The arguments of `Conv2d` that differ from its defaults (and always `bias`)."""
+    """The arguments of `Conv2d` that differ from its defaults, and always `bias`."""
     kwargs: dict[str, Any] = {"in_channels": c_in, "out_channels": c_out, "kernel_size": a["k"]}
     if a["s"] != 1:
         kwargs["stride"] = a["s"]

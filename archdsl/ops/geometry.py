@@ -1,4 +1,4 @@
-"""Arithmetic and conditions that shape rules share."""
+"""Arithmetic and constraints shared by shape rules."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from archdsl.ops.base import Demand, Sizes
 
 
 def padding(k: Any, d: Any = 1) -> Any:
-    """The padding on each side: d * (k - 1) // 2, which keeps the size where d * (k - 1) is even.
+    """The padding on each side: d * (k - 1) // 2, which keeps the size if d * (k - 1) is even.
 
-    Where it is odd (an even kernel, undilated), the padding falls one half short, as usual for 2 × 2
-    pooling: stride 1 makes the size one less, stride 2 halves it and rounds down.
+    If it is odd (an even kernel, undilated), the padding is half a pixel less, as usual for 2 × 2 pooling:
+    stride 1 reduces the size by one, stride 2 halves it and rounds down.
     """
     return d * (k - 1) // 2
 
 
 def windowed(x: Sizes, c: Any, k: Any, s: Any, d: Any, demand: Demand) -> Sizes:
-    """The shape of c channels where windows of size k slide over x by s: ceil(n / s) for odd k."""
+    """The shape with c channels after a sliding window of size k and stride s: ceil(n / s) for odd k."""
     _, h, w = x
     demand_divisible(x, s, demand)
     missing = d * (k - 1) - 2 * padding(k, d)
@@ -30,7 +30,7 @@ def windowed(x: Sizes, c: Any, k: Any, s: Any, d: Any, demand: Demand) -> Sizes:
 
 
 def window_stride(k: int, s: int, d: int) -> tuple[int, int] | None:
-    """What `Primitive.size_follows` is for windows: ceil(n / s), but where padding falls one half short."""
+    """`Primitive.size_follows` of sliding windows: ceil(n / s), unless the padding is half a pixel less."""
     return (0, s) if d * (k - 1) % 2 == 0 else None
 
 

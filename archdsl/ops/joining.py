@@ -13,7 +13,7 @@ _BOTH = "{c1} × {h1} × {w1} and {c2} × {h2} × {w2}"
 
 
 class Concat(Primitive):
-    """Stacks tensors of one height and width along their channels."""
+    """Concatenates tensors of equal height and width along their channels."""
 
     name = "concat"
     summary = "concatenation along channels"
@@ -53,7 +53,7 @@ class Concat(Primitive):
 
 
 class Add(Primitive):
-    """The sum of tensors of one shape."""
+    """The sum of tensors of equal shape."""
 
     name = "add"
     summary = "sum (also written +)"
@@ -96,7 +96,7 @@ class Add(Primitive):
 
 
 class Mul(Primitive):
-    """The product of two tensors; in each dimension they agree or one of them is 1."""
+    """The product of two tensors; each dimension is equal, or 1 in one of them."""
 
     name = "mul"
     summary = "product; sizes of 1 are broadcast"
@@ -114,7 +114,7 @@ class Mul(Primitive):
         return (maximum(p[0], q[0]), maximum(p[1], q[1]), maximum(p[2], q[2]))
 
     def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int] | None:
-        """That of a factor which is not stretched, where it is larger than 1 × 1 for certain."""
+        """The size of a factor that is not broadcast, if it is always larger than 1 × 1."""
         whole = [port for port, x in enumerate(xs) if x[1:] == y[1:] and x[1] * x[2] > 1]
         return (whole[0], 1) if whole else None
 

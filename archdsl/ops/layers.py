@@ -1,6 +1,6 @@
-"""Modules that `torch.nn` lacks.  The text of a class here is copied into emitted Python source.
+"""Modules that `torch.nn` lacks.
 
-Imported only where modules are made.
+The source of a class here is copied into emitted Python. Imported only where modules are constructed.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from torch import nn
 
 
 class ChannelScale(nn.Module):
-    """Multiplies every channel by a learned factor, 1 at the start."""
+    """Multiplies every channel by a learned factor, initially 1."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -27,9 +27,9 @@ class ChannelScale(nn.Module):
 
 
 def weighted_batch_norm(norm: nn.BatchNorm2d, x_bchw: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """`norm(x) * weight` for a number, which scales the layer's own scale and shift instead of the tensor.
+    """`norm(x) * weight` for a number, by scaling the layer's own scale and shift instead of the tensor.
 
-    A subclass that normalises in another way (over several processes) does so.
+    Works for subclasses with another normalization (over several processes).
     """
     if type(norm) is not nn.BatchNorm2d:
         y_bchw: torch.Tensor = norm(x_bchw)
@@ -52,9 +52,9 @@ FEW_TAPS = 3
 
 
 def convolved(x_bchw: torch.Tensor, convs: Sequence[nn.Conv2d]) -> Sequence[torch.Tensor]:
-    """The outputs of dense convolutions with equal settings that read one tensor, computed as one.
+    """The outputs of dense convolutions with equal settings and input, computed as one.
 
-    Their weights are joined along the output channels.  A kernel of 1 × 1 that strides reads only some of
+    Their weights are concatenated along the output channels. A strided 1 × 1 convolution reads only some of
     the pixels: these are gathered first, once for all.
     """
     first = convs[0]
@@ -72,13 +72,13 @@ def _joined(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
 
 
 def dilated(x_bchw: torch.Tensor, convs: Sequence[nn.Conv2d]) -> Sequence[torch.Tensor]:
-    """The outputs of dilated depthwise convolutions with equal settings and an odd kernel, of one tensor.
+    """The outputs of dilated depthwise convolutions with equal settings, odd kernel and the same input.
 
-    If dilation d and stride have a common divisor, no pixels but every so many are read: these are gathered.
-    On maps hardly larger than d most weights see nothing but padding: the few that see more are applied one
-    by one.  Elsewhere an output pixel reads pixels that are a multiple of d apart.  The d × d interleaved
-    maps of such pixels are put side by side in the batch, where the convolution is an ordinary one, for
-    which there are fast kernels on CPUs; unless the maps are too small for them.
+    If dilation d and stride have a common divisor, only every so many pixels are read: these are gathered. On
+    maps hardly larger than d, most weights are applied to padding only: the others are applied one by one.
+    Elsewhere, an output pixel depends on pixels that are a multiple of d apart. The d × d interleaved maps of
+    such pixels become the batch of an ordinary convolution, for which CPUs have fast kernels, unless the maps
+    are too small.
     """
     first = convs[0]
     (d, _), (s, _), (k, _) = first.dilation, first.stride, first.kernel_size
@@ -99,9 +99,9 @@ def dilated(x_bchw: torch.Tensor, convs: Sequence[nn.Conv2d]) -> Sequence[torch.
 
 
 def _tap_by_tap(x_bchw: torch.Tensor, conv: nn.Conv2d, d: int, reach: tuple[int, int]) -> torch.Tensor:
-    """A depthwise convolution of dilation d, of which only weights up to `reach` from the middle count.
+    """A depthwise convolution of dilation d of which only weights up to `reach` from the centre contribute.
 
-    Each is added to those outputs from which it sees a pixel.
+    Each weight is applied to the outputs for which it is inside of the input.
     """
     height, width = x_bchw.shape[2:]
     middle = conv.kernel_size[0] // 2
@@ -122,12 +122,12 @@ def _tap_by_tap(x_bchw: torch.Tensor, conv: nn.Conv2d, d: int, reach: tuple[int,
 
 
 def _overlap(size: int, shift: int) -> tuple[slice, slice]:
-    """The pixels that are seen from others at this distance, and those others."""
+    """The input pixels at this offset from an output pixel, and these output pixels."""
     return slice(max(0, shift), size + min(0, shift)), slice(max(0, -shift), size - max(0, shift))
 
 
 def _phases(x_bchw: torch.Tensor, d: int) -> torch.Tensor:
-    """The d × d maps of every d-th pixel, in the batch; padded by zeros where d does not divide a size."""
+    """The d × d maps of every d-th pixel as a batch, padded by zeros where d does not divide a size."""
     b, c, h, w = x_bchw.shape
     if h % d or w % d:
         x_bchw = F.pad(x_bchw, (0, -w % d, 0, -h % d))
@@ -137,7 +137,7 @@ def _phases(x_bchw: torch.Tensor, d: int) -> torch.Tensor:
 
 
 def _interleaved(y: torch.Tensor, d: int, shape: torch.Size) -> torch.Tensor:
-    """What `_phases` takes apart, of `shape`."""
+    """The inverse of `_phases` for `shape`."""
     b, _, height, width = shape
     _, c, h, w = y.shape
     y_bchw = y.reshape(b, d, d, c, h, w).permute(0, 3, 4, 1, 5, 2).reshape(b, c, h * d, w * d)
@@ -145,7 +145,7 @@ def _interleaved(y: torch.Tensor, d: int, shape: torch.Size) -> torch.Tensor:
 
 
 def max_pool(x_bchw: torch.Tensor, kernel: int, stride: int, padding: int) -> torch.Tensor:
-    """`F.max_pool2d`, on a CPU with channels last inside: only that kernel is vectorised there."""
+    """`F.max_pool2d`; on a CPU in channels-last format, the only one with a vectorized kernel."""
     if x_bchw.device.type != "cpu" or not x_bchw.is_contiguous():
         return F.max_pool2d(x_bchw, kernel, stride, padding)
     last = x_bchw.contiguous(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""Normalisation and regularisation."""
+"""Normalization and regularization."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class BatchNorm(Primitive):
 
 
 class Dropout(Primitive):
-    """Zeroes values at random while training, and scales the others by 1 / (1 - p)."""
+    """Zeroes random values in training, and scales the others by 1 / (1 - p)."""
 
     name = "dropout"
     summary = "dropout of single values"

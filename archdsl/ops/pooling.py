@@ -1,4 +1,4 @@
-"""Pooling: over windows, and over the whole map."""
+"""Pooling over windows, and over the entire map."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archdsl.ops.geometry import padding, window_seen, window_stride, windowed
 
 
 class Pool(Primitive):
-    """What pooling over windows shares: padding (k - 1) // 2, and sizes as of a convolution."""
+    """Base class of pooling over windows: padding (k - 1) // 2, and sizes as of a convolution."""
 
     settings = (
         Setting("k", "int", 3, "window size", low=1),

@@ -1,7 +1,7 @@
-"""Changing height and width by interpolation.
+"""Resizing by interpolation.
 
-All sizes are computed at run time from the sizes of tensors, so that a network runs, and is exported,
-at other sizes than the declared one.
+All sizes are computed at run time from the sizes of tensors, so that a network runs, and is exported, at
+sizes other than the declared one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MODES = {"bilinear": 'mode="bilinear"', "nearest": 'mode="nearest"'}
 
 
 class Resize(Primitive):
-    """Interpolates to the size of a tensor, by a factor, to a given size, or to an n-th, rounded down."""
+    """Interpolates to the size of a tensor, by a factor, to a given size, or to 1/n of it, rounded down."""
 
     name = "resize"
     summary = "interpolation to the size of a tensor (like), by a factor, or to a size"
@@ -104,7 +104,7 @@ class Resize(Primitive):
 
 
 class Upsample(Resize):
-    """The same rule under the name that is usual where the size grows."""
+    """The same rule as `resize`, under the usual name for larger sizes."""
 
     name = "upsample"
 

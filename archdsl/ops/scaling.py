@@ -9,7 +9,7 @@ from archdsl.ops.places import Parts, Places, index
 
 
 class Scale(Primitive):
-    """Multiplies every channel by a learned factor, 1 at the start."""
+    """Multiplies every channel by a learned factor, initially 1."""
 
     name = "scale"
     summary = "a learned factor per channel"

@@ -1,4 +1,4 @@
-"""Moving values about without arithmetic."""
+"""Primitives that rearrange values without arithmetic."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ class Identity(Primitive):
 
 
 class Zero(Primitive):
-    """Zeros of the shape that a convolution of stride s would give; what it is applied to is not read."""
+    """Zeros with the shape of the output of a convolution with stride s; the values of its input are not
+    read.
+    """
 
     name = "zero"
     summary = "zeros; height and width are ceil(n / s)"
@@ -90,7 +92,7 @@ class Zero(Primitive):
 
 
 class Tile(Primitive):
-    """The channels over and over, until there are c."""
+    """Repeats the channels until there are c."""
 
     name = "tile"
     summary = "repetition along channels"
@@ -129,10 +131,10 @@ class Tile(Primitive):
 
 
 class Shift(Primitive):
-    """Drops the first row and column and appends a row and column of zeros: the size stays.
+    """Drops the first row and column and appends a row and column of zeros; the size is unchanged.
 
-    A strided convolution of the shifted map sees the positions that one of the map itself skips, at any
-    parity of the size.
+    A strided convolution of the shifted map reads the positions that one of the original map skips, for even
+    and odd sizes.
     """
 
     name = "shift"

@@ -1,4 +1,4 @@
-"""A primitive as it is written: its tensors, its settings and their defaults."""
+"""Signatures of primitives: tensors, settings and defaults."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _KINDS = {
 
 
 def signature(primitive: Primitive) -> str:
-    """`conv(x; c = x.c, k = 3, …)`; a setting with `?` may be left out and has then no value."""
+    """`conv(x; c = x.c, k = 3, …)`; a setting with `?` is optional and has no default."""
     least, most = primitive.arity
     tensors = "x, …" if most is None else ", ".join("xyz"[:least])
     settings = [f"{name}?: tensor" for name in primitive.tensor_settings]
@@ -29,7 +29,7 @@ def signature(primitive: Primitive) -> str:
 
 
 def default_text(setting: Setting) -> str:
-    """The default of a setting as it is written; empty where there is none."""
+    """The default of a setting as source text; empty without one."""
     default = setting.default([_X]) if callable(setting.default) else setting.default
     if default is None:
         return ""

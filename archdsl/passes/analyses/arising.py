@@ -1,9 +1,9 @@
 """Computes which decisions are active in a network: those that some output depends on, given the others.
 
-What a tensor reads is a set of decisions, and of forks: places where what is read further depends on a
-decision.  A choice all of whose candidates read the same is not a fork, so that thousands of nodes shrink to
-a few dozen forks in one pass.  When each of them is reached is then found from the outputs upwards, as
-decision diagrams.
+The decisions that a tensor depends on are a set of decisions, and of forks: places where further decisions
+matter only for some outcomes. A choice whose candidates all depend on the same decisions is not a fork, so
+that thousands of nodes reduce to a few dozen forks in one pass. The condition under which each fork is
+reached is then computed from the outputs upwards, as decision diagrams.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ Variable = Union[str, Value]
 
 
 class _Effort(NamedTuple):
-    """How many diagram nodes may be made, and looked at; and above how many a condition becomes a variable.
+    """Limits: diagram nodes created and visited, and the size above which a condition becomes a variable.
 
-    Others then test that variable instead of repeating the condition.  Where nothing is cut more conditions
-    are found to be equal, and where much is cut larger spaces are done with.
+    Other conditions then test that variable instead of repeating the condition. With few such variables, more
+    conditions are found to be equal; with many, larger spaces can be analysed.
     """
 
     nodes: int
@@ -46,9 +46,10 @@ _LAST = _Effort(10_000, 20_000, 32)
 
 
 class Fork(NamedTuple):
-    """Where more is read under some values of `on`: of the n-th decision or fork, where bit n is set.
+    """A place where further decisions matter only under some values of `on`.
 
-    `newest` is the number of the last decision that what stands here can depend on.
+    `read` has bit n set for the n-th decision or fork that matters there. `newest` is the index of the last
+    decision that conditions here can depend on.
     """
 
     on: Variable
@@ -58,11 +59,11 @@ class Fork(NamedTuple):
 
 @dataclass(frozen=True)
 class Arising:
-    """The networks in which each decision is active.
+    """The networks in which each decision is active, as decision diagrams.
 
-    `when` are roots in `diagrams`.  The variables that these test stand at levels; `outcomes` says how many
-    outcomes each has.  `paths` are those that are decisions, the others are functions: their `definitions`
-    say the number of the outcome.  If not `exact`, the conditions over-approximate.
+    `when` are roots in `diagrams`. Their variables are at levels; `outcomes` holds the number of outcomes of
+    each. `paths` are the variables that are decisions; the others are functions, whose `definitions` give the
+    index of the outcome. If not `exact`, the conditions over-approximate.
     """
 
     diagrams: Diagrams
@@ -83,7 +84,7 @@ def arising(graph: Graph) -> Arising:
 
 
 def _forks(graph: Graph) -> tuple[list[Fork], int]:
-    """The forks of a space, each after those that it can lead to, and what its outputs read."""
+    """The forks of a space, each after those that it leads to, and the decisions its outputs depend on."""
     bit = {path: 1 << n for n, path in enumerate(graph.decisions)}
     decisions, of_decisions = len(bit), (1 << len(bit)) - 1
     forks: list[Fork] = []
@@ -92,7 +93,7 @@ def _forks(graph: Graph) -> tuple[list[Fork], int]:
     named: dict[int, tuple[int, tuple[str, ...]]] = {}
 
     def of(value: Value) -> int:
-        """What a setting reads, or the condition of a mux."""
+        """The decisions and forks that a setting, or the condition of a mux, depends on."""
         known = named.get(id(value))
         if known is None:
             parts = leaves(value)
@@ -154,18 +155,18 @@ def _bits(mask: int) -> Iterator[int]:
 
 
 def _tested(diagrams: Diagrams, roots: Iterable[int]) -> set[int]:
-    """The levels of the variables that functions test."""
+    """The levels of the variables that functions depend on."""
     return {diagrams.level[at] for root in set(roots) for at in diagrams.reachable(root)} - {LEAF}
 
 
 class _Reached:
-    """Finds when each fork is reached, from the outputs upwards: what acts downstream is tested first.
+    """Computes when each fork is reached, from the outputs upwards: downstream variables are tested first.
 
-    A condition on sizes is a variable of its own at first, because most of them cancel out.
+    A condition on sizes is first treated as a variable, because most of them cancel out.
     """
 
     def __init__(self, graph: Graph, forks: list[Fork], outputs: int, effort: _Effort, last: bool = False):
-        """With `last` what takes too much, and what hangs on sizes, is taken to be reached always."""
+        """With `last`, conditions that are too large, or depend on sizes, are over-approximated by true."""
         self.graph, self.forks, self.outputs = graph, forks, outputs
         self.cut_above, self.last, self.exact = effort.cut_above, last, not last
         self.count = len(graph.decisions)
@@ -194,7 +195,7 @@ class _Reached:
         return Arising(d, when, paths, outcomes, definitions, self.exact)
 
     def _all_reached(self) -> dict[str, int]:
-        """When each decision arises; that of each fork is found on the way."""
+        """The condition under which each decision is active; those of forks are computed on the way."""
         forks, first = self.forks, self.count
         terms: list[list[int]] = [[] for _ in range(first + len(forks))]
         for number in _bits(self.outputs):
@@ -217,7 +218,7 @@ class _Reached:
         return {path: self._any(terms[n]) for n, path in enumerate(self.graph.decisions)}
 
     def _any(self, terms: Iterable[int]) -> int:
-        """Whether one of these conditions holds; each that is added tests more than those before it."""
+        """The disjunction of conditions; each tests more variables than the previous ones."""
         found = self.d.false
         for term in sorted(set(terms), key=lambda root: -self.d.level[root]):
             found = self._bounded(self.d.either, found, term)
@@ -227,7 +228,7 @@ class _Reached:
         return self.d.both(here, self._test(fork, keys))
 
     def _bounded(self, condition: Callable[..., int], *given: Any) -> int:
-        """A condition; one that holds in all networks where it takes too much to say in which it holds."""
+        """A condition, or true if it is too large to compute."""
         if self.full:
             return self.d.true
         try:
@@ -239,7 +240,7 @@ class _Reached:
             return self.d.true
 
     def _small(self, root: int) -> int:
-        """A condition; where it takes many diagram nodes, a variable that is defined as it."""
+        """A condition, or, if it needs many diagram nodes, a variable defined as the condition."""
         if len(self.d.reachable(root)) <= self.cut_above or self.full:
             return root
         level = max(_tested(self.d, [root])) + 1
@@ -249,7 +250,7 @@ class _Reached:
         return self.d.node(level, (self.d.false, self.d.true))
 
     def _test(self, fork: Fork, keys: frozenset[Any]) -> int:
-        """When a fork has one of these values."""
+        """The condition that a fork has one of these values."""
         d, on = self.d, fork.on
         if isinstance(on, str):
             size = self.graph.decisions[on].size
@@ -270,7 +271,7 @@ class _Reached:
         )
 
     def _new_level(self, fork: Fork) -> int:
-        """A condition on sizes is tested before the newest decision that it can depend on."""
+        """The level of a condition on sizes, before the newest decision that it can depend on."""
         level = (self.count - fork.newest) * _SLOTS - 1
         while level in self.conditions:
             level -= 1
@@ -285,7 +286,9 @@ class _Reached:
         return level
 
     def _size(self, level: int) -> int:
-        """How many outcomes a variable has: of a condition on sizes, its keys, and one for other values."""
+        """The number of outcomes of a variable; for a condition on sizes, its keys and one for other
+        values.
+        """
         if level in self._paths:
             return self.graph.decisions[self._paths[level]].size
         if level in self._cut:
@@ -296,10 +299,7 @@ class _Reached:
     # ------------------------------------------------------------ values as functions of decisions
 
     def _defined(self, level: int) -> int:
-        """The number of the outcome of a variable that is not a decision.
-
-        Raises TooLarge, ArithmeticError.
-        """
+        """The outcome index of a variable that is not a decision. Raises TooLarge, ArithmeticError."""
         if level in self._cut:
             return self.d.map(int, self._cut[level])
         on, keys = self.conditions[level]
@@ -310,7 +310,7 @@ class _Reached:
         return self.d.map(number, self._function(on))
 
     def _function(self, wanted: Value) -> int:
-        """A value as a function of decisions, without recursion: values may be nested deep."""
+        """A value as a function of decisions, without recursion, as values may be deeply nested."""
         found, ahead = self._functions, [wanted]
         while ahead:
             value = ahead[-1]

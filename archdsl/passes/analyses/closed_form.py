@@ -1,12 +1,11 @@
-"""A space in closed form: for each node, in which networks it is live, and its inputs and settings there.
+"""The closed form of a space: for each node, the networks in which it is live, and its inputs and settings.
 
-Both are functions of decisions, as decision diagrams.  Networks are meant as they are built, simplified:
-a sum does not read zeros, what only zeros or sizes needed is gone (`archdsl.passes.transforms.simplify`).
+All are functions of decisions, as decision diagrams. Networks are meant in simplified form: sums omit zeros,
+and nodes that only zeros or sizes depend on are removed (`archdsl.passes.transforms.simplify`).
 
-A function that tests too many decisions is cut: it becomes an auxiliary variable, which is a function of
-decisions and of auxiliary variables made before it, and others test that one instead.  So everything is a
-small table, and a space is written as a few hundred of them; a space where even that is not possible is
-`Entangled`.
+A function that depends on too many decisions is cut: it becomes an auxiliary variable, a function of
+decisions and earlier auxiliary variables, which other functions test instead. So everything is a small table,
+and a space becomes a few hundred of them; a space where even that is impossible is `Entangled`.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _SLOTS = 1 << 20
 
 @dataclass(frozen=True)
 class Limits:
-    """Cells of tables above which functions are cut, and that none may exceed; nodes of all diagrams."""
+    """Limits: table cells above which functions are cut, maximum table cells, and maximum diagram nodes."""
 
     cut_above: float = CUT_ABOVE
     most_cells: float = MOST_CELLS
@@ -54,10 +53,10 @@ Port = int | str
 
 
 class Applied(NamedTuple):
-    """A primitive as it is applied in some network: all that its price may depend on.
+    """An application of a primitive in some network: everything that its price may depend on.
 
-    `ports` are the positions of the inputs that are read there, or names of inputs of the network that
-    zeros are made from instead, and `inputs` their shapes.
+    `ports` are the positions of the inputs that are read, or names of network inputs from which zeros are
+    made instead, and `inputs` are their shapes.
     """
 
     op: str
@@ -68,7 +67,7 @@ class Applied(NamedTuple):
 
 
 class Auxiliary(NamedTuple):
-    """A variable defined by a function: its outcome is n where the function is `values[n]`."""
+    """A variable defined by a function: its outcome is n if the function is `values[n]`."""
 
     name: str
     level: int
@@ -77,7 +76,7 @@ class Auxiliary(NamedTuple):
 
 
 class Entangled(Exception):
-    """The space has no closed form within limits; the message names the reason, `node` the node."""
+    """The space has no closed form within the limits; the message gives the reason, `node` the node."""
 
     def __init__(self, text: str, node: str | None = None):
         super().__init__(text)
@@ -85,7 +84,7 @@ class Entangled(Exception):
 
 
 class _State(NamedTuple):
-    """A tensor in some network: its shape, whether it is all zeros, and what its size follows, if known."""
+    """A tensor in some network: its shape, whether it is zero, and what determines its size, if known."""
 
     shape: FixedShape
     zero: bool
@@ -93,7 +92,7 @@ class _State(NamedTuple):
 
 
 class Context(NamedTuple):
-    """A node in some network: its output, the inputs it reads, and what it is (None: its own input)."""
+    """A node in some network: its output, the inputs it reads, and its operation (None: the identity)."""
 
     state: _State
     ports: tuple[int, ...]
@@ -104,11 +103,11 @@ class Context(NamedTuple):
 class ClosedForm:
     """The closed form of a space; all functions are roots in `diagrams`.
 
-    `live` says of each node and mux in which networks some output needs it, `contexts` what a node is there
-    (`Context`, None where it is not defined), `applied` how it is applied (`Applied`, None where it does
-    nothing or is not defined), `selectors` what each mux looks at.  `variables` maps levels to the
-    paths of decisions; the other variables are `auxiliaries`, each after those that it is a function of.
-    `cutter` makes more of them, within `limits`.
+    `live`: for each node and mux, the networks in which some output depends on it; `contexts`: the node in
+    each network (`Context`, None where undefined); `applied`: its application (`Applied`, None where it is
+    the identity or undefined); `selectors`: the value that selects the input of each mux. `variables` maps
+    levels to the paths of decisions; the other variables are `auxiliaries`, each after those that it depends
+    on. `cutter` adds more of them, within `limits`.
     """
 
     graph: Graph
@@ -135,7 +134,7 @@ def closed_form(graph: Graph, limits: Limits = Limits()) -> ClosedForm:
 
 
 class Cutter:
-    """Makes auxiliary variables, at levels of their own."""
+    """Creates auxiliary variables, each at its own level."""
 
     def __init__(self, diagrams: Diagrams, taken: Iterable[int]):
         self.diagrams = diagrams
@@ -200,7 +199,7 @@ class _Analysis:
         )
 
     def _above(self, name: str) -> int:
-        """The level under which stands all that is upstream of a node."""
+        """The level below which all variables upstream of a node are."""
         return (len(self.place) - self.place.get(name, -1)) * _SLOTS
 
     def _small(self, root: int, name: str, above: int) -> int:
@@ -209,7 +208,7 @@ class _Analysis:
     # ------------------------------------------------------------ what tensors are
 
     def _decision(self, path: str) -> int:
-        """The outcome number of a decision."""
+        """The outcome index of a decision, as a function."""
         root = self._decisions.get(path)
         if root is None:
             size = self.graph.decisions[path].size
@@ -246,7 +245,7 @@ class _Analysis:
         return self.d.map(lambda c: c and c.state, root)
 
     def _fit(self, names: Iterable[str], reader: str) -> None:
-        """Cuts the largest of these tensors until a table over all of them is not too large."""
+        """Cuts the largest of these tensors' functions until a table over all of them is small enough."""
         read = list(dict.fromkeys(names))
         while self._joint([self.state[n] for n in read]) > self.limits.most_cells:
             largest = max(read, key=lambda n: self.d.cells(self.state[n]))
@@ -259,7 +258,7 @@ class _Analysis:
         return joint_cells(self.d, roots)
 
     def _value(self, value: Value, reader: str) -> int:
-        """A setting of `reader`, or what it looks at; parts that test many decisions are cut."""
+        """A setting of `reader`, or the selector of a mux; parts that depend on many decisions are cut."""
         if isinstance(value, Pick):
             return self.d.map(lambda o: value.values[o], self._decision(value.decision))
         if isinstance(value, Dim):
@@ -327,12 +326,12 @@ class _Analysis:
 
 
 def source_of(node: Node, port: Port) -> str:
-    """The tensor that a node reads at a port, in the space."""
+    """The tensor of the space that a node reads at a port."""
     return port if isinstance(port, str) else node.inputs[port]
 
 
 def choose(diagrams: Diagrams, mux: Mux, selector: int, found: Mapping[str, int]) -> int:
-    """What a mux picks of something that is found for each of its inputs; None where that is not defined."""
+    """The property of the input that a mux selects; None if that is undefined."""
     place = {source: n for n, source in enumerate(found)}
 
     def case_of(value: Any) -> int | None:
@@ -345,7 +344,7 @@ def choose(diagrams: Diagrams, mux: Mux, selector: int, found: Mapping[str, int]
 
 
 def joint_cells(diagrams: Diagrams, roots: Iterable[int]) -> int:
-    """At least how many cells a table over all variables of these functions has."""
+    """A lower bound of the cells of a table over all variables of these functions."""
     sizes: dict[int, int] = {}
     for root in roots:
         for level, classes in diagrams.classes(root).items():
@@ -357,10 +356,10 @@ def joint_cells(diagrams: Diagrams, roots: Iterable[int]) -> int:
 
 
 def _levels(graph: Graph, place: Mapping[str, int]) -> dict[str, int]:
-    """Where each decision stands: those that act downstream are tested first.
+    """The level of each decision: downstream decisions are tested first.
 
-    Whether a node lives depends on what is downstream of it, what it costs on what is upstream, so that a
-    function of both does not repeat one for each value of the other.
+    Whether a node is live depends on downstream decisions, and its cost on upstream decisions; with this
+    order a function of both does not repeat the former for each value of the latter.
     """
     levels: dict[str, int] = {}
     for name, item in graph.nodes.items():
@@ -380,7 +379,9 @@ def _context(
     attrs: Mapping[str, Any],
     graph_inputs: Mapping[str, FixedShape],
 ) -> Context | None:
-    """A node over tensors as they are in some network; follows `archdsl.passes.transforms.simplify`."""
+    """A node with these input tensors in some network, simplified as by
+    `archdsl.passes.transforms.simplify`.
+    """
     wanted = [p for p, state in enumerate(states) if state is not None or p not in node.optional]
     if not wanted or any(states[p] is None for p in wanted):
         return None
@@ -408,4 +409,4 @@ def _context(
 
 
 def _ignore(condition: Any, code: str, message: str, /, **values: Any) -> None:
-    """Whether networks are well-typed is decided elsewhere."""
+    """Ignores constraints, which are proved elsewhere."""

@@ -1,8 +1,8 @@
 """Hashes of the computation of each tensor: equal if equal operations are applied in the same order.
 
-Unlike `archdsl.passes.identity` this stands on no transform, so that transforms can be judged by it: an
-operation is a hash of its primitive, its settings, the name of its weights and what it reads, but for what
-primitives say of themselves, identities and zeros.
+Unlike `archdsl.passes.identity`, this does not use any transform, so that it can verify transforms: an
+operation is a hash of its primitive, its settings, the name of its weights and its inputs, except for
+identities and zeros, as declared by primitives.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Multi-valued decision diagrams: functions of decisions, each stored once, in one fixed order.
+"""Multi-valued decision diagrams: functions of decisions in one fixed order, stored without duplicates.
 
-A function is a number, its root; two functions are equal where their roots are.  After Bryant, "Graph-based
-algorithms for Boolean function manipulation" (1986), with as many branches as a variable has outcomes and
-any hashable values at the leaves.
+A function is a number, its root; two functions are equal if their roots are. After Bryant, "Graph-based
+algorithms for Boolean function manipulation" (1986), with as many branches as a variable has outcomes, and
+arbitrary hashable values at the leaves.
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ class Diagrams:
     """A pool of functions over variables at levels; lower levels are tested first."""
 
     def __init__(self, budget: int, most_steps: float | None = None, roots_per_step: int = 16):
-        """`budget` is the most diagram nodes, `most_steps` how many may be looked at to make them.
+        """`budget` limits diagram nodes, `most_steps` the nodes visited to create them.
 
-        A decision may have thousands of outcomes: so many roots of theirs count as one more step.
+        Since a decision may have thousands of outcomes, visiting many of its branches counts as further
+        steps.
         """
         self.budget = budget
         self.most_steps = STEPS_PER_NODE * budget if most_steps is None else most_steps
@@ -56,7 +57,7 @@ class Diagrams:
         return self.level[root] == LEAF
 
     def node(self, level: int, children: tuple[int, ...]) -> int:
-        """The function that equals `children[o]` where the variable at `level` has outcome o."""
+        """The function that equals `children[o]` if the variable at `level` has outcome o."""
         if children.count(children[0]) == len(children):
             return children[0]
         key = (level, children)
@@ -74,7 +75,7 @@ class Diagrams:
         return len(self.level) - 1
 
     def map(self, function: Callable[..., Hashable], *roots: int) -> int:
-        """The function whose value is `function` of the values of these."""
+        """`function` applied to the values of these functions."""
         level, value = self.level, self._value
 
         def settled(at: tuple[int, ...]) -> int | None:
@@ -85,7 +86,7 @@ class Diagrams:
         return self._combined(settled, roots)
 
     def choose(self, selector: int, cases: Sequence[int], case_of: Callable[[Any], int | None]) -> int:
-        """The function that is `cases[case_of(v)]` where the selector is v; None where that is None."""
+        """The function that is `cases[case_of(v)]` if the selector is v; None if that is None."""
 
         def settled(roots: tuple[int, ...]) -> int | None:
             if self.level[roots[0]] != LEAF:
@@ -96,7 +97,7 @@ class Diagrams:
         return self._combined(settled, (selector, *cases))
 
     def both(self, a: int, b: int) -> int:
-        """Whether two conditions hold."""
+        """The conjunction of two conditions."""
         if a == self.true or b == self.false or a == b:
             return b
         if b == self.true or a == self.false:
@@ -104,7 +105,7 @@ class Diagrams:
         return self._condition(True, a, b)
 
     def either(self, a: int, b: int) -> int:
-        """Whether one of two conditions holds."""
+        """The disjunction of two conditions."""
         if a == self.false or b == self.true or a == b:
             return b
         if b == self.false or a == self.true:
@@ -153,7 +154,7 @@ class Diagrams:
         return memo[roots]
 
     def _branches(self, roots: tuple[int, ...]) -> tuple[int, list[tuple[int, ...]]]:
-        """The variable that these functions test first, and what they are for each of its outcomes."""
+        """The first variable that these functions test, and the functions for each of its outcomes."""
         level, children = self.level, self.children
         top = min([level[r] for r in roots])
         arity = next(len(children[r]) for r in roots if level[r] == top)
@@ -161,7 +162,7 @@ class Diagrams:
         return top, list(zip(*rows, strict=True))
 
     def reachable(self, root: int) -> list[int]:
-        """All diagram nodes of a function, leaves among them."""
+        """All diagram nodes of a function, including leaves."""
         seen, ahead = {root}, [root]
         for at in ahead:
             for child in self.children[at]:
@@ -171,13 +172,14 @@ class Diagrams:
         return ahead
 
     def leaves(self, root: int) -> list[int]:
-        """The constants that a function can be, in the order they were made."""
+        """The values of a function, in order of creation."""
         return sorted(r for r in self.reachable(root) if self.level[r] == LEAF)
 
     def classes(self, root: int) -> dict[int, tuple[int, ...]]:
-        """By level, the variables that matter, and for each of their outcomes the number of its class.
+        """By level, the variables that functions depend on, and the equivalence class of each of their
+        outcomes.
 
-        Outcomes of one class are equivalent, whatever the other variables are.
+        Outcomes of one class are equivalent for all values of the other variables.
         """
         found = self._classes.get(root)
         if found is None:
@@ -198,6 +200,6 @@ class Diagrams:
 
 
 def _numbered(columns: Any) -> tuple[int, ...]:
-    """Equal columns get equal numbers, in order of first appearance."""
+    """Numbers columns in order of first appearance; equal columns get equal numbers."""
     numbers: dict[Any, int] = {}
     return tuple([numbers.setdefault(column, len(numbers)) for column in columns])

@@ -60,7 +60,7 @@ def _depths(graph: Graph) -> dict[str, tuple[int, ...]]:
 
 @dataclass(frozen=True)
 class _Chain:
-    """The outcomes of a decision, each of which picks a tensor that is computed from the one before."""
+    """The outcomes of a decision, each of which selects a tensor computed from the previous one."""
 
     outcomes: tuple[int, ...]
     first: str
@@ -130,10 +130,10 @@ def _family(round: str) -> str:
 def _gone(
     pruned: Collection[str], rounds: Mapping[str, set[str]], is_merged: Callable[[str], bool]
 ) -> frozenset[str]:
-    """The rounds of which nothing is left but for those within others.
+    """The iterations that are removed entirely, except for those nested in others.
 
-    What a round begins with, without weights, may stay: others that compute the same read it as well, once
-    the graph is simplified.
+    Nodes without weights at the beginning of an iteration may remain: after simplification, others that
+    compute the same read them, too.
     """
     touched = {round for name in pruned for round in _rounds_around(name)}
     whole = {round for round in touched if all(map(is_merged, rounds[round].difference(pruned)))}

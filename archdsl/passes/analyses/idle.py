@@ -11,11 +11,10 @@ from archdsl.passes.analyses.symbolic import infer_symbolic
 
 
 def idle_outcomes(graph: Graph) -> dict[str, tuple[bool, ...]]:
-    """By the path of a decision that picks tensors, whether each of its outcomes multiplies nothing.
+    """For decisions that select tensors: whether each outcome has no multiplications, by path.
 
-    What several outcomes compute, and what stands before the choice, counts for none of them.  The first
-    place where a decision picks stands for all.  Decisions under which all outcomes multiply, or none
-    does, are left out.
+    Nodes that several outcomes share, or that precede the choice, are ignored. Only the first place where a
+    decision selects is considered. Decisions for which all outcomes multiply, or none does, are omitted.
     """
     shapes = infer_symbolic(graph)[0]
     found = {}
@@ -34,7 +33,7 @@ def idle_outcomes(graph: Graph) -> dict[str, tuple[bool, ...]]:
 
 
 def _behind(graph: Graph, source: str | None) -> set[str]:
-    """A tensor and all that it is computed from."""
+    """A tensor and all its ancestors."""
     seen: set[str] = set()
     ahead = [source] if source is not None else []
     while ahead:

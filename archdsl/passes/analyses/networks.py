@@ -1,11 +1,9 @@
 """Counts the networks of a space, and samples them uniformly.
 
 A network is an assignment of its active decisions (`archdsl.passes.analyses.arising`); the others have no
-effect, so a space has fewer networks than combinations of outcomes.
-
-The decisions that say which others arise are decided one after another, those that act downstream first.
-What is left undecided falls into parts that no decision joins, which are counted apart and multiplied, and
-each part is counted once, however it is reached (as in counting the models of a formula: Bacchus, Dalmao
+effect, so a space has fewer networks than combinations of outcomes. Decisions that determine which others are
+active are assigned one after another, downstream ones first. The rest decomposes into independent parts,
+which are counted separately and multiplied; counts of parts are cached (as in model counting: Bacchus, Dalmao
 and Pitassi, "Algorithms and complexity results for #SAT and Bayesian inference", FOCS 2003).
 """
 
@@ -44,9 +42,9 @@ class Uncounted(Exception):
 
 
 class _Row(NamedTuple):
-    """Outcomes of the first variable of a part that leave the same: how often each counts, and parts.
+    """Outcomes of the first variable of a part with equal remainders: their weights, and the parts.
 
-    `free` are the levels of variables that make no further difference.
+    `free` are the levels of variables without further effect.
     """
 
     outcomes: list[int]
@@ -124,14 +122,14 @@ class Networks:
 
     @cached_property
     def _start(self) -> _Row:
-        """All that is to be counted, before anything is decided."""
+        """The entire counting problem, before any assignment."""
         return self._row([0], self._factors(), sum(self._bit.values()))
 
     def _factors(self) -> list[int]:
-        """Functions whose product, over all outcomes of the variables, adds up to the number of networks.
+        """Functions whose product, summed over all outcomes of the variables, is the number of networks.
 
-        A decision that says what arises counts once where it does not arise itself; all others count by
-        their outcomes where they arise.
+        A decision that others depend on counts once where it is inactive; all others count by their number of
+        outcomes where they are active.
         """
         d, found = self._d, self._found
         d.budget, d.most_steps = (
@@ -182,7 +180,7 @@ class Networks:
         return min(self._d.level[root] for root in part)
 
     def _decided(self, part: Part) -> list[_Row]:
-        """The part under the outcomes of its first variable."""
+        """The part after assigning an outcome to its first variable."""
         d, top = self._d, self._top(part)
         under = self._support(part) ^ self._bit[top]
         leading: dict[Part, list[int]] = {}
@@ -193,7 +191,9 @@ class Networks:
         return [row for row in rows if row.weight]
 
     def _row(self, outcomes: list[int], roots: Sequence[int], under: int) -> _Row:
-        """What is left, in parts that share no variable; `under` are the variables there were, as bits."""
+        """The rest, decomposed into parts without common variables; `under` are the variables as a bit
+        set.
+        """
         d, weight = self._d, 1
         parts: list[tuple[int, list[int]]] = []
         for root in roots:
@@ -214,7 +214,7 @@ class Networks:
         return _Row(outcomes, weight, [tuple(sorted(members)) for _, members in parts], free)
 
     def _support(self, roots: Iterable[int]) -> int:
-        """The variables that functions depend on, as bits."""
+        """The variables that functions depend on, as a bit set."""
         d, known, found = self._d, self._supports, 0
         for root in roots:
             if root not in known:

@@ -1,9 +1,9 @@
-"""The nodes that each outcome of a decision prunes: those that outputs reach through its other outcomes only.
+"""The nodes that each outcome of a decision prunes: those that outputs depend on through other outcomes only.
 
-In the graph of who reads what, from the outputs down, a node that is read through the choices of a decision
-and in no other way is dominated by that decision.  Of these nodes an outcome keeps what the tensors that it
-picks are computed from; the others are dead code under it.  Dominators are those of networkx (Cooper, Harvey
-and Kennedy, "A simple, fast dominance algorithm", 2001).
+In the graph of dependences from the outputs, a node that is read only through the choices of a decision is
+dominated by that decision. Of these nodes, an outcome keeps the ancestors of the tensors it selects; the
+others are dead code. Dominators are computed by networkx (Cooper, Harvey and Kennedy, "A simple, fast
+dominance algorithm", 2001).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _OUTPUTS, _DECISION = ("outputs",), ("decision",)
 
 
 class Pruning:
-    """What outcomes of the decisions of one graph prune; what does not depend on a decision is found once.
+    """The nodes that outcomes of the decisions of one graph prune; results common to decisions are cached.
 
-    `choices` are, by the path of a decision, the muxes that it alone picks by.
+    `choices` are, by the path of a decision, the muxes that it alone selects for.
     """
 
     def __init__(self, graph: Graph):
@@ -42,11 +42,11 @@ class Pruning:
                 self._last.setdefault(read, place)
 
     def by_outcome(self, path: str, since: int = 0) -> tuple[frozenset[str], ...]:
-        """The nodes that no output reads under each outcome, and some output does otherwise.
+        """By outcome, the nodes that no output depends on under it, but some output does otherwise.
 
-        Only nodes from the place `since` on are looked at.  Choices of other decisions are taken to read all
-        of their candidates, and so are choices of several decisions together: under those an outcome may
-        prune more.  Choices of the decision itself are left out.
+        Only nodes from position `since` on are considered. Choices of other decisions are assumed to read all
+        their candidates, and so are choices of several decisions together: an outcome may prune more under
+        these. Choices of the decision itself are excluded.
         """
         import networkx
 
@@ -65,9 +65,9 @@ class Pruning:
         return tuple(nodes - _reached(behind, nodes & set(sources)) for sources in picked)
 
     def _readers(self, own: Mapping[str, object], since: int) -> networkx.DiGraph:
-        """An edge from each node to each that it reads; the muxes in `own` are one node.
+        """Edges from each node to each of its inputs; the muxes in `own` are one node.
 
-        Nodes behind the last of these cannot be dominated by it: they count as outputs.
+        Nodes after the last of these cannot be dominated by it: they count as outputs.
         """
         import networkx
 
@@ -91,7 +91,7 @@ def pruned(graph: Graph, path: str) -> tuple[frozenset[str], ...]:
 
 
 def _reached(readers: networkx.DiGraph, starts: frozenset[str]) -> set[str]:
-    """Some nodes, and all that they are computed from."""
+    """Some nodes, and all their ancestors."""
     import networkx
 
     found: set[str] = set()

@@ -1,10 +1,10 @@
 """The receptive field of a tensor's values in the image.
 
-For every tensor and each axis, the first and last row of the image that its rows depend on; so it is exact
-at the declared size, across resizing by any ratio, and at the borders.  Between them there may be rows that
-are not read (dilation).  Lower rows of a tensor never see less far up or further down than those above
-them, so that a range of rows sees from what its first row sees to what its last one does.  Of maps of
-more than `MOST_ROWS` rows some are traced: those at both borders and in the middle.
+For every tensor and axis, the first and last image row that each of its rows depends on; exact at the
+declared size, with resizing by any ratio, and at the borders. Rows between these may be unused (dilation).
+Both bounds are monotonic in the row of the tensor, so that a range of rows depends on the rows from the first
+bound of its first row to the last bound of its last row. For maps of more than `MOST_ROWS` rows, some are
+traced: those at both borders and in the middle.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class ReceptiveField:
 def receptive_fields(
     graph: Graph, shapes: Mapping[str, FixedShape] | None = None
 ) -> dict[str, ReceptiveField]:
-    """The receptive field of each node, in the first input of the network, per row and column."""
+    """The receptive field of each node in the first input of the network, by rows and columns."""
     shapes = shapes or infer(graph)
     image = next(iter(graph.inputs.values()))
     rows, columns = _axis(graph, shapes, 1), _axis(graph, shapes, 2)
@@ -65,7 +65,7 @@ def receptive_fields(
 
 
 def _axis(graph: Graph, shapes: Mapping[str, FixedShape], axis: int) -> dict[str, int]:
-    """The most rows of the image that one row of each node depends on."""
+    """The maximum number of image rows that one row of each node depends on."""
     import numpy as np
 
     traced = _Traced(graph, shapes, axis)
@@ -101,7 +101,7 @@ def _nothing(rows: Rows, size: int) -> Extent:
 
 
 class _Traced:
-    """The rows of each tensor that are traced: all of them, or what some rows of all tensors depend on."""
+    """The traced rows of each tensor: all of them, or a sample and its dependences."""
 
     def __init__(self, graph: Graph, shapes: Mapping[str, FixedShape], axis: int):
         self.graph = graph
@@ -117,7 +117,7 @@ class _Traced:
         return np.arange(self.size[name]) if self._rows is None else self._rows[name]
 
     def places(self, name: str, rows: Rows) -> Rows:
-        """Where rows stand among those of a tensor that are traced."""
+        """The indices of rows among the traced rows of a tensor."""
         import numpy as np
 
         return rows if self._rows is None else np.searchsorted(self._rows[name], rows)
@@ -129,7 +129,7 @@ class _Traced:
         return node.inputs[: ops.get(node.op).tensors(len(node.inputs))]
 
     def reads(self, name: str, source: str) -> Extent | None:
-        """The first and last row of its input that each row of a node reads, cut to those that there are."""
+        """The first and last input row that each row of a node depends on, clipped to the input."""
         node = self.graph.nodes[name]
         assert isinstance(node, Node)
         x, y = self.size[source], self.size[name]
@@ -141,7 +141,7 @@ class _Traced:
         return self._rules[key]
 
     def _chosen(self) -> dict[str, Rows]:
-        """From the outputs upwards, rows at the borders and in the middle, and what others read."""
+        """Selects rows from the outputs upwards: at the borders, in the middle, and their dependences."""
         import numpy as np
 
         wanted = {name: [_some(size)] for name, size in self.size.items()}

@@ -38,7 +38,7 @@ def infer(graph: Graph) -> dict[str, FixedShape]:
 
 @dataclass(frozen=True)
 class Shapes(Analysis[Mapping[str, FixedShape]]):
-    """The shapes of a network, as `infer` finds them."""
+    """The shapes of a network, as computed by `infer`."""
 
     name = "shapes"
     summary = "channels, height and width of each tensor of a network"
@@ -52,7 +52,7 @@ class Shapes(Analysis[Mapping[str, FixedShape]]):
 
 
 class _Findings:
-    """Collects the demands that fail, but for those that follow from another."""
+    """Collects failed constraints, except consequences of others."""
 
     def __init__(self) -> None:
         self.diagnostics: list[Diagnostic] = []

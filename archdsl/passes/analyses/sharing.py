@@ -1,7 +1,7 @@
-"""Equal nodes: which nodes of a space compute what another one computes already, and in which networks.
+"""Common subexpressions of a space: nodes that compute the same as another one, and in which networks.
 
-Two candidates that begin with the same activation of one tensor compute it once.  Simplification finds
-that in each network (`archdsl.passes.transforms.simplify`); here it is found for all of them.
+Two candidates that begin with the same activation of one tensor compute it once. Simplification merges these
+in each network (`archdsl.passes.transforms.simplify`); here they are found for all networks.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from archdsl.passes.analyses.closed_form import ClosedForm, Context, choose, joi
 
 
 def computed_nodes(closed: ClosedForm, across_ops: bool = True) -> dict[str, int]:
-    """In which networks each node lives and no node before it computes the same.
+    """For each node, the networks in which it is live and no earlier node computes the same.
 
-    With `across_ops=False` nodes of different applications of declared ops stay apart.
+    With `across_ops=False`, nodes of different applications of declared ops are distinguished.
     """
     values = _Values(closed, across_ops).run()
     d = closed.diagrams
@@ -54,12 +54,12 @@ def _combined(closed: ClosedForm, a: int, b: int, name: str) -> int:
 
 
 def without(closed: ClosedForm, live: int, again: int, name: str) -> int:
-    """Where the first condition holds and the second does not."""
+    """The condition that the first holds and the second does not."""
     return closed.diagrams.map(lambda p, q: p and not q, *_fitting(closed, (live, again), name))
 
 
 def _fitting(closed: ClosedForm, roots: Iterable[int], name: str) -> list[int]:
-    """The functions, cut to variables of their own where a table over all of them were too large."""
+    """The functions, cut to auxiliary variables where a table over all of them would be too large."""
     d, fitting = closed.diagrams, list(roots)
     while joint_cells(d, fitting) > closed.limits.most_cells:
         n = max(range(len(fitting)), key=lambda n: d.cells(fitting[n]))
@@ -77,7 +77,7 @@ _OTHER: Value = ("", -1)
 
 
 class _Values:
-    """What each node computes, as a function of decisions: equal where nodes compute the same."""
+    """The value that each node computes, as a function of decisions: equal if nodes compute the same."""
 
     def __init__(self, closed: ClosedForm, across_ops: bool):
         self.closed, self.d = closed, closed.diagrams
@@ -100,7 +100,7 @@ class _Values:
         return self.own
 
     def _wanted(self) -> set[str]:
-        """The tensors of which it matters what they are: twins read them, or nodes that pass them on."""
+        """The tensors whose values must be distinguished: inputs of twins, or of identities before these."""
         wanted: set[str] = set()
         for name, item in reversed(list(self.closed.graph.nodes.items())):
             if isinstance(item, Mux):
@@ -125,7 +125,7 @@ class _Values:
         return choose(self.d, mux, self.closed.selectors[mux.name], dict(zip(found, roots, strict=True)))
 
     def _passed_on(self, node: Node) -> int:
-        """What the output of a node is: what it computes, or its input where it does nothing."""
+        """The value of a node's output: its own, or that of its input if it is the identity."""
         own, ports = self.own[node.name], self._passing_ports(node)
         if not ports:
             return own
@@ -140,7 +140,7 @@ class _Values:
         return self.d.map(output, *roots)
 
     def _own(self, node: Node) -> int:
-        """What a node computes; not distinguished where no twin may compute it too."""
+        """The value a node computes; not distinguished if no twin can compute it."""
         twins = self.twins.of[node.name]
         place = None if self.across_ops else node.instance
         read = [self._of_interest(self.source[i], twins) for i in node.inputs]
@@ -159,7 +159,7 @@ class _Values:
         return self.d.map(value, *roots)
 
     def _of_interest(self, root: int, twins: Iterable[Node]) -> int:
-        """A tensor, not distinguished where it is one that no twin may read."""
+        """The value of a tensor, not distinguished if no twin can read it."""
         kinds = {kind for twin in twins for kind in self.twins.read_by(twin)}
 
         def value(found: Value | None) -> Value | None:
@@ -169,7 +169,7 @@ class _Values:
 
 
 class _Twins:
-    """Nodes that may compute the same as another: the same op, and inputs that may be the same."""
+    """Nodes that may compute the same as another: the same op, and possibly equal inputs."""
 
     def __init__(self, closed: ClosedForm, across_ops: bool):
         self.closed = closed
@@ -186,17 +186,17 @@ class _Twins:
                 self._find(item, (item.op, None if across_ops else item.instance))
 
     def kind(self, name: str) -> str:
-        """A name for all nodes that may compute the same as this one."""
+        """The class of nodes that may compute the same as this one."""
         while (up := self._joined.get(name, name)) != name:
             name = up
         return name
 
     def read_by(self, node: Node) -> set[str]:
-        """The kinds of the tensors that a node may read."""
+        """The classes of the tensors that a node may read."""
         return {self.kind(s) for i in node.inputs for s in self._possible[i]}
 
     def _find(self, node: Node, op: Any) -> None:
-        """Notes the twins of a node among those before it."""
+        """Finds the twins of a node among earlier nodes."""
         met: dict[str, Node] = {}
         kinds = {self.kind(s) for s in self._possible[node.inputs[0]]}
         for kind in kinds:

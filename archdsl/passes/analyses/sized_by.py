@@ -1,8 +1,8 @@
-"""Which input of a network the size of a tensor follows: by what zeros can be made without their operand.
+"""The network input that determines the size of a tensor, from which zeros of that size can be made.
 
-Zeros read a size and no values.  Where height and width of what they are applied to are ceil(n / s) of an
-input's at every size of the image, the input serves as well, and nothing is computed for its size alone.
-`archdsl.passes.transforms.simplify` and `archdsl.passes.analyses.closed_form` agree through this.
+Zeros depend on a size only. If height and width of their operand are ceil(n / s) of those of a network input
+at every image size, they are made from that input, and nothing is computed for its size alone. Used by
+`archdsl.passes.transforms.simplify` and `archdsl.passes.analyses.closed_form`, so that they agree.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def sized_by(
     shape: FixedShape,
     attrs: Mapping[str, Any],
 ) -> SizedBy | None:
-    """What the size of an output follows; None where that is not known."""
+    """The input that determines the size of an output; None if unknown."""
     follows = primitive.size_follows(shapes, shape, attrs)
     if follows is None:
         return None
@@ -42,7 +42,7 @@ def sized_by(
 def zeros_of_input(
     primitive: Primitive, size: SizedBy | None, shape: FixedShape, attrs: Mapping[str, Any]
 ) -> Mapping[str, Any] | None:
-    """The settings with which zeros are made from the input that their size follows; None: they are not."""
+    """The settings of zeros made from the input that determines their size; None if there is none."""
     if size is None or not primitive.makes_zero:
         return None
     settings = primitive.zeros_of(shape, size.stride)
@@ -52,7 +52,7 @@ def zeros_of_input(
 def followed(
     nodes: Mapping[str, Node], inputs: Iterable[str], shapes: Mapping[str, FixedShape], wanted: Iterable[str]
 ) -> dict[str, SizedBy | None]:
-    """What the sizes of some nodes of a network follow, and those of the nodes on the way."""
+    """The inputs that determine the sizes of some nodes of a network, and of their ancestors."""
     known: dict[str, SizedBy | None] = {name: SizedBy(name, 1) for name in inputs}
     for name in wanted:
         way: list[tuple[str, int]] = []

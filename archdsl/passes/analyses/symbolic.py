@@ -16,9 +16,9 @@ Definitions = dict[Dim, tuple[Mux, tuple[Value | None, ...]]]
 
 
 def infer_symbolic(graph: Graph) -> tuple[dict[str, Shape], Definitions]:
-    """The shape of each input and node of a space, and what the dimensions named in them are.
+    """The shape of each input and node of a space, and the values of the dimensions named in them.
 
-    Demands are not looked at: see `archdsl.spec.prove.prover`.
+    Constraints are ignored: see `archdsl.spec.prove.prover`.
     """
     sizes = Sizes(graph.inputs, graph.decisions)
     for item in graph.nodes.values():
@@ -27,7 +27,7 @@ def infer_symbolic(graph: Graph) -> tuple[dict[str, Shape], Definitions]:
 
 
 class Sizes:
-    """The shapes of nodes that are added one by one, in the order of computation."""
+    """The shapes of nodes that are added one by one, in topological order."""
 
     def __init__(self, inputs: Mapping[str, Shape], decisions: Mapping[str, Decision]):
         self.shapes: dict[str, Shape] = dict(inputs)
@@ -47,20 +47,20 @@ class Sizes:
         shapes[item.name] = primitive.sizes(xs, item.attrs, _ignore)
 
     def of(self, name: str, axis: int) -> Value:
-        """A size as a value; named by its node where it hangs on which inputs are there."""
+        """A size as a value; named by its node if it depends on which inputs are defined."""
         return Dim(name, axis) if name in self._unsure else self.shapes[name][axis]
 
 
 def _ignore(condition: Value, code: str, message: str, /, **values: Value) -> None:
-    """Demands are decided elsewhere."""
+    """Ignores constraints, which are proved elsewhere."""
 
 
 def input_shapes(
     primitive: Primitive, shapes: Sequence[Shape], here: Sequence[Value], optional: frozenset[int]
 ) -> list[Shape]:
-    """Shapes as a node sees them.
+    """Input shapes for the shape rule of a node.
 
-    An input that is missing has the sizes of those that are there, and no channels if channels add up.
+    A missing input has the height and width of the others, and no channels if the channels of inputs add up.
     """
     if not optional:
         return list(shapes)
@@ -83,7 +83,7 @@ def _where(condition: Value, then: Shape, otherwise: Shape) -> Shape:
 def mux_shape(
     mux: Mux, shapes: Mapping[str, Shape], decisions: Mapping[str, Decision], definitions: Definitions
 ) -> Shape:
-    """The shape of what a mux picks; adds to `definitions` the dimensions that are named by the mux."""
+    """The shape of the input that a mux selects; adds dimensions named by the mux to `definitions`."""
     shape = []
     for axis in range(3):
         sizes = tuple(None if s is None else shapes[s][axis] for _, s in mux.cases)
@@ -99,7 +99,7 @@ def mux_shape(
 def _join(
     on: str | Value, keyed: Sequence[tuple[Any, Value | None]], decisions: Mapping[str, Decision]
 ) -> Value | None:
-    """The size that is `v` where `on` is `k`, if it can be expressed without naming the mux."""
+    """The size that is `v` if `on` is `k`, if it can be expressed without naming the mux."""
     given = [v for _, v in keyed if v is not None]
     first = given[0]
     if all(v is first or (v == first and type(v) is type(first)) for v in given[1:]):

@@ -1,4 +1,4 @@
-"""The part of a space that no decision changes: an encoder that all of its networks share."""
+"""The part of a space that does not depend on decisions, such as an encoder shared by all networks."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Outcome = tuple[Hashable, Hashable]
 
 
 def undecided(graph: Graph) -> frozenset[str]:
-    """The nodes upstream of every decision: computed alike in all networks that have them.
+    """The nodes upstream of every decision, which are equal in all networks that contain them.
 
-    Nodes that are read only under one outcome of a decision are none of them: they are of a candidate.
+    Excludes nodes that are read only under one outcome of a decision, which belong to a candidate.
     """
     found: set[str] = set()
     for name, item in graph.nodes.items():
@@ -26,7 +26,7 @@ def undecided(graph: Graph) -> frozenset[str]:
 
 
 def boundary(graph: Graph, inside: frozenset[str]) -> tuple[str, ...]:
-    """What other nodes, and outputs, read of some nodes and of the inputs, in the order of the graph."""
+    """Nodes and inputs read by other nodes or outputs, in the order of the graph."""
     read = {i for name, item in graph.nodes.items() if name not in inside for i in dependencies(item)}
     read |= set(graph.outputs.values())
     there = (*graph.inputs, *(name for name in graph.nodes if name in inside))
@@ -34,9 +34,9 @@ def boundary(graph: Graph, inside: frozenset[str]) -> tuple[str, ...]:
 
 
 def _under_one_outcome(graph: Graph) -> set[str]:
-    """The nodes that outputs read only if one decision has one outcome.
+    """The nodes that outputs depend on only if one decision has one outcome.
 
-    Of each node, the outcomes without which no output reads it: those that all of its readers need.
+    For each node, the outcomes that all its readers require.
     """
     needed: dict[str, frozenset[Outcome]] = {name: frozenset() for name in graph.outputs.values()}
     for name, item in reversed(list(graph.nodes.items())):
@@ -50,7 +50,7 @@ def _under_one_outcome(graph: Graph) -> set[str]:
 
 
 def _reads(item: Node | Mux) -> list[tuple[str, frozenset[Outcome]]]:
-    """What a node reads, and the outcome of a mux under which it does."""
+    """The inputs of a node, with the outcome of a mux under which it reads each."""
     if not isinstance(item, Mux):
         return [(read, frozenset()) for read in dependencies(item)]
     cases = [(read, frozenset({(item.on, key)})) for key, read in item.cases if read is not None]

@@ -59,7 +59,7 @@ class BindingPricer:
         return network_price(simplify(bound.graph, bound.shapes), self._counted)
 
     def _of_ops(self, bound: Bound) -> float:
-        """Every application of an op whole, less what they share."""
+        """The sum over applications of ops, minus shared primitives."""
         whole = simplify(bound.graph, bound.shapes, across_ops=False)
         once = simplify(whole).nodes
         again = {
@@ -79,7 +79,9 @@ class BindingPricer:
         return found
 
     def _of_layers(self, bound: Bound) -> float:
-        """Without zeros, simplification takes away what is dead, and nodes without weights that are equal."""
+        """The sum over layers. Without zeros, simplification removes only dead nodes, and equal nodes
+        without weights.
+        """
         alive = live_nodes(bound.graph.nodes, bound.graph.outputs.values())
         nodes = {name: node for name, node in bound.graph.nodes.items() if name in alive}
         return network_price(replace(bound.graph, nodes=nodes), self._counted, bound.shapes)

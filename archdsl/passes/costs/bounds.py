@@ -48,7 +48,7 @@ def least_cost(
 
 
 def _needed_by_all(graph: Graph, bit: Mapping[str, int]) -> dict[str, int]:
-    """For each node, as a bit set, the nodes without which it cannot be computed in any network."""
+    """For each node, as a bit set, the nodes required to compute it in every network."""
     must: dict[str, int] = {}
     zeros = _may_be_zeros(graph)
     for name, item in graph.nodes.items():
@@ -72,7 +72,7 @@ def _needed_by_all(graph: Graph, bit: Mapping[str, int]) -> dict[str, int]:
 
 
 def _may_be_zeros(graph: Graph) -> set[str]:
-    """The nodes that are zeros in some network, as simplification finds them, and maybe some more."""
+    """The nodes that are zero in some network, as determined by simplification, and possibly some more."""
     zeros: set[str] = set()
     for name, item in graph.nodes.items():
         if isinstance(item, Mux):
@@ -93,7 +93,7 @@ def _may_be_zeros(graph: Graph) -> set[str]:
 def _extras(
     graph: Graph, bit: Mapping[str, int], must: Mapping[str, int], always: int
 ) -> dict[str, dict[int, int]]:
-    """For each decision made in every network, what each outcome adds to what every network has."""
+    """For each decision active in every network, the additional cost of each outcome."""
     found: dict[str, dict[int, int]] = {}
     for name, item in graph.nodes.items():
         if not isinstance(item, Mux) or not isinstance(item.on, str) or not bit[name] & always:
@@ -115,7 +115,7 @@ def _sum(nodes: int, names: list[str], cost: Mapping[str, int]) -> int:
 
 
 def _least_of(item: Node | Mux, shapes: Mapping[str, Shape], least: Least, what: str) -> int:
-    """Costs grow with every size and setting, but for groups, which must be plain to count at all."""
+    """Costs increase with every size and setting except groups, which must be constant to be counted."""
     if isinstance(item, Mux) or isinstance(item.attrs.get("g"), Expr):
         return 0
     if item.weights != item.name and what == "params":

@@ -1,8 +1,8 @@
-"""Decision diagrams side by side, swept as a whole: probabilities of reaching nodes, and derivatives.
+"""Probabilities of reaching the nodes of decision diagrams, and derivatives, for all diagrams at once.
 
-Probabilities of reaching nodes are computed from the roots downwards, for all diagrams at once.  The gradient
-is the same sweep upwards (Darwiche, "A differential approach to inference in Bayesian networks", JACM 2003).
-Outcomes that lead from a node to the same one are one edge, whose chance is the sum of theirs.
+Probabilities are propagated from the roots downwards. The gradient is the same sweep upwards (Darwiche, "A
+differential approach to inference in Bayesian networks", JACM 2003). Outcomes that lead from a node to the
+same child are one edge, whose probability is the sum of theirs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Root = tuple[int, int, float]
 
 @dataclass(frozen=True, eq=False)
 class _Edges:
-    """Edges of diagrams by one of their ends, which is among the nodes `first` to `last`."""
+    """Edges of diagrams grouped by one of their ends, which is among the nodes `first` to `last`."""
 
     first: int
     last: int
@@ -36,11 +36,11 @@ class _Edges:
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
-    """Diagrams whose nodes are numbered so that edges lead to greater numbers.
+    """Diagrams whose nodes are in topological order.
 
-    `start` is how often each node is a root, `leaves` are numbers of leaves and `found` what each of
-    them stands for.  `into` and `out` hold the same edges, by what they lead to and from.  The chance of
-    an edge is one of `sums`, which say what chances are added up: `places[n]` for number `sums[n]`.
+    `start` is the number of times each node is a root, `leaves` are the indices of leaves and `found` their
+    values. `into` and `out` hold the same edges, grouped by head and by tail. The probability of an edge is
+    one of `sums`: `sums[n]` adds up the probabilities at `places[n]`.
     """
 
     start: Vector
@@ -55,7 +55,7 @@ class Sweep:
     def of(
         diagrams: Diagrams, first: Mapping[int, int], roots: Sequence[Root], found: Callable[[Place], float]
     ) -> Sweep:
-        """`first` says by level where the chances of its variable start."""
+        """Builds the sweep; `first` maps levels to the index of the variable's first probability."""
         rank, edges, chances = _edges(diagrams, first, roots)
         number = {node: n for n, node in enumerate(sorted(rank, key=lambda node: (rank[node], node)))}
         begins = np.zeros(len(number))
@@ -77,7 +77,7 @@ class Sweep:
         )
 
     def down(self, chances: Vector) -> Vector:
-        """The probability of reaching each node, if each draws its outcome independently."""
+        """The probability of reaching each node, with independent variables."""
         reach, chance = self.start.copy(), self._of_edges(chances)
         for e in self.into:
             moved = reach[e.above] * chance[e.chance]
@@ -85,7 +85,9 @@ class Sweep:
         return reach
 
     def up(self, chances: Vector, reach: Vector, of_leaves: Vector) -> Vector:
-        """The derivatives by chances of a result whose derivatives by what leaves are reached are given."""
+        """The derivatives by probabilities, from the derivatives by the probabilities of reaching each
+        leaf.
+        """
         chance = self._of_edges(chances)
         value, gradient = np.zeros(len(reach)), np.zeros(len(chance))
         value[self.leaves] = of_leaves
@@ -101,16 +103,16 @@ class Sweep:
 
 
 def _added(places: Vector, values: Vector, size: int = 0) -> Vector:
-    """The sum of the values at each place; a float also where there are none, unlike that of `bincount`."""
+    """The sum of the values at each place; always a float, unlike the result of `bincount`."""
     return np.bincount(places, values, size).astype(float, copy=False)
 
 
 def _edges(
     diagrams: Diagrams, first: Mapping[int, int], roots: Iterable[Root]
 ) -> tuple[dict[Place, int], list[tuple[Place, Place, int]], list[tuple[int, ...]]]:
-    """How far each node is below roots, at most; the edges; and the places of chances that are added up.
+    """The depth of each node below roots, the edges, and the indices of probabilities that are summed.
 
-    An edge is where it leads from and to, and which of these sums is its chance.
+    An edge consists of its tail, its head, and the index of its sum.
     """
     places = {(of, node) for of, root, _ in roots for node in diagrams.reachable(root)}
     rank = dict.fromkeys(places, 0)
@@ -127,7 +129,7 @@ def _edges(
 
 
 def _grouped(ranks: Vector, end: Vector, above: Vector, below: Vector, chance: Vector) -> list[_Edges]:
-    """The edges by the rank of one end, in increasing order."""
+    """The edges grouped by the depth of one end, in increasing order."""
     found = []
     for rank in np.unique(ranks[end]):
         here = ranks[end] == rank

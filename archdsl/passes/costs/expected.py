@@ -1,13 +1,11 @@
 """The expected price under independent decisions; usually exact, differentiable.
 
-A price is a sum of functions of decisions, each of them a decision diagram.  A node is weighted by the
-probability that it is live: in AutoRTNet, a cell by P(gate >= i).
-
-Nothing needs to be cut where no tables are made, and then the expectation is exact.  Where the diagrams
-become too large the functions that are cut, the auxiliary variables, are drawn each by itself, with the
-chance that it has if those that it is a function of are drawn by themselves.  That is an approximation,
-exact for certain networks, and where no function depends on one decision both by itself and through an
-auxiliary variable, or through two.
+A price is a sum of functions of decisions, each of them a decision diagram. A node is weighted by the
+probability that it is live: in AutoRTNet, a cell by P(gate >= i). Without tables nothing needs to be cut, and
+the expectation is exact. If the diagrams become too large, functions are cut: the auxiliary variables are
+treated as independent, with their marginal probabilities. This is an approximation, which is exact for
+deterministic decisions, and if no function depends on one decision both directly and through an auxiliary
+variable, or through two.
 """
 
 from __future__ import annotations
@@ -78,7 +76,7 @@ class Expected:
         return price + slope @ (given - given.detach())
 
     def _run(self, given: Vector) -> tuple[float, Vector]:
-        """The price, and its derivatives by the chances of outcomes."""
+        """The price, and its derivatives by the probabilities of outcomes."""
         chances = np.zeros(self._chances)
         chances[: len(given)] = given
         reached = []
@@ -95,20 +93,19 @@ class Expected:
 
     @staticmethod
     def _adding_up(chances: Vector, of: Vector) -> Vector:
-        """The chances of the values of variables, which add up to 1.
+        """Normalizes the probabilities of each variable to a sum of 1.
 
-        Each round repeats the rounding errors of those before it many times over, until they are not errors
-        of rounding any more.
+        Otherwise each group of auxiliary variables multiplies the rounding errors of the previous ones.
         """
         sums = np.bincount(of, chances)
         return chances / np.where(np.abs(sums - 1) > 1e-9, sums, 1.0)[of]
 
 
 def expected(graph: Graph, price: Price, cut: bool = False) -> Expected:
-    """The expected price of a space: exact; else with what ops share counted in each; else with cuts.
+    """The expected price of a space.
 
-    With `cut` the last is tried only.  Raises Entangled for a space without closed form, which `closed_form`
-    is quicker to tell.
+    Tries in turn: exact; with subexpressions shared between ops counted in each; with cuts. With `cut`, only
+    the last. Raises Entangled for a space without closed form, which `closed_form` detects faster.
     """
     apart = replace(price, shared_once=False)
     if price.shared_once and not cut:
@@ -130,7 +127,9 @@ def _within(graph: Graph, price: Price, limits: Limits) -> Expected:
 
 
 def _starts(closed: ClosedForm) -> tuple[dict[int, int], int]:
-    """By level, where the chances of its variable start, decisions first; and how many chances there are."""
+    """By level, the index of the variable's first probability, decisions first; and the number of
+    probabilities.
+    """
     level = {path: level for level, path in closed.variables.items()}
     found: dict[int, int] = {}
     at = 0
@@ -145,7 +144,7 @@ def _starts(closed: ClosedForm) -> tuple[dict[int, int], int]:
 
 
 def _rounds(closed: ClosedForm) -> list[list[Place]]:
-    """The definitions of auxiliary variables in groups, each after those that it is a function of."""
+    """The definitions of auxiliary variables in groups, each after those that it depends on."""
     depth: dict[int, int] = {}
     groups: list[list[Place]] = []
     for n, auxiliary in enumerate(closed.auxiliaries):

@@ -1,10 +1,9 @@
 """The minimum and maximum price of a space, with the decisions that attain them.
 
-Variables are decided one after another, each for all cases of those it interacts with (variable
-elimination: Dechter, "Bucket elimination", 1999), and the choices are read back in reverse.  Where a table
-would grow too large, what a variable takes part in is split, and each part decides for itself
-(mini-buckets: Dechter and Rish, 2003): that gives a bound, and the best network found is improved one
-decision at a time.  The result records which of the two it is.
+Variables are eliminated one after another, each for all cases of those it interacts with (Dechter, "Bucket
+elimination", 1999), and the choices are traced back in reverse. If a table would be too large, the tables of
+a variable are split, and each part is minimized separately (mini-buckets: Dechter and Rish, 2003): this gives
+a bound, and the best network found is improved one decision at a time. The result records which case applies.
 """
 
 from __future__ import annotations
@@ -93,7 +92,7 @@ def best_found(
 
 
 def _others(at: Any, n: int, outcomes: int) -> Any:
-    """The networks that differ from this one in a decision."""
+    """The networks that differ from this one in one decision."""
     rows = np.repeat(at[None], outcomes, axis=0)
     rows[:, n] = range(outcomes)
     return np.delete(rows, at[n], axis=0)
@@ -101,7 +100,9 @@ def _others(at: Any, n: int, outcomes: int) -> Any:
 
 @dataclass(frozen=True)
 class _Choice:
-    """The best class of a variable for every case of the others in the table; `of` are its outcomes."""
+    """The best class of a variable for every case of the other variables in the table; `of` are its
+    outcomes.
+    """
 
     variable: int
     scope: dict[int, Classes]
@@ -121,7 +122,7 @@ class _Elimination:
         self.tables += [self._indicator(v, t) for v, t in self.definitions.items()]
 
     def _indicator(self, variable: int, table: Table) -> Table:
-        """0 where an auxiliary variable has its value, infinite elsewhere."""
+        """0 where an auxiliary variable has its defined value, infinite elsewhere."""
         values = self.arities[variable]
         cells = np.where(table.cells[..., None] == np.arange(values), 0.0, np.inf)
         scope = {**table.scope, variable: tuple(range(values))}
@@ -130,7 +131,7 @@ class _Elimination:
         return Table(tuple(scope), tuple(scope.values()), cells.transpose(order))
 
     def run(self) -> tuple[float, list[int]]:
-        """The bound, which is reached where nothing was split, and the outcomes of the decisions."""
+        """The bound, which is exact if nothing was split, and the outcomes of the decisions."""
         choices: list[_Choice] = []
         buckets: dict[int, dict[int, Table]] = {}
         for table in self.tables:
@@ -179,12 +180,12 @@ class _Elimination:
 
 
 def _cells(bucket: Mapping[int, Table]) -> int:
-    """The cells of a table that holds all of these."""
+    """The number of cells of a table over all variables of these tables."""
     return size(common(t.scope for t in bucket.values()))
 
 
 def _parts(tables: Sequence[Table]) -> list[list[Table]]:
-    """The tables in groups that each fit into one table; one group where that is possible."""
+    """Groups of tables that each fit into one table; a single group if possible."""
     parts: list[list[Table]] = []
     for table in sorted(tables, key=lambda t: -t.cells.size):
         for part in parts:

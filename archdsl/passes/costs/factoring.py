@@ -1,8 +1,8 @@
-"""Rewrites the tables of a price so that fewer and smaller ones say the same.
+"""Rewrites the tables of a price as fewer and smaller ones with the same sum.
 
-What several tables need to know of the same few variables is found once, as one auxiliary variable with a
-value for each combination that some table distinguishes; and an auxiliary variable that helps little is put
-into the tables that read it.
+If several tables depend on the same few variables, an auxiliary variable is introduced with a value for each
+combination that some table distinguishes; an auxiliary variable with little benefit is substituted into the
+tables that read it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def factored(tables: Tables, most_cells: int) -> Tables:
 
 @dataclass
 class _Work:
-    """Tables under their variables; auxiliary ones are those with definitions."""
+    """Tables by their variables; auxiliary variables have definitions."""
 
     terms: list[Table]
     definitions: dict[int, Table]
@@ -48,7 +48,7 @@ class _Work:
         return _Work(terms, definitions, first + len(definitions), most_cells)
 
     def share(self) -> None:
-        """Finds groups of variables that many tables read together, and makes each a variable."""
+        """Replaces groups of variables that many tables read together by auxiliary variables."""
         while True:
             best = self._best_group()
             if best is None or not self._group(best):
@@ -74,7 +74,7 @@ class _Work:
         return best[1] if best else None
 
     def _group(self, group: tuple[int, ...]) -> bool:
-        """Makes a group of variables one; True also where it was refused, so that others are tried."""
+        """Replaces a group of variables; True also if rejected, so that other groups are tried."""
         users = [t for t in self._all() if set(group) <= set(t.variables)]
         scope = common({v: c for v, c in t.scope.items() if v in group} for t in users)
         if size(scope) > MOST_COMBINATIONS:
@@ -106,7 +106,7 @@ class _Work:
         return True
 
     def put_in(self) -> None:
-        """Puts auxiliary variables into the tables that read them, where less is read then."""
+        """Substitutes auxiliary variables into the tables that read them, where that reduces the tables."""
         changed = True
         while changed:
             changed = False
@@ -129,7 +129,7 @@ class _Work:
         self.terms = [reduced(t) for t in gathered(self.terms)]
 
     def _order(self) -> list[int]:
-        """The auxiliary variables, each after those that it reads."""
+        """The auxiliary variables, each after those that it depends on."""
         order: list[int] = []
         done: set[int] = set()
 
@@ -146,7 +146,7 @@ class _Work:
         return order
 
     def tables(self, before: Tables) -> Tables:
-        """The tables under new numbers: auxiliary variables follow the decisions."""
+        """The tables with renumbered variables: auxiliary ones after the decisions."""
         order = self._order()
         number = {v: v for v in range(len(before.sizes))}
         number |= {v: len(before.sizes) + n for n, v in enumerate(order)}
@@ -165,7 +165,7 @@ class _Work:
 
 
 def reduced(table: Table) -> Table:
-    """The same function: rows that are equal become one, variables that do not matter go."""
+    """The same function with equal rows merged and irrelevant variables removed."""
     cells, scope = table.cells, dict(table.scope)
     for variable in list(scope):
         axis = list(scope).index(variable)
@@ -181,7 +181,7 @@ def reduced(table: Table) -> Table:
 
 
 def _numbered_rows(rows: Any) -> tuple[list[int], list[int]]:
-    """The first of each set of equal rows, and for each row the number of its set."""
+    """The first row of each set of equal rows, and the index of each row's set."""
     seen: dict[bytes, int] = {}
     first: list[int] = []
     numbers = []
@@ -195,7 +195,7 @@ def _numbered_rows(rows: Any) -> tuple[list[int], list[int]]:
 
 
 def _grouped(table: Table, scope: dict[int, Classes]) -> Any:
-    """The cells as a matrix: combinations of the variables of `scope`, and all else."""
+    """The cells as a matrix: combinations of the variables of `scope`, by everything else."""
     finest = {v: scope.get(v, c) for v, c in table.scope.items()}
     cells = table.over(finest)
     axes = [list(finest).index(v) for v in scope]
@@ -204,7 +204,7 @@ def _grouped(table: Table, scope: dict[int, Classes]) -> Any:
 
 
 def _joint_numbers(matrices: Iterable[Any]) -> list[int]:
-    """Rows that are equal in every one of the matrices get one number."""
+    """Numbers rows; rows that are equal in every matrix get the same number."""
     joint: list[tuple[int, ...]] = list(
         zip(*(_numbered_rows(m)[1] for m in matrices), strict=True)  # a column for each matrix
     )
@@ -227,7 +227,7 @@ def _size_with(table: Table, variable: int, definition: Table) -> int:
 
 
 def _with(table: Table, variable: int, definition: Table) -> Table:
-    """The table with an auxiliary variable replaced by what it is."""
+    """The table with an auxiliary variable replaced by its definition."""
     if variable not in table.variables:
         return table
     classes = np.array(table.scope[variable])

@@ -1,4 +1,4 @@
-"""The layer table of a network: a row for each primitive, or for each op that the spec declares."""
+"""The layer table of a network: a row for each primitive, or for each declared op."""
 
 from __future__ import annotations
 

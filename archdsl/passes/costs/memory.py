@@ -1,8 +1,8 @@
 """Memory and traffic of a network's activations.
 
-Memory is that of the compiled network in evaluation: nodes run in the order of the graph, a tensor is
-freed after its last reader, an activation whose input nobody else reads overwrites it, and the inputs
-stay, because the caller holds them.  Weights, and what a kernel allocates for itself, are not counted.
+Memory is that of the compiled network in evaluation: nodes run in the order of the graph, a tensor is freed
+after its last reader, an activation overwrites an input that nothing else reads, and network inputs stay
+allocated by the caller. Weights and workspaces of kernels are not counted.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BYTES = {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes of activations per image: while each node runs, and the most, with the node where that is."""
+    """Bytes of activations per image while each node runs, and the maximum with its node."""
 
     during: Mapping[str, int]
     peak_bytes: int
@@ -72,7 +72,7 @@ def _tensors(node: Node) -> tuple[str, ...]:
 
 
 def _storages(graph: Graph, nodes: list[Node], shapes: Mapping[str, FixedShape]) -> dict[str, str]:
-    """The tensor whose memory each tensor is in: its own, or that of one it passes on or writes over."""
+    """The tensor whose storage each tensor uses: its own, or that of an input it returns or overwrites."""
     reads = Counter(i for node in nodes for i in _tensors(node))
     reads.update(graph.outputs.values())
     fresh = {node.name for node in nodes if ops.get(node.op).fresh}
@@ -86,7 +86,7 @@ def _storages(graph: Graph, nodes: list[Node], shapes: Mapping[str, FixedShape])
 
 
 def _freed(graph: Graph, nodes: list[Node], storage: Mapping[str, str]) -> dict[str, list[str]]:
-    """What is freed once each node has run."""
+    """The storages that are freed after each node."""
     last: dict[str, str] = {}
     for node in nodes:
         last[storage[node.name]] = node.name  # nobody reads it, unless somebody does below

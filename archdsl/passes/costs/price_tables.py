@@ -1,7 +1,7 @@
-"""Functions of a few variables as tables: outcomes that are never distinguished share a row.
+"""Functions of a few variables as tables; outcomes that are never distinguished share a row.
 
-A space is priced by such tables: those of terms are added up, those of auxiliary variables say how these
-come out.
+The price of a space is a sum of such tables (terms); tables of auxiliary variables define the values of
+these.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Classes = tuple[int, ...]
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """One axis of `cells` for each variable, which are numbers in increasing order."""
+    """A table: one axis of `cells` for each variable; variables are in increasing order."""
 
     variables: tuple[int, ...]
     classes: tuple[Classes, ...]
@@ -35,7 +35,7 @@ class Table:
         return dict(zip(self.variables, self.classes, strict=True))
 
     def over(self, scope: Mapping[int, Classes]) -> Array:
-        """The cells spread over the axes of a wider or finer scope, of size 1 where it does not matter."""
+        """The cells broadcast to a larger or finer scope, with size 1 for other variables."""
         cells = self.cells
         for axis, (variable, own) in enumerate(zip(self.variables, self.classes, strict=True)):
             finer = scope[variable]
@@ -49,8 +49,8 @@ class Table:
 class Tables:
     """A price over a space.
 
-    The variables are first the decisions, `sizes[n]` outcomes each, then the auxiliary ones, whose value
-    is read in their table.  The price is `constant` and one cell of each of the `terms`.
+    The first variables are the decisions, with `sizes[n]` outcomes each, followed by the auxiliary ones,
+    whose value is looked up in their table. The price is `constant` plus one cell of each of the `terms`.
     """
 
     decisions: tuple[str, ...]
@@ -61,7 +61,7 @@ class Tables:
 
     @property
     def arities(self) -> tuple[int, ...]:
-        """How many outcomes each variable has; an auxiliary one may have some that no network takes."""
+        """The number of outcomes of each variable; some of an auxiliary one may occur in no network."""
         read = {
             variable: len(classes)
             for table in (*self.terms, *self.auxiliaries)
@@ -109,12 +109,12 @@ def _representatives(classes: Classes) -> list[int]:
 
 
 def rows_of(coarse: Classes, fine: Classes) -> list[int]:
-    """For each class of `fine`, the class of `coarse` that it is part of."""
+    """For each class of `fine`, the class of `coarse` that contains it."""
     return [coarse[o] for o in _representatives(fine)]
 
 
 def common(scopes: Iterable[Mapping[int, Classes]]) -> dict[int, Classes]:
-    """The scope of a table that can hold all of these: their variables, as finely as any distinguishes."""
+    """The scope of a table for the sum of these: their variables, with all distinctions made by any."""
     found: dict[int, Classes] = {}
     for scope in scopes:
         for variable, classes in scope.items():
@@ -124,7 +124,7 @@ def common(scopes: Iterable[Mapping[int, Classes]]) -> dict[int, Classes]:
 
 
 def refined(a: Classes, b: Classes) -> Classes:
-    """Outcomes that either table distinguishes."""
+    """The classes of outcomes that either table distinguishes."""
     numbers: dict[tuple[int, int], int] = {}
     return tuple([numbers.setdefault(pair, len(numbers)) for pair in zip(a, b, strict=True)])
 
@@ -146,7 +146,7 @@ def added(tables: Sequence[Table]) -> Table:
 
 
 def gathered(tables: Iterable[Table], most_cells: int = 1) -> list[Table]:
-    """The same sum, tables of the same variables added up where the result is not larger than allowed."""
+    """The same sum; tables of the same variables are added if the result is not too large."""
     equal: dict[Any, list[Table]] = {}
     for table in tables:
         equal.setdefault((table.variables, table.classes), []).append(table)
@@ -157,9 +157,9 @@ def gathered(tables: Iterable[Table], most_cells: int = 1) -> list[Table]:
 
 
 def merged(tables: Iterable[Table], most_cells: int) -> list[Table]:
-    """The same sum in fewer tables, none of which is larger than `most_cells` unless it was.
+    """The same sum in fewer tables of at most `most_cells`, except for tables that were larger before.
 
-    Tables of the same variables become one, and small ones are added to one that has all or most of their
+    Tables of the same variables are added, and small tables are added to one with all or most of their
     variables.
     """
     left = gathered(tables, most_cells)
@@ -185,7 +185,7 @@ def merged(tables: Iterable[Table], most_cells: int) -> list[Table]:
 
 
 def _packed(tables: Sequence[Table], most_cells: int) -> list[Table]:
-    """Tables of the same variables, added up as far as the size allows."""
+    """Tables of the same variables, added as far as the size allows."""
     whole = size(common(t.scope for t in tables))
     if whole <= max(most_cells, *(t.cells.size for t in tables)):
         return [added(tables)]

@@ -24,7 +24,7 @@ MOST_CELLS_OF_ONE = 1 << 14
 
 
 class Pricer:
-    """A price over a space, prepared for queries.
+    """A price over a space, prepared for lookups.
 
     Networks are outcome indices in the order of `decisions`; inactive decisions may have any outcome.
     """
@@ -53,7 +53,7 @@ class Pricer:
     def one(self, outcomes: Sequence[int]) -> float:
         """The price of one network. Raises ValueError or IndexError for invalid outcomes.
 
-        `one_function` is the same without the call around it and without a check, for loops.
+        `one_function` is the same without call overhead and checks, for loops.
         """
         if min(outcomes, default=0) < 0:
             raise IndexError("outcome out of range")
@@ -66,7 +66,7 @@ class Pricer:
 
 
 class _Plan:
-    """The steps of pricing a chunk: for each table, the offsets by which outcomes move in its cells."""
+    """The steps of pricing many networks: for each table, the offset of each outcome in its cells."""
 
     def __init__(self, tables: Tables, terms: Sequence[Table]):
         self.sizes = np.array(tables.sizes)
@@ -100,7 +100,7 @@ class _Plan:
 
 
 def _place(offsets: Sequence[tuple[int, Any]], found: Mapping[int, Any], index: Any, moved: Any) -> None:
-    """The cells that the networks are in: the sum of what each variable moves."""
+    """The cell of each network: the sum of the offsets of its outcomes."""
     (variable, step), *rest = offsets
     _move(step, found[variable], index)
     for variable, step in rest:
@@ -116,7 +116,7 @@ def _move(step: Any, outcomes: Any, out: Any) -> None:
 
 
 def _offsets(table: Table) -> list[tuple[int, Any]]:
-    """By variable, how far its outcomes move: a factor where all are distinguished, otherwise an array."""
+    """By variable, the offsets of outcomes: a factor if all are distinguished, otherwise an array."""
     found = []
     stride = 1
     for variable, classes, size in reversed(
@@ -139,7 +139,7 @@ def _needed(tables: Tables, terms: Sequence[Table]) -> set[int]:
 
 
 def _compiled(tables: Tables, terms: Sequence[Table]) -> Any:
-    """A Python function of a sequence of outcomes, written out as one expression."""
+    """A Python function of a sequence of outcomes, generated as one expression."""
     scope: dict[str, Any] = {}
     decisions = ", ".join(f"v{n}" for n in range(len(tables.sizes)))
     lines = [f"({decisions},) = outcomes"] if tables.sizes else []
@@ -160,13 +160,13 @@ def _compiled(tables: Tables, terms: Sequence[Table]) -> Any:
 
 
 def _lookup(table: Table, name: str, scope: dict[str, Any]) -> str:
-    """The expression of a cell of a table, whose rows are found by local variables."""
+    """The expression of a cell of a table, indexed by local variables."""
     scope[name] = _expanded(table)
     return name + "".join(f"[v{v}]" for v in table.variables)
 
 
 def _expanded(table: Table) -> Any:
-    """Nested tuples, indexed by outcomes; rows that are equal are one tuple."""
+    """Nested tuples indexed by outcomes; equal rows are one tuple."""
 
     def nested(cells: Any, classes: Sequence[Classes]) -> Any:
         if not classes:

@@ -1,7 +1,7 @@
 """Prices: additive costs of primitives or op applications.
 
-A price is a function.  Parameters, MACs and traffic are some; a latency table is another.  From a space in
-closed form and a price come the tables by which all networks of the space are priced at once.
+A price is a function, such as parameters, MACs, traffic, or a latency table. From a space in closed form and
+a price, tables are computed that price all networks of the space.
 """
 
 from __future__ import annotations
@@ -33,14 +33,12 @@ The inputs and settings of the nodes are those of the space; `Applied` says whic
 class Price:
     """An additive price in some unit.
 
-    `by` says of what `of` is a function: of each primitive, of each set of weights (its first primitive),
-    or of each application of a declared op (a `Piece`; primitives outside of ops are pieces of their own).
-    `of_layers`: only primitives with weights or state cost anything, so that it does not matter
-    which of the others are equal and computed once.  `shared_once`, for prices of ops: a primitive that
-    several applications share is priced as a piece of its own, of a node without `instance`, and taken off
-    where it is computed already.
-
-    Over a space, `of` may also be called on applications that occur in no network.
+    `by` is the argument of `of`: each primitive, each set of weights (its first primitive), or each
+    application of a declared op (a `Piece`; primitives outside of ops are separate pieces). `of_layers`: only
+    primitives with weights or state have a cost, so that merging of equal nodes does not matter.
+    `shared_once`, for prices of ops: a primitive that several applications share is priced as a separate
+    piece, of a node without `instance`, and subtracted where it is computed already. Over a space, `of` may
+    also be called with applications that occur in no network.
     """
 
     name: str
@@ -91,7 +89,7 @@ def _applied(node: Node, shapes: Mapping[str, FixedShape]) -> Applied:
 
 
 def pieces(nodes: Iterable[Node]) -> dict[str, list[Node]]:
-    """Nodes by the application of a declared op that they belong to, or by themselves."""
+    """The nodes of each application of a declared op; other nodes are separate pieces."""
     groups: dict[str, list[Node]] = {}
     for node in nodes:
         groups.setdefault(node.name if node.instance is None else node.instance, []).append(node)
@@ -101,7 +99,8 @@ def pieces(nodes: Iterable[Node]) -> dict[str, list[Node]]:
 def price_tables(closed: ClosedForm, price: Price) -> Tables:
     """The tables of a price over a space.
 
-    Raises Entangled, after which the closed form is used up; also where tables take more than `MOST_CELLS`.
+    Raises Entangled, after which the closed form cannot be used further; also if tables need more than
+    `MOST_CELLS`.
     """
     d = closed.diagrams
     constant = 0.0
@@ -192,7 +191,7 @@ def _shared_weights(nodes: Iterable[Node]) -> set[str]:
 
 
 def _where(closed: ClosedForm, live: int, cost: int, name: str) -> int:
-    """A price where a condition holds, and 0 elsewhere."""
+    """The price where a condition holds, and 0 elsewhere."""
     d = closed.diagrams
     if live == d.true:
         return cost
@@ -202,7 +201,7 @@ def _where(closed: ClosedForm, live: int, cost: int, name: str) -> int:
 
 
 def _of_piece(closed: ClosedForm, members: list[Node], price: Price, computed: Mapping[str, int]) -> int:
-    """The price of an application of an op: of those of its primitives that are computed."""
+    """The price of an application of an op, of those primitives that are computed."""
     d = closed.diagrams
     parts = []
     for node in members:
@@ -227,7 +226,7 @@ _Joint = tuple[tuple[int, Applied], ...]
 
 
 def _always_made(closed: ClosedForm, members: list[Node]) -> set[str]:
-    """The primitives of an op that do something wherever another one reads them."""
+    """The primitives of an op that are not the identity wherever another one reads them."""
     d = closed.diagrams
     found = set()
     for node in members:
@@ -240,7 +239,7 @@ def _always_made(closed: ClosedForm, members: list[Node]) -> set[str]:
 def _with(
     before: _Joint | None, at: int, applied: Applied | None, members: list[Node], needed: set[str]
 ) -> _Joint | None:
-    """A piece and one more primitive; None, which is in no network, where it reads what nobody makes."""
+    """A piece with one more primitive; None, in no network, if it reads a tensor that is not computed."""
     if before is None or applied is None:
         return before
     made = {members[n].name: what.shape for n, what in before}

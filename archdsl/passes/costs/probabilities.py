@@ -1,4 +1,4 @@
-"""Probabilities of outcomes by decision, as they are given to expectations, checked."""
+"""Validates the probabilities of outcomes that expectations take."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def numbers(
     decisions: Sequence[str], sizes: Sequence[int], given: Mapping[str, Any]
 ) -> list[NDArray[np.float64]]:
-    """One vector a decision, uniform where none is given.  Raises ValueError for what does not fit."""
+    """One vector per decision, uniform by default. Raises ValueError for invalid ones."""
     _check(decisions, sizes, given)
     return [
         np.asarray(given[path], dtype=float) if path in given else np.full(size, 1 / size)
@@ -26,7 +26,7 @@ def numbers(
 def tensors(
     decisions: Sequence[str], sizes: Sequence[int], given: Mapping[str, torch.Tensor]
 ) -> list[torch.Tensor]:
-    """The same as float64, on the device of the argument."""
+    """The same as float64 tensors, on the device of the argument."""
     import torch
 
     _check(decisions, sizes, given)

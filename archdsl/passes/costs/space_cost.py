@@ -1,4 +1,4 @@
-"""What the networks of a space cost: one by one, by the million, on the average, at least and at most."""
+"""Costs of the networks of a space: single, in bulk, expected, minimum and maximum."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ class Distribution:
         return float(self.prices.mean())
 
     def quantile(self, share: float) -> float:
-        """The price that a share of the networks stays below."""
+        """The price below which a fraction of the networks is."""
         return float(np.quantile(self.prices, share))
 
 
 class SpaceCost:
-    """The prices of a space.  What is found of the space, whatever the price, is found once."""
+    """The prices of a space. Analyses that do not depend on the price are shared."""
 
     def __init__(self, graph: Graph):
         self.graph = graph
@@ -65,12 +65,12 @@ class SpaceCost:
             return error
 
     def samples(self, prices: Iterable[Price]) -> int:
-        """How many networks are priced in a few seconds."""
+        """How many networks can be priced in a few seconds."""
         quick = all(isinstance(self.pricer(price), Pricer) for price in prices)
         return 100_000 if quick else self._bound
 
     def why_no_tables(self, price: Price) -> str | None:
-        """Why the price has no tables; None where it has them."""
+        """Why the price has no tables; None if it has."""
         try:
             self.tables(price)
         except Entangled as error:
@@ -79,7 +79,7 @@ class SpaceCost:
 
     @property
     def entangled(self) -> str | None:
-        """Why the space has no closed form; None where it has one."""
+        """Why the space has no closed form; None if it has one."""
         return str(self._closed) if isinstance(self._closed, Entangled) else None
 
     def _known(self) -> ClosedForm:
@@ -107,7 +107,7 @@ class SpaceCost:
         return found
 
     def pricer(self, price: Price) -> Pricer | BindingPricer:
-        """What answers for single networks and for many; quick where the space has a closed form."""
+        """Prices single and many networks; fast if the space has a closed form."""
         found = self._pricers.get(price)
         if found is None:
             found = self._pricers[price] = self._pricer(price)
@@ -132,9 +132,9 @@ class SpaceCost:
         return found
 
     def life(self, node: str, probabilities: Mapping[str, Any] | None = None) -> float:
-        """The probability that a node (or mux) lives: that some output needs it.
+        """The probability that a node (or mux) is live.
 
-        Raises Entangled, and KeyError for a node that does not exist.
+        Raises Entangled, and KeyError for an unknown node.
         """
         self._known()
         lives = self._uncut.diagrams.map(int, self._uncut.live[node])
@@ -150,7 +150,7 @@ class SpaceCost:
 
     @cached_property
     def _bound(self) -> int:
-        """How many networks are bound for one figure."""
+        """How many networks are bound for one estimate."""
         items = self.graph.nodes.values()
         edges = sum(len(item.cases) if isinstance(item, Mux) else len(item.inputs) for item in items)
         return min(_MOST_BOUND, max(_LEAST_BOUND, _EDGES_BOUND // max(1, edges)))
@@ -160,7 +160,7 @@ class SpaceCost:
         return Distribution(np.sort(self.sampled([price], networks, seed)[0]))
 
     def sampled(self, prices: Sequence[Price], networks: int, seed: int = 0) -> list[NDArray[np.float64]]:
-        """The prices of the same random networks, by price; drawn in portions that fit into memory."""
+        """The prices of the same random networks, by price; computed in chunks that fit into memory."""
         portion = max(1, _OUTCOMES_TOGETHER // max(1, len(self.graph.decisions)))
         found: list[list[NDArray[np.float64]]] = [[] for _ in prices]
         for n, start in enumerate(range(0, networks, portion)):
@@ -171,19 +171,19 @@ class SpaceCost:
         return [np.concatenate(known) for known in found]
 
     def numbers(self, decisions: Mapping[str, str]) -> list[int]:
-        """Decisions (path -> outcome) as the outcome numbers that pricers take; left out: the first."""
+        """Decisions (path -> outcome) as outcome indices for pricers; missing decisions have index 0."""
         return [
             d.index[decisions[path]] if path in decisions else 0 for path, d in self.graph.decisions.items()
         ]
 
     def decisions(self, outcomes: Any) -> dict[str, str]:
-        """Outcome numbers as decisions (path -> outcome)."""
+        """Outcome indices as decisions (path -> outcome)."""
         named = zip(self.graph.decisions.items(), outcomes, strict=True)
         return {path: d.outcomes[int(o)] for (path, d), o in named}
 
 
 def random_outcomes(graph: Graph, networks: int, seed: int | tuple[int, int] = 0) -> NDArray[np.int32]:
-    """Outcome numbers of networks drawn uniformly, networks × decisions."""
+    """Outcome indices of random networks, uniform over outcomes, networks × decisions."""
     rng = np.random.default_rng(seed)
     columns = [rng.integers(0, d.size, networks, dtype=np.int32) for d in graph.decisions.values()]
     return np.stack(columns, axis=1) if columns else np.empty((networks, 0), np.int32)

@@ -65,8 +65,8 @@ def _failure(graph: Graph, node: str, code: str, message: str) -> Diagnostic:
 class Bound:
     """A network: its graph, node shapes, and violated constraints.
 
-    `failures` are (node, code, message) in the order of the graph.  `resolved` says which tensor of the
-    network each of the space stands for, None for one that is not defined; of those that were needed.
+    `failures` are (node, code, message) in the order of the graph. `resolved` maps tensors of the space,
+    where needed, to tensors of the network, or None where undefined.
     """
 
     graph: Graph
@@ -104,14 +104,14 @@ class Binder:
         return {n for key in self._varying.get(name, ()) for n in nodes_in(item.attrs[key])}
 
     def _decisions(self, value: Any) -> set[str]:
-        """The decisions that a value of the graph names: found once, as the graph keeps its values."""
+        """The decisions that a value of the graph depends on, cached."""
         found = self._named.get(id(value))
         if found is None:
             found = self._named[id(value)] = decisions_in(value)
         return found
 
     def _node(self, item: Node, inputs: tuple[str, ...], values: tuple[Any, ...]) -> Node:
-        """A node as it is in a network with these inputs and values of its varying settings."""
+        """A node in a network with these inputs and values of its varying settings."""
         key = (item.name, inputs, values, tuple([type(v) for v in values]))
         node = self._made.get(key)
         if node is None:
@@ -126,7 +126,7 @@ class Binder:
     def _type(
         self, node: Node, sizes: tuple[FixedShape, ...], values: tuple[Any, ...]
     ) -> tuple[FixedShape, tuple[tuple[str, str, str], ...]]:
-        """The shape of a node whose inputs have these sizes, and the demands that fail."""
+        """The shape of a node with inputs of these sizes, and the constraints that fail."""
         key = (node.name, sizes, values, tuple([type(v) for v in values]))
         typed = self._typed.get(key)
         if typed is None:
@@ -210,13 +210,13 @@ class Prepared(Analysis[Binder]):
 
 
 def _limit(remembered: dict[Any, Any]) -> None:
-    """Forgets everything where a space has so many different nodes that caching them does not pay."""
+    """Clears the caches of a space with so many different nodes that caching does not pay."""
     if len(remembered) >= _REMEMBERED:
         remembered.clear()
 
 
 class _Run:
-    """One binding: resolves nodes on demand, so that what is dead costs nothing."""
+    """A binding; resolves nodes on demand, so that dead nodes cost nothing."""
 
     def __init__(self, binder: Binder, outcomes: Mapping[str, int]):
         self.binder, self.given = binder, outcomes
@@ -230,7 +230,7 @@ class _Run:
         self._known: dict[int, Any] = {}  # what deep values are, which share nearly all of their parts
 
     def resolve(self, wanted: str) -> str | None:
-        """The node that a name stands for in this network; None where it is not defined."""
+        """The node of this network for a name of the space; None where it is undefined."""
         resolved, of_nodes, stack = self.resolved, self.binder._needs, [wanted]
         while stack:
             name = stack[-1]
@@ -250,7 +250,7 @@ class _Run:
         return resolved[wanted]
 
     def _needs_of_mux(self, name: str) -> tuple[str, ...]:
-        """What must be resolved before a mux: the dimensions it looks at, then only the input it picks."""
+        """The nodes to resolve before a mux: those whose dimensions select, then only the selected input."""
         dims = self.binder._dims.get(name, ())
         if any(d not in self.resolved for d in dims):
             return dims
@@ -322,7 +322,7 @@ class _Run:
             return evaluate(value, {**first, **self.given}, self._dim)
 
     def requirement(self, requirement: Requirement) -> Requirement:
-        """A requirement as it is in this network, once its outputs are resolved."""
+        """A requirement in this network, after its outputs were resolved."""
         condition = requirement.condition
         if not decisions_in(condition) and not nodes_in(condition):
             return requirement
@@ -331,7 +331,7 @@ class _Run:
         return replace(requirement, condition=here)
 
     def _size(self, outcomes: Mapping[str, int], dim: Dim) -> int:
-        """A dimension of a tensor, which need not be in this network.  Raises Open and ArithmeticError."""
+        """A dimension of a tensor, which may be outside of this network. Raises Open and ArithmeticError."""
         run = self
         if dim.node not in self.resolved:
             run = _Run(self.binder, outcomes)

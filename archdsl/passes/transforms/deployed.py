@@ -62,7 +62,7 @@ def _deployed(graph: Graph) -> Graph:
 
 
 def _read(graph: Graph) -> set[str]:
-    """The decisions that nodes and requirements read, and those under which these arise."""
+    """The decisions that nodes and requirements depend on, and those on which these are conditional."""
     values: list[Value] = [requirement.condition for requirement in graph.requirements]
     read: set[str] = set()
     for item in graph.nodes.values():

@@ -16,7 +16,7 @@ MOST_NAMED = 8
 
 
 def outcome_text(outcome: Any) -> str:
-    """An outcome as the decision has it: a label, or the labels that are chosen together."""
+    """The text of an outcome in its decision: a label, or several labels chosen together."""
     if isinstance(outcome, set | frozenset | tuple | list):
         return "{" + ", ".join(map(str, outcome)) + "}"
     if isinstance(outcome, bool):
@@ -25,12 +25,12 @@ def outcome_text(outcome: Any) -> str:
 
 
 def one_of(decision: Decision, written: Any) -> Sequence[str]:
-    """A value as one outcome: a label, or the number of a label, or labels that are chosen together."""
+    """A value as one outcome: a label, an integer label, or several labels chosen together."""
     return (outcome_text(written),)
 
 
 def some_of(decision: Decision, written: Any) -> Sequence[str]:
-    """A value as outcomes: one, or several; where several candidates are chosen at once, labels are one."""
+    """A value as one or several outcomes; for decisions that choose several candidates, labels are one."""
     if isinstance(written, str):
         return (written,)
     together = outcome_text(written)

@@ -101,14 +101,14 @@ class _Pruner:
         return read
 
     def _fewer(self, decision: Decision) -> Decision:
-        """Fewer candidates; where several are chosen at once, each combination left is one candidate."""
+        """Restricted candidates; where several are chosen, each remaining combination is one candidate."""
         outcomes = self.kept.get(decision.path)
         if outcomes is None:
             return decision
         return replace(decision, candidates=tuple(decision.outcomes[o] for o in outcomes), count=1)
 
     def _decision(self, decision: Decision, read: set[str]) -> Decision:
-        """A decision that is left, under the outcome without which it does not arise, if that is left."""
+        """A remaining decision, conditional on an outcome if that remains."""
         if decision.under is None:
             return decision
         path, outcome = decision.under
@@ -140,7 +140,7 @@ class _Pruner:
         return replace(mux, on=on, cases=tuple(cases))
 
     def _covers(self, on: str | Value, keys: Collection[Scalar]) -> bool:
-        """Whether a mux surely has a case for each network."""
+        """Whether a mux certainly has a case for each network."""
         if isinstance(on, str):
             return len(keys) == self.decisions[on].size
         return set(on.values) <= set(keys) if isinstance(on, Pick) else {True, False} == set(keys)
@@ -161,7 +161,7 @@ class _Pruner:
     def _requirement(
         self, requirement: Requirement, nodes: Collection[str], arising: Collection[str]
     ) -> Requirement:
-        """A requirement over nodes and decisions that are left; others are free in it."""
+        """A requirement over remaining nodes and decisions; removed decisions are free variables."""
         left = {name for name in (*self.graph.inputs, *self.graph.nodes) if self._source(name) in nodes}
         requirement = over_what_is_left(requirement, self.graph, left, arising)
         return replace(requirement, condition=self._value(requirement.condition))

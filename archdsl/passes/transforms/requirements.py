@@ -1,7 +1,7 @@
-"""Requirements over what a network has: a decision that nothing in it reads is free.
+"""Requirements over the decisions of a network; those that nothing in the network reads are free.
 
-What no output reads does not exist, so a network neither makes nor keeps such a decision.  A requirement
-that reads one is met if some outcome of it meets it.
+A decision that no output depends on is neither made nor kept in a network. A requirement that depends on it
+is satisfied if some outcome satisfies it.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ def met_by_some(
     decisions: Mapping[str, Decision],
     size: Callable[[Mapping[str, int], Dim], int],
 ) -> Value:
-    """A condition in the network of the decisions `made`, over properties of it and nothing else.
+    """A condition on properties of the network with the decisions `made`.
 
-    `size` gives a dimension under outcomes; it raises Open for one that is not among them, and
-    ArithmeticError where a dimension does not exist.  Other decisions are free, and false is what does not
-    hold for the first `MOST_TRIED` combinations of them.
+    `size` gives a dimension under outcomes; it raises Open for a missing decision, and ArithmeticError if the
+    dimension does not exist. Other decisions are free; a condition that fails for the first `MOST_TRIED`
+    combinations of them is false.
     """
     result: Value = False
     ahead = [dict(made)]
@@ -79,9 +79,9 @@ def over_what_is_read(
     known: Mapping[str, Decision],
     definitions: Mapping[Dim, tuple[Mux, tuple[Value | None, ...]]],
 ) -> Requirement:
-    """A requirement over `nodes` and `decisions`, which outputs read, instead of all that are `known`.
+    """A requirement over `nodes` and `decisions`, which outputs depend on, instead of all `known` ones.
 
-    Raises SpecError (ARCH211) where its condition becomes too large.
+    Raises SpecError (ARCH211) if its condition becomes too large.
     """
     try:
         condition = _over_what_is_read(requirement.condition, nodes, decisions, known, definitions)
@@ -96,9 +96,9 @@ def over_what_is_read(
 def over_what_is_left(
     requirement: Requirement, graph: Graph, left: Collection[str], arising: Collection[str]
 ) -> Requirement:
-    """A requirement of a graph over the nodes that are left of it, and the decisions that arise.
+    """A requirement over the remaining nodes of a graph, and the active decisions.
 
-    Raises SpecError (ARCH211) where its condition becomes too large.
+    Raises SpecError (ARCH211) if its condition becomes too large.
     """
     condition = requirement.condition
     if nodes_in(condition) <= set(left) and decisions_in(condition) <= set(arising):
@@ -133,7 +133,7 @@ def _without_dimensions(
     known: Mapping[str, Decision],
     definitions: Mapping[Dim, tuple[Mux, tuple[Value | None, ...]]],
 ) -> Value:
-    """Dimensions of other nodes written out: what the size is in each case."""
+    """Replaces dimensions of other nodes by their value in each case."""
     wanted: set[Dim] = set()
     ahead = [condition]
     while ahead:

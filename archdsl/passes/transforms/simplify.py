@@ -1,6 +1,6 @@
-"""Simplification: common subexpressions, identities, zeros that a sum does not need, dead code.
+"""Simplification: common subexpressions, identities, zeros in sums, dead code.
 
-Zeros are made from an input of the network, where their size follows it, so that what they were applied to
+Zeros are made from an input of the network that determines their size, if there is one, so that their operand
 is dead unless others read it.
 """
 
@@ -113,7 +113,7 @@ class _Simplifier:
         return node if inputs == node.inputs else replace(node, inputs=inputs)
 
     def _zeros_of_inputs(self, alive: Collection[str]) -> dict[str, Node]:
-        """The zeros that are made from an input of the network instead of what they are applied to."""
+        """The zeros that are made from an input of the network instead of their operand."""
         nodes = {n: item for n, item in self.nodes.items() if isinstance(item, Node) and n in alive}
         zeros = [name for name in nodes if name in self.zeros and self.primitives[nodes[name].op].makes_zero]
         sizes = followed(nodes, self.graph.inputs, self.shapes, zeros)
@@ -130,7 +130,7 @@ class _Simplifier:
         return self.zeros.issuperset(values) and primitive.keeps_zero(node.attrs)
 
     def _merged(self, name: str, key: Any) -> bool:
-        """Whether an equal node stands before this one and is used instead."""
+        """Whether an equal earlier node exists and is used instead."""
         first = self.seen.setdefault(key, name)
         if first == name:
             return False
