@@ -1,4 +1,4 @@
-"""Where the grammar, specs and error pages live: in the wheel, or beside the package in a checkout."""
+"""Locations of the grammar, specs and error pages: in the wheel, or beside the package in a checkout."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`archdsl search --dry-run`: what a search will cost, before anything is trained; nothing is written."""
+"""`archdsl search --dry-run`: forecasts the costs and duration of a search; nothing is written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def dry_run(spec: str, options: SearchOptions, seeds: int) -> int:
-    """Prints what a search, repeated for so many seeds, costs and takes; returns the exit code."""
+    """Prints the costs and duration of a search, repeated for `seeds` seeds; returns the exit code."""
     from archdsl.search.options import with_clauses
     from archdsl.search.run import by_trials
 
@@ -65,7 +65,7 @@ def _range(name: str, values: Sequence[float]) -> str:
 
 
 def _print_steps(program: Program, options: SearchOptions) -> None:
-    """What the search itself prints first, in a folder that is removed again."""
+    """Prints the initial output of the search, run in a temporary folder."""
     from archdsl.cli.reporting import TerminalReporter
     from archdsl.cli.searching import print_start
     from archdsl.search.run import prepared

@@ -1,4 +1,4 @@
-"""`--engine`, `--workers`: where the networks of a search by trials are evaluated."""
+"""`--engine`, `--workers`: where a search by trials evaluates networks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def engine_options(command: F) -> F:
-    """Adds the options of engines; their values are for `archdsl.search.engines.choice.read_engine`."""
+    """Adds the engine options; their values are parsed by `archdsl.search.engines.choice.read_engine`."""
     options = (
         click.option(
             "--workers", type=int, metavar="N",

@@ -1,4 +1,4 @@
-"""`archdsl front`: the Pareto fronts of several runs side by side."""
+"""`archdsl front`: compares the Pareto fronts of several runs."""
 
 from __future__ import annotations
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def run_seeds(spec: str, options: SearchOptions, count: int | None) -> int:
-    """Runs a search with `count` seeds, from that of the options or 0 on; returns the exit code.
+    """Runs a search with `count` seeds, starting with that of the options or 0; returns the exit code.
 
-    Seeds that were run before are resumed, where the options say so; `count` None are those of the folder.
+    Existing runs are resumed if the options request it; with `count` None, the seeds are those of the folder.
     """
     from archdsl.cli.searching import run_search
     from archdsl.search.repeats import RepeatedFolder, summarize

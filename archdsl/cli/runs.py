@@ -1,4 +1,4 @@
-"""`archdsl runs`: the runs of a folder, how far they are and what they found."""
+"""`archdsl runs`: lists the runs of a folder with progress and results."""
 
 from __future__ import annotations
 

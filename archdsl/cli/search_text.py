@@ -118,7 +118,7 @@ def result_text(found: Result, verdict: Mapping[str, Any]) -> str:
 
 
 def trials_text(trials: Sequence[Trial], front: int) -> str:
-    """How many trials there were, how many of them have no value and why, and the size of the front."""
+    """The number of trials, of failures by kind, and of networks in the front."""
     counts: dict[str, int] = {}
     for trial in trials:
         if trial.state != "scored":
@@ -143,7 +143,7 @@ _KINDS = {
 def comparison_text(
     found: Network, baseline: Network, compared: Mapping[str, float | None], epochs: int
 ) -> str:
-    """The network found and the baseline, each trained from scratch for so many epochs, in a line."""
+    """A line about the network found and the baseline, each trained from scratch for these epochs."""
     rows = []
     for name, network, role in (("found", found, "found"), (baseline.name, baseline, "baseline")):
         miou = compared.get(role)
@@ -162,7 +162,7 @@ def _short(value: float) -> str:
 
 
 def time_line(found: Forecast, workers: int | None) -> str:
-    """How long a search by trials takes, by what was measured."""
+    """The estimated duration of a search by trials, from measurements."""
     config = found.config
     about = "at least" if found.at_least else "about"
     line = f"{about} {short(found.trial_s)} s per trial (measured: {found.how})"

@@ -95,7 +95,7 @@ def _run_trials(spec: str, program: Program, options: SearchOptions) -> int:
 
 
 def _print_trials_forecast(program: Program, options: SearchOptions) -> None:
-    """Prints how long a search takes whose networks are trained, by one that is trained for a while."""
+    """Prints the estimated duration of a search whose networks are trained, measured on one of them."""
     from archdsl.cli.search_text import time_line
     from archdsl.search.trials.forecast import forecast
     from archdsl.search.trials.inputs import config_of
@@ -112,7 +112,7 @@ _MEASURED_S = 10.0
 
 
 def print_start(search: Search) -> None:
-    """Prints what is searched, on what, and how long it takes here."""
+    """Prints the space, the data and the device of a search, and its estimated duration."""
     config, splits, world = search.config, search.splits, search.processes.world
     for torn, why in search.keeper.passed_over:
         click.echo(f"skipped {torn.name}: {why}", err=True)

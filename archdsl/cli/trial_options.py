@@ -1,4 +1,4 @@
-"""Options of `archdsl search` around a search: the program that scores, seeds, first networks, a forecast."""
+"""Options of `archdsl search` by trials: the scoring program, seeds, initial networks, a forecast."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _OPTIONS = (
 
 
 class SearchCommand(SetCommand):
-    """A command whose `--start` takes all files that follow it, where its SPEC stands before them."""
+    """A command whose `--start` takes all files that follow it, if its SPEC precedes them."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         return super().parse_args(ctx, _spread(args))

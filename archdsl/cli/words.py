@@ -204,7 +204,7 @@ def reference() -> str:
 
 
 def _shared_settings(words: Mapping[str, Word]) -> dict[tuple[str, ...], dict[str, Setting]]:
-    """Settings that several words of a group have in common, by the names of these words."""
+    """Settings common to several words of a group, with the names of these words."""
     users: dict[tuple[str, Setting], list[str]] = {}
     for name, word in words.items():
         for key, one in word.settings.items():

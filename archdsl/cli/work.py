@@ -1,4 +1,4 @@
-"""`archdsl work`: a worker of a search whose folder several machines share."""
+"""`archdsl work`: a worker of a search in a shared folder."""
 
 from __future__ import annotations
 

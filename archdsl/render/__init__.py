@@ -1,1 +1,1 @@
-"""Diagnostics as text for people, as JSON for programs, as SARIF for code hosts."""
+"""Formats diagnostics: as text, as JSON, and as SARIF for code hosts."""

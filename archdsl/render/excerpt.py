@@ -1,4 +1,4 @@
-"""A piece of a source with places underlined: line numbers, a gutter, carets and messages."""
+"""An excerpt of a source with underlined locations: line numbers, a gutter, carets and messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LINES_OF_A_SPAN = 6  # of a longer span its first and last lines are shown
 
 @dataclass(frozen=True)
 class Mark:
-    """A label to be drawn; `kind` is the colour, `stroke` the character of its underline."""
+    """A label to draw; `kind` is the colour, `stroke` the character of its underline."""
 
     label: Label
     kind: str
@@ -33,9 +33,9 @@ def lines_of(location: Location) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class _Window:
-    """The part of a line that is shown: its text, and the display column of each character in it.
+    """The visible part of a line: its text, and the display column of each character in it.
 
-    `columns` has one entry more than the characters shown, the column after the last of them.
+    `columns` has one entry more than visible characters: the column after the last one.
     """
 
     text: str
@@ -43,12 +43,12 @@ class _Window:
     columns: tuple[int, ...]
 
     def column(self, index: int) -> int:
-        """Display column of a character of the line; the nearest edge where it is not shown."""
+        """The display column of a character of the line; the nearest edge if it is not visible."""
         return self.columns[min(max(index - self.first, 0), len(self.columns) - 1)]
 
 
 def _window(line: str, focus: int, width: int) -> _Window:
-    """The line, or as much of it around the character `focus` as fits in `width` columns."""
+    """The line, or the part around the character `focus` that fits in `width` columns."""
     whole = len(line) <= width and sum(char_width(c) if c != "\t" else 4 for c in line) <= width
     first = 0 if whole else max(0, min(focus, len(line)) - width // 3)
     text, at, columns = "", 0, []
@@ -68,7 +68,7 @@ def _window(line: str, focus: int, width: int) -> _Window:
 
 
 def excerpt(marks: Sequence[Mark], gutter: int, width: int, colors: Palette) -> list[str]:
-    """The lines of a source that `marks` (all in that source, the primary first) speak of.
+    """The lines of a source that `marks` (all in that source, the primary one first) refer to.
 
     `gutter` is the width of the line numbers, `width` that of the text beside them.
     """
@@ -141,7 +141,7 @@ def _underline(mark: Mark, number: int, width: int, focus: int, colors: Palette)
 
 
 def _closing(mark: Mark, last: int, width: int, colors: Palette) -> str:
-    """`|___^ label` under the last line of a span of several lines."""
+    """`|___^ label` below the last line of a span of several lines."""
     source = mark.location.source
     window = _window(source.line(last), 0, width)
     end = max(mark.location.end - 1 - source.line_starts[last - 1], 0)

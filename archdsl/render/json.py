@@ -1,7 +1,8 @@
-"""Diagnostics and reports as JSON for programs; the shape is described in `docs/output.md`.
+"""Diagnostics and reports as JSON; the format is described in `docs/output.md`.
 
-Every document has `format` (what it is) and `version` (raised when a field changes its meaning or goes;
-new fields may appear at any time).  Numbers that can pass 2**53, such as the size of a space, are strings.
+Every document has `format` (its kind) and `version` (increased when the meaning of a field changes or a field
+is removed; new fields may be added at any time). Numbers that can exceed 2**53, such as the size of a space,
+are strings.
 """
 
 from __future__ import annotations
@@ -19,24 +20,24 @@ _CONTROL = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud
 
 
 def document(kind: str, /, **fields: Any) -> str:
-    """A whole JSON document of a kind (`check`, `explain`, …), indented, ending with a line break."""
+    """A JSON document of a kind (`check`, `explain`, …), indented, ending with a line break."""
     whole = {"format": f"archdsl/{kind}", "version": VERSION, **fields}
     return text_of(whole) + "\n"
 
 
 def text_of(value: Any) -> str:
-    """A value as indented JSON in which no character can control a terminal: those are escaped."""
+    """A value as indented JSON without control characters, which are escaped."""
     text = json.dumps(value, indent=2, ensure_ascii=False)
     return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def render(diagnostics: Iterable[Diagnostic]) -> str:
-    """A document that holds diagnostics alone."""
+    """A document with diagnostics only."""
     return document("diagnostics", diagnostics=[as_data(d) for d in diagnostics])
 
 
 def as_data(d: Diagnostic) -> dict[str, Any]:
-    """A diagnostic in values that JSON knows."""
+    """A diagnostic as JSON values."""
     return {
         "code": d.code,
         "title": CODES.get(d.code),

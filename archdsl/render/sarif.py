@@ -1,4 +1,4 @@
-"""Diagnostics as SARIF 2.1.0 (OASIS), which code hosts and editors read."""
+"""Diagnostics as SARIF 2.1.0 (OASIS), a format of code hosts and editors."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _message(d: Diagnostic) -> str:
 
 
 def _plain(text: str) -> str:
-    """`x[1](y)` must not be read as a link (SARIF 3.11.6)."""
+    """Escapes text such as `x[1](y)`, which SARIF interprets as a link (3.11.6)."""
     return re.sub(r"\[([^\[\]]*)\](?=\()", r"\\[\1\\]", text)
 
 

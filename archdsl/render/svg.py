@@ -1,7 +1,6 @@
-"""Elements of SVG as text, and the colours and the font of charts and pages.
+"""SVG elements as text, and the colours and font of charts and pages.
 
-All words are escaped.  Colours of charts are those below, so that a page can map each to another one on a
-dark screen.
+All text is escaped. Charts use only the colours below, so that a page can replace each of them in dark mode.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ LETTER = 6.4
 
 
 def picture(title: str, width: float, height: float, parts: Iterable[str], summary: str = "") -> str:
-    """A whole picture; `title` and `summary` are what those hear who cannot see it."""
+    """An SVG image; `title` and `summary` are for screen readers."""
     body = "\n".join(parts)
     described = f"<desc>{escaped(summary)}</desc>\n" if summary else ""
     return (
@@ -34,7 +33,7 @@ def text(
     x: float, y: float, content: str, *, anchor: str = "start", colour: str = INK, size: float = 11,
     strong: bool = False, turn: float = 0,
 ) -> str:  # fmt: skip
-    """Words from a place on; `turn` is in degrees, clockwise."""
+    """Text at a position; `turn` is the rotation in degrees, clockwise."""
     place = f'x="{number(x)}" y="{number(y)}"'
     look = f' font-size="{number(size)}"' if size != 11 else ""
     look += ' font-weight="600"' if strong else ""
@@ -43,7 +42,7 @@ def text(
 
 
 def line(x1: float, y1: float, x2: float, y2: float, colour: str, look: str = "") -> str:
-    """`look` are further attributes, here and below."""
+    """A line; `look` are further attributes, here and below."""
     ends = f'x1="{number(x1)}" y1="{number(y1)}" x2="{number(x2)}" y2="{number(y2)}"'
     return f'<line {ends} stroke="{colour}"{" " + look if look else ""}/>'
 
@@ -54,7 +53,7 @@ def rect(x: float, y: float, width: float, height: float, fill: str, look: str =
 
 
 def dot(x: float, y: float, radius: float, fill: str, tip: str, look: str = "") -> str:
-    """A point; `tip` is shown where the pointer rests on it."""
+    """A point; `tip` is its tooltip."""
     place = f'cx="{number(x)}" cy="{number(y)}" r="{number(radius)}"'
     return f'<circle {place} fill="{fill}"{" " + look if look else ""}><title>{escaped(tip)}</title></circle>'
 
@@ -73,16 +72,18 @@ def corners(points: Iterable[tuple[float, float]]) -> str:
 
 
 def number(value: float) -> str:
-    """A coordinate: two digits behind the point at most."""
+    """A coordinate with at most two decimals."""
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 def escaped(words: str) -> str:
-    """Words as HTML and XML take them, without the control characters that XML cannot hold."""
+    """Text escaped for HTML and XML, without control characters that XML forbids."""
     kept = (c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in words)
     return html.escape("".join(kept))
 
 
 def cut(words: str, letters: int) -> str:
-    """Words of at most so many letters; the end tells more than the beginning."""
+    """Text truncated to a number of characters; the end is kept, as it distinguishes more than the
+    beginning.
+    """
     return words if len(words) <= letters else "…" + words[len(words) - letters + 1 :]

@@ -1,6 +1,6 @@
-"""What a terminal needs to know of text: how wide it is, what in it must not be sent, which colours.
+"""Text on terminals: display width, sanitized characters, colours.
 
-A spec is untrusted: escape sequences or direction marks in it must not reach the reader's terminal.
+Specs are untrusted: their escape sequences and direction marks must not reach the terminal.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _DIRECTION_MARKS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u
 
 @dataclass(frozen=True)
 class Palette:
-    """What to print before each kind of text, and after it."""
+    """Escape sequences before and after each kind of text."""
 
     error: str = ""
     warning: str = ""
@@ -27,7 +27,7 @@ class Palette:
     end: str = ""
 
     def paint(self, kind: str, text: str) -> str:
-        """The text in the colour of an attribute of this class."""
+        """The text in the colour of this class."""
         return f"{getattr(self, kind)}{text}{self.end}" if text else text
 
 
@@ -44,7 +44,7 @@ ANSI = Palette(
 
 
 def palette(stream: IO[str]) -> Palette:
-    """Colours where a person looks at a terminal that has them; NO_COLOR and FORCE_COLOR are obeyed."""
+    """Colours, if the output is a terminal that supports them; respects NO_COLOR and FORCE_COLOR."""
     if os.environ.get("NO_COLOR"):
         return PLAIN
     if os.environ.get("FORCE_COLOR"):
@@ -53,7 +53,7 @@ def palette(stream: IO[str]) -> Palette:
 
 
 def char_width(char: str) -> int:
-    """Columns that a printable character takes: 0, 1 or 2."""
+    """The number of columns of a printable character: 0, 1 or 2."""
     if char.isascii():
         return 1
     if unicodedata.combining(char) or unicodedata.category(char) in ("Mn", "Me", "Cf"):
@@ -62,7 +62,7 @@ def char_width(char: str) -> int:
 
 
 def display(char: str, column: int) -> str:
-    """What to print for a character that stands at a display column (from 0)."""
+    """The text to print for a character at a display column (from 0)."""
     if char == "\t":
         return " " * (_TAB - column % _TAB)
     if char in _DIRECTION_MARKS or 0x7F <= ord(char) < 0xA0 or 0xD800 <= ord(char) < 0xE000:
@@ -73,7 +73,7 @@ def display(char: str, column: int) -> str:
 
 
 def clean(text: str) -> str:
-    """The text with control characters and direction marks made visible; line breaks stay."""
+    """The text with visible replacements for control characters and direction marks; line breaks are kept."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if c == "\n" else display(c, 0) for c in text)

@@ -21,12 +21,12 @@ _ROUNDS_SHOWN = 10
 
 
 def render(diagnostics: Iterable[Diagnostic], *, colors: Palette = PLAIN, width: int = 120) -> str:
-    """The diagnostics one after another, an empty line between them; ends with a line break."""
+    """Formats diagnostics, separated by empty lines; ends with a line break."""
     return "".join("\n".join(_one(d, colors, width)) + "\n\n" for d in diagnostics).removesuffix("\n")
 
 
 def count(diagnostics: Sequence[Diagnostic]) -> str:
-    """How many of each severity, `2 errors, 1 warning`; empty where there is none."""
+    """The number of diagnostics by severity, `2 errors, 1 warning`; empty without any."""
     parts = []
     for severity in ("error", "warning", "note"):
         n = sum(d.severity == severity for d in diagnostics)
@@ -57,7 +57,7 @@ def _marks(d: Diagnostic) -> list[Mark]:
 
 
 def _places(marks: Sequence[Mark], gutter: int, width: int, colors: Palette) -> Iterator[str]:
-    """Each source once, that of the primary label first."""
+    """Labels by source, the source of the primary label first."""
     order: dict[int, int] = {}
     for m in marks:
         order.setdefault(id(m.location.source), len(order))
@@ -86,7 +86,7 @@ def _notes(d: Diagnostic, width: int) -> Iterator[str]:
 
 
 def _step(label: Label) -> str:
-    """A step of the trace: the construct being evaluated, and its place in the text."""
+    """A step of the backtrace: the construct being evaluated, and its location."""
     return f"{label.text} ({label.location})" if label.text else f"called from {label.location}"
 
 

@@ -1,1 +1,1 @@
-"""Reports: pictures as inline SVG, in one self-contained HTML page."""
+"""Reports: charts as inline SVG, in one self-contained HTML page."""

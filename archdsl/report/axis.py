@@ -9,7 +9,7 @@ from math import ceil, floor, log10
 
 @dataclass(frozen=True)
 class Axis:
-    """A scale from values to places in the picture."""
+    """A linear scale from values to positions in the chart."""
 
     low: float
     high: float
@@ -30,14 +30,14 @@ class Axis:
 
 @dataclass(frozen=True)
 class LogAxis(Axis):
-    """The same with equal room for equal ratios; values are positive."""
+    """A logarithmic scale; values are positive."""
 
     def __call__(self, value: float) -> float:
         share = (log10(value) - log10(self.low)) / (log10(self.high) - log10(self.low))
         return self.start + share * (self.end - self.start)
 
     def ticks(self, about: int, whole: bool = False) -> list[float]:
-        """1, 2 and 5 times powers of ten within the axis, or powers alone, or every so many of these."""
+        """1, 2 and 5 times powers of ten within the axis, or only powers of ten, or some of these."""
         powers = range(floor(log10(self.low)), ceil(log10(self.high)) + 1)
         for digits in ((1, 2, 5), (1,)):
             found = [d * 10.0**power for power in powers for d in digits]

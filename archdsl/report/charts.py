@@ -1,7 +1,7 @@
-"""Charts as SVG text: self-contained, without scripts, links or fonts of their own.
+"""Charts as SVG text: self-contained, without scripts, links or embedded fonts.
 
-All text is escaped, so that names from a spec can be shown as they are.  The same values always give the
-same text.  Values must be finite numbers; an empty chart shows a note.
+All text is escaped, so that names from a spec can be used. Output is deterministic. Values must be finite
+numbers; an empty chart shows a note.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 74.0, 24.0, 40.0, 50.0
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar of a chart: `spread` is drawn as ± around its end, `note` written behind it."""
+    """A bar: `spread` is drawn as ± around its end, `note` is written after it."""
 
     label: str
     value: float
@@ -47,7 +47,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Point:
-    """A point of a scatter chart; `tip` is shown where the pointer rests on it."""
+    """A point of a scatter chart; `tip` is its tooltip."""
 
     x: float
     y: float
@@ -57,7 +57,7 @@ class Point:
 
 
 def bars(rows: Iterable[Bar], *, title: str, unit: str = "", format: Format | None = None) -> str:
-    """Horizontal bars from zero, in the order given; negative values are not allowed."""
+    """Horizontal bars from zero, in the given order; values must not be negative."""
     rows, write = list(rows), format or short
     _demand_finite(v for r in rows for v in (r.value, r.spread))
     if any(r.value < 0 for r in rows):
@@ -98,7 +98,7 @@ def histogram(
     marks: Iterable[tuple[str, float]] = (),
     format: Format | None = None,
 ) -> str:
-    """How often values fall into bins of equal width; `marks` are named places, drawn as lines."""
+    """A histogram with bins of equal width; `marks` are named values, drawn as lines."""
     values, marks, write = list(values), list(marks), format or short
     _demand_finite([*values, *(at for _, at in marks)])
     if not values:
@@ -131,10 +131,10 @@ def scatter(
     path: Iterable[tuple[float, float]] = (),
     format: Format | None = None,
 ) -> str:
-    """Points; `path` is a line through the chart.
+    """A scatter chart; `path` is a line through it.
 
-    `band` is for a prediction against what was measured: both axes have one scale, the diagonal is drawn,
-    and `band=0.1` shades what lies within ±10 % of it.
+    `band` is for predictions against measurements: both axes have one scale, the diagonal is drawn, and
+    `band=0.1` shades the area within ±10 % of it.
     """
     points, path, write = list(points), list(path), format or short
     _demand_finite([v for p in points for v in (p.x, p.y)] + [v for at in path for v in at])
@@ -170,7 +170,7 @@ def short(value: float) -> str:
 
 
 def binned(values: Sequence[float], bins: int) -> tuple[list[float], list[int]]:
-    """The edges of bins of equal width over the values, and how many fall into each."""
+    """The edges of bins of equal width over the values, and the number of values in each."""
     low, high = min(values), max(values)
     if low == high:
         low, high, bins = low - 0.5, high + 0.5, 1

@@ -1,7 +1,7 @@
-"""Charts of many points: clouds, lines and bands over two axes, named in a legend.
+"""Charts of many points: point clouds, lines and bands over two axes, with a legend.
 
-Points of a cloud that would lie on each other are drawn once, so that a chart of a hundred thousand is as
-small as one of a thousand.
+Points of a cloud that would overlap are drawn once, so that a chart of a hundred thousand points is as small
+as one of a thousand.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ Places = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Series:
-    """What is drawn under one name: faint dots, a line, dots with tips, and a band from low to high along x.
+    """The elements drawn under one name: faint dots, a line, dots with tooltips, and a band from low to high
+    along x.
 
-    `colour` counts in `svg.COLOURS`.
+    `colour` is an index of `svg.COLOURS`.
     """
 
     name: str
@@ -41,7 +42,7 @@ class Series:
 
     @property
     def places(self) -> list[tuple[float, float]]:
-        """All that must be inside of the chart."""
+        """All points that the chart must contain."""
         marks = [(mark.x, mark.y) for mark in self.marks]
         edges = [(x, y) for x, *ends in self.band for y in ends]
         return [*self.cloud, *self.line, *marks, *edges]
@@ -51,10 +52,10 @@ def clouds(
     rows: Iterable[Series], *, title: str, x_label: str, y_label: str, summary: str = "",
     counted_x: bool = False,
 ) -> str:  # fmt: skip
-    """Series in one picture, the later ones over the earlier.
+    """Several series in one chart, later ones on top.
 
-    An axis is logarithmic where its values are positive and of different magnitude; `counted_x` makes x
-    linear, with integers as ticks.  Values must be finite.
+    An axis is logarithmic if its values are positive and span several orders of magnitude; `counted_x` makes
+    x linear, with integer ticks. Values must be finite.
     """
     parts, height = panel(rows, x_label=x_label, y_label=y_label, counted_x=counted_x)
     return svg.picture(title, WIDTH, height, parts, summary) if parts else nothing(title, WIDTH)
@@ -63,7 +64,7 @@ def clouds(
 def panel(
     rows: Iterable[Series], *, x_label: str, y_label: str, counted_x: bool = False
 ) -> tuple[list[str], float]:
-    """The elements of such a picture and its height, for several in one; nothing where there is nothing."""
+    """The elements of such a chart and its height, for several charts in one image; empty without values."""
     rows = [row for row in rows if row.places]
     if not rows:
         return [], 0.0
@@ -111,7 +112,9 @@ def _drawn(row: Series, x: Axis, y: Axis) -> list[str]:
 
 
 def apart(places: Places, most: int = _MOST_DOTS) -> Places:
-    """One place of each cell of a grid, in pixels; the cells are as small as keeps the places to so many."""
+    """One point per cell of a grid, in pixels; the cells are as small as the maximum number of points
+    allows.
+    """
     cell, found = 0.5, places
     while len(found) > most:
         cell *= 2
@@ -120,7 +123,7 @@ def apart(places: Places, most: int = _MOST_DOTS) -> Places:
 
 
 def _legend(rows: Sequence[Series]) -> tuple[list[str], float]:
-    """A sample and the name of each series in lines from the left, and the height of them."""
+    """A sample and the name of each series in lines, left-aligned, and their height."""
     parts, left, middle = [], _LEFT, 14.0
     for row in rows:
         name = svg.cut(row.name, 60)
@@ -133,7 +136,7 @@ def _legend(rows: Sequence[Series]) -> tuple[list[str], float]:
 
 
 def _sample(row: Series, left: float, middle: float) -> list[str]:
-    """What a series looks like, in small."""
+    """A small sample of how a series is drawn."""
     right, centre, low, high = left + 18, (left + 9, middle), middle - 5, middle + 5
     look = replace(
         row,

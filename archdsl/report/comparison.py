@@ -1,4 +1,4 @@
-"""The network that a search found beside a baseline, both trained from scratch alike."""
+"""Compares the network found by a search with a baseline, both trained from scratch in the same way."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COMPARED = (
 
 
 def compared_lines(run: Run) -> list[str]:
-    """A sentence with the scores of both, where both are trained."""
+    """A sentence with the scores of both, if both were trained."""
     found, baseline = run.scratch("found"), run.scratch("baseline")
     if run.end is None or not found or not baseline:
         return []
@@ -29,7 +29,7 @@ def compared_lines(run: Run) -> list[str]:
 
 
 def comparison(run: Run) -> str:
-    """Their scores over the epochs, and what they cost."""
+    """Their scores by epoch, and their costs."""
     both = [rows for rows in (run.scratch("found"), run.scratch("baseline")) if rows]
     if not both:
         return ""

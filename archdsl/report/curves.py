@@ -1,4 +1,4 @@
-"""Line charts: curves over steps or epochs, named where they end."""
+"""Line charts over steps or epochs, with names at the ends of the curves."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ Points = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve and how it looks.
+    """A curve and its style.
 
-    `colour` counts in `svg.COLOURS`.  A `step` holds each value until half way to the next; `dots` mark the
-    points, if they are not too many; a `faint` curve is the background of others.  Only `named` ones are
-    named in the picture.
+    `colour` is an index of `svg.COLOURS`. A `step` curve holds each value until half way to the next; `dots`
+    mark the points, if they are not too many; a `faint` curve is the background of others. Only `named`
+    curves are labelled.
     """
 
     name: str
@@ -46,10 +46,10 @@ def curves(
     rows: Iterable[Curve], *, title: str, x_label: str, y_label: str, summary: str = "",
     low: float | None = None, high: float | None = None, whole: bool = False, format: Format = short,
 ) -> str:  # fmt: skip
-    """Curves in one picture.
+    """Several curves in one chart.
 
-    `low` and `high` are values of y that are always shown; `whole` keeps the ticks of y to integers,
-    as those of x always are.  Values must be finite.
+    `low` and `high` are values of y that are always visible; `whole` restricts ticks of y to integers, as
+    those of x always are. Values must be finite.
     """
     rows = [row for row in rows if row.points]
     if not rows:
@@ -90,7 +90,7 @@ def _drawn(row: Curve, x: Axis, y: Axis, format: Format) -> list[str]:
 
 
 def _stairs(places: Points) -> list[tuple[float, float]]:
-    """Each value up to half way to the next."""
+    """A step function that holds each value until half way to the next."""
     made = [places[0]]
     for (left, before), (right, after) in pairwise(places):
         made += [((left + right) / 2, before), ((left + right) / 2, after)]
@@ -98,7 +98,7 @@ def _stairs(places: Points) -> list[tuple[float, float]]:
 
 
 def thinned(points: Points, most: int = _MOST) -> Points:
-    """At most so many points: means of neighbours, where there are more."""
+    """At most `most` points: means of neighbours if there are more."""
     if len(points) <= most:
         return points
     edges = [round(n * len(points) / most) for n in range(most + 1)]
@@ -107,7 +107,7 @@ def thinned(points: Points, most: int = _MOST) -> Points:
 
 
 def _names(rows: Sequence[Curve], y: Axis, left: float) -> list[str]:
-    """Names beside the ends of the curves, moved apart where they would lie over each other."""
+    """Names at the ends of the curves, moved apart where they would overlap."""
     named = sorted((row for row in rows if row.named), key=lambda row: -row.points[-1][1])
     places = _apart([y(row.points[-1][1]) + row.shift for row in named], y)
     return [
@@ -117,7 +117,7 @@ def _names(rows: Sequence[Curve], y: Axis, left: float) -> list[str]:
 
 
 def _apart(places: Sequence[float], y: Axis, pitch: float = 14.0) -> list[float]:
-    """Places from above to below, moved so that each has its line, and none lies below the axis."""
+    """Vertical positions, moved apart by a line each, and not below the axis."""
     made: list[float] = []
     for place in places:
         made.append(max(place, made[-1] + pitch) if made else place)

@@ -1,4 +1,4 @@
-"""The decisions of a search as heat maps: one for each part of the space."""
+"""The decisions of a search as heat maps, one per part of the space."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archdsl.report.sheet import figure
 
 @dataclass(frozen=True)
 class Block:
-    """Decisions that are shown together: a name, the outcomes as columns, a label for each path."""
+    """Decisions shown together: a name, the outcomes as columns, a label for each path."""
 
     name: str
     columns: Sequence[str]
@@ -48,7 +48,7 @@ def _said(block: Block, chosen: Mapping[str, str]) -> str:
 
 
 def blocks(start: Start) -> list[Block]:
-    """Decisions of one part with the same outcomes; those that are alone in their part; depths."""
+    """Decisions of one part with equal outcomes; single decisions of their part; decisions of depth."""
     groups: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     for path, outcomes in start.decisions.items():
         if path not in start.gates:

@@ -1,10 +1,10 @@
-"""Times as people say them."""
+"""Formats durations."""
 
 from __future__ import annotations
 
 
 def duration(seconds: float) -> str:
-    """A time in the two units that say most: `48 s`, `4 min 51 s`, `2 h 10 min`."""
+    """A duration in its two largest units: `48 s`, `4 min 51 s`, `2 h 10 min`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

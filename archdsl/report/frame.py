@@ -12,7 +12,7 @@ Format = Callable[[float], str]
 
 
 def span(values: Sequence[float]) -> tuple[float, float]:
-    """A range a little wider than the values, which does not cross zero; never one point."""
+    """A range slightly larger than the values, which does not cross zero and is never empty."""
     low, high = min(values), max(values)
     room = (high - low) * 0.05 or abs(high) * 0.05 or 1.0
     return (max(0.0, low - room) if low >= 0 else low - room), high + room
@@ -22,7 +22,7 @@ def frame(
     x: Axis, y: Axis, labels: tuple[str, str], formats: tuple[Format, Format],
     whole: tuple[bool, bool] = (False, False),
 ) -> list[str]:  # fmt: skip
-    """Both axes with ticks, labels and a grid, x first; `whole` keeps ticks to integers."""
+    """Both axes with ticks, labels and a grid, x first; `whole` restricts ticks to integers."""
     parts = []
     for at, label in _labelled(y.ticks(5, whole[1]), formats[1]):
         parts.append(line(x.start, y(at), x.end, y(at), GRID))
@@ -38,7 +38,7 @@ def frame(
 
 
 def _labelled(ticks: Sequence[float], write: Format) -> list[tuple[float, str]]:
-    """Ticks and what is written at them: all digits, where fewer would not tell them apart."""
+    """Ticks and their labels, with all digits if fewer would make labels equal."""
     labels = [write(at) for at in ticks]
     if len(set(labels)) < len(labels):
         labels = [f"{at:,.10g}" for at in ticks]
@@ -46,5 +46,5 @@ def _labelled(ticks: Sequence[float], write: Format) -> list[tuple[float, str]]:
 
 
 def nothing(title: str, width: float) -> str:
-    """The picture of what is not there."""
+    """A chart without values, with a note."""
     return picture(title, width, 60, [text(12, 34, "nothing to show yet", colour=FAINT)])

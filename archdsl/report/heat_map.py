@@ -1,4 +1,4 @@
-"""Heat maps: probabilities of the outcomes of decisions, a row for each decision."""
+"""Heat maps of probabilities of outcomes, one row per decision."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ROOM = 520.0
 
 @dataclass(frozen=True)
 class HeatRow:
-    """A decision: its name, a probability for each column, and the column that is chosen, if any.
+    """A decision: its name, a probability for each column, and the chosen column, if any.
 
     A row may have fewer cells than the map has columns.
     """
@@ -29,7 +29,10 @@ class HeatRow:
 
 
 def heat_map(rows: Sequence[HeatRow], columns: Sequence[str], *, title: str, summary: str = "") -> str:
-    """Rows from above in the order given; what is chosen has a frame.  Probabilities are from 0 to 1."""
+    """Rows from top to bottom in the given order; chosen cells are framed.
+
+    Probabilities are from 0 to 1.
+    """
     left = 14 + svg.LETTER * max((len(_label(row)) for row in rows), default=0)
     cell = max(_NARROWEST, min(_WIDEST, _ROOM / max(1, len(columns))))
     top = 12 + 4.4 * max((len(svg.cut(name, 20)) for name in columns), default=0)

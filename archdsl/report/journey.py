@@ -1,4 +1,4 @@
-"""The way of a search through two figures: points joined in time, their colour from early to late."""
+"""The trajectory of a search in two quantities: connected points, coloured from early to late."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 66.0, 26.0, 30.0, 46.0
 
 @dataclass(frozen=True)
 class Stop:
-    """Where the search was after an epoch."""
+    """The values of the two quantities after an epoch."""
 
     x: float
     y: float
@@ -31,7 +31,7 @@ def journey(
     stops: Sequence[Stop], *, title: str, x_label: str, y_label: str, summary: str = "",
     format: Format = short,
 ) -> str:  # fmt: skip
-    """The stops in the order given.  Values must be finite."""
+    """The trajectory in the given order. Values must be finite."""
     if not stops:
         return nothing(title, WIDTH)
     if not all(isfinite(value) for stop in stops for value in (stop.x, stop.y)):
@@ -50,7 +50,7 @@ def journey(
 
 
 def _key(stops: Sequence[Stop]) -> list[str]:
-    """A strip of the colours with the first and the last epoch."""
+    """A colour scale with the first and the last epoch."""
     first, last = f"epoch {stops[0].epoch}", str(stops[-1].epoch)
     right = WIDTH - _RIGHT - svg.LETTER * len(last) - 6
     left = right - 100

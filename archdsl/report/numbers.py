@@ -1,4 +1,4 @@
-"""How the command line writes numbers."""
+"""Formats numbers on the command line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def thousands(n: int) -> str:
 
 
 def large(n: int) -> str:
-    """A count exactly where it is short, otherwise rounded: `1,024`, `1.74e23`."""
+    """A count, exact if it is short, otherwise rounded: `1,024`, `1.74e23`."""
     if n < _EXACT_BELOW:
         return thousands(n)
     exponent = floor(log10(n))
@@ -34,7 +34,7 @@ def networks(count: Count) -> str:
 
 
 def combinations(count: Count) -> list[str]:
-    """How many combinations of outcomes the networks are, where these are more: `192 combinations …`."""
+    """The number of combinations of outcomes, if it is larger: `192 combinations …`."""
     more = count.combinations != count.networks
     return [f"{large(count.combinations)} combinations of outcomes"] if more else []
 
@@ -45,7 +45,7 @@ def counted(count: Count) -> str:
 
 
 def count_data(count: Count | None) -> dict[str, object]:
-    """The same for programs; None where nothing was counted."""
+    """A count as JSON values; None if it is unknown."""
     return {
         "networks": digits(count.networks) if count else None,
         "networks_exact": count.exact if count else None,
@@ -53,17 +53,17 @@ def count_data(count: Count | None) -> dict[str, object]:
 
 
 def digits(n: int) -> str:
-    """All digits of a count, for programs; rounded only where there would be thousands of them."""
+    """All digits of a count, for programs; rounded only if there were thousands of digits."""
     return str(n) if n < 10**_DIGITS else large(n)
 
 
 def shape(sizes: tuple[object, ...] | list[object]) -> str:
-    """A shape as `--set` takes it, `3x360x480`."""
+    """A shape in the format of `--set`, `3x360x480`."""
     return "x".join(map(str, sizes))
 
 
 def setting(value: object) -> str:
-    """A setting's value as `--set` takes it."""
+    """The value of a setting in the format of `--set`."""
     if isinstance(value, bool):
         return str(value).lower()
     return shape(value) if isinstance(value, (tuple, list)) else str(value)

@@ -19,7 +19,7 @@ Legend = Sequence[tuple[str, tuple[int, int, int]]]
 
 
 def predictions_html(predictions: Iterable[Prediction], legend: Legend) -> str:
-    """A row of three pictures for each prediction, under the legend; nothing where there is none."""
+    """Three images in a row for each prediction, below the legend; empty without predictions."""
     rows = "".join(_row(*prediction) for prediction in predictions)
     return f'{_legend(legend)}<div class="seen">{rows}</div>\n' if rows else ""
 
@@ -50,7 +50,7 @@ def _legend(legend: Legend) -> str:
 
 
 def png(picture: Image, software: str = "") -> bytes:
-    """A picture as the bytes of a PNG file, which may say what made it."""
+    """An image as the bytes of a PNG file, optionally with a text that names its origin."""
     from PIL.PngImagePlugin import PngInfo
 
     metadata = PngInfo()

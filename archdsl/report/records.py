@@ -40,9 +40,9 @@ class Manifest(_Read):
 
 
 class Start(_Read):
-    """All decisions with the texts of their outcomes, and those of them that are depths.
+    """All decisions with the texts of their outcomes, and the decisions of depth.
 
-    `rounds` are the iterations kept by each outcome of a depth; earlier journals have none.
+    `rounds` are the iterations kept by each outcome of a depth; older journals lack them.
     """
 
     kind: Literal["start"]
@@ -63,7 +63,7 @@ class Step(_Read):
 
 
 class Figures(_Read):
-    """Costs of a found network, and the depth of each gate."""
+    """Costs of a network found, and the depth of each gate."""
 
     params: int | None = None
     macs: int | None = None
@@ -117,7 +117,7 @@ class Tried(_Read):
 
 
 class Drawn(_Read):
-    """Costs of a network drawn at random."""
+    """Costs of a random network."""
 
     params: int
     macs: int
@@ -148,10 +148,10 @@ class Scratch(_Read):
 
 
 class End(_Read):
-    """The network that a search ended with.
+    """The final network of a search.
 
-    `network` has params, macs, layers and maybe latency_ms; `how` says how it was chosen, `unmet` which
-    requirements it does not meet.
+    `network` has params, macs, layers and optionally latency_ms; `how` describes how it was chosen, `unmet`
+    are violated requirements.
     """
 
     kind: Literal["end"]
@@ -172,7 +172,7 @@ R = TypeVar("R", bound=_Read)
 
 @dataclass(frozen=True)
 class Run:
-    """A run as far as it went; `unread` counts complete lines that are not records of these kinds."""
+    """The records of a run so far; `unread` counts complete lines that are not records of these kinds."""
 
     manifest: Manifest
     records: Sequence[Record]
@@ -187,19 +187,19 @@ class Run:
         return found[-1] if found else None
 
     def steps(self) -> list[Step]:
-        """Each step once: what was done again after the run was resumed counts, not what was before."""
+        """The record of each step; of repeated steps, after resuming, the last one."""
         return [found for _, found in sorted({s.step: s for s in self.all(Step)}.items())]
 
     def epochs(self) -> list[Epoch]:
-        """Each epoch once, likewise."""
+        """The record of each epoch, likewise."""
         return [found for _, found in sorted({e.epoch: e for e in self.all(Epoch)}.items())]
 
     def scratch(self, role: str) -> list[Scratch]:
-        """The network found, or the baseline, after each epoch, once, likewise."""
+        """The record of each epoch of the network found, or the baseline, trained from scratch, likewise."""
         return [s for _, s in sorted({s.epoch: s for s in self.all(Scratch) if s.role == role}.items())]
 
     def means(self, value: Callable[[Step], float | None]) -> dict[int, tuple[float, float]]:
-        """The mean step and the mean value of each epoch, over the steps that have a value."""
+        """The mean step and the mean value of each epoch, over steps with a value."""
         groups: dict[int, list[tuple[int, float]]] = defaultdict(list)
         for step in self.steps():
             if (found := value(step)) is not None:
@@ -214,14 +214,14 @@ class Run:
 
     @property
     def chosen(self) -> dict[str, str]:
-        """The outcomes of the network that was found, or would be by now."""
+        """The outcomes of the network found, or of the one currently derived."""
         if self.end is not None and self.end.chosen:
             return self.end.chosen
         return self.epochs()[-1].chosen if self.epochs() else {}
 
     @property
     def network(self) -> dict[str, float]:
-        """Figures of that network by name, as far as they are known."""
+        """Costs of that network by name, as far as recorded."""
         epochs = self.epochs()
         found = epochs[-1].found.model_dump(exclude={"gates"}, exclude_none=True) if epochs else {}
         return {**found, **(self.end.network if self.end else {})}
@@ -234,18 +234,18 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """How long it ran; 0 where that is not written down."""
+        """The duration of the run in seconds; 0 if it was not recorded."""
         if self.end is not None and self.end.seconds:
             return self.end.seconds
         return sum(e.seconds or 0.0 for e in self.epochs())
 
     def evaluations(self) -> list[Evaluation]:
-        """Each evaluation once, likewise."""
+        """The record of each evaluation, likewise."""
         return [found for _, found in sorted({e.step: e for e in self.all(Evaluation)}.items())]
 
 
 def read_run(folder: Path) -> Run:
-    """Reads a run that may still be writing: an incomplete last line is left out.
+    """Reads a run that may still be in progress: an incomplete last line is ignored.
 
     Raises SpecError (ARCH911) without a readable manifest.
     """
@@ -256,7 +256,7 @@ def read_run(folder: Path) -> Run:
 
 
 def manifest_of(folder: Path) -> Manifest:
-    """What a run was started with, also one that cannot be resumed here.
+    """The inputs of a run, including of one that cannot be resumed here.
 
     Raises SpecError: ARCH911 without a readable manifest, ARCH715 for one that is too large.
     """

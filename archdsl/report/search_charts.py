@@ -16,7 +16,7 @@ _UNITS = {"latency_ms": ", ms"}
 
 
 def loss_figure(run: Run) -> str:
-    """The objective and the task's loss: of each step, faint, and the means of epochs."""
+    """The objective and the task loss: of each step, faint, and the means of epochs."""
     steps = run.steps()
     rows = [
         _behind("objective", [(s.step, s.loss) for s in steps], 0),
@@ -77,7 +77,7 @@ def depth_figure(run: Run) -> str:
 
 
 def depths(start: Start, gate: str) -> list[int]:
-    """The depths that a gate chooses among; without any in the journal, labels or their places."""
+    """The depths of a gate's outcomes; labels or indices for journals without depths."""
     outcomes = start.decisions.get(gate, [])
     if len(start.rounds.get(gate, [])) == len(outcomes):
         return start.rounds[gate]
@@ -169,7 +169,7 @@ def entropy(probabilities: Sequence[float]) -> float:
 
 
 def rate_figure(run: Run) -> str:
-    """The learning rate of the weights, step by step."""
+    """The learning rate of the weights by step."""
     points = [(s.step, s.lr) for s in run.steps() if s.lr is not None]
     if not points:
         return ""

@@ -1,4 +1,4 @@
-"""The report of a search run: one page that needs no other file."""
+"""The report of a search run: a self-contained page."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def search_page(
 ) -> str:  # fmt: skip
     """The page of the run in a folder, finished or not, as HTML.
 
-    `layers` is the layer table of the found network as text, `diagram_svg` its picture, taken as it is.
-    Parts of which nothing is known yet are left out.  Raises SpecError (ARCH911) without a run.
+    `layers` is the layer table of the network found as text, `diagram_svg` its diagram, inserted unchanged.
+    Parts without data are omitted. Raises SpecError (ARCH911) without a run.
     """
     run = read_run(folder)
     so_far = "" if run.end else " so far"
@@ -69,7 +69,7 @@ def _title(run: Run) -> str:
 
 
 def _lead(run: Run) -> list[str]:
-    """Which run it is, and what is to be known before its figures are read."""
+    """The run and its main results."""
     m = run.manifest
     search, data = m.search or m.name, m.data.get("name")
     facts = [search and f"Search {search}", f"seed {m.seed}", f"on {m.device}", data and f"data {data}"]
@@ -87,7 +87,7 @@ def _lead(run: Run) -> list[str]:
 
 
 def _outcome(run: Run) -> list[str]:
-    """How the network was found and what it does not meet, or how far the run is."""
+    """How the network was found and which requirements it violates, or the progress of the run."""
     if run.end is None:
         epochs = run.epochs()
         done = f"after epoch {epochs[-1].epoch + 1}" if epochs else "in the first epoch"
@@ -120,7 +120,7 @@ def _classes(run: Run) -> str:
 
 
 def _beside_random(run: Run) -> str:
-    """The cost of the network found beside networks drawn uniformly."""
+    """The costs of the network found, compared with random networks."""
     verdict = run.end.verdict if run.end is not None else None
     macs = run.network.get("macs")
     if verdict is None or not verdict.random or macs is None:
@@ -187,5 +187,5 @@ def _decisions(run: Run) -> str:
 
 
 def _svg_alone(svg: str) -> str:
-    """Without the declarations that stand before a picture in a file of its own."""
+    """An SVG image without XML declaration and document type."""
     return svg[max(0, svg.find("<svg")) :]

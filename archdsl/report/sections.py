@@ -13,9 +13,9 @@ from archdsl.report.sheet import Part
 
 @runtime_checkable
 class Section(Protocol):
-    """Makes a section of the page of a run, finished or not; None where it has nothing to show.
+    """Makes a section of the page of a run, finished or not; None without content.
 
-    The run is of a search or a training: `run.manifest` and the records of `run` tell.
+    The run is a search or a training; `run.manifest` and the records of `run` distinguish them.
     """
 
     def __call__(self, run: Run) -> Part | None: ...
@@ -25,10 +25,7 @@ SECTIONS: Registry[Section] = Registry("report section", Section, {})
 
 
 def added(run: Run) -> Iterator[Part]:
-    """The sections of plug-ins, in the order in which they were loaded.
-
-    Raises SpecError (ARCH864) where one fails.
-    """
+    """The sections of plug-ins, in the order of loading. Raises SpecError (ARCH864) if one fails."""
     for name, section in SECTIONS.items():
         try:
             part = section(run)

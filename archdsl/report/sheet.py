@@ -1,6 +1,6 @@
-"""Pages of figures: runs, costs and latencies as one HTML file each, light or dark as the screen is.
+"""HTML pages of figures for runs, costs and latencies, with light and dark mode.
 
-It needs no other file and no script.  What is not documented as HTML is escaped.
+A page is self-contained and has no scripts. Arguments are escaped unless documented as HTML.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from archdsl.report.style import style
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a sheet; `body` is HTML, made by the functions below."""
+    """A part of a page; `body` is HTML, made by the functions below."""
 
     heading: str
     body: str
@@ -22,7 +22,7 @@ class Part:
 
 
 def sheet(title: str, lead: Sequence[str], parts: Iterable[Part]) -> str:
-    """The whole page: a title, lines under it, links to the parts, the parts."""
+    """The entire page: title, subtitle lines, links to the parts, parts."""
     parts = [part for part in parts if part.body]
     links = "".join(f'<a href="#part-{n}">{escaped(part.heading)}</a>' for n, part in enumerate(parts) if n)
     body = "".join(_part(n, part) for n, part in enumerate(parts))
@@ -46,13 +46,13 @@ def section(
     heading: str, text: Sequence[str] = (), charts: Iterable[str] = (), head: Sequence[str] = (),
     rows: Iterable[Sequence[str]] = (),
 ) -> Part:  # fmt: skip
-    """A part of paragraphs, charts (SVG) and a table under its head."""
+    """A section with a heading, paragraphs, charts (SVG) and a table."""
     body = "".join(map(paragraph, text)) + "".join(f"<figure>\n{chart}</figure>\n" for chart in charts)
     return Part(heading, body + (table(head, rows) if head else ""))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Rows under a head; numbers stand to the right."""
+    """A table with a header; numbers are right-aligned."""
     names = "".join(f"<th>{escaped(name)}</th>" for name in head)
     body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>\n" for row in rows)
     return scrolled(f'<table class="rows">\n<tr>{names}</tr>\n{body}</table>\n')
@@ -71,7 +71,7 @@ def paragraph(text: str) -> str:
 
 
 def cards(figures: Iterable[tuple[str, str, str]]) -> str:
-    """Figures to be seen first: name, value, and what is to be known about it."""
+    """Key figures: name, value, and a remark."""
     made = (
         f"<div><dt>{escaped(name)}</dt><dd>{escaped(value)}<small>{escaped(note)}</small></dd></div>"
         for name, value, note in figures
@@ -80,18 +80,18 @@ def cards(figures: Iterable[tuple[str, str, str]]) -> str:
 
 
 def figure(title: str, chart: str, text: str = "") -> str:
-    """A chart (SVG) under its title and what it shows in words."""
+    """A chart (SVG) with a title and a caption."""
     words = f"<span>{escaped(text)}</span>" if text else ""
     return f"<figure>\n<figcaption><b>{escaped(title)}</b>{words}</figcaption>\n{chart}</figure>\n"
 
 
 def grid(figures: Iterable[str], kind: str = "wide") -> str:
-    """Figures beside each other: `wide` ones share the width, `narrow` ones keep their own."""
+    """Figures side by side: `wide` ones share the width, `narrow` ones keep their own."""
     return f'<div class="{kind}">\n{"".join(figures)}</div>\n'
 
 
 def scrolled(body: str, kind: str = "") -> str:
-    """HTML in a box that scrolls, also by keys."""
+    """HTML in a scrollable box that is accessible by keyboard."""
     return f'<div class="{f"scrolled {kind}".strip()}" tabindex="0">{body}</div>\n'
 
 
@@ -100,11 +100,11 @@ def preformatted(text: str) -> str:
 
 
 def folded(heading: str, text: str) -> str:
-    """A text that is shown when its heading is clicked."""
+    """A collapsible text."""
     return f"<details><summary>{escaped(heading)}</summary>{preformatted(text)}</details>\n"
 
 
 def facts(rows: Mapping[str, str]) -> str:
-    """Names and values, a row each."""
+    """A table of names and values."""
     made = (f"<tr><th>{escaped(name)}</th><td>{escaped(value)}</td></tr>\n" for name, value in rows.items())
     return f'<table class="facts">\n{"".join(made)}</table>\n'

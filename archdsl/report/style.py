@@ -1,4 +1,4 @@
-"""The style of a sheet: its layout, and the colours of page and charts on light and dark screens."""
+"""The style of report pages: layout and colours in light and dark mode."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ _DARK = {
 
 
 def style() -> str:
-    """The style sheet.  Charts bring their colours as attributes, which rules for dark screens override."""
+    """The style sheet.
+
+    Charts have colours as attributes, which rules for dark mode override.
+    """
     rules = (
         f'figure svg [fill="{light}"] {{ fill: {dark} }}\nfigure svg [stroke="{light}"] {{ stroke: {dark} }}'
         for light, dark in _DARK.items()

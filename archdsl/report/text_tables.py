@@ -19,7 +19,7 @@ WIDEST = 60
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[int] = ()) -> str:
-    """Columns as wide as they need to be, those in `numeric` to the right; ends with a line break."""
+    """A table with columns as wide as needed, `numeric` ones right-aligned; ends with a line break."""
     whole = [[_short(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[i]) for row in whole) for i in range(len(head))]
 
@@ -46,8 +46,8 @@ def layers(graph: Graph, by: By) -> tuple[list[LayerRow], Cost]:
 def layers_text(graph: Graph, by: By = "op") -> str:
     """The layer table of a network, with totals.
 
-    `stride` is what a layer does to its input's height, `at` the height of its output over that of the
-    network's input.
+    `stride` is the ratio of a layer's input height to its output height, `at` the ratio of its output height
+    to the height of the network's input.
     """
     rows, total = layers(graph, by)
     cells = [
@@ -68,7 +68,7 @@ def _total(total: Cost) -> list[str]:
 
 
 def layers_data(graph: Graph, by: By = "op") -> dict[str, Any]:
-    """The layer table in values that JSON knows; strides that enlarge are fractions as text, "1/2"."""
+    """The layer table as JSON values; strides of upsampling are fractions as text, "1/2"."""
     rows, total = layers(graph, by)
     found = [
         {

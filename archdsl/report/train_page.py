@@ -1,4 +1,4 @@
-"""The report of a training run: one page that needs no other file."""
+"""The report of a training run: a self-contained page."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def train_page(
 ) -> str:
     """The page of the run in a folder, finished or not, as HTML.
 
-    `layers` is the layer table of the network as text.  Parts of which nothing is known yet are left out.
-    Raises SpecError (ARCH911) without a run.
+    `layers` is the layer table of the network as text. Parts without data are omitted. Raises SpecError
+    (ARCH911) without a run.
     """
     run = read_run(folder)
     m = run.manifest
@@ -68,7 +68,7 @@ def _miou(run: Run) -> str:
 
 
 def _classes(run: Run) -> list[str]:
-    """IoU of each class by the last evaluation."""
+    """IoU of each class in the last evaluation."""
     scored = run.last(Evaluation)
     if scored is None or not any(iou is not None for iou in scored.iou):
         return []

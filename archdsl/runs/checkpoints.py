@@ -31,8 +31,8 @@ _END_LENGTH = 22
 def save_state(path: Path, state: dict[Any, Any], step: int = 0, run: str = "") -> None:
     """Writes a state: tensors, numbers, strings, None, and lists, tuples and dicts of these.
 
-    `step` and `run` (a hash of the run's inputs) identify it.  The file is a torch archive with the SHA-256
-    of its contents as comment.  It replaces `path` when it is safely on disk. Raises SpecError (ARCH917) if
+    `step` and `run` (a hash of the run's inputs) identify it. The file is a torch archive with the SHA-256 of
+    its contents as comment; it replaces `path` after it was flushed to disk. Raises SpecError (ARCH917) if
     the disk is full, TypeError for other values, which would need pickled code.
     """
     _demand_plain(state, "state")
@@ -53,7 +53,7 @@ def load_state(path: Path) -> dict[str, Any]:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    """A whole file.  Its checksum is compared before anything of it is read."""
+    """The bytes of a file. Its checksum is verified before anything is parsed."""
     data = path.read_bytes()
     sealed = _is_sealed(path, data)
     if not sealed:
@@ -74,14 +74,14 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _sealed(data: bytes) -> bytes:
-    """An archive with the checksum of all that stands before it as its comment."""
+    """An archive with the checksum of all preceding bytes as its comment."""
     comment = len(_MARK) + _DIGITS
     body = data[:-2] + comment.to_bytes(2, "little") + _MARK
     return body + hashlib.sha256(body).hexdigest().encode()
 
 
 def _is_sealed(path: Path, data: bytes) -> bool:
-    """Whether a file has a checksum.  Raises SpecError where it is another one, or the file is torn."""
+    """Whether a file has a checksum. Raises SpecError if it is wrong, or the file is truncated."""
     body, digits = data[:-_DIGITS], data[-_DIGITS:]
     if body.endswith(_MARK):
         if hashlib.sha256(body).hexdigest().encode() != digits:
@@ -94,7 +94,7 @@ def _is_sealed(path: Path, data: bytes) -> bool:
 
 
 def _demand_sound_members(path: Path, data: bytes) -> None:
-    """Compares the checksums of the members of an archive of version 1, which has none of its own."""
+    """Verifies the checksums of the members of an archive of version 1, which has none of its own."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
@@ -189,7 +189,7 @@ class Keeper:
 
 
 def _demand_plain(value: Any, where: str) -> None:
-    """Subclasses count as other kinds: numpy's float64 is a float, and pickled as something else."""
+    """Rejects subclasses: numpy's float64 is a float, but is pickled differently."""
     if type(value) in (torch.Tensor, torch.nn.Parameter, int, float, str, bool, type(None)):
         return
     if type(value) is dict:

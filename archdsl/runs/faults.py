@@ -52,7 +52,7 @@ def bad_parameter(module: nn.Module) -> str | None:
 def first_non_finite(module: nn.Module, rerun: Callable[[], Any]) -> str | None:
     """The origin of non-finite values: a parameter, or else an op's output in `rerun`.
 
-    Running statistics of the module may change, and are not looked at, as the failed step changed them.
+    Running statistics of the module may change; they are not inspected, as the failed step changed them.
     """
     bad = (name for name, p in module.named_parameters() if not bool(p.isfinite().all()))
     found = [f"the weights `{name}`" for name in islice(bad, 1)]

@@ -45,7 +45,7 @@ class Folder:
 
     @property
     def origin(self) -> str:
-        """A hash of what the run was started with, which its checkpoints carry."""
+        """A hash of the inputs of the run, stored in its checkpoints."""
         data = self.manifest.read_bytes() if self.manifest.exists() else b""
         return hashlib.sha256(data).hexdigest()
 
@@ -59,8 +59,8 @@ class Folder:
     def held(self, really: bool = True) -> Iterator[None]:
         """Locks the folder against other processes, even if this one crashes.
 
-        Only if `really`, that is in the writing process. Raises SpecError (ARCH919) if another process uses
-        the folder.
+        Only if `really` is True, that is in the process that writes. Raises SpecError (ARCH919) if another
+        process uses the folder.
         """
         if not really:
             yield
@@ -96,7 +96,7 @@ class Folder:
                 raise SpecError([Diagnostic("ARCH931", headline, help="choose another folder: --out DIR")])
 
     def written(self) -> list[Path]:
-        """Files that a run writes beside its manifest."""
+        """Files that a run writes in addition to its manifest."""
         return [self.journal, self.report, *map(self.checkpoints.path, self.checkpoints.steps())]
 
     def resume(self, kind: str, manifest: Manifest, free: Sequence[str] = ()) -> None:

@@ -31,7 +31,7 @@ class Journal:
         self._read()
 
     def _open(self) -> io.FileIO:
-        """Opens the file for one record, so that none stays open."""
+        """Opens the file for one record, so that no file stays open."""
         return self.path.open("ab", buffering=0)
 
     def _read(self) -> None:
@@ -55,7 +55,7 @@ class Journal:
         self.write_all([event])
 
     def write_all(self, events: Iterable[Mapping[str, Any]]) -> None:
-        """Appends several records, all of them or none; as `write`."""
+        """Appends several records, all of them or none; raises as `write`."""
         dumped = (json.dumps(event, ensure_ascii=False, allow_nan=False) for event in events)
         lines = [line.encode("utf-8") + b"\n" for line in dumped]
         line = b"".join(lines)
@@ -75,7 +75,7 @@ class Journal:
         self._hash.update(line)
 
     def _drop_rest(self, file: io.FileIO) -> None:
-        """Drops what follows the last whole line."""
+        """Truncates the file after the last complete line."""
         if self._more:
             file.truncate(self._ends[-1])
             self._more = False
@@ -91,9 +91,9 @@ class Journal:
     def cut(self, length: int, sha256: str | None = None, step: int | None = None) -> None:
         """Truncates the journal to its first `length` lines, up to the checkpoint of the resumed run.
 
-        `sha256` is that of their bytes, `step` that of the checkpoint.  Where the lines are not those that
-        were written, the file is kept beside this one, and records up to `step` that can be read stay.
-        Raises SpecError (ARCH911), and changes nothing, where lines are missing and none is damaged.
+        `sha256` is the hash of their bytes, `step` that of the checkpoint. If the lines were modified, a copy
+        of the file is kept, and readable records up to `step` remain. Raises SpecError (ARCH911), changing
+        nothing, if lines are missing and none is damaged.
         """
         damaged = self._more or not all(self._sound[:length])
         if length > len(self) and not damaged:

@@ -20,12 +20,12 @@ class Mark(NamedTuple):
     sha256: str | None = None
 
     def plain(self) -> dict[str, Any]:
-        """As a checkpoint keeps it."""
+        """The mark as plain values for a checkpoint."""
         return self._asdict()
 
     @classmethod
     def read(cls, state: Mapping[str, Any]) -> Mark:
-        """The mark in a checkpoint.  Raises Unfit where there is none."""
+        """The mark in a checkpoint. Raises Unfit without one."""
         found = state.get("journal")
         lines, sha256 = (found.get("lines"), found.get("sha256")) if type(found) is dict else (found, None)
         if type(lines) is not int or lines < 0 or type(sha256) not in (str, type(None)):
@@ -40,7 +40,7 @@ def read_records(path: Path) -> list[dict[str, Any]]:
 
 
 def each_record(path: Path) -> Iterator[dict[str, Any] | None]:
-    """The same one after the other, for long journals; None for a whole line that is damaged or too long."""
+    """The records one by one, for long journals; None for a complete line that is damaged or too long."""
     with path.open("rb") as file:
         while line := file.readline(LONGEST_LINE):
             too_long = False
@@ -51,7 +51,7 @@ def each_record(path: Path) -> Iterator[dict[str, Any] | None]:
 
 
 def whole_lines(data: bytes) -> list[bytes]:
-    """Lines with their ends; without a last one that has none, and without zeros that a crash left behind."""
+    """Complete lines with their ends, without zeros that a crash left behind."""
     lines = [line + b"\n" for line in data.split(b"\n")[:-1]]
     while lines and not lines[-1].strip(b"\0\n"):
         lines.pop()
@@ -68,7 +68,7 @@ def record(line: bytes) -> dict[str, Any] | None:
 
 
 def is_of(found: dict[str, Any] | None, step: int | None) -> bool:
-    """Whether a record can be read, and is not of a later step than `step`."""
+    """Whether a record is readable, and not of a step after `step`."""
     if found is None:
         return False
     at = found.get("step", 0)

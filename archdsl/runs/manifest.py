@@ -126,7 +126,7 @@ def read_manifest(path: Path, kind: str) -> Manifest:
 
 
 def demand_settings(path: Path, found: Manifest, names: Sequence[str]) -> None:
-    """Raises SpecError (ARCH911) where a manifest lacks settings of these names."""
+    """Raises SpecError (ARCH911) if a manifest lacks settings with these names."""
     lacking = [name for name in names if name not in found.settings]
     if lacking:
         raise SpecError([_no_run(path, f"settings.{lacking[0]}: missing")])

@@ -29,7 +29,7 @@ class Processes:
     def mean_gradients(self, params: Iterable[nn.Parameter]) -> None:
         """Averages gradients over all processes, in one all-reduce.
 
-        A process that has no gradient of a parameter counts as zero; where none has one, there is none after.
+        A missing gradient counts as zero; a parameter without gradient in all processes has none after.
         """
         if self.world == 1:
             return
@@ -50,8 +50,8 @@ class Processes:
         return total.to(tensor.device)
 
     def share(self, count: torch.Tensor) -> torch.Tensor | float:
-        """What a mean over `count` things here, or of weight `count`, is multiplied by, so that the mean of
-        these over the processes is the mean over all things.
+        """The factor for a mean over `count` local items (or weight `count`), such that the mean of the
+        results over processes is the mean over all items.
         """
         if self.world == 1:
             return 1.0

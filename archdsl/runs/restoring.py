@@ -41,9 +41,9 @@ def like(state: Mapping[str, Any], name: str, wanted: Any) -> Any:
 
 
 def optimiser_state(state: Mapping[str, Any], name: str, of: torch.optim.Optimizer) -> dict[str, Any]:
-    """What an optimiser kept of each parameter, with the settings that `of` has, for its `load_state_dict`.
+    """The state of an optimizer for each parameter, with the settings of `of`, for its `load_state_dict`.
 
-    Raises Unfit where it is not of the parameters of `of`.
+    Raises Unfit if it belongs to other parameters than those of `of`.
     """
     groups = of.state_dict()["param_groups"]
     params = [p for group in of.param_groups for p in group["params"]]

@@ -1,4 +1,4 @@
-"""The network that a search is compared with."""
+"""The baseline network of a search."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from archdsl.train.networks import demand_fits, demand_parameters, network_of
 
 
 def read_baseline(path: Path, config: SearchConfig, space: Space, splits: Splits) -> Network:
-    """The network of a file, at the size of the images of a space and with the classes of the data.
+    """The network of a file, at the image size of a space and with the classes of the data.
 
-    Raises SpecError where the search could not train or score it: ARCH226 for a space, ARCH918, ARCH829 and
-    ARCH935 as `demand_runs`, ARCH942 for images of other channels.
+    Raises SpecError if the search could not train or score it: ARCH226 for a space, ARCH918, ARCH829 and
+    ARCH935 as `demand_runs`, ARCH942 for other image channels.
     """
     program, classes = load(path), len(splits.train.classes)
     name = program.default_name()

@@ -13,7 +13,7 @@ from archdsl.search.terms import cannot
 
 
 def is_named(path: str, name: str) -> bool:
-    """Whether a path matches a prefix, whose parts without an index match all indices."""
+    """Whether a path matches a prefix; parts of the prefix without an index match all indices."""
     parts, wanted = path.split("."), name.split(".")
     if len(wanted) > len(parts):
         return False

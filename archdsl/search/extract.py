@@ -21,8 +21,8 @@ def supernet_of(
 ) -> tuple[SuperNetwork, int]:
     """The supernet of a search's newest checkpoint, and its step.
 
-    `network` is a network of its space, from the file `spec`; `passes` are those of the search.  Raises
-    SpecError: ARCH911 without a checkpoint, ARCH913 where it belongs to another space, ARCH505 for a network
+    `network` is a network of its space, from the file `spec`; `passes` are those of the search. Raises
+    SpecError: ARCH911 without a checkpoint, ARCH913 if it belongs to another space, ARCH505 for a network
     that is not written as decisions of a space.
     """
     if network.origin is None or network.source is None:
@@ -44,7 +44,7 @@ def supernet_of(
 def extract(net: SuperNetwork, network: Network) -> CompiledNetwork:
     """The network as a module, with copies of the supernet's weights and batch-norm statistics.
 
-    In evaluation its logits equal those of the supernet's path bit for bit.
+    In evaluation, its logits equal those of the supernet's path bit for bit.
     """
     return net.network(outcomes_of(net, network), network.name).eval()
 

@@ -42,12 +42,12 @@ class SearchFolder(Folder):
 
     @property
     def front(self) -> Path:
-        """The folder of the networks that no other one dominates, where there are several goals."""
+        """The folder of the non-dominated networks, for several objectives."""
         return self.path / "front"
 
     @property
     def pareto(self) -> Path:
-        """The picture of the front."""
+        """The chart of the Pareto front."""
         return self.path / "pareto.svg"
 
     def after_epoch(self, epoch: int) -> Path:
@@ -75,9 +75,9 @@ class SearchFolder(Folder):
         self.start(manifest)
 
     def copy_specs(self, unit: Unit) -> None:
-        """Copies a spec and its imports, so that the network found can be read here.
+        """Copies a spec and its imports, so that the network found can be loaded from the folder.
 
-        Raises SpecError (ARCH931), writing nothing, where a copy would overwrite another file.
+        Raises SpecError (ARCH931), writing nothing, if a copy would overwrite another file.
         """
         root = unit.path.parent
         texts = {

@@ -1,4 +1,4 @@
-"""What a search trains and scores on: its data, and the space with as many classes as the data has."""
+"""Inputs of a search: its data, and the space with as many classes as the data."""
 
 from __future__ import annotations
 

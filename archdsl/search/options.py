@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class SplitSettings(NamedTuple):
-    """A search with its own settings applied, settings of its space, and settings of its strategy and
+    """Overridden settings of a search, grouped: its own, those of its space, and those of strategy and
     data.
     """
 
@@ -69,7 +69,7 @@ class SearchOptions:
     """The program of the evaluator `command`, as words; it is neither read from a file nor recorded."""
 
     def split(self, program: Program) -> SplitSettings:
-        """Applies the search's own settings, and splits the others by what reads them. Raises SpecError."""
+        """Applies the search's own settings, and groups the others by their target. Raises SpecError."""
         space, own = program.search_settings(self.name)
         spec = program.search(self.name, **{k: value for k, value in self.settings.items() if k in own})
         return SplitSettings(
@@ -94,7 +94,7 @@ class SearchOptions:
 
 
 def with_clauses(program: Program, options: SearchOptions) -> tuple[Program, SearchOptions]:
-    """The program with the clauses of the options in its search.  Raises SpecError."""
+    """The program with the options' clauses in its search. Raises SpecError."""
     if not options.clauses:
         return program, options
     program, name = rewritten(program, options.name, options.clauses)
@@ -160,7 +160,7 @@ def absolute(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def without_program(words: Sequence[str]) -> tuple[str, ...]:
-    """A command line without the program of an evaluator, which a manifest must not name."""
+    """A command line without the program of an evaluator, which a manifest must not contain."""
     found: list[str] = []
     ahead = iter(words)
     for word in ahead:

@@ -1,4 +1,4 @@
-"""Runs at a glance: what lies in a folder of runs, how far each is, and what it found so far."""
+"""An overview of the runs in a folder: progress and results of each."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DEEP = 3
 class Overview:
     """A run: `done` of `planned` trials or epochs (`unit`), and figures of the best network by name.
 
-    `strategy` is "" for trainings.  `planned` and `seconds` are None where they are not written down.
+    `strategy` is "" for trainings. `planned` and `seconds` are None if they were not recorded.
     """
 
     folder: Path
@@ -46,7 +46,7 @@ class Overview:
 
 
 def runs_in(folder: Path) -> tuple[list[Overview], list[SpecError]]:
-    """The runs in a folder and up to three levels below, by path; and why others could not be read."""
+    """The runs in a folder and up to three levels below, by path; and why others are unreadable."""
     found, unread = [], []
     for path in sorted(_folders(folder, _DEEP)):
         try:
@@ -67,7 +67,7 @@ def _folders(folder: Path, deep: int) -> Iterator[Path]:
 
 
 def overview(folder: Path) -> Overview:
-    """How far the run in a folder is.  Raises SpecError (ARCH911) without a readable manifest."""
+    """The progress of the run in a folder. Raises SpecError (ARCH911) without a readable manifest."""
     manifest, journal = manifest_of(folder), folder / "journal.jsonl"
     kind = manifest.format.removeprefix("archdsl/").removesuffix("-run")
     history = read_history(journal) if kind == "search" and journal.exists() else None
@@ -120,7 +120,7 @@ def _state(folder: Path, ended: bool) -> State:
 
 
 def _is_held(folder: Path) -> bool:
-    """Whether a process is at work in the folder."""
+    """Whether a process is using the folder."""
     path = folder / ".lock"
     if not path.exists():
         return False

@@ -1,4 +1,4 @@
-"""Strategies, evaluators and objectives that a Python program hands to a search as objects."""
+"""Strategies, evaluators and objectives that are Python objects of the caller."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ def named(
     requirements: Sequence[str],
     scores: Sequence[str],
 ) -> Iterator[Rewritten]:
-    """Clauses that name what is handed over, which are words of the language until the end of the block.
+    """Context in which objects of the caller are words of the language; yields clauses that name them.
 
-    `scores` are those of an evaluator that is an object.  Raises TypeError for objects of other types.
+    `scores` are those of an evaluator that is an object. Raises TypeError for objects of other types.
     """
     own = [(direction, one) for direction, one in objectives if callable(one)]
     names = [OBJECTIVE if len(own) == 1 else f"{OBJECTIVE}_{n}" for n in range(1, len(own) + 1)]
@@ -94,7 +94,7 @@ def _evaluator(of: Any, objectives: Mapping[str, Any], scores: Sequence[str]) ->
 
 @dataclass(frozen=True)
 class _Own:
-    """Scores by a function, and objectives that are functions of these."""
+    """Scores by a function, and objectives that are functions of these scores."""
 
     of: Callable[[Candidate], Scores] | None
     objectives: Mapping[str, Callable[[Candidate, Scores], float]]

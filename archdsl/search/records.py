@@ -54,7 +54,7 @@ def of_tried(found: Result, number: int, objective: float) -> Record:
 
 
 def of_scratch(role: str, network: Network, epoch: int, step: int, miou: float) -> Record:
-    """The network found (`role` is "found") or the baseline ("baseline") after an epoch from scratch."""
+    """The record after an epoch from scratch: of the network found (`role` is "found") or the "baseline"."""
     return {
         "kind": "scratch", "role": role, "name": network.name, "epoch": epoch, "step": step,
         "miou": _number(miou), "params": network.params, "macs": network.macs,

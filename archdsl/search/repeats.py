@@ -1,4 +1,4 @@
-"""Searches repeated with several seeds: run folder, mean and standard deviation of results."""
+"""Repeats a search with several seeds: run folder, mean and standard deviation of results."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PLACES = 400
 
 @dataclass(frozen=True)
 class RepeatedFolder:
-    """The folder of a search with several seeds: a run for each, what they are, and their summary."""
+    """The folder of a search with several seeds: a run folder for each, the list of seeds, and a summary."""
 
     path: Path
 
@@ -46,11 +46,11 @@ class RepeatedFolder:
         return self.path / "seeds.svg"
 
     def of(self, seed: int) -> Path:
-        """The folder of the run of one seed."""
+        """The folder of the run with a seed."""
         return self.path / f"seed-{seed}"
 
     def begin(self, seeds: Sequence[int]) -> None:
-        """Writes down the seeds.  Raises SpecError (ARCH919) where a run is there already."""
+        """Records the seeds. Raises SpecError (ARCH919) if the folder contains a run."""
         there = seeds_in(self.path) or [p for p in [self.path] if (p / "manifest.json").exists()]
         if there or self.seeds_file.exists():
             headline = f"{there[0] if there else self.path} already contains a run"
@@ -63,10 +63,7 @@ class RepeatedFolder:
         atomic.write_text(self.seeds_file, json.dumps({"seeds": list(seeds)}) + "\n")
 
     def seeds(self) -> list[int] | None:
-        """The seeds that were written down; None where it is not such a folder.
-
-        Raises SpecError (ARCH911) where they cannot be read.
-        """
+        """The recorded seeds; None for another folder. Raises SpecError (ARCH911) if they are unreadable."""
         if (self.path / "manifest.json").exists() or not self.seeds_file.exists():
             return None
         try:
@@ -79,7 +76,7 @@ class RepeatedFolder:
         return found
 
     def started(self) -> list[Path]:
-        """The folders of the seeds whose runs have begun."""
+        """The folders of the seeds whose runs were started."""
         return seeds_in(self.path)
 
 
@@ -87,7 +84,9 @@ Figures = dict[str, float]
 
 
 def figures(folders: Mapping[int, Path]) -> dict[int, Figures]:
-    """What each seed found, by name: of searches by trials the best of each goal, the front, the failures."""
+    """The results of each seed, by name: for searches by trials, the best of each goal, the front, the
+    failures.
+    """
     histories = {seed: history for seed, path in folders.items() if (history := _history(path))}
     compared = {one.name: one for one in compare({str(seed): one for seed, one in histories.items()})}
     found: dict[int, Figures] = {}
@@ -113,12 +112,12 @@ def _history(folder: Path) -> History | None:
 
 
 def spread(values: Sequence[float]) -> tuple[float, float | None]:
-    """The mean, and the standard deviation of the sample; None for one value."""
+    """The mean and the sample standard deviation; None for one value."""
     return fmean(values), stdev(values) if len(values) > 1 else None
 
 
 def _rows(found: Mapping[int, Figures]) -> tuple[list[str], list[tuple[str, list[float | None]]]]:
-    """Names of figures, and a row for each seed, for the mean and for the standard deviation."""
+    """Column names, and a row for each seed, for the mean and for the standard deviation."""
     names = list(dict.fromkeys(name for one in found.values() for name in one))
     rows = [(str(seed), [one.get(name) for name in names]) for seed, one in found.items()]
     columns = [[one[name] for one in found.values() if name in one] for name in names]
@@ -146,9 +145,9 @@ def table_csv(found: Mapping[int, Figures]) -> str:
 
 
 def seeds_picture(folders: Mapping[int, Path]) -> str:
-    """The fronts of all seeds; of one goal the best so far, of other searches mIoU by epoch, as a mean.
+    """The fronts of all seeds; for one goal the best so far, for other searches the mean mIoU by epoch.
 
-    Means are drawn over a band from minimum to maximum.
+    Means are drawn with a band from minimum to maximum.
     """
     histories = [one for path in folders.values() if (one := _history(path))]
     if histories and len(histories[0].goals) > 1:
@@ -166,7 +165,7 @@ def _miou(run: Run) -> Places:
 
 
 def _filled(steps: Places, last: int) -> Places:
-    """The value after each trial, of steps."""
+    """The value after each trial of a step function."""
     found, ahead = [], list(reversed(steps))
     value: float | None = None
     for n in range(1, last + 1):
@@ -178,7 +177,7 @@ def _filled(steps: Places, last: int) -> Places:
 
 
 def _mean(lines: Iterable[Places], title: str, x_label: str, y_label: str) -> str:
-    """The mean of lines where all have a value, and their range."""
+    """The mean of curves where all have a value, and their range."""
     values = [dict(line) for line in lines]
     common = sorted(set.intersection(*(set(one) for one in values))) if values else []
     common = common[:: -(-len(common) // _PLACES) or 1]
@@ -190,7 +189,7 @@ def _mean(lines: Iterable[Places], title: str, x_label: str, y_label: str) -> st
 
 
 def summarize(folder: RepeatedFolder, seeds: Iterable[int]) -> str:
-    """Writes the table and the picture of the seeds that have begun; returns the table as text."""
+    """Writes the table and the chart of the started seeds; returns the table as text."""
     folders = {n: folder.of(n) for n in seeds if (folder.of(n) / "manifest.json").exists()}
     found = figures(folders)
     atomic.write_text(folder.table, table_csv(found))

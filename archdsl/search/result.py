@@ -79,7 +79,7 @@ def discretize(
 def _candidates(space: Space, chances: Mapping[str, Any], seed: int, by: Costs) -> Iterator[dict[str, int]]:
     """Networks sampled from the probabilities that may satisfy the requirements, most probable first.
 
-    They are priced in portions that grow, as in a space without closed form each is bound for it.
+    They are priced in growing batches, as each is bound in a space without closed form.
     """
     drawn = _drawn(chances, seed)
     columns = dict(zip(chances, drawn.T, strict=True))

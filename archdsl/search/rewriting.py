@@ -1,6 +1,6 @@
-"""A search with clauses from outside: its text with them in the place of its own.
+"""Overrides clauses of a search: generates the text of a spec with other clauses.
 
-What is run is always a spec: the folder of the run has the text that was run.
+A run always executes a spec: the folder of the run has the text that was executed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from archdsl.search.trials.config import clauses_read
 class Rewritten:
     """Clauses as texts: a strategy, an evaluator, objectives with their directions, requirements.
 
-    Objectives replace all of the search, requirements are added to its own.
+    Objectives replace all of the search's, requirements are added to them.
     """
 
     strategy: str | None = None
@@ -36,7 +36,7 @@ class Rewritten:
         return any((self.strategy, self.evaluate, self.objectives, self.requirements))
 
     def plain(self) -> dict[str, Any]:
-        """The clauses as JSON can hold them."""
+        """The clauses as JSON values."""
         return {
             "strategy": self.strategy, "evaluate": self.evaluate,
             "objectives": [list(one) for one in self.objectives], "requirements": list(self.requirements),
@@ -52,7 +52,7 @@ class Rewritten:
         return cls(plain["strategy"], plain["evaluate"], objectives, requirements)
 
     def lines(self) -> list[str]:
-        """The clauses, each in one line.  Raises SpecError (ARCH606) where one is not a single clause."""
+        """The clauses, one per line. Raises SpecError (ARCH606) for a text that is not a single clause."""
         found = [f"{key} = {text}" for key, text in self._settings()]
         found += [f"{direction} {text}" for direction, text in self.objectives]
         found += [f"require {text}" for text in self.requirements]
@@ -66,10 +66,10 @@ class Rewritten:
 
 
 def rewritten(program: Program, name: str | None, clauses: Rewritten) -> tuple[Program, str]:
-    """The program with clauses in a search, and the name of the search.
+    """The program with overridden clauses of a search, and the name of the search.
 
-    A file without a search gets one, of its last space.  Clauses of differentiable searches do not stay where
-    the strategy is another.  Raises SpecError.
+    A file without a search gets one, of its last space. Clauses of differentiable searches are dropped for
+    other strategies. Raises SpecError.
     """
     source = program.unit.source
     lines = clauses.lines()
@@ -98,7 +98,7 @@ def _block(head: str, lines: list[str]) -> str:
 
 
 def _read_by(by: Rewritten, declared: ast.Search) -> tuple[str, ...]:
-    """The clauses that a search by trials reads: data only where its evaluator trains."""
+    """The clauses that a search by trials supports: data only if its evaluator trains."""
     written = [c.value for c in declared.clauses if isinstance(c, ast.Assign) and _target(c) == "evaluate"]
     names = [v.fn if isinstance(v, ast.Call) else v for v in written]
     name = _head(by.evaluate) or next((n.id for n in names if isinstance(n, ast.Name)), "costs")
@@ -123,12 +123,12 @@ def _target(clause: ast.Assign) -> str:
 
 
 def _head(clause: str | None) -> str:
-    """`evolution` of `evolution(population = 20)`."""
+    """The name of a term: `evolution` of `evolution(population = 20)`."""
     return (clause or "").split("(")[0].strip()
 
 
 def _demand_one_clause(line: str) -> None:
-    """Raises SpecError (ARCH606) for text that is not one clause, so that none smuggles others in."""
+    """Raises SpecError (ARCH606) unless the text is exactly one clause, so that it cannot add others."""
     try:
         file = parse_clause(line)
     except SpecError as error:

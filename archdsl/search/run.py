@@ -126,8 +126,7 @@ def by_trials(program: Program, options: SearchOptions) -> bool:
 
 @dataclass(frozen=True)
 class _Inputs:
-    """What a search is over: its settings, the space, the data, the weights of its classes, what it is
-    compared with."""
+    """Inputs of a search: settings, space, data, class weights, and the baseline."""
 
     config: SearchConfig
     space: Space
@@ -160,7 +159,7 @@ def _seed(options: SearchOptions, config: SearchConfig) -> int:
 
 
 def configured(program: Program, options: SearchOptions) -> tuple[SearchConfig, dict[str, Any]]:
-    """The settings of the search, and the overrides that belong to its space."""
+    """The settings of the search, and the overridden settings of its space."""
     given = options.split(program)
     data = (options.data.kind, options.data.settings) if options.data is not None else None
     return read_config(given.spec, given.others, data), given.of_space

@@ -49,13 +49,13 @@ def loss_of(config: SearchConfig) -> Term:
 
 
 def class_weights_rule(config: SearchConfig) -> str | None:
-    """How the loss of the objective weights classes; None also where it has no loss."""
+    """How the loss of the objective weights classes; None also without a loss."""
     losses = [term for term in terms_of(config) if term.name in LOSSES]
     return weights_rule(losses[0]) if losses else None
 
 
 def weights_rule(loss: Term) -> str | None:
-    """How a loss weights classes, as `archdsl.train.class_weights` reads it.
+    """How a loss weights classes, in the form of `archdsl.train.class_weights`.
 
     `cross_entropy(class_weights = "median")`, or a list of numbers.
     """

@@ -1,4 +1,4 @@
-"""Which networks of a space miss its requirements for certain, found by prices: these need not be bound."""
+"""Rejects networks that certainly violate requirements by their prices, without binding them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def may_meet(space: Space, rows: NDArray[Any], by: Costs) -> NDArray[np.bool_]:
-    """Of N networks, given as N × decisions outcome numbers, those that may meet the requirements.
+    """The networks, of N × decisions outcome indices, that may satisfy the requirements.
 
-    The others miss one.  A requirement that also reads decisions or sizes is decided only where its measures
-    settle it; one that cannot be priced, for want of a table or of rows, rules out nothing.
+    The others violate one. A requirement that also depends on decisions or sizes is decided only if its
+    measures determine it; one without a price, for lack of a table or of rows, rejects nothing.
     """
     possible = np.ones(len(rows), dtype=bool)
     for requirement in space.graph.requirements:
@@ -33,7 +33,7 @@ def may_meet(space: Space, rows: NDArray[Any], by: Costs) -> NDArray[np.bool_]:
 
 
 def _missed(condition: Value, rows: NDArray[Any], by: Costs) -> NDArray[np.bool_]:
-    """Whether each network misses a condition, whatever it is over but for costs."""
+    """Whether each network violates a condition for all values of terms other than costs."""
     missed = np.zeros(len(rows), dtype=bool)
     terms = {measure: Term(measure.name, dict(measure.options)) for measure in measures(condition)}
     if not terms:
@@ -50,7 +50,7 @@ def _missed(condition: Value, rows: NDArray[Any], by: Costs) -> NDArray[np.bool_
 
 
 def _settled(condition: Value, costs: dict[Measure, float]) -> Value | None:
-    """A condition with these costs, folded as far as it goes; None where it has no value."""
+    """A condition with these costs inserted and constants folded; None where undefined."""
     try:
         return rebuilt(condition, lambda leaf: costs[leaf] if isinstance(leaf, Measure) else leaf)
     except ArithmeticError:

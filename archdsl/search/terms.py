@@ -54,7 +54,7 @@ def cannot(headline: str, help: str, at: Location | None = None) -> SpecError:
 
 
 def broken(kind: str, of: Term, why: str) -> SpecError:
-    """The finding that a strategy or an evaluator does not do what it has to (ARCH864)."""
+    """An error for a strategy or evaluator that violates its interface (ARCH864)."""
     place = Label(of.at) if of.at else None
     return SpecError([Diagnostic("ARCH864", f"the {kind} `{of.name}` failed", place, help=why)])
 

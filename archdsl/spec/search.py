@@ -150,7 +150,7 @@ class _Reader:
         return Clauses(settings, *found, groups, places)
 
     def _declare_scores(self, clauses: tuple[ast.Clause, ...]) -> None:
-        """Takes in the names that the evaluator declares, so that goals can name them wherever they stand."""
+        """Registers the scores that the evaluator declares, so that goals can name them anywhere."""
         for clause in clauses:
             if not isinstance(clause, ast.Assign) or not isinstance(clause.value, ast.Call):
                 continue
@@ -301,7 +301,7 @@ class _Reader:
         return self._bare(expr)
 
     def _bare(self, expr: ast.Expr, group: str = "") -> Term:
-        """A word without settings; of one group where two have the name."""
+        """A word without settings; from the expected group if two groups have the name."""
         assert isinstance(expr, ast.Name)
         self._known(expr.id, expr, group)
         return Term(expr.id, at=self.frame.location(expr), group=group)
@@ -341,7 +341,7 @@ class _Reader:
         return name in self.frame.names or isinstance(self.unit.find(name)[1], ast.Constant)
 
     def _word(self, expr: ast.Expr, group: str, only: Collection[str] = ()) -> SearchValue:
-        """A value that has to be one of the words of a group, or of some of them."""
+        """A value that must be one of the words of a group, or of some of them."""
         from archdsl.configs.words import KINDS, guessed, listed, one
 
         words, kind = _groups()[group], KINDS[group]
@@ -360,7 +360,7 @@ class _Reader:
         raise self.frame.error("ARCH607", f"expected {one(kind)}, got {what}", expr, help=help)
 
     def _taken(self, key: str, of: str | None, setting: Setting, expr: ast.Expr) -> SearchValue:
-        """Reads and checks the value of a setting."""
+        """Evaluates and checks the value of a setting."""
         if setting.kind == "word":
             return self._word(expr, setting.group, setting.choices)
         if isinstance(expr, ast.Name) and expr.id in setting.choices:

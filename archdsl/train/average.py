@@ -32,6 +32,6 @@ class Average:
 
     @torch.no_grad()
     def copy_to(self, module: nn.Module) -> None:
-        """Gives a module the averages as its parameters; its buffers stay."""
+        """Copies the averages to a module's parameters; its buffers are unchanged."""
         for theirs, mine in zip(module.parameters(), self.module.parameters(), strict=True):
             theirs.copy_(mine)

@@ -1,4 +1,4 @@
-"""Gradient descent: the loss of a batch, then a step of each optimiser; also of parts trained differently."""
+"""Gradient descent: the loss of a batch, then a step of each optimizer, for different parts of a network."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ B = TypeVar("B")
 
 @dataclass(frozen=True)
 class Part:
-    """Parameters that one optimiser trains.
+    """Parameters with one optimizer.
 
-    `lr` is their rate by progress, from 0 to 1; their gradients are clipped to a norm of `clip`, unless that
-    is 0.
+    `lr` is their learning rate by progress, from 0 to 1; their gradients are clipped to a norm of `clip`,
+    unless that is 0.
     """
 
     optimiser: torch.optim.Optimizer
@@ -37,9 +37,9 @@ class Part:
 
 
 class Descent(Generic[B]):
-    """Trains `module`, in place, by the loss of one batch after the other.
+    """Trains `module`, in place, on one batch after another.
 
-    `average` follows the weights; `last_good` is the checkpoint that a message names.
+    `average` averages the weights; `last_good` is the checkpoint named in error messages.
     """
 
     def __init__(
@@ -53,9 +53,9 @@ class Descent(Generic[B]):
         self.average, self.last_good = average, last_good
 
     def step(self, step: int, steps: int, batch: B, stop: bool = False) -> tuple[float, bool]:
-        """One step; returns the mean loss, and whether any process received a request to stop.
+        """A training step; returns the mean loss, and whether any process received a request to stop.
 
-        Raises Diverged (ARCH915) for a loss that is not finite.
+        Raises Diverged (ARCH915) for a non-finite loss.
         """
         # What is random in layers depends on the step alone, so that a resumed run draws the same.
         torch.manual_seed(self.seed * 1_000_003 + step * self.processes.world + self.processes.rank)
@@ -82,7 +82,7 @@ class Descent(Generic[B]):
     def epochs(
         self, batches: Stepwise[B], epochs: int, stop: Callable[[], None] = lambda: None
     ) -> Iterator[int]:
-        """Trains for some epochs, and yields the number of each that is finished; `stop` may raise."""
+        """Trains for a number of epochs, and yields the number of each finished one; `stop` may raise."""
         steps = epochs * batches.steps_per_epoch
         with closing(prefetched(batches, 0, steps)) as ahead:
             for step, batch in ahead:

@@ -14,7 +14,7 @@ from archdsl.data.dataset import IGNORE
 
 
 class Means(NamedTuple):
-    """How good predictions are over all classes; nan where no class counts.
+    """Means over all classes; nan if there are none.
 
     `miou` is the mean intersection over union, `macc` the mean accuracy of the classes, `fwiou` the mean of
     the IoU weighted by the pixels of each class.
@@ -70,13 +70,15 @@ class Confusion:
         return float(self.matrix.diagonal().sum().double() / self.matrix.sum())
 
     def class_accuracy(self) -> NDArray[np.float64]:
-        """The share of each class's pixels that are right (its recall); nan where a class is not there."""
+        """The fraction of each class's pixels that are predicted correctly (recall); nan for absent
+        classes.
+        """
         return (self.matrix.diagonal().double() / self.matrix.sum(1)).numpy()
 
     def means(self, omit: Collection[int] = (), compat: bool = False) -> Means:
-        """Means over the classes that are there or were predicted, without those of `omit`.
+        """Means over classes present or predicted, except those in `omit`.
 
-        A class that was predicted and is not there has an IoU of 0, and no accuracy.  With `compat` it has an
+        A class that is predicted but absent has an IoU of 0, and no accuracy. With `compat` it has an
         accuracy of 2, as in the code released with arXiv:1904.02365, so that mAcc can exceed 1.
         """
         iou, accuracy, pixels = self.iou(), self.class_accuracy(), self.matrix.sum(1).numpy()

@@ -48,8 +48,8 @@ _LAST = _Effort(10_000, 20_000, 32)
 class Fork(NamedTuple):
     """A place where further decisions matter only under some values of `on`.
 
-    `read` has bit n set for the n-th decision or fork that matters there. `newest` is the index of the last
-    decision that conditions here can depend on.
+    `cases` are pairs of a value and a bit set, with bit n for the n-th decision or fork. `newest` is the
+    index of the last decision that conditions here can depend on.
     """
 
     on: Variable

@@ -33,7 +33,7 @@ _OUTCOMES_TOGETHER = 1 << 25
 
 @dataclass(frozen=True)
 class Distribution:
-    """Prices of networks drawn uniformly, each decision by itself, in increasing order."""
+    """Prices of networks sampled uniformly over outcomes, in increasing order."""
 
     prices: NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""What an engine is: it evaluates networks somewhere, several at a time, and hands back their scores."""
+"""The interface of engines: they evaluate several networks at a time, and return their scores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DETAIL = 4_000
 
 
 class Task(NamedTuple):
-    """A network to evaluate: the trial's number, from 1, and how often it was tried, from 1."""
+    """A network to evaluate: the number of the trial, from 1, and of the attempt, from 1."""
 
     number: int
     outcomes: Outcomes
@@ -26,7 +26,7 @@ class Task(NamedTuple):
     memory: Mapping[str, Any] | None = None
 
     def plain(self) -> dict[str, Any]:
-        """The task as JSON can hold it."""
+        """The task as JSON values."""
         return self._asdict() | {"outcomes": list(self.outcomes)}
 
     @classmethod
@@ -45,14 +45,14 @@ class Task(NamedTuple):
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a network has no scores: a line, and more text (the end of the output of a command)."""
+    """Why a network has no scores: a line, and details (the end of a command's output)."""
 
     kind: Kind
     reason: str
     detail: str = ""
 
     def plain(self) -> dict[str, str]:
-        """The failure as JSON can hold it."""
+        """The failure as JSON values."""
         found = {"kind": self.kind, "reason": self.reason}
         return {**found, "detail": self.detail[-DETAIL:]} if self.detail else found
 
@@ -67,7 +67,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Done:
-    """A finished evaluation: scores, or a failure; how long it took, and which worker ran it."""
+    """A finished evaluation: scores or a failure, its duration, and the worker that ran it."""
 
     number: int
     scores: Mapping[str, float] = field(default_factory=dict)
@@ -76,7 +76,7 @@ class Done:
     worker: str = ""
 
     def plain(self) -> dict[str, Any]:
-        """The result as JSON can hold it."""
+        """The result as JSON values."""
         found: dict[str, Any] = {"number": self.number, "scores": dict(self.scores)}
         if self.failure is not None:
             found["failure"] = self.failure.plain()
@@ -93,19 +93,19 @@ class Done:
 
 
 class Engine(Protocol):
-    """Evaluates networks; an engine is used from one thread."""
+    """Evaluates networks; used from one thread."""
 
     def submit(self, task: Task) -> None:
-        """Takes a task, and returns at once or when it is done."""
+        """Accepts a task; returns immediately or when it is done."""
 
     def collect(self) -> list[Done]:
-        """What was finished since the last call, in any order; waits for a while where there is nothing.
+        """Results since the last call, in any order; waits for a while if there are none.
 
-        An empty list where nothing was finished within the while, so that the caller can look at signals.
+        Returns an empty list after a timeout, so that the caller can handle signals.
         """
 
     def recorded(self, numbers: Iterable[int]) -> None:
-        """Results of these trials are in files of the caller's, so that the engine need not keep them."""
+        """Confirms that the caller recorded the results of these trials, so that the engine may drop them."""
 
     def close(self) -> None:
-        """Ends what is still running, and gives back what the engine holds."""
+        """Stops running evaluations, and releases resources."""

@@ -1,4 +1,4 @@
-"""Which engine a search runs on, as its caller chooses it; a spec does not."""
+"""The engine of a search, chosen by its caller; a spec cannot choose it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ _UNITS = {"s": 1, "min": 60, "h": 3600}
 class EngineChoice(NamedTuple):
     """An engine and its settings.
 
-    `workers` are local processes or actors of Ray, `gpus` and `threads` those of one trial, `address` that of
-    a Ray cluster; a worker of a shared folder that is silent for `lease_s` is lost.
+    `workers` is the number of local processes or Ray actors, `gpus` and `threads` are per trial, `address` is
+    that of a Ray cluster; a worker of a shared folder is considered lost after `lease_s` without a sign of
+    life.
     """
 
     name: str = "process"
@@ -35,7 +36,7 @@ class EngineChoice(NamedTuple):
     lease_s: float | None = None
 
     def words(self) -> list[str]:
-        """The options of a command line that choose it."""
+        """The equivalent command-line options."""
         lease = "" if self.lease_s is None else f":{self.lease_s:.3f}s"
         address = "" if self.address is None else f"://{self.address}"
         engine = None if self.name in ("process", "workers") else f"{self.name}{lease}{address}"
@@ -53,10 +54,10 @@ def read_engine(
     engine: str | None = None, workers: int | None = None, gpus: float | None = None,
     threads: int | None = None,
 ) -> EngineChoice:  # fmt: skip
-    """An engine from words: `workers`, `folder`, `folder:20s`, `ray`, `ray://HOST:PORT`; None: local workers
-    where there are `workers`, else the process of the search.
+    """Parses an engine: `workers`, `folder`, `folder:20s`, `ray`, `ray://HOST:PORT`.
 
-    Raises SpecError (ARCH958) for an unknown engine, and for settings that the engine does not read.
+    None: local workers if `workers` is set, else the process of the search. Raises SpecError (ARCH958) for an
+    unknown engine, and for settings that the engine does not have.
     """
     name, _, rest = (engine or ("workers" if workers is not None else "process")).partition(":")
     if name not in ENGINES:
@@ -74,7 +75,7 @@ def read_engine(
 
 
 def _demand_read(name: str, workers: int | None, gpus: float | None, threads: int | None) -> None:
-    """Raises SpecError (ARCH958) for settings outside of their range, or that an engine does not read."""
+    """Raises SpecError (ARCH958) for settings out of range, or that an engine does not have."""
     for setting, value in (("workers", workers), ("threads", threads)):
         if value is not None and not 1 <= value <= MOST:
             raise _refused(

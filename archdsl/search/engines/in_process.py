@@ -1,4 +1,4 @@
-"""The engine of the process that runs the search: one network after another."""
+"""The engine in the process of the search: evaluates networks sequentially."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from archdsl.search.engines.base import Done, Task
 
 
 class InProcess:
-    """Evaluates a task when its result is asked for."""
+    """Evaluates a task when its result is requested."""
 
     def __init__(self, evaluate: Callable[[Task], Done]):
         self.evaluate = evaluate

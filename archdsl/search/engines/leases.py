@@ -1,7 +1,7 @@
-"""Which workers of a shared folder live: those whose files keep being touched.
+"""Detects lost workers of a shared folder: those that stopped updating the time of their file.
 
-Times of files are the file server's, and clocks of machines differ.  So a time is never compared with a
-clock: what counts is how long, by the observer's own monotonic clock, it has not changed.
+Times of files come from the file server, and the clocks of machines differ. So a time is never compared with
+a clock: the observer measures by its own monotonic clock how long the time has not changed.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pathlib import Path
 
 
 class Leases:
-    """Workers as one process sees them; each has `lease_s` to show that it lives."""
+    """The workers that one process observes; each must update its file within `lease_s`."""
 
     def __init__(self, lease_s: float, clock: Callable[[], float] = time.monotonic):
         self.lease_s, self.clock = lease_s, clock
         self._seen: dict[Path, tuple[int | None, float]] = {}
 
     def is_lost(self, heartbeat: Path) -> bool:
-        """Whether a file has not been touched for as long as the lease, since it was first seen."""
+        """Whether a file, since it was first seen, has not been touched for the duration of the lease."""
         now, touched = self.clock(), _touched(heartbeat)
         before = self._seen.get(heartbeat)
         if before is None or before[0] != touched:
@@ -31,7 +31,7 @@ class Leases:
 
 
 class Heartbeat:
-    """Touches a file in a thread, until the end of the block; it is removed then."""
+    """Context in which a thread touches a file regularly; the file is removed at the end."""
 
     def __init__(self, path: Path, every_s: float):
         self.path, self.every_s = path, every_s
@@ -61,7 +61,7 @@ class Heartbeat:
 
 
 def _touched(path: Path) -> int | None:
-    """When a file was touched.  Opening it makes NFS ask the server instead of its cache."""
+    """The modification time of a file. Opening it makes NFS ask the server instead of its cache."""
     try:
         with path.open("rb") as file:
             return os.fstat(file.fileno()).st_mtime_ns

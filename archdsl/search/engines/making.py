@@ -1,4 +1,4 @@
-"""The engine of a search, made as its caller chose it."""
+"""Creates the engine of a search."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from archdsl.search.engines.opening import Opening
 def make_engine(
     choice: EngineChoice, opening: Opening, evaluate: Callable[[Task], Done], reporter: Reporter
 ) -> Engine:
-    """The engine of a search.  `opening` is for workers, `evaluate` for the process of the search.
+    """The engine of a search.
 
-    Raises SpecError: ARCH956 where it cannot run here, ARCH957 where a package is missing.
+    `opening` is for workers, `evaluate` for the process of the search. Raises SpecError: ARCH956 if it cannot
+    run here, ARCH957 if a package is missing.
     """
     if choice.name == "workers":
         from archdsl.search.engines.workers import Workers, visible

@@ -1,4 +1,4 @@
-"""How a worker opens the run whose networks it evaluates."""
+"""The inputs of a worker that evaluates networks of a run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ GRACE_S = 3.0
 
 
 class Opening(NamedTuple):
-    """What a worker needs beside the folder of its run: nothing of it is read from there.
+    """The inputs of a worker in addition to the folder of its run, which does not contain them.
 
-    `command` is that of the evaluator, `device` where it computes, `data` that of the search with an
-    absolute path; `threads` are torch's.
+    `command` is that of the evaluator, `device` its device, `data` that of the search with an absolute path;
+    `threads` is the number of torch's threads.
     """
 
     run: Path
@@ -31,7 +31,7 @@ class Opening(NamedTuple):
     data: DataSource | None = None
 
     def plain(self) -> dict[str, Any]:
-        """The opening as JSON can hold it."""
+        """The opening as JSON values."""
         data = None if self.data is None else [self.data.kind, dict(self.data.settings)]
         return self._asdict() | {"run": str(self.run), "data": data}
 
@@ -51,14 +51,14 @@ def _source(kind: str, settings: Mapping[str, Any]) -> DataSource:
 
 
 def name_here() -> str:
-    """The name of a worker in journals: the machine and the process."""
+    """The name of a worker in journals: machine and process."""
     return f"{platform.node() or 'here'}:{os.getpid()}"
 
 
 def is_spent(done: Done) -> bool:
-    """Whether the process that evaluated a network is to be replaced by a new one.
+    """Whether the process that evaluated a network must be replaced.
 
-    What failed may have left memory behind, and a failed kernel of CUDA makes all later ones fail.
+    A failure may leak memory, and after a failed CUDA kernel all later ones fail.
     """
     if done.failure is None:
         return False

@@ -34,7 +34,7 @@ _NAME = re.compile(r"(\d{8,18})-(\d{1,9})(?:@([A-Za-z0-9._-]{1,200}))?\.json")
 
 
 class Claim(NamedTuple):
-    """A task that a worker took, and its file."""
+    """A task claimed by a worker, and its file."""
 
     task: Task
     worker: str
@@ -42,7 +42,7 @@ class Claim(NamedTuple):
 
 
 class Announced(NamedTuple):
-    """How long a worker may stay silent, the threads of each trial, and where the data is."""
+    """The lease of workers, the threads of each trial, and the location of the data."""
 
     lease_s: float
     threads: int
@@ -51,7 +51,7 @@ class Announced(NamedTuple):
 
 @dataclass(frozen=True)
 class Queue:
-    """The files of one run.  Damaged or foreign files are skipped."""
+    """The files of one run. Damaged or unrelated files are ignored."""
 
     folder: Path
 
@@ -69,12 +69,12 @@ class Queue:
         return self.folder / "driver.json"
 
     def announce(self, lease_s: float, threads: int, data: DataSource | None) -> None:
-        """Tells workers what they have in common."""
+        """Publishes the settings common to all workers."""
         plain = None if data is None else {"kind": data.kind, "settings": dict(data.settings)}
         _write(self.driver, {"lease_s": lease_s, "threads": threads, "data": plain})
 
     def announced(self) -> Announced | None:
-        """What the driver announced; None where there was none yet.  Raises SpecError (ARCH959)."""
+        """The published settings; None before the driver started. Raises SpecError (ARCH959)."""
         if not self.driver.exists():
             return None
         found = _read(self.driver)
@@ -92,7 +92,7 @@ class Queue:
         return Announced(float(lease_s), threads, DataSource(kind, settings, kind))
 
     def is_over(self) -> bool:
-        """Whether workers are to end."""
+        """Whether workers should stop."""
         return self.end.exists() or (self.folder / "stop").exists()
 
     def heartbeat(self, worker: str) -> Path:
@@ -101,22 +101,22 @@ class Queue:
     # ------------------------------------------------------------ the driver
 
     def offer(self, task: Task) -> None:
-        """Lets any worker take a task."""
+        """Adds a task for any worker."""
         _write(self.folder / "tasks" / f"{_stem(task)}.json", task.plain())
 
     def waiting(self) -> list[Task]:
-        """Tasks that no worker took yet."""
+        """Unclaimed tasks."""
         return [task for path in self._listed("tasks") if (task := _task(path)) is not None]
 
     def claims(self) -> Iterator[Claim]:
-        """Tasks that workers took."""
+        """Claimed tasks."""
         for path in self._listed("claims"):
             match, task = _NAME.fullmatch(path.name), _task(path)
             if match is not None and match[3] is not None and task is not None:
                 yield Claim(task, match[3], path)
 
     def finished(self, but: Collection[int] = ()) -> Iterator[tuple[Task, Done]]:
-        """Results that were not forgotten yet, but those of some trials."""
+        """Results that were not removed yet, except those of some trials."""
         for path in self._listed("results"):
             if path.stem.isdecimal() and int(path.stem) in but:
                 continue
@@ -131,7 +131,7 @@ class Queue:
         self._result(number).unlink(missing_ok=True)
 
     def withdraw(self, number: int | None = None) -> None:
-        """Takes tasks of a trial back, or all; what workers took already they finish."""
+        """Removes unclaimed tasks of a trial, or all; claimed ones are completed."""
         for path in self._listed("tasks"):
             if number is None or path.name.startswith(f"{number:08d}-"):
                 path.unlink(missing_ok=True)
@@ -145,7 +145,7 @@ class Queue:
     # ------------------------------------------------------------ a worker
 
     def claim(self, worker: str, but: Collection[int] = ()) -> Claim | None:
-        """Takes the first task that waits, but for some trials; None where there is none."""
+        """Claims the first task, except those of some trials; None without one."""
         for path in self._listed("tasks"):
             match = _NAME.fullmatch(path.name)
             if match is None or int(match[1]) in but:
@@ -164,12 +164,12 @@ class Queue:
         return None
 
     def deliver(self, claim: Claim, done: Done) -> None:
-        """Hands a result over."""
+        """Writes a result."""
         _write(self._result(claim.task.number), {"task": claim.task.plain(), "done": done.plain()})
         claim.path.unlink(missing_ok=True)
 
     def give_back(self, claim: Claim) -> None:
-        """Lets another worker take the task."""
+        """Returns the task to other workers."""
         try:
             claim.path.rename(self.folder / "tasks" / f"{_stem(claim.task)}.json")
         except FileNotFoundError:  # the driver took it back before
@@ -179,7 +179,7 @@ class Queue:
         return self.folder / "results" / f"{number:08d}.json"
 
     def _listed(self, name: str) -> list[Path]:
-        """Files by name, without those that are being written."""
+        """Files by name, without those being written."""
         try:
             found = [entry.name for entry in os.scandir(self.folder / name)]
         except FileNotFoundError:
@@ -196,7 +196,9 @@ def _stem(task: Task) -> str:
 
 
 def _write(path: Path, value: Mapping[str, Any]) -> None:
-    """On disk, and on the server of a network file system, before it has its name."""
+    """Writes a file and flushes it, including to the server of a network file system, before it is
+    renamed.
+    """
     with atomic.replacing(path) as temporary, temporary.open("wb") as file:
         file.write(json.dumps(value).encode())
         file.flush()
@@ -211,7 +213,7 @@ def _task(path: Path) -> Task | None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The value of a file; nothing where it is gone, or no such file."""
+    """The value in a file; None if the file is gone or invalid."""
     try:
         found = json_of(read_bytes(path, _LARGEST).decode("utf-8"))
     except (OSError, SpecError, ValueError):

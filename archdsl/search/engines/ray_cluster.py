@@ -1,7 +1,7 @@
-"""The engine of Ray: each network is evaluated by an actor, on a head of this machine or a cluster.
+"""The Ray engine: actors evaluate networks, on a local head or a cluster.
 
-Tasks and results go between them as lines of JSON.  A local head listens on the loopback interface alone,
-without dashboard, and reports no usage.
+Tasks and results are exchanged as lines of JSON. A local head listens on the loopback interface only, without
+dashboard, and reports no usage.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ _STORE = 80 * 2**20
 
 
 class RayCluster:
-    """Evaluates networks by `count` actors of one CPU each; None: as many as the cluster takes.
+    """Evaluates networks by `count` actors of one CPU each; None: as many as the cluster can run.
 
-    `address` is that of a cluster; None: a head is started here, and ended by `close`.  `gpus` may be a
-    fraction.  Raises SpecError: ARCH957 where Ray is not installed, ARCH956 where no cluster can be used.
+    `address` is that of a cluster; None: a local head is started here, and stopped by `close`. `gpus` may be
+    a fraction. Raises SpecError: ARCH957 if Ray is not installed, ARCH956 if no cluster is usable.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class RayCluster:
         self._hand_out()
 
     def collect(self) -> list[Done]:
-        """Raises SpecError (ARCH956, or what an actor found) where actors cannot open the run."""
+        """Raises SpecError (ARCH956, or an actor's error) if actors cannot open the run."""
         self._hand_out()
         at_work = {slot.result: slot for slot in self._slots if slot.result is not None}
         if not at_work:
@@ -99,7 +99,7 @@ class RayCluster:
             self.ray.shutdown()
 
     def _hand_out(self) -> None:
-        """Gives tasks to actors that are idle, and starts actors for those that are left."""
+        """Assigns tasks to idle actors, and starts actors for the remaining ones."""
         for slot in self._slots:
             if slot.result is None and self._ahead:
                 slot.task = self._ahead.popleft()
@@ -110,7 +110,7 @@ class RayCluster:
             self._slots.append(_Slot(actor, actor.open.remote(*self._opening)))
 
     def _heard(self, slot: _Slot) -> Done | None:
-        """What an actor returned; None where it has opened the run, or ended before."""
+        """The result of an actor; None after it opened the run, or if it ended before."""
         task, result = slot.task, slot.result
         slot.task = slot.result = None
         try:
@@ -141,7 +141,7 @@ class RayCluster:
 
 @dataclass(eq=False)
 class _Slot:
-    """An actor; what it is to return, if anything; and the task, where it is not opening the run."""
+    """An actor, its pending result if any, and its task, unless it is still opening the run."""
 
     actor: Any
     result: Any
@@ -149,13 +149,13 @@ class _Slot:
 
 
 class Actor:
-    """Runs in a process of Ray's; `stop` is called while `evaluate` is at work."""
+    """Runs in a Ray process; `stop` is called while `evaluate` is running."""
 
     def __init__(self) -> None:
         self._left = threading.Event()
 
     def open(self, opening: str, texts: str) -> str:
-        """Opens the run, by copies of its files where they are not seen from here."""
+        """Opens the run, by copies of its files if they are not visible here."""
         found = Opening.of(json.loads(opening))
         os.environ.update(threads_of(found.threads))  # before torch is imported
         try:
@@ -177,7 +177,7 @@ class Actor:
 
 
 def _installed() -> Any:
-    """Ray, set up so that a head that it starts is of this machine alone."""
+    """Imports Ray, configured so that a head that it starts is local."""
     if "ray" not in sys.modules:
         os.environ.update(_LOCAL)
     try:
@@ -190,7 +190,7 @@ def _installed() -> Any:
 
 @contextmanager
 def _own_signals() -> Iterator[None]:
-    """Keeps how this process handles SIGTERM; Ray would end it at once."""
+    """Restores this process's handler of SIGTERM, as Ray's ends it immediately."""
     before = signal.getsignal(signal.SIGTERM)
     try:
         yield
@@ -201,7 +201,7 @@ def _own_signals() -> Iterator[None]:
 
 @contextmanager
 def _same_modules() -> Iterator[None]:
-    """Lets the processes that Ray starts find modules where this one does."""
+    """Sets the module path of processes started by Ray to that of this process."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = module_path()
     try:
@@ -213,7 +213,7 @@ def _same_modules() -> Iterator[None]:
 
 
 def _joined(ray: Any, address: str | None, count: int | None) -> bool:
-    """Joins a cluster, or starts a head; whether it is ours to end."""
+    """Joins a cluster, or starts a head; returns whether `close` has to stop it."""
     if ray.is_initialized():  # by the program that calls us
         return False
     quiet = {"log_to_driver": False, "logging_level": "ERROR"}
@@ -243,7 +243,9 @@ def _joined(ray: Any, address: str | None, count: int | None) -> bool:
 
 
 def _demand_reached(address: str) -> None:
-    """Raises OSError where nothing listens, ValueError for another text; Ray waits for a minute."""
+    """Raises OSError if nothing listens there, ValueError for an invalid address; Ray would wait for a
+    minute.
+    """
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdecimal():
         raise ValueError(f"`{address}` has no port")
@@ -251,19 +253,21 @@ def _demand_reached(address: str) -> None:
 
 
 def _fitting(there: Mapping[str, float], gpus: float) -> int:
-    """How many trials a cluster takes at a time."""
+    """The number of trials that a cluster can run at once."""
     cpus = int(there.get("CPU", 1.0))
     return max(1, min(cpus, int(there.get("GPU", 0.0) / gpus)) if gpus else cpus)
 
 
 def _texts(run: Path) -> dict[str, str]:
-    """The files that open a run, by their places in its folder."""
+    """The files needed to open a run, by their path in its folder."""
     paths = [run / "manifest.json", run / "latency.json", *run.rglob("*.arch")]
     return {path.relative_to(run).as_posix(): path.read_text("utf-8") for path in paths if path.exists()}
 
 
 def _seen(run: Path, texts: Mapping[str, str]) -> Path:
-    """The folder of the run, or where this machine does not see it, a copy of what opens it."""
+    """The folder of the run, or, if it is not visible on this machine, a copy of the files needed to open
+    it.
+    """
     manifest = run / "manifest.json"
     if manifest.exists() and manifest.read_text("utf-8") == texts["manifest.json"]:
         return run

@@ -1,7 +1,7 @@
-"""A worker process: tasks come in as lines of JSON, results go out as such; it ends with its driver.
+"""A worker process: reads tasks and writes results as lines of JSON; ends with its driver.
 
-The first line is the opening of the run.  What evaluators print goes to the standard error output, so that
-the lines stay whole.
+The first line is the opening of the run. Output of evaluators goes to standard error, so that it cannot mix
+with results.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def _taken_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """Standard input and output under other numbers; what the process starts inherits neither."""
+    """Duplicates standard input and output to descriptors that child processes do not inherit."""
     lines, results = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb", buffering=0)
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
@@ -66,10 +66,10 @@ def _write(results: BinaryIO, message: Mapping[str, Any]) -> None:
 
 
 def _listen(lines: BinaryIO, ahead: queue.SimpleQueue[bytes | None], left: threading.Event) -> None:
-    """Takes lines until the driver closes the pipe or is gone, however it ended.
+    """Reads lines until the driver closes the pipe or has ended in any way.
 
-    The process ends then: by itself, when the evaluator asks whether to stop, or after a while by force, with
-    what it started.
+    Then the process ends: by itself, when the evaluator asks whether to stop, or after a timeout by force,
+    including child processes.
     """
     for line in lines:
         ahead.put(line)

@@ -1,4 +1,6 @@
-"""The engine of a shared folder: tasks and results are files, and workers (`archdsl work`) come and go."""
+"""The engine of a shared folder: tasks and results are files, and workers (`archdsl work`) can join and
+leave.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,10 @@ _SHORTEST_S, _LONGEST_S = 0.003, 0.2
 
 
 class SharedFolder:
-    """Evaluates networks on whatever workers there are.
+    """Evaluates networks on all available workers.
 
-    Results outlive the driver: a resumed one takes what was finished meanwhile.  The file of a result stays
-    until the caller has recorded it.
+    Results outlive the driver: a resumed one reads results finished in the meantime. The file of a result is
+    kept until the caller has recorded it.
     """
 
     def __init__(self, opening: Opening, lease_s: float = LEASE_S, reporter: Reporter | None = None):
@@ -72,7 +74,7 @@ class SharedFolder:
                 self.queue.forget(number)
 
     def close(self) -> None:
-        """Ends the workers where all is done; else they finish what they have, for a driver that resumes."""
+        """Ends the workers if all is done; otherwise they complete their tasks, for a driver that resumes."""
         if self._open:
             self.queue.withdraw()
             return
@@ -118,12 +120,12 @@ class SharedFolder:
         return found
 
     def _is_ahead(self, task: Task) -> bool:
-        """Whether another worker can still take, or has taken, a task whose worker is lost."""
+        """Whether another worker can still claim, or has claimed, a task of a lost worker."""
         others = [*self.queue.waiting(), *(claim.task for claim in self.queue.claims())]
         return any(other.number == task.number for other in others)
 
     def _ask(self) -> None:
-        """Says how to start workers, where there are none."""
+        """Prints how to start workers, if there are none."""
         if self._asked:
             return
         self._asked = True

@@ -32,10 +32,10 @@ LOST = "its worker was lost"
 
 
 class Workers:
-    """Evaluates networks in at most `count` processes of this machine, which are started when there is work.
+    """Evaluates networks in at most `count` processes of this machine, started on demand.
 
-    `visible` are the GPUs that each of them sees, as CUDA_VISIBLE_DEVICES has them; None: those of this
-    process.  A worker that ends before its result is replaced, and its task reported as lost.
+    `visible` are the GPUs of each of them, in the format of CUDA_VISIBLE_DEVICES; None: those of this
+    process. A worker that ends without a result is replaced, and its task is reported as lost.
     """
 
     def __init__(self, opening: Opening, count: int, visible: list[str] | None = None):
@@ -52,7 +52,7 @@ class Workers:
         self._hand_out()
 
     def collect(self) -> list[Done]:
-        """Raises SpecError (ARCH956, or what the worker found) where workers cannot open the run."""
+        """Raises SpecError (ARCH956, or the worker's error) if workers cannot open the run."""
         self._hear(wait=not self._done)
         self._hand_out()
         done, self._done = self._done, []
@@ -75,7 +75,7 @@ class Workers:
         self._ahead.clear()
 
     def _hand_out(self) -> None:
-        """Gives tasks to workers that have none, and starts workers for those that are left."""
+        """Assigns tasks to idle workers, and starts workers for the remaining ones."""
         for worker in list(self._workers):
             if worker.ready and worker.task is None and self._ahead:
                 worker.take(self._ahead.popleft())
@@ -84,7 +84,7 @@ class Workers:
             self._workers.append(self._started())
 
     def _hear(self, wait: bool) -> None:
-        """Takes what workers sent; waits for one message where it has to."""
+        """Processes messages of workers; waits for one if necessary."""
         try:
             event = self._events.get(timeout=WAIT_S) if wait else self._events.get_nowait()
             while True:
@@ -141,26 +141,27 @@ class Workers:
 
 
 def environment(threads: int) -> dict[str, str]:
-    """The environment of a worker of this machine, which finds modules where this process does."""
+    """The environment of a local worker, with this process's module path."""
     return {**os.environ, **threads_of(threads), "PYTHONPATH": module_path()}
 
 
 def module_path() -> str:
-    """Where this process finds modules, as PYTHONPATH has it."""
+    """The module path of this process, in the format of PYTHONPATH."""
     return os.pathsep.join(os.getcwd() if place == "" else place for place in sys.path)
 
 
 def threads_of(count: int) -> dict[str, str]:
-    """The environment that numeric libraries take the number of their threads from."""
+    """Environment variables that set the number of threads of numeric libraries."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     return dict.fromkeys(names, str(count))
 
 
 def visible(count: int, gpus: float | None, device: str | None) -> list[str] | None:
-    """The GPUs of each of so many workers, as CUDA_VISIBLE_DEVICES has them; None: those of this process.
+    """The GPUs visible to each of several workers, in the format of CUDA_VISIBLE_DEVICES; None: those of this
+    process.
 
-    `gpus` are those of one trial, by default one, or a share where there are more workers.  Raises SpecError
-    (ARCH956) where there are too few.
+    `gpus` is the number per trial, by default one, or a fraction if there are more workers. Raises SpecError
+    (ARCH956) if there are too few.
     """
     if device is not None and gpus is None:
         return None
@@ -187,7 +188,7 @@ def _gpus() -> list[str]:
 
 @dataclass(eq=False)
 class _Worker:
-    """A process, and the two threads that listen to it."""
+    """A process, and the two threads that read from it."""
 
     slot: int
     process: subprocess.Popen[bytes]
@@ -214,8 +215,9 @@ class _Worker:
             self.process.stdin.flush()
 
     def kill(self) -> None:
-        """Ends the process and all that it started; nothing where its end was seen, as its number may be
-        that of another process by now."""
+        """Kills the process and its children; does nothing once its end was observed, as its id may be
+        reused.
+        """
         if self.process.returncode is not None:
             return
         if os.name == "posix":
@@ -231,7 +233,7 @@ class _Worker:
             self.process.stdin.close()
 
     def ending(self) -> str:
-        """How the process ended, and the end of what it printed."""
+        """How the process ended, and the end of its output."""
         code = self.process.returncode
         how = f"ended with exit code {code}" if code >= 0 else f"was killed by signal {-code}"
         return "\n".join(filter(None, (f"the worker {how}", self.tail.decode("utf-8", "replace").strip())))
@@ -249,7 +251,7 @@ class _Worker:
         self.events.put((self, None))
 
     def _settle(self) -> None:
-        """Gives the process time to end by itself, so that its exit code is its own."""
+        """Waits for the process to end by itself, so that its exit code is its own."""
         if os.name != "posix":
             return
         for _ in range(20):

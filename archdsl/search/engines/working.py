@@ -1,6 +1,6 @@
-"""A worker of a shared folder: takes tasks while there are some, and runs them in processes of its own.
+"""A worker of a shared folder: claims tasks, and runs them in child processes.
 
-So a network that takes its process down is known at once, and the worker takes the next.
+A network that crashes its process is reported immediately, and the worker continues.
 """
 
 from __future__ import annotations
@@ -31,8 +31,7 @@ _BEATS = 10
 class Worker:
     """Runs trials of a run's folder, `count` at a time.
 
-    It ends with the search, and after `idle_s` without a trial to run.  `report` hears of each trial that is
-    done here.
+    It ends with the search, and after `idle_s` without a task. `report` is called with each finished trial.
     """
 
     opening: Opening
@@ -50,10 +49,10 @@ class Worker:
         self._claims: dict[int, Claim] = {}
 
     def run(self) -> None:
-        """Returns at the end of the search, or when there was nothing to do for long.
+        """Runs until the end of the search, or until the worker was idle for `idle_s`.
 
-        Raises Interrupted where `stop` returned True; what was taken is given back then.  Raises SpecError:
-        ARCH959 where there is no search, and whatever keeps the run from being opened.
+        Raises Interrupted if `stop` returned True; claimed tasks are returned then. Raises SpecError: ARCH959
+        without a search, and errors in opening the run.
         """
         lease_s, opening = self._awaited()
         engine = Workers(opening, self.count, visible(self.count, self.gpus, opening.device))
@@ -64,7 +63,7 @@ class Worker:
             self._work(engine)
 
     def _awaited(self) -> tuple[float, Opening]:
-        """What the driver announced, when it has begun."""
+        """Waits for the driver to start; returns its published settings."""
         until = time.monotonic() + self.idle_s
         while (found := self.queue.announced()) is None or not _has_begun(self.opening.run):
             if time.monotonic() > until:
@@ -93,7 +92,7 @@ class Worker:
             pause = min(2 * pause, _LONGEST_S)
 
     def _take(self, engine: Workers) -> bool:
-        """Takes as many tasks as can be run; whether there was one."""
+        """Claims as many tasks as can run; returns whether there was one."""
         before = len(self._claims)
         while len(self._claims) < self.count and not self.queue.is_over():
             claim = self.queue.claim(self.name, self._claims)

@@ -1,4 +1,4 @@
-"""What an evaluator is: it scores networks."""
+"""The interface of evaluators, which score networks."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ Scores = Mapping[str, float]
 class Candidate:
     """A network to score: the outcome of each decision, by path.
 
-    `number` is that of the trial, from 1; `epochs` replace those of the evaluator where they are given;
-    `memory` is the state of what the search remembers for the evaluator, when the network was proposed.
+    `number` is that of the trial, from 1; `epochs` override those of the evaluator; `memory` is the state of
+    the evaluator's memory when the network was proposed.
     """
 
     number: int
@@ -37,12 +37,12 @@ class Candidate:
 
     @cached_property
     def network(self) -> Network:
-        """The network itself."""
+        """The network."""
         return self.space.bind(named(self.space, self.outcomes), f"Trial{self.number}")
 
     @property
     def text(self) -> str:
-        """The network as the text of a file, written out in full."""
+        """The network as source text in full."""
         from archdsl.spec.decompile import written_out
 
         return written_out(self.network.graph)
@@ -54,30 +54,30 @@ class Evaluator(Protocol):
     def score(self, candidate: Candidate) -> Scores:
         """The scores of a network.
 
-        An exception, or a score that is not finite, makes the trial a failed one; the search continues.
+        An exception, or a non-finite score, makes the trial fail; the search continues.
         """
 
 
 class Memory(Protocol):
-    """What a search remembers of scores for later evaluations, which run wherever."""
+    """State of a search that later evaluations depend on, wherever they run."""
 
     def observe(self, scores: Scores) -> None:
-        """Takes in the scores of a trial, in the order of proposals."""
+        """Updates the memory with the scores of a trial, in the order of proposals."""
 
     def state(self) -> dict[str, Any]:
-        """What was remembered, as JSON can hold it."""
+        """The state as JSON values."""
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continues from a state."""
+        """Restores a state."""
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What an evaluator is made for.
+    """The inputs of an evaluator.
 
-    `goals` has the objectives and requirements, `data` opens the data of the search.  `command` is the
-    program of the command line, as words.  An evaluator that trains asks `stop` now and then, and raises
-    `Stopped` where it is True.
+    `goals` holds the objectives and requirements, `data` opens the data of the search. `command` is the
+    program of the command line, as words. An evaluator that trains calls `stop` regularly, and raises
+    `Stopped` if it returns True.
     """
 
     space: Space
@@ -94,22 +94,22 @@ class Surroundings:
 
 
 class Stopped(Exception):
-    """An evaluation was left before its end, as the search is to stop; it is not recorded."""
+    """An evaluation was aborted because the search is stopping; it is not recorded."""
 
 
 @runtime_checkable
 class Prepared(Protocol):
-    """An evaluator with work to do before the first network is scored: a supernet to train."""
+    """An evaluator with preparatory work, such as training a supernet."""
 
     def prepare(self, reporter: Reporter) -> None:
-        """Does the work, or continues it; returns at once where it is done.  Raises Stopped.
+        """Does the work, or resumes it; returns immediately if it is done. Raises Stopped.
 
-        What it makes is in the folder of the run, for workers as well.
+        Results are written to the folder of the run, for workers as well.
         """
 
 
 class Failed(Exception):
-    """A network has no scores, for a reason of a kind; `detail` is longer text that is kept with it."""
+    """A network has no scores; `kind` classifies the reason, `detail` is a longer text that is recorded."""
 
     def __init__(self, kind: Kind, reason: str, detail: str = ""):
         super().__init__(reason)

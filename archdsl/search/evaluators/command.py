@@ -1,7 +1,7 @@
-"""Networks scored by a program of the user's: it gets the network as a file, and prints scores as JSON.
+"""Scores networks by a user program: it gets the network as a file, and prints scores as JSON.
 
-The program is that of the command line, or of the caller in Python; no spec, manifest or journal names it, so
-that no spec can run code.
+The program is an option of the command line, or of the caller in Python; no spec, manifest or journal names
+it, so that specs cannot run code.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _GRACE_S, _POLL_S = 2.0, 0.05
 
 
 class OfCommand:
-    """Runs the program once for each network, and reads the last line that it prints."""
+    """Runs the program once for each network, and parses the last line of its output."""
 
     def __init__(self, config: Command, around: Surroundings):
         assert around.command  # a search without one is refused
@@ -42,10 +42,10 @@ class OfCommand:
         self.scores = tuple(dict.fromkeys(config.scores or named))
 
     def score(self, candidate: Candidate) -> Scores:
-        """The scores that the program printed.
+        """The scores printed by the program.
 
-        Raises Failed, with what it printed, where it ends with another status than 0, takes too long, or
-        prints no JSON with all scores; Stopped where the search is to stop.
+        Raises Failed, with its output, if its exit status is not 0, it takes too long, or prints no JSON with
+        all scores; Stopped if the search is stopping.
         """
         with tempfile.TemporaryDirectory(prefix="archdsl-") as folder:
             file = Path(folder) / f"trial{candidate.number}.arch"
@@ -62,13 +62,13 @@ class OfCommand:
 
 
 def words(command: Sequence[str], file: Path) -> list[str]:
-    """The words of a command with a file in the place of `{}`, or at their end."""
+    """The words of a command with the file replacing `{}`, or appended."""
     found = [word.replace(PLACE, str(file)) for word in command]
     return found if any(PLACE in word for word in command) else [*found, str(file)]
 
 
 def read_scores(out: str, wanted: Sequence[str]) -> dict[str, float]:
-    """The scores in the last line of an output.  Raises ValueError, saying what is there instead."""
+    """Parses the scores in the last line of an output. Raises ValueError with what was found instead."""
     lines = out.strip().splitlines()
     if not lines:
         raise ValueError("nothing")
@@ -90,9 +90,9 @@ def read_scores(out: str, wanted: Sequence[str]) -> dict[str, float]:
 
 
 class _Run:
-    """A finished run of a program: its status, whether it had to be ended, and the last of what it printed.
+    """A finished run of a program: its status, whether it was killed, and the end of its output.
 
-    It has a session of its own, so that it is ended with all processes that it started.
+    It has its own session, so that all its child processes are killed with it.
     """
 
     def __init__(self, command: Sequence[str], timeout_s: float, stop: Callable[[], bool]):
@@ -118,7 +118,7 @@ class _Run:
 
 
 class _Last:
-    """A stream that is read to its end by a thread, of which the last bytes are kept."""
+    """A thread that reads a stream to its end, and keeps the last bytes."""
 
     def __init__(self, stream: IO[bytes]):
         self.stream, self.kept = stream, b""
@@ -131,7 +131,7 @@ class _Last:
                 self.kept = (self.kept + data)[-KEPT:]
 
     def close(self) -> None:
-        """Waits for the end of the stream, unless a process that got away holds it open."""
+        """Waits for the end of the stream, unless a detached process keeps it open."""
         self.thread.join(_GRACE_S)
 
     @property
@@ -140,7 +140,7 @@ class _Last:
 
 
 def _wait(process: subprocess.Popen[bytes], until: float, stop: Callable[[], bool]) -> bool:
-    """Whether a process ended in time.  Raises Stopped where the search is to stop before."""
+    """Whether a process ended in time. Raises Stopped if the search is stopping."""
     while True:
         left = until - time.monotonic()
         try:
@@ -154,7 +154,7 @@ def _wait(process: subprocess.Popen[bytes], until: float, stop: Callable[[], boo
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ends what is left of a process's session: by a request first, then by force."""
+    """Terminates the processes of a session: by SIGTERM, then by SIGKILL."""
     if process.poll() is None:
         _signal(process.pid, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):

@@ -8,7 +8,7 @@ from archdsl.search.evaluators.base import Candidate, Scores, Surroundings
 
 
 class Unscored:
-    """Gives no scores: objectives are over costs, which every search knows of its networks."""
+    """Returns no scores: objectives are over costs, which are known for every network."""
 
     def __init__(self, config: Any, surroundings: Surroundings):
         pass

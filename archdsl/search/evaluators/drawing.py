@@ -1,4 +1,4 @@
-"""Which networks of a space train the weights that they share, step by step."""
+"""Samples the networks that train shared weights at each step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Drawn = Callable[[int], list[Outcomes]]
 
 
 def drawing(rule: Any, graph: Graph, seed: int) -> Drawn:
-    """The networks that train at each step by a rule: `Uniform`, `Fair` or `Sandwich`."""
+    """The networks trained at each step by a rule: `Uniform`, `Fair` or `Sandwich`."""
     domain = Domain.of_graph(graph)
 
     def rng(step: int) -> Random:
@@ -46,9 +46,9 @@ def _random(domain: Domain, rng: Random) -> Outcomes:
 
 
 def _fair(domain: Domain, rng: Random) -> list[Outcomes]:
-    """Networks in which every outcome of a decision is equally often (FairNAS, arXiv:1907.01845).
+    """Networks in which the outcomes of each decision are equally frequent (FairNAS, arXiv:1907.01845).
 
-    As many as the largest decision has outcomes; a decision with fewer has each of them about as often.
+    As many as the largest decision has outcomes; outcomes of smaller decisions are about equally frequent.
     """
     most = max(domain.sizes)
     columns = []

@@ -1,9 +1,9 @@
-"""Trainings that end early where they are worse than others were at the same point.
+"""Early stopping of trainings with worse scores than others at the same point.
 
-The level of a point is a moving average over the trainings that came there, in the order of proposals, so
-that it does not depend on where they run: the search hands it to each evaluation, and takes in the scores in
-their turn.  The rule, its random slack and how that shrinks are those of `TaskPerformer` in
-src/helpers/utils.py of DrSleep/nas-segm-pytorch (arXiv:1904.02365).
+The level of a point is a moving average over trainings that reached it, in the order of proposals, so that it
+does not depend on where they run: the search passes it to each evaluation, and updates it with the scores.
+The rule, its random slack and the decay of the slack are those of `TaskPerformer` in src/helpers/utils.py of
+DrSleep/nas-segm-pytorch (arXiv:1904.02365).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ PREFIX = "validation "
 
 @dataclass(frozen=True)
 class Level:
-    """The level of a point, its slack, and how many trainings were counted."""
+    """The level of a point, its slack, and the number of trainings averaged."""
 
     level: float
     slack: float
     count: int = 0
 
     def with_value(self, value: float, config: MovingLevel) -> Level:
-        """The level once another training came to the point with this value."""
+        """The level updated with the value of another training at this point."""
         at, within = divmod(self.count, config.every)
         narrowed = self.slack
         if within == 0 and 1 <= at <= len(config.narrowed):
@@ -39,18 +39,18 @@ class Level:
 
 
 class Levels:
-    """The levels of all points: the memory of a search whose trainings can end early."""
+    """The levels of all points: the memory of a search with early stopping."""
 
     def __init__(self, config: MovingLevel, levels: Mapping[str, Level] | None = None):
         self.config, self.levels = config, dict(levels or {})
 
     def continues(self, point: str, value: float, rng: random.Random) -> bool:
-        """Whether a training with this value at a point is above its level, or within the slack of it."""
+        """Whether the value of a training at a point is above its level, or within the slack."""
         now = self._at(point).with_value(value, self.config)
         return value > now.level or value > now.level * (1 - rng.uniform(0.0, now.slack))
 
     def observe(self, scores: Mapping[str, float]) -> None:
-        """Takes in the scores of a finished training."""
+        """Updates the levels with the scores of a finished training."""
         for name, value in scores.items():
             if name.startswith(PREFIX):
                 point = name.removeprefix(PREFIX)
@@ -60,14 +60,14 @@ class Levels:
         return self.levels.get(point) or Level(self.config.level, self.config.slack)
 
     def state(self) -> dict[str, Any]:
-        """The levels as JSON can hold them."""
+        """The levels as JSON values."""
         return {point: asdict(level) for point, level in self.levels.items()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Continues from a state.  Raises TypeError for anything else."""
+        """Restores a state. Raises TypeError for anything else."""
         self.levels = {point: Level(**level) for point, level in state.items()}
 
 
 def memory(config: TwoStage) -> Levels | None:
-    """What a search by these settings remembers; None where no training ends early."""
+    """The memory for these settings; None without early stopping."""
     return None if config.early_stop is None else Levels(configured(config.early_stop))

@@ -1,4 +1,4 @@
-"""Features of an encoder that were computed once, and batches of them.
+"""Precomputed features of an encoder, and batches of them.
 
 Shapes: N crops, C channels, H × W pixels.
 """
@@ -23,12 +23,12 @@ class Features:
     labels_NHW: torch.Tensor
 
     def picked(self, crops: torch.Tensor) -> Features:
-        """Those of some crops, by number."""
+        """The features of some crops, by index."""
         return Features({name: t[crops] for name, t in self.tensors.items()}, self.labels_NHW[crops])
 
 
 class FeatureBatches:
-    """Batches of features, shuffled anew in each epoch; crops that do not fill a batch are left out."""
+    """Batches of features, shuffled in each epoch; an incomplete last batch is dropped."""
 
     def __init__(self, features: Features, batch: int, seed: int):
         self.features, self.seed = features, seed

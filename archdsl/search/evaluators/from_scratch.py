@@ -1,4 +1,4 @@
-"""A network trained from scratch on a search's schedule: by its optimizer of weights, on its batches."""
+"""Trains a network from scratch with the weight optimizer and the batches of a search."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archdsl.train.synchronised import synchronise
 
 
 class FromScratch:
-    """Trains a module in place, alike in all processes.  The same seed makes the same weights."""
+    """Trains a module in place, identically in all processes. The same seed gives the same weights."""
 
     def __init__(self, module: nn.Module, stepper: Stepper):
         self.stepper, self.module = stepper, module.to(stepper.processes.device)
@@ -24,7 +24,7 @@ class FromScratch:
         self.by = optimiser(stepper.config.parameters, params) if params else None
 
     def epochs(self, batches: Batches, epochs: int) -> Iterator[nn.Module]:
-        """The module after each epoch, in eval mode; the rates go through their whole schedule in these."""
+        """The module after each epoch, in eval mode; learning rates follow their entire schedule."""
         each, steps = batches.steps_per_epoch, epochs * batches.steps_per_epoch
         with closing(prefetched(batches, 0, steps)) as ahead:
             for step, batch in ahead:
@@ -33,7 +33,7 @@ class FromScratch:
                     yield self.module.eval()
 
     def step(self, batch: Batch, progress: float) -> None:
-        """Trains by a batch, at the rates of a point between 0, the start, and 1, the end."""
+        """Trains on a batch, with the learning rates at a progress from 0 to 1."""
         config = self.stepper.config
         if self.by is None:
             return

@@ -1,4 +1,4 @@
-"""What networks of a search are trained on, one by one: images, labels, the loss, and how long.
+"""The task on which individual networks of a search are trained: data, loss and schedule.
 
 Shapes: B images, K classes, H × W pixels.
 """
@@ -34,9 +34,9 @@ from archdsl.train.networks import demand_parameters, image_channels, image_size
 
 
 class Lessons:
-    """The data and the loss of all networks of a search, which start from one seed and see the same batches.
+    """The data and loss of all networks of a search, which have the same seed and batches.
 
-    Raises SpecError for what is wrong with the data, and ARCH606 for scores that it cannot have.
+    Raises SpecError for errors in the data, and ARCH606 for unavailable scores.
     """
 
     def __init__(self, loss: Term | None, around: Surroundings):
@@ -50,16 +50,16 @@ class Lessons:
         self.predictions = Predictions(around.goals, self.splits.val, self.processes)
 
     def validate_on(self, dataset: Dataset, goals: SearchConfig) -> None:
-        """Replaces the images that networks are scored on."""
+        """Sets the images on which networks are scored."""
         self.predictions = Predictions(goals, dataset, self.processes)
 
     def crop(self, network: Network) -> tuple[int, int]:
-        """What a network is trained on: the `crop` of the data, or the size of its input."""
+        """The training crop of a network: the `crop` of the data, or the size of its input."""
         height, width = self.batched.crop or image_size(network)
         return height, width
 
     def batches(self, network: Network) -> Batches:
-        """The batches that a network is trained by."""
+        """The training batches of a network."""
         return self.batches_of(self.crop(network))
 
     def batches_of(self, crop: tuple[int, int]) -> Batches:
@@ -68,10 +68,10 @@ class Lessons:
         return Batches(self.splits.train, self.batch, change, self.seed)
 
     def module(self, network: Network) -> nn.Module:
-        """A network with random weights, which are the same in every process and trial.
+        """A network with random weights, which are equal in all processes and trials.
 
-        Raises SpecError where it cannot be trained: ARCH935 without parameters, ARCH829 where a normalisation
-        would see one value, ARCH918 where it does not take the crop.
+        Raises SpecError if it cannot be trained: ARCH935 without parameters, ARCH829 if a normalization would
+        have one value per channel, ARCH918 if it does not support the crop.
         """
         demand_parameters(network, ())
         crop = self.crop(network)
@@ -88,17 +88,17 @@ class Lessons:
         return task_loss(self.loss, logits_BKHW, masks_BHW, self.weights_K)
 
     def check_stop(self) -> None:
-        """Raises Stopped where the search is to stop."""
+        """Raises Stopped if the search is stopping."""
         if self.stop():
             raise Stopped
 
     def images(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """The images and labels of a batch, where networks are trained."""
+        """The images and labels of a batch, on the training device."""
         device = self.processes.device
         return batch.images_B3HW.to(device), batch.masks_BHW.to(device)
 
 
 def part(written: Term | None, parameters: Any, clip: float) -> Part:
-    """Parameters under an optimizer as a search writes it: `adam(lr = 7e-3)`."""
+    """Parameters with an optimizer in the notation of searches: `adam(lr = 7e-3)`."""
     settings = USUAL["parameters"] if written is None else read_optimiser(written, USUAL["parameters"])
     return Part(optimiser(settings, parameters), partial(rate, settings), clip)

@@ -1,4 +1,4 @@
-"""Scores of a network by what it predicts on images, under the names that objectives have for them."""
+"""Scores of a network from its predictions, under the names used in objectives."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from archdsl.train.metrics import Confusion
 class Predictions:
     """Scores networks on a dataset by `miou`, `macc`, `fwiou`, `reward`, `accuracy` and `cross_entropy`.
 
-    Those that goals name with settings are scores too, by their text: `reward(compat = true)`.  Raises
-    SpecError (ARCH606) where these omit classes that the data does not have, or all that it has.
+    Scores with settings in goals are named by their text: `reward(compat = true)`. Raises SpecError (ARCH606)
+    if these omit unknown classes, or all classes.
     """
 
     def __init__(self, goals: SearchConfig, dataset: Dataset, processes: Processes):
@@ -44,7 +44,7 @@ class Predictions:
 
 @torch.inference_mode()
 def confusion_and_loss(module: nn.Module, dataset: Dataset, processes: Processes) -> tuple[Confusion, float]:
-    """The confusion matrix and the mean cross-entropy of labelled pixels; nan where none is labelled."""
+    """The confusion matrix and the mean cross-entropy of labelled pixels; nan without labelled pixels."""
     was_training = module.training
     module.eval()
     confusion, total, pixels = Confusion(len(dataset.classes)), 0.0, 0

@@ -1,4 +1,4 @@
-"""Networks of a space scored with the weights that they inherit from its supernet (one-shot evaluation)."""
+"""Scores networks of a space with weights inherited from its supernet (one-shot evaluation)."""
 
 from __future__ import annotations
 

@@ -26,15 +26,16 @@ from archdsl.train.evaluation import seen
 
 
 class ShortTraining:
-    """Trains by the search's optimiser of weights for its epochs of refinement, and scores on a dataset."""
+    """Trains with the search's weight optimizer for the epochs of refinement, and scores on a dataset."""
 
     def __init__(self, stepper: Stepper, space: Space, batches: Batches, dataset: Dataset):
         self.stepper, self.space, self.batches, self.dataset = stepper, space, batches, dataset
 
     def score(self, outcomes: Mapping[str, int]) -> Scores:
-        """The objective of a network: the loss on whole images, and its own costs.
+        """The objective of a network: the loss on entire images, and its own costs.
 
-        Infinite where it is not finite.  Raises SpecError (ARCH918) where the network takes no such image.
+        Infinite if it is not finite. Raises SpecError (ARCH918) if the network does not support the image
+        size.
         """
         return {"objective": self._objective(self._trained(outcomes), outcomes)}
 

@@ -1,4 +1,4 @@
-"""A network in two parts: the encoder, which a space decides nothing about, and the decoder behind it."""
+"""Splits networks into the encoder, which does not depend on decisions, and the decoder."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Parts:
 
     @property
     def reads_image(self) -> bool:
-        """Whether decoders read the image itself, and not only its size."""
+        """Whether decoders read the values of the image, not only its size."""
         behind = {n: item for n, item in self.graph.nodes.items() if n not in self.inside}
         return bool(values_read(behind.values(), self.graph.outputs.values()) & set(self.encoder.inputs))
 
@@ -52,9 +52,9 @@ class Parts:
         return build(self.encoder)
 
     def decoder(self, network: Graph) -> Graph:
-        """What a network computes of the features that it reads, which are its inputs.
+        """The part of a network after the features, which are its inputs.
 
-        Nodes of the encoder behind its features are of it too, where equal nodes are one in the network.
+        It may contain nodes of the encoder after its features, if equal nodes were merged in the network.
         """
         shapes, features = infer(network), frozenset(self.features)
         read = set(network.outputs.values())
@@ -67,7 +67,7 @@ class Parts:
 
 
 def values_read(items: Iterable[Node | Mux], outputs: Iterable[str]) -> set[str]:
-    """The tensors of which nodes read the values; of others they read the size alone."""
+    """The tensors that nodes read by value; of others they read only the size."""
     read = set(outputs)
     for item in items:
         count = ops.get(item.op).tensors(len(item.inputs)) if isinstance(item, Node) else None
@@ -77,7 +77,7 @@ def values_read(items: Iterable[Node | Mux], outputs: Iterable[str]) -> set[str]
 
 @torch.no_grad()
 def share_weights(source: CompiledNetwork, target: CompiledNetwork) -> list[nn.Parameter]:
-    """Copies parameters and buffers into the layers of a network that have the same weights in its graph.
+    """Copies parameters and buffers to the layers of a network with the same weights in its graph.
 
     Returns the parameters of these layers in the target.
     """

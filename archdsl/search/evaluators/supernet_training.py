@@ -1,4 +1,4 @@
-"""Weights that all networks of a space share, trained by networks that are drawn at each step.
+"""Trains shared weights of all networks, with networks sampled at each step.
 
 Shapes: B images, K classes, H × W pixels.
 """
@@ -28,10 +28,10 @@ from archdsl.train.evaluation import at_size
 
 
 class SupernetTraining:
-    """Trains an elastic supernet in place; the same seed makes the same weights, also in pieces.
+    """Trains an elastic supernet in place; the same seed gives the same weights, also after resuming.
 
-    At each step the gradients of the networks that a rule draws are averaged.  With in-place distillation
-    the first of them, the largest, learns from labels, and the others from what it predicts (BigNAS,
+    At each step, gradients of the networks sampled by a rule are averaged. With in-place distillation, the
+    first of them, the largest, is trained on labels, and the others on its predictions (BigNAS,
     arXiv:2003.11142, section 3.1).
     """
 
@@ -105,7 +105,7 @@ class SupernetTraining:
             self.keeper.save(self.step, state)
 
     def restore(self) -> Path | None:
-        """Continues from the newest checkpoint; None where there is none."""
+        """Resumes from the newest checkpoint; None without one."""
         if self.keeper is None:
             return None
 

@@ -1,4 +1,4 @@
-"""Trains networks from scratch, one by one, and scores them on the validation images.
+"""Trains networks from scratch, one at a time, and scores them on the validation images.
 
 Shapes: B images, K classes, H × W pixels.
 """
@@ -16,15 +16,15 @@ from archdsl.train.evaluation import at_size
 
 
 class FromScratch:
-    """Trains each network for the epochs of its rung, or of the evaluator, and scores it after the last."""
+    """Trains each network for the epochs of its rung, or of the evaluator, and scores it at the end."""
 
     def __init__(self, config: Training, around: Surroundings):
         self.config, self.lessons = config, Lessons(config.loss, around)
 
     def score(self, candidate: Candidate) -> Scores:
-        """The scores of what a network predicts.
+        """The scores of a network's predictions.
 
-        Raises SpecError: as `Lessons.module`; ARCH915 where numbers are not finite any more.
+        Raises SpecError: as `Lessons.module`; ARCH915 for non-finite values.
         """
         lessons, config = self.lessons, self.config
         module = lessons.module(candidate.network)

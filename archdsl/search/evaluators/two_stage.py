@@ -1,9 +1,8 @@
-"""Networks trained in two stages: the decoder on features of the encoder, then encoder and decoder.
+"""Trains networks in two stages: the decoder on features of the encoder, then encoder and decoder.
 
-So does template-based search (Nekrasov, Shen, Reid, arXiv:1904.02365; src/main_search.py and
-src/engine/trainer.py of DrSleep/nas-segm-pytorch).  Every network begins with the same weights of the
-encoder, whose features are computed once for all.  Settings of that search are settings here;
-specs/template.arch has their values.
+As in template-based search (Nekrasov, Shen, Reid, arXiv:1904.02365; src/main_search.py and
+src/engine/trainer.py of DrSleep/nas-segm-pytorch). All networks start with the same encoder weights, whose
+features are computed once. Settings of that search are settings here; specs/template.arch has their values.
 
 Shapes: B images or N crops, C channels, K classes, H × W pixels.
 """
@@ -43,10 +42,10 @@ C = TypeVar("C")
 
 
 class TwoStages:
-    """Trains each network by both stages, and scores it by its last validation.
+    """Trains each network in both stages, and returns the scores of its last validation.
 
-    A training that ends early has the scores after which it did.  Raises SpecError: ARCH606 for a space
-    without an encoder, or where its weights are not there, ARCH914 where they cannot be read.
+    Also after early stopping. Raises SpecError: ARCH606 for a space without an encoder, or if its weights are
+    missing, ARCH914 if they cannot be read.
     """
 
     def __init__(self, config: TwoStage, around: Surroundings):
@@ -90,7 +89,7 @@ class TwoStages:
 
     @torch.no_grad()
     def _features(self) -> Features:
-        """What the encoder makes of crops, and their labels at the size of its largest feature."""
+        """The encoder's features of crops, and labels at the size of its largest feature."""
         batches, left = self._crops(), self.first.crops
         (image,) = self.parts.encoder.inputs
         tensors: dict[str, list[torch.Tensor]] = {name: [] for name in self.parts.features}
@@ -113,9 +112,9 @@ class TwoStages:
     # ------------------------------------------------------------ a network
 
     def score(self, candidate: Candidate) -> Scores:
-        """The scores of what a network predicts, and of each validation.
+        """The scores of a network's predictions, and of each validation.
 
-        Raises SpecError: as `Lessons.module`; ARCH915 where numbers are not finite any more.
+        Raises SpecError: as `Lessons.module`; ARCH915 for non-finite values.
         """
         return _Training(self, candidate).scores()
 
@@ -138,7 +137,7 @@ class _Training:
         self.found: dict[str, float] = {}
 
     def scores(self) -> dict[str, float]:
-        """Trains by one stage after the other, until the training ends."""
+        """Trains stage by stage, until the end or early stopping."""
         first, second = self.by.first, self.by.second
         if self.of_decoder:
             features = FeatureBatches(self.by.features, self.lessons.batch, self.lessons.seed)
@@ -166,7 +165,7 @@ class _Training:
     def _runs(
         self, stage: str, descent: Descent[Any], batches: Stepwise[Any], epochs: int, every: int
     ) -> bool:
-        """Trains by a stage; False where the training ended early."""
+        """Trains a stage; returns False after early stopping."""
         for epoch in descent.epochs(batches, epochs, self.lessons.check_stop):
             if descent.average is not None:
                 descent.average.copy_to(descent.module)
@@ -181,14 +180,14 @@ class _Training:
         return True
 
     def _loss_of_features(self, batch: Features) -> torch.Tensor:
-        """The loss of the decoder, its logits at the size of the labels."""
+        """The loss of the decoder, with logits resized to the labels."""
         logits_NKHW = self.decoder(*(batch.tensors[name] for name in self.graph.inputs))
         labels_NHW = batch.labels_NHW.long()
         size = (labels_NHW.shape[-2], labels_NHW.shape[-1])
         return self.lessons.loss_of(at_size(logits_NKHW, size), labels_NHW)
 
     def _loss_of_images(self, batch: Batch) -> torch.Tensor:
-        """The loss of the network, the labels at the size of its logits."""
+        """The loss of the network, with labels resized to its logits."""
         images_B3HW, masks_BHW = self.lessons.images(batch)
         logits_BKHW = self.module(images_B3HW)
         size = (logits_BKHW.shape[-2], logits_BKHW.shape[-1])
@@ -212,7 +211,7 @@ def _levels(config: TwoStage, state: Mapping[str, Any] | None) -> Levels | None:
 
 
 def _watched(goals: SearchConfig) -> str:
-    """The score by which trainings end early: the first that is maximised, or else the reward."""
+    """The score used for early stopping: the first maximized one, or else the reward."""
     scores = ("miou", "macc", "fwiou", "reward", "accuracy")
     maximized = [goal.value for goal in goals.objectives if goal.direction == "maximize"]
     found = [written(term) for value in maximized for term in terms_in(value) if term.name in scores]
@@ -220,6 +219,6 @@ def _watched(goals: SearchConfig) -> str:
 
 
 def _nearest(masks_BHW: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    """Labels at another size, each that of the nearest pixel; as bytes."""
+    """Labels at another size by nearest-neighbour interpolation; as bytes."""
     sized = F.interpolate(masks_BHW[:, None].float(), size=size, mode="nearest")
     return sized[:, 0].to(torch.uint8)

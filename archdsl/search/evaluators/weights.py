@@ -1,6 +1,6 @@
-"""Networks scored with weights that all networks of a space share (one-shot, once-for-all).
+"""Scores networks with weights shared by all networks of a space (one-shot, once-for-all).
 
-A supernet is trained once, or taken from another search; then a score costs as much as an evaluation.
+A supernet is trained once, or taken from another search; then scoring a network costs one evaluation.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SUPERNET = "supernet"
 
 
 class OfWeights:
-    """Scores a network with inherited weights, whose running statistics are computed anew for it."""
+    """Scores a network with inherited weights, after recomputing its running statistics."""
 
     def __init__(self, config: Weights, around: Surroundings):
         if config.path is not None and config.train is not None:
@@ -45,7 +45,7 @@ class OfWeights:
         self.folder = Path(config.path) if config.path is not None else around.folder
 
     def prepare(self, reporter: Reporter) -> None:
-        """Trains the supernet, or resumes its training; returns at once where it is done.  Raises Stopped."""
+        """Trains the supernet, or resumes its training; returns immediately if it is done. Raises Stopped."""
         if self.config.path is not None:
             return
         training = self._training()
@@ -67,9 +67,9 @@ class OfWeights:
         return SupernetTraining(net, lessons, batches, optimiser, self.rule, config.epochs, keeper)
 
     def score(self, candidate: Candidate) -> Scores:
-        """The scores of what a network predicts.
+        """The scores of a network's predictions.
 
-        Raises SpecError (ARCH911) where there is no supernet to take it from.
+        Raises SpecError (ARCH911) if there is no supernet.
         """
         module = self.net.network(candidate.outcomes)
         recalibrate(module, self.images)
@@ -77,7 +77,7 @@ class OfWeights:
 
     @cached_property
     def images(self) -> list[torch.Tensor]:
-        """The images over which running statistics are computed."""
+        """The images for recomputing running statistics."""
         batches = self.lessons.batches(self._any())
         return [self.lessons.images(batches.batch(step))[0] for step in range(self.config.calibrate)]
 
@@ -101,7 +101,7 @@ class OfWeights:
         return net.to(self.lessons.processes.device)
 
     def _any(self) -> Network:
-        """Some network of the space, for what is the same in all."""
+        """Some network of the space, for properties that all networks share."""
         space = self.around.space
         return Candidate(0, dict.fromkeys(space.searched.decisions, 0), space).network
 

@@ -12,7 +12,7 @@ Standing = Literal["scored", "repeated", "unmet", "failed"]
 
 
 class Proposal(NamedTuple):
-    """A network to evaluate; `epochs` replace those of the evaluator (rungs of successive halving)."""
+    """A network to evaluate; `epochs` override those of the evaluator (rungs of successive halving)."""
 
     outcomes: Outcomes
     epochs: int | None = None
@@ -43,29 +43,31 @@ class Observation:
 
 
 class Strategy(Protocol):
-    """Proposes networks one after the other.
+    """Proposes networks sequentially.
 
-    Proposals depend on the settings, the decisions, the seed and the observations alone, so that a search is
-    resumed by proposing again and observing what was recorded.  Up to `parallel` proposals are made before
+    Proposals depend only on the settings, the decisions, the seed and the observations, so that a search is
+    resumed by proposing again and observing the recorded results. Up to `parallel` proposals are made before
     the first of them is observed.
     """
 
     def propose(self) -> Union[Proposal, Outcomes, None]:
-        """The network to evaluate next; None where there is none before more is observed.
+        """The network to evaluate next; None if the strategy first needs more observations.
 
-        A search ends where there is none and everything was observed.
+        A search ends when there is no proposal and everything was observed.
         """
 
     def observe(self, seen: Observation) -> None:
-        """Takes the result of a proposal; called once for each of them, in their order."""
+        """Receives the result of a proposal; called once for each of them, in order."""
 
 
 @runtime_checkable
 class Snapshot(Protocol):
-    """A strategy whose state can be saved, so that a long search is resumed without replaying it."""
+    """A strategy whose state can be saved, so that a long search is resumed without replay."""
 
     def state(self) -> dict[str, Any]:
-        """All that later proposals depend on, as JSON can hold it; "arrays" may hold numpy arrays by name."""
+        """The state that later proposals depend on, as JSON values; "arrays" may contain numpy arrays by
+        name.
+        """
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continues from a state, with the same proposals as the strategy that had it."""
+        """Restores a state; proposals are then the same as without interruption."""

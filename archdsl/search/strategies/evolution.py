@@ -1,4 +1,4 @@
-"""Regularised evolution: the fittest of a few networks has a child, and the oldest network dies.
+"""Regularized evolution: the fittest of a tournament is mutated, and the oldest network is removed.
 
 Real et al., "Regularized Evolution for Image Classifier Architecture Search" (arXiv:1802.01548), algorithm 1.
 """
@@ -18,10 +18,11 @@ from archdsl.search.trials.domain import Domain
 
 
 class Evolution:
-    """Proposes random networks until the population is full, then children of tournaments' winners.
+    """Proposes random networks until the population is full, then mutations of tournament winners.
 
-    A child differs from its parent in one decision that arises, and in further ones with the chance
-    `mutation` each; one that was proposed before is changed further.  Networks without a value never live.
+    A child differs from its parent in one active decision, and in further ones with probability `mutation`
+    each; a child that was proposed before is mutated further. Networks without a value do not enter the
+    population.
     """
 
     def __init__(self, config: Config, domain: Domain, seed: int):
@@ -42,7 +43,7 @@ class Evolution:
             self.alive.append((seen.value, seen.outcomes))
 
     def _parent(self) -> Outcomes:
-        """The fittest of networks drawn from the population, each from all of it, as in the paper."""
+        """The fittest of networks sampled from the population with replacement, as in the paper."""
         alive, random = self.alive, self.rng.random
         some = [alive[int(random() * len(alive))] for _ in range(self.config.tournament)]
         return min(some)[1]

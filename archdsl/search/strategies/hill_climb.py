@@ -1,4 +1,4 @@
-"""Hill climbing: networks that differ from the best one in one decision, until none of them is better."""
+"""Hill climbing: moves to better networks that differ in one decision, until there are none."""
 
 from __future__ import annotations
 
@@ -16,15 +16,13 @@ from archdsl.search.trials.domain import Domain
 
 
 class HillClimb:
-    """Climbs from the best of a few random networks to ever better neighbours, and starts anew at the top.
+    """Climbs from the best of a few random networks to better neighbours, and restarts at a local optimum.
 
-    A neighbour has another outcome of one decision that arises; the climb continues from the first one that
-    is better.  They come in random order; or those first whose outcome did better, on average over all
-    networks observed, than the one that it replaces.  With `chances`, the probabilities of outcomes by
-    decision, those come first with the highest probability relative to the replaced outcome.
-
-    The first climb starts at `first`, where it is given, or at the best network observed before any proposal,
-    such as those that a search is started with.
+    A neighbour has another outcome of one active decision; the climb continues from the first better one. The
+    order is random, or by how much better the new outcome was than the replaced one, on average over all
+    networks observed. With `chances`, the probabilities of outcomes by decision, the order is by the ratio of
+    the probabilities of the new and the replaced outcome. The first climb starts at `first`, if set, or at
+    the best network observed before any proposal, such as those that a search is started with.
     """
 
     def __init__(
@@ -87,7 +85,7 @@ class HillClimb:
         return None
 
     def _neighbours(self, at: Outcomes) -> list[Outcomes]:
-        """The neighbours of a network, the one to be proposed first at the end."""
+        """The neighbours of a network; the one to propose first is last."""
         arises = self.domain.arising(at)
         changes = [
             (n, outcome)

@@ -1,8 +1,8 @@
-"""The order of networks by several objectives: non-dominated fronts, and crowding inside each.
+"""Ranks networks by several objectives: non-dominated sorting, and crowding distance.
 
 Deb et al., "A fast and elitist multiobjective genetic algorithm: NSGA-II" (2002), sections III.A and III.B.
 Fronts are built by sequential insertion (Zhang et al., "An efficient approach to nondominated sorting",
-2015), which makes the same fronts with fewer comparisons.  With one objective a front holds equal values.
+2015), which gives the same fronts with fewer comparisons. With one objective, a front contains equal values.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ Values = tuple[float, ...]
 
 
 def dominates(one: Values, other: Values) -> bool:
-    """Whether one is no worse in every objective, and better in some; lower is better."""
+    """Whether one vector is at most the other in every objective, and lower in some."""
     return one != other and all(a <= b for a, b in zip(one, other, strict=True))
 
 
 def fronts(values: Sequence[Values]) -> list[list[int]]:
-    """Positions by front: the first holds what nothing dominates, each other what only those before it do."""
+    """Indices by front: the first is non-dominated, each other one is dominated only by earlier fronts."""
     found: list[list[int]] = []
     for n in sorted(range(len(values)), key=values.__getitem__):  # nothing dominates what stands before it
         here = values[n]
@@ -33,9 +33,9 @@ def fronts(values: Sequence[Values]) -> list[list[int]]:
 
 
 def crowding(values: Sequence[Values]) -> list[float]:
-    """How far the neighbours of each are apart, relative to the extent of all, summed over objectives.
+    """The crowding distance: relative distances of the neighbours of each, summed over objectives.
 
-    Infinite for those at an end of an objective.
+    Infinite for the extremes of an objective.
     """
     found = [0.0] * len(values)
     for goal in range(len(values[0]) if values else 0):
@@ -49,7 +49,7 @@ def crowding(values: Sequence[Values]) -> list[float]:
 
 
 def ranked(values: Sequence[Values]) -> list[tuple[int, float]]:
-    """For each its front and its crowding, negative: sorting puts the best first."""
+    """The front and the negative crowding distance of each: the best are the lowest."""
     found: list[tuple[int, float]] = [(0, 0.0)] * len(values)
     for number, front in enumerate(fronts(values)):
         for n, distance in zip(front, crowding([values[n] for n in front]), strict=True):

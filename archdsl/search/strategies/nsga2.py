@@ -1,15 +1,15 @@
 """NSGA-II: evolution towards the Pareto front of several objectives.
 
-Deb et al., "A fast and elitist multiobjective genetic algorithm: NSGA-II" (2002).  Parents and children
-compete for the places of the population, by front and then by crowding.  Small `offspring` let children have
-children before a generation is full (the steady-state variant of Durillo et al., EMO 2009).
+Deb et al., "A fast and elitist multiobjective genetic algorithm: NSGA-II" (2002). Parents and children are
+selected by front and crowding distance. With small `offspring`, selection runs before a generation is full
+(the steady-state variant of Durillo et al., EMO 2009).
 
-Ours is that several `candidates` are made for each child, and one is proposed: the best by a forecast from
-the outcomes of all networks observed, for a random weighting of the objectives (as in ParEGO: Knowles 2006).
-Evaluations are dear beside forecasts.  With one candidate it is the algorithm of the paper.
+An extension: several `candidates` are generated for each child, and the best by a forecast is proposed, from
+the outcomes of all networks observed and a random weighting of the objectives (as in ParEGO: Knowles 2006),
+since evaluations are expensive compared with forecasts. With one candidate, it is the algorithm of the paper.
 
-This is our own: what a library such as pymoo adds to these pages are representations and operators of its
-own, which know nothing of decisions that do not arise, and states that are kept by pickling objects.
+Implemented here since libraries such as pymoo would add representations and operators that do not support
+inactive decisions, and states that are saved by pickling.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CROSSINGS = 8
 
 
 class Member(NamedTuple):
-    """A network of the population; the lower its rank the better: the number of its front, then -crowding."""
+    """A network of the population with its rank, lower is better: the index of its front, then -crowding."""
 
     outcomes: Outcomes
     values: Values
@@ -39,9 +39,9 @@ class Member(NamedTuple):
 
 
 class Nsga2:
-    """Proposes random networks until the population is full, then children of winners of tournaments of two.
+    """Proposes random networks until the population is full, then children of winners of binary tournaments.
 
-    With one objective the population holds the best networks.
+    With one objective, the population contains the best networks.
     """
 
     def __init__(self, config: Config, domain: Domain, seed: int):
@@ -77,7 +77,7 @@ class Nsga2:
     # ------------------------------------------------------------ selection
 
     def _select(self) -> None:
-        """The best of parents and children are the next parents; a network has one place among them."""
+        """Selects the next parents from parents and children, without duplicates."""
         every = list({one.outcomes: one for one in (*self.parents, *self.children)}.values())
         ranks = ranked([one.values for one in every])
         best = sorted(range(len(every)), key=ranks.__getitem__)[: self.config.population]
@@ -101,7 +101,7 @@ class Nsga2:
         return child
 
     def _crossed(self, one: Outcomes, other: Outcomes) -> Outcomes:
-        """Each decision as in one of the parents in which it arises; `one` where requirements are missed."""
+        """Uniform crossover over active decisions; `one` if the child violates requirements."""
         arises, arises_too = self.domain.arising(one), self.domain.arising(other)
         for _ in range(CROSSINGS):
             coin = self.rng.random
@@ -114,7 +114,7 @@ class Nsga2:
         return one
 
     def _promising(self, candidates: list[Outcomes]) -> Outcomes:
-        """The candidate of the lowest forecast: objectives are scaled to [0, 1], and weighted at random."""
+        """The candidate with the lowest forecast: objectives are scaled to [0, 1], with random weights."""
         weights = [self.rng.random() for _ in self.means]
         total = [0.0] * len(candidates)
         for means, weight in zip(self.means, weights, strict=True):

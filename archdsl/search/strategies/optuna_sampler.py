@@ -1,7 +1,7 @@
-"""Optuna's samplers, by its interface of asking for trials and telling their values.
+"""Optuna's samplers, through its ask-and-tell interface.
 
-The study is held in memory.  It has no snapshots: a search is resumed by asking again, and telling what was
-recorded.
+The study is held in memory. It has no snapshots: a search is resumed by asking again, and telling the
+recorded results.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ GROUP = "optuna_samplers"
 
 
 class OptunaSampler:
-    """Proposes what a sampler of Optuna suggests.
+    """Proposes the suggestions of an Optuna sampler.
 
-    TPE is asked for the decisions that arise, one after the other (define by run).  Other samplers would draw
-    at random what is not in every trial, and are asked for all decisions.  A suggestion that was proposed
-    before, or misses a requirement on costs, ends at once, and a new network near it is enqueued.
+    TPE suggests active decisions in sequence (define by run). Other samplers would sample parameters at
+    random that are not in every trial, so they suggest all decisions. A suggestion that was proposed before,
+    or violates a requirement on costs, is completed immediately, and a new network near it is enqueued.
     """
 
     def __init__(self, config: Config, domain: Domain, seed: int):
@@ -80,7 +80,7 @@ class OptunaSampler:
                 self.study.add_trial(make(params=given, distributions=known, values=values))
 
     def _asked(self) -> tuple[Any, Outcomes]:
-        """A trial of the sampler's, or the one that is enqueued, and its network."""
+        """A trial suggested by the sampler, or an enqueued one, and its network."""
         trial = self.study.ask()
         outcomes = [0] * len(self.domain.sizes)
         ahead = dict(self.suggested)
@@ -108,7 +108,7 @@ class OptunaSampler:
 
     @contextmanager
     def _quiet(self) -> Iterator[None]:
-        """Without Optuna's remarks: of new studies, and of arguments that may change."""
+        """Context without Optuna's messages about new studies and experimental arguments."""
         logging = self.optuna.logging
         before = logging.get_verbosity()
         logging.set_verbosity(logging.ERROR)
@@ -121,7 +121,7 @@ class OptunaSampler:
 
 
 def _sampler(optuna: Any, of: Any, seed: int) -> Any:
-    """The sampler that a term names; seeds of Optuna have 32 bits."""
+    """The sampler of a term; Optuna's seeds have 32 bits."""
     config, samplers, seed = configured(of), optuna.samplers, seed % 2**32
     match of.name:
         case "tpe":
@@ -143,7 +143,7 @@ def _sampler(optuna: Any, of: Any, seed: int) -> Any:
 
 
 def _imported() -> Any:
-    """The module `optuna`.  Raises SpecError (ARCH835) where it is not installed."""
+    """The module `optuna`. Raises SpecError (ARCH835) if it is not installed."""
     try:
         import optuna
     except ImportError as error:

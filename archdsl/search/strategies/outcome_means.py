@@ -1,4 +1,4 @@
-"""How well the outcomes of decisions did so far: a cheap forecast of networks that were not evaluated."""
+"""A fast forecast of networks that were not evaluated, from the mean values of outcomes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from archdsl.search.trials.domain import Domain
 
 
 class OutcomeMeans:
-    """The mean value of the networks with each outcome, where its decision arises.
+    """The mean value of the networks with each outcome of an active decision.
 
-    A network of mean value is added to those of every outcome, so that one that was rarely seen is taken to
-    be average.
+    A network of mean value is added for every outcome, so that rare outcomes are assumed to be average.
     """
 
     def __init__(self, domain: Domain):
@@ -22,7 +21,7 @@ class OutcomeMeans:
         self.sum, self.count = 0.0, 0
 
     def add(self, outcomes: Outcomes, value: float) -> None:
-        """Counts a network with its value."""
+        """Adds a network with its value."""
         self.sum, self.count = self.sum + value, self.count + 1
         for n, there in enumerate(self.domain.arising(outcomes)):
             if there:
@@ -35,7 +34,7 @@ class OutcomeMeans:
         return (self.sums[decision][outcome] + average) / (self.counts[decision][outcome] + 1)
 
     def forecast(self, outcomes: Outcomes) -> float:
-        """What a network may be worth, from the mean of all: effects of outcomes are added."""
+        """The expected value of a network: the overall mean plus the effects of its outcomes."""
         average = self.sum / max(self.count, 1)
         arises = self.domain.arising(outcomes)
         return sum(self.of(n, outcomes[n]) - average for n, there in enumerate(arises) if there)

@@ -1,4 +1,4 @@
-"""Networks drawn at random."""
+"""Random search."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from archdsl.search.trials.domain import Domain
 
 
 class RandomDraws:
-    """Draws networks that meet the requirements on costs, each independently of all others.
+    """Samples networks that satisfy the requirements on costs, independently.
 
-    With `over = networks` every network is equally likely, with `over = outcomes` every outcome of a decision
-    that arises.  Networks drawn twice are proposed twice.
+    With `over = networks`, uniformly over networks; with `over = outcomes`, uniformly over the outcomes of
+    each active decision. Networks may be proposed repeatedly.
     """
 
     def __init__(self, config: Config, domain: Domain, seed: int):
@@ -26,7 +26,7 @@ class RandomDraws:
         return self.domain.draw(self.rng, self.over)
 
     def observe(self, seen: Observation) -> None:
-        """Nothing is learned."""
+        """Ignores observations."""
 
     def state(self) -> dict[str, Any]:
         return {"rng": rng_state(self.rng)}

@@ -1,4 +1,4 @@
-"""What several strategies save of themselves: generators, and networks as arrays."""
+"""Saves parts of strategies' states: random generators, and networks as arrays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from archdsl.search.strategies.base import Outcomes
 
 
 def rng_state(rng: Random) -> list[Any]:
-    """The state of a generator, as JSON can hold it."""
+    """The state of a random generator, as JSON values."""
     version, words, gauss = rng.getstate()
     return [version, list(words), gauss]
 

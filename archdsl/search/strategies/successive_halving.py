@@ -1,9 +1,9 @@
-"""Successive halving around another strategy: many networks are trained briefly, few of them for long.
+"""Successive halving around another strategy: many networks are trained briefly, few for long.
 
 The asynchronous variant (ASHA: Li et al., "A System for Massively Parallel Hyperparameter Tuning",
-arXiv:1810.05934).  Nothing waits for a rung to be full, so that any number of proposals can be open.  Of
-every `keep` networks that a rung has scored one is promoted, the best one that was not yet; it is among the
-best of `keep` then, as in algorithm 2 of the paper, which also promotes in place of those that fell behind.
+arXiv:1810.05934). A rung need not be complete, so that any number of proposals can be open. For every `keep`
+networks scored in a rung, one is promoted, the best that was not promoted yet; as in algorithm 2 of the
+paper, which also promotes replacements of networks that fell behind.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ def successive_halving(config: Config, domain: Domain, seed: int) -> SuccessiveH
 
 
 class SuccessiveHalving:
-    """Proposes new networks with the epochs of the first rung, and the best ones of a rung with the next.
+    """Proposes new networks with the epochs of the first rung, and the best of a rung with the next.
 
-    The strategy inside proposes the new ones and observes what these are worth at the first rung: values of
-    trainings of different lengths cannot be compared.  With several objectives the best network of a rung is
-    the least crowded of the first non-dominated front.
+    The inner strategy proposes new networks and observes their values in the first rung only, since values
+    after different numbers of epochs are not comparable. With several objectives, the best network of a rung
+    is the least crowded of the first non-dominated front.
     """
 
     def __init__(self, config: Config, inner: Strategy):
@@ -91,7 +91,7 @@ class Resumable(SuccessiveHalving):
 
 
 def _best(waiting: Waiting) -> int:
-    """The position of the best network, the first of equal ones."""
+    """The index of the best network, the first of equal ones."""
     values = [values for values, _ in waiting]
     if len(values[0]) == 1:
         return min(range(len(values)), key=values.__getitem__)

@@ -1,7 +1,7 @@
-"""Networks that were not proposed before, near others or anywhere.
+"""Finds networks that were not proposed before, near others or anywhere.
 
-A network that is proposed twice is one trial, of which nothing is learned.  Strategies that look near what
-they found would do so more often the longer they search.
+Proposing a network twice is one trial, from which nothing is learned. Strategies that search near their best
+networks would do so more and more often.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class Unseen:
         self.known: dict[Outcomes, None] = {}
 
     def near(self, outcomes: Outcomes) -> Outcomes | None:
-        """This network if it is new; else one that few changes lead to, or any; None where none was found."""
+        """This network if it is new; else one with few changes, or any; None if none was found."""
         found = self.walked(outcomes)
         return self.drawn() if found is None else self._proposed(found)
 
     def walked(self, outcomes: Outcomes) -> Outcomes | None:
-        """This network, or one that few changes lead to; it does not count as proposed yet."""
+        """This network, or one with few changes; it is not marked as proposed."""
         at: Outcomes | None = outcomes
         for _ in range(WALK):
             if at is None or at not in self.known:
@@ -47,7 +47,7 @@ class Unseen:
         return None
 
     def drawn(self) -> Outcomes | None:
-        """A random new network; None where none was found."""
+        """A random new network; None if none was found."""
         for _ in range(DRAWS):
             found = self.domain.draw(self.rng)
             if found is None:
@@ -58,7 +58,7 @@ class Unseen:
         return self._proposed(self.rng.choice(left)) if left else None
 
     def add(self, outcomes: Outcomes) -> None:
-        """Counts a network as proposed."""
+        """Marks a network as proposed."""
         self.known[outcomes] = None
 
     def _proposed(self, outcomes: Outcomes) -> Outcomes:
@@ -67,7 +67,7 @@ class Unseen:
 
     @cached_property
     def _listed(self) -> Sequence[Outcomes]:
-        """All networks that meet the requirements, of a small space."""
+        """All networks of a small space that satisfy the requirements."""
         domain = self.domain
         if math.prod(domain.sizes) > LISTED:
             return ()

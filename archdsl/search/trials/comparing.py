@@ -1,4 +1,4 @@
-"""Runs of the same goals side by side: their fronts, hypervolumes, and who holds the joint front."""
+"""Compares runs with equal goals: fronts, hypervolumes, and contributions to the joint front."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from archdsl.search.trials.pictures import MOST_GOALS, front_picture, label_of, 
 
 @dataclass(frozen=True)
 class Compared:
-    """A run beside others.
+    """A run in a comparison.
 
-    `volume` is the share of the box between the best and the worst values of all runs that its front
-    dominates, None for more than three goals; `joint` counts its networks that no network of any run
-    dominates.
+    `volume` is the fraction, dominated by its front, of the box between the best and the worst values of all
+    runs, None for more than three goals; `joint` counts its networks that no network of any run dominates.
     """
 
     name: str
@@ -30,7 +29,7 @@ class Compared:
 
 
 def compare(histories: Mapping[str, History]) -> list[Compared]:
-    """The runs, which have the same goals, in their order."""
+    """Compares runs with equal goals; the order is kept."""
     values = {name: list(map(one.lower, one.front)) for name, one in histories.items()}
     every = [one.lower(trial) for one in histories.values() for trial in one.scored]
     low, high = bounds(every) if every else ((), ())
@@ -49,7 +48,7 @@ def _volume(front: Sequence[Values], low: Values, high: Values) -> float | None:
 
 
 def picture(histories: Mapping[str, History], goals: Sequence[Goal]) -> str:
-    """The fronts of the runs in one picture; of one goal, the best so far over the trials."""
+    """The fronts of the runs in one chart; for one goal, the best value so far over trials."""
     if len(goals) > 1:
         rows = [shown(name, one, colour=n, dashed=n >= 6) for n, (name, one) in enumerate(histories.items())]
         return front_picture(rows, goals, "Pareto fronts")
@@ -62,10 +61,10 @@ def picture(histories: Mapping[str, History], goals: Sequence[Goal]) -> str:
 
 
 def histories_of(folders: Sequence[Path]) -> dict[str, History]:
-    """The trials of runs by folder; a folder of seeds stands for all of them.
+    """The trials of runs by folder; a folder of several seeds is expanded to its runs.
 
-    Raises SpecError: ARCH911 where there is no run, ARCH868 for a run of another kind, ARCH869 where the
-    goals of two runs differ.
+    Raises SpecError: ARCH911 without a run, ARCH868 for a run of another kind, ARCH869 if the goals of two
+    runs differ.
     """
     found: dict[str, History] = {}
     for folder in folders:
@@ -83,7 +82,7 @@ def histories_of(folders: Sequence[Path]) -> dict[str, History]:
 
 
 def seeds_in(folder: Path) -> list[Path]:
-    """The runs in a folder of repetitions by seed; none where the folder is a run itself."""
+    """The runs in a folder of several seeds; none if the folder is itself a run."""
     if (folder / "manifest.json").exists():
         return []
     found = [path.parent for path in folder.glob("seed-*/manifest.json")]
@@ -104,7 +103,7 @@ def _demand_same_goals(histories: Mapping[str, History]) -> None:
 
 
 def _place(folder: Path, goals: Sequence[Goal]) -> Location | None:
-    """Where the first goal stands in the copy of the spec that the run has."""
+    """The location of the first goal in the run's copy of the spec."""
     text = manifest_of(folder).spec
     start = text.find(str(goals[0]))
     if start < 0:

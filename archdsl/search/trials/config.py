@@ -1,4 +1,7 @@
-"""Settings of a search by trials, read from its clauses; light imports, since `check` uses it."""
+"""Settings of a search by trials, read from its clauses.
+
+Imports little, since `check` uses it.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ TRIALS = 100
 
 
 def clauses_read(kind: EvaluatorKind | None) -> tuple[str, ...]:
-    """The clauses that a search by trials reads, those of data unless its evaluator does not train."""
+    """The clauses supported by a search by trials; those of data only if its evaluator trains."""
     return _CLAUSES if kind is None or kind.trains else _CLAUSES[:-2]
 
 
@@ -37,8 +40,8 @@ def clauses_read(kind: EvaluatorKind | None) -> tuple[str, ...]:
 class TrialConfig:
     """Settings of a search by trials.
 
-    `goals` has its space, its name, objectives, requirements and data.  `parallel` networks are evaluated at
-    once; `budget_s` are seconds after which nothing more is proposed.
+    `goals` holds its space, its name, objectives, requirements and data. `parallel` networks are evaluated at
+    once; after `budget_s` seconds no more networks are proposed.
     """
 
     goals: SearchConfig
@@ -51,7 +54,7 @@ class TrialConfig:
 
     @property
     def signs(self) -> tuple[int, ...]:
-        """By objective, -1 where it is maximised."""
+        """By objective, -1 if it is maximized."""
         return tuple(-1 if goal.direction == "maximize" else 1 for goal in self.goals.objectives)
 
     @property
@@ -60,7 +63,7 @@ class TrialConfig:
 
     @property
     def scores(self) -> tuple[str, ...]:
-        """The scores of the evaluator: of its kind, or those that it declares, or that goals name."""
+        """The scores of the evaluator: of its kind, declared in its settings, or with settings in goals."""
         if not self.evaluator_kind.reads_command:
             return self.evaluator_kind.scores
         declared: Any = self.evaluator.settings.get("scores")
@@ -87,9 +90,9 @@ class TrialConfig:
 
 
 def strategy_of(term: Term, domain: Any, seed: int) -> Strategy:
-    """The strategy that a term names, over the decisions of `domain`.
+    """The strategy of a term, over the decisions of `domain`.
 
-    Raises SpecError (ARCH606) where it takes one objective and there are several.
+    Raises SpecError (ARCH606) if it supports one objective and there are several.
     """
     kind = STRATEGIES[term.name]
     if not isinstance(kind, StrategyKind):  # inside another one, where `is_by_trials` has not looked
@@ -107,7 +110,7 @@ def strategy_of(term: Term, domain: Any, seed: int) -> Strategy:
 
 
 def is_by_trials(spec: SearchSpec) -> bool:
-    """Whether the strategy of a search proposes networks one after the other."""
+    """Whether the strategy of a search proposes individual networks."""
     strategy = spec.clauses.settings.get("strategy")
     return isinstance(strategy, Term) and isinstance(STRATEGIES.get(strategy.name), StrategyKind)
 
@@ -117,9 +120,9 @@ def read_trials(
     overrides: Mapping[str, Any] | None = None,
     data: tuple[str, Mapping[str, Any]] | None = None,
 ) -> TrialConfig:
-    """The settings of a search by trials; `overrides` come from outside, by name, and so does `data`.
+    """The settings of a search by trials; `overrides` by name and `data` take precedence over the spec.
 
-    Raises SpecError (ARCH606) for what is missing, or is not read by such a search.
+    Raises SpecError (ARCH606) for missing or unsupported clauses.
     """
     clauses = spec.clauses
     if spec.not_run:
@@ -165,10 +168,7 @@ def _goals(spec: SearchSpec) -> SearchConfig:
 
 
 def _overridden(config: TrialConfig, given: Mapping[str, Any], trains: bool) -> TrialConfig:
-    """The settings, some replaced from outside.
-
-    Raises SpecError (ARCH606) for unknown ones and values that they do not take.
-    """
+    """Applies overrides. Raises SpecError (ARCH606) for unknown names and invalid values."""
     known = ("trials", "parallel", "seed", "budget", *(("data", *_OF_DATA) if trains else ()))
     if unknown := [key for key in given if key not in known]:
         guess = closest(unknown[0], list(known))
@@ -188,7 +188,7 @@ def _overridden(config: TrialConfig, given: Mapping[str, Any], trains: bool) -> 
 
 
 def _demand_scored(config: TrialConfig) -> None:
-    """Raises SpecError (ARCH606) where a goal names what the evaluator does not score."""
+    """Raises SpecError (ARCH606) if a goal names a score that the evaluator does not have."""
     scores = config.scores
     known = (*sorted(MEASURES), *scores)
     for one in terms_of(config.goals):

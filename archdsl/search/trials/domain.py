@@ -1,6 +1,6 @@
 """The decisions of a search as indices: active decisions, and sampling of networks.
 
-This is all that strategies see of a space.
+Strategies know nothing else of a space.
 """
 
 from __future__ import annotations
@@ -36,13 +36,15 @@ class Limits(Protocol):
     """The requirements on costs, of the space and of the search."""
 
     def meets(self, outcomes: Outcomes) -> bool:
-        """Whether a network meets them."""
+        """Whether a network satisfies them."""
 
     def meets_many(self, rows: NDArray[Any]) -> NDArray[np.bool_] | None:
-        """Whether each of N networks does, N x decisions; None where that is not quicker than one by one."""
+        """Whether each of N networks, N × decisions, satisfies them; None if that is not faster than one
+        by one.
+        """
 
     def extremes(self) -> Iterable[Outcomes]:
-        """The networks that cost least and most, by what requirements name."""
+        """The cheapest and most expensive networks by the costs that requirements name."""
 
 
 class _NoLimits:
@@ -57,9 +59,9 @@ class _NoLimits:
 
 
 class Domain:
-    """The decisions of a search, by number.
+    """The decisions of a search, by index.
 
-    `outcomes` are their texts; `goals` counts the objectives.  Requirements are those on costs, of the space
+    `outcomes` are their texts; `goals` counts the objectives. Requirements are those on costs, of the space
     and of the search.
     """
 
@@ -81,7 +83,7 @@ class Domain:
 
     @classmethod
     def of_sizes(cls, sizes: Iterable[int], goals: int = 1) -> Domain:
-        """Decisions that all arise, in networks that all meet the requirements."""
+        """A domain of decisions that are always active, without requirements."""
         outcomes = [[str(o) for o in range(size)] for size in sizes]
         return cls([f"d{n}" for n in range(len(outcomes))], outcomes, goals)
 
@@ -94,30 +96,32 @@ class Domain:
         return cls(list(graph.decisions), outcomes, goals, _arises(graph), limits, lambda: Networks(graph))
 
     def arising(self, outcomes: Outcomes) -> tuple[bool, ...]:
-        """Which decisions arise: which of them some output reads under the others."""
+        """The active decisions: those that some output depends on, given the others."""
         return (True,) * len(self.sizes) if self._arises is None else self._arises.of(outcomes)
 
     def canonical(self, outcomes: Outcomes) -> Outcomes:
-        """The same network with the first outcome where a decision does not arise.
+        """The same network with the first outcome for inactive decisions.
 
-        Equal for equal assignments of the decisions that arise.
+        Equal for equal assignments of the active decisions.
         """
         return outcomes if self._arises is None else self._arises.canonical(outcomes)
 
     def allowed(self, outcomes: Outcomes) -> bool:
-        """Whether a network meets the requirements on costs."""
+        """Whether a network satisfies the requirements on costs."""
         return self._meets(outcomes)
 
     def allowed_many(self, rows: NDArray[Any]) -> NDArray[np.bool_] | None:
-        """Whether each of N networks does, N x decisions; None where that is not quicker than one by one."""
+        """Whether each of N networks, N × decisions, is allowed; None if that is not faster than one by
+        one.
+        """
         return self._limits.meets_many(rows)
 
     def draw(self, rng: Random, over: Over = "outcomes") -> Outcomes | None:
-        """A random network that meets the requirements, canonical; None where none was found.
+        """A random network that satisfies the requirements, canonical; None if none was found.
 
-        Every outcome of a decision is equally likely, or with "networks" every network is, among those that
-        meet the requirements.  Where not one in half a million does, it is the end of a random walk from the
-        cheapest or most expensive network, which is not uniform.  Raises SpecError (ARCH416) where networks
+        Uniform over the outcomes of each active decision, or with "networks" over networks, given the
+        requirements. If fewer than one in half a million satisfies them, it is the end of a random walk from
+        the cheapest or most expensive network, which is not uniform. Raises SpecError (ARCH416) if networks
         cannot be counted.
         """
         one = self._drawn if over == "outcomes" else self._network
@@ -128,7 +132,7 @@ class Domain:
         return self._of_many(rng, over) or self._walked(rng)
 
     def _of_many(self, rng: Random, over: Over) -> Outcomes | None:
-        """The first of many random networks that meets the requirements."""
+        """The first of many random networks that satisfies the requirements."""
         import numpy as np
 
         numbers = np.random.default_rng(rng.getrandbits(64))
@@ -152,9 +156,9 @@ class Domain:
         return at
 
     def mutated(self, outcomes: Outcomes, rng: Random) -> Outcomes | None:
-        """The network with another outcome of one decision that arises, canonical.
+        """The network with another outcome of one active decision, canonical.
 
-        None where nothing can be changed, or none of MUTATIONS meets the requirements.
+        None if nothing can be changed, or none of MUTATIONS satisfies the requirements.
         """
         arises = self.arising(outcomes)
         open = [n for n, size in enumerate(self.sizes) if arises[n] and size > 1]
@@ -179,7 +183,7 @@ class Domain:
 
     @cached_property
     def _counted(self) -> Networks:
-        """The networks, counted.  Raises SpecError (ARCH416)."""
+        """The counted networks. Raises SpecError (ARCH416)."""
         if self._networks is None:
             raise ValueError("networks of sizes alone are drawn by their outcomes")
         found = self._networks()
@@ -192,7 +196,7 @@ class Domain:
 
 
 class _Arises:
-    """When decisions arise, as trees over outcomes and over variables that are functions of these."""
+    """When decisions are active, as trees over outcomes and over variables that are functions of these."""
 
     def __init__(self, when: Sequence[Tree], functions: Sequence[tuple[int, Tree]], size: int):
         self.functions, self.size = functions, size
@@ -259,7 +263,7 @@ def _levels(d: Any, root: int) -> set[int]:
 
 
 def _in_order(levels: Iterable[int], reads: Callable[[int], set[int]]) -> list[int]:
-    """Functions, each after those that it reads."""
+    """Functions in topological order."""
     wanted = list(levels)
     found: list[int] = []
     while len(found) < len(wanted):

@@ -1,4 +1,4 @@
-"""A trial evaluated: the evaluator's scores, or why there are none; workers and the search call it."""
+"""Evaluates a trial: the evaluator's scores, or a failure; used by workers and by the search."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _KINDS: Mapping[str, Kind] = {"ARCH915": "nan", "ARCH916": "memory"}
 
 
 class Evaluation:
-    """Evaluates the networks of a search by its evaluator; whatever goes wrong is a failure of the network.
+    """Evaluates the networks of a search; errors become failures of the network.
 
-    `own` is an evaluator of the caller's, instead of the one that `of` names.
+    `own` is an evaluator of the caller, instead of the one that `of` names.
     """
 
     def __init__(self, of: Term, surroundings: Surroundings, own: Evaluator | None = None, worker: str = ""):
@@ -32,14 +32,14 @@ class Evaluation:
 
     @cached_property
     def evaluator(self) -> Evaluator:
-        """The evaluator, made on first access.  Raises SpecError where it cannot be made."""
+        """The evaluator, created on first access. Raises SpecError if that fails."""
         if self.own is not None:
             return self.own
         made: Evaluator = EVALUATORS[self.of.name].made_by()(configured(self.of), self.surroundings)
         return made
 
     def done(self, task: Task) -> Done:
-        """The scores of a network.  Raises Stopped where the search is to stop before they are known."""
+        """The scores of a network. Raises Stopped if the search stops before they are known."""
         began = time.monotonic()
         candidate = Candidate(
             task.number,

@@ -1,4 +1,4 @@
-"""What a search by trials will cost, before it begins: random networks, and the time of one."""
+"""A forecast of a search by trials: costs of random networks, and the duration of a trial."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ LIMIT_S = 120.0
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a search will cost: seconds of a trial, and costs of random networks by name, ascending.
+    """A forecast: seconds per trial, and costs of random networks by name, ascending.
 
-    `how` says what was measured.  `at_least` is True where it was left before its end; `failed` is why a
+    `how` describes the measurement. `at_least` is True if it was aborted by the time limit; `failed` is why a
     network could not be evaluated.
     """
 
@@ -49,18 +49,18 @@ class Forecast:
 
     @property
     def total_s(self) -> float:
-        """Seconds of all trials, one after the other."""
+        """Seconds of all trials, one after another."""
         return self.trial_s * self.config.trials
 
 
 def forecast(
     program: Program, options: SearchOptions, reporter: Reporter | None = None, limit_s: float = LIMIT_S
 ) -> Forecast:
-    """Draws networks of a search, and evaluates one or two of them in a folder that is removed again.
+    """Samples networks of a search, and evaluates one or two of them in a temporary folder.
 
-    Of an evaluator that trains for several epochs, one network is trained for one and for two of them, for no
-    longer than `limit_s`; nothing is measured of one that trains a supernet first.
-    Raises SpecError for whatever would end the search before its first trial.
+    For an evaluator that trains for several epochs, one network is trained for one and for two epochs, for at
+    most `limit_s` seconds; nothing is measured for an evaluator that first trains a supernet. Raises
+    SpecError for errors that would end the search before its first trial.
     """
     inputs = read_inputs(program, options)
     config, space = inputs.config, inputs.space
@@ -85,7 +85,7 @@ def forecast(
 
 
 def _epochs(config: TrialConfig) -> int:
-    """The epochs of an evaluator that trains; 0 where it has no such setting."""
+    """The epochs of an evaluator that trains; 0 without such a setting."""
     found = getattr(configured(config.evaluator), "epochs", 0)
     return found if config.evaluator_kind.trains and type(found) is int else 0
 
@@ -93,7 +93,7 @@ def _epochs(config: TrialConfig) -> int:
 def _measured(
     evaluation: Evaluation, networks: Sequence[Outcomes], epochs: int, limit_s: float
 ) -> tuple[float, str, bool, str | None]:
-    """Seconds of a trial, what was measured, whether it is a lower bound, and why it failed if it did."""
+    """Seconds of a trial, how they were measured, whether they are a lower bound, and the failure if any."""
     if isinstance(evaluation.evaluator, Prepared):
         return 0.0, "nothing, as a supernet is trained first", True, None
     if not networks:

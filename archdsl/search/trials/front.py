@@ -1,7 +1,7 @@
-"""Pareto sets: which of several vectors are not dominated, the volume that they dominate, and their knee.
+"""Pareto sets: non-dominated vectors, their hypervolume, and their knee.
 
-A vector has a number for each goal, the lower the better.  It dominates another one where it is at least as
-good in every goal and better in one.
+A vector has a number for each goal, lower is better. It dominates another one if it is at least as good in
+every goal and better in one.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ Values = tuple[float, ...]
 
 
 def nondominated(values: Iterable[Values]) -> list[int]:
-    """The places of the vectors that no other one dominates, equal ones among them, in ascending order.
+    """The indices of the non-dominated vectors, including equal ones, in ascending order.
 
-    Vectors that are not finite are left out.  Takes O(n log n) steps for at most three goals.
+    Non-finite vectors are excluded. Takes O(n log n) steps for at most three goals.
     """
     places: dict[Values, list[int]] = {}
     for place, one in enumerate(values):
@@ -27,7 +27,7 @@ def nondominated(values: Iterable[Values]) -> list[int]:
 
 
 def _minimal(ordered: Sequence[Values]) -> Iterator[Values]:
-    """The vectors that no other one dominates; `ordered` are different, in lexicographic order."""
+    """The non-dominated vectors; `ordered` are distinct, in lexicographic order."""
     if ordered and len(ordered[0]) > 3:
         yield from _minimal_of_many(ordered)
         return
@@ -51,11 +51,11 @@ def _minimal_of_many(ordered: Sequence[Values]) -> Iterator[Values]:
 
 
 def hypervolume(values: Iterable[Values], reference: Values) -> float:
-    """The volume of what the vectors dominate, up to a reference point (Zitzler and Thiele, 1998).
+    """The volume dominated by the vectors, up to a reference point (Zitzler and Thiele, 1998).
 
-    Exact for any number of goals; vectors that are not better than the reference in every goal add nothing.
-    Takes O(n log n) steps for at most three goals, as a sweep of a staircase (Fonseca, Paquete and
-    López-Ibáñez, 2006), and slices for more, which takes a power of n.
+    Exact for any number of goals; vectors that are not better than the reference in every goal contribute
+    nothing. Takes O(n log n) steps for at most three goals, by sweeping a staircase (Fonseca, Paquete and
+    López-Ibáñez, 2006); for more goals, by slicing, which takes a power of n.
     """
     inside = {one for one in values if all(a < b for a, b in zip(one, reference, strict=True))}
     if len(reference) <= 3:
@@ -70,7 +70,7 @@ def hypervolume(values: Iterable[Values], reference: Values) -> float:
 
 
 def _padded(one: Values, by: float) -> Values:
-    """Three goals, those beyond the vector's own all `by`."""
+    """The vector extended to three goals by the value `by`."""
     return (*one, by, by)[:3]
 
 
@@ -84,7 +84,7 @@ def _swept(inside: Iterable[Values], reference: Values) -> float:
 
 
 class Stairs:
-    """Points in the plane none of which dominates another, and the area that they dominate.
+    """Non-dominated points in the plane, and the area that they dominate.
 
     `right` and `top` bound that area.
     """
@@ -95,12 +95,12 @@ class Stairs:
         self._ys: list[float] = []
 
     def covers(self, x: float, y: float) -> bool:
-        """Whether a point is at least as good in both."""
+        """Whether some point is at least as good in both goals."""
         n = bisect_right(self._xs, x)
         return n > 0 and self._ys[n - 1] <= y
 
     def add(self, x: float, y: float) -> float:
-        """Adds a point and drops those that it dominates; returns the area gained, 0 where one covers it."""
+        """Adds a point and removes those it dominates; returns the area gained, 0 if it is dominated."""
         if self.covers(x, y):
             return 0.0
         first = last = bisect_left(self._xs, x)
@@ -116,10 +116,10 @@ class Stairs:
 
 
 def knee(values: Sequence[Values]) -> int:
-    """The place of the vector farthest below the plane through the extremes (Das, 1999).
+    """The index of the vector farthest below the plane through the extremes (Das, 1999).
 
-    It is the first of several.  Goals are scaled to the range that the vectors have in them, so that this is
-    the least sum.  Raises ValueError without a vector.
+    The first of several. Goals are scaled to the range of the vectors, so that this is the minimum sum.
+    Raises ValueError without vectors.
     """
     if not values:
         raise ValueError("a knee of no vectors")
@@ -129,7 +129,7 @@ def knee(values: Sequence[Values]) -> int:
 
 
 def bounds(values: Iterable[Values]) -> tuple[Values, Values]:
-    """The minimum and maximum of each objective.  Raises ValueError without a vector."""
+    """The minimum and maximum of each objective. Raises ValueError without vectors."""
     columns = list(zip(*values, strict=True))
     if not columns:
         raise ValueError("bounds of no vectors")
@@ -137,5 +137,5 @@ def bounds(values: Iterable[Values]) -> tuple[Values, Values]:
 
 
 def scaled(one: Values, low: Values, high: Values) -> Values:
-    """A vector whose goals go from 0 at `low` to 1 at `high`; 0 in a goal where these are equal."""
+    """A vector scaled to 0 at `low` and 1 at `high`; 0 in goals where these are equal."""
     return tuple((v - a) / (b - a) if b > a else 0.0 for v, a, b in zip(one, low, high, strict=True))

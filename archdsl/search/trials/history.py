@@ -1,4 +1,4 @@
-"""The trials of a run as its journal has them: read without the space, also while the search runs."""
+"""The trials in the journal of a run, which can be read without the space and during the search."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Goal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A recorded trial; `values` are of the goals, in the user's sign, None where not known.
+    """A recorded trial; `values` are the values of the goals, with the user's sign, None if unknown.
 
-    `outcomes` are by number in the order of the decisions, 0 where one does not arise.  `epochs` are those of
-    a rung of successive halving.  `failure` is a kind and a reason.
+    `outcomes` are indices in the order of the decisions, 0 for inactive ones. `epochs` are those of a rung of
+    successive halving. `failure` is a kind and a reason.
     """
 
     number: int
@@ -58,9 +58,9 @@ class Trial:
 
 @dataclass(frozen=True)
 class History:
-    """What a search by trials has recorded; `unread` counts lines that are not records of it.
+    """The records of a search by trials; `unread` counts lines that are not records of it.
 
-    `seconds` is how long the search ran, resumed or not; None where that was not recorded.
+    `seconds` is the total duration of the search, including resumed parts; None if it was not recorded.
     """
 
     goals: tuple[Goal, ...]
@@ -71,7 +71,7 @@ class History:
     seconds: float | None = None
 
     def lower(self, trial: Trial) -> Values:
-        """The values of a trial by goal, the lower the better; infinite where not known."""
+        """The values of a trial by goal, lower is better; infinite if unknown."""
         if trial.state != "scored":
             return (inf,) * len(self.goals)
         pairs = zip(self.goals, trial.values, strict=True)
@@ -79,19 +79,19 @@ class History:
 
     @cached_property
     def scored(self) -> list[Trial]:
-        """The trials all of whose values are known, in their order."""
+        """The trials with all values known, in their order."""
         return [trial for trial in self.trials if trial.state == "scored" and None not in trial.values]
 
     @cached_property
     def front(self) -> list[Trial]:
-        """The trials that no other one dominates, the best in the first goal first.
+        """The non-dominated trials, the best in the first goal first.
 
-        Of one network that was trained for several numbers of epochs the trial of most counts.
+        Of several trials of a network with different numbers of epochs, the one with the most counts.
         """
         return self.front_of(self.scored)
 
     def front_of(self, trials: Iterable[Trial]) -> list[Trial]:
-        """The same of some of the trials that were scored."""
+        """The front of some of the scored trials."""
         longest: dict[tuple[int, ...], Trial] = {}
         for trial in trials:
             before = longest.get(trial.outcomes)
@@ -103,17 +103,19 @@ class History:
 
     @property
     def best(self) -> Trial | None:
-        """The trial of the front that is best in the first goal, of equal ones in the next."""
+        """The trial of the front that is best in the first goal, then in the next."""
         return self.front[0] if self.front else None
 
     def best_values(self) -> list[float | None]:
-        """The best value of each goal by itself, in the user's sign."""
+        """The best value of each goal separately, with the user's sign."""
         columns = zip(*map(self.lower, self.scored), strict=True)
         lowest: list[float | None] = [min(column) for column in columns] or [None] * len(self.goals)
         return [None if v is None else g.sign * v for g, v in zip(self.goals, lowest, strict=True)]
 
     def failures(self) -> dict[str, list[Trial]]:
-        """The trials that failed, by kind of failure, and those that missed a requirement as `unmet`."""
+        """The number of failed trials by kind of failure, and of those that violate a requirement as
+        `unmet`.
+        """
         found: dict[str, list[Trial]] = {}
         for trial in self.trials:
             if trial.state != "scored":
@@ -123,12 +125,12 @@ class History:
 
 
 def read_history(path: Path) -> History | None:
-    """The trials in a journal, whose last line may be incomplete; None where it has no search by trials."""
+    """The trials in a journal, whose last line may be incomplete; None without a search by trials."""
     return history_of(each_record(path))
 
 
 def history_of(records: Iterable[Mapping[str, Any] | None]) -> History | None:
-    """The trials in records, None for a damaged one; None where there is no search by trials."""
+    """The trials in records (None: a damaged one); None without a search by trials."""
     start: tuple[tuple[Goal, ...], dict[str, tuple[str, ...]]] | None = None
     trials: dict[int, Trial] = {}
     ended, unread, seconds = False, 0, None
@@ -174,7 +176,7 @@ def _goal(found: Any) -> Goal | None:
 
 
 def _trial(found: Mapping[str, Any], goals: int, sizes: Sequence[int]) -> Trial | None:
-    """A trial; None where a part of the record is not what it should be."""
+    """A trial; None if a part of the record is invalid."""
     number, outcomes, values, state = (found.get(n) for n in ("number", "outcomes", "values", "state"))
     if type(number) is not int or not 0 < number < 2**53 or state not in _STATES:
         return None
@@ -210,7 +212,7 @@ def _text(found: Any) -> str:
 
 
 def best_so_far(history: History, goal: int = 0) -> Iterator[tuple[int, float]]:
-    """The trials by which a goal improved, and its value then, in the user's sign."""
+    """The trials that improved a goal, and its value after each, with the user's sign."""
     lowest = inf
     for trial in history.scored:
         value = history.lower(trial)[goal]

@@ -1,10 +1,9 @@
 """Importance of decisions: the fraction of an objective's variance explained by each one alone.
 
-These are main effects, as those of functional ANOVA (Hutter, Hoos and Leyton-Brown, ICML 2014), of the trials
-as they are, without a model in between: the variance between the outcomes of a decision over the whole
-variance. Chance alone makes a decision of many outcomes explain something, and that is taken off (ε², Kelley
-1935).  What two decisions do only together is in no share; where a strategy chose outcomes together, shares
-overlap.
+These are main effects, as in functional ANOVA (Hutter, Hoos and Leyton-Brown, ICML 2014), but computed from
+the trials without a surrogate model: the variance between the outcomes of a decision over the total variance.
+The part that chance explains, which grows with the number of outcomes, is subtracted (ε², Kelley 1935).
+Interactions of decisions are not included; where a strategy chose outcomes jointly, fractions overlap.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ def importance(
 ) -> dict[str, float]:
     """The fraction of an objective's variance explained by each decision, 0 to 1, largest first.
 
-    Empty with fewer than LEAST trials.  That a decision does not arise counts as an outcome of its own.
+    Empty with fewer than LEAST trials. An inactive decision counts as a separate outcome.
     """
     trials = history.scored[:: -(-len(history.scored) // MOST) or 1]
     if len(trials) < LEAST:
@@ -42,7 +41,7 @@ def importance(
 
 
 def explained(groups: Sequence[Sequence[float]]) -> float:
-    """ε²: the share of the variance of values that their groups explain, without what chance explains."""
+    """ε²: the fraction of the variance of values that their groups explain, corrected for chance."""
     count = sum(map(len, groups))
     mean = sum(map(sum, groups)) / count
     total = sum((value - mean) ** 2 for group in groups for value in group)

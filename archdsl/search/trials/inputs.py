@@ -25,7 +25,7 @@ _OF_TRAINING = ("data", "splits", "device")
 
 @dataclass(frozen=True)
 class Inputs:
-    """The settings of a search, the space, the seed, and the data where networks are trained."""
+    """The settings of a search, the space, the seed, and the data if networks are trained."""
 
     config: TrialConfig
     space: Space
@@ -37,7 +37,7 @@ class Inputs:
     def evaluation(
         self, options: SearchOptions, folder: Path | None, stop: Callable[[], bool], worker: str = ""
     ) -> Evaluation:
-        """What evaluates the networks.  Raises SpecError where the evaluator cannot be made."""
+        """The evaluation of networks. Raises SpecError if the evaluator cannot be created."""
         surroundings = Surroundings(
             self.space, self.config.goals, self.seed, self._data, self.config.goals.batch, folder,
             options.evaluator_command, options.device, stop, self.base,
@@ -55,13 +55,13 @@ class Inputs:
 
 
 def config_of(given: SplitSettings, options: SearchOptions) -> TrialConfig:
-    """The settings of a search, those from outside among them.  Raises SpecError (ARCH606)."""
+    """The settings of a search with overrides. Raises SpecError (ARCH606)."""
     data = (options.data.kind, options.data.settings) if options.data is not None else None
     return read_trials(given.spec, given.others, data)
 
 
 def read_inputs(program: Program, options: SearchOptions) -> Inputs:
-    """Reads what a search is over.  Raises SpecError for whatever is wrong with the spec, options or data."""
+    """Reads the inputs of a search. Raises SpecError for errors in the spec, options or data."""
     given = options.split(program)
     config = config_of(given, options)
     unread = (*_UNREAD, *(() if config.evaluator_kind.trains else _OF_TRAINING))
@@ -84,7 +84,7 @@ def read_inputs(program: Program, options: SearchOptions) -> Inputs:
 
 
 def _demand_command(config: TrialConfig, options: SearchOptions) -> None:
-    """Raises SpecError (ARCH952) where the evaluator lacks a program, ARCH606 where it reads none."""
+    """Raises SpecError: ARCH952 if the evaluator lacks a program, ARCH606 if it does not use one."""
     at, name = config.evaluator.at, config.evaluator.name
     reads, command = config.evaluator_kind.reads_command, options.evaluator_command
     if command is not None and not reads:

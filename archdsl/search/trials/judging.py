@@ -36,9 +36,9 @@ _REMEMBERED = 1 << 14
 
 
 class Judging:
-    """Requirements and objectives of a search over a space, network by network.
+    """Requirements and objectives of a search over a space, for individual networks.
 
-    Networks that are trained are one where their graphs are equal; others where their decisions are.
+    If networks are trained, those with equal graphs are the same trial; otherwise those with equal decisions.
     """
 
     def __init__(self, config: TrialConfig, space: Space, costs: Costs):
@@ -60,7 +60,7 @@ class Judging:
         return self.domain.goals
 
     def row(self, outcomes: Outcomes) -> Any:
-        """The outcomes of all decisions of the space; the first of those that are not searched."""
+        """The outcomes of all decisions of the space; the first for those that are not searched."""
         return outcomes if self._plain else [0 if n is None else outcomes[n] for n in self._places]
 
     def by_path(self, outcomes: Outcomes) -> dict[str, int]:
@@ -71,14 +71,14 @@ class Judging:
         return bound(self.space, self.by_path(outcomes), how, self.costs)
 
     def costs_of(self, outcomes: Outcomes) -> dict[str, float]:
-        """Parameters, MACs, and what else objectives and requirements measure, by name with unit."""
+        """Parameters, MACs, and other costs in objectives and requirements, by name with unit."""
         row = self.row(outcomes)
         return {name: self.costs.one(term, row) for name, term in self._costs.items()}
 
     # ------------------------------------------------------------ before an evaluation
 
     def meets(self, outcomes: Outcomes) -> bool:
-        """Whether a network meets the requirements on costs, of the space and of the search."""
+        """Whether a network satisfies the requirements on costs, of the space and of the search."""
         known = self._met.get(outcomes)
         if known is None:
             if len(self._met) >= _REMEMBERED:
@@ -96,7 +96,7 @@ class Judging:
         return all(self._holds(one, row) for one in self._required)
 
     def _holds(self, requirement: Requirement, row: Any) -> bool:
-        """Whether a requirement of the space holds; those without a table are skipped."""
+        """Whether a requirement of the space is satisfied; those without a table are skipped."""
         paths = dict(zip(self.space.decisions, row, strict=True))
 
         def leaf(value: Any) -> Any:
@@ -112,7 +112,9 @@ class Judging:
             return True
 
     def meets_many(self, rows: NDArray[Any]) -> NDArray[np.bool_] | None:
-        """Whether each of N networks, N x decisions, meets them; None where they have to be bound for it."""
+        """Whether each of N networks, N × decisions, satisfies them; None if networks must be bound for
+        this.
+        """
         if not self._direct or not all(map(self.costs.has_tables, self._limiting)):
             return None
         whole = np.zeros((len(rows), len(self._places)), int)
@@ -131,7 +133,7 @@ class Judging:
         return met
 
     def _compared(self, requirement: Requirement, rows: NDArray[Any]) -> Any:
-        """`measure <= number` of many networks; it holds where there is no table."""
+        """`measure <= number` for many networks; satisfied without a table."""
         condition = requirement.condition
         assert isinstance(condition, Apply)
 
@@ -146,7 +148,7 @@ class Judging:
             return True
 
     def extremes(self) -> Iterator[Outcomes]:
-        """The networks that cost least and most, by what requirements name."""
+        """The cheapest and most expensive networks by the costs that requirements name."""
         senses: tuple[Sense, ...] = ("least", "most")
         for term in self._limiting:
             for sense in senses:
@@ -155,7 +157,7 @@ class Judging:
 
     @cached_property
     def _limiting(self) -> list[Term]:
-        """The costs that requirements name, as far as there are tables for them."""
+        """The costs that requirements name and for which there are tables."""
         found = {repr(t): t for one in self.config.before for t in terms_in(one) if t.name in MEASURES}
         for requirement in self._required:
             for leaf in leaves(requirement.condition):
@@ -167,9 +169,9 @@ class Judging:
         return list(found.values())
 
     def identify(self, proposal: Proposal) -> Identified:
-        """The canonical form of a proposal, and its key; none where it misses a requirement.
+        """The canonical form of a proposal, and its key; no key if it violates a requirement.
 
-        Raises SpecError (ARCH864) for what is not one: the strategy may be code of a plug-in.
+        Raises SpecError (ARCH864) for an invalid proposal, as the strategy may be a plug-in.
         """
         self._check(proposal)
         outcomes = self.domain.canonical(proposal.outcomes)
@@ -189,7 +191,9 @@ class Judging:
             raise broken("strategy", self.config.strategy, f"it proposed {epochs} epochs")
 
     def key(self, outcomes: Outcomes) -> Hashable:
-        """What two networks have in common that are one; an ill-typed one is known by its outcomes."""
+        """The key of a network, equal for networks that are the same trial; its outcomes if it is
+        ill-typed.
+        """
         if not self.config.evaluator_kind.by_graph:
             return outcomes
         try:
@@ -200,7 +204,7 @@ class Judging:
     # ------------------------------------------------------------ after it
 
     def judge(self, outcomes: Outcomes, done: Done) -> tuple[tuple[float, ...], Standing]:
-        """The objectives, the lower the better; infinite where a network failed or misses a requirement."""
+        """The objectives, lower is better; infinite if a network failed or violates a requirement."""
         worst = (math.inf,) * self.objectives
         if done.failure is not None:
             return worst, "failed"
@@ -220,12 +224,12 @@ class Judging:
 
 
 def _term(measure: Measure) -> Term:
-    """A property of a requirement as objectives name it."""
+    """A term of a requirement in the notation of objectives."""
     return Term(measure.name, dict(measure.options))
 
 
 def _called(term: Term, timed: list[Term]) -> str:
-    """The name of a cost with its unit; that of the device where several are measured."""
+    """The name of a cost with its unit; with the device if several are measured."""
     unit = UNITS[term.name]
     device = term.settings.get("device")
     several = sum(one.name == term.name for one in timed) > 1
@@ -233,12 +237,12 @@ def _called(term: Term, timed: list[Term]) -> str:
 
 
 def _is_comparison(condition: Any) -> bool:
-    """Whether a condition is `measure <= number`, or the like."""
+    """Whether a condition has the form `measure <= number`, or similar."""
     if not isinstance(condition, Apply) or condition.fn not in ("le", "lt", "eq", "ne"):
         return False
     return all(isinstance(side, Measure | int | float) for side in condition.args)
 
 
 def _is_direct(requirement: Requirement) -> bool:
-    """Whether decisions and costs alone say whether it is met."""
+    """Whether decisions and costs alone determine a requirement."""
     return not any(isinstance(leaf, Dim) for leaf in leaves(requirement.condition))

@@ -1,11 +1,10 @@
-"""The loop of strategies that evaluate network after network: propose, evaluate, observe.
+"""The loop of a search by trials: propose, evaluate, observe.
 
-Strategies observe in the order of their proposals, whatever is finished first; `parallel` bounds how many
-networks are proposed before the first of them is observed.  So what is proposed depends on the seed and on
-`parallel`, and not on how many workers there are, or which of them is faster.
-
-A loop is resumed by replay: the same proposals are made again, and the results that were recorded are looked
-up instead of evaluated; from a snapshot (`state`), what came before is not replayed.
+Strategies observe in the order of their proposals, whatever finishes first; `parallel` bounds the number of
+networks proposed before the first of them is observed. So proposals depend on the seed and on `parallel`, but
+not on the number or speed of workers. A loop is resumed by replay: the same proposals are made again, and
+recorded results are looked up instead of evaluated; with a snapshot (`state`), earlier proposals are not
+replayed.
 """
 
 from __future__ import annotations
@@ -29,8 +28,7 @@ ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Identified:
-    """A proposal in canonical form; proposals of one `key` are one network, without key it misses a
-    requirement."""
+    """A proposal in canonical form; equal keys are the same network, no key means a violated requirement."""
 
     outcomes: Outcomes
     key: Hashable | None
@@ -38,7 +36,7 @@ class Identified:
 
 @dataclass(frozen=True)
 class Trial:
-    """A network that was evaluated.  `values` has one number per objective, the lower the better."""
+    """An evaluated network. `values` has one number per objective, lower is better."""
 
     number: int
     proposal: int
@@ -56,22 +54,22 @@ class Trial:
 
 
 class Judge(Protocol):
-    """What the loop asks about networks."""
+    """Identifies and judges networks for the loop."""
 
     @property
     def objectives(self) -> int:
         """How many objectives there are."""
 
     def identify(self, proposal: Proposal) -> Identified:
-        """The canonical form of a proposal, and what makes it one network with others."""
+        """The canonical form of a proposal, and the key that identifies its network."""
 
     def judge(self, outcomes: Outcomes, done: Done) -> tuple[tuple[float, ...], Standing]:
-        """The values of the objectives by a finished evaluation, and what became of the trial."""
+        """The values of the objectives from a finished evaluation, and the state of the trial."""
 
 
 @dataclass
 class _Item:
-    """A proposal that is not observed yet; with `number` it is a new trial."""
+    """A proposal that was not observed yet; with `number`, a new trial."""
 
     proposal: int
     outcomes: Outcomes
@@ -83,11 +81,11 @@ class _Item:
 
 
 class Loop:
-    """Proposes, evaluates and observes until there are `trials`, or nothing is left to propose.
+    """Proposes, evaluates and observes until there are `trials`, or no more proposals.
 
-    `memory` observes the scores of each trial in its turn, and goes with the networks that are proposed then.
-    `found` looks up results that were recorded before.  `arrived` receives a result that has to wait for
-    its turn, `observed` each trial in its turn; `waited` is called when nothing was finished for a while.
+    `memory` observes the scores of each trial in order, and is passed to networks proposed afterwards.
+    `found` looks up recorded results. `arrived` receives a result that has to wait for its turn, `observed`
+    each trial in order; `waited` is called when nothing finished for a while.
     """
 
     def __init__(
@@ -116,7 +114,7 @@ class Loop:
         self._values: dict[Hashable, tuple[tuple[float, ...], Standing]] = {}
 
     def run(self, stop: Callable[[], bool] = lambda: False) -> bool:
-        """Runs to the end; False where `stop` returned True before."""
+        """Runs to the end; returns False if `stop` returned True before."""
         while True:
             self._propose()
             if not self._ahead:
@@ -127,7 +125,7 @@ class Loop:
     # ------------------------------------------------------------ proposals
 
     def _propose(self) -> None:
-        """Proposes until `parallel` networks are open, or the strategy wants to observe first."""
+        """Proposes until `parallel` networks are open, or the strategy needs more observations."""
         at_once = 0
         while self._open < self.parallel and self.started < self.trials and self.idle < MOST_IDLE:
             if (self._open and at_once >= IDLE_AT_ONCE) or self._ended():
@@ -164,7 +162,9 @@ class Loop:
     # ------------------------------------------------------------ observations
 
     def _observe(self, stop: Callable[[], bool]) -> bool:
-        """Lets the strategy observe the first open proposal; False where `stop` returned True."""
+        """Passes the result of the first open proposal to the strategy; returns False if `stop` returned
+        True.
+        """
         item = self._ahead[0]
         if item.number is None:
             self._ahead.popleft()
@@ -197,7 +197,7 @@ class Loop:
         return (float("inf"),) * self.judge.objectives
 
     def _take(self, done: Done) -> None:
-        """Keeps a result for its turn; a network whose worker was lost is tried elsewhere first."""
+        """Keeps a result for its turn; a network whose worker was lost is first evaluated again."""
         item = next((one for one in self._ahead if one.number == done.number), None)
         if item is None or done.number in self._results:
             return
@@ -223,9 +223,9 @@ class Loop:
     # ------------------------------------------------------------ snapshots
 
     def state(self) -> dict[str, Any] | None:
-        """All that the rest of the loop depends on beside the trials that were observed.
+        """The state of the loop, in addition to the observed trials.
 
-        None where the strategy has no snapshots.
+        None if the strategy has no snapshots.
         """
         if not isinstance(self.strategy, Snapshot):
             return None
@@ -242,10 +242,9 @@ class Loop:
     def restore(
         self, state: Mapping[str, Any], known: Mapping[Any, tuple[tuple[float, ...], Standing]]
     ) -> None:
-        """Continues from a state; networks that were open are evaluated again.
+        """Restores a state; open networks are evaluated again.
 
-        `known` are the trials that were observed: what they were worth, by the key and the epochs of their
-        networks.
+        `known` holds the values of the observed trials by the key and the epochs of their networks.
         """
         assert isinstance(self.strategy, Snapshot)
         self.strategy.restore(state["strategy"])

@@ -1,4 +1,4 @@
-"""The evaluation of a search by trials, opened from the folder of its run, as workers do."""
+"""Opens the evaluation of a search by trials from the folder of its run, as workers do."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from archdsl.search.trials.origin import origin
 
 
 def evaluating(opening: Opening, stop: Callable[[], bool] = lambda: False) -> Callable[[Task], Done]:
-    """What evaluates the networks of a run, until `stop` returns True.
+    """The evaluation of networks of a run, until `stop` returns True.
 
-    Raises SpecError: ARCH911 where the folder holds no search, ARCH912 where its space, data or settings are
-    not those that it was started with, and whatever keeps its plug-ins or its evaluator from being made.
+    Raises SpecError: ARCH911 without a search, ARCH912 if its space, data or settings differ from those
+    recorded, and errors in loading its plug-ins or creating its evaluator.
     """
     for name in opening.plugins:
         plugins.use(name)
@@ -50,9 +50,9 @@ def evaluating(opening: Opening, stop: Callable[[], bool] = lambda: False) -> Ca
 
 
 def opening_of(program: Program, inputs: Inputs, options: SearchOptions, folder: SearchFolder) -> Opening:
-    """How workers open the run of a search.
+    """The opening for workers of a search.
 
-    Raises SpecError (ARCH958) where it has engines with workers, which cannot open it.
+    Raises SpecError (ARCH958) if it uses an evaluator that workers cannot open.
     """
     if options.engine.name != "process":
         if options.splits is not None:
@@ -66,7 +66,7 @@ def opening_of(program: Program, inputs: Inputs, options: SearchOptions, folder:
 
 
 def _placed(program: Program, inputs: Inputs) -> DataSource | None:
-    """The data of a search with an absolute path: workers read a copy of the spec, in another folder."""
+    """The data of a search with an absolute path, since workers read a copy of the spec in another folder."""
     path = inputs.config.goals.data_settings.get("path")
     if inputs.splits is None or not isinstance(path, str):
         return None
@@ -75,14 +75,14 @@ def _placed(program: Program, inputs: Inputs) -> DataSource | None:
 
 
 def _own_strategy(before: Manifest) -> Any:
-    """What stands for a strategy of the calling program, which workers do not need."""
+    """A placeholder for a strategy of the calling program, which workers do not need."""
     strategy = before.settings.get("strategy")
     is_own = isinstance(strategy, dict) and strategy.get("name") == STRATEGY
     return (lambda domain, seed: None) if is_own else None
 
 
 def _spec(run: Path, text: str) -> Path:
-    """The copy of the spec, in the folder of the run.  Raises SpecError (ARCH911) where it was changed."""
+    """The copy of the spec in the folder of the run. Raises SpecError (ARCH911) if it was modified."""
     whole = text.encode("utf-8")
     for path in sorted(run.glob("*.arch")):
         if path.stat().st_size < len(whole) + 4 and path.read_bytes().removeprefix(b"\xef\xbb\xbf") == whole:

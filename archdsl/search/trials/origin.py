@@ -1,4 +1,4 @@
-"""What a search by trials was started with, as its manifest keeps it."""
+"""The recorded inputs of a search by trials, in its manifest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archdsl.search.trials.inputs import Inputs
 
 
 def origin(program: Program, inputs: Inputs, options: SearchOptions, table_sha256: str | None) -> Manifest:
-    """The manifest of a search; `table_sha256` is that of its latency tables."""
+    """The manifest of a search; `table_sha256` is the hash of its latency tables."""
     config, space = inputs.config, inputs.space
     goals = config.goals.objectives
     settings = {

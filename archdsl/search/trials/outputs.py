@@ -1,4 +1,4 @@
-"""What a search by trials leaves in its folder beside the journal: front, table, picture, page."""
+"""Outputs of a search by trials, beside the journal: front, table, chart, page."""
 
 from __future__ import annotations
 
@@ -35,31 +35,31 @@ _OURS = re.compile(r"trial-\d+\.arch")
 
 
 class Outputs:
-    """Writes what the journal of a search comes to into its folder."""
+    """Writes the results in the journal of a search to its folder."""
 
     def __init__(self, folder: SearchFolder, judging: Judging, seed: int, unit: Unit):
         self.folder, self.judging, self.seed, self.unit = folder, judging, seed, unit
         self._next = time.monotonic() + EVERY_S
 
     def is_due(self) -> bool:
-        """Whether it is time for a page of a search that runs."""
+        """Whether the page of a running search should be updated."""
         return time.monotonic() >= self._next
 
     def history(self) -> History:
-        """The trials that the journal has."""
+        """The trials in the journal."""
         found = read_history(self.folder.journal)
         assert found is not None, "a search writes its goals before anything else"
         return found
 
     def write_page(self) -> None:
-        """Writes the page while the search runs."""
+        """Writes the page during the search."""
         begin, history = time.monotonic(), self.history()
         self._page(history, self._bound(history.best) if history.best else None)
         now = time.monotonic()
         self._next = now + max(EVERY_S, _SHARE * (now - begin))
 
     def write(self, history: History) -> tuple[Result, ...]:
-        """Writes table, front, picture and page; returns the networks of the front, the best first."""
+        """Writes table, front, chart and page; returns the networks of the front, the best first."""
         atomic.write_text(self.folder.trials, trials_csv(history, self.judging.domain.arising))
         several, random = len(history.goals) > 1, []
         front = tuple(map(self._bound, history.front[: MOST_FILES if several else 1]))
@@ -74,7 +74,7 @@ class Outputs:
         return self.judging.bound(trial.outcomes, f"trial {trial.number}")
 
     def _random(self, count: int) -> list[Values]:
-        """The objectives of as many random networks where they are costs: others would have to be trained."""
+        """Objectives of equally many random networks if they are costs; other objectives require training."""
         if not self.judging.config.by_costs:
             return []
         rng, found = Random(self.seed), []
@@ -88,7 +88,7 @@ class Outputs:
         return found
 
     def _front(self, history: History, front: Sequence[Result]) -> None:
-        """Writes the networks of the front, with the specs that they import, and drops those of before."""
+        """Writes the networks of the front, with their imported specs, and removes earlier ones."""
         digits = max(4, len(str(history.trials[-1].number))) if history.trials else 4
         self.folder.front.mkdir(exist_ok=True)
         SearchFolder(self.folder.front).copy_specs(self.unit)

@@ -1,4 +1,4 @@
-"""The page of a search by trials: how it went, what it found, what mattered, what failed."""
+"""The page of a search by trials: progress, results, importance of decisions, failures."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ _REASONS = 100
 
 @dataclass(frozen=True)
 class Found:
-    """What a page shows beside the trials; each may be empty.
+    """Contents of the page in addition to the trials; each may be empty.
 
-    `diagram` is a picture of the best network and `layers` its layer table; `importance` has, by goal, the
-    share of the variance that each decision explains; `random` are goals of random networks.
+    `diagram` is an image of the best network and `layers` its layer table; `importance` maps goals to the
+    fraction of the variance explained by each decision; `random` are goals of random networks.
     """
 
     how: str = ""
@@ -153,7 +153,7 @@ def _importance(history: History, shares: Sequence[Mapping[str, float]]) -> str:
 
 
 def _best(history: History) -> str:
-    """The front, or the best trials where there is one goal."""
+    """The front, or for one goal the best trials."""
     trials = _shown(history)
     if not trials:
         return ""

@@ -1,4 +1,4 @@
-"""Pictures of a search by trials, as SVG: fronts, how they grew, the best so far, what decisions explain."""
+"""Charts of a search by trials, as SVG: fronts, their growth, the best so far, importance of decisions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MOST_PAIRS = 10
 
 @dataclass(frozen=True)
 class Shown:
-    """A front and the points behind it, lower is better; `tips` are by point of the front."""
+    """A front and other points, lower is better; `tips` are tooltips by point of the front."""
 
     name: str
     front: Sequence[Values] = ()
@@ -50,7 +50,7 @@ def shown(name: str, history: History, *, colour: int = 0, dashed: bool = False)
 
 
 def tip(history: History, trial: Trial) -> str:
-    """A trial in words."""
+    """A trial as text."""
     values = [
         f"{goal.text} {short(v)}"
         for goal, v in zip(history.goals, trial.values, strict=True)
@@ -60,9 +60,9 @@ def tip(history: History, trial: Trial) -> str:
 
 
 def front_picture(rows: Sequence[Shown], goals: Sequence[Goal], title: str, *, headed: bool = True) -> str:
-    """Fronts in one picture, a panel for each two goals, at most ten; the one that is named first is upwards.
+    """Fronts in one chart, a panel for each pair of goals, at most ten; the first named goal is vertical.
 
-    For two goals the edge of what a front dominates is drawn.  `headed` writes the title over it.
+    For two goals, the edge of the dominated area is drawn. `headed` adds the title.
     """
     parts, top = [svg.text(12, 20, title, size=14, strong=True)] if headed else [], _TITLE if headed else 4.0
     for up, right in islice(combinations(range(len(goals)), 2), _MOST_PAIRS):
@@ -92,14 +92,14 @@ def _series(row: Shown, goals: Sequence[Goal], right: int, up: int) -> list[Seri
 
 
 def _edge(front: Sequence[tuple[float, float]], signs: tuple[int, int]) -> Places:
-    """The edge of what points dominate (lower is better), in the signs that are shown."""
+    """The edge of the area that points dominate (lower is better), with the signs that are shown."""
     ordered = _some(sorted(front), _MOST_CORNERS)
     line = stairs(ordered, ordered[-1][0]) if ordered else ()
     return [(signs[0] * x, signs[1] * y) for x, y in line]
 
 
 def best_figure(history: History, goal: int) -> str:
-    """A goal of each trial, and the best so far."""
+    """A goal of each trial, and the best value so far."""
     one = history.goals[goal]
     cloud = [(t.number, v) for t in history.scored if (v := t.values[goal]) is not None]
     line = stairs(list(best_so_far(history, goal)), history.trials[-1].number if history.trials else 0)
@@ -112,13 +112,13 @@ T = TypeVar("T")
 
 
 def _some(rows: Sequence[T], most: int) -> Sequence[T]:
-    """Every so many of the rows where they are more than `most`, and the last one."""
+    """Every n-th row if there are more than `most`, and the last one."""
     step = -(-len(rows) // most) or 1
     return rows if step == 1 else [*rows[:-1:step], rows[-1]]
 
 
 def stairs(steps: Places, last: float) -> Places:
-    """A line that keeps each value up to the next place, and ends at the last one."""
+    """A step function that holds each value up to the next position, and ends at the last one."""
     if not steps:
         return ()
     corners = [at for (_, before), (x, after) in pairwise(steps) for at in [(x, before), (x, after)]]
@@ -137,7 +137,7 @@ def fronts_over_time(history: History) -> str:
 
 
 def pareto(history: History, random: Sequence[Values] = (), *, headed: bool = True) -> str:
-    """The front of a run beside all its trials, the front of its first trials, and random networks if any."""
+    """The front of a run with all its trials, the front of its first trials, and random networks if any."""
     first = _first(history, _SHARES[0])
     rows = [Shown(f"trials ({len(history.scored)})", cloud=list(map(history.lower, history.scored)))]
     if random:
@@ -155,7 +155,7 @@ def _first(history: History, share: float) -> list[Trial]:
 
 
 def volume_figure(history: History) -> str:
-    """The hypervolume of the front over the trials, for two and three goals.
+    """The hypervolume of the front by trial, for two and three goals.
 
     Each goal is scaled from 0, the worst value of a trial, to 1, the best; so is the volume.
     """
@@ -165,7 +165,7 @@ def volume_figure(history: History) -> str:
 
 
 def hypervolumes(history: History) -> list[tuple[float, float]]:
-    """The share of the box between the best and the worst values that the front dominates, by trial."""
+    """By trial, the fraction of the box between the best and the worst values that the front dominates."""
     trials = history.scored
     if not trials or len(history.goals) > MOST_GOALS:
         return []

@@ -30,8 +30,8 @@ def opening(space: Space, config: TrialConfig) -> Record:
 def of_trial(trial: Trial, signs: Iterable[int], costs: Mapping[str, float]) -> Record:
     """A trial: its outcomes, costs and scores, or its failure.
 
-    `values` are those of the objectives as the spec has them, `objective` is the first one, the lower the
-    better.  `seconds` and `worker` are the only fields that differ between equal runs.
+    `values` are those of the objectives with the user's sign, `objective` is the first one, lower is better.
+    Only `seconds` and `worker` differ between equal runs.
     """
     done = trial.done
     scored = trial.state == "scored"
@@ -52,13 +52,13 @@ def of_trial(trial: Trial, signs: Iterable[int], costs: Mapping[str, float]) -> 
 
 
 def of_end(chosen: Mapping[str, str], network: Mapping[str, Any], how: str, front: Iterable[int]) -> Record:
-    """The network found, and the numbers of the trials that no other is better than in all objectives."""
+    """The network found, and the numbers of the non-dominated trials."""
     return {"kind": "end", "chosen": dict(chosen), "network": dict(network), "how": how, "front": list(front)}
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """A trial as the journal has it; `identity` where networks with equal graphs are one."""
+    """A trial in the journal; `identity` if networks with equal graphs are the same trial."""
 
     outcomes: Outcomes
     done: Done
@@ -67,7 +67,7 @@ class Recorded:
 
 
 def read_trial(record: Mapping[str, Any]) -> Recorded | None:
-    """The trial that a record has; None for other and for damaged records."""
+    """The trial in a record; None for other and for damaged records."""
     if record.get("kind") != "tried":
         return None
     try:
@@ -87,6 +87,6 @@ def read_trial(record: Mapping[str, Any]) -> Recorded | None:
 
 
 def text_of(goal: Objective) -> str:
-    """What is minimized or maximized, as it is written."""
+    """The source text of an objective."""
     at = goal.at
     return " ".join(at.source.text[at.start : at.end].split()) if at is not None else ""

@@ -1,6 +1,6 @@
-"""A search by trials: a strategy proposes networks, an evaluator scores them, an engine runs it somewhere.
+"""Runs a search by trials: a strategy proposes networks, an evaluator scores them, an engine runs it.
 
-Nothing is shared between networks, so that the strategy may be of any kind, and so may the scores.
+Networks share no state, so that any strategy and any scores can be used.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ def run(
     report: Report = lambda now: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Result:
-    """Searches a space by trials, and returns the network of the best objective.
+    """Searches a space by trials, and returns the network with the best objective.
 
-    The folder of the run holds it as best.arch, and each trial in its journal, for `resume`.
-    Raises SpecError, and Interrupted where `stop` returned True.
+    The folder of the run contains it as best.arch, and each trial in its journal, for `resume`. Raises
+    SpecError, and Interrupted if `stop` returned True.
     """
     reporter = reporter or Reporter()
     inputs = read_inputs(program, options)
@@ -95,7 +95,7 @@ def run(
 
 
 def _prepare(evaluation: Evaluation, reporter: Reporter, folder: SearchFolder) -> None:
-    """Lets the evaluator do what comes before the first trial.  Raises Interrupted."""
+    """Runs the evaluator's preparatory work. Raises Interrupted."""
     if isinstance(evaluation.evaluator, Prepared):
         try:
             evaluation.evaluator.prepare(reporter)
@@ -104,7 +104,7 @@ def _prepare(evaluation: Evaluation, reporter: Reporter, folder: SearchFolder) -
 
 
 class Trials:
-    """The trials of a search; those that were recorded are not evaluated again."""
+    """The trials of a search; recorded ones are not evaluated again."""
 
     def __init__(
         self, inputs: Inputs, judging: Judging, folder: SearchFolder, engine: Engine, report: Report,
@@ -134,7 +134,7 @@ class Trials:
         )  # fmt: skip
 
     def run(self, stop: Callable[[], bool]) -> Result:
-        """Runs to the end, and writes what was found.  Raises Interrupted where `stop` returned True."""
+        """Runs to the end, and writes the results. Raises Interrupted if `stop` returned True."""
         if not len(self.journal):
             self.journal.write(records.opening(self.inputs.space, self.config))
         else:
@@ -155,7 +155,7 @@ class Trials:
         return False
 
     def _history(self) -> History:
-        """The trials as the journal has them; they are dropped here, not to be in memory twice."""
+        """The trials in the journal; those held here are released first, to save memory."""
         self.recorded.clear()
         return self.outputs.history()
 
@@ -178,7 +178,7 @@ class Trials:
         return replace(result, front=front, trials=tuple(history.trials))
 
     def _nothing(self, history: History) -> SpecError:
-        """Why there is no best network."""
+        """An error that explains why there is no best network."""
         strategy, evaluator = self.config.strategy, self.config.evaluator
         if not self.loop.observed:
             headline = f"`{strategy.name}` proposed no network that meets the requirements"
@@ -193,7 +193,7 @@ class Trials:
     # ------------------------------------------------------------ records
 
     def _read(self) -> None:
-        """What the journal and the results beside it have."""
+        """Reads the journal, and results that were not observed yet."""
         self.ended = False
         for record in filter(None, each_record(self.folder.journal)):
             self.ended = self.ended or record.get("kind") == "end"
@@ -207,7 +207,7 @@ class Trials:
                 self.waiting[done.number] = done
 
     def _found(self, task: Task) -> Done | None:
-        """A recorded result.  Raises SpecError (ARCH864) where the strategy proposes another network now."""
+        """A recorded result. Raises SpecError (ARCH864) if the strategy now proposes another network."""
         known = self.recorded.get(task.number)
         if known is None:
             return self.waiting.get(task.number)
@@ -265,7 +265,7 @@ class Trials:
         return self.elapsed + time.monotonic() - self._began
 
     def _used_up(self) -> bool:
-        """Whether the time of the search is over; a resumed search continues with what was left."""
+        """Whether the time budget is used up; a resumed search continues with the remaining time."""
         budget = self.config.budget_s
         if budget is None or self.loop.started < len(self.recorded):
             return False
@@ -281,7 +281,7 @@ class Trials:
             self.snapshots.save(self.loop.observed, state)
 
     def _restore(self) -> None:
-        """Continues from the newest snapshot whose trials the journal has; without one, by replay."""
+        """Restores the newest snapshot whose trials are in the journal; otherwise the search is replayed."""
 
         def take(trials: int, state: dict[str, Any]) -> None:
             numbers = range(1, trials + 1)
@@ -302,12 +302,14 @@ class Trials:
 
 
 def _merit(trial: Trial) -> tuple[int, float]:
-    """The lower the better: what was trained for more epochs comes first, as values of few say less."""
+    """A sort key, lower is better: more epochs come first, since values after few epochs are less
+    reliable.
+    """
     return -(trial.epochs or 0), trial.value
 
 
 def _memory(config: TrialConfig) -> Memory | None:
-    """What the search remembers for its evaluator."""
+    """The memory of the evaluator, if it has one."""
     kind = config.evaluator_kind
     if kind.memory is None:
         return None

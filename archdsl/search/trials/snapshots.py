@@ -1,6 +1,6 @@
-"""Snapshots of a search by trials, from which it is resumed without replaying what came before.
+"""Snapshots of a search by trials, for resuming without replay.
 
-A snapshot is a safetensors file: arrays, and the rest as JSON in its metadata; nothing in it is code.
+A snapshot is a safetensors file: arrays, and everything else as JSON in its metadata; it contains no code.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _MOST_BYTES = 1 << 30
 
 @dataclass
 class Snapshots:
-    """A folder with the newest snapshots of a run, of which `run` is a hash of what it was started with.
+    """A folder with the newest snapshots of a run, identified by `run`, a hash of its inputs.
 
-    `passed_over` holds the files that `restore` could not use, and why.
+    `passed_over` maps files that `restore` could not use to the reasons.
     """
 
     folder: Path
@@ -33,9 +33,9 @@ class Snapshots:
     passed_over: list[tuple[Path, str]] = field(default_factory=list)
 
     def save(self, trials: int, state: Mapping[str, Any]) -> Path:
-        """Writes the state after so many trials; older snapshots beyond `keep` go.
+        """Saves the state after a number of trials; deletes older snapshots beyond `keep`.
 
-        Arrays stand in `state["strategy"]["arrays"]`, and in dicts below it of the same name.
+        Arrays are in `state["strategy"]["arrays"]`, and in nested dicts with this name.
         """
         from safetensors.numpy import save
 
@@ -50,9 +50,9 @@ class Snapshots:
         return path
 
     def restore(self, take: Callable[[int, dict[str, Any]], None]) -> int | None:
-        """Hands states to `take`, the newest first, until it takes one; returns after how many trials it was.
+        """Passes states to `take`, the newest first, until it accepts one; returns its number of trials.
 
-        `take` raises Unfit for a state that does not fit, having changed nothing; None where none is taken.
+        `take` raises Unfit, changing nothing, for an unsuitable state; returns None if none is accepted.
         """
         self.passed_over = []
         for path in self._there():

@@ -1,4 +1,4 @@
-"""Known networks with which a search by trials starts: its first trials, which its strategy observes."""
+"""Initial networks of a search by trials: its first trials, which its strategy observes."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from archdsl.search.trials.domain import Domain
 
 @dataclass(frozen=True)
 class Known:
-    """A network as the outcomes of its decisions, by their texts; `at` is where it is written, if it is."""
+    """A network as the texts of its decisions' outcomes; `at` is its source location, if any."""
 
     name: str
     chosen: Mapping[str, str]
     at: Location | None = None
 
     def recorded(self) -> dict[str, Any]:
-        """As a manifest keeps it."""
+        """The network as plain values for a manifest."""
         return {"name": self.name, "chosen": dict(self.chosen)}
 
 
 def known_of(one: Network | Spec) -> Known:
     """A network, or the last one of a spec.
 
-    Raises SpecError: ARCH418 for one that is not written as decisions in a space, and as `load`.
+    Raises SpecError: ARCH418 for one that is not written as decisions of a space, and as `load`.
     """
     at = None
     if isinstance(one, Network):
@@ -46,7 +46,7 @@ def known_of(one: Network | Spec) -> Known:
 
 
 def recorded_starts(found: Any) -> tuple[Known, ...]:
-    """The networks in a manifest.  Raises SpecError (ARCH911) where they cannot be read."""
+    """The initial networks in a manifest. Raises SpecError (ARCH911) if they are unreadable."""
     try:
         return tuple(
             Known(str(one["name"]), {str(k): str(v) for k, v in one["chosen"].items()}) for one in found or ()
@@ -57,9 +57,9 @@ def recorded_starts(found: Any) -> tuple[Known, ...]:
 
 
 def first_outcomes(known: Sequence[Known], domain: Domain, space: Space) -> tuple[Outcomes, ...]:
-    """The outcomes of known networks by number, canonical.
+    """The outcome indices of known networks, canonical.
 
-    Raises SpecError (ARCH418) for a network that the searched space does not have.
+    Raises SpecError (ARCH418) for a network that is not in the searched space.
     """
     return tuple(_outcomes(one, domain, space) for one in known)
 
@@ -90,7 +90,7 @@ def _foreign(one: Known, space: Space, why: str) -> SpecError:
 
 
 class Started:
-    """Proposes known networks, and lets the strategy propose when all of them were observed."""
+    """Proposes known networks, then those of the strategy once all of them were observed."""
 
     def __init__(self, strategy: Strategy, first: Sequence[Outcomes]):
         self.strategy, self.first = strategy, first
@@ -121,7 +121,7 @@ class _Saved(Started):
 
 
 def started(strategy: Strategy, first: Sequence[Outcomes]) -> Strategy:
-    """The strategy behind known networks; itself where there are none."""
+    """The strategy with initial networks; itself without any."""
     if not first:
         return strategy
     return (_Saved if isinstance(strategy, Snapshot) else Started)(strategy, first)

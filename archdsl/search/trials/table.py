@@ -1,4 +1,4 @@
-"""All trials as a CSV file, a row each."""
+"""All trials as a CSV file, one row each."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ _RUNS = ("=", "+", "-", "@", "\t", "\r")
 def trials_csv(history: History, arising: Arising | None = None) -> str:
     """The trials: number, state, goals, scores, costs, failure, epochs, seconds, and outcomes by decision.
 
-    Cells are empty where something is not known, and where a decision does not arise.  `front` is 1 for the
-    trials that no other one dominates.
+    Cells are empty for unknown values and inactive decisions. `front` is 1 for non-dominated trials.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -28,7 +27,7 @@ def trials_csv(history: History, arising: Arising | None = None) -> str:
 
 
 def rows(history: History, arising: Arising | None = None) -> Iterator[list[Any]]:
-    """The head and the rows of the table."""
+    """The header and the rows of the table."""
     scores = _names(trial.scores for trial in history.trials)
     costs = [name for name in _names(trial.costs for trial in history.trials) if name not in scores]
     front = {trial.number for trial in history.front}
@@ -57,7 +56,7 @@ def _names(rows: Iterable[Any]) -> list[str]:
 
 
 def _cell(value: Any) -> Any:
-    """A cell; a text that a spreadsheet would run as a formula is marked as text."""
+    """A cell; texts that a spreadsheet would interpret as formulas are escaped."""
     if isinstance(value, float):
         return repr(value)
     if not isinstance(value, str) or not value.startswith(_RUNS) or _is_number(value):

@@ -21,7 +21,7 @@ LIMIT = 512
 
 
 class Unbounded(Exception):
-    """Nothing is known of the values, as before a device is measured."""
+    """Nothing is known of the values, such as a latency before it is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Possible:
         return span.low
 
     def greatest(self, value: Value) -> float:
-        """What no value is above; raises Unbounded."""
+        """An upper bound of the values."""
         span = _span(self._find(value))
         if span is None:
             raise Unbounded

@@ -1,1 +1,1 @@
-"""Strategies whose proposals a controller draws: an LSTM that is trained by the policy gradient."""
+"""Strategies that sample from a controller: an LSTM trained by policy gradients."""

@@ -1,4 +1,4 @@
-"""The steps of a controller: which decision each decides, and which linear layer (head) it is read off by."""
+"""The steps of a controller: the decision of each, and the linear layer (head) for its logits."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from archdsl.search.terms import cannot
 
 
 class Step(NamedTuple):
-    """A step of a controller: the number of its decision, None where it decides nothing; its head."""
+    """A step of a controller: the index of its decision, None without one; its head."""
 
     decision: int | None
     head: int
@@ -21,7 +21,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """The steps of a controller after `warmup` steps that decide nothing and have no head.
+    """The steps of a controller, after `warmup` steps without decision and head.
 
     `ways` are the numbers of outcomes of the heads.
     """
@@ -32,18 +32,18 @@ class Layout:
 
     @property
     def order(self) -> tuple[int, ...]:
-        """The decisions by number, in the order in which they are decided."""
+        """The decisions by index, in the order of their steps."""
         return tuple(step.decision for step in self.steps if step.decision is not None)
 
 
 def layout(
     paths: Sequence[str], sizes: Sequence[int], config: Lstm, places: Mapping[str, Location] | None = None
 ) -> Layout:
-    """The steps of a controller over decisions with so many outcomes each.
+    """The steps of a controller over decisions with these numbers of outcomes.
 
-    Steps that decide nothing share a head of one way.  `places` are those of the settings in a text.
-    Raises SpecError (ARCH606) for a name of no decision, for a decision that shares two heads, and for
-    decisions of different numbers of outcomes that are to share one.
+    Steps without decision share a head with one output. `places` are the locations of the settings. Raises
+    SpecError (ARCH606) for a prefix that matches no decision, for a decision in two groups, and for decisions
+    with different numbers of outcomes in one group.
     """
     names = _Names(paths, places or {})
     numbers = {path: n for n, path in enumerate(paths)}
@@ -73,20 +73,20 @@ class _Names:
     places: Mapping[str, Location]
 
     def named(self, name: str, setting: str) -> list[str]:
-        """The decisions that a name of a setting holds for.  Raises SpecError where there are none."""
+        """The decisions that match a name in a setting. Raises SpecError if there are none."""
         found = [path for path in self.paths if is_named(path, name)]
         if not found:
             raise no_decision(name, self.paths, self.places.get(setting))
         return found
 
     def ordered(self, names: Sequence[str]) -> list[str]:
-        """All decisions: those of each name in turn, then the others."""
+        """All decisions: those matching each name in turn, then the others."""
         ahead = [path for name in names for path in self.named(name, "order")]
         return list(dict.fromkeys([*ahead, *self.paths]))
 
 
 def _shared(names: _Names, sizes: Sequence[int], groups: Sequence[str | Sequence[str]]) -> dict[str, str]:
-    """The first decision of the group that each decision shares a head with, by path."""
+    """The first decision of the group with which each decision shares a head, by path."""
     size = dict(zip(names.paths, sizes, strict=True))
     found: dict[str, str] = {}
     for group in groups:

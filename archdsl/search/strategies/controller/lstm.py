@@ -1,8 +1,8 @@
 """The LSTM controller of template-based search (Nekrasov, Shen, Reid, WACV 2020, arXiv:1904.02365).
 
-Its input is its own last output; the first is a learned vector.  Each step's output is read off by a linear
-layer, a head, as the logits of one decision.  Where choices are not fed back, the distributions of all
-decisions are the same for every proposal, so that one run serves any number of proposals.
+Its input is its own previous output; the first is a learned vector. A linear layer, a head, maps each step's
+output to the logits of one decision. If choices are not fed back, the distributions of all decisions are the
+same for every proposal, so that one run serves any number of proposals.
 """
 
 from __future__ import annotations
@@ -18,25 +18,28 @@ from archdsl.search.strategies.controller.unroll import as_torch, quick, run
 
 
 class Drawn(NamedTuple):
-    """Outcomes of all decisions, [proposals, decisions], and the logarithms of their probabilities, alike."""
+    """Sampled outcomes of all decisions, [proposals, decisions], and their log-probabilities of the same
+    shape.
+    """
 
     outcomes: torch.Tensor
     log_probs: torch.Tensor
 
 
 class Judged(NamedTuple):
-    """Of each decision of some proposals, [proposals, decisions]: the logarithm of the probability of its
-    outcome, and the entropy of its distribution."""
+    """For each decision of some proposals, [proposals, decisions]: the log-probability of its outcome, and
+    the entropy of its distribution.
+    """
 
     log_probs: torch.Tensor
     entropies: torch.Tensor
 
 
 class LstmController(nn.Module):
-    """A controller over decisions; its parameters start uniformly between `config.init` and its negative.
+    """A controller over decisions; initial parameters are uniform in ±`config.init`.
 
-    Logits of all steps stand one after the other: `_first[d]` is the place of outcome 0 of decision d.
-    Decisions are numbered as the space has them, whatever the order of steps.
+    Logits of all steps are concatenated: `_first[d]` is the index of outcome 0 of decision d. Decisions have
+    the indices of the space, whatever the order of steps.
     """
 
     def __init__(
@@ -63,7 +66,7 @@ class LstmController(nn.Module):
         self._places(layout)
 
     def _places(self, layout: Layout) -> None:
-        """Where heads, steps and decisions have their logits."""
+        """The indices of the logits of heads, steps and decisions."""
         begins = [0]
         for ways in layout.ways:
             begins.append(begins[-1] + ways)
@@ -84,16 +87,16 @@ class LstmController(nn.Module):
     # ------------------------------------------------------------ distributions
 
     def distributions(self) -> list[torch.Tensor]:
-        """The probabilities of the outcomes at each step after warm-up, where choices are not fed back."""
+        """The probabilities of the outcomes at each step after warm-up, if choices are not fed back."""
         assert self.embedding is None, "the distributions depend on the choices that are fed back"
         with torch.no_grad():
             flat = self._log_probs(self._outputs()).exp().squeeze(1)
         return list(torch.split(flat, [self.layout.ways[step.head] for step in self.layout.steps]))
 
     def judge(self, outcomes: torch.Tensor, fast: bool = False) -> Judged:
-        """Probabilities of outcomes, [proposals, decisions], for autograd to differentiate.
+        """Differentiable log-probabilities of outcomes, [proposals, decisions].
 
-        `fast` rounds otherwise than torch.nn.LSTM (`archdsl.search.strategies.controller.unroll.quick`).
+        `fast` rounds differently from torch.nn.LSTM (`archdsl.search.strategies.controller.unroll.quick`).
         """
         flat = self._log_probs(self._outputs(outcomes, fast))
         entropies = -flat.new_zeros(len(self.layout.steps), flat.shape[1]).index_add(
@@ -104,7 +107,9 @@ class LstmController(nn.Module):
         return Judged(chosen, entropies)
 
     def _outputs(self, outcomes: torch.Tensor | None = None, fast: bool = False) -> torch.Tensor:
-        """Of all steps, [steps, rows, hidden]: one row, or, where choices are fed back, one a proposal."""
+        """The outputs of all steps, [steps, rows, hidden]: one row, or, if choices are fed back, one per
+        proposal.
+        """
         steps, rows = self.layout.warmup + len(self.layout.steps), 1
         if self.embedding is not None and outcomes is not None:
             rows = len(outcomes)
@@ -118,7 +123,7 @@ class LstmController(nn.Module):
         return quick(inputs, weights) if fast else as_torch(inputs, weights)
 
     def _log_probs(self, outputs: torch.Tensor) -> torch.Tensor:
-        """The logarithms of the probabilities at all steps one after the other, [places, rows]."""
+        """The concatenated log-probabilities of all steps, [places, rows]."""
         read = outputs[self.layout.warmup :][self._segments]  # [places, rows, hidden]
         logits = torch.bmm(read, self.heads[self._rows].unsqueeze(2)).squeeze(2)
         logits = logits + self.biases[self._rows].unsqueeze(1)
@@ -133,7 +138,7 @@ class LstmController(nn.Module):
 
     @torch.no_grad()
     def draw(self, count: int, generator: torch.Generator) -> Drawn:
-        """So many proposals, each decision by its distribution."""
+        """Samples `count` proposals, each decision from its distribution."""
         chances = torch.rand(
             (count, len(self.layout.order)), generator=generator, dtype=torch.float64, device="cpu"
         )
@@ -142,7 +147,7 @@ class LstmController(nn.Module):
         return self._drawn_in_turn(chances)
 
     def _drawn(self, chances: torch.Tensor) -> Drawn:
-        """All decisions at once: where a chance falls among the probabilities of its decision, summed up."""
+        """Samples all decisions at once, by inverting their cumulative distributions."""
         flat = self._log_probs(self._outputs(fast=True)).squeeze(1)
         sums = flat.double().exp().cumsum(0)
         before = torch.cat([sums.new_zeros(1), sums])
@@ -152,7 +157,7 @@ class LstmController(nn.Module):
         return Drawn(outcomes, flat[self._first + outcomes])
 
     def _drawn_in_turn(self, chances: torch.Tensor) -> Drawn:
-        """One decision after the other, each choice fed back before the next step."""
+        """Samples decisions in sequence, each choice fed back before the next step."""
         count = len(chances)
         outcomes = torch.zeros_like(chances, dtype=torch.long)
         log_probs = torch.zeros_like(chances, dtype=self.dtype)

@@ -1,4 +1,4 @@
-"""What strategies with a controller share: they draw proposals from it, and train it on the results."""
+"""Base of strategies with a controller: they sample proposals from it, and train it on the results."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ TRIES = (1, 15, 256, 2048)
 
 
 class Sample(NamedTuple):
-    """A proposal as drawn, also where a decision does not arise.
+    """A proposal as sampled, including inactive decisions.
 
-    `counted` are the decisions whose probabilities make `log_prob`, the logarithm of the proposal's
-    probability when it was drawn.
+    `counted` are the decisions whose probabilities make up `log_prob`, the log-probability of the proposal
+    when it was sampled.
     """
 
     outcomes: Outcomes
@@ -39,15 +39,14 @@ class Sample(NamedTuple):
 
 
 class PolicyGradient(ABC):
-    """Draws proposals from an LSTM controller; `learn` trains it on the reward of each.
+    """Samples proposals from an LSTM controller; `learn` trains it on the reward of each.
 
-    The reward is the negated objective.  Proposals without a score, as they failed or miss a requirement,
-    teach nothing.  Proposals that miss a requirement on costs are drawn again, so that the controller is
-    trained on those that are left over, by the probabilities before that.  Where it draws none that meets
-    them, a random network that does is proposed, and learned from as if the controller had drawn it; so are
-    networks that a search starts with.
-
-    All arithmetic is that of one thread, as sums over several are rounded by how many there are.
+    The reward is the negated objective. Proposals without a score, because they failed or violate a
+    requirement, are not learned from. Proposals that violate a requirement on costs are resampled, so that
+    the controller is trained on the rest, with probabilities before rejection. If no sample satisfies them, a
+    random network that does is proposed, and learned from as if it had been sampled; so are the networks that
+    a search starts with. All arithmetic uses one thread, as rounding of sums depends on the number of
+    threads.
     """
 
     def __init__(self, config: Reinforce, domain: Domain, seed: int, dtype: torch.dtype = torch.float32):
@@ -69,11 +68,11 @@ class PolicyGradient(ABC):
         self.open: deque[Sample] = deque()
 
     def generator(self, what: str, number: int) -> torch.Generator:
-        """Noise that is a function of the seed, what it is for, and its number."""
+        """A generator seeded by the seed, a purpose, and an index."""
         return torch.Generator("cpu").manual_seed(self.random(what, number).getrandbits(63))
 
     def random(self, what: str, number: int) -> Random:
-        """The same as a generator of Python."""
+        """The same as a generator of Python's `random`."""
         return Random(f"{self.seed} {what} {number}")
 
     def propose(self) -> Outcomes | None:
@@ -86,7 +85,7 @@ class PolicyGradient(ABC):
         return self.domain.canonical(sample.outcomes)
 
     def _allowed(self) -> Sample | None:
-        """A sample that meets the requirements on costs; None where none is found."""
+        """A sample that satisfies the requirements on costs; None if none is found."""
         generator = self.generator("proposal", self.proposed)
         for count in TRIES:
             drawn = self.controller.draw(count, generator)
@@ -97,13 +96,13 @@ class PolicyGradient(ABC):
         return None if found is None else self._known(found)
 
     def _known(self, outcomes: Outcomes) -> Sample:
-        """A network that the controller did not draw, as if it had."""
+        """A network that the controller did not sample, in the form of a sample."""
         with torch.no_grad():
             judged = self.controller.judge(torch.tensor([outcomes]), fast=True)
         return self._sample(outcomes, judged.log_probs[0])
 
     def _first_allowed(self, outcomes: torch.Tensor) -> int | None:
-        """Which of some proposals is the first that meets the requirements; None where none does."""
+        """The first of some proposals that satisfies the requirements; None if none does."""
         many = self.domain.allowed_many(outcomes.numpy()) if len(outcomes) > TRIES[1] else None
         if many is not None:
             return int(many.argmax()) if many.any() else None
@@ -127,10 +126,10 @@ class PolicyGradient(ABC):
 
     @abstractmethod
     def learn(self, sample: Sample, reward: float, mean: float) -> None:
-        """Trains the controller; `mean` is that of rewards, this one included."""
+        """Trains the controller; `mean` is the mean of rewards, including this one."""
 
     def step(self, loss: torch.Tensor | None) -> None:
-        """A step of the optimizer along the gradient of a loss; None: a gradient of zero."""
+        """An optimizer step for a loss; None: with a gradient of zero."""
         self.optimizer.zero_grad(set_to_none=False)
         if loss is not None:
             loss.backward()  # type: ignore[no-untyped-call]
@@ -172,7 +171,7 @@ class PolicyGradient(ABC):
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Arithmetic of one thread, whatever the number of threads outside."""
+    """Context with one thread for arithmetic."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -13,15 +13,14 @@ from archdsl.search.trials.domain import Domain
 
 
 class Ppo(PolicyGradient):
-    """The last proposals stand in a ring buffer; after each, the controller is trained on all of them.
+    """PPO with a ring buffer of the last proposals; after each, the controller is trained on all of them.
 
-    The loss of a proposal is -min(r · A, clip(r) · A), where r is its probability now by that when it was
-    drawn, and the advantage A is its reward less the mean reward now.
-
-    "exact": one step for each slot of the buffer, in random order.  Slots that are still empty have a
-    gradient of zero; in their steps Adam's momentum moves the parameters.  "batched": one step along the mean
-    over the slots that are filled, for which one run of the controller is enough; its parameters are not
-    those of "exact", and its learning rate has to be greater for the same progress.
+    The loss of a proposal is -min(r · A, clip(r) · A), where r is the ratio of its current probability to
+    that when it was sampled, and the advantage A is its reward minus the current mean reward. "exact": one
+    step for each slot of the buffer, in random order. Empty slots have a gradient of zero; in their steps,
+    Adam's momentum moves the parameters. "batched": one step for the mean loss of the filled slots, which
+    needs one run of the controller; its parameters differ from those of "exact", and it needs a larger
+    learning rate for the same progress.
     """
 
     config: controllers.Ppo
@@ -38,7 +37,7 @@ class Ppo(PolicyGradient):
 
     @property
     def filled(self) -> int:
-        """Slots that are not empty, which come first."""
+        """The number of filled slots, which come first."""
         return min(self.learned, self.config.buffer)
 
     def learn(self, sample: Sample, reward: float, mean: float) -> None:
@@ -58,12 +57,12 @@ class Ppo(PolicyGradient):
                 self.step(self._alone(n, advantages) if n < filled else None)
 
     def _alone(self, n: int, advantages: torch.Tensor) -> torch.Tensor | None:
-        """The loss of one slot; None where its gradient is zero."""
+        """The loss of one slot; None if its gradient is zero."""
         loss, idle = self._loss(slice(n, n + 1), advantages)
         return None if idle else loss[0]
 
     def _loss(self, slots: slice, advantages: torch.Tensor) -> tuple[torch.Tensor, bool]:
-        """The losses of some slots, and whether the gradients of all of them are zero."""
+        """The losses of some slots, and whether all their gradients are zero."""
         judged = self.controller.judge(self.outcomes[slots], fast=True)
         log_probs, entropies = ((one * self.counted[slots]).sum(1) for one in judged)
         # Beyond e^30 no gradient is of any use, and squares of it would overflow.

@@ -9,8 +9,7 @@ from archdsl.search.strategies.controller.policy_gradient import PolicyGradient,
 
 
 class Reinforce(PolicyGradient):
-    """One step for each proposal, along the gradient of its probability, by how much better than the mean
-    it was."""
+    """One step for each proposal: the gradient of its log-probability times reward minus mean reward."""
 
     def learn(self, sample: Sample, reward: float, mean: float) -> None:
         judged = self.controller.judge(torch.tensor([sample.outcomes]), fast=True)

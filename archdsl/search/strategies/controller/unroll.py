@@ -1,6 +1,6 @@
-"""An LSTM whose input is its own last output, unrolled.
+"""An unrolled LSTM whose input is its own previous output.
 
-`inputs[t]` is added to the last output to form the input of step t; step 0 has no last output.
+`inputs[t]` is added to the previous output to form the input of step t; step 0 has no previous output.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ State = tuple[torch.Tensor, torch.Tensor]
 
 
 def as_torch(inputs: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Tensor:
-    """The outputs of all steps, [steps, rows, hidden], by the kernels of torch.nn.LSTM and by autograd.
+    """The outputs of all steps, [steps, rows, hidden], by torch.nn.LSTM's kernels and autograd.
 
     `inputs` are [steps, rows, hidden], `weights` those of torch.nn.LSTM.
     """
@@ -31,17 +31,17 @@ def as_torch(inputs: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Ten
 
 
 def quick(inputs: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Tensor:
-    """The same several times as fast, rounded otherwise; autograd differentiates it once.
+    """The same, several times faster, with other rounding; differentiable once.
 
-    For single steps torch.lstm_cell is faster than what torch.lstm has for float32.  The backward pass does
-    for all steps together what autograd does in a thousand small operations, but for the recurrence itself.
+    For single steps, torch.lstm_cell is faster than torch.lstm for float32. The backward pass computes for
+    all steps together, except the recurrence, what autograd computes in a thousand small operations.
     """
     found: torch.Tensor = _Quick.apply(inputs, *weights)  # type: ignore[no-untyped-call]
     return found
 
 
 def run(inputs: Sequence[torch.Tensor], weights: Sequence[torch.Tensor]) -> Iterator[list[State]]:
-    """The layers after each step of a quick run; the hidden state of the last is the output.
+    """The states of all layers after each step; the hidden state of the last layer is the output.
 
     `inputs` are [rows, hidden] each, and are read when their step begins.
     """
@@ -94,9 +94,9 @@ def _back(
 
 
 class _Part:
-    """The backward pass of one layer, step by step from the last; its gates are computed anew.
+    """The backward pass of one layer, step by step from the last; its gates are recomputed.
 
-    `fed` is what it read, `before` its own last states, both [steps, rows, hidden].
+    `fed` are its inputs, `before` its previous states, both [steps, rows, hidden].
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class _Part:
         self.cell, self.own = torch.zeros_like(cells[0]), torch.zeros_like(cells[0])
 
     def back(self, t: int, output: torch.Tensor) -> torch.Tensor:
-        """The gradient of what the layer read at a step, from that of its output there."""
+        """The gradient of the layer's input at a step, from that of its output."""
         through, slopes, slope, forget, inner, outer, gradient = self.by_step[t]
         state = output + self.own
         self.cell.addcmul_(state, through)
