@@ -43,6 +43,7 @@ NOT_FROM_ONE_TEXT: dict[str, str] = {
     "ARCH606": "found when a search starts",
     "ARCH802": "a check makes no module",
     "ARCH810": "a check makes no module",
+    "ARCH811": "about a call from Python",
     "ARCH820": "about the file of a latency table",
     "ARCH821": "about the file of a latency table",
     "ARCH822": "about the file of a latency table",

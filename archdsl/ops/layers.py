@@ -6,6 +6,7 @@ The source of a class here is copied into emitted Python. Imported only where mo
 from collections.abc import Sequence
 from itertools import product
 from math import gcd
+from typing import cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (the usual name)
@@ -32,6 +33,9 @@ def weighted_batch_norm(norm: nn.BatchNorm2d, x_bchw: torch.Tensor, weight: torc
     Works for subclasses with another normalization (over several processes).
     """
     if type(norm) is not nn.BatchNorm2d:
+        borrow = getattr(norm, "borrow", None)  # a part of a stored layer
+        if borrow is not None:
+            return cast(torch.Tensor, borrow(lambda own: weighted_batch_norm(own, x_bchw, weight)))
         y_bchw: torch.Tensor = norm(x_bchw)
         return y_bchw * weight
     if norm.training and norm.num_batches_tracked is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -12,11 +12,19 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from archdsl.backends.elastic.drawn import drawn
+from archdsl.backends.elastic.partial import Partial
+from archdsl.backends.elastic.scaling import Scaled
 from archdsl.backends.elastic.slices import Sliced, narrowed
 from archdsl.backends.elastic.widths import Widths
 from archdsl.backends.making import make
 from archdsl.backends.naming import RESERVED, identifier, unique
 from archdsl.backends.straightline import lower, methods
+from archdsl.backends.supernet.forward import ForwardGenerator
+from archdsl.backends.supernet.mixing import Mixture
+from archdsl.backends.supernet.module import Forward, Weights, function_of
+from archdsl.backends.supernet.rendering import whole
+from archdsl.backends.supernet.statements import Style
 from archdsl.backends.torch_module import MOST_PARAMETERS, CompiledNetwork, class_of
 from archdsl.backends.torch_module import build as build_network
 from archdsl.diagnostics import Diagnostic, SpecError
@@ -30,6 +38,7 @@ LAYERS = 65_536
 """Layers over parts of stored ones that are remembered."""
 PATHS = 512
 """Networks whose forward is remembered."""
+_NONE: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -45,29 +54,109 @@ class _Path:
     """The layers without weights, which follow the mode of the supernet."""
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """A forward in which some decisions are drawn and the others mixed."""
+
+    outputs: tuple[str, ...]
+    function: Forward
+    layers: SimpleNamespace
+    stateless: tuple[nn.Module, ...]
+    mixed: tuple[tuple[int, Mixture | Scaled], ...]
+    """What weighs the candidates, by its number in the code."""
+    bases: tuple[Mixture, ...]
+    """The mixtures whose weights are computed."""
+    mixes: tuple[str, ...]
+    """The decisions whose weights are needed."""
+
+
 class ElasticNetwork(nn.Module):
     """All networks of a space over weights that are stored once, at their largest size.
 
     `archdsl_graph` is the graph of the space.  The stored layers are ordinary children, named by their place
-    in the spec.
+    in the spec.  `drawn` are the decisions that change the size of a tensor, whether there is one, or from
+    where its channels come: a forward takes one outcome of each.  All others may be mixed.
     """
 
     def __init__(self, graph: Graph, widths: Widths):
         super().__init__()
         self.archdsl_graph, self._widths = graph, widths
+        self.drawn = tuple(drawn(graph, widths))
         self._binder: Binder = Prepared()(graph)
+        self._partial = Partial(graph, widths, self._binder)
         taken = set(RESERVED)
         self._stored = {weights: unique(identifier(weights), taken) for weights in widths.slots}
         for weights, attribute in self._stored.items():
             self._modules[attribute] = make(widths.slots[weights].layer)
         self._layers: dict[Hashable, Sliced] = {}
         self._paths: OrderedDict[tuple[int, ...], _Path] = OrderedDict()
+        self._plans: OrderedDict[Hashable, _Plan] = OrderedDict()
+        self._functions: dict[str, Forward] = {}
+        self._matrices: dict[Mixture, torch.Tensor] = {}
 
-    def path(self, *inputs: torch.Tensor, outcomes: Mapping[str, int]) -> torch.Tensor:
+    def forward(
+        self, *inputs: torch.Tensor, outcomes: Mapping[str, int] = _NONE, weights: Weights = _NONE
+    ) -> torch.Tensor:
+        """The main output (N × K × H × W), with the decisions of `outcomes` drawn and all others mixed.
+
+        `outcomes` are numbers of outcomes, `weights` vectors over the outcomes of a decision, by path.  Those
+        of a decision that is mixed sum to 1; one-hot they give the network, bit for bit.  Those of a decision
+        that is drawn are one-hot in value and carry a gradient (straight-through): they scale what the
+        decision picks, and the results of the op calls whose channels depend on it (see `scaling`).
+
+        Raises SpecError: ARCH811 for a decision that is mixed and has to be drawn, ARCH504 for one that is
+        neither, and what a network is rejected for that is not well-typed.
+        """
+        if not weights:
+            return self.path(*inputs, outcomes=outcomes)
+        (main, *_) = self.archdsl_graph.outputs
+        return self._run((main,), inputs, outcomes, weights)[0]
+
+    @property
+    def compilations(self) -> int:
+        """How many forwards were compiled: those of other widths run the same code."""
+        return len(self._functions)
+
+    def forward_all(
+        self, *inputs: torch.Tensor, outcomes: Mapping[str, int] = _NONE, weights: Weights = _NONE
+    ) -> dict[str, torch.Tensor]:
+        """All outputs by name, also those for training alone, otherwise as `forward`."""
+        names = tuple(self.archdsl_graph.outputs)
+        return dict(zip(names, self._run(names, inputs, outcomes, weights), strict=True))
+
+    def _run(
+        self, outputs: tuple[str, ...], inputs: Sequence[torch.Tensor], outcomes: Mapping[str, int],
+        weights: Weights,
+    ) -> tuple[torch.Tensor, ...]:  # fmt: skip
+        plan = self._plan(outputs, outcomes, frozenset(path for path in weights if path in outcomes))
+        missing = [path for path in plan.mixes if path not in weights]
+        if missing:
+            raise self._missing(missing)
+        for layer in plan.stateless:
+            layer.train(self.training)
+        bases = {base: base.weights(weights, self._matrix(base)) for base in plan.bases}
+        mixed = {
+            n: found.weights(bases) if isinstance(found, Scaled) else bases[found].unbind()
+            for n, found in plan.mixed
+        }
+        return plan.function(plan.layers, *inputs, mixed)
+
+    def _matrix(self, found: Mixture) -> torch.Tensor:
+        matrix = self._matrices.get(found)
+        if matrix is None:
+            matrix = self._matrices[found] = found.matrix()
+        return matrix
+
+    def path(
+        self, *inputs: torch.Tensor, outcomes: Mapping[str, int], weights: Weights | None = None
+    ) -> torch.Tensor:
         """The main output (N × K × H × W) of one network; `outcomes` are numbers of outcomes.
 
-        Equal to that of `network` bit for bit.  Raises SpecError where the network is not well-typed.
+        Equal to that of `network` bit for bit, also with `weights`, which are 1 and only pass gradients (see
+        `forward`).  Raises SpecError where the network is not well-typed.
         """
+        if weights:
+            return self(*inputs, outcomes=outcomes, weights=weights)  # type: ignore[no-any-return]
         found = self._path(outcomes)
         for layer in found.stateless:
             layer.train(self.training)
@@ -124,6 +213,49 @@ class ElasticNetwork(nn.Module):
             setattr(layers, attribute, self._sliced(weights, layer, own))
         return _Path(graph, cls.forward, layers, parts, tuple(stateless))
 
+    def _plan(self, outputs: tuple[str, ...], outcomes: Mapping[str, int], weighed: frozenset[str]) -> _Plan:
+        decisions = self.archdsl_graph.decisions
+        key = outputs, tuple(outcomes.get(path, -1) for path in decisions), weighed
+        found = self._plans.get(key)
+        if found is None:
+            found = self._plans[key] = self._planned(outputs, outcomes, weighed)
+            if len(self._plans) > PATHS:
+                self._plans.popitem(last=False)
+        self._plans.move_to_end(key)
+        return found
+
+    def _planned(
+        self, outputs: tuple[str, ...], outcomes: Mapping[str, int], weighed: frozenset[str]
+    ) -> _Plan:
+        graph = self.archdsl_graph
+        wanted = {name: graph.outputs[name] for name in outputs}
+        given = {path: o for path, o in outcomes.items() if path in graph.decisions}
+        found = self._partial.draw(given, weighed, wanted)
+        code = ForwardGenerator(found.parts, Style()).forward()
+        text = whole(code)
+        function = self._functions.get(text)
+        if function is None:
+            if len(self._functions) >= PATHS:
+                self._functions.clear()
+            function = self._functions[text] = function_of(text)
+        layers, stateless = SimpleNamespace(), []
+        for attribute, (node, layer, x, y) in found.layers.items():
+            if node.weights in self._stored:
+                setattr(layers, attribute, self._sliced(node.weights, layer, self._widths.parts(node, x, y)))
+                continue
+            stateless.append(make(layer))
+            setattr(layers, attribute, stateless[-1])
+        mixed = tuple((n, found.parts.mixtures[n]) for n in code.mixtures)
+        bases = dict.fromkeys(base for _, one in mixed for base in _bases(one))
+        mixes = dict.fromkeys(path for base in bases for path in base.decisions)
+        return _Plan(outputs, function, layers, tuple(stateless), mixed, tuple(bases), tuple(mixes))
+
+    def _missing(self, paths: Sequence[str]) -> SpecError:
+        listed = ", ".join(f"`{path}`" for path in paths[:5])
+        headline = f"{len(paths)} missing decisions of `{self.archdsl_graph.name}`: {listed}"
+        help = "give an outcome or weights of each"
+        return SpecError([Diagnostic("ARCH504", headline, help=help)])
+
     def _sliced(self, weights: str, layer: Layer, parts: Parts) -> Sliced:
         """A layer over a part of stored weights; most networks have those of others."""
         key = weights, tuple(layer.kwargs.items()), tuple(parts.items())
@@ -138,9 +270,18 @@ class ElasticNetwork(nn.Module):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ElasticNetwork:
         """A copy with its own weights; what never changes is shared."""
-        for shared in (self.archdsl_graph, self._widths, self._binder):
-            memo[id(shared)] = shared
-        memo[id(self._paths)], memo[id(self._layers)] = OrderedDict(), {}  # they are of this one's weights
+        shared = (
+            self.archdsl_graph,
+            self._widths,
+            self._binder,
+            self._partial,
+            self._functions,
+            self._matrices,
+        )
+        memo.update((id(one), one) for one in shared)
+        for own in (self._paths, self._plans):  # they are of this one's weights
+            memo[id(own)] = OrderedDict()
+        memo[id(self._layers)] = {}
         copy = ElasticNetwork.__new__(ElasticNetwork)
         memo[id(self)] = copy
         copy.__dict__.update(deepcopy(self.__dict__, memo))
@@ -155,11 +296,16 @@ def _first_nodes(bound: Bound) -> dict[str, Node]:
     return found
 
 
+def _bases(found: Mixture | Scaled) -> Iterable[Mixture]:
+    return found.mixtures if isinstance(found, Scaled) else (found,)
+
+
 def build(graph: Graph) -> ElasticNetwork:
     """The elastic supernet of a space, in training mode.
 
     Raises SpecError: ARCH810 where weights cannot be shared, ARCH801 for more parameters than are built.
     """
+    graph = simplify(graph)
     widths = Widths(graph)
     params = sum(slot.params for slot in widths.slots.values())
     if params > MOST_PARAMETERS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -32,12 +33,16 @@ class Sliced:
         ]
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return self.borrow(lambda module: module(x))
+
+    def borrow(self, run: Callable[[nn.Module], torch.Tensor]) -> torch.Tensor:
+        """What a function computes with the module, which has its tensors meanwhile."""
         lent, tensors = self.module.__dict__, _tensors(self.stored)
         for name in self.names:
             value = tensors[name]
             lent[name] = None if value is None else lent_part(value, self.parts.get(name))
         lent["training"] = self.stored.training
-        y: torch.Tensor = self.module(x)
+        y = run(self.module)
         if self.gathered and self.stored.training:
             self._give_back(tensors)
         return y

@@ -41,8 +41,8 @@ class Widths:
 
     def __init__(self, graph: Graph):
         self.graph = graph
-        _, definitions = infer_symbolic(graph)
-        self._possible = Possible(definitions, {})
+        self.shapes, self.definitions = infer_symbolic(graph)
+        self._possible = Possible(self.definitions, {})
         self.blocks: dict[str, Blocks] = {name: ((name, shape[0]),) for name, shape in graph.inputs.items()}
         self.most: dict[str, Mapping[str, Any]] = {}
         found: dict[str, list[Node]] = {}
@@ -74,11 +74,12 @@ class Widths:
         every = [self.blocks[source] for source in mux.inputs]
         if all(blocks == every[0] for blocks in every):
             return every[0]
-        if self._chooses_several(mux):
+        if self.chooses_several(mux):
             return tuple(dict(block for blocks in every for block in blocks).items())
         return ((mux.name, max(self.width(source) for source in mux.inputs)),)
 
-    def _chooses_several(self, mux: Mux) -> bool:
+    def chooses_several(self, mux: Mux) -> bool:
+        """Whether its decision chooses several members, each with channels of its own."""
         return isinstance(mux.on, str) and self.graph.decisions[mux.on].count > 1
 
     def _most(self, node: Node, key: str) -> Any:
@@ -122,7 +123,7 @@ class Widths:
                 mux = self.graph.nodes[source]
                 assert isinstance(mux, Mux)
                 picked = self._picked(mux, bound, outcomes)
-                found[source] = self._moved(of(picked) or (), picked, mux)
+                found[source] = self.moved(of(picked) or (), picked, mux)
             return found[source]
 
         for name, node in bound.graph.nodes.items():
@@ -144,11 +145,13 @@ class Widths:
             return next(s for key, s in mux.cases if key == outcomes[mux.on] and s is not None)
         return next(s for s in mux.inputs if bound.resolved.get(s) == bound.resolved[mux.name])
 
-    def _moved(self, places: Places, source: str, mux: Mux) -> Places:
+    def moved(self, places: Places, source: str, mux: Mux) -> Places:
         """Places in the widest form of a source as places in that of the mux."""
         here, there = self.blocks[source], self.blocks[mux.name]
-        if here == there or not self._chooses_several(mux):
+        if here == there:
             return places
+        if not self.chooses_several(mux):
+            return leading(len(places))
         start = dict(zip([origin for origin, _ in there], accumulated(there), strict=True))
         own = [start[origin] + n for origin, width in here for n in range(width)]
         return tuple([own[place] for place in places])

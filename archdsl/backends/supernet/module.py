@@ -114,9 +114,9 @@ class SuperNetwork(nn.Module):
     def _compiled(self, outcomes: Mapping[str, int] | None = None, weighted: bool = True) -> Compiled:
         code = self._generator.forward(outcomes, weighted)
         if self._checkpoint:
-            return _function(in_segments(code)), code.mixtures
+            return function_of(in_segments(code)), code.mixtures
         # A path is seldom requested twice, and its statements are often those of others.
-        return (_function(whole(code)) if outcomes is None else _in_steps(code)), code.mixtures
+        return (function_of(whole(code)) if outcomes is None else _in_steps(code)), code.mixtures
 
     def _mixed(self, weights: Weights, mixtures: Iterable[int]) -> dict[int, torch.Tensor]:
         found = self._parts.mixtures
@@ -158,7 +158,7 @@ def _size(layer: Layer) -> int:
 
 
 @lru_cache(maxsize=1024)
-def _function(text: str) -> Forward:
+def function_of(text: str) -> Forward:
     """The function defined by a source text; compiled once."""
     scope = dict(_GLOBALS)
     exec(compile(text, "<supernet>", "exec"), scope)

@@ -1,0 +1,119 @@
+"""Which decisions an elastic supernet takes one outcome of for each forward; all others may be mixed."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+
+from archdsl import ops
+from archdsl.backends.elastic.widths import Widths
+from archdsl.ir import Dim, Expr, Graph, Mux, Node, Value
+from archdsl.ir.expr import decisions_in, leaves
+from archdsl.ops.places import NotShared, leading
+
+SIZE, PRESENCE, ORIGIN = "the size of", "whether there is", "the origin of the channels of"
+
+FIRST: Hashable = "first channels"
+"""The channels that it has are the first of its widest form."""
+
+
+def drawn(graph: Graph, widths: Widths) -> dict[str, tuple[str, str]]:
+    """The decisions that have to be drawn, in the order of the space.
+
+    With what they change (the size of a tensor, whether it is there, or from where its channels come, of
+    which a mixture would need one for all candidates), and the name of that tensor.
+    """
+    found = _Finder(graph, widths).run()
+    return {path: found[path] for path in graph.decisions if path in found}
+
+
+class _Finder:
+    def __init__(self, graph: Graph, widths: Widths):
+        self.graph, self.widths = graph, widths
+        self.found: dict[str, tuple[str, str]] = {}
+        self.partial: set[str] = set()
+        """Tensors that some networks lack."""
+        self.origins: dict[str, Hashable] = dict.fromkeys(graph.inputs, FIRST)
+        """Tensors of equal origins and sizes have channels at the same places."""
+
+    def run(self) -> dict[str, tuple[str, str]]:
+        for item in self.graph.nodes.values():
+            self._sizes(item)
+            if isinstance(item, Mux):
+                self._mux(item)
+            else:
+                self._node(item)
+        return self.found
+
+    def _note(self, paths: Sequence[str], what: str, name: str) -> None:
+        for path in paths:
+            self.found.setdefault(path, (what, name))
+
+    def _sizes(self, item: Node | Mux) -> None:
+        for size in self.widths.shapes[item.name]:
+            if isinstance(size, Expr):
+                self._note(self._deciding(size), SIZE, item.name)
+
+    def _deciding(self, size: Value) -> list[str]:
+        """The decisions that a size depends on; those of tensors that it names are found there."""
+        paths = decisions_in(size)
+        for leaf in leaves(size):
+            if isinstance(leaf, Dim) and leaf in self.widths.definitions:
+                paths |= _on(self.widths.definitions[leaf][0])
+        return sorted(paths)
+
+    def _mux(self, mux: Mux) -> None:
+        name, sources = mux.name, mux.inputs
+        missing = any(source is None for _, source in mux.cases)
+        if missing or not self.partial.isdisjoint(sources):
+            self.partial.add(name)
+            self._note(sorted(_on(mux)), PRESENCE, name)
+        self.origins[name] = self._shared_origin(mux)
+        if self.origins[name] is None:
+            self._note(sorted(_on(mux)), ORIGIN, name)
+            self.origins[name] = name
+
+    def _shared_origin(self, mux: Mux) -> Hashable:
+        """The origin that the channels of a mux have whatever is picked; None where there is none."""
+        blocks = self.widths.blocks
+        if all(blocks[source] == blocks[mux.name] for source in mux.inputs):
+            origins = {self.origins[source] for source in mux.inputs}
+            return next(iter(origins)) if len(origins) == 1 else None
+        return None if self.widths.chooses_several(mux) else FIRST
+
+    def _node(self, node: Node) -> None:
+        missing = [i in self.partial for i in node.inputs]
+        needed = [gone for port, gone in enumerate(missing) if port not in node.optional]
+        if any(needed) or (not needed and all(missing)):
+            self.partial.add(node.name)
+        self.origins[node.name] = self._origin(node)
+
+    def _origin(self, node: Node) -> Hashable:
+        primitive, most = ops.get(node.op), self.widths.width(node.name)
+        if self.widths.shapes[node.name][0] == most or self._takes_first(node):
+            return FIRST
+        tensors = node.inputs[: primitive.tensors(len(node.inputs))]
+        origins = {self.origins[i] for i in tensors}
+        if primitive.keeps_places and not primitive.stacks and len(origins) == 1:
+            return next(iter(origins))
+        return node.name
+
+    def _takes_first(self, node: Node) -> bool:
+        """Whether the rule of its channels names the first ones, whatever those of its inputs are."""
+        most = self.widths.width(node.name)
+        widths = [self.widths.width(i) for i in node.inputs]
+        last = [tuple(range(width - max(1, width // 2), width)) for width in widths]
+        some = max(1, most // 2)
+        try:
+            places = ops.get(node.op).places(last, widths, some, most, self.widths.most[node.name])
+        except NotShared:
+            return False
+        return places == leading(some)
+
+
+def _on(mux: Mux) -> set[str]:
+    return {mux.on} if isinstance(mux.on, str) else decisions_in(mux.on)
+
+
+def mixed(graph: Graph, found: Mapping[str, object]) -> list[str]:
+    """The decisions that may be mixed: those that are not among the drawn ones."""
+    return [path for path in graph.decisions if path not in found]

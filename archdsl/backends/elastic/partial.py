@@ -1,0 +1,349 @@
+"""A space in which some decisions are drawn: what is left of it, with the size and places of each tensor.
+
+All networks that are left have tensors of one size, so that they are mixed as in any supernet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from archdsl.backends.elastic.scaling import UNSCALED, Calls, Factors, Scaled
+from archdsl.backends.elastic.widths import Widths
+from archdsl.backends.naming import RESERVED, identifier, unique
+from archdsl.backends.supernet.mixing import Mixture, TooManyOutcomes, mixture, outcome_of, tabled
+from archdsl.backends.supernet.structure import Mixed, Structure
+from archdsl.diagnostics import Diagnostic, Label, SpecError
+from archdsl.ir import Dim, Expr, Graph, Mux, Node, Pick, Value
+from archdsl.ir.expr import decisions_in
+from archdsl.ir.resolve import evaluate, rebuilt
+from archdsl.ops.base import Layer
+from archdsl.ops.places import NotShared, Places, leading
+from archdsl.passes.analyses.shapes import FixedShape
+from archdsl.passes.transforms.bind import Binder
+
+Read = tuple[str, Factors]
+"""A tensor as it is read: the item that computes it, and the weights that it is multiplied with."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What is left of a space: its structure, and its layers by attribute."""
+
+    parts: Structure
+    layers: Mapping[str, tuple[Node, Layer, Places, Places]]
+    """The node, the layer of its size, and the places of the channels of its first input and its output."""
+
+
+class Partial:
+    """Draws decisions of one space, which is simplified."""
+
+    def __init__(self, graph: Graph, widths: Widths, binder: Binder):
+        self.graph, self.widths, self.binder = graph, widths, binder
+        self.calls = Calls(graph, widths)
+        self.variables: dict[str, str] = {name: f"t{n}" for n, name in enumerate(graph.inputs)}
+        self.attributes: dict[str, str] = {}
+        self._taken = set(RESERVED)
+        self._mixtures: dict[Hashable, Mixture] = {}
+
+    def draw(self, outcomes: Mapping[str, int], weighed: frozenset[str], outputs: Mapping[str, str]) -> Drawn:
+        """The structure of what is left; `weighed` are the drawn decisions whose weights carry gradients.
+
+        Raises SpecError: ARCH811 for a decision that has to be drawn and is not, ARCH810 for weights that
+        cannot be shared, and what a network is rejected for that is not well-typed.
+        """
+        return _Drawing(self, outcomes, weighed).run(outputs)
+
+    def variable(self, name: str) -> str:
+        """The variable of an item; the same in all forwards, so that these have the same code."""
+        found = self.variables.get(name)
+        if found is None:
+            # Short, since compiling code is a good part of what a forward costs when it is new.
+            found = self.variables[name] = f"t{len(self.variables)}"
+        return found
+
+    def attribute(self, name: str) -> str:
+        """The name of the layer of an item."""
+        found = self.attributes.get(name)
+        if found is None:
+            found = self.attributes[name] = unique(identifier(name), self._taken)
+        return found
+
+    def mixture(self, on: Value, place: Mapping[Hashable, int]) -> Mixture:
+        """The mixture of candidates by a value, tabled once.  Raises TooManyOutcomes."""
+        key = on, tuple(place.items())
+        found = self._mixtures.get(key)
+        if found is None:
+            found = self._mixtures[key] = mixture(on, self.graph.decisions, place)
+        return found
+
+
+class _Drawing:
+    def __init__(self, of: Partial, outcomes: Mapping[str, int], weighed: frozenset[str]):
+        self.of, self.graph, self.binder = of, of.graph, of.binder
+        self.outcomes, self.weighed = outcomes, weighed
+        inputs = self.graph.inputs
+        self.shapes: dict[str, FixedShape] = dict(inputs)
+        self.places: dict[str, Places | None] = {name: leading(shape[0]) for name, shape in inputs.items()}
+        self.reads: dict[str, Read | None] = {name: (name, UNSCALED) for name in inputs}
+        self.sources: dict[str, tuple[str | None, ...]] = {}
+        """Of each mux, the candidates that are left; one where it is drawn, which may be none at all."""
+        self.on: dict[str, Value] = {}
+        self.items: dict[str, Node | Mixed] = {}
+        self.mixtures: dict[Mixture | Scaled, int] = {}
+        self.layers: dict[str, tuple[Node, Layer, Places, Places]] = {}
+        self.attributes: dict[str, str] = {}
+
+    def run(self, wanted: Mapping[str, str]) -> Drawn:
+        outputs = {}
+        for out, name in wanted.items():
+            self._resolve(name)
+            read = self.reads[name]
+            if read is None:
+                raise SpecError([Diagnostic("ARCH406", f"output `{out}` is not defined")])
+            outputs[out] = self._item(read)
+        variables = {name: self.of.variable(name) for name in (*self.graph.inputs, *self.items)}
+        graph = replace(self.graph, outputs=outputs)
+        parts = Structure(
+            graph, self.items, self.shapes, tuple(self.mixtures),  # type: ignore[arg-type]
+            {}, self.attributes, variables,
+        )  # fmt: skip
+        return Drawn(parts, self.layers)
+
+    # ------------------------------------------------------------ order of computation
+
+    def _resolve(self, wanted: str) -> None:
+        reads, stack = self.reads, [wanted]
+        while stack:
+            name = stack[-1]
+            if name in reads:
+                stack.pop()
+                continue
+            missing = [n for n in self._needs(name) if n not in reads]
+            if missing:
+                missing.reverse()
+                stack += missing
+                continue
+            stack.pop()
+            item = self.graph.nodes[name]
+            reads[name] = self._mux(item) if isinstance(item, Mux) else self._node(item)
+
+    def _needs(self, name: str) -> Sequence[str]:
+        found = self.binder._needs.get(name)
+        if found is not None:
+            return found
+        dims = self.binder._dims.get(name, ())
+        if any(d not in self.reads for d in dims):
+            return dims
+        if name not in self.sources:
+            mux = self.graph.nodes[name]
+            assert isinstance(mux, Mux)
+            self.sources[name] = self._left(mux)
+        return [source for source in self.sources[name] if source is not None]
+
+    def _left(self, mux: Mux) -> tuple[str | None, ...]:
+        """The candidates of a mux that are left."""
+        if isinstance(mux.on, str):
+            drawn = self.outcomes.get(mux.on)
+            if drawn is None:
+                return tuple(dict.fromkeys(source for _, source in mux.cases))
+            return tuple(source for key, source in mux.cases if key == drawn)[:1] or (None,)
+        on = self.on[mux.name] = self._value(mux.on)
+        if not isinstance(on, Expr):
+            return tuple(source for key, source in mux.cases if key == on)[:1] or (None,)
+        number: dict[Hashable, int] = {key: n for n, (key, _) in enumerate(mux.cases)}
+        picked = set(self._mixture(mux, on, number).picks) - {-1}
+        return tuple(dict.fromkeys(source for n, (_, source) in enumerate(mux.cases) if n in picked))
+
+    # ------------------------------------------------------------ values
+
+    def _value(self, value: Value) -> Value:
+        """A value as far as the drawn decisions settle it."""
+        if self._is_drawn(value):
+            return cast(Value, evaluate(value, self.outcomes, self._dim))
+        return rebuilt(value, self._leaf)
+
+    def _is_drawn(self, value: Value) -> bool:
+        return self.binder._decisions(value) <= self.outcomes.keys()
+
+    def _leaf(self, leaf: Value) -> Value:
+        if isinstance(leaf, Pick) and leaf.decision in self.outcomes:
+            return cast(Value, leaf.values[self.outcomes[leaf.decision]])
+        return self._dim(leaf.node, leaf.axis) if isinstance(leaf, Dim) else leaf
+
+    def _dim(self, node: str, axis: int) -> int:
+        read = self.reads[node]
+        return 0 if read is None else self.shapes[read[0]][axis]
+
+    def _mixture(self, mux: Mux, on: Value, place: Mapping[Hashable, int]) -> Mixture:
+        try:
+            return self.of.mixture(on, place)
+        except TooManyOutcomes as error:
+            raise SpecError(
+                [Diagnostic("ARCH802", f"no supernet: too many decisions select one tensor: {error}",
+                            _at(mux), help="draw some of them")]
+            ) from None  # fmt: skip
+
+    # ------------------------------------------------------------ muxes
+
+    def _mux(self, mux: Mux) -> Read | None:
+        sources = self.sources[mux.name]
+        places = [self._moved(source, mux) for source in sources]
+        if len(sources) == 1:
+            read = None if sources[0] is None else self.reads[sources[0]]
+            self.places[mux.name] = places[0]
+            return None if read is None else (read[0], (*read[1], *self._picked(mux)))
+        reads = [None if source is None else self.reads[source] for source in sources]
+        left = [read for read in reads if read is not None]
+        if len(left) < len(reads):
+            raise self._undrawn(mux, f"`{mux.name}` is missing in some networks")
+        if len({self.shapes[item] for item, _ in left}) > 1:
+            raise self._undrawn(mux, f"the size of `{mux.name}` differs between networks")
+        if any(one != places[0] for one in places):
+            raise self._undrawn(mux, f"`{mux.name}` has channels of different origins")
+        self.places[mux.name] = places[0]
+        if all(read == left[0] for read in left):
+            return left[0]
+        number = {source: n for n, source in enumerate(sources)}
+        cases: dict[Hashable, int] = {key: number[source] for key, source in mux.cases if source in number}
+        on = outcome_of(self.graph.decisions[mux.on]) if isinstance(mux.on, str) else self.on[mux.name]
+        found = self._mixture(mux, on, cases)
+        by = tuple(factors for _, factors in left)
+        self._mixed(mux.name, Scaled(found, by) if any(by) else found, [item for item, _ in left])
+        return mux.name, UNSCALED
+
+    def _mixed(self, name: str, found: Mixture | Scaled, sources: Sequence[str]) -> None:
+        number = self.mixtures.setdefault(found, len(self.mixtures))
+        self.items[name] = Mixed(name, number, tuple(sources))
+        self.shapes[name] = self.shapes[sources[0]]
+
+    def _picked(self, mux: Mux) -> Factors:
+        """The weight of the candidate that is drawn, if it carries a gradient."""
+        on = mux.on
+        if isinstance(on, str):
+            if on not in self.weighed:
+                return UNSCALED
+            plain = self.of.mixture(outcome_of(self.graph.decisions[on]), self._in_order(on))
+            return ((plain, self.outcomes[on]),)
+        if not self._is_drawn(on) or not (decisions := decisions_in(on)) or not decisions <= self.weighed:
+            return UNSCALED
+        sized = rebuilt(on, lambda leaf: self._dim(leaf.node, leaf.axis) if isinstance(leaf, Dim) else leaf)
+        number = {source: n for n, source in enumerate(mux.inputs)}
+        cases: dict[Hashable, int] = {key: number[source] for key, source in mux.cases if source is not None}
+        try:
+            found = self.of.mixture(sized, cases)
+        except TooManyOutcomes:  # a condition over many sizes: it has no weight
+            return UNSCALED
+        return ((found, found.pick(self.outcomes)),) if found.decisions else UNSCALED
+
+    def _in_order(self, path: str) -> dict[Hashable, int]:
+        return {n: n for n in range(self.graph.decisions[path].size)}
+
+    def _moved(self, source: str | None, mux: Mux) -> Places | None:
+        if source is None or self.reads[source] is None:
+            return None
+        return self.of.widths.moved(self.places[source] or (), source, mux)
+
+    # ------------------------------------------------------------ nodes
+
+    def _node(self, node: Node) -> Read | None:
+        read = [self._read_by(node, source) for source in node.inputs]
+        kept = [one for port, one in enumerate(read) if one is not None or port not in node.optional]
+        if None in kept or not kept:
+            self.places[node.name] = None
+            return None
+        inputs = tuple(self._item(one) for one in kept if one is not None)
+        varying = self.binder._varying.get(node.name, [])
+        values = tuple(self._value(node.attrs[key]) for key in varying)
+        if any(isinstance(value, Expr) for value in values):
+            self._variants(node, inputs, varying, values)
+        else:
+            self._add(node, self.binder._node(node, inputs, values), values)
+        scaled = self.of.calls.factors(node, self)
+        return node.name, scaled
+
+    def _read_by(self, node: Node, source: str) -> Read | None:
+        """A tensor as a node reads it: inside an op call its own tensors are not yet its result."""
+        read = self.reads[source]
+        if read is not None and self.of.calls.is_inside(node, source):
+            return source, UNSCALED
+        return read
+
+    def _item(self, read: Read) -> str:
+        """The item of a tensor that is read, multiplied by its weights."""
+        item, factors = read
+        if not factors:
+            return item
+        scaled = Scaled(None, (factors,))
+        name = f"{item}*{self.mixtures.setdefault(scaled, len(self.mixtures))}"
+        if name not in self.items:
+            self._mixed(name, scaled, [item])
+        return name
+
+    def _add(self, origin: Node, node: Node, values: tuple[Any, ...]) -> None:
+        """Adds an item: a node with constant settings, which is `origin` or a variant of it."""
+        sizes = tuple([self.shapes[i] for i in node.inputs])
+        shape, failures = self.binder._type(node, sizes, values)
+        if failures:
+            where, code, message = failures[0]
+            raise SpecError([Diagnostic(code, f"`{where}`: {message}", _at(node))])
+        widths = [self.of.widths.width(source) for source in origin.inputs]
+        xs = [self.places[source] for source in origin.inputs]
+        primitive = self.binder._primitives[node.op]
+        most = self.of.widths.width(origin.name)
+        try:
+            places = primitive.places(xs, widths, shape[0], most, node.attrs)
+        except NotShared as error:
+            raise self._not_shared(node, str(error)) from None
+        layer = primitive.layer(sizes, shape, node.attrs)
+        self.items[node.name], self.shapes[node.name], self.places[node.name] = node, shape, places
+        if layer is not None:
+            attribute = self.attributes[node.name] = self.of.attribute(node.name)
+            self.layers[attribute] = node, layer, next(x for x in xs if x is not None), places
+
+    def _variants(
+        self, node: Node, inputs: tuple[str, ...], varying: Sequence[str], values: Sequence[Value]
+    ) -> None:
+        """A node for each combination of values of its settings, and a mixture of them."""
+        decisions = self.graph.decisions
+        try:
+            paths, rows = tabled(values, decisions)
+        except TooManyOutcomes as error:
+            raise SpecError(
+                [Diagnostic("ARCH802", f"no supernet: too many decisions set one node: {error}", _at(node))]
+            ) from None
+        names = {row: f"{node.name}#{n}" for n, row in enumerate(dict.fromkeys(rows))}
+        for row, name in names.items():
+            self._add(node, replace(self.binder._node(node, inputs, row), name=name), row)
+        found = [(self.shapes[name], self.places[name]) for name in names.values()]
+        if any(one != found[0] for one in found):
+            why = f"the size of `{node.name}` differs between networks"
+            raise self._undrawn(node, why, *paths)
+        self.places[node.name] = found[0][1]
+        place = {row: n for n, row in enumerate(names)}
+        picks = tuple(place[row] for row in rows)
+        mixed = Mixture(paths, tuple(decisions[p].size for p in paths), picks)
+        self._mixed(node.name, mixed, tuple(names.values()))
+
+    # ------------------------------------------------------------ what is wrong
+
+    def _undrawn(self, item: Node | Mux, why: str, *paths: str) -> SpecError:
+        """A decision that is mixed and has to be drawn."""
+        if isinstance(item, Mux):
+            on = item.on
+            paths = (on,) if isinstance(on, str) else tuple(sorted(decisions_in(self.on[item.name])))
+        listed = ", ".join(f"`{path}`" for path in paths)
+        has = "has" if len(paths) == 1 else "have"
+        declared = self.graph.decisions[paths[0]].location
+        place = Label(declared, f"`{paths[0]}` is declared here") if declared else _at(item)
+        headline = f"{listed} {has} to be drawn: {why}"
+        help = "give one outcome of it for each forward, and weights of those decisions that are mixed"
+        return SpecError([Diagnostic("ARCH811", headline, place, help=help)])
+
+    def _not_shared(self, node: Node, why: str) -> SpecError:
+        return SpecError([Diagnostic("ARCH810", f"no elastic weights: {why}", _at(node))])
+
+
+def _at(item: Node | Mux) -> Label | None:
+    return Label(item.location, f"in `{item.name}`") if item.location else None

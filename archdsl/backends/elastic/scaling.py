@@ -1,0 +1,155 @@
+"""The weights of drawn decisions, which are 1 and carry gradients (straight-through), and what they scale.
+
+A tensor that a drawn decision picks is multiplied by the weight of its outcome.  The result of an op call is
+multiplied, once each, by the weights of the drawn decisions that the channels of its arguments or of its
+result depend on, as the mixed ops of FasterSeg are (arXiv:1912.10917).  So is a primitive outside of op calls
+that has a searched setting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from operator import mul
+from typing import TYPE_CHECKING, Protocol
+
+from archdsl import ops
+from archdsl.backends.elastic.widths import Widths
+from archdsl.backends.supernet.mixing import Mixture, mixture, outcome_of
+from archdsl.ir import Dim, Expr, Graph, Mux, Node, Value
+from archdsl.ir.expr import decisions_in, leaves
+
+if TYPE_CHECKING:
+    import torch
+
+Factors = tuple[tuple[Mixture, int], ...]
+"""Weights that a tensor is multiplied with: of a mixture, that of one candidate."""
+UNSCALED: Factors = ()
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """The weights of a mixture, each multiplied by others; without a mixture, of one candidate."""
+
+    of: Mixture | None
+    by: tuple[Factors, ...]
+
+    def weights(self, weights_of: Mapping[Mixture, torch.Tensor]) -> tuple[torch.Tensor, ...]:
+        """The weight of each candidate, from those of mixtures."""
+        scalars = [[weights_of[other][place] for other, place in factors] for factors in self.by]
+        if self.of is None:
+            return (reduce(mul, scalars[0]),)
+        own = weights_of[self.of]
+        if all(factors == self.by[0] for factors in self.by):
+            return (own * reduce(mul, scalars[0])).unbind()
+        return tuple(reduce(mul, factors, one) for one, factors in zip(own, scalars, strict=True))
+
+    @property
+    def mixtures(self) -> Iterator[Mixture]:
+        """The mixtures whose weights it needs."""
+        if self.of is not None:
+            yield self.of
+        yield from (other for factors in self.by for other, _ in factors)
+
+
+class Drawing(Protocol):
+    """What is known of a forward: the outcomes drawn, and those decisions of them that have weights."""
+
+    outcomes: Mapping[str, int]
+    weighed: frozenset[str]
+
+
+class Calls:
+    """The op calls of a space: which tensors are their results, and which decisions set their channels."""
+
+    def __init__(self, graph: Graph, widths: Widths):
+        self.graph, self.widths = graph, widths
+        self._instance = {
+            name: item.instance if isinstance(item, Node) else None for name, item in graph.nodes.items()
+        }
+        self._results = self._find_results()
+        self._arguments = self._find_arguments()
+        self._plain: dict[str, Mixture] = {}
+        self._depends: dict[Value, tuple[str, ...] | None] = {}
+
+    def is_inside(self, reader: Node, source: str) -> bool:
+        """Whether a node reads a tensor of its own op call."""
+        return reader.instance is not None and self._instance.get(source) == reader.instance
+
+    def factors(self, node: Node, drawing: Drawing) -> Factors:
+        """The weights that a node's output is multiplied with, where what is outside of its call reads it."""
+        if not drawing.weighed:
+            return UNSCALED
+        if node.instance is None:
+            if not any(isinstance(value, Expr) for value in node.attrs.values()):
+                return UNSCALED
+        elif node.name not in self._results:
+            return UNSCALED
+        tensors = [*self._arguments[node.instance or node.name], node.name]
+        paths = dict.fromkeys(path for name in tensors for path in self._sized_by(name, drawing.outcomes))
+        return tuple(
+            (self._mixture(path), drawing.outcomes[path]) for path in paths if path in drawing.weighed
+        )
+
+    def _mixture(self, path: str) -> Mixture:
+        found = self._plain.get(path)
+        if found is None:
+            decision = self.graph.decisions[path]
+            place: dict[Hashable, int] = {n: n for n in range(decision.size)}
+            found = self._plain[path] = mixture(outcome_of(decision), self.graph.decisions, place)
+        return found
+
+    def _find_results(self) -> set[str]:
+        """The nodes of op calls that are read outside of their call, also behind muxes."""
+        outside = set(self.graph.outputs.values())
+        found: set[str] = set()
+        calls: dict[str, set[str]] = {}
+        """By mux, the calls of all that read it, also behind other muxes; "" for what is in no call."""
+        for name, item in reversed(list(self.graph.nodes.items())):
+            own = calls.get(name, set()) | ({""} if name in outside else set())
+            if isinstance(item, Node):
+                if item.instance is not None and own - {item.instance}:
+                    found.add(name)
+                own = {item.instance or ""}
+            for source in item.inputs:
+                calls.setdefault(source, set()).update(own)
+        return found
+
+    def _find_arguments(self) -> dict[str, tuple[str, ...]]:
+        """By call, the tensors that its nodes read from outside; of a node in no call, its inputs."""
+        found: dict[str, dict[str, None]] = {}
+        for name, item in self.graph.nodes.items():
+            if not isinstance(item, Node):
+                continue
+            call = found.setdefault(item.instance or name, {})
+            tensors = item.inputs[: ops.get(item.op).tensors(len(item.inputs))]
+            call |= dict.fromkeys(i for i in tensors if not self.is_inside(item, i))
+        return {call: tuple(tensors) for call, tensors in found.items()}
+
+    def _sized_by(self, name: str, outcomes: Mapping[str, int]) -> Iterator[str]:
+        """The drawn decisions that the channels of a tensor depend on."""
+        ahead: list[Value] = [self.widths.shapes[name][0]]
+        while ahead:
+            value = ahead.pop()
+            if not isinstance(value, Expr):
+                continue
+            yield from sorted(path for path in decisions_in(value) if path in outcomes)
+            for leaf in leaves(value):
+                if isinstance(leaf, Dim) and leaf in self.widths.definitions:
+                    mux, cases = self.widths.definitions[leaf]
+                    ahead += self._cases(mux, cases, outcomes)
+                    if isinstance(mux.on, str) and mux.on in outcomes:
+                        yield mux.on
+                elif isinstance(leaf, Dim):
+                    size = self.widths.shapes[leaf.node][leaf.axis]
+                    ahead += [size] if size != leaf else []
+
+    @staticmethod
+    def _cases(mux: Mux, cases: tuple[Value | None, ...], outcomes: Mapping[str, int]) -> list[Value]:
+        """The sizes in the cases of a mux that are drawn, or may be."""
+        sizes = zip(mux.cases, cases, strict=True)
+        if isinstance(mux.on, str):
+            drawn = outcomes.get(mux.on)
+            return [v for (key, _), v in sizes if v is not None and drawn in (None, key)]
+        return [mux.on, *(v for _, v in sizes if v is not None)]
