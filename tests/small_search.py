@@ -12,6 +12,8 @@ from archdsl.data.opening import open_data
 from archdsl.runs.processes import Processes
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.driver import Search
+from archdsl.search.differentiable.learner import Learner
+from archdsl.search.differentiable.members import Member
 from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.folder import SearchFolder
 from archdsl.search.reading import read_config
@@ -75,10 +77,12 @@ def search(
     torch.set_num_threads(1)
     plan, space = plan_of(text, **overrides), program(text).space()
     torch.manual_seed(seed)
-    net = build(space.graph)
+    net = build(space.graph).to(processes.device).train()
     splits = open_data(plan.data, plan.data_settings)
     objective = ObjectiveFunction(plan, space)
-    return Search(plan, space, net, objective, splits, SearchFolder(folder), processes, seed, amp)
+    learner = Learner(plan, space, seed, processes.device)
+    members = [Member("", plan, space, net, objective, learner)]
+    return Search(plan, members, net, splits, SearchFolder(folder), processes, seed, amp)
 
 
 def quiet(_progress: object) -> None:

@@ -42,3 +42,22 @@ class Group:
     """Clauses of `architecture` and of `parameters`."""
 
     optimizer: Any = setting("word", "the optimizer of these parameters", group="optimizers")
+
+
+SIZES = ("sampled", "largest", "smallest", "random")
+"""Which sizes a network has in a forward pass."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """Clauses of a group that declares one of several architectures which share weights."""
+
+    optimizer: Any = setting(
+        "word", "the optimizer of its architecture parameters", group="optimizers", usual="that of `architecture`"
+    )  # fmt: skip
+    passes: Any = setting(
+        "choices", "the sizes of its networks in the forward passes of a step", choices=SIZES, usual="[sampled]"
+    )  # fmt: skip
+    pretrain_passes: Any = setting(
+        "choices", "the same in steps of `pretrain`; [] leaves it out there", choices=SIZES, usual="as `passes`"
+    )  # fmt: skip

@@ -10,8 +10,10 @@ from typing import Any, Literal
 
 from archdsl.configs.forms import Form
 
-Kind = Literal["whole", "number", "flag", "text", "time", "pair", "word", "data"]
-"""Types of values: "pair" is a list of two numbers, "word" another config, "data" has a form of its own."""
+Kind = Literal["whole", "number", "flag", "text", "time", "pair", "word", "data", "choices", "names"]
+"""Types of values: "pair" is a list of two numbers, "word" another config, "data" has a form of its own,
+"choices" is a list of choices, "names" a list of names in the space.
+"""
 
 MOST = 1_000_000
 """The default maximum of a setting."""
@@ -43,6 +45,10 @@ class Setting:
         """The accepted values in words: "an integer >= 1"."""
         if self.kind == "word":
             return " or ".join(self.choices) or f"one of the {self.group}"
+        if self.kind == "choices":
+            return f"a list of {', '.join(self.choices)}"
+        if self.kind == "names":
+            return "a list of names in the space"
         if self.choices:
             return ", ".join(map(str, self.choices))
         if self.kind in ("whole", "number", "pair"):
@@ -60,6 +66,10 @@ class Setting:
         """Whether a plain value is valid; words such as samplers are checked against their group
         elsewhere.
         """
+        if self.kind == "choices":
+            return isinstance(value, tuple) and all(one in self.choices for one in value)
+        if self.kind == "names":
+            return isinstance(value, tuple) and all(isinstance(one, str) for one in value)
         if self.choices and self.kind != "word":
             return any(value == one and type(value) is type(one) for one in self.choices)
         if self.form is not None:

@@ -48,7 +48,9 @@ class Differentiable:
         "whole", "final training: number of networks trained from scratch on a short schedule and compared", 0
     )
     refine_epochs: int = setting("whole", "final training: epochs of each network", 8, low=1)
-    pretrain: int = setting("whole", "initial epochs that train weights only", 0, run=False)
+    pretrain: int = setting(
+        "whole", "epochs before these in which only weights are trained, at the rates of a schedule of their own", 0
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from archdsl.configs.datasets import Batched
 from archdsl.configs.setting import settings_of
+from archdsl.diagnostics import Location
 from archdsl.search.differentiable.samplers import Sampler
 from archdsl.search.terms import recorded
 from archdsl.spec.search_values import Objective, SearchValue
@@ -40,6 +41,27 @@ class Communication:
     source: Literal["raw", "updated"] = "raw"
     lr: float = 1e-3
     """Learning rate of the message function's parameters."""
+
+
+@dataclass(frozen=True)
+class MemberConfig:
+    """One of several architectures that share weights: a group of the search.
+
+    `fixed` are decisions, by path prefix, that always have an outcome, by its label; `of_space` settings of
+    the space.  `passes` are the sizes of its networks in the forward passes of a step, `pretrain_passes` in
+    those that train weights only (`archdsl.configs.clauses.SIZES`).
+    """
+
+    name: str
+    objectives: tuple[Objective, ...]
+    requirements: tuple[SearchValue, ...] = ()
+    samplers: Mapping[str, Sampler] = field(default_factory=dict)
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    of_space: Mapping[str, Any] = field(default_factory=dict)
+    architecture: Optimiser | None = None
+    passes: tuple[str, ...] = ("sampled",)
+    pretrain_passes: tuple[str, ...] = ("sampled",)
+    at: Location | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -76,8 +98,23 @@ class SearchConfig:
     calibrate: int = 8
     refine: int = 0
     refine_epochs: int = 8
+    pretrain: int = 0
+    """Epochs before these that train weights only."""
+    members: tuple[MemberConfig, ...] = ()
+    """The architectures that share the weights; none where there is one, with the settings above."""
     seed: int | None = None
     """The seed set in the spec, if any."""
+
+    def of(self, member: MemberConfig) -> SearchConfig:
+        """The settings of one architecture as those of a search."""
+        return replace(
+            self,
+            objectives=member.objectives,
+            requirements=member.requirements,
+            samplers={**self.samplers, **member.samplers},
+            architecture=member.architecture or self.architecture,
+            members=(),
+        )
 
     @property
     def batched(self) -> Batched:
@@ -88,7 +125,9 @@ class SearchConfig:
     def settings(self) -> dict[str, Any]:
         """All settings except data paths, as plain values for the manifest."""
         fields = recorded(self)
-        found = {k: v for k, v in fields.items() if k not in ("data", "data_settings", "seed")}
+        omitted = ["data", "data_settings", "seed"]
+        omitted += [k for k in ("pretrain", "members") if not fields[k]]  # earlier runs do not have them
+        found = {k: v for k, v in fields.items() if k not in omitted}
         found["data settings"] = {k: v for k, v in self.data_settings.items() if k != "path"}
         return {k: v if isinstance(v, int | float | str | dict | None) else repr(v) for k, v in found.items()}
 

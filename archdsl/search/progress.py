@@ -32,6 +32,8 @@ class SearchProgress:
     best: tuple[str, float | None] | None = None
     """Of a search by trials: its first objective, and the best value so far."""
     scratch: str = ""
+    member: str = ""
+    """The architecture that was found, where several share the weights."""
 
 
 Report = Callable[[SearchProgress], None]

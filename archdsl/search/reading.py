@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, get_args
 
-from archdsl.configs.setting import MOST
+from archdsl.configs.clauses import Member
+from archdsl.configs.setting import MOST, settings_of
 from archdsl.configs.strategies import Differentiable
-from archdsl.search.config import USUAL, Communication, Link, Optimiser, SearchConfig
+from archdsl.search.config import USUAL, Communication, Link, MemberConfig, Optimiser, SearchConfig
 from archdsl.search.differentiable.samplers import Sampler, read_sampler
 from archdsl.search.overrides import overridden, with_data
 from archdsl.search.terms import cannot, configured, plain, refused, term
@@ -34,7 +35,11 @@ def read_config(
             headline = f"`{name}` is not a clause of differentiable searches"
             help = "it applies to strategies that propose individual networks"
             raise cannot(headline, help, clauses.places.get(name))
-    if not clauses.objectives:
+    members = _members(clauses)
+    if members and clauses.objectives:
+        headline = "each architecture has an objective of its own"
+        raise cannot(headline, "remove this one, or move it into a group", clauses.objectives[0].at)
+    if not (members or clauses.objectives):
         help = "minimize cross_entropy + 0.01 * log(macs)"
         raise cannot(f"missing objective in search `{spec.name}`", help, spec.at)
     if len(clauses.communicate) > 1:
@@ -52,6 +57,7 @@ def read_config(
         data_settings={key: plain(value) for key, value in source.settings.items()},
         requirements=clauses.requirements,
         samplers=_samplers(clauses),
+        members=members,
         **_settings(clauses, strategy),
     )
     if data is not None:
@@ -61,7 +67,7 @@ def read_config(
     return config
 
 
-OF_STRATEGY = ("epochs", "gates_from", "order", "clip", "refine", "refine_epochs")
+OF_STRATEGY = ("epochs", "gates_from", "order", "clip", "refine", "refine_epochs", "pretrain")
 """Settings taken from `differentiable(…)`."""
 
 
@@ -72,6 +78,7 @@ def _demand_sound(config: SearchConfig) -> None:
         ("batch", config.batch, int, 1),
         ("calibrate", config.calibrate, int, 1),
         ("refine", config.refine, int, 0),
+        ("pretrain", config.pretrain, int, 0),
         ("refine_epochs", config.refine_epochs, int, 1),
         ("gates_from", config.gates_from, int, 0),
         ("clip", config.clip, (int, float), 0),
@@ -114,6 +121,37 @@ def _settings(clauses: Clauses, strategy: Differentiable) -> dict[str, Any]:
     if clauses.communicate:
         found["communication"] = _communication(term(clauses.communicate[0][1], "communicate"))
     return found
+
+
+def _members(clauses: Clauses) -> tuple[MemberConfig, ...]:
+    """The architectures that share the weights, in the order of their groups."""
+    return tuple(_member(name, own) for name, own in clauses.groups.items() if name not in USUAL)
+
+
+def _member(name: str, own: Clauses) -> MemberConfig:
+    given = own.settings
+    rest = {key: value for key, value in given.items() if key not in settings_of(Member)}
+    passes = {key: given[key] for key in ("passes", "pretrain_passes") if key in given}
+    if "passes" in passes:
+        passes.setdefault("pretrain_passes", passes["passes"])
+    if not passes.get("passes", True):
+        raise cannot(f"`{name}` has no forward pass", "passes = [sampled]", own.places["passes"])
+    written = given.get("optimizer")
+    return MemberConfig(
+        name,
+        own.objectives,
+        own.requirements,
+        {
+            path: replace(read_sampler(value), place=own.places.get(path))
+            for path, value in rest.items()
+            if isinstance(value, Term)
+        },
+        {path: str(value) for path, value in rest.items() if not isinstance(value, Term)},
+        own.of_space,
+        None if written is None else read_optimiser(term(written, "optimizer"), USUAL["architecture"]),
+        **passes,  # type: ignore[arg-type]
+        at=next(iter(own.places.values()), None),
+    )
 
 
 def _samplers(clauses: Clauses) -> dict[str, Sampler]:

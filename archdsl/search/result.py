@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +36,7 @@ class Result:
 
     Of a search by trials, `trials` are all of its trials, and `front` the networks that no other one
     dominates, the best in the first objective first; of one objective that is the best network alone.
+    Of a co-search, `members` are the results of all architectures by name, of which this is the last.
     """
 
     network: Network
@@ -44,6 +45,7 @@ class Result:
     unmet: tuple[str, ...] = ()
     front: tuple[Result, ...] = ()
     trials: tuple[Trial, ...] = ()
+    members: Mapping[str, Result] = field(default_factory=dict)
 
     @property
     def costs(self) -> dict[str, int]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from archdsl.backends.supernet import build
 from archdsl.data.dataset import Splits
@@ -21,9 +22,12 @@ from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.manifest import Manifest, described, manifest
 from archdsl.runs.processes import Processes, processes
 from archdsl.runs.reporter import Reporter
+from archdsl.search.architectures import Architecture, architectures
 from archdsl.search.baseline import read_baseline
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.driver import Search
+from archdsl.search.differentiable.learner import Learner
+from archdsl.search.differentiable.members import Member, Sizes
 from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.differentiable.readiness import demand_ready
 from archdsl.search.differentiable.samplers import by_decision
@@ -56,24 +60,20 @@ def prepared(program: Program, options: SearchOptions, reporter: Reporter) -> It
         inputs = _inputs(program, options, here, reporter)
         seed = _seed(options, inputs.config)
         torch.manual_seed(seed)
-        # Searches do not train train-only outputs.
-        net = build(inputs.space.searched, fuse=True, checkpoint=options.checkpoint)
-        if options.channels_last:
-            net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        net, networks = _supernet(inputs, options)
+        net = net.to(here.device).train()
         folder = SearchFolder(options.folder or Path("runs") / inputs.config.name)
         if not options.resume:
             folder.demand_new()
         tables = _tables(inputs, options, program, folder, here, reporter)
-        objective = ObjectiveFunction(
-            inputs.config, inputs.space, tables.own, inputs.class_weights, tables.stands
-        )
+        members = _members(inputs, networks, tables, seed, here)
         with folder.held(here.is_first):
             if here.is_first:
                 wanted = _manifest(program, inputs, options, tables, here)
                 folder.begin(wanted, program.unit, tables.text, resume=options.resume)
             here.wait()
             search = Search(
-                inputs.config, inputs.space, net, objective, inputs.splits, folder, here, seed,
+                inputs.config, members, net, inputs.splits, folder, here, seed,
                 torch.bfloat16 if options.amp else None, inputs.baseline,
             )  # fmt: skip
             if options.resume:
@@ -129,10 +129,16 @@ class _Inputs:
     """Inputs of a search: settings, space, data, class weights, and the baseline."""
 
     config: SearchConfig
-    space: Space
+    architectures: tuple[Architecture, ...]
     splits: Splits
-    class_weights: tuple[float, ...] | None
+    class_weights: Mapping[str, tuple[float, ...] | None]
+    """By architecture."""
     baseline: Network | None
+
+    @property
+    def main(self) -> Architecture:
+        """The architecture that is reported as the result."""
+        return self.architectures[-1]
 
 
 def _inputs(program: Program, options: SearchOptions, here: Processes, reporter: Reporter) -> _Inputs:
@@ -142,16 +148,65 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
     }  # fmt: skip
     if unread := [name for name, value in of_trials.items() if value]:
         raise cannot(f"`{unread[0]}` is not read by a differentiable search", "leave it out")
-    space = program.space(config.space, **of_space)
-    splits = options.splits or open_splits(config, options.data, space, program)
-    space = pruned(with_classes(space, splits.train, program, of_space), options.passes)
-    by_decision(config.sampler, config.gates_from, config.samplers, space.searched)  # raises early
-    if config.gates_from and here.is_first and not depths(space.searched):
-        reporter.warn(f"`gates_from` has no effect: {space.name} has no decisions of depth")
-    weights = weighted_classes(splits, class_weights_rule(config), here, reporter)
-    demand_ready(config, space.searched, splits, here.world)
+    splits = options.splits or open_splits(
+        config, options.data, program.space(config.space, **of_space), program
+    )
+
+    def space_of(own: Mapping[str, Any]) -> Space:
+        settings = {**of_space, **own}
+        space = with_classes(program.space(config.space, **settings), splits.train, program, settings)
+        return pruned(space, options.passes)
+
+    found = architectures(config, space_of)
+    for one in found:
+        by_decision(
+            config.sampler, config.gates_from, one.config.samplers, one.space.searched
+        )  # raises early
+        if config.gates_from and here.is_first and not depths(one.space.searched):
+            reporter.warn(f"`gates_from` has no effect: {one.space.name} has no decisions of depth")
+    rules = {one.name: class_weights_rule(one.config) for one in found}
+    weights = {name: weighted_classes(splits, rule, here, reporter) for name, rule in rules.items()}
+    for one in found:
+        demand_ready(one.config, one.space.searched, splits, here.world)
+    if options.baseline and config.members:
+        raise cannot("--baseline is not supported for several architectures", "leave it out")
+    space = found[-1].space
     baseline = read_baseline(options.baseline, config, space, splits) if options.baseline else None
-    return _Inputs(config, space, splits, weights, baseline)
+    return _Inputs(config, found, splits, weights, baseline)
+
+
+def _supernet(inputs: _Inputs, options: SearchOptions) -> tuple[nn.Module, dict[str, Any]]:
+    """The supernet, and what runs each architecture on it, by name.
+
+    Searches do not train train-only outputs.
+    """
+    net = build(inputs.main.space.searched, fuse=True, checkpoint=options.checkpoint)
+    if options.channels_last:
+        net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return net, {inputs.main.name: net}
+
+
+def _members(
+    inputs: _Inputs, networks: Mapping[str, Any], tables: Tables, seed: int, here: Processes
+) -> list[Member]:
+    """The architectures with what learns them."""
+    found = []
+    for one in inputs.architectures:
+        weights = inputs.class_weights[one.name]
+        objective = ObjectiveFunction(one.config, one.space, tables.own, weights, tables.stands)
+        learner = Learner(one.config, one.space, seed, here.device, one.fixed)
+        network, passes = networks[one.name], (*one.passes, *one.pretrain_passes)
+        sizes = None
+        if set(passes) != {"sampled"}:
+            decisions = one.space.searched.decisions
+            sizes = Sizes(one.space, {path: decisions[path] for path in network.drawn})
+        found.append(
+            Member(
+                one.name, one.config, one.space, network, objective, learner,
+                one.passes, one.pretrain_passes, sizes,
+            )
+        )  # fmt: skip
+    return found
 
 
 def _seed(options: SearchOptions, config: SearchConfig) -> int:
@@ -174,7 +229,13 @@ def _tables(
 
     def gathered() -> Tables:
         return gather(
-            inputs.config, inputs.space, options.tables, base, folder.table, options.resume, reporter
+            inputs.main.config,
+            inputs.main.space,
+            options.tables,
+            base,
+            folder.table,
+            options.resume,
+            reporter,
         )
 
     found = gathered() if here.is_first else None
@@ -187,14 +248,15 @@ def _tables(
 def _manifest(
     program: Program, inputs: _Inputs, options: SearchOptions, tables: Tables, here: Processes
 ) -> Manifest:
-    config, space = inputs.config, inputs.space
+    config, space = inputs.config, inputs.main.space
     settings = {
         **config.settings(),
         "space settings": {k: str(v) for k, v in space.settings.items()},
         **options.recorded(),
     }
-    if inputs.class_weights is not None:
-        settings["class weights"] = inputs.class_weights
+    weights = {name: found for name, found in inputs.class_weights.items() if found is not None}
+    if weights:
+        settings["class weights"] = weights if config.members else weights[""]
     if inputs.baseline is not None:
         settings["baseline sha256"] = hashlib.sha256(dump(inputs.baseline.graph).encode()).hexdigest()
     if tables.sha256 is not None:

@@ -122,12 +122,13 @@ class _Reader:
         places: dict[str, Location] = {}
         objectives, requirements, communicate = [], [], []
         groups: dict[str, Clauses] = {}
+        of_space = {} if group else self.of_space
         if not group:
             self._declare_scores(clauses)
         for clause in clauses:
             try:
                 if isinstance(clause, ast.Assign):
-                    path = self._setting(clause, settings, group)
+                    path = self._setting(clause, settings, of_space, group)
                     places[path] = self.frame.location(clause.targets[0])
                 elif isinstance(clause, ast.Goal):
                     place = self.frame.location(clause.value)
@@ -139,7 +140,8 @@ class _Reader:
                     communicate.append((what, self._word(clause.how, "communication")))
                 else:
                     self._group(clause, groups)
-                if group in TRAINED and not isinstance(clause, ast.Assign):
+                allowed = (ast.Assign,) if group in TRAINED else (ast.Assign, ast.Goal, ast.Require)
+                if group and not isinstance(clause, allowed):
                     help = "move it to the top level of the search"
                     raise self.frame.error(
                         "ARCH605", f"this clause is not allowed in `{group}`", clause, help=help
@@ -147,7 +149,7 @@ class _Reader:
             except SpecError as error:
                 self.errors.extend(error.diagnostics)
         found = tuple(objectives), tuple(requirements), tuple(communicate)
-        return Clauses(settings, *found, groups, places)
+        return Clauses(settings, *found, groups, places, of_space)
 
     def _declare_scores(self, clauses: tuple[ast.Clause, ...]) -> None:
         """Registers the scores that the evaluator declares, so that goals can name them anywhere."""
@@ -174,19 +176,23 @@ class _Reader:
                 self.fail("ARCH203", f"`{name.value}` is the name of {what} too", name, "rename the score")
             self.scores.add(name.value)
 
-    def _setting(self, clause: ast.Assign, settings: dict[str, SearchValue], group: str) -> str:
+    def _setting(
+        self, clause: ast.Assign, settings: dict[str, SearchValue], of_space: dict[str, object], group: str
+    ) -> str:
         target = clause.targets[0]
         path = path_text(target, self.frame)
         if path in settings:
             raise self.frame.error("ARCH603", f"`{path}` is set twice", clause)
         first = path.split(".")[0].split("[")[0]
         known = _clauses(group)
-        if path in self.settable and not group:
-            self._set_of_space(path, clause)
+        if path in self.settable and group not in TRAINED:
+            self._set_of_space(path, clause, of_space)
             return path
         if first in self.own:
             if group == "architecture":
                 settings[path] = self._word(clause.value, "samplers")
+            elif group and group not in TRAINED:
+                settings[path] = self._sampler_or_outcome(clause.value)
             else:
                 settings[path] = self.value(clause.value)
                 where = f" in `{group}`" if group else " outside of `architecture`"
@@ -212,14 +218,25 @@ class _Reader:
             self.not_run(f"`{first}`", target)
         return path
 
-    def _set_of_space(self, name: str, clause: ast.Assign) -> None:
+    def _set_of_space(self, name: str, clause: ast.Assign, of_space: dict[str, object]) -> None:
         value = self.value(clause.value)
-        if name in self.of_space:
+        if name in of_space:
             raise self.frame.error("ARCH603", f"`{name}` is set twice", clause)
         if isinstance(value, Term | Formula):
             help = "a number, a text, true or false, or a list of these"
             raise self.frame.error("ARCH604", f"`{name}` of the space takes a value", clause.value, help=help)
-        self.of_space[name] = value.amount if isinstance(value, Quantity) else value
+        of_space[name] = value.amount if isinstance(value, Quantity) else value
+
+    def _sampler_or_outcome(self, expr: ast.Expr) -> SearchValue:
+        """How one architecture decides: by a sampler, or always for an outcome (a label, or a number)."""
+        name = expr.fn if isinstance(expr, ast.Call) else expr
+        if isinstance(name, ast.Name) and not self._is_own(name.id):
+            return self._word(expr, "samplers") if name.id in _groups()["samplers"] else name.id
+        value = self.value(expr)
+        if isinstance(value, int | float | str | Term):
+            return value
+        help = "write an outcome (widths = 12), or a sampler (widths = hard)"
+        raise self.frame.error("ARCH604", "expected an outcome or a sampler", expr, help=help)
 
     def _no_clause(self, name: str, group: str, node: Spanned) -> SpecError:
         known = _clauses(group)
@@ -237,13 +254,11 @@ class _Reader:
         name = f"{clause.kind} {clause.label}" if clause.label else clause.kind
         if name in groups:
             raise self.frame.error("ARCH603", f"group `{name}` is defined twice", clause)
-        if name in TRAINED:
-            groups[name] = self.clauses(clause.clauses, name)
-            return
-        self.not_run(f"the group `{name}`", clause, _question(closest(name, TRAINED)))
-        self.silent += 1
-        groups[name] = self.clauses(clause.clauses, name)
-        self.silent -= 1
+        groups[name] = found = self.clauses(clause.clauses, name)
+        if name not in TRAINED and not found.objectives:
+            help = _question(closest(name, TRAINED)) or "minimize cross_entropy"
+            headline = f"the architecture `{name}` has no objective"
+            raise self.frame.error("ARCH605", headline, clause, help=help)
 
     def _condition(self, expr: ast.Expr) -> SearchValue:
         value = self.value(expr)
@@ -363,6 +378,12 @@ class _Reader:
         """Evaluates and checks the value of a setting."""
         if setting.kind == "word":
             return self._word(expr, setting.group, setting.choices)
+        if setting.kind == "choices" and isinstance(expr, ast.List):
+            named = [one.id for one in expr.items if isinstance(one, ast.Name) and one.id in setting.choices]
+            if len(named) == len(expr.items):
+                return tuple(named)
+        if setting.kind == "names" and isinstance(expr, ast.List):
+            return tuple(self._name_of_space(one) for one in expr.items)
         if isinstance(expr, ast.Name) and expr.id in setting.choices:
             return expr.id
         value = self.value(expr)
@@ -377,6 +398,14 @@ class _Reader:
                 "ARCH607", f"{name} must be {setting.expected()}, got {_shown(value)}", expr, help=help
             )
         return value
+
+    def _name_of_space(self, expr: ast.Expr) -> str:
+        """The name of a part of the space: `stem`, `keep[0, 8]`."""
+        path = path_text(expr, self.frame)
+        if path.split(".")[0].split("[")[0] not in self.own:
+            guess = _question(closest(path, list(self.own)))
+            raise self.frame.error("ARCH607", f"`{path}` is not a name in the space", expr, help=guess)
+        return path
 
     def _term(self, expr: ast.Call, group: str = "") -> Term:
         name = expr.fn.id  # type: ignore[union-attr]
@@ -440,7 +469,7 @@ class _Reader:
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=", "in", "and", "or", "not")
 
 TRAINED = ("architecture", "parameters")
-"""The groups of trained parameters; other groups are further architectures that share the weights."""
+"""The groups of trained parameters; any other group is one of several architectures that share weights."""
 
 
 def _words() -> Mapping[str, Word]:
@@ -469,8 +498,7 @@ def _clauses(group: str) -> Mapping[str, Setting]:
 
     if group in TRAINED:
         return settings_of(clauses.Group)
-    found = settings_of(clauses.Search)
-    return {**found, **settings_of(clauses.Group)} if group else found
+    return settings_of(clauses.Member if group else clauses.Search)
 
 
 def _question(guess: str | None) -> str | None:

@@ -57,6 +57,8 @@ class Clauses:
     groups: Mapping[str, Clauses] = field(default_factory=dict)
     places: Mapping[str, Location] = field(default_factory=dict, compare=False, repr=False)
     """Source location of each setting."""
+    of_space: Mapping[str, object] = field(default_factory=dict)
+    """Settings of the space."""
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def delayed(text: str, folder: Path) -> tuple[set[str], list[str]]:
     heard = Heard()
     program = archdsl.load("spec.arch", text=text)
     with prepared(program, SearchOptions(folder=folder, device="cpu"), heard) as search:
-        samplers = search.stepper.learner.samplers
+        samplers = search.main.learner.samplers
         late = {path for path, sampler in samplers.items() if not sampler.at(0, 3).started}
         assert late <= set(search.depths)
     return late, [line for line in heard.lines if "gates_from" in line]

@@ -34,19 +34,23 @@ class Draw:
     """Whether gradients flow through the weights."""
 
 
+FREE: Mapping[str, int] = {}
+
+
 class Architecture(nn.Module):
     """Logits of all decisions; those with equally many outcomes are rows of one matrix.
 
     `communication` configures messages between `cells`. `init` is the standard deviation of initial logits;
-    logits of decisions in `still` are frozen.  Logits are log α of SNAS up to a constant, to which softmax is
-    invariant.
+    logits of decisions in `still` are frozen; those in `fixed` always have that outcome.  Logits are log α of
+    SNAS up to a constant, to which softmax is invariant.
     """
 
     def __init__(
         self, decisions: Mapping[str, Decision], cells: CellGraph, communication: Communication,
-        init: float, seed: int, still: Collection[str] = (),
+        init: float, seed: int, still: Collection[str] = (), fixed: Mapping[str, int] = FREE,
     ):  # fmt: skip
         super().__init__()
+        self.fixed = dict(fixed)
         self.decisions, self.still = dict(decisions), frozenset(still)
         generator = torch.Generator().manual_seed(seed)
         self.rows: dict[int, list[str]] = {}
@@ -68,7 +72,8 @@ class Architecture(nn.Module):
         for size, paths in self.rows.items():
             now, first = self.logits[str(size)].unbind(), self.get_buffer(f"first_{size}").unbind()
             raw |= {path: (first if path in self.still else now)[n] for n, path in enumerate(paths)}
-        return self.linked(raw) if self.linked is not None else raw
+        found = self.linked(raw) if self.linked is not None else raw
+        return {**found, **{path: _certain(raw[path], outcome) for path, outcome in self.fixed.items()}}
 
     def messages(self) -> Iterator[nn.Parameter]:
         """The parameters of message functions."""
@@ -103,6 +108,13 @@ class Architecture(nn.Module):
             return Draw(weights)
         outcomes = {path: int(weight.detach().argmax()) for path, weight in weights.items()}
         return Draw(weights, outcomes, trained=any(how.name == "one_path" for how in by.values()))
+
+
+def _certain(like_q: torch.Tensor, outcome: int) -> torch.Tensor:
+    """Logits, not trained, by which an outcome has probability 1, also at a high temperature."""
+    logits_q = torch.full_like(like_q, -1e6)
+    logits_q[outcome] = 0.0
+    return logits_q
 
 
 def _sampled(logits_nq: torch.Tensor, noise_nq: torch.Tensor, how: Sampling) -> torch.Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from archdsl.backends.supernet import SuperNetwork
 from archdsl.configs.strategies import HillClimb as Climb
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches, prefetched
@@ -21,7 +20,7 @@ from archdsl.data.dataset import Dataset, Splits
 from archdsl.diagnostics import SpecError
 from archdsl.passes.analyses.depth import depths
 from archdsl.passes.identity import identity
-from archdsl.program import Network, Space
+from archdsl.program import Network
 from archdsl.runs.faults import Diverged, bad_parameter, explain_memory, is_out_of_memory
 from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.journal import Journal
@@ -32,7 +31,7 @@ from archdsl.runs.resuming import restored
 from archdsl.search import records
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.halves import Half
-from archdsl.search.differentiable.objective import ObjectiveFunction
+from archdsl.search.differentiable.members import Member
 from archdsl.search.differentiable.optimisers import rate
 from archdsl.search.differentiable.readiness import crop_of
 from archdsl.search.differentiable.step import Stepper
@@ -56,22 +55,24 @@ CHECKPOINT_STEPS = 100
 
 
 class Search:
-    """A differentiable search. Trains `net` and `architecture` in place."""
+    """A differentiable search. Trains `net` and the architecture parameters of its members in place."""
 
     def __init__(
-        self, config: SearchConfig, space: Space, net: SuperNetwork, objective: ObjectiveFunction,
+        self, config: SearchConfig, members: Sequence[Member], net: nn.Module,
         splits: Splits, folder: SearchFolder, processes: Processes, seed: int = 0,
         amp: torch.dtype | None = None, baseline: Network | None = None,
     ):  # fmt: skip
-        self.config, self.space, self.splits, self.folder = config, space, splits, folder
-        self.processes, self.seed, self.objective, self.baseline = processes, seed, objective, baseline
+        self.config, self.splits, self.folder = config, splits, folder
+        self.processes, self.seed, self.baseline = processes, seed, baseline
         self.keeper = folder.checkpoints
-        self.stepper = Stepper(config, space, net, objective, self.keeper, processes, seed, amp)
-        self.net, self.architecture = self.stepper.net, self.stepper.learner.architecture
-        self.depths = dict(sorted(depths(space.searched).items()))
+        self.stepper = Stepper(config, members, net, self.keeper, processes, seed, amp)
+        self.net, self.members, self.main = net, members, self.stepper.main
+        self.space, self.objective = self.main.space, self.main.objective
+        self.architecture = self.main.learner.architecture
+        self.depths = depths_of(self.main)
         self.batches, self.held = self._batches()
-        self.shared = SharedWeights(self.net, self.whole_batches, config.calibrate, splits.val, processes)
-        self.steps = config.epochs * self.batches.steps_per_epoch
+        self.epochs = config.pretrain + config.epochs
+        self.steps = self.epochs * self.batches.steps_per_epoch
         self.step = 0
         self.journal = Journal(folder.journal) if processes.is_first else None
         self.sums: list[float] = []
@@ -138,7 +139,9 @@ class Search:
         """
         self._timed = time.monotonic()
         if self.step == 0:
-            self._write(records.opening(self.space.searched.decisions, self.depths))
+            for member in self.members:
+                decisions = member.space.searched.decisions
+                self._write(records.opening(decisions, depths_of(member)) | _labels(member))
         try:
             if not self.scored:
                 self._after(report)
@@ -187,9 +190,7 @@ class Search:
         self, epoch: int, loss: float, task: float, costs: Mapping[str, float], **more: Any
     ) -> SearchProgress:
         mean = records.mean_depths(self.architecture.probabilities(), self.depths)
-        return SearchProgress(
-            self.step, self.steps, epoch, self.config.epochs, loss, task, costs, mean, **more
-        )
+        return SearchProgress(self.step, self.steps, epoch, self.epochs, loss, task, costs, mean, **more)
 
     # ------------------------------------------------------------ reports and files
 
@@ -197,7 +198,7 @@ class Search:
         """Records a step; returns whether any process was asked to stop."""
         self.sums.append(now.loss)
         lr = rate(self.config.parameters, (now.step - 1) / self.steps)
-        self._write(records.of_step(now, lr, self.stepper.learner.tau(now.epoch)))
+        self._write(records.of_step(now, lr, self._tau(now.epoch)))
         report(now)
         return bool(self.processes.sum(torch.tensor(float(stop))))
 
@@ -212,37 +213,53 @@ class Search:
         if within == 0 or self.step % CHECKPOINT_STEPS == 0:
             self._save()
 
+    def _tau(self, epoch: int) -> float:
+        return self.main.learner.tau(max(0, epoch - self.config.pretrain))
+
     def _epoch(self, epoch: int, report: Report) -> None:
-        chances, found = self.chances(), self.most_probable()
-        miou = self.shared.score(found.outcomes)["miou"]
-        with torch.no_grad():
-            mean = self.objective.cost_values(self.architecture.probabilities())
-        expected = self.objective.named(mean)
         loss = sum(self.sums) / max(1, len(self.sums))
         self.sums = []
-        now = self._progress(epoch, loss, loss, expected, miou=miou, found=found)
-        chosen = {path: rounds[found.outcomes[path]] for path, rounds in self.depths.items()}
-        reported = {**self._costs(found), "gates": chosen}
-        self._write(records.of_epoch(now, self.stepper.learner.tau(epoch), chances, found, reported))
+        for member in self.members:
+            self._epoch_of(member, epoch, loss, report)
+
+    def _epoch_of(self, member: Member, epoch: int, loss: float, report: Report) -> None:
+        chances, found = self.chances(member), self.most_probable(member)
+        miou = self.shared(member).score(found.outcomes)["miou"]
+        with torch.no_grad():
+            mean = member.objective.cost_values(member.learner.architecture.probabilities())
+        expected = member.objective.named(mean)
+        now = self._progress(epoch, loss, loss, expected, miou=miou, found=found, member=member.name)
+        chosen = {path: rounds[found.outcomes[path]] for path, rounds in depths_of(member).items()}
+        reported = {**_costs(member, found), "gates": chosen}
+        self._write(records.of_epoch(now, self._tau(epoch), chances, found, reported) | _labels(member))
         if self.processes.is_first:
-            write_text(self.folder.after_epoch(epoch + 1), text_of(self.space, found))
+            write_text(self.folder_of(member).after_epoch(epoch + 1), text_of(member.space, found))
         report(now)
 
-    def _costs(self, found: Result) -> dict[str, float]:
-        """Parameters and MACs of the derived network, and other costs in the objective."""
-        return {**self.objective.named(self.objective.costs_of(found.outcomes)), **found.costs}
+    def folder_of(self, member: Member) -> SearchFolder:
+        """Where the networks of a member are written."""
+        return SearchFolder(self.folder.path / member.name) if member.name else self.folder
 
-    def chances(self) -> dict[str, torch.Tensor]:
-        """The current probability of each outcome."""
-        return {path: p.detach().cpu() for path, p in self.architecture.probabilities().items()}
+    def chances(self, member: Member | None = None) -> dict[str, torch.Tensor]:
+        """The current probability of each outcome, of the main architecture or another member."""
+        found = (member or self.main).learner.architecture.probabilities()
+        return {path: p.detach().cpu() for path, p in found.items()}
 
-    def most_probable(self) -> Result:
+    def most_probable(self, member: Member | None = None) -> Result:
         """The network derived from the current probabilities."""
-        return discretize(self.space, self.chances(), self.seed, self.objective.costs)
+        member = member or self.main
+        return discretize(member.space, self.chances(member), self.seed, member.objective.costs)
 
-    def recalibrated(self, found: Result) -> nn.Module:
+    def shared(self, member: Member | None = None) -> SharedWeights:
+        """Scores networks of a member by the weights that they inherit."""
+        network = (member or self.main).network
+        return SharedWeights(
+            network, self.whole_batches, self.config.calibrate, self.splits.val, self.processes
+        )
+
+    def recalibrated(self, found: Result, member: Member | None = None) -> nn.Module:
         """A derived network with inherited weights, in eval mode (see `SharedWeights`)."""
-        return self.shared.module(found.outcomes)
+        return self.shared(member).module(found.outcomes)
 
     def _refined(self, report: Report, stop: Callable[[], bool]) -> Result:
         """The best of the most probable network and neighbours, each trained from scratch on a short
@@ -289,7 +306,7 @@ class Search:
     def _tried(self, one: Result, value: float, report: Report) -> None:
         number = 1 + len(self.tried)
         self._write(records.of_tried(one, number, value))
-        now = self._progress(self.config.epochs - 1, value, value, {})
+        now = self._progress(self.epochs - 1, value, value, {})
         report(replace(now, tried=number, to_try=self.config.refine))
 
     def _compare(self, networks: Mapping[str, Network], report: Report, stop: Callable[[], bool]) -> None:
@@ -305,7 +322,7 @@ class Search:
             torch.manual_seed(self.seed)
             training = FromScratch(network.module(), self.stepper)
             for epoch, module in enumerate(training.epochs(self.batches, epochs)):
-                miou = self.shared.confusion(module).mean_iou()
+                miou = self.shared().confusion(module).mean_iou()
                 record = records.of_scratch(role, network, epoch, (epoch + 1) * each, miou)
                 self._write(record)
                 now = self._progress(epoch, 0.0, 0.0, {}, miou=miou, scratch=name)
@@ -316,16 +333,22 @@ class Search:
             self._save()
 
     def finish(self, found: Result) -> Result:
-        """Writes the network found, its weights, and the final record."""
-        module = self.recalibrated(found)
-        self._write({"kind": "recalibrated", "batches": self.config.calibrate})
-        seen = self.shared.confusion(module)
-        chances = {path: p.double().tolist() for path, p in self.chances().items()}
-        self.verdict = verdict(self.space, chances, found.network.chosen, self.seed)
-        costs, iou = self._costs(found), seen.iou().tolist()
-        self._write(records.of_end(found, seen.mean_iou(), costs, iou, self.verdict))
+        """Writes the network found, its weights, and the final record; of every member."""
+        results = {one.name: self._finish(one, self.most_probable(one)) for one in self.members[:-1]}
+        self._finish(self.main, found)
+        return replace(found, members={**results, self.main.name: found}) if results else found
+
+    def _finish(self, member: Member, found: Result) -> Result:
+        module = self.recalibrated(found, member)
+        self._write({"kind": "recalibrated", "batches": self.config.calibrate} | _labels(member))
+        seen = self.shared(member).confusion(module)
+        chances = {path: p.double().tolist() for path, p in self.chances(member).items()}
+        self.verdict = verdict(member.space, chances, found.network.chosen, self.seed)
+        costs, iou = _costs(member, found), seen.iou().tolist()
+        end = records.of_end(found, seen.mean_iou(), costs, iou, self.verdict)
+        self._write(end | _labels(member))
         if self.processes.is_first:
-            keep(self.folder, self.space, found, module, self.splits)
+            keep(self.folder_of(member), member.space, found, module, self.splits)
         return found
 
     def _write(self, record: Mapping[str, Any]) -> None:
@@ -334,7 +357,8 @@ class Search:
 
     def _save(self) -> Path:
         """Writes a checkpoint in the first process; raises for non-finite weights."""
-        bad = bad_parameter(self.net) or bad_parameter(self.architecture)
+        trained = [self.net, *(member.learner.architecture for member in self.members)]
+        bad = next(filter(None, map(bad_parameter, trained)), None)
         if bad is not None:
             raise Diverged(self.step, bad, self.keeper.newest())
         now = time.monotonic()
@@ -352,6 +376,21 @@ class Search:
             "journal": self.journal.mark().plain(),
         }
         return self.keeper.save(self.step, state)
+
+
+def depths_of(member: Member) -> dict[str, Any]:
+    """The decisions of depth of a member, with the iterations kept by each outcome."""
+    return dict(sorted(depths(member.space.searched).items()))
+
+
+def _labels(member: Member) -> dict[str, str]:
+    """What tells the records of a member from those of others."""
+    return {"member": member.name} if member.name else {}
+
+
+def _costs(member: Member, found: Result) -> dict[str, float]:
+    """Parameters and MACs of the derived network, and other costs in the objective."""
+    return {**member.objective.named(member.objective.costs_of(found.outcomes)), **found.costs}
 
 
 @dataclass(frozen=True)

@@ -12,23 +12,30 @@ import torch
 from archdsl.passes.analyses.cells import Cells
 from archdsl.program import Space
 from archdsl.search.config import SearchConfig
-from archdsl.search.differentiable.architecture import Architecture, Draw
+from archdsl.search.differentiable.architecture import FREE, Architecture, Draw
 from archdsl.search.differentiable.optimisers import optimiser
 from archdsl.search.differentiable.samplers import Sampler, by_decision
 
 
 class Learner:
-    """Architecture parameters over the decisions of a space; `samplers` by the path of a decision."""
+    """Architecture parameters over the decisions of a space; `samplers` by the path of a decision.
 
-    def __init__(self, config: SearchConfig, space: Space, seed: int, device: torch.device):
+    Decisions in `fixed` always have that outcome.
+    """
+
+    def __init__(
+        self, config: SearchConfig, space: Space, seed: int, device: torch.device,
+        fixed: Mapping[str, int] = FREE,
+    ):  # fmt: skip
         self.config, self.seed = config, seed
         decisions, cells = space.searched.decisions, Cells()(space.searched)
-        self.samplers: Mapping[str, Sampler] = by_decision(
+        self.samplers: dict[str, Sampler] = by_decision(
             config.sampler, config.gates_from, config.samplers, space.searched
         )
+        self.samplers |= {path: Sampler("fixed") for path in fixed}
         frozen = [path for path, sampler in self.samplers.items() if not sampler.trains]
         self.architecture = Architecture(
-            decisions, cells, config.communication, config.init, seed, frozen
+            decisions, cells, config.communication, config.init, seed, frozen, fixed
         ).to(device)
         self.optimiser = optimiser(
             config.architecture, self.architecture.logits.parameters(), self.architecture.messages(),

@@ -5,42 +5,44 @@ Shapes: B images, K classes, H × W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
+from torch import nn
 
-from archdsl.backends.supernet import SuperNetwork
 from archdsl.data.batches import Batch
-from archdsl.program import Space
 from archdsl.runs.checkpoints import Keeper
 from archdsl.runs.faults import demand_finite
 from archdsl.runs.processes import Processes
 from archdsl.runs.restoring import like, optimiser_state
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.architecture import Draw
-from archdsl.search.differentiable.learner import Learner
-from archdsl.search.differentiable.objective import ObjectiveFunction
+from archdsl.search.differentiable.members import Member
 from archdsl.search.differentiable.optimisers import change, optimiser, set_rates
 from archdsl.train.evaluation import at_size
 from archdsl.train.synchronised import synchronise
 
 
 class Stepper:
-    """Trains a supernet and architecture parameters in place, batch by batch."""
+    """Trains a supernet and the architecture parameters of its members in place, batch by batch."""
 
     def __init__(
-        self, config: SearchConfig, space: Space, net: SuperNetwork, objective: ObjectiveFunction,
-        keeper: Keeper, processes: Processes, seed: int, amp: torch.dtype | None,
+        self, config: SearchConfig, members: Sequence[Member], net: nn.Module, keeper: Keeper,
+        processes: Processes, seed: int, amp: torch.dtype | None,
     ):  # fmt: skip
-        self.config, self.objective, self.keeper = config, objective, keeper
+        self.config, self.members, self.net, self.keeper = config, members, net, keeper
         self.processes, self.seed, self.amp = processes, seed, amp
-        self.net = net.to(processes.device).train()
-        self.learner = Learner(config, space, seed, processes.device)
         processes.same_weights(self.net)
         synchronise(self.net, processes)
         self.by_weights = optimiser(config.parameters, self.net.parameters())
+
+    @property
+    def main(self) -> Member:
+        """The architecture whose objective trains networks from scratch: the last one."""
+        return self.members[-1]
 
     def state(self) -> dict[str, Any]:
         """The state for a checkpoint."""
@@ -48,10 +50,11 @@ class Stepper:
 
     def _parts(self) -> dict[str, Any]:
         """Modules and optimizers by their names in checkpoints."""
-        return {
-            "net": self.net, "architecture": self.learner.architecture, "by_weights": self.by_weights,
-            "by_architecture": self.learner.optimiser,
-        }  # fmt: skip
+        found: dict[str, Any] = {"net": self.net, "by_weights": self.by_weights}
+        for member in self.members:
+            found[member.labelled("architecture")] = member.learner.architecture
+            found[member.labelled("by_architecture")] = member.learner.optimiser
+        return found
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Loads the state of a checkpoint. Raises Unfit, leaving everything unchanged."""
@@ -74,70 +77,106 @@ class Stepper:
         """
         # Randomness in layers depends on the step alone, so that a resumed search is identical.
         torch.manual_seed((self.seed * 1_000_003 + step) * self.processes.world + self.processes.rank)
-        for by, settings in (
-            (self.by_weights, self.config.parameters), (self.learner.optimiser, self.config.architecture)
-        ):  # fmt: skip
-            set_rates(by, settings, step / steps)
+        progress = self._progress(step, steps)
+        set_rates(self.by_weights, self.config.parameters, progress)
+        for member in self.members:
+            set_rates(member.learner.optimiser, member.config.architecture, progress)
         trained = self._held_out(step, epoch, held)
-        draw = self.learner.draw(step, epoch)
-        task, costs, loss = self.losses(batch, draw)
-        checked = self._checked(task, loss, batch, draw, step)
+        draws = self._draws(step, epoch)
+        task, costs, loss = self.losses(batch, draws)
+        checked = self._checked(task, loss, batch, draws, step)
         self._backward(loss, trained)
-        return *checked, self.objective.named(costs)
+        return *checked, costs
+
+    def _progress(self, step: int, steps: int) -> float:
+        """The progress of the schedules, which start anew after `pretrain`."""
+        config = self.config
+        before = steps * config.pretrain // (config.pretrain + config.epochs)
+        return step / before if step < before else (step - before) / (steps - before)
 
     def rehearse(self, step: int, batch: Batch, held: Callable[[int], Batch]) -> None:
         """Runs a step, even with a non-finite loss, for timing; the caller restores the state."""
         trained = self._held_out(step, 0, held)
-        _, _, loss = self.losses(batch, self.learner.draw(step, 0))
+        _, _, loss = self.losses(batch, self._draws(step, 0))
         self._backward(loss, trained)
+
+    def _draws(self, step: int, epoch: int) -> list[list[Draw]]:
+        """The samples of each member, one for each of its forward passes."""
+        started = epoch - self.config.pretrain
+        return [member.draws(step, max(0, started), started < 0) for member in self.members]
 
     def _held_out(self, step: int, epoch: int, held: Callable[[int], Batch]) -> list[torch.optim.Optimizer]:
         """Under first-order bilevel optimization, trains the architecture; returns the optimizers for the
         main batch.
         """
+        learned = [member.learner.optimiser for member in self.members]
+        if epoch < self.config.pretrain:
+            return [self.by_weights]
         if self.config.order == 0:
-            return [self.by_weights, self.learner.optimiser]
-        _, _, loss = self.losses(held(step), self.learner.draw(step, epoch))
-        self._backward(loss, [self.learner.optimiser])
+            return [self.by_weights, *learned]
+        _, _, loss = self.losses(held(step), self._draws(step, epoch))
+        self._backward(loss, learned)
         return [self.by_weights]
 
     def _checked(
-        self, task: torch.Tensor, loss: torch.Tensor, batch: Batch, draw: Draw, step: int
+        self, task: torch.Tensor, loss: torch.Tensor, batch: Batch, draws: Sequence[Sequence[Draw]], step: int
     ) -> tuple[float, float]:
         """The objective and the task loss, averaged over processes, checked before the update."""
         both = self.processes.sum(torch.stack([loss.detach().double(), task.detach().double()]))
         mean, task_mean = (both / self.processes.world).tolist()
+        images_B3HW = batch.images_B3HW
+        run = [(m, draw) for m, own in zip(self.members, draws, strict=True) for draw in own]
         demand_finite(
             mean, step + 1, self.net,
-            lambda: self._logits(batch.images_B3HW.to(self.processes.device), draw), self.keeper.newest(),
+            lambda: self._logits(*run[-1], images_B3HW.to(self.processes.device)), self.keeper.newest(),
         )  # fmt: skip
         return mean, task_mean
 
-    def losses(self, batch: Batch, draw: Draw) -> tuple[torch.Tensor, dict[str, torch.Tensor], torch.Tensor]:
-        """The task loss, the expected costs, and the objective."""
-        task = self.task(lambda images_B3HW: self._logits(images_B3HW, draw), batch)
-        costs = self.objective.cost_values(draw.weights)
-        return task, costs, self.objective.value(task, costs)
+    def losses(
+        self, batch: Batch, draws: Sequence[Sequence[Draw]]
+    ) -> tuple[torch.Tensor, dict[str, float], torch.Tensor]:
+        """The task loss, the expected costs by name, and the objective, summed over members."""
+        tasks, values = [], []
+        named: dict[str, float] = {}
+        for member, own in zip(self.members, draws, strict=True):
+            if not own:
+                continue
+            passes = [self.task(partial(self._logits, member, draw), batch, member) for draw in own]
+            task = passes[0] if len(passes) == 1 else torch.stack(passes).sum()
+            costs = member.objective.cost_values(own[0].weights)
+            tasks.append(task)
+            values.append(member.objective.value(task, costs))
+            named |= {member.labelled(name): value for name, value in member.objective.named(costs).items()}
+        if len(tasks) == 1:
+            return tasks[0], named, values[0]
+        return torch.stack(tasks).sum(), named, torch.stack(values).sum()
 
-    def task(self, network: Callable[[torch.Tensor], torch.Tensor], batch: Batch) -> torch.Tensor:
-        """The task loss, normalized such that its mean over processes is that of all images."""
+    def task(
+        self, network: Callable[[torch.Tensor], torch.Tensor], batch: Batch, of: Member | None = None
+    ) -> torch.Tensor:
+        """The task loss by a member's objective (the main one's by default).
+
+        It is normalized such that its mean over processes is that of all images.
+        """
+        objective = (of or self.main).objective
         with self._precision():
             logits_BKHW = network(batch.images_B3HW.to(self.processes.device))
             masks_BHW = batch.masks_BHW.to(self.processes.device)
             height, width = masks_BHW.shape[-2:]
-            task = self.objective.task(at_size(logits_BKHW, (height, width)), masks_BHW)
-            return task * self.processes.share(self.objective.labelled(masks_BHW))
+            task = objective.task(at_size(logits_BKHW, (height, width)), masks_BHW)
+            return task * self.processes.share(objective.labelled(masks_BHW))
 
-    def _logits(self, images_B3HW: torch.Tensor, draw: Draw) -> torch.Tensor:
+    def _logits(self, member: Member, draw: Draw, images_B3HW: torch.Tensor) -> torch.Tensor:
         if draw.outcomes is None:
-            logits_BKHW: torch.Tensor = self.net(images_B3HW, weights=draw.weights)
+            logits_BKHW: torch.Tensor = member.network(images_B3HW, weights=draw.weights)
             return logits_BKHW
         weights = draw.weights if draw.trained else None
-        return self.net.path(images_B3HW, outcomes=draw.outcomes, weights=weights)
+        found: torch.Tensor = member.network.path(images_B3HW, outcomes=draw.outcomes, weights=weights)
+        return found
 
     def _backward(self, loss: torch.Tensor, optimisers: list[torch.optim.Optimizer]) -> None:
         """Backpropagates, averages and clips gradients, and steps these optimizers."""
-        for every in (self.by_weights, self.learner.optimiser):
+        for every in (self.by_weights, *(member.learner.optimiser for member in self.members)):
             every.zero_grad(set_to_none=True)
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]

@@ -48,7 +48,7 @@ class ShortTraining:
 
     @torch.inference_mode()
     def _objective(self, module: nn.Module, outcomes: Mapping[str, int]) -> float:
-        here, objective, total, pixels = self.stepper.processes, self.stepper.objective, 0.0, 0.0
+        here, objective, total, pixels = self.stepper.processes, self.stepper.main.objective, 0.0, 0.0
         for logits_BKHW, masks_BHW in seen(module, self.dataset, here):
             if count := float(objective.labelled(masks_BHW)):
                 task = objective.task(logits_BKHW, masks_BHW)

@@ -1,0 +1,105 @@
+"""The architectures of a search: one, or several that share the weights of one supernet (co-search)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+
+import torch
+from torch.nn.functional import one_hot
+
+from archdsl.ir import Decision
+from archdsl.passes.costs.pricing import MACS
+from archdsl.passes.costs.space_cost import SpaceCost
+from archdsl.program import Space
+from archdsl.search.config import SearchConfig
+from archdsl.search.differentiable.architecture import Draw
+from archdsl.search.differentiable.learner import Learner
+from archdsl.search.differentiable.objective import ObjectiveFunction
+
+
+class Sizes:
+    """Outcomes of the decisions that change the sizes of a network: its largest and smallest ones, or random.
+
+    A decision among numbers is largest at the largest number, another one where the network of the most MACs
+    is (for the smallest, of the least).
+    """
+
+    def __init__(self, space: Space, drawn: Mapping[str, Decision]):
+        self.decisions = dict(drawn)
+        cost, paths = SpaceCost(space.searched), list(space.searched.decisions)
+        self._ends: dict[str, dict[str, int]] = {}
+        for name, sense, end in (("largest", "most", max), ("smallest", "least", min)):
+            found = None
+            self._ends[name] = ends = {}
+            for path, decision in self.decisions.items():
+                numbers = [_number(label) for label in decision.candidates]
+                if decision.count == 1 and None not in numbers:
+                    ends[path] = numbers.index(end(n for n in numbers if n is not None))
+                    continue
+                if found is None:
+                    found = dict(zip(paths, cost.extreme(MACS, sense).outcomes, strict=True))  # type: ignore[arg-type]
+                ends[path] = found[path]
+
+    def __call__(self, which: str, rng: Random) -> dict[str, int]:
+        """The outcomes that `which` names: "largest", "smallest" or "random"."""
+        if which == "random":
+            return {path: rng.randrange(decision.size) for path, decision in self.decisions.items()}
+        return self._ends[which]
+
+
+def _number(label: str) -> float | None:
+    try:
+        return float(label)
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """An architecture of a search: its space and settings, its objective, and what learns it.
+
+    `network` is the supernet as this architecture runs it.  `passes` are the sizes of its networks in the
+    forward passes of a step, `pretrain_passes` in those that train weights only.  `sizes` is None where no
+    pass asks for other sizes than those sampled.
+    """
+
+    name: str
+    config: SearchConfig
+    space: Space
+    network: Any
+    objective: ObjectiveFunction
+    learner: Learner
+    passes: tuple[str, ...] = ("sampled",)
+    pretrain_passes: tuple[str, ...] = ("sampled",)
+    sizes: Sizes | None = None
+
+    def draws(self, step: int, epoch: int, pretraining: bool) -> list[Draw]:
+        """A sample for each forward pass of a step; a function of the seed, the step and the architecture."""
+        found = []
+        drawn = self.learner.draw(step, epoch)
+        for number, which in enumerate(self.pretrain_passes if pretraining else self.passes):
+            if which == "sampled":
+                found.append(drawn)
+                continue
+            assert self.sizes is not None
+            rng = Random(f"{self.learner.seed} {step} {number}")
+            found.append(_resized(drawn, self.sizes(which, rng), self.space.searched.decisions))
+        return found
+
+    def labelled(self, name: str) -> str:
+        """A name of this architecture among those of the others."""
+        return f"{self.name} {name}" if self.name else name
+
+
+def _resized(draw: Draw, outcomes: Mapping[str, int], decisions: Mapping[str, Decision]) -> Draw:
+    """A sample with other sizes, through which no gradient flows."""
+    some = next(iter(draw.weights.values()))
+    own = {
+        path: one_hot(torch.tensor(outcome), decisions[path].size).to(some)
+        for path, outcome in outcomes.items()
+    }
+    kept = None if draw.outcomes is None else {**draw.outcomes, **outcomes}
+    return replace(draw, weights={**draw.weights, **own}, outcomes=kept)
