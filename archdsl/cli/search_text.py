@@ -92,6 +92,7 @@ def _line(now: SearchProgress) -> str:
     if now.tried:
         return f"network {now.tried} of at most {now.to_try}  objective {now.loss:.4g}"
     parts = [f"epoch {now.epoch + 1}/{now.epochs}", f"loss {now.loss:.3f}"]
+    parts[1:1] = [now.member] if now.member else []
     parts += [f"{name} {_short(value)}" for name, value in now.costs.items()]
     if now.depths:
         parts.append("depth " + " ".join(f"{depth:.1f}" for depth in now.depths.values()))

@@ -49,12 +49,14 @@ def run_search(spec: str, options: SearchOptions) -> int:
                 click.echo(f"stopped after step {stopped.step}; resume with: {again}")
             return 130
         if first:
-            click.echo(result_text(result, search.verdict))
+            for name, one in (result.members or {"": result}).items():
+                click.echo(f"{name}: " * bool(name) + result_text(one, search.verdicts[name]))
             if search.baseline is not None:
                 click.echo(
                     comparison_text(result.network, search.baseline, search.compared, search.epochs_done)
                 )
-            click.echo(f"wrote {folder.found}, {folder.weights}, {folder.report}")
+            for files in map(search.folder_of, search.members):
+                click.echo(f"wrote {files.found}, {files.weights}, {files.report}")
     return 0
 
 

@@ -21,6 +21,14 @@ class CrossEntropy:
     class_weights: Any = setting(
         "data", "class weights of the loss", form=forms.CLASS_WEIGHTS, usual="1 for every class"
     )
+    outputs: Any = setting(
+        "data", "outputs whose losses are added up, in differentiable searches", form=forms.NAMES,
+        usual="the main output",
+    )  # fmt: skip
+    compare_at: str = setting(
+        "text", "the size at which they are compared: of the labels (logits are resized bilinearly), or of the logits (labels are resized to the nearest)",
+        "labels", choices=("labels", "logits"),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

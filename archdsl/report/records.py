@@ -46,6 +46,7 @@ class Start(_Read):
     """
 
     kind: Literal["start"]
+    member: str = ""
     decisions: dict[str, list[str]]
     gates: list[str] = []
     rounds: dict[str, list[int]] = {}
@@ -75,6 +76,7 @@ class Epoch(_Read):
     """The state of a search after an epoch; `epoch` counts from 0."""
 
     kind: Literal["epoch"]
+    member: str = ""
     epoch: int
     step: int
     miou: FiniteFloat | None = None
@@ -104,6 +106,7 @@ class Resumed(_Read):
 
 class Recalibrated(_Read):
     kind: Literal["recalibrated"]
+    member: str = ""
     batches: int
 
 
@@ -155,6 +158,7 @@ class End(_Read):
     """
 
     kind: Literal["end"]
+    member: str = ""
     miou: FiniteFloat | None = None
     chosen: dict[str, str] = {}
     network: dict[str, FiniteFloat] = {}
@@ -244,15 +248,18 @@ class Run:
         return [found for _, found in sorted({e.step: e for e in self.all(Evaluation)}.items())]
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: Path, member: str = "") -> Run:
     """Reads a run that may still be in progress: an incomplete last line is ignored.
 
+    Of a run of several architectures the records of `member`, and those of all.
     Raises SpecError (ARCH911) without a readable manifest.
     """
     manifest = manifest_of(folder)
     found = list(_records(folder / "journal.jsonl"))
-    read = [record for record in found if record is not None]
-    return Run(manifest, read, len(found) - len(read))
+    read = [
+        record for record in found if record is not None and getattr(record, "member", "") in ("", member)
+    ]
+    return Run(manifest, read, found.count(None))
 
 
 def manifest_of(folder: Path) -> Manifest:

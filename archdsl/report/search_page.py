@@ -28,14 +28,15 @@ from archdsl.report.sheet import Part, cards, facts, figure, folded, grid, prefo
 
 def search_page(
     folder: Path, layers: str = "", diagram_svg: str = "", predictions: Sequence[Prediction] = (),
-    legend: Legend = (),
+    legend: Legend = (), member: str = "",
 ) -> str:  # fmt: skip
     """The page of the run in a folder, finished or not, as HTML.
 
-    `layers` is the layer table of the network found as text, `diagram_svg` its diagram, inserted unchanged.
+    `layers` is the layer table of the network found as text, `diagram_svg` its diagram, inserted unchanged;
+    `member` is one of several architectures that were searched together.
     Parts without data are omitted. Raises SpecError (ARCH911) without a run.
     """
-    run = read_run(folder)
+    run = read_run(folder, member)
     so_far = "" if run.end else " so far"
     parts = [
         Part(f"The network found{so_far}", _headline(run)),
@@ -52,7 +53,8 @@ def search_page(
         *added(run),
         Part("How to reproduce it", again_html(run)),
     ]
-    return sheet(f"Search of {_title(run)}", _lead(run), parts)
+    title = f"Search of {_title(run)}: {member}" if member else f"Search of {_title(run)}"
+    return sheet(title, _lead(run), parts)
 
 
 _HEAT = (

@@ -6,26 +6,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from archdsl.search.differentiable.driver import Search
+    from archdsl.search.differentiable.members import Member
 
 
 def write_report(search: Search) -> None:
-    """Writes report.html into the run folder."""
+    """Writes report.html into the run folder; of several architectures one into the folder of each."""
     from archdsl import atomic
     from archdsl.backends.diagram import svg
     from archdsl.report.search_page import search_page
     from archdsl.report.text_tables import layers_text
 
-    found = search.most_probable()
-    graph = found.network.graph
     dataset = search.splits.val
     legend = list(zip(dataset.classes, dataset.colours, strict=True))
-    page = search_page(
-        search.folder.path, layers_text(graph), svg(graph), _predictions(search, found), legend
-    )
-    atomic.write_text(search.folder.report, page)
+    for member in search.members:
+        found = search.most_probable(member)
+        graph, shown = found.network.graph, _predictions(search, found, member)
+        page = search_page(search.folder.path, layers_text(graph), svg(graph), shown, legend, member.name)
+        folder = search.folder_of(member)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        atomic.write_text(folder.report, page)
 
 
-def _predictions(search: Search, found: Any, most: int = 4) -> list[tuple[str, bytes, bytes, bytes]]:
+def _predictions(
+    search: Search, found: Any, member: Member, most: int = 4
+) -> list[tuple[str, bytes, bytes, bytes]]:
     """Images, their labels, and the predictions of the network found, as PNG."""
     import numpy as np
     import torch
@@ -37,7 +41,7 @@ def _predictions(search: Search, found: Any, most: int = 4) -> list[tuple[str, b
     from archdsl.train.evaluation import at_size, demand_fitting, logits_of
     from archdsl.train.overlay import numbers
 
-    module, dataset = search.recalibrated(found), search.splits.val
+    module, dataset = search.recalibrated(found, member), search.splits.val
     shown = []
     for i in range(min(most, len(dataset))):
         sample, batch = dataset[i], whole(dataset, i)

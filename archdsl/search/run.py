@@ -71,6 +71,8 @@ def prepared(program: Program, options: SearchOptions, reporter: Reporter) -> It
             if here.is_first:
                 wanted = _manifest(program, inputs, options, tables, here)
                 folder.begin(wanted, program.unit, tables.text, resume=options.resume)
+                for member in filter(None, (one.name for one in inputs.architectures)):
+                    SearchFolder(folder.path / member).copy_specs(program.unit)
             here.wait()
             search = Search(
                 inputs.config, members, net, inputs.splits, folder, here, seed,
@@ -143,6 +145,8 @@ class _Inputs:
 
 def _inputs(program: Program, options: SearchOptions, here: Processes, reporter: Reporter) -> _Inputs:
     config, of_space = configured(program, options)
+    if config.members:
+        raise cannot("several architectures are not searched yet", "search one of them")
     of_trials = {
         "start": options.start, "command": options.evaluator_command, "engine": options.engine != IN_PROCESS
     }  # fmt: skip

@@ -19,5 +19,5 @@ def task_loss(
     """`cross_entropy` or `ohem(threshold = …, kept = …)`, with optional class weights."""
     if term.name == "cross_entropy":
         return cross_entropy(logits_BKHW, masks_BHW, weights_K)
-    given: dict[str, Any] = {k: v for k, v in term.settings.items() if k != "class_weights"}
+    given: dict[str, Any] = {k: v for k, v in term.settings.items() if k in ("threshold", "kept")}
     return ohem(logits_BKHW, masks_BHW, weights_K=weights_K, **given)

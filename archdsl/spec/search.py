@@ -385,7 +385,7 @@ class _Reader:
         if setting.kind == "names" and isinstance(expr, ast.List):
             return tuple(self._name_of_space(one) for one in expr.items)
         if isinstance(expr, ast.Name) and expr.id in setting.choices:
-            return expr.id
+            return (expr.id,) if setting.kind == "choices" else expr.id
         value = self.value(expr)
         name = f"`{key}` of `{of}`" if of else f"`{key}`"
         if _is_number(value) and value < 0 and setting.low >= 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -123,7 +124,7 @@ def test_an_image_that_breaks_during_a_search_costs_no_epoch(tmp_path):
 
     search(tmp_path / "whole").run(quiet)
     one = search(tmp_path / "broken")
-    one.shared.dataset = Breaking(one.splits.val)
+    one.splits = replace(one.splits, val=Breaking(one.splits.val))
     with pytest.raises(SpecError, match="ARCH902"):
         one.run(quiet)
     again = search(tmp_path / "broken")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import archdsl
-from archdsl.configs.clauses import Group, Search
+from archdsl.configs.clauses import Group, Member, Search
 from archdsl.configs.datasets import Batched
 from archdsl.configs.objectives import OfClasses
 from archdsl.configs.setting import Setting, settings_of
@@ -39,7 +39,8 @@ VALUES: dict[str, str] = {
     "ignore": "7", "classes": '["a", "b"]', "labels": "[1, 2]", "colours": '["#000000", "#ffffff"]',
     "path": '"elsewhere"',
     "train": '"train+val"', "class_weights": '"median"', "device": '"board"',
-    "table": '"t.json"', "budget": "7 min", "betas": "[0.8, 0.9]",
+    "table": '"t.json"', "budget": "7 min", "betas": "[0.8, 0.9]", "outputs": '["logits"]',
+    "passes": "[largest, random]", "pretrain_passes": "[smallest]",
 }  # fmt: skip
 """Values of settings whose type does not say enough."""
 
@@ -81,7 +82,8 @@ def effect(search: str) -> Any:
     data = {k: v for k, v in config.data_settings.items() if k not in settings_of(Batched)}
     return (
         config.epochs, config.batch, config.seed, config.init, config.budget_s, config.gates_from,
-        config.order, config.clip, config.refine, config.refine_epochs, config.communication,
+        config.order, config.clip, config.refine, config.refine_epochs, config.pretrain, config.communication,
+        config.members,
         groups, samplers, config.data,
         replace(config.batched, batch=None), read_settings(config.data, data), class_weights_rule(config),
         tables_named(config),
@@ -213,7 +215,6 @@ def at(found: Diagnostic) -> str:
 @pytest.mark.parametrize(
     ("search", "place"),
     [
-        ("  strategy = differentiable(epochs = 2, pretrain = 3)\n", "pretrain"),
         ("  minimize cross_entropy - distillation\n", "distillation"),
         ("  communicate decisions by dense\n", "decisions"),
         ("  width = 4\n", "width"),
@@ -230,10 +231,48 @@ def test_what_does_not_run_is_a_note_of_check_and_an_error_of_search_at_one_plac
     assert (error.code, error.severity, at(error)) == ("ARCH606", "error", place)
 
 
-def test_a_group_that_does_not_run_is_one_note_whatever_it_holds():
-    report = program("  student {\n    width = 4\n    minimize cross_entropy - distillation\n  }\n").check()
-    (note,) = [d for d in report.diagnostics if d.code == "ARCH608"]
-    assert "the group `student` is not run yet" in note.headline
+MEMBER = "  student {{\n    minimize cross_entropy\n    {}\n  }}\n"
+
+
+def test_a_clause_of_an_architecture_reaches_the_run():
+    for key, one in settings_of(Member).items():
+        assert effect(MEMBER.format(f"{key} = {another(key, one)}")) != effect(MEMBER.format(""))
+
+
+@pytest.mark.parametrize(
+    "clause", ["width = 4", "width = hard(tau = 2.0)", "classes = 5", "require macs < 1M"]
+)
+def test_an_architecture_fixes_and_samples_decisions_and_sets_the_space(clause: str):
+    assert effect(MEMBER.format(clause)) != effect(MEMBER.format(""))
+
+
+@pytest.mark.parametrize(
+    ("search", "code", "headline"),
+    [
+        ("  student {\n    width = 4\n  }\n", "ARCH605", "the architecture `student` has no objective"),
+        (
+            "  architectur { optimizer = adam }\n",
+            "ARCH605",
+            "the architecture `architectur` has no objective",
+        ),
+        (MEMBER.format("depth = 4"), "ARCH605", "`student` has no clause `depth`"),
+        (MEMBER.format("epochs = 4"), "ARCH605", "`student` has no clause `epochs`"),
+        (MEMBER.format("communicate cells by gcn"), "ARCH605", "this clause is not allowed in `student`"),
+        (MEMBER.format("passes = [most]"), "ARCH601", "unknown word `most`"),
+        (MEMBER.format("passes = [1]"), "ARCH607", "`passes` must be a list of sampled, largest"),
+        (MEMBER.format("width = [4]"), "ARCH604", "expected an outcome or a sampler"),
+    ],
+)
+def test_what_an_architecture_does_not_have_is_refused(search: str, code: str, headline: str):
+    with pytest.raises(SpecError) as caught:
+        program(search + GOAL if "minimize" not in search else search).search()
+    (error,) = caught.value.diagnostics
+    assert (error.code, error.headline[: len(headline)]) == (code, headline)
+
+
+def test_an_objective_beside_those_of_architectures_is_refused():
+    with pytest.raises(SpecError, match="each architecture has an objective of its own"):
+        read_config(program(MEMBER.format("") + GOAL).search())
 
 
 @pytest.mark.parametrize("word", ["steps = 3", "warmup = 5", "seed = 1", "temperature = 2.0"])

@@ -75,6 +75,18 @@ class SuperNetwork(nn.Module):
         mixed = {n: vector.unbind() for n, vector in self._mixed(weights, mixtures).items()}
         return function(self, *inputs, mixed)[0]
 
+    drawn: tuple[str, ...] = ()
+    """The decisions of which a forward takes one outcome: none, as all networks have tensors of one size."""
+
+    def forward_all(
+        self, *inputs: torch.Tensor, outcomes: Mapping[str, int], weights: Weights
+    ) -> dict[str, torch.Tensor]:
+        """All outputs by name: of one network as `path` where `outcomes` are not empty, else as `forward`."""
+        function, mixtures = self._path(outcomes, bool(weights)) if outcomes else self._every
+        mixed = {n: vector.unbind() for n, vector in self._mixed(weights, mixtures).items()}
+        found = function(self, *inputs, mixed)
+        return dict(zip(self.archdsl_graph.outputs, found, strict=True))
+
     def path(
         self, *inputs: torch.Tensor, outcomes: Mapping[str, int], weights: Weights | None = None
     ) -> torch.Tensor:

@@ -78,7 +78,7 @@ class Search:
         self.sums: list[float] = []
         self.tried: dict[str, float] = {}
         self.compared: dict[str, float | None] = {}
-        self.verdict: dict[str, Any] = {}
+        self.verdicts: dict[str, dict[str, Any]] = {}
         self.scored = True
         self.elapsed_s = 0.0
         """Of training, up to the newest checkpoint; those of the processes before count as well."""
@@ -343,9 +343,10 @@ class Search:
         self._write({"kind": "recalibrated", "batches": self.config.calibrate} | _labels(member))
         seen = self.shared(member).confusion(module)
         chances = {path: p.double().tolist() for path, p in self.chances(member).items()}
-        self.verdict = verdict(member.space, chances, found.network.chosen, self.seed)
+        judged = verdict(member.space, chances, found.network.chosen, self.seed)
+        self.verdicts[member.name] = judged
         costs, iou = _costs(member, found), seen.iou().tolist()
-        end = records.of_end(found, seen.mean_iou(), costs, iou, self.verdict)
+        end = records.of_end(found, seen.mean_iou(), costs, iou, judged)
         self._write(end | _labels(member))
         if self.processes.is_first:
             keep(self.folder_of(member), member.space, found, module, self.splits)

@@ -67,7 +67,7 @@ def forecast(search: Search) -> Forecast:
     step_s = _median_of(step, search.processes.device)
     save_s = _of_a_checkpoint(search)
     search.stepper.load_state(state)
-    for module in (search.net, search.architecture):
+    for module in (search.net, *(member.learner.architecture for member in search.members)):
         module.zero_grad(set_to_none=True)
     end_s, scratch_s = _end_of_epoch(search) + 2 * save_s, _from_scratch(search, batch, batch_s)
     step_s = max(step_s, batch_s) + save_s / CHECKPOINT_STEPS
@@ -114,7 +114,7 @@ def _end_of_epoch(search: Search) -> float:
     began = time.perf_counter()
     module = search.recalibrated(search.most_probable())
     made_s = time.perf_counter() - began
-    return made_s + _scoring(search, module)
+    return (made_s + _scoring(search, module)) * len(search.members)
 
 
 def _scoring(search: Search, module: nn.Module) -> float:

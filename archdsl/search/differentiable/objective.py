@@ -6,17 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F  # noqa: N812  (the usual name)
 from torch.nn.functional import one_hot
 
 from archdsl.devices.formula import MEASURES, MISSED, evaluate
 from archdsl.devices.objective import Costs
 from archdsl.devices.table import Table
+from archdsl.diagnostics import closest
 from archdsl.program import Space
 from archdsl.search.config import SearchConfig
 from archdsl.search.scores import LOSSES, UNITS, class_weights_rule, loss_of, terms_of
 from archdsl.search.task import task_loss
 from archdsl.search.terms import cannot
 from archdsl.spec.search_values import SearchValue
+from archdsl.train.evaluation import at_size
 from archdsl.train.losses import labelled
 
 
@@ -47,6 +50,7 @@ class ObjectiveFunction:
         self.weights_K = None if class_weights is None else torch.tensor(class_weights)
         self.config, self.costs, self.decisions = config, Costs(space, tables, stands), space.decisions
         self.task_term = loss_of(config)
+        self.outputs = self._outputs(space)
         measured = [term for term in terms_of(config) if term.name in MEASURES]
         timed = [term for term in measured if term.name in UNITS]
         if timed and not (tables or stands):
@@ -55,8 +59,25 @@ class ObjectiveFunction:
         self.measured = {repr(term): term for term in measured}
         self.cost_values({})
 
+    def _outputs(self, space: Space) -> tuple[str, ...]:
+        """The outputs that the loss names; empty for the main output alone."""
+        named: Any = self.task_term.settings.get("outputs", ())
+        for name in named:
+            if name not in space.graph.outputs:
+                known = list(space.graph.outputs)
+                guess = closest(name, known)
+                help = f"did you mean `{guess}`?" if guess else f"available: {', '.join(known)}"
+                headline = f"`{space.name}` has no output `{name}`"
+                raise cannot(headline, help, self.task_term.places.get("outputs"))
+        return tuple(dict.fromkeys(named))
+
     def task(self, logits_BKHW: torch.Tensor, masks_BHW: torch.Tensor) -> torch.Tensor:
-        """The task loss in the objective."""
+        """The task loss in the objective, of one output; logits and labels may differ in size."""
+        size = logits_BKHW.shape[-2:]
+        if size != masks_BHW.shape[-2:] and self.task_term.settings.get("compare_at") == "logits":
+            masks_B1HW = F.interpolate(masks_BHW[:, None].float(), size=size, mode="nearest")
+            masks_BHW = masks_B1HW[:, 0].to(masks_BHW.dtype)
+        logits_BKHW = at_size(logits_BKHW, (masks_BHW.shape[-2], masks_BHW.shape[-1]))
         return task_loss(self.task_term, logits_BKHW, masks_BHW, self._weights_at(masks_BHW))
 
     def labelled(self, masks_BHW: torch.Tensor) -> torch.Tensor:

@@ -22,7 +22,6 @@ from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.architecture import Draw
 from archdsl.search.differentiable.members import Member
 from archdsl.search.differentiable.optimisers import change, optimiser, set_rates
-from archdsl.train.evaluation import at_size
 from archdsl.train.synchronised import synchronise
 
 
@@ -128,7 +127,7 @@ class Stepper:
         run = [(m, draw) for m, own in zip(self.members, draws, strict=True) for draw in own]
         demand_finite(
             mean, step + 1, self.net,
-            lambda: self._logits(*run[-1], images_B3HW.to(self.processes.device)), self.keeper.newest(),
+            lambda: self._main(*run[-1], images_B3HW.to(self.processes.device)), self.keeper.newest(),
         )  # fmt: skip
         return mean, task_mean
 
@@ -152,27 +151,43 @@ class Stepper:
         return torch.stack(tasks).sum(), named, torch.stack(values).sum()
 
     def task(
-        self, network: Callable[[torch.Tensor], torch.Tensor], batch: Batch, of: Member | None = None
-    ) -> torch.Tensor:
-        """The task loss by a member's objective (the main one's by default).
+        self, network: Callable[[torch.Tensor], torch.Tensor | Sequence[torch.Tensor]], batch: Batch,
+        of: Member | None = None,
+    ) -> torch.Tensor:  # fmt: skip
+        """The task loss by a member's objective (the main one's by default); of several outputs, their sum.
 
         It is normalized such that its mean over processes is that of all images.
         """
         objective = (of or self.main).objective
         with self._precision():
-            logits_BKHW = network(batch.images_B3HW.to(self.processes.device))
+            found = network(batch.images_B3HW.to(self.processes.device))
             masks_BHW = batch.masks_BHW.to(self.processes.device)
-            height, width = masks_BHW.shape[-2:]
-            task = objective.task(at_size(logits_BKHW, (height, width)), masks_BHW)
+            outputs = [found] if isinstance(found, torch.Tensor) else found
+            losses = [objective.task(logits_BKHW, masks_BHW) for logits_BKHW in outputs]
+            task = losses[0] if len(losses) == 1 else torch.stack(losses).sum()
             return task * self.processes.share(objective.labelled(masks_BHW))
 
-    def _logits(self, member: Member, draw: Draw, images_B3HW: torch.Tensor) -> torch.Tensor:
+    def _logits(
+        self, member: Member, draw: Draw, images_B3HW: torch.Tensor
+    ) -> torch.Tensor | Sequence[torch.Tensor]:
+        """The outputs that the objective of a member names; the main one by default."""
+        network, weights = member.network, draw.weights if draw.trained else None
         if draw.outcomes is None:
-            logits_BKHW: torch.Tensor = member.network(images_B3HW, weights=draw.weights)
-            return logits_BKHW
-        weights = draw.weights if draw.trained else None
-        found: torch.Tensor = member.network.path(images_B3HW, outcomes=draw.outcomes, weights=weights)
-        return found
+            # One outcome of the decisions that change sizes; the others are mixed.
+            drawn = {path: int(draw.weights[path].argmax()) for path in network.drawn}
+            run = partial(network, images_B3HW, weights=weights, **({"outcomes": drawn} if drawn else {}))
+        else:
+            drawn = dict(draw.outcomes)
+            run = partial(network.path, images_B3HW, outcomes=drawn, weights=weights)
+        if member.objective.outputs:
+            found = network.forward_all(images_B3HW, outcomes=drawn, weights=weights or {})
+            return [found[name] for name in member.objective.outputs]
+        logits_BKHW: torch.Tensor = run()
+        return logits_BKHW
+
+    def _main(self, member: Member, draw: Draw, images_B3HW: torch.Tensor) -> torch.Tensor:
+        found = self._logits(member, draw, images_B3HW)
+        return found if isinstance(found, torch.Tensor) else found[0]
 
     def _backward(self, loss: torch.Tensor, optimisers: list[torch.optim.Optimizer]) -> None:
         """Backpropagates, averages and clips gradients, and steps these optimizers."""

@@ -26,6 +26,7 @@ from archdsl.search.evaluators.predictions import Predictions
 from archdsl.search.reading import read_optimiser
 from archdsl.search.scores import weights_rule
 from archdsl.search.task import task_loss
+from archdsl.search.terms import cannot
 from archdsl.spec.search_values import Term
 from archdsl.train.descent import Part
 from archdsl.train.evaluation import fitting
@@ -44,6 +45,10 @@ class Lessons:
         self.loss, self.seed, self.stop = loss or Term("cross_entropy"), around.seed, around.stop
         self.batch, self.batched = around.batch, around.goals.batched
         self.splits = around.data()
+        for name in ("outputs", "compare_at"):
+            if name in self.loss.settings:
+                headline = f"`{name}` of `{self.loss.name}` applies to differentiable searches"
+                raise cannot(headline, f"remove `{name}`", self.loss.places.get(name))
         rule = weights_rule(self.loss)
         weights = None if rule is None else weighted_classes(self.splits, rule, self.processes, Reporter())
         self.weights_K = None if weights is None else torch.tensor(weights, device=self.processes.device)
