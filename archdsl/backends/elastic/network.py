@@ -78,7 +78,8 @@ class ElasticNetwork(nn.Module):
     where its channels come: a forward takes one outcome of each.  All others may be mixed.
     """
 
-    def __init__(self, graph: Graph, widths: Widths):
+    def __init__(self, graph: Graph, widths: Widths, store: Mapping[str, nn.Module] = _NONE):
+        """`store` are the stored layers by the names of their weights; by default they are made."""
         super().__init__()
         self.archdsl_graph, self._widths = graph, widths
         self.drawn = tuple(drawn(graph, widths))
@@ -87,7 +88,7 @@ class ElasticNetwork(nn.Module):
         taken = set(RESERVED)
         self._stored = {weights: unique(identifier(weights), taken) for weights in widths.slots}
         for weights, attribute in self._stored.items():
-            self._modules[attribute] = make(widths.slots[weights].layer)
+            self._modules[attribute] = store.get(weights) or make(widths.slots[weights].layer)
         self._layers: dict[Hashable, Sliced] = {}
         self._paths: OrderedDict[tuple[int, ...], _Path] = OrderedDict()
         self._plans: OrderedDict[Hashable, _Plan] = OrderedDict()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -25,11 +25,16 @@ class Slot:
     """Weights that are stored once: the layer at its largest size, and the largest values of its settings."""
 
     weights: str
+    op: str
     layer: Layer
     most: Mapping[str, Any]
     width: int
     """The channels of its first input, at most."""
+    wide: int
+    """Those of its output."""
     params: int
+    joined: tuple[int, ...]
+    """The widths of the tensors that its first input joins, each of which has a range of the channels."""
 
 
 class Widths:
@@ -98,11 +103,8 @@ class Widths:
         most = {key: _largest([self.most[node.name][key] for node in nodes]) for key in first.attrs}
         width = max(self.width(node.inputs[0]) for node in nodes)
         wide = max(self.width(node.name) for node in nodes)
-        primitive = ops.get(first.op)
-        xs, y = [(width, 1, 1)], (wide, 1, 1)
-        layer = primitive.layer(xs, y, most)
-        assert layer is not None
-        return Slot(weights, layer, most, width, primitive.cost(xs, y, most).params)
+        joined = tuple(width for _, width in self.blocks[first.inputs[0]])
+        return _slot(weights, first.op, most, width, wide, joined)
 
     # ------------------------------------------------------------ one network
 
@@ -166,6 +168,45 @@ class Widths:
             return ops.get(node.op).parts(x, y, slot.width, node.attrs, slot.most)
         except NotShared as error:
             raise _cannot(node, str(error)) from None
+
+
+def merged(every: Sequence[Widths]) -> dict[str, Slot]:
+    """The weights of several spaces, those of one name stored once.
+
+    Raises SpecError (ARCH810) for layers of different kinds, or whose inputs join tensors of other widths.
+    """
+    found: dict[str, Slot] = {}
+    for widths in every:
+        for weights, slot in widths.slots.items():
+            found[weights] = _both(found[weights], slot) if weights in found else slot
+    return found
+
+
+def _both(one: Slot, other: Slot) -> Slot:
+    if one.op != other.op:
+        raise _apart(one, "is of different primitives")
+    if len(one.joined) != len(other.joined) or (len(one.joined) > 1 and one.joined != other.joined):
+        raise _apart(one, "joins inputs whose largest widths differ")
+    most = {key: _largest([one.most[key], other.most[key]]) for key in one.most}
+    width, wide = max(one.width, other.width), max(one.wide, other.wide)
+    joined = (width,) if len(one.joined) == 1 else one.joined
+    return _slot(one.weights, one.op, most, width, wide, joined)
+
+
+def _apart(slot: Slot, why: str) -> SpecError:
+    headline = f"no elastic weights: `{slot.weights}` {why} between architectures"
+    return SpecError([Diagnostic("ARCH810", headline, help="name it in `private`")])
+
+
+def _slot(
+    weights: str, op: str, most: Mapping[str, Any], width: int, wide: int, joined: tuple[int, ...]
+) -> Slot:
+    primitive = ops.get(op)
+    xs, y = [(width, 1, 1)], (wide, 1, 1)
+    layer = primitive.layer(xs, y, most)
+    assert layer is not None
+    params = primitive.cost(xs, y, most).params
+    return Slot(weights, op, layer, most, width, wide, params, joined)
 
 
 def accumulated(blocks: Blocks) -> list[int]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from archdsl.diagnostics import Diagnostic, SpecError, closest
-from archdsl.ir import Dim, Expr, Graph, Mux, Node, Pick, Value
+from archdsl.ir import Dim, Expr, Graph, Instance, Mux, Node, Pick, Value
 from archdsl.ir.expr import nodes_in
 from archdsl.ir.resolve import rebuilt
 from archdsl.passes.base import Contract, Transform, option
@@ -28,7 +29,7 @@ class Distribute(Transform):
     summary = "evaluates a block on every candidate of a decision, and chooses among the results"
     contract = Contract(
         needs="space",
-        changes=frozenset(("nodes",)),
+        changes=frozenset(("nodes", "instances")),
         guarantees=frozenset(("outputs", "requirements", "weights")),
     )
 
@@ -98,7 +99,16 @@ class _Distributed:
             if name in self.read:
                 cases = tuple((outcome, copy.name) for outcome, copy in enumerate(copies))
                 nodes[name] = Mux(name, self.path, cases, item.location)
-        return replace(self.space, nodes=nodes)
+        return replace(self.space, nodes=nodes, instances=self._instances(nodes))
+
+    def _instances(self, nodes: Mapping[str, Node | Mux]) -> dict[str, Instance]:
+        """The applications of ops and cells, also those of the copies."""
+        space = self.space
+        used = {item.instance for item in nodes.values() if isinstance(item, Node) and item.instance}
+        found = {path: one for path, one in space.instances.items() if path in used or one.kind == "cell"}
+        for path in used - found.keys():
+            found[path] = replace(space.instances[path.rpartition("#")[0]], path=path)
+        return found
 
     def _copy(self, item: Node | Mux, outcome: int) -> Node | Mux:
         """A node of the block, under one outcome."""
@@ -117,9 +127,10 @@ class _Distributed:
             cases = tuple((k, None if s is None else self._source(s, outcome)) for k, s in item.cases)
             return replace(item, name=name, on=on, cases=cases)
         inputs = tuple(self._source(source, outcome) for source in item.inputs)
-        return replace(
-            item, name=name, inputs=inputs, attrs={key: under(value) for key, value in item.attrs.items()}
-        )
+        attrs = {key: under(value) for key, value in item.attrs.items()}
+        # Each copy is an application of its own.
+        instance = None if item.instance is None else _copy_name(item.instance, outcome)
+        return replace(item, name=name, inputs=inputs, attrs=attrs, instance=instance)
 
     def _source(self, name: str, outcome: int) -> str:
         """What a copy reads in the place of a tensor."""

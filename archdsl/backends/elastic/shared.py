@@ -1,0 +1,90 @@
+"""Several spaces over one set of elastic weights, as architectures that are searched together share them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from torch import nn
+
+from archdsl.backends.elastic.network import ElasticNetwork
+from archdsl.backends.elastic.widths import Slot, Widths, merged
+from archdsl.backends.making import make
+from archdsl.backends.naming import RESERVED, identifier, unique
+from archdsl.backends.torch_module import MOST_PARAMETERS
+from archdsl.diagnostics import Diagnostic, SpecError, closest
+from archdsl.ir import Graph, Mux, Node
+from archdsl.passes.transforms.simplify import simplify
+
+
+class SharedNetworks(nn.Module):
+    """Elastic supernets of several spaces over the same stored layers; `members` by name.
+
+    The stored layers are children of this module, whose mode and device are those of its members.
+    """
+
+    def __init__(self, graphs: Mapping[str, Graph], slots: Mapping[str, Slot], widths: Mapping[str, Widths]):
+        super().__init__()
+        taken = set(RESERVED)
+        attributes = {weights: unique(identifier(weights), taken) for weights in slots}
+        store = {weights: make(slot.layer) for weights, slot in slots.items()}
+        for weights, module in store.items():
+            self._modules[attributes[weights]] = module
+        # In a plain dict, as each stored layer is a child once.
+        self.members: dict[str, ElasticNetwork] = {
+            name: ElasticNetwork(graph, widths[name], store) for name, graph in graphs.items()
+        }
+
+    def train(self, mode: bool = True) -> SharedNetworks:
+        """Sets training or evaluation mode, also of the members."""
+        super().train(mode)
+        for member in self.members.values():
+            member.train(mode)
+        return self
+
+
+def build(graphs: Mapping[str, Graph], private: Collection[str] = ()) -> SharedNetworks:
+    """Elastic supernets of spaces by name, in training mode.
+
+    Layers of the same name in several spaces have the same weights, stored at their largest size in any of
+    them, but for those of parts in `private` (a name of the space, `stem`, or a path, `keep[0, 8]`), of which
+    every space has its own.  Raises SpecError: ARCH810 where weights cannot be shared, ARCH606 for a part
+    without weights, ARCH801 for more parameters than are built.
+    """
+    own = {name: _with_private(simplify(graph), name, private) for name, graph in graphs.items()}
+    widths = {name: Widths(graph) for name, graph in own.items()}
+    slots = merged(list(widths.values()))
+    params = sum(slot.params for slot in slots.values())
+    if params > MOST_PARAMETERS:
+        headline = f"the supernet has {params:,} parameters; at most {MOST_PARAMETERS:,} are built"
+        raise SpecError([Diagnostic("ARCH801", headline)])
+    for one in widths.values():
+        one.slots = {weights: slots[weights] for weights in one.slots}
+    return SharedNetworks(own, slots, widths)
+
+
+def _with_private(graph: Graph, name: str, private: Collection[str]) -> Graph:
+    """A graph in which private weights have the name of their space before their own."""
+    nodes: dict[str, Node | Mux] = {}
+    found: set[str] = set()
+    for key, item in graph.nodes.items():
+        if isinstance(item, Node):
+            part = next((part for part in private if _is_in(item.weights, part)), None)
+            if part is not None:
+                found.add(part)
+                item = replace(item, weights=f"{name}.{item.weights}")
+        nodes[key] = item
+    for part in private:
+        if part not in found:
+            known = {item.weights.split(".")[0] for item in graph.nodes.values() if isinstance(item, Node)}
+            guess = closest(part, sorted(known))
+            help = f"did you mean `{guess}`?" if guess else "name a part of the space that has layers"
+            headline = f"no layer of {graph.name} is in the private part `{part}`"
+            raise SpecError([Diagnostic("ARCH606", headline, help=help)])
+    return replace(graph, nodes=nodes)
+
+
+def _is_in(weights: str, part: str) -> bool:
+    """Whether weights belong to a part of a space; a part without an index to all of its indices."""
+    rest = weights.removeprefix(part)
+    return rest != weights and rest[:1] in ("", ".", "[")
