@@ -124,6 +124,7 @@ CODES: dict[str, str] = {
     "ARCH802": "space without a supernet",
     "ARCH810": "weights that networks cannot share",
     "ARCH811": "mixture over a decision that has to be drawn",
+    "ARCH812": "soft sampler of a decision that has to be drawn",
     "ARCH820": "not a latency table",
     "ARCH821": "latency table of other conditions",
     "ARCH822": "third-party latency table cannot be imported",

@@ -44,6 +44,7 @@ NOT_FROM_ONE_TEXT: dict[str, str] = {
     "ARCH802": "a check makes no module",
     "ARCH810": "a check makes no module",
     "ARCH811": "about a call from Python",
+    "ARCH812": "found when a search starts; `check` notes it as ARCH415",
     "ARCH820": "about the file of a latency table",
     "ARCH821": "about the file of a latency table",
     "ARCH822": "about the file of a latency table",

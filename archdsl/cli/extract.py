@@ -83,7 +83,8 @@ def _inherited(
     manifest = read_manifest(folder.manifest, "search")
     path = spec or folder.found
     network = opening.load(str(path)).network()
-    net, step = supernet_of(folder, network, path, manifest.settings.get("passes"))
+    given = manifest.settings
+    net, step = supernet_of(folder, network, path, given.get("passes"), given.get("share"))
     module = take(net, network)
     if data is not None and calibrate:
         recalibrate(module, _batches(data, module, calibrate))

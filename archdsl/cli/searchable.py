@@ -13,6 +13,7 @@ from archdsl.lang.loader import Unit
 from archdsl.spec.elaborate import Elaborated, elaborate
 
 if TYPE_CHECKING:
+    from archdsl.search.config import SearchConfig
     from archdsl.spec.search_values import SearchSpec
 
 
@@ -56,24 +57,22 @@ def _notes(unit: Unit, declared: ast.Search, space: Elaborated) -> Iterator[Diag
             yield _note("ARCH415", error.diagnostics[0], unit, declared)
         return
     try:
-        _demand_runnable(spec, graph)
+        config = _runnable(spec, graph)
+        if config.share is not None or any(_may_differ(n, space) for n in _live(graph, space)):
+            from archdsl.search.differentiable.sharing import demand_shared
+
+            demand_shared(config, graph)
     except SpecError as error:
-        yield _note("ARCH415", error.diagnostics[0], unit, declared)
-        return
-    live = [item for item in graph.nodes.values() if item.name in space.shapes]
-    if not any(_may_differ(item, space) for item in live):
-        return
-    from archdsl.backends.supernet.structure import parts
-
-    try:
-        parts(graph)
-    except SpecError as error:
-        if error.diagnostics[0].code == "ARCH802":
-            yield _note("ARCH414", error.diagnostics[0], unit, declared)
+        why = error.diagnostics[0]
+        yield _note("ARCH414" if why.code in ("ARCH802", "ARCH810") else "ARCH415", why, unit, declared)
 
 
-def _demand_runnable(spec: SearchSpec, graph: Graph) -> None:
-    """Raises SpecError (ARCH606) if the search is rejected by its text alone."""
+def _live(graph: Graph, space: Elaborated) -> list[Node | Mux]:
+    return [item for item in graph.nodes.values() if item.name in space.shapes]
+
+
+def _runnable(spec: SearchSpec, graph: Graph) -> SearchConfig:
+    """The settings of a search.  Raises SpecError (ARCH606) if it is rejected by its text alone."""
     from archdsl.search.differentiable.samplers import own_samplers
     from archdsl.search.reading import read_config
     from archdsl.search.scores import loss_of
@@ -84,6 +83,7 @@ def _demand_runnable(spec: SearchSpec, graph: Graph) -> None:
     own_samplers(config.samplers, graph.decisions)
     if not graph.decisions:
         raise nothing_to_search(graph)
+    return config
 
 
 def _may_differ(item: Node | Mux, space: Elaborated) -> bool:

@@ -44,6 +44,12 @@ class Differentiable:
         0, choices=(0, 1),
     )  # fmt: skip
     clip: float = setting("number", "maximum gradient norm; 0 disables clipping", 5.0)
+    share: str | None = setting(
+        "text",
+        "weights: elastic, stored once at their largest size; or candidates, a layer for each",
+        choices=("elastic", "candidates"),
+        usual="elastic where networks differ in sizes",
+    )
     refine: int = setting(
         "whole", "final training: number of networks trained from scratch on a short schedule and compared", 0
     )

@@ -71,8 +71,9 @@ class SearchConfig:
     `samplers` are those of named decisions; `sampler` applies to all others, where decisions of depth are
     trained from epoch `gates_from` on (`archdsl.search.differentiable.samplers`). `order` 0 trains weights
     and architecture in one backward pass on the same batch; 1 is first-order bilevel optimization: each on
-    its own half of the data (DARTS, arXiv:1806.09055, section 2.3). `calibrate` is the number of batches for
-    recomputing batch-norm statistics of the derived network.  At the end, up to `refine` networks, the most
+    its own half of the data (DARTS, arXiv:1806.09055, section 2.3). `share` says which supernet shares the
+    weights (`archdsl.search.differentiable.sharing`). `calibrate` is the number of batches for recomputing
+    batch-norm statistics of the derived network.  At the end, up to `refine` networks, the most
     probable one and neighbours, are trained from scratch for `refine_epochs` each, and the best is the result
     (`archdsl.search.evaluators.short_training`).
     """
@@ -90,6 +91,7 @@ class SearchConfig:
     gates_from: int = 0
     order: int = 0
     clip: float = 5.0
+    share: Literal["elastic", "candidates"] | None = None
     init: float = 1e-3
     architecture: Optimiser = field(default_factory=lambda: USUAL["architecture"])
     parameters: Optimiser = field(default_factory=lambda: USUAL["parameters"])

@@ -7,28 +7,28 @@ from pathlib import Path
 
 import torch
 
-from archdsl.backends.supernet import SuperNetwork, build
 from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.program import Network, load
 from archdsl.runs.restoring import Unfit, like
+from archdsl.search.differentiable.supernets import Supernet, build
 from archdsl.search.folder import SearchFolder
 from archdsl.search.pruning import pruned
 
 
 def supernet_of(
-    folder: SearchFolder, network: Network, spec: Path, passes: str | None = None
-) -> tuple[SuperNetwork, int]:
+    folder: SearchFolder, network: Network, spec: Path, passes: str | None = None, share: str | None = None
+) -> tuple[Supernet, int]:
     """The supernet of a search's newest checkpoint, and its step.
 
-    `network` is a network of its space, from the file `spec`; `passes` are those of the search. Raises
-    SpecError: ARCH911 without a checkpoint, ARCH913 if it belongs to another space, ARCH505 for a network
-    that is not written as decisions of a space.
+    `network` is a network of its space, from the file `spec`; `passes` and `share` are those of the search.
+    Raises SpecError: ARCH911 without a checkpoint, ARCH913 if it belongs to another space, ARCH505 for a
+    network that is not written as decisions of a space.
     """
     if network.origin is None or network.source is None:
         raise SpecError([Diagnostic("ARCH505", f"{network.name} is not written as decisions in a space")])
     space = pruned(load(spec.parent / network.source).space(network.origin, **network.given), passes)
-    net = build(space.searched).eval()
+    net = build(space.searched, share).eval()
     found = folder.checkpoints.latest()
     if found is None:
         raise SpecError([Diagnostic("ARCH911", f"{folder.path} has no checkpoint")])
@@ -41,7 +41,7 @@ def supernet_of(
     return net, step
 
 
-def extract(net: SuperNetwork, network: Network) -> CompiledNetwork:
+def extract(net: Supernet, network: Network) -> CompiledNetwork:
     """The network as a module, with copies of the supernet's weights and batch-norm statistics.
 
     In evaluation, its logits equal those of the supernet's path bit for bit.
@@ -49,7 +49,7 @@ def extract(net: SuperNetwork, network: Network) -> CompiledNetwork:
     return net.network(outcomes_of(net, network), network.name).eval()
 
 
-def outcomes_of(net: SuperNetwork, network: Network) -> Mapping[str, int]:
+def outcomes_of(net: Supernet, network: Network) -> Mapping[str, int]:
     """The outcomes of a network by index; 0 for inactive decisions.
 
     Decisions of train-only outputs are not in the supernet.

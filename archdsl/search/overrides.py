@@ -20,6 +20,7 @@ _OF_CONFIG = (
     "gates_from",
     "order",
     "clip",
+    "share",
     "init",
     "calibrate",
     "refine",

@@ -67,7 +67,7 @@ def read_config(
     return config
 
 
-OF_STRATEGY = ("epochs", "gates_from", "order", "clip", "refine", "refine_epochs", "pretrain")
+OF_STRATEGY = ("epochs", "gates_from", "order", "clip", "share", "refine", "refine_epochs", "pretrain")
 """Settings taken from `differentiable(…)`."""
 
 
@@ -97,6 +97,8 @@ def _demand_sound(config: SearchConfig) -> None:
     if type(config.order) is not int or config.order not in (0, 1):
         headline = f"`order` must be 0 or 1, got {config.order}"
         raise cannot(headline, "0: one backward pass; 1: first-order bilevel optimization")
+    if config.share not in (None, "elastic", "candidates"):
+        raise cannot(f"unknown way to share weights `{config.share}`", "available: elastic, candidates")
     if config.communication.link not in get_args(Link):
         headline = f"unknown kind of communication `{config.communication.link}`"
         raise cannot(headline, f"available: {', '.join(get_args(Link))}")

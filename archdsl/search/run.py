@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from archdsl.backends.supernet import build
 from archdsl.data.dataset import Splits
 from archdsl.ir.text import dump
 from archdsl.passes.analyses.depth import depths
@@ -31,6 +30,8 @@ from archdsl.search.differentiable.members import Member, Sizes
 from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.differentiable.readiness import demand_ready
 from archdsl.search.differentiable.samplers import by_decision
+from archdsl.search.differentiable.sharing import demand_shared
+from archdsl.search.differentiable.supernets import build
 from archdsl.search.engines.choice import IN_PROCESS
 from archdsl.search.folder import SearchFolder
 from archdsl.search.inputs import open_splits, with_classes
@@ -168,6 +169,11 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
         )  # raises early
         if config.gates_from and here.is_first and not depths(one.space.searched):
             reporter.warn(f"`gates_from` has no effect: {one.space.name} has no decisions of depth")
+        if drawn := demand_shared(one.config, one.space.searched, one.fixed):
+            count = f"{len(drawn)} of its {len(one.space.searched.decisions)} decisions"
+            reporter.info(
+                f"weights of {one.space.name} are elastic, as networks differ in sizes: {count} are drawn"
+            )
     rules = {one.name: class_weights_rule(one.config) for one in found}
     weights = {name: weighted_classes(splits, rule, here, reporter) for name, rule in rules.items()}
     for one in found:
@@ -184,7 +190,8 @@ def _supernet(inputs: _Inputs, options: SearchOptions) -> tuple[nn.Module, dict[
 
     Searches do not train train-only outputs.
     """
-    net = build(inputs.main.space.searched, fuse=True, checkpoint=options.checkpoint)
+    share = inputs.config.share
+    net = build(inputs.main.space.searched, share, fuse=True, checkpoint=options.checkpoint)
     if options.channels_last:
         net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return net, {inputs.main.name: net}

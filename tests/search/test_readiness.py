@@ -100,6 +100,7 @@ def test_a_space_without_a_supernet_shows_the_decision_and_what_runs(here, capsy
             "output logits = y ", "output logits = y2 "
         ),
         "epochs=1",
+        "share=candidates",
     )
     said = capsys.readouterr().err
     assert "ARCH802" in said

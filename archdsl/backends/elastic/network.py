@@ -12,6 +12,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from archdsl.backends.elastic.compiling import Compiler
 from archdsl.backends.elastic.drawn import drawn
 from archdsl.backends.elastic.partial import Partial
 from archdsl.backends.elastic.scaling import Scaled
@@ -22,8 +23,7 @@ from archdsl.backends.naming import RESERVED, identifier, unique
 from archdsl.backends.straightline import lower, methods
 from archdsl.backends.supernet.forward import ForwardGenerator
 from archdsl.backends.supernet.mixing import Mixture
-from archdsl.backends.supernet.module import Forward, Weights, function_of
-from archdsl.backends.supernet.rendering import whole
+from archdsl.backends.supernet.module import Forward, Weights
 from archdsl.backends.supernet.statements import Style
 from archdsl.backends.torch_module import MOST_PARAMETERS, CompiledNetwork, class_of
 from archdsl.backends.torch_module import build as build_network
@@ -78,10 +78,13 @@ class ElasticNetwork(nn.Module):
     where its channels come: a forward takes one outcome of each.  All others may be mixed.
     """
 
-    def __init__(self, graph: Graph, widths: Widths, store: Mapping[str, nn.Module] = _NONE):
+    def __init__(
+        self, graph: Graph, widths: Widths, store: Mapping[str, nn.Module] = _NONE, *,
+        checkpoint: bool = False,
+    ):  # fmt: skip
         """`store` are the stored layers by the names of their weights; by default they are made."""
         super().__init__()
-        self.archdsl_graph, self._widths = graph, widths
+        self.archdsl_graph, self._widths, self._checkpoint = graph, widths, checkpoint
         self.drawn = tuple(drawn(graph, widths))
         self._binder: Binder = Prepared()(graph)
         self._partial = Partial(graph, widths, self._binder)
@@ -92,7 +95,7 @@ class ElasticNetwork(nn.Module):
         self._layers: dict[Hashable, Sliced] = {}
         self._paths: OrderedDict[tuple[int, ...], _Path] = OrderedDict()
         self._plans: OrderedDict[Hashable, _Plan] = OrderedDict()
-        self._functions: dict[str, Forward] = {}
+        self._compiler = Compiler()
         self._matrices: dict[Mixture, torch.Tensor] = {}
 
     def forward(
@@ -108,15 +111,15 @@ class ElasticNetwork(nn.Module):
         Raises SpecError: ARCH811 for a decision that is mixed and has to be drawn, ARCH504 for one that is
         neither, and what a network is rejected for that is not well-typed.
         """
-        if not weights:
+        if not weights and not self._checkpoint:
             return self.path(*inputs, outcomes=outcomes)
         (main, *_) = self.archdsl_graph.outputs
         return self._run((main,), inputs, outcomes, weights)[0]
 
     @property
     def compilations(self) -> int:
-        """How many forwards were compiled: those of other widths run the same code."""
-        return len(self._functions)
+        """How often code was compiled for forwards: those of other widths run the same."""
+        return self._compiler.count
 
     def forward_all(
         self, *inputs: torch.Tensor, outcomes: Mapping[str, int] = _NONE, weights: Weights = _NONE
@@ -156,8 +159,8 @@ class ElasticNetwork(nn.Module):
         Equal to that of `network` bit for bit, also with `weights`, which are 1 and only pass gradients (see
         `forward`).  Raises SpecError where the network is not well-typed.
         """
-        if weights:
-            return self(*inputs, outcomes=outcomes, weights=weights)  # type: ignore[no-any-return]
+        if weights or self._checkpoint:
+            return self(*inputs, outcomes=outcomes, weights=weights or _NONE)  # type: ignore[no-any-return]
         found = self._path(outcomes)
         for layer in found.stateless:
             layer.train(self.training)
@@ -232,20 +235,18 @@ class ElasticNetwork(nn.Module):
         wanted = {name: graph.outputs[name] for name in outputs}
         given = {path: o for path, o in outcomes.items() if path in graph.decisions}
         found = self._partial.draw(given, weighed, wanted)
-        code = ForwardGenerator(found.parts, Style()).forward()
-        text = whole(code)
-        function = self._functions.get(text)
-        if function is None:
-            if len(self._functions) >= PATHS:
-                self._functions.clear()
-            function = self._functions[text] = function_of(text)
-        layers, stateless = SimpleNamespace(), []
+        code = ForwardGenerator(found.parts, Style(in_place=not self._checkpoint)).forward()
+        function = self._compiler.segments(code) if self._checkpoint else self._compiler.steps(code)
+        stored: dict[str, nn.Module | None] = {}  # of which checkpointing keeps the statistics
+        layers, stateless = SimpleNamespace(_modules=stored), []
         for attribute, (node, layer, x, y) in found.layers.items():
             if node.weights in self._stored:
                 setattr(layers, attribute, self._sliced(node.weights, layer, self._widths.parts(node, x, y)))
+                stored[attribute] = self._modules[self._stored[node.weights]]
                 continue
             stateless.append(make(layer))
             setattr(layers, attribute, stateless[-1])
+            stored[attribute] = stateless[-1]
         mixed = tuple((n, found.parts.mixtures[n]) for n in code.mixtures)
         bases = dict.fromkeys(base for _, one in mixed for base in _bases(one))
         mixes = dict.fromkeys(path for base in bases for path in base.decisions)
@@ -276,7 +277,7 @@ class ElasticNetwork(nn.Module):
             self._widths,
             self._binder,
             self._partial,
-            self._functions,
+            self._compiler,
             self._matrices,
         )
         memo.update((id(one), one) for one in shared)
@@ -301,9 +302,10 @@ def _bases(found: Mixture | Scaled) -> Iterable[Mixture]:
     return found.mixtures if isinstance(found, Scaled) else (found,)
 
 
-def build(graph: Graph) -> ElasticNetwork:
+def build(graph: Graph, *, checkpoint: bool = False) -> ElasticNetwork:
     """The elastic supernet of a space, in training mode.
 
+    With `checkpoint` only what cells hand on is kept for the backward pass, which computes the rest again.
     Raises SpecError: ARCH810 where weights cannot be shared, ARCH801 for more parameters than are built.
     """
     graph = simplify(graph)
@@ -314,4 +316,4 @@ def build(graph: Graph) -> ElasticNetwork:
             f"the supernet of {graph.name} has {params:,} parameters; at most {MOST_PARAMETERS:,} are built"
         )
         raise SpecError([Diagnostic("ARCH801", headline)])
-    return ElasticNetwork(graph, widths)
+    return ElasticNetwork(graph, widths, checkpoint=checkpoint)

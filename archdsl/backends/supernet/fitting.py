@@ -2,69 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from archdsl import ops
-from archdsl.backends.supernet.structure import Mixed, Structure, parts
+from archdsl.backends.supernet.structure import Mixed, parts
 from archdsl.diagnostics import Diagnostic, Label, SpecError
-from archdsl.ir import Graph, Node
+from archdsl.ir import Graph, Mux, Node
 from archdsl.ops.base import ADVISORY
 from archdsl.passes.analyses.batch_statistics import demand_values
 from archdsl.passes.analyses.parameters import has_parameters
 from archdsl.passes.analyses.resized import resized
 from archdsl.passes.analyses.shapes import FixedShape
+from archdsl.passes.transforms.bind import Prepared
 
 Size = tuple[int, int]
 
 _STEPS = (8, 16, 32, 64, 128)
+NETWORKS = 14
+"""Networks of an elastic supernet that are tried at another size than the space declares."""
 
 
-def demand_trainable(graph: Graph, size: Size, batch: int) -> None:
+def demand_trainable(graph: Graph, size: Size, batch: int, elastic: bool = False) -> None:
     """Raises SpecError if the supernet of a space cannot be trained on images of a size (height, width).
 
     `batch` is the number of images over all processes. Errors: The errors of the space at its declared size;
     ARCH918, with the next supported size, at another size; ARCH829 if a normalization would have one value
     per channel; ARCH935 without parameters.
     """
-    problems = _problems(graph, size)
+    problems = _problems(graph, size, elastic)
     if problems and all(tuple(shape[1:]) == size for shape in graph.inputs.values()):
         raise SpecError(problems)
     if problems:
-        raise SpecError([_not_taken(graph, size, problems[0])])
-    found = parts(resized(graph, size))
-    nodes = [item for item in found.items.values() if isinstance(item, Node)]
-    demand_values(found.graph, nodes, found.shapes, batch)
-    if not has_parameters(nodes, found.shapes):
+        raise SpecError([_not_taken(graph, size, problems[0], elastic)])
+    trainable = False
+    for found in _built(resized(graph, size), elastic):
+        nodes = [item for item in found.items if isinstance(item, Node)]
+        demand_values(found.graph, nodes, found.shapes, batch)
+        trainable = trainable or has_parameters(nodes, found.shapes)
+    if not trainable:
         headline = f"the supernet of {graph.name} has no trainable parameters"
         raise SpecError(
             [Diagnostic("ARCH935", headline, help="add a layer with weights, such as a convolution")]
         )
 
 
-def fitting(graph: Graph, size: Size) -> Size | None:
+def fitting(graph: Graph, size: Size, elastic: bool = False) -> Size | None:
     """The smallest supported input size of a supernet that is at least `size`, among multiples of 8, 16 and
     so on.
     """
     tried = [size, *((_up(size[0], step), _up(size[1], step)) for step in _STEPS)]
-    return next((one for one in tried if not _problems(graph, one)), None)
+    return next((one for one in tried if not _problems(graph, one, elastic)), None)
 
 
 def _up(side: int, step: int) -> int:
     return -(-side // step) * step
 
 
-def _problems(graph: Graph, size: Size) -> list[Diagnostic]:
-    """The type errors of the space at a size."""
+class _Built(NamedTuple):
+    """What is trained: the graph that its nodes are from, these nodes, and the size of each tensor."""
+
+    graph: Graph
+    items: Sequence[Node | Mixed | Mux]
+    shapes: Mapping[str, FixedShape]
+
+
+def _built(graph: Graph, elastic: bool) -> Iterator[_Built]:
+    """All of a supernet of candidates; with elastic weights some of its networks, drawn alike each time."""
+    if not elastic:
+        found = parts(graph)
+        yield _Built(found.graph, list(found.items.values()), found.shapes)
+        return
+    binder, rng = Prepared()(graph), random.Random(0)
+    sizes = {path: decision.size for path, decision in graph.decisions.items()}
+    drawn = [dict.fromkeys(sizes, 0), {path: size - 1 for path, size in sizes.items()}]
+    drawn += [{path: rng.randrange(size) for path, size in sizes.items()} for _ in range(NETWORKS)]
+    for outcomes in drawn:
+        bound = binder.bind(outcomes)
+        yield _Built(graph, list(bound.graph.nodes.values()), bound.shapes)
+
+
+def _problems(graph: Graph, size: Size, elastic: bool) -> list[Diagnostic]:
+    """What is not well-typed at a size."""
     try:
-        found = parts(resized(graph, size))
+        for found in _built(resized(graph, size), elastic):
+            problems = [problem for item in found.items for problem in _of(item, found.shapes)]
+            if problems:
+                return problems
     except SpecError as error:
         return list(error.diagnostics)
-    return [problem for item in found.items.values() for problem in _of(item, found)]
+    return []
 
 
-def _of(item: Node | Mixed, found: Structure) -> Iterator[Diagnostic]:
-    if isinstance(item, Mixed):
+def _of(item: Node | Mixed | Mux, shapes: Mapping[str, FixedShape]) -> Iterator[Diagnostic]:
+    if not isinstance(item, Node):
         return
     failed: list[tuple[str, str, Mapping[str, Any]]] = []
 
@@ -72,19 +104,18 @@ def _of(item: Node | Mixed, found: Structure) -> Iterator[Diagnostic]:
         if not condition and code not in ADVISORY:
             failed.append((code, message, values))
 
-    shapes: Mapping[str, FixedShape] = found.shapes
     ops.get(item.op).shape([shapes[i] for i in item.inputs], item.attrs, demand)
     at = Label(item.location, f"in `{item.name}`") if item.location else None
     for code, message, values in failed:
         yield Diagnostic(code, message.format(**values), at)
 
 
-def _not_taken(graph: Graph, size: Size, why: Diagnostic) -> Diagnostic:
+def _not_taken(graph: Graph, size: Size, why: Diagnostic, elastic: bool) -> Diagnostic:
     height, width = size
     headline = (
         f"{graph.name} does not support images of {height}×{width}: "
         f"{why.headline.removeprefix('no supernet: ')}"
     )
-    fit = fitting(graph, size)
+    fit = fitting(graph, size, elastic)
     help = f"use crop={fit[0]}x{fit[1]}" if fit else "the supernet supports no size"
     return Diagnostic("ARCH918", headline, help=help)

@@ -37,7 +37,7 @@ Compiled = tuple[Forward, tuple[int, ...]]
 """A forward, and the mixtures whose weights it wants."""
 
 
-_GLOBALS: dict[str, Any] = {
+GLOBALS: dict[str, Any] = {
     "torch": torch,
     "F": F,
     "layers": own_layers,
@@ -172,7 +172,7 @@ def _size(layer: Layer) -> int:
 @lru_cache(maxsize=1024)
 def function_of(text: str) -> Forward:
     """The function defined by a source text; compiled once."""
-    scope = dict(_GLOBALS)
+    scope = dict(GLOBALS)
     exec(compile(text, "<supernet>", "exec"), scope)
     function: Forward = scope["forward"]
     return function
@@ -185,7 +185,7 @@ def _in_steps(code: Code) -> Forward:
     def forward(network: nn.Module, *arguments: Any) -> tuple[torch.Tensor, ...]:
         variables = dict(zip(("self", *code.inputs, "m"), (network, *arguments), strict=True))
         for compiled, gone in steps:
-            exec(compiled, _GLOBALS, variables)
+            exec(compiled, GLOBALS, variables)
             for name in gone:
                 del variables[name]
         return tuple(variables[name] for name in code.results)

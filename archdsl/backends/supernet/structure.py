@@ -167,7 +167,10 @@ class _Splitter:
         if decision is not None and decision.location is not None:
             places = [p for p in places if p.location != decision.location]
             places.insert(0, Label(decision.location, f"`{decision.path}` is declared here"))
-        help = f"{instead}; or train individual networks of the space: archdsl sample SPEC -n 8 -o DIR"
+        help = (
+            f"{instead}; or share weights elastically (share = elastic); or train individual networks of the "
+            "space: archdsl sample SPEC -n 8 -o DIR"
+        )
         first, others = (places[0], tuple(places[1:])) if places else (None, ())
         headline = f"no supernet: {headline}"
         self.errors.append(Diagnostic("ARCH802", headline, first, secondary=others, help=help))

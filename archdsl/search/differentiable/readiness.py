@@ -9,6 +9,7 @@ from archdsl.data.dataset import Splits
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir import Graph
 from archdsl.search.config import SearchConfig
+from archdsl.search.differentiable.sharing import is_elastic
 from archdsl.search.terms import cannot, nothing_to_search
 
 
@@ -40,9 +41,10 @@ def demand_runs(config: SearchConfig, graph: Graph, splits: Splits) -> None:
     ARCH918: a crop or validation images that it cannot take; ARCH829: a batch of 1 where something is pooled
     to 1 × 1; ARCH935: no parameters.
     """
-    demand_trainable(graph, crop_of(config, graph), config.batch)
+    elastic = is_elastic(config.share, graph)
+    demand_trainable(graph, crop_of(config, graph), config.batch, elastic)
     height, width = splits.val[0].mask.shape
-    if fitting(graph, (height, width)) is None:
+    if fitting(graph, (height, width), elastic) is None:
         headline = f"{graph.name} does not support images of {height}×{width}, even padded"
         raise SpecError(
             [Diagnostic("ARCH918", headline, help="the first validation image has this size: set `resize`")]

@@ -175,6 +175,7 @@ class Stepper:
         if draw.outcomes is None:
             # One outcome of the decisions that change sizes; the others are mixed.
             drawn = {path: int(draw.weights[path].argmax()) for path in network.drawn}
+            weights = {p: w for p, w in draw.weights.items() if p not in drawn or w.requires_grad}
             run = partial(network, images_B3HW, weights=weights, **({"outcomes": drawn} if drawn else {}))
         else:
             drawn = dict(draw.outcomes)

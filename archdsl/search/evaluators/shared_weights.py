@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from archdsl.backends.supernet import SuperNetwork
 from archdsl.data.batches import Batches
 from archdsl.data.dataset import Dataset
 from archdsl.runs.processes import Processes
+from archdsl.search.differentiable.supernets import Supernet
 from archdsl.search.evaluators.base import Scores
 from archdsl.search.extract import recalibrate
 from archdsl.train.evaluation import score
@@ -22,7 +22,7 @@ class SharedWeights:
     """
 
     def __init__(
-        self, net: SuperNetwork, batches: Batches, calibrate: int, dataset: Dataset, processes: Processes
+        self, net: Supernet, batches: Batches, calibrate: int, dataset: Dataset, processes: Processes
     ):
         self.net, self.batches, self.calibrate = net, batches, calibrate
         self.dataset, self.processes = dataset, processes

@@ -10,17 +10,16 @@ from pathlib import Path
 
 import torch
 
-from archdsl.backends.elastic.network import ElasticNetwork
 from archdsl.backends.elastic.network import build as build_elastic
-from archdsl.backends.supernet import SuperNetwork
-from archdsl.backends.supernet import build as build_supernet
 from archdsl.configs.evaluators import Weights
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.program import Network
 from archdsl.runs.checkpoints import Keeper
 from archdsl.runs.folder import Folder
+from archdsl.runs.manifest import read_manifest
 from archdsl.runs.reporter import Reporter
 from archdsl.runs.restoring import Unfit, like
+from archdsl.search.differentiable.supernets import Supernet, build
 from archdsl.search.evaluators.base import Candidate, Scores, Surroundings
 from archdsl.search.evaluators.lessons import Lessons, part
 from archdsl.search.evaluators.supernet_training import SupernetTraining
@@ -82,7 +81,7 @@ class OfWeights:
         return [self.lessons.images(batches.batch(step))[0] for step in range(self.config.calibrate)]
 
     @cached_property
-    def net(self) -> ElasticNetwork | SuperNetwork:
+    def net(self) -> Supernet:
         """The trained supernet.  Raises SpecError (ARCH911, ARCH913)."""
         graph, folder = self.around.space.searched, self.folder or Path()
         elastic = (folder / SUPERNET).is_dir()
@@ -92,7 +91,10 @@ class OfWeights:
             headline = f"{folder} has no supernet"
             help = "the folder of a search with `differentiable`, or with `evaluate = weights`"
             raise SpecError([Diagnostic("ARCH911", headline, help=help)])
-        net = build_elastic(graph) if elastic else build_supernet(graph)
+        share = (
+            "elastic" if elastic else read_manifest(Folder(folder).manifest, "search").settings.get("share")
+        )
+        net = build(graph, share)
         try:
             net.load_state_dict(like(found[1], "net", dict(net.state_dict())))
         except Unfit as error:

@@ -1,0 +1,78 @@
+"""How a search shares weights between networks, and which decisions it has to draw because of that."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from archdsl.backends.elastic.drawn import drawn
+from archdsl.backends.elastic.widths import Widths
+from archdsl.backends.supernet.structure import parts
+from archdsl.diagnostics import Diagnostic, Label, SpecError
+from archdsl.ir import Graph
+from archdsl.passes.transforms.simplify import simplify
+from archdsl.search.config import SearchConfig
+from archdsl.search.differentiable.samplers import Sampler, by_decision
+
+SOFT = ("gumbel", "softmax")
+"""Samplers that give several outcomes a weight at once."""
+
+
+def is_elastic(share: str | None, graph: Graph) -> bool:
+    """Whether a search of a space stores weights once, at their largest size.
+
+    If the setting `share` leaves it open, where networks differ in the size or presence of a tensor.
+    """
+    if share is not None:
+        return share == "elastic"
+    if is_elastic not in graph.facts:
+        try:
+            parts(graph)
+            graph.facts[is_elastic] = False
+        except SpecError as error:
+            graph.facts[is_elastic] = error.diagnostics[0].code == "ARCH802"
+    return bool(graph.facts[is_elastic])
+
+
+def demand_shared(
+    config: SearchConfig, graph: Graph, fixed: Collection[str] = ()
+) -> dict[str, tuple[str, str]]:
+    """The decisions that a search draws, with what they change and where; none without elastic weights.
+
+    `fixed` are decisions that have one outcome throughout.
+
+    Raises SpecError: ARCH802 for a space without the supernet that `share` asks for, ARCH810 for weights that
+    cannot be shared, ARCH812 for a decision that has to be drawn and whose sampler mixes its outcomes.
+    """
+    if config.share == "candidates":
+        parts(graph)
+    if not is_elastic(config.share, graph):
+        return {}
+    simple = simplify(graph)
+    found = drawn(simple, Widths(simple))
+    samplers = by_decision(config.sampler, config.gates_from, config.samplers, graph)
+    soft = [path for path in found if path not in fixed and samplers[path].name in SOFT]
+    if soft:
+        raise _soft(graph, soft, samplers, found)
+    return found
+
+
+def _soft(
+    graph: Graph, paths: list[str], samplers: Mapping[str, Sampler], found: Mapping[str, tuple[str, str]]
+) -> SpecError:
+    path, more = paths[0], len(paths) - 1
+    sampler, (what, tensor) = samplers[path], found[path]
+    others = f", and {more} other decision{'s' if more > 1 else ''}," if more else ""
+    has, its = ("have", "their") if more else ("has", "its")
+    headline = (
+        f"`{path}`{others} {has} to be drawn, and {its} sampler `{sampler.name}` mixes outcomes: "
+        f"`{path}` changes {what} `{tensor}`"
+    )
+    name = path.rpartition(".")[2].partition("[")[0]
+    help = (
+        f"write `{path.partition('[')[0]} = hard` in `architecture {{ … }}`, or one_path, uniform, fixed; "
+        "or set sampler=hard for all decisions"
+    )
+    declared = graph.decisions[path].location
+    place = sampler.place or declared
+    label = Label(place, f"`{name}` is declared here" if place is declared else "") if place else None
+    return SpecError([Diagnostic("ARCH812", headline, label, help=help)])
