@@ -85,6 +85,7 @@ RULES: dict[str, Callable[[list[torch.Tensor], dict[str, Any], Any], torch.Tenso
     "relu6": lambda xs, a, y: torch.where((xs[0] > 0) & (xs[0] < 6), xs[0], xs[0].detach().clamp(0, 6)),
     "hswish": lambda xs, a, y: xs[0] * (xs[0] + 3).clamp(0, 6) / 6,
     "silu": lambda xs, a, y: xs[0] / (1 + (-xs[0]).exp()),
+    "hsigmoid": lambda xs, a, y: (xs[0] + 3).clamp(0, 6) / 6,
     "sigmoid": lambda xs, a, y: 1 / (1 + (-xs[0]).exp()),
     "max_pool": _largest,
     "avg_pool": _average,

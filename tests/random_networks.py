@@ -56,6 +56,7 @@ def _plain(draw: Any, net: Network, x: str, _: str, name: str) -> str:
         "hswish",
         "silu",
         "sigmoid",
+        "hsigmoid",
         "identity",
         "scale",
         "shift",

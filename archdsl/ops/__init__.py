@@ -23,6 +23,7 @@ PRIMITIVES: tuple[Primitive, ...] = (
     activation.HardSwish(),
     activation.Silu(),
     activation.Sigmoid(),
+    activation.HardSigmoid(),
     pooling.MaxPool(),
     pooling.AvgPool(),
     pooling.GlobalPool(),

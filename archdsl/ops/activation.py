@@ -79,3 +79,15 @@ class Sigmoid(Activation):
 
     def keeps_zero(self, a: Attrs) -> bool:
         return False
+
+
+class HardSigmoid(Activation):
+    name = "hsigmoid"
+    summary = "relu6(x + 3) / 6"
+    function = "F.hardsigmoid"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return to.node("HardSigmoid", names, alpha=1 / 6, beta=0.5)
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return False

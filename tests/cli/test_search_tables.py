@@ -185,6 +185,7 @@ def test_a_shipped_search_runs_here_at_reduced_size(spec, monkeypatch):
 
 BY_TRIALS = {
     "elastic": ("weights(epochs = 1)", "3x32x64"),
+    "ofa_mobilenet": ("weights(epochs = 1)", "3x64x64"),
     "template": ("training(epochs = 1)", "3x64x64"),
     "template_small": ("training(epochs = 1)", "3x32x64"),
 }

@@ -196,5 +196,5 @@ def test_a_rule_over_decisions_gives_in_each_network_what_it_gives_for_its_numbe
 
 
 def test_every_primitive_that_changes_shapes_is_tried_with_decisions():
-    plain = {"identity", "dropout", "scale", "relu6", "hswish", "silu", "sigmoid"}
+    plain = {"identity", "dropout", "scale", "relu6", "hswish", "silu", "sigmoid", "hsigmoid"}
     assert set(VARIED) | plain == set(NAMES)
