@@ -125,6 +125,7 @@ CODES: dict[str, str] = {
     "ARCH810": "weights that networks cannot share",
     "ARCH811": "mixture over a decision that has to be drawn",
     "ARCH812": "soft sampler of a decision that has to be drawn",
+    "ARCH818": "more sets of a batch normalization than are kept",
     "ARCH820": "not a latency table",
     "ARCH821": "latency table of other conditions",
     "ARCH822": "third-party latency table cannot be imported",

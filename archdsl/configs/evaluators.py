@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from archdsl.configs import forms
 from archdsl.configs.objectives import Plain
@@ -17,6 +17,9 @@ PREDICTIONS = ("miou", "macc", "fwiou", "reward", "accuracy", "cross_entropy")
 """Scores of predictions on the validation images."""
 MEANS = PREDICTIONS[:4]
 """Scores that are means over classes, with settings."""
+
+
+BN = Literal["shared", "per_width"]
 
 
 def _optimizer() -> Any:
@@ -83,6 +86,12 @@ class Weights:
         "word", "which networks train the weights", group="sharing", usual="sandwich(random = 2)"
     )
     epochs: int = setting("whole", "epochs of the supernet", 20, low=1)
+    bn: BN = setting(
+        "text",
+        "batch normalization of the supernet: parts of one set, or a set for each combination of widths",
+        "shared",
+        choices=("shared", "per_width"),
+    )
     optimizer: Any = _optimizer()
     loss: Any = _loss()
     clip: float = setting("number", "maximum gradient norm; 0 disables clipping", 5.0)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from copy import deepcopy
 
 import pytest
 import torch
+from elastic_equality import demand_equal, drawn, inputs
 from torch import nn
 
 import archdsl
-from archdsl import Space, SpecError
-from archdsl.backends.elastic.network import ElasticNetwork, build
+from archdsl import SpecError
+from archdsl.backends.elastic.network import build
 from archdsl.ops.places import NotShared, by_group, index, stacked, within_group
 from archdsl.program import load
 from grown_spaces import seeded
@@ -45,61 +44,6 @@ space Shuffled {
   output logits = concat(z, y) -> pixel_shuffle(r = 3) -> conv(c = 4)
 }
 """
-
-
-def drawn(space: Space, rng: random.Random) -> dict[str, int]:
-    return {path: rng.randrange(d.size) for path, d in space.searched.decisions.items()}
-
-
-def named(space: Space, outcomes: Mapping[str, int]) -> dict[str, str]:
-    return {path: space.decisions[path].outcomes[o] for path, o in outcomes.items()}
-
-
-def inputs(space: Space, batch: int = 2) -> list[torch.Tensor]:
-    torch.manual_seed(3)
-    return [torch.randn(batch, *shape) for shape in space.graph.inputs.values()]
-
-
-def demand_equal(space: Space, net: ElasticNetwork, outcomes: dict[str, int], *, training: bool) -> None:
-    """Outputs, gradients and statistics of a path are those of the network, and of one compiled by itself."""
-    net.train(training).zero_grad()
-    taken = net.network(outcomes)
-    compiled = space.bind(named(space, outcomes)).module().train(training)
-    compiled.load_state_dict(taken.state_dict())
-    images = inputs(space)
-    results = []
-    for run in (
-        lambda: net.path(*images, outcomes=outcomes),
-        lambda: taken(*images),
-        lambda: compiled(*images),
-    ):
-        torch.manual_seed(5)  # dropout
-        results.append(run())
-        if results[-1].requires_grad:
-            results[-1].square().sum().backward()
-    assert torch.equal(results[0], results[1])
-    assert torch.equal(results[1], results[2])
-    after = net.network(outcomes)
-    for name, value in taken.state_dict().items():
-        assert torch.equal(value, after.state_dict()[name]), name
-    assert gradients(net, outcomes) == gradients(taken, None) == gradients(compiled, None)
-
-
-def gradients(module: nn.Module, outcomes: dict[str, int] | None) -> list[tuple[str, bytes]]:
-    """The gradients of a network; of a supernet those of the parts that the network has."""
-    if outcomes is None:
-        return [(n, _bytes(p.grad, p)) for n, p in module.named_parameters()]
-    assert isinstance(module, ElasticNetwork)
-    twin = deepcopy(module)
-    with torch.no_grad():
-        for own, other in zip(module.parameters(), twin.parameters(), strict=True):
-            other.copy_(torch.zeros_like(own) if own.grad is None else own.grad)
-    return [(n, _bytes(p, p)) for n, p in twin.network(outcomes).named_parameters()]
-
-
-def _bytes(value: torch.Tensor | None, like: torch.Tensor) -> bytes:
-    """Negative zeros are zeros, as sums with those of other networks make them."""
-    return bytes((torch.zeros_like(like) if value is None else value.detach() + 0.0).contiguous().numpy())
 
 
 SHIPPED = {

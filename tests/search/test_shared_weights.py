@@ -152,3 +152,12 @@ def test_distillation_teaches_the_others_what_the_largest_predicts():
         nets[-1].load_state_dict(state)
     pairs = zip(nets[0].parameters(), nets[1].parameters(), strict=True)
     assert any(not torch.equal(a, b) for a, b in pairs)
+
+
+def test_batch_normalization_has_a_set_for_each_width_where_the_search_says_so():
+    searched("run", "weights(epochs = 1, bn = per_width)")
+    searched("again", 'weights(path = "run", bn = per_width)')
+    assert [one["scores"] for one in trials("again")] == [one["scores"] for one in trials("run")]
+    with pytest.raises(SpecError) as caught:
+        searched("other", 'weights(path = "run")')
+    assert caught.value.diagnostics[0].code in ("ARCH864", "ARCH913")

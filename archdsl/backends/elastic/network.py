@@ -27,6 +27,7 @@ from archdsl.backends.supernet.module import Forward, Weights
 from archdsl.backends.supernet.statements import Style
 from archdsl.backends.torch_module import MOST_PARAMETERS, CompiledNetwork, class_of
 from archdsl.backends.torch_module import build as build_network
+from archdsl.configs.evaluators import BN
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir import Graph, Node
 from archdsl.ops.base import Layer
@@ -207,14 +208,14 @@ class ElasticNetwork(nn.Module):
         parts, layers, stateless = {}, SimpleNamespace(), []
         for attribute, layer in code.layers:
             weights = code.weights[attribute]
-            if weights not in self._stored:  # a layer without weights, such as dropout
+            if weights not in self._widths.weights:  # a layer without weights, such as dropout
                 stateless.append(make(layer))
                 setattr(layers, attribute, stateless[-1])
                 continue
             node = node_of[weights]
-            own = self._widths.parts(node, *places[node.name])
-            parts[attribute] = self._stored[weights], own
-            setattr(layers, attribute, self._sliced(weights, layer, own))
+            stored, own = self._widths.stored(node, *places[node.name])
+            parts[attribute] = self._stored[stored], own
+            setattr(layers, attribute, self._sliced(stored, layer, own))
         return _Path(graph, cls.forward, layers, parts, tuple(stateless))
 
     def _plan(self, outputs: tuple[str, ...], outcomes: Mapping[str, int], weighed: frozenset[str]) -> _Plan:
@@ -240,9 +241,10 @@ class ElasticNetwork(nn.Module):
         stored: dict[str, nn.Module | None] = {}  # of which checkpointing keeps the statistics
         layers, stateless = SimpleNamespace(_modules=stored), []
         for attribute, (node, layer, x, y) in found.layers.items():
-            if node.weights in self._stored:
-                setattr(layers, attribute, self._sliced(node.weights, layer, self._widths.parts(node, x, y)))
-                stored[attribute] = self._modules[self._stored[node.weights]]
+            if node.weights in self._widths.weights:
+                name, own = self._widths.stored(node, x, y)
+                setattr(layers, attribute, self._sliced(name, layer, own))
+                stored[attribute] = self._modules[self._stored[name]]
                 continue
             stateless.append(make(layer))
             setattr(layers, attribute, stateless[-1])
@@ -302,14 +304,16 @@ def _bases(found: Mixture | Scaled) -> Iterable[Mixture]:
     return found.mixtures if isinstance(found, Scaled) else (found,)
 
 
-def build(graph: Graph, *, checkpoint: bool = False) -> ElasticNetwork:
+def build(graph: Graph, *, bn: BN = "shared", checkpoint: bool = False) -> ElasticNetwork:
     """The elastic supernet of a space, in training mode.
 
-    With `checkpoint` only what cells hand on is kept for the backward pass, which computes the rest again.
-    Raises SpecError: ARCH810 where weights cannot be shared, ARCH801 for more parameters than are built.
+    With `bn` "per_width", batch normalization has weights and statistics of its own for each combination of
+    widths of its input's sources, otherwise parts of one set.  With `checkpoint` only what cells hand on is
+    kept for the backward pass, which computes the rest again.  Raises SpecError: ARCH818 for more than 32
+    such combinations, ARCH810 where weights cannot be shared, ARCH801 for more parameters than are built.
     """
     graph = simplify(graph)
-    widths = Widths(graph)
+    widths = Widths(graph, bn)
     params = sum(slot.params for slot in widths.slots.values())
     if params > MOST_PARAMETERS:
         headline = (

@@ -12,6 +12,7 @@ from archdsl.backends.elastic.widths import Slot, Widths, merged
 from archdsl.backends.making import make
 from archdsl.backends.naming import RESERVED, identifier, unique
 from archdsl.backends.torch_module import MOST_PARAMETERS
+from archdsl.configs.evaluators import BN
 from archdsl.diagnostics import Diagnostic, SpecError, closest
 from archdsl.ir import Graph, Mux, Node
 from archdsl.passes.transforms.simplify import simplify
@@ -43,16 +44,18 @@ class SharedNetworks(nn.Module):
         return self
 
 
-def build(graphs: Mapping[str, Graph], private: Collection[str] = ()) -> SharedNetworks:
+def build(graphs: Mapping[str, Graph], private: Collection[str] = (), *, bn: BN = "shared") -> SharedNetworks:
     """Elastic supernets of spaces by name, in training mode.
 
     Layers of the same name in several spaces have the same weights, stored at their largest size in any of
     them, but for those of parts in `private` (a name of the space, `stem`, or a path, `keep[0, 8]`), of which
-    every space has its own.  Raises SpecError: ARCH810 where weights cannot be shared, ARCH606 for a part
+    every space has its own.  `bn` is as for one space.
+
+    Raises SpecError: ARCH810 where weights cannot be shared, ARCH818 as for one space, ARCH606 for a part
     without weights, ARCH801 for more parameters than are built.
     """
     own = {name: _with_private(simplify(graph), name, private) for name, graph in graphs.items()}
-    widths = {name: Widths(graph) for name, graph in own.items()}
+    widths = {name: Widths(graph, bn) for name, graph in own.items()}
     slots = merged(list(widths.values()))
     params = sum(slot.params for slot in slots.values())
     if params > MOST_PARAMETERS:

@@ -8,6 +8,8 @@ from itertools import accumulate
 from typing import Any
 
 from archdsl import ops
+from archdsl.backends.elastic.combinations import Blocks, Combination, Combinations, Uncounted, combination
+from archdsl.configs.evaluators import BN
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Expr, Graph, Mux, Node
 from archdsl.ops.base import Layer
@@ -16,8 +18,8 @@ from archdsl.passes.analyses.symbolic import infer_symbolic
 from archdsl.passes.transforms.bind import Bound
 from archdsl.spec.deciding.possible import Possible, Unbounded
 
-Blocks = tuple[tuple[str, int], ...]
-"""The origins of the channels of a tensor, one behind the other, with how many each has at most."""
+MOST_SETS = 32
+"""Sets of one batch normalization, a set for each combination of widths."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,14 @@ class Slot:
 class Widths:
     """What a space has at most: channels of tensors, values of settings, layers.
 
-    Raises SpecError (ARCH810) where a setting has no largest value, or nodes with the same weights are
-    layers of different kinds.
+    With `bn` "per_width", what normalizes over the batch has a set of weights and statistics for each
+    combination of widths of its input's sources, otherwise parts of one set.
+
+    Raises SpecError: ARCH810 where a setting has no largest value, or nodes with the same weights are layers
+    of different kinds; ARCH818 for more than MOST_SETS combinations.
     """
 
-    def __init__(self, graph: Graph):
+    def __init__(self, graph: Graph, bn: BN = "shared"):
         self.graph = graph
         self.shapes, self.definitions = infer_symbolic(graph)
         self._possible = Possible(self.definitions, {})
@@ -60,7 +65,19 @@ class Widths:
             primitive = ops.get(item.op)
             if primitive.has_weights:
                 found.setdefault(item.weights, []).append(item)
-        self.slots = {weights: self._slot(weights, nodes) for weights, nodes in found.items()}
+        self.weights = frozenset(found)
+        """The names of all weights."""
+        self.sets: dict[str, tuple[Blocks, dict[Combination, str]]] = {}
+        """By weights, the sources of the input, and what is stored for each combination of their widths."""
+        self.slots: dict[str, Slot] = {}
+        """What is stored, by name."""
+        combinations = Combinations(graph, self.blocks)
+        for weights, nodes in found.items():
+            slot = self._slot(weights, nodes)
+            if bn == "per_width" and ops.get(nodes[0].op).over_batch:
+                self._add_sets(slot, nodes, combinations)
+            else:
+                self.slots[weights] = slot
 
     def width(self, name: str) -> int:
         """How many channels a tensor has at most."""
@@ -105,6 +122,25 @@ class Widths:
         wide = max(self.width(node.name) for node in nodes)
         joined = tuple(width for _, width in self.blocks[first.inputs[0]])
         return _slot(weights, first.op, most, width, wide, joined)
+
+    def _add_sets(self, slot: Slot, nodes: list[Node], combinations: Combinations) -> None:
+        first = nodes[0]
+        blocks = self.blocks[first.inputs[0]]
+        if any(self.blocks[node.inputs[0]] != blocks for node in nodes):
+            blocks = (("", slot.width),)  # nodes with other sources: by their channels alone
+        found: dict[Combination, None] = {}
+        for node in nodes:
+            try:
+                listed = combinations.of(node.inputs[0], MOST_SETS)
+            except Uncounted as error:
+                raise _too_many(node, f"the combinations of widths cannot be counted: {error}") from None
+            found |= dict.fromkeys(one if len(one) == len(blocks) else (sum(one),) for one in listed)
+            if len(found) > MOST_SETS:
+                raise _too_many(node, f"its input has more than {MOST_SETS} combinations of widths")
+        named = {one: f"{slot.weights}{list(one)}" for one in sorted(found)}
+        self.sets[slot.weights] = blocks, named
+        for one, name in named.items():
+            self.slots[name] = _slot(name, slot.op, slot.most, sum(one), sum(one), one)
 
     # ------------------------------------------------------------ one network
 
@@ -158,14 +194,17 @@ class Widths:
         own = [start[origin] + n for origin, width in here for n in range(width)]
         return tuple([own[place] for place in places])
 
-    def parts(self, node: Node, x: Places, y: Places) -> Parts:
-        """What a node has of its stored weights, by the places of its channels.
+    def stored(self, node: Node, x: Places, y: Places) -> tuple[str, Parts]:
+        """What is stored for a node, by name, and which part it has of that, by the places of its channels.
 
         Raises SpecError (ARCH810).
         """
+        if node.weights in self.sets:
+            blocks, named = self.sets[node.weights]
+            return named[combination(x, blocks)], {}
         slot = self.slots[node.weights]
         try:
-            return ops.get(node.op).parts(x, y, slot.width, node.attrs, slot.most)
+            return node.weights, ops.get(node.op).parts(x, y, slot.width, node.attrs, slot.most)
         except NotShared as error:
             raise _cannot(node, str(error)) from None
 
@@ -219,5 +258,13 @@ def _largest(values: list[Any]) -> Any:
 
 
 def _cannot(node: Node | Mux, why: str) -> SpecError:
-    place = Label(node.location, f"in `{node.name}`") if node.location else None
-    return SpecError([Diagnostic("ARCH810", f"no elastic weights: {why}", place)])
+    return SpecError([Diagnostic("ARCH810", f"no elastic weights: {why}", _at(node))])
+
+
+def _too_many(node: Node, why: str) -> SpecError:
+    help = "bn = shared keeps one set, and recomputes statistics for each network; or search fewer widths"
+    return SpecError([Diagnostic("ARCH818", f"no `{node.op}` per width: {why}", _at(node), help=help)])
+
+
+def _at(node: Node | Mux) -> Label | None:
+    return Label(node.location, f"in `{node.name}`") if node.location else None

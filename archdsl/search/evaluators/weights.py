@@ -59,7 +59,7 @@ class OfWeights:
     def _training(self) -> SupernetTraining:
         config, lessons = self.config, self.lessons
         torch.manual_seed(lessons.seed)
-        net = build_elastic(self.around.space.searched).to(lessons.processes.device)
+        net = build_elastic(self.around.space.searched, bn=config.bn).to(lessons.processes.device)
         optimiser = part(config.optimizer, net.parameters(), config.clip)
         batches = lessons.batches(self._any())
         keeper = None if self.folder is None else self._keeper(self.folder)
@@ -94,7 +94,7 @@ class OfWeights:
         share = (
             "elastic" if elastic else read_manifest(Folder(folder).manifest, "search").settings.get("share")
         )
-        net = build(graph, share)
+        net = build_elastic(graph, bn=self.config.bn) if elastic else build(graph, share)
         try:
             net.load_state_dict(like(found[1], "net", dict(net.state_dict())))
         except Unfit as error:
