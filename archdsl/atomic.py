@@ -95,5 +95,5 @@ def _full(path: Path, error: OSError) -> Diagnostic:
     return Diagnostic(
         "ARCH917",
         f"cannot write {path}: {(error.strerror or 'the disk is full').lower()}",
-        help="free some space and repeat the command, a run with --resume; existing files are unchanged",
+        help="free disk space and repeat the command (a run with --resume); existing files are unchanged",
     )

@@ -41,7 +41,7 @@ def unread(path: Path, error: OSError) -> SpecError:
     absent = isinstance(error, FileNotFoundError)  # safetensors gives it no number
     reason = os.strerror(errno.ENOENT) if absent else error.strerror or type(error).__name__
     guess = near(path, path.suffix) if absent else None
-    hint = f"did you mean {path.with_name(guess)}?" if guess else "name a file that is there and can be read"
+    hint = f"did you mean {path.with_name(guess)}?" if guess else "check the path and its permissions"
     return _refused(f"{path} cannot be read: {reason.lower()}", hint)
 
 

@@ -69,7 +69,7 @@ CODES: dict[str, str] = {
     "ARCH302": "height or width mismatch",
     "ARCH303": "empty tensor",
     "ARCH310": "channels not divisible by groups",
-    "ARCH311": "channels not a multiple of the tiled ones",
+    "ARCH311": "channels not a multiple of the input's",
     "ARCH312": "channels not divisible for pixel shuffle",
     "ARCH320": "resized size is not an integer",
     "ARCH321": "ambiguous size in resize",
@@ -127,7 +127,7 @@ CODES: dict[str, str] = {
     "ARCH812": "soft sampler of a decision that has to be drawn",
     "ARCH818": "more sets of a batch normalization than are kept",
     "ARCH820": "not a latency table",
-    "ARCH821": "latency table of other conditions",
+    "ARCH821": "latency table measured under other conditions",
     "ARCH822": "third-party latency table cannot be imported",
     "ARCH823": "runtime not available",
     "ARCH824": "missing rows in a latency table",
@@ -136,7 +136,7 @@ CODES: dict[str, str] = {
     "ARCH827": "missing latency table",
     "ARCH828": "cost without a closed-form expectation",
     "ARCH829": "batch too small for batch normalization",
-    "ARCH835": "the package Optuna is missing",
+    "ARCH835": "Optuna not installed",
     "ARCH850": "malformed graph text",
     "ARCH851": "graph too large for its text form",
     "ARCH860": "image format not available",
@@ -186,10 +186,10 @@ CODES: dict[str, str] = {
     "ARCH950": "unknown tensor of a network",
     "ARCH951": "unknown file format",
     "ARCH952": "missing program of an evaluator",
-    "ARCH956": "workers that cannot run here",
-    "ARCH957": "an engine whose package is not installed",
-    "ARCH958": "an engine that a search cannot use",
-    "ARCH959": "a folder without a search to work for",
+    "ARCH956": "workers that cannot run on this machine",
+    "ARCH957": "package of an engine not installed",
+    "ARCH958": "engine not usable for a search",
+    "ARCH959": "folder without a search for workers",
 }
 # fmt: on
 
@@ -218,7 +218,7 @@ def index() -> str:
     lines = [
         "# Error codes",
         "",
-        "Every finding has a code that never changes its meaning. `archdsl explain CODE` prints its page.",
+        "Every diagnostic has a code with a stable meaning. `archdsl explain CODE` prints its page.",
     ]
     for digit, title in _GROUPS.items():
         codes = [code for code in sorted(CODES) if code[4] == digit]

@@ -25,15 +25,15 @@ def dry_run(spec: str, options: SearchOptions, seeds: int) -> int:
     from archdsl.search.run import by_trials
 
     if any(source.path is None for source in options.tables):
-        help = "leave --table auto out, or build a table first: archdsl latency build"
-        raise click.UsageError(f"--dry-run times no ops: {help}")
+        help = "omit --table auto, or build a table first: archdsl latency build"
+        raise click.UsageError(f"--dry-run does not time ops: {help}")
     program, options = with_clauses(opening.load(spec), options)
     if by_trials(program, options):
         _print_trials(program, options)
     else:
         _print_steps(program, options)
     if seeds > 1:
-        click.echo(f"{seeds} seeds take {seeds} times as long, one after the other")
+        click.echo(f"{seeds} seeds take {seeds} times as long (sequentially)")
     click.echo("nothing was written")
     return 0
 

@@ -15,17 +15,17 @@ def engine_options(command: F) -> F:
     options = (
         click.option(
             "--workers", type=int, metavar="N",
-            help="Run trials in N processes of this machine, or actors of Ray.",
+            help="Number of local worker processes, or of Ray actors.",
         ),
         click.option(
             "--engine", metavar="ENGINE",
-            help="Where trials run: process (default), workers, folder (machines that share the folder of the"
-            " run; see archdsl work), ray, or ray://HOST:PORT.",
+            help="Where trials run: process (default), workers, folder (a run folder shared by several"
+            " machines; see archdsl work), ray, or ray://HOST:PORT.",
         ),
         click.option(
-            "--gpus-per-trial", "gpus", type=float, metavar="G", help="GPUs of a trial: 1, 2, or 0.5."
+            "--gpus-per-trial", "gpus", type=float, metavar="G", help="GPUs per trial: 1, 2, or 0.5."
         ),
-        click.option("--threads", type=int, metavar="N", help="Of each trial where there are workers (1)."),
+        click.option("--threads", type=int, metavar="N", help="Threads per trial of workers (default: 1)."),
     )  # fmt: skip
     for option in reversed(options):
         command = option(command)

@@ -19,7 +19,7 @@ Examples:
   archdsl front runs/evolution runs/random -o front.svg
   archdsl front runs/evolution runs/random --json
 
-A folder that `search --seeds` wrote stands for the runs of all its seeds.
+A folder of `search --seeds` is expanded to the runs of all its seeds.
 """
 
 
@@ -30,7 +30,7 @@ A folder that `search --seeds` wrote stands for the runs of all its seeds.
 )  # fmt: skip
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE.svg",
-    help="Draw them in one picture.",
+    help="Write a chart of the fronts (.svg).",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print fronts and figures as JSON.")
 @overwrite_option
@@ -44,7 +44,7 @@ def front(runs: tuple[Path, ...], output: Path | None, as_json: bool, overwrite:
     from archdsl.search.trials.comparing import compare, histories_of, picture
 
     if output is not None and output.suffix.lower() != ".svg":
-        raise click.UsageError(f"the picture is an SVG file: -o {output.with_suffix('.svg')}")
+        raise click.UsageError(f"the chart is an SVG file: -o {output.with_suffix('.svg')}")
     histories = histories_of(runs)
     if output is not None:
         inputs = [Path(run, name) for run in histories for name in ("journal.jsonl", "manifest.json")]

@@ -1,4 +1,4 @@
-"""`archdsl search --seeds N`: a search repeated with several seeds, one after the other."""
+"""`archdsl search --seeds N`: repeats a search with several seeds, sequentially."""
 
 from __future__ import annotations
 

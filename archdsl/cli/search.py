@@ -82,20 +82,16 @@ def _refuse_aux(_ctx: click.Context, _param: click.Parameter, weight: str | None
     help="Restrict the space first, as in 'prune(hyper[1].gate = 2)' (see archdsl passes).",
 )  # fmt: skip
 @click.option(
-    "--strategy", metavar="CLAUSE", help="In the place of the search's: 'evolution(population = 20)'."
+    "--strategy", metavar="CLAUSE", help="Override the strategy, as in 'evolution(population = 20)'."
 )
-@click.option("--evaluate", metavar="CLAUSE", help="In the place of the search's: 'training(epochs = 2)'.")
-@click.option(
-    "--minimize", multiple=True, metavar="CLAUSE", help="An objective, in the place of the search's."
-)
-@click.option(
-    "--maximize", multiple=True, metavar="CLAUSE", help="An objective, in the place of the search's."
-)
-@click.option("--require", multiple=True, metavar="CLAUSE", help="A further requirement: 'params <= 2M'.")
+@click.option("--evaluate", metavar="CLAUSE", help="Override the evaluator, as in 'training(epochs = 2)'.")
+@click.option("--minimize", multiple=True, metavar="CLAUSE", help="Override the objectives; repeatable.")
+@click.option("--maximize", multiple=True, metavar="CLAUSE", help="Override the objectives; repeatable.")
+@click.option("--require", multiple=True, metavar="CLAUSE", help="Add a requirement, as in 'params <= 2M'.")
 @click.option(
     "--baseline", metavar="FILE",
-    help="A network to compare with: it and the one found are trained from scratch at the end, on the same"
-    " batches, and drawn beside each other in the report.",
+    help="Network to compare with: it and the network found are trained from scratch at the end, on the"
+    " same batches, and compared in the report.",
 )  # fmt: skip
 @click.option("--seed", type=Within("seed"), help="Random seed (default: that of the search, else 0).")
 @click.option("--device", help="cpu, cuda or cuda:N (default: CUDA if available).")
@@ -151,14 +147,16 @@ def search(
     if dry_run:
         demand_one_process("--dry-run")
         if resume is not None:
-            raise click.UsageError("--dry-run is for a search that has not begun: leave out --resume")
+            raise click.UsageError("--dry-run cannot be combined with --resume")
         from archdsl.cli import dry_run as forecasting
 
         ctx.exit(forecasting.dry_run(spec, options, seeds or 1))
     if seeds is not None or repeated:
         demand_one_process("--seeds")
         if resume is not None and not repeated:
-            raise click.UsageError(f"{resume} holds one run: leave out --seeds, or start others with --out")
+            raise click.UsageError(
+                f"{resume} contains a single run: omit --seeds, or start a new search with --out"
+            )
         from archdsl.cli.repeating import run_seeds
 
         ctx.exit(run_seeds(spec, options, seeds))

@@ -133,10 +133,10 @@ def trials_text(trials: Sequence[Trial], front: int) -> str:
 
 
 _KINDS = {
-    "unmet": "missed a requirement on a score",
+    "unmet": "violated a requirement on a score",
     "memory": "out of memory",
     "nan": "not finite",
-    "lost": "lost with their workers",
+    "lost": "lost their worker",
 }
 """How kinds of failures are called; others by their own names."""
 
@@ -168,7 +168,7 @@ def time_line(found: Forecast, workers: int | None) -> str:
     about = "at least" if found.at_least else "about"
     line = f"{about} {short(found.trial_s)} s per trial (measured: {found.how})"
     total = duration(found.total_s) if found.total_s >= 1 else "1 s or less"
-    line += f", {about} {total} in one process, without what the strategy takes"
+    line += f", {about} {total} in one process, excluding the strategy's own time"
     if config.parallel > 1:
         at_once = min(config.parallel, workers or config.parallel)
         line += f"; {at_once} at once: {duration(found.total_s / at_once)}"

@@ -82,7 +82,8 @@ SIZE = _Size()
 )  # fmt: skip
 @click.option(
     "--aux", multiple=True, metavar="WEIGHT|NAME=WEIGHT",
-    help="Loss weights of auxiliary outputs: of all of as many channels, or by name (default: none).",
+    help="Loss weights of auxiliary outputs: one for all outputs with as many channels as the main one, or"
+    " by name (default: none).",
 )  # fmt: skip
 @click.option(
     "--ema", type=Within("ema"), default=0.999, show_default=True,

@@ -31,31 +31,31 @@ def _words(_ctx: click.Context, _param: click.Parameter, text: str | None) -> tu
     except ValueError as error:
         raise click.BadParameter(f"{error} in {text}") from error
     if not words:
-        raise click.BadParameter("no program is named")
+        raise click.BadParameter("the program is missing")
     return words
 
 
 program_option = click.option(
     "--command", "program", metavar="WORDS", callback=_words,
-    help="The program of the evaluator `command`, and its arguments: 'python score.py {}', where {} is the"
-    " file of a network.  No shell reads it, and it is not recorded: name it again to resume.",
+    help="The program of the evaluator `command`, with arguments: 'python score.py {}', where {} is replaced"
+    " by the file of a network.  It runs without a shell and is not recorded: repeat it with --resume.",
 )  # fmt: skip
 
 _OPTIONS = (
     program_option,
     click.option(
         "--seeds", type=click.IntRange(1, 1000), metavar="N",
-        help="Repeat the search with N seeds, from --seed or 0 on, each in a folder seed-0, … of the run's;"
-        " seeds.csv and seeds.svg have mean and spread.",
+        help="Repeat the search with N seeds, starting with --seed or 0, each in a subfolder seed-0, …;"
+        " seeds.csv and seeds.svg show mean and standard deviation.",
     ),
     click.option(
         "--start", "starts", type=_FILE, multiple=True, metavar="FILE...",
-        help="Of searches by trials: networks of the space, such as best.arch of another run, that are tried"
-        " first and observed by the strategy.",
+        help="Initial networks of a search by trials, such as best.arch of another run: evaluated first, and"
+        " observed by the strategy.",
     ),
     click.option(
         "--dry-run", is_flag=True,
-        help="Print what networks cost and how long the search will take; write nothing.",
+        help="Print costs of random networks and the estimated duration; write nothing.",
     ),
 )  # fmt: skip
 
@@ -81,4 +81,4 @@ def _spread(words: list[str]) -> list[str]:
 def demand_one_process(flag: str) -> None:
     """Raises UsageError under torchrun."""
     if int(os.environ.get("WORLD_SIZE", "1") or 1) > 1:
-        raise click.UsageError(f"{flag} runs in one process: leave out torchrun")
+        raise click.UsageError(f"{flag} runs in one process: run it without torchrun")

@@ -32,15 +32,15 @@ Examples:
 @click.argument("run", type=click.Path(file_okay=False, path_type=Path), metavar="RUN")
 @click.option(
     "--workers", type=click.IntRange(1, 1024), default=1, show_default=True, metavar="N",
-    help="Trials at a time, each in a process of its own.",
+    help="Number of concurrent trials, each in its own process.",
 )  # fmt: skip
-@click.option("--gpus-per-trial", "gpus", type=float, metavar="G", help="GPUs of a trial: 1, 2, or 0.5.")
-@click.option("--device", help="cpu, cuda or cuda:N (default: CUDA where there is some).")
+@click.option("--gpus-per-trial", "gpus", type=float, metavar="G", help="GPUs per trial: 1, 2, or 0.5.")
+@click.option("--device", help="cpu, cuda or cuda:N (default: CUDA if available).")
 @data_option(required=False)
 @program_option
 @click.option(
     "--idle", type=click.FloatRange(0.001), default=30.0, show_default=True, metavar="MINUTES",
-    help="End after so long without a trial to run.",
+    help="Exit after this time without a trial.",
 )  # fmt: skip
 def work(
     run: Path, workers: int, gpus: float | None, device: str | None, data: DataSource | None,
@@ -71,9 +71,9 @@ def _run(worker: Worker) -> int:
     try:
         worker.run()
     except Interrupted:
-        click.echo(f"stopped after {_count(worker)}; trials that were not finished are given back")
+        click.echo(f"stopped after {_count(worker)}; unfinished trials were returned")
         return 130
-    why = "the search has ended" if worker.queue.is_over() else "nothing was left to do"
+    why = "the search has ended" if worker.queue.is_over() else "no trials were left"
     click.echo(f"{why} after {_count(worker)}")
     return 0
 

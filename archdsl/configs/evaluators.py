@@ -79,11 +79,14 @@ class Weights:
 
     path: str | None = setting(
         "text",
-        "folder of a search whose supernet is taken, relative to where it is run",
+        "run folder of a search whose supernet is used, relative to the working directory",
         usual="trained first",
     )
     train: Any = setting(
-        "word", "which networks train the weights", group="sharing", usual="sandwich(random = 2)"
+        "word",
+        "how the networks that train the weights are sampled",
+        group="sharing",
+        usual="sandwich(random = 2)",
     )
     epochs: int = setting("whole", "epochs of the supernet", 20, low=1)
     bn: BN = setting(
@@ -96,7 +99,7 @@ class Weights:
     loss: Any = _loss()
     clip: float = setting("number", "maximum gradient norm; 0 disables clipping", 5.0)
     calibrate: int = setting(
-        "whole", "batches over which running statistics of a network are computed anew", 4, low=1
+        "whole", "number of batches for recomputing the batch-norm statistics of a network", 4, low=1
     )
 
 
@@ -106,36 +109,38 @@ class DecoderOnly:
 
     epochs: int = setting("whole", "epochs", 5, low=1)
     optimizer: Any = setting(
-        "word", "what trains the decoder", group="optimizers", usual=_ADAM.format("7e-3")
+        "word", "optimizer of the decoder", group="optimizers", usual=_ADAM.format("7e-3")
     )
     clip: float = setting("number", "maximum norm of the decoder's gradients; 0 disables clipping", 3.0)
     average: float = setting(
-        "number", "decay of the average of the weights, which replaces them after each epoch; 0 disables it", 0.9,
+        "number", "decay of the moving average of weights, which replaces them after each epoch; 0 disables it", 0.9,
         high=0.999999,
     )  # fmt: skip
-    crops: int = setting("whole", "crops whose features are computed", 1000, low=1)
-    crop: Any = setting("data", "[height, width] of these", form=forms.SIDES, usual="the crop of the data")
-    validate_every: int = setting("whole", "epochs from one validation to the next", 5, low=1)
+    crops: int = setting("whole", "number of crops with precomputed features", 1000, low=1)
+    crop: Any = setting(
+        "data", "[height, width] of these crops", form=forms.SIDES, usual="the crop of the data"
+    )
+    validate_every: int = setting("whole", "epochs between validations", 5, low=1)
 
 
 @dataclass(frozen=True)
 class EndToEnd:
     """A stage that trains encoder and decoder together."""
 
-    epochs: int = setting("whole", "epochs; those of a rung replace them", 5, low=1)
+    epochs: int = setting("whole", "number of epochs; overridden by rungs of successive halving", 5, low=1)
     optimizer: Any = setting(
-        "word", "what trains the decoder", group="optimizers", usual=_ADAM.format("2e-3")
+        "word", "optimizer of the decoder", group="optimizers", usual=_ADAM.format("2e-3")
     )
-    encoder: Any = setting("word", "what trains the encoder", group="optimizers", usual=_ADAM.format("5e-4"))
+    encoder: Any = setting("word", "optimizer of the encoder", group="optimizers", usual=_ADAM.format("5e-4"))
     clip: float = setting("number", "maximum norm of the decoder's gradients; 0 disables clipping", 3.0)
     encoder_clip: float = setting(
         "number", "maximum norm of the encoder's gradients; 0 disables clipping", 3.0
     )
     average: float = setting(
-        "number", "decay of the average of the weights, which replaces them after each epoch; 0 disables it", 0.99,
+        "number", "decay of the moving average of weights, which replaces them after each epoch; 0 disables it", 0.99,
         high=0.999999,
     )  # fmt: skip
-    validate_every: int = setting("whole", "epochs from one validation to the next", 1, low=1)
+    validate_every: int = setting("whole", "epochs between validations", 1, low=1)
 
 
 @dataclass(frozen=True)
@@ -144,19 +149,24 @@ class MovingLevel:
     point.
     """
 
-    level: float = setting("number", "the level at the start", 0.01)
+    level: float = setting("number", "initial level", 0.01)
     decay: float = setting("number", "decay of the level", 0.99, high=1)
     slack: float = setting(
         "number",
-        "maximum share of the level by which a training may be below it, drawn at random",
+        "maximum slack below the level, as a fraction of it; the slack is random",
         0.9,
         high=1,
     )
     narrowed: Any = setting(
-        "data", "what the slack is multiplied by, after each `every` trainings", (0.9, 0.8, 0.7, 0.6),
+        "data", "factors of the slack, one after each `every` trainings", (0.9, 0.8, 0.7, 0.6),
         form=forms.SHARES,
     )  # fmt: skip
-    every: int = setting("whole", "trainings; those above the level count twice", 100, low=1)
+    every: int = setting(
+        "whole",
+        "number of trainings between changes of the slack; those above the level count twice",
+        100,
+        low=1,
+    )
 
 
 @dataclass(frozen=True)
@@ -169,13 +179,13 @@ class TwoStage:
     second: Any = setting(
         "word", "the second stage", group="stages", choices=("end_to_end",), usual="end_to_end"
     )
-    early_stop: Any = setting("word", "when a training ends early", group="early_stops", usual="never")
+    early_stop: Any = setting("word", "rule of early stopping", group="early_stops", usual="never")
     loss: Any = _loss()
     encoder: Any = setting(
-        "text", "file of weights that the encoder starts with, relative to the spec", usual="random ones"
+        "text", "file with initial weights of the encoder, relative to the spec", usual="random ones"
     )
     validate: Any = setting(
-        "data", "[height, width] of the middle of an image that is validated on", form=forms.SIDES,
+        "data", "[height, width] of the centre crop for validation", form=forms.SIDES,
         usual="whole images",
     )  # fmt: skip
 
@@ -203,11 +213,11 @@ EVALUATORS: dict[str, EvaluatorKind] = {
         make="archdsl.search.evaluators.training:FromScratch", scores=PREDICTIONS, trains=True, predicts=True,
     ),
     "weights": EvaluatorKind(
-        "networks with weights that all share, trained once (one-shot, once-for-all)", Weights,
+        "scores networks with shared weights that are trained once (one-shot, once-for-all)", Weights,
         make="archdsl.search.evaluators.weights:OfWeights", scores=PREDICTIONS, trains=True, predicts=True,
     ),
     "two_stage": EvaluatorKind(
-        "the decoder trained on features of a shared encoder, then the whole network (arXiv:1904.02365)",
+        "trains the decoder on features of a shared encoder, then the whole network (arXiv:1904.02365)",
         TwoStage, make="archdsl.search.evaluators.two_stage:TwoStages", scores=PREDICTIONS, trains=True,
         predicts=True, memory="archdsl.search.evaluators.early_stop:memory",
     ),

@@ -66,7 +66,7 @@ class Timed:
 class OfClasses:
     """A mean over the classes that are present or predicted."""
 
-    omit: Any = setting("data", "names of classes that do not count", form=forms.NAMES, usual="none")
+    omit: Any = setting("data", "names of excluded classes", form=forms.NAMES, usual="none")
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,6 @@ class OfAccuracies(OfClasses):
     """A mean that includes the accuracies of classes."""
 
     compat: bool = setting(
-        "flag", "a class that is predicted and not there has an accuracy of 2, as in the code of the paper",
+        "flag", "a class that is predicted but absent has an accuracy of 2, as in the code of the paper",
         False,
     )  # fmt: skip

@@ -23,5 +23,7 @@ class Sandwich:
 
     random: int = setting("whole", "random networks", 2, low=0, high=64)
     distill: bool = setting(
-        "flag", "the others learn what the largest predicts, instead of labels (in-place distillation)", True
+        "flag",
+        "train the others on predictions of the largest instead of labels (in-place distillation)",
+        True,
     )

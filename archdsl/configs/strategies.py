@@ -65,7 +65,7 @@ class Random:
 
     over: str = setting(
         "text",
-        "what is equally likely: the outcomes of each decision, or all networks",
+        "sample uniformly over the outcomes of each decision, or over networks",
         "outcomes",
         choices=("outcomes", "networks"),
     )
@@ -76,13 +76,13 @@ class Evolution:
     """Regularized (ageing) evolution (arXiv:1802.01548)."""
 
     population: int = setting(
-        "whole", "networks alive; the oldest dies for each that is born", 16, low=1, high=100_000
+        "whole", "population size; each child replaces the oldest network", 16, low=1, high=100_000
     )
     tournament: int = setting(
-        "whole", "networks drawn from the population, the best of which is the parent", 20, low=1, high=10_000
+        "whole", "tournament size: the best of this many networks is the parent", 20, low=1, high=10_000
     )
     mutation: float = setting(
-        "number", "chance that a decision changes beside the one that always does", 0.0, high=1
+        "number", "probability of mutating each further decision; one is always mutated", 0.0, high=1
     )
 
 
@@ -93,22 +93,22 @@ class Nsga2:
     population: int = setting("whole", "population size", 32, low=1, high=10_000)
     offspring: int = setting(
         "whole",
-        "children that are scored before the best of parents and children live on; 1: steady state",
+        "children evaluated before each selection; 1: steady state",
         8,
         low=1,
         high=10_000,
     )
     candidates: int = setting(
         "whole",
-        "children made for each that is proposed, the most promising by the outcomes observed; 1: as in the paper",
+        "candidates per proposed child, selected by a forecast from observed outcomes; 1: as in the paper",
         8,
         low=1,
         high=1000,
     )
-    crossover: float = setting("number", "chance that a child has two parents", 0.9, high=1)
+    crossover: float = setting("number", "probability of crossover", 0.9, high=1)
     mutation: float = setting(
         "number",
-        "chance that a decision of a child changes; a child that was proposed before always changes",
+        "mutation probability of each decision; a child that was proposed before is always mutated",
         0.1,
         high=1,
     )
@@ -119,52 +119,50 @@ class HillClimb:
     """Repeatedly moves to a better network that differs in one decision."""
 
     draws: int = setting(
-        "whole", "random networks, from the best of which a climb starts", 4, low=1, high=100_000
+        "whole", "random networks; a climb starts from the best of them", 4, low=1, high=100_000
     )
     order: str = setting(
         "text",
-        "of neighbours: learned, those first whose outcome was observed to be better on average; or random",
+        "order of neighbours: learned (by the mean values of outcomes observed), or random",
         "learned",
         choices=("learned", "random"),
     )
-    restart: bool = setting(
-        "flag", "climb anew where no neighbour is better; otherwise the search ends", True
-    )
+    restart: bool = setting("flag", "restart at a local optimum; otherwise the search ends there", True)
 
 
 @dataclass(frozen=True)
 class Optuna:
     """A sampler of Optuna as a strategy."""
 
-    sampler: Any = setting("word", "what Optuna samples by", group="optuna_samplers", usual="tpe")
+    sampler: Any = setting("word", "sampler of Optuna", group="optuna_samplers", usual="tpe")
 
 
 @dataclass(frozen=True)
 class Tpe:
     """Tree-structured Parzen estimators."""
 
-    startup: int = setting("whole", "random networks at the start", 10)
+    startup: int = setting("whole", "number of initial random networks", 10)
     candidates: int = setting(
-        "whole", "draws for each decision, of which the best is taken", 24, low=1, high=100_000
+        "whole", "candidates sampled per decision, of which the best is used", 24, low=1, high=100_000
     )
-    multivariate: bool = setting("flag", "decisions that arise together are sampled together", False)
+    multivariate: bool = setting("flag", "sample active decisions jointly", False)
 
 
 @dataclass(frozen=True)
 class Gp:
     """A Gaussian process."""
 
-    startup: int = setting("whole", "random networks at the start", 10)
+    startup: int = setting("whole", "number of initial random networks", 10)
 
 
 @dataclass(frozen=True)
 class Genetic:
     """A genetic algorithm of Optuna."""
 
-    population: int = setting("whole", "networks of a generation", 50, low=2, high=100_000)
-    crossover: float = setting("number", "chance that a child has two parents", 0.9, high=1)
+    population: int = setting("whole", "population size", 50, low=2, high=100_000)
+    crossover: float = setting("number", "probability of crossover", 0.9, high=1)
     mutation: float | None = setting(
-        "number", "chance that a decision of a child changes", high=1, usual="1 / number of decisions"
+        "number", "mutation probability of each decision", high=1, usual="1 / number of decisions"
     )
 
 
@@ -177,6 +175,8 @@ class Unset:
 class SuccessiveHalving:
     """Networks of another strategy, the best of which are trained longer (arXiv:1810.05934)."""
 
-    of: Any = setting("word", "what proposes networks", group="strategies", usual="evolution")
-    rungs: Any = setting("data", "epochs of the evaluator, from rung to rung", (1, 3, 9), form=forms.RUNGS)
-    keep: int = setting("whole", "one network of so many is promoted to the next rung", 3, low=2)
+    of: Any = setting("word", "strategy that proposes networks", group="strategies", usual="evolution")
+    rungs: Any = setting("data", "training epochs of each rung", (1, 3, 9), form=forms.RUNGS)
+    keep: int = setting(
+        "whole", "reduction factor: one of this many networks is promoted to the next rung", 3, low=2
+    )

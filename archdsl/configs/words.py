@@ -26,11 +26,11 @@ from archdsl.registry import demand_free, loaded, unusable
 STRATEGIES: dict[str, Word] = {
     "differentiable": Word("a supernet and architecture parameters trained together by gradients (DARTS, AutoRTNet, GAS)", strategies.Differentiable),
     "random": strategies.StrategyKind("random search", strategies.Random, make="archdsl.search.strategies.random_draws:RandomDraws", pareto=True, learns=False),
-    "evolution": strategies.StrategyKind("regularised (ageing) evolution: mutated copies of the fittest, the oldest dies (arXiv:1802.01548)", strategies.Evolution, make="archdsl.search.strategies.evolution:Evolution"),
+    "evolution": strategies.StrategyKind("regularized (ageing) evolution: mutates tournament winners, removes the oldest network (arXiv:1802.01548)", strategies.Evolution, make="archdsl.search.strategies.evolution:Evolution"),
     "nsga2": strategies.StrategyKind("NSGA-II: evolution towards a Pareto front, by non-dominated sorting and crowding", strategies.Nsga2, make="archdsl.search.strategies.nsga2:Nsga2", pareto=True),
-    "hill_climb": strategies.StrategyKind("neighbours of the best network, from random starts", strategies.HillClimb, make="archdsl.search.strategies.hill_climb:HillClimb"),
+    "hill_climb": strategies.StrategyKind("hill climbing: neighbours of the best network, with restarts", strategies.HillClimb, make="archdsl.search.strategies.hill_climb:HillClimb"),
     "optuna": strategies.StrategyKind("a sampler of Optuna (extra `optuna`)", strategies.Optuna, make="archdsl.search.strategies.optuna_sampler:OptunaSampler", pareto=True),
-    "successive_halving": strategies.StrategyKind("another strategy with few epochs, the best of its networks with more (arXiv:1810.05934)", strategies.SuccessiveHalving, make="archdsl.search.strategies.successive_halving:successive_halving", pareto=True),
+    "successive_halving": strategies.StrategyKind("successive halving (ASHA): the best networks of another strategy are trained longer (arXiv:1810.05934)", strategies.SuccessiveHalving, make="archdsl.search.strategies.successive_halving:successive_halving", pareto=True),
     "reinforce": strategies.StrategyKind("a controller trained by REINFORCE (policy gradient)", controllers.Reinforce, make="archdsl.search.strategies.controller.reinforce:Reinforce"),
     "ppo": strategies.StrategyKind("a controller trained by proximal policy optimization", controllers.Ppo, make="archdsl.search.strategies.controller.ppo:Ppo"),
 }
@@ -58,16 +58,16 @@ GROUPS: Mapping[str, Mapping[str, Word]] = {
     "optuna_samplers": {
         "tpe": Word("tree-structured Parzen estimators", strategies.Tpe),
         "gp": Word("a Gaussian process", strategies.Gp),
-        "nsga2": Word("NSGA-II as Optuna has it", strategies.Genetic),
+        "nsga2": Word("NSGA-II of Optuna", strategies.Genetic),
         "nsga3": Word("NSGA-III", strategies.Genetic),
         "qmc": Word("a quasi-random sequence", strategies.Unset),
         "random": Word("independent draws", strategies.Unset),
     },
     "evaluators": EVALUATORS,
     "sharing": {
-        "uniform": Word("one random network a step", sharing.Uniform),
-        "fair": Word("networks in which each outcome of a decision is equally often", sharing.Fair),
-        "sandwich": Word("the largest, the smallest and random networks", sharing.Sandwich),
+        "uniform": Word("one random network per step", sharing.Uniform),
+        "fair": Word("networks with equally frequent outcomes of each decision", sharing.Fair),
+        "sandwich": Word("the largest, the smallest and random networks at each step", sharing.Sandwich),
     },
     "samplers": {
         "gumbel": Word("Gumbel-softmax: all candidates are computed, weighted by probabilities with Gumbel noise", samplers.Gumbel),
@@ -94,11 +94,11 @@ GROUPS: Mapping[str, Mapping[str, Word]] = {
     },
     "objectives": OBJECTIVES,
     "stages": {
-        "decoder_only": Word("the decoder trained on features that are computed once", evaluators.DecoderOnly),
-        "end_to_end": Word("encoder and decoder trained together", evaluators.EndToEnd),
+        "decoder_only": Word("trains the decoder on precomputed features", evaluators.DecoderOnly),
+        "end_to_end": Word("trains encoder and decoder together", evaluators.EndToEnd),
     },
     "early_stops": {
-        "moving_level": Word("trainings below a moving average of others end early (arXiv:1904.02365)", evaluators.MovingLevel),
+        "moving_level": Word("early stopping of trainings below a moving average of others (arXiv:1904.02365)", evaluators.MovingLevel),
     },
     "scopes": {
         "cells": Word("scope of `communicate`: cells", objectives.Plain),
@@ -133,10 +133,10 @@ If two kinds share a name, such as a strategy and a sampler, the context decides
 
 KINDS: Mapping[str, str] = {
     "strategies": "strategy", "controllers": "controller", "optuna_samplers": "sampler of Optuna",
-    "evaluators": "evaluator", "sharing": "rule by which networks are drawn", "samplers": "sampler",
+    "evaluators": "evaluator", "sharing": "sampling rule of networks", "samplers": "sampler",
     "schedules": "schedule", "optimizers": "optimizer", "datasets": "dataset",
     "communication": "kind of communication", "scopes": "scope of communication", "objectives": "term of an objective",
-    "stages": "stage", "early_stops": "kind of early termination",
+    "stages": "stage", "early_stops": "rule of early stopping",
 }  # fmt: skip
 """The singular of each group, for messages."""
 

@@ -116,7 +116,7 @@ def _outputs(graph: Graph) -> Iterator[Violation]:
     marks = [name in graph.train_only for name in graph.outputs]
     if marks != sorted(marks) or (marks and marks[0]):
         yield Violation(
-            "outputs", graph.name, "an output for use stands behind a train-only one, or is missing"
+            "outputs", graph.name, "a deployed output comes after a train-only one, or there is none"
         )
 
 
@@ -131,11 +131,13 @@ def _decisions(graph: Graph) -> Iterator[Violation]:
             continue
         parent, outcome = decision.under
         if parent not in graph.decisions:
-            yield Violation("under", path, f"it hangs under {parent}, which is not a decision")
+            yield Violation("under", path, f"it is conditional on {parent}, which is not a decision")
         elif not _is_outcome(graph.decisions[parent], outcome):
-            yield Violation("under", path, f"it hangs under {parent} = {outcome!r}, which is not an outcome")
+            yield Violation(
+                "under", path, f"it is conditional on {parent} = {outcome!r}, which is not an outcome"
+            )
         elif _hangs_under_itself(graph, path):
-            yield Violation("under", path, "it hangs under itself")
+            yield Violation("under", path, "it is conditional on itself")
 
 
 def _hangs_under_itself(graph: Graph, path: str) -> bool:
@@ -160,12 +162,12 @@ def _muxes(graph: Graph) -> Iterator[Violation]:
         if not keys:
             yield Violation("mux", name, "it has no cases")
         if len({(type(k), k) for k in keys}) < len(keys):
-            yield Violation("mux", name, f"a case is there twice: {keys}")
+            yield Violation("mux", name, f"duplicate case: {keys}")
         if not isinstance(item.on, str):
             continue
         decision = graph.decisions.get(item.on)
         if decision is None:
-            yield Violation("mux", name, f"it is picked by {item.on}, which is not a decision")
+            yield Violation("mux", name, f"it is selected by {item.on}, which is not a decision")
         elif not all(_is_outcome(decision, k) for k in keys):
             yield Violation("mux", name, f"cases {keys} are not outcomes of {item.on}")
 
@@ -212,12 +214,12 @@ def _part(graph: Graph, part: object, before: Collection[str]) -> str | None:
     if isinstance(part, Pick):
         decision = graph.decisions.get(part.decision)
         if decision is None:
-            return f"it is picked by {part.decision}, which is not a decision"
+            return f"it is selected by {part.decision}, which is not a decision"
         if len(part.values) != decision.size:
             return f"its {len(part.values)} values are not one for each outcome of {part.decision}"
     elif isinstance(part, Dim):
         if part.node not in before:
-            return f"it reads a dimension of {part.node}, which does not stand before it"
+            return f"it reads a dimension of {part.node}, which does not precede it"
         if not 0 <= part.axis < len(AXES):
             return f"{part.node} has no axis {part.axis}"
     elif isinstance(part, Apply):
@@ -265,9 +267,9 @@ def _instances(graph: Graph) -> Iterator[Violation]:
 def _origin(graph: Graph) -> Iterator[Violation]:
     """Only a network bound from a space has fixed decisions, and these are not open."""
     if graph.chosen and graph.origin is None:
-        yield Violation("origin", graph.name, "decisions were taken in a space that is not named")
+        yield Violation("origin", graph.name, "it has fixed decisions of an unnamed space")
     for path in sorted(graph.chosen.keys() & graph.decisions.keys()):
-        yield Violation("origin", path, "it was taken, and is still to be taken")
+        yield Violation("origin", path, "it is both fixed and open")
 
 
 def _primitives(graph: Graph, primitives: Mapping[str, PrimitiveRule]) -> Iterator[Violation]:

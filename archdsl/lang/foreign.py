@@ -9,15 +9,15 @@ from archdsl.diagnostics import Diagnostic
 from archdsl.lang.ast import Span
 from archdsl.lang.mistake import Mistake
 
-_LOOP = "a loop is a stage: stage NAME for i in 1..4 {…}"
-_CHOOSE = "values are chosen: y = a if condition else b"
+_LOOP = "write a loop as a stage: stage NAME for i in 1..4 {…}"
+_CHOOSE = "write a conditional value: y = a if condition else b"
 _FUNCTION = "write op NAME(x; c = 8) = x -> conv(c = c), or cell NAME(x) {…}"
-_NETWORK = "write network NAME {…}, or space NAME {…} where something is left to choose"
-_PLAIN = "a name is given a value by = alone: x = …"
+_NETWORK = "write network NAME {…}, or space NAME {…} if it contains choices"
+_PLAIN = "assign with `=`: x = …"
 _IMPORT = 'write import NAME, OTHER from "std/ops.arch"'
 _STATEMENTS = {
     "for": _LOOP, "while": _LOOP, "foreach": _LOOP, "loop": _LOOP,
-    "repeat": "a stage has a name: stage NAME repeat 3 {…}",
+    "repeat": "a stage needs a name: stage NAME repeat 3 {…}",
     "if": _CHOOSE, "elif": _CHOOSE, "else": _CHOOSE, "unless": _CHOOSE, "switch": _CHOOSE, "match": _CHOOSE,
     "case": _CHOOSE,
     "def": _FUNCTION, "fn": _FUNCTION, "func": _FUNCTION, "function": _FUNCTION, "fun": _FUNCTION,
@@ -29,8 +29,8 @@ _STATEMENTS = {
 }  # fmt: skip
 _FIRST_WORD = re.compile(r"[ \t]*([A-Za-z_]+)")
 _MARKS = (
-    ("|>", "write `->`"), (">>", "write `->`"), ("=>", "write `->`; a value is given by `=`"),
-    ("||", "write `or`"), ("**", "powers are written as products: a * a"), ("<>", "write `!=`"),
+    ("|>", "write `->`"), (">>", "write `->`"), ("=>", "write `->` to apply an op, `=` to assign"),
+    ("||", "write `or`"), ("**", "write powers as products: a * a"), ("<>", "write `!=`"),
     ("<-", "write `=`"), ("/*", "a comment starts with #"), ("...", "write `..`"), ("++", "write `+`"),
     ("::", "write `.`"), ("?:", "write a if condition else b"),
 )  # fmt: skip
@@ -90,11 +90,11 @@ def _stage(mistake: Mistake) -> Diagnostic | None:
     if mistake.kind in ("FOR", "REPEAT") and _last_word(mistake) == "stage":
         example = "for i in 1..4 {…}" if mistake.kind == "FOR" else "repeat 3 {…}"
         return mistake.finding(
-            "ARCH100", "a stage without a name", "expected a name", f"write stage NAME {example}"
+            "ARCH100", "stage without a name", "expected a name", f"write stage NAME {example}"
         )
     if mistake.kind == "LPAR" and _last_word(mistake) == "for":
         return _unexpected(
-            mistake, "a stage runs over names one by one: stage NAME for i in 1..2, c in {8, 16} {…}"
+            mistake, "a stage iterates over each name separately: stage NAME for i in 1..2, c in {8, 16} {…}"
         )
     if mistake.expected >= {"FOR", "REPEAT", "LBRACE"}:
         return _unexpected(mistake, "write stage NAME for i in 1..4 {…} or stage NAME repeat 3 {…}")
@@ -104,11 +104,11 @@ def _stage(mistake: Mistake) -> Diagnostic | None:
 def _separators(mistake: Mistake) -> Diagnostic | None:
     states = {"OUTPUT", "NAME", "MINIMIZE", "IMPORT"} & mistake.expected
     if mistake.kind == "SEMICOLON" and states and mistake.opened is not None and mistake.opened[0] == "{":
-        return _unexpected(mistake, "statements need no mark between them: each stands on a line of its own")
+        return _unexpected(mistake, "statements need no separator: write one per line")
     if mistake.kind == "COMMA" and states and mistake.opened is not None and mistake.opened[0] == "{":
-        return _unexpected(mistake, "rows and statements need no comma: each stands on a line of its own")
+        return _unexpected(mistake, "rows and statements need no comma: write one per line")
     if mistake.kind == "SEMICOLON" and "IMPORT" in mistake.expected:
-        return _unexpected(mistake, "declarations need no mark between them")
+        return _unexpected(mistake, "declarations need no separator")
     return None
 
 
@@ -118,7 +118,7 @@ def _choosers(mistake: Mistake) -> Diagnostic | None:
     if mistake.kind == "LBRACE" and last in _CHOOSERS:
         return _unexpected(mistake, "write one of {a, b}, or any 2 of {a, b, c}", _last_span(mistake))
     if last == "any" and mistake.kind in ("OF", "NAME"):
-        return _unexpected(mistake, "say how many are chosen: any 2 of {a, b, c}")
+        return _unexpected(mistake, "write the number of choices: any 2 of {a, b, c}")
     if mistake.kind == "OF" and last.isdigit():
         return _unexpected(mistake, f"write any {last} of {{…}}")
     return None
@@ -138,7 +138,7 @@ def _lambdas(mistake: Mistake) -> Diagnostic | None:
     if found is None:
         return None
     start = mistake.span[0] - len(mistake.before) + found.start()
-    return _unexpected(mistake, "an op is declared: op NAME(x) = x -> conv", (start, start + len("lambda")))
+    return _unexpected(mistake, "declare an op: op NAME(x) = x -> conv", (start, start + len("lambda")))
 
 
 def _inputs(mistake: Mistake) -> Diagnostic | None:
@@ -146,12 +146,12 @@ def _inputs(mistake: Mistake) -> Diagnostic | None:
     before = mistake.source.text[: mistake.span[0]].split()
     if mistake.expected == {"COLON"} and len(before) > 1 and before[-2] == "input":
         return mistake.finding(
-            "ARCH100", "an input without its size", "expected `:`",
+            "ARCH100", "input without a shape", "expected `:`",
             f"write input {before[-1]}: [channels, height, width]",
         )  # fmt: skip
     if "EQUAL" in mistake.expected and len(before) > 1 and before[-2] == "output" and mistake.word != ":":
         return mistake.finding(
-            "ARCH100", "an output without a value", "expected `=`", f"write output NAME = {before[-1]}"
+            "ARCH100", "output without a value", "expected `=`", f"write output NAME = {before[-1]}"
         )
     return None
 
@@ -162,8 +162,8 @@ def _declarations(mistake: Mistake) -> Diagnostic | None:
         return _unexpected(mistake, "write op NAME(x) = x -> conv, or op NAME(x) {… return y}")
     if re.match(r"\s*(space|network|search|stage|cell)\b", line) and mistake.word == ":":
         if mistake.opened is not None and mistake.opened[0] == "(":
-            return _unexpected(mistake, "inputs of a space stand in its body: input image: [3, 64, 128]")
-        return _unexpected(mistake, "a body stands in braces: space NAME {…}")
+            return _unexpected(mistake, "declare inputs of a space in its body: input image: [3, 64, 128]")
+        return _unexpected(mistake, "write the body in braces: space NAME {…}")
     if re.match(r"\s*search\s+\w+\s*\Z", line) and mistake.kind == "NAME":
         return _unexpected(mistake, "write search NAME for SPACE {…}")
     if mistake.word == "=" and _last_word(mistake) in ("minimize", "maximize", "require"):
@@ -187,17 +187,17 @@ def _ranges(mistake: Mistake) -> Diagnostic | None:
     if mistake.word == ":" and opened == "{" and mistake.source.text[mistake.span[0] - 1] == '"':
         return _unexpected(mistake, "labels are words without quotes: {small: 8, large: 16}")
     if mistake.kind == "FOR" and opened in ("[", "{", "(") and not mistake.starts_line:
-        help = "there are no comprehensions: define entries in a stage, x[i] = …, and read x[*]"
+        help = "comprehensions are not supported: define entries in a stage, x[i] = …, and read x[*]"
         return _unexpected(mistake, help)
     if mistake.word == "*" and mistake.before.rstrip()[-1:] in ("(", ","):
-        return _unexpected(mistake, "a set is read as it is: concat(SET)")
+        return _unexpected(mistake, "pass the set directly: concat(SET)")
     return None
 
 
 def _whole_division(mistake: Mistake) -> Diagnostic | None:
     text, start = mistake.source.text, mistake.span[0]
     if mistake.kind == "SLASH" and text[start - 1 : start] == "/" and mistake.before[:-1].strip():
-        return _unexpected(mistake, "whole division is floor(a / b); a comment starts with #")
+        return _unexpected(mistake, "write integer division as floor(a / b); a comment starts with #")
     return None
 
 
@@ -207,7 +207,7 @@ def _strings(mistake: Mistake) -> Diagnostic | None:
         and _last_word(mistake) in ("f", "r", "b")
         and _last_span(mistake)[1] == mistake.span[0]
     ):
-        return _unexpected(mistake, "strings are plain: there is nothing to fill in", _last_span(mistake))
+        return _unexpected(mistake, "strings have no interpolation", _last_span(mistake))
     return None
 
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 _CONV = "conv(c = CHANNELS, k = 3)"
 _GLOBAL = "write global_pool; windows have max_pool(k = 3, s = 2) and avg_pool"
 _RESIZE = "write resize(like = x), resize(scale = 2) or upsample"
-_LINEAR = f"a linear layer over channels is {_CONV.replace('k = 3', 'k = 1')}"
+_LINEAR = f"for a linear layer over channels write {_CONV.replace('k = 3', 'k = 1')}"
 _RANGE = "a range is written low..high, both included: {1..4}"
 _CHOICE = "write one of {a, b}"
 
@@ -33,33 +33,33 @@ _OPS: Mapping[str, str] = {
     "swish": "write silu", "hardswish": "write hswish", "hardsigmoid": "write hsigmoid",
     "relun": "write relu6",
     "skipconnect": 'write identity, or skip: import skip from "std/ops.arch"',
-    "none": "nothing is written zero (an op), or an entry is left out: x[i]?",
+    "none": "write zero (an op), or an optional entry: x[i]?",
     "noop": "write identity", "passthrough": "write identity",
-    "sequential": "ops in a row are a chain: x -> conv -> bn -> relu; as an op: op f(x) = x -> conv -> relu",
+    "sequential": "write a chain: x -> conv -> bn -> relu; as an op: op f(x) = x -> conv -> relu",
     "pixelshuffle2d": "write pixel_shuffle(r = 2)", "depthtospace": "write pixel_shuffle(r = 2)",
     "channelshuffle2d": "write channel_shuffle(g = 2)",
     # Python
     "range": _RANGE, "choice": _CHOICE, "choose": _CHOICE, "oneof": _CHOICE, "layerchoice": _CHOICE,
     "inputchoice": _CHOICE, "select": _CHOICE, "switch": _CHOICE, "mixedop": _CHOICE,
     "optional": 'write one of {skip, f}: import skip from "std/ops.arch"',
-    "null": "a value that may be missing is marked with `?`: x[i]?",
-    "nil": "a value that may be missing is marked with `?`: x[i]?",
-    "len": "a list has as many items as are written; name the number: N = 4",
+    "null": "mark an optional value with `?`: x[i]?",
+    "nil": "mark an optional value with `?`: x[i]?",
+    "len": "lists have no length function; define a constant: N = 4",
     "int": "write floor(a) or round(a)", "ceil": "write floor((a + b - 1) / b) for a / b rounded up",
-    "abs": "write max(a, 0 - a)", "sqrt": "there are `+ - * /`, floor, round, min and max",
-    "softmax": "logits are the output as they are; a gate is x -> sigmoid",
+    "abs": "write max(a, 0 - a)", "sqrt": "available: `+ - * /`, floor, round, min and max",
+    "softmax": "outputs are logits, without softmax; a gate is x -> sigmoid",
     "image": "write input image: [channels, height, width]",
-    "pow": "powers are written as products: a * a",
+    "pow": "write powers as products: a * a",
     "latency": 'write latency(device = "NAME") <= 9 ms',
 }  # fmt: skip
 
 _CASED: Mapping[str, str] = {
-    "None": "a value that may be missing is marked with `?`: x[i]?",
+    "None": "mark an optional value with `?`: x[i]?",
     "True": "write true", "False": "write false",
 }  # fmt: skip
 
-_PADDING = "padding follows from k and d: stride 1 keeps the size, stride s gives ceil(n / s)"
-_IN = "input channels are those of the tensor it is applied to"
+_PADDING = "padding is derived from k and d: stride 1 keeps the size, stride s gives ceil(n / s)"
+_IN = "input channels are inferred from the input"
 _SETTINGS: Mapping[str, str] = {
     "kernelsize": "k", "kernel": "k", "ks": "k", "poolsize": "k", "window": "k", "ksize": "k", "size": "k",
     "stride": "s", "strides": "s", "dilation": "d", "dilationrate": "d", "rate": "d", "atrous": "d",
@@ -74,18 +74,20 @@ _SETTINGS: Mapping[str, str] = {
     "numepochs": "epochs", "maxepochs": "epochs", "populationsize": "population", "lrend": "end",
     "hiddensize": "hidden", "numclasses": "classes",
 }  # fmt: skip
-_WARMUP = "epochs before decisions are trained are `start` of the sampler: sampler = gumbel(start = 5)"
+_WARMUP = (
+    "set `start` of the sampler, the first epoch in which decisions are trained: sampler = gumbel(start = 5)"
+)
 _NO_SETTING: Mapping[str, str] = {
     "warmup": _WARMUP, "warmupepochs": _WARMUP,
-    "seed": "it is one of the search, `seed = 3`, and an option of the command, --seed 3",
-    "steps": "a search counts epochs: differentiable(epochs = 12)",
+    "seed": "set it in the search, `seed = 3`, or on the command line, --seed 3",
+    "steps": "set the number of epochs: differentiable(epochs = 12)",
     "padding": _PADDING, "pad": _PADDING, "inchannels": _IN, "inplanes": _IN, "cin": _IN,
-    "tau": "it is one of the sampler: differentiable(sampler = gumbel(tau = 3.0, end = 0.1))",
-    "temperature": "it is one of the sampler: differentiable(sampler = gumbel(tau = 3.0, end = 0.1))",
-    "lr": "rates are those of optimizers: parameters { optimizer = sgd(lr = 0.05) }",
-    "learningrate": "rates are those of optimizers: parameters { optimizer = sgd(lr = 0.05) }",
-    "batch": "it is one of the data: data = synthetic(batch = 8)",
-    "batchsize": "it is one of the data: data = synthetic(batch = 8)",
+    "tau": "it is a setting of the sampler: differentiable(sampler = gumbel(tau = 3.0, end = 0.1))",
+    "temperature": "it is a setting of the sampler: differentiable(sampler = gumbel(tau = 3.0, end = 0.1))",
+    "lr": "learning rates are settings of optimizers: parameters { optimizer = sgd(lr = 0.05) }",
+    "learningrate": "learning rates are settings of optimizers: parameters { optimizer = sgd(lr = 0.05) }",
+    "batch": "it is a setting of the dataset: data = synthetic(batch = 8)",
+    "batchsize": "it is a setting of the dataset: data = synthetic(batch = 8)",
 }  # fmt: skip
 
 _ATTRIBUTES: Mapping[str, str] = {
@@ -99,7 +101,7 @@ _ACCURACY = "write miou"
 _DIFFERENTIABLE = "write differentiable(sampler = gumbel(tau = 3.0, end = 0.1))"
 _EVOLUTION = "write evolution, or nsga2 for several objectives"
 _POLICY = "write reinforce or ppo"
-_TAU = "temperatures are those of samplers: sampler = gumbel(tau = 3.0, end = 0.1)"
+_TAU = "temperatures are settings of samplers: sampler = gumbel(tau = 3.0, end = 0.1)"
 _SEARCH: Mapping[str, str] = {
     "loss": _OBJECTIVE, "taskloss": _OBJECTIVE, "crossentropyloss": _OBJECTIVE, "ce": _OBJECTIVE,
     "nll": _OBJECTIVE, "lambda": _WEIGHT, "alpha": _WEIGHT, "beta": _WEIGHT,
@@ -122,17 +124,17 @@ _SEARCH: Mapping[str, str] = {
     "ms": "write latency", "imagefolder": "write folder(path = …)", "dataset": "write folder(path = …)",
 }  # fmt: skip
 _CLAUSES: Mapping[str, str] = {
-    "optimizer": "it stands in a group: parameters { optimizer = sgd(lr = 0.05) }",
+    "optimizer": "write it in a group: parameters { optimizer = sgd(lr = 0.05) }",
     "objective": "write minimize … or maximize …", "loss": "write minimize …", "goal": "write minimize …",
     "metric": "write maximize miou",
     "constraint": "write require …", "constraints": "write require …",
-    "lr": "rates are those of optimizers: parameters { optimizer = sgd(lr = 0.05) }",
-    "learningrate": "rates are those of optimizers: parameters { optimizer = sgd(lr = 0.05) }",
+    "lr": "learning rates are settings of optimizers: parameters { optimizer = sgd(lr = 0.05) }",
+    "learningrate": "learning rates are settings of optimizers: parameters { optimizer = sgd(lr = 0.05) }",
     "dataset": "write data = …", "algorithm": "write strategy = …", "method": "write strategy = …",
     "searcher": "write strategy = …", "batchsize": "write data = synthetic(batch = 8)",
     "trials": "write budget = 2 h", "time": "write budget = 2 h",
     "timeout": "write budget = 2 h", "temperature": _TAU, "tau": _TAU,
-    "schedule": "schedules are those of optimizers and samplers: sgd(schedule = poly)",
+    "schedule": "schedules are settings of optimizers and samplers: sgd(schedule = poly)",
     "maxtime": "write budget = 2 h",
 }  # fmt: skip
 

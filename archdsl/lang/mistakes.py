@@ -33,8 +33,8 @@ _LOOK_ALIKES = {
     "!": "write `not`, or `!=` to compare",
     "&": "write `and`",
     "|": "write `or`; a choice is one of {a, b}, an op is applied by `->`",
-    "%": "there is no remainder operator",
-    "^": "powers are written as products",
+    "%": "the remainder operator is not supported",
+    "^": "write powers as products",
     "×": "write `*`",
     "→": "write `->`",
     "−": "write `-`",
@@ -46,7 +46,7 @@ _LOOK_ALIKES = {
     "”": 'write `"`',
     "$": "names are made of letters, digits and `_`",
     "@": "names are made of letters, digits and `_`",
-    "\\": "a line that continues needs no mark",
+    "\\": "line continuation needs no backslash",
 }  # fmt: skip
 
 
@@ -93,7 +93,9 @@ def _stray(mistake: Mistake) -> Diagnostic | None:
 def _dot(mistake: Mistake) -> Diagnostic:
     if _NUMBER_BEFORE.search(mistake.before):
         return mistake.finding("ARCH112", "a number ends in a dot", "", "write 1 or 1.0")
-    return mistake.finding("ARCH101", "unexpected character `.`", "", "a name follows its dot at once: x.c")
+    return mistake.finding(
+        "ARCH101", "unexpected character `.`", "", "write the name directly after the dot: x.c"
+    )
 
 
 def _bare_fraction(mistake: Mistake) -> Diagnostic | None:
@@ -206,17 +208,15 @@ def _equals(mistake: Mistake) -> Diagnostic | None:
             "ARCH110", "setting among the inputs", "", "separate settings by a semicolon: (x; k = 3)"
         )
     if word == "==" and "EQUAL" in expected:
-        return mistake.finding("ARCH109", "`==` where a value is given", "", "`==` compares; write `=`")
+        return mistake.finding("ARCH109", "`==` instead of `=`", "", "`==` compares; write `=`")
     if word == "=" and "COMPARE" in expected:
         if mistake.opened is not None and mistake.opened[0] == "{" and "COLON" in expected:
             return mistake.finding(
                 "ARCH109", "`=` in a set", "", "a label ends in a colon: {sep3: sep_conv(k = 3)}"
             )
-        return mistake.finding(
-            "ARCH109", "`=` where values are compared", "", "`=` gives a value; write `==`"
-        )
+        return mistake.finding("ARCH109", "`=` instead of `==`", "", "`=` assigns; write `==`")
     if word == ":" and "EQUAL" in expected:
-        return mistake.finding("ARCH109", "`:` where a value is given", "", "write `=`")
+        return mistake.finding("ARCH109", "`:` instead of `=`", "", "write `=`")
     return None
 
 

@@ -92,7 +92,7 @@ class DepthwiseConv(Primitive):
     """A depthwise convolution: each channel separately."""
 
     name = "dwconv"
-    summary = "depthwise convolution: every channel by itself"
+    summary = "depthwise convolution, one filter per channel"
     fresh = True
     settings = (_K, _S, _D, _BIAS)
 

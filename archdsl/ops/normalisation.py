@@ -72,7 +72,7 @@ class Dropout(Primitive):
     """Zeroes random values in training, and scales the others by 1 / (1 - p)."""
 
     name = "dropout"
-    summary = "dropout of single values"
+    summary = "dropout of individual values"
     stateless = True
     keeps_size = True
     settings = (Setting("p", "float", 0.5, "probability of dropping a value", low=0, high=1),)

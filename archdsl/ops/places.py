@@ -30,7 +30,7 @@ def leading(count: int) -> Places:
 
 
 def index(places: Places) -> Index:
-    """The places as a range where they are one after the other."""
+    """The places as a range if they are contiguous."""
     first = places[0]
     run = range(first, first + len(places))
     return run if places == tuple(run) else places

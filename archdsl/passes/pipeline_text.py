@@ -58,7 +58,7 @@ def pass_text(one: Pass[Any]) -> str:
             written += [f"{paths[path]} = {_label_text(outcome)}" for path, outcome in value.items()]
         elif value == option.default:
             continue
-        elif option.read is not None:  # its value has no text, but for the one that it was read from
+        elif option.read is not None:  # its value has no text, except the one that it was read from
             place = one.at.get(option.name)
             written += [f"{option.name} = …" if place is None else place.source.text[place.start : place.end]]
         else:

@@ -51,9 +51,9 @@ def optimiser_state(state: Mapping[str, Any], name: str, of: torch.optim.Optimiz
     for n, entry in kept.items():
         where = f"{name}, parameter {n}"
         if type(n) is not int or not 0 <= n < len(params) or type(entry) is not dict:
-            raise Unfit(f"{where}: there is none such")
+            raise Unfit(f"{where}: unknown parameter")
         if entry.keys() != _KEPT[type(of)]:
-            raise Unfit(f"{where}: it keeps {', '.join(map(str, entry)) or 'nothing'}")
+            raise Unfit(f"{where}: unexpected state {', '.join(map(str, entry)) or 'nothing'}")
         for key, value in entry.items():
             wanted = torch.zeros(()) if key == "step" else params[n].detach()
             _demand_tensor(

@@ -78,9 +78,9 @@ def search(
     if isinstance(tables, str | Path):
         raise TypeError(f"tables must be a list: tables=[{str(tables)!r}]")
     if isinstance(start, str | Path | Network):
-        raise TypeError(f"first networks are several: start=[{str(start)!r}]")
+        raise TypeError(f"start must be a list: start=[{str(start)!r}]")
     if isinstance(command, str):
-        raise TypeError(f"command is a list of words: command={shlex.split(command)!r}")
+        raise TypeError(f"command must be a list of words: command={shlex.split(command)!r}")
     if amp not in (None, "bfloat16"):
         raise ValueError(f'amp must be None or "bfloat16", got {amp!r}')
     demand_within({} if seed is None else {"seed": seed})

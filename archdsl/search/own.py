@@ -55,10 +55,12 @@ def named(
             add(STRATEGIES, STRATEGY, _strategy(strategy))
             strategy = STRATEGY
         elif not isinstance(strategy, str | None):
-            raise TypeError(f"strategy is a text or makes a strategy, not {type(strategy).__name__}")
+            raise TypeError(
+                f"strategy must be a text or a function that makes one, got {type(strategy).__name__}"
+            )
         if own or not isinstance(evaluate, str | None):
             if isinstance(evaluate, str):
-                raise TypeError("objectives that are functions need an evaluator that is one: evaluate=…")
+                raise TypeError("objectives that are functions require evaluate=FUNCTION")
             functions = dict(zip(names, [one for _, one in own], strict=True))
             add(EVALUATORS, EVALUATOR, _evaluator(evaluate, functions, scores))
             evaluate = EVALUATOR
@@ -83,7 +85,7 @@ def _strategy(make: MakesStrategy) -> StrategyKind:
 def _evaluator(of: Any, objectives: Mapping[str, Any], scores: Sequence[str]) -> EvaluatorKind:
     score = getattr(of, "score", of)
     if of is not None and not callable(score):
-        raise TypeError(f"evaluate is a text, an evaluator or a function, not {type(of).__name__}")
+        raise TypeError(f"evaluate must be a text, an evaluator or a function, got {type(of).__name__}")
     made = _Own(score, objectives)
     names = (*scores, *objectives)
     return EvaluatorKind(

@@ -144,5 +144,5 @@ def parse_clause(line: str) -> tuple[ast.Clause, ...]:
     found = parse(Source("clause", f"arch 1\nsearch S for T {{\n{line}\n}}\n"))
     (search,) = [item for item in found.items if isinstance(item, ast.Search)]
     if len(found.items) != 1:
-        raise cannot(f"`{line}` is not a clause of a search", "a clause ends with its line")
+        raise cannot(f"`{line}` is not a clause of a search", "write one clause per line")
     return search.clauses

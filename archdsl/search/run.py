@@ -152,7 +152,7 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
         "start": options.start, "command": options.evaluator_command, "engine": options.engine != IN_PROCESS
     }  # fmt: skip
     if unread := [name for name, value in of_trials.items() if value]:
-        raise cannot(f"`{unread[0]}` is not read by a differentiable search", "leave it out")
+        raise cannot(f"`{unread[0]}` is not an option of differentiable searches", "remove it")
     splits = options.splits or open_splits(
         config, options.data, program.space(config.space, **of_space), program
     )
@@ -179,7 +179,7 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
     for one in found:
         demand_ready(one.config, one.space.searched, splits, here.world)
     if options.baseline and config.members:
-        raise cannot("--baseline is not supported for several architectures", "leave it out")
+        raise cannot("--baseline is not supported for several architectures", "remove it")
     space = found[-1].space
     baseline = read_baseline(options.baseline, config, space, splits) if options.baseline else None
     return _Inputs(config, found, splits, weights, baseline)

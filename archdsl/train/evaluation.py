@@ -89,7 +89,7 @@ def seen(
 
 
 def demand_fitting(module: nn.Module, size: Size, channels: int = 3) -> Size:
-    """Like `fitting`, but raises SpecError (ARCH918) if there is no such size."""
+    """Like `fitting`, but raises SpecError (ARCH918) without a supported size."""
     fit = fitting(module, size, channels)
     if fit is None:
         headline = f"the network does not support images of {size[0]}×{size[1]}, even padded"

@@ -32,6 +32,17 @@ PHRASES = {
     r"` cannot be \{": "write `must be …, got {…}`",
     r"\bis needed here\b": "write `expected …, got …`",
     r"\bcomes? out as\b": "write `has the outcome`",
+    r"\bthere (is|are) no such\b": "write `unknown …`, `not found`",
+    r"\bno worse\b": "write `at least as good`",
+    r"\bone after the other\b": "write `sequentially`, `in order`, `individually`",
+    r"\bmade anew\b|\bcomputed anew\b|\btrained anew\b": "write `recomputed`, `trained again`",
+    r"\bhangs? (on|under)\b": "write `depends on`, `is conditional on`",
+    r"\bbut for\b": "write `except`, `up to`",
+    r"\bmiss(es|ed)? (a|the|its) requirements?\b": "write `violates a requirement`",
+    r"\b(meet|meets|met) (a|the|its|all) requirements?\b": "write `satisfies a requirement`",
+    r"\bchances? that\b": "write `probability that`",
+    r"\b(is|are|was) refused\b": "write `is rejected`",
+    r"\bleave (it|them) out\b": "write `omit`, `remove`",
 }
 
 FILES = [*(ROOT / "docs").rglob("*.md"), *(ROOT / "archdsl").rglob("*.py")]

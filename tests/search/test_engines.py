@@ -126,7 +126,7 @@ def test_workers_that_have_nothing_to_do_are_warned_of(trouble: Path) -> None:
     warned: list[str] = []
     with pytest.raises(Interrupted):
         archdsl.search(spec(parallel=2), folder="a", workers=3, reporter=Heard(), stop=lambda: True)
-    assert warned == ["only 2 of 3 workers have something to do: `parallel` is 2; --set parallel=3"]
+    assert warned == ["only 2 of 3 workers are used: `parallel` is 2; --set parallel=3"]
 
 
 # ------------------------------------------------------------ kills
@@ -308,7 +308,7 @@ def test_a_worker_ends_when_there_is_nothing_to_do_or_a_stop_file(
     with pytest.raises(Interrupted):
         archdsl.search(spec(), folder="a", engine="folder", stop=lambda: True)
     assert run(["work", "a", "--idle", "0.002"]) == 0
-    assert "nothing was left to do after 0 trials" in capsys.readouterr().out
+    assert "no trials were left after 0 trials" in capsys.readouterr().out
     Path("a/work/stop").touch()
     assert run(["work", "a"]) == 0
     assert "the search has ended after 0 trials" in capsys.readouterr().out
@@ -369,10 +369,10 @@ def test_workers_that_end_at_once_end_the_search_with_what_they_printed(
     ("options", "headline"),
     [
         ({"engine": "raye"}, "unknown engine `raye`"),
-        ({"engine": "ray:HOST"}, "`ray:HOST` is not an engine"),
-        ({"engine": "folder:soon"}, "a worker cannot be lost after `soon`"),
-        ({"engine": "folder:0.1s"}, "a worker cannot be lost after `0.1s`"),
-        ({"engine": "folder", "workers": 2}, "the engine `folder` starts no workers by itself"),
+        ({"engine": "ray:HOST"}, "invalid engine `ray:HOST`"),
+        ({"engine": "folder:soon"}, "invalid lease `soon`"),
+        ({"engine": "folder:0.1s"}, "invalid lease `0.1s`"),
+        ({"engine": "folder", "workers": 2}, "the engine `folder` does not start workers"),
         ({"engine": "process", "workers": 2}, "the engine `process` has no workers"),
         ({"threads": 2}, "the engine `process` has no workers"),
         ({"workers": 0}, "`workers` must be an integer from 1 to 1,024, got 0"),
@@ -391,7 +391,7 @@ def test_engines_that_there_are_not_and_settings_that_they_do_not_read_are_refus
 
 
 def test_a_differentiable_search_has_no_engine(tmp_path: Path) -> None:
-    with pytest.raises(SpecError, match="ARCH606: `engine` is not read by a differentiable search"):
+    with pytest.raises(SpecError, match="ARCH606: `engine` is not an option of differentiable searches"):
         archdsl.search(SMALL, folder=tmp_path / "a", workers=2)
 
 

@@ -59,4 +59,4 @@ def test_a_cluster_that_does_not_answer_is_named_at_once(trouble: Path) -> None:
         address = f"127.0.0.1:{free.getsockname()[1]}"
         with pytest.raises(SpecError, match="ARCH956") as error:
             archdsl.search(spec(), folder="a", engine=f"ray://{address}")
-    assert error.value.diagnostics[0].headline == f"there is no Ray cluster at {address}"
+    assert error.value.diagnostics[0].headline == f"no Ray cluster found at {address}"

@@ -106,8 +106,8 @@ def test_statistics_are_computed_anew_for_each_network_over_as_many_batches_as_i
     ("evaluate", "code", "words"),
     [
         ('weights(path = "nowhere")', "ARCH864", "has no supernet"),
-        ('weights(path = "x", train = fair)', "ARCH606", "both a path and a rule"),
-        ("weights(train = gumbel)", "ARCH607", "rule by which networks are drawn"),
+        ('weights(path = "x", train = fair)', "ARCH606", "cannot be combined"),
+        ("weights(train = gumbel)", "ARCH607", "sampling rule of networks"),
         ("weights(train = sandwich(random = -1))", "ARCH208", "from 0 to 64"),
     ],
 )

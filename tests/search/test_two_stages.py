@@ -183,7 +183,7 @@ def test_the_encoder_starts_with_the_weights_of_a_file() -> None:
     archdsl.search(text, folder="zeros")
     first, other = (trials(Path(folder))[0]["scores"] for folder in ("random", "zeros"))
     assert first["validation decoder 2"] != other["validation decoder 2"]
-    with pytest.raises(SpecError, match="is not there"):
+    with pytest.raises(SpecError, match="file not found"):
         archdsl.search(text.replace("zeros.saf", "none.saf"), folder="none")
 
 

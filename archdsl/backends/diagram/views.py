@@ -72,8 +72,8 @@ def _hints(boxes: tuple[Box, ...], edges: tuple[Edge, ...], hidden: bool) -> tup
         text
         for text, shown in (
             ("amber: decided", bool(kinds & {"choice", "mux"})),
-            ("double outline: drawn apart", "cell" in kinds),
-            ("dashed arrow: its size only", any(e.kind == "size" for e in edges)),
+            ("double outline: contents drawn separately", "cell" in kinds),
+            ("dashed arrow: only the size is read", any(e.kind == "size" for e in edges)),
             ("more kinds of cells are not drawn", hidden),
         )
         if shown

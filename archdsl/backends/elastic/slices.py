@@ -111,7 +111,7 @@ def _add(whole: torch.Tensor, part: Part, gradient: torch.Tensor) -> None:
 
 
 def narrowed(value: torch.Tensor, part: Part | None) -> torch.Tensor:
-    """A part of a tensor: a view of it where its channels are one after the other."""
+    """A part of a tensor: a view if its channels are contiguous."""
     for axis, index in enumerate(part or ()):
         if not isinstance(index, range):
             value = value.index_select(axis, torch.tensor(index, device=value.device))

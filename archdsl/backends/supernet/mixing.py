@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import torch
 
 MOST_OUTCOMES = 4096
-"""Outcomes of all the decisions that one mux or one setting may hang on together."""
+"""Outcomes of all the decisions that one mux or one setting may depend on together."""
 _TINY = 1e-12
 
 

@@ -28,7 +28,7 @@ networks that are bound for it at least and at most."""
 
 
 _OUTCOMES_TOGETHER = 1 << 25
-"""Outcomes of decisions that are drawn at a time."""
+"""Outcomes of decisions sampled at a time."""
 
 
 @dataclass(frozen=True)

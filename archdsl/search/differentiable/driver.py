@@ -312,7 +312,7 @@ class Search:
     def _compare(self, networks: Mapping[str, Network], report: Report, stop: Callable[[], bool]) -> None:
         """Trains networks from scratch alike, for the epochs that the search had, and scores each epoch.
 
-        What is done is kept network by network; one that was not finished is trained anew, to the same curve.
+        What is done is kept network by network; an unfinished training is restarted, with the same curve.
         """
         each, epochs = self.batches.steps_per_epoch, self.epochs_done
         for role, network in networks.items():

@@ -1,4 +1,4 @@
-"""How decisions are drawn while searching: samplers, their temperatures, and the decisions they hold for."""
+"""Samplers of decisions in a differentiable search, their temperatures, and the decisions they apply to."""
 
 from __future__ import annotations
 

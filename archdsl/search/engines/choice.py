@@ -9,10 +9,10 @@ from typing import NamedTuple
 from archdsl.diagnostics import Diagnostic, SpecError, closest
 
 ENGINES = {
-    "process": "in the process of the search, one network after another",
+    "process": "in the process of the search, sequentially",
     "workers": "local processes (--workers N)",
-    "folder": "a folder that machines share; workers are `archdsl work RUN`",
-    "ray": "Ray: a head of this machine, or with ray://ADDRESS a cluster",
+    "folder": "a shared run folder; workers are started by `archdsl work RUN`",
+    "ray": "Ray: a local head, or with ray://ADDRESS a cluster",
 }
 """Engines by name."""
 MOST = 1024
@@ -62,7 +62,7 @@ def read_engine(
     name, _, rest = (engine or ("workers" if workers is not None else "process")).partition(":")
     if name not in ENGINES:
         guess = closest(name, list(ENGINES))
-        help = f"did you mean `{guess}`?" if guess else f"engines are {', '.join(ENGINES)}"
+        help = f"did you mean `{guess}`?" if guess else f"available: {', '.join(ENGINES)}"
         raise _refused(f"unknown engine `{name}`", help)
     _demand_read(name, workers, gpus, threads)
     if name == "workers" and workers is None:
@@ -70,7 +70,7 @@ def read_engine(
     if name == "folder":
         return EngineChoice(name, threads=threads, lease_s=_lease(rest) if rest else None)
     if rest and (name != "ray" or not rest.startswith("//") or rest == "//"):
-        raise _refused(f"`{engine}` is not an engine", "ray://HOST:PORT, folder:20s")
+        raise _refused(f"invalid engine `{engine}`", "ray://HOST:PORT, folder:20s")
     return EngineChoice(name, workers, gpus, threads, rest.removeprefix("//") or None)
 
 
@@ -88,7 +88,7 @@ def _demand_read(name: str, workers: int | None, gpus: float | None, threads: in
         )
     if name == "folder" and (workers is not None or gpus is not None):
         help = "archdsl work RUN --workers N, on each machine"
-        raise _refused("the engine `folder` starts no workers by itself", help)
+        raise _refused("the engine `folder` does not start workers", help)
     if name == "process" and (workers is not None or gpus is not None or threads is not None):
         help = "add --workers N; the number of threads here is that of OMP_NUM_THREADS"
         raise _refused("the engine `process` has no workers", help)
@@ -98,9 +98,7 @@ def _lease(text: str) -> float:
     match = _LEASE.fullmatch(text)
     seconds = float(match[1]) * _UNITS[match[2]] if match else 0.0
     if not 1 <= seconds <= 86_400:
-        raise _refused(
-            f"a worker cannot be lost after `{text}`", "a time from 1s to 24h: folder:20s, folder:5min"
-        )
+        raise _refused(f"invalid lease `{text}`", "write a time from 1s to 24h: folder:20s, folder:5min")
     return seconds
 
 

@@ -188,7 +188,9 @@ class Queue:
 
 
 def _damaged(path: Path) -> SpecError:
-    return SpecError([Diagnostic("ARCH959", f"{path} is damaged", help="resume the search, which writes it")])
+    return SpecError(
+        [Diagnostic("ARCH959", f"{path} is damaged", help="resume the search, which rewrites it")]
+    )
 
 
 def _stem(task: Task) -> str:

@@ -59,7 +59,7 @@ class RayCluster:
         self.count = count or _fitting(there, self.gpus)
         if self.gpus > there.get("GPU", 0.0):
             self.close()
-            headline = f"a trial takes {self.gpus:g} GPUs, and the cluster has {there.get('GPU', 0.0):g}"
+            headline = f"a trial needs {self.gpus:g} GPUs, but the cluster has {there.get('GPU', 0.0):g}"
             raise SpecError([Diagnostic("ARCH956", headline, help="lower --gpus-per-trial")])
         self._opening = json.dumps(opening.plain()), json.dumps(_texts(opening.run))
         self._actor = self.ray.remote(num_cpus=1, num_gpus=self.gpus, max_concurrency=2)(Actor)
@@ -223,7 +223,7 @@ def _joined(ray: Any, address: str | None, count: int | None) -> bool:
             ray.init("local", num_cpus=cpus, include_dashboard=False, object_store_memory=_STORE, **quiet)
         if not ray.util.get_node_ip_address().startswith("127."):
             ray.shutdown()
-            headline = "Ray would listen beyond this machine"
+            headline = "Ray would listen on network interfaces other than loopback"
             help = "import archdsl and start the search before anything else imports ray"
             raise SpecError([Diagnostic("ARCH956", headline, help=help)])
         return True
@@ -233,7 +233,7 @@ def _joined(ray: Any, address: str | None, count: int | None) -> bool:
         outside = address.endswith(f":{CLIENT_PORT}")
         ray.init(f"ray://{address}" if outside else address, **quiet)
     except (OSError, ValueError, RuntimeError) as error:
-        headline = f"there is no Ray cluster at {address}"
+        headline = f"no Ray cluster found at {address}"
         help = (
             f"{error}; HOST:6379, as `ray start` prints it, on a machine of the cluster;"
             f" HOST:{CLIENT_PORT} from outside of it"

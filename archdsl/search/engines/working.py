@@ -68,7 +68,7 @@ class Worker:
         while (found := self.queue.announced()) is None or not _has_begun(self.opening.run):
             if time.monotonic() > until:
                 help = "start it with --engine folder, and give its folder (--out) here"
-                headline = f"there is no search in {self.opening.run}"
+                headline = f"no search found in {self.opening.run}"
                 raise SpecError([Diagnostic("ARCH959", headline, help=help)])
             self._pause(_LONGEST_S)
         opening = self.opening._replace(threads=found.threads, data=self.opening.data or found.data)

@@ -36,7 +36,7 @@ class OfCommand:
     """Runs the program once for each network, and parses the last line of its output."""
 
     def __init__(self, config: Command, around: Surroundings):
-        assert around.command  # a search without one is refused
+        assert around.command  # a search without one is rejected
         self.command, self.timeout_s, self.stop = around.command, config.timeout / 1000, around.stop
         named = (t.name for t in terms_of(around.goals) if t.name not in MEASURES and t.name != "log")
         self.scores = tuple(dict.fromkeys(config.scores or named))

@@ -14,7 +14,7 @@ from archdsl.search.strategies.base import Outcomes
 from archdsl.search.trials.domain import Domain
 
 Drawn = Callable[[int], list[Outcomes]]
-"""The networks of a step, the same whenever it is asked for."""
+"""The networks of a step, the same for each call."""
 
 
 def drawing(rule: Any, graph: Graph, seed: int) -> Drawn:

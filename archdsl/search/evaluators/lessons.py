@@ -84,7 +84,7 @@ class Lessons:
         torch.manual_seed(self.seed)
         module = network.module().to(self.processes.device)
         if crop != image_size(network) and fitting(module, crop, image_channels(network)) != crop:
-            headline = f"the network takes no image of {crop[0]}×{crop[1]}"
+            headline = f"the network does not support images of {crop[0]}×{crop[1]}"
             raise SpecError([Diagnostic("ARCH918", headline, help="set another `crop` of the data")])
         return module.train()
 

@@ -79,9 +79,7 @@ class SupernetTraining:
                     teacher_BKHW = logits_BKHW.detach().softmax(1)
             else:
                 loss = F.cross_entropy(logits_BKHW, teacher_BKHW)
-            torch.autograd.backward(
-                loss / len(networks)
-            )  # one after the other, as their activations take memory
+            torch.autograd.backward(loss / len(networks))  # sequentially, as their activations take memory
             del logits_BKHW, loss, n
         if self.part.clip > 0:
             nn.utils.clip_grad_norm_(self.part.parameters, self.part.clip)

@@ -55,7 +55,7 @@ class TwoStages:
         self.watched = _watched(around.goals)
         self.parts = Parts(around.space)
         if not self.parts.is_trained:
-            headline = f"{around.space.name} has no encoder: no weights that its decisions leave alone"
+            headline = f"{around.space.name} has no encoder: all of its weights depend on decisions"
             raise cannot(headline, "evaluate = training(…) trains whole networks from scratch")
         self.lessons = Lessons(config.loss, around)
         if config.validate:
@@ -71,8 +71,8 @@ class TwoStages:
         if self.config.encoder is not None:
             file = around.base / self.config.encoder
             if not file.is_file():
-                help = "a path relative to the folder of the spec"
-                raise cannot(f"`encoder` of `two_stage`: {file} is not there", help)
+                help = "write a path relative to the folder of the spec"
+                raise cannot(f"`encoder` of `two_stage`: file not found: {file}", help)
             if not (found := start_from(encoder, file)).is_whole:
                 lacking = [*found.other_shape, *found.lacking]
                 headline = f"`encoder` of `two_stage`: {file} lacks {len(lacking)} tensors of the encoder"

@@ -36,8 +36,8 @@ class OfWeights:
 
     def __init__(self, config: Weights, around: Surroundings):
         if config.path is not None and config.train is not None:
-            headline = "`weights` has both a path and a rule by which weights are trained"
-            raise cannot(headline, "leave one of them out", getattr(config.train, "at", None))
+            headline = "`path` and `train` of `weights` cannot be combined"
+            raise cannot(headline, "remove one of them", getattr(config.train, "at", None))
         self.config, self.around = config, around
         self.lessons = Lessons(config.loss, around)
         self.rule = configured(config.train or Term("sandwich", group="sharing"))

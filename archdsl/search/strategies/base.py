@@ -27,7 +27,7 @@ class Observation:
 
     * "scored": a new trial.
     * "repeated": this network was a trial before; `values` are those of that trial.
-    * "unmet": it misses a requirement on costs, and is not a trial, or one on scores, and is one.
+    * "unmet": it violates a requirement on costs, and is not a trial, or one on scores, and is a trial.
     * "failed": its evaluation failed.
     """
 

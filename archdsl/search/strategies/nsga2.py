@@ -27,7 +27,7 @@ from archdsl.search.strategies.unseen import Unseen
 from archdsl.search.trials.domain import Domain
 
 CROSSINGS = 8
-"""Children of two parents before one is found that meets the requirements."""
+"""Maximum number of crossovers until a child satisfies the requirements."""
 
 
 class Member(NamedTuple):

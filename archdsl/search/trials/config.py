@@ -96,15 +96,15 @@ def strategy_of(term: Term, domain: Any, seed: int) -> Strategy:
     """
     kind = STRATEGIES[term.name]
     if not isinstance(kind, StrategyKind):  # inside another one, where `is_by_trials` has not looked
-        headline = f"`{term.name}` does not propose networks one after the other"
+        headline = f"`{term.name}` does not propose individual networks"
         able = ", ".join(n for n, k in STRATEGIES.items() if isinstance(k, StrategyKind) and k.run)
-        raise cannot(headline, f"strategies that do: {able}", term.at)
+        raise cannot(headline, f"available: {able}", term.at)
     if domain.goals > 1 and not kind.pareto:
         able = ", ".join(
             n for n, k in STRATEGIES.items() if isinstance(k, StrategyKind) and k.pareto and k.run
         )
-        headline = f"`{term.name}` takes one objective, got {domain.goals}"
-        raise cannot(headline, f"strategies of several objectives: {able or 'none'}", term.at)
+        headline = f"`{term.name}` supports one objective, got {domain.goals}"
+        raise cannot(headline, f"strategies for several objectives: {able or 'none'}", term.at)
     made: Strategy = kind.made_by()(configured(term), domain, seed)
     return made
 
@@ -196,7 +196,7 @@ def _demand_scored(config: TrialConfig) -> None:
             headline = f"`{one.name}` is not a score of the evaluator `{config.evaluator.name}`"
             able = [name for name, kind in EVALUATORS.items() if one.name in kind.scores and kind.run]
             by = f"evaluate = {able[0]}; " if able else ""
-            raise cannot(headline, f"{by}`{config.evaluator.name}` knows {', '.join(known)}", one.at)
+            raise cannot(headline, f"{by}`{config.evaluator.name}` supports {', '.join(known)}", one.at)
         if one.name in scores and one.settings and not config.evaluator_kind.reads(one.name):
             key = next(iter(one.settings))
             headline = f"the evaluator `{config.evaluator.name}` does not support `{key}` of `{one.name}`"

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from archdsl.passes.analyses.networks import Networks, Over
 
 TRIES = 16
-"""Networks drawn one by one until one meets the requirements, before many are drawn at once."""
+"""Networks sampled one by one until one satisfies the requirements, before sampling in bulk."""
 AT_ONCE = (256, 2048, *[8192] * 61)
-"""So many are drawn then; half a million in all."""
+"""Numbers of networks sampled in bulk; half a million in total."""
 STEPS = 256
-"""Steps of a random walk from one of the extreme networks, where none of these meets the requirements."""
+"""Steps of a random walk from one of the extreme networks, if none of these satisfies the requirements."""
 MUTATIONS = 1_000
-"""Changes of a network that are tried until one meets the requirements."""
+"""Maximum number of mutations until one satisfies the requirements."""
 
 Tree = Union[bool, int, tuple[int, tuple[Any, ...]]]
 """A decision diagram as nested tuples: the position of a variable, and what follows from each outcome."""
@@ -190,7 +190,7 @@ class Domain:
         if not found.count.exact:
             from archdsl.diagnostics import Diagnostic, SpecError
 
-            help = "draw outcomes instead: random(over = outcomes)"
+            help = "sample outcomes instead: random(over = outcomes)"
             raise SpecError([Diagnostic("ARCH416", "the networks of the space cannot be counted", help=help)])
         return found
 

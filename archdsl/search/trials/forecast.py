@@ -97,7 +97,7 @@ def _measured(
     if isinstance(evaluation.evaluator, Prepared):
         return 0.0, "nothing, as a supernet is trained first", True, None
     if not networks:
-        return 0.0, "no random network meets the requirements", True, None
+        return 0.0, "no random network satisfies the requirements", True, None
     plan = [(networks[0], 1), (networks[0], 2)] if epochs > 2 else [(one, None) for one in networks]
     times: list[float] = []
     begin = time.monotonic()

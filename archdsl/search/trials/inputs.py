@@ -88,7 +88,7 @@ def _demand_command(config: TrialConfig, options: SearchOptions) -> None:
     at, name = config.evaluator.at, config.evaluator.name
     reads, command = config.evaluator_kind.reads_command, options.evaluator_command
     if command is not None and not reads:
-        raise cannot(f"`--command` is not read with `evaluate = {name}`", "remove it", at)
+        raise cannot(f"`--command` has no effect with `evaluate = {name}`", "remove it", at)
     if reads and (not command or shutil.which(command[0]) is None):
         place = Label(at, "a spec does not name the program itself") if at else None
         help = "--command 'python score.py {}' on the command line, command=[…] in Python"

@@ -185,7 +185,7 @@ class Judging:
             isinstance(outcome, int) and 0 <= outcome < size
             for outcome, size in zip(outcomes, sizes, strict=True)
         ):
-            why = f"it proposed {outcomes}, and sizes are {sizes}"
+            why = f"it proposed {outcomes}, but decisions have {sizes} outcomes"
             raise broken("strategy", self.config.strategy, why)
         if epochs is not None and (type(epochs) is not int or epochs < 1):
             raise broken("strategy", self.config.strategy, f"it proposed {epochs} epochs")

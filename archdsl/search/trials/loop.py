@@ -19,9 +19,9 @@ from archdsl.search.evaluators.base import Memory
 from archdsl.search.strategies.base import Observation, Outcomes, Proposal, Snapshot, Standing, Strategy
 
 MOST_IDLE = 1_000
-"""A search ends after this many proposals in a row without a new network that meets the requirements."""
+"""A search ends after this many consecutive proposals without a new network that satisfies requirements."""
 IDLE_AT_ONCE = 64
-"""So many of them are made at most while networks are evaluated, of which the strategy may learn."""
+"""Number of proposals made at most while networks are evaluated, of which the strategy may learn."""
 ATTEMPTS = 3
 """Workers on which a network is tried where they are lost, before it has failed itself."""
 

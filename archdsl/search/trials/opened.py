@@ -56,7 +56,7 @@ def opening_of(program: Program, inputs: Inputs, options: SearchOptions, folder:
     """
     if options.engine.name != "process":
         if options.splits is not None:
-            raise _not_handed("data of the calling program", 'name it: data="camvid:PATH"')
+            raise _not_handed("data of the calling program", 'pass a name: data="camvid:PATH"')
         if inputs.config.evaluator.name == EVALUATOR:
             raise _not_handed("an evaluator of the calling program", "make it a plug-in")
     return Opening(
@@ -87,9 +87,9 @@ def _spec(run: Path, text: str) -> Path:
     for path in sorted(run.glob("*.arch")):
         if path.stat().st_size < len(whole) + 4 and path.read_bytes().removeprefix(b"\xef\xbb\xbf") == whole:
             return path
-    headline = f"{run} has no copy of its spec, or another one"
-    raise SpecError([Diagnostic("ARCH911", headline, help="put the spec that it was started with beside it")])
+    headline = f"{run} has no copy of its spec, or a modified one"
+    raise SpecError([Diagnostic("ARCH911", headline, help="restore the spec that the run was started with")])
 
 
 def _not_handed(what: str, help: str) -> SpecError:
-    return SpecError([Diagnostic("ARCH958", f"{what} cannot be handed to workers", help=help)])
+    return SpecError([Diagnostic("ARCH958", f"{what} cannot be used by workers", help=help)])

@@ -30,7 +30,7 @@ _SHARE = 20
 MOST_FILES = 500
 """Networks of the front that are written as files; trials.csv marks all."""
 MOST_RANDOM = 10_000
-"""Random networks that are drawn to compare with."""
+"""Maximum number of random networks for comparison."""
 _OURS = re.compile(r"trial-\d+\.arch")
 
 

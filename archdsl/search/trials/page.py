@@ -88,17 +88,17 @@ def trials_page(run: Run, history: History, found: Found) -> str:
 
 
 _VOLUME = (
-    "The share of the box between the best and the worst value of each goal that the front dominates"
+    "The fraction of the box between the best and the worst value of each goal that the front dominates"
     " (Zitzler and Thiele, 1998)."
 )
-_RANDOM = "Random networks, as many as trials: their goals are costs, so that none had to be trained."
+_RANDOM = "As many random networks as trials: their goals are costs, which need no training."
 _IMPORTANCE = (
-    "The share of the variance of a goal, over the trials, that each decision explains by itself: main"
-    " effects as of functional ANOVA (Hutter, Hoos and Leyton-Brown, 2014), without what chance explains"
-    " (ε²). Effects of two decisions together are in no bar, and a strategy that tries some outcomes together"
-    " makes shares overlap."
+    "The fraction of a goal's variance over the trials explained by each decision alone: main effects,"
+    " as in functional ANOVA (Hutter, Hoos and Leyton-Brown, 2014), corrected for chance (ε²)."
+    " Interactions of decisions are not included, and fractions overlap if the strategy chose outcomes"
+    " jointly."
 )
-_FAILURES = "By kind and reason. A failed trial has no value; it counts as a trial, and is not tried again."
+_FAILURES = "By kind and reason. A failed trial has no value; it counts as a trial, and is not repeated."
 
 
 def _lead(run: Run, history: History, found: Found) -> list[str]:
@@ -116,7 +116,7 @@ def _lead(run: Run, history: History, found: Found) -> list[str]:
     if found.how:
         lines.append(f"The best{'' if history.ended else ' so far'}: {found.how}.")
     if history.unread:
-        lines.append(f"Lines of the journal that could not be read, and are left out: {history.unread}.")
+        lines.append(f"Skipped unreadable lines of the journal: {history.unread}.")
     return lines
 
 
@@ -127,7 +127,7 @@ def _headline(run: Run, history: History) -> list[tuple[str, str, str]]:
         for goal, value in zip(history.goals, best.values, strict=True):
             figures.append((goal.text, short(value or 0.0), f"{goal.direction}d; trial {best.number}"))
     if len(history.goals) > 1:
-        figures.append(("front", f"{len(history.front)}", "networks that no other dominates"))
+        figures.append(("front", f"{len(history.front)}", "non-dominated networks"))
     lost = sum(map(len, history.failures().values()))
     figures.append(("trials", f"{count:,}", f"of {settings.get('trials', '?')}"))
     figures.append(("without a value", f"{lost:,}", f"{lost / count:.1%} of the trials" if count else ""))
@@ -145,7 +145,7 @@ def _word(found: Any) -> str:
 
 def _importance(history: History, shares: Sequence[Mapping[str, float]]) -> str:
     made = [
-        figure(str(goal), importance_figure(one, f"Share of the variance: {goal.text}"))
+        figure(str(goal), importance_figure(one, f"Fraction of the variance: {goal.text}"))
         for goal, one in zip(history.goals, shares, strict=False)
         if one
     ]
@@ -189,7 +189,7 @@ def _failures(history: History) -> str:
     counts: dict[tuple[str, str], list[Trial]] = {}
     for kind, trials in history.failures().items():
         for trial in trials:
-            reason = trial.failure[1] if trial.failure else "a requirement on a score is not met"
+            reason = trial.failure[1] if trial.failure else "it violates a requirement on a score"
             counts.setdefault((kind, reason), []).append(trial)
     if not counts:
         return ""

@@ -83,10 +83,10 @@ def run(
         first = first_outcomes(options.start, judging.domain, space)
         for known, outcomes in zip(options.start, first, strict=True):
             if not judging.meets(outcomes):
-                headline = f"`{known.name}` misses a requirement on costs, and is not tried"
+                headline = f"`{known.name}` violates a requirement on costs, and is skipped"
                 reporter.warn(headline)
         if (workers := options.engine.workers or 1) > (most := config.parallel):
-            idle = f"only {most} of {workers} workers have something to do"
+            idle = f"only {most} of {workers} workers are used"
             reporter.warn(f"{idle}: `parallel` is {most}; --set parallel={workers}")
         opening = opening_of(program, inputs, options, folder)
         _prepare(evaluation, reporter, folder)
@@ -181,13 +181,13 @@ class Trials:
         """An error that explains why there is no best network."""
         strategy, evaluator = self.config.strategy, self.config.evaluator
         if not self.loop.observed:
-            headline = f"`{strategy.name}` proposed no network that meets the requirements"
+            headline = f"`{strategy.name}` proposed no network that satisfies the requirements"
             return cannot(headline, "relax a requirement", strategy.at)
         if self.failed == self.loop.observed:
             first = history.trials[0].failure
             why = f"all of {self.failed} networks failed, the first by: {first[1] if first else 'unknown'}"
             return broken("evaluator", evaluator, why)
-        headline = f"none of {self.loop.observed} networks meets the requirements on scores"
+        headline = f"none of {self.loop.observed} networks satisfies the requirements on scores"
         return cannot(headline, "relax a requirement, or add trials", strategy.at)
 
     # ------------------------------------------------------------ records
@@ -213,7 +213,7 @@ class Trials:
             return self.waiting.get(task.number)
         if (known.outcomes, known.epochs) != (task.outcomes, task.epochs):
             why = f"trial {task.number} was {known.outcomes}, and it proposes {task.outcomes} now"
-            help = "proposals have to depend on the settings, the seed and the observations alone"
+            help = "proposals must depend only on the settings, the seed and the observations"
             raise broken("strategy", self.config.strategy, f"{why}; {help}")
         return known.done
 

@@ -79,10 +79,10 @@ class Snapshots:
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             text = metadata["archdsl"]
             if metadata["sha256"] != _digest(text, arrays):
-                raise Unfit("it is damaged: its checksum is another")
+                raise Unfit("it is damaged: wrong checksum")
             whole = json.loads(text)
             if whole["run"] != self.run:
-                raise Unfit("it is of another run, or the manifest was changed")
+                raise Unfit("it belongs to another run, or the manifest was modified")
             return int(whole["trials"]), _with_arrays(whole["state"], "", arrays)
         except (SafetensorError, OSError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise Unfit(f"it cannot be read: {type(error).__name__}") from error

@@ -40,7 +40,7 @@ def known_of(one: Network | Spec) -> Known:
         at = Location(program.unit.source, *declared.name.span)
     if network.origin is None:
         headline = f"`{network.name}` is not written as decisions in a space"
-        help = "a search starts with networks such as its own best.arch: `network NAME from SPACE { … }`"
+        help = "write it as decisions, like best.arch of a search: `network NAME from SPACE { … }`"
         raise SpecError([Diagnostic("ARCH418", headline, Label(at) if at else None, help=help)])
     return Known(network.name, dict(network.chosen), at)
 
@@ -52,7 +52,7 @@ def recorded_starts(found: Any) -> tuple[Known, ...]:
             Known(str(one["name"]), {str(k): str(v) for k, v in one["chosen"].items()}) for one in found or ()
         )
     except (TypeError, KeyError, AttributeError) as error:
-        headline = "this is not a run that can be resumed: its first networks cannot be read"
+        headline = "cannot resume this run: its initial networks cannot be read"
         raise SpecError([Diagnostic("ARCH911", headline)]) from error
 
 
@@ -68,19 +68,23 @@ def _outcomes(one: Known, domain: Domain, space: Space) -> Outcomes:
     settled = space.graph.chosen  # by passes that made the space smaller
     for path, outcome in one.chosen.items():
         if path in settled and settled[path] != outcome:
-            raise _foreign(one, space, f"`{path}` is {outcome} in it, and always {settled[path]} here")
+            raise _foreign(
+                one, space, f"`{path}` is {outcome} in the network, but fixed to {settled[path]} in the space"
+            )
         if path not in settled and path not in space.decisions:
-            raise _foreign(one, space, f"the space does not decide `{path}`")
+            raise _foreign(one, space, f"the space has no decision `{path}`")
     found = dict.fromkeys(domain.paths, 0)
     for path, texts in zip(domain.paths, domain.outcomes, strict=True):
         outcome = one.chosen.get(path, texts[0])
         if outcome not in texts:
-            raise _foreign(one, space, f"`{path}` is {outcome} in it, and the space has {', '.join(texts)}")
+            raise _foreign(
+                one, space, f"`{path}` is {outcome} in the network, but the space has {', '.join(texts)}"
+            )
         found[path] = texts.index(outcome)
     outcomes = domain.canonical(tuple(found.values()))
     for path, arises in zip(domain.paths, domain.arising(outcomes), strict=True):
         if arises and path not in one.chosen:
-            raise _foreign(one, space, f"it does not decide `{path}`")
+            raise _foreign(one, space, f"the network lacks the decision `{path}`")
     return outcomes
 
 

@@ -1,6 +1,6 @@
 """Memoizes op applications: an identical application replays recorded nodes (a stamp).
 
-The nodes of an op depend only on its input sizes and settings, but for their names.  Only applications
+The nodes of an op depend only on its input sizes and settings, except for their names.  Only applications
 without proof obligations and muxes are recorded.
 """
 

@@ -95,11 +95,11 @@ def _shared(names: _Names, sizes: Sequence[int], groups: Sequence[str | Sequence
         first = together[0]
         for path in together:
             if path in found:
-                raise _wrong(f"`{path}` is named twice in `share`", "let one name hold for it", names)
+                raise _wrong(f"`{path}` is named twice in `share`", "name it in one group only", names)
             if size[path] != size[first]:
                 counts = f"{size[first]} and {size[path]} outcomes"
                 raise _wrong(f"`{first}` and `{path}` cannot share a head: they have {counts}",
-                             "name decisions of equal numbers of outcomes", names)  # fmt: skip
+                             "group decisions with equal numbers of outcomes", names)  # fmt: skip
             found[path] = first
     return found
 

@@ -23,7 +23,7 @@ from archdsl.spec.search_values import Term
 MOST = 1e15
 """The largest reward: squares of gradients are numbers of float32 still."""
 TRIES = (1, 15, 256, 2048)
-"""So many proposals are drawn at once, until one meets the requirements on costs."""
+"""Numbers of proposals sampled at once, until one satisfies the requirements on costs."""
 
 
 class Sample(NamedTuple):
@@ -57,7 +57,7 @@ class PolicyGradient(ABC):
         self.all_counted = (config.counted or ("all" if controller.feedback else "arising")) == "all"
         if controller.feedback and not self.all_counted:
             help = '`counted = "all"`: a choice that is fed back has an effect on later ones'
-            raise cannot('`feedback` and `counted = "arising"` exclude each other', help, written.at)
+            raise cannot('`feedback` and `counted = "arising"` cannot be combined', help, written.at)
         self.controller = LstmController(controller, steps, self.generator("parameters", 0), dtype)
         self.parameters = list(self.controller.parameters())
         for parameter in self.parameters:
