@@ -85,7 +85,8 @@ class Loop:
 
     `memory` observes the scores of each trial in order, and is passed to networks proposed afterwards.
     `found` looks up recorded results. `arrived` receives a result that has to wait for its turn, `observed`
-    each trial in order; `waited` is called when nothing finished for a while.
+    each trial in order; `settled` is called once the strategy has observed it, `waited` when nothing
+    finished for a while.
     """
 
     def __init__(
@@ -100,13 +101,14 @@ class Loop:
         found: Callable[[Task], Done | None] = lambda task: None,
         arrived: Callable[[Done], None] = lambda done: None,
         observed: Callable[[Trial], None] = lambda trial: None,
+        settled: Callable[[], None] = lambda: None,
         ended: Callable[[], bool] = lambda: False,
         waited: Callable[[], None] = lambda: None,
     ):
         self.strategy, self.judge, self.engine = strategy, judge, engine
         self.trials, self.parallel, self.memory = trials, parallel, memory
         self._found, self._arrived, self._observed, self._ended = found, arrived, observed, ended
-        self._waited = waited
+        self._settled, self._waited = settled, waited
         self.proposed = self.started = self.observed = self.idle = 0
         self._ahead: deque[_Item] = deque()
         self._open = 0
@@ -219,6 +221,7 @@ class Loop:
             Trial(item.number, item.proposal, item.outcomes, item.epochs, item.key[0], done, values, state)
         )
         self.strategy.observe(Observation(item.outcomes, values, state, item.epochs))
+        self._settled()
 
     # ------------------------------------------------------------ snapshots
 

@@ -129,8 +129,8 @@ class Trials:
         self.loop = Loop(
             strategy, judging, engine, trials=self.config.trials,
             parallel=self.config.parallel, found=self._found,
-            arrived=self._arrived, observed=self._observed, ended=self._used_up,
-            waited=self._flush, memory=_memory(self.config),
+            arrived=self._arrived, observed=self._observed, settled=self._settled,
+            ended=self._used_up, waited=self._flush, memory=_memory(self.config),
         )  # fmt: skip
 
     def run(self, stop: Callable[[], bool]) -> Result:
@@ -233,7 +233,9 @@ class Trials:
         if now - self._flushed > FLUSH_S or trial.done.seconds > FLUSH_S:
             self._flush()
         self._tell(trial)
-        if now - self._saved > SNAPSHOT_S:
+
+    def _settled(self) -> None:
+        if time.monotonic() - self._saved > SNAPSHOT_S:
             self._snapshot()
         if self.outputs.is_due():
             self._flush()
