@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from archdsl.devices.estimate import missing_rows
-from archdsl.devices.formula import EXACT, MISSED, evaluate
+from archdsl.devices.formula import EXACT, MEASURES, MISSED, evaluate
 from archdsl.devices.latency import Latency
 from archdsl.devices.price import LatencyPrice
 from archdsl.devices.requirement import same_device
@@ -89,6 +89,8 @@ class Costs:
 
     def one(self, value: SearchValue, outcomes: Sequence[int], known: Known | None = None) -> Any:
         """`exact` of one network, without arrays: a number, or whether a comparison holds."""
+        if isinstance(value, Term) and value.name in MEASURES:
+            return self._one(value, outcomes)
         return evaluate(value, lambda term: self._one(term, outcomes), known or {}, EXACT)
 
     def _one(self, term: Term, row: Sequence[int]) -> float:

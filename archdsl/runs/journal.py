@@ -14,6 +14,8 @@ from archdsl import atomic
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.runs.lines import Mark, is_of, read_records, record, whole_lines
 
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+
 
 class Journal:
     """An append-only JSON-lines file.
@@ -56,8 +58,7 @@ class Journal:
 
     def write_all(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Appends several records, all of them or none; raises as `write`."""
-        dumped = (json.dumps(event, ensure_ascii=False, allow_nan=False) for event in events)
-        lines = [line.encode("utf-8") + b"\n" for line in dumped]
+        lines = [_encode(event).encode("utf-8") + b"\n" for event in events]
         line = b"".join(lines)
         with atomic.room_for(self.path), self._open() as file:
             self._drop_rest(file)

@@ -108,10 +108,10 @@ def journal(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Iterator[Path]]:
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """New folders of searches that save snapshots after every trial."""
     monkeypatch.setattr(running, "SNAPSHOT_S", 0.0)
-    yield (tmp_path / str(n) for n in range(1_000_000))
+    return (tmp_path / str(n) for n in range(1_000_000))
 
 
 def test_every_strategy_is_among_them() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from archdsl.configs.clauses import Search
@@ -52,7 +53,7 @@ class TrialConfig:
     seed: int = 0
     budget_s: float | None = None
 
-    @property
+    @cached_property
     def signs(self) -> tuple[int, ...]:
         """By objective, -1 if it is maximized."""
         return tuple(-1 if goal.direction == "maximize" else 1 for goal in self.goals.objectives)
@@ -70,12 +71,12 @@ class TrialConfig:
         named = (t.name for t in terms_of(self.goals) if t.name not in (*MEASURES, "log"))
         return tuple(declared or dict.fromkeys(named))
 
-    @property
+    @cached_property
     def before(self) -> tuple[SearchValue, ...]:
         """The requirements on costs, which are known before a network is evaluated."""
         return tuple(one for one in self.goals.requirements if not self._scored(one))
 
-    @property
+    @cached_property
     def after(self) -> tuple[SearchValue, ...]:
         """The requirements that name a score."""
         return tuple(one for one in self.goals.requirements if self._scored(one))

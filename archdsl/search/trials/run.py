@@ -225,7 +225,6 @@ class Trials:
         self._count(trial)
         if trial.number in self.recorded:
             return
-        self.recorded[trial.number] = records.Recorded(trial.outcomes, trial.done, trial.epochs)
         costs = self.judging.costs_of(trial.outcomes)
         record = records.of_trial(trial, self.config.signs, costs)
         self._ahead.append({**record, "elapsed": round(self._elapsed(), 3)})
