@@ -48,23 +48,29 @@ def _notes(unit: Unit, declared: ast.Search, space: Elaborated) -> Iterator[Diag
     spec, graph = read_search(unit, declared), Deploy(keep_decisions=False)(space.graph)
     if spec.not_run:
         return  # each has its own note
+    from archdsl.search.terms import configured
     from archdsl.search.trials.config import is_by_trials, read_trials
 
     if is_by_trials(spec):
         try:
-            read_trials(spec)
+            config = read_trials(spec)
+            config.evaluator_kind.demand_runnable(configured(config.evaluator), graph)
         except SpecError as error:
-            yield _note("ARCH415", error.diagnostics[0], unit, declared)
+            yield _rejected(error.diagnostics[0], unit, declared)
         return
     try:
-        config = _runnable(spec, graph)
-        if config.share is not None or any(_may_differ(n, space) for n in _live(graph, space)):
+        goals = _runnable(spec, graph)
+        if goals.share is not None or any(_may_differ(n, space) for n in _live(graph, space)):
             from archdsl.search.differentiable.sharing import demand_shared
 
-            demand_shared(config, graph)
+            demand_shared(goals, graph)
     except SpecError as error:
-        why = error.diagnostics[0]
-        yield _note("ARCH414" if why.code in ("ARCH802", "ARCH810") else "ARCH415", why, unit, declared)
+        yield _rejected(error.diagnostics[0], unit, declared)
+
+
+def _rejected(why: Diagnostic, unit: Unit, declared: ast.Search) -> Diagnostic:
+    without = why.code in ("ARCH802", "ARCH810", "ARCH818")
+    return _note("ARCH414" if without else "ARCH415", why, unit, declared)
 
 
 def _live(graph: Graph, space: Elaborated) -> list[Node | Mux]:

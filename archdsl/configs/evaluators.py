@@ -10,6 +10,7 @@ from archdsl.configs import forms
 from archdsl.configs.objectives import Plain
 from archdsl.configs.setting import setting
 from archdsl.configs.word import Maker
+from archdsl.registry import imported
 
 _ADAM = "adam(lr = {}, decay = 1e-5, betas = [0.9, 0.999])"
 
@@ -48,6 +49,9 @@ class EvaluatorKind(Maker):
     memory: Callable[..., Any] | str | None = None
     """From the config to a memory of the scores of trials, in the order of proposals, for later evaluations
     (archdsl.search.evaluators.base.Memory), or to None."""
+    demand: Callable[..., Any] | str | None = None
+    """From the config and the graph of a space to an error, SpecError, for what it cannot evaluate there; found
+    by `check` before a search starts."""
     reads_command: bool = False
     """Whether it runs the program given by `--command`, which prints the scores."""
 
@@ -55,6 +59,14 @@ class EvaluatorKind(Maker):
     def by_graph(self) -> bool:
         """Whether to merge networks with equal graphs, as evaluations are expensive."""
         return self.trains or self.reads_command
+
+    def demand_runnable(self, config: Any, graph: Any) -> None:
+        """Raises SpecError for what it cannot evaluate of a space."""
+        found: Callable[..., Any] | None = (
+            imported(self.demand) if isinstance(self.demand, str) else self.demand
+        )
+        if found is not None:
+            found(config, graph)
 
     def reads(self, score: str) -> bool:
         """Whether it reads settings of scores."""
@@ -215,6 +227,7 @@ EVALUATORS: dict[str, EvaluatorKind] = {
     "weights": EvaluatorKind(
         "scores networks with shared weights that are trained once (one-shot, once-for-all)", Weights,
         make="archdsl.search.evaluators.weights:OfWeights", scores=PREDICTIONS, trains=True, predicts=True,
+        demand="archdsl.search.evaluators.demands:demand_weights",
     ),
     "two_stage": EvaluatorKind(
         "trains the decoder on features of a shared encoder, then the whole network (arXiv:1904.02365)",

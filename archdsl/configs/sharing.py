@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from archdsl.configs.forms import GROUPED_NAMES, SHARES
 from archdsl.configs.setting import setting
 
 
@@ -27,3 +29,20 @@ class Sandwich:
         "train the others on predictions of the largest instead of labels (in-place distillation)",
         True,
     )
+
+
+@dataclass(frozen=True)
+class Progressive:
+    """Decisions that open in turn; before that, they have their largest outcome (OFA)."""
+
+    opens: Any = setting(
+        "data", "decisions that are closed at first, in the order in which they open; lists open together", (),
+        form=GROUPED_NAMES, usual="required",
+    )  # fmt: skip
+    at: Any = setting(
+        "data", "shares of the training at which they open, one for each", form=SHARES, usual="evenly spread from 0",
+    )  # fmt: skip
+    train: Any = setting(
+        "word", "which networks train the weights, of those that are open", group="sharing",
+        choices=("uniform", "fair", "sandwich"), usual="sandwich(random = 2)",
+    )  # fmt: skip

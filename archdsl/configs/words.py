@@ -68,6 +68,7 @@ GROUPS: Mapping[str, Mapping[str, Word]] = {
         "uniform": Word("one random network per step", sharing.Uniform),
         "fair": Word("networks with equally frequent outcomes of each decision", sharing.Fair),
         "sandwich": Word("the largest, the smallest and random networks at each step", sharing.Sandwich),
+        "progressive": Word("decisions open in turn, as in once-for-all training (arXiv:1908.09791)", sharing.Progressive),
     },
     "samplers": {
         "gumbel": Word("Gumbel-softmax: all candidates are computed, weighted by probabilities with Gumbel noise", samplers.Gumbel),

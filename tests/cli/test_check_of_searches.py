@@ -79,6 +79,43 @@ def test_check_notes_what_search_refuses_and_nothing_else(text: str, code: str |
     assert set(re.findall(r"error\[(ARCH\d+)\]", refused)) <= expected
 
 
+OVER_WEIGHTS = """
+search Q for S {
+  strategy = random
+  evaluate = weights(SETTINGS)
+  data = synthetic(images = 4, size = [32, 64], batch = 2)
+  trials = 1
+  maximize miou
+}
+"""
+OPS = """
+op concat_twice(x) {
+  both = concat(x, x)
+  return both + (x -> conv(c = 2 * x.c))
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("choice", "settings", "code", "words"),
+    [
+        ("conv(c = one of {4, 8})", "epochs = 1", None, ""),
+        ("conv(c = one of {4, 8}) -> bn", "epochs = 1, bn = per_width", None, ""),
+        ("conv(c = one of {4, 8})", 'train = progressive(opens = ["z"])', "ARCH415", "no searched decision"),
+        ("conv(c = one of {4, 8})", 'path = "run", train = fair', "ARCH415", "cannot be combined"),
+        ("conv(c = one of {4, 8}) -> concat_twice", "epochs = 1", "ARCH414", "different origins"),
+        ("conv(c = one of {1..33}) -> bn", "bn = per_width", "ARCH414", "more than 32"),
+    ],
+)
+def test_check_notes_what_a_search_over_shared_weights_refuses(choice, settings, code, words, capsys):
+    space = SPACE.replace("\nspace", OPS + "\nspace").replace("CHOICE", choice)
+    Path("s.arch").write_text(space + OVER_WEIGHTS.replace("SETTINGS", settings))
+    assert run(["check", "s.arch"]) == 0
+    said = capsys.readouterr().out
+    assert re.findall(r"note\[(ARCH4\d\d)\]", said) == ([] if code is None else [code])
+    assert words in said
+
+
 def test_the_space_of_a_search_may_be_imported(capsys):
     Path("space.arch").write_text(SPACE.replace("CHOICE", VARIES))
     Path("s.arch").write_text(f'arch 1\n\nimport S from "./space.arch"\n{SEARCH}')
@@ -93,7 +130,8 @@ def test_a_space_with_errors_has_no_note_on_its_supernet(capsys):
 
 
 def test_notes_on_searches_need_no_torch(here: Path):
-    Path("s.arch").write_text(spec(VARIES))
+    weights = OVER_WEIGHTS.replace("SETTINGS", "bn = per_width").replace("Q", "R")
+    Path("s.arch").write_text(spec(VARIES) + weights)
     code = "import sys; from archdsl.cli import run; run(['check', 's.arch']); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "note[ARCH415]" in done.stdout

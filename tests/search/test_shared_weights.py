@@ -12,10 +12,12 @@ import torch
 import archdsl
 from archdsl import SpecError
 from archdsl.backends.elastic.network import build
-from archdsl.configs.sharing import Fair, Sandwich, Uniform
+from archdsl.configs.sharing import Fair, Progressive, Sandwich, Uniform
 from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.lines import read_records
 from archdsl.search.evaluators.drawing import drawing
+from archdsl.search.evaluators.opening import openings
+from archdsl.spec.search_values import Term
 
 SPACE = """arch 1
 
@@ -32,6 +34,9 @@ space Elastic(; classes = 11) {
 }
 """
 DATA = "synthetic:images=6,size=32x64,batch=2"
+
+
+PROGRESSIVE = 'progressive(opens = ["body.k", ["depth", "w"]], train = uniform)'
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +57,9 @@ def trials(folder: str) -> list[dict]:
     return [{k: v for k, v in one.items() if k not in ("seconds", "elapsed", "worker")} for one in found]
 
 
-@pytest.mark.parametrize("rule", ["uniform", "fair", "sandwich(random = 1)", "sandwich(distill = false)"])
+@pytest.mark.parametrize(
+    "rule", ["uniform", "fair", "sandwich(random = 1)", "sandwich(distill = false)", PROGRESSIVE]
+)
 def test_a_space_whose_networks_differ_in_sizes_is_searched_over_shared_weights(rule):
     searched("run", f"weights(train = {rule}, epochs = 1)")
     assert len(trials("run")) == 3
@@ -109,6 +116,13 @@ def test_statistics_are_computed_anew_for_each_network_over_as_many_batches_as_i
         ('weights(path = "x", train = fair)', "ARCH606", "cannot be combined"),
         ("weights(train = gumbel)", "ARCH607", "sampling rule of networks"),
         ("weights(train = sandwich(random = -1))", "ARCH208", "from 0 to 64"),
+        ("weights(train = progressive)", "ARCH606", "requires the decisions"),
+        ('weights(train = progressive(opens = ["bodies.k"]))', "ARCH606", "did you mean `body.k`"),
+        ('weights(train = progressive(opens = ["w", "body.k"], at = [0.5]))', "ARCH606", "2 groups"),
+        ('weights(train = progressive(opens = ["w", "body.k"], at = [0.5, 0]))', "ARCH606", "increase"),
+        ('weights(train = progressive(opens = ["body", "body[1].k"]))', "ARCH606", "opens twice"),
+        ('weights(train = progressive(opens = ["w"], train = progressive))', "ARCH607", "got `progressive`"),
+        ('weights(train = progressive(opens = ["w"], at = [2]))', "ARCH607", "list of numbers"),
     ],
 )
 def test_what_cannot_be_is_rejected(evaluate, code, words):
@@ -121,15 +135,15 @@ def test_what_cannot_be_is_rejected(evaluate, code, words):
 
 def test_rules_draw_the_networks_of_a_step():
     graph = archdsl.load(SPACE).space().searched
-    (one,) = drawing(Uniform(), graph, 0)(5)
-    assert drawing(Uniform(), graph, 0)(5) == [one]
-    assert len({tuple(drawing(Uniform(), graph, 0)(step)) for step in range(30)}) > 10
-    fair = drawing(Fair(), graph, 0)(3)
+    (one,) = drawing(Uniform(), graph, 0, 9)(5)
+    assert drawing(Uniform(), graph, 0, 9)(5) == [one]
+    assert len({tuple(drawing(Uniform(), graph, 0, 9)(step)) for step in range(30)}) > 10
+    fair = drawing(Fair(), graph, 0, 9)(3)
     assert len(fair) == 3
     counts = [Counter(network[n] for network in fair) for n in range(len(graph.decisions))]
     widths = counts[list(graph.decisions).index("w")]
     assert sorted(widths.values()) == [1, 1, 1]
-    largest, smallest, *others = drawing(Sandwich(2), graph, 0)(0)
+    largest, smallest, *others = drawing(Sandwich(2), graph, 0, 9)(0)
     assert len(others) == 2
     space = archdsl.load(SPACE).space()
     costs = []
@@ -161,3 +175,52 @@ def test_batch_normalization_has_a_set_for_each_width_where_the_search_says_so()
     with pytest.raises(SpecError) as caught:
         searched("other", 'weights(path = "run")')
     assert caught.value.diagnostics[0].code in ("ARCH864", "ARCH913")
+
+
+def test_progressive_training_keeps_closed_decisions_at_their_largest_outcome():
+    graph = archdsl.load(SPACE).space().searched
+    rule = Progressive(opens=("body.k", ("depth", "w")), at=(0, 0.5), train=Term("uniform", group="sharing"))
+    sampled = drawing(rule, graph, 0, steps=40)
+    paths = list(graph.decisions)
+    largest = {path: graph.decisions[path].size - 1 for path in ("depth", "w")}
+    for step in range(20):
+        (one,) = sampled(step)
+        assert {path: one[paths.index(path)] for path in largest} == largest
+    kernels = {sampled(step)[0][paths.index("body[1].k")] for step in range(20)}
+    assert kernels == {0, 1, 2}
+    later = [dict(zip(paths, sampled(step)[0], strict=True)) for step in range(20, 40)]
+    assert {one["w"] for one in later} == {0, 1, 2}
+    assert {one["depth"] for one in later} == {0, 1}
+    # What is not named is open from the start.
+    assert len({sampled(step)[0][paths.index("body[1].x.1")] for step in range(20)}) == 2
+
+
+def test_without_shares_decisions_open_evenly_spread():
+    graph = archdsl.load(SPACE).space().searched
+    found = openings(Progressive(opens=("w", "depth", "body.k")), graph.decisions)
+    assert found == {"w": 0, "depth": 1 / 3, "body[1].k": 2 / 3, "body[2].k": 2 / 3}
+
+
+def test_sandwich_among_open_decisions_has_their_smallest_network():
+    graph = archdsl.load(SPACE).space().searched
+    rule = Progressive(opens=("w",), at=(0.5,))
+    sampled, paths = drawing(rule, graph, 0, steps=10), list(graph.decisions)
+    at = paths.index("w")
+    assert [one[at] for one in sampled(4)] == [2, 2, 2, 2]
+    assert [one[at] for one in sampled(5)][:2] == [2, 0]
+
+
+def test_progressive_training_that_was_stopped_is_resumed_and_makes_the_same_weights():
+    evaluate = f"weights(train = {PROGRESSIVE}, epochs = 4)"
+    searched("whole", evaluate)
+    steps = 0
+
+    def stop() -> bool:
+        nonlocal steps
+        steps += 1
+        return steps == 5
+
+    with pytest.raises(Interrupted):
+        searched("part", evaluate, stop=stop)
+    searched("part", evaluate, resume=True)
+    assert trials("part") == trials("whole")

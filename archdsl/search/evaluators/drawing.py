@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-from archdsl.configs.sharing import Fair, Sandwich, Uniform
+from archdsl.configs.sharing import Fair, Progressive, Sandwich, Uniform
 from archdsl.ir import Graph
 from archdsl.passes.costs.pricing import MACS
 from archdsl.passes.costs.space_cost import SpaceCost
+from archdsl.search.evaluators.opening import openings
 from archdsl.search.strategies.base import Outcomes
+from archdsl.search.terms import configured
 from archdsl.search.trials.domain import Domain
+from archdsl.spec.search_values import Term
 
 Drawn = Callable[[int], list[Outcomes]]
 """The networks of a step, the same for each call."""
 
 
-def drawing(rule: Any, graph: Graph, seed: int) -> Drawn:
-    """The networks trained at each step by a rule: `Uniform`, `Fair` or `Sandwich`."""
+def drawing(rule: Any, graph: Graph, seed: int, steps: int) -> Drawn:
+    """The networks trained at each of some steps by a rule: `Uniform`, `Fair`, `Sandwich` or `Progressive`.
+
+    Raises SpecError (ARCH606) for names of `Progressive` that match no decision.
+    """
     domain = Domain.of_graph(graph)
+    if isinstance(rule, Progressive):
+        return _progressive(rule, graph, domain, seed, steps)
 
     def rng(step: int) -> Random:
         return Random(f"{seed} {step}")
@@ -37,6 +45,43 @@ def drawing(rule: Any, graph: Graph, seed: int) -> Drawn:
         return [*ends, *(_random(domain, random) for _ in range(rule.random))]
 
     return sandwich
+
+
+def networks_of(rule: Progressive) -> Any:
+    """The rule by which networks are sampled among those that are open."""
+    return configured(rule.train or Term("sandwich", group="sharing"))
+
+
+def _progressive(rule: Progressive, graph: Graph, domain: Domain, seed: int, steps: int) -> Drawn:
+    """The networks of another rule, in which closed decisions have the outcome of the largest network."""
+    opens = openings(rule, graph.decisions)
+    when = [opens.get(path, 0.0) for path in graph.decisions]
+    of_all = drawing(networks_of(rule), graph, seed, steps)
+    largest = _largest(graph, domain)
+
+    def shrinking(step: int) -> list[Outcomes]:
+        is_open = [share <= step / steps for share in when]
+        return [domain.canonical(_where(is_open, one, largest)) for one in of_all(step)]
+
+    return shrinking
+
+
+def _largest(graph: Graph, domain: Domain) -> Outcomes:
+    """The outcomes of the network with the most MACs; those that it lacks have their largest number."""
+    found = tuple(SpaceCost(graph).extreme(MACS, "most").outcomes)
+    return _where(domain.arising(found), found, tuple(map(_greatest, domain.outcomes)))
+
+
+def _where(condition: Sequence[bool], these: Outcomes, those: Outcomes) -> Outcomes:
+    return tuple([a if c else b for c, a, b in zip(condition, these, those, strict=True)])
+
+
+def _greatest(outcomes: Sequence[str]) -> int:
+    """The outcome of the largest number; the first one if they are not numbers."""
+    try:
+        return max(range(len(outcomes)), key=lambda n: float(outcomes[n]))
+    except ValueError:
+        return 0
 
 
 def _random(domain: Domain, rng: Random) -> Outcomes:

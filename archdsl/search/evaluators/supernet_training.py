@@ -15,12 +15,12 @@ import torch.nn.functional as F  # noqa: N812  (the usual name)
 from torch import nn
 
 from archdsl.backends.elastic.network import ElasticNetwork
-from archdsl.configs.sharing import Sandwich
+from archdsl.configs.sharing import Progressive, Sandwich
 from archdsl.data.batches import Batch, Batches, prefetched
 from archdsl.runs.checkpoints import Keeper
 from archdsl.runs.faults import Diverged, bad_parameter
 from archdsl.runs.restoring import Unfit, like
-from archdsl.search.evaluators.drawing import drawing
+from archdsl.search.evaluators.drawing import drawing, networks_of
 from archdsl.search.evaluators.lessons import Lessons
 from archdsl.search.strategies.base import Outcomes
 from archdsl.train.descent import Part
@@ -40,7 +40,9 @@ class SupernetTraining:
         keeper: Keeper | None,
     ):  # fmt: skip
         self.net, self.lessons, self.batches, self.part = net, lessons, batches, part
-        self.drawn = drawing(rule, net.archdsl_graph, lessons.seed)
+        self.drawn = drawing(rule, net.archdsl_graph, lessons.seed, epochs * batches.steps_per_epoch)
+        if isinstance(rule, Progressive):
+            rule = networks_of(rule)
         self.distills = isinstance(rule, Sandwich) and rule.distill
         self.epochs, self.keeper, self.step = epochs, keeper, 0
 

@@ -21,10 +21,11 @@ from archdsl.runs.reporter import Reporter
 from archdsl.runs.restoring import Unfit, like
 from archdsl.search.differentiable.supernets import Supernet, build
 from archdsl.search.evaluators.base import Candidate, Scores, Surroundings
+from archdsl.search.evaluators.demands import demand_settings
 from archdsl.search.evaluators.lessons import Lessons, part
 from archdsl.search.evaluators.supernet_training import SupernetTraining
 from archdsl.search.extract import recalibrate
-from archdsl.search.terms import cannot, configured
+from archdsl.search.terms import configured
 from archdsl.spec.search_values import Term
 
 SUPERNET = "supernet"
@@ -35,9 +36,7 @@ class OfWeights:
     """Scores a network with inherited weights, after recomputing its running statistics."""
 
     def __init__(self, config: Weights, around: Surroundings):
-        if config.path is not None and config.train is not None:
-            headline = "`path` and `train` of `weights` cannot be combined"
-            raise cannot(headline, "remove one of them", getattr(config.train, "at", None))
+        demand_settings(config, around.space.searched)
         self.config, self.around = config, around
         self.lessons = Lessons(config.loss, around)
         self.rule = configured(config.train or Term("sandwich", group="sharing"))

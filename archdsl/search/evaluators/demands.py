@@ -1,0 +1,56 @@
+"""What a search over shared weights cannot run; without torch, since `check` asks."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from archdsl.backends.elastic.widths import Widths
+from archdsl.configs.evaluators import Weights
+from archdsl.configs.sharing import Progressive
+from archdsl.ir import Graph, Node
+from archdsl.passes.transforms.bind import Prepared
+from archdsl.passes.transforms.simplify import simplify
+from archdsl.search.evaluators.opening import openings
+from archdsl.search.terms import cannot, configured
+
+SAMPLES = 16
+"""Random networks of a space whose weights are looked for, beside those of first and of last outcomes."""
+
+
+def demand_settings(config: Weights, graph: Graph) -> None:
+    """Raises SpecError (ARCH606) for settings of `weights` that contradict each other or the space."""
+    term: Any = config.train
+    if config.path is not None and term is not None:
+        headline = "`path` and `train` of `weights` cannot be combined"
+        raise cannot(headline, "remove one of them", getattr(term, "at", None))
+    rule = None if term is None else configured(term)
+    if isinstance(rule, Progressive):
+        openings(rule, graph.decisions, term.at)
+
+
+def demand_weights(config: Weights, graph: Graph) -> None:
+    """Raises SpecError for what `evaluate = weights(…)` cannot run of a space.
+
+    As `demand_settings`, and ARCH810 and ARCH818 for weights that networks cannot share: in any network for
+    what is stored, in some networks for where their channels lie.
+    """
+    demand_settings(config, graph)
+    if config.path is None:
+        demand_shared_weights(simplify(graph), Widths(simplify(graph), config.bn))
+
+
+def demand_shared_weights(graph: Graph, widths: Widths) -> None:
+    """Raises SpecError (ARCH810) if networks of a simplified space have no part of the stored weights."""
+    binder, rng = Prepared()(graph), Random(0)
+    sizes = {path: decision.size for path, decision in graph.decisions.items()}
+    tried = [dict.fromkeys(sizes, 0), {path: size - 1 for path, size in sizes.items()}]
+    tried += [{path: rng.randrange(size) for path, size in sizes.items()} for _ in range(SAMPLES)]
+    for outcomes in tried:
+        bound = binder.bind(outcomes)
+        if bound.failures:
+            continue  # not well-typed: the check of the space says so
+        places = widths.places(bound, outcomes)
+        for name, node in bound.graph.nodes.items():
+            if isinstance(node, Node) and node.weights in widths.weights:
+                widths.stored(node, *places[name])

@@ -1,0 +1,41 @@
+"""When decisions open in a training of shared weights: progressive shrinking (arXiv:1908.09791)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+from archdsl.configs.sharing import Progressive
+from archdsl.diagnostics import Location
+from archdsl.search.decision_names import is_named, no_decision
+from archdsl.search.terms import cannot
+
+
+def openings(rule: Progressive, decisions: Iterable[str], place: Location | None = None) -> dict[str, float]:
+    """By path of each decision that is closed at first, the share of the training at which it opens.
+
+    Raises SpecError (ARCH606) for a name that matches no decision, one that opens twice, and shares that are
+    not one for each in increasing order.
+    """
+    groups = [(one,) if isinstance(one, str) else tuple(one) for one in rule.opens]
+    if not groups:
+        help = 'progressive(opens = ["stages.blocks.kernel", "stages.depth"])'
+        raise cannot("`progressive` requires the decisions that open in turn", help, place)
+    shares = rule.at if rule.at is not None else tuple(n / len(groups) for n in range(len(groups)))
+    if len(shares) != len(groups):
+        headline = f"`progressive` opens {len(groups)} groups of decisions at {len(shares)} shares"
+        raise cannot(headline, "give one share for each: at = [0, 0.3, 0.6]", place)
+    if any(later < sooner for sooner, later in pairwise(shares)):
+        raise cannot("the shares of `progressive` have to increase", "at = [0, 0.3, 0.6]", place)
+    paths = list(decisions)
+    found: dict[str, float] = {}
+    for names, share in zip(groups, shares, strict=True):
+        for name in names:
+            matched = [path for path in paths if is_named(path, name)]
+            if not matched:
+                raise no_decision(name, paths, place)
+            twice = next((path for path in matched if path in found), None)
+            if twice is not None:
+                raise cannot(f"`{twice}` opens twice in `progressive`", f"remove `{name}`", place)
+            found |= dict.fromkeys(matched, share)
+    return found
