@@ -231,6 +231,39 @@ def test_a_change_of_widths_compiles_nothing():
     assert len(compiled) == 1
 
 
+def test_a_new_path_of_other_widths_compiles_nothing():
+    space = archdsl.load(CELLS).space()
+    net, rng = build(space.searched), random.Random(3)
+    others = {path: o for path, o in outcomes_of(space, rng).items() if path not in net.drawn}
+    seen, compiled = set(), set()
+    for _ in range(20):
+        outcomes = {**others, **parted(net, outcomes_of(space, rng))}
+        seen.add(tuple(outcomes.values()))
+        net.path(*images(space), outcomes=outcomes).sum().backward()
+        compiled.add(net.compilations)
+    assert len(seen) > 5
+    assert len(compiled) == 1
+
+
+def test_what_only_zeros_read_is_not_computed_on_a_path():
+    text = """arch 1
+space S {
+  input image: [2, 8, 8]
+  a = image -> conv(c = one of {2, 4}, s = 2) -> bn
+  y = one of {none: a -> zero(c = 3), some: a -> conv(c = 3)}
+  output logits = y + (image -> conv(c = 3, s = 2))
+}
+"""
+    space = archdsl.load(text).space()
+    net = build(space.searched)
+    (norm,) = [module for module in net.children() if isinstance(module, nn.BatchNorm2d)]
+    outcomes = dict.fromkeys(space.searched.decisions, 0)
+    assert torch.equal(net.path(*images(space), outcomes=outcomes), net.network(outcomes)(*images(space)))
+    assert int(norm.num_batches_tracked) == 0
+    net.path(*images(space), outcomes={**outcomes, "y": 1})
+    assert int(norm.num_batches_tracked) == 1
+
+
 # ---------------------------------------------------------------- what is wrong
 
 

@@ -23,7 +23,7 @@ class Compiler:
 
     def steps(self, code: Code) -> Forward:
         """The function that runs one statement after the other."""
-        steps = [(self._statement(step.statement.lines), step.gone) for step in code.steps]
+        steps = [(self.statement(step.statement.lines), step.gone) for step in code.steps]
         names = ("self", *code.inputs, "m")
 
         def forward(*arguments: Any) -> tuple[torch.Tensor, ...]:
@@ -45,7 +45,8 @@ class Compiler:
             found = self._functions[text] = function_of(text)
         return found
 
-    def _statement(self, lines: tuple[str, ...]) -> CodeType:
+    def statement(self, lines: tuple[str, ...]) -> CodeType:
+        """The lines of a statement, compiled."""
         found = self._statements.get(lines)
         if found is None:
             if len(self._statements) >= MOST_STATEMENTS:

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
@@ -15,17 +15,18 @@ from torch import nn
 from archdsl.backends.elastic.compiling import Compiler
 from archdsl.backends.elastic.drawn import drawn
 from archdsl.backends.elastic.partial import Partial
+from archdsl.backends.elastic.paths import Path, Paths
 from archdsl.backends.elastic.scaling import Scaled
 from archdsl.backends.elastic.slices import Sliced, narrowed
 from archdsl.backends.elastic.widths import Widths
 from archdsl.backends.making import make
 from archdsl.backends.naming import RESERVED, identifier, unique
-from archdsl.backends.straightline import lower, methods
+from archdsl.backends.straightline import lower
 from archdsl.backends.supernet.forward import ForwardGenerator
 from archdsl.backends.supernet.mixing import Mixture
 from archdsl.backends.supernet.module import Forward, Weights
 from archdsl.backends.supernet.statements import Style
-from archdsl.backends.torch_module import MOST_PARAMETERS, CompiledNetwork, class_of
+from archdsl.backends.torch_module import MOST_PARAMETERS, CompiledNetwork
 from archdsl.backends.torch_module import build as build_network
 from archdsl.configs.evaluators import BN
 from archdsl.diagnostics import Diagnostic, SpecError
@@ -40,19 +41,6 @@ LAYERS = 65_536
 PATHS = 512
 """Networks whose forward is remembered."""
 _NONE: Mapping[str, Any] = {}
-
-
-@dataclass(frozen=True)
-class _Path:
-    """A network: its graph, what computes it, and its layers over the stored weights."""
-
-    graph: Graph
-    forward: Any
-    layers: SimpleNamespace
-    parts: Mapping[str, tuple[str, Parts]]
-    """By attribute of a layer of the network, the name of the stored layer, and the part of it."""
-    stateless: tuple[nn.Module, ...]
-    """The layers without weights, which follow the mode of the supernet."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +82,18 @@ class ElasticNetwork(nn.Module):
         for weights, attribute in self._stored.items():
             self._modules[attribute] = store.get(weights) or make(widths.slots[weights].layer)
         self._layers: dict[Hashable, Sliced] = {}
-        self._paths: OrderedDict[tuple[int, ...], _Path] = OrderedDict()
+        self._paths: OrderedDict[tuple[int, ...], Path] = OrderedDict()
         self._plans: OrderedDict[Hashable, _Plan] = OrderedDict()
         self._compiler = Compiler()
+        self._planner = self._new_planner()
         self._matrices: dict[Mixture, torch.Tensor] = {}
+
+    def _new_planner(self) -> Paths:
+        partial = self._partial
+        return Paths(
+            self.archdsl_graph, self._widths, self._binder, partial.variable, partial.attribute,
+            self._compiler.statement, self._sliced,
+        )  # fmt: skip
 
     def forward(
         self, *inputs: torch.Tensor, outcomes: Mapping[str, int] = _NONE, weights: Weights = _NONE
@@ -165,16 +161,16 @@ class ElasticNetwork(nn.Module):
         found = self._path(outcomes)
         for layer in found.stateless:
             layer.train(self.training)
-        return cast(torch.Tensor, found.forward(found.layers, *inputs))
+        return found(*inputs)[0]
 
     def network(self, outcomes: Mapping[str, int], name: str = "Found") -> CompiledNetwork:
         """One network as a module of its own, with copies of its weights and running statistics.
 
         In the mode (training or evaluation) that this module is in.
         """
-        path = self._path(outcomes)
-        module = build_network(replace(path.graph, name=name))
-        for attribute, (stored, parts) in path.parts.items():
+        graph, taken = self._taken({p: o for p, o in outcomes.items() if p in self.archdsl_graph.decisions})
+        module = build_network(replace(graph, name=name))
+        for attribute, (stored, parts) in taken.items():
             own, mine = self._modules[stored], module._modules[attribute]
             assert own is not None
             assert mine is not None
@@ -183,40 +179,40 @@ class ElasticNetwork(nn.Module):
         like = next(self.parameters(), None)
         return (module if like is None else module.to(like.device, like.dtype)).train(self.training)
 
-    def _path(self, outcomes: Mapping[str, int]) -> _Path:
-        decisions = self.archdsl_graph.decisions
-        key = tuple(outcomes.get(path, -1) for path in decisions)
+    def _path(self, outcomes: Mapping[str, int]) -> Path:
+        graph = self.archdsl_graph
+        key = tuple(outcomes.get(path, -1) for path in graph.decisions)
         found = self._paths.get(key)
         if found is None:
-            found = self._made({path: o for path, o in outcomes.items() if path in decisions})
+            main = next(iter(graph.outputs.items()))
+            try:
+                found = self._planner.plan(outcomes, dict([main]))
+            except KeyError:
+                self._binder.bind(outcomes)  # says which decisions are missing
+                raise
             self._paths[key] = found
             if len(self._paths) > PATHS:
                 self._paths.popitem(last=False)
         self._paths.move_to_end(key)
         return found
 
-    def _made(self, outcomes: Mapping[str, int]) -> _Path:
+    def _taken(self, outcomes: Mapping[str, int]) -> tuple[Graph, dict[str, tuple[str, Parts]]]:
+        """The graph of a network; by attribute of its layers, the stored one and the part of it."""
         bound = self._binder.bind(outcomes)
         if bound.failures:
             where, number, message = bound.failures[0]
             raise SpecError([Diagnostic(number, f"`{where}`: {message}")])
         places = self._widths.places(bound, outcomes)
         graph = simplify(bound.graph, bound.shapes)
-        code = lower(graph)
-        cls = class_of(f"class {code.name}(CompiledNetwork):\n{methods(code)}")
-        node_of = _first_nodes(bound)
-        parts, layers, stateless = {}, SimpleNamespace(), []
-        for attribute, layer in code.layers:
+        code, node_of = lower(graph), _first_nodes(bound)
+        taken = {}
+        for attribute, _ in code.layers:
             weights = code.weights[attribute]
-            if weights not in self._widths.weights:  # a layer without weights, such as dropout
-                stateless.append(make(layer))
-                setattr(layers, attribute, stateless[-1])
-                continue
-            node = node_of[weights]
-            stored, own = self._widths.stored(node, *places[node.name])
-            parts[attribute] = self._stored[stored], own
-            setattr(layers, attribute, self._sliced(stored, layer, own))
-        return _Path(graph, cls.forward, layers, parts, tuple(stateless))
+            if weights in self._widths.weights:  # a layer without weights, such as dropout, is not
+                node = node_of[weights]
+                name, own = self._widths.stored(node, *places[node.name])
+                taken[attribute] = self._stored[name], own
+        return graph, taken
 
     def _plan(self, outputs: tuple[str, ...], outcomes: Mapping[str, int], weighed: frozenset[str]) -> _Plan:
         decisions = self.archdsl_graph.decisions
@@ -288,7 +284,9 @@ class ElasticNetwork(nn.Module):
         memo[id(self._layers)] = {}
         copy = ElasticNetwork.__new__(ElasticNetwork)
         memo[id(self)] = copy
+        memo[id(self._planner)] = None
         copy.__dict__.update(deepcopy(self.__dict__, memo))
+        copy._planner = copy._new_planner()
         return copy
 
 

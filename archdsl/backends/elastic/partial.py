@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from archdsl.backends.elastic.scaling import UNSCALED, Calls, Factors, Scaled
-from archdsl.backends.elastic.widths import Widths
+from archdsl.backends.elastic.widths import Widths, not_shared
 from archdsl.backends.naming import RESERVED, identifier, unique
 from archdsl.backends.supernet.mixing import Mixture, TooManyOutcomes, mixture, outcome_of, tabled
 from archdsl.backends.supernet.structure import Mixed, Structure
@@ -295,7 +295,7 @@ class _Drawing:
         try:
             places = primitive.places(xs, widths, shape[0], most, node.attrs)
         except NotShared as error:
-            raise self._not_shared(node, str(error)) from None
+            raise not_shared(node, str(error)) from None
         layer = primitive.layer(sizes, shape, node.attrs)
         self.items[node.name], self.shapes[node.name], self.places[node.name] = node, shape, places
         if layer is not None:
@@ -340,9 +340,6 @@ class _Drawing:
         headline = f"{listed} {has} to be drawn: {why}"
         help = "give one outcome of it for each forward, and weights of those decisions that are mixed"
         return SpecError([Diagnostic("ARCH811", headline, place, help=help)])
-
-    def _not_shared(self, node: Node, why: str) -> SpecError:
-        return SpecError([Diagnostic("ARCH810", f"no elastic weights: {why}", _at(node))])
 
 
 def _at(item: Node | Mux) -> Label | None:

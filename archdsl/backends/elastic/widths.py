@@ -111,12 +111,12 @@ class Widths:
         try:
             return int(self._possible.greatest(value))
         except (Unbounded, ValueError, OverflowError):
-            raise _cannot(node, f"`{key}` of `{node.op}` has no largest value that is known") from None
+            raise not_shared(node, f"`{key}` of `{node.op}` has no largest value that is known") from None
 
     def _slot(self, weights: str, nodes: list[Node]) -> Slot:
         first = nodes[0]
         if any(node.op != first.op for node in nodes):
-            raise _cannot(first, f"`{weights}` are weights of different primitives")
+            raise not_shared(first, f"`{weights}` are weights of different primitives")
         most = {key: _largest([self.most[node.name][key] for node in nodes]) for key in first.attrs}
         width = max(self.width(node.inputs[0]) for node in nodes)
         wide = max(self.width(node.name) for node in nodes)
@@ -173,7 +173,7 @@ class Widths:
             try:
                 found[name] = ops.get(node.op).places(xs, widths, c, self.width(name), node.attrs)
             except NotShared as error:
-                raise _cannot(node, str(error)) from None
+                raise not_shared(node, str(error)) from None
             result[name] = next(x for x in xs if x is not None), found[name]
         return result
 
@@ -206,7 +206,7 @@ class Widths:
         try:
             return node.weights, ops.get(node.op).parts(x, y, slot.width, node.attrs, slot.most)
         except NotShared as error:
-            raise _cannot(node, str(error)) from None
+            raise not_shared(node, str(error)) from None
 
 
 def merged(every: Sequence[Widths]) -> dict[str, Slot]:
@@ -257,7 +257,7 @@ def _largest(values: list[Any]) -> Any:
     return max(values) if all(type(value) in (int, float) for value in values) else values[0]
 
 
-def _cannot(node: Node | Mux, why: str) -> SpecError:
+def not_shared(node: Node | Mux, why: str) -> SpecError:
     return SpecError([Diagnostic("ARCH810", f"no elastic weights: {why}", _at(node))])
 
 

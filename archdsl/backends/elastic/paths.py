@@ -1,0 +1,374 @@
+"""Forwards of single networks of an elastic supernet, planned in one pass over what the network has.
+
+A search trains on another network at each step, so that planning counts.  What a node is in a network
+depends on the tensors that it reads, with their sizes and places, and on its settings: it is made once for
+each of these, with its code, whatever else the network has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from types import CodeType, SimpleNamespace
+from typing import Any
+
+import torch
+from torch import nn
+
+from archdsl import ops
+from archdsl.backends.elastic.slices import Sliced
+from archdsl.backends.elastic.widths import Widths, not_shared
+from archdsl.backends.making import make
+from archdsl.backends.supernet.module import GLOBALS
+from archdsl.diagnostics import Diagnostic, Label, SpecError
+from archdsl.ir import Graph, Mux, Node, Pick
+from archdsl.ir.resolve import evaluate
+from archdsl.ops.base import Layer
+from archdsl.ops.places import NotShared, Parts, Places, leading
+from archdsl.passes.analyses.shapes import FixedShape
+from archdsl.passes.analyses.sized_by import SizedBy, sized_by, zeros_of_input
+from archdsl.passes.transforms.bind import Binder
+
+MOST_MADE = 1 << 16
+"""Nodes as they are in some network that are remembered."""
+
+
+class Tensor:
+    """A tensor of a network: its variable, its size, where its channels lie, and whether it is zeros.
+
+    There is one for each combination of these, so that they are equal where they are the same.
+    """
+
+    __slots__ = ("is_zero", "places", "shape", "sized", "variable")
+
+    def __init__(
+        self, variable: str, shape: FixedShape, places: Places, is_zero: bool, sized: SizedBy | None
+    ):
+        self.variable, self.shape, self.places = variable, shape, places
+        self.is_zero, self.sized = is_zero, sized
+
+
+class Made:
+    """A node as it is in some networks: its output, what it reads and measures, its code and its layer.
+
+    `code` is None where the output is the first input; `in_place` overwrites it.  `equal` is the same for
+    nodes that compute the same.
+    """
+
+    __slots__ = ("code", "equal", "fresh", "in_place", "layer", "measures", "output", "reads")
+
+    def __init__(
+        self, output: Tensor, reads: tuple[str, ...] = (), measures: tuple[str, ...] = (),
+        code: CodeType | None = None, in_place: CodeType | None = None, fresh: bool = False,
+        layer: tuple[str, Sliced | Layer] | None = None, equal: Hashable = None,
+    ):  # fmt: skip
+        self.output, self.reads, self.measures = output, reads, measures
+        self.code, self.in_place, self.fresh, self.layer = code, in_place, fresh, layer
+        self.equal = equal
+
+
+@dataclass(frozen=True)
+class Path:
+    """A network's forward: what is run one after the other, with the variables that are then deleted."""
+
+    inputs: tuple[str, ...]
+    steps: tuple[tuple[CodeType, tuple[str, ...]], ...]
+    results: tuple[str, ...]
+    layers: SimpleNamespace
+    stateless: tuple[nn.Module, ...]
+    """The layers without weights, which follow the mode of the supernet."""
+
+    def __call__(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        variables: dict[str, Any] = dict(zip(self.inputs, inputs, strict=True))
+        variables["self"] = self.layers
+        for code, gone in self.steps:
+            exec(code, GLOBALS, variables)
+            for name in gone:
+                del variables[name]
+        return tuple([variables[name] for name in self.results])
+
+
+class Paths:
+    """Plans the forwards of networks.
+
+    `variable` and `attribute` give items their names in code, `compiled` compiles statements, and `sliced`
+    makes the layer over a part of stored weights.
+    """
+
+    def __init__(
+        self, graph: Graph, widths: Widths, binder: Binder, variable: Callable[[str], str],
+        attribute: Callable[[str], str], compiled: Callable[[tuple[str, ...]], CodeType],
+        sliced: Callable[[str, Layer, Parts], Sliced],
+    ):  # fmt: skip
+        self.graph, self.widths, self.binder = graph, widths, binder
+        self.variable, self.attribute, self.compiled, self.sliced = variable, attribute, compiled, sliced
+        self.inputs = tuple(variable(name) for name in graph.inputs)
+        self.primitives = ops.primitives()
+        self._tensors: dict[Hashable, Tensor] = {}
+        self._made: dict[Hashable, Made] = {}
+        self._moved: dict[Hashable, Tensor] = {}
+        self._equal: dict[Hashable, int] = {}
+        self._notes: dict[str, CodeType] = {}
+        self._cases = {name: dict(item.cases) for name, item in graph.nodes.items() if isinstance(item, Mux)}
+        self._varying = {name: tuple(keys) for name, keys in binder._varying.items()}
+        self.first = {
+            name: self.tensor(variable(name), shape, leading(shape[0]), False, SizedBy(name, 1))
+            for name, shape in graph.inputs.items()
+        }
+
+    def plan(self, outcomes: Mapping[str, int], outputs: Mapping[str, str]) -> Path:
+        """The forward of the network of these outcomes.
+
+        Raises SpecError where it is not well-typed or weights cannot be shared (ARCH810), and KeyError for a
+        decision without an outcome.
+        """
+        run = _Run(self, outcomes)
+        results = []
+        for out, name in outputs.items():
+            found = run.resolve(name)
+            if found is None:
+                raise SpecError([Diagnostic("ARCH406", f"output `{out}` is not defined")])
+            results.append(found.variable)
+        return self._path(run.order, tuple(results))
+
+    def _path(self, order: list[Made], results: tuple[str, ...]) -> Path:
+        """Keeps what the results hang on, and frees each tensor after its last reader."""
+        wanted, count = set(results), dict.fromkeys(results, 2)
+        measured: set[str] = set()
+        alive: list[Made] = []
+        for made in reversed(order):
+            if made.output.variable not in wanted:
+                continue
+            alive.append(made)
+            for name in made.reads:
+                count[name] = count.get(name, 0) + 1
+            wanted.update(made.reads)
+            measured.update(made.measures)
+            wanted.update(made.measures)
+        alive.reverse()
+        last: dict[str, int] = {}
+        for at, made in enumerate(alive):
+            last[made.output.variable] = at
+            for name in made.reads:
+                last[name] = at
+        for name in (*results, *self.inputs):
+            last[name] = -1
+        fresh: set[str] = set()
+        steps: list[tuple[CodeType, tuple[str, ...]]] = []
+        layers = SimpleNamespace()
+        stateless: list[nn.Module] = []
+        attributes = layers.__dict__
+        for at, made in enumerate(alive):
+            code, reads, target = made.code, made.reads, made.output.variable
+            assert code is not None
+            if made.in_place is not None and reads[0] in fresh and count[reads[0]] == 1:
+                code = made.in_place
+            if made.fresh:
+                fresh.add(target)
+            if made.layer is not None:
+                attribute, layer = made.layer
+                if isinstance(layer, Layer):
+                    stateless.append(make(layer))
+                attributes[attribute] = stateless[-1] if isinstance(layer, Layer) else layer
+            gone = tuple([name for name in dict.fromkeys(reads) if last[name] == at])
+            if target in measured:
+                steps.append((code, ()))
+                code = self._noted(target)
+            steps.append((code, gone if last[target] != at else (*gone, target)))
+        return Path(self.inputs, tuple(steps), results, layers, tuple(stateless))
+
+    def _noted(self, variable: str) -> CodeType:
+        """The statement that keeps the size of a tensor, which then need not live for it."""
+        found = self._notes.get(variable)
+        if found is None:
+            found = self._notes[variable] = self.compiled((f"{_size(variable)} = {variable}.shape[-2:]",))
+        return found
+
+    def tensor(
+        self, variable: str, shape: FixedShape, places: Places, is_zero: bool, sized: SizedBy | None
+    ) -> Tensor:
+        key = variable, shape, places, is_zero, sized
+        found = self._tensors.get(key)
+        if found is None:
+            found = self._tensors[key] = Tensor(*key)
+        return found
+
+    def moved(self, mux: Mux, source: str, tensor: Tensor) -> Tensor:
+        """A tensor as the output of a mux that picks it."""
+        key = mux.name, source, tensor
+        found = self._moved.get(key)
+        if found is None:
+            self._limit()
+            places = self.widths.moved(tensor.places, source, mux)
+            found = self._moved[key] = self.tensor(
+                tensor.variable, tensor.shape, places, tensor.is_zero, tensor.sized
+            )
+        return found
+
+    def made(self, node: Node, read: tuple[Tensor | None, ...], values: tuple[Any, ...]) -> Made:
+        """A node that reads these tensors, None for missing ones, with these values of varying settings."""
+        key = node.name, read, values, tuple(map(type, values))
+        found = self._made.get(key)
+        if found is None:
+            self._limit()
+            found = self._made[key] = self._make(node, read, values)
+        return found
+
+    def _limit(self) -> None:
+        if len(self._made) >= MOST_MADE:
+            for remembered in (self._made, self._tensors, self._moved):
+                remembered.clear()
+
+    def _make(self, node: Node, read: tuple[Tensor | None, ...], values: tuple[Any, ...]) -> Made:
+        primitive, name = self.primitives[node.op], node.name
+        given = [tensor for tensor in read if tensor is not None]
+        bound = self.binder._node(node, node.inputs, values)
+        attrs, sizes = bound.attrs, tuple([tensor.shape for tensor in given])
+        shape, failures = self.binder._type(bound, sizes, values)
+        if failures:
+            where, code, message = failures[0]
+            place = Label(node.location, f"in `{name}`") if node.location else None
+            raise SpecError([Diagnostic(code, f"`{where}`: {message}", place)])
+        xs = [None if tensor is None else tensor.places for tensor in read]
+        widths = [self.widths.width(source) for source in node.inputs]
+        try:
+            places = primitive.places(xs, widths, shape[0], self.widths.width(name), attrs)
+        except NotShared as error:
+            raise not_shared(node, str(error)) from None
+        if primitive.zero_is_neutral and any(tensor.is_zero for tensor in given):
+            given = [tensor for tensor in given if not tensor.is_zero] or given[:1]
+        shapes = [tensor.shape for tensor in given]
+        if primitive.is_identity(shapes, shape, attrs):
+            first = given[0]
+            return Made(self.tensor(first.variable, shape, places, first.is_zero, first.sized))
+        sized = sized_by(primitive, [tensor.sized for tensor in given], shapes, shape, attrs)
+        settings = zeros_of_input(primitive, sized, shape, attrs)
+        if settings is not None and sized is not None:
+            given, attrs = [self.first[sized.input]], settings
+            shapes = [tensor.shape for tensor in given]
+        count = primitive.tensors(len(given))
+        zero = primitive.makes_zero or (
+            all(tensor.is_zero for tensor in given[:count]) and primitive.keeps_zero(attrs)
+        )
+        variable = self.variable(name)
+        layer, attribute = primitive.layer(shapes, shape, attrs), None
+        own: tuple[str, Sliced | Layer] | None = None
+        if layer is not None:
+            attribute = self.attribute(name)
+            own = attribute, self._layer(bound, layer, next(x for x in xs if x is not None), places)
+        reads = tuple([tensor.variable for tensor in given[:count]])
+        measured = [tensor.variable for tensor in given[count:]]
+        names = [*reads, *(_size(v) if v not in self.inputs else f"{v}.shape[-2:]" for v in measured)]
+        text = primitive.expression(names, attribute and f"self.{attribute}", shapes, shape, attrs)
+        overwriting = primitive.in_place(names[0], attrs)
+        equal = None
+        if primitive.is_shared:
+            equal = self._equal.setdefault((node.op, text, shape, places), len(self._equal))
+        return Made(
+            self.tensor(variable, shape, places, zero, sized),
+            reads,
+            tuple(v for v in measured if v not in self.inputs),
+            self.compiled((f"{variable} = {text}",)),
+            None if overwriting is None else self.compiled((f"{variable} = {overwriting}",)),
+            primitive.fresh,
+            own,
+            equal,
+        )
+
+    def _layer(self, node: Node, layer: Layer, x: Places, y: Places) -> Sliced | Layer:
+        """The layer over its part of the stored weights; one without weights is made for each network."""
+        if node.weights not in self.widths.weights:
+            return layer
+        name, parts = self.widths.stored(node, x, y)
+        return self.sliced(name, layer, parts)
+
+
+def _size(variable: str) -> str:
+    return f"s{variable}"
+
+
+class _Run:
+    """One network: resolves tensors on demand, so that what is dead costs nothing."""
+
+    def __init__(self, of: Paths, outcomes: Mapping[str, int]):
+        self.of, self.outcomes = of, outcomes
+        self.found: dict[str, Tensor | None] = dict(of.first)
+        self.order: list[Made] = []
+        self._picks: dict[str, str | None] = {}
+        self._equal: dict[Hashable, Tensor] = {}
+
+    def resolve(self, wanted: str) -> Tensor | None:
+        """The tensor of a name; None where the network has none."""
+        found, needs_of, nodes = self.found, self.of.binder._needs, self.of.graph.nodes
+        stack = [wanted]
+        while stack:
+            name = stack[-1]
+            if name in found:
+                stack.pop()
+                continue
+            item = nodes[name]
+            needs = self._needs_of_mux(item) if isinstance(item, Mux) else needs_of[name]
+            complete = True
+            for need in reversed(needs):
+                if need not in found:
+                    stack.append(need)
+                    complete = False
+            if not complete:
+                continue
+            stack.pop()
+            if isinstance(item, Mux):
+                source = self._picks[name]
+                tensor = None if source is None else found[source]
+                found[name] = tensor if tensor is None else self.of.moved(item, source or "", tensor)
+            else:
+                found[name] = self._node(item)
+        return found[wanted]
+
+    def _needs_of_mux(self, mux: Mux) -> tuple[str, ...]:
+        """What is resolved before a mux: the dimensions that it looks at, then the source it picks."""
+        dims = self.of.binder._dims.get(mux.name, ())
+        if any(dim not in self.found for dim in dims):
+            return dims
+        if mux.name not in self._picks:
+            on = mux.on
+            key = self.outcomes[on] if isinstance(on, str) else evaluate(on, self.outcomes, self._dim)
+            self._picks[mux.name] = self.of._cases[mux.name].get(key)
+        source = self._picks[mux.name]
+        return () if source is None else (source,)
+
+    def _dim(self, node: str, axis: int) -> int:
+        tensor = self.found[node]
+        return 0 if tensor is None else tensor.shape[axis]
+
+    def _node(self, node: Node) -> Tensor | None:
+        found = self.found
+        read = tuple([found[source] for source in node.inputs])
+        if None in read:
+            kept = [one for port, one in enumerate(read) if one is not None or port not in node.optional]
+            if None in kept or not kept:
+                return None
+        keys = self.of._varying.get(node.name)
+        values = tuple([self._setting(node, key) for key in keys]) if keys else ()
+        made = self.of.made(node, read, values)
+        if made.code is None:
+            return made.output
+        if made.equal is not None:
+            first = self._equal.setdefault(made.equal, made.output)
+            if first is not made.output:
+                return first
+        self.order.append(made)
+        return made.output
+
+    def _setting(self, node: Node, key: str) -> Any:
+        value = node.attrs[key]
+        if isinstance(value, Pick):
+            found = value.values[self.outcomes[value.decision]]
+        else:
+            try:
+                found = evaluate(value, self.outcomes, self._dim)
+            except ArithmeticError:
+                found = None
+        if found is None:
+            headline = f"`{key}` of `{node.op}` has no value"
+            raise SpecError([Diagnostic("ARCH211", f"`{node.name}`: {headline}")])
+        return found
