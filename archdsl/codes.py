@@ -125,6 +125,8 @@ CODES: dict[str, str] = {
     "ARCH810": "weights that networks cannot share",
     "ARCH811": "mixture over a decision that has to be drawn",
     "ARCH812": "soft sampler of a decision that has to be drawn",
+    "ARCH815": "decoder that does not fit the space",
+    "ARCH816": "latency term that does not fit the space",
     "ARCH818": "more sets of a batch normalization than are kept",
     "ARCH820": "not a latency table",
     "ARCH821": "latency table measured under other conditions",

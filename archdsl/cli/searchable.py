@@ -59,7 +59,7 @@ def _notes(unit: Unit, declared: ast.Search, space: Elaborated) -> Iterator[Diag
             yield _rejected(error.diagnostics[0], unit, declared)
         return
     try:
-        goals = _runnable(spec, graph)
+        goals = _runnable(spec, graph, unit)
         if goals.share is not None or any(_may_differ(n, space) for n in _live(graph, space)):
             from archdsl.search.differentiable.sharing import demand_shared
 
@@ -77,15 +77,22 @@ def _live(graph: Graph, space: Elaborated) -> list[Node | Mux]:
     return [item for item in graph.nodes.values() if item.name in space.shapes]
 
 
-def _runnable(spec: SearchSpec, graph: Graph) -> SearchConfig:
+def _runnable(spec: SearchSpec, graph: Graph, unit: Unit) -> SearchConfig:
     """The settings of a search.  Raises SpecError (ARCH606) if it is rejected by its text alone."""
+    from archdsl.devices.replacing import replacements
+    from archdsl.search.decoding.fitting import fitting
     from archdsl.search.differentiable.samplers import own_samplers
     from archdsl.search.reading import read_config
-    from archdsl.search.scores import loss_of
-    from archdsl.search.terms import nothing_to_search
+    from archdsl.search.scores import loss_of, terms_of
+    from archdsl.search.terms import configured, nothing_to_search
 
     config = read_config(spec)
-    loss_of(config)
+    for own in [config.of(member) for member in config.members] or [config]:
+        loss_of(own)
+        for term in terms_of(own):
+            replacements(term, graph.decisions)
+        if own.decode is not None:
+            fitting(configured(own.decode), graph, unit, own.decode.at)
     own_samplers(config.samplers, graph.decisions)
     if not graph.decisions:
         raise nothing_to_search(graph)

@@ -170,10 +170,11 @@ def _words(name: str) -> Iterator[str]:
         yield f"accepts {one.expected()}; default {default(one)}\n"
 
 
-def settings_table(settings: Mapping[str, Setting], function: bool = False) -> str:
+def settings_table(settings: Mapping[str, Setting], function: int = 0) -> str:
     """A table of settings with defaults, accepted values and meanings."""
     if not settings:
-        return "settings: one value in parentheses\n" if function else "settings: none\n"
+        values = "one value" if function == 1 else f"{function} values"
+        return f"settings: {values} in parentheses\n" if function else "settings: none\n"
     rows = [
         [name, default(one), one.expected(), one.doc if one.run else f"{one.doc} (not run yet)"]
         for name, one in settings.items()

@@ -30,6 +30,10 @@ class Search:
         "word", "the evaluator that scores each proposed network", group="evaluators",
         usual="costs",
     )  # fmt: skip
+    decode: Any = setting(
+        "word", "how a differentiable search derives its network from probabilities", group="decoders",
+        usual="the most probable outcome of each decision",
+    )  # fmt: skip
     trials: int = setting("whole", "number of trials (networks evaluated)", low=1, usual="100")
     parallel: int = setting(
         "whole", "maximum number of concurrent trials", low=1, high=4096,
@@ -60,4 +64,7 @@ class Member:
     )  # fmt: skip
     pretrain_passes: Any = setting(
         "choices", "the same in steps of `pretrain`; [] leaves it out there", choices=SIZES, usual="as `passes`"
+    )  # fmt: skip
+    decode: Any = setting(
+        "word", "how its network is derived from probabilities", group="decoders", usual="as that of the search"
     )  # fmt: skip

@@ -72,6 +72,8 @@ RUNGS = Form(
     "a list of increasing integers from 1 to 1,000,000",
     lambda value: _many(_whole(1, 10**6))(value) and all(a < b for a, b in pairwise(value)),
 )
+COUNTS = Form("a list of integers from 1 to 1,000,000", _many(_whole(1, 10**6)))
+ROWS = Form("a list of lists of integers", _many(_many(lambda value: type(value) is int)))
 NAMES = Form("a list of strings", _many(lambda value: isinstance(value, str)))
 GROUPED_NAMES = Form(
     "a list of names, and of lists of names",

@@ -60,6 +60,13 @@ class Timed:
     table: str | None = setting(
         "text", "lookup table file, relative to the spec", usual="the file given by --table"
     )
+    uniform: Any = setting("names", "decisions whose outcomes count as equally probable", usual="none")
+    largest: Any = setting("names", "decisions that count with their largest outcome", usual="none")
+    sampled: Any = setting("names", "decisions that count with the outcome sampled in the step", usual="none")
+    mode: Any = setting(
+        "word", "how a differentiable search computes the latency from probabilities",
+        group="expectations", usual="corrected",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,12 @@ from typing import Any, Literal
 
 from archdsl.configs.forms import Form
 
-Kind = Literal["whole", "number", "flag", "text", "time", "pair", "word", "data", "choices", "names"]
+Kind = Literal[
+    "whole", "number", "flag", "text", "time", "pair", "word", "data", "choices", "names", "part", "space"
+]  # fmt: skip
 """Types of values: "pair" is a list of two numbers, "word" another config, "data" has a form of its own,
-"choices" is a list of choices, "names" a list of names in the space.
+"choices" is a list of choices, "names" a list of names in the space, "part" one such name, "space" the name
+of a space of the file.
 """
 
 MOST = 1_000_000
@@ -60,7 +63,10 @@ class Setting:
             )
         if self.form is not None:
             return self.form.description
-        return {"flag": "true or false", "text": "a string", "time": "a duration such as 2 h"}[self.kind]
+        return {
+            "flag": "true or false", "text": "a string", "time": "a duration such as 2 h",
+            "part": "a name in the space", "space": "the name of a space of the file",
+        }[self.kind]  # fmt: skip
 
     def accepts(self, value: object) -> bool:
         """Whether a plain value is valid; words such as samplers are checked against their group
@@ -87,7 +93,7 @@ class Setting:
                 )
             case "flag":
                 return isinstance(value, bool)
-            case "text":
+            case "text" | "part" | "space":
                 return isinstance(value, str)
             case "time":
                 return getattr(value, "dimension", "") == "time" and value.amount > 0  # type: ignore[attr-defined]

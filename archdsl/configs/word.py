@@ -14,14 +14,15 @@ from archdsl.registry import imported
 class Word:
     """A name such as `gumbel`: its summary, and the config class whose fields are its settings.
 
-    A `function` takes one positional argument.  A word with `run=False` is parsed and checked, and rejected
+    A `function` takes this many positional arguments, as in its `example`.  A word with `run=False` is parsed and checked, and rejected
     by `archdsl search`.
     """
 
     summary: str
     config: type
     run: bool = True
-    function: bool = False
+    function: int = 0
+    example: str = ""
 
     @property
     def settings(self) -> Mapping[str, Setting]:

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 from archdsl.configs import (
     communication,
     controllers,
+    decoding,
     evaluators,
     objectives,
     optimizers,
@@ -43,7 +44,8 @@ OBJECTIVES: dict[str, Word] = {
     "fwiou": Word("frequency-weighted intersection over union", objectives.OfClasses),
     "accuracy": Word("pixel accuracy", objectives.Plain),
     "reward": Word("the reward of template-based search (arXiv:1904.02365): (miou · macc · fwiou)^(1/3)", objectives.OfAccuracies),
-    "log": Word("natural logarithm of a cost", objectives.Plain, function=True),
+    "log": Word("natural logarithm of a cost", objectives.Plain, function=1, example="log(macs)"),
+    "window": Word("a weight that halves where a cost reaches the end of a range, and doubles at its start", objectives.Plain, function=3, example="window(0.01, rate, 155 fps .. 175 fps)"),
     "latency": Word("latency of one image from a lookup table, in ms", objectives.Timed),
     "rate": Word("frame rate from a lookup table, in images per second", objectives.Timed),
     "params": Word("number of trainable parameters", objectives.Plain),
@@ -64,6 +66,9 @@ GROUPS: Mapping[str, Mapping[str, Word]] = {
         "random": Word("independent draws", strategies.Unset),
     },
     "evaluators": EVALUATORS,
+    "decoders": {
+        "branches": Word("several chains of cells of a lattice, in a space that joins them (FasterSeg)", decoding.Branches),
+    },
     "sharing": {
         "uniform": Word("one random network per step", sharing.Uniform),
         "fair": Word("networks with equally frequent outcomes of each decision", sharing.Fair),
@@ -94,6 +99,10 @@ GROUPS: Mapping[str, Mapping[str, Word]] = {
         "dense": Word("message passing between cells by linear layers", communication.Messages),
     },
     "objectives": OBJECTIVES,
+    "expectations": {
+        "corrected": Word("the expectation over the networks of the space", objectives.Plain),
+        "released": Word("totals along a lattice of cells as the code of FasterSeg adds them up, with its defects", decoding.Cells),
+    },
     "stages": {
         "decoder_only": Word("trains the decoder on precomputed features", evaluators.DecoderOnly),
         "end_to_end": Word("trains encoder and decoder together", evaluators.EndToEnd),
@@ -134,10 +143,10 @@ If two kinds share a name, such as a strategy and a sampler, the context decides
 
 KINDS: Mapping[str, str] = {
     "strategies": "strategy", "controllers": "controller", "optuna_samplers": "sampler of Optuna",
-    "evaluators": "evaluator", "sharing": "sampling rule of networks", "samplers": "sampler",
-    "schedules": "schedule", "optimizers": "optimizer", "datasets": "dataset",
+    "evaluators": "evaluator", "decoders": "decoder", "sharing": "sampling rule of networks",
+    "samplers": "sampler", "schedules": "schedule", "optimizers": "optimizer", "datasets": "dataset",
     "communication": "kind of communication", "scopes": "scope of communication", "objectives": "term of an objective",
-    "stages": "stage", "early_stops": "rule of early stopping",
+    "expectations": "kind of expected latency", "stages": "stage", "early_stops": "rule of early stopping",
 }  # fmt: skip
 """The singular of each group, for messages."""
 

@@ -43,7 +43,7 @@ def _term(term: Term, of: Callable[[Any], Any], measure: Callable[[Term], Any], 
         return measure(term)
     if term.name == "log":
         return _log(of(term.args[0]))
-    for name in (written(term), term.name) if term.settings else (term.name,):
+    for name in (written(term), term.name) if term.settings or term.args else (term.name,):
         if name in known:
             return known[name]
     raise ValueError(f"missing value of `{term.name}`")

@@ -14,29 +14,34 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from archdsl.devices.estimate import missing_rows
+from archdsl.configs.decoding import Cells
+from archdsl.devices.estimate import latency_ms, missing_rows
 from archdsl.devices.formula import EXACT, MEASURES, MISSED, evaluate
 from archdsl.devices.latency import Latency
+from archdsl.devices.lattice_rows import LatticeRows
 from archdsl.devices.price import LatencyPrice
+from archdsl.devices.released_latency import released_latency
+from archdsl.devices.replacing import replaced, replacements
 from archdsl.devices.requirement import same_device
 from archdsl.devices.table import Table
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Graph, Mux
 from archdsl.passes.analyses.closed_form import Entangled
+from archdsl.passes.analyses.lattice import NoLattice, lattice
 from archdsl.passes.analyses.picking import picked_by
 from archdsl.passes.costs.expected import Expected
 from archdsl.passes.costs.extremes import Sense
 from archdsl.passes.costs.pricer import Pricer
 from archdsl.passes.costs.pricing import MACS, PARAMS, Price
 from archdsl.passes.costs.space_cost import SpaceCost, random_outcomes
-from archdsl.spec.search_values import SearchValue, Term
+from archdsl.spec.search_values import SearchValue, Term, written
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
 
-    from archdsl.program import Space
+    from archdsl.program import Network, Space
 
 Known = Mapping[str, Any]
 """Values of non-cost terms by name: losses as tensors, scores as numbers or arrays."""
@@ -54,6 +59,7 @@ class Costs:
     def __init__(self, space: Space, tables: Sequence[Table] = (), stands: Mapping[str, Table] | None = None):
         self.space, self.tables, self.stands = space, tuple(tables), dict(stands or {})
         self._latencies: dict[int, _Latency] = {}
+        self._lattices: dict[tuple[str, int], LatticeRows] = {}
 
     def soft(
         self, value: SearchValue, probabilities: Mapping[str, torch.Tensor], known: Known | None = None
@@ -63,7 +69,8 @@ class Costs:
         `probabilities` are vectors over outcomes, by decision path; missing decisions are uniform.
         Parameters, MACs and latency are expectations (`archdsl.passes.costs.expected`); rates and logarithms
         are functions of these. The value of a comparison is its relative violation, 0 if it holds. Raises
-        SpecError as `exact`, and ARCH828 for a space without closed form.
+        SpecError as `exact`, ARCH828 for a space without closed form, and ARCH816 for terms that replace
+        probabilities of other decisions (`archdsl.devices.replacing`).
         """
         found: dict[str, Any] = {}
 
@@ -137,11 +144,39 @@ class Costs:
 
     def _soft(self, term: Term, probabilities: Mapping[str, torch.Tensor]) -> Any:
         if term.name in ("latency", "rate"):
-            latency = self._latency(term)
-            ms = latency.fixed_ms + latency.expected.torch(probabilities)
+            decisions = self.space.decisions
+            ms = self._soft_ms(term, replaced(replacements(term, decisions), probabilities, decisions))
             return ms if term.name == "latency" else 1000 / ms
         mean = _expected(self._counts, PARAMS if term.name == "params" else MACS).torch(probabilities)
         return 2 * mean if term.name == "flops" else mean
+
+    def _soft_ms(self, term: Term, probabilities: Mapping[str, torch.Tensor]) -> Any:
+        latency, mode = self._latency(term), term.settings.get("mode")
+        if not isinstance(mode, Term) or mode.name != "released":
+            return latency.fixed_ms + latency.expected.torch(probabilities)
+        key = written(mode), id(latency.table)
+        if key not in self._lattices:
+            cells = Cells(**{name: str(value) for name, value in mode.settings.items()})
+            self._lattices[key] = self._lattice(term, cells, latency.table)
+        return released_latency(self._lattices[key], probabilities)
+
+    def _lattice(self, term: Term, cells: Cells, table: Table) -> LatticeRows:
+        """Raises SpecError: ARCH816 where the space is not a lattice of these decisions, ARCH824 for missing
+        rows.
+        """
+        graph = self.space.deployed
+        try:
+            found = LatticeRows(graph, lattice(graph, cells.kinds, cells.reads, cells.widths), table)
+        except NoLattice as error:
+            headline = f"`mode = released` needs a lattice of cells, and `{graph.name}` is none: {error}"
+            help = (
+                "mode = released(kinds = …, reads = …, widths = …) names its decisions; or mode = corrected"
+            )
+            place = Label(term.at) if term.at else None
+            raise SpecError([Diagnostic("ARCH816", headline, place, help=help)]) from error
+        if found.missing:
+            raise missing_rows(sorted(found.missing), table, graph.settings)
+        return found
 
     def _exact(self, term: Term, rows: Any) -> Any:
         if term.name in ("latency", "rate"):
@@ -154,18 +189,33 @@ class Costs:
     def _counts(self) -> SpaceCost:
         return SpaceCost(self.space.deployed)
 
+    def of_network(self, term: Term, network: Network) -> float:
+        """A cost of a network, of this space or of another one.
+
+        Raises SpecError: ARCH824 where the table lacks rows, ARCH827 without a table of the device.
+        """
+        if term.name in ("latency", "rate"):
+            ms = latency_ms(network, self._table(term))
+            return ms if term.name == "latency" else 1000 / ms
+        if term.name == "params":
+            return network.params
+        return network.macs if term.name == "macs" else 2 * network.macs
+
     def _latency(self, term: Term) -> _Latency:
+        table = self._table(term)
+        if id(table) not in self._latencies:
+            price = Latency(table)(self.space.deployed)
+            self._latencies[id(table)] = _Latency(SpaceCost(price.graph), price, table)
+        return self._latencies[id(table)]
+
+    def _table(self, term: Term) -> Table:
         device = term.settings.get("device")
         fitting = [t for t in self.tables if device is None or same_device(str(device), t.device.model)]
         if device is not None and str(device) in self.stands:
             fitting = [self.stands[str(device)]]
         if len(fitting) != 1:
             raise _no_table(term, self.tables, len(fitting))
-        table = fitting[0]
-        if id(table) not in self._latencies:
-            price = Latency(table)(self.space.deployed)
-            self._latencies[id(table)] = _Latency(SpaceCost(price.graph), price, table)
-        return self._latencies[id(table)]
+        return fitting[0]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,10 @@ from typing import Any
 
 from archdsl.diagnostics import closest
 from archdsl.ir import Graph
+from archdsl.ir.paths import is_named
 from archdsl.program import Space
 from archdsl.search.config import MemberConfig, SearchConfig
-from archdsl.search.decision_names import is_named, no_decision
+from archdsl.search.decision_names import no_decision
 from archdsl.search.terms import cannot
 
 

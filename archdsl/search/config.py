@@ -11,7 +11,7 @@ from archdsl.configs.setting import settings_of
 from archdsl.diagnostics import Location
 from archdsl.search.differentiable.samplers import Sampler
 from archdsl.search.terms import recorded
-from archdsl.spec.search_values import Objective, SearchValue
+from archdsl.spec.search_values import Objective, SearchValue, Term
 
 Link = Literal["independent", "shared", "dense", "gcn"]
 
@@ -61,6 +61,7 @@ class MemberConfig:
     architecture: Optimiser | None = None
     passes: tuple[str, ...] = ("sampled",)
     pretrain_passes: tuple[str, ...] = ("sampled",)
+    decode: Term | None = None
     at: Location | None = field(default=None, compare=False, repr=False)
 
 
@@ -104,6 +105,8 @@ class SearchConfig:
     """Epochs before these that train weights only."""
     members: tuple[MemberConfig, ...] = ()
     """The architectures that share the weights; none where there is one, with the settings above."""
+    decode: Term | None = None
+    """How a network is derived at the end, beside the most probable outcome of each decision."""
     seed: int | None = None
     """The seed set in the spec, if any."""
 
@@ -115,6 +118,7 @@ class SearchConfig:
             requirements=member.requirements,
             samplers={**self.samplers, **member.samplers},
             architecture=member.architecture or self.architecture,
+            decode=member.decode or self.decode,
             members=(),
         )
 
@@ -128,7 +132,8 @@ class SearchConfig:
         """All settings except data paths, as plain values for the manifest."""
         fields = recorded(self)
         omitted = ["data", "data_settings", "seed"]
-        omitted += [k for k in ("pretrain", "members") if not fields[k]]  # earlier runs do not have them
+        # Earlier runs do not have these.
+        omitted += [k for k in ("pretrain", "members", "decode") if not fields[k]]
         found = {k: v for k, v in fields.items() if k not in omitted}
         found["data settings"] = {k: v for k, v in self.data_settings.items() if k != "path"}
         return {k: v if isinstance(v, int | float | str | dict | None) else repr(v) for k, v in found.items()}

@@ -1,8 +1,4 @@
-"""Selects decisions by path prefixes.
-
-A part without an index matches all indices: `hyper.gate` selects `hyper[1].gate` and `hyper[2].gate`,
-`hyper[2]` all decisions in that iteration.
-"""
+"""Errors for names that select no decision (`archdsl.ir.paths`)."""
 
 from __future__ import annotations
 
@@ -10,14 +6,6 @@ from collections.abc import Iterable
 
 from archdsl.diagnostics import Location, SpecError, closest
 from archdsl.search.terms import cannot
-
-
-def is_named(path: str, name: str) -> bool:
-    """Whether a path matches a prefix; parts of the prefix without an index match all indices."""
-    parts, wanted = path.split("."), name.split(".")
-    if len(wanted) > len(parts):
-        return False
-    return all(w in (part, part.partition("[")[0]) for w, part in zip(wanted, parts, strict=False))
 
 
 def no_decision(name: str, decisions: Iterable[str], place: Location | None) -> SpecError:

@@ -26,6 +26,11 @@ class SearchFolder(Folder):
         return self.path / "best.arch"
 
     @property
+    def decoded(self) -> Path:
+        """The network of several branches, where the search has a `decode` clause."""
+        return self.path / "decoded.arch"
+
+    @property
     def weights(self) -> Path:
         """Weights of the found network, inherited from the supernet."""
         return self.path / "best.safetensors"
@@ -57,7 +62,8 @@ class SearchFolder(Folder):
     def written(self) -> list[Path]:
         of_trials = [self.trials, self.pareto, *self.front.glob("trial-*.arch")]
         return [
-            *super().written(), self.found, self.weights, *of_trials, *self.path.glob("found-*.arch"),
+            *super().written(), self.found, self.decoded, self.weights, *of_trials,
+            *self.path.glob("found-*.arch"),
         ]  # fmt: skip
 
     def begin(self, manifest: Manifest, unit: Unit, table: str | None, *, resume: bool) -> None:

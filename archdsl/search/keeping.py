@@ -18,6 +18,8 @@ from archdsl.train.weights import SPEC, network_hash, save_weights
 def keep(folder: SearchFolder, space: Space, found: Result, module: nn.Module, splits: Splits) -> None:
     """Writes the network found as a spec, and its weights."""
     write_text(folder.found, text_of(space, found))
+    if found.decoded is not None:
+        write_text(folder.decoded, found.decoded.to_arch())
     train = splits.train
     metadata = {
         SPEC: network_hash(found.network), "name": found.network.name, "data": train.name,

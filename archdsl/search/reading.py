@@ -114,6 +114,8 @@ def _settings(clauses: Clauses, strategy: Differentiable) -> dict[str, Any]:
     sampler = strategy.sampler or given.get("sampler")
     if sampler is not None:
         found["sampler"] = read_sampler(term(sampler, "sampler"))
+    if "decode" in given:
+        found["decode"] = term(given["decode"], "decode")
     if isinstance(budget := given.get("budget"), Quantity):
         found["budget_s"] = budget.amount / 1000
     for group, usual in USUAL.items():
@@ -151,6 +153,7 @@ def _member(name: str, own: Clauses) -> MemberConfig:
         {path: str(value) for path, value in rest.items() if not isinstance(value, Term)},
         own.of_space,
         None if written is None else read_optimiser(term(written, "optimizer"), USUAL["architecture"]),
+        decode=term(given["decode"], "decode") if "decode" in given else None,
         **passes,  # type: ignore[arg-type]
         at=next(iter(own.places.values()), None),
     )

@@ -43,6 +43,8 @@ class Result:
     outcomes: Mapping[str, int]
     how: str
     unmet: tuple[str, ...] = ()
+    decoded: Network | None = None
+    """The network of several branches, where the search has a `decode` clause."""
     front: tuple[Result, ...] = ()
     trials: tuple[Trial, ...] = ()
     members: Mapping[str, Result] = field(default_factory=dict)

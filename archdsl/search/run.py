@@ -24,6 +24,7 @@ from archdsl.runs.reporter import Reporter
 from archdsl.search.architectures import Architecture, architectures
 from archdsl.search.baseline import read_baseline
 from archdsl.search.config import SearchConfig
+from archdsl.search.decoding.making import decoder_of
 from archdsl.search.differentiable.driver import Search
 from archdsl.search.differentiable.learner import Learner
 from archdsl.search.differentiable.members import Member, Sizes
@@ -67,7 +68,7 @@ def prepared(program: Program, options: SearchOptions, reporter: Reporter) -> It
         if not options.resume:
             folder.demand_new()
         tables = _tables(inputs, options, program, folder, here, reporter)
-        members = _members(inputs, networks, tables, seed, here)
+        members = _members(program, inputs, networks, tables, seed, here)
         with folder.held(here.is_first):
             if here.is_first:
                 wanted = _manifest(program, inputs, options, tables, here)
@@ -198,8 +199,9 @@ def _supernet(inputs: _Inputs, options: SearchOptions) -> tuple[nn.Module, dict[
 
 
 def _members(
-    inputs: _Inputs, networks: Mapping[str, Any], tables: Tables, seed: int, here: Processes
-) -> list[Member]:
+    program: Program, inputs: _Inputs, networks: Mapping[str, Any], tables: Tables, seed: int,
+    here: Processes,
+) -> list[Member]:  # fmt: skip
     """The architectures with what learns them."""
     found = []
     for one in inputs.architectures:
@@ -214,7 +216,7 @@ def _members(
         found.append(
             Member(
                 one.name, one.config, one.space, network, objective, learner,
-                one.passes, one.pretrain_passes, sizes,
+                one.passes, one.pretrain_passes, sizes, decoder_of(program, one.config, one.space),
             )
         )  # fmt: skip
     return found

@@ -32,7 +32,7 @@ def loss_of(config: SearchConfig) -> Term:
     """The loss term of the objective. Raises SpecError (ARCH606) for unknown terms or a missing loss."""
     found = terms_of(config)
     for term in found:
-        if term.name not in (*LOSSES, *MEASURES, "log"):
+        if term.name not in (*LOSSES, *MEASURES, "log", "window"):
             known = ", ".join((*LOSSES, *sorted(MEASURES), "log"))
             headline = f"`{term.name}` is not allowed in a differentiable objective"
             raise cannot(headline, f"available: {known}", term.at)
@@ -91,6 +91,6 @@ def _demand_soft(value: SearchValue) -> None:
     if isinstance(value, Formula) and value.op not in ("+", "-", "*", "/", "..", *MISSED):
         help = f"differentiable searches support {', '.join(MISSED)}"
         raise cannot(f"`{value.op}` is not differentiable", help, value.at)
-    if isinstance(value, Term | Formula):
+    if isinstance(value, Formula) or (isinstance(value, Term) and value.name != "window"):
         for part in value.args:
             _demand_soft(part)

@@ -384,6 +384,10 @@ class _Reader:
                 return tuple(named)
         if setting.kind == "names" and isinstance(expr, ast.List):
             return tuple(self._name_of_space(one) for one in expr.items)
+        if setting.kind == "part":
+            return self._name_of_space(expr)
+        if setting.kind == "space":
+            return self._space(expr)
         if isinstance(expr, ast.Name) and expr.id in setting.choices:
             return (expr.id,) if setting.kind == "choices" else expr.id
         value = self.value(expr)
@@ -398,6 +402,17 @@ class _Reader:
                 "ARCH607", f"{name} must be {setting.expected()}, got {_shown(value)}", expr, help=help
             )
         return value
+
+    def _space(self, expr: ast.Expr) -> str:
+        """The name of a space that the file declares or imports."""
+        if isinstance(expr, ast.Name) and isinstance(self.unit.find(expr.id)[1], ast.Space):
+            return expr.id
+        known = [n for n, d in self.unit.declared.items() if isinstance(d, ast.Space)]
+        known += [n for n, (_, d) in self.unit.imported.items() if isinstance(d, ast.Space)]
+        headline = (
+            f"unknown space `{expr.id}`" if isinstance(expr, ast.Name) else "expected the name of a space"
+        )
+        raise self.frame.error("ARCH602", headline, expr, help=f"spaces of the file: {', '.join(known)}")
 
     def _name_of_space(self, expr: ast.Expr) -> str:
         """The name of a part of the space: `stem`, `keep[0, 8]`."""
@@ -429,13 +444,14 @@ class _Reader:
         if len(args) != word.function:
             named = ", ".join(f"{key} = …" for key in allowed)
             help = (
-                f"{name}(macs)"
+                word.example
                 if word.function
                 else f"settings are passed by name: {name}({named})"
                 if named
                 else f"write {name}"
             )
-            takes = "takes one positional argument" if word.function else "takes no positional arguments"
+            count = {0: "no positional arguments", 1: "one positional argument"}
+            takes = f"takes {count.get(word.function, f'{word.function} positional arguments')}"
             raise self.frame.error("ARCH604", f"`{name}` {takes}", expr, help=help)
         return Term(name, settings, args, self.frame.location(expr), places, group)
 

@@ -10,7 +10,7 @@ from typing import Any
 from archdsl.configs.words import GROUPS, KINDS, listed, one
 from archdsl.diagnostics import Diagnostic, Label, Location
 from archdsl.spec.search_values import Clauses, Formula, SearchValue, Term
-from archdsl.spec.units import Quantity
+from archdsl.spec.units import MEASURES, Quantity
 
 _SHORT_FOR = {"epochs": "strategy", "sampler": "strategy", "batch": "data"}
 """Clauses that are shorthand for a setting of another clause."""
@@ -87,14 +87,33 @@ def _of_formula(value: SearchValue, at: Location | None, scores: Collection[str]
         if value.name not in words:
             help = f"available: {listed(words)}"
             yield _error("ARCH607", f"`{value.name}` is not {one(KINDS['objectives'])}", value.at, help)
-        elif words[value.name].function and not value.args:
-            help = f"{value.name}(macs)"
-            yield _error("ARCH604", f"`{value.name}` takes one positional argument", value.at, help)
+        elif len(value.args) != words[value.name].function:
+            count = words[value.name].function
+            takes = "one positional argument" if count == 1 else f"{count} positional arguments"
+            yield _error("ARCH604", f"`{value.name}` takes {takes}", value.at, words[value.name].example)
+            return
+        elif value.name == "window" and not _is_window(value.args):
+            help = words["window"].example
+            yield _error("ARCH604", "`window` takes a number, a cost and a range", value.at, help)
+            return
         for part in value.args:
             yield from _of_formula(part, value.at, scores)
     elif isinstance(value, bool) or not isinstance(value, int | float | Quantity):
         help = "combine losses, costs and numbers: cross_entropy + 0.01 * log(macs)"
         yield _error("ARCH604", "expected a number, a loss or a cost in the objective", at, help)
+
+
+def _is_window(args: tuple[SearchValue, ...]) -> bool:
+    """Whether these are a weight > 0, a cost, and a range."""
+    weight, cost, ends = args
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or weight <= 0:
+        return False
+    if not (isinstance(cost, Term) and cost.name in MEASURES):
+        return False
+    if not (isinstance(ends, Formula) and ends.op == ".."):
+        return False
+    low, high = (end.amount if isinstance(end, Quantity) else end for end in ends.args)
+    return isinstance(low, int | float) and isinstance(high, int | float) and low <= high
 
 
 def _twice(key: str, whose: str, at: Location | None, other: Location | None) -> Diagnostic:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import archdsl
-from archdsl.search.decision_names import is_named
+from archdsl.ir.paths import is_named
 from archdsl.search.differentiable.samplers import Sampler, by_decision
 from small_search import SPEC, plan_of, program
 

@@ -126,7 +126,11 @@ class Search:
                 raise Unfit(f"the mIoU of `{role}` is {miou!r}")
         scored, mark = part({"scored": True, **state}, "scored", bool), Mark.read(state)
         elapsed = part({"elapsed_s": 0.0, **state}, "elapsed_s", float, least=0)
+        kept = part({"windows": {}, **state}, "windows", dict)
+        windows = [one.objective.windows.read(kept.get(one.name, {})) for one in self.members]
         self.stepper.load_state(state)
+        for member, weights in zip(self.members, windows, strict=True):
+            member.objective.windows.weights = weights
         self.sums, self.tried, self.scored, self.compared = list(sums), dict(tried), scored, dict(compared)
         self.elapsed_s = elapsed
         return mark
@@ -225,6 +229,7 @@ class Search:
     def _epoch_of(self, member: Member, epoch: int, loss: float, report: Report) -> None:
         chances, found = self.chances(member), self.most_probable(member)
         miou = self.shared(member).score(found.outcomes)["miou"]
+        member.objective.windows.after_epoch(member.derived_costs(found))
         with torch.no_grad():
             mean = member.objective.cost_values(member.learner.architecture.probabilities())
         expected = member.objective.named(mean)
@@ -335,10 +340,11 @@ class Search:
     def finish(self, found: Result) -> Result:
         """Writes the network found, its weights, and the final record; of every member."""
         results = {one.name: self._finish(one, self.most_probable(one)) for one in self.members[:-1]}
-        self._finish(self.main, found)
+        found = self._finish(self.main, found)
         return replace(found, members={**results, self.main.name: found}) if results else found
 
     def _finish(self, member: Member, found: Result) -> Result:
+        found = replace(found, decoded=member.decoded())
         module = self.recalibrated(found, member)
         self._write({"kind": "recalibrated", "batches": self.config.calibrate} | _labels(member))
         seen = self.shared(member).confusion(module)
@@ -373,6 +379,7 @@ class Search:
             "sums": list(self.sums),
             "scored": self.scored,
             "tried": dict(self.tried),
+            "windows": {one.name: dict(one.objective.windows.weights) for one in self.members},
             "compared": dict(self.compared),
             "journal": self.journal.mark().plain(),
         }

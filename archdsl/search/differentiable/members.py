@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -13,11 +13,14 @@ from torch.nn.functional import one_hot
 from archdsl.ir import Decision
 from archdsl.passes.costs.pricing import MACS
 from archdsl.passes.costs.space_cost import SpaceCost
-from archdsl.program import Space
+from archdsl.program import Network, Space
 from archdsl.search.config import SearchConfig
+from archdsl.search.decoding.decoder import Decoder
 from archdsl.search.differentiable.architecture import Draw
 from archdsl.search.differentiable.learner import Learner
 from archdsl.search.differentiable.objective import ObjectiveFunction
+from archdsl.search.result import Result
+from archdsl.spec.search_values import Term
 
 
 class Sizes:
@@ -75,6 +78,27 @@ class Member:
     passes: tuple[str, ...] = ("sampled",)
     pretrain_passes: tuple[str, ...] = ("sampled",)
     sizes: Sizes | None = None
+    decoder: Decoder | None = None
+
+    def decoded(self) -> Network | None:
+        """The network of several branches that the logits stand for; None without a decoder."""
+        if self.decoder is None:
+            return None
+        logits = self._logits()
+        return self.decoder.network(self.decoder.candidates(logits)[self.decoder.selected(logits)])
+
+    def derived_costs(self, found: Result) -> Callable[[Term], list[float]]:
+        """A cost of the networks derived now: those of each combination of branches, or `found`."""
+        costs = self.objective.costs
+        if self.decoder is None:
+            rows = [[found.outcomes.get(path, 0) for path in self.space.decisions]]
+            return lambda term: [float(value) for value in costs.exact(term, rows)]
+        candidates = self.decoder.candidates(self._logits()).values()
+        networks = [self.decoder.network(branches) for branches in candidates]
+        return lambda term: [costs.of_network(term, network) for network in networks]
+
+    def _logits(self) -> dict[str, Any]:
+        return {path: v.detach().cpu().numpy() for path, v in self.learner.architecture.vectors().items()}
 
     def draws(self, step: int, epoch: int, pretraining: bool) -> list[Draw]:
         """A sample for each forward pass of a step; a function of the seed, the step and the architecture."""

@@ -15,6 +15,7 @@ from archdsl.devices.table import Table
 from archdsl.diagnostics import closest
 from archdsl.program import Space
 from archdsl.search.config import SearchConfig
+from archdsl.search.differentiable.windows import Windows
 from archdsl.search.scores import LOSSES, UNITS, class_weights_rule, loss_of, terms_of
 from archdsl.search.task import task_loss
 from archdsl.search.terms import cannot
@@ -51,6 +52,7 @@ class ObjectiveFunction:
         self.config, self.costs, self.decisions = config, Costs(space, tables, stands), space.decisions
         self.task_term = loss_of(config)
         self.outputs = self._outputs(space)
+        self.windows = Windows(terms_of(config))
         measured = [term for term in terms_of(config) if term.name in MEASURES]
         timed = [term for term in measured if term.name in UNITS]
         if timed and not (tables or stands):
@@ -103,7 +105,7 @@ class ObjectiveFunction:
 
     def value(self, task: torch.Tensor, costs: Mapping[str, torch.Tensor]) -> torch.Tensor:
         """The objective, to be minimized."""
-        known = {name: task.double() for name in LOSSES}
+        known = {**{name: task.double() for name in LOSSES}, **self.windows.weights}
 
         def of(value: SearchValue) -> Any:
             return evaluate(value, lambda term: costs[repr(term)], known, MISSED)

@@ -9,8 +9,9 @@ from typing import Any, Literal, get_args
 from archdsl.configs.samplers import Gumbel, Tempered
 from archdsl.diagnostics import Location, closest
 from archdsl.ir import Graph
+from archdsl.ir.paths import is_named
 from archdsl.passes.analyses.depth import depths
-from archdsl.search.decision_names import is_named, no_decision
+from archdsl.search.decision_names import no_decision
 from archdsl.search.terms import cannot, configured
 from archdsl.spec.search_values import Term
 from archdsl.train.schedules import schedule

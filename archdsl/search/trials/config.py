@@ -16,6 +16,7 @@ from archdsl.configs.setting import settings_of
 from archdsl.configs.strategies import StrategyKind
 from archdsl.configs.words import STRATEGIES
 from archdsl.devices.formula import MEASURES
+from archdsl.devices.replacing import HOWS
 from archdsl.diagnostics import closest
 from archdsl.search.config import SearchConfig
 from archdsl.search.overrides import seconds, with_data
@@ -193,6 +194,9 @@ def _demand_scored(config: TrialConfig) -> None:
     scores = config.scores
     known = (*sorted(MEASURES), *scores)
     for one in terms_of(config.goals):
+        if one.name in MEASURES and (unread := [key for key in (*HOWS, "mode") if key in one.settings]):
+            headline = f"`{unread[0]}` of `{one.name}` is read by differentiable searches only"
+            raise cannot(headline, "remove it: the networks of trials have no probabilities", one.at)
         if one.name not in (*known, "log"):
             headline = f"`{one.name}` is not a score of the evaluator `{config.evaluator.name}`"
             able = [name for name, kind in EVALUATORS.items() if one.name in kind.scores and kind.run]

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from archdsl.configs.controllers import Lstm
 from archdsl.diagnostics import Location, SpecError
-from archdsl.search.decision_names import is_named, no_decision
+from archdsl.ir.paths import is_named
+from archdsl.search.decision_names import no_decision
 from archdsl.search.terms import cannot
 
 

@@ -1,0 +1,63 @@
+"""Whether a decoder of branches fits a space; imports little, since `check` uses it."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from archdsl.configs.decoding import Branches
+from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
+from archdsl.ir import Graph
+from archdsl.lang import ast
+from archdsl.lang.loader import Unit
+from archdsl.passes.analyses.lattice import Lattice, NoLattice, lattice
+
+Ends = tuple[int, ...]
+"""The subscripts of the rows at which the branches end."""
+
+RELEASED_ROWS = 3
+"""The released code searches paths over three rows."""
+
+
+def ends_of(config: Branches, cells: Lattice) -> tuple[Ends, ...]:
+    """The combinations of ends, in the order of the setting `ends`."""
+    return tuple(product(*(config.ends or ((cells.rows[-1],), cells.rows[:-1]))))
+
+
+def fitting(config: Branches, graph: Graph, unit: Unit, at: Location | None = None) -> Lattice:
+    """The lattice that a decoder reads. Raises SpecError (ARCH815) where the decisions of the space are not
+    those of one, and where settings do not fit it.
+    """
+    if config.into is None or not isinstance(unit.find(config.into)[1], ast.Space):
+        named = f"`{config.into}` is not a space of the file" if config.into else "`branches` needs `into`"
+        raise unfit(named, "name a space of the file, or an imported one: branches(into = Name)", at)
+    try:
+        cells = lattice(graph, config.kinds, config.reads, config.widths)
+    except NoLattice as error:
+        help = "`kinds`, `reads` and `widths` name decisions by their paths without subscripts"
+        raise unfit(f"`{graph.name}` is not a lattice of cells: {error}", help, at) from error
+    _demand_fits(config, cells, graph, at)
+    return cells
+
+
+def _demand_fits(config: Branches, cells: Lattice, graph: Graph, at: Location | None) -> None:
+    rows, ends = cells.rows, ends_of(config, cells)
+    for end in (end for combination in ends for end in combination):
+        if end not in rows:
+            raise unfit(f"no row {end} to end at", f"rows: {', '.join(map(str, rows))}", at)
+    if len(ends[0]) != len(config.stages):
+        raise unfit("`ends` and `stages` differ in length", "one list of rows for each stage", at)
+    if config.shortest is not None and len(config.shortest) != len(rows):
+        raise unfit(f"`shortest` needs {len(rows)} numbers", "one for each row", at)
+    if config.mode == "released" and len(rows) > RELEASED_ROWS:
+        raise unfit(f"`mode = released` needs at most {RELEASED_ROWS} rows", "use mode = corrected", at)
+    if config.select is None:
+        return
+    decision = graph.decisions.get(config.select)
+    if decision is None or decision.size != len(ends):
+        headline = f"`{config.select}` is not a decision with {len(ends)} outcomes"
+        raise unfit(headline, "one outcome for each combination of `ends`, in their order", at)
+
+
+def unfit(headline: str, help: str, at: Location | None) -> SpecError:
+    """An ARCH815 error."""
+    return SpecError([Diagnostic("ARCH815", headline, Label(at) if at else None, help=help)])

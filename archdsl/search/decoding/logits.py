@@ -1,0 +1,105 @@
+"""Architecture parameters of a lattice as arrays, and branches decoded from them.
+
+Shapes: L layers, R rows, q candidates, w widths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archdsl.passes.analyses.lattice import Lattice
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Logits:
+    """Logits by row: `kinds[j]` is (L - j) × q, of cell (l, j) at l - j; `reads[j]` of rows j > 0 is
+    (L - j - 1) × 2, of cell (l, j) at l - j - 1, the finer row first (`reads[0]` is empty); `widths[0]` is
+    (L - 1) × w, of the map behind layer l at l, and `widths[j]` (L - j) × w, at l - j + 1.
+    """
+
+    kinds: tuple[NDArray[Any], ...]
+    reads: tuple[NDArray[Any], ...]
+    widths: tuple[NDArray[Any], ...]
+
+    @property
+    def layers(self) -> int:
+        return len(self.kinds[0])
+
+    @property
+    def rows(self) -> int:
+        return len(self.kinds)
+
+    def width(self, layer: int, row: int) -> int:
+        """The most probable width of the map behind a layer; 0 if widths are not searched."""
+        if not self.widths:
+            return 0
+        return int(self.widths[row][layer - max(0, row - 1)].argmax())
+
+    def copy(self) -> Logits:
+        """With arrays of its own."""
+        return Logits(*(tuple(map(np.array, part)) for part in (self.kinds, self.reads, self.widths)))
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A chain of cells: the row at which each reads, the candidate of each, and the width behind each but the
+    last, which has the width of the head.
+    """
+
+    rows: tuple[int, ...]
+    kinds: tuple[int, ...]
+    widths: tuple[int, ...]
+
+    @property
+    def end(self) -> int:
+        """The row of its last map."""
+        return self.rows[-1]
+
+    def ends(self, rows: int) -> tuple[int, ...]:
+        """For each row, the number of cells up to the last one that writes to it or to a finer one."""
+        written = [*self.rows[1:], self.rows[-1]]
+        return tuple(sum(at <= row for at in written) for row in range(rows))
+
+
+def logits_of(found: Lattice, by: Mapping[str, Any]) -> Logits:
+    """The arrays of a lattice from vectors by decision; logarithms of probabilities serve as well."""
+
+    def stacked(rows: Sequence[Sequence[str]], finer: int = 0) -> tuple[NDArray[Any], ...]:
+        arrays = [np.array([np.asarray(by[path]) for path in paths]) for paths in rows]
+        return tuple(array[:, ::-1] if finer else array for array in arrays)
+
+    reads = (np.empty((0, 2)), *stacked(found.reads[1:], found.finer))
+    return Logits(stacked(found.kinds), reads, stacked(found.widths))
+
+
+def shared_cells(first: Branch, other: Branch) -> int:
+    """How many cells at the start two branches have in common: those of equal candidate, equal width and
+    equal next row. The last cell of a branch is its own.
+    """
+    count = min(len(first.rows), len(other.rows)) - 1
+    for n in range(count):
+        alike = first.kinds[n] == other.kinds[n] and first.rows[n + 1] == other.rows[n + 1]
+        if not alike or (first.widths and first.widths[n] != other.widths[n]):
+            return n
+    return count
+
+
+def objective(miou: float, latency_ms: float, target_ms: float = 8.3, exponent: float = -0.07) -> float:
+    """mIoU · (latency / target)^exponent, by which the released code chooses a pair of branches
+    (objective_acc_lat in tools/utils/darts_utils.py of VITA-Group/FasterSeg, after MnasNet).
+    """
+    return miou * float((latency_ms / target_ms) ** exponent)
+
+
+def shortest_default(layers: int, row: int) -> int:
+    """The least number of cells of a branch that ends in a row, as released: a third of the layers, and two
+    for each halving.
+    """
+    return round(layers / 3) + 2 * row

@@ -1,0 +1,34 @@
+"""Makes the decoder of a search."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from archdsl.lang import ast
+from archdsl.program import Program, Space
+from archdsl.search.config import SearchConfig
+from archdsl.search.decoding.decoder import Decoder
+from archdsl.search.decoding.fitting import fitting
+from archdsl.search.terms import configured
+from archdsl.spec.settings import input_names
+
+
+def decoder_of(program: Program, config: SearchConfig, space: Space) -> Decoder | None:
+    """The decoder of a search of a space; None without a `decode` clause. Raises SpecError (ARCH815).
+
+    Settings of the space that were set from outside, the number of classes for instance, are those of the
+    derived networks as well, where their space has them.
+    """
+    if config.decode is None:
+        return None
+    branches = configured(config.decode)
+    cells = fitting(branches, space.searched, program.unit, config.decode.at)
+    declared: Any = program.unit.find(branches.into)[1]
+    assert isinstance(declared, ast.Space)
+    known = {*(s.name for s in declared.signature.settings), *input_names(declared)}
+    given = {name: value for name, value in space.elaborated.given.items() if name in known}
+
+    def into(**settings: Any) -> Space:
+        return program.space(branches.into, **{**given, **settings})
+
+    return Decoder(branches, cells, into)

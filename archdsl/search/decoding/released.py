@@ -1,0 +1,103 @@
+"""Decodes branches as the released code of FasterSeg does, with what is peculiar to it.
+
+network_metas in train/model_seg.py of VITA-Group/FasterSeg, commit 478b026:
+
+* one row after the other is decoded from arrays that are edited on the way: a softmax is taken of the reads
+  again each time, and a skip that was ruled out stays ruled out;
+* the path counts only the reads that halve, and halves one layer early: the read of cell k + 1 is taken as
+  the halving of the cell at layer k (issue 59 there);
+* a skip that had to stay between two halvings still counts among those that may be left out.
+
+Arithmetic is in the type of the arrays, which is float32 for released parameters.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from archdsl.search.decoding.fitting import RELEASED_ROWS
+from archdsl.search.decoding.logits import Branch, Logits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def decoded_in_order(
+    logits: Logits, shortest: tuple[int, ...], skip: int | None, *, without_skip: bool = False
+) -> list[Branch]:
+    """The branches that end in each row, the finest first.
+
+    `shortest` are the least numbers of cells by row. `without_skip` rules out `skip` everywhere, as for the
+    teacher in its final training.
+    """
+    if logits.rows > RELEASED_ROWS:
+        raise ValueError(f"at most {RELEASED_ROWS} rows, got {logits.rows}")
+    edited = logits.copy()
+    reads = list(edited.reads)
+    branches = []
+    for end in range(logits.rows):
+        reads = [reads[0], *map(softmax, reads[1:])]
+        rows = path(reads, end, logits.layers)
+        scores = [edited.kinds[row][layer - row] for layer, row in enumerate(rows)]
+        widths = [logits.width(layer, rows[layer + 1]) for layer in range(logits.layers - 1)]
+        branches.append(_simplified(rows, scores, widths, shortest[end], skip, without_skip))
+    return [b if logits.widths else Branch(b.rows, b.kinds, ()) for b in branches]
+
+
+def softmax(logits: NDArray[Any]) -> NDArray[Any]:
+    """Softmax of each row."""
+    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    found: NDArray[Any] = powers / powers.sum(-1, keepdims=True)
+    return found
+
+
+def path(reads: list[NDArray[Any]], end: int, layers: int) -> list[int]:
+    """The row of each cell; `reads` are probabilities, the finer row first."""
+    halving: tuple[int, ...] = ()
+    if end == 1:
+        halving = (int(reads[1][1:-1, 0].argmax()) + 1,)
+    elif end == 2:
+        halving = (1, 3)  # where every product is 0
+        most = 0.0
+        for second in range(layers - 4):
+            for first in range(1, second - 1):
+                product = reads[1][first, 0] * reads[2][second, 0]
+                if product > most:
+                    halving, most = (first + 1, second + 2), product
+    return [sum(layer > at for at in halving) for layer in range(layers)]
+
+
+def _simplified(
+    rows: list[int], scores: list[NDArray[Any]], widths: list[int], shortest: int, skip: int | None,
+    without_skip: bool,
+) -> Branch:  # fmt: skip
+    """The cells that stay; skips that are ruled out are ruled out in `scores`."""
+    count = len(rows)
+    if without_skip and skip is not None:
+        for score in scores:
+            score[skip] = -np.inf
+    ends = [n + 1 == count or rows[n] == rows[n + 1] for n in range(count)]
+    skipping = [n for n in range(count) if ends[n] and scores[n].argmax() == skip]
+    chance = {n: softmax(scores[n])[skip] for n in skipping}
+    halving = [n for n in range(count) if not ends[n]]
+    for start, stop in pairwise([*halving, count]):
+        between = range(start + 1, stop)
+        if between and all(n in chance for n in between):
+            least = min(reversed(between), key=chance.__getitem__)
+            scores[least][skip] = -np.inf
+    most = count - shortest
+    may_go = set(sorted(skipping, key=lambda n: -chance[n])[: max(0, most)])
+    kept, kinds = [], []
+    for n in range(count):
+        kind = int(scores[n].argmax())
+        if kind == skip and n in may_go:
+            continue
+        if kind == skip:
+            scores[n][skip] = -np.inf
+            kind = int(scores[n].argmax())
+        kept.append(n)
+        kinds.append(kind)
+    return Branch(tuple(rows[n] for n in kept), tuple(kinds), tuple(widths[n] for n in kept[:-1]))

@@ -1,0 +1,58 @@
+"""Weights of terms that follow a cost of the derived networks: `window(0.01, rate, 155 fps .. 175 fps)`.
+
+After each epoch the weight is halved if the cost of some derived network reaches the end of the range, else
+doubled if that of some is at its start or below: search/train_search.py of VITA-Group/FasterSeg.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from archdsl.runs.restoring import Unfit
+from archdsl.spec.search_values import Formula, Term, written
+from archdsl.spec.units import Quantity
+
+
+def moved(weight: float, values: Sequence[float], low: float, high: float) -> float:
+    """The weight after an epoch whose derived networks cost `values`."""
+    if any(value >= high for value in values):
+        return weight / 2
+    if any(value <= low for value in values):
+        return weight * 2
+    return weight
+
+
+class Windows:
+    """The current weights of the windows among the terms of a search, by their text."""
+
+    def __init__(self, terms: Iterable[Term]):
+        self._terms = {written(term): term for term in terms if term.name == "window"}
+        self.weights: dict[str, float] = {key: _number(term.args[0]) for key, term in self._terms.items()}
+
+    def after_epoch(self, values: Callable[[Term], Sequence[float]]) -> dict[str, float]:
+        """Moves the weights by the costs of derived networks; `values` are those of a cost. Returns the
+        weights that changed.
+        """
+        before = dict(self.weights)
+        for key, term in self._terms.items():
+            _, cost, ends = term.args
+            assert isinstance(cost, Term)
+            assert isinstance(ends, Formula)
+            low, high = map(_number, ends.args)
+            self.weights[key] = moved(self.weights[key], values(cost), low, high)
+        return {key: weight for key, weight in self.weights.items() if weight != before[key]}
+
+    def read(self, found: Any) -> dict[str, float]:
+        """The weights kept in a checkpoint. Raises Unfit for others than those of the search."""
+        if not isinstance(found, dict) or found.keys() != self.weights.keys():
+            raise Unfit("the weights of windows are those of another search")
+        for key, weight in found.items():
+            if type(weight) is not float or not math.isfinite(weight) or weight < 0:
+                raise Unfit(f"the weight of `{key}` is {weight!r}")
+        return dict(found)
+
+
+def _number(value: Any) -> float:
+    return float(value.amount if isinstance(value, Quantity) else value)
