@@ -7,6 +7,7 @@ parameters are. Scores are edited in place, and betas replaced, from one branch 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 Rows = list[list[list[float]]]
@@ -73,7 +74,7 @@ def compact(alphas: Rows, ratios: Rows, path: list[int], skip: int, teacher: boo
             candidates.append((n, soft(score[n])[skip]))
     downs = [n for n in range(count - 1) if path[n + 1] > path[n]]
     skipping = [n for n, _ in candidates]
-    for start, stop in zip(downs, downs[1:] + [count]):
+    for start, stop in pairwise([*downs, count]):
         inner = list(range(start + 1, stop))
         if inner and all(n in skipping for n in inner):
             least, at = 1.0, -1

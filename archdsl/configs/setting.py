@@ -93,8 +93,10 @@ class Setting:
                 )
             case "flag":
                 return isinstance(value, bool)
-            case "text" | "part" | "space":
+            case "text":
                 return isinstance(value, str)
+            case "part" | "space":  # names, which are no values
+                return False
             case "time":
                 return getattr(value, "dimension", "") == "time" and value.amount > 0  # type: ignore[attr-defined]
         return True

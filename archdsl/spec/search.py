@@ -384,9 +384,9 @@ class _Reader:
                 return tuple(named)
         if setting.kind == "names" and isinstance(expr, ast.List):
             return tuple(self._name_of_space(one) for one in expr.items)
-        if setting.kind == "part":
+        if setting.kind == "part" and isinstance(expr, ast.Name | ast.Attribute | ast.Index):
             return self._name_of_space(expr)
-        if setting.kind == "space":
+        if setting.kind == "space" and isinstance(expr, ast.Name):
             return self._space(expr)
         if isinstance(expr, ast.Name) and expr.id in setting.choices:
             return (expr.id,) if setting.kind == "choices" else expr.id
@@ -403,16 +403,14 @@ class _Reader:
             )
         return value
 
-    def _space(self, expr: ast.Expr) -> str:
+    def _space(self, name: ast.Name) -> str:
         """The name of a space that the file declares or imports."""
-        if isinstance(expr, ast.Name) and isinstance(self.unit.find(expr.id)[1], ast.Space):
-            return expr.id
+        if isinstance(self.unit.find(name.id)[1], ast.Space):
+            return name.id
         known = [n for n, d in self.unit.declared.items() if isinstance(d, ast.Space)]
         known += [n for n, (_, d) in self.unit.imported.items() if isinstance(d, ast.Space)]
-        headline = (
-            f"unknown space `{expr.id}`" if isinstance(expr, ast.Name) else "expected the name of a space"
-        )
-        raise self.frame.error("ARCH602", headline, expr, help=f"spaces of the file: {', '.join(known)}")
+        help = _question(closest(name.id, known)) or f"spaces of the file: {', '.join(known)}"
+        raise self.frame.error("ARCH602", f"unknown space `{name.id}`", name, help=help)
 
     def _name_of_space(self, expr: ast.Expr) -> str:
         """The name of a part of the space: `stem`, `keep[0, 8]`."""

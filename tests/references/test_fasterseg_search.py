@@ -48,7 +48,9 @@ def decoder(**more: Any) -> Decoder:
     config = Branches(**{"into": "FasterSegBranches", "mode": "released", "ends": ((32,), (8, 16)), **more})
 
     def into(**settings: Any) -> archdsl.Space:
-        return program().space("FasterSegBranches", **{**OF_TEACHER, **settings} if TEACHER in more else settings)
+        return program().space(
+            "FasterSegBranches", **{**OF_TEACHER, **settings} if TEACHER in more else settings
+        )
 
     return Decoder(config, cells_of(program().space()), into)
 
@@ -141,7 +143,8 @@ def _logits(found: Decoder, arrays: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("name", "with_heads", "at_inference"), [("student", 4_352_921, 3_421_875), ("teacher", 23_450_409, 22_115_203)]
+    ("name", "with_heads", "at_inference"),
+    [("student", 4_352_921, 3_421_875), ("teacher", 23_450_409, 22_115_203)],
 )
 def test_networks_with_the_heads_of_the_training_have_the_parameters_of_the_released_ones(
     name: str, with_heads: int, at_inference: int
@@ -204,7 +207,9 @@ def test_the_released_latency_and_its_gradients_are_those_of_the_released_code(
         }
         replaced = dict(MODES[mode])
         if arch == 0:  # whose widths are not searched
-            replaced = {how: names for how, names in replaced.items() if how != "sampled"} | {"largest": ("widths",)}
+            replaced = {how: names for how, names in replaced.items() if how != "sampled"} | {
+                "largest": ("widths",)
+            }
         ms = by.soft(Term("latency", {**replaced, "mode": RELEASED}), probabilities)
         assert isinstance(ms, torch.Tensor)
         assert float(ms.detach()) == pytest.approx(expected[mode]["latency"], rel=1e-6)

@@ -77,7 +77,10 @@ def test_the_order_of_the_released_decoder_matters_sometimes() -> None:
         for scores in given.kinds:
             scores[:, SKIP] += 2
         alone = released_decoder.compact(
-            *([[list(map(float, one)) for one in row] for row in part] for part in (given.kinds, given.widths)),
+            *(
+                [[list(map(float, one)) for one in row] for row in part]
+                for part in (given.kinds, given.widths)
+            ),
             released_decoder.find_path(
                 [[released_decoder.soft(list(pair)) for pair in row] for row in given.reads], 2, 16
             ),
@@ -164,9 +167,7 @@ def decoder(program: archdsl.Program, image: tuple[int, int, int] = (3, 64, 128)
 
 
 @pytest.mark.parametrize("mode", ["corrected", "released"])
-def test_every_decoded_network_is_well_typed_and_reads_back(
-    program: archdsl.Program, mode: str
-) -> None:
+def test_every_decoded_network_is_well_typed_and_reads_back(program: archdsl.Program, mode: str) -> None:
     rng = random.Random(7)
     found = decoder(program, mode=mode)
     for seed in range(4):
@@ -199,7 +200,10 @@ def test_paths_and_labels_of_a_lattice_are_found_by_their_subscripts(program: ar
         ({"ends": ((32,),)}, "`ends` and `stages` differ in length"),
         ({"shortest": (5, 7)}, "`shortest` needs 3 numbers"),
         ({"select": "cells[1, 8].kind"}, "`cells[1, 8].kind` is not a decision with 2 outcomes"),
-        ({"kinds": "cells.what"}, "`FasterSeg` is not a lattice of cells: no decision `cells.what[layer, row]`"),
+        (
+            {"kinds": "cells.what"},
+            "`FasterSeg` is not a lattice of cells: no decision `cells.what[layer, row]`",
+        ),
         ({"into": None}, "`branches` needs `into`"),
     ],
 )
@@ -225,7 +229,9 @@ search Q for FasterSeg {{
 
 def text(more: str = "", into: str = "FasterSegBranches") -> str:
     source = (specs_folder() / "fasterseg.arch").read_text("utf-8")
-    small = source.replace("units = {4, 6, 8, 10, 12}", "units = {2}").replace("last: int = 8", "last: int = 2")
+    small = source.replace("units = {4, 6, 8, 10, 12}", "units = {2}").replace(
+        "last: int = 8", "last: int = 2"
+    )
     small = small.replace("layers = 16", "layers = 4").replace("[3, 1024, 2048]", "[3, 64, 128]")
     return small.partition("# Two searches")[0] + SEARCH.format(more=more, into=into)
 
@@ -234,8 +240,12 @@ def test_a_search_writes_the_decoded_network(tmp_path: Any, capsys: Any) -> None
     spec = tmp_path / "small.arch"
     spec.write_text(text(), "utf-8")
     branches = (specs_folder() / "fasterseg_branches.arch").read_text("utf-8")
-    branches = branches.replace("last: int = 8", "last: int = 2").replace("units = {4, 6, 8, 10, 12}", "units = {2}")
-    (tmp_path / "fasterseg_branches.arch").write_text(branches.replace("[3, 1024, 2048]", "[3, 64, 128]"), "utf-8")
+    branches = branches.replace("last: int = 8", "last: int = 2").replace(
+        "units = {4, 6, 8, 10, 12}", "units = {2}"
+    )
+    (tmp_path / "fasterseg_branches.arch").write_text(
+        branches.replace("[3, 1024, 2048]", "[3, 64, 128]"), "utf-8"
+    )
     out = tmp_path / "run"
     assert cli.run(["search", str(spec), "--out", str(out)]) == 0, capsys.readouterr()
     network = archdsl.load(out / "decoded.arch").network()

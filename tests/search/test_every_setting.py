@@ -20,7 +20,7 @@ from archdsl.data.dataset_settings import read_settings
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.search.differentiable.optimisers import optimiser, rate
 from archdsl.search.reading import read_config
-from archdsl.search.scores import LOSSES, class_weights_rule, devices_named, tables_named, terms_of
+from archdsl.search.scores import LOSSES, UNITS, class_weights_rule, devices_named, tables_named, terms_of
 from archdsl.search.terms import configured
 
 SPACE = """arch 1
@@ -40,6 +40,9 @@ VALUES: dict[str, str] = {
     "path": '"elsewhere"',
     "train": '"train+val"', "class_weights": '"median"', "device": '"board"',
     "table": '"t.json"', "budget": "7 min", "betas": "[0.8, 0.9]", "outputs": '["logits"]',
+    "uniform": "[width]", "largest": "[width]", "sampled": "[width]",
+    "kinds": "width", "reads": "width", "widths": "width", "select": "width", "into": "Tiny",
+    "stages": '["a", "b"]', "ends": "[[8], [16]]", "skip": '"none"', "shortest": "[1, 2]",
     "passes": "[largest, random]", "pretrain_passes": "[smallest]",
 }  # fmt: skip
 """Values of settings whose type does not say enough."""
@@ -53,6 +56,7 @@ def another(name: str, one: Setting) -> str:
         return {
             "samplers": "one_path", "schedules": "poly", "optimizers": "adam(lr = 0.5)",
             "datasets": "synthetic(batch = 3)", "strategies": "differentiable(epochs = 3)",
+            "decoders": "branches(into = Tiny)", "expectations": "released",
         }[one.group]  # fmt: skip
     if one.choices:
         return next(
@@ -87,13 +91,16 @@ def effect(search: str) -> Any:
         groups, samplers, config.data,
         replace(config.batched, batch=None), read_settings(config.data, data), class_weights_rule(config),
         tables_named(config),
-        devices_named(config, graph), [configured(term) for term in _losses(config)],
+        devices_named(config, graph), _configured_terms(config),
+        config.decode and configured(config.decode),
     )  # fmt: skip
 
 
-def _losses(config: Any) -> list[Any]:
-    """Terms whose settings are handed to the loss as keyword arguments."""
-    return [term for term in terms_of(config) if term.name in LOSSES]
+def _configured_terms(config: Any) -> list[Any]:
+    """Losses, whose settings are handed on as keyword arguments, and latencies."""
+    found = [configured(term) for term in terms_of(config) if term.name in (*LOSSES, *UNITS)]
+    modes = [configured(mode) for term in found if (mode := getattr(term, "mode", None)) is not None]
+    return [*found, *modes]
 
 
 ENDS = {"lr": "0.9", "end": "0.1"}
@@ -111,6 +118,8 @@ def written(group: str, name: str, inner: str) -> str:
         "optimizers": f"  parameters {{ optimizer = {term} }}\n",
         "datasets": f"  data = {term}\n",
         "communication": f"  communicate cells by {term}\n",
+        "decoders": f"  decode = {term}\n",
+        "expectations": f"  minimize cross_entropy + log(latency(mode = {term}))\n",
         "evaluators": f"  evaluate = {term}\n",
         "sharing": f"  evaluate = weights(train = {term})\n",
         "stages": f"  evaluate = two_stage({'first' if name == 'decoder_only' else 'second'} = {term})\n",
@@ -170,7 +179,7 @@ DEFAULTS = [
     for name, word in words.items()
     if is_differentiable(group, word)
     for key, one in word.settings.items()
-    if word.run and one.run and one.default is not None
+    if word.run and one.run and one.default is not None and one.kind != "part"
 ]
 
 
@@ -303,7 +312,8 @@ BAD = [
     for key, one in word.settings.items()
     for value in {"whole": ["0.5", '"x"', "true"], "number": ['"x"', "true"], "flag": ["3"], "text": ["3"],
                   "pair": ["3", "[0.1]", "true"], "word": ["3", "macs"], "data": ["true", "1 ms"],
-                  "time": ["true", "3 fps"]}[one.kind]
+                  "time": ["true", "3 fps"], "names": ["3", "true"], "part": ["3", "true"],
+                  "space": ["3", "true"]}[one.kind]
 ]  # fmt: skip
 
 
