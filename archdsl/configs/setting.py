@@ -95,7 +95,7 @@ class Setting:
                 return isinstance(value, bool)
             case "text":
                 return isinstance(value, str)
-            case "part" | "space":  # names, which are no values
+            case "part" | "space":  # names, not values
                 return False
             case "time":
                 return getattr(value, "dimension", "") == "time" and value.amount > 0  # type: ignore[attr-defined]

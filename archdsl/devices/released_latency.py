@@ -5,7 +5,7 @@ up latencies along the layers, row by row and in place. Kept as released:
 
 * totals are blended by the reads of the last row alone, whatever the row; where that has none yet, by its
   last one. So the reads of the rows between have no useful gradient, and the last read of the last row has
-  the greatest;
+  the largest;
 * what a row takes from the finer one contains the current layer already, and so does its own total to which
   a halving is added;
 * a cell counts as if it were used in every network;

@@ -1,6 +1,6 @@
 """Decodes branches from the probabilities of a lattice, each by itself, whatever the order.
 
-The path is the most probable one: the product of the probabilities of all reads along it is greatest. The
+The path is the most probable one: the product of the probabilities of all reads along it is largest. The
 released code differs (`archdsl.search.decoding.released`).
 """
 
