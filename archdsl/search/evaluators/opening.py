@@ -7,7 +7,8 @@ from itertools import pairwise
 
 from archdsl.configs.sharing import Progressive
 from archdsl.diagnostics import Location
-from archdsl.search.decision_names import is_named, no_decision
+from archdsl.ir.paths import is_named
+from archdsl.search.decision_names import no_decision
 from archdsl.search.terms import cannot
 
 
