@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 def dry_run(spec: str, options: SearchOptions, seeds: int) -> int:
     """Prints the costs and duration of a search, repeated for `seeds` seeds; returns the exit code."""
+    from archdsl.search.dispatch import by_trials
     from archdsl.search.options import with_clauses
-    from archdsl.search.run import by_trials
 
     if any(source.path is None for source in options.tables):
         help = "omit --table auto, or build a table first: archdsl latency build"

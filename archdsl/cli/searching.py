@@ -26,12 +26,14 @@ def run_search(spec: str, options: SearchOptions) -> int:
     from archdsl.cli.search_text import comparison_text, result_text, shown
     from archdsl.cli.stopping import stop_signals
     from archdsl.runs.interrupted import Interrupted
+    from archdsl.search.dispatch import by_trials
     from archdsl.search.options import with_clauses
-    from archdsl.search.run import by_trials, finish, prepared
 
     program, options = with_clauses(opening.load(spec), options)
     if by_trials(program, options):
         return _run_trials(spec, program, options)
+    from archdsl.search.run import finish, prepared
+
     with prepared(program, options, TerminalReporter()) as search:
         first, folder = search.processes.is_first, search.folder
         if first:

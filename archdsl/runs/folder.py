@@ -97,7 +97,7 @@ class Folder:
 
     def written(self) -> list[Path]:
         """Files that a run writes in addition to its manifest."""
-        return [self.journal, self.report, *map(self.checkpoints.path, self.checkpoints.steps())]
+        return [self.journal, self.report, *(self.path / "checkpoints").glob("step-*.pt")]
 
     def resume(self, kind: str, manifest: Manifest, free: Sequence[str] = ()) -> None:
         """Resumes a run of a kind ("train", "search"); settings in `free` may differ.

@@ -13,13 +13,13 @@ from archdsl.data.source import DataSource, parse_data
 from archdsl.program import Network, Spec, program_of
 from archdsl.runs.limits import demand_within
 from archdsl.runs.reporter import Reporter
+from archdsl.search.dispatch import run
 from archdsl.search.engines.choice import read_engine
 from archdsl.search.latency_tables import TableSource, read_source
 from archdsl.search.options import SearchOptions, absolute, with_clauses
 from archdsl.search.own import MakesStrategy, Objective, Scorer, named
 from archdsl.search.progress import SearchProgress
 from archdsl.search.result import Result
-from archdsl.search.run import run
 from archdsl.search.trials.starting import known_of
 
 

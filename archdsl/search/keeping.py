@@ -11,7 +11,8 @@ from archdsl import atomic
 from archdsl.data.dataset import Splits
 from archdsl.program import Space
 from archdsl.search.folder import SearchFolder
-from archdsl.search.result import Result, not_searched
+from archdsl.search.found_text import text_of
+from archdsl.search.result import Result
 from archdsl.train.weights import SPEC, network_hash, save_weights
 
 
@@ -26,16 +27,6 @@ def keep(folder: SearchFolder, space: Space, found: Result, module: nn.Module, s
         "classes": json.dumps(train.classes), "colours": json.dumps(train.colours),
     }  # fmt: skip
     save_weights(folder.weights, module, metadata)
-
-
-def text_of(space: Space, found: Result) -> str:
-    """The network found as source text, with a comment on decisions that were not searched."""
-    text = found.network.to_arch()
-    if not (left := not_searched(space)):
-        return text
-    comment = f"# Not searched, as only train-only outputs read them: {', '.join(left)}.\n"
-    head, keyword, network = text.partition("network ")
-    return f"{head}{comment}# These have their first candidates.\n{keyword}{network}"
 
 
 def write_text(path: Path, text: str) -> None:

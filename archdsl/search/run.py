@@ -1,4 +1,4 @@
-"""Runs a search from a program and options; used by the command line and the Python API."""
+"""Prepares and runs a differentiable search from a program and options."""
 
 from __future__ import annotations
 
@@ -45,8 +45,6 @@ from archdsl.search.reading import read_config
 from archdsl.search.result import Result
 from archdsl.search.scores import class_weights_rule
 from archdsl.search.terms import cannot
-from archdsl.search.trials import run as trials
-from archdsl.search.trials.config import is_by_trials
 from archdsl.train.inspected import weighted_classes
 
 
@@ -101,31 +99,6 @@ def finish(search: Search, report: Report, stop: Callable[[], bool]) -> Result:
     if search.processes.is_first:
         write_report(search)
     return result
-
-
-def run(
-    program: Program,
-    options: SearchOptions | None = None,
-    *,
-    reporter: Reporter | None = None,
-    report: Report = lambda now: None,
-    stop: Callable[[], bool] = lambda: False,
-) -> Result:
-    """Runs a search and returns the network found.
-
-    The run folder receives best.arch, its inherited weights as best.safetensors, and report.html. `report` is
-    called with every step.  Raises SpecError, and Interrupted where `stop` returned True.
-    """
-    options = options or SearchOptions()
-    if by_trials(program, options):
-        return trials.run(program, options, reporter=reporter, report=report, stop=stop)
-    with prepared(program, options, reporter or Reporter()) as search:
-        return finish(search, report, stop)
-
-
-def by_trials(program: Program, options: SearchOptions) -> bool:
-    """Whether the strategy proposes individual networks. Raises SpecError."""
-    return is_by_trials(options.split(program).spec)
 
 
 @dataclass(frozen=True)

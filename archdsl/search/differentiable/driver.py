@@ -41,7 +41,8 @@ from archdsl.search.evaluators.from_scratch import FromScratch
 from archdsl.search.evaluators.shared_weights import SharedWeights
 from archdsl.search.evaluators.short_training import ShortTraining
 from archdsl.search.folder import SearchFolder
-from archdsl.search.keeping import keep, text_of, write_text
+from archdsl.search.found_text import text_of
+from archdsl.search.keeping import keep, write_text
 from archdsl.search.progress import Report, SearchProgress
 from archdsl.search.result import Result, bound, discretize
 from archdsl.search.strategies.base import Outcomes, Proposal, Standing

@@ -14,7 +14,7 @@ from archdsl.report.records import Run, manifest_of, read_run
 from archdsl.report.sections import SECTIONS
 from archdsl.search.engines.base import Done
 from archdsl.search.folder import SearchFolder
-from archdsl.search.keeping import text_of
+from archdsl.search.found_text import text_of
 from archdsl.search.result import Result
 from archdsl.search.trials.front import Values
 from archdsl.search.trials.history import History, Trial, read_history

@@ -28,7 +28,7 @@ from archdsl.search.engines.base import Done, Engine, Task
 from archdsl.search.engines.making import make_engine
 from archdsl.search.evaluators.base import Memory, Prepared, Stopped
 from archdsl.search.folder import SearchFolder
-from archdsl.search.keeping import text_of
+from archdsl.search.found_text import text_of
 from archdsl.search.latency_tables import gather
 from archdsl.search.options import SearchOptions
 from archdsl.search.progress import Report, SearchProgress
