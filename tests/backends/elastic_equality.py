@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from copy import deepcopy
 
 import torch
 from torch import nn
@@ -56,11 +55,13 @@ def gradients(module: nn.Module, outcomes: dict[str, int] | None) -> list[tuple[
     if outcomes is None:
         return [(n, _bytes(p.grad, p)) for n, p in module.named_parameters()]
     assert isinstance(module, ElasticNetwork)
-    twin = deepcopy(module)
-    with torch.no_grad():
-        for own, other in zip(module.parameters(), twin.parameters(), strict=True):
-            other.copy_(torch.zeros_like(own) if own.grad is None else own.grad)
-    return [(n, _bytes(p, p)) for n, p in twin.network(outcomes).named_parameters()]
+    values = {own: own.data for own in module.parameters()}
+    for own in values:  # the network is taken out of the gradients, which are not copied: there are many
+        own.data = torch.zeros(()).expand_as(own) if own.grad is None else own.grad
+    taken = module.network(outcomes)
+    for own, value in values.items():
+        own.data = value
+    return [(n, _bytes(p, p)) for n, p in taken.named_parameters()]
 
 
 def _bytes(value: torch.Tensor | None, like: torch.Tensor) -> bytes:
