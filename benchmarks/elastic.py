@@ -142,9 +142,8 @@ def compilations() -> dict[str, int]:
         now = "first" if n < FIRST else "later"
         outcomes = first | {path: rng.randrange(space.searched.decisions[path].size) for path in widths}
         step(net, lambda: net.path(image, outcomes=outcomes))  # noqa: B023
-    print(
-        f"code compiled in the first {FIRST} steps: {count['first']}, in the {STEPS - FIRST} after: {count['later']}"
-    )
+    later = f"in the {STEPS - FIRST} after: {count['later']}"
+    print(f"code compiled in the first {FIRST} steps: {count['first']}, {later}", flush=True)
     return count
 
 
