@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from archdsl.passes.costs.factoring import factored
 from archdsl.passes.costs.price_tables import Classes, Table, Tables, common, gathered, size
 
 if TYPE_CHECKING:
@@ -47,13 +46,13 @@ class Extreme:
         return self.bound == self.price
 
 
-def extreme(tables: Tables, pricer: Pricer, sense: Sense) -> Extreme:
+def extreme(pricer: Pricer, sense: Sense) -> Extreme:
     """The minimum or maximum price of a space in closed form."""
     sign = 1.0 if sense == "least" else -1.0
-    search = _Elimination(factored(tables, 1 << 12), sign)
+    search = _Elimination(pricer.tables, sign)
     bound, outcomes = search.run()
     if search.split:
-        found = best_found(pricer, tables.sizes, sense, start=outcomes)
+        found = best_found(pricer, pricer.tables.sizes, sense, start=outcomes)
         return replace(found, bound=bound)
     price = pricer.one(outcomes)
     return Extreme(price, tuple(outcomes), price)

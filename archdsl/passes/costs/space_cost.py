@@ -144,7 +144,7 @@ class SpaceCost:
         """The minimum ("least") or maximum ("most") price and its network, with an `exact` flag."""
         pricer = self.pricer(price)
         if isinstance(pricer, Pricer):
-            return extreme(self.tables(price), pricer, sense)
+            return extreme(pricer, sense)
         sizes = [d.size for d in self.graph.decisions.values()]
         return best_found(pricer, sizes, sense, tries=min(64, self._bound // 2), most=self._bound)
 

@@ -14,6 +14,7 @@ from archdsl.ir.expr import Scalar
 from archdsl.ir.resolve import lenient
 from archdsl.passes.analyses.decision_diagrams import LEAF, Diagrams, TooLarge
 from archdsl.passes.analyses.symbolic import Definitions
+from archdsl.spec.deciding.shortening import shortened
 
 Outcomes = dict[str, int]
 
@@ -138,11 +139,7 @@ class Exact:
         while d.level[at] != LEAF:
             outcomes[paths[d.level[at]]] = step[at]
             at = d.children[at][step[at]]
-        for path in reversed(list(outcomes)):
-            fewer = {p: o for p, o in outcomes.items() if p != path}
-            if self.always(condition, fewer):
-                outcomes = fewer
-        return outcomes
+        return shortened(outcomes, lambda fewer: self.always(condition, fewer))
 
     def always(self, condition: int, outcomes: Mapping[str, int]) -> bool:
         """Whether a condition holds in all networks with these outcomes."""

@@ -18,6 +18,8 @@ from archdsl.ir.expr import FUNCTIONS
 
 LIMIT = 512
 """Larger value sets are widened to intervals."""
+COMBINATIONS_OF_ONE = 32
+"""Combinations of values that are computed in the time of a sub-expression."""
 
 
 class Unbounded(Exception):
@@ -44,11 +46,12 @@ class Possible:
     def __init__(self, definitions: Mapping[Dim, tuple[Mux, tuple[Value | None, ...]]], allowed: Allowed):
         self._definitions, self._allowed = definitions, allowed
         self._known: dict[Value, Found] = {}
+        self._combinations = 0
 
     @property
     def work(self) -> int:
-        """The number of sub-expressions computed."""
-        return len(self._known)
+        """The number of sub-expressions computed, and of combinations of their operands' values, many as one."""
+        return len(self._known) + self._combinations // COMBINATIONS_OF_ONE
 
     def of(self, value: Value) -> Values:
         """The values; raises Unbounded."""
@@ -157,6 +160,7 @@ class Possible:
             spans = [_span(s) for s in sets]
             return None if None in spans else _SPANS.get(value.fn, _unknown)(*spans)
         function = FUNCTIONS[value.fn]
+        self._combinations += prod(map(len, known))
         values: set[Any] = set()
         for combination in product(*known):
             try:

@@ -14,6 +14,7 @@ from archdsl.passes.analyses.decision_diagrams import TooLarge
 from archdsl.passes.analyses.symbolic import Definitions
 from archdsl.spec.deciding.exact import Exact
 from archdsl.spec.deciding.possible import Possible, Unbounded, Values
+from archdsl.spec.deciding.shortening import shortened
 
 BUDGET = 200_000
 """Step budget of one condition."""
@@ -69,6 +70,8 @@ class Searcher:
         """
         if condition is True:
             return None
+        if self.total <= 0:
+            raise Undecided
         order = list(support(condition, self.definitions))
         try:
             found = self._split(condition, dict(allowed), order)
@@ -134,14 +137,11 @@ class Searcher:
     def _least(self, condition: Value, found: Outcomes, allowed: Mapping[str, Sequence[int]]) -> Outcomes:
         """Removes decisions that the counterexample does not need."""
         fixed = {d for d, o in allowed.items() if len(o) == 1}
-        kept = dict(found)
-        for decision in reversed(list(found)):
-            if decision in fixed:
-                continue
-            fewer = {d: o for d, o in kept.items() if d != decision}
-            if self._truth(condition, {**allowed, **{d: (o,) for d, o in fewer.items()}}) == {False}:
-                kept = fewer
-        return kept
+
+        def implies(fewer: Outcomes) -> bool:
+            return self._truth(condition, {**allowed, **{d: (o,) for d, o in fewer.items()}}) == {False}
+
+        return shortened(found, implies, needed=fixed)
 
 
 def _single(allowed: Mapping[str, Sequence[int]]) -> Outcomes:

@@ -16,6 +16,7 @@ from archdsl.passes.analyses.liveness import live_nodes
 from archdsl.passes.transforms.bind import Binder, Bound
 from archdsl.spec.deciding.possible import Possible, Unbounded, Values
 from archdsl.spec.deciding.searcher import Outcomes, Searcher, Undecided
+from archdsl.spec.deciding.shortening import shortened
 from archdsl.spec.elaborate import Elaborated
 from archdsl.spec.evaluate.builder import Obligation
 from archdsl.spec.prove.alive import Alive
@@ -26,8 +27,10 @@ POOL, LED, MOST_LED = 200, 40, 2_000
 """Number of random networks in which undecided conditions are tried: shared, directed to one condition's
 node, and directed in total.
 """
-MOST_DROPPED = 200
-"""Number of decisions of a witness that may be dropped by trial."""
+WORK = 20
+"""Nodes that may be visited for all witnesses of a space, as a multiple of the budget of one condition."""
+COPIED = 200
+"""Outcomes that are copied in the time in which a node is visited."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +48,18 @@ class Witnesses:
     found: Elaborated
     budget: int
     _draws: int = MOST_LED
+    _left: int = field(init=False)
     _undecided: set[int] = field(default_factory=set)
 
+    def __post_init__(self) -> None:
+        self._left = WORK * self.budget
+
     def of(self, obligation: Obligation, outcomes: Outcomes) -> Witness | None:
-        """A network that violates the condition, if a reachable one has these outcomes."""
+        """A network that violates the condition, if a reachable one has these outcomes.
+
+        Raises Undecided.
+        """
+        self._begin()
         reached = self._reach(obligation.node, outcomes)
         return None if reached is None else self.confirmed(obligation, reached)
 
@@ -65,6 +76,7 @@ class Witnesses:
         Raises
         Undecided.
         """
+        self._begin()
         alive = self._alive
         failing = alive.failing(obligation)
         outcomes = alive.shortest(failing)
@@ -87,8 +99,12 @@ class Witnesses:
         conditions, so shortening is by trial, too.
         """
         self._undecided.add(id(obligation))
+        if self._left <= 0:
+            return None
         led = self._reach(obligation.node, {}) or {}
         for _ in range(min(LED, self._draws)):
+            if self._left <= 0:
+                return None
             self._draws -= 1
             outcomes = {**self._random(), **led}
             found = self.confirmed(obligation, outcomes)
@@ -111,6 +127,14 @@ class Witnesses:
     def _alive(self) -> Alive:
         return Alive(self.found, self._readers, self.budget)
 
+    def _begin(self) -> None:
+        if self._left <= 0:
+            raise Undecided
+
+    def _visit(self) -> None:
+        """Counts a walk over all nodes."""
+        self._left -= len(self.found.graph.nodes)
+
     # ------------------------------------------------------------ one network
 
     @cached_property
@@ -118,6 +142,7 @@ class Witnesses:
         return Binder(self.found.graph)
 
     def _bound(self, outcomes: Outcomes) -> Bound:
+        self._visit()
         return self._binder.bind({**dict.fromkeys(self.found.graph.decisions, 0), **outcomes})
 
     def _fails(self, obligation: Obligation, outcomes: Outcomes, bound: Bound) -> bool:
@@ -150,6 +175,7 @@ class Witnesses:
 
     def _reach(self, node: str, outcomes: Outcomes) -> Outcomes | None:
         """Extends outcomes minimally such that an output depends on the node."""
+        self._visit()
         targets = set(self.found.graph.outputs.values())
         queue: list[tuple[int, int, str, Outcomes]] = [(0, 0, node, dict(outcomes))]
         seen: set[str] = set()
@@ -167,7 +193,9 @@ class Witnesses:
                 if isinstance(item, Mux) and isinstance(item.on, str):
                     if chosen.get(item.on, key) != key:
                         continue
-                    step = chosen if item.on in chosen else {**chosen, item.on: int(key)}
+                    if item.on not in chosen:
+                        step = {**chosen, item.on: int(key)}
+                        self._left -= len(step) // COPIED
                 serial += 1
                 heappush(queue, (cost + len(step) - len(chosen), serial, reader, step))
         return None
@@ -187,13 +215,12 @@ class Witnesses:
         """Removes decisions that are not needed for the violation."""
         decisions = self.found.graph.decisions
         kept = {d: o for d, o in outcomes.items() if d in decisions}
+        enough = self._left // 2  # others have to be shortened, too
         if not self._breaks_all(obligation, kept):
             kept = {**kept, **{d: decisions[d].index[text] for d, text in bound.graph.chosen.items()}}
-        for decision in list(kept)[:-MOST_DROPPED:-1]:
-            fewer = {d: o for d, o in kept.items() if d != decision}
-            if self._breaks_all(obligation, fewer):
-                kept = fewer
-        return kept
+        return shortened(
+            kept, lambda fewer: self._breaks_all(obligation, fewer), go_on=lambda: self._left > enough
+        )
 
     def _breaks_all(self, obligation: Obligation, outcomes: Outcomes) -> bool:
         """Whether the condition fails in all networks with these outcomes; falls back to random networks."""
@@ -225,6 +252,7 @@ class Witnesses:
         return all(fails(obligation, {**self._random(), **outcomes}) for _ in range(tries))
 
     def _fails_bound(self, obligation: Obligation, outcomes: Outcomes) -> bool:
+        self._visit()
         return self._fails(obligation, outcomes, self._binder.bind(outcomes))
 
     def _fails_unbound(self, obligation: Obligation, outcomes: Outcomes) -> bool:
@@ -235,6 +263,7 @@ class Witnesses:
 
     def _has(self, wanted: str, possible: Possible, outcomes: Outcomes) -> bool:
         """Whether the network of these outcomes contains a node."""
+        self._visit()
         nodes = self.found.graph.nodes
         ahead = list(self.found.graph.outputs.values())
         seen = set(ahead)
@@ -260,6 +289,7 @@ class Witnesses:
 
     def _in_all(self, wanted: str, possible: Possible, outcomes: Outcomes) -> bool:
         """Whether all networks with these outcomes contain a node."""
+        self._visit()
         needing = {wanted}
         for name, item in self.found.graph.nodes.items():
             if isinstance(item, Mux):

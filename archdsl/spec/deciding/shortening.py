@@ -1,0 +1,34 @@
+"""The fewest outcomes that imply a condition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+Implies = Callable[[dict[str, int]], bool]
+
+
+def shortened(
+    outcomes: Mapping[str, int],
+    implies: Implies,
+    needed: Collection[str] = (),
+    go_on: Callable[[], bool] = lambda: True,
+) -> dict[str, int]:
+    """The outcomes without those that the condition does not need, the last ones dropped first.
+
+    None of the rest can be dropped by itself, unless `go_on` ended it.  `implies` is called about twice for each
+    outcome kept and each doubling of the outcomes dropped between two of them, so that a few of thousands are
+    found in a few calls.
+    """
+    kept = dict(outcomes)
+    order = [path for path in reversed(outcomes) if path not in needed]
+    at, together = 0, 1
+    while at < len(order) and go_on():
+        dropped = set(order[at : at + together])
+        fewer = {path: outcome for path, outcome in kept.items() if path not in dropped}
+        if implies(fewer):
+            kept, at, together = fewer, at + len(dropped), 2 * together
+        elif len(dropped) == 1:
+            at += 1
+        else:
+            together = len(dropped) // 2
+    return kept
