@@ -50,7 +50,7 @@ class Possible:
 
     @property
     def work(self) -> int:
-        """The number of sub-expressions computed, and of combinations of their operands' values, many as one."""
+        """The number of sub-expressions computed; many combinations of operands count as one."""
         return len(self._known) + self._combinations // COMBINATIONS_OF_ONE
 
     def of(self, value: Value) -> Values:

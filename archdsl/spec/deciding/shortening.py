@@ -15,9 +15,8 @@ def shortened(
 ) -> dict[str, int]:
     """The outcomes without those that the condition does not need, the last ones dropped first.
 
-    None of the rest can be dropped by itself, unless `go_on` ended it.  `implies` is called about twice for each
-    outcome kept and each doubling of the outcomes dropped between two of them, so that a few of thousands are
-    found in a few calls.
+    None of the rest can be dropped by itself, unless `go_on` ended it.  `implies` is called a few times for
+    each outcome kept, and once for each doubling of those dropped in between.
     """
     kept = dict(outcomes)
     order = [path for path in reversed(outcomes) if path not in needed]
