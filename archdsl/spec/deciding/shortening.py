@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 
 Implies = Callable[[dict[str, int]], bool]
 
 
 def shortened(
-    outcomes: Mapping[str, int],
+    outcomes: dict[str, int],
     implies: Implies,
     needed: Collection[str] = (),
     go_on: Callable[[], bool] = lambda: True,
