@@ -429,9 +429,7 @@ def requirement(g: Growing, depth: int = 2) -> str:
 def _comparison(g: Growing, depth: int) -> str:
     sign = g.one(["<=", "<", ">=", ">", "==", "!="])
     if g.chance(30):
-        return (
-            f"{_timed(g, depth)} {sign} {g.one(['2 ms', '300 us', '1e-1', '(2 ms + 0.5 s)', '2 * 1.5 ms'])}"
-        )
+        return f"{_timed(g, depth)} {sign} {_time(g, depth)}"
     if g.chance(15):
         return f"{_timed(g, depth)} in 1 ms .. {g.one(['2 ms', '40 ms'])}"
     if g.chance(10):
@@ -439,6 +437,16 @@ def _comparison(g: Growing, depth: int) -> str:
     if g.chance(10):
         return f"{_counted(g, depth)} in {g.one(['{200, 8, 1000}', '[8, 0.5]', '100 .. 4K', '0..1M', '{4}'])}"
     return f"{_counted(g, depth)} {sign} {_counted(g, depth)}"
+
+
+def _time(g: Growing, depth: int) -> str:
+    """A quantity: a constant, or one that depends on decisions or costs."""
+    if depth == 0 or g.chance(60):
+        return str(g.one(["2 ms", "300 us", "(2 ms + 0.5 s)", "2 * 1.5 ms", "-1 ms"]))
+    form = g.one(["({p} if {c} else {q})", "2 * ({p} if {c} else {q})", "max({p}, {q})", "min({p}, 9 s)",
+                  "({p} + {q})", "-({p})"])  # fmt: skip
+    p, q = _time(g, depth - 1), _time(g, depth - 1)
+    return str(form.format(p=p, q=q, c=_comparison(g, 0)))
 
 
 def _counted(g: Growing, depth: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from archdsl.ir import Apply, Expr, Measure, Value
-from archdsl.ir.expr import leaves
 from archdsl.lang.ast import String
 from archdsl.lang.expression_builder import MAX_DIGITS
 from archdsl.lang.flat import (
@@ -19,7 +18,7 @@ from archdsl.lang.flat import (
     decimal,
     flat,
 )
-from archdsl.spec.units import MEASURES
+from archdsl.spec.units import MEASURES, measured
 
 _SIGNS = {
     "or": ("or", OR), "and": ("and", AND), "le": ("<=", COMPARISON), "lt": ("<", COMPARISON),
@@ -49,10 +48,13 @@ def _written(value: Value, unit: str = "") -> _Written:
         return f"not {_within(value.args[0], NOT)}", NOT
     if value.fn == "if":
         condition, then, otherwise = value.args
-        text = f"{_within(then, OR)} if {_within(condition, OR)} else {_within(otherwise, CONDITIONAL)}"
+        unit = unit if _chooses(value, unit) else ""
+        first, last = _within(then, OR, unit), _within(otherwise, CONDITIONAL, unit)
+        text = f"{first} if {_within(condition, OR)} else {last}"
         return text, CONDITIONAL
     if value.fn not in _SIGNS:
-        return f"{value.fn}({', '.join(_written(a)[0] for a in value.args)})", POSTFIX
+        unit = unit if _chooses(value, unit) else ""
+        return f"{value.fn}({', '.join(_written(a, unit)[0] for a in value.args)})", POSTFIX
     return _membership(value) or _infix(value)
 
 
@@ -116,7 +118,15 @@ def _constant(value: Value, unit: str = "") -> _Written:
 
 def _unit(operands: list[Value]) -> str:
     """The unit of constants compared with, or added to, these values."""
-    measured = {
-        MEASURES[m.name] for o in operands if isinstance(o, Expr) for m in leaves(o) if isinstance(m, Measure)
-    }
-    return _SUFFIXES.get(measured.pop(), "") if len(measured) == 1 else ""
+    dimensions = measured(*operands)
+    return _SUFFIXES.get(dimensions.pop(), "") if len(dimensions) == 1 else ""
+
+
+def _chooses(value: Value, unit: str) -> bool:
+    """Whether a value is a constant or a measure with a unit, or one of several such."""
+    if isinstance(value, Measure):
+        return _SUFFIXES.get(MEASURES[value.name]) == unit
+    if isinstance(value, Apply):
+        among = value.args[1:] if value.fn == "if" else value.args if value.fn in ("max", "min") else ()
+        return bool(among) and all(_chooses(part, unit) for part in among)
+    return not isinstance(value, (bool, str))

@@ -123,3 +123,57 @@ space S {{
 """
     bound = archdsl.load("s.arch", text=text).space().binder.bind({"k": 1})
     assert holds(bound.graph.requirements[0].condition, bound) is met
+
+
+A = 'latency(device = "a")'
+
+
+@pytest.mark.parametrize(
+    ("condition", "same"),
+    [
+        (f"{A} <= (3 ms if params > 1M else 5 s)", f"{A} <= (3.0 if params > 1M else 5000.0)"),
+        (
+            f"{A} <= 2 * (3 ms if params > 1M else 5 ms) + 1 us",
+            f"{A} <= 2 * (3.0 if params > 1M else 5.0) + 1e-3",
+        ),
+        (f"({A} if params > 3 else 3 ms) <= 9 ms", f"({A} if params > 3 else 3.0) <= 9.0"),
+        (f"max({A}, 3 ms) <= min(9 ms, 2 s)", f"max({A}, 3.0) <= 9.0"),
+        ("params <= (3M if macs > 1K else 5)", "params <= (3000000 if macs > 1000 else 5)"),
+        (f"{A} <= (3 ms if k == 1 else 5 ms)", f"{A} <= (3.0 if k == 1 else 5.0)"),
+        (f"{A} <= most", f"{A} <= (3.0 if k == 1 else 5.0)"),
+        (f"{A} <= one_of_two", f"{A} <= (1.0 if one_of_two == 1 ms else 2.0)"),
+        ("6 ms / 2 ms == n", "n == 3"),
+    ],
+)
+def test_quantities_are_chosen_like_numbers_in_requirements(condition: str, same: str):
+    text = """arch 1
+space S {
+  input image: [3, 8, 8]
+  k = one of {1, 3}
+  one_of_two = one of {1 ms, 2 ms}
+  n = one of {2, 3}
+  most = 3 ms if k == 1 else 5 ms
+  output y = image -> conv(c = 8, k = k)
+  require CONDITION
+}
+"""
+    spaces = [archdsl.load("s.arch", text=text.replace("CONDITION", c)).space() for c in (condition, same)]
+    for decisions in ({"k": 1}, {"k": 3, "n": 3, "one_of_two": "2 ms"}):
+        networks = [s.bind({d: o for d, o in decisions.items() if d in s.graph.decisions}) for s in spaces]
+        first, second = (network.bound.requirements[0].condition for network in networks)
+        assert first == second
+        again = archdsl.load("n.arch", text=written_out(networks[0].graph))
+        assert [r.condition for r in again.network().graph.requirements] == ([] if first is True else [first])
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        f"{A} <= (3 ms if params > 1M else 5 fps)",
+        f"{A} <= (3 ms if k == 1 else 5)",
+        f"max({A}, 3 fps) <= 9 ms",
+    ],
+)
+def test_quantities_of_several_dimensions_are_not_chosen_from(condition: str):
+    body = f"input image: [3, 8, 8] k = one of {{1, 3}} output y = image -> conv(k = k) require {condition}"
+    assert "ARCH212" in problems(f"arch 1\nspace S {{ {body} }}\n")

@@ -5,16 +5,26 @@ from __future__ import annotations
 from typing import cast
 
 from archdsl.diagnostics import Diagnostic, Label
-from archdsl.ir import Expr, Measure, Value
-from archdsl.ir.expr import TooLargeError, apply, kind, leaves
+from archdsl.ir import Expr, Value
+from archdsl.ir.expr import TooLargeError, apply, kind
 from archdsl.lang import ast
 from archdsl.lang.ast import Spanned
 from archdsl.spec.evaluate import applying, reaching
 from archdsl.spec.evaluate.evaluator import Evaluator
 from archdsl.spec.evaluate.frame import Frame
 from archdsl.spec.evaluate.kinds import number, truth
-from archdsl.spec.evaluate.values import Builtin, ListValue, SetValue, SpecValue, Tensor, Undefined, kind_of
-from archdsl.spec.units import MEASURES, Quantity
+from archdsl.spec.evaluate.quantities import UNITS_HELP, amount, described, dimension, with_dimension
+from archdsl.spec.evaluate.values import (
+    Builtin,
+    ListValue,
+    SetValue,
+    SpecValue,
+    Tensor,
+    Undefined,
+    Varying,
+    kind_of,
+)
+from archdsl.spec.units import Quantity
 
 OPERATORS = {
     "+": "add", "-": "sub", "*": "mul", "/": "div", "==": "eq", "!=": "ne",
@@ -31,7 +41,7 @@ def unary(ev: Evaluator, expr: ast.Unary, frame: Frame) -> SpecValue:
         return apply("not", truth(value, expr.operand, frame))
     if isinstance(value, Quantity):
         return Quantity(-value.amount, value.dimension, f"-{value.text}")
-    return apply("sub", 0, number(value, expr.operand, frame))
+    return with_dimension(apply("sub", 0, number(amount(value), expr.operand, frame)), dimension(value))
 
 
 def binary(ev: Evaluator, expr: ast.Binary, frame: Frame) -> SpecValue:
@@ -76,7 +86,7 @@ def _combined(ev: Evaluator, op: str, left: Side, right: Side, at: Spanned, fram
     for node, value in (left, right):
         if isinstance(value, (Builtin, Tensor)):
             number(value, node, frame)  # raises
-    if any(isinstance(v, Quantity) for v in values):
+    if any(isinstance(v, Quantity | Varying) for v in values):
         return _measured(ev, op, left, right, at, frame)
     if op in ("==", "!="):
         watch(ev, at, *values, frame)
@@ -105,33 +115,12 @@ def _measured(ev: Evaluator, op: str, left: Side, right: Side, at: Spanned, fram
     dims = [dimension(v) for v in values]
     countable = all(d in ("count", "number") for d in dims)
     if dims[0] != dims[1] and not countable and not (op in "*/" and "number" in dims):
-        what = [
-            f"{v} measures {d}" if isinstance(v, Quantity) else f"a {d}"
-            for v, d in zip(values, dims, strict=True)
-        ]
-        raise frame.error(
-            "ARCH212",
-            f"incompatible units in `{op}`",
-            at,
-            f"{what[0]}, {what[1]}",
-            help="times in ns us ms s min h, rates in fps, counts in K M G T, sizes in B … TiB",
-        )
-    a, b = (v.amount if isinstance(v, Quantity) else v for v in values)
+        raise frame.error("ARCH212", f"incompatible units in `{op}`", at, described(values), help=UNITS_HELP)
+    a, b = (amount(v) for v in values)
     value = _calculated(ev, op, (left[0], a), (right[0], b), at, frame)
-    if op in COMPARISONS or isinstance(value, (Expr, Undefined)) or countable:
+    if op in COMPARISONS or isinstance(value, Undefined) or countable or (op == "/" and dims[0] == dims[1]):
         return value
-    measures = dims[1] if dims[0] == "number" else dims[0]
-    return Quantity(cast(float, value), measures, f"{value} {measures}")
-
-
-def dimension(value: SpecValue) -> str:
-    """The dimension of a value: count, time, rate, size, or number."""
-    if isinstance(value, Quantity):
-        return value.dimension
-    if not isinstance(value, Expr):
-        return "number"
-    inner = {MEASURES.get(v.name, "number") for v in leaves(value) if isinstance(v, Measure)} - {"number"}
-    return inner.pop() if len(inner) == 1 else "number"
+    return with_dimension(cast(Value, value), dims[1] if dims[0] in ("number", "count") else dims[0])
 
 
 def member(ev: Evaluator, expr: ast.Binary, frame: Frame) -> SpecValue:

@@ -13,6 +13,7 @@ from archdsl.spec.evaluate.evaluator import Evaluator
 from archdsl.spec.evaluate.frame import Frame, join
 from archdsl.spec.evaluate.kinds import number
 from archdsl.spec.evaluate.loose import loose, upstream
+from archdsl.spec.evaluate.quantities import UNITS_HELP, amount, common_dimension, described, with_dimension
 from archdsl.spec.evaluate.values import (
     Builtin,
     Choice,
@@ -24,8 +25,10 @@ from archdsl.spec.evaluate.values import (
     SpecValue,
     Tensor,
     Undefined,
+    Varying,
     kind_of,
 )
+from archdsl.spec.units import Quantity
 
 Run = Callable[[Evaluator, list[SpecValue], Spanned, Frame, str], SpecValue]
 """Implementation of a builtin: arguments, AST node, frame and site to a value."""
@@ -78,11 +81,18 @@ def _extreme(name: str) -> Run:
             values = [m.value for m in values[0].members]
         if not values:
             raise frame.error("ARCH206", f"`{name}` expects at least one argument", at)
+        common = "number"
+        if any(isinstance(value, Quantity | Varying) for value in values):
+            found = common_dimension(values)
+            if found is None:
+                what = f"incompatible units in `{name}`"
+                raise frame.error("ARCH212", what, at, described(values), help=UNITS_HELP)
+            common, values = found, [amount(value) for value in values]
         result = number(values[0], at, frame)
         for value in values[1:]:
             ev.spend(1, at, frame)
             result = apply(name, result, number(value, at, frame))
-        return result
+        return with_dimension(result, common)
 
     return run
 

@@ -16,6 +16,14 @@ from archdsl.spec.deciding.possible import Possible, Unbounded
 from archdsl.spec.evaluate import reaching
 from archdsl.spec.evaluate.evaluator import Evaluator
 from archdsl.spec.evaluate.frame import Frame, join
+from archdsl.spec.evaluate.quantities import (
+    UNITS_HELP,
+    amount,
+    common_dimension,
+    dimension,
+    is_amount,
+    with_dimension,
+)
 from archdsl.spec.evaluate.values import (
     Choice,
     Either,
@@ -27,8 +35,10 @@ from archdsl.spec.evaluate.values import (
     SpecValue,
     Tensor,
     Undefined,
+    Varying,
     kind_of,
 )
+from archdsl.spec.units import Quantity
 
 OUTCOME_BUDGET = 10_000
 CHOICE_BUDGET = 60
@@ -319,6 +329,8 @@ def merge(
         name = frame.node_path(frame.sites.nodes.get(id(expr), "") or "mux")
         keyed = [(k, v.node if isinstance(v, Tensor) else None) for k, v in cases]
         return Tensor(ev.builder.add_mux(on, name, keyed, frame.location(expr)))
+    if any(isinstance(v, Quantity | Varying) for v in defined) and all(map(is_amount, defined)):
+        return _merge_quantities(ev, on, cases, expr, frame)
     if all(isinstance(v, (int, float, str, Expr)) for v in defined):
         return _merge_scalars(ev, on, cases, expr, frame)
     lists = [v for v in defined if isinstance(v, ListValue)]
@@ -360,6 +372,18 @@ def _depth(ev: Evaluator, values: Iterable[SpecValue | None], expr: Spanned, fra
     if depth > CHOICE_BUDGET:
         ev.stop(frame.error("ARCH711", f"choices nested more than {CHOICE_BUDGET} levels deep", expr))
     return depth
+
+
+def _merge_quantities(
+    ev: Evaluator, on: str | Expr, cases: Sequence[tuple[Scalar, SpecValue]], expr: Spanned, frame: Frame
+) -> SpecValue:
+    defined = [value for _, value in cases if not isinstance(value, Undefined)]
+    common = common_dimension(defined)
+    if common is None:
+        what = " and ".join(sorted({dimension(v) for v in defined}))
+        raise frame.error("ARCH212", f"candidates have different units: {what}", expr, help=UNITS_HELP)
+    amounts = [(key, amount(value)) for key, value in cases]
+    return with_dimension(cast(Value, _merge_scalars(ev, on, amounts, expr, frame)), common)
 
 
 def _merge_scalars(

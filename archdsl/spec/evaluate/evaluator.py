@@ -25,6 +25,7 @@ from archdsl.spec.evaluate.builder import Allowed, Builder
 from archdsl.spec.evaluate.constants import Constants
 from archdsl.spec.evaluate.control import Fatal
 from archdsl.spec.evaluate.frame import Frame
+from archdsl.spec.evaluate.quantities import with_dimension
 from archdsl.spec.evaluate.sites import Sites, sites
 from archdsl.spec.evaluate.stamping import Key as StampKey
 from archdsl.spec.evaluate.stamping import Stamp
@@ -37,6 +38,7 @@ from archdsl.spec.evaluate.values import (
     SpecValue,
     Tensor,
     Undefined,
+    Varying,
 )
 
 CALL_BUDGET = 150_000
@@ -135,6 +137,8 @@ class Evaluator:
             return value if node == value.node else Tensor(node)
         if isinstance(value, Expr):
             return self._specialized(value)
+        if isinstance(value, Varying):
+            return with_dimension(self._specialized(value.amount), value.dimension)
         if isinstance(value, Choice):
             outcomes = self.allowed.get(value.decision)
             if outcomes is not None and len(outcomes) == 1:

@@ -24,6 +24,14 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
+class Varying:
+    """A quantity that depends on decisions or on costs: its amount in base units, and its dimension."""
+
+    amount: Expr
+    dimension: str
+
+
+@dataclass(frozen=True, slots=True)
 class Undefined:
     """The result of an optional (`?`) read of an undefined entry; it propagates."""
 
@@ -133,7 +141,7 @@ class Either:
 
 
 SpecValue = Union[
-    bool, int, float, str, Expr, Quantity, Tensor, Undefined, Poison, PrimitiveOp, Function, Builtin,
+    bool, int, float, str, Expr, Quantity, Varying, Tensor, Undefined, Poison, PrimitiveOp, Function, Builtin,
     SetValue, ListValue, RecordValue, Family, Choice, Either,
 ]  # fmt: skip
 """Any value of an expression."""

@@ -1,0 +1,59 @@
+"""Amounts of times, rates and sizes, and their dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+from archdsl.ir import Expr, Value
+from archdsl.ir.expr import kind
+from archdsl.spec.evaluate.values import SpecValue, Varying, kind_of
+from archdsl.spec.units import Quantity, measured
+
+UNITS_HELP = "times in ns us ms s min h, rates in fps, counts in K M G T, sizes in B … TiB"
+
+
+def dimension(value: SpecValue) -> str:
+    """The dimension of a value: count, time, rate, size, or number."""
+    if isinstance(value, Quantity | Varying):
+        return value.dimension
+    if not isinstance(value, Expr):
+        return "number"
+    inner = measured(value)
+    return inner.pop() if len(inner) == 1 else "number"
+
+
+def amount(value: SpecValue) -> SpecValue:
+    """The amount of a quantity in base units; any other value itself."""
+    return value.amount if isinstance(value, Quantity | Varying) else value
+
+
+def is_amount(value: SpecValue) -> bool:
+    """Whether a value is a number or a quantity, fixed or not."""
+    return isinstance(value, Quantity | Varying) or kind(value) in ("int", "number")
+
+
+def common_dimension(values: Iterable[SpecValue]) -> str | None:
+    """The dimension of values of which one is chosen, as by `max`; None if they have several."""
+    found = {dimension(value) for value in values}
+    if found <= {"count", "number"}:
+        return "number"
+    return found.pop() if len(found) == 1 else None
+
+
+def with_dimension(value: Value, dimension_: str) -> SpecValue:
+    """A number as a quantity; a number itself where it is a count, or measures that itself."""
+    if dimension_ in ("number", "count", dimension(value)):
+        return value
+    if isinstance(value, Expr):
+        return Varying(value, dimension_)
+    return Quantity(cast(float, value), dimension_, f"{value} {dimension_}")
+
+
+def described(values: Sequence[SpecValue]) -> str:
+    """The values with what they measure, for messages."""
+    return ", ".join(f"{_text(value)} measures {dimension(value)}" for value in values)
+
+
+def _text(value: SpecValue) -> str:
+    return str(value) if isinstance(value, Quantity) else kind_of(value)
