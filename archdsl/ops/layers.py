@@ -35,7 +35,7 @@ def weighted_batch_norm(norm: nn.BatchNorm2d, x_bchw: torch.Tensor, weight: torc
     if type(norm) is not nn.BatchNorm2d:
         borrow = getattr(norm, "borrow", None)  # a part of a stored layer
         if borrow is not None:
-            return cast(torch.Tensor, borrow(lambda own: weighted_batch_norm(own, x_bchw, weight)))
+            return cast(torch.Tensor, borrow(weighted_batch_norm, x_bchw, weight))
         y_bchw: torch.Tensor = norm(x_bchw)
         return y_bchw * weight
     if norm.training and norm.num_batches_tracked is not None:

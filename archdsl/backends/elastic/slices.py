@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any
 
 import torch
@@ -24,97 +25,147 @@ class Sliced:
 
     def __init__(self, stored: nn.Module, layer: Layer, parts: Parts):
         self.module = bare(layer)
-        self.stored, self.parts = stored, parts
-        self.names = list(_tensors(stored))
-        self.gathered = [
-            name
-            for name, value in stored._buffers.items()
-            if value is not None and any(not isinstance(index, range) for index in parts.get(name, ()))
-        ]
+        self.stored = stored
+        self._parameters = _lent_of(stored._parameters, parts)
+        self._buffers = _lent_of(stored._buffers, parts)
+        self._gathered = [(name, part) for name, part in self._buffers if part is not None and part.apart]
+        self._views: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+        """Of statistics, the whole and a view of its part."""
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        return self.borrow(lambda module: module(x))
+        return self.borrow(_run, x)
 
-    def borrow(self, run: Callable[[nn.Module], torch.Tensor]) -> torch.Tensor:
-        """What a function computes with the module, which has its tensors meanwhile."""
-        lent, tensors = self.module.__dict__, _tensors(self.stored)
-        for name in self.names:
-            value = tensors[name]
-            lent[name] = None if value is None else lent_part(value, self.parts.get(name))
-        lent["training"] = self.stored.training
-        y = run(self.module)
-        if self.gathered and self.stored.training:
-            self._give_back(tensors)
+    def borrow(self, run: Callable[..., torch.Tensor], *arguments: torch.Tensor) -> torch.Tensor:
+        """What a function computes with the module, which has its tensors meanwhile, and arguments."""
+        module, stored = self.module, self.stored
+        lent, parameters, buffers = module.__dict__, stored._parameters, stored._buffers
+        for name, part in self._parameters:
+            value = parameters[name]
+            lent[name] = value if part is None or value is None else part.lent(value)
+        for name, part in self._buffers:
+            lent[name] = buffers[name] if part is None else self._view(name, part)
+        lent["training"] = stored.training
+        y = run(module, *arguments)
+        if self._gathered and stored.training:
+            for name, part in self._gathered:
+                part.give_back(buffers[name], lent[name])
         return y
 
-    def _give_back(self, tensors: dict[str, Any]) -> None:
-        """Running statistics that were copied, as their channels are apart, into the stored layer."""
-        for name in self.gathered:
-            (index,) = self.parts[name]
-            place = torch.tensor(index, device=tensors[name].device)
-            tensors[name].index_copy_(0, place, self.module.__dict__[name])
+    def _view(self, name: str, part: _Lent) -> torch.Tensor | None:
+        """A part of statistics; a view is kept for as long as the whole is the same tensor."""
+        whole = self.stored._buffers[name]
+        if whole is None or part.apart:
+            return whole if whole is None else part.of(whole)
+        found = self._views.get(name)
+        if found is None or found[0] is not whole:
+            found = self._views[name] = whole, part.of(whole)
+        return found[1]
 
 
-def _tensors(module: nn.Module) -> dict[str, Any]:
-    return {**module._parameters, **module._buffers}
+def _run(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    return module.forward(x)  # type: ignore[no-any-return]  # nothing can hook a module of our own
 
 
-def lent_part(value: torch.Tensor, part: Part | None) -> torch.Tensor:
-    """A part of a tensor, whose gradient is added to that part of the gradient of the whole."""
-    if part is None or all(index == range(size) for index, size in zip(part, value.shape, strict=True)):
+def _lent_of(tensors: Mapping[str, Any], parts: Parts) -> list[tuple[str, _Lent | None]]:
+    """The names of a layer's tensors, with the parts that are less than the whole."""
+    found: list[tuple[str, _Lent | None]] = []
+    for name, value in tensors.items():
+        part = parts.get(name)
+        whole = (
+            value is None
+            or part is None
+            or all(index == range(size) for index, size in zip(part, value.shape, strict=True))
+        )
+        found.append((name, None if whole or part is None else _Lent(part, value.shape)))
+    return found
+
+
+class _Lent:
+    """A part of a tensor of a size, and how it is taken."""
+
+    def __init__(self, part: Part, shape: torch.Size):
+        self.part = part
+        self.apart = [axis for axis, index in enumerate(part) if not isinstance(index, range)]
+        """The axes along which its places are not one after the other."""
+        self._ranges = [
+            (axis, index.start, len(index))
+            for axis, index in enumerate(part)
+            if isinstance(index, range) and len(index) != shape[axis]
+        ]
+        ends = {axis: (start, shape[axis] - start - length) for axis, start, length in self._ranges}
+        self._crop = [-end for axis in reversed(range(len(shape))) for end in ends.get(axis, (0, 0))]
+        numel = prod(len(index) for index in part)
+        self._large = shape.numel() >= LARGE and shape.numel() >= 2 * numel
+        self._places: dict[torch.device, list[torch.Tensor]] = {}
+
+    def of(self, value: torch.Tensor) -> torch.Tensor:
+        """The part: a view if its channels are contiguous."""
+        for axis, start, length in self._ranges:
+            value = value.narrow(axis, start, length)
+        if self.apart:
+            for axis, place in zip(self.apart, self._at(value.device), strict=True):
+                value = value.index_select(axis, place)
         return value
-    found = narrowed(value, part)
-    large = value.numel() >= LARGE and value.numel() >= 2 * found.numel()
-    if not (large and value.requires_grad and value.is_leaf and torch.is_grad_enabled()):
+
+    def lent(self, value: torch.Tensor) -> torch.Tensor:
+        """The part, whose gradient is added to that part of the gradient of the whole."""
+        if not (value.requires_grad and torch.is_grad_enabled()):
+            return self.of(value)
+        if not (self._large and value.is_leaf):
+            # One step of the backward pass instead of one for each axis.
+            crops = len(self._ranges) > 1 and not self.apart
+            return torch.constant_pad_nd(value, self._crop) if crops else self.of(value)
+        found: torch.Tensor = _Written.apply(value, self)  # type: ignore[no-untyped-call]
         return found
-    lent: torch.Tensor = _Lent.apply(value, part)  # type: ignore[no-untyped-call]
-    return lent
+
+    def give_back(self, whole: torch.Tensor | None, part: torch.Tensor) -> None:
+        """Writes statistics, copied as their channels are apart, into the whole."""
+        assert whole is not None
+        whole.index_copy_(0, self._at(whole.device)[0], part)
+
+    def add(self, whole: torch.Tensor, gradient: torch.Tensor) -> None:
+        """Adds to the part of a tensor."""
+        for axis, start, length in self._ranges:
+            whole = whole.narrow(axis, start, length)
+        if not self.apart:
+            whole.add_(gradient)
+            return
+        places = dict(zip(self.apart, self._at(whole.device), strict=True))
+        every = [
+            places[axis] if axis in places else torch.arange(size, device=whole.device)
+            for axis, size in enumerate(whole.shape)
+        ]
+        whole.index_put_(torch.meshgrid(*every, indexing="ij"), gradient, accumulate=True)
+
+    def _at(self, device: torch.device) -> list[torch.Tensor]:
+        found = self._places.get(device)
+        if found is None:
+            found = [torch.tensor(self.part[axis], device=device) for axis in self.apart]
+            self._places[device] = found
+        return found
 
 
-class _Lent(torch.autograd.Function):
-    """`narrowed`, whose backward pass makes no tensor as large as the whole for each part.
+class _Written(torch.autograd.Function):
+    """A part whose backward pass makes no tensor as large as the whole for each part.
 
     The gradient is written where it belongs; so it is not seen by hooks of the whole, nor returned by
     `torch.autograd.grad`.
     """
 
     @staticmethod
-    def forward(ctx: Any, value: torch.Tensor, part: Part) -> torch.Tensor:
+    def forward(ctx: Any, value: torch.Tensor, part: _Lent) -> torch.Tensor:
         ctx.value, ctx.part = value, part
-        return narrowed(value.detach(), part)
+        return part.of(value.detach())
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[None, None]:
-        value, part = ctx.value, ctx.part
+        value = ctx.value
         if value.grad is None:
             value.grad = torch.zeros_like(value)
-        _add(value.grad, part, gradients[0])
+        ctx.part.add(value.grad, gradients[0])
         return None, None
-
-
-def _add(whole: torch.Tensor, part: Part, gradient: torch.Tensor) -> None:
-    """Adds to a part of a tensor."""
-    apart = [axis for axis, index in enumerate(part) if not isinstance(index, range)]
-    for axis in range(len(part)):
-        index = part[axis]
-        if isinstance(index, range):
-            whole = whole.narrow(axis, index.start, index.stop - index.start)
-    if not apart:
-        whole.add_(gradient)
-        return
-    places = [
-        torch.tensor(part[axis] if axis in apart else range(whole.shape[axis]), device=whole.device)
-        for axis in range(whole.ndim)
-    ]
-    grid = torch.meshgrid(*places, indexing="ij")
-    whole.index_put_(grid, gradient, accumulate=True)
 
 
 def narrowed(value: torch.Tensor, part: Part | None) -> torch.Tensor:
     """A part of a tensor: a view if its channels are contiguous."""
-    for axis, index in enumerate(part or ()):
-        if not isinstance(index, range):
-            value = value.index_select(axis, torch.tensor(index, device=value.device))
-        elif index.start != 0 or index.stop != value.shape[axis]:
-            value = value.narrow(axis, index.start, index.stop - index.start)
-    return value
+    return value if part is None else _Lent(part, value.shape).of(value)
