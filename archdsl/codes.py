@@ -127,6 +127,7 @@ CODES: dict[str, str] = {
     "ARCH812": "soft sampler of a decision that has to be drawn",
     "ARCH815": "decoder that does not fit the space",
     "ARCH816": "latency term that does not fit the space",
+    "ARCH817": "teacher that does not fit the network",
     "ARCH818": "more sets of a batch normalization than are kept",
     "ARCH820": "not a latency table",
     "ARCH821": "latency table measured under other conditions",

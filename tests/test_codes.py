@@ -47,6 +47,7 @@ NOT_FROM_ONE_TEXT: dict[str, str] = {
     "ARCH812": "found when a search starts; `check` notes it as ARCH415",
     "ARCH815": "found when a search starts; `check` notes it as ARCH415",
     "ARCH816": "found when a search starts; `check` notes it as ARCH415",
+    "ARCH817": "found when a training starts",
     "ARCH818": "a check makes no module",
     "ARCH820": "about the file of a latency table",
     "ARCH821": "about the file of a latency table",

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from archdsl.cli import opening
 from archdsl.cli.aux_outputs import aux_weights
 from archdsl.cli.data import data_option
-from archdsl.cli.networks import open_network
+from archdsl.cli.networks import open_network, with_classes
 from archdsl.cli.ranges import Within
 from archdsl.cli.set_option import SetCommand, name_option, set_option
 from archdsl.cli.training import run_training
@@ -27,13 +28,14 @@ _EPILOG = """\b
 Examples:
   archdsl train specs/autortnet_a.arch --data synthetic --epochs 20
   archdsl train best.arch --data camvid:data/camvid --crop 352x480 --epochs 200 --out runs/a
+  archdsl train student.arch --data camvid:data/camvid --distill teacher.arch --teacher-weights runs/t
   archdsl train best.arch --resume runs/a
   torchrun --nproc-per-node 2 -m archdsl train best.arch --data cityscapes:data/cityscapes --batch 16
 """
 
 _RECIPE = (
     "epochs", "batch", "crop", "lr", "loss", "ema", "weight_decay", "scale", "flip", "colour", "amp",
-    "channels_last", "evaluate_every",
+    "channels_last", "evaluate_every", "distill_loss", "distill_weight", "distill_temperature",
 )  # fmt: skip
 
 
@@ -112,6 +114,27 @@ SIZE = _Size()
     help="Initial weights: safetensors, a state_dict of torch.save, or a run folder.",
 )  # fmt: skip
 @click.option("--init-strict", is_flag=True, help="Require --init to have all tensors of the network.")
+@click.option(
+    "--distill", metavar="SPEC",
+    help="A trained network, the teacher, whose predictions are learned too; needs --teacher-weights.",
+)  # fmt: skip
+@click.option(
+    "--teacher-weights", type=click.Path(exists=True, path_type=Path), metavar="FILE|RUN",
+    help="Weights of the teacher, in the forms that --init takes.",
+)  # fmt: skip
+@click.option(
+    "--distill-loss", type=click.Choice(["pixel", "released"]), default="pixel", show_default=True,
+    help="Divergence from the teacher: pixel is its mean over pixels; released is the mean over all elements,"
+    " as in FasterSeg's code.",
+)  # fmt: skip
+@click.option(
+    "--distill-weight", type=Within("distill_weight"), default=1.0, show_default=True,
+    help="Weight of the distillation loss.",
+)  # fmt: skip
+@click.option(
+    "--distill-temperature", type=Within("distill_temperature"), default=1.0, show_default=True,
+    help="Softmax temperature of teacher and student, for pixel.",
+)  # fmt: skip
 @click.option("--device", help="cpu, cuda or cuda:N (default: CUDA if available).")
 @click.option("--licence", default="", help="Licence of the weights, stored in their file.")
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), help="Run folder.")
@@ -122,8 +145,8 @@ SIZE = _Size()
 @click.pass_context
 def train(
     ctx: click.Context, /, spec: str, name: str | None, settings: dict[str, Any], data: DataSource | None,
-    init: Path | None, init_strict: bool, device: str | None, licence: str, out: Path | None,
-    resume: Path | None, **recipe: Any,
+    init: Path | None, init_strict: bool, distill: str | None, teacher_weights: Path | None,
+    device: str | None, licence: str, out: Path | None, resume: Path | None, **recipe: Any,
 ) -> None:  # fmt: skip
     """Train a network.
 
@@ -139,6 +162,13 @@ def train(
             "--init starts a new run and cannot be combined with --resume; set its folder with --out"
         )
     before = _before(resume)
+    files = before.settings.get("teacher_files") if before is not None else None
+    if isinstance(files, dict):
+        distill, teacher_weights = (
+            distill or str(files["spec"]),
+            teacher_weights or Path(str(files["weights"])),
+        )
+    _demand_teacher(ctx, distill, teacher_weights)
     if before is not None and resume is not None:
         given = {k for k in ctx.params if ctx.get_parameter_source(k) is ParameterSource.COMMANDLINE}
         _demand_same_epochs(before, recipe["epochs"] if "epochs" in given else None, spec, resume)
@@ -161,11 +191,29 @@ def train(
     chosen: dict[str, Any] = {"set": settings, "name": name, "data": data.text}
     chosen["init"] = before.settings.get("init") if before is not None else None
     rule = recipe.pop("class_weights")
+    teacher = None
+    if distill is None or teacher_weights is None:
+        recipe |= {"distill_loss": None, "distill_weight": 1.0, "distill_temperature": 1.0}
+    else:
+        from archdsl.train.distillation import Teacher
+
+        taught = with_classes(opening.load(distill), None, {}, len(train.classes))
+        teacher = Teacher(taught, teacher_weights, distill)
     options = TrainOptions(
         {**recipe, "aux": aux_weights(recipe["aux"], network)}, rule, "image" in settings, resume or out,
-        resume is not None, init, init_strict, device, licence, chosen, ("archdsl", *sys.argv[1:]),
+        resume is not None, init, init_strict, device, licence, teacher, chosen, ("archdsl", *sys.argv[1:]),
     )  # fmt: skip
     ctx.exit(run_training(spec, network, splits, options))
+
+
+def _demand_teacher(ctx: click.Context, distill: str | None, weights: Path | None) -> None:
+    """Rejects options of a teacher that need another one."""
+    if distill is not None and weights is None:
+        raise click.UsageError("--distill needs the weights of the teacher: --teacher-weights FILE")
+    if distill is None:
+        for name in ("teacher_weights", "distill_loss", "distill_weight", "distill_temperature"):
+            if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+                raise click.UsageError(f"--{name.replace('_', '-')} needs a teacher: --distill SPEC")
 
 
 def _demand_same_epochs(before: Manifest, epochs: int | None, spec: str, run: Path) -> None:

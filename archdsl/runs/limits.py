@@ -49,6 +49,8 @@ LIMITS: dict[str, Limit] = {
     "scale": Limit(float, 0, 100, low_open=True),
     "colour": Limit(float, 0, 1),
     "seed": Limit(int, 0, 2**32 - 1),
+    "distill_weight": Limit(float, 0, 1000, low_open=True),
+    "distill_temperature": Limit(float, 0, 1000, low_open=True),
     "evaluate_every": Limit(int, 1, 1_000_000),
     "checkpoint_every": Limit(int, 1, 1_000_000_000),
 }

@@ -16,6 +16,7 @@ from archdsl.program import Network, Spec, program_of
 from archdsl.runs.limits import demand_within
 from archdsl.runs.processes import processes
 from archdsl.runs.reporter import Reporter
+from archdsl.train.distillation import DistillLoss, Teacher
 from archdsl.train.exporting import FORMS, Written, filled, filled_by, write
 from archdsl.train.losses import Loss
 from archdsl.train.networks import demand_fits, network_of
@@ -57,6 +58,11 @@ def train(
     resume: bool = False,
     init: str | Path | None = None,
     init_strict: bool = False,
+    distill: Network | Spec | None = None,
+    teacher_weights: str | Path | None = None,
+    distill_loss: DistillLoss = "pixel",
+    distill_weight: float = 1.0,
+    distill_temperature: float = 1.0,
     device: str | None = None,
     licence: str = "",
     reporter: Reporter | None = None,
@@ -67,7 +73,8 @@ def train(
 
     A network of a spec (`name`, by default the last, with `settings`) gets as many classes as the dataset.
     `crop` is (height, width) of training crops (default: the image size, at most 512 × 1024); `aux` are loss
-    weights of auxiliary outputs by name; for the others see `archdsl train --help`.  The run folder is
+    weights of auxiliary outputs by name; `distill` is a teacher whose predictions are learned too, with the
+    weights of a file or a run folder; for the others see `archdsl train --help`.  The run folder is
     `runs/NAME` by default; `resume` continues a run in it with the same options.  `report` is called with
     every step and evaluation, `reporter` with the other output of the command line.  Raises SpecError;
     ValueError for options that the machine or the network does not support;
@@ -78,8 +85,14 @@ def train(
         "ema": ema, "weight_decay": weight_decay, "scale": scale, "flip": flip, "colour": colour,
         "seed": seed, "amp": amp, "channels_last": channels_last, "evaluate_every": evaluate_every,
     }  # fmt: skip
+    if distill is not None:
+        recipe |= {
+            "distill_loss": distill_loss, "distill_weight": distill_weight,
+            "distill_temperature": distill_temperature,
+        }  # fmt: skip
     demand_within(recipe)
     splits = _splits(data)
+    teacher = _teacher(distill, teacher_weights, len(splits.train.classes))
     made = _network(network, name, settings, splits.train).with_train_outputs()
     own = dict(settings or {})
     options = TrainOptions(
@@ -92,6 +105,7 @@ def train(
         init_strict=init_strict,
         device=device,
         licence=licence,
+        teacher=teacher,
         recorded={"set": own, "name": name, "data": _written(data), "init": None},
     )
     return run(made, splits, options, reporter=reporter, report=report, stop=stop)
@@ -185,6 +199,19 @@ def _network(
         made = network_of(program_of(network), name, settings or {}, classes)
     demand_fits(made, classes, dataset.channels)
     return made
+
+
+def _teacher(network: Network | Spec | None, weights: str | Path | None, classes: int) -> Teacher | None:
+    if network is None:
+        if weights is not None:
+            raise TypeError("`teacher_weights` are those of a teacher: pass distill=NETWORK")
+        return None
+    if weights is None:
+        raise TypeError("a teacher needs its weights: pass teacher_weights=FILE")
+    if isinstance(network, Network):
+        return Teacher(network, Path(weights))
+    program = program_of(network)
+    return Teacher(network_of(program, None, {}, classes), Path(weights), str(program.path or ""))
 
 
 def _splits(data: Data) -> Splits:

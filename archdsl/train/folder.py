@@ -7,9 +7,9 @@ from pathlib import Path
 
 from archdsl.runs.folder import Folder
 
-FREE = ("data", "evaluate_every", "checkpoint_every", "licence")
-"""Settings that may differ when resuming, as they do not change results.  Data may move; its fingerprint
-identifies it.
+FREE = ("data", "evaluate_every", "checkpoint_every", "licence", "teacher_files")
+"""Settings that may differ when resuming, as they do not change results.  Data may move, as its fingerprint
+identifies it, and so may the files of a teacher.
 """
 
 

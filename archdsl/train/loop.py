@@ -28,6 +28,7 @@ from archdsl.runs.restoring import like, optimiser_state, part
 from archdsl.runs.resuming import restored
 from archdsl.train.average import Average
 from archdsl.train.descent import Descent, Part
+from archdsl.train.distillation import Distillation
 from archdsl.train.evaluation import at_size, score
 from archdsl.train.folder import RunFolder
 from archdsl.train.losses import labelled, loss_named
@@ -43,12 +44,13 @@ class Training:
 
     def __init__(
         self, module: nn.Module, splits: Splits, recipe: Recipe, folder: RunFolder, processes: Processes,
-        metadata: Mapping[str, str],
+        metadata: Mapping[str, str], teacher: nn.Module | None = None,
     ):  # fmt: skip
         layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
         self.module = module.to(processes.device, memory_format=layout).train()  # type: ignore[call-overload]
         self.splits, self.recipe, self.folder, self.processes = splits, recipe, folder, processes
         self.metadata = metadata
+        self.distillation = self._distillation(teacher, layout)
         self.layout = layout
         processes.same_weights(self.module)
         self.average = Average(self.module, recipe.ema) if recipe.ema > 0 else None
@@ -71,6 +73,13 @@ class Training:
         self.step, self.best = 0, -1.0
         self.scored = True
         self.journal = Journal(folder.journal) if processes.is_first else None
+
+    def _distillation(self, teacher: nn.Module | None, layout: torch.memory_format) -> Distillation | None:
+        recipe = self.recipe
+        if teacher is None or recipe.distill_loss is None:
+            return None
+        placed = teacher.to(self.processes.device, memory_format=layout)  # type: ignore[call-overload]
+        return Distillation(placed, recipe.distill_loss, recipe.distill_weight, recipe.distill_temperature)
 
     def restore(self) -> int:
         """Loads the newest readable checkpoint, if any; returns its step."""
@@ -107,12 +116,15 @@ class Training:
         masks_BHW = batch.masks_BHW.to(device, non_blocking=True)
         weights_K = self.class_weights
         share = self.processes.share(labelled(masks_BHW, weights_K))  # OHEM selects hard pixels per process
-        losses = []
+        losses, sized = [], []
         for weight, logits_BKHW in self._outputs(images_B3HW):
-            sized_BKHW = at_size(logits_BKHW, (masks_BHW.shape[-2], masks_BHW.shape[-1]))
-            loss = loss_named(self.recipe.loss, sized_BKHW, masks_BHW, weights_K)
+            sized.append(at_size(logits_BKHW, (masks_BHW.shape[-2], masks_BHW.shape[-1])))
+            loss = loss_named(self.recipe.loss, sized[-1], masks_BHW, weights_K)
             losses.append(loss if weight is None else weight * loss)
-        return torch.stack(losses).sum() * share if len(losses) > 1 else losses[0] * share
+        total = torch.stack(losses).sum() * share if len(losses) > 1 else losses[0] * share
+        if self.distillation is None:
+            return total
+        return total + self.distillation(images_B3HW, sized[0], self._precision())  # of all pixels
 
     def _outputs(self, images_B3HW: torch.Tensor) -> list[tuple[float | None, torch.Tensor]]:
         """The trained logits, main output first, and the loss weights of auxiliary ones."""

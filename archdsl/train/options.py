@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from archdsl.train.distillation import Teacher
 
 
 class OptionError(ValueError):
@@ -32,6 +35,8 @@ class TrainOptions:
     init_strict: bool = False
     device: str | None = None
     licence: str = ""
+    teacher: Teacher | None = None
+    """A network whose predictions are learned as well; the recipe has `distill_loss` then."""
     recorded: Mapping[str, Any] = field(default_factory=dict)
     command: tuple[str, ...] = ()
     """The command line, for the manifest."""

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from archdsl.train.distillation import DistillLoss
 from archdsl.train.losses import Loss
 
 Amp = Literal["bfloat16", "float16"]
@@ -40,6 +41,10 @@ class Recipe:
     """Class weights of the loss, in the dataset's order; None: uniform."""
     aux: Mapping[str, float] = field(default_factory=dict)
     """Loss weights of auxiliary outputs, by name; others are not trained."""
+    distill_loss: DistillLoss | None = None
+    """The loss by which a teacher's predictions are learned; None without a teacher."""
+    distill_weight: float = 1.0
+    distill_temperature: float = 1.0
     checkpoint_every: int = 200
     """Steps between checkpoints; each epoch also ends with one."""
 

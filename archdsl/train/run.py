@@ -27,6 +27,7 @@ from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.manifest import Manifest, described, manifest, refuse_differences
 from archdsl.runs.processes import Processes, processes
 from archdsl.runs.reporter import Reporter
+from archdsl.train.distillation import Teacher
 from archdsl.train.evaluation import fitting
 from archdsl.train.folder import FREE, RunFolder
 from archdsl.train.initial import start_from, start_text, weights_at
@@ -80,9 +81,10 @@ def prepared(
         recipe_of["crop"] = recipe_of.get("crop") or _usual_crop(network, splits, options)
         recipe = _recipe(recipe_of, module, splits.train.channels)
         demand_statistics(network.graph, recipe.crop, recipe.batch)
+        teacher, of_teacher = _taught(network, options.teacher, recipe)
         with folder.held(here.is_first):
-            chosen = {**options.recorded, "licence": options.licence, "init": init}
-            settings = {**asdict(recipe), **chosen, "class_weights_rule": options.class_weights}
+            chosen = {**options.recorded, "licence": options.licence, "init": init, **of_teacher}
+            settings = {**_settings(recipe), **chosen, "class_weights_rule": options.class_weights}
             wanted = _manifest(network, splits, settings, options, here)
             if here.is_first and options.resume:
                 folder.resume("train", wanted, FREE)
@@ -92,7 +94,7 @@ def prepared(
                     atomic.write_text(folder.init, f"{init_text}\n")
             here.wait()
             facts = _facts(network, splits, options.licence, wanted.data["training sha256"])
-            training = Training(module, splits, recipe, folder, here, facts)
+            training = Training(module, splits, recipe, folder, here, facts, teacher)
             if options.resume:
                 training.restore()
             yield training
@@ -133,6 +135,28 @@ def run(
     """
     with prepared(network, splits, options or TrainOptions(), reporter or Reporter()) as training:
         return finish(network, training, report, stop)
+
+
+def _taught(
+    network: Network, teacher: Teacher | None, recipe: Recipe
+) -> tuple[nn.Module | None, dict[str, Any]]:
+    """The teacher's module, and its entries in the manifest. Raises SpecError (ARCH817) and OptionError."""
+    if (teacher is None) != (recipe.distill_loss is None):
+        raise OptionError("a teacher and `distill_loss` need each other")
+    if teacher is None:
+        return None, {}
+    if recipe.distill_loss == "released" and recipe.distill_temperature != 1:
+        raise OptionError("the distillation loss `released` has temperature 1: use `pixel` for another one")
+    module, start = teacher.module(network, recipe.crop)
+    return module, teacher.recorded(start)
+
+
+def _settings(recipe: Recipe) -> dict[str, Any]:
+    """The recipe for the manifest; runs without a teacher have no entries of one."""
+    found = asdict(recipe)
+    if recipe.distill_loss is None:
+        return {key: value for key, value in found.items() if not key.startswith("distill_")}
+    return found
 
 
 def _demand_precision(amp: str | None, here: Processes) -> None:

@@ -68,3 +68,17 @@ def test_a_network_with_an_auxiliary_head_goes_from_given_weights_to_onnxruntime
     found = torch.from_numpy(runner.names["logits"])  # type: ignore[arg-type]
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
     assert runner.names["classes"].shape == (96, 192)  # type: ignore[attr-defined]
+
+
+def test_a_student_is_trained_with_its_teacher(folder: Path) -> None:
+    page = blocks(ROOT / "docs" / "training.md")
+    (spec,) = (block.text for block in page if "output aux train" in block.text)
+    Path("net.arch").write_text(spec)
+    Path("teacher.arch").write_text(spec.replace("Small", "Large").replace("c = 32", "c = 48"))
+    (steps,) = (block for block in page if "--distill teacher.arch" in block.text)
+    for words, _ in commands(steps):
+        code, printed = command(words.replace("--epochs 60", "--epochs 1 --batch 2 --device cpu"))
+        assert code == 0, printed
+    settings = json.loads(Path("runs/student/manifest.json").read_text())["settings"]
+    assert (settings["distill_loss"], settings["distill_temperature"]) == ("pixel", 2.0)
+    assert settings["teacher_files"] == {"spec": "teacher.arch", "weights": "runs/teacher"}
