@@ -37,10 +37,12 @@ def run_seeds(spec: str, options: SearchOptions, count: int | None) -> int:
         path = folder.of(seed)
         click.echo(f"seed {seed} ({n} of {len(seeds)})")
         there = (path / "manifest.json").exists()
-        code = run_search(spec, replace(options, seed=seed, folder=path, resume=there))
+        code = run_search(spec, replace(options, seed=seed, folder=path, resume=there), hint=False)
         if code:
-            again = shlex.join(["archdsl", "search", spec, "--resume", str(folder.path)])
-            click.echo(f"all seeds are resumed with: {again}")
+            command = options.evaluator_command
+            words = ["--command", shlex.join(command)] if command else []
+            again = ["archdsl", "search", spec, "--resume", str(folder.path), *words, *options.engine.words()]
+            click.echo(f"resume all seeds with: {shlex.join(again)}")
             return code
     click.echo(summarize(folder, seeds), nl=False)
     click.echo(f"wrote {folder.table}, {folder.picture}")

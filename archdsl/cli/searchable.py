@@ -23,15 +23,39 @@ def search_notes(
     """A note for each search of a file that cannot be run; `spaces` are those of the file without errors.
 
     ARCH415 for settings or objectives that are not supported, ARCH414 for a space without a supernet.
-    Searches with errors, and searches of spaces with errors, get none.
+    Searches with errors, and searches of spaces with errors, get none.  Settings of a space that a search
+    sets, and that the space refuses, are errors.
     """
     for declared in unit.declared.values():
         if isinstance(declared, ast.Search):
             try:
+                refused = list(_refused(unit, declared, settings))
+                yield from refused
+                if refused:
+                    continue
                 found = spaces.get(declared.space.id) or _imported(unit, declared, settings)
                 yield from _notes(unit, declared, found) if found is not None else ()
             except SpecError:
                 continue  # errors in the space or the search have their own diagnostics
+
+
+def _refused(unit: Unit, declared: ast.Search, settings: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    """Errors of the space under the settings that a search, or a group in it, sets."""
+    from archdsl.spec.search import read_search
+
+    spec = read_search(unit, declared)
+    home, space = unit.find(spec.space)
+    for clauses in (spec.clauses, *spec.clauses.groups.values()):
+        if not clauses.of_space or not isinstance(space, ast.Space):
+            continue
+        try:
+            elaborate(home, space, {**settings, **spec.of_space, **clauses.of_space})
+        except SpecError as error:
+            first = error.diagnostics[0]
+            named = [name for name in clauses.of_space if f"`{name}`" in first.headline]
+            at = clauses.places[(named or list(clauses.of_space))[0]]
+            headline = f"{space.name.id} as `{declared.name.id}` sets it: {first.headline}"
+            yield replace(first, headline=headline, primary=Label(at, ""))
 
 
 def _imported(unit: Unit, declared: ast.Search, settings: Mapping[str, Any]) -> Elaborated | None:

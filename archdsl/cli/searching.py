@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from archdsl.search.progress import SearchProgress
 
 
-def run_search(spec: str, options: SearchOptions) -> int:
-    """Runs a search, and returns the exit code."""
+def run_search(spec: str, options: SearchOptions, *, hint: bool = True) -> int:
+    """Runs a search, and returns the exit code; `hint` shows how to resume it when it is interrupted."""
     from archdsl.cli.reporting import TerminalReporter
     from archdsl.cli.search_text import comparison_text, result_text, shown
     from archdsl.cli.stopping import stop_signals
@@ -31,7 +31,7 @@ def run_search(spec: str, options: SearchOptions) -> int:
 
     program, options = with_clauses(opening.load(spec), options)
     if by_trials(program, options):
-        return _run_trials(spec, program, options)
+        return _run_trials(spec, program, options, hint)
     from archdsl.search.run import finish, prepared
 
     with prepared(program, options, TerminalReporter()) as search:
@@ -48,7 +48,8 @@ def run_search(spec: str, options: SearchOptions) -> int:
         except Interrupted as stopped:
             if first:
                 again = shlex.join(["archdsl", "search", spec, "--resume", str(folder.path)])
-                click.echo(f"stopped after step {stopped.step}; resume with: {again}")
+                then = f"; resume with: {again}" if hint else ""
+                click.echo(f"stopped after step {stopped.step}{then}")
             return 130
         if first:
             for name, one in (result.members or {"": result}).items():
@@ -62,18 +63,22 @@ def run_search(spec: str, options: SearchOptions) -> int:
     return 0
 
 
-def _run_trials(spec: str, program: Program, options: SearchOptions) -> int:
+def _run_trials(spec: str, program: Program, options: SearchOptions, hint: bool) -> int:
     from archdsl.cli.reporting import TerminalReporter
     from archdsl.cli.search_text import shown, trials_text
     from archdsl.cli.stopping import stop_signals
     from archdsl.runs.interrupted import Interrupted
     from archdsl.search.folder import SearchFolder
     from archdsl.search.trials import run as trials
+    from archdsl.search.trials.records import has_ended
 
     folder = options.folder or Path("runs") / program.search(options.name).name
+    paths = SearchFolder(folder)
+    finished = options.resume and has_ended(paths.journal)
     if not options.resume:
         _print_trials_forecast(program, options)
-    click.echo(f"{'resuming' if options.resume else 'writing to'} {folder}")
+    resuming = f"{folder} is finished: nothing is evaluated again" if finished else f"resuming {folder}"
+    click.echo(resuming if options.resume else f"writing to {folder}")
     try:
         with stop_signals() as stop, shown(0, 0) as report:
             found = trials.run(program, options, reporter=TerminalReporter(), report=report, stop=stop)
@@ -83,11 +88,13 @@ def _run_trials(spec: str, program: Program, options: SearchOptions) -> int:
         again = shlex.join(
             ["archdsl", "search", spec, "--resume", str(folder), *words, *options.engine.words()]
         )
-        click.echo(f"stopped after {stopped.step} trials; resume with: {again}")
+        click.echo(f"stopped after {stopped.step} trials" + (f"; resume with: {again}" if hint else ""))
         return 130
-    cost, paths = found.costs, SearchFolder(folder)
+    cost = found.costs
     click.echo(f"found {cost['params']:,} parameters, {cost['macs']:,} MACs: {found.how}")
     click.echo(trials_text(found.trials, len(found.front)))
+    if finished:
+        return 0
     written = [
         paths.found,
         paths.trials,

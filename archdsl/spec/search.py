@@ -390,8 +390,13 @@ class _Reader:
             return self._space(expr)
         if isinstance(expr, ast.Name) and expr.id in setting.choices:
             return (expr.id,) if setting.kind == "choices" else expr.id
-        value = self.value(expr)
         name = f"`{key}` of `{of}`" if of else f"`{key}`"
+        named = [one for one in setting.choices if isinstance(one, str)]
+        if named and isinstance(expr, ast.Name) and not self._is_defined(expr.id):
+            help = _question(closest(expr.id, named)) or f"available: {', '.join(named)}"
+            headline = f"{name} must be {setting.expected()}, got `{expr.id}`"
+            raise self.frame.error("ARCH607", headline, expr, help=help)
+        value = self.value(expr)
         if _is_number(value) and value < 0 and setting.low >= 0:
             raise self.frame.error(
                 "ARCH208", f"{name} must be {setting.expected()}, got {_shown(value)}", expr

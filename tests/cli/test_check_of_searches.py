@@ -143,3 +143,40 @@ def test_a_rate_that_cannot_be_is_named_as_it_was_given(name: str, capsys):
     Path("s.arch").write_text(spec())
     assert run(["search", "s.arch", "--set", f"{name}=nan"]) == 1
     assert f"`{name}` must be a number from 0 to" in capsys.readouterr().err
+
+
+TRIALS = """
+search Q for S {
+  classes = CLASSES
+  strategy = STRATEGY
+  minimize macs
+  minimize params
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("strategy", "classes", "said", "code"),
+    [
+        ("nsga2", "7", None, 0),
+        ("nsga2", '"many"', "error[ARCH208]: S as `Q` sets it: `classes` must be an integer, got many", 1),
+        ("nsga2", "2.5", "error[ARCH208]: S as `Q` sets it: `classes` must be an integer, got 2.5", 1),
+        ("nsga2", "3 ms", "error[ARCH208]: S as `Q` sets it: `classes` must be an integer, got 3.0", 1),
+        ("evolution", "7", "`evolution` supports one objective, got 2", 0),
+        ("successive_halving(of = hill_climb)", "7", "`hill_climb` supports one objective, got 2", 0),
+        ("successive_halving(of = differentiable)", "7", "does not propose individual networks", 0),
+        ("random(over = outcoms)", "7", "did you mean `outcomes`?", 1),
+        ("random(over = them)", "7", "available: outcomes, networks", 1),
+    ],
+)
+def test_settings_of_the_space_and_strategies_are_checked_before_a_search(
+    strategy: str, classes: str, said: str | None, code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = spec(search=TRIALS.replace("CLASSES", classes).replace("STRATEGY", strategy))
+    Path("s.arch").write_text(text)
+    assert run(["check", "s.arch"]) == code
+    found = "".join(capsys.readouterr())
+    assert (said or "well-typed") in found
+    assert ("note" in found or "error" in found) == (said is not None)
+    if said is not None and "`Q` sets it" in said:  # at the clause, not at the setting of the space
+        assert f"classes = {classes}\n" in found

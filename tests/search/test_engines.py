@@ -191,24 +191,33 @@ def test_a_killed_driver_is_resumed_and_its_workers_end_with_it(trouble: Path) -
     assert not any(map(alive, pids))
 
 
-def test_a_program_that_scores_ends_when_the_driver_of_its_worker_is_killed(trouble: Path) -> None:
+@pytest.mark.parametrize(("workers", "killed"), [(1, "driver"), (1, "worker"), (None, "driver")])
+def test_a_program_that_scores_ends_when_its_driver_or_its_worker_is_killed(
+    trouble: Path, workers: int | None, killed: str
+) -> None:
     text = spec().replace("troubled(pause = 0.0)", "command").replace("worth", "miou")
     Path("s.arch").write_text(text)
     Path("score.py").write_text(
-        f"import os, time\nopen({str(trouble / 'pid')!r}, 'a').write(f'{{os.getpid()}}\\n')\ntime.sleep(60)\n"
+        "import os, subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(60)'])\n"
+        f"with open({str(trouble / 'pids')!r}, 'a') as file:\n"
+        "    file.write(f'{os.getppid()} {os.getpid()} {child.pid}\\n')\n"
+        "time.sleep(60)\n"
     )
-    driver = forked(folder="a", workers=1, command=[sys.executable, "score.py"])
-    while not (trouble / "pid").exists() or not (trouble / "pid").read_text().endswith("\n"):
+    driver = forked(folder="a", workers=workers, command=[sys.executable, "score.py"])
+    while not (trouble / "pids").exists() or not (trouble / "pids").read_text().endswith("\n"):
         assert os.waitpid(driver, os.WNOHANG) == (0, 0)
         time.sleep(0.01)
-    os.kill(driver, signal.SIGKILL)
-    os.waitpid(driver, 0)
-    pid = int((trouble / "pid").read_text())
+    parent, *programs = map(int, (trouble / "pids").read_text().split()[:3])
+    os.kill({"driver": driver, "worker": parent}[killed], signal.SIGKILL)
     for _ in range(1000):
-        if not alive(pid):
-            return
+        if not any(map(alive, programs)):
+            break
         time.sleep(0.02)
-    raise AssertionError("the program is still there")
+    assert not any(map(alive, programs))
+    if killed == "worker":
+        os.kill(driver, signal.SIGKILL)
+    os.waitpid(driver, 0)
 
 
 def workers(folder: Path) -> set[str]:

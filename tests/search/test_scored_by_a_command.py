@@ -99,7 +99,7 @@ def test_without_a_program_the_search_is_refused_at_its_place() -> None:
         assert error.code == "ARCH952"
         assert error.primary.location.source.text[error.primary.location.start :].startswith("command(")
     assert not Path("run").exists()
-    with pytest.raises(SpecError, match="not read"):
+    with pytest.raises(SpecError, match="no effect"):
         archdsl.search(search_of("minimize macs"), folder="run", command=program(QUICK))
     with pytest.raises(TypeError, match="list of words"):
         archdsl.search(search_of(ENERGY), folder="run", command="python score.py")

@@ -269,3 +269,33 @@ def test_passes_make_the_space_smaller_before_a_trial() -> None:
     found = archdsl.search(text, folder="run", passes="prune(a.1 = large)")
     assert found.network.chosen["a.1"] == "large"
     assert len(trials("run")) == 9
+
+
+def test_a_search_that_ends_early_says_why(capsys) -> None:
+    Path("s.arch").write_text(spec("strategy = evolution; minimize macs"))
+    assert run(["search", "s.arch", "--set", "trials=40", "-o", "run"]) == 0
+    said = capsys.readouterr()
+    assert "27 trials" in said.out
+    assert "the search ended after 27 of 40 trials" in said.err
+    assert run(["search", "s.arch", "--set", "trials=27", "-o", "other"]) == 0
+    assert "the search ended" not in capsys.readouterr().err
+
+
+def test_resuming_a_finished_search_leaves_its_files_alone(capsys) -> None:
+    Path("s.arch").write_text(spec("strategy = random; trials = 6; minimize macs; maximize params"))
+    assert run(["search", "s.arch", "-o", "run"]) == 0
+
+    def there() -> dict[Path, tuple[int, bytes]]:
+        files = [path for path in Path("run").rglob("*") if path.is_file() and path.name != ".lock"]
+        return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+    before, said = there(), capsys.readouterr().out
+    assert run(["search", "s.arch", "--resume", "run"]) == 0
+    again = capsys.readouterr().out
+    assert there() == before
+    assert "run is finished" in again
+    assert "wrote" not in again
+    assert said.splitlines()[-3] == again.splitlines()[-2]
+    Path("run/trials.csv").unlink()
+    assert run(["search", "s.arch", "--resume", "run"]) == 0
+    assert Path("run/trials.csv").read_bytes() == before[Path("run/trials.csv")][1]

@@ -21,6 +21,7 @@ from archdsl.bounded import json_of
 from archdsl.configs.evaluators import Command
 from archdsl.devices.formula import MEASURES
 from archdsl.search.evaluators.base import Candidate, Failed, Scores, Stopped, Surroundings
+from archdsl.search.evaluators.guard import Guard
 from archdsl.search.scores import terms_of
 
 KEPT = 2**16
@@ -92,10 +93,17 @@ def read_scores(out: str, wanted: Sequence[str]) -> dict[str, float]:
 class _Run:
     """A finished run of a program: its status, whether it was killed, and the end of its output.
 
-    It has its own session, so that all its child processes are killed with it.
+    It has its own session, so that all its child processes are killed with it, also when this process is.
     """
 
     def __init__(self, command: Sequence[str], timeout_s: float, stop: Callable[[], bool]):
+        guard = Guard()
+        try:
+            self._run(command, timeout_s, stop, guard)
+        finally:
+            guard.close()
+
+    def _run(self, command: Sequence[str], timeout_s: float, stop: Callable[[], bool], guard: Guard) -> None:
         try:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -103,6 +111,7 @@ class _Run:
             )  # fmt: skip
         except OSError as error:
             raise Failed("output", f"the command cannot be run: {error.strerror}") from error
+        guard.watch(process.pid)
         assert process.stdout is not None
         assert process.stderr is not None
         outputs = _Last(process.stdout), _Last(process.stderr)

@@ -96,19 +96,31 @@ def strategy_of(term: Term, domain: Any, seed: int) -> Strategy:
 
     Raises SpecError (ARCH606) if it supports one objective and there are several.
     """
-    kind = STRATEGIES[term.name]
-    if not isinstance(kind, StrategyKind):  # inside another one, where `is_by_trials` has not looked
-        headline = f"`{term.name}` does not propose individual networks"
-        able = ", ".join(n for n, k in STRATEGIES.items() if isinstance(k, StrategyKind) and k.run)
-        raise cannot(headline, f"available: {able}", term.at)
-    if domain.goals > 1 and not kind.pareto:
-        able = ", ".join(
-            n for n, k in STRATEGIES.items() if isinstance(k, StrategyKind) and k.pareto and k.run
-        )
-        headline = f"`{term.name}` supports one objective, got {domain.goals}"
-        raise cannot(headline, f"strategies for several objectives: {able or 'none'}", term.at)
+    kind = _able(term, domain.goals)
     made: Strategy = kind.made_by()(configured(term), domain, seed)
     return made
+
+
+def _able(term: Term, goals: int) -> StrategyKind:
+    """The kind of a strategy.
+
+    Raises SpecError (ARCH606) if it, or a strategy in its settings, does not propose individual networks, or
+    supports one objective and there are several.
+    """
+    kind = STRATEGIES[term.name]
+    kinds = {n: k for n, k in STRATEGIES.items() if isinstance(k, StrategyKind) and k.run}
+    if not isinstance(kind, StrategyKind):  # inside another one, where `is_by_trials` has not looked
+        headline = f"`{term.name}` does not propose individual networks"
+        raise cannot(headline, f"available: {', '.join(kinds)}", term.at)
+    if goals > 1 and not kind.pareto:
+        able = ", ".join(name for name, one in kinds.items() if one.pareto)
+        headline = f"`{term.name}` supports one objective, got {goals}"
+        raise cannot(headline, f"strategies for several objectives: {able or 'none'}", term.at)
+    for key, setting in kind.settings.items():
+        inside = term.settings.get(key)
+        if setting.group == "strategies" and isinstance(inside, Term):
+            _able(inside, goals)
+    return kind
 
 
 def is_by_trials(spec: SearchSpec) -> bool:
@@ -148,6 +160,7 @@ def read_trials(
         raise cannot(f"missing objective in search `{spec.name}`", "add an objective: minimize macs", spec.at)
     numbers = {key: plain(clauses.settings[key]) for key in _NUMBERS if key in clauses.settings}
     strategy = term(clauses.settings["strategy"], "strategy")
+    _able(strategy, len(clauses.objectives))
     config = TrialConfig(_goals(spec), strategy, evaluator, **numbers)
     if isinstance(budget := clauses.settings.get("budget"), Quantity):
         config = replace(config, budget_s=budget.amount / 1000)

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 from archdsl import atomic
@@ -58,12 +59,30 @@ class Outputs:
         now = time.monotonic()
         self._next = now + max(EVERY_S, _SHARE * (now - begin))
 
+    def are_written(self, history: History) -> bool:
+        """Whether the folder has the network found, the table, the page and, for several goals, the front."""
+        files = [self.folder.found, self.folder.trials, self.folder.report]
+        if len(history.goals) > 1:
+            files += [self.folder.pareto, *(self._file(history, trial) for trial in self._kept(history))]
+        return all(path.exists() for path in files)
+
+    def front(self, history: History) -> tuple[Result, ...]:
+        """The networks of the front, the best first."""
+        return tuple(map(self._bound, self._kept(history)))
+
+    def _kept(self, history: History) -> list[Trial]:
+        return history.front[: MOST_FILES if len(history.goals) > 1 else 1]
+
+    def _file(self, history: History, trial: Trial) -> Path:
+        digits = max(4, len(str(history.trials[-1].number)))
+        return self.folder.front / f"trial-{trial.number:0{digits}d}.arch"
+
     def write(self, history: History) -> tuple[Result, ...]:
         """Writes table, front, chart and page; returns the networks of the front, the best first."""
         atomic.write_text(self.folder.trials, trials_csv(history, self.judging.domain.arising))
-        several, random = len(history.goals) > 1, []
-        front = tuple(map(self._bound, history.front[: MOST_FILES if several else 1]))
-        if several:
+        random: list[Values] = []
+        front = self.front(history)
+        if len(history.goals) > 1:
             random = self._random(len(history.trials))
             self._front(history, front)
             atomic.write_text(self.folder.pareto, pareto(history, random))
@@ -89,15 +108,14 @@ class Outputs:
 
     def _front(self, history: History, front: Sequence[Result]) -> None:
         """Writes the networks of the front, with their imported specs, and removes earlier ones."""
-        digits = max(4, len(str(history.trials[-1].number))) if history.trials else 4
         self.folder.front.mkdir(exist_ok=True)
         SearchFolder(self.folder.front).copy_specs(self.unit)
         names = set()
         for found, trial in zip(front, history.front, strict=False):
-            name = f"trial-{trial.number:0{digits}d}.arch"
+            path = self._file(history, trial)
             text = text_of(self.judging.space, found)
-            atomic.write_text(self.folder.front / name, f"# {tip(history, trial)}\n{text}")
-            names.add(name)
+            atomic.write_text(path, f"# {tip(history, trial)}\n{text}")
+            names.add(path.name)
         for path in list(self.folder.front.iterdir()):
             if _OURS.fullmatch(path.name) and path.name not in names:
                 path.unlink()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from archdsl.program import Space
+from archdsl.runs.lines import record as read_record
 from archdsl.search.engines.base import Done, Failure
 from archdsl.search.strategies.base import Outcomes
 from archdsl.search.trials.config import TrialConfig
@@ -84,6 +86,14 @@ def read_trial(record: Mapping[str, Any]) -> Recorded | None:
         return Recorded(tuple(outcomes), done, epochs, None if identity is None else str(identity))
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
+
+
+def has_ended(journal: Path) -> bool:
+    """Whether the last record of a journal is that of a finished search."""
+    if not journal.exists():
+        return False
+    last = read_record(journal.read_bytes().rstrip(b"\n").rpartition(b"\n")[2])
+    return last is not None and last.get("kind") == "end"
 
 
 def text_of(goal: Objective) -> str:

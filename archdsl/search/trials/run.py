@@ -41,7 +41,7 @@ from archdsl.search.trials.evaluation import Evaluation
 from archdsl.search.trials.history import History
 from archdsl.search.trials.inputs import Inputs, read_inputs
 from archdsl.search.trials.judging import Judging
-from archdsl.search.trials.loop import Loop, Trial
+from archdsl.search.trials.loop import MOST_IDLE, Loop, Trial
 from archdsl.search.trials.opened import opening_of
 from archdsl.search.trials.origin import origin
 from archdsl.search.trials.outputs import Outputs
@@ -91,7 +91,11 @@ def run(
         opening = opening_of(program, inputs, options, folder)
         _prepare(evaluation, reporter, folder)
         with closing(make_engine(options.engine, opening, evaluation.done, reporter)) as engine:
-            return Trials(inputs, judging, folder, engine, report, program.unit, first).run(stop)
+            trials = Trials(inputs, judging, folder, engine, report, program.unit, first)
+            result = trials.run(stop)
+            if early := trials.why_early():
+                reporter.warn(early)
+            return result
 
 
 def _prepare(evaluation: Evaluation, reporter: Reporter, folder: SearchFolder) -> None:
@@ -168,6 +172,8 @@ class Trials:
         of = f"{trials} networks" if not failed else f"{trials - failed} networks ({failed} more failed)"
         how = f"the best of {of} that `{self.config.strategy.name}` proposed"
         result = self.judging.bound(history.best.outcomes, how)
+        if self.ended and self.outputs.are_written(history):
+            return replace(result, front=self.outputs.front(history), trials=tuple(history.trials))
         if not self.ended:
             network = {**result.costs, "layers": len(result.network.graph.nodes)}
             numbers = [trial.number for trial in history.front]
@@ -176,6 +182,17 @@ class Trials:
         front = self.outputs.write(replace(history, ended=True))
         self.arrived.unlink(missing_ok=True)
         return replace(result, front=front, trials=tuple(history.trials))
+
+    def why_early(self) -> str:
+        """Why there are fewer trials than wanted; empty where there are not."""
+        if (count := self.loop.observed) >= self.config.trials:
+            return ""
+        why = f"`{self.config.strategy.name}` has nothing else to propose"
+        if self._used_up():
+            why = "its budget is used up"
+        elif self.loop.idle >= MOST_IDLE:
+            why = f"of the last {MOST_IDLE:,} proposals, none is a new network that meets the requirements"
+        return f"the search ended after {count} of {self.config.trials} trials: {why}"
 
     def _nothing(self, history: History) -> SpecError:
         """An error that explains why there is no best network."""
