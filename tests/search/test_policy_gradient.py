@@ -182,13 +182,14 @@ def test_a_proposal_without_a_score_teaches_nothing(seen: Any):
     assert strategy.mean == 1.0
 
 
-def test_a_network_that_was_scored_before_teaches_as_any_other():
+def test_a_network_teaches_once():
     strategy = Reinforce(ReinforceConfig(controller=lstm()), DOMAIN, 0)
     tell(strategy, strategy.propose(), 1.0)
     outcomes, before = strategy.propose(), parameters(strategy)
     assert outcomes is not None
     strategy.observe(Observation(outcomes, (-3.0,), "repeated"))
-    assert not any(torch.equal(*both) for both in zip(parameters(strategy), before, strict=True))
+    assert all(torch.equal(*both) for both in zip(parameters(strategy), before, strict=True))
+    assert (len(strategy.open), strategy.learned, strategy.mean) == (0, 1, 1.0)
 
 
 def test_a_network_of_others_teaches_and_leaves_what_is_open():

@@ -42,7 +42,8 @@ class PolicyGradient(ABC):
     """Samples proposals from an LSTM controller; `learn` trains it on the reward of each.
 
     The reward is the negated objective. Proposals without a score, because they failed or violate a
-    requirement, are not learned from. Proposals that violate a requirement on costs are resampled, so that
+    requirement, are not learned from, nor is a network a second time: its reward is known, and learned from
+    again and again it would soon be the only proposal. Proposals that violate a requirement on costs are resampled, so that
     the controller is trained on the rest, with probabilities before rejection. If no sample satisfies them, a
     random network that does is proposed, and learned from as if it had been sampled; so are the networks that
     a search starts with. All arithmetic uses one thread, as rounding of sums depends on the number of
@@ -116,7 +117,7 @@ class PolicyGradient(ABC):
     def observe(self, seen: Observation) -> None:
         own = self.open and self.domain.canonical(self.open[0].outcomes) == seen.outcomes
         sample = self.open.popleft() if own else None
-        if not math.isfinite(seen.value):
+        if seen.state == "repeated" or not math.isfinite(seen.value):
             return
         reward, decay = min(max(-seen.value, -MOST), MOST), self.config.baseline
         self.mean = reward if self.mean is None else decay * self.mean + (1 - decay) * reward
