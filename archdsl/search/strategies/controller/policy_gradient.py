@@ -43,11 +43,11 @@ class PolicyGradient(ABC):
 
     The reward is the negated objective. Proposals without a score, because they failed or violate a
     requirement, are not learned from, nor is a network a second time: its reward is known, and learned from
-    again and again it would soon be the only proposal. Proposals that violate a requirement on costs are resampled, so that
-    the controller is trained on the rest, with probabilities before rejection. If no sample satisfies them, a
-    random network that does is proposed, and learned from as if it had been sampled; so are the networks that
-    a search starts with. All arithmetic uses one thread, as rounding of sums depends on the number of
-    threads.
+    again and again it would soon be the only proposal. Proposals that violate a requirement on costs are
+    resampled, so that the controller is trained on the rest, with probabilities before rejection. If no
+    sample satisfies them, a random network that does is proposed, and learned from as if it had been sampled;
+    so are the networks that a search starts with. All arithmetic uses one thread, as rounding of sums depends
+    on the number of threads.
     """
 
     def __init__(self, config: Reinforce, domain: Domain, seed: int, dtype: torch.dtype = torch.float32):
