@@ -35,6 +35,13 @@ class Search:
         usual="the most probable outcome of each decision",
     )  # fmt: skip
     trials: int = setting("whole", "number of trials (networks evaluated)", low=1, usual="100")
+    private: Any = setting(
+        "names", "parts of the space whose weights each of several architectures has for itself", usual="none"
+    )
+    blend_outputs: Any = setting(
+        "names", "decisions on whose every candidate the rest of its block is evaluated: a supernet blends the outputs instead of the inputs",
+        usual="none",
+    )  # fmt: skip
     parallel: int = setting(
         "whole", "maximum number of concurrent trials", low=1, high=4096,
         usual="1",

@@ -103,6 +103,10 @@ class SearchConfig:
     refine_epochs: int = 8
     pretrain: int = 0
     """Epochs before these that train weights only."""
+    private: tuple[str, ...] = ()
+    """Parts of the space of which each architecture has weights of its own."""
+    blend_outputs: tuple[str, ...] = ()
+    """Decisions that are distributed over their blocks (`archdsl.passes.transforms.distribute`)."""
     members: tuple[MemberConfig, ...] = ()
     """The architectures that share the weights; none where there is one, with the settings above."""
     decode: Term | None = None
@@ -133,7 +137,8 @@ class SearchConfig:
         fields = recorded(self)
         omitted = ["data", "data_settings", "seed"]
         # Earlier runs do not have these.
-        omitted += [k for k in ("pretrain", "members", "decode") if not fields[k]]
+        later = ("pretrain", "private", "blend_outputs", "members", "decode")
+        omitted += [k for k in later if not fields[k]]
         found = {k: v for k, v in fields.items() if k not in omitted}
         found["data settings"] = {k: v for k, v in self.data_settings.items() if k != "path"}
         return {k: v if isinstance(v, int | float | str | dict | None) else repr(v) for k, v in found.items()}

@@ -39,6 +39,9 @@ def read_config(
     if members and clauses.objectives:
         headline = "each architecture has an objective of its own"
         raise cannot(headline, "remove this one, or move it into a group", clauses.objectives[0].at)
+    if "private" in clauses.settings and not members:
+        help = "declare architectures: teacher { … } student { … }"
+        raise cannot("`private` applies to several architectures", help, clauses.places["private"])
     if not (members or clauses.objectives):
         help = "minimize cross_entropy + 0.01 * log(macs)"
         raise cannot(f"missing objective in search `{spec.name}`", help, spec.at)
@@ -108,7 +111,7 @@ def _settings(clauses: Clauses, strategy: Differentiable) -> dict[str, Any]:
     """Settings of the strategy and of clauses."""
     given = clauses.settings
     found: dict[str, Any] = {name: getattr(strategy, name) for name in OF_STRATEGY}
-    found |= {key: plain(given[key]) for key in ("epochs", "batch", "init", "seed") if key in given}
+    found |= {key: plain(given[key]) for key in ("epochs", "batch", "init", "seed", "private", "blend_outputs") if key in given}
     if isinstance(given.get("data"), Term) and "batch" in given["data"].settings:  # type: ignore[union-attr]
         found["batch"] = given["data"].settings["batch"]  # type: ignore[union-attr]
     sampler = strategy.sampler or given.get("sampler")

@@ -60,7 +60,7 @@ def read_search(unit: Unit, declared: ast.Search, given: Mapping[str, object] | 
 
 
 def part_names(statements: tuple[ast.Statement, ...]) -> Iterator[str]:
-    """Names of stages, and names assigned in them and in the space."""
+    """Names of stages, inputs and outputs, and names assigned in stages and in the space."""
     for statement in statements:
         if isinstance(statement, ast.Stage):
             yield statement.name
@@ -68,7 +68,7 @@ def part_names(statements: tuple[ast.Statement, ...]) -> Iterator[str]:
         elif isinstance(statement, ast.Assign):
             bases = (t.base if isinstance(t, ast.Index) else t for t in statement.targets)
             yield from (base.id for base in bases if isinstance(base, ast.Name))
-        elif isinstance(statement, ast.Input):
+        elif isinstance(statement, ast.Input | ast.Output):
             yield statement.name
 
 

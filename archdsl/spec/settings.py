@@ -112,6 +112,9 @@ def _written(value: Any, default: Any, evaluate: Callable[[ast.Expr], Any]) -> A
     if isinstance(value, str) and isinstance(default, ListValue | SetValue):
         written = _literal(value)
         return value if written is None else evaluate(written)
+    if isinstance(value, ListValue) and isinstance(default, SetValue):  # a search writes both alike
+        written = _literal(f"{{{', '.join(map(str, map(plain, value.items)))}}}")
+        return value if written is None else evaluate(written)
     return _amount(value, default)
 
 
