@@ -83,11 +83,11 @@ def _notes(unit: Unit, declared: ast.Search, space: Elaborated) -> Iterator[Diag
             yield _rejected(error.diagnostics[0], unit, declared)
         return
     try:
-        goals = _runnable(spec, graph, unit)
-        if goals.share is not None or any(_may_differ(n, space) for n in _live(graph, space)):
-            from archdsl.search.differentiable.sharing import demand_shared
+        for goals, fixed in _runnable(spec, graph, unit):
+            if goals.share is not None or any(_may_differ(n, space) for n in _live(graph, space)):
+                from archdsl.search.differentiable.sharing import demand_shared
 
-            demand_shared(goals, graph)
+                demand_shared(goals, graph, fixed)
     except SpecError as error:
         yield _rejected(error.diagnostics[0], unit, declared)
 
@@ -101,9 +101,15 @@ def _live(graph: Graph, space: Elaborated) -> list[Node | Mux]:
     return [item for item in graph.nodes.values() if item.name in space.shapes]
 
 
-def _runnable(spec: SearchSpec, graph: Graph, unit: Unit) -> SearchConfig:
-    """The settings of a search.  Raises SpecError (ARCH606) if it is rejected by its text alone."""
+def _runnable(
+    spec: SearchSpec, graph: Graph, unit: Unit
+) -> list[tuple[SearchConfig, Mapping[str, int]]]:
+    """The settings of a search, and the decisions that it fixes; of several architectures those of each.
+
+    Raises SpecError (ARCH606) if it is rejected by its text alone.
+    """
     from archdsl.devices.replacing import replacements
+    from archdsl.search.architectures import fixed_outcomes
     from archdsl.search.decoding.fitting import fitting
     from archdsl.search.differentiable.samplers import own_samplers
     from archdsl.search.reading import read_config
@@ -111,16 +117,18 @@ def _runnable(spec: SearchSpec, graph: Graph, unit: Unit) -> SearchConfig:
     from archdsl.search.terms import configured, nothing_to_search
 
     config = read_config(spec)
-    for own in [config.of(member) for member in config.members] or [config]:
+    found: list[tuple[SearchConfig, Mapping[str, int]]]
+    found = [(config.of(one), fixed_outcomes(one, graph)) for one in config.members] or [(config, {})]
+    for own, _ in found:
         loss_of(own)
+        own_samplers(own.samplers, graph.decisions)
         for term in terms_of(own):
             replacements(term, graph.decisions)
         if own.decode is not None:
             fitting(configured(own.decode), graph, unit, own.decode.at)
-    own_samplers(config.samplers, graph.decisions)
     if not graph.decisions:
         raise nothing_to_search(graph)
-    return config
+    return found
 
 
 def _may_differ(item: Node | Mux, space: Elaborated) -> bool:

@@ -152,6 +152,7 @@ def _print_untrained(search: Search) -> None:
 
     graph = search.space.graph
     main, *further = graph.outputs
+    further = [output for output in further if output not in search.objective.outputs]
     if further:
         shapes = infer_symbolic(graph)[0]
         maps = {output: shapes[node][0] for output, node in graph.outputs.items()}

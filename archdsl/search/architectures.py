@@ -9,9 +9,12 @@ from typing import Any
 from archdsl.diagnostics import closest
 from archdsl.ir import Graph
 from archdsl.ir.paths import is_named
+from archdsl.passes.transforms.deployed import Deploy
+from archdsl.passes.transforms.distribute import Distribute
 from archdsl.program import Space
 from archdsl.search.config import MemberConfig, SearchConfig
 from archdsl.search.decision_names import no_decision
+from archdsl.search.scores import loss_of
 from archdsl.search.terms import cannot
 
 
@@ -39,25 +42,54 @@ def architectures(
         return (Architecture("", config, space_of({})),)
     if config.refine:
         raise cannot("`refine` is not supported for several architectures", "remove `refine`")
+    if config.share == "candidates":
+        raise cannot("several architectures share elastic weights", "remove `share = candidates`")
     if config.pretrain and not any(member.pretrain_passes for member in config.members):
         help = "give an architecture `pretrain_passes = [largest]`"
         raise cannot("no architecture has a forward pass in `pretrain`", help)
     found = []
     for member in config.members:
         space = space_of(member.of_space)
-        fixed = _fixed(member, space.searched)
+        fixed = fixed_outcomes(member, space.searched)
         own = config.of(member)
         found.append(Architecture(member.name, own, space, fixed, member.passes, member.pretrain_passes))
     return tuple(found)
 
 
-def _fixed(member: MemberConfig, graph: Graph) -> dict[str, int]:
+def trained_graph(of: Architecture) -> Graph:
+    """The graph whose supernet is trained.
+
+    It has the deployed outputs and those that the loss names, and the decisions of `blend_outputs` are
+    distributed over their blocks.
+
+    Raises SpecError (ARCH606) for a decision that no block has, and for one that nothing but a train-only
+    output of the loss depends on.
+    """
+    named: Any = loss_of(of.config).settings.get("outputs", ())
+    graph = Deploy(keep_decisions=False, kept=frozenset(named))(of.space.graph)
+    if other := graph.decisions.keys() - of.space.searched.decisions.keys():
+        headline = f"`{min(other)}` cannot be searched: only train-only outputs depend on it"
+        raise cannot(headline, "leave these out of `outputs` of the loss")
+    for name in of.config.blend_outputs:
+        paths = [path for path in graph.decisions if is_named(path, name) or _ends(path, name)]
+        if not paths:
+            raise no_decision(name, graph.decisions, None)
+        for path in paths:
+            graph = Distribute(path)(graph)
+    return graph
+
+
+def _ends(path: str, name: str) -> bool:
+    return path.rpartition(".")[2].partition("[")[0] == name
+
+
+def fixed_outcomes(member: MemberConfig, graph: Graph) -> dict[str, int]:
     """The outcomes of decisions that a member fixes, by path."""
     found: dict[str, int] = {}
     for name, label in member.fixed.items():
         paths = [path for path in graph.decisions if is_named(path, name)]
         if not paths:
-            raise no_decision(name, graph.decisions, member.at)
+            raise no_decision(name, graph.decisions, member.places.get(name))
         for path in paths:
             decision = graph.decisions[path]
             outcome = decision.number(label)
@@ -65,6 +97,6 @@ def _fixed(member: MemberConfig, graph: Graph) -> dict[str, int]:
                 guess = closest(label, decision.outcomes)
                 listed = f"available: {', '.join(decision.outcomes[:12])}"
                 help = f"did you mean `{guess}`? {listed}" if guess else listed
-                raise cannot(f"`{path}` has no outcome `{label}`", help, member.at)
+                raise cannot(f"`{path}` has no outcome `{label}`", help, member.places.get(name))
             found[path] = outcome
     return found

@@ -62,7 +62,8 @@ class MemberConfig:
     passes: tuple[str, ...] = ("sampled",)
     pretrain_passes: tuple[str, ...] = ("sampled",)
     decode: Term | None = None
-    at: Location | None = field(default=None, compare=False, repr=False)
+    places: Mapping[str, Location] = field(default_factory=dict, compare=False, repr=False)
+    """Source location of each clause."""
 
 
 @dataclass(frozen=True)

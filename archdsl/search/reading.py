@@ -111,7 +111,11 @@ def _settings(clauses: Clauses, strategy: Differentiable) -> dict[str, Any]:
     """Settings of the strategy and of clauses."""
     given = clauses.settings
     found: dict[str, Any] = {name: getattr(strategy, name) for name in OF_STRATEGY}
-    found |= {key: plain(given[key]) for key in ("epochs", "batch", "init", "seed", "private", "blend_outputs") if key in given}
+    found |= {
+        key: plain(given[key])
+        for key in ("epochs", "batch", "init", "seed", "private", "blend_outputs")
+        if key in given
+    }
     if isinstance(given.get("data"), Term) and "batch" in given["data"].settings:  # type: ignore[union-attr]
         found["batch"] = given["data"].settings["batch"]  # type: ignore[union-attr]
     sampler = strategy.sampler or given.get("sampler")
@@ -158,7 +162,7 @@ def _member(name: str, own: Clauses) -> MemberConfig:
         None if written is None else read_optimiser(term(written, "optimizer"), USUAL["architecture"]),
         decode=term(given["decode"], "decode") if "decode" in given else None,
         **passes,  # type: ignore[arg-type]
-        at=next(iter(own.places.values()), None),
+        places=own.places,
     )
 
 

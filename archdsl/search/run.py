@@ -21,7 +21,7 @@ from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.manifest import Manifest, described, manifest
 from archdsl.runs.processes import Processes, processes
 from archdsl.runs.reporter import Reporter
-from archdsl.search.architectures import Architecture, architectures
+from archdsl.search.architectures import Architecture, architectures, trained_graph
 from archdsl.search.baseline import read_baseline
 from archdsl.search.config import SearchConfig
 from archdsl.search.decoding.making import decoder_of
@@ -32,7 +32,7 @@ from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.differentiable.readiness import demand_ready
 from archdsl.search.differentiable.samplers import by_decision
 from archdsl.search.differentiable.sharing import demand_shared
-from archdsl.search.differentiable.supernets import build
+from archdsl.search.differentiable.supernets import build_all
 from archdsl.search.engines.choice import IN_PROCESS
 from archdsl.search.folder import SearchFolder
 from archdsl.search.inputs import open_splits, with_classes
@@ -120,8 +120,6 @@ class _Inputs:
 
 def _inputs(program: Program, options: SearchOptions, here: Processes, reporter: Reporter) -> _Inputs:
     config, of_space = configured(program, options)
-    if config.members:
-        raise cannot("several architectures are not searched yet", "search one of them")
     of_trials = {
         "start": options.start, "command": options.evaluator_command, "engine": options.engine != IN_PROCESS
     }  # fmt: skip
@@ -160,15 +158,12 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
 
 
 def _supernet(inputs: _Inputs, options: SearchOptions) -> tuple[nn.Module, dict[str, Any]]:
-    """The supernet, and what runs each architecture on it, by name.
-
-    Searches do not train train-only outputs.
-    """
-    share = inputs.config.share
-    net = build(inputs.main.space.searched, share, fuse=True, checkpoint=options.checkpoint)
+    """The supernet, and what runs each architecture on it, by name."""
+    graphs = {one.name: trained_graph(one) for one in inputs.architectures}
+    net, found = build_all(graphs, inputs.config, checkpoint=options.checkpoint)
     if options.channels_last:
         net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return net, {inputs.main.name: net}
+    return net, found
 
 
 def _members(

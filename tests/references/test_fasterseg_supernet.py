@@ -79,8 +79,9 @@ def test_the_loss_of_a_search_step_is_that_of_four_passes(released: Reference) -
 
 
 def test_all_parameters_but_the_dead_ones_of_the_released_code_are_stored(released: Reference) -> None:
-    """Dead are affine pairs of full width beside those of each width, and, in the last layer, those of a width
-    that no architecture has there."""
+    """Dead are affine pairs of full width beside those of each width, and, in the last layer, those of a
+    width that no architecture has there.
+    """
     trained = ("conv_weight", "conv_bias", "bn_weight", "bn_bias")
     count = {o["key"]: math.prod(o["shape"]) for o in released.listing if o["kind"] in trained}
     scalars = sum(math.prod(o["shape"]) for o in released.listing if o["kind"] == "arch")

@@ -34,6 +34,7 @@ from archdsl.ir import Graph, Node
 from archdsl.ops.base import Layer
 from archdsl.ops.places import Parts
 from archdsl.passes.transforms.bind import Binder, Bound, Prepared
+from archdsl.passes.transforms.deployed import Deploy
 from archdsl.passes.transforms.simplify import simplify
 
 LAYERS = 65_536
@@ -166,7 +167,7 @@ class ElasticNetwork(nn.Module):
     def network(self, outcomes: Mapping[str, int], name: str = "Found") -> CompiledNetwork:
         """One network as a module of its own, with copies of its weights and running statistics.
 
-        In the mode (training or evaluation) that this module is in.
+        It has no train-only outputs.  In the mode (training or evaluation) that this module is in.
         """
         graph, taken = self._taken({p: o for p, o in outcomes.items() if p in self.archdsl_graph.decisions})
         module = build_network(replace(graph, name=name))
@@ -197,13 +198,13 @@ class ElasticNetwork(nn.Module):
         return found
 
     def _taken(self, outcomes: Mapping[str, int]) -> tuple[Graph, dict[str, tuple[str, Parts]]]:
-        """The graph of a network; by attribute of its layers, the stored one and the part of it."""
+        """The deployed graph of a network; by attribute of its layers, the stored one and the part of it."""
         bound = self._binder.bind(outcomes)
         if bound.failures:
             where, number, message = bound.failures[0]
             raise SpecError([Diagnostic(number, f"`{where}`: {message}")])
         places = self._widths.places(bound, outcomes)
-        graph = simplify(bound.graph, bound.shapes)
+        graph = Deploy()(simplify(bound.graph, bound.shapes))
         code, node_of = lower(graph), _first_nodes(bound)
         taken = {}
         for attribute, _ in code.layers:

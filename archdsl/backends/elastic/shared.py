@@ -24,7 +24,10 @@ class SharedNetworks(nn.Module):
     The stored layers are children of this module, whose mode and device are those of its members.
     """
 
-    def __init__(self, graphs: Mapping[str, Graph], slots: Mapping[str, Slot], widths: Mapping[str, Widths]):
+    def __init__(
+        self, graphs: Mapping[str, Graph], slots: Mapping[str, Slot], widths: Mapping[str, Widths],
+        checkpoint: bool,
+    ):  # fmt: skip
         super().__init__()
         taken = set(RESERVED)
         attributes = {weights: unique(identifier(weights), taken) for weights in slots}
@@ -33,7 +36,8 @@ class SharedNetworks(nn.Module):
             self._modules[attributes[weights]] = module
         # In a plain dict, as each stored layer is a child once.
         self.members: dict[str, ElasticNetwork] = {
-            name: ElasticNetwork(graph, widths[name], store) for name, graph in graphs.items()
+            name: ElasticNetwork(graph, widths[name], store, checkpoint=checkpoint)
+            for name, graph in graphs.items()
         }
 
     def train(self, mode: bool = True) -> SharedNetworks:
@@ -44,7 +48,9 @@ class SharedNetworks(nn.Module):
         return self
 
 
-def build(graphs: Mapping[str, Graph], private: Collection[str] = (), *, bn: BN = "shared") -> SharedNetworks:
+def build(
+    graphs: Mapping[str, Graph], private: Collection[str] = (), *, bn: BN = "shared", checkpoint: bool = False
+) -> SharedNetworks:
     """Elastic supernets of spaces by name, in training mode.
 
     Layers of the same name in several spaces have the same weights, stored at their largest size in any of
@@ -63,7 +69,7 @@ def build(graphs: Mapping[str, Graph], private: Collection[str] = (), *, bn: BN 
         raise SpecError([Diagnostic("ARCH801", headline)])
     for one in widths.values():
         one.slots = {weights: slots[weights] for weights in one.slots}
-    return SharedNetworks(own, slots, widths)
+    return SharedNetworks(own, slots, widths, checkpoint)
 
 
 def _with_private(graph: Graph, name: str, private: Collection[str]) -> Graph:

@@ -121,7 +121,9 @@ class _Lent:
     def give_back(self, whole: torch.Tensor | None, part: torch.Tensor) -> None:
         """Writes statistics, copied as their channels are apart, into the whole."""
         assert whole is not None
-        whole.index_copy_(0, self._at(whole.device)[0], part)
+        # Through `data`, as torch's kernels do: the backward pass of an earlier forward in training mode has
+        # saved the statistics, and does not read them.
+        whole.data.index_copy_(0, self._at(whole.device)[0], part)
 
     def add(self, whole: torch.Tensor, gradient: torch.Tensor) -> None:
         """Adds to the part of a tensor."""

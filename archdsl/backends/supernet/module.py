@@ -25,6 +25,7 @@ from archdsl.ir import Graph
 from archdsl.ops import layers as own_layers
 from archdsl.ops.base import Layer
 from archdsl.passes.transforms.bind import Bind
+from archdsl.passes.transforms.deployed import Deploy
 from archdsl.passes.transforms.simplify import Simplify
 
 Weights = Mapping[str, torch.Tensor]
@@ -101,11 +102,11 @@ class SuperNetwork(nn.Module):
     def network(self, outcomes: Mapping[str, int], name: str = "Found") -> CompiledNetwork:
         """One network as a separate module, with copies of the weights and batch-norm statistics.
 
-        In the mode (training or evaluation) that this module is in.
+        It has no train-only outputs.  In the mode (training or evaluation) that this module is in.
         """
         decisions = self.archdsl_graph.decisions
         named = {path: decisions[path].outcomes[outcome] for path, outcome in outcomes.items()}
-        graph = Simplify()(Bind(named, name)(self.archdsl_graph))
+        graph = Simplify()(Deploy()(Bind(named, name)(self.archdsl_graph)))
         module = build_network(graph)
         code = lower(graph)
         for attribute, layer in code.layers:

@@ -28,11 +28,13 @@ class Deploy(Transform):
     )
 
     keep_decisions: bool = option(True, meaning="whether to keep decisions that become unused")
+    kept: frozenset[str] = frozenset()
+    """Train-only outputs that stay, as a training reads them."""
 
     def run(self, graph: Graph) -> Graph:
-        if not graph.train_only:
+        if graph.train_only <= self.kept:
             return graph
-        lean = _deployed(graph)
+        lean = _deployed(graph, self.kept)
         if self.keep_decisions:
             return lean
         read = _read(lean)
@@ -43,8 +45,9 @@ class Deploy(Transform):
         return replace(self.contract, changes=self.contract.changes | more)
 
 
-def _deployed(graph: Graph) -> Graph:
-    outputs = {out: node for out, node in graph.outputs.items() if out not in graph.train_only}
+def _deployed(graph: Graph, kept: frozenset[str]) -> Graph:
+    gone = graph.train_only - kept
+    outputs = {out: node for out, node in graph.outputs.items() if out not in gone}
     alive = live_nodes(graph.nodes, outputs.values())
     nodes = {name: item for name, item in graph.nodes.items() if name in alive}
     used = {i for n in nodes.values() if isinstance(n, Node) for i in (n.instance, n.cell)}
@@ -53,7 +56,7 @@ def _deployed(graph: Graph) -> Graph:
     requirements = tuple(over_what_is_left(r, graph, known, graph.decisions) for r in graph.requirements)
     left = replace(
         graph, nodes=nodes, outputs=outputs, instances=instances, requirements=requirements,
-        train_only=frozenset(),
+        train_only=graph.train_only & kept,
     )  # fmt: skip
     if Shapes() in graph.facts:
         shapes = graph.facts[Shapes()]

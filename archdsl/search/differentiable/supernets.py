@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Union
+
+from torch import nn
 
 from archdsl.backends.elastic.network import ElasticNetwork
 from archdsl.backends.elastic.network import build as build_elastic
+from archdsl.backends.elastic.shared import build as build_shared
 from archdsl.backends.supernet.module import SuperNetwork
 from archdsl.backends.supernet.module import build as build_candidates
 from archdsl.ir import Graph
+from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.sharing import is_elastic
 
 Supernet = Union[SuperNetwork, ElasticNetwork]
@@ -23,3 +28,18 @@ def build(graph: Graph, share: str | None, *, fuse: bool = False, checkpoint: bo
     if is_elastic(share, graph):
         return build_elastic(graph, checkpoint=checkpoint)
     return build_candidates(graph, fuse=fuse, checkpoint=checkpoint)
+
+
+def build_all(
+    graphs: Mapping[str, Graph], config: SearchConfig, *, checkpoint: bool = False
+) -> tuple[nn.Module, dict[str, Supernet]]:
+    """The supernet of the architectures of a search, and what runs each of them, by name.
+
+    Raises SpecError as `build`.
+    """
+    if not config.members:
+        ((name, graph),) = graphs.items()
+        net = build(graph, config.share, fuse=True, checkpoint=checkpoint)
+        return net, {name: net}
+    shared = build_shared(graphs, config.private, checkpoint=checkpoint)
+    return shared, {**shared.members}
