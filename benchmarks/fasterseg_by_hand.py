@@ -1,7 +1,7 @@
-"""FasterSeg's supernet written by hand, as the facts of the released code describe it: a module for each candidate,
-weights sliced by width, a batch normalization for each width, and each cell evaluated on both of its inputs.
+"""FasterSeg's supernet written by hand, in the manner of the released code (VITA-Group/FasterSeg, search/).
 
-The convolutions and normalizations are modules of their own; `Supernet.heads` is the forward of one architecture.
+A module for each candidate, weights sliced by width, a batch normalization for each width, and each cell
+evaluated on both of its inputs; `Supernet.heads` is the forward of one architecture.
 Shapes: B images, C channels, H × W pixels.
 """
 
@@ -94,9 +94,7 @@ class Mixed(nn.Module):
 
 
 def block(c_in: int, c_out: int, k: int = 3, s: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(c_in, c_out, k, s, k // 2, bias=False), nn.BatchNorm2d(c_out), nn.ReLU()
-    )
+    return nn.Sequential(nn.Conv2d(c_in, c_out, k, s, k // 2, bias=False), nn.BatchNorm2d(c_out), nn.ReLU())
 
 
 class Own(nn.Module):
@@ -133,7 +131,9 @@ class Own(nn.Module):
 class Supernet(nn.Module):
     """Cells shared by two architectures; `unit` is the channels per unit of stride, `shares` the widths."""
 
-    def __init__(self, layers: int, unit: int, shares: Sequence[float], lasts: Sequence[int], classes: int = 19):
+    def __init__(
+        self, layers: int, unit: int, shares: Sequence[float], lasts: Sequence[int], classes: int = 19
+    ):
         super().__init__()
         self.layers, self.shares = layers, shares
         self.last = [shares.index(last / unit) for last in lasts]

@@ -73,6 +73,7 @@ def _files(run: Path, spec: Path | None) -> list[Path]:
 def _inherited(
     run: Path, output: Path, spec: Path | None, calibrate: int, data: str | None, half: bool
 ) -> str:  # fmt: skip
+    from archdsl.diagnostics import Diagnostic, SpecError
     from archdsl.runs.manifest import read_manifest
     from archdsl.search.extract import extract as take
     from archdsl.search.extract import recalibrate, supernet_of
@@ -81,10 +82,14 @@ def _inherited(
 
     folder = SearchFolder(run)
     manifest = read_manifest(folder.manifest, "search")
+    if manifest.settings.get("members"):
+        headline = f"{run} is a search of several architectures, which has written the weights of each"
+        raise SpecError([Diagnostic("ARCH911", headline, help=f"use {run}/NAME/best.safetensors")])
     path = spec or folder.found
     network = opening.load(str(path)).network()
     given = manifest.settings
-    net, step = supernet_of(folder, network, path, given.get("passes"), given.get("share"))
+    how = given.get("passes"), given.get("share"), given.get("bn", "shared")
+    net, step = supernet_of(folder, network, path, *how)
     module = take(net, network)
     if data is not None and calibrate:
         recalibrate(module, _batches(data, module, calibrate))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from archdsl.configs import forms
 from archdsl.configs.objectives import Plain
 from archdsl.configs.setting import setting
+from archdsl.configs.sharing import BN
 from archdsl.configs.word import Maker
 from archdsl.registry import imported
 
@@ -18,9 +19,6 @@ PREDICTIONS = ("miou", "macc", "fwiou", "reward", "accuracy", "cross_entropy")
 """Scores of predictions on the validation images."""
 MEANS = PREDICTIONS[:4]
 """Scores that are means over classes, with settings."""
-
-
-BN = Literal["shared", "per_width"]
 
 
 def _optimizer() -> Any:

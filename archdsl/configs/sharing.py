@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from archdsl.configs.forms import GROUPED_NAMES, SHARES
 from archdsl.configs.setting import setting
+
+BN = Literal["shared", "per_width"]
+"""Batch normalization of elastic weights: parts of one set, or a set for each combination of widths."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 from archdsl.configs import forms
 from archdsl.configs.setting import setting
+from archdsl.configs.sharing import BN
 from archdsl.configs.word import Maker
 
 
@@ -49,6 +50,12 @@ class Differentiable:
         "weights: elastic, stored once at their largest size; or candidates, a layer for each",
         choices=("elastic", "candidates"),
         usual="elastic where networks differ in sizes",
+    )
+    bn: BN = setting(
+        "text",
+        "batch normalization of elastic weights: parts of one set, or a set for each combination of widths",
+        "shared",
+        choices=("shared", "per_width"),
     )
     refine: int = setting(
         "whole", "final training: number of networks trained from scratch on a short schedule and compared", 0

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from archdsl.configs.datasets import Batched
 from archdsl.configs.setting import settings_of
+from archdsl.configs.sharing import BN
 from archdsl.diagnostics import Location
 from archdsl.search.differentiable.samplers import Sampler
 from archdsl.search.terms import recorded
@@ -94,6 +95,8 @@ class SearchConfig:
     order: int = 0
     clip: float = 5.0
     share: Literal["elastic", "candidates"] | None = None
+    bn: BN = "shared"
+    """Batch normalization of elastic weights."""
     init: float = 1e-3
     architecture: Optimiser = field(default_factory=lambda: USUAL["architecture"])
     parameters: Optimiser = field(default_factory=lambda: USUAL["parameters"])
@@ -136,10 +139,10 @@ class SearchConfig:
     def settings(self) -> dict[str, Any]:
         """All settings except data paths, as plain values for the manifest."""
         fields = recorded(self)
+        later = {"pretrain": 0, "bn": "shared", "private": (), "blend_outputs": (), "members": (), "decode": None}
         omitted = ["data", "data_settings", "seed"]
         # Earlier runs do not have these.
-        later = ("pretrain", "private", "blend_outputs", "members", "decode")
-        omitted += [k for k in later if not fields[k]]
+        omitted += [key for key, usual in later.items() if fields[key] == usual]
         found = {k: v for k, v in fields.items() if k not in omitted}
         found["data settings"] = {k: v for k, v in self.data_settings.items() if k != "path"}
         return {k: v if isinstance(v, int | float | str | dict | None) else repr(v) for k, v in found.items()}

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from archdsl.backends.torch_module import CompiledNetwork
+from archdsl.configs.sharing import BN
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.program import Network, load
 from archdsl.runs.restoring import Unfit, like
@@ -17,18 +18,23 @@ from archdsl.search.pruning import pruned
 
 
 def supernet_of(
-    folder: SearchFolder, network: Network, spec: Path, passes: str | None = None, share: str | None = None
+    folder: SearchFolder,
+    network: Network,
+    spec: Path,
+    passes: str | None = None,
+    share: str | None = None,
+    bn: BN = "shared",
 ) -> tuple[Supernet, int]:
     """The supernet of a search's newest checkpoint, and its step.
 
-    `network` is a network of its space, from the file `spec`; `passes` and `share` are those of the search.
-    Raises SpecError: ARCH911 without a checkpoint, ARCH913 if it belongs to another space, ARCH505 for a
+    `network` is a network of its space, from the file `spec`; `passes`, `share` and `bn` are settings of the
+    search.  Raises SpecError: ARCH911 without a checkpoint, ARCH913 if it belongs to another space, ARCH505 for a
     network that is not written as decisions of a space.
     """
     if network.origin is None or network.source is None:
         raise SpecError([Diagnostic("ARCH505", f"{network.name} is not written as decisions in a space")])
     space = pruned(load(spec.parent / network.source).space(network.origin, **network.given), passes)
-    net = build(space.searched, share).eval()
+    net = build(space.searched, share, bn).eval()
     found = folder.checkpoints.latest()
     if found is None:
         raise SpecError([Diagnostic("ARCH911", f"{folder.path} has no checkpoint")])

@@ -70,7 +70,7 @@ def read_config(
     return config
 
 
-OF_STRATEGY = ("epochs", "gates_from", "order", "clip", "share", "refine", "refine_epochs", "pretrain")
+OF_STRATEGY = ("epochs", "gates_from", "order", "clip", "share", "bn", "refine", "refine_epochs", "pretrain")
 """Settings taken from `differentiable(…)`."""
 
 

@@ -65,7 +65,9 @@ def test_the_loss_and_its_gradients_reach_ops_reads_and_widths(released: Referen
             expected = torch.from_numpy(released.arrays[f"grad_{what}_1_{row}"]).double()
             found_grad = logits[f"{what}{r}"].grad
             assert found_grad is not None
-            assert close(found_grad, expected), (what, r)
+            # The reference was computed in float32: its noise is 1.5e-5 in ops and reads of 0.1 to 0.8.
+            noise = 2e-7 if what == "ratio" else 2e-5
+            assert (found_grad - expected).abs().max() <= noise, (what, r)
 
 
 def test_the_loss_of_a_search_step_is_that_of_four_passes(released: Reference) -> None:

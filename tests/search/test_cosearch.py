@@ -135,3 +135,9 @@ def test_what_several_architectures_cannot_do_is_said_before_a_folder_is_made(
         archdsl.search(spec, folder="run")
     assert headline in caught.value.diagnostics[0].headline
     assert not Path("run").exists()
+
+
+def test_extract_names_the_weights_that_a_cosearch_has_written(spec: Path, capsys):
+    archdsl.search(spec, folder="run")
+    assert run(["extract", "run", "-o", "out.safetensors"]) == 1
+    assert "run/NAME/best.safetensors" in capsys.readouterr().err

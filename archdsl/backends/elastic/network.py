@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ from archdsl.backends.elastic.compiling import Compiler
 from archdsl.backends.elastic.drawn import drawn
 from archdsl.backends.elastic.partial import Partial
 from archdsl.backends.elastic.paths import Path, Paths
-from archdsl.backends.elastic.scaling import Scaled
+from archdsl.backends.elastic.scaling import Scaled, results_of_calls
 from archdsl.backends.elastic.slices import Sliced, narrowed
 from archdsl.backends.elastic.widths import Widths
 from archdsl.backends.making import make
@@ -28,7 +28,7 @@ from archdsl.backends.supernet.module import Forward, Weights
 from archdsl.backends.supernet.statements import Style
 from archdsl.backends.torch_module import MOST_PARAMETERS, CompiledNetwork
 from archdsl.backends.torch_module import build as build_network
-from archdsl.configs.evaluators import BN
+from archdsl.configs.sharing import BN
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir import Graph, Node
 from archdsl.ops.base import Layer
@@ -69,15 +69,18 @@ class ElasticNetwork(nn.Module):
     """
 
     def __init__(
-        self, graph: Graph, widths: Widths, store: Mapping[str, nn.Module] = _NONE, *,
-        checkpoint: bool = False,
+        self, graph: Graph, widths: Widths, results: Collection[str],
+        store: Mapping[str, nn.Module] = _NONE, *, checkpoint: bool = False,
     ):  # fmt: skip
-        """`store` are the stored layers by the names of their weights; by default they are made."""
+        """`results` are those of op calls before simplification (`scaling.results_of_calls`).
+
+        `store` are the stored layers by the names of their weights; by default they are made.
+        """
         super().__init__()
         self.archdsl_graph, self._widths, self._checkpoint = graph, widths, checkpoint
         self.drawn = tuple(drawn(graph, widths))
         self._binder: Binder = Prepared()(graph)
-        self._partial = Partial(graph, widths, self._binder)
+        self._partial = Partial(graph, widths, self._binder, results)
         taken = set(RESERVED)
         self._stored = {weights: unique(identifier(weights), taken) for weights in widths.slots}
         for weights, attribute in self._stored.items():
@@ -311,7 +314,7 @@ def build(graph: Graph, *, bn: BN = "shared", checkpoint: bool = False) -> Elast
     kept for the backward pass, which computes the rest again.  Raises SpecError: ARCH818 for more than 32
     such combinations, ARCH810 where weights cannot be shared, ARCH801 for more parameters than are built.
     """
-    graph = simplify(graph)
+    results, graph = results_of_calls(graph), simplify(graph)
     widths = Widths(graph, bn)
     params = sum(slot.params for slot in widths.slots.values())
     if params > MOST_PARAMETERS:
@@ -319,4 +322,4 @@ def build(graph: Graph, *, bn: BN = "shared", checkpoint: bool = False) -> Elast
             f"the supernet of {graph.name} has {params:,} parameters; at most {MOST_PARAMETERS:,} are built"
         )
         raise SpecError([Diagnostic("ARCH801", headline)])
-    return ElasticNetwork(graph, widths, checkpoint=checkpoint)
+    return ElasticNetwork(graph, widths, results, checkpoint=checkpoint)

@@ -5,7 +5,7 @@ All networks that are left have tensors of one size, so that they are mixed as i
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -39,9 +39,9 @@ class Drawn:
 class Partial:
     """Draws decisions of one space, which is simplified."""
 
-    def __init__(self, graph: Graph, widths: Widths, binder: Binder):
+    def __init__(self, graph: Graph, widths: Widths, binder: Binder, results: Collection[str]):
         self.graph, self.widths, self.binder = graph, widths, binder
-        self.calls = Calls(graph, widths)
+        self.calls = Calls(graph, widths, results)
         self.variables: dict[str, str] = {name: f"t{n}" for n, name in enumerate(graph.inputs)}
         self.attributes: dict[str, str] = {}
         self._taken = set(RESERVED)

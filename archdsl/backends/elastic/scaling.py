@@ -8,7 +8,7 @@ that has a searched setting.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import mul
@@ -63,12 +63,12 @@ class Drawing(Protocol):
 class Calls:
     """The op calls of a space: which tensors are their results, and which decisions set their channels."""
 
-    def __init__(self, graph: Graph, widths: Widths):
-        self.graph, self.widths = graph, widths
+    def __init__(self, graph: Graph, widths: Widths, results: Collection[str]):
+        """`results` are the results of the calls before equal nodes of several calls were merged."""
+        self.graph, self.widths, self._results = graph, widths, results
         self._instance = {
             name: item.instance if isinstance(item, Node) else None for name, item in graph.nodes.items()
         }
-        self._results = self._find_results()
         self._arguments = self._find_arguments()
         self._plain: dict[str, Mixture] = {}
         self._depends: dict[Value, tuple[str, ...] | None] = {}
@@ -98,22 +98,6 @@ class Calls:
             decision = self.graph.decisions[path]
             place: dict[Hashable, int] = {n: n for n in range(decision.size)}
             found = self._plain[path] = mixture(outcome_of(decision), self.graph.decisions, place)
-        return found
-
-    def _find_results(self) -> set[str]:
-        """The nodes of op calls that are read outside of their call, also behind muxes."""
-        outside = set(self.graph.outputs.values())
-        found: set[str] = set()
-        calls: dict[str, set[str]] = {}
-        """By mux, the calls of all that read it, also behind other muxes; "" for what is in no call."""
-        for name, item in reversed(list(self.graph.nodes.items())):
-            own = calls.get(name, set()) | ({""} if name in outside else set())
-            if isinstance(item, Node):
-                if item.instance is not None and own - {item.instance}:
-                    found.add(name)
-                own = {item.instance or ""}
-            for source in item.inputs:
-                calls.setdefault(source, set()).update(own)
         return found
 
     def _find_arguments(self) -> dict[str, tuple[str, ...]]:
@@ -153,3 +137,20 @@ class Calls:
             drawn = outcomes.get(mux.on)
             return [v for (key, _), v in sizes if v is not None and drawn in (None, key)]
         return [mux.on, *(v for _, v in sizes if v is not None)]
+
+
+def results_of_calls(graph: Graph) -> set[str]:
+    """The nodes of op calls that are read outside of their call, also behind muxes."""
+    outside = set(graph.outputs.values())
+    found: set[str] = set()
+    calls: dict[str, set[str]] = {}
+    """By mux, the calls of all that read it, also behind other muxes; "" for what is in no call."""
+    for name, item in reversed(list(graph.nodes.items())):
+        own = calls.get(name, set()) | ({""} if name in outside else set())
+        if isinstance(item, Node):
+            if item.instance is not None and own - {item.instance}:
+                found.add(name)
+            own = {item.instance or ""}
+        for source in item.inputs:
+            calls.setdefault(source, set()).update(own)
+    return found

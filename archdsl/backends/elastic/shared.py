@@ -8,11 +8,12 @@ from dataclasses import replace
 from torch import nn
 
 from archdsl.backends.elastic.network import ElasticNetwork
+from archdsl.backends.elastic.scaling import results_of_calls
 from archdsl.backends.elastic.widths import Slot, Widths, merged
 from archdsl.backends.making import make
 from archdsl.backends.naming import RESERVED, identifier, unique
 from archdsl.backends.torch_module import MOST_PARAMETERS
-from archdsl.configs.evaluators import BN
+from archdsl.configs.sharing import BN
 from archdsl.diagnostics import Diagnostic, SpecError, closest
 from archdsl.ir import Graph, Mux, Node
 from archdsl.passes.transforms.simplify import simplify
@@ -26,7 +27,7 @@ class SharedNetworks(nn.Module):
 
     def __init__(
         self, graphs: Mapping[str, Graph], slots: Mapping[str, Slot], widths: Mapping[str, Widths],
-        checkpoint: bool,
+        results: Mapping[str, Collection[str]], checkpoint: bool,
     ):  # fmt: skip
         super().__init__()
         taken = set(RESERVED)
@@ -36,7 +37,7 @@ class SharedNetworks(nn.Module):
             self._modules[attributes[weights]] = module
         # In a plain dict, as each stored layer is a child once.
         self.members: dict[str, ElasticNetwork] = {
-            name: ElasticNetwork(graph, widths[name], store, checkpoint=checkpoint)
+            name: ElasticNetwork(graph, widths[name], results[name], store, checkpoint=checkpoint)
             for name, graph in graphs.items()
         }
 
@@ -69,7 +70,8 @@ def build(
         raise SpecError([Diagnostic("ARCH801", headline)])
     for one in widths.values():
         one.slots = {weights: slots[weights] for weights in one.slots}
-    return SharedNetworks(own, slots, widths, checkpoint)
+    results = {name: results_of_calls(graph) for name, graph in graphs.items()}
+    return SharedNetworks(own, slots, widths, results, checkpoint)
 
 
 def _with_private(graph: Graph, name: str, private: Collection[str]) -> Graph:

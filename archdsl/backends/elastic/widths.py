@@ -9,7 +9,7 @@ from typing import Any
 
 from archdsl import ops
 from archdsl.backends.elastic.combinations import Blocks, Combination, Combinations, Uncounted, combination
-from archdsl.configs.evaluators import BN
+from archdsl.configs.sharing import BN
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Expr, Graph, Mux, Node
 from archdsl.ops.base import Layer

@@ -12,21 +12,28 @@ from archdsl.backends.elastic.network import build as build_elastic
 from archdsl.backends.elastic.shared import build as build_shared
 from archdsl.backends.supernet.module import SuperNetwork
 from archdsl.backends.supernet.module import build as build_candidates
+from archdsl.configs.sharing import BN
 from archdsl.ir import Graph
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.sharing import is_elastic
+from archdsl.search.terms import cannot
 
 Supernet = Union[SuperNetwork, ElasticNetwork]
 
 
-def build(graph: Graph, share: str | None, *, fuse: bool = False, checkpoint: bool = False) -> Supernet:
+def build(
+    graph: Graph, share: str | None, bn: BN = "shared", *, fuse: bool = False, checkpoint: bool = False
+) -> Supernet:
     """The supernet of a space, in training mode: elastic weights, or a layer for each candidate.
 
-    `share` is the setting of the search; `fuse` applies to layers of candidates alone.  Raises SpecError as
-    both do.
+    `share` and `bn` are settings of the search; `fuse` applies to layers of candidates alone.  Raises
+    SpecError as both do, and ARCH606 for a `bn` that only elastic weights have.
     """
     if is_elastic(share, graph):
-        return build_elastic(graph, checkpoint=checkpoint)
+        return build_elastic(graph, bn=bn, checkpoint=checkpoint)
+    if bn != "shared":
+        help = "set share = elastic, or leave `bn` out"
+        raise cannot(f"`bn = {bn}` applies to elastic weights, which {graph.name} does not have", help)
     return build_candidates(graph, fuse=fuse, checkpoint=checkpoint)
 
 
@@ -39,7 +46,7 @@ def build_all(
     """
     if not config.members:
         ((name, graph),) = graphs.items()
-        net = build(graph, config.share, fuse=True, checkpoint=checkpoint)
+        net = build(graph, config.share, config.bn, fuse=True, checkpoint=checkpoint)
         return net, {name: net}
-    shared = build_shared(graphs, config.private, checkpoint=checkpoint)
+    shared = build_shared(graphs, config.private, bn=config.bn, checkpoint=checkpoint)
     return shared, {**shared.members}
