@@ -28,8 +28,8 @@ def supernet_of(
     """The supernet of a search's newest checkpoint, and its step.
 
     `network` is a network of its space, from the file `spec`; `passes`, `share` and `bn` are settings of the
-    search.  Raises SpecError: ARCH911 without a checkpoint, ARCH913 if it belongs to another space, ARCH505 for a
-    network that is not written as decisions of a space.
+    search.  Raises SpecError: ARCH911 without a checkpoint, ARCH913 if it belongs to another space, ARCH505
+    for a network that is not written as decisions of a space.
     """
     if network.origin is None or network.source is None:
         raise SpecError([Diagnostic("ARCH505", f"{network.name} is not written as decisions in a space")])
