@@ -101,9 +101,7 @@ def _live(graph: Graph, space: Elaborated) -> list[Node | Mux]:
     return [item for item in graph.nodes.values() if item.name in space.shapes]
 
 
-def _runnable(
-    spec: SearchSpec, graph: Graph, unit: Unit
-) -> list[tuple[SearchConfig, Mapping[str, int]]]:
+def _runnable(spec: SearchSpec, graph: Graph, unit: Unit) -> list[tuple[SearchConfig, Mapping[str, int]]]:
     """The settings of a search, and the decisions that it fixes; of several architectures those of each.
 
     Raises SpecError (ARCH606) if it is rejected by its text alone.

@@ -139,7 +139,14 @@ class SearchConfig:
     def settings(self) -> dict[str, Any]:
         """All settings except data paths, as plain values for the manifest."""
         fields = recorded(self)
-        later = {"pretrain": 0, "bn": "shared", "private": (), "blend_outputs": (), "members": (), "decode": None}
+        later = {
+            "pretrain": 0,
+            "bn": "shared",
+            "private": (),
+            "blend_outputs": (),
+            "members": (),
+            "decode": None,
+        }
         omitted = ["data", "data_settings", "seed"]
         # Earlier runs do not have these.
         omitted += [key for key, usual in later.items() if fields[key] == usual]
