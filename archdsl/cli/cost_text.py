@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from archdsl.report.numbers import count_data, counted, digits, plural, shape, thousands
+from archdsl.report.numbers import bytes_text, count_data, counted, digits, plural, shape, thousands
 from archdsl.report.text_tables import table
 
 if TYPE_CHECKING:
@@ -75,8 +75,11 @@ def _totals(found: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("parameters", thousands(found["params"])),
         ("MACs", f"{thousands(found['macs'])} ({thousands(found['flops'])} FLOPs = 2 × MACs)"),
-        ("traffic", f"{_bytes(found['traffic_bytes'])} of activations read and written, {found['dtype']}"),
-        ("peak memory", f"{_bytes(found['peak_memory_bytes'])} of activations{where}"),
+        (
+            "traffic",
+            f"{bytes_text(found['traffic_bytes'])} of activations read and written, {found['dtype']}",
+        ),
+        ("peak memory", f"{bytes_text(found['peak_memory_bytes'])} of activations{where}"),
         ("receptive field", found["_field"]),
     ]
 
@@ -86,7 +89,7 @@ def _layer_rows(found: dict[str, Any]) -> tuple[tuple[str, ...], list[list[str]]
     rows = [
         [
             r["name"], r["op"], shape(r["shape"]), thousands(r["params"]), thousands(r["macs"]),
-            _bytes(r["traffic_bytes"]), _bytes(r["memory_bytes"]), shape(r["receptive_field"]),
+            bytes_text(r["traffic_bytes"]), bytes_text(r["memory_bytes"]), shape(r["receptive_field"]),
         ]
         for r in found["layers"]
     ]  # fmt: skip
@@ -306,11 +309,3 @@ def _front(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
         if not front or y < front[-1][1]:
             front.append((x, y))
     return front
-
-
-def _bytes(count: int) -> str:
-    """A size in a suitable unit: `512 B`, `1.5 KiB`, `117.0 MiB`."""
-    for unit, factor in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
-        if count >= factor:
-            return f"{count / factor:.1f} {unit}"
-    return f"{count} B"

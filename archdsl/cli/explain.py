@@ -163,6 +163,7 @@ def _explain_file(program: Program, as_json: bool) -> None:
 
 
 def _text(program: Program, target: Space | Network, searches: list[str], chosen: bool) -> Iterator[str]:
+    from archdsl.cli import ways_text
     from archdsl.passes.analyses.networks import Networks
 
     graph = target.graph
@@ -183,6 +184,7 @@ def _text(program: Program, target: Space | Network, searches: list[str], chosen
         yield f"{plural(len(graph.decisions), 'decision')}, {counted(Networks(graph).count)}"
         yield _decision_table(graph)
         yield _totals(graph)
+        yield from ways_text.lines(graph)
     if graph.requirements:
         yield "required of every network:"
         yield from (f"  {r.text}" for r in graph.requirements)
@@ -234,6 +236,7 @@ def _search_text(program: Program, name: str) -> str:
 
 
 def _json(program: Program, target: Space | Network, searches: list[str]) -> str:
+    from archdsl.cli import ways_text
     from archdsl.passes.analyses.networks import Networks
     from archdsl.render.json import document
 
@@ -256,6 +259,7 @@ def _json(program: Program, target: Space | Network, searches: list[str]) -> str
         size=digits(graph.size),
         **count_data(Networks(graph).count),
         decisions=[_decision(graph, d) for d in graph.decisions.values()],
+        search=ways_text.data(graph),
     )
 
 

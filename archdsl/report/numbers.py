@@ -71,3 +71,11 @@ def setting(value: object) -> str:
 
 def plural(n: int, noun: str) -> str:
     return f"{thousands(n)} {noun}{'' if n == 1 else 's'}"
+
+
+def bytes_text(count: int) -> str:
+    """A size in a suitable unit: `512 B`, `1.5 KiB`, `117.0 MiB`."""
+    for unit, factor in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count} B"

@@ -1,0 +1,108 @@
+"""How a space can be searched: which decisions a supernet draws and mixes, and how large its weights are.
+
+Without torch, since `check` and `explain` ask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from archdsl import ops
+from archdsl.backends.elastic.drawn import drawn
+from archdsl.backends.elastic.widths import Widths
+from archdsl.backends.supernet.structure import parts
+from archdsl.configs.strategies import StrategyKind
+from archdsl.configs.words import STRATEGIES
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.ir import Graph, Node
+from archdsl.passes.transforms.deployed import Deploy
+from archdsl.passes.transforms.simplify import simplify
+from archdsl.search.evaluators.demands import demand_shared_weights
+
+DRAWING = ("hard", "one_path", "uniform", "fixed")
+"""Samplers that give one outcome a weight at a time."""
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How a space can be searched.
+
+    `candidates` and `elastic` are the trainable parameters of a supernet with a layer for each candidate, and
+    of one whose weights are stored once at their largest size; or why there is none.  `drawn` are the
+    decisions of the latter of which a forward takes one outcome, with what they change and the tensor;
+    `mixed` are all others.
+    """
+
+    decisions: int
+    candidates: int | Diagnostic
+    elastic: int | Diagnostic
+    drawn: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    mixed: tuple[str, ...] = ()
+
+    @property
+    def share(self) -> str | None:
+        """How a differentiable search shares weights: `candidates`, `elastic`, or None where it cannot."""
+        if isinstance(self.candidates, int):
+            return "candidates"
+        return "elastic" if isinstance(self.elastic, int) else None
+
+    def strategies(self) -> Iterator[tuple[str, str]]:
+        """What each strategy would do: its name, and a sentence."""
+        for name, word in STRATEGIES.items():
+            if isinstance(word, StrategyKind):
+                yield name, self._by_trials
+            elif word.run:
+                yield name, self._by_gradients
+
+    @property
+    def _by_gradients(self) -> str:
+        if self.share == "candidates":
+            return f"trains all candidates in one supernet; mixes {_count(self.decisions)}"
+        if self.share == "elastic":
+            by = ", ".join(DRAWING[:-1]) + f" or {DRAWING[-1]}"
+            mixes = f"; mixes {_count(len(self.mixed))}" if self.mixed else ""
+            return f"trains elastic weights; draws {_count(len(self.drawn))}, by a sampler {by}{mixes}"
+        return "not possible: networks share no weights"
+
+    @property
+    def _by_trials(self) -> str:
+        if isinstance(self.elastic, int):
+            return "networks trained from scratch, or scored with elastic weights by evaluate = weights(…)"
+        return "networks trained from scratch; not by evaluate = weights(…), as they share no weights"
+
+
+def _count(decisions: int) -> str:
+    return f"{decisions} decision{'' if decisions == 1 else 's'}"
+
+
+def ways(graph: Graph) -> Ways:
+    """How the space of a graph, as deployed, can be searched."""
+    space = Deploy(keep_decisions=False)(graph)
+    return Ways(len(space.decisions), _of_candidates(space), *_elastic(space))
+
+
+def _of_candidates(graph: Graph) -> int | Diagnostic:
+    try:
+        found = parts(graph)
+    except SpecError as error:
+        return error.diagnostics[0]
+    params: dict[str, int] = {}
+    for item in found.items.values():
+        if isinstance(item, Node) and ops.get(item.op).has_weights:
+            xs = [found.shapes[name] for name in item.inputs]
+            layer = found.attributes[item.name]
+            params[layer] = ops.get(item.op).cost(xs, found.shapes[item.name], item.attrs).params
+    return sum(params.values())
+
+
+def _elastic(graph: Graph) -> tuple[int | Diagnostic, Mapping[str, tuple[str, str]], tuple[str, ...]]:
+    simple = simplify(graph)
+    try:
+        widths = Widths(simple)
+        demand_shared_weights(simple, widths)
+    except SpecError as error:
+        return error.diagnostics[0], {}, ()
+    found = drawn(simple, widths)
+    mixed = tuple(path for path in graph.decisions if path not in found)
+    return sum(slot.params for slot in widths.slots.values()), found, mixed
