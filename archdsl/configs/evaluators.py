@@ -220,7 +220,7 @@ EVALUATORS: dict[str, EvaluatorKind] = {
     ),
     "training": EvaluatorKind(
         "trains each network from scratch, and scores it on the validation images", Training,
-        make="archdsl.search.evaluators.training:FromScratch", scores=PREDICTIONS, trains=True, predicts=True,
+        make="archdsl.search.evaluators.training:OfTraining", scores=PREDICTIONS, trains=True, predicts=True,
     ),
     "weights": EvaluatorKind(
         "scores networks with shared weights that are trained once (one-shot, once-for-all)", Weights,

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, get_args
 
-from archdsl.configs.clauses import Member
-from archdsl.configs.setting import MOST, settings_of
+from archdsl.configs.clauses import Member, Search
+from archdsl.configs.communication import Messages
+from archdsl.configs.evaluators import Weights
+from archdsl.configs.optimizers import Optimizer
+from archdsl.configs.setting import settings_of
 from archdsl.configs.strategies import Differentiable
 from archdsl.search.config import USUAL, Communication, Link, MemberConfig, Optimiser, SearchConfig
 from archdsl.search.differentiable.samplers import Sampler, read_sampler
@@ -76,26 +79,25 @@ OF_STRATEGY = ("epochs", "gates_from", "order", "clip", "share", "bn", "refine",
 
 def _demand_sound(config: SearchConfig) -> None:
     """Raises SpecError for values out of range, from the spec or overrides."""
-    limits: list[tuple[str, Any, Any, float]] = [
-        ("epochs", config.epochs, int, 1),
-        ("batch", config.batch, int, 1),
-        ("calibrate", config.calibrate, int, 1),
-        ("refine", config.refine, int, 0),
-        ("pretrain", config.pretrain, int, 0),
-        ("refine_epochs", config.refine_epochs, int, 1),
-        ("gates_from", config.gates_from, int, 0),
-        ("clip", config.clip, (int, float), 0),
-        ("init", config.init, (int, float), 0),
-        ("residual", config.communication.residual, (int, float), 0),
-        ("hidden", config.communication.hidden, int, 1),
-        ("lr", config.parameters.lr, (int, float), 0),
-        ("architecture_lr", config.architecture.lr, (int, float), 0),
-        ("lr of messages", config.communication.lr, (int, float), 0),
+    strategy, messages = settings_of(Differentiable), settings_of(Messages)
+    rate = settings_of(Optimizer)["lr"]
+    ranges = [
+        *(
+            (name, getattr(config, name), strategy[name])
+            for name in OF_STRATEGY
+            if not strategy[name].choices
+        ),
+        *((name, getattr(config, name), settings_of(Search)[name]) for name in ("batch", "init")),
+        ("calibrate", config.calibrate, settings_of(Weights)["calibrate"]),
+        ("residual", config.communication.residual, messages["residual"]),
+        ("hidden", config.communication.hidden, messages["hidden"]),
+        ("lr", config.parameters.lr, rate),
+        ("architecture_lr", config.architecture.lr, rate),
+        ("lr of messages", config.communication.lr, messages["lr"]),
     ]
-    for name, value, kind, low in limits:
-        if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= MOST:
-            what = "an integer" if kind is int else "a number"
-            headline = f"`{name}` must be {what} from {low:g} to {MOST:,}, got {value}"
+    for name, value, setting in ranges:
+        if not setting.accepts(value):
+            headline = f"`{name}` must be {setting.expected()}, got {value}"
             raise cannot(headline, f"set {name} in this range")
     if type(config.order) is not int or config.order not in (0, 1):
         headline = f"`order` must be 0 or 1, got {config.order}"

@@ -15,7 +15,7 @@ from archdsl.train.descent import Descent
 from archdsl.train.evaluation import at_size
 
 
-class FromScratch:
+class OfTraining:
     """Trains each network for the epochs of its rung, or of the evaluator, and scores it at the end."""
 
     def __init__(self, config: Training, around: Surroundings):
