@@ -69,7 +69,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Path:
-    """A network's forward: what is run one after the other, with the variables that are then deleted."""
+    """A network's forward: its operations in order, with the variables deleted after each."""
 
     inputs: tuple[str, ...]
     steps: tuple[tuple[CodeType, tuple[str, ...]], ...]

@@ -86,7 +86,7 @@ class _Lent:
     def __init__(self, part: Part, shape: torch.Size):
         self.part = part
         self.apart = [axis for axis, index in enumerate(part) if not isinstance(index, range)]
-        """The axes along which its places are not one after the other."""
+        """The axes along which its places are not contiguous."""
         self._ranges = [
             (axis, index.start, len(index))
             for axis, index in enumerate(part)
