@@ -17,6 +17,7 @@ PACKAGE = ROOT / "archdsl"
 
 ROOMS = (
     "diagnostics",
+    "refusals",
     "resources",
     "atomic",
     "bounded",

@@ -108,7 +108,7 @@ def _flushed() -> bool:
 def _refused(error: Exception) -> int:
     """Reports a system error outside of commands, as at the final flush; returns the exit code."""
     from archdsl.cli.findings import print_findings
-    from archdsl.cli.refusals import refusal
+    from archdsl.refusals import refusal
 
     found = error.diagnostics if isinstance(error, SpecError) else tuple(filter(None, [refusal(error)]))
     print_findings(found, err=True)

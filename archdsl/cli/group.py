@@ -98,7 +98,7 @@ def _refused(error: Exception) -> tuple[Diagnostic, ...]:
     """Reports a system error as a diagnostic. Raises UsageError for a file that cannot be opened; re-raises
     other errors.
     """
-    from archdsl.cli.refusals import refusal
+    from archdsl.refusals import refusal
 
     found = refusal(error)
     if found is None and isinstance(error, OSError) and error.filename is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from archdsl.configs.datasets import DATASETS
 from archdsl.diagnostics import Diagnostic, SpecError, closest
-from archdsl.spec.search_values import Formula
+from archdsl.spec.search_values import Formula, written
 
 
 def read_settings(kind: str, settings: Mapping[str, Any]) -> Any:
@@ -28,7 +28,7 @@ def read_settings(kind: str, settings: Mapping[str, Any]) -> Any:
     if unknown:
         raise SpecError(unknown)
     wrong = [
-        Diagnostic("ARCH906", f"`{key}` of `{kind}` must be {known[key].expected()}, got {value}")
+        Diagnostic("ARCH906", f"`{key}` of `{kind}` must be {known[key].expected()}, got {written(value)}")
         for key, value in settings.items()
         if not known[key].accepts(_plain(value))
     ]

@@ -39,8 +39,8 @@ def folder(root: Path, part: str, settings: datasets.Folder) -> Files:
     found = _described(root, settings)
     own = found.labels or tuple((n,) for n in range(len(found.names)))
     table = labels({label: id for id, all_of in enumerate(own) for label in all_of})
-    usual = colours(len(found.names))
-    shown = tuple(own or other for own, other in zip(found.colours, usual, strict=True))
+    usual = (colour for colour in colours(2 * len(found.names)) if colour not in found.colours)
+    shown = tuple(own or next(usual) for own in found.colours)
     masks = root / "masks" / part
     both = pairs(images(root / "images" / part), files(masks), masks)
     return Files("folder", found.names, shown, both, table, left_out=left_out(root / "images" / part))

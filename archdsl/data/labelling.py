@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from archdsl.configs.forms import Colour
 from archdsl.data.checking import Inspection
 from archdsl.data.dataset import IGNORE, Dataset
 from archdsl.data.files import Files
@@ -37,6 +38,23 @@ def about_labels(dataset: Dataset, found: Inspection, use: str, learned: bool) -
     headline = f"no pixels of {_names(absent)} in the {len(dataset)} {use}"
     help = "absent classes are not learned, but count in mIoU if predicted or scored"
     return [Diagnostic("ARCH945", headline, severity="warning", help=help)]
+
+
+def about_colours(dataset: Dataset) -> list[Diagnostic]:
+    """Notes (ARCH907) on classes of one colour, which pictures do not tell apart."""
+    named: dict[Colour, list[str]] = {}
+    for name, colour in zip(dataset.classes, dataset.colours, strict=True):
+        named.setdefault(tuple(colour), []).append(name)
+    return [
+        Diagnostic(
+            "ARCH907",
+            f"{_names(names)} have one colour, #{bytes(colour).hex()}",
+            severity="note",
+            help="pictures do not tell them apart: give each class a colour of its own",
+        )
+        for colour, names in named.items()
+        if len(names) > 1
+    ]
 
 
 def _may_be_a_class(dataset: Dataset) -> bool:

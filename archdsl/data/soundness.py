@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from archdsl.data.checking import Inspection, inspect
 from archdsl.data.dataset import Dataset
 from archdsl.data.faults import grouped
-from archdsl.data.labelling import about_labels
+from archdsl.data.labelling import about_colours, about_labels
 from archdsl.diagnostics import Diagnostic, SpecError
 
 TRAINED, VALIDATED, SCORED = "training images", "validation images", "evaluation images"
@@ -35,6 +35,7 @@ def demand_sound(parts: Mapping[str, Dataset]) -> Soundness:
         for use, dataset in parts.items()
         for problem in (*found[use].problems, *about_labels(dataset, found[use], use, use == TRAINED))
     ]
+    about += about_colours(next(iter(parts.values())))
     errors = [problem for problem in about if problem.severity == "error"]
     if errors:
         raise SpecError(grouped(errors))

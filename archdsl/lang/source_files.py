@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 from archdsl.bounded import near
@@ -13,6 +14,8 @@ ENDING = ".arch"
 
 def read(path: Path, name: str) -> Source:
     """The text of a file; `name` is its name in messages. Raises SpecError if it is not text."""
+    if "\0" in str(path):  # Python's error for it is not an OSError
+        raise SpecError([_unreadable(path, name, OSError(errno.EINVAL, "null byte in the name"))])
     try:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)

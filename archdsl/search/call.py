@@ -11,6 +11,7 @@ from typing import Any, Literal
 from archdsl.data.dataset import Splits
 from archdsl.data.source import DataSource, parse_data
 from archdsl.program import Network, Spec, program_of
+from archdsl.refusals import refusing
 from archdsl.runs.limits import demand_within
 from archdsl.runs.reporter import Reporter
 from archdsl.search.dispatch import run
@@ -109,7 +110,7 @@ def search(
         *(("maximize", one) for one in _several(maximize)),
         *(("minimize", one) for one in _several(minimize)),
     ]
-    with named(strategy, evaluate, goals, _several(require), scores) as clauses:
+    with refusing(), named(strategy, evaluate, goals, _several(require), scores) as clauses:
         program, options = with_clauses(program_of(spec), replace(options, clauses=clauses))
         return run(program, options, reporter=reporter, report=report, stop=stop)
 

@@ -13,6 +13,7 @@ from archdsl.data.dataset import Dataset, Splits
 from archdsl.data.source import DataSource, parse_data
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.program import Network, Spec, program_of
+from archdsl.refusals import refusing
 from archdsl.runs.limits import demand_within
 from archdsl.runs.processes import processes
 from archdsl.runs.reporter import Reporter
@@ -108,7 +109,8 @@ def train(
         teacher=teacher,
         recorded={"set": own, "name": name, "data": _written(data), "init": None},
     )
-    return run(made, splits, options, reporter=reporter, report=report, stop=stop)
+    with refusing():
+        return run(made, splits, options, reporter=reporter, report=report, stop=stop)
 
 
 def evaluate(
@@ -143,9 +145,11 @@ def evaluate(
             if weights is None:
                 raise TypeError("a Network has no weights: pass weights=FILE, or its module")
             made = _network(network, name, settings, dataset)
-            module, metadata = module_with_weights(made, Path(weights))
+            with refusing():
+                module, metadata = module_with_weights(made, Path(weights))
             demand_same_classes(tuple(classes_of(metadata)[0]), tuple(dataset.classes))
-        return scored(module, dataset, here, reporter or Reporter(), size)
+        with refusing():
+            return scored(module, dataset, here, reporter or Reporter(), size)
     finally:
         here.stop()
 
@@ -183,7 +187,8 @@ def export(
     else:
         raise TypeError("only modules built by archdsl can be exported; use torch.onnx.export for others")
     source = source.with_facts(facts or {})
-    return write(source, target, chosen, dynamic=dynamic, verify=verify)
+    with refusing():
+        return write(source, target, chosen, dynamic=dynamic, verify=verify)
 
 
 def _network(

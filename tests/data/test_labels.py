@@ -21,6 +21,7 @@ from archdsl.data.faults import grouped
 from archdsl.data.image_files import read_image, read_labels
 from archdsl.data.labelling import about_labels
 from archdsl.data.opening import trained_too
+from archdsl.data.soundness import TRAINED, demand_sound
 from archdsl.diagnostics import SpecError
 
 
@@ -288,6 +289,31 @@ def test_settings_go_before_the_list_and_take_part_in_the_fingerprint(tmp_path: 
     data = open_data("folder", {"path": str(tmp_path), "colours": colours})
     assert data.train.colours == ((255, 255, 255), (0, 0, 0))
     assert open_data("folder", {"path": str(tmp_path)}).train.colours == ((1, 2, 3), (4, 5, 6))
+
+
+def test_classes_of_one_colour_are_noted_before_a_run(tmp_path: Path):
+    data = masked(tmp_path, [[0, 1]], colours=("#102030", (16, 32, 48)))
+    (note,) = [f for f in demand_sound({TRAINED: data.train}).findings if f.code == "ARCH907"]
+    assert (note.severity, note.headline) == ("note", "`a`, `b` have one colour, #102030")
+
+
+def test_a_class_without_a_colour_gets_one_that_no_other_class_has(tmp_path: Path):
+    root = write_folder(tmp_path, classes=2)
+    (root / "classes.txt").write_text("a\nb #804080\nc #f423e8\n")
+    first, *others = open_data("folder", {"path": str(root)}).train.colours
+    assert others == [(128, 64, 128), (244, 35, 232)]
+    assert first not in others
+
+
+def test_settings_are_refused_in_the_words_of_a_spec(tmp_path: Path):
+    data = {"path": str(tmp_path), "crop": (48, "x"), "flip": 3, "labels": ((0, True), 1)}
+    with pytest.raises(SpecError) as refused:
+        open_data("folder", data)
+    assert [d.headline.split(", got ")[1] for d in refused.value.diagnostics] == [
+        '[48, "x"]',
+        "3",
+        "[[0, true], 1]",
+    ]
 
 
 def about(data, learned: bool = True):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from archdsl.diagnostics import Diagnostic
+from archdsl.diagnostics import Diagnostic, SpecError
 
 _MEMORY = ("allocate memory", "out of memory", "bad_alloc", "bad allocation", "cannot allocate")
 """What the messages of torch and onnxruntime say."""
@@ -40,3 +42,26 @@ def _is_of_memory(error: BaseException) -> bool:
     if not (isinstance(error, RuntimeError) or of_runtime):
         return False
     return any(words in str(error).lower() for words in _MEMORY)
+
+
+def refused(error: BaseException) -> Diagnostic | None:
+    """The same, also for files that cannot be opened or made."""
+    found = refusal(error)
+    if found is None and isinstance(error, OSError) and error.filename is not None:
+        what = (error.strerror or "cannot be opened").lower()
+        return Diagnostic("ARCH719", f"{error.filename}: {what}", help="choose another place")
+    if found is None and isinstance(error, ValueError) and "null byte" in str(error):
+        return Diagnostic("ARCH719", "a file name has a null byte")
+    return found
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Raises SpecError (ARCH719) for files and folders that cannot be made, opened or written."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        found = refused(error)
+        if found is None:
+            raise
+        raise SpecError([found]) from error
