@@ -44,7 +44,7 @@ def about_colours(dataset: Dataset) -> list[Diagnostic]:
     """Notes (ARCH907) on classes of one colour, which pictures do not tell apart."""
     named: dict[Colour, list[str]] = {}
     for name, colour in zip(dataset.classes, dataset.colours, strict=True):
-        named.setdefault(tuple(colour), []).append(name)
+        named.setdefault(colour, []).append(name)
     return [
         Diagnostic(
             "ARCH907",
