@@ -110,6 +110,8 @@ def result_text(found: Result, verdict: Mapping[str, Any]) -> str:
     cost = found.costs
     text = f"found {cost['params']:,} parameters, {cost['macs']:,} MACs: {found.how}"
     text += "".join(f"\nit violates `{one}`" for one in found.unmet)
+    if (decoded := found.decoded) is not None:
+        text += f"\ndecoded as {decoded.origin}: {decoded.params:,} parameters, {decoded.macs:,} MACs"
     macs = [drawn["macs"] for drawn in verdict["random"]]
     idle = verdict["idle"]
     text += f"\nmean entropy of the decisions {verdict['mean_entropy']:.2f} of 1"

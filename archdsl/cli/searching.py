@@ -59,7 +59,8 @@ def run_search(spec: str, options: SearchOptions, *, hint: bool = True) -> int:
                     comparison_text(result.network, search.baseline, search.compared, search.epochs_done)
                 )
             for files in map(search.folder_of, search.members):
-                click.echo(f"wrote {files.found}, {files.weights}, {files.report}")
+                decoded = f"{files.decoded}, " if result.decoded is not None else ""
+                click.echo(f"wrote {files.found}, {decoded}{files.weights}, {files.report}")
     return 0
 
 

@@ -248,7 +248,9 @@ def test_a_search_writes_the_decoded_network(tmp_path: Any, capsys: Any) -> None
     )
     out = tmp_path / "run"
     assert cli.run(["search", str(spec), "--out", str(out)]) == 0, capsys.readouterr()
+    told = capsys.readouterr().out
     network = archdsl.load(out / "decoded.arch").network()
+    assert f"decoded as FasterSegBranches: {network.params:,} parameters, {network.macs:,} MACs" in told
     assert network.origin == "FasterSegBranches"
     assert len(network.chosen) > 5
 

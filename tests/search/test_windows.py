@@ -86,7 +86,8 @@ def test_the_objective_has_the_current_weight(settings: str) -> None:
     before = float(objective.value(task, costs))
     log_macs = math.log(float(next(iter(costs.values()))))
     assert before == pytest.approx(1 + 0.5 * log_macs)
-    assert list(objective.windows.after_epoch(lambda term: [30_000.0]).values()) == [0.25]
+    objective.windows.after_epoch(lambda term: [30_000.0])
+    assert list(objective.windows.weights.values()) == [0.25]
     assert float(objective.value(task, costs)) == pytest.approx(1 + 0.25 * log_macs)
 
 
@@ -130,3 +131,7 @@ def test_a_resumed_search_goes_on_with_the_weight_that_it_had(tmp_path: Path, ca
     assert cli.run(["search", str(spec), "--resume", str(parts)]) == 0, capsys.readouterr()
     assert losses(parts) == losses(whole)
     assert len(losses(whole)) == 6
+    # 1K .. 2K is below what the networks cost, so that each epoch halves the weight.
+    lines = map(json.loads, (parts / "journal.jsonl").read_text("utf-8").splitlines())
+    weights = [list(line["weights"].values()) for line in lines if line["kind"] == "epoch"]
+    assert weights == [[0.001], [0.0005], [0.00025]]

@@ -17,6 +17,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from archdsl.search.decoding.fitting import RELEASED_ROWS
 from archdsl.search.decoding.logits import Branch, Logits
@@ -48,9 +49,8 @@ def decoded_in_order(
 
 
 def softmax(logits: NDArray[Any]) -> NDArray[Any]:
-    """Softmax of each row."""
-    powers = np.exp(logits - logits.max(-1, keepdims=True))
-    found: NDArray[Any] = powers / powers.sum(-1, keepdims=True)
+    """Softmax of each row, rounded as PyTorch rounds it, which settles ties of saturated rows."""
+    found: NDArray[Any] = torch.from_numpy(np.ascontiguousarray(logits)).softmax(-1).numpy()
     return found
 
 

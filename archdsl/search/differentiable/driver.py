@@ -230,14 +230,18 @@ class Search:
     def _epoch_of(self, member: Member, epoch: int, loss: float, report: Report) -> None:
         chances, found = self.chances(member), self.most_probable(member)
         miou = self.shared(member).score(found.outcomes)["miou"]
-        member.objective.windows.after_epoch(member.derived_costs(found))
         with torch.no_grad():
             mean = member.objective.cost_values(member.learner.architecture.probabilities())
         expected = member.objective.named(mean)
         now = self._progress(epoch, loss, loss, expected, miou=miou, found=found, member=member.name)
         chosen = {path: rounds[found.outcomes[path]] for path, rounds in depths_of(member).items()}
         reported = {**_costs(member, found), "gates": chosen}
-        self._write(records.of_epoch(now, self._tau(epoch), chances, found, reported) | _labels(member))
+        record = records.of_epoch(now, self._tau(epoch), chances, found, reported) | _labels(member)
+        if (windows := member.objective.windows).weights:
+            record["weights"] = dict(windows.weights)  # those of this epoch
+            if epoch >= self.config.pretrain:
+                windows.after_epoch(member.derived_costs(found))
+        self._write(record)
         if self.processes.is_first:
             write_text(self.folder_of(member).after_epoch(epoch + 1), text_of(member.space, found))
         report(now)

@@ -31,18 +31,14 @@ class Windows:
         self._terms = {written(term): term for term in terms if term.name == "window"}
         self.weights: dict[str, float] = {key: _number(term.args[0]) for key, term in self._terms.items()}
 
-    def after_epoch(self, values: Callable[[Term], Sequence[float]]) -> dict[str, float]:
-        """Moves the weights by the costs of derived networks; `values` are those of a cost. Returns the
-        weights that changed.
-        """
-        before = dict(self.weights)
+    def after_epoch(self, values: Callable[[Term], Sequence[float]]) -> None:
+        """Moves the weights by the costs of derived networks; `values` are those of a cost."""
         for key, term in self._terms.items():
             _, cost, ends = term.args
             assert isinstance(cost, Term)
             assert isinstance(ends, Formula)
             low, high = map(_number, ends.args)
             self.weights[key] = moved(self.weights[key], values(cost), low, high)
-        return {key: weight for key, weight in self.weights.items() if weight != before[key]}
 
     def read(self, found: Any) -> dict[str, float]:
         """The weights kept in a checkpoint. Raises Unfit for others than those of the search."""
