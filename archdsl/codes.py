@@ -89,6 +89,7 @@ CODES: dict[str, str] = {
     "ARCH416": "networks cannot be counted",
     "ARCH417": "pass violates its contract",
     "ARCH418": "not a network of the searched space",
+    "ARCH419": "networks of a space cannot share weights",
     "ARCH501": "unknown decision",
     "ARCH502": "unknown candidate",
     "ARCH503": "duplicate decision",

@@ -24,6 +24,7 @@ NOT_FROM_ONE_TEXT: dict[str, str] = {
     "ARCH415": "found by the command, which knows what a search runs",
     "ARCH416": "a check draws no networks",
     "ARCH417": "about a pass, not a spec",
+    "ARCH419": "found by the command, which knows what a search needs",
     "ARCH506": "about the passes of a command",
     "ARCH507": "about the passes of a command",
     "ARCH508": "about the passes of a command",

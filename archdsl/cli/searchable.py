@@ -22,10 +22,15 @@ def search_notes(
 ) -> Iterator[Diagnostic]:
     """A note for each search of a file that cannot be run; `spaces` are those of the file without errors.
 
+    ARCH419 for a space that no search of the file is for, and whose networks share no weights; for searches,
     ARCH415 for settings or objectives that are not supported, ARCH414 for a space without a supernet.
     Searches with errors, and searches of spaces with errors, get none.  Settings of a space that a search
     sets, and that the space refuses, are errors.
     """
+    searched = {d.space.id for d in unit.declared.values() if isinstance(d, ast.Search)}
+    for name, space in spaces.items():
+        if name not in searched:  # a search has a note of its own
+            yield from _without_weights(name, space)
     for declared in unit.declared.values():
         if isinstance(declared, ast.Search):
             try:
@@ -56,6 +61,19 @@ def _refused(unit: Unit, declared: ast.Search, settings: Mapping[str, Any]) -> I
             at = clauses.places[(named or list(clauses.of_space))[0]]
             headline = f"{space.name.id} as `{declared.name.id}` sets it: {first.headline}"
             yield replace(first, headline=headline, primary=Label(at, ""))
+
+
+def _without_weights(name: str, space: Elaborated) -> Iterator[Diagnostic]:
+    live = [item for item in space.graph.nodes.values() if item.name in space.shapes]
+    if not any(_may_differ(item, space) for item in live):
+        return
+    from archdsl.search.ways import ways
+
+    found = ways(space.graph)
+    if found.share is None and isinstance(found.elastic, Diagnostic):
+        headline = f"networks of `{name}` cannot share weights: {found.elastic.headline}"
+        help = "train each from scratch, as strategies that propose networks do: evaluate = training(…)"
+        yield replace(found.elastic, code="ARCH419", severity="note", headline=headline, help=help)
 
 
 def _imported(unit: Unit, declared: ast.Search, settings: Mapping[str, Any]) -> Elaborated | None:

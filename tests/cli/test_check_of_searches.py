@@ -116,6 +116,19 @@ def test_check_notes_what_a_search_over_shared_weights_refuses(choice, settings,
     assert words in said
 
 
+def test_check_notes_a_space_whose_networks_cannot_share_weights(capsys):
+    space = SPACE.replace("\nspace", OPS + "\nspace")
+    Path("s.arch").write_text(space.replace("CHOICE", "conv(c = one of {4, 8}) -> concat_twice"))
+    assert run(["check", "s.arch", "--strict"]) == 0
+    said = capsys.readouterr().out
+    assert re.findall(r"note\[(ARCH4\d\d)\]", said) == ["ARCH419"]
+    assert "networks of `S` cannot share weights" in said
+    assert "s.arch:7:" in said
+    Path("s.arch").write_text(space.replace("CHOICE", "conv(c = one of {4, 8})"))
+    assert run(["check", "s.arch"]) == 0
+    assert "note" not in capsys.readouterr().out
+
+
 def test_the_space_of_a_search_may_be_imported(capsys):
     Path("space.arch").write_text(SPACE.replace("CHOICE", VARIES))
     Path("s.arch").write_text(f'arch 1\n\nimport S from "./space.arch"\n{SEARCH}')
