@@ -3,6 +3,7 @@
     python benchmarks/strategies.py table     # after: python benchmarks/toy_space.py networks
     python benchmarks/strategies.py quality [--seeds 1000] [--pareto-seeds 100]
     python benchmarks/strategies.py speed
+    python benchmarks/strategies.py whole
 
 `table` writes results/toy_table.json: the mIoU and cross-entropy of every network of `toy_space.arch`, from
 one training each (`networks` of toy_space.py), with its MACs, and the network of each assignment of the
@@ -12,6 +13,8 @@ by the minimum and maximum of the table, the reference point at the worst of bot
 whole table.  Networks with equal graphs are evaluated once, for Optuna as well.  `speed` counts proposals a
 second on `specs/space.arch`, priced by `costs` and observed; other libraries, where they are installed,
 propose assignments of the same decisions, without its requirement, and observe the same kind of value.
+`whole` counts those of whole searches there: with the evaluator, the journal on disk and the progress, then
+with trials.csv and the report as well; without what a search takes however many trials it has.
 The defaults of `evolution`, `nsga2` and `hill_climb` were chosen by this table.
 """
 
@@ -21,6 +24,7 @@ import argparse
 import json
 import math
 import statistics
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -378,6 +382,44 @@ def speed(rounds: int) -> dict[str, Any]:
     }
 
 
+FEW, MANY = 1_000, 11_000
+"""Trials of whole searches; the difference counts."""
+
+
+def whole(rounds: int) -> dict[str, Any]:
+    from archdsl.search.progress import SearchProgress
+
+    def taken(text: str, trials: int) -> tuple[float, float]:
+        """CPU seconds until the last trial, and of all."""
+        last = [0.0]
+
+        def report(now: SearchProgress) -> None:
+            if now.tried == trials:
+                last[0] = time.process_time()
+
+        with tempfile.TemporaryDirectory() as folder:
+            began = time.process_time()
+            archdsl.search(
+                SPECS / "space.arch", strategy=text, evaluate="costs", minimize="macs",
+                settings={"trials": trials}, folder=Path(folder) / "run", report=report,
+            )  # fmt: skip
+            return last[0] - began, time.process_time() - began
+
+    texts = ("random", "evolution")
+    found: dict[str, list[tuple[float, ...]]] = {text: [] for text in texts}
+    taken("random", 20)  # imports
+    for _ in range(rounds):
+        for text in texts:
+            few, many = taken(text, FEW), taken(text, MANY)
+            found[text].append(tuple((MANY - FEW) / (b - a) for a, b in zip(few, many, strict=True)))
+    each = {
+        text: [round(statistics.median(one)) for one in zip(*rates, strict=True)]
+        for text, rates in found.items()
+    }
+    print(each)
+    return {"proposals a second to the last trial, and with table and report": each}
+
+
 def merged(name: str, figures: dict[str, Any]) -> None:
     """Saves one part of results/strategies.json, and keeps the others."""
     path = RESULTS / "strategies.json"
@@ -387,7 +429,7 @@ def merged(name: str, figures: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("job", choices=("table", "quality", "speed"))
+    parser.add_argument("job", choices=("table", "quality", "speed", "whole"))
     parser.add_argument("--toy", type=Path, default=ROOT / "out" / "toy_space", help="folder of toy_space.py")
     parser.add_argument("--seeds", type=int, default=1000)
     parser.add_argument("--pareto-seeds", type=int, default=100)
@@ -398,8 +440,10 @@ def main() -> None:
         write_table(given.toy)
     elif given.job == "quality":
         merged("quality", quality(given.seeds, given.pareto_seeds))
-    else:
+    elif given.job == "speed":
         merged("speed", speed(given.rounds))
+    else:
+        merged("whole", whole(given.rounds))
     print(f"{time.process_time() - began:.0f} s of CPU time")
 
 

@@ -19,6 +19,7 @@ from archdsl.diagnostics import SpecError
 from archdsl.lang.loader import Unit
 from archdsl.program import Program
 from archdsl.registry import imported
+from archdsl.report.numbers import plural
 from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.journal import Journal
 from archdsl.runs.lines import each_record, read_records
@@ -169,7 +170,7 @@ class Trials:
             self.outputs.write(history)
             raise self._nothing(history)
         trials, failed = self.loop.observed, self.failed
-        of = f"{trials} networks" if not failed else f"{trials - failed} networks ({failed} more failed)"
+        of = plural(trials - failed, "network") + (f" ({failed:,} more failed)" if failed else "")
         how = f"the best of {of} that `{self.config.strategy.name}` proposed"
         result = self.judging.bound(history.best.outcomes, how)
         if self.ended and self.outputs.are_written(history):
