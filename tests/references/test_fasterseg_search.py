@@ -22,7 +22,7 @@ from archdsl.passes.analyses.lattice import Lattice, lattice
 from archdsl.passes.identity import identity
 from archdsl.resources import specs_folder
 from archdsl.search.decoding.decoder import Decoder
-from archdsl.search.decoding.logits import logits_of, objective
+from archdsl.search.decoding.logits import logits_of
 from archdsl.spec.search_values import Term
 
 Find = Callable[[str], Path]
@@ -80,8 +80,8 @@ def test_the_released_parameters_decode_to_the_released_student(reference: Find)
     assert identity(network.graph) == identity(student.graph)
     assert identity(network.with_train_outputs().graph) == identity(student.with_train_outputs().graph)
     # Both released files hold the scores of the student, by which {32, 16} is the better pair.
-    pair16 = objective(arrays["mIoU12"], arrays["latency12"])
-    assert pair16 > objective(arrays["mIoU02"], arrays["latency02"])
+    scores = {(32, n): (arrays[f"mIoU{k}"], arrays[f"latency{k}"]) for n, k in ((8, "02"), (16, "12"))}
+    assert found.preferred(scores) == (32, 16)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from archdsl.search.decoding.clean import decoded, most_probable_path
 from archdsl.search.decoding.decoder import Decoder
 from archdsl.search.decoding.fitting import fitting
 from archdsl.search.decoding.logits import Branch, Logits, shared_cells, shortest_default
+from archdsl.search.decoding.making import decoder_for
 from archdsl.search.decoding.released import decoded_in_order
 
 SKIP = 0
@@ -214,6 +215,28 @@ def test_a_decoder_that_does_not_fit_is_refused(
         decoder(program, **changed)
     (error,) = caught.value.diagnostics
     assert (error.code, error.headline) == ("ARCH815", headline)
+
+
+def test_the_shipped_search_has_a_decoder_for_each_of_its_architectures(program: archdsl.Program) -> None:
+    student, teacher = (decoder_for(program, architecture=name) for name in ("student", "teacher"))
+    assert student.ends == teacher.ends == ((32, 8), (32, 16))
+    assert (student.config.without_skip, teacher.config.without_skip) == (False, True)
+    given = logits(1)
+    by = {
+        path: row
+        for rows, arrays in zip(
+            (student.cells.kinds, student.cells.reads, student.cells.widths),
+            (given.kinds, given.reads, given.widths),
+            strict=True,
+        )
+        for paths, array in zip(rows, arrays, strict=True)
+        for path, row in zip(paths, array, strict=True)
+    }
+    assert student.selected({**by, "pair": np.array([0.0, 1.0])}) == (32, 16)
+    assert [len(b.kinds) for b in teacher.candidates(by)[32, 16]] == [16, 16]
+    assert student.preferred({(32, 8): (0.5, 8.0), (32, 16): (0.5, 8.0)}) == (32, 16)
+    with pytest.raises(ValueError, match="no architecture `other`"):
+        decoder_for(program, architecture="other")
 
 
 SEARCH = """

@@ -13,7 +13,14 @@ from archdsl.passes.analyses.lattice import Lattice
 from archdsl.program import Network, Space
 from archdsl.search.decoding import clean, released
 from archdsl.search.decoding.fitting import Ends, ends_of
-from archdsl.search.decoding.logits import Branch, Logits, logits_of, shared_cells, shortest_default
+from archdsl.search.decoding.logits import (
+    Branch,
+    Logits,
+    logits_of,
+    objective,
+    shared_cells,
+    shortest_default,
+)
 
 Into = Callable[..., Space]
 """Elaborates the space of the derived networks with settings."""
@@ -63,6 +70,13 @@ class Decoder:
         if self.config.select is None:
             return self.ends[0]
         return self.ends[int(np.argmax(by[self.config.select]))]
+
+    @staticmethod
+    def preferred(scores: Mapping[Ends, tuple[float, float]]) -> Ends:
+        """The combination of ends with the largest `objective` of its mIoU and latency in ms, by which the
+        released code chooses; of equal ones the last, as there.
+        """
+        return max(reversed(list(scores)), key=lambda ends: objective(*scores[ends]))
 
     def network(self, branches: Sequence[Branch], name: str = "Found") -> Network:
         """The network of these branches. Raises SpecError where its space lacks a setting or a candidate."""

@@ -9,8 +9,27 @@ from archdsl.program import Program, Space
 from archdsl.search.config import SearchConfig
 from archdsl.search.decoding.decoder import Decoder
 from archdsl.search.decoding.fitting import fitting
+from archdsl.search.reading import read_config
 from archdsl.search.terms import configured
 from archdsl.spec.settings import input_names
+
+
+def decoder_for(program: Program, search: str | None = None, architecture: str | None = None) -> Decoder:
+    """The decoder of a search of a file, by default its last; of one of its architectures, if it has several.
+
+    Raises SpecError (ARCH815, ARCH606), and ValueError for a search or an architecture without a decoder.
+    """
+    config = read_config(program.search(search))
+    own: dict[str, Any] = {}
+    if architecture is not None:
+        member = next((one for one in config.members if one.name == architecture), None)
+        if member is None:
+            raise ValueError(f"{config.name} has no architecture `{architecture}`")
+        config, own = config.of(member), dict(member.of_space)
+    found = decoder_of(program, config, program.space(config.space, **own))
+    if found is None:
+        raise ValueError(f"{config.name} has no `decode` clause")
+    return found
 
 
 def decoder_of(program: Program, config: SearchConfig, space: Space) -> Decoder | None:
