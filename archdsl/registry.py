@@ -67,7 +67,7 @@ def imported(place: str) -> Any:
 
 
 def loaded(kind: str, place: str, base: type[Any], plugin: str | None, classes: bool = False) -> Any:
-    """The object at a place, or an object of the class there; with `classes` that class.
+    """The object at "module:attribute", or an instance if it is a class; with `classes`, the class itself.
 
     Raises SpecError (ARCH864) if a plug-in's object cannot be imported, or is not a `base`.
     """

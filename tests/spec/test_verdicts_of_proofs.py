@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
+import pytest
+
 import archdsl
+from archdsl.ir.graph import Graph
+from archdsl.passes.transforms.bind import Bind
+from archdsl.spec.elaborate import elaborate
 
 STRIDED = """arch 1
 
@@ -86,3 +92,47 @@ def test_a_witness_names_the_decisions_that_break_and_no_other():
     assert error.code == "ARCH301"
     assert [path for path, _ in error.witness] == ["a", "b"]
     assert len({outcome for _, outcome in error.witness}) == 2
+
+
+DEEP = """arch 1
+
+space S {
+  input image: [3, 32, 64]
+  a = one of {4, 8}
+  b = one of {4, 8}
+  c = one of {4, 8}
+  left = one of {relu, sigmoid}
+  x = image -> conv(c = a)
+  y = image -> conv(c = b)
+  depth = one of {1, 2}
+  z[1] = x -> conv(c = c) -> left
+  z[2] = (x + y) -> conv(c = c)
+  output out = z[depth]
+}
+"""
+
+
+def test_a_witness_has_the_decision_without_which_no_output_reads_what_fails():
+    (error,) = archdsl.load(Path("s.arch"), text=DEEP).check().diagnostics
+    assert error.code == "ARCH301"
+    assert sorted(path for path, _ in error.witness) == ["a", "b", "depth"]
+    assert ("depth", "2") in error.witness
+
+
+@pytest.mark.parametrize(("budget", "samples"), [(1, 50), (2, 0), (5, 0), (200, 0)])
+def test_every_network_that_has_a_witness_fails_whatever_the_budget(budget: int, samples: int):
+    program = archdsl.load(Path("s.arch"), text=DEEP)
+    (error,) = program.check(budget=budget, samples=samples).diagnostics
+    assert error.code == "ARCH301"
+    witness = dict(error.witness)
+    assert {"a", "b", "depth"} <= set(witness)
+    graph = elaborate_ill_typed(program)
+    free = [path for path in graph.decisions if path not in witness]
+    for outcomes in product(*(graph.decisions[path].outcomes for path in free)):
+        with pytest.raises(archdsl.SpecError) as raised:
+            Bind({**witness, **dict(zip(free, outcomes, strict=True))})(graph)
+        assert [d.code for d in raised.value.diagnostics] == ["ARCH301"]
+
+
+def elaborate_ill_typed(program: archdsl.Program) -> Graph:
+    return elaborate(program.unit, program.spaces["S"], {}).graph
