@@ -24,7 +24,10 @@ class Branches(Cells):
 
     into: str | None = setting("space", "the space of the networks that are derived", usual="none: required")
     stages: tuple[str, ...] = setting(
-        "data", "its stages, one for each branch", ("long", "side"), form=forms.NAMES
+        "data",
+        "its stages, one for each branch, of which there are one or two",
+        ("long", "side"),
+        form=forms.NAMES,
     )
     ends: Any = setting(
         "data", "the rows at which each branch may end", form=forms.ROWS,
@@ -32,7 +35,7 @@ class Branches(Cells):
     )  # fmt: skip
     select: str | None = setting(
         "part", "the decision on the ends, with an outcome for each combination of them",
-        usual="the most probable reads",
+        usual="the first combination",
     )  # fmt: skip
     skip: str = setting("text", "the candidate that stands for no cell", "skip")
     without_skip: bool = setting("flag", "every cell stays: none takes `skip`", False)

@@ -199,6 +199,7 @@ def test_paths_and_labels_of_a_lattice_are_found_by_their_subscripts(program: ar
     [
         ({"ends": ((64,), (8,))}, "no row 64 to end at"),
         ({"ends": ((32,),)}, "`ends` and `stages` differ in length"),
+        ({"stages": ("a", "b", "c")}, "more than two branches"),
         ({"shortest": (5, 7)}, "`shortest` needs 3 numbers"),
         ({"select": "cells[1, 8].kind"}, "`cells[1, 8].kind` is not a decision with 2 outcomes"),
         (

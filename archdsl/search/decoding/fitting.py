@@ -44,6 +44,8 @@ def _demand_fits(config: Branches, cells: Lattice, graph: Graph, at: Location | 
     for end in (end for combination in ends for end in combination):
         if end not in rows:
             raise unfit(f"no row {end} to end at", f"rows: {', '.join(map(str, rows))}", at)
+    if len(config.stages) > 2:
+        raise unfit("more than two branches", "name one or two stages of the space `into`", at)
     if len(ends[0]) != len(config.stages):
         raise unfit("`ends` and `stages` differ in length", "one list of rows for each stage", at)
     if config.shortest is not None and len(config.shortest) != len(rows):
