@@ -59,8 +59,8 @@ def run_search(spec: str, options: SearchOptions, *, hint: bool = True) -> int:
                     comparison_text(result.network, search.baseline, search.compared, search.epochs_done)
                 )
             for files in map(search.folder_of, search.members):
-                decoded = f"{files.decoded}, " if result.decoded is not None else ""
-                click.echo(f"wrote {files.found}, {decoded}{files.weights}, {files.report}")
+                written = [files.found, *filter(Path.exists, [files.decoded]), files.weights, files.report]
+                click.echo(f"wrote {', '.join(map(str, written))}")
     return 0
 
 
