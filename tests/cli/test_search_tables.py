@@ -209,7 +209,7 @@ COSEARCHES = ("fasterseg", "fasterseg_small")
 
 @pytest.mark.slow
 def test_the_cosearch_runs_here_at_reduced_size():
-    words = ["--set", "layers=3", "epochs=1", "images=4", "batch=2", "calibrate=1", "--out", "run"]
+    words = ["--set", "epochs=1", "images=4", "batch=2", "calibrate=1", "--out", "run"]
     assert run(["search", str(SPECS / "fasterseg_small.arch"), *words]) == 0
     for name in ("teacher", "student"):
         assert run(["check", f"run/{name}/best.arch"]) == 0

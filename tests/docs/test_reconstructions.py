@@ -23,7 +23,8 @@ NETWORKS = [row for row in ROWS if len(row[1]) == 5]
 
 
 def test_every_shipped_space_and_network_has_its_row() -> None:
-    shipped = {path.name for path in specs_folder().glob("*.arch")}
+    declares = re.compile(r"^(space|network) ", re.MULTILINE)  # one file has a search alone
+    shipped = {p.name for p in specs_folder().glob("*.arch") if declares.search(p.read_text("utf-8"))}
     assert {file for file, _ in SPACES} | {file for file, _ in NETWORKS} == shipped
 
 

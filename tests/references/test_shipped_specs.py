@@ -14,7 +14,8 @@ from archdsl.resources import specs_folder
 
 NAMES = (
     "autortnet", "autortnet_a", "autortnet_b", "autortnet_c", "camvid", "camvid_found", "elastic",
-    "fasterseg", "fasterseg_branches", "fasterseg_student", "fasterseg_teacher", "gas", "gas_like",
+    "fasterseg", "fasterseg_branches", "fasterseg_small", "fasterseg_student", "fasterseg_teacher",
+    "gas", "gas_like",
     "ofa_mobilenet", "plain", "plain_small", "space", "std/cells", "std/encoders", "std/ops", "template",
     "template_arch0", "template_arch1", "template_small",
 )  # fmt: skip
@@ -22,7 +23,7 @@ SPACES = (
     "autortnet", "camvid", "elastic", "fasterseg", "fasterseg_branches", "gas", "ofa_mobilenet", "space",
     "template", "template_small",
 )  # fmt: skip
-NETWORKS = tuple(n for n in NAMES if n not in SPACES and not n.startswith("std/"))
+NETWORKS = tuple(n for n in NAMES if n not in (*SPACES, "fasterseg_small") and not n.startswith("std/"))
 
 
 def path(name: str) -> Path:

@@ -43,7 +43,7 @@ VALUES: dict[str, str] = {
     "uniform": "[width]", "largest": "[width]", "sampled": "[width]",
     "kinds": "width", "reads": "width", "widths": "width", "select": "width", "into": "Tiny",
     "stages": '["a", "b"]', "ends": "[[8], [16]]", "skip": '"none"', "shortest": "[1, 2]",
-    "passes": "[largest, random]", "pretrain_passes": "[smallest]",
+    "private": "[x]", "blend_outputs": "[width]", "passes": "[largest, random]", "pretrain_passes": "[smallest]",
 }  # fmt: skip
 """Values of settings whose type does not say enough."""
 
@@ -87,7 +87,7 @@ def effect(search: str) -> Any:
     return (
         config.epochs, config.batch, config.seed, config.init, config.budget_s, config.gates_from,
         config.order, config.clip, config.share, config.bn, config.refine, config.refine_epochs,
-        config.pretrain,
+        config.pretrain, config.private, config.blend_outputs,
         config.communication, config.members,
         groups, samplers, config.data,
         replace(config.batched, batch=None), read_settings(config.data, data), class_weights_rule(config),
@@ -207,7 +207,8 @@ def test_clauses_of_searches_by_trials_are_refused_by_a_differentiable_one(key: 
 
 @pytest.mark.parametrize("key", OF_DIFFERENTIABLE)
 def test_a_clause_reaches_the_run(key: str):
-    assert effect(f"  {key} = {another(key, settings_of(Search)[key])}\n") != effect("")
+    rest = MEMBER.format("") if key == "private" else ""  # which several architectures have
+    assert effect(f"  {key} = {another(key, settings_of(Search)[key])}\n{rest}") != effect(rest)
 
 
 @pytest.mark.parametrize("group", ["architecture", "parameters"])
