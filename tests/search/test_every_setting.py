@@ -43,7 +43,8 @@ VALUES: dict[str, str] = {
     "uniform": "[width]", "largest": "[width]", "sampled": "[width]",
     "kinds": "width", "reads": "width", "widths": "width", "select": "width", "into": "Tiny",
     "stages": '["a", "b"]', "ends": "[[8], [16]]", "skip": '"none"', "shortest": "[1, 2]",
-    "private": "[x]", "blend_outputs": "[width]", "passes": "[largest, random]", "pretrain_passes": "[smallest]",
+    "private": "[x]", "blend_outputs": "[width]", "passes": "[largest, random]",
+    "pretrain_passes": "[smallest]",
 }  # fmt: skip
 """Values of settings whose type does not say enough."""
 
