@@ -14,7 +14,7 @@ from torch import nn
 
 from archdsl.backends.elastic.compiling import Compiler
 from archdsl.backends.elastic.drawn import drawn
-from archdsl.backends.elastic.partial import Partial
+from archdsl.backends.elastic.partial import Entry, Partial
 from archdsl.backends.elastic.paths import Path, Paths
 from archdsl.backends.elastic.scaling import Scaled, results_of_calls
 from archdsl.backends.elastic.slices import Sliced, narrowed
@@ -86,6 +86,8 @@ class ElasticNetwork(nn.Module):
         for weights, attribute in self._stored.items():
             self._modules[attribute] = store.get(weights) or make(widths.slots[weights].layer)
         self._layers: dict[Hashable, Sliced] = {}
+        self._lents: dict[Entry, tuple[Sliced, nn.Module]] = {}
+        self._written: dict[Hashable, tuple[Forward, tuple[int, ...]]] = {}
         self._paths: OrderedDict[tuple[int, ...], Path] = OrderedDict()
         self._plans: OrderedDict[Hashable, _Plan] = OrderedDict()
         self._compiler = Compiler()
@@ -236,23 +238,42 @@ class ElasticNetwork(nn.Module):
         wanted = {name: graph.outputs[name] for name in outputs}
         given = {path: o for path, o in outcomes.items() if path in graph.decisions}
         found = self._partial.draw(given, weighed, wanted)
-        code = ForwardGenerator(found.parts, Style(in_place=not self._checkpoint)).forward()
-        function = self._compiler.segments(code) if self._checkpoint else self._compiler.steps(code)
+        written = self._written.get(found.key)
+        if written is None:
+            if len(self._written) >= PATHS:
+                self._written.clear()
+            code = ForwardGenerator(found.parts(), Style(in_place=not self._checkpoint)).forward()
+            function = self._compiler.segments(code) if self._checkpoint else self._compiler.steps(code)
+            written = self._written[found.key] = function, code.mixtures
+        function, numbers = written
         stored: dict[str, nn.Module | None] = {}  # of which checkpointing keeps the statistics
         layers, stateless = SimpleNamespace(_modules=stored), []
-        for attribute, (node, layer, x, y) in found.layers.items():
-            if node.weights in self._widths.weights:
-                name, own = self._widths.stored(node, x, y)
-                setattr(layers, attribute, self._sliced(name, layer, own))
-                stored[attribute] = self._modules[self._stored[name]]
+        attributes = layers.__dict__
+        for entry in found.layers:
+            attribute = entry.attribute or ""
+            if entry.node.weights in self._widths.weights:
+                attributes[attribute], stored[attribute] = self._lent(entry)
                 continue
-            stateless.append(make(layer))
-            setattr(layers, attribute, stateless[-1])
-            stored[attribute] = stateless[-1]
-        mixed = tuple((n, found.parts.mixtures[n]) for n in code.mixtures)
+            assert entry.layer is not None
+            stateless.append(make(entry.layer))
+            attributes[attribute] = stored[attribute] = stateless[-1]
+        mixed = tuple((n, found.mixtures[n]) for n in numbers)
         bases = dict.fromkeys(base for _, one in mixed for base in _bases(one))
         mixes = dict.fromkeys(path for base in bases for path in base.decisions)
         return _Plan(outputs, function, layers, tuple(stateless), mixed, tuple(bases), tuple(mixes))
+
+    def _lent(self, entry: Entry) -> tuple[Sliced, nn.Module]:
+        """The layer of a node, and the stored one that it is a part of."""
+        found = self._lents.get(entry)
+        if found is None:
+            if len(self._lents) >= LAYERS:
+                self._lents.clear()
+            assert entry.layer is not None
+            name, own = self._widths.stored(entry.node, entry.x, entry.lay.places)
+            stored = self._modules[self._stored[name]]
+            assert stored is not None
+            found = self._lents[entry] = self._sliced(name, entry.layer, own), stored
+        return found
 
     def _missing(self, paths: Sequence[str]) -> SpecError:
         listed = ", ".join(f"`{path}`" for path in paths[:5])
@@ -281,11 +302,12 @@ class ElasticNetwork(nn.Module):
             self._partial,
             self._compiler,
             self._matrices,
+            self._written,
         )
         memo.update((id(one), one) for one in shared)
         for own in (self._paths, self._plans):  # they are of this one's weights
             memo[id(own)] = OrderedDict()
-        memo[id(self._layers)] = {}
+        memo[id(self._layers)], memo[id(self._lents)] = {}, {}
         copy = ElasticNetwork.__new__(ElasticNetwork)
         memo[id(self)] = copy
         memo[id(self._planner)] = None

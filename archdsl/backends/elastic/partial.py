@@ -5,8 +5,9 @@ All networks that are left have tensors of one size, so that they are mixed as i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 from archdsl.backends.elastic.scaling import UNSCALED, Calls, Factors, Scaled
@@ -18,22 +19,54 @@ from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Dim, Expr, Graph, Mux, Node, Pick, Value
 from archdsl.ir.expr import decisions_in
 from archdsl.ir.resolve import evaluate, rebuilt
-from archdsl.ops.base import Layer
+from archdsl.ops.base import Layer, Primitive
 from archdsl.ops.places import NotShared, Places, leading
 from archdsl.passes.analyses.shapes import FixedShape
 from archdsl.passes.transforms.bind import Binder
+
+MOST_ENTRIES = 1 << 16
+"""Nodes with inputs of some sizes that are remembered."""
 
 Read = tuple[str, Factors]
 """A tensor as it is read: the item that computes it, and the weights that it is multiplied with."""
 
 
+class Lay:
+    """The size of a tensor and the places of its channels; one object for equal ones, known by identity."""
+
+    __slots__ = ("places", "shape")
+
+    def __init__(self, shape: FixedShape, places: Places):
+        self.shape, self.places = shape, places
+
+
+class Entry:
+    """A node of what is left, as it is with inputs of some sizes and places.
+
+    `look` is the same number for nodes that have the same code.  A layer has the `attribute`, and `x`, the
+    places of the channels of its first input.
+    """
+
+    __slots__ = ("attribute", "lay", "layer", "look", "node", "x")
+
+    def __init__(
+        self, node: Node, lay: Lay, x: Places, layer: Layer | None, attribute: str | None, look: int
+    ):
+        self.node, self.lay, self.x = node, lay, x
+        self.layer, self.attribute, self.look = layer, attribute, look
+
+
 @dataclass(frozen=True)
 class Drawn:
-    """What is left of a space: its structure, and its layers by attribute."""
+    """What is left of a space: its layers, its mixtures, and its structure.
 
-    parts: Structure
-    layers: Mapping[str, tuple[Node, Layer, Places, Places]]
-    """The node, the layer of its size, and the places of the channels of its first input and its output."""
+    `key` is the same for what has the same code.
+    """
+
+    layers: list[Entry]
+    mixtures: tuple[Mixture | Scaled, ...]
+    key: Hashable
+    parts: Callable[[], Structure]
 
 
 class Partial:
@@ -45,7 +78,12 @@ class Partial:
         self.variables: dict[str, str] = {name: f"t{n}" for n, name in enumerate(graph.inputs)}
         self.attributes: dict[str, str] = {}
         self._taken = set(RESERVED)
+        self._place = {name: n for n, name in enumerate((*graph.inputs, *graph.nodes))}
         self._mixtures: dict[Hashable, Mixture] = {}
+        self._entries: dict[Hashable, Entry] = {}
+        self._lays: dict[tuple[FixedShape, Places], Lay] = {}
+        self._moved: dict[tuple[str, str, Lay], Lay] = {}
+        self._looks: dict[Hashable, int] = {}
 
     def draw(self, outcomes: Mapping[str, int], weighed: frozenset[str], outputs: Mapping[str, str]) -> Drawn:
         """The structure of what is left; `weighed` are the drawn decisions whose weights carry gradients.
@@ -63,6 +101,10 @@ class Partial:
             found = self.variables[name] = f"t{len(self.variables)}"
         return found
 
+    def place(self, name: str) -> int:
+        """The place of an item in the order of the space, in which gradients are summed."""
+        return self._place[name.partition("*")[0].partition("#")[0]]
+
     def attribute(self, name: str) -> str:
         """The name of the layer of an item."""
         found = self.attributes.get(name)
@@ -78,6 +120,77 @@ class Partial:
             found = self._mixtures[key] = mixture(on, self.graph.decisions, place)
         return found
 
+    def lay(self, shape: FixedShape, places: Places) -> Lay:
+        found = self._lays.get((shape, places))
+        if found is None:
+            found = self._lays[shape, places] = Lay(shape, places)
+        return found
+
+    def moved(self, source: str, mux: Mux, lay: Lay) -> Lay:
+        """A tensor as the output of a mux that picks it."""
+        key = mux.name, source, lay
+        found = self._moved.get(key)
+        if found is None:
+            places = self.widths.moved(lay.places, source, mux)
+            found = self._moved[key] = self.lay(lay.shape, places)
+        return found
+
+    def entry(
+        self, origin: Node, name: str, inputs: tuple[str, ...], xs: tuple[Lay | None, ...],
+        sizes: tuple[FixedShape, ...], values: tuple[Any, ...],
+    ) -> Entry:  # fmt: skip
+        """A node with constant settings, which is `origin` or a variant of it.  Raises SpecError."""
+        key = name, inputs, xs, values, tuple(map(type, values))
+        found = self._entries.get(key)
+        if found is None:
+            if len(self._entries) >= MOST_ENTRIES:
+                for remembered in (self._entries, self._lays, self._moved):
+                    remembered.clear()
+            node = self.binder._node(origin, inputs, values)
+            node = node if node.name == name else replace(node, name=name)
+            found = self._entries[key] = self._made(origin, node, xs, sizes, values)
+        return found
+
+    def _made(
+        self, origin: Node, node: Node, xs: tuple[Lay | None, ...], sizes: tuple[FixedShape, ...],
+        values: tuple[Any, ...],
+    ) -> Entry:  # fmt: skip
+        shape, failures = self.binder._type(node, sizes, values)
+        if failures:
+            where, code, message = failures[0]
+            raise SpecError([Diagnostic(code, f"`{where}`: {message}", _at(node))])
+        widths = [self.widths.width(source) for source in origin.inputs]
+        read = [None if x is None else x.places for x in xs]
+        primitive, most = self.binder._primitives[node.op], self.widths.width(origin.name)
+        try:
+            places = primitive.places(read, widths, shape[0], most, node.attrs)
+        except NotShared as error:
+            raise not_shared(node, str(error)) from None
+        layer = primitive.layer(sizes, shape, node.attrs)
+        attribute = None if layer is None else self.attribute(node.name)
+        look = self._look(primitive, node, sizes, shape, attribute)
+        first = next(x for x in read if x is not None)
+        return Entry(node, self.lay(shape, places), first, layer, attribute, look)
+
+    def _look(
+        self, primitive: Primitive, node: Node, sizes: tuple[FixedShape, ...], y: FixedShape,
+        attribute: str | None,
+    ) -> int:  # fmt: skip
+        """All that code for a node depends on, as a number; a sum may be read with fewer inputs."""
+        layer, attrs = attribute and f"self.{attribute}", node.attrs
+        counts = range(1, len(sizes) + 1) if primitive.zero_is_neutral else (len(sizes),)
+        texts: list[Any] = []
+        for count in counts:
+            names, xs = [f"x{n}" for n in range(count)], sizes[:count]
+            texts += [
+                primitive.expression(names, layer, xs, y, attrs),
+                primitive.weighted_expression(names, layer, "w", xs, y, attrs),
+                primitive.is_identity(xs, y, attrs),
+            ]
+        whole = primitive.in_place("x", attrs), primitive.keeps_zero(attrs)
+        content = node.name, node.op, node.inputs, *whole, *texts
+        return self._looks.setdefault(content, len(self._looks))
+
 
 class _Drawing:
     def __init__(self, of: Partial, outcomes: Mapping[str, int], weighed: frozenset[str]):
@@ -85,15 +198,17 @@ class _Drawing:
         self.outcomes, self.weighed = outcomes, weighed
         inputs = self.graph.inputs
         self.shapes: dict[str, FixedShape] = dict(inputs)
-        self.places: dict[str, Places | None] = {name: leading(shape[0]) for name, shape in inputs.items()}
+        self.lays: dict[str, Lay | None] = {
+            name: of.lay(shape, leading(shape[0])) for name, shape in inputs.items()
+        }
         self.reads: dict[str, Read | None] = {name: (name, UNSCALED) for name in inputs}
         self.sources: dict[str, tuple[str | None, ...]] = {}
         """Of each mux, the candidates that are left; one where it is drawn, which may be none at all."""
         self.on: dict[str, Value] = {}
         self.items: dict[str, Node | Mixed] = {}
         self.mixtures: dict[Mixture | Scaled, int] = {}
-        self.layers: dict[str, tuple[Node, Layer, Places, Places]] = {}
-        self.attributes: dict[str, str] = {}
+        self.layers: list[Entry] = []
+        self.trace: list[Hashable] = []
 
     def run(self, wanted: Mapping[str, str]) -> Drawn:
         outputs = {}
@@ -103,13 +218,17 @@ class _Drawing:
             if read is None:
                 raise SpecError([Diagnostic("ARCH406", f"output `{out}` is not defined")])
             outputs[out] = self._item(read)
+        key = tuple(self.trace), tuple(outputs.items())
+        return Drawn(self.layers, tuple(self.mixtures), key, partial(self._parts, outputs))
+
+    def _parts(self, outputs: Mapping[str, str]) -> Structure:
         variables = {name: self.of.variable(name) for name in (*self.graph.inputs, *self.items)}
-        graph = replace(self.graph, outputs=outputs)
-        parts = Structure(
-            graph, self.items, self.shapes, tuple(self.mixtures),  # type: ignore[arg-type]
-            {}, self.attributes, variables,
+        attributes = {one.node.name: one.attribute for one in self.layers if one.attribute is not None}
+        items = dict(sorted(self.items.items(), key=lambda item: self.of.place(item[0])))
+        return Structure(
+            replace(self.graph, outputs=outputs), items, self.shapes, tuple(self.mixtures),  # type: ignore[arg-type]
+            {}, attributes, variables,
         )  # fmt: skip
-        return Drawn(parts, self.layers)
 
     # ------------------------------------------------------------ order of computation
 
@@ -189,10 +308,10 @@ class _Drawing:
 
     def _mux(self, mux: Mux) -> Read | None:
         sources = self.sources[mux.name]
-        places = [self._moved(source, mux) for source in sources]
+        lays = [self._moved(source, mux) for source in sources]
         if len(sources) == 1:
             read = None if sources[0] is None else self.reads[sources[0]]
-            self.places[mux.name] = places[0]
+            self.lays[mux.name] = lays[0]
             return None if read is None else (read[0], (*read[1], *self._picked(mux)))
         reads = [None if source is None else self.reads[source] for source in sources]
         left = [read for read in reads if read is not None]
@@ -200,9 +319,9 @@ class _Drawing:
             raise self._undrawn(mux, f"`{mux.name}` is missing in some networks")
         if len({self.shapes[item] for item, _ in left}) > 1:
             raise self._undrawn(mux, f"the size of `{mux.name}` differs between networks")
-        if any(one != places[0] for one in places):
+        if any(one is not lays[0] for one in lays):
             raise self._undrawn(mux, f"`{mux.name}` has channels of different origins")
-        self.places[mux.name] = places[0]
+        self.lays[mux.name] = lays[0]
         if all(read == left[0] for read in left):
             return left[0]
         number = {source: n for n, source in enumerate(sources)}
@@ -216,6 +335,7 @@ class _Drawing:
     def _mixed(self, name: str, found: Mixture | Scaled, sources: Sequence[str]) -> None:
         number = self.mixtures.setdefault(found, len(self.mixtures))
         self.items[name] = Mixed(name, number, tuple(sources))
+        self.trace.append((name, number, *sources))
         self.shapes[name] = self.shapes[sources[0]]
 
     def _picked(self, mux: Mux) -> Factors:
@@ -240,10 +360,12 @@ class _Drawing:
     def _in_order(self, path: str) -> dict[Hashable, int]:
         return {n: n for n in range(self.graph.decisions[path].size)}
 
-    def _moved(self, source: str | None, mux: Mux) -> Places | None:
+    def _moved(self, source: str | None, mux: Mux) -> Lay | None:
         if source is None or self.reads[source] is None:
             return None
-        return self.of.widths.moved(self.places[source] or (), source, mux)
+        lay = self.lays[source]
+        assert lay is not None
+        return self.of.moved(source, mux, lay)
 
     # ------------------------------------------------------------ nodes
 
@@ -251,7 +373,7 @@ class _Drawing:
         read = [self._read_by(node, source) for source in node.inputs]
         kept = [one for port, one in enumerate(read) if one is not None or port not in node.optional]
         if None in kept or not kept:
-            self.places[node.name] = None
+            self.lays[node.name] = None
             return None
         inputs = tuple(self._item(one) for one in kept if one is not None)
         varying = self.binder._varying.get(node.name, [])
@@ -259,7 +381,7 @@ class _Drawing:
         if any(isinstance(value, Expr) for value in values):
             self._variants(node, inputs, varying, values)
         else:
-            self._add(node, self.binder._node(node, inputs, values), values)
+            self.lays[node.name] = self._add(node, node.name, inputs, values)
         scaled = self.of.calls.factors(node, self)
         return node.name, scaled
 
@@ -281,26 +403,16 @@ class _Drawing:
             self._mixed(name, scaled, [item])
         return name
 
-    def _add(self, origin: Node, node: Node, values: tuple[Any, ...]) -> None:
+    def _add(self, origin: Node, name: str, inputs: tuple[str, ...], values: tuple[Any, ...]) -> Lay:
         """Adds an item: a node with constant settings, which is `origin` or a variant of it."""
-        sizes = tuple([self.shapes[i] for i in node.inputs])
-        shape, failures = self.binder._type(node, sizes, values)
-        if failures:
-            where, code, message = failures[0]
-            raise SpecError([Diagnostic(code, f"`{where}`: {message}", _at(node))])
-        widths = [self.of.widths.width(source) for source in origin.inputs]
-        xs = [self.places[source] for source in origin.inputs]
-        primitive = self.binder._primitives[node.op]
-        most = self.of.widths.width(origin.name)
-        try:
-            places = primitive.places(xs, widths, shape[0], most, node.attrs)
-        except NotShared as error:
-            raise not_shared(node, str(error)) from None
-        layer = primitive.layer(sizes, shape, node.attrs)
-        self.items[node.name], self.shapes[node.name], self.places[node.name] = node, shape, places
-        if layer is not None:
-            attribute = self.attributes[node.name] = self.of.attribute(node.name)
-            self.layers[attribute] = node, layer, next(x for x in xs if x is not None), places
+        xs = tuple([self.lays[source] for source in origin.inputs])
+        sizes = tuple([self.shapes[i] for i in inputs])
+        found = self.of.entry(origin, name, inputs, xs, sizes, values)
+        self.items[name], self.shapes[name] = found.node, found.lay.shape
+        self.trace.append(found.look)
+        if found.layer is not None:
+            self.layers.append(found)
+        return found.lay
 
     def _variants(
         self, node: Node, inputs: tuple[str, ...], varying: Sequence[str], values: Sequence[Value]
@@ -314,13 +426,11 @@ class _Drawing:
                 [Diagnostic("ARCH802", f"no supernet: too many decisions set one node: {error}", _at(node))]
             ) from None
         names = {row: f"{node.name}#{n}" for n, row in enumerate(dict.fromkeys(rows))}
-        for row, name in names.items():
-            self._add(node, replace(self.binder._node(node, inputs, row), name=name), row)
-        found = [(self.shapes[name], self.places[name]) for name in names.values()]
-        if any(one != found[0] for one in found):
+        found = [self._add(node, name, inputs, row) for row, name in names.items()]
+        if any(one is not found[0] for one in found):
             why = f"the size of `{node.name}` differs between networks"
             raise self._undrawn(node, why, *paths)
-        self.places[node.name] = found[0][1]
+        self.lays[node.name] = found[0]
         place = {row: n for n, row in enumerate(names)}
         picks = tuple(place[row] for row in rows)
         mixed = Mixture(paths, tuple(decisions[p].size for p in paths), picks)

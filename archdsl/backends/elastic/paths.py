@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from types import CodeType, SimpleNamespace
 from typing import Any
 
@@ -104,6 +105,7 @@ class Paths:
         self.variable, self.attribute, self.compiled, self.sliced = variable, attribute, compiled, sliced
         self.inputs = tuple(variable(name) for name in graph.inputs)
         self.primitives = ops.primitives()
+        self.place = {name: n for n, name in enumerate(graph.nodes)}
         self._tensors: dict[Hashable, Tensor] = {}
         self._made: dict[Hashable, Made] = {}
         self._moved: dict[Hashable, Tensor] = {}
@@ -129,7 +131,8 @@ class Paths:
             if found is None:
                 raise SpecError([Diagnostic("ARCH406", f"output `{out}` is not defined")])
             results.append(found.variable)
-        return self._path(run.order, tuple(results))
+        run.order.sort(key=attrgetter("place"))
+        return self._path([step.made for step in run.order], tuple(results))
 
     def _path(self, order: list[Made], results: tuple[str, ...]) -> Path:
         """Keeps what the results hang on, and frees each tensor after its last reader."""
@@ -287,15 +290,24 @@ def _size(variable: str) -> str:
     return f"s{variable}"
 
 
+class _Step:
+    """A node at its place in the order of the space, in which gradients are summed as those of a network."""
+
+    __slots__ = ("made", "place")
+
+    def __init__(self, place: int, made: Made):
+        self.place, self.made = place, made
+
+
 class _Run:
     """One network: resolves tensors on demand, so that what is dead costs nothing."""
 
     def __init__(self, of: Paths, outcomes: Mapping[str, int]):
         self.of, self.outcomes = of, outcomes
         self.found: dict[str, Tensor | None] = dict(of.first)
-        self.order: list[Made] = []
+        self.order: list[_Step] = []
         self._picks: dict[str, str | None] = {}
-        self._equal: dict[Hashable, Tensor] = {}
+        self._equal: dict[Hashable, _Step] = {}
 
     def resolve(self, wanted: str) -> Tensor | None:
         """The tensor of a name; None where the network has none."""
@@ -352,11 +364,16 @@ class _Run:
         made = self.of.made(node, read, values)
         if made.code is None:
             return made.output
+        place = self.of.place[node.name]
         if made.equal is not None:
-            first = self._equal.setdefault(made.equal, made.output)
-            if first is not made.output:
-                return first
-        self.order.append(made)
+            first = self._equal.get(made.equal)
+            if first is not None:
+                first.place = min(first.place, place)
+                return first.made.output
+        step = _Step(place, made)
+        self.order.append(step)
+        if made.equal is not None:
+            self._equal[made.equal] = step
         return made.output
 
     def _setting(self, node: Node, key: str) -> Any:
