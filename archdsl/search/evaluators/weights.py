@@ -67,7 +67,7 @@ class OfWeights:
     def score(self, candidate: Candidate) -> Scores:
         """The scores of a network's predictions.
 
-        Raises SpecError (ARCH911) if there is no supernet.
+        Raises SpecError (ARCH911) without a trained supernet.
         """
         module = self.net.network(candidate.outcomes)
         recalibrate(module, self.images)

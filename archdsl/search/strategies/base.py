@@ -53,7 +53,7 @@ class Strategy(Protocol):
     def propose(self) -> Union[Proposal, Outcomes, None]:
         """The network to evaluate next; None if the strategy first needs more observations.
 
-        A search ends when there is no proposal and everything was observed.
+        A search ends once everything was observed and nothing is proposed.
         """
 
     def observe(self, seen: Observation) -> None:

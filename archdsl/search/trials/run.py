@@ -196,7 +196,7 @@ class Trials:
         return f"the search ended after {count} of {self.config.trials} trials: {why}"
 
     def _nothing(self, history: History) -> SpecError:
-        """An error that explains why there is no best network."""
+        """An error that explains why no network is the best one."""
         strategy, evaluator = self.config.strategy, self.config.evaluator
         if not self.loop.observed:
             headline = f"`{strategy.name}` proposed no network that satisfies the requirements"
