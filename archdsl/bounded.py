@@ -22,9 +22,8 @@ def read_bytes(path: Path, most: int) -> bytes:
 
     Raises SpecError (ARCH715) for anything else, such as a pipe, and for one that cannot be opened.
     """
+    demand_regular(path)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise _refused(f"{path} is not a regular file", "copy its contents to a regular file")
         with path.open("rb") as stream:
             data = stream.read(most + 1)
     except OSError as error:
@@ -34,6 +33,16 @@ def read_bytes(path: Path, most: int) -> bytes:
             f"{path} is larger than {most / 2**20:.3g} MiB", "files of this kind are small; check the path"
         )
     return data
+
+
+def demand_regular(path: Path) -> None:
+    """Raises SpecError (ARCH715) for anything but a regular file."""
+    try:
+        regular = stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        raise unread(path, error) from error
+    if not regular:
+        raise _refused(f"{path} is not a regular file", "copy its contents to a regular file")
 
 
 def unread(path: Path, error: OSError) -> SpecError:

@@ -9,7 +9,7 @@ met = costs.exact(requirement, outcomes)                                      # 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,7 @@ from archdsl.passes.costs.extremes import Sense
 from archdsl.passes.costs.pricer import Pricer
 from archdsl.passes.costs.pricing import MACS, PARAMS, Price
 from archdsl.passes.costs.space_cost import SpaceCost, random_outcomes
-from archdsl.spec.search_values import SearchValue, Term, written
+from archdsl.spec.search_values import SearchValue, Term, terms_in, written
 
 if TYPE_CHECKING:
     import numpy as np
@@ -106,6 +106,12 @@ class Costs:
             return ms if term.name == "latency" else 1000 / ms
         count = self._counts.pricer(PARAMS if term.name == "params" else MACS).one(row)
         return 2 * count if term.name == "flops" else count
+
+    def demand_tables(self, values: Iterable[SearchValue]) -> None:
+        """Raises SpecError (ARCH827) for a latency or rate in objectives or requirements without a table."""
+        for term in (term for value in values for term in terms_in(value)):
+            if term.name in ("latency", "rate"):
+                self._table(term)
 
     def lacking(self, term: Term, outcomes: Any) -> NDArray[np.bool_]:
         """For N bound networks, which of them have a cost whose rows the table lacks (`exact` raises

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 
-from archdsl.bounded import read_bytes
+from archdsl.bounded import demand_regular, read_bytes
 from archdsl.diagnostics import Diagnostic, SpecError
 
 _LARGEST = 1 << 26
@@ -281,6 +281,7 @@ def manifest_of(folder: Path) -> Manifest:
 def _records(path: Path) -> Iterator[Record | None]:
     if not path.exists():
         return
+    demand_regular(path)
     for line in path.read_bytes().splitlines(keepends=True):
         if not line.endswith(b"\n"):
             return

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from archdsl import atomic
+from archdsl.bounded import demand_regular
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.runs.lines import Mark, is_of, read_records, record, whole_lines
 
@@ -37,6 +38,7 @@ class Journal:
         return self.path.open("ab", buffering=0)
 
     def _read(self) -> None:
+        demand_regular(self.path)
         data = self.path.read_bytes()
         lines = whole_lines(data)
         self._sound = [record(line) is not None for line in lines]

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from archdsl.bounded import demand_regular
 from archdsl.runs.unfit import Unfit
 
 LONGEST_LINE = 1 << 24
@@ -34,13 +35,18 @@ class Mark(NamedTuple):
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:
-    """The complete records of a journal, which may be written concurrently."""
+    """The complete records of a journal, which may be written concurrently.
+
+    Raises SpecError (ARCH715) for anything but a regular file, as `each_record`.
+    """
+    demand_regular(path)
     found = map(record, whole_lines(path.read_bytes()))
     return [one for one in found if one is not None]
 
 
 def each_record(path: Path) -> Iterator[dict[str, Any] | None]:
     """The records one by one, for long journals; None for a complete line that is damaged or too long."""
+    demand_regular(path)
     with path.open("rb") as file:
         while line := file.readline(LONGEST_LINE):
             too_long = False

@@ -33,7 +33,7 @@ class Rewritten:
     requirements: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return any((self.strategy, self.evaluate, self.objectives, self.requirements))
+        return any((self._settings(), self.objectives, self.requirements))
 
     def plain(self) -> dict[str, Any]:
         """The clauses as JSON values."""

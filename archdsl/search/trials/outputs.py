@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 from archdsl import atomic
+from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.lang.loader import Unit
 from archdsl.report.records import Run, manifest_of, read_run
 from archdsl.report.sections import SECTIONS
@@ -47,9 +48,14 @@ class Outputs:
         return time.monotonic() >= self._next
 
     def history(self) -> History:
-        """The trials in the journal."""
+        """The trials in the journal. Raises SpecError (ARCH911) for one without the goals."""
         found = read_history(self.folder.journal)
-        assert found is not None, "a search writes its goals before anything else"
+        if found is None:  # damaged, as a search writes its goals first
+            headline = (
+                f"{self.folder.journal} lacks the goals of the search: its first line is damaged"
+            )
+            help = "restore the file, or begin again in another folder: --out DIR"
+            raise SpecError([Diagnostic("ARCH911", headline, help=help)])
         return found
 
     def write_page(self) -> None:

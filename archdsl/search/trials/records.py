@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from archdsl.bounded import demand_regular
 from archdsl.program import Space
 from archdsl.runs.lines import record as read_record
 from archdsl.search.engines.base import Done, Failure
@@ -92,6 +93,7 @@ def has_ended(journal: Path) -> bool:
     """Whether the last record of a journal is that of a finished search."""
     if not journal.exists():
         return False
+    demand_regular(journal)
     last = read_record(journal.read_bytes().rstrip(b"\n").rpartition(b"\n")[2])
     return last is not None and last.get("kind") == "end"
 

@@ -77,11 +77,12 @@ def run(
         reporter,
     )  # fmt: skip
     evaluation = inputs.evaluation(options, folder.path, stop)
+    judging = Judging(config, space, Costs(space, tables.own, tables.stands))
+    judging.costs.demand_tables([*(o.value for o in config.goals.objectives), *config.goals.requirements])
+    first = first_outcomes(options.start, judging.domain, space)
     with folder.held():
         wanted = origin(program, inputs, options, tables.sha256)
         folder.begin(wanted, program.unit, tables.text, resume=options.resume)
-        judging = Judging(config, space, Costs(space, tables.own, tables.stands))
-        first = first_outcomes(options.start, judging.domain, space)
         for known, outcomes in zip(options.start, first, strict=True):
             if not judging.meets(outcomes):
                 headline = f"`{known.name}` violates a requirement on costs, and is skipped"
@@ -143,6 +144,7 @@ class Trials:
         if not len(self.journal):
             self.journal.write(records.opening(self.inputs.space, self.config))
         else:
+            self.outputs.history()
             self._restore()
         try:
             whole = self._run(stop)
