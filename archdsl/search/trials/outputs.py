@@ -51,9 +51,7 @@ class Outputs:
         """The trials in the journal. Raises SpecError (ARCH911) for one without the goals."""
         found = read_history(self.folder.journal)
         if found is None:  # damaged, as a search writes its goals first
-            headline = (
-                f"{self.folder.journal} lacks the goals of the search: its first line is damaged"
-            )
+            headline = f"{self.folder.journal} lacks the goals of the search: its first line is damaged"
             help = "restore the file, or begin again in another folder: --out DIR"
             raise SpecError([Diagnostic("ARCH911", headline, help=help)])
         return found
