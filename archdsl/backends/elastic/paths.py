@@ -291,7 +291,7 @@ def _size(variable: str) -> str:
 
 
 class _Step:
-    """A node at its place in the order of the space, in which gradients are summed as those of a network."""
+    """A node in the order of the space, in which gradients are summed as those of a network."""
 
     __slots__ = ("made", "place")
 
