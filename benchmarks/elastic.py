@@ -1,23 +1,26 @@
 """Steps on paths of elastic supernets beside the same fixed networks' steps.
 
-    python benchmarks/elastic.py [PATHS]
+    python benchmarks/elastic.py [PART …] [--paths N]
 
 On five spaces, a step (forward, backward) on a new path each time, planning included, over the step of the
-fixed network with the same weights; by space, the ratio of the sums over PATHS (50) uniform paths, which take
+fixed network with the same weights; by space, the ratio of the sums over N (50) uniform paths, which take
 turns.  How often Python compiles code in 1,000 steps of `elastic.arch` that differ only in widths, after the
 first 20.  A sandwich step (largest, smallest, two random networks) over the sum of the four fixed networks'
-steps, in time; and its peak memory over that of the largest network's step with all stored weights.
+steps, in time; and its peak memory over that of the largest network's step with all stored weights.  Each
+part adds its figures to results/elastic.json.
 """
 
 from __future__ import annotations
 
+import argparse
 import gc
+import json
 import random
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from measure import SPECS, one_thread, ratio, save
+from measure import RESULTS, SPECS, one_thread, ratio, save
 
 one_thread()
 
@@ -57,11 +60,12 @@ SPACES: dict[str, tuple[int, dict[str, object]]] = {
     "elastic": (8, {}),
     "unet": (4, {}),
     "ofa_mobilenet": (4, {"image": (3, 96, 96), "dense": True, "classes": 11}),
-    "template": (1, {"image": (3, 128, 256)}),
+    "template": (2, {"image": (3, 128, 256)}),
     "fasterseg": (1, {"image": (3, 128, 256)}),
 }
 """By space, the images of a batch and its settings."""
 SANDWICHED = ("elastic", "unet", "ofa_mobilenet")
+PARTS = [*(f"paths-{name}" for name in SPACES), "compiled", *(f"sandwich-{name}" for name in SANDWICHED)]
 STEPS, FIRST = 1_000, 20
 Outcomes = Mapping[str, int]
 
@@ -206,18 +210,24 @@ def sandwich(name: str, rounds: int) -> dict[str, object]:
     return {"cpu_seconds": taken, "bytes": memory}
 
 
-def main(count: int = 50) -> None:
-    figures = {name: paths(name, count) for name in SPACES}
-    compiled = compilations()
-    save(
-        "elastic",
-        {
-            "paths": figures,
-            "compiled": compiled,
-            "sandwich": {name: sandwich(name, max(5, count // 5)) for name in SANDWICHED},
-        },
-    )
+def main(parts: Sequence[str], count: int) -> None:
+    path = RESULTS / "elastic.json"
+    figures = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    figures.pop("machine", None)
+    for part in parts or PARTS:
+        of, _, name = part.partition("-")
+        if of == "paths":
+            figures.setdefault(of, {})[name] = paths(name, count)
+        elif of == "sandwich":
+            figures.setdefault(of, {})[name] = sandwich(name, max(5, count // 5))
+        else:
+            figures[of] = compilations()
+        save("elastic", figures)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
+    parser.add_argument("--paths", type=int, default=50)
+    given = parser.parse_args()
+    main(given.parts, given.paths)

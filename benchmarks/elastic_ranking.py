@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,8 +79,10 @@ def losses(job: str, out: Path) -> dict[str, float]:
     return found
 
 
-def cpu_s(job: str, out: Path) -> float:
-    return float(json.loads((out / f"{job}.json").read_text())["cpu_s"])
+def cpu_s(job: str, out: Path) -> float | None:
+    """The CPU time of a job so far; None before it was first stopped or done."""
+    path = out / f"{job}.json"
+    return float(json.loads(path.read_text())["cpu_s"]) if path.exists() else None
 
 
 def tau(one: dict[str, float], other: dict[str, float]) -> float:
@@ -89,35 +92,43 @@ def tau(one: dict[str, float], other: dict[str, float]) -> float:
 
 def best(scored: dict[str, float], truth: dict[str, float], count: int) -> int:
     """The rank, from 1, of the best of the first scored networks when each is trained alone."""
-    first = dict(list(scored.items())[:count])
+    first = {key: loss for key, loss in list(scored.items())[:count] if key in truth}
     chosen = min(first, key=first.__getitem__)
     return 1 + sum(loss < truth[chosen] for loss in truth.values())
 
 
 def report(out: Path) -> dict[str, Any]:
-    done = [job for job in JOBS[:-1] if (out / f"{job}.json").exists()]
-    done = [job for job in done if json.loads((out / f"{job}.json").read_text())["done"]]
-    found = {job: losses(job, out) for job in done}
-    alone = [found[job] for job in done if job.startswith("alone")]
+    """The figures of what has been run so far, over the networks that every training alone has."""
+    found = {job: losses(job, out) for job in JOBS[:-1] if (out / job / "journal.jsonl").exists()}
+    alone = {job: one for job, one in found.items() if job.startswith("alone")}
     if not alone:
         raise SystemExit("run `alone-0` first")
-    truth = {key: sum(one[key] for one in alone) / len(alone) for key in alone[0]}
+    known = [key for key in next(iter(alone.values())) if all(key in one for one in alone.values())]
+    truth = {key: _mean(alone.values(), key) for key in known}
     figures: dict[str, Any] = {"networks": len(truth), "trainings alone": len(alone), "jobs": {}}
-    for job in done:
+    figures["cross_entropy"] = found
+    for job, scored in found.items():
         kind, seed = job.split("-")
-        others = [one for one in alone if one is not found[job]]
-        against = {key: sum(one[key] for one in others) / len(others) for key in truth} if others else {}
-        row: dict[str, Any] = {"cpu_s": cpu_s(job, out), "tau": tau(found[job], against) if against else None}
+        others = [one for other, one in alone.items() if other != job]
+        row: dict[str, Any] = {"cpu_s": cpu_s(job, out)}
+        if others:
+            row["tau"] = tau(scored, {key: _mean(others, key) for key in known})
         if kind in ("uniform", "sandwich"):
-            row["rank of the best"] = best(found[job], truth, NETWORKS)
-            if f"short-{seed}" in found:
-                short, each = found[f"short-{seed}"], cpu_s(f"short-{seed}", out) / NETWORKS
-                trained = min(NETWORKS, int(row["cpu_s"] / each))
+            row["rank of the best"] = best(scored, truth, NETWORKS)
+            each = cpu_s(f"short-{seed}", out)
+            if each is not None and row["cpu_s"] is not None:
+                short = found[f"short-{seed}"]
+                trained = min(len(short), int(row["cpu_s"] / each * len(short)))
                 row["short trainings at the same time"] = trained
                 row["rank of the best of them"] = best(short, truth, trained)
         figures["jobs"][job] = row
         print(job, json.dumps(row))
     return figures
+
+
+def _mean(tables: Iterable[Mapping[str, float]], key: str) -> float:
+    found = [table[key] for table in tables]
+    return sum(found) / len(found)
 
 
 def main() -> None:
