@@ -170,12 +170,12 @@ def main(rounds: int) -> None:
         rounds_done = iter(range(10**9))
 
         def step(run: object) -> None:
-            draw.sample(next(rounds_done) // 2)
+            draw.sample(next(rounds_done) // 2)  # noqa: B023
             module = net if run is ours else hand
             module.zero_grad(set_to_none=True)
             gradients(ours(member, x, draw) if run is ours else by_hand(hand, x, draw), draw)  # noqa: B023
 
-        taken = in_turns({"ours": lambda: step(ours), "by hand": lambda: step(by_hand)}, rounds)  # noqa: B023
+        taken = in_turns({"ours": lambda: step(ours), "by hand": lambda: step(by_hand)}, rounds)
         found = ratio(taken["ours"], taken["by hand"])
         named = f"{size[0]}×{size[1]}"
         seconds = {name: f"{median(one):.3f} s" for name, one in taken.items()}

@@ -103,7 +103,9 @@ class Partial:
 
     def place(self, name: str) -> int:
         """The place of an item in the order of the space, in which gradients are summed."""
-        return self._place[name.partition("*")[0].partition("#")[0]]
+        name = name.partition("*")[0]
+        # Variants of a node have its name and a number; nodes of a distributed block have one of their own.
+        return self._place[name if name in self._place else name.rpartition("#")[0]]
 
     def attribute(self, name: str) -> str:
         """The name of the layer of an item."""
