@@ -67,13 +67,12 @@ def _without_weights(name: str, space: Elaborated) -> Iterator[Diagnostic]:
     live = [item for item in space.graph.nodes.values() if item.name in space.shapes]
     if not any(_may_differ(item, space) for item in live):
         return
-    from archdsl.search.ways import ways
+    from archdsl.search.ways import why_not_shared
 
-    found = ways(space.graph)
-    if found.share is None and isinstance(found.elastic, Diagnostic):
-        headline = f"networks of `{name}` cannot share weights: {found.elastic.headline}"
+    if (why := why_not_shared(space.graph)) is not None:
+        headline = f"networks of `{name}` cannot share weights: {why.headline}"
         help = "train each from scratch, as strategies that propose networks do: evaluate = training(…)"
-        yield replace(found.elastic, code="ARCH419", severity="note", headline=headline, help=help)
+        yield replace(why, code="ARCH419", severity="note", headline=headline, help=help)
 
 
 def _imported(unit: Unit, declared: ast.Search, settings: Mapping[str, Any]) -> Elaborated | None:

@@ -82,6 +82,15 @@ def ways(graph: Graph) -> Ways:
     return Ways(len(space.decisions), _of_candidates(space), *_elastic(space))
 
 
+def why_not_shared(graph: Graph) -> Diagnostic | None:
+    """Why the networks of a graph, as deployed, can share no weights of a supernet; None if they can."""
+    space = Deploy(keep_decisions=False)(graph)
+    elastic, *_ = _elastic(space)
+    if isinstance(elastic, int) or isinstance(_of_candidates(space), int):
+        return None
+    return elastic
+
+
 def _of_candidates(graph: Graph) -> int | Diagnostic:
     try:
         found = parts(graph)

@@ -30,6 +30,9 @@ from archdsl.passes.transforms.simplify import simplify
 
 LayerKey = tuple[Any, ...]
 
+MOST_ERRORS = 8
+"""Errors of one space after which no more are looked for: each looks for its decision in the whole graph."""
+
 
 @dataclass(frozen=True)
 class Mixed:
@@ -174,6 +177,8 @@ class _Splitter:
         first, others = (places[0], tuple(places[1:])) if places else (None, ())
         headline = f"no supernet: {headline}"
         self.errors.append(Diagnostic("ARCH802", headline, first, secondary=others, help=help))
+        if len(self.errors) >= MOST_ERRORS:
+            raise SpecError(self.errors)
 
     def _mux(self, mux: Mux) -> None:
         if any(source is None for _, source in mux.cases):
