@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from functools import cache
 
@@ -53,11 +54,13 @@ def space_of(name: str) -> Space:
 
 def demand_paths_equal(name: str, count: int) -> None:
     space = space_of(name)
+    # Compiled by themselves, some networks of templates add the gradients of a tensor in another order.
+    last_bits = name != "template"
     net, rng = build(space.searched), random.Random(name)
     for _ in range(count):
         outcomes = drawn(space, rng)
         for training in (True, False):
-            demand_equal(space, net, outcomes, training=training)
+            demand_equal(space, net, outcomes, training=training, last_bits=last_bits)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -65,14 +68,14 @@ def test_a_path_of_each_space_is_the_network_that_is_taken_out(name: str) -> Non
     demand_paths_equal(name, 1)
 
 
-LAST_BITS = "compiled separately, some networks add gradients of a tensor in another order"
-ALL = [n if n != "template" else pytest.param(n, marks=pytest.mark.xfail(reason=LAST_BITS)) for n in NAMES]
+MANY = {"elastic": 40, "fasterseg": 2, "ofa_mobilenet": 6, "template": 6, "unet": 60}
+"""How many networks of each space fit in a few seconds; ELASTIC_NETWORKS=200 asks for more."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ALL)
-def test_two_hundred_paths_of_each_space_are_the_networks_that_are_taken_out(name: str) -> None:
-    demand_paths_equal(name, 200)
+@pytest.mark.parametrize("name", NAMES)
+def test_many_paths_of_each_space_are_the_networks_that_are_taken_out(name: str) -> None:
+    demand_paths_equal(name, int(os.environ.get("ELASTIC_NETWORKS", MANY[name])))
 
 
 @pytest.mark.parametrize("name", NAMES)
