@@ -117,6 +117,7 @@ WRITTEN = {
     "stages": "evaluate = two_stage(first = {})",
     "early_stops": "evaluate = two_stage(early_stop = {})",
     "datasets": "data = {}", "communication": "communicate cells by {}", "evaluators": "evaluate = {}",
+    "decoders": "decode = {}", "expectations": "minimize cross_entropy + 0.1 * latency(mode = {})",
     "scopes": "communicate {} by gcn", "objectives": "minimize cross_entropy + {}",
 }  # fmt: skip
 

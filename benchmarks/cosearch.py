@@ -1,6 +1,6 @@
 """FasterSeg's small supernet, forward and backward, beside the same written by hand.
 
-    python benchmarks/fasterseg_supernet.py [ROUNDS]
+    python benchmarks/cosearch.py [ROUNDS]
 
 Six layers, four channels per unit of stride, three widths, images of 2 × 3 × 64 × 128 and 2 × 3 × 128 × 256:
 the five heads of an architecture with the same weights, ops and reads mixed by softmax, widths sampled
@@ -181,7 +181,7 @@ def main(rounds: int) -> None:
         seconds = {name: f"{median(one):.3f} s" for name, one in taken.items()}
         print(f"{named}: ours {seconds['ours']}, by hand {seconds['by hand']}, ratio {found:.2f}")
         figures[named] = {"ratio": found, "seconds": taken}
-    save("fasterseg_supernet", figures)
+    save("cosearch", figures)
 
 
 if __name__ == "__main__":
