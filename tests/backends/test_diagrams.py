@@ -176,7 +176,15 @@ def test_repeated_cells_are_closed_and_one_of_them_is_drawn_apart():
     assert (inside["x"], inside["kind"]) == ("mux", "choice")
 
 
-@pytest.mark.parametrize("stem", sorted(p.stem for p in SPECS.glob("*.arch")))
+DRAWN = sorted(
+    p.stem
+    for p in SPECS.glob("*.arch")
+    if re.search(r"^(space|network) ", p.read_text("utf-8"), re.MULTILINE)
+)
+"""The shipped files that declare something to draw: one has a search alone."""
+
+
+@pytest.mark.parametrize("stem", DRAWN)
 def test_every_shipped_spec_fits_on_a_page(stem: str):
     target = shipped(stem)[stem]
     drawing = diagram.network(target.graph) if target.graph.is_fixed else diagram.space(target.graph)
