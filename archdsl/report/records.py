@@ -248,14 +248,16 @@ class Run:
         return [found for _, found in sorted({e.step: e for e in self.all(Evaluation)}.items())]
 
 
-def read_run(folder: Path, member: str = "") -> Run:
+def read_run(folder: Path, member: str | None = None) -> Run:
     """Reads a run that may still be in progress: an incomplete last line is ignored.
 
-    Of a run of several architectures the records of `member`, and those of all.
+    Of a run of several architectures the records of `member` (by default the last one), and those of all.
     Raises SpecError (ARCH911) without a readable manifest.
     """
     manifest = manifest_of(folder)
     found = list(_records(folder / "journal.jsonl"))
+    if member is None:
+        member = next((one.member for one in reversed(found) if isinstance(one, Start)), "")
     read = [
         record for record in found if record is not None and getattr(record, "member", "") in ("", member)
     ]

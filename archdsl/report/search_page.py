@@ -28,7 +28,7 @@ from archdsl.report.sheet import Part, cards, facts, figure, folded, grid, prefo
 
 def search_page(
     folder: Path, layers: str = "", diagram_svg: str = "", predictions: Sequence[Prediction] = (),
-    legend: Legend = (), member: str = "",
+    legend: Legend = (), member: str | None = None,
 ) -> str:  # fmt: skip
     """The page of the run in a folder, finished or not, as HTML.
 

@@ -88,13 +88,19 @@ def _of_trials(folder: Path, manifest: Manifest, history: History) -> Overview:
     )  # fmt: skip
 
 
+def _planned(settings: Mapping[str, Any]) -> int | None:
+    """The epochs of a search, with those that train weights alone before."""
+    epochs = _whole(settings.get("epochs"))
+    return None if epochs is None else epochs + (_whole(settings.get("pretrain")) or 0)
+
+
 def _of_epochs(folder: Path, run: Run) -> Overview:
     epochs, figures = run.epochs(), run.network
     best = {"miou": run.miou} if run.miou is not None else {}
     best |= {name: figures[name] for name in ("params", "macs", "latency_ms") if name in figures}
     return Overview(
         folder, "search", run.manifest.name, _strategy(run.manifest), "epochs", len(epochs),
-        _whole(run.manifest.settings.get("epochs")), _state(folder, run.end is not None), best,
+        _planned(run.manifest.settings), _state(folder, run.end is not None), best,
         seconds=run.seconds or None,
     )  # fmt: skip
 

@@ -21,7 +21,9 @@ def write_report(search: Search) -> None:
     for member in search.members:
         found = search.most_probable(member)
         graph, shown = found.network.graph, _predictions(search, found, member)
-        page = search_page(search.folder.path, layers_text(graph), svg(graph), shown, legend, member.name)
+        page = search_page(
+            search.folder.path, layers_text(graph), svg(graph), shown, legend, member.name or None
+        )
         folder = search.folder_of(member)
         folder.path.mkdir(parents=True, exist_ok=True)
         atomic.write_text(folder.report, page)

@@ -141,3 +141,11 @@ def test_extract_names_the_weights_that_a_cosearch_has_written(spec: Path, capsy
     archdsl.search(spec, folder="run")
     assert run(["extract", "run", "-o", "out.safetensors"]) == 1
     assert "run/NAME/best.safetensors" in capsys.readouterr().err
+
+
+def test_a_cosearch_is_listed_with_all_its_epochs_and_the_last_architecture(spec: Path, capsys):
+    found = archdsl.search(spec, folder="runs/co")
+    assert run(["runs", "--json"]) == 0
+    (listed,) = json.loads(capsys.readouterr().out)["runs"]
+    assert (listed["state"], listed["done"], listed["planned"]) == ("finished", 3, 3)
+    assert listed["best"]["params"] == found.members["student"].network.params
