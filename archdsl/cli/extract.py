@@ -83,7 +83,7 @@ def _inherited(
     folder = SearchFolder(run)
     manifest = read_manifest(folder.manifest, "search")
     if manifest.settings.get("members"):
-        headline = f"{run} is a search of several architectures, which has written the weights of each"
+        headline = f"{run} is a co-search, whose folder already has the weights of each network"
         raise SpecError([Diagnostic("ARCH911", headline, help=f"use {run}/NAME/best.safetensors")])
     path = spec or folder.found
     network = opening.load(str(path)).network()

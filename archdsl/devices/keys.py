@@ -223,7 +223,7 @@ class Keys:
 
 
 def network_keys(networks: Iterable[Network]) -> dict[str, Unit]:
-    """The units of networks by the hash of their key, in order of appearance."""
+    """The timed units of networks (an op and its shapes), by the hash of their lookup key, in order."""
     found: dict[str, Unit] = {}
     for network in networks:
         for part in parts(network):

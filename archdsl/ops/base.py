@@ -261,10 +261,10 @@ class Primitive:
         return found if len(found) == c else leading(c)
 
     def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
-        """What a network has of its weights, stored at their largest size; whole where they are not named.
+        """The slices of the shared weights that a subnetwork uses; weights not returned are used in full.
 
-        `x` and `y` are the places of the channels of its first input and its output, `width` is how many
-        channels the input has at most, `most` are the largest values of its settings.  Raises NotShared.
+        `x` and `y` are the channel indices of its first input and its output, `width` is the maximum number
+        of input channels, `most` are the maximum values of its settings.  Raises NotShared.
         """
         return {}
 

@@ -39,7 +39,7 @@ class Pipeline(Transform):
         return self(graph)
 
     def steps(self, graph: Graph, *, verify: Verifier | None = None) -> Iterator[Step]:
-        """Runs the passes and yields their steps. Raises as they do."""
+        """Yields the result of each pass. Propagates their exceptions."""
         for pass_ in self.passes:
             found = pass_(graph, verify=verify)
             after = found if isinstance(pass_, Transform) else graph

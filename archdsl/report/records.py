@@ -225,7 +225,7 @@ class Run:
 
     @property
     def network(self) -> dict[str, float]:
-        """Costs of that network by name, as far as recorded."""
+        """Recorded costs of the network found, by name."""
         epochs = self.epochs()
         found = epochs[-1].found.model_dump(exclude={"gates"}, exclude_none=True) if epochs else {}
         return {**found, **(self.end.network if self.end else {})}

@@ -64,10 +64,9 @@ def elaborate(
     settings: Mapping[str, object] | None = None,
     constants: Constants | None = None,
 ) -> Elaborated:
-    """Elaborates a space or network, with `settings` overriding its own.
+    """Evaluates a space or network to a graph of decisions and ops; `settings` override its defaults.
 
-    `constants` are those evaluated for
-    other declarations.  Raises SpecError with every error found.
+    `constants` are those already evaluated for other declarations.  Raises SpecError with every error found.
     """
     settings, constants = dict(settings or {}), constants or Constants()
     if isinstance(declared, ast.Network) and declared.origin is not None:

@@ -47,10 +47,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Tables:
-    """A price over a space.
+    """A cost of the networks of a space as a sum of table lookups.
 
-    The first variables are the decisions, with `sizes[n]` outcomes each, followed by the auxiliary ones,
-    whose value is looked up in their table. The price is `constant` plus one cell of each of the `terms`.
+    The first variables are the decisions, with `sizes[n]` outcomes each, followed by auxiliary variables,
+    each determined by the variables of its table. The cost is `constant` plus one entry of each table in
+    `terms`.
     """
 
     decisions: tuple[str, ...]

@@ -33,10 +33,10 @@ def decoder_for(program: Program, search: str | None = None, architecture: str |
 
 
 def decoder_of(program: Program, config: SearchConfig, space: Space) -> Decoder | None:
-    """The decoder of a search of a space; None without a `decode` clause. Raises SpecError (ARCH815).
+    """The procedure that derives a discrete network from probabilities; None without a `decode` clause.
 
-    Settings of the space that were set from outside, the number of classes for instance, are those of the
-    derived networks as well, where their space has them.
+    Raises SpecError (ARCH815).  Overridden settings of the space, the number of classes for instance, also
+    apply to the derived networks, where their space has them.
     """
     if config.decode is None:
         return None

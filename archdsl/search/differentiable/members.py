@@ -62,11 +62,11 @@ def _number(label: str) -> float | None:
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """An architecture of a search: its space and settings, its objective, and what learns it.
+    """One of the co-searched networks, such as a student; most searches have one.
 
-    `network` is the supernet as this architecture runs it.  `passes` are the sizes of its networks in the
-    forward passes of a step, `pretrain_passes` in those that train weights only.  `sizes` is None where no
-    pass asks for other sizes than those sampled.
+    `network` is its forward on the supernet, `learner` its architecture parameters and their optimizer.
+    `passes` are the sizes ("sampled", "largest", "smallest", "random") in each forward pass of a step,
+    `pretrain_passes` those of steps that train weights only.  `sizes` is None if all are sampled.
     """
 
     name: str

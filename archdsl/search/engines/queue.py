@@ -42,7 +42,7 @@ class Claim(NamedTuple):
 
 
 class Announced(NamedTuple):
-    """The lease of workers, the threads of each trial, and the location of the data."""
+    """What the driver publishes to workers: lease duration (s), threads per trial, and the data."""
 
     lease_s: float
     threads: int

@@ -135,7 +135,7 @@ class RayCluster:
     def _demand_starts(self, error: Exception) -> None:
         self._unopened += 1
         if self._unopened == STARTS:
-            headline = f"{STARTS} actors in a row ended before they had opened the run"
+            headline = f"{STARTS} actors in a row exited during start-up, before loading the run"
             raise SpecError([Diagnostic("ARCH956", headline, help=str(error)[-2_000:])])
 
 

@@ -268,5 +268,5 @@ class _Worker:
 
 
 def _unopened(worker: _Worker) -> SpecError:
-    headline = f"{STARTS} workers in a row ended before they had opened the run"
+    headline = f"{STARTS} workers in a row exited during start-up, before loading the run"
     return SpecError([Diagnostic("ARCH956", headline, help=worker.ending())])

@@ -38,7 +38,7 @@ class Goal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A recorded trial; `values` are the values of the goals, with the user's sign, None if unknown.
+    """A recorded trial; `values` are those of the objectives, not negated for maximization; None if unknown.
 
     `outcomes` are indices in the order of the decisions, 0 for inactive ones. `epochs` are those of a rung of
     successive halving. `failure` is a kind and a reason.
