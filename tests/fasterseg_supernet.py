@@ -61,7 +61,7 @@ class Reference:
     @cached_property
     def values(self) -> dict[str, torch.Tensor]:
         return {
-            one["key"]: _filled(one["kind"], one["shape"], one["i"])
+            one["key"]: shapefill.filled(one["kind"], one["shape"], one["i"])
             for one in self.listing
             if one["kind"] not in ("arch", "nbt")
         }
@@ -170,16 +170,3 @@ class Reference:
                 hard[outcomes[path]] = 1
                 weights[path] = hard - soft.detach() + soft
         return outcomes, weights
-
-
-def _filled(kind: str, shape: list[int], index: int) -> torch.Tensor:
-    v = shapefill.values(index, math.prod(shape)).reshape(shape)
-    if kind == "conv_weight":
-        v = v * math.sqrt(6 / math.prod(shape[1:]))
-    elif kind == "bn_weight":
-        v = 1 + 0.2 * v
-    elif kind == "bn_running_var":
-        v = 1 + 0.3 * v
-    else:
-        v = 0.1 * v
-    return torch.from_numpy(v)

@@ -56,8 +56,12 @@ def _tensors(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def _filled(kind: str, shape: tuple[int, ...]) -> torch.Tensor:
-    index = crc32(f"{kind}:{','.join(map(str, shape))}".encode("ascii"))
-    v = values(index, math.prod(shape)).reshape(shape)
+    return filled(kind, shape, crc32(f"{kind}:{','.join(map(str, shape))}".encode("ascii")))
+
+
+def filled(kind: str, shape: Sequence[int], index: int) -> torch.Tensor:
+    """A tensor of a kind, by the hash of an index."""
+    v = values(index, math.prod(shape)).reshape(tuple(shape))
     if kind == "conv_weight":
         _, inputs, height, width = shape  # inputs are those of one group
         v = v * math.sqrt(6 / (inputs * height * width))

@@ -11,6 +11,25 @@ from torch import nn
 from archdsl import Space
 from archdsl.backends.elastic.network import ElasticNetwork
 
+UNET = """arch 1
+
+space UNet(; classes = 5) {
+  input image: [3, 32, 64]
+  w = one of {8, 16, 24}
+  k = one of {1, 3, 5}
+  d = one of {1..3}
+  x[0] = image -> conv(c = w) -> bn -> relu
+  stage down for i in 1..3 {
+    c = one of {8, 12, 20}
+    x[i] = x[i - 1] -> conv(c = c, k = k) -> bn -> relu -> dwconv(k = one of {3, 5}) -> bn -> scale
+  }
+  wide = any 2 of x[0..2]
+  y = concat(wide) -> bn -> relu -> conv(c = 16, k = 1)
+  output logits = concat(y, x[d]) -> conv(c = classes, k = 1, bias = true)
+}
+"""
+"""A U-Net of searched widths, kernels and depth, with two of three maps joined."""
+
 
 def drawn(space: Space, rng: random.Random) -> dict[str, int]:
     return {path: rng.randrange(d.size) for path, d in space.searched.decisions.items()}

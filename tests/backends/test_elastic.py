@@ -6,7 +6,7 @@ import random
 
 import pytest
 import torch
-from elastic_equality import demand_equal, drawn, inputs
+from elastic_equality import UNET, demand_equal, drawn, inputs
 from torch import nn
 
 import archdsl
@@ -16,23 +16,6 @@ from archdsl.ops.places import NotShared, by_group, index, stacked, within_group
 from archdsl.program import load
 from grown_spaces import seeded
 
-UNET = """arch 1
-
-space UNet(; classes = 5) {
-  input image: [3, 32, 64]
-  w = one of {8, 16, 24}
-  k = one of {1, 3, 5}
-  d = one of {1..3}
-  x[0] = image -> conv(c = w) -> bn -> relu
-  stage down for i in 1..3 {
-    c = one of {8, 12, 20}
-    x[i] = x[i - 1] -> conv(c = c, k = k) -> bn -> relu -> dwconv(k = one of {3, 5}) -> bn -> scale
-  }
-  wide = any 2 of x[0..2]
-  y = concat(wide) -> bn -> relu -> conv(c = 16, k = 1)
-  output logits = concat(y, x[d]) -> conv(c = classes, k = 1, bias = true)
-}
-"""
 SHUFFLED = """arch 1
 
 space Shuffled {

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from elastic_equality import UNET
 from torch import nn
 
 import archdsl
@@ -37,23 +38,6 @@ space Cells(; classes = 3) {
   read = one of {last: x[3], both: x[3] + x[0]}
   output logits = read -> conv(c = classes, k = 1, bias = true)
   output early train = x[1] -> conv(c = classes, k = 1)
-}
-"""
-UNET = """arch 1
-
-space UNet(; classes = 5) {
-  input image: [3, 32, 64]
-  w = one of {8, 16, 24}
-  k = one of {1, 3, 5}
-  d = one of {1..3}
-  x[0] = image -> conv(c = w) -> bn -> relu
-  stage down for i in 1..3 {
-    c = one of {8, 12, 20}
-    x[i] = x[i - 1] -> conv(c = c, k = k) -> bn -> relu -> dwconv(k = one of {3, 5}) -> bn -> scale
-  }
-  wide = any 2 of x[0..2]
-  y = concat(wide) -> bn -> relu -> conv(c = 16, k = 1)
-  output logits = concat(y, x[d]) -> conv(c = classes, k = 1, bias = true)
 }
 """
 EQUAL = """arch 1

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from types import CodeType
-from typing import Any
-
-import torch
 
 from archdsl.backends.supernet.forward import MOST_STATEMENTS
-from archdsl.backends.supernet.module import GLOBALS, Forward, function_of
+from archdsl.backends.supernet.module import Forward, function_of, in_steps
 from archdsl.backends.supernet.rendering import in_segments
 from archdsl.backends.supernet.statements import Code
 
@@ -22,19 +19,8 @@ class Compiler:
         self._functions: dict[str, Forward] = {}
 
     def steps(self, code: Code) -> Forward:
-        """The function that runs one statement after the other."""
-        steps = [(self.statement(step.statement.lines), step.gone) for step in code.steps]
-        names = ("self", *code.inputs, "m")
-
-        def forward(*arguments: Any) -> tuple[torch.Tensor, ...]:
-            variables = dict(zip(names, arguments, strict=True))
-            for compiled, gone in steps:
-                exec(compiled, GLOBALS, variables)
-                for name in gone:
-                    del variables[name]
-            return tuple(variables[name] for name in code.results)
-
-        return forward
+        """The function that runs the statements in order."""
+        return in_steps(code, lambda statement: self.statement(statement.lines))
 
     def segments(self, code: Code) -> Forward:
         """The function that computes each segment again in the backward pass."""

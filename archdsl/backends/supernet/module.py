@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from archdsl.backends.straightline import lower
 from archdsl.backends.supernet.checkpointing import checkpointed
 from archdsl.backends.supernet.forward import ForwardGenerator
 from archdsl.backends.supernet.rendering import in_segments, whole
-from archdsl.backends.supernet.statements import Code, Style
+from archdsl.backends.supernet.statements import Code, Statement, Style
 from archdsl.backends.supernet.structure import Structure, layer_key, parts
 from archdsl.backends.torch_module import MOST_PARAMETERS, CompiledNetwork
 from archdsl.backends.torch_module import build as build_network
@@ -129,7 +130,9 @@ class SuperNetwork(nn.Module):
         if self._checkpoint:
             return function_of(in_segments(code)), code.mixtures
         # A path is seldom requested twice, and its statements are often those of others.
-        return (function_of(whole(code)) if outcomes is None else _in_steps(code)), code.mixtures
+        if outcomes is None:
+            return function_of(whole(code)), code.mixtures
+        return in_steps(code, lambda statement: statement.compiled), code.mixtures
 
     def _mixed(self, weights: Weights, mixtures: Iterable[int]) -> dict[int, torch.Tensor]:
         found = self._parts.mixtures
@@ -179,12 +182,13 @@ def function_of(text: str) -> Forward:
     return function
 
 
-def _in_steps(code: Code) -> Forward:
-    """A function that runs statements in order, each compiled once for all forwards that contain it."""
-    steps = [(step.statement.compiled, step.gone) for step in code.steps]
+def in_steps(code: Code, compiled_of: Callable[[Statement], CodeType]) -> Forward:
+    """A function that runs statements in order, each as `compiled_of` compiles it."""
+    steps = [(compiled_of(step.statement), step.gone) for step in code.steps]
+    names = ("self", *code.inputs, "m")
 
-    def forward(network: nn.Module, *arguments: Any) -> tuple[torch.Tensor, ...]:
-        variables = dict(zip(("self", *code.inputs, "m"), (network, *arguments), strict=True))
+    def forward(*arguments: Any) -> tuple[torch.Tensor, ...]:
+        variables = dict(zip(names, arguments, strict=True))
         for compiled, gone in steps:
             exec(compiled, GLOBALS, variables)
             for name in gone:

@@ -110,7 +110,7 @@ class Member:
                 continue
             assert self.sizes is not None
             rng = Random(f"{self.learner.seed} {step} {number}")
-            found.append(_resized(drawn, self.sizes(which, rng), self.space.searched.decisions))
+            found.append(_resized(drawn, self.sizes(which, rng), self.sizes.decisions))
         return found
 
     def labelled(self, name: str) -> str:
