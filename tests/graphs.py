@@ -123,6 +123,16 @@ def tied(image: tuple[int, int, int] = (3, 16, 24)) -> Graph:
     return net.graph(y=net.add(ya, yb, name="y"))
 
 
+def modern(image: tuple[int, int, int] = (3, 15, 22)) -> Graph:
+    """Learned slopes, smooth activations."""
+    net = Network(image, "Modern")
+    x = net.prelu(net.conv("image", c=8, name="conv"), name="slopes")
+    x = net.leaky_relu(net.prelu(x, shared=True, name="slope"), slope=0.2, name="leaky")
+    x = net.gelu(net.gelu(net.elu(x, alpha=1.5, name="elu"), name="gelu"), approximate=True, name="close")
+    gate = net.softmax(net.conv(net.tanh(x, name="tanh"), c=8, k=1, name="gate"), name="softmax")
+    return net.graph(y=net.mul(net.softplus(x, name="softplus"), gate, name="y"))
+
+
 def everything(image: tuple[int, int, int] = (3, 16, 24)) -> Graph:
     """Every primitive once."""
     net = Network(image, "Everything")

@@ -80,12 +80,25 @@ def _largest(xs: list[torch.Tensor], a: dict[str, Any], _: Any) -> torch.Tensor:
     return F.max_pool2d(F.pad(xs[0], (pad,) * 4, value=float("-inf")), a["k"], a["s"])
 
 
+def _gelu(xs: list[torch.Tensor], a: dict[str, Any], _: Any) -> torch.Tensor:
+    (x,) = xs
+    if a["approximate"]:
+        return x * (1 + ((2 / torch.pi) ** 0.5 * (x + 0.044715 * x**3)).tanh()) / 2
+    return x * torch.special.ndtr(x)
+
+
 RULES: dict[str, Callable[[list[torch.Tensor], dict[str, Any], Any], torch.Tensor]] = {
     "relu": lambda xs, a, y: torch.where(xs[0] > 0, xs[0], 0.0),
     "relu6": lambda xs, a, y: torch.where((xs[0] > 0) & (xs[0] < 6), xs[0], xs[0].detach().clamp(0, 6)),
     "hswish": lambda xs, a, y: xs[0] * (xs[0] + 3).clamp(0, 6) / 6,
     "silu": lambda xs, a, y: xs[0] / (1 + (-xs[0]).exp()),
     "hsigmoid": lambda xs, a, y: (xs[0] + 3).clamp(0, 6) / 6,
+    "tanh": lambda xs, a, y: 1 - 2 / (1 + (2 * xs[0]).exp()),
+    "softplus": lambda xs, a, y: torch.logaddexp(xs[0], torch.zeros(())),
+    "leaky_relu": lambda xs, a, y: torch.where(xs[0] > 0, xs[0], a["slope"] * xs[0]),
+    "elu": lambda xs, a, y: torch.where(xs[0] > 0, xs[0], a["alpha"] * (xs[0].clamp(max=0).exp() - 1)),
+    "gelu": _gelu,
+    "softmax": lambda xs, a, y: xs[0].exp() / xs[0].exp().sum(1, keepdim=True),
     "sigmoid": lambda xs, a, y: 1 / (1 + (-xs[0]).exp()),
     "max_pool": _largest,
     "avg_pool": _average,

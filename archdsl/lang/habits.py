@@ -47,7 +47,6 @@ _OPS: Mapping[str, str] = {
     "len": "lists have no length function; define a constant: N = 4",
     "int": "write floor(a) or round(a)", "ceil": "write floor((a + b - 1) / b) for a / b rounded up",
     "abs": "write max(a, 0 - a)", "sqrt": "available: `+ - * /`, floor, round, min and max",
-    "softmax": "outputs are logits, without softmax; a gate is x -> sigmoid",
     "image": "write input image: [channels, height, width]",
     "pow": "write powers as products: a * a",
     "latency": 'write latency(device = "NAME") <= 9 ms',

@@ -1,11 +1,13 @@
-"""Activations: a function of each value."""
+"""Activations: a function of each value, or of the values of all channels at each position (softmax)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import pi, sqrt
 from typing import ClassVar
 
-from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Sizes
+from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
+from archdsl.ops.places import NotShared, Parts, Places, index
 
 
 class Activation(Primitive):
@@ -91,3 +93,133 @@ class HardSigmoid(Activation):
 
     def keeps_zero(self, a: Attrs) -> bool:
         return False
+
+
+class Tanh(Activation):
+    name = "tanh"
+    summary = "hyperbolic tangent"
+    function = "torch.tanh"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return to.node("Tanh", names)
+
+
+class Softplus(Activation):
+    name = "softplus"
+    summary = "log(1 + exp(x))"
+    function = "F.softplus"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return to.node("Softplus", names)
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return False
+
+
+class LeakyRelu(Activation):
+    name = "leaky_relu"
+    summary = "x, times the slope where it is negative"
+    settings = (Setting("slope", "float", 0.01, "factor of negative values"),)
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"F.leaky_relu({names[0]}, {float(a['slope'])!r})"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return to.node("LeakyRelu", names, alpha=float(a["slope"]))
+
+
+class Elu(Activation):
+    name = "elu"
+    summary = "x, and alpha * (exp(x) - 1) where it is negative"
+    settings = (Setting("alpha", "float", 1, "the limit of very negative values is -alpha"),)
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"F.elu({names[0]}, {float(a['alpha'])!r})"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return to.node("Elu", names, alpha=float(a["alpha"]))
+
+
+class Gelu(Activation):
+    """x times the probability that a normal variable is less: arXiv:1606.08415."""
+
+    name = "gelu"
+    summary = "x * (1 + erf(x / sqrt(2))) / 2"
+    settings = (
+        Setting(
+            "approximate",
+            "bool",
+            False,
+            "whether to compute x * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))) / 2 instead",
+        ),
+    )
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f'F.gelu({names[0]}, approximate="tanh")' if a["approximate"] else f"F.gelu({names[0]})"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        """ONNX has the operator from opset 20 on."""
+        (x,), half, one = names, to.filled("half", 0.5, (1,)), to.filled("one", 1.0, (1,))
+        if a["approximate"]:
+            square = to.node("Mul", [x, x], "square")
+            cubic = to.node("Mul", [square, to.filled("cubic", 0.044715, (1,))], "2")
+            factor = to.node("Mul", [to.node("Add", [cubic, one], "3"), x], "4")
+            inner = to.node("Mul", [factor, to.filled("scale", sqrt(2 / pi), (1,))], "5")
+            bent = to.node("Tanh", [inner], "tanh")
+        else:
+            inner = to.node("Mul", [x, to.filled("scale", sqrt(0.5), (1,))], "1")
+            bent = to.node("Erf", [inner], "erf")
+        gate = to.node("Mul", [to.node("Add", [bent, one], "sum"), half], "gate")
+        return to.node("Mul", [x, gate])
+
+
+class Prelu(Activation):
+    """x, times a learned slope where it is negative, initially 0.25: arXiv:1502.01852, equation 1."""
+
+    name = "prelu"
+    summary = "x, times a learned slope where it is negative"
+    settings = (Setting("shared", "bool", False, "whether all channels have one slope instead of their own"),)
+
+    def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:
+        return Cost(params=1 if a["shared"] else y[0])
+
+    def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
+        return Layer("PReLU", {"num_parameters": 1 if a["shared"] else y[0]}, positional=1)
+
+    def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
+        if a["shared"] != most["shared"]:
+            raise NotShared("it has a slope for all channels in one network and one for each in another")
+        return {} if a["shared"] else {"weight": (index(x),)}
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"{layer}({names[0]})"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        slopes = 1 if a["shared"] else y[0]
+        return to.node("PRelu", [names[0], to.weight("weight", (slopes, 1, 1))])
+
+
+class Softmax(Activation):
+    """exp(x), divided by its sum over all channels at each position."""
+
+    name = "softmax"
+    summary = "exp(x) / its sum over the channels at each position"
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return False
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"F.softmax({names[0]}, 1)"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return to.node("Softmax", names, axis=1)

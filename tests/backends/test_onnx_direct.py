@@ -38,7 +38,9 @@ def results(graph: Graph, batch: int = 1) -> list[tuple[np.ndarray, np.ndarray]]
     return [(y, expected[name].numpy()) for y, name in zip(found, graph.outputs, strict=True)]
 
 
-@pytest.mark.parametrize("make", [graphs.mobilenet, graphs.fusion, graphs.tied, graphs.everything])
+@pytest.mark.parametrize(
+    "make", [graphs.mobilenet, graphs.fusion, graphs.tied, graphs.everything, graphs.modern]
+)
 @pytest.mark.parametrize("batch", [1, 2])
 def test_results_are_those_of_pytorch(make, batch: int) -> None:
     for found, expected in results(make(), batch):
@@ -56,10 +58,11 @@ def test_every_primitive_is_written() -> None:
     assert [p.name for p in ops.PRIMITIVES if not p.has_onnx] == []
 
 
-def test_the_nodes_of_every_primitive_stay_the_same() -> None:
+@pytest.mark.parametrize("name", ["everything", "modern"])
+def test_the_nodes_of_every_primitive_stay_the_same(name: str) -> None:
     """Latency tables are of these nodes."""
-    model = onnx_direct.model(graphs.everything(), batch=2)
-    assert nodes_text(model) == Path(__file__).with_name("onnx_everything.txt").read_text("utf-8")
+    model = onnx_direct.model(getattr(graphs, name)(), batch=2)
+    assert nodes_text(model) == Path(__file__).with_name(f"onnx_{name}.txt").read_text("utf-8")
 
 
 def nodes_text(model: onnx.ModelProto) -> str:

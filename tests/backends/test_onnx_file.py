@@ -95,7 +95,7 @@ def test_a_module_in_training_is_exported_as_it_evaluates_and_goes_on_training(t
     assert module.training
 
 
-@pytest.mark.parametrize("make_graph", [shrinking, fixed_size, graphs.everything])
+@pytest.mark.parametrize("make_graph", [shrinking, fixed_size, graphs.everything, graphs.modern])
 def test_networks_that_are_hard_to_trace_are_exported(make_graph, tmp_path):
     made = onnx_file.export(make_graph(), tmp_path / "network.onnx")
     assert made.deviation <= onnx_file.TOLERANCE

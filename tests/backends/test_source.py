@@ -19,7 +19,7 @@ from archdsl.ops import layers as own_layers
 from graphs import Network
 from random_networks import networks
 
-FIXTURES = [graphs.mobilenet, graphs.fusion, graphs.tied, graphs.everything]
+FIXTURES = [graphs.mobilenet, graphs.fusion, graphs.tied, graphs.everything, graphs.modern]
 
 
 def run(text: str) -> type[nn.Module]:

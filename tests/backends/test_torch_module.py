@@ -27,7 +27,7 @@ from archdsl.passes.costs.cost import costs, total
 from graphs import Network
 from random_networks import networks
 
-FIXTURES = [graphs.mobilenet, graphs.fusion, graphs.tied, graphs.everything]
+FIXTURES = [graphs.mobilenet, graphs.fusion, graphs.tied, graphs.everything, graphs.modern]
 
 
 @pytest.fixture(scope="module", autouse=True)
