@@ -1,0 +1,95 @@
+"""Spaces of other papers: the number of their networks, and costs that are published or counted by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import comb, prod
+
+import archdsl
+from archdsl.program import Network, Space
+from archdsl.resources import specs_folder
+
+
+def space(name: str, **settings: object) -> Space:
+    return archdsl.load(specs_folder() / "spaces" / f"{name}.arch").space(**settings)
+
+
+def networks(of: Space) -> int:
+    count = of.networks.count
+    assert count.exact
+    return count.networks
+
+
+def nas_bench(kinds: str) -> Network:
+    """The network whose six edges have these operations, in the order of the benchmark's strings."""
+    edges = ("e01", "e02", "e12", "e03", "e13", "e23")
+    return space("nas_bench_201").bind(
+        {f"Shared.{edge}": kind for edge, kind in zip(edges, kinds.split(), strict=True)}
+    )
+
+
+def test_nas_bench_201_has_its_15_625_networks() -> None:
+    assert networks(space("nas_bench_201")) == 5**6
+
+
+def test_networks_of_nas_bench_201_have_the_costs_of_the_benchmark() -> None:
+    """Its most costly and its least costly connected network; FLOPs there are multiply-accumulates."""
+    all_conv3 = nas_bench(" ".join(["nor_conv_3x3"] * 6))
+    assert (all_conv3.params, all_conv3.macs) == (1_531_546, 220_119_680)  # 1.531546 MB, 220.12 M
+    all_skip = nas_bench(" ".join(["skip_connect"] * 6))
+    assert (all_skip.params, all_skip.macs) == (73_306, 7_783_040)  # 0.073306 MB, 7.78 M
+
+
+def test_a_network_of_nas_bench_201_with_dead_edges_has_only_what_the_output_depends_on() -> None:
+    dead = nas_bench("nor_conv_3x3 none nor_conv_3x3 skip_connect none none")
+    assert dead.params == 73_306  # node 1 is read by no edge that reaches the output
+
+
+def genotype(cell: str, edges: Iterable[tuple[str, int]]) -> dict[str, str]:
+    """Decisions of a cell in the notation of DARTS: two edges a node, as an operation and its input."""
+    chosen = {}
+    pairs = list(edges)
+    for node in range(2, 6):
+        two = pairs[2 * (node - 2) : 2 * (node - 1)]
+        for kind, source in two:
+            chosen[f"{cell}.nodes[{node}].edges[{source}].kind"] = kind
+        if node > 2:
+            inputs = sorted(source for _, source in two)
+            chosen[f"{cell}.nodes[{node}].inputs"] = (
+                "{" + ", ".join(f"y[{node}, {source}]" for source in inputs) + "}"
+            )
+    return chosen
+
+
+def test_darts_has_two_edges_a_node_of_seven_operations_in_two_cells() -> None:
+    cell = prod(comb(node, 2) * 7**2 for node in range(2, 6))
+    assert networks(space("darts")) == cell**2
+    assert round(cell**2 / 1e18, 2) == 1.08
+
+
+def test_the_network_that_darts_found_has_its_published_parameters() -> None:
+    """DARTS_V2 of quark0/darts, cnn/genotypes.py: 3.3 M; its log says 3.349342."""
+    normal = [
+        ("sep_conv_3x3", 0), ("sep_conv_3x3", 1), ("sep_conv_3x3", 0), ("sep_conv_3x3", 1),
+        ("sep_conv_3x3", 1), ("skip_connect", 0), ("skip_connect", 0), ("dil_conv_3x3", 2),
+    ]  # fmt: skip
+    reduction = [
+        ("max_pool_3x3", 0), ("max_pool_3x3", 1), ("skip_connect", 2), ("max_pool_3x3", 1),
+        ("max_pool_3x3", 0), ("skip_connect", 2), ("skip_connect", 2), ("max_pool_3x3", 1),
+    ]  # fmt: skip
+    found = space("darts").bind(genotype("Normal", normal) | genotype("Reduction", reduction))
+    assert found.params == 3_349_342
+
+
+def paths_of_trellis(layers: int, levels: int) -> int:
+    """Walks from the finest level; each step changes the level by at most one."""
+    ways = [1, *[0] * (levels - 1)]
+    for _ in range(layers - 1):
+        ways = [sum(ways[max(0, k - 1) : k + 2]) for k in range(levels)]
+    return sum(ways)
+
+
+def test_auto_deeplab_has_the_published_numbers_of_paths_and_of_cells() -> None:
+    paths, cells = paths_of_trellis(12, 4), prod((i + 1) ** 2 * 8**2 for i in range(1, 6))
+    assert (f"{paths:.1e}", f"{cells:.1e}") == ("2.9e+04", "5.6e+14")
+    assert networks(space("auto_deeplab", image=(3, 128, 128))) == paths * cells
