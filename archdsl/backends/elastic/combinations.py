@@ -1,7 +1,7 @@
-"""Which widths the sources of a tensor have together: batch normalization can keep a set for each.
+"""The combinations of widths that the origins of a tensor can have, for switchable batch normalization.
 
-As the switchable batch normalization of slimmable networks (arXiv:1812.08928) and FasterSeg
-(arXiv:1912.10917).
+A batch normalization can have separate parameters and statistics for each of them, as in slimmable networks
+(arXiv:1812.08928) and FasterSeg (arXiv:1912.10917).
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ MOST_TRIED = 4096
 
 
 class Uncounted(Exception):
-    """The combinations cannot be listed; says why."""
+    """The combinations cannot be listed; the message is the reason."""
 
 
 def combination(places: Places, blocks: Blocks) -> Combination:
-    """How many of the channels at these places each origin has."""
+    """The number of channels of each origin among those at these places."""
     found, start = [], 0
     for _, width in blocks:
         found.append(sum(start <= place < start + width for place in places))
@@ -49,9 +49,9 @@ class Combinations:
         self._sizes: dict[str, Value] = {}
 
     def of(self, name: str, most: int) -> dict[Combination, None]:
-        """The combinations of a tensor; more than `most` are not listed.
+        """The combinations of a tensor, at most `most` of them.
 
-        Raises Uncounted where too many decisions would have to be tried.
+        Raises Uncounted if they depend on too many decisions to enumerate.
         """
         decisions = self.graph.decisions
         paths = sorted(self._decisions(name))
@@ -70,13 +70,15 @@ class Combinations:
     # ------------------------------------------------------------ what the channels of a tensor depend on
 
     def own(self, name: str) -> bool:
-        """Whether a node makes channels of its own; others have those of their inputs."""
+        """Whether a node creates channels; other nodes have the channels of their inputs."""
         node = self.graph.nodes[name]
         assert isinstance(node, Node)
         return not ops.get(node.op).stacks and self.blocks[name][0][0] == name
 
     def size(self, name: str) -> Value:
-        """The channels of a node with its own, over decisions, tensors, and inputs by number."""
+        """The number of channels of a node that creates them, as a value over decisions, tensors, and input
+        indices.
+        """
         found = self._sizes.get(name)
         if found is None:
             node = self.graph.nodes[name]
@@ -87,7 +89,7 @@ class Combinations:
         return found
 
     def needed(self, name: str) -> Iterator[str]:
-        """The tensors whose channels, or presence, those of a tensor depend on."""
+        """The tensors on whose channels or presence the channels of a tensor depend."""
         item = self.graph.nodes.get(name)
         if item is None:
             return
@@ -126,7 +128,7 @@ class _Network:
         }
 
     def widths(self, wanted: str) -> Combination | None:
-        """The widths of the origins of a tensor; None where the network lacks it."""
+        """The widths of the origins of a tensor; None if the network does not contain it."""
         ahead = [wanted]
         while ahead:
             missing = [name for name in self.of.needed(ahead[-1]) if name not in self.known]
@@ -191,7 +193,7 @@ def _has_gaps(item: Node | Mux) -> bool:
 
 
 def _filled(count: int, blocks: Blocks) -> Combination:
-    """The first channels."""
+    """Slices of the first channels."""
     found = []
     for _, width in blocks:
         found.append(min(count, width))

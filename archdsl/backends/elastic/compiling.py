@@ -1,4 +1,4 @@
-"""Code of forwards, compiled once for each distinct text, whichever forwards have it."""
+"""Compiled code of forward passes, cached by its text and shared between them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from archdsl.backends.supernet.statements import Code
 
 
 class Compiler:
-    """Compiles forwards; `count` is how often it compiled something."""
+    """Compiles forward passes; `count` is the number of compilations."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -23,7 +23,7 @@ class Compiler:
         return in_steps(code, lambda statement: self.statement(statement.lines))
 
     def segments(self, code: Code) -> Forward:
-        """The function that computes each segment again in the backward pass."""
+        """The function that recomputes each segment in the backward pass (gradient checkpointing)."""
         text = in_segments(code)
         found = self._functions.get(text)
         if found is None:

@@ -1,4 +1,4 @@
-"""Which decisions an elastic supernet takes one outcome of for each forward; all others may be mixed."""
+"""The decisions of an elastic supernet that must be drawn; all others may be mixed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ FIRST: Hashable = "first channels"
 
 
 def drawn(graph: Graph, widths: Widths) -> dict[str, tuple[str, str]]:
-    """The decisions that have to be drawn, in the order of the space.
+    """The decisions that must be drawn, in the order of the space.
 
-    With what they change (the size of a tensor, whether it is there, or from where its channels come, of
-    which a mixture would need one for all candidates), and the name of that tensor.
+    With the property that they change (the size of a tensor, its presence, or the origins of its channels),
+    which must be equal for all candidates of a weighted sum, and the name of that tensor.
     """
     found = _Finder(graph, widths).run()
     return {path: found[path] for path in graph.decisions if path in found}
@@ -54,7 +54,7 @@ class _Finder:
                 self._note(self._deciding(size), SIZE, item.name)
 
     def _deciding(self, size: Value) -> list[str]:
-        """The decisions that a size depends on; those of tensors that it names are found there."""
+        """The decisions on which a size depends; those of tensors in it are determined separately."""
         paths = decisions_in(size)
         for leaf in leaves(size):
             if isinstance(leaf, Dim) and leaf in self.widths.definitions:
@@ -73,7 +73,7 @@ class _Finder:
             self.origins[name] = name
 
     def _shared_origin(self, mux: Mux) -> Hashable:
-        """The origin that the channels of a mux have whatever is picked; None where there is none."""
+        """The common origin of the channels of all candidates of a mux; None if they have no common one."""
         blocks = self.widths.blocks
         if all(blocks[source] == blocks[mux.name] for source in mux.inputs):
             origins = {self.origins[source] for source in mux.inputs}
@@ -98,7 +98,7 @@ class _Finder:
         return node.name
 
     def _takes_first(self, node: Node) -> bool:
-        """Whether the rule of its channels names the first ones, whatever those of its inputs are."""
+        """Whether its rule for channels always selects the first ones, independently of its inputs."""
         most = self.widths.width(node.name)
         widths = [self.widths.width(i) for i in node.inputs]
         last = [tuple(range(width - max(1, width // 2), width)) for width in widths]
@@ -115,5 +115,5 @@ def _on(mux: Mux) -> set[str]:
 
 
 def mixed(graph: Graph, found: Mapping[str, object]) -> list[str]:
-    """The decisions that may be mixed: those that are not among the drawn ones."""
+    """The decisions that may be mixed: all that need not be drawn."""
     return [path for path in graph.decisions if path not in found]

@@ -46,7 +46,7 @@ _NONE: Mapping[str, Any] = {}
 
 @dataclass(frozen=True)
 class _Plan:
-    """A forward in which some decisions are drawn and the others mixed."""
+    """A forward pass in which some decisions are drawn and the others mixed."""
 
     outputs: tuple[str, ...]
     function: Forward
@@ -63,18 +63,18 @@ class _Plan:
 class ElasticNetwork(nn.Module):
     """All networks of a space over weights that are stored once, at their largest size.
 
-    `archdsl_graph` is the graph of the space.  The stored layers are ordinary children, named by their place
-    in the spec.  `drawn` are the decisions that change the size of a tensor, whether there is one, or from
-    where its channels come: a forward takes one outcome of each.  All others may be mixed.
+    `archdsl_graph` is the graph of the space. The stored layers are ordinary children, named by their paths
+    in the spec. `drawn` are the decisions that change the size of a tensor, its presence, or the origins of
+    its channels: a forward pass uses one outcome of each. All others may be mixed.
     """
 
     def __init__(
         self, graph: Graph, widths: Widths, results: Collection[str],
         store: Mapping[str, nn.Module] = _NONE, *, checkpoint: bool = False,
     ):  # fmt: skip
-        """`results` are those of op calls before simplification (`scaling.results_of_calls`).
+        """`results` are the results of op calls before simplification (`scaling.results_of_calls`).
 
-        `store` are the stored layers by the names of their weights; by default they are made.
+        `store` are the stored layers by the names of their weights; by default, new ones.
         """
         super().__init__()
         self.archdsl_graph, self._widths, self._checkpoint = graph, widths, checkpoint
@@ -106,13 +106,14 @@ class ElasticNetwork(nn.Module):
     ) -> torch.Tensor:
         """The main output (N × K × H × W), with the decisions of `outcomes` drawn and all others mixed.
 
-        `outcomes` are numbers of outcomes, `weights` vectors over the outcomes of a decision, by path.  Those
-        of a decision that is mixed sum to 1; one-hot they give the network, bit for bit.  Those of a decision
-        that is drawn are one-hot in value and carry a gradient (straight-through): they scale what the
-        decision picks, and the results of the op calls whose channels depend on it (see `scaling`).
+        `outcomes` are outcome indices, `weights` vectors over the outcomes of a decision, by path. Weights of
+        a mixed decision sum to 1; with one-hot weights, the output is that of the network, bit for bit.
+        Weights of a drawn decision are one-hot in value and have a gradient (straight-through): they scale
+        the tensor that the decision selects, and the results of op calls whose channels depend on it (see
+        `scaling`).
 
-        Raises SpecError: ARCH811 for a decision that is mixed and has to be drawn, ARCH504 for one that is
-        neither, and what a network is rejected for that is not well-typed.
+        Raises SpecError: ARCH811 for a decision that must be drawn and is not, ARCH504 for one that is
+        neither drawn nor mixed, and the errors of a network that is not well-typed.
         """
         if not weights and not self._checkpoint:
             return self.path(*inputs, outcomes=outcomes)
@@ -121,13 +122,13 @@ class ElasticNetwork(nn.Module):
 
     @property
     def compilations(self) -> int:
-        """How often code was compiled for forwards: those of other widths run the same."""
+        """The number of compilations of forward code, which networks that differ only in widths share."""
         return self._compiler.count
 
     def forward_all(
         self, *inputs: torch.Tensor, outcomes: Mapping[str, int] = _NONE, weights: Weights = _NONE
     ) -> dict[str, torch.Tensor]:
-        """All outputs by name, also those for training alone, otherwise as `forward`."""
+        """All outputs by name, including train-only ones; otherwise as `forward`."""
         names = tuple(self.archdsl_graph.outputs)
         return dict(zip(names, self._run(names, inputs, outcomes, weights), strict=True))
 
@@ -157,10 +158,10 @@ class ElasticNetwork(nn.Module):
     def path(
         self, *inputs: torch.Tensor, outcomes: Mapping[str, int], weights: Weights | None = None
     ) -> torch.Tensor:
-        """The main output (N × K × H × W) of one network; `outcomes` are numbers of outcomes.
+        """The main output (N × K × H × W) of one network; `outcomes` are outcome indices.
 
-        Equal to that of `network` bit for bit, also with `weights`, which are 1 and only pass gradients (see
-        `forward`).  Raises SpecError where the network is not well-typed.
+        Equal to that of `network` bit for bit, also with `weights`, whose value is 1 and which only pass
+        gradients (see `forward`). Raises SpecError if the network is not well-typed.
         """
         if weights or self._checkpoint:
             return self(*inputs, outcomes=outcomes, weights=weights or _NONE)  # type: ignore[no-any-return]
@@ -170,9 +171,8 @@ class ElasticNetwork(nn.Module):
         return found(*inputs)[0]
 
     def network(self, outcomes: Mapping[str, int], name: str = "Found") -> CompiledNetwork:
-        """One network as a module of its own, with copies of its weights and running statistics.
-
-        It has no train-only outputs.  In the mode (training or evaluation) that this module is in.
+        """One network as a separate module, with copies of its weights and running statistics, without
+        train-only outputs, in the mode (training or evaluation) of this module.
         """
         graph, taken = self._taken({p: o for p, o in outcomes.items() if p in self.archdsl_graph.decisions})
         module = build_network(replace(graph, name=name))
@@ -203,7 +203,7 @@ class ElasticNetwork(nn.Module):
         return found
 
     def _taken(self, outcomes: Mapping[str, int]) -> tuple[Graph, dict[str, tuple[str, Parts]]]:
-        """The deployed graph of a network; by attribute of its layers, the stored one and the part of it."""
+        """The deployed graph of a network; the stored layer and its slice for each attribute of a layer."""
         bound = self._binder.bind(outcomes)
         if bound.failures:
             where, number, message = bound.failures[0]
@@ -263,7 +263,7 @@ class ElasticNetwork(nn.Module):
         return _Plan(outputs, function, layers, tuple(stateless), mixed, tuple(bases), tuple(mixes))
 
     def _lent(self, entry: Entry) -> tuple[Sliced, nn.Module]:
-        """The layer of a node, and the stored one that it is a part of."""
+        """The layer of a node, and the stored layer of which it is a slice."""
         found = self._lents.get(entry)
         if found is None:
             if len(self._lents) >= LAYERS:
@@ -282,7 +282,7 @@ class ElasticNetwork(nn.Module):
         return SpecError([Diagnostic("ARCH504", headline, help=help)])
 
     def _sliced(self, weights: str, layer: Layer, parts: Parts) -> Sliced:
-        """A layer over a part of stored weights; most networks have those of others."""
+        """A layer over a slice of stored weights; cached, since networks share most of their slices."""
         key = weights, tuple(layer.kwargs.items()), tuple(parts.items())
         found = self._layers.get(key)
         if found is None:
@@ -294,7 +294,7 @@ class ElasticNetwork(nn.Module):
         return found
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ElasticNetwork:
-        """A copy with its own weights; what never changes is shared."""
+        """A copy with separate weights; immutable parts are shared."""
         shared = (
             self.archdsl_graph,
             self._widths,
@@ -331,10 +331,11 @@ def _bases(found: Mixture | Scaled) -> Iterable[Mixture]:
 def build(graph: Graph, *, bn: BN = "shared", checkpoint: bool = False) -> ElasticNetwork:
     """The elastic supernet of a space, in training mode.
 
-    With `bn` "per_width", batch normalization has weights and statistics of its own for each combination of
-    widths of its input's sources, otherwise parts of one set.  With `checkpoint` only what cells hand on is
-    kept for the backward pass, which computes the rest again.  Raises SpecError: ARCH818 for more than 32
-    such combinations, ARCH810 where weights cannot be shared, ARCH801 for more parameters than are built.
+    With `bn` "per_width", a batch normalization has separate weights and statistics for each combination of
+    widths of the origins of its input, otherwise slices of one set. With `checkpoint`, only tensors passed
+    between cells are stored for the backward pass, which recomputes the others (gradient checkpointing).
+    Raises SpecError: ARCH818 for more than 32 such combinations, ARCH810 if weights cannot be shared, ARCH801
+    for too many parameters.
     """
     results, graph = results_of_calls(graph), simplify(graph)
     widths = Widths(graph, bn)

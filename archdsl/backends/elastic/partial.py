@@ -1,6 +1,7 @@
-"""A space in which some decisions are drawn: what is left of it, with the size and places of each tensor.
+"""A space with some decisions drawn: the remaining nodes and mixtures, with the size and places of each
+tensor.
 
-All networks that are left have tensors of one size, so that they are mixed as in any supernet.
+Tensors have equal sizes in all remaining networks, so these are summed by weights as in any supernet.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ Read = tuple[str, Factors]
 
 
 class Lay:
-    """The size of a tensor and the places of its channels; one object for equal ones, known by identity."""
+    """The size of a tensor and the places of its channels; equal ones are one object (`is` compares them)."""
 
     __slots__ = ("places", "shape")
 
@@ -41,10 +42,10 @@ class Lay:
 
 
 class Entry:
-    """A node of what is left, as it is with inputs of some sizes and places.
+    """A remaining node, for inputs of given sizes and places.
 
-    `look` is the same number for nodes that have the same code.  A layer has the `attribute`, and `x`, the
-    places of the channels of its first input.
+    `look` is an equal number for nodes with equal code. A layer has the `attribute`, and `x`, the places of
+    the channels of its first input.
     """
 
     __slots__ = ("attribute", "lay", "layer", "look", "node", "x")
@@ -58,10 +59,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Drawn:
-    """What is left of a space: its layers, its mixtures, and its structure.
-
-    `key` is the same for what has the same code.
-    """
+    """The remaining layers, mixtures and structure of a space; `key` is equal for equal code."""
 
     layers: list[Entry]
     mixtures: tuple[Mixture | Scaled, ...]
@@ -70,7 +68,7 @@ class Drawn:
 
 
 class Partial:
-    """Draws decisions of one space, which is simplified."""
+    """Fixes the drawn decisions of a simplified space."""
 
     def __init__(self, graph: Graph, widths: Widths, binder: Binder, results: Collection[str]):
         self.graph, self.widths, self.binder = graph, widths, binder
@@ -86,15 +84,15 @@ class Partial:
         self._looks: dict[Hashable, int] = {}
 
     def draw(self, outcomes: Mapping[str, int], weighed: frozenset[str], outputs: Mapping[str, str]) -> Drawn:
-        """The structure of what is left; `weighed` are the drawn decisions whose weights carry gradients.
+        """The remaining structure; `weighed` are the drawn decisions whose weights have gradients.
 
-        Raises SpecError: ARCH811 for a decision that has to be drawn and is not, ARCH810 for weights that
-        cannot be shared, and what a network is rejected for that is not well-typed.
+        Raises SpecError: ARCH811 for a decision that must be drawn and is not, ARCH810 for weights that
+        cannot be shared, and the errors of a network that is not well-typed.
         """
         return _Drawing(self, outcomes, weighed).run(outputs)
 
     def variable(self, name: str) -> str:
-        """The variable of an item; the same in all forwards, so that these have the same code."""
+        """The variable of an item; equal in all forward passes, so that they share code."""
         found = self.variables.get(name)
         if found is None:
             # Short, since compiling code is a good part of what a forward costs when it is new.
@@ -102,7 +100,7 @@ class Partial:
         return found
 
     def place(self, name: str) -> int:
-        """The place of an item in the order of the space, in which gradients are summed."""
+        """The position of an item in the order of the space, in which gradients are summed."""
         name = name.partition("*")[0]
         # Variants of a node have its name and a number; nodes of a distributed block have one of their own.
         return self._place[name if name in self._place else name.rpartition("#")[0]]
@@ -115,7 +113,7 @@ class Partial:
         return found
 
     def mixture(self, on: Value, place: Mapping[Hashable, int]) -> Mixture:
-        """The mixture of candidates by a value, tabled once.  Raises TooManyOutcomes."""
+        """The mixture of candidates that a value selects, as a cached table. Raises TooManyOutcomes."""
         key = on, tuple(place.items())
         found = self._mixtures.get(key)
         if found is None:
@@ -129,7 +127,7 @@ class Partial:
         return found
 
     def moved(self, source: str, mux: Mux, lay: Lay) -> Lay:
-        """A tensor as the output of a mux that picks it."""
+        """A tensor as the output of a mux that selects it."""
         key = mux.name, source, lay
         found = self._moved.get(key)
         if found is None:
@@ -141,7 +139,7 @@ class Partial:
         self, origin: Node, name: str, inputs: tuple[str, ...], xs: tuple[Lay | None, ...],
         sizes: tuple[FixedShape, ...], values: tuple[Any, ...],
     ) -> Entry:  # fmt: skip
-        """A node with constant settings, which is `origin` or a variant of it.  Raises SpecError."""
+        """A node with constant settings: `origin` itself or a variant of it. Raises SpecError."""
         key = name, inputs, xs, values, tuple(map(type, values))
         found = self._entries.get(key)
         if found is None:
@@ -178,7 +176,9 @@ class Partial:
         self, primitive: Primitive, node: Node, sizes: tuple[FixedShape, ...], y: FixedShape,
         attribute: str | None,
     ) -> int:  # fmt: skip
-        """All that code for a node depends on, as a number; a sum may be read with fewer inputs."""
+        """Everything on which the code of a node depends, as a number; a sum may have fewer inputs than in
+        the space.
+        """
         layer, attrs = attribute and f"self.{attribute}", node.attrs
         counts = range(1, len(sizes) + 1) if primitive.zero_is_neutral else (len(sizes),)
         texts: list[Any] = []
@@ -264,7 +264,7 @@ class _Drawing:
         return [source for source in self.sources[name] if source is not None]
 
     def _left(self, mux: Mux) -> tuple[str | None, ...]:
-        """The candidates of a mux that are left."""
+        """The remaining candidates of a mux."""
         if isinstance(mux.on, str):
             drawn = self.outcomes.get(mux.on)
             if drawn is None:
@@ -280,7 +280,7 @@ class _Drawing:
     # ------------------------------------------------------------ values
 
     def _value(self, value: Value) -> Value:
-        """A value as far as the drawn decisions settle it."""
+        """A value, partially evaluated by the drawn decisions."""
         if self._is_drawn(value):
             return cast(Value, evaluate(value, self.outcomes, self._dim))
         return rebuilt(value, self._leaf)
@@ -341,7 +341,7 @@ class _Drawing:
         self.shapes[name] = self.shapes[sources[0]]
 
     def _picked(self, mux: Mux) -> Factors:
-        """The weight of the candidate that is drawn, if it carries a gradient."""
+        """The weight of the drawn candidate, if it has a gradient."""
         on = mux.on
         if isinstance(on, str):
             if on not in self.weighed:
@@ -388,14 +388,14 @@ class _Drawing:
         return node.name, scaled
 
     def _read_by(self, node: Node, source: str) -> Read | None:
-        """A tensor as a node reads it: inside an op call its own tensors are not yet its result."""
+        """A tensor as a node reads it: within an op call, without the factors of the result of the call."""
         read = self.reads[source]
         if read is not None and self.of.calls.is_inside(node, source):
             return source, UNSCALED
         return read
 
     def _item(self, read: Read) -> str:
-        """The item of a tensor that is read, multiplied by its weights."""
+        """The item of a tensor, multiplied by its weights."""
         item, factors = read
         if not factors:
             return item
@@ -406,7 +406,7 @@ class _Drawing:
         return name
 
     def _add(self, origin: Node, name: str, inputs: tuple[str, ...], values: tuple[Any, ...]) -> Lay:
-        """Adds an item: a node with constant settings, which is `origin` or a variant of it."""
+        """Adds an item for a node with constant settings: `origin` itself or a variant of it."""
         xs = tuple([self.lays[source] for source in origin.inputs])
         sizes = tuple([self.shapes[i] for i in inputs])
         found = self.of.entry(origin, name, inputs, xs, sizes, values)
@@ -441,7 +441,7 @@ class _Drawing:
     # ------------------------------------------------------------ what is wrong
 
     def _undrawn(self, item: Node | Mux, why: str, *paths: str) -> SpecError:
-        """A decision that is mixed and has to be drawn."""
+        """The error of a decision that must be drawn and is not."""
         if isinstance(item, Mux):
             on = item.on
             paths = (on,) if isinstance(on, str) else tuple(sorted(decisions_in(self.on[item.name])))

@@ -1,8 +1,8 @@
-"""Forwards of single networks of an elastic supernet, planned in one pass over what the network has.
+"""Forward passes of individual networks of an elastic supernet, planned in one traversal of the network.
 
-A search trains on another network at each step, so that planning counts.  What a node is in a network
-depends on the tensors that it reads, with their sizes and places, and on its settings: it is made once for
-each of these, with its code, whatever else the network has.
+A search trains a different network at each step, so planning must be fast. The code and layer of a node
+depend only on its settings and on the tensors that it reads, with their sizes and places: they are cached by
+these, for all networks.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ MOST_MADE = 1 << 16
 
 
 class Tensor:
-    """A tensor of a network: its variable, its size, where its channels lie, and whether it is zeros.
+    """A tensor of a network: its variable, its size, the places of its channels, and whether it is zeros.
 
-    There is one for each combination of these, so that they are equal where they are the same.
+    There is one object for each combination of these, so that they can be compared by identity.
     """
 
     __slots__ = ("is_zero", "places", "shape", "sized", "variable")
@@ -50,10 +50,11 @@ class Tensor:
 
 
 class Made:
-    """A node as it is in some networks: its output, what it reads and measures, its code and its layer.
+    """A node in the networks that have it in this form: its output, its inputs, the sizes it uses, its code
+    and its layer.
 
-    `code` is None where the output is the first input; `in_place` overwrites it.  `equal` is the same for
-    nodes that compute the same.
+    `code` is None if the output is the first input; with `in_place` it overwrites the first input. `equal` is
+    equal for nodes that compute the same.
     """
 
     __slots__ = ("code", "equal", "fresh", "in_place", "layer", "measures", "output", "reads")
@@ -70,7 +71,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Path:
-    """A network's forward: its operations in order, with the variables deleted after each."""
+    """The forward pass of a network: its operations in order, with the variables to delete after each."""
 
     inputs: tuple[str, ...]
     steps: tuple[tuple[CodeType, tuple[str, ...]], ...]
@@ -90,10 +91,10 @@ class Path:
 
 
 class Paths:
-    """Plans the forwards of networks.
+    """Plans the forward passes of networks.
 
-    `variable` and `attribute` give items their names in code, `compiled` compiles statements, and `sliced`
-    makes the layer over a part of stored weights.
+    `variable` and `attribute` return the names of items in code, `compiled` compiles statements, and `sliced`
+    returns the layer over a slice of stored weights.
     """
 
     def __init__(
@@ -119,9 +120,9 @@ class Paths:
         }
 
     def plan(self, outcomes: Mapping[str, int], outputs: Mapping[str, str]) -> Path:
-        """The forward of the network of these outcomes.
+        """The forward pass of the network of these outcomes.
 
-        Raises SpecError where it is not well-typed or weights cannot be shared (ARCH810), and KeyError for a
+        Raises SpecError if it is not well-typed or weights cannot be shared (ARCH810), and KeyError for a
         decision without an outcome.
         """
         run = _Run(self, outcomes)
@@ -135,7 +136,7 @@ class Paths:
         return self._path([step.made for step in run.order], tuple(results))
 
     def _path(self, order: list[Made], results: tuple[str, ...]) -> Path:
-        """Keeps what the results hang on, and frees each tensor after its last reader."""
+        """Keeps the steps on which the results depend, and deletes each tensor after its last use."""
         wanted, count = set(results), dict.fromkeys(results, 2)
         measured: set[str] = set()
         alive: list[Made] = []
@@ -181,7 +182,7 @@ class Paths:
         return Path(self.inputs, tuple(steps), results, layers, tuple(stateless))
 
     def _noted(self, variable: str) -> CodeType:
-        """The statement that keeps the size of a tensor, which then need not live for it."""
+        """The statement that stores the size of a tensor, so that the tensor itself can be freed earlier."""
         found = self._notes.get(variable)
         if found is None:
             found = self._notes[variable] = self.compiled((f"{_size(variable)} = {variable}.shape[-2:]",))
@@ -197,7 +198,7 @@ class Paths:
         return found
 
     def moved(self, mux: Mux, source: str, tensor: Tensor) -> Tensor:
-        """A tensor as the output of a mux that picks it."""
+        """A tensor as the output of a mux that selects it."""
         key = mux.name, source, tensor
         found = self._moved.get(key)
         if found is None:
@@ -209,7 +210,7 @@ class Paths:
         return found
 
     def made(self, node: Node, read: tuple[Tensor | None, ...], values: tuple[Any, ...]) -> Made:
-        """A node that reads these tensors, None for missing ones, with these values of varying settings."""
+        """A node that reads these tensors (None for absent ones), with these values of searched settings."""
         key = node.name, read, values, tuple(map(type, values))
         found = self._made.get(key)
         if found is None:
@@ -279,7 +280,9 @@ class Paths:
         )
 
     def _layer(self, node: Node, layer: Layer, x: Places, y: Places) -> Sliced | Layer:
-        """The layer over its part of the stored weights; one without weights is made for each network."""
+        """The layer over its slice of the stored weights; a layer without weights is created for each
+        network.
+        """
         if node.weights not in self.widths.weights:
             return layer
         name, parts = self.widths.stored(node, x, y)
@@ -291,7 +294,9 @@ def _size(variable: str) -> str:
 
 
 class _Step:
-    """A node in the order of the space, in which gradients are summed as those of a network."""
+    """A node with its position in the order of the space, in which gradients are summed as in a separate
+    network.
+    """
 
     __slots__ = ("made", "place")
 
@@ -300,7 +305,7 @@ class _Step:
 
 
 class _Run:
-    """One network: resolves tensors on demand, so that what is dead costs nothing."""
+    """Plans one network; resolves tensors on demand, so dead nodes are never visited."""
 
     def __init__(self, of: Paths, outcomes: Mapping[str, int]):
         self.of, self.outcomes = of, outcomes
@@ -310,7 +315,7 @@ class _Run:
         self._equal: dict[Hashable, _Step] = {}
 
     def resolve(self, wanted: str) -> Tensor | None:
-        """The tensor of a name; None where the network has none."""
+        """The tensor of this name; None if the network does not contain it."""
         found, needs_of, nodes = self.found, self.of.binder._needs, self.of.graph.nodes
         stack = [wanted]
         while stack:
@@ -337,7 +342,7 @@ class _Run:
         return found[wanted]
 
     def _needs_of_mux(self, mux: Mux) -> tuple[str, ...]:
-        """What is resolved before a mux: the dimensions that it looks at, then the source it picks."""
+        """The tensors resolved before a mux: those whose sizes its condition uses, then the selected one."""
         dims = self.of.binder._dims.get(mux.name, ())
         if any(dim not in self.found for dim in dims):
             return dims

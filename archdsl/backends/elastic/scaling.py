@@ -1,9 +1,9 @@
-"""The weights of drawn decisions, which are 1 and carry gradients (straight-through), and what they scale.
+"""Straight-through weights of drawn decisions, whose value is 1, and the tensors that they scale.
 
-A tensor that a drawn decision picks is multiplied by the weight of its outcome.  The result of an op call is
-multiplied, once each, by the weights of the drawn decisions that the channels of its arguments or of its
-result depend on, as the mixed ops of FasterSeg are (arXiv:1912.10917).  So is a primitive outside of op calls
-that has a searched setting.
+The tensor that a drawn decision selects is multiplied by the weight of its outcome. The result of an op call
+is multiplied by the weight of each drawn decision on which the channels of its arguments or of its result
+depend, as the mixed ops of FasterSeg (arXiv:1912.10917). A primitive outside of op calls is treated as a call
+if one of its settings is searched.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ UNSCALED: Factors = ()
 
 @dataclass(frozen=True)
 class Scaled:
-    """The weights of a mixture, each multiplied by others; without a mixture, of one candidate."""
+    """The weights of a mixture, each multiplied by further weights; without a mixture, the weight of one
+    candidate.
+    """
 
     of: Mixture | None
     by: tuple[Factors, ...]
@@ -47,21 +49,23 @@ class Scaled:
 
     @property
     def mixtures(self) -> Iterator[Mixture]:
-        """The mixtures whose weights it needs."""
+        """The mixtures whose weights are needed."""
         if self.of is not None:
             yield self.of
         yield from (other for factors in self.by for other, _ in factors)
 
 
 class Drawing(Protocol):
-    """What is known of a forward: the outcomes drawn, and those decisions of them that have weights."""
+    """The drawn outcomes of a forward pass, and the drawn decisions that have weights."""
 
     outcomes: Mapping[str, int]
     weighed: frozenset[str]
 
 
 class Calls:
-    """The op calls of a space: which tensors are their results, and which decisions set their channels."""
+    """The op calls of a space: the tensors that are their results, and the decisions that determine their
+    channels.
+    """
 
     def __init__(self, graph: Graph, widths: Widths, results: Collection[str]):
         """`results` are the results of the calls before equal nodes of several calls were merged."""
@@ -78,7 +82,7 @@ class Calls:
         return reader.instance is not None and self._instance.get(source) == reader.instance
 
     def factors(self, node: Node, drawing: Drawing) -> Factors:
-        """The weights that a node's output is multiplied with, where what is outside of its call reads it."""
+        """The weights by which the output of a node is multiplied where it is read outside of its call."""
         if not drawing.weighed:
             return UNSCALED
         if node.instance is None:
@@ -101,7 +105,9 @@ class Calls:
         return found
 
     def _find_arguments(self) -> dict[str, tuple[str, ...]]:
-        """By call, the tensors that its nodes read from outside; of a node in no call, its inputs."""
+        """For each call, the tensors that its nodes read from outside; for a node outside of calls, its
+        inputs.
+        """
         found: dict[str, dict[str, None]] = {}
         for name, item in self.graph.nodes.items():
             if not isinstance(item, Node):
@@ -112,7 +118,7 @@ class Calls:
         return {call: tuple(tensors) for call, tensors in found.items()}
 
     def _sized_by(self, name: str, outcomes: Mapping[str, int]) -> Iterator[str]:
-        """The drawn decisions that the channels of a tensor depend on."""
+        """The drawn decisions on which the channels of a tensor depend."""
         ahead: list[Value] = [self.widths.shapes[name][0]]
         while ahead:
             value = ahead.pop()
@@ -131,7 +137,7 @@ class Calls:
 
     @staticmethod
     def _cases(mux: Mux, cases: tuple[Value | None, ...], outcomes: Mapping[str, int]) -> list[Value]:
-        """The sizes in the cases of a mux that are drawn, or may be."""
+        """The sizes of the drawn case of a mux, or of all possible cases."""
         sizes = zip(mux.cases, cases, strict=True)
         if isinstance(mux.on, str):
             drawn = outcomes.get(mux.on)
@@ -140,7 +146,7 @@ class Calls:
 
 
 def results_of_calls(graph: Graph) -> set[str]:
-    """The nodes of op calls that are read outside of their call, also behind muxes."""
+    """The nodes of op calls that are read outside of their call, also through muxes."""
     outside = set(graph.outputs.values())
     found: set[str] = set()
     calls: dict[str, set[str]] = {}

@@ -1,4 +1,4 @@
-"""Several spaces over one set of elastic weights, as architectures that are searched together share them."""
+"""Several spaces over one set of elastic weights, for the networks of a co-search."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from archdsl.passes.transforms.simplify import simplify
 class SharedNetworks(nn.Module):
     """Elastic supernets of several spaces over the same stored layers; `members` by name.
 
-    The stored layers are children of this module, whose mode and device are those of its members.
+    The stored layers are children of this module, whose mode and device also apply to its members.
     """
 
     def __init__(
@@ -54,12 +54,12 @@ def build(
 ) -> SharedNetworks:
     """Elastic supernets of spaces by name, in training mode.
 
-    Layers of the same name in several spaces have the same weights, stored at their largest size in any of
-    them, but for those of parts in `private` (a name of the space, `stem`, or a path, `keep[0, 8]`), of which
-    every space has its own.  `bn` is as for one space.
+    Layers of equal name in several spaces share their weights, stored at their largest size in any of them,
+    except in the parts in `private` (a name of the space, `stem`, or a path, `keep[0, 8]`), of which each
+    space has separate weights. `bn` is as for one space.
 
-    Raises SpecError: ARCH810 where weights cannot be shared, ARCH818 as for one space, ARCH606 for a part
-    without weights, ARCH801 for more parameters than are built.
+    Raises SpecError: ARCH810 if weights cannot be shared, ARCH818 as for one space, ARCH606 for a part
+    without weights, ARCH801 for too many parameters.
     """
     own = {name: _with_private(simplify(graph), name, private) for name, graph in graphs.items()}
     widths = {name: Widths(graph, bn) for name, graph in own.items()}
@@ -75,7 +75,7 @@ def build(
 
 
 def _with_private(graph: Graph, name: str, private: Collection[str]) -> Graph:
-    """A graph in which private weights have the name of their space before their own."""
+    """A graph in which the names of private weights are prefixed by the name of the space."""
     nodes: dict[str, Node | Mux] = {}
     found: set[str] = set()
     for key, item in graph.nodes.items():
@@ -96,6 +96,6 @@ def _with_private(graph: Graph, name: str, private: Collection[str]) -> Graph:
 
 
 def _is_in(weights: str, part: str) -> bool:
-    """Whether weights belong to a part of a space; a part without an index to all of its indices."""
+    """Whether weights belong to a part of a space; a part without an index matches all indices."""
     rest = weights.removeprefix(part)
     return rest != weights and rest[:1] in ("", ".", "[")

@@ -1,4 +1,4 @@
-"""Layers of one network over parts of stored layers, equal to layers of its own bit for bit."""
+"""Layers of one network over slices of stored layers, bit-equal to separate layers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ LARGE = 1 << 16
 
 
 class Sliced:
-    """A layer whose weights and statistics are parts of those of a stored layer.
+    """A layer whose weights and statistics are slices of those of a stored layer.
 
-    It is a module of the right size without tensors of its own: before it runs it is lent those parts.
+    It is a module of the size of the slice without own tensors; before each call, the slices are assigned to
+    it.
     """
 
     def __init__(self, stored: nn.Module, layer: Layer, parts: Parts):
@@ -36,7 +37,9 @@ class Sliced:
         return self.borrow(_run, x)
 
     def borrow(self, run: Callable[..., torch.Tensor], *arguments: torch.Tensor) -> torch.Tensor:
-        """What a function computes with the module, which has its tensors meanwhile, and arguments."""
+        """The result of a function of the module, to which the slices are assigned during the call, and
+        arguments.
+        """
         module, stored = self.module, self.stored
         lent, parameters, buffers = module.__dict__, stored._parameters, stored._buffers
         for name, part in self._parameters:
@@ -52,7 +55,7 @@ class Sliced:
         return y
 
     def _view(self, name: str, part: _Lent) -> torch.Tensor | None:
-        """A part of statistics; a view is kept for as long as the whole is the same tensor."""
+        """A slice of statistics; a view is cached as long as the stored tensor is the same object."""
         whole = self.stored._buffers[name]
         if whole is None or part.apart:
             return whole if whole is None else part.of(whole)
@@ -67,7 +70,7 @@ def _run(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 def _lent_of(tensors: Mapping[str, Any], parts: Parts) -> list[tuple[str, _Lent | None]]:
-    """The names of a layer's tensors, with the parts that are less than the whole."""
+    """The names of a layer's tensors, with their slices, where these are smaller than the stored tensor."""
     found: list[tuple[str, _Lent | None]] = []
     for name, value in tensors.items():
         part = parts.get(name)
@@ -81,7 +84,7 @@ def _lent_of(tensors: Mapping[str, Any], parts: Parts) -> list[tuple[str, _Lent 
 
 
 class _Lent:
-    """A part of a tensor of a size, and how it is taken."""
+    """A slice of a tensor of some size, and how it is computed."""
 
     def __init__(self, part: Part, shape: torch.Size):
         self.part = part
@@ -99,7 +102,7 @@ class _Lent:
         self._places: dict[torch.device, list[torch.Tensor]] = {}
 
     def of(self, value: torch.Tensor) -> torch.Tensor:
-        """The part: a view if its channels are contiguous."""
+        """The slice: a view if its channels are contiguous."""
         for axis, start, length in self._ranges:
             value = value.narrow(axis, start, length)
         if self.apart:
@@ -108,7 +111,7 @@ class _Lent:
         return value
 
     def lent(self, value: torch.Tensor) -> torch.Tensor:
-        """The part, whose gradient is added to that part of the gradient of the whole."""
+        """The slice; its gradient is added to that slice of the gradient of the stored tensor."""
         if not (value.requires_grad and torch.is_grad_enabled()):
             return self.of(value)
         if not (self._large and value.is_leaf):
@@ -119,14 +122,14 @@ class _Lent:
         return found
 
     def give_back(self, whole: torch.Tensor | None, part: torch.Tensor) -> None:
-        """Writes statistics, copied as their channels are apart, into the whole."""
+        """Writes statistics back that were copied because their channels are not contiguous."""
         assert whole is not None
         # Through `data`, as torch's kernels do: the backward pass of an earlier forward in training mode has
         # saved the statistics, and does not read them.
         whole.data.index_copy_(0, self._at(whole.device)[0], part)
 
     def add(self, whole: torch.Tensor, gradient: torch.Tensor) -> None:
-        """Adds to the part of a tensor."""
+        """Adds values to the slice of a tensor."""
         for axis, start, length in self._ranges:
             whole = whole.narrow(axis, start, length)
         if not self.apart:
@@ -148,10 +151,10 @@ class _Lent:
 
 
 class _Written(torch.autograd.Function):
-    """A part whose backward pass makes no tensor as large as the whole for each part.
+    """A slice whose backward pass does not allocate a gradient of the size of the stored tensor.
 
-    The gradient is written where it belongs; so it is not seen by hooks of the whole, nor returned by
-    `torch.autograd.grad`.
+    The gradient is added to that of the stored tensor in place; so hooks of that tensor and
+    `torch.autograd.grad` do not see it.
     """
 
     @staticmethod
@@ -169,5 +172,5 @@ class _Written(torch.autograd.Function):
 
 
 def narrowed(value: torch.Tensor, part: Part | None) -> torch.Tensor:
-    """A part of a tensor: a view if its channels are contiguous."""
+    """A slice of a tensor: a view if its channels are contiguous."""
     return value if part is None else _Lent(part, value.shape).of(value)

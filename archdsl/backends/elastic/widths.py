@@ -1,4 +1,4 @@
-"""The widest form of each tensor of a space, and where the channels of one network lie in it."""
+"""The widest form of each tensor of a space, and the places of a network's channels in it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_SETS = 32
 
 @dataclass(frozen=True)
 class Slot:
-    """Weights that are stored once: the layer at its largest size, and the largest values of its settings."""
+    """Stored weights: the layer at its largest size, and the largest values of its settings."""
 
     weights: str
     op: str
@@ -40,13 +40,13 @@ class Slot:
 
 
 class Widths:
-    """What a space has at most: channels of tensors, values of settings, layers.
+    """The largest channels of tensors, values of settings, and layers of a space.
 
-    With `bn` "per_width", what normalizes over the batch has a set of weights and statistics for each
-    combination of widths of its input's sources, otherwise parts of one set.
+    With `bn` "per_width", a batch normalization has a set of weights and statistics for each combination of
+    widths of the origins of its input, otherwise slices of one set.
 
-    Raises SpecError: ARCH810 where a setting has no largest value, or nodes with the same weights are layers
-    of different kinds; ARCH818 for more than MOST_SETS combinations.
+    Raises SpecError: ARCH810 if a setting has no largest value, or nodes with the same weights are layers of
+    different kinds; ARCH818 for more than MOST_SETS combinations.
     """
 
     def __init__(self, graph: Graph, bn: BN = "shared"):
@@ -80,7 +80,7 @@ class Widths:
                 self.slots[weights] = slot
 
     def width(self, name: str) -> int:
-        """How many channels a tensor has at most."""
+        """The largest number of channels of a tensor."""
         return sum(width for _, width in self.blocks[name])
 
     def _of_node(self, node: Node, most: Mapping[str, Any]) -> Blocks:
@@ -92,7 +92,9 @@ class Widths:
         return self.blocks[node.inputs[0]] if same else ((node.name, width),)
 
     def _of_mux(self, mux: Mux) -> Blocks:
-        """Candidates for one place share channels from the first on; members of a set have their own."""
+        """Candidates of `one of` share channels from the first one on; members of a selected set have
+        separate ones.
+        """
         every = [self.blocks[source] for source in mux.inputs]
         if all(blocks == every[0] for blocks in every):
             return every[0]
@@ -101,7 +103,7 @@ class Widths:
         return ((mux.name, max(self.width(source) for source in mux.inputs)),)
 
     def chooses_several(self, mux: Mux) -> bool:
-        """Whether its decision chooses several members, each with channels of its own."""
+        """Whether its decision selects several members, each with separate channels."""
         return isinstance(mux.on, str) and self.graph.decisions[mux.on].count > 1
 
     def _most(self, node: Node, key: str) -> Any:
@@ -145,16 +147,16 @@ class Widths:
     # ------------------------------------------------------------ one network
 
     def places(self, bound: Bound, outcomes: Mapping[str, int]) -> dict[str, tuple[Places, Places]]:
-        """Of each node of a network, where the channels of its first input and of its output lie.
+        """For each node of a network, the places of the channels of its first input and of its output.
 
-        In the widest forms of these tensors.  Raises SpecError (ARCH810) where channels of different origins
-        would be the same.
+        They refer to the widest forms of these tensors. Raises SpecError (ARCH810) if channels of different
+        origins would be identified.
         """
         result: dict[str, tuple[Places, Places]] = {}
         found: dict[str, Places] = {name: leading(shape[0]) for name, shape in self.graph.inputs.items()}
 
         def of(source: str) -> Places | None:
-            """The places of a tensor of the space; None where the network lacks it."""
+            """The places of a tensor of the space; None if the network does not contain it."""
             if bound.resolved.get(source) is None:
                 return None
             if source not in found:
@@ -178,13 +180,13 @@ class Widths:
         return result
 
     def _picked(self, mux: Mux, bound: Bound, outcomes: Mapping[str, int]) -> str:
-        """The source of a mux in a network."""
+        """The selected source of a mux in a network."""
         if isinstance(mux.on, str):
             return next(s for key, s in mux.cases if key == outcomes[mux.on] and s is not None)
         return next(s for s in mux.inputs if bound.resolved.get(s) == bound.resolved[mux.name])
 
     def moved(self, places: Places, source: str, mux: Mux) -> Places:
-        """Places in the widest form of a source as places in that of the mux."""
+        """Converts places in the widest form of a source to places in that of the mux."""
         here, there = self.blocks[source], self.blocks[mux.name]
         if here == there:
             return places
@@ -195,7 +197,7 @@ class Widths:
         return tuple([own[place] for place in places])
 
     def stored(self, node: Node, x: Places, y: Places) -> tuple[str, Parts]:
-        """What is stored for a node, by name, and which part it has of that, by the places of its channels.
+        """The stored tensors of a node, by name, and its slices of them, by the places of its channels.
 
         Raises SpecError (ARCH810).
         """
@@ -210,9 +212,10 @@ class Widths:
 
 
 def merged(every: Sequence[Widths]) -> dict[str, Slot]:
-    """The weights of several spaces, those of one name stored once.
+    """The weights of several spaces; those of equal name are stored once.
 
-    Raises SpecError (ARCH810) for layers of different kinds, or whose inputs join tensors of other widths.
+    Raises SpecError (ARCH810) for layers of different kinds, or with inputs that concatenate tensors of
+    different widths.
     """
     found: dict[str, Slot] = {}
     for widths in every:
@@ -249,7 +252,7 @@ def _slot(
 
 
 def accumulated(blocks: Blocks) -> list[int]:
-    """Where each block begins."""
+    """The offset of each block."""
     return [0, *accumulate(width for _, width in blocks)][:-1]
 
 

@@ -1,6 +1,6 @@
-"""Decodes branches from the probabilities of a lattice, each by itself, whatever the order.
+"""Decodes branches from the probabilities of a lattice, each independently of the others.
 
-The path is the most probable one: the product of the probabilities of all reads along it is largest. The
+The path of a branch is the most probable one, with the largest product of the probabilities of its reads. The
 released code differs (`archdsl.search.decoding.released`).
 """
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def decoded(logits: Logits, end: int, shortest: int, skip: int | None) -> Branch:
     """The branch that ends in row `end`, with at least `shortest` cells.
 
-    Cells that choose `skip` are left out; as many as that number demands, the least probable first, take
-    their second choice instead, and so do cells that halve the resolution. Between two halvings, and behind
-    the last one, one cell stays.
+    Cells whose most probable op is `skip` are removed. In these cases they use their second most probable op
+    instead: cells that halve the resolution; one cell between two halvings, and after the last one; and the
+    cells with the least probable skips, as long as fewer than `shortest` cells would remain.
     """
     rows = most_probable_path(logits, end)
     scores = [logits.kinds[row][layer - row].astype(float) for layer, row in enumerate(rows)]
@@ -55,7 +55,7 @@ def most_probable_path(logits: Logits, end: int) -> list[int]:
 
 
 def _log_reads(logits: Logits, layer: int, row: int) -> tuple[float, float]:
-    """Logarithms of the probabilities that a cell reads the finer row, and its own."""
+    """Logarithms of the probabilities that a cell reads the finer row, and that it reads its own."""
     if row == 0:
         return -np.inf, 0.0
     if layer == row:
@@ -66,7 +66,7 @@ def _log_reads(logits: Logits, layer: int, row: int) -> tuple[float, float]:
 
 
 def _left_out(rows: list[int], scores: list[NDArray[Any]], shortest: int, skip: int | None) -> set[int]:
-    """The cells that are left out."""
+    """The indices of the cells that are removed."""
     if skip is None:
         return set()
     count = len(rows)

@@ -28,12 +28,12 @@ Into = Callable[..., Space]
 
 @dataclass(frozen=True)
 class Decoder:
-    """Decodes networks of several branches; `into` makes the space that joins them.
+    """Decodes networks of several branches; `into` returns the space of these networks.
 
     In that space, each branch has a stage of cells, numbered from 1, and a setting `STAGE_ends`: for each row
-    of the lattice, the number of the last cell at that row. Those after the first have no cells for what they
-    share with it: the setting `shared` is the number of these. Cells have decisions of the same names as in
-    the lattice.
+    of the lattice, the number of the last cell at that row. The stage of the second branch begins after the
+    cells that it shares with the first; the setting `shared` is their number. Decisions of cells have the
+    same names as in the lattice.
     """
 
     config: Branches
@@ -46,7 +46,7 @@ class Decoder:
         return ends_of(self.config, self.cells)
 
     def branches(self, logits: Logits) -> dict[int, Branch]:
-        """The branch that ends in each row, by the subscript of the row."""
+        """The branch that ends in each row, by the index of the row."""
         config, rows = self.config, self.cells.rows
         written: tuple[int, ...] = tuple(config.shortest or ())
         shortest = written or tuple(shortest_default(logits.layers, row) for row in range(len(rows)))
@@ -73,13 +73,13 @@ class Decoder:
 
     @staticmethod
     def preferred(scores: Mapping[Ends, tuple[float, float]]) -> Ends:
-        """The combination of ends with the largest `objective` of its mIoU and latency in ms, by which the
-        released code chooses; of equal ones the last, as there.
+        """The combination of ends with the largest `objective` of its mIoU and latency in ms, the criterion
+        of the released code; of equal ones the last, as there.
         """
         return max(reversed(list(scores)), key=lambda ends: objective(*scores[ends]))
 
     def network(self, branches: Sequence[Branch], name: str = "Found") -> Network:
-        """The network of these branches. Raises SpecError where its space lacks a setting or a candidate."""
+        """The network of these branches. Raises SpecError if its space lacks a setting or a candidate."""
         stages, rows = self.config.stages, len(self.cells.rows)
         shared = [0, *(shared_cells(branches[0], branch) for branch in branches[1:])]
         given: dict[str, Any] = {}
@@ -100,7 +100,7 @@ class Decoder:
 
 
 def without(logits: Logits, skip: int) -> Logits:
-    """Logits under which no cell takes a candidate."""
+    """Logits that exclude a candidate from all cells."""
     copied = logits.copy()
     for scores in copied.kinds:
         scores[:, skip] = -np.inf

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Logits:
-    """Logits by row: `kinds[j]` is (L - j) × q, of cell (l, j) at l - j; `reads[j]` of rows j > 0 is
-    (L - j - 1) × 2, of cell (l, j) at l - j - 1, the finer row first (`reads[0]` is empty); `widths[0]` is
-    (L - 1) × w, of the map behind layer l at l, and `widths[j]` (L - j) × w, at l - j + 1.
+    """Logits by row j, where cell (l, j) is that of layer l.
+
+    `kinds[j]` is (L - j) × q, with cell (l, j) at index l - j; `reads[j]` is (L - j - 1) × 2 for j > 0, with
+    cell (l, j) at index l - j - 1, the finer row first (`reads[0]` is empty); `widths[0]` is (L - 1) × w,
+    with the output of layer l at index l, and `widths[j]` is (L - j) × w, with it at index l - j + 1.
     """
 
     kinds: tuple[NDArray[Any], ...]
@@ -37,20 +39,20 @@ class Logits:
         return len(self.kinds)
 
     def width(self, layer: int, row: int) -> int:
-        """The most probable width of the map behind a layer; 0 if widths are not searched."""
+        """The most probable output width of a layer; 0 if widths are not searched."""
         if not self.widths:
             return 0
         return int(self.widths[row][layer - max(0, row - 1)].argmax())
 
     def copy(self) -> Logits:
-        """With arrays of its own."""
+        """A copy with separate arrays."""
         return Logits(*(tuple(map(np.array, part)) for part in (self.kinds, self.reads, self.widths)))
 
 
 @dataclass(frozen=True)
 class Branch:
-    """A chain of cells: the row at which each reads, the candidate of each, and the width behind each but the
-    last, which has the width of the head.
+    """A chain of cells: the input row and the candidate of each, and the output width of each but the last,
+    which has the width of the head.
     """
 
     rows: tuple[int, ...]
@@ -59,17 +61,17 @@ class Branch:
 
     @property
     def end(self) -> int:
-        """The row of its last map."""
+        """The row of its output."""
         return self.rows[-1]
 
     def ends(self, rows: int) -> tuple[int, ...]:
-        """For each row, the number of cells up to the last one that writes to it or to a finer one."""
+        """For each row, the number of cells up to the last one whose output is in this row or a finer one."""
         written = [*self.rows[1:], self.rows[-1]]
         return tuple(sum(at <= row for at in written) for row in range(rows))
 
 
 def logits_of(found: Lattice, by: Mapping[str, Any]) -> Logits:
-    """The arrays of a lattice from vectors by decision; logarithms of probabilities serve as well."""
+    """The arrays of a lattice from vectors by decision, which are logits or logarithms of probabilities."""
 
     def stacked(rows: Sequence[Sequence[str]], finer: int = 0) -> tuple[NDArray[Any], ...]:
         arrays = [np.array([np.asarray(by[path]) for path in paths]) for paths in rows]
@@ -80,8 +82,8 @@ def logits_of(found: Lattice, by: Mapping[str, Any]) -> Logits:
 
 
 def shared_cells(first: Branch, other: Branch) -> int:
-    """How many cells at the start two branches have in common: those of equal candidate, equal width and
-    equal next row. The last cell of a branch is its own.
+    """The number of first cells that two branches share: those of equal candidate, equal width and equal next
+    row. The last cell of a branch is never shared.
     """
     count = min(len(first.rows), len(other.rows)) - 1
     for n in range(count):
@@ -92,14 +94,15 @@ def shared_cells(first: Branch, other: Branch) -> int:
 
 
 def objective(miou: float, latency_ms: float, target_ms: float = 8.3, exponent: float = -0.07) -> float:
-    """mIoU · (latency / target)^exponent, by which the released code chooses a pair of branches
-    (objective_acc_lat in tools/utils/darts_utils.py of VITA-Group/FasterSeg, after MnasNet).
+    """mIoU · (latency / target)^exponent, the criterion by which the released code selects a pair of branches
+    (objective_acc_lat in tools/utils/darts_utils.py of VITA-Group/FasterSeg, after MnasNet,
+    arXiv:1807.11626).
     """
     return miou * float((latency_ms / target_ms) ** exponent)
 
 
 def shortest_default(layers: int, row: int) -> int:
-    """The least number of cells of a branch that ends in a row, as released: a third of the layers, and two
-    for each halving.
+    """The minimum number of cells of a branch that ends in a row, as released: a third of the layers, plus
+    two for each halving.
     """
     return round(layers / 3) + 2 * row

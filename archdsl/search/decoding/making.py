@@ -1,4 +1,4 @@
-"""Makes the decoder of a search."""
+"""The decoder of a search."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def decoder_for(program: Program, search: str | None = None, architecture: str |
 
 
 def decoder_of(program: Program, config: SearchConfig, space: Space) -> Decoder | None:
-    """The procedure that derives a discrete network from probabilities; None without a `decode` clause.
+    """The decoder of a search; None without a `decode` clause.
 
-    Raises SpecError (ARCH815).  Overridden settings of the space, the number of classes for instance, also
-    apply to the derived networks, where their space has them.
+    Overridden settings of the searched space, such as the number of classes, also apply to the space of the
+    derived networks if it has them. Raises SpecError (ARCH815).
     """
     if config.decode is None:
         return None

@@ -1,12 +1,12 @@
-"""Decodes branches as the released code of FasterSeg does, with what is peculiar to it.
+"""Decodes branches exactly as the released code of FasterSeg does, including its defects.
 
 network_metas in train/model_seg.py of VITA-Group/FasterSeg, commit 478b026:
 
-* one row after the other is decoded from arrays that are edited on the way: a softmax is taken of the reads
-  again each time, and a skip that was ruled out stays ruled out;
-* the path counts only the reads that halve, and halves one layer early: the read of cell k + 1 is taken as
-  the halving of the cell at layer k (issue 59 there);
-* a skip that had to stay between two halvings still counts among those that may be left out.
+* ends are decoded in sequence from arrays that are modified in place: softmax is applied to the reads again
+  for each end, and a skip excluded for one end is excluded for the next;
+* the path depends only on the reads that halve, and halves one layer early: the read of cell k + 1 is used as
+  that of cell k (issue 59 there);
+* a skip that must remain between two halvings is still counted among the removable ones.
 
 Arithmetic is in the type of the arrays, which is float32 for released parameters.
 """
@@ -31,7 +31,7 @@ def decoded_in_order(
 ) -> list[Branch]:
     """The branches that end in each row, the finest first.
 
-    `shortest` are the least numbers of cells by row. `without_skip` rules out `skip` everywhere, as for the
+    `shortest` are the minimum numbers of cells by row. `without_skip` excludes `skip` everywhere, as for the
     teacher in its final training.
     """
     if logits.rows > RELEASED_ROWS:
@@ -74,7 +74,7 @@ def _simplified(
     rows: list[int], scores: list[NDArray[Any]], widths: list[int], shortest: int, skip: int | None,
     without_skip: bool,
 ) -> Branch:  # fmt: skip
-    """The cells that stay; skips that are ruled out are ruled out in `scores`."""
+    """The remaining cells; excluded skips are excluded in `scores`, in place."""
     count = len(rows)
     if without_skip and skip is not None:
         for score in scores:

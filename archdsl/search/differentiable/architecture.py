@@ -40,9 +40,9 @@ FREE: Mapping[str, int] = {}
 class Architecture(nn.Module):
     """Logits of all decisions; those with equally many outcomes are rows of one matrix.
 
-    `communication` configures messages between `cells`. `init` is the standard deviation of initial logits;
-    logits of decisions in `still` are frozen; those in `fixed` always have that outcome.  Logits are log α of
-    SNAS up to a constant, to which softmax is invariant.
+    `communication` configures messages between `cells`. `init` is the standard deviation of initial logits.
+    Logits of decisions in `still` are frozen; decisions in `fixed` always have that outcome. In the notation
+    of SNAS (arXiv:1812.09926), logits are log α up to a constant, to which softmax is invariant.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Architecture(nn.Module):
 
 
 def _certain(like_q: torch.Tensor, outcome: int) -> torch.Tensor:
-    """Logits, not trained, by which an outcome has probability 1, also at a high temperature."""
+    """Untrained logits with which an outcome has probability 1 at any temperature."""
     logits_q = torch.full_like(like_q, -1e6)
     logits_q[outcome] = 0.0
     return logits_q

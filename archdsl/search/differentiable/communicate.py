@@ -43,7 +43,7 @@ class Linked(nn.Module):
 
 
 class GraphConvolution(nn.Module):
-    """The GCN-guided module of GAS (arXiv:1909.06793, section 3.3), as recalled; no code was released.
+    """The GCN-guided module of GAS (arXiv:1909.06793, section 3.3), reconstructed; no code was released.
 
     Nodes of the graph are the decisions of a cell.  Edge weights are the similarity of decisions of the two
     cells: softmax((own w1)(before w2)ᵀ) by row.  One residual graph convolution, Adj X W + X, between linear

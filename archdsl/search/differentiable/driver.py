@@ -56,7 +56,9 @@ CHECKPOINT_STEPS = 100
 
 
 class Search:
-    """A differentiable search. Trains `net` and the architecture parameters of its members in place."""
+    """A differentiable search; trains `net` and the architecture parameters of its members (the co-searched
+    networks; usually one) in place.
+    """
 
     def __init__(
         self, config: SearchConfig, members: Sequence[Member], net: nn.Module,
@@ -105,7 +107,7 @@ class Search:
 
     @property
     def epochs_done(self) -> int:
-        """The epochs that were searched to their end."""
+        """The number of completed epochs."""
         return self.step // self.batches.steps_per_epoch
 
     # ------------------------------------------------------------ running
@@ -176,9 +178,10 @@ class Search:
             stream.close()
 
     def _is_over(self) -> bool:
-        """Whether the time of the search is used up; looked at after each epoch, by its checkpoint.
+        """Whether the time budget is used up; checked after each epoch.
 
-        A resumed search has what was left, so that one which ended trains no more.
+        The elapsed time is stored in checkpoints, so a resumed search has the remaining time, and a completed
+        one does not train further.
         """
         if self.config.budget_s is None or self.step == 0 or self.step % self.batches.steps_per_epoch:
             return False
@@ -247,7 +250,7 @@ class Search:
         report(now)
 
     def folder_of(self, member: Member) -> SearchFolder:
-        """Where the networks of a member are written."""
+        """The folder for the networks of a member."""
         return SearchFolder(self.folder.path / member.name) if member.name else self.folder
 
     def chances(self, member: Member | None = None) -> dict[str, torch.Tensor]:
@@ -320,9 +323,10 @@ class Search:
         report(replace(now, tried=number, to_try=self.config.refine))
 
     def _compare(self, networks: Mapping[str, Network], report: Report, stop: Callable[[], bool]) -> None:
-        """Trains networks from scratch alike, for the epochs that the search had, and scores each epoch.
+        """Trains networks from scratch under the same conditions, for as many epochs as the search, and
+        scores them after each epoch.
 
-        What is done is kept network by network; an unfinished training is restarted, with the same curve.
+        Completed trainings are stored; an interrupted one is restarted, with the same results.
         """
         each, epochs = self.batches.steps_per_epoch, self.epochs_done
         for role, network in networks.items():
@@ -343,7 +347,7 @@ class Search:
             self._save()
 
     def finish(self, found: Result) -> Result:
-        """Writes the network found, its weights, and the final record; of every member."""
+        """Writes the network found, its weights, and the final record, for every member."""
         results = {one.name: self._finish(one, self.most_probable(one)) for one in self.members[:-1]}
         found = self._finish(self.main, found)
         return replace(found, members={**results, self.main.name: found}) if results else found
@@ -392,12 +396,12 @@ class Search:
 
 
 def depths_of(member: Member) -> dict[str, Any]:
-    """The decisions of depth of a member, with the iterations kept by each outcome."""
+    """The depth decisions of a member, with the number of iterations kept by each outcome."""
     return dict(sorted(depths(member.space.searched).items()))
 
 
 def _labels(member: Member) -> dict[str, str]:
-    """What tells the records of a member from those of others."""
+    """The fields that identify the journal records of a member; none if there is one member."""
     return {"member": member.name} if member.name else {}
 
 
@@ -408,7 +412,7 @@ def _costs(member: Member, found: Result) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class _Refined:
-    """Networks that are trained from scratch at the end, by one objective."""
+    """The trials of the final training, judged by one objective."""
 
     of: Callable[[Outcomes], str | None]
     objectives: int = 1

@@ -35,7 +35,8 @@ MOST_SECONDS = 4.0
 class Forecast:
     """Seconds per step, seconds per end of an epoch, and memory of the process in bytes.
 
-    `scratch_s` are those of all trainings from scratch that come after: of `refine`, and of a comparison.
+    `scratch_s` are the seconds of all later trainings from scratch: final training and comparison with a
+    baseline.
     """
 
     step_s: float
@@ -44,16 +45,18 @@ class Forecast:
     scratch_s: float = 0.0
 
     def left_s(self, steps: int, epochs: int) -> float:
-        """How long so many steps and ends of epochs take, and what comes after."""
+        """The remaining seconds: of the given numbers of steps and of ends of epochs, and of the trainings
+        after them.
+        """
         return self.step_s * steps + self.epoch_s * epochs + self.scratch_s
 
 
 def forecast(search: Search) -> Forecast:
     """Estimates time and memory of a search by running some of its steps; the state is restored after.
 
-    The first step, the first batch and the first image that is scored are not counted: they make what is
-    made once, such as code, memory and generated scenes.  Of the others the median counts.  Batches are made
-    beside the steps, and counted where they take longer.
+    The first step, batch and scored image are excluded, since they include one-time work such as generated
+    code, memory allocation and generated scenes; of the others, the median is used. Batches are prefetched
+    during the steps, and counted only if they take longer.
     """
     state = copy.deepcopy(search.stepper.state())
     batch = search.batches.batch(search.step)
@@ -147,7 +150,9 @@ def _from_scratch(search: Search, batch: Batch, batch_s: float) -> float:
 def _training(
     search: Search, network: Network, batch: Batch, batch_s: float, epochs: int, scorings: int
 ) -> float:
-    """Seconds of training a network from scratch for so many epochs, and of scoring it so many times."""
+    """Seconds for training a network from scratch for some number of epochs, and scoring it some number of
+    times.
+    """
     device, each = search.processes.device, search.batches.steps_per_epoch
     training = FromScratch(network.module(), search.stepper)
     step_s = max(batch_s, _median_of(lambda _number: training.step(batch, 0.0), device))

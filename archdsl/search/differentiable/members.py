@@ -1,4 +1,4 @@
-"""The architectures of a search: one, or several that share the weights of one supernet (co-search)."""
+"""The networks of a search, its members: one, or several that share the weights of a supernet (co-search)."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from archdsl.spec.search_values import Term
 class Sizes:
     """Outcomes of the decisions that change the sizes of a network: its largest and smallest ones, or random.
 
-    A decision among numbers is largest at the largest number, another one where the network of the most MACs
-    is (for the smallest, of the least).
+    The largest outcome of a decision between numbers is the largest number; of another decision, it is the
+    outcome in the network with the most MACs (for the smallest: the fewest).
     """
 
     def __init__(self, space: Space, drawn: Mapping[str, Decision]):
@@ -64,7 +64,7 @@ def _number(label: str) -> float | None:
 class Member:
     """One of the co-searched networks, such as a student; most searches have one.
 
-    `network` is its forward on the supernet, `learner` its architecture parameters and their optimizer.
+    `network` computes its outputs with the supernet, `learner` has its architecture parameters and optimizer.
     `passes` are the sizes ("sampled", "largest", "smallest", "random") in each forward pass of a step,
     `pretrain_passes` those of steps that train weights only.  `sizes` is None if all are sampled.
     """
@@ -81,14 +81,16 @@ class Member:
     decoder: Decoder | None = None
 
     def decoded(self) -> Network | None:
-        """The network of several branches that the logits stand for; None without a decoder."""
+        """The network of branches decoded from the current logits; None without a decoder."""
         if self.decoder is None:
             return None
         logits = self._logits()
         return self.decoder.network(self.decoder.candidates(logits)[self.decoder.selected(logits)])
 
     def derived_costs(self, found: Result) -> Callable[[Term], list[float]]:
-        """A cost of the networks derived now: those of each combination of branches, or `found`."""
+        """A cost of the networks that are currently derived: those of all combinations of branches, or
+        `found`.
+        """
         costs = self.objective.costs
         if self.decoder is None:
             rows = [[found.outcomes.get(path, 0) for path in self.space.decisions]]
@@ -114,12 +116,12 @@ class Member:
         return found
 
     def labelled(self, name: str) -> str:
-        """A name of this architecture among those of the others."""
+        """A name, prefixed by that of the member if there are several."""
         return f"{self.name} {name}" if self.name else name
 
 
 def _resized(draw: Draw, outcomes: Mapping[str, int], decisions: Mapping[str, Decision]) -> Draw:
-    """A sample with other sizes, through which no gradient flows."""
+    """A sample with replaced sizes, whose decisions receive no gradient."""
     some = next(iter(draw.weights.values()))
     own = {
         path: one_hot(torch.tensor(outcome), decisions[path].size).to(some)

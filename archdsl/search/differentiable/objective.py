@@ -27,9 +27,10 @@ from archdsl.train.losses import labelled
 class ObjectiveFunction:
     """The differentiable objective of a search.
 
-    Costs are expected costs under the weights of a step: a cell is weighted by the probability that it is
-    used, P(gate ≥ i) (AutoRTNet, eq. 7); with one-hot weights, they are the exact costs of that network.  A
-    requirement adds its relative violation by the expected cost as a penalty.
+    Costs are expected costs under the weights of a step: each op is weighted by the probability that the
+    network contains it, the i-th cell of a chain by P(gate ≥ i) (AutoRTNet, arXiv:2003.14226, eq. 7).  With
+    one-hot weights, they are the exact costs of that network.  A requirement adds its relative violation by
+    the expected cost as a penalty.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class ObjectiveFunction:
         self.cost_values({})
 
     def _outputs(self, space: Space) -> tuple[str, ...]:
-        """The outputs that the loss names; empty for the main output alone."""
+        """The outputs to which the loss applies; empty for the main output only."""
         named: Any = self.task_term.settings.get("outputs", ())
         for name in named:
             if name not in space.graph.outputs:

@@ -21,10 +21,10 @@ def crop_of(config: SearchConfig, graph: Graph) -> tuple[int, int]:
 
 
 def demand_ready(config: SearchConfig, graph: Graph, splits: Splits, world: int = 1) -> None:
-    """Raises SpecError where a search by `world` processes would fail in one of its steps or scorings.
+    """Raises SpecError if a search by `world` processes would fail in a training step or in scoring.
 
-    ARCH606: nothing to decide, or too few images for `order = 1`; ARCH906: a batch that cannot be dealt out;
-    ARCH918, ARCH829, ARCH935: as `demand_runs`.
+    ARCH606: no decisions, or too few images for `order = 1`; ARCH906: a batch size that is not divisible by
+    the number of processes; ARCH918, ARCH829, ARCH935: as `demand_runs`.
     """
     if not graph.decisions:
         raise nothing_to_search(graph)
@@ -36,10 +36,10 @@ def demand_ready(config: SearchConfig, graph: Graph, splits: Splits, world: int 
 
 
 def demand_runs(config: SearchConfig, graph: Graph, splits: Splits) -> None:
-    """Raises SpecError where a space or network cannot be trained by the batches of a search, or scored.
+    """Raises SpecError if a space or network cannot be trained on the batches of a search, or scored.
 
-    ARCH918: a crop or validation images that it cannot take; ARCH829: a batch of 1 where something is pooled
-    to 1 × 1; ARCH935: no parameters.
+    ARCH918: a size of crops or validation images that it does not support; ARCH829: a batch of 1 if a batch
+    normalization follows global pooling to 1 × 1; ARCH935: no parameters.
     """
     elastic = is_elastic(config.share, graph)
     demand_trainable(graph, crop_of(config, graph), config.batch, elastic)

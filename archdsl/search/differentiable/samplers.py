@@ -30,7 +30,7 @@ class Sampling:
 
     @property
     def takes_one(self) -> bool:
-        """Whether only the sampled outcome has to run."""
+        """Whether only the sampled candidate needs to be computed."""
         return self.name in ("one_path", "uniform", "fixed")
 
 

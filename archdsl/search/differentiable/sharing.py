@@ -1,4 +1,4 @@
-"""How a search shares weights between networks, and which decisions it has to draw because of that."""
+"""How a search shares weights between networks, and the decisions that must therefore be drawn."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SOFT = ("gumbel", "softmax")
 def is_elastic(share: str | None, graph: Graph) -> bool:
     """Whether a search of a space stores weights once, at their largest size.
 
-    If the setting `share` leaves it open, where networks differ in the size or presence of a tensor.
+    Without a setting `share`, it does if networks differ in the size or presence of a tensor.
     """
     if share is not None:
         return share == "elastic"
@@ -36,12 +36,13 @@ def is_elastic(share: str | None, graph: Graph) -> bool:
 def demand_shared(
     config: SearchConfig, graph: Graph, fixed: Collection[str] = ()
 ) -> dict[str, tuple[str, str]]:
-    """The decisions that a search draws, with what they change and where; none without elastic weights.
+    """The decisions that must be drawn (one outcome per forward pass), with the property that they change and
+    its location; none without elastic weights.
 
-    `fixed` are decisions that have one outcome throughout.
+    `fixed` are decisions with a constant outcome.
 
-    Raises SpecError: ARCH802 for a space without the supernet that `share` asks for, ARCH810 for weights that
-    cannot be shared, ARCH812 for a decision that has to be drawn and whose sampler mixes its outcomes.
+    Raises SpecError: ARCH802 if the space has no supernet of the kind `share`, ARCH810 for weights that
+    cannot be shared, ARCH812 for a decision that must be drawn and whose sampler mixes its outcomes.
     """
     if config.share == "candidates":
         parts(graph)

@@ -40,7 +40,7 @@ class Stepper:
 
     @property
     def main(self) -> Member:
-        """The architecture whose objective trains networks from scratch: the last one."""
+        """The member whose objective is used for training networks from scratch: the last one."""
         return self.members[-1]
 
     def state(self) -> dict[str, Any]:
@@ -88,7 +88,7 @@ class Stepper:
         return *checked, costs
 
     def _progress(self, step: int, steps: int) -> float:
-        """The progress of the schedules, which start anew after `pretrain`."""
+        """The progress of the schedules from 0 to 1, which restart after `pretrain`."""
         config = self.config
         before = steps * config.pretrain // (config.pretrain + config.epochs)
         return step / before if step < before else (step - before) / (steps - before)
@@ -154,9 +154,9 @@ class Stepper:
         self, network: Callable[[torch.Tensor], torch.Tensor | Sequence[torch.Tensor]], batch: Batch,
         of: Member | None = None,
     ) -> torch.Tensor:  # fmt: skip
-        """The task loss by a member's objective (the main one's by default); of several outputs, their sum.
+        """The task loss of a member's objective (by default, of the main member), summed over its outputs.
 
-        It is normalized such that its mean over processes is that of all images.
+        It is normalized such that its mean over processes is the loss of the global batch.
         """
         objective = (of or self.main).objective
         with self._precision():
@@ -170,7 +170,7 @@ class Stepper:
     def _logits(
         self, member: Member, draw: Draw, images_B3HW: torch.Tensor
     ) -> torch.Tensor | Sequence[torch.Tensor]:
-        """The outputs that the objective of a member names; the main one by default."""
+        """The outputs to which the loss of a member applies; the main one by default."""
         network, weights = member.network, draw.weights if draw.trained else None
         if draw.outcomes is None:
             # One outcome of the decisions that change sizes; the others are mixed.

@@ -26,8 +26,8 @@ def build(
 ) -> Supernet:
     """The supernet of a space, in training mode: elastic weights, or a layer for each candidate.
 
-    `share` and `bn` are settings of the search; `fuse` applies to layers of candidates alone.  Raises
-    SpecError as both do, and ARCH606 for a `bn` that only elastic weights have.
+    `share` and `bn` are settings of the search; `fuse` has no effect on elastic weights. Raises SpecError as
+    both kinds do, and ARCH606 for a `bn` that requires elastic weights.
     """
     if is_elastic(share, graph):
         return build_elastic(graph, bn=bn, checkpoint=checkpoint)
@@ -40,7 +40,7 @@ def build(
 def build_all(
     graphs: Mapping[str, Graph], config: SearchConfig, *, checkpoint: bool = False
 ) -> tuple[nn.Module, dict[str, Supernet]]:
-    """The supernet of the architectures of a search, and what runs each of them, by name.
+    """The supernet of the members of a search, and the module that computes each member, by name.
 
     Raises SpecError as `build`.
     """

@@ -1,7 +1,7 @@
-"""Weights of terms that follow a cost of the derived networks: `window(0.01, rate, 155 fps .. 175 fps)`.
+"""Adaptive weights of terms: `window(0.01, rate, 155 fps .. 175 fps)` starts at 0.01 and adapts to a cost.
 
-After each epoch the weight is halved if the cost of some derived network reaches the end of the range, else
-doubled if that of some is at its start or below: search/train_search.py of VITA-Group/FasterSeg.
+After each epoch, the weight is halved if the cost of any derived network reaches the end of the range, else
+doubled if that of any is at most its start, as in search/train_search.py of VITA-Group/FasterSeg.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from archdsl.spec.units import Quantity
 
 
 def moved(weight: float, values: Sequence[float], low: float, high: float) -> float:
-    """The weight after an epoch whose derived networks cost `values`."""
+    """The weight after an epoch with these costs of derived networks."""
     if any(value >= high for value in values):
         return weight / 2
     if any(value <= low for value in values):
@@ -25,14 +25,14 @@ def moved(weight: float, values: Sequence[float], low: float, high: float) -> fl
 
 
 class Windows:
-    """The current weights of the windows among the terms of a search, by their text."""
+    """The current weights of the `window` terms of a search, by their text."""
 
     def __init__(self, terms: Iterable[Term]):
         self._terms = {written(term): term for term in terms if term.name == "window"}
         self.weights: dict[str, float] = {key: _number(term.args[0]) for key, term in self._terms.items()}
 
     def after_epoch(self, values: Callable[[Term], Sequence[float]]) -> None:
-        """Moves the weights by the costs of derived networks; `values` are those of a cost."""
+        """Adapts the weights to the costs of derived networks; `values` returns the values of a cost."""
         for key, term in self._terms.items():
             _, cost, ends = term.args
             assert isinstance(cost, Term)
@@ -41,7 +41,7 @@ class Windows:
             self.weights[key] = moved(self.weights[key], values(cost), low, high)
 
     def read(self, found: Any) -> dict[str, float]:
-        """The weights kept in a checkpoint. Raises Unfit for others than those of the search."""
+        """The weights in a checkpoint. Raises Unfit if they are not those of the terms of the search."""
         if not isinstance(found, dict) or found.keys() != self.weights.keys():
             raise Unfit("the weights of windows are those of another search")
         for key, weight in found.items():
