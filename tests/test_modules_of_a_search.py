@@ -1,7 +1,11 @@
 """A search from the command line enters no more modules than it needs, and imports torch only to train.
 
-Modules are counted by `sys.setprofile`: those in which a call enters, other than calls while a module is
-imported. The numbers measured are beside the limits.
+Modules are counted by `sys.setprofile` up to the first training step or trial: those in which a call enters,
+other than calls while a module is imported. The numbers measured are beside the limits.
+
+When `search/` was one strategy, a differentiable search entered 96 of the 280 modules of the package (34 %),
+now 157 of 524 (30 %): files were split by idea, and data and settings are checked before the first step.
+Half of 96 would need larger modules, as the language, the graph, its passes and primitives alone are 56.
 """
 
 from __future__ import annotations
@@ -49,6 +53,7 @@ class FirstStep(BaseException):
 
 package = sys.argv[1]
 entered = set()
+FIRST = "differentiable/step.py", "evaluators/costs.py"
 
 def of_an_import(frame):
     while frame is not None:
@@ -63,19 +68,21 @@ def count(frame, event, arg):
         return
     if not code.co_flags & inspect.CO_OPTIMIZED:  # the body of a module or a class
         return
-    if code.co_filename in entered and code.co_name != "step" or of_an_import(frame.f_back):
+    first = code.co_name in ("step", "score") and code.co_filename.endswith(FIRST)
+    if code.co_filename in entered and not first or of_an_import(frame.f_back):
         return
     entered.add(code.co_filename)
-    if code.co_name == "step" and code.co_filename.endswith("differentiable/step.py"):
+    if first:
         raise FirstStep
 
 sys.setprofile(count)
 try:
-    code = run(["search", "widths.arch", "--out", "run", *sys.argv[2:]])
+    run(["search", "widths.arch", "--out", "run", *sys.argv[2:]])
 except FirstStep:
-    code = 0
+    pass
+else:
+    raise AssertionError("no step")
 sys.setprofile(None)
-assert code == 0
 json.dump({"entered": len(entered), "torch": "torch" in sys.modules}, sys.stderr)
 """
 
@@ -98,10 +105,10 @@ def counted(search: str, folder: Path, *options: str) -> dict[str, int]:
 def test_a_search_by_costs_imports_no_torch_and_enters_few_modules(tmp_path: Path):
     found = counted(COSTS, tmp_path)
     assert not found["torch"]
-    assert found["entered"] <= 160  # 149
+    assert found["entered"] <= 105  # 97
 
 
 @pytest.mark.slow
 def test_a_differentiable_search_enters_few_modules_before_its_first_step(tmp_path: Path):
     found = counted(DIFFERENTIABLE, tmp_path, "--device", "cpu")
-    assert found["entered"] <= 160  # 157
+    assert found["entered"] <= 165  # 157

@@ -89,8 +89,8 @@ def _notes(unit: Unit, declared: ast.Search, space: Elaborated) -> Iterator[Diag
     spec, graph = read_search(unit, declared), Deploy(keep_decisions=False)(space.graph)
     if spec.not_run:
         return  # each has its own note
-    from archdsl.search.terms import configured
-    from archdsl.search.trials.config import is_by_trials, read_trials
+    from archdsl.search.terms import configured, is_by_trials
+    from archdsl.search.trials.config import read_trials
 
     if is_by_trials(spec):
         try:

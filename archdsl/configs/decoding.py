@@ -13,9 +13,9 @@ from archdsl.configs.setting import setting
 class Cells:
     """The decisions of a lattice of cells, by their paths without subscripts."""
 
-    kinds: str = setting("part", "the decisions on the candidate of each cell", "cells.kind")
+    kinds: str = setting("part", "the decisions on the op of each cell", "cells.kind")
     reads: str = setting("part", "the decisions on the row that each cell reads", "cells.x")
-    widths: str = setting("part", "the decisions on the width behind each layer", "widths.w")
+    widths: str = setting("part", "the decisions on the output width of each layer", "widths.w")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Branches(Cells):
     into: str | None = setting("space", "the space of the networks that are derived", usual="none: required")
     stages: tuple[str, ...] = setting(
         "data",
-        "its stages, one for each branch, of which there are one or two",
+        "the stages of that space, one for each of the one or two branches",
         ("long", "side"),
         form=forms.NAMES,
     )
@@ -37,13 +37,13 @@ class Branches(Cells):
         "part", "the decision on the ends, with an outcome for each combination of them",
         usual="the first combination",
     )  # fmt: skip
-    skip: str = setting("text", "the candidate that stands for no cell", "skip")
-    without_skip: bool = setting("flag", "every cell stays: none takes `skip`", False)
+    skip: str = setting("text", "the candidate that means that the cell is removed", "skip")
+    without_skip: bool = setting("flag", "keep all cells: `skip` is excluded", False)
     shortest: Any = setting(
-        "data", "the least number of cells of a branch, by the row of its end", form=forms.COUNTS,
-        usual="layers / 3 + 2 for each halving",
+        "data", "the minimum number of cells of a branch, by its end row", form=forms.COUNTS,
+        usual="layers / 3, plus 2 for each halving of the resolution",
     )  # fmt: skip
     mode: str = setting(
-        "text", "`released`: as the code of FasterSeg decodes, with its defects",
+        "text", "`released`: as the released code of FasterSeg, including its defects",
         "corrected", choices=("corrected", "released"),
     )  # fmt: skip

@@ -60,11 +60,19 @@ class Timed:
     table: str | None = setting(
         "text", "lookup table file, relative to the spec", usual="the file given by --table"
     )
-    uniform: Any = setting("names", "decisions whose outcomes count as equally probable", usual="none")
-    largest: Any = setting("names", "decisions that count with their largest outcome", usual="none")
-    sampled: Any = setting("names", "decisions that count with the outcome sampled in the step", usual="none")
+    uniform: Any = setting(
+        "names", "decisions replaced by equal probabilities in the expected latency", usual="none"
+    )
+    largest: Any = setting(
+        "names", "decisions fixed to their largest outcomes in the expected latency", usual="none"
+    )
+    sampled: Any = setting(
+        "names",
+        "decisions fixed to the outcomes sampled in the step, with straight-through gradients",
+        usual="none",
+    )
     mode: Any = setting(
-        "word", "how a differentiable search computes the latency from probabilities",
+        "word", "how the expected latency is computed from probabilities",
         group="expectations", usual="corrected",
     )  # fmt: skip
 

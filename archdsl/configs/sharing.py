@@ -39,13 +39,13 @@ class Progressive:
     """Decisions that open in turn; before that, they have their largest outcome (OFA)."""
 
     opens: Any = setting(
-        "data", "decisions that are closed at first, in the order in which they open; lists open together", (),
+        "data", "decisions fixed to their largest outcomes at first, in the order in which they are opened; those of a list together", (),
         form=GROUPED_NAMES, usual="required",
     )  # fmt: skip
     at: Any = setting(
-        "data", "shares of the training at which they open, one for each", form=SHARES, usual="evenly spread from 0",
+        "data", "fractions of the training after which they are opened, one for each entry", form=SHARES, usual="evenly spaced from 0",
     )  # fmt: skip
     train: Any = setting(
-        "word", "which networks train the weights, of those that are open", group="sharing",
+        "word", "how networks are sampled from the opened outcomes", group="sharing",
         choices=("uniform", "fair", "sandwich"), usual="sandwich(random = 2)",
     )  # fmt: skip

@@ -37,7 +37,7 @@ class Differentiable:
     epochs: int = setting("whole", "number of epochs", 8, low=1)
     gates_from: int = setting(
         "whole",
-        "first epoch in which decisions of depth are trained; shorthand for `start` of their samplers",
+        "first epoch in which depth decisions are trained; shorthand for `start` of their samplers",
         0,
     )
     order: int = setting(
@@ -53,7 +53,7 @@ class Differentiable:
     )
     bn: BN = setting(
         "text",
-        "batch normalization of elastic weights: parts of one set, or a set for each combination of widths",
+        "batch normalization of elastic weights: slices of one set of parameters, or a set for each combination of widths",
         "shared",
         choices=("shared", "per_width"),
     )
@@ -62,7 +62,7 @@ class Differentiable:
     )
     refine_epochs: int = setting("whole", "final training: epochs of each network", 8, low=1)
     pretrain: int = setting(
-        "whole", "epochs before these in which only weights are trained, at the rates of a schedule of their own", 0
+        "whole", "epochs before the search in which only weights are trained, with a separate learning rate schedule", 0
     )  # fmt: skip
 
 

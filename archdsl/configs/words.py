@@ -45,7 +45,7 @@ OBJECTIVES: dict[str, Word] = {
     "accuracy": Word("pixel accuracy", objectives.Plain),
     "reward": Word("the reward of template-based search (arXiv:1904.02365): (miou · macc · fwiou)^(1/3)", objectives.OfAccuracies),
     "log": Word("natural logarithm of a cost", objectives.Plain, function=1, example="log(macs)"),
-    "window": Word("a weight that halves where a cost reaches the end of a range, and doubles at its start", objectives.Plain, function=3, example="window(0.01, rate, 155 fps .. 175 fps)"),
+    "window": Word("an adaptive weight: halved after an epoch if a cost reaches the end of a range, doubled if it is at most the start", objectives.Plain, function=3, example="window(0.01, rate, 155 fps .. 175 fps)"),
     "latency": Word("latency of one image from a lookup table, in ms", objectives.Timed),
     "rate": Word("frame rate from a lookup table, in images per second", objectives.Timed),
     "params": Word("number of trainable parameters", objectives.Plain),
@@ -67,13 +67,13 @@ GROUPS: Mapping[str, Mapping[str, Word]] = {
     },
     "evaluators": EVALUATORS,
     "decoders": {
-        "branches": Word("several chains of cells of a lattice, in a space that joins them (FasterSeg)", decoding.Branches),
+        "branches": Word("branches (paths of cells) of a lattice, as a network of another space (FasterSeg)", decoding.Branches),
     },
     "sharing": {
         "uniform": Word("one random network per step", sharing.Uniform),
-        "fair": Word("networks with equally frequent outcomes of each decision", sharing.Fair),
+        "fair": Word("networks in which all outcomes of a decision are equally frequent (FairNAS, arXiv:1907.01845)", sharing.Fair),
         "sandwich": Word("the largest, the smallest and random networks at each step", sharing.Sandwich),
-        "progressive": Word("decisions open in turn, as in once-for-all training (arXiv:1908.09791)", sharing.Progressive),
+        "progressive": Word("progressive shrinking: decisions are opened for training in sequence (once-for-all, arXiv:1908.09791)", sharing.Progressive),
     },
     "samplers": {
         "gumbel": Word("Gumbel-softmax: all candidates are computed, weighted by probabilities with Gumbel noise", samplers.Gumbel),
@@ -101,7 +101,7 @@ GROUPS: Mapping[str, Mapping[str, Word]] = {
     "objectives": OBJECTIVES,
     "expectations": {
         "corrected": Word("the expectation over the networks of the space", objectives.Plain),
-        "released": Word("totals along a lattice of cells as the code of FasterSeg adds them up, with its defects", decoding.Cells),
+        "released": Word("latency accumulated over a lattice of cells as in the released code of FasterSeg, including its defects", decoding.Cells),
     },
     "stages": {
         "decoder_only": Word("trains the decoder on precomputed features", evaluators.DecoderOnly),

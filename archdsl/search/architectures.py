@@ -69,7 +69,7 @@ def trained_graph(of: Architecture) -> Graph:
     graph = Deploy(keep_decisions=False, kept=frozenset(named))(of.space.graph)
     if other := graph.decisions.keys() - of.space.searched.decisions.keys():
         headline = f"`{min(other)}` cannot be searched: only train-only outputs depend on it"
-        raise cannot(headline, "leave these out of `outputs` of the loss")
+        raise cannot(headline, "remove these from `outputs` of the loss")
     for name in of.config.blend_outputs:
         paths = [path for path in graph.decisions if is_named(path, name) or _ends(path, name)]
         if not paths:

@@ -12,7 +12,7 @@ from archdsl.runs.reporter import Reporter
 from archdsl.search.options import SearchOptions
 from archdsl.search.progress import Report
 from archdsl.search.result import Result
-from archdsl.search.trials.config import is_by_trials
+from archdsl.search.terms import is_by_trials
 
 
 def by_trials(program: Program, options: SearchOptions) -> bool:

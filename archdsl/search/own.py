@@ -56,7 +56,7 @@ def named(
             strategy = STRATEGY
         elif not isinstance(strategy, str | None):
             raise TypeError(
-                f"strategy must be a text or a function that makes one, got {type(strategy).__name__}"
+                f"strategy must be a string or a function that returns one, got {type(strategy).__name__}"
             )
         if own or not isinstance(evaluate, str | None):
             if isinstance(evaluate, str):
@@ -65,7 +65,7 @@ def named(
             add(EVALUATORS, EVALUATOR, _evaluator(evaluate, functions, scores))
             evaluate = EVALUATOR
             for score in {*scores, *names} - {*WORDS}:
-                add(OBJECTIVES, score, Word("a score of the caller's evaluator", Plain))
+                add(OBJECTIVES, score, Word("a score of an evaluator passed from Python", Plain))
         yield Rewritten(strategy, evaluate, texts, tuple(requirements))
     finally:
         for words, name in added:
@@ -75,7 +75,7 @@ def named(
 def _strategy(make: MakesStrategy) -> StrategyKind:
     pareto = bool(getattr(make, "pareto", True))
     return StrategyKind(
-        "a strategy of the caller's",
+        "a strategy passed from Python",
         Plain,
         make=lambda config, domain, seed: make(domain, seed),
         pareto=pareto,
@@ -85,11 +85,11 @@ def _strategy(make: MakesStrategy) -> StrategyKind:
 def _evaluator(of: Any, objectives: Mapping[str, Any], scores: Sequence[str]) -> EvaluatorKind:
     score = getattr(of, "score", of)
     if of is not None and not callable(score):
-        raise TypeError(f"evaluate must be a text, an evaluator or a function, got {type(of).__name__}")
+        raise TypeError(f"evaluate must be a string, an evaluator or a function, got {type(of).__name__}")
     made = _Own(score, objectives)
     names = (*scores, *objectives)
     return EvaluatorKind(
-        "an evaluator of the caller's", Plain, make=lambda config, surroundings: made, scores=names,
+        "an evaluator passed from Python", Plain, make=lambda config, surroundings: made, scores=names,
         trains=bool(getattr(of, "trains", False)),
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Converts values of search clauses to Python, and builds ARCH606 errors."""
+"""The kind of a search, values of its clauses as Python values, and ARCH606 errors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from archdsl.configs.words import GROUPS, WORDS
+from archdsl.configs.strategies import StrategyKind
+from archdsl.configs.words import GROUPS, STRATEGIES, WORDS
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
 from archdsl.ir import Graph
 from archdsl.spec.search_values import SearchSpec, SearchValue, Term
@@ -16,8 +17,14 @@ from archdsl.spec.units import Quantity
 def term(value: SearchValue, what: str) -> Term:
     """Checks that a value is a name with settings. Raises SpecError (ARCH606) otherwise."""
     if not isinstance(value, Term):
-        raise cannot(f"`{what}` must be a name with settings", f"{what} = name(…)")
+        raise cannot(f"`{what}` must be a name, optionally with settings", f"{what} = name(…)")
     return value
+
+
+def is_by_trials(spec: SearchSpec) -> bool:
+    """Whether the strategy of a search proposes individual networks."""
+    strategy = spec.clauses.settings.get("strategy")
+    return isinstance(strategy, Term) and isinstance(STRATEGIES.get(strategy.name), StrategyKind)
 
 
 def configured(value: Term) -> Any:

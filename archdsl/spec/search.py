@@ -295,7 +295,7 @@ class _Reader:
                 return self._binary(expr)
         help = None
         if isinstance(expr, ast.Call) and isinstance(expr.fn, ast.Attribute):
-            help = f"functions take their argument in parentheses: {expr.fn.name}(macs)"
+            help = f"write the argument in parentheses: {expr.fn.name}(macs)"
         raise self.frame.error(
             "ARCH604", "expected a number, a name or an arithmetic expression of these", expr, help=help
         )

@@ -56,7 +56,7 @@ def help_on_classes(graph: Graph, classes: int) -> str:
 
 def demand_parameters(network: Network, aux: Collection[str]) -> None:
     """Raises SpecError (ARCH935) if no trained output has parameters."""
-    from archdsl.passes.analyses.parameters import outputs_with_parameters
+    from archdsl.passes.analyses.trainable import outputs_with_parameters
 
     maps = output_maps(network)
     main = next(iter(maps))

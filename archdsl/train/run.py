@@ -19,7 +19,7 @@ from archdsl import atomic
 from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.data.dataset import Splits
 from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.passes.analyses.batch_statistics import demand_statistics
+from archdsl.passes.analyses.trainable import demand_statistics
 from archdsl.program import Network
 from archdsl.report.text_tables import layers_text
 from archdsl.report.train_page import train_page

@@ -18,7 +18,8 @@ from archdsl.search.differentiable.optimisers import rate
 from archdsl.search.differentiable.samplers import own_samplers
 from archdsl.search.reading import read_config
 from archdsl.search.scores import class_weights_rule, loss_of
-from archdsl.search.trials.config import is_by_trials, read_trials
+from archdsl.search.terms import is_by_trials
+from archdsl.search.trials.config import read_trials
 from archdsl.spec.units import quantity
 
 SPACE = """arch 1

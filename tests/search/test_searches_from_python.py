@@ -128,9 +128,9 @@ def test_what_is_not_one_clause_is_rejected(clauses, words):
 
 
 def test_objects_of_other_types_are_rejected():
-    with pytest.raises(TypeError, match="strategy must be a text or a function"):
+    with pytest.raises(TypeError, match="strategy must be a string or a function"):
         archdsl.search(SPACE, strategy=3, minimize="macs")
-    with pytest.raises(TypeError, match="evaluate must be a text, an evaluator or a function"):
+    with pytest.raises(TypeError, match="evaluate must be a string, an evaluator or a function"):
         archdsl.search(SPACE, strategy=InTurn, evaluate=3, minimize="macs")
 
 

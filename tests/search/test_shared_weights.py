@@ -120,7 +120,7 @@ def test_statistics_are_computed_anew_for_each_network_over_as_many_batches_as_i
         ('weights(train = progressive(opens = ["bodies.k"]))', "ARCH606", "did you mean `body.k`"),
         ('weights(train = progressive(opens = ["w", "body.k"], at = [0.5]))', "ARCH606", "2 groups"),
         ('weights(train = progressive(opens = ["w", "body.k"], at = [0.5, 0]))', "ARCH606", "increase"),
-        ('weights(train = progressive(opens = ["body", "body[1].k"]))', "ARCH606", "opens twice"),
+        ('weights(train = progressive(opens = ["body", "body[1].k"]))', "ARCH606", "listed twice"),
         ('weights(train = progressive(opens = ["w"], train = progressive))', "ARCH607", "got `progressive`"),
         ('weights(train = progressive(opens = ["w"], at = [2]))', "ARCH607", "list of numbers"),
     ],

@@ -278,7 +278,7 @@ class ElasticNetwork(nn.Module):
     def _missing(self, paths: Sequence[str]) -> SpecError:
         listed = ", ".join(f"`{path}`" for path in paths[:5])
         headline = f"{len(paths)} missing decisions of `{self.archdsl_graph.name}`: {listed}"
-        help = "give an outcome or weights of each"
+        help = "pass an outcome or weights for each"
         return SpecError([Diagnostic("ARCH504", headline, help=help)])
 
     def _sliced(self, weights: str, layer: Layer, parts: Parts) -> Sliced:

@@ -450,7 +450,7 @@ class _Drawing:
         declared = self.graph.decisions[paths[0]].location
         place = Label(declared, f"`{paths[0]}` is declared here") if declared else _at(item)
         headline = f"{listed} {has} to be drawn: {why}"
-        help = "give one outcome of it for each forward, and weights of those decisions that are mixed"
+        help = "pass one outcome of it to each forward pass, and weights for mixed decisions"
         return SpecError([Diagnostic("ARCH811", headline, place, help=help)])
 
 

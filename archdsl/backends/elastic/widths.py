@@ -113,7 +113,7 @@ class Widths:
         try:
             return int(self._possible.greatest(value))
         except (Unbounded, ValueError, OverflowError):
-            raise not_shared(node, f"`{key}` of `{node.op}` has no largest value that is known") from None
+            raise not_shared(node, f"`{key}` of `{node.op}` has no known largest value") from None
 
     def _slot(self, weights: str, nodes: list[Node]) -> Slot:
         first = nodes[0]
@@ -228,7 +228,7 @@ def _both(one: Slot, other: Slot) -> Slot:
     if one.op != other.op:
         raise _apart(one, "is of different primitives")
     if len(one.joined) != len(other.joined) or (len(one.joined) > 1 and one.joined != other.joined):
-        raise _apart(one, "joins inputs whose largest widths differ")
+        raise _apart(one, "concatenates inputs whose largest widths differ")
     most = {key: _largest([one.most[key], other.most[key]]) for key in one.most}
     width, wide = max(one.width, other.width), max(one.wide, other.wide)
     joined = (width,) if len(one.joined) == 1 else one.joined

@@ -11,10 +11,8 @@ from archdsl.backends.supernet.structure import Mixed, parts
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Graph, Mux, Node
 from archdsl.ops.base import ADVISORY
-from archdsl.passes.analyses.batch_statistics import demand_values
-from archdsl.passes.analyses.parameters import has_parameters
-from archdsl.passes.analyses.resized import resized
-from archdsl.passes.analyses.shapes import FixedShape
+from archdsl.passes.analyses.shapes import FixedShape, resized
+from archdsl.passes.analyses.trainable import demand_values, has_parameters
 from archdsl.passes.transforms.bind import Prepared
 
 Size = tuple[int, int]

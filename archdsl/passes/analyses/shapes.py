@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from archdsl import ops
@@ -34,6 +34,13 @@ def infer(graph: Graph) -> dict[str, FixedShape]:
     if findings.diagnostics:
         raise SpecError(findings.diagnostics)
     return shapes
+
+
+def resized(graph: Graph, size: tuple[int, int]) -> Graph:
+    """A copy of a space or network with input size (height, width); well-typedness at that size is not
+    checked.
+    """
+    return replace(graph, inputs={name: (shape[0], *size) for name, shape in graph.inputs.items()})
 
 
 @dataclass(frozen=True)

@@ -34,12 +34,12 @@ class Task(NamedTuple):
         """A task from JSON.  Raises KeyError, TypeError and ValueError for anything else."""
         number, outcomes, epochs, attempt = (plain[name] for name in cls._fields[:4])
         if not all(type(one) is int for one in (number, attempt, *outcomes)):
-            raise ValueError("a task has integers")
+            raise ValueError("a task must have integers")
         if epochs is not None and type(epochs) is not int:
-            raise ValueError("epochs are an integer")
+            raise ValueError("epochs must be an integer")
         memory = plain.get("memory")
         if memory is not None and not isinstance(memory, dict):
-            raise ValueError("a memory is an object")
+            raise ValueError("memory must be an object")
         return cls(number, tuple(outcomes), epochs, attempt, memory)
 
 
@@ -87,7 +87,7 @@ class Done:
         """A result from JSON.  Raises KeyError, TypeError and ValueError for anything else."""
         number, scores = plain["number"], {str(k): float(v) for k, v in plain["scores"].items()}
         if type(number) is not int:
-            raise ValueError("a trial has a number")
+            raise ValueError("the number of a trial must be an integer")
         failure = Failure.of(plain["failure"]) if "failure" in plain else None
         return cls(number, scores, failure, float(plain["seconds"]), str(plain["worker"]))
 

@@ -15,7 +15,7 @@ from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches
 from archdsl.data.dataset import Dataset
 from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.passes.analyses.batch_statistics import demand_statistics
+from archdsl.passes.analyses.trainable import demand_statistics
 from archdsl.program import Network
 from archdsl.runs.processes import processes
 from archdsl.runs.reporter import Reporter

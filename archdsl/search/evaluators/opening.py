@@ -21,13 +21,15 @@ def openings(rule: Progressive, decisions: Iterable[str], place: Location | None
     groups = [(one,) if isinstance(one, str) else tuple(one) for one in rule.opens]
     if not groups:
         help = 'progressive(opens = ["stages.blocks.kernel", "stages.depth"])'
-        raise cannot("`progressive` requires the decisions that open in turn", help, place)
+        raise cannot("`progressive` requires the decisions to open", help, place)
     shares = rule.at if rule.at is not None else tuple(n / len(groups) for n in range(len(groups)))
     if len(shares) != len(groups):
-        headline = f"`progressive` opens {len(groups)} groups of decisions at {len(shares)} shares"
-        raise cannot(headline, "give one share for each: at = [0, 0.3, 0.6]", place)
+        headline = (
+            f"`progressive` opens {len(groups)} groups of decisions, but `at` has {len(shares)} entries"
+        )
+        raise cannot(headline, "write one fraction of the training for each: at = [0, 0.3, 0.6]", place)
     if any(later < sooner for sooner, later in pairwise(shares)):
-        raise cannot("the shares of `progressive` have to increase", "at = [0, 0.3, 0.6]", place)
+        raise cannot("`at` of `progressive` must increase", "at = [0, 0.3, 0.6]", place)
     paths = list(decisions)
     found: dict[str, float] = {}
     for names, share in zip(groups, shares, strict=True):
@@ -37,6 +39,8 @@ def openings(rule: Progressive, decisions: Iterable[str], place: Location | None
                 raise no_decision(name, paths, place)
             twice = next((path for path in matched if path in found), None)
             if twice is not None:
-                raise cannot(f"`{twice}` opens twice in `progressive`", f"remove `{name}`", place)
+                raise cannot(
+                    f"`{twice}` is listed twice in `opens` of `progressive`", f"remove `{name}`", place
+                )
             found |= dict.fromkeys(matched, share)
     return found

@@ -12,8 +12,8 @@ from archdsl import ops
 from archdsl.backends.straightline import lower
 from archdsl.backends.torch_module import CompiledNetwork, build
 from archdsl.ir import Graph, Mux, Node
-from archdsl.passes.analyses.parameters import has_parameters
 from archdsl.passes.analyses.shapes import infer
+from archdsl.passes.analyses.trainable import has_parameters
 from archdsl.passes.analyses.undecided import boundary, undecided
 from archdsl.program import Space
 

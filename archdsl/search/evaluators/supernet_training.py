@@ -112,7 +112,7 @@ class SupernetTraining:
         def take(state: dict[str, Any]) -> None:
             weights = like(state, "net", dict(self.net.state_dict()))
             if not isinstance(state.get("optimiser"), dict):
-                raise Unfit("it has no state of the optimizer")
+                raise Unfit("it lacks the state of the optimizer")
             self.part.optimiser.load_state_dict(state["optimiser"])
             self.net.load_state_dict(weights)
 

@@ -123,12 +123,6 @@ def _able(term: Term, goals: int) -> StrategyKind:
     return kind
 
 
-def is_by_trials(spec: SearchSpec) -> bool:
-    """Whether the strategy of a search proposes individual networks."""
-    strategy = spec.clauses.settings.get("strategy")
-    return isinstance(strategy, Term) and isinstance(STRATEGIES.get(strategy.name), StrategyKind)
-
-
 def read_trials(
     spec: SearchSpec,
     overrides: Mapping[str, Any] | None = None,

@@ -185,7 +185,7 @@ class Domain:
     def _counted(self) -> Networks:
         """The counted networks. Raises SpecError (ARCH416)."""
         if self._networks is None:
-            raise ValueError("networks of sizes alone are drawn by their outcomes")
+            raise ValueError("a domain without a space supports `over = outcomes` only")
         found = self._networks()
         if not found.count.exact:
             from archdsl.diagnostics import Diagnostic, SpecError
@@ -270,6 +270,6 @@ def _in_order(levels: Iterable[int], reads: Callable[[int], set[int]]) -> list[i
         ready = [
             level for level in wanted if level not in found and not (reads(level) & set(wanted)) - {*found}
         ]
-        assert ready, "functions read each other"
+        assert ready, "circular functions"
         found += ready
     return found

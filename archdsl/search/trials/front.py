@@ -122,7 +122,7 @@ def knee(values: Sequence[Values]) -> int:
     Raises ValueError without vectors.
     """
     if not values:
-        raise ValueError("a knee of no vectors")
+        raise ValueError("the knee of an empty front")
     low, high = bounds(values)
     sums = [sum(scaled(one, low, high)) for one in values]
     return sums.index(min(sums))
@@ -132,7 +132,7 @@ def bounds(values: Iterable[Values]) -> tuple[Values, Values]:
     """The minimum and maximum of each objective. Raises ValueError without vectors."""
     columns = list(zip(*values, strict=True))
     if not columns:
-        raise ValueError("bounds of no vectors")
+        raise ValueError("the bounds of an empty set of vectors")
     return tuple(map(min, columns)), tuple(map(max, columns))
 
 

@@ -193,7 +193,7 @@ class Judging:
         (outcomes, epochs), sizes = proposal, self.domain.sizes
         whole = len(outcomes) == len(sizes) and {*map(type, outcomes)} <= {int}
         if not whole or min(outcomes, default=0) < 0 or not all(map(lt, outcomes, sizes)):
-            why = f"it proposed {outcomes}, but decisions have {sizes} outcomes"
+            why = f"it proposed the outcomes {outcomes}, but the decisions have {sizes} outcomes"
             raise broken("strategy", self.config.strategy, why)
         if epochs is not None and (type(epochs) is not int or epochs < 1):
             raise broken("strategy", self.config.strategy, f"it proposed {epochs} epochs")

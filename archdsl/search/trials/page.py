@@ -145,7 +145,7 @@ def _word(found: Any) -> str:
 
 def _importance(history: History, shares: Sequence[Mapping[str, float]]) -> str:
     made = [
-        figure(str(goal), importance_figure(one, f"Fraction of the variance: {goal.text}"))
+        figure(str(goal), importance_figure(one, f"Fraction of variance explained: {goal.text}"))
         for goal, one in zip(history.goals, shares, strict=False)
         if one
     ]

@@ -161,7 +161,7 @@ def volume_figure(history: History) -> str:
     """
     line = stairs(hypervolumes(history), history.trials[-1].number if history.trials else 0)
     rows = [Series("hypervolume of the front", line=line, colour=1)]
-    return clouds(rows, title="Hypervolume", x_label="trial", y_label="share of the box", counted_x=True)
+    return clouds(rows, title="Hypervolume", x_label="trial", y_label="fraction of the box", counted_x=True)
 
 
 def hypervolumes(history: History) -> list[tuple[float, float]]:

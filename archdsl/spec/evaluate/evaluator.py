@@ -133,7 +133,7 @@ class Evaluator:
         if isinstance(value, Tensor):
             node = self.builder.case(value.node, self.allowed)
             if node is None:
-                return Undefined("not defined under the decisions made here")
+                return Undefined("not defined for the outcomes selected here")
             return value if node == value.node else Tensor(node)
         if isinstance(value, Expr):
             return self._specialized(value)

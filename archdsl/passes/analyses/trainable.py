@@ -1,4 +1,4 @@
-"""Batch statistics need more than one value per channel in training."""
+"""Whether a network can be trained: it has parameters, and enough values per channel to normalize."""
 
 from __future__ import annotations
 
@@ -8,8 +8,30 @@ from archdsl import ops
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Graph, Mux, Node
 from archdsl.passes.analyses.picking import picked_by
-from archdsl.passes.analyses.resized import resized
-from archdsl.passes.analyses.shapes import FixedShape, infer
+from archdsl.passes.analyses.shapes import FixedShape, infer, resized
+
+
+def outputs_with_parameters(graph: Graph) -> list[str]:
+    """The outputs of a network whose gradient reaches a parameter."""
+    shapes = infer(graph)
+    reached: set[str] = set()
+    for name, node in graph.nodes.items():
+        assert isinstance(node, Node)
+        primitive = ops.get(node.op)
+        if primitive.makes_zero:
+            continue
+        values = node.inputs[: primitive.tensors(len(node.inputs))]  # of the others only sizes are read
+        if not reached.isdisjoint(values) or has_parameters([node], shapes):
+            reached.add(name)
+    return [output for output, node in graph.outputs.items() if node in reached]
+
+
+def has_parameters(nodes: Iterable[Node], shapes: Mapping[str, FixedShape]) -> bool:
+    """Whether any of some nodes, whose sizes are known, has trainable parameters."""
+    return any(
+        ops.get(node.op).cost([shapes[i] for i in node.inputs], shapes[node.name], node.attrs).params
+        for node in nodes
+    )
 
 
 def demand_statistics(graph: Graph, size: tuple[int, int], batch: int) -> None:
