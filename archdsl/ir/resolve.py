@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from archdsl.ir.expr import FUNCTIONS, SHALLOW, Apply, Dim, Expr, Pick, Value, apply, pick
@@ -53,6 +53,18 @@ def _inside_out(value: Apply) -> list[Apply]:
         found[id(here)] = here
         ahead += [a for a in here.args if isinstance(a, Apply)]
     return list(found.values())[::-1]
+
+
+def applications(values: Iterable[Value]) -> int:
+    """How many different function applications these values consist of."""
+    found: set[int] = set()
+    ahead = [value for value in values if isinstance(value, Apply)]
+    while ahead:
+        here = ahead.pop()
+        if id(here) not in found:
+            found.add(id(here))
+            ahead += [a for a in here.args if isinstance(a, Apply)]
+    return len(found)
 
 
 def evaluate(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import archdsl
+import limited
 from archdsl.backends.elastic.network import build as build_elastic
 from archdsl.backends.supernet import build as build_candidates
 from archdsl.cli import run
@@ -80,6 +81,22 @@ def test_it_says_why_networks_share_no_weights(capsys) -> None:
     assert "elastic weights: not possible: channels of different origins meet in a sum (ARCH810)" in said
     assert "differentiable: not possible: networks share no weights" in said
     assert "networks trained from scratch; not by evaluate = weights(…)" in said
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "  y = image -> conv(c = one of {4, 999999999999999999})",
+        "  y = image -> conv(c = one of {4, 8})\n  stage s repeat 36 { y = concat(y, y) }",
+    ],
+    ids=["wide", "doubled"],
+)
+def test_a_space_of_more_channels_than_can_be_listed_shares_no_weights(body: str) -> None:
+    Path("s.arch").write_text(limited.space(f"{body}\n  output logits = y"))
+    done = limited.run("explain", "s.arch")
+    assert done.code == 0, done.err
+    assert "exceeds 8,388,608 channels of all tensors together (ARCH810)" in done.out
+    assert limited.run("check", "s.arch").code == 0
 
 
 def test_every_strategy_is_in_it(capsys) -> None:

@@ -148,7 +148,7 @@ space S {
 }
 """)
     monkeypatch.setattr(space_cost, "_LEAST_BOUND", 50)
-    monkeypatch.setattr(space_cost, "_EDGES_BOUND", 1)
+    monkeypatch.setattr(space_cost, "_WORK_BOUND", 1)
     monkeypatch.setattr(SpaceCost, "tables", refused)
     priced: list[int] = []
     many = BindingPricer.many
@@ -162,6 +162,24 @@ space S {
     assert found.outcomes == (0,) * 10
     assert len(priced) > 1
     assert sum(priced) <= 50
+
+
+def test_values_that_select_count_as_work_of_binding() -> None:
+    text = """arch 1
+op join(a, b) = concat(a, b -> resize(like = a))
+space S {
+  input image: [2, 4, 4]
+  x[0] = image
+  stage s for i in 1..N { x[i] = (one of x[0..i - 1]) -> relu }
+  output y = fold(join, unused(x[1..N]))
+}
+"""
+
+    def tries(n: int) -> int:
+        return SpaceCost(loaded(text.replace("N", str(n))).graph)._bound
+
+    assert tries(4) == space_cost._MOST_BOUND
+    assert space_cost._LEAST_BOUND <= tries(80) < tries(64) < space_cost._MOST_BOUND
 
 
 def refused(self: SpaceCost, price: object):

@@ -21,6 +21,9 @@ from archdsl.spec.deciding.possible import Possible, Unbounded
 MOST_SETS = 32
 """Sets of one batch normalization, a set for each combination of widths."""
 
+MOST_CHANNELS = 1 << 23
+"""Channels of all tensors of a space together, whose places are listed one by one."""
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -45,8 +48,9 @@ class Widths:
     With `bn` "per_width", a batch normalization has a set of weights and statistics for each combination of
     widths of the origins of its input, otherwise slices of one set.
 
-    Raises SpecError: ARCH810 if a setting has no largest value, or nodes with the same weights are layers of
-    different kinds; ARCH818 for more than MOST_SETS combinations.
+    Raises SpecError: ARCH810 if a setting has no largest value, nodes with the same weights are layers of
+    different kinds, or tensors have more than MOST_CHANNELS channels together; ARCH818 for more than
+    MOST_SETS combinations.
     """
 
     def __init__(self, graph: Graph, bn: BN = "shared"):
@@ -55,6 +59,7 @@ class Widths:
         self._possible = Possible(self.definitions, {})
         self.blocks: dict[str, Blocks] = {name: ((name, shape[0]),) for name, shape in graph.inputs.items()}
         self.most: dict[str, Mapping[str, Any]] = {}
+        self._channels = sum(shape[0] for shape in graph.inputs.values())
         found: dict[str, list[Node]] = {}
         for item in graph.nodes.values():
             if isinstance(item, Mux):
@@ -85,9 +90,10 @@ class Widths:
 
     def _of_node(self, node: Node, most: Mapping[str, Any]) -> Blocks:
         primitive = ops.get(node.op)
+        width = primitive.widest([self.width(source) for source in node.inputs], most)
+        self._count(node, width)
         if primitive.stacks:
             return tuple(block for source in node.inputs for block in self.blocks[source])
-        width = primitive.widest([self.width(source) for source in node.inputs], most)
         same = primitive.keeps_places and width == self.width(node.inputs[0])
         return self.blocks[node.inputs[0]] if same else ((node.name, width),)
 
@@ -96,11 +102,18 @@ class Widths:
         separate ones.
         """
         every = [self.blocks[source] for source in mux.inputs]
+        self._count(mux, max(self.width(source) for source in mux.inputs))
         if all(blocks == every[0] for blocks in every):
             return every[0]
         if self.chooses_several(mux):
             return tuple(dict(block for blocks in every for block in blocks).items())
         return ((mux.name, max(self.width(source) for source in mux.inputs)),)
+
+    def _count(self, item: Node | Mux, width: int) -> None:
+        self._channels += width
+        if self._channels > MOST_CHANNELS:
+            most = f"{MOST_CHANNELS:,} channels of all tensors together"
+            raise not_shared(item, f"a tensor of up to {width:,} channels exceeds {most}")
 
     def chooses_several(self, mux: Mux) -> bool:
         """Whether its decision selects several members, each with separate channels."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archdsl.ir import Graph, Mux
+from archdsl.ir.resolve import applications
 from archdsl.passes.analyses.closed_form import UNCUT, ClosedForm, Entangled, closed_form
 from archdsl.passes.costs.binding_pricer import BindingPricer
 from archdsl.passes.costs.expected import Expected, expected
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_EDGES_BOUND, _LEAST_BOUND, _MOST_BOUND = 1_200_000, 50, 300
-"""Edges bound for one figure of a space without closed form, such as an extreme or the sample; and the
-networks that are bound for it at least and at most."""
+_WORK_BOUND, _LEAST_BOUND, _MOST_BOUND = 800_000, 50, 300
+"""Work of binding for one figure of a space without closed form, such as an extreme or the sample, in edges
+and parts of the values that select them; and the networks that are bound for it at least and at most."""
 
 
 _OUTCOMES_TOGETHER = 1 << 25
@@ -152,8 +153,9 @@ class SpaceCost:
     def _bound(self) -> int:
         """How many networks are bound for one estimate."""
         items = self.graph.nodes.values()
-        edges = sum(len(item.cases) if isinstance(item, Mux) else len(item.inputs) for item in items)
-        return min(_MOST_BOUND, max(_LEAST_BOUND, _EDGES_BOUND // max(1, edges)))
+        work = sum(len(item.cases) if isinstance(item, Mux) else len(item.inputs) for item in items)
+        work += applications(item.on for item in items if isinstance(item, Mux))
+        return min(_MOST_BOUND, max(_LEAST_BOUND, _WORK_BOUND // max(1, work)))
 
     def distribution(self, price: Price, networks: int, seed: int = 0) -> Distribution:
         """The prices of random networks."""
