@@ -24,6 +24,7 @@ _COMMANDS = {
     "passes": ("archdsl.cli.passes:passes", "List the passes of `compile --passes`, with their contracts."),
     "viz": ("archdsl.cli.viz:viz", "Draw a network, a space, or the tree of its decisions."),
     "cost": ("archdsl.cli.cost:cost", "Costs of a network by layer, or of the networks of a space."),
+    "zoo": ("archdsl.cli.zoo:zoo", "List the networks of other papers that ship, with costs and accuracy."),
     "latency": ("archdsl.cli.latency:latency", "Build latency tables, and estimate the latency of networks."),
     "search": ("archdsl.cli.search:search", "Search a space; writes the network found, and a report."),
     "work": ("archdsl.cli.work:work", "Run trials of a search in a shared folder, on any machine."),

@@ -17,6 +17,7 @@ RUN = [
     DOCS / "passes.md",
     DOCS / "python.md",
     DOCS / "trials.md",
+    DOCS / "zoo.md",
     *sorted((DOCS / "howto").glob("*.md")),
 ]
 _LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#([^)]+))?\)")
