@@ -65,6 +65,8 @@ CODES: dict[str, str] = {
     "ARCH227": "unused import",
     "ARCH228": "number undefined in some networks",
     "ARCH229": "comparison that is always false",
+    "ARCH230": "channels that do not exist",
+    "ARCH231": "single value to normalize",
     "ARCH301": "channel mismatch",
     "ARCH302": "height or width mismatch",
     "ARCH303": "empty tensor",

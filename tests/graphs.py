@@ -124,13 +124,23 @@ def tied(image: tuple[int, int, int] = (3, 16, 24)) -> Graph:
 
 
 def modern(image: tuple[int, int, int] = (3, 15, 22)) -> Graph:
-    """Learned slopes, smooth activations."""
+    """Learned slopes, smooth activations, normalization of single images, attention."""
     net = Network(image, "Modern")
     x = net.prelu(net.conv("image", c=8, name="conv"), name="slopes")
     x = net.leaky_relu(net.prelu(x, shared=True, name="slope"), slope=0.2, name="leaky")
     x = net.gelu(net.gelu(net.elu(x, alpha=1.5, name="elu"), name="gelu"), approximate=True, name="close")
     gate = net.softmax(net.conv(net.tanh(x, name="tanh"), c=8, k=1, name="gate"), name="softmax")
-    return net.graph(y=net.mul(net.softplus(x, name="softplus"), gate, name="y"))
+    x = net.layer_norm(net.mul(net.softplus(x, name="softplus"), gate, name="gated"), name="layer")
+    x = net.group_norm(net.linear(x, c=12, name="linear"), g=4, name="groups")
+    x = net.group_norm(net.drop_path(x, name="path"), g=3, affine=False, eps=1e-3, name="plain")
+    x = net.instance_norm(net.instance_norm(x, name="each"), affine=True, name="instance")
+    x = net.attention(net.layer_norm(x, affine=False, name="layer2"), heads=3, reduction=2, name="reduced")
+    x = net.attention(net.dropout2d(x, name="dropout2d"), heads=2, bias=False, name="attention")
+    few = net.conv(x, c=12, s=4, name="few")
+    x = net.dot_attention(x, few, net.linear(few, c=10, bias=False, name="values"), heads=2, name="dot")
+    total = net.add(net.channel_sum(x, name="sum"), net.channel_mean(x, name="mean"), name="total")
+    parts = net.slice(x, first=3, last=6, name="middle"), net.slice(x, first=7, name="end"), total
+    return net.graph(y=net.concat(*parts, name="y"))
 
 
 def everything(image: tuple[int, int, int] = (3, 16, 24)) -> Graph:

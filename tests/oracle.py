@@ -87,6 +87,15 @@ def _gelu(xs: list[torch.Tensor], a: dict[str, Any], _: Any) -> torch.Tensor:
     return x * torch.special.ndtr(x)
 
 
+def _attended(xs: list[torch.Tensor], a: dict[str, Any], y: Any) -> torch.Tensor:
+    heads = []
+    for q, k, v in zip(*(x.flatten(2).chunk(a["heads"], 1) for x in xs), strict=True):
+        scores = torch.einsum("bcn,bcm->bnm", q, k) / q.shape[1] ** 0.5
+        weights = scores.exp() / scores.exp().sum(2, keepdim=True)
+        heads.append(torch.einsum("bnm,bcm->bcn", weights, v))
+    return torch.cat(heads, 1).reshape(xs[0].shape[0], *y)
+
+
 RULES: dict[str, Callable[[list[torch.Tensor], dict[str, Any], Any], torch.Tensor]] = {
     "relu": lambda xs, a, y: torch.where(xs[0] > 0, xs[0], 0.0),
     "relu6": lambda xs, a, y: torch.where((xs[0] > 0) & (xs[0] < 6), xs[0], xs[0].detach().clamp(0, 6)),
@@ -100,6 +109,10 @@ RULES: dict[str, Callable[[list[torch.Tensor], dict[str, Any], Any], torch.Tenso
     "gelu": _gelu,
     "softmax": lambda xs, a, y: xs[0].exp() / xs[0].exp().sum(1, keepdim=True),
     "sigmoid": lambda xs, a, y: 1 / (1 + (-xs[0]).exp()),
+    "channel_sum": lambda xs, a, y: torch.einsum("bchw->bhw", xs[0])[:, None],
+    "channel_mean": lambda xs, a, y: torch.einsum("bchw->bhw", xs[0])[:, None] / xs[0].shape[1],
+    "slice": lambda xs, a, y: torch.stack([xs[0][:, c - 1] for c in range(a["first"], a["last"] + 1)], 1),
+    "dot_attention": _attended,
     "max_pool": _largest,
     "avg_pool": _average,
     "global_pool": lambda xs, a, y: xs[0].flatten(2).mean(2)[:, :, None, None],

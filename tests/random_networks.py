@@ -64,6 +64,10 @@ def _plain(draw: Any, net: Network, x: str, _: str, name: str) -> str:
         "gelu",
         "prelu",
         "softmax",
+        "channel_sum",
+        "channel_mean",
+        "dropout2d",
+        "drop_path",
         "identity",
         "scale",
         "shift",
@@ -71,6 +75,33 @@ def _plain(draw: Any, net: Network, x: str, _: str, name: str) -> str:
         "global_pool",
     ]
     return net.add_node(draw(st.sampled_from(ops)), x, name=name)
+
+
+def _standardised(draw: Any, net: Network, x: str, _: str, name: str) -> str:
+    c, h, w = net.shapes[x]
+    op = draw(st.sampled_from(["layer_norm", "group_norm", "instance_norm"]))
+    if (op == "layer_norm" and c == 1) or (op != "layer_norm" and h * w == 1):
+        return x
+    groups = (
+        {"g": draw(st.sampled_from([g for g in (1, 2, 3, 4) if c % g == 0]))} if op == "group_norm" else {}
+    )
+    return net.add_node(op, x, affine=draw(st.booleans()), name=name, **groups)
+
+
+def _attended(draw: Any, net: Network, x: str, other: str, name: str) -> str:
+    c, h, w = net.shapes[x]
+    heads = draw(st.sampled_from([n for n in (1, 2, 3) if c % n == 0]))
+    if draw(st.booleans()):
+        reduction = draw(st.integers(1, min(h, w, 3)))
+        return net.attention(x, heads=heads, reduction=reduction, bias=draw(st.booleans()), name=name)
+    keys = net.linear(other, c=c, name=f"{name}.keys")
+    values = net.linear(other, c=heads * draw(st.integers(1, 3)), bias=False, name=f"{name}.values")
+    return net.dot_attention(x, keys, values, heads=heads, name=name)
+
+
+def _sliced(draw: Any, net: Network, x: str, _: str, name: str) -> str:
+    first = draw(st.integers(1, net.shapes[x][0]))
+    return net.slice(x, first=first, last=draw(st.integers(first, net.shapes[x][0])), name=name)
 
 
 def _pool(draw: Any, net: Network, x: str, _: str, name: str) -> str:
@@ -121,4 +152,7 @@ STEPS = [
     _joined,
     _joined,
     _zero,
+    _standardised,
+    _attended,
+    _sliced,
 ]

@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from archdsl.ops import activation, convolution, joining, normalisation, pooling, resizing, scaling, shaping
+from archdsl.ops import (
+    activation,
+    attention,
+    channels,
+    convolution,
+    dropping,
+    joining,
+    normalisation,
+    pooling,
+    resizing,
+    scaling,
+    shaping,
+)
 from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting
 from archdsl.registry import demand_free, loaded, unusable
 
@@ -17,7 +29,12 @@ PRIMITIVES: tuple[Primitive, ...] = (
     convolution.Conv(),
     convolution.DepthwiseConv(),
     normalisation.BatchNorm(),
-    normalisation.Dropout(),
+    normalisation.LayerNorm(),
+    normalisation.GroupNorm(),
+    normalisation.InstanceNorm(),
+    dropping.Dropout(),
+    dropping.Dropout2d(),
+    dropping.DropPath(),
     activation.Relu(),
     activation.Relu6(),
     activation.HardSwish(),
@@ -46,6 +63,12 @@ PRIMITIVES: tuple[Primitive, ...] = (
     shaping.ChannelShuffle(),
     shaping.PixelShuffle(),
     scaling.Scale(),
+    channels.Linear(),
+    channels.ChannelSum(),
+    channels.ChannelMean(),
+    channels.Slice(),
+    attention.Attention(),
+    attention.DotAttention(),
 )
 
 _BY_NAME: dict[str, Primitive] = {p.name: p for p in PRIMITIVES}

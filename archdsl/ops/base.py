@@ -244,8 +244,11 @@ class Primitive:
         """The module that holds its weights or state, for concrete shapes; None without any."""
         return None
 
-    def widest(self, widths: Sequence[int], most: Attrs) -> int:
-        """The maximum number of channels, from those of its inputs and the maximum values of its settings."""
+    def widest(self, widths: Sequence[int], most: Attrs) -> int | None:
+        """The maximum number of channels, from those of its inputs and the maximum values of its settings.
+
+        None for the largest number of channels that it has in some network.
+        """
         return widths[0]
 
     def places(

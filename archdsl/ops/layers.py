@@ -27,6 +27,100 @@ class ChannelScale(nn.Module):
         return f"{self.weight.numel()}"
 
 
+class ChannelLayerNorm(nn.Module):
+    """Layer normalization over the channels at each position."""
+
+    def __init__(self, channels: int, eps: float = 1e-5, affine: bool = True):
+        super().__init__()
+        self.channels, self.eps = channels, eps
+        self.weight = nn.Parameter(torch.empty(channels)) if affine else None
+        self.bias = nn.Parameter(torch.empty(channels)) if affine else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        if self.weight is not None and self.bias is not None:
+            nn.init.ones_(self.weight)
+            nn.init.zeros_(self.bias)
+
+    def forward(self, x_bchw: torch.Tensor) -> torch.Tensor:
+        x_bhwc = x_bchw.permute(0, 2, 3, 1)
+        y_bhwc = F.layer_norm(x_bhwc, (self.channels,), self.weight, self.bias, self.eps)
+        return y_bhwc.permute(0, 3, 1, 2)
+
+    def extra_repr(self) -> str:
+        return f"{self.channels}, eps={self.eps}, affine={self.weight is not None}"
+
+
+class DropPath(nn.Module):
+    """In training, zeroes the whole tensor of random images, and scales the others by 1 / (1 - p)."""
+
+    def __init__(self, p: float):
+        super().__init__()
+        self.p = p
+
+    def forward(self, x_bchw: torch.Tensor) -> torch.Tensor:
+        if not self.training:
+            return x_bchw
+        return x_bchw * F.dropout(x_bchw.new_ones((x_bchw.shape[0], 1, 1, 1)), self.p)
+
+    def extra_repr(self) -> str:
+        return f"p={self.p}"
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention over the positions of a map, of keys and values of a reduced map.
+
+    The map is reduced by a convolution with kernel and stride `reduction`, and layer normalization.
+    """
+
+    query_bias: nn.Parameter | None
+    key_bias: nn.Parameter | None
+    value_bias: nn.Parameter | None
+    output_bias: nn.Parameter | None
+
+    def __init__(self, channels: int, heads: int, reduction: int = 1, bias: bool = True):
+        super().__init__()
+        self.heads, self.reduction = heads, reduction
+        self.query_weight = nn.Parameter(torch.empty(channels, channels))
+        self.key_weight = nn.Parameter(torch.empty(channels, channels))
+        self.value_weight = nn.Parameter(torch.empty(channels, channels))
+        self.output_weight = nn.Parameter(torch.empty(channels, channels))
+        for name in ("query_bias", "key_bias", "value_bias", "output_bias"):
+            self.register_parameter(name, nn.Parameter(torch.empty(channels)) if bias else None)
+        if reduction > 1:
+            self.reduction_weight = nn.Parameter(torch.empty(channels, channels, reduction, reduction))
+            self.reduction_bias = nn.Parameter(torch.empty(channels))
+            self.norm_weight = nn.Parameter(torch.empty(channels))
+            self.norm_bias = nn.Parameter(torch.empty(channels))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        for name, value in self.named_parameters():
+            if value.dim() > 1:
+                nn.init.kaiming_uniform_(value, a=5**0.5)  # as torch's linear layers and convolutions
+            else:
+                nn.init.constant_(value, float(name == "norm_weight"))
+
+    def forward(self, x_bchw: torch.Tensor) -> torch.Tensor:
+        b, c, h, w = x_bchw.shape
+        x_bnc = z_bmc = x_bchw.flatten(2).mT
+        if self.reduction > 1:
+            z_bchw = F.conv2d(x_bchw, self.reduction_weight, self.reduction_bias, self.reduction)
+            z_bmc = F.layer_norm(z_bchw.flatten(2).mT, (c,), self.norm_weight, self.norm_bias)
+        q_bnc = F.linear(x_bnc, self.query_weight, self.query_bias)
+        k_bmc = F.linear(z_bmc, self.key_weight, self.key_bias)
+        v_bmc = F.linear(z_bmc, self.value_weight, self.value_bias)
+        q_bhnd, k_bhmd, v_bhmd = (
+            t.reshape(b, -1, self.heads, c // self.heads).transpose(1, 2) for t in (q_bnc, k_bmc, v_bmc)
+        )
+        y_bhnd = F.scaled_dot_product_attention(q_bhnd, k_bhmd, v_bhmd)
+        y_bnc = y_bhnd.transpose(1, 2).reshape(b, h * w, c)
+        return F.linear(y_bnc, self.output_weight, self.output_bias).mT.reshape(b, c, h, w)
+
+    def extra_repr(self) -> str:
+        return f"{self.query_weight.shape[0]}, heads={self.heads}, reduction={self.reduction}"
+
+
 def weighted_batch_norm(norm: nn.BatchNorm2d, x_bchw: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """`norm(x) * weight` for a number, by scaling the layer's own scale and shift instead of the tensor.
 

@@ -1,11 +1,15 @@
-"""Normalization and regularization."""
+"""Normalization: over the batch, over channels, over groups of them, and over the positions of each."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
+from archdsl.ir.expr import eq, le
 from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
 from archdsl.ops.places import Parts, Places, index
+
+_EPS = Setting("eps", "float", 1e-5, "added to the variance", low=0)
 
 
 class BatchNorm(Primitive):
@@ -17,7 +21,7 @@ class BatchNorm(Primitive):
     keeps_size = True
     fresh = True
     settings = (
-        Setting("eps", "float", 1e-5, "added to the variance", low=0),
+        _EPS,
         Setting(
             "momentum",
             "float",
@@ -68,34 +72,117 @@ class BatchNorm(Primitive):
         return to.node("BatchNormalization", inputs, epsilon=float(a["eps"]))
 
 
-class Dropout(Primitive):
-    """Zeroes random values in training, and scales the others by 1 / (1 - p)."""
+class Standardised(Primitive):
+    """Base class of normalization by values of one image: no running statistics, equal in training."""
 
-    name = "dropout"
-    summary = "dropout of individual values"
-    stateless = True
     keeps_size = True
-    settings = (Setting("p", "float", 0.5, "probability of dropping a value", low=0, high=1),)
+    fresh = True
+    settings: ClassVar[tuple[Setting, ...]] = (
+        _EPS,
+        Setting("affine", "bool", True, "whether to learn scale and shift"),
+    )
 
     def keeps_zero(self, a: Attrs) -> bool:
-        return True
+        return a["affine"] is False and isinstance(a["eps"], (int, float)) and a["eps"] > 0
 
-    def is_identity(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> bool:
-        return bool(a["p"] == 0)
+    def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:
+        return Cost(params=2 * y[0] if a["affine"] else 0)
 
-    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
-        return xs[0]
-
-    def traffic(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int]:
-        return 0, 0
-
-    def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
-        return Layer("Dropout", {"p": a["p"]}, positional=1)
+    def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
+        return dict.fromkeys(("weight", "bias"), (index(x),))
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
         return f"{layer}({names[0]})"
 
+
+class LayerNorm(Standardised):
+    """Layer normalization over the channels at each position: arXiv:1607.06450."""
+
+    name = "layer_norm"
+    summary = "normalization over the channels at each position"
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        c = xs[0][0]
+        demand(le(2, c), "ARCH231", "layer_norm: {c} channel at each position, too few to normalize", c=c)
+        return xs[0]
+
+    def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
+        return Layer("ChannelLayerNorm", {"channels": y[0], **_options(a)}, positional=1)
+
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
-        return names[0]
+        last = to.node("Transpose", names, "last", perm=[0, 2, 3, 1])
+        inputs = [last, *_scale_and_shift(to, y[0], (y[0],), a)]
+        normal = to.node("LayerNormalization", inputs, "normal", axis=-1, epsilon=float(a["eps"]))
+        return to.node("Transpose", [normal], perm=[0, 3, 1, 2])
+
+
+class GroupNorm(Standardised):
+    """Normalization over height, width and the channels of each of g groups: arXiv:1803.08494."""
+
+    name = "group_norm"
+    summary = "normalization over height, width and groups of channels"
+    settings = (Setting("g", "int", None, "groups", low=1), *Standardised.settings)
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        (c, h, w), g = xs[0], a["g"]
+        demand(eq(c % g, 0), "ARCH310", "{c} channels are not divisible by {g} groups", g=g, c=c)
+        message = "group_norm: {g} groups of {c} × {h} × {w} have one value each, too few to normalize"
+        demand(le(g + 1, c * h * w), "ARCH231", message, g=g, c=c, h=h, w=w)
+        return xs[0]
+
+    def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
+        kwargs = {"num_groups": a["g"], "num_channels": y[0], **_options(a)}
+        return Layer("GroupNorm", kwargs, positional=2)
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        """As an instance normalization: the operator for groups of opset 18 has one scale for each group."""
+        (c, h, w), g = y, a["g"]
+        grouped = to.node("Reshape", [names[0], to.ints("apart", [to.batch, g, c // g * h * w])], "grouped")
+        plain = [to.filled("ones", 1.0, (g,)), to.filled("zeros", 0.0, (g,))]
+        normal = to.node("InstanceNormalization", [grouped, *plain], "normal", epsilon=float(a["eps"]))
+        whole = [normal, to.ints("whole", [to.batch, c, h, w])]
+        if not a["affine"]:
+            return to.node("Reshape", whole)
+        scale, shift = _scale_and_shift(to, c, (c, 1, 1), a)
+        scaled = to.node("Mul", [to.node("Reshape", whole, "map"), scale], "scaled")
+        return to.node("Add", [scaled, shift])
+
+
+class InstanceNorm(Standardised):
+    """Normalization of each channel over height and width, in evaluation as well: arXiv:1607.08022."""
+
+    name = "instance_norm"
+    summary = "normalization of each channel over height and width"
+    settings = (_EPS, Setting("affine", "bool", False, "whether to learn scale and shift"))
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        _, h, w = xs[0]
+        message = "instance_norm: {h} × {w} is one value in each channel, too few to normalize"
+        demand(le(2, h * w), "ARCH231", message, h=h, w=w)
+        return xs[0]
+
+    def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
+        kwargs: dict[str, object] = {"num_features": y[0], **_options(a, affine=False)}
+        return Layer("InstanceNorm2d", kwargs, positional=1)
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        inputs = [names[0], *_scale_and_shift(to, y[0], (y[0],), a)]
+        return to.node("InstanceNormalization", inputs, epsilon=float(a["eps"]))
+
+
+def _options(a: Attrs, affine: bool = True) -> dict[str, object]:
+    """The arguments that differ from the defaults of torch's layers."""
+    found: dict[str, object] = {}
+    if a["eps"] != 1e-5:
+        found["eps"] = a["eps"]
+    if a["affine"] is not affine:
+        found["affine"] = a["affine"]
+    return found
+
+
+def _scale_and_shift(to: OnnxWriter, c: int, shape: Sequence[int], a: Attrs) -> tuple[str, str]:
+    if a["affine"]:
+        return to.weight("weight", shape), to.weight("bias", shape)
+    return to.filled("ones", 1.0, shape), to.filled("zeros", 0.0, shape)

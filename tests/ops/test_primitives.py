@@ -112,6 +112,29 @@ MISTAKES = [
     ("resize", [(8, 4, 4), (1, 9, 9)], {"scale": 2}, "ARCH321", "got both scale and like"),
     ("upsample", [(8, 4, 4)], {"size": (3,)}, "ARCH321", "[height, width]"),
     ("conv", [(8, 5, 4)], {"s": 2}, "ARCH330", "5 × 4 is not divisible by the stride 2"),
+    ("layer_norm", [(1, 4, 4)], {}, "ARCH231", "1 channel at each position"),
+    ("group_norm", [(9, 4, 4)], {"g": 2}, "ARCH310", "9 channels are not divisible by 2 groups"),
+    ("group_norm", [(8, 1, 1)], {"g": 8}, "ARCH231", "8 groups of 8 × 1 × 1 have one value each"),
+    ("instance_norm", [(8, 1, 1)], {}, "ARCH231", "1 × 1 is one value in each channel"),
+    ("slice", [(8, 4, 4)], {"first": 3, "last": 9}, "ARCH230", "channels 3 to 9 of 8 channels do not exist"),
+    ("slice", [(8, 4, 4)], {"first": 3, "last": 2}, "ARCH230", "channels 3 to 2 of 8 channels do not exist"),
+    ("attention", [(8, 4, 4)], {"heads": 3}, "ARCH310", "8 channels are not divisible by 3 heads"),
+    ("attention", [(8, 2, 9)], {"reduction": 3}, "ARCH303", "2 × 9 divided by a reduction of 3 is empty"),
+    (
+        "dot_attention",
+        [(8, 4, 4), (6, 2, 2), (4, 2, 2)],
+        {},
+        "ARCH301",
+        "8 channels of queries, and 6 of keys",
+    ),
+    ("dot_attention", [(8, 4, 4), (8, 2, 2), (4, 2, 3)], {}, "ARCH302", "keys of 2 × 2, and values of 2 × 3"),
+    (
+        "dot_attention",
+        [(8, 4, 4), (8, 2, 2), (5, 2, 2)],
+        {"heads": 4},
+        "ARCH310",
+        "5 channels are not divisible by 4",
+    ),
     ("zero", [(8, 4, 7)], {"s": 2}, "ARCH330", "4 × 7 is not divisible by the stride 2"),
 ]
 
@@ -159,6 +182,14 @@ VARIED = {
     "shift": {},
     "bn": {},
     "relu": {},
+    "linear": {"c": (8, 16)},
+    "layer_norm": {},
+    "group_norm": {"g": (2, 3)},
+    "instance_norm": {},
+    "channel_sum": {},
+    "slice": {"first": (1, 3), "last": (4, 6)},
+    "attention": {"heads": (2, 3), "reduction": (1, 4)},
+    "dot_attention": {"heads": (1, 2)},
 }
 SIZES = (4, 7, 12)
 
@@ -175,10 +206,12 @@ def outcome(op: str, xs, attrs):
 @pytest.mark.parametrize("op", sorted(VARIED))
 @pytest.mark.parametrize("shared", [True, False], ids=["one decision", "two decisions"])
 def test_a_rule_over_decisions_gives_in_each_network_what_it_gives_for_its_numbers(op, shared):
-    primitive, two = ops.get(op), ops.get(op).arity[0] == 2 or ops.get(op).arity[1] is None
+    primitive, (least, most) = ops.get(op), ops.get(op).arity
+    two = least > 1 or most is None
     varied = {name: Pick("a" if shared else "b", values) for name, values in VARIED[op].items()}
     heights = Pick("a", (8, 12))
-    xs = [(Dim("x", 0), heights, Dim("x", 2)), (Dim("z", 0), Dim("z", 1), 24)][: 2 if two else 1]
+    other = (Dim("z", 0), Dim("z", 1), 24)
+    xs = [(Dim("x", 0), heights, Dim("x", 2)), other, other][: least if most is not None else 2]
     attrs = filled_in(primitive, xs, varied)
     symbolic, conditions = outcome(op, xs, attrs)
     tensors = itertools.product(SIZES, SIZES) if two else ((size, size) for size in SIZES)
@@ -198,5 +231,5 @@ def test_a_rule_over_decisions_gives_in_each_network_what_it_gives_for_its_numbe
 
 def test_every_primitive_that_changes_shapes_is_tried_with_decisions():
     plain = {name for name in NAMES if isinstance(ops.get(name), Activation)}
-    plain |= {"identity", "dropout", "scale"}
+    plain |= {"identity", "dropout", "dropout2d", "drop_path", "scale", "channel_mean"}
     assert set(VARIED) | plain == set(NAMES)

@@ -11,7 +11,7 @@ from archdsl import ops
 from archdsl.backends.elastic.combinations import Blocks, Combination, Combinations, Uncounted, combination
 from archdsl.configs.sharing import BN
 from archdsl.diagnostics import Diagnostic, Label, SpecError
-from archdsl.ir import Expr, Graph, Mux, Node
+from archdsl.ir import Expr, Graph, Mux, Node, Value
 from archdsl.ops.base import Layer
 from archdsl.ops.places import NotShared, Parts, Places, leading
 from archdsl.passes.analyses.symbolic import infer_symbolic
@@ -91,6 +91,8 @@ class Widths:
     def _of_node(self, node: Node, most: Mapping[str, Any]) -> Blocks:
         primitive = ops.get(node.op)
         width = primitive.widest([self.width(source) for source in node.inputs], most)
+        if width is None:
+            width = self._greatest(node, self.shapes[node.name][0], "the number of its channels")
         self._count(node, width)
         if primitive.stacks:
             return tuple(block for source in node.inputs for block in self.blocks[source])
@@ -121,12 +123,13 @@ class Widths:
 
     def _most(self, node: Node, key: str) -> Any:
         value = node.attrs[key]
-        if not isinstance(value, Expr):
-            return value
+        return value if not isinstance(value, Expr) else self._greatest(node, value, f"`{key}`")
+
+    def _greatest(self, node: Node, value: Value, what: str) -> int:
         try:
             return int(self._possible.greatest(value))
         except (Unbounded, ValueError, OverflowError):
-            raise not_shared(node, f"`{key}` of `{node.op}` has no known largest value") from None
+            raise not_shared(node, f"{what} of `{node.op}` has no known largest value") from None
 
     def _slot(self, weights: str, nodes: list[Node]) -> Slot:
         first = nodes[0]

@@ -1,0 +1,217 @@
+"""Attention between the positions of maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from archdsl.ir.expr import both, eq, le
+from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
+from archdsl.ops.places import NotShared, Parts, Places, by_group, index, leading
+
+_HEADS = Setting("heads", "int", 1, "heads: groups of channels, each with attention of its own", low=1)
+
+
+class Attention(Primitive):
+    """Multi-head self-attention over all positions: arXiv:1706.03762; reduced as in arXiv:2105.15203.
+
+    Query, key and value are linear layers of all channels. Keys and values are of a map that is `reduction`
+    times smaller, rounded down: a convolution with k = s = reduction and a bias, then layer normalization
+    (eps 1e-5). Each head has c / heads channels, and computes softmax(q k^T / sqrt(c / heads)) v of them.
+    A linear layer of the heads' channels gives the output.
+    """
+
+    name = "attention"
+    summary = "self-attention over all positions, with the linear layers of query, key, value and output"
+    keeps_places = False
+    keeps_size = True
+    settings = (
+        _HEADS,
+        Setting("reduction", "int", 1, "divisor of height and width of the keys and values", low=1),
+        Setting("bias", "bool", True, "whether the linear layers add a bias"),
+    )
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return False
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        (c, h, w), heads, r = xs[0], a["heads"], a["reduction"]
+        _demand_heads(c, heads, demand)
+        fits = both(le(r, h), le(r, w))
+        demand(fits, "ARCH303", "{h} × {w} divided by a reduction of {r} is empty", h=h, w=w, r=r)
+        return xs[0]
+
+    def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:
+        (c, h, w), r = xs[0], a["reduction"]
+        n, m = h * w, (h // r) * (w // r)
+        params = 4 * c * c + (4 * c if a["bias"] else 0)
+        macs = 2 * c * c * (n + m) + 2 * n * m * c
+        if r == 1:
+            return Cost(params, macs)
+        return Cost(params + c * c * r * r + 3 * c, macs + m * c * c * r * r)
+
+    def traffic(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int]:
+        """Of the linear layers and the reduction; the products of queries and keys are not stored."""
+        (c, h, w), r = xs[0], a["reduction"]
+        whole, reduced = c * h * w, c * (h // r) * (w // r)
+        both_ways = 2 * whole + 2 * reduced  # queries and their results, keys and values
+        if r == 1:
+            return both_ways + whole, both_ways + whole
+        return both_ways + 2 * whole + 2 * reduced, both_ways + whole + 2 * reduced
+
+    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
+        return (0, x - 1)
+
+    def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
+        kwargs: dict[str, Any] = {"channels": y[0], "heads": a["heads"]}
+        if a["reduction"] != 1:
+            kwargs["reduction"] = a["reduction"]
+        if not a["bias"]:
+            kwargs["bias"] = False
+        return Layer("SelfAttention", kwargs, positional=2)
+
+    def places(
+        self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
+    ) -> Places:
+        return leading(c)
+
+    def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
+        """Of each head the first channels; of the reduced map the first ones of all."""
+        for name in ("heads", "reduction"):
+            if a[name] != most[name]:
+                raise NotShared(f"`{name}` is {a[name]} in one network and {most[name]} in another")
+        own, reduced = index(by_group(len(x), width, a["heads"])), a["reduction"] > 1
+        kernel = range(a["reduction"])
+        read = index(leading(len(x))) if reduced else index(x)
+        found: dict[str, Any] = {"query_weight": (own, index(x)), "output_weight": (index(y), own)}
+        found |= dict.fromkeys(("key_weight", "value_weight"), (own, read))
+        found |= dict.fromkeys(("query_bias", "key_bias", "value_bias"), (own,))
+        found["output_bias"] = (index(y),)
+        if reduced:
+            found["reduction_weight"] = (read, index(x), kernel, kernel)
+            found |= dict.fromkeys(("reduction_bias", "norm_weight", "norm_bias"), (read,))
+        return found
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"{layer}({names[0]})"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        (c, h, w), r, heads, batch = xs[0], a["reduction"], a["heads"], to.batch
+        n, m = h * w, (h // r) * (w // r)
+
+        def rows(x: str, label: str) -> str:
+            """A map as a matrix with a row for each position."""
+            last = to.node("Transpose", [x], f"{label}.last", perm=[0, 2, 3, 1])
+            return to.node("Reshape", [last, to.ints(f"{label}.rows", [-1, c])], label)
+
+        def linear(x: str, label: str) -> str:
+            inputs = [x, to.weight(f"{label}_weight", (c, c))]
+            if a["bias"]:
+                inputs.append(to.weight(f"{label}_bias", (c,)))
+            return to.node("Gemm", inputs, label, transB=1)
+
+        def by_head(x: str, label: str, perm: list[int], count: int) -> str:
+            apart = to.ints(f"{label}.apart", [batch, count, heads, c // heads])
+            parted = to.node("Reshape", [linear(x, label), apart], f"{label}.heads")
+            return to.node("Transpose", [parted], f"{label}.first", perm=perm)
+
+        tokens = reduced = rows(names[0], "tokens")
+        if r > 1:
+            kernel = [to.weight("reduction_weight", (c, c, r, r)), to.weight("reduction_bias", (c,))]
+            small = to.node("Conv", [names[0], *kernel], "reduction", kernel_shape=[r, r], strides=[r, r])
+            norm = [rows(small, "reduced"), to.weight("norm_weight", (c,)), to.weight("norm_bias", (c,))]
+            reduced = to.node("LayerNormalization", norm, "norm", axis=-1, epsilon=1e-5)
+        query = by_head(tokens, "query", [0, 2, 1, 3], n)
+        key = by_head(reduced, "key", [0, 2, 3, 1], m)
+        value = by_head(reduced, "value", [0, 2, 1, 3], m)
+        found = to.node(
+            "Transpose", [_attended(to, query, key, value, c // heads)], "last", perm=[0, 2, 1, 3]
+        )
+        flat = to.node("Reshape", [found, to.ints("flat", [-1, c])], "rows")
+        whole = to.ints("whole", [batch, h, w, c])
+        return to.node(
+            "Transpose", [to.node("Reshape", [linear(flat, "output"), whole], "map")], perm=[0, 3, 1, 2]
+        )
+
+
+class DotAttention(Primitive):
+    """softmax(q k^T / sqrt(c / heads)) v, by heads: arXiv:1706.03762, equation 1, with positions as rows.
+
+    The first tensor is q, which has the height and width of the output; then k and v, of equal sizes.
+    """
+
+    name = "dot_attention"
+    summary = "attention of queries x over the positions of keys y and values z, without weights"
+    arity = (3, 3)
+    keeps_places = False
+    settings = (_HEADS,)
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return True
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        q, k, v = xs
+        message = "dot_attention: {c1} channels of queries, and {c2} of keys"
+        demand(eq(q[0], k[0]), "ARCH301", message, c1=q[0], c2=k[0])
+        same = both(eq(k[1], v[1]), eq(k[2], v[2]))
+        message = "dot_attention: keys of {h1} × {w1}, and values of {h2} × {w2}"
+        demand(same, "ARCH302", message, h1=k[1], w1=k[2], h2=v[1], w2=v[2])
+        _demand_heads(q[0], a["heads"], demand)
+        _demand_heads(v[0], a["heads"], demand)
+        return (v[0], q[1], q[2])
+
+    def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int]:
+        return (0, 1)
+
+    def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:
+        (c, h, w), (_, rows, columns) = xs[0], xs[1]
+        return Cost(macs=h * w * rows * columns * (c + y[0]))
+
+    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
+        return (0, x - 1)
+
+    def widest(self, widths: Sequence[int], most: Attrs) -> int:
+        return widths[2]
+
+    def places(
+        self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
+    ) -> Places:
+        """Those of the values; queries and keys are multiplied, and are of one origin."""
+        if xs[0] != xs[1]:
+            raise NotShared("queries and keys have channels of different origins")
+        return xs[2] or leading(c)
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        heads = a["heads"]
+        rows = [f"{x}.unflatten(1, ({heads:d}, -1)).flatten(3).mT.contiguous()" for x in names]
+        found = f"F.scaled_dot_product_attention({', '.join(rows)})"
+        return f"{found}.mT.flatten(1, 2).unflatten(2, {names[0]}.shape[2:])"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        heads = a["heads"]
+
+        def by_head(at: int, label: str, transposed: bool) -> str:
+            c, h, w = xs[at]
+            apart = to.ints(f"{label}.apart", [to.batch, heads, c // heads, h * w])
+            found = to.node("Reshape", [names[at], apart], f"{label}.heads")
+            return to.node("Transpose", [found], label, perm=[0, 1, 3, 2]) if transposed else found
+
+        query, key, value = by_head(0, "query", True), by_head(1, "key", False), by_head(2, "value", True)
+        found = _attended(to, query, key, value, xs[0][0] // heads)
+        last = to.node("Transpose", [found], "last", perm=[0, 1, 3, 2])
+        return to.node("Reshape", [last, to.ints("whole", [to.batch, *y])])
+
+
+def _demand_heads(c: Any, heads: Any, demand: Demand) -> None:
+    demand(eq(c % heads, 0), "ARCH310", "{c} channels are not divisible by {heads} heads", c=c, heads=heads)
+
+
+def _attended(to: OnnxWriter, query: str, key: str, value: str, channels: int) -> str:
+    """Of queries and values by rows, keys by columns, and the channels of a head."""
+    scaled = to.node("Mul", [query, to.filled("scale", channels**-0.5, (1,))], "scaled")
+    weights = to.node("Softmax", [to.node("MatMul", [scaled, key], "scores")], "softmax", axis=-1)
+    return to.node("MatMul", [weights, value], "attended")

@@ -1,0 +1,164 @@
+"""Primitives over the channels at each position: linear layers, sums, slices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from archdsl.ir.expr import both, le
+from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
+from archdsl.ops.places import Parts, Places, index, leading
+
+
+class Linear(Primitive):
+    """A linear layer over the channels at each position: a convolution with k = 1."""
+
+    name = "linear"
+    summary = "linear layer over the channels at each position"
+    keeps_places = False
+    keeps_size = True
+    fresh = True
+    settings = (
+        Setting("c", "int", lambda xs: xs[0][0], "output channels", low=1),
+        Setting("bias", "bool", True, "whether to add a bias"),
+    )
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return a["bias"] is False
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        return (a["c"], xs[0][1], xs[0][2])
+
+    def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:
+        weights = xs[0][0] * y[0]
+        return Cost(weights + (y[0] if a["bias"] else 0), weights * y[1] * y[2])
+
+    def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
+        kwargs = {"in_channels": xs[0][0], "out_channels": y[0], "kernel_size": 1, "bias": a["bias"]}
+        return Layer("Conv2d", kwargs, positional=3)
+
+    def widest(self, widths: Sequence[int], most: Attrs) -> int:
+        return int(most["c"])
+
+    def places(
+        self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
+    ) -> Places:
+        return leading(c)
+
+    def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
+        return {"weight": (index(y), index(x), range(1), range(1)), "bias": (index(y),)}
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"{layer}({names[0]})"
+
+    def fused_expression(
+        self, names: Sequence[str], layers: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str | None:
+        return f"layers.convolved({names[0]}, ({', '.join(layers)},))" if len(layers) > 1 else None
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        inputs = [names[0], to.weight("weight", (y[0], xs[0][0], 1, 1))]
+        if a["bias"]:
+            inputs.append(to.weight("bias", (y[0],)))
+        return to.node("Conv", inputs, kernel_shape=[1, 1])
+
+
+class Reduction(Primitive):
+    """Base class of what makes one channel of all: `function` is the method of a tensor."""
+
+    function: ClassVar[str]
+    operator: ClassVar[str]
+    keeps_places = False
+    keeps_size = True
+    fresh = True
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return True
+
+    def is_identity(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> bool:
+        return bool(xs[0][0] == 1)
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        return (1, xs[0][1], xs[0][2])
+
+    def widest(self, widths: Sequence[int], most: Attrs) -> int:
+        return 1
+
+    def places(
+        self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
+    ) -> Places:
+        return leading(1)
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"{names[0]}.{self.function}(1, keepdim=True)"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return to.node(self.operator, [names[0], to.ints("axes", [1])], keepdims=1)
+
+
+class ChannelSum(Reduction):
+    """The sum of all channels at each position, as one channel."""
+
+    name = "channel_sum"
+    summary = "sum over channels, to one channel"
+    function = "sum"
+    operator = "ReduceSum"
+
+
+class ChannelMean(Reduction):
+    """The mean of all channels at each position, as one channel."""
+
+    name = "channel_mean"
+    summary = "mean over channels, to one channel"
+    function = "mean"
+    operator = "ReduceMean"
+
+
+class Slice(Primitive):
+    """Some of the channels, one after the other; counted from 1, both ends included."""
+
+    name = "slice"
+    summary = "channels from the first to the last one given, counted from 1"
+    keeps_places = False
+    keeps_size = True
+    settings = (
+        Setting("first", "int", 1, "the first channel", low=1),
+        Setting("last", "int", lambda xs: xs[0][0], "the last channel", low=1),
+    )
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return True
+
+    def is_identity(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> bool:
+        return bool(xs[0][0] == y[0])
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        (c, h, w), first, last = xs[0], a["first"], a["last"]
+        inside = both(le(first, last), le(last, c))
+        message = "channels {first} to {last} of {c} channels do not exist"
+        demand(inside, "ARCH230", message, first=first, last=last, c=c)
+        return (last - first + 1, h, w)
+
+    def traffic(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int]:
+        return (y[0] * y[1] * y[2],) * 2
+
+    def widest(self, widths: Sequence[int], most: Attrs) -> None:
+        return None
+
+    def places(
+        self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
+    ) -> Places:
+        return leading(c)
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"{names[0]}[:, {a['first'] - 1:d}:{a['last']:d}]"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        bounds = [to.ints("start", [a["first"] - 1]), to.ints("end", [a["last"]]), to.ints("axes", [1])]
+        return to.node("Slice", [names[0], *bounds])

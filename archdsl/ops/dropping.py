@@ -1,0 +1,69 @@
+"""Regularization by zeroing random parts in training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from archdsl.ops.base import Attrs, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
+
+
+class Dropping(Primitive):
+    """Base class of primitives that zero random parts of a tensor in training.
+
+    They scale the others by 1 / (1 - p), and are the identity in evaluation. `cls` is the layer.
+    """
+
+    cls: ClassVar[str]
+    stateless = True
+    keeps_size = True
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return True
+
+    def is_identity(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> bool:
+        return bool(a["p"] == 0)
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        return xs[0]
+
+    def traffic(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int]:
+        return 0, 0
+
+    def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
+        return Layer(self.cls, {"p": a["p"]}, positional=1)
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"{layer}({names[0]})"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return names[0]
+
+
+class Dropout(Dropping):
+    """Zeroes values one by one."""
+
+    name = "dropout"
+    summary = "dropout of individual values"
+    cls = "Dropout"
+    settings = (Setting("p", "float", 0.5, "probability of dropping a value", low=0, high=1),)
+
+
+class Dropout2d(Dropping):
+    """Zeroes whole channels of an image: arXiv:1411.4280."""
+
+    name = "dropout2d"
+    summary = "dropout of whole channels"
+    cls = "Dropout2d"
+    settings = (Setting("p", "float", 0.5, "probability of dropping a channel", low=0, high=1),)
+
+
+class DropPath(Dropping):
+    """Zeroes the whole tensor of an image (before a sum): stochastic depth, arXiv:1603.09382."""
+
+    name = "drop_path"
+    summary = "dropout of the whole tensor of an image (stochastic depth)"
+    cls = "DropPath"
+    settings = (Setting("p", "float", 0.1, "probability of dropping the tensor of an image", low=0, high=1),)
