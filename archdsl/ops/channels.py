@@ -119,7 +119,7 @@ class ChannelMean(Reduction):
 
 
 class Slice(Primitive):
-    """Some of the channels, one after the other; counted from 1, both ends included."""
+    """A range of the channels; counted from 1, both ends included."""
 
     name = "slice"
     summary = "channels from the first to the last one given, counted from 1"

@@ -137,7 +137,7 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
 
 def test_the_pages_of_limits_say_the_limits_of_the_code() -> None:
     calls = page("ARCH711").read_text("utf-8")
-    assert f"{evaluate.CALL_BUDGET:,} ops and cells" in calls
+    assert f"{evaluate.CALL_BUDGET:,} calls of ops and cells" in calls
     assert f"{evaluate.WORK_BUDGET:,} members" in calls
     assert f"{applying.DEPTH_BUDGET} deep" in calls
     assert f"choices more than {choosing.CHOICE_BUDGET}" in calls
