@@ -139,8 +139,8 @@ def test_the_pages_of_limits_say_the_limits_of_the_code() -> None:
     calls = page("ARCH711").read_text("utf-8")
     assert f"{evaluate.CALL_BUDGET:,} calls of ops and cells" in calls
     assert f"{evaluate.WORK_BUDGET:,} members" in calls
-    assert f"{applying.DEPTH_BUDGET} deep" in calls
-    assert f"choices more than {choosing.CHOICE_BUDGET}" in calls
+    assert f"{applying.DEPTH_BUDGET} levels deep" in calls
+    assert f"choices within candidates more than {choosing.CHOICE_BUDGET}" in calls
     assert f"{elaborate.NODE_BUDGET:,} nodes" in page("ARCH710").read_text("utf-8")
     assert f"{sets.SET_BUDGET:,} members" in page("ARCH712").read_text("utf-8")
     assert f"{expression_builder.MAX_DEPTH} levels, blocks at most {build.MAX_NESTING}" in page(
