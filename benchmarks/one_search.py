@@ -17,6 +17,8 @@ from archdsl.data.dataset import Splits
 from archdsl.data.opening import open_data
 from archdsl.runs.processes import Processes
 from archdsl.search.differentiable.driver import Search
+from archdsl.search.differentiable.learner import Learner
+from archdsl.search.differentiable.members import Member
 from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.folder import SearchFolder
 from archdsl.search.reading import read_config
@@ -57,11 +59,9 @@ def search(
     alone = Processes(0, 1, torch.device("cpu"))
     torch.manual_seed(seed)
     with tempfile.TemporaryDirectory() as folder:
-        objective = ObjectiveFunction(plan, space)
-        run = Search(
-            plan, space, build(space.graph, fuse=True), objective, scenes(size, images),
-            SearchFolder(Path(folder)), alone, seed,
-        )  # fmt: skip
+        objective, net = ObjectiveFunction(plan, space), build(space.graph, fuse=True)
+        member = Member("", plan, space, net, objective, Learner(plan, space, seed, alone.device))
+        run = Search(plan, [member], net, scenes(size, images), SearchFolder(Path(folder)), alone, seed)
         found = run.run(lambda _now: None)
         with torch.no_grad():
             mean = objective.named(objective.cost_values(run.architecture.probabilities()))

@@ -42,6 +42,8 @@ from archdsl.passes.costs.cost import costs, total  # noqa: E402
 from archdsl.runs.journal import Journal  # noqa: E402
 from archdsl.runs.processes import Processes  # noqa: E402
 from archdsl.search.differentiable.driver import Search  # noqa: E402
+from archdsl.search.differentiable.learner import Learner  # noqa: E402
+from archdsl.search.differentiable.members import Member  # noqa: E402
 from archdsl.search.differentiable.objective import ObjectiveFunction  # noqa: E402
 from archdsl.search.folder import SearchFolder  # noqa: E402
 from archdsl.search.reading import read_config  # noqa: E402
@@ -209,9 +211,9 @@ def searched(toy: Toy, seed: int) -> dict[str, Any]:
     net = build(toy.space.graph, fuse=True)
     alone = Processes(0, 1, torch.device("cpu"))
     with tempfile.TemporaryDirectory() as folder:
-        search = Search(
-            toy.plan, toy.space, net, toy.objective, toy.splits, SearchFolder(Path(folder)), alone, seed
-        )
+        learner = Learner(toy.plan, toy.space, seed, alone.device)
+        member = Member("", toy.plan, toy.space, net, toy.objective, learner)
+        search = Search(toy.plan, [member], net, toy.splits, SearchFolder(Path(folder)), alone, seed)
         found: list[dict[str, int]] = []
         last = search.run(lambda now: found.append(dict(now.found.outcomes)) if now.found else None)
         chances = {path: [round(p, 3) for p in row.tolist()] for path, row in search.chances().items()}

@@ -14,12 +14,13 @@ from archdsl.cli.set_option import SetCommand, name_option, set_option
 from archdsl.cli.words import LISTS
 from archdsl.codes import CODES, page
 from archdsl.diagnostics import closest
+from archdsl.program import Space
 from archdsl.report import text_tables
 from archdsl.report.numbers import count_data, counted, digits, large, plural, setting
 
 if TYPE_CHECKING:
     from archdsl.ir.graph import Decision, Graph
-    from archdsl.program import Network, Program, Space
+    from archdsl.program import Network, Program
 
 _CODE = re.compile(r"ARCH[0-9]+", re.IGNORECASE)
 
@@ -170,7 +171,7 @@ def _text(program: Program, target: Space | Network, searches: list[str], chosen
     kind = "network" if graph.is_fixed else "space"
     origin = f" from {graph.origin}" if graph.origin else ""
     yield f"{kind} {graph.name}{origin} ({opening.name_of(program)})"
-    given = {**{n: tuple(s) for n, s in graph.inputs.items()}, **graph.settings}
+    given = {**{n: tuple(s) for n, s in graph.inputs.items()}, **_settings(program, target)}
     yield "settings: " + ", ".join(f"{name} = {setting(value)}" for name, value in given.items())
     yield ""
     if graph.is_fixed:
@@ -235,6 +236,29 @@ def _search_text(program: Program, name: str) -> str:
     return text.partition("\n\n")[2].rstrip("\n")
 
 
+def _settings(program: Program, target: Space | Network) -> dict[str, object]:
+    """The settings of a space or network, in the order of its declaration.
+
+    Sets and other values without a form in the graph are shown as written.
+    """
+    from archdsl.lang import ast
+
+    known = dict(target.graph.settings)
+    given = target.elaborated.given if isinstance(target, Space) else target.given
+    declared = program.unit.declared.get(target.name)
+    if not isinstance(declared, ast.Space | ast.Network):
+        return known
+    found: dict[str, object] = {}
+    for one in declared.signature.settings:
+        if one.name in known:
+            found[one.name] = known.pop(one.name)
+        elif one.name in given:
+            found[one.name] = given[one.name]
+        elif one.default is not None:
+            found[one.name] = " ".join(program.unit.source.text[slice(*one.default.span)].split())
+    return {**found, **known}
+
+
 def _json(program: Program, target: Space | Network, searches: list[str]) -> str:
     from archdsl.cli import ways_text
     from archdsl.passes.analyses.networks import Networks
@@ -247,7 +271,9 @@ def _json(program: Program, target: Space | Network, searches: list[str]) -> str
         "name": graph.name,
         "origin": graph.origin,
         "inputs": {name: list(shape) for name, shape in graph.inputs.items()},
-        "settings": {k: list(v) if isinstance(v, tuple) else v for k, v in graph.settings.items()},
+        "settings": {
+            k: list(v) if isinstance(v, tuple) else v for k, v in _settings(program, target).items()
+        },
         "requirements": [r.text for r in graph.requirements],
         "searches": [{"name": name, "text": _search_text(program, name)} for name in searches],
     }

@@ -51,7 +51,7 @@ def _term(term: Term, of: Callable[[Any], Any], measure: Callable[[Term], Any], 
 
 def _log(value: Any) -> Any:
     if isinstance(value, int | float):
-        return math.log(value)
+        return math.log(value) if value > 0 else -math.inf if value == 0 else math.nan
     if hasattr(value, "log"):  # a tensor
         return value.log()
     import numpy as np
@@ -71,11 +71,18 @@ def _formula(formula: Formula, args: list[Any], comparisons: Comparisons) -> Any
     return comparisons[formula.op](*args)
 
 
+def _quotient(value: Any, divisor: Any) -> Any:
+    """The quotient; of numbers, infinite or NaN if `divisor` is 0, as with arrays."""
+    if isinstance(divisor, int | float) and divisor == 0 and isinstance(value, int | float):
+        return math.copysign(math.inf, value) if value else math.nan
+    return value / divisor
+
+
 _ARITHMETIC: Comparisons = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
-    "/": operator.truediv,
+    "/": _quotient,
 }
 
 EXACT: Comparisons = {
@@ -93,14 +100,18 @@ EXACT: Comparisons = {
 
 
 def _beyond(value: Any, limit: Any) -> Any:
-    """The relative violation of an upper limit."""
-    over = (value - limit) / abs(limit)
-    return over.clamp(min=0) if hasattr(over, "clamp") else max(0.0, over)
+    """The relative violation of an upper limit; the absolute one if the limit is 0."""
+    return _positive(value - limit, limit)
 
 
 def _below(value: Any, limit: Any) -> Any:
-    under = (limit - value) / abs(limit)
-    return under.clamp(min=0) if hasattr(under, "clamp") else max(0.0, under)
+    return _positive(limit - value, limit)
+
+
+def _positive(over: Any, limit: Any) -> Any:
+    scale = 1 if isinstance(limit, int | float) and limit == 0 else abs(limit)
+    share = over / scale
+    return share.clamp(min=0) if hasattr(share, "clamp") else max(0.0, share)
 
 
 MISSED: Comparisons = {
@@ -111,4 +122,4 @@ MISSED: Comparisons = {
     "in": lambda value, ends: _below(value, ends[0]) + _beyond(value, ends[1]),
     "and": operator.add,
 }
-"""The relative violation of a comparison; 0 if it holds."""
+"""The relative violation of a comparison (absolute, of a limit of 0); 0 if it holds."""

@@ -33,7 +33,7 @@ from archdsl.passes.costs.expected import Expected
 from archdsl.passes.costs.extremes import Sense
 from archdsl.passes.costs.pricer import Pricer
 from archdsl.passes.costs.pricing import MACS, PARAMS, Price
-from archdsl.passes.costs.space_cost import SpaceCost, random_outcomes
+from archdsl.passes.costs.space_cost import MANY, SpaceCost, random_outcomes
 from archdsl.spec.search_values import SearchValue, Term, terms_in, written
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ class Costs:
         import numpy as np
 
         rows = np.asarray(outcomes)
-        found = evaluate(value, lambda term: self._exact(term, rows), known or {}, EXACT)
+        with np.errstate(all="ignore"):  # infinite or NaN: an objective is not finite, a comparison false
+            found = evaluate(value, lambda term: self._exact(term, rows), known or {}, EXACT)
         return np.broadcast_to(np.asarray(found), (len(rows),))
 
     def one(self, value: SearchValue, outcomes: Sequence[int], known: Known | None = None) -> Any:
@@ -132,6 +133,13 @@ class Costs:
         Raises SpecError (ARCH827) without a latency table of the device.
         """
         return isinstance(self._priced(term)[0].pricer(self._priced(term)[1]), Pricer)
+
+    def affordable(self, terms: Iterable[Term]) -> int:
+        """How many networks can be priced by these costs in a few seconds, if some cost has no closed form.
+
+        Raises SpecError (ARCH827) without a latency table of the device.
+        """
+        return min((cost.samples([price]) for cost, price in map(self._priced, terms)), default=MANY)
 
     def extreme(self, term: Term, sense: Sense) -> tuple[int, ...]:
         """The outcomes of the cheapest or most expensive network, exact or the best one found.

@@ -34,6 +34,11 @@ def place(token: Token) -> Span:
     return token.span(token.lastindex or 0)
 
 
+def _place(finding: Diagnostic) -> tuple[int, int]:
+    assert finding.primary is not None
+    return finding.primary.location.start, finding.primary.location.end
+
+
 class Values:
     """Builds expressions, and collects diagnostics."""
 
@@ -47,8 +52,12 @@ class Values:
         self.add(Diagnostic(code, headline, Label(Location(self.source, *span), label), help=help_line))
 
     def add(self, finding: Diagnostic) -> None:
-        """Adds a diagnostic, unless the maximum number was reached."""
-        if len(self.diagnostics) < MAX_ERRORS:
+        """Adds a diagnostic, unless the maximum number was reached or another one is at its place.
+
+        The latter results from the first: parsing was resumed at the same token.
+        """
+        known = any(_place(other) == _place(finding) for other in self.diagnostics)
+        if len(self.diagnostics) < MAX_ERRORS and not known:
             self.diagnostics.append(finding)
 
     def row(self, span: Span, *parts: Expr | Token) -> Expr:

@@ -16,6 +16,8 @@ from archdsl.lang.source_files import starts_line
 
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
 _DECLARING = frozenset({"import", "op", "cell", "space", "network", "search"})
+_NAME_NEXT = re.compile(r"\s+[A-Za-z_]")
+"""Follows the word of a declaration; `op = …` is a statement with a reserved word instead."""
 _STATING = frozenset(
     {"stage", "input", "output", "require", "tie", "return", "minimize", "maximize", "communicate"}
 )
@@ -41,7 +43,8 @@ def resume(
         if text == "" or language().symbols[kind] == "$END":
             return None
         first = starts_line(source.text, token.start(group))
-        if first and text in _DECLARING and accepts(stack[:outer], kind):
+        declares = text in _DECLARING and _NAME_NEXT.match(source.text, token.end(group)) is not None
+        if first and declares and accepts(stack[:outer], kind):
             return token, outer
         takes = accepts(stack[:inner], kind)
         if takes and first and (depth <= 0 or text in _STATING):

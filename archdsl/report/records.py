@@ -280,6 +280,13 @@ def manifest_of(folder: Path) -> Manifest:
         raise SpecError([_no_run(folder, f"manifest.json: {where}: {first['msg']}")]) from error
 
 
+def strategy_of(manifest: Manifest) -> str:
+    """The name of a search's strategy."""
+    found: Any = manifest.settings.get("strategy")
+    name = found.get("name") if isinstance(found, dict) else found
+    return name if isinstance(name, str) else "differentiable"
+
+
 def _records(path: Path) -> Iterator[Record | None]:
     if not path.exists():
         return

@@ -18,7 +18,10 @@ _NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "ba
 class Diverged(SpecError):
     """A NaN or infinite value (ARCH915) at `step`, first in `where`."""
 
-    def __init__(self, step: int, where: str, last_good: Path | None):
+    def __init__(
+        self, step: int, where: str, last_good: Path | None,
+        advice: str = "lower the learning rate, use a warm-up, or disable --amp",
+    ):  # fmt: skip
         self.step, self.where = step, where
         kept = f"the last good checkpoint is {last_good}" if last_good else "no checkpoint was written yet"
         super().__init__(
@@ -26,7 +29,7 @@ class Diverged(SpecError):
                 Diagnostic(
                     "ARCH915",
                     f"non-finite values at step {step}, first in {where}",
-                    help=f"{kept}; lower the learning rate, use a warm-up, or disable --amp",
+                    help=f"{kept}; {advice}",
                 )
             ]
         )

@@ -13,8 +13,8 @@ from filelock import FileLock, Timeout
 
 from archdsl.diagnostics import SpecError
 from archdsl.report.charts import short
-from archdsl.report.records import Evaluation, Manifest, Run, manifest_of, read_run
-from archdsl.search.trials.history import History, read_history
+from archdsl.report.records import Evaluation, Manifest, Run, manifest_of, read_run, strategy_of
+from archdsl.search.trials.history import History, demand_history
 
 State = Literal["running", "finished", "interrupted"]
 _DEEP = 3
@@ -67,12 +67,16 @@ def _folders(folder: Path, deep: int) -> Iterator[Path]:
 
 
 def overview(folder: Path) -> Overview:
-    """The progress of the run in a folder. Raises SpecError (ARCH911) without a readable manifest."""
+    """The progress of the run in a folder.
+
+    Raises SpecError (ARCH911) without a readable manifest, and if the first record of a search by trials is
+    damaged.
+    """
     manifest, journal = manifest_of(folder), folder / "journal.jsonl"
     kind = manifest.format.removeprefix("archdsl/").removesuffix("-run")
-    history = read_history(journal) if kind == "search" and journal.exists() else None
-    if history is not None:
-        return _of_trials(folder, manifest, history)
+    if kind == "search" and strategy_of(manifest) != "differentiable":
+        begun = journal.exists() and journal.stat().st_size > 0
+        return _of_trials(folder, manifest, demand_history(journal) if begun else History((), {}, ()))
     run = read_run(folder)
     return _of_training(folder, run) if kind == "train" else _of_epochs(folder, run)
 
@@ -81,7 +85,7 @@ def _of_trials(folder: Path, manifest: Manifest, history: History) -> Overview:
     best = history.best
     values = zip(history.goals, best.values, strict=True) if best else ()
     return Overview(
-        folder, "search", manifest.name, _strategy(manifest), "trials", len(history.trials),
+        folder, "search", manifest.name, strategy_of(manifest), "trials", len(history.trials),
         _whole(manifest.settings.get("trials")), _state(folder, history.ended),
         {goal.text: value for goal, value in values if value is not None},
         sum(map(len, history.failures().values())), history.seconds,
@@ -99,7 +103,7 @@ def _of_epochs(folder: Path, run: Run) -> Overview:
     best = {"miou": run.miou} if run.miou is not None else {}
     best |= {name: figures[name] for name in ("params", "macs", "latency_ms") if name in figures}
     return Overview(
-        folder, "search", run.manifest.name, _strategy(run.manifest), "epochs", len(epochs),
+        folder, "search", run.manifest.name, strategy_of(run.manifest), "epochs", len(epochs),
         _planned(run.manifest.settings), _state(folder, run.end is not None), best,
         seconds=run.seconds or None,
     )  # fmt: skip
@@ -139,12 +143,6 @@ def _is_held(folder: Path) -> bool:
         return False
     lock.release()
     return False
-
-
-def _strategy(manifest: Manifest) -> str:
-    found: Any = manifest.settings.get("strategy")
-    name = found.get("name") if isinstance(found, dict) else found
-    return name if isinstance(name, str) else "differentiable"
 
 
 def _whole(value: Any) -> int | None:

@@ -14,7 +14,7 @@ from archdsl.ir import Measure, Value
 from archdsl.ir.resolve import evaluate, rebuilt
 from archdsl.passes.costs.cost import Total
 from archdsl.program import Network, Space
-from archdsl.search.screening import may_meet
+from archdsl.search.screening import affordable, may_meet
 from archdsl.search.trials.history import Trial
 from archdsl.spec.search_values import Term
 
@@ -83,9 +83,10 @@ def discretize(
 def _candidates(space: Space, chances: Mapping[str, Any], seed: int, by: Costs) -> Iterator[dict[str, int]]:
     """Networks sampled from the probabilities that may satisfy the requirements, most probable first.
 
-    They are priced in growing batches, as each is bound in a space without closed form.
+    They are priced in growing batches, as each is bound in a space without closed form; there, fewer are
+    looked at.
     """
-    drawn = _drawn(chances, seed)
+    drawn = _drawn(chances, seed)[: affordable(space, by)]
     columns = dict(zip(chances, drawn.T, strict=True))
     none = np.zeros(len(drawn), dtype=drawn.dtype)
     rows = np.stack([columns.get(path, none) for path in space.decisions], 1)

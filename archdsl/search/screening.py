@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from archdsl.devices.requirement import measures
 from archdsl.diagnostics import SpecError
 from archdsl.ir import Measure, Value
 from archdsl.ir.resolve import rebuilt
+from archdsl.passes.costs.space_cost import MANY
 from archdsl.program import Space
 from archdsl.spec.search_values import Term
 
@@ -32,10 +34,26 @@ def may_meet(space: Space, rows: NDArray[Any], by: Costs) -> NDArray[np.bool_]:
     return possible
 
 
+def affordable(space: Space, by: Costs) -> int:
+    """How many networks can be checked in a few seconds.
+
+    Costs without a table of their device are not checked.
+    """
+    limits = [MANY]
+    for requirement in space.graph.requirements:
+        with suppress(SpecError):
+            limits.append(by.affordable(map(_term, measures(requirement.condition))))
+    return min(limits)
+
+
+def _term(measure: Measure) -> Term:
+    return Term(measure.name, dict(measure.options))
+
+
 def _missed(condition: Value, rows: NDArray[Any], by: Costs) -> NDArray[np.bool_]:
     """Whether each network violates a condition for all values of terms other than costs."""
     missed = np.zeros(len(rows), dtype=bool)
-    terms = {measure: Term(measure.name, dict(measure.options)) for measure in measures(condition)}
+    terms = {measure: _term(measure) for measure in measures(condition)}
     if not terms:
         return missed
     try:

@@ -9,7 +9,7 @@ from typing import Any
 
 from archdsl.configs.words import GROUPS, KINDS, listed, one
 from archdsl.diagnostics import Diagnostic, Label, Location
-from archdsl.spec.search_values import Clauses, Formula, SearchValue, Term
+from archdsl.spec.search_values import Clauses, Formula, SearchValue, Term, written
 from archdsl.spec.units import MEASURES, Quantity
 
 _SHORT_FOR = {"epochs": "strategy", "sampler": "strategy", "batch": "data"}
@@ -27,8 +27,16 @@ def mistakes(clauses: Clauses) -> Iterator[Diagnostic]:
         for value in part.settings.values():
             for term in _nested(value):
                 yield from _of_schedules(term)
+        known: dict[str, Location | None] = {}
         for goal in part.objectives:
             yield from _of_formula(goal.value, goal.at, scores)
+            text = written(goal.value)
+            if text in known:
+                also = (Label(known[text], "also here"),) if known[text] is not None else ()
+                headline = f"the objective `{text}` appears twice"
+                place = None if goal.at is None else Label(goal.at)
+                yield Diagnostic("ARCH603", headline, place, secondary=also, help="remove one of them")
+            known[text] = goal.at
         for requirement in part.requirements:
             yield from _of_formula(requirement, getattr(requirement, "at", None), scores)
 

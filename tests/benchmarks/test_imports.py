@@ -1,8 +1,11 @@
-"""Benchmarks, which no test runs, import names that are there."""
+"""Benchmarks, which no test runs, can be imported, and import names that are there."""
 
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,3 +24,24 @@ def test_names_that_a_benchmark_imports_from_archdsl_exist(path: Path) -> None:
                 inside = f"{node.module}.{alias.name}"
                 submodule = hasattr(module, "__path__") and find_spec(inside) is not None
                 assert submodule or hasattr(module, alias.name), f"line {node.lineno}: {inside}"
+
+
+IMPORTED = """
+import sys, traceback
+from importlib import import_module
+from pathlib import Path
+for path in sorted(Path(sys.path[0]).glob("*.py")):
+    before = list(sys.path)
+    try:
+        import_module(path.stem)
+    except Exception as error:
+        print(f"{path.name}: {type(error).__name__}: {error}")
+    sys.path[:] = before
+"""
+
+
+def test_benchmarks_can_be_imported() -> None:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(FOLDER), str(FOLDER.parent)])}
+    code = f"import sys; sys.path.insert(0, {str(FOLDER)!r}){IMPORTED}"
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("", 0), done.stderr

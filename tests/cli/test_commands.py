@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import archdsl
-from archdsl.cli import cli
+from archdsl.cli import cli, run
 from pictures import picture
 
 TINY = """\
@@ -535,3 +535,20 @@ def test_fuzz_prints_json():
     assert data("fuzz tiny.arch --name Tiny -n 1 --no-onnx --json") == {
         "format": "archdsl/fuzz", "version": 1, "tried": 1, "failed": {},
     }  # fmt: skip
+
+
+def test_explain_shows_every_setting_of_a_space(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "s.arch").write_text(
+        """arch 1
+space S(; ks = {1, 3}, widths = [4, 8], within = 5 ms, kind = relu, on: bool = true) {
+  input image: [3, 8, 8]
+  k = one of ks
+  output y = image -> conv(c = widths[1], k = k) -> kind
+  require latency() <= within
+}
+"""
+    )
+    for given, ks in (([], "{1, 3}"), (["--set", "ks={3, 5}"], "{3, 5}")):
+        assert run(["explain", str(tmp_path / "s.arch"), *given]) == 0
+        settings = f"image = 3x8x8, ks = {ks}, widths = 4x8, within = 5 ms, kind = relu, on = true"
+        assert f"settings: {settings}\n" in capsys.readouterr().out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from timing import SPEC, PretendTimer
@@ -87,6 +88,67 @@ def test_a_constraint_holds_or_not_for_bound_networks_and_is_missed_by_a_share_f
     assert costs.soft(condition, least) == 0
     mean = costs.soft(read("params")[1].objectives[0].value, {})
     assert float(costs.soft(condition, {})) == pytest.approx(max(0, float(mean) / 500 - 1))
+
+
+FREE = """arch 1
+space Free {
+  input image: [3, 8, 8]
+  kind = one of {none: identity, half: conv(c = 3, k = 1), whole: conv(c = 3)}
+  output y = image -> kind
+}
+search Quick for Free {
+  strategy = random
+  minimize %s
+}
+"""
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "macs / params",
+        "1 / (params - 9)",
+        "log(params)",
+        "log(params - 9)",
+        "log(log(params)) - params / macs",
+    ],
+)
+def test_one_network_is_priced_as_many_where_a_value_is_undefined(value: str):
+    program = archdsl.load("free.arch", text=FREE % f"{value}\n  require {value} <= 3")
+    clauses, costs = program.search().clauses, Costs(program.space())
+    for wanted in (clauses.objectives[0].value, clauses.requirements[0]):
+        many = costs.exact(wanted, [[0], [1], [2]])
+        np.testing.assert_allclose([costs.one(wanted, [n]) for n in range(3)], many)
+
+
+@pytest.mark.parametrize(
+    ("value", "meet"),
+    [
+        ("macs / params <= 100", {"half", "whole"}),
+        ("log(params - 9) >= 0", {"whole"}),
+        ("1 / (params - 9) in -1 .. 1", {"none", "whole"}),
+    ],
+)
+def test_a_requirement_that_is_undefined_for_a_network_is_not_met_by_it(
+    value: str, meet: set[str], tmp_path: Path
+):
+    text = FREE % f"params\n  trials = 10\n  evaluate = costs\n  require {value}"
+    found = archdsl.search(archdsl.load("free.arch", text=text), folder=tmp_path / "run")
+    assert {("none", "half", "whole")[trial.outcomes[0]] for trial in found.trials} == meet
+
+
+@pytest.mark.parametrize(("relation", "missed"), [("<= 0", 3), ("< 0", 3), (">= 0", 0), ("in -1 .. 0", 3)])
+def test_a_limit_of_zero_is_missed_by_a_finite_amount(relation: str, missed: float):
+    program = archdsl.load("free.arch", text=FREE % f"params\n  require params / 27 {relation}")
+    probabilities = {"kind": torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)}
+    found = Costs(program.space()).soft(program.search().clauses.requirements[0], probabilities)
+    assert float(found) == missed
+
+
+@pytest.mark.parametrize("text", ["params / 0", "cross_entropy / (1 - 1)", "log(macs / 0.0)"])
+def test_a_division_by_zero_is_found_before_a_search(text: str):
+    with pytest.raises(SpecError, match="division by zero"):
+        archdsl.load("free.arch", text=FREE % text).search()
 
 
 def test_a_table_without_a_row_that_some_network_needs_is_refused(table: Table):

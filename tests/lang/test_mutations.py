@@ -64,6 +64,11 @@ def refusal(read: Callable[[], object]) -> tuple[Diagnostic, ...]:
     return ()
 
 
+def are_at_different_places(found: tuple[Diagnostic, ...]) -> bool:
+    places = [(d.primary.location.start, d.primary.location.end) for d in found if d.primary is not None]
+    return len(set(places)) == len(places)
+
+
 def is_about_text(found: Diagnostic) -> bool:
     """Whether a finding has a place and is one of files, syntax or limits."""
     return found.primary is not None and found.code[:5] in ("ARCH0", "ARCH1", "ARCH7")
@@ -75,6 +80,7 @@ def test_a_spec_with_damaged_tokens_is_read_or_refused(text: str):
     source = Source("damaged.arch", text)
     found = refusal(lambda: parse(source))
     assert all(map(is_about_text, found))
+    assert are_at_different_places(found)
     if not found:
         assert parse(Source("formatted.arch", format_source(source))) == parse(source)
 
@@ -96,4 +102,6 @@ HEADS = st.sampled_from(["", "arch 1\n", "arch 1\nspace S {\n"])
 @given(HEADS, st.text(max_size=60) | st.lists(FRAGMENTS).map(" ".join))
 def test_any_text_is_read_or_refused(head: str, text: str):
     source = Source("any.arch", head + text)
-    assert all(map(is_about_text, refusal(lambda: parse(source))))
+    found = refusal(lambda: parse(source))
+    assert all(map(is_about_text, found))
+    assert are_at_different_places(found)

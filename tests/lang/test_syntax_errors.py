@@ -196,3 +196,11 @@ def test_at_most_twenty_mistakes_are_listed():
 def test_after_a_forgotten_bracket_the_next_statement_is_read():
     found = findings("arch 1\nspace S {\n  y = f(a,\n  stage s repeat 2 {\n    z = = 3\n  }\n}\nspace T {}\n")
     assert [(d.code, underlined(d)) for d in found] == [("ARCH108", "stage"), ("ARCH100", "=")]
+
+
+@pytest.mark.parametrize("word", ["op", "cell", "space", "network", "search", "import"])
+def test_a_reserved_word_that_is_assigned_to_is_reported_once(word: str):
+    found = finding(
+        f"space S {{\n  input image: [3, 8, 8]\n  {word} = one of {{relu, silu}}\n  output y = image\n}}"
+    )
+    assert (found.code, underlined(found)) == ("ARCH107", word)

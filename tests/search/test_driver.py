@@ -170,6 +170,13 @@ def test_a_loss_that_is_no_number_stops_the_search_and_names_the_place(tmp_path)
     assert "conv" in diagnostic.headline
 
 
+def test_an_objective_that_is_undefined_is_named_instead_of_the_training(tmp_path):
+    text = SPEC.replace("0.05 * log(macs)", "log(macs - 1G)")
+    with pytest.raises(SpecError, match=r"non-finite values at step 1, first in the objective") as error:
+        search(tmp_path, text).run(quiet)
+    assert "change the objective: the loss is" in (error.value.diagnostics[0].help or "")
+
+
 def test_an_extracted_network_equals_the_supernets_path_bit_for_bit(tmp_path):
     (tmp_path / "tiny.arch").write_text(SPEC)
     told = {"name": "Quick", "spec": SPEC, "spec_sha256": "0" * 64, "seed": 0, "device": "cpu"}

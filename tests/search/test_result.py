@@ -16,6 +16,7 @@ from archdsl.devices.keys import space_keys
 from archdsl.devices.measure import Timer
 from archdsl.devices.objective import Costs
 from archdsl.devices.table import Pass, Table
+from archdsl.passes.costs.binding_pricer import BindingPricer
 from archdsl.passes.costs.cost import costs, total
 from archdsl.program import Space
 from archdsl.search.result import bound, discretize
@@ -103,6 +104,29 @@ def test_a_limit_that_no_network_meets_is_found_out_by_prices(table: Table, monk
     monkeypatch.setattr(Space, "bind", lambda self, *a: networks.append(a) or bind(self, *a))
     assert discretize(strict, towards_wide(strict), by=costs).unmet
     assert len(networks) == 1
+
+
+TANGLED = """arch 1
+space Tangled {
+  input image: [3, 8, 8]
+  a0 = one of {2..300}
+  a1 = one of {2..300}
+  a2 = one of {2..300}
+  t0 = image -> conv(c = a0)
+  t1 = t0 -> conv(c = a1 + (a0 if t0.c > a1 else 1))
+  output y = t1 -> conv(c = a2 + (a1 if t1.c > a2 else 1))
+  require params + macs <= 100K
+}
+"""
+
+
+def test_a_limit_that_is_not_met_costs_little_without_a_closed_form(monkeypatch: pytest.MonkeyPatch):
+    space, priced = archdsl.load("tangled.arch", text=TANGLED).space(), []
+    many = BindingPricer.many
+    monkeypatch.setattr(BindingPricer, "many", lambda self, rows: priced.extend(rows) or many(self, rows))
+    chances = {path: [1 / d.size] * (d.size - 1) + [2 / d.size] for path, d in space.decisions.items()}
+    assert discretize(space, chances).unmet
+    assert 0 < len(priced) <= 2 * 300
 
 
 REQUIREMENTS = (

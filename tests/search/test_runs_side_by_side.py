@@ -108,6 +108,36 @@ def test_runs_reads_a_journal_that_is_being_written_and_passes_over_what_is_no_r
     assert shown.out.count("runs/a") == 1
 
 
+def test_a_search_whose_first_record_is_damaged_is_named_beside_the_other_runs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fake_trials.write_run(Path("runs/a"), fake_trials.records(5))
+    fake_trials.write_run(Path("runs/b"), fake_trials.records(5))
+    fake_trials.write_run(Path("runs/c"), [])
+    journal = Path("runs/b/journal.jsonl")
+    journal.write_bytes(b"\xff\xfe" + journal.read_bytes()[2:])
+    assert run(["runs", "--json"]) == 0
+    shown = capsys.readouterr()
+    listed = [(one["run"], one["done"], one["unit"]) for one in json.loads(shown.out)["runs"]]
+    assert listed == [("runs/a", 5, "trials"), ("runs/c", 0, "trials")]
+    assert "ARCH911" in shown.err
+    assert "runs/b/journal.jsonl lacks the goals of the search" in shown.err
+    assert run(["front", "runs/a", "runs/b"]) == 1
+    assert "ARCH911" in capsys.readouterr().err
+
+
+def test_a_worker_of_a_finished_run_ends_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    fake_trials.write_run(Path("runs/a"), fake_trials.records(5))
+    assert run(["work", "runs/a", "--idle", "9"]) == 1
+    assert "runs/a is finished" in capsys.readouterr().err
+
+
+def test_a_worker_that_waits_for_a_search_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["work", "runs/a", "--idle", "0.001"]) == 1
+    shown = capsys.readouterr()
+    assert "waiting for a search with --engine folder" in shown.out + shown.err
+
+
 def test_runs_of_an_empty_folder_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     Path("runs").mkdir()
     assert run(["runs"]) == 0
@@ -176,7 +206,7 @@ def test_what_is_no_search_by_trials_is_refused_before_anything_is_written(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     fake_trials.write_run(Path("a"), fake_trials.records(5))
-    fake_trials.write_run(Path("b"), [{"kind": "start", "decisions": {}}])
+    fake_run.write_run(Path("b"), epochs=2, steps=2)
     assert run(["front", "a", "b", "-o", "front.svg"]) == 1
     assert "ARCH868" in capsys.readouterr().err
     assert not Path("front.svg").exists()

@@ -41,6 +41,8 @@ def place(one: Diagnostic) -> str:
         ("strategy = differentiable(sampler = hard)\nsampler = hard", "ARCH603", "sampler"),
         ("batch = 2\ndata = synthetic(batch = 4)", "ARCH603", "batch"),
         ("parameters { optimizer = sgd(lr = 1, schedule = poly(lr = 2, end = 0)) }", "ARCH603", "lr"),
+        ("minimize log(macs)\nminimize params\nminimize log(macs)", "ARCH603", "log(macs)"),
+        ("maximize 2 * params\nminimize 2 * params", "ARCH603", "2 * params"),
         ("sampler = gumbel(tau = 2, end = 1, schedule = poly(end = 1))", "ARCH603", "end"),
         ("sampler = gumbel(tau = 1, tau = 2)", "ARCH204", "tau"),
         ("sampler = gumbel(3.0)", "ARCH604", "gumbel(3.0)"),

@@ -28,6 +28,8 @@ _WORK_BOUND, _LEAST_BOUND, _MOST_BOUND = 800_000, 50, 300
 and parts of the values that select them; and the networks that are bound for it at least and at most."""
 
 
+MANY = 100_000
+"""Networks priced in a few seconds by tables."""
 _OUTCOMES_TOGETHER = 1 << 25
 """Outcomes of decisions sampled at a time."""
 
@@ -68,7 +70,7 @@ class SpaceCost:
     def samples(self, prices: Iterable[Price]) -> int:
         """How many networks can be priced in a few seconds."""
         quick = all(isinstance(self.pricer(price), Pricer) for price in prices)
-        return 100_000 if quick else self._bound
+        return MANY if quick else self._bound
 
     def why_no_tables(self, price: Price) -> str | None:
         """Why the price has no tables; None if it has."""

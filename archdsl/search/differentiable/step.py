@@ -5,6 +5,7 @@ Shapes: B images, K classes, H × W pixels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -15,7 +16,7 @@ from torch import nn
 
 from archdsl.data.batches import Batch
 from archdsl.runs.checkpoints import Keeper
-from archdsl.runs.faults import demand_finite
+from archdsl.runs.faults import Diverged, demand_finite
 from archdsl.runs.processes import Processes
 from archdsl.runs.restoring import like, optimiser_state
 from archdsl.search.config import SearchConfig
@@ -123,6 +124,11 @@ class Stepper:
         """The objective and the task loss, averaged over processes, checked before the update."""
         both = self.processes.sum(torch.stack([loss.detach().double(), task.detach().double()]))
         mean, task_mean = (both / self.processes.world).tolist()
+        if math.isfinite(task_mean) and not math.isfinite(mean):
+            advice = (
+                f"change the objective: the loss is {task_mean:.4g}, and its terms of costs are undefined"
+            )
+            raise Diverged(step + 1, "the objective", self.keeper.newest(), f"{advice} or too large")
         images_B3HW = batch.images_B3HW
         run = [(m, draw) for m, own in zip(self.members, draws, strict=True) for draw in own]
         demand_finite(

@@ -21,6 +21,7 @@ from archdsl.search.engines.leases import Heartbeat
 from archdsl.search.engines.opening import Opening, name_here
 from archdsl.search.engines.queue import FOLDER, Claim, Queue
 from archdsl.search.engines.workers import Workers, visible
+from archdsl.search.overview import overview
 
 _SHORTEST_S, _LONGEST_S = 0.02, 1.0
 _BEATS = 10
@@ -64,15 +65,27 @@ class Worker:
 
     def _awaited(self) -> tuple[float, Opening]:
         """Waits for the driver to start; returns its published settings."""
-        until = time.monotonic() + self.idle_s
+        self._demand_unfinished()
+        until, told = time.monotonic() + self.idle_s, False
         while (found := self.queue.announced()) is None or not _has_begun(self.opening.run):
             if time.monotonic() > until:
                 help = "start it with --engine folder, and give its folder (--out) here"
                 headline = f"no search found in {self.opening.run}"
                 raise SpecError([Diagnostic("ARCH959", headline, help=help)])
+            if not told:
+                self.reporter.info(f"waiting for a search with --engine folder in {self.opening.run}")
+                told = True
             self._pause(_LONGEST_S)
         opening = self.opening._replace(threads=found.threads, data=self.opening.data or found.data)
         return found.lease_s, opening
+
+    def _demand_unfinished(self) -> None:
+        """Raises SpecError (ARCH959) for a run that needs no workers any more."""
+        if not _has_begun(self.opening.run) or self.queue.driver.exists():
+            return
+        if overview(self.opening.run).state == "finished":
+            help = "begin another search with --engine folder, or take a look: archdsl runs"
+            raise SpecError([Diagnostic("ARCH959", f"{self.opening.run} is finished", help=help)])
 
     def _work(self, engine: Workers) -> None:
         pause, busy = _SHORTEST_S, time.monotonic()

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
 from archdsl.report.clouds import Series, clouds
-from archdsl.report.records import manifest_of
+from archdsl.report.records import manifest_of, strategy_of
 from archdsl.search.trials.front import Values, bounds, hypervolume, nondominated, scaled
-from archdsl.search.trials.history import Goal, History, best_so_far, read_history
+from archdsl.search.trials.history import Goal, History, best_so_far, demand_history
 from archdsl.search.trials.pictures import MOST_GOALS, front_picture, label_of, shown, stairs
 
 
@@ -69,14 +69,13 @@ def histories_of(folders: Sequence[Path]) -> dict[str, History]:
     found: dict[str, History] = {}
     for folder in folders:
         for path in seeds_in(folder) or [folder]:
-            manifest_of(path)
-            journal = path / "journal.jsonl"
-            history = read_history(journal) if journal.exists() else None
-            if history is None:
+            manifest, journal = manifest_of(path), path / "journal.jsonl"
+            by_trials = manifest.format == "archdsl/search-run" and strategy_of(manifest) != "differentiable"
+            if not (by_trials and journal.exists()):
                 headline = f"{path} is not a search by trials"
                 help = "`archdsl runs` lists the runs of a folder, with their strategies"
                 raise SpecError([Diagnostic("ARCH868", headline, help=help)])
-            found[str(path)] = history
+            found[str(path)] = demand_history(journal)
     _demand_same_goals(found)
     return found
 

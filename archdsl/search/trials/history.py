@@ -10,6 +10,7 @@ from pathlib import Path
 from sys import intern
 from typing import Any, Literal, NamedTuple, cast, get_args
 
+from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.runs.lines import each_record
 from archdsl.search.trials.front import Values, nondominated
 
@@ -127,6 +128,19 @@ class History:
 def read_history(path: Path) -> History | None:
     """The trials in a journal, whose last line may be incomplete; None without a search by trials."""
     return history_of(each_record(path))
+
+
+def demand_history(path: Path) -> History:
+    """The trials in the journal of a search by trials.
+
+    Raises SpecError (ARCH911) if its first record, the goals, is damaged.
+    """
+    found = read_history(path)
+    if found is None:  # damaged, as a search writes its goals first
+        headline = f"{path} lacks the goals of the search: its first line is damaged"
+        help = "restore the file, or begin again in another folder: --out DIR"
+        raise SpecError([Diagnostic("ARCH911", headline, help=help)])
+    return found
 
 
 def history_of(records: Iterable[Mapping[str, Any] | None]) -> History | None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from random import Random
 
 from archdsl import atomic
-from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.lang.loader import Unit
 from archdsl.report.records import Run, manifest_of, read_run
 from archdsl.report.sections import SECTIONS
@@ -19,7 +18,7 @@ from archdsl.search.folder import SearchFolder
 from archdsl.search.found_text import text_of
 from archdsl.search.result import Result
 from archdsl.search.trials.front import Values
-from archdsl.search.trials.history import History, Trial, read_history
+from archdsl.search.trials.history import History, Trial, demand_history
 from archdsl.search.trials.importance import importance
 from archdsl.search.trials.judging import Judging
 from archdsl.search.trials.page import Found, trials_page
@@ -49,12 +48,7 @@ class Outputs:
 
     def history(self) -> History:
         """The trials in the journal. Raises SpecError (ARCH911) for one without the goals."""
-        found = read_history(self.folder.journal)
-        if found is None:  # damaged, as a search writes its goals first
-            headline = f"{self.folder.journal} lacks the goals of the search: its first line is damaged"
-            help = "restore the file, or begin again in another folder: --out DIR"
-            raise SpecError([Diagnostic("ARCH911", headline, help=help)])
-        return found
+        return demand_history(self.folder.journal)
 
     def write_page(self) -> None:
         """Writes the page during the search."""
