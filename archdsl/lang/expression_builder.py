@@ -52,7 +52,7 @@ class Values:
         self.add(Diagnostic(code, headline, Label(Location(self.source, *span), label), help=help_line))
 
     def add(self, finding: Diagnostic) -> None:
-        """Adds a diagnostic, unless the maximum number was reached or another one is at its place.
+        """Adds a diagnostic, unless the maximum number was reached or another one is at the same location.
 
         The latter results from the first: parsing was resumed at the same token.
         """

@@ -32,7 +32,8 @@ def mistakes(clauses: Clauses) -> Iterator[Diagnostic]:
             yield from _of_formula(goal.value, goal.at, scores)
             text = written(goal.value)
             if text in known:
-                also = (Label(known[text], "also here"),) if known[text] is not None else ()
+                before = known[text]
+                also = () if before is None else (Label(before, "also here"),)
                 headline = f"the objective `{text}` appears twice"
                 place = None if goal.at is None else Label(goal.at)
                 yield Diagnostic("ARCH603", headline, place, secondary=also, help="remove one of them")
