@@ -160,4 +160,7 @@ def everything(image: tuple[int, int, int] = (3, 16, 24)) -> Graph:
     x = net.tile(net.scale(net.max_pool(x, s=2, name="max"), name="scale"), c=8, name="tile")
     x = net.mul(x, net.sigmoid(net.global_pool(x, name="global"), name="sigmoid"), name="gate")
     x = net.resize(net.avg_pool(x, k=5, name="avg"), size=(10, 12), mode="nearest", name="fixed")
+    x = net.affine(
+        net.sub(x, net.global_pool(x, name="mean"), name="centred"), factor=0.5, offset=1, name="affine"
+    )
     return net.graph(y=net.upsample(x, "image", align_corners=True, name="y"))

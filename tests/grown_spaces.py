@@ -162,6 +162,17 @@ def joined(g: Growing) -> None:
     g.define(g.one(["{t} + {u}", "concat({t}, {u})", "mul({t}, {u})"]).format(t=t, u=u))
 
 
+def tensor_arithmetic(g: Growing) -> None:
+    """Operators on tensors and numbers; sizes of 1 are broadcast, zeros are simplified."""
+    t, u = g.tensor(), g.tensor()
+    form = g.one(["{t} - fit({u}, {t})", "{t} - {u}", "-{t}", "{a} - {t}", "{a} * {t}", "{t} / {a}", "{t} * {u}",
+                  "{t} * ({t} -> global_pool -> sigmoid)", "{t} + ({t} -> global_pool)", "({t} -> conv(c = 1)) + {t}",
+                  "0.5 * {t} + {a}", "{t} - ({t} -> zero)", "({t} -> zero) - {t}", "{t} * (1 - ({t} -> sigmoid))",
+                  "({t} -> global_pool) + ({t} -> zero)", "-({t} -> zero) + {a}", "1 * {t} - 0",
+                  "{t} * (1 / 4) - ({t} -> conv(c = 1) -> global_pool)"])  # fmt: skip
+    g.define(form.format(t=t, u=u, a=g.number()))
+
+
 def tensor_choice(g: Growing) -> None:
     texts = [g.tensor() for _ in range(g.one([2, 2, 3]))]
     texts = [f"fit({t}, {texts[0]})" if g.chance(50) else t for t in texts]
@@ -406,7 +417,7 @@ def repeated(g: Growing) -> None:
 
 
 STEPS: tuple[tuple[int, Step], ...] = (
-    (3, number_choice), (2, number_arithmetic), (1, number_conditional), (1, number_of_list), (5, applied), (3, joined),
+    (3, number_choice), (2, number_arithmetic), (1, number_conditional), (1, number_of_list), (5, applied), (3, joined), (3, tensor_arithmetic),
     (4, tensor_choice), (3, op_choice), (1, op_choice_inside), (1, several), (4, conditional),
     (3, settings_by_decision), (3, gate), (1, lattice), (2, cells), (1, shared), (1, tied), (1, loose_ends),
     (1, missing), (1, repeated),

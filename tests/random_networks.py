@@ -12,6 +12,7 @@ from graphs import Network
 NAMES = st.text(alphabet='ab.[]_1 ä"\\n', max_size=6)
 KERNELS = st.sampled_from([1, 2, 3, 4, 5])
 ODD_KERNELS = st.sampled_from([1, 3, 5])
+FACTORS = [1, -1, 0.5, -2, 0, 1.0, -1.0, 1 / 3]
 STRIDES = st.sampled_from([1, 1, 2, 3])
 
 
@@ -127,12 +128,19 @@ def _shuffled(draw: Any, net: Network, x: str, _: str, name: str) -> str:
 
 def _joined(draw: Any, net: Network, x: str, other: str, name: str) -> str:
     other = net.resize(other, x, name=f"{name}.like")
-    kind = draw(st.sampled_from(["add", "mul", "concat"]))
+    kind = draw(st.sampled_from(["add", "sub", "mul", "concat"]))
     if kind != "concat":
-        other = net.conv(other, c=net.shapes[x][0], k=1, name=f"{name}.fit")
-    if kind == "mul" and draw(st.booleans()):
-        other = net.global_pool(other, name=f"{name}.gate")
+        channels = draw(st.sampled_from([net.shapes[x][0], net.shapes[x][0], 1]))
+        other = net.conv(other, c=channels, k=1, name=f"{name}.fit")
+        if draw(st.booleans()):
+            other = net.global_pool(other, name=f"{name}.gate")
+        x, other = (x, other) if draw(st.booleans()) else (other, x)
     return net.add_node(kind, x, other, name=name)
+
+
+def _affine(draw: Any, net: Network, x: str, _: str, name: str) -> str:
+    factor, offset = draw(st.sampled_from(FACTORS)), draw(st.sampled_from([0, 1, -0.5, 3.0]))
+    return net.affine(x, factor=factor, offset=offset, name=name)
 
 
 def _zero(draw: Any, net: Network, x: str, _: str, name: str) -> str:
@@ -151,6 +159,7 @@ STEPS = [
     _shuffled,
     _joined,
     _joined,
+    _affine,
     _zero,
     _standardised,
     _attended,

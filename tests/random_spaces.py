@@ -56,6 +56,15 @@ def random_text(rng: random.Random) -> str:
     if rng.random() < 0.5:
         lines.append("  side = (x[0] -> thin(c = 4)) if gate == 1 else (x[gate - 1] -> thin(c = 4))")
         lines.append("  y = concat(y -> conv(c = w), side -> resize(like = y))")
+    if rng.random() < 0.5:
+        lines.append("  gain = one of {0.5, 1.0, 2.0}" if rng.random() < 0.5 else "  gain = 0.5")
+        forms = (
+            "gain * y",
+            "y * (1 - (y -> global_pool -> sigmoid))",
+            "y - (y -> p_op) / 4",
+            "(y -> conv(c = 1)) - y",
+        )
+        lines.append("  y = " + rng.choice(forms).replace("p_op", OPS[rng.choice(ops)]))
     lines.append("  output logits = y -> conv(c = 2 * w) -> upsample(like = image)")
     return "\n".join([*lines, "}", ""])
 

@@ -129,14 +129,14 @@ class Primitive:
     the height and width of such a tensor are read.
 
     Properties used by simplification: `makes_zero`: the output is zeros for any values of the inputs, of
-    which only the size matters; `keeps_zero`: zero inputs give a zero output; `zero_is_neutral`: zero inputs
-    can be omitted; `is_identity`: the output is the first input. `keeps_size`: height and width are those of
-    the first input. `commutes`: the order of the inputs does not matter, up to rounding. `stacks`: the
-    channels of its inputs add up, so that a missing input has no channels. `stateless`: its layer holds
-    neither parameters nor statistics. `over_batch`: in training, a channel is normalized by its values in the
-    batch, and a single value is not enough. `keeps_places`: its channels are those of its first input, one by
-    one. `fresh`: the output is a new tensor that its own gradient does not need, so that its only reader may
-    overwrite it.
+    which only the size matters; `keeps_zero`: zero inputs give a zero output; `zero_is_neutral`: inputs that
+    are zeros can be omitted, as `contributing` says; `is_identity`: the output is the first input.
+    `keeps_size`: height and width are those of the first input. `commutes`: the order of the inputs does not
+    matter, up to rounding. `stacks`: the channels of its inputs add up, so that a missing input has no
+    channels. `stateless`: its layer holds neither parameters nor statistics. `over_batch`: in training, a
+    channel is normalized by its values in the batch, and a single value is not enough. `keeps_places`: its
+    channels are those of its first input, one by one. `fresh`: the output is a new tensor that its own
+    gradient does not need, so that its only reader may overwrite it.
     """
 
     name: ClassVar[str]
@@ -180,6 +180,13 @@ class Primitive:
 
     def keeps_zero(self, a: Attrs) -> bool:
         return False
+
+    def contributing(self, zero: Sequence[bool], xs: Sequence[Sizes], y: Sizes) -> Sequence[int]:
+        """The inputs that are sufficient where some are zeros, at least one; for concrete shapes.
+
+        Asked only if `zero_is_neutral`.
+        """
+        return range(len(xs))
 
     def is_identity(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> bool:
         """Whether the output is the first input; for concrete shapes and settings."""

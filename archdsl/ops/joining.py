@@ -1,9 +1,9 @@
-"""Joining tensors: concatenation, sum, product."""
+"""Joining tensors: concatenation, sum, difference, product."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from archdsl.ir.expr import Value, apply, both, eq, maximum
 from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Sizes
@@ -52,69 +52,32 @@ class Concat(Primitive):
         return to.node("Concat", names, axis=1)
 
 
-class Add(Primitive):
-    """The sum of tensors of equal shape."""
+class Broadcast(Primitive):
+    """Base class of arithmetic on tensors; each dimension is equal in all of them, or 1."""
 
-    name = "add"
-    summary = "sum (also written +)"
+    what: ClassVar[str]
+    sign: ClassVar[str]
     fresh = True
-    arity = (1, None)
-    zero_is_neutral = True
-    keeps_size = True
-    commutes = True
 
     def keeps_zero(self, a: Attrs) -> bool:
         return True
 
-    def is_identity(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> bool:
-        return len(xs) == 1
-
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        y = xs[0]
         for x in xs[1:]:
-            _demand_same_channels(xs[0], x, demand)
-            _demand_same_size("add", xs[0], x, demand)
-        return xs[0]
+            y = self._joined(y, x, demand)
+        return y
 
-    def widest(self, widths: Sequence[int], most: Attrs) -> int:
-        return max(widths)
-
-    def places(
-        self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
-    ) -> Places:
-        return _one_origin("sum", [x for x in xs if x is not None])
-
-    def expression(
-        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
-    ) -> str:
-        return " + ".join(names)
-
-    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
-        total = names[0]
-        for n, name in enumerate(names[1:], start=1):
-            total = to.node("Add", [total, name], str(n) if n < len(names) - 1 else "")
-        return total
-
-
-class Mul(Primitive):
-    """The product of two tensors; each dimension is equal, or 1 in one of them."""
-
-    name = "mul"
-    summary = "product; sizes of 1 are broadcast"
-    fresh = True
-    arity = (2, 2)
-
-    def keeps_zero(self, a: Attrs) -> bool:
-        return True
-
-    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
-        p, q = xs
-        demand(_fits(p[0], q[0]), "ARCH301", f"mul: channels differ: {_BOTH}", **_named(p, q))
+    def _joined(self, p: Sizes, q: Sizes, demand: Demand) -> Sizes:
+        demand(_fits(p[0], q[0]), "ARCH301", f"{self.name}: channels differ: {_BOTH}", **_named(p, q))
         sizes = both(_fits(p[1], q[1]), _fits(p[2], q[2]))
-        demand(sizes, "ARCH302", f"mul: sizes differ, and neither is 1 × 1: {_BOTH}", **_named(p, q))
-        return (maximum(p[0], q[0]), maximum(p[1], q[1]), maximum(p[2], q[2]))
+        demand(sizes, "ARCH302", f"{self.name}: heights or widths differ: {_BOTH}", **_named(p, q))
+        return _larger(p[0], q[0]), _larger(p[1], q[1]), _larger(p[2], q[2])
 
     def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int] | None:
-        """The size of a factor that is not broadcast, if it is always larger than 1 × 1."""
+        """The size of an operand that is not broadcast, if it is always larger than 1 × 1."""
+        if all(x[1:] == y[1:] for x in xs):
+            return (0, 1)
         whole = [port for port, x in enumerate(xs) if x[1:] == y[1:] and x[1] * x[2] > 1]
         return (whole[0], 1) if whole else None
 
@@ -124,12 +87,67 @@ class Mul(Primitive):
     def places(
         self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
     ) -> Places:
-        return _one_origin("product", [x for x in xs if x is not None and len(x) == c])
+        return _one_origin(self.what, [x for x in xs if x is not None and len(x) == c])
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
-        return " * ".join(names)
+        return f" {self.sign} ".join(names)
+
+
+class Add(Broadcast):
+    """The sum of tensors; each dimension is equal in all of them, or 1."""
+
+    name = "add"
+    summary = "sum (also written +); sizes of 1 are broadcast"
+    what = "sum"
+    sign = "+"
+    arity = (1, None)
+    zero_is_neutral = True
+    commutes = True
+
+    def is_identity(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> bool:
+        return len(xs) == 1
+
+    def contributing(self, zero: Sequence[bool], xs: Sequence[Sizes], y: Sizes) -> Sequence[int]:
+        kept = [port for port in range(len(xs)) if not zero[port]] or [0]
+        return kept if _shape([xs[port] for port in kept]) == y else range(len(xs))
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        total = names[0]
+        for n, name in enumerate(names[1:], start=1):
+            total = to.node("Add", [total, name], str(n) if n < len(names) - 1 else "")
+        return total
+
+
+class Sub(Broadcast):
+    """The difference of two tensors; each dimension is equal, or 1 in one of them."""
+
+    name = "sub"
+    summary = "difference (also written -); sizes of 1 are broadcast"
+    what = "difference"
+    sign = "-"
+    arity = (2, 2)
+    zero_is_neutral = True
+
+    def is_identity(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> bool:
+        return len(xs) == 1
+
+    def contributing(self, zero: Sequence[bool], xs: Sequence[Sizes], y: Sizes) -> Sequence[int]:
+        return [0] if zero[1] and xs[0] == y else [0, 1]
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return to.node("Sub", names)
+
+
+class Mul(Broadcast):
+    """The product of two tensors; each dimension is equal, or 1 in one of them."""
+
+    name = "mul"
+    summary = "product (also written *); sizes of 1 are broadcast"
+    what = "product"
+    sign = "*"
+    arity = (2, 2)
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         return to.node("Mul", names)
@@ -146,10 +164,6 @@ def _named(p: Sizes, q: Sizes) -> dict[str, Value]:
     return {"c1": p[0], "h1": p[1], "w1": p[2], "c2": q[0], "h2": q[1], "w2": q[2]}
 
 
-def _demand_same_channels(p: Sizes, q: Sizes, demand: Demand) -> None:
-    demand(eq(p[0], q[0]), "ARCH301", f"add: channels differ: {_BOTH}", **_named(p, q))
-
-
 def _demand_same_size(op: str, p: Sizes, q: Sizes, demand: Demand) -> None:
     same = both(eq(p[1], q[1]), eq(p[2], q[2]))
     demand(same, "ARCH302", f"{op}: heights or widths differ: {_BOTH}", **_named(p, q))
@@ -157,3 +171,16 @@ def _demand_same_size(op: str, p: Sizes, q: Sizes, demand: Demand) -> None:
 
 def _fits(m: Any, n: Any) -> Any:
     return apply("or", eq(m, n), apply("or", eq(m, 1), eq(n, 1)))
+
+
+def _larger(m: Any, n: Any) -> Any:
+    """The size of a dimension that is m and n, or 1 in one of them."""
+    if m == n or (type(n) is int and n == 1):
+        return m
+    return n if type(m) is int and m == 1 else maximum(m, n)
+
+
+def _shape(xs: Sequence[Sizes]) -> Sizes:
+    """The shape of tensors that are broadcast; for concrete shapes."""
+    c, h, w = (max(sizes) for sizes in zip(*xs, strict=True))
+    return c, h, w

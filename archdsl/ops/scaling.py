@@ -1,10 +1,10 @@
-"""Learned factors."""
+"""Factors and offsets."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Sizes
+from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
 from archdsl.ops.places import Parts, Places, index
 
 
@@ -38,3 +38,53 @@ class Scale(Primitive):
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         return to.node("Mul", [names[0], to.weight("weight", (y[0], 1, 1))])
+
+
+class Affine(Primitive):
+    """Multiplies all values by a number, and adds another."""
+
+    # One primitive for every operator on a tensor and a number, so that identities, zeros and settings that
+    # depend on decisions have one rule each.
+
+    name = "affine"
+    summary = "x * factor + offset (also written 2 * x, x / 2, x - 1, 1 - x, -x)"
+    keeps_size = True
+    fresh = True
+    settings = (
+        Setting("factor", "float", 1, "a constant factor"),
+        Setting("offset", "float", 0, "a constant that is added to the product"),
+    )
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return type(a["offset"]) in (int, float) and bool(a["offset"] == 0)
+
+    def is_identity(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> bool:
+        return bool(a["factor"] == 1 and a["offset"] == 0)
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        return xs[0]
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        x, factor, offset = names[0], a["factor"], a["offset"]
+        if factor == -1:
+            return f"{offset!r} - {x}" if offset else f"-{x}"
+        product = x if factor == 1 else f"{x} * {_literal(factor)}"
+        return f"{product} + {_literal(offset)}" if offset else product
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        found, factor, offset = names[0], a["factor"], a["offset"]
+        if factor == -1 and not offset:
+            return to.node("Neg", names)
+        if factor != 1:
+            found = to.node("Mul", [found, to.filled("factor", factor, (1,))], "product" if offset else "")
+        return to.node("Add", [found, to.filled("offset", offset, (1,))]) if offset else found
+
+    def in_place(self, name: str, a: Attrs) -> str | None:
+        text = name if a["factor"] == 1 else f"{name}.mul_({a['factor']!r})"
+        return f"{text}.add_({a['offset']!r})" if a["offset"] else text
+
+
+def _literal(value: float) -> str:
+    return repr(value) if value >= 0 else f"({value!r})"

@@ -144,7 +144,8 @@ def _application(node: Node, names: Mapping[str, str]) -> str:
     count = primitive.tensors(len(node.inputs))
     parts = [names[i] for i in node.inputs[:count]]
     for setting in primitive.settings:
-        if setting.name in node.attrs and node.attrs[setting.name] != setting.default:
+        value = node.attrs.get(setting.name)
+        if value is not None and (value != setting.default or type(value) is not type(setting.default)):
             parts.append(f"{setting.name} = {setting_source(node.attrs[setting.name])}")
     likes = zip(primitive.tensor_settings, node.inputs[count:], strict=False)
     parts += [f"{setting} = {names[source]}" for setting, source in likes]

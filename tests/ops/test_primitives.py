@@ -90,6 +90,8 @@ MISTAKES = [
     ("add", [(8, 4, 4), (8, 4, 4), (8, 5, 4)], {}, "ARCH302", "8 × 4 × 4 and 8 × 5 × 4"),
     ("add", [(8, 4, 4), (8, 4, 6)], {}, "ARCH302", "8 × 4 × 4 and 8 × 4 × 6"),
     ("concat", [(8, 4, 4), (3, 4, 2)], {}, "ARCH302", "8 × 4 × 4 and 3 × 4 × 2"),
+    ("add", [(8, 4, 4), (1, 1, 1), (2, 4, 4)], {}, "ARCH301", "8 × 4 × 4 and 2 × 4 × 4"),
+    ("sub", [(8, 4, 4), (8, 2, 1)], {}, "ARCH302", "8 × 4 × 4 and 8 × 2 × 1"),
     ("mul", [(8, 4, 4), (2, 1, 1)], {}, "ARCH301", "8 × 4 × 4 and 2 × 1 × 1"),
     ("mul", [(8, 4, 4), (8, 2, 2)], {}, "ARCH302", "8 × 4 × 4 and 8 × 2 × 2"),
     ("conv", [(9, 4, 4)], {"c": 8, "g": 4}, "ARCH310", "9 input channels are not divisible by 4 groups"),
@@ -151,9 +153,23 @@ def test_a_stride_that_does_not_divide_is_advice_and_nothing_else_is():
     assert {"ARCH330"} == ADVISORY
 
 
-def test_products_stretch_sizes_of_one():
-    assert demands("mul", (8, 4, 6), (8, 1, 1)) == ((8, 4, 6), [])
-    assert demands("mul", (1, 4, 6), (8, 4, 6)) == ((8, 4, 6), [])
+@pytest.mark.parametrize("op", ["add", "sub", "mul"])
+def test_arithmetic_broadcasts_sizes_of_one(op):
+    assert demands(op, (8, 4, 6), (8, 1, 1)) == ((8, 4, 6), [])
+    assert demands(op, (1, 4, 6), (8, 4, 6)) == ((8, 4, 6), [])
+    assert demands(op, (1, 4, 6), (8, 1, 1)) == ((8, 4, 6), [])
+    assert demands(op, (8, 4, 1), (8, 1, 6)) == ((8, 4, 6), [])
+
+
+def test_a_zero_that_broadcasts_the_other_operand_is_not_omitted():
+    add, sub = ops.get("add"), ops.get("sub")
+    small, large = (8, 1, 1), (8, 4, 4)
+    assert list(add.contributing([True, False], [large, large], large)) == [1]
+    assert list(add.contributing([True, False], [large, small], large)) == [0, 1]
+    assert list(add.contributing([True, True], [large, large], large)) == [0]
+    assert list(sub.contributing([True, False], [large, large], large)) == [0, 1]
+    assert list(sub.contributing([False, True], [large, small], large)) == [0]
+    assert list(sub.contributing([False, True], [small, large], large)) == [0, 1]
 
 
 @given(st.integers(1, 40), st.integers(1, 40))
@@ -177,6 +193,7 @@ VARIED = {
     "pixel_shuffle": {"r": (1, 2)},
     "add": {},
     "concat": {},
+    "sub": {},
     "mul": {},
     "global_pool": {},
     "shift": {},
@@ -231,5 +248,5 @@ def test_a_rule_over_decisions_gives_in_each_network_what_it_gives_for_its_numbe
 
 def test_every_primitive_that_changes_shapes_is_tried_with_decisions():
     plain = {name for name in NAMES if isinstance(ops.get(name), Activation)}
-    plain |= {"identity", "dropout", "dropout2d", "drop_path", "scale", "channel_mean"}
+    plain |= {"affine", "identity", "dropout", "dropout2d", "drop_path", "scale", "channel_mean"}
     assert set(VARIED) | plain == set(NAMES)

@@ -240,7 +240,8 @@ class Paths:
         except NotShared as error:
             raise not_shared(node, str(error)) from None
         if primitive.zero_is_neutral and any(tensor.is_zero for tensor in given):
-            given = [tensor for tensor in given if not tensor.is_zero] or given[:1]
+            kept = primitive.contributing([t.is_zero for t in given], [t.shape for t in given], shape)
+            given = [given[port] for port in kept]
         shapes = [tensor.shape for tensor in given]
         if primitive.is_identity(shapes, shape, attrs):
             first = given[0]

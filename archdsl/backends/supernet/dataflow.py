@@ -42,9 +42,12 @@ class Dataflow:
 
     def reads(self, node: Node) -> tuple[str, ...]:
         """The inputs that a node reads; sums omit zeros."""
-        if ops.get(node.op).zero_is_neutral and not self.zeros.isdisjoint(node.inputs):
-            return tuple(i for i in node.inputs if i not in self.zeros) or node.inputs[:1]
-        return node.inputs
+        primitive, inputs = ops.get(node.op), node.inputs
+        if not primitive.zero_is_neutral or self.zeros.isdisjoint(inputs):
+            return inputs
+        shapes = self.parts.shapes
+        sizes, is_zero = [shapes[i] for i in inputs], [i in self.zeros for i in inputs]
+        return tuple([inputs[port] for port in primitive.contributing(is_zero, sizes, shapes[node.name])])
 
     def source(self, name: str) -> str:
         """The tensor behind a name, following identities."""

@@ -391,7 +391,8 @@ def _context(
     except (ArithmeticError, TypeError, ValueError):
         return None  # a combination of decisions that is not well-typed
     if primitive.zero_is_neutral:
-        read = [(p, s) for p, s in read if not s.zero] or read[:1]
+        kept = primitive.contributing([s.zero for _, s in read], [s.shape for _, s in read], shape)
+        read = [read[port] for port in kept]
     inputs = tuple(s.shape for _, s in read)
     values = [s.zero for _, s in read[: primitive.tensors(len(read))]]
     zero = primitive.makes_zero or (all(values) and primitive.keeps_zero(attrs))

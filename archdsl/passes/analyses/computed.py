@@ -25,7 +25,9 @@ def computed(graph: Graph, shapes: Mapping[str, FixedShape]) -> dict[str, str]:
         primitive, shape = ops.get(node.op), shapes[name]
         read = list(node.inputs)
         if primitive.zero_is_neutral:
-            read = [source for source in read if known[source] not in zeros] or read[:1]
+            is_zero = [known[source] in zeros for source in read]
+            kept = primitive.contributing(is_zero, [shapes[source] for source in read], shape)
+            read = [read[port] for port in kept]
         sizes = [shapes[source] for source in read]
         tensors = read[: primitive.tensors(len(read))]
         if primitive.is_identity(sizes, shape, node.attrs):

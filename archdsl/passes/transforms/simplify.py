@@ -97,9 +97,11 @@ class _Simplifier:
         inputs = tuple([instead.get(i, i) for i in node.inputs]) if instead else node.inputs
         primitive = self.primitives[node.op]
         if self.fixed:
-            if zeros and primitive.zero_is_neutral and not zeros.isdisjoint(inputs):
-                inputs = tuple([i for i in inputs if i not in zeros]) or inputs[:1]
             shapes = self.shapes
+            if zeros and primitive.zero_is_neutral and not zeros.isdisjoint(inputs):
+                sizes = [shapes[i] for i in inputs]
+                kept = primitive.contributing([i in zeros for i in inputs], sizes, shapes[node.name])
+                inputs = tuple([inputs[port] for port in kept])
             if primitive.is_identity([shapes[i] for i in inputs], shapes[node.name], node.attrs):
                 instead[node.name] = inputs[0]
                 return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from archdsl import ops
 from archdsl.diagnostics import Label
 from archdsl.ir import Value
 from archdsl.ir.expr import apply, kind
@@ -73,16 +72,6 @@ def chain_expression(ev: Evaluator, expr: ast.Chain, frame: Frame) -> SpecValue:
         )
     site = frame.sites.nodes.get(id(expr), "")
     return call(ev, op, [source], {}, expr.op, frame, site, id(expr) in frame.sites.whole)
-
-
-def add(ev: Evaluator, expr: ast.Binary, left: SpecValue, right: SpecValue, frame: Frame) -> SpecValue:
-    """`a + b` on tensors is the primitive add."""
-    for value, side in ((left, expr.left), (right, expr.right)):
-        if not isinstance(value, Tensor):
-            help = "tensors are added by a + b and multiplied by mul(a, b)"
-            raise frame.error("ARCH207", f"cannot add a tensor and {kind_of(value)}", side, help=help)
-    site = frame.sites.nodes.get(id(expr), "add")
-    return call(ev, PrimitiveOp(ops.get("add")), [left, right], {}, expr, frame, site, False)
 
 
 def call(

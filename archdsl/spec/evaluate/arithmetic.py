@@ -9,7 +9,7 @@ from archdsl.ir import Expr, Value
 from archdsl.ir.expr import TooLargeError, apply, kind
 from archdsl.lang import ast
 from archdsl.lang.ast import Spanned
-from archdsl.spec.evaluate import applying, reaching
+from archdsl.spec.evaluate import reaching, tensors
 from archdsl.spec.evaluate.evaluator import Evaluator
 from archdsl.spec.evaluate.frame import Frame
 from archdsl.spec.evaluate.kinds import number, truth
@@ -39,6 +39,8 @@ def unary(ev: Evaluator, expr: ast.Unary, frame: Frame) -> SpecValue:
         return value
     if expr.op == "not":
         return apply("not", truth(value, expr.operand, frame))
+    if isinstance(value, Tensor):
+        return tensors.negative(ev, expr, value, frame)
     if isinstance(value, Quantity):
         return Quantity(-value.amount, value.dimension, f"-{value.text}")
     return with_dimension(apply("sub", 0, number(amount(value), expr.operand, frame)), dimension(value))
@@ -51,9 +53,8 @@ def binary(ev: Evaluator, expr: ast.Binary, frame: Frame) -> SpecValue:
     if expr.op in ("and", "or"):
         return _connected(ev, expr, left, frame)
     right = ev.evaluate(expr.right, frame)
-    if expr.op == "+" and (isinstance(left, Tensor) or isinstance(right, Tensor)):
-        undefined = _undefined(left, right)
-        return undefined or applying.add(ev, expr, left, right, frame)
+    if expr.op not in COMPARISONS and (isinstance(left, Tensor) or isinstance(right, Tensor)):
+        return _undefined(left, right) or tensors.combine(ev, expr, left, right, frame)
     return _combined(ev, expr.op, (expr.left, left), (expr.right, right), expr, frame)
 
 

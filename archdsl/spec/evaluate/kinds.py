@@ -16,7 +16,7 @@ def number(value: SpecValue, node: Spanned, frame: Frame) -> Value:
         return cast(Value, value)
     help = None
     if isinstance(value, Tensor):
-        help = "tensors are added by a + b and multiplied by mul(a, b); sizes are x.c, x.h and x.w"
+        help = "the sizes of a tensor are x.c, x.h and x.w"
     elif isinstance(value, Builtin):
         help = f"write its settings in parentheses: {value.name}(…)"
     raise frame.error("ARCH207", f"expected a number, got {kind_of(value)}", node, help=help)

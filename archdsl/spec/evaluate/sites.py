@@ -55,6 +55,7 @@ def _parts(names: tuple[str, ...]) -> Callable[[ast.Spanned], tuple[Part, ...]]:
 
 LAST_FIRST = {kind: _parts(names) for kind, names in CHILDREN.items()}
 """By AST class, a function to a node's child expressions, in reverse reading order."""
+_ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
 _MARKED = frozenset((ast.Chain, ast.Call, ast.Index, ast.Conditional, ast.OneOf, ast.AnyOf, ast.Binary))
 BELOW = {kind: parts for kind, parts in LAST_FIRST.items() if CHILDREN[kind]}
 """The same, without leaf expressions."""
@@ -119,8 +120,8 @@ def sites(value: ast.Expr) -> Sites:
             unnamed += id(expr) not in named
             choices[id(expr)] = "" if id(expr) in named else str(unnamed)
             joined.append((id(expr), "mux"))
-        elif isinstance(expr, ast.Binary) and expr.op == "+":
-            joined.append((id(expr), "add"))
+        elif isinstance(expr, ast.Binary) and expr.op in _ARITHMETIC:
+            joined.append((id(expr), _ARITHMETIC[expr.op]))
     if len(applied) == 1:
         nodes = {applied[0][1]: ""}
     else:
