@@ -10,7 +10,8 @@ from collections.abc import Collection, Mapping
 _CONV = "conv(c = CHANNELS, k = 3)"
 _GLOBAL = "write global_pool; windows have max_pool(k = 3, s = 2) and avg_pool"
 _RESIZE = "write resize(like = x), resize(scale = 2) or upsample"
-_LINEAR = f"for a linear layer over channels write {_CONV.replace('k = 3', 'k = 1')}"
+_LINEAR = "write linear(c = CHANNELS), a linear layer over the channels at each position"
+_ATTENTION = "write attention(heads = 4), or dot_attention(q, k, v) without weights"
 _RANGE = "a range is written low..high, both included: {1..4}"
 _CHOICE = "write one of {a, b}"
 
@@ -31,7 +32,14 @@ _OPS: Mapping[str, str] = {
     "multiply": "write a * b", "times": "write a * b", "product": "write a * b",
     "subtract": "write a - b", "minus": "write a - b", "difference": "write a - b",
     "neg": "write -x", "negative": "write -x", "div": "write x / 2", "divide": "write x / 2",
-    "linear": _LINEAR, "dense": _LINEAR, "fc": _LINEAR, "fullyconnected": _LINEAR,
+    "dense": _LINEAR, "fc": _LINEAR, "fullyconnected": _LINEAR,
+    "layernorm": "write layer_norm", "layernormalization": "write layer_norm", "ln": "write layer_norm",
+    "layernorm2d": "write layer_norm", "groupnorm": "write group_norm(g = 8)",
+    "instancenorm": "write instance_norm", "instancenorm2d": "write instance_norm",
+    "leakyrelu": "write leaky_relu", "lrelu": "write leaky_relu", "softmax2d": "write softmax",
+    "multiheadattention": _ATTENTION, "selfattention": _ATTENTION, "mha": _ATTENTION,
+    "droppath": "write drop_path", "stochasticdepth": "write drop_path",
+    "spatialdropout2d": "write dropout2d",
     "swish": "write silu", "hardswish": "write hswish", "hardsigmoid": "write hsigmoid",
     "relun": "write relu6",
     "skipconnect": 'write identity, or skip: import skip from "std/ops.arch"',
