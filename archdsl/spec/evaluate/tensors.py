@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archdsl import ops
-from archdsl.ir import Value
+from archdsl.ir import Expr, Value
 from archdsl.ir.expr import TooLargeError, apply, kind
 from archdsl.lang import ast
 from archdsl.lang.ast import Spanned
@@ -31,6 +31,7 @@ def combine(ev: Evaluator, expr: ast.Binary, left: SpecValue, right: SpecValue, 
     if isinstance(left, Tensor):
         tensor, number = left, _scalar(expr.op, right, expr.right, frame)
     else:
+        assert isinstance(right, Tensor)
         tensor, number = right, _scalar(expr.op, left, expr.left, frame)
     try:
         if expr.op == "/":
@@ -66,9 +67,8 @@ def _affine(
 
 
 def _scalar(op: str, value: SpecValue, at: Spanned, frame: Frame) -> Value:
-    if kind(value) not in ("int", "number") and dimension(value) == "count":
-        return amount(value)
-    if kind(value) in ("int", "number"):
-        return value  # type: ignore[return-value]
+    found = amount(value) if dimension(value) == "count" else value
+    if isinstance(found, int | float | Expr) and kind(found) in ("int", "number"):
+        return found
     what = f"`{op}` expects tensors or numbers, got {kind_of(value)}"
     raise frame.error("ARCH207", what, at, help="tensors are joined by a + b, a - b, a * b and concat(a, b)")
