@@ -35,6 +35,7 @@ _COMMANDS = {
     "eval": ("archdsl.cli.eval:eval_", "Evaluate trained weights: mIoU and IoU per class."),
     "predict": ("archdsl.cli.predict:predict", "Draw the predictions of a trained network on images."),
     "diff": ("archdsl.cli.diff:diff", "Compare two specs: decisions, cells, layers and costs."),
+    "lift": ("archdsl.cli.lift:lift", "Turn a PyTorch model into a spec."),
     "sample": ("archdsl.cli.sample:sample", "Sample random networks of a space."),
     "fuzz": ("archdsl.cli.fuzz:fuzz", "Test random networks of a space on every backend."),
 }  # fmt: skip

@@ -32,6 +32,14 @@ def canonical_text(graph: Graph, commutative: frozenset[str] = frozenset()) -> s
     return "\n".join(_lines(graph, commutative))
 
 
+def paired(a: Graph, b: Graph) -> dict[str, str]:
+    """The nodes of two networks that are equal up to names, as pairs.  Raises ValueError if they differ."""
+    if not same_but_for_names(a, b):
+        raise ValueError(f"{a.name} and {b.name} differ")
+    ordered = [_from_outputs(graph, _inputs(graph, frozenset())) for graph in (a, b)]
+    return dict(zip(*ordered, strict=True))
+
+
 def _lines(graph: Graph, commutative: frozenset[str]) -> Iterator[str]:
     number = {name: f"%{n}" for n, name in enumerate(graph.inputs)}
     for name, size in graph.inputs.items():

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import pi, sqrt
-from typing import ClassVar
+from math import pi, prod, sqrt
+from typing import TYPE_CHECKING, ClassVar
 
 from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
 from archdsl.ops.places import NotShared, Parts, Places, index
+
+if TYPE_CHECKING:
+    from archdsl.ops.lifting import Call, Lifted
 
 
 class Activation(Primitive):
@@ -31,6 +34,7 @@ class Activation(Primitive):
 class Relu(Activation):
     name = "relu"
     summary = "max(x, 0)"
+    lifts = ("relu",)
     function = "F.relu"
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
@@ -43,6 +47,7 @@ class Relu(Activation):
 class Relu6(Activation):
     name = "relu6"
     summary = "min(max(x, 0), 6)"
+    lifts = ("relu6", "hardtanh", "clamp")
     function = "F.relu6"
 
     def in_place(self, name: str, a: Attrs) -> str:
@@ -52,10 +57,18 @@ class Relu6(Activation):
         bounds = [to.filled(label, bound, (1,)) for label, bound in (("0", 0.0), ("6", 6.0))]
         return to.node("Clip", [names[0], *bounds])
 
+    def lifted(self, call: Call) -> Lifted | None:
+        low, high = ("min_val", "max_val") if call.operator == "hardtanh" else ("min", "max")
+        bounds = call[low], call[high]
+        if call.operator != "relu6" and bounds != (0, 6):
+            return None
+        return super().lifted(call)
+
 
 class HardSwish(Activation):
     name = "hswish"
     summary = "x * relu6(x + 3) / 6"
+    lifts = ("hardswish",)
     function = "F.hardswish"
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
@@ -65,6 +78,7 @@ class HardSwish(Activation):
 class Silu(Activation):
     name = "silu"
     summary = "x * sigmoid(x)"
+    lifts = ("silu",)
     function = "F.silu"
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
@@ -74,6 +88,7 @@ class Silu(Activation):
 class Sigmoid(Activation):
     name = "sigmoid"
     summary = "1 / (1 + exp(-x))"
+    lifts = ("sigmoid",)
     function = "torch.sigmoid"
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
@@ -86,6 +101,7 @@ class Sigmoid(Activation):
 class HardSigmoid(Activation):
     name = "hsigmoid"
     summary = "relu6(x + 3) / 6"
+    lifts = ("hardsigmoid",)
     function = "F.hardsigmoid"
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
@@ -98,6 +114,7 @@ class HardSigmoid(Activation):
 class Tanh(Activation):
     name = "tanh"
     summary = "hyperbolic tangent"
+    lifts = ("tanh",)
     function = "torch.tanh"
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
@@ -107,6 +124,7 @@ class Tanh(Activation):
 class Softplus(Activation):
     name = "softplus"
     summary = "log(1 + exp(x))"
+    lifts = ("softplus",)
     function = "F.softplus"
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
@@ -115,10 +133,14 @@ class Softplus(Activation):
     def keeps_zero(self, a: Attrs) -> bool:
         return False
 
+    def lifted(self, call: Call) -> Lifted | None:
+        return super().lifted(call) if (call["beta"], call["threshold"]) == (1, 20) else None
+
 
 class LeakyRelu(Activation):
     name = "leaky_relu"
     summary = "x, times the slope where it is negative"
+    lifts = ("leaky_relu",)
     settings = (Setting("slope", "float", 0.01, "factor of negative values"),)
 
     def expression(
@@ -129,10 +151,14 @@ class LeakyRelu(Activation):
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         return to.node("LeakyRelu", names, alpha=float(a["slope"]))
 
+    def lifted(self, call: Call) -> Lifted | None:
+        return call.pointwise(call.x, slope=call["negative_slope"])
+
 
 class Elu(Activation):
     name = "elu"
     summary = "x, and alpha * (exp(x) - 1) where it is negative"
+    lifts = ("elu",)
     settings = (Setting("alpha", "float", 1, "the limit of very negative values is -alpha"),)
 
     def expression(
@@ -143,12 +169,18 @@ class Elu(Activation):
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         return to.node("Elu", names, alpha=float(a["alpha"]))
 
+    def lifted(self, call: Call) -> Lifted | None:
+        if (call["scale"], call["input_scale"]) != (1, 1):
+            return None
+        return call.pointwise(call.x, alpha=call["alpha"])
+
 
 class Gelu(Activation):
     """x times the probability that a normal variable is less: arXiv:1606.08415."""
 
     name = "gelu"
     summary = "x * (1 + erf(x / sqrt(2))) / 2"
+    lifts = ("gelu",)
     settings = (
         Setting(
             "approximate",
@@ -178,12 +210,16 @@ class Gelu(Activation):
         gate = to.node("Mul", [to.node("Add", [bent, one], "sum"), half], "gate")
         return to.node("Mul", [x, gate])
 
+    def lifted(self, call: Call) -> Lifted | None:
+        return call.pointwise(call.x, approximate=call["approximate"] == "tanh")
+
 
 class Prelu(Activation):
     """x, times a learned slope where it is negative, initially 0.25: arXiv:1502.01852, equation 1."""
 
     name = "prelu"
     summary = "x, times a learned slope where it is negative"
+    lifts = ("prelu",)
     settings = (Setting("shared", "bool", False, "whether all channels have one slope instead of their own"),)
 
     def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:
@@ -206,12 +242,18 @@ class Prelu(Activation):
         slopes = 1 if a["shared"] else y[0]
         return to.node("PRelu", [names[0], to.weight("weight", (slopes, 1, 1))])
 
+    def lifted(self, call: Call) -> Lifted | None:
+        weight = call["weight"]
+        shared = prod(weight.shape) == 1 < call.x.shape[1]
+        return call.lifted(call.x, weights={"weight": weight}, shared=shared)
+
 
 class Softmax(Activation):
     """exp(x), divided by its sum over all channels at each position."""
 
     name = "softmax"
     summary = "exp(x) / its sum over the channels at each position"
+    lifts = ("softmax",)
 
     def keeps_zero(self, a: Attrs) -> bool:
         return False
@@ -223,3 +265,6 @@ class Softmax(Activation):
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         return to.node("Softmax", names, axis=1)
+
+    def lifted(self, call: Call) -> Lifted | None:
+        return call.pointwise(call.x) if call.x.has_channels_at(call["dim"]) else None

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from math import sqrt
+from typing import TYPE_CHECKING, Any
 
 from archdsl.ir.expr import both, eq, le
 from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
 from archdsl.ops.places import NotShared, Parts, Places, by_group, index, leading
+
+if TYPE_CHECKING:
+    from archdsl.ops.lifting import Call, Layout, Lifted, Operand
 
 _HEADS = Setting("heads", "int", 1, "heads: groups of channels, each with attention of its own", low=1)
 
@@ -144,6 +149,7 @@ class DotAttention(Primitive):
 
     name = "dot_attention"
     summary = "attention of queries x over the positions of keys y and values z, without weights"
+    lifts = ("scaled_dot_product_attention", "matmul")
     arity = (3, 3)
     keeps_places = False
     settings = (_HEADS,)
@@ -205,6 +211,19 @@ class DotAttention(Primitive):
         last = to.node("Transpose", [found], "last", perm=[0, 1, 3, 2])
         return to.node("Reshape", [last, to.ints("whole", [to.batch, *y])])
 
+    def lifted(self, call: Call) -> Lifted | None:
+        """A fused call, or a product of softmax(q k^T / sqrt(channels of a head)) and v."""
+        found = _fused(call) if call.operator == "scaled_dot_product_attention" else _unfused(call)
+        if found is None:
+            return None
+        q, k, v = found
+        heads = q.shape[1]
+        parted = by_head(v, heads)
+        if parted is None or any(x.layout != by_head(x, heads) for x in found):
+            return None
+        layout = (*q.layout[:1], parted[1], q.layout[2], parted[3])
+        return call.lifted(q, k, v, layout=layout, heads=heads)
+
 
 def _demand_heads(c: Any, heads: Any, demand: Demand) -> None:
     demand(eq(c % heads, 0), "ARCH310", "{c} channels are not divisible by {heads} heads", c=c, heads=heads)
@@ -215,3 +234,47 @@ def _attended(to: OnnxWriter, query: str, key: str, value: str, channels: int) -
     scaled = to.node("Mul", [query, to.filled("scale", channels**-0.5, (1,))], "scaled")
     weights = to.node("Softmax", [to.node("MatMul", [scaled, key], "scores")], "softmax", axis=-1)
     return to.node("MatMul", [weights, value], "attended")
+
+
+def by_head(x: Operand, heads: int) -> Layout | None:
+    """The layout of a map as N × heads × positions × channels of a head."""
+    if x.sizes is None or x.sizes[0] % heads:
+        return None
+    c, h, w = x.sizes
+    each = c // heads
+    parts = ((("n", 1, x.batch),), (("c", each, heads),), (("h", 1, h), ("w", 1, w)), (("c", 1, each),))
+    return tuple(tuple(factor for factor in part if factor[2] > 1) for part in parts)
+
+
+def _fused(call: Call) -> tuple[Operand, Operand, Operand] | None:
+    q, k, v = call["query"], call["key"], call["value"]
+    scale = call["scale"]
+    plain = call["attn_mask"] is None and not call["is_causal"] and not call["enable_gqa"]
+    fits = scale is None or _is_usual(scale, q.shape[-1])
+    return (q, k, v) if plain and fits and len(q.shape) == 4 else None
+
+
+def _unfused(call: Call) -> tuple[Operand, Operand, Operand] | None:
+    weights, v = call["self"], call["other"]
+    made = weights.call
+    while made is not None and made.operator in ("dropout", "to", "contiguous"):
+        made = made.x.call
+    if made is None or made.operator != "softmax" or made["dim"] not in (-1, 3) or len(call.shape) != 4:
+        return None
+    scale, scores = 1.0, made.x.call
+    while scores is not None and scores.operator in ("mul", "div") and not hasattr(scores["other"], "shape"):
+        scale = scale * scores["other"] if scores.operator == "mul" else scale / scores["other"]
+        scores = scores.x.call
+    if scores is None or scores.operator != "matmul":
+        return None
+    q, k = scores["self"], scores["other"]
+    turned = replace(k, shape=(*k.shape[:2], k.shape[3], k.shape[2]), layout=_turned(k.layout))
+    return (q, turned, v) if _is_usual(scale, q.shape[-1]) else None
+
+
+def _turned(layout: Layout) -> Layout:
+    return (*layout[:-2], *reversed(layout[-2:]))
+
+
+def _is_usual(scale: float, channels: int) -> bool:
+    return abs(scale * sqrt(channels) - 1) < 1e-6

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from archdsl.ir.expr import Pick, any_of, apply, maximum
 from archdsl.ops.places import Parts, Places, leading
+
+if TYPE_CHECKING:
+    from archdsl.ops.lifting import Call, Layout, Lifted
 
 Attrs = Mapping[str, Any]
 
@@ -137,6 +140,8 @@ class Primitive:
     channel is normalized by its values in the batch, and a single value is not enough. `keeps_places`: its
     channels are those of its first input, one by one. `fresh`: the output is a new tensor that its own
     gradient does not need, so that its only reader may overwrite it.
+
+    `lifts` are the ATen operators that it may stand for, without overloads (`archdsl lift`).
     """
 
     name: ClassVar[str]
@@ -153,6 +158,7 @@ class Primitive:
     over_batch: ClassVar[bool] = False
     keeps_places: ClassVar[bool] = True
     fresh: ClassVar[bool] = False
+    lifts: ClassVar[tuple[str, ...]] = ()
 
     def tensors(self, inputs: int) -> int:
         """How many of a node's inputs are positional tensors; the rest are tensor settings."""
@@ -322,6 +328,21 @@ class Primitive:
 
     def in_place(self, name: str, a: Attrs) -> str | None:
         """An expression that overwrites its only input with its output; None if there is none."""
+        return None
+
+    def lifted(self, call: Call) -> Lifted | None:
+        """The inverse of `expression`: the application that a call of an operator in `lifts` stands for.
+
+        None if the call computes something else. By default, the primitive has one input, no settings and no
+        weights, and applies to each value alone.
+        """
+        return call.pointwise(call.x)
+
+    def rearranged(self, x: tuple[int, int, int], layout: Layout) -> Attrs | None:
+        """The settings with which its output, for an input of sizes x, is a map of that layout; else None.
+
+        For primitives that only rearrange values: a layout lists the factors of each dimension.
+        """
         return None
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from archdsl.ir.expr import both, le
 from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
 from archdsl.ops.places import Parts, Places, index, leading
+
+if TYPE_CHECKING:
+    from archdsl.ops.lifting import Call, Lifted
 
 
 class Linear(Primitive):
@@ -15,6 +18,7 @@ class Linear(Primitive):
 
     name = "linear"
     summary = "linear layer over the channels at each position"
+    lifts = ("linear",)
     keeps_places = False
     keeps_size = True
     fresh = True
@@ -64,6 +68,14 @@ class Linear(Primitive):
             inputs.append(to.weight("bias", (y[0],)))
         return to.node("Conv", inputs, kernel_shape=[1, 1])
 
+    def lifted(self, call: Call) -> Lifted | None:
+        """In any layout with channels last."""
+        x, weight, bias = call.x, call["weight"], call["bias"]
+        if not x.has_channels_at(-1):
+            return None
+        weights, c = {"weight": weight, "bias": bias}, weight.shape[0]
+        return call.lifted(x, weights=weights, layout=x.with_channels(-1, c), c=c, bias=bias is not None)
+
 
 class Reduction(Primitive):
     """Base class of what makes one channel of all: `function` is the method of a tensor."""
@@ -99,12 +111,22 @@ class Reduction(Primitive):
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         return to.node(self.operator, [names[0], to.ints("axes", [1])], keepdims=1)
 
+    def lifted(self, call: Call) -> Lifted | None:
+        x, dims = call.x, call["dim"] if isinstance(call["dim"], tuple) else (call["dim"],)
+        if len(dims) != 1 or dims[0] is None or not x.has_channels_at(dims[0]):
+            return None
+        layout = list(x.with_channels(dims[0], 1))
+        if not call["keepdim"]:
+            del layout[dims[0]]
+        return call.lifted(x, layout=tuple(layout))
+
 
 class ChannelSum(Reduction):
     """The sum of all channels at each position, as one channel."""
 
     name = "channel_sum"
     summary = "sum over channels, to one channel"
+    lifts = ("sum",)
     function = "sum"
     operator = "ReduceSum"
 
@@ -114,6 +136,7 @@ class ChannelMean(Reduction):
 
     name = "channel_mean"
     summary = "mean over channels, to one channel"
+    lifts = ("mean",)
     function = "mean"
     operator = "ReduceMean"
 
@@ -123,6 +146,7 @@ class Slice(Primitive):
 
     name = "slice"
     summary = "channels from the first to the last one given, counted from 1"
+    lifts = ("slice", "narrow", "split", "split_with_sizes", "chunk")
     keeps_places = False
     keeps_size = True
     settings = (
@@ -162,3 +186,18 @@ class Slice(Primitive):
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         bounds = [to.ints("start", [a["first"] - 1]), to.ints("end", [a["last"]]), to.ints("axes", [1])]
         return to.node("Slice", [names[0], *bounds])
+
+    def lifted(self, call: Call) -> Lifted | None:
+        x, dim = call.x, call["dim"] or 0
+        if not x.has_channels_at(dim) or (call["step"] or 1) != 1:
+            return None
+        c, size, before = x.shape[dim], call.shape[dim], call.index
+        if call.operator in ("slice", "narrow"):
+            start = call["start"] or 0
+            first = min(start + c if start < 0 else start, c)
+        elif call.operator == "chunk":
+            first = before * -(-c // call["chunks"])
+        else:
+            sizes = call["split_sizes"] or call["split_size"]
+            first = before * sizes if isinstance(sizes, int) else sum(sizes[:before])
+        return call.lifted(x, layout=x.with_channels(dim, size), first=first + 1, last=first + size)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archdsl.ir.expr import eq
 from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
 from archdsl.ops.geometry import padding, window_seen, window_stride, windowed
 from archdsl.ops.places import NotShared, Parts, Places, by_group, centre, index, leading, within_group
+
+if TYPE_CHECKING:
+    from archdsl.ops.lifting import Call, Lifted
 
 _K = Setting("k", "int", 3, "kernel size", low=1)
 _S = Setting("s", "int", 1, "stride", low=1)
@@ -21,6 +24,7 @@ class Conv(Primitive):
 
     name = "conv"
     summary = "convolution with padding d * (k - 1) // 2"
+    lifts = ("conv2d",)
     keeps_places = False
     fresh = True
     settings = (
@@ -87,12 +91,16 @@ class Conv(Primitive):
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         return _onnx_conv(to, names[0], xs[0][0], y[0], a, groups=a["g"])
 
+    def lifted(self, call: Call) -> Lifted | None:
+        return None if _is_depthwise(call) else _lifted(call, c=call["weight"].shape[0], g=call["groups"])
+
 
 class DepthwiseConv(Primitive):
     """A depthwise convolution: each channel separately."""
 
     name = "dwconv"
     summary = "depthwise convolution, one filter per channel"
+    lifts = ("conv2d",)
     fresh = True
     settings = (_K, _S, _D, _BIAS)
 
@@ -134,6 +142,9 @@ class DepthwiseConv(Primitive):
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         return _onnx_conv(to, names[0], y[0], y[0], a, groups=y[0])
 
+    def lifted(self, call: Call) -> Lifted | None:
+        return _lifted(call) if _is_depthwise(call) else None
+
 
 def _conv2d(c_in: int, c_out: int, a: Attrs, groups: int) -> Layer:
     """The arguments of `Conv2d` that differ from its defaults, and always `bias`."""
@@ -157,3 +168,19 @@ def _onnx_conv(to: OnnxWriter, name: str, c_in: int, c_out: int, a: Attrs, group
         "Conv", inputs, kernel_shape=[a["k"]] * 2, strides=[a["s"]] * 2, dilations=[a["d"]] * 2,
         pads=[padding(a["k"], a["d"])] * 4, group=groups,
     )  # fmt: skip
+
+
+def _is_depthwise(call: Call) -> bool:
+    outputs, inputs = call["weight"].shape[:2]
+    return bool(call["groups"] == outputs > 1 == inputs)
+
+
+def _lifted(call: Call, **attrs: Any) -> Lifted | None:
+    """A traced convolution, if kernel, stride and dilation are squares and the padding is the usual one."""
+    weight = call["weight"]
+    k, (s, d, pad) = weight.shape[2:], (call.one(name) for name in ("stride", "dilation", "padding"))
+    if k[0] != k[1] or s is None or d is None or pad != padding(k[0], d):
+        return None
+    bias = call["bias"]
+    weights = {"weight": weight, "bias": bias}
+    return call.lifted(call.x, weights=weights, **attrs, k=k[0], s=s, d=d, bias=bias is not None)

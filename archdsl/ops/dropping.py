@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from archdsl.ops.base import Attrs, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
+
+if TYPE_CHECKING:
+    from archdsl.ops.lifting import Call, Lifted
 
 
 class Dropping(Primitive):
@@ -41,12 +44,16 @@ class Dropping(Primitive):
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         return names[0]
 
+    def lifted(self, call: Call) -> Lifted | None:
+        return call.pointwise(call.x, p=call["p"])
+
 
 class Dropout(Dropping):
     """Zeroes values one by one."""
 
     name = "dropout"
     summary = "dropout of individual values"
+    lifts = ("dropout",)
     cls = "Dropout"
     settings = (Setting("p", "float", 0.5, "probability of dropping a value", low=0, high=1),)
 
@@ -56,6 +63,7 @@ class Dropout2d(Dropping):
 
     name = "dropout2d"
     summary = "dropout of whole channels"
+    lifts = ("feature_dropout",)
     cls = "Dropout2d"
     settings = (Setting("p", "float", 0.5, "probability of dropping a channel", low=0, high=1),)
 

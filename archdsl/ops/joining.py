@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from archdsl.ir.expr import Value, apply, both, eq, maximum
 from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Sizes
 from archdsl.ops.places import NotShared, Places, stacked
+
+if TYPE_CHECKING:
+    from archdsl.ops.lifting import Call, Lifted
 
 _BOTH = "{c1} × {h1} × {w1} and {c2} × {h2} × {w2}"
 
@@ -17,6 +20,7 @@ class Concat(Primitive):
 
     name = "concat"
     summary = "concatenation along channels"
+    lifts = ("cat", "concat")
     stacks = True
     keeps_size = True
     fresh = True
@@ -50,6 +54,9 @@ class Concat(Primitive):
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         return to.node("Concat", names, axis=1)
+
+    def lifted(self, call: Call) -> Lifted | None:
+        return call.lifted(*call["tensors"]) if call["dim"] % len(call.shape) == 1 else None
 
 
 class Broadcast(Primitive):
@@ -94,12 +101,16 @@ class Broadcast(Primitive):
     ) -> str:
         return f" {self.sign} ".join(names)
 
+    def lifted(self, call: Call) -> Lifted | None:
+        return call.pointwise(call.x, call["other"]) if call["alpha"] in (None, 1) else None
+
 
 class Add(Broadcast):
     """The sum of tensors; each dimension is equal in all of them, or 1."""
 
     name = "add"
     summary = "sum (also written +); sizes of 1 are broadcast"
+    lifts = ("add",)
     what = "sum"
     sign = "+"
     arity = (1, None)
@@ -119,12 +130,22 @@ class Add(Broadcast):
             total = to.node("Add", [total, name], str(n) if n < len(names) - 1 else "")
         return total
 
+    def lifted(self, call: Call) -> Lifted | None:
+        """Sums of several tensors in one line of source are one sum."""
+        first, before = call.x, call.x.call
+        if before and before.operator == "add" and before.place == call.place and first.uses == 1:
+            inner = self.lifted(before)
+            if inner is not None and call["alpha"] == 1:
+                return call.pointwise(*inner.inputs, call["other"])
+        return super().lifted(call)
+
 
 class Sub(Broadcast):
     """The difference of two tensors; each dimension is equal, or 1 in one of them."""
 
     name = "sub"
     summary = "difference (also written -); sizes of 1 are broadcast"
+    lifts = ("sub",)
     what = "difference"
     sign = "-"
     arity = (2, 2)
@@ -145,6 +166,7 @@ class Mul(Broadcast):
 
     name = "mul"
     summary = "product (also written *); sizes of 1 are broadcast"
+    lifts = ("mul",)
     what = "product"
     sign = "*"
     arity = (2, 2)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from archdsl.ir.expr import eq, le
 from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
 from archdsl.ops.places import Parts, Places, index
+
+if TYPE_CHECKING:
+    from archdsl.ops.lifting import Call, Lifted
 
 _EPS = Setting("eps", "float", 1e-5, "added to the variance", low=0)
 
@@ -17,6 +20,7 @@ class BatchNorm(Primitive):
 
     name = "bn"
     summary = "batch normalisation"
+    lifts = ("batch_norm",)
     over_batch = True
     keeps_size = True
     fresh = True
@@ -71,6 +75,13 @@ class BatchNorm(Primitive):
         inputs = [names[0], scale, shift, to.weight("running_mean", c), to.weight("running_var", c)]
         return to.node("BatchNormalization", inputs, epsilon=float(a["eps"]))
 
+    def lifted(self, call: Call) -> Lifted | None:
+        weights = {name: call[name] for name in ("weight", "bias", "running_mean", "running_var")}
+        affine = weights["weight"] is not None
+        if weights["running_mean"] is None or affine != (weights["bias"] is not None):
+            return None
+        return call.lifted(call.x, weights=weights, eps=call["eps"], momentum=call["momentum"], affine=affine)
+
 
 class Standardised(Primitive):
     """Base class of normalization by values of one image: no running statistics, equal in training."""
@@ -102,6 +113,7 @@ class LayerNorm(Standardised):
 
     name = "layer_norm"
     summary = "normalization over the channels at each position"
+    lifts = ("layer_norm",)
 
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
         c = xs[0][0]
@@ -117,12 +129,21 @@ class LayerNorm(Standardised):
         normal = to.node("LayerNormalization", inputs, "normal", axis=-1, epsilon=float(a["eps"]))
         return to.node("Transpose", [normal], perm=[0, 3, 1, 2])
 
+    def lifted(self, call: Call) -> Lifted | None:
+        x, weight, bias = call.x, call["weight"], call["bias"]
+        over_channels = len(call["normalized_shape"]) == 1 and x.has_channels_at(-1)
+        if not over_channels or (weight is None) != (bias is None):
+            return None
+        weights = {"weight": weight, "bias": bias}
+        return call.pointwise(x, weights=weights, eps=call["eps"], affine=weight is not None)
+
 
 class GroupNorm(Standardised):
     """Normalization over height, width and the channels of each of g groups: arXiv:1803.08494."""
 
     name = "group_norm"
     summary = "normalization over height, width and groups of channels"
+    lifts = ("group_norm",)
     settings = (Setting("g", "int", None, "groups", low=1), *Standardised.settings)
 
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
@@ -149,12 +170,20 @@ class GroupNorm(Standardised):
         scaled = to.node("Mul", [to.node("Reshape", whole, "map"), scale], "scaled")
         return to.node("Add", [scaled, shift])
 
+    def lifted(self, call: Call) -> Lifted | None:
+        weight, bias = call["weight"], call["bias"]
+        if (weight is None) != (bias is None):
+            return None
+        how = {"g": call["num_groups"], "eps": call["eps"], "affine": weight is not None}
+        return call.lifted(call.x, weights={"weight": weight, "bias": bias}, **how)
+
 
 class InstanceNorm(Standardised):
     """Normalization of each channel over height and width, in evaluation as well: arXiv:1607.08022."""
 
     name = "instance_norm"
     summary = "normalization of each channel over height and width"
+    lifts = ("instance_norm",)
     settings = (_EPS, Setting("affine", "bool", False, "whether to learn scale and shift"))
 
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
@@ -170,6 +199,13 @@ class InstanceNorm(Standardised):
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         inputs = [names[0], *_scale_and_shift(to, y[0], (y[0],), a)]
         return to.node("InstanceNormalization", inputs, epsilon=float(a["eps"]))
+
+    def lifted(self, call: Call) -> Lifted | None:
+        weight, bias = call["weight"], call["bias"]
+        if not call["use_input_stats"] or (weight is None) != (bias is None):
+            return None
+        weights = {"weight": weight, "bias": bias}
+        return call.lifted(call.x, weights=weights, eps=call["eps"], affine=weight is not None)
 
 
 def _options(a: Attrs, affine: bool = True) -> dict[str, object]:

@@ -9,13 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from math import ceil, floor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archdsl.ir.expr import Apply, Pick, apply, both, eq, le, pick
 from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Setting, Sizes
 
+if TYPE_CHECKING:
+    from archdsl.ops.lifting import Call, Lifted, Operand
+
 TARGETS = ("scale", "size", "down")
 MODES = {"bilinear": 'mode="bilinear"', "nearest": 'mode="nearest"'}
+LIFTED = {"upsample_bilinear2d": "bilinear", "upsample_nearest2d": "nearest"}
+"""Modes by the names of ATen operators."""
 
 
 class Resize(Primitive):
@@ -23,6 +28,7 @@ class Resize(Primitive):
 
     name = "resize"
     summary = "interpolation to the size of a tensor (like), by a factor, or to a size"
+    lifts = tuple(LIFTED)
     fresh = True
     settings = (
         Setting(
@@ -102,11 +108,30 @@ class Resize(Primitive):
             how = {"mode": "linear", "coordinate_transformation_mode": grid}
         return to.node("Resize", [names[0], "", "", sizes], **how)
 
+    def lifted(self, call: Call) -> Lifted | None:
+        x, mode, of = call.x, LIFTED[call.operator], call.measured
+        corners = bool(call["align_corners"]) if mode == "bilinear" else False
+        scales = call["scale_factors"]
+        like: tuple[Operand, ...] = ()
+        how: dict[str, Any] = {}
+        if scales is not None:
+            if scales[0] != scales[1] or not all((n * scales[0]).is_integer() for n in x.shape[2:]):
+                return None
+            how = {"scale": scales[0]}
+        elif of is None:
+            how = {"size": call.shape[2:]}
+        elif of.like is not None:
+            like = (of.like,)
+        else:
+            how = {"down": of.down} if of.down else {"scale": of.times}
+        return call.lifted(x, *like, **how, mode=mode, align_corners=corners)
+
 
 class Upsample(Resize):
     """The same rule as `resize`, under the usual name for larger sizes."""
 
     name = "upsample"
+    lifts = ()
 
 
 def _size(names: Sequence[str], a: Attrs) -> str:

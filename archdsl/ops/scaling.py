@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
 from archdsl.ops.places import Parts, Places, index
+
+if TYPE_CHECKING:
+    from archdsl.ops.lifting import Call, Lifted
 
 
 class Scale(Primitive):
@@ -13,6 +17,7 @@ class Scale(Primitive):
 
     name = "scale"
     summary = "a learned factor per channel"
+    lifts = ("mul",)
     keeps_size = True
     fresh = True
 
@@ -39,6 +44,17 @@ class Scale(Primitive):
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         return to.node("Mul", [names[0], to.weight("weight", (y[0], 1, 1))])
 
+    def lifted(self, call: Call) -> Lifted | None:
+        """A product of a tensor and a stored factor for each channel, in any layout."""
+        x, weight = call["self"], call["other"]
+        if getattr(x, "sizes", None) is None:
+            x, weight = weight, x
+        if getattr(x, "sizes", None) is None or not hasattr(weight, "weight"):
+            return None
+        at = [n - len(weight.shape) for n, size in enumerate(weight.shape) if size != 1]
+        fits = len(at) == 1 and x.has_channels_at(at[0])
+        return call.pointwise(x, weights={"weight": weight}) if fits else None
+
 
 class Affine(Primitive):
     """Multiplies all values by a number, and adds another."""
@@ -48,6 +64,7 @@ class Affine(Primitive):
 
     name = "affine"
     summary = "x * factor + offset (also written 2 * x, x / 2, x - 1, 1 - x, -x)"
+    lifts = ("mul", "div", "add", "sub", "rsub", "neg")
     keeps_size = True
     fresh = True
     settings = (
@@ -85,6 +102,33 @@ class Affine(Primitive):
         text = name if a["factor"] == 1 else f"{name}.mul_({a['factor']!r})"
         return f"{text}.add_({a['offset']!r})" if a["offset"] else text
 
+    def lifted(self, call: Call) -> Lifted | None:
+        """An operator on a tensor and a number; `x * 2 + 1` in one line of source is one application."""
+        found = _numbers(call)
+        if found is None:
+            return None
+        x, (factor, offset) = call.x, found
+        before = x.call
+        if before and before.place == call.place and x.uses == 1 and factor == 1:
+            inner = _numbers(before) if before.operator in self.lifts else None
+            if inner is not None and inner[1] == 0:
+                x, factor = before.x, inner[0]
+        return call.pointwise(x, factor=factor, offset=offset)
+
 
 def _literal(value: float) -> str:
     return repr(value) if value >= 0 else f"({value!r})"
+
+
+def _numbers(call: Call) -> tuple[float, float] | None:
+    """The factor and offset of a call with a number."""
+    other, alpha = call["other"], call["alpha"] or 1
+    if call.operator == "neg":
+        return -1, 0
+    if not isinstance(other, (int, float)) or isinstance(other, bool) or call["rounding_mode"]:
+        return None
+    if call.operator in ("mul", "div"):
+        return (other, 0) if call.operator == "mul" else (1 / other, 0) if other else None
+    if call.operator == "rsub":
+        return -alpha, other
+    return 1, other * alpha if call.operator == "add" else -other * alpha

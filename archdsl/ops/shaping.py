@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from archdsl.ir.expr import eq
 from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Setting, Sizes
 from archdsl.ops.geometry import demand_divisible, strided
 from archdsl.ops.places import Places, leading
+
+if TYPE_CHECKING:
+    from archdsl.ops.lifting import Call, Layout, Lifted
 
 
 class Identity(Primitive):
@@ -43,6 +47,7 @@ class Zero(Primitive):
 
     name = "zero"
     summary = "zeros; height and width are ceil(n / s)"
+    lifts = ("new_zeros", "zeros_like")
     keeps_places = False
     settings = (
         Setting("c", "int", lambda xs: xs[0][0], "channels", low=1),
@@ -90,12 +95,21 @@ class Zero(Primitive):
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         return to.filled("", 0.0, (to.batch, *y))
 
+    def lifted(self, call: Call) -> Lifted | None:
+        x, y = call.x.shape, call.shape
+        if len(y) != 4 or len(x) != 4:
+            return None
+        fits = (s for s in range(1, x[2] + 1) if y[2:] == (strided(x[2], s), strided(x[3], s)))
+        s = next(fits, None)
+        return None if s is None else call.lifted(call.x, c=y[1], s=s)
+
 
 class Tile(Primitive):
     """Repeats the channels until there are c."""
 
     name = "tile"
     summary = "repetition along channels"
+    lifts = ("repeat",)
     keeps_places = False
     keeps_size = True
     settings = (Setting("c", "int", None, "output channels, a multiple of the input's", low=1),)
@@ -129,6 +143,11 @@ class Tile(Primitive):
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         return to.node("Tile", [names[0], to.ints("times", [1, y[0] // xs[0][0], 1, 1])])
 
+    def lifted(self, call: Call) -> Lifted | None:
+        times = call["repeats"]
+        along = len(times) == 4 and (times[0], *times[2:]) == (1, 1, 1)
+        return call.lifted(call.x, c=call.shape[1]) if along else None
+
 
 class Shift(Primitive):
     """Drops the first row and column and appends a row and column of zeros; the size is unchanged.
@@ -139,6 +158,7 @@ class Shift(Primitive):
 
     name = "shift"
     summary = "shift by one pixel: drops the first row and column, appends zeros"
+    lifts = ("pad",)
     keeps_size = True
     fresh = True
 
@@ -159,12 +179,17 @@ class Shift(Primitive):
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         return to.node("Pad", [names[0], to.ints("pads", [0, 0, -1, -1, 0, 0, 1, 1])])
 
+    def lifted(self, call: Call) -> Lifted | None:
+        how = tuple(call["pad"]), call["mode"], call["value"] or 0
+        return call.lifted(call.x) if how == ((-1, 1, -1, 1), "constant", 0) else None
+
 
 class ChannelShuffle(Primitive):
     """Interleaves g groups of channels: ShuffleNet, arXiv:1707.01083, figure 1."""
 
     name = "channel_shuffle"
     summary = "interleaves groups of channels"
+    lifts = ("channel_shuffle", "native_channel_shuffle")
     keeps_places = False
     keeps_size = True
     settings = (Setting("g", "int", None, "groups", low=1),)
@@ -199,12 +224,24 @@ class ChannelShuffle(Primitive):
         grouped = to.node("Reshape", [names[0], apart], "1")
         return to.node("Reshape", [to.node("Transpose", [grouped], "2", perm=[0, 2, 1, 3, 4]), whole])
 
+    def lifted(self, call: Call) -> Lifted | None:
+        return call.lifted(call.x, g=call["groups"])
+
+    def rearranged(self, x: tuple[int, int, int], layout: Layout) -> Attrs | None:
+        if len(layout) != 4 or len(layout[1]) != 2:
+            return None
+        (_, inner, each), (_, outer, groups) = layout[1]
+        rest = tuple(((axis, 1, n),) if n > 1 else () for axis, n in zip("hw", x[1:], strict=True))
+        fits = (inner, outer, each * groups, layout[2:]) == (1, each, x[0], rest)
+        return {"g": groups} if fits else None
+
 
 class PixelShuffle(Primitive):
     """Turns r * r channels into a map r times as high and wide: arXiv:1609.05158, equation 4."""
 
     name = "pixel_shuffle"
     summary = "rearranges channels to resolution"
+    lifts = ("pixel_shuffle",)
     keeps_places = False
     settings = (Setting("r", "int", None, "upscale factor of height and width", low=1),)
 
@@ -238,3 +275,6 @@ class PixelShuffle(Primitive):
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         return to.node("DepthToSpace", names, blocksize=a["r"], mode="CRD")
+
+    def lifted(self, call: Call) -> Lifted | None:
+        return call.lifted(call.x, r=call["upscale_factor"])

@@ -14,6 +14,7 @@ from strangers import undone
 DOCS = ROOT / "docs"
 RUN = [
     DOCS / "architecture.md",
+    DOCS / "lift.md",
     DOCS / "passes.md",
     DOCS / "python.md",
     DOCS / "trials.md",

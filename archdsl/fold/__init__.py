@@ -1,0 +1,1 @@
+"""From a network to a readable spec: repeated parts are written once, as ops and stages."""

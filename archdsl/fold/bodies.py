@@ -1,0 +1,172 @@
+"""Blocks of text: the network's own, and one for each op, with the settings of all its applications."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Union
+
+from archdsl.fold.pieces import Piece, Ref, grouped
+from archdsl.ops.lifting import FixedSizes
+
+
+@dataclass(eq=False)
+class Step:
+    """A primitive (by name) or an op, applied to tensors of a block.
+
+    `values` are a primitive's settings and `sizes` those of its inputs, for each application of the block;
+    `which` are the numbers of an op's applications. A step that shares its weights is `tied` under their
+    name.
+    """
+
+    callee: Union[str, Body]
+    reads: tuple[Ref, ...]
+    path: str
+    outputs: int = 1
+    values: dict[str, list[Any]] = field(default_factory=dict)
+    sizes: list[tuple[FixedSizes, ...]] = field(default_factory=list)
+    which: list[int] = field(default_factory=list)
+    tied: str | None = None
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """Equal for steps that differ in settings only."""
+        callee = self.callee if isinstance(self.callee, str) else id(self.callee)
+        return callee, tuple(self.values), len(self.reads), self.outputs, self.path if self.tied else None
+
+
+@dataclass(eq=False)
+class Parameter:
+    """A setting of an op, one of those named `of` in its primitives.
+
+    `values` are those of its applications; `default` is `x.c`, a constant, or None.
+    """
+
+    name: str
+    of: str
+    kind: str
+    values: list[Any]
+    default: str | None = None
+    usual: list[Any] = field(default_factory=list)
+    """The values of the default in each application."""
+
+
+@dataclass(eq=False)
+class Body:
+    """A block with its steps. `channels` are those of each input in each application."""
+
+    label: str
+    path: str
+    inputs: int
+    steps: list[Step]
+    results: list[Ref]
+    channels: list[list[int]] = field(default_factory=list)
+    parameters: list[Parameter] = field(default_factory=list)
+    name: str = ""
+
+    @property
+    def applications(self) -> int:
+        return len(self.channels[0]) if self.channels else 1
+
+    def readers(self) -> Mapping[Ref, list[int]]:
+        """The steps that read each tensor; a result of the block is read by step -1."""
+        found: dict[Ref, list[int]] = {}
+        for number, step in enumerate(self.steps):
+            for ref in step.reads:
+                found.setdefault(ref, []).append(number)
+        for ref in self.results:
+            found.setdefault(ref, []).append(-1)
+        return found
+
+
+def saves(times: int, steps: int) -> bool:
+    """Whether a part of so many steps that occurs several times is shorter as an op."""
+    return times > 1 and (times - 1) * (steps - 1) >= 4
+
+
+def blocks(top: Piece, sizes: Mapping[str, FixedSizes]) -> tuple[Body, list[Body]]:
+    """The network's block and those of its ops, each before those that apply it."""
+    return _Blocks(top, sizes).run()
+
+
+class _Blocks:
+    def __init__(self, top: Piece, sizes: Mapping[str, FixedSizes]):
+        self.top, self.sizes = top, sizes
+        self.first: dict[str, Piece] = {}
+        uses: Counter[str] = Counter()
+        ahead = [top]
+        while ahead:
+            piece = ahead.pop()
+            for part in piece.parts:
+                uses[part.key] += 1
+                if part.parts and part.key not in self.first:
+                    self.first[part.key] = part
+                    ahead.append(part)
+        self.ops = {key for key, part in self.first.items() if saves(uses[key], part.size)}
+        self.bodies: dict[str, Body] = {}
+
+    def run(self) -> tuple[Body, list[Body]]:
+        body = self._body(self._flat(self.top))
+        self._apply(body, self._flat(self.top))
+        return body, list(self.bodies.values())
+
+    def _flat(self, piece: Piece) -> Piece:
+        """The group with those inside it that do not become ops replaced by their parts."""
+        parts = list(self._parts(piece))
+        return grouped(parts, piece.path, piece.label, piece.outputs, piece.inputs)
+
+    def _parts(self, piece: Piece) -> Iterator[Piece]:
+        for part in piece.parts:
+            if part.parts and part.key not in self.ops:
+                yield from self._parts(part)
+            else:
+                yield part
+
+    def _body(self, flat: Piece) -> Body:
+        steps = [self._step(part, reads) for part, reads in zip(flat.parts, flat.reads, strict=True)]
+        return Body(
+            flat.label, flat.path, len(flat.inputs), steps, list(flat.results), [[] for _ in flat.inputs]
+        )
+
+    def _step(self, part: Piece, reads: tuple[Ref, ...]) -> Step:
+        if part.node is None:
+            if part.key not in self.bodies:
+                body = self._body(self._flat(part))
+                self.bodies[part.key] = body
+            return Step(self.bodies[part.key], reads, part.path, len(part.outputs))
+        return Step(part.node.op, reads, part.path, tied=part.tied)
+
+    def _apply(self, body: Body, flat: Piece) -> int:
+        """Adds an application of a block; returns its number."""
+        for n, source in enumerate(flat.inputs):
+            body.channels[n].append(self.sizes[source][0])
+        for step, part in zip(body.steps, flat.parts, strict=True):
+            if part.node is None:
+                assert isinstance(step.callee, Body)
+                step.which.append(self._apply(step.callee, self._flat(part)))
+            else:
+                step.sizes.append(tuple(self.sizes[source] for source in part.inputs))
+                for name, value in part.node.attrs.items():
+                    step.values.setdefault(name, []).append(value)
+        return body.applications - 1
+
+
+def replaced(body: Body, start: int, length: int, by: Step) -> None:
+    """Replaces steps of a block by one, whose output is that of the last of them."""
+    new: dict[int, int] = {}
+    for number in range(len(body.steps)):
+        inside = start <= number < start + length
+        new[number] = start if inside else number if number < start else number - length + 1
+
+    def moved(refs: Sequence[Ref]) -> tuple[Ref, ...]:
+        return tuple(ref if ref[0] < 0 else (new[ref[0]], ref[1]) for ref in refs)
+
+    after = [replace(step, reads=moved(step.reads)) for step in body.steps[start + length :]]
+    body.steps[start:] = [by, *after]
+    body.results[:] = moved(body.results)
+
+
+def same(values: Sequence[Any]) -> bool:
+    """Whether all values are equal, and of one type: 1 is not true."""
+    return all(type(value) is type(values[0]) and value == values[0] for value in values)

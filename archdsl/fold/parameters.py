@@ -1,0 +1,138 @@
+"""The settings of ops: what differs between applications, expressed by as few numbers as possible."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from archdsl import ops
+from archdsl.fold.bodies import Body, Parameter, Step, same
+from archdsl.spec.decompile import setting_source
+
+INPUTS = ("x", "y", "z", "u", "v", "w")
+"""The names of an op's inputs, if there are not more."""
+
+
+def input_names(count: int) -> list[str]:
+    return list(INPUTS[:count]) if count <= len(INPUTS) else [f"x{n}" for n in range(1, count + 1)]
+
+
+def infer(body: Body, taken: frozenset[str]) -> list[dict[str, str]]:
+    """The texts of the settings of each step, without those at their defaults; adds parameters to the block.
+
+    The ops that a block applies must have theirs already. `taken` are names that no parameter may have.
+    """
+    return _Inference(body, taken).run()
+
+
+class _Inference:
+    def __init__(self, body: Body, taken: frozenset[str]):
+        self.body = body
+        self.inputs = input_names(body.inputs)
+        self.taken = {*taken, *self.inputs}
+
+    def run(self) -> list[dict[str, str]]:
+        texts = []
+        for step in self.body.steps:
+            primitive = ops.get(step.callee) if isinstance(step.callee, str) else None
+            own = {}
+            for name, kind, values, usual in _slots(step):
+                if usual is not None and all(map(_equal, values, usual)):
+                    continue
+                positional = primitive is None or name in step.values
+                if positional:
+                    own[name] = self._text(name, kind, values)
+            texts.append(own)
+        for parameter in self.body.parameters:
+            self._give_default(parameter)
+        return texts
+
+    def _text(self, name: str, kind: str, values: list[Any]) -> str:
+        if same(values):
+            return setting_source(values[0])
+        base = name.rstrip("0123456789")
+        if base == "c":
+            for source, channels in zip(self.inputs, self.body.channels, strict=True):
+                if found := _multiple(values, channels, f"{source}.c"):
+                    return found
+        for parameter in self.body.parameters:
+            if parameter.of == base and list(map(type, values)) == list(map(type, parameter.values)):
+                if values == parameter.values:
+                    return parameter.name
+                if base == "c" and (found := _multiple(values, parameter.values, parameter.name)):
+                    return found
+        own = self._free(base)
+        self.body.parameters.append(Parameter(own, base, kind, values))
+        return own
+
+    def _free(self, base: str) -> str:
+        name, number = base, 2
+        while name in self.taken:
+            name, number = f"{base}{number}", number + 1
+        self.taken.add(name)
+        return name
+
+    def _give_default(self, parameter: Parameter) -> None:
+        """The channels of the first input, or the most frequent value, if it holds for most applications."""
+        values = parameter.values
+        if parameter.of == "c" and self.body.channels:
+            channels = self.body.channels[0]
+            if 2 * sum(map(_equal, values, channels)) >= len(values):
+                parameter.default, parameter.usual = f"{self.inputs[0]}.c", list(channels)
+                return
+        (value, times), *_ = Counter((type(v).__name__, v) for v in values).most_common(1)
+        if 2 * times > len(values):
+            parameter.default, parameter.usual = setting_source(value[1]), [value[1]] * len(values)
+
+
+def _slots(step: Step) -> list[tuple[str, str, list[Any], list[Any] | None]]:
+    """The settings of a step: name, kind, values, and those of the default in each application."""
+    if isinstance(step.callee, Body):
+        found = []
+        for p in step.callee.parameters:
+            usual = [p.usual[n] for n in step.which] if p.default is not None else None
+            found.append((p.name, p.kind, [p.values[n] for n in step.which], usual))
+        return found
+    settings = {setting.name: setting for setting in ops.get(step.callee).settings}
+    slots: list[tuple[str, str, list[Any], list[Any] | None]] = []
+    for name, values in step.values.items():
+        default = settings[name].default
+        usual = None
+        if callable(default):
+            usual = [default(sizes) for sizes in step.sizes]
+        elif default is not None:
+            usual = [default] * len(values)
+        slots.append((name, settings[name].kind, values, usual))
+    return slots
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return type(a) is type(b) and bool(a == b)
+
+
+def _multiple(values: Sequence[int], of: Sequence[int], name: str) -> str | None:
+    """The text of values that are the same multiple, or the same part, of others."""
+    if all(value == other for value, other in zip(values, of, strict=True)):
+        return name
+    if all(value % other == 0 for value, other in zip(values, of, strict=True)):
+        factors = {value // other for value, other in zip(values, of, strict=True)}
+        return f"{factors.pop()} * {name}" if len(factors) == 1 else None
+    if all(other % value == 0 for value, other in zip(values, of, strict=True)):
+        factors = {other // value for value, other in zip(values, of, strict=True)}
+        return f"{name} / {factors.pop()}" if len(factors) == 1 else None
+    return None
+
+
+def signature(body: Body) -> str:
+    """The inputs and settings of an op, as they are declared."""
+    inputs = ", ".join(input_names(body.inputs))
+    settings = []
+    for p in body.parameters:
+        kinds = {type(value) for value in p.values}
+        kind = f": {p.kind}" if p.kind in _TYPES and kinds == {_TYPES[p.kind]} else ""
+        settings.append(f"{p.name}{kind}" + (f" = {p.default}" if p.default is not None else ""))
+    return f"({inputs}{'; ' if settings else ''}{', '.join(settings)})"
+
+
+_TYPES: Mapping[str, type] = {"int": int, "bool": bool, "str": str}

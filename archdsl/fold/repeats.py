@@ -1,0 +1,147 @@
+"""Repeated sequences of steps become ops, the one that saves most first, as Re-Pair does with letters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from archdsl.fold.bodies import Body, Step, replaced, saves
+from archdsl.fold.pieces import Ref
+
+LONGEST = 40
+"""Steps of a repeated sequence; longer repeats are found as repeats of ops."""
+
+
+class Place(NamedTuple):
+    """Where a sequence begins: a block and a step of it."""
+
+    body: int
+    start: int
+
+
+class Run(NamedTuple):
+    """A sequence of steps: its structure, and the tensors it reads."""
+
+    key: tuple[object, ...]
+    inputs: tuple[Ref, ...]
+
+
+def fold_repeats(top: Body, own: Sequence[Body]) -> list[Body]:
+    """Replaces repeated sequences by ops, as long as that saves something; returns the new ops."""
+    made: list[Body] = []
+    while (found := _best([top, *own, *made])) is not None:
+        length, places = found
+        bodies = [top, *own, *made]
+        whole = next((p for p in places if p.body and _is_whole(bodies[p.body], length)), None)
+        if whole is None:
+            made.append(_new_op(bodies[places[0].body], places[0].start, length))
+        op = made[-1] if whole is None else bodies[whole.body]
+        for body, start in reversed(places):
+            if bodies[body] is not op:
+                _apply(op, bodies[body], start)
+    return made
+
+
+def _is_whole(op: Body, length: int) -> bool:
+    """Whether the sequence that begins an op is all of it."""
+    inputs = tuple((-1, n) for n in range(op.inputs))
+    alike = len(op.steps) == length and op.results == [(length - 1, 0)]
+    return alike and _sequence(op, 0, length).inputs == inputs
+
+
+def _best(bodies: Sequence[Body]) -> tuple[int, list[Place]] | None:
+    """The length and the places of the sequence that saves most."""
+    readers = [body.readers() for body in bodies]
+    places = [Place(b, start) for b, body in enumerate(bodies) for start in range(len(body.steps))]
+    best: tuple[int, int, list[Place]] | None = None
+    for length in range(2, LONGEST + 1):
+        alike: dict[tuple[object, ...], list[Place]] = {}
+        for place in places:
+            if place.start + length <= len(bodies[place.body].steps):
+                key = _sequence(bodies[place.body], place.start, length).key
+                alike.setdefault(key, []).append(place)
+        places = [place for found in alike.values() if len(found) > 1 for place in found]
+        if not places:
+            break
+        for found in alike.values():
+            closed = [p for p in found if _is_closed(readers[p.body], p.start, length)]
+            apart = _apart(closed, length)
+            saved = (len(apart) - 1) * (length - 1)
+            if saves(len(apart), length) and (best is None or saved > best[0]):
+                best = saved, length, apart
+    return best and best[1:]
+
+
+def _sequence(body: Body, start: int, length: int) -> Run:
+    inputs: dict[Ref, int] = {}
+    key = []
+    for step in body.steps[start : start + length]:
+        reads = []
+        for ref in step.reads:
+            inside = ref[0] >= start
+            reads.append((ref[0] - start, ref[1]) if inside else (-1, inputs.setdefault(ref, len(inputs))))
+        key.append((step.key, tuple(reads)))
+    return Run(tuple(key), tuple(inputs))
+
+
+def _apart(places: Sequence[Place], length: int) -> list[Place]:
+    """The places that do not overlap."""
+    found: list[Place] = []
+    for place in places:
+        if not found or found[-1].body != place.body or found[-1].start + length <= place.start:
+            found.append(place)
+    return found
+
+
+def _is_closed(readers: Mapping[Ref, list[int]], start: int, length: int) -> bool:
+    """Whether only the last step's output, a single one, is read outside of the sequence."""
+    end = start + length
+    for (step, output), by in readers.items():
+        inside = start <= step < end and (step, output) != (end - 1, 0)
+        if inside and any(not start <= reader < end for reader in by):
+            return False
+    return True
+
+
+def _new_op(body: Body, start: int, length: int) -> Body:
+    """An op of the steps of a sequence, not applied yet."""
+    inputs = _sequence(body, start, length).inputs
+    steps = [
+        Step(s.callee, _inside(s, start, inputs), s.path, s.outputs, {n: [] for n in s.values})
+        for s in body.steps[start : start + length]
+    ]
+    return Body("", "", len(inputs), steps, [(length - 1, 0)], [[] for _ in inputs])
+
+
+def _inside(step: Step, start: int, inputs: tuple[Ref, ...]) -> tuple[Ref, ...]:
+    return tuple((r[0] - start, r[1]) if r[0] >= start else (-1, inputs.index(r)) for r in step.reads)
+
+
+def _apply(op: Body, body: Body, at: int) -> None:
+    """Replaces steps of a block by an application of an op, and adds their settings to the op's."""
+    length, before = len(op.steps), len(op.channels[0])
+    inputs = _sequence(body, at, length).inputs
+    channels = [channels_of(body, ref) for ref in inputs]
+    for own, step in zip(op.steps, body.steps[at : at + length], strict=True):
+        for name, values in step.values.items():
+            own.values[name] += values
+        own.sizes += step.sizes
+        own.which += step.which
+    for n, found in enumerate(channels):
+        op.channels[n] += found
+    which = list(range(before, before + body.applications))
+    replaced(body, at, length, Step(op, inputs, body.steps[at + length - 1].path, which=which))
+
+
+def channels_of(body: Body, ref: Ref) -> list[int]:
+    """The channels of a tensor in each application of a block, as its readers see them."""
+    if ref[0] < 0:
+        return body.channels[ref[1]]
+    for step in body.steps:
+        for position, read in enumerate(step.reads):
+            if read != ref:
+                continue
+            if isinstance(step.callee, str):
+                return [sizes[position][0] for sizes in step.sizes]
+            return [step.callee.channels[position][n] for n in step.which]
+    raise ValueError("nothing reads it")

@@ -1,0 +1,293 @@
+"""The text of a network with its repeated parts as ops and stages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, count
+
+from archdsl import ops
+from archdsl.diagnostics import Source
+from archdsl.fold.bodies import Body, Step, blocks
+from archdsl.fold.parameters import infer, input_names, signature
+from archdsl.fold.pieces import Ref, whole
+from archdsl.fold.repeats import fold_repeats
+from archdsl.ir.graph import Graph
+from archdsl.lang import format_source
+from archdsl.lang.parser import language
+from archdsl.passes.analyses.shapes import infer as shapes_of
+from archdsl.spec.conditions import condition_source
+
+BUILTINS = ("max", "min", "round", "floor", "unused", "fold", "params", "macs", "flops", "latency", "rate")
+
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_LONGEST_NAME = 28
+
+
+def folded(graph: Graph, notes: Sequence[str] = (), remarks: Mapping[str, str] | None = None) -> str:
+    """A self-contained file with a network, its repeated parts written once.
+
+    Parts are repeated if they are applications of one op, or if equal primitives are applied in a row to
+    tensors that are related in the same way; numbers that differ become settings of the op. `notes` are
+    comments at the beginning, `remarks` comments on inputs. The text elaborates to an equal network.  Raises
+    ValueError for a graph with decisions, SpecError for an ill-typed network.
+    """
+    top, bodies = network_blocks(graph)
+    return _File(graph, top, bodies).text(notes, remarks or {})
+
+
+def network_blocks(graph: Graph) -> tuple[Body, list[Body]]:
+    """The block of a network, and those of its ops, each before those that apply it."""
+    top, own = blocks(whole(graph), shapes_of(graph))
+    made = fold_repeats(top, own)
+    return top, _in_order(top, [*own, *made])
+
+
+def _in_order(top: Body, bodies: Sequence[Body]) -> list[Body]:
+    """The ops that are applied, each before those that apply it."""
+    found: dict[int, Body] = {}
+
+    def visit(body: Body) -> None:
+        for step in body.steps:
+            if isinstance(step.callee, Body) and id(step.callee) not in found:
+                visit(step.callee)
+                found[id(step.callee)] = step.callee
+
+    visit(top)
+    return [body for body in found.values() if body in bodies]
+
+
+class _File:
+    def __init__(self, graph: Graph, top: Body, bodies: Sequence[Body]):
+        self.graph, self.top, self.bodies = graph, top, bodies
+        self.words = {*language().keywords, *ops.primitives(), *BUILTINS}
+
+    def text(self, notes: Sequence[str], remarks: Mapping[str, str]) -> str:
+        taken = {*self.words, self.graph.name}
+        for body in self.bodies:
+            body.name = _free(_op_name(body), taken)
+        parts = ["arch 1\n", *(f"# {note}" for note in notes), ""]
+        for body in self.bodies:
+            parts.append(self._op(body, taken))
+        settings = infer(self.top, frozenset())
+        block = _Block(
+            self.top, settings, list(self.graph.inputs), {*taken, *self.graph.outputs}, self.graph.outputs
+        )
+        lines = [f"  require {condition_source(r.condition)}" for r in self.graph.requirements]
+        for name, (c, h, w) in self.graph.inputs.items():
+            if name in remarks:
+                lines.append(f"  # {remarks[name]}")
+            lines.append(f"  input {block.names[name]}: [{c}, {h}, {w}]")
+        lines += block.statements(self._outputs())
+        parts.append(f"network {self.graph.name} {{\n" + "\n".join(lines) + "\n}\n")
+        return format_source(Source("folded", "\n".join(parts)))
+
+    def _outputs(self) -> list[str]:
+        train = self.graph.train_only
+        return [
+            f"output {name} train = " if name in train else f"output {name} = " for name in self.graph.outputs
+        ]
+
+    def _op(self, body: Body, taken: set[str]) -> str:
+        settings = infer(body, frozenset(taken))
+        names = input_names(body.inputs)
+        words = {*taken, *(p.name for p in body.parameters)}
+        block = _Block(body, settings, names, words, {})
+        head = f"op {body.name}{signature(body)}"
+        statements = block.statements(None)
+        if len(statements) == len(body.results) == 1:
+            return f"{head} = {statements[0].strip().removeprefix('return ')}\n"
+        return f"{head} {{\n" + "\n".join(statements) + "\n}\n"
+
+
+@dataclass
+class _Text:
+    """An expression: where a chain begins, and the ops it goes through; `is_sum` for a mere `a + b`."""
+
+    head: str
+    links: list[str]
+    is_sum: bool = False
+
+    def __str__(self) -> str:
+        return " -> ".join([self.head, *self.links])
+
+    @property
+    def is_word(self) -> bool:
+        return not self.links and _WORD.match(self.head) is not None
+
+    def operand(self) -> str:
+        return str(self) if self.is_word else f"({self})"
+
+
+class _Block:
+    """The statements of a block: chains of steps whose tensors have one reader are one expression."""
+
+    def __init__(
+        self,
+        body: Body,
+        settings: list[dict[str, str]],
+        inputs: Sequence[str],
+        taken: set[str],
+        outputs: Iterable[str],
+    ):
+        self.body, self.settings = body, settings
+        self.taken = set(taken)
+        self.names = {name: _free(_plain(name), self.taken) if name in taken else name for name in inputs}
+        self.taken |= set(self.names.values())
+        self.readers = body.readers()
+        self.values: dict[Ref, _Text] = {
+            (-1, n): _Text(name, []) for n, name in enumerate(self.names.values())
+        }
+        self.lines: list[str] = []
+        self.tied: dict[str, list[str]] = {}
+
+    def statements(self, outputs: Sequence[str] | None) -> list[str]:
+        """The statements; those of `outputs` are written with these beginnings, of an op with `return`."""
+        for number, step in enumerate(self.body.steps):
+            self._step(number, step)
+        self.lines += [f"  tie {', '.join(names)}" for names in self.tied.values()]
+        results = [self._unrolled(self.values[ref], "y") for ref in self.body.results]
+        if outputs is None:
+            self.lines.append("  return " + ", ".join(str(result) for result in results))
+        else:
+            self.lines += [f"  {begin}{result}" for begin, result in zip(outputs, results, strict=True)]
+        return self.lines
+
+    def _step(self, number: int, step: Step) -> None:
+        if step.tied:
+            self._name_all(step.reads)
+        text = self._applied(number, step)
+        if step.outputs > 1:
+            names = [self._name(step.path) for _ in range(step.outputs)]
+            self.lines.append(f"  {', '.join(names)} = {text}")
+            self.values.update({(number, n): _Text(name, []) for n, name in enumerate(names)})
+            return
+        ref = (number, 0)
+        if step.tied or not self._is_inlined(ref, text):
+            text = self._unrolled(text, step.path)
+            name = text.head if text.is_word else self._name(step.path)
+            if name != text.head:
+                self.lines.append(f"  {name} = {text}")
+            self.values[ref] = _Text(name, [])
+            if step.tied:
+                self.tied.setdefault(step.tied, []).append(name)
+            return
+        self.values[ref] = text
+
+    def _applied(self, number: int, step: Step) -> _Text:
+        name = step.callee if isinstance(step.callee, str) else step.callee.name
+        primitive = ops.get(step.callee) if isinstance(step.callee, str) else None
+        xs = [self.values[ref] for ref in step.reads]
+        positional = len(xs) if primitive is None else primitive.tensors(len(xs))
+        settings = [f"{key} = {text}" for key, text in self.settings[number].items()]
+        if primitive is not None:
+            likes = zip(primitive.tensor_settings, xs[positional:], strict=False)
+            settings += [f"{key} = {x}" for key, x in likes]
+        if step.callee == "add" and positional == 2:
+            first, second = xs
+            return _Text(f"{first if first.is_sum else first.operand()} + {second.operand()}", [], True)
+        if positional == 1:
+            link = f"{name}({', '.join(settings)})" if settings else name
+            return _Text(xs[0].head, [*xs[0].links, link])
+        return _Text(f"{name}({', '.join([*map(str, xs[:positional]), *settings])})", [])
+
+    def _is_inlined(self, ref: Ref, text: _Text) -> bool:
+        """Whether the only reader of a tensor contains its expression."""
+        readers = self.readers.get(ref, [])
+        if len(readers) != 1:
+            return False
+        (reader,) = readers
+        if reader < 0:
+            return len(self.body.results) == 1 or len(text.links) <= 2
+        step = self.body.steps[reader]
+        if step.tied:
+            return False
+        first = step.reads.index(ref) == 0
+        count_ = len(step.reads)
+        if isinstance(step.callee, str):
+            count_ = ops.get(step.callee).tensors(len(step.reads))
+            if step.reads.index(ref) >= count_:
+                return False  # only its size is read
+        if first and count_ == 1:
+            return True
+        return len(text.links) <= 2 and len(str(text)) <= 60
+
+    def _unrolled(self, text: _Text, path: str) -> _Text:
+        """The text; a row of equal ops in a chain becomes a stage before it."""
+        while (run := _run(text.links)) is not None:
+            start, period, times = run
+            name = self._name(path)
+            before = _Text(text.head, text.links[:start], text.is_sum and start == 0)
+            if str(before) != name:
+                self.lines.append(f"  {name} = {before}")
+            inside = " -> ".join([name, *text.links[start : start + period]])
+            stage = _free(f"{name}_stage", self.taken)
+            self.lines.append(f"  stage {stage} repeat {times} {{ {name} = {inside} }}")
+            text = _Text(name, text.links[start + period * times :])
+        return text
+
+    def _name_all(self, refs: Iterable[Ref]) -> None:
+        for ref in refs:
+            if not self.values[ref].is_word:
+                name = self._name("y")
+                self.lines.append(f"  {name} = {self.values[ref]}")
+                self.values[ref] = _Text(name, [])
+
+    def _name(self, path: str) -> str:
+        return _free(_variable(path, self.body.path), self.taken)
+
+
+def _run(links: Sequence[str]) -> tuple[int, int, int] | None:
+    """The first row of at least three equal parts of a chain, with an op in them: start, length, times."""
+    for start in range(len(links)):
+        for period in (1, 2, 3):
+            part, times = links[start : start + period], 1
+            while links[start + times * period : start + (times + 1) * period] == part:
+                times += 1
+            if times >= 3 and any(_is_op(link) for link in part):
+                return start, period, times
+    return None
+
+
+def _is_op(link: str) -> bool:
+    return link.partition("(")[0] not in ops.primitives()
+
+
+def _is_primitive(word: str) -> bool:
+    return word.rstrip("0123456789").rstrip("_") in ops.primitives()
+
+
+def _op_name(body: Body) -> str:
+    """The name of the class or op, or those of its primitives if they are few."""
+    if body.label:
+        return _plain(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", body.label).lower())
+    parts = [step.callee if isinstance(step.callee, str) else step.callee.name for step in body.steps]
+    short = "_".join(parts)
+    return short if len(short) <= _LONGEST_NAME else "block"
+
+
+def _variable(path: str, within: str) -> str:
+    """A name for a tensor, from the last parts of its path within a block."""
+    own = path.removeprefix(within).strip(".") or path
+    parts = [part for part in re.split(r"[.\[\]@, ]+", own) if part and not _is_primitive(part)]
+    while within and parts and parts[-1].isdigit():
+        parts.pop()
+    found = ""
+    for part in reversed(parts):
+        longer = f"{part}_{found}" if found else part
+        if len(longer) > _LONGEST_NAME or (found and not found[0].isdigit()):
+            break
+        found = longer
+    return _plain(found or "y")
+
+
+def _plain(name: str) -> str:
+    word = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
+    return word if _WORD.match(word) else f"y_{word}" if word else "y"
+
+
+def _free(name: str, taken: set[str]) -> str:
+    found = next(n for n in chain([name], (f"{name}_{k}" for k in count(2))) if n not in taken)
+    taken.add(found)
+    return found

@@ -1,0 +1,70 @@
+"""Outputs of a lifted network and of the model that it was lifted from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import fx
+from torch.utils import _pytree as pytree
+
+from archdsl.backends.exported import evaluating
+from archdsl.backends.torch_module import CompiledNetwork
+from archdsl.lift.recognizing import Recognized
+from archdsl.lift.tracing import BATCH, Trace
+from archdsl.ops.lifting import Layout
+
+
+def difference(trace: Trace, found: Recognized, module: CompiledNetwork, seed: int = 0) -> float:
+    """The largest difference of outputs for random inputs, relative to the model's largest value.
+
+    The results of parts that were not lifted are those of the model.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    inputs = [torch.randn((BATCH, *size), generator=generator) for size in trace.inputs.values()]
+    values = _Recorder(trace, {hole.node for hole in found.holes}).results(inputs) if found.holes else {}
+    whole = {hole.name: _as_map(values[hole.node], hole.layout, hole.sizes) for hole in found.holes}
+    with evaluating(trace.model):
+        returned = trace.model(*[x.clone() for x in inputs])
+    wanted = [leaf for leaf in pytree.tree_leaves(returned) if isinstance(leaf, torch.Tensor)]
+    with torch.no_grad():
+        graph = module.archdsl_graph
+        own = dict(zip((n for n in graph.inputs if n not in whole), inputs, strict=True))
+        outputs = module.forward_all(*[{**own, **whole}[name] for name in graph.inputs])
+    worst = 0.0
+    for (name, operand), value in zip(found.outputs.items(), wanted, strict=True):
+        if operand.name is not None and operand.sizes is not None:
+            expected = _as_map(value, operand.layout, operand.sizes)
+            error = (outputs[name] - expected).abs().max() / expected.abs().max().clamp_min(1e-12)
+            worst = max(worst, float(error))
+    return worst
+
+
+class _Recorder(fx.Interpreter):
+    """Runs a traced program, and keeps copies of some results: later calls may overwrite them."""
+
+    def __init__(self, trace: Trace, kept: set[str]):
+        super().__init__(trace.program.graph_module)
+        self.trace, self.wanted = trace, kept
+        self.found: dict[str, torch.Tensor] = {}
+
+    def results(self, inputs: list[torch.Tensor]) -> Mapping[str, torch.Tensor]:
+        with torch.no_grad():
+            self.run(*self.trace.arguments(inputs))
+        return self.found
+
+    def run_node(self, n: fx.Node) -> Any:
+        result = super().run_node(n)
+        if n.name in self.wanted:
+            self.found[n.name] = result.clone()
+        return result
+
+
+def _as_map(value: torch.Tensor, layout: Layout, sizes: tuple[int, int, int]) -> torch.Tensor:
+    """The N × C × H × W map that a tensor of some layout is."""
+    factors = [factor for dimension in layout for factor in dimension]
+    apart = value.reshape([size for _, _, size in factors] or [1])
+    axes = {axis: at for at, axis in enumerate("nchw")}
+    order = sorted(range(len(factors)), key=lambda n: (axes[factors[n][0]], -factors[n][1]))
+    return apart.permute(order).reshape(BATCH, *sizes) if factors else value.reshape(BATCH, *sizes)

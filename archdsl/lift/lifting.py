@@ -1,0 +1,92 @@
+"""Lifting a model: traced, recognized, written as a spec, read back, and compared with the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from archdsl.backends.straightline import lower
+from archdsl.backends.torch_module import CompiledNetwork
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.fold.writing import folded
+from archdsl.ir.graph import Graph
+from archdsl.ir.same import paired
+from archdsl.lift.comparing import difference
+from archdsl.lift.holes import fed, recognized
+from archdsl.lift.recognizing import Hole, Recognized
+from archdsl.lift.tracing import Trace, traced
+from archdsl.ops.lifting import FixedSizes
+from archdsl.passes.transforms.simplify import simplify
+from archdsl.program import Network, load
+
+LARGEST_DIFFERENCE = 1e-4
+"""Relative to the largest output: more than what another order of sums makes of float32."""
+
+
+@dataclass(frozen=True)
+class Lifted:
+    """A model as a network. `text` is its spec, `module` has the model's weights.
+
+    `difference` is the largest of its outputs, relative to the model's largest value. `holes` are parts that
+    could not be lifted.
+    """
+
+    text: str
+    network: Network
+    module: CompiledNetwork
+    holes: Sequence[Hole]
+    difference: float
+
+
+def lift(model: torch.nn.Module, sizes: Sequence[FixedSizes], name: str, notes: Sequence[str] = ()) -> Lifted:
+    """Lifts a model to a network with inputs of these sizes (channels, height, width).
+
+    Raises SpecError: ARCH831 where it cannot be traced, ARCH833 where an output cannot be lifted at all, or
+    outputs of the network differ from the model's.
+    """
+    trace = traced(model, sizes)
+    found = recognized(trace, name)
+    graph = _with_fed(trace, found)
+    remarks = {hole.name: f"not lifted: {hole}" for hole in found.holes}
+    text = folded(graph, notes, remarks)
+    network = load(f"{name}.arch", text=text).network(name)
+    module = network.module()
+    _give_weights(module, paired(network.graph, graph), trace, found)
+    module.eval()
+    error = difference(trace, found, module)
+    if error > LARGEST_DIFFERENCE:
+        headline = f"outputs of the lifted network differ from the model's by {error:.1e} of the largest"
+        help = "please report it with the model: one of its operators was recognized as what it is not"
+        raise SpecError([Diagnostic("ARCH833", headline, help=help)])
+    return Lifted(text, network, module, found.holes, error)
+
+
+def _with_fed(trace: Trace, found: Recognized) -> Graph:
+    graph = found.graph
+    if not graph.outputs:
+        call = found.unknown[0] if found.unknown else None
+        what = f": no primitive computes {call.target}" if call is not None else ""
+        raise SpecError([Diagnostic("ARCH833", f"no output of the model can be lifted{what}")])
+    own = {f"into_{n}": name for n, name in enumerate(fed(trace, found), start=1)}
+    return simplify(replace(graph, outputs={**graph.outputs, **own}))
+
+
+def _give_weights(module: CompiledNetwork, names: Mapping[str, str], trace: Trace, found: Recognized) -> None:
+    """Copies the model's weights to the layers of the network, by the pairs of their nodes."""
+    state = module.state_dict()
+    graph = module.archdsl_graph
+    layers = {weights: attribute for attribute, weights in lower(graph).weights.items()}
+    for node, original in names.items():
+        attribute = layers.get(graph.nodes[node].weights)  # type: ignore[union-attr]
+        known = found.weights.get(original)
+        if attribute is None or not known:
+            continue
+        beside = next(iter(known.values())).rpartition(".")[0]
+        for key in [key for key in state if key.startswith(f"{attribute}.")]:
+            own = key.removeprefix(f"{attribute}.")
+            stored = trace.stored.get(known.get(own, f"{beside}.{own}"))
+            if stored is not None:
+                state[key] = stored.detach().reshape(state[key].shape).to(state[key].dtype)
+    module.load_state_dict(state)

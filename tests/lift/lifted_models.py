@@ -1,0 +1,190 @@
+"""Models as people write them, to be lifted by the tests."""
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (the usual name)
+from torch import nn
+
+
+class BasicBlock(nn.Module):
+    def __init__(self, before: int, c: int, stride: int = 1):
+        super().__init__()
+        self.conv1 = nn.Conv2d(before, c, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(c)
+        self.conv2 = nn.Conv2d(c, c, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(c)
+        self.relu = nn.ReLU(inplace=True)
+        self.down = None
+        if stride != 1 or before != c:
+            self.down = nn.Sequential(nn.Conv2d(before, c, 1, stride, bias=False), nn.BatchNorm2d(c))
+
+    def forward(self, x):
+        y = self.relu(self.bn1(self.conv1(x)))
+        y = self.bn2(self.conv2(y))
+        return self.relu(y + (x if self.down is None else self.down(x)))
+
+
+class ResNet(nn.Module):
+    def __init__(self, blocks=(4, 2), width: int = 8, classes: int = 5):
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, width, 7, 2, 3, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(True),
+            nn.MaxPool2d(3, 2, 1),
+        )
+        widths = [width * 2**n for n in range(len(blocks))]
+        self.stages = nn.ModuleList()
+        before = width
+        for c, count in zip(widths, blocks, strict=True):
+            first = BasicBlock(before, c, 1 if c == width else 2)
+            self.stages.append(nn.Sequential(first, *(BasicBlock(c, c) for _ in range(count - 1))))
+            before = c
+        self.fc = nn.Linear(before, classes)
+
+    def forward(self, x):
+        x = self.stem(x)
+        for stage in self.stages:
+            x = stage(x)
+        return self.fc(torch.flatten(F.adaptive_avg_pool2d(x, 1), 1))
+
+
+class DoubleConv(nn.Sequential):
+    def __init__(self, before: int, c: int):
+        super().__init__(
+            nn.Conv2d(before, c, 3, padding=1), nn.BatchNorm2d(c), nn.ReLU(),
+            nn.Conv2d(c, c, 3, padding=1), nn.BatchNorm2d(c), nn.ReLU(),
+        )  # fmt: skip
+
+
+class UNet(nn.Module):
+    def __init__(self, classes: int = 5, width: int = 4):
+        super().__init__()
+        widths = [width, 2 * width, 4 * width]
+        self.down = nn.ModuleList(DoubleConv(a, b) for a, b in zip([3, *widths], widths, strict=False))
+        self.up = nn.ModuleList(
+            DoubleConv(a + b, b) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True)
+        )
+        self.head = nn.Conv2d(width, classes, 1)
+
+    def forward(self, image):
+        skips, x = [], image
+        for n, down in enumerate(self.down):
+            x = down(x if n == 0 else F.max_pool2d(x, 2))
+            skips.append(x)
+        for up, skip in zip(self.up, skips[-2::-1], strict=True):
+            x = F.interpolate(x, size=skip.shape[2:], mode="bilinear", align_corners=True)
+            x = up(torch.cat([x, skip], 1))
+        return self.head(x)
+
+
+class Bottleneck(nn.Module):
+    """As of ENet: 1 × 1 down, a dilated convolution, 1 × 1 up, with PReLU."""
+
+    def __init__(self, c: int, dilation: int):
+        super().__init__()
+        inner = c // 4
+        self.body = nn.Sequential(
+            nn.Conv2d(c, inner, 1, bias=False), nn.BatchNorm2d(inner), nn.PReLU(inner),
+            nn.Conv2d(inner, inner, 3, 1, dilation, dilation), nn.BatchNorm2d(inner), nn.PReLU(inner),
+            nn.Conv2d(inner, c, 1, bias=False), nn.BatchNorm2d(c), nn.Dropout(0.1),
+        )  # fmt: skip
+        self.act = nn.PReLU(c)
+
+    def forward(self, x):
+        return self.act(x + self.body(x))
+
+
+class ENet(nn.Module):
+    def __init__(self, classes: int = 5, width: int = 16):
+        super().__init__()
+        self.initial = nn.Conv2d(3, width - 3, 3, 2, 1)
+        self.norm = nn.BatchNorm2d(width)
+        self.blocks = nn.Sequential(*(Bottleneck(width, d) for d in (1, 2, 4, 8)))
+        self.last = nn.Conv2d(width, classes, 1)
+
+    def forward(self, image):
+        x = torch.cat([self.initial(image), F.max_pool2d(image, 2)], 1)
+        x = self.blocks(torch.relu_(self.norm(x)))
+        return F.interpolate(self.last(x), scale_factor=2, mode="bilinear", align_corners=False)
+
+
+class Shuffled(nn.Module):
+    """Rearranged tensors: a channel shuffle by views, tokens; grouped convolutions, a learned scale."""
+
+    def __init__(self):
+        super().__init__()
+        self.reduce = nn.Conv2d(3, 12, 3, 2, 1)
+        self.wide = nn.Conv2d(12, 12, 5, padding=2, groups=3)
+        self.each = nn.Conv2d(12, 12, 3, padding=1, groups=12)
+        self.mix = nn.Linear(12, 16)
+        self.scale = nn.Parameter(torch.rand(16))
+
+    def forward(self, x):
+        y = F.hardswish(self.wide(self.reduce(x)))
+        n, c, h, w = y.shape
+        y = y.view(n, 3, c // 3, h, w).transpose(1, 2).reshape(n, c, h, w)
+        tokens = self.mix(self.each(y).flatten(2).transpose(1, 2)) * self.scale
+        y = tokens.permute(0, 2, 1).reshape(n, 16, h, w)
+        gate = torch.sigmoid(y.mean((2, 3), keepdim=True))
+        return {"logits": F.pixel_shuffle(y * gate, 2), "features": y}
+
+
+class Siamese(nn.Module):
+    """One encoder for two images: its weights are shared."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(
+            nn.Conv2d(3, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3, 1, 1)
+        )
+        self.head = nn.Conv2d(16, 1, 3, 1, 1)
+
+    def forward(self, left, right):
+        return self.head(torch.cat([self.encoder(left), self.encoder(right)], 1))
+
+
+class Mixer(nn.Module):
+    def forward(self, x):
+        return torch.fft.irfft2(torch.fft.rfft2(x) * 0.5, s=x.shape[2:])
+
+
+class Spectral(nn.Module):
+    """Two parts that no primitive computes: a Fourier transform in a module, and a running sum."""
+
+    def __init__(self):
+        super().__init__()
+        self.before = nn.Conv2d(3, 8, 3, padding=1)
+        self.mixer = Mixer()
+        self.after = nn.Conv2d(8, 8, 3, padding=1)
+
+    def forward(self, x):
+        y = self.after(self.mixer(self.before(x).relu()))
+        return self.after(torch.cumsum(y, 3))
+
+
+class Classes(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Conv2d(3, 5, 1)
+
+    def forward(self, x):
+        return self.head(x).argmax(1)
+
+
+class Branching(nn.Module):
+    def forward(self, x):
+        return x.relu() if x.mean() > 0 else x.sigmoid()
+
+
+class Twisted(nn.Module):
+    """Changes a tensor in place after other names of it were made."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, padding=1)
+
+    def forward(self, x):
+        y = self.conv(x)
+        seen = y.flatten(2)
+        y.relu_()
+        return (seen.unflatten(2, x.shape[2:]) + y) * y
