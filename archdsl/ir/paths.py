@@ -1,7 +1,7 @@
-"""Selects decisions by path prefixes.
+"""Selects decisions by path prefixes, or by the name of a decision in every block.
 
 A part without an index matches all indices: `hyper.gate` selects `hyper[1].gate` and `hyper[2].gate`,
-`hyper[2]` all decisions in that iteration.
+`hyper[2]` all decisions in that iteration; `gate` is the name of both.
 """
 
 from __future__ import annotations
@@ -13,3 +13,9 @@ def is_named(path: str, name: str) -> bool:
     if len(wanted) > len(parts):
         return False
     return all(w in (part, part.partition("[")[0]) for w, part in zip(wanted, parts, strict=False))
+
+
+def is_called(path: str, name: str) -> bool:
+    """Whether a name is the last part of a path, with or without its index."""
+    last = path.rpartition(".")[2]
+    return name in (last, last.partition("[")[0])

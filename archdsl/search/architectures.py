@@ -8,7 +8,7 @@ from typing import Any
 
 from archdsl.diagnostics import closest
 from archdsl.ir import Graph
-from archdsl.ir.paths import is_named
+from archdsl.ir.paths import is_called, is_named
 from archdsl.passes.transforms.deployed import Deploy
 from archdsl.passes.transforms.distribute import Distribute
 from archdsl.program import Space
@@ -71,16 +71,12 @@ def trained_graph(of: Architecture) -> Graph:
         headline = f"`{min(other)}` cannot be searched: only train-only outputs depend on it"
         raise cannot(headline, "remove these from `outputs` of the loss")
     for name in of.config.blend_outputs:
-        paths = [path for path in graph.decisions if is_named(path, name) or _ends(path, name)]
+        paths = [path for path in graph.decisions if is_named(path, name) or is_called(path, name)]
         if not paths:
             raise no_decision(name, graph.decisions, None)
         for path in paths:
             graph = Distribute(path)(graph)
     return graph
-
-
-def _ends(path: str, name: str) -> bool:
-    return path.rpartition(".")[2].partition("[")[0] == name
 
 
 def fixed_outcomes(member: MemberConfig, graph: Graph) -> dict[str, int]:

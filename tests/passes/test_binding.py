@@ -105,3 +105,37 @@ def test_a_requirement_on_a_tensor_that_a_network_lacks_is_met_by_some_outcome(d
     network = archdsl.bind(space(ELSEWHERE), decisions)
     (requirement,) = network.bound.requirements
     assert requirement.condition is met
+
+
+UNUSED = """arch 1
+
+space S {{
+  input image: [3, 16, 16]
+  w = one of {{4, 8}}
+  gate = one of {{1..3}}
+  x[1] = image -> conv(c = w)
+  x[2] = x[1] -> conv(c = 2 * w)
+  x[3] = x[2] -> conv(c = 2)
+  before = x[gate - 1]?
+  y = one of {{plain: image, before?, deep: x[gate]}}
+  output o = y -> conv(c = 2)
+  require before.c == {wanted}
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("wanted", "chosen", "met"),
+    [
+        # Of a tensor that is not in the network: it holds if some outcomes of the free decisions satisfy it.
+        (16, {"y": "plain"}, True),
+        (12, {"y": "plain"}, False),
+        (16, {"y": "deep", "gate": 3, "w": 8}, True),
+        (16, {"y": "deep", "gate": 3, "w": 4}, False),
+        # `before` is not defined with gate 1, so it has no size.
+        (4, {"y": "deep", "gate": 1, "w": 4}, False),
+    ],
+)
+def test_a_requirement_on_a_tensor_outside_of_the_network_holds_for_some_outcomes(wanted, chosen, met):
+    (requirement,) = space(UNUSED.format(wanted=wanted)).bind(chosen).bound.requirements
+    assert requirement.condition is met

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from archdsl.diagnostics import Diagnostic, SpecError, closest
 from archdsl.ir import Dim, Expr, Graph, Instance, Mux, Node, Pick, Value
 from archdsl.ir.expr import nodes_in
+from archdsl.ir.paths import is_called
 from archdsl.ir.resolve import rebuilt
 from archdsl.passes.base import Contract, Transform, option
 
@@ -36,7 +37,7 @@ class Distribute(Transform):
     decision: str = option(meaning="the path of a decision, or its name in every block", takes="PATH")
 
     def run(self, graph: Graph) -> Graph:
-        paths = [path for path in graph.decisions if self.decision in (path, path.rpartition(".")[2])]
+        paths = [path for path in graph.decisions if path == self.decision or is_called(path, self.decision)]
         if not paths:
             guess = closest(self.decision, list(graph.decisions))
             headline = f"unknown decision `{self.decision}` of {graph.name}"
