@@ -36,6 +36,8 @@ CODES: dict[str, str] = {
     "ARCH112": "number that starts or ends with a dot",
     "ARCH113": "invalid name of an entry",
     "ARCH114": "unknown type of a setting",
+    "ARCH115": "map too small for its padding",
+    "ARCH116": "padding of more than half a window",
     "ARCH201": "undefined name",
     "ARCH202": "undefined entry",
     "ARCH203": "duplicate definition",

@@ -70,7 +70,7 @@ def _class(graph: Graph, code: Straightline) -> str:
 
 
 def _constructor(layer: Layer) -> str:
-    values = [v if isinstance(v, (bool, int, float)) else str(v) for v in layer.kwargs.values()]
+    values = [v if isinstance(v, (bool, int, float, tuple)) else str(v) for v in layer.kwargs.values()]
     arguments = [
         repr(value) if at < layer.positional else f"{name}={value!r}"
         for at, (name, value) in enumerate(zip(layer.kwargs, values, strict=True))

@@ -188,7 +188,8 @@ def computed(op: str, inputs: Sequence[str], attrs: Mapping[str, Any]) -> str:
     Inputs of which only the size is read are omitted, and so are the settings of zeros, which only determine
     their size.
     """
-    read, attrs = inputs[: _values(op, len(inputs))], {} if ops.get(op).makes_zero else attrs
+    primitive, read = ops.get(op), inputs[: _values(op, len(inputs))]
+    attrs = {} if primitive.makes_zero else primitive.written(attrs)
     settings = ", ".join(f"{k} = {_value(v)}" for k, v in sorted(attrs.items()) if v is not None)
     return f"{op}({', '.join(read)}; {settings})" if settings else f"{op}({', '.join(read)})"
 

@@ -119,7 +119,7 @@ class Apply(Expr):
 
     `terms` and `depth` are the size of its fully expanded expression, `least` a lower bound of its value,
     `bound` an upper bound of its absolute value, and `kind` its type: "int", "number" (possibly a fraction),
-    "bool", "str" or "mixed".
+    "bool", "str", "pair" (two integers) or "mixed".
     """
 
     __slots__ = ("args", "bound", "depth", "fn", "kind", "least", "terms")
@@ -196,8 +196,8 @@ def _kind_of(fn: str, args: tuple[Value, ...]) -> str:
         return "int"
     if fn == "if":
         return _joined({kind(a) for a in args[1:]})
-    if fn == "div":
-        return "number"
+    if fn in ("div", "pair"):
+        return "number" if fn == "div" else fn
     for a in args:
         if kind(a) != "int":
             return "number"
@@ -274,7 +274,7 @@ class Measure(Expr):
 
 
 _KINDS: dict[type, str] = {
-    bool: "bool", int: "int", float: "number", str: "str", Dim: "int", Measure: "number",
+    bool: "bool", int: "int", float: "number", str: "str", tuple: "pair", Dim: "int", Measure: "number",
 }  # fmt: skip
 
 Value = Union[int, float, bool, str, Expr]
@@ -320,6 +320,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "floor": _finite(floor),
     "round": _finite(round),
     "whole": _is_whole,
+    "pair": lambda rows, columns: rows if rows == columns else (rows, columns),
 }
 _CONDITIONS = frozenset({"eq", "ne", "lt", "le", "and", "or", "not", "whole"})
 _MONOTONE = frozenset({"add", "mul", "max", "min", "if"})
@@ -399,7 +400,7 @@ def _simplify(fn: str, a: Value, b: Value) -> Value | None:
         if constant:
             return a if bool(b) is (fn == "and") else bool(b)
         return a if a == b else None
-    if fn in ("max", "min"):
+    if fn in ("max", "min", "pair"):
         return a if a == b else None
     if fn in ("eq", "le") and a == b:
         return True
@@ -474,6 +475,22 @@ def _implies_equal(condition: Value, a: Value, b: Value) -> bool:
     if condition.fn == "and":
         return any(_implies_equal(c, a, b) for c in condition.args)
     return condition.fn == "eq" and condition.args in ((a, b), (b, a))
+
+
+def by_axis(value: Any) -> tuple[Any, Any]:
+    """The entries for rows and for columns of a setting that is one value for both, or a pair."""
+    if isinstance(value, tuple):
+        return value[0], value[-1]
+    if isinstance(value, Pick) and any(isinstance(v, tuple) for v in value.values):
+        rows, columns = zip(*[by_axis(v) for v in value.values], strict=True)
+        return pick(value.decision, rows), pick(value.decision, columns)
+    if isinstance(value, Apply) and value.fn == "pair":
+        return value.args[0], value.args[1]
+    if isinstance(value, Apply) and value.fn == "if" and value.kind in ("pair", "mixed"):
+        condition, then, otherwise = value.args
+        (rows, columns), (others, other) = by_axis(then), by_axis(otherwise)
+        return apply("if", condition, rows, others), apply("if", condition, columns, other)
+    return value, value
 
 
 def any_of(values: Sequence[Value]) -> Value:

@@ -67,11 +67,14 @@ _CASED: Mapping[str, str] = {
     "True": "write true", "False": "write false",
 }  # fmt: skip
 
-_PADDING = "padding is derived from k and d: stride 1 keeps the size, stride s gives ceil(n / s)"
+_PADDING = (
+    'windows are padded by d * (k - 1) / 2; conv, dwconv and pools also take padding = 1, "same", "valid"'
+)
 _IN = "input channels are inferred from the input"
 _SETTINGS: Mapping[str, str] = {
     "kernelsize": "k", "kernel": "k", "ks": "k", "poolsize": "k", "window": "k", "ksize": "k", "size": "k",
     "stride": "s", "strides": "s", "dilation": "d", "dilationrate": "d", "rate": "d", "atrous": "d",
+    "pad": "padding", "paddings": "padding", "ceilmode": "ceil", "countincludepad": "count_padding",
     "groups": "g", "group": "g", "outchannels": "c", "channels": "c", "filters": "c", "features": "c",
     "outplanes": "c", "planes": "c", "outputchannels": "c", "numfilters": "c", "cout": "c", "nout": "c",
     "usebias": "bias", "scalefactor": "scale", "factor": "scale", "upscalefactor": "r", "epsilon": "eps",
@@ -90,7 +93,7 @@ _NO_SETTING: Mapping[str, str] = {
     "warmup": _WARMUP, "warmupepochs": _WARMUP,
     "seed": "set it in the search, `seed = 3`, or on the command line, --seed 3",
     "steps": "set the number of epochs: differentiable(epochs = 12)",
-    "padding": _PADDING, "pad": _PADDING, "inchannels": _IN, "inplanes": _IN, "cin": _IN,
+    "padding": _PADDING, "inchannels": _IN, "inplanes": _IN, "cin": _IN,
     "tau": "it is a setting of the sampler: differentiable(sampler = gumbel(tau = 3.0, end = 0.1))",
     "temperature": "it is a setting of the sampler: differentiable(sampler = gumbel(tau = 3.0, end = 0.1))",
     "lr": "learning rates are settings of optimizers: parameters { optimizer = sgd(lr = 0.05) }",

@@ -87,6 +87,11 @@ def get(name: str) -> Primitive:
     return _BY_NAME[name]
 
 
+def words() -> frozenset[str]:
+    """The words that settings of primitives take, such as `bilinear`."""
+    return frozenset(word for p in _BY_NAME.values() for s in p.settings for word in s.choices)
+
+
 def register(name: str, place: str, plugin: str) -> None:
     """Adds the primitive of a plug-in, an object or a class at "module:attribute".
 

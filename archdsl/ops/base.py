@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Union
 
-from archdsl.ir.expr import Pick, any_of, apply, maximum
+from archdsl.ir.expr import Pick, any_of, apply, by_axis, kind, maximum
 from archdsl.ops.places import Parts, Places, leading
 
 if TYPE_CHECKING:
@@ -20,6 +20,10 @@ Attrs = Mapping[str, Any]
 
 Sizes = tuple[Any, Any, Any]
 """Channels, height, width: integers, or values that depend on decisions."""
+
+
+Pair = Union[int, tuple[int, int]]
+"""A number for both axes, or one for rows and one for columns, which differ."""
 
 
 class Demand(Protocol):
@@ -37,8 +41,10 @@ class Setting:
     """A setting of a primitive.
 
     `default` may be a function of the input shapes. None: the setting is required, or, if it is `optional`,
-    omitted from a node's attrs. `kind` is one of "int", "float", "bool", "str", "ints". `choices` are the
-    values of a str; `low` and `high` the minimum and maximum.
+    omitted from a node's attrs. `kind` is one of "int", "float", "bool", "str", "ints", and "pair": an
+    integer for both axes, or two, for rows and columns (`archdsl.ir.expr.by_axis`). `choices` are the values
+    of a str, or the words that a pair may be instead; `low` and `high` the minimum and maximum. `implied` is
+    the value that an optional setting has where it is omitted; a node's attrs never contain it.
     """
 
     name: str
@@ -49,10 +55,21 @@ class Setting:
     low: int | float | None = None
     high: int | float | None = None
     optional: bool = False
+    implied: Any = None
+
+    def entries(self, value: Any) -> tuple[Any, ...]:
+        """The numbers or words of a value, each of which has to be within the limits."""
+        if self.kind == "pair":
+            rows, columns = by_axis(value) if value != () else (value, value)
+            return (rows,) if rows is columns else (rows, columns)
+        return value if isinstance(value, tuple) else (value,)
 
     def demands(self, owner: str, value: Any) -> Iterator[tuple[Any, str]]:
-        """The constraints on a value of the right type, with messages for {value}."""
+        """The constraints on an entry of a value of the right type, with messages for {value}."""
         what = f"`{self.name}` of `{owner}`"
+        if self.kind == "pair":
+            yield from self._pair_demands(what, value)
+            return
         if self.kind in ("int", "ints"):
             yield apply("whole", value), what + " must be an integer, got {value}"
         limits = f"at least {self.low}" if self.high is None else f"from {self.low} to {self.high}"
@@ -64,6 +81,22 @@ class Setting:
             known = any_of([apply("eq", value, choice) for choice in self.choices])
             yield known, what + " is {value}, and must be one of " + ", ".join(self.choices)
 
+    def _pair_demands(self, what: str, value: Any) -> Iterator[tuple[Any, str]]:
+        """The constraints on one entry of a pair, which may be a word; see `demands`."""
+        limits = f"at least {self.low}"
+        if not self.choices or kind(value) in ("int", "number"):
+            yield apply("whole", value), what + " must be an integer, got {value}"
+        else:
+            known = any_of([apply("eq", value, choice) for choice in self.choices])
+            words = ", ".join(f'"{choice}"' for choice in self.choices)
+            yield (
+                apply("or", known, apply("whole", value)),
+                what + " is {value}, and must be an integer, or one of " + words,
+            )
+            value = apply("if", apply("whole", value), value, self.low or 0)
+        if self.low is not None and kind(value) in ("int", "number"):
+            yield apply("le", self.low, value), what + " is {value}, and must be " + limits
+
     def is_fine(self, value: Any) -> bool:
         """Whether a constant is an integer in its range, or a boolean; a fast path."""
         if self.kind == "bool":
@@ -73,12 +106,13 @@ class Setting:
 
     def repaired(self, owner: str, value: Any) -> Any:
         """The value, or a valid replacement with which shapes can still be computed."""
-        items = value if isinstance(value, tuple) else (value,)
+        items = self.entries(value)
         if all(holds is not False for item in items for holds, _ in self.demands(owner, item)):
             return value
         if self.choices:
             return self.choices[0]
-        return max(1, self.low or 1) if not isinstance(value, tuple) else (1,) * len(value)
+        single = self.kind == "pair" or not isinstance(value, tuple)
+        return max(1, self.low or 1) if single else (1,) * len(value)
 
 
 @dataclass(frozen=True)
@@ -184,6 +218,16 @@ class Primitive:
         """
         return not (self.has_layer or self.makes_zero)
 
+    def written(self, a: Attrs) -> Attrs:
+        """The settings of a node without those that have the value that they have where they are omitted."""
+        implied = [s for s in self.settings if s.implied is not None and a.get(s.name) == s.implied]
+        return {k: v for k, v in a.items() if k not in {s.name for s in implied}} if implied else a
+
+    def along(self, a: Attrs, axis: int) -> Attrs:
+        """The settings for one axis, rows (0) or columns (1): pairs replaced by their entry."""
+        pairs = [s.name for s in self.settings if s.kind == "pair" and isinstance(a.get(s.name), tuple)]
+        return {**a, **{name: by_axis(a[name])[axis] for name in pairs}} if pairs else a
+
     def keeps_zero(self, a: Attrs) -> bool:
         return False
 
@@ -212,20 +256,20 @@ class Primitive:
             value = a.get(setting.name)
             if value is None or setting.is_fine(value):
                 continue
-            for item in value if isinstance(value, tuple) else (value,):
+            for item in setting.entries(value):
                 for condition, message in setting.demands(self.name, item):
                     demand(condition, "ARCH208", message, value=item)
             a = {**a, setting.name: setting.repaired(self.name, value)}
         return at_least_one(self.shape(xs, a, demand))
 
-    def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int] | None:
+    def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, Pair] | None:
         """The input that determines its size, and s: height and width are ceil(n / s) of that input's.
 
         For concrete shapes and settings, at every image size. None if this does not hold.
         """
         return (0, 1) if self.keeps_size else None
 
-    def zeros_of(self, y: Sizes, s: int) -> Attrs | None:
+    def zeros_of(self, y: Sizes, s: Pair) -> Attrs | None:
         """For zeros: the settings of zeros with the size of y, made from a tensor s times as high and wide.
 
         None if it cannot be applied to every tensor of such a size.
@@ -249,7 +293,8 @@ class Primitive:
     def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
         """The first and last of its x input rows (or columns) that row `at` of its y output rows depends on.
 
-        They may be outside of the input, in the padding. None: it reads no values.
+        They may be outside of the input, in the padding. None: it reads no values. Settings that are pairs
+        have the value of that axis.
         """
         return (0, 0) if x == 1 else (at, at)
 

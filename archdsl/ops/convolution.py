@@ -5,22 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from archdsl.ir.expr import eq
-from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
-from archdsl.ops.geometry import padding, window_seen, window_stride, windowed
-from archdsl.ops.places import NotShared, Parts, Places, by_group, centre, index, leading, within_group
+from archdsl.ir.expr import apply, by_axis, eq
+from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Pair, Primitive, Setting, Sizes
+from archdsl.ops.geometry import (
+    PADDING,
+    D,
+    K,
+    S,
+    both_axes,
+    lifted_window,
+    onnx_window,
+    padded,
+    same_on_both_sides,
+    window_seen,
+    window_stride,
+    windowed,
+    windows,
+)
+from archdsl.ops.padding import MODE, demand_room, onnx_padded
+from archdsl.ops.places import NotShared, Part, Parts, Places, by_group, centre, index, leading, within_group
 
 if TYPE_CHECKING:
     from archdsl.ops.lifting import Call, Lifted
 
-_K = Setting("k", "int", 3, "kernel size", low=1)
-_S = Setting("s", "int", 1, "stride", low=1)
-_D = Setting("d", "int", 1, "dilation", low=1)
-_BIAS = Setting("bias", "bool", False, "whether to add a bias")
+BIAS = Setting("bias", "bool", False, "whether to add a bias")
 
 
 class Conv(Primitive):
-    """A convolution, padded so that stride 1 keeps the size for odd k."""
+    """A convolution, padded so that stride 1 keeps the size for odd k (other paddings: `geometry`)."""
 
     name = "conv"
     summary = "convolution with padding d * (k - 1) // 2"
@@ -29,33 +41,32 @@ class Conv(Primitive):
     fresh = True
     settings = (
         Setting("c", "int", lambda xs: xs[0][0], "output channels", low=1),
-        _K,
-        _S,
-        _D,
+        K,
+        S,
+        D,
         Setting("g", "int", 1, "groups", low=1),
-        _BIAS,
+        BIAS,
+        PADDING,
+        MODE,
     )
 
     def keeps_zero(self, a: Attrs) -> bool:
         return a["bias"] is False
 
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
-        c, g = xs[0][0], a["g"]
-        demand(eq(c % g, 0), "ARCH310", "{c} input channels are not divisible by {g} groups", g=g, c=c)
-        demand(
-            eq(a["c"] % g, 0), "ARCH310", "{c} output channels are not divisible by {g} groups", g=g, c=a["c"]
-        )
-        return windowed(xs[0], a["c"], a["k"], a["s"], a["d"], demand)
+        demand_groups(xs[0][0], a, demand)
+        demand_room(xs[0], a, demand)
+        return windowed(xs[0], a["c"], a, demand)
 
-    def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int] | None:
-        return window_stride(a["k"], a["s"], a["d"])
+    def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, Pair] | None:
+        return window_stride(a)
 
     def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:
-        weights = y[0] * (xs[0][0] // a["g"]) * a["k"] ** 2
+        weights = y[0] * (xs[0][0] // a["g"]) * taps(a)
         return Cost(weights + (y[0] if a["bias"] else 0), weights * y[1] * y[2])
 
-    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
-        return window_seen(at, a["k"], a["s"], a["d"])
+    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
+        return window_seen(at, x, y, a)
 
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
         return _conv2d(xs[0][0], y[0], a, groups=a["g"])
@@ -69,27 +80,24 @@ class Conv(Primitive):
         return leading(c) if a["g"] == 1 else by_group(c, width, a["g"])
 
     def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
-        if a["g"] != most["g"]:
-            raise NotShared(f"it has {a['g']} groups in one network and {most['g']} in another")
-        own = x if a["g"] == 1 else within_group(x, width, a["g"])
-        kernel = centre(a["k"], most["k"])
-        return {"weight": (index(y), index(own), kernel, kernel), "bias": (index(y),)}
+        own = own_channels(x, width, a, most)
+        return {"weight": (index(y), index(own), *kernel(a, most)), "bias": (index(y),)}
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
-        return f"{layer}({names[0]})"
+        return _applied(layer, names[0], a)
 
     def fused_expression(
         self, names: Sequence[str], layers: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str | None:
-        gathers = a["k"] == 1 and a["s"] > 1
-        if a["g"] != 1 or (len(layers) == 1 and not gathers):
+        gathers = a["k"] == 1 and a["s"] != 1 and _padding(a) == 0
+        if a["g"] != 1 or (len(layers) == 1 and not gathers) or _padding(a) is None:
             return None
         return f"layers.convolved({names[0]}, ({', '.join(layers)},))"
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
-        return _onnx_conv(to, names[0], xs[0][0], y[0], a, groups=a["g"])
+        return _onnx_conv(to, names[0], xs[0], y, a, groups=a["g"])
 
     def lifted(self, call: Call) -> Lifted | None:
         return None if _is_depthwise(call) else _lifted(call, c=call["weight"].shape[0], g=call["groups"])
@@ -102,48 +110,81 @@ class DepthwiseConv(Primitive):
     summary = "depthwise convolution, one filter per channel"
     lifts = ("conv2d",)
     fresh = True
-    settings = (_K, _S, _D, _BIAS)
+    settings = (K, S, D, BIAS, PADDING, MODE)
 
     def keeps_zero(self, a: Attrs) -> bool:
         return a["bias"] is False
 
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
-        return windowed(xs[0], xs[0][0], a["k"], a["s"], a["d"], demand)
+        demand_room(xs[0], a, demand)
+        return windowed(xs[0], xs[0][0], a, demand)
 
-    def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int] | None:
-        return window_stride(a["k"], a["s"], a["d"])
+    def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, Pair] | None:
+        return window_stride(a)
 
     def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:
-        weights = y[0] * a["k"] ** 2
+        weights = y[0] * taps(a)
         return Cost(weights + (y[0] if a["bias"] else 0), weights * y[1] * y[2])
 
-    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
-        return window_seen(at, a["k"], a["s"], a["d"])
+    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
+        return window_seen(at, x, y, a)
 
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
         return _conv2d(y[0], y[0], a, groups=y[0])
 
     def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
-        kernel = centre(a["k"], most["k"])
-        return {"weight": (index(x), range(1), kernel, kernel), "bias": (index(x),)}
+        return {"weight": (index(x), range(1), *kernel(a, most)), "bias": (index(x),)}
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
-        return f"{layer}({names[0]})"
+        return _applied(layer, names[0], a)
 
     def fused_expression(
         self, names: Sequence[str], layers: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str | None:
-        if a["d"] == 1 or a["k"] % 2 == 0:
+        alike = all(isinstance(a[key], int) for key in "ksd") and a.get("padding") is None
+        if not alike or "padding_mode" in a or a["d"] == 1 or a["k"] % 2 == 0:
             return None
         return f"layers.dilated({names[0]}, ({', '.join(layers)},))"
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
-        return _onnx_conv(to, names[0], y[0], y[0], a, groups=y[0])
+        return _onnx_conv(to, names[0], xs[0], y, a, groups=y[0])
 
     def lifted(self, call: Call) -> Lifted | None:
         return _lifted(call) if _is_depthwise(call) else None
+
+
+def demand_groups(c: Any, a: Attrs, demand: Demand) -> None:
+    g = a["g"]
+    demand(eq(c % g, 0), "ARCH310", "{c} input channels are not divisible by {g} groups", g=g, c=c)
+    demand(eq(a["c"] % g, 0), "ARCH310", "{c} output channels are not divisible by {g} groups", g=g, c=a["c"])
+
+
+def taps(a: Attrs) -> Any:
+    """The number of positions of a kernel."""
+    rows, columns = by_axis(a["k"])
+    return rows * columns
+
+
+def kernel(a: Attrs, most: Attrs) -> Part:
+    """The part of the largest kernel that a smaller one has: its centre along each axis."""
+    rows, columns = (
+        centre(size, largest) for size, largest in zip(by_axis(a["k"]), by_axis(most["k"]), strict=True)
+    )
+    return rows, columns
+
+
+def own_channels(x: Places, width: int, a: Attrs, most: Attrs) -> Places:
+    """The input channels that the filters of each group have.  Raises NotShared."""
+    if a["g"] != most["g"]:
+        raise NotShared(f"it has {a['g']} groups in one network and {most['g']} in another")
+    return x if a["g"] == 1 else within_group(x, width, a["g"])
+
+
+def _padding(a: Attrs) -> Pair | None:
+    """The padding of the layer; None if the tensor is padded before it."""
+    return None if "padding_mode" in a else same_on_both_sides(a)
 
 
 def _conv2d(c_in: int, c_out: int, a: Attrs, groups: int) -> Layer:
@@ -151,7 +192,7 @@ def _conv2d(c_in: int, c_out: int, a: Attrs, groups: int) -> Layer:
     kwargs: dict[str, Any] = {"in_channels": c_in, "out_channels": c_out, "kernel_size": a["k"]}
     if a["s"] != 1:
         kwargs["stride"] = a["s"]
-    if pad := padding(a["k"], a["d"]):
+    if pad := _padding(a):
         kwargs["padding"] = pad
     if a["d"] != 1:
         kwargs["dilation"] = a["d"]
@@ -160,13 +201,25 @@ def _conv2d(c_in: int, c_out: int, a: Attrs, groups: int) -> Layer:
     return Layer("Conv2d", {**kwargs, "bias": a["bias"]}, positional=3)
 
 
-def _onnx_conv(to: OnnxWriter, name: str, c_in: int, c_out: int, a: Attrs, groups: int) -> str:
-    inputs = [name, to.weight("weight", (c_out, c_in // groups, a["k"], a["k"]))]
+def _applied(layer: str | None, x: str, a: Attrs) -> str:
+    if _padding(a) is not None or all(window.fixed == (0, 0) for window in windows(a)):
+        return f"{layer}({x})"
+    mode = f', mode="{a["padding_mode"]}"' if "padding_mode" in a else ""
+    return f"{layer}({padded(x, a, mode)})"
+
+
+def _onnx_conv(to: OnnxWriter, x: str, size: Sizes, y: Sizes, a: Attrs, groups: int) -> str:
+    rows, columns = by_axis(a["k"])
+    window = onnx_window(size, y, a)
+    if "padding_mode" in a:
+        x = onnx_padded(to, x, size, window["pads"], a["padding_mode"])
+        window["pads"] = [0] * 4
+    inputs = [x, to.weight("weight", (y[0], size[0] // groups, rows, columns))]
     if a["bias"]:
-        inputs.append(to.weight("bias", (c_out,)))
+        inputs.append(to.weight("bias", (y[0],)))
     return to.node(
-        "Conv", inputs, kernel_shape=[a["k"]] * 2, strides=[a["s"]] * 2, dilations=[a["d"]] * 2,
-        pads=[padding(a["k"], a["d"])] * 4, group=groups,
+        "Conv", inputs, kernel_shape=window["kernel_shape"], strides=window["strides"],
+        dilations=both_axes(a["d"]), pads=window["pads"], group=groups,
     )  # fmt: skip
 
 
@@ -176,11 +229,11 @@ def _is_depthwise(call: Call) -> bool:
 
 
 def _lifted(call: Call, **attrs: Any) -> Lifted | None:
-    """A traced convolution, if kernel, stride and dilation are squares and the padding is the usual one."""
-    weight = call["weight"]
-    k, (s, d, pad) = weight.shape[2:], (call.one(name) for name in ("stride", "dilation", "padding"))
-    if k[0] != k[1] or s is None or d is None or pad != padding(k[0], d):
+    weight, bias = call["weight"], call["bias"]
+    k: Any = apply("pair", *weight.shape[2:])
+    s, d, pad = (call.pair(name) for name in ("stride", "dilation", "padding"))
+    window = lifted_window(k, s, d, pad)
+    if window is None:
         return None
-    bias = call["bias"]
     weights = {"weight": weight, "bias": bias}
-    return call.lifted(call.x, weights=weights, **attrs, k=k[0], s=s, d=d, bias=bias is not None)
+    return call.lifted(call.x, weights=weights, **attrs, **window, d=d, bias=bias is not None)

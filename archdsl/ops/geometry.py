@@ -1,43 +1,232 @@
-"""Arithmetic and constraints shared by shape rules."""
+"""Sliding windows: their padding, sizes, and which rows they read.
+
+Every setting of a window is one value for rows and columns, or a pair. Along each axis, `padding` is
+
+* omitted: d * (k - 1) // 2 on each side, which keeps the size if d * (k - 1) is even. If it is odd (an even
+  kernel, undilated), that is half a pixel less, as usual for 2 × 2 pooling: stride 1 reduces the size by one,
+  stride 2 halves it and rounds down;
+* "same": as much as gives ceil(n / s), half of it on each side, an odd row at the end, as TensorFlow does
+  (PyTorch has it for stride 1 only);
+* "valid": none; or a number of rows on each side.
+
+`ceil` adds a last window that is partly beyond the padded map if a stride leaves rows over, unless it begins
+beyond the map and the padding before it, as in PyTorch.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from archdsl.ir.expr import both, eq, le
-from archdsl.ops.base import Demand, Sizes
+from archdsl.ir.expr import Expr, apply, both, by_axis, eq, le
+from archdsl.ops.base import Attrs, Demand, Pair, Setting, Sizes
+
+K = Setting("k", "pair", 3, "size of the kernel or window, or [rows, columns]", low=1)
+S = Setting("s", "pair", 1, "stride, or [rows, columns]", low=1)
+D = Setting("d", "pair", 1, "dilation, or [rows, columns]", low=1)
+PADDING = Setting(
+    "padding",
+    "pair",
+    None,
+    "rows and columns added on each side; if omitted d * (k - 1) // 2",
+    choices=("same", "valid"),
+    low=0,
+    optional=True,
+)
 
 
-def padding(k: Any, d: Any = 1) -> Any:
-    """The padding on each side: d * (k - 1) // 2, which keeps the size if d * (k - 1) is even.
+@dataclass(frozen=True)
+class Window:
+    """A sliding window along one axis.
 
-    If it is odd (an even kernel, undilated), the padding is half a pixel less, as usual for 2 × 2 pooling:
-    stride 1 reduces the size by one, stride 2 halves it and rounds down.
+    `pad` are the rows of padding on each side, unless it is `same`: whether they depend on the size, a
+    boolean or a condition over decisions.
     """
+
+    k: Any
+    s: Any
+    d: Any
+    same: Any
+    pad: Any
+    ceil: Any
+
+    @property
+    def span(self) -> Any:
+        """The rows from the first to the last that a window reads."""
+        return self.d * (self.k - 1) + 1
+
+    @property
+    def missing(self) -> Any:
+        """The rows by which the padding falls short of keeping the size at stride 1."""
+        return self.span - 1 - 2 * self.pad
+
+    def size(self, n: Any) -> Any:
+        """The size after the window, of a map of n rows."""
+        if self.same is True:
+            return strided(n, self.s)
+        missing = self.missing
+        inside = n if missing == 0 else n - missing
+        size = strided(inside, self.s)
+        if self.ceil is not False:
+            over = (inside + self.s - 2) // self.s + 1
+            begins_inside = le((over - 1) * self.s + 1, n + self.pad)
+            size = apply("if", self.ceil, apply("if", begins_inside, over, over - 1), size)
+        return size if self.same is False else apply("if", self.same, strided(n, self.s), size)
+
+    def fits(self, n: Any) -> Any:
+        """Whether the padded map has room for one window; with `ceil`, s - 1 rows of it may be beyond."""
+        least = self.missing + 1
+        if self.ceil is not False:
+            least = apply("if", self.ceil, least + 1 - self.s, least)
+        fits = le(least, n)
+        return fits if self.same is False else apply("or", self.same, fits)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the size is ceil(n / s) for every n; for concrete settings."""
+        return bool(self.same or (self.missing == 0 and not self.ceil))
+
+    def pads(self, n: int, size: int) -> tuple[int, int]:
+        """The rows of padding before and after a map of n rows with `size` windows; for concrete settings."""
+        total = (size - 1) * self.s + self.span - n
+        if self.same:
+            return max(total, 0) // 2, (max(total, 0) + 1) // 2
+        return self.pad, max(total - self.pad, self.pad)
+
+    @property
+    def fixed(self) -> tuple[int, int] | None:
+        """The padding before and after a map of any size, as `pads` without `ceil`; None if it varies."""
+        if not self.same:
+            return self.pad, self.pad
+        if self.s == 1 or self.span == 1:
+            return (self.span - 1) // 2, self.span // 2
+        return None
+
+    def pads_text(self, n: str) -> tuple[str, str]:
+        """Python expressions of the padding before and after a map of n rows."""
+        if self.fixed is not None:
+            return str(self.fixed[0]), str(self.fixed[1])
+        total = f"{self.span - 1} - ({n} - 1) % {self.s}"
+        if self.span < self.s:
+            return f"max({total}, 0) // 2", f"(max({total}, 0) + 1) // 2"
+        return f"({total}) // 2", f"({self.span} - ({n} - 1) % {self.s}) // 2"
+
+    def reads(self, at: int, n: int, size: int, mode: str = "zeros") -> tuple[int, int] | None:
+        """The first and last row that output row `at` depends on (see `Primitive.sees`)."""
+        first = at * self.s - self.pads(n, size)[0]
+        rows = [copied(row, n, mode) for row in range(first, first + self.span, self.d)]
+        inside = [row for row in rows if 0 <= row < n]
+        return (min(inside), max(inside)) if inside else None
+
+
+def windows(a: Attrs) -> tuple[Window, Window]:
+    """The windows along rows and along columns of these settings."""
+    settings = (a["k"], a["s"], a.get("d", 1), a.get("padding"))
+    rows, columns = zip(*map(by_axis, settings), strict=True)
+    ceil = a.get("ceil", False)
+    first = _window(rows, ceil)
+    alike = all(one is other for one, other in zip(rows, columns, strict=True))
+    return first, first if alike else _window(columns, ceil)
+
+
+def _window(settings: Sequence[Any], ceil: Any) -> Window:
+    k, s, d, padding = settings
+    if padding is None:
+        return Window(k, s, d, False, half(k, d), ceil)
+    if isinstance(padding, Expr):
+        number = apply("whole", padding)
+        return Window(k, s, d, eq(padding, "same"), apply("if", number, padding, 0), ceil)
+    return Window(k, s, d, padding == "same", 0 if isinstance(padding, str) else padding, ceil)
+
+
+def half(k: Any, d: Any = 1) -> Any:
+    """The padding on each side if none is set."""
     return d * (k - 1) // 2
 
 
-def windowed(x: Sizes, c: Any, k: Any, s: Any, d: Any, demand: Demand) -> Sizes:
-    """The shape with c channels after a sliding window of size k and stride s: ceil(n / s) for odd k."""
+def windowed(x: Sizes, c: Any, a: Attrs, demand: Demand) -> Sizes:
+    """The shape with c channels after a sliding window."""
     _, h, w = x
-    demand_divisible(x, s, demand)
-    missing = d * (k - 1) - 2 * padding(k, d)
-    if missing == 0:
-        return (c, strided(h, s), strided(w, s))
-    fits = both(le(missing + 1, h), le(missing + 1, w))
-    demand(fits, "ARCH303", "a window of {k} is larger than {h} × {w}", k=k, h=h, w=w)
-    return (c, strided(h - missing, s), strided(w - missing, s))
+    rows, columns = windows(a)
+    if a.get("padding") is None and "ceil" not in a:
+        demand_divisible(x, a["s"], demand)
+    if rows is columns and rows.same is False and rows.missing == 0:
+        return (c, rows.size(h), columns.size(w))
+    fits = both(rows.fits(h), columns.fits(w))
+    window, values = _described(rows, columns, a)
+    demand(fits, "ARCH303", f"{window} is larger than {{h}} × {{w}}", h=h, w=w, **values)
+    return (c, rows.size(h), columns.size(w))
 
 
-def window_stride(k: int, s: int, d: int) -> tuple[int, int] | None:
+def _described(rows: Window, columns: Window, a: Attrs) -> tuple[str, dict[str, Any]]:
+    """A window for a message, and the values in it."""
+    text, values = "a window of {k}", {"k": rows.k}
+    if rows is not columns:
+        text, values = "a window of {k} × {k2}", {"k": rows.k, "k2": columns.k}
+    if a.get("padding") is not None:
+        text += " with padding {p} × {p2}"
+        values |= {"p": rows.pad, "p2": columns.pad}
+    return text, values
+
+
+def window_stride(a: Attrs) -> tuple[int, Pair] | None:
     """`Primitive.size_follows` of sliding windows: ceil(n / s), unless the padding is half a pixel less."""
-    return (0, s) if d * (k - 1) % 2 == 0 else None
+    return (0, a["s"]) if all(window.keeps for window in windows(a)) else None
 
 
-def window_seen(at: int, k: int, s: int, d: int) -> tuple[int, int]:
-    """The first and last position that a window reads for output position `at` (see `Primitive.sees`)."""
-    first = at * s - padding(k, d)
-    return first, first + d * (k - 1)
+def window_seen(at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
+    """`Primitive.sees` of sliding windows."""
+    return windows(a)[0].reads(at, x, y, a.get("padding_mode", "zeros"))
+
+
+def copied(row: int, n: int, mode: str) -> int:
+    """The row of a map of n rows of which a row of its padding is a copy; outside of the map for zeros."""
+    if mode == "reflect":
+        return abs(row) if row < n else 2 * (n - 1) - row
+    if mode == "circular":
+        return row % n
+    return min(max(row, 0), n - 1) if mode == "replicate" else row
+
+
+def same_on_both_sides(a: Attrs) -> Pair | None:
+    """The padding of a layer that pads both sides alike; None if it varies, or the sides differ."""
+    found = [window.fixed for window in windows(a)]
+    if any(sides is None or sides[0] != sides[1] for sides in found):
+        return None
+    (rows, _), (columns, _) = found  # type: ignore[misc]
+    return rows if rows == columns else (rows, columns)
+
+
+def padded(x: str, a: Attrs, how: str = "") -> str:
+    """The Python expression of a tensor with the padding of these windows; `how` are further arguments."""
+    rows, columns = windows(a)
+    sides = *columns.pads_text(f"{x}.shape[3]"), *rows.pads_text(f"{x}.shape[2]")
+    return f"F.pad({x}, ({', '.join(sides)}){how})"
+
+
+def lifted_window(k: Pair | None, s: Pair | None, d: Pair | None, pad: Pair | None) -> dict[str, Any] | None:
+    """The settings of a traced window, with its padding unless that is implied; None if one is unknown."""
+    if k is None or s is None or d is None or pad is None:
+        return None
+    usual = apply("pair", *(half(*axis) for axis in zip(by_axis(k), by_axis(d), strict=True)))
+    return {"k": k, "s": s} if pad == usual else {"k": k, "s": s, "padding": pad}
+
+
+def both_axes(value: Pair) -> list[int]:
+    """A pair as a list of two."""
+    return list(by_axis(value))
+
+
+def onnx_window(x: Sizes, y: Sizes, a: Attrs) -> dict[str, Any]:
+    """The attributes of an ONNX node with sliding windows, with all padding as numbers."""
+    rows, columns = windows(a)
+    (top, bottom), (left, right) = rows.pads(x[1], y[1]), columns.pads(x[2], y[2])
+    return {
+        "kernel_shape": both_axes(a["k"]),
+        "strides": both_axes(a["s"]),
+        "pads": [top, left, max(bottom, 0), max(right, 0)],
+    }
 
 
 def strided(n: Any, s: Any) -> Any:
@@ -47,5 +236,14 @@ def strided(n: Any, s: Any) -> Any:
 
 def demand_divisible(x: Sizes, s: Any, demand: Demand) -> None:
     _, h, w = x
-    even = both(eq(h % s, 0), eq(w % s, 0))
-    demand(even, "ARCH330", "{h} × {w} is not divisible by the stride {s}", s=s, h=h, w=w)
+    down, across = by_axis(s)
+    even = both(eq(h % down, 0), eq(w % across, 0))
+    stride, values = "{s}", {"s": down}
+    if down is not across:
+        stride, values = "{s} × {s2}", {"s": down, "s2": across}
+    demand(even, "ARCH330", f"{{h}} × {{w}} is not divisible by the stride {stride}", h=h, w=w, **values)
+
+
+def argument(value: Pair) -> str:
+    """A pair as an argument of torch.nn.functional."""
+    return f"{value:d}" if isinstance(value, int) else str(tuple(value))

@@ -6,11 +6,14 @@ The source of a class here is copied into emitted Python. Imported only where mo
 from collections.abc import Sequence
 from itertools import product
 from math import gcd
-from typing import cast
+from typing import Union, cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (the usual name)
 from torch import nn
+
+Sizes = Union[int, tuple[int, int]]
+"""A size along both axes, or along rows and columns."""
 
 
 class ChannelScale(nn.Module):
@@ -242,9 +245,11 @@ def _interleaved(y: torch.Tensor, d: int, shape: torch.Size) -> torch.Tensor:
     return y_bchw if (h * d, w * d) == (height, width) else y_bchw[:, :, :height, :width].contiguous()
 
 
-def max_pool(x_bchw: torch.Tensor, kernel: int, stride: int, padding: int) -> torch.Tensor:
+def max_pool(
+    x_bchw: torch.Tensor, kernel: Sizes, stride: Sizes, padding: Sizes, ceil_mode: bool = False
+) -> torch.Tensor:
     """`F.max_pool2d`; on a CPU in channels-last format, the only one with a vectorized kernel."""
     if x_bchw.device.type != "cpu" or not x_bchw.is_contiguous():
-        return F.max_pool2d(x_bchw, kernel, stride, padding)
+        return F.max_pool2d(x_bchw, kernel, stride, padding, ceil_mode=ceil_mode)
     last = x_bchw.contiguous(memory_format=torch.channels_last)
-    return F.max_pool2d(last, kernel, stride, padding).contiguous()
+    return F.max_pool2d(last, kernel, stride, padding, ceil_mode=ceil_mode).contiguous()

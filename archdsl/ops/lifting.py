@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from archdsl.ir.expr import Scalar
+from archdsl.ir.expr import Scalar, apply
+
+if TYPE_CHECKING:
+    from archdsl.ops.base import Pair
 
 FixedSizes = tuple[int, int, int]
 """Channels, height, width."""
@@ -123,6 +126,18 @@ class Call:
         if values is None or isinstance(values, str) or any(v != values[0] for v in values):
             return None
         return int(values[0]) if values else default
+
+    def pair(self, name: str, default: Pair | None = 1) -> Pair | None:
+        """The value of a list for rows and columns: a number if they are equal.
+
+        The default for an empty list, None for anything else, as a padding that is a word.
+        """
+        values = self[name]
+        if isinstance(values, int):
+            return values
+        if values is None or isinstance(values, str):
+            return None
+        return cast("Pair", apply("pair", values[0], values[-1])) if values else default
 
     def lifted(
         self,

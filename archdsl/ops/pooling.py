@@ -3,10 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
 
-from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Setting, Sizes
-from archdsl.ops.geometry import padding, window_seen, window_stride, windowed
+from archdsl.ir.expr import apply, both, le
+from archdsl.ops.base import Attrs, Demand, OnnxWriter, Pair, Primitive, Setting, Sizes
+from archdsl.ops.geometry import (
+    PADDING,
+    K,
+    S,
+    argument,
+    lifted_window,
+    onnx_window,
+    padded,
+    same_on_both_sides,
+    window_seen,
+    window_stride,
+    windowed,
+    windows,
+)
+
+CEIL = Setting(
+    "ceil",
+    "bool",
+    None,
+    "whether rows left over by the stride get a window that is partly outside",
+    optional=True,
+    implied=False,
+)
 
 if TYPE_CHECKING:
     from archdsl.ops.lifting import Call, Lifted
@@ -15,10 +39,7 @@ if TYPE_CHECKING:
 class Pool(Primitive):
     """Base class of pooling over windows: padding (k - 1) // 2, and sizes as of a convolution."""
 
-    settings = (
-        Setting("k", "int", 3, "window size", low=1),
-        Setting("s", "int", 1, "stride", low=1),
-    )
+    settings: ClassVar[tuple[Setting, ...]] = (K, S, PADDING, CEIL)
 
     def keeps_zero(self, a: Attrs) -> bool:
         return True
@@ -27,20 +48,34 @@ class Pool(Primitive):
         return bool(a["k"] == a["s"] == 1)
 
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
-        return windowed(xs[0], xs[0][0], a["k"], a["s"], 1, demand)
+        demand_half(self.name, a, demand)
+        return windowed(xs[0], xs[0][0], a, demand)
 
-    def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int] | None:
-        return window_stride(a["k"], a["s"], 1)
+    def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, Pair] | None:
+        return window_stride(a)
 
-    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
-        return window_seen(at, a["k"], a["s"], 1)
+    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
+        return window_seen(at, x, y, a)
 
     def lifted(self, call: Call) -> Lifted | None:
-        k, pad = call.one("kernel_size"), call.one("padding", 0)
-        s = call.one("stride", k or 1)
-        if k is None or s is None or pad != padding(k) or call["ceil_mode"]:
-            return None
-        return call.lifted(call.x, k=k, s=s)
+        k = call.pair("kernel_size")
+        window = lifted_window(k, call.pair("stride", k), 1, call.pair("padding", 0))
+        return None if window is None else call.lifted(call.x, **window, **_true(call, ceil="ceil_mode"))
+
+
+def _true(call: Call, **names: str) -> dict[str, Any]:
+    """The settings of which the arguments are true."""
+    return {name: True for name, argument in names.items() if call[argument]}
+
+
+def demand_half(owner: str, a: Attrs, demand: Demand) -> None:
+    """Adds the constraint that every window has a value of the map: padding is at most half of the window."""
+    if a.get("padding") is None:
+        return
+    rows, columns = windows(a)
+    fits = both(*(apply("or", w.same, le(2 * w.pad, w.k)) for w in (rows, columns)))
+    message = "the padding {p} × {p2} of a window of {k} × {k2} is more than half of it"
+    demand(fits, "ARCH116", f"{owner}: {message}", p=rows.pad, p2=columns.pad, k=rows.k, k2=columns.k)
 
 
 class MaxPool(Pool):
@@ -54,39 +89,84 @@ class MaxPool(Pool):
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
-        return f"F.max_pool2d({names[0]}, {a['k']:d}, {a['s']:d}, {padding(a['k'])})"
+        return f"F.max_pool2d({_max_arguments(names[0], a)})"
 
     def fused_expression(
         self, names: Sequence[str], layers: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
-        return f"(layers.max_pool({names[0]}, {a['k']:d}, {a['s']:d}, {padding(a['k'])}),)"
+        return f"(layers.max_pool({_max_arguments(names[0], a)}),)"
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
-        return to.node("MaxPool", names, **_window(a))
+        return to.node("MaxPool", names, **onnx_window(xs[0], y, a))
 
     def lifted(self, call: Call) -> Lifted | None:
         return super().lifted(call) if call.one("dilation") == 1 else None
 
 
+def _max_arguments(x: str, a: Attrs) -> str:
+    pad = same_on_both_sides(a)
+    tensor = padded(x, a, ', value=float("-inf")') if pad is None else x
+    ceil = ", ceil_mode=True" if "ceil" in a else ""
+    return f"{tensor}, {argument(a['k'])}, {argument(a['s'])}, {argument(pad or 0)}{ceil}"
+
+
 class AvgPool(Pool):
-    """The mean of each window, excluding padding."""
+    """The mean of each window, excluding padding unless `count_padding`, which is the default of PyTorch.
+
+    What `ceil` adds is beyond the padding, and never counts.
+    """
 
     name = "avg_pool"
     summary = "mean over windows, excluding padding"
     lifts = ("avg_pool2d",)
     fresh = True
+    settings = (
+        *Pool.settings,
+        Setting(
+            "count_padding",
+            "bool",
+            None,
+            "whether padding counts as zeros",
+            optional=True,
+            implied=False,
+        ),
+    )
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
-        return f"F.avg_pool2d({names[0]}, {a['k']:d}, {a['s']:d}, {padding(a['k'])}, count_include_pad=False)"
+        (x, *_), window = names, f"{argument(a['k'])}, {argument(a['s'])}"
+        ceil, counts = ", ceil_mode=True" if "ceil" in a else "", "count_padding" in a
+        pad = same_on_both_sides(a)
+        if pad is not None:
+            excluded = "" if counts else ", count_include_pad=False"
+            return f"F.avg_pool2d({x}, {window}, {argument(pad)}{ceil}{excluded})"
+        total = f"F.avg_pool2d({padded(x, a)}, {window}{ceil})"
+        share = f"F.avg_pool2d({padded(f'torch.ones_like({x}[:1, :1])', a)}, {window}{ceil})"
+        return total if counts else f"{total} / {share}"
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
-        return to.node("AveragePool", names, **_window(a), count_include_pad=0)
+        window, (x, *_) = onnx_window(xs[0], y, a), names
+        if "count_padding" not in a:
+            return to.node("AveragePool", [x], **window, count_include_pad=0)
+        if "ceil" not in a:
+            return to.node("AveragePool", [x], **window, count_include_pad=1)
+        rows, columns = windows(a)  # what `ceil` adds is left to AveragePool, which does not count it
+        down, across = (
+            w.fixed or w.pads(n, m) for w, n, m in zip((rows, columns), xs[0][1:], y[1:], strict=True)
+        )
+        zeros = to.ints("pads", [0, 0, down[0], across[0], 0, 0, down[1], across[1]])
+        x = to.node("Pad", [x, zeros], "padded")
+        bottom, right = window["pads"][2:]
+        window["pads"] = [0, 0, bottom - down[1], right - across[1]]
+        return to.node("AveragePool", [x], **window, count_include_pad=0)
 
     def lifted(self, call: Call) -> Lifted | None:
-        counted = call["count_include_pad"] and call.one("padding", 0) != 0
-        return None if counted or call["divisor_override"] is not None else super().lifted(call)
+        found = super().lifted(call)
+        if found is None or call["divisor_override"] is not None:
+            return None
+        counts = _true(call, count_padding="count_include_pad") if call.pair("padding", 0) != 0 else {}
+        return replace(found, attrs={**found.attrs, **counts})
 
 
 class GlobalPool(Primitive):
@@ -133,8 +213,3 @@ class GlobalPool(Primitive):
         left = [() if dim in gone else own for dim, own in enumerate(x.layout)]
         layout = tuple(left) if call["keepdim"] else tuple(own for n, own in enumerate(left) if n not in gone)
         return call.lifted(x, layout=layout)
-
-
-def _window(a: Attrs) -> dict[str, Any]:
-    """The attributes of an ONNX node that pools over windows."""
-    return {"kernel_shape": [a["k"]] * 2, "strides": [a["s"]] * 2, "pads": [padding(a["k"])] * 4}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from archdsl.ir.expr import eq
-from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Setting, Sizes
-from archdsl.ops.geometry import demand_divisible, strided
+from archdsl.ir.expr import by_axis, eq
+from archdsl.ops.base import Attrs, Demand, OnnxWriter, Pair, Primitive, Setting, Sizes
+from archdsl.ops.geometry import S, demand_divisible, strided
 from archdsl.ops.places import Places, leading
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Zero(Primitive):
     keeps_places = False
     settings = (
         Setting("c", "int", lambda xs: xs[0][0], "channels", low=1),
-        Setting("s", "int", 1, "stride", low=1),
+        S,
     )
     makes_zero = True
 
@@ -59,11 +59,11 @@ class Zero(Primitive):
         return True
 
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
-        _, h, w = xs[0]
+        (_, h, w), (down, across) = xs[0], by_axis(a["s"])
         demand_divisible(xs[0], a["s"], demand)
-        return (a["c"], strided(h, a["s"]), strided(w, a["s"]))
+        return (a["c"], strided(h, down), strided(w, across))
 
-    def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int]:
+    def size_follows(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, Pair]:
         return (0, a["s"])
 
     def widest(self, widths: Sequence[int], most: Attrs) -> int:
@@ -74,7 +74,7 @@ class Zero(Primitive):
     ) -> Places:
         return leading(c)
 
-    def zeros_of(self, y: Sizes, s: int) -> Attrs:
+    def zeros_of(self, y: Sizes, s: Pair) -> Attrs:
         return {"c": y[0], "s": s}
 
     def traffic(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> tuple[int, int]:
@@ -89,7 +89,7 @@ class Zero(Primitive):
         x, s = names[0], a["s"]
         if s == 1:
             return f"{x}.new_zeros(({x}.shape[0], {y[0]:d}, {x}.shape[2], {x}.shape[3]))"
-        h, w = (f"({x}.shape[{axis}] + {s - 1}) // {s}" for axis in (2, 3))
+        h, w = (f"({x}.shape[{axis}] + {n - 1}) // {n}" for axis, n in zip((2, 3), by_axis(s), strict=True))
         return f"{x}.new_zeros(({x}.shape[0], {y[0]:d}, {h}, {w}))"
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:

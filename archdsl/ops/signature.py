@@ -10,7 +10,7 @@ from archdsl.ops.base import Primitive, Setting
 _X = ("x.c", "x.h", "x.w")
 _KINDS = {
     "int": "integer", "float": "number", "bool": "true or false", "str": "string",
-    "ints": "list of integers",
+    "ints": "list of integers", "pair": "integer or [rows, columns]",
 }  # fmt: skip
 
 
@@ -21,7 +21,7 @@ def signature(primitive: Primitive) -> str:
     settings = [f"{name}?: tensor" for name in primitive.tensor_settings]
     for setting in primitive.settings:
         default = default_text(setting)
-        optional = "?" if setting.optional else ""
+        optional = "?" if setting.optional and setting.implied is None else ""
         settings.append(
             f"{setting.name} = {default}" if default else f"{setting.name}{optional}: {setting.kind}"
         )
@@ -31,6 +31,7 @@ def signature(primitive: Primitive) -> str:
 def default_text(setting: Setting) -> str:
     """The default of a setting as source text; empty without one."""
     default = setting.default([_X]) if callable(setting.default) else setting.default
+    default = setting.implied if default is None else default
     if default is None:
         return ""
     if isinstance(default, bool):
@@ -40,10 +41,11 @@ def default_text(setting: Setting) -> str:
 
 def takes(setting: Setting) -> str:
     """The accepted values of a setting: "integer >= 1"."""
-    if setting.choices:
-        return ", ".join(f'"{choice}"' for choice in setting.choices)
+    words = [f'"{choice}"' for choice in setting.choices]
+    if setting.choices and setting.kind != "pair":
+        return ", ".join(words)
     limits: Sequence[Any] = [
         *([f">= {setting.low}"] if setting.low is not None else []),
         *([f"<= {setting.high}"] if setting.high is not None else []),
     ]
-    return ", ".join([_KINDS[setting.kind], *limits])
+    return ", ".join([_KINDS[setting.kind], *limits, *words])

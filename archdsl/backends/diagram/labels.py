@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import prod
 from textwrap import wrap
 
 from archdsl import ops
 from archdsl.backends.diagram import paths
 from archdsl.backends.diagram.atoms import Atom
-from archdsl.ir.expr import Expr, Scalar, decisions_in
+from archdsl.ir.expr import Expr, Scalar, by_axis, decisions_in
 from archdsl.ir.graph import Decision, Graph, Mux, Node
 from archdsl.ir.text import value_text
 
@@ -38,11 +39,15 @@ def _settings(nodes: Sequence[Node]) -> list[str]:
     shown = []
     for key in "kds":
         given = [n.attrs[key] for n in nodes if key in n.attrs]
-        numbers = [v for v in given if isinstance(v, int)]
+        numbers = [v for v in given if isinstance(v, int | tuple)]
         if len(numbers) < len(given):
             shown.append(f"{key}…")
-        elif max(numbers, default=1) > 1:
-            shown.append(f"{key}{max(numbers)}")
+            continue
+        rows, columns = max(map(by_axis, numbers), key=prod, default=(1, 1))
+        if rows != columns:
+            shown.append(f"{key}{rows}×{columns}")
+        elif rows > 1:
+            shown.append(f"{key}{rows}")
     return shown
 
 

@@ -12,6 +12,7 @@ from archdsl.backends.elastic.combinations import Blocks, Combination, Combinati
 from archdsl.configs.sharing import BN
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Expr, Graph, Mux, Node, Value
+from archdsl.ir.expr import apply, by_axis, kind
 from archdsl.ops.base import Layer
 from archdsl.ops.places import NotShared, Parts, Places, leading
 from archdsl.passes.analyses.symbolic import infer_symbolic
@@ -125,11 +126,14 @@ class Widths:
         value = node.attrs[key]
         return value if not isinstance(value, Expr) else self._greatest(node, value, f"`{key}`")
 
-    def _greatest(self, node: Node, value: Value, what: str) -> int:
+    def _greatest(self, node: Node, value: Value, what: str) -> Any:
         try:
-            return int(self._possible.greatest(value))
+            if not {kind(one) for one in by_axis(value)}.isdisjoint(("str", "mixed")):
+                return min(self._possible.of(value), key=str)  # a word: no weight depends on it
+            rows, columns = (int(self._possible.greatest(one)) for one in by_axis(value))
         except (Unbounded, ValueError, OverflowError):
             raise not_shared(node, f"{what} of `{node.op}` has no known largest value") from None
+        return apply("pair", rows, columns)
 
     def _slot(self, weights: str, nodes: list[Node]) -> Slot:
         first = nodes[0]
@@ -273,7 +277,12 @@ def accumulated(blocks: Blocks) -> list[int]:
 
 
 def _largest(values: list[Any]) -> Any:
-    return max(values) if all(type(value) in (int, float) for value in values) else values[0]
+    """The largest of numbers, along each axis of pairs; the first of other values."""
+    if all(type(value) in (int, float) for value in values):
+        return max(values)
+    if not all(type(value) in (int, tuple) for value in values):
+        return values[0]
+    return apply("pair", *map(max, zip(*map(by_axis, values), strict=True)))
 
 
 def not_shared(node: Node | Mux, why: str) -> SpecError:

@@ -2,9 +2,9 @@
 
 For every tensor and axis, the first and last image row that each of its rows depends on; exact at the
 declared size, with resizing by any ratio, and at the borders. Rows between these may be unused (dilation).
-Both bounds are monotonic in the row of the tensor, so that a range of rows depends on the rows from the first
-bound of its first row to the last bound of its last row. For maps of more than `MOST_ROWS` rows, some are
-traced: those at both borders and in the middle.
+Both bounds are made monotonic in the row of the tensor, so that a range of rows depends on the rows from the
+first bound of its first row to the last bound of its last row. For maps of more than `MOST_ROWS` rows, some
+are traced: those at both borders and in the middle.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     Rows = numpy.ndarray[Any, numpy.dtype[numpy.int64]]
     Extent = tuple[Rows, Rows]
+    Reads = tuple[Rows, Rows, numpy.ndarray[Any, numpy.dtype[numpy.bool_]]]
 
 MOST_ROWS = 1 << 14
 """Rows or columns of the largest map of which all are traced."""
@@ -82,11 +83,13 @@ def _axis(graph: Graph, shapes: Mapping[str, FixedShape], axis: int) -> dict[str
         for source in traced.read(name):
             reads = traced.reads(name, source)
             if reads is not None:
-                begin, end = seen[source]
-                first = np.minimum(first, begin[traced.places(source, reads[0])])
-                last = np.maximum(last, end[traced.places(source, reads[1])])
+                (begin, end), (low, high, some) = seen[source], reads
+                begin, end = begin[traced.places(source, low)], end[traced.places(source, high)]
+                first = np.where(some, np.minimum(first, begin), first)
+                last = np.where(some, np.maximum(last, end), last)
         most[name] = int(max(0, (last - first).max() + 1))
-        seen[name] = (first, last)
+        # The bounds of some rows may be inside of those of their neighbours (dilation with a stride).
+        seen[name] = (np.minimum.accumulate(first[::-1])[::-1], np.maximum.accumulate(last))
         readers.subtract(traced.read(name))
         for source in {name, *traced.read(name)}:
             if not readers[source]:
@@ -105,8 +108,9 @@ class _Traced:
 
     def __init__(self, graph: Graph, shapes: Mapping[str, FixedShape], axis: int):
         self.graph = graph
+        self.axis = axis
         self.size = {name: shape[axis] for name, shape in shapes.items()}
-        self._rules: dict[Any, Extent | None] = {}
+        self._rules: dict[Any, Reads | None] = {}
         self._rows: dict[str, Rows] | None = None
         if max(self.size.values()) > MOST_ROWS:
             self._rows = self._chosen()
@@ -128,16 +132,19 @@ class _Traced:
         assert isinstance(node, Node)
         return node.inputs[: ops.get(node.op).tensors(len(node.inputs))]
 
-    def reads(self, name: str, source: str) -> Extent | None:
-        """The first and last input row that each row of a node depends on, clipped to the input."""
+    def reads(self, name: str, source: str) -> Reads | None:
+        """The first and last input row that each row of a node depends on, clipped to the input, and whether
+        there is one.
+        """
         node = self.graph.nodes[name]
         assert isinstance(node, Node)
         x, y = self.size[source], self.size[name]
+        attrs = ops.get(node.op).along(node.attrs, self.axis - 1)
         if self._rows is not None:
-            return _rule(node, x, y, self._rows[name])
-        key = (node.op, x, y, tuple(node.attrs.items()))
+            return _rule(node.op, x, y, attrs, self._rows[name])
+        key = (node.op, x, y, tuple(attrs.items()))
         if key not in self._rules:
-            self._rules[key] = _rule(node, x, y, range(y))
+            self._rules[key] = _rule(node.op, x, y, attrs, range(y))
         return self._rules[key]
 
     def _chosen(self) -> dict[str, Rows]:
@@ -150,7 +157,7 @@ class _Traced:
         for name in (*reversed(list(self.graph.nodes)), *self.graph.inputs):
             found[name] = np.unique(np.concatenate(wanted.pop(name)))
             for source in self.read(name) if name in self.graph.nodes else ():
-                wanted[source] += self.reads(name, source) or ()
+                wanted[source] += (self.reads(name, source) or ())[:2]
         return found
 
 
@@ -163,13 +170,12 @@ def _some(size: int) -> Rows:
     return np.concatenate([ends, middle + np.arange(_MIDDLE), size - 1 - ends])
 
 
-def _rule(node: Node, x: int, y: int, rows: Iterable[int]) -> Extent | None:
+def _rule(op: str, x: int, y: int, attrs: Mapping[str, Any], rows: Iterable[int]) -> Reads | None:
     import numpy as np
 
-    primitive = ops.get(node.op)
-    read = [primitive.sees(int(at), x, y, node.attrs) for at in rows]
-    found = [[min(max(row, 0), x - 1) for row in pair] for pair in read if pair is not None]
-    if not found:
+    primitive = ops.get(op)
+    read = [primitive.sees(int(at), x, y, attrs) for at in rows]
+    if not any(pair is not None for pair in read):
         return None
-    both = np.array(found)
-    return both[:, 0], both[:, 1]
+    both = np.array([[min(max(row, 0), x - 1) for row in pair or (0, 0)] for pair in read])
+    return both[:, 0], both[:, 1], np.array([pair is not None for pair in read])

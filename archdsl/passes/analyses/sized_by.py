@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from archdsl import ops
 from archdsl.ir import Node
-from archdsl.ops.base import Primitive
+from archdsl.ir.expr import apply, by_axis
+from archdsl.ops.base import Pair, Primitive
 from archdsl.passes.analyses.shapes import FixedShape
 
 
@@ -20,7 +21,14 @@ class SizedBy(NamedTuple):
     """Height and width are ceil(n / stride) of those of an input of the network."""
 
     input: str
-    stride: int
+    stride: Pair
+
+    def strided(self, by: Pair) -> SizedBy:
+        """The size after a further stride."""
+        if type(self.stride) is int and type(by) is int:
+            return SizedBy(self.input, self.stride * by)
+        (rows, columns), (down, across) = by_axis(self.stride), by_axis(by)
+        return SizedBy(self.input, apply("pair", rows * down, columns * across))  # type: ignore[arg-type]
 
 
 def sized_by(
@@ -36,7 +44,7 @@ def sized_by(
         return None
     port, stride = follows
     found = of_inputs[port]
-    return None if found is None else SizedBy(found.input, found.stride * stride)
+    return None if found is None else found.strided(stride)
 
 
 def zeros_of_input(
@@ -55,7 +63,7 @@ def followed(
     """The inputs that determine the sizes of some nodes of a network, and of their ancestors."""
     known: dict[str, SizedBy | None] = {name: SizedBy(name, 1) for name in inputs}
     for name in wanted:
-        way: list[tuple[str, int]] = []
+        way: list[tuple[str, Pair]] = []
         while name not in known:
             node = nodes[name]
             read = [shapes[i] for i in node.inputs]
@@ -67,5 +75,5 @@ def followed(
             name = node.inputs[follows[0]]
         found = known[name]
         for reader, stride in reversed(way):
-            found = known[reader] = found and SizedBy(found.input, found.stride * stride)
+            found = known[reader] = found and found.strided(stride)
     return known

@@ -13,6 +13,7 @@ from typing import Any
 
 from archdsl import ops
 from archdsl.ir import Expr, Graph, Mux, Node, Shape
+from archdsl.ir.expr import apply, by_axis, kind
 
 Least = Callable[[Any], int]
 """The minimum of a size or setting."""
@@ -122,5 +123,13 @@ def _least_of(item: Node | Mux, shapes: Mapping[str, Shape], least: Least, what:
         return 0
     xs = [tuple(least(v) for v in shapes[i]) for i in item.inputs]
     y = tuple(least(v) for v in shapes[item.name])
-    attrs = {k: least(v) if isinstance(v, Expr) else v for k, v in item.attrs.items()}
+    attrs = {k: _least_setting(v, least) if isinstance(v, Expr) else v for k, v in item.attrs.items()}
     return int(getattr(ops.get(item.op).cost(xs, y, attrs), what))  # type: ignore[arg-type]
+
+
+def _least_setting(value: Expr, least: Least) -> Any:
+    """The least number of a setting, along each axis; a value that is not a number stays."""
+    rows, columns = by_axis(value)
+    if {kind(rows), kind(columns)} <= {"int", "number", "bool"}:
+        return apply("pair", least(rows), least(columns))
+    return value

@@ -116,9 +116,12 @@ class Binder:
         node = self._made.get(key)
         if node is None:
             _limit(self._made)
-            varying = self._varying.get(item.name, ())
+            attrs = item.attrs
+            if varying := self._varying.get(item.name, ()):
+                attrs = {**attrs, **dict(zip(varying, values, strict=True))}
+                attrs = self._primitives[item.op].written(attrs)
             node = self._made[key] = Node(
-                item.name, item.op, inputs, {**item.attrs, **dict(zip(varying, values, strict=True))},
+                item.name, item.op, inputs, attrs,
                 item.weights, frozenset(), item.instance, item.cell, item.location,
             )  # fmt: skip
         return node

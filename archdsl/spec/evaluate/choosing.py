@@ -340,7 +340,8 @@ def merge(
             for n in range(len(lists[0].items))
         )
         return ListValue(tuple(items))
-    if any(isinstance(v, (Tensor, int, float, str, Expr)) for v in defined):
+    plain = (Tensor, float) if lists else (Tensor, int, float, str, Expr)  # pairs go with numbers and words
+    if any(isinstance(v, plain) for v in defined):
         kinds = sorted({kind_of(v) for v in defined})
         what = f"candidates have different types: {' and '.join(kinds)}"
         reaching.demand(ev, False, "ARCH207", what, expr, frame)

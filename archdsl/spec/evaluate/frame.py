@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Union
 
+from archdsl import ops
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
 from archdsl.lang import shipped
 from archdsl.lang.ast import Spanned
@@ -97,8 +98,10 @@ class Frame:
         """An error for an undefined name, with an import or a similar name as help."""
         path, form = shipped.declared_in(name), name_form(name, known)
         guess = closest(name, list(known))
-        if form is not None and path is None:
-            help: str | None = form
+        if name in ops.words():
+            help: str | None = f'a word is written in quotes: "{name}"'
+        elif form is not None and path is None:
+            help = form
         elif path is not None:
             help = f'import it: import {name} from "{path}"'
         else:

@@ -8,7 +8,7 @@ from typing import cast
 
 from archdsl.diagnostics import SpecError, closest
 from archdsl.ir import Expr, Value
-from archdsl.ir.expr import kind
+from archdsl.ir.expr import Pick, apply, kind, pick
 from archdsl.lang import ast
 from archdsl.lang.ast import Spanned
 from archdsl.lang.habits import setting_form
@@ -76,7 +76,9 @@ def apply_primitive(
                 raise frame.error("ARCH205", f"missing setting `{setting.name}` of `{primitive.name}`", at)
             attrs[setting.name] = default(shapes) if callable(default) else default
         else:
-            attrs[setting.name] = _of_kind(setting, given, primitive.name, at, frame)
+            value = _of_kind(setting, given, primitive.name, at, frame)
+            if setting.implied is None or value != setting.implied:
+                attrs[setting.name] = value
     name = ev.builder.unique(frame.node_path(site) or primitive.name)
     repaired = _demand_settings(ev, primitive, merged, attrs, name, at, frame) if merged else attrs
     place = frame.place(at)
@@ -115,22 +117,18 @@ def _demand_settings(
     """Adds range constraints of the settings; returns settings that are valid for shape inference."""
     repaired = attrs
     for setting in primitive.settings:
-        if setting.name not in given:
+        if setting.name not in given or setting.name not in attrs:
             continue
-        value = attrs.get(setting.name)
+        value = attrs[setting.name]
         if setting.is_fine(value):
             continue
         place = frame.place(setting_node(at, setting.name))
         demand = ev.builder.demand_of(node, place, ev.allowed, ev.conditions)
-        for item in _items(value):
+        for item in setting.entries(value):
             for condition, message in setting.demands(primitive.name, item):
                 demand(condition, "ARCH208", message, value=item)
         repaired = {**repaired, setting.name: setting.repaired(primitive.name, value)}
     return repaired
-
-
-def _items(value: Value | None) -> Sequence[Value]:
-    return value if isinstance(value, tuple) else (cast(Value, value),)
 
 
 @cache
@@ -189,6 +187,8 @@ def _of_kind(setting: Setting, value: SpecValue, owner: str, at: Spanned, frame:
             raise _wrong_kind(owner, setting, value, at, frame)
         items = tuple(_item_of_kind(setting, item, owner, at, frame) for item in value.items)
         return cast(Value, items)  # the only kind of setting that is not a value over decisions
+    if setting.kind == "pair":
+        return _pair(setting, value, owner, at, frame)
     if isinstance(value, Quantity) and value.dimension == "count":
         value = value.amount
     if kind(value) not in KINDS[setting.kind]:
@@ -205,6 +205,44 @@ def _item_of_kind(setting: Setting, item: SpecValue, owner: str, at: Spanned, fr
     return item
 
 
+def _pair(setting: Setting, value: SpecValue, owner: str, at: Spanned, frame: Frame) -> Value:
+    """An integer, a list of two, or one of the setting's words, each of which may depend on decisions."""
+    if isinstance(value, Choice):
+        outcomes = [None if v is None else _pair(setting, v, owner, at, frame) for v in value.values]
+        if not any(isinstance(v, Expr) for v in outcomes):
+            return pick(value.decision, outcomes)
+        return _pair_of_outcomes(value.decision, outcomes)
+    if isinstance(value, Either):
+        then = _pair(setting, value.then, owner, at, frame)
+        return apply("if", value.condition, then, _pair(setting, value.otherwise, owner, at, frame))
+    if isinstance(value, ListValue) and len(value.items) == 2:
+        rows, columns = [_entry(setting, item, owner, at, frame) for item in value.items]
+        return apply("pair", rows, columns)
+    if isinstance(value, Quantity) and value.dimension == "count":
+        value = value.amount
+    if kind(value) == "str" and setting.choices:
+        return cast(Value, value)
+    return _entry(setting, value, owner, at, frame)
+
+
+def _entry(setting: Setting, value: SpecValue, owner: str, at: Spanned, frame: Frame) -> Value:
+    words = ("str", "mixed") if setting.choices and isinstance(value, Expr) else ()
+    if kind(value) not in ("int", "number", *words):
+        raise _wrong_kind(owner, setting, value, at, frame)
+    return cast(Value, value)
+
+
+def _pair_of_outcomes(decision: str, outcomes: Sequence[Value | None]) -> Value:
+    """The value of each outcome of a decision, where these depend on further decisions."""
+    found: Value | None = None
+    for outcome, value in enumerate(outcomes):
+        if value is not None:
+            here = Pick(decision, tuple([n == outcome for n in range(len(outcomes))]))
+            found = value if found is None else apply("if", here, value, found)
+    assert found is not None
+    return found
+
+
 KINDS = {"int": ("int", "number"), "float": ("int", "number"), "bool": ("bool",), "str": ("str",)}
 """The accepted values of a setting; whether a number is an integer may depend on decisions."""
 
@@ -216,7 +254,12 @@ def _wrong_kind(owner: str, setting: Setting, value: SpecValue, at: Spanned, fra
         "bool": "true or false",
         "str": "a string",
         "ints": "a list of integers",
+        "pair": "an integer or a list of two, [rows, columns]",
     }
+    if setting.kind == "pair" and isinstance(value, ListValue):
+        text = f" of {len(value.items)}"
+        what = f"`{setting.name}` of `{owner}` must be {wanted['pair']}, got {kind_of(value)}{text}"
+        raise frame.error("ARCH208", what, at)
     text = f" ({value})" if isinstance(value, (int, float, str)) else ""
     return frame.error(
         "ARCH208",

@@ -12,6 +12,7 @@ from archdsl.spec.evaluate.values import (
     Choice,
     Either,
     Function,
+    ListValue,
     Member,
     PrimitiveOp,
     SetValue,
@@ -109,6 +110,8 @@ def label_of(ev: Evaluator, expr: ast.Expr, value: SpecValue, frame: Frame) -> s
 
 def plain(ev: Evaluator, expr: ast.Expr, frame: Frame) -> str:
     value = ev.evaluate(expr, frame)
+    if isinstance(value, ListValue) and all(type(item) is int for item in value.items):
+        return "x".join(map(text_of, value.items))
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float | str | Quantity):
