@@ -130,7 +130,8 @@ def signature(body: Body) -> str:
     settings = []
     for p in body.parameters:
         kinds = {type(value) for value in p.values}
-        kind = f": {p.kind}" if p.kind in _TYPES and kinds == {_TYPES[p.kind]} else ""
+        word = "int" if p.kind == "pair" else p.kind
+        kind = f": {word}" if word in _TYPES and kinds == {_TYPES[word]} else ""
         settings.append(f"{p.name}{kind}" + (f" = {p.default}" if p.default is not None else ""))
     return f"({inputs}{'; ' if settings else ''}{', '.join(settings)})"
 

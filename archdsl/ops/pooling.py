@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from archdsl.ir.expr import apply, both, le
 from archdsl.ops.base import Attrs, Demand, OnnxWriter, Pair, Primitive, Setting, Sizes
