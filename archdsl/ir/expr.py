@@ -477,6 +477,10 @@ def _implies_equal(condition: Value, a: Value, b: Value) -> bool:
     return condition.fn == "eq" and condition.args in ((a, b), (b, a))
 
 
+Pair = Union[int, tuple[int, int]]
+"""A number for both axes, or one for rows and one for columns, which differ."""
+
+
 def by_axis(value: Any) -> tuple[Any, Any]:
     """The entries for rows and for columns of a setting that is one value for both, or a pair."""
     if isinstance(value, tuple):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Union
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from archdsl.ir.expr import Pick, any_of, apply, by_axis, kind, maximum
+from archdsl.ir.expr import Pair, Pick, any_of, apply, by_axis, kind, maximum
 from archdsl.ops.places import Parts, Places, leading
 
 if TYPE_CHECKING:
@@ -20,10 +20,6 @@ Attrs = Mapping[str, Any]
 
 Sizes = tuple[Any, Any, Any]
 """Channels, height, width: integers, or values that depend on decisions."""
-
-
-Pair = Union[int, tuple[int, int]]
-"""A number for both axes, or one for rows and one for columns, which differ."""
 
 
 class Demand(Protocol):

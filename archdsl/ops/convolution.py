@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from archdsl.ir.expr import apply, by_axis, eq
-from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Pair, Primitive, Setting, Sizes
+from archdsl.ir.expr import Pair, apply, by_axis, eq
+from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
 from archdsl.ops.geometry import (
     PADDING,
     D,

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from archdsl.ir.expr import Expr, apply, both, by_axis, eq, le
-from archdsl.ops.base import Attrs, Demand, Pair, Setting, Sizes
+from archdsl.ir.expr import Expr, Pair, apply, both, by_axis, eq, le
+from archdsl.ops.base import Attrs, Demand, Setting, Sizes
 
 K = Setting("k", "pair", 3, "size of the kernel or window, or [rows, columns]", low=1)
 S = Setting("s", "pair", 1, "stride, or [rows, columns]", low=1)

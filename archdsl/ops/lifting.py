@@ -9,12 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from archdsl.ir.expr import Scalar, apply
-
-if TYPE_CHECKING:
-    from archdsl.ops.base import Pair
+from archdsl.ir.expr import Pair, Scalar, apply
 
 FixedSizes = tuple[int, int, int]
 """Channels, height, width."""
@@ -137,7 +134,7 @@ class Call:
             return values
         if values is None or isinstance(values, str):
             return None
-        return cast("Pair", apply("pair", values[0], values[-1])) if values else default
+        return cast(Pair, apply("pair", values[0], values[-1])) if values else default
 
     def lifted(
         self,

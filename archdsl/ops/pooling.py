@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archdsl.ir.expr import apply, both, le
-from archdsl.ops.base import Attrs, Demand, OnnxWriter, Pair, Primitive, Setting, Sizes
+from archdsl.ir.expr import Pair, apply, both, le
+from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Setting, Sizes
 from archdsl.ops.geometry import (
     PADDING,
     K,

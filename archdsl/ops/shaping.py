@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from archdsl.ir.expr import by_axis, eq
-from archdsl.ops.base import Attrs, Demand, OnnxWriter, Pair, Primitive, Setting, Sizes
+from archdsl.ir.expr import Pair, by_axis, eq
+from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Setting, Sizes
 from archdsl.ops.geometry import S, demand_divisible, strided
 from archdsl.ops.places import Places, leading
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from archdsl import ops
 from archdsl.ir import Node
-from archdsl.ir.expr import apply, by_axis
-from archdsl.ops.base import Pair, Primitive
+from archdsl.ir.expr import Pair, apply, by_axis
+from archdsl.ops.base import Primitive
 from archdsl.passes.analyses.shapes import FixedShape
 
 
