@@ -1,4 +1,4 @@
-"""`--data camvid:PATH`: the dataset of a command."""
+"""Options of commands that run networks on data: `--data camvid:PATH` and `--device`."""
 
 from __future__ import annotations
 
@@ -25,3 +25,7 @@ def data_option(required: bool) -> Callable[[F], F]:
         help="camvid:PATH, cityscapes:PATH, folder:PATH, or synthetic; settings follow, as in"
         " synthetic:images=32,size=64x128.",
     )  # fmt: skip
+
+
+def device_option(command: F) -> F:
+    return click.option("--device", help="cpu, cuda or cuda:N (default: CUDA if available).")(command)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from archdsl.cli.data import data_option
+from archdsl.cli.data import data_option, device_option
 from archdsl.cli.networks import open_network
 from archdsl.cli.set_option import SetCommand, name_option, set_option
 from archdsl.cli.train import SIZE
@@ -41,7 +41,7 @@ Examples:
     help="Split: train, val, or another one of the dataset, such as test.",
 )  # fmt: skip
 @click.option("--size", type=SIZE, help="Resize images to this size (default: original size).")
-@click.option("--device", help="cpu, cuda or cuda:N (default: CUDA if available).")
+@device_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def eval_(
     spec: str, name: str | None, settings: dict[str, Any], weights: Path, data: DataSource, split: str,

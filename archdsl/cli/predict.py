@@ -12,6 +12,7 @@ import click
 
 from archdsl import atomic
 from archdsl.cli import opening
+from archdsl.cli.data import device_option
 from archdsl.cli.networks import open_network
 from archdsl.cli.outputs import PREDICTED, Output, demand_free, overwrite_option
 from archdsl.cli.set_option import SetCommand, name_option, set_option
@@ -51,7 +52,7 @@ Examples:
     help="Weights from `archdsl train`.",
 )  # fmt: skip
 @click.option("--size", type=SIZE, help="Resize images to this size (default: original size).")
-@click.option("--device", help="cpu, cuda or cuda:N (default: CUDA if available).")
+@device_option
 @click.option(
     "-o", "--out", type=click.Path(file_okay=False, path_type=Path), required=True, metavar="DIR",
     help="Output folder.",

@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from archdsl.cli import opening
-from archdsl.cli.data import data_option
+from archdsl.cli.data import data_option, device_option
 from archdsl.cli.engines import engine_options
 from archdsl.cli.ranges import Within
 from archdsl.cli.set_option import set_option
@@ -94,7 +94,7 @@ def _refuse_aux(_ctx: click.Context, _param: click.Parameter, weight: str | None
     " same batches, and compared in the report.",
 )  # fmt: skip
 @click.option("--seed", type=Within("seed"), help="Random seed (default: that of the search, else 0).")
-@click.option("--device", help="cpu, cuda or cuda:N (default: CUDA if available).")
+@device_option
 @click.option("--amp", type=click.Choice(["bfloat16"]), help="Mixed precision.")
 @click.option("--checkpoint", is_flag=True, help="Gradient checkpointing: less memory, more time.")
 @click.option("--channels-last", is_flag=True, help="Channels-last memory format, faster on GPUs.")

@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from archdsl.cli import opening
 from archdsl.cli.aux_outputs import aux_weights
-from archdsl.cli.data import data_option
+from archdsl.cli.data import data_option, device_option
 from archdsl.cli.networks import open_network, with_classes
 from archdsl.cli.ranges import Within
 from archdsl.cli.set_option import SetCommand, name_option, set_option
@@ -135,7 +135,7 @@ SIZE = _Size()
     "--distill-temperature", type=Within("distill_temperature"), default=1.0, show_default=True,
     help="Softmax temperature of teacher and student, for pixel.",
 )  # fmt: skip
-@click.option("--device", help="cpu, cuda or cuda:N (default: CUDA if available).")
+@device_option
 @click.option("--licence", default="", help="Licence of the weights, stored in their file.")
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), help="Run folder.")
 @click.option(

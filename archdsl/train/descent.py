@@ -36,6 +36,20 @@ class Part:
         return [p for group in self.optimiser.param_groups for p in group["params"]]
 
 
+def epochs_of(batches: Stepwise[B], epochs: int, train: Callable[[int, int, B], None]) -> Iterator[int]:
+    """Calls `train` with the number of each step, the number of all steps, and the batch of the step.
+
+    Yields the number of each finished epoch.
+    """
+    steps = epochs * batches.steps_per_epoch
+    with closing(prefetched(batches, 0, steps)) as ahead:
+        for step, batch in ahead:
+            train(step, steps, batch)
+            epoch, within = divmod(step + 1, batches.steps_per_epoch)
+            if within == 0:
+                yield epoch
+
+
 class Descent(Generic[B]):
     """Trains `module`, in place, on one batch after another.
 
@@ -83,14 +97,12 @@ class Descent(Generic[B]):
         self, batches: Stepwise[B], epochs: int, stop: Callable[[], None] = lambda: None
     ) -> Iterator[int]:
         """Trains for a number of epochs, and yields the number of each finished one; `stop` may raise."""
-        steps = epochs * batches.steps_per_epoch
-        with closing(prefetched(batches, 0, steps)) as ahead:
-            for step, batch in ahead:
-                stop()
-                self.step(step, steps, batch)
-                epoch, within = divmod(step + 1, batches.steps_per_epoch)
-                if within == 0:
-                    yield epoch
+
+        def step(step: int, steps: int, batch: B) -> None:
+            stop()
+            self.step(step, steps, batch)
+
+        return epochs_of(batches, epochs, step)
 
     def _together(self, loss: torch.Tensor, stop: bool) -> tuple[float, bool]:
         """The mean loss of all processes, and whether any received a request to stop, in one exchange."""

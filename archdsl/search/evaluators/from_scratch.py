@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 
 from torch import nn
 
-from archdsl.data.batches import Batch, Batches, prefetched
+from archdsl.data.batches import Batch, Batches
 from archdsl.search.differentiable.optimisers import change, optimiser, set_rates
 from archdsl.search.differentiable.step import Stepper
+from archdsl.train.descent import epochs_of
 from archdsl.train.synchronised import synchronise
 
 
 class FromScratch:
-    """Trains a module in place, identically in all processes. The same seed gives the same weights."""
+    """Trains a module in place, identically in all processes. The same seed gives the same weights.
+
+    Unlike `Descent`, it has the loss, optimizer and random numbers of a search, accepts a module without
+    parameters, and does not stop at a non-finite loss, which makes the score of the network infinite.
+    """
 
     def __init__(self, module: nn.Module, stepper: Stepper):
         self.stepper, self.module = stepper, module.to(stepper.processes.device)
@@ -25,12 +29,8 @@ class FromScratch:
 
     def epochs(self, batches: Batches, epochs: int) -> Iterator[nn.Module]:
         """The module after each epoch, in eval mode; learning rates follow their entire schedule."""
-        each, steps = batches.steps_per_epoch, epochs * batches.steps_per_epoch
-        with closing(prefetched(batches, 0, steps)) as ahead:
-            for step, batch in ahead:
-                self.step(batch, step / steps)
-                if (step + 1) % each == 0:
-                    yield self.module.eval()
+        for _ in epochs_of(batches, epochs, lambda step, steps, batch: self.step(batch, step / steps)):
+            yield self.module.eval()
 
     def step(self, batch: Batch, progress: float) -> None:
         """Trains on a batch, with the learning rates at a progress from 0 to 1."""
