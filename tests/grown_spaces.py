@@ -151,7 +151,9 @@ def applied(g: Growing) -> None:
     form = g.one(["{t} -> conv(c = {a})", "{t} -> plain(c = {a})", "{t} -> relu", "{t} -> branchy",
                   "{t} -> branchy(n = {a})", "{t} -> conv(c = {a}, s = 2)", "{t} -> dwconv -> bn", "fit({t}, {u})",
                   "{t} -> resize(like = {u})", "{t} -> zero(c = {a})", "{t} -> conv(c = 8, g = {a})",
-                  "{t} -> tile(c = {a})", "{t} -> conv(c = {a}, k = 1) -> plain", "{t} -> shift"])  # fmt: skip
+                  "{t} -> tile(c = {a})", "{t} -> conv(c = {a}, k = 1) -> plain", "{t} -> shift",
+                  "{t} -> fit({u})", "{t} -> concat({t}, {t} -> relu)", "{u} -> fit({t}) -> mul({t})",
+                  "{t} -> (relu -> plain)", "{t} -> (plain -> conv(c = {a}))"])  # fmt: skip
     g.define(form.format(t=g.tensor(), u=g.tensor(), a=g.number()))
 
 
@@ -207,10 +209,8 @@ def op_choice_inside(g: Growing) -> None:
     if not g.room(4):
         return
     inner, outer = g.name("k"), g.name("k")
-    g.lines += [
-        f"{inner} = one of {{relu, silu}}",
-        f"{outer} = one of {{i: {inner}, c: plain(c = {g.number()})}}",
-    ]
+    other = g.one(["plain(c = {a})", "{k} -> plain(c = {a})", "plain -> {k}"]).format(k=inner, a=g.number())
+    g.lines += [f"{inner} = one of {{relu, silu}}", f"{outer} = one of {{i: {inner}, c: {other}}}"]
     g.decide(inner, ("relu", "silu"))
     g.decide(outer, ("i", "c"))
     g.define(f"{g.tensor()} -> {outer}")
@@ -324,8 +324,8 @@ def cells(g: Growing) -> None:
     t = g.tensor()
     if g.chance(50):
         if g.room(3):
-            name = g.define(f"Edge({t}, c = {g.number()})")
-            g.decide(f"{name}.n", SAFE)
+            form, path = g.one([("Edge({t}, c = {a})", "n"), ("{t} -> (relu -> Edge(c = {a}))", "Edge.n")])
+            g.decide(f"{g.define(form.format(t=t, a=g.number()))}.{path}", SAFE)
         return
     if not g.room(3):
         return

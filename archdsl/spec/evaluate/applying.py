@@ -27,6 +27,7 @@ from archdsl.spec.evaluate.statements import run_block
 from archdsl.spec.evaluate.values import (
     Builtin,
     Choice,
+    Composition,
     Either,
     Function,
     Member,
@@ -44,7 +45,18 @@ DEPTH_BUDGET = 40
 
 def call_expression(ev: Evaluator, expr: ast.Call, frame: Frame) -> SpecValue:
     """`f(x, y, k = 3)`."""
-    fn = ev.evaluate(expr.fn, frame)
+    return call_of(ev, ev.evaluate(expr.fn, frame), expr, frame)
+
+
+def call_of(ev: Evaluator, fn: SpecValue, expr: ast.Call, frame: Frame) -> SpecValue:
+    """The value of a call whose function is already evaluated."""
+    args, settings = arguments(ev, expr, frame)
+    site = frame.sites.nodes.get(id(expr), "")
+    return call(ev, fn, args, settings, expr, frame, site, id(expr) in frame.sites.whole)
+
+
+def arguments(ev: Evaluator, expr: ast.Call, frame: Frame) -> tuple[list[SpecValue], dict[str, SpecValue]]:
+    """The inputs and settings of a call."""
     args = [ev.evaluate(a, frame) for a in expr.args]
     settings: dict[str, SpecValue] = {}
     for given in expr.settings:
@@ -52,26 +64,7 @@ def call_expression(ev: Evaluator, expr: ast.Call, frame: Frame) -> SpecValue:
         if name in settings:
             raise frame.error("ARCH204", f"duplicate setting `{name}`", given)
         settings[name] = ev.evaluate(given.value, frame)
-    site = frame.sites.nodes.get(id(expr), "")
-    return call(ev, fn, args, settings, expr, frame, site, id(expr) in frame.sites.whole)
-
-
-def chain_expression(ev: Evaluator, expr: ast.Chain, frame: Frame) -> SpecValue:
-    """`x -> f`."""
-    source = ev.evaluate(expr.source, frame)
-    op = ev.evaluate(expr.op, frame)
-    if not isinstance(op, (PrimitiveOp, Function, Choice, Either, Builtin, Undefined)):
-        raise frame.error(
-            "ARCH209",
-            f"expected an op after `->`, got {kind_of(op)}",
-            expr.op,
-            help=(
-                "write an op with its settings but without its input: x -> conv(c = 8); chain ops "
-                "as x -> conv -> bn"
-            ),
-        )
-    site = frame.sites.nodes.get(id(expr), "")
-    return call(ev, op, [source], {}, expr.op, frame, site, id(expr) in frame.sites.whole)
+    return args, settings
 
 
 def call(
@@ -94,6 +87,8 @@ def call(
         return apply_primitive(ev, fn, args, settings, at, frame, site)
     if isinstance(fn, Function):
         return apply_function(ev, fn, args, settings, at, frame, site, whole)
+    if isinstance(fn, Composition):
+        return _call_composition(ev, fn, args, settings, at, frame, site)
     if isinstance(fn, SetValue) and not args:
         members = (
             Member(m.label, call(ev, m.value, [], settings, at, frame, site, whole)) for m in fn.members
@@ -113,6 +108,31 @@ def call(
 
 def _refined(ev: Evaluator, args: list[SpecValue]) -> list[SpecValue]:
     return [ev.refine(a) for a in args]
+
+
+def _call_composition(
+    ev: Evaluator,
+    fn: Composition,
+    args: list[SpecValue],
+    settings: Mapping[str, SpecValue],
+    at: Spanned,
+    frame: Frame,
+    site: str,
+) -> SpecValue:
+    """Applies the ops of an anonymous op one after another; the first may have several inputs."""
+    if settings:
+        raise frame.error(
+            "ARCH204",
+            "an anonymous op has no settings",
+            setting_node(at, next(iter(settings))),
+            help="write the settings at its ops, or declare it: op NAME(x; c: int = x.c) = x -> f(c = c) -> g",
+        )
+    if not args:
+        return fn
+    for step, name in zip(fn.steps, fn.names, strict=True):
+        ev.count_call(at, frame)
+        args = [call(ev, step, args, {}, at, frame, join(site, name), False)]
+    return args[0]
 
 
 def _call_choice(
@@ -348,7 +368,7 @@ def _check_type(
     at = setting_node(at, declared.name)
     what = f"`{declared.name}` of `{owner}` must be of type {declared.type}, got {kind_of(value)}"
     if declared.type == "op":
-        right = isinstance(value, (PrimitiveOp, Function, Choice, Either))
+        right = isinstance(value, (PrimitiveOp, Function, Composition, Choice, Either))
     else:
         right = kind(value) in KINDS[declared.type or ""]
     if not right:

@@ -17,6 +17,7 @@ from archdsl.spec.evaluate.quantities import UNITS_HELP, amount, common_dimensio
 from archdsl.spec.evaluate.values import (
     Builtin,
     Choice,
+    Composition,
     Either,
     Function,
     Member,
@@ -140,7 +141,8 @@ def _unused(ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame, sit
 
 def _fold(ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame, site: str) -> SpecValue:
     """f(f(f(a, b), c), d) over the members that are defined."""
-    if len(args) != 2 or not isinstance(args[1], SetValue) or not isinstance(args[0], Function | PrimitiveOp):
+    is_op = bool(args) and isinstance(args[0], Function | PrimitiveOp | Composition)
+    if len(args) != 2 or not is_op or not isinstance(args[1], SetValue):
         raise frame.error(
             "ARCH207", "`fold` expects an op or cell and a set: fold(Join, unused(x[3..9]))", at
         )

@@ -26,6 +26,7 @@ from archdsl.spec.evaluate.quantities import (
 )
 from archdsl.spec.evaluate.values import (
     Choice,
+    Composition,
     Either,
     Function,
     ListValue,
@@ -123,6 +124,8 @@ def _identity(value: SpecValue) -> object:
         settings = frozenset((name, _identity(v)) for name, v in value.settings.items())
         of = value.primitive if isinstance(value, PrimitiveOp) else (id(value.declared), value.shared)
         return of, settings
+    if isinstance(value, Composition):
+        return tuple(_identity(step) for step in value.steps)
     return id(value)
 
 
@@ -168,7 +171,7 @@ def _given(ev: Evaluator, decision: Decision, values: Sequence[SpecValue]) -> Sp
     outcome = decision.number(ev.given[decision.path]) or 0
     ev.builder.decided[decision.path] = outcome
     value = ev.refine(values[outcome])
-    if not isinstance(value, (Function, PrimitiveOp, SetValue, Choice, Either)):
+    if not isinstance(value, (Function, PrimitiveOp, Composition, SetValue, Choice, Either)):
         return value
     return Choice(decision.path, tuple(value if o == outcome else None for o in range(decision.size)))
 

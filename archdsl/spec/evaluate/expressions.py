@@ -12,7 +12,7 @@ from archdsl.ir import Expr
 from archdsl.ir.expr import AXES
 from archdsl.lang import ast
 from archdsl.lang.habits import attribute_form
-from archdsl.spec.evaluate import applying, arithmetic, choosing, indexing, sets
+from archdsl.spec.evaluate import applying, arithmetic, chaining, choosing, indexing, sets
 from archdsl.spec.evaluate.builder import Builder
 from archdsl.spec.evaluate.constants import Constants
 from archdsl.spec.evaluate.evaluator import Evaluator, Language
@@ -166,7 +166,7 @@ LANGUAGE = Language(
         ast.Attribute: _attribute,
         ast.Index: indexing.index,
         ast.Call: applying.call_expression,
-        ast.Chain: applying.chain_expression,
+        ast.Chain: chaining.chain_expression,
         ast.OneOf: _one_of,
         ast.AnyOf: _any_of,
         ast.Once: choosing.once,

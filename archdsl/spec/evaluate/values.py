@@ -77,6 +77,24 @@ class Function:
 
 
 @dataclass(frozen=True)
+class Composition:
+    """An anonymous op, `f -> g`: ops that are applied one after another."""
+
+    steps: tuple[SpecValue, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of its ops, numbered where they repeat."""
+        seen: dict[str, int] = {}
+        found = []
+        for step in self.steps:
+            name = step.name if isinstance(step, (PrimitiveOp, Function)) else "op"
+            seen[name] = seen.get(name, 0) + 1
+            found.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+        return found
+
+
+@dataclass(frozen=True)
 class Builtin:
     """A built-in function."""
 
@@ -141,8 +159,8 @@ class Either:
 
 
 SpecValue = Union[
-    bool, int, float, str, Expr, Quantity, Varying, Tensor, Undefined, Poison, PrimitiveOp, Function, Builtin,
-    SetValue, ListValue, RecordValue, Family, Choice, Either,
+    bool, int, float, str, Expr, Quantity, Varying, Tensor, Undefined, Poison, PrimitiveOp, Function, Composition,
+    Builtin, SetValue, ListValue, RecordValue, Family, Choice, Either,
 ]  # fmt: skip
 """Any value of an expression."""
 
@@ -172,7 +190,7 @@ def kind_of(value: SpecValue | None) -> str:
             return "a string"
         case Tensor():
             return "a tensor"
-        case PrimitiveOp():
+        case PrimitiveOp() | Composition():
             return "an op"
         case Function():
             return "a cell" if value.is_cell else "an op"
@@ -193,6 +211,11 @@ def kind_of(value: SpecValue | None) -> str:
         case Undefined():
             return "undefined"
     return "a quantity"
+
+
+def is_op(value: SpecValue | None) -> bool:
+    """Whether a value can be applied to tensors: an op or cell, also one that depends on decisions."""
+    return isinstance(_first(value), (PrimitiveOp, Function, Composition))
 
 
 def _first(value: SpecValue | None) -> SpecValue | None:

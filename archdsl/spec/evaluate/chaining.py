@@ -1,0 +1,84 @@
+"""Chains: `x -> f` applies an op, `x -> f(y)` to further inputs; `f -> g` of two ops is an anonymous op."""
+
+from __future__ import annotations
+
+from archdsl.lang import ast
+from archdsl.spec.evaluate import applying
+from archdsl.spec.evaluate.evaluator import Evaluator
+from archdsl.spec.evaluate.frame import Frame
+from archdsl.spec.evaluate.values import (
+    Builtin,
+    Choice,
+    Composition,
+    Either,
+    Function,
+    PrimitiveOp,
+    SpecValue,
+    Undefined,
+    is_op,
+    kind_of,
+)
+
+
+def chain_expression(ev: Evaluator, expr: ast.Chain, frame: Frame) -> SpecValue:
+    """`x -> f`, `x -> f(y)`; without a tensor, `f -> g`."""
+    source, step = ev.evaluate(expr.source, frame), expr.op
+    site, whole = frame.sites.nodes.get(id(expr), ""), id(expr) in frame.sites.whole
+    if type(step) is ast.Call and step.args:
+        fn = ev.evaluate(step.fn, frame)
+        if takes(fn, 1 + len(step.args)):
+            return _filled(ev, expr, source, fn, step, frame)
+        op = applying.call_of(ev, fn, step, frame)
+    else:
+        op = ev.evaluate(step, frame)
+    if not isinstance(op, (PrimitiveOp, Function, Composition, Choice, Either, Builtin, Undefined)):
+        raise frame.error(
+            "ARCH209",
+            f"expected an op after `->`, got {kind_of(op)}",
+            step,
+            help=(
+                "write an op with its settings but without its first input: x -> conv(c = 8), x -> concat(y); "
+                "chain ops as x -> conv -> bn"
+            ),
+        )
+    if is_op(source) and is_op(op):
+        return Composition((*_steps(source), *_steps(op)))
+    return applying.call(ev, op, [source], {}, step, frame, site, whole)
+
+
+def takes(fn: SpecValue, inputs: int) -> bool:
+    """Whether an op or cell, in every case, can be applied to as many tensors."""
+    match fn:
+        case PrimitiveOp():
+            most = fn.primitive.arity[1]
+            return most is None or most >= inputs
+        case Function():
+            return len(fn.declared.signature.inputs) >= inputs
+        case Composition():
+            return takes(fn.steps[0], inputs)
+        case Choice():
+            return all(takes(case, inputs) for case in fn.values if case is not None)
+        case Either():
+            return takes(fn.then, inputs) and takes(fn.otherwise, inputs)
+    return False
+
+
+def _filled(
+    ev: Evaluator, expr: ast.Chain, source: SpecValue, fn: SpecValue, step: ast.Call, frame: Frame
+) -> SpecValue:
+    """`x -> f(y)` is `f(x, y)`."""
+    if is_op(source):
+        raise frame.error(
+            "ARCH209",
+            "an anonymous op consists of ops without inputs",
+            step,
+            help="declare an op: op NAME(x, y) = x -> f -> g(y)",
+        )
+    args, settings = applying.arguments(ev, step, frame)
+    call = ast.Call(step.fn, (expr.source, *step.args), step.settings, span=step.span)
+    site, whole = frame.sites.nodes.get(id(expr), ""), id(expr) in frame.sites.whole
+    return applying.call(ev, fn, [source, *args], settings, call, frame, site, whole)
+
+
+def _steps(op: SpecValue) -> tuple[SpecValue, ...]:
+    return op.steps if isinstance(op, Composition) else (op,)
