@@ -125,7 +125,7 @@ def _call_composition(
             "ARCH204",
             "an anonymous op has no settings",
             setting_node(at, next(iter(settings))),
-            help="write the settings at its ops, or declare it: op NAME(x; c: int = x.c) = x -> f(c = c) -> g",
+            help="write the settings at its ops, or declare it: op NAME(x; c = 8) = x -> f(c = c) -> g",
         )
     if not args:
         return fn

@@ -37,8 +37,8 @@ def chain_expression(ev: Evaluator, expr: ast.Chain, frame: Frame) -> SpecValue:
             f"expected an op after `->`, got {kind_of(op)}",
             step,
             help=(
-                "write an op with its settings but without its first input: x -> conv(c = 8), x -> concat(y); "
-                "chain ops as x -> conv -> bn"
+                "write an op with its settings but without its first input: x -> conv(c = 8), "
+                "x -> concat(y); chain ops as x -> conv -> bn"
             ),
         )
     if is_op(source) and is_op(op):

@@ -159,8 +159,8 @@ class Either:
 
 
 SpecValue = Union[
-    bool, int, float, str, Expr, Quantity, Varying, Tensor, Undefined, Poison, PrimitiveOp, Function, Composition,
-    Builtin, SetValue, ListValue, RecordValue, Family, Choice, Either,
+    bool, int, float, str, Expr, Quantity, Varying, Tensor, Undefined, Poison, PrimitiveOp, Function,
+    Composition, Builtin, SetValue, ListValue, RecordValue, Family, Choice, Either,
 ]  # fmt: skip
 """Any value of an expression."""
 
