@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -26,6 +26,8 @@ _MARK = b"archdsl sha256 "
 _DIGITS = 64
 _END_OF_ARCHIVE = b"PK\x05\x06"
 _END_LENGTH = 22
+_LENGTH = 2
+"""Bytes of the length of a comment, the last ones of an archive without one."""
 
 
 def save_state(path: Path, state: dict[Any, Any], step: int = 0, run: str = "") -> None:
@@ -36,10 +38,11 @@ def save_state(path: Path, state: dict[Any, Any], step: int = 0, run: str = "") 
     the disk is full, TypeError for other values, which would need pickled code.
     """
     _demand_plain(state, "state")
-    data = io.BytesIO()
-    torch.save({"format": _FORMAT, "version": _VERSION, "step": step, "run": run, "state": state}, data)
+    whole = {"format": _FORMAT, "version": _VERSION, "step": step, "run": run, "state": state}
     with atomic.replacing(path) as temporary, temporary.open("wb") as file:
-        file.write(_sealed(data.getvalue()))
+        sealing = _Sealing(file)
+        torch.save(whole, sealing)  # type: ignore[arg-type]  # it calls `write` and `flush` only
+        sealing.end()
         file.flush()
         os.fsync(file.fileno())
     with atomic.room_for(path):
@@ -73,22 +76,56 @@ def _load(path: Path) -> dict[str, Any]:
     return whole
 
 
-def _sealed(data: bytes) -> bytes:
-    """An archive with the checksum of all preceding bytes as its comment."""
-    comment = len(_MARK) + _DIGITS
-    body = data[:-2] + comment.to_bytes(2, "little") + _MARK
-    return body + hashlib.sha256(body).hexdigest().encode()
+class _Sealing:
+    """Writes an archive with the checksum of all preceding bytes as its comment.
+
+    Nothing but its last two bytes, the length of the comment, is kept: a state may take most of the memory.
+    An error of the file is raised by `end`, as torch does not expect one while it writes.
+    """
+
+    def __init__(self, file: BinaryIO):
+        self._file, self._sha256, self._last = file, hashlib.sha256(), b""
+        self._failed: OSError | None = None
+
+    def write(self, data: bytes | memoryview) -> int:
+        view = memoryview(data)
+        if len(view) < _LENGTH:
+            view = memoryview(self._last + bytes(view))
+        else:
+            self._put(self._last)
+        self._put(view[:-_LENGTH])
+        self._last = bytes(view[-_LENGTH:])
+        return len(data)
+
+    def flush(self) -> None:
+        """Does nothing: the file is flushed after `end`."""
+
+    def end(self) -> None:
+        """Writes the comment.  Raises OSError if anything could not be written."""
+        self._put((len(_MARK) + _DIGITS).to_bytes(_LENGTH, "little") + _MARK)
+        if self._failed is not None:
+            raise self._failed
+        self._file.write(self._sha256.hexdigest().encode())
+
+    def _put(self, data: bytes | memoryview) -> None:
+        if self._failed is not None:
+            return
+        try:
+            self._file.write(data)
+        except OSError as error:
+            self._failed = error
+        self._sha256.update(data)
 
 
 def _is_sealed(path: Path, data: bytes) -> bool:
     """Whether a file has a checksum. Raises SpecError if it is wrong, or the file is truncated."""
-    body, digits = data[:-_DIGITS], data[-_DIGITS:]
-    if body.endswith(_MARK):
-        if hashlib.sha256(body).hexdigest().encode() != digits:
+    end, digits = len(data) - _DIGITS, data[-_DIGITS:]
+    if data.endswith(_MARK, 0, max(0, end)):
+        if hashlib.sha256(memoryview(data)[:end]).hexdigest().encode() != digits:
             raise SpecError([_unreadable(path, "it is damaged: wrong checksum")])
         return True
-    end = data[-_END_LENGTH:]
-    if not end.startswith(_END_OF_ARCHIVE) or not end.endswith(b"\0\0"):
+    record = data[-_END_LENGTH:]
+    if not record.startswith(_END_OF_ARCHIVE) or not record.endswith(b"\0\0"):
         raise _torn(path)
     return False
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +95,30 @@ def test_checkpoints_of_later_steps_go_when_a_run_resumed_before_them(tmp_path: 
         keeper.save(step, {"at": step})
     keeper.save(7, {"at": 7})
     assert keeper.steps() == [7, 5]
+
+
+def test_no_copy_of_a_state_is_made_to_write_it_and_one_of_its_file_to_read_it(tmp_path: Path):
+    state, path = {"weights": torch.randn(1 << 20)}, tmp_path / "state.pt"
+    size = state["weights"].nbytes
+    most = {}
+    for name, go in {"written": lambda: save_state(path, state), "read": lambda: load_state(path)}.items():
+        tracemalloc.start()  # torch's own memory is not traced
+        go()
+        most[name] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert most["written"] < size / 4
+    assert size <= most["read"] < 1.25 * size
+
+
+def test_a_disk_that_is_full_in_the_middle_of_a_large_state_is_said(tmp_path: Path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+    try:
+        with pytest.raises(SpecError, match="ARCH917"):
+            save_state(tmp_path / "state.pt", {"weights": torch.randn(1 << 20)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_is_said_and_leaves_the_checkpoint_that_was_there(tmp_path: Path, monkeypatch):
