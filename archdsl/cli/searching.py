@@ -143,6 +143,7 @@ def print_start(search: Search) -> None:
         f" {search.steps} steps of {config.batch} at {height}×{width}, {where}{then}"
     )
     if world == 1:
+        _warn_of_memory(search)
         click.echo(_forecast(search))
 
 
@@ -168,6 +169,22 @@ def _print_untrained(search: Search) -> None:
         click.echo(f"not searched: {', '.join(left)} ({first})", err=True)
 
 
+def _warn_of_memory(search: Search) -> None:
+    """Reports a search that needs more memory than there is, before it takes any."""
+    from archdsl.search.differentiable import footprint as memory
+
+    there = memory.available(search.processes.device)
+    found = memory.footprint(search)
+    need = found.optimizers + found.step
+    if there is not None and need > there:
+        click.echo(
+            f"warning: not enough memory: a step needs about {need / 2**20:,.0f} MiB besides the weights, and"
+            f" {there / 2**20:,.0f} MiB are available; reduce the batch or crop size, or use --checkpoint or"
+            " the sampler one_path",
+            err=True,
+        )
+
+
 def _forecast(search: Search) -> str:
     """Estimated duration and memory of the search, and how to limit them."""
     from archdsl.diagnostics import SpecError
@@ -181,10 +198,13 @@ def _forecast(search: Search) -> str:
         if not is_out_of_memory(error):
             raise
         raise SpecError([explain_memory(error, search.keeper.newest())]) from error
-    epochs = config.epochs - search.step // search.batches.steps_per_epoch
-    left = found.left_s(search.steps - search.step, epochs)
+    pretraining = max(0, config.pretrain * search.batches.steps_per_epoch - search.step)
+    steps, epochs = search.steps - search.step - pretraining, search.epochs - search.epochs_done
+    left = found.left_s(steps, epochs, pretraining)
+    before = f" ({found.pretrain_step_s:.2f} s in pretraining)" if pretraining else ""
     line = (
-        f"about {duration(left)} at {found.step_s:.2f} s per step, {found.memory / 2**20:,.0f} MiB of memory"
+        f"about {duration(left)} at {found.step_s:.2f} s per step{before},"
+        f" {found.memory / 2**20:,.0f} MiB of memory"
     )
     after = f"; about {duration(found.scratch_s)} of training follow" if found.scratch_s else ""
     if config.budget_s is not None and left - found.scratch_s > config.budget_s:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.profiler import ProfilerActivity, profile
 
-from archdsl.search.differentiable import forecast, step
+from archdsl.cli import searching
+from archdsl.search.differentiable import footprint, forecast, step
 from archdsl.search.differentiable.driver import CHECKPOINT_STEPS
 from archdsl.search.evaluators import from_scratch
-from small_search import quiet, search
+from small_search import SPEC, quiet, search
 
 
 class Clock:
@@ -82,3 +84,64 @@ def test_a_forecast_changes_nothing_of_the_search(tmp_path: Path):
     assert sorted(p.name for p in (tmp_path / "a").iterdir()) == sorted(
         p.name for p in (tmp_path / "b").iterdir()
     )
+
+
+def test_steps_of_pretraining_are_counted_by_themselves(tmp_path, monkeypatch, clock):
+    monkeypatch.setattr(step, "change", clock.after(3.0, step.change))
+    text = SPEC.replace("epochs = 3,", "epochs = 3, pretrain = 2,")
+    found = forecast.forecast(search(tmp_path, text))
+    assert (found.pretrain_step_s, found.step_s) == (3.0, 2 * 3.0)  # weights; weights and architecture
+    assert found.left_s(10, 0, 5) == 5 * 3.0 + 10 * 6.0
+
+
+def bytes_of_a_step(made) -> int:
+    """The most that tensors take at once in a step beyond what is there, by torch's allocator."""
+    batch = made.batches.batch(0)
+    made.stepper.rehearse(0, 0, batch, made.held.batch)  # what optimizers keep is there now
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
+        made.stepper.rehearse(1, 0, batch, made.held.batch)
+    events = [event for event in found.profiler.kineto_results.events() if event.name() == "[memory]"]
+    now = most = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        now += event.nbytes()
+        most = max(most, now)
+    return most
+
+
+@pytest.mark.parametrize("sampler", ["gumbel", "hard", "one_path"])
+def test_memory_is_predicted_without_taking_it(tmp_path, sampler: str):
+    made = search(tmp_path, sampler=sampler, batch=8, images=24, gates_from=0)
+    predicted = footprint.footprint(made)
+    assert predicted.step == pytest.approx(bytes_of_a_step(made), rel=0.15)
+    kept = [*made.stepper.by_weights.state.items(), *made.main.learner.optimiser.state.items()]
+    own = sum(t.nbytes for p, state in kept for t in state.values() if t is not None and t.shape == p.shape)
+    assert own <= predicted.optimizers  # a path leaves some weights without
+    if sampler != "one_path":
+        assert own == predicted.optimizers
+
+
+def test_a_search_that_needs_more_memory_than_there_is_says_so_before_it_takes_any(
+    tmp_path, monkeypatch, capsys
+):
+    made = search(tmp_path)
+    need = footprint.footprint(made)
+    for spare, warned in ((1, False), (-1, True)):
+        there = need.optimizers + need.step + spare
+        monkeypatch.setattr(footprint, "available", lambda _device, there=there: there)
+        monkeypatch.setattr(searching, "_forecast", lambda _search: "")
+        searching.print_start(made)
+        assert ("not enough memory" in capsys.readouterr().err) == warned
+
+
+def test_available_memory_is_at_most_what_a_container_may_take(tmp_path):
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal: 9000 kB\nMemAvailable:    4000 kB\nSwapFree:  1000 kB\n", "utf-8")
+    folder = tmp_path / "cgroup"
+    folder.mkdir()
+    assert footprint.of_host(meminfo, folder) == 5000 * 1024
+    (folder / "memory.max").write_text("3000000\n", "utf-8")
+    (folder / "memory.current").write_text("1000000\n", "utf-8")
+    assert footprint.of_host(meminfo, folder) == 2_000_000
+    (folder / "memory.max").write_text("max\n", "utf-8")
+    assert footprint.of_host(meminfo, folder) == 5000 * 1024
+    assert footprint.of_host(tmp_path / "none", tmp_path / "none") is None

@@ -110,6 +110,11 @@ class Search:
         """The number of completed epochs."""
         return self.step // self.batches.steps_per_epoch
 
+    def phases(self) -> list[int]:
+        """An epoch of each phase that is left: of pretraining, and of the search."""
+        pretrain = self.config.pretrain
+        return [0, pretrain] if self.epochs_done < pretrain else [pretrain]
+
     # ------------------------------------------------------------ running
 
     def restore(self) -> int:

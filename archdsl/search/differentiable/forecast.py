@@ -35,20 +35,22 @@ MOST_SECONDS = 4.0
 class Forecast:
     """Seconds per step, seconds per end of an epoch, and memory of the process in bytes.
 
-    `scratch_s` are the seconds of all later trainings from scratch: final training and comparison with a
-    baseline.
+    `pretrain_step_s` are those of a step of pretraining, `scratch_s` the seconds of all later trainings from
+    scratch: final training and comparison with a baseline.
     """
 
     step_s: float
     epoch_s: float
     memory: int
     scratch_s: float = 0.0
+    pretrain_step_s: float = 0.0
 
-    def left_s(self, steps: int, epochs: int) -> float:
-        """The remaining seconds: of the given numbers of steps and of ends of epochs, and of the trainings
-        after them.
+    def left_s(self, steps: int, epochs: int, pretraining: int = 0) -> float:
+        """The remaining seconds: of the given numbers of steps, of ends of epochs and of steps of pretraining,
+        and of the trainings after them.
         """
-        return self.step_s * steps + self.epoch_s * epochs + self.scratch_s
+        trained = self.step_s * steps + self.pretrain_step_s * pretraining
+        return trained + self.epoch_s * epochs + self.scratch_s
 
 
 def forecast(search: Search) -> Forecast:
@@ -64,17 +66,20 @@ def forecast(search: Search) -> Forecast:
     search.batches.batch(search.step)
     batch_s = time.perf_counter() - began
 
-    def step(number: int) -> None:
-        search.stepper.rehearse(search.step + number, batch, search.held.batch)
+    def taken_s(epoch: int) -> float:
+        def step(number: int) -> None:
+            search.stepper.rehearse(search.step + number, epoch, batch, search.held.batch)
 
-    step_s = _median_of(step, search.processes.device)
+        return max(batch_s, _median_of(step, search.processes.device))
+
+    *pretraining, step_s = map(taken_s, search.phases())
     save_s = _of_a_checkpoint(search)
     search.stepper.load_state(state)
-    for module in (search.net, *(member.learner.architecture for member in search.members)):
-        module.zero_grad(set_to_none=True)
     end_s, scratch_s = _end_of_epoch(search) + 2 * save_s, _from_scratch(search, batch, batch_s)
-    step_s = max(step_s, batch_s) + save_s / CHECKPOINT_STEPS
-    return Forecast(step_s, end_s, _memory(search.processes.device), scratch_s)
+    each_s = save_s / CHECKPOINT_STEPS
+    pretrain_step_s = pretraining[0] + each_s if pretraining else 0.0
+    memory = _memory(search.processes.device)
+    return Forecast(step_s + each_s, end_s, memory, scratch_s, pretrain_step_s)
 
 
 def _of_a_checkpoint(search: Search) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,9 +19,12 @@ from archdsl.search.differentiable.windows import Windows
 from archdsl.search.scores import LOSSES, UNITS, class_weights_rule, loss_of, terms_of
 from archdsl.search.task import task_loss
 from archdsl.search.terms import cannot
-from archdsl.spec.search_values import SearchValue
+from archdsl.spec.search_values import SearchValue, Term
 from archdsl.train.evaluation import at_size
 from archdsl.train.losses import labelled
+
+TaskLoss = Callable[[Term, torch.Tensor, torch.Tensor, "torch.Tensor | None"], torch.Tensor]
+"""Of a term of the objective, logits, masks and class weights."""
 
 
 class ObjectiveFunction:
@@ -74,14 +77,16 @@ class ObjectiveFunction:
                 raise cannot(headline, help, self.task_term.places.get("outputs"))
         return tuple(dict.fromkeys(named))
 
-    def task(self, logits_BKHW: torch.Tensor, masks_BHW: torch.Tensor) -> torch.Tensor:
+    def task(
+        self, logits_BKHW: torch.Tensor, masks_BHW: torch.Tensor, loss: TaskLoss = task_loss
+    ) -> torch.Tensor:
         """The task loss in the objective, of one output; logits and labels may differ in size."""
         size = logits_BKHW.shape[-2:]
         if size != masks_BHW.shape[-2:] and self.task_term.settings.get("compare_at") == "logits":
             masks_B1HW = F.interpolate(masks_BHW[:, None].float(), size=size, mode="nearest")
             masks_BHW = masks_B1HW[:, 0].to(masks_BHW.dtype)
         logits_BKHW = at_size(logits_BKHW, (masks_BHW.shape[-2], masks_BHW.shape[-1]))
-        return task_loss(self.task_term, logits_BKHW, masks_BHW, self._weights_at(masks_BHW))
+        return loss(self.task_term, logits_BKHW, masks_BHW, self._weights_at(masks_BHW))
 
     def labelled(self, masks_BHW: torch.Tensor) -> torch.Tensor:
         """The normalizer of the loss: the number of labelled pixels, or the sum of their weights."""

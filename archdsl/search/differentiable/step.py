@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -82,7 +83,7 @@ class Stepper:
         for member in self.members:
             set_rates(member.learner.optimiser, member.config.architecture, progress)
         trained = self._held_out(step, epoch, held)
-        draws = self._draws(step, epoch)
+        draws = self.draws(step, epoch)
         task, costs, loss = self.losses(batch, draws)
         checked = self._checked(task, loss, batch, draws, step)
         self._backward(loss, trained)
@@ -94,13 +95,13 @@ class Stepper:
         before = steps * config.pretrain // (config.pretrain + config.epochs)
         return step / before if step < before else (step - before) / (steps - before)
 
-    def rehearse(self, step: int, batch: Batch, held: Callable[[int], Batch]) -> None:
+    def rehearse(self, step: int, epoch: int, batch: Batch, held: Callable[[int], Batch]) -> None:
         """Runs a step, even with a non-finite loss, for timing; the caller restores the state."""
-        trained = self._held_out(step, 0, held)
-        _, _, loss = self.losses(batch, self._draws(step, 0))
+        trained = self._held_out(step, epoch, held)
+        _, _, loss = self.losses(batch, self.draws(step, epoch))
         self._backward(loss, trained)
 
-    def _draws(self, step: int, epoch: int) -> list[list[Draw]]:
+    def draws(self, step: int, epoch: int) -> list[list[Draw]]:
         """The samples of each member, one for each of its forward passes."""
         started = epoch - self.config.pretrain
         return [member.draws(step, max(0, started), started < 0) for member in self.members]
@@ -114,7 +115,7 @@ class Stepper:
             return [self.by_weights]
         if self.config.order == 0:
             return [self.by_weights, *learned]
-        _, _, loss = self.losses(held(step), self._draws(step, epoch))
+        _, _, loss = self.losses(held(step), self.draws(step, epoch))
         self._backward(loss, learned)
         return [self.by_weights]
 
@@ -165,7 +166,7 @@ class Stepper:
         It is normalized such that its mean over processes is the loss of the global batch.
         """
         objective = (of or self.main).objective
-        with self._precision():
+        with self.precision():
             found = network(batch.images_B3HW.to(self.processes.device))
             masks_BHW = batch.masks_BHW.to(self.processes.device)
             outputs = [found] if isinstance(found, torch.Tensor) else found
@@ -177,20 +178,7 @@ class Stepper:
         self, member: Member, draw: Draw, images_B3HW: torch.Tensor
     ) -> torch.Tensor | Sequence[torch.Tensor]:
         """The outputs to which the loss of a member applies; the main one by default."""
-        network, weights = member.network, draw.weights if draw.trained else None
-        if draw.outcomes is None:
-            # One outcome of the decisions that change sizes; the others are mixed.
-            drawn = {path: int(draw.weights[path].argmax()) for path in network.drawn}
-            weights = {p: w for p, w in draw.weights.items() if p not in drawn or w.requires_grad}
-            run = partial(network, images_B3HW, weights=weights, **({"outcomes": drawn} if drawn else {}))
-        else:
-            drawn = dict(draw.outcomes)
-            run = partial(network.path, images_B3HW, outcomes=drawn, weights=weights)
-        if member.objective.outputs:
-            found = network.forward_all(images_B3HW, outcomes=drawn, weights=weights or {})
-            return [found[name] for name in member.objective.outputs]
-        logits_BKHW: torch.Tensor = run()
-        return logits_BKHW
+        return settled(member.network, draw)(member.network, images_B3HW, member.objective.outputs)
 
     def _main(self, member: Member, draw: Draw, images_B3HW: torch.Tensor) -> torch.Tensor:
         found = self._logits(member, draw, images_B3HW)
@@ -198,12 +186,47 @@ class Stepper:
 
     def _backward(self, loss: torch.Tensor, optimisers: list[torch.optim.Optimizer]) -> None:
         """Backpropagates, averages and clips gradients, and steps these optimizers."""
-        for every in (self.by_weights, *(member.learner.optimiser for member in self.members)):
-            every.zero_grad(set_to_none=True)
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
         for one in optimisers:
             change(one, self.processes, self.config.clip)
+        # Now, not before the next step, whose forward pass then has their memory.
+        for every in (self.by_weights, *(member.learner.optimiser for member in self.members)):
+            every.zero_grad(set_to_none=True)
 
-    def _precision(self) -> AbstractContextManager[Any]:
+    def precision(self) -> AbstractContextManager[Any]:
         return nullcontext() if self.amp is None else torch.autocast(self.processes.device.type, self.amp)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A forward pass: the outcomes that are taken, and the weights of outcomes, None if there are none.
+
+    It is of a single network, or of all candidates of the decisions without an outcome.
+    """
+
+    outcomes: dict[str, int]
+    weights: Mapping[str, torch.Tensor] | None
+    single: bool
+
+    def __call__(
+        self, network: Any, images_B3HW: torch.Tensor, outputs: Sequence[str] = ()
+    ) -> torch.Tensor | Sequence[torch.Tensor]:
+        """The outputs of these names; the main one alone without names."""
+        if outputs:
+            found = network.forward_all(images_B3HW, outcomes=self.outcomes, weights=self.weights or {})
+            return [found[name] for name in outputs]
+        run = network.path if self.single else network
+        drawn = {"outcomes": self.outcomes} if self.single or self.outcomes else {}
+        logits_BKHW: torch.Tensor = run(images_B3HW, weights=self.weights, **drawn)
+        return logits_BKHW
+
+
+def settled(network: Any, draw: Draw) -> Settled:
+    """The forward pass that a sample asks a supernet for."""
+    if draw.outcomes is not None:
+        return Settled(dict(draw.outcomes), draw.weights if draw.trained else None, True)
+    # One outcome of the decisions that change sizes; the others are mixed.
+    drawn = {path: int(draw.weights[path].argmax()) for path in network.drawn}
+    weights = {p: w for p, w in draw.weights.items() if p not in drawn or w.requires_grad}
+    return Settled(drawn, weights, False)

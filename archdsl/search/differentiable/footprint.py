@@ -1,0 +1,219 @@
+"""Predicts the memory of a search: its steps are run with the sizes of tensors alone, without their numbers.
+
+Nothing is allocated, so that a search which needs more memory than there is can be found before it starts.
+Shapes: B images, K classes, H × W pixels.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+import weakref
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from archdsl.search.differentiable.step import settled
+from archdsl.train.losses import cross_entropy
+
+if TYPE_CHECKING:
+    from archdsl.search.differentiable.architecture import Draw
+    from archdsl.search.differentiable.driver import Search
+
+Known = dict[Hashable, list[tuple[Any, ...]]]
+"""By operation and what it is applied to, the size, strides and type of what it makes."""
+META = torch.device("meta")
+"""The device of tensors that have a size and no numbers."""
+MOST_STEPS = 4
+MOST_SECONDS = 2.0
+"""Time limit, in seconds, for the steps of a phase after the first."""
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bytes of tensors: of weights and statistics, of optimizers, and of the rest at the peak of a step.
+
+    `step` contains gradients.
+    """
+
+    weights: int
+    optimizers: int
+    step: int
+
+
+def footprint(search: Search) -> Footprint:
+    """The memory of the largest of some steps of each phase of a search, by what these sample at its start.
+
+    `ohem`, whose choice of pixels needs their losses, counts as cross-entropy, which keeps as much but for a
+    byte for each pixel.
+    """
+    memo: dict[int, Any] = {}
+    net = _without_numbers(search.net, memo)
+    networks = {member.name: copy.deepcopy(member.network, memo) for member in search.members}
+    known: Known = {}
+    most = 0
+    for epoch in search.phases():
+        end = None
+        for number in range(MOST_STEPS):
+            draws = search.stepper.draws(search.step + number, epoch)
+            with (tally := Tally(net, known)):
+                _run_step(search, networks, draws)
+            most = max(most, tally.most)
+            net.zero_grad(set_to_none=True)
+            end = end or time.monotonic() + MOST_SECONDS
+            if time.monotonic() > end:
+                break
+    trained = [(search.stepper.by_weights, search.net)]
+    trained += [(member.learner.optimiser, member.learner.architecture) for member in search.members]
+    optimizers = sum(_states(by) * _bytes(module.parameters()) for by, module in trained)
+    return Footprint(_bytes((*search.net.parameters(), *search.net.buffers())), optimizers, most)
+
+
+def available(device: torch.device) -> int | None:
+    """Bytes that can still be allocated on a device; None if that is not known."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return of_host() if device.type == "cpu" else None
+
+
+def of_host(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = Path("/sys/fs/cgroup")) -> int | None:
+    """Free memory and swap of a Linux host, at most what is left of the limit of its container."""
+    try:
+        lines = meminfo.read_text("ascii").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    kib = {name: int(value.split()[0]) for name, _, value in (line.partition(":") for line in lines)}
+    free = 1024 * (kib["MemAvailable"] + kib["SwapFree"])
+    try:
+        limit, taken = ((cgroup / f"memory.{name}").read_text("ascii").strip() for name in ("max", "current"))
+    except OSError:
+        return free
+    return free if limit == "max" else min(free, int(limit) - int(taken))
+
+
+class Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the bytes of tensors that are made, other than those of a module; `most` is their maximum.
+
+    Operations without numbers that were run with tensors of equal sizes before are not run again: torch finds
+    their sizes in Python, which takes longer than many operations themselves.
+    """
+
+    def __init__(self, module: nn.Module, known: Known):
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.now = self.most = 0
+        self._known = known
+        kept = (*module.parameters(), *module.buffers())
+        self._there = {tensor.untyped_storage()._cdata for tensor in kept}
+
+    def __torch_dispatch__(
+        self, call: Any, types: Any, arguments: Any = (), named: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Runs an operation, and counts what it makes until that is freed."""
+        found = self._run(call, arguments, named or {})
+        for tensor in tree_leaves(found):
+            if isinstance(tensor, torch.Tensor):
+                self._count(tensor.untyped_storage())
+        return found
+
+    def _run(self, call: Any, arguments: Any, named: Mapping[str, Any]) -> Any:
+        if not _makes_new_tensors(call):
+            return call(*arguments, **named)
+        given = tree_leaves((arguments, named))
+        if {one.device for one in given if isinstance(one, torch.Tensor)} != {META}:
+            return call(*arguments, **named)
+        key = call, *map(_look, given)
+        known = self._known.get(key)
+        if known is not None:
+            made = [torch.empty_strided(*size, dtype=dtype, device=META) for *size, dtype in known]
+            return made[0] if len(made) == 1 else tuple(made)
+        found = call(*arguments, **named)
+        tensors = (found,) if isinstance(found, torch.Tensor) else found
+        if all(isinstance(tensor, torch.Tensor) for tensor in tensors):
+            self._known[key] = [(tensor.shape, tensor.stride(), tensor.dtype) for tensor in tensors]
+        return found
+
+    def _count(self, storage: torch.UntypedStorage) -> None:
+        key = storage._cdata
+        if key in self._there:
+            return
+        self._there.add(key)
+        self.now += storage.nbytes()
+        self.most = max(self.most, self.now)
+        weakref.finalize(storage, self._gone, key, storage.nbytes())
+
+    def _gone(self, key: int, size: int) -> None:
+        self.now -= size
+        self._there.discard(key)
+
+
+@lru_cache(maxsize=1024)
+def _makes_new_tensors(call: Any) -> bool:
+    """Whether an operation writes nothing and returns tensors alone, none of which is a part of another."""
+    schema = call._schema
+    plain = all(str(one.type) == "Tensor" and one.alias_info is None for one in schema.returns)
+    return bool(plain and schema.returns and not schema.is_mutable)
+
+
+def _look(value: Any) -> Hashable:
+    """What the sizes of results depend on."""
+    if not isinstance(value, torch.Tensor):
+        return type(value), value
+    return value.shape, value.stride(), value.dtype, value.requires_grad
+
+
+def _without_numbers(net: nn.Module, memo: dict[int, Any]) -> nn.Module:
+    """A copy whose tensors have sizes alone."""
+    for parameter in net.parameters():
+        memo[id(parameter)] = nn.Parameter(torch.empty_like(parameter, device=META), parameter.requires_grad)
+    for buffer in net.buffers():
+        memo[id(buffer)] = torch.empty_like(buffer, device=META)
+    return copy.deepcopy(net, memo)
+
+
+def _run_step(search: Search, networks: Mapping[str, Any], draws: list[list[Draw]]) -> None:
+    """All forward passes of a step, and its backward pass."""
+    batch, (height, width) = search.config.batch, search.crop
+    channels = next(iter(search.space.graph.inputs.values()))[0]
+    images_BCHW = torch.empty(batch, channels, height, width, device=META)
+    masks_BHW = torch.empty(batch, height, width, dtype=torch.long, device=META)
+    losses = []
+    for member, own in zip(search.members, draws, strict=True):
+        for draw in own:
+            asked = settled(member.network, draw)
+            weights = asked.weights and {path: _leaf(w) for path, w in asked.weights.items()}
+            with search.stepper.precision():
+                run = replace(asked, weights=weights)
+                found = run(networks[member.name], images_BCHW, member.objective.outputs)
+                outputs = [found] if isinstance(found, torch.Tensor) else found
+                losses += [member.objective.task(y_BKHW, masks_BHW, _as_cross_entropy) for y_BKHW in outputs]
+                del found, outputs
+    if losses:
+        torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
+
+
+def _as_cross_entropy(
+    _term: Any, logits_BKHW: torch.Tensor, masks_BHW: torch.Tensor, weights_K: torch.Tensor | None
+) -> torch.Tensor:
+    return cross_entropy(logits_BKHW, masks_BHW, weights_K)
+
+
+def _leaf(weights: torch.Tensor) -> torch.Tensor:
+    return torch.empty_like(weights, device=META).requires_grad_(weights.requires_grad)
+
+
+def _states(by: torch.optim.Optimizer) -> int:
+    """The tensors that an optimizer keeps for each parameter."""
+    if isinstance(by, torch.optim.Adam):
+        return 2
+    return int(any(group["momentum"] for group in by.param_groups))
+
+
+def _bytes(tensors: Iterable[torch.Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
