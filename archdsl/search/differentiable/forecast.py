@@ -46,8 +46,8 @@ class Forecast:
     pretrain_step_s: float = 0.0
 
     def left_s(self, steps: int, epochs: int, pretraining: int = 0) -> float:
-        """The remaining seconds: of the given numbers of steps, of ends of epochs and of steps of pretraining,
-        and of the trainings after them.
+        """The remaining seconds: of the given numbers of steps, ends of epochs and steps of pretraining, and
+        of the trainings after them.
         """
         trained = self.step_s * steps + self.pretrain_step_s * pretraining
         return trained + self.epoch_s * epochs + self.scratch_s
