@@ -38,6 +38,8 @@ CODES: dict[str, str] = {
     "ARCH114": "unknown type of a setting",
     "ARCH115": "map too small for its padding",
     "ARCH116": "padding of more than half a window",
+    "ARCH117": "invalid output padding",
+    "ARCH118": "not the map that was pooled",
     "ARCH201": "undefined name",
     "ARCH202": "undefined entry",
     "ARCH203": "duplicate definition",

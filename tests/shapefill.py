@@ -2,7 +2,8 @@
 
 Two implementations of a network that are filled this way must give the same outputs, whatever their
 tensors are called and in whatever order they come.  The kinds are conv_weight, conv_bias, bn_weight,
-bn_bias, bn_running_mean, bn_running_var and scale (a learned factor per channel).
+bn_bias, bn_running_mean, bn_running_var and scale (a learned factor per channel); slopes of PReLU are a
+quarter of a scale.
 """
 
 from __future__ import annotations
@@ -43,11 +44,13 @@ def fill(module: nn.Module) -> nn.Module:
 
 def _tensors(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     for child in module.modules():
-        if isinstance(child, nn.Conv2d):
+        if isinstance(child, nn.Conv2d | nn.ConvTranspose2d):
             kinds = {"weight": "conv_weight", "bias": "conv_bias"}
         elif isinstance(child, nn.BatchNorm2d):
             names = ("weight", "bias", "running_mean", "running_var")
             kinds = {name: f"bn_{name}" for name in names}
+        elif isinstance(child, nn.PReLU):
+            kinds = {"weight": "slope"}
         else:
             kinds = {name: "scale" for name, _ in child.named_parameters(recurse=False)}
         for name, kind in kinds.items():
@@ -56,6 +59,8 @@ def _tensors(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
 
 
 def _filled(kind: str, shape: tuple[int, ...]) -> torch.Tensor:
+    if kind == "slope":
+        return 0.25 * _filled("scale", shape)
     return filled(kind, shape, crc32(f"{kind}:{','.join(map(str, shape))}".encode("ascii")))
 
 

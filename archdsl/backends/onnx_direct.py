@@ -170,12 +170,17 @@ class _Application:
         return self.model.batch
 
     def node(self, operator: str, inputs: Sequence[str], label: str = "", **attributes: Any) -> str:
+        return self.nodes(operator, inputs, (label,), **attributes)[0]
+
+    def nodes(
+        self, operator: str, inputs: Sequence[str], labels: Sequence[str], **attributes: Any
+    ) -> list[str]:
         from onnx import helper
 
-        output = self._named(label)
-        made = helper.make_node(operator, list(inputs), [output], name=output, **attributes)
+        outputs = [self._named(label) for label in labels]
+        made = helper.make_node(operator, list(inputs), outputs, name=outputs[0], **attributes)
         self.model.nodes.append(made)
-        return output
+        return outputs
 
     def weight(self, name: str, shape: Sequence[int]) -> str:
         return self.model.weight(self.of, name, tuple(shape))

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from archdsl.ops import (
     activation,
+    adaptive,
     attention,
     channels,
     convolution,
@@ -21,6 +22,8 @@ from archdsl.ops import (
     resizing,
     scaling,
     shaping,
+    transposed,
+    unpooling,
 )
 from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting
 from archdsl.registry import demand_free, loaded, unusable
@@ -28,6 +31,7 @@ from archdsl.registry import demand_free, loaded, unusable
 PRIMITIVES: tuple[Primitive, ...] = (
     convolution.Conv(),
     convolution.DepthwiseConv(),
+    transposed.ConvTranspose(),
     normalisation.BatchNorm(),
     normalisation.LayerNorm(),
     normalisation.GroupNorm(),
@@ -51,6 +55,8 @@ PRIMITIVES: tuple[Primitive, ...] = (
     pooling.MaxPool(),
     pooling.AvgPool(),
     pooling.GlobalPool(),
+    adaptive.AdaptivePool(),
+    unpooling.MaxUnpool(),
     resizing.Resize(),
     resizing.Upsample(),
     joining.Concat(),

@@ -144,6 +144,11 @@ class OnnxWriter(Protocol):
     def node(self, operator: str, inputs: Sequence[str], label: str = "", **attributes: Any) -> str:
         """A node with one output; an omitted input is an empty name."""
 
+    def nodes(
+        self, operator: str, inputs: Sequence[str], labels: Sequence[str], **attributes: Any
+    ) -> list[str]:
+        """The outputs, by labels, of a node with several."""
+
     def weight(self, name: str, shape: Sequence[int]) -> str:
         """A parameter or buffer of the application's layer, by its name there; shared if it is tied."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from archdsl.ir.expr import Value, apply, both, eq, maximum
 from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Sizes
-from archdsl.ops.places import NotShared, Places, stacked
+from archdsl.ops.places import Places, one_origin, stacked
 
 if TYPE_CHECKING:
     from archdsl.ops.lifting import Call, Lifted
@@ -94,7 +94,7 @@ class Broadcast(Primitive):
     def places(
         self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
     ) -> Places:
-        return _one_origin(self.what, [x for x in xs if x is not None and len(x) == c])
+        return one_origin(self.what, [x for x in xs if x is not None and len(x) == c])
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
@@ -173,13 +173,6 @@ class Mul(Broadcast):
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         return to.node("Mul", names)
-
-
-def _one_origin(what: str, xs: Sequence[Places]) -> Places:
-    """The places of operands, which have to be the same.  Raises NotShared."""
-    if any(x != xs[0] for x in xs):
-        raise NotShared(f"channels of different origins meet in a {what}")
-    return xs[0]
 
 
 def _named(p: Sizes, q: Sizes) -> dict[str, Value]:

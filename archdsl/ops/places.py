@@ -76,3 +76,10 @@ def within_group(places: Places, width: int, groups: int) -> Places:
     if others or min(first) < 0 or max(first) >= whole:
         raise NotShared(f"its {groups} groups do not have the same channels of the {width} there are at most")
     return first
+
+
+def one_origin(what: str, xs: Sequence[Places]) -> Places:
+    """The places of operands, which have to be the same.  Raises NotShared."""
+    if any(x != xs[0] for x in xs):
+        raise NotShared(f"channels of different origins meet in a {what}")
+    return xs[0]

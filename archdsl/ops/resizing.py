@@ -12,19 +12,30 @@ from math import ceil, floor
 from typing import TYPE_CHECKING, Any
 
 from archdsl.ir.expr import Apply, Pick, apply, both, eq, le, pick
+from archdsl.ops.adaptive import bin_of, onnx_bins
 from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Setting, Sizes
 
 if TYPE_CHECKING:
     from archdsl.ops.lifting import Call, Lifted, Operand
 
 TARGETS = ("scale", "size", "down")
-MODES = {"bilinear": 'mode="bilinear"', "nearest": 'mode="nearest"'}
-LIFTED = {"upsample_bilinear2d": "bilinear", "upsample_nearest2d": "nearest"}
+MODES = ("bilinear", "nearest", "bicubic", "area")
+_ALIGNED = ("bilinear", "bicubic")
+"""Modes for which corners can be aligned."""
+LIFTED = {
+    "upsample_bilinear2d": "bilinear",
+    "upsample_nearest2d": "nearest",
+    "upsample_bicubic2d": "bicubic",
+}
 """Modes by the names of ATen operators."""
 
 
 class Resize(Primitive):
-    """Interpolates to the size of a tensor, by a factor, to a given size, or to 1/n of it, rounded down."""
+    """Interpolates to the size of a tensor, by a factor, to a given size, or to 1/n of it, rounded down.
+
+    Modes are those of PyTorch: "nearest" takes the value at floor(i h / n), "bicubic" has the coefficient
+    -0.75 (TensorFlow -0.5), "area" is the mean over bins (`adaptive_pool`), and there is no antialiasing.
+    """
 
     name = "resize"
     summary = "interpolation to the size of a tensor (like), by a factor, or to a size"
@@ -43,8 +54,13 @@ class Resize(Primitive):
         Setting(
             "down", "int", None, "divisor of height and width; results are rounded down", low=1, optional=True
         ),
-        Setting("mode", "str", "bilinear", "interpolation", choices=tuple(MODES)),
-        Setting("align_corners", "bool", False, "whether to align the centres of corner pixels (bilinear)"),
+        Setting("mode", "str", "bilinear", "interpolation", choices=MODES),
+        Setting(
+            "align_corners",
+            "bool",
+            False,
+            "whether to align centres of corner pixels (bilinear, bicubic)",
+        ),
     )
     tensor_settings = ("like",)
 
@@ -86,31 +102,44 @@ class Resize(Primitive):
     def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
         if a["mode"] == "nearest":
             return (at * x // y, at * x // y)
+        if a["mode"] == "area":
+            return bin_of(at, x, y)
         if a["align_corners"]:
             place = Fraction(at * (x - 1), max(y - 1, 1))
         else:
-            place = max(Fraction(0), Fraction((2 * at + 1) * x, 2 * y) - Fraction(1, 2))
-        return (floor(place), ceil(place))
+            place = Fraction((2 * at + 1) * x, 2 * y) - Fraction(1, 2)
+        if a["mode"] == "bicubic":
+            wide = 0 if place.denominator == 1 else 1
+            return (max(floor(place) - wide, 0), min(ceil(place) + wide, x - 1))
+        return (floor(max(place, Fraction(0))), ceil(max(place, Fraction(0))))
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
-        how = MODES[a["mode"]]
-        if a["mode"] == "bilinear":
+        how = f'mode="{a["mode"]}"'
+        if a["mode"] in _ALIGNED:
             how += f", align_corners={bool(a['align_corners'])}"
         return f"F.interpolate({names[0]}, size={_size(names, a)}, {how})"
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        if a["mode"] == "area":
+            return onnx_bins(to, names[0], xs[0], y, "avg")
         sizes = to.ints("sizes", [to.batch, *y])
-        how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
-        if a["mode"] == "bilinear":
-            grid = "align_corners" if a["align_corners"] else "pytorch_half_pixel"
+        how: dict[str, Any] = {
+            "mode": "nearest",
+            "coordinate_transformation_mode": "asymmetric",
+            "nearest_mode": "floor",
+        }
+        if a["mode"] in _ALIGNED:
+            grid = "align_corners" if a["align_corners"] else "half_pixel"
             how = {"mode": "linear", "coordinate_transformation_mode": grid}
+        if a["mode"] == "bicubic":
+            how |= {"mode": "cubic", "cubic_coeff_a": -0.75}
         return to.node("Resize", [names[0], "", "", sizes], **how)
 
     def lifted(self, call: Call) -> Lifted | None:
         x, mode, of = call.x, LIFTED[call.operator], call.measured
-        corners = bool(call["align_corners"]) if mode == "bilinear" else False
+        corners = bool(call["align_corners"]) if mode in _ALIGNED else False
         scales = call["scale_factors"]
         like: tuple[Operand, ...] = ()
         how: dict[str, Any] = {}

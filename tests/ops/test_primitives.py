@@ -183,6 +183,9 @@ def test_a_factor_is_the_quotient_of_whole_numbers(up, down):
 VARIED = {
     "conv": {"c": (8, 16), "k": (3, 5), "s": (1, 2), "d": (1, 2), "g": (1, 4)},
     "dwconv": {"k": (2, 3), "s": (1, 2)},
+    "conv_transpose": {"c": (8, 16), "k": (3, 5), "s": (2, 3), "g": (1, 4)},
+    "adaptive_pool": {"size": (1, 3)},
+    "max_unpool": {"k": (2, 3)},
     "max_pool": {"k": (2, 3), "s": (1, 3)},
     "avg_pool": {"k": (3, 4), "s": (2, 1)},
     "resize": {"scale": (0.5, 2.0)},

@@ -1,0 +1,84 @@
+"""Pooling to a given size, over bins of nearly equal size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from archdsl.ir.expr import by_axis
+from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Setting, Sizes
+
+if TYPE_CHECKING:
+    from archdsl.ops.lifting import Call, Lifted
+
+MODES = {"avg": "adaptive_avg_pool2d", "max": "adaptive_max_pool2d"}
+_REDUCTIONS = {"avg": "ReduceMean", "max": "ReduceMax"}
+
+
+def bin_of(at: int, x: int, y: int) -> tuple[int, int]:
+    """The first and last of x rows that are pooled to row `at` of y, as in PyTorch: bins overlap by at most
+    one row, and repeat rows if y is larger than x.
+    """
+    return at * x // y, ((at + 1) * x - 1) // y
+
+
+def onnx_bins(to: OnnxWriter, x: str, size: Sizes, y: Sizes, mode: str) -> str:
+    """Pooling over bins, along one axis after the other; ONNX has no operator for it."""
+    reduction = _REDUCTIONS[mode]
+    for axis in (2, 3):
+        rows, bins = size[axis - 1], y[axis - 1]
+        if rows == bins:
+            continue
+        found = []
+        for at in range(bins):
+            first, last = bin_of(at, rows, bins)
+            label = f"{axis}.{at}"
+            ends = [
+                to.ints(f"{label}.{name}", [n])
+                for name, n in (("first", first), ("end", last + 1), ("axis", axis))
+            ]
+            part = to.node("Slice", [x, *ends], f"{label}.bin")
+            found.append(to.node(reduction, [part, ends[2]], label, keepdims=1))
+        x = to.node("Concat", found, f"{axis}", axis=axis)
+    return to.node("Identity", [x])
+
+
+class AdaptivePool(Primitive):
+    """The mean or maximum over size × size bins of the map: PyTorch's adaptive pooling.
+
+    Row i of n bins over h rows covers rows floor(i h / n) to ceil((i + 1) h / n) - 1, so bins are of nearly
+    equal size, and overlap where n does not divide h.  TensorFlow has no such operator.
+    """
+
+    name = "adaptive_pool"
+    summary = "mean or maximum over a given number of bins"
+    lifts = tuple(MODES.values())
+    fresh = True
+    settings = (
+        Setting("size", "pair", None, "bins along height and width, or [rows, columns]", low=1),
+        Setting("mode", "str", "avg", "mean or maximum", choices=tuple(MODES)),
+    )
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return True
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        return (xs[0][0], *by_axis(a["size"]))
+
+    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
+        return bin_of(at, x, y)
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"F.{MODES[a['mode']]}({names[0]}, {by_axis(a['size'])})"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        return onnx_bins(to, names[0], xs[0], y, a["mode"])
+
+    def lifted(self, call: Call) -> Lifted | None:
+        size = call.pair("output_size")
+        if size is None or (size == 1 and call.operator == MODES["avg"]):
+            return None  # the latter is `global_pool`
+        mode = next(mode for mode, name in MODES.items() if name == call.operator)
+        return call.lifted(call.x, size=size, mode=mode)
