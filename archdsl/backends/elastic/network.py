@@ -35,7 +35,7 @@ from archdsl.ops.base import Layer
 from archdsl.ops.places import Parts
 from archdsl.passes.transforms.bind import Binder, Bound, Prepared
 from archdsl.passes.transforms.deployed import Deploy
-from archdsl.passes.transforms.simplify import simplify
+from archdsl.passes.transforms.simplify import Simplified, simplified, simplify
 
 LAYERS = 65_536
 """Layers over parts of stored ones that are remembered."""
@@ -69,17 +69,22 @@ class ElasticNetwork(nn.Module):
     """
 
     def __init__(
-        self, graph: Graph, widths: Widths, results: Collection[str],
+        self, simple: Simplified, widths: Widths, results: Collection[str],
         store: Mapping[str, nn.Module] = _NONE, *, checkpoint: bool = False,
     ):  # fmt: skip
-        """`results` are the results of op calls before simplification (`scaling.results_of_calls`).
+        """`widths` are of the simplified graph.
+
+        `results` are the results of op calls before simplification (`scaling.results_of_calls`).
 
         `store` are the stored layers by the names of their weights; by default, new ones.
         """
         super().__init__()
+        graph = simple.graph
         self.archdsl_graph, self._widths, self._checkpoint = graph, widths, checkpoint
         self.drawn = tuple(drawn(graph, widths))
         self._binder: Binder = Prepared()(graph)
+        self._whole: Binder = Prepared()(simple.whole)
+        self._instead = simple.instead
         self._partial = Partial(graph, widths, self._binder, results)
         taken = set(RESERVED)
         self._stored = {weights: unique(identifier(weights), taken) for weights in widths.slots}
@@ -97,7 +102,7 @@ class ElasticNetwork(nn.Module):
     def _new_planner(self) -> Paths:
         partial = self._partial
         return Paths(
-            self.archdsl_graph, self._widths, self._binder, partial.variable, partial.attribute,
+            self._whole, self._instead, self._widths, partial.variable, partial.attribute,
             self._compiler.statement, self._sliced,
         )  # fmt: skip
 
@@ -209,7 +214,8 @@ class ElasticNetwork(nn.Module):
             where, number, message = bound.failures[0]
             raise SpecError([Diagnostic(number, f"`{where}`: {message}")])
         places = self._widths.places(bound, outcomes)
-        graph = Deploy()(simplify(bound.graph, bound.shapes))
+        whole = self._whole.bind(outcomes)
+        graph = Deploy()(simplify(whole.graph, whole.shapes))
         code, node_of = lower(graph), _first_nodes(bound)
         taken = {}
         for attribute, _ in code.layers:
@@ -299,6 +305,7 @@ class ElasticNetwork(nn.Module):
             self.archdsl_graph,
             self._widths,
             self._binder,
+            self._whole,
             self._partial,
             self._compiler,
             self._matrices,
@@ -337,7 +344,8 @@ def build(graph: Graph, *, bn: BN = "shared", checkpoint: bool = False) -> Elast
     Raises SpecError: ARCH818 for more than 32 such combinations, ARCH810 if weights cannot be shared, ARCH801
     for too many parameters.
     """
-    results, graph = results_of_calls(graph), simplify(graph)
+    results, simple = results_of_calls(graph), simplified(graph)
+    graph = simple.graph
     widths = Widths(graph, bn)
     params = sum(slot.params for slot in widths.slots.values())
     if params > MOST_PARAMETERS:
@@ -345,4 +353,4 @@ def build(graph: Graph, *, bn: BN = "shared", checkpoint: bool = False) -> Elast
             f"the supernet of {graph.name} has {params:,} parameters; at most {MOST_PARAMETERS:,} are built"
         )
         raise SpecError([Diagnostic("ARCH801", headline)])
-    return ElasticNetwork(graph, widths, results, checkpoint=checkpoint)
+    return ElasticNetwork(simple, widths, results, checkpoint=checkpoint)

@@ -22,7 +22,7 @@ from archdsl.backends.elastic.widths import Widths, not_shared
 from archdsl.backends.making import make
 from archdsl.backends.supernet.module import GLOBALS
 from archdsl.diagnostics import Diagnostic, Label, SpecError
-from archdsl.ir import Graph, Mux, Node, Pick
+from archdsl.ir import Mux, Node, Pick
 from archdsl.ir.resolve import evaluate
 from archdsl.ops.base import Layer
 from archdsl.ops.places import NotShared, Parts, Places, leading
@@ -93,16 +93,24 @@ class Path:
 class Paths:
     """Plans the forward passes of networks.
 
+    They are planned on the space before its equal nodes were merged: what several nodes have in common is
+    computed where the first of those is that a network has, so that gradients are added in the same order as
+    in the network compiled by itself.  `binder` is of that graph, `instead` are its replaced nodes; `widths`
+    are of the simplified graph.
+
     `variable` and `attribute` return the names of items in code, `compiled` compiles statements, and `sliced`
     returns the layer over a slice of stored weights.
     """
 
     def __init__(
-        self, graph: Graph, widths: Widths, binder: Binder, variable: Callable[[str], str],
+        self, binder: Binder, instead: Mapping[str, str], widths: Widths, variable: Callable[[str], str],
         attribute: Callable[[str], str], compiled: Callable[[tuple[str, ...]], CodeType],
         sliced: Callable[[str, Layer, Parts], Sliced],
     ):  # fmt: skip
+        graph = binder.graph
         self.graph, self.widths, self.binder = graph, widths, binder
+        self.kept = {name: instead.get(name, name) for name in (*graph.inputs, *graph.nodes)}
+        """By name, the node or input of the simplified graph that it is."""
         self.variable, self.attribute, self.compiled, self.sliced = variable, attribute, compiled, sliced
         self.inputs = tuple(variable(name) for name in graph.inputs)
         self.primitives = ops.primitives()
@@ -199,11 +207,16 @@ class Paths:
 
     def moved(self, mux: Mux, source: str, tensor: Tensor) -> Tensor:
         """A tensor as the output of a mux that selects it."""
-        key = mux.name, source, tensor
+        name, source = self.kept[mux.name], self.kept[source]
+        if name == source:  # it picks nothing else
+            return tensor
+        key = name, source, tensor
         found = self._moved.get(key)
         if found is None:
             self._limit()
-            places = self.widths.moved(tensor.places, source, mux)
+            kept = self.widths.graph.nodes[name]
+            assert isinstance(kept, Mux)
+            places = self.widths.moved(tensor.places, source, kept)
             found = self._moved[key] = self.tensor(
                 tensor.variable, tensor.shape, places, tensor.is_zero, tensor.sized
             )
@@ -211,7 +224,7 @@ class Paths:
 
     def made(self, node: Node, read: tuple[Tensor | None, ...], values: tuple[Any, ...]) -> Made:
         """A node that reads these tensors (None for absent ones), with these values of searched settings."""
-        key = node.name, read, values, tuple(map(type, values))
+        key = self.kept[node.name], read, values, tuple(map(type, values))
         found = self._made.get(key)
         if found is None:
             self._limit()
@@ -224,7 +237,7 @@ class Paths:
                 remembered.clear()
 
     def _make(self, node: Node, read: tuple[Tensor | None, ...], values: tuple[Any, ...]) -> Made:
-        primitive, name = self.primitives[node.op], node.name
+        primitive, name = self.primitives[node.op], self.kept[node.name]
         given = [tensor for tensor in read if tensor is not None]
         bound = self.binder._node(node, node.inputs, values)
         attrs, sizes = bound.attrs, tuple([tensor.shape for tensor in given])
@@ -234,7 +247,7 @@ class Paths:
             place = Label(node.location, f"in `{name}`") if node.location else None
             raise SpecError([Diagnostic(code, f"`{where}`: {message}", place)])
         xs = [None if tensor is None else tensor.places for tensor in read]
-        widths = [self.widths.width(source) for source in node.inputs]
+        widths = [self.widths.width(self.kept[source]) for source in node.inputs]
         try:
             places = primitive.places(xs, widths, shape[0], self.widths.width(name), attrs)
         except NotShared as error:

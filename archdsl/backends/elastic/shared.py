@@ -16,7 +16,7 @@ from archdsl.backends.torch_module import MOST_PARAMETERS
 from archdsl.configs.sharing import BN
 from archdsl.diagnostics import Diagnostic, SpecError, closest
 from archdsl.ir import Graph, Mux, Node
-from archdsl.passes.transforms.simplify import simplify
+from archdsl.passes.transforms.simplify import Simplified, simplified
 
 
 class SharedNetworks(nn.Module):
@@ -26,7 +26,7 @@ class SharedNetworks(nn.Module):
     """
 
     def __init__(
-        self, graphs: Mapping[str, Graph], slots: Mapping[str, Slot], widths: Mapping[str, Widths],
+        self, spaces: Mapping[str, Simplified], slots: Mapping[str, Slot], widths: Mapping[str, Widths],
         results: Mapping[str, Collection[str]], checkpoint: bool,
     ):  # fmt: skip
         super().__init__()
@@ -37,8 +37,8 @@ class SharedNetworks(nn.Module):
             self._modules[attributes[weights]] = module
         # In a plain dict, as each stored layer is a child once.
         self.members: dict[str, ElasticNetwork] = {
-            name: ElasticNetwork(graph, widths[name], results[name], store, checkpoint=checkpoint)
-            for name, graph in graphs.items()
+            name: ElasticNetwork(simple, widths[name], results[name], store, checkpoint=checkpoint)
+            for name, simple in spaces.items()
         }
 
     def train(self, mode: bool = True) -> SharedNetworks:
@@ -61,8 +61,8 @@ def build(
     Raises SpecError: ARCH810 if weights cannot be shared, ARCH818 as for one space, ARCH606 for a part
     without weights, ARCH801 for too many parameters.
     """
-    own = {name: _with_private(simplify(graph), name, private) for name, graph in graphs.items()}
-    widths = {name: Widths(graph, bn) for name, graph in own.items()}
+    own = {name: simplified(_with_private(graph, name, private)) for name, graph in graphs.items()}
+    widths = {name: Widths(simple.graph, bn) for name, simple in own.items()}
     slots = merged(list(widths.values()))
     params = sum(slot.params for slot in slots.values())
     if params > MOST_PARAMETERS:

@@ -50,6 +50,21 @@ def simplify(
     return _Simplifier(graph, shapes, across_ops).run()
 
 
+@dataclass(frozen=True)
+class Simplified:
+    """A simplified graph, the graph before, and by name the node or input that replaced a node."""
+
+    graph: Graph
+    whole: Graph
+    instead: Mapping[str, str]
+
+
+def simplified(graph: Graph) -> Simplified:
+    """As `simplify`, with the nodes that were replaced."""
+    found = _Simplifier(graph, None, True)
+    return Simplified(found.run(), graph, found.instead)
+
+
 class _Simplifier:
     def __init__(self, graph: Graph, shapes: Mapping[str, FixedShape] | None, across_ops: bool):
         self.graph, self.across_ops = graph, across_ops
