@@ -44,7 +44,7 @@ CHOICES = (
     "{true, 1}", '{"a", "b"}', "{1K, 2}", "{1, 999999999999999999}", "{a: 1, b: nothing?}", "{4}", "{0}",
     "{2..200}", "{0.1, 0.2, 0.3}",
 )  # fmt: skip
-ARITHMETIC = ("+", "-", "*", "/", "*", "-")
+ARITHMETIC = ("+", "-", "*", "/", "*", "-", "//", "%")
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 FUNCTIONS = ("max", "min", "floor", "round")
 PIECES = (
@@ -249,7 +249,9 @@ def _chosen(rng: random.Random, names: list[str], tensors: list[str], lines: lis
     forms = (
         f"one of {{a: {t}, b: {u}}}", f"one of {{a: {t} -> conv(c = {n}), b: {t}}}", f"any 2 of {{a: {t}, b: {u}, c: image}}",
         f"{t} -> one of {{a: conv(c = {n}), b: relu, c: max_pool(k = {n}, s = 2)}}", f"add(any 1 of {{p: {t}, q: {u}}})",
-        f"concat(unused({{{t}, {u}}}))", f"fold(add, unused({{p: {t}, q: {u}}}))", f"one of {{a: {t}, b: nothing[{n}]?}}",
+        f"concat(unused({{{t}, {u}}}))", f"any {n} of {{a: {t}, b: {u}, c: image}}", f"concat(some of {{a: {t}, b: {u}}})",
+        f"one of ({{a: {t}, b: {u}}} - {{a: {u}}})", f"{t} if defined({u}[{n}]) else {u}", f"{t} -> (relu -> conv(c = {n}))",
+        f"{t} -> concat({u})", f"fold(add, unused({{p: {t}, q: {u}}}))", f"one of {{a: {t}, b: nothing[{n}]?}}",
     )  # fmt: skip
     _define(rng, rng.choice(forms), tensors, lines)
 

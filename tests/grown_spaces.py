@@ -118,7 +118,7 @@ def number_choice(g: Growing) -> None:
 def number_arithmetic(g: Growing) -> None:
     a, b = g.number(), g.number()
     form = g.one(["{a} + {b}", "{a} * 2", "max({a}, {b})", "{a} + {b} - 4", "{a} / 2", "floor({a} / {b}) + 1",
-                  "{a} if {a} == {b} else 8", "4 * {a} / 4", "{t}.c", "{t}.h", "W[{a}]", "8 / {a}",
+                  "{a} if {a} == {b} else 8", "4 * {a} / 4", "{t}.c", "{t}.h", "W[{a}]", "8 / {a}", "8 + {a} % {b}", "4 + {a} // 3 + {b} % 3", "({a} + 0.5) // {b} + 2",
                   "8 / ({a} - {b})"])  # fmt: skip
     if g.chance(70) and form in ("W[{a}]", "8 / ({a} - {b})", "8 / {a}", "{a} / 2"):
         return
@@ -222,10 +222,51 @@ def several(g: Growing) -> None:
     if not g.room(3):
         return
     labelled, labels = g.candidates(texts)
-    chosen = g.name("s")
-    g.lines.append(f"{chosen} = any 2 of {labelled}")
+    chosen, count = g.name("s"), g.one(["2", "2", "(1 + 1)", "(W[1] % 3 + 1)", "(7 // 3)"])
+    labelled = g.one([labelled, labelled, f"({{{labelled}, gone: image}} - {{gone: {texts[0]}}})"])
+    g.lines.append(f"{chosen} = any {count} of {labelled}")
     g.decide(chosen, tuple("{" + ", ".join(c) + "}" for c in combinations(labels, 2)))
     g.define(g.one([f"concat({chosen})", f"add({chosen})"]))
+
+
+def switched(g: Growing) -> None:
+    """Members that are each on or off, joined beside one that is always there."""
+    texts = [g.tensor()]
+    texts += [f"fit({g.tensor()}, {texts[0]})" for _ in range(g.one([0, 1]))]
+    if not g.room(2 ** len(texts)):
+        return
+    labelled, labels = g.candidates(texts)
+    if g.chance(20):
+        labelled = f'({{{labelled}, gone: image}} - {{"gone"}})'
+    name = g.name("e")
+    g.lines.append(f"{name} = some of {labelled}")
+    for label in labels:
+        g.decide(f"{name}.{label}", ("on", "off"))
+    form = g.one(
+        [
+            "add({{{e}, z: {t}}})",
+            "concat({{z: {t}, {e}}})",
+            "concat({e})",
+            "fold(Join, {{z: {t}, {e}}})",
+            "(concat({e}) if defined(concat({e})) else {t})",
+            "concat({{{e}, z: {t}}}) -> conv(c = {a})",
+        ]
+    )
+    g.define(form.format(e=name, t=texts[0], a=g.number()))  # fmt: skip
+
+
+def tested(g: Growing) -> None:
+    """Entries that are read only where they are defined."""
+    x, at = g.name("x"), g.name("n")
+    last = g.one([1, 2, 3])
+    if not g.room(2):
+        return
+    g.lines += [f"{x}[1] = {g.tensor()}", f"{x}[2] = {x}[1] -> relu", f"{at} = one of {{1, {last + 1}}}"]
+    g.decide(at, ("1", str(last + 1)))
+    form = g.one(["{x}[{n}]? if defined({x}[{n}]) else {x}[1]", "{x}[{n} + 1] if defined({x}[{n} + 1]) else {t}",
+                  "({t} -> relu) if defined({x}[3]) else {x}[2]", "{t} if defined(nothing[1]) else ({t} -> relu)",
+                  "{t} if defined({x}[{n}]?) and {n} == 2 else {x}[2]"])  # fmt: skip
+    g.define(form.format(x=x, n=at, t=g.tensor()))
 
 
 def conditional(g: Growing) -> None:
@@ -418,7 +459,7 @@ def repeated(g: Growing) -> None:
 
 STEPS: tuple[tuple[int, Step], ...] = (
     (3, number_choice), (2, number_arithmetic), (1, number_conditional), (1, number_of_list), (5, applied), (3, joined), (3, tensor_arithmetic),
-    (4, tensor_choice), (3, op_choice), (1, op_choice_inside), (1, several), (4, conditional),
+    (4, tensor_choice), (3, op_choice), (1, op_choice_inside), (1, several), (2, switched), (1, tested), (4, conditional),
     (3, settings_by_decision), (3, gate), (1, lattice), (2, cells), (1, shared), (1, tied), (1, loose_ends),
     (1, missing), (1, repeated),
 )  # fmt: skip

@@ -12,8 +12,25 @@ from archdsl.lang import ast, parse
 from archdsl.lang.machine import Token, language
 from archdsl.lang.mistakes import UNITS
 
-BINARY = ["+", "-", "*", "/", "==", "!=", "<", "<=", ">", ">=", "in", "and", "or"]
-WORDS = ["x", "y", "n1", "keep", "OPS", "Node", "conv_bn_relu", "s", "ms", "K", "i_1", "_", "inputs", "e5"]
+BINARY = ["+", "-", "*", "/", "//", "%", "==", "!=", "<", "<=", ">", ">=", "in", "and", "or"]
+WORDS = [
+    "x",
+    "y",
+    "n1",
+    "keep",
+    "OPS",
+    "Node",
+    "conv_bn_relu",
+    "s",
+    "ms",
+    "K",
+    "i_1",
+    "_",
+    "inputs",
+    "e5",
+    "some",
+    "defined",
+]
 
 
 def words() -> st.SearchStrategy[str]:
@@ -63,6 +80,7 @@ def _larger(expr: st.SearchStrategy[ast.Expr]) -> st.SearchStrategy[ast.Expr]:
     indices = st.builds(ast.Index, expr, _tuples(expr | st.builds(ast.Every), 1, 2))
     attributes = st.builds(ast.Attribute, expr, words() | st.integers(0, 12).map(str))
     choosable = sets | names | calls | indices | attributes
+    choosable |= st.builds(ast.Binary, st.just("-"), choosable, choosable)
     return st.one_of(
         sets,
         calls,
@@ -79,8 +97,9 @@ def _larger(expr: st.SearchStrategy[ast.Expr]) -> st.SearchStrategy[ast.Expr]:
         st.builds(ast.Chain, expr, calls),
         st.builds(ast.Conditional, expr, expr, expr),
         st.builds(ast.OneOf, choosable),
-        st.builds(ast.AnyOf, st.integers(0, 9), choosable),
-        st.builds(ast.Once, choosable),
+        st.builds(ast.AnyOf, expr, choosable),
+        st.builds(ast.SomeOf, choosable),
+        st.builds(ast.Once, sets | names | calls | indices | attributes),
     )
 
 

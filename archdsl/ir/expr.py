@@ -249,7 +249,7 @@ def _bound_of(fn: str, args: tuple[Value, ...]) -> float:
         return max(sizes[1:], default=0.0)
     if fn in ("max", "min"):
         return max(sizes)
-    return sizes[0]
+    return sizes[1] if fn == "mod" else sizes[0]
 
 
 class Measure(Expr):

@@ -161,7 +161,7 @@ class Unary:
 
 @node
 class Binary:
-    """`op` is one of + - * / == != < <= > >= in and or."""
+    """`op` is one of + - * / // % == != < <= > >= in and or."""
 
     op: str
     left: Expr
@@ -194,7 +194,15 @@ class OneOf:
 
 @node
 class AnyOf:
-    count: int
+    count: Expr
+    source: Expr
+    span: Span = _span()
+
+
+@node
+class SomeOf:
+    """`some of SET`: each member is on or off."""
+
     source: Expr
     span: Span = _span()
 
@@ -207,7 +215,7 @@ class Once:
 
 Expr = Union[
     Name, Number, Quantity, String, Bool, List, Set, Record, Call, Index, Every, Attribute, Optional,
-    Range, Unary, Binary, Chain, Conditional, OneOf, AnyOf, Once,
+    Range, Unary, Binary, Chain, Conditional, OneOf, AnyOf, SomeOf, Once,
 ]  # fmt: skip
 
 

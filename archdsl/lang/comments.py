@@ -72,8 +72,10 @@ class Comments:
                 return self.inside(base) or any(self.inside(part) for part in subscripts)
             case ast.Attribute(base) | ast.Optional(base) | ast.Unary(_, base):
                 return self.inside(base)
-            case ast.OneOf(base) | ast.AnyOf(_, base) | ast.Once(base):
+            case ast.OneOf(base) | ast.SomeOf(base) | ast.Once(base):
                 return self.inside(base)
+            case ast.AnyOf(count, base):
+                return self.inside(count) or self.inside(base)
         return False
 
     def split(self, expr: ast.Binary | ast.Chain | ast.Conditional) -> bool:
@@ -117,7 +119,9 @@ def last(expr: Expr) -> int:
                 expr = part
             case ast.Range(_, high, step):
                 expr = high if step is None else step
-            case ast.Unary(_, part) | ast.OneOf(part) | ast.AnyOf(_, part) | ast.Once(part):
+            case ast.Unary(_, part) | ast.OneOf(part) | ast.AnyOf(_, part) | ast.SomeOf(part):
+                expr = part
+            case ast.Once(part):
                 expr = part
             case _:
                 return expr.span[1]

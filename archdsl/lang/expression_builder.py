@@ -15,6 +15,7 @@ from archdsl.lang import ast
 from archdsl.lang.ast import Expr, Span
 from archdsl.lang.machine import Token
 from archdsl.lang.precedence import UnfoldableError, fold
+from archdsl.lang.source_files import starts_line
 
 MAX_DEPTH = 100
 MAX_DIGITS = 18
@@ -64,7 +65,11 @@ class Values:
         try:
             return fold(span, parts)
         except UnfoldableError as mistake:
-            self.report(mistake.code, mistake.headline, mistake.span, help_line=mistake.help)
+            start, end = mistake.span
+            if self.source.text[start:end] == "//" and starts_line(self.source.text, start):
+                self.report("ARCH100", "unexpected `//`", mistake.span, help_line="a comment starts with #")
+            else:
+                self.report(mistake.code, mistake.headline, mistake.span, help_line=mistake.help)
             return ast.Name("_", span=span)
 
     def negative(self, span: Span, minus: Token, operand: Expr) -> Expr:
@@ -74,9 +79,17 @@ class Values:
         self.check_choosable(source, "one of")
         return ast.OneOf(source, span=span)
 
-    def any_of(self, span: Span, count: Token, source: Expr) -> Expr:
-        self.check_choosable(source, f"any {word(count)} of")
-        return ast.AnyOf(self.whole(count), source, span=span)
+    def any_of(self, span: Span, count: Expr, source: Expr) -> Expr:
+        shown = self.source.text[slice(*count.span)] if isinstance(count, ast.Name | ast.Number) else "n"
+        self.check_choosable(source, f"any {shown} of")
+        return ast.AnyOf(count, source, span=span)
+
+    def some_of(self, span: Span, first: Token, of: Token, source: Expr) -> Expr:
+        if word(first) != "some":
+            guess = "write one of {a, b}, any 2 of {a, b, c}, or some of {a, b}"
+            self.report("ARCH100", "unexpected `of`", place(of), help_line=guess)
+        self.check_choosable(source, "some of")
+        return ast.SomeOf(source, span=span)
 
     def once(self, span: Span, source: Expr) -> Expr:
         if not isinstance(source, _REFERENCES):
@@ -90,7 +103,7 @@ class Values:
         return ast.Once(source, span=span)
 
     def check_choosable(self, source: Expr, words: str) -> None:
-        if not isinstance(source, _REFERENCES):
+        if not (isinstance(source, _REFERENCES) or (type(source) is ast.Binary and source.op == "-")):
             self.report(
                 "ARCH106",
                 f"expected a set after `{words}`",

@@ -17,11 +17,11 @@ _BINARY = {
     "or": OR, "and": AND,
     "==": COMPARISON, "!=": COMPARISON, "<": COMPARISON, "<=": COMPARISON, ">": COMPARISON, ">=": COMPARISON,
     "in": COMPARISON,
-    "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT,
+    "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "//": PRODUCT, "%": PRODUCT,
 }  # fmt: skip
 _LEVELS: dict[type, int] = {
     ast.Chain: CHAIN, ast.Conditional: CONDITIONAL, ast.Range: RANGE,
-    ast.OneOf: PREFIX, ast.AnyOf: PREFIX, ast.Once: PREFIX,
+    ast.OneOf: PREFIX, ast.AnyOf: PREFIX, ast.SomeOf: PREFIX, ast.Once: PREFIX,
 }  # fmt: skip
 _SCALES = frozenset("KMGT")
 _ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"})
@@ -187,6 +187,7 @@ _FLAT: dict[type, Callable[[Any], str]] = {
     ast.Chain: _chain,
     ast.Conditional: _conditional,
     ast.OneOf: lambda expr: f"one of {flat(expr.source, PREFIX)}",
-    ast.AnyOf: lambda expr: f"any {expr.count} of {flat(expr.source, PREFIX)}",
+    ast.AnyOf: lambda expr: f"any {flat(expr.count, POSTFIX)} of {flat(expr.source, PREFIX)}",
+    ast.SomeOf: lambda expr: f"some of {flat(expr.source, PREFIX)}",
     ast.Once: lambda expr: f"once {flat(expr.source, PREFIX)}",
 }

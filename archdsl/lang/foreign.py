@@ -194,13 +194,6 @@ def _ranges(mistake: Mistake) -> Diagnostic | None:
     return None
 
 
-def _whole_division(mistake: Mistake) -> Diagnostic | None:
-    text, start = mistake.source.text, mistake.span[0]
-    if mistake.kind == "SLASH" and text[start - 1 : start] == "/" and mistake.before[:-1].strip():
-        return _unexpected(mistake, "write integer division as floor(a / b); a comment starts with #")
-    return None
-
-
 def _strings(mistake: Mistake) -> Diagnostic | None:
     if (
         mistake.kind == "STRING"
@@ -226,6 +219,6 @@ def _last_word(mistake: Mistake) -> str:
 
 
 _EXPLANATIONS: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
-    _stage, _choosers, _mark, _inputs, _line_start, _whole_division, _declarations, _ranges, _strings,
+    _stage, _choosers, _mark, _inputs, _line_start, _declarations, _ranges, _strings,
     _lambdas, _conditions, _separators,
 )  # fmt: skip

@@ -133,7 +133,12 @@ class Layout:
                 self.write("one of ")
                 self.value(source, PREFIX, tail)
             case ast.AnyOf(count, source):
-                self.write(f"any {count} of ")
+                self.write("any ")
+                self.value(count, POSTFIX, 4)
+                self.write(" of ")
+                self.value(source, PREFIX, tail)
+            case ast.SomeOf(source):
+                self.write("some of ")
                 self.value(source, PREFIX, tail)
             case ast.Once(source):
                 self.write("once ")

@@ -33,7 +33,6 @@ _LOOK_ALIKES = {
     "!": "write `not`, or `!=` to compare",
     "&": "write `and`",
     "|": "write `or`; a choice is one of {a, b}, an op is applied by `->`",
-    "%": "the remainder operator is not supported",
     "^": "write powers as products",
     "×": "write `*`",
     "→": "write `->`",
@@ -146,8 +145,9 @@ def _statement_within_line(mistake: Mistake) -> Diagnostic | None:
     if unit is not None:
         return unit
     word = mistake.source.text[slice(*span)]
+    help = "a comment starts with #" if "//" in before else None
     return mistake.finding(
-        "ARCH100", f"unexpected `{word}`", "expected an operator or a new line", None, span
+        "ARCH100", f"unexpected `{word}`", "expected an operator or a new line", help, span
     )
 
 
@@ -243,9 +243,8 @@ def _bracket(mistake: Mistake) -> Diagnostic | None:
 
 def _foreign(mistake: Mistake) -> Diagnostic | None:
     """Comments, negated membership tests and assignments of other languages."""
-    text = mistake.source.text
-    if mistake.kind == "SLASH" and text[mistake.span[0] - 1 : mistake.span[0]] == "/":
-        return mistake.finding("ARCH100", "unexpected `/`", "", "a comment starts with #")
+    if mistake.kind == "WHOLE":
+        return mistake.finding("ARCH100", "unexpected `//`", "", "a comment starts with #")
     if mistake.kind == "NOT" and mistake.after.lstrip().startswith("in "):
         return mistake.finding("ARCH100", "unexpected `not`", "", "write not a in b")
     if mistake.word in tuple("+-*/") and mistake.after.startswith("=") and "EQUAL" in mistake.expected:

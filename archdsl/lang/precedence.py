@@ -20,7 +20,7 @@ LEVELS = {
     "==": COMPARISON, "!=": COMPARISON, "<": COMPARISON, "<=": COMPARISON, ">": COMPARISON, ">=": COMPARISON,
     "in": COMPARISON,
     "..": RANGE, "step": RANGE,
-    "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT,
+    "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "//": PRODUCT, "%": PRODUCT,
 }  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from archdsl.spec.units import MEASURES, measured
 _SIGNS = {
     "or": ("or", OR), "and": ("and", AND), "le": ("<=", COMPARISON), "lt": ("<", COMPARISON),
     "eq": ("==", COMPARISON), "ne": ("!=", COMPARISON), "add": ("+", SUM), "sub": ("-", SUM),
-    "mul": ("*", PRODUCT), "div": ("/", PRODUCT),
+    "mul": ("*", PRODUCT), "div": ("/", PRODUCT), "floordiv": ("//", PRODUCT), "mod": ("%", PRODUCT),
 }  # fmt: skip
 _SAME_UNITS = frozenset({"le", "lt", "eq", "ne", "add", "sub"})
 _SUFFIXES = {"time": " ms", "rate": " fps"}

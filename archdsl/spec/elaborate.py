@@ -15,7 +15,7 @@ from archdsl.lang.loader import Unit
 from archdsl.passes.analyses.liveness import live_nodes
 from archdsl.passes.analyses.symbolic import Definitions
 from archdsl.passes.transforms.requirements import over_what_is_read
-from archdsl.spec.evaluate import arithmetic, statements
+from archdsl.spec.evaluate import arithmetic, sets, statements
 from archdsl.spec.evaluate.builder import Builder, Obligation
 from archdsl.spec.evaluate.constants import Constants
 from archdsl.spec.evaluate.control import Fatal, Poisoned
@@ -236,7 +236,7 @@ def _finished(
         output_locations=builder.output_locations,
         made=builder.made,
         given={},
-        warnings=(*ev.warnings, *arithmetic.fractional_warnings(ev)),
+        warnings=(*ev.warnings, *arithmetic.fractional_warnings(ev), *sets.difference_warnings(ev)),
     )
 
 

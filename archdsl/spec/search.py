@@ -476,9 +476,9 @@ class _Reader:
                     f"incompatible units in `{expr.op}`: {' and '.join(sorted(map(str, dims)))}",
                     expr,
                 )
-        if expr.op == "/" and _is_number(right) and right == 0:
+        if expr.op in ("/", "//", "%") and _is_number(right) and right == 0:
             raise self.frame.error("ARCH211", "division by zero", expr)
-        if expr.op not in ("+", "-", "*", "/") or not (_is_number(left) and _is_number(right)):
+        if expr.op not in ("+", "-", "*", "/", "//", "%") or not (_is_number(left) and _is_number(right)):
             return Formula(expr.op, (left, right), self.frame.location(expr))
         try:
             result: SearchValue = apply(OPERATORS[expr.op], left, right)  # type: ignore[assignment]

@@ -10,7 +10,7 @@ from archdsl.ir import Value
 from archdsl.ir.expr import apply, kind
 from archdsl.lang import ast
 from archdsl.lang.ast import Spanned
-from archdsl.spec.evaluate import builtins, choosing, reaching, stamping
+from archdsl.spec.evaluate import builtins, choosing, indexing, reaching, stamping
 from archdsl.spec.evaluate.builder import Trace
 from archdsl.spec.evaluate.control import Poisoned
 from archdsl.spec.evaluate.evaluator import Evaluator
@@ -50,6 +50,8 @@ def call_expression(ev: Evaluator, expr: ast.Call, frame: Frame) -> SpecValue:
 
 def call_of(ev: Evaluator, fn: SpecValue, expr: ast.Call, frame: Frame) -> SpecValue:
     """The value of a call whose function is already evaluated."""
+    if isinstance(fn, Builtin) and fn.name == "defined":  # its argument may be undefined
+        return indexing.is_defined(ev, expr, frame)
     args, settings = arguments(ev, expr, frame)
     site = frame.sites.nodes.get(id(expr), "")
     return call(ev, fn, args, settings, expr, frame, site, id(expr) in frame.sites.whole)

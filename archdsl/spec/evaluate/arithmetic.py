@@ -9,7 +9,7 @@ from archdsl.ir import Expr, Value
 from archdsl.ir.expr import TooLargeError, apply, kind
 from archdsl.lang import ast
 from archdsl.lang.ast import Spanned
-from archdsl.spec.evaluate import reaching, tensors
+from archdsl.spec.evaluate import reaching, sets, tensors
 from archdsl.spec.evaluate.evaluator import Evaluator
 from archdsl.spec.evaluate.frame import Frame
 from archdsl.spec.evaluate.kinds import number, truth
@@ -22,12 +22,13 @@ from archdsl.spec.evaluate.values import (
     Tensor,
     Undefined,
     Varying,
+    is_set,
     kind_of,
 )
 from archdsl.spec.units import Quantity
 
 OPERATORS = {
-    "+": "add", "-": "sub", "*": "mul", "/": "div", "==": "eq", "!=": "ne",
+    "+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "==": "eq", "!=": "ne",
     "<": "lt", "<=": "le", ">": "lt", ">=": "le", "and": "and", "or": "or",
 }  # fmt: skip
 COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
@@ -55,6 +56,8 @@ def binary(ev: Evaluator, expr: ast.Binary, frame: Frame) -> SpecValue:
     right = ev.evaluate(expr.right, frame)
     if expr.op not in COMPARISONS and (isinstance(left, Tensor) or isinstance(right, Tensor)):
         return _undefined(left, right) or tensors.combine(ev, expr, left, right, frame)
+    if expr.op == "-" and (is_set(left) or is_set(right)):
+        return _undefined(left, right) or sets.difference(ev, expr, left, right, frame)
     return _combined(ev, expr.op, (expr.left, left), (expr.right, right), expr, frame)
 
 
@@ -101,8 +104,10 @@ def _calculated(ev: Evaluator, op: str, left: Side, right: Side, at: Spanned, fr
     if op in (">", ">="):
         a, b = b, a
     try:
-        if op == "/":
+        if op in ("/", "//", "%"):
             reaching.demand(ev, apply("ne", b, 0), "ARCH211", "division by zero", at, frame)
+        if op == "//" and not kind(a) == kind(b) == "int":
+            return apply("floor", apply("div", a, b))
         return apply(OPERATORS[op], a, b)
     except ZeroDivisionError:  # in dead code
         return Undefined("division by zero")
@@ -115,11 +120,12 @@ def _measured(ev: Evaluator, op: str, left: Side, right: Side, at: Spanned, fram
     values = (left[1], right[1])
     dims = [dimension(v) for v in values]
     countable = all(d in ("count", "number") for d in dims)
-    if dims[0] != dims[1] and not countable and not (op in "*/" and "number" in dims):
+    if dims[0] != dims[1] and not countable and not (op in ("*", "/") and "number" in dims):
         raise frame.error("ARCH212", f"incompatible units in `{op}`", at, described(values), help=UNITS_HELP)
     a, b = (amount(v) for v in values)
     value = _calculated(ev, op, (left[0], a), (right[0], b), at, frame)
-    if op in COMPARISONS or isinstance(value, Undefined) or countable or (op == "/" and dims[0] == dims[1]):
+    is_ratio = op in ("/", "//") and dims[0] == dims[1]
+    if op in COMPARISONS or isinstance(value, Undefined) or countable or is_ratio:
         return value
     return with_dimension(cast(Value, value), dims[1] if dims[0] in ("number", "count") else dims[0])
 

@@ -139,6 +139,10 @@ def _unused(ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame, sit
     return SetValue(tuple(members), args[0].labels or tuple(m.label for m in args[0].members))
 
 
+def _defined(ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame, site: str) -> SpecValue:
+    raise frame.error("ARCH206", "`defined` is a call with one value", at, help="write defined(x[i])")
+
+
 def _fold(ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame, site: str) -> SpecValue:
     """f(f(f(a, b), c), d) over the members that are defined."""
     is_op = bool(args) and isinstance(args[0], Function | PrimitiveOp | Composition)
@@ -194,6 +198,7 @@ BUILTINS: dict[str, Run] = {
     "min": _extreme("min"),
     "round": _rounding("round"),
     "floor": _rounding("floor"),
+    "defined": _defined,
     "unused": _unused,
     "fold": _fold,
 }

@@ -47,6 +47,40 @@ CHOICE_BUDGET = 60
 
 def decide(ev: Evaluator, expr: ast.OneOf | ast.AnyOf, count: int, frame: Frame) -> SpecValue:
     """Evaluates `one of` and `any n of`: a new decision, or a constant if only one outcome exists."""
+    source = candidates(ev, expr, frame)
+    if isinstance(source, Undefined):
+        return source
+    members = source.members
+    path = frame.decision_path(frame.sites.choices[id(expr)])
+    if path in ev.given and source.labels:
+        absent = _given_absent(ev, path, source, count, expr, frame)
+        if absent is not None:
+            return absent
+    if count > len(members) or count < 1:
+        raise frame.error("ARCH405", f"cannot choose {count} of {len(members)} candidates", expr)
+    if count == len(members):
+        labels = [m.label for m in members]
+        ev.builder.made[path] = labels[0] if count == 1 else "{" + ", ".join(labels) + "}"
+        return members[0].value if count == 1 else source
+    decision = Decision(path, tuple(m.label for m in members), count, under(ev, frame), frame.location(expr))
+    if decision.size > OUTCOME_BUDGET:
+        ev.stop(frame.error("ARCH712", f"a decision with more than {OUTCOME_BUDGET:,} outcomes", expr))
+    decision = register(ev, decision, expr, frame)
+    _warn_of_twins(ev, members, expr, frame)
+    values = [m.value for m in members]
+    if count > 1:
+        values = [SetValue(chosen) for chosen in combinations(members, count)]
+    if path in ev.given:
+        return _given(ev, decision, values)
+    cases = []
+    for outcome in ev.outcomes(path):
+        with ev.assuming(path, (outcome,)):
+            cases.append((outcome, ev.refine(values[outcome])))
+    return merge(ev, path, cases, expr, frame)
+
+
+def candidates(ev: Evaluator, expr: ast.OneOf | ast.AnyOf | ast.SomeOf, frame: Frame) -> SetValue | Undefined:
+    """The set to choose from, where choices are allowed."""
     if frame.instance is not None:
         raise frame.error(
             "ARCH215", "choices are not allowed inside an op", expr, help="declare it as a cell"
@@ -59,8 +93,7 @@ def decide(ev: Evaluator, expr: ast.OneOf | ast.AnyOf, count: int, frame: Frame)
             "ARCH207", f"expected a set to choose from, got {kind_of(source)}", expr.source,
             help="write one of {a, b, c}",
         )  # fmt: skip
-    members = source.members
-    if not members:
+    if not source.members:
         return Undefined("no candidate is defined")
     if id(expr) not in frame.sites.choices:
         raise frame.error(
@@ -69,32 +102,7 @@ def decide(ev: Evaluator, expr: ast.OneOf | ast.AnyOf, count: int, frame: Frame)
             expr,
             help="assign it in a statement of its own first",
         )
-    path = frame.decision_path(frame.sites.choices[id(expr)])
-    if path in ev.given and source.labels:
-        absent = _given_absent(ev, path, source, count, expr, frame)
-        if absent is not None:
-            return absent
-    if count > len(members) or count < 1:
-        raise frame.error("ARCH405", f"cannot choose {count} of {len(members)} candidates", expr)
-    if count == len(members):
-        labels = [m.label for m in members]
-        ev.builder.made[path] = labels[0] if count == 1 else "{" + ", ".join(labels) + "}"
-        return members[0].value if count == 1 else source
-    decision = Decision(path, tuple(m.label for m in members), count, _under(ev, frame), frame.location(expr))
-    if decision.size > OUTCOME_BUDGET:
-        ev.stop(frame.error("ARCH712", f"a decision with more than {OUTCOME_BUDGET:,} outcomes", expr))
-    decision = _register(ev, decision, expr, frame)
-    _warn_of_twins(ev, members, expr, frame)
-    values = [m.value for m in members]
-    if count > 1:
-        values = [SetValue(chosen) for chosen in combinations(members, count)]
-    if path in ev.given:
-        return _given(ev, decision, values)
-    cases = []
-    for outcome in ev.outcomes(path):
-        with ev.assuming(path, (outcome,)):
-            cases.append((outcome, ev.refine(values[outcome])))
-    return merge(ev, path, cases, expr, frame)
+    return source
 
 
 def _warn_of_twins(ev: Evaluator, members: tuple[Member, ...], expr: Spanned, frame: Frame) -> None:
@@ -129,7 +137,7 @@ def _identity(value: SpecValue) -> object:
     return id(value)
 
 
-def _under(ev: Evaluator, frame: Frame) -> tuple[str, int] | None:
+def under(ev: Evaluator, frame: Frame) -> tuple[str, int] | None:
     """The innermost outcome that a choice depends on; shared choices may depend on several."""
     if frame.shared:
         return None
@@ -137,7 +145,8 @@ def _under(ev: Evaluator, frame: Frame) -> tuple[str, int] | None:
     return single[-1] if single else None
 
 
-def _register(ev: Evaluator, decision: Decision, expr: Spanned, frame: Frame) -> Decision:
+def register(ev: Evaluator, decision: Decision, expr: Spanned, frame: Frame) -> Decision:
+    """Adds a decision; under `once`, the one of the first use."""
     before = ev.builder.decisions.get(decision.path)
     if before is None:
         ev.builder.decisions[decision.path] = decision
@@ -180,7 +189,7 @@ def _given_absent(
     ev: Evaluator, path: str, source: SetValue, count: int, expr: Spanned, frame: Frame
 ) -> Undefined | SetValue | None:
     """The fixed outcome, where parts of it are undefined under other fixed outcomes."""
-    decision = Decision(path, source.labels, count, _under(ev, frame), frame.location(expr))
+    decision = Decision(path, source.labels, count, under(ev, frame), frame.location(expr))
     number = None if decision.size > OUTCOME_BUDGET else decision.number(ev.given[path])
     if number is None:
         return None

@@ -82,6 +82,8 @@ class Evaluator:
     """Locations of equalities, and whether all of them compared integers with fractions
     (`arithmetic.watch`).
     """
+    unchanged: dict[int, tuple[bool, Spanned, Frame]] = field(default_factory=dict)
+    """Differences of sets, and whether no evaluation removed anything (`sets.difference`)."""
     measuring: bool = False
     """Whether a requirement is being evaluated, which may read `params` and similar."""
     shared: dict[str, ast.Once] = field(default_factory=dict)

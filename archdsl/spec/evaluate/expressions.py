@@ -12,7 +12,7 @@ from archdsl.ir import Expr
 from archdsl.ir.expr import AXES
 from archdsl.lang import ast
 from archdsl.lang.habits import attribute_form
-from archdsl.spec.evaluate import applying, arithmetic, chaining, choosing, indexing, sets
+from archdsl.spec.evaluate import applying, arithmetic, chaining, choosing, indexing, sets, switching
 from archdsl.spec.evaluate.builder import Builder
 from archdsl.spec.evaluate.constants import Constants
 from archdsl.spec.evaluate.evaluator import Evaluator, Language
@@ -134,7 +134,7 @@ def _one_of(ev: Evaluator, expr: ast.OneOf, frame: Frame) -> SpecValue:
 
 
 def _any_of(ev: Evaluator, expr: ast.AnyOf, frame: Frame) -> SpecValue:
-    return choosing.decide(ev, expr, expr.count, frame)
+    return choosing.decide(ev, expr, sets.whole(ev, expr.count, frame), frame)
 
 
 def _attribute_help(base: SpecValue, name: str, known: list[str]) -> str | None:
@@ -169,6 +169,7 @@ LANGUAGE = Language(
         ast.Chain: chaining.chain_expression,
         ast.OneOf: _one_of,
         ast.AnyOf: _any_of,
+        ast.SomeOf: switching.some_of,
         ast.Once: choosing.once,
     },
     apply=applying.call,

@@ -6,7 +6,9 @@ from itertools import product
 
 from archdsl.ir import Expr, Pick
 from archdsl.ir.expr import kind
+from archdsl.ir.resolve import specialize
 from archdsl.lang import ast
+from archdsl.lang.ast import Spanned
 from archdsl.spec.evaluate import choosing, reaching, sets
 from archdsl.spec.evaluate.control import Poisoned
 from archdsl.spec.evaluate.evaluator import Evaluator
@@ -165,3 +167,71 @@ def _picked_entry(
     if isinstance(subscript, Pick):
         return choosing.by_pick(ev, subscript, at, expr, frame)
     return choosing.by_value(ev, subscript, at, expr, frame)
+
+
+# ---------------------------------------------------------------- defined
+
+
+def is_defined(ev: Evaluator, call: ast.Call, frame: Frame) -> SpecValue:
+    """`defined(x[i])`: whether the entry, or the name, is defined; undefined ones need no `?` here."""
+    if len(call.args) != 1 or call.settings:
+        raise frame.error("ARCH206", "`defined` expects one value", call, help="write defined(x[i])")
+    expr = call.args[0]
+    if isinstance(expr, ast.Optional):
+        expr = expr.base
+    if isinstance(expr, ast.Index):
+        return _is_entry_defined(ev, expr, frame)
+    if isinstance(expr, ast.Name) and not knows(expr.id, frame):
+        return False
+    return presence(ev, ev.evaluate(expr, frame), expr, frame)
+
+
+def _is_entry_defined(ev: Evaluator, expr: ast.Index, frame: Frame) -> SpecValue:
+    if isinstance(expr.base, ast.Name) and not knows(expr.base.id, frame):
+        return False
+    base = ev.evaluate(expr.base, frame)
+    key = tuple(ev.evaluate(subscript, frame) for subscript in expr.subscripts)
+    if any(isinstance(part, Undefined) for part in (base, *key)):
+        return False
+    if not isinstance(base, (Family, ListValue)):
+        return presence(ev, _index(ev, base, expr, frame, marked=True), expr, frame)
+    for part, subscript in zip(key, expr.subscripts, strict=True):
+        if not isinstance(part, (int, float, str, Expr)) or kind(part) == "bool":
+            what = f"expected a number as subscript, got {kind_of(part)}"
+            raise frame.error("ARCH207", what, subscript, help="`defined` tests one entry: defined(x[i])")
+    return _at(ev, base, key, expr, frame)
+
+
+def _at(ev: Evaluator, base: Family | ListValue, key: Key, expr: ast.Index, frame: Frame) -> SpecValue:
+    """Whether an entry is defined; a subscript may depend on decisions."""
+    for position, subscript in enumerate(key):
+        if isinstance(subscript, Expr):
+
+            def at(value: SpecValue, position: int = position) -> SpecValue:
+                return _at(ev, base, (*key[:position], value, *key[position + 1 :]), expr, frame)
+
+            if isinstance(subscript, Pick):
+                return choosing.by_pick(ev, subscript, at, expr, frame)
+            return choosing.by_value(ev, subscript, at, expr, frame)
+    return presence(ev, entry(ev, base, key, expr, frame, marked=True), expr, frame)
+
+
+def presence(ev: Evaluator, value: SpecValue, at: Spanned, frame: Frame) -> SpecValue:
+    """The condition that a value is defined."""
+    if isinstance(value, Undefined):
+        return False
+    if isinstance(value, Tensor):
+        return specialize(ev.builder.present.get(value.node, True), ev.allowed)
+    if isinstance(value, Choice):
+        cases = []
+        for outcome in ev.outcomes(value.decision):
+            inner = value.values[outcome]
+            if inner is not None:
+                with ev.assuming(value.decision, (outcome,)):
+                    cases.append((outcome, presence(ev, inner, at, frame)))
+        return choosing.merge(ev, value.decision, cases, at, frame)
+    if isinstance(value, Either):
+        sides = [(True, value.then), (False, value.otherwise)]
+        parts = [(key, presence(ev, side, at, frame)) for key, side in sides]
+        return choosing.merge(ev, value.condition, parts, at, frame)
+    return True

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from archdsl.diagnostics import Label
+from archdsl.diagnostics import Diagnostic, Label
 from archdsl.ir import Expr
 from archdsl.lang import ast
 from archdsl.lang.ast import Spanned
+from archdsl.spec.evaluate import choosing
 from archdsl.spec.evaluate.evaluator import Evaluator
 from archdsl.spec.evaluate.frame import Frame
 from archdsl.spec.evaluate.values import (
@@ -56,6 +57,47 @@ def set_(ev: Evaluator, expr: ast.Set, frame: Frame) -> SpecValue:
         ev.spend(len(new), candidate, frame)
         bounded(ev, len(members), candidate, frame)
     return SetValue(tuple(members), tuple(labels) if len(labels) > len(members) else ())
+
+
+def difference(ev: Evaluator, expr: ast.Binary, left: SpecValue, right: SpecValue, frame: Frame) -> SpecValue:
+    """`A - B`: the members of A without those whose labels are in B."""
+    for value, side in ((left, expr.left), (right, expr.right)):
+        if isinstance(value, Choice | Either):
+
+            def use(inner: SpecValue, value: SpecValue = value) -> SpecValue:
+                sides = [inner if v is value else ev.refine(v) for v in (left, right)]
+                return difference(ev, expr, sides[0], sides[1], frame)
+
+            return choosing.each(ev, value, use, expr, frame)
+        if not isinstance(value, SetValue):
+            help = "write the members to remove in braces: SET - {a}; choose from it as one of (SET - {a})"
+            what = f"expected a set to subtract from, or to subtract, got {kind_of(value)}"
+            raise frame.error("ARCH207", what, side, help=help)
+    assert isinstance(left, SetValue)
+    assert isinstance(right, SetValue)
+    removed = {*right.labels, *(m.label for m in right.members)}
+    labels = left.labels or tuple(m.label for m in left.members)
+    ev.spend(len(labels) + len(removed), expr, frame)
+    unchanged = bool(removed) and removed.isdisjoint(labels)
+    ev.unchanged[id(expr)] = (ev.unchanged.get(id(expr), (True,))[0] and unchanged, expr, frame)
+    members = tuple(m for m in left.members if m.label not in removed)
+    kept = tuple(label for label in labels if label not in removed)
+    return SetValue(members, kept if len(kept) > len(members) else ())
+
+
+def difference_warnings(ev: Evaluator) -> list[Diagnostic]:
+    """A warning for each difference that removes nothing in any evaluation."""
+    return [
+        Diagnostic(
+            "ARCH234",
+            "this difference removes nothing",
+            Label(frame.location(expr), "no label is in both sets"),
+            severity="warning",
+            help="members are removed by their labels: {keep: f, drop: g} - {drop: g}",
+        )
+        for unchanged, expr, frame in ev.unchanged.values()
+        if unchanged
+    ]
 
 
 def absent_label(expr: ast.Expr) -> str:

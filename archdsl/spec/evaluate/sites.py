@@ -56,7 +56,10 @@ def _parts(names: tuple[str, ...]) -> Callable[[ast.Spanned], tuple[Part, ...]]:
 LAST_FIRST = {kind: _parts(names) for kind, names in CHILDREN.items()}
 """By AST class, a function to a node's child expressions, in reverse reading order."""
 _ARITHMETIC = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
-_MARKED = frozenset((ast.Chain, ast.Call, ast.Index, ast.Conditional, ast.OneOf, ast.AnyOf, ast.Binary))
+_CHOICES = (ast.OneOf, ast.AnyOf, ast.SomeOf)
+_MARKED = frozenset(
+    (ast.Chain, ast.Call, ast.Index, ast.Conditional, ast.OneOf, ast.AnyOf, ast.SomeOf, ast.Binary)
+)
 BELOW = {kind: parts for kind, parts in LAST_FIRST.items() if CHILDREN[kind]}
 """The same, without leaf expressions."""
 
@@ -109,14 +112,14 @@ def sites(value: ast.Expr) -> Sites:
         if isinstance(expr, ast.Chain):
             inside_chain.add(id(expr.op))
             applied.append((expr.op.span[0], id(expr), _op_name(expr.op)))
-            if isinstance(expr.op, (ast.OneOf, ast.AnyOf)):
+            if isinstance(expr.op, _CHOICES):
                 chosen.append(expr)
         elif isinstance(expr, ast.Call):
             if expr.args and id(expr) not in inside_chain:
                 applied.append((expr.span[0], id(expr), _op_name(expr.fn)))
         elif isinstance(expr, (ast.Index, ast.Conditional)):
             joined.append((id(expr), "mux"))
-        elif isinstance(expr, (ast.OneOf, ast.AnyOf)):
+        elif isinstance(expr, _CHOICES):
             unnamed += id(expr) not in named
             choices[id(expr)] = "" if id(expr) in named else str(unnamed)
             joined.append((id(expr), "mux"))
@@ -151,7 +154,7 @@ def _direct(value: ast.Expr) -> list[ast.Expr]:
     """Choices that are the entire value, also as a branch of a conditional."""
     if isinstance(value, ast.Conditional):
         return _direct(value.then) + _direct(value.otherwise)
-    return [value] if isinstance(value, (ast.OneOf, ast.AnyOf)) else []
+    return [value] if isinstance(value, _CHOICES) else []
 
 
 def _whole(value: ast.Expr) -> list[ast.Expr]:
@@ -170,7 +173,7 @@ def _op_name(op: ast.Expr) -> str:
             op = op.fn
         elif isinstance(op, (ast.Index, ast.Optional)):
             op = op.base
-        elif isinstance(op, (ast.OneOf, ast.AnyOf, ast.Once)):
+        elif isinstance(op, (*_CHOICES, ast.Once)):
             op = op.source
         else:
             return "op"

@@ -218,6 +218,11 @@ def is_op(value: SpecValue | None) -> bool:
     return isinstance(_first(value), (PrimitiveOp, Function, Composition))
 
 
+def is_set(value: SpecValue | None) -> bool:
+    """Whether a value is a set, also one that depends on decisions."""
+    return isinstance(_first(value), SetValue)
+
+
 def _first(value: SpecValue | None) -> SpecValue | None:
     """The first possible case of a value."""
     while isinstance(value, Choice | Either):
