@@ -28,6 +28,8 @@ class Step:
     sizes: list[tuple[FixedSizes, ...]] = field(default_factory=list)
     which: list[int] = field(default_factory=list)
     tied: str | None = None
+    result: str = ""
+    """The tensor that it returns, in the first application of the block."""
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -134,8 +136,8 @@ class _Blocks:
             if part.key not in self.bodies:
                 body = self._body(self._flat(part))
                 self.bodies[part.key] = body
-            return Step(self.bodies[part.key], reads, part.path, len(part.outputs))
-        return Step(part.node.op, reads, part.path, tied=part.tied)
+            return Step(self.bodies[part.key], reads, part.path, len(part.outputs), result=part.outputs[0])
+        return Step(part.node.op, reads, part.path, tied=part.tied, result=part.outputs[0])
 
     def _apply(self, body: Body, flat: Piece) -> int:
         """Adds an application of a block; returns its number."""

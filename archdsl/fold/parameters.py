@@ -8,6 +8,7 @@ from typing import Any
 
 from archdsl import ops
 from archdsl.fold.bodies import Body, Parameter, Step, same
+from archdsl.ir.expr import Pick
 from archdsl.spec.decompile import setting_source
 
 INPUTS = ("x", "y", "z", "u", "v", "w")
@@ -31,6 +32,7 @@ class _Inference:
         self.body = body
         self.inputs = input_names(body.inputs)
         self.taken = {*taken, *self.inputs}
+        self.is_op = bool(body.name)
 
     def run(self) -> list[dict[str, str]]:
         texts = []
@@ -49,8 +51,8 @@ class _Inference:
         return texts
 
     def _text(self, name: str, kind: str, values: list[Any]) -> str:
-        if same(values):
-            return setting_source(values[0])
+        if same(values) and (not isinstance(values[0], Pick) or not self.is_op):
+            return _source(values[0])
         base = name.rstrip("0123456789")
         if base == "c":
             for source, channels in zip(self.inputs, self.body.channels, strict=True):
@@ -82,7 +84,7 @@ class _Inference:
                 parameter.default, parameter.usual = f"{self.inputs[0]}.c", list(channels)
                 return
         (value, times), *_ = Counter((type(v).__name__, v) for v in values).most_common(1)
-        if 2 * times > len(values):
+        if 2 * times > len(values) and not isinstance(value[1], Pick):
             parameter.default, parameter.usual = setting_source(value[1]), [value[1]] * len(values)
 
 
@@ -107,6 +109,11 @@ def _slots(step: Step) -> list[tuple[str, str, list[Any], list[Any] | None]]:
     return slots
 
 
+def _source(value: Any) -> str:
+    """A constant as source text, or the name of the decision that a number depends on."""
+    return value.decision if isinstance(value, Pick) else setting_source(value)
+
+
 def _equal(a: Any, b: Any) -> bool:
     return type(a) is type(b) and bool(a == b)
 
@@ -115,6 +122,8 @@ def _multiple(values: Sequence[int], of: Sequence[int], name: str) -> str | None
     """The text of values that are the same multiple, or the same part, of others."""
     if all(value == other for value, other in zip(values, of, strict=True)):
         return name
+    if not all(isinstance(number, int) for number in (*values, *of)):
+        return None
     if all(value % other == 0 for value, other in zip(values, of, strict=True)):
         factors = {value // other for value, other in zip(values, of, strict=True)}
         return f"{factors.pop()} * {name}" if len(factors) == 1 else None
@@ -131,7 +140,8 @@ def signature(body: Body) -> str:
     for p in body.parameters:
         kinds = {type(value) for value in p.values}
         word = "int" if p.kind == "pair" else p.kind
-        kind = f": {word}" if word in _TYPES and kinds == {_TYPES[word]} else ""
+        typed = word in _TYPES and kinds <= {_TYPES[word], Pick}
+        kind = f": {word}" if typed else ""
         settings.append(f"{p.name}{kind}" + (f" = {p.default}" if p.default is not None else ""))
     return f"({inputs}{'; ' if settings else ''}{', '.join(settings)})"
 

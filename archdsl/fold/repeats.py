@@ -130,7 +130,8 @@ def _apply(op: Body, body: Body, at: int) -> None:
     for n, found in enumerate(channels):
         op.channels[n] += found
     which = list(range(before, before + body.applications))
-    replaced(body, at, length, Step(op, inputs, body.steps[at + length - 1].path, which=which))
+    last = body.steps[at + length - 1]
+    replaced(body, at, length, Step(op, inputs, last.path, which=which, result=last.result))
 
 
 def channels_of(body: Body, ref: Ref) -> list[int]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, count
+from typing import Any
 
 from archdsl import ops
 from archdsl.diagnostics import Source
@@ -33,13 +34,17 @@ def folded(graph: Graph, notes: Sequence[str] = (), remarks: Mapping[str, str] |
     comments at the beginning, `remarks` comments on inputs. The text elaborates to an equal network.  Raises
     ValueError for a graph with decisions, SpecError for an ill-typed network.
     """
-    top, bodies = network_blocks(graph)
-    return _File(graph, top, bodies).text(notes, remarks or {})
+    top, bodies = network_blocks(graph, shapes_of(graph))
+    return File(graph, top, bodies).text(notes, remarks or {})
 
 
-def network_blocks(graph: Graph) -> tuple[Body, list[Body]]:
-    """The block of a network, and those of its ops, each before those that apply it."""
-    top, own = blocks(whole(graph), shapes_of(graph))
+def network_blocks(graph: Graph, sizes: Mapping[str, tuple[Any, Any, Any]]) -> tuple[Body, list[Body]]:
+    """The block of a network, and those of its ops, each before those that apply it.
+
+    `sizes` are those of its tensors. Settings and channels that depend on a decision (`Pick`) are settings of
+    ops, and the name of the decision in the network's block.
+    """
+    top, own = blocks(whole(graph), sizes)
     made = fold_repeats(top, own)
     return top, _in_order(top, [*own, *made])
 
@@ -58,30 +63,36 @@ def _in_order(top: Body, bodies: Sequence[Body]) -> list[Body]:
     return [body for body in found.values() if body in bodies]
 
 
-class _File:
-    def __init__(self, graph: Graph, top: Body, bodies: Sequence[Body]):
+class File:
+    """The text of a file with one network. `taken` are names that its declarations must not have."""
+
+    kind = "network"
+
+    def __init__(self, graph: Graph, top: Body, bodies: Sequence[Body], taken: Iterable[str] = ()):
         self.graph, self.top, self.bodies = graph, top, bodies
-        self.words = {*language().keywords, *ops.primitives(), *BUILTINS}
+        self.words = {*language().keywords, *ops.primitives(), *BUILTINS, *taken}
 
     def text(self, notes: Sequence[str], remarks: Mapping[str, str]) -> str:
         taken = {*self.words, self.graph.name}
         for body in self.bodies:
-            body.name = _free(_op_name(body), taken)
+            body.name = free(op_name(body), taken)
         parts = ["arch 1\n", *(f"# {note}" for note in notes), ""]
         for body in self.bodies:
             parts.append(self._op(body, taken))
         settings = infer(self.top, frozenset())
-        block = _Block(
-            self.top, settings, list(self.graph.inputs), {*taken, *self.graph.outputs}, self.graph.outputs
-        )
+        block = self.block(settings, {*taken, *self.graph.outputs})
         lines = [f"  require {condition_source(r.condition)}" for r in self.graph.requirements]
         for name, (c, h, w) in self.graph.inputs.items():
             if name in remarks:
                 lines.append(f"  # {remarks[name]}")
             lines.append(f"  input {block.names[name]}: [{c}, {h}, {w}]")
         lines += block.statements(self._outputs())
-        parts.append(f"network {self.graph.name} {{\n" + "\n".join(lines) + "\n}\n")
+        parts.append(f"{self.kind} {self.graph.name} {{\n" + "\n".join(lines) + "\n}\n")
         return format_source(Source("folded", "\n".join(parts)))
+
+    def block(self, settings: list[dict[str, str]], taken: set[str]) -> Block:
+        """The network's own block."""
+        return Block(self.top, settings, list(self.graph.inputs), taken)
 
     def _outputs(self) -> list[str]:
         train = self.graph.train_only
@@ -93,7 +104,7 @@ class _File:
         settings = infer(body, frozenset(taken))
         names = input_names(body.inputs)
         words = {*taken, *(p.name for p in body.parameters)}
-        block = _Block(body, settings, names, words, {})
+        block = Block(body, settings, names, words)
         head = f"op {body.name}{signature(body)}"
         statements = block.statements(None)
         if len(statements) == len(body.results) == 1:
@@ -101,12 +112,23 @@ class _File:
         return f"{head} {{\n" + "\n".join(statements) + "\n}\n"
 
 
+class Link(str):
+    """An op that a chain goes through; `step` is the number of the step that applies it."""
+
+    step: int
+
+    def __new__(cls, text: str, step: int) -> Link:
+        made = super().__new__(cls, text)
+        made.step = step
+        return made
+
+
 @dataclass
-class _Text:
+class Text:
     """An expression: where a chain begins, and the ops it goes through; `is_sum` for a mere `a + b`."""
 
     head: str
-    links: list[str]
+    links: list[Link]
     is_sum: bool = False
 
     def __str__(self) -> str:
@@ -120,7 +142,7 @@ class _Text:
         return str(self) if self.is_word else f"({self})"
 
 
-class _Block:
+class Block:
     """The statements of a block: chains of steps whose tensors have one reader are one expression."""
 
     def __init__(
@@ -129,16 +151,13 @@ class _Block:
         settings: list[dict[str, str]],
         inputs: Sequence[str],
         taken: set[str],
-        outputs: Iterable[str],
     ):
         self.body, self.settings = body, settings
         self.taken = set(taken)
-        self.names = {name: _free(_plain(name), self.taken) if name in taken else name for name in inputs}
+        self.names = {name: free(_plain(name), self.taken) if name in taken else name for name in inputs}
         self.taken |= set(self.names.values())
         self.readers = body.readers()
-        self.values: dict[Ref, _Text] = {
-            (-1, n): _Text(name, []) for n, name in enumerate(self.names.values())
-        }
+        self.values: dict[Ref, Text] = {(-1, n): Text(name, []) for n, name in enumerate(self.names.values())}
         self.lines: list[str] = []
         self.tied: dict[str, list[str]] = {}
 
@@ -147,7 +166,7 @@ class _Block:
         for number, step in enumerate(self.body.steps):
             self._step(number, step)
         self.lines += [f"  tie {', '.join(names)}" for names in self.tied.values()]
-        results = [self._unrolled(self.values[ref], "y") for ref in self.body.results]
+        results = [self.unrolled(self.values[ref], "y") for ref in self.body.results]
         if outputs is None:
             self.lines.append("  return " + ", ".join(str(result) for result in results))
         else:
@@ -159,23 +178,23 @@ class _Block:
             self._name_all(step.reads)
         text = self._applied(number, step)
         if step.outputs > 1:
-            names = [self._name(step.path) for _ in range(step.outputs)]
+            names = [self.name(step.path) for _ in range(step.outputs)]
             self.lines.append(f"  {', '.join(names)} = {text}")
-            self.values.update({(number, n): _Text(name, []) for n, name in enumerate(names)})
+            self.values.update({(number, n): Text(name, []) for n, name in enumerate(names)})
             return
         ref = (number, 0)
-        if step.tied or not self._is_inlined(ref, text):
-            text = self._unrolled(text, step.path)
-            name = text.head if text.is_word else self._name(step.path)
+        if step.tied or not self.is_inlined(ref, text):
+            text = self.unrolled(text, step.path)
+            name = text.head if text.is_word else self.name(step.path)
             if name != text.head:
                 self.lines.append(f"  {name} = {text}")
-            self.values[ref] = _Text(name, [])
+            self.values[ref] = Text(name, [])
             if step.tied:
                 self.tied.setdefault(step.tied, []).append(name)
             return
         self.values[ref] = text
 
-    def _applied(self, number: int, step: Step) -> _Text:
+    def _applied(self, number: int, step: Step) -> Text:
         name = step.callee if isinstance(step.callee, str) else step.callee.name
         primitive = ops.get(step.callee) if isinstance(step.callee, str) else None
         xs = [self.values[ref] for ref in step.reads]
@@ -184,15 +203,17 @@ class _Block:
         if primitive is not None:
             likes = zip(primitive.tensor_settings, xs[positional:], strict=False)
             settings += [f"{key} = {x}" for key, x in likes]
-        if step.callee == "add" and positional == 2:
+        sign = getattr(primitive, "sign", None)
+        if sign and positional == 2:
             first, second = xs
-            return _Text(f"{first if first.is_sum else first.operand()} + {second.operand()}", [], True)
+            left = str(first) if first.is_sum and sign != "*" else first.operand()
+            return Text(f"{left} {sign} {second.operand()}", [], True)
         if positional == 1:
-            link = f"{name}({', '.join(settings)})" if settings else name
-            return _Text(xs[0].head, [*xs[0].links, link])
-        return _Text(f"{name}({', '.join([*map(str, xs[:positional]), *settings])})", [])
+            link = Link(f"{name}({', '.join(settings)})" if settings else name, number)
+            return Text(xs[0].head, [*xs[0].links, link])
+        return Text(f"{name}({', '.join([*map(str, xs[:positional]), *settings])})", [])
 
-    def _is_inlined(self, ref: Ref, text: _Text) -> bool:
+    def is_inlined(self, ref: Ref, text: Text) -> bool:
         """Whether the only reader of a tensor contains its expression."""
         readers = self.readers.get(ref, [])
         if len(readers) != 1:
@@ -213,29 +234,29 @@ class _Block:
             return True
         return len(text.links) <= 2 and len(str(text)) <= 60
 
-    def _unrolled(self, text: _Text, path: str) -> _Text:
+    def unrolled(self, text: Text, path: str) -> Text:
         """The text; a row of equal ops in a chain becomes a stage before it."""
         while (run := _run(text.links)) is not None:
             start, period, times = run
-            name = self._name(path)
-            before = _Text(text.head, text.links[:start], text.is_sum and start == 0)
+            name = self.name(path)
+            before = Text(text.head, text.links[:start], text.is_sum and start == 0)
             if str(before) != name:
                 self.lines.append(f"  {name} = {before}")
             inside = " -> ".join([name, *text.links[start : start + period]])
-            stage = _free(f"{name}_stage", self.taken)
+            stage = free(f"{name}_stage", self.taken)
             self.lines.append(f"  stage {stage} repeat {times} {{ {name} = {inside} }}")
-            text = _Text(name, text.links[start + period * times :])
+            text = Text(name, text.links[start + period * times :])
         return text
 
     def _name_all(self, refs: Iterable[Ref]) -> None:
         for ref in refs:
             if not self.values[ref].is_word:
-                name = self._name("y")
+                name = self.name("y")
                 self.lines.append(f"  {name} = {self.values[ref]}")
-                self.values[ref] = _Text(name, [])
+                self.values[ref] = Text(name, [])
 
-    def _name(self, path: str) -> str:
-        return _free(_variable(path, self.body.path), self.taken)
+    def name(self, path: str) -> str:
+        return free(_variable(path, self.body.path), self.taken)
 
 
 def _run(links: Sequence[str]) -> tuple[int, int, int] | None:
@@ -258,7 +279,7 @@ def _is_primitive(word: str) -> bool:
     return word.rstrip("0123456789").rstrip("_") in ops.primitives()
 
 
-def _op_name(body: Body) -> str:
+def op_name(body: Body) -> str:
     """The name of the class or op, or those of its primitives if they are few."""
     if body.label:
         return _plain(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", body.label).lower())
@@ -287,7 +308,7 @@ def _plain(name: str) -> str:
     return word if _WORD.match(word) else f"y_{word}" if word else "y"
 
 
-def _free(name: str, taken: set[str]) -> str:
+def free(name: str, taken: set[str]) -> str:
     found = next(n for n in chain([name], (f"{name}_{k}" for k in count(2))) if n not in taken)
     taken.add(found)
     return found

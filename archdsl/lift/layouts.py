@@ -19,7 +19,7 @@ def rearranged(layout: Layout, call: Call) -> Layout | None:
 
 def keeps_order(call: Call) -> bool:
     """Whether the values of the result follow each other as those of the argument, for any layout."""
-    return OPERATORS[call.operator] in (_view, _same, _expand, _slice)
+    return OPERATORS[call.operator] in (_view, _same, _expand, _slice, _pad)
 
 
 def viewed(layout: Layout, shape: Sequence[int]) -> Layout | None:
@@ -91,6 +91,10 @@ def _slice(layout: Layout, call: Call) -> Layout | None:
     return layout if call.shape == call.x.shape else None
 
 
+def _pad(layout: Layout, call: Call) -> Layout | None:
+    return layout if not any(call["pad"]) else None
+
+
 OPERATORS: Mapping[str, Callable[[Layout, Call], Layout | None]] = {
     **dict.fromkeys(
         ("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze", "view_as"), _view
@@ -101,4 +105,5 @@ OPERATORS: Mapping[str, Callable[[Layout, Call], Layout | None]] = {
     **dict.fromkeys(("contiguous", "clone", "alias", "detach", "lift_fresh_copy", "to", "type_as"), _same),
     **dict.fromkeys(("expand", "broadcast_to"), _expand),
     "slice": _slice,
+    "pad": _pad,
 }
