@@ -151,6 +151,7 @@ CODES: dict[str, str] = {
     "ARCH831": "model that cannot be traced",
     "ARCH832": "part of a model that cannot be lifted",
     "ARCH833": "model that cannot be lifted",
+    "ARCH834": "neighbourhood that cannot be written",
     "ARCH835": "Optuna not installed",
     "ARCH850": "malformed graph text",
     "ARCH851": "graph too large for its text form",

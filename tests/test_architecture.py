@@ -38,6 +38,7 @@ ROOMS = (
     "backends",
     "program",
     "lift",
+    "widen",
     "devices",
     "report",
     "data",

@@ -58,6 +58,7 @@ NOT_FROM_ONE_TEXT: dict[str, str] = {
     "ARCH831": "about a Python model",
     "ARCH832": "about a Python model",
     "ARCH833": "about a Python model",
+    "ARCH834": "about a command line",
     "ARCH835": "what is installed decides, not the spec",
     "ARCH862": "a primitive that another package adds, not a spec",
     "ARCH863": "about packages that are installed",

@@ -36,6 +36,7 @@ _COMMANDS = {
     "predict": ("archdsl.cli.predict:predict", "Draw the predictions of a trained network on images."),
     "diff": ("archdsl.cli.diff:diff", "Compare two specs: decisions, cells, layers and costs."),
     "lift": ("archdsl.cli.lift:lift", "Turn a PyTorch model into a spec."),
+    "widen": ("archdsl.cli.widen:widen", "Write the neighbourhood of a network as a space."),
     "sample": ("archdsl.cli.sample:sample", "Sample random networks of a space."),
     "fuzz": ("archdsl.cli.fuzz:fuzz", "Test random networks of a space on every backend."),
 }  # fmt: skip

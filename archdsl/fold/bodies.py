@@ -28,8 +28,10 @@ class Step:
     sizes: list[tuple[FixedSizes, ...]] = field(default_factory=list)
     which: list[int] = field(default_factory=list)
     tied: str | None = None
-    result: str = ""
-    """The tensor that it returns, in the first application of the block."""
+    nodes: tuple[str, ...] = ()
+    """The nodes that it stands for, in the first application of the block."""
+    results: tuple[str, ...] = ()
+    """Its output tensors, in the first application of the block."""
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -136,8 +138,10 @@ class _Blocks:
             if part.key not in self.bodies:
                 body = self._body(self._flat(part))
                 self.bodies[part.key] = body
-            return Step(self.bodies[part.key], reads, part.path, len(part.outputs), result=part.outputs[0])
-        return Step(part.node.op, reads, part.path, tied=part.tied, result=part.outputs[0])
+            callee, nodes = self.bodies[part.key], tuple(names_of(part))
+            return Step(callee, reads, part.path, len(part.outputs), nodes=nodes, results=part.outputs)
+        own = part.outputs
+        return Step(part.node.op, reads, part.path, tied=part.tied, nodes=own, results=own)
 
     def _apply(self, body: Body, flat: Piece) -> int:
         """Adds an application of a block; returns its number."""
@@ -152,6 +156,14 @@ class _Blocks:
                 for name, value in part.node.attrs.items():
                     step.values.setdefault(name, []).append(value)
         return body.applications - 1
+
+
+def names_of(piece: Piece) -> Iterator[str]:
+    """The nodes of a group, in order."""
+    if piece.node is not None:
+        yield piece.node.name
+    for part in piece.parts:
+        yield from names_of(part)
 
 
 def replaced(body: Body, start: int, length: int, by: Step) -> None:

@@ -130,8 +130,10 @@ def _apply(op: Body, body: Body, at: int) -> None:
     for n, found in enumerate(channels):
         op.channels[n] += found
     which = list(range(before, before + body.applications))
-    last = body.steps[at + length - 1]
-    replaced(body, at, length, Step(op, inputs, last.path, which=which, result=last.result))
+    steps = body.steps[at : at + length]
+    nodes = tuple(name for step in steps for name in step.nodes)
+    path, results = steps[-1].path, steps[-1].results
+    replaced(body, at, length, Step(op, inputs, path, which=which, nodes=nodes, results=results))
 
 
 def channels_of(body: Body, ref: Ref) -> list[int]:

@@ -71,12 +71,17 @@ class File:
     def __init__(self, graph: Graph, top: Body, bodies: Sequence[Body], taken: Iterable[str] = ()):
         self.graph, self.top, self.bodies = graph, top, bodies
         self.words = {*language().keywords, *ops.primitives(), *BUILTINS, *taken}
+        self.name = graph.name
+
+    def imports(self) -> list[str]:
+        """The imports of the file."""
+        return []
 
     def text(self, notes: Sequence[str], remarks: Mapping[str, str]) -> str:
         taken = {*self.words, self.graph.name}
         for body in self.bodies:
             body.name = free(op_name(body), taken)
-        parts = ["arch 1\n", *(f"# {note}" for note in notes), ""]
+        parts = ["arch 1\n", *(f"# {note}" for note in notes), "", *self.imports()]
         for body in self.bodies:
             parts.append(self._op(body, taken))
         settings = infer(self.top, frozenset())
@@ -87,7 +92,7 @@ class File:
                 lines.append(f"  # {remarks[name]}")
             lines.append(f"  input {block.names[name]}: [{c}, {h}, {w}]")
         lines += block.statements(self._outputs())
-        parts.append(f"{self.kind} {self.graph.name} {{\n" + "\n".join(lines) + "\n}\n")
+        parts.append(f"{self.kind} {self.name} {{\n" + "\n".join(lines) + "\n}\n")
         return format_source(Source("folded", "\n".join(parts)))
 
     def block(self, settings: list[dict[str, str]], taken: set[str]) -> Block:

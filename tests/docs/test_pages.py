@@ -18,6 +18,7 @@ RUN = [
     DOCS / "passes.md",
     DOCS / "python.md",
     DOCS / "trials.md",
+    DOCS / "widen.md",
     DOCS / "zoo.md",
     *sorted((DOCS / "howto").glob("*.md")),
 ]
