@@ -157,20 +157,29 @@ def test_resizing_by_every_mode_is_that_of_pytorch(
 UNPOOLED = """arch 1
 network Net {{
   input image: [4, {h}, {w}]
-  small = image -> max_pool(k = {k}, s = {k}, padding = "valid") -> affine(factor = 2)
-  output y = max_unpool(small, image, k = {k})
+  small = image -> max_pool({settings}) -> affine(factor = 2)
+  output y = max_unpool(small, image, {settings})
 }}
 """
 
 
-@pytest.mark.parametrize(("k", "size"), [(2, (8, 6)), (2, (7, 9)), (3, (9, 11)), ("[1, 2]", (4, 5))])
-def test_unpooling_puts_values_where_the_maxima_were(k: Any, size: tuple[int, int]) -> None:
-    text = UNPOOLED.format(h=size[0], w=size[1], k=k)
+@pytest.mark.parametrize(
+    ("window", "size"),
+    [
+        ((2, 2, 0), (8, 6)),
+        ((2, 2, 0), (7, 9)),
+        ((3, 3, 0), (9, 12)),
+        ((3, 2, 1), (8, 10)),
+        (((1, 2), (1, 2), 0), (4, 6)),
+    ],
+)
+def test_unpooling_puts_values_where_the_maxima_were(window: Any, size: tuple[int, int]) -> None:
+    k, s, padding = (setting_source(value) for value in window)
+    text = UNPOOLED.format(h=size[0], w=size[1], settings=f"k = {k}, s = {s}, padding = {padding}")
     net = archdsl.load("net.arch", text=text).network()
     module, x = net.module().double(), torch.rand(2, 4, *size, dtype=torch.float64)
-    kernel = (1, 2) if k == "[1, 2]" else (k, k)
-    pooled, indices = F.max_pool2d(x, kernel, kernel, return_indices=True)
-    y = F.max_unpool2d(2 * pooled, indices, kernel, kernel, output_size=list(size))
+    pooled, indices = F.max_pool2d(x, *window, return_indices=True)
+    y = F.max_unpool2d(2 * pooled, indices, *window, output_size=list(size))
     assert torch.equal(module(x), y)
     assert infer(net.graph)[net.graph.outputs["y"]] == (4, *size)
     model = onnx_direct.model(net.graph, {}, batch=2)
@@ -182,7 +191,7 @@ def test_unpooling_puts_values_where_the_maxima_were(k: Any, size: tuple[int, in
 @pytest.mark.parametrize(
     ("text", "code", "part"),
     [
-        ("max_unpool(image, image)", "ARCH118", "4 × 8 × 6 is not 4 × 8 × 6 pooled by 2 × 2"),
+        ("max_unpool(image, image)", "ARCH118", "4 × 8 × 6 is not 4 × 8 × 6 pooled by 2 × 2 with"),
         (
             "image -> conv_transpose(k = 2, s = 1)",
             "ARCH117",
