@@ -33,12 +33,17 @@ def image(shape: Sequence[int], index: int) -> torch.Tensor:
     return torch.from_numpy(1.5 * values(index, math.prod(shape)).reshape(tuple(shape)))
 
 
-def fill(module: nn.Module) -> nn.Module:
-    """The module in float64 and evaluation mode, every parameter and running statistic filled."""
+def fill(module: nn.Module, linear: Sequence[str] = ()) -> nn.Module:
+    """The module in float64 and evaluation mode, every parameter and running statistic filled.
+
+    `linear` are the names of layers that the other implementation has as `nn.Linear`.
+    """
     module.double().eval()
     with torch.no_grad():
         for kind, tensor in _tensors(module):
             tensor.copy_(_filled(kind, tuple(tensor.shape)))
+        for tensor in (tensor for name in linear for tensor in getattr(module, name).parameters()):
+            tensor.copy_(_filled("scale", (tensor.numel(),)).reshape(tensor.shape))
     return module
 
 

@@ -37,8 +37,8 @@ def test_every_published_figure_of_a_network_is_shown_with_its_split(
 
 
 def test_an_unknown_network_is_met_by_the_one_meant(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["zoo", "bisenetv"]) == 2
-    assert "did you mean `bisenetv1`?" in capsys.readouterr().err
+    assert run(["zoo", "segformer"]) == 2
+    assert "did you mean `segformer_b0`?" in capsys.readouterr().err
 
 
 def test_a_page_has_a_picture_of_each_network(tmp_path: Path) -> None:

@@ -93,3 +93,20 @@ def test_auto_deeplab_has_the_published_numbers_of_paths_and_of_cells() -> None:
     paths, cells = paths_of_trellis(12, 4), prod((i + 1) ** 2 * 8**2 for i in range(1, 6))
     assert (f"{paths:.1e}", f"{cells:.1e}") == ("2.9e+04", "5.6e+14")
     assert networks(space("auto_deeplab", image=(3, 128, 128))) == paths * cells
+
+
+SMALL = (
+    "k3_e1_g1 skip skip skip k3_e6_g1 k3_e6_g1 skip skip k5_e6_g1 k3_e6_g1_d2 k5_e1_g2 k3_e1_g2 "
+    "k3_e6_g1_d2 k3_e6_g1_d2 k3_e6_g1_d2 k3_e1_g1_d2 k3_e6_g1_d2 k3_e3_g1_d2 k3_e3_g1_d2 k3_e3_g1_d2"
+)
+
+
+def test_squeezenas_chooses_one_of_thirteen_operations_in_twenty_blocks() -> None:
+    assert networks(space("squeezenas")) == 13**20
+
+
+def test_a_network_that_squeezenas_found_has_its_published_multiply_accumulates() -> None:
+    """lat_small of ashaw596/squeezenas, README: 4.46 GigaMACs, cut off after two digits."""
+    kinds = {f"body[{i}].kind": kind for i, kind in enumerate(SMALL.split(), start=1)}
+    found = space("squeezenas").bind(kinds)
+    assert found.macs // 10**7 == 446

@@ -112,3 +112,17 @@ def test_what_is_no_list_or_set_is_refused_with_an_example(tmp_path, wrong):
     assert result.exit_code == 1
     assert "ARCH208" in result.output
     assert f"--set '{wrong.partition('=')[0]}=" in result.output
+
+
+@pytest.mark.parametrize("order", ["tie a, b", "tie b, a"])
+def test_weights_tied_in_an_op_are_tied_in_each_of_its_uses(order: str) -> None:
+    op = f"op f(x) {{ a = x -> conv  b = a -> conv  {order}  return b }}"
+    found = network("x = image\nstage s repeat 3 { x = x -> f }\noutput y = x -> f", op)
+    assert len({node.weights for node in found.graph.nodes.values()}) == 4
+    assert found.params == 4 * 8 * 8 * 9
+
+
+def test_one_slope_for_all_channels_is_tied_to_that_of_another_number_of_channels() -> None:
+    body = "a = image -> prelu(shared = true)\nb = a -> conv(c = 4)\nc = b -> prelu(shared = true)\n"
+    body += "tie a, c\noutput y = c"
+    assert network(body).params == 8 * 4 * 9 + 1

@@ -33,7 +33,10 @@ class _Print:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
+    """`ties` are offsets of nodes that own weights, and of nodes that share them."""
+
     nodes: tuple[_Print, ...]
+    ties: tuple[tuple[int, int], ...]
     result: int
     settled: int
 
@@ -93,7 +96,10 @@ def record(
         number[name] = n
     if result.node not in number:
         return None
-    return Stamp(tuple(prints), number[result.node], builder.settled - counts[1])
+    ties = tuple(
+        (number[owner], n) for n, name in enumerate(names) if (owner := builder.weights_of(name)) != name
+    )
+    return Stamp(tuple(prints), ties, number[result.node], builder.settled - counts[1])
 
 
 def apply(
@@ -115,4 +121,6 @@ def apply(
         nodes[name] = Node(name, p.op, inputs, p.attrs, name, frozenset(), instance.path, cell, p.location)
         builder.shapes[name] = p.shape
         names.append(name)
+    for owner, other in stamp.ties:
+        builder.tie(names[owner], names[other])
     return Tensor(names[stamp.result]) if stamp.result >= 0 else args[-1 - stamp.result]

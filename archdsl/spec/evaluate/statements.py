@@ -414,10 +414,11 @@ def _has_weights(item: Node | Mux) -> bool:
 
 
 def _tied(ev: Evaluator, name: str) -> object:
-    """The properties that tied nodes must have in common."""
-    node = ev.builder.nodes[name]
+    """The properties that tied nodes must have in common: settings, and the sizes of their weights."""
+    node, shapes = ev.builder.nodes[name], ev.builder.shapes
     assert not isinstance(node, Mux)
-    return node.op, dict(node.attrs), ev.builder.shapes[node.inputs[0]][0]
+    layer = ops.get(node.op).layer([shapes[source] for source in node.inputs], shapes[name], node.attrs)
+    return node.op, dict(node.attrs), layer
 
 
 def _tie_key(target: ast.Expr, key: Key | None) -> Target:
