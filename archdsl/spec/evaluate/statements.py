@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from itertools import islice, product
+from itertools import chain, islice, product
 from typing import Any
 
 from archdsl import ops
@@ -414,11 +414,16 @@ def _has_weights(item: Node | Mux) -> bool:
 
 
 def _tied(ev: Evaluator, name: str) -> object:
-    """The properties that tied nodes must have in common: settings, and the sizes of their weights."""
-    node, shapes = ev.builder.nodes[name], ev.builder.shapes
+    """The properties that tied nodes must have in common: settings, and the sizes of their weights.
+
+    In place of weights whose sizes depend on decisions, the channels of the input.
+    """
+    node = ev.builder.nodes[name]
     assert not isinstance(node, Mux)
-    layer = ops.get(node.op).layer([shapes[source] for source in node.inputs], shapes[name], node.attrs)
-    return node.op, dict(node.attrs), layer
+    xs, y = [ev.builder.shapes[source] for source in node.inputs], ev.builder.shapes[name]
+    values = chain(*xs, y, node.attrs.values())
+    lifted = any(isinstance(value, Expr) for value in values)
+    return node.op, dict(node.attrs), xs[0][0] if lifted else ops.get(node.op).layer(xs, y, node.attrs)
 
 
 def _tie_key(target: ast.Expr, key: Key | None) -> Target:
