@@ -261,7 +261,7 @@ def _staged(rng: random.Random, names: list[str], tensors: list[str], lines: lis
     last = rng.choice(("2", "3", "4", "1", "0", n))
     body = rng.choice((
         f"{x}[i] = {x}[i - 1] -> conv(c = {n})", f"{x}[i] = {x}[i - 1] -> one of OPS", f"{x}[i] = Pair({x}[i - 1], c = i)",
-        f"{x}[i] = {x}[i - 1] -> plain(c = i * {n}, k = i)", f"{x}[i] = (one of {x}[0..i - 1]) -> relu",
+        f"{x}[i] = {x}[i - 1] -> plain(c = i * {n}, k = i)", f"stage r for r in [(c = {n}), (c = i)] {{ {x}[i] = {t} -> conv(c = r.c) }}", f"{x}[i] = (one of {x}[0..i - 1]) -> relu",
     ))  # fmt: skip
     lines += [f"{x}[0] = {t}", f"stage s{x} for i in 1..{last} {{ {body} }}"]
     if rng.random() < 0.5:

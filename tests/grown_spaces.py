@@ -457,11 +457,27 @@ def repeated(g: Growing) -> None:
     g.tensors.append(name)
 
 
+def recorded(g: Growing) -> None:
+    """A stage over a list or a set of records."""
+    if not g.room(4):
+        return
+    name, stage, a = g.name("v"), g.name("r"), g.number()
+    records, rounds = g.one([(f"[(c = 4, k = relu), (c = {a}, k = plain)]", "12"),
+                             (f"{{a: (c = 4, k = relu -> plain), b: (c = {a}, k = silu)}}", "ab")])  # fmt: skip
+    g.lines += [
+        f"{name} = {g.tensor()}",
+        f"stage {stage} for r in {records} {{ {name} = {name} -> conv(c = r.c) -> one of {{p: r.k, q: silu}} }}",
+    ]
+    for round_ in rounds:
+        g.decide(f"{stage}[{round_}].{name}.1", ("p", "q"))
+    g.tensors.append(name)
+
+
 STEPS: tuple[tuple[int, Step], ...] = (
     (3, number_choice), (2, number_arithmetic), (1, number_conditional), (1, number_of_list), (5, applied), (3, joined), (3, tensor_arithmetic),
     (4, tensor_choice), (3, op_choice), (1, op_choice_inside), (1, several), (2, switched), (1, tested), (4, conditional),
     (3, settings_by_decision), (3, gate), (1, lattice), (2, cells), (1, shared), (1, tied), (1, loose_ends),
-    (1, missing), (1, repeated),
+    (1, missing), (1, repeated), (1, recorded),
 )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from archdsl.spec.evaluate.values import (
     Key,
     ListValue,
     Poison,
+    RecordValue,
     SetValue,
     SpecValue,
     Tensor,
@@ -258,7 +259,7 @@ def stage(ev: Evaluator, statement: ast.Stage, frame: Frame, counts: dict[str, i
         n = sets.whole(ev, statement.repeat, frame)
         sets.bounded(ev, n, statement.repeat, frame)
         names: tuple[str, ...] = ()
-        rounds: Iterable[tuple[SpecValue, ...]] = [(i,) for i in range(1, n + 1)]
+        rounds: Iterable[tuple[_Item, ...]] = [((i, str(i)),) for i in range(1, n + 1)]
     elif statement.binders:
         names = tuple(b.name for b in statement.binders)
         domains = [_domain(ev, b.domain, frame) for b in statement.binders]
@@ -272,45 +273,51 @@ def stage(ev: Evaluator, statement: ast.Stage, frame: Frame, counts: dict[str, i
     return _rounds(ev, statement, names, rounds, frame)
 
 
-def _domain(ev: Evaluator, expr: ast.Expr, frame: Frame) -> list[SpecValue]:
+_Item = tuple[SpecValue, str]
+"""What a loop variable is in an iteration, and its part of the iteration's name."""
+
+
+def _domain(ev: Evaluator, expr: ast.Expr, frame: Frame) -> list[_Item]:
+    """The items to iterate over; a record is named by its label in a set, by its position in a list."""
     value = ev.evaluate(expr, frame)
     if isinstance(value, SetValue):
-        items = [m.value for m in value.members]
+        items = [(m.value, m.label) for m in value.members]
     elif isinstance(value, ListValue):
-        items = list(value.items)
+        items = [(item, str(n)) for n, item in enumerate(value.items, 1)]
     else:
         raise frame.error("ARCH207", f"expected a range or a set to iterate over, got {kind_of(value)}", expr)
-    for item in items:
+    for item, _ in items:
         if isinstance(item, Expr):
             raise frame.error("ARCH217", "the range of a stage cannot depend on decisions", expr)
-        if not isinstance(item, (int, float, str)):
+        if not isinstance(item, (int, float, str, RecordValue)):
             raise frame.error(
                 "ARCH207",
-                f"a stage iterates over numbers or names, got {kind_of(item)}",
+                f"a stage iterates over numbers, strings or records, got {kind_of(item)}",
                 expr,
-                help="iterate over indices of a list: stage NAME for i in 1..2 {… LIST[i].c}",
+                help="iterate over indices of a list: stage NAME for i in 1..2 {… LIST[i]}",
             )
-    return items
+    return [(item, name if isinstance(item, RecordValue) else str(item)) for item, name in items]
 
 
 def _rounds(
     ev: Evaluator,
     statement: ast.Stage,
     names: tuple[str, ...],
-    rounds: Iterable[tuple[SpecValue, ...]],
+    rounds: Iterable[tuple[_Item, ...]],
     frame: Frame,
 ) -> SpecValue | None:
     before = (frame.decisions, frame.nodes, frame.trace, frame.binders)
     ev.height += 4
     shadowed = {name: frame.names[name] for name in names if name in frame.names}
     result = None
-    for values in rounds:
-        label = f"{statement.name}[{', '.join(map(str, values))}]" if values else statement.name
+    for items in rounds:
+        values = [value for value, _ in items]
+        label = f"{statement.name}[{', '.join([name for _, name in items])}]" if items else statement.name
         frame.decisions, frame.nodes = join(before[0], label), join(before[1], label)
         frame.binders = (*before[3], *names) if names else (*before[3], "")
         if values:
             text = (
-                ", ".join(f"{n} = {v}" for n, v in zip(names, values, strict=False))
+                ", ".join(f"{n} = {_shown(v)}" for n, v in zip(names, values, strict=False))
                 or f"iteration {values[0]}"
             )
             frame.trace = Trace(before[2], frame.location(statement), f"in stage `{statement.name}`, {text}")
@@ -323,6 +330,14 @@ def _rounds(
         frame.names.pop(name, None)
     frame.names.update(shadowed)
     return result
+
+
+def _shown(value: SpecValue) -> str:
+    """A loop variable in messages."""
+    if not isinstance(value, RecordValue):
+        return str(value)
+    fields = [f"{k} = {v if isinstance(v, (int, float, str)) else '…'}" for k, v in value.entries.items()]
+    return f"({', '.join(fields[:4])}{', …' if len(fields) > 4 else ''})"
 
 
 # ---------------------------------------------------------------- the rest
