@@ -111,8 +111,13 @@ class ConvTranspose(Primitive):
             demand(False, "ARCH117", "an output_padding of conv_transpose needs a padding")
         rows, columns = spreads(a)
         small = both(*(le(one.extra + 1, one.s) for one in (rows, columns)))
-        message = "output_padding {e} × {e2} is not less than the stride {s} × {s2}"
-        values = {"e": rows.extra, "e2": columns.extra, "s": rows.s, "s2": columns.s}
+        values = {"s": rows.s, "s2": columns.s}
+        if "padding" in a:
+            message = "output_padding {e} × {e2} is not less than the stride {s} × {s2}"
+            values |= {"e": rows.extra, "e2": columns.extra}
+        else:
+            message = "a kernel of {k} × {k2} does not give {s} × {s2} times the size: set its padding"
+            values |= {"k": rows.k, "k2": columns.k}
         demand(small, "ARCH117", message, **values)
         size = (rows.size(h), columns.size(w))
         if "padding" in a:

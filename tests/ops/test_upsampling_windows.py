@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import archdsl
+from archdsl import ops
 from archdsl.backends import onnx_direct
 from archdsl.diagnostics import SpecError
 from archdsl.ir.expr import by_axis
@@ -157,8 +158,8 @@ def test_resizing_by_every_mode_is_that_of_pytorch(
 UNPOOLED = """arch 1
 network Net {{
   input image: [4, {h}, {w}]
-  small = image -> max_pool({settings}) -> affine(factor = 2)
-  output y = max_unpool(small, image, {settings})
+  small = image -> max_pool({window}) -> affine(factor = 2)
+  output y = max_unpool(small, image, {window})
 }}
 """
 
@@ -167,19 +168,30 @@ network Net {{
     ("window", "size"),
     [
         ((2, 2, 0), (8, 6)),
-        ((2, 2, 0), (7, 9)),
-        ((3, 3, 0), (9, 12)),
-        ((3, 2, 1), (8, 10)),
-        (((1, 2), (1, 2), 0), (4, 6)),
+        ((3, 2, 1), (8, 6)),
+        ((3, 2, 1), (9, 7)),
+        ((3, 3, 0), (10, 11)),
+        (((1, 2), (1, 3), 0), (4, 5)),
+        (((5, 2), (2, 1), (2, 1)), (9, 6)),
+        ((3, 1, 1), (5, 6)),
     ],
 )
-def test_unpooling_puts_values_where_the_maxima_were(window: Any, size: tuple[int, int]) -> None:
-    k, s, padding = (setting_source(value) for value in window)
-    text = UNPOOLED.format(h=size[0], w=size[1], settings=f"k = {k}, s = {s}, padding = {padding}")
+@pytest.mark.parametrize("ties", [False, True])
+def test_unpooling_puts_values_where_the_maxima_were(window: Any, size: tuple[int, int], ties: bool) -> None:
+    k, s, padding = window
+    written = ", ".join(
+        f"{name} = {setting_source(value)}" for name, value in (("k", k), ("s", s), ("padding", padding))
+    )
+    text = UNPOOLED.format(h=size[0], w=size[1], window=written)
     net = archdsl.load("net.arch", text=text).network()
     module, x = net.module().double(), torch.rand(2, 4, *size, dtype=torch.float64)
-    pooled, indices = F.max_pool2d(x, *window, return_indices=True)
-    y = F.max_unpool2d(2 * pooled, indices, *window, output_size=list(size))
+    x = x.mul(3).floor() if ties else x
+    pooled, indices = F.max_pool2d(x, k, s, padding, return_indices=True)
+    y = torch.zeros_like(x).flatten(2)  # one after the other, row by row: the last window counts
+    for n in range(pooled[0, 0].numel()):
+        at = indices.flatten(2)[..., n : n + 1]
+        y.scatter_(2, at, 2 * pooled.flatten(2)[..., n : n + 1])
+    y = y.reshape(x.shape)
     assert torch.equal(module(x), y)
     assert infer(net.graph)[net.graph.outputs["y"]] == (4, *size)
     model = onnx_direct.model(net.graph, {}, batch=2)
@@ -188,14 +200,36 @@ def test_unpooling_puts_values_where_the_maxima_were(window: Any, size: tuple[in
     np.testing.assert_allclose(result, y.float().numpy(), atol=1e-6)
 
 
+@pytest.mark.parametrize(("window", "n"), [((2, 2, 0), 9), ((3, 2, 1), 9), ((3, 2, 1), 10), ((4, 3, 2), 11)])
+def test_an_unpooled_row_depends_on_the_windows_that_it_is_in(window: tuple[int, int, int], n: int) -> None:
+    k, s, padding = window
+    rule, a = ops.get("max_unpool"), {"k": k, "s": s, "padding": padding}
+    count = (n + 2 * padding - k) // s + 1
+    rows = [range(at * s - padding, at * s - padding + k) for at in range(count)]
+    for at in range(n):
+        inside = [window for window, read in enumerate(rows) if at in read]
+        assert rule.sees(at, count, n, a) == ((inside[0], inside[-1]) if inside else None)
+        pooled = (max(0, rows[inside[0]][0]), min(rows[inside[-1]][-1], n - 1)) if inside else None
+        assert rule.sees(at, n, n, a) == pooled
+
+
 @pytest.mark.parametrize(
     ("text", "code", "part"),
     [
-        ("max_unpool(image, image)", "ARCH118", "4 × 8 × 6 is not 4 × 8 × 6 pooled by 2 × 2 with"),
+        (
+            "max_unpool(image, image)",
+            "ARCH118",
+            "4 × 8 × 6 is not 4 × 8 × 6 pooled by 2 × 2 with stride 2 × 2",
+        ),
         (
             "image -> conv_transpose(k = 2, s = 1)",
             "ARCH117",
-            "1 × 1 is not less than the stride 1 × 1",
+            "a kernel of 2 × 2 does not give 1 × 1 times the size",
+        ),
+        (
+            "image -> conv_transpose(padding = 1, output_padding = [1, 2])",
+            "ARCH117",
+            "output_padding 1 × 2 is not less than the stride 2 × 2",
         ),
         ("image -> conv_transpose(output_padding = 1)", "ARCH117", "needs a padding"),
         ("image -> conv_transpose(k = 1, s = 1, padding = 4)", "ARCH303", "nothing of 8 × 6 is left"),

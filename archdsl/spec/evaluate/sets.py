@@ -131,6 +131,8 @@ def label_of(ev: Evaluator, expr: ast.Expr, value: SpecValue, frame: Frame) -> s
     match expr:
         case ast.Name():
             return expr.id
+        case ast.List() if isinstance(value, ListValue) and all(type(item) is int for item in value.items):
+            return plain(ev, expr, frame)
         case ast.Optional():
             return label_of(ev, expr.base, value, frame)
         case ast.Attribute():
