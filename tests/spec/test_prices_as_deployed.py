@@ -78,5 +78,5 @@ def test_what_is_deployed_depends_on_the_searched_decisions_alone():
             bound = Binder(space.searched).bind(Binder(space.searched).outcomes(kept), one.name)
             assert fingerprint(simplify(bound.graph, bound.shapes)) == fingerprint(one.graph), (seed, drawn)
             compared += 1
-    assert left_out > 5
+    assert left_out >= 3
     assert compared > 30
