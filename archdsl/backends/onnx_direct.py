@@ -6,7 +6,7 @@ dynamic axes, and verified against PyTorch; the nodes of both are equal except f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -53,8 +53,10 @@ def module_weights(module: Any) -> Weights:
     layers = iter(module._modules.values())  # in the order of the nodes that hold them
     layer_of: dict[str, Any] = {}
     for name, node in graph.nodes.items():
-        made = ops.get(node.op).layer([shapes[i] for i in node.inputs], shapes[name], node.attrs)
-        if made is not None and node.weights not in layer_of:
+        primitive, xs = ops.get(node.op), [shapes[i] for i in node.inputs]
+        if primitive.is_identity(xs, shapes[name], node.attrs):
+            continue
+        if primitive.layer(xs, shapes[name], node.attrs) is not None and node.weights not in layer_of:
             layer_of[node.weights] = next(layers)
 
     def take(node: Node, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -84,11 +86,7 @@ def model(graph: Graph, weights: Weights | None = None, *, batch: int = 1) -> on
     def value(name: str, shape: FixedShape) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, *shape])
 
-    ends = [
-        helper.make_node("Identity", [writer.names.get(name, name)], [out])
-        for out, name in graph.outputs.items()
-    ]
-    nodes = _without_ends(writer.nodes, ends, set(graph.inputs))
+    nodes = _ended(writer, {out: writer.names.get(name, name) for out, name in graph.outputs.items()})
     read = {i for node in nodes for i in node.input}
     made = helper.make_graph(
         nodes,
@@ -112,17 +110,32 @@ def _no_lowering(lacking: Sequence[str]) -> Diagnostic:
     return Diagnostic("ARCH862", f"no ONNX lowering of {names}", help=help)
 
 
-def _without_ends(nodes: Sequence[Any], ends: Sequence[Any], inputs: set[str]) -> list[Any]:
-    """The nodes, with outputs renamed instead of copied where each is computed once and by a node."""
-    made = {output for node in nodes for output in node.output}
-    sources = [end.input[0] for end in ends]
-    if len(set(sources)) < len(sources) or not made.issuperset(sources):
-        return [*nodes, *ends]
-    renamed = {end.input[0]: end.output[0] for end in ends}
-    for node in nodes:
-        for names in (node.input, node.output):
-            names[:] = [renamed.get(name, name) for name in names]
-    return list(nodes)
+def _ended(writer: _Writer, outputs: Mapping[str, str]) -> list[Any]:
+    """The nodes of a model, with the names of its outputs.
+
+    The first output of a node has no node of its own: what the node makes is renamed. Others, and outputs
+    that are inputs or constants, are copied; what else has the name of an output gets another one.
+    """
+    from onnx import helper
+
+    made = {name for node in writer.nodes for name in node.output}
+    names = {*made, *(constant.name for constant in writer.constants)}
+    renamed: dict[str, str] = {}
+    for out, source in outputs.items():
+        if source in made and source not in renamed:
+            renamed[source] = out
+    for name in names.intersection(outputs) - renamed.keys():
+        other = f"{name}_"
+        while other in names or other in outputs:
+            other += "_"
+        renamed[name] = other
+    for node in writer.nodes:
+        for tensors in (node.input, node.output):
+            tensors[:] = [renamed.get(name, name) for name in tensors]
+    for constant in writer.constants:
+        constant.name = renamed.get(constant.name, constant.name)
+    copies = [(renamed.get(source, source), out) for out, source in outputs.items()]
+    return writer.nodes + [helper.make_node("Identity", [x], [out]) for x, out in copies if x != out]
 
 
 class _Writer:

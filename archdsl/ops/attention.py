@@ -65,7 +65,8 @@ class Attention(Primitive):
         return both_ways + 2 * whole + 2 * reduced, both_ways + whole + 2 * reduced
 
     def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
-        return (0, x - 1)
+        """All rows but those that the reduction leaves over, and its own."""
+        return (0, max(at, x // a["reduction"] * a["reduction"] - 1))
 
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
         kwargs: dict[str, Any] = {"channels": y[0], "heads": a["heads"]}
@@ -177,6 +178,10 @@ class DotAttention(Primitive):
 
     def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
         return (0, x - 1)
+
+    def sees_in(self, port: int, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
+        """A query has no influence on other positions."""
+        return (at, at) if port == 0 else self.sees(at, x, y, a)
 
     def widest(self, widths: Sequence[int], most: Attrs) -> int:
         return widths[2]

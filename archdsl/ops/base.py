@@ -299,6 +299,10 @@ class Primitive:
         """
         return (0, 0) if x == 1 else (at, at)
 
+    def sees_in(self, port: int, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
+        """`sees` for one of several inputs, by its position; where they differ in more than their size."""
+        return self.sees(at, x, y, a)
+
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer | None:
         """The module that holds its weights or state, for concrete shapes; None without any."""
         return None

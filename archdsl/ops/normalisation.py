@@ -153,6 +153,9 @@ class GroupNorm(Standardised):
         demand(le(g + 1, c * h * w), "ARCH231", message, g=g, c=c, h=h, w=w)
         return xs[0]
 
+    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
+        return (0, x - 1)
+
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
         kwargs = {"num_groups": a["g"], "num_channels": y[0], **_options(a)}
         return Layer("GroupNorm", kwargs, positional=2)
@@ -191,6 +194,9 @@ class InstanceNorm(Standardised):
         message = "instance_norm: {h} × {w} is one value in each channel, too few to normalize"
         demand(le(2, h * w), "ARCH231", message, h=h, w=w)
         return xs[0]
+
+    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
+        return (0, x - 1)
 
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
         kwargs: dict[str, object] = {"num_features": y[0], **_options(a, affine=False)}

@@ -168,8 +168,8 @@ class Shift(Primitive):
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
         return xs[0]
 
-    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
-        return (at + 1, at + 1)
+    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
+        return (at + 1, at + 1) if at + 1 < x else None
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs

@@ -78,6 +78,16 @@ def nodes_text(model: onnx.ModelProto) -> str:
     return "\n".join(lines) + "\n"
 
 
+def test_outputs_may_be_inputs_constants_and_results_of_the_same_name() -> None:
+    net = graphs.Network((3, 8, 8))
+    net.zero("image", name="zeros")
+    net.relu("image", name="a")
+    net.dropout("image", p=0.0, name="same")
+    outputs = {"a": "zeros", "zeros": "a", "twice": "a", "same": "same", "b": "zeros"}
+    for found, expected in results(net.graph(**outputs)):
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_an_input_of_which_only_the_size_is_read_is_left_out() -> None:
     net = graphs.Network((3, 8, 8))
     other = net.input("other", (5, 16, 16))

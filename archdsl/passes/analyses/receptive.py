@@ -80,8 +80,8 @@ def _axis(graph: Graph, shapes: Mapping[str, FixedShape], axis: int) -> dict[str
     most = {}
     for name in graph.nodes:
         first, last = _nothing(traced.rows(name), size)
-        for source in traced.read(name):
-            reads = traced.reads(name, source)
+        for port, source in enumerate(traced.read(name)):
+            reads = traced.reads(name, port)
             if reads is not None:
                 (begin, end), (low, high, some) = seen[source], reads
                 begin, end = begin[traced.places(source, low)], end[traced.places(source, high)]
@@ -132,19 +132,19 @@ class _Traced:
         assert isinstance(node, Node)
         return node.inputs[: ops.get(node.op).tensors(len(node.inputs))]
 
-    def reads(self, name: str, source: str) -> Reads | None:
-        """The first and last input row that each row of a node depends on, clipped to the input, and whether
-        there is one.
+    def reads(self, name: str, port: int) -> Reads | None:
+        """The first and last row of an input that each row of a node depends on, clipped to the input, and
+        whether there is one.
         """
         node = self.graph.nodes[name]
         assert isinstance(node, Node)
-        x, y = self.size[source], self.size[name]
+        x, y = self.size[node.inputs[port]], self.size[name]
         attrs = ops.get(node.op).along(node.attrs, self.axis - 1)
         if self._rows is not None:
-            return _rule(node.op, x, y, attrs, self._rows[name])
-        key = (node.op, x, y, tuple(attrs.items()))
+            return _rule(node.op, port, x, y, attrs, self._rows[name])
+        key = (node.op, port, x, y, tuple(attrs.items()))
         if key not in self._rules:
-            self._rules[key] = _rule(node.op, x, y, attrs, range(y))
+            self._rules[key] = _rule(node.op, port, x, y, attrs, range(y))
         return self._rules[key]
 
     def _chosen(self) -> dict[str, Rows]:
@@ -156,8 +156,8 @@ class _Traced:
         self._rows = found
         for name in (*reversed(list(self.graph.nodes)), *self.graph.inputs):
             found[name] = np.unique(np.concatenate(wanted.pop(name)))
-            for source in self.read(name) if name in self.graph.nodes else ():
-                wanted[source] += (self.reads(name, source) or ())[:2]
+            for port, source in enumerate(self.read(name) if name in self.graph.nodes else ()):
+                wanted[source] += (self.reads(name, port) or ())[:2]
         return found
 
 
@@ -170,11 +170,11 @@ def _some(size: int) -> Rows:
     return np.concatenate([ends, middle + np.arange(_MIDDLE), size - 1 - ends])
 
 
-def _rule(op: str, x: int, y: int, attrs: Mapping[str, Any], rows: Iterable[int]) -> Reads | None:
+def _rule(op: str, port: int, x: int, y: int, attrs: Mapping[str, Any], rows: Iterable[int]) -> Reads | None:
     import numpy as np
 
     primitive = ops.get(op)
-    read = [primitive.sees(int(at), x, y, attrs) for at in rows]
+    read = [primitive.sees_in(port, int(at), x, y, attrs) for at in rows]
     if not any(pair is not None for pair in read):
         return None
     both = np.array([[min(max(row, 0), x - 1) for row in pair or (0, 0)] for pair in read])
