@@ -17,6 +17,7 @@ from archdsl.ops.geometry import (
     onnx_window,
     padded,
     same_on_both_sides,
+    strided,
     window_seen,
     window_stride,
     windowed,
@@ -26,7 +27,7 @@ from archdsl.ops.padding import MODE, demand_room, onnx_padded
 from archdsl.ops.places import NotShared, Part, Parts, Places, by_group, centre, index, leading, within_group
 
 if TYPE_CHECKING:
-    from archdsl.ops.lifting import Call, Lifted
+    from archdsl.ops.lifting import Call, Lifted, Operand
 
 BIAS = Setting("bias", "bool", False, "whether to add a bias")
 
@@ -231,9 +232,33 @@ def _is_depthwise(call: Call) -> bool:
 def _lifted(call: Call, **attrs: Any) -> Lifted | None:
     weight, bias = call["weight"], call["bias"]
     k: Any = apply("pair", *weight.shape[2:])
-    s, d, pad = (call.pair(name) for name in ("stride", "dilation", "padding"))
-    window = lifted_window(k, s, d, pad)
-    if window is None:
+    s, d = call.pair("stride"), call.pair("dilation")
+    if s is None or d is None:
         return None
+    x, how = _lifted_padding(call, k, s, d)
     weights = {"weight": weight, "bias": bias}
-    return call.lifted(call.x, weights=weights, **attrs, **window, d=d, bias=bias is not None)
+    return (
+        None if how is None else call.lifted(x, weights=weights, **attrs, **how, d=d, bias=bias is not None)
+    )
+
+
+def _lifted_padding(call: Call, k: Pair, s: Pair, d: Pair) -> tuple[Operand, dict[str, Any] | None]:
+    """The map that a traced convolution reads, and its window; a `pad` before it is part of that."""
+    x, pad = call.x, call["padding"]
+    if isinstance(pad, str):
+        return x, {"k": k, "s": s, "padding": pad}
+    before = x.call
+    if x.sizes is not None or before is None or before.operator != "pad" or any(pad):
+        return x, lifted_window(k, s, d, call.pair("padding"))
+    x, mode = before.x, before["mode"]
+    plain = mode == "constant"
+    if len(before["pad"]) != 4 or (plain and before["value"]):
+        return x, None
+    left, right, top, bottom = before["pad"]
+    if (left, top) == (right, bottom):
+        window = lifted_window(k, s, d, top if top == left else (top, left))
+        return x, window if plain or window is None else {**window, "padding_mode": mode}
+    same = {"k": k, "s": s, "padding": "same"}
+    sizes = [(n, strided(n, stride)) for n, stride in zip(x.shape[2:], by_axis(s), strict=True)]
+    rows, columns = (w.pads(*size) for w, size in zip(windows({**same, "d": d}), sizes, strict=True))
+    return x, same if plain and (rows, columns) == ((top, bottom), (left, right)) else None

@@ -129,6 +129,24 @@ class Shuffled(nn.Module):
         return {"logits": F.pixel_shuffle(y * gate, 2), "features": y}
 
 
+class Padded(nn.Module):
+    """Paddings: reflected, as TensorFlow's, by a word, of asymmetric and transposed kernels."""
+
+    def __init__(self):
+        super().__init__()
+        self.reflected = nn.Conv2d(3, 4, 3, padding=1, padding_mode="reflect")
+        self.strided = nn.Conv2d(4, 4, 3, 2)
+        self.word = nn.Conv2d(4, 4, (1, 5), padding="same")
+        self.tall = nn.Conv2d(4, 4, (3, 1), (2, 1), (1, 0))
+        self.up = nn.ConvTranspose2d(4, 4, (4, 3), (2, 1), (1, 1))
+        self.patch = nn.Conv2d(4, 6, 4, 4)
+
+    def forward(self, x):
+        y = self.strided(F.pad(self.reflected(x), (0, 1, 0, 1)))
+        y = self.up(self.tall(F.pad(self.word(y), (0, 0, 0, 0))))
+        return self.patch(F.avg_pool2d(y, 3, 1, 1, count_include_pad=True))
+
+
 class Siamese(nn.Module):
     """One encoder for two images: its weights are shared."""
 
