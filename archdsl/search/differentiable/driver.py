@@ -5,21 +5,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from archdsl.configs.strategies import HillClimb as Climb
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches, prefetched
 from archdsl.data.dataset import Dataset, Splits
 from archdsl.diagnostics import SpecError
 from archdsl.passes.analyses.depth import depths
-from archdsl.passes.identity import identity
 from archdsl.program import Network
 from archdsl.runs.faults import Diverged, bad_parameter, explain_memory, is_out_of_memory
 from archdsl.runs.interrupted import Interrupted
@@ -30,13 +27,12 @@ from archdsl.runs.restoring import Unfit, part
 from archdsl.runs.resuming import restored
 from archdsl.search import records
 from archdsl.search.config import SearchConfig
+from archdsl.search.differentiable.final_training import refined
 from archdsl.search.differentiable.halves import Half
 from archdsl.search.differentiable.members import Member
 from archdsl.search.differentiable.optimisers import rate
 from archdsl.search.differentiable.readiness import crop_of
 from archdsl.search.differentiable.step import Stepper
-from archdsl.search.engines.base import Done, Task
-from archdsl.search.engines.in_process import InProcess
 from archdsl.search.evaluators.from_scratch import FromScratch
 from archdsl.search.evaluators.shared_weights import SharedWeights
 from archdsl.search.evaluators.short_training import ShortTraining
@@ -44,11 +40,7 @@ from archdsl.search.folder import SearchFolder
 from archdsl.search.found_text import text_of
 from archdsl.search.keeping import keep, write_text
 from archdsl.search.progress import Report, SearchProgress
-from archdsl.search.result import Result, bound, discretize
-from archdsl.search.strategies.base import Outcomes, Proposal, Standing
-from archdsl.search.strategies.hill_climb import HillClimb
-from archdsl.search.trials.domain import Domain
-from archdsl.search.trials.loop import Identified, Loop, Trial
+from archdsl.search.result import Result, discretize
 from archdsl.search.verdict import verdict
 
 CHECKPOINT_STEPS = 100
@@ -285,41 +277,23 @@ class Search:
 
         Each network's objective is recorded immediately, so that an interrupted search resumes here.
         """
-        start, chances = self.most_probable(), self.chances()
+        start = self.most_probable()
         if start.unmet:
             return start
         evaluator = ShortTraining(self.stepper, self.space, self.batches, self.splits.val)
 
-        @lru_cache(maxsize=1)  # identified first, then scored
-        def result(outcomes: Outcomes, how: str = "") -> Result:
-            return bound(self.space, dict(zip(chances, outcomes, strict=True)), how, self.objective.costs)
-
-        def identify(outcomes: Outcomes) -> str | None:
-            one = result(outcomes)
-            return None if one.unmet else identity(one.network.graph)
-
-        def evaluate(task: Task) -> Done:
-            outcomes = task.outcomes
-            key = " ".join(map(str, outcomes))
+        def score(one: Result) -> float:
+            key = " ".join(map(str, one.outcomes.values()))
             if key not in self.tried:
-                value = evaluator.score(result(outcomes).outcomes)["objective"]
-                self._tried(result(outcomes), value, report)
+                value = evaluator.score(one.outcomes)["objective"]
+                self._tried(one, value, report)
                 self.tried[key] = value
                 stopping, kept = self.processes.sum(torch.tensor(float(stop()))), self._save()
                 if stopping:
                     raise Interrupted(self.step, kept)
-            return Done(task.number, {"objective": self.tried[key]})
+            return self.tried[key]
 
-        first = tuple(start.outcomes[path] for path in chances)
-        rows = [chance.tolist() for chance in chances.values()]
-        strategy = HillClimb(Climb(restart=False), Domain.of_sizes(map(len, rows)), 0, first, rows)
-        trials: list[Trial] = []
-        engine = InProcess(evaluate)
-        Loop(strategy, _Refined(identify), engine, trials=self.config.refine, observed=trials.append).run()
-        epochs = self.config.refine_epochs
-        each = f"each trained for {epochs} epoch{'s' if epochs > 1 else ''}"
-        how = f"the best of {len(trials)} networks, the most probable one and neighbours, {each}"
-        return result(min(trials, key=lambda trial: trial.value).outcomes, how)
+        return refined(start, self.chances(), self.config, self.space, self.objective.costs, score)
 
     def _tried(self, one: Result, value: float, report: Report) -> None:
         number = 1 + len(self.tried)
@@ -413,17 +387,3 @@ def _labels(member: Member) -> dict[str, str]:
 def _costs(member: Member, found: Result) -> dict[str, float]:
     """Parameters and MACs of the derived network, and other costs in the objective."""
     return {**member.objective.named(member.objective.costs_of(found.outcomes)), **found.costs}
-
-
-@dataclass(frozen=True)
-class _Refined:
-    """The trials of the final training, judged by one objective."""
-
-    of: Callable[[Outcomes], str | None]
-    objectives: int = 1
-
-    def identify(self, proposal: Proposal) -> Identified:
-        return Identified(proposal.outcomes, self.of(proposal.outcomes))
-
-    def judge(self, outcomes: Outcomes, done: Done) -> tuple[tuple[float, ...], Standing]:
-        return (done.scores["objective"],), "scored"
