@@ -53,6 +53,7 @@ class FirstStep(BaseException):
 
 package = sys.argv[1]
 entered = set()
+elaborated = [0]
 FIRST = "differentiable/step.py", "evaluators/costs.py"
 
 def of_an_import(frame):
@@ -69,6 +70,7 @@ def count(frame, event, arg):
     if not code.co_flags & inspect.CO_OPTIMIZED:  # the body of a module or a class
         return
     first = code.co_name in ("step", "score") and code.co_filename.endswith(FIRST)
+    elaborated[0] += code.co_name == "elaborate" and code.co_filename.endswith("spec/elaborate.py")
     if code.co_filename in entered and not first or of_an_import(frame.f_back):
         return
     entered.add(code.co_filename)
@@ -83,7 +85,8 @@ except FirstStep:
 else:
     raise AssertionError("no step")
 sys.setprofile(None)
-json.dump({"entered": len(entered), "torch": "torch" in sys.modules}, sys.stderr)
+torch = "torch" in sys.modules
+json.dump({"entered": len(entered), "elaborated": elaborated[0], "torch": torch}, sys.stderr)
 """
 
 
@@ -106,9 +109,11 @@ def test_a_search_by_costs_imports_no_torch_and_enters_few_modules(tmp_path: Pat
     found = counted(COSTS, tmp_path)
     assert not found["torch"]
     assert found["entered"] <= 105  # 97
+    assert found["elaborated"] == 1
 
 
 @pytest.mark.slow
 def test_a_differentiable_search_enters_few_modules_before_its_first_step(tmp_path: Path):
     found = counted(DIFFERENTIABLE, tmp_path, "--device", "cpu")
     assert found["entered"] <= 165  # 157
+    assert found["elaborated"] == 1

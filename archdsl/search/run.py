@@ -125,14 +125,13 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
     }  # fmt: skip
     if unread := [name for name, value in of_trials.items() if value]:
         raise cannot(f"`{unread[0]}` is not an option of differentiable searches", "remove it")
-    splits = options.splits or open_splits(
-        config, options.data, program.space(config.space, **of_space), program
-    )
+    declared = program.space(config.space, **of_space)
+    splits = options.splits or open_splits(config, options.data, declared, program)
 
     def space_of(own: Mapping[str, Any]) -> Space:
         settings = {**of_space, **own}
-        space = with_classes(program.space(config.space, **settings), splits.train, program, settings)
-        return pruned(space, options.passes)
+        space = program.space(config.space, **settings) if own else declared
+        return pruned(with_classes(space, splits.train, program, settings), options.passes)
 
     found = architectures(config, space_of)
     for one in found:
