@@ -71,6 +71,7 @@ CODES: dict[str, str] = {
     "ARCH229": "comparison that is always false",
     "ARCH230": "channels that do not exist",
     "ARCH231": "single value to normalize",
+    "ARCH232": "even kernel over channels",
     "ARCH234": "difference of sets that removes nothing",
     "ARCH301": "channel mismatch",
     "ARCH302": "height or width mismatch",

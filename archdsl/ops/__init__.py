@@ -74,6 +74,8 @@ PRIMITIVES: tuple[Primitive, ...] = (
     channels.Linear(),
     channels.ChannelSum(),
     channels.ChannelMean(),
+    channels.ChannelMax(),
+    channels.ChannelConv(),
     channels.Slice(),
     attention.Attention(),
     attention.DotAttention(),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from archdsl.ir.expr import both, le
+from archdsl.ir.expr import both, eq, le
 from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
-from archdsl.ops.places import Parts, Places, index, leading
+from archdsl.ops.places import Parts, Places, centre, index, leading
 
 if TYPE_CHECKING:
     from archdsl.ops.lifting import Call, Lifted
@@ -139,6 +139,59 @@ class ChannelMean(Reduction):
     lifts = ("mean",)
     function = "mean"
     operator = "ReduceMean"
+
+
+class ChannelMax(Reduction):
+    """The maximum of all channels at each position, as one channel."""
+
+    name = "channel_max"
+    summary = "maximum over channels, to one channel"
+    lifts = ("amax",)
+    function = "amax"
+    operator = "ReduceMax"
+
+
+class ChannelConv(Primitive):
+    """A convolution along the channels at each position, with one kernel: each channel sees its neighbours.
+
+    On a map of 1 × 1 it is the gate of efficient channel attention: Wang et al., "ECA-Net",
+    arXiv:1910.03151, equation 5.
+    """
+
+    name = "channel_conv"
+    summary = "convolution along the channels, with one kernel for all positions"
+    keeps_size = True
+    fresh = True
+    settings = (Setting("k", "int", 3, "size of the kernel in channels, odd", low=1),)
+
+    def keeps_zero(self, a: Attrs) -> bool:
+        return True
+
+    def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
+        demand(eq(a["k"] % 2, 1), "ARCH232", "the kernel of channel_conv is {k}, and must be odd", k=a["k"])
+        return xs[0]
+
+    def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:
+        return Cost(a["k"], a["k"] * y[0] * y[1] * y[2])
+
+    def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
+        return Layer("ChannelConv", {"kernel_size": a["k"]}, positional=1)
+
+    def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
+        return {"weight": (range(1), range(1), centre(a["k"], most["k"]), range(1))}
+
+    def expression(
+        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
+    ) -> str:
+        return f"{layer}({names[0]})"
+
+    def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
+        (c, h, w), k = y, a["k"]
+        apart, whole = to.ints("apart", [to.batch, 1, c, h * w]), to.ints("whole", [to.batch, c, h, w])
+        map_of_channels = to.node("Reshape", [names[0], apart], "1")
+        inputs = [map_of_channels, to.weight("weight", (1, 1, k, 1))]
+        convolved = to.node("Conv", inputs, "2", kernel_shape=[k, 1], pads=[k // 2, 0, k // 2, 0])
+        return to.node("Reshape", [convolved, whole])
 
 
 class Slice(Primitive):

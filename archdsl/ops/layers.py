@@ -16,6 +16,19 @@ Sizes = Union[int, tuple[int, int]]
 """A size along both axes, or along rows and columns."""
 
 
+class ChannelConv(nn.Module):
+    """Convolves along the channels at each position, by one kernel and without a bias."""
+
+    def __init__(self, kernel_size: int):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(1, 1, kernel_size, 1))
+        nn.init.kaiming_uniform_(self.weight, a=5**0.5)
+
+    def forward(self, x_bchw: torch.Tensor) -> torch.Tensor:
+        x_b1cn = x_bchw.flatten(2).unsqueeze(1)
+        return F.conv2d(x_b1cn, self.weight, padding=(self.weight.shape[2] // 2, 0)).view_as(x_bchw)
+
+
 class ChannelScale(nn.Module):
     """Multiplies every channel by a learned factor, initially 1."""
 

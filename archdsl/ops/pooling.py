@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from archdsl.ir.expr import Pair, apply, both, le
+from archdsl.ir.expr import Pair, apply, both, eq, le
 from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Setting, Sizes
 from archdsl.ops.geometry import (
     PADDING,
@@ -169,12 +169,27 @@ class AvgPool(Pool):
         return replace(found, attrs={**found.attrs, **counts})
 
 
+_DIMENSIONS = {"both": (2, 3), "rows": (2,), "columns": (3,)}
+"""The dimensions of a tensor that are pooled."""
+
+
 class GlobalPool(Primitive):
-    """The mean over height and width, as a map of 1 × 1."""
+    """The mean over height and width, as a map of 1 × 1; or over the rows, or the columns alone."""
 
     name = "global_pool"
     summary = "global mean over height and width, to 1 × 1"
     lifts = ("mean", "adaptive_avg_pool2d")
+    settings = (
+        Setting(
+            "over",
+            "str",
+            None,
+            "what the mean is over: rows gives 1 × width, columns height × 1",
+            choices=tuple(_DIMENSIONS),
+            optional=True,
+            implied="both",
+        ),
+    )
 
     def keeps_zero(self, a: Attrs) -> bool:
         return True
@@ -183,18 +198,20 @@ class GlobalPool(Primitive):
         return False  # a map of 1 × 1 at the declared input is a larger one at other inputs
 
     def shape(self, xs: Sequence[Sizes], a: Attrs, demand: Demand) -> Sizes:
-        return (xs[0][0], 1, 1)
+        (c, h, w), over = xs[0], a.get("over", "both")
+        return (c, apply("if", eq(over, "columns"), h, 1), apply("if", eq(over, "rows"), w, 1))
 
     def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int]:
-        return (0, x - 1)
+        return (0, x - 1) if y == 1 else (at, at)
 
     def expression(
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
-        return f"{names[0]}.mean((2, 3), keepdim=True)"
+        return f"{names[0]}.mean({_DIMENSIONS[a.get('over', 'both')]}, keepdim=True)"
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
-        return to.node("ReduceMean", [names[0], to.ints("axes", [2, 3])], keepdims=1)
+        axes = to.ints("axes", _DIMENSIONS[a.get("over", "both")])
+        return to.node("ReduceMean", [names[0], axes], keepdims=1)
 
     def lifted(self, call: Call) -> Lifted | None:
         """A mean over all of height and width, in any layout."""

@@ -137,6 +137,7 @@ MISTAKES = [
         "ARCH310",
         "5 channels are not divisible by 4",
     ),
+    ("channel_conv", [(8, 4, 4)], {"k": 4}, "ARCH232", "the kernel of channel_conv is 4, and must be odd"),
     ("zero", [(8, 4, 7)], {"s": 2}, "ARCH330", "4 × 7 is not divisible by the stride 2"),
 ]
 
@@ -198,7 +199,7 @@ VARIED = {
     "concat": {},
     "sub": {},
     "mul": {},
-    "global_pool": {},
+    "global_pool": {"over": ("rows", "columns")},
     "shift": {},
     "bn": {},
     "relu": {},
@@ -207,6 +208,8 @@ VARIED = {
     "group_norm": {"g": (2, 3)},
     "instance_norm": {},
     "channel_sum": {},
+    "channel_max": {},
+    "channel_conv": {"k": (3, 5)},
     "slice": {"first": (1, 3), "last": (4, 6)},
     "attention": {"heads": (2, 3), "reduction": (1, 4)},
     "dot_attention": {"heads": (1, 2)},

@@ -261,3 +261,23 @@ space S {{
     for outcomes in ({"c": 0, "k": 0}, {"c": 1, "k": 1}, {"c": 0, "k": 1}):
         taken = supernet.network(outcomes).eval()
         assert torch.equal(supernet(x, outcomes=outcomes), taken(x))
+
+
+@pytest.mark.parametrize("over", ["both", "rows", "columns"])
+def test_a_global_pool_over_one_axis_keeps_the_other(over: str) -> None:
+    net = network("global_pool", {"over": over}, (5, 7))
+    module, x = net.module().double(), torch.rand(2, CHANNELS, 5, 7, dtype=torch.float64)
+    dims = {"both": (2, 3), "rows": (2,), "columns": (3,)}[over]
+    assert torch.equal(module(x), x.mean(dims, keepdim=True))
+    agrees(net, module, x)
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_a_convolution_along_channels_is_that_of_pytorch(k: int) -> None:
+    net = network("channel_conv", {"k": k}, (3, 4))
+    module, x = net.module().double(), torch.rand(2, CHANNELS, 3, 4, dtype=torch.float64)
+    (weight,) = module.parameters()
+    y = F.conv1d(x.permute(0, 2, 3, 1).reshape(-1, 1, CHANNELS), weight.view(1, 1, k), padding=k // 2)
+    torch.testing.assert_close(module(x), y.view(2, 3, 4, CHANNELS).permute(0, 3, 1, 2))
+    assert total(costs(net.graph).values()).params == k
+    agrees(net, module, x)
