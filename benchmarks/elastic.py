@@ -95,6 +95,12 @@ def step(module: nn.Module, forward: Callable[[], torch.Tensor]) -> None:
     forward().sum().backward()
 
 
+def timed_step(module: nn.Module, forward: Callable[[], torch.Tensor]) -> float:
+    """CPU seconds of forward and backward; resetting gradients is the optimizer's."""
+    module.zero_grad(set_to_none=True)
+    return timed(lambda: forward().sum().backward())
+
+
 def paths(name: str, count: int) -> dict[str, list[float]]:
     """CPU seconds of steps on new paths, and of the same fixed networks."""
     space = space_of(name)
@@ -106,15 +112,15 @@ def paths(name: str, count: int) -> dict[str, list[float]]:
         fixed = space.bind({p: space.decisions[p].outcomes[o] for p, o in outcomes.items()}).module().train()
         step(fixed, lambda: fixed(image))  # noqa: B023
 
-        def new(outcomes: Outcomes = outcomes) -> None:
-            step(net, lambda: net.path(image, outcomes=outcomes))
+        def new(outcomes: Outcomes = outcomes) -> float:
+            return timed_step(net, lambda: net.path(image, outcomes=outcomes))
 
-        def same(fixed: nn.Module = fixed) -> None:
-            step(fixed, lambda: fixed(image))
+        def same(fixed: nn.Module = fixed) -> float:
+            return timed_step(fixed, lambda: fixed(image))
 
         gc.collect()
         order = [("path", new), ("fixed", same)]
-        found = {key: timed(go) for key, go in (order if n % 2 else reversed(order))}
+        found = {key: go() for key, go in (order if n % 2 else reversed(order))}
         if n >= 5:  # those before it warm up
             for key, seconds in found.items():
                 taken[key].append(seconds)

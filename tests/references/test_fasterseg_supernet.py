@@ -11,8 +11,12 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812  (the usual name)
 
+import archdsl
+from archdsl.backends.elastic.shared import build
+from archdsl.passes.transforms.distribute import Distribute
+from archdsl.resources import specs_folder
 from archdsl.train.losses import ohem
-from fasterseg_supernet import ROWS, Reference
+from fasterseg_supernet import PRIVATE, ROWS, Reference
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +96,26 @@ def test_all_parameters_but_the_dead_ones_of_the_released_code_are_stored(releas
     unread |= {key for key in count if re.match(r"cells\.5\.", key) and re.search(r"\.bn\.1\.\w+$", key)}
     stored = sum(parameter.numel() for parameter in released.net.parameters())
     assert stored == sum(count.values()) - sum(count[key] for key in unread) == 8_594_230
+
+
+@pytest.mark.slow
+def test_the_full_supernet_has_the_parameters_of_the_released_one_but_the_dead_ones() -> None:
+    program = archdsl.load(specs_folder() / "fasterseg.arch")
+    spaces = {name: program.space(last=last) for name, last in (("teacher", 12), ("student", 8))}
+    graphs = {name: Distribute("x")(space.graph) for name, space in spaces.items()}
+    with torch.device("meta"):
+        stored = sum(p.numel() for p in build(graphs, PRIVATE, bn="per_width").parameters())
+    # By rows and layers, the channels of the maps at full width: kept, and halved.
+    layers, unit = 16, 12
+    kept = [(layers - row) * r * unit for row, r in enumerate(ROWS)]
+    halved = [(layers - 1 - row) * 2 * r * unit for row, r in enumerate(ROWS[:2])]
+    pairs = 2 * (1 + 1 + 1 + 2 + 2)  # scales and shifts of the five ops of a cell
+    full_width = pairs * (sum(kept) + sum(halved))  # beside those of each width
+    in_last_layer = pairs * sum(ROWS) * (4 + 6 + 10)  # of widths that no architecture has there
+    scalars = sum(d.size for space in spaces.values() for d in space.graph.decisions.values())
+    widths = [d for path, d in spaces["teacher"].graph.decisions.items() if path.startswith("widths")]
+    scalars -= sum(d.size - 1 for d in widths)  # the teacher's are fixed
+    scalars -= sum(space.graph.decisions["pair"].size for space in spaces.values())  # chosen when decoding
+    assert scalars == 822
+    assert (full_width, in_last_layer) == (252_672, 15_680)
+    assert stored + full_width + in_last_layer + scalars == 252_057_316

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from archdsl import ops
+from archdsl.backends.elastic.forms import Form, Forms, IllTyped, Look, filled
 from archdsl.backends.elastic.slices import Sliced
 from archdsl.backends.elastic.widths import Widths, not_shared
 from archdsl.backends.making import make
@@ -26,8 +27,7 @@ from archdsl.ir import Mux, Node, Pick
 from archdsl.ir.resolve import evaluate
 from archdsl.ops.base import Layer
 from archdsl.ops.places import NotShared, Parts, Places, leading
-from archdsl.passes.analyses.shapes import FixedShape
-from archdsl.passes.analyses.sized_by import SizedBy, sized_by, zeros_of_input
+from archdsl.passes.analyses.sized_by import SizedBy
 from archdsl.passes.transforms.bind import Binder
 
 MOST_MADE = 1 << 16
@@ -35,18 +35,15 @@ MOST_MADE = 1 << 16
 
 
 class Tensor:
-    """A tensor of a network: its variable, its size, the places of its channels, and whether it is zeros.
+    """A tensor of a network: its variable and its look.
 
     There is one object for each combination of these, so that they can be compared by identity.
     """
 
-    __slots__ = ("is_zero", "places", "shape", "sized", "variable")
+    __slots__ = ("look", "shape", "variable")
 
-    def __init__(
-        self, variable: str, shape: FixedShape, places: Places, is_zero: bool, sized: SizedBy | None
-    ):
-        self.variable, self.shape, self.places = variable, shape, places
-        self.is_zero, self.sized = is_zero, sized
+    def __init__(self, variable: str, look: Look):
+        self.variable, self.look, self.shape = variable, look, look.shape
 
 
 class Made:
@@ -115,6 +112,8 @@ class Paths:
         self.inputs = tuple(variable(name) for name in graph.inputs)
         self.primitives = ops.primitives()
         self.place = {name: n for n, name in enumerate(graph.nodes)}
+        self.forms = Forms(binder)
+        self._width = {name: widths.width(kept) for name, kept in self.kept.items() if kept in widths.blocks}
         self._tensors: dict[Hashable, Tensor] = {}
         self._made: dict[Hashable, Made] = {}
         self._moved: dict[Hashable, Tensor] = {}
@@ -123,7 +122,9 @@ class Paths:
         self._cases = {name: dict(item.cases) for name, item in graph.nodes.items() if isinstance(item, Mux)}
         self._varying = {name: tuple(keys) for name, keys in binder._varying.items()}
         self.first = {
-            name: self.tensor(variable(name), shape, leading(shape[0]), False, SizedBy(name, 1))
+            name: self.tensor(
+                variable(name), self.forms.look(shape, leading(shape[0]), False, SizedBy(name, 1))
+            )
             for name, shape in graph.inputs.items()
         }
 
@@ -196,13 +197,10 @@ class Paths:
             found = self._notes[variable] = self.compiled((f"{_size(variable)} = {variable}.shape[-2:]",))
         return found
 
-    def tensor(
-        self, variable: str, shape: FixedShape, places: Places, is_zero: bool, sized: SizedBy | None
-    ) -> Tensor:
-        key = variable, shape, places, is_zero, sized
-        found = self._tensors.get(key)
+    def tensor(self, variable: str, look: Look) -> Tensor:
+        found = self._tensors.get((variable, look))
         if found is None:
-            found = self._tensors[key] = Tensor(*key)
+            found = self._tensors[variable, look] = Tensor(variable, look)
         return found
 
     def moved(self, mux: Mux, source: str, tensor: Tensor) -> Tensor:
@@ -216,10 +214,10 @@ class Paths:
             self._limit()
             kept = self.widths.graph.nodes[name]
             assert isinstance(kept, Mux)
-            places = self.widths.moved(tensor.places, source, kept)
-            found = self._moved[key] = self.tensor(
-                tensor.variable, tensor.shape, places, tensor.is_zero, tensor.sized
-            )
+            look = tensor.look
+            places = self.widths.moved(look.places, source, kept)
+            moved = self.forms.look(look.shape, places, look.is_zero, look.sized)
+            found = self._moved[key] = self.tensor(tensor.variable, moved)
         return found
 
     def made(self, node: Node, read: tuple[Tensor | None, ...], values: tuple[Any, ...]) -> Made:
@@ -238,60 +236,50 @@ class Paths:
 
     def _make(self, node: Node, read: tuple[Tensor | None, ...], values: tuple[Any, ...]) -> Made:
         primitive, name = self.primitives[node.op], self.kept[node.name]
-        given = [tensor for tensor in read if tensor is not None]
         bound = self.binder._node(node, node.inputs, values)
-        attrs, sizes = bound.attrs, tuple([tensor.shape for tensor in given])
-        shape, failures = self.binder._type(bound, sizes, values)
-        if failures:
-            where, code, message = failures[0]
-            place = Label(node.location, f"in `{name}`") if node.location else None
-            raise SpecError([Diagnostic(code, f"`{where}`: {message}", place)])
-        xs = [None if tensor is None else tensor.places for tensor in read]
-        widths = [self.widths.width(self.kept[source]) for source in node.inputs]
-        try:
-            places = primitive.places(xs, widths, shape[0], self.widths.width(name), attrs)
-        except NotShared as error:
-            raise not_shared(node, str(error)) from None
-        if primitive.zero_is_neutral and any(tensor.is_zero for tensor in given):
-            kept = primitive.contributing([t.is_zero for t in given], [t.shape for t in given], shape)
-            given = [given[port] for port in kept]
-        shapes = [tensor.shape for tensor in given]
-        if primitive.is_identity(shapes, shape, attrs):
-            first = given[0]
-            return Made(self.tensor(first.variable, shape, places, first.is_zero, first.sized))
-        sized = sized_by(primitive, [tensor.sized for tensor in given], shapes, shape, attrs)
-        settings = zeros_of_input(primitive, sized, shape, attrs)
-        if settings is not None and sized is not None:
-            given, attrs = [self.first[sized.input]], settings
-            shapes = [tensor.shape for tensor in given]
-        count = primitive.tensors(len(given))
-        zero = primitive.makes_zero or (
-            all(tensor.is_zero for tensor in given[:count]) and primitive.keeps_zero(attrs)
-        )
-        variable = self.variable(name)
-        layer, attribute = primitive.layer(shapes, shape, attrs), None
+        form = self._form(bound, tuple([None if tensor is None else tensor.look for tensor in read]))
+        given = [tensor for tensor in read if tensor is not None]
+        given = [given[port] for port in form.kept] if form.source is None else [self.first[form.source]]
+        if form.text is None:
+            return Made(self.tensor(given[0].variable, form.look))
+        variable, layer, attribute = self.variable(name), form.layer, None
         own: tuple[str, Sliced | Layer] | None = None
         if layer is not None:
             attribute = self.attribute(name)
-            own = attribute, self._layer(bound, layer, next(x for x in xs if x is not None), places)
-        reads = tuple([tensor.variable for tensor in given[:count]])
-        measured = [tensor.variable for tensor in given[count:]]
+            x = next(tensor.look.places for tensor in read if tensor is not None)
+            own = attribute, self._layer(bound, layer, x, form.look.places)
+        reads = tuple([tensor.variable for tensor in given[: form.count]])
+        measured = [tensor.variable for tensor in given[form.count :]]
         names = [*reads, *(_size(v) if v not in self.inputs else f"{v}.shape[-2:]" for v in measured)]
-        text = primitive.expression(names, attribute and f"self.{attribute}", shapes, shape, attrs)
-        overwriting = primitive.in_place(names[0], attrs)
+        text = filled(form.text, names, attribute and f"self.{attribute}")
         equal = None
         if primitive.is_shared:
-            equal = self._equal.setdefault((node.op, text, shape, places), len(self._equal))
+            equal = self._equal.setdefault(
+                (node.op, text, form.look.shape, form.look.places), len(self._equal)
+            )
+        in_place = form.in_place
         return Made(
-            self.tensor(variable, shape, places, zero, sized),
+            self.tensor(variable, form.look),
             reads,
             tuple(v for v in measured if v not in self.inputs),
             self.compiled((f"{variable} = {text}",)),
-            None if overwriting is None else self.compiled((f"{variable} = {overwriting}",)),
+            None if in_place is None else self.compiled((f"{variable} = {filled(in_place, names, None)}",)),
             primitive.fresh,
             own,
             equal,
         )
+
+    def _form(self, node: Node, read: tuple[Look | None, ...]) -> Form:
+        """The form of a node with constant settings.  Raises SpecError where it is not well-typed."""
+        widths = tuple([self._width[source] for source in node.inputs])
+        try:
+            return self.forms.of(node, read, widths, self._width[node.name])
+        except IllTyped as error:
+            place = Label(node.location, f"in `{node.name}`") if node.location else None
+            headline = f"`{node.name}`: {error.message}"
+            raise SpecError([Diagnostic(error.code, headline, place)]) from None
+        except NotShared as error:
+            raise not_shared(node, str(error)) from None
 
     def _layer(self, node: Node, layer: Layer, x: Places, y: Places) -> Sliced | Layer:
         """The layer over its slice of the stored weights; a layer without weights is created for each

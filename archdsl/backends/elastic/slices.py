@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -70,17 +71,20 @@ def _run(module: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 def _lent_of(tensors: Mapping[str, Any], parts: Parts) -> list[tuple[str, _Lent | None]]:
-    """The names of a layer's tensors, with their slices, where these are smaller than the stored tensor."""
+    """The names of a layer's tensors, with the parts that are less than the whole."""
     found: list[tuple[str, _Lent | None]] = []
     for name, value in tensors.items():
         part = parts.get(name)
-        whole = (
-            value is None
-            or part is None
-            or all(index == range(size) for index, size in zip(part, value.shape, strict=True))
-        )
-        found.append((name, None if whole or part is None else _Lent(part, value.shape)))
+        found.append((name, None if value is None or part is None else _lent(part, value.shape)))
     return found
+
+
+@lru_cache(maxsize=1 << 14)
+def _lent(part: Part, shape: torch.Size) -> _Lent | None:
+    """A part of a tensor of a size; None for the whole.  Most layers have those of others."""
+    if all(index == range(size) for index, size in zip(part, shape, strict=True)):
+        return None
+    return _Lent(part, shape)
 
 
 class _Lent:

@@ -96,6 +96,7 @@ class Binder:
         self._named: dict[int, set[str]] = {}
         self._made: dict[Any, Node] = {}
         self._typed: dict[Any, tuple[FixedShape, tuple[tuple[str, str, str], ...]]] = {}
+        self._shapes: dict[Any, tuple[FixedShape, tuple[tuple[str, str], ...]]] = {}
 
     def _dims_of(self, name: str) -> set[str]:
         item = self.graph.nodes[name]
@@ -134,15 +135,28 @@ class Binder:
         typed = self._typed.get(key)
         if typed is None:
             _limit(self._typed)
-            failures: list[tuple[str, str, str]] = []
+            shape, failures = self._sized(node, sizes)
+            typed = self._typed[key] = (shape, tuple([(node.name, *failure) for failure in failures]))
+        return typed
+
+    def _sized(
+        self, node: Node, sizes: tuple[FixedShape, ...]
+    ) -> tuple[FixedShape, tuple[tuple[str, str], ...]]:
+        """The shape of any node of this op with these settings, and the constraints that fail."""
+        values = tuple(node.attrs.values())
+        key = node.op, sizes, values, tuple([type(v) for v in values])
+        found = self._shapes.get(key)
+        if found is None:
+            _limit(self._shapes)
+            failures: list[tuple[str, str]] = []
 
             def demand(condition: Any, code: str, message: str, /, **values: Any) -> None:
                 if not condition and code not in ADVISORY:
-                    failures.append((node.name, code, message.format(**values)))
+                    failures.append((code, message.format(**values)))
 
             shape = self._primitives[node.op].sizes(sizes, node.attrs, demand)
-            typed = self._typed[key] = (shape, tuple(failures))
-        return typed
+            found = self._shapes[key] = shape, tuple(failures)
+        return found
 
     def outcomes(
         self, decisions: Mapping[str, Any], label: Callable[[str], Label | None] = lambda path: None

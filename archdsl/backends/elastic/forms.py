@@ -1,0 +1,138 @@
+"""Nodes of single networks regardless of their names: many have the same op, settings, and inputs alike.
+
+What follows from these is found once for all of them: shapes, the places of channels, zeros, layers and code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from archdsl import ops
+from archdsl.ir import Node
+from archdsl.ops.base import Layer
+from archdsl.ops.places import Places
+from archdsl.passes.analyses.shapes import FixedShape
+from archdsl.passes.analyses.sized_by import SizedBy, sized_by, zeros_of_input
+from archdsl.passes.transforms.bind import Binder
+
+MOST_FORMS = 1 << 16
+"""Forms that are remembered."""
+
+
+class Look:
+    """The size of a tensor, the places of its channels, and whether it is zeros.
+
+    There is one object for each combination of these, so that they can be compared by identity.
+    """
+
+    __slots__ = ("is_zero", "places", "shape", "sized")
+
+    def __init__(self, shape: FixedShape, places: Places, is_zero: bool, sized: SizedBy | None):
+        self.shape, self.places = shape, places
+        self.is_zero, self.sized = is_zero, sized
+
+
+class IllTyped(Exception):
+    """A constraint that fails: its code and message."""
+
+    def __init__(self, code: str, message: str):
+        super().__init__(message)
+        self.code, self.message = code, message
+
+
+class Form:
+    """What a node is regardless of its name and those of its inputs.
+
+    `look` is that of its output.  It reads the inputs `kept`, or the input of the network `source`; the first
+    `count` of them are tensors, the others sizes.  `text` and `in_place` are code with `hole(n)` in the place
+    of the n-th; `text` is None if the output is the first of them.
+    """
+
+    __slots__ = ("count", "in_place", "kept", "layer", "look", "source", "text")
+
+    def __init__(
+        self, look: Look, kept: Sequence[int], source: str | None = None, count: int = 1,
+        text: str | None = None, in_place: str | None = None, layer: Layer | None = None,
+    ):  # fmt: skip
+        self.look, self.kept, self.source, self.count = look, tuple(kept), source, count
+        self.text, self.in_place, self.layer = text, in_place, layer
+
+
+LAYER = "\0layer\0"
+"""Stands for the layer of a node in the code of its form."""
+
+
+def hole(number: int) -> str:
+    """Stands for an input of a node in the code of its form."""
+    return f"\0{number}\0"
+
+
+class Forms:
+    """Finds the forms of nodes of one space."""
+
+    def __init__(self, binder: Binder):
+        self._binder = binder
+        self._looks: dict[Hashable, Look] = {}
+        self._forms: dict[Hashable, Form] = {}
+
+    def look(self, shape: FixedShape, places: Places, is_zero: bool, sized: SizedBy | None) -> Look:
+        """The look of a tensor."""
+        key = shape, places, is_zero, sized
+        found = self._looks.get(key)
+        if found is None:
+            found = self._looks[key] = Look(*key)
+        return found
+
+    def of(self, node: Node, read: tuple[Look | None, ...], widths: tuple[int, ...], width: int) -> Form:
+        """The form of a node with constant settings that reads tensors of these looks, None for absent ones.
+
+        `widths` are the largest numbers of channels of its inputs, `width` that of its output.  Raises
+        IllTyped, and NotShared where its channels have no places.
+        """
+        attrs = node.attrs
+        key = node.op, tuple(attrs.items()), tuple(map(type, attrs.values())), read, widths, width
+        found = self._forms.get(key)
+        if found is None:
+            if len(self._forms) >= MOST_FORMS:
+                self._forms.clear()
+                self._looks.clear()
+            found = self._forms[key] = self._made(node, read, widths, width)
+        return found
+
+    def _made(self, node: Node, read: Sequence[Look | None], widths: Sequence[int], width: int) -> Form:
+        primitive, attrs = ops.get(node.op), node.attrs
+        given = [look for look in read if look is not None]
+        shape, failures = self._binder._sized(node, tuple([look.shape for look in given]))
+        if failures:
+            raise IllTyped(*failures[0])
+        xs = [None if look is None else look.places for look in read]
+        places = primitive.places(xs, widths, shape[0], width, attrs)
+        kept: Sequence[int] = range(len(given))
+        if primitive.zero_is_neutral and any(look.is_zero for look in given):
+            kept = primitive.contributing([one.is_zero for one in given], [one.shape for one in given], shape)
+            given = [given[port] for port in kept]
+        shapes = [look.shape for look in given]
+        if primitive.is_identity(shapes, shape, attrs):
+            first = given[0]
+            return Form(self.look(shape, places, first.is_zero, first.sized), kept)
+        sized = sized_by(primitive, [look.sized for look in given], shapes, shape, attrs)
+        settings, source = zeros_of_input(primitive, sized, shape, attrs), None
+        if settings is not None and sized is not None:
+            source, attrs = sized.input, settings
+            shapes = [self._binder.graph.inputs[source]]
+        count = primitive.tensors(len(shapes))
+        zero = primitive.makes_zero or (
+            all(look.is_zero for look in given[:count]) and primitive.keeps_zero(attrs)
+        )
+        layer = primitive.layer(shapes, shape, attrs)
+        names = [hole(number) for number in range(len(shapes))]
+        text = primitive.expression(names, None if layer is None else LAYER, shapes, shape, attrs)
+        in_place = primitive.in_place(names[0], attrs)
+        return Form(self.look(shape, places, zero, sized), kept, source, count, text, in_place, layer)
+
+
+def filled(text: str, names: Sequence[str], layer: str | None) -> str:
+    """The code of a form with the names of its inputs and its layer."""
+    for number, name in enumerate(names):
+        text = text.replace(hole(number), name)
+    return text if layer is None else text.replace(LAYER, layer)
