@@ -521,7 +521,7 @@ def _counted(g: Growing, depth: int) -> str:
     if depth == 0 or g.chance(40):
         simple = ["params", "macs", "flops", "8", "0.25", "1e-7", "200", "1.5K", "2M", "999T", "-3"]
         return str(g.one([*simple, g.number(), g.number(), f"{g.tensor()}.{g.one('ch')}"]))
-    form = g.one(["({p} + {q})", "({p} - {q})", "({p} - ({q} - {p}))", "{p} * {q}", "({p}) / 4", "floor({p} / 3)",
+    form = g.one(["({p} + {q})", "({p} - {q})", "({p} - ({q} - {p}))", "{p} * {q}", "({p}) / 4", "floor({p} / 3)", "({p} // 3)", "({p} % 7)",
                   "round({p} / 3)", "max({p}, {q})", "min({p}, {q}, 12)", "({p} if {c} else {q})", "-{p}"])  # fmt: skip
     p, q = _counted(g, depth - 1), _counted(g, depth - 1)
     return str(form.format(p=p, q=q, c=_comparison(g, 0)))

@@ -14,6 +14,7 @@ from archdsl.spec.evaluate.values import (
     Function,
     PrimitiveOp,
     SpecValue,
+    Tensor,
     Undefined,
     is_op,
     kind_of,
@@ -41,7 +42,7 @@ def chain_expression(ev: Evaluator, expr: ast.Chain, frame: Frame) -> SpecValue:
                 "x -> concat(y); chain ops as x -> conv -> bn"
             ),
         )
-    if is_op(source) and is_op(op):
+    if type(source) is not Tensor and is_op(source) and is_op(op):
         return Composition((*_steps(source), *_steps(op)))
     return applying.call(ev, op, [source], {}, step, frame, site, whole)
 
