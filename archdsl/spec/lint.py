@@ -110,10 +110,23 @@ def _statements(statements: tuple[ast.Statement, ...]) -> Iterator[ast.Name]:
                 yield from _read(tuple(getattr(s, field) for field in CHILDREN[type(s)]))
 
 
+def _read_of_marked(marked: ast.Optional) -> tuple[Part, ...]:
+    return marked.base.subscripts if isinstance(marked.base, ast.Index) else ()
+
+
+def _read_of_call(call: ast.Call) -> tuple[Part, ...]:
+    """What `defined(x[i])` tests may be undefined, as if it were marked."""
+    if type(call.fn) is ast.Name and call.fn.id == "defined" and len(call.args) == 1:
+        (tested,) = call.args
+        return _read_of_marked(tested if isinstance(tested, ast.Optional) else ast.Optional(tested))
+    return BELOW[ast.Call](call)
+
+
 _READ: dict[type, Callable[[Any], tuple[Part, ...]]] = {
     **BELOW,
     ast.Named: lambda named: (named.value,),
-    ast.Optional: lambda marked: marked.base.subscripts if isinstance(marked.base, ast.Index) else (),
+    ast.Optional: _read_of_marked,
+    ast.Call: _read_of_call,
 }
 """By AST class, a function to the children that are read, in reverse order."""
 

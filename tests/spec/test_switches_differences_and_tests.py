@@ -87,6 +87,7 @@ def test_a_test_for_an_entry_is_a_constant_or_a_condition_on_decisions() -> None
         "  require not defined(f[3]) and not defined(g[1]) and defined(x) and defined(f[d - 0]) or d == 3"
     )
     space = program(statements).space()
+    assert [d.code for d in program(statements).check().diagnostics] == ["ARCH407"]  # 1 and 3 are the same
     assert space.size == 4
     assert [space.bind({"d": d}).layers[-1].name for d in "1234"] == ["x", "f[2]", "x", "f[4]"]
 
