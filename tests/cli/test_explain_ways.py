@@ -88,14 +88,15 @@ def test_it_says_why_networks_share_no_weights(capsys) -> None:
     [
         "  y = image -> conv(c = one of {4, 999999999999999999})",
         "  y = image -> conv(c = one of {4, 8})\n  stage s repeat 36 { y = concat(y, y) }",
+        "  y = image -> conv(c = one of {4, 8}) -> conv(c = 65536)\n  stage s repeat 80 { y = y -> relu }",
     ],
-    ids=["wide", "doubled"],
+    ids=["wide", "doubled", "many"],
 )
 def test_a_space_of_more_channels_than_can_be_listed_shares_no_weights(body: str) -> None:
     Path("s.arch").write_text(limited.space(f"{body}\n  output logits = y"))
     done = limited.run("explain", "s.arch")
     assert done.code == 0, done.err
-    assert "exceeds 8,388,608 channels of all tensors together (ARCH810)" in done.out
+    assert "exceeds 131,072 channels, or 4,194,304 of all tensors together (ARCH810)" in done.out
     assert limited.run("check", "s.arch").code == 0
 
 

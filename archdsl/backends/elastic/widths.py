@@ -22,8 +22,8 @@ from archdsl.spec.deciding.possible import Possible, Unbounded
 MOST_SETS = 32
 """Sets of one batch normalization, a set for each combination of widths."""
 
-MOST_CHANNELS = 1 << 23
-"""Channels of all tensors of a space together, whose places are listed one by one."""
+MOST_CHANNELS, MOST_TOGETHER = 1 << 17, 1 << 22
+"""Channels of a tensor, and of all tensors of a space together: their places are listed one by one."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class Widths:
     widths of the origins of its input, otherwise slices of one set.
 
     Raises SpecError: ARCH810 if a setting has no largest value, nodes with the same weights are layers of
-    different kinds, or tensors have more than MOST_CHANNELS channels together; ARCH818 for more than
-    MOST_SETS combinations.
+    different kinds, or a tensor has more than MOST_CHANNELS channels or all MOST_TOGETHER; ARCH818 for
+    more than MOST_SETS combinations.
     """
 
     def __init__(self, graph: Graph, bn: BN = "shared"):
@@ -114,8 +114,8 @@ class Widths:
 
     def _count(self, item: Node | Mux, width: int) -> None:
         self._channels += width
-        if self._channels > MOST_CHANNELS:
-            most = f"{MOST_CHANNELS:,} channels of all tensors together"
+        if width > MOST_CHANNELS or self._channels > MOST_TOGETHER:
+            most = f"{MOST_CHANNELS:,} channels, or {MOST_TOGETHER:,} of all tensors together"
             raise not_shared(item, f"a tensor of up to {width:,} channels exceeds {most}")
 
     def chooses_several(self, mux: Mux) -> bool:
