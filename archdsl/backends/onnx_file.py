@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from archdsl.atomic import write_bytes
-from archdsl.backends import exported
+from archdsl.backends import exported, onnx_translations
 from archdsl.backends.torch_module import CompiledNetwork, build
 from archdsl.diagnostics import SpecError
 from archdsl.ir.graph import Graph
@@ -146,6 +146,7 @@ def _model(module: CompiledNetwork, opset: int, dynamic: bool, batch: int = 1) -
             output_names=list(graph.outputs),
             external_data=False,
             verbose=False,
+            custom_translation_table=dict(onnx_translations.table()),
         )
     model: onnx.ModelProto = made.model_proto
     return model

@@ -12,6 +12,7 @@ import pytest
 import torch
 from test_exported import fixed_size, shrinking
 
+import archdsl
 import graphs
 from archdsl.backends import onnx_file
 from archdsl.backends.torch_module import build
@@ -99,6 +100,29 @@ def test_a_module_in_training_is_exported_as_it_evaluates_and_goes_on_training(t
 def test_networks_that_are_hard_to_trace_are_exported(make_graph, tmp_path):
     made = onnx_file.export(make_graph(), tmp_path / "network.onnx")
     assert made.deviation <= onnx_file.TOLERANCE
+
+
+WINDOWS = """arch 1
+network Net {
+  input image: [3, 32, 48]
+  x = image -> conv(c = 4, k = [3, 5], s = [2, 3], padding = "same") -> avg_pool(s = 2, padding = "same")
+  output padded = x -> conv(padding_mode = "reflect") -> dwconv(padding_mode = "circular")
+  y = image -> conv(c = 4)
+  z = max_unpool(y -> max_pool(s = 2), y, k = 3) -> conv_transpose(k = 4)
+  output unpooled = z -> avg_pool(s = 2, ceil = true, count_padding = true)
+  output means = y -> adaptive_pool(size = [3, 5])
+  output maxima = y -> adaptive_pool(size = [5, 3], mode = "max")
+  output resized = y -> resize(down = 3, mode = "area") -> resize(scale = 2, mode = "bicubic")
+}
+"""
+
+
+def test_windows_and_bins_of_any_kind_are_exported_for_every_size(tmp_path):
+    module = archdsl.load("net.arch", text=WINDOWS).network().module()
+    made = onnx_file.export(module, tmp_path / "windows.onnx")
+    assert made.open_axes == ("batch", "height", "width")
+    sizes = [[(3, 32, 48)], [(3, 40, 66)], [(3, 64, 36)]]
+    assert onnx_file.deviation(made.path, module, sizes) <= 1e-5
 
 
 def test_a_map_that_is_one_pixel_at_the_declared_size_grows_with_the_image(tmp_path):
