@@ -39,7 +39,7 @@ def resampled(
     pixels_HWC: Pixels, size: tuple[int, int], how: Image.Resampling,
     box: tuple[float, float, float, float] | None = None,
 ) -> Pixels:  # fmt: skip
-    """Resizes pixels, H × W or H × W × C, to a size (height, width); only of `box`, as in Pillow.
+    """Resizes pixels, H × W or H × W × C, to a size (height, width); with `box`, only this region (Pillow).
 
     Channels are resized independently, as Pillow would premultiply the others by a fourth.
     """

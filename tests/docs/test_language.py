@@ -117,16 +117,16 @@ def test_the_limits_on_the_page_are_those_of_the_code() -> None:
         "size of a file": f"{source_files.MAX_BYTES // 1_000_000} MB, {parser.MAX_TOKENS:,} words",
         "nesting of expressions, of blocks": f"{expression_builder.MAX_DEPTH}, {build.MAX_NESTING}",
         "length of a number": f"{expression_builder.MAX_DIGITS} digits",
-        "files, imports in a row": f"{loader.MAX_FILES}, {loader.MAX_IMPORT_DEPTH}",
+        "imported files, nested imports": f"{loader.MAX_FILES}, {loader.MAX_IMPORT_DEPTH}",
         "nodes of a graph": f"{elaborate.NODE_BUDGET:,}",
-        "calls and rounds; calls in calls; choices in choices": (
+        "calls and iterations; nested calls; nested choices": (
             f"{evaluate.CALL_BUDGET:,}; {applying.DEPTH_BUDGET}; {choosing.CHOICE_BUDGET}"
         ),
-        "members and merged values looked at, parts of conditions joined": f"{evaluate.WORK_BUDGET:,}",
+        "members of sets, merged values, joined parts of conditions": f"{evaluate.WORK_BUDGET:,}",
         "members of a set, range or stage; outcomes of a decision": f"{sets.SET_BUDGET:,}",
         "numbers": "10¹⁸",
-        "size of an input that is set from outside": "1,000,000 in each dimension",
-        "parameters of a module that is made": f"{torch_module.MOST_PARAMETERS:,}",
+        "size of an input that is overridden": "1,000,000 in each dimension",
+        "parameters of a module": f"{torch_module.MOST_PARAMETERS:,}",
     }
     assert sets.SET_BUDGET == choosing.OUTCOME_BUDGET
     assert f"{deciding.BUDGET:,} steps" in TEXT

@@ -32,7 +32,7 @@ def factored(tables: Tables, most_cells: int) -> Tables:
 
 @dataclass
 class _Work:
-    """Tables by their variables; auxiliary variables have definitions."""
+    """Tables, by the variables on which they depend, and definitions of auxiliary variables."""
 
     terms: list[Table]
     definitions: dict[int, Table]
