@@ -23,7 +23,7 @@ from archdsl.ops.geometry import (
     windowed,
     windows,
 )
-from archdsl.ops.padding import MODE, demand_room, onnx_padded
+from archdsl.ops.padding import MODE, demand_room, filled, onnx_padded
 from archdsl.ops.places import NotShared, Part, Parts, Places, by_group, centre, index, leading, within_group
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class DepthwiseConv(Primitive):
         self, names: Sequence[str], layers: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str | None:
         alike = all(isinstance(a[key], int) for key in "ksd") and a.get("padding") is None
-        if not alike or "padding_mode" in a or a["d"] == 1 or a["k"] % 2 == 0:
+        if not alike or filled(a) is not None or a["d"] == 1 or a["k"] % 2 == 0:
             return None
         return f"layers.dilated({names[0]}, ({', '.join(layers)},))"
 
@@ -185,7 +185,7 @@ def own_channels(x: Places, width: int, a: Attrs, most: Attrs) -> Places:
 
 def _padding(a: Attrs) -> Pair | None:
     """The padding of the layer; None if the tensor is padded before it."""
-    return None if "padding_mode" in a else same_on_both_sides(a)
+    return None if filled(a) is not None else same_on_both_sides(a)
 
 
 def _conv2d(c_in: int, c_out: int, a: Attrs, groups: int) -> Layer:
@@ -205,15 +205,16 @@ def _conv2d(c_in: int, c_out: int, a: Attrs, groups: int) -> Layer:
 def _applied(layer: str | None, x: str, a: Attrs) -> str:
     if _padding(a) is not None or all(window.fixed == (0, 0) for window in windows(a)):
         return f"{layer}({x})"
-    mode = f', mode="{a["padding_mode"]}"' if "padding_mode" in a else ""
+    mode = "" if filled(a) is None else f', mode="{filled(a)}"'
     return f"{layer}({padded(x, a, mode)})"
 
 
 def _onnx_conv(to: OnnxWriter, x: str, size: Sizes, y: Sizes, a: Attrs, groups: int) -> str:
     rows, columns = by_axis(a["k"])
     window = onnx_window(size, y, a)
-    if "padding_mode" in a:
-        x = onnx_padded(to, x, size, window["pads"], a["padding_mode"])
+    mode = filled(a)
+    if mode is not None:
+        x = onnx_padded(to, x, size, window["pads"], mode)
         window["pads"] = [0] * 4
     inputs = [x, to.weight("weight", (y[0], size[0] // groups, rows, columns))]
     if a["bias"]:

@@ -149,7 +149,7 @@ def windowed(x: Sizes, c: Any, a: Attrs, demand: Demand) -> Sizes:
     """The shape with c channels after a sliding window."""
     _, h, w = x
     rows, columns = windows(a)
-    if a.get("padding") is None and "ceil" not in a:
+    if a.get("padding") is None and a.get("ceil", False) is False:
         demand_divisible(x, a["s"], demand)
     if rows is columns and rows.same is False and rows.missing == 0:
         return (c, rows.size(h), columns.size(w))

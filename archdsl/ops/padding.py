@@ -22,6 +22,12 @@ SPARE = {"reflect": 1, "circular": 0}
 """Rows that a map must have beyond its padding; a map of any size can be replicated."""
 
 
+def filled(a: Attrs) -> str | None:
+    """What padding is filled with, for concrete settings; None for zeros."""
+    mode = a.get("padding_mode", "zeros")
+    return None if mode == "zeros" else str(mode)
+
+
 def demand_room(x: Sizes, a: Attrs, demand: Demand) -> None:
     """Adds the constraint that the map is large enough to fill its padding."""
     mode = a.get("padding_mode")

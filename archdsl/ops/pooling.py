@@ -106,7 +106,7 @@ class MaxPool(Pool):
 def _max_arguments(x: str, a: Attrs) -> str:
     pad = same_on_both_sides(a)
     tensor = padded(x, a, ', value=float("-inf")') if pad is None else x
-    ceil = ", ceil_mode=True" if "ceil" in a else ""
+    ceil = ", ceil_mode=True" if a.get("ceil") else ""
     return f"{tensor}, {argument(a['k'])}, {argument(a['s'])}, {argument(pad or 0)}{ceil}"
 
 
@@ -136,7 +136,7 @@ class AvgPool(Pool):
         self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
         (x, *_), window = names, f"{argument(a['k'])}, {argument(a['s'])}"
-        ceil, counts = ", ceil_mode=True" if "ceil" in a else "", "count_padding" in a
+        ceil, counts = ", ceil_mode=True" if a.get("ceil") else "", bool(a.get("count_padding"))
         pad = same_on_both_sides(a)
         if pad is not None:
             excluded = "" if counts else ", count_include_pad=False"
@@ -147,9 +147,9 @@ class AvgPool(Pool):
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         window, (x, *_) = onnx_window(xs[0], y, a), names
-        if "count_padding" not in a:
+        if not a.get("count_padding"):
             return to.node("AveragePool", [x], **window, count_include_pad=0)
-        if "ceil" not in a:
+        if not a.get("ceil"):
             return to.node("AveragePool", [x], **window, count_include_pad=1)
         rows, columns = windows(a)  # what `ceil` adds is left to AveragePool, which does not count it
         down, across = (

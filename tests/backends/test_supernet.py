@@ -108,6 +108,32 @@ def test_the_shipped_small_space_is_bit_equal_at_every_gate(gate):
         assert all(torch.equal(y, expected) for y in three_ways(net, x, found, outcomes))
 
 
+WINDOWS = """arch 1
+space S {
+  input image: [3, 8, 12]
+  k = one of {[1, 3], [3, 1], 3}
+  padding = one of {same: "same", both: [1, 1]}
+  mode = one of {"zeros", "reflect"}
+  over = one of {yes: true, no: false}
+  o = one of {
+    conv(k = [1, 3], d = [1, 2], padding = "same"), dwconv(k = [3, 1], d = [2, 1]), dwconv(d = 2),
+    conv_transpose(s = 1), max_pool(k = 2, padding = "same"), avg_pool(count_padding = true),
+  }
+  w = one of {conv(k = 1, s = [2, 1]), conv(s = [2, 1], padding = "same", padding_mode = "circular")}
+  x = image -> conv(c = 4, k = k) -> bn -> o -> conv(padding = padding, padding_mode = mode)
+  output y = x -> avg_pool(s = 1, ceil = over, count_padding = over) -> w
+}
+"""
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_windows_of_any_kind_have_the_weights_and_outputs_of_their_network(seed):
+    found = space(WINDOWS)
+    net, x, outcomes = build(found.graph).eval(), image(found), outcomes_of(found, seed)
+    expected = net.network(outcomes)(x)
+    assert all(torch.equal(y, expected) for y in three_ways(net, x, found, outcomes))
+
+
 def test_a_mixture_is_the_weighted_sum_of_its_candidates():
     found = space(
         'arch 1\nimport conv1, sep1, skip, pool from "std/ops.arch"\n'

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from archdsl import ops
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Decision, Dim, Expr, Graph, Mux, Node, Pick, Requirement, Value
 from archdsl.ir.expr import Scalar, decisions_in, nodes_in, pick
@@ -156,6 +157,7 @@ class _Pruner:
         if len(optional) == len(left) or any(source in self.partial and not may for source, may in left):
             self.partial.add(node.name)
         attrs = {key: self._value(value) for key, value in node.attrs.items()}
+        attrs = dict(ops.get(node.op).written(attrs))
         return replace(node, inputs=tuple(source for source, _ in left), attrs=attrs, optional=optional)
 
     def _requirement(
