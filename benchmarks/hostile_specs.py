@@ -240,6 +240,7 @@ def _called(rng: random.Random, names: list[str], tensors: list[str], lines: lis
         f"Pair({t}, c = {n})", f"{t} -> one of OPS", f"{t} -> plain(b = {n})", f"{t} + {u}", f"mul({t}, {u})",
         f"{t} {rng.choice(ARITHMETIC)} {u}", f"{t} {rng.choice(ARITHMETIC)} {n}", f"{n} {rng.choice(ARITHMETIC)} {t}", f"-{t}",
         f"{t} if {n} == 1 else {u}", f"{t} if {n} else ({u} -> conv(c = {n}))", "once Pair", f"fold(Join, {{{t}, {u}}})",
+        f"concat({t} -> split(n = {n}))", f"concat(split({t}))",
     )  # fmt: skip
     _define(rng, rng.choice(forms), tensors, lines)
 

@@ -15,6 +15,9 @@ OPS = {
     "conv": "thick",
     "thin": "thin",
     "bare": "conv(k = 1)",
+    "norm": "layer_norm",
+    "attend": "attention(heads = 2, reduction = 2)",
+    "slope": "prelu",
 }
 HEAD = """arch 1
 op thick(x; c: int = x.c, k: int = 3) = x -> relu -> conv(c = c, k = k) -> bn

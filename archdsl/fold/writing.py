@@ -20,7 +20,20 @@ from archdsl.lang.parser import language
 from archdsl.passes.analyses.shapes import infer as shapes_of
 from archdsl.spec.conditions import condition_source
 
-BUILTINS = ("max", "min", "round", "floor", "unused", "fold", "params", "macs", "flops", "latency", "rate")
+BUILTINS = (
+    "max",
+    "min",
+    "round",
+    "floor",
+    "unused",
+    "fold",
+    "split",
+    "params",
+    "macs",
+    "flops",
+    "latency",
+    "rate",
+)
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _LONGEST_NAME = 28

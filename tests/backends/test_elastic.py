@@ -29,13 +29,31 @@ space Shuffled {
 """
 
 
+ATTENTIVE = """arch 1
+
+space Attentive {
+  input image: [3, 12, 16]
+  c = one of {4, 8, 12}
+  x = image -> conv(c = c) -> layer_norm -> prelu -> group_norm(g = 2) -> drop_path(p = 0.2)
+  y = x -> attention(heads = 2, reduction = 2) -> linear(c = one of {8, 16}) -> gelu -> prelu(shared = true)
+  z = concat(x, y) -> layer_norm -> instance_norm(affine = true) -> attention(heads = 2, bias = false)
+  few = z -> conv(c = 8, k = 1, s = 2)
+  met = dot_attention(z -> linear(c = 8), few, few -> linear(c = c), heads = 2)
+  a, b = met -> split
+  part = z -> slice(first = 3, last = 4 + c)
+  output logits = concat(part -> softmax, a + b, b -> channel_sum) -> linear(c = 4)
+}
+"""
+"""Parts of attention by head, of normalization over joined channels, and of slices of searched sizes."""
+
+
 SHIPPED = {
     "template": {"image": (3, 64, 64), "classes": 4}, "fasterseg": {"image": (3, 64, 128), "classes": 4},
     "space": {"image": (3, 32, 64)}, "elastic": {"image": (3, 32, 64)},
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("text", [UNET, SHUFFLED])
+@pytest.mark.parametrize("text", [UNET, SHUFFLED, ATTENTIVE])
 @pytest.mark.parametrize("training", [True, False])
 def test_a_path_is_the_network_that_is_taken_out(text: str, training: bool):
     space = archdsl.load(text).space()

@@ -8,7 +8,7 @@ from archdsl.ir import Measure
 from archdsl.ir.expr import Scalar, TooLargeError, apply
 from archdsl.ir.resolve import specialize
 from archdsl.lang.ast import Spanned
-from archdsl.spec.evaluate import choosing
+from archdsl.spec.evaluate import choosing, splitting
 from archdsl.spec.evaluate.evaluator import Evaluator
 from archdsl.spec.evaluate.frame import Frame, join
 from archdsl.spec.evaluate.kinds import number
@@ -31,8 +31,8 @@ from archdsl.spec.evaluate.values import (
 )
 from archdsl.spec.units import Quantity
 
-Run = Callable[[Evaluator, list[SpecValue], Spanned, Frame, str], SpecValue]
-"""Implementation of a builtin: arguments, AST node, frame and site to a value."""
+Run = Callable[[Evaluator, Builtin, list[SpecValue], Spanned, Frame, str], SpecValue]
+"""Implementation of a builtin: its settings, arguments, AST node, frame and site to a value."""
 
 
 def call(
@@ -46,6 +46,10 @@ def call(
 ) -> SpecValue:
     if fn.name in ("latency", "rate"):
         return _measure(fn.name, args, settings, at, frame)
+    if fn.name == "split":
+        fn, settings = splitting.configured(fn, settings, at, frame), {}
+        if not args:
+            return fn
     if settings:
         raise frame.error("ARCH204", f"`{fn.name}` has no settings", at)
     undefined = next((a for a in args if isinstance(a, Undefined)), None)
@@ -59,7 +63,7 @@ def call(
             return call(ev, fn, replaced, {}, at, frame, here)
 
         return choosing.spread(ev, several, use, at, frame, site)
-    return BUILTINS[fn.name](ev, args, at, frame, site)
+    return BUILTINS[fn.name](ev, fn, args, at, frame, site)
 
 
 def _measure(
@@ -76,7 +80,9 @@ def _measure(
 
 
 def _extreme(name: str) -> Run:
-    def run(ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame, site: str) -> SpecValue:
+    def run(
+        ev: Evaluator, of: Builtin, args: list[SpecValue], at: Spanned, frame: Frame, site: str
+    ) -> SpecValue:
         values = list(args)
         if len(values) == 1 and isinstance(values[0], SetValue):
             values = [m.value for m in values[0].members]
@@ -99,7 +105,9 @@ def _extreme(name: str) -> Run:
 
 
 def _rounding(name: str) -> Run:
-    def run(ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame, site: str) -> SpecValue:
+    def run(
+        ev: Evaluator, of: Builtin, args: list[SpecValue], at: Spanned, frame: Frame, site: str
+    ) -> SpecValue:
         if len(args) != 1:
             raise frame.error("ARCH206", f"`{name}` expects one number", at)
         try:
@@ -110,7 +118,9 @@ def _rounding(name: str) -> Run:
     return run
 
 
-def _unused(ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame, site: str) -> SpecValue:
+def _unused(
+    ev: Evaluator, of: Builtin, args: list[SpecValue], at: Spanned, frame: Frame, site: str
+) -> SpecValue:
     """The members that no other member is computed from, with the condition for each."""
     if len(args) != 1 or not isinstance(args[0], SetValue):
         raise frame.error("ARCH207", "`unused` expects a set of tensors: unused(x[3..9])", at)
@@ -139,11 +149,15 @@ def _unused(ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame, sit
     return SetValue(tuple(members), args[0].labels or tuple(m.label for m in args[0].members))
 
 
-def _defined(ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame, site: str) -> SpecValue:
+def _defined(
+    ev: Evaluator, of: Builtin, args: list[SpecValue], at: Spanned, frame: Frame, site: str
+) -> SpecValue:
     raise frame.error("ARCH206", "`defined` is a call with one value", at, help="write defined(x[i])")
 
 
-def _fold(ev: Evaluator, args: list[SpecValue], at: Spanned, frame: Frame, site: str) -> SpecValue:
+def _fold(
+    ev: Evaluator, of: Builtin, args: list[SpecValue], at: Spanned, frame: Frame, site: str
+) -> SpecValue:
     """f(f(f(a, b), c), d) over the members that are defined."""
     is_op = bool(args) and isinstance(args[0], Function | PrimitiveOp | Composition)
     if len(args) != 2 or not is_op or not isinstance(args[1], SetValue):
@@ -201,4 +215,5 @@ BUILTINS: dict[str, Run] = {
     "defined": _defined,
     "unused": _unused,
     "fold": _fold,
+    "split": splitting.split,
 }

@@ -96,9 +96,10 @@ class Composition:
 
 @dataclass(frozen=True)
 class Builtin:
-    """A built-in function."""
+    """A built-in function, with settings if it has any."""
 
     name: str
+    settings: Mapping[str, SpecValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
