@@ -50,14 +50,14 @@ class MaxUnpool(Primitive):
     ) -> Places:
         return one_origin("max_unpool", [x for x in xs if x is not None])
 
-    def sees(self, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
-        """The windows that contain the row, or the rows that these windows read."""
+    def sees_in(self, port: int, at: int, x: int, y: int, a: Attrs) -> tuple[int, int] | None:
+        """Of the first tensor the windows that contain the row, of the second the rows that these read."""
         window = windows(a)[0]
         count, behind = window.size(y), at + window.pad
         first, last = max(0, -(-(behind - window.k + 1) // window.s)), min(behind // window.s, count - 1)
         if first > last:
             return None
-        if x == count != y:
+        if port == 0:
             return (first, last)
         begin, end = first * window.s - window.pad, last * window.s - window.pad + window.k - 1
         return (max(begin, 0), min(end, x - 1))

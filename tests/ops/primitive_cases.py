@@ -254,17 +254,20 @@ def _seen(graph: Graph, module: nn.Module, port: int, axis: int) -> Iterator[str
         ends = None if rule is None else tuple(min(max(row, 0), x - 1) for row in rule)
         read = moved[:, at].nonzero().flatten().tolist()
         if ((read[0], read[-1]) if read else None) != ends:
-            if read and ends and _has_one_key(primitive, size, attrs):
+            if ends and _may_be_wider(primitive, size, attrs) and set(read) <= {*range(ends[0], ends[1] + 1)}:
                 continue
             yield f"row {at} of {y} (axis {axis}) reads {read} of {x} rows of input {port}, not {ends}"
             return
 
 
-def _has_one_key(primitive: Primitive, size: Size, attrs: Any) -> bool:
-    """Whether the softmax of attention is over one key, for which the query, and so its row, does not matter.
+def _may_be_wider(primitive: Primitive, size: Size, attrs: Any) -> bool:
+    """Whether a rule may name rows that are not read, for reasons that one axis does not show.
 
-    A rule for one axis does not know the other.
+    A softmax over one key does not depend on the query. Of unpooled windows that share a position, the last
+    one counts, and at a border that is always the same one.
     """
+    if primitive.name == "max_unpool":
+        return bool(attrs["s"] < attrs["k"])
     r = attrs.get("reduction", 1)
     return primitive.name == "attention" and (size[1] // r) * (size[2] // r) == 1
 

@@ -208,9 +208,9 @@ def test_an_unpooled_row_depends_on_the_windows_that_it_is_in(window: tuple[int,
     rows = [range(at * s - padding, at * s - padding + k) for at in range(count)]
     for at in range(n):
         inside = [window for window, read in enumerate(rows) if at in read]
-        assert rule.sees(at, count, n, a) == ((inside[0], inside[-1]) if inside else None)
+        assert rule.sees_in(0, at, count, n, a) == ((inside[0], inside[-1]) if inside else None)
         pooled = (max(0, rows[inside[0]][0]), min(rows[inside[-1]][-1], n - 1)) if inside else None
-        assert rule.sees(at, n, n, a) == pooled
+        assert rule.sees_in(1, at, n, n, a) == pooled
 
 
 @pytest.mark.parametrize(
