@@ -365,7 +365,7 @@ def cells(g: Growing) -> None:
     t = g.tensor()
     if g.chance(50):
         if g.room(3):
-            form, path = g.one([("Edge({t}, c = {a})", "n"), ("{t} -> (relu -> Edge(c = {a}))", "Edge.n")])
+            form, path = g.one([("Edge({t}, c = {a})", "n"), ("{t} -> (relu -> Edge(c = {a}))", "op.Edge.n")])
             g.decide(f"{g.define(form.format(t=t, a=g.number()))}.{path}", SAFE)
         return
     if not g.room(3):
