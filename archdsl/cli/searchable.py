@@ -10,6 +10,7 @@ from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
 from archdsl.ir import Expr, Graph, Mux, Node
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
+from archdsl.spec.check import demand_proved
 from archdsl.spec.elaborate import Elaborated, elaborate
 
 if TYPE_CHECKING:
@@ -54,13 +55,14 @@ def _refused(unit: Unit, declared: ast.Search, settings: Mapping[str, Any]) -> I
         if not clauses.of_space or not isinstance(space, ast.Space):
             continue
         try:
-            elaborate(home, space, {**settings, **spec.of_space, **clauses.of_space})
+            demand_proved(elaborate(home, space, {**settings, **spec.of_space, **clauses.of_space}))
         except SpecError as error:
             first = error.diagnostics[0]
             named = [name for name in clauses.of_space if f"`{name}`" in first.headline]
             at = clauses.places[(named or list(clauses.of_space))[0]]
             headline = f"{space.name.id} as `{declared.name.id}` sets it: {first.headline}"
-            yield replace(first, headline=headline, primary=Label(at, ""))
+            others = () if first.primary is None else (first.primary,)
+            yield replace(first, headline=headline, primary=Label(at, ""), secondary=others)
 
 
 def _without_weights(name: str, space: Elaborated) -> Iterator[Diagnostic]:

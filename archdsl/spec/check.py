@@ -79,6 +79,17 @@ def check(
     return Report(tuple(_once_each(diagnostics)), tuple(proofs), spaces)
 
 
+def demand_proved(space: Elaborated) -> None:
+    """Raises SpecError if some network of a space is ill-typed, or none can satisfy a requirement.
+
+    Conditions that remain undecided within the default budget are accepted.
+    """
+    failed, proof = prove(space, "space", BUDGET)
+    found = [*failed, *(check_requirements(space, BUDGET) if proof.ok else ())]
+    if errors := [d for d in found if d.severity == "error"]:
+        raise SpecError(list(_once_each(errors)))
+
+
 def _check_target(
     found: Elaborated, kind: str, budget: int, samples: int, over: Over, allow_open: bool
 ) -> tuple[list[Diagnostic], Proof]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 import archdsl
 from archdsl import SpecError
+from archdsl.cli import cli
 from archdsl.resources import specs_folder
 from archdsl.search.options import SearchOptions
 
@@ -47,3 +49,23 @@ def test_values_that_a_setting_cannot_have_are_errors(clause: str, code: str, tm
 def test_the_search_of_the_template_space_has_the_size_of_the_paper() -> None:
     program = archdsl.load(specs_folder() / "template.arch")
     assert SearchOptions().split(program).of_space == {"separable_repeats": 1, "head": 48}
+
+
+SUM = """arch 1
+
+space S(; wide = 8, classes = 11) {
+  input image: [3, 32, 32]
+  y = image -> conv(c = 8) -> one of {a: conv(c = 8), b: conv(c = wide, k = 1)}
+  output logits = (y + (image -> conv(c = 8))) -> conv(c = classes, k = 1)
+}
+"""
+
+
+@pytest.mark.parametrize("wide", [6, 0])
+def test_check_proves_a_space_as_its_search_sets_it(wide: int, tmp_path: Path) -> None:
+    clauses = f"wide = {wide}\n  strategy = random\n  trials = 3\n  evaluate = costs\n  minimize macs"
+    (tmp_path / "s.arch").write_text(f"{SUM}\nsearch Q for S {{\n  {clauses}\n}}\n")
+    result = CliRunner().invoke(cli, ["check", str(tmp_path / "s.arch")])
+    assert result.exit_code == 1
+    assert "S as `Q` sets it" in result.output
+    assert "y.1 = b" in result.output
