@@ -27,7 +27,19 @@ RESERVED = frozenset({
 })
 # fmt: on
 
-NAMES_IN_SCOPE = frozenset({"self", "torch", "F", "nn", "ChannelScale"})
+NAMES_IN_SCOPE = frozenset(
+    {
+        "self",
+        "torch",
+        "F",
+        "nn",
+        "ChannelConv",
+        "ChannelLayerNorm",
+        "ChannelScale",
+        "DropPath",
+        "SelfAttention",
+    }
+)
 
 
 @lru_cache(maxsize=1 << 14)

@@ -121,8 +121,6 @@ WHOLE = [
     ("space S {\n  input image: [3, 8, 8]\n  output image\n}", "ARCH100", "output NAME = image"),
     ("space S {\n  input image: [3, 8, 8]\n  k = one of {3, 5}\n  output y = image -> conv(k = k)\n}\n"
      "network N from S {\n  k = 3,\n}", "ARCH100", "comma"),
-    ("R = {a: (c = 8), b: (c = 16)}\nspace S {\n  input image: [3, 8, 8]\n x = image\n stage s for r in R {\n"
-     "    x = x -> conv(c = r.c)\n  }\n  output y = x\n}", "ARCH207", "LIST[i].c"),
     ("search Q over S {\n  minimize cross_entropy\n}", "ARCH100", "search NAME for SPACE"),
 ]  # fmt: skip
 
