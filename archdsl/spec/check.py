@@ -10,6 +10,7 @@ from archdsl.collector import paused
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
+from archdsl.ops.base import ADVISORY
 from archdsl.passes.analyses.networks import Networks, Over
 from archdsl.passes.transforms.bind import Binder
 from archdsl.spec.deciding.searcher import BUDGET
@@ -82,9 +83,10 @@ def check(
 def demand_proved(space: Elaborated) -> None:
     """Raises SpecError if some network of a space is ill-typed, or none can satisfy a requirement.
 
-    Conditions that remain undecided within the default budget are accepted.
+    Conditions that remain undecided within the default budget are accepted, and so is what is only advice.
     """
-    failed, proof = prove(space, "space", BUDGET)
+    needed = tuple(o for o in space.obligations if o.code not in ADVISORY)
+    failed, proof = prove(replace(space, obligations=needed), "space", BUDGET)
     found = [*failed, *(check_requirements(space, BUDGET) if proof.ok else ())]
     if errors := [d for d in found if d.severity == "error"]:
         raise SpecError(list(_once_each(errors)))
