@@ -139,7 +139,7 @@ class Softplus(Activation):
 
 class LeakyRelu(Activation):
     name = "leaky_relu"
-    summary = "x, times the slope where it is negative"
+    summary = "max(x, 0) + slope * min(x, 0)"
     lifts = ("leaky_relu",)
     settings = (Setting("slope", "float", 0.01, "factor of negative values"),)
 
@@ -157,7 +157,7 @@ class LeakyRelu(Activation):
 
 class Elu(Activation):
     name = "elu"
-    summary = "x, and alpha * (exp(x) - 1) where it is negative"
+    summary = "max(x, 0) + alpha * (exp(min(x, 0)) - 1)"
     lifts = ("elu",)
     settings = (Setting("alpha", "float", 1, "the limit of very negative values is -alpha"),)
 
@@ -218,7 +218,7 @@ class Prelu(Activation):
     """x, times a learned slope where it is negative, initially 0.25: arXiv:1502.01852, equation 1."""
 
     name = "prelu"
-    summary = "x, times a learned slope where it is negative"
+    summary = "max(x, 0) + slope * min(x, 0), with a learned slope per channel"
     lifts = ("prelu",)
     settings = (Setting("shared", "bool", False, "whether all channels have one slope instead of their own"),)
 

@@ -25,7 +25,7 @@ class MaxUnpool(Primitive):
     """
 
     name = "max_unpool"
-    summary = "x at the positions of the maxima of y, before it was pooled; zeros elsewhere"
+    summary = "values of x at the positions of the maxima of y, before it was pooled; zeros elsewhere"
     arity = (2, 2)
     fresh = True
     settings = (

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from math import comb, prod
 
 import archdsl
+from archdsl.passes.costs.pricing import PARAMS
+from archdsl.passes.costs.space_cost import SpaceCost
 from archdsl.program import Network, Space
 from archdsl.resources import specs_folder
 
@@ -110,3 +112,24 @@ def test_a_network_that_squeezenas_found_has_its_published_multiply_accumulates(
     kinds = {f"body[{i}].kind": kind for i, kind in enumerate(SMALL.split(), start=1)}
     found = space("squeezenas").bind(kinds)
     assert found.macs // 10**7 == 446
+
+
+def parameters_of_unet(depth: int, width: int, kernel: int) -> int:
+    """Blocks of two convolutions with batch norm, transposed convolutions of 2 × 2, a head of 19 classes."""
+
+    def block(inputs: int, c: int) -> int:
+        return (inputs * c + c * c) * kernel**2 + 4 * c
+
+    widths = [width * 2**level for level in range(depth)]
+    encoder = sum(block(inputs, c) for inputs, c in zip([3, *widths], widths, strict=False))
+    decoder = sum(4 * 2 * c * c + block(2 * c, c) for c in widths[:-1])
+    return encoder + decoder + 19 * (width + 1)
+
+
+def test_u_nets_of_searched_depth_and_width_are_as_many_and_as_large_as_counted_by_hand() -> None:
+    found = space("unet")
+    assert networks(found) == 4 * sum(2 ** (2 * depth - 1) for depth in range(2, 6))
+    cost = SpaceCost(found.graph)
+    extremes = [cost.extreme(PARAMS, sense) for sense in ("least", "most")]
+    assert [one.exact for one in extremes] == [True, True]
+    assert [one.price for one in extremes] == [parameters_of_unet(2, 16, 3), parameters_of_unet(5, 64, 5)]
