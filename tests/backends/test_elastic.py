@@ -171,3 +171,21 @@ space S {
     outcomes = dict.fromkeys(space.searched.decisions, 0)
     assert not torch.equal(net.path(*images, outcomes=outcomes), net.path(*images, outcomes=outcomes))
     assert torch.equal(net.eval().path(*images, outcomes=outcomes), net.network(outcomes)(*images))
+
+
+def test_a_path_that_was_evaluated_first_is_trained_afterwards() -> None:
+    """What is kept of a path, such as indices of its channels, is made for both."""
+    text = """arch 1
+space S {
+  input image: [3, 8, 8]
+  parts = any 2 of {a: image -> conv(c = 4), b: image -> conv(c = 4, k = 1), c: image -> conv(c = 4, k = 5)}
+  output y = concat(parts) -> bn -> conv(c = 2)
+}
+"""
+    net = build(archdsl.load("s.arch", text=text).space().graph)
+    apart = {"parts": 1}  # the first and the last: channels that are not contiguous
+    with torch.inference_mode():
+        net.eval().path(torch.rand(2, 3, 8, 8), outcomes=apart)
+    net.train().path(torch.rand(2, 3, 8, 8), outcomes=apart).sum().backward()
+    trained = [parameter for parameter in net.parameters() if parameter.grad is not None]
+    assert len(trained) == 5  # of two convolutions, the normalization, and the last convolution

@@ -62,7 +62,8 @@ class Sliced:
             return whole if whole is None else part.of(whole)
         found = self._views.get(name)
         if found is None or found[0] is not whole:
-            found = self._views[name] = whole, part.of(whole)
+            with torch.inference_mode(False):
+                found = self._views[name] = whole, part.of(whole)
         return found[1]
 
 
@@ -149,7 +150,8 @@ class _Lent:
     def _at(self, device: torch.device) -> list[torch.Tensor]:
         found = self._places.get(device)
         if found is None:
-            found = [torch.tensor(self.part[axis], device=device) for axis in self.apart]
+            with torch.inference_mode(False):  # kept for training, also if first read for evaluation
+                found = [torch.tensor(self.part[axis], device=device) for axis in self.apart]
             self._places[device] = found
         return found
 
