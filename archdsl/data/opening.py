@@ -98,7 +98,9 @@ def _joined(opener: Opener, root: Path, names: str, read: datasets.Files) -> Fil
         raise SpecError([Diagnostic("ARCH906", f"duplicate split in `{names}`", help="train+val")])
     found = [_part(opener, root, part, read) for part in parts]
     if any((one.table != found[0].table).any() for one in found):
-        raise SpecError([Diagnostic("ARCH906", f"the labels of {' and '.join(parts)} have different kinds")])
+        headline = f"the label images of {' and '.join(parts)} are encoded differently"
+        help = "all of them must have class numbers, or all of them the same colours"
+        raise SpecError([Diagnostic("ARCH906", headline, help=help)])
     return replace(
         found[0],
         pairs=tuple(pair for one in found for pair in one.pairs),

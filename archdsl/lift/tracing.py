@@ -213,7 +213,7 @@ def sizes_of(values: Sequence[Any]) -> list[Size]:
 
 
 def operator_of(node: fx.Node) -> str:
-    """The name of an ATen operator without overload; one in place is named as the other."""
+    """The name of an ATen operator without overload, and for one in place without `_`: `add_` is `add`."""
     name: str = node.target.__name__ if callable(node.target) else str(node.target)
     plain = name.partition(".")[0]
     return plain.rstrip("_") or plain

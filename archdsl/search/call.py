@@ -58,12 +58,11 @@ def search(
 ) -> Result:
     """Runs a search declared in a spec and returns the network it finds, like `archdsl search`.
 
-    `strategy`, `evaluate`, `minimize`, `maximize` and `require` are clauses, as texts or as objects
-    (`archdsl.search.own`), in the place of those of the search; a file without a search needs none then.
-    `scores` are the names that an evaluator which is an object scores, `command` is the program of the
-    evaluator of that name.
-    `engine` and `workers` are where a search by trials evaluates networks, `gpus_per_trial` and `threads`
-    those of each trial: as `--engine`, `--workers` and so on of `archdsl search`.
+    `strategy`, `evaluate`, `minimize`, `maximize` and `require` are clauses, as text or objects
+    (`archdsl.search.own`), and replace those of the file, which then needs no search.
+    If `evaluate` is an object, `scores` are the names of its scores; `command` is the program of the
+    evaluator `command`. `engine` and `workers` say where a search by trials evaluates networks,
+    `gpus_per_trial` and `threads` are the resources of one trial, as the options of `archdsl search`.
 
     `name` selects the search (default: the last of the file); `settings` override those of its space, the
     search and its data; `data` replaces the spec's dataset. `passes`, such as `prune(depth = 2)`, restrict

@@ -41,7 +41,11 @@ def read_config(
     members = _members(clauses)
     if members and clauses.objectives:
         headline = "each architecture has an objective of its own"
-        raise cannot(headline, "remove this one, or move it into a group", clauses.objectives[0].at)
+        raise cannot(
+            headline,
+            "remove this clause, or move it into the group of a network: student { … }",
+            clauses.objectives[0].at,
+        )
     if "private" in clauses.settings and not members:
         help = "declare architectures: teacher { … } student { … }"
         raise cannot("`private` applies to several architectures", help, clauses.places["private"])

@@ -30,7 +30,7 @@ class Uncounted(Exception):
 
 
 def combination(places: Places, blocks: Blocks) -> Combination:
-    """The number of channels of each origin among those at these places."""
+    """For channels of a concatenation, by their indices: how many are from each concatenated tensor."""
     found, start = [], 0
     for _, width in blocks:
         found.append(sum(start <= place < start + width for place in places))

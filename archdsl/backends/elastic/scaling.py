@@ -30,8 +30,8 @@ UNSCALED: Factors = ()
 
 @dataclass(frozen=True)
 class Scaled:
-    """The weights of a mixture, each multiplied by further weights; without a mixture, the weight of one
-    candidate.
+    """The weights of the candidates of a decision, each multiplied by straight-through weights of decisions
+    on sizes; the product alone where one candidate is computed.
     """
 
     of: Mixture | None

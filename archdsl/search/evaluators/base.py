@@ -76,8 +76,8 @@ class Surroundings:
     """The inputs of an evaluator.
 
     `goals` holds the objectives and requirements, `data` opens the data of the search. `command` is the
-    program of the command line, as words. An evaluator that trains calls `stop` regularly, and raises
-    `Stopped` if it returns True.
+    external program of `--command`, split into arguments. An evaluator that trains calls `stop` regularly,
+    and raises `Stopped` if it returns True.
     """
 
     space: Space

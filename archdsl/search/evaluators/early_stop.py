@@ -39,7 +39,9 @@ class Level:
 
 
 class Levels:
-    """The levels of all points: the memory of a search with early stopping."""
+    """The state of a search with early stopping: for each point of a training (a number of epochs), the score
+    below which trainings stop there.
+    """
 
     def __init__(self, config: MovingLevel, levels: Mapping[str, Level] | None = None):
         self.config, self.levels = config, dict(levels or {})

@@ -33,8 +33,8 @@ def opening(space: Space, config: TrialConfig) -> Record:
 def of_trial(trial: Trial, signs: Iterable[int], costs: Mapping[str, float]) -> Record:
     """A trial: its outcomes, costs and scores, or its failure.
 
-    `values` are those of the objectives with the user's sign, `objective` is the first one, lower is better.
-    Only `seconds` and `worker` differ between equal runs.
+    `values` are the objectives as written; `objective` is the first of them, negated if it is maximized, so
+    that lower is better. Only `seconds` and `worker` differ between equal runs.
     """
     done = trial.done
     scored = trial.state == "scored"

@@ -33,7 +33,7 @@ class Layout:
 
     @property
     def order(self) -> tuple[int, ...]:
-        """The decisions by index, in the order of their steps."""
+        """The indices of the decisions, sorted by the steps of the controller that sample them."""
         return tuple(step.decision for step in self.steps if step.decision is not None)
 
 
