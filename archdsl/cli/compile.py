@@ -166,7 +166,7 @@ def _refuse_passes(
     if passes is None and shown:
         raise click.UsageError("--verify and --print-after-all require --passes")
     if passes is not None and (emit == "ast" or folder is not None):
-        raise click.UsageError("--passes requires an --emit of the graph, not of the text: any form but ast")
+        raise click.UsageError("--passes requires --emit ir, or any other form but ast")
     if passes is not None and train_outputs:
         raise click.UsageError("--train-outputs is implied by --passes; remove them by the pass `deploy`")
 
