@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from archdsl.ir.expr import by_axis
 from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Setting, Sizes
+from archdsl.ops.padding import onnx_rows
 
 if TYPE_CHECKING:
     from archdsl.ops.lifting import Call, Lifted
@@ -29,16 +30,11 @@ def onnx_bins(to: OnnxWriter, x: str, size: Sizes, y: Sizes, mode: str) -> str:
         rows, bins = size[axis - 1], y[axis - 1]
         if rows == bins:
             continue
-        found = []
+        found, axes = [], to.ints(f"{axis}.axes", [axis])
         for at in range(bins):
             first, last = bin_of(at, rows, bins)
-            label = f"{axis}.{at}"
-            ends = [
-                to.ints(f"{label}.{name}", [n])
-                for name, n in (("first", first), ("end", last + 1), ("axis", axis))
-            ]
-            part = to.node("Slice", [x, *ends], f"{label}.bin")
-            found.append(to.node(reduction, [part, ends[2]], label, keepdims=1))
+            part = onnx_rows(to, x, axis, f"{axis}.{at}.bin", first, last + 1)
+            found.append(to.node(reduction, [part, axes], f"{axis}.{at}", keepdims=1))
         x = to.node("Concat", found, f"{axis}", axis=axis)
     return to.node("Identity", [x])
 

@@ -98,11 +98,6 @@ class Attention(Primitive):
             found |= dict.fromkeys(("reduction_bias", "norm_weight", "norm_bias"), (read,))
         return found
 
-    def expression(
-        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
-    ) -> str:
-        return f"{layer}({names[0]})"
-
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         (c, h, w), r, heads, batch = xs[0], a["reduction"], a["heads"], to.batch
         n, m = h * w, (h // r) * (w // r)

@@ -340,9 +340,12 @@ class Primitive:
         """The Python expression of its output, over `torch` and `F` (torch.nn.functional).
 
         `names` are the variables of the positional tensors, followed by expressions of the run-time (height,
-        width) of the tensors passed as settings; `layer` is the expression of its module.
+        width) of the tensors passed as settings; `layer` is the expression of its module. By default the
+        module is applied to the first tensor.
         """
-        raise NotImplementedError
+        if layer is None:
+            raise NotImplementedError
+        return f"{layer}({names[0]})"
 
     def weighted_expression(
         self, names: Sequence[str], layer: str | None, weight: str, xs: Sequence[Sizes], y: Sizes, a: Attrs

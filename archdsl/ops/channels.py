@@ -52,11 +52,6 @@ class Linear(Primitive):
     def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
         return {"weight": (index(y), index(x), range(1), range(1)), "bias": (index(y),)}
 
-    def expression(
-        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
-    ) -> str:
-        return f"{layer}({names[0]})"
-
     def fused_expression(
         self, names: Sequence[str], layers: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str | None:
@@ -179,11 +174,6 @@ class ChannelConv(Primitive):
 
     def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
         return {"weight": (range(1), range(1), centre(a["k"], most["k"]), range(1))}
-
-    def expression(
-        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
-    ) -> str:
-        return f"{layer}({names[0]})"
 
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         (c, h, w), k = y, a["k"]

@@ -36,11 +36,6 @@ class Dropping(Primitive):
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
         return Layer(self.cls, {"p": a["p"]}, positional=1)
 
-    def expression(
-        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
-    ) -> str:
-        return f"{layer}({names[0]})"
-
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         return names[0]
 

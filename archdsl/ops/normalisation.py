@@ -56,11 +56,6 @@ class BatchNorm(Primitive):
     def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
         return dict.fromkeys(("weight", "bias", "running_mean", "running_var"), (index(x),))
 
-    def expression(
-        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
-    ) -> str:
-        return f"{layer}({names[0]})"
-
     def weighted_expression(
         self, names: Sequence[str], layer: str | None, weight: str, xs: Sequence[Sizes], y: Sizes, a: Attrs
     ) -> str:
@@ -101,11 +96,6 @@ class Standardised(Primitive):
 
     def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
         return dict.fromkeys(("weight", "bias"), (index(x),))
-
-    def expression(
-        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
-    ) -> str:
-        return f"{layer}({names[0]})"
 
 
 class LayerNorm(Standardised):

@@ -63,12 +63,15 @@ def onnx_padded(to: OnnxWriter, x: str, size: Sizes, pads: Sequence[int], mode: 
         n, before, after = size[axis - 1], pads[axis - 2], pads[axis]
         parts = {"before": (n - before, n), "map": (0, n), "after": (0, after)}
         found = [
-            _rows(to, x, axis, f"{name}{axis}", *part) for name, part in parts.items() if part[0] < part[1]
+            onnx_rows(to, x, axis, f"{name}{axis}", *part)
+            for name, part in parts.items()
+            if part[0] < part[1]
         ]
         x = to.node("Concat", found, f"padded{axis}", axis=axis) if len(found) > 1 else x
     return x
 
 
-def _rows(to: OnnxWriter, x: str, axis: int, label: str, first: int, end: int) -> str:
+def onnx_rows(to: OnnxWriter, x: str, axis: int, label: str, first: int, end: int) -> str:
+    """The rows of a tensor from the first to the one before the end; 2 is the axis of rows, 3 of columns."""
     bounds = [to.ints(f"{label}.{name}", [n]) for name, n in (("from", first), ("to", end), ("axis", axis))]
     return to.node("Slice", [x, *bounds], label)

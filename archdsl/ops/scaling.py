@@ -36,11 +36,6 @@ class Scale(Primitive):
     def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
         return {"weight": (index(x),)}
 
-    def expression(
-        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
-    ) -> str:
-        return f"{layer}({names[0]})"
-
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         return to.node("Mul", [names[0], to.weight("weight", (y[0], 1, 1))])
 

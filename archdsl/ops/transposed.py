@@ -159,11 +159,6 @@ class ConvTranspose(Primitive):
         outputs = y if g == 1 else within_group(y, int(most["c"]), g)
         return {"weight": (index(inputs), index(outputs), *kernel(a, most)), "bias": (index(y),)}
 
-    def expression(
-        self, names: Sequence[str], layer: str | None, xs: Sequence[Sizes], y: Sizes, a: Attrs
-    ) -> str:
-        return f"{layer}({names[0]})"
-
     def onnx(self, to: OnnxWriter, names: Sequence[str], xs: Sequence[Sizes], y: Sizes, a: Attrs) -> str:
         rows, columns = axes = spreads(a)
         inputs = [names[0], to.weight("weight", (xs[0][0], y[0] // a["g"], rows.k, columns.k))]
