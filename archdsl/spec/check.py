@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from archdsl.collector import paused
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
+from archdsl.frames import roomy
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
 from archdsl.ops.base import ADVISORY
@@ -36,6 +37,7 @@ class Report:
         return not any(d.severity == "error" for d in self.diagnostics)
 
 
+@roomy
 @paused()
 def check(
     unit: Unit,
