@@ -40,6 +40,7 @@ from archdsl.search.latency_tables import Tables, gather
 from archdsl.search.options import SearchOptions
 from archdsl.search.page import write_report
 from archdsl.search.progress import Report
+from archdsl.search.proving import proved
 from archdsl.search.pruning import pruned
 from archdsl.search.reading import read_config
 from archdsl.search.result import Result
@@ -131,7 +132,9 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
     def space_of(own: Mapping[str, Any]) -> Space:
         settings = {**of_space, **own}
         space = program.space(config.space, **settings) if own else declared
-        return pruned(with_classes(space, splits.train, program, settings), options.passes)
+        space = with_classes(space, splits.train, program, settings)
+        proved(space, options, settings)
+        return pruned(space, options.passes)
 
     found = architectures(config, space_of)
     for one in found:

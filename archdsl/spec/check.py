@@ -83,16 +83,17 @@ def check(
     return Report(tuple(_once_each(diagnostics)), tuple(proofs), spaces)
 
 
-def demand_proved(space: Elaborated) -> None:
+def demand_proved(space: Elaborated) -> bool:
     """Raises SpecError if some network of a space is ill-typed, or none can satisfy a requirement.
 
-    Conditions that remain undecided within the default budget are accepted, and so is what is only advice.
+    Returns False where conditions remain undecided within the default budget; what is only advice is ignored.
     """
     needed = tuple(o for o in space.obligations if o.code not in ADVISORY)
     failed, proof = prove(replace(space, obligations=needed), "space", BUDGET)
     found = [*failed, *(check_requirements(space, BUDGET) if proof.ok else ())]
     if errors := [d for d in found if d.severity == "error"]:
         raise SpecError(list(_once_each(errors)))
+    return proof.proved
 
 
 def _check_target(
