@@ -44,7 +44,7 @@ from archdsl.search.proving import proved
 from archdsl.search.pruning import pruned
 from archdsl.search.reading import read_config
 from archdsl.search.result import Result
-from archdsl.search.scores import class_weights_rule
+from archdsl.search.scores import class_weights_rule, latency_of
 from archdsl.search.terms import cannot
 from archdsl.train.inspected import weighted_classes
 
@@ -175,6 +175,7 @@ def _members(
     """The architectures with what learns them."""
     found = []
     for one in inputs.architectures:
+        timed = latency_of(one.config) or latency_of(inputs.main.config)
         weights = inputs.class_weights[one.name]
         objective = ObjectiveFunction(one.config, one.space, tables.own, weights, tables.stands)
         learner = Learner(one.config, one.space, seed, here.device, one.fixed)
@@ -186,7 +187,7 @@ def _members(
         found.append(
             Member(
                 one.name, one.config, one.space, network, objective, learner,
-                one.passes, one.pretrain_passes, sizes, decoder_of(program, one.config, one.space),
+                one.passes, one.pretrain_passes, sizes, decoder_of(program, one.config, one.space), timed,
             )
         )  # fmt: skip
     return found

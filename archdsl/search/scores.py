@@ -48,6 +48,15 @@ def loss_of(config: SearchConfig) -> Term:
     return losses[0]
 
 
+def latency_of(config: SearchConfig) -> Term | None:
+    """The latency that a search measures, in ms, on the device of its first such term; None without one."""
+    timed = next((term for term in terms_of(config) if term.name in UNITS), None)
+    if timed is None:
+        return None
+    device = {key: value for key, value in timed.settings.items() if key == "device"}
+    return Term("latency", device, at=timed.at)
+
+
 def class_weights_rule(config: SearchConfig) -> str | None:
     """How the loss of the objective weights classes; None also without a loss."""
     losses = [term for term in terms_of(config) if term.name in LOSSES]
