@@ -13,10 +13,10 @@ from archdsl.devices.formula import MEASURES, MISSED, evaluate
 from archdsl.devices.objective import Costs
 from archdsl.devices.table import Table
 from archdsl.diagnostics import closest
-from archdsl.program import Space
+from archdsl.program import Network, Space
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.windows import Windows
-from archdsl.search.scores import LOSSES, UNITS, class_weights_rule, loss_of, terms_of
+from archdsl.search.scores import LOSSES, UNITS, class_weights_rule, demand_table, loss_of, terms_of
 from archdsl.search.task import task_loss
 from archdsl.search.terms import cannot
 from archdsl.spec.search_values import SearchValue, Term
@@ -43,8 +43,10 @@ class ObjectiveFunction:
         tables: Sequence[Table] = (),
         class_weights: Sequence[float] | None = None,
         stands: Mapping[str, Table] | None = None,
+        extended: Callable[[Network, Table], Table] | None = None,
     ):
-        """`tables` are the latency tables; `stands` maps device names of the spec to substitute tables.
+        """`tables` are the latency tables; `stands` maps device names of the spec to substitute tables;
+        `extended` is that of `Costs`.
 
         `class_weights` result from `class_weights_rule`.
 
@@ -53,15 +55,16 @@ class ObjectiveFunction:
         if (class_weights is None) != (class_weights_rule(config) is None):
             raise ValueError("class weights must be computed by the search's rule")
         self.weights_K = None if class_weights is None else torch.tensor(class_weights)
-        self.config, self.costs, self.decisions = config, Costs(space, tables, stands), space.decisions
+        self.config, self.costs, self.decisions = (
+            config,
+            Costs(space, tables, stands, extended),
+            space.decisions,
+        )
         self.task_term = loss_of(config)
         self.outputs = self._outputs(space)
         self.windows = Windows(terms_of(config))
         measured = [term for term in terms_of(config) if term.name in MEASURES]
-        timed = [term for term in measured if term.name in UNITS]
-        if timed and not (tables or stands):
-            help = "build one for this machine with --table auto, or pass one with --table FILE"
-            raise cannot("an objective on latency needs a latency table", help, timed[0].at)
+        demand_table(config, bool(tables or stands))
         self.measured = {repr(term): term for term in measured}
         self.cost_values({})
 
