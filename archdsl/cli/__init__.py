@@ -6,6 +6,7 @@ internal error, 130 interrupted, 141 broken pipe.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -62,7 +63,9 @@ def cli(plugins: Sequence[str]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The `archdsl` command; ends the process."""
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    code = run(sys.argv[1:] if arguments is None else arguments)
+    gc.freeze()  # nothing is left to collect for, which takes a twentieth of the time of a large `check`
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:

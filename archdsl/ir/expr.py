@@ -173,11 +173,11 @@ class Apply(Expr):
 
 def kind(value: object) -> str:
     """The type of a value: "int", "number", "bool", "str", or "mixed" if it varies between networks."""
-    if isinstance(value, Apply):
-        return value.kind
     known = _KINDS.get(type(value))
     if known is not None:
         return known
+    if isinstance(value, Apply):
+        return value.kind
     if not isinstance(value, Pick):
         return "mixed"
     return _joined({kind(v) for v in value.values if v is not None})

@@ -359,7 +359,9 @@ def _setting_value(
             at,
             secondary=(Label(inner.location(declared), "declared here without a default"),),
         )
-    if declared.type is not None and not isinstance(value, Undefined):
+    if declared.type is None or (declared.type == "int" and type(value) is int):  # the common cases
+        return value
+    if not isinstance(value, Undefined):
         _check_type(ev, declared, value, fn.name, at, frame)
     return value
 

@@ -190,6 +190,8 @@ def _tensors(
 
 def _of_kind(setting: Setting, value: SpecValue, owner: str, at: Spanned, frame: Frame) -> Value:
     """Converts a setting's value; raises an error where it has the wrong type."""
+    if type(value) is int and setting.kind in ("int", "pair"):  # the common case
+        return value
     at = setting_node(at, setting.name)
     if setting.kind == "ints":
         if not isinstance(value, ListValue):
