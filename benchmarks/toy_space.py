@@ -122,7 +122,7 @@ class Toy:
         """The objective of the search."""
         outcomes = dict(zip(self.space.decisions, self.networks[number], strict=True))
         costs = self.objective.costs_of(outcomes)
-        return float(self.objective.value(torch.tensor(cross_entropy), costs))
+        return float(self.objective.value({"cross_entropy": torch.tensor(cross_entropy)}, costs))
 
 
 def without_names(network: archdsl.Network) -> str:

@@ -23,7 +23,6 @@ ROOMS = (
     "bounded",
     "checksums",
     "collector",
-    "frames",
     "registry",
     "plugins",
     "calling",

@@ -60,6 +60,8 @@ NOT_FROM_ONE_TEXT: dict[str, str] = {
     "ARCH833": "about a Python model",
     "ARCH834": "about a command line",
     "ARCH835": "what is installed decides, not the spec",
+    "ARCH837": "a check opens no data",
+    "ARCH838": "a check opens no data",
     "ARCH862": "a primitive that another package adds, not a spec",
     "ARCH863": "about packages that are installed",
     "ARCH864": "about packages that are installed",

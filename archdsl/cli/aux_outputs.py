@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from archdsl.program import Network
+    from archdsl.train.recipe import Recipe
+    from archdsl.train.task import Task
 
 
 def aux_weights(words: Sequence[str], network: Network) -> dict[str, float]:
@@ -44,19 +46,23 @@ def aux_weights(words: Sequence[str], network: Network) -> dict[str, float]:
     return {name: found[name] for name in further if name in found}
 
 
-def say_aux(network: Network, aux: Mapping[str, float]) -> None:
-    """Reports the auxiliary outputs that are trained, with weights, and those that are not."""
+def say_outputs(network: Network, task: Task, recipe: Recipe) -> None:
+    """Reports losses of several outputs or of other tasks than classes, and outputs that are not trained."""
     from archdsl.train.networks import output_maps
 
-    maps = output_maps(network)
-    main, *further = maps
+    aux, maps = recipe.aux, output_maps(network)
+    main = next(iter(maps))
+    plain = task.outputs == (main,) and all(loss.kind.task == "classes" for loss in task.losses)
+    if not aux and not plain:
+        on = ", ".join(f"{name} on {loss.target}" for loss in task.losses for name in loss.outputs)
+        click.echo(f"loss {recipe.loss}: {on}")
     if aux:
         listed = ", ".join(f"{name} (weight {weight:g})" for name, weight in aux.items())
         click.echo(f"auxiliary outputs: {listed}")
-    left = [name for name in further if name not in aux]
+    left = [name for name in maps if name not in task.outputs]
     if not left:
         return
-    could = [name for name in left if maps[name] == maps[main]]
+    could = [name for name in left if maps[name] == maps[main]] if main in task.outputs else []
     help = f"; train {', '.join(could)} with --aux 0.4" if could else ""
     click.echo(f"warning: not trained: {', '.join(left)}{help}", err=True)
 

@@ -10,6 +10,7 @@ from archdsl.cli import opening
 from archdsl.diagnostics import SpecError
 
 if TYPE_CHECKING:
+    from archdsl.data.dataset import Dataset
     from archdsl.program import Network, Program
 
 
@@ -25,6 +26,22 @@ def open_network(
 
     network = with_classes(opening.load(spec), name, settings, classes)
     demand_fits(network, classes, channels)
+    return network
+
+
+def open_trained(
+    spec: str, name: str | None, settings: dict[str, Any], dataset: Dataset, loss: str
+) -> Network:
+    """The network that SPEC names, to be trained on a dataset by a loss.
+
+    Raises SpecError as `open_network`, and as `read_loss` for errors in the loss.
+    """
+    from archdsl.train.networks import demand_fits
+    from archdsl.train.task import predicts_classes
+
+    classes = len(dataset.classes) or None
+    network = with_classes(opening.load(spec), name, settings, classes)
+    demand_fits(network, classes if predicts_classes(loss, network) else None, dataset.channels)
     return network
 
 

@@ -130,14 +130,14 @@ def _runnable(spec: SearchSpec, graph: Graph, unit: Unit) -> list[tuple[SearchCo
     from archdsl.search.decoding.fitting import fitting
     from archdsl.search.differentiable.samplers import own_samplers
     from archdsl.search.reading import read_config
-    from archdsl.search.scores import loss_of, terms_of
+    from archdsl.search.scores import losses_of, terms_of
     from archdsl.search.terms import configured, nothing_to_search
 
     config = read_config(spec)
     found: list[tuple[SearchConfig, Mapping[str, int]]]
     found = [(config.of(one), fixed_outcomes(one, graph)) for one in config.members] or [(config, {})]
     for own, _ in found:
-        loss_of(own)
+        losses_of(own)
         own_samplers(own.samplers, graph.decisions)
         for term in terms_of(own):
             replacements(term, graph.decisions)

@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from archdsl.cli import opening
 from archdsl.cli.aux_outputs import aux_weights
 from archdsl.cli.data import data_option, device_option
-from archdsl.cli.networks import open_network, with_classes
+from archdsl.cli.networks import open_trained, with_classes
 from archdsl.cli.ranges import Within
 from archdsl.cli.set_option import SetCommand, name_option, set_option
 from archdsl.cli.training import run_training
@@ -76,7 +76,11 @@ SIZE = _Size()
     "--lr", type=Within("lr"), default=0.01, show_default=True,
     help="Initial learning rate, decayed to zero by (1 - progress)^0.9.",
 )  # fmt: skip
-@click.option("--loss", type=click.Choice(["ohem", "cross_entropy"]), default="ohem", show_default=True)
+@click.option(
+    "--loss", metavar="LOSS", default="ohem", show_default=True,
+    help="Loss of the main output: ohem, cross_entropy, bce, l1, mse or smooth_l1; or a sum of losses of"
+    " outputs, 'ohem(logits) + 0.4 * bce(edge)'.",
+)  # fmt: skip
 @click.option(
     "--class-weights", metavar="RULE",
     help="Class weights of the loss: inverse-log:C, which is 1 / ln(C + frequency), median, or a number for "
@@ -187,7 +191,7 @@ def train(
     assert data is not None
     splits = data.open()
     train = splits.train
-    network = open_network(spec, name, settings, len(train.classes), train.channels).with_train_outputs()
+    network = open_trained(spec, name, settings, train, recipe["loss"]).with_train_outputs()
     chosen: dict[str, Any] = {"set": settings, "name": name, "data": data.text}
     chosen["init"] = before.settings.get("init") if before is not None else None
     rule = recipe.pop("class_weights")
@@ -197,7 +201,7 @@ def train(
     else:
         from archdsl.train.distillation import Teacher
 
-        taught = with_classes(opening.load(distill), None, {}, len(train.classes))
+        taught = with_classes(opening.load(distill), None, {}, len(train.classes) or None)
         teacher = Teacher(taught, teacher_weights, distill)
     options = TrainOptions(
         {**recipe, "aux": aux_weights(recipe["aux"], network)}, rule, "image" in settings, resume or out,

@@ -31,12 +31,13 @@ def shown(first_step: int, steps: int, steps_per_epoch: int) -> Iterator[Report]
         return
     with progress_bars() as bars:
         task = bars.add_task("", total=steps, completed=first_step)
-        best = "mIoU –"
+        best = ""
 
         def report(now: TrainProgress) -> None:
             nonlocal best
-            if now.miou is not None:
-                best = f"mIoU {now.miou:.3f}"
+            if now.scores:
+                name, score = next(iter(now.scores.items()))
+                best = f"{name} {score:.3f}"
                 bars.console.print(clean(evaluated(now)))
                 return
             text = f"epoch {now.epoch}  loss {now.loss:.3f}  {best}"
@@ -53,7 +54,7 @@ class _Lines:
         self.done = 0
 
     def report(self, now: TrainProgress) -> None:
-        if now.miou is not None:
+        if now.scores:
             click.echo(evaluated(now))
             return
         self.losses.append(now.loss)
@@ -72,4 +73,4 @@ class _Lines:
 
 def evaluated(now: TrainProgress) -> str:
     """One line about an evaluation."""
-    return f"epoch {now.epoch}  mIoU {now.miou:.4f}"
+    return "  ".join([f"epoch {now.epoch}", *(f"{name} {score:.4f}" for name, score in now.scores.items())])

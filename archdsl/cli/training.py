@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from archdsl.cli.aux_outputs import say_aux
+from archdsl.cli.aux_outputs import say_outputs
 from archdsl.cli.stopping import stop_signals
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def run_training(spec: str, network: Network, splits: Splits, options: TrainOpti
     except OptionError as error:
         raise click.UsageError(str(error)) from error
     if first:
-        click.echo(f"best mIoU {trained.miou:.4f} on {splits.val.name}; wrote {trained.weights}")
+        best = f"best {trained.metric} {trained.score:.4f}"
+        click.echo(f"{best} on {splits.val.name}; wrote {trained.weights}")
     return 0
 
 
@@ -69,7 +70,7 @@ def _print_start(spec: str, network: Network, training: Training) -> None:
             f"{which} of the validation images are also training images: mIoU overestimates generalization"
         )
     path = training.folder.path
-    say_aux(network, recipe.aux)
+    say_outputs(network, training.task, recipe)
     if training.step == training.steps and training.scored:
         again = shlex.join(["archdsl", "train", spec, "--init", str(path)])
         click.echo(f"{path} is finished; for more epochs: {again} --epochs N --data … --out DIR")
@@ -88,8 +89,9 @@ def _reporting(shown: Callable[[TrainProgress], None], training: Training) -> Ca
 
     def report(now: TrainProgress) -> None:
         shown(now)
-        if now.miou is not None:
-            scalar("mIoU", now.miou, now.step)
+        if now.scores:
+            for name, score in now.scores.items():
+                scalar(name, score, now.step)
             return
         scalar("loss", now.loss, now.step)
         scalar("learning rate", now.lr, now.step)

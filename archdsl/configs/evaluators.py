@@ -27,8 +27,7 @@ def _optimizer() -> Any:
 
 
 def _loss() -> Any:
-    choices = ("cross_entropy", "ohem")
-    return setting("word", "training loss", group="objectives", choices=choices, usual="cross_entropy")
+    return setting("loss", "training loss, also of several outputs: ohem(logits) + 0.4 * ohem(aux)", usual="cross_entropy")  # fmt: skip
 
 
 @dataclass(frozen=True)

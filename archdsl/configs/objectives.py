@@ -15,20 +15,33 @@ class Plain:
 
 
 @dataclass(frozen=True)
-class CrossEntropy:
+class OfOutput:
+    """The loss of an output."""
+
+    target: str | None = setting(
+        "target", "what the output is compared with: labels, edges, or a map of the data",
+        usual="labels for losses of classes, edges for `bce`, the map of the data for the others",
+    )  # fmt: skip
+    outputs: Any = setting(
+        "data", "outputs whose losses are added up", form=forms.NAMES, usual="the main output"
+    )
+    compare_at: str = setting(
+        "text", "the size at which they are compared: of the target (the output is resized bilinearly), or of the output (the target is resized to the nearest)",
+        "labels", choices=("labels", "logits"),
+    )  # fmt: skip
+
+
+SHARED = ("target", "outputs", "compare_at", "class_weights")
+"""Settings of losses that their functions do not read."""
+
+
+@dataclass(frozen=True)
+class CrossEntropy(OfOutput):
     """The mean cross-entropy of labelled pixels."""
 
     class_weights: Any = setting(
         "data", "class weights of the loss", form=forms.CLASS_WEIGHTS, usual="1 for every class"
     )
-    outputs: Any = setting(
-        "data", "outputs whose losses are added up, in differentiable searches", form=forms.NAMES,
-        usual="the main output",
-    )  # fmt: skip
-    compare_at: str = setting(
-        "text", "the size at which they are compared: of the labels (logits are resized bilinearly), or of the logits (labels are resized to the nearest)",
-        "labels", choices=("labels", "logits"),
-    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,24 @@ class Ohem(CrossEntropy):
     kept: int | None = setting(
         "whole", "minimum number of pixels kept as hard", low=1, high=2**31, usual="1/16 of all pixels"
     )
+
+
+@dataclass(frozen=True)
+class Bce(OfOutput):
+    """The binary cross-entropy of an output of one channel, its logit."""
+
+    positive: float = setting("number", "weight of positive pixels", 1.0)
+    balanced: bool = setting(
+        "flag", "weights the pixels of each kind by the share of the other kind in the batch (HED, arXiv:1504.06375)",
+        False,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SmoothL1(OfOutput):
+    """The mean of e²/(2 beta) for errors |e| below `beta`, and of |e| - beta/2 beyond (Huber)."""
+
+    beta: float = setting("number", "the error from which the loss is linear", 1.0, low=1e-6)
 
 
 @dataclass(frozen=True)

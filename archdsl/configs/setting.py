@@ -11,11 +11,12 @@ from typing import Any, Literal
 from archdsl.configs.forms import Form
 
 Kind = Literal[
-    "whole", "number", "flag", "text", "time", "pair", "word", "data", "choices", "names", "part", "space"
+    "whole", "number", "flag", "text", "time", "pair", "word", "data", "choices", "names", "part", "space",
+    "target", "loss",
 ]  # fmt: skip
 """Types of values: "pair" is a list of two numbers, "word" another config, "data" has a form of its own,
 "choices" is a list of choices, "names" a list of names in the space, "part" one such name, "space" the name
-of a space of the file.
+of a space of the file, "target" the name of what outputs are compared with, "loss" a sum of losses.
 """
 
 MOST = 1_000_000
@@ -66,6 +67,7 @@ class Setting:
         return {
             "flag": "true or false", "text": "a string", "time": "a duration such as 2 h",
             "part": "a name in the space", "space": "the name of a space of the file",
+            "target": "labels, edges, or the name of a map", "loss": "a sum of losses",
         }[self.kind]  # fmt: skip
 
     def accepts(self, value: object) -> bool:
@@ -95,8 +97,10 @@ class Setting:
                 return isinstance(value, bool)
             case "text":
                 return isinstance(value, str)
-            case "part" | "space":  # names, not values
+            case "part" | "space" | "loss":  # names, not values
                 return False
+            case "target":
+                return isinstance(value, str) and value.isidentifier()
             case "time":
                 return getattr(value, "dimension", "") == "time" and value.amount > 0  # type: ignore[attr-defined]
         return True

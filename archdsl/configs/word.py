@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from archdsl.configs.setting import Setting, settings_of
 from archdsl.registry import imported
+
+Task = Literal["classes", "binary", "regression"]
+"""What an output predicts: logits of classes, a logit of a yes-or-no map, or numbers of a map."""
 
 
 @dataclass(frozen=True)
 class Word:
     """A name such as `gumbel`: its summary, and the config class whose fields are its settings.
 
-    A `function` takes this many positional arguments, as in its `example`.  A word with `run=False` is parsed and checked, and rejected
+    A word `of_output` takes the name of an output of the network as an optional argument. A `function` takes this many positional arguments, as in its `example`.  A word with `run=False` is parsed and checked, and rejected
     by `archdsl search`.
     """
 
@@ -23,6 +26,7 @@ class Word:
     run: bool = True
     function: int = 0
     example: str = ""
+    of_output: bool = False
 
     @property
     def settings(self) -> Mapping[str, Setting]:
@@ -43,3 +47,15 @@ class Maker(Word):
         found: Callable[..., Any] | None = imported(self.make) if isinstance(self.make, str) else self.make
         assert found is not None
         return found
+
+
+@dataclass(frozen=True)
+class LossKind(Maker):
+    """A loss of an output, `of_output`.
+
+    `make` is (output, target, **settings) -> a scalar, the mean over the pixels that have a target: output
+    B × C × H × W, in float32; target B × H × W, class ids or `archdsl.data.dataset.IGNORE` for a loss of
+    classes, else float32 numbers, NaN where unknown. A loss of classes also gets `weights_K`, or None.
+    """
+
+    task: Task = "classes"

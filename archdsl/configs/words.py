@@ -19,7 +19,7 @@ from archdsl.configs import (
 )
 from archdsl.configs.datasets import DATASETS, DatasetKind
 from archdsl.configs.evaluators import EVALUATORS, EvaluatorKind
-from archdsl.configs.word import Maker, Word
+from archdsl.configs.word import LossKind, Maker, Word
 from archdsl.diagnostics import closest
 from archdsl.registry import demand_free, loaded, unusable
 
@@ -36,8 +36,12 @@ STRATEGIES: dict[str, Word] = {
     "ppo": strategies.StrategyKind("a controller trained by proximal policy optimization", controllers.Ppo, make="archdsl.search.strategies.controller.ppo:Ppo"),
 }
 OBJECTIVES: dict[str, Word] = {
-    "cross_entropy": Word("mean cross-entropy of labelled pixels", objectives.CrossEntropy),
-    "ohem": Word("online hard example mining: cross-entropy of the hardest pixels", objectives.Ohem),
+    "cross_entropy": LossKind("mean cross-entropy of labelled pixels", objectives.CrossEntropy, of_output=True, make="archdsl.train.losses:cross_entropy"),
+    "ohem": LossKind("online hard example mining: cross-entropy of the hardest pixels", objectives.Ohem, of_output=True, make="archdsl.train.losses:ohem"),
+    "bce": LossKind("binary cross-entropy of an output of one channel, such as an edge map", objectives.Bce, of_output=True, make="archdsl.train.losses:bce", task="binary"),
+    "l1": LossKind("mean absolute error of an output of one channel, such as a depth map", objectives.OfOutput, of_output=True, make="archdsl.train.losses:l1", task="regression"),
+    "mse": LossKind("mean squared error of an output of one channel", objectives.OfOutput, of_output=True, make="archdsl.train.losses:mse", task="regression"),
+    "smooth_l1": LossKind("smooth L1 (Huber) loss of an output of one channel", objectives.SmoothL1, of_output=True, make="archdsl.train.losses:smooth_l1", task="regression"),
     "distillation": Word("knowledge distillation from a teacher", objectives.Distillation, run=False),
     "miou": Word("mean intersection over union (mIoU)", objectives.OfClasses),
     "macc": Word("mean accuracy over classes", objectives.OfAccuracies),

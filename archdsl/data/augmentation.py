@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -25,26 +25,29 @@ class Augmentation:
     colour: float = 0.0
 
 
-def augmented(sample: Sample, how: Augmentation, rng: np.random.Generator) -> tuple[Pixels, Pixels]:
-    """Augments an image and its labels; padding outside of the image is grey and `IGNORE`."""
+def augmented(sample: Sample, how: Augmentation, rng: np.random.Generator) -> Sample:
+    """Augments an image with its labels and maps; padding outside of the image is grey, `IGNORE` and NaN.
+
+    Labels and maps keep their values: they are resized to the nearest.
+    """
     scale = rng.uniform(*how.scale) if how.scale else 1.0
     size = how.crop or sample.mask.shape
-    image, mask = _cropped(sample, (size[0], size[1]), scale, rng)
+    found = _cropped(sample, (size[0], size[1]), scale, rng)
     if how.flip and rng.random() < 0.5:
-        image, mask = image[:, ::-1], mask[:, ::-1]
+        maps = {name: values[:, ::-1] for name, values in found.maps.items()}
+        found = replace(found, image=found.image[:, ::-1], mask=found.mask[:, ::-1], maps=maps)
     if how.colour > 0:
-        image = recoloured(image, *rng.uniform(1 - how.colour, 1 + how.colour, 3))
-    return image, mask
+        image = recoloured(found.image, *rng.uniform(1 - how.colour, 1 + how.colour, 3))
+        found = replace(found, image=image)
+    return found
 
 
-def _cropped(
-    sample: Sample, size: tuple[int, int], scale: float, rng: np.random.Generator
-) -> tuple[Pixels, Pixels]:
+def _cropped(sample: Sample, size: tuple[int, int], scale: float, rng: np.random.Generator) -> Sample:
     """A crop of the scaled image.  Only the visible part is resized, which halves the time for large
     images.
     """
     if scale == 1.0 and size == sample.mask.shape:
-        return sample.image, sample.mask
+        return sample
     (top, bottom, y0, y1), (left, right, x0, x1) = (
         _window(full, wanted, scale, rng) for full, wanted in zip(sample.mask.shape, size, strict=True)
     )
@@ -55,7 +58,10 @@ def _cropped(
     image[top:bottom, left:right] = resampled(sample.image, seen, Image.Resampling.BILINEAR, box)
     mask = np.full(size, IGNORE, np.uint8)
     mask[top:bottom, left:right] = resampled(sample.mask, seen, Image.Resampling.NEAREST, box)
-    return image, mask
+    maps = {name: np.full(size, np.nan, np.float32) for name in sample.maps}
+    for name, values in maps.items():
+        values[top:bottom, left:right] = resampled(sample.maps[name], seen, Image.Resampling.NEAREST, box)
+    return Sample(image, mask, sample.name, maps)
 
 
 def _window(full: int, wanted: int, scale: float, rng: np.random.Generator) -> tuple[int, int, float, float]:

@@ -6,9 +6,9 @@ B batch, H height, W width; 3 channels stand for as many as the images have.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Collection, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -17,7 +17,8 @@ from PIL import Image
 
 from archdsl.data.augmentation import Augmentation, augmented
 from archdsl.data.channels import Pixels, mean_and_deviation, resampled
-from archdsl.data.dataset import Dataset
+from archdsl.data.dataset import Dataset, Sample
+from archdsl.data.targets import EDGES, LABELS, edge_width_of, edges
 from archdsl.diagnostics import Diagnostic, SpecError
 
 if TYPE_CHECKING:
@@ -33,11 +34,18 @@ _ORDER, _CHANGE = 0, 1
 class Batch:
     """Images, float32, normalized by ImageNet's mean and standard deviation; class ids or `IGNORE`, int64.
 
-    Grey images have one channel, others three or four (`archdsl.data.channels`).
+    Grey images have one channel, others three or four (`archdsl.data.channels`). `maps` are edges and maps by
+    name, B × H × W, float32, NaN where unknown.
     """
 
     images_B3HW: torch.Tensor
     masks_BHW: torch.Tensor
+    maps: Mapping[str, torch.Tensor] = field(default_factory=dict)
+
+    def targets(self, device: torch.device) -> dict[str, torch.Tensor]:
+        """Labels, edges and maps by name, on a device."""
+        whole = {LABELS: self.masks_BHW, **self.maps}
+        return {name: target_BHW.to(device, non_blocking=True) for name, target_BHW in whole.items()}
 
 
 class Batches:
@@ -55,12 +63,14 @@ class Batches:
         seed: int,
         rank: int = 0,
         world: int = 1,
+        targets: Collection[str] = (),
     ):
+        """`targets` are what the batches have beside labels: edges, and maps of the dataset."""
         if batch < 1 or batch % world:
             headline = f"a batch of {batch} is not divisible by {world} processes"
             raise SpecError([Diagnostic("ARCH906", headline, help="set `batch` to a multiple of them")])
         self.dataset, self.augmentation, self.seed = dataset, augmentation, seed
-        self.size, self.rank, self.world = batch, rank, world
+        self.size, self.rank, self.world, self.wanted = batch, rank, world, targets
         self.steps_per_epoch = max(1, len(dataset) // batch)
 
     def batch(self, step: int) -> Batch:
@@ -72,16 +82,21 @@ class Batches:
             sample = self.dataset[int(order[(within * self.size + position) % len(order)])]
             rng = np.random.default_rng((_CHANGE, self.seed, step, position))
             samples.append(augmented(sample, self.augmentation, rng))
-        return _stacked(samples)
+        return _stacked(samples, self.wanted, edge_width_of(self.dataset))
 
 
-def whole(dataset: Dataset, i: int, size: tuple[int, int] | None = None) -> Batch:
-    """One image without augmentation, resized to `size` (height, width); labels keep their size."""
+def whole(
+    dataset: Dataset, i: int, size: tuple[int, int] | None = None, targets: Collection[str] = ()
+) -> Batch:
+    """One image without augmentation, resized to `size` (height, width); labels and maps keep their size.
+
+    `targets` as in `Batches`.
+    """
     sample = dataset[i]
     image = sample.image
     if size is not None and size != image.shape[:2]:
         image = resampled(image, size, Image.Resampling.BILINEAR)
-    return Batch(_normalised([image]), _ids([sample.mask]))
+    return Batch(_normalised([image]), _ids([sample.mask]), _maps([sample], targets, edge_width_of(dataset)))
 
 
 class Stepwise(Protocol[B]):
@@ -121,15 +136,28 @@ def prefetched(
         torch.set_num_threads(torch.get_num_threads())  # of threads that start later: it is 1 now
 
 
-def _stacked(samples: list[tuple[Pixels, Pixels]]) -> Batch:
-    sizes = {mask.shape for _, mask in samples}
+def _stacked(samples: list[Sample], targets: Collection[str], edge_width: int) -> Batch:
+    sizes = {sample.mask.shape for sample in samples}
     if len(sizes) > 1:
         shapes = " and ".join(f"{h} × {w}" for h, w in sorted(sizes)[:3])
         raise SpecError(
             [Diagnostic("ARCH905", f"images of {shapes} in one batch", help="set `crop = [height, width]`")]
         )
-    images, masks = zip(*samples, strict=True)
-    return Batch(_normalised(list(images)), _ids(list(masks)))
+    images, masks = [sample.image for sample in samples], [sample.mask for sample in samples]
+    return Batch(_normalised(images), _ids(masks), _maps(samples, targets, edge_width))
+
+
+def _maps(samples: list[Sample], targets: Collection[str], edge_width: int) -> dict[str, torch.Tensor]:
+    """Edges, which are drawn between the labels as they are now, and maps."""
+    import torch
+
+    found = {}
+    for name in targets:
+        if name == EDGES:
+            found[name] = [edges(sample.mask, edge_width) for sample in samples]
+        elif name != LABELS:
+            found[name] = [sample.maps[name] for sample in samples]
+    return {name: torch.from_numpy(np.stack(values)) for name, values in found.items()}
 
 
 def _normalised(images: list[Pixels]) -> torch.Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archdsl.data.dataset import Colour, Dataset, Sample
+from archdsl.data.targets import edge_width_of, maps_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,13 +31,22 @@ class Central:
     def channels(self) -> int:
         return self.dataset.channels
 
+    @property
+    def maps(self) -> tuple[str, ...]:
+        return maps_of(self.dataset)
+
+    @property
+    def edge_width(self) -> int:
+        return edge_width_of(self.dataset)
+
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, i: int) -> Sample:
         sample = self.dataset[i]
         rows, columns = (_middle(*one) for one in zip(sample.mask.shape, self.size, strict=True))
-        return Sample(sample.image[rows, columns], sample.mask[rows, columns], sample.name)
+        maps = {name: values[rows, columns] for name, values in sample.maps.items()}
+        return Sample(sample.image[rows, columns], sample.mask[rows, columns], sample.name, maps)
 
     def fingerprint(self) -> str:
         return f"{self.dataset.fingerprint()} {self.size[0]}x{self.size[1]}"

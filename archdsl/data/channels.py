@@ -5,7 +5,7 @@ Shapes: H × W pixels, C channels.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.report.numbers import plural
 
 Pixels = NDArray[np.uint8]
+Number = TypeVar("Number", np.uint8, np.float32)
 Channels = Literal[1, 3, 4]
 
 MEAN = (0.485, 0.456, 0.406)
@@ -36,10 +37,12 @@ def mean_and_deviation(channels: int) -> tuple[tuple[float, ...], tuple[float, .
 
 
 def resampled(
-    pixels_HWC: Pixels, size: tuple[int, int], how: Image.Resampling,
+    pixels_HWC: NDArray[Number], size: tuple[int, int], how: Image.Resampling,
     box: tuple[float, float, float, float] | None = None,
-) -> Pixels:  # fmt: skip
-    """Resizes pixels, H × W or H × W × C, to a size (height, width); with `box`, only this region (Pillow).
+) -> NDArray[Number]:  # fmt: skip
+    """Resizes pixels, H × W of bytes or float32 or H × W × C of bytes, to a size (height, width).
+
+    With `box`, only this region (Pillow).
 
     Channels are resized independently, as Pillow would premultiply the others by a fourth.
     """

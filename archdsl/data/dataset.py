@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -19,17 +20,23 @@ Colour = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Sample:
-    """An image (height, width, channels), its labels (height, width) as class ids or `IGNORE`, both uint8."""
+    """An image (height, width, channels), its labels (height, width) as class ids or `IGNORE`, both uint8.
+
+    `maps` are further targets by name, (height, width), float32, NaN where unknown.
+    """
 
     image: NDArray[np.uint8]
     mask: NDArray[np.uint8]
     name: str
+    maps: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 class Dataset(Protocol):
     """An indexable dataset; class ids are indices of `classes`, `colours` are for overlays.
 
-    `channels` of the images: 1, 3 or 4. Raises SpecError for bad files.
+    `channels` of the images: 1, 3 or 4. A dataset may have two attributes more: `maps`, the names of the maps
+    of its samples, and `edge_width`, the pixels across its edges. Without masks, it has no classes, and all
+    pixels of its labels are `IGNORE`. Raises SpecError for bad files.
     """
 
     @property

@@ -19,7 +19,8 @@ def evaluate(
 ) -> Any:
     """The value of a formula: of costs by `measure`, of other terms by name.
 
-    An entry of `known` for a term with its settings takes precedence over one for its name. Quantities are in
+    An entry of `known` for a term with its settings takes precedence over one for its name, which is that of
+    the main output. Quantities are in
     base units: milliseconds, frames per second, bytes. Raises ValueError for a term that is not in `known`,
     and for values that are not numbers.
     """
@@ -43,7 +44,10 @@ def _term(term: Term, of: Callable[[Any], Any], measure: Callable[[Term], Any], 
         return measure(term)
     if term.name == "log":
         return _log(of(term.args[0]))
-    for name in (written(term), term.name) if term.settings or term.args else (term.name,):
+    names = [] if term.output else [term.name]
+    if term.settings or term.args or term.output:
+        names.insert(0, written(term))
+    for name in names:
         if name in known:
             return known[name]
     raise ValueError(f"missing value of `{term.name}`")

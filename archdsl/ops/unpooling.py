@@ -8,7 +8,7 @@ from typing import Any
 
 from archdsl.ir.expr import both, eq
 from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Sizes
-from archdsl.ops.geometry import PADDING, K, S, Window, argument, onnx_window, same_on_both_sides, windows
+from archdsl.ops.geometry import PADDING, K, S, argument, onnx_window, same_on_both_sides, windows
 from archdsl.ops.places import Places, one_origin
 from archdsl.ops.pooling import demand_half
 
@@ -20,7 +20,7 @@ class MaxUnpool(Primitive):
 
     The second tensor is what was pooled by `max_pool` with the same settings. Positions are those of its
     maxima: of equal maxima in a window the first one by rows; of windows that share a position the last one
-    by rows, which is certain on one CPU thread only. As in PyTorch and ONNX; TensorFlow has no such operator.
+    by rows, which on a GPU is not certain. As in PyTorch and ONNX; TensorFlow has no such operator.
     Badrinarayanan et al., "SegNet", arXiv:1511.00561, section 3.
     """
 
@@ -73,20 +73,4 @@ class MaxUnpool(Primitive):
         window: dict[str, Any] = onnx_window(xs[1], xs[0], a)
         _, indices = to.nodes("MaxPool", [names[1]], ("pooled", "indices"), **window)
         size = to.ints("size", [to.batch, *y])
-        rows, columns = (_implied(*axis) for axis in zip(xs[0][1:], y[1:], windows(a), strict=True))
-        kernel, strides, pads = zip(rows, columns, strict=True)
-        return to.node(
-            "MaxUnpool", [names[0], indices, size], kernel_shape=kernel, strides=strides, pads=(*pads, *pads)
-        )
-
-
-def _implied(small: int, large: int, window: Window) -> tuple[int, int, int]:
-    """The kernel, stride and pads along an axis of the ONNX node.
-
-    The indices and the size determine its output, but onnxruntime rejects a window that implies less than one
-    row, or more rows than the size; then this is a window that implies the size.
-    """
-    if 1 <= (small - 1) * window.s + window.k - 2 * window.pad <= large:
-        return window.k, window.s, window.pad
-    over = max(small - large, 0)
-    return over + 1, 1, over
+        return to.node("MaxUnpool", [names[0], indices, size], **window)

@@ -14,7 +14,7 @@ from archdsl.passes.transforms.distribute import Distribute
 from archdsl.program import Space
 from archdsl.search.config import MemberConfig, SearchConfig
 from archdsl.search.decision_names import no_decision
-from archdsl.search.scores import loss_of
+from archdsl.search.scores import losses_of
 from archdsl.search.terms import cannot
 
 
@@ -65,11 +65,14 @@ def trained_graph(of: Architecture) -> Graph:
     Raises SpecError (ARCH606) for a decision that no block has, and for one that nothing but a train-only
     output of the loss depends on.
     """
-    named: Any = loss_of(of.config).settings.get("outputs", ())
+    named: list[Any] = []
+    for loss in losses_of(of.config):
+        several: Any = loss.settings.get("outputs", ())
+        named += [loss.output] if loss.output else several
     graph = Deploy(keep_decisions=False, kept=frozenset(named))(of.space.graph)
     if other := graph.decisions.keys() - of.space.searched.decisions.keys():
         headline = f"`{min(other)}` cannot be searched: only train-only outputs depend on it"
-        raise cannot(headline, "remove these from `outputs` of the loss")
+        raise cannot(headline, "remove these outputs from the losses")
     for name in of.config.blend_outputs:
         paths = [path for path in graph.decisions if is_named(path, name) or is_called(path, name)]
         if not paths:

@@ -24,6 +24,6 @@ def read_baseline(path: Path, config: SearchConfig, space: Space, splits: Splits
     sized = {image: (s[0], height, width) for image, s in network_of(program, name, {}).graph.inputs.items()}
     network = network_of(program, name, sized, classes)
     demand_fits(network, classes, splits.train.channels)
-    demand_parameters(network, ())
+    demand_parameters(network)
     demand_runs(config, network.graph, splits)
     return network

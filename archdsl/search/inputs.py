@@ -11,11 +11,14 @@ from archdsl.data.channels import demand_channels
 from archdsl.data.dataset import Dataset, Splits
 from archdsl.data.opening import open_data
 from archdsl.data.source import DataSource
+from archdsl.data.targets import maps_of
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.passes.analyses.symbolic import infer_symbolic
 from archdsl.program import Program, Space
 from archdsl.search.config import SearchConfig
+from archdsl.search.scores import values_of
 from archdsl.train.networks import help_on_classes
+from archdsl.train.task import demand_targets, output_losses
 
 
 def open_splits(config: SearchConfig, source: DataSource | None, space: Space, program: Program) -> Splits:
@@ -43,3 +46,15 @@ def with_classes(space: Space, data: Dataset, program: Program, given: Mapping[s
         headline = f"{space.name} predicts {maps} classes, but the data has {classes}"
         raise SpecError([Diagnostic("ARCH918", headline, help=help_on_classes(space.graph, classes))])
     return space
+
+
+def demand_outputs(config: SearchConfig, space: Space, splits: Splits) -> None:
+    """Raises SpecError if the data cannot train the outputs that the losses of an objective name.
+
+    ARCH836 and ARCH838 as `output_losses`, ARCH837 and ARCH838 as `demand_targets`.
+    """
+    outputs = tuple(space.graph.outputs)
+    losses = output_losses(values_of(config), outputs, maps_of(splits.train))
+    shapes = infer_symbolic(space.graph)[0]
+    channels = {name: shapes[node][0] for name, node in space.graph.outputs.items()}
+    demand_targets(losses, channels, splits.train)

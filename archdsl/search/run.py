@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from archdsl.data.dataset import Splits
-from archdsl.devices.table import Table
+from archdsl.data.targets import maps_of
 from archdsl.ir.text import dump
 from archdsl.passes.analyses.depth import depths
 from archdsl.program import Network, Program, Space
@@ -36,16 +36,15 @@ from archdsl.search.differentiable.sharing import demand_shared
 from archdsl.search.differentiable.supernets import build_all
 from archdsl.search.engines.choice import IN_PROCESS
 from archdsl.search.folder import SearchFolder
-from archdsl.search.inputs import open_splits, with_classes
-from archdsl.search.latency_tables import Tables, gather, with_rows_of
+from archdsl.search.inputs import demand_outputs, open_splits, with_classes
+from archdsl.search.latency_tables import Tables, gather
 from archdsl.search.options import SearchOptions
 from archdsl.search.page import write_report
 from archdsl.search.progress import Report
-from archdsl.search.proving import proved
 from archdsl.search.pruning import pruned
 from archdsl.search.reading import read_config
 from archdsl.search.result import Result
-from archdsl.search.scores import class_weights_rule, demand_table, latency_of, tables_named
+from archdsl.search.scores import class_weights_rule
 from archdsl.search.terms import cannot
 from archdsl.train.inspected import weighted_classes
 
@@ -68,7 +67,7 @@ def prepared(program: Program, options: SearchOptions, reporter: Reporter) -> It
         if not options.resume:
             folder.demand_new()
         tables = _tables(inputs, options, program, folder, here, reporter)
-        members = _members(program, inputs, networks, tables, seed, here, reporter)
+        members = _members(program, inputs, networks, tables, seed, here)
         with folder.held(here.is_first):
             if here.is_first:
                 wanted = _manifest(program, inputs, options, tables, here)
@@ -129,15 +128,11 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
         raise cannot(f"`{unread[0]}` is not an option of differentiable searches", "remove it")
     declared = program.space(config.space, **of_space)
     splits = options.splits or open_splits(config, options.data, declared, program)
-    for own in map(config.of, config.members) if config.members else (config,):
-        demand_table(own, bool(options.tables or tables_named(own)))
 
     def space_of(own: Mapping[str, Any]) -> Space:
         settings = {**of_space, **own}
         space = program.space(config.space, **settings) if own else declared
-        space = with_classes(space, splits.train, program, settings)
-        proved(space, options, settings)
-        return pruned(space, options.passes)
+        return pruned(with_classes(space, splits.train, program, settings), options.passes)
 
     found = architectures(config, space_of)
     for one in found:
@@ -154,6 +149,7 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
     rules = {one.name: class_weights_rule(one.config) for one in found}
     weights = {name: weighted_classes(splits, rule, here, reporter) for name, rule in rules.items()}
     for one in found:
+        demand_outputs(one.config, one.space, splits)
         demand_ready(one.config, one.space.searched, splits, here.world)
     if options.baseline and config.members:
         raise cannot("--baseline is not supported for several architectures", "remove it")
@@ -173,22 +169,14 @@ def _supernet(inputs: _Inputs, options: SearchOptions) -> tuple[nn.Module, dict[
 
 def _members(
     program: Program, inputs: _Inputs, networks: Mapping[str, Any], tables: Tables, seed: int,
-    here: Processes, reporter: Reporter,
+    here: Processes,
 ) -> list[Member]:  # fmt: skip
     """The architectures with what learns them."""
-
-    def extended(network: Network, table: Table) -> Table:
-        if table is not tables.built:
-            return table
-        rows = with_rows_of(network, table, reporter) if here.is_first else None
-        here.wait()
-        return rows or with_rows_of(network, table, reporter)
-
     found = []
     for one in inputs.architectures:
-        timed = latency_of(one.config) or latency_of(inputs.main.config)
         weights = inputs.class_weights[one.name]
-        objective = ObjectiveFunction(one.config, one.space, tables.own, weights, tables.stands, extended)
+        maps = maps_of(inputs.splits.train)
+        objective = ObjectiveFunction(one.config, one.space, tables.own, weights, tables.stands, maps)
         learner = Learner(one.config, one.space, seed, here.device, one.fixed)
         network, passes = networks[one.name], (*one.passes, *one.pretrain_passes)
         sizes = None
@@ -198,7 +186,7 @@ def _members(
         found.append(
             Member(
                 one.name, one.config, one.space, network, objective, learner,
-                one.passes, one.pretrain_passes, sizes, decoder_of(program, one.config, one.space), timed,
+                one.passes, one.pretrain_passes, sizes, decoder_of(program, one.config, one.space),
             )
         )  # fmt: skip
     return found

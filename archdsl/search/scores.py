@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from archdsl.devices.formula import MEASURES, MISSED
 from archdsl.ir import Graph
 from archdsl.search.config import SearchConfig
 from archdsl.search.terms import cannot
+from archdsl.spec.losses import class_rule, loss_kinds, loss_terms
 from archdsl.spec.search_values import Formula, SearchValue, Term, terms_in
 
 if TYPE_CHECKING:
     from archdsl.devices.table import Table
-
-LOSSES = ("cross_entropy", "ohem")
-"""Losses available in objectives."""
 
 UNITS = {"latency": "latency_ms", "rate": "fps"}
 """Display names of costs with units, where they differ from the language's."""
@@ -24,60 +22,47 @@ UNITS = {"latency": "latency_ms", "rate": "fps"}
 
 def terms_of(config: SearchConfig) -> list[Term]:
     """All terms of the objectives and requirements of a search, in pre-order."""
-    values = [*(objective.value for objective in config.objectives), *config.requirements]
-    return [term for value in values for term in terms_in(value)]
+    return [term for value in values_of(config) for term in terms_in(value)]
 
 
-def loss_of(config: SearchConfig) -> Term:
-    """The loss term of the objective. Raises SpecError (ARCH606) for unknown terms or a missing loss."""
-    found = terms_of(config)
+def losses_of(config: SearchConfig) -> list[Term]:
+    """The losses in the objective. Raises SpecError (ARCH606) for unknown terms or a missing loss."""
+    found, known_losses = terms_of(config), loss_kinds()
     for term in found:
-        if term.name not in (*LOSSES, *MEASURES, "log", "window"):
-            known = ", ".join((*LOSSES, *sorted(MEASURES), "log"))
+        if term.name not in (*known_losses, *MEASURES, "log", "window"):
+            known = ", ".join((*known_losses, *sorted(MEASURES), "log"))
             headline = f"`{term.name}` is not allowed in a differentiable objective"
             raise cannot(headline, f"available: {known}", term.at)
-    losses = [term for term in found if term.name in LOSSES]
+    losses = loss_terms(*values_of(config))
     if not losses:
         first = config.objectives[0].at if config.objectives else None
         raise cannot("missing loss in the objective", "minimize cross_entropy + 0.01 * log(macs)", first)
-    for term in losses:
-        if term != losses[0]:
-            raise cannot("several losses in the objective", "use one loss, which trains the weights", term.at)
-    for value in (*(goal.value for goal in config.objectives), *config.requirements):
+    for value in values_of(config):
         _demand_soft(value)
-    return losses[0]
-
-
-def demand_table(config: SearchConfig, given: bool) -> None:
-    """Raises SpecError (ARCH606) for a latency or rate in a search without any latency table."""
-    timed = next((term for term in terms_of(config) if term.name in UNITS), None)
-    if timed is not None and not given:
-        help = "build one for this machine with --table auto, or pass one with --table FILE"
-        raise cannot("an objective on latency needs a latency table", help, timed.at)
-
-
-def latency_of(config: SearchConfig) -> Term | None:
-    """The latency that a search measures, in ms, on the device of its first such term; None without one."""
-    timed = next((term for term in terms_of(config) if term.name in UNITS), None)
-    if timed is None:
-        return None
-    device = {key: value for key, value in timed.settings.items() if key == "device"}
-    return Term("latency", device, at=timed.at)
+    return losses
 
 
 def class_weights_rule(config: SearchConfig) -> str | None:
-    """How the loss of the objective weights classes; None also without a loss."""
-    losses = [term for term in terms_of(config) if term.name in LOSSES]
-    return weights_rule(losses[0]) if losses else None
+    """How the losses of the objective weight classes; None also without a loss.
 
-
-def weights_rule(loss: Term) -> str | None:
-    """How a loss weights classes, in the form of `archdsl.train.class_weights`.
-
-    `cross_entropy(class_weights = "median")`, or a list of numbers.
+    Raises SpecError (ARCH606) for several rules.
     """
-    rule: Any = loss.settings.get("class_weights")
-    return ",".join(map(str, rule)) if isinstance(rule, tuple) else rule
+    return weights_rule(loss_terms(*values_of(config)))
+
+
+def weights_rule(losses: Sequence[Term]) -> str | None:
+    """How losses weight classes; those without a rule do not.  Raises SpecError (ARCH606) for several."""
+    rules = {rule: term for term in losses if (rule := class_rule(term)) is not None}
+    if len(rules) > 1:
+        last = list(rules.values())[-1]
+        place = last.places.get("class_weights", last.at)
+        raise cannot("several rules of class weights", "write the same `class_weights` in all losses", place)
+    return next(iter(rules), None)
+
+
+def values_of(config: SearchConfig) -> list[SearchValue]:
+    """The formulas of the objectives and requirements of a search."""
+    return [*(objective.value for objective in config.objectives), *config.requirements]
 
 
 def read_tables(paths: Sequence[Path]) -> list[Table]:

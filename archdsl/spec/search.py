@@ -13,6 +13,7 @@ from archdsl.lang.habits import clause_form, search_form, setting_form
 from archdsl.lang.loader import Unit
 from archdsl.spec.evaluate.arithmetic import OPERATORS
 from archdsl.spec.evaluate.frame import Frame
+from archdsl.spec.losses import demand_losses, unknown_output
 from archdsl.spec.rows import path_text
 from archdsl.spec.search_values import Clauses, Formula, Objective, SearchSpec, SearchValue, Term
 from archdsl.spec.settings import settle
@@ -44,6 +45,7 @@ def read_search(unit: Unit, declared: ast.Search, given: Mapping[str, object] | 
     else:
         reader.settable = {s.name for s in found.signature.settings}
         reader.own = {*reader.settable, *part_names(found.body.statements)}
+        reader.outputs = tuple(output_names(found.body.statements))
     try:
         reader.settings(declared, given or {})
     except SpecError as error:
@@ -59,6 +61,15 @@ def read_search(unit: Unit, declared: ast.Search, given: Mapping[str, object] | 
     return SearchSpec(declared.name.id, space, clauses, at, tuple(reader.notes), reader.of_space)
 
 
+def read_expression(unit: Unit, expr: ast.Expr) -> SearchValue:
+    """A sum of losses of a file.  Raises SpecError with every error found."""
+    reader = _Reader(unit)
+    value = reader.loss(expr)
+    if reader.errors:
+        raise SpecError(reader.errors)
+    return value
+
+
 def part_names(statements: tuple[ast.Statement, ...]) -> Iterator[str]:
     """Names of stages, inputs and outputs, and names assigned in stages and in the space."""
     for statement in statements:
@@ -72,9 +83,22 @@ def part_names(statements: tuple[ast.Statement, ...]) -> Iterator[str]:
             yield statement.name
 
 
+def output_names(statements: tuple[ast.Statement, ...]) -> Iterator[str]:
+    """Names of outputs, the main one first."""
+    for statement in statements:
+        if isinstance(statement, ast.Stage):
+            yield from output_names(statement.body.statements)
+        elif isinstance(statement, ast.Output):
+            yield statement.name
+
+
 class _Reader:
-    def __init__(self, unit: Unit, reading: tuple[ast.Constant, ...] = ()):
+    def __init__(
+        self, unit: Unit, reading: tuple[ast.Constant, ...] = (), outputs: tuple[str, ...] | None = None
+    ):
         self.unit, self.frame, self.reading = unit, Frame(unit), reading
+        self.outputs = outputs
+        """The outputs of the space; None where it is unknown."""
         self.errors: list[Diagnostic] = []
         self.notes: list[Diagnostic] = []
         self.silent = 0
@@ -326,7 +350,7 @@ class _Reader:
             raise Frame(unit).error(
                 "ARCH210", f"the definition of `{constant.name.id}` refers to itself", constant.name
             )
-        return _Reader(unit, (*self.reading, constant)).value(constant.value)
+        return _Reader(unit, (*self.reading, constant), self.outputs).value(constant.value)
 
     def _known(self, name: str, node: Spanned, group: str = "") -> Word:
         words = _groups()[group] if group else _words()
@@ -378,6 +402,10 @@ class _Reader:
         """Evaluates and checks the value of a setting."""
         if setting.kind == "word":
             return self._word(expr, setting.group, setting.choices)
+        if setting.kind == "loss":
+            return self.loss(expr)
+        if setting.kind == "target" and isinstance(expr, ast.Name):
+            return expr.id
         if setting.kind == "choices" and isinstance(expr, ast.List):
             named = [one.id for one in expr.items if isinstance(one, ast.Name) and one.id in setting.choices]
             if len(named) == len(expr.items):
@@ -440,9 +468,12 @@ class _Reader:
                 raise self.frame.error("ARCH204", f"`{key}` of `{name}` is set twice", given.path)
             settings[key] = self._taken(key, name, allowed[key], given.value)
             places[key] = self.frame.location(given.path)
+            if key == "outputs" and isinstance(given.value, ast.List):
+                self._demand_outputs(given.value)
             if not allowed[key].run:
                 self.not_run(f"`{key}` of `{name}`", given.path)
-        args = tuple(self.value(a) for a in expr.args)
+        output = self._output(name, expr.args[0], places) if word.of_output and len(expr.args) == 1 else ""
+        args = () if output else tuple(self.value(a) for a in expr.args)
         self.silent -= not word.run
         if len(args) != word.function:
             named = ", ".join(f"{key} = …" for key in allowed)
@@ -456,7 +487,35 @@ class _Reader:
             count = {0: "no positional arguments", 1: "one positional argument"}
             takes = f"takes {count.get(word.function, f'{word.function} positional arguments')}"
             raise self.frame.error("ARCH604", f"`{name}` {takes}", expr, help=help)
-        return Term(name, settings, args, self.frame.location(expr), places, group)
+        if output and "outputs" in settings:
+            help = f"add up terms: {name}({output}) + 0.4 * {name}(OUTPUT)"
+            raise self.frame.error(
+                "ARCH604", f"`{name}` names outputs twice: `{output}` and `outputs`", expr, help=help
+            )
+        return Term(name, settings, args, self.frame.location(expr), places, group, output)
+
+    def _output(self, word: str, expr: ast.Expr, places: dict[str, Location]) -> str:
+        """The output that a loss or a score is of: `ohem(aux)`."""
+        if not isinstance(expr, ast.Name):
+            help = f"write {word}, or {word}(NAME) with the name of an output"
+            raise self.frame.error("ARCH604", f"`{word}` takes the name of an output", expr, help=help)
+        if self.outputs is not None and expr.id not in self.outputs:
+            raise SpecError([unknown_output(expr.id, self.outputs, self.frame.location(expr))])
+        places["output"] = self.frame.location(expr)
+        return expr.id
+
+    def _demand_outputs(self, names: ast.List) -> None:
+        if (there := self.outputs) is None:
+            return
+        for name in names.items:
+            if isinstance(name, ast.String) and name.value not in there:
+                raise SpecError([unknown_output(name.value, there, self.frame.location(name))])
+
+    def loss(self, expr: ast.Expr) -> SearchValue:
+        """A sum of losses with weights: `ohem(logits) + 0.4 * ohem(aux)`."""
+        value = self.value(expr)
+        demand_losses(value, self.frame.location(expr))
+        return value
 
     def _no_setting(self, name: str, key: str, known: Mapping[str, Setting], node: Spanned) -> SpecError:
         from archdsl.configs.words import guessed, listed

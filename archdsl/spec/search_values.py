@@ -25,6 +25,8 @@ class Term:
     """Source location of each setting's name."""
     group: str = field(default="", compare=False, repr=False)
     """The kind of word that was expected there ("samplers"), which tells names of two kinds apart."""
+    output: str = ""
+    """The output of the network that a loss or score is of; the main output without a name."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,12 @@ def terms_in(value: SearchValue) -> Iterator[Term]:
 def written(value: SearchValue) -> str:
     """A value as a search writes it: `reward(compat = true)`."""
     if isinstance(value, Term):
-        parts = [*map(written, value.args), *(f"{k} = {written(v)}" for k, v in value.settings.items())]
+        named = [value.output] if value.output else []
+        parts = [
+            *named,
+            *map(written, value.args),
+            *(f"{k} = {written(v)}" for k, v in value.settings.items()),
+        ]
         return f"{value.name}({', '.join(parts)})" if parts else value.name
     if isinstance(value, Formula):
         first, *others = (f"({written(a)})" if isinstance(a, Formula) else written(a) for a in value.args)

@@ -19,12 +19,12 @@ from archdsl.runs.processes import processes
 from archdsl.runs.reporter import Reporter
 from archdsl.train.distillation import DistillLoss, Teacher
 from archdsl.train.exporting import FORMS, Written, filled, filled_by, write
-from archdsl.train.losses import Loss
 from archdsl.train.networks import demand_fits, network_of
 from archdsl.train.options import TrainOptions
 from archdsl.train.recipe import Amp, TrainProgress
 from archdsl.train.run import Trained, run
 from archdsl.train.scoring import Scores, demand_same_classes, scored
+from archdsl.train.task import predicts_classes
 from archdsl.train.weights import classes_of, module_with_weights
 
 Data = Union[DataSource, Splits, str]
@@ -43,7 +43,7 @@ def train(
     batch: int = 8,
     crop: tuple[int, int] | None = None,
     lr: float = 0.01,
-    loss: Loss = "ohem",
+    loss: str = "ohem",
     class_weights: str | None = None,
     aux: Mapping[str, float] | None = None,
     ema: float = 0.999,
@@ -70,11 +70,12 @@ def train(
     report: Callable[[TrainProgress], None] = lambda now: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
-    """Trains a network and returns its best mIoU and the files of the run, like `archdsl train`.
+    """Trains a network and returns its best score and the files of the run, like `archdsl train`.
 
     A network of a spec (`name`, by default the last, with `settings`) gets as many classes as the dataset.
     `crop` is (height, width) of training crops (default: the image size, at most 512 × 1024); `aux` are loss
-    weights of auxiliary outputs by name; `distill` is a teacher whose predictions are learned too, with the
+    weights of auxiliary outputs by name; `loss` is a loss of the main output, or a sum of losses of outputs,
+    `"ohem(logits) + 0.4 * bce(edge)"`; `distill` is a teacher whose predictions are learned too, with the
     weights of a file or a run folder; for the others see `archdsl train --help`.  The run folder is
     `runs/NAME` by default; `resume` continues a run in it with the same options.  `report` is called with
     every step and evaluation, `reporter` with the other output of the command line.  Raises SpecError;
@@ -94,7 +95,7 @@ def train(
     demand_within(recipe)
     splits = _splits(data)
     teacher = _teacher(distill, teacher_weights, len(splits.train.classes))
-    made = _network(network, name, settings, splits.train).with_train_outputs()
+    made = _network(network, name, settings, splits.train, loss).with_train_outputs()
     own = dict(settings or {})
     options = TrainOptions(
         recipe=recipe,
@@ -144,7 +145,7 @@ def evaluate(
         else:
             if weights is None:
                 raise TypeError("a Network has no weights: pass weights=FILE, or its module")
-            made = _network(network, name, settings, dataset)
+            made = _network(network, name, settings, dataset, "cross_entropy")
             with refusing():
                 module, metadata = module_with_weights(made, Path(weights))
             demand_same_classes(tuple(classes_of(metadata)[0]), tuple(dataset.classes))
@@ -192,17 +193,18 @@ def export(
 
 
 def _network(
-    network: Network | Spec, name: str | None, settings: Mapping[str, Any] | None, dataset: Dataset
-) -> Network:
+    network: Network | Spec, name: str | None, settings: Mapping[str, Any] | None, dataset: Dataset,
+    loss: str,
+) -> Network:  # fmt: skip
     """The network, checked against the dataset; from a spec, with as many classes."""
-    classes = len(dataset.classes)
+    classes = len(dataset.classes) or None
     if isinstance(network, Network):
         if name is not None or settings:
             raise TypeError("`settings` cannot be combined with a Network, which is already configured")
         made = network
     else:
         made = network_of(program_of(network), name, settings or {}, classes)
-    demand_fits(made, classes, dataset.channels)
+    demand_fits(made, classes if predicts_classes(loss, made) else None, dataset.channels)
     return made
 
 

@@ -5,14 +5,17 @@ Shapes: B images, K classes, H × W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (the usual name)
 from torch import nn
 
+from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.data.batches import whole
 from archdsl.data.dataset import Dataset
+from archdsl.data.targets import LABELS
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.runs.processes import Processes
 from archdsl.train.metrics import Confusion
@@ -47,9 +50,20 @@ def padded(images_B3HW: torch.Tensor, size: Size) -> torch.Tensor:
 
 def logits_of(module: nn.Module, images_B3HW: torch.Tensor, fit: Size) -> torch.Tensor:
     """Logits at the images' original size; images are padded to `fit`."""
+    return _cut(module(padded(images_B3HW, fit)), images_B3HW, fit)
+
+
+def outputs_of(
+    module: nn.Module, images_B3HW: torch.Tensor, fit: Size, outputs: Sequence[str]
+) -> dict[str, torch.Tensor]:
+    """Outputs of a network by name, as `logits_of`."""
+    found = cast(CompiledNetwork, module).forward_all(padded(images_B3HW, fit))
+    return {name: _cut(found[name], images_B3HW, fit) for name in outputs}
+
+
+def _cut(output_BCHW: torch.Tensor, images_B3HW: torch.Tensor, fit: Size) -> torch.Tensor:
     height, width = images_B3HW.shape[-2:]
-    logits_BKHW = at_size(module(padded(images_B3HW, fit)), fit)
-    return logits_BKHW[..., :height, :width]
+    return at_size(output_BCHW, fit)[..., :height, :width]
 
 
 @torch.inference_mode()
@@ -77,15 +91,32 @@ def seen(
 
     Resizing, padding and errors are as in `score`.
     """
+    for found, targets in seen_outputs(module, dataset, processes, ("",), size=size):
+        yield found[""], targets[LABELS]
+
+
+def seen_outputs(
+    module: nn.Module, dataset: Dataset, processes: Processes, outputs: Sequence[str],
+    targets: Collection[str] = (), size: Size | None = None,
+) -> Iterator[tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]]:  # fmt: skip
+    """Yields, for each image of this process's share, outputs by name, at the resolution of its labels, and
+    its labels and other targets by name.
+
+    "" stands for the main output, which any module has. As `seen` otherwise.
+    """
     fits: dict[Size, Size] = {}
     for i in range(processes.rank, len(dataset), processes.world):
-        batch = whole(dataset, i, size)
+        batch = whole(dataset, i, size, targets)
         images_B3HW = batch.images_B3HW.to(processes.device)
         here = (images_B3HW.shape[-2], images_B3HW.shape[-1])
         if here not in fits:
             fits[here] = demand_fitting(module, here, images_B3HW.shape[1])
-        logits_BKHW = at_size(logits_of(module, images_B3HW, fits[here]), _size(batch.masks_BHW))
-        yield logits_BKHW, batch.masks_BHW.to(processes.device)
+        if len(outputs) == 1 and _is_main(module, outputs[0]):
+            found = {outputs[0]: logits_of(module, images_B3HW, fits[here])}
+        else:
+            found = outputs_of(module, images_B3HW, fits[here], outputs)
+        sized = {name: at_size(output_BCHW, _size(batch.masks_BHW)) for name, output_BCHW in found.items()}
+        yield sized, batch.targets(processes.device)
 
 
 def demand_fitting(module: nn.Module, size: Size, channels: int = 3) -> Size:
@@ -95,6 +126,10 @@ def demand_fitting(module: nn.Module, size: Size, channels: int = 3) -> Size:
         headline = f"the network does not support images of {size[0]}×{size[1]}, even padded"
         raise SpecError([Diagnostic("ARCH918", headline)])
     return fit
+
+
+def _is_main(module: nn.Module, output: str) -> bool:
+    return not output or output == next(iter(cast(CompiledNetwork, module).archdsl_graph.outputs))
 
 
 def _size(masks_BHW: torch.Tensor) -> Size:

@@ -18,6 +18,7 @@ from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches, prefetched
 from archdsl.data.dataset import Splits
+from archdsl.data.targets import LABELS
 from archdsl.diagnostics import SpecError
 from archdsl.runs.faults import Diverged, bad_parameter, explain_memory, is_out_of_memory
 from archdsl.runs.interrupted import Interrupted
@@ -29,13 +30,14 @@ from archdsl.runs.resuming import restored
 from archdsl.train.average import Average
 from archdsl.train.descent import Descent, Part
 from archdsl.train.distillation import Distillation
-from archdsl.train.evaluation import at_size, score
+from archdsl.train.evaluation import at_size
 from archdsl.train.folder import RunFolder
-from archdsl.train.losses import labelled, loss_named
-from archdsl.train.metrics import Confusion
 from archdsl.train.recipe import Recipe, TrainProgress, optimiser
+from archdsl.train.recording import leading, metadata_of, recorded
 from archdsl.train.schedules import schedule
 from archdsl.train.synchronised import synchronise
+from archdsl.train.tallies import tallied, value_of
+from archdsl.train.task import scored_outputs, task_of
 from archdsl.train.weights import save_weights
 
 
@@ -50,6 +52,7 @@ class Training:
         self.module = module.to(processes.device, memory_format=layout).train()  # type: ignore[call-overload]
         self.splits, self.recipe, self.folder, self.processes = splits, recipe, folder, processes
         self.metadata = metadata
+        self.task = task_of(recipe, module, splits.train)
         self.distillation = self._distillation(teacher, layout)
         self.layout = layout
         processes.same_weights(self.module)
@@ -65,12 +68,12 @@ class Training:
         )  # fmt: skip
         change = Augmentation(recipe.crop, recipe.scale, recipe.flip, recipe.colour)
         self.batches = Batches(
-            splits.train, recipe.batch, change, recipe.seed, processes.rank, processes.world
-        )
+            splits.train, recipe.batch, change, recipe.seed, processes.rank, processes.world,
+            self.task.targets,
+        )  # fmt: skip
         self.steps = recipe.epochs * self.batches.steps_per_epoch
-        weights = recipe.class_weights
-        self.class_weights = None if weights is None else torch.tensor(weights, device=processes.device)
-        self.step, self.best = 0, -1.0
+        self.scored_outputs = scored_outputs(self.task, module)
+        self.step, self.best = 0, -math.inf if self.is_error else -1.0
         self.scored = True
         self.journal = Journal(folder.journal) if processes.is_first else None
 
@@ -87,7 +90,7 @@ class Training:
         return self.step
 
     def run(self, report: Callable[[TrainProgress], None], stop: Callable[[], bool] = lambda: False) -> float:
-        """Trains to the end; returns the best mIoU on the validation split.
+        """Trains to the end; returns the best score on the validation split: mIoU, F1 or mean absolute error.
 
         `report` is called after every step and evaluation.  When `stop` returns True in any process, writes a
         checkpoint and raises Interrupted. Raises SpecError: ARCH915 for non-finite values, ARCH916 out of
@@ -108,32 +111,33 @@ class Training:
             if not is_out_of_memory(error):
                 raise
             raise SpecError([explain_memory(error, self.keeper.newest())]) from error
-        return self.best
+        return abs(self.best)
+
+    @property
+    def is_error(self) -> bool:
+        """Whether lower scores are better."""
+        return self.scored_outputs[0].task == "regression"
 
     def _loss(self, batch: Batch) -> torch.Tensor:
         device = self.processes.device
         images_B3HW = batch.images_B3HW.to(device, memory_format=self.layout, non_blocking=True)
-        masks_BHW = batch.masks_BHW.to(device, non_blocking=True)
-        weights_K = self.class_weights
-        share = self.processes.share(labelled(masks_BHW, weights_K))  # OHEM selects hard pixels per process
-        losses, sized = [], []
-        for weight, logits_BKHW in self._outputs(images_B3HW):
-            sized.append(at_size(logits_BKHW, (masks_BHW.shape[-2], masks_BHW.shape[-1])))
-            loss = loss_named(self.recipe.loss, sized[-1], masks_BHW, weights_K)
-            losses.append(loss if weight is None else weight * loss)
-        total = torch.stack(losses).sum() * share if len(losses) > 1 else losses[0] * share
+        targets = batch.targets(device)
+        found = self._outputs(images_B3HW)
+        total = self.task(found, targets, self.processes)
         if self.distillation is None:
             return total
-        return total + self.distillation(images_B3HW, sized[0], self._precision())  # of all pixels
+        height, width = targets[LABELS].shape[-2:]
+        logits_BKHW = at_size(next(iter(found.values())), (height, width))
+        return total + self.distillation(images_B3HW, logits_BKHW, self._precision())  # of all pixels
 
-    def _outputs(self, images_B3HW: torch.Tensor) -> list[tuple[float | None, torch.Tensor]]:
-        """The trained logits, main output first, and the loss weights of auxiliary ones."""
+    def _outputs(self, images_B3HW: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The outputs that are trained, and the main one, which is the first."""
+        network = cast(CompiledNetwork, self.module)
+        main = next(iter(network.archdsl_graph.outputs))
         with self._precision():
-            if not self.recipe.aux:
-                return [(None, self.module(images_B3HW))]
-            found = cast(CompiledNetwork, self.module).forward_all(images_B3HW)
-        main = next(iter(found.values()))
-        return [(None, main), *((weight, found[name]) for name, weight in self.recipe.aux.items())]
+            if self.task.outputs == (main,):
+                return {main: self.module(images_B3HW)}
+            return network.forward_all(images_B3HW)
 
     def _precision(self) -> AbstractContextManager[Any]:
         if self.recipe.amp is None:
@@ -158,22 +162,21 @@ class Training:
 
     def _evaluate(self, report: Callable[[TrainProgress], None]) -> None:
         with self._precision():
-            confusion = score(self.evaluated, self.splits.val, self.processes)
-        miou, iou = _plain(confusion)
-        now = self._progress(0.0, miou, iou)
-        self._write(
-            {"kind": "evaluation", "step": now.step, "epoch": now.epoch, "miou": miou, "iou": list(iou),
-             "accuracy": _number(confusion.accuracy())}
-        )  # fmt: skip
+            found = tallied(self.evaluated, self.splits.val, self.processes, self.scored_outputs)
+        deciding = next(iter(found.values()))
+        record, miou, iou = recorded(found)
+        now = self._progress(0.0, miou, iou, leading(found))
+        self._write({"kind": "evaluation", "step": now.step, "epoch": now.epoch, **record})
+        value = value_of(deciding)
         if self.processes.is_first:
-            self._keep_weights(miou)
-        self.best = max(self.best, miou)
+            self._keep_weights(value, metadata_of(found))
+        self.best = max(self.best, value)
         report(now)
 
-    def _keep_weights(self, miou: float) -> None:
-        metadata = {**self.metadata, "step": str(self.step), "miou": f"{miou:.4f}"}
+    def _keep_weights(self, value: float, scores: Mapping[str, str]) -> None:
+        metadata = {**self.metadata, "step": str(self.step), **scores}
         save_weights(self.folder.last_weights, self.evaluated, metadata)
-        if miou > self.best:
+        if value > self.best or not self.folder.best_weights.exists():
             save_weights(self.folder.best_weights, self.evaluated, metadata)
 
     @property
@@ -182,12 +185,11 @@ class Training:
         return self.average.module if self.average is not None else self.module
 
     def _progress(
-        self, loss: float, miou: float | None = None, iou: tuple[float | None, ...] = ()
-    ) -> TrainProgress:
-        epoch = (self.step - 1) // self.batches.steps_per_epoch + 1
-        return TrainProgress(
-            self.step, self.steps, epoch, loss, self.lr((self.step - 1) / self.steps), miou, iou
-        )
+        self, loss: float, miou: float | None = None, iou: tuple[float | None, ...] = (),
+        scores: Mapping[str, float] | None = None,
+    ) -> TrainProgress:  # fmt: skip
+        epoch, lr = (self.step - 1) // self.batches.steps_per_epoch + 1, self.lr((self.step - 1) / self.steps)
+        return TrainProgress(self.step, self.steps, epoch, loss, lr, miou, iou, scores or {})
 
     def _write(self, record: Mapping[str, Any]) -> None:
         if self.journal is not None:
@@ -222,7 +224,10 @@ class Training:
             "scaler": like(state, "scaler", self.scaler.state_dict()),
             "optimiser": optimiser_state(state, "optimiser", self.optimiser),
         }
-        average_steps, best = part(state, "average_steps", int, least=0), part(state, "best", float, least=-1)
+        average_steps, best = (
+            part(state, "average_steps", int, least=0),
+            part(state, "best", float, least=-math.inf),
+        )
         scored, mark = part({"scored": True, **state}, "scored", bool), Mark.read(state)
         self.module.load_state_dict(kept["module"])
         if self.average is not None:
@@ -232,13 +237,3 @@ class Training:
         self.scaler.load_state_dict(kept["scaler"])
         self.best, self.scored = best, scored
         return mark
-
-
-def _plain(confusion: Confusion) -> tuple[float, tuple[float | None, ...]]:
-    """mIoU (0 without labelled pixels) and IoU per class (None for absent classes)."""
-    miou = confusion.mean_iou()
-    return (0.0 if math.isnan(miou) else miou), tuple(_number(x) for x in confusion.iou().tolist())
-
-
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value

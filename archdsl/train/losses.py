@@ -1,18 +1,14 @@
-"""Losses of semantic segmentation, excluding ignored pixels.
+"""Losses of semantic segmentation and of maps, excluding pixels without a target.
 
-Shapes: B images, K classes, H × W pixels.
+Shapes: B images, K classes, H × W pixels. Targets of maps are NaN where unknown.
 """
 
 from __future__ import annotations
-
-from typing import Literal
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (the usual name)
 
 from archdsl.data.dataset import IGNORE
-
-Loss = Literal["ohem", "cross_entropy"]
 
 
 def cross_entropy(
@@ -50,13 +46,64 @@ def ohem(
     return _weighted_mean(losses_BHW, _pixel_weights(masks_BHW, weights_K).where(hard_BHW, 0))
 
 
-def loss_named(
-    name: Loss, logits_BKHW: torch.Tensor, masks_BHW: torch.Tensor, weights_K: torch.Tensor | None = None
+def bce(
+    logits_B1HW: torch.Tensor, target_BHW: torch.Tensor, positive: float = 1.0, balanced: bool = False
 ) -> torch.Tensor:
-    """The loss with that name and default settings, with optional class weights."""
-    if name == "ohem":
-        return ohem(logits_BKHW, masks_BHW, weights_K=weights_K)
-    return cross_entropy(logits_BKHW, masks_BHW, weights_K)
+    """Mean binary cross-entropy of logits; targets from 0 to 1.
+
+    Pixels with a target of 1 have the weight `positive`.  With `balanced`, those with targets of at least 0.5
+    are weighted by the share of the others in the batch, and the others by theirs: class-balanced
+    cross-entropy (HED, arXiv:1504.06375, equation 2).
+    """
+    logits_BHW, known_BHW, exact_BHW = _of_map(logits_B1HW, target_BHW)
+    losses_BHW = F.binary_cross_entropy_with_logits(
+        logits_BHW, exact_BHW, reduction="none", pos_weight=logits_BHW.new_tensor(positive)
+    )
+    if balanced:
+        positive_BHW = known_BHW & (exact_BHW >= 0.5)
+        share = positive_BHW.sum() / known_BHW.sum().clamp(min=1)
+        losses_BHW = losses_BHW * torch.where(positive_BHW, 1 - share, share)
+    return _mean_of(losses_BHW, known_BHW)
+
+
+def l1(values_B1HW: torch.Tensor, target_BHW: torch.Tensor) -> torch.Tensor:
+    """Mean absolute error."""
+    values_BHW, known_BHW, exact_BHW = _of_map(values_B1HW, target_BHW)
+    return _mean_of((values_BHW - exact_BHW).abs(), known_BHW)
+
+
+def mse(values_B1HW: torch.Tensor, target_BHW: torch.Tensor) -> torch.Tensor:
+    """Mean squared error."""
+    values_BHW, known_BHW, exact_BHW = _of_map(values_B1HW, target_BHW)
+    return _mean_of((values_BHW - exact_BHW) ** 2, known_BHW)
+
+
+def smooth_l1(values_B1HW: torch.Tensor, target_BHW: torch.Tensor, beta: float = 1.0) -> torch.Tensor:
+    """Mean smooth L1 error (Fast R-CNN, arXiv:1504.08083, equation 3), quadratic below `beta`."""
+    values_BHW, known_BHW, exact_BHW = _of_map(values_B1HW, target_BHW)
+    return _mean_of(F.smooth_l1_loss(values_BHW, exact_BHW, reduction="none", beta=beta), known_BHW)
+
+
+def known(target_BHW: torch.Tensor) -> torch.Tensor:
+    """The number of pixels of a map that have a target."""
+    return (~target_BHW.isnan()).sum()
+
+
+def _of_map(
+    output_B1HW: torch.Tensor, target_BHW: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """An output in float32 or higher, where its target is known, and the target, 0 where unknown.
+
+    Unknown targets are replaced before anything is computed, since gradients of NaN are NaN.
+    """
+    exact_B1HW = output_B1HW if output_B1HW.dtype == torch.float64 else output_B1HW.float()
+    known_BHW = ~target_BHW.isnan()
+    return exact_B1HW[:, 0], known_BHW, target_BHW.to(exact_B1HW.dtype).where(known_BHW, 0)
+
+
+def _mean_of(losses_BHW: torch.Tensor, known_BHW: torch.Tensor) -> torch.Tensor:
+    """The mean over known pixels; a differentiable zero if there are none."""
+    return losses_BHW.where(known_BHW, 0).sum() / known_BHW.sum().clamp(min=1)
 
 
 def labelled(masks_BHW: torch.Tensor, weights_K: torch.Tensor | None = None) -> torch.Tensor:

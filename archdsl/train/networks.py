@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from archdsl.diagnostics import Diagnostic, SpecError
@@ -54,14 +54,15 @@ def help_on_classes(graph: Graph, classes: int) -> str:
     )
 
 
-def demand_parameters(network: Network, aux: Collection[str]) -> None:
-    """Raises SpecError (ARCH935) if no trained output has parameters."""
+def demand_parameters(network: Network, trained: Sequence[str] = ()) -> None:
+    """Raises SpecError (ARCH935) if no trained output, by default the main one, has parameters."""
     from archdsl.passes.analyses.trainable import outputs_with_parameters
 
     maps = output_maps(network)
     main = next(iter(maps))
     learning = outputs_with_parameters(network.graph)
-    if any(output in learning for output in (main, *aux)):
+    trained = tuple(trained) or (main,)
+    if any(output in learning for output in trained):
         return
     could = [name for name in learning if maps[name] == maps[main]]
     help = (
@@ -69,8 +70,8 @@ def demand_parameters(network: Network, aux: Collection[str]) -> None:
         if could
         else "add a layer with weights, such as a convolution"
     )
-    trained = " and ".join(f"`{name}`" for name in (main, *aux))
-    headline = f"{trained} of {network.name} {'have' if aux else 'has'} no trainable parameters"
+    named = " and ".join(f"`{name}`" for name in trained)
+    headline = f"{named} of {network.name} {'have' if len(trained) > 1 else 'has'} no trainable parameters"
     raise SpecError([Diagnostic("ARCH935", headline, help=help)])
 
 

@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from archdsl.train.distillation import DistillLoss
-from archdsl.train.losses import Loss
 
 Amp = Literal["bfloat16", "float16"]
 
@@ -26,7 +25,8 @@ class Recipe:
     power: float = 0.9
     momentum: float = 0.9
     weight_decay: float = 5e-4
-    loss: Loss = "ohem"
+    loss: str = "ohem"
+    """A loss of the main output, or a sum of losses of outputs: `ohem(logits) + 0.4 * bce(edge)`."""
     ema: float = 0.999
     """Decay of the exponential moving average of the weights, which is evaluated and saved; 0 disables it."""
     scale: tuple[float, float] = (0.5, 2.0)
@@ -51,7 +51,11 @@ class Recipe:
 
 @dataclass(frozen=True)
 class TrainProgress:
-    """Progress after a step, or, with `miou`, after an evaluation.  Epochs count from 1."""
+    """Progress after a step, or, with `scores`, after an evaluation.  Epochs count from 1.
+
+    `scores` are the leading scores by name, the one that decides on the best weights first; `miou` and `iou`
+    are those of a main output of classes.
+    """
 
     step: int
     steps: int
@@ -60,6 +64,7 @@ class TrainProgress:
     lr: float
     miou: float | None = None
     iou: tuple[float | None, ...] = ()
+    scores: Mapping[str, float] = field(default_factory=dict)
 
 
 def optimiser(module: nn.Module, recipe: Recipe) -> torch.optim.SGD:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +18,8 @@ from torch import nn
 from archdsl import atomic
 from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.data.dataset import Splits
-from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.data.targets import maps_of
+from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.passes.analyses.trainable import demand_statistics
 from archdsl.program import Network
 from archdsl.report.text_tables import layers_text
@@ -27,6 +28,8 @@ from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.manifest import Manifest, described, manifest, refuse_differences
 from archdsl.runs.processes import Processes, processes
 from archdsl.runs.reporter import Reporter
+from archdsl.spec.loss_text import read_loss
+from archdsl.spec.losses import class_rule
 from archdsl.train.distillation import Teacher
 from archdsl.train.evaluation import fitting
 from archdsl.train.folder import FREE, RunFolder
@@ -36,6 +39,8 @@ from archdsl.train.loop import Training
 from archdsl.train.networks import demand_parameters, image_size, output_maps
 from archdsl.train.options import OptionError, TrainOptions
 from archdsl.train.recipe import Recipe, TrainProgress
+from archdsl.train.tallies import NAMES
+from archdsl.train.task import OutputLoss, demand_targets, output_losses
 from archdsl.train.weights import SPEC, module_with_weights, network_hash, network_text
 
 _LARGEST_CROP = (512, 1024)
@@ -43,15 +48,18 @@ _LARGEST_CROP = (512, 1024)
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained network: its best validation mIoU, and the files of the run.
+    """A trained network: its best score on the validation images, and the files of the run.
 
-    `weights` are the best ones.
+    `miou` is the score of a main output of classes, nan otherwise. `weights` are the best ones. `metric`
+    names the score: mIoU, F1, or MAE, of which less is better.
     """
 
     network: Network
     miou: float
     folder: Path
     weights: Path
+    score: float = math.nan
+    metric: str = "mIoU"
 
     def module(self) -> CompiledNetwork:
         """The network with its best weights, in eval mode."""
@@ -71,9 +79,13 @@ def prepared(
     try:
         folder = RunFolder(options.folder or Path("runs") / network.name)
         _demand_precision(options.recipe.get("amp"), here)
-        _demand_outputs(options.recipe.get("aux", {}), network)
-        demand_parameters(network, options.recipe.get("aux", {}))
-        weights = weighted_classes(splits, options.class_weights, here, reporter)
+        aux = options.recipe.get("aux", {})
+        losses = _losses(network, splits, options)
+        _demand_outputs(aux, network, losses)
+        trained = dict.fromkeys([name for loss in losses for name in loss.outputs] + list(aux))
+        demand_parameters(network, list(trained))
+        rule = _class_rule(losses, options.class_weights)
+        weights = weighted_classes(splits, rule, here, reporter)
         recipe_of = {**options.recipe, "class_weights": weights}
         torch.manual_seed(recipe_of.get("seed", 0))
         module = network.module()
@@ -81,6 +93,8 @@ def prepared(
         recipe_of["crop"] = recipe_of.get("crop") or _usual_crop(network, splits, options)
         recipe = _recipe(recipe_of, module, splits.train.channels)
         demand_statistics(network.graph, recipe.crop, recipe.batch)
+        if options.teacher is not None and losses[0].kind.task != "classes":
+            raise OptionError("a teacher needs a main output of classes")
         teacher, of_teacher = _taught(network, options.teacher, recipe)
         with folder.held(here.is_first):
             chosen = {**options.recorded, "licence": options.licence, "init": init, **of_teacher}
@@ -116,7 +130,9 @@ def finish(
         _write_page(training, network)
         raise
     _write_page(training, network)
-    return Trained(network, best, folder.path, folder.best_weights)
+    kind = training.scored_outputs[0].tally(0)
+    miou = best if kind.leading == "miou" else math.nan
+    return Trained(network, miou, folder.path, folder.best_weights, best, NAMES[kind.leading])
 
 
 def run(
@@ -164,9 +180,39 @@ def _demand_precision(amp: str | None, here: Processes) -> None:
         raise OptionError(f"mixed precision (amp) requires CUDA, but the device is {here.device.type}")
 
 
-def _demand_outputs(aux: Mapping[str, float], network: Network) -> None:
+def _losses(network: Network, splits: Splits, options: TrainOptions) -> tuple[OutputLoss, ...]:
+    """The losses of the recipe. Raises SpecError (ARCH836 to ARCH839) for those that cannot be trained."""
+    formula = read_loss(options.recipe.get("loss", "ohem"), "--loss")
+    maps = output_maps(network)
+    losses = output_losses([formula], tuple(maps), maps_of(splits.train))
+    demand_targets(losses, maps, splits.train)
+    deployed = [name for name in maps if name not in network.graph.train_only]
+    if not any(name in deployed for loss in losses for name in loss.outputs):
+        headline = f"no loss is of a deployed output of {network.name}, so that nothing can be scored"
+        place = losses[0].term.at
+        help = f"add a loss of {' or '.join(deployed)}"
+        raise SpecError([Diagnostic("ARCH839", headline, Label(place) if place else None, help=help)])
+    return losses
+
+
+def _class_rule(losses: Sequence[OutputLoss], option: str | None) -> str | None:
+    """How losses weight classes: by an option, or by a setting of theirs."""
+    rules = {class_rule(loss.term) for loss in losses} - {None}
+    if len(rules) > 1 or (rules and option is not None):
+        raise OptionError("class weights are set twice: set them once, for all losses")
+    of_classes = any(loss.kind.task == "classes" for loss in losses)
+    if option is not None and not of_classes:
+        raise OptionError("class weights need a loss of classes: cross_entropy or ohem")
+    return next(iter(rules), option)
+
+
+def _demand_outputs(aux: Mapping[str, float], network: Network, losses: Sequence[OutputLoss]) -> None:
     maps = output_maps(network)
     main, *further = maps
+    if aux and [loss.outputs for loss in losses] != [(main,)]:
+        raise OptionError(
+            f"aux adds the loss of `{main}` for other outputs; write them into the loss instead"
+        )
     for name, weight in aux.items():
         if name not in further:
             raise OptionError(f"aux: {network.name} has no auxiliary output `{name}`")

@@ -104,7 +104,8 @@ def blocks() -> Sample:
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("crop", [(40, 40), (64, 96), (100, 30)])
 def test_labels_stay_with_their_pixels(crop, seed):
-    image, mask = augmented(blocks(), Augmentation(crop), np.random.default_rng(seed))
+    found = augmented(blocks(), Augmentation(crop), np.random.default_rng(seed))
+    image, mask = found.image, found.mask
     inside = mask != IGNORE
     assert image.shape == (*crop, 3)
     assert mask.shape == crop
@@ -113,7 +114,8 @@ def test_labels_stay_with_their_pixels(crop, seed):
 
 
 def test_what_is_outside_of_the_image_is_the_mean_colour_and_ignored():
-    image, mask = augmented(blocks(), Augmentation((100, 200), None), np.random.default_rng(0))
+    found = augmented(blocks(), Augmentation((100, 200), None), np.random.default_rng(0))
+    image, mask = found.image, found.mask
     outside = mask == IGNORE
     assert outside.sum() == 100 * 200 - 64 * 96
     assert np.unique(image[outside], axis=0).tolist() == [[124, 116, 104]]
@@ -121,7 +123,8 @@ def test_what_is_outside_of_the_image_is_the_mean_colour_and_ignored():
 
 def test_a_crop_without_scale_is_a_part_of_the_image():
     sample = blocks()
-    image, mask = augmented(sample, Augmentation((20, 30), None, flip=False), np.random.default_rng(2))
+    found = augmented(sample, Augmentation((20, 30), None, flip=False), np.random.default_rng(2))
+    image, mask = found.image, found.mask
     places = [
         (y, x) for y in range(45) for x in range(67)
         if (sample.image[y : y + 20, x : x + 30] == image).all()
@@ -135,7 +138,7 @@ def test_scales_cover_the_range_they_are_drawn_from():
     how = Augmentation((16, 16), scale=(0.5, 2.0), flip=False)
     sample = Sample(np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.uint8), "small")
     seen = {
-        int((augmented(sample, how, np.random.default_rng(seed))[1] != IGNORE).sum()) for seed in range(200)
+        int((augmented(sample, how, np.random.default_rng(seed)).mask != IGNORE).sum()) for seed in range(200)
     }
     assert min(seen) <= 5 * 5
     assert max(seen) >= 15 * 15
@@ -143,10 +146,10 @@ def test_scales_cover_the_range_they_are_drawn_from():
 
 def test_half_of_the_images_are_flipped_and_their_labels_with_them():
     sample = blocks()
-    pairs = [augmented(sample, Augmentation(None, None), np.random.default_rng(seed)) for seed in range(60)]
-    flipped = [mask for _, mask in pairs if (mask == sample.mask[:, ::-1]).all()]
+    found = [augmented(sample, Augmentation(None, None), np.random.default_rng(seed)) for seed in range(60)]
+    flipped = [one.mask for one in found if (one.mask == sample.mask[:, ::-1]).all()]
     assert 15 < len(flipped) < 45
-    assert all((image[..., 1] == mask).all() for image, mask in pairs)
+    assert all((one.image[..., 1] == one.mask).all() for one in found)
 
 
 def test_colours_change_as_told():

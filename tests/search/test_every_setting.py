@@ -20,8 +20,9 @@ from archdsl.data.dataset_settings import read_settings
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.search.differentiable.optimisers import optimiser, rate
 from archdsl.search.reading import read_config
-from archdsl.search.scores import LOSSES, UNITS, class_weights_rule, devices_named, tables_named, terms_of
+from archdsl.search.scores import UNITS, class_weights_rule, devices_named, tables_named, terms_of
 from archdsl.search.terms import configured
+from archdsl.spec.losses import loss_kinds
 
 SPACE = """arch 1
 
@@ -39,7 +40,7 @@ VALUES: dict[str, str] = {
     "ignore": "7", "classes": '["a", "b"]', "labels": "[1, 2]", "colours": '["#000000", "#ffffff"]',
     "path": '"elsewhere"',
     "train": '"train+val"', "class_weights": '"median"', "device": '"board"',
-    "table": '"t.json"', "budget": "7 min", "betas": "[0.8, 0.9]", "outputs": '["logits"]',
+    "table": '"t.json"', "budget": "7 min", "betas": "[0.8, 0.9]", "outputs": '["logits"]', "target": "depth",
     "uniform": "[width]", "largest": "[width]", "sampled": "[width]",
     "kinds": "width", "reads": "width", "widths": "width", "select": "width", "into": "Tiny",
     "stages": '["a", "b"]', "ends": "[[8], [16]]", "skip": '"none"', "shortest": "[1, 2]",
@@ -100,7 +101,7 @@ def effect(search: str) -> Any:
 
 def _configured_terms(config: Any) -> list[Any]:
     """Losses, whose settings are handed on as keyword arguments, and latencies."""
-    found = [configured(term) for term in terms_of(config) if term.name in (*LOSSES, *UNITS)]
+    found = [configured(term) for term in terms_of(config) if term.name in (*loss_kinds(), *UNITS)]
     modes = [configured(mode) for term in found if (mode := getattr(term, "mode", None)) is not None]
     return [*found, *modes]
 
@@ -128,7 +129,7 @@ def written(group: str, name: str, inner: str) -> str:
         "early_stops": f"  evaluate = two_stage(early_stop = {term})\n",
         "optuna_samplers": f"  strategy = optuna(sampler = {term})\n",
         "objectives": f"  minimize {term}\n"
-        if name in ("cross_entropy", "ohem")
+        if name in loss_kinds()
         else f"  minimize cross_entropy + log({term})\n",
     }[group]
 
@@ -316,7 +317,7 @@ BAD = [
     for value in {"whole": ["0.5", '"x"', "true"], "number": ['"x"', "true"], "flag": ["3"], "text": ["3"],
                   "pair": ["3", "[0.1]", "true"], "word": ["3", "macs"], "data": ["true", "1 ms"],
                   "time": ["true", "3 fps"], "names": ["3", "true"], "part": ["3", "true"],
-                  "space": ["3", "true"]}[one.kind]
+                  "space": ["3", "true"], "target": ["3", "true"], "loss": ["3", "macs"]}[one.kind]
 ]  # fmt: skip
 
 
@@ -330,7 +331,8 @@ def test_a_value_that_a_setting_does_not_take_is_refused_at_its_place(group, nam
             if name != "lstm"
             else f"  strategy = ppo(controller = lstm({key} = {value}))\n"
         ).search()
-    assert ("ARCH607", value) in {(d.code, at(d)) for d in caught.value.diagnostics}
+    code = "ARCH839" if key == "loss" else "ARCH607"
+    assert (code, value) in {(d.code, at(d)) for d in caught.value.diagnostics}
 
 
 def test_words_whose_help_advises_them_run_or_say_that_they_do_not():

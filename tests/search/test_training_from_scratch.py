@@ -81,7 +81,7 @@ def test_goals_name_scores_with_settings(tmp_path: Path) -> None:
     ("clauses", "code", "named"),
     [
         ('evaluate = training; maximize miou(omit = ["cat"])', "ARCH606", "`cat`, which is not a class"),
-        ("evaluate = training(loss = macs); maximize miou", "ARCH607", "`macs`"),
+        ("evaluate = training(loss = macs); maximize miou", "ARCH839", "`macs`"),
         ("evaluate = training(epoch = 3); maximize miou", "ARCH204", "no setting `epoch`"),
         ("evaluate = training(epochs = 0); maximize miou", "ARCH607", "`epochs`"),
         ("evaluate = costs; maximize miou", "ARCH606", "`miou` is not a score"),

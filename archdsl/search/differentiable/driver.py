@@ -88,8 +88,11 @@ class Search:
         if self.config.order == 1:
             train = Half(self.splits.train, 0), Half(self.splits.train, 1)
         rank, world = self.processes.rank, self.processes.world
+        targets = {name for member in self.members for name in member.objective.targets}
         self.whole_batches = Batches(train[0], self.config.batch, change, self.seed)
-        first, second = (Batches(d, self.config.batch, change, self.seed, rank, world) for d in train)
+        first, second = (
+            Batches(d, self.config.batch, change, self.seed, rank, world, targets) for d in train
+        )
         return first, second
 
     @property
@@ -313,7 +316,7 @@ class Search:
                 continue
             name = network.name if role == "baseline" else role
             torch.manual_seed(self.seed)
-            training = FromScratch(network.module(), self.stepper)
+            training = FromScratch(network, self.stepper)
             for epoch, module in enumerate(training.epochs(self.batches, epochs)):
                 miou = self.shared().confusion(module).mean_iou()
                 record = records.of_scratch(role, network, epoch, (epoch + 1) * each, miou)
@@ -332,7 +335,7 @@ class Search:
         return replace(found, members={**results, self.main.name: found}) if results else found
 
     def _finish(self, member: Member, found: Result) -> Result:
-        found = member.decoded(found, lambda outcomes: self.shared(member).score(outcomes)["miou"])
+        found = replace(found, decoded=member.decoded())
         module = self.recalibrated(found, member)
         self._write({"kind": "recalibrated", "batches": self.config.calibrate} | _labels(member))
         seen = self.shared(member).confusion(module)

@@ -20,6 +20,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from archdsl.data.targets import LABELS
 from archdsl.search.differentiable.step import settled
 from archdsl.train.losses import cross_entropy
 
@@ -182,7 +183,12 @@ def _run_step(search: Search, networks: Mapping[str, Any], draws: list[list[Draw
     batch, (height, width) = search.config.batch, search.crop
     channels = next(iter(search.space.graph.inputs.values()))[0]
     images_BCHW = torch.empty(batch, channels, height, width, device=META)
-    masks_BHW = torch.empty(batch, height, width, dtype=torch.long, device=META)
+    targets = {
+        name: torch.empty(
+            batch, height, width, dtype=torch.long if name == LABELS else torch.float32, device=META
+        )
+        for member in search.members for name in member.objective.targets
+    }  # fmt: skip
     losses = []
     for member, own in zip(search.members, draws, strict=True):
         for draw in own:
@@ -190,18 +196,14 @@ def _run_step(search: Search, networks: Mapping[str, Any], draws: list[list[Draw
             weights = asked.weights and {path: _leaf(w) for path, w in asked.weights.items()}
             with search.stepper.precision():
                 run = replace(asked, weights=weights)
-                found = run(networks[member.name], images_BCHW, member.objective.outputs)
-                outputs = [found] if isinstance(found, torch.Tensor) else found
-                losses += [member.objective.task(y_BKHW, masks_BHW, _as_cross_entropy) for y_BKHW in outputs]
-                del found, outputs
+                outputs = member.objective.outputs
+                found = member.objective.named_outputs(run(networks[member.name], images_BCHW, outputs))
+                for loss in member.objective.losses:
+                    stand = cross_entropy if loss.kind.task == "classes" else None
+                    losses += [loss.of(found[name], targets[loss.target], stand) for name in loss.outputs]
+                del found
     if losses:
         torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
-
-
-def _as_cross_entropy(
-    _term: Any, logits_BKHW: torch.Tensor, masks_BHW: torch.Tensor, weights_K: torch.Tensor | None
-) -> torch.Tensor:
-    return cross_entropy(logits_BKHW, masks_BHW, weights_K)
 
 
 def _leaf(weights: torch.Tensor) -> torch.Tensor:

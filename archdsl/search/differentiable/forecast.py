@@ -159,7 +159,7 @@ def _training(
     times.
     """
     device, each = search.processes.device, search.batches.steps_per_epoch
-    training = FromScratch(network.module(), search.stepper)
+    training = FromScratch(network, search.stepper)
     step_s = max(batch_s, _median_of(lambda _number: training.step(batch, 0.0), device))
     return epochs * each * step_s + scorings * _scoring(search, training.module.eval())
 

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812  (the usual name)
 from torch.nn.functional import one_hot
 
 from archdsl.devices.formula import MEASURES, MISSED, evaluate
 from archdsl.devices.objective import Costs
 from archdsl.devices.table import Table
-from archdsl.diagnostics import closest
-from archdsl.program import Network, Space
+from archdsl.program import Space
+from archdsl.runs.processes import Processes
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.windows import Windows
-from archdsl.search.scores import LOSSES, UNITS, class_weights_rule, demand_table, loss_of, terms_of
-from archdsl.search.task import task_loss
+from archdsl.search.scores import UNITS, class_weights_rule, losses_of, terms_of, values_of
 from archdsl.search.terms import cannot
-from archdsl.spec.search_values import SearchValue, Term
-from archdsl.train.evaluation import at_size
-from archdsl.train.losses import labelled
-
-TaskLoss = Callable[[Term, torch.Tensor, torch.Tensor, "torch.Tensor | None"], torch.Tensor]
-"""Of a term of the objective, logits, masks and class weights."""
+from archdsl.spec.losses import loss_kinds, loss_terms
+from archdsl.spec.search_values import Formula, SearchValue, Term, terms_in, written
+from archdsl.train.task import OutputLoss, Tensors, output_losses
 
 
 class ObjectiveFunction:
@@ -43,60 +39,81 @@ class ObjectiveFunction:
         tables: Sequence[Table] = (),
         class_weights: Sequence[float] | None = None,
         stands: Mapping[str, Table] | None = None,
-        extended: Callable[[Network, Table], Table] | None = None,
+        maps: Sequence[str] = (),
     ):
-        """`tables` are the latency tables; `stands` maps device names of the spec to substitute tables;
-        `extended` is that of `Costs`.
+        """`tables` are the latency tables; `stands` maps device names of the spec to substitute tables.
 
-        `class_weights` result from `class_weights_rule`.
+        `class_weights` result from `class_weights_rule`; `maps` are those of the data.
 
         Raises SpecError: ARCH606 for objectives that cannot be computed, and whatever `Costs.soft` raises.
         """
         if (class_weights is None) != (class_weights_rule(config) is None):
             raise ValueError("class weights must be computed by the search's rule")
-        self.weights_K = None if class_weights is None else torch.tensor(class_weights)
-        self.config, self.costs, self.decisions = (
-            config,
-            Costs(space, tables, stands, extended),
-            space.decisions,
-        )
-        self.task_term = loss_of(config)
-        self.outputs = self._outputs(space)
+        self.config, self.costs, self.decisions = config, Costs(space, tables, stands), space.decisions
+        losses_of(config)
+        weights = None if class_weights is None else {class_weights_rule(config): class_weights}
+        everything = tuple(space.graph.outputs)
+        self.losses = output_losses(values_of(config), everything, maps, weights)
+        self.main = everything[0]
+        names = tuple(dict.fromkeys(name for loss in self.losses for name in loss.outputs))
+        plain = not any(loss.term.output or "outputs" in loss.term.settings for loss in self.losses)
+        self.outputs = () if plain or names == everything[:1] else names
+        """The outputs to which the losses apply; empty for the main output only."""
         self.windows = Windows(terms_of(config))
         measured = [term for term in terms_of(config) if term.name in MEASURES]
-        demand_table(config, bool(tables or stands))
+        timed = [term for term in measured if term.name in UNITS]
+        if timed and not (tables or stands):
+            help = "build one for this machine with --table auto, or pass one with --table FILE"
+            raise cannot("an objective on latency needs a latency table", help, timed[0].at)
         self.measured = {repr(term): term for term in measured}
         self.cost_values({})
 
-    def _outputs(self, space: Space) -> tuple[str, ...]:
-        """The outputs to which the loss applies; empty for the main output only."""
-        named: Any = self.task_term.settings.get("outputs", ())
-        for name in named:
-            if name not in space.graph.outputs:
-                known = list(space.graph.outputs)
-                guess = closest(name, known)
-                help = f"did you mean `{guess}`?" if guess else f"available: {', '.join(known)}"
-                headline = f"`{space.name}` has no output `{name}`"
-                raise cannot(headline, help, self.task_term.places.get("outputs"))
-        return tuple(dict.fromkeys(named))
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What the losses compare with."""
+        return tuple(dict.fromkeys(loss.target for loss in self.losses))
 
-    def task(
-        self, logits_BKHW: torch.Tensor, masks_BHW: torch.Tensor, loss: TaskLoss = task_loss
-    ) -> torch.Tensor:
-        """The task loss in the objective, of one output; logits and labels may differ in size."""
-        size = logits_BKHW.shape[-2:]
-        if size != masks_BHW.shape[-2:] and self.task_term.settings.get("compare_at") == "logits":
-            masks_B1HW = F.interpolate(masks_BHW[:, None].float(), size=size, mode="nearest")
-            masks_BHW = masks_B1HW[:, 0].to(masks_BHW.dtype)
-        logits_BKHW = at_size(logits_BKHW, (masks_BHW.shape[-2], masks_BHW.shape[-1]))
-        return loss(self.task_term, logits_BKHW, masks_BHW, self._weights_at(masks_BHW))
+    @property
+    def names_outputs(self) -> bool:
+        """Whether its losses name outputs: `ohem(aux)`."""
+        return any(loss.term.output for loss in self.losses)
 
-    def labelled(self, masks_BHW: torch.Tensor) -> torch.Tensor:
-        """The normalizer of the loss: the number of labelled pixels, or the sum of their weights."""
-        return labelled(masks_BHW, self._weights_at(masks_BHW))
+    def named_outputs(self, found: torch.Tensor | Sequence[torch.Tensor] | Tensors) -> Tensors:
+        """By name, the outputs of a forward pass: `outputs` in order, named ones, or the main one."""
+        if isinstance(found, Mapping):
+            return found
+        if isinstance(found, torch.Tensor):
+            return {self.main: found}
+        return dict(zip(self.outputs, found, strict=True))
 
-    def _weights_at(self, masks_BHW: torch.Tensor) -> torch.Tensor | None:
-        return None if self.weights_K is None else self.weights_K.to(masks_BHW.device)
+    def task_losses(self, found: Tensors, targets: Tensors, processes: Processes) -> dict[str, torch.Tensor]:
+        """The losses of outputs by name, each by its text in the objective."""
+        return {loss.key: loss(found, targets, processes) for loss in self.applied(found)}
+
+    def applied(self, outputs: Collection[str]) -> list[OutputLoss]:
+        """Its losses, for a network that may lack some of their outputs.
+
+        The loss of a setting `outputs` is of the main output if that is all there is.
+        """
+        if self.outputs and not self.names_outputs and set(outputs) == {self.main}:
+            return [replace(loss, outputs=(self.main,)) for loss in self.losses]
+        return [replace(o, outputs=tuple(n for n in o.outputs if n in outputs)) for o in self.losses]
+
+    def task(self, losses: Tensors) -> torch.Tensor:
+        """What trains weights: the one loss, or the summands of the objective with losses, without costs."""
+        if len(losses) == 1:
+            return next(iter(losses.values()))
+        parts = []
+        for goal in self.config.objectives:
+            sign = 1 if goal.direction == "minimize" else -1
+            parts += [(sign * one, part) for one, part in _summands(goal.value) if loss_terms(part)]
+        return torch.stack([sign * self._without_costs(part, losses) for sign, part in parts]).sum()
+
+    def _without_costs(self, part: SearchValue, losses: Tensors) -> torch.Tensor:
+        if all(term.name in loss_kinds() for term in terms_in(part)):
+            found: torch.Tensor = evaluate(part, _no_cost, losses, MISSED)
+            return found
+        return torch.stack([losses[written(term)] for term in loss_terms(part)]).sum()
 
     def cost_values(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """The expected value of each cost in the objective; decisions without weights are uniform."""
@@ -112,16 +129,31 @@ class ObjectiveFunction:
         names = {key: UNITS.get(term.name, term.name) for key, term in self.measured.items()}
         return {names[key]: float(value.detach()) for key, value in costs.items()}
 
-    def value(self, task: torch.Tensor, costs: Mapping[str, torch.Tensor]) -> torch.Tensor:
-        """The objective, to be minimized."""
-        known = {**{name: task.double() for name in LOSSES}, **self.windows.weights}
+    def value(self, losses: Tensors, costs: Tensors) -> torch.Tensor:
+        """The objective, to be minimized; of `task_losses` and `cost_values`."""
+        known = {**{key: loss.double() for key, loss in losses.items()}, **self.windows.weights}
 
         def of(value: SearchValue) -> Any:
             return evaluate(value, lambda term: costs[repr(term)], known, MISSED)
 
-        total = torch.zeros((), dtype=torch.float64, device=task.device)
+        total = torch.zeros((), dtype=torch.float64, device=next(iter(losses.values())).device)
         for objective in self.config.objectives:
             total = total + (1 if objective.direction == "minimize" else -1) * of(objective.value)
         for requirement in self.config.requirements:
             total = total + of(requirement)
         return total
+
+
+def _summands(value: SearchValue) -> Iterator[tuple[int, SearchValue]]:
+    """The summands of a formula with their signs."""
+    if not isinstance(value, Formula) or value.op not in ("+", "-"):
+        yield 1, value
+        return
+    for n, part in enumerate(value.args):
+        negative = value.op == "-" and (n > 0 or len(value.args) == 1)
+        for sign, one in _summands(part):
+            yield -sign if negative else sign, one
+
+
+def _no_cost(term: Term) -> Any:
+    raise ValueError(f"`{term.name}` is not a loss")

@@ -26,6 +26,9 @@ from archdsl.search.differentiable.members import Member
 from archdsl.search.differentiable.optimisers import change, optimiser, set_rates
 from archdsl.train.synchronised import synchronise
 
+Network = Callable[[torch.Tensor], "torch.Tensor | Sequence[torch.Tensor] | Mapping[str, torch.Tensor]"]
+"""From images to the main output, to those of an objective in order, or to outputs by name."""
+
 
 class Stepper:
     """Trains a supernet and the architecture parameters of its members in place, batch by batch."""
@@ -147,32 +150,31 @@ class Stepper:
         for member, own in zip(self.members, draws, strict=True):
             if not own:
                 continue
-            passes = [self.task(partial(self._logits, member, draw), batch, member) for draw in own]
-            task = passes[0] if len(passes) == 1 else torch.stack(passes).sum()
+            passes = [self._losses(partial(self._logits, member, draw), batch, member) for draw in own]
+            losses = passes[0]
+            if len(passes) > 1:
+                losses = {key: torch.stack([one[key] for one in passes]).sum() for key in losses}
             costs = member.objective.cost_values(own[0].weights)
-            tasks.append(task)
-            values.append(member.objective.value(task, costs))
+            tasks.append(member.objective.task(losses))
+            values.append(member.objective.value(losses, costs))
             named |= {member.labelled(name): value for name, value in member.objective.named(costs).items()}
         if len(tasks) == 1:
             return tasks[0], named, values[0]
         return torch.stack(tasks).sum(), named, torch.stack(values).sum()
 
-    def task(
-        self, network: Callable[[torch.Tensor], torch.Tensor | Sequence[torch.Tensor]], batch: Batch,
-        of: Member | None = None,
-    ) -> torch.Tensor:  # fmt: skip
-        """The task loss of a member's objective (by default, of the main member), summed over its outputs.
+    def task(self, network: Network, batch: Batch) -> torch.Tensor:
+        """The task loss of the main member's objective.
 
         It is normalized such that its mean over processes is the loss of the global batch.
         """
-        objective = (of or self.main).objective
+        return self.main.objective.task(self._losses(network, batch, self.main))
+
+    def _losses(self, network: Network, batch: Batch, member: Member) -> dict[str, torch.Tensor]:
+        """The losses of a member's objective, each by its text, summed over the outputs it is for."""
+        objective, device = member.objective, self.processes.device
         with self.precision():
-            found = network(batch.images_B3HW.to(self.processes.device))
-            masks_BHW = batch.masks_BHW.to(self.processes.device)
-            outputs = [found] if isinstance(found, torch.Tensor) else found
-            losses = [objective.task(logits_BKHW, masks_BHW) for logits_BKHW in outputs]
-            task = losses[0] if len(losses) == 1 else torch.stack(losses).sum()
-            return task * self.processes.share(objective.labelled(masks_BHW))
+            found = objective.named_outputs(network(batch.images_B3HW.to(device)))
+            return objective.task_losses(found, batch.targets(device), self.processes)
 
     def _logits(
         self, member: Member, draw: Draw, images_B3HW: torch.Tensor

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from torch import nn
 
 from archdsl.data.batches import Batch, Batches
+from archdsl.program import Network
 from archdsl.search.differentiable.optimisers import change, optimiser, set_rates
 from archdsl.search.differentiable.step import Stepper
 from archdsl.train.descent import epochs_of
@@ -20,7 +21,10 @@ class FromScratch:
     parameters, and does not stop at a non-finite loss, which makes the score of the network infinite.
     """
 
-    def __init__(self, module: nn.Module, stepper: Stepper):
+    def __init__(self, network: Network, stepper: Stepper):
+        """The network has random weights, and its train-only outputs if the losses name outputs."""
+        self.of_outputs = stepper.main.objective.names_outputs
+        module = (network.with_train_outputs() if self.of_outputs else network).module()
         self.stepper, self.module = stepper, module.to(stepper.processes.device)
         stepper.processes.same_weights(self.module)
         synchronise(self.module, stepper.processes)
@@ -39,7 +43,7 @@ class FromScratch:
             return
         self.module.train()
         set_rates(self.by, config.parameters, progress)
-        loss = self.stepper.task(self.module, batch)
+        loss = self.stepper.task(self.module.forward_all if self.of_outputs else self.module, batch)
         self.by.zero_grad(set_to_none=True)
         if loss.requires_grad:  # not where only further outputs have parameters
             loss.backward()  # type: ignore[no-untyped-call]

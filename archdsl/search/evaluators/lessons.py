@@ -5,52 +5,69 @@ Shapes: B images, K classes, H × W pixels.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
-from archdsl.backends.supernet.fitting import demand_trainable
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches
 from archdsl.data.dataset import Dataset
+from archdsl.data.targets import LABELS, maps_of
+from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.ir import Graph
+from archdsl.passes.analyses.symbolic import infer_symbolic
+from archdsl.passes.analyses.trainable import demand_statistics
+from archdsl.passes.transforms.deployed import Deploy
 from archdsl.program import Network
 from archdsl.runs.processes import processes
 from archdsl.runs.reporter import Reporter
 from archdsl.search.config import USUAL, SearchConfig
 from archdsl.search.differentiable.optimisers import optimiser, rate
-from archdsl.search.differentiable.readiness import demand_scorable
 from archdsl.search.evaluators.base import Stopped, Surroundings
 from archdsl.search.evaluators.predictions import Predictions
 from archdsl.search.reading import read_optimiser
 from archdsl.search.scores import weights_rule
-from archdsl.search.task import task_loss
 from archdsl.search.terms import cannot
-from archdsl.spec.search_values import Term
+from archdsl.spec.losses import loss_terms
+from archdsl.spec.search_values import SearchValue, Term
 from archdsl.train.descent import Part
+from archdsl.train.evaluation import fitting
 from archdsl.train.inspected import weighted_classes
-from archdsl.train.networks import demand_parameters, image_size
+from archdsl.train.networks import demand_parameters, image_channels, image_size
+from archdsl.train.task import Task, demand_targets, output_losses
 
 
 class Lessons:
     """The data and loss of all networks of a search, which have the same seed and batches.
 
-    Raises SpecError for errors in the data, and ARCH606 for unavailable scores.
+    Raises SpecError for errors in the data, ARCH606 for unavailable scores, and as `output_losses` and
+    `demand_targets` for losses that the space or the data do not support.
     """
 
-    def __init__(self, loss: Term | None, around: Surroundings):
+    def __init__(self, loss: SearchValue | None, around: Surroundings):
         self.processes = processes(around.device)
-        self.loss, self.seed, self.stop = loss or Term("cross_entropy"), around.seed, around.stop
+        formula = Term("cross_entropy") if loss is None else loss
+        self.around = around
+        self.seed, self.stop = around.seed, around.stop
         self.batch, self.batched = around.batch, around.goals.batched
         self.splits = around.data()
-        for name in ("outputs", "compare_at"):
-            if name in self.loss.settings:
-                headline = f"`{name}` of `{self.loss.name}` applies to differentiable searches"
-                raise cannot(headline, f"remove `{name}`", self.loss.places.get(name))
-        rule = weights_rule(self.loss)
+        rule = weights_rule(loss_terms(formula))
         weights = None if rule is None else weighted_classes(self.splits, rule, self.processes, Reporter())
-        self.weights_K = None if weights is None else torch.tensor(weights, device=self.processes.device)
+        graph = around.space.graph
+        losses = output_losses(
+            [formula],
+            tuple(graph.outputs),
+            maps_of(self.splits.train),
+            None if weights is None else {rule: weights},
+        )
+        shapes = infer_symbolic(graph)[0]
+        channels = {name: shapes[node][0] for name, node in graph.outputs.items()}
+        demand_targets(losses, channels, self.splits.train)
+        self.task = Task(formula, losses)
+        self.main = next(iter(graph.outputs))
         self.predictions = Predictions(around.goals, self.splits.val, self.processes)
 
     def validate_on(self, dataset: Dataset, goals: SearchConfig) -> None:
@@ -69,29 +86,69 @@ class Lessons:
     def batches_of(self, crop: tuple[int, int]) -> Batches:
         """Batches of crops of a size."""
         change = Augmentation(crop, self.batched.scale, self.batched.flip)
-        return Batches(self.splits.train, self.batch, change, self.seed)
+        return Batches(self.splits.train, self.batch, change, self.seed, targets=self.task.targets)
 
     def module(self, network: Network) -> nn.Module:
         """A network with random weights, which are equal in all processes and trials.
 
-        Raises SpecError as `demand`.
+        Raises SpecError if it cannot be trained: ARCH935 without parameters, ARCH829 if a normalization would
+        have one value per channel, ARCH918 if it does not support the crop.
         """
-        self.demand(network)
+        demand_parameters(self.trained(network), self.task.outputs)
+        crop = self.crop(network)
+        demand_statistics(network.graph, crop, self.batch)
         torch.manual_seed(self.seed)
-        return network.module().to(self.processes.device).train()
+        module = self.trained(network).module().to(self.processes.device)
+        if crop != image_size(network) and fitting(module, crop, image_channels(network)) != crop:
+            headline = f"the network does not support images of {crop[0]}×{crop[1]}"
+            raise SpecError([Diagnostic("ARCH918", headline, help="set another `crop` of the data")])
+        return module.train()
 
-    def demand(self, network: Network) -> None:
-        """Raises SpecError if a network cannot be trained or scored: ARCH935 without parameters, ARCH829 if a
-        normalization would have one value per channel, ARCH918 for a crop, or a size of validation images,
-        that it does not support.
+    @property
+    def is_plain(self) -> bool:
+        """Whether the loss is of the main output alone."""
+        return self.task.outputs == (self.main,)
+
+    def trained(self, network: Network) -> Network:
+        """A network with all outputs that are trained."""
+        return network if self.is_plain else network.with_train_outputs()
+
+    @property
+    def is_of_classes(self) -> bool:
+        """Whether the loss is of the main output alone, on labels."""
+        return self.is_plain and all(loss.kind.task == "classes" for loss in self.task.losses)
+
+    def trained_graph(self) -> Graph:
+        """The graph of the space with all outputs that are trained.
+
+        Raises SpecError (ARCH606) for decisions that only train-only outputs depend on.
         """
-        demand_parameters(network, ())
-        demand_trainable(network.graph, self.crop(network), self.batch)
-        demand_scorable(network.graph, self.predictions.dataset)
+        space = self.around.space
+        graph = Deploy(keep_decisions=False, kept=frozenset(self.task.outputs))(space.graph)
+        if other := graph.decisions.keys() - space.searched.decisions.keys():
+            headline = f"`{min(other)}` cannot be searched: only train-only outputs depend on it"
+            raise cannot(headline, "remove these outputs from the loss")
+        return graph
+
+    def demand_plain(self, evaluator: str) -> None:
+        """Raises SpecError (ARCH606) for losses of other outputs, or that are not of classes."""
+        for loss in self.task.losses:
+            if not self.is_of_classes:
+                place = loss.term.places.get("output", loss.term.at)
+                headline = f"`{evaluator}` trains the main output, on labels"
+                raise cannot(headline, "write cross_entropy or ohem, or evaluate = training(…)", place)
 
     def loss_of(self, logits_BKHW: torch.Tensor, masks_BHW: torch.Tensor) -> torch.Tensor:
-        """The loss of logits at the size of the labels."""
-        return task_loss(self.loss, logits_BKHW, masks_BHW, self.weights_K)
+        """The loss of the main output."""
+        return self.task({self.main: logits_BKHW}, {LABELS: masks_BHW}, self.processes)
+
+    def loss_of_batch(self, module: Callable[..., Any], batch: Batch) -> torch.Tensor:
+        """The loss of a module: of a network, or of one of a supernet."""
+        device = self.processes.device
+        images_B3HW, targets = batch.images_B3HW.to(device), batch.targets(device)
+        found = module(images_B3HW)
+        outputs = found if isinstance(found, dict) else {self.main: found}
+        return self.task(outputs, targets, self.processes)
 
     def check_stop(self) -> None:
         """Raises Stopped if the search is stopping."""

@@ -22,7 +22,7 @@ from archdsl.search.differentiable.step import Stepper
 from archdsl.search.evaluators.base import Scores
 from archdsl.search.evaluators.from_scratch import FromScratch
 from archdsl.search.result import named
-from archdsl.train.evaluation import seen
+from archdsl.train.evaluation import seen_outputs
 
 
 class ShortTraining:
@@ -41,19 +41,28 @@ class ShortTraining:
 
     def _trained(self, outcomes: Mapping[str, int]) -> nn.Module:
         torch.manual_seed(self.stepper.seed)
-        module: nn.Module = self.space.bind(named(self.space, outcomes)).module()
-        for _ in FromScratch(module, self.stepper).epochs(self.batches, self.stepper.config.refine_epochs):
+        training = FromScratch(self.space.bind(named(self.space, outcomes)), self.stepper)
+        for _ in training.epochs(self.batches, self.stepper.config.refine_epochs):
             pass
-        return module.eval()
+        return training.module.eval()
 
     @torch.inference_mode()
     def _objective(self, module: nn.Module, outcomes: Mapping[str, int]) -> float:
-        here, objective, total, pixels = self.stepper.processes, self.stepper.main.objective, 0.0, 0.0
-        for logits_BKHW, masks_BHW in seen(module, self.dataset, here):
-            if count := float(objective.labelled(masks_BHW)):
-                task = objective.task(logits_BKHW, masks_BHW)
-                total, pixels = total + count * float(task), pixels + count
-        total, pixels = here.sum(torch.tensor([total, pixels], dtype=torch.float64)).tolist()
-        task = torch.tensor(total / pixels if pixels else 0.0)
-        value = float(objective.value(task, objective.costs_of(outcomes)))
+        here, objective = self.stepper.processes, self.stepper.main.objective
+        outputs = objective.outputs if objective.names_outputs else ()
+        sums = {loss.key: [0.0, 0.0] for loss in objective.losses}
+        for found, targets in seen_outputs(
+            module, self.dataset, here, outputs or (objective.main,), objective.targets
+        ):
+            for loss in objective.losses:
+                if count := float(loss.counted(targets[loss.target])):
+                    of = [name for name in loss.outputs if name in found]
+                    task = sum(float(loss.of(found[name], targets[loss.target])) for name in of)
+                    total, pixels = sums[loss.key]
+                    sums[loss.key] = [total + count * task, pixels + count]
+        losses = {}
+        for key, both in sums.items():
+            total, pixels = here.sum(torch.tensor(both, dtype=torch.float64)).tolist()
+            losses[key] = torch.tensor(total / pixels if pixels else 0.0)
+        value = float(objective.value(losses, objective.costs_of(outcomes)))
         return value if math.isfinite(value) else math.inf

@@ -5,8 +5,9 @@ Shapes: B images, K classes, H × W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ class SupernetTraining:
 
     At each step, gradients of the networks sampled by a rule are averaged. With in-place distillation, the
     first of them, the largest, is trained on labels, and the others on its predictions (BigNAS,
-    arXiv:2003.11142, section 3.1).
+    arXiv:2003.11142, section 3.1). A loss of several outputs, or of another one than classes, trains all.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class SupernetTraining:
         self.drawn = drawing(rule, net.archdsl_graph, lessons.seed, epochs * batches.steps_per_epoch)
         if isinstance(rule, Progressive):
             rule = networks_of(rule)
-        self.distills = isinstance(rule, Sandwich) and rule.distill
+        self.distills = isinstance(rule, Sandwich) and rule.distill and lessons.is_of_classes
         self.epochs, self.keeper, self.step = epochs, keeper, 0
 
     @property
@@ -69,23 +70,37 @@ class SupernetTraining:
             group["lr"] = self.part.lr(step / self.steps)
         self.net.train().zero_grad(set_to_none=True)
         networks = self.drawn(step)
-        images_B3HW, masks_BHW = self.lessons.images(batch)
-        teacher_BKHW: torch.Tensor | None = None
-        first = 0.0
-        for n, outcomes in enumerate(networks):
-            logits_BKHW = self._logits(images_B3HW, outcomes, (masks_BHW.shape[-2], masks_BHW.shape[-1]))
-            if teacher_BKHW is None:
-                loss = self.lessons.loss_of(logits_BKHW, masks_BHW)
-                first = float(loss.detach())
-                if self.distills:
-                    teacher_BKHW = logits_BKHW.detach().softmax(1)
-            else:
-                loss = F.cross_entropy(logits_BKHW, teacher_BKHW)
-            torch.autograd.backward(loss / len(networks))  # sequentially, as their activations take memory
-            del logits_BKHW, loss, n
+        first = self._descend(batch, networks) if self.distills else self._descend_alone(batch, networks)
         if self.part.clip > 0:
             nn.utils.clip_grad_norm_(self.part.parameters, self.part.clip)
         self.part.optimiser.step()
+        return first
+
+    def _descend(self, batch: Batch, networks: Sequence[Outcomes]) -> float:
+        """Adds up gradients, with in-place distillation; returns the loss of the first network."""
+        images_B3HW, masks_BHW = self.lessons.images(batch)
+        teacher_BKHW: torch.Tensor | None = None
+        first = 0.0
+        for outcomes in networks:
+            logits_BKHW = self._logits(images_B3HW, outcomes, (masks_BHW.shape[-2], masks_BHW.shape[-1]))
+            if teacher_BKHW is None:
+                loss = self.lessons.loss_of(logits_BKHW, masks_BHW)
+                first, teacher_BKHW = float(loss.detach()), logits_BKHW.detach().softmax(1)
+            else:
+                loss = F.cross_entropy(logits_BKHW, teacher_BKHW)
+            torch.autograd.backward(loss / len(networks))  # sequentially, as their activations take memory
+            del logits_BKHW, loss
+        return first
+
+    def _descend_alone(self, batch: Batch, networks: Sequence[Outcomes]) -> float:
+        """Adds up gradients of networks that are all trained on the data."""
+        first = 0.0
+        run: Any = self.net.path if self.lessons.is_plain else self.net.forward_all
+        for n, outcomes in enumerate(networks):
+            loss = self.lessons.loss_of_batch(partial(run, outcomes=self.named(outcomes)), batch)
+            first = first if n else float(loss.detach())
+            torch.autograd.backward(loss / len(networks))
+            del loss
         return first
 
     def _logits(self, images_B3HW: torch.Tensor, outcomes: Outcomes, size: tuple[int, int]) -> torch.Tensor:

@@ -5,14 +5,16 @@ Shapes: B images, K classes, H × W pixels.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 
+from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.configs.evaluators import Training
 from archdsl.data.batches import Batch
 from archdsl.search.evaluators.base import Candidate, Scores, Surroundings
 from archdsl.search.evaluators.lessons import Lessons, part
 from archdsl.train.descent import Descent
-from archdsl.train.evaluation import at_size
 
 
 class OfTraining:
@@ -20,7 +22,6 @@ class OfTraining:
 
     def __init__(self, config: Training, around: Surroundings):
         self.config, self.lessons = config, Lessons(config.loss, around)
-        self.demand = self.lessons.demand
 
     def score(self, candidate: Candidate) -> Scores:
         """The scores of a network's predictions.
@@ -30,10 +31,10 @@ class OfTraining:
         lessons, config = self.lessons, self.config
         module = lessons.module(candidate.network)
 
+        run = module if lessons.is_plain else cast(CompiledNetwork, module).forward_all
+
         def loss(batch: Batch) -> torch.Tensor:
-            images_B3HW, masks_BHW = lessons.images(batch)
-            logits_BKHW = at_size(module(images_B3HW), (masks_BHW.shape[-2], masks_BHW.shape[-1]))
-            return lessons.loss_of(logits_BKHW, masks_BHW)
+            return lessons.loss_of_batch(run, batch)
 
         trained = part(config.optimizer, module.parameters(), config.clip)
         descent = Descent(module, [trained], loss, lessons.processes, lessons.seed)

@@ -11,16 +11,15 @@ from pathlib import Path
 import torch
 
 from archdsl.backends.elastic.network import build as build_elastic
-from archdsl.backends.supernet.fitting import demand_trainable
 from archdsl.configs.evaluators import Weights
 from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.ir import Graph
 from archdsl.program import Network
 from archdsl.runs.checkpoints import Keeper
 from archdsl.runs.folder import Folder
 from archdsl.runs.manifest import read_manifest
 from archdsl.runs.reporter import Reporter
 from archdsl.runs.restoring import Unfit, like
-from archdsl.search.differentiable.readiness import demand_scorable
 from archdsl.search.differentiable.supernets import Supernet, build
 from archdsl.search.evaluators.base import Candidate, Scores, Surroundings
 from archdsl.search.evaluators.demands import demand_settings
@@ -43,11 +42,6 @@ class OfWeights:
         self.lessons = Lessons(config.loss, around)
         self.rule = configured(config.train or Term("sandwich", group="sharing"))
         self.folder = Path(config.path) if config.path is not None else around.folder
-        self.demand = self.lessons.demand
-        if config.path is None:
-            graph = around.space.searched
-            demand_trainable(graph, self.lessons.crop(self._any()), self.lessons.batch, elastic=True)
-            demand_scorable(graph, self.lessons.predictions.dataset, elastic=True)
 
     def prepare(self, reporter: Reporter) -> None:
         """Trains the supernet, or resumes its training; returns immediately if it is done. Raises Stopped."""
@@ -65,7 +59,7 @@ class OfWeights:
     def _training(self) -> SupernetTraining:
         config, lessons = self.config, self.lessons
         torch.manual_seed(lessons.seed)
-        net = build_elastic(self.around.space.searched, bn=config.bn).to(lessons.processes.device)
+        net = build_elastic(self._graph(), bn=config.bn).to(lessons.processes.device)
         optimiser = part(config.optimizer, net.parameters(), config.clip)
         batches = lessons.batches(self._any())
         keeper = None if self.folder is None else self._keeper(self.folder)
@@ -74,9 +68,8 @@ class OfWeights:
     def score(self, candidate: Candidate) -> Scores:
         """The scores of a network's predictions.
 
-        Raises SpecError: ARCH911 without a trained supernet, and as `Lessons.demand`.
+        Raises SpecError (ARCH911) without a trained supernet.
         """
-        self.demand(candidate.network)
         module = self.net.network(candidate.outcomes)
         recalibrate(module, self.images)
         return self.lessons.predictions.score(module.eval())
@@ -90,8 +83,9 @@ class OfWeights:
     @cached_property
     def net(self) -> Supernet:
         """The trained supernet.  Raises SpecError (ARCH911, ARCH913)."""
-        graph, folder = self.around.space.searched, self.folder or Path()
+        folder = self.folder or Path()
         elastic = (folder / SUPERNET).is_dir()
+        graph = self._graph() if elastic else self.around.space.searched
         keeper = self._keeper(folder) if elastic else Folder(folder).checkpoints
         found = keeper.latest()
         if found is None:
@@ -108,6 +102,10 @@ class OfWeights:
             headline = f"the supernet in {folder} belongs to another space than {graph.name}"
             raise SpecError([Diagnostic("ARCH913", headline, help=str(error))]) from error
         return net.to(self.lessons.processes.device)
+
+    def _graph(self) -> Graph:
+        """The graph of the supernet."""
+        return self.around.space.searched if self.lessons.is_plain else self.lessons.trained_graph()
 
     def _any(self) -> Network:
         """Some network of the space, for properties that all networks share."""

@@ -1,0 +1,60 @@
+"""What the outputs of a network are compared with: labels, edges between them, and maps beside the images.
+
+Shapes: H × W pixels.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archdsl.data.dataset import IGNORE, Dataset
+
+LABELS, EDGES = "labels", "edges"
+
+EDGE_WIDTH = 2
+"""Pixels across the edges between classes."""
+
+Map = NDArray[np.float32]
+"""A map of numbers, NaN where unknown."""
+
+
+def maps_of(dataset: Dataset) -> tuple[str, ...]:
+    """The names of the maps that a dataset has beside its labels."""
+    return tuple(getattr(dataset, "maps", ()))
+
+
+def targets_of(dataset: Dataset) -> tuple[str, ...]:
+    """All targets of a dataset: labels and edges, if it has classes, then its maps."""
+    return (*((LABELS, EDGES) if dataset.classes else ()), *maps_of(dataset))
+
+
+def edge_width_of(dataset: Dataset) -> int:
+    """Pixels across the edges of a dataset."""
+    return int(getattr(dataset, "edge_width", EDGE_WIDTH))
+
+
+def edges(mask_HW: NDArray[np.uint8], width: int = EDGE_WIDTH) -> Map:
+    """1 on lines of a number of pixels between classes, else 0; NaN where unlabelled.
+
+    A pixel is on a line if the window of width + 1 rows and columns around it has several classes; unlabelled
+    pixels do not count.
+    """
+    unlabelled = mask_HW == IGNORE
+    low = _extreme(mask_HW, width, np.minimum, IGNORE)
+    high = _extreme(np.where(unlabelled, 0, mask_HW), width, np.maximum, 0)
+    found: Map = (high > low).astype(np.float32)
+    found[unlabelled] = np.nan
+    return found
+
+
+def _extreme(pixels_HW: NDArray[np.uint8], width: int, pick: np.ufunc, outside: int) -> NDArray[np.uint8]:
+    """The least or largest value of the window around each pixel."""
+    before = width // 2
+    for axis in (0, 1):
+        around = [(0, 0), (0, 0)]
+        around[axis] = (before, width - before)
+        wide = np.pad(pixels_HW, around, constant_values=outside)
+        size = pixels_HW.shape[axis]
+        pixels_HW = pick.reduce([np.take(wide, range(k, k + size), axis) for k in range(width + 1)])
+    return pixels_HW

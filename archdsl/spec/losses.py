@@ -1,0 +1,72 @@
+"""Sums of losses of a network's outputs: `ohem(logits) + 0.4 * bce(edge)`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
+from archdsl.spec.search_values import Formula, SearchValue, Term, terms_in, written
+
+if TYPE_CHECKING:
+    from archdsl.configs.word import LossKind
+
+
+def loss_kinds() -> dict[str, LossKind]:
+    """The losses by name."""
+    from archdsl.configs.word import LossKind  # imported late: most files have no search
+    from archdsl.configs.words import OBJECTIVES
+
+    return {name: word for name, word in OBJECTIVES.items() if isinstance(word, LossKind)}
+
+
+def loss_terms(*values: SearchValue) -> list[Term]:
+    """The different losses in formulas, in order."""
+    known = loss_kinds()
+    found = {written(term): term for value in values for term in terms_in(value) if term.name in known}
+    return list(found.values())
+
+
+def class_rule(loss: Term) -> str | None:
+    """How a loss weights classes, in the form of `archdsl.train.class_weights`.
+
+    `cross_entropy(class_weights = "median")`, or a list of numbers.
+    """
+    rule = loss.settings.get("class_weights")
+    if rule is None:
+        return None
+    return ",".join(map(str, rule)) if isinstance(rule, tuple) else str(rule)
+
+
+def demand_losses(value: SearchValue, at: Location | None) -> None:
+    """Raises SpecError (ARCH839) for what is not a sum of losses with weights."""
+    known = loss_kinds()
+    for term in terms_in(value):
+        if term.name not in known:
+            raise SpecError([_not_losses(term.at or at, f"`{term.name}` is not a loss")])
+    if not loss_terms(value):
+        raise SpecError([_not_losses(at)])
+    _demand_arithmetic(value, at)
+
+
+def unknown_output(name: str, outputs: Collection[str], at: Location | None) -> Diagnostic:
+    """An error (ARCH836) for the name of an output that a network does not have."""
+    guess = closest(name, list(outputs))
+    there = f"outputs: {', '.join(outputs)}"
+    help = f"did you mean `{guess}`? {there}" if guess else there
+    return Diagnostic("ARCH836", f"unknown output `{name}`", None if at is None else Label(at), help=help)
+
+
+def _demand_arithmetic(value: SearchValue, at: Location | None) -> None:
+    if isinstance(value, Formula):
+        if value.op not in ("+", "-", "*", "/"):
+            raise SpecError([_not_losses(value.at or at, f"`{value.op}` cannot be trained")])
+        for part in value.args:
+            _demand_arithmetic(part, value.at or at)
+    elif isinstance(value, bool) or not isinstance(value, int | float | Term):
+        raise SpecError([_not_losses(at)])
+
+
+def _not_losses(at: Location | None, headline: str = "expected a sum of losses") -> Diagnostic:
+    help = f"combine losses and numbers: ohem(logits) + 0.4 * ohem(aux); losses: {', '.join(loss_kinds())}"
+    return Diagnostic("ARCH839", headline, None if at is None else Label(at), help=help)

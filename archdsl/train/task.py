@@ -1,0 +1,237 @@
+"""The losses that train the outputs of a network, and what each output is compared with.
+
+Shapes: B images, C channels of an output, K classes, H × W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, cast
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (the usual name)
+from torch import nn
+
+from archdsl.backends.torch_module import CompiledNetwork
+from archdsl.configs.objectives import SHARED
+from archdsl.configs.word import LossKind
+from archdsl.data.dataset import Dataset
+from archdsl.data.targets import EDGES, LABELS, maps_of, targets_of
+from archdsl.devices.formula import MISSED, evaluate
+from archdsl.diagnostics import Diagnostic, Label, SpecError
+from archdsl.program import Network
+from archdsl.runs.processes import Processes
+from archdsl.spec.loss_text import read_loss
+from archdsl.spec.losses import class_rule, loss_kinds, loss_terms, unknown_output
+from archdsl.spec.search_values import SearchValue, Term, written
+from archdsl.train.evaluation import at_size
+from archdsl.train.losses import known, labelled
+from archdsl.train.recipe import Recipe
+from archdsl.train.tallies import ScoredOutput
+
+Tensors = Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class OutputLoss:
+    """A loss of one output, or of several that are added up, and the target of the data for them."""
+
+    term: Term
+    outputs: tuple[str, ...]
+    target: str
+    weights_K: torch.Tensor | None = None
+    """Class weights."""
+    factors: Mapping[str, float] = field(default_factory=dict)
+    """What the losses of outputs are multiplied by, by output; 1 for others."""
+
+    @cached_property
+    def key(self) -> str:
+        """The loss as text."""
+        return written(self.term)
+
+    @cached_property
+    def kind(self) -> LossKind:
+        return loss_kinds()[self.term.name]
+
+    def __call__(self, found: Tensors, targets: Tensors, processes: Processes) -> torch.Tensor:
+        """The loss of outputs by name.
+
+        It is normalized such that its mean over processes is the loss of the global batch.
+        """
+        target_BHW = targets[self.target]
+        losses = [self._weighted(name, self.of(found[name], target_BHW)) for name in self.outputs]
+        if not losses:
+            return torch.zeros((), device=target_BHW.device)
+        loss = losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+        return loss * processes.share(self.counted(target_BHW))  # OHEM selects hard pixels per process
+
+    def _weighted(self, name: str, loss: torch.Tensor) -> torch.Tensor:
+        return self.factors[name] * loss if name in self.factors else loss
+
+    def of(self, output_BCHW: torch.Tensor, target_BHW: torch.Tensor, as_kind: Any = None) -> torch.Tensor:
+        """The loss of one output; output and target may differ in size."""
+        size = output_BCHW.shape[-2:]
+        if size != target_BHW.shape[-2:] and self.term.settings.get("compare_at") == "logits":
+            target_B1HW = F.interpolate(target_BHW[:, None].float(), size=size, mode="nearest")
+            target_BHW = target_B1HW[:, 0].to(target_BHW.dtype)
+        output_BCHW = at_size(output_BCHW, (target_BHW.shape[-2], target_BHW.shape[-1]))
+        loss = as_kind or self.kind.made_by()
+        own: dict[str, Any] = {}
+        if as_kind is None:
+            own = {key: value for key, value in self.term.settings.items() if key not in SHARED}
+        if self.kind.task == "classes":
+            own["weights_K"] = None if self.weights_K is None else self.weights_K.to(target_BHW.device)
+        value: torch.Tensor = loss(output_BCHW, target_BHW, **own)
+        return value
+
+    def counted(self, target_BHW: torch.Tensor) -> torch.Tensor:
+        """The normalizer of the loss: the number of pixels with a target, or the sum of their weights."""
+        if self.kind.task != "classes":
+            return known(target_BHW)
+        weights_K = None if self.weights_K is None else self.weights_K.to(target_BHW.device)
+        return labelled(target_BHW, weights_K)
+
+
+class Task:
+    """A sum of losses of the outputs of a network."""
+
+    def __init__(self, value: SearchValue, losses: Sequence[OutputLoss]):
+        """`losses` are those in the formula `value`."""
+        self.formula, self.losses = value, tuple(losses)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The outputs that are trained."""
+        return tuple(dict.fromkeys(name for loss in self.losses for name in loss.outputs))
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What they are compared with."""
+        return tuple(dict.fromkeys(loss.target for loss in self.losses))
+
+    def __call__(self, found: Tensors, targets: Tensors, processes: Processes) -> torch.Tensor:
+        """The loss of outputs by name, as `OutputLoss`."""
+        values = {loss.key: loss(found, targets, processes) for loss in self.losses}
+        total: torch.Tensor = evaluate(self.formula, _no_cost, values, MISSED)
+        return total
+
+
+def _no_cost(term: Term) -> Any:
+    raise ValueError(f"`{term.name}` is not a loss")
+
+
+def output_losses(
+    values: Sequence[SearchValue], outputs: Sequence[str], maps: Sequence[str],
+    weights: Mapping[str | None, Sequence[float]] | None = None,
+) -> tuple[OutputLoss, ...]:  # fmt: skip
+    """The losses in formulas, for a network with some outputs, the main one first, and data with some maps.
+
+    `weights` are class weights by their rule (`class_rule`); those of None are for losses without a rule.
+    Raises SpecError: ARCH836 for unknown outputs, ARCH838 where a loss could have several targets.
+    """
+    found = []
+    for term in loss_terms(*values):
+        named: Any = (term.output,) if term.output else term.settings.get("outputs", outputs[:1])
+        place = term.places.get("output" if term.output else "outputs", term.at)
+        for name in named:
+            if name not in outputs:
+                raise SpecError([unknown_output(name, outputs, place)])
+        rule = class_rule(term)
+        weights_K = torch.tensor(weights[rule]) if weights is not None and rule in weights else None
+        found.append(OutputLoss(term, tuple(dict.fromkeys(named)), _target(term, maps), weights_K))
+    return tuple(found)
+
+
+def demand_targets(losses: Sequence[OutputLoss], channels: Mapping[str, Any], dataset: Dataset) -> None:
+    """Raises SpecError if a dataset cannot train outputs, which have a number of channels each.
+
+    ARCH838: it lacks a target, or the loss does not compare with it; ARCH837: other channels than the loss
+    needs.
+    """
+    there = targets_of(dataset)
+    for loss in losses:
+        place = loss.term.places.get("target", loss.term.at)
+        label = None if place is None else Label(place)
+        of_classes = loss.kind.task == "classes"
+        if loss.target not in there:
+            headline = f"`{dataset.name}` has no target `{loss.target}` for `{loss.term.name}`"
+            help = f"targets of the data: {', '.join(there)}; `maps` of the data reads further ones"
+            raise SpecError([Diagnostic("ARCH838", headline, label, help=help)])
+        if of_classes != (loss.target == LABELS):
+            takes = "labels" if of_classes else "edges or a map"
+            headline = f"`{loss.term.name}` compares with {takes}, not with `{loss.target}`"
+            same = [name for name, kind in loss_kinds().items() if (kind.task == "classes") != of_classes]
+            help = f"losses for `{loss.target}`: {', '.join(same)}"
+            raise SpecError([Diagnostic("ARCH838", headline, label, help=help)])
+        wanted = len(dataset.classes) if of_classes else 1
+        for name in loss.outputs:
+            if channels[name] != wanted:
+                raise SpecError([_channels(loss, name, channels[name], wanted)])
+
+
+def _channels(loss: OutputLoss, output: str, found: Any, wanted: int) -> Diagnostic:
+    classes = loss.kind.task == "classes"
+    needs = f"{wanted} channels, one per class" if classes else "1 channel"
+    headline = f"`{loss.term.name}` of `{output}` needs {needs}, but the output has {found}"
+    place = loss.term.places.get("output", loss.term.at)
+    help = "conv(c = classes, k = 1) as the last layer" if classes else "conv(c = 1, k = 1) as the last layer"
+    return Diagnostic("ARCH837", headline, None if place is None else Label(place), help=help)
+
+
+def _target(term: Term, maps: Sequence[str]) -> str:
+    """The target of a loss: its setting, or the one of its task. Raises SpecError (ARCH838)."""
+    if chosen := term.settings.get("target"):
+        return str(chosen)
+    task = loss_kinds()[term.name].task
+    if task != "regression":
+        return LABELS if task == "classes" else EDGES
+    if len(maps) == 1:
+        return maps[0]
+    what = f"one of several: {', '.join(maps)}" if maps else "a map, and the data has none"
+    help = (
+        f"{term.name}(OUTPUT, target = {maps[0]})" if maps else "name a folder of maps: --data …,maps=depth"
+    )
+    headline = f"`{term.name}` compares with {what}"
+    raise SpecError([Diagnostic("ARCH838", headline, Label(term.at) if term.at else None, help=help)])
+
+
+def task_of(recipe: Recipe, module: nn.Module, dataset: Dataset) -> Task:
+    """The losses of a recipe. Raises SpecError as `read_loss` and `output_losses`."""
+    formula = read_loss(recipe.loss, "--loss")
+    outputs = tuple(cast(CompiledNetwork, module).archdsl_graph.outputs)
+    rules = {class_rule(term) for term in loss_terms(formula)} - {None}
+    rule = next(iter(rules), None)
+    weights = None if recipe.class_weights is None else {rule: recipe.class_weights}
+    losses = output_losses([formula], outputs, maps_of(dataset), weights)
+    if recipe.aux:
+        (loss,) = losses
+        losses = (replace(loss, outputs=(*loss.outputs, *recipe.aux), factors=recipe.aux),)
+    return Task(formula, losses)
+
+
+def scored_outputs(task: Task, module: nn.Module) -> list[ScoredOutput]:
+    """The outputs that are scored: deployed ones that the losses name, in the order of the network."""
+    graph = cast(CompiledNetwork, module).archdsl_graph
+    by_output: dict[str, OutputLoss] = {}
+    for loss in task.losses:
+        for name in loss.outputs:
+            if name not in loss.factors and name not in graph.train_only:
+                by_output.setdefault(name, loss)
+    return [
+        ScoredOutput(name, loss.target, loss.kind.task)
+        for name, loss in ((name, by_output[name]) for name in graph.outputs if name in by_output)
+    ]
+
+
+def predicts_classes(loss: str, network: Network) -> bool:
+    """Whether a loss trains the main output of a network on labels.  Raises SpecError as `read_loss`."""
+    outputs = tuple(network.with_train_outputs().graph.outputs)
+    main = [term for term in loss_terms(read_loss(loss, "--loss")) if _is_of(term, outputs[0])]
+    return any(loss_kinds()[term.name].task == "classes" for term in main)
+
+
+def _is_of(term: Term, main: str) -> bool:
+    several: Any = term.settings.get("outputs", (main,))
+    return term.output == main if term.output else main in several
