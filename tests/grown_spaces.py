@@ -118,7 +118,7 @@ def number_choice(g: Growing) -> None:
 def number_arithmetic(g: Growing) -> None:
     a, b = g.number(), g.number()
     form = g.one(["{a} + {b}", "{a} * 2", "max({a}, {b})", "{a} + {b} - 4", "{a} / 2", "floor({a} / {b}) + 1",
-                  "{a} if {a} == {b} else 8", "4 * {a} / 4", "{t}.c", "{t}.h", "W[{a}]", "8 / {a}", "8 + {a} % {b}", "4 + {a} // 3 + {b} % 3", "({a} + 0.5) // {b} + 2",
+                  "{a} if {a} == {b} else 8", "4 * {a} / 4", "{t}.c", "{t}.h", "W[{a}]", "8 / {a}", "8 + {a} % {b}", "4 + 2 ** ({a} % 3)", "({a} % 2 + {b} % 2) ** 2 + len(W)", "4 + {a} // 3 + {b} % 3", "({a} + 0.5) // {b} + 2",
                   "8 / ({a} - {b})"])  # fmt: skip
     if g.chance(70) and form in ("W[{a}]", "8 / ({a} - {b})", "8 / {a}", "{a} / 2"):
         return

@@ -12,7 +12,7 @@ from archdsl.lang import ast, parse
 from archdsl.lang.machine import Token, language
 from archdsl.lang.mistakes import UNITS
 
-BINARY = ["+", "-", "*", "/", "//", "%", "==", "!=", "<", "<=", ">", ">=", "in", "and", "or"]
+BINARY = ["+", "-", "*", "/", "//", "%", "**", "==", "!=", "<", "<=", ">", ">=", "in", "and", "or"]
 WORDS = [
     "x",
     "y",

@@ -300,6 +300,18 @@ def _is_whole(a: Any) -> bool:
     return isinstance(a, int) and not isinstance(a, bool)
 
 
+def _power(a: Any, b: int) -> Any:
+    """a ** b of an integer exponent, whose size is bounded before it is computed."""
+    if b < 0:
+        return _divide(1, _power(a, -b))
+    if isinstance(a, int) and abs(a) > 1 and b > LARGEST.bit_length():
+        raise TooLargeError("number too large")
+    try:
+        return a**b
+    except OverflowError:
+        raise TooLargeError("number too large") from None
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
@@ -307,6 +319,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "div": _divide,
     "floordiv": lambda a, b: a // b,
     "mod": lambda a, b: a % b,
+    "pow": _power,
     "max": max,
     "min": min,
     "eq": lambda a, b: a == b,

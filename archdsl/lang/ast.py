@@ -161,7 +161,7 @@ class Unary:
 
 @node
 class Binary:
-    """`op` is one of + - * / // % == != < <= > >= in and or."""
+    """`op` is one of + - * / // % ** == != < <= > >= in and or."""
 
     op: str
     left: Expr

@@ -10,7 +10,7 @@ _VALUE = frozenset({
 })  # fmt: skip
 _OPERATORS = frozenset({
     "ARROW", "IF", "ELSE", "OR", "AND", "COMPARE", "IN", "DOTS", "STEP", "PLUS", "MINUS", "STAR", "SLASH",
-    "WHOLE", "PERCENT",
+    "WHOLE", "PERCENT", "POWER",
 })  # fmt: skip
 _POSTFIXES = frozenset({"LPAR", "LSQB", "ATTRIBUTE", "QMARK"})
 _LISTED = {

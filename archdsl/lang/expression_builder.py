@@ -68,12 +68,24 @@ class Values:
             start, end = mistake.span
             if self.source.text[start:end] == "//" and starts_line(self.source.text, start):
                 self.report("ARCH100", "unexpected `//`", mistake.span, help_line="a comment starts with #")
+            elif self._is_statement(parts, start, end):
+                help = "statements are not conditional: write y = a if condition else b"
+                self.report(mistake.code, mistake.headline, mistake.span, help_line=help)
             else:
                 self.report(mistake.code, mistake.headline, mistake.span, help_line=mistake.help)
             return ast.Name("_", span=span)
 
+    def _is_statement(self, row: tuple[Expr | Token, ...], start: int, end: int) -> bool:
+        """Whether this `if` is a statement of another language: it begins a line, without `else`."""
+        if self.source.text[start:end] != "if" or not starts_line(self.source.text, start):
+            return False
+        return not any(isinstance(part, re.Match) and word(part) == "else" for part in row)
+
     def negative(self, span: Span, minus: Token, operand: Expr) -> Expr:
         return ast.Unary("-", operand, span=span)
+
+    def power(self, span: Span, base: Expr, sign: Token, exponent: Expr) -> Expr:
+        return ast.Binary("**", base, exponent, span=span)
 
     def one_of(self, span: Span, source: Expr) -> Expr:
         self.check_choosable(source, "one of")

@@ -12,12 +12,13 @@ from archdsl.lang.ast import Expr
 WIDTH = 100
 _MOST_ITEMS = WIDTH // 3 + 1  # `a, ` takes three columns
 
-CHAIN, CONDITIONAL, OR, AND, NOT, COMPARISON, RANGE, SUM, PRODUCT, PREFIX, POSTFIX = range(11)
+CHAIN, CONDITIONAL, OR, AND, NOT, COMPARISON, RANGE, SUM, PRODUCT, PREFIX, POWER, POSTFIX = range(12)
 _BINARY = {
     "or": OR, "and": AND,
     "==": COMPARISON, "!=": COMPARISON, "<": COMPARISON, "<=": COMPARISON, ">": COMPARISON, ">=": COMPARISON,
     "in": COMPARISON,
     "+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "//": PRODUCT, "%": PRODUCT,
+    "**": POWER,
 }  # fmt: skip
 _LEVELS: dict[type, int] = {
     ast.Chain: CHAIN, ast.Conditional: CONDITIONAL, ast.Range: RANGE,
@@ -43,6 +44,8 @@ def level(expr: Expr) -> int:
 def operands(expr: ast.Binary) -> tuple[int, int]:
     """The precedence that the operands of an operator need to be written without parentheses."""
     here = _BINARY[expr.op]
+    if here == POWER:
+        return POSTFIX, PREFIX
     return (here + 1 if here == COMPARISON else here), here + 1
 
 

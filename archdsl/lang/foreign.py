@@ -30,7 +30,7 @@ _STATEMENTS = {
 _FIRST_WORD = re.compile(r"[ \t]*([A-Za-z_]+)")
 _MARKS = (
     ("|>", "write `->`"), (">>", "write `->`"), ("=>", "write `->` to apply an op, `=` to assign"),
-    ("||", "write `or`"), ("**", "write powers as products: a * a"), ("<>", "write `!=`"),
+    ("||", "write `or`"), ("<>", "write `!=`"),
     ("<-", "write `=`"), ("/*", "a comment starts with #"), ("...", "write `..`"), ("++", "write `+`"),
     ("::", "write `.`"), ("?:", "write a if condition else b"),
 )  # fmt: skip
@@ -94,7 +94,9 @@ def _stage(mistake: Mistake) -> Diagnostic | None:
         )
     if mistake.kind == "LPAR" and _last_word(mistake) == "for":
         return _unexpected(
-            mistake, "a stage iterates over each name separately: stage NAME for i in 1..2, c in {8, 16} {…}"
+            mistake,
+            "a stage iterates over each name separately: stage NAME for i in 1..2, c in {8, 16} {…}; "
+            "over several values at once with records: for r in [(c = 8, s = 1), (c = 16, s = 2)]",
         )
     if mistake.expected >= {"FOR", "REPEAT", "LBRACE"}:
         return _unexpected(mistake, "write stage NAME for i in 1..4 {…} or stage NAME repeat 3 {…}")

@@ -54,14 +54,14 @@ _OPS: Mapping[str, str] = {
     "optional": 'write one of {skip, f}: import skip from "std/ops.arch"',
     "null": "mark an optional value with `?`: x[i]?",
     "nil": "mark an optional value with `?`: x[i]?",
-    "len": "lists have no length function; define a constant: N = 4",
+    "length": "write len(LIST)", "size": "write len(LIST); sizes of tensors are x.c, x.h and x.w",
     "int": "write floor(a) or round(a)", "ceil": "write (a + b - 1) // b for a / b rounded up",
     "mod": "write a % b",
     "subset": "write some of {a, b}, or any 2 of {a, b, c}", "exists": "write defined(x[i])",
     "isdefined": "write defined(x[i])",
-    "abs": "write max(a, 0 - a)", "sqrt": "available: `+ - * / // %`, floor, round, min and max",
+    "abs": "write max(a, 0 - a)", "sqrt": "available: `+ - * / // % **`, floor, round, min and max",
     "image": "write input image: [channels, height, width]",
-    "pow": "write powers as products: a * a",
+    "pow": "write a ** b", "power": "write a ** b",
     "latency": 'write latency(device = "NAME") <= 9 ms',
 }  # fmt: skip
 

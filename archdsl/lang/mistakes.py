@@ -33,7 +33,7 @@ _LOOK_ALIKES = {
     "!": "write `not`, or `!=` to compare",
     "&": "write `and`",
     "|": "write `or`; a choice is one of {a, b}, an op is applied by `->`",
-    "^": "write powers as products",
+    "^": "write a ** b for powers",
     "×": "write `*`",
     "→": "write `->`",
     "−": "write `-`",

@@ -537,7 +537,8 @@ class _Reader:
                 )
         if expr.op in ("/", "//", "%") and _is_number(right) and right == 0:
             raise self.frame.error("ARCH211", "division by zero", expr)
-        if expr.op not in ("+", "-", "*", "/", "//", "%") or not (_is_number(left) and _is_number(right)):
+        folds = expr.op in ("+", "-", "*", "/", "//", "%") or (expr.op == "**" and isinstance(right, int))
+        if not folds or not (_is_number(left) and _is_number(right)):
             return Formula(expr.op, (left, right), self.frame.location(expr))
         try:
             result: SearchValue = apply(OPERATORS[expr.op], left, right)  # type: ignore[assignment]

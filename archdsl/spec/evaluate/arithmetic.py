@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from archdsl.diagnostics import Diagnostic, Label
-from archdsl.ir import Expr, Value
-from archdsl.ir.expr import TooLargeError, apply, kind
+from archdsl.ir import Expr, Pick, Value
+from archdsl.ir.expr import LARGEST, TooLargeError, apply, kind
 from archdsl.lang import ast
 from archdsl.lang.ast import Spanned
 from archdsl.spec.evaluate import reaching, sets, tensors
@@ -28,8 +28,8 @@ from archdsl.spec.evaluate.values import (
 from archdsl.spec.units import Quantity
 
 OPERATORS = {
-    "+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "==": "eq", "!=": "ne",
-    "<": "lt", "<=": "le", ">": "lt", ">=": "le", "and": "and", "or": "or",
+    "+": "add", "-": "sub", "*": "mul", "/": "div", "//": "floordiv", "%": "mod", "**": "pow",
+    "==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "lt", ">=": "le", "and": "and", "or": "or",
 }  # fmt: skip
 COMPARISONS = {"==", "!=", "<", "<=", ">", ">="}
 
@@ -104,6 +104,8 @@ def _calculated(ev: Evaluator, op: str, left: Side, right: Side, at: Spanned, fr
     if op in (">", ">="):
         a, b = b, a
     try:
+        if op == "**":
+            return _power(ev, a, b, right[0], at, frame)
         if op in ("/", "//", "%"):
             reaching.demand(ev, apply("ne", b, 0), "ARCH211", "division by zero", at, frame)
         if op == "//" and not kind(a) == kind(b) == "int":
@@ -115,12 +117,40 @@ def _calculated(ev: Evaluator, op: str, left: Side, right: Side, at: Spanned, fr
         raise frame.error("ARCH211", str(error), at) from None
 
 
+def _power(ev: Evaluator, base: Value, exponent: Value, at: Spanned, whole: Spanned, frame: Frame) -> Value:
+    """`a ** n`: a value for each outcome of one decision, or products; no value of the graph is a power."""
+    if kind(exponent) != "int":
+        raise frame.error("ARCH207", "the exponent of `**` must be an integer", at)
+    if isinstance(base, Expr) and not isinstance(base, Pick) and isinstance(exponent, int):
+        return _product(ev, base, exponent, whole, frame)
+    varying = [a for a in (base, exponent) if isinstance(a, Expr)]
+    if any(not isinstance(a, Pick) or a.decision != getattr(varying[0], "decision", "") for a in varying):
+        help = "multiply instead: a * a; or assign the choice of the result to a name"
+        raise frame.error("ARCH207", "an exponent may depend on one decision only", at, help=help)
+    least = apply("if", apply("lt", exponent, 0), base, 1)  # 0 ** -1 divides
+    reaching.demand(ev, apply("ne", least, 0), "ARCH211", "division by zero", whole, frame)
+    return apply("pow", base, exponent)
+
+
+def _product(ev: Evaluator, base: Value, exponent: int, at: Spanned, frame: Frame) -> Value:
+    if abs(exponent) > LARGEST.bit_length():
+        raise TooLargeError("number too large")
+    total: Value = 1
+    for _ in range(abs(exponent)):
+        total = apply("mul", total, base)
+    if exponent >= 0:
+        return total
+    reaching.demand(ev, apply("ne", base, 0), "ARCH211", "division by zero", at, frame)
+    return apply("div", 1, total)
+
+
 def _measured(ev: Evaluator, op: str, left: Side, right: Side, at: Spanned, frame: Frame) -> SpecValue:
     """Arithmetic on quantities of one dimension, or on counts and numbers."""
     values = (left[1], right[1])
     dims = [dimension(v) for v in values]
     countable = all(d in ("count", "number") for d in dims)
-    if dims[0] != dims[1] and not countable and not (op in ("*", "/") and "number" in dims):
+    scaled = op in ("*", "/") and "number" in dims
+    if not countable and not scaled and (dims[0] != dims[1] or op == "**"):
         raise frame.error("ARCH212", f"incompatible units in `{op}`", at, described(values), help=UNITS_HELP)
     a, b = (amount(v) for v in values)
     value = _calculated(ev, op, (left[0], a), (right[0], b), at, frame)

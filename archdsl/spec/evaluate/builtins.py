@@ -20,6 +20,7 @@ from archdsl.spec.evaluate.values import (
     Composition,
     Either,
     Function,
+    ListValue,
     Member,
     PrimitiveOp,
     SetValue,
@@ -118,6 +119,16 @@ def _rounding(name: str) -> Run:
     return run
 
 
+def _len(
+    ev: Evaluator, of: Builtin, args: list[SpecValue], at: Spanned, frame: Frame, site: str
+) -> SpecValue:
+    """The number of members of a set or items of a list, absent tensors included."""
+    if len(args) != 1 or not isinstance(args[0], SetValue | ListValue):
+        got = f", got {kind_of(args[0])}" if len(args) == 1 else ""
+        raise frame.error("ARCH207", f"`len` expects one list or set{got}", at)
+    return len(args[0].items if isinstance(args[0], ListValue) else args[0].members)
+
+
 def _unused(
     ev: Evaluator, of: Builtin, args: list[SpecValue], at: Spanned, frame: Frame, site: str
 ) -> SpecValue:
@@ -212,6 +223,7 @@ BUILTINS: dict[str, Run] = {
     "min": _extreme("min"),
     "round": _rounding("round"),
     "floor": _rounding("floor"),
+    "len": _len,
     "defined": _defined,
     "unused": _unused,
     "fold": _fold,

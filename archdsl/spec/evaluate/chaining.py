@@ -13,6 +13,7 @@ from archdsl.spec.evaluate.values import (
     Either,
     Function,
     PrimitiveOp,
+    RecordValue,
     SpecValue,
     Tensor,
     Undefined,
@@ -29,6 +30,7 @@ def chain_expression(ev: Evaluator, expr: ast.Chain, frame: Frame) -> SpecValue:
         fn = ev.evaluate(step.fn, frame)
         if takes(fn, 1 + len(step.args)):
             return _filled(ev, expr, source, fn, step, frame)
+        _demand_named(ev, fn, step, frame)
         op = applying.call_of(ev, fn, step, frame)
     else:
         op = ev.evaluate(step, frame)
@@ -62,6 +64,18 @@ def takes(fn: SpecValue, inputs: int) -> bool:
         case Either():
             return takes(fn.then, inputs) and takes(fn.otherwise, inputs)
     return False
+
+
+def _demand_named(ev: Evaluator, fn: SpecValue, step: ast.Call, frame: Frame) -> None:
+    """Raises SpecError (ARCH207) for a record that was passed to an op without a place for it."""
+    if not isinstance(fn, Function) or not isinstance(step.args[0], ast.Name | ast.Index | ast.Record):
+        return
+    record = ev.evaluate(step.args[0], frame)
+    if isinstance(record, RecordValue):
+        shown = frame.unit.source.text[slice(*step.args[0].span)] if type(step.args[0]) is ast.Name else "r"
+        named = ", ".join(f"{name} = {shown}.{name}" for name in record.entries)
+        help = f"settings are passed by name: {fn.name}({named})"
+        raise frame.error("ARCH207", f"`{fn.name}` has no input for a record", step.args[0], help=help)
 
 
 def _filled(

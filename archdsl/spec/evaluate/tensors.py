@@ -13,7 +13,7 @@ from archdsl.spec.evaluate.frame import Frame
 from archdsl.spec.evaluate.quantities import amount, dimension
 from archdsl.spec.evaluate.values import PrimitiveOp, SpecValue, Tensor, Undefined, kind_of
 
-NAMES = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "div", "%": "mod"}
+NAMES = {"+": "add", "-": "sub", "*": "mul", "/": "div", "//": "div", "%": "mod", "**": "pow"}
 """The names of nodes, by operator."""
 JOINING = {"+": "add", "-": "sub", "*": "mul"}
 """The primitives of the operators on two tensors."""
@@ -25,8 +25,9 @@ def combine(ev: Evaluator, expr: ast.Binary, left: SpecValue, right: SpecValue, 
     if isinstance(left, Tensor) and isinstance(right, Tensor) and expr.op in JOINING:
         op = PrimitiveOp(ops.get(JOINING[expr.op]))
         return applying.call(ev, op, [left, right], {}, expr, frame, site, False)
-    if expr.op in ("//", "%"):
-        help = "a tensor can be divided by a number: x / 2; sizes are x.c, x.h and x.w"
+    if expr.op in ("//", "%", "**"):
+        can = "multiply it: x * x" if expr.op == "**" else "a tensor can be divided by a number: x / 2"
+        help = f"{can}; sizes are x.c, x.h and x.w"
         raise frame.error("ARCH207", f"`{expr.op}` expects numbers, got a tensor", expr, help=help)
     if isinstance(right, Tensor) and expr.op == "/":
         help = "a tensor can be divided by a number: x / 2"

@@ -127,7 +127,7 @@ class Prover:
         """
         if code not in ADVISORY:
             return "error", None
-        help = "choose a divisible input size to avoid padding here"
+        help = "choose a divisible input size; if this one is intended, write the padding: padding = 1"
         if witness:
             return "note", help
         wanted = self.found.resized or self.found.graph.chosen
