@@ -102,8 +102,13 @@ class SpecError(Exception):
 
 
 def closest(word: str, known: list[str] | tuple[str, ...]) -> str | None:
-    """The known word closest to `word`, for "did you mean"."""
+    """The known word closest to `word`, for "did you mean": a misspelling, or what it abbreviates.
+
+    Words that merely share letters do not count: `tune` does not mean `unused`.
+    """
     from difflib import get_close_matches
 
-    found = get_close_matches(word, known, n=1, cutoff=0.6)
+    found = get_close_matches(word, known, n=1, cutoff=0.7)
+    if not found and len(word) > 2:
+        found = sorted((one for one in known if one.startswith(word)), key=len)
     return found[0] if found else None

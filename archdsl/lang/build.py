@@ -12,6 +12,11 @@ from archdsl.lang.machine import Token
 from archdsl.lang.source_files import shortened
 
 SETTING_TYPES = ("int", "float", "bool", "str", "op")
+TYPES_ELSEWHERE = {
+    "integer": "int", "int32": "int", "int64": "int", "number": "float", "double": "float",
+    "float32": "float", "real": "float", "boolean": "bool", "string": "str", "text": "str",
+    "callable": "op", "layer": "op", "module": "op", "function": "op", "cell": "op",
+}  # fmt: skip
 MAX_NESTING = 20
 
 Nesting = TypeVar("Nesting", ast.Stage, ast.Group)
@@ -107,7 +112,7 @@ class Builder(Values):
     def setting(self, span: Span, name: Token, type_: Token | None, default: Expr | None) -> ast.Setting:
         kind = word(type_) if type_ is not None else None
         if kind is not None and type_ is not None and kind not in SETTING_TYPES:
-            guess = closest(kind[:20], SETTING_TYPES)
+            guess = TYPES_ELSEWHERE.get(kind.lower()) or closest(kind[:20], SETTING_TYPES)
             self.report(
                 "ARCH114",
                 f"unknown setting type `{shortened(kind)}`",

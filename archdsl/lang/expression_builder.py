@@ -61,6 +61,19 @@ class Values:
         if len(self.diagnostics) < MAX_ERRORS and not known:
             self.diagnostics.append(finding)
 
+    def interrupted(self, at: int) -> None:
+        """Removes the report of an `if` without `else` that an unexpected token on its line cut off."""
+        found = self.diagnostics[-1] if self.diagnostics else None
+        if (
+            found is None
+            or found.code != "ARCH111"
+            or found.primary is None
+            or "`else`" not in found.headline
+        ):
+            return
+        if "\n" not in self.source.text[found.primary.location.start : at]:
+            self.diagnostics.pop()
+
     def row(self, span: Span, *parts: Expr | Token) -> Expr:
         try:
             return fold(span, parts)

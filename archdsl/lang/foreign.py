@@ -7,36 +7,15 @@ from collections.abc import Callable
 
 from archdsl.diagnostics import Diagnostic
 from archdsl.lang.ast import Span
+from archdsl.lang.foreign_words import MARKS, STATEMENTS
 from archdsl.lang.mistake import Mistake
 
-_LOOP = "write a loop as a stage: stage NAME for i in 1..4 {…}"
-_CHOOSE = "write a conditional value: y = a if condition else b"
-_FUNCTION = "write op NAME(x; c = 8) = x -> conv(c = c), or cell NAME(x) {…}"
-_NETWORK = "write network NAME {…}, or space NAME {…} if it contains choices"
-_PLAIN = "assign with `=`: x = …"
-_IMPORT = 'write import NAME, OTHER from "std/ops.arch"'
-_STATEMENTS = {
-    "for": _LOOP, "while": _LOOP, "foreach": _LOOP, "loop": _LOOP,
-    "repeat": "a stage needs a name: stage NAME repeat 3 {…}",
-    "if": _CHOOSE, "elif": _CHOOSE, "else": _CHOOSE, "unless": _CHOOSE, "switch": _CHOOSE, "match": _CHOOSE,
-    "case": _CHOOSE,
-    "def": _FUNCTION, "fn": _FUNCTION, "func": _FUNCTION, "function": _FUNCTION, "fun": _FUNCTION,
-    "block": _FUNCTION, "macro": _FUNCTION,
-    "class": _NETWORK, "model": _NETWORK, "module": _NETWORK, "net": _NETWORK, "graph": _NETWORK,
-    "let": _PLAIN, "var": _PLAIN, "const": _PLAIN, "val": _PLAIN, "auto": _PLAIN,
-    "assert": "write require CONDITION", "constraint": "write require CONDITION",
-    "require": None, "from": _IMPORT, "import": _IMPORT, "use": _IMPORT, "include": _IMPORT,
-}  # fmt: skip
+_CHOICES = "write one of {a, b}, any 2 of {a, b, c}, or some of {a, b}"
 _FIRST_WORD = re.compile(r"[ \t]*([A-Za-z_]+)")
-_MARKS = (
-    ("|>", "write `->`"), (">>", "write `->`"), ("=>", "write `->` to apply an op, `=` to assign"),
-    ("||", "write `or`"), ("<>", "write `!=`"),
-    ("<-", "write `=`"), ("/*", "a comment starts with #"), ("...", "write `..`"), ("++", "write `+`"),
-    ("::", "write `.`"), ("?:", "write a if condition else b"),
-)  # fmt: skip
-"""Marks of two or three characters, and what is written instead."""
 _SIZES = re.compile(r"x\d+(x\d+)*\Z", re.IGNORECASE)
-_CHOOSERS = frozenset({"one_of", "oneof", "choice", "choose", "any_of", "anyof", "select", "oneOf"})
+_CHOOSERS = frozenset({
+    "one_of", "oneof", "choice", "choose", "any_of", "anyof", "select", "oneOf", "some", "either", "some_of",
+})  # fmt: skip
 
 
 def explain(mistake: Mistake) -> Diagnostic | None:
@@ -50,10 +29,28 @@ def explain(mistake: Mistake) -> Diagnostic | None:
 
 def after_number(number: str, word: str) -> str | None:
     """Help for an unknown unit after a number."""
+    if number == "0" and re.match(r"([xX][0-9a-fA-F]{1,12}|[bB][01]{1,40}|[oO][0-7]{1,15})\Z", word):
+        return f"numbers are decimal: {int(number + word, 0)}"
     if _SIZES.match(word):
         return f"write [{', '.join([number, *re.findall(r'[0-9]+', word)])}]"
     if word in ("elif", "elseif"):
         return "write a if condition else b if other else c"
+    if re.match(r"_\d", word):
+        return f"numbers have no separators: {number}{word.replace('_', '')}"
+    if word in ("f", "F", "L", "l", "u", "U", "d"):
+        return f"numbers have no suffix: {number}"
+    if re.match(r"[gG](FLOP|flop|MAC|mac|OP)", word):
+        return f"write {number}G"
+    if re.match(r"[mM](FLOP|flop|MAC|mac|OP|PARAM|param)", word):
+        return f"write {number}M"
+    if word in ("to", "until", "through", "upto"):
+        return "a range is written low..high, both included: 1..4"
+    if word in ("trials", "epochs", "iterations", "steps", "networks"):
+        return f"counts are settings: {'epochs' if word == 'epochs' else 'trials'} = {number}"
+    if word in ("days", "day", "d"):
+        return f"write {number} * 24 h" if "." in number else f"write {int(number) * 24} h"
+    if word == "times":
+        return "write a repetition as a stage: stage NAME repeat 3 {…}"
     counts = {"thousand": "K", "k": "K", "million": "M", "millions": "M", "m": "M", "billion": "G", "g": "G"}
     return f"write {number}{counts[word]}" if word in counts else None
 
@@ -67,7 +64,7 @@ def _unexpected(mistake: Mistake, help: str, span: Span | None = None) -> Diagno
 def _mark(mistake: Mistake) -> Diagnostic | None:
     """An operator that is scanned as two tokens: the parser may be at either."""
     text, start = mistake.source.text, mistake.span[0]
-    for mark, help in _MARKS:
+    for mark, help in MARKS:
         for at in range(max(0, start - len(mark) + 1), start + 1):
             if text.startswith(mark, at):
                 return _unexpected(mistake, help, (at, at + len(mark)))
@@ -76,9 +73,16 @@ def _mark(mistake: Mistake) -> Diagnostic | None:
 
 def _line_start(mistake: Mistake) -> Diagnostic | None:
     """A statement of another language, recognized by the first word of the line."""
+    if mistake.first_word in STATEMENTS and mistake.kind not in ("EQUAL", "LSQB", "COMMA", "STRAY"):
+        help = STATEMENTS[mistake.first_word]
+        if help is not None:
+            return _unexpected(mistake, help, mistake.values[-1].span(mistake.values[-1].lastindex))
+    group = mistake.values[-2] if mistake.expected == {"LBRACE"} else None  # `minimise params`, and a brace
+    if isinstance(group, re.Match) and (help := STATEMENTS.get(group[group.lastindex or 0])) is not None:
+        return _unexpected(mistake, help, group.span(group.lastindex or 0))
     line_begin = mistake.source.text.rfind("\n", 0, mistake.span[0]) + 1
     word = _FIRST_WORD.match(mistake.source.text, line_begin)
-    help = _STATEMENTS.get(word[1]) if word else None
+    help = STATEMENTS.get(word[1]) if word else None
     if word is None or help is None or mistake.span[0] < word.start(1) or mistake.kind == "STRAY":
         return None
     if mistake.source.text[word.end() :].lstrip(" \t")[:1] == "=" and word[1] not in ("for", "if"):
@@ -108,17 +112,36 @@ def _separators(mistake: Mistake) -> Diagnostic | None:
     if mistake.kind == "SEMICOLON" and states and mistake.opened is not None and mistake.opened[0] == "{":
         return _unexpected(mistake, "statements need no separator: write one per line")
     if mistake.kind == "COMMA" and states and mistake.opened is not None and mistake.opened[0] == "{":
-        return _unexpected(mistake, "rows and statements need no comma: write one per line")
+        return _unexpected(mistake, _several(mistake))
     if mistake.kind == "SEMICOLON" and "IMPORT" in mistake.expected:
         return _unexpected(mistake, "declarations need no separator")
     return None
 
 
+def _several(mistake: Mistake) -> str:
+    """What is written for a comma after a value: the next line's habit, or several values."""
+    if not mistake.after.strip() or re.match(r"\s*(output|input|stage|\w+\s*=)", mistake.after):
+        return "rows and statements need no comma: write one per line"
+    if re.search(r"\d\Z", mistake.before) and re.match(r"\d{3}\b", mistake.after):
+        return "numbers have no separators: 2000000 or 2M"
+    first = _FIRST_WORD.match(mistake.before)
+    if first is not None and first[1] == "require":
+        return "write a and b, or one requirement per line"
+    if first is not None and first[1] in ("minimize", "maximize"):
+        return f"write one objective per line: {first[1]} a, then {first[1]} b"
+    return "write a list, [a, b], or a set, {a, b}; or one statement per line"
+
+
 def _choosers(mistake: Mistake) -> Diagnostic | None:
     """`one_of {…}`, `any of {…}`, `2 of {…}`."""
     last = _last_word(mistake)
-    if mistake.kind == "LBRACE" and last in _CHOOSERS:
-        return _unexpected(mistake, "write one of {a, b}, or any 2 of {a, b, c}", _last_span(mistake))
+    if mistake.kind in ("LBRACE", "LSQB", "INT", "STRING") and last in _CHOOSERS:
+        return _unexpected(mistake, _CHOICES, _last_span(mistake))
+    if "OF" in mistake.expected and not mistake.expected & {"NAME", "PLUS"}:  # `any {a, b}`, and a statement
+        words = [value for value in mistake.values if isinstance(value, re.Match)]
+        spans = [word.span(word.lastindex or 0) for word in words if word[word.lastindex or 0] == "any"]
+        if spans:
+            return _unexpected(mistake, "write the number of choices: any 2 of {a, b, c}", spans[-1])
     if last == "any" and mistake.kind in ("OF", "NAME"):
         return _unexpected(mistake, "write the number of choices: any 2 of {a, b, c}")
     if mistake.kind == "OF" and last.isdigit():
@@ -127,6 +150,8 @@ def _choosers(mistake: Mistake) -> Diagnostic | None:
 
 
 def _conditions(mistake: Mistake) -> Diagnostic | None:
+    if mistake.word == "is" and not mistake.starts_line:
+        return _unexpected(mistake, "write a == b")
     if mistake.kind == "IF" and not mistake.starts_line:
         return _unexpected(mistake, "write a if condition else b")
     if _last_word(mistake) == "?" and mistake.kind in ("INT", "FLOAT", "NAME", "STRING", "LBRACE", "LPAR"):
@@ -158,16 +183,26 @@ def _inputs(mistake: Mistake) -> Diagnostic | None:
     return None
 
 
+def _parameters(mistake: Mistake) -> Diagnostic | None:
+    """`op f(x: Tensor)`, `op f(*args)`."""
+    if mistake.inside not in ("op", "cell") or mistake.in_body or mistake.opened is None:
+        return None
+    if mistake.word == ":":
+        return _unexpected(mistake, "only settings have types, after a semicolon: (x, y; c: int = 8)")
+    if mistake.word == "*":
+        return _unexpected(mistake, "inputs and settings are listed one by one: (x, y; c: int = 8)")
+    return None
+
+
 def _declarations(mistake: Mistake) -> Diagnostic | None:
     line = mistake.before
     if re.match(r"\s*(op|cell)\b", line) and mistake.word in (":", "->"):
         return _unexpected(mistake, "write op NAME(x) = x -> conv, or op NAME(x) {… return y}")
-    if re.match(r"\s*(space|network|search|stage|cell)\b", line) and mistake.word == ":":
+    declared = re.match(r"\s*(space|network|search|stage)\s", line)
+    if declared and mistake.word == ":" and mistake.expected & {"LBRACE", "RPAR"}:
         if mistake.opened is not None and mistake.opened[0] == "(":
             return _unexpected(mistake, "declare inputs of a space in its body: input image: [3, 64, 128]")
-        return _unexpected(mistake, "write the body in braces: space NAME {…}")
-    if re.match(r"\s*search\s+\w+\s*\Z", line) and mistake.kind == "NAME":
-        return _unexpected(mistake, "write search NAME for SPACE {…}")
+        return _unexpected(mistake, f"write the body in braces: {declared[1]} NAME {{…}}")
     if mistake.word == "=" and _last_word(mistake) in ("minimize", "maximize", "require"):
         return _unexpected(mistake, f"write {_last_word(mistake)} and the value: minimize cross_entropy")
     return None
@@ -177,6 +212,13 @@ def _ranges(mistake: Mistake) -> Diagnostic | None:
     opened = mistake.opened[0] if mistake.opened is not None else ""
     if mistake.word == "by" and opened in ("{", "["):
         return _unexpected(mistake, "write low..high step 8")
+    stage = re.match(r"\s*stage\b.*\b(in|repeat)\b[^{]*\Z", mistake.before) is not None
+    if (
+        stage
+        and (mistake.word == ":" or _last_word(mistake) == "from")
+        and mistake.after.lstrip()[:1].isdigit()
+    ):
+        return _unexpected(mistake, "a range is written low..high, both included: for i in 1..4")
     if mistake.word == ":" and opened == "[":
         return _unexpected(mistake, "a range of entries is written x[1..4], all of them x[*]")
     if (
@@ -221,6 +263,6 @@ def _last_word(mistake: Mistake) -> str:
 
 
 _EXPLANATIONS: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
-    _stage, _choosers, _mark, _inputs, _line_start, _declarations, _ranges, _strings,
+    _stage, _choosers, _parameters, _mark, _inputs, _line_start, _ranges, _declarations, _strings,
     _lambdas, _conditions, _separators,
 )  # fmt: skip

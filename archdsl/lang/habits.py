@@ -5,6 +5,7 @@ Each table maps a word, in lower case and without `_`, to the help of the diagno
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 
 _CONV = "conv(c = CHANNELS, k = 3)"
@@ -14,6 +15,18 @@ _LINEAR = "write linear(c = CHANNELS), a linear layer over the channels at each 
 _ATTENTION = "write attention(heads = 4), or dot_attention(q, k, v) without weights"
 _RANGE = "a range is written low..high, both included: {1..4}"
 _CHOICE = "write one of {a, b}"
+_LISTED = "decisions have listed outcomes: one of {0.25, 0.5, 1.0}"
+_INTEGERS = "write one of {low..high}, or with steps one of {8..64 step 8}"
+_STAGE = "write a repetition as a stage: stage NAME repeat 3 {x = x -> f}"
+_AXES = "tensors have channels, height and width only; a classifier ends in global_pool -> linear(c = 10)"
+_SMALLER = "write max_pool(s = 2), avg_pool(s = 2) or conv(s = 2)"
+_GATE = "write a gate as a product: x * (x -> global_pool -> conv(k = 1) -> sigmoid)"
+_RESIDUAL = "write a residual connection as a sum: x + (x -> conv -> bn -> relu)"
+_INVERTED = 'write inverted_residual: import inverted_residual from "std/ops.arch"'
+_SEPARABLE = 'write sep_conv, with d = 2 for a dilation: import sep_conv from "std/ops.arch"'
+_TRANSPOSED = "write conv_transpose(c = CHANNELS, s = 2)"
+_ARITHMETIC = "available: `+ - * / // % **`, floor, round, min and max"
+_INPUT = "write input NAME: [channels, height, width]"
 
 _OPS: Mapping[str, str] = {
     "batchnorm": "write bn", "batchnorm2d": "write bn", "batchnormalization": "write bn", "norm": "write bn",
@@ -55,12 +68,50 @@ _OPS: Mapping[str, str] = {
     "null": "mark an optional value with `?`: x[i]?",
     "nil": "mark an optional value with `?`: x[i]?",
     "length": "write len(LIST)", "size": "write len(LIST); sizes of tensors are x.c, x.h and x.w",
-    "int": "write floor(a) or round(a)", "ceil": "write (a + b - 1) // b for a / b rounded up",
+    "int": "write floor(a) or round(a); a choice of integers is one of {low..high}",
+    "ceil": "write (a + b - 1) // b for a / b rounded up",
     "mod": "write a % b",
     "subset": "write some of {a, b}, or any 2 of {a, b, c}", "exists": "write defined(x[i])",
     "isdefined": "write defined(x[i])",
-    "abs": "write max(a, 0 - a)", "sqrt": "available: `+ - * / // % **`, floor, round, min and max",
-    "image": "write input image: [channels, height, width]",
+    "abs": "write max(a, 0 - a)", "sqrt": _ARITHMETIC, "log": _ARITHMETIC, "log2": _ARITHMETIC,
+    "log10": _ARITHMETIC, "exp": _ARITHMETIC,
+    "image": "write input image: [channels, height, width]", "input": _INPUT, "inputlayer": _INPUT,
+    "tensor": _INPUT, "placeholder": _INPUT,
+    "yes": "write true", "on": "write true", "no": "write false", "off": "write false",
+    "up": _RESIZE, "unpool": _RESIZE, "upsamplingnearest2d": _RESIZE,
+    "down": _SMALLER, "downsample": _SMALLER, "subsample": _SMALLER, "pooling": _SMALLER,
+    "view": _AXES, "reshape": _AXES, "flatten": _AXES, "squeeze": _AXES, "unsqueeze": _AXES,
+    "permute": _AXES, "transpose": _AXES, "shape": "write x.c, x.h and x.w",
+    "deconv": _TRANSPOSED, "convtranspose": _TRANSPOSED, "convtranspose2d": _TRANSPOSED,
+    "conv2dtranspose": _TRANSPOSED, "upconv": _TRANSPOSED, "deconvolution": _TRANSPOSED,
+    "mbconv": _INVERTED, "mbconv3": _INVERTED, "mbconv6": _INVERTED, "irb": _INVERTED,
+    "dilconv": _SEPARABLE, "dwsepconv": _SEPARABLE, "atrousconv": "write conv(d = 2)",
+    "dilatedconv": "write conv(d = 2)", "groupconv": "write conv(g = 4)", "groupedconv": "write conv(g = 4)",
+    "mean": "write global_pool over height and width, channel_mean over channels",
+    "reducemean": "write global_pool over height and width, channel_mean over channels",
+    "argmax": "an output has a score for each class; `archdsl predict` takes the largest",
+    "lambda": "declare an op: op NAME(x) = x -> conv", "activation": "write relu, silu or another op",
+    "nonlinearity": "write relu, silu or another op",
+    "resblock": _RESIDUAL, "residual": _RESIDUAL, "basicblock": _RESIDUAL, "shortcut": _RESIDUAL,
+    "bottleneck": _RESIDUAL, "se": _GATE, "seblock": _GATE, "squeezeexcite": _GATE,
+    "squeezeexcitation": _GATE,
+    "zeropad2d": "windows take padding = 1 or [rows, columns]",
+    "pad": "windows take padding = 1 or [rows, columns]",
+    "map": _STAGE, "repeat": _STAGE, "modulelist": _STAGE, "layers": _STAGE, "stacked": _STAGE,
+    "reduce": "write fold(F, SET), or add(SET) and concat(SET)",
+    "zip": "write a list of records: [(c = 8, n = 1), (c = 16, n = 2)]",
+    "enumerate": "iterate over positions: stage NAME for i in 1..2 {… LIST[i]}",
+    "reversed": "a range ascends: stage NAME for i in 1..3 {… x[4 - i]}",
+    "valuechoice": _CHOICE, "categorical": _CHOICE, "gridsearch": _CHOICE, "grid": _CHOICE,
+    "suggestcategorical": _CHOICE, "sampleuniform": _CHOICE, "randomchoice": _CHOICE,
+    "suggestint": _INTEGERS, "uniforminteger": _INTEGERS, "quniform": _INTEGERS, "randint": _INTEGERS,
+    "intrange": _INTEGERS, "integer": _INTEGERS,
+    "uniform": _LISTED, "loguniform": _LISTED, "qloguniform": _LISTED, "suggestfloat": _LISTED,
+    "suggestuniform": _LISTED, "suggestloguniform": _LISTED, "real": _LISTED, "normal": _LISTED,
+    "float": "numbers need no conversion; a choice of numbers is one of {0.5, 1.0}",
+    "bool": "write true or false; a choice is one of {true, false}", "boolean": _CHOICE,
+    "str": 'write a string: "nearest"', "list": "write [a, b]", "tuple": "write [a, b]",
+    "dict": "write a set, {a: x, b: y}, or a record, (a = 1, b = 2)",
     "pow": "write a ** b", "power": "write a ** b",
     "latency": 'write latency(device = "NAME") <= 9 ms',
 }  # fmt: skip
@@ -73,6 +124,7 @@ _CASED: Mapping[str, str] = {
 _PADDING = (
     'windows are padded by d * (k - 1) / 2; conv, dwconv and pools also take padding = 1, "same", "valid"'
 )
+_AFTER = "apply it after the op: x -> conv -> bn -> relu"
 _IN = "input channels are inferred from the input"
 _SETTINGS: Mapping[str, str] = {
     "kernelsize": "k", "kernel": "k", "ks": "k", "poolsize": "k", "window": "k", "ksize": "k", "size": "k",
@@ -87,13 +139,31 @@ _SETTINGS: Mapping[str, str] = {
     "root": "path", "dir": "path", "directory": "path", "cropsize": "crop",
     "temperature": "tau", "temp": "tau",
     "numepochs": "epochs", "maxepochs": "epochs", "populationsize": "population", "lrend": "end",
-    "hiddensize": "hidden", "numclasses": "classes",
+    "hiddensize": "hidden", "numclasses": "classes", "nclasses": "classes", "bs": "batch",
+    "popsize": "population", "samplesize": "tournament", "mutationrate": "mutation", "scheduler": "schedule",
+    "l2": "decay", "dev": "device",
+    "ch": "c", "nchannels": "c", "numchannels": "c", "outch": "c", "width": "c", "units": "c",
+    "outfeatures": "c", "numheads": "heads", "nheads": "heads", "negativeslope": "slope", "p0": "p",
 }  # fmt: skip
-_WARMUP = (
+WARMUP = (
     "set `start` of the sampler, the first epoch in which decisions are trained: sampler = gumbel(start = 5)"
 )
 _NO_SETTING: Mapping[str, str] = {
-    "warmup": _WARMUP, "warmupepochs": _WARMUP,
+    "warmup": WARMUP, "warmupepochs": WARMUP,
+    "activation": _AFTER, "act": _AFTER, "nonlinearity": _AFTER, "norm": _AFTER, "actlayer": _AFTER,
+    "normlayer": _AFTER, "batchnorm": _AFTER, "bn": _AFTER,
+    "name": "layers are named by their assignment: stem = x -> conv",
+    "dim": "ops work on channels, height and width; tensors are joined along channels: concat(a, b)",
+    "axis": "ops work on channels, height and width; tensors are joined along channels: concat(a, b)",
+    "inplace": "omit it", "dtype": "omit it: mixed precision is an option of commands, --amp",
+    "device": "omit it: --device is an option of commands", "trainable": "omit it",
+    "requiresgrad": "omit it", "inputshape": _IN, "shape": _IN, "infeatures": _IN, "inch": _IN,
+    "numworkers": "omit it; --workers is an option of search",
+    "shuffle": "training images are always shuffled",
+    "generations": "set the number of networks in the search: trials = 200",
+    "nesterov": "Nesterov momentum is not supported; omit it",
+    "beta1": "write betas = [0.9, 0.999]", "beta2": "write betas = [0.9, 0.999]",
+    "classes": "the number of classes is that of the dataset; a space has it as a setting",
     "seed": "set it in the search, `seed = 3`, or on the command line, --seed 3",
     "steps": "set the number of epochs: differentiable(epochs = 12)",
     "padding": _PADDING, "inchannels": _IN, "inplanes": _IN, "cin": _IN,
@@ -107,54 +177,14 @@ _NO_SETTING: Mapping[str, str] = {
 
 _ATTRIBUTES: Mapping[str, str] = {
     "channels": "c", "shape": "c, .h and .w", "size": "c, .h and .w", "height": "h", "width": "w",
-    "outchannels": "c", "dim": "c, .h and .w",
+    "outchannels": "c", "dim": "c, .h and .w", "ndim": "c, .h and .w",
 }  # fmt: skip
 
-_OBJECTIVE = "write cross_entropy or ohem for the loss of the task"
-_WEIGHT = "a weight is a setting of the search: search NAME(; weight = 0.01) for SPACE {…}"
-_ACCURACY = "write miou"
-_DIFFERENTIABLE = "write differentiable(sampler = gumbel(tau = 3.0, end = 0.1))"
-_EVOLUTION = "write evolution, or nsga2 for several objectives"
-_POLICY = "write reinforce or ppo"
-_TAU = "temperatures are settings of samplers: sampler = gumbel(tau = 3.0, end = 0.1)"
-_SEARCH: Mapping[str, str] = {
-    "loss": _OBJECTIVE, "taskloss": _OBJECTIVE, "crossentropyloss": _OBJECTIVE, "ce": _OBJECTIVE,
-    "nll": _OBJECTIVE, "lambda": _WEIGHT, "alpha": _WEIGHT, "beta": _WEIGHT,
-    "acc": "write accuracy, or macc for the mean of the classes", "score": _ACCURACY, "metric": _ACCURACY,
-    "iou": _ACCURACY, "meaniou": _ACCURACY, "mIoU": _ACCURACY,
-    "darts": _DIFFERENTIABLE, "gradient": _DIFFERENTIABLE, "snas": _DIFFERENTIABLE, "gdas": _DIFFERENTIABLE,
-    "proxylessnas": _DIFFERENTIABLE, "oneshot": _DIFFERENTIABLE, "supernet": _DIFFERENTIABLE,
-    "gumbelsoftmax": "write gumbel(tau = 3.0, end = 0.1)",
-    "evolutionary": _EVOLUTION, "ea": _EVOLUTION, "genetic": _EVOLUTION, "ga": _EVOLUTION,
-    "regularizedevolution": _EVOLUTION, "rl": _POLICY, "controller": _POLICY,
-    "randomsearch": "write random", "hillclimb": "write hill_climb", "hillclimbing": "write hill_climb",
-    "nsgaii": "write nsga2", "nsga": "write nsga2", "asha": "write successive_halving",
-    "hyperband": "write successive_halving", "sha": "write successive_halving",
-    "bayesian": "write optuna(sampler = gp)", "tpesampler": "write optuna(sampler = tpe)",
-    "adamw": "write adam(decay = 1e-2)",
-    "momentum": "write sgd(momentum = 0.9)", "size": "write params", "parameters": "write params",
-    "numparams": "write params", "modelsize": "write params", "flop": "write flops", "mac": "write macs",
-    "madds": "write macs", "multadds": "write macs", "fps": 'write rate(device = "NAME")',
-    "throughput": 'write rate(device = "NAME")', "runtime": "write latency", "time": "write latency",
-    "ms": "write latency", "imagefolder": "write folder(path = …)", "dataset": "write folder(path = …)",
-}  # fmt: skip
-_CLAUSES: Mapping[str, str] = {
-    "optimizer": "write it in a group: parameters { optimizer = sgd(lr = 0.05) }",
-    "objective": "write minimize … or maximize …", "loss": "write minimize …", "goal": "write minimize …",
-    "metric": "write maximize miou",
-    "constraint": "write require …", "constraints": "write require …",
-    "lr": "learning rates are settings of optimizers: parameters { optimizer = sgd(lr = 0.05) }",
-    "learningrate": "learning rates are settings of optimizers: parameters { optimizer = sgd(lr = 0.05) }",
-    "dataset": "write data = …", "algorithm": "write strategy = …", "method": "write strategy = …",
-    "searcher": "write strategy = …", "batchsize": "write data = synthetic(batch = 8)",
-    "trials": "write budget = 2 h", "time": "write budget = 2 h",
-    "timeout": "write budget = 2 h", "temperature": _TAU, "tau": _TAU,
-    "schedule": "schedules are settings of optimizers and samplers: sgd(schedule = poly)",
-    "maxtime": "write budget = 2 h",
-}  # fmt: skip
+_SIZED = re.compile(r"(\w+?)_?(\d)x\2\Z")
+_NUMBER = re.compile(r"\d+(\.\d+)?\Z")
 
 
-def _plain(word: str) -> str:
+def plain_word(word: str) -> str:
     return word.lower().replace("_", "")
 
 
@@ -163,12 +193,38 @@ def name_form(name: str, known: Collection[str]) -> str | None:
     plain = name.lower()
     if plain != name and plain in known:
         return f"write {plain}"
-    return _CASED.get(name) or _OPS.get(_plain(name))
+    return _CASED.get(name) or _OPS.get(plain_word(name)) or _sized_form(name, known)
+
+
+def _sized_form(name: str, known: Collection[str]) -> str | None:
+    """Help for a kernel size in a name: `max_pool_3x3`, `conv5x5`."""
+    sized = _SIZED.match(name)
+    if sized is None:
+        return None
+    if sized[1] in known:
+        return f"write {sized[1]}(k = {sized[2]})"
+    form = _OPS.get(plain_word(sized[1]))
+    return f"{form}; the kernel size is a setting: k = {sized[2]}" if form else None
+
+
+def prefixed_form(name: str, known: Collection[str]) -> str:
+    """Help for a name behind an unknown prefix: `nn.Conv2d`, `self.width`."""
+    return name_form(name, known) or f"names have no prefix: write {name}"
+
+
+def string_form(text: str, kind: str) -> str | None:
+    """Help for a string as a setting of another type."""
+    if kind == "bool" and text.lower() in ("true", "false"):
+        return f"write {text.lower()} without quotes"
+    if _NUMBER.match(text):
+        return f"write {text} without quotes"
+    sizes = re.findall(r"\d+", text) if re.match(r"\d+([x, ]+\d+)+\Z", text) else []
+    return f"write [{', '.join(sizes)}]" if sizes else None
 
 
 def setting_form(name: str, known: Collection[str]) -> str | None:
     """Help for an unknown setting; `known` are the existing ones."""
-    plain = _plain(name)
+    plain = plain_word(name)
     meant = plain if plain in known and plain != name else _SETTINGS.get(plain)
     if meant in known:
         return f"write {meant}"
@@ -177,16 +233,5 @@ def setting_form(name: str, known: Collection[str]) -> str | None:
 
 def attribute_form(name: str) -> str | None:
     """Help for an unknown attribute of a tensor."""
-    meant = _ATTRIBUTES.get(_plain(name))
+    meant = _ATTRIBUTES.get(plain_word(name))
     return f"write .{meant}" if meant else None
-
-
-def search_form(name: str, known: Collection[str]) -> str | None:
-    """Help for an unknown word in a search; `known` are the existing ones."""
-    plain = _plain(name)
-    return f"write {plain}" if plain in known else _SEARCH.get(name) or _SEARCH.get(plain)
-
-
-def clause_form(name: str) -> str | None:
-    """Help for an unknown clause of a search."""
-    return _CLAUSES.get(_plain(name))

@@ -201,7 +201,7 @@ class _Scope:
             self.imported[name.id] = unit, unit.declared[name.id]
             return
         guess = closest(name.id[:60], tuple(unit.declared))
-        help_line = f"did you mean `{guess}`?" if guess else None
+        help_line = f"did you mean `{guess}`?" if guess else _declared(unit)
         if name.id in unit.imported:
             help_line = f"it is imported there; import it from `{unit.imported[name.id][0].source.name}`"
         self.report(
@@ -233,3 +233,10 @@ class _Scope:
         secondary = () if first is None else (Label(Location(self.source, *first), "first defined here"),)
         primary = Label(Location(self.source, *span), label)
         self.diagnostics.append(Diagnostic(code, headline, primary, secondary=secondary, help=help_line))
+
+
+def _declared(unit: Unit) -> str | None:
+    """The names of a file, the first twelve."""
+    names = list(unit.declared)
+    shown = f"{', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
+    return f"declared there: {shown}" if names else None

@@ -131,6 +131,21 @@ def accepts(states: Sequence[int], kind: int) -> bool:
     return action > 0
 
 
+def accepts_all(states: Sequence[int], kinds: Sequence[str]) -> bool:
+    """Whether these terminals may follow, one after another."""
+    lang = language()
+    stack = list(states)
+    for kind in (lang.symbols.index(name) for name in kinds):
+        while (action := lang.actions[stack[-1]][kind]) < 0:
+            rule = lang.rules[action]
+            del stack[-rule.size :]
+            stack.append(lang.actions[stack[-1]][rule.origin])
+        if action == 0:
+            return False
+        stack.append(action)
+    return True
+
+
 def acceptable(states: Sequence[int]) -> frozenset[str]:
     """The names of all terminals that may come next."""
     lang = language()

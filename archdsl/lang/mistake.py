@@ -10,11 +10,12 @@ from typing import Any
 
 from archdsl.diagnostics import Diagnostic, Label, Location, Source
 from archdsl.lang.ast import Span
-from archdsl.lang.machine import acceptable
+from archdsl.lang.machine import acceptable, accepts_all, language
 from archdsl.lang.source_files import starts_line
 
 CLOSING = {"(": ")", "[": "]", "{": "}"}
 CLOSERS = frozenset(CLOSING.values())
+_DECLARING = frozenset({"import", "op", "cell", "space", "network", "search"})
 
 
 @dataclass(frozen=True)
@@ -52,18 +53,69 @@ class Mistake:
         return starts_line(self.source.text, self.span[0])
 
     @cached_property
-    def opened(self) -> tuple[str, Span] | None:
-        """The innermost open bracket."""
-        closed = 0  # brackets that are closed, of what is not reduced yet
+    def inside(self) -> str:
+        """The word of the declaration around, `rows` for a network's decisions; empty between these."""
+        word = ""
+        for value in self.values:
+            if isinstance(value, re.Match) and value[value.lastindex or 0] in _DECLARING:
+                word = value[value.lastindex or 0]
+            elif isinstance(value, re.Match) and word == "network" and value[value.lastindex or 0] == "from":
+                word = "rows"
+        return word
+
+    @cached_property
+    def in_body(self) -> bool:
+        """Whether the declaration's braces, or its `=`, have been read."""
+        read = [value[value.lastindex or 0] for value in self.values if isinstance(value, re.Match)]
+        return "{" in read or (self.inside == "op" and "=" in read)
+
+    def mended(self) -> bool:
+        """Whether closing open brackets, innermost first, makes the token acceptable."""
+        terminals = {"(": "RPAR", "[": "RSQB", "{": "RBRACE"}
+        closers = [terminals[text] for text, _ in self._open()]
+        return any(accepts_all(self.states, [*closers[:n], self.kind]) for n in range(1, len(closers) + 1))
+
+    def _open(self) -> list[tuple[str, Span]]:
+        """The open brackets, innermost first."""
+        closed, found = 0, []  # brackets that are closed, of what is not reduced yet
         for value in reversed(self.values):
             if isinstance(value, re.Match):
                 text, span = value[value.lastindex or 0], value.span(value.lastindex or 0)
                 closed += text in CLOSERS
                 if text in CLOSING:
                     if not closed:
-                        return text, span
-                    closed -= 1
-        return None
+                        found.append((text, span))
+                    else:
+                        closed -= 1
+        return found
+
+    @cached_property
+    def unfinished(self) -> str:
+        """The word of the statement that is being read; empty for others than `stage`, `input`, `output`."""
+        for value in reversed(self.values):
+            word = value[value.lastindex or 0] if isinstance(value, re.Match) else ""
+            if word == "{":
+                break
+            if word in ("stage", "input", "output"):
+                return str(word)
+        return ""
+
+    @property
+    def first_word(self) -> str:
+        """The name before the token if a statement, clause or declaration may begin with it, else empty."""
+        name, before = self.values[-1], self.values[-2]
+        if not isinstance(name, re.Match) or name.lastgroup != "NAME":
+            return ""
+        if isinstance(before, re.Match) and before[before.lastindex or 0] != "{":  # `output y`
+            return ""
+        word = str(name[name.lastindex or 0])
+        return "" if word in language().keywords else word
+
+    @cached_property
+    def opened(self) -> tuple[str, Span] | None:
+        """The innermost open bracket."""
+        found = self._open()
+        return found[0] if found else None
 
     def finding(
         self,

@@ -12,6 +12,7 @@ from archdsl.diagnostics import Diagnostic, Label, Location, Source, closest
 from archdsl.lang import foreign
 from archdsl.lang.ast import Span
 from archdsl.lang.expectations import in_words
+from archdsl.lang.forms import FORMS, form
 from archdsl.lang.machine import language
 from archdsl.lang.mistake import CLOSERS, CLOSING, Mistake, line_before
 from archdsl.lang.source_files import shortened
@@ -46,6 +47,9 @@ _LOOK_ALIKES = {
     "$": "names are made of letters, digits and `_`",
     "@": "names are made of letters, digits and `_`",
     "\\": "line continuation needs no backslash",
+    "~": "write `not`; an op is applied by `->`",
+    "`": "names are written without quotes, strings with `\"`",
+    "∘": "write `->`: x -> f -> g",
 }  # fmt: skip
 
 
@@ -86,7 +90,10 @@ def _stray(mistake: Mistake) -> Diagnostic | None:
     if word == ".":
         return _dot(mistake)
     shown = f"`{word}`" if word.isprintable() else f"U+{ord(word):04X}"
-    return mistake.finding("ARCH101", f"unexpected character {shown}", "", _LOOK_ALIKES.get(word))
+    help = _LOOK_ALIKES.get(
+        word, "names are made of the letters a to z, digits and `_`; other text is in strings"
+    )
+    return mistake.finding("ARCH101", f"unexpected character {shown}", "", help)
 
 
 def _dot(mistake: Mistake) -> Diagnostic:
@@ -145,7 +152,11 @@ def _statement_within_line(mistake: Mistake) -> Diagnostic | None:
     if unit is not None:
         return unit
     word = mistake.source.text[slice(*span)]
-    help = "a comment starts with #" if "//" in before else None
+    help = {"is": "write a == b", "between": "write low <= a and a <= high"}.get(word)
+    if help is None and re.search(r"(//|--|%)\s*(\w+\s+)?\Z", before):
+        help = "a comment starts with #"
+    if help is None:
+        help = form(mistake) if mistake.inside != "search" else "write one clause per line"
     return mistake.finding(
         "ARCH100", f"unexpected `{word}`", "expected an operator or a new line", help, span
     )
@@ -179,9 +190,10 @@ def _keyword(mistake: Mistake) -> Diagnostic | None:
 
 def _reserved(mistake: Mistake, word: str, span: Span) -> Diagnostic:
     headline = f"`{word}` is a reserved word"
-    return mistake.finding(
-        "ARCH107", headline, "cannot be used as a name", f"choose another name: {word}_1", span
-    )
+    help = f"choose another name: {word}_1"
+    if word in FORMS and not mistake.after.lstrip().startswith("]"):
+        help = f"{FORMS[word]}; as a name, choose another: {word}_1"
+    return mistake.finding("ARCH107", headline, "cannot be used as a name", help, span)
 
 
 def _no_value(mistake: Mistake) -> Diagnostic | None:
@@ -210,6 +222,9 @@ def _equals(mistake: Mistake) -> Diagnostic | None:
     if word == "==" and "EQUAL" in expected:
         return mistake.finding("ARCH109", "`==` instead of `=`", "", "`==` compares; write `=`")
     if word == "=" and "COMPARE" in expected:
+        found = _assigned_twice(mistake)
+        if found is not None:
+            return mistake.finding("ARCH109", found[0], "", found[1])
         if mistake.opened is not None and mistake.opened[0] == "{" and "COLON" in expected:
             return mistake.finding(
                 "ARCH109", "`=` in a set", "", "a label ends in a colon: {sep3: sep_conv(k = 3)}"
@@ -220,16 +235,34 @@ def _equals(mistake: Mistake) -> Diagnostic | None:
     return None
 
 
+def _assigned_twice(mistake: Mistake) -> tuple[str, str] | None:
+    """A headline and a help for `(a, b) = f(x)`, `a = b = x`, `stage s repeat {x = …`, `group = {x = …`."""
+    before = mistake.before
+    if re.match(r"\s*[(\[][^()\[\]]*[)\]]\s*\Z", before):
+        return "brackets around names", "write a, b = f(x), without brackets"
+    if re.match(r"\s*\w+\s*=\s*\w+\s*\Z", before):
+        return "`=` after a value", "assign once: write a = x, then b = a; `==` compares"
+    if re.match(r"\s*stage\b.*\{", before):
+        return "`=` in a set", FORMS["stage"]
+    group = re.match(r"\s*(\w+)\s*=\s*\{", before)
+    if group is not None and mistake.inside == "search":
+        return "`=` in a set", f"a group has no `=`: {group[1]} {{…}}"
+    return None
+
+
 def _bracket(mistake: Mistake) -> Diagnostic | None:
     """An unclosed bracket, one closed by another kind of bracket, or an extra closing bracket."""
     word, opened = mistake.word, mistake.opened
     if opened is None:
         if word in CLOSERS:
-            return mistake.finding("ARCH108", f"unexpected `{word}`", "unmatched closing bracket")
+            return mistake.finding(
+                "ARCH108", f"unexpected `{word}`", "unmatched closing bracket", "remove it, or open it before"
+            )
         return None
     closer = CLOSING[opened[0]]
     ends = mistake.kind == "$END" or (word in CLOSERS and word != closer)
     begins = mistake.starts_line and word in language().keywords and mistake.kind not in _NO_STATEMENT
+    begins = begins and mistake.mended()
     if not ends and not begins:
         return None
     where = "the end of the file" if mistake.kind == "$END" else f"`{word}`"
@@ -238,6 +271,7 @@ def _bracket(mistake: Mistake) -> Diagnostic | None:
         f"`{opened[0]}` is not closed",
         Label(Location(mistake.source, *mistake.span), f"expected `{closer}` before {where}"),
         secondary=(Label(Location(mistake.source, *opened[1]), "opened here"),),
+        help=f"write `{closer}` where it ends",
     )
 
 
@@ -261,7 +295,8 @@ _EXPLANATIONS: tuple[Callable[[Mistake], Diagnostic | None], ...] = (
 
 def _unexpected(mistake: Mistake) -> Diagnostic:
     shown = "end of the file" if mistake.kind == "$END" else f"`{shortened(mistake.word)}`"
-    finding = mistake.finding("ARCH100", f"unexpected {shown}", f"expected {in_words(mistake.expected)}")
+    label = f"expected {in_words(mistake.expected)}"
+    finding = mistake.finding("ARCH100", f"unexpected {shown}", label, form(mistake))
     opened = mistake.opened
     if opened is None or opened[0] == "{" or not mistake.starts_line:
         return finding
@@ -270,4 +305,5 @@ def _unexpected(mistake: Mistake) -> Diagnostic:
         finding.headline,
         finding.primary,
         secondary=(Label(Location(mistake.source, *opened[1]), "opened here"),),
+        help=finding.help,
     )

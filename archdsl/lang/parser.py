@@ -144,6 +144,7 @@ class _Parse:
         kind = symbol(stopped)
         name = "STRAY" if kind is None else language().symbols[kind]
         mistake = Mistake(self.source, self.states, self.values, name, stopped.span(group))
+        self.builder.interrupted(stopped.start(group))
         self.builder.add(describe(mistake))
         if len(self.builder.diagnostics) >= MAX_ERRORS:
             return None

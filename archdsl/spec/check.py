@@ -57,7 +57,11 @@ def check(
     spaces: dict[str, Elaborated] = {}
     if not (unit.declared or unit.imported):
         at = Label(Location(unit.source, 0, 0), "")
-        diagnostics.append(Diagnostic("ARCH224", "the file has no declarations", at))
+        diagnostics.append(
+            Diagnostic(
+                "ARCH224", "the file has no declarations", at, help="declare a network: network NAME {…}"
+            )
+        )
     for declared in unit.declared.values():
         try:
             if isinstance(declared, ast.Space | ast.Network):
@@ -69,7 +73,12 @@ def check(
                 if kind == "space" and proof.ok:
                     spaces[declared.name.id] = elaborated
             elif isinstance(declared, ast.Search):
-                diagnostics.extend(read_search(unit, declared).not_run)
+                from archdsl.spec.search_rules import (
+                    reversed_objectives,  # imported late: most files have no search
+                )
+
+                search = read_search(unit, declared)
+                diagnostics.extend([*search.not_run, *reversed_objectives(search.clauses)])
             elif isinstance(declared, ast.Constant):
                 evaluate_constant(unit, declared, constants)
         except SpecError as error:

@@ -16,6 +16,7 @@ from archdsl.spec.elaborate import Elaborated
 from archdsl.spec.evaluate.builtins import BUILTINS
 from archdsl.spec.evaluate.frame import Frame
 from archdsl.spec.evaluate.sites import BELOW, CHILDREN, Part
+from archdsl.spec.lint_text import lint_text
 from archdsl.spec.units import MEASURES
 
 Declared = ast.Constant | ast.Op | ast.Cell | ast.Space | ast.Network
@@ -44,6 +45,7 @@ def lint_names(unit: Unit) -> Iterator[Diagnostic]:
         for name in names:
             if name.id not in outside and name.id not in local:
                 yield from Frame(unit).unknown(name.id, name, sorted(local | outside)).diagnostics
+    yield from lint_text(unit, frozenset(used))
     for item in unit.file.items:
         if not isinstance(item, ast.Import):
             continue

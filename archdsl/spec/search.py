@@ -9,13 +9,14 @@ from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
 from archdsl.ir.expr import apply
 from archdsl.lang import ast
 from archdsl.lang.ast import Spanned
-from archdsl.lang.habits import clause_form, search_form, setting_form
+from archdsl.lang.habits import setting_form
 from archdsl.lang.loader import Unit
+from archdsl.lang.search_habits import clause_form, search_form
 from archdsl.spec.evaluate.arithmetic import OPERATORS
 from archdsl.spec.evaluate.frame import Frame
 from archdsl.spec.losses import demand_losses, unknown_output
 from archdsl.spec.rows import path_text
-from archdsl.spec.search_values import Clauses, Formula, Objective, SearchSpec, SearchValue, Term
+from archdsl.spec.search_values import COMPARISONS, Clauses, Formula, Objective, SearchSpec, SearchValue, Term
 from archdsl.spec.settings import settle
 from archdsl.spec.units import MEASURES, UNITS, Quantity, quantity
 
@@ -40,7 +41,7 @@ def read_search(unit: Unit, declared: ast.Search, given: Mapping[str, object] | 
             "ARCH602",
             f"unknown space `{space}`",
             declared.space,
-            f"did you mean `{guess}`?" if guess else None,
+            f"did you mean `{guess}`?" if guess else _spaces(known),
         )
     else:
         reader.settable = {s.name for s in found.signature.settings}
@@ -236,7 +237,8 @@ class _Reader:
                     if wanted == "time"
                     else "must be a number without a unit"
                 )
-                raise self.frame.error("ARCH212", f"`{first}` {unit}", clause.value)
+                help = f"write {first} = 2 h" if wanted == "time" else f"write {first} = 100"
+                raise self.frame.error("ARCH212", f"`{first}` {unit}", clause.value, help=help)
         settings[path] = self._taken(first, None, setting, clause.value)
         if not setting.run:
             self.not_run(f"`{first}`", target)
@@ -317,9 +319,7 @@ class _Reader:
                 return Formula("..", ends, self.frame.location(expr))
             case ast.Binary():
                 return self._binary(expr)
-        help = None
-        if isinstance(expr, ast.Call) and isinstance(expr.fn, ast.Attribute):
-            help = f"write the argument in parentheses: {expr.fn.name}(macs)"
+        help = self._value_form(expr)
         raise self.frame.error(
             "ARCH604", "expected a number, a name or an arithmetic expression of these", expr, help=help
         )
@@ -352,6 +352,25 @@ class _Reader:
             )
         return _Reader(unit, (*self.reading, constant), self.outputs).value(constant.value)
 
+    def _value_form(self, expr: ast.Expr) -> str | None:
+        """What is written instead of an expression that a search does not have."""
+        if isinstance(expr, ast.Conditional):
+            return "a search has no conditionals: write a limit as a requirement, require macs <= 1M"
+        if isinstance(expr, ast.Chain):
+            return (
+                "settings that change during a search have a start and an end: gumbel(tau = 3.0, end = 0.1)"
+            )
+        inner = expr.fn if isinstance(expr, ast.Call) else expr
+        base = inner.base if isinstance(inner, ast.Attribute | ast.Index) else None
+        if isinstance(base, ast.Name) and base.id in MEASURES:
+            if isinstance(expr, ast.Call) and isinstance(inner, ast.Attribute):
+                return f"write the argument in parentheses: {inner.name}({base.id})"
+            return f'settings are passed by name: {base.id}(device = "NAME")'
+        if isinstance(inner, ast.Attribute):
+            form = search_form(inner.name, list(_words()))
+            return form or f"names have no prefix: write {inner.name}"
+        return None
+
     def _known(self, name: str, node: Spanned, group: str = "") -> Word:
         words = _groups()[group] if group else _words()
         if name in self.scores and name not in words:
@@ -369,6 +388,11 @@ class _Reader:
         help = search_form(name, list(words)) or guessed(name, words)
         if help is None and words is not _words():
             help = f"available: {listed(words)}"
+        elif help is None:
+            help = (
+                "objectives are made of losses, scores and costs (`archdsl explain --objectives`) and of "
+                "the search's own settings; names of devices are in quotes"
+            )
         return self.frame.error("ARCH601", f"unknown {kind} `{name}` in a search", node, help=help)
 
     def _is_defined(self, name: str) -> bool:
@@ -396,6 +420,10 @@ class _Reader:
         what = f"`{value.name}`" if isinstance(value, Term) else _shown(value)
         guess = guessed(value.name, words) if isinstance(value, Term) else None
         help = f"{guess} available: {listed(words)}" if guess else f"available: {listed(words)}"
+        if isinstance(value, str):
+            plain = value.lower()
+            form = f"write {plain}" if plain in words else search_form(value, list(words))
+            help = f"names have no quotes: {form or help}"
         raise self.frame.error("ARCH607", f"expected {one(kind)}, got {what}", expr, help=help)
 
     def _taken(self, key: str, of: str | None, setting: Setting, expr: ast.Expr) -> SearchValue:
@@ -442,7 +470,7 @@ class _Reader:
             return name.id
         known = [n for n, d in self.unit.declared.items() if isinstance(d, ast.Space)]
         known += [n for n, (_, d) in self.unit.imported.items() if isinstance(d, ast.Space)]
-        help = _question(closest(name.id, known)) or f"spaces of the file: {', '.join(known)}"
+        help = _question(closest(name.id, known)) or _spaces(known)
         raise self.frame.error("ARCH602", f"unknown space `{name.id}`", name, help=help)
 
     def _name_of_space(self, expr: ast.Expr) -> str:
@@ -534,6 +562,7 @@ class _Reader:
                     "ARCH212",
                     f"incompatible units in `{expr.op}`: {' and '.join(sorted(map(str, dims)))}",
                     expr,
+                    help=_unit_form({str(one) for one in dims}),
                 )
         if expr.op in ("/", "//", "%") and _is_number(right) and right == 0:
             raise self.frame.error("ARCH211", "division by zero", expr)
@@ -546,8 +575,6 @@ class _Reader:
         except ArithmeticError as error:
             raise self.frame.error("ARCH211", str(error), expr) from None
 
-
-COMPARISONS = ("<", "<=", ">", ">=", "==", "!=", "in", "and", "or", "not")
 
 TRAINED = ("architecture", "parameters")
 """The groups of trained parameters; any other group is one of several architectures that share weights."""
@@ -580,6 +607,21 @@ def _clauses(group: str) -> Mapping[str, Setting]:
     if group in TRAINED:
         return settings_of(clauses.Group)
     return settings_of(clauses.Member if group else clauses.Search)
+
+
+def _spaces(known: list[str]) -> str:
+    if not known:
+        return 'the file has no space: declare one, or import it: import NAME from "./spaces.arch"'
+    return f"spaces of the file: {', '.join(known)}"
+
+
+def _unit_form(dimensions: set[str]) -> str | None:
+    """How a value of the measured dimension is written, next to another."""
+    if "time" in dimensions:
+        return "write a time with its unit: latency <= 9 ms"
+    if "rate" in dimensions:
+        return "write a rate with its unit: rate >= 30 fps"
+    return "write a count: params <= 2M" if "count" in dimensions else None
 
 
 def _question(guess: str | None) -> str | None:

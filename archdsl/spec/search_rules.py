@@ -9,9 +9,20 @@ from typing import Any
 
 from archdsl.configs.words import GROUPS, KINDS, listed, one
 from archdsl.diagnostics import Diagnostic, Label, Location
-from archdsl.spec.search_values import Clauses, Formula, SearchValue, Term, written
+from archdsl.spec.search_values import (
+    COMPARISONS,
+    Clauses,
+    Formula,
+    Objective,
+    SearchValue,
+    Term,
+    terms_in,
+    written,
+)  # fmt: skip
 from archdsl.spec.units import MEASURES, Quantity
 
+_EXAMPLES = {"minimize": "cross_entropy", "maximize": "miou"}
+_LOSSES, _SCORES = ("cross_entropy", "ohem"), ("miou", "macc", "accuracy", "rate")
 _SHORT_FOR = {"epochs": "strategy", "sampler": "strategy", "batch": "data"}
 """Clauses that are shorthand for a setting of another clause."""
 
@@ -30,6 +41,7 @@ def mistakes(clauses: Clauses) -> Iterator[Diagnostic]:
         known: dict[str, Location | None] = {}
         for goal in part.objectives:
             yield from _of_formula(goal.value, goal.at, scores)
+            yield from _of_objective(goal)
             text = written(goal.value)
             if text in known:
                 before = known[text]
@@ -40,6 +52,29 @@ def mistakes(clauses: Clauses) -> Iterator[Diagnostic]:
             known[text] = goal.at
         for requirement in part.requirements:
             yield from _of_formula(requirement, getattr(requirement, "at", None), scores)
+
+
+def _of_objective(goal: Objective) -> Iterator[Diagnostic]:
+    """An objective is a number that differs between networks."""
+    if isinstance(goal.value, Formula) and goal.value.op in COMPARISONS:
+        help = "write a condition as a requirement, require params <= 2M, and one objective per line"
+        yield _error("ARCH604", f"`{goal.value.op}` in an objective", goal.value.at or goal.at, help)
+    elif isinstance(goal.value, int | float | Quantity | Formula) and not list(terms_in(goal.value)):
+        help = f"write a loss, a score or a cost: {goal.direction} {_EXAMPLES[goal.direction]}"
+        yield _error("ARCH604", "the objective is the same for all networks", goal.at, help)
+
+
+def reversed_objectives(clauses: Clauses) -> Iterator[Diagnostic]:
+    """Warnings for losses that are maximized, and scores that are minimized."""
+    for part in (clauses, *clauses.groups.values()):
+        for goal in part.objectives:
+            name = goal.value.name if isinstance(goal.value, Term) else ""
+            better = "minimize" if name in _LOSSES else "maximize" if name in _SCORES else goal.direction
+            if better != goal.direction and goal.at is not None:
+                headline = f"`{goal.direction} {name}` searches for the worst networks"
+                yield Diagnostic(
+                    "ARCH609", headline, Label(goal.at), severity="warning", help=f"write {better} {name}"
+                )
 
 
 def declared_scores(evaluate: object) -> frozenset[str]:

@@ -9,6 +9,8 @@ from typing import Union
 from archdsl.diagnostics import Diagnostic, Location
 from archdsl.spec.units import Quantity
 
+COMPARISONS = ("<", "<=", ">", ">=", "==", "!=", "in", "and", "or", "not")
+
 
 @dataclass(frozen=True)
 class Term:

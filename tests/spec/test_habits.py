@@ -103,6 +103,85 @@ IN_SPACE = [
     ("assert params <= 3M", "ARCH100", "require"),
     ("require params < 3 million", "ARCH104", "write 3M"),
     ("require latency <= 9 ms", "ARCH207", "latency(…)"),
+    # prefixes and methods
+    ("z = nn.Conv2d(3, 32, 3)(x)", "ARCH201", "write conv("),
+    ("z = torch.cat([x, x], dim=1)", "ARCH201", "concat(a, b)"),
+    ("z = F.interpolate(x, scale_factor=2)", "ARCH201", "resize(scale = 2)"),
+    ("z = keras.layers.Dense(10)(x)", "ARCH201", "linear(c"),
+    ("z = F.relu(x)", "ARCH201", "names have no prefix: write relu"),
+    ("z = x -> conv(c = self.width)", "ARCH201", "write width"),
+    ("k = trial.suggest_int(1, 3)", "ARCH201", "one of {low..high}"),
+    ("k = nni.choice([3, 5])", "ARCH201", "one of {a, b}"),
+    ("z = x.view(0)", "ARCH221", "channels, height and width only"),
+    ("z = x.flatten()", "ARCH221", "global_pool -> linear"),
+    ("z = x.mean()", "ARCH221", "channel_mean"),
+    ("k = {3, 5}.choose", "ARCH221", "one of SET"),
+    ("k = [3, 5].append(7)", "ARCH221", "LIST[1]"),
+    # names of ops
+    ("z = x -> max_pool_3x3", "ARCH201", "max_pool(k = 3)"),
+    ("z = x -> dil_conv_5x5", "ARCH201", "k = 5"),
+    ("z = x -> MBConv", "ARCH201", "inverted_residual"),
+    ("z = x -> deconv", "ARCH201", "conv_transpose"),
+    ("z = x -> downsample", "ARCH201", "max_pool(s = 2)"),
+    ("z = x -> reshape", "ARCH201", "channels, height and width only"),
+    ("k = Categorical([3, 5])", "ARCH201", "one of {a, b}"),
+    ("k = loguniform(1e-3, 1)", "ARCH201", "listed outcomes"),
+    ("z = Repeat(conv, 3)", "ARCH201", "stage NAME repeat 3"),
+    # settings
+    ("z = x -> conv(activation = relu)", "ARCH204", "x -> conv -> bn -> relu"),
+    ("z = x -> conv(name = 3)", "ARCH204", "named by their assignment"),
+    ('z = x -> conv(c = "8")', "ARCH208", "write 8 without quotes"),
+    ('z = x -> conv(k = "3x3")', "ARCH208", "write [3, 3]"),
+    ('z = x -> conv(bias = "true")', "ARCH208", "true without quotes"),
+    ("z = x -> conv(bias = 1)", "ARCH208", "write true"),
+    ("z = x -> conv(c = {8, 16})", "ARCH208", "c = one of"),
+    # operators and marks
+    ("x //= 2", "ARCH100", "x = x // y"),
+    ("x **= 2", "ARCH100", "x = x * x"),
+    ("z = x -> conv(c = 8 if width === 8 else 4)", "ARCH100", "`==`"),
+    ("z = x -> conv(c = 8 if width =< 8 else 4)", "ARCH100", "`<=`"),
+    ("z = x -> conv(c = 8 if width is 8 else 4)", "ARCH100", "a == b"),
+    ("z = x --> conv", "ARCH100", "`->`"),
+    ("z = x %>% conv", "ARCH100", "`->`"),
+    ("z = x << conv", "ARCH100", "`->`"),
+    ("k = 3 -- a comment", "ARCH100", "#"),
+    ("k = 3 <!-- a comment -->", "ARCH100", "#"),
+    ('""" a comment """', "ARCH100", "#"),
+    ("/// a comment", "ARCH100", "#"),
+    ("k = 1_000", "ARCH104", "1000"),
+    ("k = 0x10", "ARCH104", "16"),
+    ("k = 8f", "ARCH104", "no suffix"),
+    ("k = any {3, 5}", "ARCH100", "any 2 of"),
+    ("k = some {3, 5}", "ARCH100", "one of {a, b}"),
+    ("k in {3, 5}", "ARCH100", "k = one of"),
+    ("k = 3, 5", "ARCH100", "[a, b]"),
+    ("k = +8", "ARCH100", "write a value"),
+    # statements
+    ("pass", "ARCH100", "remove this line"),
+    ("print(x)", "ARCH100", "explain FILE"),
+    ("del x", "ARCH100", "cannot be deleted"),
+    ("x -> conv", "ARCH100", "assigns its value to a name"),
+    ("conv(x)", "ARCH100", "assigns its value to a name"),
+    ("int k = 3", "ARCH100", "without a word before"),
+    ("outputs z = x", "ARCH100", "output NAME = …"),
+    ("z = input([3, 8, 8])", "ARCH107", "input NAME: ["),
+    ("output(x)", "ARCH107", "output NAME = …"),
+    ("z = x -> conv 8", "ARCH100", "in parentheses"),
+    ("z = x -> conv(c=8 k=3)", "ARCH100", "commas"),
+    ("z = x -> conv(c=8; k=3)", "ARCH100", "commas"),
+    ("a = b = x", "ARCH109", "then b = a"),
+    ("(a, b) = split(x)", "ARCH109", "without brackets"),
+    ("x.c = 8", "ARCH216", "NAME = …"),
+    ("z = x +", "ARCH100", "write a value"),
+    # stages
+    ("stage s for i in 1:3 {\n x = x -> conv\n }", "ARCH100", "low..high"),
+    ("stage s for i in 1 to 3 {\n x = x -> conv\n }", "ARCH104", "low..high"),
+    ("stage s for i in 1..<3 {\n x = x -> conv\n }", "ARCH100", "both ends"),
+    ("stage s for i, c in [8, 16] {\n x = x -> conv\n }", "ARCH100", "for r in [("),
+    ("stage s for i in 3 {\n x = x -> conv\n }", "ARCH207", "1..3"),
+    ("stage s repeat -1 {\n x = x -> conv\n }", "ARCH207", "0 or more"),
+    ("stage s * 3 {\n x = x -> conv\n }", "ARCH100", "repeat 3"),
+    ("stage s repeat 3 {\n x -> conv\n }", "ARCH100", "assigns its value to a name"),
 ]  # fmt: skip
 
 WHOLE = [
@@ -123,6 +202,28 @@ WHOLE = [
     ("space S {\n  input image: [3, 8, 8]\n  k = one of {3, 5}\n  output y = image -> conv(k = k)\n}\n"
      "network N from S {\n  k = 3,\n}", "ARCH100", "comma"),
     ("search Q over S {\n  minimize cross_entropy\n}", "ARCH100", "search NAME for SPACE"),
+    ("search Q(S) {\n  minimize cross_entropy\n}", "ARCH100", "search NAME for SPACE"),
+    ("search Q {\n  minimize cross_entropy\n}", "ARCH100", "search NAME for SPACE"),
+    ("digraph G { a -> b }", "ARCH100", "network NAME"),
+    ("Network N { }", "ARCH100", "network NAME"),
+    ("network N = conv", "ARCH100", "network NAME {"),
+    ("network N:\n  input image: [3, 8, 8]\n", "ARCH100", "network NAME {"),
+    ("layer { name = 3 }", "ARCH100", "chains"),
+    ("op f = conv -> bn", "ARCH100", "op NAME(x"),
+    ("op f(x: Tensor) = x", "ARCH100", "only settings have types"),
+    ("op f(x; c: integer) = x", "ARCH114", "int, float"),
+    ("op f(x; **kwargs) = x", "ARCH100", "listed one by one"),
+    ("op f(x) = x -> one of {conv, relu}", "ARCH215", "cell"),
+    ("cell f(x) { y = x -> conv }", "ARCH218", "return"),
+    ("cell f(x) = x -> conv", "ARCH100", "cell NAME(x) {"),
+    ("network N { input image: [1, 3, 8, 8]\n output y = image }", "ARCH207", "without the batch"),
+    ("import std.ops", "ARCH100", "import NAME, OTHER from"),
+    ("import torch", "ARCH100", "import NAME, OTHER from"),
+    ('import nothing from "std/ops.arch"', "ARCH013", "declared there: "),
+    ("- conv", "ARCH100", "a file contains"),
+    ('{"layers": [1]}', "ARCH100", "a file contains"),
+    ("export WIDTH = 8", "ARCH100", "remove this word"),
+    ("space S {\n  minimize params\n}", "ARCH100", "clauses of a search"),
 ]  # fmt: skip
 
 IN_SEARCH = [
@@ -142,6 +243,28 @@ IN_SEARCH = [
     ("parameters { optimizer = sgd(lr = 0.1, weight_decay = 0.1) }", "ARCH204", "write decay"),
     ("data = synthetic(batch_size = 4)", "ARCH204", "write batch"),
     ('data = imagefolder(path = "x")', "ARCH601", "folder(path"),
+    ('strategy = "random"', "ARCH607", "no quotes: write random"),
+    ("strategy = nni.RegularizedEvolution", "ARCH604", "evolution"),
+    ("strategy = grid_search", "ARCH601", "write random"),
+    ("strategy = differentiable(sampler = gumbel(tau = 3.0 -> 0.1))", "ARCH604", "end = 0.1"),
+    ("parameters { optimizer = torch.optim.Adam(lr = 1e-3) }", "ARCH604", "write adam"),
+    ("parameters = { optimizer = sgd }", "ARCH109", "parameters {"),
+    ("minimise params", "ARCH100", "minimize VALUE"),
+    ("subject to params <= 2M", "ARCH100", "require"),
+    ("minimize params and macs", "ARCH604", "one objective per line"),
+    ("minimize params, macs", "ARCH100", "one objective per line"),
+    ("minimize 3", "ARCH604", "cross_entropy"),
+    ("minimize latency.titan_xp", "ARCH604", "device ="),
+    ("minimize exp(macs)", "ARCH601", "available"),
+    ("minimize psnr", "ARCH601", "miou"),
+    ("require latency < 9", "ARCH212", "9 ms"),
+    ("require params < 2MB", "ARCH212", "2M"),
+    ("require params < 2,000,000", "ARCH100", "2000000"),
+    ("budget = 100 trials", "ARCH104", "trials = 100"),
+    ("budget = 10", "ARCH212", "budget = 2 h"),
+    ('device = "cuda"', "ARCH605", "--device cuda"),
+    ("workers = 4", "ARCH605", "--workers"),
+    ("return 3", "ARCH100", "are part of"),
 ]  # fmt: skip
 
 
@@ -175,6 +298,40 @@ def test_a_habit_in_a_declaration_is_answered_by_the_form_that_is_written_here(t
 def test_a_habit_in_a_search_is_answered_by_the_form_that_is_written_here(text, code, help_line):
     space = "space S {\n  input image: [3, 8, 8]\n  k = one of {3, 5}\n  output y = image -> conv(k = k)\n}\n"
     demand(f"arch 1\n{space}search Q for S {{\n  {text}\n}}\n", code, help_line)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("z = x -> conv c = 8", "ARCH119"),
+        ("z = x -> conv k = 3", "ARCH119"),
+    ],
+)
+def test_a_setting_without_parentheses_is_a_statement_of_its_own_and_warned_of(text, code):
+    found = archdsl.load("habits.arch", text=HEAD + text + TAIL).check().diagnostics
+    assert code in [d.code for d in found if d.severity == "warning"]
+    apart = HEAD + text.replace(" c =", "\n c =").replace(" k =", "\n k =") + TAIL
+    assert code not in [d.code for d in archdsl.load("habits.arch", text=apart).check().diagnostics]
+
+
+@pytest.mark.parametrize(
+    ("goal", "better"), [("minimize miou", "maximize miou"), ("maximize ohem", "minimize ohem")]
+)
+def test_an_objective_in_the_wrong_direction_is_warned_of(goal, better):
+    space = "space S {\n  input image: [3, 8, 8]\n  k = one of {3, 5}\n  output y = image -> conv(k = k)\n}\n"
+    for text, expected in ((goal, True), (better, False)):
+        loaded = archdsl.load("habits.arch", text=f"arch 1\n{space}search Q for S {{\n  {text}\n}}\n")
+        found = [d for d in loaded.check().diagnostics if d.code == "ARCH609"]
+        assert bool(found) == expected
+        assert all(f"write {better}" == d.help for d in found)
+
+
+@pytest.mark.parametrize(
+    "word", ["tune", "reduced", "unrelated", "stacks", "triads", "logits", "depthh", "layering"]
+)
+def test_words_that_only_share_letters_are_not_suggested(word):
+    found = first_error(HEAD + f"z = x -> {word}" + TAIL)
+    assert "did you mean" not in (found.help or "")
 
 
 def test_words_of_other_notations_stay_names_of_the_author():

@@ -110,7 +110,7 @@ def _rounding(name: str) -> Run:
         ev: Evaluator, of: Builtin, args: list[SpecValue], at: Spanned, frame: Frame, site: str
     ) -> SpecValue:
         if len(args) != 1:
-            raise frame.error("ARCH206", f"`{name}` expects one number", at)
+            raise frame.error("ARCH206", f"`{name}` expects one number", at, help=f"write {name}(a)")
         try:
             return apply(name, number(args[0], at, frame))
         except TooLargeError as error:
@@ -173,7 +173,10 @@ def _fold(
     is_op = bool(args) and isinstance(args[0], Function | PrimitiveOp | Composition)
     if len(args) != 2 or not is_op or not isinstance(args[1], SetValue):
         raise frame.error(
-            "ARCH207", "`fold` expects an op or cell and a set: fold(Join, unused(x[3..9]))", at
+            "ARCH207",
+            "`fold` expects an op or cell and a set",
+            at,
+            help="write fold(F, {a, b, c}), or fold(F, x[1..4])",
         )
     fn, members = args[0], args[1].members
     total: Tensor | None = None

@@ -11,7 +11,7 @@ from archdsl import ops
 from archdsl.ir import Expr
 from archdsl.ir.expr import AXES
 from archdsl.lang import ast
-from archdsl.lang.habits import attribute_form
+from archdsl.lang.habits import attribute_form, name_form
 from archdsl.spec.evaluate import applying, arithmetic, chaining, choosing, indexing, sets, switching
 from archdsl.spec.evaluate.builder import Builder
 from archdsl.spec.evaluate.constants import Constants
@@ -24,6 +24,7 @@ from archdsl.spec.evaluate.values import (
     Either,
     ListValue,
     RecordValue,
+    SetValue,
     SpecValue,
     Tensor,
     Undefined,
@@ -139,11 +140,13 @@ def _any_of(ev: Evaluator, expr: ast.AnyOf, frame: Frame) -> SpecValue:
 
 def _attribute_help(base: SpecValue, name: str, known: list[str]) -> str | None:
     there = f"available: {', '.join(known)}" if known else None
+    if isinstance(base, (SetValue, ListValue)):
+        return "choose a member, one of SET, or read an item, LIST[1]"
     if not isinstance(base, Tensor):
-        return there
+        return there or "only tensors (.c, .h, .w) and records have attributes"
     if name in ops.primitives():
         return f"apply an op by `->`: x -> {name}"
-    form = attribute_form(name)
+    form = attribute_form(name) or name_form(name, list(ops.primitives()))
     return f"{form}; {there}" if form else there
 
 

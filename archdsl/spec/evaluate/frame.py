@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Union
@@ -10,12 +11,13 @@ from archdsl import ops
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
 from archdsl.lang import shipped
 from archdsl.lang.ast import Spanned
-from archdsl.lang.habits import name_form
+from archdsl.lang.habits import name_form, prefixed_form
 from archdsl.lang.loader import Unit
 from archdsl.spec.evaluate.builder import Place, Trace
 from archdsl.spec.evaluate.sites import Sites
 from archdsl.spec.evaluate.values import Key, SpecValue
 
+_DOTTED = re.compile(r"(?:\.[A-Za-z_]\w*)*\.([A-Za-z_]\w*)")
 NO_SITES = Sites({}, {}, frozenset())
 
 
@@ -96,6 +98,12 @@ class Frame:
 
     def unknown(self, name: str, node: Spanned, known: Sequence[str]) -> SpecError:
         """An error for an undefined name, with an import or a similar name as help."""
+        prefixed = _DOTTED.match(self.unit.source.text, node.span[1])
+        if prefixed is not None:
+            label = "not found in this scope, the file, its imports or the primitives"
+            return self.error(
+                "ARCH201", f"`{name}` is not defined", node, label, prefixed_form(prefixed[1], known)
+            )
         path, form = shipped.declared_in(name), name_form(name, known)
         guess = closest(name, list(known))
         if name in ops.words():
@@ -105,6 +113,6 @@ class Frame:
         elif path is not None:
             help = f'import it: import {name} from "{path}"'
         else:
-            help = f"did you mean `{guess}`?" if guess else None
+            help = f"did you mean `{guess}`?" if guess else f"define it before it is used: {name} = …"
         label = "not found in this scope, the file, its imports or the primitives"
         return self.error("ARCH201", f"`{name}` is not defined", node, label, help)

@@ -11,7 +11,7 @@ from archdsl.ir import Expr, Value
 from archdsl.ir.expr import Pick, apply, kind, pick
 from archdsl.lang import ast
 from archdsl.lang.ast import Spanned
-from archdsl.lang.habits import setting_form
+from archdsl.lang.habits import setting_form, string_form
 from archdsl.ops.base import Primitive, Setting
 from archdsl.spec.evaluate import choosing
 from archdsl.spec.evaluate.evaluator import Evaluator
@@ -267,7 +267,21 @@ def _wrong_kind(owner: str, setting: Setting, value: SpecValue, at: Spanned, fra
         "ARCH208",
         f"`{setting.name}` of `{owner}` must be {wanted[setting.kind]}, got {kind_of(value)}{text}",
         at,
+        help=_value_form(setting, value),
     )
+
+
+def _value_form(setting: Setting, value: SpecValue) -> str | None:
+    """What is written for a value of another kind."""
+    if isinstance(value, str):
+        return string_form(value, setting.kind)
+    if setting.kind == "bool" and isinstance(value, int):
+        return f"write {'true' if value else 'false'}"
+    if isinstance(value, SetValue):
+        return f"choose a member: {setting.name} = one of {{…}}"
+    if isinstance(value, ListValue):
+        return f"a list of candidates is a set: {setting.name} = one of {{…}}"
+    return None
 
 
 def unknown_setting(owner: str, name: str, known: list[str], at: Spanned, frame: Frame) -> SpecError:
@@ -290,7 +304,8 @@ def setting_node(at: Spanned, name: str) -> Spanned:
 
 
 def wrong_inputs(owner: str, wanted: str, got: int, at: Spanned, frame: Frame) -> SpecError:
-    return frame.error("ARCH206", f"`{owner}` expects {wanted}, got {got}", at)
+    help = "inputs are tensors; settings are passed by name: f(x, k = 3)"
+    return frame.error("ARCH206", f"`{owner}` expects {wanted}, got {got}", at, help=help)
 
 
 def _arity_text(least: int, most: int | None) -> str:

@@ -6,6 +6,7 @@ from archdsl.diagnostics import Diagnostic, Label
 from archdsl.ir import Expr
 from archdsl.lang import ast
 from archdsl.lang.ast import Spanned
+from archdsl.lang.habits import string_form
 from archdsl.spec.evaluate import choosing
 from archdsl.spec.evaluate.evaluator import Evaluator
 from archdsl.spec.evaluate.frame import Frame
@@ -193,4 +194,9 @@ def whole(ev: Evaluator, expr: ast.Expr, frame: Frame) -> int:
             expr,
             help="unroll to the maximum and pick the result: x[depth]",
         )
-    raise frame.error("ARCH207", f"expected an integer, got {kind_of(value)}", expr)
+    help = "a stage over a range is written for i in 1..4" if isinstance(value, SetValue) else None
+    if isinstance(value, float):
+        help = "write floor(a), round(a) or a // b"
+    elif isinstance(value, str):
+        help = string_form(value, "int")
+    raise frame.error("ARCH207", f"expected an integer, got {kind_of(value)}", expr, help=help)

@@ -149,7 +149,12 @@ def _key(ev: Evaluator, target: ast.Expr, frame: Frame) -> Key | None:
     if isinstance(target, ast.Name):
         return None
     if not isinstance(target, ast.Index) or not isinstance(target.base, ast.Name):
-        raise frame.error("ARCH216", "the target of an assignment must be a name or an indexed name", target)
+        raise frame.error(
+            "ARCH216",
+            "the target of an assignment must be a name or an indexed name",
+            target,
+            help="write NAME = … or NAME[i] = …; attributes of tensors and records cannot be set",
+        )
     key: list[int | float | str] = []
     for subscript in target.subscripts:
         value = ev.evaluate(subscript, frame)
@@ -232,7 +237,10 @@ def _define(ev: Evaluator, target: ast.Expr, key: Key | None, value: SpecValue, 
         return
     if not isinstance(family, Family):
         raise frame.error(
-            "ARCH207", f"cannot assign to an entry of `{name}`, which is {kind_of(family)}", target
+            "ARCH207",
+            f"cannot assign to an entry of `{name}`, which is {kind_of(family)}",
+            target,
+            help="a name has a value or entries; choose another name for the entries",
         )
     if key in family.entries:
         text = f"{name}[{', '.join(map(str, key))}]"
@@ -257,6 +265,9 @@ def _define(ev: Evaluator, target: ast.Expr, key: Key | None, value: SpecValue, 
 def stage(ev: Evaluator, statement: ast.Stage, frame: Frame, counts: dict[str, int]) -> SpecValue | None:
     if statement.repeat is not None:
         n = sets.whole(ev, statement.repeat, frame)
+        if n < 0:
+            help = "write the number of iterations, 0 or more"
+            raise frame.error("ARCH207", f"a stage cannot be repeated {n} times", statement.repeat, help=help)
         sets.bounded(ev, n, statement.repeat, frame)
         names: tuple[str, ...] = ()
         rounds: Iterable[tuple[_Item, ...]] = [((i, str(i)),) for i in range(1, n + 1)]
@@ -273,6 +284,7 @@ def stage(ev: Evaluator, statement: ast.Stage, frame: Frame, counts: dict[str, i
     return _rounds(ev, statement, names, rounds, frame)
 
 
+_ITERATED = "write a range, a set or a list: for i in 1..4, for c in {8, 16}"
 _Item = tuple[SpecValue, str]
 """What a loop variable is in an iteration, and its part of the iteration's name."""
 
@@ -285,7 +297,9 @@ def _domain(ev: Evaluator, expr: ast.Expr, frame: Frame) -> list[_Item]:
     elif isinstance(value, ListValue):
         items = [(item, str(n)) for n, item in enumerate(value.items, 1)]
     else:
-        raise frame.error("ARCH207", f"expected a range or a set to iterate over, got {kind_of(value)}", expr)
+        help = f"write a range, 1..{value}, or repeat {value}" if type(value) is int else _ITERATED
+        headline = f"expected a range or a set to iterate over, got {kind_of(value)}"
+        raise frame.error("ARCH207", headline, expr, help=help)
     for item, _ in items:
         if isinstance(item, Expr):
             raise frame.error("ARCH217", "the range of a stage cannot depend on decisions", expr)
@@ -357,6 +371,8 @@ def input_(ev: Evaluator, statement: ast.Input, frame: Frame, counts: dict[str, 
                 "ARCH207",
                 "an input's shape must be [channels, height, width], integers >= 1",
                 statement.shape,
+                help=f"write input {statement.name}: [3, 256, 512], without the batch; "
+                "--set overrides sizes, and compiled modules accept other sizes",
             )
         shape = (sizes[0], sizes[1], sizes[2])
     frame.names[statement.name] = Tensor(ev.builder.add_input(statement.name, shape))
@@ -376,7 +392,10 @@ def output(ev: Evaluator, statement: ast.Output, frame: Frame, counts: dict[str,
             "ARCH223", f"output `{statement.name}` is not defined: {value.why}", statement.value
         )
     if not isinstance(value, Tensor):
-        raise frame.error("ARCH207", f"an output must be a tensor, got {kind_of(value)}", statement.value)
+        help = "write one output for each tensor, or join them: concat(a, b)"
+        raise frame.error(
+            "ARCH207", f"an output must be a tensor, got {kind_of(value)}", statement.value, help=help
+        )
     ev.builder.outputs[statement.name] = value.node
     if statement.train_only:
         ev.builder.train_only.add(statement.name)
