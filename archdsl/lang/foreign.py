@@ -189,7 +189,7 @@ def _parameters(mistake: Mistake) -> Diagnostic | None:
         return None
     if mistake.word == ":":
         return _unexpected(mistake, "only settings have types, after a semicolon: (x, y; c: int = 8)")
-    if mistake.word == "*":
+    if mistake.word in ("*", "**"):
         return _unexpected(mistake, "inputs and settings are listed one by one: (x, y; c: int = 8)")
     return None
 

@@ -137,7 +137,7 @@ IN_SPACE = [
     ("z = x -> conv(c = {8, 16})", "ARCH208", "c = one of"),
     # operators and marks
     ("x //= 2", "ARCH100", "x = x // y"),
-    ("x **= 2", "ARCH100", "x = x * x"),
+    ("x **= 2", "ARCH100", "x = x ** 2"),
     ("z = x -> conv(c = 8 if width === 8 else 4)", "ARCH100", "`==`"),
     ("z = x -> conv(c = 8 if width =< 8 else 4)", "ARCH100", "`<=`"),
     ("z = x -> conv(c = 8 if width is 8 else 4)", "ARCH100", "a == b"),
