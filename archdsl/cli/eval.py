@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from archdsl.cli.data import data_option, device_option
-from archdsl.cli.networks import open_network
+from archdsl.cli.networks import open_scored
 from archdsl.cli.set_option import SetCommand, name_option, set_option
 from archdsl.cli.train import SIZE
 from archdsl.cli.weights_file import WeightsFile
@@ -54,20 +55,28 @@ def eval_(
     from archdsl.cli.reporting import TerminalReporter
     from archdsl.runs.processes import processes
     from archdsl.train.scoring import demand_same_classes, scored
-    from archdsl.train.weights import classes_of, module_with_weights
+    from archdsl.train.tasks import demand_targets_of, tasks_of
+    from archdsl.train.weights import classes_of, module_with_weights, read_metadata
 
-    dataset = data.open_part(split)
-    network = open_network(spec, name, settings, len(dataset.classes), dataset.channels)
+    dataset, metadata = data.open_part(split), read_metadata(weights)
+    outputs = tasks_of(metadata)
+    demand_targets_of(outputs, dataset)
+    network = open_scored(spec, name, settings, metadata, len(dataset.classes), dataset.channels)
     here = processes(device)
-    module, metadata = module_with_weights(network, weights)
-    demand_same_classes(tuple(classes_of(metadata)[0]), dataset.classes)
-    scores = scored(module, dataset, here, TerminalReporter(), size)
+    module, _ = module_with_weights(network, weights)
+    if any(one.task == "classes" for one in outputs):
+        demand_same_classes(tuple(classes_of(metadata)[0]), dataset.classes)
+    scores = scored(module, dataset, here, TerminalReporter(), size, outputs)
     if here.is_first:
         click.echo((_json if as_json else _text)(scores, dataset, split), nl=False)
     here.stop()
 
 
 def _text(scores: Scores, dataset: Dataset, _split: str) -> str:
+    on = f"on {scores.images} images of {dataset.name}"
+    others = "".join(f"{name}: {_shown(own)} {on}\n" for name, own in scores.outputs.items())
+    if not scores.classes:
+        return others
     pixels = scores.confusion_KK.sum(1).tolist()
     rows = [
         [name, _percent(iou), f"{count:,}"]
@@ -75,15 +84,28 @@ def _text(scores: Scores, dataset: Dataset, _split: str) -> str:
     ]
     table = text_tables.table(("class", "IoU %", "pixels"), rows, numeric=(1, 2))
     whole = f"mIoU {_percent(scores.miou)} %, accuracy {_percent(scores.accuracy)} %"
-    return f"{table}\n{whole} on {scores.images} images of {dataset.name}\n"
+    return f"{table}\n{whole} {on}\n{others}"
+
+
+def _shown(scores: Mapping[str, float]) -> str:
+    """The scores of an output in a line: shares in percent, errors as numbers."""
+    from archdsl.report.scores import LOWER, NAMES
+
+    texts = {
+        name: f"{score:.4g}" if name in LOWER and score == score else f"{_percent(score)} %"
+        for name, score in scores.items()
+    }
+    return ", ".join(f"{NAMES[name]} {text}" for name, text in texts.items())
 
 
 def _json(scores: Scores, dataset: Dataset, split: str) -> str:
     from archdsl.render.json import document
 
+    others = {output: {n: _number(v) for n, v in own.items()} for output, own in scores.outputs.items()}
     return document(
         "eval", data=dataset.name, split=split, images=scores.images, miou=_number(scores.miou),
         accuracy=_number(scores.accuracy), iou=scores.iou, confusion=scores.confusion_KK.tolist(),
+        **({"outputs": others} if others else {}),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,6 +43,24 @@ def open_trained(
     classes = len(dataset.classes) or None
     network = with_classes(opening.load(spec), name, settings, classes)
     demand_fits(network, classes if predicts_classes(loss, network) else None, dataset.channels)
+    return network
+
+
+def open_scored(
+    spec: str, name: str | None, settings: dict[str, Any], metadata: Mapping[str, str],
+    classes: int | None = None, channels: int | None = None,
+) -> Network:  # fmt: skip
+    """The network that SPEC names, for weights with some metadata; `classes` and `channels` are of a dataset.
+
+    Raises SpecError as `open_network`.
+    """
+    from archdsl.train.networks import demand_fits
+    from archdsl.train.tasks import of_classes, tasks_of
+    from archdsl.train.weights import classes_of
+
+    count = classes or len(classes_of(metadata)[0]) or None
+    network = with_classes(opening.load(spec), name, settings, count)
+    demand_fits(network, count if of_classes(tasks_of(metadata), network) else None, channels)
     return network
 
 

@@ -13,7 +13,7 @@ import click
 from archdsl import atomic
 from archdsl.cli import opening
 from archdsl.cli.data import device_option
-from archdsl.cli.networks import open_network
+from archdsl.cli.networks import open_scored
 from archdsl.cli.outputs import PREDICTED, Output, demand_free, overwrite_option
 from archdsl.cli.set_option import SetCommand, name_option, set_option
 from archdsl.cli.train import SIZE
@@ -24,9 +24,11 @@ from archdsl.train.networks import image_channels
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
+    from PIL.Image import Image
 
     from archdsl.data.dataset import Colour, Sample
     from archdsl.program import Network
+    from archdsl.train.tallies import ScoredOutput
 
 Size = tuple[int, int]
 """Height and width."""
@@ -65,18 +67,22 @@ def predict(
     """Draw the predictions of a network.
 
     For each IMAGE, writes DIR/NAME.png, an overlay of class colours with a legend, and DIR/NAME_classes.png,
-    a mask of class indices.
+    a mask of class indices.  Of an output that is a map, writes DIR/NAME_OUTPUT.png: its probabilities, or
+    its numbers from the smallest (black) to the largest; and the numbers to DIR/NAME_OUTPUT_values.png, with
+    16 bits, in the scale of the files it was trained on.
     """
     from archdsl.runs.processes import processes
+    from archdsl.train.tasks import tasks_of
     from archdsl.train.weights import classes_of, module_with_weights, read_metadata
 
     _demand_names(images)
     read = [*images, weights, *opening.files(opening.load(spec))]
-    demand_free(
-        [Output(path, "prediction") for image in images for path in _pictures(image, out)], read, overwrite
-    )
-    classes, colours = classes_of(read_metadata(weights))
-    network = open_network(spec, name, settings, len(classes) or None)
+    metadata = read_metadata(weights)
+    outputs = tasks_of(metadata)
+    written = [path for image in images for path in _pictures(image, out, outputs)]
+    demand_free([Output(path, "prediction") for path in written], read, overwrite)
+    classes, colours = classes_of(metadata)
+    network = open_scored(spec, name, settings, metadata)
     here = processes(device)
     module, _ = module_with_weights(network, weights)
     module.to(here.device)
@@ -84,9 +90,16 @@ def predict(
     sizes = _sizes(pictures)
     fits = _fits(module, [size] if size else sorted(sizes), pictures.channels)
     for n, path in enumerate(images):
-        pixels, found = _seen(module, pictures, n, size, here.device, fits)
-        _write(pixels, found, _pictures(path, out), *_named(classes, colours, network))
-    click.echo(f"wrote {2 * len(images)} pictures to {out}")
+        pixels, found = _seen(module, pictures, n, size, here.device, fits, outputs)
+        drawn: list[Image] = []
+        for one, output_CHW in zip(outputs, found, strict=True):
+            if one.task == "classes":
+                drawn += _of_classes(pixels, output_CHW.argmax(0), *_named(classes, colours, network))
+            else:
+                drawn += _of_map(output_CHW[0], one)
+        for file, picture in zip(_pictures(path, out, outputs), drawn, strict=True):
+            atomic.write_bytes(file, png(picture, PREDICTED))
+    click.echo(f"wrote {len(written)} pictures to {out}")
 
 
 @dataclass(frozen=True)
@@ -150,37 +163,55 @@ def _fits(module: torch.nn.Module, sizes: Sequence[Size], channels: int) -> dict
 
 def _seen(
     module: torch.nn.Module, pictures: _Pictures, n: int, size: tuple[int, int] | None, device: torch.device,
-    fits: Mapping[Size, Size],
-) -> tuple[NDArray[Any], NDArray[Any]]:  # fmt: skip
-    """An image and its predicted class indices, at original size."""
+    fits: Mapping[Size, Size], outputs: Sequence[ScoredOutput],
+) -> tuple[NDArray[Any], list[NDArray[Any]]]:  # fmt: skip
+    """An image and the outputs of the network, channels × height × width, at original size."""
     import torch
 
     from archdsl.data.batches import whole
-    from archdsl.train.evaluation import at_size, logits_of
+    from archdsl.train.evaluation import at_size, logits_of, outputs_of
 
     pixels = pictures[n].image
     images_B3HW = whole(pictures, n, size).images_B3HW.to(device)
     fit = fits[images_B3HW.shape[-2], images_B3HW.shape[-1]]
+    names = [one.name for one in outputs]
     with torch.inference_mode():
-        logits_BKHW = at_size(logits_of(module, images_B3HW, fit), pixels.shape[:2])
-    return pixels, logits_BKHW.argmax(1)[0].cpu().numpy()
+        if names == [""]:
+            found = [logits_of(module, images_B3HW, fit)]
+        else:
+            found = list(outputs_of(module, images_B3HW, fit, names).values())
+        sized = [at_size(output_BCHW, pixels.shape[:2]) for output_BCHW in found]
+    return pixels, [output_BCHW[0].float().cpu().numpy() for output_BCHW in sized]
 
 
-def _write(
-    pixels: NDArray[Any], found: NDArray[Any], files: tuple[Path, Path], names: Sequence[str],
-    colours: Sequence[Colour],
-) -> None:  # fmt: skip
+def _of_classes(
+    pixels: NDArray[Any], found: NDArray[Any], names: Sequence[str], colours: Sequence[Colour]
+) -> list[Image]:
     from archdsl.data.channels import as_colours
     from archdsl.train.overlay import numbers, overlay
 
-    pictures = overlay(as_colours(pixels), found, names, colours), numbers(found, colours)
-    for path, picture in zip(files, pictures, strict=True):
-        atomic.write_bytes(path, png(picture, PREDICTED))
+    return [overlay(as_colours(pixels), found, names, colours), numbers(found, colours)]
 
 
-def _pictures(image: Path, out: Path) -> tuple[Path, Path]:
-    """The output paths of an image: overlay and class indices."""
-    return out / f"{image.stem}.png", out / f"{image.stem}_classes.png"
+def _of_map(found: NDArray[Any], output: ScoredOutput) -> list[Image]:
+    """A grey picture of a map; of one of numbers, also the numbers."""
+    from archdsl.data.maps import MapKind, samples_of
+    from archdsl.train.overlay import grey, picture, probabilities
+
+    if output.task == "binary":
+        return [probabilities(found)]
+    return [grey(found), picture(samples_of(found, MapKind(output.target, output.scale)))]
+
+
+def _pictures(image: Path, out: Path, outputs: Sequence[ScoredOutput]) -> list[Path]:
+    """The output paths of an image: overlay and class indices, and of a map the picture, and its numbers."""
+    found: list[str] = []
+    for one in outputs:
+        if one.task == "classes":
+            found += ["", "_classes"]
+        else:
+            found += [f"_{one.name}", *([f"_{one.name}_values"] if one.task == "regression" else [])]
+    return [out / f"{image.stem}{end}.png" for end in found]
 
 
 def _named(

@@ -24,6 +24,13 @@ class Batched:
         "data", "range of the random scale factor", (0.75, 1.5), form=forms.SCALE
     )
     flip: bool = setting("flag", "random horizontal flips", True)
+    edge_width: int = setting(
+        "whole",
+        "pixels across the edges between classes, for losses with the target edges",
+        2,
+        low=1,
+        high=64,
+    )
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,20 @@ class Files(Batched):
         "data", "ignored labels, excluded from loss and metrics", form=forms.IGNORED, usual="255"
     )
     channels: Literal[1, 3, 4] = setting("whole", "image channels", 3, choices=(1, 3, 4))
+    maps: Any = setting(
+        "data",
+        "folders of further targets, a file of one channel for each image",
+        form=forms.MAPS,
+        usual="none",
+    )
+    map_scale: Any = setting(
+        "data", "what 1 in the files of a map stands for", form=forms.MAP_SCALE,
+        usual="1 / 255 with 8 bits, 1 / 65,535 with 16",
+    )  # fmt: skip
+    map_unknown: Any = setting(
+        "data", 'the number in the files of a map that stands for unknown pixels; "none": all are known',
+        form=forms.MAP_UNKNOWN, usual="0",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

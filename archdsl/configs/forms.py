@@ -45,6 +45,14 @@ def _text(pattern: str) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and re.fullmatch(pattern, value) is not None
 
 
+def _positive(value: Any) -> bool:
+    return _number(value) and 1e-9 <= value <= 1e9
+
+
+def _sample(value: Any) -> bool:
+    return value == "none" or _whole(0, 2**16 - 1)(value)
+
+
 _side, _label = _whole(1, 2**14), _whole(0, 255)
 _labels = _many(_label)
 _PART = r"\w[\w-]*"
@@ -78,6 +86,22 @@ NAMES = Form("a list of strings", _many(lambda value: isinstance(value, str)))
 GROUPED_NAMES = Form(
     "a list of names, and of lists of names",
     _many(lambda value: isinstance(value, str) or NAMES.accepts(value)),
+)
+MAPS = Form(
+    'a list of names of small letters, digits and underscores, other than labels and edges: ["depth"]',
+    lambda value: (
+        _many(_text(r"[a-z][a-z0-9_]{0,63}"))(value) and len({*value, "labels", "edges"}) == len(value) + 2
+    ),
+)
+MAP_SCALE = Form(
+    "a number > 0, or a list of one for each map",
+    lambda value: _positive(value) or _many(_positive)(value),
+    _as_several,
+)
+MAP_UNKNOWN = Form(
+    'an integer from 0 to 65,535, "none", or a list of one for each map',
+    lambda value: _sample(value) or _many(_sample)(value),
+    _as_several,
 )
 SCORES = Form(
     'a list of names of small letters, digits and underscores: ["energy"]',

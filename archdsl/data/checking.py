@@ -6,10 +6,11 @@ Shapes: N samples, K classes.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from archdsl.data.dataset import IGNORE, Dataset
 from archdsl.data.files import Files, differing
 from archdsl.data.image_files import demand_allowed, read_labels, read_turned
+from archdsl.data.maps import MapKind
+from archdsl.data.targets import Map, maps_of
 from archdsl.diagnostics import Diagnostic, SpecError
 
 _MOST_THREADS = 8
@@ -38,13 +41,15 @@ class Inspection:
     """The inspection of a dataset.
 
     `pixels_NK` counts the pixels of each class in each sample, zero for invalid samples; `labels` counts raw
-    mask labels, 256 of them; `turned` counts images rotated by their EXIF orientation.
+    mask labels, 256 of them; `turned` counts images rotated by their EXIF orientation. `maps` are the ranges
+    of known numbers in each map, None where all are unknown.
     """
 
     problems: tuple[Diagnostic, ...]
     pixels_NK: Counts
     labels: Counts
     turned: int = 0
+    maps: Mapping[str, tuple[float, float] | None] = field(default_factory=dict)
 
     @property
     def shares(self) -> Shares:
@@ -59,6 +64,7 @@ class _Sample:
     labels: Counts = field(default_factory=lambda: np.zeros(256, np.int64))
     ids: Counts = field(default_factory=lambda: np.zeros(256, np.int64))
     turned: bool = False
+    maps: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 def inspect(dataset: Dataset) -> Inspection:
@@ -74,7 +80,15 @@ def inspect(dataset: Dataset) -> Inspection:
         _rows([sample.ids for sample in found])[:, : len(dataset.classes)],
         _rows([sample.labels for sample in found]).sum(0),
         sum(sample.turned for sample in found),
+        {
+            name: _range([sample.maps[name] for sample in found if name in sample.maps])
+            for name in maps_of(dataset)
+        },
     )
+
+
+def _range(found: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
+    return (min(low for low, _ in found), max(high for _, high in found)) if found else None
 
 
 def _rows(counts: list[Counts]) -> Counts:
@@ -98,15 +112,15 @@ def _too_few(dataset: Dataset, classes: int | None) -> list[Diagnostic]:
 
 
 def _of_files(dataset: Files, i: int) -> _Sample:
-    """Problems of a pair of files, those of both at once."""
-    image_path, mask_path = dataset.pairs[i]
+    """Problems of the files of an image, those of all at once."""
+    image_path, mask_path = dataset.pairs[i][0], dataset.pairs[i][1] if dataset.has_masks else None
     found = _Sample()
 
     def image() -> Size:
         pixels, found.turned = read_turned(image_path, dataset.channels)
         return pixels.shape[0], pixels.shape[1]
 
-    def mask() -> Size:
+    def mask(mask_path: Path) -> Size:
         labels = read_labels(mask_path)
         ids = dataset.table[labels]
         found.labels = _counted(labels)
@@ -114,13 +128,28 @@ def _of_files(dataset: Files, i: int) -> _Sample:
         found.ids = _counted(ids)
         return labels.shape[0], labels.shape[1]
 
+    def of_map(kind: MapKind, path: Path) -> Size:
+        values = kind.read(path)[0]
+        _take_in(found, kind.name, values)
+        return values.shape[0], values.shape[1]
+
     image_size, problems = _tried(image)
-    mask_size, more = _tried(mask)
-    if image_size and mask_size and image_size != mask_size:
-        found.problems = [differing(mask_path, image_size, mask_size, found.turned)]
-    else:
-        found.problems = [*problems, *more]
+    found.problems = list(problems)
+    others = [("mask", mask_path, partial(mask, mask_path))] if mask_path is not None else []
+    others += [(f"`{kind.name}`", path, partial(of_map, kind, path)) for kind, path in dataset.map_files(i)]
+    for what, path, measure in others:
+        size, more = _tried(measure)
+        found.problems += more
+        if image_size and size and image_size != size:
+            found.problems.append(differing(path, image_size, size, found.turned, what))
     return found
+
+
+def _take_in(found: _Sample, name: str, values: Map) -> None:
+    """Notes the range of the known numbers of a map."""
+    known = values[~np.isnan(values)]
+    if known.size:
+        found.maps[name] = float(known.min()), float(known.max())
 
 
 def _counted(labels: NDArray[np.uint8]) -> Counts:
@@ -146,6 +175,12 @@ def _of_sample(dataset: Dataset, i: int) -> _Sample:
     if sample.image.shape[:2] != sample.mask.shape:
         found.problems = [Diagnostic("ARCH905", f"{named}: image and mask differ in size")]
         return found
+    for name in maps_of(dataset):
+        values = sample.maps.get(name)
+        if values is None or values.shape != sample.mask.shape:
+            found.problems = [Diagnostic("ARCH905", f"{named}: image and `{name}` differ in size")]
+            return found
+        _take_in(found, name, values)
     found.labels = _counted(sample.mask)
     outside = (sample.mask >= len(dataset.classes)) & (sample.mask != IGNORE)
     if outside.any():

@@ -11,10 +11,12 @@ import numpy as np
 from PIL import Image
 
 from archdsl.data.channels import Channels, resampled
-from archdsl.data.dataset import Colour, Sample
+from archdsl.data.dataset import IGNORE, Colour, Sample
 from archdsl.data.faults import failed, fault
 from archdsl.data.image_files import Table, read_mask, read_turned
 from archdsl.data.listing import Pair
+from archdsl.data.maps import MapKind
+from archdsl.data.targets import EDGE_WIDTH
 from archdsl.diagnostics import Diagnostic, SpecError
 
 Resize = int | tuple[int, int] | None
@@ -27,6 +29,7 @@ _AT_ONCE = 2**20
 class Files:
     """Pairs of files; `table` maps mask labels to class ids.
 
+    Each pair also has the files of the maps `kinds`; without `has_masks` it has an image and these alone.
     `left_out` describes files that are not read; `ignored` are labels ignored by the settings.
     """
 
@@ -39,22 +42,41 @@ class Files:
     channels: Channels = 3
     left_out: tuple[str, ...] = ()
     ignored: tuple[int, ...] = ()
+    edge_width: int = EDGE_WIDTH
+    kinds: tuple[MapKind, ...] = ()
+    has_masks: bool = True
+
+    @property
+    def maps(self) -> tuple[str, ...]:
+        """The names of the maps."""
+        return tuple(kind.name for kind in self.kinds)
+
+    def map_files(self, i: int) -> list[tuple[MapKind, Path]]:
+        """The maps of an image with their files."""
+        return list(zip(self.kinds, self.pairs[i][1 + self.has_masks :], strict=True))
 
     def __len__(self) -> int:
         return len(self.pairs)
 
     def __getitem__(self, i: int) -> Sample:
         """Raises SpecError (ARCH902 to ARCH905)."""
-        image_path, mask_path = self.pairs[i]
+        image_path = self.pairs[i][0]
         image, turned = read_turned(image_path, self.channels)
-        mask = read_mask(mask_path, self.table)
-        if image.shape[:2] != mask.shape:
-            raise SpecError([differing(mask_path, image.shape[:2], mask.shape, turned)])
+        mask = np.full(image.shape[:2], IGNORE, np.uint8)
+        if self.has_masks:
+            mask = read_mask(self.pairs[i][1], self.table)
+            if image.shape[:2] != mask.shape:
+                raise SpecError([differing(self.pairs[i][1], image.shape[:2], mask.shape, turned)])
+        maps = {kind.name: kind.read(path)[0] for kind, path in self.map_files(i)}
+        for (kind, path), values in zip(self.map_files(i), maps.values(), strict=True):
+            if image.shape[:2] != values.shape:
+                raise SpecError([differing(path, image.shape[:2], values.shape, turned, f"`{kind.name}`")])
         if self.resize is not None:
             size = resized(image.shape[0], image.shape[1], self.resize)
             image = resampled(image, size, Image.Resampling.BILINEAR)
             mask = resampled(mask, size, Image.Resampling.NEAREST)
-        return Sample(image, mask, image_path.stem)
+            maps = {n: resampled(values, size, Image.Resampling.NEAREST) for n, values in maps.items()}
+        return Sample(image, mask, image_path.stem, maps)
 
     def described(self) -> dict[str, Any]:
         """The label and channel settings for the manifest."""
@@ -64,11 +86,18 @@ class Files:
             **({} if usual else {"labels": own}),
             **({"ignored labels": list(self.ignored)} if self.ignored else {}),
             **({"channels": self.channels} if self.channels != 3 else {}),
+            **(
+                {"maps": {kind.name: [kind.scale, kind.unknown] for kind in self.kinds}} if self.kinds else {}
+            ),
+            **({"edge width": self.edge_width} if self.edge_width != EDGE_WIDTH else {}),
         }
 
     def fingerprint(self) -> str:
         """SHA-256 of classes, labels, and the name, size and contents of each file."""
-        read = (self.name, self.classes, self.resize, *([] if self.channels == 3 else [self.channels]))
+        read = (
+            self.name, self.classes, self.resize, *([] if self.channels == 3 else [self.channels]),
+            *self.kinds, *([] if self.edge_width == EDGE_WIDTH else ["edges", self.edge_width]),
+        )  # fmt: skip
         digest = hashlib.sha256(repr(read).encode() + self.table.tobytes())
         for path in (path for pair in self.pairs for path in pair):
             digest.update(path.name.encode("utf-8", "surrogateescape") + b"\0")
@@ -95,13 +124,15 @@ def _take_in(digest: Any, path: Path) -> None:
         raise failed("ARCH902", "cannot read image", path, error.strerror or "") from error
 
 
-def differing(mask_path: Path, image: tuple[int, ...], mask: tuple[int, ...], turned: bool) -> Diagnostic:
-    """An error for different sizes (height, width) of image and mask; mentions EXIF rotation."""
+def differing(
+    mask_path: Path, image: tuple[int, ...], mask: tuple[int, ...], turned: bool, what: str = "mask"
+) -> Diagnostic:
+    """An error for different sizes (height, width) of image and mask, or map; mentions EXIF rotation."""
     by_exif = ", rotated by its EXIF orientation" if turned else ""
     return fault(
         "ARCH905",
-        "image and mask differ in size",
+        f"image and {what} differ in size",
         mask_path,
-        f"the mask has {mask[0]} × {mask[1]} pixels, the image {image[0]} × {image[1]}{by_exif}",
-        "resize the mask to the size of its image",
+        f"the {what} has {mask[0]} × {mask[1]} pixels, the image {image[0]} × {image[1]}{by_exif}",
+        f"resize the {what} to the size of its image",
     )

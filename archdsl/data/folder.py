@@ -34,8 +34,14 @@ class _Classes:
 def folder(root: Path, part: str, settings: datasets.Folder) -> Files:
     """A split of a custom dataset; class names default to the lines of `classes.txt`.
 
+    Without masks, it has the maps of the settings alone.
+
     Raises SpecError (ARCH900, ARCH901, ARCH906, ARCH907, ARCH909).
     """
+    if settings.maps and settings.classes is None and not (root / "masks").is_dir():
+        pictures = tuple((path,) for path in images(root / "images" / part))
+        there = left_out(root / "images" / part)
+        return Files("folder", (), (), pictures, labels({}), left_out=there, has_masks=False)
     found = _described(root, settings)
     own = found.labels or tuple((n,) for n in range(len(found.names)))
     table = labels({label: id for id, all_of in enumerate(own) for label in all_of})

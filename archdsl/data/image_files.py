@@ -50,6 +50,7 @@ _PNG_STEPS = {"L;2": 85, "L;4": 17}
 _LOSSY = ("JPEG", "MPO")
 _IMAGE_MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "1", "CMYK", "YCbCr")
 _MASK_MODES = ("L", "P", "1")
+_MAP_MODES = ("L", "1", "I;16", "I;16B", "I;16L", "I")
 _BROKEN = (
     OSError,
     SyntaxError,  # Pillow's word for a broken PNG
@@ -135,6 +136,27 @@ def read_labels(path: Path) -> Pixels:
             )
         restore = _as_written(image)
         return _turned(restore(np.asarray(image, np.uint8)), _orientation(image))
+
+
+def read_samples(path: Path) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], int, bool]:
+    """Reads the samples (height, width) of a map of one channel, rotated by its EXIF orientation, the largest
+    possible one, 255 or 65,535, and whether it was rotated.
+
+    Raises SpecError (ARCH902; ARCH937 for colours and for lossy formats).
+    """
+    with _opened(path) as image:
+        if image.format in _LOSSY or image.mode not in _MAP_MODES:
+            what = "JPEG changes the numbers" if image.format in _LOSSY else f"the pixel mode is {image.mode}"
+            help = "expected a PNG with one channel of 8 or 16 bits"
+            raise failed("ARCH937", "map without one number per pixel", path, what, help)
+        restore, wide = _as_written(image), image.mode not in ("L", "1")
+        samples = np.asarray(image)
+        orientation = _orientation(image)
+    if not wide:
+        few = restore(samples.astype(np.uint8))
+        return _turned(few * 255 if image.mode == "1" else few, orientation), 255, orientation != 1
+    whole = np.clip(samples, 0, 65535).astype(np.uint16)
+    return np.ascontiguousarray(_UPRIGHT[orientation](whole)), 65535, orientation != 1
 
 
 def read_mask(path: Path, table: Table) -> Pixels:

@@ -26,6 +26,8 @@ def about_labels(dataset: Dataset, found: Inspection, use: str, learned: bool) -
     """
     if found.problems:
         return _listed_labels(dataset, found)
+    if not dataset.classes:
+        return []
     pixels_K = found.pixels_NK.sum(0)
     if not pixels_K.any():
         return [Diagnostic("ARCH943", f"the {use} have no labelled pixels", help=_all_ignored(found))]
@@ -38,6 +40,16 @@ def about_labels(dataset: Dataset, found: Inspection, use: str, learned: bool) -
     headline = f"no pixels of {_names(absent)} in the {len(dataset)} {use}"
     help = "absent classes are not learned, but count in mIoU if predicted or scored"
     return [Diagnostic("ARCH945", headline, severity="warning", help=help)]
+
+
+def about_maps(found: Inspection, use: str) -> list[Diagnostic]:
+    """Errors (ARCH938) for maps of which no pixel is known."""
+    help = "0 stands for unknown: set `map_unknown` to another number, or to none"
+    return [
+        Diagnostic("ARCH938", f"no pixel of `{name}` is known in the {use}", help=help)
+        for name, ends in found.maps.items()
+        if ends is None and not found.problems
+    ]
 
 
 def about_colours(dataset: Dataset) -> list[Diagnostic]:

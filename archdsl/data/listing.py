@@ -21,7 +21,8 @@ _NOT_READ = (
 )  # fmt: skip
 """Suffixes of unsupported image formats."""
 
-Pair = tuple[Path, Path]
+Pair = tuple[Path, ...]
+"""An image and its mask, if there are masks, and a file of each map."""
 
 
 def files(folder: Path, suffixes: tuple[str, ...] = SUFFIXES) -> list[Path]:

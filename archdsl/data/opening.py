@@ -17,6 +17,7 @@ from archdsl.data.dataset import IGNORE, Dataset, Splits
 from archdsl.data.dataset_settings import read_settings
 from archdsl.data.faults import failed
 from archdsl.data.files import Files
+from archdsl.data.maps import kinds_of, with_maps
 from archdsl.diagnostics import Diagnostic, SpecError
 
 Opener = Callable[[Path, str, Any], Files]
@@ -44,8 +45,8 @@ def trained_too(splits: Splits) -> int:
     """The number of validation images that are also training images."""
     if not isinstance(splits.train, Files) or not isinstance(splits.val, Files):
         return 0
-    trained = {image for image, _ in splits.train.pairs}
-    return sum(image in trained for image, _ in splits.val.pairs)
+    trained = {pair[0] for pair in splits.train.pairs}
+    return sum(pair[0] in trained for pair in splits.val.pairs)
 
 
 def open_part(kind: str, settings: Mapping[str, Any], part: str, base: Path | None = None) -> Dataset:
@@ -86,9 +87,13 @@ def _part(opener: Opener, root: Path, part: str, read: datasets.Files) -> Files:
         found = opener(root, part, read)
     except SpecError as error:
         raise SpecError([_with_advice(d, part) for d in error.diagnostics]) from error
-    table = found.table.copy()
+    table, kinds = found.table.copy(), kinds_of(read)
     table[list(read.ignore or ())] = IGNORE
-    return replace(found, table=table, ignored=read.ignore or (), resize=read.resize, channels=read.channels)
+    return replace(
+        found, table=table, ignored=read.ignore or (), resize=read.resize, channels=read.channels,
+        edge_width=read.edge_width, kinds=kinds,
+        pairs=with_maps(found.pairs, root, part, [kind.name for kind in kinds]),
+    )  # fmt: skip
 
 
 def _joined(opener: Opener, root: Path, names: str, read: datasets.Files) -> Files:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from archdsl.data.checking import Inspection, inspect
 from archdsl.data.dataset import Dataset
 from archdsl.data.faults import grouped
-from archdsl.data.labelling import about_colours, about_labels
+from archdsl.data.labelling import about_colours, about_labels, about_maps
 from archdsl.diagnostics import Diagnostic, SpecError
 
 TRAINED, VALIDATED, SCORED = "training images", "validation images", "evaluation images"
@@ -33,7 +33,11 @@ def demand_sound(parts: Mapping[str, Dataset]) -> Soundness:
     about = [
         problem
         for use, dataset in parts.items()
-        for problem in (*found[use].problems, *about_labels(dataset, found[use], use, use == TRAINED))
+        for problem in (
+            *found[use].problems,
+            *about_labels(dataset, found[use], use, use == TRAINED),
+            *about_maps(found[use], use),
+        )
     ]
     about += about_colours(next(iter(parts.values())))
     errors = [problem for problem in about if problem.severity == "error"]

@@ -11,9 +11,14 @@ import numpy as np
 from archdsl.configs import datasets
 from archdsl.data.camvid import CLASSES, COLOURS
 from archdsl.data.dataset import Colour, Sample, Splits
+from archdsl.data.maps import MapKind
 from archdsl.data.scene.street import draw
+from archdsl.data.targets import EDGE_WIDTH
 
 Part = Literal["train", "val"]
+
+DEPTH = "depth"
+"""The map of depths in metres."""
 
 _DRAWING = 1
 """Incremented when the scenes of a seed change."""
@@ -32,6 +37,9 @@ class Synthetic:
     classes: tuple[str, ...] = CLASSES
     colours: tuple[Colour, ...] = COLOURS
     channels: int = 3
+    edge_width: int = EDGE_WIDTH
+    maps: tuple[str, ...] = (DEPTH,)
+    kinds: tuple[MapKind, ...] = (MapKind(DEPTH, 0.01),)
     drawn: dict[int, Sample] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
@@ -42,18 +50,25 @@ class Synthetic:
             raise IndexError(i)
         if i not in self.drawn:
             rng = np.random.default_rng((self.part == "val", self.seed, i))
-            self.drawn[i] = Sample(*draw(self.height, self.width, rng), f"{self.part}_{i:04d}")
+            image, mask, depth = draw(self.height, self.width, rng)
+            self.drawn[i] = Sample(image, mask, f"{self.part}_{i:04d}", {DEPTH: depth})
         return self.drawn[i]
 
     def fingerprint(self) -> str:
         """SHA-256 of the settings and of the generator's version."""
-        settings = (_DRAWING, self.images, self.height, self.width, self.seed, self.part)
+        settings: tuple[object, ...] = (
+            _DRAWING, self.images, self.height, self.width, self.seed, self.part,
+        )  # fmt: skip
+        if self.edge_width != EDGE_WIDTH:
+            settings += (self.edge_width,)
         return hashlib.sha256(repr(settings).encode()).hexdigest()
 
 
-def synthetic(images: int, height: int, width: int, seed: int, part: Part) -> Synthetic:
+def synthetic(
+    images: int, height: int, width: int, seed: int, part: Part, edge_width: int = EDGE_WIDTH
+) -> Synthetic:
     """The scenes of one split, disjoint from the other's."""
-    return Synthetic(images, height, width, seed, part)
+    return Synthetic(images, height, width, seed, part, edge_width=edge_width)
 
 
 def scenes(read: datasets.Synthetic) -> Splits:
@@ -61,6 +76,6 @@ def scenes(read: datasets.Synthetic) -> Splits:
     held_out = max(1, round(read.images * (read.split or 0.25)))
     height, width = read.size or (96, 192)
     return Splits(
-        synthetic(read.images, height, width, read.seed, "train"),
-        synthetic(held_out, height, width, read.seed, "val"),
+        synthetic(read.images, height, width, read.seed, "train", read.edge_width),
+        synthetic(held_out, height, width, read.seed, "val", read.edge_width),
     )

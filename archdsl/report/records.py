@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, Val
 
 from archdsl.bounded import demand_regular, read_bytes
 from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.report.scores import LOWER
 
 _LARGEST = 1 << 26
 """Bytes of a manifest, which has the text of its spec."""
@@ -89,14 +90,34 @@ class Epoch(_Read):
 
 
 class Evaluation(_Read):
-    """Scores of a training; `iou` of each class, None where no pixel says anything about it."""
+    """Scores of a training: of a first output of classes, and `scores` of other outputs.
+
+    `iou` is that of each class, None where no pixel says anything about it.
+    """
 
     kind: Literal["evaluation"]
     step: int
     epoch: int
-    miou: FiniteFloat
+    miou: FiniteFloat | None = None
     iou: list[FiniteFloat | None] = []
     accuracy: FiniteFloat | None = None
+    scores: dict[str, dict[str, FiniteFloat | None]] = {}
+
+    @property
+    def leading(self) -> tuple[str, float | None]:
+        """The score that decides on the best weights: of the first output."""
+        if self.miou is not None or not self.scores:
+            return "miou", self.miou
+        own = next(iter(self.scores.values()))
+        return next(iter(own.items()), ("miou", None))
+
+    @property
+    def value(self) -> float:
+        """That score as a number of which more is better."""
+        name, score = self.leading
+        if score is None:
+            return float("-inf")
+        return -score if name in LOWER else score
 
 
 class Resumed(_Read):

@@ -10,6 +10,7 @@ from archdsl.report.charts import Bar, bars
 from archdsl.report.curves import Curve, curves
 from archdsl.report.pictures import Legend, Prediction, predictions_html
 from archdsl.report.records import Evaluation, Run, read_run
+from archdsl.report.scores import NAMES, score_text
 from archdsl.report.search_charts import rate_figure
 from archdsl.report.sections import added
 from archdsl.report.sheet import Part, cards, figure, grid, preformatted, scrolled, sheet
@@ -28,7 +29,7 @@ def train_page(
     lead = [f"Seed {m.seed}, on {m.device}{', data ' + str(m.data['name']) if m.data.get('name') else ''}."]
     parts = [
         Part("Figures", _headline(run)),
-        Part("Loss and mIoU", grid([_loss(run), _miou(run), rate_figure(run), *_classes(run)])),
+        Part(f"Loss and {_name(run)}", grid([_loss(run), *_scores(run), rate_figure(run), *_classes(run)])),
         Part("Layers", scrolled(preformatted(layers)) if layers else ""),
         Part("Predictions", predictions_html(predictions, legend)),
         *added(run),
@@ -41,9 +42,12 @@ def _headline(run: Run) -> str:
     steps, scored = run.steps(), run.evaluations()
     figures = [("steps", f"{len(steps):,}", f"{steps[-1].epoch} epochs" if steps else "")]
     if scored:
-        best = max(scored, key=lambda e: e.miou)
-        figures.append(("best mIoU", f"{best.miou:.1%}", f"validation images, epoch {best.epoch}"))
-        figures.append(("last mIoU", f"{scored[-1].miou:.1%}", f"epoch {scored[-1].epoch}"))
+        best, name = max(scored, key=lambda e: e.value), _name(run)
+        figures.append((f"best {name}", score_text(*best.leading), f"validation images, epoch {best.epoch}"))
+        figures.append((f"last {name}", score_text(*scored[-1].leading), f"epoch {scored[-1].epoch}"))
+        for output, own in scored[-1].scores.items():
+            shown = [f"{NAMES.get(key, key)} {score_text(key, score)}" for key, score in own.items()]
+            figures.append((output, shown[0], ", ".join(shown[1:])))
     if scored and scored[-1].accuracy is not None:
         figures.append(("pixel accuracy", f"{scored[-1].accuracy:.1%}", f"epoch {scored[-1].epoch}"))
     return cards(figures)
@@ -58,13 +62,32 @@ def _loss(run: Run) -> str:
     return figure("Loss", curves(rows, title="Loss", x_label="step", y_label="loss", summary=text), text)
 
 
-def _miou(run: Run) -> str:
-    points = [(e.step, e.miou) for e in run.evaluations()]
-    title = "mIoU on the validation images"
-    rows = [Curve("mIoU", points, 2, dots=True, named=False)]
+def _scores(run: Run) -> list[str]:
+    """The leading score of each output."""
+    scored = run.evaluations()
+    curves_of: dict[str, list[tuple[float, float]]] = {}
+    for e in scored:
+        found = [] if e.miou is None else [("mIoU", e.miou)]
+        for output, own in e.scores.items():
+            key, score = next(iter(own.items()), ("", None))
+            found += [] if score is None else [(f"{NAMES.get(key, key)} of {output}", score)]
+        for name, score in found:
+            curves_of.setdefault(name, []).append((e.step, score))
+    return [_score(name, points) for name, points in (curves_of or {"mIoU": []}).items()]
+
+
+def _score(name: str, points: list[tuple[float, float]]) -> str:
+    title = f"{name} on the validation images"
+    rows = [Curve(name, points, 2, dots=True, named=False)]
     text = "Of the averaged weights, if enabled."
-    chart = curves(rows, title=title, x_label="step", y_label="mIoU", summary=text, low=0.0)
+    chart = curves(rows, title=title, x_label="step", y_label=name, summary=text, low=0.0)
     return figure(title, chart, text)
+
+
+def _name(run: Run) -> str:
+    """The name of the score that decides on the best weights."""
+    scored = run.last(Evaluation)
+    return NAMES.get(scored.leading[0], scored.leading[0]) if scored is not None else "mIoU"
 
 
 def _classes(run: Run) -> list[str]:

@@ -116,7 +116,8 @@ def _of_training(folder: Path, run: Run) -> Overview:
     done = steps[-1].epoch - 1 if steps else 0
     if last is not None and steps and last.step >= steps[-1].step:
         done = last.epoch
-    best = {"miou": max(e.miou for e in scored)} if scored else {}
+    name, score = max(scored, key=lambda e: e.value).leading if scored else ("", None)
+    best = {} if score is None else {name: score}
     ended = planned is not None and last is not None and last.epoch >= planned
     return Overview(
         folder, "train", run.manifest.name, "", "epochs", done, planned, _state(folder, ended), best

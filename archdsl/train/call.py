@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Union
 
@@ -25,7 +26,8 @@ from archdsl.train.recipe import Amp, TrainProgress
 from archdsl.train.run import Trained, run
 from archdsl.train.scoring import Scores, demand_same_classes, scored
 from archdsl.train.task import predicts_classes
-from archdsl.train.weights import classes_of, module_with_weights
+from archdsl.train.tasks import PLAIN, demand_targets_of, of_classes, tasks_of
+from archdsl.train.weights import classes_of, module_with_weights, read_metadata
 
 Data = Union[DataSource, Splits, str]
 """A dataset specification such as `"camvid:data/camvid,resize=480"`, or training and validation datasets."""
@@ -95,7 +97,8 @@ def train(
     demand_within(recipe)
     splits = _splits(data)
     teacher = _teacher(distill, teacher_weights, len(splits.train.classes))
-    made = _network(network, name, settings, splits.train, loss).with_train_outputs()
+    of_classes_too = partial(predicts_classes, loss)
+    made = _network(network, name, settings, splits.train, of_classes_too).with_train_outputs()
     own = dict(settings or {})
     options = TrainOptions(
         recipe=recipe,
@@ -141,16 +144,20 @@ def evaluate(
         if isinstance(network, nn.Module):
             if weights is not None:
                 raise TypeError("`weights` cannot be combined with a module, which has weights")
-            module = network
+            module, outputs = network, PLAIN
         else:
             if weights is None:
                 raise TypeError("a Network has no weights: pass weights=FILE, or its module")
-            made = _network(network, name, settings, dataset, "cross_entropy")
+            with refusing():
+                outputs = tasks_of(read_metadata(Path(weights)))
+            demand_targets_of(outputs, dataset)
+            made = _network(network, name, settings, dataset, lambda made: of_classes(outputs, made))
             with refusing():
                 module, metadata = module_with_weights(made, Path(weights))
-            demand_same_classes(tuple(classes_of(metadata)[0]), tuple(dataset.classes))
+            if any(one.task == "classes" for one in outputs):
+                demand_same_classes(tuple(classes_of(metadata)[0]), tuple(dataset.classes))
         with refusing():
-            return scored(module, dataset, here, reporter or Reporter(), size)
+            return scored(module, dataset, here, reporter or Reporter(), size, outputs)
     finally:
         here.stop()
 
@@ -194,7 +201,7 @@ def export(
 
 def _network(
     network: Network | Spec, name: str | None, settings: Mapping[str, Any] | None, dataset: Dataset,
-    loss: str,
+    is_of_classes: Callable[[Network], bool],
 ) -> Network:  # fmt: skip
     """The network, checked against the dataset; from a spec, with as many classes."""
     classes = len(dataset.classes) or None
@@ -204,7 +211,7 @@ def _network(
         made = network
     else:
         made = network_of(program_of(network), name, settings or {}, classes)
-    demand_fits(made, classes if predicts_classes(loss, made) else None, dataset.channels)
+    demand_fits(made, classes if is_of_classes(made) else None, dataset.channels)
     return made
 
 

@@ -27,7 +27,7 @@ WEIGHTS = "weights"
 
 _OF_PROGRAM = "from a module in a Python program"
 
-_KEPT = ("classes", "colours", "data", "data_sha256", "licence", "miou", "step")
+_KEPT = ("classes", "colours", "data", "data_sha256", "licence", "miou", "scores", "tasks", "step")
 """Keys copied from the metadata of a file of weights."""
 
 

@@ -38,6 +38,7 @@ from archdsl.train.schedules import schedule
 from archdsl.train.synchronised import synchronise
 from archdsl.train.tallies import tallied, value_of
 from archdsl.train.task import scored_outputs, task_of
+from archdsl.train.tasks import tasks_metadata
 from archdsl.train.weights import save_weights
 
 
@@ -51,7 +52,6 @@ class Training:
         layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
         self.module = module.to(processes.device, memory_format=layout).train()  # type: ignore[call-overload]
         self.splits, self.recipe, self.folder, self.processes = splits, recipe, folder, processes
-        self.metadata = metadata
         self.task = task_of(recipe, module, splits.train)
         self.distillation = self._distillation(teacher, layout)
         self.layout = layout
@@ -73,6 +73,7 @@ class Training:
         )  # fmt: skip
         self.steps = recipe.epochs * self.batches.steps_per_epoch
         self.scored_outputs = scored_outputs(self.task, module)
+        self.metadata = {**metadata, **tasks_metadata(self.scored_outputs, splits.train)}
         self.step, self.best = 0, -math.inf if self.is_error else -1.0
         self.scored = True
         self.journal = Journal(folder.journal) if processes.is_first else None

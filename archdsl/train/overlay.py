@@ -104,3 +104,21 @@ def _draws(font: Font, character: str) -> bool:
 def _shape(font: Font, character: str) -> tuple[tuple[int, int], bytes]:
     mask = font.getmask(character, mode="L")
     return mask.size, bytes(mask)
+
+
+def probabilities(logits_HW: NDArray[Any]) -> Image.Image:
+    """A grey picture of the probabilities of logits: 0 black, 1 white."""
+    shares = 1 / (1 + np.exp(-np.clip(logits_HW.astype(np.float64), -50, 50)))
+    return Image.fromarray(np.rint(255 * shares).astype(np.uint8))
+
+
+def grey(values_HW: NDArray[Any]) -> Image.Image:
+    """A grey picture of numbers, from the smallest (black) to the largest (white); of equal ones, black."""
+    low, high = float(values_HW.min()), float(values_HW.max())
+    scaled = (values_HW.astype(np.float64) - low) / (high - low or 1.0)
+    return Image.fromarray(np.rint(255 * scaled).astype(np.uint8))
+
+
+def picture(samples_HW: NDArray[np.uint16]) -> Image.Image:
+    """A picture of samples with 16 bits."""
+    return Image.fromarray(samples_HW)

@@ -7,7 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from archdsl.train.tallies import NAMES, ClassTally, Tally, value_of
+from archdsl.report.scores import NAMES
+from archdsl.train.tallies import ClassTally, Tally, value_of
 
 
 def leading(found: Mapping[str, Tally]) -> dict[str, float]:

@@ -22,6 +22,7 @@ from archdsl.data.targets import maps_of
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.passes.analyses.trainable import demand_statistics
 from archdsl.program import Network
+from archdsl.report.scores import NAMES
 from archdsl.report.text_tables import layers_text
 from archdsl.report.train_page import train_page
 from archdsl.runs.interrupted import Interrupted
@@ -39,8 +40,7 @@ from archdsl.train.loop import Training
 from archdsl.train.networks import demand_parameters, image_size, output_maps
 from archdsl.train.options import OptionError, TrainOptions
 from archdsl.train.recipe import Recipe, TrainProgress
-from archdsl.train.tallies import NAMES
-from archdsl.train.task import OutputLoss, demand_targets, output_losses
+from archdsl.train.task import OutputLoss, binary_maps, demand_targets, output_losses
 from archdsl.train.weights import SPEC, module_with_weights, network_hash, network_text
 
 _LARGEST_CROP = (512, 1024)
@@ -85,7 +85,7 @@ def prepared(
         trained = dict.fromkeys([name for loss in losses for name in loss.outputs] + list(aux))
         demand_parameters(network, list(trained))
         rule = _class_rule(losses, options.class_weights)
-        weights = weighted_classes(splits, rule, here, reporter)
+        weights = weighted_classes(splits, rule, here, reporter, binary_maps(losses))
         recipe_of = {**options.recipe, "class_weights": weights}
         torch.manual_seed(recipe_of.get("seed", 0))
         module = network.module()

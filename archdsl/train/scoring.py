@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
@@ -13,21 +14,26 @@ from archdsl.data.soundness import SCORED
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.runs.processes import Processes
 from archdsl.runs.reporter import Reporter
-from archdsl.train.evaluation import Size, demand_fitting, score
+from archdsl.train.evaluation import Size, demand_fitting
 from archdsl.train.inspected import inspected
 from archdsl.train.metrics import Confusion
+from archdsl.train.tallies import ClassTally, ScoredOutput, tallied
+from archdsl.train.tasks import PLAIN, demand_targets_of
 
 
 @dataclass(frozen=True)
 class Scores:
     """Scores of a network on a split of a dataset, over all labelled pixels.
 
-    `confusion_KK` counts pixels by true class (rows) and predicted class (columns).
+    `confusion_KK` counts pixels by true class (rows) and predicted class (columns) of a first output of
+    classes; otherwise it is empty. `outputs` are the scores of other outputs: f1, precision and recall of
+    yes-or-no maps, mae, rmse and delta of maps of numbers; nan where no pixel says anything.
     """
 
     classes: tuple[str, ...]
     confusion_KK: torch.Tensor
     images: int
+    outputs: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def miou(self) -> float:
@@ -52,13 +58,16 @@ class Scores:
 
 
 def scored(
-    module: nn.Module, dataset: Dataset, here: Processes, reporter: Reporter, size: Size | None = None
-) -> Scores:
+    module: nn.Module, dataset: Dataset, here: Processes, reporter: Reporter, size: Size | None = None,
+    outputs: Sequence[ScoredOutput] = PLAIN,
+) -> Scores:  # fmt: skip
     """Evaluates a module on all images of a dataset, after inspecting its files.
 
     The module maps normalized images, B × C × H × W, to logits.  Images are resized to `size`, and padded if
-    needed. Raises SpecError for bad files, and for unsupported sizes (ARCH918).
+    needed. Raises SpecError for bad files, for unsupported sizes (ARCH918), and for targets of `outputs` that
+    the dataset lacks (ARCH838).
     """
+    demand_targets_of(outputs, dataset)
     if here.is_first:
         inspected({SCORED: dataset}, reporter)
         wanted = size or dataset[0].mask.shape
@@ -66,8 +75,13 @@ def scored(
         if fit != wanted:
             padded = f"images of {wanted[0]}×{wanted[1]} are padded to {fit[0]}×{fit[1]}"
             reporter.warn(f"{padded}, a size that the network supports")
-    confusion = score(module.to(here.device), dataset, here, size)
-    return Scores(tuple(dataset.classes), confusion.matrix, len(dataset))
+    found = tallied(module.to(here.device), dataset, here, outputs, size)
+    (_, first), *others = found.items()
+    if not isinstance(first, ClassTally):
+        every = {name: one.scores() for name, one in found.items()}
+        return Scores((), torch.zeros(0, 0), len(dataset), every)
+    rest = {name: one.scores() for name, one in others}
+    return Scores(tuple(dataset.classes), first.confusion.matrix, len(dataset), rest)
 
 
 def demand_same_classes(trained: tuple[str, ...], found: tuple[str, ...]) -> None:

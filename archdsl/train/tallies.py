@@ -6,7 +6,7 @@ Shapes: B images, C channels of an output, H × W pixels. Targets of maps are Na
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from torch import nn
 
 from archdsl.configs.word import Task
 from archdsl.data.dataset import Dataset
+from archdsl.report.scores import LOWER
 from archdsl.runs.processes import Processes
 from archdsl.train.evaluation import Size, seen_outputs
 from archdsl.train.metrics import Confusion
@@ -34,16 +35,6 @@ class Tally(Protocol):
     def scores(self) -> dict[str, float]:
         """The scores by name; nan where no pixel says anything."""
         ...
-
-
-LOWER = ("mae", "rmse")
-"""Scores that are errors."""
-
-NAMES: Mapping[str, str] = {
-    "miou": "mIoU", "accuracy": "accuracy", "f1": "F1", "precision": "precision", "recall": "recall",
-    "mae": "MAE", "rmse": "RMSE", "delta": "δ < 1.25",
-}  # fmt: skip
-"""How scores are shown."""
 
 
 @dataclass
@@ -130,11 +121,15 @@ def _ratio(part: float, whole: float) -> float:
 
 @dataclass(frozen=True)
 class ScoredOutput:
-    """An output that is scored: its name ("": the main output of any module), target and task."""
+    """An output that is scored: its name ("": the main output of any module), target and task.
+
+    `scale` is what 1 in the files of its target stands for (`archdsl.data.maps.MapKind`).
+    """
 
     name: str
     target: str
     task: Task
+    scale: float | None = None
 
     def tally(self, classes: int) -> Tally:
         if self.task == "classes":

@@ -229,9 +229,17 @@ def predicts_classes(loss: str, network: Network) -> bool:
     """Whether a loss trains the main output of a network on labels.  Raises SpecError as `read_loss`."""
     outputs = tuple(network.with_train_outputs().graph.outputs)
     main = [term for term in loss_terms(read_loss(loss, "--loss")) if _is_of(term, outputs[0])]
-    return any(loss_kinds()[term.name].task == "classes" for term in main)
+    return any(
+        loss_kinds()[term.name].task == "classes" and term.settings.get("target", LABELS) == LABELS
+        for term in main
+    )
 
 
 def _is_of(term: Term, main: str) -> bool:
     several: Any = term.settings.get("outputs", (main,))
     return term.output == main if term.output else main in several
+
+
+def binary_maps(losses: Sequence[OutputLoss]) -> set[str]:
+    """The maps that must have numbers from 0 to 1."""
+    return {loss.target for loss in losses if loss.kind.task == "binary"} - {EDGES}

@@ -27,7 +27,7 @@ def test_the_settings_say_how_many_how_large_and_which():
 
 def test_scenes_are_the_same_on_every_machine():
     """Where this fails after a change of the drawing, count `_DRAWING` up and write the new figure."""
-    image, mask = draw(64, 128, np.random.default_rng(0))
+    image, mask, _ = draw(64, 128, np.random.default_rng(0))
     assert hashlib.sha256(image.tobytes() + mask.tobytes()).hexdigest()[:16] == "5de2e953c8584967"
 
 
@@ -82,9 +82,10 @@ def test_small_things_are_lost_at_a_quarter_of_the_resolution(scenes):
 
 @pytest.mark.parametrize("size", [(1, 1), (7, 40), (200, 31)])
 def test_scenes_of_any_size_can_be_drawn(size):
-    image, mask = draw(*size, np.random.default_rng(0))
+    image, mask, depth = draw(*size, np.random.default_rng(0))
     assert image.shape == (*size, 3)
-    assert mask.shape == size
+    assert mask.shape == depth.shape == size
+    assert (depth[mask != 0] > 0).all()
     assert mask.max() < 11
 
 

@@ -95,6 +95,10 @@ class Canvas:
         ids = np.array([m.id for m in self.materials], np.uint8)
         return ids[self.material]
 
+    def depths(self) -> Floats:
+        """The depth of each pixel in metres; NaN in the sky."""
+        return np.where(self.depth_m > 0, self.depth_m, np.float32(np.nan))
+
     def image(self, sky: Floats, haze: Floats, rng: np.random.Generator) -> Floats:
         """The colours of all pixels, 0..255: material and texture, shadow, and haze."""
         colours = np.array([m.colour for m in self.materials], np.float32)

@@ -17,9 +17,13 @@ from archdsl.data.scene.ground import ground
 from archdsl.data.scene.palette import BUILDING, FRONTS, TREE, picked
 from archdsl.data.scene.plan import FAR_M, Plan, planned
 
+Drawn = tuple[NDArray[np.uint8], NDArray[np.uint8], Floats]
 
-def draw(height: int, width: int, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A street as an image (height, width, 3) and its classes (height, width), numbered as in CamVid."""
+
+def draw(height: int, width: int, rng: np.random.Generator) -> Drawn:
+    """A street as an image (height, width, 3), its classes, numbered as in CamVid, and its depth in metres,
+    both (height, width). The depth of the sky is NaN.
+    """
     camera = Camera(
         horizon=height * rng.uniform(0.38, 0.48),
         vanishing=width * rng.uniform(0.38, 0.62),
@@ -41,10 +45,10 @@ def draw(height: int, width: int, rng: np.random.Generator) -> tuple[NDArray[np.
     for figure in sorted(figures(plan, rng), key=lambda f: -f.z_m):
         figure.draw(canvas)
     sky = _sky(canvas, haze, rng)
-    image, mask = _developed(canvas.image(sky, haze, rng), rng), canvas.labels()
+    image, mask, depth = _developed(canvas.image(sky, haze, rng), rng), canvas.labels(), canvas.depths()
     if rng.random() < 0.5:
-        image, mask = image[:, ::-1], mask[:, ::-1]
-    return np.ascontiguousarray(image), np.ascontiguousarray(mask)
+        image, mask, depth = image[:, ::-1], mask[:, ::-1], depth[:, ::-1]
+    return np.ascontiguousarray(image), np.ascontiguousarray(mask), np.ascontiguousarray(depth)
 
 
 def _sky(canvas: Canvas, haze: Floats, rng: np.random.Generator) -> Floats:

@@ -1,0 +1,21 @@
+"""Names of the scores of a network's outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+LOWER = ("mae", "rmse")
+"""Scores that are errors."""
+
+NAMES: Mapping[str, str] = {
+    "miou": "mIoU", "accuracy": "accuracy", "f1": "F1", "precision": "precision", "recall": "recall",
+    "mae": "MAE", "rmse": "RMSE", "delta": "δ < 1.25",
+}  # fmt: skip
+"""How scores are shown."""
+
+
+def score_text(name: str, score: float | None) -> str:
+    """A score in a report: an error as a number, a share in percent."""
+    if score is None or score != score:
+        return "–"
+    return f"{score:.4g}" if name in LOWER else f"{score:.1%}"
