@@ -27,11 +27,11 @@ def dry_run(spec: str, options: SearchOptions, seeds: int) -> int:
     if any(source.path is None for source in options.tables):
         help = "omit --table auto, or build a table first: archdsl latency build"
         raise click.UsageError(f"--dry-run does not time ops: {help}")
-    program, options = with_clauses(opening.load(spec), options)
-    if by_trials(program, options):
-        _print_trials(program, options)
-    else:
-        _print_steps(program, options)
+    with with_clauses(opening.load(spec), options) as (program, options):
+        if by_trials(program, options):
+            _print_trials(program, options)
+        else:
+            _print_steps(program, options)
     if seeds > 1:
         click.echo(f"{seeds} seeds take {seeds} times as long (sequentially)")
     click.echo("nothing was written")

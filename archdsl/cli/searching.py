@@ -22,16 +22,19 @@ if TYPE_CHECKING:
 
 def run_search(spec: str, options: SearchOptions, *, hint: bool = True) -> int:
     """Runs a search, and returns the exit code; `hint` shows how to resume it when it is interrupted."""
+    from archdsl.search.dispatch import by_trials
+    from archdsl.search.options import with_clauses
+
+    with with_clauses(opening.load(spec), options) as (program, options):
+        how = _run_trials if by_trials(program, options) else _run_differentiable
+        return how(spec, program, options, hint)
+
+
+def _run_differentiable(spec: str, program: Program, options: SearchOptions, hint: bool) -> int:
     from archdsl.cli.reporting import TerminalReporter
     from archdsl.cli.search_text import comparison_text, result_text, shown
     from archdsl.cli.stopping import stop_signals
     from archdsl.runs.interrupted import Interrupted
-    from archdsl.search.dispatch import by_trials
-    from archdsl.search.options import with_clauses
-
-    program, options = with_clauses(opening.load(spec), options)
-    if by_trials(program, options):
-        return _run_trials(spec, program, options, hint)
     from archdsl.search.run import finish, prepared
 
     with prepared(program, options, TerminalReporter()) as search:

@@ -109,8 +109,11 @@ def search(
         *(("maximize", one) for one in _several(maximize)),
         *(("minimize", one) for one in _several(minimize)),
     ]
-    with refusing(), named(strategy, evaluate, goals, _several(require), scores) as clauses:
-        program, options = with_clauses(program_of(spec), replace(options, clauses=clauses))
+    with (
+        refusing(),
+        named(strategy, evaluate, goals, _several(require), scores) as clauses,
+        with_clauses(program_of(spec), replace(options, clauses=clauses)) as (program, options),
+    ):
         return run(program, options, reporter=reporter, report=report, stop=stop)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from archdsl.data.source import DataSource
+from archdsl.diagnostics import SpecError
+from archdsl.program import load
 from archdsl.search.engines.choice import IN_PROCESS, EngineChoice
 from archdsl.search.latency_tables import TableSource, read_source
 from archdsl.search.rewriting import Rewritten, rewritten
@@ -93,12 +96,21 @@ class SearchOptions:
         }  # fmt: skip
 
 
-def with_clauses(program: Program, options: SearchOptions) -> tuple[Program, SearchOptions]:
-    """The program with the options' clauses in its search. Raises SpecError."""
+@contextmanager
+def with_clauses(program: Program, options: SearchOptions) -> Iterator[tuple[Program, SearchOptions]]:
+    """The program with the options' clauses in its search.
+
+    Errors in the block have locations in the clauses (`<minimize>:1:1`) and in the file as it is. Raises
+    SpecError.
+    """
     if not options.clauses:
-        return program, options
-    program, name = rewritten(program, options.name, options.clauses)
-    return program, replace(options, name=name)
+        yield program, options
+        return
+    joined, name = rewritten(program, options.name, options.clauses)
+    try:
+        yield load(program.unit.path, text=joined.text), replace(options, name=name)
+    except SpecError as error:
+        raise SpecError([joined.relocated(one) for one in error.diagnostics]) from error
 
 
 FREE = ("search", "clauses", "set", "table", "data", "checkpoint", "baseline")

@@ -5,17 +5,18 @@ A run always executes a spec: the folder of the run has the text that was execut
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from archdsl.configs.evaluators import EVALUATORS
 from archdsl.configs.strategies import StrategyKind
 from archdsl.configs.words import STRATEGIES
-from archdsl.diagnostics import SpecError
+from archdsl.diagnostics import Location, Source, SpecError
 from archdsl.lang import ast
 from archdsl.lang.parser import parse
-from archdsl.program import Program, load
+from archdsl.program import Program
+from archdsl.search.excerpts import Excerpt, Joined
 from archdsl.search.terms import cannot
 from archdsl.search.trials.config import clauses_read
 
@@ -51,50 +52,51 @@ class Rewritten:
         requirements = tuple(map(str, plain["requirements"]))
         return cls(plain["strategy"], plain["evaluate"], objectives, requirements)
 
-    def lines(self) -> list[str]:
-        """The clauses, one per line. Raises SpecError (ARCH606) for a text that is not a single clause."""
-        found = [f"{key} = {text}" for key, text in self._settings()]
-        found += [f"{direction} {text}" for direction, text in self.objectives]
-        found += [f"require {text}" for text in self.requirements]
-        for line in found:
-            _demand_one_clause(line)
-        return found
+    def written(self) -> list[tuple[str, Excerpt]]:
+        """The clauses as key and text. Raises SpecError (ARCH606) for a text that is not a single clause."""
+        found = [(key, f"{key} =", text) for key, text in self._settings()]
+        found += [(direction, direction, text) for direction, text in self.objectives]
+        found += [("require", "require", text) for text in self.requirements]
+        for name, head, text in found:
+            _demand_one_clause(name, head, text)
+        return [(head, Excerpt(text, Source(f"<{name}>", text))) for name, head, text in found]
 
     def _settings(self) -> list[tuple[str, str]]:
         both = (("strategy", self.strategy), ("evaluate", self.evaluate))
         return [(key, text) for key, text in both if text is not None]
 
 
-def rewritten(program: Program, name: str | None, clauses: Rewritten) -> tuple[Program, str]:
-    """The program with overridden clauses of a search, and the name of the search.
+def rewritten(program: Program, name: str | None, clauses: Rewritten) -> tuple[Joined, str]:
+    """The text of a program with overridden clauses of a search, and the name of the search.
 
     A file without a search gets one, of its last space. Clauses of differentiable searches are dropped for
     other strategies. Raises SpecError.
     """
     source = program.unit.source
-    lines = clauses.lines()
+    written = clauses.written()
     if not program.searches and name is None:
         space = list(program.spaces)
         if not space:
             raise cannot(f"{program.unit.path.name} declares no space to search", "space Name { … }")
         called = "Search" if "Search" not in program.unit.declared else "Searched"
-        text = f"{source.text.rstrip()}\n\n{_block(f'search {called} for {space[-1]}', lines)}\n"
-        return _loaded(program, text), called
+        file = Excerpt.of(source, 0, len(source.text.rstrip()))
+        head = Excerpt(f"search {called} for {space[-1]}")
+        return Joined([file, Excerpt("\n\n"), head, *_block(written, []), Excerpt("\n")]), called
     declared: ast.Search = program._one(name, program.searches, "search")
-    start, end = declared.span
-    head = source.text[start : declared.space.span[1]]
     read = _read_by(clauses, declared)
-    kept = [source.text[c.span[0] : c.span[1]] for c in declared.clauses if _stays(c, clauses, read)]
-    text = source.text[:start] + _block(head, [*lines, *kept]) + source.text[end:]
-    return _loaded(program, text), declared.name.id
+    kept = [Excerpt.of(source, *c.span) for c in declared.clauses if _stays(c, clauses, read)]
+    head = Excerpt.of(source, 0, declared.space.span[1])
+    tail = Excerpt.of(source, declared.span[1], len(source.text))
+    return Joined([head, *_block(written, kept), tail]), declared.name.id
 
 
-def _loaded(program: Program, text: str) -> Program:
-    return load(program.unit.path, text=text)
-
-
-def _block(head: str, lines: list[str]) -> str:
-    return "\n".join([f"{head} {{", *(f"  {line}" for line in lines), "}"])
+def _block(written: list[tuple[str, Excerpt]], kept: list[Excerpt]) -> Iterator[Excerpt]:
+    yield Excerpt(" {\n")
+    for head, text in written:
+        yield from (Excerpt(f"  {head} "), text, Excerpt("\n"))
+    for one in kept:
+        yield from (Excerpt("  "), one, Excerpt("\n"))
+    yield Excerpt("}")
 
 
 def _read_by(by: Rewritten, declared: ast.Search) -> tuple[str, ...]:
@@ -127,22 +129,21 @@ def _head(clause: str | None) -> str:
     return (clause or "").split("(")[0].strip()
 
 
-def _demand_one_clause(line: str) -> None:
+def _demand_one_clause(name: str, head: str, text: str) -> None:
     """Raises SpecError (ARCH606) unless the text is exactly one clause, so that it cannot add others."""
+    before = f"arch 1\nsearch S for T {{\n{head} "
+    line, place = f"{head} {text}", Source(f"<{name}>", text)
     try:
-        file = parse_clause(line)
+        found = parse(Source("clause", f"{before}{text}\n}}\n"))
     except SpecError as error:
-        raise cannot(f"`{line}` is not a clause of a search", error.diagnostics[0].headline) from None
-    if len(file) != 1:
-        raise cannot(f"`{line}` is {len(file)} clauses of a search", "write one")
-
-
-def parse_clause(line: str) -> tuple[ast.Clause, ...]:
-    """The clauses of a text."""
-    from archdsl.diagnostics import Source
-
-    found = parse(Source("clause", f"arch 1\nsearch S for T {{\n{line}\n}}\n"))
-    (search,) = [item for item in found.items if isinstance(item, ast.Search)]
+        first = error.diagnostics[0]
+        at = (first.primary.location.start if first.primary else len(before)) - len(before)
+        why = "the clause is incomplete" if at >= len(text.rstrip()) else first.headline
+        here = Location(place, min(max(at, 0), len(text.rstrip())), len(text))
+        raise cannot(f"`{line}` is not a clause of a search", why, here) from None
+    clauses = [item.clauses for item in found.items if isinstance(item, ast.Search)]
+    whole = Location(place, 0, len(text))
     if len(found.items) != 1:
-        raise cannot(f"`{line}` is not a clause of a search", "write one clause per line")
-    return search.clauses
+        raise cannot(f"`{line}` is not a clause of a search", "write one clause per line", whole)
+    if len(clauses[0]) != 1:
+        raise cannot(f"`{line}` is {len(clauses[0])} clauses of a search", "write one", whole)

@@ -16,7 +16,6 @@ from archdsl.spec.search_values import (
     Objective,
     SearchValue,
     Term,
-    terms_in,
     written,
 )  # fmt: skip
 from archdsl.spec.units import MEASURES, Quantity
@@ -40,8 +39,7 @@ def mistakes(clauses: Clauses) -> Iterator[Diagnostic]:
                 yield from _of_schedules(term)
         known: dict[str, Location | None] = {}
         for goal in part.objectives:
-            yield from _of_formula(goal.value, goal.at, scores)
-            yield from _of_objective(goal)
+            yield from _of_objective(goal, scores)
             text = written(goal.value)
             if text in known:
                 before = known[text]
@@ -51,17 +49,19 @@ def mistakes(clauses: Clauses) -> Iterator[Diagnostic]:
                 yield Diagnostic("ARCH603", headline, place, secondary=also, help="remove one of them")
             known[text] = goal.at
         for requirement in part.requirements:
-            yield from _of_formula(requirement, getattr(requirement, "at", None), scores)
+            at = getattr(requirement, "at", None)
+            yield from _of_goal(requirement, at, scores, "requirement", "require params <= 2M")
 
 
-def _of_objective(goal: Objective) -> Iterator[Diagnostic]:
+def _of_objective(goal: Objective, scores: Collection[str]) -> Iterator[Diagnostic]:
     """An objective is a number that differs between networks."""
     if isinstance(goal.value, Formula) and goal.value.op in COMPARISONS:
+        yield from _of_formula(goal.value, goal.at, scores)
         help = "write a condition as a requirement, require params <= 2M, and one objective per line"
         yield _error("ARCH604", f"`{goal.value.op}` in an objective", goal.value.at or goal.at, help)
-    elif isinstance(goal.value, int | float | Quantity | Formula) and not list(terms_in(goal.value)):
-        help = f"write a loss, a score or a cost: {goal.direction} {_EXAMPLES[goal.direction]}"
-        yield _error("ARCH604", "the objective is the same for all networks", goal.at, help)
+        return
+    example = f"{goal.direction} {_EXAMPLES[goal.direction]}"
+    yield from _of_goal(goal.value, goal.at, scores, "objective", example)
 
 
 def reversed_objectives(clauses: Clauses) -> Iterator[Diagnostic]:
@@ -114,6 +114,31 @@ def _of_schedules(term: Term) -> Iterator[Diagnostic]:
         if 0 in (first, end):
             help = "write a small positive value: end = 1e-4"
             yield _error("ARCH208", "an exponential schedule must start and end above 0", schedule.at, help)
+
+
+def _of_goal(
+    value: SearchValue, at: Location | None, scores: Collection[str], what: str, example: str
+) -> Iterator[Diagnostic]:
+    """Checks an objective or a requirement: its terms, and that it depends on the network."""
+    found = list(_of_formula(value, at, scores))
+    yield from found
+    if not found and _is_constant(value):
+        help = f"write a loss, a score or a cost: {example}"
+        yield _error("ARCH604", f"the {what} is the same for all networks", at, help)
+
+
+def _is_constant(value: SearchValue) -> bool:
+    """Whether a formula has a value without losses, scores and costs: `2 * 3`, `0 * macs`, `macs - macs`."""
+    if not isinstance(value, Formula | Term):
+        return True
+    if isinstance(value, Term):
+        return bool(value.args) and all(map(_is_constant, value.args))
+    alike = len({written(part) for part in value.args}) < len(value.args)
+    return (
+        all(map(_is_constant, value.args))
+        or (value.op == "*" and 0 in value.args)
+        or (value.op not in ("+", "*") and alike)
+    )
 
 
 def _of_formula(value: SearchValue, at: Location | None, scores: Collection[str]) -> Iterator[Diagnostic]:

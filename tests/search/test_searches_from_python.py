@@ -134,11 +134,11 @@ def test_objects_of_other_types_are_rejected():
         archdsl.search(SPACE, strategy=InTurn, evaluate=3, minimize="macs")
 
 
-def test_an_ill_typed_network_is_a_failed_trial_and_the_search_continues():
+def test_an_ill_typed_network_that_passes_leave_is_a_failed_trial_and_the_search_continues():
     text = """arch 1
 space S(; classes = 11) {
   input image: [3, 32, 64]
-  a = image -> conv(c = one of {4, 8})
+  a = image -> conv(c = one of {4, 8, 16})
   b = image -> conv(c = one of {4, 8})
   output logits = a + b -> conv(c = classes, k = 1)
 }
@@ -146,6 +146,7 @@ space S(; classes = 11) {
     archdsl.search(
         text, strategy="random", evaluate="training(epochs = 1)", maximize="miou", folder="run",
         data="synthetic:images=2,size=32x64,batch=2", settings={"trials": 4}, device="cpu",
+        passes="prune(a.1 = {4, 8})",
     )  # fmt: skip
     failed = [one["failure"]["reason"] for one in trials("run") if one["state"] == "failed"]
     assert len(trials("run")) == 4

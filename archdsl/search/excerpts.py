@@ -1,0 +1,62 @@
+"""A text that is joined from excerpts of other texts, and locations in it as locations in these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from archdsl.diagnostics import Diagnostic, Fix, Label, Location, Source
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """Characters of a source from `start`; without a source, text of its own."""
+
+    text: str
+    source: Source | None = None
+    start: int = 0
+
+    @classmethod
+    def of(cls, source: Source, start: int, end: int) -> Excerpt:
+        return cls(source.text[start:end], source, start)
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Excerpts in order."""
+
+    excerpts: Sequence[Excerpt]
+
+    @cached_property
+    def text(self) -> str:
+        return "".join(one.text for one in self.excerpts)
+
+    def relocated(self, found: Diagnostic) -> Diagnostic:
+        """A diagnostic about the joined text, with locations in the sources of its excerpts."""
+        return replace(
+            found,
+            primary=None if found.primary is None else self._label(found.primary),
+            secondary=tuple(map(self._label, found.secondary)),
+            trace=tuple(map(self._label, found.trace)),
+            fix=None if found.fix is None else self._fix(found.fix),
+        )
+
+    def _label(self, label: Label) -> Label:
+        return replace(label, location=self._location(label.location))
+
+    def _fix(self, fix: Fix) -> Fix:
+        return replace(fix, edits=tuple((self._location(at), text) for at, text in fix.edits))
+
+    def _location(self, at: Location) -> Location:
+        """Unchanged in other texts, and in text that is from no source."""
+        if at.source.text != self.text:
+            return at
+        before = 0
+        for one in self.excerpts:
+            end = before + len(one.text)
+            if one.source is not None and before <= at.start < end:
+                moved = one.start - before
+                return Location(one.source, at.start + moved, min(at.end, end) + moved)
+            before = end
+        return at
