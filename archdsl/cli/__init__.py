@@ -15,7 +15,7 @@ import click
 
 from archdsl.cli.group import NOBODY_READS, CommandGroup, print_version
 from archdsl.cli.printing import forget_output, printed
-from archdsl.diagnostics import SpecError
+from archdsl.diagnostics import SpecError, closest
 
 _COMMANDS = {
     "check": ("archdsl.cli.check:check", "Prove that every network is well-typed, or show one that is not."),
@@ -87,6 +87,10 @@ def _run(arguments: Sequence[str]) -> int:
         code = cli.main(list(arguments), prog_name="archdsl", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
+        if isinstance(error, click.NoSuchOption) and error.ctx is not None:  # click guesses by shared letters
+            known = [name for one in error.ctx.command.params for name in one.opts if name.startswith("--")]
+            meant = closest(error.option_name, known)
+            error.possibilities = [meant] if meant else []
         error.show()
         if isinstance(error, click.NoSuchOption) and error.option_name == "--plugin":
             click.echo("--plugin goes before the command: archdsl --plugin NAME check …", err=True)

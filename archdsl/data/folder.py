@@ -42,6 +42,10 @@ def folder(root: Path, part: str, settings: datasets.Folder) -> Files:
         pictures = tuple((path,) for path in images(root / "images" / part))
         there = left_out(root / "images" / part)
         return Files("folder", (), (), pictures, labels({}), left_out=there, has_masks=False)
+    for kind in ("images", "masks"):
+        if not (root / kind / part).is_dir():
+            help = f"a folder dataset has images/{part} and masks/{part}, with files of the same names"
+            raise failed("ARCH900", "data not found", root / kind / part, "no such folder", help)
     found = _described(root, settings)
     own = found.labels or tuple((n,) for n in range(len(found.names)))
     table = labels({label: id for id, all_of in enumerate(own) for label in all_of})

@@ -71,7 +71,7 @@ def start_from(module: nn.Module, path: Path) -> Start:
     found = in_order or found
     taken = {name: found[name] for name, t in own.items() if name in found and found[name].shape == t.shape}
     if not taken:
-        raise _refused(path, "no tensor in it matches a name and shape of the network")
+        raise _refused(path, "no tensor in it matches a name and shape of the network", _compared(found, own))
     for name, tensor in taken.items():
         if not _is_plain(tensor):
             raise _refused(path, f"`{name}` must be a dense floating-point tensor")
@@ -157,8 +157,19 @@ def _unwrapped(whole: Any) -> dict[str, torch.Tensor]:
     return {}
 
 
-def _refused(path: Path, why: str) -> SpecError:
-    return SpecError([Diagnostic("ARCH914", f"cannot initialize weights from {path}: {why}")])
+def _refused(path: Path, why: str, help: str | None = None) -> SpecError:
+    return SpecError([Diagnostic("ARCH914", f"cannot initialize weights from {path}: {why}", help=help)])
+
+
+def _compared(found: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]) -> str:
+    """Where the file and the network differ first, in the order of their tensors."""
+    there = {name: tensor for name, tensor in found.items() if not name.endswith(_COUNTER)}
+    counts = f"the file has {len(there)} tensors, the network {len(own)}"
+    for (theirs, a), (ours, b) in zip(there.items(), own.items(), strict=False):
+        if _role(theirs) != _role(ours) or a.shape != b.shape:
+            sizes = f"`{theirs}` ({_sizes(tuple(a.shape))}) and `{ours}` ({_sizes(tuple(b.shape))})"
+            return f"{counts}; in order, the first that differ are {sizes}"
+    return f"{counts}; in order, they agree as far as both go: save a state_dict by torch.save"
 
 
 def start_text(found: Start, whole_at: Path | None = None) -> str:

@@ -103,6 +103,17 @@ def test_order_is_not_guessed_where_it_may_be_another(capsys):
         assert not Path("run").exists()
 
 
+def test_where_a_state_dict_differs_in_order_is_named(capsys):
+    own = other_weights()
+    torch.save(
+        {f"m{n}.{name.rpartition('.')[2]}": t[:1] for n, (name, t) in enumerate(own.items()) if t.ndim},
+        "cut.pt",
+    )
+    assert run([*TRAIN, "--init", "cut.pt", "--out", "x"]) == 1
+    told = capsys.readouterr().err
+    assert "the file has 6 tensors, the network 6; in order, the first that differ are `m0.weight`" in told
+
+
 def test_a_head_of_other_classes_starts_anew_and_is_named(capsys):
     state = archdsl.load("small.arch").network(classes=5).module().state_dict()
     head = next(name for name, t in state.items() if t.dim() == 4 and t.shape[0] == 5)

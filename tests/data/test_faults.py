@@ -67,6 +67,14 @@ def test_without_a_validation_folder_it_is_said_what_to_write(tmp_path):
     assert "split = 0.1" in error.diagnostics[0].help
 
 
+def test_folders_in_another_order_are_answered_by_the_layout(tmp_path):
+    write_folder(tmp_path)
+    (tmp_path / "images" / "train").rename(tmp_path / "train")
+    error = refused(tmp_path)
+    assert told(error) == [("ARCH900", "train")]
+    assert "images/train and masks/train" in error.diagnostics[0].help
+
+
 def test_a_part_without_images_is_said(root):
     for path in (root / "images" / "val").iterdir():
         path.unlink()
