@@ -90,7 +90,9 @@ def _run(arguments: Sequence[str]) -> int:
         if isinstance(error, click.NoSuchOption) and error.ctx is not None:  # click guesses by shared letters
             known = [name for one in error.ctx.command.params for name in one.opts if name.startswith("--")]
             meant = closest(error.option_name, known)
-            error.possibilities = [meant] if meant else []
+            error = click.NoSuchOption(
+                error.option_name, error.message, [meant] if meant else None, error.ctx
+            )
         error.show()
         if isinstance(error, click.NoSuchOption) and error.option_name == "--plugin":
             click.echo("--plugin goes before the command: archdsl --plugin NAME check …", err=True)

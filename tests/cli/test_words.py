@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from archdsl.cli import cli, opening
+from archdsl.cli import cli, opening, run
 from archdsl.cli.set_option import SetCommand, set_option, spread
 from archdsl.report.numbers import digits, large, plural, setting
 from archdsl.resources import specs_folder
@@ -154,3 +154,14 @@ def test_programs_get_all_digits_of_a_count_unless_there_are_thousands():
 def test_a_setting_is_printed_as_it_is_typed():
     assert [setting(v) for v in (True, (3, 4), 1.5, "near")] == ["true", "3x4", "1.5", "near"]
     assert (plural(1, "layer"), plural(2000, "layer")) == ("1 layer", "2,000 layers")
+
+
+@pytest.mark.parametrize(
+    ("option", "meant"), [("--dynamic", ""), ("--train-output", "Did you mean '--train-outputs'?")]
+)
+def test_an_unknown_option_is_answered_by_what_it_misspells(option, meant, capsys):
+    assert run(["compile", "x.arch", option]) == 2
+    told = capsys.readouterr().err
+    assert f"No such option '{option}'." in told
+    assert meant in told
+    assert bool(meant) == ("Did you mean" in told)
