@@ -15,6 +15,7 @@ from archdsl.render.terminal import clean
 from archdsl.report.charts import short
 from archdsl.report.duration import duration
 from archdsl.report.numbers import plural
+from archdsl.report.scores import NAMES
 
 if TYPE_CHECKING:
     from archdsl.program import Network
@@ -81,8 +82,9 @@ class _Lines:
 def _line(now: SearchProgress) -> str:
     """Epoch, loss, expected costs, depths (expected, or chosen), mIoU."""
     if now.scratch:
-        mean = "–" if now.miou is None else f"{now.miou:.3f}"
-        return f"{now.scratch} from scratch, epoch {now.epoch + 1}/{now.epochs}  mIoU {mean}"
+        name, score = _score(now)
+        mean = "–" if score is None else f"{score:.3f}"
+        return f"{now.scratch} from scratch, epoch {now.epoch + 1}/{now.epochs}  {name} {mean}"
     if now.best is not None:
         goal, value = now.best
         parts = [f"trial {now.tried}/{now.to_try}"]
@@ -100,9 +102,18 @@ def _line(now: SearchProgress) -> str:
         depths = [now.found.network.chosen.get(path, "–") for path in now.depths]
         chosen = f"{', depths {' + ' '.join(depths) + '}' if depths else ''}"
         parts.append(f"found {_short(now.found.costs['params'])} parameters{chosen}")
-    if now.miou is not None:
-        parts.append(f"mIoU {now.miou:.3f}")
+    name, score = _score(now)
+    if score is not None:
+        parts.append(f"{name} {score:.3f}")
     return "  ".join(parts)
+
+
+def _score(now: SearchProgress) -> tuple[str, float | None]:
+    """The name and the value of the leading score."""
+    if not now.scores:
+        return "mIoU", now.miou
+    name, score = next(iter(now.scores.items()))
+    return NAMES[name], score
 
 
 def result_text(found: Result, verdict: Mapping[str, Any]) -> str:
@@ -144,15 +155,15 @@ _KINDS = {
 
 
 def comparison_text(
-    found: Network, baseline: Network, compared: Mapping[str, float | None], epochs: int
+    found: Network, baseline: Network, compared: Mapping[str, float | None], epochs: int, name: str = "mIoU"
 ) -> str:
     """A line about the network found and the baseline, each trained from scratch for these epochs."""
     rows = []
-    for name, network, role in (("found", found, "found"), (baseline.name, baseline, "baseline")):
+    for called, network, role in (("found", found, "found"), (baseline.name, baseline, "baseline")):
         miou = compared.get(role)
         score = "–" if miou is None else f"{miou:.3f}"
         rows.append(
-            f"{name} {score} mIoU with {_short(network.params)} parameters, {_short(network.macs)} MACs"
+            f"{called} {score} {name} with {_short(network.params)} parameters, {_short(network.macs)} MACs"
         )
     return f"trained from scratch for {plural(epochs, 'epoch')}: {'; '.join(rows)}"
 

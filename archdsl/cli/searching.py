@@ -34,6 +34,7 @@ def _run_differentiable(spec: str, program: Program, options: SearchOptions, hin
     from archdsl.cli.reporting import TerminalReporter
     from archdsl.cli.search_text import comparison_text, result_text, shown
     from archdsl.cli.stopping import stop_signals
+    from archdsl.report.scores import NAMES
     from archdsl.runs.interrupted import Interrupted
     from archdsl.search.run import finish, prepared
 
@@ -58,9 +59,9 @@ def _run_differentiable(spec: str, program: Program, options: SearchOptions, hin
             for name, one in (result.members or {"": result}).items():
                 click.echo(f"{name}: " * bool(name) + result_text(one, search.verdicts[name]))
             if search.baseline is not None:
-                click.echo(
-                    comparison_text(result.network, search.baseline, search.compared, search.epochs_done)
-                )
+                name = NAMES[search.objective.scored[0].tally(0).leading]
+                epochs, compared = search.epochs_done, search.compared
+                click.echo(comparison_text(result.network, search.baseline, compared, epochs, name))
             for files in map(search.folder_of, search.members):
                 written = [files.found, *filter(Path.exists, [files.decoded]), files.weights, files.report]
                 click.echo(f"wrote {', '.join(map(str, written))}")

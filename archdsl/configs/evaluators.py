@@ -17,6 +17,8 @@ _ADAM = "adam(lr = {}, decay = 1e-5, betas = [0.9, 0.999])"
 
 PREDICTIONS = ("miou", "macc", "fwiou", "reward", "accuracy", "cross_entropy")
 """Scores of predictions on the validation images."""
+OF_MAPS = ("f1", "precision", "recall", "mae", "rmse", "delta1")
+"""Scores of outputs that are maps."""
 MEANS = PREDICTIONS[:4]
 """Scores that are means over classes, with settings."""
 
@@ -40,6 +42,8 @@ class EvaluatorKind(Maker):
     """
 
     scores: tuple[str, ...] = ()
+    of_maps: tuple[str, ...] = ()
+    """Scores of outputs that are maps, where the loss compares outputs with some; others may lack then."""
     trains: bool = False
     predicts: bool = False
     """Whether it scores predictions, where classes can be omitted: `miou(omit = ["sky"])`."""
@@ -219,11 +223,11 @@ EVALUATORS: dict[str, EvaluatorKind] = {
     ),
     "training": EvaluatorKind(
         "trains each network from scratch, and scores it on the validation images", Training,
-        make="archdsl.search.evaluators.training:OfTraining", scores=PREDICTIONS, trains=True, predicts=True,
+        make="archdsl.search.evaluators.training:OfTraining", scores=PREDICTIONS, of_maps=OF_MAPS, trains=True, predicts=True,
     ),
     "weights": EvaluatorKind(
         "scores networks with shared weights that are trained once (one-shot, once-for-all)", Weights,
-        make="archdsl.search.evaluators.weights:OfWeights", scores=PREDICTIONS, trains=True, predicts=True,
+        make="archdsl.search.evaluators.weights:OfWeights", scores=PREDICTIONS, of_maps=OF_MAPS, trains=True, predicts=True,
         demand="archdsl.search.evaluators.demands:demand_weights",
     ),
     "two_stage": EvaluatorKind(

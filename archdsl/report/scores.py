@@ -9,7 +9,7 @@ LOWER = ("mae", "rmse")
 
 NAMES: Mapping[str, str] = {
     "miou": "mIoU", "accuracy": "accuracy", "f1": "F1", "precision": "precision", "recall": "recall",
-    "mae": "MAE", "rmse": "RMSE", "delta": "δ < 1.25",
+    "mae": "MAE", "rmse": "RMSE", "delta1": "δ < 1.25",
 }  # fmt: skip
 """How scores are shown."""
 

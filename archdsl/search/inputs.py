@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -17,8 +17,9 @@ from archdsl.passes.analyses.symbolic import infer_symbolic
 from archdsl.program import Program, Space
 from archdsl.search.config import SearchConfig
 from archdsl.search.scores import values_of
+from archdsl.spec.search_values import SearchValue
 from archdsl.train.networks import help_on_classes
-from archdsl.train.task import demand_targets, output_losses
+from archdsl.train.task import demand_scored, demand_targets, is_of_classes, output_losses
 
 
 def open_splits(config: SearchConfig, source: DataSource | None, space: Space, program: Program) -> Splits:
@@ -32,15 +33,22 @@ def open_splits(config: SearchConfig, source: DataSource | None, space: Space, p
         return open_data(config.data, settings, base)
 
 
-def with_classes(space: Space, data: Dataset, program: Program, given: Mapping[str, Any]) -> Space:
+def with_classes(
+    space: Space, data: Dataset, program: Program, given: Mapping[str, Any],
+    losses: Sequence[SearchValue] | None = None,
+) -> Space:  # fmt: skip
     """The space, with `classes` set from the data unless overridden.
+
+    Its main output is one of classes, unless the formulas `losses` do not compare it with labels.
 
     Raises SpecError: ARCH918 for a different number of classes, ARCH942 for different image channels.
     """
     classes, channels = len(data.classes), next(iter(space.graph.inputs.values()))[0]
     demand_channels(space.name, channels, data.channels)
-    if space.settings.get("classes") not in (None, classes) and "classes" not in given:
+    if classes and space.settings.get("classes") not in (None, classes) and "classes" not in given:
         space = program.space(space.name, **given, classes=classes)
+    if losses is not None and not is_of_classes(losses, next(iter(space.graph.outputs))):
+        return space
     maps = infer_symbolic(space.graph)[0][next(iter(space.graph.outputs.values()))][0]
     if maps != classes:
         headline = f"{space.name} predicts {maps} classes, but the data has {classes}"
@@ -58,3 +66,4 @@ def demand_outputs(config: SearchConfig, space: Space, splits: Splits) -> None:
     shapes = infer_symbolic(space.graph)[0]
     channels = {name: shapes[node][0] for name, node in space.graph.outputs.items()}
     demand_targets(losses, channels, splits.train)
+    demand_scored(losses, space.graph)

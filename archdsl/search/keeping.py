@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from torch import nn
@@ -16,15 +17,18 @@ from archdsl.search.result import Result
 from archdsl.train.weights import SPEC, network_hash, save_weights
 
 
-def keep(folder: SearchFolder, space: Space, found: Result, module: nn.Module, splits: Splits) -> None:
-    """Writes the network found as a spec, and its weights."""
+def keep(
+    folder: SearchFolder, space: Space, found: Result, module: nn.Module, splits: Splits,
+    tasks: Mapping[str, str],
+) -> None:  # fmt: skip
+    """Writes the network found as a spec, and its weights; `tasks` is metadata on what they predict."""
     write_text(folder.found, text_of(space, found))
     if found.decoded is not None:
         write_text(folder.decoded, found.decoded.to_arch())
     train = splits.train
     metadata = {
         SPEC: network_hash(found.network), "name": found.network.name, "data": train.name,
-        "classes": json.dumps(train.classes), "colours": json.dumps(train.colours),
+        "classes": json.dumps(train.classes), "colours": json.dumps(train.colours), **tasks,
     }  # fmt: skip
     save_weights(folder.weights, module, metadata)
 

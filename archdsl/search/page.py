@@ -17,10 +17,10 @@ def write_report(search: Search) -> None:
     from archdsl.report.text_tables import layers_text
 
     dataset = search.splits.val
-    legend = list(zip(dataset.classes, dataset.colours, strict=True))
     for member in search.members:
-        found = search.most_probable(member)
-        graph, shown = found.network.graph, _predictions(search, found, member)
+        found, of_classes = search.most_probable(member), member.objective.scored[0].task == "classes"
+        legend = list(zip(dataset.classes, dataset.colours, strict=True)) if of_classes else []
+        graph, shown = found.network.graph, _predictions(search, found, member) if of_classes else []
         page = search_page(
             search.folder.path, layers_text(graph), svg(graph), shown, legend, member.name or None
         )

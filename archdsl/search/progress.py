@@ -24,6 +24,8 @@ class SearchProgress:
     depths: Mapping[str, float] = field(default_factory=dict)
     """The expected depth of each decision of depth."""
     miou: float | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """Of a main output that is not one of classes, the leading one first."""
     found: Result | None = None
     tried: int = 0
     to_try: int = 0

@@ -42,7 +42,8 @@ def of_epoch(
     """
     return {
         "kind": "epoch", "epoch": now.epoch, "step": now.step, "loss": now.loss, "miou": _number(now.miou),
-        "tau": tau, "probabilities": {path: chance.tolist() for path, chance in chances.items()},
+        **_scores(now.scores), "tau": tau,
+        "probabilities": {path: chance.tolist() for path, chance in chances.items()},
         "chosen": dict(found.network.chosen), "expected": dict(now.costs), "found": dict(reported),
     }  # fmt: skip
 
@@ -53,21 +54,24 @@ def of_tried(found: Result, number: int, objective: float) -> Record:
     return {"kind": "tried", "number": number, "chosen": dict(found.network.chosen), "objective": value}
 
 
-def of_scratch(role: str, network: Network, epoch: int, step: int, miou: float) -> Record:
+def of_scratch(role: str, network: Network, epoch: int, step: int, scores: Mapping[str, float]) -> Record:
     """The record after an epoch from scratch: of the network found (`role` is "found") or the "baseline"."""
     return {
         "kind": "scratch", "role": role, "name": network.name, "epoch": epoch, "step": step,
-        "miou": _number(miou), "params": network.params, "macs": network.macs,
+        "miou": _number(scores.get("miou")), **_scores(scores),
+        "params": network.params, "macs": network.macs,
     }  # fmt: skip
 
 
 def of_end(
-    found: Result, miou: float, costs: Mapping[str, float], iou: Iterable[float], verdict: Mapping[str, Any]
-) -> Record:
+    found: Result, scores: Mapping[str, float], costs: Mapping[str, float], iou: Iterable[float],
+    verdict: Mapping[str, Any],
+) -> Record:  # fmt: skip
     """The final record. `iou` is per class, `verdict` from `archdsl.search.verdict`."""
     network = {**costs, "layers": len(found.network.graph.nodes)}
     return {
-        "kind": "end", "miou": _number(miou), "chosen": dict(found.network.chosen), "network": network,
+        "kind": "end", "miou": _number(scores.get("miou")), **_scores(scores),
+        "chosen": dict(found.network.chosen), "network": network,
         "how": found.how, "unmet": list(found.unmet), "iou": [_number(x) for x in iou],
         "verdict": dict(verdict),
     }  # fmt: skip
@@ -79,6 +83,13 @@ def mean_depths(
     """The expected depth of each decision of depth; `depths` are the iterations kept by its outcomes."""
     rows = {path: probabilities[path].detach().cpu() for path in depths}
     return {path: float((row * torch.tensor(depths[path])).sum()) for path, row in rows.items()}
+
+
+def _scores(scores: Mapping[str, float]) -> Record:
+    """The scores of an output that is not one of classes."""
+    if not scores or "miou" in scores:
+        return {}
+    return {"scores": {name: _number(score) for name, score in scores.items()}}
 
 
 def _number(value: float | None) -> float | None:

@@ -44,7 +44,7 @@ from archdsl.search.progress import Report
 from archdsl.search.pruning import pruned
 from archdsl.search.reading import read_config
 from archdsl.search.result import Result
-from archdsl.search.scores import class_weights_rule
+from archdsl.search.scores import class_weights_rule, values_of
 from archdsl.search.terms import cannot
 from archdsl.train.inspected import weighted_classes
 
@@ -129,10 +129,14 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
     declared = program.space(config.space, **of_space)
     splits = options.splits or open_splits(config, options.data, declared, program)
 
+    goals = [goal.value for member in config.members for goal in member.objectives]
+    losses = [*values_of(config), *goals]
+
     def space_of(own: Mapping[str, Any]) -> Space:
         settings = {**of_space, **own}
         space = program.space(config.space, **settings) if own else declared
-        return pruned(with_classes(space, splits.train, program, settings), options.passes)
+        space = with_classes(space, splits.train, program, settings, losses)
+        return pruned(space, options.passes)
 
     found = architectures(config, space_of)
     for one in found:

@@ -20,6 +20,7 @@ from archdsl.data.batches import Batch, Batches, prefetched
 from archdsl.data.dataset import Splits
 from archdsl.data.targets import LABELS
 from archdsl.diagnostics import SpecError
+from archdsl.ir import Graph
 from archdsl.runs.faults import Diverged, bad_parameter, explain_memory, is_out_of_memory
 from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.journal import Journal
@@ -72,7 +73,7 @@ class Training:
             self.task.targets,
         )  # fmt: skip
         self.steps = recipe.epochs * self.batches.steps_per_epoch
-        self.scored_outputs = scored_outputs(self.task, module)
+        self.scored_outputs = scored_outputs(self.task.losses, _graph(module))
         self.metadata = {**metadata, **tasks_metadata(self.scored_outputs, splits.train)}
         self.step, self.best = 0, -math.inf if self.is_error else -1.0
         self.scored = True
@@ -238,3 +239,7 @@ class Training:
         self.scaler.load_state_dict(kept["scaler"])
         self.best, self.scored = best, scored
         return mark
+
+
+def _graph(module: nn.Module) -> Graph:
+    return cast(CompiledNetwork, module).archdsl_graph

@@ -19,7 +19,7 @@ from archdsl import atomic
 from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.data.dataset import Splits
 from archdsl.data.targets import maps_of
-from archdsl.diagnostics import Diagnostic, Label, SpecError
+from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.passes.analyses.trainable import demand_statistics
 from archdsl.program import Network
 from archdsl.report.scores import NAMES
@@ -40,7 +40,7 @@ from archdsl.train.loop import Training
 from archdsl.train.networks import demand_parameters, image_size, output_maps
 from archdsl.train.options import OptionError, TrainOptions
 from archdsl.train.recipe import Recipe, TrainProgress
-from archdsl.train.task import OutputLoss, binary_maps, demand_targets, output_losses
+from archdsl.train.task import OutputLoss, binary_maps, demand_scored, demand_targets, output_losses
 from archdsl.train.weights import SPEC, module_with_weights, network_hash, network_text
 
 _LARGEST_CROP = (512, 1024)
@@ -186,12 +186,7 @@ def _losses(network: Network, splits: Splits, options: TrainOptions) -> tuple[Ou
     maps = output_maps(network)
     losses = output_losses([formula], tuple(maps), maps_of(splits.train))
     demand_targets(losses, maps, splits.train)
-    deployed = [name for name in maps if name not in network.graph.train_only]
-    if not any(name in deployed for loss in losses for name in loss.outputs):
-        headline = f"no loss is of a deployed output of {network.name}, so that nothing can be scored"
-        place = losses[0].term.at
-        help = f"add a loss of {' or '.join(deployed)}"
-        raise SpecError([Diagnostic("ARCH839", headline, Label(place) if place else None, help=help)])
+    demand_scored(losses, network.graph)
     return losses
 
 

@@ -27,7 +27,7 @@ class Scores:
 
     `confusion_KK` counts pixels by true class (rows) and predicted class (columns) of a first output of
     classes; otherwise it is empty. `outputs` are the scores of other outputs: f1, precision and recall of
-    yes-or-no maps, mae, rmse and delta of maps of numbers; nan where no pixel says anything.
+    yes-or-no maps, mae, rmse and delta1 of maps of numbers; nan where no pixel says anything.
     """
 
     classes: tuple[str, ...]

@@ -111,7 +111,7 @@ class RegressionTally:
         count, absolute, squared, above, close = self.sums.tolist()
         return {
             "mae": _ratio(absolute, count), "rmse": math.sqrt(_ratio(squared, count)),
-            "delta": _ratio(close, above),
+            "delta1": _ratio(close, above),
         }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from archdsl.data.dataset import Dataset
 from archdsl.data.targets import EDGES, LABELS, maps_of, targets_of
 from archdsl.devices.formula import MISSED, evaluate
 from archdsl.diagnostics import Diagnostic, Label, SpecError
+from archdsl.ir import Graph
 from archdsl.program import Network
 from archdsl.runs.processes import Processes
 from archdsl.spec.loss_text import read_loss
@@ -211,11 +212,10 @@ def task_of(recipe: Recipe, module: nn.Module, dataset: Dataset) -> Task:
     return Task(formula, losses)
 
 
-def scored_outputs(task: Task, module: nn.Module) -> list[ScoredOutput]:
+def scored_outputs(losses: Sequence[OutputLoss], graph: Graph) -> list[ScoredOutput]:
     """The outputs that are scored: deployed ones that the losses name, in the order of the network."""
-    graph = cast(CompiledNetwork, module).archdsl_graph
     by_output: dict[str, OutputLoss] = {}
-    for loss in task.losses:
+    for loss in losses:
         for name in loss.outputs:
             if name not in loss.factors and name not in graph.train_only:
                 by_output.setdefault(name, loss)
@@ -225,13 +225,28 @@ def scored_outputs(task: Task, module: nn.Module) -> list[ScoredOutput]:
     ]
 
 
+def demand_scored(losses: Sequence[OutputLoss], graph: Graph) -> None:
+    """Raises SpecError (ARCH839) if no loss is of a deployed output."""
+    if scored_outputs(losses, graph):
+        return
+    deployed = [name for name in graph.outputs if name not in graph.train_only]
+    headline = f"no loss is of a deployed output of {graph.name}, so that nothing can be scored"
+    place = losses[0].term.at
+    help = f"add a loss of {' or '.join(deployed)}"
+    raise SpecError([Diagnostic("ARCH839", headline, Label(place) if place else None, help=help)])
+
+
 def predicts_classes(loss: str, network: Network) -> bool:
     """Whether a loss trains the main output of a network on labels.  Raises SpecError as `read_loss`."""
-    outputs = tuple(network.with_train_outputs().graph.outputs)
-    main = [term for term in loss_terms(read_loss(loss, "--loss")) if _is_of(term, outputs[0])]
+    return is_of_classes([read_loss(loss, "--loss")], next(iter(network.graph.outputs)))
+
+
+def is_of_classes(values: Sequence[SearchValue], main: str) -> bool:
+    """Whether a loss in formulas compares the main output with labels."""
     return any(
         loss_kinds()[term.name].task == "classes" and term.settings.get("target", LABELS) == LABELS
-        for term in main
+        for term in loss_terms(*values)
+        if _is_of(term, main)
     )
 
 

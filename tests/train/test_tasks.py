@@ -121,7 +121,7 @@ def test_of_several_outputs_the_first_decides_and_each_is_scored(capsys: pytest.
     assert last.scores == evaluations()[-1]["scores"]
     scores = archdsl.evaluate("net.arch", "synthetic:images=4,size=32x64", weights="r/weights.safetensors")
     assert f"mIoU {100 * scores.miou:.2f} %" in shown
-    assert set(scores.outputs["depth"]) == {"mae", "rmse", "delta"}
+    assert set(scores.outputs["depth"]) == {"mae", "rmse", "delta1"}
 
 
 @pytest.mark.parametrize("name", ["Depth", "Both"])
@@ -226,7 +226,7 @@ def test_scores_of_maps_are_those_of_their_definitions():
         {
             "mae": abs(guess - true).mean(),
             "rmse": ((guess - true) ** 2).mean() ** 0.5,
-            "delta": (ratio < 1.25).mean(),
+            "delta1": (ratio < 1.25).mean(),
         }
     )
     hit = ((guess >= 2) & (true > 2)).sum()

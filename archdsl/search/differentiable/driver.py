@@ -42,6 +42,8 @@ from archdsl.search.keeping import keep, write_text
 from archdsl.search.progress import Report, SearchProgress
 from archdsl.search.result import Result, discretize
 from archdsl.search.verdict import verdict
+from archdsl.train.tallies import ClassTally
+from archdsl.train.tasks import tasks_metadata
 
 CHECKPOINT_STEPS = 100
 """Steps between checkpoints; each epoch also ends with one."""
@@ -232,11 +234,14 @@ class Search:
 
     def _epoch_of(self, member: Member, epoch: int, loss: float, report: Report) -> None:
         chances, found = self.chances(member), self.most_probable(member)
-        miou = self.shared(member).score(found.outcomes)["miou"]
+        scores = self.shared(member).score(found.outcomes)
         with torch.no_grad():
             mean = member.objective.cost_values(member.learner.architecture.probabilities())
         expected = member.objective.named(mean)
-        now = self._progress(epoch, loss, loss, expected, miou=miou, found=found, member=member.name)
+        now = self._progress(
+            epoch, loss, loss, expected, miou=scores.get("miou"), scores=_others(scores), found=found,
+            member=member.name,
+        )  # fmt: skip
         chosen = {path: rounds[found.outcomes[path]] for path, rounds in depths_of(member).items()}
         reported = {**_costs(member, found), "gates": chosen}
         record = records.of_epoch(now, self._tau(epoch), chances, found, reported) | _labels(member)
@@ -265,10 +270,11 @@ class Search:
 
     def shared(self, member: Member | None = None) -> SharedWeights:
         """Scores networks of a member by the weights that they inherit."""
-        network = (member or self.main).network
+        member = member or self.main
         return SharedWeights(
-            network, self.whole_batches, self.config.calibrate, self.splits.val, self.processes
-        )
+            member.network, self.whole_batches, self.config.calibrate, self.splits.val, self.processes,
+            member.objective.scored[0],
+        )  # fmt: skip
 
     def recalibrated(self, found: Result, member: Member | None = None) -> nn.Module:
         """A derived network with inherited weights, in eval mode (see `SharedWeights`)."""
@@ -318,14 +324,17 @@ class Search:
             torch.manual_seed(self.seed)
             training = FromScratch(network, self.stepper)
             for epoch, module in enumerate(training.epochs(self.batches, epochs)):
-                miou = self.shared().confusion(module).mean_iou()
-                record = records.of_scratch(role, network, epoch, (epoch + 1) * each, miou)
+                tally = self.shared().tally(module)
+                scores = tally.scores()
+                record = records.of_scratch(role, network, epoch, (epoch + 1) * each, scores)
                 self._write(record)
-                now = self._progress(epoch, 0.0, 0.0, {}, miou=miou, scratch=name)
+                miou, others = scores.get("miou"), _others(scores)
+                now = self._progress(epoch, 0.0, 0.0, {}, miou=miou, scores=others, scratch=name)
                 report(replace(now, epochs=epochs))
                 if self.processes.sum(torch.tensor(float(stop()))):
                     raise Interrupted(self.step, self.keeper.path(self.step))
-            self.compared[role] = record["miou"]
+            leading = scores[tally.leading]
+            self.compared[role] = None if math.isnan(leading) else leading
             self._save()
 
     def finish(self, found: Result) -> Result:
@@ -338,15 +347,16 @@ class Search:
         found = replace(found, decoded=member.decoded())
         module = self.recalibrated(found, member)
         self._write({"kind": "recalibrated", "batches": self.config.calibrate} | _labels(member))
-        seen = self.shared(member).confusion(module)
+        tally = self.shared(member).tally(module)
         chances = {path: p.double().tolist() for path, p in self.chances(member).items()}
         judged = verdict(member.space, chances, found.network.chosen, self.seed)
         self.verdicts[member.name] = judged
-        costs, iou = _costs(member, found), seen.iou().tolist()
-        end = records.of_end(found, seen.mean_iou(), costs, iou, judged)
+        iou = tally.confusion.iou().tolist() if isinstance(tally, ClassTally) else []
+        end = records.of_end(found, tally.scores(), _costs(member, found), iou, judged)
         self._write(end | _labels(member))
         if self.processes.is_first:
-            keep(self.folder_of(member), member.space, found, module, self.splits)
+            tasks = tasks_metadata(member.objective.scored, self.splits.train)
+            keep(self.folder_of(member), member.space, found, module, self.splits, tasks)
         return found
 
     def _write(self, record: Mapping[str, Any]) -> None:
@@ -380,6 +390,11 @@ class Search:
 def depths_of(member: Member) -> dict[str, Any]:
     """The depth decisions of a member, with the number of iterations kept by each outcome."""
     return dict(sorted(depths(member.space.searched).items()))
+
+
+def _others(scores: Mapping[str, float]) -> dict[str, float]:
+    """The scores of an output that is not one of classes."""
+    return {} if "miou" in scores else dict(scores)
 
 
 def _labels(member: Member) -> dict[str, str]:

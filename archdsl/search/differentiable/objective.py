@@ -20,7 +20,8 @@ from archdsl.search.scores import UNITS, class_weights_rule, losses_of, terms_of
 from archdsl.search.terms import cannot
 from archdsl.spec.losses import loss_kinds, loss_terms
 from archdsl.spec.search_values import Formula, SearchValue, Term, terms_in, written
-from archdsl.train.task import OutputLoss, Tensors, output_losses
+from archdsl.train.tallies import ScoredOutput
+from archdsl.train.task import OutputLoss, Tensors, output_losses, scored_outputs
 
 
 class ObjectiveFunction:
@@ -54,7 +55,7 @@ class ObjectiveFunction:
         weights = None if class_weights is None else {class_weights_rule(config): class_weights}
         everything = tuple(space.graph.outputs)
         self.losses = output_losses(values_of(config), everything, maps, weights)
-        self.main = everything[0]
+        self.main, self.graph = everything[0], space.graph
         names = tuple(dict.fromkeys(name for loss in self.losses for name in loss.outputs))
         plain = not any(loss.term.output or "outputs" in loss.term.settings for loss in self.losses)
         self.outputs = () if plain or names == everything[:1] else names
@@ -67,6 +68,11 @@ class ObjectiveFunction:
             raise cannot("an objective on latency needs a latency table", help, timed[0].at)
         self.measured = {repr(term): term for term in measured}
         self.cost_values({})
+
+    @property
+    def scored(self) -> list[ScoredOutput]:
+        """The deployed outputs with a loss; the first is that by which networks are compared."""
+        return scored_outputs(self.losses, self.graph)
 
     @property
     def targets(self) -> tuple[str, ...]:

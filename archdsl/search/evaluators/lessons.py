@@ -37,7 +37,7 @@ from archdsl.train.descent import Part
 from archdsl.train.evaluation import fitting
 from archdsl.train.inspected import weighted_classes
 from archdsl.train.networks import demand_parameters, image_channels, image_size
-from archdsl.train.task import Task, demand_targets, output_losses
+from archdsl.train.task import Task, demand_scored, demand_targets, output_losses, scored_outputs
 
 
 class Lessons:
@@ -68,11 +68,13 @@ class Lessons:
         demand_targets(losses, channels, self.splits.train)
         self.task = Task(formula, losses)
         self.main = next(iter(graph.outputs))
-        self.predictions = Predictions(around.goals, self.splits.val, self.processes)
+        demand_scored(losses, graph)
+        self.scored = scored_outputs(losses, graph)
+        self.validate_on(self.splits.val, around.goals)
 
     def validate_on(self, dataset: Dataset, goals: SearchConfig) -> None:
         """Sets the images on which networks are scored."""
-        self.predictions = Predictions(goals, dataset, self.processes)
+        self.predictions = Predictions(goals, dataset, self.processes, self.scored, self.main)
 
     def crop(self, network: Network) -> tuple[int, int]:
         """The training crop of a network: the `crop` of the data, or the size of its input."""

@@ -12,8 +12,8 @@ from archdsl.runs.processes import Processes
 from archdsl.search.differentiable.supernets import Supernet
 from archdsl.search.evaluators.base import Scores
 from archdsl.search.extract import recalibrate
-from archdsl.train.evaluation import score
-from archdsl.train.metrics import Confusion
+from archdsl.train.tallies import ScoredOutput, Tally, tallied
+from archdsl.train.tasks import PLAIN
 
 
 class SharedWeights:
@@ -22,10 +22,11 @@ class SharedWeights:
     """
 
     def __init__(
-        self, net: Supernet, batches: Batches, calibrate: int, dataset: Dataset, processes: Processes
-    ):
+        self, net: Supernet, batches: Batches, calibrate: int, dataset: Dataset, processes: Processes,
+        output: ScoredOutput = PLAIN[0],
+    ):  # fmt: skip
         self.net, self.batches, self.calibrate = net, batches, calibrate
-        self.dataset, self.processes = dataset, processes
+        self.dataset, self.processes, self.output = dataset, processes, output
 
     def module(self, outcomes: Mapping[str, int]) -> nn.Module:
         """A network with inherited weights, in eval mode."""
@@ -34,10 +35,10 @@ class SharedWeights:
         recalibrate(module, [b.images_B3HW.to(self.processes.device) for b in batches])
         return module.eval()
 
-    def confusion(self, module: nn.Module) -> Confusion:
-        """The confusion matrix of a module on the whole dataset."""
-        return score(module, self.dataset, self.processes)
+    def tally(self, module: nn.Module) -> Tally:
+        """What an output of a module predicts on the whole dataset."""
+        return tallied(module, self.dataset, self.processes, [self.output])[self.output.name]
 
     def score(self, outcomes: Mapping[str, int]) -> Scores:
-        """The mIoU of a network."""
-        return {"miou": self.confusion(self.module(outcomes)).mean_iou()}
+        """The scores of a network, of which the first is the leading one."""
+        return self.tally(self.module(outcomes)).scores()

@@ -67,7 +67,8 @@ class TrialConfig:
     def scores(self) -> tuple[str, ...]:
         """The scores of the evaluator: of its kind, declared in its settings, or with settings in goals."""
         if not self.evaluator_kind.reads_command:
-            return self.evaluator_kind.scores
+            kind, goals = self.evaluator_kind, {term.name for term in terms_of(self.goals)}
+            return (*kind.scores, *(score for score in kind.of_maps if score in goals))
         declared: Any = self.evaluator.settings.get("scores")
         named = (t.name for t in terms_of(self.goals) if t.name not in (*MEASURES, "log"))
         return tuple(declared or dict.fromkeys(named))

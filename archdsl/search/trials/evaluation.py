@@ -67,7 +67,8 @@ class Evaluation:
         except Exception as error:
             kind, reason = ("memory", "out of memory") if _no_memory(error) else ("exception", _line(error))
             return {}, Failure(kind, reason, traceback.format_exc())
-        wanted = () if self.own is not None else EVALUATORS[self.of.name].scores
+        known = EVALUATORS[self.of.name]
+        wanted = () if self.own is not None or known.of_maps else known.scores
         if lacking := [name for name in wanted if name not in scores]:
             return {}, Failure("output", f"no score {', '.join(lacking)}")
         if bad := [name for name, score in scores.items() if not math.isfinite(score)]:

@@ -75,7 +75,9 @@ def read_inputs(program: Program, options: SearchOptions) -> Inputs:
         from archdsl.search.inputs import open_splits, with_classes
 
         splits = options.splits or open_splits(config.goals, options.data, space, program)
-        space = with_classes(space, splits.train, program, given.of_space)
+        loss = config.evaluator.settings.get("loss")
+        losses = None if loss is None else [loss]
+        space = with_classes(space, splits.train, program, given.of_space, losses)
     space = pruned(space, options.passes)
     if not space.searched.decisions:
         raise nothing_to_search(space.searched)

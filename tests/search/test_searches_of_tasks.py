@@ -1,0 +1,117 @@
+"""Searches of networks whose outputs are edges or depths, alone or beside classes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from archdsl.cli import run
+from archdsl.runs.lines import read_records
+from archdsl.train.tasks import tasks_of
+from archdsl.train.weights import read_metadata
+
+SPACE = """arch 1
+
+space Maps {
+  input image: [3, 32, 64]
+  a = image -> conv(c = 4, k = one of {1, 3}, s = 2) -> bn -> relu
+  output depth = a -> conv(c = 1, k = 1, bias = true) -> upsample(like = image)
+  output edge = a -> conv(c = 1, k = 1, bias = true)
+}
+
+space Both(; classes = 19) {
+  input image: [3, 32, 64]
+  a = image -> conv(c = 4, k = one of {1, 3}, s = 2) -> bn -> relu
+  output logits = a -> conv(c = classes, k = 1)
+  output depth = a -> conv(c = 1, k = 1, bias = true)
+}
+"""
+DATA = ["--data", "synthetic:images=4,size=32x64", "--device", "cpu"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def search(space: str, *clauses: str, more: tuple[str, ...] = ()) -> int:
+    lines = "\n".join(f"  {clause}" for clause in (*clauses, "batch = 2"))
+    Path("space.arch").write_text(f"{SPACE}\nsearch Q for {space} {{\n{lines}\n}}\n")
+    return run(["search", "space.arch", *DATA, "--out", "s", *more])
+
+
+def records(kind: str) -> list[dict]:
+    return [r for r in read_records(Path("s") / "journal.jsonl") if r["kind"] == kind]
+
+
+@pytest.mark.parametrize("evaluator", ["training", "weights"])
+def test_networks_are_compared_by_the_scores_of_their_maps(evaluator: str):
+    loss = "l1 + 4 * bce(edge, balanced = true)"
+    evaluate = f"evaluate = {evaluator}(epochs = 1, loss = {loss})"
+    goals = ("minimize mae", "maximize f1(edge)")
+    assert search("Maps", "strategy = random", "trials = 2", evaluate, *goals) == 0
+    for trial in records("tried"):
+        assert trial["values"] == [trial["scores"]["mae"], trial["scores"]["f1(edge)"]]
+        assert {"rmse", "delta1", "precision(edge)", "recall(edge)"} < set(trial["scores"])
+    assert len(records("tried")) == 2
+
+
+def test_classes_and_depths_are_scored_together():
+    evaluate = "evaluate = training(epochs = 1, loss = ohem(logits) + 0.01 * l1(depth))"
+    goals = ("maximize miou", "minimize rmse(depth)", "require params < 1M")
+    assert search("Both", "strategy = random", "trials = 1", evaluate, *goals) == 0
+    (trial,) = records("tried")
+    assert trial["values"] == [trial["scores"]["miou"], trial["scores"]["rmse(depth)"]]
+    assert {"mae(depth)", "cross_entropy", "reward"} < set(trial["scores"])
+
+
+@pytest.mark.parametrize(
+    ("space", "loss", "goal", "headline"),
+    [
+        ("Both", "ohem + l1(depth)", "minimize mae", "`mae` is not a score of `logits`"),
+        ("Both", "ohem + l1(depth)", "maximize miou(depth)", "`miou` is not a score of `depth`"),
+        ("Maps", "l1", "maximize f1(edge)", "`edge` is not scored"),
+        ("Maps", "l1", "minimize mae(dept)", "unknown output `dept`"),
+    ],
+)
+def test_a_score_that_an_output_does_not_have_is_located(
+    space: str, loss: str, goal: str, headline: str, capsys: pytest.CaptureFixture[str]
+):
+    evaluate = f"evaluate = training(epochs = 1, loss = {loss})"
+    assert search(space, "strategy = random", "trials = 1", evaluate, goal) == 1
+    found = capsys.readouterr().err
+    assert f": {headline}" in found
+    assert "space.arch:" in found
+
+
+def test_a_differentiable_search_finds_a_network_for_depths(capsys: pytest.CaptureFixture[str]):
+    strategy = "strategy = differentiable(epochs = 1, refine = 1, refine_epochs = 1)"
+    goal = "minimize l1(depth) + 4 * bce(edge, balanced = true) + 1e-9 * macs"
+    assert search("Maps", strategy, goal) == 0
+    shown = capsys.readouterr()
+    assert "MAE" in shown.out
+    assert "not trained" not in shown.err
+    assert set(records("epoch")[0]["scores"]) == {"mae", "rmse", "delta1"}
+    assert records("end")[0]["miou"] is None
+    weights = "s/best.safetensors"
+    assert [one.name for one in tasks_of(read_metadata(Path(weights)))] == ["depth", "edge"]
+    assert run(["eval", "s/best.arch", "--weights", weights, *DATA, "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)["outputs"]
+    assert scores["depth"]["mae"] == pytest.approx(records("end")[0]["scores"]["mae"])
+    assert (Path("s") / "report.html").exists()
+
+
+def test_a_differentiable_search_of_both_compares_with_a_baseline(capsys: pytest.CaptureFixture[str]):
+    Path("base.arch").write_text(
+        "arch 1\n\nnetwork Base(; classes = 2) {\n  input image: [3, 32, 64]\n"
+        "  output logits = image -> conv(c = classes, k = 1)\n}\n"
+    )
+    goal = "minimize ohem(logits) + 0.01 * l1(depth)"
+    assert (
+        search("Both", "strategy = differentiable(epochs = 1)", goal, more=("--baseline", "base.arch")) == 0
+    )
+    assert "Base 0." in capsys.readouterr().out
+    assert {record["role"] for record in records("scratch")} == {"found", "baseline"}
