@@ -26,6 +26,7 @@ GROUPS: Mapping[str, str] = {
     "archdsl.passes": "archdsl.passes.registry:PASSES.add",
     "archdsl.strategies": "archdsl.configs.words:register_strategy",
     "archdsl.evaluators": "archdsl.configs.words:register_evaluator",
+    "archdsl.losses": "archdsl.configs.words:register_loss",
     "archdsl.runtimes": "archdsl.devices.runtimes:RUNTIMES.add",
     "archdsl.report_sections": "archdsl.report.sections:SECTIONS.add",
 }

@@ -89,7 +89,8 @@ def _inherited(
     network = opening.load(str(path)).network()
     given = manifest.settings
     how = given.get("passes"), given.get("share"), given.get("bn", "shared")
-    net, step = supernet_of(folder, network, path, *how)
+    outputs = given.get("outputs", ())
+    net, step = supernet_of(folder, network, path, *how, outputs=outputs)
     module = take(net, network)
     if data is not None and calibrate:
         recalibrate(module, _batches(data, module, calibrate))

@@ -51,7 +51,7 @@ class Maker(Word):
 
 @dataclass(frozen=True)
 class LossKind(Maker):
-    """A loss of an output, `of_output`.
+    """A loss of an output; its config has the settings of `archdsl.configs.objectives.OfOutput`.
 
     `make` is (output, target, **settings) -> a scalar, the mean over the pixels that have a target: output
     B × C × H × W, in float32; target B × H × W, class ids or `archdsl.data.dataset.IGNORE` for a loss of
@@ -59,3 +59,4 @@ class LossKind(Maker):
     """
 
     task: Task = "classes"
+    of_output: bool = True

@@ -36,12 +36,12 @@ STRATEGIES: dict[str, Word] = {
     "ppo": strategies.StrategyKind("a controller trained by proximal policy optimization", controllers.Ppo, make="archdsl.search.strategies.controller.ppo:Ppo"),
 }
 OBJECTIVES: dict[str, Word] = {
-    "cross_entropy": LossKind("mean cross-entropy of labelled pixels", objectives.CrossEntropy, of_output=True, make="archdsl.train.losses:cross_entropy"),
-    "ohem": LossKind("online hard example mining: cross-entropy of the hardest pixels", objectives.Ohem, of_output=True, make="archdsl.train.losses:ohem"),
-    "bce": LossKind("binary cross-entropy of an output of one channel, such as an edge map", objectives.Bce, of_output=True, make="archdsl.train.losses:bce", task="binary"),
-    "l1": LossKind("mean absolute error of an output of one channel, such as a depth map", objectives.OfOutput, of_output=True, make="archdsl.train.losses:l1", task="regression"),
-    "mse": LossKind("mean squared error of an output of one channel", objectives.OfOutput, of_output=True, make="archdsl.train.losses:mse", task="regression"),
-    "smooth_l1": LossKind("smooth L1 (Huber) loss of an output of one channel", objectives.SmoothL1, of_output=True, make="archdsl.train.losses:smooth_l1", task="regression"),
+    "cross_entropy": LossKind("mean cross-entropy of labelled pixels", objectives.CrossEntropy, make="archdsl.train.losses:cross_entropy"),
+    "ohem": LossKind("online hard example mining: cross-entropy of the hardest pixels", objectives.Ohem, make="archdsl.train.losses:ohem"),
+    "bce": LossKind("binary cross-entropy of an output of one channel, such as an edge map", objectives.Bce, make="archdsl.train.losses:bce", task="binary"),
+    "l1": LossKind("mean absolute error of an output of one channel, such as a depth map", objectives.OfOutput, make="archdsl.train.losses:l1", task="regression"),
+    "mse": LossKind("mean squared error of an output of one channel", objectives.OfOutput, make="archdsl.train.losses:mse", task="regression"),
+    "smooth_l1": LossKind("smooth L1 (Huber) loss of an output of one channel", objectives.SmoothL1, make="archdsl.train.losses:smooth_l1", task="regression"),
     "distillation": Word("knowledge distillation from a teacher", objectives.Distillation, run=False),
     "miou": Word("mean intersection over union (mIoU)", objectives.OfClasses, of_output=True),
     "macc": Word("mean accuracy over classes", objectives.OfAccuracies, of_output=True),
@@ -221,6 +221,15 @@ def register_evaluator(name: str, place: str, plugin: str) -> None:
             demand_free("score", score, plugin, WORDS.keys() - OBJECTIVES.keys())
             OBJECTIVES[score] = Word(f"a score of the evaluator {name}", objectives.Plain)
     EVALUATORS[name] = made
+
+
+def register_loss(name: str, place: str, plugin: str) -> None:
+    """Registers a loss of a plug-in, a `LossKind` at "module:attribute".
+
+    Raises SpecError: ARCH864 if it is invalid, ARCH865 if the name is taken.
+    """
+    demand_free("loss", name, plugin, WORDS)
+    OBJECTIVES[name] = _maker("loss", place, LossKind, plugin)
 
 
 M = TypeVar("M", bound=Maker)

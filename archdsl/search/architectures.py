@@ -56,6 +56,11 @@ def architectures(
     return tuple(found)
 
 
+def named_outputs(of: Architecture) -> list[str]:
+    """The outputs that losses name, each its own: `ohem(aux)`."""
+    return [loss.output for loss in losses_of(of.config) if loss.output]
+
+
 def trained_graph(of: Architecture) -> Graph:
     """The graph whose supernet is trained.
 
@@ -65,10 +70,10 @@ def trained_graph(of: Architecture) -> Graph:
     Raises SpecError (ARCH606) for a decision that no block has, and for one that nothing but a train-only
     output of the loss depends on.
     """
-    named: list[Any] = []
+    named = named_outputs(of)
     for loss in losses_of(of.config):
         several: Any = loss.settings.get("outputs", ())
-        named += [loss.output] if loss.output else several
+        named += several
     graph = Deploy(keep_decisions=False, kept=frozenset(named))(of.space.graph)
     if other := graph.decisions.keys() - of.space.searched.decisions.keys():
         headline = f"`{min(other)}` cannot be searched: only train-only outputs depend on it"

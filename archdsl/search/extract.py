@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import torch
@@ -10,6 +10,7 @@ import torch
 from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.configs.sharing import BN
 from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.passes.transforms.deployed import Deploy
 from archdsl.program import Network, load
 from archdsl.runs.restoring import Unfit, like
 from archdsl.search.differentiable.supernets import Supernet, build
@@ -24,17 +25,19 @@ def supernet_of(
     passes: str | None = None,
     share: str | None = None,
     bn: BN = "shared",
+    outputs: Collection[str] = (),
 ) -> tuple[Supernet, int]:
     """The supernet of a search's newest checkpoint, and its step.
 
     `network` is a network of its space, from the file `spec`; `passes`, `share` and `bn` are settings of the
-    search.  Raises SpecError: ARCH911 without a checkpoint, ARCH913 if it belongs to another space, ARCH505
-    for a network that is not written as decisions of a space.
+    search, `outputs` those that its losses name.  Raises SpecError: ARCH911 without a checkpoint, ARCH913 if
+    it belongs to another space, ARCH505 for a network that is not written as decisions of a space.
     """
     if network.origin is None or network.source is None:
         raise SpecError([Diagnostic("ARCH505", f"{network.name} is not written as decisions in a space")])
     space = pruned(load(spec.parent / network.source).space(network.origin, **network.given), passes)
-    net = build(space.searched, share, bn).eval()
+    graph = Deploy(keep_decisions=False, kept=frozenset(outputs))(space.graph)
+    net = build(graph, share, bn).eval()
     found = folder.checkpoints.latest()
     if found is None:
         raise SpecError([Diagnostic("ARCH911", f"{folder.path} has no checkpoint")])

@@ -22,7 +22,7 @@ from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.manifest import Manifest, described, manifest
 from archdsl.runs.processes import Processes, processes
 from archdsl.runs.reporter import Reporter
-from archdsl.search.architectures import Architecture, architectures, trained_graph
+from archdsl.search.architectures import Architecture, architectures, named_outputs, trained_graph
 from archdsl.search.baseline import read_baseline
 from archdsl.search.config import SearchConfig
 from archdsl.search.decoding.making import decoder_of
@@ -246,6 +246,8 @@ def _manifest(
         settings["class weights"] = weights if config.members else weights[""]
     if inputs.baseline is not None:
         settings["baseline sha256"] = hashlib.sha256(dump(inputs.baseline.graph).encode()).hexdigest()
+    if outputs := sorted({name for one in inputs.architectures for name in named_outputs(one)}):
+        settings["outputs"] = outputs
     if tables.sha256 is not None:
         settings["latency table sha256"] = tables.sha256
     if tables.devices:

@@ -42,7 +42,8 @@ def recorded(value: Any) -> Any:
     """A value for the manifest: terms and formulas as mappings, without source locations."""
     if isinstance(value, Term):
         settings = {key: recorded(one) for key, one in value.settings.items()}
-        return {"name": value.name, "settings": settings, "args": tuple(map(recorded, value.args))}
+        output = {"output": value.output} if value.output else {}
+        return {"name": value.name, "settings": settings, "args": tuple(map(recorded, value.args)), **output}
     if isinstance(value, tuple):
         return tuple(map(recorded, value))
     if isinstance(value, Mapping):

@@ -131,6 +131,10 @@ def test_a_search_trains_the_outputs_that_its_objective_names(capsys: pytest.Cap
     assert newest is not None
     assert any("aux" in name for name in newest[1]["net"])
     assert list(archdsl.load("s/best.arch").network().with_train_outputs().graph.outputs)[-1] == "aux"
+    assert run(["extract", "s", "-o", "own.safetensors"]) == 0
+    assert (
+        "'output': 'aux'" in json.loads((Path("s") / "manifest.json").read_text())["settings"]["objectives"]
+    )
 
 
 @pytest.mark.parametrize("loss", ["ohem + 0.4 * ohem(auxx)", 'ohem(outputs = ["auxx"])'])
