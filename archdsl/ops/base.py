@@ -174,7 +174,8 @@ class Primitive:
     channels. `stateless`: its layer holds neither parameters nor statistics. `over_batch`: in training, a
     channel is normalized by its values in the batch, and a single value is not enough. `keeps_places`: its
     channels are those of its first input, one by one. `fresh`: the output is a new tensor that its own
-    gradient does not need, so that its only reader may overwrite it.
+    gradient does not need, so that its only reader may overwrite it. `by_image`: its layer computes each
+    image of a batch by itself, in training, too, and a call costs more than copying a small map.
 
     `lifts` are the ATen operators that it may stand for, without overloads (`archdsl lift`).
     """
@@ -193,6 +194,7 @@ class Primitive:
     over_batch: ClassVar[bool] = False
     keeps_places: ClassVar[bool] = True
     fresh: ClassVar[bool] = False
+    by_image: ClassVar[bool] = False
     lifts: ClassVar[tuple[str, ...]] = ()
 
     def tensors(self, inputs: int) -> int:

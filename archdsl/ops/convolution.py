@@ -39,7 +39,7 @@ class Conv(Primitive):
     summary = "convolution with padding d * (k - 1) // 2"
     lifts = ("conv2d",)
     keeps_places = False
-    fresh = True
+    fresh = by_image = True
     settings = (
         Setting("c", "int", lambda xs: xs[0][0], "output channels", low=1),
         K,
@@ -110,7 +110,7 @@ class DepthwiseConv(Primitive):
     name = "dwconv"
     summary = "depthwise convolution, one filter per channel"
     lifts = ("conv2d",)
-    fresh = True
+    fresh = by_image = True
     settings = (K, S, D, BIAS, PADDING, MODE)
 
     def keeps_zero(self, a: Attrs) -> bool:

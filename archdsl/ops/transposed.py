@@ -74,7 +74,7 @@ class ConvTranspose(Primitive):
     summary = "transposed convolution, to s times the height and width"
     lifts = ("conv_transpose2d",)
     keeps_places = False
-    fresh = True
+    fresh = by_image = True
     settings = (
         Setting("c", "int", lambda xs: xs[0][0], "output channels", low=1),
         K,

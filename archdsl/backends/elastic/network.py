@@ -70,13 +70,16 @@ class ElasticNetwork(nn.Module):
 
     def __init__(
         self, simple: Simplified, widths: Widths, results: Collection[str],
-        store: Mapping[str, nn.Module] = _NONE, *, checkpoint: bool = False,
+        store: Mapping[str, nn.Module] = _NONE, *, checkpoint: bool = False, batch: bool = False,
     ):  # fmt: skip
         """`widths` are of the simplified graph.
 
         `results` are the results of op calls before simplification (`scaling.results_of_calls`).
 
         `store` are the stored layers by the names of their weights; by default, new ones.
+
+        With `batch`, layers that a mixed forward pass applies to several small maps of one size are called
+        once, on the images of all; results are equal up to rounding.
         """
         super().__init__()
         graph = simple.graph
@@ -85,7 +88,7 @@ class ElasticNetwork(nn.Module):
         self._binder: Binder = Prepared()(graph)
         self._whole: Binder = Prepared()(simple.whole)
         self._instead = simple.instead
-        self._partial = Partial(graph, widths, self._binder, results)
+        self._partial = Partial(graph, widths, self._binder, results, batch)
         taken = set(RESERVED)
         self._stored = {weights: unique(identifier(weights), taken) for weights in widths.slots}
         for weights, attribute in self._stored.items():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 from typing import Any, cast
 
 from archdsl.backends.elastic.scaling import UNSCALED, Calls, Factors, Scaled
@@ -27,6 +28,9 @@ from archdsl.passes.transforms.bind import Binder
 
 MOST_ENTRIES = 1 << 16
 """Nodes with inputs of some sizes that are remembered."""
+
+SMALL = 1 << 17
+"""Numbers of a map up to which a call on several maps at once pays, as they have to be copied for it."""
 
 Read = tuple[str, Factors]
 """A tensor as it is read: the item that computes it, and the weights that it is multiplied with."""
@@ -70,8 +74,11 @@ class Drawn:
 class Partial:
     """Fixes the drawn decisions of a simplified space."""
 
-    def __init__(self, graph: Graph, widths: Widths, binder: Binder, results: Collection[str]):
-        self.graph, self.widths, self.binder = graph, widths, binder
+    def __init__(
+        self, graph: Graph, widths: Widths, binder: Binder, results: Collection[str], batch: bool = False
+    ):
+        """With `batch`, nodes that apply equal layers to small maps of one size are alike."""
+        self.graph, self.widths, self.binder, self.batch = graph, widths, binder, batch
         self.calls = Calls(graph, widths, results)
         self.variables: dict[str, str] = {name: f"t{n}" for n, name in enumerate(graph.inputs)}
         self.attributes: dict[str, str] = {}
@@ -220,16 +227,31 @@ class _Drawing:
             if read is None:
                 raise SpecError([Diagnostic("ARCH406", f"output `{out}` is not defined")])
             outputs[out] = self._item(read)
-        key = tuple(self.trace), tuple(outputs.items())
-        return Drawn(self.layers, tuple(self.mixtures), key, partial(self._parts, outputs))
+        alike = self._alike() if self.of.batch else {}
+        key = tuple(self.trace), tuple(outputs.items()), tuple(alike.items())
+        return Drawn(self.layers, tuple(self.mixtures), key, partial(self._parts, outputs, alike))
 
-    def _parts(self, outputs: Mapping[str, str]) -> Structure:
+    def _alike(self) -> dict[str, int]:
+        """A number for each node whose layer computes small images one by one: equal for equal layers."""
+        numbers: dict[Hashable, int] = {}
+        found: dict[str, int] = {}
+        for entry in self.layers:
+            node, layer = entry.node, entry.layer
+            if layer is None or not self.binder._primitives[node.op].by_image:
+                continue
+            x = self.shapes[node.inputs[0]]
+            if prod(x) <= SMALL:
+                key = node.weights, x, entry.x, entry.lay, tuple(layer.kwargs.items())
+                found[node.name] = numbers.setdefault(key, len(numbers))
+        return found
+
+    def _parts(self, outputs: Mapping[str, str], alike: Mapping[str, int]) -> Structure:
         variables = {name: self.of.variable(name) for name in (*self.graph.inputs, *self.items)}
         attributes = {one.node.name: one.attribute for one in self.layers if one.attribute is not None}
         items = dict(sorted(self.items.items(), key=lambda item: self.of.place(item[0])))
         return Structure(
             replace(self.graph, outputs=outputs), items, self.shapes, tuple(self.mixtures),  # type: ignore[arg-type]
-            {}, attributes, variables,
+            {}, attributes, variables, alike,
         )  # fmt: skip
 
     # ------------------------------------------------------------ order of computation

@@ -22,7 +22,8 @@ from archdsl.passes.transforms.simplify import Simplified, simplified
 class SharedNetworks(nn.Module):
     """Elastic supernets of several spaces over the same stored layers; `members` by name.
 
-    The stored layers are children of this module, whose mode and device also apply to its members.
+    The stored layers are children of this module, whose mode and device also apply to its members. Blocks of
+    members are often evaluated on several inputs (`Distribute`), so layers are called on batches of them.
     """
 
     def __init__(
@@ -37,7 +38,9 @@ class SharedNetworks(nn.Module):
             self._modules[attributes[weights]] = module
         # In a plain dict, as each stored layer is a child once.
         self.members: dict[str, ElasticNetwork] = {
-            name: ElasticNetwork(simple, widths[name], results[name], store, checkpoint=checkpoint)
+            name: ElasticNetwork(
+                simple, widths[name], results[name], store, checkpoint=checkpoint, batch=True
+            )
             for name, simple in spaces.items()
         }
 

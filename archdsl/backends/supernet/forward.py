@@ -8,7 +8,9 @@ as it is meant, with results that stay the same:
 * a candidate of zeros is not computed, and not added;
 * where a candidate can apply its weight itself (batch normalisation: to its scale and shift), no product
   over the whole tensor is taken;
-* sums are accumulated in place.
+* sums are accumulated in place;
+* equal layers that are applied to several small maps of one size are called once, on a batch of all images
+  (`batching`).
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 
 from archdsl import ops
+from archdsl.backends.supernet.batching import batched
 from archdsl.backends.supernet.dataflow import Dataflow
 from archdsl.backends.supernet.statements import Code, Statement, Step, Style
 from archdsl.backends.supernet.structure import Mixed, Structure
@@ -86,17 +89,33 @@ class _Forward:
         }
         self.groups = self._find_groups() if writer.style.fuse else {}
         self.grouped = {node.name: first for first, group in self.groups.items() for node in group}
-        place = self.parts.place
+        found = batched(self.items, self._reads_of, self._alike())
+        self.order = found.order
+        self.batches = {batch[0].name: batch for batch in found.batches}
+        self.grouped |= {node.name: first for first, batch in self.batches.items() for node in batch}
+        self.joined: dict[tuple[str, ...], str] = {}
+        """By the tensors that a batch joins, the first of the batches that do, in order."""
+        self.uses: dict[tuple[str, ...], str] = {}
+        """The last one."""
+        for name in self.order:
+            if name in self.batches:
+                sources = self._joined(self.batches[name])
+                self.joined.setdefault(sources, name)
+                self.uses[sources] = name
+        at = {name: n for n, name in enumerate((*self.order, ""))}
         self.last = {
-            name: max((self.grouped.get(reader, reader) for reader in found), key=place.__getitem__)
+            name: max(map(self._where_read, found), key=at.__getitem__)
             for name, found in dataflow.readers.items()
         }
 
     def code(self) -> Code:
         inputs = tuple(self.variables[name] for name in self.parts.graph.inputs)
-        for name, item in self.items.items():
+        for name in self.order:
+            item = self.items[name]
             if isinstance(item, Mixed):
                 self._mixed(item)
+            elif name in self.batches:
+                self._batch(self.batches[name])
             elif name in self.groups:
                 self._group(self.groups[name])
             elif name not in self.grouped:
@@ -113,7 +132,58 @@ class _Forward:
                 alike.setdefault((node.op, reads, tuple(node.attrs.items())), []).append(node)
         return {group[0].name: group for group in alike.values() if self.writer.is_fusible(group)}
 
+    def _reads_of(self, name: str) -> list[str]:
+        """The tensors that an item reads; a mixture also those of the nodes that it computes."""
+        item = self.items[name]
+        if isinstance(item, Node):
+            return [self.source(read) for read in self.dataflow.reads(item)]
+        reads: list[str] = []
+        for term in self.dataflow.terms[name]:
+            source = self.source(term.source)
+            node = self.dataflow.items[source] if source in self.dataflow.folded else None
+            reads += map(self.source, self.dataflow.reads(node)) if isinstance(node, Node) else [source]
+        return reads
+
+    def _alike(self) -> list[list[Node]]:
+        found: dict[int, list[Node]] = {}
+        for name, number in self.parts.alike.items():
+            node = self.items.get(name)
+            if isinstance(node, Node) and name not in self.grouped:
+                found.setdefault(number, []).append(node)
+        return list(found.values())
+
+    def _joined(self, batch: Sequence[Node]) -> tuple[str, ...]:
+        return tuple(self.source(self.dataflow.reads(node)[0]) for node in batch)
+
+    def _where_read(self, reader: str) -> str:
+        """The item at which a reader reads: the first of its group, or of the batches that join its inputs."""
+        first = self.grouped.get(reader, reader)
+        return self.joined[self._joined(self.batches[first])] if first in self.batches else first
+
     # ------------------------------------------------------------ statements
+
+    def _batch(self, batch: Sequence[Node]) -> None:
+        """Nodes with equal layers: one call on the images of all their inputs, which are joined once."""
+        node, sources, variables = batch[0], self._joined(batch), self.variables
+        reads = tuple(variables[source] for source in sources)
+        together = "_".join(reads)
+        if self.joined[sources] == node.name:
+            join = f"{together} = torch.cat(({', '.join(reads)}))"
+            statement = Statement((join,), (together,), tuple(dict.fromkeys(reads)), (), node.cell)
+            gone = [
+                s for s in dict.fromkeys(sources) if self.last[s] == node.name and s not in self.writer.inputs
+            ]
+            self.steps.append(Step(statement, tuple([variables[source] for source in gone])))
+        x, y, targets = (
+            self.parts.shapes[sources[0]],
+            self.parts.shapes[node.name],
+            [variables[n.name] for n in batch],
+        )
+        text = ops.get(node.op).expression([together], self.parts.layer_of(node), [x], y, node.attrs)
+        line = f"{', '.join(targets)} = ({text}).chunk({len(batch)})"
+        layers = (self.parts.attributes[node.name],)
+        statement = Statement((line,), tuple(targets), (together,), layers, node.cell)
+        self.steps.append(Step(statement, (together,) if self.uses[sources] == node.name else ()))
 
     def _node(self, node: Node) -> None:
         reads = self.dataflow.reads(node)

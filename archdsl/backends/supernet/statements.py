@@ -44,7 +44,8 @@ class Style:
     """How code is written.
 
     With `fuse`, nodes with equal inputs and settings are computed together, where their primitive benefits;
-    with `in_place`, activations overwrite tensors that nothing else reads.
+    with `in_place`, activations overwrite tensors that nothing else reads.  Either way, nodes of one number
+    in `Structure.alike` are computed in one call where their order allows it.
     """
 
     fuse: bool = False

@@ -5,7 +5,7 @@ tensor.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -49,7 +49,8 @@ class Structure:
 
     `items` are in order of computation. Settings of nodes do not depend on decisions: such a node was
     replaced by a node for each value of its settings, and a mux of these. `attributes` are the names of the
-    modules of nodes that have one, `variables` those of inputs and items in code.
+    modules of nodes that have one, `variables` those of inputs and items in code. Nodes of one number in
+    `alike` apply equal layers to inputs of one size, image by image.
     """
 
     graph: Graph
@@ -59,6 +60,7 @@ class Structure:
     layers: Mapping[LayerKey, tuple[str, Layer]]
     attributes: Mapping[str, str]
     variables: Mapping[str, str]
+    alike: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def place(self) -> Mapping[str, int]:
