@@ -16,7 +16,7 @@ from archdsl.backends.elastic.compiling import Compiler
 from archdsl.backends.elastic.drawn import drawn
 from archdsl.backends.elastic.partial import Entry, Partial
 from archdsl.backends.elastic.paths import Path, Paths
-from archdsl.backends.elastic.scaling import Scaled, results_of_calls
+from archdsl.backends.elastic.scaling import Scaled, Weighed, results_of_calls
 from archdsl.backends.elastic.slices import Sliced, narrowed
 from archdsl.backends.elastic.widths import Widths
 from archdsl.backends.making import make
@@ -28,6 +28,7 @@ from archdsl.backends.supernet.module import Forward, Weights
 from archdsl.backends.supernet.statements import Style
 from archdsl.backends.torch_module import MOST_PARAMETERS, CompiledNetwork
 from archdsl.backends.torch_module import build as build_network
+from archdsl.collector import paused
 from archdsl.configs.sharing import BN
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir import Graph, Node
@@ -150,9 +151,9 @@ class ElasticNetwork(nn.Module):
             raise self._missing(missing)
         for layer in plan.stateless:
             layer.train(self.training)
-        bases = {base: base.weights(weights, self._matrix(base)) for base in plan.bases}
+        weighed = Weighed({base: base.weights(weights, self._matrix(base)) for base in plan.bases})
         mixed = {
-            n: found.weights(bases) if isinstance(found, Scaled) else bases[found].unbind()
+            n: found.weights(weighed) if isinstance(found, Scaled) else weighed.candidates(found)
             for n, found in plan.mixed
         }
         return plan.function(plan.layers, *inputs, mixed)
@@ -234,7 +235,8 @@ class ElasticNetwork(nn.Module):
         key = outputs, tuple(outcomes.get(path, -1) for path in decisions), weighed
         found = self._plans.get(key)
         if found is None:
-            found = self._plans[key] = self._planned(outputs, outcomes, weighed)
+            with paused():
+                found = self._plans[key] = self._planned(outputs, outcomes, weighed)
             if len(self._plans) > PATHS:
                 self._plans.popitem(last=False)
         self._plans.move_to_end(key)

@@ -48,16 +48,18 @@ class Lay:
 class Entry:
     """A remaining node, for inputs of given sizes and places.
 
-    `look` is an equal number for nodes with equal code. A layer has the `attribute`, and `x`, the places of
-    the channels of its first input.
+    `look` is an equal number for nodes with equal code, `alike` for nodes whose equal layers compute small
+    maps of one size image by image. A layer has the `attribute`, and `x`, the places of the channels of its
+    first input.
     """
 
-    __slots__ = ("attribute", "lay", "layer", "look", "node", "x")
+    __slots__ = ("alike", "attribute", "lay", "layer", "look", "node", "x")
 
     def __init__(
-        self, node: Node, lay: Lay, x: Places, layer: Layer | None, attribute: str | None, look: int
-    ):
-        self.node, self.lay, self.x = node, lay, x
+        self, node: Node, lay: Lay, x: Places, layer: Layer | None, attribute: str | None, look: int,
+        alike: int | None,
+    ):  # fmt: skip
+        self.node, self.lay, self.x, self.alike = node, lay, x, alike
         self.layer, self.attribute, self.look = layer, attribute, look
 
 
@@ -89,6 +91,7 @@ class Partial:
         self._lays: dict[tuple[FixedShape, Places], Lay] = {}
         self._moved: dict[tuple[str, str, Lay], Lay] = {}
         self._looks: dict[Hashable, int] = {}
+        self._alike: dict[Hashable, int] = {}
 
     def draw(self, outcomes: Mapping[str, int], weighed: frozenset[str], outputs: Mapping[str, str]) -> Drawn:
         """The remaining structure; `weighed` are the drawn decisions whose weights have gradients.
@@ -177,7 +180,11 @@ class Partial:
         attribute = None if layer is None else self.attribute(node.name)
         look = self._look(primitive, node, sizes, shape, attribute)
         first = next(x for x in read if x is not None)
-        return Entry(node, self.lay(shape, places), first, layer, attribute, look)
+        lay, alike = self.lay(shape, places), None
+        if layer is not None and self.batch and primitive.by_image and prod(sizes[0]) <= SMALL:
+            key = node.weights, tuple(layer.kwargs.items()), sizes[0], first, lay
+            alike = self._alike.setdefault(key, len(self._alike))
+        return Entry(node, lay, first, layer, attribute, look, alike)
 
     def _look(
         self, primitive: Primitive, node: Node, sizes: tuple[FixedShape, ...], y: FixedShape,
@@ -204,7 +211,7 @@ class Partial:
 class _Drawing:
     def __init__(self, of: Partial, outcomes: Mapping[str, int], weighed: frozenset[str]):
         self.of, self.graph, self.binder = of, of.graph, of.binder
-        self.outcomes, self.weighed = outcomes, weighed
+        self.outcomes, self.drawn, self.weighed = outcomes, frozenset(outcomes), weighed
         inputs = self.graph.inputs
         self.shapes: dict[str, FixedShape] = dict(inputs)
         self.lays: dict[str, Lay | None] = {
@@ -233,17 +240,12 @@ class _Drawing:
 
     def _alike(self) -> dict[str, int]:
         """A number for each node whose layer computes small images one by one: equal for equal layers."""
-        numbers: dict[Hashable, int] = {}
-        found: dict[str, int] = {}
-        for entry in self.layers:
-            node, layer = entry.node, entry.layer
-            if layer is None or not self.binder._primitives[node.op].by_image:
-                continue
-            x = self.shapes[node.inputs[0]]
-            if prod(x) <= SMALL:
-                key = node.weights, x, entry.x, entry.lay, tuple(layer.kwargs.items())
-                found[node.name] = numbers.setdefault(key, len(numbers))
-        return found
+        numbers: dict[int, int] = {}
+        return {
+            entry.node.name: numbers.setdefault(entry.alike, len(numbers))
+            for entry in self.layers
+            if entry.alike is not None
+        }
 
     def _parts(self, outputs: Mapping[str, str], alike: Mapping[str, int]) -> Structure:
         variables = {name: self.of.variable(name) for name in (*self.graph.inputs, *self.items)}
@@ -394,27 +396,31 @@ class _Drawing:
     # ------------------------------------------------------------ nodes
 
     def _node(self, node: Node) -> Read | None:
-        read = [self._read_by(node, source) for source in node.inputs]
-        kept = [one for port, one in enumerate(read) if one is not None or port not in node.optional]
-        if None in kept or not kept:
+        found = self._inputs(node)
+        if not found:
             self.lays[node.name] = None
             return None
-        inputs = tuple(self._item(one) for one in kept if one is not None)
-        varying = self.binder._varying.get(node.name, [])
-        values = tuple(self._value(node.attrs[key]) for key in varying)
-        if any(isinstance(value, Expr) for value in values):
+        inputs, varying = tuple(found), self.binder._varying.get(node.name)
+        values = tuple([self._value(node.attrs[key]) for key in varying]) if varying else ()
+        if varying and any(isinstance(value, Expr) for value in values):
             self._variants(node, inputs, varying, values)
         else:
             self.lays[node.name] = self._add(node, node.name, inputs, values)
-        scaled = self.of.calls.factors(node, self)
-        return node.name, scaled
+        return node.name, self.of.calls.factors(node, self)
 
-    def _read_by(self, node: Node, source: str) -> Read | None:
-        """A tensor as a node reads it: within an op call, without the factors of the result of the call."""
-        read = self.reads[source]
-        if read is not None and self.of.calls.is_inside(node, source):
-            return source, UNSCALED
-        return read
+    def _inputs(self, node: Node) -> list[str]:
+        """The items that a node reads: of its op call, without the factors of its result; none if it is
+        absent.
+        """
+        found: list[str] = []
+        inside = self.of.calls.inside[node.name]
+        for port, source in enumerate(node.inputs):
+            read = self.reads[source]
+            if read is not None:
+                found.append(source if inside[port] else self._item(read))
+            elif port not in node.optional:
+                return []
+        return found
 
     def _item(self, read: Read) -> str:
         """The item of a tensor, multiplied by its weights."""

@@ -28,6 +28,30 @@ Factors = tuple[tuple[Mixture, int], ...]
 UNSCALED: Factors = ()
 
 
+class Weighed:
+    """The weights of mixtures in a forward pass: each vector is split, and each product computed, once."""
+
+    def __init__(self, vectors: Mapping[Mixture, torch.Tensor]):
+        self.vectors = vectors
+        self._split: dict[Mixture, tuple[torch.Tensor, ...]] = {}
+        self._products: dict[Factors, torch.Tensor] = {}
+
+    def candidates(self, of: Mixture) -> tuple[torch.Tensor, ...]:
+        """The weight of each candidate, as scalars."""
+        found = self._split.get(of)
+        if found is None:
+            found = self._split[of] = self.vectors[of].unbind()
+        return found
+
+    def product(self, factors: Factors) -> torch.Tensor:
+        """The product of at least one weight."""
+        found = self._products.get(factors)
+        if found is None:
+            scalars = [self.candidates(other)[place] for other, place in factors]
+            found = self._products[factors] = reduce(mul, scalars)
+        return found
+
+
 @dataclass(frozen=True)
 class Scaled:
     """The weights of the candidates of a decision, each multiplied by straight-through weights of decisions
@@ -37,15 +61,14 @@ class Scaled:
     of: Mixture | None
     by: tuple[Factors, ...]
 
-    def weights(self, weights_of: Mapping[Mixture, torch.Tensor]) -> tuple[torch.Tensor, ...]:
-        """The weight of each candidate, from those of mixtures."""
-        scalars = [[weights_of[other][place] for other, place in factors] for factors in self.by]
+    def weights(self, weighed: Weighed) -> tuple[torch.Tensor, ...]:
+        """The weight of each candidate."""
         if self.of is None:
-            return (reduce(mul, scalars[0]),)
-        own = weights_of[self.of]
+            return (weighed.product(self.by[0]),)
         if all(factors == self.by[0] for factors in self.by):
-            return (own * reduce(mul, scalars[0])).unbind()
-        return tuple(reduce(mul, factors, one) for one, factors in zip(own, scalars, strict=True))
+            return (weighed.vectors[self.of] * weighed.product(self.by[0])).unbind()
+        own = zip(weighed.candidates(self.of), self.by, strict=True)
+        return tuple(one * weighed.product(factors) if factors else one for one, factors in own)
 
     @property
     def mixtures(self) -> Iterator[Mixture]:
@@ -59,6 +82,8 @@ class Drawing(Protocol):
     """The drawn outcomes of a forward pass, and the drawn decisions that have weights."""
 
     outcomes: Mapping[str, int]
+    drawn: frozenset[str]
+    """The decisions of `outcomes`."""
     weighed: frozenset[str]
 
 
@@ -73,12 +98,19 @@ class Calls:
         self._instance = {
             name: item.instance if isinstance(item, Node) else None for name, item in graph.nodes.items()
         }
+        self.inside = {
+            name: tuple([self._is_inside(item, source) for source in item.inputs])
+            for name, item in graph.nodes.items()
+            if isinstance(item, Node)
+        }
+        """By node, whether each input is a tensor of its own op call."""
         self._arguments = self._find_arguments()
         self._plain: dict[str, Mixture] = {}
-        self._depends: dict[Value, tuple[str, ...] | None] = {}
+        self._paths: dict[tuple[str, frozenset[str]], tuple[str, ...]] = {}
+        self._parts: dict[int, tuple[Value, tuple[str, ...], tuple[Dim, ...]]] = {}
+        """Decisions and dimensions in a value, by its identity: comparing equal values takes longer."""
 
-    def is_inside(self, reader: Node, source: str) -> bool:
-        """Whether a node reads a tensor of its own op call."""
+    def _is_inside(self, reader: Node, source: str) -> bool:
         return reader.instance is not None and self._instance.get(source) == reader.instance
 
     def factors(self, node: Node, drawing: Drawing) -> Factors:
@@ -90,11 +122,17 @@ class Calls:
                 return UNSCALED
         elif node.name not in self._results:
             return UNSCALED
-        tensors = [*self._arguments[node.instance or node.name], node.name]
-        paths = dict.fromkeys(path for name in tensors for path in self._sized_by(name, drawing.outcomes))
-        return tuple(
-            (self._mixture(path), drawing.outcomes[path]) for path in paths if path in drawing.weighed
-        )
+        outcomes, key = drawing.outcomes, (node.name, drawing.drawn)
+        paths = self._paths.get(key)
+        if paths is None:
+            tensors = [*self._arguments[node.instance or node.name], node.name]
+            drawn: list[Mux] = []
+            paths = tuple(
+                dict.fromkeys(path for name in tensors for path in self._sized_by(name, outcomes, drawn))
+            )
+            if not drawn:  # they are the same for all outcomes of these decisions
+                self._paths[key] = paths
+        return tuple([(self._mixture(path), outcomes[path]) for path in paths if path in drawing.weighed])
 
     def _mixture(self, path: str) -> Mixture:
         found = self._plain.get(path)
@@ -114,26 +152,37 @@ class Calls:
                 continue
             call = found.setdefault(item.instance or name, {})
             tensors = item.inputs[: ops.get(item.op).tensors(len(item.inputs))]
-            call |= dict.fromkeys(i for i in tensors if not self.is_inside(item, i))
+            call |= dict.fromkeys(i for i in tensors if not self._is_inside(item, i))
         return {call: tuple(tensors) for call, tensors in found.items()}
 
-    def _sized_by(self, name: str, outcomes: Mapping[str, int]) -> Iterator[str]:
-        """The drawn decisions on which the channels of a tensor depend."""
+    def _sized_by(self, name: str, outcomes: Mapping[str, int], drawn: list[Mux]) -> Iterator[str]:
+        """The drawn decisions on which the channels of a tensor depend; adds the drawn muxes among them."""
         ahead: list[Value] = [self.widths.shapes[name][0]]
         while ahead:
             value = ahead.pop()
             if not isinstance(value, Expr):
                 continue
-            yield from sorted(path for path in decisions_in(value) if path in outcomes)
-            for leaf in leaves(value):
-                if isinstance(leaf, Dim) and leaf in self.widths.definitions:
-                    mux, cases = self.widths.definitions[leaf]
+            paths, dims = self._parts_of(value)
+            yield from (path for path in paths if path in outcomes)
+            for dim in dims:
+                definition = self.widths.definitions.get(dim)
+                if definition is not None:
+                    mux, cases = definition
                     ahead += self._cases(mux, cases, outcomes)
                     if isinstance(mux.on, str) and mux.on in outcomes:
+                        drawn.append(mux)
                         yield mux.on
-                elif isinstance(leaf, Dim):
-                    size = self.widths.shapes[leaf.node][leaf.axis]
-                    ahead += [size] if size != leaf else []
+                else:
+                    size = self.widths.shapes[dim.node][dim.axis]
+                    ahead += [size] if size != dim else []
+
+    def _parts_of(self, value: Value) -> tuple[tuple[str, ...], tuple[Dim, ...]]:
+        """The decisions and the dimensions in a value."""
+        found = self._parts.get(id(value))
+        if found is None:
+            dims = tuple(leaf for leaf in leaves(value) if isinstance(leaf, Dim))
+            found = self._parts[id(value)] = value, tuple(sorted(decisions_in(value))), dims
+        return found[1:]
 
     @staticmethod
     def _cases(mux: Mux, cases: tuple[Value | None, ...], outcomes: Mapping[str, int]) -> list[Value]:

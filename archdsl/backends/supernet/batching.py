@@ -6,63 +6,77 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 
+import networkx
+
 from archdsl.backends.supernet.structure import Mixed
 from archdsl.ir import Node
+
+Batches = Sequence[Sequence[Node]]
 
 
 @dataclass(frozen=True)
 class Batched:
     """Batches of nodes, and the order of all items; of a batch, it has only the first node."""
 
-    batches: Sequence[Sequence[Node]]
+    batches: Batches
     order: Sequence[str]
 
 
 def batched(
-    items: Mapping[str, Node | Mixed], reads: Callable[[str], Sequence[str]], alike: Sequence[Sequence[Node]]
+    items: Mapping[str, Node | Mixed], reads: Callable[[str], Sequence[str]], alike: Batches
 ) -> Batched:
-    """Those of the sets `alike` that can be computed together, and an order in which all items can be.
+    """Sets of `alike` that can be computed together, and an order of all items that allows it.
 
     `items` are in an order of computation, to which the result keeps where it can. Nodes that depend on each
-    other cannot be computed together.
+    other cannot be computed together; of several sets that exclude each other, some are left out.
     """
     batches = [batch for batch in alike if len(batch) > 1]
-    while batches:
-        order = _ordered(items, reads, batches)
-        done = set(order)
-        possible = [batch for batch in batches if batch[0].name in done]
-        if len(possible) == len(batches):
+    if not batches:
+        return Batched((), tuple(items))
+    while True:
+        needs = _needs(items, reads, batches)
+        order = _ordered(needs, {name: n for n, name in enumerate(items)})
+        if len(order) == len(needs):
             return Batched(batches, order)
-        batches = possible
-    return Batched((), tuple(items))
+        out = _excluding(needs, {batch[0].name for batch in batches})
+        batches = [batch for batch in batches if batch[0].name not in out]
 
 
-def _ordered(
-    items: Mapping[str, Node | Mixed],
-    reads: Callable[[str], Sequence[str]],
-    batches: Sequence[Sequence[Node]],
-) -> list[str]:
-    """The items that can be computed, in order, if these nodes are computed together."""
+def _needs(
+    items: Mapping[str, Node | Mixed], reads: Callable[[str], Sequence[str]], batches: Batches
+) -> dict[str, set[str]]:
+    """By item or first node of a batch, those that it reads."""
     first = {node.name: batch[0].name for batch in batches for node in batch}
-    waits: dict[str, int] = {}
-    readers: dict[str, list[str]] = {}
     needs: dict[str, set[str]] = {}
     for name in items:
-        unit = first.get(name, name)
-        needs.setdefault(unit, set()).update(first.get(read, read) for read in reads(name) if read in items)
-    for unit, found in needs.items():
-        waits[unit] = len(found)
+        found = needs.setdefault(first.get(name, name), set())
+        found.update(first.get(read, read) for read in reads(name) if read in items)
+    return needs
+
+
+def _ordered(needs: Mapping[str, set[str]], place: Mapping[str, int]) -> list[str]:
+    """A topological order, earliest places first; without what cycles come before."""
+    readers: dict[str, list[str]] = {}
+    for name, found in needs.items():
         for one in found:
-            readers.setdefault(one, []).append(unit)
-    place = {name: n for n, name in enumerate(items)}
-    ready = [(place[unit], unit) for unit, count in waits.items() if not count]
+            readers.setdefault(one, []).append(name)
+    waits = {name: len(found) for name, found in needs.items()}
+    ready = [(place[name], name) for name, count in waits.items() if not count]
     heapify(ready)
     order: list[str] = []
     while ready:
-        _, unit = heappop(ready)
-        order.append(unit)
-        for reader in readers.get(unit, ()):
+        _, name = heappop(ready)
+        order.append(name)
+        for reader in readers.get(name, ()):
             waits[reader] -= 1
             if not waits[reader]:
                 heappush(ready, (place[reader], reader))
     return order
+
+
+def _excluding(needs: Mapping[str, set[str]], batches: set[str]) -> set[str]:
+    """A batch of each set of items that depend on each other."""
+    graph = networkx.DiGraph((one, name) for name, found in needs.items() for one in found)
+    circles = networkx.strongly_connected_components(graph)
+    inside = [circle & batches for circle in circles if len(circle) > 1]
+    return {min(found) for found in inside} | {name for name in batches if name in needs[name]}

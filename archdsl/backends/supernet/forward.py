@@ -156,7 +156,7 @@ class _Forward:
         return tuple(self.source(self.dataflow.reads(node)[0]) for node in batch)
 
     def _where_read(self, reader: str) -> str:
-        """The item at which a reader reads: the first of its group, or of the batches that join its inputs."""
+        """The item at which a reader reads: the first of its group, or of the batches that join its input."""
         first = self.grouped.get(reader, reader)
         return self.joined[self._joined(self.batches[first])] if first in self.batches else first
 

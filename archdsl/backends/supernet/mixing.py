@@ -8,7 +8,7 @@ nothing (`x[gate - 1]`, read only if the gate is not 1), weights are conditional
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from itertools import product
 from math import prod
@@ -41,6 +41,14 @@ class Mixture:
     decisions: tuple[str, ...]
     sizes: tuple[int, ...]
     picks: tuple[int, ...]
+    _hash: int = field(init=False, repr=False, compare=False)
+    """Computed once, since `picks` may be long."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.decisions, self.sizes, self.picks)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     @property
     def is_plain(self) -> bool:
