@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from archdsl.diagnostics import Diagnostic
-from archdsl.render.terminal import Palette, palette
+from archdsl.render.terminal import Palette, is_terminal, palette
 
 
 def print_findings(diagnostics: Sequence[Diagnostic], *, err: bool = False) -> None:
@@ -30,7 +30,7 @@ def colors(*, err: bool = False) -> Palette:
 
 
 def _width(stream: object) -> int:
-    if not getattr(stream, "isatty", lambda: False)():
+    if not is_terminal(stream):
         return 120
     from shutil import get_terminal_size
 

@@ -16,6 +16,7 @@ from archdsl.cli import opening
 from archdsl.cli.outputs import Output, demand_free, overwrite_option
 from archdsl.cli.set_option import SetCommand, name_option, over_option, set_option
 from archdsl.diagnostics import SpecError
+from archdsl.render.terminal import is_terminal
 from archdsl.report.numbers import plural, setting
 from archdsl.spec.from_text import parse_value
 
@@ -118,7 +119,7 @@ class _Repeat:
 
 def _progress(seeds: list[int], *, quiet: bool) -> Iterator[int]:
     """Iterates over seeds and reports progress: a bar on a terminal, otherwise a line each."""
-    if not quiet and sys.stderr.isatty():
+    if not quiet and is_terminal(sys.stderr):
         with click.progressbar(seeds, label="networks", file=sys.stderr, show_pos=True) as bar:
             yield from bar
         return

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from archdsl.diagnostics import Diagnostic, SpecError, closest
+from archdsl.render.terminal import is_terminal
 
 INTERRUPTED = 130
 """The conventional exit code after SIGINT (128 + 2)."""
@@ -81,7 +82,7 @@ class CommandGroup(click.Group):
 
 def _interrupted() -> int:
     """Ends the line on which a terminal shows ^C; returns the exit code."""
-    if sys.stderr.isatty():
+    if is_terminal(sys.stderr):
         click.echo(err=True)
     return INTERRUPTED
 

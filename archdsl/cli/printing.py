@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
-from archdsl.render.terminal import ANSI, clean
+from archdsl.render.terminal import ANSI, clean, is_terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +50,7 @@ class Printed:
 
     def document(self, text: str) -> int:
         """Writes machine-readable text unchanged, unless the stream is a terminal."""
-        return self.write(text) if self.stream.isatty() else self._put(text)
+        return self.write(text) if is_terminal(self.stream) else self._put(text)
 
     def _put(self, text: str) -> int:
         try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from archdsl.cli.printing import progress_bars
-from archdsl.render.terminal import clean
+from archdsl.render.terminal import clean, is_terminal
 from archdsl.report.charts import short
 from archdsl.report.duration import duration
 from archdsl.report.numbers import plural
@@ -33,7 +33,7 @@ _REDRAWN = 0.1
 @contextmanager
 def shown(first_step: int, steps: int) -> Iterator[Callable[[SearchProgress], None]]:
     """A progress callback: a bar if standard error is a terminal, else lines on standard output."""
-    if not sys.stderr.isatty():
+    if not is_terminal(sys.stderr):
         yield _Lines().report
         return
     with progress_bars() as bars:

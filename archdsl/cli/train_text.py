@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from archdsl.cli.printing import progress_bars
-from archdsl.render.terminal import clean
+from archdsl.render.terminal import clean, is_terminal
 from archdsl.report.duration import duration
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _EVERY = 10.0
 @contextmanager
 def shown(first_step: int, steps: int, steps_per_epoch: int) -> Iterator[Report]:
     """A progress callback: a bar if standard error is a terminal, else lines on standard output."""
-    if not sys.stderr.isatty():
+    if not is_terminal(sys.stderr):
         yield _Lines(steps_per_epoch).report
         return
     with progress_bars() as bars:

@@ -49,7 +49,12 @@ def palette(stream: IO[str]) -> Palette:
         return PLAIN
     if os.environ.get("FORCE_COLOR"):
         return ANSI
-    return ANSI if stream.isatty() and os.environ.get("TERM") != "dumb" else PLAIN
+    return ANSI if is_terminal(stream) and os.environ.get("TERM") != "dumb" else PLAIN
+
+
+def is_terminal(stream: object) -> bool:
+    """Whether a stream writes to a terminal; one without `isatty`, as of notebooks and loggers, does not."""
+    return bool(getattr(stream, "isatty", lambda: False)())
 
 
 def char_width(char: str) -> int:

@@ -207,6 +207,29 @@ def test_a_bar_may_write_over_its_line_and_colours_stay(monkeypatch):
     assert stream.getvalue() == "\r10 %\x1b[1;31mred\x1b[0m and␍␛[5mnot\n"
 
 
+def test_streams_that_can_only_write_and_flush_are_enough(net: str, monkeypatch):
+    class Least:
+        text = ""
+
+        def write(self, text: str) -> int:
+            Least.text += text
+            return len(text)
+
+        def flush(self) -> None:
+            pass
+
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, Least())
+    assert [
+        cli.run(words) for words in (["check", net], ["check", net + "x"], ["explain", net, "--json"])
+    ] == [
+        0,
+        2,
+        0,
+    ]
+    assert "well-typed" in Least.text
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_a_stream_of_any_encoding_and_without_reconfigure_is_printed_to(encoding: str, net: str, monkeypatch):
     raw = io.BytesIO()
@@ -220,9 +243,6 @@ def test_a_stream_of_any_encoding_and_without_reconfigure_is_printed_to(encoding
 
         def flush(self) -> None:
             pass
-
-        def isatty(self) -> bool:
-            return False
 
     monkeypatch.setattr(sys, "stdout", Plain())
     with pytest.raises(SystemExit) as ended:
