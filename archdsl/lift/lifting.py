@@ -14,10 +14,11 @@ from archdsl.fold.writing import folded
 from archdsl.ir.graph import Graph
 from archdsl.ir.same import paired
 from archdsl.lift.comparing import difference
+from archdsl.lift.composing import Weights, composed
 from archdsl.lift.holes import fed, recognized
 from archdsl.lift.recognizing import Hole, Recognized
 from archdsl.lift.tracing import Trace, traced
-from archdsl.ops.lifting import FixedSizes
+from archdsl.ops.lifting import FixedSizes, Rows
 from archdsl.passes.transforms.simplify import simplify
 from archdsl.program import Network, load
 
@@ -48,12 +49,13 @@ def lift(model: torch.nn.Module, sizes: Sequence[FixedSizes], name: str, notes: 
     """
     trace = traced(model, sizes)
     found = recognized(trace, name)
-    graph = _with_fed(trace, found)
+    stored = {node: {own: Rows(name) for own, name in known.items()} for node, known in found.weights.items()}
+    graph, weights = composed(_with_fed(trace, found), stored)
     remarks = {hole.name: f"not lifted: {hole}" for hole in found.holes}
     text = folded(graph, notes, remarks)
     network = load(f"{name}.arch", text=text).network(name)
     module = network.module()
-    _give_weights(module, paired(network.graph, graph), trace, found)
+    _give_weights(module, paired(network.graph, graph), trace, weights)
     module.eval()
     error = difference(trace, found, module)
     if error > LARGEST_DIFFERENCE:
@@ -73,20 +75,22 @@ def _with_fed(trace: Trace, found: Recognized) -> Graph:
     return simplify(replace(graph, outputs={**graph.outputs, **own}))
 
 
-def _give_weights(module: CompiledNetwork, names: Mapping[str, str], trace: Trace, found: Recognized) -> None:
+def _give_weights(module: CompiledNetwork, names: Mapping[str, str], trace: Trace, weights: Weights) -> None:
     """Copies the model's weights to the layers of the network, by the pairs of their nodes."""
     state = module.state_dict()
     graph = module.archdsl_graph
-    layers = {weights: attribute for attribute, weights in lower(graph).weights.items()}
+    layers = {name: attribute for attribute, name in lower(graph).weights.items()}
     for node, original in names.items():
         attribute = layers.get(graph.nodes[node].weights)  # type: ignore[union-attr]
-        known = found.weights.get(original)
+        known = weights.get(original)
         if attribute is None or not known:
             continue
-        beside = next(iter(known.values())).rpartition(".")[0]
+        beside = next(iter(known.values())).stored.rpartition(".")[0]
         for key in [key for key in state if key.startswith(f"{attribute}.")]:
             own = key.removeprefix(f"{attribute}.")
-            stored = trace.stored.get(known.get(own, f"{beside}.{own}"))
+            rows = known.get(own, Rows(f"{beside}.{own}"))
+            stored = trace.stored.get(rows.stored)
             if stored is not None:
-                state[key] = stored.detach().reshape(state[key].shape).to(state[key].dtype)
+                part = stored.detach()[rows.first : rows.last] if stored.dim() else stored
+                state[key] = part.detach().reshape(state[key].shape).to(state[key].dtype)
     module.load_state_dict(state)

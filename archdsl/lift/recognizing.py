@@ -202,7 +202,8 @@ class _Recognizer:
 
     def _applied(self, node: fx.Node, primitive: Primitive, lifted: Lifted, call: Call) -> Operand | None:
         """Adds a node; None if it would be ill-typed, or of another size than the call's result."""
-        xs = [x.sizes for x in lifted.inputs]
+        operands = [self._made(node, x) if isinstance(x, Lifted) else x for x in lifted.inputs]
+        xs = [x.sizes for x in operands]
         attrs = _filled_in(primitive, xs, lifted.attrs)
         failed: list[str] = []
 
@@ -218,9 +219,21 @@ class _Recognizer:
         names = {own: w.weight for own, w in lifted.weights.items() if w.weight is not None}
         self.weights[name] = names
         tied = "|".join(names.values()) if names else name
-        inputs = tuple(x.name for x in lifted.inputs if x.name is not None)
+        inputs = tuple(x.name for x in operands if x.name is not None)
         self.nodes[name] = Node(name, primitive.name, inputs, attrs, tied, instance=scopes)
         return Operand(call.shape, name, sizes, layout, call=call)
+
+    def _made(self, node: fx.Node, lifted: Lifted) -> Operand:
+        """Adds the node of an application that a primitive reads beside its operands."""
+        primitive = ops.get(lifted.op)
+        operands = [x for x in lifted.inputs if isinstance(x, Operand)]
+        xs = [x.sizes for x in operands]
+        attrs = _filled_in(primitive, xs, lifted.attrs)
+        sizes = primitive.sizes(xs, attrs, lambda *_, **__: None)  # type: ignore[arg-type]
+        name, scopes = self._named(node, primitive)
+        inputs = tuple(x.name for x in operands if x.name is not None)
+        self.nodes[name] = Node(name, primitive.name, inputs, attrs, name, instance=scopes)
+        return Operand((BATCH, *sizes), name, sizes, map_layout(BATCH, sizes))
 
     def _named(self, node: fx.Node, primitive: Primitive) -> tuple[str, str | None]:
         """The name of a node, from its module, and the innermost module that has submodules."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, 
 from archdsl.ops.places import NotShared, Parts, Places, by_group, index, leading
 
 if TYPE_CHECKING:
-    from archdsl.ops.lifting import Call, Layout, Lifted, Operand
+    from archdsl.ops.lifting import Applied, Call, Composed, Layout, Lifted, Operand, Rows
 
 _HEADS = Setting("heads", "int", 1, "heads: groups of channels, each with attention of its own", low=1)
 
@@ -135,6 +135,77 @@ class Attention(Primitive):
         return to.node(
             "Transpose", [to.node("Reshape", [linear(flat, "output"), whole], "map")], perm=[0, 3, 1, 2]
         )
+
+    def composed(self, last: Applied) -> Composed | None:
+        """Attention between three linear layers, or the parts of one, and the linear layer of the output."""
+        output, inner = _linear(last), last.inputs[0] if last.inputs else None
+        if output is None or inner is None or inner.op != "dot_attention":
+            return None
+        layers = {name: _linear(x) for name, x in zip(("query", "key", "value"), inner.inputs, strict=True)}
+        layers["output"] = output
+        found = [layer for layer in layers.values() if layer is not None]
+        c = last.sizes[0]
+        if len(found) != 4 or any(layer.x.sizes[0] != c or layer.c != c for layer in found):
+            return None
+        query, key, value, _ = found
+        reduced = () if key.x is query.x else _reduction(key.x, query.x)
+        biased = {layer.bias is not None for layer in found}
+        if reduced is None or key.x is not value.x or len(biased) != 1:
+            return None
+        named = list(zip(layers, found, strict=True))
+        weights: dict[str, Rows | None] = {f"{name}_weight": layer.weight for name, layer in named}
+        weights |= {f"{name}_bias": layer.bias for name, layer in named}
+        parts = [inner, *(part for layer in found for part in layer.parts if part is not last), *reduced]
+        attrs: dict[str, Any] = {"heads": inner.attrs["heads"], "bias": biased == {True}}
+        if reduced:
+            norm, conv = reduced
+            attrs["reduction"] = conv.attrs["k"]
+            weights |= {"reduction_weight": conv.weights["weight"], "reduction_bias": conv.weights["bias"]}
+            weights |= {"norm_weight": norm.weights["weight"], "norm_bias": norm.weights["bias"]}
+        return last.composed(query.x, parts=parts, weights=weights, **attrs)
+
+
+@dataclass(frozen=True)
+class _Linear:
+    """A linear layer of channels: its input, weights, number of outputs, and the nodes that compute it."""
+
+    x: Applied
+    weight: Rows
+    bias: Rows | None
+    c: int
+    parts: tuple[Applied, ...]
+
+
+def _linear(node: Applied) -> _Linear | None:
+    """The linear layer that a node is, or a range of the outputs of one."""
+    if node.op == "slice":
+        whole = _linear(node.inputs[0])
+        if whole is None or whole.parts[0].op == "slice":
+            return None
+        first, last = node.attrs["first"] - 1, node.attrs["last"]
+        weight, bias = whole.weight.part(first, last), whole.bias and whole.bias.part(first, last)
+        return _Linear(whole.x, weight, bias, last - first, (node, *whole.parts))
+    plain = node.op == "linear" or (node.op == "conv" and _is_pointwise(node))
+    if not plain or "weight" not in node.weights:
+        return None
+    c = node.sizes[0]
+    return _Linear(node.inputs[0], node.weights["weight"], node.weights.get("bias"), c, (node,))
+
+
+def _is_pointwise(conv: Applied) -> bool:
+    a = conv.attrs
+    return a["k"] == a["s"] == a["g"] == 1 and a.get("padding", 0) in (0, "same", "valid")
+
+
+def _reduction(z: Applied, x: Applied) -> tuple[Applied, Applied] | None:
+    """The layer normalization and the convolution that reduce the map x to z."""
+    conv = z.inputs[0] if z.op == "layer_norm" and z.attrs["eps"] == 1e-5 and z.attrs["affine"] else None
+    if conv is None or conv.op != "conv" or not conv.attrs["bias"] or conv.inputs[0] is not x:
+        return None
+    a = conv.attrs
+    r, pad = a["k"], a.get("padding", (a["k"] - 1) // 2 if isinstance(a["k"], int) else None)
+    fits = isinstance(r, int) and a["s"] == r and a["d"] == a["g"] == 1 and pad in (0, "valid")
+    return (z, conv) if fits and conv.sizes[0] == x.sizes[0] else None
 
 
 class DotAttention(Primitive):
@@ -268,8 +339,22 @@ def _unfused(call: Call) -> tuple[Operand, Operand, Operand] | None:
     if scores is None or scores.operator != "matmul":
         return None
     q, k = scores["self"], scores["other"]
+    (q, before), (k, beside) = _unscaled(q), _unscaled(k)
+    scale = scale * before * beside
     turned = replace(k, shape=(*k.shape[:2], k.shape[3], k.shape[2]), layout=_turned(k.layout))
     return (q, turned, v) if _is_usual(scale, q.shape[-1]) else None
+
+
+def _unscaled(x: Operand) -> tuple[Operand, float]:
+    """A tensor before it was multiplied by numbers, and their product."""
+    factor = 1.0
+    while (made := x.call) is not None and made.operator in ("mul", "div"):
+        other = made["other"]
+        if not isinstance(other, int | float) or made.x.name is None or made.x.sizes != x.sizes:
+            break
+        factor = factor * other if made.operator == "mul" else factor / other
+        x = replace(x, name=made.x.name, call=made.x.call)
+    return x, factor
 
 
 def _turned(layout: Layout) -> Layout:

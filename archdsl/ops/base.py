@@ -14,7 +14,7 @@ from archdsl.ir.expr import Pair, Pick, any_of, apply, by_axis, kind, maximum
 from archdsl.ops.places import Parts, Places, leading
 
 if TYPE_CHECKING:
-    from archdsl.ops.lifting import Call, Layout, Lifted
+    from archdsl.ops.lifting import Applied, Call, Composed, Layout, Lifted
 
 Attrs = Mapping[str, Any]
 
@@ -392,6 +392,13 @@ class Primitive:
         weights, and applies to each value alone.
         """
         return call.pointwise(call.x)
+
+    def composed(self, last: Applied) -> Composed | None:
+        """The inverse of `expression` where other primitives were recognized in parts of it.
+
+        `last` is the last of these nodes. None if it is not one that this primitive computes.
+        """
+        return None
 
     def rearranged(self, x: tuple[int, int, int], layout: Layout) -> Attrs | None:
         """The settings with which its output, for an input of sizes x, is a map of that layout; else None.

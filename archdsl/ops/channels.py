@@ -189,7 +189,7 @@ class Slice(Primitive):
 
     name = "slice"
     summary = "channels from the first to the last one given, counted from 1"
-    lifts = ("slice", "narrow", "split", "split_with_sizes", "chunk")
+    lifts = ("slice", "narrow", "select", "unbind", "split", "split_with_sizes", "chunk")
     keeps_places = False
     keeps_size = True
     settings = (
@@ -232,15 +232,26 @@ class Slice(Primitive):
 
     def lifted(self, call: Call) -> Lifted | None:
         x, dim = call.x, call["dim"] or 0
-        if not x.has_channels_at(dim) or (call["step"] or 1) != 1:
+        part = x.slowest_channels(dim)
+        if part is None or (call["step"] or 1) != 1:
             return None
-        c, size, before = x.shape[dim], call.shape[dim], call.index
+        (_, stride, count), at = part, dim % len(x.layout)
+        if call.operator in ("select", "unbind"):
+            first = call["index"] % count if call.operator == "select" else call.index
+            layout, size = (*x.layout[:at], *x.layout[at + 1 :]), 1
+        else:
+            first, size = self._range(call, count), call.shape[dim]
+            own = (("c", stride, size),) if size > 1 else ()
+            layout = (*x.layout[:at], own, *x.layout[at + 1 :])
+        return call.lifted(x, layout=layout, first=first * stride + 1, last=(first + size) * stride)
+
+    @staticmethod
+    def _range(call: Call, count: int) -> int:
+        """The first index of a slice, or of a part of a split, of `count` indices."""
         if call.operator in ("slice", "narrow"):
             start = call["start"] or 0
-            first = min(start + c if start < 0 else start, c)
-        elif call.operator == "chunk":
-            first = before * -(-c // call["chunks"])
-        else:
-            sizes = call["split_sizes"] or call["split_size"]
-            first = before * sizes if isinstance(sizes, int) else sum(sizes[:before])
-        return call.lifted(x, layout=x.with_channels(dim, size), first=first + 1, last=first + size)
+            return int(min(start + count if start < 0 else start, count))
+        if call.operator == "chunk":
+            return int(call.index * -(-count // call["chunks"]))
+        sizes = call["split_sizes"] or call["split_size"]
+        return int(call.index * sizes if isinstance(sizes, int) else sum(sizes[: call.index]))

@@ -12,6 +12,7 @@ from archdsl.ops.places import Places, one_origin, stacked
 if TYPE_CHECKING:
     from archdsl.ops.lifting import Call, Lifted
 
+
 _BOTH = "{c1} × {h1} × {w1} and {c2} × {h2} × {w2}"
 
 
@@ -20,7 +21,7 @@ class Concat(Primitive):
 
     name = "concat"
     summary = "concatenation along channels"
-    lifts = ("cat", "concat")
+    lifts = ("cat", "concat", "pad")
     stacks = True
     keeps_size = True
     fresh = True
@@ -56,7 +57,24 @@ class Concat(Primitive):
         return to.node("Concat", names, axis=1)
 
     def lifted(self, call: Call) -> Lifted | None:
-        return call.lifted(*call["tensors"]) if call["dim"] % len(call.shape) == 1 else None
+        if call.operator == "pad":
+            return _padded(call)
+        xs, dim = call["tensors"], call["dim"] % len(call.shape)
+        if not all(x.has_channels_at(dim) for x in xs):
+            return None
+        total = sum(x.sizes[0] for x in xs)
+        layouts = {x.with_channels(dim, total) for x in xs}
+        return call.lifted(*xs, layout=layouts.pop()) if len(layouts) == 1 else None
+
+
+def _padded(call: Call) -> Lifted | None:
+    """Zeros before and behind the channels of a map; `pad` lists the last dimension first."""
+    x, pad = call.x, [*call["pad"], 0, 0, 0, 0, 0, 0][:6]
+    plain = call["mode"] in (None, "constant") and not call["value"] and len(call["pad"]) <= 6
+    if not plain or any(pad[:4]) or min(pad[4:]) < 0 or not any(pad) or not x.is_map:
+        return None
+    before, behind = (x.zeros(c) for c in pad[4:])
+    return call.lifted(*(part for part in (before, x, behind) if part is not None))
 
 
 class Broadcast(Primitive):

@@ -7,7 +7,7 @@ permuted.  A `Layout` describes that, so that rules see the map behind a tensor.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -61,12 +61,24 @@ class Operand:
         """Whether it is a tensor of the network in its usual layout, N × C × H × W."""
         return self.sizes is not None and self.layout == map_layout(self.batch, self.sizes)
 
+    def zeros(self, c: int) -> Lifted | None:
+        """An input of `call.lifted` of c channels of zeros, as high and wide; None for no channels."""
+        return Lifted((self,), {"c": c}, op="zero") if c else None
+
     def has_channels_at(self, dimension: int) -> bool:
         """Whether a dimension consists of all channels, in order."""
         if self.sizes is None or not self.layout:
             return False
         c = self.sizes[0]
         return self.layout[dimension] == ((("c", 1, c),) if c > 1 else ()) and self.shape[dimension] == c
+
+    def slowest_channels(self, dimension: int) -> Factor | None:
+        """The factor that a dimension is, if its indices count channels, or groups of neighbouring ones."""
+        if self.sizes is None or not self.layout or len(self.layout[dimension]) != 1:
+            return None
+        (found,) = self.layout[dimension]
+        axis, stride, count = found
+        return found if axis == "c" and stride * count == self.sizes[0] else None
 
     def with_channels(self, dimension: int, c: int) -> Layout:
         """Its layout with another number of channels, which are one dimension."""
@@ -150,7 +162,8 @@ class Call:
         found = {name: w for name, w in (weights or {}).items() if w is not None}
         if not all(isinstance(w, Operand) and w.weight for w in found.values()):
             return None
-        if not all(isinstance(x, Operand) and x.sizes and (layout is not None or x.is_map) for x in inputs):
+        operands = [x for x in inputs if not isinstance(x, Lifted)]
+        if not all(isinstance(x, Operand) and x.sizes and (layout is not None or x.is_map) for x in operands):
             return None
         return Lifted(inputs, attrs, found, layout)
 
@@ -163,16 +176,62 @@ class Call:
         return self.lifted(*inputs, weights=weights, layout=operands[0].layout if alike else None, **attrs)
 
 
+@dataclass(frozen=True)
+class Rows:
+    """A stored tensor, or the rows of one from `first` to before `last`."""
+
+    stored: str
+    first: int = 0
+    last: int | None = None
+
+    def part(self, first: int, last: int) -> Rows:
+        return Rows(self.stored, self.first + first, self.first + last)
+
+
+@dataclass(frozen=True, eq=False)
+class Applied:
+    """A node of a recognized network, as a primitive sees it that may be composed of such nodes.
+
+    `inputs` are the nodes of its tensors, `weights` the stored tensors by their names in its layer.
+    """
+
+    name: str
+    op: str
+    attrs: Mapping[str, Any]
+    sizes: FixedSizes
+    inputs: tuple[Applied, ...]
+    weights: Mapping[str, Rows]
+
+    def composed(
+        self, *inputs: Applied, parts: Iterable[Applied], weights: Mapping[str, Rows | None], **attrs: Any
+    ) -> Composed:
+        """A primitive of these inputs that this node and the other `parts` compute together."""
+        absorbed = frozenset(part.name for part in parts)
+        return Composed(tuple(x.name for x in inputs), attrs, weights, absorbed)
+
+
+@dataclass(frozen=True)
+class Composed:
+    """A primitive that several nodes compute together: its inputs, settings, weights, and the other nodes."""
+
+    inputs: tuple[str, ...]
+    attrs: Mapping[str, Any]
+    weights: Mapping[str, Rows | None]
+    absorbed: frozenset[str]
+
+
 @dataclass(frozen=True, eq=False)
 class Lifted:
     """The application of a primitive that a call stands for.
 
     `inputs` are the positional tensors, followed by those of tensor settings. `attrs` are settings, where
     defaults may be omitted. `weights` are parameters and buffers by their names in the primitive's layer.
-    `layout` is that of the result; None: the result is a map.
+    `layout` is that of the result; None: the result is a map. An input can be another application, of the
+    primitive `op`, to maps.
     """
 
-    inputs: tuple[Operand, ...]
+    inputs: tuple[Operand | Lifted, ...]
     attrs: Mapping[str, Scalar | tuple[Scalar, ...]] = field(default_factory=dict)
     weights: Mapping[str, Operand] = field(default_factory=dict)
     layout: Layout | None = None
+    op: str = ""

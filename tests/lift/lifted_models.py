@@ -206,3 +206,60 @@ class Twisted(nn.Module):
         seen = y.flatten(2)
         y.relu_()
         return (seen.unflatten(2, x.shape[2:]) + y) * y
+
+
+class Attending(nn.Module):
+    """Attention as torch, timm and hand-written code compute it, on the positions of a map."""
+
+    def __init__(self, how="module", c=16, heads=4, bias=True):
+        super().__init__()
+        self.how, self.heads = how, heads
+        self.stem = nn.Conv2d(3, c, 4, 4)
+        self.norm = nn.LayerNorm(c)
+        if how == "module":
+            self.attention = nn.MultiheadAttention(c, heads, bias=bias, batch_first=True)
+        elif how == "separate":
+            self.query, self.key, self.value = (nn.Linear(c, c, bias=bias) for _ in range(3))
+        else:
+            self.qkv = nn.Linear(c, 3 * c, bias=bias)
+        if how != "module":
+            self.out = nn.Linear(c, c, bias=bias)
+
+    def attend(self, x):
+        if self.how == "module":
+            return self.attention(x, x, x, need_weights=False)[0]
+        b, n, c = x.shape
+        if self.how == "separate":
+            layers = self.query, self.key, self.value
+            parts = [layer(x).view(b, n, self.heads, -1).transpose(1, 2) for layer in layers]
+        elif self.how == "chunked":
+            parts = [part.view(b, n, self.heads, -1).transpose(1, 2) for part in self.qkv(x).chunk(3, dim=-1)]
+        else:
+            parts = self.qkv(x).reshape(b, n, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
+        q, k, v = parts
+        if self.how == "scaled":
+            y = (q * (c // self.heads) ** -0.5 @ k.transpose(-2, -1)).softmax(dim=-1) @ v
+        else:
+            y = nn.functional.scaled_dot_product_attention(q, k, v)
+        return self.out(y.transpose(1, 2).reshape(b, n, c))
+
+    def forward(self, image):
+        x = self.stem(image)
+        tokens = x.flatten(2).transpose(1, 2)
+        tokens = tokens + self.attend(self.norm(tokens))
+        return tokens.transpose(1, 2).reshape(x.shape)
+
+
+class Widened(nn.Module):
+    """A shortcut whose channels are padded with zeros, and concatenated tokens."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 8, 3, 1, 1), nn.Conv2d(3, 16, 3, 1, 1)
+        self.mix = nn.Linear(24, 5)
+
+    def forward(self, image):
+        a = self.a(image)
+        y = nn.functional.pad(a, (0, 0, 0, 0, 3, 5)) + self.b(image)
+        tokens = torch.cat([a.flatten(2).transpose(1, 2), y.flatten(2).transpose(1, 2)], dim=-1)
+        return self.mix(tokens).transpose(1, 2).reshape(image.shape[0], 5, *image.shape[2:])

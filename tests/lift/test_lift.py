@@ -95,6 +95,26 @@ def test_rearranged_tensors_are_the_maps_behind_them():
     assert {"dwconv", "scale", "global_pool", "pixel_shuffle"} <= set(ops)
 
 
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("how", ["module", "separate", "chunked", "unbound", "scaled"])
+def test_attention_with_its_linear_layers_is_one_primitive(how, bias):
+    model, found = lifted("Attending", f"{how!r}, bias={bias}")
+    assert found.holes == ()
+    assert sorted(node.op for node in found.network.graph.nodes.values()) == [
+        "add", "attention", "conv", "layer_norm",
+    ]  # fmt: skip
+    assert found.network.params == sum(p.numel() for p in model.parameters())
+    assert found.difference <= 1e-6
+
+
+def test_channels_are_padded_by_concatenated_zeros():
+    model, found = lifted("Widened")
+    assert found.holes == ()
+    assert "concat(" in found.text
+    assert found.text.count("-> zero") == 2
+    assert found.network.params == sum(p.numel() for p in model.parameters())
+
+
 def test_a_module_that_is_called_twice_shares_its_weights():
     model, found = lifted("Siamese", count=2)
     assert found.text.count("tie ") == 3
