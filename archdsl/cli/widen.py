@@ -73,7 +73,7 @@ class _Depth(click.ParamType):  # type: ignore[type-arg]  # generic in new versi
 )  # fmt: skip
 @click.option(
     "--ops", default="", metavar="OPS",
-    help="Ops that may replace blocks: primitives and ops of the library, with settings.",
+    help="Ops that may replace blocks: of SPEC, primitives and ops of the library, with settings.",
 )  # fmt: skip
 @click.option("--space", "space_name", metavar="NAME", help="Name of the space (default: NETWORKNear).")
 @click.option(
@@ -113,7 +113,7 @@ def widen(
     own = space_name if space_name is not None else f"{network.name}Near"
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", own) or own == network.name:
         raise click.UsageError(f"--space must be a plain word other than the network's name, got {own}")
-    around = Neighbourhood(factors or [Fraction(1)], multiple, depth, candidates(ops))
+    around = Neighbourhood(factors or [Fraction(1)], multiple, depth, candidates(ops, program.unit))
     found = widened(network, around, own)
     if output is None:
         document(found.text)

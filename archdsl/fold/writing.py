@@ -87,7 +87,7 @@ class File:
         self.name = graph.name
 
     def imports(self) -> list[str]:
-        """The imports of the file."""
+        """The imports of the file, and declarations that are copied to it."""
         return []
 
     def text(self, notes: Sequence[str], remarks: Mapping[str, str]) -> str:

@@ -83,7 +83,7 @@ class MaxPool(Pool):
 
     name = "max_pool"
     summary = "maximum over windows"
-    lifts = ("max_pool2d",)
+    lifts = ("max_pool2d", "max_pool2d_with_indices")
     fresh = True
 
     def expression(
@@ -100,7 +100,7 @@ class MaxPool(Pool):
         return to.node("MaxPool", names, **onnx_window(xs[0], y, a))
 
     def lifted(self, call: Call) -> Lifted | None:
-        return super().lifted(call) if call.one("dilation") == 1 else None
+        return super().lifted(call) if call.one("dilation") == 1 and call.index == 0 else None
 
 
 def _max_arguments(x: str, a: Attrs) -> str:

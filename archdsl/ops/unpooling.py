@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archdsl.ir.expr import both, eq
 from archdsl.ops.base import Attrs, Demand, OnnxWriter, Primitive, Sizes
-from archdsl.ops.geometry import PADDING, K, S, argument, onnx_window, same_on_both_sides, windows
+from archdsl.ops.geometry import (
+    PADDING,
+    K,
+    S,
+    argument,
+    lifted_window,
+    onnx_window,
+    same_on_both_sides,
+    windows,
+)
 from archdsl.ops.places import Places, one_origin
 from archdsl.ops.pooling import demand_half
+
+if TYPE_CHECKING:
+    from archdsl.ops.lifting import Call, Lifted
 
 _SIZES = "max_unpool: {c} × {h} × {w} is not {c2} × {h2} × {w2} pooled by {k} × {k2} with stride {s} × {s2}"
 
@@ -26,6 +38,7 @@ class MaxUnpool(Primitive):
 
     name = "max_unpool"
     summary = "values of x at the positions of the maxima of y, before it was pooled; zeros elsewhere"
+    lifts = ("max_unpool2d",)
     arity = (2, 2)
     fresh = True
     settings = (
@@ -74,3 +87,12 @@ class MaxUnpool(Primitive):
         _, indices = to.nodes("MaxPool", [names[1]], ("pooled", "indices"), **window)
         size = to.ints("size", [to.batch, *y])
         return to.node("MaxUnpool", [names[0], indices, size], **window)
+
+    def lifted(self, call: Call) -> Lifted | None:
+        """Of indices that `max_pool` returned: the tensor that it pooled is the second one."""
+        pool = call["indices"].call
+        if pool is None or pool.operator != "max_pool2d_with_indices" or pool.one("dilation") != 1:
+            return None
+        k = pool.pair("kernel_size")
+        window = lifted_window(k, pool.pair("stride", k), 1, pool.pair("padding", 0))
+        return None if window is None or pool["ceil_mode"] else call.lifted(call.x, pool.x, **window)

@@ -39,7 +39,7 @@ def lint_names(unit: Unit) -> Iterator[Diagnostic]:
         if isinstance(declared, ast.Network) and declared.origin is not None:
             used.add(declared.origin.id)
             continue
-        names = list(_names(declared))
+        names = list(names_read(declared))
         used |= {n.id for n in names}
         local = _assigned(declared)
         for name in names:
@@ -82,7 +82,7 @@ def _taken_twice(unit: Unit, signature: ast.Signature) -> Iterator[Diagnostic]:
         seen.setdefault(name, part)
 
 
-def _names(declared: Declared) -> Iterator[ast.Name]:
+def names_read(declared: Declared) -> Iterator[ast.Name]:
     """The names that a declaration reads.  Network-wide measures are only allowed in requirements."""
     if isinstance(declared, ast.Constant):
         yield from _read(declared.value)

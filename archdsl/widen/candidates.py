@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from archdsl import ops
 from archdsl.diagnostics import Diagnostic, SpecError, closest
 from archdsl.lang import ast
-from archdsl.lang.loader import load
+from archdsl.lang.loader import Unit, load
 from archdsl.resources import specs_folder
+from archdsl.widen.declared import Copied, needs, ops_of
 
 _CALL = re.compile(r"\s*([A-Za-z_]\w*)\s*(?:\(([^()]*)\))?\s*\Z")
 _BETWEEN = re.compile(r",(?![^()]*\))")
@@ -20,13 +21,13 @@ _BETWEEN = re.compile(r",(?![^()]*\))")
 class Candidate:
     """An op with one input. `given` are its settings, as text, `accepts` the names of all it has.
 
-    `file` is the one that declares it; None for a primitive.
+    `copied` is what a file that uses it imports or declares; nothing for a primitive.
     """
 
     name: str
     given: str
     accepts: frozenset[str]
-    file: str | None
+    copied: Copied
 
     @property
     def label(self) -> str:
@@ -38,42 +39,51 @@ class Candidate:
         return f"{self.name}({', '.join(every)})" if every else self.name
 
 
-def candidates(text: str) -> list[Candidate]:
-    """The ops of a list such as `sep_conv, conv(k = 5)`: primitives, and ops of the standard library.
+def candidates(text: str, unit: Unit | None = None) -> list[Candidate]:
+    """The ops of a list such as `sep_conv, conv(k = 5)`: of a spec, primitives, and of the standard library.
 
     Raises SpecError (ARCH834).
     """
-    library = _library()
+    own, library = {} if unit is None else ops_of(unit), _library()
     found = []
     for part in filter(str.strip, _BETWEEN.split(text)):
         called = _CALL.match(part)
         if called is None:
             raise _refused(part.strip(), "write the name of an op, and settings in parentheses: conv(k = 5)")
         name, given = called[1], (called[2] or "").strip()
-        if name in library:
-            file, op = library[name]
+        if name in own or name in library:
+            copied, op = (needs(unit, name), own[name]) if unit and name in own else library[name]
             inputs, accepts = len(op.signature.inputs), {s.name for s in op.signature.settings}
         elif name in ops.primitives():
-            file, primitive = None, ops.get(name)
+            copied, primitive = Copied(), ops.get(name)
             inputs = primitive.arity[1] or 2
             accepts = {s.name for s in primitive.settings}
         else:
-            guess = closest(name, [*ops.primitives(), *library])
+            guess = closest(name, [*own, *ops.primitives(), *library])
             raise _refused(name, f"did you mean `{guess}`?" if guess else "list them: archdsl explain --ops")
         if inputs != 1:
             raise _refused(name, "it has several inputs; candidates have one")
-        found.append(Candidate(name, given, frozenset(accepts), file))
+        found.append(Candidate(name, given, frozenset(accepts), copied))
+    _demand_one_meaning(found)
     return found
 
 
-def _library() -> dict[str, tuple[str, ast.Op]]:
-    """The ops of the standard library by name, and their files."""
+def _demand_one_meaning(found: Sequence[Candidate]) -> None:
+    every = Copied()
+    for candidate in found:
+        name = every.add(candidate.copied)
+        if name is not None:
+            raise _refused(candidate.name, f"another candidate needs another declaration of `{name}`")
+
+
+def _library() -> dict[str, tuple[Copied, ast.Op]]:
+    """The ops of the standard library by name, with their imports."""
     found = {}
     for path in sorted((specs_folder() / "std").glob("*.arch")):
         unit = load(path)
         for name, declared in unit.declared.items():
             if isinstance(declared, ast.Op):
-                found[name] = (f"std/{path.name}", declared)
+                found[name] = (Copied({name: f"std/{path.name}"}), declared)
     return found
 
 

@@ -19,6 +19,7 @@ from archdsl.passes.analyses.shapes import infer
 from archdsl.program import Network, Program, Space, load
 from archdsl.spec.decompile import outcome_source
 from archdsl.widen.candidates import Candidate
+from archdsl.widen.declared import Copied
 from archdsl.widen.widths import Widths, widths
 
 
@@ -79,18 +80,20 @@ class _File(File):
     kind = "space"
 
     def __init__(self, wide: Widths, top: Body, bodies: Sequence[Body], around: Neighbourhood, name: str):
-        imported = {c.name for c in around.candidates if c.file is not None}
-        super().__init__(wide.graph, top, bodies, {name, *imported, *wide.now})
+        self.copied = Copied()
+        for candidate in around.candidates:
+            self.copied.add(candidate.copied)
+        super().__init__(wide.graph, top, bodies, {name, *self.copied.names, *wide.now})
         self.wide, self.around, self.name = wide, around, name
         self.chosen: dict[str, str] = {}
         self.rows: list[list[tuple[str, ...]]] = []
 
     def imports(self) -> list[str]:
         by_file: dict[str, list[str]] = {}
-        for candidate in self.around.candidates:
-            if candidate.file is not None and candidate.name not in by_file.get(candidate.file, []):
-                by_file.setdefault(candidate.file, []).append(candidate.name)
-        return [f'import {", ".join(names)} from "{file}"' for file, names in by_file.items()]
+        for name, file in self.copied.imports.items():
+            by_file.setdefault(file, []).append(name)
+        imports = [f'import {", ".join(names)} from "{file}"' for file, names in by_file.items()]
+        return [*imports, *(f"{text}\n" for text in self.copied.texts.values())]
 
     def block(self, settings: list[dict[str, str]], taken: set[str]) -> Block:
         block = _WideBlock(self.top, settings, list(self.graph.inputs), taken, self.wide, self.around)

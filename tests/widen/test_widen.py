@@ -140,3 +140,35 @@ def test_what_to_vary_has_to_be_said(tmp_path, capsys):
     assert run(["widen", str(tmp_path / "net.arch"), "--width", "1.5..2"]) == 2
     assert run(["widen", str(tmp_path / "net.arch"), "--depth", "two"]) == 2
     assert "0.5..1.5" in capsys.readouterr().err
+
+
+OWN_OPS = RESIDUAL.replace(
+    "op residual(x) {",
+    """WIDE = [2, 3]
+
+op expanded(x; c: int = x.c, s: int = 1) =
+  x -> conv(c = WIDE[1] * x.c, k = 1) -> gated -> conv(c = c, k = 1, s = s)
+
+op gated(x) = x * (x -> global_pool -> sigmoid) -> conv_bn_relu
+
+op residual(x) {""",
+)
+
+
+def test_ops_of_the_spec_are_candidates_with_all_that_they_need():
+    program = archdsl.load("own.arch", text=OWN_OPS)
+    network = program.network()
+    found = widen(network, Neighbourhood(candidates=candidates("expanded", program.unit)), "Near")
+    assert errors(found) == []
+    assert "expanded(c = 32, s = 2)" in found.text
+    assert found.text.count("op gated(") == found.text.count("WIDE = [2, 3]") == 1
+    assert found.text.count("conv_bn_relu from") == 1
+    assert "sep_conv" not in found.text
+
+
+def test_a_declaration_of_the_spec_is_preferred_to_the_library():
+    text = OWN_OPS.replace("expanded", "sep_conv")
+    program = archdsl.load("own.arch", text=text)
+    near = widen(program.network(), Neighbourhood(candidates=candidates("sep_conv", program.unit)), "Near")
+    assert "op sep_conv(" in near.text
+    assert errors(near) == []
