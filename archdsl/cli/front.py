@@ -52,7 +52,7 @@ def front(runs: tuple[Path, ...], output: Path | None, as_json: bool, overwrite:
     compared = compare(histories)
     goals = compared[0].history.goals
     if output is not None:
-        atomic.write_text(output, picture(histories, goals))
+        atomic.write_text(output, f"{picture(histories, goals)}<!-- archdsl -->\n")
     if as_json:
         from archdsl.render.json import document
 

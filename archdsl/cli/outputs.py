@@ -1,4 +1,6 @@
-"""Output files: never overwrite inputs or other kinds of files without `--overwrite`."""
+"""Output files: never overwrite inputs, files of other programs, or other kinds of files without
+`--overwrite`.
+"""
 
 from __future__ import annotations
 
@@ -48,11 +50,14 @@ _KINDS: tuple[tuple[Kind, str, bytes], ...] = (
 )  # fmt: skip
 """Display names of file kinds, and their magic prefixes; specific ones first."""
 
+_SIGNED: tuple[Kind, ...] = ("html", "svg", "png", "pdf", "dot", "onnx", "program", "weights")
+"""Kinds that other programs write too: files of archdsl contain its name near their beginning or end."""
+
 _NAMES = {kind: name for kind, name, _ in _KINDS}
 _BEGINS = [(kind, re.compile(begin, re.DOTALL | re.IGNORECASE)) for kind, _, begin in _KINDS]
 
 overwrite_option = click.option(
-    "--overwrite", is_flag=True, help="Also overwrite inputs, or files of another kind."
+    "--overwrite", is_flag=True, help="Also overwrite inputs, and files of another kind or program."
 )  # fmt: skip
 
 
@@ -68,8 +73,8 @@ def demand_free(outputs: Iterable[Output], inputs: Iterable[Path], overwrite: bo
     """Raises SpecError, before anything is written, if writing would destroy data.
 
     ARCH932 for two outputs with the same path; unless `overwrite`, ARCH930 for an output that is one of
-    `inputs`, and ARCH931 for an existing file of another kind. Files are compared by identity, following
-    links.
+    `inputs`, and ARCH931 for an existing file of another kind, or of another program. Files are compared by
+    identity, following links.
     """
     found = list(outputs)
     twice = list(_twice(found))
@@ -95,9 +100,13 @@ def _problem(output: Output, read: dict[tuple[int, int], Path]) -> Diagnostic | 
         headline = f"{output.path} is an input of this command{also}, and would be overwritten"
         return Diagnostic("ARCH930", headline, help="choose another path, or add --overwrite")
     there = kind_of(output.path)
-    if there in (None, output.kind) or (output.kind == "spec" and _is_spec_by_name(output.path)):
+    if there is None or (output.kind == "spec" and _is_spec_by_name(output.path)):
         return None
     what = "an unknown kind of file" if there == "other" else _NAMES[there]
+    if there == output.kind:
+        if there not in _SIGNED or _is_signed(output.path):
+            return None
+        what += " that archdsl did not write"
     headline = f"{output.path} exists as {what}, and would be overwritten by {_NAMES[output.kind]}"
     return Diagnostic("ARCH931", headline, help="choose another path, move the file, or add --overwrite")
 
@@ -111,6 +120,13 @@ def kind_of(path: Path) -> Kind | Literal["other"] | None:
     if not head:
         return None
     return next((kind for kind, begin in _BEGINS if begin.match(head)), "other")
+
+
+def _is_signed(path: Path) -> bool:
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD)
+        stream.seek(-min(_HEAD, path.stat().st_size), os.SEEK_END)
+        return b"archdsl" in head or b"archdsl" in stream.read(_HEAD)
 
 
 def _is_spec_by_name(path: Path) -> bool:

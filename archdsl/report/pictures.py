@@ -49,13 +49,12 @@ def _legend(legend: Legend) -> str:
     return f'<ul class="legend">{items}</ul>\n' if items else ""
 
 
-def png(picture: Image, software: str = "") -> bytes:
-    """An image as the bytes of a PNG file, optionally with a text that names its origin."""
+def png(picture: Image, software: str = "archdsl") -> bytes:
+    """An image as the bytes of a PNG file with the name of the software that wrote it."""
     from PIL.PngImagePlugin import PngInfo
 
     metadata = PngInfo()
-    if software:
-        metadata.add_text("Software", software)
+    metadata.add_text("Software", software)
     data = io.BytesIO()
     picture.save(data, "PNG", pnginfo=metadata)
     return data.getvalue()

@@ -28,6 +28,7 @@ def sheet(title: str, lead: Sequence[str], parts: Iterable[Part]) -> str:
     body = "".join(_part(n, part) for n, part in enumerate(parts))
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="generator" content="archdsl">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta name="color-scheme" content="light dark">\n<title>{escaped(title)}</title>\n'
         f"<style>{style()}</style>\n</head>\n<body>\n<header>\n<h1>{escaped(title)}</h1>\n"

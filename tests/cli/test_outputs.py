@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save
 
 import archdsl
+from archdsl.backends.diagram.files import graphviz
 from archdsl.cli import outputs, run
 from archdsl.cli.outputs import Output, demand_free, kind_of
 from archdsl.diagnostics import SpecError
@@ -186,6 +189,64 @@ def test_pictures_that_would_be_one_file_are_found_before_any_is_written(folder:
 def test_what_a_verb_wrote_itself_it_writes_again(command: str):
     assert run(command.split()) == 0
     assert run(command.split()) == 0
+
+
+def picture(form: str) -> bytes:
+    stream = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(stream, form)
+    return stream.getvalue()
+
+
+FOREIGN = {
+    "png": lambda: picture("PNG"),
+    "pdf": lambda: picture("PDF"),
+    "svg": lambda: b'<svg xmlns="http://www.w3.org/2000/svg"><circle r="3"/></svg>\n',
+    "html": lambda: b"<!doctype html>\n<title>My page</title>\n<p>Hello\n",
+    "dot": lambda: b"digraph mine { a -> b }\n",
+    "onnx": lambda: b"\x08\x09\x12\x07pytorch\x1a\x052.6.0:\x04\x0a\x02\x0a\x00",
+    "safetensors": lambda: save({"w": torch.zeros(2)}),
+    "pt2": lambda: b"PK\x03\x04" + bytes(26) + b"archive/data/weights/weight_0" + bytes(200),
+}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *[f"viz n.arch -o mine.{form}" for form in ("png", "pdf", "svg", "dot")],
+        *[f"compile n.arch --emit {form} -o mine.{form}" for form in ("png", "svg", "dot", "onnx")],
+        "compile n.arch --emit torch -o mine.safetensors",
+        "compile n.arch --emit torch -o mine.pt2",
+        "cost q.arch -o mine.html",
+    ],
+)
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_file_of_the_same_kind_that_another_program_wrote_is_kept(command: str, linked: bool, capsys):
+    target = Path(command.split()[-1])
+    before = FOREIGN[target.suffix[1:]]()
+    if linked:
+        Path("other").write_bytes(before)
+        target.symlink_to("other")
+    else:
+        target.write_bytes(before)
+    assert run(command.split()) == 1
+    said = capsys.readouterr().err
+    assert "ARCH931" in said
+    assert f"{target} exists as a" in said
+    assert "that archdsl did not write" in said
+    assert target.read_bytes() == before
+
+
+@pytest.mark.parametrize("form", ["png", "pdf"])
+@pytest.mark.skipif(graphviz("png") is None, reason="Graphviz is not installed")
+def test_a_diagram_is_drawn_again_over_one_of_archdsl(form: str):
+    command = ["viz", "n.arch", "-o", f"net.{form}"]
+    assert run(command) == 0
+    first = Path(f"net.{form}").read_bytes()
+    if form == "png":
+        with Image.open(io.BytesIO(first)) as drawn:
+            drawn.load()
+            assert drawn.info["Software"] == "archdsl"
+    assert run(command) == 0
 
 
 @pytest.mark.parametrize(

@@ -32,9 +32,10 @@ def decisions_dot(graph: Graph) -> Dot:
 
 
 def svg(graph: Graph, detail: Detail = "auto") -> str:
-    """The SVG element of a network's or space's diagram, without an XML declaration."""
+    """The SVG element of a network's or space's diagram, without an XML declaration and comments."""
     text = files.picture(_drawing(graph, detail), "svg").decode("utf-8")
-    return text[text.index("<svg") :]
+    end = "</svg>\n"
+    return text[text.index("<svg") : text.rindex(end) + len(end)]
 
 
 def render(what: Graph | Drawing | Dot, path: str | Path) -> None:

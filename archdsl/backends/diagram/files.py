@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import zlib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from archdsl.backends.diagram.model import Drawing
 from archdsl.backends.diagram.svg import to_svg
 from archdsl.diagnostics import Diagnostic, SpecError
 
+_IHDR_END = 33
+"""Bytes of a PNG up to its first chunk that may be another one."""
 FORMATS = ("svg", "png", "pdf", "dot")
 TIMEOUT_S = 30.0
 DPI = {"png": "144"}
@@ -55,7 +58,7 @@ def picture(drawing: Drawing | Dot, kind: str) -> bytes:
     command = graphviz(kind)
     if kind == "svg":
         made = None if command is None else _run(command, dot)
-        return made or to_svg(dot.drawing).encode("utf-8")
+        return made or f"{to_svg(dot.drawing)}<!-- archdsl -->\n".encode()
     if command is None:
         raise SpecError(
             [Diagnostic("ARCH860", f"Graphviz, needed for {kind.upper()}, is not installed", help=INSTALL)]
@@ -65,7 +68,16 @@ def picture(drawing: Drawing | Dot, kind: str) -> bytes:
         headline = f"Graphviz did not render this diagram to {kind.upper()} within {TIMEOUT_S:g} s"
         help = "write an .svg, or draw less detail"
         raise SpecError([Diagnostic("ARCH861", headline, help=help)])
-    return made
+    return _signed(made, kind)
+
+
+def _signed(made: bytes, kind: str) -> bytes:
+    """A PNG or PDF with the name of this software, as Graphviz writes its own or none."""
+    if kind == "pdf":
+        return made + b"%archdsl\n"  # a comment behind the end
+    chunk = b"tEXtSoftware\0archdsl"
+    numbers = (number.to_bytes(4, "big") for number in (len(chunk) - 4, zlib.crc32(chunk)))
+    return made[:_IHDR_END] + chunk.join(numbers) + made[_IHDR_END:]
 
 
 def graphviz(kind: str) -> list[str] | None:
