@@ -202,6 +202,7 @@ CODES: dict[str, str] = {
     "ARCH936": "image without its map",
     "ARCH937": "map without one number per pixel",
     "ARCH938": "map without usable numbers",
+    "ARCH939": "input without a map",
     "ARCH940": "mask in a lossy format",
     "ARCH941": "image without a fourth channel",
     "ARCH942": "channel mismatch between images and network",

@@ -116,6 +116,7 @@ NOT_FROM_ONE_TEXT: dict[str, str] = {
     "ARCH935": "found when a training or a search starts",
     "ARCH936": "about the files of a dataset",
     "ARCH937": "about the files of a dataset",
+    "ARCH939": "a check opens no data",
     "ARCH938": "about the files of a dataset",
     "ARCH940": "about the files of a dataset",
     "ARCH941": "about the files of a dataset",

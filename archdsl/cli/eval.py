@@ -61,7 +61,7 @@ def eval_(
     dataset, metadata = data.open_part(split), read_metadata(weights)
     outputs = tasks_of(metadata)
     demand_targets_of(outputs, dataset)
-    network = open_scored(spec, name, settings, metadata, len(dataset.classes), dataset.channels)
+    network = open_scored(spec, name, settings, metadata, dataset)
     here = processes(device)
     module, _ = module_with_weights(network, weights)
     if any(one.task == "classes" for one in outputs):

@@ -37,30 +37,34 @@ def open_trained(
 
     Raises SpecError as `open_network`, and as `read_loss` for errors in the loss.
     """
+    from archdsl.data.targets import maps_of
     from archdsl.train.networks import demand_fits
     from archdsl.train.task import predicts_classes
 
     classes = len(dataset.classes) or None
     network = with_classes(opening.load(spec), name, settings, classes)
-    demand_fits(network, classes if predicts_classes(loss, network) else None, dataset.channels)
+    wanted = classes if predicts_classes(loss, network) else None
+    demand_fits(network, wanted, dataset.channels, maps_of(dataset))
     return network
 
 
 def open_scored(
     spec: str, name: str | None, settings: dict[str, Any], metadata: Mapping[str, str],
-    classes: int | None = None, channels: int | None = None,
+    dataset: Dataset | None = None,
 ) -> Network:  # fmt: skip
-    """The network that SPEC names, for weights with some metadata; `classes` and `channels` are of a dataset.
+    """The network that SPEC names, for weights with some metadata, to be scored on a dataset.
 
     Raises SpecError as `open_network`.
     """
+    from archdsl.data.targets import maps_of
     from archdsl.train.networks import demand_fits
     from archdsl.train.tasks import of_classes, tasks_of
     from archdsl.train.weights import classes_of
 
-    count = classes or len(classes_of(metadata)[0]) or None
+    count = len(dataset.classes if dataset is not None else ()) or len(classes_of(metadata)[0]) or None
+    channels, maps = (None, ()) if dataset is None else (dataset.channels, maps_of(dataset))
     network = with_classes(opening.load(spec), name, settings, count)
-    demand_fits(network, count if of_classes(tasks_of(metadata), network) else None, channels)
+    demand_fits(network, count if of_classes(tasks_of(metadata), network) else None, channels, maps)
     return network
 
 

@@ -6,13 +6,14 @@ B batch, H height, W width; 3 channels stand for as many as the images have.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Generator, Mapping
+from collections.abc import Collection, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from archdsl.data.augmentation import Augmentation, augmented
@@ -34,8 +35,9 @@ _ORDER, _CHANGE = 0, 1
 class Batch:
     """Images, float32, normalized by ImageNet's mean and standard deviation; class ids or `IGNORE`, int64.
 
-    Grey images have one channel, others three or four (`archdsl.data.channels`). `maps` are edges and maps by
-    name, B × H × W, float32, NaN where unknown.
+    Grey images have one channel, others three or four (`archdsl.data.channels`); a channel follows for each
+    map that is an input of the network, 0 where unknown. `maps` are edges and maps by name, B × H × W,
+    float32, NaN where unknown.
     """
 
     images_B3HW: torch.Tensor
@@ -64,13 +66,17 @@ class Batches:
         rank: int = 0,
         world: int = 1,
         targets: Collection[str] = (),
+        inputs: Sequence[str] = (),
     ):
-        """`targets` are what the batches have beside labels: edges, and maps of the dataset."""
+        """`targets` are what the batches have beside labels: edges, and maps of the dataset; `inputs` are the
+        maps that the images have as further channels.
+        """
         if batch < 1 or batch % world:
             headline = f"a batch of {batch} is not divisible by {world} processes"
             raise SpecError([Diagnostic("ARCH906", headline, help="set `batch` to a multiple of them")])
         self.dataset, self.augmentation, self.seed = dataset, augmentation, seed
-        self.size, self.rank, self.world, self.wanted = batch, rank, world, targets
+        self.size, self.rank, self.world = batch, rank, world
+        self.wanted, self.inputs = targets, inputs
         self.steps_per_epoch = max(1, len(dataset) // batch)
 
     def batch(self, step: int) -> Batch:
@@ -82,21 +88,24 @@ class Batches:
             sample = self.dataset[int(order[(within * self.size + position) % len(order)])]
             rng = np.random.default_rng((_CHANGE, self.seed, step, position))
             samples.append(augmented(sample, self.augmentation, rng))
-        return _stacked(samples, self.wanted, edge_width_of(self.dataset))
+        return _stacked(samples, self.wanted, edge_width_of(self.dataset), self.inputs)
 
 
 def whole(
-    dataset: Dataset, i: int, size: tuple[int, int] | None = None, targets: Collection[str] = ()
-) -> Batch:
+    dataset: Dataset, i: int, size: tuple[int, int] | None = None, targets: Collection[str] = (),
+    inputs: Sequence[str] = (),
+) -> Batch:  # fmt: skip
     """One image without augmentation, resized to `size` (height, width); labels and maps keep their size.
 
-    `targets` as in `Batches`.
+    `targets` and `inputs` as in `Batches`.
     """
     sample = dataset[i]
-    image = sample.image
+    image, maps = sample.image, {name: sample.maps[name] for name in inputs}
     if size is not None and size != image.shape[:2]:
         image = resampled(image, size, Image.Resampling.BILINEAR)
-    return Batch(_normalised([image]), _ids([sample.mask]), _maps([sample], targets, edge_width_of(dataset)))
+        maps = {name: resampled(values, size, Image.Resampling.NEAREST) for name, values in maps.items()}
+    images_B3HW = _with_maps(_normalised([image]), [maps], inputs)
+    return Batch(images_B3HW, _ids([sample.mask]), _maps([sample], targets, edge_width_of(dataset)))
 
 
 class Stepwise(Protocol[B]):
@@ -136,7 +145,9 @@ def prefetched(
         torch.set_num_threads(torch.get_num_threads())  # of threads that start later: it is 1 now
 
 
-def _stacked(samples: list[Sample], targets: Collection[str], edge_width: int) -> Batch:
+def _stacked(
+    samples: list[Sample], targets: Collection[str], edge_width: int, inputs: Sequence[str]
+) -> Batch:
     sizes = {sample.mask.shape for sample in samples}
     if len(sizes) > 1:
         shapes = " and ".join(f"{h} × {w}" for h, w in sorted(sizes)[:3])
@@ -144,7 +155,20 @@ def _stacked(samples: list[Sample], targets: Collection[str], edge_width: int) -
             [Diagnostic("ARCH905", f"images of {shapes} in one batch", help="set `crop = [height, width]`")]
         )
     images, masks = [sample.image for sample in samples], [sample.mask for sample in samples]
-    return Batch(_normalised(images), _ids(masks), _maps(samples, targets, edge_width))
+    images_B3HW = _with_maps(_normalised(images), [sample.maps for sample in samples], inputs)
+    return Batch(images_B3HW, _ids(masks), _maps(samples, targets, edge_width))
+
+
+def _with_maps(
+    images_B3HW: torch.Tensor, maps: Sequence[Mapping[str, NDArray[np.float32]]], inputs: Sequence[str]
+) -> torch.Tensor:
+    """Images with maps as further channels."""
+    import torch
+
+    if not inputs:
+        return images_B3HW
+    layers = [np.stack([np.nan_to_num(own[name]) for own in maps]) for name in inputs]
+    return torch.cat([images_B3HW, torch.from_numpy(np.stack(layers, 1))], 1)
 
 
 def _maps(samples: list[Sample], targets: Collection[str], edge_width: int) -> dict[str, torch.Tensor]:

@@ -18,7 +18,7 @@ from archdsl.program import Program, Space
 from archdsl.search.config import SearchConfig
 from archdsl.search.scores import values_of
 from archdsl.spec.search_values import SearchValue
-from archdsl.train.networks import help_on_classes
+from archdsl.train.networks import demand_maps, help_on_classes
 from archdsl.train.task import demand_scored, demand_targets, is_of_classes, output_losses
 
 
@@ -41,8 +41,10 @@ def with_classes(
 
     Its main output is one of classes, unless the formulas `losses` do not compare it with labels.
 
-    Raises SpecError: ARCH918 for a different number of classes, ARCH942 for different image channels.
+    Raises SpecError: ARCH918 for a different number of classes, ARCH942 for different image channels,
+    ARCH939 for several inputs.
     """
+    demand_maps(space.graph, ())
     classes, channels = len(data.classes), next(iter(space.graph.inputs.values()))[0]
     demand_channels(space.name, channels, data.channels)
     if classes and space.settings.get("classes") not in (None, classes) and "classes" not in given:

@@ -18,7 +18,7 @@ from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.program import Network
 from archdsl.train.evaluation import at_size, fitting
 from archdsl.train.initial import Start, start_from, weights_at
-from archdsl.train.networks import image_channels, output_maps
+from archdsl.train.networks import demand_maps, image_channels, output_maps
 from archdsl.train.weights import network_hash
 
 DistillLoss = Literal["pixel", "released"]
@@ -88,6 +88,8 @@ class Teacher:
 
 
 def _demand_alike(teacher: Network, student: Network) -> None:
+    for network in (teacher, student):
+        demand_maps(network.graph, ())  # a teacher sees images alone
     (_, there), (theirs, other) = (next(iter(output_maps(n).items())) for n in (student, teacher))
     if there != other:
         headline = f"the teacher {teacher.name} predicts {other} classes, {student.name} {there}"

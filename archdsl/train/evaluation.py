@@ -50,14 +50,29 @@ def padded(images_B3HW: torch.Tensor, size: Size) -> torch.Tensor:
 
 def logits_of(module: nn.Module, images_B3HW: torch.Tensor, fit: Size) -> torch.Tensor:
     """Logits at the images' original size; images are padded to `fit`."""
-    return _cut(module(padded(images_B3HW, fit)), images_B3HW, fit)
+    return _cut(module(*inputs_of(module, padded(images_B3HW, fit))), images_B3HW, fit)
+
+
+def inputs_of(module: nn.Module, images_BCHW: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The inputs of a network: images, and the maps that are further channels of theirs."""
+    further = map_inputs(module)
+    if not further:
+        return (images_BCHW,)
+    return torch.split(images_BCHW, [images_BCHW.shape[1] - len(further), *(1 for _ in further)], 1)
+
+
+def map_inputs(module: nn.Module) -> tuple[str, ...]:
+    """The names of the inputs of a network behind its image, each of which is a map of the data."""
+    graph = getattr(module, "archdsl_graph", None)
+    return () if graph is None else tuple(graph.inputs)[1:]
 
 
 def outputs_of(
     module: nn.Module, images_B3HW: torch.Tensor, fit: Size, outputs: Sequence[str]
 ) -> dict[str, torch.Tensor]:
     """Outputs of a network by name, as `logits_of`."""
-    found = cast(CompiledNetwork, module).forward_all(padded(images_B3HW, fit))
+    inputs = inputs_of(module, padded(images_B3HW, fit))
+    found = cast(CompiledNetwork, module).forward_all(*inputs)
     return {name: _cut(found[name], images_B3HW, fit) for name in outputs}
 
 
@@ -106,11 +121,11 @@ def seen_outputs(
     """
     fits: dict[Size, Size] = {}
     for i in range(processes.rank, len(dataset), processes.world):
-        batch = whole(dataset, i, size, targets)
+        batch = whole(dataset, i, size, targets, map_inputs(module))
         images_B3HW = batch.images_B3HW.to(processes.device)
         here = (images_B3HW.shape[-2], images_B3HW.shape[-1])
         if here not in fits:
-            fits[here] = demand_fitting(module, here, images_B3HW.shape[1])
+            fits[here] = demand_fitting(module, here, images_B3HW.shape[1] - len(map_inputs(module)))
         if len(outputs) == 1 and _is_main(module, outputs[0]):
             found = {outputs[0]: logits_of(module, images_B3HW, fits[here])}
         else:
@@ -150,7 +165,8 @@ def _without_numbers(module: nn.Module) -> nn.Module:
 
 def _runs(empty: nn.Module, size: Size, channels: int) -> bool:
     try:
-        found = empty(torch.empty(1, channels, *size, device="meta"))
+        images_1CHW = torch.empty(1, channels + len(map_inputs(empty)), *size, device="meta")
+        found = empty(*inputs_of(empty, images_1CHW))
     except (RuntimeError, ValueError):
         return False
     return isinstance(found, torch.Tensor) and found.dim() == 4

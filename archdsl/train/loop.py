@@ -31,7 +31,7 @@ from archdsl.runs.resuming import restored
 from archdsl.train.average import Average
 from archdsl.train.descent import Descent, Part
 from archdsl.train.distillation import Distillation
-from archdsl.train.evaluation import at_size
+from archdsl.train.evaluation import at_size, inputs_of, map_inputs
 from archdsl.train.folder import RunFolder
 from archdsl.train.recipe import Recipe, TrainProgress, optimiser
 from archdsl.train.recording import leading, metadata_of, recorded
@@ -70,7 +70,7 @@ class Training:
         change = Augmentation(recipe.crop, recipe.scale, recipe.flip, recipe.colour)
         self.batches = Batches(
             splits.train, recipe.batch, change, recipe.seed, processes.rank, processes.world,
-            self.task.targets,
+            self.task.targets, map_inputs(module),
         )  # fmt: skip
         self.steps = recipe.epochs * self.batches.steps_per_epoch
         self.scored_outputs = scored_outputs(self.task.losses, _graph(module))
@@ -138,8 +138,8 @@ class Training:
         main = next(iter(network.archdsl_graph.outputs))
         with self._precision():
             if self.task.outputs == (main,):
-                return {main: self.module(images_B3HW)}
-            return network.forward_all(images_B3HW)
+                return {main: self.module(*inputs_of(network, images_B3HW))}
+            return network.forward_all(*inputs_of(network, images_B3HW))
 
     def _precision(self) -> AbstractContextManager[Any]:
         if self.recipe.amp is None:

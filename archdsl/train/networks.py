@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Graph
 from archdsl.program import Network, Program, Space, open_decisions
 
@@ -24,25 +24,44 @@ def network_of(
     return network
 
 
-def demand_fits(network: Network, classes: int | None, channels: int | None) -> None:
+def demand_fits(
+    network: Network, classes: int | None, channels: int | None, maps: Collection[str] = ()
+) -> None:
     """Raises SpecError if a network does not match a dataset.
 
-    ARCH918: it does not have exactly one image input, or predicts a different number of classes; ARCH942: its
-    input has other `channels` (None: 1, 3 or 4).
+    ARCH918: its first input is not an image, or it predicts a different number of classes; ARCH942: its image
+    has other `channels` (None: 1, 3 or 4); ARCH939: a further input is not one of the `maps`.
     """
     inputs = list(network.graph.inputs.values())
-    if len(inputs) != 1 or inputs[0][0] not in (1, 3, 4):
-        headline = f"{network.name} must have one input of 1, 3 or 4 channels"
+    if inputs[0][0] not in (1, 3, 4):
+        headline = f"the first input of {network.name} must have 1, 3 or 4 channels"
         raise SpecError([Diagnostic("ARCH918", headline)])
+    demand_maps(network.graph, maps)
     if channels is not None:
         from archdsl.data.channels import demand_channels
 
         demand_channels(network.name, inputs[0][0], channels)
-    maps = output_maps(network)
-    main = next(iter(maps.values()))
+    main = next(iter(output_maps(network).values()))
     if classes is not None and main != classes:
         headline = f"{network.name} predicts {main} classes, but the data has {classes}"
         raise SpecError([Diagnostic("ARCH918", headline, help=help_on_classes(network.graph, classes))])
+
+
+def demand_maps(graph: Graph, maps: Collection[str]) -> None:
+    """Raises SpecError (ARCH939) for an input behind the image that is not one of some maps of a dataset."""
+    _, *size = next(iter(graph.inputs.values()))
+    for name, shape in list(graph.inputs.items())[1:]:
+        reader = next((node for node in graph.nodes.values() if name in node.inputs), None)
+        at = reader.location if reader is not None else None
+        label = Label(at, f"reads `{name}`") if at is not None else None
+        if name not in maps:
+            headline = f"no map for the input `{name}` of {graph.name}"
+            there = f"maps of the data: {', '.join(maps)}; " if maps else ""
+            help = f"{there}`maps={name}` in --data of train and eval reads a folder beside the images"
+            raise SpecError([Diagnostic("ARCH939", headline, label, help=help)])
+        if shape != (1, *size):
+            headline = f"the input `{name}` of {graph.name} must be [1, {size[0]}, {size[1]}], as a map is"
+            raise SpecError([Diagnostic("ARCH939", headline, label, help="a map has one channel")])
 
 
 def help_on_classes(graph: Graph, classes: int) -> str:

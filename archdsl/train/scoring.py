@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.data.dataset import Dataset
 from archdsl.data.soundness import SCORED
+from archdsl.data.targets import maps_of
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.runs.processes import Processes
 from archdsl.runs.reporter import Reporter
 from archdsl.train.evaluation import Size, demand_fitting
 from archdsl.train.inspected import inspected
 from archdsl.train.metrics import Confusion
+from archdsl.train.networks import demand_maps
 from archdsl.train.tallies import ClassTally, ScoredOutput, tallied
 from archdsl.train.tasks import PLAIN, demand_targets_of
 
@@ -68,6 +71,8 @@ def scored(
     the dataset lacks (ARCH838).
     """
     demand_targets_of(outputs, dataset)
+    if isinstance(module, CompiledNetwork):
+        demand_maps(module.archdsl_graph, maps_of(dataset))
     if here.is_first:
         inspected({SCORED: dataset}, reporter)
         wanted = size or dataset[0].mask.shape
