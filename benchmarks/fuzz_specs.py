@@ -102,6 +102,7 @@ def verbs(text: str, program: archdsl.Program, rng: random.Random) -> None:
         Path(spec).write_text(text, "utf-8")
         for words in _commands(spec, folder, program, rng):
             printed = io.StringIO()
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)  # of each command, as of `check` before
             with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
                 code = cli.run(words)
             if code not in (0, 1, 2):
