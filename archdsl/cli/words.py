@@ -161,7 +161,8 @@ def _words(name: str) -> Iterator[str]:
     for group, words in GROUPS.items():
         if name in words:
             head = f"{name}, among the {group} of a search: {_state(words[name])}\n"
-            yield head + settings_table(words[name].settings, words[name].function)
+            of = f"of the main output; of another one: {name}(OUTPUT)\n" if words[name].of_output else ""
+            yield head + of + settings_table(words[name].settings, words[name].function)
     clauses = settings_of(Search)
     if name in clauses:
         one = clauses[name]
@@ -198,7 +199,8 @@ def reference() -> str:
             parts += [f"Shared settings of {', '.join(f'`{n}`' for n in names)}:\n", _markdown(settings)]
         for name, word in words.items():
             written = f"{name}(…)" if word.function else name
-            parts.append(f"### `{written}`\n\n{_state(word)[0].upper()}{_state(word)[1:]}.\n")
+            of = f" Of the main output; of another one: `{name}(OUTPUT)`." if word.of_output else ""
+            parts.append(f"### `{written}`\n\n{_state(word)[0].upper()}{_state(word)[1:]}.{of}\n")
             above = {key for names, settings in shared.items() if name in names for key in settings}
             own = {key: one for key, one in word.settings.items() if key not in above}
             parts += [_markdown(own)] if own else []

@@ -500,7 +500,7 @@ class _Reader:
                 self._demand_outputs(given.value)
             if not allowed[key].run:
                 self.not_run(f"`{key}` of `{name}`", given.path)
-        output = self._output(name, expr.args[0], places) if word.of_output and len(expr.args) == 1 else ""
+        output = self._output(name, expr, places) if word.of_output and expr.args else ""
         args = () if output else tuple(self.value(a) for a in expr.args)
         self.silent -= not word.run
         if len(args) != word.function:
@@ -522,11 +522,13 @@ class _Reader:
             )
         return Term(name, settings, args, self.frame.location(expr), places, group, output)
 
-    def _output(self, word: str, expr: ast.Expr, places: dict[str, Location]) -> str:
+    def _output(self, word: str, call: ast.Call, places: dict[str, Location]) -> str:
         """The output that a loss or a score is of: `ohem(aux)`."""
-        if not isinstance(expr, ast.Name):
+        expr, *others = call.args
+        if others or not isinstance(expr, ast.Name):
             help = f"write {word}, or {word}(NAME) with the name of an output"
-            raise self.frame.error("ARCH604", f"`{word}` takes the name of an output", expr, help=help)
+            node = others[0] if others else expr
+            raise self.frame.error("ARCH604", f"`{word}` takes the name of one output", node, help=help)
         if self.outputs is not None and expr.id not in self.outputs:
             raise SpecError([unknown_output(expr.id, self.outputs, self.frame.location(expr))])
         places["output"] = self.frame.location(expr)

@@ -77,6 +77,7 @@ def test_what_is_not_trained_is_still_named(capsys: pytest.CaptureFixture[str]):
     [
         ("ohem(logit)", "ARCH836", "6: logit"), ("ohem + ohem(edge)", "ARCH837", "13: edge"),
         ("ohem + macs", "ARCH839", "8: macs"), ("ohem < 2", "ARCH839", "1: ohem"),
+        ("ohem(logits, aux)", "ARCH604", "14: aux"),
         ("ohem(aux)", "ARCH839", "1: ohem"), ("ohem +", "ARCH100", "7:"), ("ohm", "ARCH601", "1: ohm"),
         ("ohem(threshold = 2)", "ARCH607", "18: 2"), ("ohem }\nspace X {", "ARCH839", "1: ohem"),
         ('ohem(logits, outputs = ["aux"])', "ARCH604", "1: ohem"),
