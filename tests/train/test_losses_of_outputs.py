@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import archdsl
 from archdsl.cli import run
@@ -17,7 +20,9 @@ from archdsl.search.folder import SearchFolder
 from archdsl.search.reading import read_config
 from archdsl.search.scores import losses_of
 from archdsl.spec.loss_text import read_loss
-from archdsl.spec.search_values import written
+from archdsl.spec.search_values import terms_in, written
+from archdsl.train import losses as losses_of_maps
+from archdsl.train.task import Task, output_losses
 from small_search import ALONE
 
 NETWORK = """arch 1
@@ -169,6 +174,56 @@ def test_an_evaluator_of_stages_names_the_loss_that_it_cannot_train(capsys: pyte
     found = capsys.readouterr().err
     assert "error[ARCH606]: `two_stage` trains the main output, on labels" in found
     assert "space.arch:" in found
+
+
+TERMS = st.sampled_from(
+    [
+        "l1(a)",
+        "mse(b)",
+        "smooth_l1(a, beta = 0.5)",
+        "bce(b, target = yes)",
+        "l1",
+        "bce(target = yes, positive = 3)",
+    ]
+)
+NUMBERS = st.sampled_from(["0.5", "2", "1e-3", "-0.25"])
+
+
+def _sums(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return st.one_of(
+        st.tuples(inner, st.sampled_from("+-"), inner).map(lambda p: f"({p[0]} {p[1]} {p[2]})"),
+        st.tuples(NUMBERS, inner).map(lambda p: f"{p[0]} * {p[1]}"),
+        st.tuples(inner, NUMBERS).map(lambda p: f"({p[0]}) / ({p[1]})"),
+        inner.map(lambda p: f"-({p})"),
+    )
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.recursive(TERMS, _sums, max_leaves=6))
+def test_a_sum_of_losses_is_what_it_says_and_its_terms_have_their_places(text: str):
+    value = read_loss(text)
+    assert read_loss(written(value)) == value
+    for term in terms_in(value):
+        assert term.at is not None
+        assert text[term.at.start : term.at.end].startswith(term.name)
+    draw = torch.Generator().manual_seed(len(text))
+    found = {name: torch.randn(2, 1, 4, 5, generator=draw) for name in "ab"}
+    targets = {
+        "depth": torch.rand(2, 4, 5, generator=draw),
+        "yes": torch.rand(2, 4, 5, generator=draw).round(),
+    }
+    task = Task(value, output_losses([value], ("a", "b"), ("depth",)))
+    by_hand = {
+        "l1": lambda of="a": losses_of_maps.l1(found[of], targets["depth"]),
+        "mse": lambda of="a": losses_of_maps.mse(found[of], targets["depth"]),
+        "smooth_l1": lambda of="a", beta=1.0: losses_of_maps.smooth_l1(found[of], targets["depth"], beta),
+        "bce": lambda of="a", target="", positive=1.0: losses_of_maps.bce(
+            found[of], targets["yes"], positive
+        ),
+    }
+    called = re.sub(r"\b(l1|bce)\b(?!\()", r"\1()", text)
+    wanted = eval(called, {**by_hand, "a": "a", "b": "b", "yes": "yes"})
+    torch.testing.assert_close(task(found, targets, ALONE), wanted)
 
 
 def test_the_text_of_a_loss_is_read_back():
