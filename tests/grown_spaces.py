@@ -473,6 +473,48 @@ def recorded(g: Growing) -> None:
     g.tensors.append(name)
 
 
+OPTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("{t} -> conv(c = 4, k = {o})", ("3", "[1, 3]", "[3, 1]")),
+    ("{t} -> conv(c = {a}, s = {o}, d = [1, 2])", ("1", "[1, 2]")),
+    ("{t} -> conv(c = 4, k = 3, padding = {o})", ("0", "[1, 0]", "2")),
+    ("{t} -> conv(c = 4, s = 2, padding = {o})", ('"same"', '"valid"')),
+    ("{t} -> dwconv(k = 3, padding_mode = {o}, padding = 1)", ('"zeros"', '"reflect"', '"replicate"')),
+    ("{t} -> conv_transpose(c = {a}, s = {o})", ("1", "2", "[2, 1]")),
+    ("{t} -> conv_transpose(c = 4, k = {o}, s = 2, padding = 1, output_padding = 1)", ("3", "4")),
+    ("{t} -> max_pool(k = 2, s = 2, padding = 0, ceil = {o})", ("true", "false")),
+    ("{t} -> avg_pool(k = {o}, count_padding = true)", ("3", "5")),
+    ("{t} -> adaptive_pool(size = {o})", ("1", "2", "[2, 4]")),
+    ("{t} -> adaptive_pool(size = 2, mode = {o})", ('"avg"', '"max"')),
+    ("{t} -> max_pool(k = {o}, s = 2) -> max_unpool({t}, k = {o})", ("2", "3")),
+    ("{t} -> resize(like = {u}, mode = {o})", ('"nearest"', '"bicubic"', '"area"')),
+    ("{t} -> prelu(shared = {o}) -> leaky_relu(slope = 0.1)", ("true", "false")),
+    ("{t} -> group_norm(g = {o}) -> instance_norm", ("1", "2", "4")),
+    ("{t} -> layer_norm(affine = {o}) -> gelu -> softmax", ("true", "false")),
+    ("{t} -> linear(c = {o}) -> elu(alpha = 2) -> tanh", ("4", "8")),
+    ("{t} -> attention(heads = {o}, reduction = 2)", ("1", "2", "4")),
+    ("dot_attention({t}, {t}, {t} -> conv(c = 8), heads = {o})", ("1", "2")),
+    ("{t} -> slice(first = {o}, last = 3)", ("1", "2")),
+    ("concat(split({t}, n = 2)) -> channel_conv(k = {o})", ("3", "5")),
+    ("({t} -> channel_mean) * {t} + ({t} -> global_pool(over = {o}))", ('"rows"', '"columns"')),
+    ("{t} -> drop_path(p = {o}) -> dropout2d(p = 0.2)", ("0.1", "0.2")),
+)
+"""Primitives with a setting that a decision chooses."""
+
+
+def optioned(g: Growing) -> None:
+    form, options = g.one(OPTIONS)
+    count = g.one([1, 2, len(options)])
+    if not g.room(count):
+        return
+    chosen = g.name("o")
+    options, labels = options[:count], "abc"[:count]
+    g.lines.append(
+        f"{chosen} = one of {{{', '.join(f'{k}: {o}' for k, o in zip(labels, options, strict=True))}}}"
+    )
+    g.decide(chosen, tuple(labels))
+    g.define(form.format(t=g.tensor(), u=g.tensor(), a=g.number(), o=chosen))
+
+
 STEPS: tuple[tuple[int, Step], ...] = (
     (3, number_choice), (2, number_arithmetic), (1, number_conditional), (1, number_of_list), (5, applied), (3, joined), (3, tensor_arithmetic),
     (4, tensor_choice), (3, op_choice), (1, op_choice_inside), (1, several), (2, switched), (1, tested), (4, conditional),
@@ -553,6 +595,9 @@ LOOSE: tuple[tuple[int, Step], ...] = (
     *STEPS, (10, alias), (8, loose_tensors), (4, loose_ends), (4, tensor_choice), (3, gate), (2, lattice),
 )  # fmt: skip
 """The same with `unused` in most spaces."""
+
+OPTIONED = (*LOOSE, (20, optioned), (5, switched), (5, tested), (5, recorded), (5, tensor_arithmetic))
+"""The same with settings of primitives by decisions, and more of what came last."""
 
 
 @st.composite

@@ -68,8 +68,32 @@ def random_text(rng: random.Random) -> str:
             "(y -> conv(c = 1)) - y",
         )
         lines.append("  y = " + rng.choice(forms).replace("p_op", OPS[rng.choice(ops)]))
+    lines += later_statements(random.Random("\n".join(lines)), ops)
     lines.append("  output logits = y -> conv(c = 2 * w) -> upsample(like = image)")
     return "\n".join([*lines, "}", ""])
+
+
+LATER = (
+    "  y = y -> mul(y -> global_pool -> sigmoid)",
+    "  y = y -> (relu -> conv(c = w, k = [1, 3]))",
+    "  y = y -> conv(c = 2 ** 2 + w // 2 + w % 3, padding = one of {1, [1, 0]}) -> resize(like = x[0])",
+    "  y = x[9] if defined(x[9]) else (y -> leaky_relu(slope = 0.1))",
+    '  late = one of (OPS - {"GONE"})\n  y = y -> late',
+    "  stage rows for r in [(k = 1, act = relu), (k = 3, act = silu)] {\n"
+    "    y = y -> conv(c = w, k = r.k) -> r.act\n  }",
+    "  extra = some of {a: y -> relu, b: y -> tanh}\n  y = concat({y, extra}) -> conv(c = w)",
+    "  a, b = y -> split\n  y = concat(b -> group_norm(g = 1), a) -> avg_pool(k = 3, count_padding = true)",
+)
+"""Statements of newer constructs; the widths of y are even."""
+
+
+def later_statements(rng: random.Random, ops: list[str]) -> list[str]:
+    """Up to two of `LATER`, drawn apart from the rest, so that a seed keeps the rest."""
+    chosen = rng.sample(LATER, rng.choice((0, 0, 1, 2)))
+    found = []
+    for text in chosen:
+        found += ["  y = y -> conv(c = w)", text.replace("GONE", ops[0])]
+    return found
 
 
 def random_space(seed: int) -> Space:

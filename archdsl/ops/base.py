@@ -231,6 +231,10 @@ class Primitive:
         pairs = [s.name for s in self.settings if s.kind == "pair" and isinstance(a.get(s.name), tuple)]
         return {**a, **{name: by_axis(a[name])[axis] for name in pairs}} if pairs else a
 
+    def title(self, a: Attrs) -> str:
+        """What its box in a diagram is called; kernel, dilation and stride are added to it."""
+        return self.name
+
     def keeps_zero(self, a: Attrs) -> bool:
         return False
 

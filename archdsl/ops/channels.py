@@ -155,6 +155,7 @@ class ChannelConv(Primitive):
 
     name = "channel_conv"
     summary = "convolution along the channels, with one kernel for all positions"
+    lifts = ("conv2d", "conv1d")
     keeps_size = True
     fresh = True
     settings = (Setting("k", "int", 3, "size of the kernel in channels, odd", low=1),)
@@ -182,6 +183,16 @@ class ChannelConv(Primitive):
         inputs = [map_of_channels, to.weight("weight", (1, 1, k, 1))]
         convolved = to.node("Conv", inputs, "2", kernel_shape=[k, 1], pads=[k // 2, 0, k // 2, 0])
         return to.node("Reshape", [convolved, whole])
+
+    def lifted(self, call: Call) -> Lifted | None:
+        """A convolution of a map whose channels are the rows, in one or two dimensions, by one kernel."""
+        x, weight, pad = call.x, call["weight"], call["padding"]
+        if len(x.layout) < 3 or x.layout[1] or not x.has_channels_at(2) or call["bias"] is not None:
+            return None
+        k = weight.shape[2]
+        plain = call.one("stride") == call.one("dilation") == 1 and set(weight.shape[3:]) <= {1} and k % 2
+        padded = pad == "same" or (not isinstance(pad, str) and [*pad] == [k // 2, 0][: len(pad)])
+        return call.lifted(x, weights={"weight": weight}, layout=x.layout, k=k) if plain and padded else None
 
 
 class Slice(Primitive):

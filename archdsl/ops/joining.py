@@ -69,11 +69,11 @@ class Concat(Primitive):
 
 def _padded(call: Call) -> Lifted | None:
     """Zeros before and behind the channels of a map; `pad` lists the last dimension first."""
-    x, pad = call.x, [*call["pad"], 0, 0, 0, 0, 0, 0][:6]
-    plain = call["mode"] in (None, "constant") and not call["value"] and len(call["pad"]) <= 6
-    if not plain or any(pad[:4]) or min(pad[4:]) < 0 or not any(pad) or not x.is_map:
+    x, pad = call.x, [*call["pad"], 0, 0, 0, 0, 0, 0]
+    plain = call["mode"] in (None, "constant") and not call["value"]
+    if not plain or any(pad[:4] + pad[6:]) or min(pad) < 0 or not any(pad) or not x.is_map:
         return None
-    before, behind = (x.zeros(c) for c in pad[4:])
+    before, behind = (x.zeros(c) for c in pad[4:6])
     return call.lifted(*(part for part in (before, x, behind) if part is not None))
 
 

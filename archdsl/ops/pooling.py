@@ -214,7 +214,7 @@ class GlobalPool(Primitive):
         return to.node("ReduceMean", [names[0], axes], keepdims=1)
 
     def lifted(self, call: Call) -> Lifted | None:
-        """A mean over all of height and width, in any layout."""
+        """A mean over all of height and width, or of one of them, in any layout."""
         x = call.x
         if x.sizes is None:
             return None
@@ -222,11 +222,12 @@ class GlobalPool(Primitive):
             return call.lifted(x) if call.one("output_size") == 1 else None
         dims = [call["dim"]] if isinstance(call["dim"], int) else call["dim"] or range(len(x.shape))
         gone = {dim % len(x.shape) for dim in dims}
-        axes = [{axis for axis, _, _ in dimension} for dimension in x.layout]
-        if any(axes[dim] - {"h", "w"} for dim in gone):
-            return None
-        if any(axes[dim] & {"h", "w"} for dim in range(len(axes)) if dim not in gone):
+        over = {axis for dim in gone for axis, _, _ in x.layout[dim]}
+        kept = {axis for dim, own in enumerate(x.layout) if dim not in gone for axis, _, _ in own}
+        if over - {"h", "w"} or over & kept or {"h", "w"} <= kept:
             return None
         left = [() if dim in gone else own for dim, own in enumerate(x.layout)]
         layout = tuple(left) if call["keepdim"] else tuple(own for n, own in enumerate(left) if n not in gone)
+        if kept & {"h", "w"}:
+            return call.lifted(x, layout=layout, over="rows" if "w" in kept else "columns")
         return call.lifted(x, layout=layout)

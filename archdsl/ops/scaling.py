@@ -67,6 +67,16 @@ class Affine(Primitive):
         Setting("offset", "float", 0, "a constant that is added to the product"),
     )
 
+    def title(self, a: Attrs) -> str:
+        """The arithmetic on x: `1 - x`, `0.5 x + 2`; constants that depend on decisions are …."""
+        factor, offset = (_shown(a[name]) for name in ("factor", "offset"))
+        if factor == "-1":
+            return "-x" if offset == "0" else f"{offset} - x"
+        product = "x" if factor == "1" else f"{factor} x"
+        if offset == "0":
+            return product
+        return f"{product} - {offset[1:]}" if offset.startswith("-") else f"{product} + {offset}"
+
     def keeps_zero(self, a: Attrs) -> bool:
         return type(a["offset"]) in (int, float) and bool(a["offset"] == 0)
 
@@ -109,6 +119,10 @@ class Affine(Primitive):
             if inner is not None and inner[1] == 0:
                 x, factor = before.x, inner[0]
         return call.pointwise(x, factor=factor, offset=offset)
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float) else "…"
 
 
 def _literal(value: float) -> str:

@@ -100,6 +100,16 @@ def test_a_network_is_drawn_op_by_op():
     assert outlined(diagram.network_dot(CHAIN, "op")) == CHAIN_DOT
 
 
+def test_arithmetic_with_a_number_is_drawn_with_the_number():
+    text = (
+        "arch 1\nspace S {\n  input image: [3, 8, 8]\n  w = one of {0.5, 0.25}\n  a = 1 - image\n"
+        "  b = image / 4\n  c = 2 * image - 1 + a\n  output y = concat(b, c, -image, w * image)\n}\n"
+    )
+    drawing = diagram.space(archdsl.load("s.arch", text=text).space().graph)
+    titles = {box.title for box in drawing.boxes}
+    assert {"1 - x", "0.25 x", "2 x", "x - 1", "-x", "… x"} <= titles
+
+
 def test_the_primitives_of_an_op_stand_in_its_frame():
     drawing = diagram.network(CHAIN, "primitive")
     assert [(c.id, c.title) for c in drawing.clusters] == [("stem", "stem · conv_bn")]

@@ -263,3 +263,19 @@ class Widened(nn.Module):
         y = nn.functional.pad(a, (0, 0, 0, 0, 3, 5)) + self.b(image)
         tokens = torch.cat([a.flatten(2).transpose(1, 2), y.flatten(2).transpose(1, 2)], dim=-1)
         return self.mix(tokens).transpose(1, 2).reshape(image.shape[0], 5, *image.shape[2:])
+
+
+class Gated(nn.Module):
+    """Gates by neighbouring channels, and by the means of rows and of columns."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 12, 3, 2, 1)
+        self.conv = nn.Conv1d(1, 1, 5, padding=2, bias=False)
+
+    def forward(self, image):
+        x = self.stem(image)
+        y = nn.functional.adaptive_avg_pool2d(x, 1)
+        y = self.conv(y.squeeze(-1).transpose(-1, -2)).transpose(-1, -2).unsqueeze(-1)
+        x = x * y.sigmoid()
+        return x * x.mean(3, keepdim=True).sigmoid() * x.mean(2, keepdim=True)

@@ -37,7 +37,7 @@ def code_of(lines: str) -> list[str]:
     return [line.strip() for line in lines.splitlines() if line.strip() and not line.strip().startswith("#")]
 
 
-@pytest.mark.parametrize("name", ["ResNet", "UNet", "ENet", "Shuffled", "Twisted", "Padded"])
+@pytest.mark.parametrize("name", ["ResNet", "UNet", "ENet", "Shuffled", "Twisted", "Padded", "Gated"])
 def test_a_lifted_network_computes_what_the_model_computes(name):
     model, found = lifted(name)
     x = torch.randn(1, 3, 32, 48, generator=torch.Generator().manual_seed(1))
@@ -105,6 +105,11 @@ def test_attention_with_its_linear_layers_is_one_primitive(how, bias):
     ]  # fmt: skip
     assert found.network.params == sum(p.numel() for p in model.parameters())
     assert found.difference <= 1e-6
+
+
+def test_gates_by_channels_and_by_rows_are_primitives():
+    ops = [node.op for node in lifted("Gated")[1].network.graph.nodes.values()]
+    assert (ops.count("channel_conv"), ops.count("global_pool")) == (1, 3)
 
 
 def test_channels_are_padded_by_concatenated_zeros():

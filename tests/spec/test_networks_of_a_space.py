@@ -19,7 +19,7 @@ from archdsl.ir.text import dump, parse
 from archdsl.passes.transforms.simplify import simplify
 from archdsl.program import Network
 from archdsl.spec.decompile import rows_text, written_out
-from grown_spaces import LOOSE, Grown, spaces
+from grown_spaces import LOOSE, OPTIONED, Grown, spaces
 
 MANY = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -67,6 +67,17 @@ def has_a_space(grown: Grown) -> bool:
 @MANY
 @given(spaces(steps=LOOSE), st.randoms(use_true_random=False))
 def test_a_network_bound_is_the_network_evaluated_by_itself_and_read_again(grown: Grown, rng: random.Random):
+    demand_one_meaning(grown, rng)
+
+
+@MANY
+@given(spaces(steps=OPTIONED), st.randoms(use_true_random=False))
+def test_settings_by_decision_are_those_of_the_network_in_every_form(grown: Grown, rng: random.Random):
+    demand_one_meaning(grown, rng)
+
+
+def demand_one_meaning(grown: Grown, rng: random.Random) -> None:
+    """Asserts that random networks are the same in every form."""
     for _ in range(4 if has_a_space(grown) else 0):
         decisions = {path: rng.choice(outcomes) for path, outcomes in grown.decisions.items()}
         found, alone = bound(grown, decisions), network(grown.text, decisions)

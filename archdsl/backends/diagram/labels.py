@@ -31,7 +31,8 @@ def is_joining(graph: Graph, atom: Atom) -> bool:
 def op_title(graph: Graph, atom: Atom) -> str:
     """The op's declared name, with kernel, dilation and stride where they are not the defaults."""
     nodes = [n for n in map(graph.nodes.get, atom.nodes) if isinstance(n, Node)]
-    name = graph.instances[atom.path].declared if atom.kind == "op" else nodes[-1].op
+    declared = atom.kind == "op"
+    name = graph.instances[atom.path].declared if declared else ops.get(nodes[-1].op).title(nodes[-1].attrs)
     return " ".join([short(name, 24), *_settings(nodes)])
 
 
