@@ -62,11 +62,12 @@ class Files:
         """Raises SpecError (ARCH902 to ARCH905)."""
         image_path = self.pairs[i][0]
         image, turned = read_turned(image_path, self.channels)
-        mask = np.full(image.shape[:2], IGNORE, np.uint8)
         if self.has_masks:
             mask = read_mask(self.pairs[i][1], self.table)
             if image.shape[:2] != mask.shape:
                 raise SpecError([differing(self.pairs[i][1], image.shape[:2], mask.shape, turned)])
+        else:
+            mask = np.full(image.shape[:2], IGNORE, np.uint8)
         maps = {kind.name: kind.read(path)[0] for kind, path in self.map_files(i)}
         for (kind, path), values in zip(self.map_files(i), maps.values(), strict=True):
             if image.shape[:2] != values.shape:

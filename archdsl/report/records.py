@@ -81,6 +81,7 @@ class Epoch(_Read):
     epoch: int
     step: int
     miou: FiniteFloat | None = None
+    scores: dict[str, FiniteFloat | None] = {}
     tau: FiniteFloat | None = None
     probabilities: dict[str, list[Annotated[float, Field(ge=0, le=1.001)]]] = {}
     chosen: dict[str, str] = {}
@@ -181,6 +182,7 @@ class End(_Read):
     kind: Literal["end"]
     member: str = ""
     miou: FiniteFloat | None = None
+    scores: dict[str, FiniteFloat | None] = {}
     chosen: dict[str, str] = {}
     network: dict[str, FiniteFloat] = {}
     how: str = ""
@@ -256,6 +258,15 @@ class Run:
         if self.end is not None and self.end.miou is not None:
             return self.end.miou
         return next((e.miou for e in reversed(self.epochs()) if e.miou is not None), None)
+
+    @property
+    def leading(self) -> tuple[str, float | None]:
+        """The score of the network found: mIoU, or that of a main output that is not one of classes."""
+        rows: list[Epoch | End] = [*reversed(self.epochs())]
+        if self.end is not None:
+            rows.insert(0, self.end)
+        scored: dict[str, float | None] = next((row.scores for row in rows if row.scores), {})
+        return next(iter(scored.items()), ("miou", self.miou))
 
     @property
     def seconds(self) -> float:

@@ -14,6 +14,11 @@ NAMES: Mapping[str, str] = {
 """How scores are shown."""
 
 
+def score_name(name: str) -> str:
+    """How a score is shown; others than these by their own names."""
+    return NAMES.get(name, name)
+
+
 def score_text(name: str, score: float | None) -> str:
     """A score in a report: an error as a number, a share in percent."""
     if score is None or score != score:

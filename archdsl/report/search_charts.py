@@ -8,7 +8,8 @@ from statistics import fmean
 
 from archdsl.report.curves import Curve, Points, curves
 from archdsl.report.journey import Stop, journey
-from archdsl.report.records import Epoch, Run, Start
+from archdsl.report.records import End, Epoch, Run, Start
+from archdsl.report.scores import score_name
 from archdsl.report.sheet import figure
 
 _COSTS = {"macs": "MACs", "flops": "FLOPs", "params": "parameters", "latency_ms": "latency"}
@@ -33,15 +34,22 @@ def _behind(name: str, points: Points, colour: int) -> Curve:
     return Curve(name, points, colour, faint=True, named=False)
 
 
-def miou_figure(run: Run) -> str:
-    """mIoU of the network derived after each epoch, and of the final one."""
+def score_figure(run: Run) -> str:
+    """The score of the network derived after each epoch, and of the final one: mIoU, or that of a map."""
     epochs, end = run.epochs(), run.end
-    rows = [Curve("mIoU", [(e.step, e.miou) for e in epochs if e.miou is not None], colour=2, dots=True)]
-    if end is not None and end.miou is not None and epochs:
-        rows.append(Curve("found", [(epochs[-1].step, end.miou)], colour=1))
-    title = "mIoU on the validation images"
+    key, _ = run.leading
+    name = score_name(key)
+
+    def of(row: Epoch | End) -> float | None:
+        return row.miou if key == "miou" else row.scores.get(key)
+
+    points = [(e.step, score) for e in epochs if (score := of(e)) is not None]
+    rows = [Curve(name, points, colour=2, dots=True)]
+    if end is not None and epochs and (last := of(end)) is not None:
+        rows.append(Curve("found", [(epochs[-1].step, last)], colour=1))
+    title = f"{name} on the validation images"
     text = "Of the network derived after each epoch, with weights of the supernet."
-    chart = curves(rows, title=title, x_label="step", y_label="mIoU", summary=text, low=0.0)
+    chart = curves(rows, title=title, x_label="step", y_label=name, summary=text, low=0.0)
     return figure(title, chart, text)
 
 

@@ -12,14 +12,15 @@ from archdsl.report.decisions import decision_figures
 from archdsl.report.duration import duration
 from archdsl.report.pictures import Legend, Prediction, predictions_html
 from archdsl.report.records import Recalibrated, Resumed, Run, Start, read_run
+from archdsl.report.scores import score_name, score_text
 from archdsl.report.search_charts import (
     cost_figures,
     depth_figure,
     entropy_figure,
     journey_figures,
     loss_figure,
-    miou_figure,
     rate_figure,
+    score_figure,
     temperature_figure,
 )
 from archdsl.report.sections import added
@@ -40,7 +41,7 @@ def search_page(
     so_far = "" if run.end else " so far"
     parts = [
         Part(f"The network found{so_far}", _headline(run)),
-        Part("Loss and mIoU", grid([loss_figure(run), miou_figure(run)])),
+        Part(f"Loss and {score_name(run.leading[0])}", grid([loss_figure(run), score_figure(run)])),
         Part("Trained from scratch", comparison(run), COMPARED),
         Part("Depth and entropy", _over_time(run)),
         Part("Classes", _classes(run), _CLASSES),
@@ -133,14 +134,16 @@ def _beside_random(run: Run) -> str:
 
 
 def _headline(run: Run) -> str:
-    network, miou, seconds = run.network, run.miou, run.seconds
+    network, seconds = run.network, run.seconds
+    name, score = run.leading
+    shown = "" if score is None else score_text(name, score)
     epochs, steps = len(run.epochs()), len(run.steps())
     decisions = len(start.decisions) if (start := run.last(Start)) else 0
     figures = [
         ("parameters", _written(network.get("params")), _whole(network.get("params"))),
         ("MACs", _written(network.get("macs")), "multiply-accumulates per image"),
         ("latency", _milliseconds(network.get("latency_ms")), "by the latency table"),
-        ("mIoU", f"{miou:.1%}" if miou is not None else "", "weights of the supernet, validation images"),
+        (score_name(name), shown, "weights of the supernet, validation images"),
         ("time", duration(seconds) if seconds else "", f"{epochs} epochs, {steps:,} steps"),
         ("decisions", f"{decisions}" if decisions else "", "decided by the search"),
         *_decided(run),

@@ -10,7 +10,7 @@ from archdsl.report.charts import Bar, bars
 from archdsl.report.curves import Curve, curves
 from archdsl.report.pictures import Legend, Prediction, predictions_html
 from archdsl.report.records import Evaluation, Run, read_run
-from archdsl.report.scores import NAMES, score_text
+from archdsl.report.scores import score_name, score_text
 from archdsl.report.search_charts import rate_figure
 from archdsl.report.sections import added
 from archdsl.report.sheet import Part, cards, figure, grid, preformatted, scrolled, sheet
@@ -46,7 +46,7 @@ def _headline(run: Run) -> str:
         figures.append((f"best {name}", score_text(*best.leading), f"validation images, epoch {best.epoch}"))
         figures.append((f"last {name}", score_text(*scored[-1].leading), f"epoch {scored[-1].epoch}"))
         for output, own in scored[-1].scores.items():
-            shown = [f"{NAMES.get(key, key)} {score_text(key, score)}" for key, score in own.items()]
+            shown = [f"{score_name(key)} {score_text(key, score)}" for key, score in own.items()]
             figures.append((output, shown[0], ", ".join(shown[1:])))
     if scored and scored[-1].accuracy is not None:
         figures.append(("pixel accuracy", f"{scored[-1].accuracy:.1%}", f"epoch {scored[-1].epoch}"))
@@ -70,7 +70,7 @@ def _scores(run: Run) -> list[str]:
         found = [] if e.miou is None else [("mIoU", e.miou)]
         for output, own in e.scores.items():
             key, score = next(iter(own.items()), ("", None))
-            found += [] if score is None else [(f"{NAMES.get(key, key)} of {output}", score)]
+            found += [] if score is None else [(f"{score_name(key)} of {output}", score)]
         for name, score in found:
             curves_of.setdefault(name, []).append((e.step, score))
     return [_score(name, points) for name, points in (curves_of or {"mIoU": []}).items()]
@@ -87,7 +87,7 @@ def _score(name: str, points: list[tuple[float, float]]) -> str:
 def _name(run: Run) -> str:
     """The name of the score that decides on the best weights."""
     scored = run.last(Evaluation)
-    return NAMES.get(scored.leading[0], scored.leading[0]) if scored is not None else "mIoU"
+    return score_name(scored.leading[0]) if scored is not None else "mIoU"
 
 
 def _classes(run: Run) -> list[str]:
