@@ -37,14 +37,14 @@ def open_trained(
 
     Raises SpecError as `open_network`, and as `read_loss` for errors in the loss.
     """
-    from archdsl.data.targets import maps_of
+    from archdsl.data.targets import channels_of, maps_of
     from archdsl.train.networks import demand_fits
     from archdsl.train.task import predicts_classes
 
     classes = len(dataset.classes) or None
     network = with_classes(opening.load(spec), name, settings, classes)
     wanted = classes if predicts_classes(loss, network) else None
-    demand_fits(network, wanted, dataset.channels, maps_of(dataset))
+    demand_fits(network, wanted, channels_of(dataset), maps_of(dataset))
     return network
 
 
@@ -56,13 +56,13 @@ def open_scored(
 
     Raises SpecError as `open_network`.
     """
-    from archdsl.data.targets import maps_of
+    from archdsl.data.targets import channels_of, maps_of
     from archdsl.train.networks import demand_fits
     from archdsl.train.tasks import of_classes, tasks_of
     from archdsl.train.weights import classes_of
 
     count = len(dataset.classes if dataset is not None else ()) or len(classes_of(metadata)[0]) or None
-    channels, maps = (None, ()) if dataset is None else (dataset.channels, maps_of(dataset))
+    channels, maps = (None, ()) if dataset is None else (channels_of(dataset), maps_of(dataset))
     network = with_classes(opening.load(spec), name, settings, count)
     demand_fits(network, count if of_classes(tasks_of(metadata), network) else None, channels, maps)
     return network

@@ -31,6 +31,7 @@ class Batched:
         low=1,
         high=64,
     )
+    stack: Any = setting("data", "maps that images have as further channels", form=forms.MAPS, usual="none")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from archdsl.data.dataset import Colour, Dataset, Sample
-from archdsl.data.targets import edge_width_of, maps_of
+from archdsl.data.targets import edge_width_of, maps_of, stack_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +34,10 @@ class Central:
     @property
     def maps(self) -> tuple[str, ...]:
         return maps_of(self.dataset)
+
+    @property
+    def stack(self) -> tuple[str, ...]:
+        return stack_of(self.dataset)
 
     @property
     def edge_width(self) -> int:

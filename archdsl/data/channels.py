@@ -64,4 +64,8 @@ def demand_channels(name: str, declared: int, channels: int) -> None:
         return
     headline = f"{name} expects images with {plural(declared, 'channel')}, but the data has {channels}"
     help = f"set `channels = {declared}` (--data …,channels={declared}), or change the input of {name}"
+    if declared not in (1, 3, 4):
+        help = (
+            f"add maps as further channels (--data …,maps=depth,stack=depth), or change the input of {name}"
+        )
     raise SpecError([Diagnostic("ARCH942", headline, help=help)])

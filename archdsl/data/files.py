@@ -44,6 +44,7 @@ class Files:
     ignored: tuple[int, ...] = ()
     edge_width: int = EDGE_WIDTH
     kinds: tuple[MapKind, ...] = ()
+    stack: tuple[str, ...] = ()
     has_masks: bool = True
 
     @property
@@ -90,6 +91,7 @@ class Files:
             **(
                 {"maps": {kind.name: [kind.scale, kind.unknown] for kind in self.kinds}} if self.kinds else {}
             ),
+            **({"stack": list(self.stack)} if self.stack else {}),
             **({"edge width": self.edge_width} if self.edge_width != EDGE_WIDTH else {}),
         }
 
@@ -98,6 +100,7 @@ class Files:
         read = (
             self.name, self.classes, self.resize, *([] if self.channels == 3 else [self.channels]),
             *self.kinds, *([] if self.edge_width == EDGE_WIDTH else ["edges", self.edge_width]),
+            *(["stack", self.stack] if self.stack else []),
         )  # fmt: skip
         digest = hashlib.sha256(repr(read).encode() + self.table.tobytes())
         for path in (path for pair in self.pairs for path in pair):

@@ -58,6 +58,16 @@ def kinds_of(read: datasets.Files) -> tuple[MapKind, ...]:
     )
 
 
+def stacked(read: datasets.Batched, maps: Sequence[str]) -> tuple[str, ...]:
+    """The maps that images have as further channels.  Raises SpecError (ARCH906) for names of no map."""
+    names: tuple[str, ...] = read.stack or ()
+    for name in names:
+        if name not in maps:
+            help = f"maps of the data: {', '.join(maps) or 'none'}"
+            raise SpecError([Diagnostic("ARCH906", f"`stack` names `{name}`, which is not a map", help=help)])
+    return names
+
+
 def with_maps(pairs: Sequence[Pair], root: Path, part: str, names: Sequence[str]) -> tuple[Pair, ...]:
     """The files of each image with those of its maps: `NAME/PART/IMAGE.png`.
 

@@ -17,7 +17,7 @@ from archdsl.data.dataset import IGNORE, Dataset, Splits
 from archdsl.data.dataset_settings import read_settings
 from archdsl.data.faults import failed
 from archdsl.data.files import Files
-from archdsl.data.maps import kinds_of, with_maps
+from archdsl.data.maps import kinds_of, stacked, with_maps
 from archdsl.diagnostics import Diagnostic, SpecError
 
 Opener = Callable[[Path, str, Any], Files]
@@ -91,7 +91,7 @@ def _part(opener: Opener, root: Path, part: str, read: datasets.Files) -> Files:
     table[list(read.ignore or ())] = IGNORE
     return replace(
         found, table=table, ignored=read.ignore or (), resize=read.resize, channels=read.channels,
-        edge_width=read.edge_width, kinds=kinds,
+        edge_width=read.edge_width, kinds=kinds, stack=stacked(read, [kind.name for kind in kinds]),
         pairs=with_maps(found.pairs, root, part, [kind.name for kind in kinds]),
     )  # fmt: skip
 

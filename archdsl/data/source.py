@@ -82,7 +82,7 @@ def _labels(text: str) -> Any:
 
 
 _READ: dict[str, Callable[[str], Any]] = {
-    "path": str, "train": str, "classes": _words, "maps": _words, "colours": _words, "labels": _labels,
-    "ignore": _labels,
+    "path": str, "train": str, "classes": _words, "maps": _words, "stack": _words, "colours": _words,
+    "labels": _labels, "ignore": _labels,
 }  # fmt: skip
 """Settings that are not parsed by `parse_value`."""

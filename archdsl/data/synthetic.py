@@ -11,7 +11,7 @@ import numpy as np
 from archdsl.configs import datasets
 from archdsl.data.camvid import CLASSES, COLOURS
 from archdsl.data.dataset import Colour, Sample, Splits
-from archdsl.data.maps import MapKind
+from archdsl.data.maps import MapKind, stacked
 from archdsl.data.scene.street import draw
 from archdsl.data.targets import EDGE_WIDTH
 
@@ -39,6 +39,7 @@ class Synthetic:
     channels: int = 3
     edge_width: int = EDGE_WIDTH
     maps: tuple[str, ...] = (DEPTH,)
+    stack: tuple[str, ...] = ()
     kinds: tuple[MapKind, ...] = (MapKind(DEPTH, 0.01),)
     drawn: dict[int, Sample] = field(default_factory=dict, repr=False)
 
@@ -61,21 +62,24 @@ class Synthetic:
         )  # fmt: skip
         if self.edge_width != EDGE_WIDTH:
             settings += (self.edge_width,)
+        settings += self.stack
         return hashlib.sha256(repr(settings).encode()).hexdigest()
 
 
 def synthetic(
-    images: int, height: int, width: int, seed: int, part: Part, edge_width: int = EDGE_WIDTH
-) -> Synthetic:
+    images: int, height: int, width: int, seed: int, part: Part, edge_width: int = EDGE_WIDTH,
+    stack: tuple[str, ...] = (),
+) -> Synthetic:  # fmt: skip
     """The scenes of one split, disjoint from the other's."""
-    return Synthetic(images, height, width, seed, part, edge_width=edge_width)
+    return Synthetic(images, height, width, seed, part, edge_width=edge_width, stack=stack)
 
 
 def scenes(read: datasets.Synthetic) -> Splits:
     """Both splits, with the number and size of images in the settings."""
     held_out = max(1, round(read.images * (read.split or 0.25)))
     height, width = read.size or (96, 192)
+    more = read.edge_width, stacked(read, (DEPTH,))
     return Splits(
-        synthetic(read.images, height, width, read.seed, "train", read.edge_width),
-        synthetic(held_out, height, width, read.seed, "val", read.edge_width),
+        synthetic(read.images, height, width, read.seed, "train", *more),
+        synthetic(held_out, height, width, read.seed, "val", *more),
     )

@@ -29,6 +29,16 @@ def targets_of(dataset: Dataset) -> tuple[str, ...]:
     return (*((LABELS, EDGES) if dataset.classes else ()), *maps_of(dataset))
 
 
+def stack_of(dataset: Dataset) -> tuple[str, ...]:
+    """The maps that the images of a dataset have as further channels."""
+    return tuple(getattr(dataset, "stack", ()))
+
+
+def channels_of(dataset: Dataset) -> int:
+    """The channels of the images of a dataset with the maps that they have as further ones."""
+    return dataset.channels + len(stack_of(dataset))
+
+
 def edge_width_of(dataset: Dataset) -> int:
     """Pixels across the edges of a dataset."""
     return int(getattr(dataset, "edge_width", EDGE_WIDTH))

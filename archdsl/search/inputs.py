@@ -11,7 +11,7 @@ from archdsl.data.channels import demand_channels
 from archdsl.data.dataset import Dataset, Splits
 from archdsl.data.opening import open_data
 from archdsl.data.source import DataSource
-from archdsl.data.targets import maps_of
+from archdsl.data.targets import maps_of, stack_of
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.passes.analyses.symbolic import infer_symbolic
 from archdsl.program import Program, Space
@@ -45,6 +45,9 @@ def with_classes(
     ARCH939 for several inputs.
     """
     demand_maps(space.graph, ())
+    if stack := stack_of(data):
+        headline = f"searches read images without further channels, but `stack` names {', '.join(stack)}"
+        raise SpecError([Diagnostic("ARCH939", headline, help="remove `stack` from the data")])
     classes, channels = len(data.classes), next(iter(space.graph.inputs.values()))[0]
     demand_channels(space.name, channels, data.channels)
     if classes and space.settings.get("classes") not in (None, classes) and "classes" not in given:

@@ -15,7 +15,7 @@ from torch import nn
 from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.data.batches import whole
 from archdsl.data.dataset import Dataset
-from archdsl.data.targets import LABELS
+from archdsl.data.targets import LABELS, stack_of
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.runs.processes import Processes
 from archdsl.train.metrics import Confusion
@@ -35,7 +35,8 @@ def at_size(logits_BKHW: torch.Tensor, size: Size) -> torch.Tensor:
 def fitting(module: nn.Module, size: Size, channels: int = 3) -> Size | None:
     """The smallest supported input size of a network that is at least `size`; None if there is none.
 
-    Tried on torch's meta device: the size itself, then multiples of 8, 16 and so on.
+    `channels` are those of modules that are not built by archdsl. Tried on torch's meta device: the size
+    itself, then multiples of 8, 16 and so on.
     """
     empty = _without_numbers(module)
     tried = [size, *((_up(size[0], step), _up(size[1], step)) for step in _STEPS)]
@@ -121,11 +122,11 @@ def seen_outputs(
     """
     fits: dict[Size, Size] = {}
     for i in range(processes.rank, len(dataset), processes.world):
-        batch = whole(dataset, i, size, targets, map_inputs(module))
+        batch = whole(dataset, i, size, targets, (*stack_of(dataset), *map_inputs(module)))
         images_B3HW = batch.images_B3HW.to(processes.device)
         here = (images_B3HW.shape[-2], images_B3HW.shape[-1])
         if here not in fits:
-            fits[here] = demand_fitting(module, here, images_B3HW.shape[1] - len(map_inputs(module)))
+            fits[here] = demand_fitting(module, here, images_B3HW.shape[1])
         if len(outputs) == 1 and _is_main(module, outputs[0]):
             found = {outputs[0]: logits_of(module, images_B3HW, fits[here])}
         else:
@@ -165,8 +166,9 @@ def _without_numbers(module: nn.Module) -> nn.Module:
 
 def _runs(empty: nn.Module, size: Size, channels: int) -> bool:
     try:
-        images_1CHW = torch.empty(1, channels + len(map_inputs(empty)), *size, device="meta")
-        found = empty(*inputs_of(empty, images_1CHW))
+        graph = getattr(empty, "archdsl_graph", None)
+        wanted = [channels] if graph is None else [shape[0] for shape in graph.inputs.values()]
+        found = empty(*(torch.empty(1, n, *size, device="meta") for n in wanted))
     except (RuntimeError, ValueError):
         return False
     return isinstance(found, torch.Tensor) and found.dim() == 4

@@ -18,7 +18,7 @@ from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches, prefetched
 from archdsl.data.dataset import Splits
-from archdsl.data.targets import LABELS
+from archdsl.data.targets import LABELS, stack_of
 from archdsl.diagnostics import SpecError
 from archdsl.ir import Graph
 from archdsl.runs.faults import Diverged, bad_parameter, explain_memory, is_out_of_memory
@@ -70,7 +70,7 @@ class Training:
         change = Augmentation(recipe.crop, recipe.scale, recipe.flip, recipe.colour)
         self.batches = Batches(
             splits.train, recipe.batch, change, recipe.seed, processes.rank, processes.world,
-            self.task.targets, map_inputs(module),
+            self.task.targets, (*stack_of(splits.train), *map_inputs(module)),
         )  # fmt: skip
         self.steps = recipe.epochs * self.batches.steps_per_epoch
         self.scored_outputs = scored_outputs(self.task.losses, _graph(module))

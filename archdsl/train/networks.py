@@ -33,7 +33,7 @@ def demand_fits(
     has other `channels` (None: 1, 3 or 4); ARCH939: a further input is not one of the `maps`.
     """
     inputs = list(network.graph.inputs.values())
-    if inputs[0][0] not in (1, 3, 4):
+    if channels is None and inputs[0][0] not in (1, 3, 4):
         headline = f"the first input of {network.name} must have 1, 3 or 4 channels"
         raise SpecError([Diagnostic("ARCH918", headline)])
     demand_maps(network.graph, maps)

@@ -41,7 +41,7 @@ VALUES: dict[str, str] = {
     "path": '"elsewhere"',
     "train": '"train+val"', "class_weights": '"median"', "device": '"board"',
     "table": '"t.json"', "budget": "7 min", "betas": "[0.8, 0.9]", "outputs": '["logits"]', "target": "depth",
-    "maps": '["depth"]', "map_scale": "0.5", "map_unknown": '"none"',
+    "maps": '["depth"]', "stack": '["depth"]', "map_scale": "0.5", "map_unknown": '"none"',
     "uniform": "[width]", "largest": "[width]", "sampled": "[width]",
     "kinds": "width", "reads": "width", "widths": "width", "select": "width", "into": "Tiny",
     "stages": '["a", "b"]', "ends": "[[8], [16]]", "skip": '"none"', "shortest": "[1, 2]",
@@ -337,7 +337,7 @@ def test_a_value_that_a_setting_does_not_take_is_refused_at_its_place(group, nam
 
 
 def test_words_whose_help_advises_them_run_or_say_that_they_do_not():
-    from archdsl.lang import habits
+    from archdsl.lang import search_habits as habits
 
     for table in (habits._SEARCH, habits._CLAUSES):
         for help in table.values():

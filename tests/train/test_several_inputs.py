@@ -63,6 +63,19 @@ def test_colours_and_depths_are_trained_scored_and_deployed(capsys: pytest.Captu
     assert [one.name for one in session.get_inputs()] == ["image", "depth"]
 
 
+def test_images_of_any_number_of_channels_are_stacked_from_maps(capsys: pytest.CaptureFixture[str]):
+    stacked = TEXT.replace("  input depth: [1, 32, 64]\n", "").replace("depth ->", "image ->")
+    Path("net.arch").write_text(stacked.replace("[3,", "[4,"))
+    data = ["--data", "synthetic:images=4,size=32x64,stack=depth"]
+    assert run([*TRAIN, *data]) == 0
+    assert run(["eval", "net.arch", "--weights", "r/weights.safetensors", *data, "--device", "cpu"]) == 0
+    assert f"mIoU {100 * max(r['miou'] for r in evaluations()):.2f} %" in capsys.readouterr().out
+    assert run([*TRAIN, "--out", "other"]) == 1
+    assert "error[ARCH942]" in capsys.readouterr().err
+    assert run([*TRAIN, "--data", "synthetic:stack=height", "--out", "other"]) == 1
+    assert "error[ARCH906]: `stack` names `height`" in capsys.readouterr().err
+
+
 def test_a_training_with_depths_is_resumed_to_the_same():
     assert run(TRAIN) == 0
     whole = (Path("r") / "journal.jsonl").read_bytes()
@@ -105,6 +118,11 @@ def test_what_reads_images_alone_says_so(capsys: pytest.CaptureFixture[str]):
     Path("space.arch").write_text(f"{space}\nsearch Q for Rooms {{\n  batch = 2\n  minimize ohem\n}}\n")
     assert run(["search", "space.arch", *DATA, "--out", "s"]) == 1
     assert "error[ARCH939]" in capsys.readouterr().err
+    stacked = ["--data", "synthetic:images=4,size=32x64,stack=depth", "--device", "cpu"]
+    alone = Path("space.arch").read_text().replace("input depth: [1", "depth = image  # [")
+    Path("space.arch").write_text(alone)
+    assert run(["search", "space.arch", *stacked, "--out", "s"]) == 1
+    assert "error[ARCH939]: searches read images" in capsys.readouterr().err
     module = archdsl.load("net.arch").network(classes=11).module()
     scenes = open_data("synthetic", {"images": 4, "size": (32, 64)}).val
     assert archdsl.evaluate(module, scenes).images == 1
