@@ -82,11 +82,23 @@ def _quotient(value: Any, divisor: Any) -> Any:
     return value / divisor
 
 
+def _power(value: Any, exponent: Any) -> Any:
+    """The power; of numbers, infinite or NaN where there is none, as with arrays."""
+    try:
+        found = value**exponent
+    except ZeroDivisionError:
+        return math.inf
+    except OverflowError:
+        return math.inf if value > 0 or exponent % 2 == 0 else -math.inf
+    return math.nan if isinstance(found, complex) else found
+
+
 _ARITHMETIC: Comparisons = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
     "/": _quotient,
+    "**": _power,
 }
 
 EXACT: Comparisons = {

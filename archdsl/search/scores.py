@@ -90,7 +90,7 @@ def devices_named(config: SearchConfig, graph: Graph) -> list[str]:
 
 def _demand_soft(value: SearchValue) -> None:
     """Raises SpecError (ARCH606) for a comparison without a differentiable violation."""
-    if isinstance(value, Formula) and value.op not in ("+", "-", "*", "/", "..", *MISSED):
+    if isinstance(value, Formula) and value.op not in ("+", "-", "*", "/", "**", "..", *MISSED):
         help = f"differentiable searches support {', '.join(MISSED)}"
         raise cannot(f"`{value.op}` is not differentiable", help, value.at)
     if isinstance(value, Formula) or (isinstance(value, Term) and value.name != "window"):

@@ -137,7 +137,8 @@ def _is_constant(value: SearchValue) -> bool:
     return (
         all(map(_is_constant, value.args))
         or (value.op == "*" and 0 in value.args)
-        or (value.op not in ("+", "*") and alike)
+        or (value.op == "**" and value.args[1] == 0)
+        or (value.op not in ("+", "*", "**") and alike)
     )
 
 
