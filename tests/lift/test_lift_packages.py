@@ -41,6 +41,18 @@ MODELS = {
     "BasicUNet": lambda: of_monai("BasicUNet", 2, 3, 11, (16, 16, 32, 64, 64, 16)),
     "SegResNet": lambda: of_monai("SegResNet", 2, 8, 3, 11),
     "AttentionUnet": lambda: of_monai("AttentionUnet", 2, 3, 11, (8, 16, 32), (2, 2)),
+    "PvtV2": lambda: of_transformers(
+        "PvtV2Config", "PvtV2Model", hidden_sizes=[16, 32, 48, 64], depths=[1, 1, 1, 1],
+        num_attention_heads=[1, 2, 4, 8], image_size=64,
+    ),
+    "PoolFormer": lambda: of_transformers(
+        "PoolFormerConfig", "PoolFormerModel", hidden_sizes=[16, 32, 32, 48], depths=[1, 1, 2, 1]
+    ),
+    "MobileNetV1": lambda: of_transformers("MobileNetV1Config", "MobileNetV1Model", depth_multiplier=0.25),
+    "HighResNet": lambda: of_monai("HighResNet", 2, 3, 5),
+    "DenseNet": lambda: of_monai("DenseNet121", 2, 3, 5),
+    "SegResNetDS": lambda: of_monai("SegResNetDS", 2, 8, 3, 5),
+    "AHNet": lambda: of_monai("AHNet", (3, 4, 6, 3), 2, 3, 5),
     "DynUNet": lambda: of_monai("DynUNet", 2, 3, 11, [3, 3, 3], [1, 2, 2], [2, 2], [8, 16, 32]),
 }  # fmt: skip
 
