@@ -339,11 +339,12 @@ def test_a_value_that_a_setting_does_not_take_is_refused_at_its_place(group, nam
 def test_words_whose_help_advises_them_run_or_say_that_they_do_not():
     from archdsl.lang import search_habits as habits
 
+    # `decisions`, a scope, is also what helps call decisions.
     for table in (habits._SEARCH, habits._CLAUSES):
         for help in table.values():
             named = [
                 name
                 for name, word in WORDS.items()
-                if not word.run and f" {name}" in f" {help}".replace("(", " ")
+                if not word.run and name != "decisions" and f" {name}" in f" {help}".replace("(", " ")
             ]
             assert not named or "not run yet" in help, help
