@@ -246,10 +246,11 @@ def _lifted(call: Call, **attrs: Any) -> Lifted | None:
 def _lifted_padding(call: Call, k: Pair, s: Pair, d: Pair) -> tuple[Operand, dict[str, Any] | None]:
     """The map that a traced convolution reads, and its window; a `pad` before it is part of that."""
     x, pad = call.x, call["padding"]
-    if isinstance(pad, str):
-        return x, {"k": k, "s": s, "padding": pad}
     before = x.call
-    if x.sizes is not None or before is None or before.operator != "pad" or any(pad):
+    is_padded = x.sizes is None and before is not None and before.operator == "pad"
+    if isinstance(pad, str) and not (is_padded and pad == "valid"):
+        return x, {"k": k, "s": s, "padding": pad}
+    if before is None or not is_padded or (pad != "valid" and any(pad)):
         return x, lifted_window(k, s, d, call.pair("padding"))
     x, mode = before.x, before["mode"]
     plain = mode == "constant"

@@ -279,3 +279,17 @@ class Gated(nn.Module):
         y = self.conv(y.squeeze(-1).transpose(-1, -2)).transpose(-1, -2).unsqueeze(-1)
         x = x * y.sigmoid()
         return x * x.mean(3, keepdim=True).sigmoid() * x.mean(2, keepdim=True)
+
+
+class Ported(nn.Module):
+    """Convolutions with the padding of TensorFlow, as in networks that were ported from it."""
+
+    def __init__(self):
+        super().__init__()
+        self.pad = nn.ZeroPad2d((0, 1, 0, 1))
+        self.stem = nn.Conv2d(3, 8, 3, 2, padding="valid")
+        self.deep = nn.Conv2d(8, 8, 3, 2, groups=8)
+        self.same = nn.Conv2d(8, 8, 5, padding="same")
+
+    def forward(self, image):
+        return self.same(self.deep(self.pad(self.stem(self.pad(image)).relu())))

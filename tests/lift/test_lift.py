@@ -37,7 +37,10 @@ def code_of(lines: str) -> list[str]:
     return [line.strip() for line in lines.splitlines() if line.strip() and not line.strip().startswith("#")]
 
 
-@pytest.mark.parametrize("name", ["ResNet", "UNet", "ENet", "Shuffled", "Twisted", "Padded", "Gated"])
+WHOLE = ("ResNet", "UNet", "ENet", "Shuffled", "Twisted", "Padded", "Gated", "Ported")
+
+
+@pytest.mark.parametrize("name", WHOLE)
 def test_a_lifted_network_computes_what_the_model_computes(name):
     model, found = lifted(name)
     x = torch.randn(1, 3, 32, 48, generator=torch.Generator().manual_seed(1))
