@@ -52,7 +52,7 @@ MODELS = {
     "HighResNet": lambda: of_monai("HighResNet", 2, 3, 5),
     "DenseNet": lambda: of_monai("DenseNet121", 2, 3, 5),
     "SegResNetDS": lambda: of_monai("SegResNetDS", 2, 8, 3, 5),
-    "AHNet": lambda: of_monai("AHNet", (3, 4, 6, 3), 2, 3, 5),
+    "AHNet": lambda: of_monai("AHNet", (3, 4, 6, 3), 2, 3, 5, 2),
     "DynUNet": lambda: of_monai("DynUNet", 2, 3, 11, [3, 3, 3], [1, 2, 2], [2, 2], [8, 16, 32]),
 }  # fmt: skip
 

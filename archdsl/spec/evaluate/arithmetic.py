@@ -135,8 +135,8 @@ def _power(ev: Evaluator, base: Value, exponent: Value, at: Spanned, whole: Span
 def _product(ev: Evaluator, base: Value, exponent: int, at: Spanned, frame: Frame) -> Value:
     if abs(exponent) > LARGEST.bit_length():
         raise TooLargeError("number too large")
-    total: Value = 1
-    for _ in range(abs(exponent)):
+    total: Value = base if exponent else 1
+    for _ in range(abs(exponent) - 1):
         total = apply("mul", total, base)
     if exponent >= 0:
         return total
