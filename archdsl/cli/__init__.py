@@ -9,7 +9,8 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 import click
 
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Runs a command line and returns the exit code."""
-    with printed():
+    with _streams(), printed():
         try:
             code = _run(arguments)
         except KeyboardInterrupt:  # while an error was printed
@@ -80,6 +81,17 @@ def run(arguments: Sequence[str]) -> int:
         if code == NOBODY_READS or not _flushed():
             forget_output()
         return code
+
+
+@contextmanager
+def _streams() -> Iterator[None]:
+    """Replaces standard output and error by the null device where they are closed, as by `>&-`."""
+    closed = [name for name in ("stdout", "stderr") if getattr(sys, name) is None]
+    with ExitStack() as stack:
+        for name in closed:
+            setattr(sys, name, stack.enter_context(open(os.devnull, "w", encoding="utf-8")))
+            stack.callback(setattr, sys, name, None)
+        yield
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -151,3 +151,31 @@ def test_a_module_of_archdsl_that_is_missing_is_a_mistake_in_archdsl(verb, capsy
     verb(raising(ModuleNotFoundError("No module named 'archdsl.gone'", name="archdsl.gone")))
     assert run(["try"]) == 70
     assert "internal error" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("closed", [["stdout"], ["stderr"], ["stdout", "stderr"]])
+def test_a_command_runs_where_standard_output_is_closed(verb, monkeypatch, closed):
+    ran = []
+
+    def action() -> None:
+        ran.append(True)
+        click.echo("seen by nobody")
+        click.echo("nor this", err=True)
+        print("nor this")
+
+    verb(action)
+    for name in closed:
+        monkeypatch.setattr(sys, name, None)
+    assert run(["try"]) == 0
+    assert ran == [True]
+    assert [getattr(sys, name) for name in closed] == [None] * len(closed)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="of shells")
+def test_a_closed_standard_output_is_no_traceback(tmp_path):
+    (tmp_path / "n.arch").write_text(
+        "arch 1\nnetwork N {\n  input image: [3, 8, 8]\n  output y = image -> relu\n}\n"
+    )
+    command = f"exec {sys.executable} -m archdsl check {tmp_path}/n.arch >&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
