@@ -61,6 +61,9 @@ _OPS: Mapping[str, str] = {
     "sequential": "write a chain: x -> conv -> bn -> relu; as an op: op f(x) = x -> conv -> relu",
     "pixelshuffle2d": "write pixel_shuffle(r = 2)", "depthtospace": "write pixel_shuffle(r = 2)",
     "channelshuffle2d": "write channel_shuffle(g = 2)",
+    "gridsample": "no primitive samples at computed positions; add one by a plug-in: docs/howto/primitive.md",
+    "unfold": "no primitive cuts maps into patches; conv(k = 2, s = 2) embeds them",
+    "im2col": "no primitive cuts maps into patches; conv(k = 2, s = 2) embeds them",
     # Python
     "range": _RANGE, "choice": _CHOICE, "choose": _CHOICE, "oneof": _CHOICE, "layerchoice": _CHOICE,
     "inputchoice": _CHOICE, "select": _CHOICE, "switch": _CHOICE, "mixedop": _CHOICE,
