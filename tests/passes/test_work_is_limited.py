@@ -184,3 +184,25 @@ space S {
 
 def refused(self: SpaceCost, price: object):
     raise closed_form.Entangled("no tables")
+
+
+def test_layers_whose_sizes_depend_on_many_outcomes_are_priced_by_samples(monkeypatch: pytest.MonkeyPatch):
+    evaluated: list[object] = []
+    shape_rule = closed_form._context
+
+    def counted(*args: object) -> object:
+        evaluated.append(args)
+        return shape_rule(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(closed_form, "_context", counted)
+    monkeypatch.setattr(closed_form, "MOST_CONTEXTS", 5_000)
+    space = loaded("""arch 1
+space S {
+  input image: [3, 32, 32]
+  x = image
+  stage s repeat 8 { x = x -> conv(c = one of {1..100}) }
+  output y = x
+}
+""")
+    assert "5,000 applications" in (SpaceCost(space.graph).entangled or "")
+    assert len(evaluated) <= 5_001

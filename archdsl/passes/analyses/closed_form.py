@@ -33,6 +33,8 @@ MOST_VALUES = 256
 MOST_DIAGRAM_NODES = 500_000
 MOST_DIAGRAM_STEPS = 1_500_000
 """Some seconds; the largest of the published spaces takes two thirds of it."""
+MOST_CONTEXTS = 1 << 17
+"""Applications of primitives by different sizes; each evaluates a shape rule, which takes longer than a step."""
 _SLOTS = 1 << 20
 
 
@@ -164,6 +166,7 @@ class _Analysis:
     def __init__(self, graph: Graph, limits: Limits):
         self.graph, self.limits = graph, limits
         self.d = Diagrams(limits.diagram_nodes, MOST_DIAGRAM_STEPS, roots_per_step=4)
+        self.contexts = 0
         self.primitives = ops.primitives()
         self.place = {name: n for n, name in enumerate(graph.nodes)}
         self.levels = _levels(graph, self.place)
@@ -234,6 +237,9 @@ class _Analysis:
         def context(*values: Any) -> Context | None:
             if any(v is None for v in values[count:]):
                 return None
+            self.contexts += 1
+            if self.contexts > MOST_CONTEXTS:
+                raise TooLarge(f"{MOST_CONTEXTS:,} applications of primitives")
             attrs = {**fixed, **dict(zip(varying, values[count:], strict=True))}
             if varying:
                 attrs = {key: attrs[key] for key in node.attrs}

@@ -262,7 +262,11 @@ def _wrong_kind(owner: str, setting: Setting, value: SpecValue, at: Spanned, fra
         text = f" of {len(value.items)}"
         what = f"`{setting.name}` of `{owner}` must be {wanted['pair']}, got {kind_of(value)}{text}"
         raise frame.error("ARCH208", what, at)
-    text = f" ({value})" if isinstance(value, (int, float, str)) else ""
+    text = (
+        f" ({str(value).lower() if isinstance(value, bool) else value})"
+        if isinstance(value, (int, float, str))
+        else ""
+    )
     return frame.error(
         "ARCH208",
         f"`{setting.name}` of `{owner}` must be {wanted[setting.kind]}, got {kind_of(value)}{text}",
