@@ -34,7 +34,7 @@ MOST_DIAGRAM_NODES = 500_000
 MOST_DIAGRAM_STEPS = 1_500_000
 """Some seconds; the largest of the published spaces takes two thirds of it."""
 MOST_CONTEXTS = 1 << 17
-"""Applications of primitives by different sizes; each evaluates a shape rule, which takes longer than a step."""
+"""Applications of primitives by different sizes; each evaluates a shape rule, longer than a step."""
 _SLOTS = 1 << 20
 
 
