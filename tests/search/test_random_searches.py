@@ -17,7 +17,7 @@ from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.search.differentiable.optimisers import rate
 from archdsl.search.differentiable.samplers import own_samplers
 from archdsl.search.reading import read_config
-from archdsl.search.scores import class_weights_rule, loss_of
+from archdsl.search.scores import class_weights_rule, losses_of
 from archdsl.search.terms import is_by_trials
 from archdsl.search.trials.config import read_trials
 from archdsl.spec.units import quantity
@@ -40,7 +40,10 @@ VALUES: dict[str, object] = {
     "2K": None, "1..3": None, "{1, 2}": None, "macs + 1": None, "width": None, "macs": None,
 }  # fmt: skip
 """Values as a spec writes them, and as settings look at them; None where none takes them."""
-GOALS = ["cross_entropy", "cross_entropy + 0.1 * log(macs)", "ohem(kept = 5) * log(2 * params)"]
+GOALS = [
+    "cross_entropy", "cross_entropy + 0.1 * log(macs)", "ohem(kept = 5) * log(2 * params)",
+    "ohem(logits) + 0.4 * l1(logits, target = depth)", "bce(other) + macs", "mae(logits)",
+]  # fmt: skip
 COSTS = ["log(macs)", "params / 3M", "latency", "rate", "flops - 1", "uniform", "log", "miou", "2 ms", "true"]
 
 
@@ -120,7 +123,7 @@ def test_a_search_is_refused_at_a_place_or_configures_a_run(clauses: str) -> Non
             read_trials(spec)
             return
         config = read_config(spec)
-        loss_of(config)
+        losses_of(config)
         own_samplers(config.samplers, PROGRAM_OF_SPACE.space().decisions)
     except SpecError as error:
         demand_placed(error.diagnostics, clauses)
