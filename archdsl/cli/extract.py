@@ -14,6 +14,7 @@ _EPILOG = """\b
 Examples:
   archdsl extract runs/Quick -o best.safetensors
   archdsl extract runs/Quick --network runs/Quick/found-0003.arch -o third.safetensors
+  archdsl extract runs/CoSearch/student -o student.safetensors
   archdsl extract runs/Quick -o best.safetensors --calibrate 16 --data synthetic
   archdsl extract runs/a --half -o small.safetensors
 """
@@ -24,7 +25,8 @@ Examples:
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--network", "spec", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="For a search: a network of the space (default: best.arch of the run).",
+    help="For a search: a network of the space (default: best.arch of the run); of a co-search in the folder of"
+    " its architecture.",
 )  # fmt: skip
 @click.option(
     "--calibrate", type=click.IntRange(0), default=0, show_default=True, metavar="BATCHES",
@@ -43,11 +45,16 @@ def extract(
     supernet's. From a training: the best ones.
     """
     from archdsl.runs.manifest import run_kind
+    from archdsl.search.cosearched import run_of
+    from archdsl.search.folder import SearchFolder
     from archdsl.train.folder import RunFolder
     from archdsl.train.weights import copy_weights
 
     if calibrate and data is None:
         raise click.UsageError("--calibrate requires --data")
+    part, run = run, run_of(run)
+    if part != run and spec is None:
+        spec = SearchFolder(part).found
     kind = run_kind(run / "manifest.json")
     demand_free([Output(output, "weights")], _files(run, spec), overwrite)
     if kind == "search":
@@ -75,6 +82,7 @@ def _inherited(
 ) -> str:  # fmt: skip
     from archdsl.diagnostics import Diagnostic, SpecError
     from archdsl.runs.manifest import read_manifest
+    from archdsl.search.cosearched import is_cosearch, supernet_of_member
     from archdsl.search.extract import extract as take
     from archdsl.search.extract import recalibrate, supernet_of
     from archdsl.search.folder import SearchFolder
@@ -82,15 +90,20 @@ def _inherited(
 
     folder = SearchFolder(run)
     manifest = read_manifest(folder.manifest, "search")
-    if manifest.settings.get("members"):
-        headline = f"{run} is a co-search, whose folder already has the weights of each network"
-        raise SpecError([Diagnostic("ARCH911", headline, help=f"use {run}/NAME/best.safetensors")])
     path = spec or folder.found
-    network = opening.load(str(path)).network()
-    given = manifest.settings
-    how = given.get("passes"), given.get("share"), given.get("bn", "shared")
-    outputs = given.get("outputs", ())
-    net, step = supernet_of(folder, network, path, *how, outputs=outputs)
+    if is_cosearch(manifest):
+        if not path.exists():
+            found = ", ".join(str(one) for one in sorted(run.glob("*/best.arch"))) or "none yet"
+            headline = f"{run} is a co-search, with a network for each architecture"
+            raise SpecError([Diagnostic("ARCH911", headline, help=f"select one with --network: {found}")])
+        network = opening.load(str(path)).network()
+        net, step = supernet_of_member(run, path.parent, network)
+    else:
+        network = opening.load(str(path)).network()
+        given = manifest.settings
+        how = given.get("passes"), given.get("share"), given.get("bn", "shared")
+        outputs = given.get("outputs", ())
+        net, step = supernet_of(folder, network, path, *how, outputs=outputs)
     module = take(net, network)
     if data is not None and calibrate:
         recalibrate(module, _batches(data, module, calibrate))

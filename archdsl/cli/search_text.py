@@ -123,6 +123,9 @@ def result_text(found: Result, verdict: Mapping[str, Any]) -> str:
     text += "".join(f"\nit violates `{one}`" for one in found.unmet)
     if (decoded := found.decoded) is not None:
         text += f"\ndecoded as {decoded.origin}: {decoded.params:,} parameters, {decoded.macs:,} MACs"
+    for ends, (miou, ms) in found.ends.items():
+        rows = ", ".join(f"1/{row}" for row in ends)
+        text += f"\n  branches to {rows}: mIoU {miou:.3f}" + (f", {ms:.3g} ms" if ms is not None else "")
     macs = [drawn["macs"] for drawn in verdict["random"]]
     idle = verdict["idle"]
     text += f"\nmean entropy of the decisions {verdict['mean_entropy']:.2f} of 1"

@@ -38,6 +38,14 @@ def supernet_of(
     space = pruned(load(spec.parent / network.source).space(network.origin, **network.given), passes)
     graph = Deploy(keep_decisions=False, kept=frozenset(outputs))(space.graph)
     net = build(graph, share, bn).eval()
+    return net, loaded(net, folder, network)
+
+
+def loaded(net: torch.nn.Module, folder: SearchFolder, network: Network) -> int:
+    """Loads the newest checkpoint of a search into a supernet of its space; returns its step.
+
+    Raises SpecError: ARCH911 without a checkpoint, ARCH913 if it belongs to another space than `network`.
+    """
     found = folder.checkpoints.latest()
     if found is None:
         raise SpecError([Diagnostic("ARCH911", f"{folder.path} has no checkpoint")])
@@ -47,7 +55,7 @@ def supernet_of(
     except Unfit as error:
         headline = f"the supernet in {folder.path} belongs to another space than {network.name}"
         raise SpecError([Diagnostic("ARCH913", headline, help=str(error))]) from error
-    return net, step
+    return step
 
 
 def extract(net: Supernet, network: Network) -> CompiledNetwork:

@@ -45,6 +45,8 @@ class Result:
     unmet: tuple[str, ...] = ()
     decoded: Network | None = None
     """The network of several branches, where the search has a `decode` clause."""
+    ends: Mapping[tuple[int, ...], tuple[float, float | None]] = field(default_factory=dict)
+    """mIoU and latency in ms of each combination of ends of these branches, if they were compared."""
     front: tuple[Result, ...] = ()
     trials: tuple[Trial, ...] = ()
     members: Mapping[str, Result] = field(default_factory=dict)

@@ -44,7 +44,7 @@ from archdsl.search.progress import Report
 from archdsl.search.pruning import pruned
 from archdsl.search.reading import read_config
 from archdsl.search.result import Result
-from archdsl.search.scores import class_weights_rule, values_of
+from archdsl.search.scores import class_weights_rule, latency_of, values_of
 from archdsl.search.terms import cannot
 from archdsl.train.inspected import weighted_classes
 
@@ -178,6 +178,7 @@ def _members(
     """The architectures with what learns them."""
     found = []
     for one in inputs.architectures:
+        timed = latency_of(one.config) or latency_of(inputs.main.config)
         weights = inputs.class_weights[one.name]
         maps = maps_of(inputs.splits.train)
         objective = ObjectiveFunction(one.config, one.space, tables.own, weights, tables.stands, maps)
@@ -190,7 +191,7 @@ def _members(
         found.append(
             Member(
                 one.name, one.config, one.space, network, objective, learner,
-                one.passes, one.pretrain_passes, sizes, decoder_of(program, one.config, one.space),
+                one.passes, one.pretrain_passes, sizes, decoder_of(program, one.config, one.space), timed,
             )
         )  # fmt: skip
     return found

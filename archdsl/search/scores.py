@@ -42,6 +42,15 @@ def losses_of(config: SearchConfig) -> list[Term]:
     return losses
 
 
+def latency_of(config: SearchConfig) -> Term | None:
+    """The latency that a search measures, in ms, on the device of its first such term; None without one."""
+    timed = next((term for term in terms_of(config) if term.name in UNITS), None)
+    if timed is None:
+        return None
+    device = {key: value for key, value in timed.settings.items() if key == "device"}
+    return Term("latency", device, at=timed.at)
+
+
 def class_weights_rule(config: SearchConfig) -> str | None:
     """How the losses of the objective weight classes; None also without a loss.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import archdsl
 from archdsl.cli import run
@@ -137,10 +138,31 @@ def test_what_several_architectures_cannot_do_is_said_before_a_folder_is_made(
     assert not Path("run").exists()
 
 
-def test_extract_names_the_weights_that_a_cosearch_has_written(spec: Path, capsys):
+def test_extract_takes_any_network_out_of_the_supernet_of_a_cosearch(spec: Path, capsys):
     archdsl.search(spec, folder="run")
     assert run(["extract", "run", "-o", "out.safetensors"]) == 1
-    assert "run/NAME/best.safetensors" in capsys.readouterr().err
+    assert "--network: run/student/best.arch, run/teacher/best.arch" in capsys.readouterr().err
+    other = Path("run/student/other.arch")
+    best = Path("run/student/best.arch").read_text("utf-8")
+    other.write_text(best.replace("(w = 4)", "(w = 8)").replace("kernel = 3", "kernel = 5"), "utf-8")
+    state = load_state(max(Path("run/checkpoints").iterdir()))["net"]
+    for words, stem in (
+        (["run/teacher"], "teacher"),
+        (["run/student"], "student"),
+        (["run", "--network", str(other)], "student"),
+    ):
+        assert run(["extract", *words, "-o", "out.safetensors", "--overwrite"]) == 0, capsys.readouterr().err
+        taken = load_file("out.safetensors")
+        assert torch.equal(taken["stem_conv.weight"], state[f"{stem}_stem_conv.weight"])
+        whole, kept = state["b_conv.weight"], taken["b_conv.weight"]
+        out, into, *kernel = kept.shape
+        edge = (5 - kernel[0]) // 2
+        assert torch.equal(kept, whole[:out, :into, edge : 5 - edge, edge : 5 - edge])
+    data = ["--data", "synthetic:images=8,size=32x64", "--weights", "out.safetensors"]
+    assert run(["eval", str(other), *data]) == 0
+    Path("other.arch").write_text(best.replace("./pair.arch", "./run/pair.arch"), "utf-8")
+    assert run(["extract", "run", "--network", "other.arch", "-o", "x.safetensors"]) == 1
+    assert "is not in the folder of an architecture" in capsys.readouterr().err
 
 
 def test_a_cosearch_is_listed_with_all_its_epochs_and_the_last_architecture(spec: Path, capsys):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,7 @@ from archdsl.search.decoding.fitting import fitting
 from archdsl.search.decoding.logits import Branch, Logits, shared_cells, shortest_default
 from archdsl.search.decoding.making import decoder_for
 from archdsl.search.decoding.released import decoded_in_order
+from archdsl.search.evaluators.shared_weights import SharedWeights
 
 SKIP = 0
 
@@ -206,6 +209,7 @@ def test_paths_and_labels_of_a_lattice_are_found_by_their_subscripts(program: ar
             {"kinds": "cells.what"},
             "`FasterSeg` is not a lattice of cells: no decision `cells.what[layer, row]`",
         ),
+        ({"select": None, "select_by": "score"}, "`select_by` needs `select`"),
         ({"into": None}, "`branches` needs `into`"),
     ],
 )
@@ -235,7 +239,6 @@ def test_the_shipped_search_has_a_decoder_for_each_of_its_architectures(program:
     }
     assert student.selected({**by, "pair": np.array([0.0, 1.0])}) == (32, 16)
     assert [len(b.kinds) for b in teacher.candidates(by)[32, 16]] == [16, 16]
-    assert student.preferred({(32, 8): (0.5, 8.0), (32, 16): (0.5, 8.0)}) == (32, 16)
     with pytest.raises(ValueError, match="no architecture `other`"):
         decoder_for(program, architecture="other")
 
@@ -251,32 +254,82 @@ search Q for FasterSeg {{
 """
 
 
-def text(more: str = "", into: str = "FasterSegBranches") -> str:
+def text(more: str = "", into: str = "FasterSegBranches", layers: int = 4) -> str:
     source = (specs_folder() / "fasterseg.arch").read_text("utf-8")
     small = source.replace("units = {4, 6, 8, 10, 12}", "units = {2}").replace(
         "last: int = 8", "last: int = 2"
     )
-    small = small.replace("layers = 16", "layers = 4").replace("[3, 1024, 2048]", "[3, 64, 128]")
+    small = small.replace("layers = 16", f"layers = {layers}").replace("[3, 1024, 2048]", "[3, 64, 128]")
     return small.partition("# Two searches")[0] + SEARCH.format(more=more, into=into)
 
 
-def test_a_search_writes_the_decoded_network(tmp_path: Any, capsys: Any) -> None:
-    spec = tmp_path / "small.arch"
-    spec.write_text(text(), "utf-8")
+def small_spec(folder: Path, more: str = "", layers: int = 4) -> Path:
+    """A small search with a decoder in a folder, beside the space of its branches."""
+    spec = folder / "small.arch"
+    spec.write_text(text(more, layers=layers), "utf-8")
     branches = (specs_folder() / "fasterseg_branches.arch").read_text("utf-8")
     branches = branches.replace("last: int = 8", "last: int = 2").replace(
         "units = {4, 6, 8, 10, 12}", "units = {2}"
     )
-    (tmp_path / "fasterseg_branches.arch").write_text(
+    (folder / "fasterseg_branches.arch").write_text(
         branches.replace("[3, 1024, 2048]", "[3, 64, 128]"), "utf-8"
     )
-    out = tmp_path / "run"
+    return spec
+
+
+def test_a_search_writes_the_decoded_network(tmp_path: Any, capsys: Any) -> None:
+    spec, out = small_spec(tmp_path), tmp_path / "run"
     assert cli.run(["search", str(spec), "--out", str(out)]) == 0, capsys.readouterr()
     told = capsys.readouterr().out
     network = archdsl.load(out / "decoded.arch").network()
     assert f"decoded as FasterSegBranches: {network.params:,} parameters, {network.macs:,} MACs" in told
     assert network.origin == "FasterSegBranches"
     assert len(network.chosen) > 5
+
+
+@pytest.mark.parametrize(("miou", "best"), [({0: 0.6, 1: 0.5}, 8), ({0: 0.5, 1: 0.6}, 16)])
+def test_the_ends_of_branches_are_those_of_the_best_score_in_the_supernet(
+    miou: dict[int, float], best: int, tmp_path: Any, capsys: Any, monkeypatch: Any
+) -> None:
+    spec, out = small_spec(tmp_path, ", mode = released", layers=5), tmp_path / "run"
+    scored = []
+
+    def score(_: SharedWeights, outcomes: Any) -> dict[str, float]:
+        scored.append(outcomes["pair"])
+        return {"miou": miou[outcomes["pair"]]}
+
+    monkeypatch.setattr(SharedWeights, "score", score)
+    assert cli.run(["search", str(spec), "--out", str(out)]) == 0, capsys.readouterr()
+    assert scored[-2:] == [0, 1]
+    told = capsys.readouterr().out
+    assert "branches to 1/32, 1/8: mIoU 0." in told
+    end = json.loads((out / "journal.jsonl").read_text("utf-8").splitlines()[-1])
+    assert end["ends"] == [
+        {"rows": [32, row], "miou": miou[n], "latency_ms": None} for n, row in enumerate((8, 16))
+    ]
+    ends = archdsl.load(out / "decoded.arch").network().given["side_ends"]
+    assert (ends[0] == ends[1]) == (best == 8)  # no cell after the last one at 1/8
+
+
+def test_the_released_decoder_is_refused_for_too_few_layers_and_decodes_from_five_on(tmp_path: Any) -> None:
+    few, enough = (archdsl.load(small_spec(tmp_path, ", mode = released", layers=n)) for n in (4, 5))
+    with pytest.raises(SpecError) as caught:
+        decoder_for(few)
+    assert caught.value.diagnostics[0].headline == "`mode = released` needs at least 5 layers, not 4"
+    found = decoder_for(enough)
+    by = {path: np.zeros(decision.size) for path, decision in enough.space().searched.decisions.items()}
+    assert {ends: branches[0].end for ends, branches in found.candidates(by).items()} == {
+        (32, 8): 2,
+        (32, 16): 2,
+    }
+
+
+def test_ends_are_compared_by_miou_and_latency_as_in_the_released_code() -> None:
+    preferred = Decoder.preferred
+    assert preferred({(32, 8): (0.50, 8.0), (32, 16): (0.52, 20.0)}) == (32, 8)
+    assert preferred({(32, 8): (0.50, 8.0), (32, 16): (0.56, 20.0)}) == (32, 16)
+    assert preferred({(32, 8): (0.50, None), (32, 16): (0.52, None)}) == (32, 16)
+    assert preferred({(32, 8): (0.5, 8.0), (32, 16): (0.5, 8.0)}) == (32, 16)  # of equal ones the last
 
 
 def test_check_names_an_unknown_space_and_a_decoder_that_does_not_fit(tmp_path: Any) -> None:

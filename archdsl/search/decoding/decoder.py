@@ -22,6 +22,8 @@ from archdsl.search.decoding.logits import (
     shortest_default,
 )
 
+Score = tuple[float, float | None]
+"""The mIoU of a network, and its latency in ms; None without a latency table."""
 Into = Callable[..., Space]
 """Elaborates the space of the derived networks with settings."""
 
@@ -65,6 +67,12 @@ class Decoder:
         found = self.branches(logits_of(self.cells, by))
         return {ends: tuple(found[end] for end in ends) for ends in self.ends}
 
+    @property
+    def by_score(self) -> bool:
+        """Whether `preferred` selects the combination of ends; otherwise `selected` does."""
+        usual = "score" if self.config.mode == "released" else "probability"
+        return self.config.select is not None and (self.config.select_by or usual) == "score"
+
     def selected(self, by: Mapping[str, Any]) -> Ends:
         """The combination of ends of the most probable outcome of the decision `select`, else the first."""
         if self.config.select is None:
@@ -72,9 +80,9 @@ class Decoder:
         return self.ends[int(np.argmax(by[self.config.select]))]
 
     @staticmethod
-    def preferred(scores: Mapping[Ends, tuple[float, float]]) -> Ends:
+    def preferred(scores: Mapping[Ends, Score]) -> Ends:
         """The combination of ends with the largest `objective` of its mIoU and latency in ms, the criterion
-        of the released code; of equal ones the last, as there.
+        of the released code; of equal ones the last, as there. Without latency, the largest mIoU.
         """
         return max(reversed(list(scores)), key=lambda ends: objective(*scores[ends]))
 

@@ -16,6 +16,8 @@ Ends = tuple[int, ...]
 
 RELEASED_ROWS = 3
 """The released code searches paths over three rows."""
+RELEASED_LAYERS = 5
+"""Its path to the third row halves in cells 1 and 3, counted from 0, if it finds no other."""
 
 
 def ends_of(config: Branches, cells: Lattice) -> tuple[Ends, ...]:
@@ -52,7 +54,12 @@ def _demand_fits(config: Branches, cells: Lattice, graph: Graph, at: Location | 
         raise unfit(f"`shortest` needs {len(rows)} numbers", "one for each row", at)
     if config.mode == "released" and len(rows) > RELEASED_ROWS:
         raise unfit(f"`mode = released` needs at most {RELEASED_ROWS} rows", "use mode = corrected", at)
+    if config.mode == "released" and cells.layers < RELEASED_LAYERS:
+        headline = f"`mode = released` needs at least {RELEASED_LAYERS} layers, not {cells.layers}"
+        raise unfit(headline, "use mode = corrected", at)
     if config.select is None:
+        if config.select_by is not None:
+            raise unfit("`select_by` needs `select`", "name the decision on the ends: select = NAME", at)
         return
     decision = graph.decisions.get(config.select)
     if decision is None or decision.size != len(ends):

@@ -79,13 +79,27 @@ class Member:
     pretrain_passes: tuple[str, ...] = ("sampled",)
     sizes: Sizes | None = None
     decoder: Decoder | None = None
+    latency: Term | None = None
+    """The latency by which the ends of branches are compared, of this network or of the main one."""
 
-    def decoded(self) -> Network | None:
-        """The network of branches decoded from the current logits; None without a decoder."""
+    def decoded(self, found: Result, miou: Callable[[Mapping[str, int]], float]) -> Result:
+        """`found` with the network of branches decoded from the current logits, if there is a decoder.
+
+        If ends are compared by their scores, `miou` scores the network found with each outcome of the
+        decision on the ends, as the released code scores the supernet by the head of each.
+        """
         if self.decoder is None:
-            return None
+            return found
         logits = self._logits()
-        return self.decoder.network(self.decoder.candidates(logits)[self.decoder.selected(logits)])
+        candidates = self.decoder.candidates(logits)
+        if not self.decoder.by_score:
+            return replace(found, decoded=self.decoder.network(candidates[self.decoder.selected(logits)]))
+        networks, scores = {}, {}
+        for outcome, (ends, branches) in enumerate(candidates.items()):
+            networks[ends] = network = self.decoder.network(branches)
+            latency = None if self.latency is None else self.objective.costs.of_network(self.latency, network)
+            scores[ends] = miou({**found.outcomes, str(self.decoder.config.select): outcome}), latency
+        return replace(found, decoded=networks[self.decoder.preferred(scores)], ends=scores)
 
     def derived_costs(self, found: Result) -> Callable[[Term], list[float]]:
         """A cost of the networks that are currently derived: those of all combinations of branches, or
