@@ -25,8 +25,8 @@ Examples:
 @click.option("-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path))
 @click.option(
     "--network", "spec", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="For a search: a network of the space (default: best.arch of the run); of a co-search in the folder of"
-    " its architecture.",
+    help="For a search: a network of the space (default: best.arch of the run); of a co-search in the folder"
+    " of its architecture.",
 )  # fmt: skip
 @click.option(
     "--calibrate", type=click.IntRange(0), default=0, show_default=True, metavar="BATCHES",

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from archdsl.devices import build, runtimes, table
-from archdsl.devices.keys import Unit, space_keys
+from archdsl.devices.keys import Unit, network_keys, space_keys
 from archdsl.devices.measure import Timer, passive_waiting
 from archdsl.devices.rounds import TimingPlan
 from archdsl.devices.table import Table
-from archdsl.program import Space
+from archdsl.program import Network, Space
 
 TIMER = Timer("onnxruntime")
 """One thread, one image: as `archdsl latency build` times by default."""
@@ -24,7 +24,7 @@ PLAN = TimingPlan()
 
 @dataclass(frozen=True)
 class Ahead:
-    """The units of a space by key, and those that are not measured yet."""
+    """The units of a space or network by key, and those that are not measured yet."""
 
     path: Path
     wanted: Mapping[str, Unit]
@@ -50,9 +50,21 @@ def missing(space: Space) -> Ahead:
     runtime, ARCH820 for a damaged file.
     """
     runtimes.find(TIMER.backend)
+    return _ahead(space_keys(space, random.Random(0)).units)
+
+
+def missing_of(network: Network, known: Table) -> Ahead:
+    """The units of a network without a row in `known`; of these, those that are missing in this machine's
+    table. Raises SpecError as `missing`.
+    """
+    runtimes.find(TIMER.backend)
+    rows = known.by_key()
+    return _ahead({key: unit for key, unit in network_keys([network]).items() if key not in rows})
+
+
+def _ahead(wanted: Mapping[str, Unit]) -> Ahead:
     conditions = json.dumps(build.conditions_of(TIMER), sort_keys=True)
     path = cache_folder() / f"latency-{hashlib.sha256(conditions.encode()).hexdigest()[:16]}.json"
-    wanted = space_keys(space, random.Random(0)).units
     rows = table.read(path).by_key() if path.exists() else {}
     lacking = {
         key: unit

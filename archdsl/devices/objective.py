@@ -9,7 +9,7 @@ met = costs.exact(requirement, outcomes)                                      # 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -56,8 +56,13 @@ class Costs:
     device names of the spec to substitute tables.  Analyses of the space are cached.
     """
 
-    def __init__(self, space: Space, tables: Sequence[Table] = (), stands: Mapping[str, Table] | None = None):
+    def __init__(
+        self, space: Space, tables: Sequence[Table] = (), stands: Mapping[str, Table] | None = None,
+        extended: Callable[[Network, Table], Table] | None = None,
+    ):  # fmt: skip
+        """`extended` returns a table with the rows of a network of another space."""
         self.space, self.tables, self.stands = space, tuple(tables), dict(stands or {})
+        self._extended = extended
         self._latencies: dict[int, _Latency] = {}
         self._lattices: dict[tuple[str, int], LatticeRows] = {}
 
@@ -209,7 +214,8 @@ class Costs:
         Raises SpecError: ARCH824 where the table lacks rows, ARCH827 without a table of the device.
         """
         if term.name in ("latency", "rate"):
-            ms = latency_ms(network, self._table(term))
+            table = self._table(term)
+            ms = latency_ms(network, self._extended(network, table) if self._extended else table)
             return ms if term.name == "latency" else 1000 / ms
         if term.name == "params":
             return network.params

@@ -87,6 +87,8 @@ class Epoch(_Read):
     chosen: dict[str, str] = {}
     expected: dict[str, FiniteFloat] = {}
     found: Figures = Figures()
+    weights: dict[str, FiniteFloat] = {}
+    """The weight of each `window` in this epoch, by its text."""
     seconds: FiniteFloat | None = None
 
 

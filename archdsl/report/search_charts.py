@@ -188,6 +188,20 @@ def rate_figure(run: Run) -> str:
     return figure(title, chart, text)
 
 
+def weight_figures(run: Run) -> list[str]:
+    """Each weight of the objective that adapts to a cost, by epoch."""
+    epochs = run.epochs()
+    made = []
+    for name in dict.fromkeys(name for e in epochs for name in e.weights):
+        points = [(e.epoch + 1, e.weights[name]) for e in epochs if name in e.weights]
+        title = "Adaptive weight of the objective"
+        text = f"{name}: halved or doubled after an epoch by the cost of the derived networks."
+        rows = [Curve("", points, 2, step=True, dots=True, named=False)]
+        chart = curves(rows, title=title, x_label="epoch", y_label="weight", summary=text, low=0.0)
+        made.append(figure(title, chart, text))
+    return made
+
+
 def temperature_figure(run: Run) -> str:
     points = [(e.epoch + 1, e.tau) for e in run.epochs() if e.tau is not None]
     if not points:

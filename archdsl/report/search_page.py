@@ -22,6 +22,7 @@ from archdsl.report.search_charts import (
     rate_figure,
     score_figure,
     temperature_figure,
+    weight_figures,
 )
 from archdsl.report.sections import added
 from archdsl.report.sheet import Part, cards, facts, figure, folded, grid, preformatted, scrolled, sheet
@@ -47,7 +48,7 @@ def search_page(
         Part("Classes", _classes(run), _CLASSES),
         Part("Decisions", _decisions(run), _HEAT),
         Part("Cost", _together(*journey_figures(run), *cost_figures(run), _beside_random(run)), _COST),
-        Part("Schedules", _together(temperature_figure(run), rate_figure(run))),
+        Part("Schedules", _together(temperature_figure(run), rate_figure(run), *weight_figures(run))),
         Part(f"Diagram{so_far}", scrolled(_svg_alone(diagram_svg), "diagram") if diagram_svg else ""),
         Part(f"Layers{so_far}", scrolled(preformatted(layers)) if layers else ""),
         Part("Predictions", predictions_html(predictions, legend)),

@@ -13,8 +13,9 @@ from archdsl.report.duration import duration
 from archdsl.runs.reporter import Reporter
 
 if TYPE_CHECKING:
+    from archdsl.devices.cache import Ahead
     from archdsl.devices.table import Table
-    from archdsl.program import Space
+    from archdsl.program import Network, Space
     from archdsl.search.config import SearchConfig
 
 AUTO = "auto"
@@ -51,6 +52,8 @@ class Tables:
     stands: dict[str, Table] = field(default_factory=dict)
     sha256: str | None = None
     text: str | None = None
+    built: Table | None = None
+    """The table that was built for this machine."""
 
     @property
     def devices(self) -> dict[str, str]:
@@ -87,12 +90,39 @@ def gather(
         if source.device is None:
             own.append(table)
         shas.append(_sha256(data, source.device))
-    return Tables(tuple(own), stands, " ".join(shas), built[1] if built else None)
+    return Tables(tuple(own), stands, " ".join(shas), *(reversed(built) if built else ()))
 
 
 def _sha256(data: bytes, device: str | None) -> str:
     digest = hashlib.sha256(data).hexdigest()
     return f"{device}={digest}" if device else digest
+
+
+def with_rows_of(network: Network, table: Table, reporter: Reporter) -> Table:
+    """A table built for this machine, with the rows of a network of another space, such as a decoded one.
+
+    Missing rows are timed, into the shared cache.
+    """
+    from archdsl.devices.cache import complete, missing_of
+
+    lacking = missing_of(network, table)
+    if not lacking.wanted:
+        return table
+    _announce(lacking, network.name, reporter)
+    try:
+        rows = complete(lacking, lambda p: reporter.timing(p.row.op, p.share, p.seconds_left)).rows
+    finally:
+        reporter.timed()
+    return table.model_copy(update={"rows": [*table.rows, *rows]})
+
+
+def _announce(ahead: Ahead, of: str, reporter: Reporter) -> None:
+    if ahead.units:
+        rows = f"{len(ahead.units)} row{'s' if len(ahead.units) > 1 else ''}"
+        reporter.warn(
+            f"timing {rows} of {of} on this machine, at least {duration(ahead.least_s)},"
+            f" into {ahead.path}; later searches find them there"
+        )
 
 
 def _built(space: Space, kept: Path | None, reporter: Reporter) -> tuple[Table, str]:
@@ -103,12 +133,7 @@ def _built(space: Space, kept: Path | None, reporter: Reporter) -> tuple[Table, 
     if kept is not None and kept.is_file():
         return read(kept), kept.read_text("utf-8")
     ahead = missing(space)
-    if ahead.units:
-        rows = f"{len(ahead.units)} row{'s' if len(ahead.units) > 1 else ''}"
-        reporter.warn(
-            f"timing {rows} of {space.name} on this machine, at least {duration(ahead.least_s)},"
-            f" into {ahead.path}; later searches find them there"
-        )
+    _announce(ahead, space.name, reporter)
     try:
         found = complete(ahead, lambda p: reporter.timing(p.row.op, p.share, p.seconds_left))
         return found, text_of(found)

@@ -69,7 +69,10 @@ def of_end(
 ) -> Record:  # fmt: skip
     """The final record. `iou` is per class, `verdict` from `archdsl.search.verdict`."""
     network = {**costs, "layers": len(found.network.graph.nodes)}
-    ends = [{"rows": list(rows), "miou": _number(miou), "latency_ms": ms} for rows, (miou, ms) in found.ends.items()]
+    ends = [
+        {"rows": list(rows), "miou": _number(miou), "latency_ms": ms}
+        for rows, (miou, ms) in found.ends.items()
+    ]
     return {
         "kind": "end", "miou": _number(scores.get("miou")), **_scores(scores),
         "chosen": dict(found.network.chosen), "network": network,

@@ -15,6 +15,7 @@ from torch import nn
 
 from archdsl.data.dataset import Splits
 from archdsl.data.targets import maps_of
+from archdsl.devices.table import Table
 from archdsl.ir.text import dump
 from archdsl.passes.analyses.depth import depths
 from archdsl.program import Network, Program, Space
@@ -37,14 +38,14 @@ from archdsl.search.differentiable.supernets import build_all
 from archdsl.search.engines.choice import IN_PROCESS
 from archdsl.search.folder import SearchFolder
 from archdsl.search.inputs import demand_outputs, open_splits, with_classes
-from archdsl.search.latency_tables import Tables, gather
+from archdsl.search.latency_tables import Tables, gather, with_rows_of
 from archdsl.search.options import SearchOptions
 from archdsl.search.page import write_report
 from archdsl.search.progress import Report
 from archdsl.search.pruning import pruned
 from archdsl.search.reading import read_config
 from archdsl.search.result import Result
-from archdsl.search.scores import class_weights_rule, latency_of, values_of
+from archdsl.search.scores import class_weights_rule, demand_table, latency_of, tables_named, values_of
 from archdsl.search.terms import cannot
 from archdsl.train.inspected import weighted_classes
 
@@ -67,7 +68,7 @@ def prepared(program: Program, options: SearchOptions, reporter: Reporter) -> It
         if not options.resume:
             folder.demand_new()
         tables = _tables(inputs, options, program, folder, here, reporter)
-        members = _members(program, inputs, networks, tables, seed, here)
+        members = _members(program, inputs, networks, tables, seed, here, reporter)
         with folder.held(here.is_first):
             if here.is_first:
                 wanted = _manifest(program, inputs, options, tables, here)
@@ -128,6 +129,8 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
         raise cannot(f"`{unread[0]}` is not an option of differentiable searches", "remove it")
     declared = program.space(config.space, **of_space)
     splits = options.splits or open_splits(config, options.data, declared, program)
+    for own in map(config.of, config.members) if config.members else (config,):
+        demand_table(own, bool(options.tables or tables_named(own)))
 
     goals = [goal.value for member in config.members for goal in member.objectives]
     losses = [*values_of(config), *goals]
@@ -173,15 +176,25 @@ def _supernet(inputs: _Inputs, options: SearchOptions) -> tuple[nn.Module, dict[
 
 def _members(
     program: Program, inputs: _Inputs, networks: Mapping[str, Any], tables: Tables, seed: int,
-    here: Processes,
+    here: Processes, reporter: Reporter,
 ) -> list[Member]:  # fmt: skip
     """The architectures with what learns them."""
+
+    def extended(network: Network, table: Table) -> Table:
+        if table is not tables.built:
+            return table
+        rows = with_rows_of(network, table, reporter) if here.is_first else None
+        here.wait()
+        return rows or with_rows_of(network, table, reporter)
+
     found = []
     for one in inputs.architectures:
         timed = latency_of(one.config) or latency_of(inputs.main.config)
         weights = inputs.class_weights[one.name]
         maps = maps_of(inputs.splits.train)
-        objective = ObjectiveFunction(one.config, one.space, tables.own, weights, tables.stands, maps)
+        objective = ObjectiveFunction(
+            one.config, one.space, tables.own, weights, tables.stands, maps, extended
+        )
         learner = Learner(one.config, one.space, seed, here.device, one.fixed)
         network, passes = networks[one.name], (*one.passes, *one.pretrain_passes)
         sizes = None

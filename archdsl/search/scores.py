@@ -42,6 +42,14 @@ def losses_of(config: SearchConfig) -> list[Term]:
     return losses
 
 
+def demand_table(config: SearchConfig, given: bool) -> None:
+    """Raises SpecError (ARCH606) for a latency or rate in a search without any latency table."""
+    timed = next((term for term in terms_of(config) if term.name in UNITS), None)
+    if timed is not None and not given:
+        help = "build one for this machine with --table auto, or pass one with --table FILE"
+        raise cannot("an objective on latency needs a latency table", help, timed.at)
+
+
 def latency_of(config: SearchConfig) -> Term | None:
     """The latency that a search measures, in ms, on the device of its first such term; None without one."""
     timed = next((term for term in terms_of(config) if term.name in UNITS), None)

@@ -12,25 +12,21 @@ from archdsl.runs.processes import Processes
 
 
 class SynchronisedBatchNorm2d(nn.BatchNorm2d):
-    """A BatchNorm2d synchronized over `world` processes; shares parameters and buffers with the original.
+    """A BatchNorm2d synchronized over all processes of the default group.
 
     All processes must have equally many values per channel.
     """
 
-    def __init__(self, of: nn.BatchNorm2d, world: int):
-        super().__init__(of.num_features, of.eps, of.momentum, of.affine, of.track_running_stats)
-        self._parameters, self._buffers = of._parameters, of._buffers
-        self.world = world
-
     def forward(self, x_BCHW: torch.Tensor) -> torch.Tensor:
         if not self.training:
             return super().forward(x_BCHW)
+        world = dist.get_world_size()
         exact_BCHW = x_BCHW.float()
         own_C = exact_BCHW.mean((0, 2, 3))
-        mean_C = _mean(own_C, self.world)
+        mean_C = _mean(own_C, world)
         spread_C = exact_BCHW.var((0, 2, 3), correction=0) + (own_C - mean_C) ** 2
-        var_C = _mean(spread_C, self.world)
-        self._note(mean_C.detach(), var_C.detach(), self.world * x_BCHW.numel() // x_BCHW.shape[1])
+        var_C = _mean(spread_C, world)
+        self._note(mean_C.detach(), var_C.detach(), world * x_BCHW.numel() // x_BCHW.shape[1])
         scale_C = torch.rsqrt(var_C + self.eps)
         shift_C = -mean_C * scale_C
         if self.affine:
@@ -68,10 +64,12 @@ def _mean(x_C: torch.Tensor, world: int) -> torch.Tensor:
 
 
 def synchronise(module: nn.Module, processes: Processes) -> None:
-    """Replaces batch normalizations in a module, in place, if there are several processes."""
+    """Synchronizes the batch normalizations of a module, in place, if there are several processes.
+
+    The layers stay the same objects, since elastic supernets of a co-search share them.
+    """
     if processes.world == 1:
         return
-    for parent in list(module.modules()):
-        for name, child in list(parent.named_children()):
-            if type(child) is nn.BatchNorm2d:
-                setattr(parent, name, SynchronisedBatchNorm2d(child, processes.world))
+    for layer in module.modules():
+        if type(layer) is nn.BatchNorm2d:
+            layer.__class__ = SynchronisedBatchNorm2d

@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
+import archdsl
 from archdsl.cli import run
 from archdsl.devices import cache
+from archdsl.devices.estimate import latency_ms
 from archdsl.devices.measure import Timer
 from archdsl.devices.rounds import TimingPlan
 from archdsl.devices.runtimes import Run
 from archdsl.devices.table import Pass, read
 from archdsl.ir import Graph
 from archdsl.passes.costs.cost import costs, total
+from small_lattice import small_spec
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
 
@@ -76,7 +79,7 @@ def settings() -> dict:
 
 
 def cached() -> Path:
-    (path,) = Path("cache/archdsl").iterdir()
+    (path,) = Path("cache/archdsl").glob("latency-*.json")
     return path
 
 
@@ -144,6 +147,17 @@ def test_a_search_goes_on_with_the_table_that_it_began_with(monkeypatch):
     monkeypatch.setattr(cache, "missing", None)  # nothing is timed
     assert run(["search", "toy.arch", "--resume", "parts"]) == 0
     assert Path("parts/journal.jsonl").read_bytes() == whole
+
+
+def test_rows_that_only_decoded_networks_have_are_timed_when_their_costs_are_needed(tmp_path, capsys):
+    weight = 'window(0.01, rate(device = "elsewhere"), 1 fps .. 10000 fps)'
+    spec = small_spec(tmp_path, ", select_by = score", objective=f"cross_entropy + {weight} * log(macs)")
+    assert run(["search", str(spec), "--out", "run", "--table", "auto"]) == 0, capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "of Found on this machine" in said.err
+    assert "ms" in said.out.partition("branches to 1/32, 1/8: mIoU")[2].splitlines()[0]
+    network = archdsl.load("run/decoded.arch").network()
+    assert latency_ms(network, read(cached())) > 0  # every row is there
 
 
 def test_a_file_can_stand_for_a_named_device_and_is_recorded(capsys):
@@ -217,6 +231,16 @@ def test_the_cosearch_runs_here_at_reduced_size():
 
 def test_every_shipped_search_runs_in_these_tests():
     assert {*SHIPPED} == {*REDUCED, *BY_TRIALS, *COSEARCHES}
+
+
+def test_a_missing_latency_table_is_named_before_a_supernet_is_built(capsys, monkeypatch):
+    monkeypatch.setattr("archdsl.search.run.build_all", lambda *_, **__: pytest.fail("built a supernet"))
+    data = ["--data", "synthetic:images=4,size=64x128", "--out", "run"]
+    assert run(["search", str(SPECS / "fasterseg.arch"), "--set", "layers=6", *data]) == 1
+    said = capsys.readouterr().err
+    assert "an objective on latency needs a latency table" in said
+    assert "--table auto" in said
+    assert not Path("run").exists()
 
 
 def test_fastersegs_full_search_asks_for_its_data_alone(capsys):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import random
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from archdsl.search.decoding.logits import Branch, Logits, shared_cells, shortes
 from archdsl.search.decoding.making import decoder_for
 from archdsl.search.decoding.released import decoded_in_order
 from archdsl.search.evaluators.shared_weights import SharedWeights
+from small_lattice import small_spec, text
 
 SKIP = 0
 
@@ -241,40 +241,6 @@ def test_the_shipped_search_has_a_decoder_for_each_of_its_architectures(program:
     assert [len(b.kinds) for b in teacher.candidates(by)[32, 16]] == [16, 16]
     with pytest.raises(ValueError, match="no architecture `other`"):
         decoder_for(program, architecture="other")
-
-
-SEARCH = """
-search Q for FasterSeg {{
-  data = synthetic(batch = 2, images = 4)
-  sampler = softmax
-  epochs = 1
-  decode = branches(into = {into}, ends = [[32], [8, 16]], select = pair{more})
-  minimize cross_entropy
-}}
-"""
-
-
-def text(more: str = "", into: str = "FasterSegBranches", layers: int = 4) -> str:
-    source = (specs_folder() / "fasterseg.arch").read_text("utf-8")
-    small = source.replace("units = {4, 6, 8, 10, 12}", "units = {2}").replace(
-        "last: int = 8", "last: int = 2"
-    )
-    small = small.replace("layers = 16", f"layers = {layers}").replace("[3, 1024, 2048]", "[3, 64, 128]")
-    return small.partition("# Two searches")[0] + SEARCH.format(more=more, into=into)
-
-
-def small_spec(folder: Path, more: str = "", layers: int = 4) -> Path:
-    """A small search with a decoder in a folder, beside the space of its branches."""
-    spec = folder / "small.arch"
-    spec.write_text(text(more, layers=layers), "utf-8")
-    branches = (specs_folder() / "fasterseg_branches.arch").read_text("utf-8")
-    branches = branches.replace("last: int = 8", "last: int = 2").replace(
-        "units = {4, 6, 8, 10, 12}", "units = {2}"
-    )
-    (folder / "fasterseg_branches.arch").write_text(
-        branches.replace("[3, 1024, 2048]", "[3, 64, 128]"), "utf-8"
-    )
-    return spec
 
 
 def test_a_search_writes_the_decoded_network(tmp_path: Any, capsys: Any) -> None:

@@ -135,3 +135,6 @@ def test_a_resumed_search_goes_on_with_the_weight_that_it_had(tmp_path: Path, ca
     lines = map(json.loads, (parts / "journal.jsonl").read_text("utf-8").splitlines())
     weights = [list(line["weights"].values()) for line in lines if line["kind"] == "epoch"]
     assert weights == [[0.001], [0.0005], [0.00025]]
+    page = (parts / "report.html").read_text("utf-8")
+    assert "window(0.001, macs, 1K .. 2K): halved or doubled" in page
+    assert page.count("Adaptive weight of the objective") >= 1

@@ -27,6 +27,8 @@ class Sliced:
 
     def __init__(self, stored: nn.Module, layer: Layer, parts: Parts):
         self.module = bare(layer)
+        # The class of the stored layer may be another one: batch normalization over several processes.
+        self.module.__class__ = type(stored)
         self.stored = stored
         self._parameters = _lent_of(stored._parameters, parts)
         self._buffers = _lent_of(stored._buffers, parts)

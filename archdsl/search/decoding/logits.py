@@ -93,7 +93,9 @@ def shared_cells(first: Branch, other: Branch) -> int:
     return count
 
 
-def objective(miou: float, latency_ms: float | None, target_ms: float = 8.3, exponent: float = -0.07) -> float:
+def objective(
+    miou: float, latency_ms: float | None, target_ms: float = 8.3, exponent: float = -0.07
+) -> float:
     """mIoU · (latency / target)^exponent, the criterion by which the released code selects a pair of branches
     (objective_acc_lat in tools/utils/darts_utils.py of VITA-Group/FasterSeg, after MnasNet,
     arXiv:1807.11626). Without latency, the mIoU.

@@ -13,7 +13,7 @@ from torch.nn.functional import one_hot
 from archdsl.ir import Decision
 from archdsl.passes.costs.pricing import MACS
 from archdsl.passes.costs.space_cost import SpaceCost
-from archdsl.program import Network, Space
+from archdsl.program import Space
 from archdsl.search.config import SearchConfig
 from archdsl.search.decoding.decoder import Decoder
 from archdsl.search.differentiable.architecture import Draw

@@ -12,11 +12,11 @@ from torch.nn.functional import one_hot
 from archdsl.devices.formula import MEASURES, MISSED, evaluate
 from archdsl.devices.objective import Costs
 from archdsl.devices.table import Table
-from archdsl.program import Space
+from archdsl.program import Network, Space
 from archdsl.runs.processes import Processes
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.windows import Windows
-from archdsl.search.scores import UNITS, class_weights_rule, losses_of, terms_of, values_of
+from archdsl.search.scores import UNITS, class_weights_rule, demand_table, losses_of, terms_of, values_of
 from archdsl.search.terms import cannot
 from archdsl.spec.losses import loss_kinds, loss_terms
 from archdsl.spec.search_values import Formula, SearchValue, Term, terms_in, written
@@ -41,8 +41,10 @@ class ObjectiveFunction:
         class_weights: Sequence[float] | None = None,
         stands: Mapping[str, Table] | None = None,
         maps: Sequence[str] = (),
+        extended: Callable[[Network, Table], Table] | None = None,
     ):
-        """`tables` are the latency tables; `stands` maps device names of the spec to substitute tables.
+        """`tables` are the latency tables; `stands` maps device names of the spec to substitute tables;
+        `extended` is that of `Costs`.
 
         `class_weights` result from `class_weights_rule`; `maps` are those of the data.
 
@@ -50,7 +52,11 @@ class ObjectiveFunction:
         """
         if (class_weights is None) != (class_weights_rule(config) is None):
             raise ValueError("class weights must be computed by the search's rule")
-        self.config, self.costs, self.decisions = config, Costs(space, tables, stands), space.decisions
+        self.config, self.costs, self.decisions = (
+            config,
+            Costs(space, tables, stands, extended),
+            space.decisions,
+        )
         losses_of(config)
         weights = None if class_weights is None else {class_weights_rule(config): class_weights}
         everything = tuple(space.graph.outputs)
@@ -62,10 +68,7 @@ class ObjectiveFunction:
         """The outputs to which the losses apply; empty for the main output only."""
         self.windows = Windows(terms_of(config))
         measured = [term for term in terms_of(config) if term.name in MEASURES]
-        timed = [term for term in measured if term.name in UNITS]
-        if timed and not (tables or stands):
-            help = "build one for this machine with --table auto, or pass one with --table FILE"
-            raise cannot("an objective on latency needs a latency table", help, timed[0].at)
+        demand_table(config, bool(tables or stands))
         self.measured = {repr(term): term for term in measured}
         self.cost_values({})
 
