@@ -147,7 +147,6 @@ def print_start(search: Search) -> None:
         f" {search.steps} steps of {config.batch} at {height}×{width}, {where}{then}"
     )
     if world == 1:
-        _warn_of_memory(search)
         click.echo(_forecast(search))
 
 
@@ -174,31 +173,38 @@ def _print_untrained(search: Search) -> None:
         click.echo(f"not searched: {', '.join(left)} ({first})", err=True)
 
 
-def _warn_of_memory(search: Search) -> None:
-    """Reports a search that needs more memory than there is, before it takes any."""
-    from archdsl.search.differentiable import footprint as memory
-
-    there = memory.available(search.processes.device)
-    found = memory.footprint(search)
-    need = found.optimizers + found.step
-    if there is not None and need > there:
-        click.echo(
-            f"warning: not enough memory: a step needs about {need / 2**20:,.0f} MiB besides the weights, and"
-            f" {there / 2**20:,.0f} MiB are available; reduce the batch or crop size, or use --checkpoint or"
-            " the sampler one_path",
-            err=True,
-        )
+def _warn_of_memory(there: int | None, need: int) -> bool:
+    """Reports a search that needs more bytes than there are, before it takes any."""
+    if there is None or need <= there:
+        return False
+    click.echo(
+        f"warning: not enough memory: a step needs about {need / 2**20:,.0f} MiB besides the weights, and"
+        f" {there / 2**20:,.0f} MiB are available; reduce the batch or crop size, or use --checkpoint or"
+        " the sampler one_path",
+        err=True,
+    )
+    return True
 
 
 def _forecast(search: Search) -> str:
     """Estimated duration and memory of the search, and how to limit them."""
     from archdsl.diagnostics import SpecError
     from archdsl.runs.faults import explain_memory, is_out_of_memory
+    from archdsl.search.differentiable import footprint as memory
+    from archdsl.search.differentiable.calibration import estimated, resident
     from archdsl.search.differentiable.forecast import forecast
+
+    there, need, before = memory.available(search.processes.device), memory.footprint(search), resident()
+    warned = _warn_of_memory(there, need.optimizers + need.step)
+
+    def calibrate() -> None:
+        found = None if warned else estimated(search, need, optimizers=search.step == 0)
+        if found is not None:
+            _warn_of_memory(there, found - before)
 
     config = search.config
     try:
-        found = forecast(search)
+        found = forecast(search, calibrate)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

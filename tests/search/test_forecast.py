@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch.profiler import ProfilerActivity, profile
 
 from archdsl.cli import searching
-from archdsl.search.differentiable import footprint, forecast, step
+from archdsl.search.differentiable import calibration, footprint, forecast, step
 from archdsl.search.differentiable.driver import CHECKPOINT_STEPS
 from archdsl.search.evaluators import from_scratch
 from small_search import SPEC, quiet, search
@@ -128,9 +130,49 @@ def test_a_search_that_needs_more_memory_than_there_is_says_so_before_it_takes_a
     for spare, warned in ((1, False), (-1, True)):
         there = need.optimizers + need.step + spare
         monkeypatch.setattr(footprint, "available", lambda _device, there=there: there)
-        monkeypatch.setattr(searching, "_forecast", lambda _search: "")
         searching.print_start(made)
         assert ("not enough memory" in capsys.readouterr().err) == warned
+
+
+def test_memory_beyond_tensors_is_measured_at_small_crops_and_grows_with_the_pixels(tmp_path, monkeypatch):
+    made = search(tmp_path, crop=(32, 64))
+    monkeypatch.setattr(calibration, "LEAST", 0)
+    monkeypatch.setattr(calibration, "resident", lambda: 1000)
+    pixels = []
+
+    def peak() -> int:
+        of_kernels = 500 + 3 * pixels[-1]
+        tensors = footprint.footprint(made, made_crop(pixels[-1]))
+        return 1000 + tensors.optimizers + tensors.step + of_kernels
+
+    def made_crop(count: int) -> tuple[int, int]:
+        return next(crop for crop in ((8, 16), (16, 32)) if crop[0] * crop[1] == count)
+
+    monkeypatch.setattr(calibration, "_run_steps", lambda _, crop: pixels.append(crop[0] * crop[1]))
+    monkeypatch.setattr(calibration, "_peak", peak)
+    need = footprint.footprint(made)
+    assert calibration.estimated(made, need) == 1000 + need.optimizers + need.step + 500 + 3 * 32 * 64
+    assert pixels == [8 * 16, 16 * 32]
+    monkeypatch.setattr(calibration, "LEAST", 1 << 40)
+    assert calibration.estimated(made, need) is None  # it fits anyway
+
+
+@given(st.integers(0, 1 << 40), st.integers(0, 1 << 40), st.integers(1, 1 << 20))
+def test_an_estimate_is_never_below_what_a_smaller_crop_took(less: int, last: int, few: int) -> None:
+    found = calibration.extrapolated([(few, less), (4 * few, last)], 16 * few)
+    assert found >= last
+    assert found == last + max(0, last - less) * 4
+
+
+def test_steps_for_an_estimate_leave_the_search_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.setattr(calibration, "LEAST", 0)
+    made, other = search(tmp_path / "a"), search(tmp_path / "b")
+    need = footprint.footprint(made)
+    found = []
+    forecast.forecast(made, lambda: found.append(calibration.estimated(made, need)))
+    assert found[0] >= need.step
+    mine, theirs = made.stepper.net.state_dict(), other.stepper.net.state_dict()
+    assert all(torch.equal(mine[key], theirs[key]) for key in mine)
 
 
 def test_available_memory_is_at_most_what_a_container_may_take(tmp_path):

@@ -344,7 +344,7 @@ class Search:
         return replace(found, members={**results, self.main.name: found}) if results else found
 
     def _finish(self, member: Member, found: Result) -> Result:
-        found = member.decoded(found, lambda outcomes: self.shared(member).score(outcomes)["miou"])
+        found = member.decoded(found, lambda outcomes: self.shared(member).score(outcomes).get("miou", 0.0))
         module = self.recalibrated(found, member)
         self._write({"kind": "recalibrated", "batches": self.config.calibrate} | _labels(member))
         tally = self.shared(member).tally(module)

@@ -49,8 +49,9 @@ class Footprint:
     step: int
 
 
-def footprint(search: Search) -> Footprint:
-    """The memory of the largest of some steps of each phase of a search, by what these sample at its start.
+def footprint(search: Search, crop: tuple[int, int] | None = None) -> Footprint:
+    """The memory of the largest of some steps of each phase of a search, by what these sample at its start;
+    of steps on crops of another size, if given.
 
     `ohem`, whose choice of pixels needs their losses, counts as cross-entropy, which keeps as much but for a
     byte for each pixel.
@@ -65,7 +66,7 @@ def footprint(search: Search) -> Footprint:
         for number in range(MOST_STEPS):
             draws = search.stepper.draws(search.step + number, epoch)
             with (tally := Tally(net, known)):
-                _run_step(search, networks, draws)
+                _run_step(search, networks, draws, crop or search.crop)
             most = max(most, tally.most)
             net.zero_grad(set_to_none=True)
             end = end or time.monotonic() + MOST_SECONDS
@@ -178,9 +179,11 @@ def _without_numbers(net: nn.Module, memo: dict[int, Any]) -> nn.Module:
     return copy.deepcopy(net, memo)
 
 
-def _run_step(search: Search, networks: Mapping[str, Any], draws: list[list[Draw]]) -> None:
+def _run_step(
+    search: Search, networks: Mapping[str, Any], draws: list[list[Draw]], crop: tuple[int, int]
+) -> None:
     """All forward passes of a step, and its backward pass."""
-    batch, (height, width) = search.config.batch, search.crop
+    batch, (height, width) = search.config.batch, crop
     channels = next(iter(search.space.graph.inputs.values()))[0]
     images_BCHW = torch.empty(batch, channels, height, width, device=META)
     targets = {

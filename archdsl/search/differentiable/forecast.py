@@ -53,14 +53,17 @@ class Forecast:
         return trained + self.epoch_s * epochs + self.scratch_s
 
 
-def forecast(search: Search) -> Forecast:
+def forecast(search: Search, first: Callable[[], None] = lambda: None) -> Forecast:
     """Estimates time and memory of a search by running some of its steps; the state is restored after.
+
+    `first` is called before; it may train the search, too.
 
     The first step, batch and scored image are excluded, since they include one-time work such as generated
     code, memory allocation and generated scenes; of the others, the median is used. Batches are prefetched
     during the steps, and counted only if they take longer.
     """
     state = copy.deepcopy(search.stepper.state())
+    first()
     batch = search.batches.batch(search.step)
     began = time.perf_counter()
     search.batches.batch(search.step)

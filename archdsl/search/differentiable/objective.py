@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,6 @@ from archdsl.runs.processes import Processes
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.windows import Windows
 from archdsl.search.scores import UNITS, class_weights_rule, demand_table, losses_of, terms_of, values_of
-from archdsl.search.terms import cannot
 from archdsl.spec.losses import loss_kinds, loss_terms
 from archdsl.spec.search_values import Formula, SearchValue, Term, terms_in, written
 from archdsl.train.tallies import ScoredOutput
