@@ -194,13 +194,13 @@ def _forecast(search: Search) -> str:
     from archdsl.search.differentiable.calibration import estimated, resident
     from archdsl.search.differentiable.forecast import forecast
 
-    there, need, before = memory.available(search.processes.device), memory.footprint(search), resident()
+    there, need, taken = memory.available(search.processes.device), memory.footprint(search), resident()
     warned = _warn_of_memory(there, need.optimizers + need.step)
 
     def calibrate() -> None:
         found = None if warned else estimated(search, need, optimizers=search.step == 0)
         if found is not None:
-            _warn_of_memory(there, found - before)
+            _warn_of_memory(there, found - taken)
 
     config = search.config
     try:

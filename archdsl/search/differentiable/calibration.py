@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+
 from archdsl.backends.supernet.fitting import demand_trainable
 from archdsl.data.batches import Batch
 from archdsl.diagnostics import SpecError
@@ -85,11 +87,12 @@ def _supported(search: Search, crop: tuple[int, int]) -> bool:
 
 
 def _run_steps(search: Search, crop: tuple[int, int]) -> None:
+    def part(x: torch.Tensor) -> torch.Tensor:
+        return x[..., : crop[0], : crop[1]].contiguous()
+
     def cropped(batch: Batch) -> Batch:
-        images, masks = (
-            x[..., : crop[0], : crop[1]].contiguous() for x in (batch.images_B3HW, batch.masks_BHW)
-        )
-        return Batch(images, masks)
+        maps = {name: part(target) for name, target in batch.maps.items()}
+        return Batch(part(batch.images_B3HW), part(batch.masks_BHW), maps)
 
     batch = cropped(search.batches.batch(search.step))
     for epoch in search.phases():
