@@ -28,7 +28,6 @@ from archdsl.backends.supernet.module import Forward, Weights
 from archdsl.backends.supernet.statements import Style
 from archdsl.backends.torch_module import MOST_PARAMETERS, CompiledNetwork
 from archdsl.backends.torch_module import build as build_network
-from archdsl.collector import paused
 from archdsl.configs.sharing import BN
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir import Graph, Node
@@ -235,8 +234,7 @@ class ElasticNetwork(nn.Module):
         key = outputs, tuple(outcomes.get(path, -1) for path in decisions), weighed
         found = self._plans.get(key)
         if found is None:
-            with paused():
-                found = self._plans[key] = self._planned(outputs, outcomes, weighed)
+            found = self._plans[key] = self._planned(outputs, outcomes, weighed)
             if len(self._plans) > PATHS:
                 self._plans.popitem(last=False)
         self._plans.move_to_end(key)
