@@ -11,7 +11,6 @@ from archdsl.lang import ast
 from archdsl.lang.ast import Spanned
 from archdsl.lang.habits import setting_form
 from archdsl.lang.loader import Unit
-from archdsl.lang.search_habits import clause_form, search_form
 from archdsl.spec.evaluate.arithmetic import OPERATORS
 from archdsl.spec.evaluate.frame import Frame
 from archdsl.spec.losses import demand_losses, unknown_output
@@ -267,6 +266,7 @@ class _Reader:
     def _no_clause(self, name: str, group: str, node: Spanned) -> SpecError:
         known = _clauses(group)
         from archdsl.configs.words import guessed, listed
+        from archdsl.lang.search_habits import clause_form
 
         form, guess = clause_form(name), guessed(name, known) or _question(closest(name, list(self.own)))
         if group and name in _clauses(""):
@@ -354,6 +354,8 @@ class _Reader:
 
     def _value_form(self, expr: ast.Expr) -> str | None:
         """What is written instead of an expression that a search does not have."""
+        from archdsl.lang.search_habits import search_form
+
         if isinstance(expr, ast.Conditional):
             return "a search has no conditionals: write a limit as a requirement, require macs <= 1M"
         if isinstance(expr, ast.Chain):
@@ -384,6 +386,7 @@ class _Reader:
 
     def _unknown(self, name: str, kind: str, words: Mapping[str, Word], node: Spanned) -> SpecError:
         from archdsl.configs.words import guessed, listed
+        from archdsl.lang.search_habits import search_form
 
         help = search_form(name, list(words)) or guessed(name, words)
         if help is None and words is not _words():
@@ -421,6 +424,8 @@ class _Reader:
         guess = guessed(value.name, words) if isinstance(value, Term) else None
         help = f"{guess} available: {listed(words)}" if guess else f"available: {listed(words)}"
         if isinstance(value, str):
+            from archdsl.lang.search_habits import search_form
+
             plain = value.lower()
             form = f"write {plain}" if plain in words else search_form(value, list(words))
             help = f"names have no quotes: {form or help}"

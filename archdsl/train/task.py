@@ -227,7 +227,7 @@ def scored_outputs(losses: Sequence[OutputLoss], graph: Graph) -> list[ScoredOut
 
 def demand_scored(losses: Sequence[OutputLoss], graph: Graph) -> None:
     """Raises SpecError (ARCH839) if no loss is of a deployed output."""
-    if not losses or scored_outputs(losses, graph):  # an objective without a loss is refused for that
+    if not losses or scored_outputs(losses, graph):  # other checks report an objective without a loss
         return
     deployed = [name for name in graph.outputs if name not in graph.train_only]
     headline = f"no loss is of a deployed output of {graph.name}, so that nothing can be scored"
