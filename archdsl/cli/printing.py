@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
-from archdsl.render.terminal import ANSI, clean, is_terminal
+from archdsl.render.terminal import ANSI, clean
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,13 +44,17 @@ class Printed:
     def write(self, text: str) -> int:
         return self._put(text if text.isascii() and text.isprintable() else _shown(text))
 
+    def isatty(self) -> bool:
+        """Whether the stream writes to a terminal; one without `isatty` does not."""
+        return bool(getattr(self.stream, "isatty", lambda: False)())
+
     def writelines(self, lines: Iterable[str]) -> None:
         for line in lines:
             self.write(line)
 
     def document(self, text: str) -> int:
         """Writes machine-readable text unchanged, unless the stream is a terminal."""
-        return self.write(text) if is_terminal(self.stream) else self._put(text)
+        return self.write(text) if self.isatty() else self._put(text)
 
     def _put(self, text: str) -> int:
         try:

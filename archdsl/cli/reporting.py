@@ -12,7 +12,7 @@ import click
 from archdsl.cli.findings import print_findings
 from archdsl.cli.printing import console
 from archdsl.diagnostics import Diagnostic
-from archdsl.render.terminal import clean, is_terminal
+from archdsl.render.terminal import clean
 from archdsl.report.duration import duration
 from archdsl.runs.reporter import Reporter
 
@@ -49,7 +49,7 @@ class Bar:
     """
 
     def __init__(self) -> None:
-        self.shown = is_terminal(sys.stderr)
+        self.shown = sys.stderr.isatty()
         self._next = 0.0
         self._bars: Progress | None = None
 
