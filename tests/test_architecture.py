@@ -23,6 +23,7 @@ ROOMS = (
     "bounded",
     "checksums",
     "collector",
+    "frames",
     "registry",
     "plugins",
     "calling",

@@ -97,7 +97,7 @@ def _check(path: Path | None, settings: dict[str, Any], strict: bool, options: M
 
     name = "<stdin>" if path is None else str(path)
     try:
-        unit = opening.load_file(path).unit
+        unit = opening.unit(path)
         report = check_unit(unit, settings, **options)
     except SpecError as error:
         return _Result(name, error.diagnostics, (), strict)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archdsl.collector import paused
 from archdsl.diagnostics import Source, SpecError, closest
 from archdsl.resources import specs_folder
 
 if TYPE_CHECKING:
+    from archdsl.lang.loader import Unit
     from archdsl.program import Network, Program, Space
 
 STDIN = "-"
@@ -50,16 +52,20 @@ def find_all(specs: Iterable[str]) -> list[Path | None]:
 
 def load(spec: str) -> Program:
     """The program in the file that SPEC names, or in standard input for `-`."""
-    return load_file(None if spec == STDIN else find(spec))
+    from archdsl.program import Program
+
+    return Program(unit(None if spec == STDIN else find(spec)))
 
 
-def load_file(path: Path | None) -> Program:
-    from archdsl.program import load as load_program
+def unit(path: Path | None) -> Unit:
+    """The parsed file at a path, or in standard input; raises SpecError."""
+    from archdsl.lang.loader import load as load_unit
 
-    if path is not None:
-        return load_program(path)
-    source = read(None)
-    return load_program(Path(source.name), text=source.text)
+    with paused():
+        if path is not None:
+            return load_unit(path)
+        source = read(None)
+        return load_unit(Path(source.name), text=source.text)
 
 
 def read(path: Path | None) -> Source:

@@ -37,7 +37,8 @@ def run_seeds(spec: str, options: SearchOptions, count: int | None) -> int:
         path = folder.of(seed)
         click.echo(f"seed {seed} ({n} of {len(seeds)})")
         there = (path / "manifest.json").exists()
-        code = run_search(spec, replace(options, seed=seed, folder=path, resume=there), hint=False)
+        with folder.released():
+            code = run_search(spec, replace(options, seed=seed, folder=path, resume=there), hint=False)
         if code:
             command = options.evaluator_command
             words = ["--command", shlex.join(command)] if command else []

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from archdsl.search.differentiable.driver import Search
     from archdsl.search.options import SearchOptions
     from archdsl.search.progress import SearchProgress
+    from archdsl.search.trials.inputs import Inputs
 
 
 def run_search(spec: str, options: SearchOptions, *, hint: bool = True) -> int:
@@ -75,18 +76,19 @@ def _run_trials(spec: str, program: Program, options: SearchOptions, hint: bool)
     from archdsl.runs.interrupted import Interrupted
     from archdsl.search.folder import SearchFolder
     from archdsl.search.trials import run as trials
+    from archdsl.search.trials.inputs import inspected_inputs
     from archdsl.search.trials.records import has_ended
 
     folder = options.folder or Path("runs") / program.search(options.name).name
     paths = SearchFolder(folder)
     finished = options.resume and has_ended(paths.journal)
+    reporter = TerminalReporter()
+    inputs = inspected_inputs(program, options, reporter)
     if not options.resume:
-        _print_trials_forecast(program, options)
-    resuming = f"{folder} is finished: nothing is evaluated again" if finished else f"resuming {folder}"
-    click.echo(resuming if options.resume else f"writing to {folder}")
+        _print_trials_forecast(program, options, inputs)
     try:
         with stop_signals() as stop, shown(0, 0) as report:
-            found = trials.run(program, options, reporter=TerminalReporter(), report=report, stop=stop)
+            found = trials.run(program, options, reporter=reporter, report=report, stop=stop, inputs=inputs)
     except Interrupted as stopped:
         command = options.evaluator_command
         words = ["--command", shlex.join(command)] if command else []
@@ -110,15 +112,14 @@ def _run_trials(spec: str, program: Program, options: SearchOptions, hint: bool)
     return 0
 
 
-def _print_trials_forecast(program: Program, options: SearchOptions) -> None:
+def _print_trials_forecast(program: Program, options: SearchOptions, inputs: Inputs) -> None:
     """Prints the estimated duration of a search whose networks are trained, measured on one of them."""
     from archdsl.cli.search_text import time_line
     from archdsl.search.trials.forecast import forecast
-    from archdsl.search.trials.inputs import config_of
 
-    if not config_of(options.split(program), options).evaluator_kind.trains:
+    if not inputs.config.evaluator_kind.trains:
         return
-    found = forecast(program, options, limit_s=_MEASURED_S)
+    found = forecast(program, options, limit_s=_MEASURED_S, inputs=inputs)
     if found.trial_s and found.failed is None:
         click.echo(time_line(found, options.engine.workers))
 

@@ -11,7 +11,7 @@ from archdsl.configs import datasets
 from archdsl.data.dataset import IGNORE
 from archdsl.data.files import Files
 from archdsl.data.image_files import labels
-from archdsl.data.listing import files, images, left_out, pairs
+from archdsl.data.listing import files, images, left_out, pairs, without_image
 
 CLASSES = (
     "sky", "building", "pole", "road", "sidewalk", "tree",
@@ -27,6 +27,8 @@ _VOID = 11
 def camvid(root: Path, part: str, settings: datasets.Files | None = None) -> Files:
     """A split of CamVid, for example `train`.  Raises SpecError (ARCH900, ARCH901, ARCH909)."""
     table = labels({id: id for id in range(len(CLASSES))} | {_VOID: IGNORE})
-    masks = root / f"{part}annot"
-    found = pairs(images(root / part), files(masks), masks)
-    return Files("camvid", CLASSES, COLOURS, found, table, left_out=left_out(root / part))
+    masks_in = root / f"{part}annot"
+    photos, masks = images(root / part), files(masks_in)
+    found = pairs(photos, masks, masks_in)
+    others = (*left_out(root / part), *without_image(photos, masks))
+    return Files("camvid", CLASSES, COLOURS, found, table, left_out=others)

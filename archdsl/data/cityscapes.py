@@ -12,7 +12,7 @@ from archdsl.data.dataset import IGNORE
 from archdsl.data.faults import failed
 from archdsl.data.files import Files
 from archdsl.data.image_files import Table, labels
-from archdsl.data.listing import files, files_below, left_out, pairs
+from archdsl.data.listing import files, files_below, left_out, pairs, without_image
 from archdsl.diagnostics import SpecError
 
 CLASSES = (
@@ -47,7 +47,8 @@ def cityscapes(root: Path, part: str, settings: datasets.Files | None = None) ->
         masks = files_below(root / "gtFine" / part, _TRAIN_IDS)
         table = labels({id: id for id in range(len(CLASSES))})
     found = pairs(images, masks, root / "gtFine" / part, _frame)
-    return Files("cityscapes", CLASSES, COLOURS, found, table)
+    others = without_image(images, masks, _frame)
+    return Files("cityscapes", CLASSES, COLOURS, found, table, left_out=others)
 
 
 def _without_images(where: Path) -> SpecError:

@@ -14,7 +14,7 @@ from archdsl.data.dataset import MOST_CLASSES, Colour
 from archdsl.data.faults import failed
 from archdsl.data.files import Files
 from archdsl.data.image_files import labels
-from archdsl.data.listing import files, images, left_out, pairs
+from archdsl.data.listing import files, images, left_out, pairs, without_image
 from archdsl.diagnostics import Diagnostic, SpecError
 
 CLASS_LIST = "classes.txt"
@@ -51,9 +51,11 @@ def folder(root: Path, part: str, settings: datasets.Folder) -> Files:
     table = labels({label: id for id, all_of in enumerate(own) for label in all_of})
     usual = (colour for colour in colours(2 * len(found.names)) if colour not in found.colours)
     shown = tuple(own or next(usual) for own in found.colours)
-    masks = root / "masks" / part
-    both = pairs(images(root / "images" / part), files(masks), masks)
-    return Files("folder", found.names, shown, both, table, left_out=left_out(root / "images" / part))
+    where, masks_in = root / "images" / part, root / "masks" / part
+    photos, masks = images(where), files(masks_in)
+    both = pairs(photos, masks, masks_in)
+    others = (*left_out(where), *without_image(photos, masks))
+    return Files("folder", found.names, shown, both, table, left_out=others)
 
 
 def colours(n: int) -> tuple[Colour, ...]:

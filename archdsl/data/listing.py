@@ -14,6 +14,7 @@ from archdsl.diagnostics import Diagnostic, SpecError
 MOST_FILES = 100_000
 
 _MOST_FOLDERS = 100
+_EXAMPLES = 3
 
 _NOT_READ = (
     ".tif", ".tiff", ".gif", ".jp2", ".jpx", ".heic", ".heif", ".avif", ".exr", ".npy", ".npz", ".mat",
@@ -76,6 +77,18 @@ def pairs(
     if problems:
         raise SpecError(grouped(problems))
     return tuple((image, known[key(image)]) for image in images)
+
+
+def without_image(
+    images: list[Path], masks: list[Path], key: Callable[[Path], str] = lambda p: p.stem
+) -> tuple[str, ...]:
+    """Describes masks whose key no image has: `2 masks without image: 003.png, 007.png`."""
+    known = set(map(key, images))
+    alone = [mask.name for mask in masks if key(mask) not in known]
+    if not alone:
+        return ()
+    shown = ", ".join(alone[:_EXAMPLES]) + (", …" if len(alone) > _EXAMPLES else "")
+    return (f"{len(alone):,} mask{'s' if len(alone) > 1 else ''} without image: {shown}",)
 
 
 def images(folder: Path) -> list[Path]:

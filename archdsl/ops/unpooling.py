@@ -12,6 +12,7 @@ from archdsl.ops.geometry import (
     PADDING,
     K,
     S,
+    Window,
     argument,
     lifted_window,
     onnx_window,
@@ -32,7 +33,7 @@ class MaxUnpool(Primitive):
 
     The second tensor is what was pooled by `max_pool` with the same settings. Positions are those of its
     maxima: of equal maxima in a window the first one by rows; of windows that share a position the last one
-    by rows, which on a GPU is not certain. As in PyTorch and ONNX; TensorFlow has no such operator.
+    by rows, which is certain on one CPU thread only. As in PyTorch and ONNX; TensorFlow has no such operator.
     Badrinarayanan et al., "SegNet", arXiv:1511.00561, section 3.
     """
 
@@ -86,7 +87,11 @@ class MaxUnpool(Primitive):
         window: dict[str, Any] = onnx_window(xs[1], xs[0], a)
         _, indices = to.nodes("MaxPool", [names[1]], ("pooled", "indices"), **window)
         size = to.ints("size", [to.batch, *y])
-        return to.node("MaxUnpool", [names[0], indices, size], **window)
+        rows, columns = (_implied(*axis) for axis in zip(xs[0][1:], y[1:], windows(a), strict=True))
+        kernel, strides, pads = zip(rows, columns, strict=True)
+        return to.node(
+            "MaxUnpool", [names[0], indices, size], kernel_shape=kernel, strides=strides, pads=(*pads, *pads)
+        )
 
     def lifted(self, call: Call) -> Lifted | None:
         """Of indices that `max_pool` returned: the tensor that it pooled is the second one."""
@@ -96,3 +101,15 @@ class MaxUnpool(Primitive):
         k = pool.pair("kernel_size")
         window = lifted_window(k, pool.pair("stride", k), 1, pool.pair("padding", 0))
         return None if window is None or pool["ceil_mode"] else call.lifted(call.x, pool.x, **window)
+
+
+def _implied(small: int, large: int, window: Window) -> tuple[int, int, int]:
+    """The kernel, stride and pads along an axis of the ONNX node.
+
+    The indices and the size determine its output, but onnxruntime rejects a window that implies less than one
+    row, or more rows than the size; then this is a window that implies the size.
+    """
+    if 1 <= (small - 1) * window.s + window.k - 2 * window.pad <= large:
+        return window.k, window.s, window.pad
+    over = max(small - large, 0)
+    return over + 1, 1, over

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -54,13 +56,27 @@ class RepeatedFolder:
         there = seeds_in(self.path) or [p for p in [self.path] if (p / "manifest.json").exists()]
         if there or self.seeds_file.exists():
             headline = f"{there[0] if there else self.path} already contains a run"
-            help = f"resume it with --resume {self.path}, or choose another folder: --out DIR"
+            help = (
+                f"resume it with --resume {shlex.quote(str(self.path))}, or choose another folder: --out DIR"
+            )
             raise SpecError([Diagnostic("ARCH919", headline, help=help)])
         self.path.mkdir(parents=True, exist_ok=True)
         self.write(seeds)
 
     def write(self, seeds: Sequence[int]) -> None:
         atomic.write_text(self.seeds_file, json.dumps({"seeds": list(seeds)}) + "\n")
+
+    @contextmanager
+    def released(self) -> Iterator[None]:
+        """Removes what `begin` wrote if an error occurs before the first run of a seed begins."""
+        try:
+            yield
+        except SpecError:
+            if not self.started():
+                self.seeds_file.unlink(missing_ok=True)
+                with suppress(OSError):  # it has other files
+                    self.path.rmdir()
+            raise
 
     def seeds(self) -> list[int] | None:
         """The recorded seeds; None for another folder. Raises SpecError (ARCH911) if they are unreadable."""

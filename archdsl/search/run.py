@@ -42,6 +42,7 @@ from archdsl.search.latency_tables import Tables, gather, with_rows_of
 from archdsl.search.options import SearchOptions
 from archdsl.search.page import write_report
 from archdsl.search.progress import Report
+from archdsl.search.proving import proved
 from archdsl.search.pruning import pruned
 from archdsl.search.reading import read_config
 from archdsl.search.result import Result
@@ -139,6 +140,7 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
         settings = {**of_space, **own}
         space = program.space(config.space, **settings) if own else declared
         space = with_classes(space, splits.train, program, settings, losses)
+        proved(space, options, settings)
         return pruned(space, options.passes)
 
     found = architectures(config, space_of)

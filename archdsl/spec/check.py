@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from archdsl.collector import paused
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError
+from archdsl.frames import roomy
 from archdsl.lang import ast
 from archdsl.lang.loader import Unit
 from archdsl.ops.base import ADVISORY
@@ -19,7 +20,6 @@ from archdsl.spec.evaluate.constants import Constants
 from archdsl.spec.lint import lint_decisions, lint_names
 from archdsl.spec.prove.prover import Proof, prove
 from archdsl.spec.require import check_requirements
-from archdsl.spec.search import read_search
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Report:
         return not any(d.severity == "error" for d in self.diagnostics)
 
 
+@roomy
 @paused()
 def check(
     unit: Unit,
@@ -73,9 +74,8 @@ def check(
                 if kind == "space" and proof.ok:
                     spaces[declared.name.id] = elaborated
             elif isinstance(declared, ast.Search):
-                from archdsl.spec.search_rules import (
-                    reversed_objectives,  # imported late: most files have no search
-                )
+                from archdsl.spec.search import read_search  # most files have no search
+                from archdsl.spec.search_rules import reversed_objectives
 
                 search = read_search(unit, declared)
                 diagnostics.extend([*search.not_run, *reversed_objectives(search.clauses)])
@@ -89,16 +89,17 @@ def check(
     return Report(tuple(_once_each(diagnostics)), tuple(proofs), spaces)
 
 
-def demand_proved(space: Elaborated) -> None:
+def demand_proved(space: Elaborated) -> bool:
     """Raises SpecError if some network of a space is ill-typed, or none can satisfy a requirement.
 
-    Conditions that remain undecided within the default budget are accepted, and so is what is only advice.
+    Returns False where conditions remain undecided within the default budget; what is only advice is ignored.
     """
     needed = tuple(o for o in space.obligations if o.code not in ADVISORY)
     failed, proof = prove(replace(space, obligations=needed), "space", BUDGET)
     found = [*failed, *(check_requirements(space, BUDGET) if proof.ok else ())]
     if errors := [d for d in found if d.severity == "error"]:
         raise SpecError(list(_once_each(errors)))
+    return proof.proved
 
 
 def _check_target(

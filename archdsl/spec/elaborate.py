@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from archdsl.collector import paused
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
+from archdsl.frames import roomy
 from archdsl.ir import Decision, Expr, Graph, Mux, Node, Pick, Shape, Value
 from archdsl.ir.expr import leaves
 from archdsl.lang import ast
@@ -57,6 +58,7 @@ class Elaborated:
     warnings: tuple[Diagnostic, ...] = ()
 
 
+@roomy
 @paused()
 def elaborate(
     unit: Unit,
@@ -74,6 +76,7 @@ def elaborate(
     return _evaluated(unit, declared, settings, {}, constants)
 
 
+@roomy
 @paused()
 def bind_rows(
     unit: Unit, declared: ast.Space, settings: Mapping[str, object], outcomes: Mapping[str, str]

@@ -214,6 +214,31 @@ def test_files_that_are_not_read_are_counted_where_they_lie(tmp_path: Path, kind
     assert "1 file ends in .tiff" in raised.value.diagnostics[0].primary.text
 
 
+@pytest.mark.parametrize(
+    ("alone", "said"), [(1, "1 mask without image: x0"), (5, "5 masks without image: x0")]
+)
+@pytest.mark.parametrize("kind", ["folder", "camvid", "cityscapes"])
+def test_masks_without_an_image_are_counted_and_the_first_are_named(
+    tmp_path: Path, kind: str, alone: int, said: str
+):
+    image, mask = {
+        "folder": ("images/train/a.png", "masks/train/{}.png"),
+        "camvid": ("train/a.png", "trainannot/{}.png"),
+        "cityscapes": (
+            "leftImg8bit/train/ulm/a_leftImg8bit.png", "gtFine/train/ulm/{}_gtFine_labelIds.png"
+        ),
+    }[kind]  # fmt: skip
+    write(tmp_path / image, image_of(labels(2)))
+    for name in ("a", *(f"x{n}" for n in range(alone))):
+        write(tmp_path / mask.format(name), labels(2))
+    (tmp_path / "classes.txt").write_text("a\nb\n")
+    part = open_part(kind, {"path": str(tmp_path)}, "train")
+    assert len(part) == 1
+    (line,) = part.left_out
+    assert line.startswith(said)
+    assert line.endswith("…") == (alone > 3)
+
+
 def test_many_findings_of_a_kind_are_the_first_few_and_a_number(tmp_path: Path):
     root = write_folder(tmp_path, images=40)
     for n in range(40):

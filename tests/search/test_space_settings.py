@@ -69,3 +69,66 @@ def test_check_proves_a_space_as_its_search_sets_it(wide: int, tmp_path: Path) -
     assert result.exit_code == 1
     assert "S as `Q` sets it" in result.output
     assert "y.1 = b" in result.output
+
+
+COSTS = """
+search Q for S {
+  strategy = random
+  trials = 3
+  evaluate = costs
+  minimize macs
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("clauses", "words"),
+    [
+        (COSTS, ["--set", "wide=6"]),
+        (COSTS, ["--set", "wide=6", "--seeds", "2"]),
+        (COSTS, ["--set", "wide=6", "--dry-run"]),
+        (COSTS.replace("strategy", "wide = 6\n  strategy"), []),
+        ("", ["--set", "wide=6", "--strategy", "random", "--evaluate", "costs", "--minimize", "macs"]),
+        (
+            COSTS.replace("random", "differentiable(epochs = 1)").replace(
+                "  trials = 3\n  evaluate = costs\n  minimize macs",
+                "  data = synthetic(images = 2, batch = 2)\n  minimize cross_entropy",
+            ),
+            ["--set", "wide=6"],
+        ),
+    ],
+)
+def test_a_search_proves_its_space_under_its_settings_before_it_makes_its_folder(
+    clauses: str, words: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "s.arch").write_text(SUM + clauses)
+    result = CliRunner().invoke(
+        cli, ["search", str(tmp_path / "s.arch"), "--out", str(tmp_path / "run"), *words]
+    )
+    assert result.exit_code == 1
+    assert "ARCH301" in result.output
+    assert "S with wide = 6: add: channels differ" in result.output
+    assert "writing to" not in result.output
+    assert not (tmp_path / "run").exists()
+
+
+def test_networks_that_are_ill_typed_after_passes_are_failed_trials_also_where_only_costs_are_compared(
+    tmp_path: Path,
+) -> None:
+    two = SUM.replace("y = image -> conv(c = 8)", "y = image -> one of {conv(c = 8), conv(c = 4)}")
+    found = archdsl.search(
+        two + COSTS, settings={"wide": 6}, passes="prune(y.1 = conv_c8)", folder=tmp_path / "run"
+    )
+    assert found.network.chosen == {"y.1": "conv_c8", "y.2": "a"}
+    (failed,) = [trial for trial in found.trials if trial.failure is not None]
+    assert failed.failure[1].startswith("ARCH301")
+
+
+def test_passes_that_leave_only_well_typed_networks_make_a_space_searchable(tmp_path: Path) -> None:
+    two = SUM.replace("y = image -> conv(c = 8)", "y = image -> one of {conv(c = 8), conv(c = 4)}")
+    with pytest.raises(SpecError):
+        archdsl.search(two + COSTS, settings={"wide": 6}, folder=tmp_path / "run")
+    found = archdsl.search(
+        two + COSTS, settings={"wide": 6}, passes="prune(y.2 = a)", folder=tmp_path / "run"
+    )
+    assert not [trial for trial in found.trials if trial.failure is not None]

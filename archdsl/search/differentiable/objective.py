@@ -51,11 +51,8 @@ class ObjectiveFunction:
         """
         if (class_weights is None) != (class_weights_rule(config) is None):
             raise ValueError("class weights must be computed by the search's rule")
-        self.config, self.costs, self.decisions = (
-            config,
-            Costs(space, tables, stands, extended),
-            space.decisions,
-        )
+        self.config, self.decisions = config, space.decisions
+        self.costs = Costs(space, tables, stands, extended)
         losses_of(config)
         weights = None if class_weights is None else {class_weights_rule(config): class_weights}
         everything = tuple(space.graph.outputs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from archdsl.backends.supernet.fitting import demand_trainable, fitting
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batches
-from archdsl.data.dataset import Splits
+from archdsl.data.dataset import Dataset, Splits
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir import Graph
 from archdsl.search.config import SearchConfig
@@ -43,7 +43,14 @@ def demand_runs(config: SearchConfig, graph: Graph, splits: Splits) -> None:
     """
     elastic = is_elastic(config.share, graph)
     demand_trainable(graph, crop_of(config, graph), config.batch, elastic)
-    height, width = splits.val[0].mask.shape
+    demand_scorable(graph, splits.val, elastic)
+
+
+def demand_scorable(graph: Graph, dataset: Dataset, elastic: bool = False) -> None:
+    """Raises SpecError (ARCH918) if a space or network does not support the size of the first image, even
+    padded.
+    """
+    height, width = dataset[0].mask.shape
     if fitting(graph, (height, width), elastic) is None:
         headline = f"{graph.name} does not support images of {height}×{width}, even padded"
         raise SpecError(

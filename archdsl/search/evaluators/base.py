@@ -91,6 +91,8 @@ class Surroundings:
     stop: Callable[[], bool] = lambda: False
     base: Path = field(default_factory=Path)
     """The folder of the spec, which relative paths of settings are against."""
+    proved: bool = True
+    """Whether all networks of the space are known to be well-typed."""
 
 
 class Stopped(Exception):
@@ -106,6 +108,14 @@ class Prepared(Protocol):
 
         Results are written to the folder of the run, for workers as well.
         """
+
+
+@runtime_checkable
+class Demanding(Protocol):
+    """An evaluator that knows of networks which it cannot evaluate, without training them."""
+
+    def demand(self, network: Network) -> None:
+        """Raises SpecError for a network that cannot be evaluated."""
 
 
 class Failed(Exception):

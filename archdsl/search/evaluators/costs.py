@@ -11,7 +11,10 @@ class Unscored:
     """Returns no scores: objectives are over costs, which are known for every network."""
 
     def __init__(self, config: Any, surroundings: Surroundings):
-        pass
+        self.proved = surroundings.proved
 
     def score(self, candidate: Candidate) -> Scores:
+        """Raises SpecError for an ill-typed network, whose costs mean nothing."""
+        if not self.proved:
+            candidate.network  # noqa: B018 - binding raises
         return {}

@@ -12,20 +12,20 @@ from typing import Any
 import torch
 from torch import nn
 
+from archdsl.backends.supernet.fitting import demand_trainable
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches
 from archdsl.data.dataset import Dataset
 from archdsl.data.targets import LABELS, maps_of
-from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir import Graph
 from archdsl.passes.analyses.symbolic import infer_symbolic
-from archdsl.passes.analyses.trainable import demand_statistics
 from archdsl.passes.transforms.deployed import Deploy
 from archdsl.program import Network
 from archdsl.runs.processes import processes
 from archdsl.runs.reporter import Reporter
 from archdsl.search.config import USUAL, SearchConfig
 from archdsl.search.differentiable.optimisers import optimiser, rate
+from archdsl.search.differentiable.readiness import demand_scorable
 from archdsl.search.evaluators.base import Stopped, Surroundings
 from archdsl.search.evaluators.predictions import Predictions
 from archdsl.search.reading import read_optimiser
@@ -34,7 +34,6 @@ from archdsl.search.terms import cannot
 from archdsl.spec.losses import loss_terms
 from archdsl.spec.search_values import SearchValue, Term
 from archdsl.train.descent import Part
-from archdsl.train.evaluation import fitting
 from archdsl.train.inspected import weighted_classes
 from archdsl.train.networks import demand_parameters, image_channels, image_size
 from archdsl.train.task import Task, demand_scored, demand_targets, output_losses, scored_outputs
@@ -93,18 +92,20 @@ class Lessons:
     def module(self, network: Network) -> nn.Module:
         """A network with random weights, which are equal in all processes and trials.
 
-        Raises SpecError if it cannot be trained: ARCH935 without parameters, ARCH829 if a normalization would
-        have one value per channel, ARCH918 if it does not support the crop.
+        Raises SpecError as `demand`.
+        """
+        self.demand(network)
+        torch.manual_seed(self.seed)
+        return self.trained(network).module().to(self.processes.device).train()
+
+    def demand(self, network: Network) -> None:
+        """Raises SpecError if a network cannot be trained or scored: ARCH935 without parameters, ARCH829 if a
+        normalization would have one value per channel, ARCH918 for a crop, or a size of validation images,
+        that it does not support.
         """
         demand_parameters(self.trained(network), self.task.outputs)
-        crop = self.crop(network)
-        demand_statistics(network.graph, crop, self.batch)
-        torch.manual_seed(self.seed)
-        module = self.trained(network).module().to(self.processes.device)
-        if crop != image_size(network) and fitting(module, crop, image_channels(network)) != crop:
-            headline = f"the network does not support images of {crop[0]}×{crop[1]}"
-            raise SpecError([Diagnostic("ARCH918", headline, help="set another `crop` of the data")])
-        return module.train()
+        demand_trainable(network.graph, self.crop(network), self.batch)
+        demand_scorable(network.graph, self.predictions.dataset)
 
     @property
     def is_plain(self) -> bool:

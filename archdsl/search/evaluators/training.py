@@ -22,6 +22,7 @@ class OfTraining:
 
     def __init__(self, config: Training, around: Surroundings):
         self.config, self.lessons = config, Lessons(config.loss, around)
+        self.demand = self.lessons.demand
 
     def score(self, candidate: Candidate) -> Scores:
         """The scores of a network's predictions.

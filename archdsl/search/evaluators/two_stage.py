@@ -17,10 +17,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (the usual name)
 from torch import nn
 
+from archdsl.backends.supernet.fitting import demand_trainable
 from archdsl.backends.torch_module import CompiledNetwork, view
 from archdsl.configs.evaluators import DecoderOnly, EndToEnd, TwoStage
 from archdsl.data.batches import Batch, Batches, Stepwise
 from archdsl.data.central import Central
+from archdsl.program import Network
 from archdsl.search.config import SearchConfig
 from archdsl.search.evaluators.base import Candidate, Scores, Surroundings
 from archdsl.search.evaluators.early_stop import PREFIX, Levels, memory
@@ -61,6 +63,7 @@ class TwoStages:
         self.lessons.demand_plain("two_stage")
         if config.validate:
             self.lessons.validate_on(Central(self.lessons.splits.val, config.validate), around.goals)
+        demand_trainable(self.parts.encoder, self._crop(), self.lessons.batch)
         self.encoder = self._encoder(around)
         self.features = self._features()
 
@@ -84,9 +87,14 @@ class TwoStages:
         recalibrate(encoder, [self.lessons.images(batches.batch(n))[0] for n in range(_CALIBRATED)])
         return encoder.eval()
 
+    def _crop(self) -> tuple[int, int]:
+        """Height and width of the crops of the first stage."""
+        _, *declared = next(iter(self.space.graph.inputs.values()))
+        height, width = self.first.crop or self.lessons.batched.crop or declared
+        return height, width
+
     def _crops(self) -> Batches:
-        _, height, width = next(iter(self.space.graph.inputs.values()))
-        return self.lessons.batches_of(self.first.crop or self.lessons.batched.crop or (height, width))
+        return self.lessons.batches_of(self._crop())
 
     @torch.no_grad()
     def _features(self) -> Features:
@@ -112,11 +120,17 @@ class TwoStages:
 
     # ------------------------------------------------------------ a network
 
+    def demand(self, network: Network) -> None:
+        """Raises SpecError for a network that cannot be trained in both stages, as `Lessons.demand`."""
+        self.lessons.demand(network)
+        demand_trainable(network.graph, self._crop(), self.lessons.batch)
+
     def score(self, candidate: Candidate) -> Scores:
         """The scores of a network's predictions, and of each validation.
 
-        Raises SpecError: as `Lessons.module`; ARCH915 for non-finite values.
+        Raises SpecError: as `demand`; ARCH915 for non-finite values.
         """
+        self.demand(candidate.network)
         return _Training(self, candidate).scores()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from archdsl.backends.elastic.network import build as build_elastic
+from archdsl.backends.supernet.fitting import demand_trainable
 from archdsl.configs.evaluators import Weights
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir import Graph
@@ -20,6 +21,7 @@ from archdsl.runs.folder import Folder
 from archdsl.runs.manifest import read_manifest
 from archdsl.runs.reporter import Reporter
 from archdsl.runs.restoring import Unfit, like
+from archdsl.search.differentiable.readiness import demand_scorable
 from archdsl.search.differentiable.supernets import Supernet, build
 from archdsl.search.evaluators.base import Candidate, Scores, Surroundings
 from archdsl.search.evaluators.demands import demand_settings
@@ -42,6 +44,11 @@ class OfWeights:
         self.lessons = Lessons(config.loss, around)
         self.rule = configured(config.train or Term("sandwich", group="sharing"))
         self.folder = Path(config.path) if config.path is not None else around.folder
+        self.demand = self.lessons.demand
+        if config.path is None:
+            graph = around.space.searched
+            demand_trainable(graph, self.lessons.crop(self._any()), self.lessons.batch, elastic=True)
+            demand_scorable(graph, self.lessons.predictions.dataset, elastic=True)
 
     def prepare(self, reporter: Reporter) -> None:
         """Trains the supernet, or resumes its training; returns immediately if it is done. Raises Stopped."""
@@ -68,8 +75,9 @@ class OfWeights:
     def score(self, candidate: Candidate) -> Scores:
         """The scores of a network's predictions.
 
-        Raises SpecError (ARCH911) without a trained supernet.
+        Raises SpecError: ARCH911 without a trained supernet, and as `Lessons.demand`.
         """
+        self.demand(candidate.network)
         module = self.net.network(candidate.outcomes)
         recalibrate(module, self.images)
         return self.lessons.predictions.score(module.eval())

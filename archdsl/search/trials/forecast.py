@@ -21,7 +21,7 @@ from archdsl.search.strategies.base import Outcomes
 from archdsl.search.terms import configured
 from archdsl.search.trials.config import TrialConfig, strategy_of
 from archdsl.search.trials.evaluation import Evaluation
-from archdsl.search.trials.inputs import read_inputs
+from archdsl.search.trials.inputs import Inputs, inspected_inputs
 from archdsl.search.trials.judging import Judging
 from archdsl.search.trials.starting import first_outcomes
 
@@ -54,21 +54,22 @@ class Forecast:
 
 
 def forecast(
-    program: Program, options: SearchOptions, reporter: Reporter | None = None, limit_s: float = LIMIT_S
-) -> Forecast:
+    program: Program, options: SearchOptions, reporter: Reporter | None = None, limit_s: float = LIMIT_S,
+    inputs: Inputs | None = None,
+) -> Forecast:  # fmt: skip
     """Samples networks of a search, and evaluates one or two of them in a temporary folder.
 
     For an evaluator that trains for several epochs, one network is trained for one and for two epochs, for at
-    most `limit_s` seconds; nothing is measured for an evaluator that first trains a supernet. Raises
+    most `limit_s` seconds; nothing is measured for an evaluator that first trains a supernet. `inputs` are
+    those of `inspected_inputs`, if they are known. Raises
     SpecError for errors that would end the search before its first trial.
     """
-    inputs = read_inputs(program, options)
+    reporter = reporter or Reporter()
+    inputs = inputs or inspected_inputs(program, options, reporter)
     config, space = inputs.config, inputs.space
     with tempfile.TemporaryDirectory(prefix="archdsl-") as name:
         folder, base = Path(name), program.unit.path.parent
-        tables = gather(
-            config.goals, space, options.tables, base, folder / "latency.json", False, reporter or Reporter()
-        )
+        tables = gather(config.goals, space, options.tables, base, folder / "latency.json", False, reporter)
         judging = Judging(config, space, Costs(space, tables.own, tables.stands))
         domain = judging.domain
         strategy_of(config.strategy, domain, inputs.seed)

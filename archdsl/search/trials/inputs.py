@@ -10,8 +10,10 @@ from pathlib import Path
 from archdsl.data.dataset import Splits
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.program import Program, Space
+from archdsl.runs.reporter import Reporter
 from archdsl.search.evaluators.base import Surroundings
 from archdsl.search.options import SearchOptions, SplitSettings
+from archdsl.search.proving import proved
 from archdsl.search.pruning import pruned
 from archdsl.search.terms import cannot, nothing_to_search
 from archdsl.search.trials.config import TrialConfig, read_trials
@@ -33,6 +35,8 @@ class Inputs:
     splits: Splits | None
     base: Path = field(default_factory=Path)
     """The folder of the spec."""
+    proved: bool = True
+    """Whether all networks of the space are known to be well-typed."""
 
     def evaluation(
         self, options: SearchOptions, folder: Path | None, stop: Callable[[], bool], worker: str = ""
@@ -40,7 +44,7 @@ class Inputs:
         """The evaluation of networks. Raises SpecError if the evaluator cannot be created."""
         surroundings = Surroundings(
             self.space, self.config.goals, self.seed, self._data, self.config.goals.batch, folder,
-            options.evaluator_command, options.device, stop, self.base,
+            options.evaluator_command, options.device, stop, self.base, self.proved,
         )  # fmt: skip
         found = Evaluation(self.config.evaluator, surroundings, worker=worker)
         found.evaluator  # noqa: B018 - what cannot be made ends the search before it begins
@@ -60,8 +64,23 @@ def config_of(given: SplitSettings, options: SearchOptions) -> TrialConfig:
     return read_trials(given.spec, given.others, data)
 
 
+def inspected_inputs(program: Program, options: SearchOptions, reporter: Reporter) -> Inputs:
+    """The inputs of a search, whose data was read completely. Raises SpecError as `read_inputs`, and for all
+    errors in files of the data.
+    """
+    inputs = read_inputs(program, options)
+    if inputs.splits is not None:
+        from archdsl.data.soundness import TRAINED, VALIDATED
+        from archdsl.train.inspected import inspected
+
+        inspected({TRAINED: inputs.splits.train, VALIDATED: inputs.splits.val}, reporter)
+    return inputs
+
+
 def read_inputs(program: Program, options: SearchOptions) -> Inputs:
-    """Reads the inputs of a search. Raises SpecError for errors in the spec, options or data."""
+    """Reads the inputs of a search. Raises SpecError for errors in the spec or options; of the data, only
+    folders are listed.
+    """
     given = options.split(program)
     config = config_of(given, options)
     unread = (*_UNREAD, *(() if config.evaluator_kind.trains else _OF_TRAINING))
@@ -78,11 +97,12 @@ def read_inputs(program: Program, options: SearchOptions) -> Inputs:
         loss = config.evaluator.settings.get("loss")
         losses = None if loss is None else [loss]
         space = with_classes(space, splits.train, program, given.of_space, losses)
+    known = proved(space, options, given.of_space)
     space = pruned(space, options.passes)
     if not space.searched.decisions:
         raise nothing_to_search(space.searched)
     seed = config.seed if options.seed is None else options.seed
-    return Inputs(config, space, seed, splits, program.unit.path.parent)
+    return Inputs(config, space, seed, splits, program.unit.path.parent, known)
 
 
 def _demand_command(config: TrialConfig, options: SearchOptions) -> None:

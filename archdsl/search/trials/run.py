@@ -40,12 +40,13 @@ from archdsl.search.trials import records
 from archdsl.search.trials.config import TrialConfig, strategy_of
 from archdsl.search.trials.evaluation import Evaluation
 from archdsl.search.trials.history import History
-from archdsl.search.trials.inputs import Inputs, read_inputs
+from archdsl.search.trials.inputs import Inputs, inspected_inputs
 from archdsl.search.trials.judging import Judging
 from archdsl.search.trials.loop import MOST_IDLE, Loop, Trial
 from archdsl.search.trials.opened import opening_of
 from archdsl.search.trials.origin import origin
 from archdsl.search.trials.outputs import Outputs
+from archdsl.search.trials.readiness import demand_some
 from archdsl.search.trials.snapshots import Snapshots
 from archdsl.search.trials.starting import first_outcomes, started
 
@@ -62,14 +63,16 @@ def run(
     reporter: Reporter | None = None,
     report: Report = lambda now: None,
     stop: Callable[[], bool] = lambda: False,
+    inputs: Inputs | None = None,
 ) -> Result:
     """Searches a space by trials, and returns the network with the best objective.
 
-    The folder of the run contains it as best.arch, and each trial in its journal, for `resume`. Raises
-    SpecError, and Interrupted if `stop` returned True.
+    `inputs` are those of `inspected_inputs`, if they are known. The folder of the run contains the network as
+    best.arch, and each trial in its journal, for `resume`. Raises SpecError, and Interrupted if `stop`
+    returned True.
     """
     reporter = reporter or Reporter()
-    inputs = read_inputs(program, options)
+    inputs = inputs or inspected_inputs(program, options, reporter)
     config, space = inputs.config, inputs.space
     folder = SearchFolder(options.folder or Path("runs") / config.goals.name)
     tables = gather(
@@ -80,9 +83,13 @@ def run(
     judging = Judging(config, space, Costs(space, tables.own, tables.stands))
     judging.costs.demand_tables([*(o.value for o in config.goals.objectives), *config.goals.requirements])
     first = first_outcomes(options.start, judging.domain, space)
+    opening = opening_of(program, inputs, options, folder)
+    if not options.resume:
+        demand_some(evaluation.evaluator, space)
     with folder.held():
         wanted = origin(program, inputs, options, tables.sha256)
         folder.begin(wanted, program.unit, tables.text, resume=options.resume)
+        reporter.info(_beginning(folder, options.resume))
         for known, outcomes in zip(options.start, first, strict=True):
             if not judging.meets(outcomes):
                 headline = f"`{known.name}` violates a requirement on costs, and is skipped"
@@ -90,7 +97,6 @@ def run(
         if (workers := options.engine.workers or 1) > (most := config.parallel):
             idle = f"only {most} of {workers} workers are used"
             reporter.warn(f"{idle}: `parallel` is {most}; --set parallel={workers}")
-        opening = opening_of(program, inputs, options, folder)
         _prepare(evaluation, reporter, folder)
         with closing(make_engine(options.engine, opening, evaluation.done, reporter)) as engine:
             trials = Trials(inputs, judging, folder, engine, report, program.unit, first)
@@ -98,6 +104,14 @@ def run(
             if early := trials.why_early():
                 reporter.warn(early)
             return result
+
+
+def _beginning(folder: SearchFolder, resume: bool) -> str:
+    if not resume:
+        return f"writing to {folder.path}"
+    if records.has_ended(folder.journal):
+        return f"{folder.path} is finished: nothing is evaluated again"
+    return f"resuming {folder.path}"
 
 
 def _prepare(evaluation: Evaluation, reporter: Reporter, folder: SearchFolder) -> None:

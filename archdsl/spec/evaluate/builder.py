@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from archdsl.diagnostics import Label, Location
 from archdsl.ir import Apply, Decision, Instance, Mux, Node, Requirement, Shape, Value
@@ -62,6 +62,14 @@ class Obligation:
     conditions: tuple[Value, ...]
 
 
+class _Typing(NamedTuple):
+    """What a shape rule computes: the shape, the number of constraints that hold, and all others."""
+
+    shape: Shape
+    settled: int
+    demands: list[tuple[Value, str, str, dict[str, Value]]]
+
+
 @dataclass
 class Builder:
     """A graph under construction of at most `budget` nodes (the caller reports `Exhausted`)."""
@@ -93,6 +101,7 @@ class Builder:
     work: int = 0
     """Work spent on joining conditions."""
     _muxes: dict[tuple[object, ...], str] = field(default_factory=dict)
+    _typings: dict[tuple[object, ...], _Typing] = field(default_factory=dict)
     _node_numbers: dict[str, int] = field(default_factory=dict)
     """The last suffix used for each name, so that unique names take constant time."""
     _instance_numbers: dict[str, int] = field(default_factory=dict)
@@ -144,18 +153,40 @@ class Builder:
         name = self.unique(name)
         shapes, present = self._inputs_of(primitive, inputs, optional)
 
+        typing = self._typed(primitive, tuple(shapes), typed_with or attrs)
+        self.settled += typing.settled
         demand = self.demand_of(name, place, allowed, conditions)
-        shape = at_least_one(primitive.shape(shapes, typed_with or attrs, demand))
-        for size in shape:
-            if isinstance(size, int) and size > LARGEST:
-                raise TooLargeError("this tensor is too large")
-        self.shapes[name] = shape
+        for condition, code, message, values in typing.demands:
+            demand(condition, code, message, **values)
+        self.shapes[name] = typing.shape
         if present is not True:
             self.present[name] = present
         self.nodes[name] = Node(
             name, primitive.name, inputs, attrs, name, optional, place.instance, place.cell, place.location
         )
         return name
+
+    def _typed(self, primitive: Primitive, shapes: tuple[Shape, ...], attrs: Mapping[str, Value]) -> _Typing:
+        """The shape and constraints of a primitive, computed once for the same sizes and settings."""
+        key = primitive, shapes, tuple([(name, type(value), value) for name, value in attrs.items()])
+        known = self._typings.get(key)
+        if known is not None:
+            return known
+        settled, demands = 0, []
+
+        def demand(condition: Value, code: str, message: str, /, **values: Value) -> None:
+            nonlocal settled
+            if condition is True:
+                settled += 1
+            else:
+                demands.append((condition, code, message, values))
+
+        shape = at_least_one(primitive.shape(shapes, attrs, demand))
+        for size in shape:
+            if isinstance(size, int) and size > LARGEST:
+                raise TooLargeError("this tensor is too large")
+        found = self._typings[key] = _Typing(shape, settled, demands)
+        return found
 
     def demand_of(self, node: str, place: Place, allowed: Allowed, conditions: tuple[Value, ...]) -> Demand:
         """Adds constraints that must hold in every network with the node."""

@@ -93,6 +93,8 @@ class Evaluator:
     defined_at: dict[tuple[int, Key], Location] = field(default_factory=dict)
     """Where each entry of an indexed name was defined."""
     stamps: dict[StampKey, Stamp] = field(default_factory=dict)
+    in_range: dict[tuple[object, ...], int] = field(default_factory=dict)
+    """Values of settings of primitives that are in range, and the number of constraints on each."""
     calls: int = 0
     work: int = 0
     mistakes: int = 0

@@ -122,11 +122,20 @@ def _demand_settings(
         value = attrs[setting.name]
         if setting.is_fine(value):
             continue
+        key = primitive.name, setting.name, type(value), value
+        settled = ev.in_range.get(key)
+        if settled is not None:
+            ev.builder.settled += settled
+            continue
+        before = len(ev.builder.obligations), ev.builder.settled
         place = frame.place(setting_node(at, setting.name))
         demand = ev.builder.demand_of(node, place, ev.allowed, ev.conditions)
         for item in setting.entries(value):
             for condition, message in setting.demands(primitive.name, item):
                 demand(condition, "ARCH208", message, value=item)
+        if len(ev.builder.obligations) == before[0]:
+            ev.in_range[key] = ev.builder.settled - before[1]
+            continue
         repaired = {**repaired, setting.name: setting.repaired(primitive.name, value)}
     return repaired
 
