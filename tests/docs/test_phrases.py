@@ -54,3 +54,20 @@ def test_phrases_that_are_not_the_fields_do_not_come_back(phrase: str):
         for match in re.finditer(phrase, text, re.IGNORECASE)
     ]
     assert found == [], PHRASES[phrase]
+
+
+def test_no_file_has_markers_of_a_merge():
+    mark = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
+    endings = {".py", ".md", ".arch", ".toml", ".json", ".yml", ".txt"}
+    rooms = ("archdsl", "benchmarks", "docs", "specs", "tests", "zoo")
+    files = [
+        ROOT / "README.md",
+        ROOT / "CHANGELOG.md",
+        *(f for room in rooms for f in (ROOT / room).rglob("*")),
+    ]
+    marked = [
+        str(file.relative_to(ROOT))
+        for file in files
+        if file.suffix in endings and mark.search(file.read_text("utf-8"))
+    ]
+    assert not marked

@@ -35,7 +35,7 @@ from archdsl.spec.losses import loss_terms
 from archdsl.spec.search_values import SearchValue, Term
 from archdsl.train.descent import Part
 from archdsl.train.inspected import weighted_classes
-from archdsl.train.networks import demand_parameters, image_channels, image_size
+from archdsl.train.networks import demand_parameters, image_size
 from archdsl.train.task import Task, demand_scored, demand_targets, output_losses, scored_outputs
 
 
