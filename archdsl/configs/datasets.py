@@ -91,7 +91,7 @@ class Folder(Files):
     classes: Any = setting("data", "class names", form=forms.NAMES, usual="read from classes.txt")
     labels: Any = setting("data", "mask labels of each class", form=forms.LABELS, usual="0, 1, …")
     colours: Any = setting(
-        "data", "class colours, in masks and pictures", form=forms.COLOURS, usual="a built-in palette"
+        "data", "class colours in pictures", form=forms.COLOURS, usual="a built-in palette"
     )
 
 
