@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (the usual name)
 from torch import nn
 
+from archdsl import ops
 from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.configs.objectives import SHARED
 from archdsl.configs.word import LossKind
@@ -21,7 +22,8 @@ from archdsl.data.dataset import Dataset
 from archdsl.data.targets import EDGES, LABELS, maps_of, targets_of
 from archdsl.devices.formula import MISSED, evaluate
 from archdsl.diagnostics import Diagnostic, Label, SpecError
-from archdsl.ir import Graph
+from archdsl.ir import Graph, Node
+from archdsl.passes.analyses.liveness import live_nodes
 from archdsl.program import Network
 from archdsl.runs.processes import Processes
 from archdsl.spec.loss_text import read_loss
@@ -213,16 +215,33 @@ def task_of(recipe: Recipe, module: nn.Module, dataset: Dataset) -> Task:
 
 
 def scored_outputs(losses: Sequence[OutputLoss], graph: Graph) -> list[ScoredOutput]:
-    """The outputs that are scored: deployed ones that the losses name, in the order of the network."""
+    """The outputs that are scored: deployed ones that the losses name, in the order of the network.
+
+    If they name train-only outputs alone, those without further weights, such as the choice of one of them:
+    FasterSeg trains the heads of both pairs of branches, and deploys one.
+    """
     by_output: dict[str, OutputLoss] = {}
     for loss in losses:
         for name in loss.outputs:
             if name not in loss.factors and name not in graph.train_only:
                 by_output.setdefault(name, loss)
+    if not by_output:
+        for loss in losses:
+            trained = _weights_of(graph, loss.outputs)
+            for name in graph.outputs:
+                if name not in graph.train_only and _weights_of(graph, [name]) <= trained:
+                    by_output.setdefault(name, loss)
     return [
         ScoredOutput(name, loss.target, loss.kind.task)
         for name, loss in ((name, by_output[name]) for name in graph.outputs if name in by_output)
     ]
+
+
+def _weights_of(graph: Graph, outputs: Sequence[str]) -> set[str]:
+    """The weights that outputs depend on."""
+    alive = live_nodes(graph.nodes, [graph.outputs[name] for name in outputs])
+    found = (graph.nodes[name] for name in alive if name in graph.nodes)
+    return {one.weights for one in found if isinstance(one, Node) and ops.get(one.op).has_weights}
 
 
 def demand_scored(losses: Sequence[OutputLoss], graph: Graph) -> None:
