@@ -106,6 +106,8 @@ def _prepared(thing: Timed[T], timer: Timer) -> Run | None:
         run = timer.prepare(thing.graph)
         for _ in range(3):
             run()
+    except ModuleNotFoundError:  # it would fail for every network
+        raise
     except Exception as error:  # any runtime, any error: reported to the user
         thing.failed = f"{type(error).__name__}: {error}".splitlines()[0][:300]
         return None

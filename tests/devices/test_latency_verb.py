@@ -175,3 +175,12 @@ def test_a_foreign_table_is_imported():
 )
 def test_what_makes_no_sense_is_a_mistake_of_use(words: str):
     assert call(words).exit_code == 2
+
+
+def test_a_runtime_that_cannot_be_imported_is_one_message_and_no_table(monkeypatch, capsys):
+    from archdsl.cli import run
+
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert run("latency build tiny.arch --name Found --passes 2 -o t.json".split()) == 1
+    assert capsys.readouterr().err.count("`onnxruntime` is not installed") == 1
+    assert not Path("t.json").exists()
