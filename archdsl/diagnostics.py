@@ -108,7 +108,7 @@ def closest(word: str, known: list[str] | tuple[str, ...]) -> str | None:
     """
     from difflib import get_close_matches
 
-    found = get_close_matches(word, known, n=1, cutoff=0.65)
+    found = get_close_matches(word, known, n=1, cutoff=0.7)
     if not found and len(word) > 2:
         found = sorted((one for one in known if one.startswith(word)), key=len)
     return found[0] if found else None

@@ -61,7 +61,7 @@ def test_the_words_for_the_command_line_on_the_page_are_settings():
 
 
 def test_every_setting_that_a_search_may_give_is_on_the_page():
-    table = TEXT.partition("## Settings")[2].partition("## Batches")[0]
+    table = TEXT.partition("## Options of datasets")[2].partition("## Batches")[0]
     rows = [row.split("|")[1] for row in table.split("\n") if "|" in row]
     listed = set(re.findall(r"`(\w+)`", "".join(rows)))
     assert listed == {setting for kind in DATASETS.values() for setting in kind.settings}

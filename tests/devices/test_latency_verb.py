@@ -181,6 +181,6 @@ def test_a_runtime_that_cannot_be_imported_is_one_message_and_no_table(monkeypat
     from archdsl.cli import run
 
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    assert run("latency build tiny.arch --name Found --passes 2 -o t.json".split()) == 1
+    assert run(["latency", "build", "tiny.arch", "--name", "Found", "--passes", "2", "-o", "t.json"]) == 1
     assert capsys.readouterr().err.count("`onnxruntime` is not installed") == 1
     assert not Path("t.json").exists()
