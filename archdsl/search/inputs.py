@@ -11,7 +11,7 @@ from archdsl.data.channels import demand_channels
 from archdsl.data.dataset import Dataset, Splits
 from archdsl.data.opening import open_data
 from archdsl.data.source import DataSource
-from archdsl.data.targets import maps_of, stack_of
+from archdsl.data.targets import stack_of
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.passes.analyses.symbolic import infer_symbolic
 from archdsl.program import Program, Space
@@ -19,7 +19,7 @@ from archdsl.search.config import SearchConfig
 from archdsl.search.scores import values_of
 from archdsl.spec.search_values import SearchValue
 from archdsl.train.networks import demand_maps, help_on_classes
-from archdsl.train.task import demand_scored, demand_targets, is_of_classes, output_losses
+from archdsl.train.task import demanded_losses, is_of_classes
 
 
 def open_splits(config: SearchConfig, source: DataSource | None, space: Space, program: Program) -> Splits:
@@ -64,11 +64,6 @@ def with_classes(
 def demand_outputs(config: SearchConfig, space: Space, splits: Splits) -> None:
     """Raises SpecError if the data cannot train the outputs that the losses of an objective name.
 
-    ARCH836 and ARCH838 as `output_losses`, ARCH837 and ARCH838 as `demand_targets`.
+    ARCH836 to ARCH839 as `demanded_losses`.
     """
-    outputs = tuple(space.graph.outputs)
-    losses = output_losses(values_of(config), outputs, maps_of(splits.train))
-    shapes = infer_symbolic(space.graph)[0]
-    channels = {name: shapes[node][0] for name, node in space.graph.outputs.items()}
-    demand_targets(losses, channels, splits.train)
-    demand_scored(losses, space.graph)
+    demanded_losses(values_of(config), space.graph, splits.train)

@@ -18,7 +18,6 @@ from torch import nn
 from archdsl import atomic
 from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.data.dataset import Splits
-from archdsl.data.targets import maps_of
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.passes.analyses.trainable import demand_statistics
 from archdsl.program import Network
@@ -40,7 +39,7 @@ from archdsl.train.loop import Training
 from archdsl.train.networks import demand_parameters, image_size, output_maps
 from archdsl.train.options import OptionError, TrainOptions
 from archdsl.train.recipe import Recipe, TrainProgress
-from archdsl.train.task import OutputLoss, binary_maps, demand_scored, demand_targets, output_losses
+from archdsl.train.task import OutputLoss, binary_maps, demanded_losses
 from archdsl.train.weights import SPEC, module_with_weights, network_hash, network_text
 
 _LARGEST_CROP = (512, 1024)
@@ -183,11 +182,7 @@ def _demand_precision(amp: str | None, here: Processes) -> None:
 def _losses(network: Network, splits: Splits, options: TrainOptions) -> tuple[OutputLoss, ...]:
     """The losses of the recipe. Raises SpecError (ARCH836 to ARCH839) for those that cannot be trained."""
     formula = read_loss(options.recipe.get("loss", "ohem"), "--loss")
-    maps = output_maps(network)
-    losses = output_losses([formula], tuple(maps), maps_of(splits.train))
-    demand_targets(losses, maps, splits.train)
-    demand_scored(losses, network.graph)
-    return losses
+    return demanded_losses([formula], network.graph, splits.train)
 
 
 def _class_rule(losses: Sequence[OutputLoss], option: str | None) -> str | None:

@@ -24,6 +24,7 @@ from archdsl.devices.formula import MISSED, evaluate
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Graph, Node
 from archdsl.passes.analyses.liveness import live_nodes
+from archdsl.passes.analyses.symbolic import infer_symbolic
 from archdsl.program import Network
 from archdsl.runs.processes import Processes
 from archdsl.spec.loss_text import read_loss
@@ -147,7 +148,23 @@ def output_losses(
     return tuple(found)
 
 
-def demand_targets(losses: Sequence[OutputLoss], channels: Mapping[str, Any], dataset: Dataset) -> None:
+def demanded_losses(
+    values: Sequence[SearchValue], graph: Graph, dataset: Dataset,
+    weights: Mapping[str | None, Sequence[float]] | None = None,
+) -> tuple[OutputLoss, ...]:  # fmt: skip
+    """The losses in formulas, for the outputs of a network or a space and a dataset that can train them.
+
+    Raises SpecError: ARCH836 and ARCH838 as `output_losses`, ARCH837 to ARCH839 for data that cannot train an
+    output, and for losses of train-only outputs alone.
+    """
+    losses = output_losses(values, tuple(graph.outputs), maps_of(dataset), weights)
+    shapes = infer_symbolic(graph)[0]
+    _demand_targets(losses, {name: shapes[node][0] for name, node in graph.outputs.items()}, dataset)
+    _demand_scored(losses, graph)
+    return losses
+
+
+def _demand_targets(losses: Sequence[OutputLoss], channels: Mapping[str, Any], dataset: Dataset) -> None:
     """Raises SpecError if a dataset cannot train outputs, which have a number of channels each.
 
     ARCH838: it lacks a target, or the loss does not compare with it; ARCH837: other channels than the loss
@@ -244,7 +261,7 @@ def _weights_of(graph: Graph, outputs: Sequence[str]) -> set[str]:
     return {one.weights for one in found if isinstance(one, Node) and ops.get(one.op).has_weights}
 
 
-def demand_scored(losses: Sequence[OutputLoss], graph: Graph) -> None:
+def _demand_scored(losses: Sequence[OutputLoss], graph: Graph) -> None:
     """Raises SpecError (ARCH839) if no loss is of a deployed output."""
     if not losses or scored_outputs(losses, graph):  # other checks report an objective without a loss
         return

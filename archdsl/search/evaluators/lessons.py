@@ -16,9 +16,8 @@ from archdsl.backends.supernet.fitting import demand_trainable
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches
 from archdsl.data.dataset import Dataset
-from archdsl.data.targets import LABELS, maps_of
+from archdsl.data.targets import LABELS
 from archdsl.ir import Graph
-from archdsl.passes.analyses.symbolic import infer_symbolic
 from archdsl.passes.transforms.deployed import Deploy
 from archdsl.program import Network
 from archdsl.runs.processes import processes
@@ -36,14 +35,14 @@ from archdsl.spec.search_values import SearchValue, Term
 from archdsl.train.descent import Part
 from archdsl.train.inspected import weighted_classes
 from archdsl.train.networks import demand_parameters, image_size
-from archdsl.train.task import Task, demand_scored, demand_targets, output_losses, scored_outputs
+from archdsl.train.task import Task, demanded_losses, scored_outputs
 
 
 class Lessons:
     """The data and loss of all networks of a search, which have the same seed and batches.
 
-    Raises SpecError for errors in the data, ARCH606 for unavailable scores, and as `output_losses` and
-    `demand_targets` for losses that the space or the data do not support.
+    Raises SpecError for errors in the data, ARCH606 for unavailable scores, and as `demanded_losses`
+    for losses that the space or the data do not support.
     """
 
     def __init__(self, loss: SearchValue | None, around: Surroundings):
@@ -56,18 +55,10 @@ class Lessons:
         rule = weights_rule(loss_terms(formula))
         weights = None if rule is None else weighted_classes(self.splits, rule, self.processes, Reporter())
         graph = around.space.graph
-        losses = output_losses(
-            [formula],
-            tuple(graph.outputs),
-            maps_of(self.splits.train),
-            None if weights is None else {rule: weights},
-        )
-        shapes = infer_symbolic(graph)[0]
-        channels = {name: shapes[node][0] for name, node in graph.outputs.items()}
-        demand_targets(losses, channels, self.splits.train)
+        by_rule = None if weights is None else {rule: weights}
+        losses = demanded_losses([formula], graph, self.splits.train, by_rule)
         self.task = Task(formula, losses)
         self.main = next(iter(graph.outputs))
-        demand_scored(losses, graph)
         self.scored = scored_outputs(losses, graph)
         self.validate_on(self.splits.val, around.goals)
 
