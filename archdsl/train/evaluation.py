@@ -15,10 +15,9 @@ from torch import nn
 from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.data.batches import whole
 from archdsl.data.dataset import Dataset
-from archdsl.data.targets import LABELS, stack_of
+from archdsl.data.targets import stack_of
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.runs.processes import Processes
-from archdsl.train.metrics import Confusion
 
 Size = tuple[int, int]
 
@@ -82,35 +81,6 @@ def _cut(output_BCHW: torch.Tensor, images_B3HW: torch.Tensor, fit: Size) -> tor
     return at_size(output_BCHW, fit)[..., :height, :width]
 
 
-@torch.inference_mode()
-def score(module: nn.Module, dataset: Dataset, processes: Processes, size: Size | None = None) -> Confusion:
-    """The confusion matrix of a network in eval mode, at the resolution of the labels.
-
-    Images are resized to `size`, and padded if needed.  The work is split among processes; each returns the
-    full matrix. Raises SpecError for bad files, and for unsupported sizes (ARCH918).
-    """
-    was_training = module.training
-    module.eval()
-    confusion = Confusion(len(dataset.classes))
-    for logits_BKHW, masks_BHW in seen(module, dataset, processes, size):
-        confusion.add(logits_BKHW.argmax(1), masks_BHW)
-    confusion.matrix = processes.sum(confusion.matrix)
-    module.train(was_training)
-    return confusion
-
-
-def seen(
-    module: nn.Module, dataset: Dataset, processes: Processes, size: Size | None = None
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yields, for each image of this process's share, the logits at the resolution of its labels, and the
-    labels.
-
-    Resizing, padding and errors are as in `score`.
-    """
-    for found, targets in seen_outputs(module, dataset, processes, ("",), size=size):
-        yield found[""], targets[LABELS]
-
-
 def seen_outputs(
     module: nn.Module, dataset: Dataset, processes: Processes, outputs: Sequence[str],
     targets: Collection[str] = (), size: Size | None = None,
@@ -118,7 +88,8 @@ def seen_outputs(
     """Yields, for each image of this process's share, outputs by name, at the resolution of its labels, and
     its labels and other targets by name.
 
-    "" stands for the main output, which any module has. As `seen` otherwise.
+    "" stands for the main output, which any module has. Images are resized to `size`, and padded if needed.
+    Raises SpecError for bad files, and for unsupported sizes (ARCH918).
     """
     fits: dict[Size, Size] = {}
     for i in range(processes.rank, len(dataset), processes.world):

@@ -142,7 +142,11 @@ def tallied(
     module: nn.Module, dataset: Dataset, processes: Processes, outputs: Sequence[ScoredOutput],
     size: Size | None = None,
 ) -> dict[str, Tally]:  # fmt: skip
-    """The scores of outputs of a network in eval mode, by output, as `archdsl.train.evaluation.score`."""
+    """The scores of outputs of a network in eval mode, by output, at the resolution of the labels.
+
+    The work is split among processes; each returns the scores of all images.  Raises SpecError as
+    `seen_outputs`.
+    """
     was_training = module.training
     module.eval()
     found = {one.name: one.tally(len(dataset.classes)) for one in outputs}

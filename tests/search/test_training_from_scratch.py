@@ -18,8 +18,9 @@ from archdsl.data.batches import Batches
 from archdsl.data.opening import open_data
 from archdsl.resources import specs_folder
 from archdsl.runs.processes import Processes
-from archdsl.train.evaluation import at_size, score
+from archdsl.train.evaluation import at_size
 from archdsl.train.losses import ohem
+from scored import score
 
 DATA = "data = synthetic(images = 8, batch = 4, size = [32, 64])"
 CPU = Processes(0, 1, torch.device("cpu"))

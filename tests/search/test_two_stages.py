@@ -25,10 +25,10 @@ from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.processes import Processes
 from archdsl.search.evaluators.early_stop import Level, Levels
 from archdsl.search.evaluators.stages import Parts, share_weights
-from archdsl.train.evaluation import score
 from archdsl.train.losses import cross_entropy
 from archdsl.train.weights import save_weights
 from random_spaces import random_space
+from scored import score
 
 CPU = Processes(0, 1, torch.device("cpu"))
 DATA = "data = synthetic(images = 8, batch = 4, size = [32, 64])"

@@ -13,8 +13,9 @@ from torch import nn
 
 from archdsl.diagnostics import SpecError
 from archdsl.runs.events import scalars
-from archdsl.train.evaluation import fitting, logits_of, score
+from archdsl.train.evaluation import fitting, logits_of
 from archdsl.train.overlay import any_colours, numbers, overlay
+from scored import score
 
 
 class Unet(nn.Module):

@@ -21,7 +21,7 @@ from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.lines import read_records
 from archdsl.runs.processes import processes
 from archdsl.search.extract import extract
-from archdsl.train.evaluation import score
+from scored import score
 
 NAME = os.environ.get("ARCHDSL_TEST_DEVICE", "cpu")
 SPECS = Path(__file__).resolve().parents[2] / "specs"

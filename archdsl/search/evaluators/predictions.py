@@ -65,7 +65,7 @@ class Predictions:
     def score(self, module: nn.Module) -> dict[str, float]:
         """The scores of a module in its eval mode, at the resolution of the labels.
 
-        Raises SpecError as `archdsl.train.evaluation.score`.
+        Raises SpecError as `archdsl.train.evaluation.seen_outputs`.
         """
         was_training = module.training
         module.eval()
