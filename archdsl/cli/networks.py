@@ -15,27 +15,12 @@ if TYPE_CHECKING:
     from archdsl.program import Network, Program
 
 
-def open_network(
-    spec: str, name: str | None, settings: dict[str, Any], classes: int | None, channels: int | None = None
-) -> Network:
-    """The network that SPEC names.
-
-    Raises SpecError: ARCH918 if the network predicts a different number of classes, ARCH942 if its input has
-    other `channels` than the dataset (None: 1, 3 or 4).
-    """
-    from archdsl.train.networks import demand_fits
-
-    network = with_classes(opening.load(spec), name, settings, classes)
-    demand_fits(network, classes, channels)
-    return network
-
-
 def open_trained(
     spec: str, name: str | None, settings: dict[str, Any], dataset: Dataset, loss: str
 ) -> Network:
     """The network that SPEC names, to be trained on a dataset by a loss.
 
-    Raises SpecError as `open_network`, and as `read_loss` for errors in the loss.
+    Raises SpecError as `demand_fits`, and as `read_loss` for errors in the loss.
     """
     from archdsl.data.targets import channels_of, maps_of
     from archdsl.train.networks import demand_fits
@@ -54,7 +39,7 @@ def open_scored(
 ) -> Network:  # fmt: skip
     """The network that SPEC names, for weights with some metadata, to be scored on a dataset.
 
-    Raises SpecError as `open_network`.
+    Raises SpecError as `demand_fits`.
     """
     from archdsl.data.targets import channels_of, maps_of
     from archdsl.train.networks import demand_fits

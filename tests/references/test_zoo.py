@@ -9,9 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from archdsl.cli.networks import open_network
+from archdsl.cli.networks import open_scored
 from archdsl.resources import specs_folder
-from archdsl.train.weights import load_weights, network_hash
+from archdsl.train.weights import classes_of, load_weights, network_hash, read_metadata
 
 ZOO = Path(__file__).resolve().parents[2] / "zoo"
 WEIGHTS = sorted(ZOO.glob("*.safetensors"))
@@ -25,7 +25,9 @@ OF = {
 @pytest.mark.parametrize("weights", WEIGHTS, ids=lambda path: path.stem)
 def test_weights_that_ship_are_those_of_their_spec(weights: Path) -> None:
     spec, data, licence = OF[weights.stem]
-    network = open_network(str(specs_folder() / f"{spec}.arch"), None, {}, 11)
+    metadata = read_metadata(weights)
+    assert len(classes_of(metadata)[0]) == 11
+    network = open_scored(str(specs_folder() / f"{spec}.arch"), None, {}, metadata)
     module = network.module()
     told = load_weights(weights, module, network_hash(network))
     assert told["licence"] == licence
