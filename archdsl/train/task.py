@@ -118,12 +118,17 @@ class Task:
     def __call__(self, found: Tensors, targets: Tensors, processes: Processes) -> torch.Tensor:
         """The loss of outputs by name, as `OutputLoss`."""
         values = {loss.key: loss(found, targets, processes) for loss in self.losses}
-        total: torch.Tensor = evaluate(self.formula, _no_cost, values, MISSED)
-        return total
+        return value_of_losses(self.formula, values)
 
 
-def _no_cost(term: Term) -> Any:
-    raise ValueError(f"`{term.name}` is not a loss")
+def value_of_losses(formula: SearchValue, losses: Tensors) -> torch.Tensor:
+    """The value of a formula of losses alone.  Raises ValueError for any other term in it."""
+
+    def no_cost(term: Term) -> Any:
+        raise ValueError(f"`{term.name}` is not a loss")
+
+    total: torch.Tensor = evaluate(formula, no_cost, losses, MISSED)
+    return total
 
 
 def output_losses(

@@ -18,9 +18,9 @@ from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.windows import Windows
 from archdsl.search.scores import UNITS, class_weights_rule, demand_table, losses_of, terms_of, values_of
 from archdsl.spec.losses import loss_kinds, loss_terms
-from archdsl.spec.search_values import Formula, SearchValue, Term, terms_in, written
+from archdsl.spec.search_values import Formula, SearchValue, terms_in, written
 from archdsl.train.tallies import ScoredOutput
-from archdsl.train.task import OutputLoss, Tensors, output_losses, scored_outputs
+from archdsl.train.task import OutputLoss, Tensors, output_losses, scored_outputs, value_of_losses
 
 
 class ObjectiveFunction:
@@ -116,8 +116,7 @@ class ObjectiveFunction:
 
     def _without_costs(self, part: SearchValue, losses: Tensors) -> torch.Tensor:
         if all(term.name in loss_kinds() for term in terms_in(part)):
-            found: torch.Tensor = evaluate(part, _no_cost, losses, MISSED)
-            return found
+            return value_of_losses(part, losses)
         return torch.stack([losses[written(term)] for term in loss_terms(part)]).sum()
 
     def cost_values(self, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -158,7 +157,3 @@ def _summands(value: SearchValue) -> Iterator[tuple[int, SearchValue]]:
         negative = value.op == "-" and (n > 0 or len(value.args) == 1)
         for sign, one in _summands(part):
             yield -sign if negative else sign, one
-
-
-def _no_cost(term: Term) -> Any:
-    raise ValueError(f"`{term.name}` is not a loss")
