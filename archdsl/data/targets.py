@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archdsl.data.dataset import IGNORE, Dataset
+from archdsl.diagnostics import Diagnostic, Label
 
 LABELS, EDGES = "labels", "edges"
 
@@ -27,6 +28,13 @@ def maps_of(dataset: Dataset) -> tuple[str, ...]:
 def targets_of(dataset: Dataset) -> tuple[str, ...]:
     """All targets of a dataset: labels and edges, if it has classes, then its maps."""
     return (*((LABELS, EDGES) if dataset.classes else ()), *maps_of(dataset))
+
+
+def no_target(dataset: Dataset, target: str, of: str, label: Label | None = None) -> Diagnostic:
+    """ARCH838 for a target that a dataset lacks; `of` says what it is for."""
+    headline = f"`{dataset.name}` has no target `{target}`{of}"
+    help = f"targets of the data: {', '.join(targets_of(dataset))}; `maps` of the data reads further ones"
+    return Diagnostic("ARCH838", headline, label, help=help)
 
 
 def stack_of(dataset: Dataset) -> tuple[str, ...]:

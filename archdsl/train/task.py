@@ -19,7 +19,7 @@ from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.configs.objectives import SHARED
 from archdsl.configs.word import LossKind
 from archdsl.data.dataset import Dataset
-from archdsl.data.targets import EDGES, LABELS, maps_of, targets_of
+from archdsl.data.targets import EDGES, LABELS, maps_of, no_target, targets_of
 from archdsl.devices.formula import MISSED, evaluate
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Graph, Node
@@ -181,9 +181,7 @@ def _demand_targets(losses: Sequence[OutputLoss], channels: Mapping[str, Any], d
         label = None if place is None else Label(place)
         of_classes = loss.kind.task == "classes"
         if loss.target not in there:
-            headline = f"`{dataset.name}` has no target `{loss.target}` for `{loss.term.name}`"
-            help = f"targets of the data: {', '.join(there)}; `maps` of the data reads further ones"
-            raise SpecError([Diagnostic("ARCH838", headline, label, help=help)])
+            raise SpecError([no_target(dataset, loss.target, f" for `{loss.term.name}`", label)])
         if of_classes != (loss.target == LABELS):
             takes = "labels" if of_classes else "edges or a map"
             headline = f"`{loss.term.name}` compares with {takes}, not with `{loss.target}`"

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from archdsl.configs.word import Task
 from archdsl.data.dataset import Dataset
-from archdsl.data.targets import LABELS, targets_of
-from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.data.targets import LABELS, no_target, targets_of
+from archdsl.diagnostics import SpecError
 from archdsl.program import Network
 from archdsl.train.tallies import ScoredOutput
 
@@ -63,6 +63,4 @@ def demand_targets_of(outputs: Sequence[ScoredOutput], dataset: Dataset) -> None
     for one in outputs:
         if one.target not in there:
             of = f" for the output `{one.name}`" if one.name else ""
-            headline = f"`{dataset.name}` has no target `{one.target}`{of}"
-            help = f"targets of the data: {', '.join(there)}; `maps` of the data reads further ones"
-            raise SpecError([Diagnostic("ARCH838", headline, help=help)])
+            raise SpecError([no_target(dataset, one.target, of)])
