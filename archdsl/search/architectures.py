@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,16 +74,25 @@ def trained_graph(of: Architecture) -> Graph:
     for loss in losses_of(of.config):
         several: Any = loss.settings.get("outputs", ())
         named += several
-    graph = Deploy(keep_decisions=False, kept=frozenset(named))(of.space.graph)
-    if other := graph.decisions.keys() - of.space.searched.decisions.keys():
-        headline = f"`{min(other)}` cannot be searched: only train-only outputs depend on it"
-        raise cannot(headline, "remove these outputs from the losses")
+    graph = graph_of_outputs(of.space, named)
     for name in of.config.blend_outputs:
         paths = [path for path in graph.decisions if is_named(path, name) or is_called(path, name)]
         if not paths:
             raise no_decision(name, graph.decisions, None)
         for path in paths:
             graph = Distribute(path)(graph)
+    return graph
+
+
+def graph_of_outputs(space: Space, named: Collection[str]) -> Graph:
+    """The graph of a space with the deployed outputs and those named by a loss.
+
+    Raises SpecError (ARCH606) for decisions that only train-only outputs depend on.
+    """
+    graph = Deploy(keep_decisions=False, kept=frozenset(named))(space.graph)
+    if other := graph.decisions.keys() - space.searched.decisions.keys():
+        headline = f"`{min(other)}` cannot be searched: only train-only outputs depend on it"
+        raise cannot(headline, "remove these outputs from the loss")
     return graph
 
 

@@ -18,10 +18,10 @@ from archdsl.data.batches import Batch, Batches
 from archdsl.data.dataset import Dataset
 from archdsl.data.targets import LABELS
 from archdsl.ir import Graph
-from archdsl.passes.transforms.deployed import Deploy
 from archdsl.program import Network
 from archdsl.runs.processes import processes
 from archdsl.runs.reporter import Reporter
+from archdsl.search.architectures import graph_of_outputs
 from archdsl.search.config import USUAL, SearchConfig
 from archdsl.search.differentiable.optimisers import optimiser, rate
 from archdsl.search.differentiable.readiness import demand_scorable
@@ -113,16 +113,10 @@ class Lessons:
         return self.is_plain and all(loss.kind.task == "classes" for loss in self.task.losses)
 
     def trained_graph(self) -> Graph:
-        """The graph of the space with all outputs that are trained.
-
-        Raises SpecError (ARCH606) for decisions that only train-only outputs depend on.
+        """The graph of the space with all outputs that are trained.  Raises SpecError as
+        `graph_of_outputs`.
         """
-        space = self.around.space
-        graph = Deploy(keep_decisions=False, kept=frozenset(self.task.outputs))(space.graph)
-        if other := graph.decisions.keys() - space.searched.decisions.keys():
-            headline = f"`{min(other)}` cannot be searched: only train-only outputs depend on it"
-            raise cannot(headline, "remove these outputs from the loss")
-        return graph
+        return graph_of_outputs(self.around.space, self.task.outputs)
 
     def demand_plain(self, evaluator: str) -> None:
         """Raises SpecError (ARCH606) for losses of other outputs, or that are not of classes."""
