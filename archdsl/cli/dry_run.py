@@ -33,7 +33,7 @@ def dry_run(spec: str, options: SearchOptions, seeds: int) -> int:
         else:
             _print_steps(program, options)
     if seeds > 1:
-        click.echo(f"{seeds} seeds take {seeds} times as long (sequentially)")
+        click.echo(f"{seeds} seeds, run sequentially, take {seeds} times this duration")
     click.echo("nothing was written")
     return 0
 

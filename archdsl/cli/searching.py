@@ -141,7 +141,9 @@ def print_start(search: Search) -> None:
     short = f"; then final training of up to {config.refine} networks for {config.refine_epochs} epochs each"
     then = short if config.refine else ""
     if (baseline := search.baseline) is not None:
-        then += f"; then the network found and {baseline.name} trained from scratch for as many epochs"
+        then += (
+            f"; then the network found and {baseline.name} trained from scratch for the same number of epochs"
+        )
     click.echo(
         f"{config.name}: {plural(len(search.space.searched.decisions), 'decision')} of {search.space.name} on"
         f" {splits.train.name} ({len(splits.train)} training and {len(splits.val)} validation images),"

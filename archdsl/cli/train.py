@@ -88,7 +88,7 @@ SIZE = _Size()
 )  # fmt: skip
 @click.option(
     "--aux", multiple=True, metavar="WEIGHT|NAME=WEIGHT",
-    help="Loss weights of auxiliary outputs: one for all outputs with as many channels as the main one, or"
+    help="Loss weights of auxiliary outputs: one for all with the same number of channels as the main one, or"
     " by name (default: none).",
 )  # fmt: skip
 @click.option(
@@ -124,7 +124,7 @@ SIZE = _Size()
 )  # fmt: skip
 @click.option(
     "--teacher-weights", type=click.Path(exists=True, path_type=Path), metavar="FILE|RUN",
-    help="Weights of the teacher, in the forms that --init takes.",
+    help="Weights of the teacher: a file or run folder, as for --init.",
 )  # fmt: skip
 @click.option(
     "--distill-loss", type=click.Choice(["pixel", "released"]), default="pixel", show_default=True,

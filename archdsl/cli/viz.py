@@ -34,7 +34,7 @@ Examples:
 )  # fmt: skip
 @click.option(
     "--what", type=click.Choice(["network", "space", "decisions"]),
-    help="What to draw (default: the network or space of SPEC).",
+    help="Kind of diagram (default: the network or space of SPEC).",
 )  # fmt: skip
 @name_option
 @set_option

@@ -36,7 +36,9 @@ class Search:
     )  # fmt: skip
     trials: int = setting("whole", "number of trials (networks evaluated)", low=1, usual="100")
     private: Any = setting(
-        "names", "parts of the space whose weights each of several architectures has for itself", usual="none"
+        "names",
+        "parts of the space whose weights are not shared: each of several architectures stores its own",
+        usual="none",
     )
     blend_outputs: Any = setting(
         "names", "decisions on whose every candidate the rest of its block is evaluated: a supernet blends the outputs instead of the inputs",

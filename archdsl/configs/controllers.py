@@ -27,7 +27,11 @@ class Lstm:
         usual="one layer per decision",
     )  # fmt: skip
     one_way: tuple[str, ...] = setting(
-        "data", "decisions followed by a step without decision", (), form=NAMES, usual="none"
+        "data",
+        "paths of decisions after which the LSTM runs an additional step that samples no decision",
+        (),
+        form=NAMES,
+        usual="none",
     )
     feedback: bool = setting("flag", "whether to feed an embedding of each choice back as input", False)
     init: float = setting("number", "range of the uniform initialization: [-init, init]", 0.1)

@@ -75,7 +75,7 @@ class Files(Batched):
         usual="none",
     )
     map_scale: Any = setting(
-        "data", "what 1 in the files of a map stands for", form=forms.MAP_SCALE,
+        "data", "value of 1 in the files of a map", form=forms.MAP_SCALE,
         usual="1 / 255 with 8 bits, 1 / 65,535 with 16",
     )  # fmt: skip
     map_unknown: Any = setting(

@@ -104,7 +104,7 @@ class Weights:
     epochs: int = setting("whole", "epochs of the supernet", 20, low=1)
     bn: BN = setting(
         "text",
-        "batch normalization of the supernet: parts of one set, or a set for each combination of widths",
+        "batch normalization of the supernet: slices of one set of parameters and statistics (shared), or a separate set for each combination of widths (per_width)",
         "shared",
         choices=("shared", "per_width"),
     )
@@ -236,7 +236,7 @@ EVALUATORS: dict[str, EvaluatorKind] = {
         predicts=True, memory="archdsl.search.evaluators.early_stop:memory",
     ),
     "command": EvaluatorKind(
-        "a program given on the command line receives each network as a file, and prints its scores as JSON", Command,
+        "an external command, passed by --command, reads each network from a file, and prints its scores as JSON", Command,
         make="archdsl.search.evaluators.command:OfCommand", reads_command=True,
     ),
 }  # fmt: skip

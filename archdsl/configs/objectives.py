@@ -19,7 +19,7 @@ class OfOutput:
     """The loss of an output."""
 
     target: str | None = setting(
-        "target", "what the output is compared with: labels, edges, or a map of the data",
+        "target", "target of the loss: labels, edges, or a map of the data",
         usual="labels for losses of classes, edges for `bce`, the map of the data for the others",
     )  # fmt: skip
     outputs: Any = setting(
@@ -89,7 +89,7 @@ class Timed:
 
     device: str | None = setting("text", "device of the lookup table", usual="the table's own device")
     table: str | None = setting(
-        "text", "lookup table file, relative to the spec", usual="the file given by --table"
+        "text", "lookup table file, relative to the spec", usual="the file of --table"
     )
     uniform: Any = setting(
         "names", "decisions replaced by equal probabilities in the expected latency", usual="none"
@@ -120,6 +120,6 @@ class OfAccuracies(OfClasses):
     """A mean that includes the accuracies of classes."""
 
     compat: bool = setting(
-        "flag", "a class that is predicted but absent has an accuracy of 2, as in the code of the paper",
+        "flag", "a class that is predicted but absent from the labels has an accuracy of 2, as in the paper's released code",
         False,
     )  # fmt: skip

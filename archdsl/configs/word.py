@@ -10,15 +10,16 @@ from archdsl.configs.setting import Setting, settings_of
 from archdsl.registry import imported
 
 Task = Literal["classes", "binary", "regression"]
-"""What an output predicts: logits of classes, a logit of a yes-or-no map, or numbers of a map."""
+"""The prediction of an output: logits of classes, the logit of a binary map, or the values of a map."""
 
 
 @dataclass(frozen=True)
 class Word:
     """A name such as `gumbel`: its summary, and the config class whose fields are its settings.
 
-    A word `of_output` takes the name of an output of the network as an optional argument. A `function` takes this many positional arguments, as in its `example`.  A word with `run=False` is parsed and checked, and rejected
-    by `archdsl search`.
+    `function` is the number of positional arguments if the word is called like a function; `example` shows a
+    call. With `of_output`, a name of an output of the network is an optional argument. A word with
+    `run=False` is parsed and checked, and rejected by `archdsl search`.
     """
 
     summary: str

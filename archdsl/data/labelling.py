@@ -62,7 +62,7 @@ def about_colours(dataset: Dataset) -> list[Diagnostic]:
             "ARCH907",
             f"{_names(names)} have one colour, #{bytes(colour).hex()}",
             severity="note",
-            help="pictures do not tell them apart: give each class a colour of its own",
+            help="they cannot be distinguished in pictures: set a different colour for each class",
         )
         for colour, names in named.items()
         if len(names) > 1

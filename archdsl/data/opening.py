@@ -104,7 +104,7 @@ def _joined(opener: Opener, root: Path, names: str, read: datasets.Files) -> Fil
     found = [_part(opener, root, part, read) for part in parts]
     if any((one.table != found[0].table).any() for one in found):
         headline = f"the label images of {' and '.join(parts)} are encoded differently"
-        help = "all of them must have class numbers, or all of them the same colours"
+        help = "all must contain class indices, or all the same colours"
         raise SpecError([Diagnostic("ARCH906", headline, help=help)])
     return replace(
         found[0],

@@ -187,7 +187,9 @@ class Costs:
         try:
             found = LatticeRows(graph, lattice(graph, cells.kinds, cells.reads, cells.widths), table)
         except NoLattice as error:
-            headline = f"`mode = released` needs a lattice of cells, and `{graph.name}` is none: {error}"
+            headline = (
+                f"`mode = released` requires a lattice of cells, and `{graph.name}` is not one: {error}"
+            )
             help = (
                 "mode = released(kinds = …, reads = …, widths = …) names its decisions; or mode = corrected"
             )

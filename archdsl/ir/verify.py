@@ -116,7 +116,9 @@ def _outputs(graph: Graph) -> Iterator[Violation]:
     marks = [name in graph.train_only for name in graph.outputs]
     if marks != sorted(marks) or (marks and marks[0]):
         yield Violation(
-            "outputs", graph.name, "a deployed output comes after a train-only one, or there is none"
+            "outputs",
+            graph.name,
+            "a deployed output follows a train-only one, or the network has no deployed output",
         )
 
 

@@ -44,8 +44,8 @@ STATEMENTS = {
     "export": "all declarations of a file can be imported: remove this word",
     "public": "all declarations of a file can be imported: remove this word",
     "require": None, "from": _IMPORT, "import": _IMPORT, "use": _IMPORT, "include": _IMPORT,
-    "using": _IMPORT, "package": "a file has no name of its own: remove this line",
-    "namespace": "a file has no name of its own: remove this line",
+    "using": _IMPORT, "package": "a file does not declare its name: remove this line",
+    "namespace": "a file does not declare its name: remove this line",
     "rem": "a comment starts with #",
 }  # fmt: skip
 MARKS = (

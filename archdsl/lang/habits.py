@@ -92,7 +92,7 @@ _OPS: Mapping[str, str] = {
     "dilatedconv": "write conv(d = 2)", "groupconv": "write conv(g = 4)", "groupedconv": "write conv(g = 4)",
     "mean": "write global_pool over height and width, channel_mean over channels",
     "reducemean": "write global_pool over height and width, channel_mean over channels",
-    "argmax": "an output has a score for each class; `archdsl predict` takes the largest",
+    "argmax": "an output has a logit for each class; `archdsl predict` computes the argmax",
     "lambda": "declare an op: op NAME(x) = x -> conv", "activation": "write relu, silu or another op",
     "nonlinearity": "write relu, silu or another op",
     "resblock": _RESIDUAL, "residual": _RESIDUAL, "basicblock": _RESIDUAL, "shortcut": _RESIDUAL,

@@ -60,7 +60,7 @@ def lift(model: torch.nn.Module, sizes: Sequence[FixedSizes], name: str, notes: 
     error = difference(trace, found, module)
     if error > LARGEST_DIFFERENCE:
         headline = f"outputs of the lifted network differ from the model's by {error:.1e} of the largest"
-        help = "please report it with the model: one of its operators was recognized as what it is not"
+        help = "please report it with the model: one of its operators was converted incorrectly"
         raise SpecError([Diagnostic("ARCH833", headline, help=help)])
     return Lifted(text, network, module, found.holes, error)
 
@@ -70,7 +70,7 @@ def _with_fed(trace: Trace, found: Recognized) -> Graph:
     if not graph.outputs:
         call = found.unknown[0] if found.unknown else None
         what = f": no primitive computes {call.target}" if call is not None else ""
-        raise SpecError([Diagnostic("ARCH833", f"no output of the model can be lifted{what}")])
+        raise SpecError([Diagnostic("ARCH833", f"no output of the model can be converted to a spec{what}")])
     own = {f"into_{n}": name for n, name in enumerate(fed(trace, found), start=1)}
     return simplify(replace(graph, outputs={**graph.outputs, **own}))
 

@@ -220,7 +220,11 @@ class Prelu(Activation):
     name = "prelu"
     summary = "max(x, 0) + slope * min(x, 0), with a learned slope per channel"
     lifts = ("prelu",)
-    settings = (Setting("shared", "bool", False, "whether all channels have one slope instead of their own"),)
+    settings = (
+        Setting(
+            "shared", "bool", False, "whether all channels share one slope, instead of one slope per channel"
+        ),
+    )
 
     def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:
         return Cost(params=1 if a["shared"] else y[0])

@@ -14,7 +14,7 @@ from archdsl.ops.places import NotShared, Parts, Places, by_group, index, leadin
 if TYPE_CHECKING:
     from archdsl.ops.lifting import Applied, Call, Composed, Layout, Lifted, Operand, Rows
 
-_HEADS = Setting("heads", "int", 1, "heads: groups of channels, each with attention of its own", low=1)
+_HEADS = Setting("heads", "int", 1, "number of heads: groups of channels with separate attention", low=1)
 
 
 class Attention(Primitive):
@@ -43,7 +43,7 @@ class Attention(Primitive):
         (c, h, w), heads, r = xs[0], a["heads"], a["reduction"]
         _demand_heads(c, heads, demand)
         fits = both(le(r, h), le(r, w))
-        demand(fits, "ARCH303", "{h} × {w} divided by a reduction of {r} is empty", h=h, w=w, r=r)
+        demand(fits, "ARCH303", "{h} × {w} reduced by a factor of {r} has no pixels left", h=h, w=w, r=r)
         return xs[0]
 
     def cost(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Cost:

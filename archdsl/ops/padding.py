@@ -13,7 +13,7 @@ MODE = Setting(
     "padding_mode",
     "str",
     None,
-    "what the padding is filled with: zeros, or rows and columns of the map",
+    "padding mode: zeros, or rows and columns of the map",
     choices=("zeros", "reflect", "replicate", "circular"),
     optional=True,
     implied="zeros",

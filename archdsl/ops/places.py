@@ -21,7 +21,10 @@ Parts = Mapping[str, Part]
 
 
 class NotShared(Exception):
-    """A layer cannot have its weights from the largest form of it; says why."""
+    """Raised if the weights of a layer cannot be a slice of those of its largest variant.
+
+    The message states the reason.
+    """
 
 
 def leading(count: int) -> Places:
@@ -81,5 +84,5 @@ def within_group(places: Places, width: int, groups: int) -> Places:
 def one_origin(what: str, xs: Sequence[Places]) -> Places:
     """The places of operands, which have to be the same.  Raises NotShared."""
     if any(x != xs[0] for x in xs):
-        raise NotShared(f"channels of different origins meet in a {what}")
+        raise NotShared(f"channels of different origins are combined by a {what}")
     return xs[0]

@@ -27,7 +27,7 @@ CEIL = Setting(
     "ceil",
     "bool",
     None,
-    "whether rows left over by the stride get a window that is partly outside",
+    "whether the output size is rounded up, with a last window that is partly outside of the map",
     optional=True,
     implied=False,
 )
@@ -184,7 +184,7 @@ class GlobalPool(Primitive):
             "over",
             "str",
             None,
-            "what the mean is over: rows gives 1 × width, columns height × 1",
+            "dimension of the mean: rows gives 1 × width, columns height × 1",
             choices=tuple(_DIMENSIONS),
             optional=True,
             implied="both",

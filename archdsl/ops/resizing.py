@@ -90,10 +90,10 @@ class Resize(Primitive):
         if given == ["down"]:
             down = a["down"]
             fits = both(le(down, h), le(down, w))
-            demand(fits, "ARCH303", "{h} × {w} divided by {down} is empty", h=h, w=w, down=down)
+            demand(fits, "ARCH303", "{h} × {w} downsampled by {down} has no pixels left", h=h, w=w, down=down)
             return (c, h // down, w // down)
         up, down = ratio(a["scale"])
-        demand(le(1, up), "ARCH303", "the scale {scale} gives an empty map", scale=a["scale"])
+        demand(le(1, up), "ARCH303", "with the scale {scale}, no pixels are left", scale=a["scale"])
         whole = both(eq(h * up % down, 0), eq(w * up % down, 0))
         message = "{h} × {w} scaled by {scale} is not an integer size"
         demand(whole, "ARCH320", message, h=h, w=w, scale=a["scale"])

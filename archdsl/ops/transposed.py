@@ -86,7 +86,7 @@ class ConvTranspose(Primitive):
             "padding",
             "pair",
             None,
-            "rows and columns cut off on each side; if omitted as many as give s times the size",
+            "rows and columns removed on each side; by default, such that the output has s times the size",
             low=0,
             optional=True,
         ),

@@ -8,8 +8,8 @@ from archdsl.report.records import Run, Scratch
 from archdsl.report.sheet import figure, grid, table
 
 COMPARED = (
-    "The network found and the baseline, each with weights of its own: on the same batches, by the optimizer"
-    " of the search's weights, for as many epochs as the search had, from the same seed. One training each:"
+    "The network found and the baseline, each trained from scratch: on the same batches, with the optimizer"
+    " of the search's weights, for the epochs of the search, with the same seed. One training each:"
     " another seed may change either score by a point or two."
 )
 
@@ -29,7 +29,7 @@ def compared_lines(run: Run) -> list[str]:
 
 
 def comparison(run: Run) -> str:
-    """Their scores by epoch, and their costs."""
+    """The section that compares the network found with the baseline: mIoU by epoch, MACs, parameters."""
     both = [rows for rows in (run.scratch("found"), run.scratch("baseline")) if rows]
     if not both:
         return ""
@@ -42,7 +42,7 @@ def comparison(run: Run) -> str:
     chart = curves(drawn, title=title, x_label="step", y_label="mIoU", summary=text, low=0.0)
     costs = bars([Bar(_name(rows[-1]), float(rows[-1].macs)) for rows in both], title=_MACS)
     head = ("network", "parameters", "MACs", "mIoU")
-    figures = [figure(title, chart, text), figure("What they compute", costs)]
+    figures = [figure(title, chart, text), figure("Multiply-accumulates", costs)]
     return grid(figures) + table(head, [_row(rows[-1]) for rows in both])
 
 

@@ -69,7 +69,7 @@ def _load(path: Path) -> dict[str, Any]:
         raise SpecError([_unreadable(path, "not written by archdsl")])
     version = _VERSION if sealed else 1
     if whole.get("version") != version:
-        why = f"its version is {whole.get('version')}, not {version}"
+        why = f"its format version is {whole.get('version')}, expected {version}"
         raise SpecError([_unreadable(path, why)])
     if not isinstance(whole.get("state"), dict):
         raise SpecError([_unreadable(path, "it contains no state")])
@@ -267,5 +267,5 @@ def _unreadable(path: Path, why: str) -> Diagnostic:
     return Diagnostic(
         "ARCH910",
         f"{path} is not a valid checkpoint: {why}",
-        help="`--resume` uses an older checkpoint, if there is one",
+        help="`--resume` uses the previous checkpoint, if it exists",
     )

@@ -80,7 +80,7 @@ def search(
     if isinstance(start, str | Path | Network):
         raise TypeError(f"start must be a list: start=[{str(start)!r}]")
     if isinstance(command, str):
-        raise TypeError(f"command must be a list of words: command={shlex.split(command)!r}")
+        raise TypeError(f"command must be a list of strings: command={shlex.split(command)!r}")
     if amp not in (None, "bfloat16"):
         raise ValueError(f'amp must be None or "bfloat16", got {amp!r}')
     demand_within({} if seed is None else {"seed": seed})

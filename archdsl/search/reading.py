@@ -40,7 +40,7 @@ def read_config(
             raise cannot(headline, help, clauses.places.get(name))
     members = _members(clauses)
     if members and clauses.objectives:
-        headline = "each architecture has an objective of its own"
+        headline = "each architecture requires a separate objective"
         raise cannot(
             headline,
             "remove this clause, or move it into the group of a network: student { … }",

@@ -100,7 +100,7 @@ Figures = dict[str, float]
 
 
 def figures(folders: Mapping[int, Path]) -> dict[int, Figures]:
-    """The results of each seed, by name: for searches by trials, the best of each goal, the front, the
+    """The results of each seed, by name: for searches by trials, the best of each objective, the front, the
     failures.
     """
     histories = {seed: history for seed, path in folders.items() if (history := _history(path))}
@@ -161,7 +161,7 @@ def table_csv(found: Mapping[int, Figures]) -> str:
 
 
 def seeds_picture(folders: Mapping[int, Path]) -> str:
-    """The fronts of all seeds; for one goal the best so far, for other searches the mean mIoU by epoch.
+    """The fronts of all seeds; for one objective the best so far, for other searches the mean mIoU by epoch.
 
     Means are drawn with a band from minimum to maximum.
     """

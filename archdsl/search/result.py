@@ -134,7 +134,10 @@ def not_searched(space: Space) -> list[str]:
 
 
 def _holds(condition: Value, network: Network, timed: Callable[[Term], float]) -> bool:
-    """Whether a network satisfies a condition. Raises what `timed` raises."""
+    """Whether a network satisfies a condition; `timed` is its latency or frame rate.
+
+    Raises SpecError: ARCH827 without a latency table of the device, ARCH824 for missing rows.
+    """
     cost = Total()(network.graph)
     counts = {"params": cost.params, "macs": cost.macs, "flops": 2 * cost.macs}
 

@@ -151,9 +151,10 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
         if config.gates_from and here.is_first and not depths(one.space.searched):
             reporter.warn(f"`gates_from` has no effect: {one.space.name} has no decisions of depth")
         if drawn := demand_shared(one.config, one.space.searched, one.fixed):
-            count = f"{len(drawn)} of its {len(one.space.searched.decisions)} decisions"
+            count = f"{len(drawn)} of the {len(one.space.searched.decisions)} decisions"
             reporter.info(
-                f"weights of {one.space.name} are elastic, as networks differ in sizes: {count} are drawn"
+                f"weights of {one.space.name} are elastic, as networks differ in tensor shapes: "
+                f"one outcome of {count} is sampled per forward pass"
             )
     rules = {one.name: class_weights_rule(one.config) for one in found}
     weights = {name: weighted_classes(splits, rule, here, reporter) for name, rule in rules.items()}

@@ -58,11 +58,11 @@ class Ways:
     @property
     def _by_gradients(self) -> str:
         if self.share == "candidates":
-            return f"trains all candidates in one supernet; mixes {_count(self.decisions)}"
+            return f"trains all candidates in one supernet, as weighted sums for {_count(self.decisions)}"
         if self.share == "elastic":
             by = ", ".join(DRAWING[:-1]) + f" or {DRAWING[-1]}"
-            mixes = f"; mixes {_count(len(self.mixed))}" if self.mixed else ""
-            return f"trains elastic weights; draws {_count(len(self.drawn))}, by a sampler {by}{mixes}"
+            mixes = f"; weighted sums for {_count(len(self.mixed))}" if self.mixed else ""
+            return f"trains elastic weights; samples {_count(len(self.drawn))}, by {by}{mixes}"
         return "not possible: networks share no weights"
 
     @property

@@ -176,7 +176,7 @@ class _Reader:
         return Clauses(settings, *found, groups, places, of_space)
 
     def _declare_scores(self, clauses: tuple[ast.Clause, ...]) -> None:
-        """Registers the scores that the evaluator declares, so that goals can name them anywhere."""
+        """Registers the scores that the evaluator declares, so that objectives can name them anywhere."""
         for clause in clauses:
             if not isinstance(clause, ast.Assign) or not isinstance(clause.value, ast.Call):
                 continue

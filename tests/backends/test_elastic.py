@@ -1,4 +1,4 @@
-"""Supernets whose networks differ in sizes: a path equals the network that is taken out."""
+"""Supernets whose networks differ in tensor shapes: a path equals the network that is taken out."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ space S {
 """
     space = archdsl.load(text).space()
     net = build(space.searched)
-    with pytest.raises(SpecError, match="channels of different origins meet in a sum") as caught:
+    with pytest.raises(SpecError, match="channels of different origins are combined by a sum") as caught:
         net.path(*inputs(space), outcomes=dict.fromkeys(space.searched.decisions, 0))
     (found,) = caught.value.diagnostics
     assert found.code == "ARCH810"

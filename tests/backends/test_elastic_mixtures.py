@@ -254,7 +254,7 @@ space S {
 def test_a_decision_that_has_to_be_drawn_is_an_error_where_it_is_declared():
     space = archdsl.load(CELLS).space()
     net = build(space.searched)
-    with pytest.raises(SpecError, match=r"`body\[1\].w` has to be drawn: the size of") as caught:
+    with pytest.raises(SpecError, match=r"`body\[1\].w` must be sampled: the size of") as caught:
         net(*images(space), outcomes={"body[2].w": 1}, weights=soft(space))
     (found,) = caught.value.diagnostics
     assert found.code == "ARCH811"

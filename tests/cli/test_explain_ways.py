@@ -72,13 +72,15 @@ def test_it_says_what_is_drawn_and_what_each_strategy_would_do(capsys) -> None:
     assert "supernet of all candidates: not possible: the size of" in said
     assert "1 decision drawn: x.1" in said
     assert "1 decision mixed: k" in said
-    assert "draws 1 decision, by a sampler hard, one_path, uniform or fixed; mixes 1 decision" in said
+    assert "samples 1 decision, by hard, one_path, uniform or fixed; weighted sums for 1 decision" in said
     assert "scored with elastic weights by evaluate = weights(…)" in said
 
 
 def test_it_says_why_networks_share_no_weights(capsys) -> None:
     said = explained(APART, capsys)
-    assert "elastic weights: not possible: channels of different origins meet in a sum (ARCH810)" in said
+    assert (
+        "elastic weights: not possible: channels of different origins are combined by a sum (ARCH810)" in said
+    )
     assert "differentiable: not possible: networks share no weights" in said
     assert "networks trained from scratch; not by evaluate = weights(…)" in said
 

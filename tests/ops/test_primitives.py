@@ -101,8 +101,8 @@ MISTAKES = [
     ("tile", [(8, 4, 4)], {"c": 4}, "ARCH311", "4 channels are not a multiple of 8"),
     ("pixel_shuffle", [(6, 4, 4)], {"r": 2}, "ARCH312", "6 channels are not a multiple of 2 × 2"),
     ("conv", [(8, 1, 4)], {"k": 2}, "ARCH303", "a window of 2 is larger than 1 × 4"),
-    ("resize", [(8, 1, 4)], {"down": 2}, "ARCH303", "1 × 4 divided by 2 is empty"),
-    ("resize", [(8, 2, 4)], {"scale": 0.0}, "ARCH303", "the scale 0.0 gives an empty map"),
+    ("resize", [(8, 1, 4)], {"down": 2}, "ARCH303", "1 × 4 downsampled by 2 has no pixels left"),
+    ("resize", [(8, 2, 4)], {"scale": 0.0}, "ARCH303", "with the scale 0.0, no pixels are left"),
     (
         "resize",
         [(8, 4, 5)],
@@ -121,7 +121,13 @@ MISTAKES = [
     ("slice", [(8, 4, 4)], {"first": 3, "last": 9}, "ARCH230", "channels 3 to 9 of 8 channels do not exist"),
     ("slice", [(8, 4, 4)], {"first": 3, "last": 2}, "ARCH230", "channels 3 to 2 of 8 channels do not exist"),
     ("attention", [(8, 4, 4)], {"heads": 3}, "ARCH310", "8 channels are not divisible by 3 heads"),
-    ("attention", [(8, 2, 9)], {"reduction": 3}, "ARCH303", "2 × 9 divided by a reduction of 3 is empty"),
+    (
+        "attention",
+        [(8, 2, 9)],
+        {"reduction": 3},
+        "ARCH303",
+        "2 × 9 reduced by a factor of 3 has no pixels left",
+    ),
     (
         "dot_attention",
         [(8, 4, 4), (6, 2, 2), (4, 2, 2)],

@@ -116,7 +116,7 @@ def test_the_command_line_keeps_the_baseline_when_resumed_and_refuses_another(sp
     monkeypatch.chdir(specs)
     assert run(["search", spec, "--baseline", "plain.arch", "-o", folder]) == 0
     said = capsys.readouterr().out
-    assert "then the network found and Line trained from scratch for as many epochs" in said
+    assert "then the network found and Line trained from scratch for the same number of epochs" in said
     assert "Line from scratch, epoch 3/3  mIoU" in said
     assert "trained from scratch for 3 epochs: found 0." in said
     before = journal(specs / "run")

@@ -115,7 +115,7 @@ def test_a_stopped_cosearch_goes_on_to_the_same_result(spec: Path):
 @pytest.mark.parametrize(
     ("old", "new", "headline"),
     [
-        ("widths = hard(tau = 1.0)", "widths = softmax", "to be drawn, and"),
+        ("widths = hard(tau = 1.0)", "widths = softmax", "must be sampled, but"),
         ("widths = hard(tau = 1.0)", "widths = 5", "`widths[1].w` has no outcome `5`"),
         ("private = [stem]", "private = [widths]", "no layer of Pair is in the private part `widths`"),
         ('["logits", "small"], compare_at = logits) +', '["other"]) +', "unknown output `other`"),

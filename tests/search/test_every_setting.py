@@ -285,7 +285,7 @@ def test_what_an_architecture_does_not_have_is_refused(search: str, code: str, h
 
 
 def test_an_objective_beside_those_of_architectures_is_refused():
-    with pytest.raises(SpecError, match="each architecture has an objective of its own"):
+    with pytest.raises(SpecError, match="each architecture requires a separate objective"):
         read_config(program(MEMBER.format("") + GOAL).search())
 
 

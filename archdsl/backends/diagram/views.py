@@ -72,9 +72,9 @@ def _hints(boxes: tuple[Box, ...], edges: tuple[Edge, ...], hidden: bool) -> tup
         text
         for text, shown in (
             ("amber: decided", bool(kinds & {"choice", "mux"})),
-            ("double outline: contents drawn separately", "cell" in kinds),
+            ("double outline: contents shown in a separate diagram", "cell" in kinds),
             ("dashed arrow: only the size is read", any(e.kind == "size" for e in edges)),
-            ("more kinds of cells are not drawn", hidden),
+            ("further kinds of cells are not shown", hidden),
         )
         if shown
     )

@@ -1,4 +1,7 @@
-"""The decisions of an elastic supernet that must be drawn; all others may be mixed."""
+"""The decisions of an elastic supernet of which one outcome must be sampled per step.
+
+All other decisions may be computed as weighted sums of their candidates.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,10 @@ FIRST: Hashable = "first channels"
 
 
 def drawn(graph: Graph, widths: Widths) -> dict[str, tuple[str, str]]:
-    """The decisions that must be drawn, in the order of the space.
+    """The decisions of which one outcome must be sampled per step, in the order of the space.
 
-    With the property that they change (the size of a tensor, its presence, or the origins of its channels),
-    which must be equal for all candidates of a weighted sum, and the name of that tensor.
+    The values are the property of a tensor that the decision changes (its size, its presence, or the origins
+    of its channels), which must be equal for all candidates of a weighted sum, and the name of the tensor.
     """
     found = _Finder(graph, widths).run()
     return {path: found[path] for path in graph.decisions if path in found}

@@ -474,11 +474,10 @@ class _Drawing:
             on = item.on
             paths = (on,) if isinstance(on, str) else tuple(sorted(decisions_in(self.on[item.name])))
         listed = ", ".join(f"`{path}`" for path in paths)
-        has = "has" if len(paths) == 1 else "have"
         declared = self.graph.decisions[paths[0]].location
         place = Label(declared, f"`{paths[0]}` is declared here") if declared else _at(item)
-        headline = f"{listed} {has} to be drawn: {why}"
-        help = "pass one outcome of it to each forward pass, and weights for mixed decisions"
+        headline = f"{listed} must be sampled: {why}"
+        help = "pass one outcome in `outcomes` for each forward pass; `weights` are for other decisions"
         return SpecError([Diagnostic("ARCH811", headline, place, help=help)])
 
 

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 @dataclass(frozen=True, eq=False)
 class Statement:
-    """Lines that compute one or several items, the variables they assign and read, and their layers.
+    """Generated lines that compute one or more nodes of the graph.
 
-    `cell` is the cell of the spec that it belongs to; None outside of cells, and for sums of candidates.
+    `targets` and `reads` are the variables they assign and read, `layers` the modules they call. `cell` is
+    the cell of the spec that they belong to; None outside of cells, and for weighted sums of candidates.
     """
 
     lines: tuple[str, ...]

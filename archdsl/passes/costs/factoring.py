@@ -48,7 +48,9 @@ class _Work:
         return _Work(terms, definitions, first + len(definitions), most_cells)
 
     def share(self) -> None:
-        """Replaces groups of variables that many tables read together by auxiliary variables."""
+        """Introduces an auxiliary variable for each group of decision variables that occur together in many
+        tables, and replaces the group by it.
+        """
         while True:
             best = self._best_group()
             if best is None or not self._group(best):

@@ -63,9 +63,9 @@ def _soft(
     path, more = paths[0], len(paths) - 1
     sampler, (what, tensor) = samplers[path], found[path]
     others = f", and {more} other decision{'s' if more > 1 else ''}," if more else ""
-    has, its = ("have", "their") if more else ("has", "its")
+    its = "their" if more else "its"
     headline = (
-        f"`{path}`{others} {has} to be drawn, and {its} sampler `{sampler.name}` mixes outcomes: "
+        f"`{path}`{others} must be sampled, but {its} sampler `{sampler.name}` mixes outcomes: "
         f"`{path}` changes {what} `{tensor}`"
     )
     name = path.rpartition(".")[2].partition("[")[0]

@@ -84,7 +84,7 @@ class Worker:
         if not _has_begun(self.opening.run) or self.queue.driver.exists():
             return
         if overview(self.opening.run).state == "finished":
-            help = "begin another search with --engine folder, or take a look: archdsl runs"
+            help = "start another search with --engine folder; `archdsl runs` lists the searches of a folder"
             raise SpecError([Diagnostic("ARCH959", f"{self.opening.run} is finished", help=help)])
 
     def _work(self, engine: Workers) -> None:

@@ -27,7 +27,7 @@ class Predictions:
 
     These are of outputs of classes; those of yes-or-no maps are `f1`, `precision` and `recall`, those of maps
     of numbers `mae`, `rmse` and `delta1`. Scores of other outputs than the main one have its name:
-    `mae(depth)`; those with settings in goals are named by their text: `reward(compat = true)`. Raises
+    `mae(depth)`; those with settings in objectives are named by their text: `reward(compat = true)`. Raises
     SpecError (ARCH606) if these omit unknown classes, or all classes, and for scores that an output does not
     have.
     """

@@ -1,4 +1,4 @@
-"""Compares runs with equal goals: fronts, hypervolumes, and contributions to the joint front."""
+"""Compares runs with equal objectives: fronts, hypervolumes, and contributions to the joint front."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from archdsl.search.trials.pictures import MOST_GOALS, front_picture, label_of, 
 class Compared:
     """A run in a comparison.
 
-    `volume` is the fraction, dominated by its front, of the box between the best and the worst values of all
-    runs, None for more than three goals; `joint` counts its networks that no network of any run dominates.
+    `volume` is the fraction, dominated by its front, of the box between the best and the worst values of
+    all runs, None for more than three objectives; `joint` counts its networks that no network of any run
+    dominates.
     """
 
     name: str
@@ -29,7 +30,7 @@ class Compared:
 
 
 def compare(histories: Mapping[str, History]) -> list[Compared]:
-    """Compares runs with equal goals; the order is kept."""
+    """Compares runs with equal objectives; the order is kept."""
     values = {name: list(map(one.lower, one.front)) for name, one in histories.items()}
     every = [one.lower(trial) for one in histories.values() for trial in one.scored]
     low, high = bounds(every) if every else ((), ())
@@ -48,7 +49,7 @@ def _volume(front: Sequence[Values], low: Values, high: Values) -> float | None:
 
 
 def picture(histories: Mapping[str, History], goals: Sequence[Goal]) -> str:
-    """The fronts of the runs in one chart; for one goal, the best value so far over trials."""
+    """The fronts of the runs in one chart; for one objective, the best value so far over trials."""
     if len(goals) > 1:
         rows = [shown(name, one, colour=n, dashed=n >= 6) for n, (name, one) in enumerate(histories.items())]
         return front_picture(rows, goals, "Pareto fronts")
@@ -63,8 +64,8 @@ def picture(histories: Mapping[str, History], goals: Sequence[Goal]) -> str:
 def histories_of(folders: Sequence[Path]) -> dict[str, History]:
     """The trials of runs by folder; a folder of several seeds is expanded to its runs.
 
-    Raises SpecError: ARCH911 without a run, ARCH868 for a run of another kind, ARCH869 if the goals of two
-    runs differ.
+    Raises SpecError: ARCH911 without a run, ARCH868 for a run of another kind, ARCH869 if the objectives
+    of two runs differ.
     """
     found: dict[str, History] = {}
     for folder in folders:
@@ -93,16 +94,18 @@ def _demand_same_goals(histories: Mapping[str, History]) -> None:
     for name, history in others:
         if history.goals == first[1].goals:
             continue
-        headline = f"{name} and {first[0]} have different goals"
+        headline = f"{name} and {first[0]} have different objectives"
         goals, before = (", ".join(map(str, one.goals)) for one in (history, first[1]))
         here, there = _place(Path(name), history.goals), _place(Path(first[0]), first[1].goals)
         primary, secondary = Label(here, goals) if here else None, (Label(there, before),) if there else ()
-        help = f"{name}: {goals}; {first[0]}: {before}. Compare runs of the same goals in the same order"
+        help = (
+            f"{name}: {goals}; {first[0]}: {before}. Compare runs with the same objectives in the same order"
+        )
         raise SpecError([Diagnostic("ARCH869", headline, primary, secondary=secondary, help=help)])
 
 
 def _place(folder: Path, goals: Sequence[Goal]) -> Location | None:
-    """The location of the first goal in the run's copy of the spec."""
+    """The location of the first objective in the run's copy of the spec."""
     text = manifest_of(folder).spec
     start = text.find(str(goals[0]))
     if start < 0:

@@ -65,7 +65,9 @@ class TrialConfig:
 
     @property
     def scores(self) -> tuple[str, ...]:
-        """The scores of the evaluator: of its kind, declared in its settings, or with settings in goals."""
+        """The scores of the evaluator: of its kind, declared in its settings, or with settings in
+        objectives.
+        """
         if not self.evaluator_kind.reads_command:
             kind, goals = self.evaluator_kind, {term.name for term in terms_of(self.goals)}
             return (*kind.scores, *(score for score in kind.of_maps if score in goals))
@@ -198,7 +200,7 @@ def _overridden(config: TrialConfig, given: Mapping[str, Any], trains: bool) -> 
 
 
 def _demand_scored(config: TrialConfig) -> None:
-    """Raises SpecError (ARCH606) if a goal names a score that the evaluator does not have."""
+    """Raises SpecError (ARCH606) if an objective names a score that the evaluator does not have."""
     scores = config.scores
     known = (*sorted(MEASURES), *scores)
     for one in terms_of(config.goals):

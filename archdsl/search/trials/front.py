@@ -1,7 +1,7 @@
 """Pareto sets: non-dominated vectors, their hypervolume, and their knee.
 
-A vector has a number for each goal, lower is better. It dominates another one if it is at least as good in
-every goal and better in one.
+A vector has a number for each objective, lower is better. It dominates another one if it is at least as
+good in every objective and better in one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Values = tuple[float, ...]
 def nondominated(values: Iterable[Values]) -> list[int]:
     """The indices of the non-dominated vectors, including equal ones, in ascending order.
 
-    Non-finite vectors are excluded. Takes O(n log n) steps for at most three goals.
+    Non-finite vectors are excluded. Takes O(n log n) steps for at most three objectives.
     """
     places: dict[Values, list[int]] = {}
     for place, one in enumerate(values):
@@ -40,7 +40,7 @@ def _minimal(ordered: Sequence[Values]) -> Iterator[Values]:
 
 
 def _minimal_of_many(ordered: Sequence[Values]) -> Iterator[Values]:
-    """The same for many goals, by comparing each vector with those kept so far."""
+    """The same for many objectives, by comparing each vector with those kept so far."""
     import numpy as np
 
     kept, count = np.empty((len(ordered), len(ordered[0]))), 0
@@ -53,9 +53,9 @@ def _minimal_of_many(ordered: Sequence[Values]) -> Iterator[Values]:
 def hypervolume(values: Iterable[Values], reference: Values) -> float:
     """The volume dominated by the vectors, up to a reference point (Zitzler and Thiele, 1998).
 
-    Exact for any number of goals; vectors that are not better than the reference in every goal contribute
-    nothing. Takes O(n log n) steps for at most three goals, by sweeping a staircase (Fonseca, Paquete and
-    López-Ibáñez, 2006); for more goals, by slicing, which takes a power of n.
+    Exact for any number of objectives; vectors that are not better than the reference in every objective
+    contribute nothing. Takes O(n log n) steps for at most three objectives, by sweeping a staircase
+    (Fonseca, Paquete and López-Ibáñez, 2006); for more objectives, by slicing, which takes a power of n.
     """
     inside = {one for one in values if all(a < b for a, b in zip(one, reference, strict=True))}
     if len(reference) <= 3:
@@ -70,12 +70,12 @@ def hypervolume(values: Iterable[Values], reference: Values) -> float:
 
 
 def _padded(one: Values, by: float) -> Values:
-    """The vector extended to three goals by the value `by`."""
+    """The vector extended to three objectives by the value `by`."""
     return (*one, by, by)[:3]
 
 
 def _swept(inside: Iterable[Values], reference: Values) -> float:
-    """The volume for three goals: areas of a staircase that grows along the last goal."""
+    """The volume for three objectives: areas of a staircase that grows along the last objective."""
     stairs, volume, area, before = Stairs(reference[0], reference[1]), 0.0, 0.0, 0.0
     for x, y, z in sorted(inside, key=lambda one: one[2]):
         volume += area * (z - before)
@@ -95,7 +95,7 @@ class Stairs:
         self._ys: list[float] = []
 
     def covers(self, x: float, y: float) -> bool:
-        """Whether some point is at least as good in both goals."""
+        """Whether some point is at least as good in both objectives."""
         n = bisect_right(self._xs, x)
         return n > 0 and self._ys[n - 1] <= y
 
@@ -137,5 +137,5 @@ def bounds(values: Iterable[Values]) -> tuple[Values, Values]:
 
 
 def scaled(one: Values, low: Values, high: Values) -> Values:
-    """A vector scaled to 0 at `low` and 1 at `high`; 0 in goals where these are equal."""
+    """A vector scaled to 0 at `low` and 1 at `high`; 0 in objectives where these are equal."""
     return tuple((v - a) / (b - a) if b > a else 0.0 for v, a, b in zip(one, low, high, strict=True))

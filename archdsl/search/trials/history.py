@@ -72,7 +72,7 @@ class History:
     seconds: float | None = None
 
     def lower(self, trial: Trial) -> Values:
-        """The values of a trial by goal, lower is better; infinite if unknown."""
+        """The values of a trial by objective, lower is better; infinite if unknown."""
         if trial.state != "scored":
             return (inf,) * len(self.goals)
         pairs = zip(self.goals, trial.values, strict=True)
@@ -85,7 +85,7 @@ class History:
 
     @cached_property
     def front(self) -> list[Trial]:
-        """The non-dominated trials, the best in the first goal first.
+        """The non-dominated trials, the best in the first objective first.
 
         Of several trials of a network with different numbers of epochs, the one with the most counts.
         """
@@ -104,11 +104,11 @@ class History:
 
     @property
     def best(self) -> Trial | None:
-        """The trial of the front that is best in the first goal, then in the next."""
+        """The trial of the front that is best in the first objective, then in the next."""
         return self.front[0] if self.front else None
 
     def best_values(self) -> list[float | None]:
-        """The best value of each goal separately, with the user's sign."""
+        """The best value of each objective separately, with the user's sign."""
         columns = zip(*map(self.lower, self.scored), strict=True)
         lowest: list[float | None] = [min(column) for column in columns] or [None] * len(self.goals)
         return [None if v is None else g.sign * v for g, v in zip(self.goals, lowest, strict=True)]
@@ -133,11 +133,11 @@ def read_history(path: Path) -> History | None:
 def demand_history(path: Path) -> History:
     """The trials in the journal of a search by trials.
 
-    Raises SpecError (ARCH911) if its first record, the goals, is damaged.
+    Raises SpecError (ARCH911) if its first record, the objectives, is damaged.
     """
     found = read_history(path)
     if found is None:  # damaged, as a search writes its goals first
-        headline = f"{path} lacks the goals of the search: its first line is damaged"
+        headline = f"{path} lacks the objectives of the search: its first line is damaged"
         help = "restore the file, or begin again in another folder: --out DIR"
         raise SpecError([Diagnostic("ARCH911", headline, help=help)])
     return found
@@ -226,7 +226,7 @@ def _text(found: Any) -> str:
 
 
 def best_so_far(history: History, goal: int = 0) -> Iterator[tuple[int, float]]:
-    """The trials that improved a goal, and its value after each, with the user's sign."""
+    """The trials that improved an objective, and its value after each, with the user's sign."""
     lowest = inf
     for trial in history.scored:
         value = history.lower(trial)[goal]

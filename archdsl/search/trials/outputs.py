@@ -47,7 +47,7 @@ class Outputs:
         return time.monotonic() >= self._next
 
     def history(self) -> History:
-        """The trials in the journal. Raises SpecError (ARCH911) for one without the goals."""
+        """The trials in the journal. Raises SpecError (ARCH911) for one without the objectives."""
         return demand_history(self.folder.journal)
 
     def write_page(self) -> None:
@@ -58,7 +58,9 @@ class Outputs:
         self._next = now + max(EVERY_S, _SHARE * (now - begin))
 
     def are_written(self, history: History) -> bool:
-        """Whether the folder has the network found, the table, the page and, for several goals, the front."""
+        """Whether the folder has the network found, the table, the page and, for several objectives, the
+        front.
+        """
         files = [self.folder.found, self.folder.trials, self.folder.report]
         if len(history.goals) > 1:
             files += [self.folder.pareto, *(self._file(history, trial) for trial in self._kept(history))]

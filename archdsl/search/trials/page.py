@@ -43,8 +43,9 @@ _REASONS = 100
 class Found:
     """Contents of the page in addition to the trials; each may be empty.
 
-    `diagram` is an image of the best network and `layers` its layer table; `importance` maps goals to the
-    fraction of the variance explained by each decision; `random` are goals of random networks.
+    `diagram` is an image of the best network and `layers` its layer table; `importance` maps objectives
+    to the fraction of the variance explained by each decision; `random` are objectives of random
+    networks.
     """
 
     how: str = ""
@@ -88,12 +89,12 @@ def trials_page(run: Run, history: History, found: Found) -> str:
 
 
 _VOLUME = (
-    "The fraction of the box between the best and the worst value of each goal that the front dominates"
+    "The fraction of the box between the best and the worst value of each objective that the front dominates"
     " (Zitzler and Thiele, 1998)."
 )
-_RANDOM = "As many random networks as trials: their goals are costs, which need no training."
+_RANDOM = "Random networks, the same number as trials: all objectives are costs, which need no training."
 _IMPORTANCE = (
-    "The fraction of a goal's variance over the trials explained by each decision alone: main effects,"
+    "The fraction of an objective's variance over the trials explained by each decision alone: main effects,"
     " as in functional ANOVA (Hutter, Hoos and Leyton-Brown, 2014), corrected for chance (ε²)."
     " Interactions of decisions are not included, and fractions overlap if the strategy chose outcomes"
     " jointly."
@@ -109,7 +110,7 @@ def _lead(run: Run, history: History, found: Found) -> list[str]:
     words = [_word(m.settings.get(name)) for name in ("strategy", "evaluate")]
     if all(words):
         lines.append(f"Networks are proposed by `{words[0]}` and evaluated by `{words[1]}`.")
-    lines.append("Goals: " + ", ".join(map(str, history.goals)) + ".")
+    lines.append("Objectives: " + ", ".join(map(str, history.goals)) + ".")
     if not history.ended:
         planned = m.settings.get("trials")
         lines.append(f"Not finished: {len(history.trials)} trials{f' of {planned}' if planned else ''}.")
@@ -153,7 +154,7 @@ def _importance(history: History, shares: Sequence[Mapping[str, float]]) -> str:
 
 
 def _best(history: History) -> str:
-    """The front, or for one goal the best trials."""
+    """The front, or for one objective the best trials."""
     trials = _shown(history)
     if not trials:
         return ""

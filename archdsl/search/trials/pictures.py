@@ -17,7 +17,7 @@ _TITLE = 30.0
 _SHARES = (0.125, 0.25, 0.5)
 """Shares of the trials after which the front is drawn, beside the whole."""
 _STOPS = 60
-"""Places at which the hypervolume of more than two goals is computed."""
+"""Places at which the hypervolume of more than two objectives is computed."""
 _MOST_BARS = 25
 _MOST_MARKS = 400
 """Points of a front that are marked, with a tip."""
@@ -60,9 +60,10 @@ def tip(history: History, trial: Trial) -> str:
 
 
 def front_picture(rows: Sequence[Shown], goals: Sequence[Goal], title: str, *, headed: bool = True) -> str:
-    """Fronts in one chart, a panel for each pair of goals, at most ten; the first named goal is vertical.
+    """Fronts in one chart, a panel for each pair of objectives, at most ten; the first named objective is
+    vertical.
 
-    For two goals, the edge of the dominated area is drawn. `headed` adds the title.
+    For two objectives, the edge of the dominated area is drawn. `headed` adds the title.
     """
     parts, top = [svg.text(12, 20, title, size=14, strong=True)] if headed else [], _TITLE if headed else 4.0
     for up, right in islice(combinations(range(len(goals)), 2), _MOST_PAIRS):
@@ -74,7 +75,7 @@ def front_picture(rows: Sequence[Shown], goals: Sequence[Goal], title: str, *, h
 
 
 def label_of(goal: Goal) -> str:
-    """A goal as the label of an axis."""
+    """A objective as the label of an axis."""
     return f"{goal.text} ({'lower' if goal.direction == 'minimize' else 'higher'} is better)"
 
 
@@ -99,7 +100,7 @@ def _edge(front: Sequence[tuple[float, float]], signs: tuple[int, int]) -> Place
 
 
 def best_figure(history: History, goal: int) -> str:
-    """A goal of each trial, and the best value so far."""
+    """A objective of each trial, and the best value so far."""
     one = history.goals[goal]
     cloud = [(t.number, v) for t in history.scored if (v := t.values[goal]) is not None]
     line = stairs(list(best_so_far(history, goal)), history.trials[-1].number if history.trials else 0)
@@ -155,9 +156,9 @@ def _first(history: History, share: float) -> list[Trial]:
 
 
 def volume_figure(history: History) -> str:
-    """The hypervolume of the front by trial, for two and three goals.
+    """The hypervolume of the front by trial, for two and three objectives.
 
-    Each goal is scaled from 0, the worst value of a trial, to 1, the best; so is the volume.
+    Each objective is scaled from 0, the worst value of a trial, to 1, the best; so is the volume.
     """
     line = stairs(hypervolumes(history), history.trials[-1].number if history.trials else 0)
     rows = [Series("hypervolume of the front", line=line, colour=1)]

@@ -16,7 +16,8 @@ _RUNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def trials_csv(history: History, arising: Arising | None = None) -> str:
-    """The trials: number, state, goals, scores, costs, failure, epochs, seconds, and outcomes by decision.
+    """The trials: number, state, objectives, scores, costs, failure, epochs, seconds, and outcomes by
+    decision.
 
     Cells are empty for unknown values and inactive decisions. `front` is 1 for non-dominated trials.
     """

@@ -27,7 +27,7 @@ Outcomes = dict[str, int]
 
 
 class Undecided(Exception):
-    """The budget was exhausted."""
+    """Raised if the solver reached its limit of steps without a proof either way."""
 
 
 def support(value: Value, definitions: Definitions) -> dict[str, None]:

@@ -57,7 +57,9 @@ class PolicyGradient(ABC):
         steps = layout(domain.paths, domain.sizes, controller, written.places)
         self.all_counted = (config.counted or ("all" if controller.feedback else "arising")) == "all"
         if controller.feedback and not self.all_counted:
-            help = '`counted = "all"`: a choice that is fed back has an effect on later ones'
+            help = (
+                '`counted = "all"`: a sampled outcome that is an input of the controller affects later ones'
+            )
             raise cannot('`feedback` and `counted = "arising"` cannot be combined', help, written.at)
         self.controller = LstmController(controller, steps, self.generator("parameters", 0), dtype)
         self.parameters = list(self.controller.parameters())
