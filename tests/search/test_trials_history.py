@@ -183,7 +183,7 @@ def test_the_page_is_whole_for_any_number_of_goals_and_trials(goals: Any, count:
     tags = Tags(page)
     assert tags.open == []
     assert not {"script", "link", "iframe"} & set(tags.seen)
-    for text in ("Goals:", "How to reproduce it"):
+    for text in ("Objectives:", "How to reproduce it"):
         assert text in page
     assert ("Not finished" in page) == (count <= 1)
     if count > 1:
