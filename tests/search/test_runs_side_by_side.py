@@ -121,7 +121,7 @@ def test_a_search_whose_first_record_is_damaged_is_named_beside_the_other_runs(
     listed = [(one["run"], one["done"], one["unit"]) for one in json.loads(shown.out)["runs"]]
     assert listed == [("runs/a", 5, "trials"), ("runs/c", 0, "trials")]
     assert "ARCH911" in shown.err
-    assert "runs/b/journal.jsonl lacks the goals of the search" in shown.err
+    assert "runs/b/journal.jsonl lacks the objectives of the search" in shown.err
     assert run(["front", "runs/a", "runs/b"]) == 1
     assert "ARCH911" in capsys.readouterr().err
 

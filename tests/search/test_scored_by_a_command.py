@@ -101,7 +101,7 @@ def test_without_a_program_the_search_is_refused_at_its_place() -> None:
     assert not Path("run").exists()
     with pytest.raises(SpecError, match="no effect"):
         archdsl.search(search_of("minimize macs"), folder="run", command=program(QUICK))
-    with pytest.raises(TypeError, match="list of words"):
+    with pytest.raises(TypeError, match="list of strings"):
         archdsl.search(search_of(ENERGY), folder="run", command="python score.py")
 
 
