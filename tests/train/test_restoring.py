@@ -67,7 +67,7 @@ def test_a_checkpoint_of_another_version_is_refused(tmp_path: Path, monkeypatch:
     with monkeypatch.context() as later:
         later.setattr(checkpoints, "_VERSION", 3)
         checkpoints.save_state(path, {"best": 1.0}, step=1)
-    with pytest.raises(SpecError, match="its version is 3, not 2"):
+    with pytest.raises(SpecError, match="its format version is 3, expected 2"):
         checkpoints.load_state(path)
 
 
