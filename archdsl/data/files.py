@@ -69,8 +69,9 @@ class Files:
                 raise SpecError([differing(self.pairs[i][1], image.shape[:2], mask.shape, turned)])
         else:
             mask = np.full(image.shape[:2], IGNORE, np.uint8)
-        maps = {kind.name: kind.read(path)[0] for kind, path in self.map_files(i)}
-        for (kind, path), values in zip(self.map_files(i), maps.values(), strict=True):
+        maps = {}
+        for kind, path in self.map_files(i):
+            values = maps[kind.name] = kind.read(path)[0]
             if image.shape[:2] != values.shape:
                 raise SpecError([differing(path, image.shape[:2], values.shape, turned, f"`{kind.name}`")])
         if self.resize is not None:

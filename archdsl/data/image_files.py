@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +30,10 @@ NOT_ALLOWED = 254
 
 Pixels = NDArray[np.uint8]
 Table = NDArray[np.uint8]
+_Sample = TypeVar("_Sample", np.uint8, np.uint16)
 
 _EXIF_ORIENTATION = 0x0112
-_UPRIGHT: Mapping[int, Callable[[Pixels], Pixels]] = {
+_UPRIGHT: Mapping[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     1: lambda pixels: pixels,
     2: lambda pixels: pixels[:, ::-1],
     3: lambda pixels: pixels[::-1, ::-1],
@@ -156,7 +158,7 @@ def read_samples(path: Path) -> tuple[NDArray[np.uint8] | NDArray[np.uint16], in
         few = restore(samples.astype(np.uint8))
         return _turned(few * 255 if image.mode == "1" else few, orientation), 255, orientation != 1
     whole = np.clip(samples, 0, 65535).astype(np.uint16)
-    return np.ascontiguousarray(_UPRIGHT[orientation](whole)), 65535, orientation != 1
+    return _turned(whole, orientation), 65535, orientation != 1
 
 
 def read_mask(path: Path, table: Table) -> Pixels:
@@ -208,7 +210,7 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and value in _UPRIGHT else 1
 
 
-def _turned(pixels: Pixels, orientation: int) -> Pixels:
+def _turned(pixels: NDArray[_Sample], orientation: int) -> NDArray[_Sample]:
     return np.ascontiguousarray(_UPRIGHT[orientation](pixels))
 
 

@@ -44,7 +44,7 @@ def losses_of(config: SearchConfig) -> list[Term]:
 
 def demand_table(config: SearchConfig, given: bool) -> None:
     """Raises SpecError (ARCH606) for a latency or rate in a search without any latency table."""
-    timed = next((term for term in terms_of(config) if term.name in UNITS), None)
+    timed = _timed(config)
     if timed is not None and not given:
         help = "build one for this machine with --table auto, or pass one with --table FILE"
         raise cannot("an objective on latency needs a latency table", help, timed.at)
@@ -52,7 +52,7 @@ def demand_table(config: SearchConfig, given: bool) -> None:
 
 def latency_of(config: SearchConfig) -> Term | None:
     """The latency that a search measures, in ms, on the device of its first such term; None without one."""
-    timed = next((term for term in terms_of(config) if term.name in UNITS), None)
+    timed = _timed(config)
     if timed is None:
         return None
     device = {key: value for key, value in timed.settings.items() if key == "device"}
@@ -103,6 +103,11 @@ def devices_named(config: SearchConfig, graph: Graph) -> list[str]:
     required = [m for r in graph.requirements for m in measures(r.condition) if m.name in UNITS]
     named += [str(value) for m in required for key, value in m.options if key == "device"]
     return list(dict.fromkeys(named))
+
+
+def _timed(config: SearchConfig) -> Term | None:
+    """The first latency or rate in the objectives and requirements of a search."""
+    return next((term for term in terms_of(config) if term.name in UNITS), None)
 
 
 def _demand_soft(value: SearchValue) -> None:

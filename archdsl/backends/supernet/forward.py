@@ -174,11 +174,8 @@ class _Forward:
                 s for s in dict.fromkeys(sources) if self.last[s] == node.name and s not in self.writer.inputs
             ]
             self.steps.append(Step(statement, tuple([variables[source] for source in gone])))
-        x, y, targets = (
-            self.parts.shapes[sources[0]],
-            self.parts.shapes[node.name],
-            [variables[n.name] for n in batch],
-        )
+        x, y = self.parts.shapes[sources[0]], self.parts.shapes[node.name]
+        targets = [variables[n.name] for n in batch]
         text = ops.get(node.op).expression([together], self.parts.layer_of(node), [x], y, node.attrs)
         line = f"{', '.join(targets)} = ({text}).chunk({len(batch)})"
         layers = (self.parts.attributes[node.name],)
@@ -225,10 +222,6 @@ class _Forward:
         self.mixtures[mixed.mixture] = None
         terms = [(self.source(t.source), t.place) for t in self.dataflow.terms[mixed.name]]
         folded = {s: self.dataflow.items[s] for s, _ in terms if s in self.dataflow.folded}
-        reads: list[str] = []
-        for source, _ in terms:
-            node = folded.get(source)
-            reads += self.dataflow.reads(node) if isinstance(node, Node) else [source]
 
         def written() -> Terms:
             texts: list[str] = []
@@ -241,7 +234,7 @@ class _Forward:
                     texts.append(f"{self.variables[source]} * {weight}")
             return texts, [node for node in folded.values() if isinstance(node, Node)]
 
-        self._state([mixed], reads, (tuple(terms), tuple(folded)), written)
+        self._state([mixed], self._reads_of(mixed.name), (tuple(terms), tuple(folded)), written)
 
     def _state(
         self, items: Sequence[Node | Mixed], reads: Sequence[str], how: Hashable, terms: Callable[[], Terms]
