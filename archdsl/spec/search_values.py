@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Union
+from typing import Any, TypeGuard, Union
 
 from archdsl.diagnostics import Diagnostic, Location
-from archdsl.spec.units import Quantity
+from archdsl.spec.units import MEASURES, Quantity
 
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=", "in", "and", "or", "not")
 
@@ -108,3 +108,38 @@ def written(value: SearchValue) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def shown(value: SearchValue) -> str:
+    """A value in a message."""
+    if isinstance(value, Term | Formula):
+        return f"`{value.name}`" if isinstance(value, Term) else "an expression"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(shown, value))}]"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def plain(value: SearchValue) -> Any:
+    """A range `1..19` of labels as a tuple, truncated to one more than the number of labels."""
+    if isinstance(value, Formula) and value.op == ".." and all(type(end) is int for end in value.args):
+        first, last = value.args
+        return tuple(range(first, min(last, first + 256) + 1))  # type: ignore[operator, arg-type, type-var]
+    return value
+
+
+def is_number(value: SearchValue) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def dimension(value: SearchValue) -> str | None:
+    """What a value measures, such as "time"; None where unknown."""
+    if isinstance(value, Quantity):
+        return value.dimension
+    if isinstance(value, Term):
+        return MEASURES.get(value.name, "number")
+    if isinstance(value, Formula):
+        inner = {dimension(a) for a in value.args}
+        return inner.pop() if len(inner) == 1 else None
+    return "number" if isinstance(value, int | float) else None
