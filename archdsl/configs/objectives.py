@@ -11,7 +11,7 @@ from archdsl.configs.setting import setting
 
 @dataclass(frozen=True)
 class Plain:
-    """A word without settings."""
+    """The config of a name that takes no arguments, such as `params`."""
 
 
 @dataclass(frozen=True)

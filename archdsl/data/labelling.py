@@ -19,10 +19,12 @@ _FEW = 3
 
 
 def about_labels(dataset: Dataset, found: Inspection, use: str, learned: bool) -> list[Diagnostic]:
-    """Errors (ARCH943) if nothing can be learned or scored, and warnings (ARCH945) about classes.
+    """Errors (ARCH943) if no pixel is labelled, or if there is only one class to train on; warnings (ARCH945)
+    about classes without pixels.
 
-    `use` names the images ("training images").  Classes without pixels are reported if `learned`. For labels
-    that are not classes, a note lists all labels and helpful settings.
+    `use` is the phrase for the images in messages ("training images"). Absent classes are reported only if
+    `learned`, that is, if the images are trained on. If masks contain labels that are not classes, ARCH904
+    lists all labels and the settings (`labels`, `ignore`) that would map them.
     """
     if found.problems:
         return _listed_labels(dataset, found)

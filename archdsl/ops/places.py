@@ -28,7 +28,7 @@ class NotShared(Exception):
 
 
 def leading(count: int) -> Places:
-    """The first channels."""
+    """The indices of the first `count` channels."""
     return tuple(range(count))
 
 

@@ -30,8 +30,10 @@ def run(
 ) -> Result:
     """Runs a search and returns the network found.
 
-    The run folder receives best.arch, its inherited weights as best.safetensors, and report.html. `report` is
-    called with every step.  Raises SpecError, and Interrupted where `stop` returned True.
+    The run folder receives best.arch and report.html; of a differentiable search, also the inherited weights
+    as best.safetensors. `report` is called with every step.
+
+    Raises SpecError, and Interrupted where `stop` returned True.
     """
     options = options or SearchOptions()
     if by_trials(program, options):

@@ -85,7 +85,7 @@ def of_end(
 def mean_depths(
     probabilities: Mapping[str, torch.Tensor], depths: Mapping[str, Sequence[int]]
 ) -> dict[str, float]:
-    """The expected depth of each decision of depth; `depths` are the iterations kept by its outcomes."""
+    """The expected depth of each depth decision; `depths` are the numbers of iterations kept by outcomes."""
     rows = {path: probabilities[path].detach().cpu() for path in depths}
     return {path: float((row * torch.tensor(depths[path])).sum()) for path, row in rows.items()}
 

@@ -37,8 +37,9 @@ def verdict(
 ) -> dict[str, Any]:
     """Quality measures and warnings of a search result, as plain values.
 
-    `entropy` is per decision, `mean_entropy` over all; `idle` is the fraction of parameter-free edges;
-    `shallow`: every depth is minimal; `random` are the costs of uniformly sampled networks.
+    `entropy` is per decision, `mean_entropy` over all; `idle` is the fraction of choices between ops whose
+    selected op has no multiplications; `shallow`: every depth is minimal;
+    `random` are the costs of uniformly sampled networks.
     """
     by = {path: round(entropy(p), 6) for path, p in chances.items()}
     mean = fmean(by.values()) if by else 0.0

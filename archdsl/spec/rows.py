@@ -31,9 +31,9 @@ def read_rows(unit: Unit, declared: ast.Network) -> dict[str, Row]:
                 if path in rows:
                     raise frame.error(
                         "ARCH503",
-                        f"duplicate decision `{path}`",
+                        f"two outcomes for the decision `{path}`",
                         row.node,
-                        secondary=(Label(frame.location(rows[path].node), "first decided here"),),
+                        secondary=(Label(frame.location(rows[path].node), "first outcome"),),
                     )
                 rows[path] = row
         except SpecError as error:

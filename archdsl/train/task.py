@@ -199,7 +199,7 @@ def _channels(loss: OutputLoss, output: str, found: Any, wanted: int) -> Diagnos
     needs = f"{wanted} channels, one per class" if classes else "1 channel"
     headline = f"`{loss.term.name}` of `{output}` needs {needs}, but the output has {found}"
     place = loss.term.places.get("output", loss.term.at)
-    help = "conv(c = classes, k = 1) as the last layer" if classes else "conv(c = 1, k = 1) as the last layer"
+    help = f"make conv(c = {'classes' if classes else 1}, k = 1) its last convolution"
     return Diagnostic("ARCH837", headline, None if place is None else Label(place), help=help)
 
 

@@ -166,7 +166,7 @@ def demand_finite(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             headline = f"{path}: `{name}` has non-finite values"
-            help = "the training diverged: lower the learning rate, or use earlier weights"
+            help = "use other weights; those of a training that diverged need a lower learning rate"
             raise SpecError([Diagnostic("ARCH934", headline, help=help)])
 
 

@@ -65,7 +65,8 @@ def picture(drawing: Drawing | Dot, kind: str) -> bytes:
         )
     made = _run(command, dot)
     if made is None:
-        headline = f"Graphviz did not render this diagram to {kind.upper()} within {TIMEOUT_S:g} s"
+        why = f"it failed, or took more than {TIMEOUT_S:g} s"
+        headline = f"Graphviz did not render this diagram to {kind.upper()}: {why}"
         help = "write an .svg, or draw less detail"
         raise SpecError([Diagnostic("ARCH861", headline, help=help)])
     return _signed(made, kind)

@@ -115,5 +115,7 @@ def _not_taken(graph: Graph, size: Size, why: Diagnostic, elastic: bool) -> Diag
         f"{why.headline.removeprefix('no supernet: ')}"
     )
     fit = fitting(graph, size, elastic)
-    help = f"use crop={fit[0]}x{fit[1]}" if fit else "the supernet supports no size"
+    help = "rounding up to a multiple of 8, 16, 32, 64 or 128 does not help; try a smaller crop"
+    if fit:
+        help = f"use crop={fit[0]}x{fit[1]}"
     return Diagnostic("ARCH918", headline, help=help)

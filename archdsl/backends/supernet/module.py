@@ -83,7 +83,9 @@ class SuperNetwork(nn.Module):
     def forward_all(
         self, *inputs: torch.Tensor, outcomes: Mapping[str, int], weights: Weights
     ) -> dict[str, torch.Tensor]:
-        """All outputs by name: of one network as `path` where `outcomes` are not empty, else as `forward`."""
+        """All outputs by name: of a single network if `outcomes` are given (see `path`), else of all
+        candidates, weighted (see `forward`).
+        """
         function, mixtures = self._path(outcomes, bool(weights)) if outcomes else self._every
         mixed = {n: vector.unbind() for n, vector in self._mixed(weights, mixtures).items()}
         found = function(self, *inputs, mixed)

@@ -27,7 +27,10 @@ def find(name: str) -> Runtime:
     """The runtime with that name. Raises SpecError (ARCH823) if it is unknown or not installed."""
     if name in NOT_TIMED and name not in RUNTIMES:
         why = "is not installed" if installed(name) is None else "is installed, but not supported"
-        help = f"use --backend {', '.join(RUNTIMES)}; or run the ONNX file of `archdsl compile` on it"
+        help = (
+            f"use --backend {' or '.join(RUNTIMES)}; or export ONNX with `archdsl compile`, and time the "
+            f"file with {name}"
+        )
         raise SpecError([Diagnostic("ARCH823", f"the backend {name} {why}", help=help)])
     found = RUNTIMES.find(name, "ARCH823")
     if installed(found.package) is None:

@@ -125,7 +125,7 @@ def common(scopes: Iterable[Mapping[int, Classes]]) -> dict[int, Classes]:
 
 
 def refined(a: Classes, b: Classes) -> Classes:
-    """The classes of outcomes that either table distinguishes."""
+    """The common refinement of two partitions of outcomes: two outcomes share a class if they do in both."""
     numbers: dict[tuple[int, int], int] = {}
     return tuple([numbers.setdefault(pair, len(numbers)) for pair in zip(a, b, strict=True)])
 

@@ -17,7 +17,9 @@ _ORDER = 3
 
 @dataclass(frozen=True)
 class Features:
-    """Tensors of crops by name, N × C × H × W, and the labels of the crops, N × H × W."""
+    """The feature maps of the encoder for some crops, by tensor name, N × C × H × W, and the labels of the
+    crops, N × H × W.
+    """
 
     tensors: Mapping[str, torch.Tensor]
     labels_NHW: torch.Tensor

@@ -1,4 +1,4 @@
-"""Hill climbing: moves to better networks that differ in one decision, until there are none."""
+"""Hill climbing: moves to better networks one decision away; restarts at local optima by default."""
 
 from __future__ import annotations
 

@@ -56,9 +56,9 @@ def opening_of(program: Program, inputs: Inputs, options: SearchOptions, folder:
     """
     if options.engine.name != "process":
         if options.splits is not None:
-            raise _not_handed("data of the calling program", 'pass a name: data="camvid:PATH"')
+            raise _not_handed("a dataset passed as a Python object", 'pass a name: data="camvid:PATH"')
         if inputs.config.evaluator.name == EVALUATOR:
-            raise _not_handed("an evaluator of the calling program", "make it a plug-in")
+            raise _not_handed("an evaluator passed as a Python object", "make it a plug-in")
     return Opening(
         Path(os.path.abspath(folder.path)), options.evaluator_command, options.device,
         tuple(plugins.used()), options.engine.threads or 1, _placed(program, inputs),

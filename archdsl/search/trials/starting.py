@@ -26,9 +26,10 @@ class Known:
 
 
 def known_of(one: Network | Spec) -> Known:
-    """A network, or the last one of a spec.
+    """The decisions of a network, or of the last network of a spec.
 
-    Raises SpecError: ARCH418 for one that is not written as decisions of a space, and as `load`.
+    Raises SpecError: ARCH418 if the network is not given by decisions (`network … from SPACE`), and the
+    errors of `load`.
     """
     at = None
     if isinstance(one, Network):

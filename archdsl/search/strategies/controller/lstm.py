@@ -1,8 +1,9 @@
 """The LSTM controller of template-based search (Nekrasov, Shen, Reid, WACV 2020, arXiv:1904.02365).
 
-Its input is its own previous output; the first is a learned vector. A linear layer, a head, maps each step's
-output to the logits of one decision. If choices are not fed back, the distributions of all decisions are the
-same for every proposal, so that one run serves any number of proposals.
+The input of each step is the output (hidden state) of the previous one, and of the first step a learned
+vector; with `feedback`, an embedding of the sampled outcome is added. A linear layer, a head, maps the
+output of each step to the logits of one decision. Without `feedback`, decisions are sampled independently and
+their distributions are the same for every proposal, so that one forward pass serves any number of proposals.
 """
 
 from __future__ import annotations
