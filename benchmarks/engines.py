@@ -30,8 +30,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import archdsl  # noqa: E402
 from archdsl.search.engines.base import Engine, Task  # noqa: E402
-from archdsl.search.engines.opening import Opening  # noqa: E402
 from archdsl.search.engines.shared_folder import SharedFolder  # noqa: E402
+from archdsl.search.engines.worker_setup import WorkerSetup  # noqa: E402
 from archdsl.search.engines.workers import Workers  # noqa: E402
 from trial_search import command, journal, plugin, seen, spec, tried  # noqa: E402  (tests are no package)
 
@@ -87,19 +87,19 @@ search Q for S {
 
 
 @contextmanager
-def engine(name: str, opening: Opening) -> Iterator[Engine]:
+def engine(name: str, setup: WorkerSetup) -> Iterator[Engine]:
     work = None
     if name == "workers":
-        made: Engine = Workers(opening, WORKERS)
+        made: Engine = Workers(setup, WORKERS)
     elif name == "folder":
-        made = SharedFolder(opening)
-        words = [sys.executable, "-m", "archdsl", "work", str(opening.run), "--workers", str(WORKERS)]
+        made = SharedFolder(setup)
+        words = [sys.executable, "-m", "archdsl", "work", str(setup.run), "--workers", str(WORKERS)]
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         work = subprocess.Popen(words, env=env, stdout=subprocess.DEVNULL)
     else:
         from archdsl.search.engines.ray_cluster import RayCluster
 
-        made = RayCluster(opening, WORKERS)
+        made = RayCluster(setup, WORKERS)
     try:
         yield made
     finally:
@@ -128,7 +128,7 @@ def overhead() -> dict[str, Any]:
     for name in ENGINES:
         with tempfile.TemporaryDirectory() as folder:
             archdsl.search(COSTS, folder=Path(folder) / "run")
-            with engine(name, Opening(Path(folder) / "run")) as made:
+            with engine(name, WorkerSetup(Path(folder) / "run")) as made:
                 drained(made, [Task(n, (n % 7,) * 6) for n in range(1, 101)])
                 rounds = [
                     drained(made, [Task(r * TASKS + n, (n % 7,) * 6) for n in range(TASKS)]) / TASKS * 1e3

@@ -42,8 +42,8 @@ from archdsl.search.engines.base import Done  # noqa: E402
 from archdsl.search.engines.in_process import InProcess  # noqa: E402
 from archdsl.search.strategies.base import Outcomes, Proposal, Strategy  # noqa: E402
 from archdsl.search.trials.config import read_trials, strategy_of  # noqa: E402
+from archdsl.search.trials.criteria import Criteria  # noqa: E402
 from archdsl.search.trials.domain import Domain  # noqa: E402
-from archdsl.search.trials.judging import Judging  # noqa: E402
 from archdsl.search.trials.loop import Identified, Loop, Trial  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -145,7 +145,7 @@ class _Judge:
         outcomes = self.domain.canonical(proposal.outcomes)
         return Identified(outcomes, self.table.number[outcomes])
 
-    def judge(self, outcomes: Outcomes, done: Done) -> Any:
+    def score(self, outcomes: Outcomes, done: Done) -> Any:
         return self.values[self.table.number[outcomes]], "scored"
 
 
@@ -259,10 +259,10 @@ class Space:
 
         program = archdsl.load(SPECS / "space.arch", text=self.text.replace("STRATEGY", text))
         config = read_trials(program.search())
-        judging = Judging(config, self.space, Costs(self.space))
-        strategy = strategy_of(config.strategy, judging.domain, 0)
+        criteria = Criteria(config, self.space, Costs(self.space))
+        strategy = strategy_of(config.strategy, criteria.domain, 0)
         engine = InProcess(lambda task: Done(task.number))
-        return Loop(strategy, judging, engine, trials=0), judging.domain
+        return Loop(strategy, criteria, engine, trials=0), criteria.domain
 
     def ours(self, text: str) -> Callable[[], object]:
         """So many trials more of one search: proposed, looked at, priced, observed."""

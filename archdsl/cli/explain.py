@@ -164,7 +164,7 @@ def _explain_file(program: Program, as_json: bool) -> None:
 
 
 def _text(program: Program, target: Space | Network, searches: list[str], chosen: bool) -> Iterator[str]:
-    from archdsl.cli import ways_text
+    from archdsl.cli import searchability_text
     from archdsl.passes.analyses.networks import Networks
 
     graph = target.graph
@@ -185,7 +185,7 @@ def _text(program: Program, target: Space | Network, searches: list[str], chosen
         yield f"{plural(len(graph.decisions), 'decision')}, {counted(Networks(graph).count)}"
         yield _decision_table(graph)
         yield _totals(graph)
-        yield from ways_text.lines(graph)
+        yield from searchability_text.lines(graph)
     if graph.requirements:
         yield "required of every network:"
         yield from (f"  {r.text}" for r in graph.requirements)
@@ -260,7 +260,7 @@ def _settings(program: Program, target: Space | Network) -> dict[str, object]:
 
 
 def _json(program: Program, target: Space | Network, searches: list[str]) -> str:
-    from archdsl.cli import ways_text
+    from archdsl.cli import searchability_text
     from archdsl.passes.analyses.networks import Networks
     from archdsl.render.json import document
 
@@ -285,7 +285,7 @@ def _json(program: Program, target: Space | Network, searches: list[str]) -> str
         size=digits(graph.size),
         **count_data(Networks(graph).count),
         decisions=[_decision(graph, d) for d in graph.decisions.values()],
-        search=ways_text.data(graph),
+        search=searchability_text.data(graph),
     )
 
 

@@ -137,9 +137,9 @@ def search(
         engine=read_engine(engine, workers, gpus, threads),
     )  # fmt: skip
     if starts:
-        from archdsl.search.trials.starting import known_of
+        from archdsl.search.trials.warm_start import initial_network
 
-        options = replace(options, start=tuple(map(known_of, starts)))
+        options = replace(options, start=tuple(map(initial_network, starts)))
     repeated = False
     if resume is not None:
         given = {k for k in ctx.params if ctx.get_parameter_source(k) is ParameterSource.COMMANDLINE}

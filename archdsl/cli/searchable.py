@@ -69,7 +69,7 @@ def _without_weights(name: str, space: Elaborated) -> Iterator[Diagnostic]:
     live = [item for item in space.graph.nodes.values() if item.name in space.shapes]
     if not any(_may_differ(item, space) for item in live):
         return
-    from archdsl.search.ways import why_not_shared
+    from archdsl.search.searchability import why_not_shared
 
     if (why := why_not_shared(space.graph)) is not None:
         headline = f"networks of `{name}` cannot share weights: {why.headline}"

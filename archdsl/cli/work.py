@@ -54,12 +54,12 @@ def work(
     from archdsl import plugins
     from archdsl.cli.reporting import TerminalReporter
     from archdsl.cli.stopping import stop_signals
-    from archdsl.search.engines.opening import Opening
+    from archdsl.search.engines.worker_setup import WorkerSetup
     from archdsl.search.engines.working import Worker
 
-    opening = Opening(Path(os.path.abspath(run)), program, device, tuple(plugins.used()), data=data)
+    setup = WorkerSetup(Path(os.path.abspath(run)), program, device, tuple(plugins.used()), data=data)
     with stop_signals() as stop:
-        worker = Worker(opening, workers, idle * 60, gpus, TerminalReporter(), stop=stop)
+        worker = Worker(setup, workers, idle * 60, gpus, TerminalReporter(), stop=stop)
         click.echo(f"{worker.name}: {workers} {'trial' if workers == 1 else 'trials'} at a time of {run}")
         worker.report = _reporting(worker)
         return _run(worker)

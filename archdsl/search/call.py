@@ -21,7 +21,7 @@ from archdsl.search.options import SearchOptions, absolute, with_clauses
 from archdsl.search.own import MakesStrategy, Objective, Scorer, named
 from archdsl.search.progress import SearchProgress
 from archdsl.search.result import Result
-from archdsl.search.trials.starting import known_of
+from archdsl.search.trials.warm_start import initial_network
 
 
 def search(
@@ -99,7 +99,7 @@ def search(
         folder=None if folder is None else Path(folder),
         resume=resume,
         passes=passes,
-        start=tuple(map(known_of, start)),
+        start=tuple(map(initial_network, start)),
         baseline=None if baseline is None else Path(baseline).absolute(),
         splits=own,
         engine=read_engine(engine, workers, gpus_per_trial, threads),

@@ -15,7 +15,7 @@ from archdsl.program import load
 from archdsl.search.engines.choice import IN_PROCESS, EngineChoice
 from archdsl.search.latency_tables import TableSource, read_source
 from archdsl.search.rewriting import Rewritten, rewritten
-from archdsl.search.trials.starting import Known, recorded_starts
+from archdsl.search.trials.warm_start import InitialNetwork, recorded_starts
 
 if TYPE_CHECKING:
     from archdsl.data.dataset import Splits
@@ -64,7 +64,7 @@ class SearchOptions:
     """The caller's dataset, which replaces the search's."""
     clauses: Rewritten = field(default_factory=Rewritten)
     """Clauses of the search from outside, in the place of its own."""
-    start: tuple[Known, ...] = ()
+    start: tuple[InitialNetwork, ...] = ()
     """Networks that a search by trials tries first."""
     engine: EngineChoice = IN_PROCESS
     """Where networks are evaluated, in a search by trials."""

@@ -17,7 +17,7 @@ from torch import nn
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.program import Network
 from archdsl.train.evaluation import at_size, fitting
-from archdsl.train.initial import Start, start_from, weights_at
+from archdsl.train.initial import LoadReport, load_matching, weights_at
 from archdsl.train.networks import demand_maps, image_channels, output_maps
 from archdsl.train.weights import network_hash
 
@@ -60,7 +60,7 @@ class Teacher:
     weights: Path
     spec: str = ""
 
-    def module(self, student: Network, crop: tuple[int, int]) -> tuple[nn.Module, Start]:
+    def module(self, student: Network, crop: tuple[int, int]) -> tuple[nn.Module, LoadReport]:
         """The network with its weights, in eval mode and without gradients, and what was read of the file.
 
         Raises SpecError: ARCH817 where it predicts other classes than `student`, has another input or does
@@ -68,7 +68,7 @@ class Teacher:
         """
         _demand_alike(self.network, student)
         module: nn.Module = self.network.module()
-        start = start_from(module, weights_at(self.weights))
+        start = load_matching(module, weights_at(self.weights))
         if not start.is_whole:
             lacking = [*start.other_shape, *start.lacking]
             headline = f"{start.file} lacks {len(lacking)} tensors of the teacher, first `{lacking[0]}`"
@@ -79,7 +79,7 @@ class Teacher:
             raise _unfit(self.network, f"the teacher does not support images of {size}", help)
         return module.eval().requires_grad_(False), start
 
-    def recorded(self, start: Start) -> dict[str, Any]:
+    def recorded(self, start: LoadReport) -> dict[str, Any]:
         """The entries in the manifest: what must be equal in a resumed run, and where it is."""
         return {
             "teacher": {"network sha256": network_hash(self.network), "weights sha256": start.sha256},

@@ -26,7 +26,7 @@ _SHOWN = 8
 
 
 @dataclass(frozen=True)
-class Start:
+class LoadReport:
     """Tensors matched from a file, by name; `other_shape` holds shapes in the file and in the network."""
 
     file: Path
@@ -57,7 +57,7 @@ def weights_at(path: Path) -> Path:
     return path / f"{name}.safetensors"
 
 
-def start_from(module: nn.Module, path: Path) -> Start:
+def load_matching(module: nn.Module, path: Path) -> LoadReport:
     """Loads the tensors of a file whose name and shape match the module's; others keep their values.
 
     The file is safetensors, or a state_dict of `torch.save`, loaded without running code.  A state_dict with
@@ -82,7 +82,7 @@ def start_from(module: nn.Module, path: Path) -> Start:
         for name, t in own.items()
         if name in found and name not in taken
     }
-    return Start(
+    return LoadReport(
         path,
         hashlib.sha256(path.read_bytes()).hexdigest(),
         tuple(taken),
@@ -172,7 +172,7 @@ def _compared(found: Mapping[str, torch.Tensor], own: Mapping[str, torch.Tensor]
     return f"{counts}; in order, they agree as far as both go: save a state_dict by torch.save"
 
 
-def start_text(found: Start, whole_at: Path | None = None) -> str:
+def load_report_text(found: LoadReport, whole_at: Path | None = None) -> str:
     """A report on loaded and skipped tensors; abbreviated where the full report is in a file."""
     most = None if whole_at is None else _SHOWN
     whole = len(found.taken) + len(found.other_shape) + len(found.lacking)

@@ -75,7 +75,7 @@ class Training:
         self.steps = recipe.epochs * self.batches.steps_per_epoch
         self.scored_outputs = scored_outputs(self.task.losses, _graph(module))
         self.metadata = {**metadata, **tasks_metadata(self.scored_outputs, splits.train)}
-        self.step, self.best = 0, -math.inf if self.is_error else -1.0
+        self.step, self.best = 0, -math.inf if self.lower_is_better else -1.0
         self.scored = True
         self.journal = Journal(folder.journal) if processes.is_first else None
 
@@ -116,7 +116,7 @@ class Training:
         return abs(self.best)
 
     @property
-    def is_error(self) -> bool:
+    def lower_is_better(self) -> bool:
         """Whether lower scores are better."""
         return self.scored_outputs[0].task == "regression"
 

@@ -33,7 +33,7 @@ from archdsl.spec.losses import class_rule
 from archdsl.train.distillation import Teacher
 from archdsl.train.evaluation import fitting
 from archdsl.train.folder import FREE, RunFolder
-from archdsl.train.initial import start_from, start_text, weights_at
+from archdsl.train.initial import load_matching, load_report_text, weights_at
 from archdsl.train.inspected import weighted_classes
 from archdsl.train.loop import Training
 from archdsl.train.networks import demand_parameters, image_size, output_maps
@@ -226,19 +226,19 @@ def _started(
         recorded = options.recorded.get("init")
         if isinstance(recorded, dict) and not folder.checkpoints.steps():
             file = Path(str(recorded.get("file")))
-            if not file.is_file() or start_from(module, file).recorded() != recorded:
+            if not file.is_file() or load_matching(module, file).recorded() != recorded:
                 why = f"{file}, the initial weights of the run, was changed or removed"
                 refuse_differences(folder.path, [why])
         return recorded, None
-    found = start_from(module, weights_at(options.init))
+    found = load_matching(module, weights_at(options.init))
     if here.is_first:
-        reporter.info(start_text(found, folder.init))
+        reporter.info(load_report_text(found, folder.init))
     if options.init_strict and not found.is_whole:
         lacking = [*found.other_shape, *found.lacking]
         headline = f"{found.file} lacks {len(lacking)} tensors of the network, first `{lacking[0]}`"
         help = "use --init without --init-strict to load matching tensors only"
         raise SpecError([Diagnostic("ARCH913", headline, help=help)])
-    return found.recorded(), start_text(found)
+    return found.recorded(), load_report_text(found)
 
 
 def _recipe(given: Mapping[str, Any], module: nn.Module, channels: int) -> Recipe:

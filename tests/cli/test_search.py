@@ -43,7 +43,7 @@ def journal(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "journal.jsonl").read_text("utf-8").splitlines()]
 
 
-def started(*words: object, **more: object) -> subprocess.Popen:
+def warm_started(*words: object, **more: object) -> subprocess.Popen:
     command = [sys.executable, "-m", "archdsl", *map(str, words)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
@@ -209,7 +209,7 @@ def test_a_setting_that_is_none_is_said_before_anything_is_written(spec, tmp_pat
 
 @pytest.mark.slow
 def test_control_c_saves_and_says_how_to_go_on(spec, tmp_path):
-    process = started("search", spec, "--out", tmp_path / "run", "--set", "epochs=200", cwd=tmp_path)
+    process = warm_started("search", spec, "--out", tmp_path / "run", "--set", "epochs=200", cwd=tmp_path)
     wait_for_steps(tmp_path / "run", 2)
     process.send_signal(signal.SIGINT)
     output = process.communicate(timeout=120)[0].decode()
@@ -224,12 +224,12 @@ def test_a_killed_search_goes_on_to_the_same_end(spec, tmp_path):
     words = ("--set", "epochs=3", "refine=3", "refine_epochs=1")
     assert archdsl("search", spec, "--out", tmp_path / "whole", *words).exit_code == 0
     run, rng = tmp_path / "killed", random.Random(0)
-    process = started("search", spec, "--out", run, *words)
+    process = warm_started("search", spec, "--out", run, *words)
     for _ in range(3):
         wait_for_steps(run, rng.randint(1, 5))
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        process = started("search", spec, "--resume", run)
+        process = warm_started("search", spec, "--resume", run)
     process.communicate(timeout=180)
     assert process.returncode == 0
     assert journal(run) == journal(tmp_path / "whole")

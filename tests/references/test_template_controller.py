@@ -125,10 +125,10 @@ def test_an_action_has_its_probability_entropy_and_gradients(
     controller: LstmController, released: dict[str, Any], fast: bool, near: float
 ) -> None:
     arch0 = released["arch0"]
-    judged = controller.judge(outcomes(controller, arch0["action"]), fast)
-    assert judged.log_probs.sum().item() == pytest.approx(arch0["log_prob"], rel=near)
-    assert judged.entropies.sum().item() == pytest.approx(arch0["entropy"], rel=near)
-    judged.log_probs.sum().backward()
+    found = controller.log_probs(outcomes(controller, arch0["action"]), fast)
+    assert found.log_probs.sum().item() == pytest.approx(arch0["log_prob"], rel=near)
+    assert found.entropies.sum().item() == pytest.approx(arch0["entropy"], rel=near)
+    found.log_probs.sum().backward()
     norms = by_released_name(controller, lambda one: one.grad)
     wanted = {name: norm for name, norm in arch0["grad_l2_of_log_prob"].items() if name not in DEAD}
     assert arch0["grad_l2_of_log_prob"].keys() - wanted.keys() == DEAD.keys()
@@ -169,7 +169,7 @@ def test_any_action_has_the_probability_and_the_gradients_of_one_written_plainly
     gradients |= {f"rnn.{name}": parameter.grad for name, parameter in rnn.named_parameters()}
     for fast in (False, True):
         exact.zero_grad()
-        found = exact.judge(outcomes(exact, action), fast).log_probs.sum()
+        found = exact.log_probs(outcomes(exact, action), fast).log_probs.sum()
         found.backward()
         assert found.item() == pytest.approx(wanted.item(), rel=1e-12)
         for name, gradient in by_released_name(exact, lambda one: one.grad).items():

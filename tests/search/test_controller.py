@@ -103,16 +103,16 @@ def every(sizes: tuple[int, ...]) -> torch.Tensor:
 @pytest.mark.parametrize("fast", [False, True])
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
 def test_the_probabilities_of_all_networks_sum_to_one(config: Lstm, fast: bool):
-    total = made(config).judge(every(SIZES), fast).log_probs.sum(1).exp().sum()
+    total = made(config).log_probs(every(SIZES), fast).log_probs.sum(1).exp().sum()
     assert total.item() == pytest.approx(1, abs=1e-12)
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
 def test_the_entropy_is_that_of_the_distribution_over_networks(config: Lstm):
-    judged = made(config).judge(every(SIZES))
-    log_probs = judged.log_probs.sum(1)
+    found = made(config).log_probs(every(SIZES))
+    log_probs = found.log_probs.sum(1)
     joint = -(log_probs.exp() * log_probs).sum()
-    mean = (log_probs.exp() * judged.entropies.sum(1)).sum()
+    mean = (log_probs.exp() * found.entropies.sum(1)).sum()
     assert mean.item() == pytest.approx(joint.item(), abs=1e-12)
 
 
@@ -121,7 +121,7 @@ def test_networks_are_drawn_as_often_as_they_are_probable(config: Lstm):
     """Chi-square over all networks; 99.99 % of samples of the right distribution lie below the limit."""
     controller, count = made(config), 20_000
     networks = every(SIZES)
-    expected = count * controller.judge(networks).log_probs.sum(1).exp()
+    expected = count * controller.log_probs(networks).log_probs.sum(1).exp()
     drawn = controller.draw(count, torch.Generator().manual_seed(1)).outcomes
     counted = Counter(map(tuple, drawn.tolist()))
     there = torch.tensor([counted[tuple(network)] for network in networks.tolist()], dtype=torch.float64)
@@ -141,7 +141,7 @@ def test_what_is_drawn_has_the_probability_by_which_it_is_judged(config: Lstm):
     controller = made(config)
     drawn = controller.draw(50, torch.Generator().manual_seed(0))
     torch.testing.assert_close(
-        drawn.log_probs, controller.judge(drawn.outcomes).log_probs.detach(), rtol=1e-12, atol=1e-12
+        drawn.log_probs, controller.log_probs(drawn.outcomes).log_probs.detach(), rtol=1e-12, atol=1e-12
     )
 
 

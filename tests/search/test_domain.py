@@ -13,8 +13,8 @@ from archdsl.devices.objective import Costs
 from archdsl.program import load
 from archdsl.search.config import SearchConfig
 from archdsl.search.trials.config import TrialConfig
+from archdsl.search.trials.criteria import Criteria
 from archdsl.search.trials.domain import Domain
-from archdsl.search.trials.judging import Judging
 from archdsl.spec.search_values import Objective, Term
 
 NESTED = """arch 1
@@ -118,11 +118,11 @@ def test_networks_are_drawn_however_few_meet_a_requirement(limit):
     program = archdsl.load(RARE.replace("LIMIT", str(limit)))
     made = program.space()
     goals = SearchConfig("S", "Q", (Objective("minimize", Term("macs")),), "synthetic", {})
-    judging = Judging(TrialConfig(goals, Term("random"), Term("costs")), made, Costs(made))
+    criteria = Criteria(TrialConfig(goals, Term("random"), Term("costs")), made, Costs(made))
     rng = random.Random(3)
-    drawn = {judging.domain.draw(rng) for _ in range(5)}
+    drawn = {criteria.domain.draw(rng) for _ in range(5)}
     assert len(drawn) > 1
-    assert all(judging.bound(outcomes).network.params <= limit for outcomes in drawn)
+    assert all(criteria.bound(outcomes).network.params <= limit for outcomes in drawn)
 
 
 def test_over_networks_every_network_is_equally_likely():

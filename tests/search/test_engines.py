@@ -23,9 +23,9 @@ from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.reporter import Reporter
 from archdsl.search.engines.base import Done, Engine, Task
 from archdsl.search.engines.choice import read_engine
-from archdsl.search.engines.opening import Opening
 from archdsl.search.engines.queue import Queue
 from archdsl.search.engines.shared_folder import SharedFolder
+from archdsl.search.engines.worker_setup import WorkerSetup
 from archdsl.search.engines.workers import Workers, visible
 from archdsl.search.engines.working import Worker
 from small_search import SPEC as SMALL
@@ -244,7 +244,7 @@ def test_trials_of_a_killed_worker_of_a_folder_come_back(trouble: Path, tmp_path
     archdsl.search(text, folder="whole")
     with pytest.raises(Interrupted):
         archdsl.search(text, folder="part", engine="folder:1s", stop=lambda: True)
-    queue = SharedFolder(opening("part"), 1.0).queue
+    queue = SharedFolder(setup("part"), 1.0).queue
     queue.offer(Task(1, tuple(tried(Path("whole"))[0]["outcomes"])))
     assert queue.claim("gone") is not None
     worker = command("work", "part")
@@ -254,10 +254,10 @@ def test_trials_of_a_killed_worker_of_a_folder_come_back(trouble: Path, tmp_path
 
 
 def test_what_a_worker_took_before_the_driver_came_is_offered_again_when_it_is_lost(tmp_path: Path) -> None:
-    SharedFolder(opening(str(tmp_path / "a"))).queue.offer(Task(2, (2,)))
+    SharedFolder(setup(str(tmp_path / "a"))).queue.offer(Task(2, (2,)))
     queue = Queue(tmp_path / "a" / "work")
     assert queue.claim("gone") is not None
-    engine = SharedFolder(opening(str(tmp_path / "a")), 0.05)
+    engine = SharedFolder(setup(str(tmp_path / "a")), 0.05)
     engine.submit(Task(1, (1,)))
     while list(queue.claims()):
         assert engine.collect() == []
@@ -266,7 +266,7 @@ def test_what_a_worker_took_before_the_driver_came_is_offered_again_when_it_is_l
 
 
 def test_a_worker_that_was_thought_lost_delivers_after_all(tmp_path: Path) -> None:
-    engine = SharedFolder(opening(str(tmp_path / "a")), 0.05)
+    engine = SharedFolder(setup(str(tmp_path / "a")), 0.05)
     task = Task(1, (1,))
     engine.submit(task)
     claim = engine.queue.claim("slow")
@@ -290,8 +290,8 @@ def drained(engine: Engine) -> list[Done]:
     return found
 
 
-def opening(folder: str) -> Opening:
-    return Opening(Path(folder).absolute(), plugins=("troubled",))
+def setup(folder: str) -> WorkerSetup:
+    return WorkerSetup(Path(folder).absolute(), plugins=("troubled",))
 
 
 # ------------------------------------------------------------ archdsl work
@@ -300,10 +300,10 @@ def opening(folder: str) -> Opening:
 def test_a_stopped_worker_gives_its_trials_back(trouble: Path) -> None:
     with pytest.raises(Interrupted):
         archdsl.search(spec(pause=60.0), folder="a", engine="folder", stop=lambda: True)
-    queue = SharedFolder(opening("a")).queue
+    queue = SharedFolder(setup("a")).queue
     task = Task(1, (0,) * 6)
     queue.offer(task)
-    worker = Worker(opening("a"), stop=lambda: (trouble / "seen").exists())
+    worker = Worker(setup("a"), stop=lambda: (trouble / "seen").exists())
     with pytest.raises(Interrupted):
         worker.run()
     assert queue.waiting() == [task]
@@ -345,17 +345,17 @@ def test_a_worker_refuses_a_run_whose_spec_or_manifest_was_changed(
     with pytest.raises(Interrupted):
         archdsl.search(spec(), folder="a", engine="folder", stop=lambda: True)
     change()
-    SharedFolder(opening("a")).queue.offer(Task(1, (0,) * 6))
+    SharedFolder(setup("a")).queue.offer(Task(1, (0,) * 6))
     assert run(["work", "a"]) == 1
     assert code in capsys.readouterr().err
-    assert [task.number for task in SharedFolder(opening("a")).queue.waiting()] == [1]
+    assert [task.number for task in SharedFolder(setup("a")).queue.waiting()] == [1]
 
 
 # ------------------------------------------------------------ what cannot run
 
 
 def test_workers_that_cannot_open_the_run_end_the_search(trouble: Path) -> None:
-    engine = Workers(opening("nowhere"), 2)
+    engine = Workers(setup("nowhere"), 2)
     engine.submit(Task(1, (0,)))
     with pytest.raises(SpecError, match="ARCH911"):
         drained(engine)
@@ -366,7 +366,7 @@ def test_workers_that_end_at_once_end_the_search_with_what_they_printed(
     trouble: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    engine = Workers(opening("nowhere"), 2)
+    engine = Workers(setup("nowhere"), 2)
     engine.submit(Task(1, (0,)))
     with pytest.raises(SpecError, match="ARCH956") as error:
         drained(engine)

@@ -25,7 +25,7 @@ class Judge:
     def identify(self, proposal: Proposal) -> Identified:
         return Identified(proposal.outcomes, self.key(proposal.outcomes))
 
-    def judge(self, outcomes: Outcomes, done: Done) -> tuple[tuple[float, ...], Standing]:
+    def score(self, outcomes: Outcomes, done: Done) -> tuple[tuple[float, ...], Standing]:
         return (done.scores["value"],), "scored"
 
 

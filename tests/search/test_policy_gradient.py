@@ -152,9 +152,9 @@ def test_a_step_of_reinforce_is_along_the_advantage_and_the_entropy():
     other = copy.deepcopy(strategy)
     outcomes = strategy.propose()
     tell(strategy, outcomes, 3.0)
-    judged = other.controller.judge(torch.tensor([outcomes]))
+    found = other.controller.log_probs(torch.tensor([outcomes]))
     advantage = 3.0 - (0.95 * 1.0 + 0.05 * 3.0)
-    other.step(-advantage * judged.log_probs.sum() - 0.3 * judged.entropies.sum())
+    other.step(-advantage * found.log_probs.sum() - 0.3 * found.entropies.sum())
     for mine, wanted in zip(parameters(strategy), parameters(other), strict=True):
         torch.testing.assert_close(mine, wanted, rtol=1e-9, atol=1e-12)
 

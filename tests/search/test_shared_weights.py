@@ -16,7 +16,7 @@ from archdsl.configs.sharing import Fair, Progressive, Sandwich, Uniform
 from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.lines import read_records
 from archdsl.search.evaluators.drawing import drawing
-from archdsl.search.evaluators.opening import openings
+from archdsl.search.evaluators.shrinking import shrinking_schedule
 from archdsl.spec.search_values import Term
 
 SPACE = """arch 1
@@ -197,7 +197,7 @@ def test_progressive_training_keeps_closed_decisions_at_their_largest_outcome():
 
 def test_without_shares_decisions_open_evenly_spread():
     graph = archdsl.load(SPACE).space().searched
-    found = openings(Progressive(opens=("w", "depth", "body.k")), graph.decisions)
+    found = shrinking_schedule(Progressive(opens=("w", "depth", "body.k")), graph.decisions)
     assert found == {"w": 0, "depth": 1 / 3, "body[1].k": 2 / 3, "body[2].k": 2 / 3}
 
 

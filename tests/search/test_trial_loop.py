@@ -26,7 +26,7 @@ class Judge:
         outcomes = (*proposal.outcomes[:2], 0)
         return Identified(outcomes, None if outcomes[0] == 2 else outcomes)
 
-    def judge(self, outcomes, done):
+    def score(self, outcomes, done):
         if done.failure is not None:
             return (float("inf"),), "failed"
         return (done.scores["value"],), "scored"

@@ -20,7 +20,7 @@ from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.restoring import Unfit
 from archdsl.search.call import search
 from archdsl.search.differentiable.objective import ObjectiveFunction
-from archdsl.search.differentiable.windows import Windows, moved
+from archdsl.search.differentiable.windows import AdaptiveWeights, adapted
 from archdsl.search.reading import read_config
 from archdsl.search.scores import terms_of
 
@@ -59,7 +59,7 @@ def test_a_weight_halves_at_the_end_of_its_range_and_doubles_at_its_start(
     values: list[float], low: float, more: float, weight: float
 ) -> None:
     high = low + more
-    found = moved(weight, values, low, high)
+    found = adapted(weight, values, low, high)
     if max(values) >= high:
         assert found == weight / 2
     elif min(values) <= low:
@@ -69,10 +69,10 @@ def test_a_weight_halves_at_the_end_of_its_range_and_doubles_at_its_start(
 
 
 def test_the_ends_of_the_range_belong_to_what_moves_the_weight() -> None:
-    assert moved(0.01, [160.0, 175.0], 155, 175) == 0.005
-    assert moved(0.01, [155.0, 160.0], 155, 175) == 0.02
-    assert moved(0.01, [150.0, 180.0], 155, 175) == 0.005  # too fast counts first
-    assert moved(0.01, [156.0, 174.9], 155, 175) == 0.01
+    assert adapted(0.01, [160.0, 175.0], 155, 175) == 0.005
+    assert adapted(0.01, [155.0, 160.0], 155, 175) == 0.02
+    assert adapted(0.01, [150.0, 180.0], 155, 175) == 0.005  # too fast counts first
+    assert adapted(0.01, [156.0, 174.9], 155, 175) == 0.01
 
 
 @pytest.mark.parametrize("settings", ["", "(; weight = window(0.5, macs, 10K .. 20K))"])
@@ -108,7 +108,9 @@ def test_a_window_without_weight_cost_and_range_is_refused(term: str, code: str)
 
 
 def test_weights_of_another_search_do_not_fit() -> None:
-    windows = Windows(terms_of(read_config(program("window(0.5, macs, 10K .. 20K) * log(macs)").search())))
+    windows = AdaptiveWeights(
+        terms_of(read_config(program("window(0.5, macs, 10K .. 20K) * log(macs)").search()))
+    )
     for other in ({}, {"else": 0.5}, {next(iter(windows.weights)): math.nan}, None):
         with pytest.raises(Unfit):
             windows.read(other)

@@ -64,5 +64,5 @@ class _Judge:
     def identify(self, proposal: Proposal) -> Identified:
         return Identified(proposal.outcomes, self.of(proposal.outcomes))
 
-    def judge(self, outcomes: Outcomes, done: Done) -> tuple[tuple[float, ...], Standing]:
+    def score(self, outcomes: Outcomes, done: Done) -> tuple[tuple[float, ...], Standing]:
         return (done.scores["objective"],), "scored"

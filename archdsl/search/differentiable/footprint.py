@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from archdsl.data.targets import LABELS
-from archdsl.search.differentiable.step import settled
+from archdsl.search.differentiable.step import forward_pass_of
 from archdsl.train.losses import cross_entropy
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _run_step(
     losses = []
     for member, own in zip(search.members, draws, strict=True):
         for draw in own:
-            asked = settled(member.network, draw)
+            asked = forward_pass_of(member.network, draw)
             weights = asked.weights and {path: _leaf(w) for path, w in asked.weights.items()}
             with search.stepper.precision():
                 run = replace(asked, weights=weights)

@@ -15,7 +15,7 @@ from archdsl.devices.table import Table
 from archdsl.program import Network, Space
 from archdsl.runs.processes import Processes
 from archdsl.search.config import SearchConfig
-from archdsl.search.differentiable.windows import Windows
+from archdsl.search.differentiable.windows import AdaptiveWeights
 from archdsl.search.scores import UNITS, class_weights_rule, demand_table, losses_of, terms_of, values_of
 from archdsl.spec.losses import loss_kinds, loss_terms
 from archdsl.spec.search_values import Formula, SearchValue, terms_in, written
@@ -62,7 +62,7 @@ class ObjectiveFunction:
         plain = not any(loss.term.output or "outputs" in loss.term.settings for loss in self.losses)
         self.outputs = () if plain or names == everything[:1] else names
         """The outputs to which the losses apply; empty for the main output only."""
-        self.windows = Windows(terms_of(config))
+        self.windows = AdaptiveWeights(terms_of(config))
         measured = [term for term in terms_of(config) if term.name in MEASURES]
         demand_table(config, bool(tables or stands))
         self.measured = {repr(term): term for term in measured}

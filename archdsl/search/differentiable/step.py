@@ -180,7 +180,7 @@ class Stepper:
         self, member: Member, draw: Draw, images_B3HW: torch.Tensor
     ) -> torch.Tensor | Sequence[torch.Tensor]:
         """The outputs to which the loss of a member applies; the main one by default."""
-        return settled(member.network, draw)(member.network, images_B3HW, member.objective.outputs)
+        return forward_pass_of(member.network, draw)(member.network, images_B3HW, member.objective.outputs)
 
     def _main(self, member: Member, draw: Draw, images_B3HW: torch.Tensor) -> torch.Tensor:
         found = self._logits(member, draw, images_B3HW)
@@ -201,7 +201,7 @@ class Stepper:
 
 
 @dataclass(frozen=True)
-class Settled:
+class ForwardPass:
     """A forward pass: the outcomes that are taken, and the weights of outcomes, None if there are none.
 
     It is of a single network, or of all candidates of the decisions without an outcome.
@@ -224,11 +224,11 @@ class Settled:
         return logits_BKHW
 
 
-def settled(network: Any, draw: Draw) -> Settled:
+def forward_pass_of(network: Any, draw: Draw) -> ForwardPass:
     """The forward pass that a sample asks a supernet for."""
     if draw.outcomes is not None:
-        return Settled(dict(draw.outcomes), draw.weights if draw.trained else None, True)
+        return ForwardPass(dict(draw.outcomes), draw.weights if draw.trained else None, True)
     # One outcome of the decisions that change sizes; the others are mixed.
     drawn = {path: int(draw.weights[path].argmax()) for path in network.drawn}
     weights = {p: w for p, w in draw.weights.items() if p not in drawn or w.requires_grad}
-    return Settled(drawn, weights, False)
+    return ForwardPass(drawn, weights, False)

@@ -15,7 +15,7 @@ from archdsl.spec.search_values import Formula, Term, written
 from archdsl.spec.units import Quantity
 
 
-def moved(weight: float, values: Sequence[float], low: float, high: float) -> float:
+def adapted(weight: float, values: Sequence[float], low: float, high: float) -> float:
     """The weight after an epoch with these costs of derived networks."""
     if any(value >= high for value in values):
         return weight / 2
@@ -24,7 +24,7 @@ def moved(weight: float, values: Sequence[float], low: float, high: float) -> fl
     return weight
 
 
-class Windows:
+class AdaptiveWeights:
     """The current weights of the `window` terms of a search, by their text."""
 
     def __init__(self, terms: Iterable[Term]):
@@ -38,7 +38,7 @@ class Windows:
             assert isinstance(cost, Term)
             assert isinstance(ends, Formula)
             low, high = map(_number, ends.args)
-            self.weights[key] = moved(self.weights[key], values(cost), low, high)
+            self.weights[key] = adapted(self.weights[key], values(cost), low, high)
 
     def read(self, found: Any) -> dict[str, float]:
         """The weights in a checkpoint. Raises Unfit if they are not those of the terms of the search."""

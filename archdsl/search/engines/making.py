@@ -8,28 +8,28 @@ from archdsl.runs.reporter import Reporter
 from archdsl.search.engines.base import Done, Engine, Task
 from archdsl.search.engines.choice import EngineChoice
 from archdsl.search.engines.in_process import InProcess
-from archdsl.search.engines.opening import Opening
+from archdsl.search.engines.worker_setup import WorkerSetup
 
 
 def make_engine(
-    choice: EngineChoice, opening: Opening, evaluate: Callable[[Task], Done], reporter: Reporter
+    choice: EngineChoice, setup: WorkerSetup, evaluate: Callable[[Task], Done], reporter: Reporter
 ) -> Engine:
     """The engine of a search.
 
-    `opening` is for workers, `evaluate` for the process of the search. Raises SpecError: ARCH956 if it cannot
+    `setup` is for workers, `evaluate` for the process of the search. Raises SpecError: ARCH956 if it cannot
     run here, ARCH957 if a package is missing.
     """
     if choice.name == "workers":
         from archdsl.search.engines.workers import Workers, visible
 
         count = choice.workers or 1
-        return Workers(opening, count, visible(count, choice.gpus, opening.device))
+        return Workers(setup, count, visible(count, choice.gpus, setup.device))
     if choice.name == "folder":
         from archdsl.search.engines.shared_folder import LEASE_S, SharedFolder
 
-        return SharedFolder(opening, choice.lease_s or LEASE_S, reporter)
+        return SharedFolder(setup, choice.lease_s or LEASE_S, reporter)
     if choice.name == "ray":
         from archdsl.search.engines.ray_cluster import RayCluster
 
-        return RayCluster(opening, choice.workers, choice.address, choice.gpus)
+        return RayCluster(setup, choice.workers, choice.address, choice.gpus)
     return InProcess(evaluate)

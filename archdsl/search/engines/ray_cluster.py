@@ -22,9 +22,9 @@ from typing import Any
 
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.search.engines.base import Done, Failure, Task
-from archdsl.search.engines.opening import GRACE_S, Opening, is_spent
+from archdsl.search.engines.worker_setup import GRACE_S, WorkerSetup, is_spent
 from archdsl.search.engines.workers import LOST, STARTS, WAIT_S, module_path, threads_of
-from archdsl.search.trials.opened import evaluating
+from archdsl.search.trials.worker_evaluator import worker_evaluator
 
 CLIENT_PORT = 10001
 """Where a cluster takes programs that run outside of it (`ray start --ray-client-server-port`)."""
@@ -46,7 +46,7 @@ class RayCluster:
     """
 
     def __init__(
-        self, opening: Opening, count: int | None, address: str | None = None, gpus: float | None = None
+        self, setup: WorkerSetup, count: int | None, address: str | None = None, gpus: float | None = None
     ):
         self._slots: list[_Slot] = []
         self._ahead: deque[Task] = deque()
@@ -61,7 +61,7 @@ class RayCluster:
             self.close()
             headline = f"a trial needs {self.gpus:g} GPUs, but the cluster has {there.get('GPU', 0.0):g}"
             raise SpecError([Diagnostic("ARCH956", headline, help="lower --gpus-per-trial")])
-        self._opening = json.dumps(opening.plain()), json.dumps(_texts(opening.run))
+        self._setup = json.dumps(setup.plain()), json.dumps(_texts(setup.run))
         self._actor = self.ray.remote(num_cpus=1, num_gpus=self.gpus, max_concurrency=2)(Actor)
 
     def submit(self, task: Task) -> None:
@@ -104,10 +104,10 @@ class RayCluster:
             if slot.result is None and self._ahead:
                 slot.task = self._ahead.popleft()
                 slot.result = slot.actor.evaluate.remote(json.dumps(slot.task.plain()))
-        opening = sum(slot.task is None for slot in self._slots)
-        for _ in range(min(len(self._ahead) - opening, self.count - len(self._slots))):
+        pending = sum(slot.task is None for slot in self._slots)
+        for _ in range(min(len(self._ahead) - pending, self.count - len(self._slots))):
             actor = self._actor.remote()
-            self._slots.append(_Slot(actor, actor.open.remote(*self._opening)))
+            self._slots.append(_Slot(actor, actor.open.remote(*self._setup)))
 
     def _heard(self, slot: _Slot) -> Done | None:
         """The result of an actor; None after it opened the run, or if it ended before."""
@@ -154,12 +154,12 @@ class Actor:
     def __init__(self) -> None:
         self._left = threading.Event()
 
-    def open(self, opening: str, texts: str) -> str:
+    def open(self, setup: str, texts: str) -> str:
         """Opens the run, by copies of its files if they are not visible here."""
-        found = Opening.of(json.loads(opening))
+        found = WorkerSetup.of(json.loads(setup))
         os.environ.update(threads_of(found.threads))  # before torch is imported
         try:
-            self._evaluate = evaluating(
+            self._evaluate = worker_evaluator(
                 found._replace(run=_seen(found.run, json.loads(texts))), self._left.is_set
             )
         except SpecError as error:

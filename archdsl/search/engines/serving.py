@@ -1,6 +1,6 @@
 """A worker process: reads tasks and writes results as lines of JSON; ends with its driver.
 
-The first line is the opening of the run. Output of evaluators goes to standard error, so that it cannot mix
+The first line is the setup of the run. Output of evaluators goes to standard error, so that it cannot mix
 with results.
 """
 
@@ -18,9 +18,9 @@ from typing import Any, BinaryIO
 
 from archdsl.diagnostics import SpecError
 from archdsl.search.engines.base import Task
-from archdsl.search.engines.opening import GRACE_S, Opening, is_spent
+from archdsl.search.engines.worker_setup import GRACE_S, WorkerSetup, is_spent
 from archdsl.search.evaluators.base import Stopped
-from archdsl.search.trials.opened import evaluating
+from archdsl.search.trials.worker_evaluator import worker_evaluator
 
 UNOPENED = 3
 """The exit code of a worker that could not open its run."""
@@ -30,10 +30,10 @@ def main() -> None:
     lines, results = _taken_pipes()
     ahead: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
     left = threading.Event()
-    opening = Opening.of(json.loads(lines.readline()))
+    setup = WorkerSetup.of(json.loads(lines.readline()))
     threading.Thread(target=_listen, args=(lines, ahead, left), daemon=True).start()
     try:
-        evaluate = evaluating(opening, left.is_set)
+        evaluate = worker_evaluator(setup, left.is_set)
     except SpecError as error:
         first = error.diagnostics[0]
         _write(results, {"refused": {"code": first.code, "headline": first.headline, "help": first.help}})

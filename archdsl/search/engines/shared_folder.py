@@ -11,8 +11,8 @@ from archdsl import atomic
 from archdsl.runs.reporter import Reporter
 from archdsl.search.engines.base import Done, Failure, Task
 from archdsl.search.engines.leases import Leases
-from archdsl.search.engines.opening import Opening
 from archdsl.search.engines.queue import FOLDER, Queue
+from archdsl.search.engines.worker_setup import WorkerSetup
 from archdsl.search.engines.workers import LOST, WAIT_S
 
 LEASE_S = 60.0
@@ -28,12 +28,12 @@ class SharedFolder:
     kept until the caller has recorded it.
     """
 
-    def __init__(self, opening: Opening, lease_s: float = LEASE_S, reporter: Reporter | None = None):
-        self.run, self.queue = opening.run, Queue(opening.run / FOLDER)
+    def __init__(self, setup: WorkerSetup, lease_s: float = LEASE_S, reporter: Reporter | None = None):
+        self.run, self.queue = setup.run, Queue(setup.run / FOLDER)
         self.reporter = reporter or Reporter()
         self.queue.prepare()
         self.queue.end.unlink(missing_ok=True)
-        self.queue.announce(lease_s, opening.threads, opening.data)
+        self.queue.announce(lease_s, setup.threads, setup.data)
         self._leases = Leases(lease_s)
         self._open: dict[int, Task] = {}
         self._newest = 0

@@ -19,7 +19,7 @@ from typing import Any
 
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.search.engines.base import Done, Failure, Task
-from archdsl.search.engines.opening import GRACE_S, Opening
+from archdsl.search.engines.worker_setup import GRACE_S, WorkerSetup
 
 WAIT_S = 0.5
 """How long `collect` waits for a result, so that its caller can look at signals."""
@@ -38,8 +38,8 @@ class Workers:
     process. A worker that ends without a result is replaced, and its task is reported as lost.
     """
 
-    def __init__(self, opening: Opening, count: int, visible: list[str] | None = None):
-        self.opening, self.count, self.visible = opening, count, visible
+    def __init__(self, setup: WorkerSetup, count: int, visible: list[str] | None = None):
+        self.setup, self.count, self.visible = setup, count, visible
         self._events: queue.SimpleQueue[tuple[_Worker, bytes | None]] = queue.SimpleQueue()
         self._workers: list[_Worker] = []
         self._ahead: deque[Task] = deque()
@@ -127,7 +127,7 @@ class Workers:
     def _started(self) -> _Worker:
         taken = {worker.slot for worker in self._workers}
         slot = next(n for n in range(self.count) if n not in taken)
-        env = environment(self.opening.threads)
+        env = environment(self.setup.threads)
         if self.visible is not None:
             env["CUDA_VISIBLE_DEVICES"] = self.visible[slot]
         process = subprocess.Popen(
@@ -136,7 +136,7 @@ class Workers:
             start_new_session=True,  # Ctrl-C is the driver's; what a worker starts ends with it
         )  # fmt: skip
         worker = _Worker(slot, process, self._events)
-        worker.send(self.opening.plain())
+        worker.send(self.setup.plain())
         return worker
 
 

@@ -18,8 +18,8 @@ from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.reporter import Reporter
 from archdsl.search.engines.base import Done
 from archdsl.search.engines.leases import Heartbeat
-from archdsl.search.engines.opening import Opening, name_here
 from archdsl.search.engines.queue import FOLDER, Claim, Queue
+from archdsl.search.engines.worker_setup import WorkerSetup, name_here
 from archdsl.search.engines.workers import Workers, visible
 from archdsl.search.overview import overview
 
@@ -35,7 +35,7 @@ class Worker:
     It ends with the search, and after `idle_s` without a task. `report` is called with each finished trial.
     """
 
-    opening: Opening
+    setup: WorkerSetup
     count: int = 1
     idle_s: float = 1800.0
     gpus: float | None = None
@@ -44,7 +44,7 @@ class Worker:
     stop: Callable[[], bool] = lambda: False
 
     def __post_init__(self) -> None:
-        self.queue = Queue(self.opening.run / FOLDER)
+        self.queue = Queue(self.setup.run / FOLDER)
         self.name = re.sub(r"[^A-Za-z0-9_-]", "-", name_here())[:150] + f"-{secrets.token_hex(2)}"
         self.done = self.failed = 0
         self._claims: dict[int, Claim] = {}
@@ -55,37 +55,37 @@ class Worker:
         Raises Interrupted if `stop` returned True; claimed tasks are returned then. Raises SpecError: ARCH959
         without a search, and errors in opening the run.
         """
-        lease_s, opening = self._awaited()
-        engine = Workers(opening, self.count, visible(self.count, self.gpus, opening.device))
+        lease_s, setup = self._awaited()
+        engine = Workers(setup, self.count, visible(self.count, self.gpus, setup.device))
         with ExitStack() as ending:
             ending.enter_context(Heartbeat(self.queue.heartbeat(self.name), lease_s / _BEATS))
             ending.callback(self._give_back)
             ending.callback(engine.close)
             self._work(engine)
 
-    def _awaited(self) -> tuple[float, Opening]:
+    def _awaited(self) -> tuple[float, WorkerSetup]:
         """Waits for the driver to start; returns its published settings."""
         self._demand_unfinished()
         until, told = time.monotonic() + self.idle_s, False
-        while (found := self.queue.announced()) is None or not _has_begun(self.opening.run):
+        while (found := self.queue.announced()) is None or not _has_begun(self.setup.run):
             if time.monotonic() > until:
                 help = "start it with --engine folder, and give its folder (--out) here"
-                headline = f"no search found in {self.opening.run}"
+                headline = f"no search found in {self.setup.run}"
                 raise SpecError([Diagnostic("ARCH959", headline, help=help)])
             if not told:
-                self.reporter.info(f"waiting for a search with --engine folder in {self.opening.run}")
+                self.reporter.info(f"waiting for a search with --engine folder in {self.setup.run}")
                 told = True
             self._pause(_LONGEST_S)
-        opening = self.opening._replace(threads=found.threads, data=self.opening.data or found.data)
-        return found.lease_s, opening
+        setup = self.setup._replace(threads=found.threads, data=self.setup.data or found.data)
+        return found.lease_s, setup
 
     def _demand_unfinished(self) -> None:
         """Raises SpecError (ARCH959) for a run that needs no workers any more."""
-        if not _has_begun(self.opening.run) or self.queue.driver.exists():
+        if not _has_begun(self.setup.run) or self.queue.driver.exists():
             return
-        if overview(self.opening.run).state == "finished":
+        if overview(self.setup.run).state == "finished":
             help = "start another search with --engine folder; `archdsl runs` lists the searches of a folder"
-            raise SpecError([Diagnostic("ARCH959", f"{self.opening.run} is finished", help=help)])
+            raise SpecError([Diagnostic("ARCH959", f"{self.setup.run} is finished", help=help)])
 
     def _work(self, engine: Workers) -> None:
         pause, busy = _SHORTEST_S, time.monotonic()

@@ -11,7 +11,7 @@ from archdsl.configs.sharing import Progressive
 from archdsl.ir import Graph, Node
 from archdsl.passes.transforms.bind import Prepared
 from archdsl.passes.transforms.simplify import simplify
-from archdsl.search.evaluators.opening import openings
+from archdsl.search.evaluators.shrinking import shrinking_schedule
 from archdsl.search.terms import cannot, configured
 
 SAMPLES = 16
@@ -26,7 +26,7 @@ def demand_settings(config: Weights, graph: Graph) -> None:
         raise cannot(headline, "remove one of them", getattr(term, "at", None))
     rule = None if term is None else configured(term)
     if isinstance(rule, Progressive):
-        openings(rule, graph.decisions, term.at)
+        shrinking_schedule(rule, graph.decisions, term.at)
 
 
 def demand_weights(config: Weights, graph: Graph) -> None:

@@ -10,7 +10,7 @@ from archdsl.configs.sharing import Fair, Progressive, Sandwich, Uniform
 from archdsl.ir import Graph
 from archdsl.passes.costs.pricing import MACS
 from archdsl.passes.costs.space_cost import SpaceCost
-from archdsl.search.evaluators.opening import openings
+from archdsl.search.evaluators.shrinking import shrinking_schedule
 from archdsl.search.strategies.base import Outcomes
 from archdsl.search.terms import configured
 from archdsl.search.trials.domain import Domain
@@ -54,7 +54,7 @@ def networks_of(rule: Progressive) -> Any:
 
 def _progressive(rule: Progressive, graph: Graph, domain: Domain, seed: int, steps: int) -> Drawn:
     """The networks of another rule, in which closed decisions have the outcome of the largest network."""
-    opens = openings(rule, graph.decisions)
+    opens = shrinking_schedule(rule, graph.decisions)
     when = [opens.get(path, 0.0) for path in graph.decisions]
     of_all = drawing(networks_of(rule), graph, seed, steps)
     largest = _largest(graph, domain)

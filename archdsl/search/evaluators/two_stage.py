@@ -35,7 +35,7 @@ from archdsl.spec.search_values import Term, terms_in, written
 from archdsl.train.average import Average
 from archdsl.train.descent import Descent, Part
 from archdsl.train.evaluation import at_size
-from archdsl.train.initial import start_from
+from archdsl.train.initial import load_matching
 
 _CALIBRATED = 8
 """Batches over which running statistics of an encoder with random weights are computed."""
@@ -77,7 +77,7 @@ class TwoStages:
             if not file.is_file():
                 help = "write a path relative to the folder of the spec"
                 raise cannot(f"`encoder` of `two_stage`: file not found: {file}", help)
-            if not (found := start_from(encoder, file)).is_whole:
+            if not (found := load_matching(encoder, file)).is_whole:
                 lacking = [*found.other_shape, *found.lacking]
                 headline = f"`encoder` of `two_stage`: {file} lacks {len(lacking)} tensors of the encoder"
                 raise cannot(headline, f"`{lacking[0]}` first")

@@ -20,10 +20,10 @@ from archdsl.search.options import SearchOptions
 from archdsl.search.strategies.base import Outcomes
 from archdsl.search.terms import configured
 from archdsl.search.trials.config import TrialConfig, strategy_of
+from archdsl.search.trials.criteria import Criteria
 from archdsl.search.trials.evaluation import Evaluation
 from archdsl.search.trials.inputs import Inputs, inspected_inputs
-from archdsl.search.trials.judging import Judging
-from archdsl.search.trials.starting import first_outcomes
+from archdsl.search.trials.warm_start import first_outcomes
 
 DRAWN = 20
 """Random networks whose costs are shown."""
@@ -70,15 +70,15 @@ def forecast(
     with tempfile.TemporaryDirectory(prefix="archdsl-") as name:
         folder, base = Path(name), program.unit.path.parent
         tables = gather(config.goals, space, options.tables, base, folder / "latency.json", False, reporter)
-        judging = Judging(config, space, Costs(space, tables.own, tables.stands))
-        domain = judging.domain
+        criteria = Criteria(config, space, Costs(space, tables.own, tables.stands))
+        domain = criteria.domain
         strategy_of(config.strategy, domain, inputs.seed)
         first_outcomes(options.start, domain, space)
         rng = Random(inputs.seed)
         drawn = [one for _ in range(DRAWN) if (one := domain.draw(rng)) is not None]
-        costs = [judging.costs_of(one) for one in drawn]
+        costs = [criteria.costs_of(one) for one in drawn]
         sorted_costs = {name: sorted(one[name] for one in costs) for name in (costs[0] if costs else ())}
-        middle = sorted(drawn, key=lambda one: judging.costs_of(one)["macs"])[len(drawn) // 2 :][:2]
+        middle = sorted(drawn, key=lambda one: criteria.costs_of(one)["macs"])[len(drawn) // 2 :][:2]
         deadline = time.monotonic() + limit_s
         evaluation = inputs.evaluation(options, folder, lambda: time.monotonic() > deadline)
         measured = _measured(evaluation, middle, _epochs(config), limit_s)

@@ -53,7 +53,7 @@ class Trial:
         return self.values[0]
 
 
-class Judge(Protocol):
+class TrialScorer(Protocol):
     """Identifies and judges networks for the loop."""
 
     @property
@@ -63,7 +63,7 @@ class Judge(Protocol):
     def identify(self, proposal: Proposal) -> Identified:
         """The canonical form of a proposal, and the key that identifies its network."""
 
-    def judge(self, outcomes: Outcomes, done: Done) -> tuple[tuple[float, ...], Standing]:
+    def score(self, outcomes: Outcomes, done: Done) -> tuple[tuple[float, ...], Standing]:
         """The values of the objectives from a finished evaluation, and the state of the trial."""
 
 
@@ -92,7 +92,7 @@ class Loop:
     def __init__(
         self,
         strategy: Strategy,
-        judge: Judge,
+        scorer: TrialScorer,
         engine: Engine,
         *,
         trials: int,
@@ -105,7 +105,7 @@ class Loop:
         ended: Callable[[], bool] = lambda: False,
         waited: Callable[[], None] = lambda: None,
     ):
-        self.strategy, self.judge, self.engine = strategy, judge, engine
+        self.strategy, self.scorer, self.engine = strategy, scorer, engine
         self.trials, self.parallel, self.memory = trials, parallel, memory
         self._found, self._arrived, self._observed, self._ended = found, arrived, observed, ended
         self._settled, self._waited = settled, waited
@@ -136,7 +136,7 @@ class Loop:
             if made is None:
                 return
             proposal = made if isinstance(made, Proposal) else Proposal(tuple(made))
-            one = self.judge.identify(proposal)
+            one = self.scorer.identify(proposal)
             self.proposed += 1
             key = None if one.key is None else (one.key, proposal.epochs)
             item = _Item(self.proposed, one.outcomes, proposal.epochs, key, None)
@@ -145,7 +145,7 @@ class Loop:
                 self.idle, at_once = self.idle + 1, at_once + 1
                 continue
             self.idle = 0
-            self._values[key] = ((float("inf"),) * self.judge.objectives, "unmet")  # until it is observed
+            self._values[key] = ((float("inf"),) * self.scorer.objectives, "unmet")  # until it is observed
             self.started += 1
             item.number = self.started
             item.memory = None if self.memory is None else self.memory.state()
@@ -196,7 +196,7 @@ class Loop:
 
     @property
     def _unmet(self) -> tuple[float, ...]:
-        return (float("inf"),) * self.judge.objectives
+        return (float("inf"),) * self.scorer.objectives
 
     def _take(self, done: Done) -> None:
         """Keeps a result for its turn; a network whose worker was lost is first evaluated again."""
@@ -213,7 +213,7 @@ class Loop:
 
     def _settle(self, item: _Item, done: Done) -> None:
         assert item.number is not None
-        values, state = self.judge.judge(item.outcomes, done)
+        values, state = self.scorer.score(item.outcomes, done)
         self._values[item.key] = values, state
         if self.memory is not None:
             self.memory.observe(done.scores)
@@ -257,7 +257,7 @@ class Loop:
         if self.memory is not None:
             self.memory.restore(state["memory"])
         for proposal, outcomes, epochs, met, number, memory in state["ahead"]:
-            one = self.judge.identify(Proposal(tuple(outcomes), epochs))
+            one = self.scorer.identify(Proposal(tuple(outcomes), epochs))
             key = (one.key, epochs) if met else None
             item = _Item(proposal, tuple(outcomes), epochs, key, number, memory=memory)
             self._ahead.append(item)

@@ -17,10 +17,10 @@ from archdsl.search.engines.base import Done
 from archdsl.search.folder import SearchFolder
 from archdsl.search.found_text import text_of
 from archdsl.search.result import Result
+from archdsl.search.trials.criteria import Criteria
 from archdsl.search.trials.front import Values
 from archdsl.search.trials.history import History, Trial, demand_history
 from archdsl.search.trials.importance import importance
-from archdsl.search.trials.judging import Judging
 from archdsl.search.trials.page import Found, trials_page
 from archdsl.search.trials.pictures import pareto, tip
 from archdsl.search.trials.table import trials_csv
@@ -38,8 +38,8 @@ _OURS = re.compile(r"trial-\d+\.arch")
 class Outputs:
     """Writes the results in the journal of a search to its folder."""
 
-    def __init__(self, folder: SearchFolder, judging: Judging, seed: int, unit: Unit):
-        self.folder, self.judging, self.seed, self.unit = folder, judging, seed, unit
+    def __init__(self, folder: SearchFolder, criteria: Criteria, seed: int, unit: Unit):
+        self.folder, self.criteria, self.seed, self.unit = folder, criteria, seed, unit
         self._next = time.monotonic() + EVERY_S
 
     def is_due(self) -> bool:
@@ -79,7 +79,7 @@ class Outputs:
 
     def write(self, history: History) -> tuple[Result, ...]:
         """Writes table, front, chart and page; returns the networks of the front, the best first."""
-        atomic.write_text(self.folder.trials, trials_csv(history, self.judging.domain.arising))
+        atomic.write_text(self.folder.trials, trials_csv(history, self.criteria.domain.arising))
         random: list[Values] = []
         front = self.front(history)
         if len(history.goals) > 1:
@@ -90,18 +90,18 @@ class Outputs:
         return front
 
     def _bound(self, trial: Trial) -> Result:
-        return self.judging.bound(trial.outcomes, f"trial {trial.number}")
+        return self.criteria.bound(trial.outcomes, f"trial {trial.number}")
 
     def _random(self, count: int) -> list[Values]:
         """Objectives of equally many random networks if they are costs; other objectives require training."""
-        if not self.judging.config.by_costs:
+        if not self.criteria.config.by_costs:
             return []
         rng, found = Random(self.seed), []
         for _ in range(min(count, MOST_RANDOM)):
-            outcomes = self.judging.domain.draw(rng)
+            outcomes = self.criteria.domain.draw(rng)
             if outcomes is None:
                 break
-            values, state = self.judging.judge(outcomes, Done(0))
+            values, state = self.criteria.score(outcomes, Done(0))
             if state == "scored":
                 found.append(values)
         return found
@@ -113,7 +113,7 @@ class Outputs:
         names = set()
         for found, trial in zip(front, history.front, strict=False):
             path = self._file(history, trial)
-            text = text_of(self.judging.space, found)
+            text = text_of(self.criteria.space, found)
             atomic.write_text(path, f"# {tip(history, trial)}\n{text}")
             names.add(path.name)
         for path in list(self.folder.front.iterdir()):
@@ -124,11 +124,11 @@ class Outputs:
         from archdsl.backends.diagram import svg
         from archdsl.report.text_tables import layers_text
 
-        arising = self.judging.domain.arising
+        arising = self.criteria.domain.arising
         shares = [importance(history, n, arising) for n in range(len(history.goals))]
         found = Found(importance=shares, random=random)
         if best is not None:
-            graph, text = best.network.graph, text_of(self.judging.space, best)
+            graph, text = best.network.graph, text_of(self.criteria.space, best)
             found = replace(
                 found, how=best.how, best_text=text, diagram=svg(graph), layers=layers_text(graph)
             )

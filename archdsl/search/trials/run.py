@@ -38,17 +38,17 @@ from archdsl.search.strategies.base import Outcomes
 from archdsl.search.terms import broken, cannot, configured
 from archdsl.search.trials import records
 from archdsl.search.trials.config import TrialConfig, strategy_of
+from archdsl.search.trials.criteria import Criteria
 from archdsl.search.trials.evaluation import Evaluation
 from archdsl.search.trials.history import History
 from archdsl.search.trials.inputs import Inputs, inspected_inputs
-from archdsl.search.trials.judging import Judging
 from archdsl.search.trials.loop import MOST_IDLE, Loop, Trial
-from archdsl.search.trials.opened import opening_of
 from archdsl.search.trials.origin import origin
 from archdsl.search.trials.outputs import Outputs
 from archdsl.search.trials.readiness import demand_some
 from archdsl.search.trials.snapshots import Snapshots
-from archdsl.search.trials.starting import first_outcomes, started
+from archdsl.search.trials.warm_start import first_outcomes, warm_started
+from archdsl.search.trials.worker_evaluator import worker_setup
 
 FLUSH_S = 0.2
 """Seconds after which trials are in the journal, where they are quicker than that."""
@@ -80,10 +80,10 @@ def run(
         reporter,
     )  # fmt: skip
     evaluation = inputs.evaluation(options, folder.path, stop)
-    judging = Judging(config, space, Costs(space, tables.own, tables.stands))
-    judging.costs.demand_tables([*(o.value for o in config.goals.objectives), *config.goals.requirements])
-    first = first_outcomes(options.start, judging.domain, space)
-    opening = opening_of(program, inputs, options, folder)
+    criteria = Criteria(config, space, Costs(space, tables.own, tables.stands))
+    criteria.costs.demand_tables([*(o.value for o in config.goals.objectives), *config.goals.requirements])
+    first = first_outcomes(options.start, criteria.domain, space)
+    setup = worker_setup(program, inputs, options, folder)
     if not options.resume:
         demand_some(evaluation.evaluator, space)
     with folder.held():
@@ -91,15 +91,15 @@ def run(
         folder.begin(wanted, program.unit, tables.text, resume=options.resume)
         reporter.info(_beginning(folder, options.resume))
         for known, outcomes in zip(options.start, first, strict=True):
-            if not judging.meets(outcomes):
+            if not criteria.meets(outcomes):
                 headline = f"`{known.name}` violates a requirement on costs, and is skipped"
                 reporter.warn(headline)
         if (workers := options.engine.workers or 1) > (most := config.parallel):
             idle = f"only {most} of {workers} workers are used"
             reporter.warn(f"{idle}: `parallel` is {most}; --set parallel={workers}")
         _prepare(evaluation, reporter, folder)
-        with closing(make_engine(options.engine, opening, evaluation.done, reporter)) as engine:
-            trials = Trials(inputs, judging, folder, engine, report, program.unit, first)
+        with closing(make_engine(options.engine, setup, evaluation.done, reporter)) as engine:
+            trials = Trials(inputs, criteria, folder, engine, report, program.unit, first)
             result = trials.run(stop)
             if early := trials.why_early():
                 reporter.warn(early)
@@ -127,10 +127,10 @@ class Trials:
     """The trials of a search; recorded ones are not evaluated again."""
 
     def __init__(
-        self, inputs: Inputs, judging: Judging, folder: SearchFolder, engine: Engine, report: Report,
+        self, inputs: Inputs, criteria: Criteria, folder: SearchFolder, engine: Engine, report: Report,
         unit: Unit, first: Sequence[Outcomes] = (),
     ):  # fmt: skip
-        self.inputs, self.judging, self.folder, self.engine = inputs, judging, folder, engine
+        self.inputs, self.criteria, self.folder, self.engine = inputs, criteria, folder, engine
         self.config, self.report = inputs.config, report
         self.journal = Journal(folder.journal)
         self.arrived = folder.path / "arrived.jsonl"
@@ -143,11 +143,11 @@ class Trials:
         self.elapsed, self._began = 0.0, time.monotonic()
         self._ahead: list[records.Record] = []
         self._flushed = self._saved = time.monotonic()
-        self.outputs = Outputs(folder, judging, inputs.seed, unit)
+        self.outputs = Outputs(folder, criteria, inputs.seed, unit)
         self._read()
-        strategy = started(strategy_of(self.config.strategy, judging.domain, inputs.seed), first)
+        strategy = warm_started(strategy_of(self.config.strategy, criteria.domain, inputs.seed), first)
         self.loop = Loop(
-            strategy, judging, engine, trials=self.config.trials,
+            strategy, criteria, engine, trials=self.config.trials,
             parallel=self.config.parallel, found=self._found,
             arrived=self._arrived, observed=self._observed, settled=self._settled,
             ended=self._used_up, waited=self._flush, memory=_memory(self.config),
@@ -188,7 +188,7 @@ class Trials:
         trials, failed = self.loop.observed, self.failed
         of = plural(trials - failed, "network") + (f" ({failed:,} more failed)" if failed else "")
         how = f"the best of {of} that `{self.config.strategy.name}` proposed"
-        result = self.judging.bound(history.best.outcomes, how)
+        result = self.criteria.bound(history.best.outcomes, how)
         if self.ended and self.outputs.are_written(history):
             return replace(result, front=self.outputs.front(history), trials=tuple(history.trials))
         if not self.ended:
@@ -261,7 +261,7 @@ class Trials:
         self._count(trial)
         if trial.number in self.recorded:
             return
-        costs = self.judging.costs_of(trial.outcomes)
+        costs = self.criteria.costs_of(trial.outcomes)
         record = records.of_trial(trial, self.config.signs, costs)
         self._ahead.append({**record, "elapsed": round(self._elapsed(), 3)})
         now = time.monotonic()
@@ -333,8 +333,8 @@ class Trials:
         self.snapshots.restore(take)
 
     def _trial(self, number: int, known: records.Recorded) -> Trial:
-        values, state = self.judging.judge(known.outcomes, known.done)
-        key = self.judging.key(known.outcomes) if known.identity is None else known.identity
+        values, state = self.criteria.score(known.outcomes, known.done)
+        key = self.criteria.key(known.outcomes) if known.identity is None else known.identity
         return Trial(number, 0, known.outcomes, known.epochs, key, known.done, values, state)
 
 

@@ -27,7 +27,7 @@ class Drawn(NamedTuple):
     log_probs: torch.Tensor
 
 
-class Judged(NamedTuple):
+class LogProbs(NamedTuple):
     """For each decision of some proposals, [proposals, decisions]: the log-probability of its outcome, and
     the entropy of its distribution.
     """
@@ -94,7 +94,7 @@ class LstmController(nn.Module):
             flat = self._log_probs(self._outputs()).exp().squeeze(1)
         return list(torch.split(flat, [self.layout.ways[step.head] for step in self.layout.steps]))
 
-    def judge(self, outcomes: torch.Tensor, fast: bool = False) -> Judged:
+    def log_probs(self, outcomes: torch.Tensor, fast: bool = False) -> LogProbs:
         """Differentiable log-probabilities of outcomes, [proposals, decisions].
 
         `fast` rounds differently from torch.nn.LSTM (`archdsl.search.strategies.controller.unroll.quick`).
@@ -105,7 +105,7 @@ class LstmController(nn.Module):
         )
         entropies = entropies[self._step_of].t().expand(len(outcomes), -1)
         chosen = flat.t().expand(len(outcomes), -1).gather(1, self._first + outcomes)
-        return Judged(chosen, entropies)
+        return LogProbs(chosen, entropies)
 
     def _outputs(self, outcomes: torch.Tensor | None = None, fast: bool = False) -> torch.Tensor:
         """The outputs of all steps, [steps, rows, hidden]: one row, or, if choices are fed back, one per

@@ -101,8 +101,8 @@ class PolicyGradient(ABC):
     def _known(self, outcomes: Outcomes) -> Sample:
         """A network that the controller did not sample, in the form of a sample."""
         with torch.no_grad():
-            judged = self.controller.judge(torch.tensor([outcomes]), fast=True)
-        return self._sample(outcomes, judged.log_probs[0])
+            found = self.controller.log_probs(torch.tensor([outcomes]), fast=True)
+        return self._sample(outcomes, found.log_probs[0])
 
     def _first_allowed(self, outcomes: torch.Tensor) -> int | None:
         """The first of some proposals that satisfies the requirements; None if none does."""

@@ -63,8 +63,8 @@ class Ppo(PolicyGradient):
 
     def _loss(self, slots: slice, advantages: torch.Tensor) -> tuple[torch.Tensor, bool]:
         """The losses of some slots, and whether all their gradients are zero."""
-        judged = self.controller.judge(self.outcomes[slots], fast=True)
-        log_probs, entropies = ((one * self.counted[slots]).sum(1) for one in judged)
+        found = self.controller.log_probs(self.outcomes[slots], fast=True)
+        log_probs, entropies = ((one * self.counted[slots]).sum(1) for one in found)
         # Beyond e^30 no gradient is of any use, and squares of it would overflow.
         ratios = (log_probs - self.log_probs[slots]).clamp(max=30).exp()
         advantage, clip = advantages[slots], self.config.clip

@@ -12,7 +12,7 @@ class Reinforce(PolicyGradient):
     """One step for each proposal: the gradient of its log-probability times reward minus mean reward."""
 
     def learn(self, sample: Sample, reward: float, mean: float) -> None:
-        judged = self.controller.judge(torch.tensor([sample.outcomes]), fast=True)
-        counted = torch.tensor([sample.counted], dtype=judged.log_probs.dtype)
-        log_prob, entropy = ((one * counted).sum() for one in judged)
+        found = self.controller.log_probs(torch.tensor([sample.outcomes]), fast=True)
+        counted = torch.tensor([sample.counted], dtype=found.log_probs.dtype)
+        log_prob, entropy = ((one * counted).sum() for one in found)
         self.step(-(reward - mean) * log_prob - self.config.entropy * entropy)

@@ -9,14 +9,14 @@ from typing import Any
 from archdsl.diagnostics import Diagnostic
 from archdsl.ir import Graph
 from archdsl.report.numbers import bytes_text, plural
-from archdsl.search.ways import Ways, ways
+from archdsl.search.searchability import Searchability, searchability
 
 FLOAT32 = 4
 
 
 def lines(graph: Graph) -> Iterator[str]:
     """How the space of a graph can be searched."""
-    found = ways(graph)
+    found = searchability(graph)
     yield "how it can be searched:"
     yield f"  supernet of all candidates: {_params(found.candidates)}"
     yield f"  elastic weights: {_params(found.elastic)}"
@@ -31,7 +31,7 @@ def lines(graph: Graph) -> Iterator[str]:
 
 def data(graph: Graph) -> dict[str, Any]:
     """The same as JSON values."""
-    found = ways(graph)
+    found = searchability(graph)
     return {
         "share": found.share,
         "candidates": _json(found.candidates),
@@ -64,7 +64,7 @@ def _names(paths: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(re.sub(r"\[[^\]]*\]", "", path) for path in paths))
 
 
-def _grouped(found: Ways) -> dict[str, list[str]]:
+def _grouped(found: Searchability) -> dict[str, list[str]]:
     """The strategies that would do the same, by what that is."""
     grouped: dict[str, list[str]] = {}
     for name, sentence in found.strategies():

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _REMEMBERED = 1 << 14
 
 
-class Judging:
+class Criteria:
     """Requirements and objectives of a search over a space, for individual networks.
 
     If networks are trained, those with equal graphs are the same trial; otherwise those with equal decisions.
@@ -211,7 +211,7 @@ class Judging:
 
     # ------------------------------------------------------------ after it
 
-    def judge(self, outcomes: Outcomes, done: Done) -> tuple[tuple[float, ...], Standing]:
+    def score(self, outcomes: Outcomes, done: Done) -> tuple[tuple[float, ...], Standing]:
         """The objectives, lower is better; infinite if a network failed or violates a requirement."""
         worst = (math.inf,) * self.objectives
         if done.failure is not None:

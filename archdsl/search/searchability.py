@@ -25,7 +25,7 @@ DRAWING = ("hard", "one_path", "uniform", "fixed")
 
 
 @dataclass(frozen=True)
-class Ways:
+class Searchability:
     """How a space can be searched.
 
     `candidates` and `elastic` are the trainable parameters of a supernet with a layer for each candidate, and
@@ -76,10 +76,10 @@ def _count(decisions: int) -> str:
     return f"{decisions} decision{'' if decisions == 1 else 's'}"
 
 
-def ways(graph: Graph) -> Ways:
+def searchability(graph: Graph) -> Searchability:
     """How the space of a graph, as deployed, can be searched."""
     space = Deploy(keep_decisions=False)(graph)
-    return Ways(len(space.decisions), _of_candidates(space), *_elastic(space))
+    return Searchability(len(space.decisions), _of_candidates(space), *_elastic(space))
 
 
 def why_not_shared(graph: Graph) -> Diagnostic | None:

@@ -16,7 +16,7 @@ GRACE_S = 3.0
 """How long a worker may take to end when its driver has; a program that it runs ends within two seconds."""
 
 
-class Opening(NamedTuple):
+class WorkerSetup(NamedTuple):
     """The inputs of a worker in addition to the folder of its run, which does not contain them.
 
     `command` is that of the evaluator, `device` its device, `data` that of the search with an absolute path;
@@ -31,13 +31,13 @@ class Opening(NamedTuple):
     data: DataSource | None = None
 
     def plain(self) -> dict[str, Any]:
-        """The opening as JSON values."""
+        """The setup as JSON values."""
         data = None if self.data is None else [self.data.kind, dict(self.data.settings)]
         return self._asdict() | {"run": str(self.run), "data": data}
 
     @classmethod
-    def of(cls, plain: Mapping[str, Any]) -> Opening:
-        """An opening from JSON that a driver wrote."""
+    def of(cls, plain: Mapping[str, Any]) -> WorkerSetup:
+        """A setup from JSON that a driver wrote."""
         command, data = plain["command"], plain["data"]
         return cls(
             Path(plain["run"]), None if command is None else tuple(command), plain["device"],

@@ -13,7 +13,7 @@ from archdsl.search.trials.domain import Domain
 
 
 @dataclass(frozen=True)
-class Known:
+class InitialNetwork:
     """A network as the texts of its decisions' outcomes; `at` is its source location, if any."""
 
     name: str
@@ -25,7 +25,7 @@ class Known:
         return {"name": self.name, "chosen": dict(self.chosen)}
 
 
-def known_of(one: Network | Spec) -> Known:
+def initial_network(one: Network | Spec) -> InitialNetwork:
     """The decisions of a network, or of the last network of a spec.
 
     Raises SpecError: ARCH418 if the network is not given by decisions (`network … from SPACE`), and the
@@ -43,21 +43,22 @@ def known_of(one: Network | Spec) -> Known:
         headline = f"`{network.name}` is not written as decisions in a space"
         help = "write it as decisions, like best.arch of a search: `network NAME from SPACE { … }`"
         raise SpecError([Diagnostic("ARCH418", headline, Label(at) if at else None, help=help)])
-    return Known(network.name, dict(network.chosen), at)
+    return InitialNetwork(network.name, dict(network.chosen), at)
 
 
-def recorded_starts(found: Any) -> tuple[Known, ...]:
+def recorded_starts(found: Any) -> tuple[InitialNetwork, ...]:
     """The initial networks in a manifest. Raises SpecError (ARCH911) if they are unreadable."""
     try:
         return tuple(
-            Known(str(one["name"]), {str(k): str(v) for k, v in one["chosen"].items()}) for one in found or ()
+            InitialNetwork(str(one["name"]), {str(k): str(v) for k, v in one["chosen"].items()})
+            for one in found or ()
         )
     except (TypeError, KeyError, AttributeError) as error:
         headline = "cannot resume this run: its initial networks cannot be read"
         raise SpecError([Diagnostic("ARCH911", headline)]) from error
 
 
-def first_outcomes(known: Sequence[Known], domain: Domain, space: Space) -> tuple[Outcomes, ...]:
+def first_outcomes(known: Sequence[InitialNetwork], domain: Domain, space: Space) -> tuple[Outcomes, ...]:
     """The outcome indices of known networks, canonical.
 
     Raises SpecError (ARCH418) for a network that is not in the searched space.
@@ -65,7 +66,7 @@ def first_outcomes(known: Sequence[Known], domain: Domain, space: Space) -> tupl
     return tuple(_outcomes(one, domain, space) for one in known)
 
 
-def _outcomes(one: Known, domain: Domain, space: Space) -> Outcomes:
+def _outcomes(one: InitialNetwork, domain: Domain, space: Space) -> Outcomes:
     settled = space.graph.chosen  # by passes that made the space smaller
     for path, outcome in one.chosen.items():
         if path in settled and settled[path] != outcome:
@@ -89,12 +90,12 @@ def _outcomes(one: Known, domain: Domain, space: Space) -> Outcomes:
     return outcomes
 
 
-def _foreign(one: Known, space: Space, why: str) -> SpecError:
+def _foreign(one: InitialNetwork, space: Space, why: str) -> SpecError:
     headline = f"`{one.name}` is not a network of `{space.name}` as it is searched"
     return SpecError([Diagnostic("ARCH418", headline, Label(one.at) if one.at else None, help=why)])
 
 
-class Started:
+class WarmStarted:
     """Proposes known networks, then those of the strategy once all of them were observed."""
 
     def __init__(self, strategy: Strategy, first: Sequence[Outcomes]):
@@ -112,7 +113,7 @@ class Started:
         self.strategy.observe(seen)
 
 
-class _Saved(Started):
+class _Saved(WarmStarted):
     """The same around a strategy that has snapshots."""
 
     strategy: Snapshot  # type: ignore[assignment]
@@ -125,8 +126,8 @@ class _Saved(Started):
         self.strategy.restore(state["of"])
 
 
-def started(strategy: Strategy, first: Sequence[Outcomes]) -> Strategy:
+def warm_started(strategy: Strategy, first: Sequence[Outcomes]) -> Strategy:
     """The strategy with initial networks; itself without any."""
     if not first:
         return strategy
-    return (_Saved if isinstance(strategy, Snapshot) else Started)(strategy, first)
+    return (_Saved if isinstance(strategy, Snapshot) else WarmStarted)(strategy, first)

@@ -14,7 +14,7 @@ from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.program import Program, load
 from archdsl.runs.manifest import Manifest, differences, read_manifest, refuse_differences
 from archdsl.search.engines.base import Done, Task
-from archdsl.search.engines.opening import Opening, name_here
+from archdsl.search.engines.worker_setup import WorkerSetup, name_here
 from archdsl.search.folder import SearchFolder
 from archdsl.search.options import FREE, SearchOptions, resumed_options
 from archdsl.search.own import EVALUATOR, STRATEGY, named
@@ -22,18 +22,18 @@ from archdsl.search.trials.inputs import Inputs, read_inputs
 from archdsl.search.trials.origin import origin
 
 
-def evaluating(opening: Opening, stop: Callable[[], bool] = lambda: False) -> Callable[[Task], Done]:
+def worker_evaluator(setup: WorkerSetup, stop: Callable[[], bool] = lambda: False) -> Callable[[Task], Done]:
     """The evaluation of networks of a run, until `stop` returns True.
 
     Raises SpecError: ARCH911 without a search, ARCH912 if its space, data or settings differ from those
     recorded, and errors in loading its plug-ins or creating its evaluator.
     """
-    for name in opening.plugins:
+    for name in setup.plugins:
         plugins.use(name)
-    run = opening.run
+    run = setup.run
     before = read_manifest(SearchFolder(run).manifest, "search")
     given = SearchOptions(
-        data=opening.data, device=opening.device, folder=run, resume=True, evaluator_command=opening.command
+        data=setup.data, device=setup.device, folder=run, resume=True, evaluator_command=setup.command
     )
     options = resumed_options(given, before, ())
     with named(_own_strategy(before), None, (), (), ()):
@@ -45,12 +45,14 @@ def evaluating(opening: Opening, stop: Callable[[], bool] = lambda: False) -> Ca
     if "torch" in sys.modules:
         import torch
 
-        torch.set_num_threads(opening.threads)
+        torch.set_num_threads(setup.threads)
     return evaluation.done
 
 
-def opening_of(program: Program, inputs: Inputs, options: SearchOptions, folder: SearchFolder) -> Opening:
-    """The opening for workers of a search.
+def worker_setup(
+    program: Program, inputs: Inputs, options: SearchOptions, folder: SearchFolder
+) -> WorkerSetup:
+    """The setup for workers of a search.
 
     Raises SpecError (ARCH958) if it uses an evaluator that workers cannot open.
     """
@@ -59,7 +61,7 @@ def opening_of(program: Program, inputs: Inputs, options: SearchOptions, folder:
             raise _not_handed("a dataset passed as a Python object", 'pass a name: data="camvid:PATH"')
         if inputs.config.evaluator.name == EVALUATOR:
             raise _not_handed("an evaluator passed as a Python object", "make it a plug-in")
-    return Opening(
+    return WorkerSetup(
         Path(os.path.abspath(folder.path)), options.evaluator_command, options.device,
         tuple(plugins.used()), options.engine.threads or 1, _placed(program, inputs),
     )  # fmt: skip

@@ -12,7 +12,9 @@ from archdsl.search.decision_names import no_decision
 from archdsl.search.terms import cannot
 
 
-def openings(rule: Progressive, decisions: Iterable[str], place: Location | None = None) -> dict[str, float]:
+def shrinking_schedule(
+    rule: Progressive, decisions: Iterable[str], place: Location | None = None
+) -> dict[str, float]:
     """By path of each decision that is closed at first, the share of the training at which it opens.
 
     Raises SpecError (ARCH606) for a name that matches no decision, one that opens twice, and shares that are
