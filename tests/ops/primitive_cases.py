@@ -25,6 +25,7 @@ from archdsl.ir.expr import apply
 from archdsl.ir.text import dump, parse
 from archdsl.lang import format_source
 from archdsl.ops.base import ADVISORY, Primitive, Setting
+from archdsl.ops.geometry import windows
 from archdsl.passes.analyses.shapes import infer
 from archdsl.passes.costs.cost import costs, total
 from archdsl.spec.decompile import setting_source, written_out
@@ -264,10 +265,11 @@ def _may_be_wider(primitive: Primitive, size: Size, attrs: Any) -> bool:
     """Whether a rule may name rows that are not read, for reasons that one axis does not show.
 
     A softmax over one key does not depend on the query. Of unpooled windows that share a position, the last
-    one counts, and at a border that is always the same one.
+    one counts, and at a border that is always the same one. A window that contains a single pixel, since the
+    rest is padding, has its maximum there.
     """
     if primitive.name == "max_unpool":
-        return bool(attrs["s"] < attrs["k"])
+        return bool(attrs["s"] < attrs["k"] or windows(attrs)[0].pad)
     r = attrs.get("reduction", 1)
     return primitive.name == "attention" and (size[1] // r) * (size[2] // r) == 1
 
