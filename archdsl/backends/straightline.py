@@ -21,9 +21,9 @@ from archdsl.passes.analyses.shapes import FixedShape, infer
 
 @dataclass(frozen=True)
 class Function:
-    """Statements, and the variables that hold the outputs after them.
+    """The body of a generated function: its statements, and the variable that holds each output at the end.
 
-    `comments` precede statements: the op or cell of the spec that begins there.
+    `comments` name the op or cell of the spec that begins at a statement, by the index of the statement.
     """
 
     statements: tuple[str, ...]

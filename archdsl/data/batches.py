@@ -95,9 +95,9 @@ def whole(
     dataset: Dataset, i: int, size: tuple[int, int] | None = None, targets: Collection[str] = (),
     inputs: Sequence[str] = (),
 ) -> Batch:  # fmt: skip
-    """One image without augmentation, resized to `size` (height, width); labels and maps keep their size.
+    """One image without augmentation, resized to `size` (height, width), as are maps of `inputs`.
 
-    `targets` and `inputs` as in `Batches`.
+    Labels and maps of `targets` keep their size. `targets` and `inputs` as in `Batches`.
     """
     sample = dataset[i]
     image, maps = sample.image, {name: sample.maps[name] for name in inputs}

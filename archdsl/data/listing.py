@@ -158,7 +158,11 @@ def _names(folder: Path, directories: bool) -> list[str]:
                     found.append(entry.name)
     except OSError as error:
         raise failed(
-            "ARCH900", "data not found", folder, error.strerror or str(error), "check the path"
+            "ARCH900",
+            "data not found",
+            folder,
+            error.strerror or str(error),
+            "check the path and its permissions",
         ) from error
     return sorted(found)
 

@@ -212,7 +212,7 @@ class Values:
         if not isinstance(node, ast.Name):
             self.report(
                 "ARCH113",
-                "expected a path as the name of an entry",
+                "expected a field name or a decision path before `=`",
                 path.span,
                 help_line="write name = value, n1.1 = value or x[3].left = value",
             )

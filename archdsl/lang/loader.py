@@ -131,7 +131,7 @@ class _Loading:
         if not file.is_relative_to(tree):
             raise _RefusedError(
                 "ARCH010",
-                f"`{shortened(wanted)}` is outside of the folder tree",
+                f"`{shortened(wanted)}` is a symbolic link to a file outside the folder",
                 label=f"outside `{tree.name}`",
             )
         return self.loaded(file, shown)

@@ -48,7 +48,7 @@ def _said(block: Block, chosen: Mapping[str, str]) -> str:
 
 
 def blocks(start: Start) -> list[Block]:
-    """Decisions of one part with equal outcomes; single decisions of their part; decisions of depth."""
+    """Decisions of one part with equal outcomes; single decisions of their part; depth decisions."""
     groups: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     for path, outcomes in start.decisions.items():
         if path not in start.gates:

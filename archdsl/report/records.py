@@ -41,7 +41,7 @@ class Manifest(_Read):
 
 
 class Start(_Read):
-    """All decisions with the texts of their outcomes, and the decisions of depth.
+    """All decisions with the texts of their outcomes, and the depth decisions.
 
     `rounds` are the iterations kept by each outcome of a depth; older journals lack them.
     """

@@ -71,7 +71,7 @@ class MemberConfig:
 class SearchConfig:
     """A differentiable search.
 
-    `samplers` are those of named decisions; `sampler` applies to all others, where decisions of depth are
+    `samplers` are those of named decisions; `sampler` applies to all others, where depth decisions are
     trained from epoch `gates_from` on (`archdsl.search.differentiable.samplers`). `order` 0 trains weights
     and architecture in one backward pass on the same batch; 1 is first-order bilevel optimization: each on
     its own half of the data (DARTS, arXiv:1806.09055, section 2.3). `share` says which supernet shares the

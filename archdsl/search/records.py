@@ -17,7 +17,7 @@ Record = dict[str, Any]
 
 
 def opening(decisions: Mapping[str, Decision], depths: Mapping[str, Sequence[int]]) -> Record:
-    """The first record: the decisions, and decisions of depth with the iterations kept by each outcome."""
+    """The first record: the decisions, and depth decisions with the iterations kept by each outcome."""
     outcomes = {path: list(decision.outcomes) for path, decision in decisions.items()}
     rounds = {path: list(kept) for path, kept in depths.items()}
     return {"kind": "start", "decisions": outcomes, "gates": list(rounds), "rounds": rounds, "cells": None}

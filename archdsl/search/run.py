@@ -149,7 +149,7 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
             config.sampler, config.gates_from, one.config.samplers, one.space.searched
         )  # raises early
         if config.gates_from and here.is_first and not depths(one.space.searched):
-            reporter.warn(f"`gates_from` has no effect: {one.space.name} has no decisions of depth")
+            reporter.warn(f"`gates_from` has no effect: {one.space.name} has no depth decisions")
         if drawn := demand_shared(one.config, one.space.searched, one.fixed):
             count = f"{len(drawn)} of the {len(one.space.searched.decisions)} decisions"
             reporter.info(

@@ -77,7 +77,7 @@ def _count(decisions: int) -> str:
 
 
 def searchability(graph: Graph) -> Searchability:
-    """How the space of a graph, as deployed, can be searched."""
+    """How the space of a graph, without its train-only outputs, can be searched."""
     space = Deploy(keep_decisions=False)(graph)
     return Searchability(len(space.decisions), _of_candidates(space), *_elastic(space))
 

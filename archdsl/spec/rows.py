@@ -81,7 +81,7 @@ def _subscript(expr: ast.Expr, frame: Frame) -> str:
         return f"-{expr.operand.value}"
     if isinstance(expr, ast.Name):
         return expr.id
-    raise frame.error("ARCH505", "subscripts in a decision path must be integers", expr)
+    raise frame.error("ARCH505", "a subscript in a decision path must be an integer or a label", expr)
 
 
 def outcome_text(expr: ast.Expr, frame: Frame) -> str:

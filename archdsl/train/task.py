@@ -40,7 +40,7 @@ Tensors = Mapping[str, torch.Tensor]
 
 @dataclass(frozen=True, eq=False)
 class OutputLoss:
-    """A loss of one output, or of several that are added up, and the target of the data for them."""
+    """A loss applied to one or several outputs (then summed), and the target that they are compared with."""
 
     term: Term
     outputs: tuple[str, ...]
@@ -112,7 +112,7 @@ class Task:
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """What they are compared with."""
+        """The names of the targets that the losses compare the outputs with."""
         return tuple(dict.fromkeys(loss.target for loss in self.losses))
 
     def __call__(self, found: Tensors, targets: Tensors, processes: Processes) -> torch.Tensor:

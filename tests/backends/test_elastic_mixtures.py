@@ -266,7 +266,7 @@ def test_a_decision_that_is_neither_drawn_nor_mixed_is_an_error():
     space = archdsl.load(CELLS).space()
     net, weights = build(space.searched), soft(space)
     del weights["read"]
-    with pytest.raises(SpecError, match="no outcome for 1 decisions of `Cells`: `read`"):
+    with pytest.raises(SpecError, match="no outcome for 1 of the decisions of `Cells`: `read`"):
         net(*images(space), outcomes={"body[1].w": 0, "body[2].w": 1}, weights=weights)
 
 

@@ -38,7 +38,7 @@ def test_at_most_five_missing_decisions_are_listed():
     with pytest.raises(archdsl.SpecError) as raised:
         archdsl.bind(space(CHAIN.format(depth=9)), {"depth": 9})
     (error,) = raised.value.diagnostics
-    assert error.headline.startswith("no outcome for 8 decisions of `S`")
+    assert error.headline.startswith("no outcome for 8 of the decisions of `S`")
     assert error.headline.count("body[") == 5
 
 

@@ -1,4 +1,4 @@
-"""Decisions of depth are found from the graph: only they are delayed by `gates_from`."""
+"""Depth decisions are found from the graph: only they are delayed by `gates_from`."""
 
 from __future__ import annotations
 
@@ -54,4 +54,4 @@ def test_gates_of_hyper_cells_are_delayed(tmp_path: Path) -> None:
 def test_numbers_of_settings_are_no_depths_and_a_delay_of_nothing_is_warned_of(tmp_path: Path) -> None:
     late, warned = delayed(NUMBERS, tmp_path / "run")
     assert late == set()
-    assert warned == ["`gates_from` has no effect: Numbers has no decisions of depth"]
+    assert warned == ["`gates_from` has no effect: Numbers has no depth decisions"]

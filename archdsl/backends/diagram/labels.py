@@ -92,7 +92,9 @@ def dotted(names: Iterable[str]) -> str:
 
 
 def taken(decisions: Sequence[str], frame: str) -> str:
-    """A short list of decisions: those of a frame by name, others by family and count."""
+    """A short list of decisions: those inside the box `frame` by name, or as `prefix (count)` if more than
+    two share a prefix; others by path without indices, with their number.
+    """
     own: dict[str, list[str]] = {}
     others: dict[str, int] = {}
     for path in decisions:

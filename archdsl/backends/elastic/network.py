@@ -286,7 +286,7 @@ class ElasticNetwork(nn.Module):
 
     def _missing(self, paths: Sequence[str]) -> SpecError:
         listed = ", ".join(f"`{path}`" for path in paths[:5])
-        headline = f"no outcome for {len(paths)} decisions of `{self.archdsl_graph.name}`: {listed}"
+        headline = f"no outcome for {len(paths)} of the decisions of `{self.archdsl_graph.name}`: {listed}"
         help = "pass an outcome or weights for each"
         return SpecError([Diagnostic("ARCH504", headline, help=help)])
 

@@ -232,7 +232,8 @@ class _Drawing:
             self._resolve(name)
             read = self.reads[name]
             if read is None:
-                raise SpecError([Diagnostic("ARCH406", f"output `{out}` is not defined")])
+                headline = f"output `{out}` is not defined in the network with these outcomes"
+                raise SpecError([Diagnostic("ARCH406", headline)])
             outputs[out] = self._item(read)
         alike = self._alike() if self.of.batch else {}
         key = tuple(self.trace), tuple(outputs.items()), tuple(alike.items())

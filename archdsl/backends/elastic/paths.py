@@ -139,7 +139,8 @@ class Paths:
         for out, name in outputs.items():
             found = run.resolve(name)
             if found is None:
-                raise SpecError([Diagnostic("ARCH406", f"output `{out}` is not defined")])
+                headline = f"output `{out}` is not defined in the network with these outcomes"
+                raise SpecError([Diagnostic("ARCH406", headline)])
             results.append(found.variable)
         run.order.sort(key=attrgetter("place"))
         return self._path([step.made for step in run.order], tuple(results))

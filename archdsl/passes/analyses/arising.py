@@ -75,7 +75,7 @@ class Arising:
 
 
 def arising(graph: Graph) -> Arising:
-    """Computes the networks of a space in which each of its decisions is active."""
+    """Computes, for each decision of a space, the set of networks in which it is active."""
     forks, outputs = _forks(graph)
     for effort in _EFFORTS:
         with suppress(TooLarge, ArithmeticError):

@@ -1,4 +1,4 @@
-"""Decisions of depth: those whose outcomes prune iterations of a chain.
+"""Depth decisions: those whose outcomes prune iterations of a chain.
 
 In `out = x[gate]`, where each `x[i]` is computed from the previous one, iterations after the selected one are
 dead and pruned: `gate` is a decision of depth, and the stage a hyper-cell.  Decisions on settings such as
@@ -20,10 +20,10 @@ from archdsl.passes.base import Analysis, Contract
 
 @dataclass(frozen=True)
 class Depths(Analysis[Mapping[str, tuple[int, ...]]]):
-    """The decisions of depth, as `depths` returns them."""
+    """The depth decisions, as `depths` returns them."""
 
     name = "depths"
-    summary = "the decisions of depth, by dominators, with the number of iterations kept by each outcome"
+    summary = "the depth decisions, by dominators, with the number of iterations kept by each outcome"
     contract = Contract(needs="space")
 
     def run(self, graph: Graph) -> Mapping[str, tuple[int, ...]]:
@@ -36,7 +36,7 @@ class Depths(Analysis[Mapping[str, tuple[int, ...]]]):
 
 
 def depths(graph: Graph) -> dict[str, tuple[int, ...]]:
-    """The decisions of depth by path, with the number of iterations kept by each outcome: its label if labels
+    """The depth decisions by path, with the number of iterations kept by each outcome: its label if labels
     are increasing integers, else counted.
     """
     return dict(Depths()(graph)) if graph.decisions else {}

@@ -1,9 +1,9 @@
 """Lower bounds on the costs of a space's networks, without enumeration.
 
-The lower bound adds the nodes of every network, and the cheapest candidate of each decision that is active in
-every network; nodes shared by candidates of several decisions are not counted.  Inputs of sums count only if
-they are never zeros, since sums drop zeros.  The bound is sound, and exact if decisions are independent and
-nothing is zeros.
+The lower bound adds the nodes that all networks have in common, and the cheapest candidate of each decision
+that is active in every network; nodes shared by candidates of several decisions are not counted. Inputs of
+sums count only if they are never zeros, since sums drop zeros. The bound is sound. It is exact if all
+decisions are always active, candidates of different decisions share no nodes, and no tensor is zeros.
 """
 
 from __future__ import annotations

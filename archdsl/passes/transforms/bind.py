@@ -182,7 +182,7 @@ class Binder:
                 [
                     Diagnostic(
                         "ARCH504",
-                        f"no outcome for {len(run.missing)} decisions of `{graph.name}`: {listed}",
+                        f"no outcome for {len(run.missing)} of the decisions of `{graph.name}`: {listed}",
                         place,
                         help="list the decisions of a space with `archdsl explain`",
                     )

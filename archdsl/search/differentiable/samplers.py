@@ -114,7 +114,7 @@ def by_decision(
 ) -> dict[str, Sampler]:
     """The sampler of each decision of a space, by path.
 
-    `named` are samplers by path prefix; other decisions of depth start at epoch `gates_from`. Raises
+    `named` are samplers by path prefix; other depth decisions start at epoch `gates_from`. Raises
     SpecError (ARCH606) for a prefix that matches no decision, and for a decision that matches two.
     """
     decisions, gates = graph.decisions, depths(graph)
