@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -111,17 +112,42 @@ def _inherited(
         SPEC: network_hash(network), "name": network.name, "from": manifest.name, "step": str(step),
         "calibrated_batches": str(calibrate), "classes": json.dumps(manifest.data.get("classes", [])),
     }  # fmt: skip
+    metadata |= _of_the_best(path.parent, run)
     save_weights(output, module, metadata, half)
     again = f", statistics of {calibrate} batches" if calibrate else ""
     return f"wrote {output}: {network.name} after step {step} of {manifest.name}{again}"
 
 
+def _of_the_best(*folders: Path) -> dict[str, str]:
+    """What the weights of a search read and predict, from those of its network found, if there are any."""
+    from archdsl.diagnostics import SpecError
+    from archdsl.search.folder import SearchFolder
+    from archdsl.train.read_inputs import INPUTS
+    from archdsl.train.tasks import TASKS
+    from archdsl.train.weights import read_metadata
+
+    for folder in folders:
+        best = SearchFolder(folder).weights
+        if best.is_file():
+            with suppress(SpecError):  # a damaged file does not matter here
+                known = read_metadata(best)
+                return {key: known[key] for key in (TASKS, INPUTS, "colours") if key in known}
+    return {}
+
+
 def _batches(data: str, module: object, count: int) -> list:  # type: ignore[type-arg]
     from archdsl.data.augmentation import Augmentation
     from archdsl.data.batches import Batches
+    from archdsl.data.channels import demand_channels
     from archdsl.data.source import parse_data
+    from archdsl.data.targets import channels_of, maps_of, read_maps
+    from archdsl.train.networks import demand_maps
 
     graph = module.archdsl_graph  # type: ignore[attr-defined]
     _, height, width = next(iter(graph.inputs.values()))
-    batches = Batches(parse_data(data).open().train, 8, Augmentation((height, width)), seed=0)
+    dataset = parse_data(data).open().train
+    demand_maps(graph, maps_of(dataset))
+    demand_channels(graph.name, next(iter(graph.inputs.values()))[0], channels_of(dataset))
+    read = read_maps(dataset, graph)
+    batches = Batches(dataset, 8, Augmentation((height, width)), seed=0, inputs=read)
     return [batches.batch(step).images_B3HW for step in range(count)]

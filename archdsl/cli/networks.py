@@ -37,19 +37,25 @@ def open_scored(
     spec: str, name: str | None, settings: dict[str, Any], metadata: Mapping[str, str],
     dataset: Dataset | None = None,
 ) -> Network:  # fmt: skip
-    """The network that SPEC names, for weights with some metadata, to be scored on a dataset.
+    """The network that SPEC names, for weights with some metadata, to be scored on a dataset; or, without
+    one, on images and whatever maps it reads.
 
     Raises SpecError as `demand_fits`.
     """
     from archdsl.data.targets import channels_of, maps_of
     from archdsl.train.networks import demand_fits
+    from archdsl.train.read_inputs import read_inputs_of
     from archdsl.train.tasks import of_classes, tasks_of
     from archdsl.train.weights import classes_of
 
     count = len(dataset.classes if dataset is not None else ()) or len(classes_of(metadata)[0]) or None
-    channels, maps = (None, ()) if dataset is None else (channels_of(dataset), maps_of(dataset))
     network = with_classes(opening.load(spec), name, settings, count)
-    demand_fits(network, count if of_classes(tasks_of(metadata), network) else None, channels, maps)
+    stack = read_inputs_of(metadata).stack
+    channels, maps = (None, tuple(network.graph.inputs)) if dataset is None else (
+        channels_of(dataset), maps_of(dataset)
+    )  # fmt: skip
+    wanted = count if of_classes(tasks_of(metadata), network) else None
+    demand_fits(network, wanted, channels, maps, len(stack))
     return network
 
 

@@ -13,6 +13,7 @@ import click
 from archdsl import atomic
 from archdsl.cli import opening
 from archdsl.cli.data import device_option
+from archdsl.cli.input_files import InputFiles, InputFilesType, files_of_inputs
 from archdsl.cli.networks import open_scored
 from archdsl.cli.outputs import PREDICTED, Output, demand_free, overwrite_option
 from archdsl.cli.set_option import SetCommand, name_option, set_option
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from archdsl.data.dataset import Colour, Sample
+    from archdsl.data.maps import MapKind
     from archdsl.program import Network
     from archdsl.train.tallies import ScoredOutput
 
@@ -38,6 +40,7 @@ _EPILOG = """\b
 Examples:
   archdsl predict best.arch --weights runs/a/weights.safetensors street.jpg -o seen
   archdsl predict best.arch --weights weights.safetensors images/*.png --size 384x512 -o seen
+  archdsl predict rooms.arch --weights weights.safetensors images/*.png --input depth=depth -o seen
 """
 
 
@@ -53,6 +56,11 @@ Examples:
     "--weights", type=WeightsFile(), required=True, metavar="FILE",
     help="Weights from `archdsl train`.",
 )  # fmt: skip
+@click.option(
+    "--input", "inputs", type=InputFilesType(), multiple=True, metavar="NAME=DIR",
+    help="Folder of the files of a further input of the network, such as depth=scans/depth; repeat it for"
+    " several. Settings may follow, as in depth=DIR,map_scale=0.001 (default: those of the training).",
+)  # fmt: skip
 @click.option("--size", type=SIZE, help="Resize images to this size (default: original size).")
 @device_option
 @click.option(
@@ -62,33 +70,43 @@ Examples:
 @overwrite_option
 def predict(
     spec: str, images: tuple[Path, ...], name: str | None, settings: dict[str, Any], weights: Path,
-    size: tuple[int, int] | None, device: str | None, out: Path, overwrite: bool,
+    inputs: tuple[InputFiles, ...], size: tuple[int, int] | None, device: str | None, out: Path,
+    overwrite: bool,
 ) -> None:  # fmt: skip
     """Draw the predictions of a network.
 
     For each IMAGE, writes DIR/NAME.png, an overlay of class colours with a legend, and DIR/NAME_classes.png,
     a mask of class indices.  Of an output that is a map, writes DIR/NAME_OUTPUT.png: its probabilities, or
     its numbers from the smallest (black) to the largest; and the numbers to DIR/NAME_OUTPUT_values.png, with
-    16 bits, in the scale of the files it was trained on.
+    16 bits, in the scale of the files it was trained on.  For a network with further inputs, --input names
+    the folder of each, with a file for every IMAGE.
     """
     from archdsl.runs.processes import processes
+    from archdsl.train.read_inputs import read_inputs_of
     from archdsl.train.tasks import tasks_of
     from archdsl.train.weights import classes_of, module_with_weights, read_metadata
 
     _demand_names(images)
-    read = [*images, weights, *opening.files(opening.load(spec))]
     metadata = read_metadata(weights)
+    classes, colours = classes_of(metadata)
+    network = open_scored(spec, name, settings, metadata)
+    maps = read_inputs_of(metadata)
+    beside = files_of_inputs(inputs, network.graph, maps, images)
+    read = [
+        *images,
+        *(path for _, own in beside for path in own),
+        weights,
+        *opening.files(opening.load(spec)),
+    ]
     outputs = tasks_of(metadata)
     written = [path for image in images for path in _pictures(image, out, outputs)]
     demand_free([Output(path, "prediction") for path in written], read, overwrite)
-    classes, colours = classes_of(metadata)
-    network = open_scored(spec, name, settings, metadata)
     here = processes(device)
     module, _ = module_with_weights(network, weights)
     module.to(here.device)
-    pictures = _Pictures(images, image_channels(network))
+    pictures = _Pictures(images, image_channels(network) - len(maps.stack), beside)
     sizes = _sizes(pictures)
-    fits = _fits(module, [size] if size else sorted(sizes), pictures.channels)
+    fits = _fits(module, [size] if size else sorted(sizes), image_channels(network))
     for n, path in enumerate(images):
         pixels, found = _seen(module, pictures, n, size, here.device, fits, outputs)
         drawn: list[Image] = []
@@ -104,10 +122,11 @@ def predict(
 
 @dataclass(frozen=True)
 class _Pictures:
-    """A dataset of images without labels."""
+    """A dataset of images without labels; `beside` has the maps of each image."""
 
     paths: Sequence[Path]
     channels: int
+    beside: Sequence[tuple[MapKind, Sequence[Path]]] = ()
     name: str = "pictures"
     classes: tuple[str, ...] = ()
     colours: tuple[Colour, ...] = ()
@@ -119,10 +138,22 @@ class _Pictures:
         import numpy as np
 
         from archdsl.data.dataset import IGNORE, Sample
-        from archdsl.data.image_files import read_image
+        from archdsl.data.files import differing
+        from archdsl.data.image_files import read_turned
+        from archdsl.diagnostics import SpecError
 
-        image = read_image(self.paths[i], self.channels)
-        return Sample(image, np.full(image.shape[:2], IGNORE, np.uint8), self.paths[i].stem)
+        image, turned = read_turned(self.paths[i], self.channels)
+        maps = {}
+        for kind, paths in self.beside:
+            values = maps[kind.name] = kind.read(paths[i])[0]
+            if values.shape != image.shape[:2]:
+                sizes = image.shape[:2], values.shape
+                raise SpecError([differing(paths[i], *sizes, turned, f"`{kind.name}`")])
+        return Sample(image, np.full(image.shape[:2], IGNORE, np.uint8), self.paths[i].stem, maps)
+
+    @property
+    def maps(self) -> tuple[str, ...]:
+        return tuple(kind.name for kind, _ in self.beside)
 
     def fingerprint(self) -> str:
         raise NotImplementedError("images without labels cannot be trained on")
@@ -172,7 +203,7 @@ def _seen(
     from archdsl.train.evaluation import at_size, logits_of, outputs_of
 
     pixels = pictures[n].image
-    images_B3HW = whole(pictures, n, size).images_B3HW.to(device)
+    images_B3HW = whole(pictures, n, size, inputs=pictures.maps).images_B3HW.to(device)
     fit = fits[images_B3HW.shape[-2], images_B3HW.shape[-1]]
     names = [one.name for one in outputs]
     with torch.inference_mode():

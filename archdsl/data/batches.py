@@ -5,6 +5,7 @@ B batch, H height, W width; 3 channels stand for as many as the images have.
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from collections.abc import Collection, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -78,6 +79,12 @@ class Batches:
         self.size, self.rank, self.world = batch, rank, world
         self.wanted, self.inputs = targets, inputs
         self.steps_per_epoch = max(1, len(dataset) // batch)
+
+    def reading(self, inputs: Sequence[str]) -> Batches:
+        """The same batches with other maps as further channels of the images."""
+        found = copy.copy(self)
+        found.inputs = inputs
+        return found
 
     def batch(self, step: int) -> Batch:
         """The batch of a step, counted from 0. Raises SpecError (ARCH902 to ARCH905) for bad files."""

@@ -69,35 +69,49 @@ def stacked(read: datasets.Batched, maps: Sequence[str]) -> tuple[str, ...]:
 
 
 def with_maps(pairs: Sequence[Pair], root: Path, part: str, names: Sequence[str]) -> tuple[Pair, ...]:
-    """The files of each image with those of its maps: `NAME/PART/IMAGE.png`.
+    """The files of each image with those of its maps in the folders `NAME/PART`, as `files_in`.
 
-    They may be one folder deeper, and end in `_NAME`; an image may end in another word (as in Cityscapes).
-    Raises SpecError: ARCH900 without the folder, ARCH936 for an image without a map, and for several of one.
+    Raises SpecError: ARCH900 without a folder, ARCH936 for an image without a map, and for several of one.
     """
     found: list[Pair] = [tuple(pair) for pair in pairs]
     problems: list[Diagnostic] = []
     for name in names:
-        where = root / name / part
-        known = _by_key(where, name, problems)
-        for n, pair in enumerate(found):
-            stem = pair[0].stem
-            path = known.get(stem) or known.get(stem.rpartition("_")[0])
-            if path is None:
-                help = "add a file with the same name, or remove the image"
-                what = f"no file with this name in {where}"
-                problems.append(fault("ARCH936", f"image without `{name}`", pair[0], what, help))
-            else:
-                found[n] = (*pair, path)
+        of_images = files_in(root / name / part, name, [pair[0] for pair in found], problems)
+        found = (
+            [(*pair, path) for pair, path in zip(found, of_images, strict=True)] if not problems else found
+        )
     if problems:
         raise SpecError(grouped(problems))
     return tuple(found)
 
 
-def _by_key(where: Path, name: str, problems: list[Diagnostic]) -> dict[str, Path]:
+def files_in(
+    where: Path, name: str, images: Sequence[Path], problems: list[Diagnostic], setting: str = "`maps`"
+) -> list[Path]:  # fmt: skip
+    """The file of a map for each image: `IMAGE.png` in a folder.
+
+    It may be one folder deeper, and end in `_NAME`; an image may end in another word (as in Cityscapes). Adds
+    to `problems` (ARCH936) images without a map, and several maps of one image. Raises SpecError (ARCH900)
+    without the folder, which `setting` names.
+    """
+    known = _by_key(where, name, problems, setting)
+    found = []
+    for image in images:
+        path = known.get(image.stem) or known.get(image.stem.rpartition("_")[0])
+        if path is None:
+            help = "add a file with the same name, or remove the image"
+            what = f"no file with this name in {where}"
+            problems.append(fault("ARCH936", f"image without `{name}`", image, what, help))
+        else:
+            found.append(path)
+    return found
+
+
+def _by_key(where: Path, name: str, problems: list[Diagnostic], setting: str) -> dict[str, Path]:
     there = [*files(where), *(path for inner in folders(where) for path in files(inner))]
     if not there:
         raise failed(
-            "ARCH900", "no readable images in the folder", where, "the folder is empty", "check `maps`"
+            "ARCH900", "no readable images in the folder", where, "the folder is empty", f"check {setting}"
         )
     known: dict[str, Path] = {}
     for path in there:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from archdsl.data.dataset import IGNORE, Dataset
 from archdsl.diagnostics import Diagnostic, Label
+from archdsl.ir import Graph
 
 LABELS, EDGES = "labels", "edges"
 
@@ -40,6 +41,14 @@ def no_target(dataset: Dataset, target: str, of: str, label: Label | None = None
 def stack_of(dataset: Dataset) -> tuple[str, ...]:
     """The maps that the images of a dataset have as further channels."""
     return tuple(getattr(dataset, "stack", ()))
+
+
+def read_maps(dataset: Dataset, graph: Graph | None) -> tuple[str, ...]:
+    """The maps that a network or space reads: those stacked on the images, then its inputs behind the image.
+
+    `graph` is None for modules that are not built by archdsl, which have one input.
+    """
+    return (*stack_of(dataset), *(() if graph is None else tuple(graph.inputs)[1:]))
 
 
 def channels_of(dataset: Dataset) -> int:

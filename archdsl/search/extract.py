@@ -16,6 +16,7 @@ from archdsl.runs.restoring import Unfit, like
 from archdsl.search.differentiable.supernets import Supernet, build
 from archdsl.search.folder import SearchFolder
 from archdsl.search.pruning import pruned
+from archdsl.train.evaluation import inputs_of
 
 
 def supernet_of(
@@ -78,7 +79,9 @@ def outcomes_of(net: Supernet, network: Network) -> Mapping[str, int]:
 
 
 def recalibrate(module: torch.nn.Module, batches: list[torch.Tensor]) -> None:
-    """Recomputes batch-norm running statistics as plain means over batches (N × 3 × H × W)."""
+    """Recomputes batch-norm running statistics as plain means over batches of images, with maps as further
+    channels where the network reads them (N × C × H × W).
+    """
     norms = [m for m in module.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     before = [(norm, norm.momentum) for norm in norms]
     for norm in norms:
@@ -88,7 +91,7 @@ def recalibrate(module: torch.nn.Module, batches: list[torch.Tensor]) -> None:
     module.train()
     with torch.no_grad():
         for images_B3HW in batches:
-            module(images_B3HW)
+            module(*inputs_of(module, images_B3HW))
     module.train(training)
     for norm, momentum in before:
         norm.momentum = momentum

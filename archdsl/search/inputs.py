@@ -11,7 +11,7 @@ from archdsl.data.channels import demand_channels
 from archdsl.data.dataset import Dataset, Splits
 from archdsl.data.opening import open_data
 from archdsl.data.source import DataSource
-from archdsl.data.targets import stack_of
+from archdsl.data.targets import channels_of, maps_of
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.passes.analyses.symbolic import infer_symbolic
 from archdsl.program import Program, Space
@@ -42,14 +42,11 @@ def with_classes(
     Its main output is one of classes, unless the formulas `losses` do not compare it with labels.
 
     Raises SpecError: ARCH918 for a different number of classes, ARCH942 for different image channels,
-    ARCH939 for several inputs.
+    ARCH939 for a further input that is not a map of the data.
     """
-    demand_maps(space.graph, ())
-    if stack := stack_of(data):
-        headline = f"searches read images without further channels, but `stack` names {', '.join(stack)}"
-        raise SpecError([Diagnostic("ARCH939", headline, help="remove `stack` from the data")])
+    demand_maps(space.graph, maps_of(data))
     classes, channels = len(data.classes), next(iter(space.graph.inputs.values()))[0]
-    demand_channels(space.name, channels, data.channels)
+    demand_channels(space.name, channels, channels_of(data))
     if classes and space.settings.get("classes") not in (None, classes) and "classes" not in given:
         space = program.space(space.name, **given, classes=classes)
     if losses is not None and not is_of_classes(losses, next(iter(space.graph.outputs))):

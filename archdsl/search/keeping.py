@@ -19,16 +19,18 @@ from archdsl.train.weights import SPEC, network_hash, save_weights
 
 def keep(
     folder: SearchFolder, space: Space, found: Result, module: nn.Module, splits: Splits,
-    tasks: Mapping[str, str],
+    facts: Mapping[str, str],
 ) -> None:  # fmt: skip
-    """Writes the network found as a spec, and its weights; `tasks` is metadata on what they predict."""
+    """Writes the network found as a spec, and its weights; `facts` is metadata on what they read and
+    predict.
+    """
     write_text(folder.found, text_of(space, found))
     if found.decoded is not None:
         write_text(folder.decoded, found.decoded.to_arch())
     train = splits.train
     metadata = {
         SPEC: network_hash(found.network), "name": found.network.name, "data": train.name,
-        "classes": json.dumps(train.classes), "colours": json.dumps(train.colours), **tasks,
+        "classes": json.dumps(train.classes), "colours": json.dumps(train.colours), **facts,
     }  # fmt: skip
     save_weights(folder.weights, module, metadata)
 

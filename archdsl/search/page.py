@@ -39,14 +39,15 @@ def _predictions(
 
     from archdsl.data.batches import whole
     from archdsl.data.channels import as_colours
+    from archdsl.data.targets import read_maps
     from archdsl.report.pictures import png
-    from archdsl.train.evaluation import at_size, demand_fitting, logits_of
+    from archdsl.train.evaluation import at_size, demand_fitting, graph_of, logits_of
     from archdsl.train.overlay import numbers
 
     module, dataset = search.recalibrated(found, member), search.splits.val
     shown = []
     for i in range(min(most, len(dataset))):
-        sample, batch = dataset[i], whole(dataset, i)
+        sample, batch = dataset[i], whole(dataset, i, inputs=read_maps(dataset, graph_of(module)))
         height, width = batch.images_B3HW.shape[-2:]
         fit = demand_fitting(module, (height, width), dataset.channels)
         with torch.inference_mode():

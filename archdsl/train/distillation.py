@@ -5,6 +5,7 @@ Shapes: B images, K classes, H × W pixels.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from torch import nn
 
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.program import Network
-from archdsl.train.evaluation import at_size, fitting
+from archdsl.train.evaluation import at_size, fitting, inputs_of
 from archdsl.train.initial import LoadReport, load_matching, weights_at
 from archdsl.train.networks import demand_maps, image_channels, output_maps
 from archdsl.train.weights import network_hash
@@ -60,12 +61,16 @@ class Teacher:
     weights: Path
     spec: str = ""
 
-    def module(self, student: Network, crop: tuple[int, int]) -> tuple[nn.Module, LoadReport]:
+    def module(
+        self, student: Network, crop: tuple[int, int], maps: Collection[str] = ()
+    ) -> tuple[nn.Module, LoadReport]:
         """The network with its weights, in eval mode and without gradients, and what was read of the file.
 
         Raises SpecError: ARCH817 where it predicts other classes than `student`, has another input or does
-        not support images of `crop`, and where the file lacks tensors of it; ARCH914 for other files.
+        not support images of `crop`, and where the file lacks tensors of it; ARCH914 for other files; ARCH939
+        for a further input that is not one of the `maps` of the data.
         """
+        demand_maps(self.network.graph, maps)
         _demand_alike(self.network, student)
         module: nn.Module = self.network.module()
         start = load_matching(module, weights_at(self.weights))
@@ -88,8 +93,6 @@ class Teacher:
 
 
 def _demand_alike(teacher: Network, student: Network) -> None:
-    for network in (teacher, student):
-        demand_maps(network.graph, ())  # a teacher sees images alone
     (_, there), (theirs, other) = (next(iter(output_maps(n).items())) for n in (student, teacher))
     if there != other:
         headline = f"the teacher {teacher.name} predicts {other} classes, {student.name} {there}"
@@ -116,13 +119,15 @@ class Distillation:
     loss: DistillLoss
     weight: float
     temperature: float = 1.0
+    read: tuple[str, ...] = ()
+    """The maps that the teacher's images have as further channels."""
 
     def __call__(
         self, images_B3HW: torch.Tensor, student_BKHW: torch.Tensor, precision: AbstractContextManager[Any]
     ) -> torch.Tensor:
-        """The weighted loss, of logits at the size of the labels."""
+        """The weighted loss, of logits at the size of the labels; of the images that the teacher reads."""
         with torch.no_grad(), precision:
-            teacher_BKHW = self.teacher(images_B3HW)
+            teacher_BKHW = self.teacher(*inputs_of(self.teacher, images_B3HW))
         size = (student_BKHW.shape[-2], student_BKHW.shape[-1])
         teacher_BKHW = at_size(teacher_BKHW, size)
         if self.loss == "released":

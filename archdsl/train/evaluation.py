@@ -15,8 +15,9 @@ from torch import nn
 from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.data.batches import whole
 from archdsl.data.dataset import Dataset
-from archdsl.data.targets import stack_of
+from archdsl.data.targets import read_maps
 from archdsl.diagnostics import Diagnostic, SpecError
+from archdsl.ir import Graph
 from archdsl.runs.processes import Processes
 
 Size = tuple[int, int]
@@ -54,17 +55,31 @@ def logits_of(module: nn.Module, images_B3HW: torch.Tensor, fit: Size) -> torch.
 
 
 def inputs_of(module: nn.Module, images_BCHW: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """The inputs of a network: images, and the maps that are further channels of theirs."""
-    further = map_inputs(module)
-    if not further:
+    """The inputs of a network or supernet: images, and the maps that are further channels of theirs."""
+    return inputs_from(graph_of(module), images_BCHW)
+
+
+def inputs_from(graph: Graph | None, images_BCHW: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """As `inputs_of`, of modules with a graph."""
+    if graph is None or len(graph.inputs) == 1:
         return (images_BCHW,)
-    return torch.split(images_BCHW, [images_BCHW.shape[1] - len(further), *(1 for _ in further)], 1)
+    _, *further = (channels for channels, *_ in graph.inputs.values())
+    return torch.split(images_BCHW, [images_BCHW.shape[1] - sum(further), *further], 1)
 
 
-def map_inputs(module: nn.Module) -> tuple[str, ...]:
-    """The names of the inputs of a network behind its image, each of which is a map of the data."""
-    graph = getattr(module, "archdsl_graph", None)
-    return () if graph is None else tuple(graph.inputs)[1:]
+def reading(images_BCHW: torch.Tensor, maps: Sequence[str], wanted: Sequence[str]) -> torch.Tensor:
+    """Images whose last channels are `maps`, with those of them that are `wanted`, in this order."""
+    if tuple(maps) == tuple(wanted):
+        return images_BCHW
+    colours = images_BCHW.shape[1] - len(maps)
+    kept = [*range(colours), *(colours + maps.index(name) for name in wanted)]
+    return images_BCHW[:, kept]
+
+
+def graph_of(module: nn.Module) -> Graph | None:
+    """The graph of a network or supernet; None for modules that are not built by archdsl."""
+    found: Graph | None = getattr(module, "archdsl_graph", None)
+    return found
 
 
 def outputs_of(
@@ -93,7 +108,7 @@ def seen_outputs(
     """
     fits: dict[Size, Size] = {}
     for i in range(processes.rank, len(dataset), processes.world):
-        batch = whole(dataset, i, size, targets, (*stack_of(dataset), *map_inputs(module)))
+        batch = whole(dataset, i, size, targets, read_maps(dataset, graph_of(module)))
         images_B3HW = batch.images_B3HW.to(processes.device)
         here = (images_B3HW.shape[-2], images_B3HW.shape[-1])
         if here not in fits:
@@ -137,7 +152,7 @@ def _without_numbers(module: nn.Module) -> nn.Module:
 
 def _runs(empty: nn.Module, size: Size, channels: int) -> bool:
     try:
-        graph = getattr(empty, "archdsl_graph", None)
+        graph = graph_of(empty)
         wanted = [channels] if graph is None else [shape[0] for shape in graph.inputs.values()]
         found = empty(*(torch.empty(1, n, *size, device="meta") for n in wanted))
     except (RuntimeError, ValueError):

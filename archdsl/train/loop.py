@@ -18,7 +18,7 @@ from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches, prefetched
 from archdsl.data.dataset import Splits
-from archdsl.data.targets import LABELS, stack_of
+from archdsl.data.targets import LABELS, read_maps
 from archdsl.diagnostics import SpecError
 from archdsl.ir import Graph
 from archdsl.runs.faults import Diverged, bad_parameter, explain_memory, is_out_of_memory
@@ -31,8 +31,9 @@ from archdsl.runs.resuming import restored
 from archdsl.train.average import Average
 from archdsl.train.descent import Descent, Part
 from archdsl.train.distillation import Distillation
-from archdsl.train.evaluation import at_size, inputs_of, map_inputs
+from archdsl.train.evaluation import at_size, inputs_of, reading
 from archdsl.train.folder import RunFolder
+from archdsl.train.read_inputs import inputs_metadata
 from archdsl.train.recipe import Recipe, TrainProgress, optimiser
 from archdsl.train.recording import leading, metadata_of, recorded
 from archdsl.train.schedules import schedule
@@ -54,6 +55,7 @@ class Training:
         self.module = module.to(processes.device, memory_format=layout).train()  # type: ignore[call-overload]
         self.splits, self.recipe, self.folder, self.processes = splits, recipe, folder, processes
         self.task = task_of(recipe, module, splits.train)
+        self.read = read_maps(splits.train, _graph(module))
         self.distillation = self._distillation(teacher, layout)
         self.layout = layout
         processes.same_weights(self.module)
@@ -70,21 +72,30 @@ class Training:
         change = Augmentation(recipe.crop, recipe.scale, recipe.flip, recipe.colour)
         self.batches = Batches(
             splits.train, recipe.batch, change, recipe.seed, processes.rank, processes.world,
-            self.task.targets, (*stack_of(splits.train), *map_inputs(module)),
+            self.task.targets, self._all_read(),
         )  # fmt: skip
         self.steps = recipe.epochs * self.batches.steps_per_epoch
         self.scored_outputs = scored_outputs(self.task.losses, _graph(module))
-        self.metadata = {**metadata, **tasks_metadata(self.scored_outputs, splits.train)}
+        tasks = tasks_metadata(self.scored_outputs, splits.train)
+        self.metadata = {**metadata, **tasks, **inputs_metadata(_graph(module), splits.train)}
         self.step, self.best = 0, -math.inf if self.lower_is_better else -1.0
         self.scored = True
         self.journal = Journal(folder.journal) if processes.is_first else None
+
+    def _all_read(self) -> tuple[str, ...]:
+        """The maps that the images have as further channels: those of the network, then of its teacher."""
+        of_teacher = () if self.distillation is None else self.distillation.read
+        return tuple(dict.fromkeys((*self.read, *of_teacher)))
 
     def _distillation(self, teacher: nn.Module | None, layout: torch.memory_format) -> Distillation | None:
         recipe = self.recipe
         if teacher is None or recipe.distill_loss is None:
             return None
         placed = teacher.to(self.processes.device, memory_format=layout)  # type: ignore[call-overload]
-        return Distillation(placed, recipe.distill_loss, recipe.distill_weight, recipe.distill_temperature)
+        read = read_maps(self.splits.train, _graph(teacher))
+        return Distillation(
+            placed, recipe.distill_loss, recipe.distill_weight, recipe.distill_temperature, read
+        )  # fmt: skip
 
     def restore(self) -> int:
         """Loads the newest readable checkpoint, if any; returns its step."""
@@ -124,13 +135,15 @@ class Training:
         device = self.processes.device
         images_B3HW = batch.images_B3HW.to(device, memory_format=self.layout, non_blocking=True)
         targets = batch.targets(device)
-        found = self._outputs(images_B3HW)
+        read, of_all = self.read, self.batches.inputs
+        found = self._outputs(reading(images_B3HW, of_all, read))
         total = self.task(found, targets, self.processes)
         if self.distillation is None:
             return total
         height, width = targets[LABELS].shape[-2:]
         logits_BKHW = at_size(next(iter(found.values())), (height, width))
-        return total + self.distillation(images_B3HW, logits_BKHW, self._precision())  # of all pixels
+        seen_B3HW = reading(images_B3HW, of_all, self.distillation.read)
+        return total + self.distillation(seen_B3HW, logits_BKHW, self._precision())  # of all pixels
 
     def _outputs(self, images_B3HW: torch.Tensor) -> dict[str, torch.Tensor]:
         """The outputs that are trained, and the main one, which is the first."""

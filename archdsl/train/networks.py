@@ -25,16 +25,19 @@ def network_of(
 
 
 def demand_fits(
-    network: Network, classes: int | None, channels: int | None, maps: Collection[str] = ()
-) -> None:
+    network: Network, classes: int | None, channels: int | None, maps: Collection[str] = (),
+    stacked: int = 0,
+) -> None:  # fmt: skip
     """Raises SpecError if a network does not match a dataset.
 
     ARCH918: its first input is not an image, or it predicts a different number of classes; ARCH942: its image
-    has other `channels` (None: 1, 3 or 4); ARCH939: a further input is not one of the `maps`.
+    has other `channels` (None: 1, 3 or 4, and a number of `stacked` maps); ARCH939: a further input is not
+    one of the `maps`.
     """
     inputs = list(network.graph.inputs.values())
-    if channels is None and inputs[0][0] not in (1, 3, 4):
-        headline = f"the first input of {network.name} must have 1, 3 or 4 channels"
+    if channels is None and inputs[0][0] - stacked not in (1, 3, 4):
+        wanted = " or ".join(str(stacked + n) for n in (1, 3, 4))
+        headline = f"the first input of {network.name} must have {wanted} channels, not {inputs[0][0]}"
         raise SpecError([Diagnostic("ARCH918", headline)])
     demand_maps(network.graph, maps)
     if channels is not None:
@@ -57,7 +60,7 @@ def demand_maps(graph: Graph, maps: Collection[str]) -> None:
         if name not in maps:
             headline = f"no map for the input `{name}` of {graph.name}"
             there = f"maps of the data: {', '.join(maps)}; " if maps else ""
-            help = f"{there}`maps={name}` in --data of train and eval reads a folder beside the images"
+            help = f"{there}`maps={name}` in --data reads a folder beside the images"
             raise SpecError([Diagnostic("ARCH939", headline, label, help=help)])
         if shape != (1, *size):
             headline = f"the input `{name}` of {graph.name} must be [1, {size[0]}, {size[1]}], as a map is"

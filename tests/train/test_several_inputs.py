@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import onnxruntime
 import pytest
 import torch
-from PIL import Image
 
 import archdsl
 from archdsl.cli import run
@@ -107,22 +105,7 @@ def test_an_input_that_is_not_a_map_is_located(
     assert not Path("r").exists()
 
 
-def test_what_reads_images_alone_says_so(capsys: pytest.CaptureFixture[str]):
-    assert run(TRAIN) == 0
-    Image.fromarray(np.zeros((32, 64, 3), np.uint8)).save("a.png")
-    assert run(["predict", "net.arch", "--weights", "r/weights.safetensors", "a.png", "-o", "seen"]) == 1
-    assert "error[ARCH939]" in capsys.readouterr().err
-    space = TEXT.replace("network", "space").replace(
-        "c = 4, s = 2)\n  b", "c = 4, k = one of {1, 3}, s = 2)\n  b"
-    )
-    Path("space.arch").write_text(f"{space}\nsearch Q for Rooms {{\n  batch = 2\n  minimize ohem\n}}\n")
-    assert run(["search", "space.arch", *DATA, "--out", "s"]) == 1
-    assert "error[ARCH939]" in capsys.readouterr().err
-    stacked = ["--data", "synthetic:images=4,size=32x64,stack=depth", "--device", "cpu"]
-    alone = Path("space.arch").read_text().replace("input depth: [1", "depth = image  # [")
-    Path("space.arch").write_text(alone)
-    assert run(["search", "space.arch", *stacked, "--out", "s"]) == 1
-    assert "error[ARCH939]: searches read images" in capsys.readouterr().err
+def test_a_module_is_scored_on_data_with_its_maps():
     module = archdsl.load("net.arch").network(classes=11).module()
     scenes = open_data("synthetic", {"images": 4, "size": (32, 64)}).val
     assert archdsl.evaluate(module, scenes).images == 1

@@ -15,6 +15,7 @@ from torch import nn
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches, prefetched
 from archdsl.data.dataset import Dataset, Splits
+from archdsl.data.targets import read_maps
 from archdsl.diagnostics import SpecError
 from archdsl.passes.analyses.depth import depths
 from archdsl.program import Network
@@ -42,6 +43,7 @@ from archdsl.search.keeping import keep, write_text
 from archdsl.search.progress import Report, SearchProgress
 from archdsl.search.result import Result, discretize
 from archdsl.search.verdict import verdict
+from archdsl.train.read_inputs import inputs_metadata
 from archdsl.train.tallies import ClassTally
 from archdsl.train.tasks import tasks_metadata
 
@@ -91,11 +93,16 @@ class Search:
             train = Half(self.splits.train, 0), Half(self.splits.train, 1)
         rank, world = self.processes.rank, self.processes.world
         targets = {name for member in self.members for name in member.objective.targets}
-        self.whole_batches = Batches(train[0], self.config.batch, change, self.seed)
+        read = read_maps(self.splits.train, self.space.graph)
+        self.whole_batches = Batches(train[0], self.config.batch, change, self.seed, inputs=read)
         first, second = (
-            Batches(d, self.config.batch, change, self.seed, rank, world, targets) for d in train
+            Batches(d, self.config.batch, change, self.seed, rank, world, targets, read) for d in train
         )
         return first, second
+
+    def batches_for(self, network: Network) -> Batches:
+        """The batches for training a network, which may have other inputs than the space."""
+        return self.batches.reading(read_maps(self.splits.train, network.graph))
 
     @property
     def crop(self) -> tuple[int, int]:
@@ -323,7 +330,7 @@ class Search:
             name = network.name if role == "baseline" else role
             torch.manual_seed(self.seed)
             training = FromScratch(network, self.stepper)
-            for epoch, module in enumerate(training.epochs(self.batches, epochs)):
+            for epoch, module in enumerate(training.epochs(self.batches_for(network), epochs)):
                 tally = self.shared().tally(module)
                 scores = tally.scores()
                 record = records.of_scratch(role, network, epoch, (epoch + 1) * each, scores)
@@ -356,7 +363,8 @@ class Search:
         self._write(end | _labels(member))
         if self.processes.is_first:
             tasks = tasks_metadata(member.objective.scored, self.splits.train)
-            keep(self.folder_of(member), member.space, found, module, self.splits, tasks)
+            facts = {**tasks, **inputs_metadata(member.space.graph, self.splits.train)}
+            keep(self.folder_of(member), member.space, found, module, self.splits, facts)
         return found
 
     def _write(self, record: Mapping[str, Any]) -> None:

@@ -184,8 +184,10 @@ def _run_step(
 ) -> None:
     """All forward passes of a step, and its backward pass."""
     batch, (height, width) = search.config.batch, crop
-    channels = next(iter(search.space.graph.inputs.values()))[0]
-    images_BCHW = torch.empty(batch, channels, height, width, device=META)
+    inputs = [
+        torch.empty(batch, channels, height, width, device=META)
+        for channels, *_ in search.space.graph.inputs.values()
+    ]
     targets = {
         name: torch.empty(
             batch, height, width, dtype=torch.long if name == LABELS else torch.float32, device=META
@@ -200,7 +202,7 @@ def _run_step(
             with search.stepper.precision():
                 run = replace(asked, weights=weights)
                 outputs = member.objective.outputs
-                found = member.objective.named_outputs(run(networks[member.name], images_BCHW, outputs))
+                found = member.objective.named_outputs(run(networks[member.name], inputs, outputs))
                 for loss in member.objective.losses:
                     stand = cross_entropy if loss.kind.task == "classes" else None
                     losses += [loss.of(found[name], targets[loss.target], stand) for name in loss.outputs]

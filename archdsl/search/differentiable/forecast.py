@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from archdsl.data.batches import Batch, whole
+from archdsl.data.batches import whole
+from archdsl.data.targets import read_maps
 from archdsl.program import Network
 from archdsl.runs.checkpoints import save_state
 from archdsl.search.differentiable.driver import CHECKPOINT_STEPS
 from archdsl.search.evaluators.from_scratch import FromScratch
-from archdsl.train.evaluation import at_size, demand_fitting, logits_of
+from archdsl.train.evaluation import at_size, demand_fitting, graph_of, logits_of
 
 if TYPE_CHECKING:
     from archdsl.search.differentiable.driver import Search
@@ -78,7 +79,7 @@ def forecast(search: Search, first: Callable[[], None] = lambda: None) -> Foreca
     *pretraining, step_s = map(taken_s, search.phases())
     save_s = _of_a_checkpoint(search)
     search.stepper.load_state(state)
-    end_s, scratch_s = _end_of_epoch(search) + 2 * save_s, _from_scratch(search, batch, batch_s)
+    end_s, scratch_s = _end_of_epoch(search) + 2 * save_s, _from_scratch(search, batch_s)
     each_s = save_s / CHECKPOINT_STEPS
     pretrain_step_s = pretraining[0] + each_s if pretraining else 0.0
     memory = _memory(search.processes.device)
@@ -130,7 +131,7 @@ def _end_of_epoch(search: Search) -> float:
 
 def _scoring(search: Search, module: nn.Module) -> float:
     """Seconds for scoring a network on all validation images, measured on one of them."""
-    sample = whole(search.splits.val, 0)
+    sample = whole(search.splits.val, 0, inputs=read_maps(search.splits.val, graph_of(module)))
     height, width = sample.images_B3HW.shape[-2:]
     fit = demand_fitting(module, (height, width))
     images_B3HW = sample.images_B3HW.to(search.processes.device)
@@ -142,27 +143,26 @@ def _scoring(search: Search, module: nn.Module) -> float:
     return _median_of(score, search.processes.device) * len(search.splits.val)
 
 
-def _from_scratch(search: Search, batch: Batch, batch_s: float) -> float:
+def _from_scratch(search: Search, batch_s: float) -> float:
     """Seconds for the remaining trainings from scratch, estimated on the currently most probable network."""
     config = search.config
     tries = max(0, config.refine - len(search.tried))
     found = tries * config.refine_epochs, tries
     if search.baseline is not None and "found" not in search.compared:
         found = found[0] + config.epochs, found[1] + config.epochs
-    total = _training(search, search.most_probable().network, batch, batch_s, *found) if any(found) else 0.0
+    total = _training(search, search.most_probable().network, batch_s, *found) if any(found) else 0.0
     if search.baseline is not None and "baseline" not in search.compared:
-        total += _training(search, search.baseline, batch, batch_s, config.epochs, config.epochs)
+        total += _training(search, search.baseline, batch_s, config.epochs, config.epochs)
     return total
 
 
-def _training(
-    search: Search, network: Network, batch: Batch, batch_s: float, epochs: int, scorings: int
-) -> float:
+def _training(search: Search, network: Network, batch_s: float, epochs: int, scorings: int) -> float:
     """Seconds for training a network from scratch for some number of epochs, and scoring it some number of
     times.
     """
     device, each = search.processes.device, search.batches.steps_per_epoch
     training = FromScratch(network, search.stepper)
+    batch = search.batches_for(network).batch(search.step)
     step_s = max(batch_s, _median_of(lambda _number: training.step(batch, 0.0), device))
     return epochs * each * step_s + scorings * _scoring(search, training.module.eval())
 

@@ -24,6 +24,7 @@ from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.architecture import Draw
 from archdsl.search.differentiable.members import Member
 from archdsl.search.differentiable.optimisers import change, optimiser, set_rates
+from archdsl.train.evaluation import inputs_of
 from archdsl.train.synchronised import synchronise
 
 Network = Callable[[torch.Tensor], "torch.Tensor | Sequence[torch.Tensor] | Mapping[str, torch.Tensor]"]
@@ -180,7 +181,8 @@ class Stepper:
         self, member: Member, draw: Draw, images_B3HW: torch.Tensor
     ) -> torch.Tensor | Sequence[torch.Tensor]:
         """The outputs to which the loss of a member applies; the main one by default."""
-        return forward_pass_of(member.network, draw)(member.network, images_B3HW, member.objective.outputs)
+        run = forward_pass_of(member.network, draw)
+        return run(member.network, inputs_of(member.network, images_B3HW), member.objective.outputs)
 
     def _main(self, member: Member, draw: Draw, images_B3HW: torch.Tensor) -> torch.Tensor:
         found = self._logits(member, draw, images_B3HW)
@@ -212,15 +214,15 @@ class ForwardPass:
     single: bool
 
     def __call__(
-        self, network: Any, images_B3HW: torch.Tensor, outputs: Sequence[str] = ()
+        self, network: Any, inputs: Sequence[torch.Tensor], outputs: Sequence[str] = ()
     ) -> torch.Tensor | Sequence[torch.Tensor]:
         """The outputs of these names; the main one alone without names."""
         if outputs:
-            found = network.forward_all(images_B3HW, outcomes=self.outcomes, weights=self.weights or {})
+            found = network.forward_all(*inputs, outcomes=self.outcomes, weights=self.weights or {})
             return [found[name] for name in outputs]
         run = network.path if self.single else network
         drawn = {"outcomes": self.outcomes} if self.single or self.outcomes else {}
-        logits_BKHW: torch.Tensor = run(images_B3HW, weights=self.weights, **drawn)
+        logits_BKHW: torch.Tensor = run(*inputs, weights=self.weights, **drawn)
         return logits_BKHW
 
 

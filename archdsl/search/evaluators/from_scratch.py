@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
 from torch import nn
 
 from archdsl.data.batches import Batch, Batches
@@ -11,6 +12,7 @@ from archdsl.program import Network
 from archdsl.search.differentiable.optimisers import change, optimiser, set_rates
 from archdsl.search.differentiable.step import Stepper
 from archdsl.train.descent import epochs_of
+from archdsl.train.evaluation import inputs_of
 from archdsl.train.synchronised import synchronise
 
 
@@ -43,8 +45,13 @@ class FromScratch:
             return
         self.module.train()
         set_rates(self.by, config.parameters, progress)
-        loss = self.stepper.task(self.module.forward_all if self.of_outputs else self.module, batch)
+        loss = self.stepper.task(self._outputs, batch)
         self.by.zero_grad(set_to_none=True)
         if loss.requires_grad:  # not where only further outputs have parameters
             loss.backward()  # type: ignore[no-untyped-call]
         change(self.by, self.stepper.processes, config.clip)
+
+    def _outputs(self, images_B3HW: torch.Tensor) -> torch.Tensor | dict[str, torch.Tensor]:
+        run = self.module.forward_all if self.of_outputs else self.module
+        found: torch.Tensor | dict[str, torch.Tensor] = run(*inputs_of(self.module, images_B3HW))
+        return found

@@ -16,7 +16,7 @@ from archdsl.backends.supernet.fitting import demand_trainable
 from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches
 from archdsl.data.dataset import Dataset
-from archdsl.data.targets import LABELS
+from archdsl.data.targets import LABELS, read_maps
 from archdsl.ir import Graph
 from archdsl.program import Network
 from archdsl.runs.processes import processes
@@ -33,6 +33,7 @@ from archdsl.search.terms import cannot
 from archdsl.spec.losses import loss_terms
 from archdsl.spec.search_values import SearchValue, Term
 from archdsl.train.descent import Part
+from archdsl.train.evaluation import inputs_from
 from archdsl.train.inspected import weighted_classes
 from archdsl.train.networks import demand_parameters, image_size
 from archdsl.train.task import Task, demanded_losses, scored_outputs
@@ -78,7 +79,8 @@ class Lessons:
     def batches_of(self, crop: tuple[int, int]) -> Batches:
         """Batches of crops of a size."""
         change = Augmentation(crop, self.batched.scale, self.batched.flip)
-        return Batches(self.splits.train, self.batch, change, self.seed, targets=self.task.targets)
+        read = read_maps(self.splits.train, self.around.space.graph)
+        return Batches(self.splits.train, self.batch, change, self.seed, 0, 1, self.task.targets, read)
 
     def module(self, network: Network) -> nn.Module:
         """A network with random weights, which are equal in all processes and trials.
@@ -130,13 +132,17 @@ class Lessons:
         """The loss of the main output."""
         return self.task({self.main: logits_BKHW}, {LABELS: masks_BHW}, self.processes)
 
-    def loss_of_batch(self, module: Callable[..., Any], batch: Batch) -> torch.Tensor:
-        """The loss of a module: of a network, or of one of a supernet."""
+    def loss_of_batch(self, run: Callable[..., Any], batch: Batch) -> torch.Tensor:
+        """The loss of a forward pass: of a network, or of one of a supernet."""
         device = self.processes.device
         images_B3HW, targets = batch.images_B3HW.to(device), batch.targets(device)
-        found = module(images_B3HW)
+        found = run(*self.inputs(images_B3HW))
         outputs = found if isinstance(found, dict) else {self.main: found}
         return self.task(outputs, targets, self.processes)
+
+    def inputs(self, images_B3HW: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The inputs of the networks of the space, from the images of a batch."""
+        return inputs_from(self.around.space.graph, images_B3HW)
 
     def check_stop(self) -> None:
         """Raises Stopped if the search is stopping."""

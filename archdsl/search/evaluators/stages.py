@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cached_property
 
 import torch
 from torch import nn
@@ -35,11 +36,12 @@ class Parts:
             train_only=frozenset(),
         )  # fmt: skip
 
-    @property
-    def reads_image(self) -> bool:
-        """Whether decoders read the values of the image, not only its size."""
+    @cached_property
+    def inputs_read(self) -> frozenset[str]:
+        """The inputs whose values decoders read, not only their size."""
         behind = {n: item for n, item in self.graph.nodes.items() if n not in self.inside}
-        return bool(values_read(behind.values(), self.graph.outputs.values()) & set(self.encoder.inputs))
+        found = values_read(behind.values(), self.graph.outputs.values())
+        return frozenset(found & set(self.encoder.inputs))
 
     @property
     def is_trained(self) -> bool:

@@ -104,7 +104,7 @@ class SupernetTraining:
         return first
 
     def _logits(self, images_B3HW: torch.Tensor, outcomes: Outcomes, size: tuple[int, int]) -> torch.Tensor:
-        return at_size(self.net.path(images_B3HW, outcomes=self.named(outcomes)), size)
+        return at_size(self.net.path(*self.lessons.inputs(images_B3HW), outcomes=self.named(outcomes)), size)
 
     def named(self, outcomes: Outcomes) -> Mapping[str, int]:
         return dict(zip(self.net.archdsl_graph.decisions, outcomes, strict=True))

@@ -100,22 +100,22 @@ class TwoStages:
     def _features(self) -> Features:
         """The encoder's features of crops, and labels at the size of its largest feature."""
         batches, left = self._crops(), self.first.crops
-        (image,) = self.parts.encoder.inputs
+        inputs = self.parts.encoder.inputs
+        sizes_alone = set(inputs) - self.parts.inputs_read
         tensors: dict[str, list[torch.Tensor]] = {name: [] for name in self.parts.features}
         labels = []
         for step in range(-(-left // batches.size)):
             images_B3HW, masks_BHW = (t[:left] for t in self.lessons.images(batches.batch(step)))
-            found = {image: images_B3HW, **self.encoder.forward_all(images_B3HW)}
+            read = self.lessons.inputs(images_B3HW)
+            found = {**dict(zip(inputs, read, strict=True)), **self.encoder.forward_all(*read)}
             largest = max((found[name].shape[-2:] for name in self.parts.encoder.outputs), key=tuple)
             for name, kept in tensors.items():
-                only_size = name == image and not self.parts.reads_image
-                kept.append(found[name][:, :1, :1, :1] if only_size else found[name])
+                kept.append(found[name][:, :1, :1, :1] if name in sizes_alone else found[name])
             labels.append(_nearest(masks_BHW, (largest[0], largest[1])))
             left -= len(images_B3HW)
-        sizes = {image: tuple(images_B3HW.shape[1:])}
         joined = {name: torch.cat(kept) for name, kept in tensors.items()}
-        if image in joined and not self.parts.reads_image:  # one number stands for all of an image
-            joined[image] = joined[image].expand(-1, *sizes[image])
+        for name in sizes_alone & set(joined):  # one number stands for all of an image
+            joined[name] = joined[name].expand(-1, *found[name].shape[1:])
         return Features(joined, torch.cat(labels))
 
     # ------------------------------------------------------------ a network
@@ -204,7 +204,7 @@ class _Training:
     def _loss_of_images(self, batch: Batch) -> torch.Tensor:
         """The loss of the network, with labels resized to its logits."""
         images_B3HW, masks_BHW = self.lessons.images(batch)
-        logits_BKHW = self.module(images_B3HW)
+        logits_BKHW = self.module(*self.lessons.inputs(images_B3HW))
         size = (logits_BKHW.shape[-2], logits_BKHW.shape[-1])
         return self.lessons.loss_of(logits_BKHW, _nearest(masks_BHW, size).long())
 

@@ -1,0 +1,102 @@
+"""`--input NAME=DIR`: files of the inputs of a network behind its image, for `archdsl predict`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from archdsl.data.maps import MapKind
+    from archdsl.ir import Graph
+    from archdsl.train.read_inputs import ReadInputs
+
+_SETTING = re.compile(r",(map_scale|map_unknown)=([^,]*)\Z")
+_HELP = "NAME=DIR[,map_scale=NUMBER][,map_unknown=NUMBER|none]"
+
+
+@dataclass(frozen=True)
+class InputFiles:
+    """A folder with a file of an input for each image, or one file; `settings` are those of its `MapKind`."""
+
+    name: str
+    path: Path
+    settings: Mapping[str, Any]
+
+
+class InputFilesType(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    """`depth=scans/depth,map_scale=0.001`."""
+
+    name = _HELP
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The name, the path and the settings of a text."""
+        if isinstance(value, InputFiles):
+            return value
+        name, equals, rest = str(value).partition("=")
+        settings: dict[str, Any] = {}
+        while match := _SETTING.search(rest):
+            rest = rest[: match.start()]
+            settings.setdefault(match[1].removeprefix("map_"), self._number(match[1], match[2], param, ctx))
+        if not equals or not name or not rest:
+            self.fail(f"`{value}` is not {_HELP}", param, ctx)
+        path = Path(rest)
+        if not path.exists():
+            self.fail(f"`{name}`: {path} does not exist", param, ctx)
+        return InputFiles(name, path, settings)
+
+    def _number(self, key: str, text: str, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if key == "map_unknown" and text == "none":
+            return None
+        try:
+            number = float(text) if key == "map_scale" else int(text)
+        except ValueError:
+            number = math.nan
+        if (key == "map_scale" and 0 < number < math.inf) or (key == "map_unknown" and 0 <= number <= 65535):
+            return number
+        wanted = "a number > 0" if key == "map_scale" else "an integer from 0 to 65,535, or none"
+        return self.fail(f"`{key}` must be {wanted}, got `{text}`", param, ctx)
+
+
+def files_of_inputs(
+    given: Sequence[InputFiles], graph: Graph, read: ReadInputs, images: Sequence[Path]
+) -> list[tuple[MapKind, list[Path]]]:
+    """The maps that a network reads, each with its file for every image, in the order of its channels.
+
+    Raises UsageError for names of no input; SpecError: ARCH939 for an input without files, ARCH936 for an
+    image without a file, and ARCH900 for an empty folder.
+    """
+    from archdsl.data.faults import grouped
+    from archdsl.data.maps import MapKind, files_in
+    from archdsl.diagnostics import Diagnostic, SpecError
+
+    wanted = (*read.stack, *list(graph.inputs)[1:])
+    named = {one.name: one for one in given}
+    for one in given:
+        if one.name not in wanted:
+            there = f"further inputs: {', '.join(wanted)}" if wanted else "it reads images only"
+            raise click.UsageError(f"--input: {graph.name} has no further input `{one.name}`; {there}")
+        if sum(one.name == other.name for other in given) > 1:
+            raise click.UsageError(f"--input: `{one.name}` is set twice")
+    found, problems = [], []
+    for name in wanted:
+        if name not in named:
+            headline = f"no files for the input `{name}` of {graph.name}"
+            problems.append(Diagnostic("ARCH939", headline, help=f"add --input {name}=DIR"))
+            continue
+        one, kind = named[name], read.kinds.get(name, MapKind(name))
+        if one.path.is_dir():
+            own = files_in(one.path, name, images, problems, "--input")
+        elif len(images) == 1:
+            own = [one.path]
+        else:
+            raise click.UsageError(f"--input {name}: {one.path} is a file; name a folder for several images")
+        found.append((replace(kind, **one.settings), own))
+    if problems:
+        raise SpecError(grouped(problems))
+    return found
