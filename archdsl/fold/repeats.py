@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from archdsl.fold.bodies import Body, Step, replaced, saves
@@ -17,13 +17,6 @@ class Place(NamedTuple):
 
     body: int
     start: int
-
-
-class Run(NamedTuple):
-    """A sequence of steps: its structure, and the tensors it reads."""
-
-    key: tuple[object, ...]
-    inputs: tuple[Ref, ...]
 
 
 def fold_repeats(top: Body, own: Sequence[Body]) -> list[Body]:
@@ -46,42 +39,57 @@ def _is_whole(op: Body, length: int) -> bool:
     """Whether the sequence that begins an op is all of it."""
     inputs = tuple((-1, n) for n in range(op.inputs))
     alike = len(op.steps) == length and op.results == [(length - 1, 0)]
-    return alike and _sequence(op, 0, length).inputs == inputs
+    return alike and _inputs(op, 0, length) == inputs
 
 
 def _best(bodies: Sequence[Body]) -> tuple[int, list[Place]] | None:
     """The length and the places of the sequence that saves most."""
-    readers = [body.readers() for body in bodies]
+    ends = [_last_reads(body) for body in bodies]
+    steps = [[(step.key, step.reads) for step in body.steps] for body in bodies]
     places = [Place(b, start) for b, body in enumerate(bodies) for start in range(len(body.steps))]
+    inputs: dict[Place, dict[Ref, int]] = {place: {} for place in places}
+
+    def step(place: Place, number: int) -> tuple[object, ...]:
+        """A step of the sequence that begins there; its inputs are those of the steps before."""
+        key, reads = steps[place.body][place.start + number]
+        return key, _inside(reads, place.start, inputs[place])
+
+    # Sequences are alike if they are so without their last steps, and these are.
+    classes: dict[Place, object] = {place: step(place, 0) for place in places}
     best: tuple[int, int, list[Place]] | None = None
     for length in range(2, LONGEST + 1):
-        alike: dict[tuple[object, ...], list[Place]] = {}
+        alike: dict[object, list[Place]] = {}
         for place in places:
-            if place.start + length <= len(bodies[place.body].steps):
-                key = _sequence(bodies[place.body], place.start, length).key
-                alike.setdefault(key, []).append(place)
-        places = [place for found in alike.values() if len(found) > 1 for place in found]
-        if not places:
+            if place.start + length <= len(steps[place.body]):
+                alike.setdefault((classes[place], step(place, length - 1)), []).append(place)
+        repeated = [found for found in alike.values() if len(found) > 1]
+        if not repeated:
             break
-        for found in alike.values():
-            closed = [p for p in found if _is_closed(readers[p.body], p.start, length)]
+        for found in repeated:
+            closed = [p for p in found if _is_closed(ends[p.body], p.start, length)]
             apart = _apart(closed, length)
             saved = (len(apart) - 1) * (length - 1)
             if saves(len(apart), length) and (best is None or saved > best[0]):
                 best = saved, length, apart
+        places = [place for found in repeated for place in found]
+        classes = {place: number for number, found in enumerate(repeated) for place in found}
     return best and best[1:]
 
 
-def _sequence(body: Body, start: int, length: int) -> Run:
+def _inside(reads: Sequence[Ref], start: int, inputs: dict[Ref, int]) -> tuple[Ref, ...]:
+    """Tensors as a sequence of steps names them; those from outside are its inputs, and added to them."""
+    return tuple(
+        (ref[0] - start, ref[1]) if ref[0] >= start else (-1, inputs.setdefault(ref, len(inputs)))
+        for ref in reads
+    )
+
+
+def _inputs(body: Body, start: int, length: int) -> tuple[Ref, ...]:
+    """The tensors that a sequence of steps reads."""
     inputs: dict[Ref, int] = {}
-    key = []
     for step in body.steps[start : start + length]:
-        reads = []
-        for ref in step.reads:
-            inside = ref[0] >= start
-            reads.append((ref[0] - start, ref[1]) if inside else (-1, inputs.setdefault(ref, len(inputs))))
-        key.append((step.key, tuple(reads)))
-    return Run(tuple(key), tuple(inputs))
+        _inside(step.reads, start, inputs)
+    return tuple(inputs)
 
 
 def _apart(places: Sequence[Place], length: int) -> list[Place]:
@@ -93,34 +101,40 @@ def _apart(places: Sequence[Place], length: int) -> list[Place]:
     return found
 
 
-def _is_closed(readers: Mapping[Ref, list[int]], start: int, length: int) -> bool:
+def _last_reads(body: Body) -> list[tuple[int, int]]:
+    """The last step that reads an output of each step, and one that reads another than its first.
+
+    Results of the block are read behind its last step; -1 stands for no reader.
+    """
+    last = [(-1, -1)] * len(body.steps)
+    for (step, output), by in body.readers().items():
+        if step >= 0:
+            reader = len(body.steps) if -1 in by else max(by)
+            some, other = last[step]
+            last[step] = max(some, reader), max(other, reader) if output else other
+    return last
+
+
+def _is_closed(last: Sequence[tuple[int, int]], start: int, length: int) -> bool:
     """Whether only the last step's output, a single one, is read outside of the sequence."""
     end = start + length
-    for (step, output), by in readers.items():
-        inside = start <= step < end and (step, output) != (end - 1, 0)
-        if inside and any(not start <= reader < end for reader in by):
-            return False
-    return True
+    return max(last[start : end - 1])[0] < end and last[end - 1][1] < end
 
 
 def _new_op(body: Body, start: int, length: int) -> Body:
     """An op of the steps of a sequence, not applied yet."""
-    inputs = _sequence(body, start, length).inputs
+    inputs: dict[Ref, int] = {}
     steps = [
-        Step(s.callee, _inside(s, start, inputs), s.path, s.outputs, {n: [] for n in s.values})
+        Step(s.callee, _inside(s.reads, start, inputs), s.path, s.outputs, {n: [] for n in s.values})
         for s in body.steps[start : start + length]
     ]
     return Body("", "", len(inputs), steps, [(length - 1, 0)], [[] for _ in inputs])
 
 
-def _inside(step: Step, start: int, inputs: tuple[Ref, ...]) -> tuple[Ref, ...]:
-    return tuple((r[0] - start, r[1]) if r[0] >= start else (-1, inputs.index(r)) for r in step.reads)
-
-
 def _apply(op: Body, body: Body, at: int) -> None:
     """Replaces steps of a block by an application of an op, and adds their settings to the op's."""
     length, before = len(op.steps), len(op.channels[0])
-    inputs = _sequence(body, at, length).inputs
+    inputs = _inputs(body, at, length)
     channels = [channels_of(body, ref) for ref in inputs]
     for own, step in zip(op.steps, body.steps[at : at + length], strict=True):
         for name, values in step.values.items():

@@ -25,7 +25,7 @@ def difference(trace: Trace, found: Recognized, module: CompiledNetwork, seed: i
     inputs = [torch.randn((BATCH, *size), generator=generator) for size in trace.inputs.values()]
     values = _Recorder(trace, {hole.node for hole in found.holes}).results(inputs) if found.holes else {}
     whole = {hole.name: _as_map(values[hole.node], hole.layout, hole.sizes) for hole in found.holes}
-    with evaluating(trace.model):
+    with evaluating(trace.model), torch.no_grad():
         returned = trace.model(*[x.clone() for x in inputs])
     wanted = [leaf for leaf in pytree.tree_leaves(returned) if isinstance(leaf, torch.Tensor)]
     with torch.no_grad():

@@ -77,7 +77,11 @@ def _with_fed(trace: Trace, found: Recognized) -> Graph:
 
 def _give_weights(module: CompiledNetwork, names: Mapping[str, str], trace: Trace, weights: Weights) -> None:
     """Copies the model's weights to the layers of the network, by the pairs of their nodes."""
-    state = module.state_dict()
+    state = module.state_dict()  # the module's own tensors, not copies
+    owners: dict[str, list[str]] = {}
+    for key in state:
+        for end in (n for n, letter in enumerate(key) if letter == "."):
+            owners.setdefault(key[:end], []).append(key)
     graph = module.archdsl_graph
     layers = {name: attribute for attribute, name in lower(graph).weights.items()}
     for node, original in names.items():
@@ -86,11 +90,10 @@ def _give_weights(module: CompiledNetwork, names: Mapping[str, str], trace: Trac
         if attribute is None or not known:
             continue
         beside = next(iter(known.values())).stored.rpartition(".")[0]
-        for key in [key for key in state if key.startswith(f"{attribute}.")]:
+        for key in owners.get(attribute, ()):
             own = key.removeprefix(f"{attribute}.")
             rows = known.get(own, Rows(f"{beside}.{own}"))
             stored = trace.stored.get(rows.stored)
             if stored is not None:
-                part = stored.detach()[rows.first : rows.last] if stored.dim() else stored
-                state[key] = part.detach().reshape(state[key].shape).to(state[key].dtype)
-    module.load_state_dict(state)
+                part = stored[rows.first : rows.last] if stored.dim() else stored
+                state[key].copy_(part.detach().reshape(state[key].shape))
