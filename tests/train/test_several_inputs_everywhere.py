@@ -44,8 +44,7 @@ space Rooms(; classes = 11) {
   b = depth -> conv(c = 4, k = 3, s = 2)
   k = one of {1, 3}
   e = a + b -> bn -> relu
-  far = depth -> conv(c = 2, s = 2)
-  f = one of {both: e -> conv(c = 4, k = k) -> relu, deep: concat(e, far) -> conv(c = 4)}
+  f = one of {both: e -> conv(c = 4, k = k) -> relu, deep: concat(e, b) -> conv(c = 4)}
   output logits = f -> conv(c = classes, k = 1) -> upsample(like = image)
 }
 
@@ -82,13 +81,19 @@ def trained(spec: str, out: str, *more: str) -> Path:
     return Path(out) / "weights.safetensors"
 
 
+def untrained(spec: str) -> Path:
+    network = archdsl.load(spec).network()
+    save_weights(Path("r.safetensors"), network.module(), {SPEC: network_hash(network)})
+    return Path("r.safetensors")
+
+
 def losses(folder: str) -> list[float]:
     records = read_records(Path(folder) / "journal.jsonl")
     return [record["loss"] for record in records if record["kind"] == "step"]
 
 
 def scene(name: str) -> np.ndarray:
-    """Writes a scene as `NAME.png` with its depths in `depth`, in centimetres; returns the depths."""
+    """Writes a scene as `NAME.png` and its depths in a folder, in centimetres; returns the depths."""
     sample = open_data("synthetic", {"images": 4, "size": (32, 64)}).val[0]
     Image.fromarray(sample.image).save(f"{name}.png")
     Path("depth").mkdir(exist_ok=True)
@@ -223,9 +228,7 @@ def test_predictions_use_the_files_of_each_input():
 def test_missing_or_wrong_files_of_inputs_are_errors(
     inputs: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
 ):
-    weights, network = Path("r.safetensors"), archdsl.load("net.arch").network()
-    metadata = {"classes": json.dumps(list("abcdefghijk")), SPEC: network_hash(network)}
-    save_weights(weights, network.module(), metadata)
+    weights = untrained("net.arch")
     scene("a")
     for name in ("empty", "other", "small"):
         Path(name).mkdir()
@@ -239,8 +242,7 @@ def test_missing_or_wrong_files_of_inputs_are_errors(
 
 
 def test_a_network_of_images_alone_has_no_further_input(capsys: pytest.CaptureFixture[str]):
-    weights = Path("r.safetensors")
-    save_weights(weights, archdsl.load("plain.arch").network().module(), {})
+    weights = untrained("plain.arch")
     scene("a")
     drawn = ["predict", "plain.arch", "--weights", str(weights), "a.png", "--input", "depth=depth"]
     assert run([*drawn, "-o", "seen"]) == 2
