@@ -17,12 +17,13 @@ demo: $(VENV)/.installed
 	$(BIN)/archdsl search specs/space.arch --set epochs=20 end=1.5 --baseline specs/plain_small.arch --out out/search
 	@echo "The pictures are out/diagram.svg, out/seen/input.png (a trained network's classes over a street) and out/search/report.html. Next: $(BIN)/archdsl --help"
 
-# A process for each core takes file after file; one thread each, as more only wait for each other.
+# A process for each core takes file after file, in the order of tests/conftest.py; one thread each, as more
+# only wait for each other.
 # PYTEST_ARGS replaces what follows: make test PYTEST_ARGS='-m "not slow"'
 PYTEST_ARGS ?= --cov --cov-report=term:skip-covered
 
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n auto --dist loadfile $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

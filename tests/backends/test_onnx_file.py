@@ -96,6 +96,7 @@ def test_a_module_in_training_is_exported_as_it_evaluates_and_goes_on_training(t
     assert module.training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make_graph", [shrinking, fixed_size, graphs.everything, graphs.modern])
 def test_networks_that_are_hard_to_trace_are_exported(make_graph, tmp_path):
     made = onnx_file.export(make_graph(), tmp_path / "network.onnx")
@@ -117,6 +118,7 @@ network Net {
 """
 
 
+@pytest.mark.slow
 def test_windows_and_bins_of_any_kind_are_exported_for_every_size(tmp_path):
     module = archdsl.load("net.arch", text=WINDOWS).network().module()
     made = onnx_file.export(module, tmp_path / "windows.onnx")

@@ -101,7 +101,8 @@ def test_the_shapes_of_nodes_are_written_as_comments():
     assert parse(text) == TINY
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.slow
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(graphs())
 def test_every_graph_comes_back_from_its_text(graph):
     text = dump(graph)

@@ -187,6 +187,7 @@ def test_no_random_network_of_a_shipped_space_is_beyond_its_extremes(spec):
     assert least.price <= drawn[0] <= drawn[-1] <= most.price
 
 
+@pytest.mark.slow
 def test_values_that_no_network_takes_are_no_obstacle_to_bounds():
     cost = shipped("template_small")
     drawn = cost.distribution(MACS, 2_000).prices

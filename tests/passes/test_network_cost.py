@@ -24,6 +24,7 @@ from graphs import Network
 SPACES = ("space", "autortnet", "gas", "fasterseg", "template")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", SPACES)
 def test_parameters_and_macs_of_random_networks_are_what_torch_counts(spec):
     space = archdsl.load(specs_folder() / f"{spec}.arch").space()

@@ -35,6 +35,7 @@ def space_of(body: str) -> Space:
     return archdsl.load(Path("s.arch"), text=text).space()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", ["space", "gas", "autortnet", "fasterseg", "template"])
 def test_the_prices_of_random_networks_are_what_the_bound_networks_cost(spec):
     space = shipped(spec)
@@ -112,6 +113,7 @@ def test_sizes_that_follow_a_width_are_priced():
     assert macs.tolist() == [64 * (9 * 3 * w + 9 * w * 2 * w + 3 * w) for w in (4, 8)]
 
 
+@pytest.mark.slow
 def test_a_space_without_closed_form_is_priced_by_binding_and_says_so():
     space = shipped("template")
     cost = SpaceCost(space.graph)

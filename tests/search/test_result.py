@@ -120,6 +120,7 @@ space Tangled {
 """
 
 
+@pytest.mark.slow
 def test_a_limit_that_is_not_met_costs_little_without_a_closed_form(monkeypatch: pytest.MonkeyPatch):
     space, priced = archdsl.load("tangled.arch", text=TANGLED).space(), []
     many = BindingPricer.many

@@ -170,6 +170,7 @@ def test_the_mean_cross_entropy_is_a_score(tmp_path: Path) -> None:
     assert len(set(values)) == 2
 
 
+@pytest.mark.slow
 def test_the_small_template_space_is_searched_as_it_ships(tmp_path: Path) -> None:
     words = ["trials=2", "images=4", "image=3x32x64", "batch=2"]
     spec = str(specs_folder() / "template_small.arch")
