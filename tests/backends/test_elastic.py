@@ -189,3 +189,32 @@ space S {
     net.train().path(torch.rand(2, 3, 8, 8), outcomes=apart).sum().backward()
     trained = [parameter for parameter in net.parameters() if parameter.grad is not None]
     assert len(trained) == 5  # of two convolutions, the normalization, and the last convolution
+
+
+def test_slices_of_large_weights_follow_them_to_other_memory_and_add_up_their_gradients() -> None:
+    text = """arch 1
+space S {
+  input image: [3, 6, 6]
+  output y = image -> conv(c = one of {32, 64}) -> conv(c = 48, k = 5)
+}
+"""
+    net = build(archdsl.load("s.arch", text=text).space().graph)
+    image, narrow = torch.rand(2, 3, 6, 6), {next(iter(net.drawn)): 0}
+    net.path(image, outcomes=narrow).sum().backward()
+    net.double()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.mul_(0.5)
+    net.zero_grad()
+    images = [image.double(), 2 * image.double()]
+    for one in images:
+        net.path(one, outcomes=narrow).square().sum().backward()
+    taken = net.network(narrow)
+    for one in images:
+        taken(one).square().sum().backward()
+    for whole, own in zip(net.parameters(), taken.parameters(), strict=True):
+        assert whole.grad is not None
+        assert own.grad is not None
+        part = whole.grad[tuple(slice(size) for size in own.shape)]
+        assert torch.equal(part, own.grad)
+        assert whole.grad.square().sum() == part.square().sum()  # zeros elsewhere

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from math import prod
 from typing import Any
 
 import torch
@@ -14,8 +13,8 @@ from archdsl.backends.making import bare
 from archdsl.ops.base import Layer
 from archdsl.ops.places import Part, Parts
 
-LARGE = 1 << 16
-"""Numbers of a weight from which on writing the gradient of a part into it pays, as it costs some 30 µs."""
+LARGE = 1 << 14
+"""Numbers of a weight from which on a slice as a leaf pays: it costs some 15 µs in the backward pass."""
 
 
 class Sliced:
@@ -35,6 +34,8 @@ class Sliced:
         self._gathered = [(name, part) for name, part in self._buffers if part is not None and part.apart]
         self._views: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
         """Of statistics, the whole and a view of its part."""
+        self._leaves: dict[str, tuple[torch.Tensor, int, torch.Tensor]] = {}
+        """Of large weights, the whole, where it was in memory, and a leaf that is its part."""
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         return self.borrow(_run, x)
@@ -47,7 +48,10 @@ class Sliced:
         lent, parameters, buffers = module.__dict__, stored._parameters, stored._buffers
         for name, part in self._parameters:
             value = parameters[name]
-            lent[name] = value if part is None or value is None else part.lent(value)
+            if part is None or value is None:
+                lent[name] = value
+            else:
+                lent[name] = self._leaf(name, part, value) if part.is_written(value) else part.lent(value)
         for name, part in self._buffers:
             lent[name] = buffers[name] if part is None else self._view(name, part)
         lent["training"] = stored.training
@@ -56,6 +60,13 @@ class Sliced:
             for name, part in self._gathered:
                 part.give_back(buffers[name], lent[name])
         return y
+
+    def _leaf(self, name: str, part: _Lent, value: torch.Tensor) -> torch.Tensor:
+        """A slice of a large weight as a leaf, cached until the weight is in other memory."""
+        found, place = self._leaves.get(name), value.data_ptr()
+        if found is None or found[0] is not value or found[1] != place:
+            found = self._leaves[name] = value, place, part.written(value)
+        return found[2]
 
     def _view(self, name: str, part: _Lent) -> torch.Tensor | None:
         """A slice of statistics; a view is cached as long as the stored tensor is the same object."""
@@ -104,29 +115,49 @@ class _Lent:
         ]
         ends = {axis: (start, shape[axis] - start - length) for axis, start, length in self._ranges}
         self._crop = [-end for axis in reversed(range(len(shape))) for end in ends.get(axis, (0, 0))]
-        numel = prod(len(index) for index in part)
-        self._large = shape.numel() >= LARGE and shape.numel() >= 2 * numel
+        self._large = shape.numel() >= LARGE and not self.apart
         self._places: dict[torch.device, list[torch.Tensor]] = {}
 
     def of(self, value: torch.Tensor) -> torch.Tensor:
         """The slice: a view if its channels are contiguous."""
-        for axis, start, length in self._ranges:
-            value = value.narrow(axis, start, length)
+        value = self._narrowed(value)
         if self.apart:
             for axis, place in zip(self.apart, self._at(value.device), strict=True):
                 value = value.index_select(axis, place)
         return value
 
+    def _narrowed(self, value: torch.Tensor) -> torch.Tensor:
+        for axis, start, length in self._ranges:
+            value = value.narrow(axis, start, length)
+        return value
+
     def lent(self, value: torch.Tensor) -> torch.Tensor:
-        """The slice; its gradient is added to that slice of the gradient of the stored tensor."""
-        if not (value.requires_grad and torch.is_grad_enabled()):
-            return self.of(value)
-        if not (self._large and value.is_leaf):
-            # One step of the backward pass instead of one for each axis.
-            crops = len(self._ranges) > 1 and not self.apart
-            return torch.constant_pad_nd(value, self._crop) if crops else self.of(value)
-        found: torch.Tensor = _Written.apply(value, self)  # type: ignore[no-untyped-call]
-        return found
+        """The slice; autograd pads its gradient to the size of the stored tensor."""
+        crops = len(self._ranges) > 1 and not self.apart and value.requires_grad and torch.is_grad_enabled()
+        # One step of the backward pass instead of one for each axis.
+        return torch.constant_pad_nd(value, self._crop) if crops else self.of(value)
+
+    def is_written(self, value: torch.Tensor) -> bool:
+        """Whether the gradient of the slice is added to that of the stored tensor in place."""
+        return self._large and value.is_leaf and value.requires_grad and torch.is_grad_enabled()
+
+    def written(self, value: torch.Tensor) -> torch.Tensor:
+        """The slice as a leaf: no gradient of the size of the stored tensor is allocated for each slice.
+
+        What it collects is added to the gradient of the stored tensor in place; so hooks of that tensor and
+        `torch.autograd.grad` do not see it.
+        """
+
+        def add(leaf: torch.Tensor) -> None:
+            gradient, leaf.grad = leaf.grad, None
+            assert gradient is not None
+            if value.grad is None:
+                value.grad = torch.zeros_like(value)
+            self._narrowed(value.grad).add_(gradient)
+
+        leaf = self.of(value.detach()).requires_grad_()
+        leaf.register_post_accumulate_grad_hook(add)  # type: ignore[no-untyped-call]
+        return leaf
 
     def give_back(self, whole: torch.Tensor | None, part: torch.Tensor) -> None:
         """Writes statistics back that were copied because their channels are not contiguous."""
@@ -135,20 +166,6 @@ class _Lent:
         # saved the statistics, and does not read them.
         whole.data.index_copy_(0, self._at(whole.device)[0], part)
 
-    def add(self, whole: torch.Tensor, gradient: torch.Tensor) -> None:
-        """Adds values to the slice of a tensor."""
-        for axis, start, length in self._ranges:
-            whole = whole.narrow(axis, start, length)
-        if not self.apart:
-            whole.add_(gradient)
-            return
-        places = dict(zip(self.apart, self._at(whole.device), strict=True))
-        every = [
-            places[axis] if axis in places else torch.arange(size, device=whole.device)
-            for axis, size in enumerate(whole.shape)
-        ]
-        whole.index_put_(torch.meshgrid(*every, indexing="ij"), gradient, accumulate=True)
-
     def _at(self, device: torch.device) -> list[torch.Tensor]:
         found = self._places.get(device)
         if found is None:
@@ -156,27 +173,6 @@ class _Lent:
                 found = [torch.tensor(self.part[axis], device=device) for axis in self.apart]
             self._places[device] = found
         return found
-
-
-class _Written(torch.autograd.Function):
-    """A slice whose backward pass does not allocate a gradient of the size of the stored tensor.
-
-    The gradient is added to that of the stored tensor in place; so hooks of that tensor and
-    `torch.autograd.grad` do not see it.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, value: torch.Tensor, part: _Lent) -> torch.Tensor:
-        ctx.value, ctx.part = value, part
-        return part.of(value.detach())
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[None, None]:
-        value = ctx.value
-        if value.grad is None:
-            value.grad = torch.zeros_like(value)
-        ctx.part.add(value.grad, gradients[0])
-        return None, None
 
 
 def narrowed(value: torch.Tensor, part: Part | None) -> torch.Tensor:
