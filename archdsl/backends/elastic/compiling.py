@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import CodeType
+from typing import Any
 
 from archdsl.backends.supernet.forward import MOST_STATEMENTS
-from archdsl.backends.supernet.module import Forward, function_of, in_steps
+from archdsl.backends.supernet.module import GLOBALS, Forward, function_of, in_steps
 from archdsl.backends.supernet.rendering import in_segments
 from archdsl.backends.supernet.statements import Code
 
@@ -17,6 +19,7 @@ class Compiler:
         self.count = 0
         self._statements: dict[tuple[str, ...], CodeType] = {}
         self._functions: dict[str, Forward] = {}
+        self._expressions: dict[str, Callable[..., Any]] = {}
 
     def steps(self, code: Code) -> Forward:
         """The function that runs the statements in order."""
@@ -39,4 +42,15 @@ class Compiler:
                 self._statements.clear()
             self.count += 1
             found = self._statements[lines] = compile("\n".join(lines), "<elastic>", "exec")
+        return found
+
+    def expression(self, arguments: str, text: str) -> Callable[..., Any]:
+        """The function of these arguments that returns an expression."""
+        text = f"lambda {arguments}: {text}"
+        found = self._expressions.get(text)
+        if found is None:
+            if len(self._expressions) >= MOST_STATEMENTS:
+                self._expressions.clear()
+            self.count += 1
+            found = self._expressions[text] = eval(compile(text, "<elastic>", "eval"), GLOBALS)
         return found

@@ -5,7 +5,8 @@ What follows from these is found once for all of them: shapes, the places of cha
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 from archdsl import ops
 from archdsl.ir import Node
@@ -14,6 +15,8 @@ from archdsl.ops.places import Places
 from archdsl.passes.analyses.shapes import FixedShape
 from archdsl.passes.analyses.sized_by import SizedBy, sized_by, zeros_of_input
 from archdsl.passes.transforms.bind import Binder
+
+Function = Callable[..., Any]
 
 MOST_FORMS = 1 << 16
 """Forms that are remembered."""
@@ -44,34 +47,25 @@ class Form:
     """What a node is regardless of its name and those of its inputs.
 
     `look` is that of its output.  It reads the inputs `kept`, or the input of the network `source`; the first
-    `count` of them are tensors, the others sizes.  `text` and `in_place` are code with `hole(n)` in the place
-    of the n-th; `text` is None if the output is the first of them.
+    `count` of them are tensors, the others sizes.  `function` and `in_place` are functions of its layer (or
+    None) and of these; `function` is None if the output is the first of them.
     """
 
-    __slots__ = ("count", "in_place", "kept", "layer", "look", "source", "text")
+    __slots__ = ("count", "function", "in_place", "kept", "layer", "look", "source")
 
     def __init__(
         self, look: Look, kept: Sequence[int], source: str | None = None, count: int = 1,
-        text: str | None = None, in_place: str | None = None, layer: Layer | None = None,
+        function: Function | None = None, in_place: Function | None = None, layer: Layer | None = None,
     ):  # fmt: skip
         self.look, self.kept, self.source, self.count = look, tuple(kept), source, count
-        self.text, self.in_place, self.layer = text, in_place, layer
-
-
-LAYER = "\0layer\0"
-"""Stands for the layer of a node in the code of its form."""
-
-
-def hole(number: int) -> str:
-    """Stands for an input of a node in the code of its form."""
-    return f"\0{number}\0"
+        self.function, self.in_place, self.layer = function, in_place, layer
 
 
 class Forms:
-    """Finds the forms of nodes of one space."""
+    """Finds the forms of nodes of one space; `compiled` returns the function of some arguments of a text."""
 
-    def __init__(self, binder: Binder):
-        self._binder = binder
+    def __init__(self, binder: Binder, compiled: Callable[[str, str], Function]):
+        self._binder, self._compiled = binder, compiled
         self._looks: dict[Hashable, Look] = {}
         self._forms: dict[Hashable, Form] = {}
 
@@ -125,14 +119,16 @@ class Forms:
             all(look.is_zero for look in given[:count]) and primitive.keeps_zero(attrs)
         )
         layer = primitive.layer(shapes, shape, attrs)
-        names = [hole(number) for number in range(len(shapes))]
-        text = primitive.expression(names, None if layer is None else LAYER, shapes, shape, attrs)
-        in_place = primitive.in_place(names[0], attrs)
-        return Form(self.look(shape, places, zero, sized), kept, source, count, text, in_place, layer)
-
-
-def filled(text: str, names: Sequence[str], layer: str | None) -> str:
-    """The code of a form with the names of its inputs and its layer."""
-    for number, name in enumerate(names):
-        text = text.replace(hole(number), name)
-    return text if layer is None else text.replace(LAYER, layer)
+        names = [f"x{number}" for number in range(len(shapes))]
+        arguments = ", ".join(("layer", *names))
+        text = primitive.expression(names, None if layer is None else "layer", shapes, shape, attrs)
+        over = primitive.in_place(names[0], attrs) if names else None
+        return Form(
+            self.look(shape, places, zero, sized),
+            kept,
+            source,
+            count,
+            self._compiled(arguments, text),
+            None if over is None else self._compiled(arguments, over),
+            layer,
+        )

@@ -105,8 +105,8 @@ class ElasticNetwork(nn.Module):
     def _new_planner(self) -> Paths:
         partial = self._partial
         return Paths(
-            self._whole, self._instead, self._widths, partial.variable, partial.attribute,
-            self._compiler.statement, self._sliced,
+            self._whole, self._instead, self._widths, partial.variable,
+            self._compiler.expression, self._sliced,
         )  # fmt: skip
 
     def forward(

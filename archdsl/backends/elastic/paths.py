@@ -9,21 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from math import prod
 from operator import attrgetter
-from types import CodeType, SimpleNamespace
 from typing import Any
 
 import torch
 from torch import nn
 
 from archdsl import ops
-from archdsl.backends.elastic.forms import Form, Forms, IllTyped, Look, filled
+from archdsl.backends.elastic.forms import Form, Forms, Function, IllTyped, Look
 from archdsl.backends.elastic.slices import Sliced
 from archdsl.backends.elastic.widths import Widths, not_shared
 from archdsl.backends.making import make
-from archdsl.backends.supernet.module import GLOBALS
 from archdsl.diagnostics import Diagnostic, Label, SpecError
-from archdsl.ir import Mux, Node, Pick
+from archdsl.ir import Dim, Mux, Node, Pick, Value
+from archdsl.ir.expr import decisions_in, leaves
 from archdsl.ir.resolve import evaluate
 from archdsl.ops.base import Layer
 from archdsl.ops.places import NotShared, Parts, Places, leading
@@ -32,6 +32,8 @@ from archdsl.passes.transforms.bind import Binder
 
 MOST_MADE = 1 << 16
 """Nodes as they are in some network that are remembered."""
+FEW = 1 << 12
+"""Joint outcomes of its decisions up to which the values of a condition are remembered."""
 
 
 class Tensor:
@@ -47,41 +49,47 @@ class Tensor:
 
 
 class Made:
-    """A node in the networks that have it in this form: its output, its inputs, the sizes it uses, its code
-    and its layer.
+    """A node in the networks that have it in this form: its output, its inputs, those of which it uses the
+    size, and its layer.
 
-    `code` is None if the output is the first input; with `in_place` it overwrites the first input. `equal` is
-    equal for nodes that compute the same.
+    `function` is that of its form: None if the output is the first input; `in_place` overwrites the first
+    input. `equal` is equal for nodes that compute the same.
     """
 
-    __slots__ = ("code", "equal", "fresh", "in_place", "layer", "measures", "output", "reads")
+    __slots__ = ("equal", "fresh", "function", "in_place", "layer", "measures", "names", "output", "reads")
 
     def __init__(
         self, output: Tensor, reads: tuple[str, ...] = (), measures: tuple[str, ...] = (),
-        code: CodeType | None = None, in_place: CodeType | None = None, fresh: bool = False,
-        layer: tuple[str, Sliced | Layer] | None = None, equal: Hashable = None,
+        function: Function | None = None, in_place: Function | None = None, fresh: bool = False,
+        layer: Sliced | Layer | None = None, equal: Hashable = None,
     ):  # fmt: skip
         self.output, self.reads, self.measures = output, reads, measures
-        self.code, self.in_place, self.fresh, self.layer = code, in_place, fresh, layer
+        self.names = (*reads, *map(_size, measures))
+        """The variables that are passed to its function."""
+        self.function, self.in_place, self.fresh, self.layer = function, in_place, fresh, layer
         self.equal = equal
+
+
+Step = tuple[Function, Any, tuple[str, ...], str, tuple[str, ...]]
+"""A function, its layer and variables, that of its result, and those to delete after it."""
 
 
 @dataclass(frozen=True)
 class Path:
-    """The forward pass of a network: its operations in order, with the variables to delete after each."""
+    """The forward pass of a network: its operations in order."""
 
     inputs: tuple[str, ...]
-    steps: tuple[tuple[CodeType, tuple[str, ...]], ...]
+    steps: tuple[Step, ...]
     results: tuple[str, ...]
-    layers: SimpleNamespace
     stateless: tuple[nn.Module, ...]
     """The layers without weights, which follow the mode of the supernet."""
 
     def __call__(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
         variables: dict[str, Any] = dict(zip(self.inputs, inputs, strict=True))
-        variables["self"] = self.layers
-        for code, gone in self.steps:
-            exec(code, GLOBALS, variables)
+        for name in self.inputs:
+            variables[_size(name)] = variables[name].shape[-2:]
+        for function, layer, names, target, gone in self.steps:
+            variables[target] = function(layer, *[variables[name] for name in names])
             for name in gone:
                 del variables[name]
         return tuple([variables[name] for name in self.results])
@@ -95,30 +103,36 @@ class Paths:
     in the network compiled by itself.  `binder` is of that graph, `instead` are its replaced nodes; `widths`
     are of the simplified graph.
 
-    `variable` and `attribute` return the names of items in code, `compiled` compiles statements, and `sliced`
-    returns the layer over a slice of stored weights.
+    `variable` returns the name of an item in code, `compiled` the function of some arguments of a text, and
+    `sliced` the layer over a slice of stored weights.
     """
 
     def __init__(
         self, binder: Binder, instead: Mapping[str, str], widths: Widths, variable: Callable[[str], str],
-        attribute: Callable[[str], str], compiled: Callable[[tuple[str, ...]], CodeType],
+        compiled: Callable[[str, str], Function],
         sliced: Callable[[str, Layer, Parts], Sliced],
     ):  # fmt: skip
         graph = binder.graph
         self.graph, self.widths, self.binder = graph, widths, binder
         self.kept = {name: instead.get(name, name) for name in (*graph.inputs, *graph.nodes)}
         """By name, the node or input of the simplified graph that it is."""
-        self.variable, self.attribute, self.compiled, self.sliced = variable, attribute, compiled, sliced
+        self.variable, self.sliced = variable, sliced
         self.inputs = tuple(variable(name) for name in graph.inputs)
         self.primitives = ops.primitives()
         self.place = {name: n for n, name in enumerate(graph.nodes)}
-        self.forms = Forms(binder)
+        self.forms = Forms(binder, compiled)
         self._width = {name: widths.width(kept) for name, kept in self.kept.items() if kept in widths.blocks}
         self._tensors: dict[Hashable, Tensor] = {}
         self._made: dict[Hashable, Made] = {}
         self._moved: dict[Hashable, Tensor] = {}
         self._equal: dict[Hashable, int] = {}
-        self._notes: dict[str, CodeType] = {}
+        self._conditions = {
+            name: found
+            for name, item in graph.nodes.items()
+            if isinstance(item, Mux) and not isinstance(item.on, str) and (found := self._leaves_of(item.on))
+        }
+        """Of conditions that have few values, the decisions and sizes on which they depend."""
+        self._selected: dict[Hashable, Any] = {}
         self._cases = {name: dict(item.cases) for name, item in graph.nodes.items() if isinstance(item, Mux)}
         self._varying = {name: tuple(keys) for name, keys in binder._varying.items()}
         self.first = {
@@ -168,35 +182,48 @@ class Paths:
         for name in (*results, *self.inputs):
             last[name] = -1
         fresh: set[str] = set()
-        steps: list[tuple[CodeType, tuple[str, ...]]] = []
-        layers = SimpleNamespace()
+        steps: list[Step] = []
         stateless: list[nn.Module] = []
-        attributes = layers.__dict__
         for at, made in enumerate(alive):
-            code, reads, target = made.code, made.reads, made.output.variable
-            assert code is not None
+            function, reads, target, layer = made.function, made.reads, made.output.variable, made.layer
+            assert function is not None
             if made.in_place is not None and reads[0] in fresh and count[reads[0]] == 1:
-                code = made.in_place
+                function = made.in_place
             if made.fresh:
                 fresh.add(target)
-            if made.layer is not None:
-                attribute, layer = made.layer
-                if isinstance(layer, Layer):
-                    stateless.append(make(layer))
-                attributes[attribute] = stateless[-1] if isinstance(layer, Layer) else layer
+            if isinstance(layer, Layer):
+                stateless.append(make(layer))
+            module = stateless[-1] if isinstance(layer, Layer) else layer
             gone = tuple([name for name in dict.fromkeys(reads) if last[name] == at])
+            own = (target,) if last[target] == at else ()
             if target in measured:
-                steps.append((code, ()))
-                code = self._noted(target)
-            steps.append((code, gone if last[target] != at else (*gone, target)))
-        return Path(self.inputs, tuple(steps), results, layers, tuple(stateless))
+                # The size is kept, so that the tensor itself can be freed earlier.
+                steps.append((function, module, made.names, target, ()))
+                steps.append((_measured, None, (target,), _size(target), (*gone, *own)))
+            else:
+                steps.append((function, module, made.names, target, (*gone, *own)))
+        return Path(self.inputs, tuple(steps), results, tuple(stateless))
 
-    def _noted(self, variable: str) -> CodeType:
-        """The statement that stores the size of a tensor, so that the tensor itself can be freed earlier."""
-        found = self._notes.get(variable)
-        if found is None:
-            found = self._notes[variable] = self.compiled((f"{_size(variable)} = {variable}.shape[-2:]",))
-        return found
+    def _leaves_of(self, on: Value) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]] | None:
+        """The decisions and sizes on which a condition depends; None if these have many joint values."""
+        paths = sorted(decisions_in(on))
+        if prod(self.graph.decisions[path].size for path in paths) > FEW:
+            return None
+        return tuple(paths), tuple((leaf.node, leaf.axis) for leaf in leaves(on) if isinstance(leaf, Dim))
+
+    def selected(self, mux: Mux, outcomes: Mapping[str, int], dim: Callable[[str, int], int]) -> Any:
+        """The value of the condition of a mux."""
+        assert not isinstance(mux.on, str)
+        known = self._conditions.get(mux.name)
+        if known is None:
+            return evaluate(mux.on, outcomes, dim)
+        paths, sizes = known
+        key = mux.name, tuple(map(outcomes.get, paths)), tuple([dim(*size) for size in sizes])
+        if key not in self._selected:
+            if len(self._selected) >= MOST_MADE:
+                self._selected.clear()
+            self._selected[key] = evaluate(mux.on, outcomes, dim)
+        return self._selected[key]
 
     def tensor(self, variable: str, look: Look) -> Tensor:
         found = self._tensors.get((variable, look))
@@ -241,30 +268,25 @@ class Paths:
         form = self._form(bound, tuple([None if tensor is None else tensor.look for tensor in read]))
         given = [tensor for tensor in read if tensor is not None]
         given = [given[port] for port in form.kept] if form.source is None else [self.first[form.source]]
-        if form.text is None:
+        if form.function is None:
             return Made(self.tensor(given[0].variable, form.look))
-        variable, layer, attribute = self.variable(name), form.layer, None
-        own: tuple[str, Sliced | Layer] | None = None
+        variable, layer = self.variable(name), form.layer
+        own: Sliced | Layer | None = None
         if layer is not None:
-            attribute = self.attribute(name)
             x = next(tensor.look.places for tensor in read if tensor is not None)
-            own = attribute, self._layer(bound, layer, x, form.look.places)
+            own = self._layer(bound, layer, x, form.look.places)
         reads = tuple([tensor.variable for tensor in given[: form.count]])
-        measured = [tensor.variable for tensor in given[form.count :]]
-        names = [*reads, *(_size(v) if v not in self.inputs else f"{v}.shape[-2:]" for v in measured)]
-        text = filled(form.text, names, attribute and f"self.{attribute}")
+        measures = tuple([tensor.variable for tensor in given[form.count :]])
         equal = None
         if primitive.is_shared:
-            equal = self._equal.setdefault(
-                (node.op, text, form.look.shape, form.look.places), len(self._equal)
-            )
-        in_place = form.in_place
+            same = node.op, form.function, reads, measures, form.look.shape, form.look.places
+            equal = self._equal.setdefault(same, len(self._equal))
         return Made(
             self.tensor(variable, form.look),
             reads,
-            tuple(v for v in measured if v not in self.inputs),
-            self.compiled((f"{variable} = {text}",)),
-            None if in_place is None else self.compiled((f"{variable} = {filled(in_place, names, None)}",)),
+            measures,
+            form.function,
+            form.in_place,
             primitive.fresh,
             own,
             equal,
@@ -293,10 +315,15 @@ class Paths:
 
 
 def _size(variable: str) -> str:
+    """The variable of the size of a tensor."""
     return f"s{variable}"
 
 
-class _Step:
+def _measured(_: None, x: torch.Tensor) -> torch.Size:
+    return x.shape[-2:]
+
+
+class _Placed:
     """A node with its position in the order of the space, in which gradients are summed as in a separate
     network.
     """
@@ -313,9 +340,9 @@ class _Run:
     def __init__(self, of: Paths, outcomes: Mapping[str, int]):
         self.of, self.outcomes = of, outcomes
         self.found: dict[str, Tensor | None] = dict(of.first)
-        self.order: list[_Step] = []
+        self.order: list[_Placed] = []
         self._picks: dict[str, str | None] = {}
-        self._equal: dict[Hashable, _Step] = {}
+        self._equal: dict[Hashable, _Placed] = {}
 
     def resolve(self, wanted: str) -> Tensor | None:
         """The tensor of this name; None if the network does not contain it."""
@@ -351,7 +378,9 @@ class _Run:
             return dims
         if mux.name not in self._picks:
             on = mux.on
-            key = self.outcomes[on] if isinstance(on, str) else evaluate(on, self.outcomes, self._dim)
+            key = (
+                self.outcomes[on] if isinstance(on, str) else self.of.selected(mux, self.outcomes, self._dim)
+            )
             self._picks[mux.name] = self.of._cases[mux.name].get(key)
         source = self._picks[mux.name]
         return () if source is None else (source,)
@@ -370,7 +399,7 @@ class _Run:
         keys = self.of._varying.get(node.name)
         values = tuple([self._setting(node, key) for key in keys]) if keys else ()
         made = self.of.made(node, read, values)
-        if made.code is None:
+        if made.function is None:
             return made.output
         place = self.of.place[node.name]
         if made.equal is not None:
@@ -378,7 +407,7 @@ class _Run:
             if first is not None:
                 first.place = min(first.place, place)
                 return first.made.output
-        step = _Step(place, made)
+        step = _Placed(place, made)
         self.order.append(step)
         if made.equal is not None:
             self._equal[made.equal] = step
