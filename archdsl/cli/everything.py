@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from archdsl.program import Network
     from archdsl.train.exporting import Filled
 
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, as all four papers' encoders use
-
-
 _FILES: dict[str, Kind] = {
     "layers.txt": "layers", "network.arch": "spec", "network.py": "python", "network.onnx": "onnx",
     "diagram.svg": "svg", "input.png": "png", "output.png": "png",
@@ -95,24 +92,55 @@ def _write_python(net: Filled, folder: Path) -> None:
 
 
 def _run(net: Filled, folder: Path, image_HWC: NDArray[np.uint8]) -> None:
-    """Writes the network's segmentation of the image."""
+    """Writes what the network makes of the image: its outputs, one below the other.
+
+    Further channels of the image, and further inputs, are 0.
+    """
     import numpy as np
     import torch
-    from PIL import Image
 
     module = net.module
-    image_1CHW = torch.from_numpy(_normalized(image_HWC))
-    _, *others = module.archdsl_graph.inputs.values()
-    inputs = [image_1CHW, *(torch.zeros(1, *size) for size in others)]
+    (channels, *size), *others = module.archdsl_graph.inputs.values()
+    image_1CHW = torch.zeros(1, channels, *size)
+    normalized_CHW = torch.from_numpy(_normalized(image_HWC, channels))
+    image_1CHW[0, : len(normalized_CHW)] = normalized_CHW
+    inputs = [image_1CHW, *(torch.zeros(1, *further) for further in others)]
     with torch.inference_mode():
         if net.is_random:
             _settle(module, inputs)
-        logits_KHW = module(*inputs).numpy()[0]
+        found = {name: output_1CHW.numpy()[0] for name, output_1CHW in module.forward_all(*inputs).items()}
     height, width, _ = image_HWC.shape
-    classes = Image.fromarray(_painted(logits_KHW.argmax(0), _colours(net)))
-    _save(folder / "output.png", np.asarray(classes.resize((width, height), Image.Resampling.NEAREST)))
+    pictures = [_picture(output_CHW, _colours(net), (height, width)) for output_CHW in found.values()]
+    _save(folder / "output.png", np.concatenate(pictures))
+    what = " and ".join(_described(name, output, len(found) > 1) for name, output in found.items())
     how = "weights are random, not trained" if net.is_random else f"weights: {net.facts['weights']}"
-    _say(folder, "output.png", f"the argmax of {shape(logits_KHW.shape)} logits; {how}")
+    zero = [f"{channels - 3} channels of the image"] if channels > 3 else []
+    zero += list(module.archdsl_graph.inputs)[1:]
+    without = f"; 0 for {', '.join(zero)}" if zero else ""
+    _say(folder, "output.png", f"{what}; {how}{without}")
+
+
+def _picture(
+    output_CHW: NDArray[np.floating], colours: Sequence[tuple[int, int, int]], size: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """Colours of the largest channel at each pixel; of one channel, its values in grey."""
+    import numpy as np
+    from PIL import Image
+
+    from archdsl.train.overlay import grey
+
+    if len(output_CHW) == 1:
+        drawn = grey(output_CHW[0]).convert("RGB")
+    else:
+        drawn = Image.fromarray(_painted(output_CHW.argmax(0), colours))
+    return np.asarray(drawn.resize(size[::-1], Image.Resampling.NEAREST))
+
+
+def _described(name: str, output_CHW: NDArray[np.floating], named: bool) -> str:
+    values = "values" if len(output_CHW) == 1 else "logits"
+    what = f"the {shape(output_CHW.shape)} {values}"
+    found = f"{what} in grey" if len(output_CHW) == 1 else f"the argmax of {what.removeprefix('the ')}"
+    return f"`{name}`, {found}" if named else found
 
 
 def _settle(module: CompiledNetwork, inputs: Sequence[torch.Tensor]) -> None:
@@ -173,12 +201,20 @@ def _painted(classes_HW: NDArray[np.integer], colours: Sequence[tuple[int, int, 
     return np.take(np.asarray(colours, np.uint8), classes_HW % len(colours), axis=0)
 
 
-def _normalized(image_HWC: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """An image as network input: (1, 3, height, width), zero mean and unit variance per channel."""
+def _normalized(image_HWC: NDArray[np.uint8], channels: int) -> NDArray[np.float32]:
+    """An image as input of a network: (3, height, width), or of one channel for a network with fewer, each
+    normalized as in training.
+    """
     import numpy as np
+    from PIL import Image
 
-    scaled = (image_HWC / 255 - np.array(_MEAN)) / np.array(_STD)
-    return np.ascontiguousarray(scaled.transpose(2, 0, 1)[None], dtype=np.float32)
+    from archdsl.data.channels import mean_and_deviation
+
+    if channels < 3:
+        image_HWC = np.asarray(Image.fromarray(image_HWC).convert("L"))[..., None]
+    mean, deviation = map(np.array, mean_and_deviation(image_HWC.shape[2]))
+    scaled = (image_HWC / 255 - mean) / deviation
+    return np.ascontiguousarray(scaled.transpose(2, 0, 1), dtype=np.float32)
 
 
 def _save(path: Path, image_HWC: NDArray[np.uint8]) -> None:

@@ -82,6 +82,8 @@ def fuzz(
     program = opening.load(spec)
     if name is None and program.spaces:
         name = list(program.spaces)[-1]
+    if image is not None:
+        settings = _sized(program, name, settings)
     target = opening.target(program, name, settings)
     seeds = list(range(seed, seed + number)) if not target.graph.is_fixed else [seed]
     repeat = _Repeat(spec, target.name, settings, onnx, over)
@@ -102,6 +104,18 @@ def fuzz(
     else:
         click.echo(f"{plural(len(seeds), 'network')} of {target.name}: {plural(len(failed), 'failure')}")
     ctx.exit(1 if failed else 0)
+
+
+def _sized(program: Program, name: str | None, settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings that also give inputs of the size of the image its new size, unless they are set."""
+    plain = {key: value for key, value in settings.items() if key != "image"}
+    inputs = opening.target(program, name, plain).graph.inputs
+    if "image" not in inputs or not isinstance(settings["image"], tuple | list):
+        return settings
+    _, *before = inputs["image"]
+    _, *after = settings["image"]
+    alike = {n: (c, *after) for n, (c, *size) in inputs.items() if n != "image" and size == before}
+    return {**alike, **settings}
 
 
 class _Repeat:

@@ -20,6 +20,8 @@ from archdsl.backends.source import WITHOUT_WEIGHTS, emit
 from archdsl.backends.torch_module import CompiledNetwork, view
 from archdsl.data.channels import mean_and_deviation
 from archdsl.program import Network
+from archdsl.train.read_inputs import INPUTS, read_inputs_of
+from archdsl.train.tasks import TASKS
 from archdsl.train.weights import SPEC, module_with_weights, network_hash, save_weights
 
 WEIGHTS = "weights"
@@ -27,7 +29,19 @@ WEIGHTS = "weights"
 
 _OF_PROGRAM = "from a module in a Python program"
 
-_KEPT = ("classes", "colours", "data", "data_sha256", "licence", "miou", "scores", "tasks", "step")
+_KEPT = (
+    "classes",
+    "colours",
+    "data",
+    "data_sha256",
+    "licence",
+    "miou",
+    "scores",
+    "tasks",
+    "step",
+    TASKS,
+    INPUTS,
+)
 """Keys copied from the metadata of a file of weights."""
 
 
@@ -143,13 +157,19 @@ FORMS: Mapping[str, Callable[[Filled, Path, bool, bool], Written]] = {
 
 
 def _preprocessing(network: Filled) -> dict[str, str]:
-    """The image normalization used in training, which users of the file have to apply."""
-    channels = next(iter(network.module.archdsl_graph.inputs.values()))[0]
+    """The image normalization used in training, which users of the file have to apply; without the maps that
+    are further channels.
+    """
+    if network.is_random or network.facts[WEIGHTS] == _OF_PROGRAM:
+        return {}
+    stack = read_inputs_of(network.facts).stack
+    channels = next(iter(network.module.archdsl_graph.inputs.values()))[0] - len(stack)
     named = {1: "grey", 3: "RGB", 4: "RGB and a fourth channel"}.get(channels)
-    if network.is_random or network.facts[WEIGHTS] == _OF_PROGRAM or named is None:
+    if named is None:
         return {}
     mean, std = mean_and_deviation(channels)
-    return {"normalisation": json.dumps({"channels": named, "scale": "0 to 1", "mean": mean, "std": std})}
+    described = {"channels": named, "scale": "0 to 1", "mean": mean, "std": std}
+    return {"normalisation": json.dumps(described)}
 
 
 def _outputs(network: Filled) -> str:

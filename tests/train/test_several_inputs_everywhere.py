@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from PIL import Image
@@ -247,3 +248,45 @@ def test_a_network_of_images_alone_has_no_further_input(capsys: pytest.CaptureFi
     drawn = ["predict", "plain.arch", "--weights", str(weights), "a.png", "--input", "depth=depth"]
     assert run([*drawn, "-o", "seen"]) == 2
     assert "it reads images only" in capsys.readouterr().err
+
+
+# ------------------------------------------------------------ other commands
+
+MAPS = """arch 1
+
+network Maps {{
+  input image: [{channels}, 32, 64]
+  input depth: [1, 32, 64]
+  y = concat(image -> conv(c = 4, s = 2), depth -> conv(c = 2, s = 2))
+  output edge = y -> conv(c = 1, k = 1) -> upsample(like = image)
+  output logits = y -> conv(c = 3, k = 1) -> upsample(like = image)
+}}
+"""
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 6])
+def test_all_outputs_of_images_with_any_number_of_channels_are_drawn(
+    channels: int, capsys: pytest.CaptureFixture[str]
+):
+    Path("maps.arch").write_text(MAPS.format(channels=channels))
+    assert run(["compile", "maps.arch", "--out", "all"]) == 0
+    found = capsys.readouterr().out
+    assert "`edge`, the 1x32x64 values in grey and `logits`, the argmax of 3x32x64 logits" in found
+    drawn = np.array(Image.open("all/output.png"))
+    assert drawn.shape == (64, 64, 3)
+    assert (drawn[:32, :, 0] == drawn[:32, :, 1]).all()
+    assert len(np.unique(drawn[:32])) > 2
+    assert (drawn[32:, :, 0] != drawn[32:, :, 1]).any()
+
+
+def test_fuzz_resizes_inputs_of_the_size_of_the_image(capsys: pytest.CaptureFixture[str]):
+    assert run(["fuzz", "space.arch", "-n", "1", "--image", "3x64x96", "--no-onnx"]) == 0
+    assert "0 failures" in capsys.readouterr().out
+
+
+def test_exported_files_record_how_maps_are_read():
+    weights = trained("net.arch", "r")
+    assert run(["compile", "net.arch", "--weights", str(weights), "--emit", "onnx", "-o", "net.onnx"]) == 0
+    facts = {entry.key: entry.value for entry in onnx.load("net.onnx").metadata_props}
+    assert json.loads(facts["inputs"])["maps"] == {"depth": {"scale": 0.01, "unknown": 0}}
+    assert json.loads(facts["normalisation"])["channels"] == "RGB"
