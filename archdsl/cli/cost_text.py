@@ -154,7 +154,13 @@ def of_space(space: Space, samples: int | None, seed: int, train_outputs: bool =
     prices = (PARAMS, MACS)
     for price, values in zip(prices, cost.sampled(prices, count, seed), strict=True):
         drawn[price.name] = values
-        found[price.name] = _prices(cost, price, sorted(values.tolist()))
+        least = cost.sample(int(values.argmin()), count, seed)
+        most = cost.sample(int(values.argmax()), count, seed)
+        found[price.name] = {
+            "least": _extreme(cost, cost.extreme(price, "least", least)),
+            "most": _extreme(cost, cost.extreme(price, "most", most)),
+            **_prices(cost, price, sorted(values.tolist())),
+        }
     found["_counted"] = counted(networks.count)
     found["_params"], found["_macs"] = drawn["params"].tolist(), drawn["macs"].tolist()
     return found
@@ -165,8 +171,6 @@ def _prices(cost: SpaceCost, price: Any, values: list[float]) -> dict[str, Any]:
         return values[min(len(values) - 1, int(share * len(values)))]
 
     return {
-        "least": _extreme(cost, cost.extreme(price, "least")),
-        "most": _extreme(cost, cost.extreme(price, "most")),
         "expected": _expected(cost, price),
         "sampled_mean": sum(values) / len(values),
         "quantiles": {f"{share:g}": at(share) for share in _SHARES},

@@ -388,6 +388,8 @@ def _zip(fn: str, decision: str, args: tuple[Value, ...]) -> Value:
         row = [a.values[o] if isinstance(a, Pick) else a for a in args]
         if fn == "if" and row[0] is not None:
             values.append(row[1] if row[0] else row[2])
+        elif fn in ("and", "or") and row[0] is not None and bool(row[0]) is (fn == "or"):
+            values.append(row[0])
         elif any(v is None for v in row):
             values.append(None)
         else:

@@ -137,3 +137,32 @@ def test_what_a_space_is_too_entangled_for_is_said(tiny, capsys, monkeypatch):
     assert "No closed form" in text
     assert "found, no bound" in text
     assert "expected" not in text
+
+
+def test_the_extremes_found_are_no_worse_than_the_networks_sampled(tmp_path: Path, capsys, monkeypatch):
+    from archdsl.passes.costs import space_cost
+
+    monkeypatch.setattr(space_cost, "_MOST_BOUND", 2)
+    monkeypatch.setattr(space_cost, "_LEAST_BOUND", 2)
+    spec = tmp_path / "s.arch"
+    spec.write_text("""arch 1
+space S {
+  input image: [3, 4, 4]
+  x = image
+  stage s for i in 1..30 { x = x -> conv(c = one of {1..100}, k = 1) }
+  output y = x
+}
+""")
+    monkeypatch.setattr(space_cost.SpaceCost, "tables", refused)
+    assert run(["cost", str(spec), "--samples", "20", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    for price in ("params", "macs"):
+        quantiles = found[price]["quantiles"].values()
+        assert found[price]["least"]["value"] <= min(quantiles)
+        assert found[price]["most"]["value"] >= max(quantiles)
+
+
+def refused(self: object, price: object):
+    from archdsl.passes.analyses.closed_form import Entangled
+
+    raise Entangled("no tables")

@@ -182,6 +182,22 @@ space S {
     assert space_cost._LEAST_BOUND <= tries(80) < tries(64) < space_cost._MOST_BOUND
 
 
+def test_layers_count_as_work_of_binding() -> None:
+    text = """arch 1
+space S {
+  input image: [3, 4, 4]
+  x = image
+  stage s for i in 1..N { x = x -> conv(c = one of {1..9}, k = 1) }
+  output y = x
+}
+"""
+
+    def layers(n: int) -> int:
+        return n * SpaceCost(loaded(text.replace("N", str(n))).graph)._bound
+
+    assert layers(2000) <= layers(400) <= 100_000
+
+
 def refused(self: SpaceCost, price: object):
     raise closed_form.Entangled("no tables")
 

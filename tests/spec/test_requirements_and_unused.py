@@ -42,6 +42,29 @@ def test_a_reader_that_nothing_in_a_network_needs_does_not_use_what_it_reads():
     ]  # of `image` and `s`, `s` is computed from `image`
 
 
+def test_a_requirement_may_test_first_whether_a_tensor_is_defined():
+    text = """arch 1
+space S {
+  input image: [3, 64, 64]
+  x[0] = image -> conv(c = 8, s = 2)
+  stage s for i in 1..2 { x[i] = x[i - 1] -> conv(c = 8, s = 2) }
+  gate = one of {0, 1, 2}
+  before = x[gate - 1]?
+  output y = x[gate] -> conv(c = 4)
+  require CONDITION
+}
+"""
+    for condition in (
+        "not defined(before) or before.h == 32",
+        "(before.h == 32) if defined(before) else true",
+        "not (defined(before) and before.h != 32)",
+    ):
+        space = program(text.replace("CONDITION", condition)).space()
+        graphs = [space.bind({"gate": gate}).bound for gate in ("0", "1", "2")]
+        met = [requirement.condition for graph in graphs for requirement in graph.requirements]
+        assert met == [True, True, False], condition
+
+
 def test_a_requirement_of_a_cell_holds_where_the_cell_is_chosen():
     text = """arch 1
 cell A(x; n = 1) { require n == 1  return x -> conv(c = 4) }

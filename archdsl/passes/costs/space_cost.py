@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from archdsl.ir import Graph, Mux
+from archdsl.ir import Graph, Mux, Node
 from archdsl.ir.resolve import applications
 from archdsl.passes.analyses.closed_form import UNCUT, ClosedForm, Entangled, closed_form
 from archdsl.passes.costs.binding_pricer import BindingPricer
@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-_WORK_BOUND, _LEAST_BOUND, _MOST_BOUND = 800_000, 50, 300
-"""Work of binding for one figure of a space without closed form, such as an extreme or the sample, in edges
-and parts of the values that select them; and the networks that are bound for it at least and at most."""
+_WORK_BOUND, _LEAST_BOUND, _MOST_BOUND = 800_000, 12, 300
+"""Work of binding for one figure of a space without closed form, such as an extreme or the sample, in parts
+of the values that select, edges and nodes; and the networks that are bound for it at least and at most."""
+_NODE = 8
+"""Work of binding and pricing a node: inferring its shape takes about as long as evaluating as many parts."""
 
 
 MANY = 100_000
@@ -143,19 +145,24 @@ class SpaceCost:
         lives = self._uncut.diagrams.map(int, self._uncut.live[node])
         return Expected(self._uncut, [lives]).of(probabilities)
 
-    def extreme(self, price: Price, sense: Sense) -> Extreme:
-        """The minimum ("least") or maximum ("most") price and its network, with an `exact` flag."""
+    def extreme(self, price: Price, sense: Sense, start: Sequence[int] = ()) -> Extreme:
+        """The minimum ("least") or maximum ("most") price and its network, with an `exact` flag.
+
+        If the space has no closed form, the result is at least as good as the network `start`.
+        """
         pricer = self.pricer(price)
         if isinstance(pricer, Pricer):
             return extreme(pricer, sense)
         sizes = [d.size for d in self.graph.decisions.values()]
-        return best_found(pricer, sizes, sense, tries=min(64, self._bound // 2), most=self._bound)
+        tries = min(64, self._bound // 2)
+        return best_found(pricer, sizes, sense, start, tries, most=self._bound)
 
     @cached_property
     def _bound(self) -> int:
         """How many networks are bound for one estimate."""
         items = self.graph.nodes.values()
         work = sum(len(item.cases) if isinstance(item, Mux) else len(item.inputs) for item in items)
+        work += _NODE * sum(isinstance(item, Node) for item in items)
         work += applications(item.on for item in items if isinstance(item, Mux))
         return min(_MOST_BOUND, max(_LEAST_BOUND, _WORK_BOUND // max(1, work)))
 
@@ -165,14 +172,24 @@ class SpaceCost:
 
     def sampled(self, prices: Sequence[Price], networks: int, seed: int = 0) -> list[NDArray[np.float64]]:
         """The prices of the same random networks, by price; computed in chunks that fit into memory."""
-        portion = max(1, _OUTCOMES_TOGETHER // max(1, len(self.graph.decisions)))
         found: list[list[NDArray[np.float64]]] = [[] for _ in prices]
-        for n, start in enumerate(range(0, networks, portion)):
-            here = min(portion, networks - start)
-            outcomes = random_outcomes(self.graph, here, (seed, n) if n else seed)
+        for outcomes in self._drawn(networks, seed):
             for price, known in zip(prices, found, strict=True):
                 known.append(self.pricer(price).many(outcomes))
         return [np.concatenate(known) for known in found]
+
+    def sample(self, number: int, networks: int, seed: int = 0) -> list[int]:
+        """The outcome indices of one of the networks that `sampled` prices."""
+        for outcomes in self._drawn(networks, seed):
+            if number < len(outcomes):
+                return [int(o) for o in outcomes[number]]
+            number -= len(outcomes)
+        raise IndexError(f"there are {networks} networks")
+
+    def _drawn(self, networks: int, seed: int) -> Iterator[NDArray[np.int32]]:
+        portion = max(1, _OUTCOMES_TOGETHER // max(1, len(self.graph.decisions)))
+        for n, start in enumerate(range(0, networks, portion)):
+            yield random_outcomes(self.graph, min(portion, networks - start), (seed, n) if n else seed)
 
     def numbers(self, decisions: Mapping[str, str]) -> list[int]:
         """Decisions (path -> outcome) as outcome indices for pricers; missing decisions have index 0."""
