@@ -184,7 +184,7 @@ class SpaceCost:
             if number < len(outcomes):
                 return [int(o) for o in outcomes[number]]
             number -= len(outcomes)
-        raise IndexError(f"there are {networks} networks")
+        raise IndexError(f"network {number} of {networks}")
 
     def _drawn(self, networks: int, seed: int) -> Iterator[NDArray[np.int32]]:
         portion = max(1, _OUTCOMES_TOGETHER // max(1, len(self.graph.decisions)))
