@@ -21,7 +21,6 @@ from archdsl.backends.torch_module import CompiledNetwork, view
 from archdsl.data.channels import mean_and_deviation
 from archdsl.program import Network
 from archdsl.train.read_inputs import INPUTS, read_inputs_of
-from archdsl.train.tasks import TASKS
 from archdsl.train.weights import SPEC, module_with_weights, network_hash, save_weights
 
 WEIGHTS = "weights"
@@ -39,7 +38,6 @@ _KEPT = (
     "scores",
     "tasks",
     "step",
-    TASKS,
     INPUTS,
 )
 """Keys copied from the metadata of a file of weights."""

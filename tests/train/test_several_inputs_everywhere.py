@@ -288,5 +288,5 @@ def test_exported_files_record_how_maps_are_read():
     weights = trained("net.arch", "r")
     assert run(["compile", "net.arch", "--weights", str(weights), "--emit", "onnx", "-o", "net.onnx"]) == 0
     facts = {entry.key: entry.value for entry in onnx.load("net.onnx").metadata_props}
-    assert json.loads(facts["inputs"])["maps"] == {"depth": {"scale": 0.01, "unknown": 0}}
-    assert json.loads(facts["normalisation"])["channels"] == "RGB"
+    assert json.loads(facts["archdsl.inputs"])["maps"] == {"depth": {"scale": 0.01, "unknown": 0}}
+    assert json.loads(facts["archdsl.normalisation"])["channels"] == "RGB"
