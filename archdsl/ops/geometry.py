@@ -115,9 +115,16 @@ class Window:
     def reads(self, at: int, n: int, size: int, mode: str = "zeros") -> tuple[int, int] | None:
         """The first and last row that output row `at` depends on (see `Primitive.sees`)."""
         first = at * self.s - self.pads(n, size)[0]
-        rows = [copied(row, n, mode) for row in range(first, first + self.span, self.d)]
-        inside = [row for row in rows if 0 <= row < n]
-        return (min(inside), max(inside)) if inside else None
+        rows = range(first, first + self.span, self.d)
+        begin, end = max(0, -(first // self.d)), max(0, (n - 1 - first) // self.d + 1)
+        inside = rows[begin:end]
+        ends = [inside[0], inside[-1]] if inside else []
+        if mode == "replicate":  # rows of one side are copies of one row
+            ends += [copied(row, n, mode) for row in (rows[0], rows[-1])]
+        elif mode != "zeros":  # paddings are smaller than the map
+            ends += [copied(row, n, mode) for row in (*rows[:begin], *rows[end:])]
+        ends = [row for row in ends if 0 <= row < n]
+        return (min(ends), max(ends)) if ends else None
 
 
 def windows(a: Attrs) -> tuple[Window, Window]:

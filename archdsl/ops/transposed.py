@@ -41,9 +41,12 @@ class Spread:
 
     def reads(self, at: int, n: int) -> tuple[int, int] | None:
         """The first and last input row that output row `at` depends on."""
-        behind = [at + self.pad - tap * self.d for tap in range(self.k)]
-        rows = [row // self.s for row in behind if row % self.s == 0 and 0 <= row // self.s < n]
-        return (min(rows), max(rows)) if rows else None
+        behind, d = at + self.pad, self.d
+        least, most = max(0, -(((n - 1) * self.s - behind) // d)), min(self.k - 1, behind // d)
+        inside = range(behind - least * d, behind - most * d - 1, -d)
+        last = next((row for row in inside[: self.s] if row % self.s == 0), None)
+        first = next((row for row in inside[::-1][: self.s] if row % self.s == 0), None)
+        return None if first is None or last is None else (first // self.s, last // self.s)
 
 
 def spreads(a: Attrs) -> tuple[Spread, Spread]:

@@ -173,7 +173,8 @@ def binned(values: Sequence[float], bins: int) -> tuple[list[float], list[int]]:
     """The edges of bins of equal width over the values, and the number of values in each."""
     low, high = min(values), max(values)
     if low == high:
-        low, high, bins = low - 0.5, high + 0.5, 1
+        half = max(0.5, abs(low) * 2**-40)  # large numbers have no neighbours as close as 0.5
+        low, high, bins = low - half, high + half, 1
     width = (high - low) / bins
     counts = [0] * bins
     for value in values:

@@ -267,3 +267,20 @@ def test_kernels_by_axis_share_elastic_weights_from_their_centre() -> None:
     x = torch.randn(1, 4, 8, 16)
     small = supernet(x, outcomes={"small": 0})
     torch.testing.assert_close(small, F.conv2d(x, weight[:, :, 1:2, 1:4], padding=(0, 1)))
+
+
+@pytest.mark.parametrize(
+    ("op", "rows"),
+    [
+        ("conv(k = 1000000001)", 16),
+        ("conv(k = 3, d = 1000000000)", 1),
+        ("max_pool(k = 1000000001)", 16),
+        ('conv(k = 1000000001, padding = 500000000, padding_mode = "replicate")', 16),
+        ("conv_transpose(k = 1000000001, s = 2)", 16),
+    ],
+)
+def test_receptive_fields_of_windows_of_any_size(op: str, rows: int):
+    """A list of the rows of such a window would take tens of gigabytes."""
+    graph = network(f"image -> {op}", (16, 16)).graph
+    field = receptive_fields(graph)[graph.outputs["y"]]
+    assert (field.rows, field.columns) == (rows, rows)

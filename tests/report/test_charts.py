@@ -41,6 +41,14 @@ def test_every_value_falls_into_one_bin(values, bins):
     assert edges == sorted(edges)
 
 
+@pytest.mark.parametrize("value", [0.0, 1e15, 1e22, -1e300])
+def test_equal_values_of_any_size_are_one_bar(value):
+    edges, counts = binned([value] * 3, 16)
+    assert counts == [3]
+    assert edges[0] < value < edges[1]
+    assert "<svg" in histogram([value] * 3, title="t", x_label="x", marks=[("least", value)])
+
+
 @given(st.lists(st.tuples(numbers, numbers), min_size=1, max_size=20))
 def test_all_points_lie_inside_the_picture(places):
     root = ET.fromstring(scatter([Point(x, y) for x, y in places], title="t", x_label="x", y_label="y"))
