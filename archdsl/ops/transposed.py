@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import gcd
 from typing import TYPE_CHECKING, Any
 
 from archdsl.ir.expr import Pair, apply, both, by_axis, le, maximum
@@ -43,10 +44,13 @@ class Spread:
         """The first and last input row that output row `at` depends on."""
         behind, d = at + self.pad, self.d
         least, most = max(0, -(((n - 1) * self.s - behind) // d)), min(self.k - 1, behind // d)
-        inside = range(behind - least * d, behind - most * d - 1, -d)
-        last = next((row for row in inside[: self.s] if row % self.s == 0), None)
-        first = next((row for row in inside[::-1][: self.s] if row % self.s == 0), None)
-        return None if first is None or last is None else (first // self.s, last // self.s)
+        common = gcd(d, self.s)
+        if behind % common:
+            return None  # no tap of the kernel is a multiple of the stride behind
+        every = self.s // common  # taps of one input row and of the next
+        tap = behind // common * pow(d // common, -1, every) % every
+        least, most = least + (tap - least) % every, most - (most - tap) % every
+        return ((behind - most * d) // self.s, (behind - least * d) // self.s) if least <= most else None
 
 
 def spreads(a: Attrs) -> tuple[Spread, Spread]:

@@ -277,6 +277,7 @@ def test_kernels_by_axis_share_elastic_weights_from_their_centre() -> None:
         ("max_pool(k = 1000000001)", 16),
         ('conv(k = 1000000001, padding = 500000000, padding_mode = "replicate")', 16),
         ("conv_transpose(k = 1000000001, s = 2)", 16),
+        ("conv_transpose(k = 1000000000, s = 999999999)", 2),
     ],
 )
 def test_receptive_fields_of_windows_of_any_size(op: str, rows: int):
