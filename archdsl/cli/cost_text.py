@@ -5,6 +5,7 @@ Keys with a leading underscore are for the page only.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from archdsl.report.numbers import bytes_text, count_data, counted, digits, plural, shape, thousands
@@ -154,8 +155,8 @@ def of_space(space: Space, samples: int | None, seed: int, train_outputs: bool =
     prices = (PARAMS, MACS)
     for price, values in zip(prices, cost.sampled(prices, count, seed), strict=True):
         drawn[price.name] = values
-        least = cost.sample(int(values.argmin()), count, seed)
-        most = cost.sample(int(values.argmax()), count, seed)
+        least = partial(cost.sample, int(values.argmin()), count, seed)
+        most = partial(cost.sample, int(values.argmax()), count, seed)
         found[price.name] = {
             "least": _extreme(cost, cost.extreme(price, "least", least)),
             "most": _extreme(cost, cost.extreme(price, "most", most)),

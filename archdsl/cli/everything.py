@@ -137,9 +137,8 @@ def _picture(
 
 
 def _described(name: str, output_CHW: NDArray[np.floating], named: bool) -> str:
-    values = "values" if len(output_CHW) == 1 else "logits"
-    what = f"the {shape(output_CHW.shape)} {values}"
-    found = f"{what} in grey" if len(output_CHW) == 1 else f"the argmax of {what.removeprefix('the ')}"
+    size = shape(output_CHW.shape)
+    found = f"the {size} values in grey" if len(output_CHW) == 1 else f"the argmax of {size} logits"
     return f"`{name}`, {found}" if named else found
 
 

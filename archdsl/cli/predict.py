@@ -138,17 +138,12 @@ class _Pictures:
         import numpy as np
 
         from archdsl.data.dataset import IGNORE, Sample
-        from archdsl.data.files import differing
+        from archdsl.data.files import maps_beside
         from archdsl.data.image_files import read_turned
-        from archdsl.diagnostics import SpecError
 
         image, turned = read_turned(self.paths[i], self.channels)
-        maps = {}
-        for kind, paths in self.beside:
-            values = maps[kind.name] = kind.read(paths[i])[0]
-            if values.shape != image.shape[:2]:
-                sizes = image.shape[:2], values.shape
-                raise SpecError([differing(paths[i], *sizes, turned, f"`{kind.name}`")])
+        of_image = [(kind, paths[i]) for kind, paths in self.beside]
+        maps = maps_beside(of_image, image.shape[:2], turned)
         return Sample(image, np.full(image.shape[:2], IGNORE, np.uint8), self.paths[i].stem, maps)
 
     @property

@@ -8,7 +8,7 @@ from typing import Any
 
 from archdsl.configs.datasets import DATASETS
 from archdsl.diagnostics import Diagnostic, SpecError, closest
-from archdsl.spec.search_values import Formula, written
+from archdsl.spec.search_values import plain, written
 
 
 def read_settings(kind: str, settings: Mapping[str, Any]) -> Any:
@@ -39,10 +39,8 @@ def read_settings(kind: str, settings: Mapping[str, Any]) -> Any:
 
 def _plain(value: Any) -> Any:
     """A value as expected by forms: lists, and inclusive ranges such as `1..19`, become tuples."""
-    if isinstance(value, Formula) and value.op == ".." and all(type(end) is int for end in value.args):
-        first, last = value.args
-        return tuple(range(first, min(last, first + 256) + 1))  # type: ignore[operator, arg-type, type-var]
-    return tuple(map(_plain, value)) if isinstance(value, list | tuple) else value
+    found = plain(value)
+    return tuple(map(_plain, found)) if isinstance(found, list | tuple) else found
 
 
 def _refused(headline: str, word: str, known: tuple[str, ...], more: str = "") -> Diagnostic:

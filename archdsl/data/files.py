@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from archdsl.data.dataset import IGNORE, Colour, Sample
 from archdsl.data.faults import failed, fault
 from archdsl.data.image_files import Table, read_mask, read_turned
 from archdsl.data.listing import Pair
-from archdsl.data.maps import MapKind
+from archdsl.data.maps import Map, MapKind
 from archdsl.data.targets import EDGE_WIDTH
 from archdsl.diagnostics import Diagnostic, SpecError
 
@@ -69,11 +70,7 @@ class Files:
                 raise SpecError([differing(self.pairs[i][1], image.shape[:2], mask.shape, turned)])
         else:
             mask = np.full(image.shape[:2], IGNORE, np.uint8)
-        maps = {}
-        for kind, path in self.map_files(i):
-            values = maps[kind.name] = kind.read(path)[0]
-            if image.shape[:2] != values.shape:
-                raise SpecError([differing(path, image.shape[:2], values.shape, turned, f"`{kind.name}`")])
+        maps = maps_beside(self.map_files(i), image.shape[:2], turned)
         if self.resize is not None:
             size = resized(image.shape[0], image.shape[1], self.resize)
             image = resampled(image, size, Image.Resampling.BILINEAR)
@@ -127,6 +124,20 @@ def _take_in(digest: Any, path: Path) -> None:
                 digest.update(part)
     except OSError as error:
         raise failed("ARCH902", "cannot read image", path, error.strerror or "") from error
+
+
+def maps_beside(
+    of_image: Iterable[tuple[MapKind, Path]], size: tuple[int, ...], turned: bool
+) -> dict[str, Map]:
+    """The maps of an image by name, from their files.  Raises SpecError as `MapKind.read`, and ARCH905 for a
+    map of another size (height, width) than the image.
+    """
+    maps = {}
+    for kind, path in of_image:
+        values = maps[kind.name] = kind.read(path)[0]
+        if values.shape != size:
+            raise SpecError([differing(path, size, values.shape, turned, f"`{kind.name}`")])
+    return maps
 
 
 def differing(

@@ -73,16 +73,12 @@ def with_maps(pairs: Sequence[Pair], root: Path, part: str, names: Sequence[str]
 
     Raises SpecError: ARCH900 without a folder, ARCH936 for an image without a map, and for several of one.
     """
-    found: list[Pair] = [tuple(pair) for pair in pairs]
+    images = [pair[0] for pair in pairs]
     problems: list[Diagnostic] = []
-    for name in names:
-        of_images = files_in(root / name / part, name, [pair[0] for pair in found], problems)
-        found = (
-            [(*pair, path) for pair, path in zip(found, of_images, strict=True)] if not problems else found
-        )
+    maps = [files_in(root / name / part, name, images, problems) for name in names]
     if problems:
         raise SpecError(grouped(problems))
-    return tuple(found)
+    return tuple([(*pair, *(of_images[n] for of_images in maps)) for n, pair in enumerate(pairs)])
 
 
 def files_in(

@@ -20,7 +20,7 @@ from archdsl.spec.search_values import (
     Term,
     dimension,
 )
-from archdsl.spec.search_words import TRAINED, all_words, did_you_mean, groups, settings_in, spaces_help
+from archdsl.spec.search_words import TRAINED, all_words, did_you_mean, groups, settings_in
 from archdsl.spec.settings import settle
 from archdsl.spec.units import MEASURES, Quantity
 
@@ -34,15 +34,7 @@ def read_search(unit: Unit, declared: ast.Search, given: Mapping[str, object] | 
     space = declared.space.id
     _, found = unit.find(space)
     if not isinstance(found, ast.Space):
-        known = [n for n, d in unit.declared.items() if isinstance(d, ast.Space)]
-        known += [n for n, (_, d) in unit.imported.items() if isinstance(d, ast.Space)]
-        guess = closest(space, known)
-        reader.fail(
-            "ARCH602",
-            f"unknown space `{space}`",
-            declared.space,
-            f"did you mean `{guess}`?" if guess else spaces_help(known),
-        )
+        reader.errors.extend(reader.unknown_space(declared.space).diagnostics)
     else:
         reader.settable = {s.name for s in found.signature.settings}
         reader.own = {*reader.settable, *part_names(found.body.statements)}

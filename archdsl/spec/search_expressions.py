@@ -273,10 +273,14 @@ class ExpressionReader:
         """The name of a space that the file declares or imports."""
         if isinstance(self.unit.find(name.id)[1], ast.Space):
             return name.id
+        raise self.unknown_space(name)
+
+    def unknown_space(self, name: ast.Name) -> SpecError:
+        """ARCH602 for a name of no space."""
         known = [n for n, d in self.unit.declared.items() if isinstance(d, ast.Space)]
         known += [n for n, (_, d) in self.unit.imported.items() if isinstance(d, ast.Space)]
         help = did_you_mean(closest(name.id, known)) or spaces_help(known)
-        raise self.frame.error("ARCH602", f"unknown space `{name.id}`", name, help=help)
+        return self.frame.error("ARCH602", f"unknown space `{name.id}`", name, help=help)
 
     def _known(self, name: str, node: Spanned, group: str = "") -> Word:
         words = groups()[group] if group else all_words()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard, Union
 
@@ -103,19 +103,19 @@ def written(value: SearchValue) -> str:
     if isinstance(value, Formula):
         first, *others = (f"({written(a)})" if isinstance(a, Formula) else written(a) for a in value.args)
         return f"{first} {value.op} {others[0]}" if others else f"{value.op}{first}"
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(written, value))}]"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return _literal(value, written)
 
 
 def shown(value: SearchValue) -> str:
     """A value in a message."""
     if isinstance(value, Term | Formula):
         return f"`{value.name}`" if isinstance(value, Term) else "an expression"
+    return _literal(value, shown)
+
+
+def _literal(value: SearchValue, of_item: Callable[[SearchValue], str]) -> str:
     if isinstance(value, tuple):
-        return f"[{', '.join(map(shown, value))}]"
+        return f"[{', '.join(map(of_item, value))}]"
     if isinstance(value, bool):
         return str(value).lower()
     return f'"{value}"' if isinstance(value, str) else str(value)

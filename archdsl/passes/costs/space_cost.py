@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -145,17 +145,17 @@ class SpaceCost:
         lives = self._uncut.diagrams.map(int, self._uncut.live[node])
         return Expected(self._uncut, [lives]).of(probabilities)
 
-    def extreme(self, price: Price, sense: Sense, start: Sequence[int] = ()) -> Extreme:
+    def extreme(self, price: Price, sense: Sense, start: Callable[[], Sequence[int]] = tuple) -> Extreme:
         """The minimum ("least") or maximum ("most") price and its network, with an `exact` flag.
 
-        If the space has no closed form, the result is at least as good as the network `start`.
+        If the space has no closed form, the result is at least as good as the network that `start` returns.
         """
         pricer = self.pricer(price)
         if isinstance(pricer, Pricer):
             return extreme(pricer, sense)
         sizes = [d.size for d in self.graph.decisions.values()]
         tries = min(64, self._bound // 2)
-        return best_found(pricer, sizes, sense, start, tries, most=self._bound)
+        return best_found(pricer, sizes, sense, start(), tries, most=self._bound)
 
     @cached_property
     def _bound(self) -> int:

@@ -80,7 +80,8 @@ class Lessons:
         """Batches of crops of a size."""
         change = Augmentation(crop, self.batched.scale, self.batched.flip)
         read = read_maps(self.splits.train, self.around.space.graph)
-        return Batches(self.splits.train, self.batch, change, self.seed, 0, 1, self.task.targets, read)
+        targets = self.task.targets
+        return Batches(self.splits.train, self.batch, change, self.seed, targets=targets, inputs=read)
 
     def module(self, network: Network) -> nn.Module:
         """A network with random weights, which are equal in all processes and trials.
