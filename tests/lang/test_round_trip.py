@@ -33,7 +33,7 @@ def test_an_expression_needs_no_more_parentheses_than_it_gets(expression: ast.Ex
     assert file.items[0].value == expression  # type: ignore[union-attr]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
 @given(files.map(unparse), st.data())
 def test_parentheses_without_need_change_nothing(text: str, data: st.DataObject):
     padded = data.draw(parenthesised(text))
@@ -42,7 +42,7 @@ def test_parentheses_without_need_change_nothing(text: str, data: st.DataObject)
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=500, deadline=None, suppress_health_check=SLOW)
 @given(st.data())
 def test_formatting_keeps_every_comment_wherever_it_stands(data: st.DataObject):
     text = data.draw(files.map(unparse).flatmap(parenthesised).flatmap(commented))
