@@ -25,7 +25,7 @@ def test_a_file_that_is_written_out_is_read_as_the_same_file(file: ast.File):
     assert unparse(again) == text
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=1000, deadline=None, suppress_health_check=SLOW)
 @given(expressions)
 def test_an_expression_needs_no_more_parentheses_than_it_gets(expression: ast.Expr):
     text = unparse(ast.File(1, (ast.Constant(ast.Name("x"), expression),)))
