@@ -65,14 +65,14 @@ def one(name: str, kind: str, size: str, most: float) -> None:
             predicted = resident() + need.optimizers + need.step
             found = {"weights": need.weights, "step": need.step, "predicted": predicted}
             # A long search has momentum of all weights, which some steps on single paths do not reach.
-            by = search.stepper.by_weights
+            by = search.trainer.by_weights
             for parameter in search.net.parameters():
                 by.state[parameter]["momentum_buffer"] = torch.full_like(parameter, 0.0)
             found["estimated"] = estimated(search, need, optimizers=False)
             if predicted < most * 1e9:
                 batch = search.batches.batch(0)
                 for step in range(STEPS):
-                    search.stepper.rehearse(step, 0, batch, search.held.batch)
+                    search.trainer.rehearse(step, 0, batch, search.held.batch)
                 found["peak"] = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps(found))
 

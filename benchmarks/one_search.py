@@ -18,7 +18,7 @@ from archdsl.data.opening import open_data
 from archdsl.runs.processes import Processes
 from archdsl.search.differentiable.driver import Search
 from archdsl.search.differentiable.learner import Learner
-from archdsl.search.differentiable.members import Member
+from archdsl.search.differentiable.members import CoSearchMember
 from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.folder import SearchFolder
 from archdsl.search.reading import read_config
@@ -60,7 +60,7 @@ def search(
     torch.manual_seed(seed)
     with tempfile.TemporaryDirectory() as folder:
         objective, net = ObjectiveFunction(plan, space), build(space.graph, fuse=True)
-        member = Member("", plan, space, net, objective, Learner(plan, space, seed, alone.device))
+        member = CoSearchMember("", plan, space, net, objective, Learner(plan, space, seed, alone.device))
         run = Search(plan, [member], net, scenes(size, images), SearchFolder(Path(folder)), alone, seed)
         found = run.run(lambda _now: None)
         with torch.no_grad():

@@ -43,7 +43,7 @@ from archdsl.runs.journal import Journal  # noqa: E402
 from archdsl.runs.processes import Processes  # noqa: E402
 from archdsl.search.differentiable.driver import Search  # noqa: E402
 from archdsl.search.differentiable.learner import Learner  # noqa: E402
-from archdsl.search.differentiable.members import Member  # noqa: E402
+from archdsl.search.differentiable.members import CoSearchMember  # noqa: E402
 from archdsl.search.differentiable.objective import ObjectiveFunction  # noqa: E402
 from archdsl.search.folder import SearchFolder  # noqa: E402
 from archdsl.search.reading import read_config  # noqa: E402
@@ -212,7 +212,7 @@ def searched(toy: Toy, seed: int) -> dict[str, Any]:
     alone = Processes(0, 1, torch.device("cpu"))
     with tempfile.TemporaryDirectory() as folder:
         learner = Learner(toy.plan, toy.space, seed, alone.device)
-        member = Member("", toy.plan, toy.space, net, toy.objective, learner)
+        member = CoSearchMember("", toy.plan, toy.space, net, toy.objective, learner)
         search = Search(toy.plan, [member], net, toy.splits, SearchFolder(Path(folder)), alone, seed)
         found: list[dict[str, int]] = []
         last = search.run(lambda now: found.append(dict(now.found.outcomes)) if now.found else None)

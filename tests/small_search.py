@@ -13,7 +13,7 @@ from archdsl.runs.processes import Processes
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.driver import Search
 from archdsl.search.differentiable.learner import Learner
-from archdsl.search.differentiable.members import Member
+from archdsl.search.differentiable.members import CoSearchMember
 from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.folder import SearchFolder
 from archdsl.search.reading import read_config
@@ -81,7 +81,7 @@ def search(
     splits = open_data(plan.data, plan.data_settings)
     objective = ObjectiveFunction(plan, space)
     learner = Learner(plan, space, seed, processes.device)
-    members = [Member("", plan, space, net, objective, learner)]
+    members = [CoSearchMember("", plan, space, net, objective, learner)]
     return Search(plan, members, net, splits, SearchFolder(folder), processes, seed, amp)
 
 

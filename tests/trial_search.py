@@ -66,7 +66,7 @@ class Pause:
 class Troubled:
     """Scores by a formula, and does what it is told to."""
 
-    def __init__(self, config, surroundings):
+    def __init__(self, config, context):
         self.config, self.trouble = config, Path(os.environ["TROUBLE"])
 
     def score(self, candidate):

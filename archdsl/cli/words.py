@@ -185,13 +185,16 @@ def settings_table(settings: Mapping[str, Setting], function: int = 0) -> str:
 
 def reference() -> str:
     """The reference of search settings as Markdown (docs/vocabulary.md)."""
-    from archdsl.configs.clauses import Group, Member, Search
+    from archdsl.configs.clauses import ArchitectureGroup, Group, Search
     from archdsl.configs.setting import settings_of
     from archdsl.configs.words import GROUPS
 
     parts = [_INTRODUCTION, "## Clauses of a search\n", _markdown(settings_of(Search))]
     parts += ["In the groups `architecture { … }` and `parameters { … }`:\n", _markdown(settings_of(Group))]
-    parts += ["In a group of any other name, one of several architectures:\n", _markdown(settings_of(Member))]
+    parts += [
+        "In a group of any other name, one of several architectures:\n",
+        _markdown(settings_of(ArchitectureGroup)),
+    ]
     for group, words in GROUPS.items():
         parts.append(f"## {group.capitalize()}\n")
         shared = _shared_settings(words)

@@ -62,7 +62,7 @@ SIZES = ("sampled", "largest", "smallest", "random")
 
 
 @dataclass(frozen=True)
-class Member:
+class ArchitectureGroup:
     """Clauses of a group that declares one of several architectures which share weights."""
 
     optimizer: Any = setting(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archdsl.configs import forms
-from archdsl.configs.objectives import Plain
+from archdsl.configs.objectives import NoSettings
 from archdsl.configs.setting import setting
 from archdsl.configs.sharing import BN
 from archdsl.configs.word import Maker
@@ -36,7 +36,7 @@ def _loss() -> Any:
 class EvaluatorKind(Maker):
     """An evaluator; `scores` are the names, beside costs, available in objectives.
 
-    `make` is (config, surroundings) -> archdsl.search.evaluators.base.Evaluator; `surroundings` hold the
+    `make` is (config, context) -> archdsl.search.evaluators.base.Evaluator; `context` hold the
     space and other inputs. An evaluator that `trains` reads the data of the search, and evaluates networks
     with equal graphs only once.
     """
@@ -218,16 +218,16 @@ class Command:
 
 EVALUATORS: dict[str, EvaluatorKind] = {
     "costs": EvaluatorKind(
-        "costs only (parameters, MACs, FLOPs, latency, frame rate), without training", Plain,
-        make="archdsl.search.evaluators.costs:Unscored",
+        "costs only (parameters, MACs, FLOPs, latency, frame rate), without training", NoSettings,
+        make="archdsl.search.evaluators.costs:CostsEvaluator",
     ),
     "training": EvaluatorKind(
         "trains each network from scratch, and scores it on the validation images", Training,
-        make="archdsl.search.evaluators.training:OfTraining", scores=PREDICTIONS, of_maps=OF_MAPS, trains=True, predicts=True,
+        make="archdsl.search.evaluators.training:TrainingEvaluator", scores=PREDICTIONS, of_maps=OF_MAPS, trains=True, predicts=True,
     ),
     "weights": EvaluatorKind(
         "scores networks with shared weights that are trained once (one-shot, once-for-all)", Weights,
-        make="archdsl.search.evaluators.weights:OfWeights", scores=PREDICTIONS, of_maps=OF_MAPS, trains=True, predicts=True,
+        make="archdsl.search.evaluators.weights:WeightsEvaluator", scores=PREDICTIONS, of_maps=OF_MAPS, trains=True, predicts=True,
         demand="archdsl.search.evaluators.demands:demand_weights",
     ),
     "two_stage": EvaluatorKind(
@@ -237,6 +237,6 @@ EVALUATORS: dict[str, EvaluatorKind] = {
     ),
     "command": EvaluatorKind(
         "an external command, passed by --command, reads each network from a file, and prints its scores as JSON", Command,
-        make="archdsl.search.evaluators.command:OfCommand", reads_command=True,
+        make="archdsl.search.evaluators.command:CommandEvaluator", reads_command=True,
     ),
 }  # fmt: skip

@@ -10,7 +10,7 @@ from archdsl.configs.setting import setting
 
 
 @dataclass(frozen=True)
-class Plain:
+class NoSettings:
     """The config of a name that takes no arguments, such as `params`."""
 
 

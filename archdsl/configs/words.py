@@ -46,21 +46,21 @@ OBJECTIVES: dict[str, Word] = {
     "miou": Word("mean intersection over union (mIoU)", objectives.OfClasses, of_output=True),
     "macc": Word("mean accuracy over classes", objectives.OfAccuracies, of_output=True),
     "fwiou": Word("frequency-weighted intersection over union", objectives.OfClasses, of_output=True),
-    "accuracy": Word("pixel accuracy", objectives.Plain, of_output=True),
+    "accuracy": Word("pixel accuracy", objectives.NoSettings, of_output=True),
     "reward": Word("the reward of template-based search (arXiv:1904.02365): (miou · macc · fwiou)^(1/3)", objectives.OfAccuracies, of_output=True),
-    "f1": Word("F1 of pixels whose probability is at least 0.5, of a yes-or-no map", objectives.Plain, of_output=True),
-    "precision": Word("precision of such a map", objectives.Plain, of_output=True),
-    "recall": Word("recall of such a map", objectives.Plain, of_output=True),
-    "mae": Word("mean absolute error of a map of numbers", objectives.Plain, of_output=True),
-    "rmse": Word("root of the mean squared error of a map of numbers", objectives.Plain, of_output=True),
-    "delta1": Word("share of pixels of a map of numbers whose ratio to the target is below 1.25", objectives.Plain, of_output=True),
-    "log": Word("natural logarithm of a cost", objectives.Plain, function=1, example="log(macs)"),
-    "window": Word("an adaptive weight: halved after an epoch if a cost reaches the end of a range, doubled if it is at most the start", objectives.Plain, function=3, example="window(0.01, rate, 155 fps .. 175 fps)"),
+    "f1": Word("F1 of pixels whose probability is at least 0.5, of a yes-or-no map", objectives.NoSettings, of_output=True),
+    "precision": Word("precision of such a map", objectives.NoSettings, of_output=True),
+    "recall": Word("recall of such a map", objectives.NoSettings, of_output=True),
+    "mae": Word("mean absolute error of a map of numbers", objectives.NoSettings, of_output=True),
+    "rmse": Word("root of the mean squared error of a map of numbers", objectives.NoSettings, of_output=True),
+    "delta1": Word("share of pixels of a map of numbers whose ratio to the target is below 1.25", objectives.NoSettings, of_output=True),
+    "log": Word("natural logarithm of a cost", objectives.NoSettings, function=1, example="log(macs)"),
+    "window": Word("an adaptive weight: halved after an epoch if a cost reaches the end of a range, doubled if it is at most the start", objectives.NoSettings, function=3, example="window(0.01, rate, 155 fps .. 175 fps)"),
     "latency": Word("latency of one image from a lookup table, in ms", objectives.Timed),
     "rate": Word("frame rate from a lookup table, in images per second", objectives.Timed),
-    "params": Word("number of trainable parameters", objectives.Plain),
-    "macs": Word("multiply-accumulates per image", objectives.Plain),
-    "flops": Word("floating-point operations per image: 2 × MACs", objectives.Plain),
+    "params": Word("number of trainable parameters", objectives.NoSettings),
+    "macs": Word("multiply-accumulates per image", objectives.NoSettings),
+    "flops": Word("floating-point operations per image: 2 × MACs", objectives.NoSettings),
 }
 GROUPS: Mapping[str, Mapping[str, Word]] = {
     "strategies": STRATEGIES,
@@ -110,7 +110,7 @@ GROUPS: Mapping[str, Mapping[str, Word]] = {
     },
     "objectives": OBJECTIVES,
     "expectations": {
-        "corrected": Word("the expectation over the networks of the space", objectives.Plain),
+        "corrected": Word("the expectation over the networks of the space", objectives.NoSettings),
         "released": Word("latency accumulated over a lattice of cells as in the released code of FasterSeg, including its defects", decoding.Cells),
     },
     "stages": {
@@ -121,8 +121,8 @@ GROUPS: Mapping[str, Mapping[str, Word]] = {
         "moving_level": Word("early stopping of trainings below a moving average of others (arXiv:1904.02365)", evaluators.MovingLevel),
     },
     "scopes": {
-        "cells": Word("scope of `communicate`: cells", objectives.Plain),
-        "decisions": Word("scope of `communicate`: decisions", objectives.Plain, run=False),
+        "cells": Word("scope of `communicate`: cells", objectives.NoSettings),
+        "decisions": Word("scope of `communicate`: decisions", objectives.NoSettings, run=False),
     },
 }
 # fmt: on
@@ -219,7 +219,7 @@ def register_evaluator(name: str, place: str, plugin: str) -> None:
     for score in made.scores:
         if not (score in OBJECTIVES and OBJECTIVES[score].run):
             demand_free("score", score, plugin, WORDS.keys() - OBJECTIVES.keys())
-            OBJECTIVES[score] = Word(f"a score of the evaluator {name}", objectives.Plain)
+            OBJECTIVES[score] = Word(f"a score of the evaluator {name}", objectives.NoSettings)
     EVALUATORS[name] = made
 
 

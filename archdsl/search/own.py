@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Union
 
 from archdsl.configs.evaluators import EVALUATORS, EvaluatorKind
-from archdsl.configs.objectives import Plain
+from archdsl.configs.objectives import NoSettings
 from archdsl.configs.strategies import StrategyKind
 from archdsl.configs.word import Word
 from archdsl.configs.words import OBJECTIVES, STRATEGIES, WORDS
@@ -65,7 +65,7 @@ def named(
             add(EVALUATORS, EVALUATOR, _evaluator(evaluate, functions, scores))
             evaluate = EVALUATOR
             for score in {*scores, *names} - {*WORDS}:
-                add(OBJECTIVES, score, Word("a score of an evaluator passed from Python", Plain))
+                add(OBJECTIVES, score, Word("a score of an evaluator passed from Python", NoSettings))
         yield Rewritten(strategy, evaluate, texts, tuple(requirements))
     finally:
         for words, name in added:
@@ -76,7 +76,7 @@ def _strategy(make: MakesStrategy) -> StrategyKind:
     pareto = bool(getattr(make, "pareto", True))
     return StrategyKind(
         "a strategy passed from Python",
-        Plain,
+        NoSettings,
         make=lambda config, domain, seed: make(domain, seed),
         pareto=pareto,
     )
@@ -89,7 +89,7 @@ def _evaluator(of: Any, objectives: Mapping[str, Any], scores: Sequence[str]) ->
     made = _Own(score, objectives)
     names = (*scores, *objectives)
     return EvaluatorKind(
-        "an evaluator passed from Python", Plain, make=lambda config, surroundings: made, scores=names,
+        "an evaluator passed from Python", NoSettings, make=lambda config, context: made, scores=names,
         trains=bool(getattr(of, "trains", False)),
     )  # fmt: skip
 

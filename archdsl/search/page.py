@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from archdsl.search.differentiable.driver import Search
-    from archdsl.search.differentiable.members import Member
+    from archdsl.search.differentiable.members import CoSearchMember
 
 
 def write_report(search: Search) -> None:
@@ -30,7 +30,7 @@ def write_report(search: Search) -> None:
 
 
 def _predictions(
-    search: Search, found: Any, member: Member, most: int = 4
+    search: Search, found: Any, member: CoSearchMember, most: int = 4
 ) -> list[tuple[str, bytes, bytes, bytes]]:
     """Images, their labels, and the predictions of the network found, as PNG."""
     import numpy as np

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, get_args
 
-from archdsl.configs.clauses import Member, Search
+from archdsl.configs.clauses import ArchitectureGroup, Search
 from archdsl.configs.communication import Messages
 from archdsl.configs.evaluators import Weights
 from archdsl.configs.optimizers import Optimizer
@@ -147,7 +147,7 @@ def _members(clauses: Clauses) -> tuple[MemberConfig, ...]:
 
 def _member(name: str, own: Clauses) -> MemberConfig:
     given = own.settings
-    rest = {key: value for key, value in given.items() if key not in settings_of(Member)}
+    rest = {key: value for key, value in given.items() if key not in settings_of(ArchitectureGroup)}
     passes = {key: given[key] for key in ("passes", "pretrain_passes") if key in given}
     if "passes" in passes:
         passes.setdefault("pretrain_passes", passes["passes"])

@@ -29,7 +29,7 @@ from archdsl.search.config import SearchConfig
 from archdsl.search.decoding.making import decoder_of
 from archdsl.search.differentiable.driver import Search
 from archdsl.search.differentiable.learner import Learner
-from archdsl.search.differentiable.members import Member, Sizes
+from archdsl.search.differentiable.members import CoSearchMember, Sizes
 from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.differentiable.readiness import demand_ready
 from archdsl.search.differentiable.samplers import by_decision
@@ -180,7 +180,7 @@ def _supernet(inputs: _Inputs, options: SearchOptions) -> tuple[nn.Module, dict[
 def _members(
     program: Program, inputs: _Inputs, networks: Mapping[str, Any], tables: Tables, seed: int,
     here: Processes, reporter: Reporter,
-) -> list[Member]:  # fmt: skip
+) -> list[CoSearchMember]:  # fmt: skip
     """The architectures with what learns them."""
 
     def extended(network: Network, table: Table) -> Table:
@@ -205,7 +205,7 @@ def _members(
             decisions = one.space.searched.decisions
             sizes = Sizes(one.space, {path: decisions[path] for path in network.drawn})
         found.append(
-            Member(
+            CoSearchMember(
                 one.name, one.config, one.space, network, objective, learner,
                 one.passes, one.pretrain_passes, sizes, decoder_of(program, one.config, one.space), timed,
             )

@@ -32,10 +32,10 @@ def groups() -> Mapping[str, Mapping[str, Word]]:
 
 def score() -> Word:
     """The word for a score that an evaluator declares."""
-    from archdsl.configs.objectives import Plain
+    from archdsl.configs.objectives import NoSettings
     from archdsl.configs.word import Word
 
-    return Word("a score that the evaluator declares", Plain)
+    return Word("a score that the evaluator declares", NoSettings)
 
 
 def settings_in(group: str) -> Mapping[str, Setting]:
@@ -45,7 +45,7 @@ def settings_in(group: str) -> Mapping[str, Setting]:
 
     if group in TRAINED:
         return settings_of(clauses.Group)
-    return settings_of(clauses.Member if group else clauses.Search)
+    return settings_of(clauses.ArchitectureGroup if group else clauses.Search)
 
 
 def spaces_help(known: list[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from archdsl.configs.objectives import Plain
+from archdsl.configs.objectives import NoSettings
 from archdsl.configs.strategies import StrategyKind
 from archdsl.configs.words import STRATEGIES
 from archdsl.runs.lines import read_records
@@ -46,7 +46,7 @@ class InTurn:
 def register_in_turn(monkeypatch: pytest.MonkeyPatch, rungs: tuple[int, ...] = ()) -> None:
     """Makes `in_turn` a strategy for one test."""
     made = type("InTurn", (InTurn,), {"rungs": rungs})
-    monkeypatch.setitem(STRATEGIES, "in_turn", StrategyKind("every network in turn", Plain, make=made))
+    monkeypatch.setitem(STRATEGIES, "in_turn", StrategyKind("every network in turn", NoSettings, make=made))
 
 
 def search_of(clauses: str, space: str = TWO) -> str:

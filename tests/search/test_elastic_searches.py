@@ -73,11 +73,11 @@ def test_a_unet_of_searched_widths_and_depth_is_searched(tmp_path: Path, sampler
 def test_decisions_that_change_no_size_are_mixed_while_others_are_drawn(tmp_path: Path):
     given = program("softmax", extra="\n    ".join(["depth = hard", "down.c = one_path", "w = hard"]))
     search, _ = searched(tmp_path / "run", given)
-    (draws,) = search.stepper.draws(0, 0)
+    (draws,) = search.trainer.draws(0, 0)
     mixed = {path for path, weight in draws[0].weights.items() if int((weight > 0).sum()) > 1}
     assert mixed == {"read", "down[1].k", "down[2].k", "down[3].k"}
     logits = list(search.members[0].learner.architecture.logits.values())
-    gradients = torch.autograd.grad(search.stepper.losses(search.batches.batch(0), [draws])[0], logits)
+    gradients = torch.autograd.grad(search.trainer.losses(search.batches.batch(0), [draws])[0], logits)
     assert all(float(g.abs().sum()) > 0 for g in gradients)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import archdsl
-from archdsl.configs.clauses import Group, Member, Search
+from archdsl.configs.clauses import ArchitectureGroup, Group, Search
 from archdsl.configs.datasets import Batched
 from archdsl.configs.objectives import OfClasses
 from archdsl.configs.setting import Setting, settings_of
@@ -249,7 +249,7 @@ MEMBER = "  student {{\n    minimize cross_entropy\n    {}\n  }}\n"
 
 
 def test_a_clause_of_an_architecture_reaches_the_run():
-    for key, one in settings_of(Member).items():
+    for key, one in settings_of(ArchitectureGroup).items():
         assert effect(MEMBER.format(f"{key} = {another(key, one)}")) != effect(MEMBER.format(""))
 
 

@@ -52,7 +52,7 @@ def test_a_step_counts_its_optimisers_and_its_share_of_the_checkpoints(tmp_path,
 def test_a_large_state_is_counted_by_its_size(tmp_path, monkeypatch, clock):
     monkeypatch.setattr(forecast, "save_state", clock.after(50.0, forecast.save_state))
     made = search(tmp_path)
-    size = sum(t.nbytes for t in made.stepper.net.state_dict().values())
+    size = sum(t.nbytes for t in made.trainer.net.state_dict().values())
     monkeypatch.setattr(forecast, "MOST_SAVED", size // 2)
     assert forecast.forecast(made).epoch_s >= 2 * 2 * 50.0
 
@@ -79,7 +79,7 @@ def test_a_forecast_changes_nothing_of_the_search(tmp_path: Path):
     forecast.forecast(foretold)
     for one in (plain, foretold):
         one.run(quiet)
-    a, b = plain.stepper.state(), foretold.stepper.state()
+    a, b = plain.trainer.state(), foretold.trainer.state()
     torch.testing.assert_close(a["net"], b["net"], rtol=0, atol=0)
     torch.testing.assert_close(a["architecture"], b["architecture"], rtol=0, atol=0)
     assert (tmp_path / "a/journal.jsonl").read_bytes() == (tmp_path / "b/journal.jsonl").read_bytes()
@@ -99,9 +99,9 @@ def test_steps_of_pretraining_are_counted_by_themselves(tmp_path, monkeypatch, c
 def bytes_of_a_step(made) -> int:
     """The most that tensors take at once in a step beyond what is there, by torch's allocator."""
     batch = made.batches.batch(0)
-    made.stepper.rehearse(0, 0, batch, made.held.batch)  # what optimizers keep is there now
+    made.trainer.rehearse(0, 0, batch, made.held.batch)  # what optimizers keep is there now
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
-        made.stepper.rehearse(1, 0, batch, made.held.batch)
+        made.trainer.rehearse(1, 0, batch, made.held.batch)
     events = [event for event in found.profiler.kineto_results.events() if event.name() == "[memory]"]
     now = most = 0
     for event in sorted(events, key=lambda event: event.start_ns()):
@@ -115,7 +115,7 @@ def test_memory_is_predicted_without_taking_it(tmp_path, sampler: str):
     made = search(tmp_path, sampler=sampler, batch=8, images=24, gates_from=0)
     predicted = footprint.footprint(made)
     assert predicted.step == pytest.approx(bytes_of_a_step(made), rel=0.15)
-    kept = [*made.stepper.by_weights.state.items(), *made.main.learner.optimiser.state.items()]
+    kept = [*made.trainer.by_weights.state.items(), *made.main.learner.optimiser.state.items()]
     own = sum(t.nbytes for p, state in kept for t in state.values() if t is not None and t.shape == p.shape)
     assert own <= predicted.optimizers  # a path leaves some weights without
     if sampler != "one_path":
@@ -171,7 +171,7 @@ def test_steps_for_an_estimate_leave_the_search_as_it_was(tmp_path, monkeypatch)
     found = []
     forecast.forecast(made, lambda: found.append(calibration.estimated(made, need)))
     assert found[0] >= need.step
-    mine, theirs = made.stepper.net.state_dict(), other.stepper.net.state_dict()
+    mine, theirs = made.trainer.net.state_dict(), other.trainer.net.state_dict()
     assert all(torch.equal(mine[key], theirs[key]) for key in mine)
 
 

@@ -51,7 +51,7 @@ class Any:
 class Odd:
     """Scores how many kernels are large; small networks fail."""
 
-    def __init__(self, config, surroundings):
+    def __init__(self, config, context):
         pass
 
     def score(self, candidate):

@@ -69,8 +69,8 @@ class Weight:
 class Counting:
     """Scores how many of the largest kernels a network has."""
 
-    def __init__(self, config, surroundings):
-        self.config, self.space = config, surroundings.space
+    def __init__(self, config, context):
+        self.config, self.space = config, context.space
 
     def score(self, candidate):
         seen.append(dict(candidate.outcomes))

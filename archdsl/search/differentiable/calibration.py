@@ -98,4 +98,4 @@ def _run_steps(search: Search, crop: tuple[int, int]) -> None:
     for epoch in search.phases():
         for number in range(STEPS):
             at = search.step + number
-            search.stepper.rehearse(at, epoch, batch, lambda step: cropped(search.held.batch(step)))
+            search.trainer.rehearse(at, epoch, batch, lambda step: cropped(search.held.batch(step)))

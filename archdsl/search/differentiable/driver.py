@@ -30,10 +30,10 @@ from archdsl.search import records
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.final_training import refined
 from archdsl.search.differentiable.halves import Half
-from archdsl.search.differentiable.members import Member
+from archdsl.search.differentiable.members import CoSearchMember
 from archdsl.search.differentiable.optimisers import rate
 from archdsl.search.differentiable.readiness import crop_of
-from archdsl.search.differentiable.step import Stepper
+from archdsl.search.differentiable.step import SearchTrainer
 from archdsl.search.evaluators.from_scratch import FromScratch
 from archdsl.search.evaluators.shared_weights import SharedWeights
 from archdsl.search.evaluators.short_training import ShortTraining
@@ -57,15 +57,15 @@ class Search:
     """
 
     def __init__(
-        self, config: SearchConfig, members: Sequence[Member], net: nn.Module,
+        self, config: SearchConfig, members: Sequence[CoSearchMember], net: nn.Module,
         splits: Splits, folder: SearchFolder, processes: Processes, seed: int = 0,
         amp: torch.dtype | None = None, baseline: Network | None = None,
     ):  # fmt: skip
         self.config, self.splits, self.folder = config, splits, folder
         self.processes, self.seed, self.baseline = processes, seed, baseline
         self.keeper = folder.checkpoints
-        self.stepper = Stepper(config, members, net, self.keeper, processes, seed, amp)
-        self.net, self.members, self.main = net, members, self.stepper.main
+        self.trainer = SearchTrainer(config, members, net, self.keeper, processes, seed, amp)
+        self.net, self.members, self.main = net, members, self.trainer.main
         self.space, self.objective = self.main.space, self.main.objective
         self.architecture = self.main.learner.architecture
         self.depths = depths_of(self.main)
@@ -140,7 +140,7 @@ class Search:
         elapsed = part({"elapsed_s": 0.0, **state}, "elapsed_s", float, least=0)
         kept = part({"windows": {}, **state}, "windows", dict)
         windows = [one.objective.windows.read(kept.get(one.name, {})) for one in self.members]
-        self.stepper.load_state(state)
+        self.trainer.load_state(state)
         for member, weights in zip(self.members, windows, strict=True):
             member.objective.windows.weights = weights
         self.sums, self.tried, self.scored, self.compared = list(sums), dict(tried), scored, dict(compared)
@@ -199,7 +199,7 @@ class Search:
 
     def _step(self, step: int, batch: Batch) -> SearchProgress:
         epoch = step // self.batches.steps_per_epoch
-        loss, task, costs = self.stepper.step(step, self.steps, epoch, batch, self.held.batch)
+        loss, task, costs = self.trainer.step(step, self.steps, epoch, batch, self.held.batch)
         self.step = step + 1
         return self._progress(epoch, loss, task, costs)
 
@@ -239,7 +239,7 @@ class Search:
         for member in self.members:
             self._epoch_of(member, epoch, loss, report)
 
-    def _epoch_of(self, member: Member, epoch: int, loss: float, report: Report) -> None:
+    def _epoch_of(self, member: CoSearchMember, epoch: int, loss: float, report: Report) -> None:
         chances, found = self.chances(member), self.most_probable(member)
         scores = self.shared(member).score(found.outcomes)
         with torch.no_grad():
@@ -261,21 +261,21 @@ class Search:
             write_text(self.folder_of(member).after_epoch(epoch + 1), text_of(member.space, found))
         report(now)
 
-    def folder_of(self, member: Member) -> SearchFolder:
+    def folder_of(self, member: CoSearchMember) -> SearchFolder:
         """The folder for the networks of a member."""
         return SearchFolder(self.folder.path / member.name) if member.name else self.folder
 
-    def chances(self, member: Member | None = None) -> dict[str, torch.Tensor]:
+    def chances(self, member: CoSearchMember | None = None) -> dict[str, torch.Tensor]:
         """The current probability of each outcome, of the main architecture or another member."""
         found = (member or self.main).learner.architecture.probabilities()
         return {path: p.detach().cpu() for path, p in found.items()}
 
-    def most_probable(self, member: Member | None = None) -> Result:
+    def most_probable(self, member: CoSearchMember | None = None) -> Result:
         """The network derived from the current probabilities."""
         member = member or self.main
         return discretize(member.space, self.chances(member), self.seed, member.objective.costs)
 
-    def shared(self, member: Member | None = None) -> SharedWeights:
+    def shared(self, member: CoSearchMember | None = None) -> SharedWeights:
         """Scores networks of a member by the weights that they inherit."""
         member = member or self.main
         return SharedWeights(
@@ -283,7 +283,7 @@ class Search:
             member.objective.scored[0],
         )  # fmt: skip
 
-    def recalibrated(self, found: Result, member: Member | None = None) -> nn.Module:
+    def recalibrated(self, found: Result, member: CoSearchMember | None = None) -> nn.Module:
         """A derived network with inherited weights, in eval mode (see `SharedWeights`)."""
         return self.shared(member).module(found.outcomes)
 
@@ -296,7 +296,7 @@ class Search:
         start = self.most_probable()
         if start.unmet:
             return start
-        evaluator = ShortTraining(self.stepper, self.space, self.batches, self.splits.val)
+        evaluator = ShortTraining(self.trainer, self.space, self.batches, self.splits.val)
 
         def score(one: Result) -> float:
             key = " ".join(map(str, one.outcomes.values()))
@@ -329,7 +329,7 @@ class Search:
                 continue
             name = network.name if role == "baseline" else role
             torch.manual_seed(self.seed)
-            training = FromScratch(network, self.stepper)
+            training = FromScratch(network, self.trainer)
             for epoch, module in enumerate(training.epochs(self.batches_for(network), epochs)):
                 tally = self.shared().tally(module)
                 scores = tally.scores()
@@ -350,7 +350,7 @@ class Search:
         found = self._finish(self.main, found)
         return replace(found, members={**results, self.main.name: found}) if results else found
 
-    def _finish(self, member: Member, found: Result) -> Result:
+    def _finish(self, member: CoSearchMember, found: Result) -> Result:
         found = member.decoded(found, lambda outcomes: self.shared(member).score(outcomes).get("miou", 0.0))
         module = self.recalibrated(found, member)
         self._write({"kind": "recalibrated", "batches": self.config.calibrate} | _labels(member))
@@ -383,7 +383,7 @@ class Search:
             return self.keeper.path(self.step)
         self.journal.sync()
         state = {
-            **self.stepper.state(),
+            **self.trainer.state(),
             "elapsed_s": self.elapsed_s,
             "sums": list(self.sums),
             "scored": self.scored,
@@ -395,7 +395,7 @@ class Search:
         return self.keeper.save(self.step, state)
 
 
-def depths_of(member: Member) -> dict[str, Any]:
+def depths_of(member: CoSearchMember) -> dict[str, Any]:
     """The depth decisions of a member, with the number of iterations kept by each outcome."""
     return dict(sorted(depths(member.space.searched).items()))
 
@@ -405,11 +405,11 @@ def _others(scores: Mapping[str, float]) -> dict[str, float]:
     return {} if "miou" in scores else dict(scores)
 
 
-def _labels(member: Member) -> dict[str, str]:
+def _labels(member: CoSearchMember) -> dict[str, str]:
     """The fields that identify the journal records of a member; none if there is one member."""
     return {"member": member.name} if member.name else {}
 
 
-def _costs(member: Member, found: Result) -> dict[str, float]:
+def _costs(member: CoSearchMember, found: Result) -> dict[str, float]:
     """Parameters and MACs of the derived network, and other costs in the objective."""
     return {**member.objective.named(member.objective.costs_of(found.outcomes)), **found.costs}

@@ -64,7 +64,7 @@ def footprint(search: Search, crop: tuple[int, int] | None = None) -> Footprint:
     for epoch in search.phases():
         end = None
         for number in range(MOST_STEPS):
-            draws = search.stepper.draws(search.step + number, epoch)
+            draws = search.trainer.draws(search.step + number, epoch)
             with (tally := Tally(net, known)):
                 _run_step(search, networks, draws, crop or search.crop)
             most = max(most, tally.most)
@@ -72,7 +72,7 @@ def footprint(search: Search, crop: tuple[int, int] | None = None) -> Footprint:
             end = end or time.monotonic() + MOST_SECONDS
             if time.monotonic() > end:
                 break
-    trained = [(search.stepper.by_weights, search.net)]
+    trained = [(search.trainer.by_weights, search.net)]
     trained += [(member.learner.optimiser, member.learner.architecture) for member in search.members]
     optimizers = sum(_states(by) * _bytes(module.parameters()) for by, module in trained)
     return Footprint(_bytes((*search.net.parameters(), *search.net.buffers())), optimizers, most)
@@ -199,7 +199,7 @@ def _run_step(
         for draw in own:
             asked = forward_pass_of(member.network, draw)
             weights = asked.weights and {path: _leaf(w) for path, w in asked.weights.items()}
-            with search.stepper.precision():
+            with search.trainer.precision():
                 run = replace(asked, weights=weights)
                 outputs = member.objective.outputs
                 found = member.objective.named_outputs(run(networks[member.name], inputs, outputs))

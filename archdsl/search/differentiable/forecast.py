@@ -63,7 +63,7 @@ def forecast(search: Search, first: Callable[[], None] = lambda: None) -> Foreca
     code, memory allocation and generated scenes; of the others, the median is used. Batches are prefetched
     during the steps, and counted only if they take longer.
     """
-    state = copy.deepcopy(search.stepper.state())
+    state = copy.deepcopy(search.trainer.state())
     first()
     batch = search.batches.batch(search.step)
     began = time.perf_counter()
@@ -72,13 +72,13 @@ def forecast(search: Search, first: Callable[[], None] = lambda: None) -> Foreca
 
     def taken_s(epoch: int) -> float:
         def step(number: int) -> None:
-            search.stepper.rehearse(search.step + number, epoch, batch, search.held.batch)
+            search.trainer.rehearse(search.step + number, epoch, batch, search.held.batch)
 
         return max(batch_s, _median_of(step, search.processes.device))
 
     *pretraining, step_s = map(taken_s, search.phases())
     save_s = _of_a_checkpoint(search)
-    search.stepper.load_state(state)
+    search.trainer.load_state(state)
     end_s, scratch_s = _end_of_epoch(search) + 2 * save_s, _from_scratch(search, batch_s)
     each_s = save_s / CHECKPOINT_STEPS
     pretrain_step_s = pretraining[0] + each_s if pretraining else 0.0
@@ -88,7 +88,7 @@ def forecast(search: Search, first: Callable[[], None] = lambda: None) -> Foreca
 
 def _of_a_checkpoint(search: Search) -> float:
     """Seconds for writing a checkpoint, measured with at most `MOST_SAVED` bytes."""
-    size = sum(tensor.nbytes for tensor in _tensors(search.stepper.state()))
+    size = sum(tensor.nbytes for tensor in _tensors(search.trainer.state()))
     part = max(1, min(size, MOST_SAVED))
     path = search.folder.path / ".forecast"
     began = time.perf_counter()
@@ -161,7 +161,7 @@ def _training(search: Search, network: Network, batch_s: float, epochs: int, sco
     times.
     """
     device, each = search.processes.device, search.batches.steps_per_epoch
-    training = FromScratch(network, search.stepper)
+    training = FromScratch(network, search.trainer)
     batch = search.batches_for(network).batch(search.step)
     step_s = max(batch_s, _median_of(lambda _number: training.step(batch, 0.0), device))
     return epochs * each * step_s + scorings * _scoring(search, training.module.eval())

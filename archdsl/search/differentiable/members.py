@@ -61,7 +61,7 @@ def _number(label: str) -> float | None:
 
 
 @dataclass(frozen=True, eq=False)
-class Member:
+class CoSearchMember:
     """One of the co-searched networks, such as a student; most searches have one.
 
     `network` computes its outputs with the supernet, `learner` has its architecture parameters and optimizer.

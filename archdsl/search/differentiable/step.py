@@ -22,7 +22,7 @@ from archdsl.runs.processes import Processes
 from archdsl.runs.restoring import like, optimiser_state
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.architecture import Draw
-from archdsl.search.differentiable.members import Member
+from archdsl.search.differentiable.members import CoSearchMember
 from archdsl.search.differentiable.optimisers import change, optimiser, set_rates
 from archdsl.train.evaluation import inputs_of
 from archdsl.train.synchronised import synchronise
@@ -31,11 +31,11 @@ Network = Callable[[torch.Tensor], "torch.Tensor | Sequence[torch.Tensor] | Mapp
 """From images to the main output, to those of an objective in order, or to outputs by name."""
 
 
-class Stepper:
+class SearchTrainer:
     """Trains a supernet and the architecture parameters of its members in place, batch by batch."""
 
     def __init__(
-        self, config: SearchConfig, members: Sequence[Member], net: nn.Module, keeper: Keeper,
+        self, config: SearchConfig, members: Sequence[CoSearchMember], net: nn.Module, keeper: Keeper,
         processes: Processes, seed: int, amp: torch.dtype | None,
     ):  # fmt: skip
         self.config, self.members, self.net, self.keeper = config, members, net, keeper
@@ -45,7 +45,7 @@ class Stepper:
         self.by_weights = optimiser(config.parameters, self.net.parameters())
 
     @property
-    def main(self) -> Member:
+    def main(self) -> CoSearchMember:
         """The member whose objective is used for training networks from scratch: the last one."""
         return self.members[-1]
 
@@ -170,7 +170,7 @@ class Stepper:
         """
         return self.main.objective.task(self._losses(network, batch, self.main))
 
-    def _losses(self, network: Network, batch: Batch, member: Member) -> dict[str, torch.Tensor]:
+    def _losses(self, network: Network, batch: Batch, member: CoSearchMember) -> dict[str, torch.Tensor]:
         """The losses of a member's objective, each by its text, summed over the outputs it is for."""
         objective, device = member.objective, self.processes.device
         with self.precision():
@@ -178,13 +178,13 @@ class Stepper:
             return objective.task_losses(found, batch.targets(device), self.processes)
 
     def _logits(
-        self, member: Member, draw: Draw, images_B3HW: torch.Tensor
+        self, member: CoSearchMember, draw: Draw, images_B3HW: torch.Tensor
     ) -> torch.Tensor | Sequence[torch.Tensor]:
         """The outputs to which the loss of a member applies; the main one by default."""
         run = forward_pass_of(member.network, draw)
         return run(member.network, inputs_of(member.network, images_B3HW), member.objective.outputs)
 
-    def _main(self, member: Member, draw: Draw, images_B3HW: torch.Tensor) -> torch.Tensor:
+    def _main(self, member: CoSearchMember, draw: Draw, images_B3HW: torch.Tensor) -> torch.Tensor:
         found = self._logits(member, draw, images_B3HW)
         return found if isinstance(found, torch.Tensor) else found[0]
 

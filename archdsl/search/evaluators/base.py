@@ -72,7 +72,7 @@ class Memory(Protocol):
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class EvaluatorContext:
     """The inputs of an evaluator.
 
     `goals` holds the objectives and requirements, `data` opens the data of the search. `command` is the

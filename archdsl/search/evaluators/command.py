@@ -20,7 +20,7 @@ from typing import IO
 from archdsl.bounded import json_of
 from archdsl.configs.evaluators import Command
 from archdsl.devices.formula import MEASURES
-from archdsl.search.evaluators.base import Candidate, Failed, Scores, Stopped, Surroundings
+from archdsl.search.evaluators.base import Candidate, EvaluatorContext, Failed, Scores, Stopped
 from archdsl.search.evaluators.guard import Guard
 from archdsl.search.scores import terms_of
 
@@ -33,13 +33,13 @@ PLACE = "{}"
 _GRACE_S, _POLL_S = 2.0, 0.05
 
 
-class OfCommand:
+class CommandEvaluator:
     """Runs the program once for each network, and parses the last line of its output."""
 
-    def __init__(self, config: Command, around: Surroundings):
-        assert around.command  # a search without one is rejected
-        self.command, self.timeout_s, self.stop = around.command, config.timeout / 1000, around.stop
-        named = (t.name for t in terms_of(around.goals) if t.name not in MEASURES and t.name != "log")
+    def __init__(self, config: Command, context: EvaluatorContext):
+        assert context.command  # a search without one is rejected
+        self.command, self.timeout_s, self.stop = context.command, config.timeout / 1000, context.stop
+        named = (t.name for t in terms_of(context.goals) if t.name not in MEASURES and t.name != "log")
         self.scores = tuple(dict.fromkeys(config.scores or named))
 
     def score(self, candidate: Candidate) -> Scores:

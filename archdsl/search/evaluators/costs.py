@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from archdsl.search.evaluators.base import Candidate, Scores, Surroundings
+from archdsl.search.evaluators.base import Candidate, EvaluatorContext, Scores
 
 
-class Unscored:
+class CostsEvaluator:
     """Returns no scores: objectives are over costs, which are known for every network."""
 
-    def __init__(self, config: Any, surroundings: Surroundings):
-        self.proved = surroundings.proved
+    def __init__(self, config: Any, context: EvaluatorContext):
+        self.proved = context.proved
 
     def score(self, candidate: Candidate) -> Scores:
         """Raises SpecError for an ill-typed network, whose costs mean nothing."""

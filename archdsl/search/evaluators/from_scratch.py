@@ -10,7 +10,7 @@ from torch import nn
 from archdsl.data.batches import Batch, Batches
 from archdsl.program import Network
 from archdsl.search.differentiable.optimisers import change, optimiser, set_rates
-from archdsl.search.differentiable.step import Stepper
+from archdsl.search.differentiable.step import SearchTrainer
 from archdsl.train.descent import epochs_of
 from archdsl.train.evaluation import inputs_of
 from archdsl.train.synchronised import synchronise
@@ -23,15 +23,15 @@ class FromScratch:
     parameters, and does not stop at a non-finite loss, which makes the score of the network infinite.
     """
 
-    def __init__(self, network: Network, stepper: Stepper):
+    def __init__(self, network: Network, trainer: SearchTrainer):
         """The network has random weights, and its train-only outputs if the losses name outputs."""
-        self.of_outputs = stepper.main.objective.names_outputs
+        self.of_outputs = trainer.main.objective.names_outputs
         module = (network.with_train_outputs() if self.of_outputs else network).module()
-        self.stepper, self.module = stepper, module.to(stepper.processes.device)
-        stepper.processes.same_weights(self.module)
-        synchronise(self.module, stepper.processes)
+        self.trainer, self.module = trainer, module.to(trainer.processes.device)
+        trainer.processes.same_weights(self.module)
+        synchronise(self.module, trainer.processes)
         params = list(self.module.parameters())
-        self.by = optimiser(stepper.config.parameters, params) if params else None
+        self.by = optimiser(trainer.config.parameters, params) if params else None
 
     def epochs(self, batches: Batches, epochs: int) -> Iterator[nn.Module]:
         """The module after each epoch, in eval mode; learning rates follow their entire schedule."""
@@ -40,16 +40,16 @@ class FromScratch:
 
     def step(self, batch: Batch, progress: float) -> None:
         """Trains on a batch, with the learning rates at a progress from 0 to 1."""
-        config = self.stepper.config
+        config = self.trainer.config
         if self.by is None:
             return
         self.module.train()
         set_rates(self.by, config.parameters, progress)
-        loss = self.stepper.task(self._outputs, batch)
+        loss = self.trainer.task(self._outputs, batch)
         self.by.zero_grad(set_to_none=True)
         if loss.requires_grad:  # not where only further outputs have parameters
             loss.backward()  # type: ignore[no-untyped-call]
-        change(self.by, self.stepper.processes, config.clip)
+        change(self.by, self.trainer.processes, config.clip)
 
     def _outputs(self, images_B3HW: torch.Tensor) -> torch.Tensor | dict[str, torch.Tensor]:
         run = self.module.forward_all if self.of_outputs else self.module

@@ -18,7 +18,7 @@ from torch import nn
 from archdsl.data.batches import Batches
 from archdsl.data.dataset import Dataset
 from archdsl.program import Space
-from archdsl.search.differentiable.step import Stepper
+from archdsl.search.differentiable.step import SearchTrainer
 from archdsl.search.evaluators.base import Scores
 from archdsl.search.evaluators.from_scratch import FromScratch
 from archdsl.search.result import named
@@ -28,8 +28,8 @@ from archdsl.train.evaluation import seen_outputs
 class ShortTraining:
     """Trains with the search's weight optimizer for the epochs of refinement, and scores on a dataset."""
 
-    def __init__(self, stepper: Stepper, space: Space, batches: Batches, dataset: Dataset):
-        self.stepper, self.space, self.batches, self.dataset = stepper, space, batches, dataset
+    def __init__(self, trainer: SearchTrainer, space: Space, batches: Batches, dataset: Dataset):
+        self.trainer, self.space, self.batches, self.dataset = trainer, space, batches, dataset
 
     def score(self, outcomes: Mapping[str, int]) -> Scores:
         """The objective of a network: the loss on entire images, and its own costs.
@@ -40,15 +40,15 @@ class ShortTraining:
         return {"objective": self._objective(self._trained(outcomes), outcomes)}
 
     def _trained(self, outcomes: Mapping[str, int]) -> nn.Module:
-        torch.manual_seed(self.stepper.seed)
-        training = FromScratch(self.space.bind(named(self.space, outcomes)), self.stepper)
-        for _ in training.epochs(self.batches, self.stepper.config.refine_epochs):
+        torch.manual_seed(self.trainer.seed)
+        training = FromScratch(self.space.bind(named(self.space, outcomes)), self.trainer)
+        for _ in training.epochs(self.batches, self.trainer.config.refine_epochs):
             pass
         return training.module.eval()
 
     @torch.inference_mode()
     def _objective(self, module: nn.Module, outcomes: Mapping[str, int]) -> float:
-        here, objective = self.stepper.processes, self.stepper.main.objective
+        here, objective = self.trainer.processes, self.trainer.main.objective
         outputs = objective.outputs if objective.names_outputs else ()
         sums = {loss.key: [0.0, 0.0] for loss in objective.losses}
         for found, targets in seen_outputs(

@@ -22,7 +22,7 @@ from archdsl.runs.checkpoints import Keeper
 from archdsl.runs.faults import Diverged, bad_parameter
 from archdsl.runs.restoring import Unfit, like
 from archdsl.search.evaluators.drawing import drawing, networks_of
-from archdsl.search.evaluators.lessons import Lessons
+from archdsl.search.evaluators.training_setup import TrainingSetup
 from archdsl.search.strategies.base import Outcomes
 from archdsl.train.descent import Part
 from archdsl.train.evaluation import at_size
@@ -37,14 +37,14 @@ class SupernetTraining:
     """
 
     def __init__(
-        self, net: ElasticNetwork, lessons: Lessons, batches: Batches, part: Part, rule: Any, epochs: int,
+        self, net: ElasticNetwork, setup: TrainingSetup, batches: Batches, part: Part, rule: Any, epochs: int,
         keeper: Keeper | None,
     ):  # fmt: skip
-        self.net, self.lessons, self.batches, self.part = net, lessons, batches, part
-        self.drawn = drawing(rule, net.archdsl_graph, lessons.seed, epochs * batches.steps_per_epoch)
+        self.net, self.setup, self.batches, self.part = net, setup, batches, part
+        self.drawn = drawing(rule, net.archdsl_graph, setup.seed, epochs * batches.steps_per_epoch)
         if isinstance(rule, Progressive):
             rule = networks_of(rule)
-        self.distills = isinstance(rule, Sandwich) and rule.distill and lessons.is_of_classes
+        self.distills = isinstance(rule, Sandwich) and rule.distill and setup.is_of_classes
         self.epochs, self.keeper, self.step = epochs, keeper, 0
 
     @property
@@ -56,7 +56,7 @@ class SupernetTraining:
         each, total = self.batches.steps_per_epoch, 0.0
         with closing(prefetched(self.batches, self.step, self.steps)) as ahead:
             for step, batch in ahead:
-                self.lessons.check_stop()
+                self.setup.check_stop()
                 total += self._step(step, batch)
                 self.step = step + 1
                 if self.step % each == 0:
@@ -65,7 +65,7 @@ class SupernetTraining:
                     total = 0.0
 
     def _step(self, step: int, batch: Batch) -> float:
-        torch.manual_seed(self.lessons.seed * 1_000_003 + step)  # of dropout
+        torch.manual_seed(self.setup.seed * 1_000_003 + step)  # of dropout
         for group in self.part.optimiser.param_groups:
             group["lr"] = self.part.lr(step / self.steps)
         self.net.train().zero_grad(set_to_none=True)
@@ -78,13 +78,13 @@ class SupernetTraining:
 
     def _descend(self, batch: Batch, networks: Sequence[Outcomes]) -> float:
         """Adds up gradients, with in-place distillation; returns the loss of the first network."""
-        images_B3HW, masks_BHW = self.lessons.images(batch)
+        images_B3HW, masks_BHW = self.setup.images(batch)
         teacher_BKHW: torch.Tensor | None = None
         first = 0.0
         for outcomes in networks:
             logits_BKHW = self._logits(images_B3HW, outcomes, (masks_BHW.shape[-2], masks_BHW.shape[-1]))
             if teacher_BKHW is None:
-                loss = self.lessons.loss_of(logits_BKHW, masks_BHW)
+                loss = self.setup.loss_of(logits_BKHW, masks_BHW)
                 first, teacher_BKHW = float(loss.detach()), logits_BKHW.detach().softmax(1)
             else:
                 loss = F.cross_entropy(logits_BKHW, teacher_BKHW)
@@ -95,16 +95,16 @@ class SupernetTraining:
     def _descend_alone(self, batch: Batch, networks: Sequence[Outcomes]) -> float:
         """Adds up gradients of networks that are all trained on the data."""
         first = 0.0
-        run: Any = self.net.path if self.lessons.is_plain else self.net.forward_all
+        run: Any = self.net.path if self.setup.is_plain else self.net.forward_all
         for n, outcomes in enumerate(networks):
-            loss = self.lessons.loss_of_batch(partial(run, outcomes=self.named(outcomes)), batch)
+            loss = self.setup.loss_of_batch(partial(run, outcomes=self.named(outcomes)), batch)
             first = first if n else float(loss.detach())
             torch.autograd.backward(loss / len(networks))
             del loss
         return first
 
     def _logits(self, images_B3HW: torch.Tensor, outcomes: Outcomes, size: tuple[int, int]) -> torch.Tensor:
-        return at_size(self.net.path(*self.lessons.inputs(images_B3HW), outcomes=self.named(outcomes)), size)
+        return at_size(self.net.path(*self.setup.inputs(images_B3HW), outcomes=self.named(outcomes)), size)
 
     def named(self, outcomes: Outcomes) -> Mapping[str, int]:
         return dict(zip(self.net.archdsl_graph.decisions, outcomes, strict=True))

@@ -12,35 +12,35 @@ import torch
 from archdsl.backends.torch_module import CompiledNetwork
 from archdsl.configs.evaluators import Training
 from archdsl.data.batches import Batch
-from archdsl.search.evaluators.base import Candidate, Scores, Surroundings
-from archdsl.search.evaluators.lessons import Lessons, part
+from archdsl.search.evaluators.base import Candidate, EvaluatorContext, Scores
+from archdsl.search.evaluators.training_setup import TrainingSetup, part
 from archdsl.train.descent import Descent
 
 
-class OfTraining:
+class TrainingEvaluator:
     """Trains each network for the epochs of its rung, or of the evaluator, and scores it at the end."""
 
-    def __init__(self, config: Training, around: Surroundings):
-        self.config, self.lessons = config, Lessons(config.loss, around)
-        self.demand = self.lessons.demand
+    def __init__(self, config: Training, context: EvaluatorContext):
+        self.config, self.setup = config, TrainingSetup(config.loss, context)
+        self.demand = self.setup.demand
 
     def score(self, candidate: Candidate) -> Scores:
         """The scores of a network's predictions.
 
-        Raises SpecError: as `Lessons.module`; ARCH915 for non-finite values.
+        Raises SpecError: as `TrainingSetup.module`; ARCH915 for non-finite values.
         """
-        lessons, config = self.lessons, self.config
-        module = lessons.module(candidate.network)
+        setup, config = self.setup, self.config
+        module = setup.module(candidate.network)
 
-        run = module if lessons.is_plain else cast(CompiledNetwork, module).forward_all
+        run = module if setup.is_plain else cast(CompiledNetwork, module).forward_all
 
         def loss(batch: Batch) -> torch.Tensor:
-            return lessons.loss_of_batch(run, batch)
+            return setup.loss_of_batch(run, batch)
 
         trained = part(config.optimizer, module.parameters(), config.clip)
-        descent = Descent(module, [trained], loss, lessons.processes, lessons.seed)
+        descent = Descent(module, [trained], loss, setup.processes, setup.seed)
         for _ in descent.epochs(
-            lessons.batches(candidate.network), candidate.epochs or config.epochs, lessons.check_stop
+            setup.batches(candidate.network), candidate.epochs or config.epochs, setup.check_stop
         ):
             pass
-        return lessons.predictions.score(module.eval())
+        return setup.predictions.score(module.eval())

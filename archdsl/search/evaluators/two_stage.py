@@ -24,11 +24,11 @@ from archdsl.data.batches import Batch, Batches, Stepwise
 from archdsl.data.central import Central
 from archdsl.program import Network
 from archdsl.search.config import SearchConfig
-from archdsl.search.evaluators.base import Candidate, Scores, Surroundings
+from archdsl.search.evaluators.base import Candidate, EvaluatorContext, Scores
 from archdsl.search.evaluators.early_stop import PREFIX, Levels, memory
 from archdsl.search.evaluators.features import FeatureBatches, Features
-from archdsl.search.evaluators.lessons import Lessons, part
 from archdsl.search.evaluators.stages import Parts, share_weights
+from archdsl.search.evaluators.training_setup import TrainingSetup, part
 from archdsl.search.extract import recalibrate
 from archdsl.search.terms import cannot, configured
 from archdsl.spec.search_values import Term, terms_in, written
@@ -50,30 +50,30 @@ class TwoStages:
     missing, ARCH914 if they cannot be read.
     """
 
-    def __init__(self, config: TwoStage, around: Surroundings):
-        self.config, self.seed, self.space = config, around.seed, around.space
+    def __init__(self, config: TwoStage, context: EvaluatorContext):
+        self.config, self.seed, self.space = config, context.seed, context.space
         self.first: DecoderOnly = _settings(config.first, DecoderOnly)
         self.second: EndToEnd = _settings(config.second, EndToEnd)
-        self.watched = _watched(around.goals)
-        self.parts = Parts(around.space)
+        self.watched = _watched(context.goals)
+        self.parts = Parts(context.space)
         if not self.parts.is_trained:
-            headline = f"{around.space.name} has no encoder: all of its weights depend on decisions"
+            headline = f"{context.space.name} has no encoder: all of its weights depend on decisions"
             raise cannot(headline, "evaluate = training(…) trains whole networks from scratch")
-        self.lessons = Lessons(config.loss, around)
-        self.lessons.demand_plain("two_stage")
+        self.setup = TrainingSetup(config.loss, context)
+        self.setup.demand_plain("two_stage")
         if config.validate:
-            self.lessons.validate_on(Central(self.lessons.splits.val, config.validate), around.goals)
-        demand_trainable(self.parts.encoder, self._crop(), self.lessons.batch)
-        self.encoder = self._encoder(around)
+            self.setup.validate_on(Central(self.setup.splits.val, config.validate), context.goals)
+        demand_trainable(self.parts.encoder, self._crop(), self.setup.batch)
+        self.encoder = self._encoder(context)
         self.features = self._features()
 
     # ------------------------------------------------------------ the encoder
 
-    def _encoder(self, around: Surroundings) -> CompiledNetwork:
+    def _encoder(self, context: EvaluatorContext) -> CompiledNetwork:
         torch.manual_seed(self.seed)
         encoder = self.parts.encoder_module()
         if self.config.encoder is not None:
-            file = around.base / self.config.encoder
+            file = context.base / self.config.encoder
             if not file.is_file():
                 help = "write a path relative to the folder of the spec"
                 raise cannot(f"`encoder` of `two_stage`: file not found: {file}", help)
@@ -81,20 +81,20 @@ class TwoStages:
                 lacking = [*found.other_shape, *found.lacking]
                 headline = f"`encoder` of `two_stage`: {file} lacks {len(lacking)} tensors of the encoder"
                 raise cannot(headline, f"`{lacking[0]}` first")
-            return encoder.to(self.lessons.processes.device).eval()
+            return encoder.to(self.setup.processes.device).eval()
         # Running statistics of random weights are not known, and features by those of the start fade away.
-        encoder, batches = encoder.to(self.lessons.processes.device), self._crops()
-        recalibrate(encoder, [self.lessons.images(batches.batch(n))[0] for n in range(_CALIBRATED)])
+        encoder, batches = encoder.to(self.setup.processes.device), self._crops()
+        recalibrate(encoder, [self.setup.images(batches.batch(n))[0] for n in range(_CALIBRATED)])
         return encoder.eval()
 
     def _crop(self) -> tuple[int, int]:
         """Height and width of the crops of the first stage."""
         _, *declared = next(iter(self.space.graph.inputs.values()))
-        height, width = self.first.crop or self.lessons.batched.crop or declared
+        height, width = self.first.crop or self.setup.batched.crop or declared
         return height, width
 
     def _crops(self) -> Batches:
-        return self.lessons.batches_of(self._crop())
+        return self.setup.batches_of(self._crop())
 
     @torch.no_grad()
     def _features(self) -> Features:
@@ -105,8 +105,8 @@ class TwoStages:
         tensors: dict[str, list[torch.Tensor]] = {name: [] for name in self.parts.features}
         labels = []
         for step in range(-(-left // batches.size)):
-            images_B3HW, masks_BHW = (t[:left] for t in self.lessons.images(batches.batch(step)))
-            read = self.lessons.inputs(images_B3HW)
+            images_B3HW, masks_BHW = (t[:left] for t in self.setup.images(batches.batch(step)))
+            read = self.setup.inputs(images_B3HW)
             found = {**dict(zip(inputs, read, strict=True)), **self.encoder.forward_all(*read)}
             largest = max((found[name].shape[-2:] for name in self.parts.encoder.outputs), key=tuple)
             for name, kept in tensors.items():
@@ -121,9 +121,9 @@ class TwoStages:
     # ------------------------------------------------------------ a network
 
     def demand(self, network: Network) -> None:
-        """Raises SpecError for a network that cannot be trained in both stages, as `Lessons.demand`."""
-        self.lessons.demand(network)
-        demand_trainable(network.graph, self._crop(), self.lessons.batch)
+        """Raises SpecError for a network that cannot be trained in both stages, as `TrainingSetup.demand`."""
+        self.setup.demand(network)
+        demand_trainable(network.graph, self._crop(), self.setup.batch)
 
     def score(self, candidate: Candidate) -> Scores:
         """The scores of a network's predictions, and of each validation.
@@ -138,11 +138,11 @@ class _Training:
     """The training of one network."""
 
     def __init__(self, by: TwoStages, candidate: Candidate):
-        self.by, self.lessons, self.number = by, by.lessons, candidate.number
+        self.by, self.setup, self.number = by, by.setup, candidate.number
         self.epochs = candidate.epochs or by.second.epochs
         self.levels = _levels(by.config, candidate.memory)
-        self.batches = by.lessons.batches(candidate.network)
-        module = by.lessons.module(candidate.network)
+        self.batches = by.setup.batches(candidate.network)
+        module = by.setup.module(candidate.network)
         assert isinstance(module, CompiledNetwork)
         self.module, self.graph = module, by.parts.decoder(candidate.network.graph)
         self.decoder = view(module, self.graph)
@@ -155,7 +155,7 @@ class _Training:
         """Trains stage by stage, until the end or early stopping."""
         first, second = self.by.first, self.by.second
         if self.of_decoder:
-            features = FeatureBatches(self.by.features, self.lessons.batch, self.lessons.seed)
+            features = FeatureBatches(self.by.features, self.setup.batch, self.setup.seed)
             trained = [part(first.optimizer or _adam(7e-3), self.of_decoder, first.clip)]
             descent = self._descent(self.decoder, trained, self._loss_of_features, first.average)
             if not self._runs("decoder", descent, features, first.epochs, first.validate_every):
@@ -174,22 +174,22 @@ class _Training:
 
     def _descent(self, module: nn.Module, parts: list[Part], loss: Any, average: float) -> Descent[Any]:
         follower = Average(module, average, warm=False) if average else None
-        here = self.lessons.processes
-        return Descent(module.train(), parts, loss, here, self.lessons.seed, average=follower)
+        here = self.setup.processes
+        return Descent(module.train(), parts, loss, here, self.setup.seed, average=follower)
 
     def _runs(
         self, stage: str, descent: Descent[Any], batches: Stepwise[Any], epochs: int, every: int
     ) -> bool:
         """Trains a stage; returns False after early stopping."""
-        for epoch in descent.epochs(batches, epochs, self.lessons.check_stop):
+        for epoch in descent.epochs(batches, epochs, self.setup.check_stop):
             if descent.average is not None:
                 descent.average.copy_to(descent.module)
             if epoch % every and epoch != epochs:
                 continue
-            scores = self.lessons.predictions.score(self.module)
+            scores = self.setup.predictions.score(self.module)
             point, value = f"{stage} {epoch}", scores[self.by.watched]
             self.found |= {**scores, PREFIX + point: value}
-            rng = random.Random(f"{self.lessons.seed} {self.number} {point}")
+            rng = random.Random(f"{self.setup.seed} {self.number} {point}")
             if self.levels is not None and not self.levels.continues(point, value, rng):
                 return False
         return True
@@ -199,14 +199,14 @@ class _Training:
         logits_NKHW = self.decoder(*(batch.tensors[name] for name in self.graph.inputs))
         labels_NHW = batch.labels_NHW.long()
         size = (labels_NHW.shape[-2], labels_NHW.shape[-1])
-        return self.lessons.loss_of(at_size(logits_NKHW, size), labels_NHW)
+        return self.setup.loss_of(at_size(logits_NKHW, size), labels_NHW)
 
     def _loss_of_images(self, batch: Batch) -> torch.Tensor:
         """The loss of the network, with labels resized to its logits."""
-        images_B3HW, masks_BHW = self.lessons.images(batch)
-        logits_BKHW = self.module(*self.lessons.inputs(images_B3HW))
+        images_B3HW, masks_BHW = self.setup.images(batch)
+        logits_BKHW = self.module(*self.setup.inputs(images_B3HW))
         size = (logits_BKHW.shape[-2], logits_BKHW.shape[-1])
-        return self.lessons.loss_of(logits_BKHW, _nearest(masks_BHW, size).long())
+        return self.setup.loss_of(logits_BKHW, _nearest(masks_BHW, size).long())
 
 
 def _settings(written_: Term | None, kind: type[C]) -> C:

@@ -23,10 +23,10 @@ from archdsl.runs.reporter import Reporter
 from archdsl.runs.restoring import Unfit, like
 from archdsl.search.differentiable.readiness import demand_scorable
 from archdsl.search.differentiable.supernets import Supernet, build
-from archdsl.search.evaluators.base import Candidate, Scores, Surroundings
+from archdsl.search.evaluators.base import Candidate, EvaluatorContext, Scores
 from archdsl.search.evaluators.demands import demand_settings
-from archdsl.search.evaluators.lessons import Lessons, part
 from archdsl.search.evaluators.supernet_training import SupernetTraining
+from archdsl.search.evaluators.training_setup import TrainingSetup, part
 from archdsl.search.extract import recalibrate
 from archdsl.search.terms import configured
 from archdsl.spec.search_values import Term
@@ -35,20 +35,20 @@ SUPERNET = "supernet"
 """The folder of a run that has the checkpoints of its supernet."""
 
 
-class OfWeights:
+class WeightsEvaluator:
     """Scores a network with inherited weights, after recomputing its running statistics."""
 
-    def __init__(self, config: Weights, around: Surroundings):
-        demand_settings(config, around.space.searched)
-        self.config, self.around = config, around
-        self.lessons = Lessons(config.loss, around)
+    def __init__(self, config: Weights, context: EvaluatorContext):
+        demand_settings(config, context.space.searched)
+        self.config, self.context = config, context
+        self.setup = TrainingSetup(config.loss, context)
         self.rule = configured(config.train or Term("sandwich", group="sharing"))
-        self.folder = Path(config.path) if config.path is not None else around.folder
-        self.demand = self.lessons.demand
+        self.folder = Path(config.path) if config.path is not None else context.folder
+        self.demand = self.setup.demand
         if config.path is None:
-            graph = around.space.searched
-            demand_trainable(graph, self.lessons.crop(self._any()), self.lessons.batch, elastic=True)
-            demand_scorable(graph, self.lessons.predictions.dataset, elastic=True)
+            graph = context.space.searched
+            demand_trainable(graph, self.setup.crop(self._any()), self.setup.batch, elastic=True)
+            demand_scorable(graph, self.setup.predictions.dataset, elastic=True)
 
     def prepare(self, reporter: Reporter) -> None:
         """Trains the supernet, or resumes its training; returns immediately if it is done. Raises Stopped."""
@@ -64,36 +64,36 @@ class OfWeights:
             reporter.info(f"supernet: epoch {epoch}/{training.epochs}  loss of the first network {loss:.4f}")
 
     def _training(self) -> SupernetTraining:
-        config, lessons = self.config, self.lessons
-        torch.manual_seed(lessons.seed)
-        net = build_elastic(self._graph(), bn=config.bn).to(lessons.processes.device)
+        config, setup = self.config, self.setup
+        torch.manual_seed(setup.seed)
+        net = build_elastic(self._graph(), bn=config.bn).to(setup.processes.device)
         optimiser = part(config.optimizer, net.parameters(), config.clip)
-        batches = lessons.batches(self._any())
+        batches = setup.batches(self._any())
         keeper = None if self.folder is None else self._keeper(self.folder)
-        return SupernetTraining(net, lessons, batches, optimiser, self.rule, config.epochs, keeper)
+        return SupernetTraining(net, setup, batches, optimiser, self.rule, config.epochs, keeper)
 
     def score(self, candidate: Candidate) -> Scores:
         """The scores of a network's predictions.
 
-        Raises SpecError: ARCH911 without a trained supernet, and as `Lessons.demand`.
+        Raises SpecError: ARCH911 without a trained supernet, and as `TrainingSetup.demand`.
         """
         self.demand(candidate.network)
         module = self.net.network(candidate.outcomes)
         recalibrate(module, self.images)
-        return self.lessons.predictions.score(module.eval())
+        return self.setup.predictions.score(module.eval())
 
     @cached_property
     def images(self) -> list[torch.Tensor]:
         """The images for recomputing running statistics."""
-        batches = self.lessons.batches(self._any())
-        return [self.lessons.images(batches.batch(step))[0] for step in range(self.config.calibrate)]
+        batches = self.setup.batches(self._any())
+        return [self.setup.images(batches.batch(step))[0] for step in range(self.config.calibrate)]
 
     @cached_property
     def net(self) -> Supernet:
         """The trained supernet.  Raises SpecError (ARCH911, ARCH913)."""
         folder = self.folder or Path()
         elastic = (folder / SUPERNET).is_dir()
-        graph = self._graph() if elastic else self.around.space.searched
+        graph = self._graph() if elastic else self.context.space.searched
         keeper = self._keeper(folder) if elastic else Folder(folder).checkpoints
         found = keeper.latest()
         if found is None:
@@ -109,15 +109,15 @@ class OfWeights:
         except Unfit as error:
             headline = f"the supernet in {folder} belongs to another space than {graph.name}"
             raise SpecError([Diagnostic("ARCH913", headline, help=str(error))]) from error
-        return net.to(self.lessons.processes.device)
+        return net.to(self.setup.processes.device)
 
     def _graph(self) -> Graph:
         """The graph of the supernet."""
-        return self.around.space.searched if self.lessons.is_plain else self.lessons.trained_graph()
+        return self.context.space.searched if self.setup.is_plain else self.setup.trained_graph()
 
     def _any(self) -> Network:
         """Some network of the space, for properties that all networks share."""
-        space = self.around.space
+        space = self.context.space
         return Candidate(0, dict.fromkeys(space.searched.decisions, 0), space).network
 
     @staticmethod

@@ -30,7 +30,7 @@ CROSSINGS = 8
 """Maximum number of crossovers until a child satisfies the requirements."""
 
 
-class Member(NamedTuple):
+class Individual(NamedTuple):
     """A network of the population with its rank, lower is better: the index of its front, then -crowding."""
 
     outcomes: Outcomes
@@ -48,8 +48,8 @@ class Nsga2:
         self.config, self.domain, self.rng = config, domain, Random(seed)
         self.unseen = Unseen(domain, self.rng)
         self.means = [OutcomeMeans(domain) for _ in range(domain.goals)]
-        self.parents: list[Member] = []
-        self.children: list[Member] = []
+        self.parents: list[Individual] = []
+        self.children: list[Individual] = []
 
     def propose(self) -> Outcomes | None:
         if not self.parents:
@@ -69,7 +69,7 @@ class Nsga2:
         if seen.state == "scored":
             for means, value in zip(self.means, seen.values, strict=True):
                 means.add(seen.outcomes, value)
-        self.children.append(Member(seen.outcomes, seen.values))
+        self.children.append(Individual(seen.outcomes, seen.values))
         wanted = self.config.offspring if self.parents else self.config.population
         if len(self.children) >= wanted:
             self._select()
@@ -140,5 +140,5 @@ class Nsga2:
         for means, saved in zip(self.means, state["means"], strict=True):
             means.restore(saved)
         for name in ("parents", "children"):
-            rows = [Member(tuple(o), tuple(v), (int(r[0]), float(r[1]))) for o, v, r in state[name]]
+            rows = [Individual(tuple(o), tuple(v), (int(r[0]), float(r[1]))) for o, v, r in state[name]]
             setattr(self, name, rows)

@@ -12,7 +12,7 @@ from functools import cached_property
 from archdsl.configs.evaluators import EVALUATORS
 from archdsl.diagnostics import SpecError
 from archdsl.search.engines.base import Done, Failure, Kind, Task
-from archdsl.search.evaluators.base import Candidate, Evaluator, Failed, Scores, Stopped, Surroundings
+from archdsl.search.evaluators.base import Candidate, Evaluator, EvaluatorContext, Failed, Scores, Stopped
 from archdsl.search.terms import configured
 from archdsl.spec.search_values import Term
 
@@ -26,16 +26,16 @@ class Evaluation:
     `own` is an evaluator of the caller, instead of the one that `of` names.
     """
 
-    def __init__(self, of: Term, surroundings: Surroundings, own: Evaluator | None = None, worker: str = ""):
-        self.of, self.surroundings, self.own, self.worker = of, surroundings, own, worker
-        self.paths = tuple(surroundings.space.searched.decisions)
+    def __init__(self, of: Term, context: EvaluatorContext, own: Evaluator | None = None, worker: str = ""):
+        self.of, self.context, self.own, self.worker = of, context, own, worker
+        self.paths = tuple(context.space.searched.decisions)
 
     @cached_property
     def evaluator(self) -> Evaluator:
         """The evaluator, created on first access. Raises SpecError if that fails."""
         if self.own is not None:
             return self.own
-        made: Evaluator = EVALUATORS[self.of.name].made_by()(configured(self.of), self.surroundings)
+        made: Evaluator = EVALUATORS[self.of.name].made_by()(configured(self.of), self.context)
         return made
 
     def done(self, task: Task) -> Done:
@@ -44,7 +44,7 @@ class Evaluation:
         candidate = Candidate(
             task.number,
             dict(zip(self.paths, task.outcomes, strict=True)),
-            self.surroundings.space,
+            self.context.space,
             task.epochs,
             task.memory,
         )

@@ -11,7 +11,7 @@ from archdsl.data.dataset import Splits
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.program import Program, Space
 from archdsl.runs.reporter import Reporter
-from archdsl.search.evaluators.base import Surroundings
+from archdsl.search.evaluators.base import EvaluatorContext
 from archdsl.search.options import SearchOptions, SplitSettings
 from archdsl.search.proving import proved
 from archdsl.search.pruning import pruned
@@ -42,11 +42,11 @@ class Inputs:
         self, options: SearchOptions, folder: Path | None, stop: Callable[[], bool], worker: str = ""
     ) -> Evaluation:
         """The evaluation of networks. Raises SpecError if the evaluator cannot be created."""
-        surroundings = Surroundings(
+        context = EvaluatorContext(
             self.space, self.config.goals, self.seed, self._data, self.config.goals.batch, folder,
             options.evaluator_command, options.device, stop, self.base, self.proved,
         )  # fmt: skip
-        found = Evaluation(self.config.evaluator, surroundings, worker=worker)
+        found = Evaluation(self.config.evaluator, context, worker=worker)
         found.evaluator  # noqa: B018 - what cannot be made ends the search before it begins
         return found
 

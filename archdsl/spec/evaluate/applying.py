@@ -30,9 +30,9 @@ from archdsl.spec.evaluate.values import (
     Composition,
     Either,
     Function,
-    Member,
     Poison,
     PrimitiveOp,
+    SetMember,
     SetValue,
     SpecValue,
     Tensor,
@@ -93,7 +93,7 @@ def call(
         return _call_composition(ev, fn, args, settings, at, frame, site)
     if isinstance(fn, SetValue) and not args:
         members = (
-            Member(m.label, call(ev, m.value, [], settings, at, frame, site, whole)) for m in fn.members
+            SetMember(m.label, call(ev, m.value, [], settings, at, frame, site, whole)) for m in fn.members
         )
         return SetValue(tuple(members), fn.labels)
     if isinstance(fn, Choice):

@@ -21,8 +21,8 @@ from archdsl.spec.evaluate.values import (
     Either,
     Function,
     ListValue,
-    Member,
     PrimitiveOp,
+    SetMember,
     SetValue,
     SpecValue,
     Tensor,
@@ -154,7 +154,7 @@ def _unused(
         if free is not True:
             name = frame.node_path(join(site, "unused"))
             node = ev.builder.add_mux(free, name, [(True, node), (False, None)], frame.location(at))
-        members.append(Member(member.label, Tensor(node)))
+        members.append(SetMember(member.label, Tensor(node)))
     if not members:
         return Undefined("every member is used")
     return SetValue(tuple(members), args[0].labels or tuple(m.label for m in args[0].members))

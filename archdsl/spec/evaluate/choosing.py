@@ -30,8 +30,8 @@ from archdsl.spec.evaluate.values import (
     Either,
     Function,
     ListValue,
-    Member,
     PrimitiveOp,
+    SetMember,
     SetValue,
     SpecValue,
     Tensor,
@@ -105,10 +105,10 @@ def candidates(ev: Evaluator, expr: ast.OneOf | ast.AnyOf | ast.SomeOf, frame: F
     return source
 
 
-def _warn_of_twins(ev: Evaluator, members: tuple[Member, ...], expr: Spanned, frame: Frame) -> None:
+def _warn_of_twins(ev: Evaluator, members: tuple[SetMember, ...], expr: Spanned, frame: Frame) -> None:
     """Warns of candidates that are the same op under two labels."""
     location = frame.location(expr)
-    first: dict[object, Member] = {}
+    first: dict[object, SetMember] = {}
     for member in members:
         twin = first.setdefault(_identity(member.value), member)
         if twin is member or any(w.primary and w.primary.location == location for w in ev.warnings):

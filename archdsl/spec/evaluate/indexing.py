@@ -20,8 +20,8 @@ from archdsl.spec.evaluate.values import (
     Family,
     Key,
     ListValue,
-    Member,
     Poison,
+    SetMember,
     SetValue,
     SpecValue,
     Tensor,
@@ -92,7 +92,7 @@ def _entries(
     marked: bool,
 ) -> SetValue:
     name = base.name if isinstance(base, Family) else "item"
-    members: list[Member] = []
+    members: list[SetMember] = []
     labels: list[str] = []
     for key in product(*subscripts):
         if any(isinstance(part, Expr) for part in key):
@@ -102,7 +102,7 @@ def _entries(
         value = entry(ev, base, key, expr, frame, marked)
         labels.append(f"{name}[{', '.join(map(str, key))}]")
         if not isinstance(value, Undefined):
-            members.append(Member(labels[-1], value))
+            members.append(SetMember(labels[-1], value))
     return SetValue(tuple(members), tuple(labels) if len(labels) > len(members) else ())
 
 

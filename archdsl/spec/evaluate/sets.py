@@ -15,8 +15,8 @@ from archdsl.spec.evaluate.values import (
     Either,
     Function,
     ListValue,
-    Member,
     PrimitiveOp,
+    SetMember,
     SetValue,
     SpecValue,
     Undefined,
@@ -29,7 +29,7 @@ SET_BUDGET = 10_000
 
 
 def set_(ev: Evaluator, expr: ast.Set, frame: Frame) -> SpecValue:
-    members: list[Member] = []
+    members: list[SetMember] = []
     labels: list[str] = []
     first: dict[str, ast.Candidate] = {}
     for candidate in expr.members:
@@ -42,7 +42,7 @@ def set_(ev: Evaluator, expr: ast.Set, frame: Frame) -> SpecValue:
             labels += value.labels or (m.label for m in new)
         else:
             label = candidate.label or label_of(ev, candidate.value, value, frame)
-            new = (Member(label, value),)
+            new = (SetMember(label, value),)
             labels.append(label)
         for member in new:
             if member.label in first:
@@ -179,7 +179,7 @@ def range_(ev: Evaluator, expr: ast.Range, frame: Frame) -> SpecValue:
     numbers = range(low, high + 1, step)
     bounded(ev, len(numbers), expr, frame)
     ev.spend(len(numbers), expr, frame)
-    return SetValue(tuple(Member(str(n), n) for n in numbers))
+    return SetValue(tuple(SetMember(str(n), n) for n in numbers))
 
 
 def whole(ev: Evaluator, expr: ast.Expr, frame: Frame) -> int:

@@ -7,7 +7,7 @@ from archdsl.lang import ast
 from archdsl.spec.evaluate import choosing
 from archdsl.spec.evaluate.evaluator import Evaluator
 from archdsl.spec.evaluate.frame import Frame, join
-from archdsl.spec.evaluate.values import Member, SetValue, SpecValue, Tensor, Undefined, kind_of
+from archdsl.spec.evaluate.values import SetMember, SetValue, SpecValue, Tensor, Undefined, kind_of
 
 STATES = ("on", "off")
 """The outcomes of each member's decision."""
@@ -27,7 +27,7 @@ def some_of(ev: Evaluator, expr: ast.SomeOf, frame: Frame) -> SpecValue:
             raise frame.error("ARCH207", what, expr.source, help=help)
         value = _switched(ev, join(path, member.label), member.value, expr, frame)
         if not isinstance(value, Undefined):
-            members.append(Member(member.label, value))
+            members.append(SetMember(member.label, value))
     labels = source.labels or tuple(m.label for m in source.members)
     for label in labels:
         _note_given(ev, join(path, label), expr, frame)

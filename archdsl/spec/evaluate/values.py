@@ -103,7 +103,7 @@ class Builtin:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class SetMember:
     """A member of a set: its label, its value, and whether the label is explicit."""
 
     label: str
@@ -114,7 +114,7 @@ class Member:
 class SetValue:
     """The defined members of a set; `labels` are those of all members as written, if there are more."""
 
-    members: tuple[Member, ...]
+    members: tuple[SetMember, ...]
     labels: tuple[str, ...] = ()
 
 

@@ -25,7 +25,7 @@ from archdsl.search.architectures import graph_of_outputs
 from archdsl.search.config import USUAL, SearchConfig
 from archdsl.search.differentiable.optimisers import optimiser, rate
 from archdsl.search.differentiable.readiness import demand_scorable
-from archdsl.search.evaluators.base import Stopped, Surroundings
+from archdsl.search.evaluators.base import EvaluatorContext, Stopped
 from archdsl.search.evaluators.predictions import Predictions
 from archdsl.search.reading import read_optimiser
 from archdsl.search.scores import weights_rule
@@ -39,29 +39,29 @@ from archdsl.train.networks import demand_parameters, image_size
 from archdsl.train.task import Task, demanded_losses, scored_outputs
 
 
-class Lessons:
+class TrainingSetup:
     """The data and loss of all networks of a search, which have the same seed and batches.
 
     Raises SpecError for errors in the data, ARCH606 for unavailable scores, and as `demanded_losses`
     for losses that the space or the data do not support.
     """
 
-    def __init__(self, loss: SearchValue | None, around: Surroundings):
-        self.processes = processes(around.device)
+    def __init__(self, loss: SearchValue | None, context: EvaluatorContext):
+        self.processes = processes(context.device)
         formula = Term("cross_entropy") if loss is None else loss
-        self.around = around
-        self.seed, self.stop = around.seed, around.stop
-        self.batch, self.batched = around.batch, around.goals.batched
-        self.splits = around.data()
+        self.context = context
+        self.seed, self.stop = context.seed, context.stop
+        self.batch, self.batched = context.batch, context.goals.batched
+        self.splits = context.data()
         rule = weights_rule(loss_terms(formula))
         weights = None if rule is None else weighted_classes(self.splits, rule, self.processes, Reporter())
-        graph = around.space.graph
+        graph = context.space.graph
         by_rule = None if weights is None else {rule: weights}
         losses = demanded_losses([formula], graph, self.splits.train, by_rule)
         self.task = Task(formula, losses)
         self.main = next(iter(graph.outputs))
         self.scored = scored_outputs(losses, graph)
-        self.validate_on(self.splits.val, around.goals)
+        self.validate_on(self.splits.val, context.goals)
 
     def validate_on(self, dataset: Dataset, goals: SearchConfig) -> None:
         """Sets the images on which networks are scored."""
@@ -79,7 +79,7 @@ class Lessons:
     def batches_of(self, crop: tuple[int, int]) -> Batches:
         """Batches of crops of a size."""
         change = Augmentation(crop, self.batched.scale, self.batched.flip)
-        read = read_maps(self.splits.train, self.around.space.graph)
+        read = read_maps(self.splits.train, self.context.space.graph)
         targets = self.task.targets
         return Batches(self.splits.train, self.batch, change, self.seed, targets=targets, inputs=read)
 
@@ -119,7 +119,7 @@ class Lessons:
         """The graph of the space with all outputs that are trained.  Raises SpecError as
         `graph_of_outputs`.
         """
-        return graph_of_outputs(self.around.space, self.task.outputs)
+        return graph_of_outputs(self.context.space, self.task.outputs)
 
     def demand_plain(self, evaluator: str) -> None:
         """Raises SpecError (ARCH606) for losses of other outputs, or that are not of classes."""
@@ -143,7 +143,7 @@ class Lessons:
 
     def inputs(self, images_B3HW: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The inputs of the networks of the space, from the images of a batch."""
-        return inputs_from(self.around.space.graph, images_B3HW)
+        return inputs_from(self.context.space.graph, images_B3HW)
 
     def check_stop(self) -> None:
         """Raises Stopped if the search is stopping."""
