@@ -218,12 +218,12 @@ def least(value: Value) -> float:
 def _least_of(fn: str, args: tuple[Value, ...]) -> float:
     if fn not in _MONOTONE:
         return -inf
-    low = [least(a) for a in args]
+    low = [least(a) for a in (args[1:] if fn == "if" else args)]
     if fn == "add":
         return sum(low)
     if fn == "mul":
         return low[0] * low[-1] if min(low) >= 0 else -inf
-    return min(low[1:], default=-inf) if fn == "if" else max(low) if fn == "max" else min(low)
+    return max(low) if fn == "max" else min(low)
 
 
 def bound(value: Value) -> float:
@@ -240,14 +240,12 @@ def bound(value: Value) -> float:
 def _bound_of(fn: str, args: tuple[Value, ...]) -> float:
     if fn in _CONDITIONS:
         return 1
-    sizes = [bound(a) for a in args]
+    sizes = [bound(a) for a in (args[1:] if fn == "if" else args)]
     if fn in ("add", "sub"):
         return sum(sizes)
     if fn == "mul":
         return sizes[0] * sizes[-1]
-    if fn == "if":
-        return max(sizes[1:], default=0.0)
-    if fn in ("max", "min"):
+    if fn in ("if", "max", "min"):
         return max(sizes)
     return sizes[1] if fn == "mod" else sizes[0]
 

@@ -16,10 +16,12 @@ def specialize(value: Value, allowed: Mapping[str, Sequence[int]]) -> Value:
         outcomes = allowed.get(value.decision)
         if outcomes is None:
             return value
-        return pick(
-            value.decision,
-            tuple(v if o in outcomes else None for o, v in enumerate(value.values)),
-        )
+        if len(outcomes) == 1 and value.values[outcomes[0]] is not None:
+            return value.values[outcomes[0]]  # type: ignore[no-any-return]
+        table = [None] * len(value.values)
+        for outcome in outcomes:
+            table[outcome] = value.values[outcome]
+        return pick(value.decision, tuple(table))
     if not isinstance(value, Apply):
         return value
     if value.depth > SHALLOW:

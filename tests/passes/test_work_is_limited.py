@@ -222,3 +222,25 @@ space S {
 """)
     assert "5,000 applications" in (SpaceCost(space.graph).entangled or "")
     assert len(evaluated) <= 5_001
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "w = a + b if n in 0..4 else a * b\n  output y = image -> conv(c = w)",
+        "w = x.c if n in 0..4999 else z.c\n  require w > 0\n  output y = image -> conv(c = w + b)",
+        "f = x if n <= 400 else z\n  require f.c < 9\n  output y = f -> conv",
+        "e[1] = x\n  e[2] = z\n  f = e[a + n // 5000]?\n  g = e[b + n // 7000]?\n  output y = concat({z, f, g})",
+        "f = x if n in 0..400 else z\n  act = relu if n < 400 else conv(c = a + b)\n  output y = f -> act",
+    ],
+    ids=["numbers", "sizes", "tensors", "absent tensors", "ops"],
+)
+def test_a_test_of_a_decision_of_ten_thousand_outcomes_takes_linear_time(body: str, tmp_path: Path):
+    spec = tmp_path / "s.arch"
+    spec.write_text(
+        "arch 1\n\nspace S {\n  input image: [3, 8, 8]\n  n = one of {0..9998}\n"
+        "  a = one of {1, 2}\n  b = one of {1, 2}\n  x = image -> conv(c = a)\n"
+        f"  z = image -> conv(c = b)\n  {body}\n}}\n"
+    )
+    ended = limited.run("check", spec, seconds=6)
+    assert ended.code == 0, ended.err

@@ -6,7 +6,7 @@ is satisfied if some outcome satisfies it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -150,19 +150,24 @@ def _without_dimensions(
 
     for dim, (mux, sizes) in definitions.items():  # each stands behind those that it is made of
         if dim in wanted:
-            cases = [
-                (key, rebuilt(size, leaf_of))
-                for (key, _), size in zip(mux.cases, sizes, strict=True)
-                if size is not None
-            ]
-            value = cases[-1][1]
-            for key, size in reversed(cases[:-1]):
-                value = apply("if", _is_case(mux, key, known, leaf_of), size, value)
+            groups: dict[tuple[type, Value], list[Any]] = {}  # one condition for all cases of equal sizes
+            for (key, _), size in zip(mux.cases, sizes, strict=True):
+                if size is not None:
+                    size = rebuilt(size, leaf_of)
+                    groups.setdefault((type(size), size), []).append(key)
+            (_, value), _ = groups.popitem()
+            for (_, size), keys in reversed(groups.items()):
+                value = apply("if", _is_case(mux, keys, known, leaf_of), size, value)
             instead[dim] = value
     return rebuilt(condition, leaf_of) if instead else condition
 
 
-def _is_case(mux: Mux, key: Any, known: Mapping[str, Decision], leaf: Callable[[Value], Value]) -> Value:
+def _is_case(
+    mux: Mux, keys: Sequence[Any], known: Mapping[str, Decision], leaf: Callable[[Value], Value]
+) -> Value:
+    """The condition that a mux selects the case of one of the keys."""
     if isinstance(mux.on, str):
-        return pick(mux.on, tuple(outcome == key for outcome in range(known[mux.on].size)))
-    return apply("eq", rebuilt(mux.on, leaf), key)
+        chosen = frozenset(keys)
+        return pick(mux.on, tuple([outcome in chosen for outcome in range(known[mux.on].size)]))
+    on = rebuilt(mux.on, leaf)
+    return any_of([apply("eq", on, key) for key in keys])

@@ -101,6 +101,8 @@ class Builder:
     work: int = 0
     """Work spent on joining conditions."""
     _muxes: dict[tuple[object, ...], str] = field(default_factory=dict)
+    _sources: dict[str, dict[Scalar, str | None]] = field(default_factory=dict)
+    """The input of each case of a mux, by its key."""
     _typings: dict[tuple[object, ...], _Typing] = field(default_factory=dict)
     _node_numbers: dict[str, int] = field(default_factory=dict)
     """The last suffix used for each name, so that unique names take constant time."""
@@ -251,15 +253,21 @@ class Builder:
             for key, value in here:
                 table[int(key)] = value
             return pick(on, tuple(table))
-        for key, value in reversed(here[:-1]):
+        groups: dict[Value, list[Scalar]] = {}  # one condition for all cases of equal presence
+        for key, value in here:
+            groups.setdefault(value, []).append(key)
+        result, _ = groups.popitem()
+        for value, keys in reversed(groups.items()):
             size = self.decisions[on].size if isinstance(on, str) else 1
             self.work += size + (result.terms if isinstance(result, Apply) else 1)
-            if isinstance(on, str):
-                chosen = self.is_outcome(on, int(key))
-            else:
-                chosen = on if key is True else apply("eq", on, key)
-            result = apply("if", chosen, value, result)
+            result = apply("if", self.is_case(on, keys), value, result)
         return result
+
+    def is_case(self, on: str | Value, keys: Sequence[Scalar]) -> Value:
+        """The condition that a decision, or a value, selects the case of one of the keys."""
+        if isinstance(on, str):
+            return self.is_outcome(on, *map(int, keys))
+        return on if keys[0] is True else any_of([apply("eq", on, key) for key in keys])
 
     def _here(self, source: str) -> Value:
         """The condition under which a node is defined, given those of the next node."""
@@ -286,7 +294,10 @@ class Builder:
             outcomes = allowed.get(item.on)
             if outcomes is None:
                 return node
-            left = {source for key, source in item.cases if key in outcomes}
+            sources = self._sources.get(node)
+            if sources is None:
+                sources = self._sources[node] = dict(item.cases)
+            left = {sources[key] for key in outcomes if key in sources}
             if len(left) != 1:
                 return node
             (only,) = left

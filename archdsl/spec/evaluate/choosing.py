@@ -406,7 +406,7 @@ def _merge_scalars(
     for key, case in cases:
         if isinstance(case, Undefined):
             what, help = "this number is not defined in every network", f"{case.why}; define it there"
-            elsewhere = apply("not", _is_case(ev, on, key))
+            elsewhere = apply("not", ev.builder.is_case(on, [key]))
             reaching.demand(ev, elsewhere, "ARCH228", what, expr, frame, help)
         else:
             keyed.append((key, cast(Value, case)))
@@ -420,14 +420,11 @@ def _merge_scalars(
             table[int(outcome)] = specialize(value, {on: (int(outcome),)})
         if not any(isinstance(v, Expr) for v in table):
             return pick(on, tuple(table))
-    result = keyed[-1][1]
-    for key, value in reversed(keyed[:-1]):
-        result = apply("if", _is_case(ev, on, key), value, result)
+    groups: dict[tuple[type, Value], list[Scalar]] = {}  # one condition for all cases of equal values
+    for key, value in keyed:
+        groups.setdefault((type(value), value), []).append(key)
+    (_, result), _ = groups.popitem()
+    for (_, value), keys in reversed(groups.items()):
+        result = apply("if", ev.builder.is_case(on, keys), value, result)
+        ev.spend(1, expr, frame)
     return result
-
-
-def _is_case(ev: Evaluator, on: str | Expr, key: Scalar) -> Value:
-    """The condition that a decision, or a value, selects the case of a key."""
-    if isinstance(on, str):
-        return ev.builder.is_outcome(on, int(key))
-    return on if key is True else apply("eq", on, key)
