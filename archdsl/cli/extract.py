@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -102,9 +103,15 @@ def _inherited(
     else:
         network = opening.load(str(path)).network()
         given = manifest.settings
-        how = given.get("passes"), given.get("share"), given.get("bn", "shared")
-        outputs = given.get("outputs", ())
-        net, step = supernet_of(folder, network, path, *how, outputs=outputs)
+        how: dict[str, Any] = {
+            "passes": None,
+            "share": None,
+            "bn": "shared",
+            "kernels": "cropped",
+            "outputs": (),
+        }
+        how |= {key: given[key] for key in how if key in given}
+        net, step = supernet_of(folder, network, path, **how)
     module = take(net, network)
     if data is not None and calibrate:
         recalibrate(module, _batches(data, module, calibrate))

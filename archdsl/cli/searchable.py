@@ -103,10 +103,12 @@ def _notes(unit: Unit, declared: ast.Search, space: Elaborated) -> Iterator[Diag
         return
     try:
         for goals, fixed in _runnable(spec, graph, unit):
-            if goals.share is not None or any(_may_differ(n, space) for n in _live(graph, space)):
-                from archdsl.search.differentiable.sharing import demand_shared
+            given = goals.share is not None or goals.bn != "shared" or goals.kernels != "cropped"
+            if given or any(_may_differ(n, space) for n in _live(graph, space)):
+                from archdsl.search.differentiable.sharing import demand_kernels, demand_shared
 
                 demand_shared(goals, graph, fixed)
+                demand_kernels(goals.kernels, graph)
     except SpecError as error:
         yield _rejected(error.diagnostics[0], unit, declared)
 

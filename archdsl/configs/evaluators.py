@@ -9,7 +9,7 @@ from typing import Any
 from archdsl.configs import forms
 from archdsl.configs.objectives import NoSettings
 from archdsl.configs.setting import setting
-from archdsl.configs.sharing import BN
+from archdsl.configs.sharing import BN, Kernels
 from archdsl.configs.word import Maker
 from archdsl.registry import imported
 
@@ -107,6 +107,12 @@ class Weights:
         "batch normalization of the supernet: slices of one set of parameters and statistics (shared), or a separate set for each combination of widths (per_width)",
         "shared",
         choices=("shared", "per_width"),
+    )
+    kernels: Kernels = setting(
+        "text",
+        "smaller kernels of the supernet: the centre of the largest (cropped), or a learned linear map of it (transformed; OFA)",
+        "cropped",
+        choices=("cropped", "transformed"),
     )
     optimizer: Any = _optimizer()
     loss: Any = _loss()

@@ -10,6 +10,8 @@ from archdsl.configs.setting import setting
 
 BN = Literal["shared", "per_width"]
 """Batch normalization of elastic weights: parts of one set, or a set for each combination of widths."""
+Kernels = Literal["cropped", "transformed"]
+"""Smaller kernels of elastic weights: the centre of the largest, or learned linear maps of it (OFA)."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from archdsl.configs import forms
 from archdsl.configs.setting import setting
-from archdsl.configs.sharing import BN
+from archdsl.configs.sharing import BN, Kernels
 from archdsl.configs.word import Maker
 
 
@@ -56,6 +56,12 @@ class Differentiable:
         "batch normalization of elastic weights: slices of one set of parameters, or a set for each combination of widths",
         "shared",
         choices=("shared", "per_width"),
+    )
+    kernels: Kernels = setting(
+        "text",
+        "smaller kernels of elastic weights: the centre of the largest (cropped), or a learned linear map of it (transformed)",
+        "cropped",
+        choices=("cropped", "transformed"),
     )
     refine: int = setting(
         "whole", "final training: number of networks trained from scratch on a short schedule and compared", 0

@@ -320,6 +320,13 @@ class Primitive:
         """
         return widths[0]
 
+    def kernel_size(self, a: Attrs) -> Any:
+        """The size of the kernel whose positions are the last two axes of its weight; None without one.
+
+        A number, or a pair (rows, columns); also for settings that depend on decisions.
+        """
+        return None
+
     def places(
         self, xs: Sequence[Places | None], widths: Sequence[int], c: int, width: int, a: Attrs
     ) -> Places:

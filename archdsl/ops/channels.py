@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from archdsl.ir.expr import both, eq, le
+from archdsl.ir.expr import apply, both, eq, le
 from archdsl.ops.base import Attrs, Cost, Demand, Layer, OnnxWriter, Primitive, Setting, Sizes
 from archdsl.ops.places import Parts, Places, centre, index, leading
 
@@ -172,6 +172,9 @@ class ChannelConv(Primitive):
 
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
         return Layer("ChannelConv", {"kernel_size": a["k"]}, positional=1)
+
+    def kernel_size(self, a: Attrs) -> Any:
+        return apply("pair", a["k"], 1)
 
     def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
         return {"weight": (range(1), range(1), centre(a["k"], most["k"]), range(1))}

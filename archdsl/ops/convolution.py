@@ -80,6 +80,9 @@ class Conv(Primitive):
     ) -> Places:
         return leading(c) if a["g"] == 1 else by_group(c, width, a["g"])
 
+    def kernel_size(self, a: Attrs) -> Any:
+        return a["k"]
+
     def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
         own = own_channels(x, width, a, most)
         return {"weight": (index(y), index(own), *kernel(a, most)), "bias": (index(y),)}
@@ -132,6 +135,9 @@ class DepthwiseConv(Primitive):
 
     def layer(self, xs: Sequence[Sizes], y: Sizes, a: Attrs) -> Layer:
         return _conv2d(y[0], y[0], a, groups=y[0])
+
+    def kernel_size(self, a: Attrs) -> Any:
+        return a["k"]
 
     def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
         return {"weight": (index(x), range(1), *kernel(a, most)), "bias": (index(x),)}

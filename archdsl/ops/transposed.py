@@ -160,6 +160,9 @@ class ConvTranspose(Primitive):
     ) -> Places:
         return leading(c) if a["g"] == 1 else by_group(c, width, a["g"])
 
+    def kernel_size(self, a: Attrs) -> Any:
+        return a["k"]
+
     def parts(self, x: Places, y: Places, width: int, a: Attrs, most: Attrs) -> Parts:
         g, own = a["g"], own_channels(x, width, a, most)
         inputs = x if g == 1 else tuple(n * (width // g) + place for n in range(g) for place in own)

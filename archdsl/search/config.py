@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from archdsl.configs.datasets import Batched
 from archdsl.configs.setting import settings_of
-from archdsl.configs.sharing import BN
+from archdsl.configs.sharing import BN, Kernels
 from archdsl.diagnostics import Location
 from archdsl.search.differentiable.samplers import Sampler
 from archdsl.search.terms import recorded
@@ -97,6 +97,8 @@ class SearchConfig:
     share: Literal["elastic", "candidates"] | None = None
     bn: BN = "shared"
     """Batch normalization of elastic weights."""
+    kernels: Kernels = "cropped"
+    """Smaller kernels of elastic weights."""
     init: float = 1e-3
     architecture: Optimiser = field(default_factory=lambda: USUAL["architecture"])
     parameters: Optimiser = field(default_factory=lambda: USUAL["parameters"])
@@ -142,6 +144,7 @@ class SearchConfig:
         later = {
             "pretrain": 0,
             "bn": "shared",
+            "kernels": "cropped",
             "private": (),
             "blend_outputs": (),
             "members": (),

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from archdsl.backends.torch_module import CompiledNetwork
-from archdsl.configs.sharing import BN
+from archdsl.configs.sharing import BN, Kernels
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.passes.transforms.deployed import Deploy
 from archdsl.program import Network, load
@@ -26,19 +26,22 @@ def supernet_of(
     passes: str | None = None,
     share: str | None = None,
     bn: BN = "shared",
+    kernels: Kernels = "cropped",
     outputs: Collection[str] = (),
 ) -> tuple[Supernet, int]:
     """The supernet of a search's newest checkpoint, and its step.
 
-    `network` is a network of its space, from the file `spec`; `passes`, `share` and `bn` are settings of the
-    search, `outputs` those that its losses name.  Raises SpecError: ARCH911 without a checkpoint, ARCH913 if
-    it belongs to another space, ARCH505 for a network that is not written as decisions of a space.
+    `network` is a network of its space, from the file `spec`; `passes`, `share`, `bn` and `kernels` are
+    settings of the search, `outputs` those that its losses name.
+
+    Raises SpecError: ARCH911 without a checkpoint, ARCH913 if it belongs to another space, ARCH505 for a
+    network that is not written as decisions of a space.
     """
     if network.origin is None or network.source is None:
         raise SpecError([Diagnostic("ARCH505", f"{network.name} is not written as decisions in a space")])
     space = pruned(load(spec.parent / network.source).space(network.origin, **network.given), passes)
     graph = Deploy(keep_decisions=False, kept=frozenset(outputs))(space.graph)
-    net = build(graph, share, bn).eval()
+    net = build(graph, share, bn, kernels).eval()
     return net, loaded(net, folder, network)
 
 

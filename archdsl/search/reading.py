@@ -77,7 +77,9 @@ def read_config(
     return config
 
 
-OF_STRATEGY = ("epochs", "gates_from", "order", "clip", "share", "bn", "refine", "refine_epochs", "pretrain")
+OF_STRATEGY = (
+    "epochs", "gates_from", "order", "clip", "share", "bn", "kernels", "refine", "refine_epochs", "pretrain"
+)  # fmt: skip
 """Settings taken from `differentiable(…)`."""
 
 

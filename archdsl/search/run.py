@@ -33,7 +33,7 @@ from archdsl.search.differentiable.members import CoSearchMember, Sizes
 from archdsl.search.differentiable.objective import ObjectiveFunction
 from archdsl.search.differentiable.readiness import demand_ready
 from archdsl.search.differentiable.samplers import by_decision
-from archdsl.search.differentiable.sharing import demand_shared
+from archdsl.search.differentiable.sharing import demand_kernels, demand_shared
 from archdsl.search.differentiable.supernets import build_all
 from archdsl.search.engines.choice import IN_PROCESS
 from archdsl.search.folder import SearchFolder
@@ -156,6 +156,7 @@ def _inputs(program: Program, options: SearchOptions, here: Processes, reporter:
                 f"weights of {one.space.name} are elastic, as networks differ in tensor shapes: "
                 f"one outcome of {count} is sampled per forward pass"
             )
+    demand_kernels(config.kernels, *(one.space.searched for one in found))
     rules = {one.name: class_weights_rule(one.config) for one in found}
     weights = {name: weighted_classes(splits, rule, here, reporter) for name, rule in rules.items()}
     for one in found:

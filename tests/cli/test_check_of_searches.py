@@ -58,6 +58,9 @@ def spec(choice: str = FITS, search: str = SEARCH) -> str:
         (spec(VARIES, DRAWN.replace("epochs", "share = candidates, epochs")), "ARCH414"),
         (spec(EVENED, DRAWN.replace("epochs", "share = candidates, epochs")), "ARCH414"),
         (spec(search=SEARCH.replace("epochs", "share = elastic, epochs")), None),
+        (spec(search=SEARCH.replace("epochs", "bn = per_width, epochs")), "ARCH415"),
+        (spec(search=SEARCH.replace("epochs", "kernels = transformed, epochs")), "ARCH415"),
+        (spec(VARIES, DRAWN.replace("epochs", "kernels = transformed, epochs")), "ARCH415"),
         (spec(search=SEARCH.replace("cross_entropy + ", "")), "ARCH415"),
         (spec(search=SEARCH.replace("  data", "  architecture {\n y.zz = softmax\n }\n  data")), "ARCH415"),
         (spec("conv_bn_relu"), "ARCH415"),
@@ -105,6 +108,8 @@ op concat_twice(x) {
         ("conv(c = one of {4, 8})", 'path = "run", train = fair', "ARCH415", "cannot be combined"),
         ("conv(c = one of {4, 8}) -> concat_twice", "epochs = 1", "ARCH414", "different origins"),
         ("conv(c = one of {1..33}) -> bn", "bn = per_width", "ARCH414", "more than 32"),
+        ("conv(c = one of {4, 8}, k = one of {3, 5})", "kernels = transformed", None, ""),
+        ("conv(c = one of {4, 8})", "kernels = transformed", "ARCH415", "applies to searched kernels"),
     ],
 )
 def test_check_notes_what_a_search_over_shared_weights_refuses(choice, settings, code, words, capsys):

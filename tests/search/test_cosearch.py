@@ -165,6 +165,25 @@ def test_extract_takes_any_network_out_of_the_supernet_of_a_cosearch(spec: Path,
     assert "is not in the folder of an architecture" in capsys.readouterr().err
 
 
+def test_transformed_kernels_of_a_cosearch_are_extracted_as_its_paths_compute_them(spec: Path, capsys):
+    spec.write_text(SPEC.replace("epochs = 2,", "epochs = 2, kernels = transformed,"), "utf-8")
+    archdsl.search(spec, folder="run")
+    best = Path("run/student/best.arch")
+    best.write_text(best.read_text("utf-8").replace("kernel = 5", "kernel = 3"), "utf-8")
+    assert run(["extract", "run", "--network", str(best), "-o", "out.safetensors"]) == 0, (
+        capsys.readouterr().err
+    )
+    state = load_state(max(Path("run/checkpoints").iterdir()))["net"]
+    kept, whole, matrix = (
+        load_file("out.safetensors")["b_conv.weight"],
+        *(state[f"b_conv.{name}"] for name in ("weight", "weight_5x5_to_3x3")),
+    )
+    out, into, *_ = kept.shape
+    centre = whole[:out, :into, 1:4, 1:4].reshape(-1, 9)
+    assert not torch.equal(matrix, torch.eye(9))
+    torch.testing.assert_close(kept.reshape(-1, 9), centre @ matrix.T)
+
+
 def test_a_cosearch_is_listed_with_all_its_epochs_and_the_last_architecture(spec: Path, capsys):
     found = archdsl.search(spec, folder="runs/co")
     assert run(["runs", "--json"]) == 0

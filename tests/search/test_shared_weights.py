@@ -177,6 +177,19 @@ def test_batch_normalization_has_a_set_for_each_width_where_the_search_says_so()
     assert caught.value.diagnostics[0].code in ("ARCH864", "ARCH913")
 
 
+def test_kernels_are_transformed_where_the_search_says_so():
+    searched("run", "weights(epochs = 1, kernels = transformed)")
+    searched("again", 'weights(path = "run", kernels = transformed)')
+    assert [one["scores"] for one in trials("again")] == [one["scores"] for one in trials("run")]
+    with pytest.raises(SpecError) as caught:
+        searched("other", 'weights(path = "run")')
+    assert caught.value.diagnostics[0].code in ("ARCH864", "ARCH913")
+    state = torch.load(next(Path("run", "supernet").iterdir()), weights_only=True)["state"]["net"]
+    learned = {name: value for name, value in state.items() if "_to_" in name}
+    assert {name.rpartition(".")[2] for name in learned} == {"weight_5x5_to_3x3", "weight_3x3_to_1x1"}
+    assert any(not torch.equal(value, torch.eye(len(value))) for value in learned.values())
+
+
 def test_progressive_training_keeps_closed_decisions_at_their_largest_outcome():
     graph = archdsl.load(SPACE).space().searched
     rule = Progressive(opens=("body.k", ("depth", "w")), at=(0, 0.5), train=Term("uniform", group="sharing"))

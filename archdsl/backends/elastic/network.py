@@ -14,10 +14,11 @@ from torch import nn
 
 from archdsl.backends.elastic.compiling import Compiler
 from archdsl.backends.elastic.drawn import drawn
+from archdsl.backends.elastic.kernels import Transforms
 from archdsl.backends.elastic.partial import Entry, Partial
 from archdsl.backends.elastic.paths import Path, Paths
 from archdsl.backends.elastic.scaling import Scaled, Weighed, results_of_calls
-from archdsl.backends.elastic.slices import Sliced, narrowed
+from archdsl.backends.elastic.slices import Sliced, new_stored, state_of
 from archdsl.backends.elastic.widths import Widths
 from archdsl.backends.making import make
 from archdsl.backends.naming import RESERVED, identifier, unique
@@ -28,7 +29,7 @@ from archdsl.backends.supernet.module import Forward, Weights
 from archdsl.backends.supernet.statements import Style
 from archdsl.backends.torch_module import MOST_PARAMETERS, CompiledNetwork
 from archdsl.backends.torch_module import build as build_network
-from archdsl.configs.sharing import BN
+from archdsl.configs.sharing import BN, Kernels
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.ir import Graph, Node
 from archdsl.ops.base import Layer
@@ -92,7 +93,8 @@ class ElasticNetwork(nn.Module):
         taken = set(RESERVED)
         self._stored = {weights: unique(identifier(weights), taken) for weights in widths.slots}
         for weights, attribute in self._stored.items():
-            self._modules[attribute] = store.get(weights) or make(widths.slots[weights].layer)
+            slot = widths.slots[weights]
+            self._modules[attribute] = store.get(weights) or new_stored(slot.layer, slot.transforms)
         self._layers: dict[Hashable, Sliced] = {}
         self._lents: dict[Entry, tuple[Sliced, nn.Module]] = {}
         self._written: dict[Hashable, tuple[Forward, tuple[int, ...]]] = {}
@@ -184,12 +186,11 @@ class ElasticNetwork(nn.Module):
         """
         graph, taken = self._taken({p: o for p, o in outcomes.items() if p in self.archdsl_graph.decisions})
         module = build_network(replace(graph, name=name))
-        for attribute, (stored, parts) in taken.items():
+        for attribute, (stored, parts, transforms) in taken.items():
             own, mine = self._modules[stored], module._modules[attribute]
             assert own is not None
             assert mine is not None
-            state = own.state_dict()
-            mine.load_state_dict({key: narrowed(value, parts.get(key)) for key, value in state.items()})
+            mine.load_state_dict(state_of(own, parts, transforms))
         like = next(self.parameters(), None)
         return (module if like is None else module.to(like.device, like.dtype)).train(self.training)
 
@@ -210,8 +211,10 @@ class ElasticNetwork(nn.Module):
         self._paths.move_to_end(key)
         return found
 
-    def _taken(self, outcomes: Mapping[str, int]) -> tuple[Graph, dict[str, tuple[str, Parts]]]:
-        """The deployed graph of a network; the stored layer and its slice for each attribute of a layer."""
+    def _taken(self, outcomes: Mapping[str, int]) -> tuple[Graph, dict[str, tuple[str, Parts, Transforms]]]:
+        """The deployed graph of a network; for each attribute of a layer, the stored layer, its slice of it,
+        and the transforms of its kernels.
+        """
         bound = self._binder.bind(outcomes)
         if bound.failures:
             where, number, message = bound.failures[0]
@@ -226,7 +229,7 @@ class ElasticNetwork(nn.Module):
             if weights in self._widths.weights:  # a layer without weights, such as dropout, is not
                 node = node_of[weights]
                 name, own = self._widths.stored(node, *places[node.name])
-                taken[attribute] = self._stored[name], own
+                taken[attribute] = self._stored[name], own, self._widths.slots[name].transforms
         return graph, taken
 
     def _plan(self, outputs: tuple[str, ...], outcomes: Mapping[str, int], weighed: frozenset[str]) -> _Plan:
@@ -299,7 +302,8 @@ class ElasticNetwork(nn.Module):
                 self._layers.clear()
             stored = self._modules[self._stored[weights]]
             assert stored is not None
-            found = self._layers[key] = Sliced(stored, layer, parts)
+            transforms = self._widths.slots[weights].transforms
+            found = self._layers[key] = Sliced(stored, layer, parts, transforms)
         return found
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ElasticNetwork:
@@ -338,18 +342,23 @@ def _bases(found: Mixture | Scaled) -> Iterable[Mixture]:
     return found.mixtures if isinstance(found, Scaled) else (found,)
 
 
-def build(graph: Graph, *, bn: BN = "shared", checkpoint: bool = False) -> ElasticNetwork:
+def build(
+    graph: Graph, *, bn: BN = "shared", kernels: Kernels = "cropped", checkpoint: bool = False
+) -> ElasticNetwork:
     """The elastic supernet of a space, in training mode.
 
     With `bn` "per_width", a batch normalization has separate weights and statistics for each combination of
-    widths of the origins of its input, otherwise slices of one set. With `checkpoint`, only tensors passed
-    between cells are stored for the backward pass, which recomputes the others (gradient checkpointing).
+    widths of the origins of its input, otherwise slices of one set. With `kernels` "transformed", smaller
+    kernels are learned linear maps of the largest, as in once-for-all networks (arXiv:1908.09791, section
+    3.3), otherwise its centre. With `checkpoint`, only tensors passed between cells are stored for the
+    backward pass, which recomputes the others (gradient checkpointing).
+
     Raises SpecError: ARCH818 for more than 32 such combinations, ARCH810 if weights cannot be shared, ARCH801
     for too many parameters.
     """
     results, simple = results_of_calls(graph), simplified(graph)
     graph = simple.graph
-    widths = Widths(graph, bn)
+    widths = Widths(graph, bn, kernels)
     params = sum(slot.params for slot in widths.slots.values())
     if params > MOST_PARAMETERS:
         headline = (

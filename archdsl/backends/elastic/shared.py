@@ -9,11 +9,11 @@ from torch import nn
 
 from archdsl.backends.elastic.network import ElasticNetwork
 from archdsl.backends.elastic.scaling import results_of_calls
+from archdsl.backends.elastic.slices import new_stored
 from archdsl.backends.elastic.widths import Slot, Widths, merged
-from archdsl.backends.making import make
 from archdsl.backends.naming import RESERVED, identifier, unique
 from archdsl.backends.torch_module import MOST_PARAMETERS
-from archdsl.configs.sharing import BN
+from archdsl.configs.sharing import BN, Kernels
 from archdsl.diagnostics import Diagnostic, SpecError, closest
 from archdsl.ir import Graph, Mux, Node
 from archdsl.passes.transforms.simplify import Simplified, simplified
@@ -33,7 +33,7 @@ class SharedNetworks(nn.Module):
         super().__init__()
         taken = set(RESERVED)
         attributes = {weights: unique(identifier(weights), taken) for weights in slots}
-        store = {weights: make(slot.layer) for weights, slot in slots.items()}
+        store = {weights: new_stored(slot.layer, slot.transforms) for weights, slot in slots.items()}
         for weights, module in store.items():
             self._modules[attributes[weights]] = module
         # In a plain dict, as each stored layer is a child once.
@@ -53,19 +53,20 @@ class SharedNetworks(nn.Module):
 
 
 def build(
-    graphs: Mapping[str, Graph], private: Collection[str] = (), *, bn: BN = "shared", checkpoint: bool = False
-) -> SharedNetworks:
+    graphs: Mapping[str, Graph], private: Collection[str] = (), *, bn: BN = "shared",
+    kernels: Kernels = "cropped", checkpoint: bool = False,
+) -> SharedNetworks:  # fmt: skip
     """Elastic supernets of spaces by name, in training mode.
 
     Layers of equal name in several spaces share their weights, stored at their largest size in any of them,
     except in the parts in `private` (a name of the space, `stem`, or a path, `keep[0, 8]`), of which each
-    space has separate weights. `bn` is as for one space.
+    space has separate weights. `bn` and `kernels` are as for one space.
 
     Raises SpecError: ARCH810 if weights cannot be shared, ARCH818 as for one space, ARCH606 for a part
     without weights, ARCH801 for too many parameters.
     """
     own = {name: simplified(_with_private(graph, name, private)) for name, graph in graphs.items()}
-    widths = {name: Widths(simple.graph, bn) for name, simple in own.items()}
+    widths = {name: Widths(simple.graph, bn, kernels) for name, simple in own.items()}
     slots = merged(list(widths.values()))
     params = sum(slot.params for slot in slots.values())
     if params > MOST_PARAMETERS:

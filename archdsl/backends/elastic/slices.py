@@ -7,9 +7,17 @@ from functools import lru_cache
 from typing import Any
 
 import torch
+import torch.nn.functional as F  # noqa: N812  (the usual name)
 from torch import nn
 
-from archdsl.backends.making import bare
+from archdsl.backends.elastic.kernels import (
+    WEIGHT,
+    Transform,
+    Transforms,
+    steps_of,
+    steps_to,
+)
+from archdsl.backends.making import bare, make
 from archdsl.ops.base import Layer
 from archdsl.ops.places import Part, Parts
 
@@ -17,19 +25,24 @@ LARGE = 1 << 14
 """Numbers of a weight from which on a slice as a leaf pays: it costs some 15 µs in the backward pass."""
 
 
+_NONE: Transforms = {}
+
+
 class Sliced:
     """A layer whose weights and statistics are slices of those of a stored layer.
 
     It is a module of the size of the slice without own tensors; before each call, the slices are assigned to
-    it.
+    it. Where kernels have `transforms`, a smaller one is derived from the slice with all positions.
     """
 
-    def __init__(self, stored: nn.Module, layer: Layer, parts: Parts):
+    def __init__(self, stored: nn.Module, layer: Layer, parts: Parts, transforms: Transforms = _NONE):
         self.module = bare(layer)
         # The class of the stored layer may be another one: batch normalization over several processes.
         self.module.__class__ = type(stored)
         self.stored = stored
-        self._parameters = _lent_of(stored._parameters, parts)
+        parts, self._steps = _untransformed(stored, parts, transforms)
+        own = {name: value for name, value in stored._parameters.items() if name not in steps_of(transforms)}
+        self._parameters = _lent_of(own, parts)
         self._buffers = _lent_of(stored._buffers, parts)
         self._gathered = [(name, part) for name, part in self._buffers if part is not None and part.apart]
         self._views: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
@@ -52,6 +65,8 @@ class Sliced:
                 lent[name] = value
             else:
                 lent[name] = self._leaf(name, part, value) if part.is_written(value) else part.lent(value)
+        if self._steps:
+            lent[WEIGHT] = transformed(lent[WEIGHT], self._steps, parameters)
         for name, part in self._buffers:
             lent[name] = buffers[name] if part is None else self._view(name, part)
         lent["training"] = stored.training
@@ -175,6 +190,47 @@ class _Lent:
         return found
 
 
-def narrowed(value: torch.Tensor, part: Part | None) -> torch.Tensor:
+def state_of(stored: nn.Module, parts: Parts, transforms: Transforms) -> dict[str, torch.Tensor]:
+    """The state dict of a separate layer that computes the same as the slice of a stored one."""
+    parts, steps = _untransformed(stored, parts, transforms)
+    state = {name: _narrowed(value, parts.get(name)) for name, value in stored.state_dict().items()}
+    matrices = {name: state.pop(name) for name in steps_of(transforms)}
+    return {**state, WEIGHT: transformed(state[WEIGHT], steps, matrices)} if steps else state
+
+
+def new_stored(layer: Layer, transforms: Transforms) -> nn.Module:
+    """A new stored layer, with the matrices of its transforms as further parameters, initially identities."""
+    module = make(layer)
+    for name, step in steps_of(transforms).items():
+        module.register_parameter(name, nn.Parameter(torch.eye(step.positions)))
+    return module
+
+
+def _untransformed(
+    stored: nn.Module, parts: Parts, transforms: Transforms
+) -> tuple[Parts, tuple[Transform, ...]]:
+    """The slices before transforms of the kernel, and these transforms."""
+    steps = steps_to(parts[WEIGHT], transforms) if transforms else ()
+    if not steps:
+        return parts, ()
+    weight = stored._parameters[WEIGHT]
+    assert weight is not None
+    every = (range(size) for size in weight.shape[-2:])
+    return {**parts, WEIGHT: (*parts[WEIGHT][:-2], *every)}, steps
+
+
+def transformed(
+    weight: torch.Tensor, steps: tuple[Transform, ...], matrices: Mapping[str, torch.Tensor | None]
+) -> torch.Tensor:
+    """A smaller kernel (… × k × k) derived from a larger one (… × K × K), for all channels of a slice."""
+    for step in steps:
+        matrix = matrices[step.name]
+        assert matrix is not None
+        part = weight[..., step.rows.start : step.rows.stop, step.columns.start : step.columns.stop]
+        weight = F.linear(part.reshape(-1, step.positions), matrix).reshape(part.shape)
+    return weight
+
+
+def _narrowed(value: torch.Tensor, part: Part | None) -> torch.Tensor:
     """A slice of a tensor: a view if its channels are contiguous."""
     return value if part is None else _Lent(part, value.shape).of(value)

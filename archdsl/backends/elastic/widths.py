@@ -9,7 +9,8 @@ from typing import Any
 
 from archdsl import ops
 from archdsl.backends.elastic.combinations import Blocks, Combination, Combinations, Uncounted, combination
-from archdsl.configs.sharing import BN
+from archdsl.backends.elastic.kernels import KernelSize, Transforms, parameters_of, transforms
+from archdsl.configs.sharing import BN, Kernels
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Expr, Graph, Mux, Node, Value
 from archdsl.ir.expr import apply, by_axis, kind
@@ -41,21 +42,25 @@ class Slot:
     params: int
     joined: tuple[int, ...]
     """The widths of the tensors that its first input joins, each of which has a range of the channels."""
+    kernels: frozenset[KernelSize]
+    """The kernel sizes of all networks, if smaller ones are derived by learned transforms."""
+    transforms: Transforms
 
 
 class Widths:
     """The largest channels of tensors, values of settings, and layers of a space.
 
     With `bn` "per_width", a batch normalization has a set of weights and statistics for each combination of
-    widths of the origins of its input, otherwise slices of one set.
+    widths of the origins of its input, otherwise slices of one set. With `kernels` "transformed", smaller
+    kernels are derived from the largest by learned transforms, otherwise they are its centre.
 
-    Raises SpecError: ARCH810 if a setting has no largest value, nodes with the same weights are layers of
-    different kinds, or a tensor has more than MOST_CHANNELS channels or all MOST_TOGETHER; ARCH818 for
-    more than MOST_SETS combinations.
+    Raises SpecError: ARCH810 if a setting has no largest value, kernel sizes to transform cannot be listed,
+    nodes with the same weights are layers of different kinds, or a tensor has more than MOST_CHANNELS
+    channels or all MOST_TOGETHER; ARCH818 for more than MOST_SETS combinations.
     """
 
-    def __init__(self, graph: Graph, bn: BN = "shared"):
-        self.graph = graph
+    def __init__(self, graph: Graph, bn: BN = "shared", kernels: Kernels = "cropped"):
+        self.graph, self._transforms_kernels = graph, kernels == "transformed"
         self.shapes, self.definitions = infer_symbolic(graph)
         self._possible = Possible(self.definitions, {})
         self.blocks: dict[str, Blocks] = {name: ((name, shape[0]),) for name, shape in graph.inputs.items()}
@@ -143,7 +148,19 @@ class Widths:
         width = max(self.width(node.inputs[0]) for node in nodes)
         wide = max(self.width(node.name) for node in nodes)
         joined = tuple(width for _, width in self.blocks[first.inputs[0]])
-        return _slot(weights, first.op, most, width, wide, joined)
+        kernels = self._kernels(nodes) if self._transforms_kernels else frozenset()
+        return _slot(weights, first.op, most, width, wide, joined, kernels)
+
+    def _kernels(self, nodes: list[Node]) -> frozenset[KernelSize]:
+        """The kernel sizes of nodes with the same weights; none if these have no kernel."""
+        primitive = ops.get(nodes[0].op)
+        sizes = [primitive.kernel_size(node.attrs) for node in nodes]
+        try:
+            return frozenset(
+                by_axis(one) for size in sizes if size is not None for one in self._possible.of(size)
+            )
+        except Unbounded:
+            raise not_shared(nodes[0], f"the kernel sizes of `{nodes[0].op}` cannot be listed") from None
 
     def _add_sets(self, slot: Slot, nodes: list[Node], combinations: Combinations) -> None:
         first = nodes[0]
@@ -162,7 +179,7 @@ class Widths:
         named = {one: f"{slot.weights}{list(one)}" for one in sorted(found)}
         self.sets[slot.weights] = blocks, named
         for one, name in named.items():
-            self.slots[name] = _slot(name, slot.op, slot.most, sum(one), sum(one), one)
+            self.slots[name] = _slot(name, slot.op, slot.most, sum(one), sum(one), one, frozenset())
 
     # ------------------------------------------------------------ one network
 
@@ -252,7 +269,7 @@ def _both(one: Slot, other: Slot) -> Slot:
     most = {key: _largest([one.most[key], other.most[key]]) for key in one.most}
     width, wide = max(one.width, other.width), max(one.wide, other.wide)
     joined = (width,) if len(one.joined) == 1 else one.joined
-    return _slot(one.weights, one.op, most, width, wide, joined)
+    return _slot(one.weights, one.op, most, width, wide, joined, one.kernels | other.kernels)
 
 
 def _apart(slot: Slot, why: str) -> SpecError:
@@ -261,14 +278,16 @@ def _apart(slot: Slot, why: str) -> SpecError:
 
 
 def _slot(
-    weights: str, op: str, most: Mapping[str, Any], width: int, wide: int, joined: tuple[int, ...]
-) -> Slot:
+    weights: str, op: str, most: Mapping[str, Any], width: int, wide: int, joined: tuple[int, ...],
+    kernels: frozenset[KernelSize],
+) -> Slot:  # fmt: skip
     primitive = ops.get(op)
     xs, y = [(width, 1, 1)], (wide, 1, 1)
     layer = primitive.layer(xs, y, most)
     assert layer is not None
-    params = primitive.cost(xs, y, most).params
-    return Slot(weights, op, layer, most, width, wide, params, joined)
+    found = transforms(kernels, by_axis(primitive.kernel_size(most))) if len(kernels) > 1 else {}
+    params = primitive.cost(xs, y, most).params + parameters_of(found)
+    return Slot(weights, op, layer, most, width, wide, params, joined, kernels, found)
 
 
 def accumulated(blocks: Blocks) -> list[int]:

@@ -7,11 +7,13 @@ from collections.abc import Collection, Mapping
 from archdsl.backends.elastic.drawn import drawn
 from archdsl.backends.elastic.widths import Widths
 from archdsl.backends.supernet.structure import parts
+from archdsl.configs.sharing import Kernels
 from archdsl.diagnostics import Diagnostic, Label, SpecError
 from archdsl.ir import Graph
 from archdsl.passes.transforms.simplify import simplify
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.samplers import Sampler, by_decision
+from archdsl.search.terms import cannot
 
 SOFT = ("gumbel", "softmax")
 """Samplers that give several outcomes a weight at once."""
@@ -33,6 +35,16 @@ def is_elastic(share: str | None, graph: Graph) -> bool:
     return bool(graph.facts[is_elastic])
 
 
+def demand_kernels(kernels: Kernels, *graphs: Graph) -> None:
+    """Raises SpecError (ARCH606) if kernels are to be transformed and none of the spaces searches one."""
+    if kernels == "cropped":
+        return
+    slots = [slot for graph in graphs for slot in Widths(simplify(graph), kernels=kernels).slots.values()]
+    if not any(slot.transforms for slot in slots):
+        headline = f"`kernels = {kernels}` applies to searched kernels, which {graphs[0].name} does not have"
+        raise cannot(headline, "leave `kernels` out")
+
+
 def demand_shared(
     config: SearchConfig, graph: Graph, fixed: Collection[str] = ()
 ) -> dict[str, tuple[str, str]]:
@@ -42,14 +54,19 @@ def demand_shared(
     `fixed` are decisions with a constant outcome.
 
     Raises SpecError: ARCH802 if the space has no supernet of the kind `share`, ARCH810 for weights that
-    cannot be shared, ARCH812 for a decision that must be drawn and whose sampler mixes its outcomes.
+    cannot be shared, ARCH812 for a decision that must be drawn and whose sampler mixes its outcomes, ARCH606
+    for settings of elastic weights that have no effect.
     """
     if config.share == "candidates":
         parts(graph)
     if not is_elastic(config.share, graph):
+        for key, value, usual in (("bn", config.bn, "shared"), ("kernels", config.kernels, "cropped")):
+            if value != usual:
+                headline = f"`{key} = {value}` applies to elastic weights, which {graph.name} does not have"
+                raise cannot(headline, f"set share = elastic, or leave `{key}` out")
         return {}
     simple = simplify(graph)
-    found = drawn(simple, Widths(simple))
+    found = drawn(simple, Widths(simple, config.bn, config.kernels))
     samplers = by_decision(config.sampler, config.gates_from, config.samplers, graph)
     soft = [path for path in found if path not in fixed and samplers[path].name in SOFT]
     if soft:

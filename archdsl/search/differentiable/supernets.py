@@ -12,28 +12,25 @@ from archdsl.backends.elastic.network import build as build_elastic
 from archdsl.backends.elastic.shared import build as build_shared
 from archdsl.backends.supernet.module import SuperNetwork
 from archdsl.backends.supernet.module import build as build_candidates
-from archdsl.configs.sharing import BN
+from archdsl.configs.sharing import BN, Kernels
 from archdsl.ir import Graph
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.sharing import is_elastic
-from archdsl.search.terms import cannot
 
 Supernet = Union[SuperNetwork, ElasticNetwork]
 
 
 def build(
-    graph: Graph, share: str | None, bn: BN = "shared", *, fuse: bool = False, checkpoint: bool = False
-) -> Supernet:
+    graph: Graph, share: str | None, bn: BN = "shared", kernels: Kernels = "cropped", *, fuse: bool = False,
+    checkpoint: bool = False,
+) -> Supernet:  # fmt: skip
     """The supernet of a space, in training mode: elastic weights, or a layer for each candidate.
 
-    `share` and `bn` are settings of the search; `fuse` has no effect on elastic weights. Raises SpecError as
-    both kinds do, and ARCH606 for a `bn` that requires elastic weights.
+    `share`, `bn` and `kernels` are settings of the search; `fuse` has no effect on elastic weights. Raises
+    SpecError as both kinds do.
     """
     if is_elastic(share, graph):
-        return build_elastic(graph, bn=bn, checkpoint=checkpoint)
-    if bn != "shared":
-        help = "set share = elastic, or leave `bn` out"
-        raise cannot(f"`bn = {bn}` applies to elastic weights, which {graph.name} does not have", help)
+        return build_elastic(graph, bn=bn, kernels=kernels, checkpoint=checkpoint)
     return build_candidates(graph, fuse=fuse, checkpoint=checkpoint)
 
 
@@ -46,7 +43,7 @@ def build_all(
     """
     if not config.members:
         ((name, graph),) = graphs.items()
-        net = build(graph, config.share, config.bn, fuse=True, checkpoint=checkpoint)
+        net = build(graph, config.share, config.bn, config.kernels, fuse=True, checkpoint=checkpoint)
         return net, {name: net}
-    shared = build_shared(graphs, config.private, bn=config.bn, checkpoint=checkpoint)
+    shared = build_shared(graphs, config.private, bn=config.bn, kernels=config.kernels, checkpoint=checkpoint)
     return shared, {**shared.members}

@@ -11,6 +11,7 @@ from archdsl.configs.sharing import Progressive
 from archdsl.ir import Graph, Node
 from archdsl.passes.transforms.bind import Prepared
 from archdsl.passes.transforms.simplify import simplify
+from archdsl.search.differentiable.sharing import demand_kernels
 from archdsl.search.evaluators.shrinking import shrinking_schedule
 from archdsl.search.terms import cannot, configured
 
@@ -37,7 +38,9 @@ def demand_weights(config: Weights, graph: Graph) -> None:
     """
     demand_settings(config, graph)
     if config.path is None:
-        demand_shared_weights(simplify(graph), Widths(simplify(graph), config.bn))
+        demand_kernels(config.kernels, graph)
+        widths = Widths(simplify(graph), config.bn, config.kernels)
+        demand_shared_weights(simplify(graph), widths)
 
 
 def demand_shared_weights(graph: Graph, widths: Widths) -> None:

@@ -66,7 +66,7 @@ class WeightsEvaluator:
     def _training(self) -> SupernetTraining:
         config, setup = self.config, self.setup
         torch.manual_seed(setup.seed)
-        net = build_elastic(self._graph(), bn=config.bn).to(setup.processes.device)
+        net = build_elastic(self._graph(), bn=config.bn, kernels=config.kernels).to(setup.processes.device)
         optimiser = part(config.optimizer, net.parameters(), config.clip)
         batches = setup.batches(self._any())
         keeper = None if self.folder is None else self._keeper(self.folder)
@@ -103,7 +103,8 @@ class WeightsEvaluator:
         share = (
             "elastic" if elastic else read_manifest(Folder(folder).manifest, "search").settings.get("share")
         )
-        net = build_elastic(graph, bn=self.config.bn) if elastic else build(graph, share)
+        bn, kernels = self.config.bn, self.config.kernels
+        net = build_elastic(graph, bn=bn, kernels=kernels) if elastic else build(graph, share, bn, kernels)
         try:
             net.load_state_dict(like(found[1], "net", dict(net.state_dict())))
         except Unfit as error:

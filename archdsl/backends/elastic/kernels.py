@@ -1,0 +1,80 @@
+"""Learned transforms of elastic kernels: a smaller kernel is a linear map of the centre of a larger one.
+
+Cai et al., "Once-for-All", ICLR 2020, arXiv:1908.09791, section 3.3: kernel transformation matrices, shared
+by all channels of a layer, separate for each layer. As released, the matrices start as identities, and sizes
+are derived in turn: 5×5 from the centre of 7×7, 3×3 from the centre of that 5×5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from archdsl.ops.places import Part, centre
+
+WEIGHT = "weight"
+"""The tensor whose last two axes are the positions of a kernel."""
+
+KernelSize = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Transform:
+    """Derives a kernel from a larger one: the part of it (rows, columns), multiplied by a stored matrix."""
+
+    name: str
+    """The name of the matrix, n × n for the n positions of the smaller kernel."""
+    rows: range
+    columns: range
+
+    @property
+    def positions(self) -> int:
+        return len(self.rows) * len(self.columns)
+
+
+Transforms = Mapping[KernelSize, tuple[Transform, ...]]
+"""By kernel size, the transforms that derive it from the stored kernel, in order."""
+
+
+def transforms(sizes: Collection[KernelSize], largest: KernelSize) -> Transforms:
+    """The transforms of all sizes that are smaller than the largest.
+
+    Each size is derived from the next larger one, of fewest positions, that contains it. All are aligned with
+    the same positions of the stored kernel as cropped ones (`places.centre`).
+    """
+    found: dict[KernelSize, tuple[Transform, ...]] = {largest: ()}
+    for size in sorted({*sizes} - {largest}, key=_positions_first, reverse=True):
+        source = min((one for one in found if _contains(one, size)), key=_positions_first)
+        rows, columns = (_within(*sides) for sides in zip(size, source, largest, strict=True))
+        name = f"{WEIGHT}_{source[0]}x{source[1]}_to_{size[0]}x{size[1]}"
+        found[size] = (*found[source], Transform(name, rows, columns))
+    return found
+
+
+def _positions_first(size: KernelSize) -> tuple[int, KernelSize]:
+    return size[0] * size[1], size
+
+
+def _contains(one: KernelSize, other: KernelSize) -> bool:
+    return one[0] >= other[0] and one[1] >= other[1]
+
+
+def _within(size: int, source: int, most: int) -> range:
+    """The positions of a kernel inside a larger one, along one axis."""
+    start = centre(size, most).start - centre(source, most).start
+    return range(start, start + size)
+
+
+def steps_of(found: Transforms) -> dict[str, Transform]:
+    """All transforms by the names of their matrices."""
+    return {step.name: step for steps in found.values() for step in steps}
+
+
+def parameters_of(found: Transforms) -> int:
+    """The number of parameters of all matrices."""
+    return sum(step.positions**2 for step in steps_of(found).values())
+
+
+def steps_to(part: Part, found: Transforms) -> tuple[Transform, ...]:
+    """The transforms that derive the kernel of a slice of the weight."""
+    return found[len(part[-2]), len(part[-1])]
