@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -47,8 +46,8 @@ def extract(
     supernet's. From a training: the best ones.
     """
     from archdsl.runs.manifest import run_kind
-    from archdsl.search.cosearched import run_of
     from archdsl.search.folder import SearchFolder
+    from archdsl.search.inherited import run_of
     from archdsl.train.folder import RunFolder
     from archdsl.train.weights import copy_weights
 
@@ -84,34 +83,21 @@ def _inherited(
 ) -> str:  # fmt: skip
     from archdsl.diagnostics import Diagnostic, SpecError
     from archdsl.runs.manifest import read_manifest
-    from archdsl.search.cosearched import is_cosearch, supernet_of_member
     from archdsl.search.extract import extract as take
-    from archdsl.search.extract import recalibrate, supernet_of
+    from archdsl.search.extract import recalibrate
     from archdsl.search.folder import SearchFolder
+    from archdsl.search.inherited import is_cosearch, supernet_of
     from archdsl.train.weights import SPEC, network_hash, save_weights
 
     folder = SearchFolder(run)
     manifest = read_manifest(folder.manifest, "search")
     path = spec or folder.found
-    if is_cosearch(manifest):
-        if not path.exists():
-            found = ", ".join(str(one) for one in sorted(run.glob("*/best.arch"))) or "none yet"
-            headline = f"{run} is a co-search, with a network for each architecture"
-            raise SpecError([Diagnostic("ARCH911", headline, help=f"select one with --network: {found}")])
-        network = opening.load(str(path)).network()
-        net, step = supernet_of_member(run, path.parent, network)
-    else:
-        network = opening.load(str(path)).network()
-        given = manifest.settings
-        how: dict[str, Any] = {
-            "passes": None,
-            "share": None,
-            "bn": "shared",
-            "kernels": "cropped",
-            "outputs": (),
-        }
-        how |= {key: given[key] for key in how if key in given}
-        net, step = supernet_of(folder, network, path, **how)
+    if is_cosearch(manifest) and not path.exists():
+        found = ", ".join(str(one) for one in sorted(run.glob("*/best.arch"))) or "none yet"
+        headline = f"{run} is a co-search, with a network for each architecture"
+        raise SpecError([Diagnostic("ARCH911", headline, help=f"select one with --network: {found}")])
+    network = opening.load(str(path)).network()
+    net, step = supernet_of(run, path, network)
     module = take(net, network)
     if data is not None and calibrate:
         recalibrate(module, _batches(data, module, calibrate))

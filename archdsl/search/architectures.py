@@ -16,6 +16,7 @@ from archdsl.search.config import MemberConfig, SearchConfig
 from archdsl.search.decision_names import no_decision
 from archdsl.search.scores import losses_of
 from archdsl.search.terms import cannot
+from archdsl.spec.search_values import Term
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,12 @@ def named_outputs(of: Architecture) -> list[str]:
     return [loss.output for loss in losses_of(of.config) if loss.output]
 
 
+def outputs_of(loss: Term) -> tuple[str, ...]:
+    """The outputs that a loss names; none for the main output: `ohem(aux)`, `ohem(outputs = [aux])`."""
+    several: Any = loss.settings.get("outputs", ())
+    return (*((loss.output,) if loss.output else ()), *several)
+
+
 def trained_graph(of: Architecture) -> Graph:
     """The graph whose supernet is trained.
 
@@ -70,10 +77,7 @@ def trained_graph(of: Architecture) -> Graph:
     Raises SpecError (ARCH606) for a decision that no block has, and for one that nothing but a train-only
     output of the loss depends on.
     """
-    named = named_outputs(of)
-    for loss in losses_of(of.config):
-        several: Any = loss.settings.get("outputs", ())
-        named += several
+    named = [name for loss in losses_of(of.config) for name in outputs_of(loss)]
     graph = graph_of_outputs(of.space, named)
     for name in of.config.blend_outputs:
         paths = [path for path in graph.decisions if is_named(path, name) or is_called(path, name)]

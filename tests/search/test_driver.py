@@ -13,8 +13,9 @@ import archdsl
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.manifest import manifest
-from archdsl.search.extract import extract, outcomes_of, supernet_of
+from archdsl.search.extract import extract, outcomes_of
 from archdsl.search.folder import SearchFolder
+from archdsl.search.inherited import supernet_of
 from archdsl.train.weights import load_weights, network_hash
 from small_search import SPEC, quiet, search
 
@@ -184,7 +185,7 @@ def test_an_extracted_network_equals_the_supernets_path_bit_for_bit(tmp_path):
     search(tmp_path).run(quiet)
     path = tmp_path / "best.arch"
     network = archdsl.load(path).network()
-    net, step = supernet_of(SearchFolder(tmp_path), network, path)
+    net, step = supernet_of(tmp_path, path, network)
     assert step == 6
     x = torch.randn(2, 3, 32, 64)
     assert torch.equal(extract(net, network)(x), net.path(x, outcomes=outcomes_of(net, network)))

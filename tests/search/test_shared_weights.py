@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import archdsl
 from archdsl import SpecError
 from archdsl.backends.elastic.network import build
+from archdsl.cli import run
 from archdsl.configs.sharing import Fair, Progressive, Sandwich, Uniform
 from archdsl.runs.interrupted import Interrupted
 from archdsl.runs.lines import read_records
 from archdsl.search.evaluators.drawing import drawing
 from archdsl.search.evaluators.shrinking import shrinking_schedule
+from archdsl.search.extract import outcomes_of
+from archdsl.search.inherited import supernet_of
 from archdsl.spec.search_values import Term
 
 SPACE = """arch 1
@@ -188,6 +193,37 @@ def test_kernels_are_transformed_where_the_search_says_so():
     learned = {name: value for name, value in state.items() if "_to_" in name}
     assert {name.rpartition(".")[2] for name in learned} == {"weight_5x5_to_3x3", "weight_3x3_to_1x1"}
     assert any(not torch.equal(value, torch.eye(len(value))) for value in learned.values())
+
+
+@pytest.mark.parametrize("settings", ["epochs = 1", "epochs = 1, kernels = transformed, bn = per_width"])
+def test_extract_takes_any_network_out_of_the_supernet_of_a_run(settings: str, capsys):
+    searched("run", f"weights({settings})")
+    other, best = Path("run/other.arch"), Path("run/best.arch").read_text("utf-8")
+    other.write_text(re.sub(r"k = \d", "k = 1", best), "utf-8")
+    for spec in ("run/best.arch", "run/other.arch"):
+        words = ["extract", "run", "--network", spec, "-o", "taken.safetensors", "--overwrite"]
+        assert run(words) == 0, capsys.readouterr().err
+        network = archdsl.load(spec).network()
+        module = network.module().eval()
+        module.load_state_dict(load_file("taken.safetensors"))
+        net, _ = supernet_of(Path("run"), Path(spec), network)
+        image = torch.randn(2, 3, 32, 64)
+        assert torch.equal(module(image), net.path(image, outcomes=outcomes_of(net, network)))
+
+
+def test_a_run_whose_networks_have_no_shared_weights_of_its_own_says_where_they_are(capsys):
+    searched("run", "weights(epochs = 1)")
+    searched("again", 'weights(path = "run")')
+    searched("alone", "training(epochs = 1)")
+    for folder, words in (
+        ("again", "archdsl extract run --network again/best.arch"),
+        ("alone", "`training`"),
+    ):
+        assert run(["extract", folder, "-o", "taken.safetensors"]) == 1
+        told = capsys.readouterr().err
+        assert "ARCH911" in told
+        assert words in told
+    assert run(["extract", "run", "--network", "again/best.arch", "-o", "taken.safetensors"]) == 0
 
 
 def test_progressive_training_keeps_closed_decisions_at_their_largest_outcome():

@@ -35,7 +35,7 @@ def build(
 
 
 def build_all(
-    graphs: Mapping[str, Graph], config: SearchConfig, *, checkpoint: bool = False
+    graphs: Mapping[str, Graph], config: SearchConfig, *, fuse: bool = True, checkpoint: bool = False
 ) -> tuple[nn.Module, dict[str, Supernet]]:
     """The supernet of the members of a search, and the module that computes each member, by name.
 
@@ -43,7 +43,7 @@ def build_all(
     """
     if not config.members:
         ((name, graph),) = graphs.items()
-        net = build(graph, config.share, config.bn, config.kernels, fuse=True, checkpoint=checkpoint)
+        net = build(graph, config.share, config.bn, config.kernels, fuse=fuse, checkpoint=checkpoint)
         return net, {name: net}
     shared = build_shared(graphs, config.private, bn=config.bn, kernels=config.kernels, checkpoint=checkpoint)
     return shared, {**shared.members}

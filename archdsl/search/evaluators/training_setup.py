@@ -17,11 +17,9 @@ from archdsl.data.augmentation import Augmentation
 from archdsl.data.batches import Batch, Batches
 from archdsl.data.dataset import Dataset
 from archdsl.data.targets import LABELS, read_maps
-from archdsl.ir import Graph
 from archdsl.program import Network
 from archdsl.runs.processes import processes
 from archdsl.runs.reporter import Reporter
-from archdsl.search.architectures import graph_of_outputs
 from archdsl.search.config import USUAL, SearchConfig
 from archdsl.search.differentiable.optimisers import optimiser, rate
 from archdsl.search.differentiable.readiness import demand_scorable
@@ -114,12 +112,6 @@ class TrainingSetup:
     def is_of_classes(self) -> bool:
         """Whether the loss is of the main output alone, on labels."""
         return self.is_plain and all(loss.kind.task == "classes" for loss in self.task.losses)
-
-    def trained_graph(self) -> Graph:
-        """The graph of the space with all outputs that are trained.  Raises SpecError as
-        `graph_of_outputs`.
-        """
-        return graph_of_outputs(self.context.space, self.task.outputs)
 
     def demand_plain(self, evaluator: str) -> None:
         """Raises SpecError (ARCH606) for losses of other outputs, or that are not of classes."""

@@ -10,17 +10,18 @@ from pathlib import Path
 
 import torch
 
+from archdsl.backends.elastic.network import ElasticNetwork
 from archdsl.backends.elastic.network import build as build_elastic
 from archdsl.backends.supernet.fitting import demand_trainable
 from archdsl.configs.evaluators import Weights
 from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.ir import Graph
-from archdsl.program import Network
+from archdsl.program import Network, Space
 from archdsl.runs.checkpoints import Keeper
 from archdsl.runs.folder import Folder
 from archdsl.runs.manifest import read_manifest
 from archdsl.runs.reporter import Reporter
 from archdsl.runs.restoring import Unfit, like
+from archdsl.search.architectures import graph_of_outputs, outputs_of
 from archdsl.search.differentiable.readiness import demand_scorable
 from archdsl.search.differentiable.supernets import Supernet, build
 from archdsl.search.evaluators.base import Candidate, EvaluatorContext, Scores
@@ -29,6 +30,7 @@ from archdsl.search.evaluators.supernet_training import SupernetTraining
 from archdsl.search.evaluators.training_setup import TrainingSetup, part
 from archdsl.search.extract import recalibrate
 from archdsl.search.terms import configured
+from archdsl.spec.losses import loss_terms
 from archdsl.spec.search_values import Term
 
 SUPERNET = "supernet"
@@ -66,10 +68,10 @@ class WeightsEvaluator:
     def _training(self) -> SupernetTraining:
         config, setup = self.config, self.setup
         torch.manual_seed(setup.seed)
-        net = build_elastic(self._graph(), bn=config.bn, kernels=config.kernels).to(setup.processes.device)
+        net = supernet(config, self.context.space).to(setup.processes.device)
         optimiser = part(config.optimizer, net.parameters(), config.clip)
         batches = setup.batches(self._any())
-        keeper = None if self.folder is None else self._keeper(self.folder)
+        keeper = None if self.folder is None else checkpoints_of(self.folder)
         return SupernetTraining(net, setup, batches, optimiser, self.rule, config.epochs, keeper)
 
     def score(self, candidate: Candidate) -> Scores:
@@ -92,19 +94,19 @@ class WeightsEvaluator:
     def net(self) -> Supernet:
         """The trained supernet.  Raises SpecError (ARCH911, ARCH913)."""
         folder = self.folder or Path()
-        elastic = (folder / SUPERNET).is_dir()
-        graph = self._graph() if elastic else self.context.space.searched
-        keeper = self._keeper(folder) if elastic else Folder(folder).checkpoints
-        found = keeper.latest()
+        is_own = (folder / SUPERNET).is_dir()
+        found = (checkpoints_of(folder) if is_own else Folder(folder).checkpoints).latest()
         if found is None:
             headline = f"{folder} has no supernet"
             help = "the folder of a search with `differentiable`, or with `evaluate = weights`"
             raise SpecError([Diagnostic("ARCH911", headline, help=help)])
-        share = (
-            "elastic" if elastic else read_manifest(Folder(folder).manifest, "search").settings.get("share")
-        )
-        bn, kernels = self.config.bn, self.config.kernels
-        net = build_elastic(graph, bn=bn, kernels=kernels) if elastic else build(graph, share, bn, kernels)
+        graph = self.context.space.searched
+        net: Supernet
+        if is_own:
+            net = supernet(self.config, self.context.space)
+        else:
+            share = read_manifest(Folder(folder).manifest, "search").settings.get("share")
+            net = build(graph, share, self.config.bn, self.config.kernels)
         try:
             net.load_state_dict(like(found[1], "net", dict(net.state_dict())))
         except Unfit as error:
@@ -112,15 +114,21 @@ class WeightsEvaluator:
             raise SpecError([Diagnostic("ARCH913", headline, help=str(error))]) from error
         return net.to(self.setup.processes.device)
 
-    def _graph(self) -> Graph:
-        """The graph of the supernet."""
-        return self.context.space.searched if self.setup.is_plain else self.setup.trained_graph()
-
     def _any(self) -> Network:
         """Some network of the space, for properties that all networks share."""
         space = self.context.space
         return Candidate(0, dict.fromkeys(space.searched.decisions, 0), space).network
 
-    @staticmethod
-    def _keeper(folder: Path) -> Keeper:
-        return Keeper(folder / SUPERNET, run=Folder(folder).origin)
+
+def supernet(config: Weights, space: Space) -> ElasticNetwork:
+    """A new supernet of a space, with the outputs that the loss names.  Raises SpecError as
+    `graph_of_outputs`, and as elastic supernets do.
+    """
+    loss = config.loss or Term("cross_entropy")
+    graph = graph_of_outputs(space, [name for term in loss_terms(loss) for name in outputs_of(term)])
+    return build_elastic(graph, bn=config.bn, kernels=config.kernels)
+
+
+def checkpoints_of(folder: Path) -> Keeper:
+    """The checkpoints of the supernet of a run."""
+    return Keeper(folder / SUPERNET, run=Folder(folder).origin)
