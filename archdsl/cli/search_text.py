@@ -15,7 +15,6 @@ from archdsl.render.terminal import clean, is_terminal
 from archdsl.report.charts import short
 from archdsl.report.duration import duration
 from archdsl.report.numbers import plural
-from archdsl.report.scores import NAMES
 
 if TYPE_CHECKING:
     from archdsl.program import Network
@@ -80,11 +79,10 @@ class _Lines:
 
 
 def _line(now: SearchProgress) -> str:
-    """Epoch, loss, expected costs, depths (expected, or chosen), mIoU."""
+    """Epoch, loss, expected costs, depths (expected, or chosen), scores of outputs."""
     if now.scratch:
-        name, score = _score(now)
-        mean = "–" if score is None else f"{score:.3f}"
-        return f"{now.scratch} from scratch, epoch {now.epoch + 1}/{now.epochs}  {name} {mean}"
+        where = f"{now.scratch} from scratch, epoch {now.epoch + 1}/{now.epochs}"
+        return "  ".join([where, *_scores(now.scores)])
     if now.best is not None:
         goal, value = now.best
         parts = [f"trial {now.tried}/{now.to_try}"]
@@ -102,18 +100,12 @@ def _line(now: SearchProgress) -> str:
         depths = [now.found.network.chosen.get(path, "–") for path in now.depths]
         chosen = f"{', depths {' + ' '.join(depths) + '}' if depths else ''}"
         parts.append(f"found {_short(now.found.costs['params'])} parameters{chosen}")
-    name, score = _score(now)
-    if score is not None:
-        parts.append(f"{name} {score:.3f}")
-    return "  ".join(parts)
+    return "  ".join([*parts, *_scores(now.scores)])
 
 
-def _score(now: SearchProgress) -> tuple[str, float | None]:
-    """The name and the value of the leading score."""
-    if not now.scores:
-        return "mIoU", now.miou
-    name, score = next(iter(now.scores.items()))
-    return NAMES[name], score
+def _scores(scores: Mapping[str, float]) -> list[str]:
+    """The leading score of each output."""
+    return [f"{name} {score:.3f}" for name, score in scores.items()]
 
 
 def result_text(found: Result, verdict: Mapping[str, Any]) -> str:
@@ -158,16 +150,14 @@ _KINDS = {
 
 
 def comparison_text(
-    found: Network, baseline: Network, compared: Mapping[str, float | None], epochs: int, name: str = "mIoU"
+    found: Network, baseline: Network, compared: Mapping[str, Mapping[str, float]], epochs: int
 ) -> str:
     """A line about the network found and the baseline, each trained from scratch for these epochs."""
     rows = []
     for called, network, role in (("found", found, "found"), (baseline.name, baseline, "baseline")):
-        miou = compared.get(role)
-        score = "–" if miou is None else f"{miou:.3f}"
-        rows.append(
-            f"{called} {score} {name} with {_short(network.params)} parameters, {_short(network.macs)} MACs"
-        )
+        scores = ", ".join(f"{score:.3f} {name}" for name, score in compared[role].items())
+        costs = f"{_short(network.params)} parameters, {_short(network.macs)} MACs"
+        rows.append(f"{called} {scores} with {costs}")
     return f"trained from scratch for {plural(epochs, 'epoch')}: {'; '.join(rows)}"
 
 

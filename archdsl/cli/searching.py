@@ -35,7 +35,6 @@ def _run_differentiable(spec: str, program: Program, options: SearchOptions, hin
     from archdsl.cli.reporting import TerminalReporter
     from archdsl.cli.search_text import comparison_text, result_text, shown
     from archdsl.cli.stopping import stop_signals
-    from archdsl.report.scores import NAMES
     from archdsl.runs.interrupted import Interrupted
     from archdsl.search.run import finish, prepared
 
@@ -60,9 +59,8 @@ def _run_differentiable(spec: str, program: Program, options: SearchOptions, hin
             for name, one in (result.members or {"": result}).items():
                 click.echo(f"{name}: " * bool(name) + result_text(one, search.verdicts[name]))
             if search.baseline is not None:
-                name = NAMES[search.objective.scored[0].tally(0).leading]
                 epochs, compared = search.epochs_done, search.compared
-                click.echo(comparison_text(result.network, search.baseline, compared, epochs, name))
+                click.echo(comparison_text(result.network, search.baseline, compared, epochs))
             for files in map(search.folder_of, search.members):
                 written = [files.found, *filter(Path.exists, [files.decoded]), files.weights, files.report]
                 click.echo(f"wrote {', '.join(map(str, written))}")
@@ -244,9 +242,8 @@ def _reporting(shown: Callable[[SearchProgress], None], search: Search) -> Calla
         shown(now)
         if now.tried or now.scratch:
             return
-        if now.miou is not None:
-            scalar("mIoU", now.miou, now.step)
-        for name, value in {"loss": now.loss, **now.costs, **now.depths}.items():
+        scores = {f"{now.member} {name}".strip(): score for name, score in now.scores.items()}
+        for name, value in {**scores, "loss": now.loss, **now.costs, **now.depths}.items():
             scalar(name, value, now.step)
 
     return report

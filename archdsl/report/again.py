@@ -6,7 +6,7 @@ import json
 import shlex
 from typing import Any
 
-from archdsl.report.records import Run
+from archdsl.report.run import Run
 from archdsl.report.sheet import facts, folded, preformatted, scrolled
 
 

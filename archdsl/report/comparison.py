@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from archdsl.report.charts import Bar, bars, short
-from archdsl.report.curves import Curve, curves
-from archdsl.report.records import Run, Scratch
+from archdsl.report.curves import Curve
+from archdsl.report.records import Scratch
+from archdsl.report.run import Run
+from archdsl.report.score_charts import names_of_scores, points_of, score_figure
+from archdsl.report.scores import LOWER, NAMES
 from archdsl.report.sheet import figure, grid, table
 
 COMPARED = (
@@ -20,30 +23,44 @@ def compared_lines(run: Run) -> list[str]:
     if run.end is None or not found or not baseline:
         return []
     one, other = found[-1], baseline[-1]
-    if one.miou is None or other.miou is None:
+    more = [_more(name, score, other.shown[name]) for name, score in one.shown.items() if name in other.shown]
+    if not more:
         return []
-    points = 100 * (one.miou - other.miou)
-    more = f"{abs(points):.1f} points of mIoU {'more' if points >= 0 else 'less'}"
     macs = f" with {one.macs / other.macs:.2f} times its multiply-accumulates" if other.macs else ""
-    return [f"Trained from scratch, the network found has {more} than the baseline {other.name}{macs}."]
+    said = f"{', '.join(more)} than the baseline {other.name}"
+    return [f"Trained from scratch, the network found has {said}{macs}."]
+
+
+def _more(name: str, one: float, other: float) -> str:
+    """How far a score is from that of the baseline: `2.1 points of mIoU more`."""
+    more = "more" if one >= other else "less"
+    if name.startswith(_ERRORS):
+        return f"{abs(one - other):.4g} {name} {more}"
+    return f"{100 * abs(one - other):.1f} points of {name} {more}"
+
+
+_ERRORS = tuple(NAMES[name] for name in LOWER)
 
 
 def comparison(run: Run) -> str:
-    """The section that compares the network found with the baseline: mIoU by epoch, MACs, parameters."""
+    """The section that compares the network found with the baseline: scores by epoch, MACs, parameters."""
     both = [rows for rows in (run.scratch("found"), run.scratch("baseline")) if rows]
     if not both:
         return ""
-    drawn = [
-        Curve(_name(rows[-1]), [(s.step, s.miou) for s in rows if s.miou is not None], n, dashed=bool(n))
-        for n, rows in enumerate(both)
-    ]
-    title = "mIoU on the validation images"
     text = "After each epoch of training from scratch; dashed: the baseline."
-    chart = curves(drawn, title=title, x_label="step", y_label="mIoU", summary=text, low=0.0)
+    names = names_of_scores([row for rows in both for row in rows])
+    figures = [
+        score_figure(name, [_curve(rows, name, dashed=bool(n)) for n, rows in enumerate(both)], text)
+        for name in names
+    ]
     costs = bars([Bar(_name(rows[-1]), float(rows[-1].macs)) for rows in both], title=_MACS)
-    head = ("network", "parameters", "MACs", "mIoU")
-    figures = [figure(title, chart, text), figure("Multiply-accumulates", costs)]
-    return grid(figures) + table(head, [_row(rows[-1]) for rows in both])
+    head = ("network", "parameters", "MACs", *names)
+    figures.append(figure("Multiply-accumulates", costs))
+    return grid(figures) + table(head, [_row(rows[-1], names) for rows in both])
+
+
+def _curve(rows: list[Scratch], name: str, dashed: bool) -> Curve:
+    return Curve(_name(rows[-1]), points_of(rows, lambda s: s.step, name), int(dashed), dashed=dashed)
 
 
 _MACS = "Multiply-accumulates per image"
@@ -53,6 +70,10 @@ def _name(of: Scratch) -> str:
     return "found" if of.role == "found" else of.name
 
 
-def _row(last: Scratch) -> tuple[str, ...]:
-    score = "" if last.miou is None else f"{last.miou:.1%}"
-    return (_name(last), short(last.params), short(last.macs), score)
+def _row(last: Scratch, names: list[str]) -> tuple[str, ...]:
+    scores = [_text(name, last.shown[name]) if name in last.shown else "" for name in names]
+    return (_name(last), short(last.params), short(last.macs), *scores)
+
+
+def _text(name: str, score: float) -> str:
+    return f"{score:.4g}" if name.startswith(_ERRORS) else f"{score:.1%}"

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from archdsl.report.heat_map import HeatRow, heat_map
-from archdsl.report.records import Epoch, Run, Start
+from archdsl.report.records import Epoch, Start
+from archdsl.report.run import Run
 from archdsl.report.sheet import figure
 
 

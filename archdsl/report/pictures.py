@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from archdsl.render.svg import escaped
@@ -12,29 +13,45 @@ from archdsl.render.svg import escaped
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-Prediction = tuple[str, bytes, bytes, bytes]
-"""A name, and PNG files: the image, the truth, and what was predicted."""
+
+@dataclass(frozen=True)
+class Drawn:
+    """What an output should and does predict, as PNG files; `output` is its name where there are several."""
+
+    truth: bytes
+    predicted: bytes
+    output: str = ""
+    note: str = ""
+    of_classes: bool = True
+
+
+Prediction = tuple[str, bytes, Sequence[Drawn]]
+"""A name, the image as a PNG file, and what is predicted of it."""
 Legend = Sequence[tuple[str, tuple[int, int, int]]]
 """Classes and their colours (red, green, blue, 0 to 255)."""
 
 
 def predictions_html(predictions: Iterable[Prediction], legend: Legend) -> str:
-    """Three images in a row for each prediction, below the legend; empty without predictions."""
+    """The images below the legend, each beside the truth and the prediction of its first output, and those of
+    other outputs below; empty without predictions.
+    """
     rows = "".join(_row(*prediction) for prediction in predictions)
     return f'{_legend(legend)}<div class="seen">{rows}</div>\n' if rows else ""
 
 
-def _row(name: str, image: bytes, truth: bytes, predicted: bytes) -> str:
-    pictures = (
-        _picture(name, "image", image),
-        _picture(name, "ground truth", truth, "classes"),
-        _picture(name, "prediction", predicted, "classes"),
-    )
-    return f"<h3>{escaped(name)}</h3>\n{''.join(pictures)}"
+def _row(name: str, image: bytes, outputs: Sequence[Drawn]) -> str:
+    pictures = ""
+    for n, one in enumerate(outputs):
+        of, kind = f"{one.output}: " if one.output else "", "classes" if one.of_classes else ""
+        pictures += "<div></div>\n" if n else _picture(name, "image", image)
+        pictures += _picture(name, f"{of}ground truth", one.truth, kind)
+        pictures += _picture(name, f"{of}prediction{one.note}", one.predicted, kind)
+    return f"<h3>{escaped(name)}</h3>\n{pictures}"
 
 
 def _picture(name: str, what: str, png: bytes, kind: str = "") -> str:
-    return f'<div><img class="{kind}" alt="{escaped(f"{name}: {what}")}" src="{_inline(png)}">{what}</div>\n'
+    alt = escaped(f"{name}: {what}")
+    return f'<div><img class="{kind}" alt="{alt}" src="{_inline(png)}">{escaped(what)}</div>\n'
 
 
 def _inline(png: bytes) -> str:

@@ -1,29 +1,21 @@
-"""Reads a run for its report: manifest and complete lines of the journal."""
+"""The manifest and the records of a run."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from statistics import fmean
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, field_validator
 
-from archdsl.bounded import demand_regular, read_bytes
-from archdsl.diagnostics import Diagnostic, SpecError
-from archdsl.report.scores import LOWER
-
-_LARGEST = 1 << 26
-"""Bytes of a manifest, which has the text of its spec."""
+from archdsl.report.scores import LOWER, score_name
 
 
-class _Read(BaseModel):
+class Read(BaseModel):
+    """What is read of a run, whose files are untrusted."""
+
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
 
-class Manifest(_Read):
+class Manifest(Read):
     """The inputs of a run."""
 
     spec: str
@@ -40,7 +32,7 @@ class Manifest(_Read):
     format: str = ""
 
 
-class Start(_Read):
+class Start(Read):
     """All decisions with the texts of their outcomes, and the depth decisions.
 
     `rounds` are the iterations kept by each outcome of a depth; older journals lack them.
@@ -53,66 +45,47 @@ class Start(_Read):
     rounds: dict[str, list[int]] = {}
 
 
-class Step(_Read):
-    """A step of a search or of a training; `task` is the loss without the costs."""
-
-    kind: Literal["step"]
-    step: int
-    epoch: int
-    loss: FiniteFloat
-    task: FiniteFloat | None = None
-    lr: FiniteFloat | None = None
-
-
-class Figures(_Read):
-    """Costs of a network found, and the depth of each gate."""
-
-    params: int | None = None
-    macs: int | None = None
-    latency_ms: FiniteFloat | None = None
-    gates: dict[str, int] = {}
-
-
-class Epoch(_Read):
-    """The state of a search after an epoch; `epoch` counts from 0."""
-
-    kind: Literal["epoch"]
-    member: str = ""
-    epoch: int
-    step: int
-    miou: FiniteFloat | None = None
-    scores: dict[str, FiniteFloat | None] = {}
-    tau: FiniteFloat | None = None
-    probabilities: dict[str, list[Annotated[float, Field(ge=0, le=1.001)]]] = {}
-    chosen: dict[str, str] = {}
-    expected: dict[str, FiniteFloat] = {}
-    found: Figures = Figures()
-    weights: dict[str, FiniteFloat] = {}
-    """The weight of each `window` in this epoch, by its text."""
-    seconds: FiniteFloat | None = None
-
-
-class Evaluation(_Read):
-    """Scores of a training: of a first output of classes, and `scores` of other outputs.
+class Scored(Read):
+    """Scores of a network: of a first output of classes, and `scores` of other outputs, by output.
 
     `iou` is that of each class, None where no pixel says anything about it.
     """
 
-    kind: Literal["evaluation"]
-    step: int
-    epoch: int
     miou: FiniteFloat | None = None
     iou: list[FiniteFloat | None] = []
     accuracy: FiniteFloat | None = None
     scores: dict[str, dict[str, FiniteFloat | None]] = {}
 
+    @field_validator("scores", mode="before")
+    @classmethod
+    def _by_output(cls, found: Any) -> Any:
+        """Searches used to record the scores of their only scored output without its name."""
+        flat = isinstance(found, dict) and not all(isinstance(own, dict) for own in found.values())
+        return {"": found} if flat else found
+
+    @property
+    def by_output(self) -> list[tuple[str, str, float | None]]:
+        """The leading score of each output: the output, "" for a first one of classes, the score and its
+        value.
+        """
+        found: list[tuple[str, str, float | None]] = []
+        if self.miou is not None or not self.scores:
+            found.append(("", "miou", self.miou))
+        return found + [(output, *next(iter(own.items()))) for output, own in self.scores.items() if own]
+
+    @property
+    def shown(self) -> dict[str, float]:
+        """The leading score of each output that has one, by how it is called in a report."""
+        return {
+            f"{score_name(name)} of {output}" if output else score_name(name): score
+            for output, name, score in self.by_output
+            if score is not None
+        }
+
     @property
     def leading(self) -> tuple[str, float | None]:
-        """The score that decides on the best weights: of the first output."""
-        if self.miou is not None or not self.scores:
-            return "miou", self.miou
-        own = next(iter(self.scores.values()))
-        return next(iter(own.items()), ("miou", None))
+        """The score that decides: of the first output."""
+        return next(((name, score) for _, name, score in self.by_output), ("miou", None))
 
     @property
     def value(self) -> float:
@@ -123,18 +96,63 @@ class Evaluation(_Read):
         return -score if name in LOWER else score
 
 
-class Resumed(_Read):
+class Step(Read):
+    """A step of a search or of a training; `task` is the loss without the costs."""
+
+    kind: Literal["step"]
+    step: int
+    epoch: int
+    loss: FiniteFloat
+    task: FiniteFloat | None = None
+    lr: FiniteFloat | None = None
+
+
+class Figures(Read):
+    """Costs of a network found, and the depth of each gate."""
+
+    params: int | None = None
+    macs: int | None = None
+    latency_ms: FiniteFloat | None = None
+    gates: dict[str, int] = {}
+
+
+class Epoch(Scored):
+    """The state of a search after an epoch; `epoch` counts from 0."""
+
+    kind: Literal["epoch"]
+    member: str = ""
+    epoch: int
+    step: int
+    tau: FiniteFloat | None = None
+    probabilities: dict[str, list[Annotated[float, Field(ge=0, le=1.001)]]] = {}
+    chosen: dict[str, str] = {}
+    expected: dict[str, FiniteFloat] = {}
+    found: Figures = Figures()
+    weights: dict[str, FiniteFloat] = {}
+    """The weight of each `window` in this epoch, by its text."""
+    seconds: FiniteFloat | None = None
+
+
+class Evaluation(Scored):
+    """Scores of a training."""
+
+    kind: Literal["evaluation"]
+    step: int
+    epoch: int
+
+
+class Resumed(Read):
     kind: Literal["resumed"]
     step: int
 
 
-class Recalibrated(_Read):
+class Recalibrated(Read):
     kind: Literal["recalibrated"]
     member: str = ""
     batches: int
 
 
-class Tried(_Read):
+class Tried(Read):
     """A network of the final training; `objective` is None if it was not finite."""
 
     kind: Literal["tried"]
@@ -143,14 +161,14 @@ class Tried(_Read):
     objective: FiniteFloat | None = None
 
 
-class Drawn(_Read):
+class Drawn(Read):
     """Costs of a random network."""
 
     params: int
     macs: int
 
 
-class Verdict(_Read):
+class Verdict(Read):
     """Normalized entropies of a search, and the fraction of parameter-free edges."""
 
     mean_entropy: FiniteFloat = 0.0
@@ -161,7 +179,7 @@ class Verdict(_Read):
     warnings: list[str] = []
 
 
-class Scratch(_Read):
+class Scratch(Scored):
     """The network found, or the baseline, after an epoch of its training from scratch."""
 
     kind: Literal["scratch"]
@@ -171,10 +189,9 @@ class Scratch(_Read):
     step: int
     params: int
     macs: int
-    miou: FiniteFloat | None = None
 
 
-class End(_Read):
+class End(Scored):
     """The final network of a search.
 
     `network` has params, macs, layers and optionally latency_ms; `how` describes how it was chosen, `unmet`
@@ -183,156 +200,9 @@ class End(_Read):
 
     kind: Literal["end"]
     member: str = ""
-    miou: FiniteFloat | None = None
-    scores: dict[str, FiniteFloat | None] = {}
     chosen: dict[str, str] = {}
     network: dict[str, FiniteFloat] = {}
     how: str = ""
     unmet: list[str] = []
-    iou: list[FiniteFloat | None] = []
     verdict: Verdict | None = None
     seconds: FiniteFloat | None = None
-
-
-Record = Start | Step | Epoch | Evaluation | Resumed | Recalibrated | Tried | Scratch | End
-_RECORD: TypeAdapter[Record] = TypeAdapter(Annotated[Record, Field(discriminator="kind")])
-R = TypeVar("R", bound=_Read)
-
-
-@dataclass(frozen=True)
-class Run:
-    """The records of a run so far; `unread` counts complete lines that are not records of these kinds."""
-
-    manifest: Manifest
-    records: Sequence[Record]
-    unread: int = 0
-
-    def all(self, kind: type[R]) -> list[R]:
-        """The records of a kind, oldest first."""
-        return [record for record in self.records if isinstance(record, kind)]
-
-    def last(self, kind: type[R]) -> R | None:
-        found = self.all(kind)
-        return found[-1] if found else None
-
-    def steps(self) -> list[Step]:
-        """The record of each step; of repeated steps, after resuming, the last one."""
-        return [found for _, found in sorted({s.step: s for s in self.all(Step)}.items())]
-
-    def epochs(self) -> list[Epoch]:
-        """The record of each epoch, likewise."""
-        return [found for _, found in sorted({e.epoch: e for e in self.all(Epoch)}.items())]
-
-    def scratch(self, role: str) -> list[Scratch]:
-        """The record of each epoch of the network found, or the baseline, trained from scratch, likewise."""
-        return [s for _, s in sorted({s.epoch: s for s in self.all(Scratch) if s.role == role}.items())]
-
-    def means(self, value: Callable[[Step], float | None]) -> dict[int, tuple[float, float]]:
-        """The mean step and the mean value of each epoch, over steps with a value."""
-        groups: dict[int, list[tuple[int, float]]] = defaultdict(list)
-        for step in self.steps():
-            if (found := value(step)) is not None:
-                groups[step.epoch].append((step.step, found))
-        return {
-            epoch: (fmean(n for n, _ in rows), fmean(v for _, v in rows)) for epoch, rows in groups.items()
-        }
-
-    @property
-    def end(self) -> End | None:
-        return self.last(End)
-
-    @property
-    def chosen(self) -> dict[str, str]:
-        """The outcomes of the network found, or of the one currently derived."""
-        if self.end is not None and self.end.chosen:
-            return self.end.chosen
-        return self.epochs()[-1].chosen if self.epochs() else {}
-
-    @property
-    def network(self) -> dict[str, float]:
-        """Recorded costs of the network found, by name."""
-        epochs = self.epochs()
-        found = epochs[-1].found.model_dump(exclude={"gates"}, exclude_none=True) if epochs else {}
-        return {**found, **(self.end.network if self.end else {})}
-
-    @property
-    def miou(self) -> float | None:
-        if self.end is not None and self.end.miou is not None:
-            return self.end.miou
-        return next((e.miou for e in reversed(self.epochs()) if e.miou is not None), None)
-
-    @property
-    def leading(self) -> tuple[str, float | None]:
-        """The score of the network found: mIoU, or that of a main output that is not one of classes."""
-        rows: list[Epoch | End] = [*reversed(self.epochs())]
-        if self.end is not None:
-            rows.insert(0, self.end)
-        scored: dict[str, float | None] = next((row.scores for row in rows if row.scores), {})
-        return next(iter(scored.items()), ("miou", self.miou))
-
-    @property
-    def seconds(self) -> float:
-        """The duration of the run in seconds; 0 if it was not recorded."""
-        if self.end is not None and self.end.seconds:
-            return self.end.seconds
-        return sum(e.seconds or 0.0 for e in self.epochs())
-
-    def evaluations(self) -> list[Evaluation]:
-        """The record of each evaluation, likewise."""
-        return [found for _, found in sorted({e.step: e for e in self.all(Evaluation)}.items())]
-
-
-def read_run(folder: Path, member: str | None = None) -> Run:
-    """Reads a run that may still be in progress: an incomplete last line is ignored.
-
-    Of a run of several architectures the records of `member` (by default the last one), and those of all.
-    Raises SpecError (ARCH911) without a readable manifest.
-    """
-    manifest = manifest_of(folder)
-    found = list(_records(folder / "journal.jsonl"))
-    if member is None:
-        member = next((one.member for one in reversed(found) if isinstance(one, Start)), "")
-    read = [
-        record for record in found if record is not None and getattr(record, "member", "") in ("", member)
-    ]
-    return Run(manifest, read, found.count(None))
-
-
-def manifest_of(folder: Path) -> Manifest:
-    """The inputs of a run, including of one that cannot be resumed here.
-
-    Raises SpecError: ARCH911 without a readable manifest, ARCH715 for one that is too large.
-    """
-    path = folder / "manifest.json"
-    if not path.exists():
-        raise SpecError([_no_run(folder, "manifest.json not found")])
-    try:
-        return Manifest.model_validate_json(read_bytes(path, _LARGEST))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise SpecError([_no_run(folder, f"manifest.json: {where}: {first['msg']}")]) from error
-
-
-def strategy_of(manifest: Manifest) -> str:
-    """The name of a search's strategy."""
-    found: Any = manifest.settings.get("strategy")
-    name = found.get("name") if isinstance(found, dict) else found
-    return name if isinstance(name, str) else "differentiable"
-
-
-def _records(path: Path) -> Iterator[Record | None]:
-    if not path.exists():
-        return
-    demand_regular(path)
-    for line in path.read_bytes().splitlines(keepends=True):
-        if not line.endswith(b"\n"):
-            return
-        try:
-            yield _RECORD.validate_json(line)
-        except ValidationError:
-            yield None
-
-
-def _no_run(folder: Path, why: str) -> Diagnostic:
-    return Diagnostic("ARCH911", f"cannot report on {folder}: {why}")

@@ -8,8 +8,9 @@ from statistics import fmean
 
 from archdsl.report.curves import Curve, Points, curves
 from archdsl.report.journey import Stop, journey
-from archdsl.report.records import End, Epoch, Run, Start
-from archdsl.report.scores import score_name
+from archdsl.report.records import Epoch, Start
+from archdsl.report.run import Run
+from archdsl.report.score_charts import names_of_scores, points_of, score_figure
 from archdsl.report.sheet import figure
 
 _COSTS = {"macs": "MACs", "flops": "FLOPs", "params": "parameters", "latency_ms": "latency"}
@@ -34,23 +35,17 @@ def _behind(name: str, points: Points, colour: int) -> Curve:
     return Curve(name, points, colour, faint=True, named=False)
 
 
-def score_figure(run: Run) -> str:
-    """The score of the network derived after each epoch, and of the final one: mIoU, or that of a map."""
-    epochs, end = run.epochs(), run.end
-    key, _ = run.leading
-    name = score_name(key)
-
-    def of(row: Epoch | End) -> float | None:
-        return row.miou if key == "miou" else row.scores.get(key)
-
-    points = [(e.step, score) for e in epochs if (score := of(e)) is not None]
-    rows = [Curve(name, points, colour=2, dots=True)]
-    if end is not None and epochs and (last := of(end)) is not None:
-        rows.append(Curve("found", [(epochs[-1].step, last)], colour=1))
-    title = f"{name} on the validation images"
+def score_figures(run: Run) -> list[str]:
+    """The leading score of each output of the network derived after each epoch, and of the final one."""
+    epochs, ends = run.epochs(), [run.end] if run.end is not None else []
     text = "Of the network derived after each epoch, with weights of the supernet."
-    chart = curves(rows, title=title, x_label="step", y_label=name, summary=text, low=0.0)
-    return figure(title, chart, text)
+    made = []
+    for name in names_of_scores([*epochs, *ends]):
+        rows = [Curve(name, points_of(epochs, lambda e: e.step, name), colour=2, dots=True)]
+        if epochs:
+            rows.append(Curve("found", points_of(ends, lambda _: epochs[-1].step, name), colour=1))
+        made.append(score_figure(name, rows, text))
+    return made
 
 
 def depth_figure(run: Run) -> str:

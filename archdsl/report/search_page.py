@@ -11,7 +11,9 @@ from archdsl.report.comparison import COMPARED, compared_lines, comparison
 from archdsl.report.decisions import decision_figures
 from archdsl.report.duration import duration
 from archdsl.report.pictures import Legend, Prediction, predictions_html
-from archdsl.report.records import Recalibrated, Resumed, Run, Start, read_run
+from archdsl.report.records import Recalibrated, Resumed, Start
+from archdsl.report.run import Run, read_run
+from archdsl.report.score_charts import further_cards, heading
 from archdsl.report.scores import score_name, score_text
 from archdsl.report.search_charts import (
     cost_figures,
@@ -20,7 +22,7 @@ from archdsl.report.search_charts import (
     journey_figures,
     loss_figure,
     rate_figure,
-    score_figure,
+    score_figures,
     temperature_figure,
     weight_figures,
 )
@@ -42,7 +44,7 @@ def search_page(
     so_far = "" if run.end else " so far"
     parts = [
         Part(f"The network found{so_far}", _headline(run)),
-        Part(f"Loss and {score_name(run.leading[0])}", grid([loss_figure(run), score_figure(run)])),
+        Part(heading(run.scored), grid([loss_figure(run), *score_figures(run)])),
         Part("Trained from scratch", comparison(run), COMPARED),
         Part("Depth and entropy", _over_time(run)),
         Part("Classes", _classes(run), _CLASSES),
@@ -136,7 +138,7 @@ def _beside_random(run: Run) -> str:
 
 def _headline(run: Run) -> str:
     network, seconds = run.network, run.seconds
-    name, score = run.leading
+    name, score = run.scored.leading
     shown = "" if score is None else score_text(name, score)
     epochs, steps = len(run.epochs()), len(run.steps())
     decisions = len(start.decisions) if (start := run.last(Start)) else 0
@@ -145,6 +147,7 @@ def _headline(run: Run) -> str:
         ("MACs", _written(network.get("macs")), "multiply-accumulates per image"),
         ("latency", _milliseconds(network.get("latency_ms")), "by the latency table"),
         (score_name(name), shown, "weights of the supernet, validation images"),
+        *further_cards(run.scored),
         ("time", duration(seconds) if seconds else "", f"{epochs} epochs, {steps:,} steps"),
         ("decisions", f"{decisions}" if decisions else "", "decided by the search"),
         *_decided(run),

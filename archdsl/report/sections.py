@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.registry import Registry
-from archdsl.report.records import Run
+from archdsl.report.run import Run
 from archdsl.report.sheet import Part
 
 

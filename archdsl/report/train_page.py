@@ -9,7 +9,9 @@ from archdsl.report.again import again_html
 from archdsl.report.charts import Bar, bars
 from archdsl.report.curves import Curve, curves
 from archdsl.report.pictures import Legend, Prediction, predictions_html
-from archdsl.report.records import Evaluation, Run, read_run
+from archdsl.report.records import Evaluation, Scored
+from archdsl.report.run import Run, read_run
+from archdsl.report.score_charts import further_cards, heading, names_of_scores, points_of, score_figure
 from archdsl.report.scores import score_name, score_text
 from archdsl.report.search_charts import rate_figure
 from archdsl.report.sections import added
@@ -29,7 +31,7 @@ def train_page(
     lead = [f"Seed {m.seed}, on {m.device}{', data ' + str(m.data['name']) if m.data.get('name') else ''}."]
     parts = [
         Part("Figures", _headline(run)),
-        Part(f"Loss and {_name(run)}", grid([_loss(run), *_scores(run), rate_figure(run), *_classes(run)])),
+        Part(heading(_last(run)), grid([_loss(run), *_scores(run), rate_figure(run), *_classes(run)])),
         Part("Layers", scrolled(preformatted(layers)) if layers else ""),
         Part("Predictions", predictions_html(predictions, legend)),
         *added(run),
@@ -42,12 +44,10 @@ def _headline(run: Run) -> str:
     steps, scored = run.steps(), run.evaluations()
     figures = [("steps", f"{len(steps):,}", f"{steps[-1].epoch} epochs" if steps else "")]
     if scored:
-        best, name = max(scored, key=lambda e: e.value), _name(run)
+        best, name = max(scored, key=lambda e: e.value), score_name(scored[-1].leading[0])
         figures.append((f"best {name}", score_text(*best.leading), f"validation images, epoch {best.epoch}"))
         figures.append((f"last {name}", score_text(*scored[-1].leading), f"epoch {scored[-1].epoch}"))
-        for output, own in scored[-1].scores.items():
-            shown = [f"{score_name(key)} {score_text(key, score)}" for key, score in own.items()]
-            figures.append((output, shown[0], ", ".join(shown[1:])))
+        figures += further_cards(scored[-1])
     if scored and scored[-1].accuracy is not None:
         figures.append(("pixel accuracy", f"{scored[-1].accuracy:.1%}", f"epoch {scored[-1].epoch}"))
     return cards(figures)
@@ -64,30 +64,19 @@ def _loss(run: Run) -> str:
 
 def _scores(run: Run) -> list[str]:
     """The leading score of each output."""
-    scored = run.evaluations()
-    curves_of: dict[str, list[tuple[float, float]]] = {}
-    for e in scored:
-        found = [] if e.miou is None else [("mIoU", e.miou)]
-        for output, own in e.scores.items():
-            key, score = next(iter(own.items()), ("", None))
-            found += [] if score is None else [(f"{score_name(key)} of {output}", score)]
-        for name, score in found:
-            curves_of.setdefault(name, []).append((e.step, score))
-    return [_score(name, points) for name, points in (curves_of or {"mIoU": []}).items()]
+    scored, text = run.evaluations(), "Of the averaged weights, if enabled."
+    return [
+        score_figure(name, [Curve(name, points_of(scored, _step, name), 2, dots=True, named=False)], text)
+        for name in names_of_scores(scored)
+    ]
 
 
-def _score(name: str, points: list[tuple[float, float]]) -> str:
-    title = f"{name} on the validation images"
-    rows = [Curve(name, points, 2, dots=True, named=False)]
-    text = "Of the averaged weights, if enabled."
-    chart = curves(rows, title=title, x_label="step", y_label=name, summary=text, low=0.0)
-    return figure(title, chart, text)
+def _step(scored: Evaluation) -> float:
+    return scored.step
 
 
-def _name(run: Run) -> str:
-    """The name of the score that decides on the best weights."""
-    scored = run.last(Evaluation)
-    return score_name(scored.leading[0]) if scored is not None else "mIoU"
+def _last(run: Run) -> Scored:
+    return run.last(Evaluation) or Scored()
 
 
 def _classes(run: Run) -> list[str]:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from archdsl.data.dataset import Splits
 from archdsl.data.targets import channels_of, maps_of
+from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.program import Network, Space, load
 from archdsl.search.config import SearchConfig
 from archdsl.search.differentiable.readiness import demand_runs
+from archdsl.search.scores import losses_of
 from archdsl.train.networks import demand_fits, demand_parameters, network_of
 
 
@@ -16,7 +18,8 @@ def read_baseline(path: Path, config: SearchConfig, space: Space, splits: Splits
     """The network of a file, at the image size of a space and with the classes of the data.
 
     Raises SpecError if the search could not train or score it: ARCH226 for a space, ARCH918, ARCH829 and
-    ARCH935 as `demand_runs`, ARCH942 for other image channels.
+    ARCH935 as `demand_runs`, ARCH942 for other image channels, ARCH836 without an output that the losses
+    name.
     """
     program, classes = load(path), len(splits.train.classes)
     name = program.default_name()
@@ -25,6 +28,16 @@ def read_baseline(path: Path, config: SearchConfig, space: Space, splits: Splits
     sized = {image: (s[0], height, width) for image, s in network_of(program, name, {}).graph.inputs.items()}
     network = network_of(program, name, sized, classes)
     demand_fits(network, classes, channels_of(splits.train), maps_of(splits.train))
+    _demand_outputs(network, config)
     demand_parameters(network)
     demand_runs(config, network.graph, splits)
     return network
+
+
+def _demand_outputs(network: Network, config: SearchConfig) -> None:
+    """Raises SpecError (ARCH836) if the losses name outputs, and none that the network has."""
+    named = [loss.output for loss in losses_of(config)]
+    if all(named) and not any(name in network.graph.outputs for name in named):
+        headline = f"the losses name outputs that the baseline {network.name} does not have"
+        help = f"its outputs: {', '.join(network.graph.outputs)}; those of the losses: {', '.join(named)}"
+        raise SpecError([Diagnostic("ARCH836", headline, help=help)])

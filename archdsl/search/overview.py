@@ -13,7 +13,8 @@ from filelock import FileLock, Timeout
 
 from archdsl.diagnostics import SpecError
 from archdsl.report.charts import short
-from archdsl.report.records import Evaluation, Manifest, Run, manifest_of, read_run, strategy_of
+from archdsl.report.records import Evaluation, Manifest
+from archdsl.report.run import Run, manifest_of, read_run, strategy_of
 from archdsl.search.trials.history import History, demand_history
 
 State = Literal["running", "finished", "interrupted"]
@@ -100,7 +101,8 @@ def _planned(settings: Mapping[str, Any]) -> int | None:
 
 def _of_epochs(folder: Path, run: Run) -> Overview:
     epochs, figures = run.epochs(), run.network
-    best = {"miou": run.miou} if run.miou is not None else {}
+    name, score = run.scored.leading
+    best = {} if score is None else {name: score}
     best |= {name: figures[name] for name in ("params", "macs", "latency_ms") if name in figures}
     return Overview(
         folder, "search", run.manifest.name, strategy_of(run.manifest), "epochs", len(epochs),

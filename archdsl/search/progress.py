@@ -23,9 +23,8 @@ class SearchProgress:
     costs: Mapping[str, float]
     depths: Mapping[str, float] = field(default_factory=dict)
     """The expected depth of each decision of depth."""
-    miou: float | None = None
     scores: Mapping[str, float] = field(default_factory=dict)
-    """Of a main output that is not one of classes, the leading one first."""
+    """The leading score of each output, as `archdsl.train.recording.leading`."""
     found: Result | None = None
     tried: int = 0
     to_try: int = 0

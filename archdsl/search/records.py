@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -35,14 +35,14 @@ def of_epoch(
     tau: float,
     chances: Mapping[str, torch.Tensor],
     found: Result,
+    scores: Mapping[str, Any],
     reported: Mapping[str, Any],
 ) -> Record:
-    """The record of an epoch. `found` is the network derived from the current probabilities, `reported` its
-    costs and depths.
+    """The record of an epoch. `found` is the network derived from the current probabilities, `scores` those
+    of `archdsl.train.recording.recorded`, `reported` its costs and depths.
     """
     return {
-        "kind": "epoch", "epoch": now.epoch, "step": now.step, "loss": now.loss, "miou": _number(now.miou),
-        **_scores(now.scores), "tau": tau,
+        "kind": "epoch", "epoch": now.epoch, "step": now.step, "loss": now.loss, **scores, "tau": tau,
         "probabilities": {path: chance.tolist() for path, chance in chances.items()},
         "chosen": dict(found.network.chosen), "expected": dict(now.costs), "found": dict(reported),
     }  # fmt: skip
@@ -54,30 +54,26 @@ def of_tried(found: Result, number: int, objective: float) -> Record:
     return {"kind": "tried", "number": number, "chosen": dict(found.network.chosen), "objective": value}
 
 
-def of_scratch(role: str, network: Network, epoch: int, step: int, scores: Mapping[str, float]) -> Record:
+def of_scratch(role: str, network: Network, epoch: int, step: int, scores: Mapping[str, Any]) -> Record:
     """The record after an epoch from scratch: of the network found (`role` is "found") or the "baseline"."""
     return {
         "kind": "scratch", "role": role, "name": network.name, "epoch": epoch, "step": step,
-        "miou": _number(scores.get("miou")), **_scores(scores),
-        "params": network.params, "macs": network.macs,
+        **scores, "params": network.params, "macs": network.macs,
     }  # fmt: skip
 
 
 def of_end(
-    found: Result, scores: Mapping[str, float], costs: Mapping[str, float], iou: Iterable[float],
-    verdict: Mapping[str, Any],
-) -> Record:  # fmt: skip
-    """The final record. `iou` is per class, `verdict` from `archdsl.search.verdict`."""
+    found: Result, scores: Mapping[str, Any], costs: Mapping[str, float], verdict: Mapping[str, Any]
+) -> Record:
+    """The final record. `scores` are as in `of_epoch`, `verdict` is from `archdsl.search.verdict`."""
     network = {**costs, "layers": len(found.network.graph.nodes)}
     ends = [
         {"rows": list(rows), "miou": _number(miou), "latency_ms": ms}
         for rows, (miou, ms) in found.ends.items()
     ]
     return {
-        "kind": "end", "miou": _number(scores.get("miou")), **_scores(scores),
-        "chosen": dict(found.network.chosen), "network": network,
-        "how": found.how, "unmet": list(found.unmet), "iou": [_number(x) for x in iou],
-        "verdict": dict(verdict),
+        "kind": "end", **scores, "chosen": dict(found.network.chosen), "network": network,
+        "how": found.how, "unmet": list(found.unmet), "verdict": dict(verdict),
         **({"ends": ends} if ends else {}),
     }  # fmt: skip
 
@@ -88,13 +84,6 @@ def mean_depths(
     """The expected depth of each depth decision; `depths` are the numbers of iterations kept by outcomes."""
     rows = {path: probabilities[path].detach().cpu() for path in depths}
     return {path: float((row * torch.tensor(depths[path])).sum()) for path, row in rows.items()}
-
-
-def _scores(scores: Mapping[str, float]) -> Record:
-    """The scores of an output that is not one of classes."""
-    if not scores or "miou" in scores:
-        return {}
-    return {"scores": {name: _number(score) for name, score in scores.items()}}
 
 
 def _number(value: float | None) -> float | None:

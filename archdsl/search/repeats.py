@@ -16,7 +16,8 @@ from archdsl import atomic
 from archdsl.diagnostics import Diagnostic, SpecError
 from archdsl.report.charts import short
 from archdsl.report.clouds import Places, Series, clouds
-from archdsl.report.records import Run, read_run
+from archdsl.report.run import Run, read_run
+from archdsl.report.scores import score_name
 from archdsl.report.text_tables import table
 from archdsl.search.overview import overview
 from archdsl.search.trials.comparing import compare, picture, seeds_in
@@ -161,7 +162,8 @@ def table_csv(found: Mapping[int, Figures]) -> str:
 
 
 def seeds_picture(folders: Mapping[int, Path]) -> str:
-    """The fronts of all seeds; for one objective the best so far, for other searches the mean mIoU by epoch.
+    """The fronts of all seeds; for one objective the best so far, for other searches the mean score of the
+    first output by epoch.
 
     Means are drawn with a band from minimum to maximum.
     """
@@ -173,11 +175,13 @@ def seeds_picture(folders: Mapping[int, Path]) -> str:
         lines = [_filled(list(best_so_far(one)), len(one.trials)) for one in histories]
         goal = histories[0].goals[0]
         return _mean(lines, f"Best so far: {goal}", "trial", label_of(goal))
-    return _mean(list(map(_miou, map(read_run, folders.values()))), "mIoU", "epoch", "mIoU")
+    runs = list(map(read_run, folders.values()))
+    name = score_name(runs[0].scored.leading[0])
+    return _mean(list(map(_scores, runs)), name, "epoch", name)
 
 
-def _miou(run: Run) -> Places:
-    return [(e.epoch + 1, e.miou) for e in run.epochs() if e.miou is not None]
+def _scores(run: Run) -> Places:
+    return [(e.epoch + 1, score) for e in run.epochs() if (score := e.leading[1]) is not None]
 
 
 def _filled(steps: Places, last: int) -> Places:

@@ -112,11 +112,13 @@ def probabilities(logits_HW: NDArray[Any]) -> Image.Image:
     return Image.fromarray(np.rint(255 * shares).astype(np.uint8))
 
 
-def grey(values_HW: NDArray[Any]) -> Image.Image:
-    """A grey picture of numbers, from the smallest (black) to the largest (white); of equal ones, black."""
-    low, high = float(values_HW.min()), float(values_HW.max())
-    scaled = (values_HW.astype(np.float64) - low) / (high - low or 1.0)
-    return Image.fromarray(np.rint(255 * scaled).astype(np.uint8))
+def grey(values_HW: NDArray[Any], ends: tuple[float, float] | None = None) -> Image.Image:
+    """A grey picture of numbers, from the smallest (black) to the largest (white) one, or between `ends`; of
+    equal and unknown ones, black.
+    """
+    low, high = ends or (float(values_HW.min()), float(values_HW.max()))
+    scaled = (np.nan_to_num(values_HW.astype(np.float64), nan=low) - low) / (high - low or 1.0)
+    return Image.fromarray(np.rint(255 * scaled.clip(0, 1)).astype(np.uint8))
 
 
 def picture(samples_HW: NDArray[np.uint16]) -> Image.Image:

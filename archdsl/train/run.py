@@ -130,9 +130,9 @@ def finish(
         _write_page(training, network)
         raise
     _write_page(training, network)
-    kind = training.scored_outputs[0].tally(0)
-    miou = best if kind.leading == "miou" else math.nan
-    return Trained(network, miou, folder.path, folder.best_weights, best, NAMES[kind.leading])
+    name = training.scored_outputs[0].leading
+    miou = best if name == "miou" else math.nan
+    return Trained(network, miou, folder.path, folder.best_weights, best, NAMES[name])
 
 
 def run(

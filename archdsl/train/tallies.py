@@ -6,9 +6,9 @@ Shapes: B images, C channels of an output, H × W pixels. Targets of maps are Na
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import nn
@@ -24,7 +24,7 @@ from archdsl.train.metrics import Confusion
 class Tally(Protocol):
     """Counts what an output predicts; `leading` is the score that decides, by its key in `scores`."""
 
-    leading: str
+    leading: ClassVar[str]
 
     def add(self, output_BCHW: torch.Tensor, target_BHW: torch.Tensor) -> None: ...
 
@@ -42,7 +42,7 @@ class ClassTally:
     """The confusion matrix of logits of classes."""
 
     confusion: Confusion
-    leading: str = "miou"
+    leading: ClassVar[str] = "miou"
 
     def add(self, output_BCHW: torch.Tensor, target_BHW: torch.Tensor) -> None:
         self.confusion.add(output_BCHW.argmax(1), target_BHW)
@@ -62,7 +62,7 @@ class BinaryTally:
     """
 
     counts: torch.Tensor = field(default_factory=lambda: torch.zeros(3, dtype=torch.int64))
-    leading: str = "f1"
+    leading: ClassVar[str] = "f1"
 
     def add(self, output_BCHW: torch.Tensor, target_BHW: torch.Tensor) -> None:
         known = ~target_BHW.isnan()
@@ -90,7 +90,7 @@ class RegressionTally:
     """Sums of errors of a map of numbers."""
 
     sums: torch.Tensor = field(default_factory=lambda: torch.zeros(5, dtype=torch.float64))
-    leading: str = "mae"
+    leading: ClassVar[str] = "mae"
 
     def add(self, output_BCHW: torch.Tensor, target_BHW: torch.Tensor) -> None:
         known = ~target_BHW.isnan()
@@ -136,20 +136,30 @@ class ScoredOutput:
             return ClassTally(Confusion(classes))
         return BinaryTally() if self.task == "binary" else RegressionTally()
 
+    @property
+    def leading(self) -> str:
+        """The score that decides, as `Tally.leading`."""
+        return _LEADING[self.task]
+
+
+_LEADING: dict[Task, str] = {
+    "classes": ClassTally.leading, "binary": BinaryTally.leading, "regression": RegressionTally.leading,
+}  # fmt: skip
+
 
 @torch.inference_mode()
 def tallied(
     module: nn.Module, dataset: Dataset, processes: Processes, outputs: Sequence[ScoredOutput],
-    size: Size | None = None,
+    size: Size | None = None, made: Callable[[ScoredOutput, int], Tally] = ScoredOutput.tally,
 ) -> dict[str, Tally]:  # fmt: skip
     """The scores of outputs of a network in eval mode, by output, at the resolution of the labels.
 
-    The work is split among processes; each returns the scores of all images.  Raises SpecError as
-    `seen_outputs`.
+    The work is split among processes; each returns the scores of all images. `made` makes the empty tally of
+    an output, for a number of classes.  Raises SpecError as `seen_outputs`.
     """
     was_training = module.training
     module.eval()
-    found = {one.name: one.tally(len(dataset.classes)) for one in outputs}
+    found = {one.name: made(one, len(dataset.classes)) for one in outputs}
     targets = [one.target for one in outputs]
     for seen, there in seen_outputs(module, dataset, processes, list(found), targets, size):
         for one in outputs:

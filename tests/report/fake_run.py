@@ -11,6 +11,8 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
+from archdsl.report.pictures import Drawn, Prediction
+
 OPS = ["zero", "skip", "pool", "conv1", "conv2", "sep1", "sep2", "dil2", "dil4", "dil2_twice"]
 MERGES = ["point", "conv", "dil2", "dil4", "dil8"]
 LEGEND = (("road", (128, 64, 128)), ("sky", (70, 130, 180)), ("car", (0, 0, 142)))
@@ -112,8 +114,11 @@ def _softmax(logits: list[float]) -> list[float]:
     return [w / sum(weights) for w in weights]
 
 
-def predictions(count: int = 2, renamed: str = "") -> list[tuple[str, bytes, bytes, bytes]]:
-    return [(f"street {n}{renamed}", _street(n, 40), _street(n, 0), _street(n, 0, 7)) for n in range(count)]
+def predictions(count: int = 2, renamed: str = "") -> list[Prediction]:
+    return [
+        (f"street {n}{renamed}", _street(n, 40), [Drawn(_street(n, 0), _street(n, 0, 7))])
+        for n in range(count)
+    ]
 
 
 def _street(seed: int, noise: int, shift: int = 0) -> bytes:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archdsl.report.records import read_run
+from archdsl.report.run import read_run
 from archdsl.search.trials import pictures
 from archdsl.search.trials.front import bounds, hypervolume, scaled
 from archdsl.search.trials.history import History, best_so_far, history_of, read_history

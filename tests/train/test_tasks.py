@@ -14,7 +14,7 @@ from PIL import Image
 import archdsl
 from archdsl.cli import run
 from archdsl.data import open_data
-from archdsl.report.records import read_run
+from archdsl.report.run import read_run
 from archdsl.runs.lines import read_records
 from archdsl.runs.processes import Processes
 from archdsl.train.losses import bce, l1, mse, smooth_l1

@@ -44,7 +44,8 @@ from archdsl.search.progress import Report, SearchProgress
 from archdsl.search.result import Result, discretize
 from archdsl.search.verdict import verdict
 from archdsl.train.read_inputs import inputs_metadata
-from archdsl.train.tallies import ClassTally
+from archdsl.train.recording import leading, recorded
+from archdsl.train.tallies import ScoredOutput
 from archdsl.train.tasks import tasks_metadata
 
 CHECKPOINT_STEPS = 100
@@ -76,7 +77,8 @@ class Search:
         self.journal = Journal(folder.journal) if processes.is_first else None
         self.sums: list[float] = []
         self.tried: dict[str, float] = {}
-        self.compared: dict[str, float | None] = {}
+        self.compared: dict[str, dict[str, float]] = {}
+        """The leading scores of the networks trained from scratch, by role."""
         self.verdicts: dict[str, dict[str, Any]] = {}
         self.scored = True
         self.elapsed_s = 0.0
@@ -133,9 +135,9 @@ class Search:
         for n, value in enumerate([*sums, *tried.values()]):
             if type(value) is not float or math.isnan(value):
                 raise Unfit(f"loss {n} is {value}")
-        for role, miou in compared.items():
-            if miou is not None and type(miou) is not float:
-                raise Unfit(f"the mIoU of `{role}` is {miou!r}")
+        for role, scores in compared.items():
+            if type(scores) is not dict or not all(type(score) is float for score in scores.values()):
+                raise Unfit(f"the scores of `{role}` are {scores!r}")
         scored, mark = part({"scored": True, **state}, "scored", bool), Mark.read(state)
         elapsed = part({"elapsed_s": 0.0, **state}, "elapsed_s", float, least=0)
         kept = part({"windows": {}, **state}, "windows", dict)
@@ -241,17 +243,18 @@ class Search:
 
     def _epoch_of(self, member: CoSearchMember, epoch: int, loss: float, report: Report) -> None:
         chances, found = self.chances(member), self.most_probable(member)
-        scores = self.shared(member).score(found.outcomes)
+        shared = self.shared(member)
+        tallies = shared.tallies(shared.module(found.outcomes))
         with torch.no_grad():
             mean = member.objective.cost_values(member.learner.architecture.probabilities())
         expected = member.objective.named(mean)
         now = self._progress(
-            epoch, loss, loss, expected, miou=scores.get("miou"), scores=_others(scores), found=found,
-            member=member.name,
+            epoch, loss, loss, expected, scores=leading(tallies), found=found, member=member.name
         )  # fmt: skip
         chosen = {path: rounds[found.outcomes[path]] for path, rounds in depths_of(member).items()}
         reported = {**_costs(member, found), "gates": chosen}
-        record = records.of_epoch(now, self._tau(epoch), chances, found, reported) | _labels(member)
+        record = records.of_epoch(now, self._tau(epoch), chances, found, recorded(tallies)[0], reported)
+        record |= _labels(member)
         if (windows := member.objective.windows).weights:
             record["weights"] = dict(windows.weights)  # those of this epoch
             if epoch >= self.config.pretrain:
@@ -280,7 +283,7 @@ class Search:
         member = member or self.main
         return SharedWeights(
             member.network, self.whole_batches, self.config.calibrate, self.splits.val, self.processes,
-            member.objective.scored[0],
+            member.objective.scored,
         )  # fmt: skip
 
     def recalibrated(self, found: Result, member: CoSearchMember | None = None) -> nn.Module:
@@ -331,18 +334,22 @@ class Search:
             torch.manual_seed(self.seed)
             training = FromScratch(network, self.trainer)
             for epoch, module in enumerate(training.epochs(self.batches_for(network), epochs)):
-                tally = self.shared().tally(module)
-                scores = tally.scores()
-                record = records.of_scratch(role, network, epoch, (epoch + 1) * each, scores)
-                self._write(record)
-                miou, others = scores.get("miou"), _others(scores)
-                now = self._progress(epoch, 0.0, 0.0, {}, miou=miou, scores=others, scratch=name)
+                tallies = self.shared().tallies(module, self._scored(network))
+                step, scores = (epoch + 1) * each, leading(tallies)
+                self._write(records.of_scratch(role, network, epoch, step, recorded(tallies)[0]))
+                now = self._progress(epoch, 0.0, 0.0, {}, scores=scores, scratch=name)
                 report(replace(now, epochs=epochs))
                 if self.processes.sum(torch.tensor(float(stop()))):
                     raise Interrupted(self.step, self.keeper.path(self.step))
-            leading = scores[tally.leading]
-            self.compared[role] = None if math.isnan(leading) else leading
+            self.compared[role] = scores
             self._save()
+
+    def _scored(self, network: Network) -> list[ScoredOutput]:
+        """The outputs by which a network trained from scratch is scored: those with a loss that it has."""
+        scored, outputs = self.objective.scored, network.graph.outputs
+        if not self.objective.names_outputs:  # its main one is trained, whatever its name
+            return [replace(scored[0], name=next(iter(outputs)))]
+        return [one for one in scored if one.name in outputs]
 
     def finish(self, found: Result) -> Result:
         """Writes the network found, its weights, and the final record, for every member."""
@@ -354,12 +361,11 @@ class Search:
         found = member.decoded(found, lambda outcomes: self.shared(member).score(outcomes).get("miou", 0.0))
         module = self.recalibrated(found, member)
         self._write({"kind": "recalibrated", "batches": self.config.calibrate} | _labels(member))
-        tally = self.shared(member).tally(module)
+        tallies = self.shared(member).tallies(module)
         chances = {path: p.double().tolist() for path, p in self.chances(member).items()}
         judged = verdict(member.space, chances, found.network.chosen, self.seed)
         self.verdicts[member.name] = judged
-        iou = tally.confusion.iou().tolist() if isinstance(tally, ClassTally) else []
-        end = records.of_end(found, tally.scores(), _costs(member, found), iou, judged)
+        end = records.of_end(found, recorded(tallies)[0], _costs(member, found), judged)
         self._write(end | _labels(member))
         if self.processes.is_first:
             tasks = tasks_metadata(member.objective.scored, self.splits.train)
@@ -398,11 +404,6 @@ class Search:
 def depths_of(member: CoSearchMember) -> dict[str, Any]:
     """The depth decisions of a member, with the number of iterations kept by each outcome."""
     return dict(sorted(depths(member.space.searched).items()))
-
-
-def _others(scores: Mapping[str, float]) -> dict[str, float]:
-    """The scores of an output that is not one of classes."""
-    return {} if "miou" in scores else dict(scores)
 
 
 def _labels(member: CoSearchMember) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -16,9 +17,9 @@ from archdsl.search.config import SearchConfig
 from archdsl.search.scores import terms_of
 from archdsl.search.terms import cannot
 from archdsl.spec.search_values import Term, written
-from archdsl.train.evaluation import seen_outputs
 from archdsl.train.losses import cross_entropy, labelled
-from archdsl.train.tallies import ClassTally, ScoredOutput, Tally
+from archdsl.train.metrics import Confusion
+from archdsl.train.tallies import ClassTally, ScoredOutput, Tally, tallied
 from archdsl.train.tasks import PLAIN
 
 
@@ -61,42 +62,55 @@ class Predictions:
             of = f"`{name}`" if name else "the main output"
             raise cannot(f"`{term.name}` is not a score of {of}", help, term.at)
 
-    @torch.inference_mode()
     def score(self, module: nn.Module) -> dict[str, float]:
         """The scores of a module in its eval mode, at the resolution of the labels.
 
         Raises SpecError as `archdsl.train.evaluation.seen_outputs`.
         """
-        was_training = module.training
-        module.eval()
-        tallies = {one.name: one.tally(len(self.dataset.classes)) for one in self.outputs}
-        losses = {one.name: [0.0, 0] for one in self.outputs}
-        names, targets = list(tallies), [one.target for one in self.outputs]
-        for seen, there in seen_outputs(module, self.dataset, self.processes, names, targets):
-            for one in self.outputs:
-                tallies[one.name].add(seen[one.name], there[one.target])
-                if one.task == "classes":
-                    count = int(labelled(there[one.target]))
-                    loss = count * float(cross_entropy(seen[one.name], there[one.target]))
-                    losses[one.name] = [losses[one.name][0] + loss, losses[one.name][1] + count]
-        module.train(was_training)
-        means = {name: total / count if count else math.nan for name, (total, count) in losses.items()}
+        tallies = tallied(module, self.dataset, self.processes, self.outputs, made=_tally)
         return {
-            name: _value(term, omit, tallies[term.output or self.main], means[term.output or self.main])
+            name: _value(term, omit, tallies[term.output or self.main])
             for name, (term, omit) in self.wanted.items()
         }
+
+
+@dataclass
+class _WithLoss(ClassTally):
+    """Also sums up the cross-entropy of the labelled pixels."""
+
+    sums: torch.Tensor = field(default_factory=lambda: torch.zeros(2, dtype=torch.float64))
+
+    def add(self, output_BCHW: torch.Tensor, target_BHW: torch.Tensor) -> None:
+        super().add(output_BCHW, target_BHW)
+        if count := int(labelled(target_BHW)):
+            loss = count * float(cross_entropy(output_BCHW, target_BHW))
+            self.sums += torch.tensor([loss, count], dtype=torch.float64)
+
+    def join(self, processes: Processes) -> None:
+        super().join(processes)
+        self.sums = processes.sum(self.sums)
+
+    @property
+    def loss(self) -> float:
+        """The mean over pixels; nan without labelled ones."""
+        total, count = self.sums.tolist()
+        return total / count if count else math.nan
+
+
+def _tally(output: ScoredOutput, classes: int) -> Tally:
+    return _WithLoss(Confusion(classes)) if output.task == "classes" else output.tally(classes)
 
 
 _SCORES = {"classes": PREDICTIONS, "binary": OF_MAPS[:3], "regression": OF_MAPS[3:]}
 """The scores of an output by its task."""
 
 
-def _value(term: Term, omit: Collection[int], tally: Tally, loss: float) -> float:
-    if not isinstance(tally, ClassTally):
+def _value(term: Term, omit: Collection[int], tally: Tally) -> float:
+    if not isinstance(tally, _WithLoss):
         score = tally.scores()[term.name]
         return 0.0 if math.isnan(score) else score  # precision, where nothing is predicted
     if term.name == "cross_entropy":
-        return loss
+        return tally.loss
     if term.name == "accuracy":
         return tally.confusion.accuracy()
     means = tally.confusion.means(omit, compat=bool(term.settings.get("compat", False)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import nn
 
@@ -23,10 +23,10 @@ class SharedWeights:
 
     def __init__(
         self, net: Supernet, batches: Batches, calibrate: int, dataset: Dataset, processes: Processes,
-        output: ScoredOutput = PLAIN[0],
+        outputs: Sequence[ScoredOutput] = PLAIN,
     ):  # fmt: skip
         self.net, self.batches, self.calibrate = net, batches, calibrate
-        self.dataset, self.processes, self.output = dataset, processes, output
+        self.dataset, self.processes, self.outputs = dataset, processes, outputs
 
     def module(self, outcomes: Mapping[str, int]) -> nn.Module:
         """A network with inherited weights, in eval mode."""
@@ -35,10 +35,12 @@ class SharedWeights:
         recalibrate(module, [b.images_B3HW.to(self.processes.device) for b in batches])
         return module.eval()
 
-    def tally(self, module: nn.Module) -> Tally:
-        """What an output of a module predicts on the whole dataset."""
-        return tallied(module, self.dataset, self.processes, [self.output])[self.output.name]
+    def tallies(self, module: nn.Module, outputs: Sequence[ScoredOutput] | None = None) -> dict[str, Tally]:
+        """What outputs of a module, by default all, predict on the whole dataset."""
+        return tallied(module, self.dataset, self.processes, outputs or self.outputs)
 
     def score(self, outcomes: Mapping[str, int]) -> Scores:
-        """The scores of a network, of which the first is the leading one."""
-        return self.tally(self.module(outcomes)).scores()
+        """The scores of the first output of a network, of which the first is the leading one."""
+        first = self.outputs[:1]
+        (found,) = self.tallies(self.module(outcomes), first).values()
+        return found.scores()

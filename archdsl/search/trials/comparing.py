@@ -8,7 +8,7 @@ from pathlib import Path
 
 from archdsl.diagnostics import Diagnostic, Label, Location, Source, SpecError
 from archdsl.report.clouds import Series, clouds
-from archdsl.report.records import manifest_of, strategy_of
+from archdsl.report.run import manifest_of, strategy_of
 from archdsl.search.trials.front import Values, bounds, hypervolume, nondominated, scaled
 from archdsl.search.trials.history import Goal, History, best_so_far, demand_history
 from archdsl.search.trials.pictures import MOST_GOALS, front_picture, label_of, shown, stairs

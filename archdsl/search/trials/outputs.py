@@ -11,7 +11,7 @@ from random import Random
 
 from archdsl import atomic
 from archdsl.lang.loader import Unit
-from archdsl.report.records import Run, manifest_of, read_run
+from archdsl.report.run import Run, manifest_of, read_run
 from archdsl.report.sections import SECTIONS
 from archdsl.search.engines.base import Done
 from archdsl.search.folder import SearchFolder

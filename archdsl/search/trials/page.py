@@ -9,7 +9,7 @@ from typing import Any
 from archdsl.report.again import again_html
 from archdsl.report.charts import short
 from archdsl.report.duration import duration
-from archdsl.report.records import Run
+from archdsl.report.run import Run
 from archdsl.report.sections import added
 from archdsl.report.sheet import (
     Part,
