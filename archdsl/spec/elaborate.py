@@ -16,7 +16,7 @@ from archdsl.lang.loader import Unit
 from archdsl.passes.analyses.liveness import live_nodes
 from archdsl.passes.analyses.symbolic import Definitions
 from archdsl.passes.transforms.requirements import over_what_is_read
-from archdsl.spec.evaluate import arithmetic, sets, statements
+from archdsl.spec.evaluate import arithmetic, sets, sized, statements
 from archdsl.spec.evaluate.builder import Builder, Obligation
 from archdsl.spec.evaluate.constants import Constants
 from archdsl.spec.evaluate.control import Fatal, Poisoned
@@ -231,7 +231,11 @@ def _finished(
         shapes=builder.shapes,
         definitions=builder.definitions,
         present=builder.present,
-        obligations=tuple(o for o in builder.obligations if o.node in alive),
+        obligations=tuple(
+            sized.over_what_is_read(o, decisions, builder.decisions) if o.code == sized.CODE else o
+            for o in builder.obligations
+            if o.node in alive
+        ),
         settled=builder.settled,
         unread=tuple(d for p, d in builder.decisions.items() if p not in decisions and p not in ev.given),
         resized=False,

@@ -10,7 +10,7 @@ from archdsl.ir import Value
 from archdsl.ir.expr import apply, kind
 from archdsl.lang import ast
 from archdsl.lang.ast import Spanned
-from archdsl.spec.evaluate import builtins, choosing, indexing, reaching, stamping
+from archdsl.spec.evaluate import builtins, choosing, indexing, reaching, sized, stamping
 from archdsl.spec.evaluate.builder import Trace
 from archdsl.spec.evaluate.control import Poisoned
 from archdsl.spec.evaluate.evaluator import Evaluator
@@ -52,21 +52,25 @@ def call_of(ev: Evaluator, fn: SpecValue, expr: ast.Call, frame: Frame) -> SpecV
     """The value of a call whose function is already evaluated."""
     if isinstance(fn, Builtin) and fn.name == "defined":  # its argument may be undefined
         return indexing.is_defined(ev, expr, frame)
-    args, settings = arguments(ev, expr, frame)
-    site = frame.sites.nodes.get(id(expr), "")
-    return call(ev, fn, args, settings, expr, frame, site, id(expr) in frame.sites.whole)
-
-
-def arguments(ev: Evaluator, expr: ast.Call, frame: Frame) -> tuple[list[SpecValue], dict[str, SpecValue]]:
-    """The inputs and settings of a call."""
     args = [ev.evaluate(a, frame) for a in expr.args]
+    site, whole = frame.sites.nodes.get(id(expr), ""), id(expr) in frame.sites.whole
+    if not args:
+        return call(ev, fn, args, settings_of(ev, expr, frame), expr, frame, site, whole)
+    with ev.reading() as sizes:
+        settings = settings_of(ev, expr, frame)
+    with sized.demanding(ev, sizes, expr, frame):
+        return call(ev, fn, args, settings, expr, frame, site, whole)
+
+
+def settings_of(ev: Evaluator, expr: ast.Call, frame: Frame) -> dict[str, SpecValue]:
+    """The settings of a call."""
     settings: dict[str, SpecValue] = {}
     for given in expr.settings:
         name = given.path.id  # type: ignore[union-attr]
         if name in settings:
             raise frame.error("ARCH204", f"duplicate setting `{name}`", given)
         settings[name] = ev.evaluate(given.value, frame)
-    return args, settings
+    return settings
 
 
 def call(
@@ -258,15 +262,17 @@ def _evaluated(
     inner = _enter(ev, fn, at, frame, site, whole)
     for name, value in zip(signature.inputs, args, strict=True):
         inner.names[name.id] = value
-    for declared_setting in signature.settings:
-        value = _setting_value(ev, declared_setting, merged, fn, at, frame, inner)
-        if isinstance(value, Undefined):
-            return value
-        inner.names[declared_setting.name] = value
+    with ev.reading() as sizes:
+        for declared_setting in signature.settings:
+            value = _setting_value(ev, declared_setting, merged, fn, at, frame, inner)
+            if isinstance(value, Undefined):
+                return value
+            inner.names[declared_setting.name] = value
     ev.active.append(declared)
     ev.height += 8
     try:
-        return _run_body(ev, declared, inner, frame, at)
+        with sized.demanding(ev, sizes, at, frame):
+            return _run_body(ev, declared, inner, frame, at)
     finally:
         ev.height -= 8
         ev.active.pop()

@@ -6,7 +6,7 @@ from typing import cast
 
 from archdsl.diagnostics import Diagnostic, Label
 from archdsl.ir import Expr, Pick, Value
-from archdsl.ir.expr import LARGEST, TooLargeError, apply, kind
+from archdsl.ir.expr import LARGEST, TooLargeError, apply, both, kind
 from archdsl.lang import ast
 from archdsl.lang.ast import Spanned
 from archdsl.spec.evaluate import reaching, sets, tensors
@@ -48,17 +48,32 @@ def unary(ev: Evaluator, expr: ast.Unary, frame: Frame) -> SpecValue:
 
 
 def binary(ev: Evaluator, expr: ast.Binary, frame: Frame) -> SpecValue:
-    if expr.op == "in":
-        return member(ev, expr, frame)
+    if expr.op in COMPARISONS or expr.op == "in":
+        return _compared(ev, expr, frame)
     left = ev.evaluate(expr.left, frame)
     if expr.op in ("and", "or"):
         return _connected(ev, expr, left, frame)
     right = ev.evaluate(expr.right, frame)
-    if expr.op not in COMPARISONS and (isinstance(left, Tensor) or isinstance(right, Tensor)):
+    if isinstance(left, Tensor) or isinstance(right, Tensor):
         return _undefined(left, right) or tensors.combine(ev, expr, left, right, frame)
     if expr.op == "-" and (is_set(left) or is_set(right)):
         return _undefined(left, right) or sets.difference(ev, expr, left, right, frame)
     return _combined(ev, expr.op, (expr.left, left), (expr.right, right), expr, frame)
+
+
+def _compared(ev: Evaluator, expr: ast.Binary, frame: Frame) -> SpecValue:
+    """A comparison; false where it reads an undefined number, such as a size of an undefined tensor."""
+    with ev.reading() as sized:
+        if expr.op == "in":
+            found = member(ev, expr, frame)
+        else:
+            sides = [(side, ev.evaluate(side, frame)) for side in (expr.left, expr.right)]
+            found = _combined(ev, expr.op, sides[0], sides[1], expr, frame)
+    if isinstance(found, Undefined):
+        return False
+    for condition in reversed(list(dict.fromkeys(sized))):
+        found = both(condition, cast(Value, found))
+    return found
 
 
 def _connected(ev: Evaluator, expr: ast.Binary, left: SpecValue, frame: Frame) -> SpecValue:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archdsl.lang import ast
-from archdsl.spec.evaluate import applying
+from archdsl.spec.evaluate import applying, sized
 from archdsl.spec.evaluate.evaluator import Evaluator
 from archdsl.spec.evaluate.frame import Frame
 from archdsl.spec.evaluate.values import (
@@ -31,9 +31,10 @@ def chain_expression(ev: Evaluator, expr: ast.Chain, frame: Frame) -> SpecValue:
         if takes(fn, 1 + len(step.args)):
             return _filled(ev, expr, source, fn, step, frame)
         _demand_named(ev, fn, step, frame)
-        op = applying.call_of(ev, fn, step, frame)
+        op, sizes = applying.call_of(ev, fn, step, frame), []
     else:
-        op = ev.evaluate(step, frame)
+        with ev.reading() as sizes:
+            op = ev.evaluate(step, frame)
     if not isinstance(op, (PrimitiveOp, Function, Composition, Choice, Either, Builtin, Undefined)):
         raise frame.error(
             "ARCH209",
@@ -46,7 +47,8 @@ def chain_expression(ev: Evaluator, expr: ast.Chain, frame: Frame) -> SpecValue:
         )
     if type(source) is not Tensor and is_op(source) and is_op(op):
         return Composition((*_steps(source), *_steps(op)))
-    return applying.call(ev, op, [source], {}, step, frame, site, whole)
+    with sized.demanding(ev, sizes, step, frame):
+        return applying.call(ev, op, [source], {}, step, frame, site, whole)
 
 
 def takes(fn: SpecValue, inputs: int) -> bool:
@@ -89,10 +91,13 @@ def _filled(
             step,
             help="declare an op: op NAME(x, y) = x -> f -> g(y)",
         )
-    args, settings = applying.arguments(ev, step, frame)
+    args = [ev.evaluate(arg, frame) for arg in step.args]
+    with ev.reading() as sizes:
+        settings = applying.settings_of(ev, step, frame)
     call = ast.Call(step.fn, (expr.source, *step.args), step.settings, span=step.span)
     site, whole = frame.sites.nodes.get(id(expr), ""), id(expr) in frame.sites.whole
-    return applying.call(ev, fn, [source, *args], settings, call, frame, site, whole)
+    with sized.demanding(ev, sizes, step, frame):
+        return applying.call(ev, fn, [source, *args], settings, call, frame, site, whole)
 
 
 def _steps(op: SpecValue) -> tuple[SpecValue, ...]:

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from archdsl.diagnostics import Diagnostic, Location, SpecError
 from archdsl.ir import Expr, Value
+from archdsl.ir.expr import apply
 from archdsl.ir.resolve import specialize
 from archdsl.lang import ast
 from archdsl.lang.ast import Spanned
@@ -86,6 +87,8 @@ class Evaluator:
     """Differences of sets, and whether no evaluation removed anything (`sets.difference`)."""
     measuring: bool = False
     """Whether a requirement is being evaluated, which may read `params` and similar."""
+    read: list[Value] | None = None
+    """The conditions under which the sizes read exist, where these are listed (`reading`)."""
     shared: dict[str, ast.Once] = field(default_factory=dict)
     """The `once` expression that owns each path."""
     active: list[ast.Op | ast.Cell] = field(default_factory=list)
@@ -182,6 +185,23 @@ class Evaluator:
             yield
         finally:
             self.conditions = self.builder.known = before
+
+    @contextmanager
+    def reading(self) -> Iterator[list[Value]]:
+        """Context that lists the conditions under which the sizes read in it exist."""
+        before, self.read = self.read, []
+        try:
+            yield self.read
+        finally:
+            self.read = before
+
+    def note_size(self, node: str) -> None:
+        """Notes that a size of a tensor is read, which exists where the tensor is defined."""
+        here = specialize(self.builder.present.get(node, True), self.allowed)
+        if self.read is not None and here is not True and here not in self.conditions:
+            for condition in reversed(self.conditions):
+                here = apply("if", condition, here, True)
+            self.read.append(here)
 
     def outcomes(self, decision: str) -> tuple[int, ...]:
         """The possible outcomes of a decision."""

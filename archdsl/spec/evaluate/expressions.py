@@ -49,6 +49,8 @@ def evaluator(
 
 
 def _name(ev: Evaluator, expr: ast.Name, frame: Frame) -> SpecValue:
+    if ev.read is not None:
+        ev.read += frame.sized.get(expr.id, ())
     return lookup(ev, expr.id, frame, expr)
 
 
@@ -104,6 +106,7 @@ def _attribute(ev: Evaluator, expr: ast.Attribute, frame: Frame) -> SpecValue:
     if isinstance(base, Undefined):
         return base
     if isinstance(base, Tensor) and expr.name in AXES:
+        ev.note_size(base.node)
         return ev.refine(ev.builder.shapes[base.node][AXES.index(expr.name)])
     if isinstance(base, RecordValue) and expr.name in base.entries:
         return base.entries[expr.name]

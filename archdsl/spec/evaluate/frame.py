@@ -9,6 +9,7 @@ from typing import Union
 
 from archdsl import ops
 from archdsl.diagnostics import Diagnostic, Label, Location, SpecError, closest
+from archdsl.ir import Value
 from archdsl.lang import shipped
 from archdsl.lang.ast import Spanned
 from archdsl.lang.habits import name_form, prefixed_form
@@ -52,6 +53,8 @@ class Frame:
     sites: Sites = NO_SITES
     decision_name: str = ""
     node_name: str = ""
+    sized: dict[str, tuple[Value, ...]] = field(default_factory=dict)
+    """The conditions under which the sizes exist that the value of a name was computed from."""
     written: dict[Target, tuple[int, int]] = field(default_factory=dict)
     """The range of nodes that each assignment added, for `tie`."""
 

@@ -128,12 +128,15 @@ def assign(ev: Evaluator, statement: ast.Assign, frame: Frame, counts: dict[str,
     _name_statement(statement, keys[0], frame, counts)
     frame.sites = ev.sites(statement.value)
     start = len(ev.builder.nodes)
-    value = ev.evaluate(statement.value, frame)
+    with ev.reading() as sized:
+        value = ev.evaluate(statement.value, frame)
     if frame.sites.choices and isinstance(value, (bool, int, float, str)):
         _note_made(ev, value, frame)
     values = [value] if len(targets) == 1 else _unpacked(value, statement, frame)
     for target, key, item in zip(targets, keys, values, strict=True):
         _define(ev, target, key, item, frame)
+        if key is None:
+            frame.sized[_named(target)] = tuple(sized)
         frame.written[_tie_key(target, key)] = (start, len(ev.builder.nodes))
 
 

@@ -27,6 +27,8 @@ POOL, LED, MOST_LED = 200, 40, 2_000
 """Number of random networks in which undecided conditions are tried: shared, directed to one condition's
 node, and directed in total.
 """
+UNBOUND = ADVISORY | {"ARCH228"}
+"""The codes of conditions that binding a network does not check."""
 WORK = 20
 """Nodes that may be visited for all witnesses of a space, as a multiple of the budget of one condition."""
 COPIED = 200
@@ -148,7 +150,7 @@ class Witnesses:
     def _fails(self, obligation: Obligation, outcomes: Outcomes, bound: Bound) -> bool:
         if obligation.node not in bound.graph.nodes:
             return False
-        if obligation.code in ADVISORY:
+        if obligation.code in UNBOUND:
             return self.value(obligation.condition, outcomes, bound) is False
         return any(obligation.node == node and obligation.code == code for node, code, _ in bound.failures)
 

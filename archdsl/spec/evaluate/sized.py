@@ -1,0 +1,51 @@
+"""Sizes of tensors that are not defined in every network."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+
+from archdsl.ir import Decision, Node, Value
+from archdsl.ir.expr import apply, both, decisions_in
+from archdsl.ir.resolve import specialize
+from archdsl.lang.ast import Spanned
+from archdsl.spec.evaluate.builder import Obligation
+from archdsl.spec.evaluate.evaluator import Evaluator
+from archdsl.spec.evaluate.frame import Frame
+
+CODE = "ARCH228"
+
+
+@contextmanager
+def demanding(ev: Evaluator, sizes: list[Value], at: Spanned, frame: Frame) -> Iterator[None]:
+    """Demands of the nodes added here that the sizes exist, under the conditions `sizes`, that their settings
+    were computed from.
+    """
+    start = len(ev.builder.nodes)
+    yield
+    if not sizes:
+        return
+    message = "a setting here reads the size of a tensor that is not defined in every network"
+    added = islice(reversed(ev.builder.nodes.values()), len(ev.builder.nodes) - start)
+    for node in [item.name for item in added if isinstance(item, Node)]:
+        present = ev.builder.present.get(node, True)
+        demand = ev.builder.demand_of(node, frame.place(at), ev.allowed, ev.conditions)
+        for condition in dict.fromkeys(sizes):
+            if condition != present:
+                demand(apply("or", apply("not", present), condition), CODE, message)
+
+
+def over_what_is_read(
+    obligation: Obligation, read: Container[str], known: Mapping[str, Decision]
+) -> Obligation:
+    """An obligation that holds for every outcome of decisions that no output depends on."""
+    condition = obligation.condition
+    for path in sorted(decisions_in(condition)):
+        if path not in read:
+            holds: Value = True
+            for outcome in range(known[path].size):
+                holds = both(holds, specialize(condition, {path: (outcome,)}))
+            condition = holds
+    return replace(obligation, condition=condition)
