@@ -62,8 +62,11 @@ SPACES: dict[str, tuple[int, dict[str, object]]] = {
     "ofa_mobilenet": (4, {"image": (3, 96, 96), "dense": True, "classes": 11}),
     "template": (2, {"image": (3, 128, 256)}),
     "fasterseg": (1, {"image": (3, 128, 256)}),
+    "template-crop": (2, {"image": (3, 320, 320)}),
+    "fasterseg-crop": (2, {"image": (3, 224, 448)}),
 }
-"""By space, the images of a batch and its settings."""
+"""By space, the images of a batch and its settings; `-crop`: the crops of the published searches (of the
+template space two images instead of 32)."""
 SANDWICHED = ("elastic", "unet", "ofa_mobilenet")
 PARTS = [*(f"paths-{name}" for name in SPACES), "compiled", *(f"sandwich-{name}" for name in SANDWICHED)]
 STEPS, FIRST = 1_000, 20
@@ -71,7 +74,8 @@ Outcomes = Mapping[str, int]
 
 
 def space_of(name: str) -> archdsl.Space:
-    program = archdsl.load(UNET) if name == "unet" else archdsl.load(SPECS / f"{name}.arch")
+    spec = SPECS / f"{name.removesuffix('-crop')}.arch"
+    program = archdsl.load(UNET if name == "unet" else spec)
     return program.space(**SPACES[name][1])
 
 

@@ -20,7 +20,7 @@ from archdsl.backends.elastic.paths import Path, Paths
 from archdsl.backends.elastic.scaling import Scaled, Weighed, results_of_calls
 from archdsl.backends.elastic.slices import Sliced, new_stored, state_of
 from archdsl.backends.elastic.widths import Widths
-from archdsl.backends.making import make
+from archdsl.backends.making import bare, make
 from archdsl.backends.naming import RESERVED, identifier, unique
 from archdsl.backends.straightline import lower
 from archdsl.backends.supernet.forward import ForwardGenerator
@@ -96,6 +96,8 @@ class ElasticNetwork(nn.Module):
             slot = widths.slots[weights]
             self._modules[attribute] = store.get(weights) or new_stored(slot.layer, slot.transforms)
         self._layers: dict[Hashable, Sliced] = {}
+        self._bares: dict[Hashable, nn.Module] = {}
+        """Layers without tensors, by class and settings."""
         self._lents: dict[Entry, tuple[Sliced, nn.Module]] = {}
         self._written: dict[Hashable, tuple[Forward, tuple[int, ...]]] = {}
         self._paths: OrderedDict[tuple[int, ...], Path] = OrderedDict()
@@ -300,10 +302,20 @@ class ElasticNetwork(nn.Module):
         if found is None:
             if len(self._layers) >= LAYERS:
                 self._layers.clear()
+                self._bares.clear()
             stored = self._modules[self._stored[weights]]
             assert stored is not None
             transforms = self._widths.slots[weights].transforms
-            found = self._layers[key] = Sliced(stored, layer, parts, transforms)
+            found = self._layers[key] = Sliced(stored, self._bare(layer, type(stored)), parts, transforms)
+        return found
+
+    def _bare(self, layer: Layer, cls: type[nn.Module]) -> nn.Module:
+        """A layer without tensors; of the class of the stored one, which synchronizes several processes."""
+        key = cls, layer.cls, tuple(layer.kwargs.items())
+        found = self._bares.get(key)
+        if found is None:
+            found = self._bares[key] = bare(layer)
+            found.__class__ = cls
         return found
 
     def __deepcopy__(self, memo: dict[int, Any]) -> ElasticNetwork:
@@ -321,7 +333,8 @@ class ElasticNetwork(nn.Module):
         memo.update((id(one), one) for one in shared)
         for own in (self._paths, self._plans):  # they are of this one's weights
             memo[id(own)] = OrderedDict()
-        memo[id(self._layers)], memo[id(self._lents)] = {}, {}
+        for cached in (self._layers, self._bares, self._lents):
+            memo[id(cached)] = {}
         copy = ElasticNetwork.__new__(ElasticNetwork)
         memo[id(self)] = copy
         memo[id(self._planner)] = None

@@ -17,7 +17,7 @@ from archdsl.backends.elastic.kernels import (
     steps_of,
     steps_to,
 )
-from archdsl.backends.making import bare, make
+from archdsl.backends.making import make
 from archdsl.ops.base import Layer
 from archdsl.ops.places import Part, Parts
 
@@ -31,17 +31,19 @@ _NONE: Transforms = {}
 class Sliced:
     """A layer whose weights and statistics are slices of those of a stored layer.
 
-    It is a module of the size of the slice without own tensors; before each call, the slices are assigned to
-    it. Where kernels have `transforms`, a smaller one is derived from the slice with all positions.
+    `module` is a layer of the size of the slice without own tensors. Before each call, the slices are
+    assigned to it, so that all slices with equal settings can use one. Where kernels have `transforms`, a
+    smaller one is derived from the slice with all positions.
     """
 
-    def __init__(self, stored: nn.Module, layer: Layer, parts: Parts, transforms: Transforms = _NONE):
-        self.module = bare(layer)
-        # The class of the stored layer may be another one: batch normalization over several processes.
-        self.module.__class__ = type(stored)
-        self.stored = stored
-        parts, self._steps = _untransformed(stored, parts, transforms)
-        own = {name: value for name, value in stored._parameters.items() if name not in steps_of(transforms)}
+    def __init__(self, stored: nn.Module, module: nn.Module, parts: Parts, transforms: Transforms = _NONE):
+        self.module, self.stored = module, stored
+        own: Mapping[str, Any] = stored._parameters
+        self._steps: tuple[Transform, ...] = ()
+        if transforms:
+            parts, self._steps = _untransformed(stored, parts, transforms)
+            matrices = steps_of(transforms)
+            own = {name: value for name, value in own.items() if name not in matrices}
         self._parameters = _lent_of(own, parts)
         self._buffers = _lent_of(stored._buffers, parts)
         self._gathered = [(name, part) for name, part in self._buffers if part is not None and part.apart]
@@ -192,7 +194,7 @@ class _Lent:
 
 def state_of(stored: nn.Module, parts: Parts, transforms: Transforms) -> dict[str, torch.Tensor]:
     """The state dict of a separate layer that computes the same as the slice of a stored one."""
-    parts, steps = _untransformed(stored, parts, transforms)
+    parts, steps = _untransformed(stored, parts, transforms) if transforms else (parts, ())
     state = {name: _narrowed(value, parts.get(name)) for name, value in stored.state_dict().items()}
     matrices = {name: state.pop(name) for name in steps_of(transforms)}
     return {**state, WEIGHT: transformed(state[WEIGHT], steps, matrices)} if steps else state
@@ -210,7 +212,7 @@ def _untransformed(
     stored: nn.Module, parts: Parts, transforms: Transforms
 ) -> tuple[Parts, tuple[Transform, ...]]:
     """The slices before transforms of the kernel, and these transforms."""
-    steps = steps_to(parts[WEIGHT], transforms) if transforms else ()
+    steps = steps_to(parts[WEIGHT], transforms)
     if not steps:
         return parts, ()
     weight = stored._parameters[WEIGHT]
